@@ -1,0 +1,106 @@
+//! Turns a command line into work and an exit status: reads files, wires, prints.
+
+mod check;
+mod exit;
+mod init;
+mod man;
+mod report;
+mod run;
+mod schema;
+mod serve;
+mod worker;
+
+use clap::{Args, Parser, Subcommand};
+pub use exit::ExitStatus;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Runs a load test that is written down as a plan, and says PASS, FAIL or INVALID.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    args_conflicts_with_subcommands = true,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Check plans without sending anything: every error at once, the schedule, what it needs.
+    Check(check::CheckArgs),
+    /// Start a built-in server on its own.
+    #[command(subcommand)]
+    Serve(serve::ServeCommand),
+    /// Make every report again from what a run saved.
+    Report(report::ReportArgs),
+    /// Write a commented plan to start from.
+    Init(init::InitArgs),
+    /// Print the JSON Schema of plans.
+    Schema,
+    /// Print shell completions.
+    Completions(man::CompletionsArgs),
+    /// Print the manual page.
+    Man,
+    /// Internal: one process of load, driven by a coordinator through its standard input and output.
+    #[command(hide = true)]
+    Worker,
+}
+
+/// What changes a plan from the command line; recorded in the report.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OverrideArgs {
+    /// Override any key of the plan by its dotted path.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Scale every users and rate figure of the plan.
+    #[arg(long, value_name = "PERCENT")]
+    pub scale: Option<String>,
+    /// Point a target of the plan somewhere else.
+    #[arg(long = "target", value_name = "NAME=ADDRESS")]
+    pub target: Vec<String>,
+    /// Run only this scenario; may be given several times.
+    #[arg(long = "only", value_name = "SCENARIO")]
+    pub only: Vec<String>,
+}
+
+/// Where a plan's file is.
+#[derive(Debug, Clone, Args)]
+pub struct PlanPath {
+    /// The plan.
+    #[arg(value_name = "PLAN.toml")]
+    pub path: PathBuf,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // A closed pipe behind `--help` is no failure of ours.
+            let _ = error.print();
+            return if error.use_stderr() {
+                ExitStatus::WrongPlan.into()
+            } else {
+                ExitStatus::Pass.into()
+            };
+        }
+    };
+    let status = match cli.command {
+        None => run::run(&cli.run),
+        Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Serve(command)) => serve::serve(&command),
+        Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Init(args)) => init::init(&args),
+        Some(Command::Schema) => schema::schema(),
+        Some(Command::Completions(args)) => man::completions(&args),
+        Some(Command::Man) => man::man(),
+        Some(Command::Worker) => worker::worker(),
+    };
+    status.into()
+}

@@ -1,0 +1,7 @@
+//! The `schema` subcommand.
+
+use super::ExitStatus;
+
+pub(super) fn schema() -> ExitStatus {
+    ExitStatus::Internal
+}

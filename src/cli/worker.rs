@@ -1,0 +1,7 @@
+//! The hidden `worker` subcommand.
+
+use super::ExitStatus;
+
+pub(super) fn worker() -> ExitStatus {
+    ExitStatus::Internal
+}

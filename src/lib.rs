@@ -1,0 +1,25 @@
+//! A declarative test-plan runner: a plan goes in, load goes out, reports and a verdict come back.
+
+pub mod units;
+
+pub mod plan;
+
+pub mod schedule;
+
+pub mod record;
+
+pub mod protocol;
+
+pub mod machine;
+
+pub mod verdict;
+
+pub mod engine;
+
+pub mod report;
+
+pub mod live;
+
+pub mod serve;
+
+pub mod cli;

@@ -1,0 +1,1 @@
+//! Turns the events of a run into something to watch.

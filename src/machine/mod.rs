@@ -1,0 +1,1 @@
+//! Turns the host into facts: limits, counters, environment, and what a plan needs of them.

@@ -1,0 +1,5 @@
+//! The `planrun` command.
+
+fn main() -> std::process::ExitCode {
+    planrun::cli::main()
+}

@@ -1,0 +1,203 @@
+//! The one table of names for what is measured: the same words in thresholds, JSON keys, CSV columns and on screen.
+
+use std::fmt;
+
+/// What a threshold can look at, and what a report names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Metric {
+    /// A number of things.
+    Count(CountMetric),
+    /// A part of a whole, kept with both.
+    Ratio(RatioMetric),
+    /// Things a second.
+    Rate(RateMetric),
+    /// One figure of a distribution of times.
+    Time(TimeMetric, Stat),
+}
+
+/// Defines an enum of names: its variants, the table of all of them, and `name`/`Display`.
+macro_rules! names {
+    ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// Every one, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in plans, reports and on screen.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The one that is called so.
+            pub fn named(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.name() == name)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.pad(self.name())
+            }
+        }
+    };
+}
+
+names! {
+    /// Numbers of things.
+    CountMetric {
+        /// tcp-hold: connections tried.
+        ConnectAttempts = "connect.attempts",
+        /// tcp-hold: connections open at this moment (at the end of a stage's part in reports).
+        ConnectionsOpen = "connections.open",
+        /// tcp-hold: connections lost while their stage was held.
+        HoldLost = "hold.lost",
+        /// tcp-hold: right messages received, a greeting not counted.
+        HeartbeatReceived = "heartbeat.received",
+        /// tcp-hold: heartbeats that did not come in time.
+        HeartbeatMissed = "heartbeat.missed",
+        /// http: requests started.
+        RequestsCount = "requests.count",
+        /// Due and never started.
+        Dropped = "dropped",
+    }
+}
+
+names! {
+    /// Parts of a whole.
+    RatioMetric {
+        /// Attempts that ended well, of all that ended.
+        Success = "success_ratio",
+        /// Attempts that failed or timed out, of all that ended.
+        Failure = "failure_ratio",
+        /// Connections opened, of those tried.
+        ConnectSuccess = "connect.success_ratio",
+        /// Connections not opened, of those tried.
+        ConnectFailure = "connect.failure_ratio",
+        /// tcp-hold: connections not lost during a hold, of those open in it.
+        HoldSurvival = "hold.survival_ratio",
+        /// tcp-hold: heartbeats that came, of those that should have.
+        HeartbeatSuccess = "heartbeat.success_ratio",
+        /// http: answers of 200 to 299, of all answers.
+        Status2xx = "status.2xx.ratio",
+        /// http: answers of 300 to 399, of all answers.
+        Status3xx = "status.3xx.ratio",
+        /// http: answers of 400 to 499, of all answers.
+        Status4xx = "status.4xx.ratio",
+        /// http: answers of 500 to 599, of all answers.
+        Status5xx = "status.5xx.ratio",
+    }
+}
+
+names! {
+    /// Things a second.
+    RateMetric {
+        /// tcp-hold: connections tried a second.
+        Connect = "connect.rate",
+        /// http: requests started a second.
+        Requests = "requests.rate",
+        /// http: bytes of bodies received a second.
+        BytesReceived = "bytes.received.rate",
+    }
+}
+
+names! {
+    /// Distributions of times, in nanoseconds.
+    TimeMetric {
+        /// From the start of a connection to its opening.
+        ConnectTime = "connect.time",
+        /// tcp-hold: from the start of a connection to the first right message.
+        FirstMessage = "first_message",
+        /// tcp-hold: between two messages of one connection.
+        HeartbeatGap = "heartbeat.gap",
+        /// tcp-hold: from the sending of a heartbeat to its reply.
+        HeartbeatRtt = "heartbeat.rtt",
+        /// http: from sending to the last byte.
+        ServiceTime = "service_time",
+        /// http, open stages: from the due time to the last byte.
+        ResponseTime = "response_time",
+        /// http: from sending to the first byte.
+        FirstByte = "first_byte",
+        /// How late the generator started what was due.
+        ScheduleLag = "schedule_lag",
+        /// http, open stages: from the start by the schedule to the sending, spent waiting for a connection.
+        QueueWait = "queue_wait",
+    }
+}
+
+names! {
+    /// One figure of a distribution.
+    Stat {
+        /// The median.
+        P50 = "p50",
+        /// The 75th percentile.
+        P75 = "p75",
+        /// The 90th percentile.
+        P90 = "p90",
+        /// The 95th percentile.
+        P95 = "p95",
+        /// The 99th percentile.
+        P99 = "p99",
+        /// The 99.9th percentile.
+        P999 = "p99.9",
+        /// The 99.99th percentile.
+        P9999 = "p99.99",
+        /// The smallest.
+        Min = "min",
+        /// The arithmetic mean.
+        Mean = "mean",
+        /// The largest.
+        Max = "max",
+    }
+}
+
+impl Stat {
+    /// The quantile, 0 to 1, of a percentile.
+    pub fn quantile(self) -> Option<f64> {
+        Some(match self {
+            Self::P50 => 0.5,
+            Self::P75 => 0.75,
+            Self::P90 => 0.9,
+            Self::P95 => 0.95,
+            Self::P99 => 0.99,
+            Self::P999 => 0.999,
+            Self::P9999 => 0.9999,
+            Self::Min | Self::Mean | Self::Max => return None,
+        })
+    }
+
+    /// Samples below which the figure says nothing: for a percentile the fewest with which a two-sided 95 % interval from order
+    /// statistics exists, `ln(0.025) / ln(q)`; one for the others.
+    pub fn sample_floor(self) -> u64 {
+        match self {
+            Self::P50 => 6,
+            Self::P75 => 13,
+            Self::P90 => 36,
+            Self::P95 => 72,
+            Self::P99 => 368,
+            Self::P999 => 3_688,
+            Self::P9999 => 36_887,
+            Self::Min | Self::Mean | Self::Max => 1,
+        }
+    }
+}
+
+impl TimeMetric {
+    /// Its place in a table of all of them.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+}
+
+impl fmt::Display for Metric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(metric) => metric.fmt(f),
+            Self::Ratio(metric) => metric.fmt(f),
+            Self::Rate(metric) => metric.fmt(f),
+            Self::Time(metric, stat) => f.pad(&format!("{metric}.{stat}")),
+        }
+    }
+}

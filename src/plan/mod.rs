@@ -1,0 +1,44 @@
+//! Turns a plan's text into a [`Plan`], or into every reason why it cannot.
+//!
+//! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed in.
+//! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
+
+mod generator;
+mod metric;
+mod scenario;
+mod stage;
+mod target;
+mod threshold;
+
+pub use generator::{Generator, OnWorkerLoss, SourceRange};
+pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
+pub use scenario::{
+    Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
+};
+pub use stage::{Level, Part, Ramp, Stage};
+pub use target::{Builtin, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer};
+pub use threshold::{Bound, Comparison, During, Scope, Threshold};
+
+/// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides applied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// Names the result folder; letters, digits, `-`, `_` and `.`.
+    pub name: String,
+    /// One line for people.
+    pub description: Option<String>,
+    /// Seeds think times, jitter and the choice of requests.
+    pub seed: u64,
+    /// Whom the plan loads; at least one.
+    pub targets: Vec<Target>,
+    /// What runs at the same time; at least one.
+    pub scenarios: Vec<Scenario>,
+    /// How this machine makes the load.
+    pub generator: Generator,
+}
+
+impl Plan {
+    /// The target of a scenario of this plan.
+    pub fn target(&self, scenario: &Scenario) -> &Target {
+        &self.targets[scenario.target]
+    }
+}

@@ -1,0 +1,148 @@
+//! What one scenario does to its target, by protocol.
+
+use super::{Stage, Threshold};
+use crate::units::Time;
+
+/// One kind of load against one target; the scenarios of a plan run at the same time.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Scenario {
+    /// The name in `[scenarios.NAME]`.
+    pub name: String,
+    /// Index into `Plan::targets`.
+    pub target: usize,
+    /// When it starts, on the run's clock.
+    pub start_after: StartAfter,
+    /// What each user does.
+    pub protocol: Protocol,
+    /// One after the other; at least one.
+    pub stages: Vec<Stage>,
+    /// What must hold for a PASS.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// When a scenario starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StartAfter {
+    /// So long after the run's start; zero by default.
+    Delay(Time),
+    /// When every scenario that does not itself wait for this has reached its first hold.
+    Hold,
+}
+
+/// What each user of a scenario does.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Protocol {
+    /// Opens one TCP connection and holds it.
+    TcpHold(TcpHold),
+    /// Sends HTTP requests.
+    Http(Http),
+}
+
+impl Protocol {
+    /// The word in the plan: `tcp-hold` or `http`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::TcpHold(_) => "tcp-hold",
+            Self::Http(_) => "http",
+        }
+    }
+}
+
+/// How a connection is held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TcpHold {
+    /// Every message must be exactly this; `None` takes any bytes. Never empty.
+    pub expect: Option<String>,
+    /// The server must send its first message within this time of the connection's opening; `None`: no such duty.
+    pub greeting: Option<Time>,
+    /// Who keeps the connection alive, and how it is watched.
+    pub heartbeat: Option<Heartbeat>,
+    /// How long a connection may take to open.
+    pub connect_timeout: Time,
+    /// How planned ends are made.
+    pub close: Close,
+}
+
+/// Who sends heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// The server sends a message `every` so often; `grace` late, it is missed.
+    Server {
+        /// The server's period; not zero.
+        every: Time,
+        /// How late a message may be.
+        grace: Time,
+    },
+    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within `timeout`.
+    Client {
+        /// What is sent; not empty.
+        send: String,
+        /// The period; not zero.
+        every: Time,
+        /// How long the reply may take; not longer than `every`.
+        timeout: Time,
+    },
+}
+
+/// How this side ends a connection as planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Close {
+    /// By FIN: the usual close.
+    Fin,
+    /// By RST: leaves no `TIME_WAIT` behind.
+    Rst,
+}
+
+/// What an HTTP user does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Http {
+    /// Chosen by weight for each request; at least one.
+    pub requests: Vec<Request>,
+    /// The pause between an answer and the next request of the same user; zero by default.
+    pub think_time: ThinkTime,
+    /// From the request's start to the last byte of the answer.
+    pub timeout: Time,
+    /// For opening a connection; not longer than `timeout`.
+    pub connect_timeout: Time,
+    /// From sending the request to the first byte of the answer's head; not longer than `timeout`.
+    pub first_byte_timeout: Time,
+    /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
+    pub max_in_flight: u64,
+}
+
+/// A uniform pause; both ends alike make it fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ThinkTime {
+    /// The shortest pause.
+    pub min: Time,
+    /// The longest pause; not below `min`.
+    pub max: Time,
+}
+
+/// One kind of request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// Its name in reports; unique in its scenario.
+    pub name: String,
+    /// An HTTP method.
+    pub method: String,
+    /// Path and query; `None` takes the path of the target's URL.
+    pub path: Option<String>,
+    /// Its part among all requests, against the other weights; at least 1.
+    pub weight: u32,
+    /// Sent with it, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// Sent with it; empty sends none.
+    pub body: String,
+    /// What the answer must be.
+    pub expect: Expect,
+}
+
+/// What an answer must be to count as a success.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Expect {
+    /// Exactly this status; `None` takes every status from 200 to 399.
+    pub status: Option<u16>,
+    /// Exactly this body; `None` takes any.
+    pub body: Option<String>,
+}

@@ -1,0 +1,129 @@
+//! Whom a plan loads: addresses, or a server that planrun starts itself.
+
+use crate::units::{Ratio, Time};
+
+/// One named target.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Target {
+    /// The name in `[targets.NAME]`.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Endpoint {
+    /// tcp-hold: used in turn; at least one.
+    Hosts(Vec<HostPort>),
+    /// http: used in turn; at least one.
+    Urls(Vec<HttpUrl>),
+    /// planrun starts this server on loopback for the run.
+    Builtin(Builtin),
+}
+
+/// `host:port`; the host is a name, an IPv4 address, or an IPv6 address without its brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HostPort {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: u16,
+}
+
+/// `http://host:port/path`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct HttpUrl {
+    /// Where to connect.
+    pub authority: HostPort,
+    /// What `Host:` says: the authority as it was written.
+    pub host_header: String,
+    /// The path and query, starting with `/`.
+    pub path: String,
+}
+
+/// A server that planrun brings along.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Builtin {
+    /// Greets, then sends a message every so often, or answers.
+    TcpHold(TcpHoldServer),
+    /// Answers every request.
+    Http(HttpServer),
+}
+
+/// What the built-in long-connection server does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TcpHoldServer {
+    /// What it sends: as greeting, as heartbeat, as reply.
+    pub message: String,
+    /// Whether it sends `message` as soon as a connection is accepted.
+    pub greet: bool,
+    /// It sends `message` this often on each connection; `None`: never unasked.
+    pub every: Option<Time>,
+    /// It answers each of these with `message`; `None`: it reads and forgets.
+    pub reply_to: Option<String>,
+    /// What it does wrong on purpose.
+    pub faults: Faults,
+}
+
+/// What the built-in HTTP server does.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpServer {
+    /// The body of every answer.
+    pub body: String,
+    /// What it does wrong on purpose.
+    pub faults: Faults,
+}
+
+/// Faults on demand; the default has none. Each hits the `share` of connections (http: of requests where the fault is one of answers),
+/// chosen by `seed` and the connection's number, so that a run can be repeated and counted.
+#[derive(Debug, Clone, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own, and they combine")]
+pub struct Faults {
+    /// The part of connections that is hit.
+    pub share: Ratio,
+    /// Chooses which.
+    pub seed: u64,
+    /// Refuses every connection: nothing listens.
+    pub refuse: bool,
+    /// Listens and never accepts.
+    pub never_accept: bool,
+    /// Resets the connection this long after it was accepted.
+    pub reset_after: Option<Time>,
+    /// Resets the connection once this many bytes were sent on it.
+    pub reset_after_bytes: Option<u64>,
+    /// Accepts, and never sends a byte.
+    pub silence: bool,
+    /// Sends other bytes than it should.
+    pub wrong_data: bool,
+    /// Waits before every send.
+    pub delay: Option<Time>,
+    /// Closes (FIN) this long after the connection was accepted.
+    pub close_after: Option<Time>,
+    /// http: answers with this status.
+    pub status: Option<u16>,
+    /// http: spreads the body over this time.
+    pub slow_body: Option<Time>,
+    /// http: promises a whole body, sends half, closes.
+    pub truncate_body: bool,
+}
+
+impl Default for Faults {
+    fn default() -> Self {
+        Self {
+            share: Ratio(1.0),
+            seed: 42,
+            refuse: false,
+            never_accept: false,
+            reset_after: None,
+            reset_after_bytes: None,
+            silence: false,
+            wrong_data: false,
+            delay: None,
+            close_after: None,
+            status: None,
+            slow_body: None,
+            truncate_body: false,
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What must hold for a PASS.
+
+use super::Metric;
+use crate::units::Time;
+use std::fmt;
+
+/// `metric comparison bound`, and where and when it is looked at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Threshold {
+    /// The check as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
+    pub check: String,
+    /// The line in the plan's file, from 1.
+    pub line: usize,
+    /// What is measured.
+    pub metric: Metric,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub bound: Bound,
+    /// Which stages it looks at.
+    pub scope: Scope,
+    /// Which parts of them.
+    pub during: During,
+    /// It must hold in every window of this length inside its scope; `None` looks at the scope as a whole. At least one second.
+    pub window: Option<Time>,
+    /// Ends the run as soon as it is broken.
+    pub abort: bool,
+    /// Live checks are not made this long after the scope's start.
+    pub grace: Time,
+}
+
+/// The relation that must hold between value and bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl Comparison {
+    /// Whether `value comparison bound` is so.
+    pub fn holds(self, value: f64, bound: f64) -> bool {
+        #[expect(clippy::float_cmp, reason = "`== 0` and `== 100%` are asked of exact counts")]
+        match self {
+            Self::Less => value < bound,
+            Self::AtMost => value <= bound,
+            Self::Greater => value > bound,
+            Self::AtLeast => value >= bound,
+            Self::Equal => value == bound,
+            Self::NotEqual => value != bound,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        })
+    }
+}
+
+/// The bound in the metric's unit: a ratio 0 to 1, nanoseconds, a count, things a second, bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bound(pub f64);
+
+/// Which stages a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scope {
+    /// All stages but warm-ups, as one.
+    Scenario,
+    /// Each stage but warm-ups, by itself.
+    EachStage,
+    /// One stage: index into `Scenario::stages`.
+    Stage(usize),
+}
+
+/// Which parts of its stages a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum During {
+    /// The ramps.
+    Ramp,
+    /// The holds.
+    Hold,
+    /// Ramps, holds and the drain.
+    All,
+}

@@ -1,0 +1,1 @@
+//! Turns one due attempt into a held connection or an answered request.

@@ -1,0 +1,122 @@
+//! Turns attempts into the facts of one part of one stage.
+
+use super::{Cause, Counter, Counters, Outcome, Tally, Times};
+use crate::plan::{Part, TimeMetric};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Which part of which stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct CellKey {
+    /// Index into `Scenario::stages`.
+    pub stage: u16,
+    /// Part of that stage.
+    pub part: Part,
+}
+
+/// The facts of one part of one stage, over any length of time; they merge by addition.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cell {
+    /// What was counted.
+    pub counters: Counters,
+    /// What took how long.
+    #[serde(default)]
+    pub times: Times,
+    /// Why attempts failed.
+    #[serde(default)]
+    pub failures: Vec<(Cause, Tally)>,
+    /// http: answers by status.
+    #[serde(default)]
+    pub statuses: BTreeMap<u16, u64>,
+    /// http, when the scenario has several requests: by index into `Http::requests`.
+    #[serde(default)]
+    pub requests: BTreeMap<u16, RequestTally>,
+}
+
+/// What became of the requests of one kind.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RequestTally {
+    /// Ended well.
+    pub ok: u64,
+    /// Failed, time-outs apart.
+    pub failed: u64,
+    /// Ended by a time-out.
+    pub timed_out: u64,
+    /// Their `service_time`.
+    pub times: Times,
+}
+
+impl Cell {
+    /// Adds one to a counter.
+    pub fn count(&mut self, counter: Counter) {
+        self.counters.add(counter, 1);
+    }
+
+    /// Counts how an attempt ended. `sample` is asked for words only when the cause is new here.
+    pub fn end(&mut self, outcome: Outcome, at_ns: u64, sample: impl FnOnce() -> String) {
+        match outcome {
+            Outcome::Ok => self.count(Counter::Ok),
+            Outcome::Unfinished => self.count(Counter::Unfinished),
+            Outcome::Failed(cause) => {
+                self.count(if cause.failure.is_timeout() {
+                    Counter::TimedOut
+                } else {
+                    Counter::Failed
+                });
+                if cause.failure.origin() == super::Origin::Local {
+                    self.count(Counter::FailedLocal);
+                }
+                self.blame(cause, at_ns, sample);
+            }
+        }
+    }
+
+    /// Notes a cause without ending an attempt.
+    pub fn blame(&mut self, cause: Cause, at_ns: u64, sample: impl FnOnce() -> String) {
+        if let Some((_, tally)) = self.failures.iter_mut().find(|(known, _)| *known == cause) {
+            tally.count += 1;
+            tally.first_ns = tally.first_ns.min(at_ns);
+            tally.last_ns = tally.last_ns.max(at_ns);
+        } else {
+            self.failures.push((
+                cause,
+                Tally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() },
+            ));
+        }
+    }
+
+    /// Records one time.
+    pub fn time(&mut self, metric: TimeMetric, ns: u64) {
+        self.times.record(metric, ns);
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.counters.merge(&other.counters);
+        self.times.merge(&other.times);
+        for (cause, tally) in &other.failures {
+            match self.failures.iter_mut().find(|(known, _)| known == cause) {
+                Some((_, mine)) => mine.merge(tally),
+                None => self.failures.push((*cause, tally.clone())),
+            }
+        }
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        for (request, tally) in &other.requests {
+            let mine = self.requests.entry(*request).or_default();
+            mine.ok += tally.ok;
+            mine.failed += tally.failed;
+            mine.timed_out += tally.timed_out;
+            mine.times.merge(&tally.times);
+        }
+    }
+
+    /// Whether nothing happened.
+    pub fn is_empty(&self) -> bool {
+        self.counters.is_zero()
+            && self.failures.is_empty()
+            && self.times == Times::default()
+            && self.statuses.is_empty()
+    }
+}

@@ -1,0 +1,255 @@
+//! Turns the ways in which an attempt can end into a closed set.
+
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// How one attempt ended. Every attempt ends in exactly one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Ok,
+    /// In a failure; one that is a time-out counts as `timed_out`.
+    Failed(Cause),
+    /// Not before the run did.
+    Unfinished,
+}
+
+/// Whose fault a failure is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// The generator's own: out of descriptors, ports or memory. Never counts against the target.
+    Local,
+    /// Refused, reset, timed out, unreachable.
+    Network,
+    /// TLS, bad HTTP, an early close.
+    Protocol,
+    /// Wrong status, wrong data, a missed heartbeat.
+    Application,
+}
+
+impl Origin {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Network => "network",
+            Self::Protocol => "protocol",
+            Self::Application => "application",
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Where in an attempt it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// While the connection was being opened.
+    Connect,
+    /// During the TLS handshake.
+    Tls,
+    /// While the connection was held.
+    Hold,
+    /// During a request and its answer.
+    Request,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Hold => "hold",
+            Self::Request => "request",
+        })
+    }
+}
+
+macro_rules! failures {
+    ($($(#[$doc:meta])* $variant:ident = $text:literal, $origin:ident;)*) => {
+        /// Every way to fail.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum Failure { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
+
+        impl Failure {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+
+            /// Whose fault it is.
+            pub fn origin(self) -> Origin {
+                match self { $(Self::$variant => Origin::$origin,)* }
+            }
+        }
+    };
+}
+
+failures! {
+    /// EMFILE or ENFILE: out of open files.
+    TooManyFiles = "too_many_files", Local;
+    /// EADDRNOTAVAIL: out of source ports, or a source address that is not ours.
+    NoSourcePort = "no_source_port", Local;
+    /// ENOBUFS: out of socket buffers.
+    NoBuffers = "no_buffers", Local;
+    /// ENOMEM: out of memory.
+    NoMemory = "no_memory", Local;
+    /// EPERM or EACCES: a local rule forbids it.
+    NotPermitted = "not_permitted", Local;
+    /// ENOSPC of epoll: out of watches.
+    NoWatches = "no_watches", Local;
+    /// ECONNREFUSED.
+    Refused = "refused", Network;
+    /// The connection did not open in time.
+    ConnectTimeout = "connect_timeout", Network;
+    /// ECONNRESET, or EPIPE after one.
+    Reset = "reset", Network;
+    /// EHOSTUNREACH, ENETUNREACH or ENETDOWN.
+    Unreachable = "unreachable", Network;
+    /// ETIMEDOUT of an open connection: the peer stopped acknowledging.
+    PeerTimeout = "peer_timeout", Network;
+    /// Any other errno.
+    OtherErrno = "other", Network;
+    /// The server closed (FIN) a connection that was to be held, or in the middle of an answer.
+    ClosedByServer = "closed_by_server", Protocol;
+    /// Not HTTP, or more of it than allowed.
+    BadHttp = "bad_http", Protocol;
+    /// The TLS handshake or a record failed.
+    Tls = "tls", Protocol;
+    /// No first byte of an answer in time.
+    FirstByteTimeout = "first_byte_timeout", Network;
+    /// The answer was not complete in time.
+    RequestTimeout = "request_timeout", Network;
+    /// The status is not the expected one; the code is the status.
+    Status = "status", Application;
+    /// The body is not the expected one.
+    WrongBody = "wrong_body", Application;
+    /// A message is not the expected one.
+    WrongData = "wrong_data", Application;
+    /// A heartbeat did not come in time.
+    HeartbeatMissed = "heartbeat_missed", Application;
+    /// The first message did not come in time.
+    GreetingMissed = "greeting_missed", Application;
+}
+
+impl Failure {
+    /// Whether it counts as `timed_out`.
+    pub fn is_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::ConnectTimeout
+                | Self::FirstByteTimeout
+                | Self::RequestTimeout
+                | Self::PeerTimeout
+        )
+    }
+
+    /// The failure behind an errno.
+    pub fn from_errno(errno: i32) -> Self {
+        use nix::errno::Errno;
+        match Errno::from_raw(errno) {
+            Errno::EMFILE | Errno::ENFILE => Self::TooManyFiles,
+            Errno::EADDRNOTAVAIL | Errno::EADDRINUSE => Self::NoSourcePort,
+            Errno::ENOBUFS => Self::NoBuffers,
+            Errno::ENOMEM => Self::NoMemory,
+            Errno::EPERM | Errno::EACCES => Self::NotPermitted,
+            Errno::ENOSPC => Self::NoWatches,
+            Errno::ECONNREFUSED => Self::Refused,
+            Errno::ECONNRESET | Errno::EPIPE | Errno::ECONNABORTED => Self::Reset,
+            Errno::EHOSTUNREACH | Errno::ENETUNREACH | Errno::ENETDOWN | Errno::EHOSTDOWN => {
+                Self::Unreachable
+            }
+            Errno::ETIMEDOUT => Self::PeerTimeout,
+            _ => Self::OtherErrno,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// A failure with its place and number: what failures are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Cause {
+    /// What.
+    pub failure: Failure,
+    /// Where.
+    pub phase: Phase,
+    /// The errno, or the HTTP status; zero when there is none.
+    pub code: i32,
+}
+
+impl Cause {
+    /// A cause without a number.
+    pub fn new(failure: Failure, phase: Phase) -> Self {
+        Self { failure, phase, code: 0 }
+    }
+
+    /// The cause behind an errno; ETIMEDOUT while connecting is a connect time-out.
+    pub fn from_errno(errno: i32, phase: Phase) -> Self {
+        let failure = match Failure::from_errno(errno) {
+            Failure::PeerTimeout if phase == Phase::Connect => Failure::ConnectTimeout,
+            failure => failure,
+        };
+        Self { failure, phase, code: errno }
+    }
+
+    /// The cause behind an I/O error.
+    pub fn from_io(error: &std::io::Error, phase: Phase) -> Self {
+        match error.raw_os_error() {
+            Some(errno) => Self::from_errno(errno, phase),
+            None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Self::new(Failure::ClosedByServer, phase)
+            }
+            None => Self::new(Failure::OtherErrno, phase),
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} in {}", self.failure, self.phase)?;
+        match (self.code, self.failure) {
+            (0, _) => Ok(()),
+            (status, Failure::Status) => write!(f, " ({status})"),
+            (errno, _) => write!(f, " ({:?})", nix::errno::Errno::from_raw(errno)),
+        }
+    }
+}
+
+/// How often a cause was seen, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Tally {
+    /// How often.
+    pub count: u64,
+    /// First seen, on the run's clock.
+    pub first_ns: u64,
+    /// Last seen, on the run's clock.
+    pub last_ns: u64,
+    /// One example in words: which connection, what came.
+    pub sample: String,
+}
+
+impl Tally {
+    /// Adds another tally of the same cause; the earlier sample stays.
+    pub fn merge(&mut self, other: &Self) {
+        if self.count == 0 || (other.count > 0 && other.first_ns < self.first_ns) {
+            self.first_ns = other.first_ns;
+            self.sample.clone_from(&other.sample);
+        }
+        self.last_ns = self.last_ns.max(other.last_ns);
+        self.count += other.count;
+    }
+}

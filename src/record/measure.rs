@@ -1,0 +1,123 @@
+//! Turns the facts of some part of a run into the value of a metric.
+
+use super::{Cell, Counter, Gauge, Gauges};
+use crate::plan::{CountMetric, Metric, Protocol, RateMetric, RatioMetric};
+
+/// The facts that a metric is computed from: merged cells, the levels at their end, and how long they cover.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// Which words mean what: connections or requests.
+    pub protocol: &'a Protocol,
+    /// The merged facts.
+    pub cell: &'a Cell,
+    /// The levels at the end.
+    pub gauges: &'a Gauges,
+    /// The length of time, for rates.
+    pub length_ns: u64,
+}
+
+/// The value of a metric, and how much it rests on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Measure {
+    /// A ratio 0 to 1, nanoseconds, a count, or things a second.
+    pub value: f64,
+    /// Samples of a distribution; the denominator of a ratio; attempts behind a count or rate.
+    pub samples: u64,
+    /// Numerator and denominator of a ratio.
+    pub ratio: Option<(u64, u64)>,
+}
+
+/// The value of `metric` in `span`; `None` when nothing was measured there.
+pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
+    match metric {
+        Metric::Time(time, stat) => {
+            let value = span.cell.times.stat(time, stat)?;
+            Some(Measure { value, samples: span.cell.times.count(time), ratio: None })
+        }
+        Metric::Ratio(ratio) => {
+            let (numerator, denominator) = parts(ratio, span);
+            (denominator > 0).then(|| Measure {
+                value: numerator as f64 / denominator as f64,
+                samples: denominator,
+                ratio: Some((numerator, denominator)),
+            })
+        }
+        Metric::Count(count) => {
+            let value = number(count, span);
+            let attempts =
+                span.cell.counters.get(Counter::Due).max(span.gauges.get(Gauge::Open)).max(value);
+            let samples = attempts.max(span.cell.counters.get(Counter::HoldEntered));
+            (samples > 0).then_some(Measure { value: value as f64, samples, ratio: None })
+        }
+        Metric::Rate(rate) => {
+            let counters = &span.cell.counters;
+            let things = match rate {
+                RateMetric::Connect => counters.get(Counter::ConnectAttempts),
+                RateMetric::Requests => counters.get(Counter::Started),
+                RateMetric::BytesReceived => counters.get(Counter::BytesReceived),
+            };
+            let samples = counters.get(Counter::Due);
+            (span.length_ns > 0 && samples > 0).then(|| Measure {
+                value: things as f64 * 1e9 / span.length_ns as f64,
+                samples,
+                ratio: None,
+            })
+        }
+    }
+}
+
+fn number(count: CountMetric, span: &Span<'_>) -> u64 {
+    let counters = &span.cell.counters;
+    match count {
+        CountMetric::ConnectAttempts => counters.get(Counter::ConnectAttempts),
+        CountMetric::ConnectionsOpen => span.gauges.get(Gauge::Open),
+        CountMetric::HoldLost => counters.get(Counter::Lost),
+        CountMetric::HeartbeatReceived => counters.get(Counter::HeartbeatReceived),
+        CountMetric::HeartbeatMissed => counters.get(Counter::HeartbeatMissed),
+        CountMetric::RequestsCount => counters.get(Counter::Started),
+        CountMetric::Dropped => counters.get(Counter::Dropped),
+    }
+}
+
+/// Numerator and denominator. Local failures are in neither: they say nothing about the target.
+fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
+    let get = |counter| span.cell.counters.get(counter);
+    let failed = (get(Counter::Failed) - get(Counter::FailedLocal)) + get(Counter::TimedOut);
+    let class = |from: u16| -> (u64, u64) {
+        let in_class = span.cell.statuses.range(from..from + 100).map(|(_, count)| count).sum();
+        (in_class, span.cell.statuses.values().sum())
+    };
+    let good = well(span);
+    let lost = get(Counter::Lost);
+    let entered = get(Counter::HoldEntered);
+    let (opened, not_opened) = (get(Counter::ConnectOk), get(Counter::ConnectFailed));
+    let (came, missed) = (get(Counter::HeartbeatReceived), get(Counter::HeartbeatMissed));
+    match ratio {
+        RatioMetric::Success => (good, good + failed + get(Counter::Unfinished)),
+        RatioMetric::Failure => (failed, good + failed + get(Counter::Unfinished)),
+        RatioMetric::ConnectSuccess => (opened, opened + not_opened),
+        RatioMetric::ConnectFailure => (not_opened, opened + not_opened),
+        RatioMetric::HoldSurvival => (entered.saturating_sub(lost), entered),
+        RatioMetric::HeartbeatSuccess => (came, came + missed),
+        RatioMetric::Status2xx => class(200),
+        RatioMetric::Status3xx => class(300),
+        RatioMetric::Status4xx => class(400),
+        RatioMetric::Status5xx => class(500),
+    }
+}
+
+/// Attempts that ended well. A held connection that is still open counts as well so far, so that live values mean what the last one
+/// means: at the end no connection is open, and this is `ok`.
+fn well(span: &Span<'_>) -> u64 {
+    let get = |counter| span.cell.counters.get(counter);
+    match span.protocol {
+        Protocol::Http(_) => get(Counter::Ok),
+        Protocol::TcpHold(_) => {
+            let ended_badly = get(Counter::Failed) + get(Counter::TimedOut);
+            let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
+            get(Counter::ConnectOk)
+                .saturating_sub(ended_badly.saturating_sub(never_open))
+                .saturating_sub(get(Counter::UnfinishedOpen))
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! Turns what happened into facts that add up: counters, histograms and causes, by scenario, stage and part.
+//!
+//! **Invariant:** no clock, no I/O, and no way to take a fact back.
+//! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed from a merged histogram.
+
+mod cell;
+mod failure;
+mod measure;
+mod names;
+mod recorder;
+mod recording;
+mod snapshot;
+mod times;
+
+pub use cell::{Cell, CellKey, RequestTally};
+pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
+pub use measure::{Measure, Span, measure};
+pub use names::{Counter, Counters, Gauge, Gauges};
+pub use recorder::Recorder;
+pub use recording::{Boundary, Entry, Mark, Recording, ScenarioRecording, StopReason};
+pub use snapshot::{ScenarioSecond, Second, Snapshot, WorkerFacts};
+pub use times::{HIGHEST_NS, Times};

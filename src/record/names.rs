@@ -1,0 +1,184 @@
+//! Turns counters and gauges into small arrays with a name for each place.
+
+use serde::de::{MapAccess, SeqAccess, Visitor};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::fmt;
+
+/// Defines an enum of names and an array that is indexed by it. People read a map without zeros, machines a sequence.
+macro_rules! table {
+    ($(#[$meta:meta])* $name:ident, $(#[$table_meta:meta])* $table:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// Every one, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in reports.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)* }
+            }
+        }
+
+        $(#[$table_meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub struct $table([u64; $name::ALL.len()]);
+
+        impl Default for $table {
+            fn default() -> Self {
+                Self([0; $name::ALL.len()])
+            }
+        }
+
+        impl $table {
+            /// The value of one.
+            pub fn get(&self, one: $name) -> u64 {
+                self.0[one as usize]
+            }
+
+            /// Adds to one.
+            pub fn add(&mut self, one: $name, amount: u64) {
+                self.0[one as usize] += amount;
+            }
+
+            /// Sets one.
+            pub fn set(&mut self, one: $name, value: u64) {
+                self.0[one as usize] = value;
+            }
+
+            /// Adds every one of `other`.
+            pub fn merge(&mut self, other: &Self) {
+                for (mine, theirs) in self.0.iter_mut().zip(other.0) {
+                    *mine += theirs;
+                }
+            }
+
+            /// Whether all are zero.
+            pub fn is_zero(&self) -> bool {
+                self.0.iter().all(|value| *value == 0)
+            }
+        }
+
+        impl Serialize for $table {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if !serializer.is_human_readable() {
+                    return serializer.collect_seq(self.0);
+                }
+                let mut map = serializer.serialize_map(None)?;
+                for one in $name::ALL.iter().filter(|one| self.get(**one) != 0) {
+                    map.serialize_entry(one.name(), &self.get(*one))?;
+                }
+                map.end()
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $table {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Reader;
+                impl<'de> Visitor<'de> for Reader {
+                    type Value = $table;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("a table of whole numbers")
+                    }
+
+                    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<$table, A::Error> {
+                        let mut table = $table::default();
+                        for place in &mut table.0 {
+                            *place = seq.next_element()?.ok_or_else(|| serde::de::Error::custom("too few values"))?;
+                        }
+                        Ok(table)
+                    }
+
+                    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<$table, A::Error> {
+                        let mut table = $table::default();
+                        while let Some((name, value)) = map.next_entry::<String, u64>()? {
+                            // A name from a later version adds nothing here.
+                            if let Some(one) = $name::ALL.iter().find(|one| one.name() == name) {
+                                table.set(*one, value);
+                            }
+                        }
+                        Ok(table)
+                    }
+                }
+                if deserializer.is_human_readable() {
+                    deserializer.deserialize_map(Reader)
+                } else {
+                    deserializer.deserialize_seq(Reader)
+                }
+            }
+        }
+    };
+}
+
+table! {
+    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to the part of the stage in which it was due.
+    Counter,
+    /// A value for each [`Counter`].
+    Counters {
+        /// Attempts due by the schedule: always `started + dropped`.
+        Due = "due",
+        /// Attempts started: always `ok + failed + timed_out + unfinished` once all have ended.
+        Started = "started",
+        /// Attempts that were due and never started.
+        Dropped = "dropped",
+        /// Attempts that ended well.
+        Ok = "ok",
+        /// Attempts that failed, time-outs apart.
+        Failed = "failed",
+        /// Attempts that ended by a time-out.
+        TimedOut = "timed_out",
+        /// Attempts that had not ended when the run did.
+        Unfinished = "unfinished",
+        /// tcp-hold: of `unfinished`, those whose connection was open.
+        UnfinishedOpen = "unfinished.open",
+        /// Of `failed`, those that are the generator's own fault.
+        FailedLocal = "failed.local",
+        /// Connections tried.
+        ConnectAttempts = "connect.attempts",
+        /// Connections opened.
+        ConnectOk = "connect.ok",
+        /// Connections not opened (time-outs included), local failures apart.
+        ConnectFailed = "connect.failed",
+        /// Connections not opened by a fault of the generator.
+        ConnectFailedLocal = "connect.failed.local",
+        /// tcp-hold: connections open when a hold began, or opened in it.
+        HoldEntered = "hold.entered",
+        /// tcp-hold: connections lost in this part (by time of loss).
+        Lost = "hold.lost",
+        /// tcp-hold: connections closed as planned in this part (by time of close).
+        Closed = "closed",
+        /// tcp-hold: connections with at least one right message (by the time of the first).
+        Verified = "verified",
+        /// tcp-hold: right messages received in this part.
+        MessagesReceived = "messages.received",
+        /// tcp-hold: of those, the ones that were heartbeats.
+        HeartbeatReceived = "heartbeat.received",
+        /// tcp-hold: heartbeats that did not come in time.
+        HeartbeatMissed = "heartbeat.missed",
+        /// tcp-hold: heartbeats sent by this side.
+        HeartbeatSent = "heartbeat.sent",
+        /// Bytes received: messages or bodies.
+        BytesReceived = "bytes.received",
+        /// Bytes sent by tcp-hold heartbeats, or http bodies.
+        BytesSent = "bytes.sent",
+    }
+}
+
+table! {
+    /// What has a level at the end of a second.
+    Gauge,
+    /// A value for each [`Gauge`].
+    Gauges {
+        /// Connections open.
+        Open = "connections.open",
+        /// Connections being opened.
+        Connecting = "connections.connecting",
+        /// Virtual users at work.
+        Users = "users",
+        /// Requests under way.
+        InFlight = "in_flight",
+    }
+}

@@ -1,0 +1,189 @@
+//! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
+
+use super::{Cell, CellKey, Gauges, Second, WorkerFacts};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One thing that a run writes down. The recording of a run is the fold of its entries.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Entry {
+    /// What happened in one second.
+    Second(Second),
+    /// A scenario passed a boundary.
+    Boundary(Boundary),
+    /// A worker died or stalled; its open attempts are among the unfinished of the next second.
+    WorkerLost {
+        /// Index into `Plan::scenarios`.
+        scenario: u16,
+        /// Which of the scenario's workers.
+        worker: u16,
+        /// When it was noticed, on the run's clock.
+        at_ns: u64,
+        /// What was seen: `exit status 1`, `no word for 4 s`.
+        why: String,
+    },
+    /// The run ended.
+    Stopped {
+        /// When, on the run's clock.
+        at_ns: u64,
+        /// Why.
+        reason: StopReason,
+    },
+}
+
+/// A moment at which a scenario went from one thing to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Boundary {
+    /// Index into `Plan::scenarios`.
+    pub scenario: u16,
+    /// What began.
+    pub mark: Mark,
+    /// When, on the run's clock.
+    pub at_ns: u64,
+}
+
+/// What begins at a boundary.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// The ramp of a stage.
+    Ramp(u16),
+    /// The hold of a stage.
+    Hold(u16),
+    /// The drain, after the last hold.
+    Drain,
+    /// Nothing more: the scenario has ended.
+    End,
+}
+
+impl Mark {
+    /// Its place in the order in which a scenario passes its marks.
+    pub fn order(self) -> u32 {
+        match self {
+            Self::Ramp(stage) => 2 * u32::from(stage),
+            Self::Hold(stage) => 2 * u32::from(stage) + 1,
+            Self::Drain => u32::MAX - 1,
+            Self::End => u32::MAX,
+        }
+    }
+}
+
+/// Why a run ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StopReason {
+    /// The plan was carried out to its end.
+    Completed,
+    /// A threshold with `abort` was broken.
+    Aborted {
+        /// Index into `Plan::scenarios`.
+        scenario: u16,
+        /// Index into `Scenario::thresholds`.
+        threshold: u16,
+    },
+    /// A signal asked for the end.
+    Interrupted {
+        /// 2 for SIGINT, 15 for SIGTERM.
+        signal: i32,
+    },
+    /// A worker was lost and the plan says `on_worker_loss = "stop"`, or no worker was left.
+    WorkerLoss,
+}
+
+/// The facts of a whole run, or of the part of it that was saved.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Recording {
+    /// By index into `Plan::scenarios`.
+    pub scenarios: Vec<ScenarioRecording>,
+    /// How many seconds have been recorded: the last one's number plus one.
+    pub seconds: u32,
+    /// Workers that were lost: scenario, worker, when, why.
+    pub lost: Vec<(u16, u16, u64, String)>,
+    /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
+    pub stopped: Option<(StopReason, u64)>,
+}
+
+/// The facts of one scenario.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct ScenarioRecording {
+    /// Everything that happened, by stage and part.
+    pub cells: BTreeMap<CellKey, Cell>,
+    /// Levels at the end of the last second.
+    pub gauges: Gauges,
+    /// Levels at the end of the last second in which each stage and part was the current one.
+    pub gauges_at: BTreeMap<CellKey, Gauges>,
+    /// The workers together at the end of the last second; the lag is the worst of the run.
+    pub workers: WorkerFacts,
+    /// When it passed which mark.
+    pub boundaries: Vec<Boundary>,
+}
+
+impl ScenarioRecording {
+    /// When a mark was passed, on the run's clock.
+    pub fn at(&self, mark: Mark) -> Option<u64> {
+        self.boundaries.iter().find(|boundary| boundary.mark == mark).map(|boundary| boundary.at_ns)
+    }
+
+    /// The part that was current at `at_ns`; `None` before the scenario's start and after its end.
+    pub fn part_at(&self, at_ns: u64) -> Option<CellKey> {
+        use crate::plan::Part;
+        let boundary = self
+            .boundaries
+            .iter()
+            .filter(|boundary| boundary.at_ns <= at_ns)
+            .max_by_key(|boundary| boundary.mark.order())?;
+        let last = self.boundaries.iter().filter_map(|boundary| match boundary.mark {
+            Mark::Ramp(stage) | Mark::Hold(stage) => Some(stage),
+            Mark::Drain | Mark::End => None,
+        });
+        match boundary.mark {
+            Mark::Ramp(stage) => Some(CellKey { stage, part: Part::Ramp }),
+            Mark::Hold(stage) => Some(CellKey { stage, part: Part::Hold }),
+            Mark::Drain => Some(CellKey { stage: last.max().unwrap_or(0), part: Part::Drain }),
+            Mark::End => None,
+        }
+    }
+}
+
+impl Recording {
+    /// An empty recording of so many scenarios.
+    pub fn new(scenarios: usize) -> Self {
+        Self { scenarios: vec![ScenarioRecording::default(); scenarios], ..Self::default() }
+    }
+
+    /// Adds the next entry of the run.
+    pub fn add(&mut self, entry: &Entry) {
+        match entry {
+            Entry::Second(second) => self.add_second(second),
+            Entry::Boundary(boundary) => {
+                if let Some(scenario) = self.scenarios.get_mut(usize::from(boundary.scenario)) {
+                    scenario.boundaries.push(*boundary);
+                }
+            }
+            Entry::WorkerLost { scenario, worker, at_ns, why } => {
+                self.lost.push((*scenario, *worker, *at_ns, why.clone()));
+            }
+            Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
+        }
+    }
+
+    fn add_second(&mut self, second: &Second) {
+        self.seconds = self.seconds.max(second.second + 1);
+        for (index, facts) in &second.scenarios {
+            let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
+            for (key, cell) in &facts.cells {
+                scenario.cells.entry(*key).or_default().merge(cell);
+            }
+            if facts.reporting > 0 {
+                let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
+                scenario.gauges = facts.gauges;
+                scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
+                let middle_ns = u64::from(second.second) * 1_000_000_000 + 500_000_000;
+                if let Some(key) = scenario.part_at(middle_ns) {
+                    scenario.gauges_at.insert(key, facts.gauges);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Turns durations into histograms: nanoseconds, three significant figures, fixed bounds, so that all of them add up.
+
+use crate::plan::{Stat, TimeMetric};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use hdrhistogram::Histogram;
+use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// The longest time that a histogram tells apart: one hour. Longer ones are recorded as this.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Times(Vec<Option<Box<Histogram<u64>>>>);
+
+fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("fixed bounds that the crate accepts")
+}
+
+impl Times {
+    /// Records one sample.
+    pub fn record(&mut self, metric: TimeMetric, ns: u64) {
+        self.place(metric).saturating_record(ns.max(1));
+    }
+
+    /// The samples of a metric, if there are any.
+    pub fn get(&self, metric: TimeMetric) -> Option<&Histogram<u64>> {
+        self.0.get(metric.index()).and_then(Option::as_deref)
+    }
+
+    /// How many samples a metric has.
+    pub fn count(&self, metric: TimeMetric) -> u64 {
+        self.get(metric).map_or(0, Histogram::len)
+    }
+
+    /// One figure of a metric in nanoseconds; `None` without samples.
+    pub fn stat(&self, metric: TimeMetric, stat: Stat) -> Option<f64> {
+        let samples = self.get(metric).filter(|samples| !samples.is_empty())?;
+        Some(match stat {
+            Stat::Min => samples.min() as f64,
+            Stat::Mean => samples.mean(),
+            Stat::Max => samples.max() as f64,
+            percentile => samples
+                .value_at_quantile(percentile.quantile().expect("the others are percentiles"))
+                as f64,
+        })
+    }
+
+    /// Adds all samples of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for metric in TimeMetric::ALL {
+            if let Some(samples) = other.get(*metric) {
+                self.place(*metric).add(samples).expect("all histograms have the same bounds");
+            }
+        }
+    }
+
+    fn place(&mut self, metric: TimeMetric) -> &mut Histogram<u64> {
+        if self.0.is_empty() {
+            self.0.resize(TimeMetric::ALL.len(), None);
+        }
+        self.0[metric.index()].get_or_insert_with(|| Box::new(empty()))
+    }
+}
+
+impl Serialize for Times {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let text = serializer.is_human_readable();
+        let named: Vec<(&str, Encoded)> = TimeMetric::ALL
+            .iter()
+            .filter_map(|metric| {
+                let samples = self.get(*metric)?;
+                let mut bytes = Vec::new();
+                V2Serializer::new().serialize(samples, &mut bytes).ok()?;
+                Some((
+                    metric.name(),
+                    if text {
+                        Encoded::Text(STANDARD.encode(bytes))
+                    } else {
+                        Encoded::Bytes(bytes)
+                    },
+                ))
+            })
+            .collect();
+        serializer.collect_map(named)
+    }
+}
+
+enum Encoded {
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+impl Serialize for Encoded {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::Bytes(bytes) => serializer.serialize_bytes(bytes),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Times {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        let all: Vec<(String, Vec<u8>)> = if deserializer.is_human_readable() {
+            let named = std::collections::BTreeMap::<String, String>::deserialize(deserializer)?;
+            named
+                .into_iter()
+                .map(|(name, text)| {
+                    STANDARD.decode(text).map(|bytes| (name, bytes)).map_err(D::Error::custom)
+                })
+                .collect::<Result<_, _>>()?
+        } else {
+            std::collections::BTreeMap::<String, Vec<u8>>::deserialize(deserializer)?
+                .into_iter()
+                .collect()
+        };
+        let mut times = Self::default();
+        for (name, bytes) in all {
+            // A metric from a later version adds nothing here.
+            let Some(metric) = TimeMetric::named(&name) else { continue };
+            let samples: Histogram<u64> = HdrReader::new()
+                .deserialize(&mut bytes.as_slice())
+                .map_err(|error| D::Error::custom(format!("{error:?}")))?;
+            times
+                .place(metric)
+                .add(&samples)
+                .map_err(|error| D::Error::custom(format!("{error:?}")))?;
+        }
+        Ok(times)
+    }
+}

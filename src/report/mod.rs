@@ -1,0 +1,1 @@
+//! Turns saved entries into files that people and programs read.

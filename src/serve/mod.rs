@@ -1,0 +1,1 @@
+//! Turns a port into a server that behaves as a test needs it to.

@@ -1,0 +1,47 @@
+//! Turns `99.9%` into 0.999.
+
+use super::UnitError;
+use std::fmt;
+use std::str::FromStr;
+
+/// A part of a whole, from 0 to 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Ratio(pub f64);
+
+impl FromStr for Ratio {
+    type Err = UnitError;
+
+    fn from_str(text: &str) -> Result<Self, UnitError> {
+        let trimmed = text.trim();
+        let percent = trimmed.strip_suffix('%');
+        let digits = percent.map_or(trimmed, str::trim);
+        let help = "a ratio is a percentage or a number from 0 to 1: `99.9%`, `0.999`";
+        let plain = !digits.is_empty()
+            && digits.chars().all(|c| c.is_ascii_digit() || c == '.' || c == '_');
+        let value: f64 = digits
+            .replace('_', "")
+            .parse()
+            .ok()
+            .filter(|_| plain)
+            .ok_or_else(|| UnitError::new(format!("`{text}` is not a ratio")).help(help))?;
+        let ratio = if percent.is_some() { value / 100.0 } else { value };
+        if !(0.0..=1.0).contains(&ratio) {
+            let error = UnitError::new(format!("`{text}` is not between 0 and 1"));
+            let forgotten = percent.is_none() && value <= 100.0;
+            return Err(if forgotten {
+                error.help(format!("write `{trimmed}%`"))
+            } else {
+                error.help(help)
+            });
+        }
+        Ok(Self(ratio))
+    }
+}
+
+impl fmt::Display for Ratio {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Ten decimals of a percentage are far below one in a million, and hide the binary fraction.
+        let percent = format!("{:.10}", self.0 * 100.0);
+        f.pad(&format!("{}%", percent.trim_end_matches('0').trim_end_matches('.')))
+    }
+}

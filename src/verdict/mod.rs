@@ -1,0 +1,118 @@
+//! Turns a plan and the facts of its run into PASS, FAIL or INVALID.
+//!
+//! **Invariant:** pure; the same code judges live, at the end, and again from saved data.
+//! **Invariant:** a threshold without data never passes.
+
+use std::fmt;
+
+/// What a run proves.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Verdict {
+    /// The one word.
+    pub word: Word,
+    /// A finding for each threshold, or for each of its stages.
+    pub findings: Vec<Finding>,
+    /// Why the run proves nothing; empty unless INVALID.
+    pub breaches: Vec<Breach>,
+}
+
+/// PASS, FAIL or INVALID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// Every threshold held.
+    Pass,
+    /// A threshold is broken.
+    Fail,
+    /// The run proves nothing about the target.
+    Invalid,
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Invalid => "INVALID",
+        })
+    }
+}
+
+/// What became of one threshold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// Index into `Plan::scenarios`.
+    pub scenario: u16,
+    /// Index into `Scenario::thresholds`.
+    pub threshold: u16,
+    /// The stage it was looked at in, when it is looked at by stage: index into `Scenario::stages`.
+    pub stage: Option<u16>,
+    /// How it stands.
+    pub state: State,
+    /// The value that decided: with a window the worst one. Absent when nothing was measured.
+    pub value: Option<f64>,
+    /// Samples behind the value.
+    pub samples: u64,
+    /// Numerator and denominator of a ratio.
+    pub ratio: Option<(u64, u64)>,
+    /// With a window: the second at which the deciding window ended.
+    pub window_end: Option<u32>,
+}
+
+/// How a threshold stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It holds.
+    Held,
+    /// It is broken.
+    Broken,
+    /// Nothing was measured.
+    NoData,
+    /// Too few samples for the figure that is asked for.
+    TooFew {
+        /// How many it takes.
+        needed: u64,
+    },
+}
+
+/// A rule of validity that the run broke.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breach {
+    /// The rule's name in reports.
+    pub rule: Rule,
+    /// By how much, in words: `schedule_lag p99 was 180 ms in stage 2; at most 100 ms`.
+    pub detail: String,
+}
+
+/// What makes a run INVALID.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule {
+    /// The generator was late against its own schedule.
+    ScheduleLag,
+    /// Attempts were due and never started.
+    Dropped,
+    /// Failures that are the generator's own.
+    LocalFailures,
+    /// A worker died or stalled.
+    WorkerLost,
+    /// A threshold saw no or too few samples.
+    Samples,
+    /// The run did not come to its end.
+    Incomplete,
+    /// The books do not add up.
+    Accounting,
+}
+
+impl Rule {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ScheduleLag => "schedule_lag",
+            Self::Dropped => "dropped",
+            Self::LocalFailures => "local_failures",
+            Self::WorkerLost => "worker_lost",
+            Self::Samples => "samples",
+            Self::Incomplete => "incomplete",
+            Self::Accounting => "accounting",
+        }
+    }
+}
