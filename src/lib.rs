@@ -4,9 +4,9 @@ pub mod units;
 
 pub mod plan;
 
-pub mod schedule;
-
 pub mod record;
+
+pub mod schedule;
 
 pub mod protocol;
 

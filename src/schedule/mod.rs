@@ -1,1 +1,151 @@
 //! Turns a plan into what is due when, and whose share it is, by arithmetic alone.
+//!
+//! ```text
+//!  level
+//!   20k ┤                       ┌──────────┐
+//!   15k ┤           ┌──────────╱           │
+//!   10k ┤ ┌────────╱                       ╲  a lower level is ramped down, the newest users first
+//!       └─╱────────┴───────────┴───────────┴─▶ time
+//!       ramp hold   ramp hold   ramp hold   drain
+//! ```
+//!
+//! **Invariant:** no clock is read here, and nothing is accumulated: every due time is a closed form of an index.
+//! **Invariant:** due times do not depend on how many workers there are, and the shares sum to the whole exactly.
+
+mod segment;
+mod share;
+mod timeline;
+mod walk;
+
+pub use segment::{Pace, Segment, Shape};
+pub use share::Share;
+pub use timeline::Timeline;
+pub use walk::{Due, Walk};
+
+use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, StartAfter};
+use crate::units::Rate;
+
+/// Nanoseconds in a second.
+pub(crate) const SECOND_NS: u64 = 1_000_000_000;
+
+/// The schedules of all scenarios of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    scenarios: Vec<ScenarioSchedule>,
+}
+
+/// When what is due in one scenario, counted from each stage's own start.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioSchedule {
+    /// When the scenario starts.
+    pub start_after: StartAfter,
+    /// So many neighbouring users belong to the same worker: connections are opened in bursts that wake one process, not many.
+    pub block: u64,
+    /// One for each stage.
+    pub segments: Vec<Segment>,
+}
+
+impl Schedule {
+    /// The schedule of a plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self { scenarios: plan.scenarios.iter().map(ScenarioSchedule::new).collect() }
+    }
+
+    /// The schedule of one scenario: index into `Plan::scenarios`.
+    pub fn scenario(&self, index: usize) -> &ScenarioSchedule {
+        &self.scenarios[index]
+    }
+
+    /// All of them, in the plan's order.
+    pub fn scenarios(&self) -> &[ScenarioSchedule] {
+        &self.scenarios
+    }
+
+    /// What is known of each scenario's times before the run: all of it, but for what follows the end of an unpaced ramp.
+    pub fn timelines(&self) -> Vec<Timeline> {
+        let mut timelines: Vec<Timeline> = self.scenarios.iter().map(Timeline::new).collect();
+        if let Some(start) = Self::hold_start(&timelines) {
+            timelines
+                .iter_mut()
+                .filter(|timeline| timeline.waits_for_hold())
+                .for_each(|timeline| timeline.start_at(start));
+        }
+        timelines
+    }
+
+    /// When scenarios that wait for the hold start: when every other one has reached its first. `None` while one has not said.
+    pub fn hold_start(timelines: &[Timeline]) -> Option<u64> {
+        let mut latest = 0;
+        for timeline in timelines.iter().filter(|timeline| !timeline.waits_for_hold()) {
+            latest = latest.max(timeline.at(crate::record::Mark::Hold(0))?);
+        }
+        Some(latest)
+    }
+}
+
+impl ScenarioSchedule {
+    fn new(scenario: &Scenario) -> Self {
+        let block = match scenario.protocol {
+            Protocol::TcpHold(_) => 64,
+            Protocol::Http(_) => 1,
+        };
+        let mut segments = Vec::with_capacity(scenario.stages.len());
+        let (mut users, mut rate, mut arrivals) = (0, 0.0, 0.0);
+        for stage in &scenario.stages {
+            let hold_ns = stage.hold.as_nanos();
+            let segment = match stage.level {
+                Level::Users { users: to, ramp } => {
+                    let pace = match ramp {
+                        Ramp::Unpaced => Pace::Unpaced,
+                        Ramp::SpawnRate(rate) => Pace::Paced(rate),
+                        Ramp::Over(time) => Pace::Paced(Rate {
+                            count: to.abs_diff(users).max(1),
+                            per_ns: time.as_nanos(),
+                        }),
+                    };
+                    let segment =
+                        Segment { shape: Shape::Users { from: users, to, pace }, hold_ns };
+                    (users, rate) = (to, 0.0);
+                    segment
+                }
+                Level::Rate { rate: to, ramp } => {
+                    let ramp_ns = ramp.as_nanos();
+                    let shape =
+                        Shape::Rate { from: rate, to: to.value(), ramp_ns, before: arrivals };
+                    let segment = Segment { shape, hold_ns };
+                    arrivals = segment.arrivals_by(ramp_ns + hold_ns);
+                    (users, rate) = (0, to.value());
+                    segment
+                }
+            };
+            segments.push(segment);
+        }
+        Self { start_after: scenario.start_after, block, segments }
+    }
+
+    /// The highest number of users of any stage; zero for an open scenario.
+    pub fn peak_users(&self) -> u64 {
+        let level = |segment: &Segment| match segment.shape {
+            Shape::Users { to, .. } => to,
+            Shape::Rate { .. } => 0,
+        };
+        self.segments.iter().map(level).max().unwrap_or(0)
+    }
+
+    /// The highest arrivals a second of any stage; zero for a closed scenario.
+    pub fn peak_rate(&self) -> f64 {
+        let rate = |segment: &Segment| match segment.shape {
+            Shape::Users { .. } => 0.0,
+            Shape::Rate { from, to, .. } => from.max(to),
+        };
+        self.segments.iter().map(rate).fold(0.0, f64::max)
+    }
+
+    /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of arrivals).
+    pub fn walk(&self, stage: usize, share: Share) -> Walk {
+        Walk::new(&self.segments[stage], share, self.block)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,131 @@
+//! When a scenario passes its marks: planned where arithmetic can say, announced where only the run can.
+
+use super::{Pace, ScenarioSchedule, Segment, Shape};
+use crate::plan::{Part, StartAfter};
+use crate::record::{CellKey, Mark};
+
+/// The marks of one scenario on the run's clock, as far as they are known.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    segments: Vec<Segment>,
+    start_after: StartAfter,
+    start_ns: Option<u64>,
+    /// When each stage's level was reached, where that was announced.
+    reached: Vec<Option<u64>>,
+    /// When the drain began, where it was announced: a run that is stopped drains early.
+    drain: Option<u64>,
+}
+
+impl Timeline {
+    pub(super) fn new(schedule: &ScenarioSchedule) -> Self {
+        let start_ns = match schedule.start_after {
+            StartAfter::Delay(delay) => Some(delay.as_nanos()),
+            StartAfter::Hold => None,
+        };
+        Self {
+            segments: schedule.segments.clone(),
+            start_after: schedule.start_after,
+            start_ns,
+            reached: vec![None; schedule.segments.len()],
+            drain: None,
+        }
+    }
+
+    /// Whether the scenario starts with the hold of the others.
+    pub fn waits_for_hold(&self) -> bool {
+        self.start_after == StartAfter::Hold
+    }
+
+    /// Says when the scenario starts.
+    pub fn start_at(&mut self, at_ns: u64) {
+        self.start_ns = Some(at_ns);
+    }
+
+    /// Takes over an announced mark.
+    pub fn learn(&mut self, mark: Mark, at_ns: u64) {
+        match mark {
+            Mark::Ramp(0) => self.start_ns = Some(at_ns),
+            Mark::Hold(stage) => {
+                if let Some(reached) = self.reached.get_mut(usize::from(stage)) {
+                    *reached = Some(at_ns);
+                }
+            }
+            Mark::Drain => self.drain = Some(at_ns),
+            Mark::Ramp(_) | Mark::End => {}
+        }
+    }
+
+    /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it has ended.
+    pub fn at(&self, mark: Mark) -> Option<u64> {
+        let mut at = self.start_ns?;
+        for (stage, segment) in self.segments.iter().enumerate() {
+            let number = u16::try_from(stage).ok()?;
+            if mark == Mark::Ramp(number) {
+                return self.unless_drained(at);
+            }
+            at = match self.reached[stage] {
+                Some(reached) => reached,
+                None => match segment.ramp_ns() {
+                    Some(ramp) => at.saturating_add(ramp),
+                    None => return self.drain.filter(|_| mark == Mark::Drain),
+                },
+            };
+            if mark == Mark::Hold(number) {
+                return self.unless_drained(at);
+            }
+            at = at.saturating_add(segment.hold_ns);
+        }
+        let drain = self.drain.map_or(at, |drain| drain.min(at));
+        (mark == Mark::Drain).then_some(drain)
+    }
+
+    /// A mark that lies behind an early drain is never passed.
+    fn unless_drained(&self, at_ns: u64) -> Option<u64> {
+        self.drain.is_none_or(|drain| at_ns < drain).then_some(at_ns)
+    }
+
+    /// All marks that are known, in order.
+    pub fn marks(&self) -> Vec<(Mark, u64)> {
+        let stages = (0..self.segments.len()).filter_map(|stage| u16::try_from(stage).ok());
+        let all =
+            stages.flat_map(|stage| [Mark::Ramp(stage), Mark::Hold(stage)]).chain([Mark::Drain]);
+        all.filter_map(|mark| self.at(mark).map(|at| (mark, at))).collect()
+    }
+
+    /// The part of the scenario that is current at a moment; `None` before its start.
+    pub fn part_at(&self, at_ns: u64) -> Option<CellKey> {
+        let (mark, _) = self.marks().into_iter().rfind(|(_, at)| *at <= at_ns)?;
+        Some(match mark {
+            Mark::Ramp(stage) => CellKey { stage, part: Part::Ramp },
+            Mark::Hold(stage) => CellKey { stage, part: Part::Hold },
+            Mark::Drain | Mark::End => CellKey { stage: self.last_stage(at_ns), part: Part::Drain },
+        })
+    }
+
+    /// The stage that was the current one when the scenario drained.
+    fn last_stage(&self, at_ns: u64) -> u16 {
+        let begun = |(mark, at): &(Mark, u64)| match mark {
+            Mark::Ramp(stage) if *at <= at_ns => Some(*stage),
+            _ => None,
+        };
+        self.marks().iter().filter_map(begun).max().unwrap_or(0)
+    }
+
+    /// The level that the plan asks for at a moment: users, or arrivals a second; zero outside the scenario.
+    pub fn level_at(&self, at_ns: u64) -> f64 {
+        if self.at(Mark::Drain).is_some_and(|drain| drain <= at_ns) {
+            return 0.0;
+        }
+        let begun = self
+            .marks()
+            .into_iter()
+            .rfind(|(mark, at)| matches!(mark, Mark::Ramp(_)) && *at <= at_ns);
+        let Some((Mark::Ramp(stage), from)) = begun else { return 0.0 };
+        let segment = &self.segments[usize::from(stage)];
+        match segment.shape {
+            // An unpaced ramp has no level of its own: what is wanted is all of it.
+            Shape::Users { to, pace: Pace::Unpaced, .. } => to as f64,
+            _ => segment.level_at(at_ns - from),
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What falls due for one share in one stage, in order.
+
+use super::{Segment, Shape, Share};
+
+/// One thing that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Due {
+    /// User number `.0` comes.
+    Up(u64),
+    /// User number `.0` goes.
+    Down(u64),
+    /// Arrival number `.0` of the scenario.
+    Arrival(u64),
+}
+
+/// Walks over what is due in one stage, in the order of due times. A value: no clock, no memory of what was done about it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Walk {
+    segment: Segment,
+    share: Share,
+    block: u64,
+    /// Up and arrivals: the next number. Down: one above the next user.
+    next: u64,
+}
+
+impl Walk {
+    pub(super) fn new(segment: &Segment, share: Share, block: u64) -> Self {
+        let next = match segment.shape {
+            Shape::Users { from, .. } => from,
+            Shape::Rate { .. } => segment.first_arrival(),
+        };
+        let mut walk = Self { segment: *segment, share, block, next };
+        walk.settle();
+        walk
+    }
+
+    /// What is due next, and when from the stage's start; `None` when nothing more is.
+    pub fn peek(&self) -> Option<(Due, u64)> {
+        match self.segment.shape {
+            Shape::Users { from, to, .. } if to >= from => (self.next < to)
+                .then(|| (Due::Up(self.next), self.segment.user_due_ns(self.next - from))),
+            Shape::Users { from, to, .. } => (self.next > to)
+                .then(|| (Due::Down(self.next - 1), self.segment.user_due_ns(from - self.next))),
+            Shape::Rate { .. } => {
+                let due = self.segment.arrival_due_ns(self.next)?;
+                Some((Due::Arrival(self.next), due))
+            }
+        }
+    }
+
+    /// Steps over what `peek` showed.
+    pub fn advance(&mut self) {
+        if self.is_down() {
+            self.next = self.next.saturating_sub(1);
+        } else {
+            self.next += 1;
+        }
+        self.settle();
+    }
+
+    fn is_down(&self) -> bool {
+        matches!(self.segment.shape, Shape::Users { from, to, .. } if to < from)
+    }
+
+    /// Moves on to the next number that is this share's.
+    fn settle(&mut self) {
+        if !self.is_down() {
+            self.next = self.share.next_owned(self.next, self.block);
+            return;
+        }
+        while self.next > 0 && !self.share.owns(self.next - 1, self.block) {
+            // Down to the top of the block below.
+            self.next = (self.next - 1) / self.block * self.block;
+        }
+    }
+}
