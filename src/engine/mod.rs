@@ -2,6 +2,11 @@
 //!
 //! **Invariant:** the only clock of the run is read here.
 
+mod clock;
 mod event;
+mod load;
+pub mod wire;
 
+pub use clock::Clock;
 pub use event::{Event, Resolved, ServerSide};
+pub use load::Load;

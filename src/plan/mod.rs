@@ -6,6 +6,7 @@
 mod generator;
 mod metric;
 mod scenario;
+mod source;
 mod stage;
 mod target;
 mod threshold;
@@ -15,6 +16,7 @@ pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric}
 pub use scenario::{
     Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
 };
+pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Stage};
 pub use target::{Builtin, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer};
 pub use threshold::{Bound, Comparison, During, Scope, Threshold};

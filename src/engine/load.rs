@@ -1,0 +1,66 @@
+//! What one worker has to do, understood.
+
+use super::wire::Sources;
+use crate::plan::{Plan, Scenario};
+use crate::schedule::{ScenarioSchedule, Share, Timeline};
+use std::net::{IpAddr, SocketAddr};
+
+/// One worker's part of one scenario.
+#[derive(Debug, Clone)]
+pub struct Load {
+    /// The plan.
+    pub plan: Plan,
+    /// Index into `Plan::scenarios`.
+    pub scenario: usize,
+    /// Which part of it.
+    pub share: Share,
+    /// What is due when.
+    pub schedule: ScenarioSchedule,
+    /// When which mark is passed, as far as it is known.
+    pub timeline: Timeline,
+    /// The target, used in turn by blocks of users or by arrivals; at least one.
+    pub addresses: Vec<SocketAddr>,
+    /// Where to connect from.
+    pub sources: Sources,
+}
+
+/// Where one connection goes, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// To.
+    pub to: SocketAddr,
+    /// From this address; `None` leaves it to the kernel.
+    pub from: Option<IpAddr>,
+    /// From this port; zero leaves it to the kernel.
+    pub port: u16,
+}
+
+impl Load {
+    /// The scenario.
+    pub fn scenario(&self) -> &Scenario {
+        &self.plan.scenarios[self.scenario]
+    }
+
+    /// Where user or arrival number `i` connects to, and from where: a pure function of `i`.
+    pub fn route(&self, i: u64) -> Route {
+        let (block, targets) = (self.schedule.block, self.addresses.len() as u64);
+        let turn = i / block;
+        let to = self.addresses[usize::try_from(turn % targets).unwrap_or(0)];
+        let nth = turn / targets * block + i % block;
+        let of_family: Vec<&IpAddr> = self
+            .sources
+            .addresses
+            .iter()
+            .filter(|address| address.is_ipv4() == to.is_ipv4())
+            .collect();
+        let from = usize::try_from(nth / self.sources.per_source.max(1))
+            .ok()
+            .filter(|_| !of_family.is_empty())
+            .map(|source| *of_family[source % of_family.len()]);
+        let port = self.sources.ports.map_or(0, |(first, last)| {
+            let span = u64::from(last - first) + 1;
+            first + u16::try_from(nth % span).unwrap_or(0)
+        });
+        Route { to, from, port }
+    }
+}

@@ -1,0 +1,202 @@
+//! Turns messages between coordinator and workers into frames, and back: one versioned format, near or far.
+//!
+//! ```text
+//!  coordinator ── Assign ─▶ worker      frame = length (4 bytes, little endian) + postcard
+//!              ◀─ Ready ───
+//!              ── Start ──▶
+//!              ◀─ Snapshot, once a second; Reached; Done
+//!              ── Boundary, Turn, Stop ─▶
+//! ```
+
+use crate::plan::Overrides;
+use crate::record::{Mark, Snapshot};
+use crate::schedule::Share;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, SocketAddr};
+
+/// The version of all messages; a worker of another version is refused.
+pub const VERSION: u32 = 1;
+
+/// A frame larger than this is not ours.
+const FRAME_MAX: usize = 64 << 20;
+
+/// From the coordinator to a worker.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ToWorker {
+    /// What to do; the first message.
+    Assign(Box<Assignment>),
+    /// The run's clock starts at this reading of the machine's monotonic clock.
+    Start {
+        /// Nanoseconds of `CLOCK_MONOTONIC`.
+        t0_ns: u64,
+    },
+    /// Something that only the coordinator knows.
+    Order(Order),
+}
+
+/// What a worker learns while it runs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Order {
+    /// A mark that no arithmetic can know.
+    Boundary {
+        /// Which.
+        mark: Mark,
+        /// When, on the run's clock.
+        at_ns: u64,
+    },
+    /// This worker may now make its part of an unpaced ramp.
+    Turn {
+        /// Of this stage.
+        stage: u16,
+    },
+    /// Stop at once, without closing anything in order.
+    Halt,
+}
+
+/// What one worker does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Assignment {
+    /// [`VERSION`] of the coordinator.
+    pub version: u32,
+    /// The plan's file name, for messages.
+    pub plan_name: String,
+    /// The plan's text.
+    pub plan_text: String,
+    /// What the command line changed.
+    pub overrides: Overrides,
+    /// Index into `Plan::scenarios`.
+    pub scenario: u16,
+    /// This worker's part.
+    pub share: Share,
+    /// The target, resolved and pinned.
+    pub addresses: Vec<SocketAddr>,
+    /// Where to connect from.
+    pub sources: Sources,
+}
+
+/// Where connections come from. Connection `i` of those that go to one destination uses source `i / per_source`, so that
+/// destinations fill up before sources do: the kernel keeps a record for each pair of source address and port.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// In order of use; empty leaves the choice to the kernel.
+    pub addresses: Vec<IpAddr>,
+    /// Connections to one destination from one source before the next source is used; not zero.
+    pub per_source: u64,
+    /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
+    pub ports: Option<(u16, u16)>,
+}
+
+/// From a worker to the coordinator.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum FromWorker {
+    /// The assignment is understood.
+    Ready {
+        /// [`VERSION`] of the worker.
+        version: u32,
+    },
+    /// The assignment cannot be done, or the worker cannot go on.
+    Failed {
+        /// Why, in words.
+        why: String,
+    },
+    /// What happened.
+    Notice(Notice),
+}
+
+/// What a worker tells while it runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Notice {
+    /// One second.
+    Snapshot(Box<Snapshot>),
+    /// All of this worker's part of an unpaced ramp has been tried, and every try has ended.
+    Reached {
+        /// Of this stage.
+        stage: u16,
+    },
+    /// Everything has ended and the last snapshot was sent.
+    Done,
+}
+
+/// Why bytes are not a message.
+#[derive(Debug, thiserror::Error)]
+pub enum WireError {
+    /// The length is out of bounds.
+    #[error("a frame of {0} bytes is not one of ours")]
+    Length(usize),
+    /// The content is not a message of this version.
+    #[error("a frame does not hold a message of version {VERSION}: {0}")]
+    Content(#[from] postcard::Error),
+}
+
+/// A message as a frame.
+pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, WireError> {
+    let mut frame = postcard::to_extend(message, vec![0; 4])?;
+    let length = frame.len() - 4;
+    let prefix = u32::try_from(length)
+        .ok()
+        .filter(|_| length <= FRAME_MAX)
+        .ok_or(WireError::Length(length))?;
+    frame[..4].copy_from_slice(&prefix.to_le_bytes());
+    Ok(frame)
+}
+
+/// Bytes as they come in, until they are whole frames.
+#[derive(Debug, Default)]
+pub struct Inbox {
+    bytes: Vec<u8>,
+}
+
+impl Inbox {
+    /// Adds bytes that came in.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The next whole message, if there is one.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
+        let Some(prefix) = self.bytes.first_chunk::<4>() else { return Ok(None) };
+        let length = u32::from_le_bytes(*prefix) as usize;
+        if length > FRAME_MAX {
+            return Err(WireError::Length(length));
+        }
+        let Some(frame) = self.bytes.get(4..4 + length) else { return Ok(None) };
+        let message = postcard::from_bytes(frame)?;
+        self.bytes.drain(..4 + length);
+        Ok(Some(message))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_survive_any_split() {
+        let messages = [
+            Order::Turn { stage: 3 },
+            Order::Halt,
+            Order::Boundary { mark: Mark::Hold(1), at_ns: 70 },
+        ]
+        .map(ToWorker::Order);
+        let bytes: Vec<u8> = messages.iter().flat_map(|message| encode(message).unwrap()).collect();
+        for step in 1..bytes.len() {
+            let mut inbox = Inbox::default();
+            let mut seen = Vec::new();
+            for part in bytes.chunks(step) {
+                inbox.feed(part);
+                while let Some(message) = inbox.next::<ToWorker>().unwrap() {
+                    seen.push(message);
+                }
+            }
+            assert_eq!(seen, messages);
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused() {
+        let mut inbox = Inbox::default();
+        inbox.feed(b"GET / HTTP/1.1\r\n");
+        assert!(matches!(inbox.next::<ToWorker>(), Err(WireError::Length(_))));
+    }
+}
