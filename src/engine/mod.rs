@@ -4,9 +4,14 @@
 
 mod clock;
 mod event;
+mod facts;
+pub mod hold;
+mod link;
 mod load;
 pub mod wire;
 
 pub use clock::Clock;
 pub use event::{Event, Resolved, ServerSide};
-pub use load::Load;
+pub use facts::Own;
+pub use link::Link;
+pub use load::{Load, Route};

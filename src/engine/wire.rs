@@ -154,7 +154,7 @@ impl Inbox {
     }
 
     /// The next whole message, if there is one.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
         let Some(prefix) = self.bytes.first_chunk::<4>() else { return Ok(None) };
         let length = u32::from_le_bytes(*prefix) as usize;
         if length > FRAME_MAX {
@@ -185,7 +185,7 @@ mod tests {
             let mut seen = Vec::new();
             for part in bytes.chunks(step) {
                 inbox.feed(part);
-                while let Some(message) = inbox.next::<ToWorker>().unwrap() {
+                while let Some(message) = inbox.take::<ToWorker>().unwrap() {
                     seen.push(message);
                 }
             }
@@ -197,6 +197,6 @@ mod tests {
     fn foreign_bytes_are_refused() {
         let mut inbox = Inbox::default();
         inbox.feed(b"GET / HTTP/1.1\r\n");
-        assert!(matches!(inbox.next::<ToWorker>(), Err(WireError::Length(_))));
+        assert!(matches!(inbox.take::<ToWorker>(), Err(WireError::Length(_))));
     }
 }

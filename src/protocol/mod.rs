@@ -1,1 +1,4 @@
 //! Turns one due attempt into a held connection or an answered request.
+
+pub mod socket;
+pub mod tcp_hold;

@@ -1,0 +1,128 @@
+//! The real world of a hold loop: epoll, sockets, and the pipe to the coordinator.
+
+use super::super::clock::Clock;
+use super::super::facts::Own;
+use super::super::link::Link;
+use super::super::load::Load;
+use super::super::wire::{FromWorker, Notice, Order, ToWorker};
+use super::{Host, Ready};
+use crate::plan::Close;
+use crate::protocol::socket;
+use crate::record::WorkerFacts;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use std::io::{self, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::AsRawFd;
+use std::time::Duration;
+
+const LINK_IN: Token = Token(usize::MAX);
+const LINK_OUT: Token = Token(usize::MAX - 1);
+
+/// Epoll and the pipe.
+pub struct Epoll {
+    poll: Poll,
+    events: Events,
+    clock: Clock,
+    link: Link,
+    load: Load,
+    own: Own,
+}
+
+impl Epoll {
+    /// A world whose clock starts as told, for the connections of `load`.
+    pub fn new(clock: Clock, link: Link, load: Load) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        registry.register(&mut SourceFd(&link.input().as_raw_fd()), LINK_IN, Interest::READABLE)?;
+        registry.register(
+            &mut SourceFd(&link.output().as_raw_fd()),
+            LINK_OUT,
+            Interest::WRITABLE,
+        )?;
+        Ok(Self { poll, events: Events::with_capacity(1024), clock, link, load, own: Own::open() })
+    }
+
+    /// Sends what is left to the coordinator.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.link.flush_all()
+    }
+}
+
+impl Host for Epoll {
+    type Socket = TcpStream;
+
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    fn connect(&mut self, slot: u32, user: u64) -> io::Result<TcpStream> {
+        let route = self.load.route(user);
+        let stream = socket::connect(route.to, route.from, route.port)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        self.poll.registry().register(
+            &mut SourceFd(&stream.as_raw_fd()),
+            Token(slot as usize),
+            interest,
+        )?;
+        Ok(stream)
+    }
+
+    fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
+        match self.poll.poll(&mut self.events, Some(Duration::from_nanos(at_most_ns))) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            match event.token() {
+                LINK_IN => self.link.receive()?,
+                LINK_OUT => self.link.flush()?,
+                Token(slot) => ready.push(Ready {
+                    slot: u32::try_from(slot).unwrap_or(u32::MAX),
+                    readable: event.is_readable(),
+                    writable: event.is_writable(),
+                    closed: event.is_read_closed(),
+                    failed: event.is_error(),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&mut self) -> Option<Order> {
+        while let Ok(Some(message)) = self.link.next() {
+            if let ToWorker::Order(order) = message {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        // A coordinator that is gone is noticed by the next wait.
+        let _ = self.link.send(&FromWorker::Notice(notice));
+    }
+
+    fn receive(&mut self, mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        socket.read(buffer)
+    }
+
+    fn send(&mut self, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        socket.write(bytes)
+    }
+
+    fn error(&mut self, socket: &TcpStream) -> Option<io::Error> {
+        socket.take_error().ok().flatten()
+    }
+
+    fn close(&mut self, stream: TcpStream, how: Close) {
+        if how == Close::Rst {
+            socket::reset(stream);
+        }
+    }
+
+    fn facts(&self) -> WorkerFacts {
+        self.own.facts()
+    }
+}

@@ -1,0 +1,272 @@
+//! Turns what falls due for one worker into connections that are opened, verified, watched and closed.
+//!
+//! One loop, one small record a connection. What is due comes from the schedule; what is late is found by queues of equal
+//! deadlines and, for heartbeats of the server, by a sweep over all records.
+//!
+//! **Invariant:** no task, timer or buffer belongs to a connection.
+
+mod epoll;
+mod host;
+mod queue;
+mod slots;
+mod stages;
+mod traffic;
+
+pub use epoll::Epoll;
+pub use host::{Host, Ready};
+
+use super::load::Load;
+use super::wire::{Notice, Order};
+use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
+use crate::record::{Cause, CellKey, Counter, Failure, Gauge, Gauges, Outcome, Phase, Recorder};
+use crate::schedule::SECOND_NS;
+use queue::Queue;
+use slots::{Slots, State};
+use stages::Stages;
+
+/// Connections that are opened or closed before the loop looks at events again: bounds both the lag of events and the length of
+/// the kernel's loopback queue.
+const BATCH: usize = 32;
+
+/// Connections that may be opening at once in an unpaced ramp: more only fill the target's accept queue.
+const OPENING_MAX: u64 = 512;
+
+/// The largest read; a held connection rarely has more than one message waiting.
+const BUFFER: usize = 64 << 10;
+
+/// The loop of one worker.
+pub struct Hold<H: Host> {
+    host: H,
+    load: Load,
+    settings: TcpHold,
+    expect: Option<Vec<u8>>,
+    stages: Stages,
+    slots: Slots<H::Socket>,
+    recorder: Recorder,
+    open: u64,
+    connecting: u64,
+    /// Connections that are opening, by when that began.
+    opening: Queue,
+    /// Open connections that owe their first message, by when they opened.
+    greeting: Queue,
+    /// Open connections, by when they were sent a heartbeat or opened.
+    beating: Queue,
+    /// Heartbeats sent, by when.
+    asked: Queue,
+    /// When all records are looked at next for a missing heartbeat of the server.
+    sweep_ns: u64,
+    /// The next second to hand over.
+    second: u32,
+    halted: bool,
+    buffer: Box<[u8]>,
+}
+
+impl<H: Host> Hold<H> {
+    /// A loop at the start of the run. The scenario must be one of held connections.
+    pub fn new(host: H, load: Load) -> Option<Self> {
+        let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { return None };
+        let slots = Slots::new(load.schedule.peak_users(), load.share, load.schedule.block);
+        Some(Self {
+            host,
+            expect: settings.expect.clone().map(String::into_bytes),
+            stages: Stages::new(&load),
+            slots,
+            settings,
+            load,
+            recorder: Recorder::default(),
+            open: 0,
+            connecting: 0,
+            opening: Queue::default(),
+            greeting: Queue::default(),
+            beating: Queue::default(),
+            asked: Queue::default(),
+            sweep_ns: 0,
+            second: 0,
+            halted: false,
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        })
+    }
+
+    /// Runs to the end of the scenario, or until the coordinator says stop or is gone.
+    pub fn run(&mut self) -> std::io::Result<()> {
+        let mut ready = Vec::with_capacity(1024);
+        loop {
+            while let Some(order) = self.host.order() {
+                self.obey(&order);
+            }
+            let mut now = self.host.now_ns();
+            self.pass_marks(now);
+            let busy = self.do_what_is_due(now);
+            self.find_what_is_late(now);
+            now = self.host.now_ns();
+            self.hand_over(now);
+            if self.halted || self.stages.is_over() {
+                self.finish(now);
+                return Ok(());
+            }
+            let wait = if busy { 0 } else { self.next_ns().saturating_sub(now) };
+            ready.clear();
+            self.host.wait(wait, &mut ready)?;
+            if !ready.is_empty() {
+                let now = self.host.now_ns();
+                for event in &ready {
+                    self.react(*event, now);
+                }
+            }
+        }
+    }
+
+    fn obey(&mut self, order: &Order) {
+        match order {
+            Order::Boundary { mark, at_ns } => self.stages.learn(*mark, *at_ns),
+            Order::Turn { stage } => self.stages.take_turn(*stage),
+            Order::Halt => self.halted = true,
+        }
+    }
+
+    /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced ramp.
+    fn start(&mut self, user: u64, key: CellKey, due_ns: Option<u64>) {
+        let slot = self.slots.slot(user);
+        let now = self.host.now_ns();
+        let cell = self.recorder.cell(key);
+        cell.count(Counter::Due);
+        cell.count(Counter::Started);
+        cell.count(Counter::ConnectAttempts);
+        if let Some(due_ns) = due_ns {
+            let lag = now.saturating_sub(due_ns);
+            cell.time(crate::plan::TimeMetric::ScheduleLag, lag);
+            self.recorder.lag(lag);
+        }
+        match self.host.connect(slot, user) {
+            Ok(socket) => {
+                self.slots.get(slot).begin(socket, key, now);
+                self.connecting += 1;
+                self.opening.push(slot, now);
+            }
+            Err(error) => self.refuse(user, key, Cause::from_io(&error, Phase::Connect), now),
+        }
+    }
+
+    /// Books an attempt whose connection did not open.
+    fn refuse(&mut self, user: u64, key: CellKey, cause: Cause, now: u64) {
+        let to = self.load.route(user).to;
+        let cell = self.recorder.cell(key);
+        let local = cause.failure.origin() == crate::record::Origin::Local;
+        cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
+        cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}"));
+    }
+
+    /// Ends an attempt whose connection is being opened.
+    fn give_up(&mut self, slot: u32, cause: Cause, now: u64) {
+        let key = self.slots.get(slot).key();
+        if let Some(socket) = self.slots.get(slot).end() {
+            self.host.close(socket, Close::Rst);
+        }
+        self.connecting -= 1;
+        self.refuse(self.slots.user(slot), key, cause, now);
+    }
+
+    /// Ends an attempt whose connection was open and should have stayed so.
+    fn lose(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
+        let (key, begun) = (self.slots.get(slot).key(), self.slots.get(slot).begun_ns);
+        if let Some(socket) = self.slots.get(slot).end() {
+            self.host.close(socket, Close::Rst);
+        }
+        self.open -= 1;
+        let user = self.slots.user(slot);
+        let to = self.load.route(user).to;
+        let age = (now - begun) as f64 / SECOND_NS as f64;
+        self.recorder.cell(self.stages.now()).count(Counter::Lost);
+        let words = || format!("user {user} to {to} after {age:.1} s{}", what());
+        self.recorder.cell(key).end(Outcome::Failed(cause), now, words);
+    }
+
+    /// Ends a connection as planned: well if it is open, unfinished if it never came to that.
+    fn release(&mut self, slot: u32, now: u64) {
+        let (key, state) = (self.slots.get(slot).key(), self.slots.get(slot).state);
+        let Some(socket) = self.slots.get(slot).end() else { return };
+        match state {
+            State::Open => {
+                self.open -= 1;
+                self.host.close(socket, self.settings.close);
+                self.recorder.cell(self.stages.now()).count(Counter::Closed);
+                self.recorder.cell(key).end(Outcome::Ok, now, String::new);
+            }
+            State::Connecting | State::Free => {
+                self.connecting -= 1;
+                self.host.close(socket, Close::Rst);
+                self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
+            }
+        }
+    }
+
+    /// Hands over every second that has ended.
+    fn hand_over(&mut self, now: u64) {
+        while now >= (u64::from(self.second) + 1) * SECOND_NS {
+            let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
+            self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+            self.second += 1;
+        }
+    }
+
+    fn gauges(&self) -> Gauges {
+        let mut gauges = Gauges::default();
+        gauges.set(Gauge::Open, self.open);
+        gauges.set(Gauge::Connecting, self.connecting);
+        gauges.set(Gauge::Users, self.open + self.connecting);
+        gauges
+    }
+
+    /// Books what has not ended, and hands over the rest.
+    fn finish(&mut self, now: u64) {
+        for slot in 0..self.slots.len() {
+            let (key, state) = (self.slots.get(slot).key(), self.slots.get(slot).state);
+            if state == State::Free {
+                continue;
+            }
+            let cell = self.recorder.cell(key);
+            if state == State::Open {
+                cell.count(Counter::UnfinishedOpen);
+            }
+            cell.end(Outcome::Unfinished, now, String::new);
+        }
+        let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
+        self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+        self.host.tell(Notice::Done);
+    }
+
+    /// When the loop has to look again even if nothing happens.
+    fn next_ns(&self) -> u64 {
+        let after = |queue: &Queue, time: crate::units::Time| {
+            queue.next().map(|since| since + time.as_nanos())
+        };
+        let (beat, reply) = match &self.settings.heartbeat {
+            Some(Heartbeat::Client { every, timeout, .. }) => {
+                (after(&self.beating, *every), after(&self.asked, *timeout))
+            }
+            Some(Heartbeat::Server { .. }) => (Some(self.sweep_ns), None),
+            None => (None, None),
+        };
+        let greeting = self.settings.greeting.and_then(|within| after(&self.greeting, within));
+        [
+            Some((u64::from(self.second) + 1) * SECOND_NS),
+            self.stages.next_ns(),
+            after(&self.opening, self.settings.connect_timeout),
+            greeting,
+            beat,
+            reply,
+        ]
+        .into_iter()
+        .flatten()
+        .min()
+        .unwrap_or(u64::MAX)
+    }
+}
+
+/// A cause of the hold phase without a number.
+fn held(failure: Failure) -> Cause {
+    Cause::new(failure, Phase::Hold)
+}
+
+#[cfg(test)]
+mod tests;

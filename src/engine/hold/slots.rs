@@ -1,0 +1,146 @@
+//! A worker's connections: one small record each, in a place that follows from the user's number.
+
+use crate::record::CellKey;
+use crate::schedule::Share;
+
+/// Where a connection is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// No connection.
+    Free,
+    /// Being opened.
+    Connecting,
+    /// Open.
+    Open,
+}
+
+/// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.
+#[derive(Debug)]
+pub struct Connection<S> {
+    /// Present unless free.
+    pub socket: Option<S>,
+    /// Bytes of a message that have come so far.
+    pub matched: u32,
+    /// When opening began, on the run's clock.
+    pub begun_ns: u64,
+    /// When the last message came, or the connection opened.
+    pub heard_ns: u64,
+    /// When the heartbeat that awaits its reply was sent; zero when none does.
+    pub asked_ns: u64,
+    /// The stage in which the attempt was due.
+    pub stage: u16,
+    /// The part in which the attempt was due, as a number of [`PARTS`].
+    part: u8,
+    /// Where it is in its life.
+    pub state: State,
+    /// Whether a right message has come.
+    pub verified: bool,
+}
+
+const PARTS: [crate::plan::Part; 3] =
+    [crate::plan::Part::Ramp, crate::plan::Part::Hold, crate::plan::Part::Drain];
+
+impl<S> Connection<S> {
+    const FREE: Self = Self {
+        socket: None,
+        matched: 0,
+        begun_ns: 0,
+        heard_ns: 0,
+        asked_ns: 0,
+        stage: 0,
+        part: 0,
+        state: State::Free,
+        verified: false,
+    };
+
+    /// Becomes a connection that is being opened.
+    pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64) {
+        let part = PARTS.iter().position(|part| *part == key.part).unwrap_or(0);
+        *self = Self {
+            socket: Some(socket),
+            begun_ns: now_ns,
+            stage: key.stage,
+            part: u8::try_from(part).unwrap_or(0),
+            state: State::Connecting,
+            ..Self::FREE
+        };
+    }
+
+    /// The part of the stage in which the attempt was due: where its facts belong.
+    pub fn key(&self) -> CellKey {
+        CellKey { stage: self.stage, part: PARTS[usize::from(self.part)] }
+    }
+
+    /// Becomes free; hands over the socket.
+    pub fn end(&mut self) -> Option<S> {
+        let socket = self.socket.take();
+        *self = Self::FREE;
+        socket
+    }
+}
+
+/// All connections of a worker.
+#[derive(Debug)]
+pub struct Slots<S> {
+    connections: Vec<Connection<S>>,
+    share: Share,
+    block: u64,
+}
+
+impl<S> Slots<S> {
+    /// Room for this share of `users`.
+    pub fn new(users: u64, share: Share, block: u64) -> Self {
+        let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
+        let connections = std::iter::repeat_with(|| Connection::FREE).take(room).collect();
+        Self { connections, share, block }
+    }
+
+    /// The slot of a user of this share.
+    pub fn slot(&self, user: u64) -> u32 {
+        let round = user / self.block / u64::from(self.share.of);
+        u32::try_from(round * self.block + user % self.block).unwrap_or(u32::MAX)
+    }
+
+    /// The user of a slot.
+    pub fn user(&self, slot: u32) -> u64 {
+        let (round, within) = (u64::from(slot) / self.block, u64::from(slot) % self.block);
+        (round * u64::from(self.share.of) + u64::from(self.share.index)) * self.block + within
+    }
+
+    /// The connection in a slot.
+    pub fn get(&mut self, slot: u32) -> &mut Connection<S> {
+        &mut self.connections[slot as usize]
+    }
+
+    /// How many slots there are.
+    pub fn len(&self) -> u32 {
+        u32::try_from(self.connections.len()).unwrap_or(u32::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn users_and_slots_are_one_to_one() {
+        for of in 1..6 {
+            let mut seen = std::collections::BTreeSet::new();
+            for index in 0..of {
+                let slots: Slots<()> = Slots::new(1_000, Share { index, of }, 64);
+                for slot in 0..slots.len() {
+                    let user = slots.user(slot);
+                    assert_eq!(slots.slot(user), slot);
+                    assert!(Share { index, of }.owns(user, 64));
+                    seen.insert(user);
+                }
+            }
+            assert_eq!(seen.into_iter().collect::<Vec<_>>(), (0..1_000).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn a_connection_costs_at_most_64_bytes() {
+        assert!(size_of::<Connection<std::net::TcpStream>>() <= 64);
+    }
+}

@@ -1,0 +1,190 @@
+//! Where a worker is in its scenario, and what that makes due.
+
+use super::super::load::Load;
+use super::super::wire::Notice;
+use super::{BATCH, Hold, Host, OPENING_MAX};
+use crate::plan::Part;
+use crate::record::{CellKey, Counter, Mark};
+use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
+use std::collections::VecDeque;
+
+/// The state of the schedule for one worker.
+pub(super) struct Stages {
+    timeline: Timeline,
+    count: u16,
+    next: Mark,
+    now: CellKey,
+    ramps: VecDeque<Ramp>,
+    turn: Option<u16>,
+    /// The next slot to close, once the drain has begun.
+    draining: Option<u32>,
+    over: bool,
+}
+
+/// One ramp that is being made.
+struct Ramp {
+    stage: u16,
+    base_ns: u64,
+    unpaced: bool,
+    walk: Walk,
+}
+
+impl Stages {
+    pub(super) fn new(load: &Load) -> Self {
+        Self {
+            timeline: load.timeline.clone(),
+            count: u16::try_from(load.schedule.segments.len()).unwrap_or(u16::MAX),
+            next: Mark::Ramp(0),
+            now: CellKey { stage: 0, part: Part::Ramp },
+            ramps: VecDeque::new(),
+            turn: None,
+            draining: None,
+            over: false,
+        }
+    }
+
+    /// The part that is current.
+    pub(super) fn now(&self) -> CellKey {
+        self.now
+    }
+
+    pub(super) fn learn(&mut self, mark: Mark, at_ns: u64) {
+        self.timeline.learn(mark, at_ns);
+    }
+
+    pub(super) fn take_turn(&mut self, stage: u16) {
+        self.turn = Some(stage);
+    }
+
+    pub(super) fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// When something falls due, or a mark is passed.
+    pub(super) fn next_ns(&self) -> Option<u64> {
+        let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Mark::Drain));
+        let due = self.ramps.front().filter(|ramp| !ramp.unpaced);
+        let due = due.and_then(|ramp| ramp.walk.peek().map(|(_, offset)| ramp.base_ns + offset));
+        [mark.filter(|_| self.draining.is_none()), due].into_iter().flatten().min()
+    }
+
+    /// The mark that is passed next, if its time has come; marks behind an early drain are skipped.
+    fn pass(&mut self, now: u64) -> Option<(Mark, u64)> {
+        if self.draining.is_some() {
+            return None;
+        }
+        let drain = self.timeline.at(Mark::Drain).filter(|at| *at <= now);
+        let (mark, at) = match self.timeline.at(self.next).filter(|at| *at <= now) {
+            Some(at) => (self.next, at),
+            None => (Mark::Drain, drain?),
+        };
+        self.next = match mark {
+            Mark::Ramp(stage) => Mark::Hold(stage),
+            Mark::Hold(stage) if stage + 1 < self.count => Mark::Ramp(stage + 1),
+            Mark::Hold(_) | Mark::Drain | Mark::End => Mark::Drain,
+        };
+        Some((mark, at))
+    }
+}
+
+impl<H: Host> Hold<H> {
+    /// Goes through every mark whose time has come.
+    pub(super) fn pass_marks(&mut self, now: u64) {
+        while let Some((mark, at)) = self.stages.pass(now) {
+            match mark {
+                Mark::Ramp(stage) => {
+                    self.stages.now = CellKey { stage, part: Part::Ramp };
+                    let walk = self.load.schedule.walk(usize::from(stage), self.load.share);
+                    let shape = self.load.schedule.segments[usize::from(stage)].shape;
+                    let unpaced = matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
+                    self.stages.ramps.push_back(Ramp { stage, base_ns: at, unpaced, walk });
+                }
+                Mark::Hold(stage) => {
+                    self.stages.now = CellKey { stage, part: Part::Hold };
+                    self.recorder
+                        .cell(self.stages.now)
+                        .counters
+                        .add(Counter::HoldEntered, self.open);
+                }
+                Mark::Drain | Mark::End => {
+                    self.drop_undone(at);
+                    self.stages.now.part = Part::Drain;
+                    self.stages.draining = Some(0);
+                }
+            }
+        }
+    }
+
+    /// What was due before the drain and could not be started is dropped.
+    fn drop_undone(&mut self, drain_ns: u64) {
+        for mut ramp in std::mem::take(&mut self.stages.ramps) {
+            let key = CellKey { stage: ramp.stage, part: Part::Ramp };
+            while let Some((due, offset)) =
+                ramp.walk.peek().filter(|(_, offset)| ramp.base_ns + offset < drain_ns)
+            {
+                // An unpaced ramp that is stopped was not late: its rest never fell due.
+                if matches!(due, Due::Up(_)) && !ramp.unpaced {
+                    let cell = self.recorder.cell(key);
+                    cell.count(Counter::Due);
+                    cell.count(Counter::Dropped);
+                    self.recorder.lag(drain_ns - ramp.base_ns - offset);
+                }
+                ramp.walk.advance();
+            }
+        }
+    }
+
+    /// Opens and closes what is due, at most a batch of it; true when there is more.
+    pub(super) fn do_what_is_due(&mut self, now: u64) -> bool {
+        if let Some(slot) = self.stages.draining {
+            return self.drain(slot, now);
+        }
+        for _ in 0..BATCH {
+            let Some(ramp) = self.stages.ramps.front() else { return false };
+            let (stage, base_ns, unpaced) = (ramp.stage, ramp.base_ns, ramp.unpaced);
+            if unpaced && self.stages.turn != Some(stage) && ramp.walk.peek().is_some() {
+                return false;
+            }
+            let Some((due, offset)) = ramp.walk.peek() else {
+                if unpaced && self.connecting > 0 {
+                    return false;
+                }
+                self.stages.ramps.pop_front();
+                if unpaced {
+                    self.host.tell(Notice::Reached { stage });
+                }
+                continue;
+            };
+            if base_ns + offset > now || (unpaced && self.connecting >= OPENING_MAX) {
+                return false;
+            }
+            if let Some(ramp) = self.stages.ramps.front_mut() {
+                ramp.walk.advance();
+            }
+            match due {
+                Due::Up(user) => {
+                    let key = CellKey { stage, part: Part::Ramp };
+                    self.start(user, key, (!unpaced).then_some(base_ns + offset));
+                }
+                Due::Down(user) => {
+                    let slot = self.slots.slot(user);
+                    self.release(slot, now);
+                }
+                // Held connections come as users only.
+                Due::Arrival(_) => {}
+            }
+        }
+        true
+    }
+
+    /// Closes the next connections; true when there are more.
+    fn drain(&mut self, from: u32, now: u64) -> bool {
+        let end = from.saturating_add(8 * u32::try_from(BATCH).unwrap_or(1)).min(self.slots.len());
+        for slot in from..end {
+            self.release(slot, now);
+        }
+        self.stages.draining = Some(end);
+        self.stages.over = end == self.slots.len();
+        !self.stages.over
+    }
+}

@@ -1,0 +1,239 @@
+//! What comes over the connections, and what fails to come.
+
+use super::slots::State;
+use super::{Hold, Host, Ready, held};
+use crate::plan::{Heartbeat, Part, TimeMetric};
+use crate::protocol::tcp_hold::{Heard, hear};
+use crate::record::{Cause, Counter, Failure, Phase};
+use crate::schedule::SECOND_NS;
+use std::io::ErrorKind;
+
+impl<H: Host> Hold<H> {
+    /// Deals with one event.
+    pub(super) fn react(&mut self, event: Ready, now: u64) {
+        if self.slots.get(event.slot).state == State::Connecting {
+            if event.failed {
+                let error = self
+                    .slots
+                    .get(event.slot)
+                    .socket
+                    .as_ref()
+                    .and_then(|socket| self.host.error(socket));
+                let cause = error.map_or(Cause::new(Failure::Reset, Phase::Connect), |error| {
+                    Cause::from_io(&error, Phase::Connect)
+                });
+                return self.give_up(event.slot, cause, now);
+            }
+            if !event.writable {
+                return;
+            }
+            self.opened(event.slot, now);
+        }
+        if (event.readable || event.closed) && self.slots.get(event.slot).state == State::Open {
+            self.read(event.slot, event.closed, now);
+        }
+    }
+
+    fn opened(&mut self, slot: u32, now: u64) {
+        let connection = self.slots.get(slot);
+        connection.state = State::Open;
+        connection.heard_ns = now;
+        let (key, took) = (connection.key(), now - connection.begun_ns);
+        self.connecting -= 1;
+        self.open += 1;
+        let cell = self.recorder.cell(key);
+        cell.count(Counter::ConnectOk);
+        cell.time(TimeMetric::ConnectTime, took);
+        if self.stages.now().part == Part::Hold {
+            self.recorder.cell(self.stages.now()).count(Counter::HoldEntered);
+        }
+        if self.settings.greeting.is_some() {
+            self.greeting.push(slot, now);
+        }
+        if matches!(self.settings.heartbeat, Some(Heartbeat::Client { .. })) {
+            self.beating.push(slot, now);
+        }
+    }
+
+    /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth another one.
+    fn read(&mut self, slot: u32, closed: bool, now: u64) {
+        loop {
+            let connection = self.slots.get(slot);
+            let Some(socket) = connection.socket.as_ref() else { return };
+            match self.host.receive(socket, &mut self.buffer) {
+                Ok(0) => return self.lose(slot, held(Failure::ClosedByServer), now, String::new),
+                Ok(length) => {
+                    self.recorder
+                        .cell(self.stages.now())
+                        .counters
+                        .add(Counter::BytesReceived, length as u64);
+                    match hear(
+                        self.expect.as_deref(),
+                        &mut connection.matched,
+                        &self.buffer[..length],
+                    ) {
+                        Heard::Messages(0) => {}
+                        Heard::Messages(messages) => self.heard(slot, messages, now),
+                        Heard::Wrong(at) => return self.wrong(slot, at, length, now),
+                    }
+                    if length < self.buffer.len() && !closed {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    return self.lose(slot, Cause::from_io(&error, Phase::Hold), now, String::new);
+                }
+            }
+        }
+    }
+
+    fn wrong(&mut self, slot: u32, at: usize, length: usize, now: u64) {
+        let from = at.min(length);
+        let shown = String::from_utf8_lossy(&self.buffer[from..length.min(from + 32)])
+            .escape_debug()
+            .to_string();
+        self.lose(slot, held(Failure::WrongData), now, || {
+            format!(": `{shown}` at byte {from} of a read")
+        });
+    }
+
+    /// Books right messages that came in one read.
+    fn heard(&mut self, slot: u32, messages: u32, now: u64) {
+        let connection = self.slots.get(slot);
+        let (key, begun, before, asked) =
+            (connection.key(), connection.begun_ns, connection.heard_ns, connection.asked_ns);
+        let first = !connection.verified;
+        connection.verified = true;
+        connection.heard_ns = now;
+        connection.asked_ns = 0;
+        let mut beats = u64::from(messages);
+        if first {
+            self.recorder.cell(key).time(TimeMetric::FirstMessage, now - begun);
+            self.recorder.cell(self.stages.now()).count(Counter::Verified);
+            beats -= u64::from(self.settings.greeting.is_some());
+        }
+        let cell = self.recorder.cell(self.stages.now());
+        cell.counters.add(Counter::MessagesReceived, u64::from(messages));
+        match self.settings.heartbeat {
+            None => {}
+            Some(Heartbeat::Server { .. }) => {
+                cell.counters.add(Counter::HeartbeatReceived, beats);
+                if !first {
+                    cell.time(TimeMetric::HeartbeatGap, now - before);
+                }
+            }
+            Some(Heartbeat::Client { .. }) if asked > 0 => {
+                cell.count(Counter::HeartbeatReceived);
+                cell.time(TimeMetric::HeartbeatRtt, now.saturating_sub(asked));
+            }
+            Some(Heartbeat::Client { .. }) => {}
+        }
+    }
+
+    /// Looks for everything whose time is up.
+    pub(super) fn find_what_is_late(&mut self, now: u64) {
+        let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
+        self.opening.forget(|slot, since| {
+            let connection = self.slots.get(slot);
+            connection.state != State::Connecting || connection.begun_ns != since
+        });
+        if let Some(until) = before(self.settings.connect_timeout) {
+            while let Some((slot, since)) = self.opening.pop(until) {
+                let connection = self.slots.get(slot);
+                if connection.state == State::Connecting && connection.begun_ns == since {
+                    self.give_up(slot, Cause::new(Failure::ConnectTimeout, Phase::Connect), now);
+                }
+            }
+        }
+        if let Some(until) = self.settings.greeting.and_then(before) {
+            while let Some((slot, since)) = self.greeting.pop(until) {
+                let connection = self.slots.get(slot);
+                if connection.state == State::Open
+                    && connection.begun_ns <= since
+                    && !connection.verified
+                {
+                    self.lose(slot, held(Failure::GreetingMissed), now, String::new);
+                }
+            }
+        }
+        match self.settings.heartbeat.clone() {
+            None => {}
+            Some(Heartbeat::Server { every, grace }) => {
+                if now >= self.sweep_ns {
+                    let allowed = every.as_nanos() + grace.as_nanos();
+                    self.sweep(allowed, now);
+                    self.sweep_ns = now + (allowed / 8).clamp(10_000_000, SECOND_NS);
+                }
+            }
+            Some(Heartbeat::Client { send, every, timeout }) => {
+                if let Some(until) = before(timeout) {
+                    self.miss_replies(until, now);
+                }
+                if let Some(until) = before(every) {
+                    self.beat(send.as_bytes(), until, now);
+                }
+            }
+        }
+    }
+
+    /// Loses every connection that has not heard from the server for longer than it is allowed to be silent.
+    fn sweep(&mut self, allowed_ns: u64, now: u64) {
+        for slot in 0..self.slots.len() {
+            let connection = self.slots.get(slot);
+            if connection.state == State::Open
+                && now.saturating_sub(connection.heard_ns) > allowed_ns
+            {
+                let silent = (now - connection.heard_ns) as f64 / SECOND_NS as f64;
+                self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
+                self.lose(slot, held(Failure::HeartbeatMissed), now, || {
+                    format!(", silent for {silent:.1} s")
+                });
+            }
+        }
+    }
+
+    fn miss_replies(&mut self, until: u64, now: u64) {
+        while let Some((slot, since)) = self.asked.pop(until) {
+            let connection = self.slots.get(slot);
+            if connection.state == State::Open && connection.asked_ns == since {
+                self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
+                self.lose(slot, held(Failure::HeartbeatMissed), now, || ", no reply".to_owned());
+            }
+        }
+    }
+
+    /// Sends every heartbeat that is due. The next one is due a period after this one was, not after it was sent.
+    fn beat(&mut self, message: &[u8], until: u64, now: u64) {
+        let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
+        let every = every.as_nanos();
+        while let Some((slot, since)) = self.beating.pop(until) {
+            let connection = self.slots.get(slot);
+            if connection.state != State::Open || connection.begun_ns > since {
+                continue;
+            }
+            let Some(socket) = connection.socket.as_ref() else { continue };
+            match self.host.send(socket, message) {
+                Ok(sent) if sent == message.len() => {
+                    connection.asked_ns = now;
+                    self.asked.push(slot, now);
+                    self.beating.push(slot, since + every);
+                    let cell = self.recorder.cell(self.stages.now());
+                    cell.count(Counter::HeartbeatSent);
+                    cell.counters.add(Counter::BytesSent, sent as u64);
+                }
+                Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                    self.lose(slot, Cause::from_io(&error, Phase::Hold), now, String::new);
+                }
+                // The peer has stopped reading: what it was sent before fills every buffer.
+                Ok(_) | Err(_) => {
+                    self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
+                    self.lose(slot, held(Failure::HeartbeatMissed), now, || {
+                        ", the peer does not read".to_owned()
+                    });
+                }
+            }
+        }
+    }
+}

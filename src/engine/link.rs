@@ -1,0 +1,120 @@
+//! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator delays no connection.
+
+use super::wire::{Inbox, WireError, encode};
+use nix::fcntl::{FcntlArg, OFlag, fcntl};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
+
+/// Two pipes, and what is on its way through them.
+#[derive(Debug)]
+pub struct Link {
+    input: File,
+    output: File,
+    inbox: Inbox,
+    outbox: Vec<u8>,
+}
+
+impl Link {
+    /// A link over this process's standard input and output.
+    pub fn standard() -> io::Result<Self> {
+        Self::new(
+            io::stdin().as_fd().try_clone_to_owned()?,
+            io::stdout().as_fd().try_clone_to_owned()?,
+        )
+    }
+
+    /// A link over two pipes.
+    pub fn new(input: OwnedFd, output: OwnedFd) -> io::Result<Self> {
+        let link = Self {
+            input: input.into(),
+            output: output.into(),
+            inbox: Inbox::default(),
+            outbox: Vec::new(),
+        };
+        link.set_blocking(false)?;
+        Ok(link)
+    }
+
+    fn set_blocking(&self, blocking: bool) -> io::Result<()> {
+        let flags = if blocking { OFlag::empty() } else { OFlag::O_NONBLOCK };
+        fcntl(&self.input, FcntlArg::F_SETFL(flags))?;
+        fcntl(&self.output, FcntlArg::F_SETFL(flags))?;
+        Ok(())
+    }
+
+    /// The end that is read from.
+    pub fn input(&self) -> &File {
+        &self.input
+    }
+
+    /// The end that is written to.
+    pub fn output(&self) -> &File {
+        &self.output
+    }
+
+    /// Takes in what has come. An error means that the coordinator is gone.
+    pub fn receive(&mut self) -> io::Result<()> {
+        let mut buffer = [0; 16 << 10];
+        loop {
+            match self.input.read(&mut buffer) {
+                Ok(0) => return Err(io::ErrorKind::BrokenPipe.into()),
+                Ok(length) => self.inbox.feed(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The next whole message.
+    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
+        self.inbox.take()
+    }
+
+    /// Waits for the next message.
+    pub fn wait<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+        self.set_blocking(true)?;
+        let mut buffer = [0; 16 << 10];
+        let message = loop {
+            if let Some(message) = self.next().map_err(io::Error::other)? {
+                break message;
+            }
+            match self.input.read(&mut buffer)? {
+                0 => return Err(io::ErrorKind::BrokenPipe.into()),
+                length => self.inbox.feed(&buffer[..length]),
+            }
+        };
+        self.set_blocking(false)?;
+        Ok(message)
+    }
+
+    /// Sends a message as far as the pipe has room; the rest goes out with the next flush.
+    pub fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.outbox.extend_from_slice(&encode(message).map_err(io::Error::other)?);
+        self.flush()
+    }
+
+    /// Sends what is left, as far as the pipe has room.
+    pub fn flush(&mut self) -> io::Result<()> {
+        while !self.outbox.is_empty() {
+            match self.output.write(&self.outbox) {
+                Ok(sent) => drop(self.outbox.drain(..sent)),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends all that is left, waiting for room.
+    pub fn flush_all(&mut self) -> io::Result<()> {
+        self.set_blocking(true)?;
+        self.output.write_all(&self.outbox)?;
+        self.outbox.clear();
+        Ok(())
+    }
+}
