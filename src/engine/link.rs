@@ -70,7 +70,7 @@ impl Link {
     }
 
     /// The next whole message.
-    pub fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
+    pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
         self.inbox.take()
     }
 
@@ -79,7 +79,7 @@ impl Link {
         self.set_blocking(true)?;
         let mut buffer = [0; 16 << 10];
         let message = loop {
-            if let Some(message) = self.next().map_err(io::Error::other)? {
+            if let Some(message) = self.take().map_err(io::Error::other)? {
                 break message;
             }
             match self.input.read(&mut buffer)? {

@@ -91,7 +91,7 @@ impl Host for Epoll {
     }
 
     fn order(&mut self) -> Option<Order> {
-        while let Ok(Some(message)) = self.link.next() {
+        while let Ok(Some(message)) = self.link.take() {
             if let ToWorker::Order(order) = message {
                 return Some(order);
             }

@@ -7,6 +7,7 @@ use std::io;
 
 /// What became possible on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "epoll reports any combination of them")]
 pub struct Ready {
     /// The connection's slot.
     pub slot: u32,

@@ -117,7 +117,6 @@ impl<H: Host> Hold<H> {
         let cell = self.recorder.cell(self.stages.now());
         cell.counters.add(Counter::MessagesReceived, u64::from(messages));
         match self.settings.heartbeat {
-            None => {}
             Some(Heartbeat::Server { .. }) => {
                 cell.counters.add(Counter::HeartbeatReceived, beats);
                 if !first {
@@ -128,7 +127,7 @@ impl<H: Host> Hold<H> {
                 cell.count(Counter::HeartbeatReceived);
                 cell.time(TimeMetric::HeartbeatRtt, now.saturating_sub(asked));
             }
-            Some(Heartbeat::Client { .. }) => {}
+            Some(Heartbeat::Client { .. }) | None => {}
         }
     }
 
@@ -159,14 +158,12 @@ impl<H: Host> Hold<H> {
             }
         }
         match self.settings.heartbeat.clone() {
-            None => {}
-            Some(Heartbeat::Server { every, grace }) => {
-                if now >= self.sweep_ns {
-                    let allowed = every.as_nanos() + grace.as_nanos();
-                    self.sweep(allowed, now);
-                    self.sweep_ns = now + (allowed / 8).clamp(10_000_000, SECOND_NS);
-                }
+            Some(Heartbeat::Server { every, grace }) if now >= self.sweep_ns => {
+                let allowed = every.as_nanos() + grace.as_nanos();
+                self.sweep(allowed, now);
+                self.sweep_ns = now + (allowed / 8).clamp(10_000_000, SECOND_NS);
             }
+            Some(Heartbeat::Server { .. }) | None => {}
             Some(Heartbeat::Client { send, every, timeout }) => {
                 if let Some(until) = before(timeout) {
                     self.miss_replies(until, now);

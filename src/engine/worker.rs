@@ -1,0 +1,61 @@
+//! Turns a process into one share of the load: takes its assignment from standard input and runs the loop of its protocol.
+
+use super::clock::Clock;
+use super::hold::{Epoll, Hold};
+use super::link::Link;
+use super::load::Load;
+use super::wire::{Assignment, FromWorker, ToWorker, VERSION};
+use crate::plan::{Plan, Protocol, Source};
+use crate::schedule::Schedule;
+use std::io;
+
+/// Runs a worker to its end. An error means that the coordinator is gone, or has been told why nothing can be done.
+pub fn work() -> io::Result<()> {
+    let mut link = Link::standard()?;
+    let ToWorker::Assign(assignment) = link.wait()? else { return Err(io::Error::other("the first message is no assignment")) };
+    let load = match understand(*assignment) {
+        Ok(load) => load,
+        Err(why) => {
+            link.send(&FromWorker::Failed { why })?;
+            return link.flush_all();
+        }
+    };
+    link.send(&FromWorker::Ready { version: VERSION })?;
+    let ToWorker::Start { t0_ns } = link.wait()? else { return Err(io::Error::other("the second message is no start")) };
+    let clock = Clock::starting_at(t0_ns);
+    match load.scenario().protocol {
+        Protocol::TcpHold(_) => {
+            std::thread::sleep(clock.until_start());
+            let Some(mut hold) = Hold::new(Epoll::new(clock, link, load.clone())?, load) else { return Ok(()) };
+            hold.run()?;
+            hold.into_host().finish()
+        }
+        Protocol::Http(_) => super::http::work(load, clock, link),
+    }
+}
+
+/// The load behind an assignment, or why there is none.
+fn understand(assignment: Assignment) -> Result<Load, String> {
+    if assignment.version != VERSION {
+        return Err(format!("the coordinator speaks version {} of the messages, this worker {VERSION}", assignment.version));
+    }
+    let source = Source { name: assignment.plan_name, text: assignment.plan_text };
+    let environment = |name: &str| std::env::var(name).ok();
+    let plan = Plan::parse(&source, &assignment.overrides, &environment)
+        .map_err(|_| "the plan that the coordinator sent is not valid here".to_owned())?;
+    let scenario = usize::from(assignment.scenario);
+    if scenario >= plan.scenarios.len() || assignment.addresses.is_empty() {
+        return Err("the assignment does not fit the plan".to_owned());
+    }
+    let schedule = Schedule::new(&plan);
+    let timeline = schedule.timelines().swap_remove(scenario);
+    Ok(Load {
+        scenario,
+        share: assignment.share,
+        schedule: schedule.scenario(scenario).clone(),
+        timeline,
+        addresses: assignment.addresses,
+        sources: assignment.sources,
+        plan,
+    })
+}

@@ -1,0 +1,250 @@
+//! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
+
+use super::window::Windows;
+use super::{Finding, State, Verdict, Word, breaches};
+use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
+use crate::record::{
+    Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
+};
+
+/// Follows a run and judges it.
+#[derive(Debug, Clone)]
+pub struct Judge {
+    plan: Plan,
+    recording: Recording,
+    windows: Vec<Windows>,
+}
+
+/// What a threshold is looked at in: some stages, some parts, of one scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) scenario: usize,
+    /// One stage, or all but warm-ups.
+    pub(super) stage: Option<usize>,
+    during: During,
+    /// Whole connections count wherever they were opened.
+    cohort: bool,
+}
+
+impl View {
+    pub(super) fn new(
+        scenario: usize,
+        stage: Option<usize>,
+        threshold: &Threshold,
+        plan: &Plan,
+    ) -> Self {
+        let hold = matches!(plan.scenarios[scenario].protocol, crate::plan::Protocol::TcpHold(_));
+        let name = threshold.metric.to_string();
+        let cohort = hold
+            && (name.starts_with("connect.") || name == "success_ratio" || name == "failure_ratio");
+        let cohort = cohort || name.starts_with("first_message");
+        Self { scenario, stage, during: threshold.during, cohort }
+    }
+
+    /// Whether the facts of `key` belong to it.
+    pub(super) fn sees(&self, key: CellKey, scenario: &Scenario) -> bool {
+        let stage = usize::from(key.stage);
+        let in_stage = match self.stage {
+            Some(wanted) => stage == wanted,
+            None => scenario.stages.get(stage).is_some_and(|stage| !stage.warmup),
+        };
+        let in_part = match self.during {
+            During::All => true,
+            _ if self.cohort => true,
+            During::Ramp => key.part == Part::Ramp,
+            During::Hold => key.part == Part::Hold,
+        };
+        in_stage && in_part
+    }
+}
+
+impl Judge {
+    /// A judge of a run that has not begun.
+    pub fn new(plan: &Plan) -> Self {
+        let mut windows = Vec::new();
+        for (scenario, settings) in plan.scenarios.iter().enumerate() {
+            for (index, threshold) in settings.thresholds.iter().enumerate() {
+                let Some(length) = threshold.window else { continue };
+                let stages = stages_of(threshold, settings);
+                windows.extend(stages.into_iter().map(|stage| {
+                    let view = View::new(scenario, stage, threshold, plan);
+                    Windows::new(index, view, length)
+                }));
+            }
+        }
+        Self { plan: plan.clone(), recording: Recording::new(plan.scenarios.len()), windows }
+    }
+
+    /// Adds the next entry of the run.
+    pub fn add(&mut self, entry: &Entry) {
+        self.recording.add(entry);
+        if let Entry::Second(second) = entry {
+            for windows in &mut self.windows {
+                windows.add(second, &self.plan, &self.recording);
+            }
+        }
+    }
+
+    /// The facts so far.
+    pub fn recording(&self) -> &Recording {
+        &self.recording
+    }
+
+    /// How every threshold stands, in the plan's order.
+    pub fn findings(&self) -> Vec<Finding> {
+        let mut findings = Vec::new();
+        for (index, scenario) in self.plan.scenarios.iter().enumerate() {
+            for (number, threshold) in scenario.thresholds.iter().enumerate() {
+                for stage in stages_of(threshold, scenario) {
+                    findings.push(self.find(index, number, stage));
+                }
+            }
+        }
+        findings
+    }
+
+    fn find(&self, scenario: usize, number: usize, stage: Option<usize>) -> Finding {
+        let threshold = &self.plan.scenarios[scenario].thresholds[number];
+        let view = View::new(scenario, stage, threshold, &self.plan);
+        let (measured, window_end) = match threshold.window {
+            Some(_) => {
+                let windows = self
+                    .windows
+                    .iter()
+                    .find(|windows| windows.threshold == number && windows.view == view);
+                windows
+                    .and_then(Windows::worst)
+                    .map_or((None, None), |(measured, end)| (Some(measured), Some(end)))
+            }
+            None => (self.measure(threshold.metric, view), None),
+        };
+        let narrow = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
+        Finding {
+            scenario: narrow(scenario),
+            threshold: narrow(number),
+            stage: stage.filter(|_| threshold.scope != Scope::Scenario).map(narrow),
+            state: state(threshold, measured),
+            value: measured.map(|measured| measured.value),
+            samples: measured.map_or(0, |measured| measured.samples),
+            ratio: measured.and_then(|measured| measured.ratio),
+            window_end,
+        }
+    }
+
+    fn measure(&self, metric: Metric, view: View) -> Option<Measure> {
+        let scenario = &self.plan.scenarios[view.scenario];
+        let recording = &self.recording.scenarios[view.scenario];
+        let mut cell = Cell::default();
+        let mut length_ns = 0;
+        let end_ns = u64::from(self.recording.seconds) * 1_000_000_000;
+        for (stage, _) in scenario.stages.iter().enumerate() {
+            let stage = u16::try_from(stage).unwrap_or(u16::MAX);
+            for part in [Part::Ramp, Part::Hold, Part::Drain] {
+                let key = CellKey { stage, part };
+                if view.sees(key, scenario) {
+                    if let Some(facts) = recording.cells.get(&key) {
+                        cell.merge(facts);
+                    }
+                    length_ns += part_length_ns(recording, key, end_ns);
+                }
+            }
+        }
+        let gauges = gauges_of(recording, &view, scenario);
+        if metric == Metric::Count(CountMetric::ConnectionsOpen) {
+            // A level has been measured only once its part has been reached.
+            recording.gauges_at.keys().find(|key| view.sees(**key, scenario))?;
+        }
+        measure(
+            metric,
+            &Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns },
+        )
+    }
+
+    /// What the run proves, as things stand.
+    pub fn verdict(&self) -> Verdict {
+        let findings = self.findings();
+        let breaches = breaches::of(&self.plan, &self.recording, &findings);
+        let aborted =
+            matches!(self.recording.stopped, Some((crate::record::StopReason::Aborted { .. }, _)));
+        let broken = aborted || findings.iter().any(|finding| finding.state == State::Broken);
+        let word = match (breaches.is_empty(), broken) {
+            (false, _) => Word::Invalid,
+            (true, true) => Word::Fail,
+            (true, false) => Word::Pass,
+        };
+        Verdict { word, findings, breaches }
+    }
+
+    /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.
+    pub fn abort(&self, now_ns: u64) -> Option<(u16, u16)> {
+        let must_end = |finding: &Finding| {
+            let scenario = &self.recording.scenarios[usize::from(finding.scenario)];
+            let threshold = &self.plan.scenarios[usize::from(finding.scenario)].thresholds
+                [usize::from(finding.threshold)];
+            let from = match (threshold.during, finding.stage.unwrap_or(0)) {
+                (During::Hold, stage) => {
+                    scenario.at(Mark::Hold(stage)).or(scenario.at(Mark::Ramp(stage)))
+                }
+                (During::Ramp | During::All, stage) => scenario.at(Mark::Ramp(stage)),
+            };
+            threshold.abort
+                && finding.state == State::Broken
+                && from.is_some_and(|from| now_ns >= from + threshold.grace.as_nanos())
+        };
+        self.findings()
+            .into_iter()
+            .find(must_end)
+            .map(|finding| (finding.scenario, finding.threshold))
+    }
+}
+
+/// The stages that a threshold is looked at in, one by one; `None` is all of them as one.
+fn stages_of(threshold: &Threshold, scenario: &Scenario) -> Vec<Option<usize>> {
+    match threshold.scope {
+        Scope::Scenario => vec![None],
+        Scope::Stage(stage) => vec![Some(stage)],
+        Scope::EachStage => {
+            let measured = scenario.stages.iter().enumerate().filter(|(_, stage)| !stage.warmup);
+            measured.map(|(index, _)| Some(index)).collect()
+        }
+    }
+}
+
+/// The levels at the end of the last part that a view sees.
+fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) -> Gauges {
+    let seen = recording.gauges_at.iter().rfind(|(key, _)| view.sees(**key, scenario));
+    seen.map_or_else(Gauges::default, |(_, gauges)| {
+        let mut levels = Gauges::default();
+        levels.set(Gauge::Open, gauges.get(Gauge::Open));
+        levels
+    })
+}
+
+/// How long a part lasted, up to `end_ns` if it goes on.
+pub(crate) fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
+    let mark = match key.part {
+        Part::Ramp => Mark::Ramp(key.stage),
+        Part::Hold => Mark::Hold(key.stage),
+        Part::Drain => Mark::Drain,
+    };
+    let Some(from) = recording.at(mark) else { return 0 };
+    let later = recording.boundaries.iter().filter(|boundary| boundary.mark.order() > mark.order());
+    let to = later.map(|boundary| boundary.at_ns).min().unwrap_or(end_ns);
+    to.saturating_sub(from)
+}
+
+pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
+    let Some(measured) = measured else { return State::NoData };
+    let needed = match threshold.metric {
+        Metric::Time(_, stat) => stat.sample_floor(),
+        _ => 1,
+    };
+    if measured.samples < needed {
+        return State::TooFew { needed };
+    }
+    if threshold.comparison.holds(measured.value, threshold.bound.0) {
+        State::Held
+    } else {
+        State::Broken
+    }
+}

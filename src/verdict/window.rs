@@ -1,0 +1,94 @@
+//! A threshold with a window: the worst of all stretches of that length inside its scope.
+
+use super::State;
+use super::judge::{View, state};
+use crate::plan::{Comparison, Plan, Threshold};
+use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
+use crate::units::Time;
+use std::collections::VecDeque;
+
+/// The last seconds of a view, and the worst window so far.
+#[derive(Debug, Clone)]
+pub(super) struct Windows {
+    /// Index into `Scenario::thresholds`.
+    pub(super) threshold: usize,
+    pub(super) view: View,
+    seconds: usize,
+    recent: VecDeque<(u32, Cell, Gauges)>,
+    worst: Option<(Measure, u32)>,
+}
+
+impl Windows {
+    pub(super) fn new(threshold: usize, view: View, length: Time) -> Self {
+        let seconds = usize::try_from(length.0.as_nanos().div_ceil(1_000_000_000))
+            .unwrap_or(usize::MAX)
+            .max(1);
+        Self { threshold, view, seconds, recent: VecDeque::new(), worst: None }
+    }
+
+    /// The measure of the worst window, and the second at which it ended; `None` while no window has had enough samples.
+    pub(super) fn worst(&self) -> Option<(Measure, u32)> {
+        self.worst
+    }
+
+    /// Adds a second. A window counts when all of its seconds lie in the view: those in which the scenario was elsewhere cut it off.
+    pub(super) fn add(&mut self, second: &Second, plan: &Plan, recording: &Recording) {
+        let scenario = &plan.scenarios[self.view.scenario];
+        let threshold = &scenario.thresholds[self.threshold];
+        let middle_ns = u64::from(second.second) * 1_000_000_000 + 500_000_000;
+        let now = recording.scenarios[self.view.scenario].part_at(middle_ns);
+        if now.is_none_or(|key| !self.view.sees(key, scenario)) {
+            self.recent.clear();
+            return;
+        }
+        let index = u16::try_from(self.view.scenario).unwrap_or(u16::MAX);
+        let empty = ScenarioSecond::default();
+        let facts = second.scenarios.get(&index).unwrap_or(&empty);
+        let mut cell = Cell::default();
+        for (_, part) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
+            cell.merge(part);
+        }
+        self.recent.push_back((second.second, cell, facts.gauges));
+        if self.recent.len() > self.seconds {
+            self.recent.pop_front();
+        }
+        if self.recent.len() == self.seconds {
+            let mut whole = Cell::default();
+            self.recent.iter().for_each(|(_, cell, _)| whole.merge(cell));
+            let length_ns = self.seconds as u64 * 1_000_000_000;
+            let span = Span {
+                protocol: &scenario.protocol,
+                cell: &whole,
+                gauges: &facts.gauges,
+                length_ns,
+            };
+            self.weigh(threshold, measure(threshold.metric, &span), second.second);
+        }
+    }
+
+    fn weigh(&mut self, threshold: &Threshold, measured: Option<Measure>, end: u32) {
+        // A window with too few samples decides nothing; if all of them are so, neither does the threshold.
+        let Some(measured) =
+            measured.filter(|_| !matches!(state(threshold, measured), State::TooFew { .. }))
+        else {
+            return;
+        };
+        let worse =
+            self.worst.is_none_or(|(worst, _)| is_worse(threshold, measured.value, worst.value));
+        if worse {
+            self.worst = Some((measured, end));
+        }
+    }
+}
+
+/// Whether `value` is further from what a threshold wants than `other`.
+fn is_worse(threshold: &Threshold, value: f64, other: f64) -> bool {
+    match threshold.comparison {
+        Comparison::Less | Comparison::AtMost => value > other,
+        Comparison::Greater | Comparison::AtLeast => value < other,
+        Comparison::Equal => (value - threshold.bound.0).abs() > (other - threshold.bound.0).abs(),
+        Comparison::NotEqual => {
+            (value - threshold.bound.0).abs() < (other - threshold.bound.0).abs()
+        }
+    }
+}
