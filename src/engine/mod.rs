@@ -3,6 +3,7 @@
 //! **Invariant:** the only clock of the run is read here.
 
 mod clock;
+mod coordinator;
 mod event;
 mod facts;
 pub mod hold;
@@ -11,6 +12,7 @@ mod load;
 pub mod wire;
 
 pub use clock::Clock;
+pub use coordinator::{Ended, EngineError, RunOrder, run};
 pub use event::{Event, Resolved, ServerSide};
 pub use facts::Own;
 pub use link::Link;

@@ -148,4 +148,6 @@ impl ScenarioSchedule {
 }
 
 #[cfg(test)]
+pub(crate) mod testing;
+#[cfg(test)]
 mod tests;

@@ -1,51 +1,7 @@
+use super::testing::{hold, http, scenario, time};
 use super::*;
-use crate::plan::{Close, Http, Stage, TcpHold, ThinkTime};
 use crate::record::Mark;
-use crate::units::Time;
 use proptest::prelude::*;
-use std::time::Duration;
-
-fn time(ms: u64) -> Time {
-    Time(Duration::from_millis(ms))
-}
-
-fn scenario(protocol: Protocol, levels: &[(Level, u64)]) -> Scenario {
-    let stages = levels.iter().enumerate().map(|(i, (level, hold_ms))| Stage {
-        name: (i + 1).to_string(),
-        level: *level,
-        hold: time(*hold_ms),
-        warmup: false,
-    });
-    Scenario {
-        name: "s".into(),
-        target: 0,
-        start_after: StartAfter::Delay(time(0)),
-        protocol,
-        stages: stages.collect(),
-        thresholds: Vec::new(),
-    }
-}
-
-fn hold() -> Protocol {
-    Protocol::TcpHold(TcpHold {
-        expect: None,
-        greeting: None,
-        heartbeat: None,
-        connect_timeout: time(10_000),
-        close: Close::Fin,
-    })
-}
-
-fn http() -> Protocol {
-    Protocol::Http(Http {
-        requests: Vec::new(),
-        think_time: ThinkTime::default(),
-        timeout: time(30_000),
-        connect_timeout: time(10_000),
-        first_byte_timeout: time(30_000),
-        max_in_flight: 1_000,
-    })
-}
 
 fn users(users: u64, ramp: Ramp) -> Level {
     Level::Users { users, ramp }

@@ -8,7 +8,6 @@ mod judge;
 mod window;
 
 pub use judge::Judge;
-pub(crate) use judge::part_length_ns;
 use std::fmt;
 
 /// What a run proves.
@@ -122,3 +121,6 @@ impl Rule {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

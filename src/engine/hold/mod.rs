@@ -116,6 +116,11 @@ impl<H: Host> Hold<H> {
         }
     }
 
+    /// The world, when all is over.
+    pub fn into_host(self) -> H {
+        self.host
+    }
+
     fn obey(&mut self, order: &Order) {
         match order {
             Order::Boundary { mark, at_ns } => self.stages.learn(*mark, *at_ns),

@@ -1,9 +1,7 @@
 use super::*;
-use crate::plan::{
-    Generator, Level, Part, Plan, Ramp, Scenario, Stage, StartAfter, Target, TimeMetric,
-};
+use crate::plan::{Level, Part, Plan, Ramp, Scenario, Stage, TimeMetric};
 use crate::record::{Cell, Mark, Recording, Second, Snapshot, WorkerFacts};
-use crate::schedule::{Schedule, Share};
+use crate::schedule::{Schedule, Share, testing};
 use crate::units::{Rate, Time};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -145,23 +143,8 @@ fn seconds(seconds: u64) -> Time {
 }
 
 fn plan(settings: TcpHold, stages: Vec<Stage>) -> Plan {
-    let scenario = Scenario {
-        name: "hold".into(),
-        target: 0,
-        start_after: StartAfter::Delay(Time::default()),
-        protocol: Protocol::TcpHold(settings),
-        stages,
-        thresholds: Vec::new(),
-    };
-    let endpoint = crate::plan::Endpoint::Hosts(Vec::new());
-    Plan {
-        name: "test".into(),
-        description: None,
-        seed: 1,
-        targets: vec![Target { name: "t".into(), endpoint }],
-        scenarios: vec![scenario],
-        generator: Generator::default(),
-    }
+    let scenario = testing::scenario(Protocol::TcpHold(settings), &[]);
+    testing::plan(Scenario { stages, ..scenario })
 }
 
 fn stage(users: u64, ramp: Ramp, hold: u64) -> Stage {

@@ -1,0 +1,203 @@
+//! Turns the snapshots of many workers into one second after the other, and keeps the accounts of those that are lost.
+
+use crate::plan::{Part, Protocol};
+use crate::record::{
+    CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
+};
+use crate::schedule::{Due, SECOND_NS, ScenarioSchedule, Shape, Share};
+use std::collections::BTreeMap;
+
+/// How long a second waits for the last worker's snapshot before it is written without it.
+const PATIENCE_NS: u64 = 1_500_000_000;
+
+/// What has come in from every worker.
+#[derive(Debug, Default)]
+pub(super) struct Books {
+    accounts: Vec<Account>,
+    pending: BTreeMap<u32, Second>,
+    /// The next second to be written.
+    next: u32,
+}
+
+/// What one worker has told so far.
+#[derive(Debug)]
+struct Account {
+    scenario: u16,
+    live: bool,
+    /// The first second that it has not told of.
+    told: u32,
+    counters: BTreeMap<CellKey, Counters>,
+    gauges: Gauges,
+    facts: WorkerFacts,
+}
+
+impl Books {
+    /// Opens the account of the next worker.
+    pub(super) fn open(&mut self, scenario: u16) {
+        let counters = BTreeMap::new();
+        let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
+        self.accounts.push(Account { scenario, live: true, told: 0, counters, gauges, facts });
+    }
+
+    /// Takes in what a worker saw. What comes too late for its second is booked in the next one that is written.
+    pub(super) fn add(&mut self, worker: usize, snapshot: &Snapshot) {
+        let account = &mut self.accounts[worker];
+        for (key, cell) in &snapshot.cells {
+            account.counters.entry(*key).or_default().merge(&cell.counters);
+        }
+        account.told = snapshot.second + 1;
+        account.gauges = snapshot.gauges;
+        account.facts = snapshot.worker;
+        let late = snapshot.second < self.next;
+        let at = snapshot.second.max(self.next);
+        let facts = self.scenario(at, self.accounts[worker].scenario);
+        if late {
+            let cells = ScenarioSecond { reporting: 0, ..ScenarioSecond::default() };
+            let mut only =
+                Snapshot { second: at, cells: snapshot.cells.clone(), ..Snapshot::default() };
+            only.worker.lag_max_ns = snapshot.worker.lag_max_ns;
+            let reporting = facts.reporting;
+            facts.add(&only);
+            facts.reporting = reporting + cells.reporting;
+        } else {
+            facts.add(snapshot);
+        }
+    }
+
+    fn scenario(&mut self, second: u32, scenario: u16) -> &mut ScenarioSecond {
+        let entry =
+            self.pending.entry(second).or_insert_with(|| Second { second, ..Second::default() });
+        entry.scenarios.entry(scenario).or_default()
+    }
+
+    /// Closes the account of a worker that has told everything.
+    pub(super) fn retire(&mut self, worker: usize) {
+        self.accounts[worker].live = false;
+    }
+
+    /// Closes the account of a worker that will not tell any more: what it had begun is unfinished, what would have been due for its
+    /// share up to `end_ns` of the run is dropped.
+    pub(super) fn lose(&mut self, worker: usize, protocol: &Protocol) {
+        self.accounts[worker].live = false;
+        let mut missing = Vec::new();
+        for (key, counters) in &self.accounts[worker].counters {
+            let (unfinished, open) = open_attempts(counters, protocol);
+            if unfinished > 0 {
+                let mut counters = Counters::default();
+                counters.add(Counter::Unfinished, unfinished);
+                counters.add(Counter::UnfinishedOpen, open);
+                missing.push((*key, counters));
+            }
+        }
+        self.book(worker, missing);
+    }
+
+    /// Books what fell due for the share of a lost worker after it was lost, by `ramps`: when each stage's ramp began, up to `end_ns`.
+    pub(super) fn drop_share(
+        &mut self,
+        worker: usize,
+        share: Share,
+        schedule: &ScenarioSchedule,
+        ramps: &[Option<u64>],
+        end_ns: u64,
+    ) {
+        let mut missing = Vec::new();
+        for (stage, begun) in ramps.iter().enumerate() {
+            let Some(begun) = begun else { continue };
+            let mut due: BTreeMap<CellKey, u64> = BTreeMap::new();
+            let mut walk = schedule.walk(stage, share);
+            let ramp_ns = match schedule.segments[stage].shape {
+                Shape::Rate { ramp_ns, .. } => ramp_ns,
+                Shape::Users { .. } => u64::MAX,
+            };
+            while let Some((what, offset)) =
+                walk.peek().filter(|(_, offset)| begun + offset < end_ns)
+            {
+                if !matches!(what, Due::Down(_)) {
+                    let part = if offset < ramp_ns { Part::Ramp } else { Part::Hold };
+                    *due.entry(CellKey {
+                        stage: u16::try_from(stage).unwrap_or(u16::MAX),
+                        part,
+                    })
+                    .or_default() += 1;
+                }
+                walk.advance();
+            }
+            for (key, due) in due {
+                let known = self.accounts[worker]
+                    .counters
+                    .get(&key)
+                    .map_or(0, |counters| counters.get(Counter::Due));
+                let mut counters = Counters::default();
+                counters.add(Counter::Due, due.saturating_sub(known));
+                counters.add(Counter::Dropped, due.saturating_sub(known));
+                missing.push((key, counters));
+            }
+        }
+        self.book(worker, missing);
+    }
+
+    fn book(&mut self, worker: usize, missing: Vec<(CellKey, Counters)>) {
+        let (scenario, next) = (self.accounts[worker].scenario, self.next);
+        let facts = self.scenario(next, scenario);
+        for (key, counters) in missing.into_iter().filter(|(_, counters)| !counters.is_zero()) {
+            let place =
+                facts.cells.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
+                    facts.cells.push((key, crate::record::Cell::default()));
+                    facts.cells.len() - 1
+                });
+            facts.cells[place].1.counters.merge(&counters);
+        }
+    }
+
+    /// The next second that can be written: all live workers have told of it, or it is time to go on without them.
+    pub(super) fn next(&mut self, now_ns: u64) -> Option<Second> {
+        let end_ns = (u64::from(self.next) + 1) * SECOND_NS;
+        let mut live = self.accounts.iter().filter(|account| account.live);
+        let complete =
+            live.clone().next().is_some() && live.all(|account| account.told > self.next);
+        (complete || now_ns >= end_ns + PATIENCE_NS).then(|| self.write())
+    }
+
+    /// Everything that is left, once all workers are gone.
+    pub(super) fn rest(&mut self) -> Option<Second> {
+        (!self.pending.is_empty()).then(|| self.write())
+    }
+
+    fn write(&mut self) -> Second {
+        let number = self.next;
+        self.next += 1;
+        let mut second =
+            self.pending.remove(&number).unwrap_or(Second { second: number, ..Second::default() });
+        for account in &self.accounts {
+            let facts = second.scenarios.entry(account.scenario).or_default();
+            if !account.live {
+                // What it used stays used.
+                let missing = account.told <= number;
+                let used = if missing { account.facts.cpu_ns } else { 0 };
+                facts.workers.cpu_ns += used;
+            } else if account.told <= number {
+                // One that is late still holds what it held.
+                facts.gauges.merge(&account.gauges);
+                facts.workers.merge(&account.facts);
+            }
+        }
+        second
+    }
+}
+
+/// Attempts that were begun and have not ended, and how many of them have an open connection.
+fn open_attempts(counters: &Counters, protocol: &Protocol) -> (u64, u64) {
+    let get = |counter| counters.get(counter);
+    let ended =
+        get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut) + get(Counter::Unfinished);
+    let unfinished = get(Counter::Started).saturating_sub(ended);
+    let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
+    let lost = (get(Counter::Failed) + get(Counter::TimedOut)).saturating_sub(never_open);
+    let open = get(Counter::ConnectOk)
+        .saturating_sub(get(Counter::Ok) + lost + get(Counter::UnfinishedOpen));
+    match protocol {
+        Protocol::TcpHold(_) => (unfinished, open.min(unfinished)),
+        Protocol::Http(_) => (unfinished, 0),
+    }
+}

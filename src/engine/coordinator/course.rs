@@ -1,0 +1,203 @@
+//! Where each scenario is: which marks have passed, whose turn it is in an unpaced ramp, what has to be announced.
+
+use crate::record::{Boundary, Mark};
+use crate::schedule::{Schedule, Timeline};
+use std::collections::{BTreeSet, VecDeque};
+
+/// The course of all scenarios.
+#[derive(Debug)]
+pub(super) struct Course {
+    timelines: Vec<Timeline>,
+    /// How many marks of each scenario have been recorded.
+    recorded: Vec<BTreeSet<u32>>,
+    turns: Vec<Option<Turns>>,
+    ended: Vec<bool>,
+    /// Unpaced ramps that may run at once: as many as there are cores to run them.
+    at_once: usize,
+}
+
+/// An unpaced ramp: few workers at a time, so that they do not thrash the cores.
+#[derive(Debug)]
+struct Turns {
+    stage: u16,
+    waiting: VecDeque<usize>,
+    running: BTreeSet<usize>,
+}
+
+/// Something that workers have to be told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Announcement {
+    /// To all workers of a scenario.
+    Mark(Boundary),
+    /// To one worker.
+    Turn {
+        /// Number of the worker among all.
+        worker: usize,
+        /// The stage whose ramp it may make.
+        stage: u16,
+    },
+}
+
+impl Course {
+    pub(super) fn new(schedule: &Schedule, cores: usize) -> Self {
+        let timelines = schedule.timelines();
+        let count = timelines.len();
+        Self {
+            timelines,
+            recorded: vec![BTreeSet::new(); count],
+            turns: (0..count).map(|_| None).collect(),
+            ended: vec![false; count],
+            at_once: cores.max(1),
+        }
+    }
+
+    /// The marks that have passed since the last time, in order of time.
+    pub(super) fn passed(&mut self, now_ns: u64) -> Vec<Boundary> {
+        let mut passed = Vec::new();
+        for (index, timeline) in self.timelines.iter().enumerate() {
+            for (mark, at_ns) in timeline.marks() {
+                if at_ns <= now_ns && self.recorded[index].insert(mark.order()) {
+                    passed.push(Boundary { scenario: number(index), mark, at_ns });
+                }
+            }
+        }
+        passed.sort_by_key(|boundary| (boundary.at_ns, boundary.scenario, boundary.mark.order()));
+        passed
+    }
+
+    /// Begins an unpaced ramp that has just started: gives the first workers their turn.
+    pub(super) fn begin_unpaced(
+        &mut self,
+        scenario: u16,
+        stage: u16,
+        workers: impl Iterator<Item = usize>,
+    ) -> Vec<Announcement> {
+        let turns = Turns { stage, waiting: workers.collect(), running: BTreeSet::new() };
+        self.turns[usize::from(scenario)] = Some(turns);
+        self.next_turns(scenario)
+    }
+
+    fn next_turns(&mut self, scenario: u16) -> Vec<Announcement> {
+        let at_once = self.at_once;
+        let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
+        let mut given = Vec::new();
+        while turns.running.len() < at_once {
+            let Some(worker) = turns.waiting.pop_front() else { break };
+            turns.running.insert(worker);
+            given.push(Announcement::Turn { worker, stage: turns.stage });
+        }
+        given
+    }
+
+    /// A worker has made its part of an unpaced ramp, or is gone: the next has its turn, or the hold begins.
+    pub(super) fn reached(
+        &mut self,
+        scenario: u16,
+        worker: usize,
+        now_ns: u64,
+    ) -> Vec<Announcement> {
+        let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
+        let stage = turns.stage;
+        turns.running.remove(&worker);
+        turns.waiting.retain(|waiting| *waiting != worker);
+        if !turns.running.is_empty() || !turns.waiting.is_empty() {
+            return self.next_turns(scenario);
+        }
+        self.turns[usize::from(scenario)] = None;
+        self.announce(scenario, Mark::Hold(stage), now_ns)
+    }
+
+    /// Announces a mark, and what follows from it: scenarios that wait for the hold.
+    fn announce(&mut self, scenario: u16, mark: Mark, at_ns: u64) -> Vec<Announcement> {
+        self.timelines[usize::from(scenario)].learn(mark, at_ns);
+        let mut announcements = vec![Announcement::Mark(Boundary { scenario, mark, at_ns })];
+        if let Some(start) = Schedule::hold_start(&self.timelines) {
+            for (index, timeline) in self.timelines.iter_mut().enumerate() {
+                if timeline.waits_for_hold() && timeline.at(Mark::Ramp(0)).is_none() {
+                    let at_ns = start.max(at_ns);
+                    timeline.start_at(at_ns);
+                    let boundary = Boundary { scenario: number(index), mark: Mark::Ramp(0), at_ns };
+                    announcements.push(Announcement::Mark(boundary));
+                }
+            }
+        }
+        announcements
+    }
+
+    /// Brings every scenario that has not begun to drain to its drain.
+    pub(super) fn drain(&mut self, now_ns: u64) -> Vec<Announcement> {
+        let mut announcements = Vec::new();
+        for index in 0..self.timelines.len() {
+            let timeline = &mut self.timelines[index];
+            if self.ended[index] || timeline.at(Mark::Drain).is_some_and(|at| at <= now_ns) {
+                continue;
+            }
+            // One that has not started yet starts and drains in the same moment.
+            if timeline.at(Mark::Ramp(0)).is_none_or(|at| at > now_ns) {
+                timeline.start_at(now_ns);
+            }
+            timeline.learn(Mark::Drain, now_ns);
+            self.turns[index] = None;
+            announcements.push(Announcement::Mark(Boundary {
+                scenario: number(index),
+                mark: Mark::Drain,
+                at_ns: now_ns,
+            }));
+        }
+        announcements
+    }
+
+    /// Ends a scenario.
+    pub(super) fn end(&mut self, scenario: u16, now_ns: u64) -> Boundary {
+        self.ended[usize::from(scenario)] = true;
+        Boundary { scenario, mark: Mark::End, at_ns: now_ns }
+    }
+
+    /// Whether all scenarios have ended.
+    pub(super) fn is_over(&self) -> bool {
+        self.ended.iter().all(|ended| *ended)
+    }
+
+    /// When the ramp of each stage of a scenario began or would have begun, as far as that is known.
+    pub(super) fn ramps(&self, scenario: u16, stages: usize) -> Vec<Option<u64>> {
+        let timeline = &self.timelines[usize::from(scenario)];
+        (0..stages).map(|stage| timeline.at(Mark::Ramp(number(stage)))).collect()
+    }
+
+    /// When a scenario drains; `None` while that is not known.
+    pub(super) fn drains_at(&self, scenario: u16) -> Option<u64> {
+        self.timelines[usize::from(scenario)].at(Mark::Drain)
+    }
+}
+
+fn number(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::schedule::testing;
+
+    #[test]
+    fn turns_are_few_at_a_time_and_the_hold_begins_after_the_last() {
+        let mut course = Course::new(&testing::unpaced(1_000), 2);
+        assert_eq!(course.passed(0).len(), 1);
+        let turn = |worker| Announcement::Turn { worker, stage: 0 };
+        assert_eq!(course.begin_unpaced(0, 0, 0..3), [turn(0), turn(1)]);
+        assert_eq!(course.reached(0, 1, 10), [turn(2)]);
+        assert_eq!(course.reached(0, 0, 20), []);
+        let hold = Boundary { scenario: 0, mark: Mark::Hold(0), at_ns: 30 };
+        assert_eq!(course.reached(0, 2, 30), [Announcement::Mark(hold)]);
+        assert_eq!(course.passed(30), [hold]);
+    }
+
+    #[test]
+    fn a_drain_is_announced_once_and_cuts_off_what_was_planned() {
+        let mut course = Course::new(&testing::unpaced(1_000), 2);
+        let drain = Boundary { scenario: 0, mark: Mark::Drain, at_ns: 5 };
+        assert_eq!(course.drain(5), [Announcement::Mark(drain)]);
+        assert_eq!(course.drain(6), []);
+        assert_eq!(course.passed(100).last(), Some(&drain));
+    }
+}

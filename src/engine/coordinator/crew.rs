@@ -1,0 +1,197 @@
+//! The worker processes: started, told, listened to, ended.
+
+use super::super::wire::{Assignment, FromWorker, Inbox, Order, ToWorker, VERSION, encode};
+use super::EngineError;
+use crate::schedule::Share;
+use std::path::Path;
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, ChildStdout, Command};
+use tokio::sync::mpsc;
+
+/// How long workers may take to understand their assignments.
+const READY_WITHIN: Duration = Duration::from_mins(1);
+
+/// What a worker does, or that it is gone.
+pub(super) enum Word {
+    Message(FromWorker),
+    Gone(String),
+}
+
+/// One worker process.
+pub(super) struct Member {
+    pub(super) scenario: u16,
+    pub(super) share: Share,
+    child: Child,
+    orders: mpsc::UnboundedSender<Vec<u8>>,
+    pub(super) standing: Standing,
+    /// When it last said something, on the monotonic clock.
+    pub(super) heard_ns: u64,
+}
+
+/// How a worker stands with its coordinator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// At work.
+    Working,
+    /// Has told everything.
+    Done,
+    /// Dead or stalled.
+    Lost,
+}
+
+/// All worker processes.
+pub(super) struct Crew {
+    pub(super) members: Vec<Member>,
+    words: mpsc::Receiver<(usize, Word)>,
+    sender: mpsc::Sender<(usize, Word)>,
+}
+
+impl Crew {
+    pub(super) fn new() -> Self {
+        let (sender, words) = mpsc::channel(1024);
+        Self { members: Vec::new(), words, sender }
+    }
+
+    /// Starts one more worker with its assignment.
+    pub(super) fn hire(&mut self, exe: &Path, assignment: Assignment) -> Result<(), EngineError> {
+        let (scenario, share) = (assignment.scenario, assignment.share);
+        let mut child = Command::new(exe)
+            .arg("worker")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            // A Ctrl-C of the terminal is for the coordinator.
+            .process_group(0)
+            .spawn()
+            .map_err(|source| EngineError::Start { exe: exe.to_owned(), source })?;
+        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(EngineError::Worker { why: "it has no pipes".to_owned() });
+        };
+        let (orders, mut queue) = mpsc::unbounded_channel::<Vec<u8>>();
+        tokio::task::spawn_local(async move {
+            while let Some(frame) = queue.recv().await {
+                if input.write_all(&frame).await.is_err() {
+                    break;
+                }
+            }
+        });
+        tokio::task::spawn_local(listen(self.members.len(), output, self.sender.clone()));
+        let mut member =
+            Member { scenario, share, child, orders, standing: Standing::Working, heard_ns: 0 };
+        member.tell(&ToWorker::Assign(Box::new(assignment)));
+        self.members.push(member);
+        Ok(())
+    }
+
+    /// Waits until every worker has understood its assignment.
+    pub(super) async fn all_ready(&mut self) -> Result<(), EngineError> {
+        let mut waiting = self.members.len();
+        let deadline = tokio::time::Instant::now() + READY_WITHIN;
+        while waiting > 0 {
+            let word = tokio::time::timeout_at(deadline, self.words.recv()).await;
+            let why = match word {
+                Ok(Some((_, Word::Message(FromWorker::Ready { version: VERSION })))) => {
+                    waiting -= 1;
+                    continue;
+                }
+                Ok(Some((_, Word::Message(FromWorker::Ready { version })))) => {
+                    format!("it speaks version {version} of the messages, not {VERSION}")
+                }
+                Ok(Some((_, Word::Message(FromWorker::Failed { why }) | Word::Gone(why)))) => why,
+                Ok(Some((_, Word::Message(FromWorker::Notice(_))))) => {
+                    "it spoke before the start".to_owned()
+                }
+                Ok(None) | Err(_) => {
+                    format!("{waiting} workers were not ready within {} s", READY_WITHIN.as_secs())
+                }
+            };
+            return Err(EngineError::Worker { why });
+        }
+        Ok(())
+    }
+
+    /// The next word of any worker.
+    pub(super) async fn word(&mut self) -> (usize, Word) {
+        // The crew holds a sender itself, so the channel never ends.
+        match self.words.recv().await {
+            Some(word) => word,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Tells all workers of a scenario.
+    pub(super) fn tell_scenario(&mut self, scenario: u16, order: &Order) {
+        let message = ToWorker::Order(order.clone());
+        self.members
+            .iter_mut()
+            .filter(|member| member.scenario == scenario)
+            .for_each(|member| member.tell(&message));
+    }
+
+    /// Tells all workers.
+    pub(super) fn tell_all(&mut self, message: &ToWorker) {
+        self.members.iter_mut().for_each(|member| member.tell(message));
+    }
+
+    /// Whether all workers of a scenario are done or lost.
+    pub(super) fn is_done(&self, scenario: u16) -> bool {
+        let mut members = self.members.iter().filter(|member| member.scenario == scenario);
+        members.all(|member| member.standing != Standing::Working)
+    }
+
+    /// Waits for all processes to end, and ends those that do not.
+    pub(super) async fn dismiss(&mut self, within: Duration) {
+        let deadline = tokio::time::Instant::now() + within;
+        for member in &mut self.members {
+            if tokio::time::timeout_at(deadline, member.child.wait()).await.is_err() {
+                // One that has ended meanwhile cannot be killed, and need not be.
+                let _ = member.child.kill().await;
+            }
+        }
+    }
+}
+
+impl Member {
+    /// Sends a message; a worker that is gone is noticed by its silence.
+    pub(super) fn tell(&mut self, message: &ToWorker) {
+        if let Ok(frame) = encode(message) {
+            let _ = self.orders.send(frame);
+        }
+    }
+
+    /// Ends the process at once; says how it had ended if it had.
+    pub(super) fn kill(&mut self) -> Option<String> {
+        let ended = self.child.try_wait().ok().flatten().map(|status| status.to_string());
+        let _ = self.child.start_kill();
+        ended
+    }
+}
+
+async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usize, Word)>) {
+    let mut inbox = Inbox::default();
+    let mut buffer = vec![0; 64 << 10];
+    let why = loop {
+        match output.read(&mut buffer).await {
+            Ok(0) => break "its pipe was closed".to_owned(),
+            Ok(length) => inbox.feed(&buffer[..length]),
+            Err(error) => break format!("its pipe cannot be read: {error}"),
+        }
+        loop {
+            match inbox.take() {
+                Ok(Some(message)) => {
+                    if words.send((worker, Word::Message(message))).await.is_err() {
+                        return;
+                    }
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = words.send((worker, Word::Gone(error.to_string()))).await;
+                    return;
+                }
+            }
+        }
+    };
+    let _ = words.send((worker, Word::Gone(why))).await;
+}

@@ -1,0 +1,397 @@
+//! Turns a plan whose targets are known into a run: starts workers, follows them, judges, ends them.
+//!
+//! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
+
+mod books;
+mod course;
+mod crew;
+
+use super::clock::{Clock, monotonic_ns};
+use super::event::{Event, Resolved};
+use super::wire::{Assignment, FromWorker, Notice, Order, Sources, ToWorker, VERSION};
+use crate::plan::{OnWorkerLoss, Overrides, Plan, Source};
+use crate::record::{Boundary, Cause, Entry, Mark, Recording, Second, StopReason};
+use crate::schedule::{Pace, Schedule, Shape, Share};
+use crate::verdict::{Judge, Verdict};
+use books::Books;
+use course::{Announcement, Course};
+use crew::{Crew, Standing, Word};
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// A worker that has said nothing for so long is lost; it speaks once a second.
+const SILENCE_NS: u64 = 4_000_000_000;
+
+/// How often the coordinator looks at the clock.
+const TICK: Duration = Duration::from_millis(50);
+
+/// From the last assignment to the run's first instant: time for the message to reach every worker.
+const LEAD_NS: u64 = 200_000_000;
+
+/// How long workers may take to end after everything is told, or after they are told to stop at once.
+const END_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a run could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// A worker process could not be started.
+    #[error("cannot start a worker process with {}", exe.display())]
+    Start {
+        /// The program.
+        exe: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A worker was not fit to begin.
+    #[error("a worker could not begin: {why}")]
+    Worker {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Everything that a run is made from.
+#[derive(Debug, Clone)]
+pub struct RunOrder {
+    /// The program that is started as worker: planrun itself.
+    pub exe: PathBuf,
+    /// The plan's text.
+    pub source: Source,
+    /// What the command line changes of it.
+    pub overrides: Overrides,
+    /// The plan.
+    pub plan: Plan,
+    /// Where each target is.
+    pub targets: Vec<Resolved>,
+    /// Worker processes of each scenario.
+    pub workers: Vec<u32>,
+    /// Where each scenario connects from.
+    pub sources: Vec<Sources>,
+    /// Unpaced ramps that may be made at once.
+    pub cores: usize,
+    /// Warnings of the preflight, in words.
+    pub warnings: Vec<String>,
+}
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ended {
+    /// What it proves.
+    pub verdict: Verdict,
+    /// Its facts.
+    pub recording: Recording,
+}
+
+/// Makes a run. `signals` brings the numbers of signals that ask for its end: the first gracefully, the second at once.
+pub async fn run(
+    order: RunOrder,
+    signals: mpsc::Receiver<i32>,
+    watch: &mut dyn FnMut(&Event),
+) -> Result<Ended, EngineError> {
+    let mut crew = Crew::new();
+    let mut books = Books::default();
+    for (index, workers) in order.workers.iter().enumerate() {
+        for worker in 0..*workers {
+            crew.hire(
+                &order.exe,
+                assignment(&order, index, Share { index: worker, of: *workers }),
+            )?;
+            books.open(narrow(index));
+        }
+    }
+    crew.all_ready().await?;
+    let t0_ns = monotonic_ns() + LEAD_NS;
+    crew.tell_all(&ToWorker::Start { t0_ns });
+    watch(&Event::Started {
+        targets: order.targets.clone(),
+        workers: order.workers.clone(),
+        warnings: order.warnings.clone(),
+    });
+    let schedule = Schedule::new(&order.plan);
+    let course = Course::new(&schedule, order.cores);
+    let judge = Judge::new(&order.plan);
+    crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);
+    let mut run = Run {
+        order,
+        schedule,
+        crew,
+        books,
+        course,
+        judge,
+        clock: Clock::starting_at(t0_ns),
+        watch,
+        seen: BTreeSet::new(),
+        reason: None,
+        looked_ns: t0_ns,
+    };
+    run.follow(signals).await;
+    Ok(run.finish().await)
+}
+
+fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
+    Assignment {
+        version: VERSION,
+        plan_name: order.source.name.clone(),
+        plan_text: order.source.text.clone(),
+        overrides: order.overrides.clone(),
+        scenario: narrow(scenario),
+        share,
+        addresses: order.targets[order.plan.scenarios[scenario].target].addresses.clone(),
+        sources: order.sources[scenario].clone(),
+    }
+}
+
+fn narrow(index: usize) -> u16 {
+    u16::try_from(index).unwrap_or(u16::MAX)
+}
+
+/// A run that goes on.
+struct Run<'a> {
+    order: RunOrder,
+    schedule: Schedule,
+    crew: Crew,
+    books: Books,
+    course: Course,
+    judge: Judge,
+    clock: Clock,
+    watch: &'a mut dyn FnMut(&Event),
+    /// Causes that have been told of.
+    seen: BTreeSet<(u16, Cause)>,
+    /// Why the run is being brought to an end.
+    reason: Option<StopReason>,
+    /// When the coordinator last looked at the clock, on the monotonic clock.
+    looked_ns: u64,
+}
+
+impl Run<'_> {
+    /// Follows the workers until all scenarios have ended.
+    async fn follow(&mut self, mut signals: mpsc::Receiver<i32>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
+        let mut asked = 0;
+        let mut halt_at = None;
+        while !self.course.is_over() {
+            tokio::select! {
+                (worker, word) = self.crew.word() => self.hear(worker, word),
+                _ = tick.tick() => self.look(),
+                Some(signal) = signals.recv() => {
+                    asked += 1;
+                    self.interrupt(signal, asked);
+                    if asked == 2 {
+                        halt_at = Some(tokio::time::Instant::now() + END_WITHIN);
+                    }
+                }
+            }
+            if halt_at.is_some_and(|at| tokio::time::Instant::now() >= at) {
+                self.lose_all("it did not stop when it was told to");
+            }
+        }
+    }
+
+    fn interrupt(&mut self, signal: i32, asked: u32) {
+        if asked == 1 {
+            self.stop(
+                StopReason::Interrupted { signal },
+                "interrupted: ending gracefully; once more to stop at once",
+            );
+        } else {
+            (self.watch)(&Event::Stopping {
+                why: "interrupted again: stopping at once".to_owned(),
+            });
+            self.crew.tell_all(&ToWorker::Order(Order::Halt));
+        }
+    }
+
+    /// Brings the run to its end gracefully; the first reason stays.
+    fn stop(&mut self, reason: StopReason, why: &str) {
+        if self.reason.is_some() {
+            return;
+        }
+        self.reason = Some(reason);
+        (self.watch)(&Event::Stopping { why: why.to_owned() });
+        let announcements = self.course.drain(self.clock.now_ns());
+        self.announce(announcements);
+    }
+
+    fn announce(&mut self, announcements: Vec<Announcement>) {
+        for announcement in announcements {
+            match announcement {
+                Announcement::Mark(Boundary { scenario, mark, at_ns }) => {
+                    self.crew.tell_scenario(scenario, &Order::Boundary { mark, at_ns });
+                }
+                Announcement::Turn { worker, stage } => {
+                    self.crew.members[worker].tell(&ToWorker::Order(Order::Turn { stage }));
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, worker: usize, word: Word) {
+        let member = &mut self.crew.members[worker];
+        member.heard_ns = monotonic_ns();
+        let (scenario, working) = (member.scenario, member.standing == Standing::Working);
+        match word {
+            // What a lost worker still says has been accounted for already.
+            _ if !working => {}
+            Word::Message(FromWorker::Notice(Notice::Snapshot(snapshot))) => {
+                self.books.add(worker, &snapshot);
+            }
+            Word::Message(FromWorker::Notice(Notice::Reached { .. })) => {
+                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+                self.announce(announcements);
+            }
+            Word::Message(FromWorker::Notice(Notice::Done)) => {
+                self.crew.members[worker].standing = Standing::Done;
+                self.books.retire(worker);
+                self.end_if_done(scenario);
+            }
+            Word::Message(FromWorker::Failed { why }) | Word::Gone(why) => self.lose(worker, &why),
+            Word::Message(FromWorker::Ready { .. }) => {}
+        }
+    }
+
+    /// Accounts for a worker that died or stalled.
+    fn lose(&mut self, worker: usize, why: &str) {
+        let member = &mut self.crew.members[worker];
+        let (scenario, share) = (member.scenario, member.share);
+        member.standing = Standing::Lost;
+        let why = member.kill().unwrap_or_else(|| why.to_owned());
+        let index = usize::from(scenario);
+        self.books.lose(worker, &self.order.plan.scenarios[index].protocol);
+        let at_ns = self.clock.now_ns();
+        let number = u16::try_from(share.index).unwrap_or(u16::MAX);
+        self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
+        let announcements = self.course.reached(scenario, worker, at_ns);
+        self.announce(announcements);
+        let none_left = self.crew.members.iter().all(|member| member.standing != Standing::Working);
+        if none_left || self.order.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
+            self.stop(StopReason::WorkerLoss, "a worker was lost: ending");
+        }
+        self.end_if_done(scenario);
+    }
+
+    fn lose_all(&mut self, why: &str) {
+        for worker in 0..self.crew.members.len() {
+            if self.crew.members[worker].standing == Standing::Working {
+                self.lose(worker, why);
+            }
+        }
+    }
+
+    fn end_if_done(&mut self, scenario: u16) {
+        if !self.crew.is_done(scenario) {
+            return;
+        }
+        let now_ns = self.clock.now_ns();
+        self.drop_shares_of_lost(scenario, now_ns);
+        self.pass_marks(now_ns);
+        let end = self.course.end(scenario, now_ns);
+        self.record(Entry::Boundary(end));
+    }
+
+    /// What fell due for a lost worker's share after it was lost was not started by anybody.
+    fn drop_shares_of_lost(&mut self, scenario: u16, now_ns: u64) {
+        let schedule = self.schedule.scenario(usize::from(scenario));
+        let ramps = self.course.ramps(scenario, schedule.segments.len());
+        let end_ns = self.course.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
+        for (worker, member) in self.crew.members.iter().enumerate() {
+            if member.scenario == scenario && member.standing == Standing::Lost {
+                self.books.drop_share(worker, member.share, schedule, &ramps, end_ns);
+            }
+        }
+    }
+
+    /// Looks at the clock: marks that have passed, seconds that are complete, workers that have gone silent.
+    fn look(&mut self) {
+        let monotonic = monotonic_ns();
+        if monotonic > self.looked_ns + SILENCE_NS / 2 {
+            // It was this process that stood still.
+            self.crew.members.iter_mut().for_each(|member| member.heard_ns = monotonic);
+        }
+        self.looked_ns = monotonic;
+        let now_ns = self.clock.now_ns();
+        self.pass_marks(now_ns);
+        while let Some(second) = self.books.next(now_ns) {
+            self.write(second);
+        }
+        for worker in 0..self.crew.members.len() {
+            let member = &self.crew.members[worker];
+            if member.standing == Standing::Working && monotonic > member.heard_ns + SILENCE_NS {
+                self.lose(worker, &format!("no word for {} s", SILENCE_NS / 1_000_000_000));
+            }
+        }
+    }
+
+    fn pass_marks(&mut self, now_ns: u64) {
+        for boundary in self.course.passed(now_ns) {
+            self.record(Entry::Boundary(boundary));
+            let Mark::Ramp(stage) = boundary.mark else { continue };
+            let schedule = self.schedule.scenario(usize::from(boundary.scenario));
+            let shape = schedule.segments[usize::from(stage)].shape;
+            if matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to) {
+                let members = self.crew.members.iter().enumerate();
+                let workers: Vec<usize> = members
+                    .filter(|(_, member)| {
+                        member.scenario == boundary.scenario && member.standing == Standing::Working
+                    })
+                    .map(|(worker, _)| worker)
+                    .collect();
+                let turns =
+                    self.course.begin_unpaced(boundary.scenario, stage, workers.into_iter());
+                self.announce(turns);
+            }
+        }
+    }
+
+    fn record(&mut self, entry: Entry) {
+        self.judge.add(&entry);
+        (self.watch)(&Event::Recorded(entry));
+    }
+
+    fn write(&mut self, second: Second) {
+        let mut first = Vec::new();
+        for (scenario, facts) in &second.scenarios {
+            for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {
+                if self.seen.insert((*scenario, *cause)) {
+                    let (at_ns, sample) = (tally.first_ns, tally.sample.clone());
+                    first.push(Event::FirstFailure {
+                        scenario: *scenario,
+                        cause: *cause,
+                        at_ns,
+                        sample,
+                    });
+                }
+            }
+        }
+        self.record(Entry::Second(second));
+        for event in &first {
+            (self.watch)(event);
+        }
+        (self.watch)(&Event::Judged(self.judge.findings()));
+        if self.reason.is_none()
+            && let Some((scenario, threshold)) = self.judge.abort(self.clock.now_ns())
+        {
+            let check = &self.order.plan.scenarios[usize::from(scenario)].thresholds
+                [usize::from(threshold)]
+            .check;
+            let why = format!("`{check}` is broken: ending");
+            self.stop(StopReason::Aborted { scenario, threshold }, &why);
+        }
+    }
+
+    async fn finish(mut self) -> Ended {
+        self.crew.dismiss(END_WITHIN).await;
+        while let Some(second) = self.books.rest() {
+            self.write(second);
+        }
+        let reason = self.reason.take().unwrap_or(StopReason::Completed);
+        self.record(Entry::Stopped { at_ns: self.clock.now_ns(), reason });
+        Ended { verdict: self.judge.verdict(), recording: self.judge.recording().clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

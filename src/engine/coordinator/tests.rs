@@ -1,0 +1,94 @@
+use super::books::Books;
+use crate::plan::{Level, Part, Ramp};
+use crate::record::{Cell, CellKey, Counter, Gauge, Gauges, Second, Snapshot, WorkerFacts};
+use crate::schedule::{SECOND_NS, Schedule, Share, testing};
+use crate::units::Rate;
+
+const RAMP: CellKey = CellKey { stage: 0, part: Part::Ramp };
+
+fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
+    let mut cell = Cell::default();
+    for (counter, count) in counts {
+        cell.counters.add(*counter, *count);
+    }
+    let mut gauges = Gauges::default();
+    gauges.set(Gauge::Open, open);
+    let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1 };
+    Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker }
+}
+
+fn books(workers: usize) -> Books {
+    let mut books = Books::default();
+    (0..workers).for_each(|_| books.open(0));
+    books
+}
+
+fn get(second: &Second, counter: Counter) -> u64 {
+    second.scenarios[&0].cells.iter().map(|(_, cell)| cell.counters.get(counter)).sum()
+}
+
+fn open(second: &Second) -> u64 {
+    second.scenarios[&0].gauges.get(Gauge::Open)
+}
+
+#[test]
+fn a_second_is_written_when_all_have_told_of_it() {
+    let mut books = books(2);
+    books.add(0, &snapshot(0, &[(Counter::Due, 3), (Counter::Started, 3)], 3));
+    assert_eq!(books.next(SECOND_NS), None);
+    books.add(1, &snapshot(0, &[(Counter::Due, 4), (Counter::Started, 4)], 4));
+    let second = books.next(SECOND_NS).unwrap();
+    assert_eq!((get(&second, Counter::Due), open(&second)), (7, 7));
+    assert_eq!(second.scenarios[&0].workers.rss_bytes, 200);
+    assert_eq!(books.next(SECOND_NS), None);
+}
+
+#[test]
+fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
+    let mut books = books(2);
+    for worker in 0..2 {
+        books.add(worker, &snapshot(0, &[(Counter::Due, 1)], 10));
+    }
+    assert_eq!(open(&books.next(SECOND_NS).unwrap()), 20);
+    books.add(0, &snapshot(1, &[(Counter::Due, 1)], 11));
+    let without = books.next(4 * SECOND_NS).unwrap();
+    assert_eq!((without.second, get(&without, Counter::Due), open(&without)), (1, 1, 21));
+    books.add(1, &snapshot(1, &[(Counter::Due, 5)], 12));
+    books.add(1, &snapshot(2, &[(Counter::Due, 7)], 13));
+    books.add(0, &snapshot(2, &[(Counter::Due, 1)], 12));
+    let after = books.next(4 * SECOND_NS).unwrap();
+    assert_eq!((after.second, get(&after, Counter::Due), open(&after)), (2, 13, 25));
+}
+
+#[test]
+fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped() {
+    let rate = Ramp::SpawnRate(Rate::per_second(128));
+    let plan = testing::plan(testing::scenario(
+        testing::hold(),
+        &[(Level::Users { users: 256, ramp: rate }, 9_000)],
+    ));
+    let schedule = Schedule::new(&plan);
+    let mut books = books(2);
+    let begun = [
+        (Counter::Due, 40),
+        (Counter::Started, 40),
+        (Counter::ConnectAttempts, 40),
+        (Counter::ConnectOk, 36),
+        (Counter::ConnectFailed, 2),
+        (Counter::Failed, 5),
+        (Counter::Ok, 1),
+    ];
+    books.add(1, &snapshot(0, &begun, 32));
+    books.lose(1, &plan.scenarios[0].protocol);
+    books.add(0, &snapshot(0, &[], 0));
+    let second = books.next(SECOND_NS).unwrap();
+    assert_eq!(get(&second, Counter::Unfinished), 34);
+    // Opened 36, of which 3 were lost and 1 ended well.
+    assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
+    let share = Share { index: 1, of: 2 };
+    books.drop_share(1, share, schedule.scenario(0), &[Some(0)], 2 * SECOND_NS);
+    let rest = books.rest().unwrap();
+    assert_eq!(get(&rest, Counter::Dropped), 128 - 40);
+    assert_eq!(get(&rest, Counter::Due), 128 - 40);
+    assert!(books.rest().is_none());
+}
