@@ -1,17 +1,304 @@
-//! The `serve` subcommand: a built-in server on its own.
+//! The `serve` subcommand: a built-in server on its own, and what a run starts for `builtin =`.
 
 use super::ExitStatus;
-use clap::Subcommand;
+use crate::plan::{Builtin, Faults, HttpServer, TcpHoldServer};
+use crate::serve::{
+    Announcement, Counts, Group, Listen, ServeError, Server, Stop, die_with, processes_for,
+    raise_descriptor_limit, resolve,
+};
+use crate::units::{Count, Ratio, Time, UnitError};
+use clap::{Args, Subcommand};
+use std::io::Write;
+use std::net::SocketAddr;
+use std::str::FromStr;
 
 /// Which server.
 #[derive(Debug, Subcommand)]
 pub enum ServeCommand {
-    /// Long connections.
-    TcpHold,
-    /// HTTP.
-    Http,
+    /// Long connections: greets, sends a message every so often, answers, holds.
+    TcpHold(Box<TcpHoldArgs>),
+    /// HTTP/1.1: answers every request.
+    Http(Box<HttpArgs>),
 }
 
-pub(super) fn serve(_command: &ServeCommand) -> ExitStatus {
-    ExitStatus::Internal
+/// What the tcp-hold server does.
+#[derive(Debug, Args)]
+pub struct TcpHoldArgs {
+    /// What it sends: as greeting, as heartbeat, as reply.
+    #[arg(long, value_name = "TEXT", default_value = "ok")]
+    message: String,
+    /// Send nothing when a connection is accepted.
+    #[arg(long)]
+    no_greet: bool,
+    /// Send the message this often on each connection; 0 for never.
+    #[arg(long, value_name = "TIME", default_value = "60s", value_parser = unit::<Time>)]
+    every: Time,
+    /// Answer each of these with the message.
+    #[arg(long, value_name = "TEXT")]
+    reply_to: Option<String>,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What the HTTP server does.
+#[derive(Debug, Args)]
+pub struct HttpArgs {
+    /// The body of every answer.
+    #[arg(long, value_name = "TEXT", default_value = "ok")]
+    body: String,
+    /// Fault: answer with this status.
+    #[arg(long, value_name = "CODE", help_heading = "Faults")]
+    status: Option<u16>,
+    /// Fault: spread the body over this time.
+    #[arg(long, value_name = "TIME", value_parser = unit::<Time>, help_heading = "Faults")]
+    slow_body: Option<Time>,
+    /// Fault: promise a whole body, send half of it, close.
+    #[arg(long, help_heading = "Faults")]
+    truncate_body: bool,
+    #[command(flatten)]
+    common: CommonArgs,
+}
+
+/// What all servers have.
+#[derive(Debug, Args)]
+struct CommonArgs {
+    /// Where to listen. Port 0 takes a free port, one for each process; any other is shared by the processes.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
+    listen: String,
+    /// How many processes serve; as many as the limit on open files asks for when not given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
+    processes: Option<u64>,
+    /// For how many connections there must be descriptors.
+    #[arg(long, value_name = "CONNECTIONS", default_value = "1", value_parser = unit::<Count>)]
+    capacity: Count,
+    /// Print addresses and counters as JSON, a line each.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    faults: FaultArgs,
+    /// End with standard input, and leave SIGINT to whoever holds its other end.
+    #[arg(long, hide = true)]
+    until_eof: bool,
+    /// Other processes listen on this port, too.
+    #[arg(long, hide = true)]
+    shared_port: bool,
+    /// Die with the process of this id.
+    #[arg(long, value_name = "PID", hide = true)]
+    parent: Option<u32>,
+}
+
+/// What a server does wrong on purpose.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Faults")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they combine")]
+struct FaultArgs {
+    /// The part of connections (http: of requests, for faults of answers) that is hit.
+    #[arg(long, value_name = "RATIO", default_value = "100%", value_parser = unit::<Ratio>)]
+    share: Ratio,
+    /// Chooses which are hit.
+    #[arg(long, value_name = "NUMBER", default_value_t = Faults::default().seed)]
+    seed: u64,
+    /// Refuse every connection: hold the port and do not listen.
+    #[arg(long)]
+    refuse: bool,
+    /// Listen and never accept.
+    #[arg(long)]
+    never_accept: bool,
+    /// Reset the connection this long after it was accepted.
+    #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
+    reset_after: Option<Time>,
+    /// Reset the connection once this many bytes were sent on it.
+    #[arg(long, value_name = "BYTES")]
+    reset_after_bytes: Option<u64>,
+    /// Accept, and never send a byte.
+    #[arg(long)]
+    silence: bool,
+    /// Send other bytes than it should.
+    #[arg(long)]
+    wrong_data: bool,
+    /// Wait before every send.
+    #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
+    delay: Option<Time>,
+    /// Close the connection this long after it was accepted.
+    #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
+    close_after: Option<Time>,
+}
+
+/// Reads a quantity, and says what to write instead when it is none.
+fn unit<T: FromStr<Err = UnitError>>(text: &str) -> Result<T, String> {
+    text.parse().map_err(|error: UnitError| match error.help {
+        Some(help) => format!("{}\n\nhelp: {help}", error.message),
+        None => error.message,
+    })
+}
+
+impl FaultArgs {
+    fn faults(&self) -> Faults {
+        Faults {
+            share: self.share,
+            seed: self.seed,
+            refuse: self.refuse,
+            never_accept: self.never_accept,
+            reset_after: self.reset_after,
+            reset_after_bytes: self.reset_after_bytes,
+            silence: self.silence,
+            wrong_data: self.wrong_data,
+            delay: self.delay,
+            close_after: self.close_after,
+            status: None,
+            slow_body: None,
+            truncate_body: false,
+        }
+    }
+}
+
+impl ServeCommand {
+    fn builtin(&self) -> Builtin {
+        match self {
+            Self::TcpHold(args) => Builtin::TcpHold(TcpHoldServer {
+                message: args.message.clone(),
+                greet: !args.no_greet,
+                every: Some(args.every).filter(|every| *every != Time::default()),
+                reply_to: args.reply_to.clone(),
+                faults: args.common.faults.faults(),
+            }),
+            Self::Http(args) => Builtin::Http(HttpServer {
+                body: args.body.clone(),
+                faults: Faults {
+                    status: args.status,
+                    slow_body: args.slow_body,
+                    truncate_body: args.truncate_body,
+                    ..args.common.faults.faults()
+                },
+            }),
+        }
+    }
+
+    fn common(&self) -> &CommonArgs {
+        match self {
+            Self::TcpHold(args) => &args.common,
+            Self::Http(args) => &args.common,
+        }
+    }
+}
+
+pub(super) fn serve(command: &ServeCommand) -> ExitStatus {
+    let common = command.common();
+    match run(&command.builtin(), common) {
+        Ok(counts) => {
+            print(&if common.json { json(&counts) } else { format!("\n{counts}") });
+            ExitStatus::Pass
+        }
+        Err(error) => {
+            let help = error.help().map_or(String::new(), |help| format!("help: {help}\n"));
+            // Nobody is left to tell when standard error is closed.
+            let _ = write!(anstream::stderr(), "error: {error}\n{help}");
+            match error {
+                ServeError::Options { .. } | ServeError::Address { .. } => ExitStatus::WrongPlan,
+                ServeError::Listen { .. } => ExitStatus::NotFit,
+                _ => ExitStatus::Internal,
+            }
+        }
+    }
+}
+
+fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
+    if let Some(parent) = common.parent {
+        die_with(parent)?;
+    }
+    let stop = Stop::listen(common.until_eof)?;
+    let descriptors = raise_descriptor_limit()?;
+    let address = resolve(&common.listen)?;
+    let processes =
+        common.processes.unwrap_or_else(|| processes_for(common.capacity.0, descriptors));
+    if processes == 1 {
+        let server = Server::bind(builtin, Listen { address, shared: common.shared_port })?;
+        announce(common, vec![server.address()], vec![std::process::id()]);
+        return server.run(stop);
+    }
+    let exe = std::env::current_exe()
+        .map_err(|source| ServeError::System { action: "find this program's file", source })?;
+    let group = Group::start(&exe, builtin, address, processes)?;
+    let mut pids = vec![std::process::id()];
+    pids.extend(group.pids());
+    announce(common, group.addresses(), pids);
+    group.run(stop)
+}
+
+fn announce(common: &CommonArgs, listening: Vec<SocketAddr>, pids: Vec<u32>) {
+    if common.json {
+        print(&json(&Announcement { listening, pids }));
+    } else {
+        let lines = listening.iter().map(|address| format!("listening on {address}\n"));
+        print(&lines.collect::<String>());
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> String {
+    let mut line = serde_json::to_string(value).expect("names, numbers and addresses are JSON");
+    line.push('\n');
+    line
+}
+
+/// Prints a result at once; whoever closes the pipe has read enough.
+fn print(text: &str) {
+    let mut stdout = std::io::stdout().lock();
+    let _ = stdout.write_all(text.as_bytes());
+    let _ = stdout.flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Command};
+    use crate::serve::arguments;
+    use clap::Parser;
+    use proptest::prelude::*;
+    use std::time::Duration;
+
+    fn read(builtin: &Builtin) -> Builtin {
+        let line = ["planrun".into(), "serve".into()].into_iter().chain(arguments(builtin));
+        match Cli::try_parse_from(line).unwrap().command {
+            Some(Command::Serve(command)) => command.builtin(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    prop_compose! {
+        fn time()(nanoseconds in 1..u64::MAX / 2) -> Time {
+            Time(Duration::from_nanos(nanoseconds))
+        }
+    }
+
+    prop_compose! {
+        fn faults()(
+            share in 0.0..=1.0, seed: u64, bools: [bool; 4], times in [
+                prop::option::of(time()), prop::option::of(time()), prop::option::of(time()),
+            ], reset_after_bytes: Option<u64>,
+        ) -> Faults {
+            let [refuse, never_accept, silence, wrong_data] = bools;
+            let [reset_after, delay, close_after] = times;
+            Faults {
+                share: Ratio(share), seed, refuse, never_accept, reset_after, reset_after_bytes, silence,
+                wrong_data, delay, close_after, ..Faults::default()
+            }
+        }
+    }
+
+    proptest! {
+        /// What a run asks of a server's process is what the plan says.
+        #[test]
+        fn options_survive_the_command_line(
+            faults in faults(), message in ".{0,9}", greet: bool, every in prop::option::of(time()),
+            reply_to in prop::option::of(".{0,9}"), status: Option<u16>, slow_body in prop::option::of(time()),
+            truncate_body: bool,
+        ) {
+            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, faults: faults.clone() };
+            let hold = Builtin::TcpHold(hold);
+            prop_assert_eq!(read(&hold), hold);
+            let faults = Faults { status, slow_body, truncate_body, ..faults };
+            let http = Builtin::Http(HttpServer { body: message, faults });
+            prop_assert_eq!(read(&http), http);
+        }
+    }
 }

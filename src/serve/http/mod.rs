@@ -1,0 +1,246 @@
+//! Turns a port into an HTTP/1.1 server that answers every request with the same body, or with the faults it was asked for.
+//!
+//! One thread serves; another only waits for the end.
+//!
+//! **Invariant:** `reset_after`, `reset_after_bytes`, `close_after` and `silence` hit connections, by their number; `status`,
+//! `wrong_data`, `delay`, `slow_body` and `truncate_body` hit requests, by theirs, in the order in which their heads were read.
+
+mod answer;
+mod tally;
+mod wire;
+
+use super::fault::{any, hits, spoil};
+use super::listen::{self, Bound, Listen};
+use super::{Counts, ServeError, Stop};
+use crate::plan::{Faults, HttpServer};
+use answer::Answer;
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tally::Tally;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::time::sleep;
+use wire::{Line, Wire};
+
+/// How long accepting rests when the process or the machine is out of something.
+const REST: Duration = Duration::from_millis(100);
+
+/// An HTTP server that has its port.
+#[derive(Debug)]
+pub struct Server {
+    bound: Bound,
+    options: HttpServer,
+}
+
+/// What all connections share.
+struct Hall {
+    faults: Faults,
+    any_fault: bool,
+    right: Bytes,
+    wrong: Bytes,
+    tally: Arc<Tally>,
+}
+
+impl Server {
+    pub(super) fn bind(options: HttpServer, listen: Listen) -> Result<Self, ServeError> {
+        let bound = listen::bind(listen, &options.faults)?;
+        Ok(Self { bound, options })
+    }
+
+    pub(super) fn address(&self) -> SocketAddr {
+        self.bound.address
+    }
+
+    pub(super) fn run(self, stop: Stop) -> Result<Counts, ServeError> {
+        let mut runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime =
+            runtime.enable_all().build().map_err(ServeError::system("start a runtime"))?;
+        runtime.block_on(self.serve(stop))
+    }
+
+    async fn serve(self, mut stop: Stop) -> Result<Counts, ServeError> {
+        let (stopping, stopped) = oneshot::channel();
+        std::thread::spawn(move || {
+            let result = loop {
+                match stop.wait(&[]) {
+                    Ok(false) => {}
+                    Ok(true) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
+            // Nobody listens when the server failed before.
+            let _ = stopping.send(result);
+        });
+        let body = Bytes::from(self.options.body);
+        let tally = Arc::new(Tally::default());
+        let hall = Arc::new(Hall {
+            any_fault: any(&self.options.faults),
+            faults: self.options.faults,
+            wrong: spoil(&body).into(),
+            right: body,
+            tally: Arc::clone(&tally),
+        });
+        // Without an accepting loop the socket must still live: a closed port is another fault.
+        let mut socket = Some(self.bound.socket);
+        let accepting = if self.bound.accepts
+            && let Some(socket) = socket.take()
+        {
+            let listener = TcpListener::from_std(socket.into())
+                .map_err(ServeError::system("watch the listening socket"))?;
+            Some(tokio::spawn(accept(listener, hall)))
+        } else {
+            None
+        };
+        stopped.await.unwrap_or(Ok(()))?;
+        settle(&tally).await;
+        let counts = tally.counts();
+        if let Some(accepting) = accepting {
+            accepting.abort();
+        }
+        Ok(counts)
+    }
+}
+
+/// Clients that are done have closed; gives what they did a moment to be seen.
+async fn settle(tally: &Tally) {
+    let seen = || [&tally.accepted, &tally.open, &tally.bytes_received].map(|n| n.load(Relaxed));
+    let mut last = seen();
+    let mut quiet = 0;
+    for _ in 0..50 {
+        sleep(Duration::from_millis(5)).await;
+        let now = seen();
+        quiet = if now == last { quiet + 1 } else { 0 };
+        if quiet == 4 {
+            return;
+        }
+        last = now;
+    }
+}
+
+async fn accept(listener: TcpListener, hall: Arc<Hall>) {
+    let mut number = 0;
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                hall.tally.accepted();
+                tokio::spawn(Arc::clone(&hall).converse(stream, number));
+                number += 1;
+            }
+            Err(error) => {
+                hall.tally.accept_failed.fetch_add(1, Relaxed);
+                if error.kind() != io::ErrorKind::ConnectionAborted {
+                    sleep(REST).await;
+                }
+            }
+        }
+    }
+}
+
+impl Hall {
+    /// Whether faults hit a connection or a request.
+    fn hits(&self, number: u64) -> bool {
+        self.any_fault && hits(self.faults.seed, number, self.faults.share)
+    }
+
+    async fn converse(self: Arc<Self>, stream: TcpStream, number: u64) {
+        let faults = &self.faults;
+        let of_connections = faults.silence
+            || faults.reset_after.is_some()
+            || faults.close_after.is_some()
+            || faults.reset_after_bytes.is_some();
+        let hit = of_connections && self.hits(number);
+        self.tally.affected.fetch_add(u64::from(hit), Relaxed);
+        let line = Arc::new(Line::default());
+        let left = faults.reset_after_bytes.filter(|_| hit);
+        let wire = Wire::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
+        let silent = hit && faults.silence;
+        let service = service_fn(|request| {
+            let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
+            async move {
+                let number = hall.tally.requests.fetch_add(1, Relaxed);
+                if silent {
+                    std::future::pending::<()>().await;
+                }
+                Ok::<_, Infallible>(hall.answer(request, number, line).await)
+            }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
+        let reset = faults.reset_after.map(|time| (time.0, true));
+        let close = faults.close_after.map(|time| (time.0, false));
+        let end = reset.into_iter().chain(close).min_by_key(|(after, _)| *after);
+        let result = match end.filter(|_| hit) {
+            None => connection.await,
+            Some((after, by_reset)) => tokio::select! {
+                result = connection => result,
+                () = sleep(after) => {
+                    if by_reset {
+                        line.reset();
+                    }
+                    return;
+                }
+            },
+        };
+        if result.is_err_and(|error| error.is_parse()) {
+            self.tally.bad_requests.fetch_add(1, Relaxed);
+        }
+    }
+
+    async fn answer(
+        &self,
+        request: http::Request<Incoming>,
+        number: u64,
+        line: Arc<Line>,
+    ) -> Response<Answer> {
+        let faults = &self.faults;
+        let of_requests = faults.status.is_some()
+            || faults.wrong_data
+            || faults.delay.is_some()
+            || faults.slow_body.is_some()
+            || faults.truncate_body;
+        let hit = of_requests && self.hits(number);
+        drain(request.into_body()).await;
+        let mut answer = Answer::whole(self.right.clone());
+        let mut status = StatusCode::OK;
+        if hit {
+            self.tally.affected.fetch_add(1, Relaxed);
+            if let Some(delay) = faults.delay {
+                sleep(delay.0).await;
+            }
+            if let Some(code) = faults.status {
+                status = StatusCode::from_u16(code).unwrap_or(status);
+            }
+            if faults.wrong_data {
+                answer = Answer::whole(self.wrong.clone());
+            }
+            if faults.truncate_body {
+                answer = answer.truncated(line);
+            }
+            if let Some(time) = faults.slow_body {
+                answer = answer.slow(time.0);
+            }
+        }
+        self.tally.answered(status.as_u16());
+        let mut response = Response::new(answer);
+        *response.status_mut() = status;
+        response
+    }
+}
+
+/// Reads a request's body to its end: an unread one would turn the close into a reset.
+async fn drain(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    while let Some(Ok(_)) = body.frame().await {}
+}

@@ -1,0 +1,176 @@
+//! Turns a TCP stream into one that counts its bytes, knows how it ended, and breaks off where a fault says so.
+
+use super::tally::Tally;
+use socket2::SockRef;
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+/// What the connection and the answers on it tell each other.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// The connection is to end by RST.
+    reset: AtomicBool,
+    /// Times that all there was to send had been handed to the kernel.
+    flushes: AtomicU64,
+    /// Waits for the next flush.
+    waiting: std::sync::Mutex<Option<Waker>>,
+}
+
+impl Line {
+    /// The connection ends by RST when it is dropped.
+    pub(super) fn reset(&self) {
+        self.reset.store(true, Relaxed);
+    }
+
+    pub(super) fn flushes(&self) -> u64 {
+        self.flushes.load(Relaxed)
+    }
+
+    /// Ready once there were more flushes than `before`.
+    pub(super) fn poll_flushed(&self, before: u64, cx: &Context<'_>) -> Poll<()> {
+        if self.flushes() > before {
+            return Poll::Ready(());
+        }
+        if let Ok(mut waiting) = self.waiting.lock() {
+            *waiting = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    fn flushed(&self) {
+        self.flushes.fetch_add(1, Relaxed);
+        if let Some(waker) = self.waiting.lock().ok().and_then(|mut waiting| waiting.take()) {
+            waker.wake();
+        }
+    }
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TcpStream,
+    line: Arc<Line>,
+    tally: Arc<Tally>,
+    /// Bytes until the reset, if a fault asks for one.
+    left: Option<u64>,
+    client_closed: bool,
+    client_reset: bool,
+}
+
+impl Wire {
+    pub(super) fn new(
+        stream: TcpStream,
+        line: Arc<Line>,
+        tally: Arc<Tally>,
+        left: Option<u64>,
+    ) -> Self {
+        Self { stream, line, tally, left, client_closed: false, client_reset: false }
+    }
+
+    /// How much of `length` bytes may be sent; an error when the fault is to strike.
+    fn allowed(&self, length: usize) -> io::Result<usize> {
+        match self.left {
+            Some(0) => {
+                self.line.reset();
+                Err(ErrorKind::ConnectionAborted.into())
+            }
+            Some(left) => Ok(usize::try_from(left).unwrap_or(usize::MAX).min(length)),
+            None => Ok(length),
+        }
+    }
+
+    fn sent(&mut self, result: io::Result<usize>) -> io::Result<usize> {
+        match &result {
+            Ok(length) => {
+                let length = *length as u64;
+                self.tally.bytes_sent.fetch_add(length, Relaxed);
+                self.left = self.left.map(|left| left.saturating_sub(length));
+                // Now, not at the next send, which may never come.
+                self.allowed(0)?;
+            }
+            Err(_) => self.client_reset = true,
+        }
+        result
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buffer));
+        let length = buffer.filled().len() - before;
+        self.tally.bytes_received.fetch_add(length as u64, Relaxed);
+        match result {
+            Ok(()) => self.client_closed |= length == 0 && buffer.remaining() > 0,
+            Err(_) => self.client_reset = true,
+        }
+        Poll::Ready(result)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let length = self.allowed(bytes.len())?;
+        let result = ready!(Pin::new(&mut self.stream).poll_write(cx, &bytes[..length]));
+        Poll::Ready(self.sent(result))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        if self.left.is_some() {
+            let first = slices.iter().find(|slice| !slice.is_empty());
+            return self.poll_write(cx, first.map_or(&[], |slice| &**slice));
+        }
+        let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, slices));
+        Poll::Ready(self.sent(result))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.line.flushed();
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        let tally = &self.tally;
+        tally.open.fetch_sub(1, Relaxed);
+        let end = if self.line.reset.load(Relaxed) {
+            // Cannot fail on an open socket; without it the close is a FIN.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+            &tally.reset_by_us
+        } else if self.client_reset {
+            &tally.reset_by_client
+        } else if self.client_closed {
+            &tally.closed_by_client
+        } else {
+            &tally.closed_by_us
+        };
+        end.fetch_add(1, Relaxed);
+    }
+}

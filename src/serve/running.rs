@@ -1,0 +1,243 @@
+//! Turns a server's options into a process of its own, whose addresses and counters this side gets.
+//!
+//! **Invariant:** the process ends when this side does, however that ends: its standard input ends with it.
+
+use super::{Counts, ServeError};
+use crate::plan::{Builtin, Faults};
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use serde::{Deserialize, Serialize};
+use std::io::Read;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::path::Path;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a server may take until it listens: processes start one after the other, and a busy machine may be slow.
+const START: Duration = Duration::from_secs(30);
+
+/// What a server process says once it listens.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Announcement {
+    /// Where clients connect; to be used in turn.
+    pub listening: Vec<SocketAddr>,
+    /// The processes that serve, the one that says this included.
+    pub pids: Vec<u32>,
+}
+
+/// A server in a process of its own, or in several below that one.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    announcement: Announcement,
+}
+
+impl Running {
+    /// Starts `exe` (this program) as a server on loopback that has the descriptors for `capacity` connections; waits until it listens.
+    pub fn start(exe: &Path, builtin: &Builtin, capacity: u64) -> Result<Self, ServeError> {
+        let mut arguments = arguments(builtin);
+        arguments.push(format!("--listen={}:0", Ipv4Addr::LOCALHOST));
+        arguments.push(format!("--capacity={capacity}"));
+        Self::listening(Process::spawn(exe, &arguments)?)
+    }
+
+    /// Waits until a process that was started listens.
+    pub(super) fn listening(mut process: Process) -> Result<Self, ServeError> {
+        let line = process.line(Instant::now() + START, "listen")?;
+        let announcement =
+            serde_json::from_str(&line).map_err(|_| process.failed(format!("said `{line}`")))?;
+        Ok(Self { process, announcement })
+    }
+
+    /// Where clients connect; to be used in turn.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.announcement.listening
+    }
+
+    /// All processes of the server, for accounts of memory and processor time.
+    pub fn pids(&self) -> Vec<u32> {
+        self.announcement.pids.clone()
+    }
+
+    /// Asks the server to stop, and waits for its counters. After `deadline` it is killed, and its counters are lost.
+    pub fn stop(mut self, deadline: Duration) -> Result<Vec<(String, u64)>, ServeError> {
+        self.ask_to_stop();
+        self.counts(Instant::now() + deadline).map(Counts::into_vec)
+    }
+
+    /// Asks the server to stop, and does not wait.
+    pub(super) fn ask_to_stop(&mut self) {
+        drop(self.process.child.stdin.take());
+    }
+
+    /// Waits for the counters of a server that was asked to stop.
+    pub(super) fn counts(&mut self, until: Instant) -> Result<Counts, ServeError> {
+        let line = self.process.line(until, "stop")?;
+        let counts = serde_json::from_str(&line)
+            .map_err(|_| self.process.failed(format!("said `{line}`")))?;
+        // Nothing is left for it to do but to exit; `drop` waits for that.
+        Ok(counts)
+    }
+
+    /// Becomes readable when the server ends before it was asked to.
+    pub(super) fn watched(&self) -> BorrowedFd<'_> {
+        self.process.stdout.as_fd()
+    }
+
+    /// Why the server ended before it was asked to; `None`: it has not.
+    pub(super) fn ended(&mut self) -> Option<ServeError> {
+        if readable(self.process.stdout.as_fd(), Duration::ZERO) {
+            return Some(
+                self.process
+                    .line(Instant::now(), "go on")
+                    .err()
+                    .unwrap_or_else(|| self.process.failed("ended before it was asked to".into())),
+            );
+        }
+        None
+    }
+}
+
+/// A server process, and the lines it prints.
+#[derive(Debug)]
+pub(super) struct Process {
+    child: Child,
+    stdout: ChildStdout,
+    pending: Vec<u8>,
+    /// It printed its counters, and ends by itself.
+    done: bool,
+}
+
+impl Process {
+    pub(super) fn spawn(exe: &Path, arguments: &[String]) -> Result<Self, ServeError> {
+        let spawn = || {
+            let mut child = Command::new(exe)
+                .arg("serve")
+                .args(arguments)
+                .args(["--json", "--until-eof"])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()?;
+            let stdout = child.stdout.take().ok_or(std::io::ErrorKind::BrokenPipe)?;
+            Ok(Self { child, stdout, pending: Vec::new(), done: false })
+        };
+        spawn().map_err(|source| ServeError::Spawn { exe: exe.into(), source })
+    }
+
+    /// The next line of its standard output.
+    fn line(&mut self, until: Instant, task: &str) -> Result<String, ServeError> {
+        loop {
+            if let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
+                let line: Vec<u8> = self.pending.drain(..=end).collect();
+                self.done = task == "stop";
+                return Ok(String::from_utf8_lossy(&line[..end]).into_owned());
+            }
+            if !readable(self.stdout.as_fd(), until.saturating_duration_since(Instant::now())) {
+                if Instant::now() < until {
+                    continue;
+                }
+                return Err(self.failed(format!("took too long to {task}")));
+            }
+            let mut chunk = [0; 4096];
+            match self.stdout.read(&mut chunk) {
+                Ok(length) if length > 0 => self.pending.extend_from_slice(&chunk[..length]),
+                _ => return Err(self.complaint(task)),
+            }
+        }
+    }
+
+    /// What a process that closed its standard output had to say.
+    fn complaint(&mut self, task: &str) -> ServeError {
+        let _ = self.child.kill();
+        let ended = self.child.wait().map_or_else(|error| error.to_string(), |s| s.to_string());
+        let mut text = String::new();
+        if let Some(stderr) = &mut self.child.stderr {
+            // What is not UTF-8 is no message of ours.
+            let _ = stderr.read_to_string(&mut text);
+        }
+        let text = text.trim();
+        let colon = if text.is_empty() { "" } else { ": " };
+        self.failed(format!("did not {task} ({ended}){colon}{text}"))
+    }
+
+    fn failed(&self, what: String) -> ServeError {
+        ServeError::Process { pid: self.child.id(), what }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = self.child.kill();
+        }
+        // Leaves no zombie; closing its connections takes the kernel a moment.
+        let _ = self.child.wait();
+    }
+}
+
+/// Whether there is something to read, or the end, within `timeout`.
+fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
+    let timeout = PollTimeout::try_from(timeout.min(Duration::from_secs(3600)));
+    let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
+    poll(&mut fds, timeout.unwrap_or(PollTimeout::MAX)).is_ok_and(|ready| ready > 0)
+}
+
+/// The command line of `planrun serve` that makes this server.
+pub fn arguments(builtin: &Builtin) -> Vec<String> {
+    let mut arguments = Vec::new();
+    let faults = match builtin {
+        Builtin::TcpHold(server) => {
+            arguments.push("tcp-hold".into());
+            arguments.push(format!("--message={}", server.message));
+            if !server.greet {
+                arguments.push("--no-greet".into());
+            }
+            arguments.push(format!("--every={}", server.every.unwrap_or_default()));
+            if let Some(text) = &server.reply_to {
+                arguments.push(format!("--reply-to={text}"));
+            }
+            &server.faults
+        }
+        Builtin::Http(server) => {
+            arguments.push("http".into());
+            arguments.push(format!("--body={}", server.body));
+            &server.faults
+        }
+    };
+    arguments.extend(fault_arguments(faults));
+    arguments
+}
+
+fn fault_arguments(faults: &Faults) -> Vec<String> {
+    let mut arguments =
+        vec![format!("--share={}", faults.share.0), format!("--seed={}", faults.seed)];
+    for (flag, set) in [
+        ("--refuse", faults.refuse),
+        ("--never-accept", faults.never_accept),
+        ("--silence", faults.silence),
+        ("--wrong-data", faults.wrong_data),
+        ("--truncate-body", faults.truncate_body),
+    ] {
+        if set {
+            arguments.push(flag.into());
+        }
+    }
+    for (flag, time) in [
+        ("--reset-after", faults.reset_after),
+        ("--delay", faults.delay),
+        ("--close-after", faults.close_after),
+        ("--slow-body", faults.slow_body),
+    ] {
+        if let Some(time) = time {
+            arguments.push(format!("{flag}={time}"));
+        }
+    }
+    if let Some(bytes) = faults.reset_after_bytes {
+        arguments.push(format!("--reset-after-bytes={bytes}"));
+    }
+    if let Some(status) = faults.status {
+        arguments.push(format!("--status={status}"));
+    }
+    arguments
+}

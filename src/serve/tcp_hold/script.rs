@@ -1,0 +1,87 @@
+//! Turns the server's options into what the loop needs at hand: bytes ready to send, and times in milliseconds.
+
+use super::pattern::Pattern;
+use crate::plan::{Faults, TcpHoldServer};
+use crate::serve::fault::{any, hits, spoil};
+use crate::units::Time;
+
+/// Messages that were owed are sent together, up to about so many bytes at once.
+const BATCH: usize = 16_384;
+
+/// What the server does, ready for use.
+#[derive(Debug)]
+pub(super) struct Script {
+    /// The message, over and over.
+    right: Vec<u8>,
+    /// The same with every message wrong.
+    wrong: Vec<u8>,
+    /// Bytes of one message.
+    pub(super) length: usize,
+    pub(super) greet: bool,
+    pub(super) every_ms: Option<u32>,
+    pub(super) reply_to: Option<Pattern>,
+    faults: Option<Faults>,
+    /// What ends a connection that a fault hits, and when.
+    pub(super) end: Option<Ending>,
+    /// What a connection that a fault hits waits before each send.
+    pub(super) delay_ms: Option<u32>,
+    /// Bytes after which a connection that a fault hits is reset.
+    pub(super) reset_after_bytes: Option<u32>,
+}
+
+/// How a fault ends a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Ending {
+    /// Counted from the accept.
+    pub(super) after_ms: u32,
+    /// By RST; or else by FIN.
+    pub(super) reset: bool,
+}
+
+impl Script {
+    /// The options have passed [`crate::serve::check`].
+    pub(super) fn new(options: &TcpHoldServer) -> Self {
+        let message = options.message.as_bytes();
+        let copies = (BATCH / message.len()).max(1);
+        let faults = &options.faults;
+        let reset = faults.reset_after.map(|time| Ending { after_ms: millis(time), reset: true });
+        let close = faults.close_after.map(|time| Ending { after_ms: millis(time), reset: false });
+        Self {
+            right: message.repeat(copies),
+            wrong: spoil(message).repeat(copies),
+            length: message.len(),
+            greet: options.greet,
+            every_ms: options.every.map(millis),
+            reply_to: options.reply_to.as_deref().map(Pattern::new),
+            faults: any(faults).then(|| faults.clone()),
+            end: reset.into_iter().chain(close).min_by_key(|end| end.after_ms),
+            delay_ms: faults.delay.map(millis),
+            reset_after_bytes: faults
+                .reset_after_bytes
+                .map(|bytes| u32::try_from(bytes).unwrap_or(u32::MAX)),
+        }
+    }
+
+    /// Whether faults hit the connection.
+    pub(super) fn hits(&self, number: u32) -> bool {
+        self.faults
+            .as_ref()
+            .is_some_and(|faults| hits(faults.seed, u64::from(number), faults.share))
+    }
+
+    /// Whether the connection is never sent a byte.
+    pub(super) fn silent(&self, number: u32) -> bool {
+        self.faults.as_ref().is_some_and(|faults| faults.silence) && self.hits(number)
+    }
+
+    /// Messages for the connection, one behind the other.
+    pub(super) fn messages(&self, number: u32) -> &[u8] {
+        let wrong = self.faults.as_ref().is_some_and(|faults| faults.wrong_data);
+        if wrong && self.hits(number) { &self.wrong } else { &self.right }
+    }
+}
+
+/// Whole milliseconds, rounded up: nothing happens too early.
+fn millis(time: Time) -> u32 {
+    u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX)
+}
