@@ -1,1 +1,21 @@
-//! Turns the host into facts: limits, counters, environment, and what a plan needs of them.
+//! Turns the host into facts: what it is, what it can carry, what it counts; and says what a plan needs of it.
+//!
+//! **Invariant:** a limit that cannot be read is absent, never assumed to be enough.
+//! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
+
+mod figures;
+mod limits;
+mod needs;
+mod sources;
+mod workers;
+
+pub use figures::{bytes, grouped};
+pub use limits::{
+    CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
+};
+pub use needs::{Needs, Opening, ScenarioNeeds};
+pub use sources::Sources;
+pub use workers::{RESERVE, servers, workers};
+
+#[cfg(test)]
+mod tests;
