@@ -61,7 +61,6 @@ pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
 }
 
 /// The most connections that any of `workers` processes of this scenario owns.
-#[cfg(test)]
 pub(super) fn largest_worker(needs: &ScenarioNeeds, workers: u32) -> u64 {
     largest_share(needs.connections, block(needs), u64::from(workers.max(1)))
 }
