@@ -1,1 +1,28 @@
-//! Turns the host into facts: limits, counters, environment, and what a plan needs of them.
+//! Turns the host into facts: what it is, what it can carry, what it counts; and says what a plan needs of it.
+//!
+//! **Invariant:** a limit that cannot be read is absent, never assumed to be enough.
+//! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
+
+mod advice;
+mod destinations;
+mod figures;
+mod limits;
+mod needs;
+mod preflight;
+mod probe;
+mod sources;
+mod workers;
+
+pub use advice::{Advice, Effect, advice};
+pub use figures::{bytes, grouped};
+pub use limits::{
+    CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
+};
+pub use needs::{Needs, Opening, ScenarioNeeds};
+pub use preflight::{Check, Figure, Fitness, Reach, Row, preflight};
+pub use probe::{Probes, conntrack_live};
+pub use sources::Sources;
+pub use workers::{RESERVE, servers, workers};
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -1,0 +1,58 @@
+//! Turns a plan into its destinations: how many connections each gets, and from which sources.
+//!
+//! **Invariant:** names are not resolved here: a name counts as one address that is not loopback, but for `localhost`.
+
+use super::{Limits, Needs, Sources, servers};
+use crate::plan::{Endpoint, HostPort, Plan};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// One destination of a plan, all scenarios together.
+pub(super) struct Destination {
+    /// For people.
+    pub(super) words: String,
+    /// Connections at the peak.
+    pub(super) connections: u64,
+    /// Where they come from.
+    pub(super) sources: Sources,
+}
+
+/// Every destination of `plan`.
+pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
+    let mut all: BTreeMap<String, (IpAddr, u64)> = BTreeMap::new();
+    for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
+        let target = plan.target(scenario);
+        let hosts: Vec<(String, IpAddr)> = match &target.endpoint {
+            Endpoint::Hosts(hosts) => hosts.iter().map(written).collect(),
+            Endpoint::Urls(urls) => urls.iter().map(|url| written(&url.authority)).collect(),
+            Endpoint::Builtin(_) => (0..servers(scenario.target, plan, limits))
+                .map(|server| {
+                    let words = format!("process {} of built-in {}", server + 1, target.name);
+                    (words, Ipv4Addr::LOCALHOST.into())
+                })
+                .collect(),
+        };
+        let each = needs.connections.div_ceil(hosts.len().max(1) as u64);
+        for (words, address) in hosts {
+            all.entry(words).or_insert((address, 0)).1 += each;
+        }
+    }
+    let asked = plan.generator.port_range;
+    let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
+    let given = &plan.generator.source_addresses;
+    all.into_iter()
+        .map(|(words, (address, connections))| {
+            let sources = Sources::of(address, connections, ports, given);
+            Destination { words, connections, sources }
+        })
+        .collect()
+}
+
+fn written(host: &HostPort) -> (String, IpAddr) {
+    let address = match host.host.parse() {
+        Ok(address) => address,
+        Err(_) if host.host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
+    };
+    (format!("{}:{}", host.host, host.port), address)
+}

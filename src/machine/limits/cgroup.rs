@@ -1,0 +1,108 @@
+//! Turns the control groups around this process into the one memory limit that is met first.
+
+use super::Host;
+use std::path::{Component, Path};
+
+/// The tightest memory limit of the groups that this process is in, from its own up to the outermost that can be seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CgroupMemory {
+    /// The file that sets it.
+    pub file: String,
+    /// The limit, in bytes.
+    pub limit: u64,
+    /// Used of it and not given back under pressure, in bytes.
+    pub used: u64,
+}
+
+impl CgroupMemory {
+    /// What is left, in bytes.
+    pub fn left(&self) -> u64 {
+        self.limit.saturating_sub(self.used)
+    }
+
+    /// Both versions of control groups are looked at; the one with the least left counts. `None` when no group limits memory.
+    pub fn read(host: &Host) -> Option<Self> {
+        let groups = host.text("proc/self/cgroup")?;
+        let mounts = host.text("proc/self/mountinfo")?;
+        let mut found: Vec<Self> = Vec::new();
+        for line in groups.lines() {
+            let mut parts = line.splitn(3, ':').skip(1);
+            let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+            let version = match controllers {
+                "" => &V2,
+                list if list.split(',').any(|name| name == "memory") => &V1,
+                _ => continue,
+            };
+            if let Some((root, point)) = mount(&mounts, version) {
+                // In a container the mount shows only what is below the container's own group.
+                let below = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("");
+                found.extend(along(host, version, point, below));
+            }
+        }
+        found.into_iter().min_by_key(Self::left)
+    }
+}
+
+/// How a version of control groups names its files.
+struct Version {
+    file_system: &'static str,
+    option: Option<&'static str>,
+    limit: &'static str,
+    used: &'static str,
+    idle: &'static str,
+}
+
+const V1: Version = Version {
+    file_system: "cgroup",
+    option: Some("memory"),
+    limit: "memory.limit_in_bytes",
+    used: "memory.usage_in_bytes",
+    idle: "total_inactive_file",
+};
+
+const V2: Version = Version {
+    file_system: "cgroup2",
+    option: None,
+    limit: "memory.max",
+    used: "memory.current",
+    idle: "inactive_file",
+};
+
+/// The root within the hierarchy and the mount point of a version.
+fn mount<'a>(mounts: &'a str, version: &Version) -> Option<(&'a str, &'a str)> {
+    mounts.lines().find_map(|line| {
+        let (before, after) = line.split_once(" - ")?;
+        let mut kind = after.split(' ');
+        let options = (kind.next()? == version.file_system).then(|| kind.nth(1))??;
+        if version.option.is_some_and(|option| !options.split(',').any(|one| one == option)) {
+            return None;
+        }
+        let mut words = before.split(' ').skip(3);
+        Some((words.next()?, words.next()?))
+    })
+}
+
+/// Every limit from the group at `below` up to the mount point.
+fn along(host: &Host, version: &Version, point: &str, below: &str) -> Vec<CgroupMemory> {
+    let plain = Path::new(below).components().filter(|part| matches!(part, Component::Normal(_)));
+    let mut folder = point.trim_end_matches('/').to_owned();
+    let mut folders = vec![folder.clone()];
+    for part in plain {
+        folder = format!("{folder}/{}", part.as_os_str().to_string_lossy());
+        folders.push(folder.clone());
+    }
+    folders.iter().filter_map(|folder| one(host, version, folder)).collect()
+}
+
+fn one(host: &Host, version: &Version, folder: &str) -> Option<CgroupMemory> {
+    // The first version writes "no limit" as the largest number of whole pages.
+    const UNLIMITED: u64 = i64::MAX as u64 / 4096 * 4096;
+    let number = |name: &str| host.text(&format!("{folder}/{name}"))?.trim().parse::<u64>().ok();
+    let limit = number(version.limit).filter(|limit| *limit < UNLIMITED)?;
+    let stat = host.text(&format!("{folder}/memory.stat")).unwrap_or_default();
+    let idle = stat.lines().find_map(|line| {
+        line.strip_prefix(version.idle)?.strip_prefix(' ')?.trim().parse::<u64>().ok()
+    });
+    let used = number(version.used)?.saturating_sub(idle.unwrap_or(0));
+    Some(CgroupMemory { file: format!("{folder}/{}", version.limit), limit, used })
+}

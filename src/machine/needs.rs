@@ -1,0 +1,228 @@
+//! Turns a plan into what it takes to carry it out: connections, rates, heartbeats, time.
+//!
+//! **Invariant:** pure; nothing of the machine is read here.
+//! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures are never too small.
+
+use super::figures::whole;
+use crate::plan::{Endpoint, Heartbeat, Level, Plan, Protocol, Ramp, Scenario, Stage, StartAfter};
+use crate::units::Time;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What a plan needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Needs {
+    /// By index into `Plan::scenarios`.
+    pub scenarios: Vec<ScenarioNeeds>,
+    /// The length of the run when nothing is late; ramps without a pace count as nothing.
+    pub shortest_run: Time,
+}
+
+/// What one scenario needs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScenarioNeeds {
+    /// Connections open at once at the peak: the highest level of users, or `max_in_flight` of an open stage.
+    pub connections: u64,
+    /// Whether each is held (tcp-hold) or carries requests (http).
+    pub held: bool,
+    /// How fast connections are opened at most.
+    pub opening: Opening,
+    /// Requests a second at the peak of its open stages; zero without one.
+    pub arrivals_per_second: f64,
+    /// Heartbeats a second at the peak; zero without a heartbeat.
+    pub heartbeats_per_second: f64,
+    /// The shortest heartbeat period, if there is one.
+    pub heartbeat_every: Option<Time>,
+    /// How long a connection may take to open.
+    pub connect_timeout: Time,
+    /// Whether planrun serves the target itself on this machine.
+    pub built_in: bool,
+    /// Connections whose other end is on this machine too: built-in targets, loopback addresses and `localhost`.
+    pub served_here: u64,
+    /// Addresses that are connected to in turn; `None` for a built-in target, whose ports are as many as its processes.
+    pub destinations: Option<u64>,
+}
+
+/// How fast connections are opened.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Opening {
+    /// So many a second at most.
+    PerSecond(f64),
+    /// As fast as the machine can.
+    Unpaced,
+}
+
+impl Opening {
+    /// Connections a second, where the plan says how many.
+    pub fn per_second(self) -> Option<f64> {
+        match self {
+            Self::PerSecond(rate) => Some(rate),
+            Self::Unpaced => None,
+        }
+    }
+
+    fn faster(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::PerSecond(one), Self::PerSecond(two)) => Self::PerSecond(one.max(two)),
+            _ => Self::Unpaced,
+        }
+    }
+}
+
+impl Needs {
+    /// What `plan` needs.
+    pub fn of(plan: &Plan) -> Self {
+        let scenarios =
+            plan.scenarios.iter().map(|scenario| ScenarioNeeds::of(scenario, plan)).collect();
+        Self { scenarios, shortest_run: shortest_run(plan) }
+    }
+
+    /// Connections at the peak, all scenarios together.
+    pub fn connections(&self) -> u64 {
+        self.scenarios.iter().map(|scenario| scenario.connections).sum()
+    }
+
+    /// Ends of connections on this machine: one for each connection, two where it is served here too.
+    pub fn sockets(&self) -> u64 {
+        self.connections() + self.served_here()
+    }
+
+    /// Connections whose other end is on this machine too.
+    pub fn served_here(&self) -> u64 {
+        self.scenarios.iter().map(|scenario| scenario.served_here).sum()
+    }
+
+    /// Connections opened a second at the peak, all scenarios together.
+    pub fn opening(&self) -> Opening {
+        self.scenarios.iter().fold(Opening::PerSecond(0.0), |sum, scenario| {
+            match (sum, scenario.opening) {
+                (Opening::PerSecond(one), Opening::PerSecond(two)) => Opening::PerSecond(one + two),
+                _ => Opening::Unpaced,
+            }
+        })
+    }
+
+    /// Heartbeats a second at the peak, all scenarios together.
+    pub fn heartbeats_per_second(&self) -> f64 {
+        self.scenarios.iter().map(|scenario| scenario.heartbeats_per_second).sum()
+    }
+}
+
+impl ScenarioNeeds {
+    /// What one scenario of `plan` needs.
+    pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
+        let (connections, opening, arrivals) = levels(scenario);
+        let (mut heartbeat, connect_timeout, held) = match &scenario.protocol {
+            Protocol::TcpHold(hold) => (hold.heartbeat.as_ref(), hold.connect_timeout, true),
+            Protocol::Http(http) => (None, http.connect_timeout, false),
+        };
+        let every = heartbeat.take().map(|heartbeat| match heartbeat {
+            Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
+        });
+        let endpoint = &plan.target(scenario).endpoint;
+        let hosts: Option<Vec<&str>> = match endpoint {
+            Endpoint::Hosts(hosts) => Some(hosts.iter().map(|host| host.host.as_str()).collect()),
+            Endpoint::Urls(urls) => {
+                Some(urls.iter().map(|url| url.authority.host.as_str()).collect())
+            }
+            Endpoint::Builtin(_) => None,
+        };
+        let served_here = hosts.as_ref().map_or(connections, |hosts| {
+            let here = hosts.iter().filter(|host| is_here(host)).count() as u64;
+            (connections * here).div_ceil(hosts.len().max(1) as u64)
+        });
+        Self {
+            connections,
+            held,
+            opening,
+            arrivals_per_second: arrivals,
+            heartbeats_per_second: every
+                .map_or(0.0, |every| connections as f64 / every.0.as_secs_f64()),
+            heartbeat_every: every,
+            connect_timeout,
+            built_in: hosts.is_none(),
+            served_here,
+            destinations: hosts.map(|hosts| hosts.len() as u64),
+        }
+    }
+}
+
+/// Whether a host as it is written is this machine for certain.
+fn is_here(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// The most connections, the fastest opening and the most arrivals a second of any stage.
+fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
+    let max_in_flight = match &scenario.protocol {
+        Protocol::Http(http) => http.max_in_flight,
+        Protocol::TcpHold(_) => 0,
+    };
+    let (mut connections, mut arrivals, mut before) = (0_u64, 0.0_f64, 0_u64);
+    let mut opening = Opening::PerSecond(0.0);
+    for stage in &scenario.stages {
+        match stage.level {
+            Level::Users { users, ramp } => {
+                let new = users.saturating_sub(before);
+                connections = connections.max(users);
+                if new > 0 {
+                    opening = opening.faster(pace(ramp, new));
+                }
+                before = users;
+            }
+            Level::Rate { rate, .. } => {
+                connections = connections.max(max_in_flight);
+                arrivals = arrivals.max(rate.value());
+                // At worst no connection is used twice.
+                opening = opening.faster(Opening::PerSecond(rate.value()));
+                before = 0;
+            }
+        }
+    }
+    (connections, opening, arrivals)
+}
+
+fn pace(ramp: Ramp, new: u64) -> Opening {
+    match ramp {
+        Ramp::Unpaced => Opening::Unpaced,
+        Ramp::SpawnRate(rate) => Opening::PerSecond(rate.value()),
+        Ramp::Over(time) => Opening::PerSecond(new as f64 / time.0.as_secs_f64()),
+    }
+}
+
+/// Seconds that a stage's ramp takes by plan.
+fn ramp_seconds(stage: &Stage, before: u64) -> f64 {
+    match stage.level {
+        Level::Rate { ramp, .. } => ramp.0.as_secs_f64(),
+        Level::Users { users, ramp } => match ramp {
+            Ramp::Unpaced => 0.0,
+            Ramp::SpawnRate(rate) => users.abs_diff(before) as f64 / rate.value(),
+            Ramp::Over(time) => time.0.as_secs_f64(),
+        },
+    }
+}
+
+fn shortest_run(plan: &Plan) -> Time {
+    let first_hold = |scenario: &Scenario| match scenario.start_after {
+        StartAfter::Delay(delay) => delay.0.as_secs_f64() + ramp_seconds(&scenario.stages[0], 0),
+        StartAfter::Hold => 0.0,
+    };
+    let all_hold = plan.scenarios.iter().map(first_hold).fold(0.0, f64::max);
+    let end = plan.scenarios.iter().map(|scenario| {
+        let mut before = 0;
+        let mut seconds = match scenario.start_after {
+            StartAfter::Delay(delay) => delay.0.as_secs_f64(),
+            StartAfter::Hold => all_hold,
+        };
+        for stage in &scenario.stages {
+            seconds += ramp_seconds(stage, before) + stage.hold.0.as_secs_f64();
+            before = match stage.level {
+                Level::Users { users, .. } => users,
+                Level::Rate { .. } => 0,
+            };
+        }
+        seconds
+    });
+    Time(Duration::from_millis(whole(end.fold(0.0, f64::max) * 1e3)))
+}

@@ -1,0 +1,140 @@
+//! Memory: the machine's, the control group's, the network stack's; and the tables that connections are kept in.
+
+use super::{Check, Facts, Figure, Fitness, Row};
+use crate::machine::figures::whole;
+use crate::machine::{bytes, grouped};
+
+/// What this program keeps for each held connection, on each side: the bound that its engine is tested against.
+const HELD_BYTES: f64 = 128.0;
+
+/// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
+const HTTP_BYTES: f64 = 24_576.0;
+
+/// What a process takes before its first connection.
+const PROCESS_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
+
+/// Slack for what no table tells.
+const SLACK: f64 = 1.05;
+
+/// An unread message holds about this much: the head and the smallest data of a packet.
+const UNREAD_BYTES: u64 = 1024;
+
+const PAGE: u64 = 4096;
+const GIB: u64 = 1 << 30;
+
+/// The largest hash table of established connections that a namespace can have.
+const EHASH_MOST: u64 = 1 << 24;
+
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+    vec![machine(facts), cgroup(facts), unread(facts), hash_table(facts)]
+}
+
+/// Bytes that the plan takes on this machine: the fixed part, and all of it. `ours` leaves out servers that planrun does not start.
+fn needed(facts: &Facts<'_>, ours: bool) -> (f64, f64) {
+    let fixed = facts.processes() as f64 * PROCESS_BYTES;
+    let connections: f64 = facts
+        .needs
+        .scenarios
+        .iter()
+        .map(|needs| {
+            let user = if needs.held { HELD_BYTES } else { HTTP_BYTES };
+            let one_end = needs.connections as f64 * (facts.cost.connected + user);
+            let served = if ours && !needs.built_in { 0 } else { needs.served_here };
+            // What another program keeps for a connection is not known; ours is taken for it.
+            one_end + served as f64 * (facts.cost.accepted + user)
+        })
+        .sum();
+    (fixed, (fixed + connections) * SLACK)
+}
+
+fn row(facts: &Facts<'_>, check: Check, ours: bool, have: Option<u64>) -> Row {
+    let (fixed, needed) = needed(facts, ours);
+    let each = needed / SLACK - fixed;
+    let fitness = match have {
+        None => Fitness::NotAvailable,
+        Some(have) if needed <= have as f64 => Fitness::Ok,
+        Some(_) => Fitness::Fail,
+    };
+    let reach = have.map(|have| {
+        let left = (have as f64 / SLACK - fixed).max(0.0);
+        whole(facts.connections() as f64 * left / each.max(1.0))
+    });
+    Row::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
+}
+
+fn machine(facts: &Facts<'_>) -> Row {
+    let limits = facts.limits;
+    let total = limits.memory_total.unwrap_or(0);
+    let reserve = (total / 20).max(GIB.min(total / 8));
+    let have = limits.memory_available.map(|available| available.saturating_sub(reserve));
+    let row = row(facts, Check::Memory, false, have);
+    let source = if limits.slabs.is_some() { "measured" } else { "usual" };
+    let reach = row.reach.unwrap_or(0);
+    row.note(format!(
+        "{source} kernel memory: {:.0} B for an end that connects, {:.0} B for one that is accepted; {} stay free",
+        facts.cost.connected,
+        facts.cost.accepted,
+        bytes(reserve)
+    ))
+    .fix(format!("planrun PLAN.toml --scale {}%", percent(facts, reach)))
+}
+
+fn cgroup(facts: &Facts<'_>) -> Row {
+    match &facts.limits.cgroup {
+        None => Row::new(
+            Check::CgroupMemory,
+            Figure::Bytes(whole(needed(facts, true).1)),
+            Figure::text("no limit"),
+            Fitness::Ok,
+        ),
+        Some(group) => {
+            let row = row(facts, Check::CgroupMemory, true, Some(group.left()));
+            let limit = whole(needed(facts, true).1) + group.used;
+            row.note(format!("{} of {} used", bytes(group.used), bytes(group.limit)))
+                .fix(format!("echo {limit} > {}", group.file))
+        }
+    }
+}
+
+fn percent(facts: &Facts<'_>, reach: u64) -> u64 {
+    reach * 100 / facts.connections().max(1)
+}
+
+/// Every connection with one message that nobody has read yet.
+fn unread(facts: &Facts<'_>) -> Row {
+    let needed = facts.needs.sockets() * UNREAD_BYTES;
+    let have = facts.limits.tcp_mem.map(|[_, pressure, _]| pressure * PAGE);
+    let fitness = match have {
+        None => Fitness::NotAvailable,
+        Some(have) if needed <= have => Fitness::Ok,
+        Some(_) => Fitness::Warn,
+    };
+    let pages = (needed / PAGE).max(1);
+    Row::new(Check::TcpMemory, Figure::Bytes(needed), Figure::bytes(have), fitness)
+        .note("only if every connection has a message that nobody reads")
+        .fix(format!(
+            "sysctl -w net.ipv4.tcp_mem=\"{} {} {}\"",
+            pages,
+            pages + pages / 3,
+            2 * pages
+        ))
+}
+
+fn hash_table(facts: &Facts<'_>) -> Row {
+    let sockets = facts.needs.sockets();
+    // Two in a chain cost nothing that can be measured; eight cost about a tenth of the time to connect.
+    let needed = sockets / 2;
+    let have = facts.limits.ehash_entries;
+    let fitness = match have {
+        None => Fitness::NotAvailable,
+        Some(have) if needed <= have => Fitness::Ok,
+        Some(_) => Fitness::Warn,
+    };
+    let entries = sockets.next_power_of_two().min(EHASH_MOST);
+    let chain = have.map_or(0.0, |have| sockets as f64 / have.max(1) as f64);
+    Row::new(Check::HashTable, Figure::Number(needed), Figure::number(have), fitness)
+        .note(format!("{chain:.1} in a chain with {} sockets", grouped(sockets)))
+        .fix(format!(
+            "sysctl -w net.ipv4.tcp_child_ehash_entries={entries}; unshare -n sh -c 'ip link set lo up; exec planrun PLAN.toml'"
+        ))
+}

@@ -1,0 +1,82 @@
+//! Turns a plan, the machine's limits and a few probes into rows: needed, have, verdict, and the line that fixes it.
+//!
+//! **Invariant:** pure; probes are taken elsewhere and handed in.
+//! **Invariant:** what could not be read is "not available", never ok, and refuses no run.
+
+mod memory;
+mod network;
+mod pace;
+mod processes;
+mod row;
+
+pub use row::{Check, Figure, Fitness, Reach, Row};
+
+use super::{Limits, Needs, Probes, SocketCost, servers, workers};
+use crate::plan::{Endpoint, Plan};
+
+/// Every check of this machine against `plan`, in the order of [`Check`].
+pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Row> {
+    let facts = Facts::new(plan, limits, probes);
+    let mut rows = processes::rows(&facts);
+    rows.extend(network::rows(&facts));
+    rows.extend(memory::rows(&facts));
+    rows.extend(pace::rows(&facts));
+    rows.sort_by_key(|row| row.check);
+    rows
+}
+
+/// What every check looks at.
+struct Facts<'a> {
+    plan: &'a Plan,
+    needs: Needs,
+    limits: &'a Limits,
+    probes: &'a Probes,
+    /// Worker processes of each scenario.
+    workers: Vec<u32>,
+    /// Server processes of each target; zero for those that are not built in.
+    servers: Vec<u32>,
+    /// Kernel memory of each end of a connection.
+    cost: SocketCost,
+}
+
+impl<'a> Facts<'a> {
+    fn new(plan: &'a Plan, limits: &'a Limits, probes: &'a Probes) -> Self {
+        let built_in = |target: usize| {
+            let endpoint = &plan.targets[target].endpoint;
+            let loaded = plan.scenarios.iter().any(|scenario| scenario.target == target);
+            matches!(endpoint, Endpoint::Builtin(_)) && loaded
+        };
+        let server_processes =
+            |target| if built_in(target) { servers(target, plan, limits) } else { 0 };
+        Self {
+            plan,
+            needs: Needs::of(plan),
+            limits,
+            probes,
+            workers: plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect(),
+            servers: (0..plan.targets.len()).map(server_processes).collect(),
+            cost: limits.slabs.map(|slabs| slabs.cost()).unwrap_or_default(),
+        }
+    }
+
+    fn connections(&self) -> u64 {
+        self.needs.connections()
+    }
+
+    fn processes(&self) -> u64 {
+        self.workers.iter().chain(&self.servers).map(|count| u64::from(*count)).sum()
+    }
+
+    fn cores(&self) -> u64 {
+        u64::from(self.limits.cpus.unwrap_or(1).max(1))
+    }
+
+    /// Connections of the plan that are possible when `have` is to do what `needed` does for all of them.
+    fn reach(&self, needed: u64, have: u64) -> u64 {
+        let exact = u128::from(self.connections()) * u128::from(have) / u128::from(needed.max(1));
+        u64::try_from(exact).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Processor time and patience: whether the ramp, the heartbeats and the timeouts can be kept.
+
+use super::{Check, Facts, Figure, Fitness, Row};
+use crate::machine::figures::whole;
+use crate::machine::grouped;
+use crate::plan::{Close, Protocol};
+
+/// Microseconds to open a connection and get its first message, both ends on one machine: measured on a small virtual machine.
+const OPEN_BOTH_ENDS_US: f64 = 29.0;
+
+/// The part of it that the connecting end takes.
+const CONNECTING_PART: f64 = 14.0 / 29.0;
+
+/// Connections beyond which each costs about twice as much: caches and tables are cold.
+const COLD_FROM: u64 = 500_000;
+
+/// Microseconds for a heartbeat, both ends and one.
+const HEARTBEAT_BOTH_ENDS_US: f64 = 8.3;
+const HEARTBEAT_ONE_END_US: f64 = 3.0;
+
+/// The part of all cores that a ramp may take, and the part that heartbeats may take.
+const RAMP_PART: f64 = 0.7;
+const HEARTBEAT_PART: f64 = 0.5;
+
+/// One lost SYN is sent again after a second.
+const SYN_RETRY_SECONDS: f64 = 1.0;
+
+/// The shortest silence that a common load balancer takes for death: Azure's, 4 minutes; AWS's is 350 s.
+const IDLE_SECONDS: f64 = 240.0;
+
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+    vec![
+        ramp(facts),
+        heartbeats(facts),
+        connect_timeout(facts),
+        silence(facts),
+        time_wait(facts),
+        time_wait_left(facts),
+    ]
+}
+
+/// How much of the work for each connection is done on this machine.
+fn here(facts: &Facts<'_>) -> f64 {
+    facts.needs.served_here() as f64 / facts.connections().max(1) as f64
+}
+
+fn cold(facts: &Facts<'_>) -> f64 {
+    if facts.connections() > COLD_FROM { 2.0 } else { 1.0 }
+}
+
+fn ramp(facts: &Facts<'_>) -> Row {
+    let both_ends = facts.probes.open_us.unwrap_or(OPEN_BOTH_ENDS_US);
+    let part = CONNECTING_PART + (1.0 - CONNECTING_PART) * here(facts);
+    let each_us = both_ends * part * cold(facts);
+    let most = RAMP_PART * facts.cores() as f64 * 1e6 / each_us;
+    let how = if facts.probes.open_us.is_some() { "measured" } else { "usual" };
+    let seconds = facts.connections() as f64 / most;
+    if facts.limits.cpus.is_none() {
+        let needed = facts.needs.opening().per_second().map(whole);
+        let needed = needed.map_or(Figure::text("no pace"), Figure::PerSecond);
+        return Row::new(Check::RampCpu, needed, Figure::Unknown, Fitness::NotAvailable);
+    }
+    let have = Figure::PerSecond(whole(most));
+    match facts.needs.opening().per_second() {
+        None => Row::new(Check::RampCpu, Figure::text("no pace"), have, Fitness::Ok).note(format!(
+            "{how}: {each_us:.0} us for each; all are open after about {seconds:.0} s"
+        )),
+        Some(rate) => {
+            let fitness = if rate <= most { Fitness::Ok } else { Fitness::Warn };
+            Row::new(Check::RampCpu, Figure::PerSecond(whole(rate)), have, fitness)
+                .note(format!(
+                    "{how}: {each_us:.0} us for each, on {:.0} % of the cores",
+                    RAMP_PART * 100.0
+                ))
+                .fix(format!("spawn_rate = \"{}/s\"", whole(most / 100.0) * 100))
+        }
+    }
+}
+
+fn heartbeats(facts: &Facts<'_>) -> Row {
+    let rate = facts.needs.heartbeats_per_second();
+    let each = HEARTBEAT_ONE_END_US + (HEARTBEAT_BOTH_ENDS_US - HEARTBEAT_ONE_END_US) * here(facts);
+    let each = each * cold(facts);
+    let (needed, have) = (rate * each / 1e6, HEARTBEAT_PART * facts.cores() as f64);
+    if facts.limits.cpus.is_none() {
+        let needed = Figure::Cores(needed);
+        return Row::new(Check::HeartbeatCpu, needed, Figure::Unknown, Fitness::NotAvailable);
+    }
+    let fitness = if needed <= have { Fitness::Ok } else { Fitness::Warn };
+    // Seconds between two heartbeats of one connection at which they take just what they may.
+    let shortest = facts.connections() as f64 * each / 1e6 / have;
+    Row::new(Check::HeartbeatCpu, Figure::Cores(needed), Figure::Cores(have), fitness)
+        .note(format!("{} heartbeats/s", grouped(whole(rate.ceil()))))
+        .fix(format!("every = \"{}s\"", whole(shortest.ceil()).max(1)))
+}
+
+fn connect_timeout(facts: &Facts<'_>) -> Row {
+    let shortest =
+        facts.needs.scenarios.iter().map(|needs| needs.connect_timeout).min().unwrap_or_default();
+    let seconds = shortest.0.as_secs_f64();
+    let fitness = if seconds >= 1.5 * SYN_RETRY_SECONDS { Fitness::Ok } else { Fitness::Warn };
+    Row::new(
+        Check::ConnectTimeout,
+        Figure::Seconds(3.0 * SYN_RETRY_SECONDS),
+        Figure::Seconds(seconds),
+        fitness,
+    )
+    .note("one lost packet of a connection that opens costs a second")
+    .fix("connect_timeout = \"3s\"")
+}
+
+/// Whether something on the way may take a held connection for dead between two heartbeats.
+fn silence(facts: &Facts<'_>) -> Row {
+    let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
+    let far = scenarios.filter(|(_, needs)| needs.held && needs.served_here < needs.connections);
+    let longest = far
+        .map(|(scenario, needs)| {
+            let held: f64 = scenario.stages.iter().map(|stage| stage.hold.0.as_secs_f64()).sum();
+            needs.heartbeat_every.map_or(held, |every| every.0.as_secs_f64().min(held))
+        })
+        .fold(0.0, f64::max);
+    let fitness = if longest < IDLE_SECONDS { Fitness::Ok } else { Fitness::Warn };
+    Row::new(
+        Check::IdleTime,
+        Figure::Seconds(longest),
+        Figure::text(format!("< {IDLE_SECONDS} s")),
+        fitness,
+    )
+    .note("load balancers and firewalls forget silent connections: after 240 s, 350 s, or as set")
+    .fix("heartbeat = { from = \"server\", every = \"60s\" }")
+}
+
+/// The end that closes first by FIN keeps a connection in `TIME_WAIT` for a minute.
+fn time_wait(facts: &Facts<'_>) -> Row {
+    let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
+    let closed: u64 = scenarios
+        .filter(|(scenario, _)| match &scenario.protocol {
+            Protocol::TcpHold(hold) => hold.close == Close::Fin,
+            Protocol::Http(_) => true,
+        })
+        .map(|(_, needs)| needs.connections)
+        .sum();
+    let have = facts.limits.time_wait_max;
+    let fitness = match have {
+        None => Fitness::NotAvailable,
+        Some(have) if closed <= have => Fitness::Ok,
+        Some(_) => Fitness::Warn,
+    };
+    Row::new(Check::TimeWait, Figure::Number(closed), Figure::number(have), fitness)
+        .note("only after the run; what is too many is dropped at once, with a line in the kernel's log")
+        .fix("close = \"rst\"")
+        .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
+}
+
+/// Ports in `TIME_WAIT` from before are not free for the same destination.
+fn time_wait_left(facts: &Facts<'_>) -> Row {
+    let ports = facts.limits.ports.as_ref().map(|ports| ports.usable(None));
+    let (Some(left), Some(ports)) = (facts.limits.time_wait, ports) else {
+        let unknown = Figure::number(facts.limits.time_wait);
+        return Row::new(Check::TimeWaitLeft, Figure::text("few"), unknown, Fitness::NotAvailable);
+    };
+    let most = ports / 5;
+    let fitness = if left <= most { Fitness::Ok } else { Fitness::Warn };
+    Row::new(
+        Check::TimeWaitLeft,
+        Figure::text(format!("<= {}", grouped(most))),
+        Figure::Number(left),
+        fitness,
+    )
+    .fix("sleep 60    # they are gone after a minute")
+}

@@ -1,0 +1,232 @@
+//! One check: what it is called, what it found, what to do about it.
+
+use crate::machine::{bytes, grouped};
+use serde::{Serialize, Serializer};
+use std::fmt;
+
+macro_rules! checks {
+    ($($(#[$doc:meta])* $variant:ident = $key:literal, $name:literal;)*) => {
+        /// What is checked, in the order of the table.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        pub enum Check { $($(#[$doc])* #[serde(rename = $key)] $variant,)* }
+
+        impl Check {
+            /// Every one.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in JSON.
+            pub fn key(self) -> &'static str {
+                match self { $(Self::$variant => $key,)* }
+            }
+
+            /// The words in the table.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+checks! {
+    /// Descriptors of one process.
+    ProcessFiles = "process_files", "open files of a process";
+    /// Processes against cores.
+    Processes = "processes", "processes";
+    /// Open files of the whole system.
+    SystemFiles = "system_files", "open files of the system";
+    /// Source ports of a pair of source and destination.
+    SourcePorts = "source_ports", "source ports of a tuple";
+    /// Whether source addresses are this machine's.
+    SourceAddresses = "source_addresses", "source addresses";
+    /// Descriptors watched by epoll.
+    EpollWatches = "epoll_watches", "epoll watches";
+    /// Memory of the machine.
+    Memory = "memory", "memory";
+    /// Memory of the control group.
+    CgroupMemory = "cgroup_memory", "memory of the cgroup";
+    /// Memory for unread data.
+    TcpMemory = "tcp_memory", "memory for unread data";
+    /// The table of established connections.
+    HashTable = "hash_table", "connection hash table";
+    /// Connection tracking.
+    Conntrack = "conntrack", "connection tracking";
+    /// The listener's queue.
+    AcceptQueue = "accept_queue", "accept queue";
+    /// The queue in front of each processor.
+    NetdevBacklog = "netdev_backlog", "network backlog";
+    /// SYN cookies.
+    SynCookies = "syn_cookies", "SYN cookies";
+    /// What closing leaves behind.
+    TimeWait = "time_wait", "TIME_WAIT after closing";
+    /// What earlier runs left behind.
+    TimeWaitLeft = "time_wait_left", "TIME_WAIT left over";
+    /// Processor time for opening.
+    RampCpu = "ramp_cpu", "CPU for the ramp";
+    /// Processor time for heartbeats.
+    HeartbeatCpu = "heartbeat_cpu", "CPU for heartbeats";
+    /// The patience of connecting.
+    ConnectTimeout = "connect_timeout", "connect timeout";
+    /// Silence that devices on the way take for death.
+    IdleTime = "idle_time", "silence on a connection";
+}
+
+/// How a check came out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum Fitness {
+    /// Enough.
+    #[serde(rename = "ok")]
+    Ok,
+    /// Could not be read.
+    #[serde(rename = "not available")]
+    NotAvailable,
+    /// The run works, but may measure this machine.
+    #[serde(rename = "warn")]
+    Warn,
+    /// The run cannot work.
+    #[serde(rename = "fail")]
+    Fail,
+}
+
+impl fmt::Display for Fitness {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ok => "ok",
+            Self::NotAvailable => "not available",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        })
+    }
+}
+
+/// An amount with its unit; in JSON the bare number, or text.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Figure {
+    /// So many.
+    Number(u64),
+    /// So many bytes.
+    Bytes(u64),
+    /// So many a second.
+    PerSecond(u64),
+    /// So much processor time a second, in cores.
+    Cores(f64),
+    /// Seconds.
+    Seconds(f64),
+    /// Words.
+    Text(String),
+    /// Not known.
+    Unknown,
+}
+
+impl Figure {
+    /// Words.
+    pub fn text(words: impl Into<String>) -> Self {
+        Self::Text(words.into())
+    }
+
+    /// A number that may be unknown.
+    pub fn number(number: Option<u64>) -> Self {
+        number.map_or(Self::Unknown, Self::Number)
+    }
+
+    /// Bytes that may be unknown.
+    pub fn bytes(bytes: Option<u64>) -> Self {
+        bytes.map_or(Self::Unknown, Self::Bytes)
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&match self {
+            Self::Number(number) => grouped(*number),
+            Self::Bytes(number) => bytes(*number),
+            Self::PerSecond(number) => format!("{}/s", grouped(*number)),
+            Self::Cores(cores) => format!("{cores:.2} cores"),
+            Self::Seconds(seconds) => format!("{seconds} s"),
+            Self::Text(words) => words.clone(),
+            Self::Unknown => "?".to_owned(),
+        })
+    }
+}
+
+impl Serialize for Figure {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Number(number) | Self::Bytes(number) | Self::PerSecond(number) => {
+                serializer.serialize_u64(*number)
+            }
+            Self::Cores(value) | Self::Seconds(value) => serializer.serialize_f64(*value),
+            Self::Text(words) => serializer.serialize_str(words),
+            Self::Unknown => serializer.serialize_none(),
+        }
+    }
+}
+
+/// One line of the table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// What was checked.
+    pub check: Check,
+    /// What the plan needs.
+    pub needed: Figure,
+    /// What this machine has.
+    pub have: Figure,
+    /// How they compare.
+    pub fitness: Fitness,
+    /// What it means, where that is not plain.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// Lines that can be pasted into a shell or a plan; empty when nothing is to be fixed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub fixes: Vec<String>,
+    /// Connections that are possible by this check alone; absent when it sets no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reach: Option<u64>,
+}
+
+impl Row {
+    /// A row without note, fix or bound.
+    pub fn new(check: Check, needed: Figure, have: Figure, fitness: Fitness) -> Self {
+        Self { check, needed, have, fitness, note: None, fixes: Vec::new(), reach: None }
+    }
+
+    /// Says what it means.
+    #[must_use]
+    pub fn note(mut self, note: impl Into<String>) -> Self {
+        self.note = Some(note.into());
+        self
+    }
+
+    /// Says what to do; only kept where there is something to do.
+    #[must_use]
+    pub fn fix(mut self, line: impl Into<String>) -> Self {
+        if matches!(self.fitness, Fitness::Warn | Fitness::Fail) {
+            self.fixes.push(line.into());
+        }
+        self
+    }
+
+    /// Says how many connections it allows.
+    #[must_use]
+    pub fn reach(mut self, connections: Option<u64>) -> Self {
+        self.reach = connections;
+        self
+    }
+}
+
+/// How far a plan's mix of connections can be taken on this machine as it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Reach {
+    /// Connections at the peak.
+    pub connections: u64,
+    /// What stops it there.
+    pub limited_by: Check,
+}
+
+impl Reach {
+    /// The lowest bound of any row; `None` when nothing that could be read sets one.
+    pub fn of(rows: &[Row]) -> Option<Self> {
+        rows.iter()
+            .filter_map(|row| Some(Self { connections: row.reach?, limited_by: row.check }))
+            .min_by_key(|reach| reach.connections)
+    }
+}

@@ -1,0 +1,276 @@
+use super::*;
+use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users};
+use crate::machine::{CgroupMemory, Conntrack, Ports};
+use crate::plan::{Close, Level, Plan, Protocol, Ramp, SourceRange, Stage, TcpHold};
+use crate::units::Rate;
+
+const GIB: u64 = 1 << 30;
+
+/// The machine of the million: two cores, 24 GiB, 20,000 open files, the kernel's own settings.
+fn usual() -> Limits {
+    Limits {
+        file_max: Some(2_466_170),
+        files_now: Some(522),
+        epoll_watches: Some(5_491_511),
+        ports: Some(Ports { first: 32_768, last: 60_999, ..Ports::default() }),
+        somaxconn: Some(4_096),
+        netdev_max_backlog: Some(1_000),
+        tcp_mem: Some([287_898, 383_867, 575_796]),
+        memory_available: Some(23 * GIB),
+        memory_total: Some(24 * GIB),
+        ehash_entries: Some(262_144),
+        conntrack: Some(Conntrack { count: 0, max: 262_144, buckets: Some(262_144) }),
+        capabilities: Some(0x1ff_feff_ffff),
+        syncookies: Some(1),
+        time_wait_max: Some(131_072),
+        time_wait: Some(0),
+        ..small()
+    }
+}
+
+fn untracked() -> Probes {
+    Probes { conntrack_live: Some(false), ..Probes::default() }
+}
+
+fn held(connections: u64, rate: u64) -> Plan {
+    plan(built_in(), vec![hold(vec![users(connections, paced(rate), 60)])])
+}
+
+fn far(connections: u64) -> Plan {
+    plan(hosts(&["10.0.0.1"]), vec![hold(vec![users(connections, paced(1_000), 60)])])
+}
+
+fn find(rows: &[Row], check: Check) -> &Row {
+    rows.iter().find(|row| row.check == check).expect("every check has a row")
+}
+
+fn row(plan: &Plan, limits: &Limits, check: Check) -> Row {
+    find(&preflight(plan, limits, &untracked()), check).clone()
+}
+
+fn fitness(plan: &Plan, limits: &Limits, check: Check) -> Fitness {
+    row(plan, limits, check).fitness
+}
+
+#[test]
+fn the_million_fits_a_small_machine_and_its_table_reads_so() {
+    let rows = preflight(&held(1_000_000, 20_000), &usual(), &untracked());
+    let mut text = String::new();
+    for row in &rows {
+        let line =
+            format!("{} | {} | {} | {}\n", row.check.name(), row.needed, row.have, row.fitness);
+        text.push_str(&line);
+    }
+    insta::assert_snapshot!(text, @"
+    open files of a process | 19,712 | 20,000 | ok
+    processes | 102 | 64 on 2 cores | warn
+    open files of the system | 2,006,528 | 2,465,648 | ok
+    source ports of a tuple | 9,804 | 28,232 | ok
+    source addresses | 0 | 0 | ok
+    epoll watches | 2,000,000 | 5,491,511 | ok
+    memory | 9.2 GiB | 21.8 GiB | ok
+    memory of the cgroup | 9.2 GiB | no limit | ok
+    memory for unread data | 1.9 GiB | 1.5 GiB | warn
+    connection hash table | 1,000,000 | 262,144 | warn
+    connection tracking | 1,100,000 | not tracking | ok
+    accept queue | 197 | 4,096 | ok
+    network backlog | 10,000 | 1,000 | warn
+    SYN cookies | on | on | ok
+    TIME_WAIT after closing | 1,000,000 | 131,072 | warn
+    TIME_WAIT left over | <= 5,646 | 0 | ok
+    CPU for the ramp | 20,000/s | 24,137/s | ok
+    CPU for heartbeats | 0.28 cores | 1.00 cores | ok
+    connect timeout | 3 s | 10 s | ok
+    silence on a connection | 0 s | < 240 s | ok
+    ");
+    let reach = Reach::of(&rows).expect("memory sets a bound");
+    assert_eq!(reach.limited_by, Check::Memory);
+    assert!((2_400_000..2_800_000).contains(&reach.connections), "{reach:?}");
+}
+
+#[test]
+fn every_check_has_exactly_one_row_in_its_place() {
+    let rows = preflight(&held(1, 1), &Limits::default(), &Probes::default());
+    let checks: Vec<Check> = rows.iter().map(|row| row.check).collect();
+    assert_eq!(checks, Check::ALL);
+}
+
+#[test]
+fn nothing_that_could_not_be_read_is_ok_or_refuses() {
+    let rows = preflight(&held(1_000_000, 20_000), &Limits::default(), &Probes::default());
+    for row in &rows {
+        let unread = row.have == Figure::Unknown;
+        assert_eq!(unread, row.fitness == Fitness::NotAvailable, "{row:?}");
+        assert_ne!(row.fitness, Fitness::Fail, "{row:?}");
+    }
+    assert!(rows.iter().filter(|row| row.fitness == Fitness::NotAvailable).count() >= 10);
+}
+
+#[test]
+fn fixed_workers_must_have_the_descriptors() {
+    let mut plan = held(1_000_000, 20_000);
+    plan.generator.workers = Some(10);
+    let row = row(&plan, &usual(), Check::ProcessFiles);
+    assert_eq!(row.fitness, Fitness::Fail);
+    assert_eq!(row.needed, Figure::Number(100_032 + 64), "1,563 blocks of 64 for the first");
+    assert_eq!(row.reach, Some(199_360));
+    assert_eq!(row.fixes[0], "[generator] workers = \"auto\"");
+    plan.generator.workers = Some(51);
+    assert_eq!(fitness(&plan, &usual(), Check::ProcessFiles), Fitness::Ok);
+    let unread = Limits { open_files: None, ..usual() };
+    assert_eq!(fitness(&plan, &unread, Check::ProcessFiles), Fitness::NotAvailable);
+}
+
+#[test]
+fn many_processes_on_few_cores_are_a_warning() {
+    let low = Limits { open_files: Some(1_024), ..usual() };
+    let row = row(&held(100_000, 2_000), &low, Check::Processes);
+    assert_eq!(row.fitness, Fitness::Warn, "{row:?}");
+    assert_eq!(row.fixes, ["prlimit --pid $$ --nofile=8192:8192"]);
+}
+
+#[test]
+fn system_files_bind_those_without_the_capability() {
+    let few = Limits { file_max: Some(100_000), ..usual() };
+    assert_eq!(fitness(&held(1_000_000, 20_000), &few, Check::SystemFiles), Fitness::Warn);
+    let bound = Limits { capabilities: Some(0), ..few };
+    let row = row(&held(1_000_000, 20_000), &bound, Check::SystemFiles);
+    assert_eq!(row.fitness, Fitness::Fail);
+    assert_eq!(row.reach, Some(1_000_000 * (100_000 - 522) / (2_000_000 + 102 * 64)));
+    assert!(row.fixes[0].starts_with("sysctl -w fs.file-max=2"), "{row:?}");
+}
+
+#[test]
+fn one_source_to_one_far_address_has_so_many_ports() {
+    let row_of = |connections| row(&far(connections), &usual(), Check::SourcePorts);
+    assert_eq!(row_of(9_000).fitness, Fitness::Ok);
+    assert_eq!(row_of(9_900).fitness, Fitness::Warn);
+    assert_eq!(row_of(28_232).fitness, Fitness::Warn);
+    let row = row_of(28_233);
+    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(28_232)));
+    assert_eq!(row.fixes[0], "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"");
+    let two = plan(hosts(&["10.0.0.1", "10.0.0.2"]), far(50_000).scenarios);
+    let row = self::row(&two, &usual(), Check::SourcePorts);
+    assert_eq!((row.fitness, row.reach), (Fitness::Warn, Some(56_464)));
+}
+
+#[test]
+fn sources_of_the_plan_multiply_the_ports() {
+    let mut plan = far(60_000);
+    let address = |last| std::net::Ipv4Addr::new(10, 1, 0, last).into();
+    plan.generator.source_addresses = vec![SourceRange { first: address(1), last: address(3) }];
+    let row = row(&plan, &usual(), Check::SourcePorts);
+    assert_eq!((row.needed, row.reach), (Figure::Number(20_000), Some(84_696)));
+    let not_ours =
+        Probes { not_bindable: vec![(address(3), "no".into())], bound: 2, ..untracked() };
+    let rows = preflight(&plan, &usual(), &not_ours);
+    let row = find(&rows, Check::SourceAddresses);
+    assert_eq!(row.fitness, Fitness::Fail);
+    assert!(row.fixes[0].starts_with("ip addr add 10.1.0.3/32 dev lo"), "{row:?}");
+}
+
+#[test]
+fn a_narrow_range_of_the_plan_is_no_wider_than_the_system_s() {
+    let mut plan = far(20_000);
+    plan.generator.port_range = Some((1_024, 40_000));
+    let row = row(&plan, &usual(), Check::SourcePorts);
+    assert_eq!((row.have, row.fitness), (Figure::Number(7_233), Fitness::Fail));
+    assert_eq!(row.fixes[0], "sysctl -w net.ipv4.ip_local_port_range=\"1024 40000\"");
+}
+
+#[test]
+fn watches_memory_and_groups_bound_the_reach() {
+    let few = Limits { epoll_watches: Some(1_000_000), ..usual() };
+    let row = row(&held(1_000_000, 20_000), &few, Check::EpollWatches);
+    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(500_000)));
+    let small = Limits { memory_available: Some(4 * GIB), memory_total: Some(4 * GIB), ..usual() };
+    let row = self::row(&held(1_000_000, 20_000), &small, Check::Memory);
+    assert_eq!(row.fitness, Fitness::Fail);
+    assert!((290_000..340_000).contains(&row.reach.expect("a bound")), "{row:?}");
+    let group = CgroupMemory { file: "/g/memory.max".into(), limit: 2 * GIB, used: GIB };
+    let grouped = Limits { cgroup: Some(group), ..usual() };
+    let row = self::row(&held(1_000_000, 20_000), &grouped, Check::CgroupMemory);
+    assert_eq!(row.fitness, Fitness::Fail);
+    assert!(row.fixes[0].ends_with("> /g/memory.max"), "{row:?}");
+    let theirs = self::row(
+        &plan(hosts(&["127.0.0.1"]), held(100_000, 1_000).scenarios),
+        &grouped,
+        Check::CgroupMemory,
+    );
+    let ours = self::row(&held(100_000, 1_000), &grouped, Check::CgroupMemory);
+    assert!(theirs.reach > ours.reach, "another program's server is not in our group");
+}
+
+#[test]
+fn tracking_counts_only_where_it_was_seen() {
+    let live = Probes { conntrack_live: Some(true), ..Probes::default() };
+    let rows = preflight(&held(300_000, 2_000), &usual(), &live);
+    let row = find(&rows, Check::Conntrack);
+    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(238_312)));
+    assert_eq!(row.fixes[0], "sysctl -w net.netfilter.nf_conntrack_max=330000");
+    assert_eq!(fitness(&held(300_000, 2_000), &usual(), Check::Conntrack), Fitness::Ok);
+    let none = Limits { conntrack: None, ..usual() };
+    assert_eq!(find(&preflight(&held(1, 1), &none, &live), Check::Conntrack).fitness, Fitness::Ok);
+}
+
+#[test]
+fn queues_are_measured_by_the_rate() {
+    let burst = plan(hosts(&["127.0.0.1"]), held(100_000, 20_000).scenarios);
+    let row = row(&burst, &usual(), Check::AcceptQueue);
+    assert_eq!((row.needed, row.fitness), (Figure::Number(10_000), Fitness::Warn));
+    assert_eq!(row.fixes, ["sysctl -w net.core.somaxconn=16384"]);
+    assert_eq!(fitness(&far(1_000), &usual(), Check::AcceptQueue), Fitness::NotAvailable);
+    assert_eq!(fitness(&burst, &usual(), Check::NetdevBacklog), Fitness::Warn);
+    assert_eq!(fitness(&held(1_000, 2_000), &usual(), Check::NetdevBacklog), Fitness::Ok);
+    let off = Limits { syncookies: Some(0), ..usual() };
+    assert_eq!(fitness(&held(1, 1), &off, Check::SynCookies), Fitness::Warn);
+}
+
+#[test]
+fn pace_and_patience_are_warnings() {
+    assert_eq!(fitness(&held(100_000, 40_000), &usual(), Check::RampCpu), Fitness::Ok);
+    let row = row(&held(100_000, 60_000), &usual(), Check::RampCpu);
+    assert_eq!(row.fitness, Fitness::Warn);
+    assert_eq!(row.fixes, ["spawn_rate = \"48200/s\""]);
+    let slow = Probes { open_us: Some(290.0), ..untracked() };
+    let rows = preflight(&held(100_000, 40_000), &usual(), &slow);
+    assert_eq!(find(&rows, Check::RampCpu).have, Figure::PerSecond(4_827));
+    let mut often = held(1_000_000, 20_000);
+    let Protocol::TcpHold(TcpHold { heartbeat, connect_timeout, close, .. }) =
+        &mut often.scenarios[0].protocol
+    else {
+        unreachable!()
+    };
+    *heartbeat = Some(crate::plan::Heartbeat::Server { every: seconds(10), grace: seconds(1) });
+    *connect_timeout = seconds(1);
+    *close = Close::Rst;
+    let rows = preflight(&often, &usual(), &untracked());
+    assert_eq!(find(&rows, Check::HeartbeatCpu).fixes, ["every = \"17s\""]);
+    assert_eq!(find(&rows, Check::ConnectTimeout).fitness, Fitness::Warn);
+    assert_eq!(find(&rows, Check::TimeWait).fitness, Fitness::Ok, "a reset leaves nothing behind");
+    let left = Limits { time_wait: Some(20_000), ..usual() };
+    assert_eq!(fitness(&held(1, 1), &left, Check::TimeWaitLeft), Fitness::Warn);
+}
+
+#[test]
+fn long_silence_is_only_a_matter_of_what_lies_between() {
+    let mut quiet = far(10);
+    let Protocol::TcpHold(hold) = &mut quiet.scenarios[0].protocol else { unreachable!() };
+    hold.heartbeat = None;
+    quiet.scenarios[0].stages[0].hold = seconds(600);
+    assert_eq!(fitness(&quiet, &usual(), Check::IdleTime), Fitness::Warn);
+    let here = plan(built_in(), quiet.scenarios.clone());
+    assert_eq!(fitness(&here, &usual(), Check::IdleTime), Fitness::Ok);
+    quiet.scenarios[0].stages[0].hold = seconds(60);
+    assert_eq!(fitness(&quiet, &usual(), Check::IdleTime), Fitness::Ok);
+}
+
+#[test]
+fn http_needs_what_may_be_in_flight() {
+    let level = Level::Rate { rate: Rate::per_second(16_000), ramp: seconds(1) };
+    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
+    let open = plan(hosts(&["10.0.0.1"]), vec![http(vec![stage])]);
+    assert_eq!(row(&open, &usual(), Check::SourcePorts).needed, Figure::Number(10_000));
+    let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
+    assert_eq!(row(&closed, &usual(), Check::RampCpu).needed, Figure::text("no pace"));
+}

@@ -1,0 +1,114 @@
+//! Turns small experiments into what no file tells: whether connections are tracked, which sources can be bound, what opening costs.
+//!
+//! **Invariant:** nothing leaves this machine: every connection goes from 127.0.0.1 to 127.0.0.1, and is reset at the end.
+
+use super::destinations::destinations;
+use super::{Conntrack, Host, Limits};
+use crate::plan::Plan;
+use nix::sys::socket::{setsockopt, sockopt};
+use socket2::{Domain, SockRef, Socket, Type};
+use std::collections::BTreeSet;
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::time::{Duration, Instant};
+
+/// Connections that show whether the tracking table grows.
+const TRACKED: u64 = 16;
+
+/// Connections that show what opening costs: some ten milliseconds.
+const TIMED: u32 = 400;
+
+/// Source addresses that are tried; a longer list is as good as its beginning.
+const BOUND_MOST: usize = 1024;
+
+/// What the experiments showed.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Probes {
+    /// Whether connections leave an entry in the table of connection tracking; `None` when that could not be tried.
+    pub conntrack_live: Option<bool>,
+    /// Source addresses of the plan that can be bound.
+    pub bound: u64,
+    /// Those that cannot, and why.
+    pub not_bindable: Vec<(IpAddr, String)>,
+    /// Microseconds to open a connection on loopback and get its first message, both ends together; `None` when that failed.
+    pub open_us: Option<f64>,
+}
+
+impl Probes {
+    /// Makes all experiments for `plan`: a tenth of a second at most, in usual circumstances.
+    pub fn take(plan: &Plan, limits: &Limits) -> Self {
+        let addresses: BTreeSet<IpAddr> = destinations(plan, limits)
+            .into_iter()
+            .flat_map(|destination| destination.sources.addresses)
+            .collect();
+        let mut probes =
+            Self { conntrack_live: conntrack_live(), open_us: open_us().ok(), ..Self::default() };
+        for address in addresses.into_iter().take(BOUND_MOST) {
+            match bind(address) {
+                Ok(()) => probes.bound += 1,
+                Err(error) => probes.not_bindable.push((address, error.to_string())),
+            }
+        }
+        probes
+    }
+}
+
+/// Whether connections of this network namespace are tracked: the table must grow by as many as are opened.
+pub fn conntrack_live() -> Option<bool> {
+    let host = Host::default();
+    let count = || Conntrack::read(&host).map(|table| table.count);
+    // Others may come and go meanwhile; growth in between says nothing, so it is looked at again.
+    for _ in 0..3 {
+        let before = count()?;
+        let pairs = pairs(TRACKED).ok()?;
+        let grown = count()?.saturating_sub(before);
+        pairs.iter().for_each(reset);
+        drop(pairs);
+        match grown {
+            0 => return Some(false),
+            grown if grown >= TRACKED => return Some(true),
+            _ => {}
+        }
+    }
+    None
+}
+
+type Pair = (TcpStream, TcpStream);
+
+fn reset(pair: &Pair) {
+    // A connection that cannot be reset is closed; it only lingers for longer.
+    let _ = SockRef::from(&pair.0).set_linger(Some(Duration::ZERO));
+}
+
+fn pairs(count: u64) -> io::Result<Vec<Pair>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    (0..count).map(|_| pair(&listener)).collect()
+}
+
+fn pair(listener: &TcpListener) -> io::Result<Pair> {
+    let out = TcpStream::connect(listener.local_addr()?)?;
+    Ok((out, listener.accept()?.0))
+}
+
+fn open_us() -> io::Result<f64> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+    let mut pairs = Vec::with_capacity(TIMED as usize);
+    let start = Instant::now();
+    for _ in 0..TIMED {
+        let mut pair = pair(&listener)?;
+        pair.1.write_all(b"ok")?;
+        pair.0.read_exact(&mut [0; 2])?;
+        pairs.push(pair);
+    }
+    let each = start.elapsed().as_secs_f64() * 1e6 / f64::from(TIMED);
+    pairs.iter().for_each(reset);
+    Ok(each)
+}
+
+fn bind(address: IpAddr) -> io::Result<()> {
+    let socket = Socket::new(Domain::for_address((address, 0).into()), Type::STREAM, None)?;
+    if address.is_ipv4() {
+        setsockopt(&socket, sockopt::IpBindAddressNoPort, &true)?;
+    }
+    socket.bind(&SocketAddr::from((address, 0)).into())
+}

@@ -1,0 +1,88 @@
+//! Turns a scenario and the limit on open files into a number of processes, for the load and for built-in servers.
+//!
+//! **Invariant:** pure; the same plan on the same limits always gets the same number.
+
+use super::{Limits, Needs, ScenarioNeeds};
+use crate::plan::{Plan, Scenario};
+use crate::schedule::Share;
+
+/// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
+pub const RESERVE: u64 = 64;
+
+/// What a process can count on when the limit cannot be read: the kernel's own default for a soft limit.
+const OPEN_FILES_UNREAD: u64 = 1024;
+
+/// Connections that a process of its own is worth, as long as there is a core for it.
+const WORTH_A_PROCESS: u64 = 1024;
+
+/// Neighbouring held connections that stay in one worker.
+const HOLD_BLOCK: u64 = 64;
+
+impl Limits {
+    /// Connections that one process can have open.
+    pub fn usable_descriptors(&self) -> u64 {
+        let limit = self.open_files.unwrap_or(OPEN_FILES_UNREAD);
+        limit.min(self.nr_open.unwrap_or(u64::MAX)).saturating_sub(RESERVE)
+    }
+
+    fn cores(&self) -> u64 {
+        u64::from(self.cpus.unwrap_or(1).max(1))
+    }
+}
+
+/// Worker processes for one scenario of `plan`: what `[generator]` says, or else as many as the descriptors and the load ask for.
+pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
+    if let Some(workers) = plan.generator.workers {
+        return workers.max(1);
+    }
+    let needs = ScenarioNeeds::of(scenario, plan);
+    let block = block(&needs);
+    let usable = limits.usable_descriptors().max(1);
+    let at_least = worth(&needs, limits);
+    // More workers than blocks would leave some without work; one block each is all that dividing can do.
+    let blocks = needs.connections.div_ceil(block).max(1);
+    let mut workers = needs.connections.div_ceil(usable).max(at_least).clamp(1, blocks);
+    while workers < blocks && largest_share(needs.connections, block, workers) > usable {
+        workers += 1;
+    }
+    count(workers)
+}
+
+/// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of its own that is connected to in turn.
+pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
+    let needs = Needs::of(plan);
+    let users = plan.scenarios.iter().zip(&needs.scenarios);
+    let (mut connections, mut at_least) = (0, 1);
+    for (_, scenario) in users.filter(|(scenario, _)| scenario.target == target) {
+        connections += scenario.connections;
+        at_least = at_least.max(worth(scenario, limits));
+    }
+    count(connections.div_ceil(limits.usable_descriptors().max(1)).max(at_least))
+}
+
+/// The most connections that any of `workers` processes of this scenario owns.
+pub(super) fn largest_worker(needs: &ScenarioNeeds, workers: u32) -> u64 {
+    largest_share(needs.connections, block(needs), u64::from(workers.max(1)))
+}
+
+fn block(needs: &ScenarioNeeds) -> u64 {
+    if needs.held { HOLD_BLOCK } else { 1 }
+}
+
+fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
+    Share { index: 0, of: count(of) }.part_of(connections, block)
+}
+
+/// Processes that the load is worth, descriptors apart: never more than there are cores.
+fn worth(needs: &ScenarioNeeds, limits: &Limits) -> u64 {
+    let busy = needs.connections >= 64 || needs.arrivals_per_second >= 1000.0;
+    match (needs.held, busy) {
+        (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),
+        (false, true) => limits.cores(),
+        (false, false) => 1,
+    }
+}
+
+fn count(processes: u64) -> u32 {
+    u32::try_from(processes).unwrap_or(u32::MAX)
+}
