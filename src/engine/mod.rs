@@ -9,6 +9,7 @@ mod facts;
 pub mod hold;
 mod link;
 mod load;
+mod targets;
 pub mod wire;
 
 pub use clock::Clock;
@@ -17,3 +18,4 @@ pub use event::{Event, Resolved, ServerSide};
 pub use facts::Own;
 pub use link::Link;
 pub use load::{Load, Route};
+pub use targets::{TargetError, Targets};

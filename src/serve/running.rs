@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Read;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -115,6 +116,8 @@ impl Process {
                 .arg("serve")
                 .args(arguments)
                 .args(["--json", "--until-eof"])
+                // A Ctrl-C of the terminal is for the one that started it.
+                .process_group(0)
                 .stdin(Stdio::piped())
                 .stdout(Stdio::piped())
                 .stderr(Stdio::piped())
