@@ -12,7 +12,7 @@ mod load;
 mod targets;
 pub mod wire;
 
-pub use clock::Clock;
+pub use clock::{Clock, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunOrder, run};
 pub use event::{Event, Resolved, ServerSide};
 pub use facts::Own;
