@@ -167,8 +167,9 @@ impl Hall {
         let silent = hit && faults.silence;
         let service = service_fn(|request| {
             let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
+            // Here, not in the future: that is not polled when the client's end follows its request.
+            let number = hall.tally.requests.fetch_add(1, Relaxed);
             async move {
-                let number = hall.tally.requests.fetch_add(1, Relaxed);
                 if silent {
                     std::future::pending::<()>().await;
                 }
@@ -176,13 +177,15 @@ impl Hall {
             }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
+        // Must outlive the choice below: it is dropped once the line knows how it is to end.
+        tokio::pin!(connection);
         let reset = faults.reset_after.map(|time| (time.0, true));
         let close = faults.close_after.map(|time| (time.0, false));
         let end = reset.into_iter().chain(close).min_by_key(|(after, _)| *after);
         let result = match end.filter(|_| hit) {
             None => connection.await,
             Some((after, by_reset)) => tokio::select! {
-                result = connection => result,
+                result = &mut connection => result,
                 () = sleep(after) => {
                     if by_reset {
                         line.reset();

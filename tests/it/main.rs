@@ -1,0 +1,5 @@
+//! What planrun does as a program, on real sockets.
+
+#![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
+
+mod serve;
