@@ -4,6 +4,8 @@
 //! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
 
 mod advice;
+mod blame;
+mod counters;
 mod destinations;
 mod figures;
 mod limits;
@@ -11,9 +13,12 @@ mod needs;
 mod preflight;
 mod probe;
 mod sources;
+mod usage;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
+pub use blame::{Blame, Culprit, Evidence, Side, blame};
+pub use counters::{Counters, Deltas};
 pub use figures::{bytes, grouped};
 pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
@@ -22,6 +27,7 @@ pub use needs::{Needs, Opening, ScenarioNeeds};
 pub use preflight::{Check, Figure, Fitness, Reach, Row, preflight};
 pub use probe::{Probes, conntrack_live};
 pub use sources::Sources;
+pub use usage::{Cost, Reading};
 pub use workers::{RESERVE, servers, workers};
 
 #[cfg(test)]

@@ -72,9 +72,10 @@ impl SocketSlabs {
         SocketCost { connected: accepted + BIND_BUCKET, accepted }
     }
 
-    /// All memory of the slabs that only sockets use, in bytes.
-    pub fn socket_bytes(&self) -> u64 {
-        self.tcp.total_bytes + self.inode.total_bytes + self.epoll.total_bytes
+    /// All memory of these slabs, whoever uses them, in bytes: its growth is that of connections when little else happens.
+    pub fn total_bytes(&self) -> u64 {
+        let parts = [self.tcp, self.inode, self.file, self.dentry, self.epoll];
+        parts.iter().map(|slab| slab.total_bytes).sum()
     }
 }
 

@@ -1,0 +1,224 @@
+//! Turns failures, the kernel's counters and the limits into named culprits: what ran out, on whose side, and what to do.
+//!
+//! **Invariant:** pure; the same evidence always names the same culprits.
+//! **Invariant:** every failure is blamed on exactly one culprit, so the counts add up.
+
+mod culprit;
+
+pub use culprit::{Culprit, Side};
+
+use super::{Conntrack, Deltas, Limits, grouped};
+use crate::record::{Cause, Failure, Phase};
+use nix::errno::Errno;
+use serde::Serialize;
+
+/// What is known when connections have failed.
+#[derive(Debug, Clone)]
+pub struct Evidence<'a> {
+    /// Connections that there should have been at the peak.
+    pub wanted: u64,
+    /// Connections that were open at the peak.
+    pub reached: u64,
+    /// Connections that got at least one right message, or requests that ended well.
+    pub verified: u64,
+    /// How often what failed.
+    pub failures: &'a [(Cause, u64)],
+    /// Connections lost while they were held, by their age in whole seconds.
+    pub deaths: &'a [(u64, u64)],
+    /// Workers or servers that died by SIGKILL.
+    pub killed: u64,
+    /// How the kernel's counters changed meanwhile.
+    pub deltas: &'a Deltas,
+    /// The limits, read while it was so.
+    pub limits: &'a Limits,
+    /// The way that connections took, for people: `127.0.0.1 -> 127.0.0.1:8000`.
+    pub route: &'a str,
+    /// Whether the target runs on this machine, so that the kernel's counters are its counters too.
+    pub target_here: bool,
+}
+
+/// One culprit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Blame {
+    /// What it is.
+    pub culprit: Culprit,
+    /// Whose side it is on.
+    pub side: Side,
+    /// Failures that are blamed on it.
+    pub count: u64,
+    /// The whole in words: `stopped at 28,232 of 50,000 connections because ...`.
+    pub sentence: String,
+    /// What to do about it: a line to paste where there is one.
+    pub fix: String,
+}
+
+/// The culprits behind the failures, the one with most failures first. Empty when nothing failed.
+pub fn blame(evidence: &Evidence<'_>) -> Vec<Blame> {
+    let mut counts: Vec<(Culprit, u64)> = Vec::new();
+    let mut add =
+        |culprit: Culprit, count: u64| match counts.iter_mut().find(|(known, _)| *known == culprit)
+        {
+            Some((_, sum)) => *sum += count,
+            None => counts.push((culprit, count)),
+        };
+    for (cause, count) in evidence.failures.iter().filter(|(_, count)| *count > 0) {
+        add(evidence.culprit(*cause), *count);
+    }
+    if evidence.killed > 0 {
+        add(evidence.killer(), evidence.killed);
+    }
+    counts.sort_by_key(|(culprit, count)| (std::cmp::Reverse(*count), *culprit));
+    counts.iter().map(|(culprit, count)| evidence.accuse(*culprit, *count)).collect()
+}
+
+/// Deaths at one age, within a second, are an idle timeout when they are at least so many and at least half of all.
+const SPIKE_FEWEST: u64 = 10;
+
+/// No idle timeout is as short as this: seconds.
+const SPIKE_YOUNGEST: u64 = 2;
+
+impl Evidence<'_> {
+    fn culprit(&self, cause: Cause) -> Culprit {
+        match cause.failure {
+            Failure::TooManyFiles if cause.code == Errno::ENFILE as i32 => Culprit::SystemFiles,
+            Failure::TooManyFiles => Culprit::ProcessFiles,
+            Failure::NoSourcePort if self.reached == 0 => Culprit::SourceAddress,
+            Failure::NoSourcePort => Culprit::SourcePorts,
+            Failure::NoWatches => Culprit::EpollWatches,
+            Failure::NoBuffers | Failure::NoMemory => self.memory(),
+            Failure::NotPermitted => Culprit::Firewall,
+            Failure::Refused => Culprit::Refused,
+            Failure::ConnectTimeout => self.connect_timeout(),
+            Failure::Unreachable => Culprit::Unreachable,
+            Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,
+            Failure::GreetingMissed => Culprit::TargetFiles,
+            Failure::Reset if cause.phase == Phase::Connect => self.reset_at_accept(),
+            Failure::Reset | Failure::ClosedByServer | Failure::HeartbeatMissed
+                if self.spike().is_some() =>
+            {
+                Culprit::IdleTimeout
+            }
+            Failure::Reset => self.reset(),
+            Failure::ClosedByServer => Culprit::ClosedEarly,
+            Failure::HeartbeatMissed => Culprit::TargetLate,
+            Failure::PeerTimeout => Culprit::PathLost,
+            Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
+            Failure::WrongData | Failure::WrongBody | Failure::Status => Culprit::WrongAnswer,
+            Failure::BadHttp | Failure::Tls => Culprit::WrongProtocol,
+            Failure::OtherErrno => Culprit::Unknown,
+        }
+    }
+
+    /// Why connecting took too long, by what the kernel dropped meanwhile.
+    fn connect_timeout(&self) -> Culprit {
+        let rise = |name| self.deltas.rise(name);
+        let lost_entries = rise("conntrack.drop") + rise("conntrack.insert_failed");
+        if lost_entries > 0 || self.limits.conntrack.is_some_and(is_full) {
+            return Culprit::Conntrack;
+        }
+        if self.target_here {
+            if rise("TcpExt.ListenOverflows") + rise("TcpExt.TCPReqQFullDrop") > 0 {
+                return Culprit::AcceptQueue;
+            }
+            if rise("softnet.dropped") > 0 {
+                return Culprit::NetdevBacklog;
+            }
+            // Nothing in this kernel's queues: something in front of them swallows packets.
+            return Culprit::Firewall;
+        }
+        match (rise("softnet.dropped"), self.reached) {
+            (1.., _) => Culprit::NetdevBacklog,
+            (0, 0) => Culprit::Firewall,
+            // Some get through and others only send SYNs again: its queue is full, or the way to it is.
+            (0, _) => Culprit::AcceptQueue,
+        }
+    }
+
+    /// A full accept queue resets connections when the target's `tcp_abort_on_overflow` is set.
+    fn reset_at_accept(&self) -> Culprit {
+        if self.target_here && self.deltas.rise("TcpExt.ListenOverflows") > 0 {
+            Culprit::AcceptQueue
+        } else {
+            Culprit::ResetAtAccept
+        }
+    }
+
+    fn reset(&self) -> Culprit {
+        let young: u64 =
+            self.deaths.iter().filter(|(age, _)| *age == 0).map(|(_, count)| *count).sum();
+        let all: u64 = self.deaths.iter().map(|(_, count)| *count).sum();
+        if all > 0 && young * 2 >= all { self.reset_at_accept() } else { Culprit::ResetStorm }
+    }
+
+    fn memory(&self) -> Culprit {
+        let rise = |name| self.deltas.rise(name);
+        if rise("TcpExt.TCPAbortOnMemory") + rise("TcpExt.TCPMemoryPressures") > 0 {
+            Culprit::TcpMemory
+        } else if self.cgroup_is_full() {
+            Culprit::CgroupMemory
+        } else {
+            Culprit::Memory
+        }
+    }
+
+    /// Who kills: the kernel, out of the group's memory or the machine's, or a person.
+    fn killer(&self) -> Culprit {
+        match (self.deltas.rise("vmstat.oom_kill") > 0, self.cgroup_is_full()) {
+            (true, true) => Culprit::CgroupMemory,
+            (true, false) if self.limits.cgroup.is_some() && !self.memory_is_low() => {
+                Culprit::CgroupMemory
+            }
+            (true, false) => Culprit::Memory,
+            (false, _) => Culprit::Killed,
+        }
+    }
+
+    fn cgroup_is_full(&self) -> bool {
+        self.limits.cgroup.as_ref().is_some_and(|group| group.used >= group.limit / 20 * 19)
+    }
+
+    fn memory_is_low(&self) -> bool {
+        let (available, total) = (self.limits.memory_available, self.limits.memory_total);
+        available.zip(total).is_some_and(|(available, total)| available < total / 20)
+    }
+
+    /// The age in seconds at which at least half of the deaths are, give or take a second, and how many.
+    fn spike(&self) -> Option<(u64, u64)> {
+        let near = |age: u64| -> u64 {
+            self.deaths.iter().filter(|(one, _)| one.abs_diff(age) <= 1).map(|(_, n)| *n).sum()
+        };
+        let all: u64 = self.deaths.iter().map(|(_, count)| *count).sum();
+        let ages = self.deaths.iter().filter(|(age, _)| *age >= SPIKE_YOUNGEST);
+        let (age, _) = ages.max_by_key(|(age, count)| (near(*age), *count))?;
+        let count = near(*age);
+        (count >= SPIKE_FEWEST && count * 2 >= all).then_some((*age, count))
+    }
+
+    fn accuse(&self, culprit: Culprit, count: u64) -> Blame {
+        let side = self.side(culprit);
+        let what = if self.reached < self.wanted {
+            format!("stopped at {} of {} connections", grouped(self.reached), grouped(self.wanted))
+        } else {
+            format!("{} failed", grouped(count))
+        };
+        let because = culprit.because(self.route, self.spike());
+        let sentence = format!("{what} because {because} ({side})");
+        Blame { culprit, side, count, sentence, fix: culprit.fix(self.limits) }
+    }
+
+    /// Whose side a culprit is on. What may be anywhere between is the target's where the two share a machine.
+    fn side(&self, culprit: Culprit) -> Side {
+        match (culprit, self.target_here) {
+            (Culprit::IdleTimeout, true) => Side::Target,
+            _ => culprit.side(),
+        }
+    }
+}
+
+/// A table that drops what it has no room for.
+fn is_full(table: Conntrack) -> bool {
+    table.max > 0 && table.count >= table.max / 20 * 19
+}
+
+#[cfg(test)]
+mod tests;

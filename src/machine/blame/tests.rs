@@ -1,0 +1,227 @@
+use super::*;
+use crate::machine::CgroupMemory;
+use std::collections::BTreeMap;
+
+const ROUTE: &str = "127.0.0.1 -> 127.0.0.1:8000";
+
+fn limits() -> Limits {
+    Limits {
+        open_files: Some(20_000),
+        memory_total: Some(1 << 30),
+        memory_available: Some(1 << 29),
+        conntrack: Some(Conntrack { count: 10, max: 1_000, buckets: None }),
+        ..Limits::default()
+    }
+}
+
+fn rises(names: &[&str]) -> Deltas {
+    Deltas(names.iter().map(|name| ((*name).to_owned(), 5)).collect::<BTreeMap<_, _>>())
+}
+
+/// What a case changes: everything else is a target here that reached 100 of 1,000.
+struct Case<'a> {
+    failures: &'a [(Cause, u64)],
+    deltas: Deltas,
+    limits: Limits,
+    deaths: &'a [(u64, u64)],
+    reached: u64,
+    verified: u64,
+    killed: u64,
+    target_here: bool,
+}
+
+impl<'a> Case<'a> {
+    fn of(failures: &'a [(Cause, u64)]) -> Self {
+        Self {
+            failures,
+            deltas: Deltas::default(),
+            limits: limits(),
+            deaths: &[],
+            reached: 100,
+            verified: 100,
+            killed: 0,
+            target_here: true,
+        }
+    }
+
+    fn blames(&self) -> Vec<Blame> {
+        blame(&Evidence {
+            wanted: 1_000,
+            reached: self.reached,
+            verified: self.verified,
+            failures: self.failures,
+            deaths: self.deaths,
+            killed: self.killed,
+            deltas: &self.deltas,
+            limits: &self.limits,
+            route: ROUTE,
+            target_here: self.target_here,
+        })
+    }
+
+    fn first(&self) -> (Culprit, Side) {
+        let blames = self.blames();
+        (blames[0].culprit, blames[0].side)
+    }
+}
+
+fn errno(errno: Errno) -> [(Cause, u64); 1] {
+    [(Cause::from_errno(errno as i32, Phase::Connect), 900)]
+}
+
+fn cause(failure: Failure, phase: Phase) -> [(Cause, u64); 1] {
+    [(Cause::new(failure, phase), 900)]
+}
+
+#[test]
+fn the_generator_s_own_limits_are_told_by_their_errno() {
+    for (number, culprit) in [
+        (Errno::EMFILE, Culprit::ProcessFiles),
+        (Errno::ENFILE, Culprit::SystemFiles),
+        (Errno::EADDRNOTAVAIL, Culprit::SourcePorts),
+        (Errno::ENOSPC, Culprit::EpollWatches),
+        (Errno::ENOMEM, Culprit::Memory),
+    ] {
+        assert_eq!(Case::of(&errno(number)).first(), (culprit, Side::Generator), "{number}");
+    }
+    let failures = errno(Errno::EADDRNOTAVAIL);
+    let none = Case { reached: 0, ..Case::of(&failures) };
+    assert_eq!(none.first().0, Culprit::SourceAddress);
+}
+
+#[test]
+fn a_sentence_says_where_it_stopped_why_and_whose_it_is() {
+    let blames = Case { reached: 282, ..Case::of(&errno(Errno::EADDRNOTAVAIL)) }.blames();
+    assert_eq!(
+        blames[0].sentence,
+        "stopped at 282 of 1,000 connections because the source ports of 127.0.0.1 -> 127.0.0.1:8000 ran out (generator)"
+    );
+    assert!(blames[0].fix.contains("ip_local_port_range"), "{blames:?}");
+    let blames = Case { reached: 1_000, ..Case::of(&errno(Errno::ECONNREFUSED)) }.blames();
+    assert!(blames[0].sentence.starts_with("900 failed because nothing listens"), "{blames:?}");
+}
+
+#[test]
+fn memory_is_told_apart_by_what_was_full() {
+    let failures = errno(Errno::ENOBUFS);
+    let tcp = Case { deltas: rises(&["TcpExt.TCPMemoryPressures"]), ..Case::of(&failures) };
+    assert_eq!(tcp.first().0, Culprit::TcpMemory);
+    let group = |used| CgroupMemory { file: "/g/memory.max".into(), limit: 1_000, used };
+    let full = Limits { cgroup: Some(group(990)), ..limits() };
+    assert_eq!(
+        Case { limits: full.clone(), ..Case::of(&failures) }.first().0,
+        Culprit::CgroupMemory
+    );
+    let killed = |deltas, limits| Case { killed: 1, deltas, limits, ..Case::of(&[]) }.first().0;
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), full), Culprit::CgroupMemory);
+    // After the kill the group is empty again; the machine was not short.
+    let after = Limits { cgroup: Some(group(10)), ..limits() };
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), after), Culprit::CgroupMemory);
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), limits()), Culprit::Memory);
+    assert_eq!(killed(Deltas::default(), limits()), Culprit::Killed);
+}
+
+#[test]
+fn a_connect_timeout_is_told_by_who_dropped() {
+    let failures = cause(Failure::ConnectTimeout, Phase::Connect);
+    let of = |names: &[&str], target_here, reached| {
+        Case { deltas: rises(names), target_here, reached, ..Case::of(&failures) }.first()
+    };
+    let retries = "TcpExt.TCPSynRetrans";
+    let overflows = "TcpExt.ListenOverflows";
+    assert_eq!(of(&[retries, overflows], true, 100), (Culprit::AcceptQueue, Side::Target));
+    assert_eq!(
+        of(&[retries, "softnet.dropped"], true, 100),
+        (Culprit::NetdevBacklog, Side::Generator)
+    );
+    assert_eq!(of(&[retries], true, 100), (Culprit::Firewall, Side::Network));
+    assert_eq!(of(&[retries], false, 0), (Culprit::Firewall, Side::Network));
+    assert_eq!(of(&[retries], false, 100), (Culprit::AcceptQueue, Side::Target));
+    // What overflows here is not the far target's.
+    assert_eq!(of(&[retries, overflows], false, 0), (Culprit::Firewall, Side::Network));
+    assert_eq!(of(&[retries, "conntrack.drop"], true, 100), (Culprit::Conntrack, Side::Generator));
+    let full = Limits {
+        conntrack: Some(Conntrack { count: 1_000, max: 1_000, buckets: None }),
+        ..limits()
+    };
+    assert_eq!(Case { limits: full, ..Case::of(&failures) }.first().0, Culprit::Conntrack);
+}
+
+#[test]
+fn the_way_and_the_target_are_told_apart() {
+    for (failure, phase, culprit, side) in [
+        (Failure::Refused, Phase::Connect, Culprit::Refused, Side::Target),
+        (Failure::NotPermitted, Phase::Connect, Culprit::Firewall, Side::Network),
+        (Failure::Unreachable, Phase::Connect, Culprit::Unreachable, Side::Network),
+        (Failure::PeerTimeout, Phase::Hold, Culprit::PathLost, Side::Network),
+        (Failure::Reset, Phase::Connect, Culprit::ResetAtAccept, Side::Target),
+        (Failure::Reset, Phase::Hold, Culprit::ResetStorm, Side::Target),
+        (Failure::ClosedByServer, Phase::Hold, Culprit::ClosedEarly, Side::Target),
+        (Failure::GreetingMissed, Phase::Hold, Culprit::TargetFiles, Side::Target),
+        (Failure::HeartbeatMissed, Phase::Hold, Culprit::TargetLate, Side::Target),
+        (Failure::RequestTimeout, Phase::Request, Culprit::TargetSlow, Side::Target),
+        (Failure::WrongData, Phase::Hold, Culprit::WrongAnswer, Side::Target),
+        (Failure::BadHttp, Phase::Request, Culprit::WrongProtocol, Side::Target),
+    ] {
+        assert_eq!(Case::of(&cause(failure, phase)).first(), (culprit, side), "{failure}");
+    }
+    let failures = cause(Failure::GreetingMissed, Phase::Hold);
+    let silent = Case { verified: 0, ..Case::of(&failures) };
+    assert_eq!(silent.first().0, Culprit::TargetSilent);
+}
+
+#[test]
+fn resets_of_young_connections_happen_at_accept() {
+    let failures = cause(Failure::Reset, Phase::Hold);
+    let young = Case { deaths: &[(0, 890), (7, 10)], ..Case::of(&failures) };
+    assert_eq!(young.first().0, Culprit::ResetAtAccept);
+    let overflow = Case { deltas: rises(&["TcpExt.ListenOverflows"]), ..young };
+    assert_eq!(overflow.first().0, Culprit::AcceptQueue);
+}
+
+#[test]
+fn many_deaths_at_one_age_are_an_idle_timeout() {
+    let spike: &[(u64, u64)] = &[(3, 20), (59, 10), (60, 390), (61, 12), (200, 30)];
+    for failure in [Failure::ClosedByServer, Failure::Reset, Failure::HeartbeatMissed] {
+        let failures = cause(failure, Phase::Hold);
+        let case = Case { deaths: spike, target_here: false, ..Case::of(&failures) };
+        assert_eq!(case.first(), (Culprit::IdleTimeout, Side::Network), "{failure}");
+        assert!(
+            case.blames()[0]
+                .sentence
+                .contains("412 connections on 127.0.0.1 -> 127.0.0.1:8000 died at 60 ± 1 s"),
+            "{:?}",
+            case.blames()
+        );
+        assert_eq!(Case { target_here: true, ..case }.first().1, Side::Target);
+    }
+    let closed = cause(Failure::ClosedByServer, Phase::Hold);
+    let spread: Vec<(u64, u64)> = (2..100).map(|age| (age, 5)).collect();
+    assert_eq!(Case { deaths: &spread, ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
+    assert_eq!(Case { deaths: &[(60, 9)], ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
+    assert_eq!(Case { deaths: &[(0, 900)], ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
+}
+
+#[test]
+fn every_failure_is_blamed_once_and_the_most_come_first() {
+    let failures: Vec<(Cause, u64)> = Failure::ALL
+        .iter()
+        .zip(1..)
+        .map(|(failure, count)| (Cause::new(*failure, Phase::Hold), count))
+        .collect();
+    let blames = Case::of(&failures).blames();
+    let total: u64 = blames.iter().map(|blame| blame.count).sum();
+    assert_eq!(total, failures.iter().map(|(_, count)| count).sum::<u64>());
+    assert!(blames.is_sorted_by_key(|blame| std::cmp::Reverse(blame.count)));
+    assert!(Case::of(&[]).blames().is_empty());
+}
+
+#[test]
+fn every_culprit_has_words_and_a_fix() {
+    for culprit in Culprit::ALL {
+        assert!(!culprit.fix(&limits()).is_empty(), "{culprit:?}");
+        assert!(!culprit.because(ROUTE, None).contains("ROUTE"), "{culprit:?}");
+        let bare = culprit.fix(&Limits::default());
+        assert!(!bare.contains("None"), "{culprit:?}: {bare}");
+    }
+}

@@ -1,0 +1,159 @@
+//! Turns two readings of what processes and kernel use into the cost of a connection and of a heartbeat.
+//!
+//! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
+
+use super::{Host, SocketSlabs};
+use serde::{Deserialize, Serialize};
+
+/// What processes and the kernel use at one moment, and what was done up to then.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reading {
+    /// Resident memory of the processes, in bytes.
+    pub rss_bytes: u64,
+    /// Processor time that they have used, in nanoseconds; the kernel counts it in hundredths of a second.
+    pub cpu_ns: u64,
+    /// Memory of the slabs that sockets live in, of the whole machine; absent when the tables cannot be read.
+    pub slab_bytes: Option<u64>,
+    /// Memory that can be had, of the whole machine.
+    pub available_bytes: Option<u64>,
+    /// Connections open.
+    pub connections: u64,
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Heartbeats so far.
+    pub heartbeats: u64,
+}
+
+impl Reading {
+    /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the caller's to fill in.
+    pub fn take(host: &Host, pids: &[u32]) -> Self {
+        let meminfo = host.text("proc/meminfo").unwrap_or_default();
+        let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
+        let available = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        let slabs = host.text("proc/slabinfo").as_deref().and_then(SocketSlabs::parse);
+        let mut reading = Self {
+            slab_bytes: slabs.map(|slabs| slabs.total_bytes()),
+            available_bytes: available.map(|kib: u64| kib * 1024),
+            ..Self::default()
+        };
+        for pid in pids {
+            reading.rss_bytes += rss_bytes(host, *pid).unwrap_or(0);
+            reading.cpu_ns += cpu_ns(host, *pid).unwrap_or(0);
+        }
+        reading
+    }
+}
+
+/// The second field of `statm`, in pages.
+fn rss_bytes(host: &Host, pid: u32) -> Option<u64> {
+    const PAGE: u64 = 4096;
+    let pages = host.text(&format!("proc/{pid}/statm"))?;
+    pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
+}
+
+/// User and system time: the 14th and 15th field of `stat`, counted behind the name, which may hold anything.
+fn cpu_ns(host: &Host, pid: u32) -> Option<u64> {
+    const TICK_NS: u64 = 10_000_000;
+    let stat = host.text(&format!("proc/{pid}/stat"))?;
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
+    let mut ticks = || fields.next()?.parse::<u64>().ok();
+    Some((ticks()? + ticks()?) * TICK_NS)
+}
+
+/// What things cost between two readings.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Resident memory for each connection that is open more, in bytes.
+    pub rss_per_connection: Option<f64>,
+    /// Kernel memory for each connection that is open more, all its ends on this machine, in bytes.
+    pub kernel_per_connection: Option<f64>,
+    /// Processor seconds for a thousand connections opened, whatever else was done meanwhile.
+    pub cpu_per_thousand_connections: Option<f64>,
+    /// Processor seconds for a heartbeat; only where no connection was opened meanwhile, so that the time is theirs.
+    pub cpu_per_heartbeat: Option<f64>,
+}
+
+impl Cost {
+    /// The cost of what was done from `before` to `after`.
+    pub fn between(before: &Reading, after: &Reading) -> Self {
+        let more = after.connections.saturating_sub(before.connections);
+        let opened = after.opened.saturating_sub(before.opened);
+        let heartbeats = after.heartbeats.saturating_sub(before.heartbeats);
+        let cpu_seconds = after.cpu_ns.saturating_sub(before.cpu_ns) as f64 / 1e9;
+        let each = |amount: f64, count: u64| (count > 0).then(|| amount / count as f64);
+        let rss = after.rss_bytes as f64 - before.rss_bytes as f64;
+        let slabs = after.slab_bytes.zip(before.slab_bytes);
+        let kernel = match (slabs, after.available_bytes.zip(before.available_bytes)) {
+            (Some((after, before)), _) => Some(after as f64 - before as f64),
+            // What is gone and not the processes' own is the kernel's, as long as nothing else runs.
+            (None, Some((after, before))) => Some(before as f64 - after as f64 - rss),
+            (None, None) => None,
+        };
+        Self {
+            rss_per_connection: each(rss, more),
+            kernel_per_connection: kernel.and_then(|kernel| each(kernel, more)),
+            cpu_per_thousand_connections: each(cpu_seconds * 1e3, opened),
+            cpu_per_heartbeat: if opened == 0 { each(cpu_seconds, heartbeats) } else { None },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processes_are_read_whatever_their_names() {
+        let folder = tempfile::tempdir().expect("make a folder");
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join("proc").join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
+            std::fs::write(path, text).expect("write a file");
+        };
+        put("7/statm", "1000 25 10 1 0 5 0\n");
+        put("7/stat", "7 (a) b) S 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0\n");
+        put("meminfo", "MemTotal: 10 kB\nMemAvailable: 8 kB\n");
+        let reading = Reading::take(&Host::at(folder.path()), &[7, 8]);
+        assert_eq!((reading.rss_bytes, reading.cpu_ns), (25 * 4096, 2_000_000_000));
+        assert_eq!((reading.available_bytes, reading.slab_bytes), (Some(8192), None));
+    }
+
+    #[test]
+    fn this_process_uses_something() {
+        let reading = Reading::take(&Host::default(), &[std::process::id()]);
+        assert!(reading.rss_bytes > 100_000, "{reading:?}");
+        assert!(reading.available_bytes.is_some_and(|bytes| bytes > 0), "{reading:?}");
+    }
+
+    #[test]
+    fn a_ramp_and_a_hold_cost_what_they_took() {
+        let before = Reading {
+            rss_bytes: 8_000_000,
+            cpu_ns: 1_000_000_000,
+            slab_bytes: Some(1_000_000),
+            available_bytes: Some(1 << 30),
+            ..Reading::default()
+        };
+        let up = Reading {
+            rss_bytes: 14_400_000,
+            cpu_ns: 3_000_000_000,
+            slab_bytes: Some(834_000_000),
+            available_bytes: Some(1 << 29),
+            connections: 100_000,
+            opened: 100_000,
+            heartbeats: 50,
+        };
+        let ramp = Cost::between(&before, &up);
+        assert_eq!(ramp.rss_per_connection, Some(64.0));
+        assert_eq!(ramp.kernel_per_connection, Some(8_330.0));
+        assert_eq!(ramp.cpu_per_thousand_connections, Some(0.02));
+        assert_eq!(ramp.cpu_per_heartbeat, None, "opening took most of it");
+        let held = Reading { cpu_ns: 3_500_000_000, heartbeats: 100_050, ..up };
+        let hold = Cost::between(&up, &held);
+        assert_eq!(hold.cpu_per_heartbeat, Some(5e-6));
+        assert_eq!((hold.rss_per_connection, hold.cpu_per_thousand_connections), (None, None));
+        let unread = |reading: Reading| Reading { slab_bytes: None, ..reading };
+        let guessed = Cost::between(&unread(before), &unread(up)).kernel_per_connection;
+        assert!((guessed.expect("from what is available") - 5_304.7).abs() < 0.1, "{guessed:?}");
+    }
+}
