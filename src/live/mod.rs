@@ -1,1 +1,56 @@
-//! Turns the events of a run into something to watch.
+//! Turns the events of a run into something to watch: bars on a terminal, lines in a log, JSON for programs; all on standard error.
+//!
+//! ```text
+//!  Event ─▶ Scene (all facts so far) ─▶ News (what is worth telling) ─▶ lines │ json │ bar: lines that stay
+//!              └──────────────────────────────────────────────────────▶ frame: lines that move, five times a second
+//! ```
+//!
+//! **Invariant:** nothing here can hold up, change or end a run.
+
+mod bar;
+mod canvas;
+mod frame;
+mod json;
+mod lines;
+mod news;
+mod rhythm;
+mod scene;
+mod text;
+mod watch;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use text::Look;
+pub use watch::Watcher;
+
+use scene::SECOND_NS;
+
+/// How a run is shown while it goes on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Progress {
+    /// Bars on a terminal, lines otherwise.
+    #[default]
+    Auto,
+    /// A few lines that move, and above them what is worth keeping.
+    Bar,
+    /// A line an event, and a sparse heartbeat.
+    Lines,
+    /// The same as a JSON object a line.
+    Json,
+    /// Nothing.
+    None,
+}
+
+impl Progress {
+    /// What `Auto` means here. `terminal`: standard error is one; `term`: the variable `TERM`.
+    #[must_use]
+    pub fn resolve(self, terminal: bool, term: Option<&str>) -> Self {
+        match self {
+            Self::Auto if terminal && term != Some("dumb") => Self::Bar,
+            Self::Auto => Self::Lines,
+            chosen => chosen,
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The one table of names for what is measured: the same words in thresholds, JSON keys, CSV columns and on screen.
 
+use crate::units::figure;
 use std::fmt;
 
 /// What a threshold can look at, and what a report names.
@@ -180,6 +181,21 @@ impl Stat {
             Self::P999 => 3_688,
             Self::P9999 => 36_887,
             Self::Min | Self::Mean | Self::Max => 1,
+        }
+    }
+}
+
+impl Metric {
+    /// A value of this metric for people, with its unit: `99.98%`, `1.23 ms`, `12,345`, `9,998/s`, `1.91 GiB/s`.
+    pub fn figure(self, value: f64) -> String {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let whole = value.round() as u64;
+        match self {
+            Self::Count(_) => figure::grouped(whole),
+            Self::Ratio(_) => figure::percent(value),
+            Self::Rate(RateMetric::BytesReceived) => format!("{}/s", figure::bytes(whole)),
+            Self::Rate(_) => figure::rate(value),
+            Self::Time(..) => figure::time(value),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** nothing here knows of plans, files or clocks.
 
 mod count;
+pub mod figure;
 mod rate;
 mod ratio;
 mod time;

@@ -1,0 +1,142 @@
+//! Turns news into the lines that stay on a terminal above the moving ones: the header, finished stages, what went wrong.
+
+use super::news::News;
+use super::rhythm::{Allowance, Weight};
+use super::scene::Scene;
+use super::text::{Line, Look, Tone};
+use super::words;
+use crate::record::StopReason;
+use crate::verdict::State;
+
+/// Columns beyond which a line is cut, however the terminal would wrap it.
+const LONGEST: usize = 320;
+
+/// Tells news on a terminal.
+#[derive(Debug)]
+pub(super) struct Bar {
+    look: Look,
+    allowance: Allowance,
+}
+
+impl Bar {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, allowance: Allowance::new(32_768, 4_096) }
+    }
+
+    /// The lines that some news deserve, for a terminal of so many columns.
+    pub(super) fn tell(
+        &mut self,
+        scene: &Scene,
+        now_ns: u64,
+        width: usize,
+        news: &News,
+    ) -> Vec<String> {
+        let weight = match news {
+            News::Started { .. } | News::Over(..) | News::Stopped(_) => Weight::Always,
+            News::WorkerLost { .. } => Weight::Urgent,
+            _ => Weight::Usual,
+        };
+        let lines = lines(scene, now_ns, width, self.look, news).into_iter();
+        lines
+            .map(|line| line.render(LONGEST, self.look))
+            .filter(|text| self.allowance.take(now_ns, text.len(), weight))
+            .collect()
+    }
+}
+
+fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> Vec<Line> {
+    let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
+    let clock = Line::default().with(Tone::Dim, format!("{}  ", words::elapsed(now_ns)));
+    let one = |tone, sign: &str, text: String| {
+        let mut line = Line::default().with(tone, format!("{sign} "));
+        line.append(clock.clone());
+        vec![line.with(tone, text)]
+    };
+    match news {
+        News::Started { warnings } => {
+            let mut lines = header(scene, width, look);
+            for warning in warnings {
+                lines.push(Line::default().with(Tone::Warn, format!("! {warning}")));
+            }
+            lines
+        }
+        News::Over(scenario, stage) => over(scene, *scenario, *stage, width, look),
+        News::Failure { scenario, cause, sample } => {
+            one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
+        }
+        News::Threshold(finding) => match words::threshold(scene, finding) {
+            Some((sign, check)) if finding.state == State::Broken => {
+                one(Tone::Bad, &sign.to_string(), format!("broken: {check}"))
+            }
+            Some((sign, check)) => {
+                one(Tone::Good, &sign.to_string(), format!("holds again: {check}"))
+            }
+            None => Vec::new(),
+        },
+        News::WorkerLost { scenario, worker, why } => {
+            one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
+        }
+        News::Stopped(reason) if *reason != StopReason::Completed => {
+            one(Tone::Warn, "■", words::stop_reason(scene, reason))
+        }
+        News::Stopped(_)
+        | News::Begun(..)
+        | News::Reached(..)
+        | News::Draining(_)
+        | News::Ended(_)
+        | News::Stopping(_)
+        | News::Finished
+        | News::Second => Vec::new(),
+    }
+}
+
+fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
+    let plan = &scene.plan;
+    let mut first = Line::default()
+        .with(Tone::Dim, format!("planrun {}  ", env!("CARGO_PKG_VERSION")))
+        .with(Tone::Strong, &plan.name);
+    let targets: Vec<String> = scene
+        .targets
+        .iter()
+        .map(|target| format!("{} {}", target.name, words::target(target)))
+        .collect();
+    if !targets.is_empty() {
+        first.push(Tone::Plain, format!("  → {}", targets.join(", ")));
+    }
+    let rest = Line::default()
+        .with(Tone::Dim, "  seed ")
+        .with(Tone::Plain, plan.seed.to_string())
+        .with(Tone::Dim, "  results in ")
+        .with(Tone::Plain, &scene.folder);
+    if first.width(look) + rest.width(look) <= width {
+        first.append(rest);
+        vec![first]
+    } else {
+        vec![first, rest]
+    }
+}
+
+/// `✓ 10k  0 → 10,000 users in 1.00 s, held 30.0 s   10,000 ok · 0 failed · 9,998/s`
+fn over(scene: &Scene, scenario: usize, stage: usize, width: usize, look: Look) -> Vec<Line> {
+    let (course, whole) = words::stage_course(scene, scenario, stage);
+    let (result, failed) = words::stage_result(scene, scenario, stage);
+    let (sign, tone) = match (whole, failed) {
+        (false, _) => ("■", Tone::Warn),
+        (true, 0) => ("✓", Tone::Good),
+        (true, _) => ("!", Tone::Warn),
+    };
+    let first = Line::default()
+        .with(tone, format!("{sign} "))
+        .with(Tone::Strong, words::stage_name(scene, scenario, stage))
+        .with(Tone::Plain, format!("  {course}"));
+    let result = Line::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);
+    if first.width(look) + result.width(look) + 3 <= width {
+        let mut line = first.with(Tone::Plain, "   ");
+        line.append(result);
+        vec![line]
+    } else {
+        let mut second = Line::default().with(Tone::Plain, "    ");
+        second.append(result);
+        vec![first, second]
+    }
+}

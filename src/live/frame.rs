@@ -1,0 +1,342 @@
+//! Turns the scene into the few lines that stand at the foot of a terminal while a run goes on.
+//!
+//! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the terminal.
+//! **Invariant:** never more than ten lines, and never more than the terminal has.
+
+use super::scene::{Place, Scene};
+use super::text::{Line, Look, Tone};
+use super::words;
+use crate::plan::Part;
+use crate::record::CellKey;
+use crate::units::figure;
+use crate::verdict::State;
+
+/// Lines that are drawn at most.
+const MOST: usize = 10;
+/// Columns of the labels of facts.
+const LABEL: usize = 12;
+/// Lines of thresholds.
+const THRESHOLDS: usize = 4;
+/// Causes of failure that are named.
+const CAUSES: usize = 3;
+
+/// The terminal as it is now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// Rows.
+    pub(super) height: usize,
+    /// Columns.
+    pub(super) width: usize,
+}
+
+/// The lines to draw, the most important first where there is no room for all.
+pub(super) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Look) -> Vec<Line> {
+    if !scene.started() || scene.verdict.is_some() {
+        return Vec::new();
+    }
+    let room = MOST.min(size.height.saturating_sub(1)).max(1);
+    let running: Vec<(usize, CellKey)> = scene
+        .scenarios()
+        .filter_map(|(index, _)| match scene.place(index, now_ns) {
+            Place::In(key) => Some((index, key)),
+            Place::Waiting(_) | Place::Ended => None,
+        })
+        .collect();
+    let drawing =
+        Drawing { scene, now_ns, width: size.width, look, names: names(scene, &running, now_ns) };
+    let mut lines = Vec::new();
+    if let Some(why) = &scene.stopping {
+        lines.push(Line::default().with(Tone::Warn, format!("■ {why}")));
+    }
+    match running.as_slice() {
+        [] => lines.push(drawing.idle()),
+        [(index, key)] => lines.extend(drawing.full(*index, *key)),
+        [first, second] => {
+            lines.extend(drawing.short(first.0, first.1));
+            lines.extend(drawing.short(second.0, second.1));
+        }
+        many => lines.extend(drawing.rows(many, room.saturating_sub(lines.len() + 2))),
+    }
+    let coming = usize::from(!next_stages(scene, now_ns).is_empty());
+    let free = room.saturating_sub(lines.len() + 1 + coming);
+    let mut foot = drawing.thresholds(free.clamp(1, THRESHOLDS));
+    foot.push(
+        drawing.fact(
+            "generator",
+            Line::default().with(Tone::Plain, words::generator(scene).join(" · ")),
+        ),
+    );
+    lines.extend(foot);
+    let left = room.saturating_sub(lines.len());
+    lines.extend(drawing.coming(left));
+    lines.truncate(room);
+    lines
+}
+
+struct Drawing<'a> {
+    scene: &'a Scene,
+    now_ns: u64,
+    width: usize,
+    look: Look,
+    /// Columns of the names of stages.
+    names: usize,
+}
+
+/// Columns that the longest name of a stage on the screen takes.
+fn names(scene: &Scene, running: &[(usize, CellKey)], now_ns: u64) -> usize {
+    let coming = next_stages(scene, now_ns).into_iter();
+    running
+        .iter()
+        .map(|(index, key)| (*index, usize::from(key.stage)))
+        .chain(coming)
+        .map(|(index, stage)| console::measure_text_width(&words::stage_name(scene, index, stage)))
+        .max()
+        .unwrap_or(0)
+        .clamp(LABEL - 2, 24)
+}
+
+/// Stages that are still to come.
+fn next_stages(scene: &Scene, now_ns: u64) -> Vec<(usize, usize)> {
+    let of = |index: usize| {
+        let from = match scene.place(index, now_ns) {
+            Place::Waiting(_) => 0,
+            Place::In(key) if key.part != Part::Drain => usize::from(key.stage) + 1,
+            Place::In(_) | Place::Ended => usize::MAX,
+        };
+        let until =
+            if scene.stopping.is_some() { 0 } else { scene.plan.scenarios[index].stages.len() };
+        (from.min(until)..until).map(move |stage| (index, stage))
+    };
+    (0..scene.plan.scenarios.len()).flat_map(of).collect()
+}
+
+impl Drawing<'_> {
+    fn name(&self, index: usize, stage: usize) -> String {
+        pad(&words::stage_name(self.scene, index, stage), self.names)
+    }
+
+    fn fact(&self, label: &str, facts: Line) -> Line {
+        let mut line = Line::default()
+            .with(Tone::Dim, format!("  {}", pad(label, self.names.max(LABEL - 2))))
+            .with(Tone::Plain, "  ");
+        line.append(facts);
+        line
+    }
+
+    /// The bar of the current stage: by the plan's times.
+    fn bar(&self, index: usize, key: CellKey) -> Line {
+        let stage = usize::from(key.stage);
+        let course = self.scene.course(index, key, self.now_ns);
+        let of = match course.length_ns {
+            Some(length) => format!(" of {}", words::planned(length)),
+            None => String::new(),
+        };
+        let eta = course.left_ns.map(|left| format!(" · ETA {}", words::seconds(left)));
+        let behind = pad(
+            &format!(
+                "{} {}{of}{}",
+                key.part,
+                words::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
+                eta.unwrap_or_default()
+            ),
+            31,
+        );
+        let mut line = Line::default()
+            .with(Tone::Active, "▶ ")
+            .with(Tone::Strong, self.name(index, stage))
+            .with(Tone::Plain, "  ");
+        let taken = line.width(self.look) + console::measure_text_width(&behind) + 2;
+        let columns = self.width.saturating_sub(taken).clamp(8, 60);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 60")]
+        let done = (course.fraction * columns as f64).floor() as usize;
+        let head = usize::from(done < columns);
+        line.push(Tone::Active, "━".repeat(done) + &"╸".repeat(head));
+        line.push(Tone::Dim, "─".repeat(columns - done - head));
+        line.with(Tone::Plain, "  ").with(Tone::Plain, behind.trim_end())
+    }
+
+    fn full(&self, index: usize, key: CellKey) -> Vec<Line> {
+        let time = words::main_time(self.scene, index);
+        let mut lines = vec![self.bar(index, key), self.fact("load", self.load(index, key))];
+        if let Some(time) = time {
+            lines.push(self.fact("time", Line::default().with(Tone::Plain, time)));
+        }
+        lines.push(self.fact("failures", self.failures(index)));
+        lines
+    }
+
+    fn short(&self, index: usize, key: CellKey) -> Vec<Line> {
+        let mut load = self.load(index, key);
+        if let Some((_, _, p99)) = self.scene.main_time(index) {
+            load.push(Tone::Plain, format!(" · p99 {}", figure::time(p99)));
+        }
+        let mut lines = vec![self.bar(index, key), self.fact("load", load)];
+        lines.push(self.fact("failures", self.failures(index)));
+        lines
+    }
+
+    /// One line a scenario, as many as there is room for.
+    fn rows(&self, running: &[(usize, CellKey)], room: usize) -> Vec<Line> {
+        let shown = if running.len() > room { room.saturating_sub(1) } else { running.len() };
+        let mut lines: Vec<Line> =
+            running.iter().take(shown).map(|(index, key)| self.row(*index, *key)).collect();
+        if shown < running.len() {
+            let more = format!("  and {} more scenarios", running.len() - shown);
+            lines.push(Line::default().with(Tone::Dim, more));
+        }
+        lines
+    }
+
+    fn row(&self, index: usize, key: CellKey) -> Line {
+        let course = self.scene.course(index, key, self.now_ns);
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 12")]
+        let done = (course.fraction * 12.0).floor() as usize;
+        let mut line = Line::default()
+            .with(Tone::Active, "▶ ")
+            .with(Tone::Strong, self.name(index, usize::from(key.stage)))
+            .with(Tone::Active, format!("  {}", "━".repeat(done)))
+            .with(Tone::Dim, "─".repeat(12 - done))
+            .with(Tone::Plain, "  ");
+        let level = words::level(self.scene, index, usize::from(key.stage));
+        let load: Vec<String> = level.into_iter().chain([words::rate(self.scene, index)]).collect();
+        if let Some(ratio) = self.scene.failure_ratio(index) {
+            let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
+            line.push(tone, format!("{} failed", figure::percent(ratio.value)));
+            line.push(Tone::Plain, " · ");
+        }
+        line.with(Tone::Plain, load.join(" · "))
+    }
+
+    fn load(&self, index: usize, key: CellKey) -> Line {
+        let mut parts: Vec<String> =
+            words::level(self.scene, index, usize::from(key.stage)).into_iter().collect();
+        parts.push(words::rate(self.scene, index));
+        let in_flight = self.scene.in_flight(index);
+        if in_flight > 0 {
+            parts.push(format!("in flight {}", figure::grouped(in_flight)));
+        }
+        let mut line = Line::default().with(Tone::Plain, parts.join(" · "));
+        let dropped = self.scene.dropped(index);
+        if dropped > 0 {
+            line.push(Tone::Bad, format!(" · dropped {}", figure::grouped(dropped)));
+        }
+        line
+    }
+
+    fn failures(&self, index: usize) -> Line {
+        let Some(ratio) = self.scene.failure_ratio(index) else {
+            return Line::default().with(Tone::Dim, "nothing has ended yet");
+        };
+        let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
+        let mut line = Line::default().with(tone, figure::percent(ratio.value));
+        if let Some((failed, _)) = ratio.ratio.filter(|(failed, _)| *failed > 0) {
+            line.push(Tone::Plain, format!(" ({})", figure::grouped(failed)));
+        }
+        let causes = self.scene.causes(index);
+        for (cause, count) in causes.iter().take(CAUSES) {
+            line.push(Tone::Plain, format!(" · {}", words::cause(*cause, *count)));
+        }
+        if causes.len() > CAUSES {
+            line.push(Tone::Dim, format!(" · {} more", causes.len() - CAUSES));
+        }
+        line
+    }
+
+    /// The thresholds as they stand, the broken ones first, on so many lines.
+    fn thresholds(&self, most: usize) -> Vec<Line> {
+        let mut findings: Vec<_> = self.scene.findings.iter().collect();
+        findings.sort_by_key(|finding| match finding.state {
+            State::Broken => 0,
+            State::Held => 1,
+            State::TooFew { .. } => 2,
+            State::NoData => 3,
+        });
+        let room = self.width.saturating_sub(self.names.max(LABEL - 2) + 4);
+        let mut lines = vec![Line::default()];
+        let mut left = findings.len();
+        for finding in findings {
+            let Some((sign, text)) = words::threshold(self.scene, finding) else { continue };
+            let tone = match finding.state {
+                State::Broken => Tone::Bad,
+                State::Held => Tone::Good,
+                State::NoData | State::TooFew { .. } => Tone::Dim,
+            };
+            let rest = if finding.state == State::Held { Tone::Plain } else { tone };
+            let piece = Line::default().with(tone, format!("{sign} ")).with(rest, text);
+            let last = lines.len() == most;
+            let more = if last && left > 1 { 10 } else { 0 };
+            let place = lines.len() - 1;
+            let taken = lines[place].width(self.look);
+            let gap = if taken > 0 { 3 } else { 0 };
+            if taken > 0 && taken + gap + piece.width(self.look) + more > room {
+                if last {
+                    lines[place].push(Tone::Dim, format!("   {left} more"));
+                    break;
+                }
+                lines.push(piece);
+            } else {
+                lines[place].push(Tone::Plain, " ".repeat(gap));
+                lines[place].append(piece);
+            }
+            left -= 1;
+        }
+        let labels = ["thresholds"].into_iter().chain(std::iter::repeat(""));
+        let full = lines.into_iter().filter(|line| line.width(self.look) > 0);
+        full.zip(labels).map(|(line, label)| self.fact(label, line)).collect()
+    }
+
+    fn idle(&self) -> Line {
+        let start = self.scene.scenarios().filter_map(|(index, _)| {
+            match self.scene.place(index, self.now_ns) {
+                Place::Waiting(Some(at_ns)) => Some(at_ns),
+                _ => None,
+            }
+        });
+        let text = match start.min() {
+            Some(at_ns) if at_ns > self.now_ns => {
+                format!("  the load starts in {}", words::seconds(at_ns - self.now_ns))
+            }
+            _ => "  waiting for the last results".to_owned(),
+        };
+        Line::default().with(Tone::Dim, text)
+    }
+
+    /// What is still to come, in so many lines.
+    fn coming(&self, room: usize) -> Vec<Line> {
+        let next = next_stages(self.scene, self.now_ns);
+        let shown = if next.len() > room { room.saturating_sub(1) } else { next.len() };
+        let mut lines: Vec<Line> = next
+            .iter()
+            .take(shown)
+            .map(|(index, stage)| {
+                let what = words::stage_plan(self.scene, *index, *stage);
+                let when = match (self.scene.place(*index, self.now_ns), stage) {
+                    (Place::Waiting(Some(at_ns)), 0) => {
+                        format!(", starts in {}", words::seconds(at_ns.saturating_sub(self.now_ns)))
+                    }
+                    (Place::Waiting(None), 0) => ", starts when the others hold".to_owned(),
+                    _ => String::new(),
+                };
+                Line::default()
+                    .with(Tone::Dim, format!("· {}  {what}{when}", self.name(*index, *stage)))
+            })
+            .collect();
+        if shown < next.len() && room > 0 {
+            let more = next.len() - shown;
+            let s = if more == 1 { "" } else { "s" };
+            lines.push(Line::default().with(Tone::Dim, format!("· {more} more stage{s} to come")));
+        }
+        lines
+    }
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let taken = console::measure_text_width(text);
+    let text = if taken > width {
+        console::truncate_str(text, width, "…").into_owned()
+    } else {
+        text.to_owned()
+    };
+    let taken = console::measure_text_width(&text);
+    text + &" ".repeat(width.saturating_sub(taken))
+}

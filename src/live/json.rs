@@ -1,0 +1,306 @@
+//! Turns news into JSON, an object a line, for programs that watch a run.
+//!
+//! The first object carries `schema`; within one version keys are added, never changed. Times are whole nanoseconds with `_ns` in the key,
+//! ratios 0 to 1 with numerator and denominator; what was not measured is absent.
+//!
+//! **Invariant:** one object is one line, and no line can steer a terminal.
+
+use super::lines::Said;
+use super::news::News;
+use super::rhythm::{Allowance, Rhythm, Weight};
+use super::scene::{Place, Scene};
+use super::text::{cut, steers};
+use super::words;
+use crate::plan::{Metric, Stat};
+use crate::record::{Cause, Counter, Gauge, StopReason};
+use crate::verdict::{Finding, State};
+use serde_json::{Map, Value, json};
+use std::fmt::Write as _;
+
+/// Name and version of what is written.
+const SCHEMA: &str = "planrun-progress-1";
+/// Characters of foreign words beyond which they are cut.
+const LONGEST: usize = 1_000;
+/// Causes in a heartbeat.
+const CAUSES: usize = 3;
+
+/// Tells news by JSON.
+#[derive(Debug)]
+pub(super) struct Json {
+    rhythm: Rhythm,
+    allowance: Allowance,
+}
+
+impl Json {
+    pub(super) fn new() -> Self {
+        Self { rhythm: Rhythm::strict(), allowance: Allowance::new(262_144, 32_768) }
+    }
+
+    /// The objects that some news deserve.
+    pub(super) fn tell(&mut self, scene: &Scene, now_ns: u64, news: &News) -> Option<Said> {
+        let beat = *news == News::Second;
+        if beat && !self.rhythm.due(now_ns) {
+            return None;
+        }
+        let (event, mut facts) = object(scene, now_ns, news);
+        if beat {
+            let withheld = self.allowance.withheld();
+            if withheld > 0 {
+                facts.insert("withheld".to_owned(), withheld.into());
+            }
+        }
+        let mut all = Map::new();
+        if matches!(news, News::Started { .. }) {
+            all.insert("schema".to_owned(), SCHEMA.into());
+        }
+        all.insert("event".to_owned(), event.into());
+        all.insert("at_ns".to_owned(), now_ns.into());
+        all.append(&mut facts);
+        let text = harmless(&Value::Object(all).to_string());
+        if beat {
+            self.rhythm.beaten(now_ns, text.len());
+            return Some(Said { text, beat });
+        }
+        let weight = match news {
+            News::Started { .. } | News::Stopping(_) | News::Stopped(_) | News::Finished => {
+                Weight::Always
+            }
+            News::WorkerLost { .. } => Weight::Urgent,
+            _ => Weight::Usual,
+        };
+        self.allowance.take(now_ns, text.len() + 1, weight).then_some(Said { text, beat })
+    }
+}
+
+/// JSON's own escapes for what JSON allows and a terminal obeys. Such characters stand only inside strings.
+fn harmless(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                let _ = write!(safe, "\\u{unit:04x}");
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String, Value>) {
+    let name = |scenario: &usize| scene.plan.scenarios[*scenario].name.as_str();
+    let stage = |scenario: &usize, stage: &usize| json!({ "scenario": name(scenario), "stage": scene.plan.scenarios[*scenario].stages[*stage].name });
+    let (event, facts) = match news {
+        News::Started { warnings } => ("started", started(scene, warnings)),
+        News::Begun(scenario, number) => ("stage_begun", stage(scenario, number)),
+        News::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
+        News::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
+        News::Draining(scenario) => ("draining", json!({ "scenario": name(scenario) })),
+        News::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
+        News::Failure { scenario, cause, sample } => {
+            let mut facts = of_cause(*cause);
+            facts["scenario"] = name(scenario).into();
+            facts["sample"] = cut(sample, LONGEST).into();
+            ("first_failure", facts)
+        }
+        News::Threshold(found) => ("threshold", finding(scene, found)),
+        News::WorkerLost { scenario, worker, why } => (
+            "worker_lost",
+            json!({ "scenario": name(scenario), "worker": worker, "why": cut(why, LONGEST) }),
+        ),
+        News::Stopping(why) => ("stopping", json!({ "why": why })),
+        News::Stopped(reason) => ("stopped", stopped(scene, reason)),
+        News::Finished => ("finished", finished(scene)),
+        News::Second => ("progress", progress(scene, now_ns)),
+    };
+    match facts {
+        Value::Object(facts) => (event, facts),
+        _ => (event, Map::new()),
+    }
+}
+
+fn started(scene: &Scene, warnings: &[String]) -> Value {
+    let targets: Vec<Value> = scene
+        .targets
+        .iter()
+        .map(|target| {
+            let addresses: Vec<String> = target.addresses.iter().map(ToString::to_string).collect();
+            json!({ "name": target.name, "written": target.written, "addresses": addresses })
+        })
+        .collect();
+    let scenarios: Vec<Value> = scene
+        .scenarios()
+        .map(|(index, scenario)| {
+            let stages: Vec<&str> =
+                scenario.stages.iter().map(|stage| stage.name.as_str()).collect();
+            json!({
+                "name": scenario.name,
+                "protocol": scenario.protocol.name(),
+                "target": scene.plan.target(scenario).name,
+                "workers": scene.workers.get(index),
+                "stages": stages,
+            })
+        })
+        .collect();
+    json!({
+        "planrun": env!("CARGO_PKG_VERSION"),
+        "plan": scene.plan.name,
+        "seed": scene.plan.seed,
+        "folder": scene.folder,
+        "targets": targets,
+        "scenarios": scenarios,
+        "warnings": warnings,
+    })
+}
+
+fn over(scene: &Scene, scenario: usize, stage: usize) -> Value {
+    let sum = scene.sum(scenario, |key| usize::from(key.stage) == stage);
+    let (_, whole) = words::stage_course(scene, scenario, stage);
+    let of = &scene.plan.scenarios[scenario];
+    json!({
+        "scenario": of.name,
+        "stage": of.stages[stage].name,
+        "whole": whole,
+        "counters": sum.counters,
+    })
+}
+
+fn of_cause(cause: Cause) -> Value {
+    let mut facts = json!({
+        "failure": cause.failure.name(),
+        "phase": cause.phase,
+        "origin": cause.failure.origin().name(),
+    });
+    if cause.code != 0 {
+        facts["code"] = cause.code.into();
+    }
+    facts
+}
+
+fn finding(scene: &Scene, found: &Finding) -> Value {
+    let Some(of) = scene.plan.scenarios.get(usize::from(found.scenario)) else {
+        return Value::Null;
+    };
+    let mut facts = json!({
+        "scenario": of.name,
+        "check": of.thresholds.get(usize::from(found.threshold)).map(|threshold| &threshold.check),
+        "state": match found.state {
+            State::Held => "held",
+            State::Broken => "broken",
+            State::NoData => "no_data",
+            State::TooFew { .. } => "too_few",
+        },
+        "samples": found.samples,
+    });
+    if let Some(stage) = found.stage.and_then(|stage| of.stages.get(usize::from(stage))) {
+        facts["stage"] = stage.name.as_str().into();
+    }
+    let metric = of.thresholds.get(usize::from(found.threshold)).map(|threshold| threshold.metric);
+    match (found.value, metric) {
+        (Some(ns), Some(Metric::Time(..))) => facts["value_ns"] = whole(ns).into(),
+        (Some(value), _) => facts["value"] = value.into(),
+        (None, _) => {}
+    }
+    if let Some((numerator, denominator)) = found.ratio {
+        facts["numerator"] = numerator.into();
+        facts["denominator"] = denominator.into();
+    }
+    facts
+}
+
+fn stopped(scene: &Scene, reason: &StopReason) -> Value {
+    let word = match reason {
+        StopReason::Completed => "completed",
+        StopReason::Aborted { .. } => "aborted",
+        StopReason::Interrupted { .. } => "interrupted",
+        StopReason::WorkerLoss => "worker_loss",
+    };
+    json!({ "reason": word, "why": words::stop_reason(scene, reason) })
+}
+
+fn finished(scene: &Scene) -> Value {
+    let Some(verdict) = &scene.verdict else { return Value::Null };
+    let findings: Vec<Value> = verdict.findings.iter().map(|one| finding(scene, one)).collect();
+    let breaches: Vec<Value> = verdict
+        .breaches
+        .iter()
+        .map(|breach| json!({ "rule": breach.rule.name(), "detail": breach.detail }))
+        .collect();
+    json!({ "verdict": verdict.word.to_string(), "thresholds": findings, "breaches": breaches })
+}
+
+fn progress(scene: &Scene, now_ns: u64) -> Value {
+    let scenarios: Vec<Value> =
+        (0..scene.plan.scenarios.len()).map(|index| of_scenario(scene, index, now_ns)).collect();
+    let generator = scene.generator();
+    let mut workers = json!({
+        "reporting": generator.reporting,
+        "lost": scene.recording.lost.len(),
+        "rss_bytes": generator.workers.rss_bytes,
+        "lag_max_ns": generator.workers.lag_max_ns,
+    });
+    if let Some(cpu) = generator.cpu {
+        workers["cpu_ratio"] = cpu.into();
+    }
+    let thresholds: Vec<Value> = scene.findings.iter().map(|one| finding(scene, one)).collect();
+    json!({ "scenarios": scenarios, "thresholds": thresholds, "workers": workers })
+}
+
+fn of_scenario(scene: &Scene, index: usize, now_ns: u64) -> Value {
+    let of = &scene.plan.scenarios[index];
+    let latest = &scene.latest[index];
+    let mut facts = json!({ "scenario": of.name });
+    match scene.place(index, now_ns) {
+        Place::Waiting(_) => facts["state"] = "waiting".into(),
+        Place::Ended => facts["state"] = "ended".into(),
+        Place::In(key) => {
+            let course = scene.course(index, key, now_ns);
+            facts["state"] = "running".into();
+            facts["stage"] = of
+                .stages
+                .get(usize::from(key.stage))
+                .map_or(Value::Null, |stage| stage.name.as_str().into());
+            facts["part"] = key.part.to_string().into();
+            facts["fraction"] = course.fraction.into();
+            if let Some(left) = course.left_ns {
+                facts["left_ns"] = left.into();
+            }
+        }
+    }
+    for gauge in Gauge::ALL {
+        facts[gauge.name()] = latest.gauges.get(*gauge).into();
+    }
+    let (rate, metric) = scene.rate(index);
+    facts[metric.name()] = rate.into();
+    if let Some(planned) = scene.planned_rate(index) {
+        facts["planned_rate"] = planned.into();
+    }
+    let so_far = scene.sum(index, |_| true).counters;
+    facts["counters"] = json!(so_far);
+    if let Some(measure) = scene.failure_ratio(index) {
+        let (numerator, denominator) = measure.ratio.unwrap_or_default();
+        facts["failure_ratio"] =
+            json!({ "value": measure.value, "numerator": numerator, "denominator": denominator });
+    }
+    if so_far.get(Counter::Failed) + so_far.get(Counter::TimedOut) > 0 {
+        let causes = scene.causes(index).into_iter().take(CAUSES).map(|(cause, count)| {
+            let mut facts = of_cause(cause);
+            facts["count"] = count.into();
+            facts
+        });
+        facts["causes"] = causes.collect();
+    }
+    if let Some((time, p50, p99)) = scene.main_time(index) {
+        for (stat, ns) in [(Stat::P50, p50), (Stat::P99, p99)] {
+            facts[format!("{time}.{stat}_ns")] = whole(ns).into();
+        }
+    }
+    facts
+}
+
+/// Whole nanoseconds.
+fn whole(ns: f64) -> u64 {
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let whole = ns.round() as u64;
+    whole
+}

@@ -1,0 +1,212 @@
+//! Turns news into lines for logs: one a thing, each with the elapsed time and a word to search for in front.
+//!
+//! **Invariant:** eight hours stay under 100 KiB, in whatever run.
+
+use super::news::News;
+use super::rhythm::{Allowance, Rhythm, Weight};
+use super::scene::{Place, Scene};
+use super::text::{Look, cut};
+use super::words;
+use crate::record::CellKey;
+use crate::units::figure;
+use crate::verdict::State;
+use std::fmt::Write as _;
+
+/// Characters of a line beyond which it is cut; a heartbeat is not, it waits the longer.
+const LONGEST: usize = 240;
+/// Warnings that are told one by one.
+const WARNINGS: usize = 12;
+/// Targets and scenarios that are told one by one.
+const LISTED: usize = 16;
+
+/// Lines that go to whoever writes them, and whether a newer one may take their place while they wait.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Said {
+    /// Without line break.
+    pub(super) text: String,
+    /// A heartbeat: of two that wait, the newer is enough.
+    pub(super) beat: bool,
+}
+
+/// Tells news by lines.
+#[derive(Debug)]
+pub(super) struct Lines {
+    look: Look,
+    rhythm: Rhythm,
+    allowance: Allowance,
+}
+
+impl Lines {
+    pub(super) fn new(look: Look) -> Self {
+        Self { look, rhythm: Rhythm::thrifty(), allowance: Allowance::new(8_192, 768) }
+    }
+
+    /// The lines that some news deserve.
+    pub(super) fn tell(&mut self, scene: &Scene, now_ns: u64, news: &News) -> Vec<Said> {
+        if *news == News::Second {
+            return self.beat(scene, now_ns);
+        }
+        let weight = match news {
+            News::Started { .. } | News::Stopping(_) | News::Stopped(_) | News::Finished => {
+                Weight::Always
+            }
+            News::WorkerLost { .. } => Weight::Urgent,
+            _ => Weight::Usual,
+        };
+        let mut said = Vec::new();
+        for (word, text) in lines(scene, news) {
+            // Twice: a sign may be written as many, and what is too long anyway need not be.
+            let text = self.line(now_ns, word, &cut(&text, LONGEST));
+            let text = self.look.say(&cut(&text, LONGEST));
+            if self.allowance.take(now_ns, text.len() + 1, weight) {
+                said.push(Said { text, beat: false });
+            }
+        }
+        said
+    }
+
+    fn line(&self, now_ns: u64, word: &str, text: &str) -> String {
+        self.look.say(&format!("{} {word:<9} {text}", words::elapsed(now_ns)))
+    }
+
+    fn beat(&mut self, scene: &Scene, now_ns: u64) -> Vec<Said> {
+        if !self.rhythm.due(now_ns) {
+            return Vec::new();
+        }
+        let mut text = progress(scene, now_ns);
+        let withheld = self.allowance.withheld();
+        if withheld > 0 {
+            let _ = write!(text, ", {withheld} lines withheld");
+        }
+        let text = self.line(now_ns, "progress", &text);
+        self.rhythm.beaten(now_ns, text.len() + 1);
+        vec![Said { text, beat: true }]
+    }
+}
+
+fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
+    let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
+    let one = |word, text| vec![(word, text)];
+    match news {
+        News::Started { warnings } => started(scene, warnings),
+        News::Begun(scenario, stage) => {
+            let what = words::stage_plan(scene, *scenario, *stage);
+            one("stage", format!("{} begins: {what}", words::stage_name(scene, *scenario, *stage)))
+        }
+        News::Reached(scenario, stage) => {
+            let hold = scene.plan.scenarios[*scenario].stages[*stage].hold;
+            let level = words::level(scene, *scenario, *stage);
+            let level = level.map(|level| format!(", {level}")).unwrap_or_default();
+            let stage = words::stage_name(scene, *scenario, *stage);
+            one("stage", format!("{stage} holds for {hold}{level}"))
+        }
+        News::Over(scenario, stage) => {
+            let (course, _) = words::stage_course(scene, *scenario, *stage);
+            let (result, _) = words::stage_result(scene, *scenario, *stage);
+            let stage = words::stage_name(scene, *scenario, *stage);
+            one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
+        }
+        News::Draining(scenario) => one("scenario", format!("{} drains", name(scenario))),
+        News::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
+        News::Failure { scenario, cause, sample } => {
+            let origin = cause.failure.origin();
+            one("failure", format!("{}: first {cause}, {origin}: {sample}", name(scenario)))
+        }
+        News::Threshold(finding) => {
+            words::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
+                let how = if finding.state == State::Broken { "broken" } else { "holds again" };
+                one("threshold", format!("{how}: {check}"))
+            })
+        }
+        News::WorkerLost { scenario, worker, why } => {
+            one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
+        }
+        News::Stopping(why) => one("stopping", why.clone()),
+        News::Stopped(reason) => one("stopped", words::stop_reason(scene, reason)),
+        News::Finished => {
+            let verdict = scene.verdict.as_ref().map(words::verdict).unwrap_or_default();
+            one("finished", verdict)
+        }
+        News::Second => Vec::new(),
+    }
+}
+
+fn started(scene: &Scene, warnings: &[String]) -> Vec<(&'static str, String)> {
+    let plan = &scene.plan;
+    let mut lines = vec![(
+        "started",
+        format!("{}, seed {}, results in {}", plan.name, plan.seed, scene.folder),
+    )];
+    for target in scene.targets.iter().take(LISTED) {
+        lines.push(("target", format!("{} is {}", target.name, words::target(target))));
+    }
+    for (index, scenario) in scene.scenarios().take(LISTED) {
+        let workers = scene.workers.get(index).copied().unwrap_or(0);
+        let target = &plan.target(scenario).name;
+        let s = if workers == 1 { "" } else { "s" };
+        let protocol = scenario.protocol.name();
+        lines.push((
+            "scenario",
+            format!("{}: {protocol} to {target}, {workers} worker{s}", scenario.name),
+        ));
+    }
+    for warning in warnings.iter().take(WARNINGS) {
+        lines.push(("warning", warning.clone()));
+    }
+    if warnings.len() > WARNINGS {
+        lines.push(("warning", format!("and {} more", warnings.len() - WARNINGS)));
+    }
+    lines
+}
+
+/// How all scenarios stand, in one line.
+fn progress(scene: &Scene, now_ns: u64) -> String {
+    let alone = scene.plan.scenarios.len() == 1;
+    let mut parts = Vec::new();
+    for (index, scenario) in scene.scenarios() {
+        match scene.place(index, now_ns) {
+            Place::In(key) => parts.push(of_scenario(scene, index, key, now_ns, alone)),
+            Place::Waiting(_) => parts.push(format!("{} waits", scenario.name)),
+            Place::Ended => {}
+        }
+    }
+    if parts.is_empty() {
+        parts.push("all scenarios have ended".to_owned());
+    }
+    let mut text = parts.join("; ");
+    let generator = scene.generator();
+    if let Some(cpu) = generator.cpu {
+        let _ = write!(text, "; cpu {:.0}%", cpu * 100.0);
+    }
+    let _ = write!(text, ", lag {}", figure::time(generator.workers.lag_max_ns as f64));
+    text
+}
+
+fn of_scenario(scene: &Scene, index: usize, key: CellKey, now_ns: u64, alone: bool) -> String {
+    let stage = usize::from(key.stage);
+    let course = scene.course(index, key, now_ns);
+    let mut parts = vec![format!(
+        "{} {} {:.0}%",
+        words::stage_name(scene, index, stage),
+        key.part,
+        (course.fraction * 100.0).floor()
+    )];
+    let ratio = scene.failure_ratio(index).map(|ratio| figure::percent(ratio.value));
+    let time = scene.main_time(index);
+    if alone {
+        parts.extend(words::level(scene, index, stage));
+        parts.push(words::rate(scene, index));
+        parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
+        parts.extend(time.map(|(metric, p50, p99)| {
+            format!("{metric} p50 {} p99 {}", figure::time(p50), figure::time(p99))
+        }));
+    } else {
+        let hold = scene.is_hold(index);
+        parts.extend(words::level(scene, index, stage).filter(|_| hold));
+        parts.push(words::rate(scene, index));
+        parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
+        parts
+            .extend(time.filter(|_| !hold).map(|(_, _, p99)| format!("p99 {}", figure::time(p99))));
+    }
+    parts.join(", ")
+}

@@ -1,0 +1,147 @@
+//! Turns events into what is worth telling: each thing once, what flaps seldom.
+//!
+//! **Invariant:** every output tells the same news; they differ in form only.
+
+use super::rhythm::Repeats;
+use super::scene::Scene;
+use crate::engine::Event;
+use crate::record::{Boundary, Cause, Entry, Mark, StopReason};
+use crate::verdict::{Finding, State};
+use std::collections::HashSet;
+
+/// One thing worth telling.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum News {
+    /// The run's clock has started.
+    Started {
+        /// Warnings of the preflight.
+        warnings: Vec<String>,
+    },
+    /// A stage begins: scenario and stage.
+    Begun(usize, usize),
+    /// A stage's level is reached: scenario and stage.
+    Reached(usize, usize),
+    /// A stage is over, and all of its facts are there: scenario and stage.
+    Over(usize, usize),
+    /// A scenario is brought to its end.
+    Draining(usize),
+    /// A scenario has ended.
+    Ended(usize),
+    /// A cause of failure, for the first time.
+    Failure {
+        /// Index into `Plan::scenarios`.
+        scenario: usize,
+        /// What.
+        cause: Cause,
+        /// One example; another's words.
+        sample: String,
+    },
+    /// A threshold broke, or holds again.
+    Threshold(Finding),
+    /// A worker was lost.
+    WorkerLost {
+        /// Index into `Plan::scenarios`.
+        scenario: usize,
+        /// Which of its workers.
+        worker: u16,
+        /// What was seen.
+        why: String,
+    },
+    /// The run is being brought to its end.
+    Stopping(String),
+    /// No load is made any more.
+    Stopped(StopReason),
+    /// The verdict is there.
+    Finished,
+    /// A second has passed.
+    Second,
+}
+
+/// Finds the news in a run's events.
+#[derive(Debug, Default)]
+pub(super) struct Herald {
+    now_ns: u64,
+    broken: HashSet<Standing>,
+    repeats: Repeats<Standing>,
+}
+
+/// Scenario, threshold and stage: one finding among others.
+type Standing = (u16, u16, Option<u16>);
+
+impl Herald {
+    /// The run's clock as far as events have told; never goes back.
+    pub(super) fn now_ns(&self) -> u64 {
+        self.now_ns
+    }
+
+    /// Takes an event into the scene and says what is new.
+    pub(super) fn hear(&mut self, scene: &mut Scene, event: &Event) -> Vec<News> {
+        scene.see(event);
+        let mut news = Vec::new();
+        let mut at_ns = scene.recorded_ns();
+        match event {
+            Event::Started { warnings, .. } => {
+                news.push(News::Started { warnings: warnings.clone() });
+            }
+            Event::Recorded(Entry::Boundary(boundary)) => {
+                at_ns = boundary.at_ns;
+                news.extend(passed(scene, *boundary));
+            }
+            Event::Recorded(Entry::WorkerLost { scenario, worker, at_ns: when, why }) => {
+                at_ns = *when;
+                let scenario = usize::from(*scenario);
+                news.push(News::WorkerLost { scenario, worker: *worker, why: why.clone() });
+            }
+            Event::Recorded(Entry::Stopped { at_ns: when, reason }) => {
+                at_ns = *when;
+                news.push(News::Stopped(reason.clone()));
+            }
+            Event::FirstFailure { scenario, cause, at_ns: when, sample } => {
+                at_ns = *when;
+                let (scenario, sample) = (usize::from(*scenario), sample.clone());
+                news.push(News::Failure { scenario, cause: *cause, sample });
+            }
+            Event::Judged(findings) => news.extend(self.changed(findings)),
+            Event::Stopping { why } => news.push(News::Stopping(why.clone())),
+            Event::Recorded(Entry::Second(_)) | Event::Finished { .. } => {}
+        }
+        self.now_ns = self.now_ns.max(at_ns);
+        news.extend(scene.ended_stages().into_iter().map(|(of, stage)| News::Over(of, stage)));
+        match event {
+            Event::Recorded(Entry::Second(_)) => news.push(News::Second),
+            Event::Finished { .. } => news.push(News::Finished),
+            _ => {}
+        }
+        let known = scene.plan.scenarios.len();
+        news.retain(|news| !matches!(news, News::Failure { scenario, .. } | News::WorkerLost { scenario, .. } if *scenario >= known));
+        news
+    }
+
+    fn changed(&mut self, findings: &[Finding]) -> Vec<News> {
+        let mut news = Vec::new();
+        for finding in findings {
+            let which = (finding.scenario, finding.threshold, finding.stage);
+            let changed = match finding.state {
+                State::Broken => self.broken.insert(which),
+                State::Held => self.broken.remove(&which),
+                State::NoData | State::TooFew { .. } => false,
+            };
+            if changed && self.repeats.tell(which, self.now_ns) {
+                news.push(News::Threshold(finding.clone()));
+            }
+        }
+        news
+    }
+}
+
+fn passed(scene: &Scene, boundary: Boundary) -> Option<News> {
+    let scenario = usize::from(boundary.scenario);
+    let of = scene.plan.scenarios.get(scenario)?;
+    let known = |stage: u16| (usize::from(stage) < of.stages.len()).then_some(usize::from(stage));
+    Some(match boundary.mark {
+        Mark::Ramp(stage) => News::Begun(scenario, known(stage)?),
+        Mark::Hold(stage) => News::Reached(scenario, known(stage)?),
+        Mark::Drain => News::Draining(scenario),
+        Mark::End => News::Ended(scenario),
+    })
+}

@@ -1,0 +1,108 @@
+//! Runs that never took place, watched.
+
+mod frames;
+mod script;
+mod sparse;
+mod watched;
+
+use super::bar::Bar;
+use super::json::Json;
+use super::lines::{Lines, Said};
+use super::news::{Herald, News};
+use super::scene::Scene;
+use super::text::Look;
+use crate::engine::Event;
+use crate::plan::Plan;
+use script::both;
+
+/// What is said to `events` when `say` words the news.
+fn told(
+    plan: &Plan,
+    events: &[Event],
+    mut say: impl FnMut(&Scene, u64, &News) -> Vec<Said>,
+) -> Vec<String> {
+    let mut scene = Scene::new(plan, "results/x/1".into());
+    let mut herald = Herald::default();
+    let mut all = Vec::new();
+    for event in events {
+        for news in herald.hear(&mut scene, event) {
+            all.extend(say(&scene, herald.now_ns(), &news).into_iter().map(|said| said.text));
+        }
+    }
+    all
+}
+
+fn lines_of(plan: &Plan, events: &[Event], look: Look) -> Vec<String> {
+    let mut lines = Lines::new(look);
+    told(plan, events, |scene, now_ns, news| lines.tell(scene, now_ns, news))
+}
+
+fn json_of(plan: &Plan, events: &[Event]) -> Vec<String> {
+    let mut json = Json::new();
+    told(plan, events, |scene, now_ns, news| json.tell(scene, now_ns, news).into_iter().collect())
+}
+
+#[test]
+fn lines_tell_the_run() {
+    let (plan, events) = both();
+    insta::assert_snapshot!(lines_of(&plan, &events, Look::default()).join("\n"));
+}
+
+#[test]
+fn lines_in_ascii_are_ascii() {
+    let (plan, events) = both();
+    let lines = lines_of(&plan, &events, Look { ascii: true, colour: false });
+    assert!(lines.iter().all(|line| line.is_ascii()));
+}
+
+#[test]
+fn every_line_has_its_time_and_nothing_that_steers() {
+    let (plan, events) = both();
+    for line in lines_of(&plan, &events, Look::default()) {
+        assert!(!line.chars().any(super::text::steers), "{line}");
+        let (time, rest) = line.split_once(' ').unwrap();
+        assert_eq!(time.len(), 7, "{line}");
+        assert!(rest.chars().next().unwrap().is_ascii_lowercase(), "{line}");
+    }
+}
+
+#[test]
+fn the_lines_that_stay_on_a_terminal() {
+    let (plan, events) = both();
+    let mut bar = Bar::new(Look::default());
+    let staying = told(&plan, &events, |scene, now_ns, news| {
+        let lines = bar.tell(scene, now_ns, 80, news).into_iter();
+        lines.map(|text| Said { text, beat: false }).collect()
+    });
+    insta::assert_snapshot!(staying.join("\n"));
+}
+
+#[test]
+fn json_is_an_object_a_line_with_the_schema_in_the_first() {
+    let (plan, events) = both();
+    let lines = json_of(&plan, &events);
+    let objects: Vec<serde_json::Value> =
+        lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(objects[0]["schema"], "planrun-progress-1");
+    assert!(objects[1..].iter().all(|object| object.get("schema").is_none()));
+    assert!(lines.iter().all(|line| !line.chars().any(super::text::steers)));
+    let at = |object: &serde_json::Value| object["at_ns"].as_u64().unwrap();
+    assert!(objects.windows(2).all(|pair| at(&pair[0]) <= at(&pair[1])));
+    let of = |event: &str| objects.iter().filter(|object| object["event"] == event).count();
+    assert_eq!(
+        (of("progress"), of("first_failure"), of("worker_lost"), of("threshold")),
+        (2, 1, 1, 2)
+    );
+    assert_eq!((of("stage_over"), of("stopping"), of("stopped"), of("finished")), (3, 1, 1, 1));
+    let sample = objects.iter().find(|object| object["event"] == "first_failure").unwrap();
+    assert_eq!(sample["sample"], "connection 17 to 127.0.0.1:8080\x1b[2J\u{202e}");
+}
+
+#[test]
+fn json_heartbeats_carry_what_was_measured() {
+    let (plan, events) = both();
+    let lines = json_of(&plan, &events);
+    let beat = lines.iter().rfind(|line| line.contains("\"progress\"")).unwrap();
+    let beat: serde_json::Value = serde_json::from_str(beat).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&beat).unwrap());
+}

@@ -1,0 +1,324 @@
+//! A run that never took place, as events.
+
+use crate::engine::{Event, Resolved};
+use crate::plan::{
+    Bound, Close, Comparison, During, Endpoint, Expect, Generator, Heartbeat, HostPort, Http,
+    Level, Metric, Part, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage,
+    StartAfter, Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
+};
+use crate::record::{
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Gauges, Mark, Phase,
+    ScenarioSecond, Second, StopReason, WorkerFacts,
+};
+use crate::units::{Rate, Time};
+use crate::verdict::{Breach, Finding, Rule, State, Verdict, Word};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub(super) const SECOND: u64 = 1_000_000_000;
+
+pub(super) fn seconds(seconds: u64) -> Time {
+    Time(Duration::from_secs(seconds))
+}
+
+pub(super) fn stage(name: &str, users: u64, spawn_rate: u64, hold: u64) -> Stage {
+    Stage {
+        name: name.into(),
+        level: Level::Users { users, ramp: Ramp::SpawnRate(Rate::per_second(spawn_rate)) },
+        hold: seconds(hold),
+        warmup: false,
+    }
+}
+
+pub(super) fn threshold(
+    check: &str,
+    metric: Metric,
+    comparison: Comparison,
+    bound: f64,
+) -> Threshold {
+    Threshold {
+        check: check.into(),
+        line: 1,
+        metric,
+        comparison,
+        bound: Bound(bound),
+        scope: Scope::Scenario,
+        during: During::Hold,
+        window: None,
+        abort: false,
+        grace: seconds(0),
+    }
+}
+
+fn failure_ratio() -> Threshold {
+    let metric = Metric::Ratio(RatioMetric::Failure);
+    threshold("failure_ratio < 0.1%", metric, Comparison::Less, 0.001)
+}
+
+fn service_p99() -> Threshold {
+    let metric = Metric::Time(TimeMetric::ServiceTime, Stat::P99);
+    threshold("service_time.p99 < 100ms", metric, Comparison::Less, 1e8)
+}
+
+fn survival() -> Threshold {
+    let metric = Metric::Ratio(RatioMetric::HoldSurvival);
+    threshold("hold.survival_ratio >= 99.99%", metric, Comparison::AtLeast, 0.9999)
+}
+
+pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
+    Scenario {
+        name: "hold".into(),
+        target: 0,
+        start_after: StartAfter::Delay(seconds(0)),
+        protocol: Protocol::TcpHold(TcpHold {
+            expect: Some("ok".into()),
+            greeting: None,
+            heartbeat: Some(Heartbeat::Server { every: seconds(60), grace: seconds(10) }),
+            connect_timeout: seconds(10),
+            close: Close::Fin,
+        }),
+        stages,
+        thresholds: vec![survival()],
+    }
+}
+
+pub(super) fn web(stages: Vec<Stage>) -> Scenario {
+    let request = Request {
+        name: "home".into(),
+        method: "GET".into(),
+        path: None,
+        weight: 1,
+        headers: Vec::new(),
+        body: String::new(),
+        expect: Expect::default(),
+    };
+    Scenario {
+        name: "web".into(),
+        target: 1,
+        start_after: StartAfter::Delay(seconds(0)),
+        protocol: Protocol::Http(Http {
+            requests: vec![request],
+            think_time: ThinkTime::default(),
+            timeout: seconds(30),
+            connect_timeout: seconds(10),
+            first_byte_timeout: seconds(30),
+            max_in_flight: 1_000,
+        }),
+        stages,
+        thresholds: vec![failure_ratio(), service_p99()],
+    }
+}
+
+pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
+    let target = |name: &str, host: &str, port| Target {
+        name: name.into(),
+        endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
+    };
+    Plan {
+        name: "hold-while-serving".into(),
+        description: None,
+        seed: 42,
+        targets: vec![target("lb", "lb.example", 80), target("web", "127.0.0.1", 8080)],
+        scenarios,
+        generator: Generator::default(),
+    }
+}
+
+pub(super) fn started(plan: &Plan) -> Event {
+    let resolved = |name: &str, written: &str, address: &str| Resolved {
+        name: name.into(),
+        written: vec![written.into()],
+        addresses: vec![address.parse().unwrap()],
+        probes: 1,
+    };
+    Event::Started {
+        targets: vec![
+            resolved("lb", "lb.example:80", "10.0.0.1:80"),
+            resolved("web", "127.0.0.1:8080", "127.0.0.1:8080"),
+        ],
+        workers: vec![2; plan.scenarios.len()],
+        warnings: vec!["net.core.somaxconn is 128: bursts of connections may be refused".into()],
+    }
+}
+
+pub(super) fn boundary(scenario: u16, mark: Mark, at_ns: u64) -> Event {
+    Event::Recorded(Entry::Boundary(Boundary { scenario, mark, at_ns }))
+}
+
+/// What one scenario did in a second.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Did {
+    pub(super) stage: u16,
+    pub(super) part: Option<Part>,
+    pub(super) counts: Vec<(Counter, u64)>,
+    pub(super) failures: Vec<(Cause, u64)>,
+    pub(super) time: Option<(TimeMetric, u64)>,
+    pub(super) gauges: Vec<(Gauge, u64)>,
+}
+
+impl Did {
+    pub(super) fn facts(&self, second: u32) -> ScenarioSecond {
+        let at_ns = u64::from(second) * SECOND;
+        let mut cell = Cell::default();
+        for (counter, amount) in &self.counts {
+            cell.counters.add(*counter, *amount);
+        }
+        for (cause, count) in &self.failures {
+            (0..*count).for_each(|_| cell.blame(*cause, at_ns, || "a sample".into()));
+        }
+        if let Some((metric, ns)) = self.time {
+            (1..=100).for_each(|step| cell.time(metric, ns * step / 50));
+        }
+        let mut gauges = Gauges::default();
+        for (gauge, level) in &self.gauges {
+            gauges.set(*gauge, *level);
+        }
+        let workers = WorkerFacts {
+            cpu_ns: at_ns + u64::from(second) * 420_000_000,
+            rss_bytes: 128 << 20,
+            lag_max_ns: 3_000_000,
+        };
+        let key = CellKey { stage: self.stage, part: self.part.unwrap_or(Part::Hold) };
+        ScenarioSecond { cells: vec![(key, cell)], gauges, workers, reporting: 2 }
+    }
+}
+
+pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
+    let scenarios: BTreeMap<u16, ScenarioSecond> =
+        (0_u16..).zip(scenarios).map(|(index, did)| (index, did.facts(second))).collect();
+    Event::Recorded(Entry::Second(Second { second, scenarios }))
+}
+
+pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -> Finding {
+    Finding {
+        scenario,
+        threshold,
+        stage: None,
+        state,
+        value: (state != State::NoData).then_some(value),
+        samples: 12,
+        ratio: None,
+        window_end: None,
+    }
+}
+
+pub(super) fn refused() -> Cause {
+    Cause::from_errno(111, Phase::Connect)
+}
+
+/// What the two scenarios of [`both`] do in a second.
+pub(super) fn did(second: u32) -> [Did; 2] {
+    let open = (u64::from(second + 1) * 2_000).min(20_000);
+    let ramping = second < 10;
+    let fresh = if ramping { 2_000 } else { 0 };
+    let hold = Did {
+        part: Some(if ramping { Part::Ramp } else { Part::Hold }),
+        counts: vec![
+            (Counter::Due, fresh),
+            (Counter::Started, fresh),
+            (Counter::ConnectAttempts, fresh),
+            (Counter::ConnectOk, fresh),
+            (Counter::MessagesReceived, if ramping { 0 } else { 333 }),
+        ],
+        time: ramping.then_some((TimeMetric::ConnectTime, 400_000)),
+        gauges: vec![(Gauge::Open, open)],
+        ..Did::default()
+    };
+    let failed = if second >= 5 { 11 } else { 0 };
+    let web = Did {
+        stage: u16::from(second >= 11),
+        part: Some(if second == 0 || second == 11 { Part::Ramp } else { Part::Hold }),
+        counts: vec![
+            (Counter::Due, 9_998),
+            (Counter::Started, 9_998),
+            (Counter::Ok, 9_998 - failed),
+            (Counter::Failed, failed),
+        ],
+        failures: if failed > 0 {
+            let status = Cause { failure: Failure::Status, phase: Phase::Request, code: 503 };
+            vec![
+                (refused(), 7),
+                (status, 3),
+                (Cause::new(Failure::RequestTimeout, Phase::Request), 1),
+            ]
+        } else {
+            Vec::new()
+        },
+        time: Some((TimeMetric::ServiceTime, 2_100_000)),
+        gauges: vec![(Gauge::Users, 100), (Gauge::InFlight, 83)],
+    };
+    [hold, web]
+}
+
+/// Both protocols at once, 23 s: a failure, a threshold that breaks and holds again, a lost worker, Ctrl-C.
+pub(super) fn both() -> (Plan, Vec<Event>) {
+    let plan = plan(vec![
+        hold(vec![stage("ramp", 20_000, 2_000, 60)]),
+        web(vec![stage("100", 100, 100, 10), stage("200", 200, 100, 30)]),
+    ]);
+    let mut events =
+        vec![started(&plan), boundary(0, Mark::Ramp(0), 0), boundary(1, Mark::Ramp(0), 0)];
+    for now in 0..23 {
+        let at_ns = u64::from(now) * SECOND;
+        match now {
+            1 => events.push(boundary(1, Mark::Hold(0), at_ns)),
+            5 => events.push(Event::FirstFailure {
+                scenario: 1,
+                cause: refused(),
+                at_ns,
+                sample: "connection 17 to 127.0.0.1:8080\x1b[2J\u{202e}".into(),
+            }),
+            10 => events.push(boundary(0, Mark::Hold(0), at_ns)),
+            11 => events.push(boundary(1, Mark::Ramp(1), at_ns)),
+            12 => events.push(boundary(1, Mark::Hold(1), at_ns)),
+            18 => events.push(Event::Recorded(Entry::WorkerLost {
+                scenario: 0,
+                worker: 1,
+                at_ns: at_ns + 400_000_000,
+                why: "exit status 1".into(),
+            })),
+            21 => events
+                .push(Event::Stopping { why: "Ctrl-C: closing; once more to stop at once".into() }),
+            22 => events.extend([0, 1].map(|of| boundary(of, Mark::Drain, at_ns))),
+            _ => {}
+        }
+        events.push(second(now, &did(now)));
+        let (state, value) = match now {
+            0 => (State::NoData, 0.0),
+            8..14 => (State::Broken, 0.0011),
+            _ => (State::Held, 0.000_9),
+        };
+        events.push(Event::Judged(vec![
+            finding(0, 0, if now < 11 { State::NoData } else { State::Held }, 1.0),
+            finding(1, 0, state, value),
+            finding(
+                1,
+                1,
+                if now < 2 { State::TooFew { needed: 368 } } else { State::Held },
+                4_200_000.0,
+            ),
+        ]));
+    }
+    events.extend([0, 1].map(|of| boundary(of, Mark::End, 22_900_000_000)));
+    events.push(Event::Recorded(Entry::Stopped {
+        at_ns: 22_950_000_000,
+        reason: StopReason::Interrupted { signal: 2 },
+    }));
+    events.push(Event::Finished { verdict: verdict(), servers: Vec::new() });
+    (plan, events)
+}
+
+fn verdict() -> Verdict {
+    Verdict {
+        word: Word::Invalid,
+        findings: vec![
+            finding(0, 0, State::Held, 1.0),
+            finding(1, 0, State::Held, 0.000_9),
+            finding(1, 1, State::Held, 4_200_000.0),
+        ],
+        breaches: vec![
+            Breach { rule: Rule::WorkerLost, detail: "worker 1 of hold".into() },
+            Breach { rule: Rule::Incomplete, detail: "interrupted by SIGINT".into() },
+        ],
+    }
+}

@@ -1,0 +1,156 @@
+//! The threads: what is written in the end, and what a blocked or closed terminal costs.
+
+use super::script::both;
+use crate::live::{Look, Progress, Watcher};
+use std::io::{self, Write};
+use std::path::Path;
+use std::sync::mpsc::{self, Receiver};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+/// Keeps what is written.
+#[derive(Clone, Default)]
+struct Paper(Arc<Mutex<Vec<u8>>>);
+
+impl Paper {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
+
+impl Write for Paper {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Blocks in its first write until it is let go.
+struct Blocked(Receiver<()>, Paper);
+
+impl Write for Blocked {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let _ = self.0.recv();
+        self.1.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Has been closed at the other end.
+struct Closed;
+
+impl Write for Closed {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Err(io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Watcher {
+    let (plan, _) = both();
+    Watcher::on(
+        Box::new(out),
+        || (24, 80),
+        &plan,
+        progress,
+        Path::new("results/x/1"),
+        Look::default(),
+    )
+}
+
+fn watch(out: impl Write + Send + 'static, progress: Progress) -> Duration {
+    let before = Instant::now();
+    let mut watcher = watcher(out, progress);
+    both().1.iter().for_each(|event| watcher.see(event));
+    let taken = before.elapsed();
+    watcher.finish();
+    taken
+}
+
+#[test]
+fn lines_are_written_to_the_last() {
+    let paper = Paper::default();
+    watch(paper.clone(), Progress::Lines);
+    let text = paper.text();
+    assert!(text.starts_with("0:00:00 started"), "{text}");
+    assert!(text.lines().last().unwrap().contains("finished  INVALID"), "{text}");
+}
+
+#[test]
+fn json_is_written_to_the_last() {
+    let paper = Paper::default();
+    watch(paper.clone(), Progress::Json);
+    let text = paper.text();
+    let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+    assert_eq!(last["verdict"], "INVALID");
+}
+
+#[test]
+fn none_writes_nothing() {
+    let paper = Paper::default();
+    watch(paper.clone(), Progress::None);
+    assert_eq!(paper.text(), "");
+}
+
+#[test]
+fn a_bar_leaves_only_the_lines_that_stay() {
+    let paper = Paper::default();
+    watch(paper.clone(), Progress::Bar);
+    let text = paper.text();
+    assert!(text.contains("planrun"), "{text}");
+    assert!(text.contains("! web/100"), "{text}");
+    assert!(text.ends_with("\x1b[J"), "the moving lines are gone: {text:?}");
+}
+
+#[test]
+fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
+    for progress in [Progress::Lines, Progress::Json, Progress::Bar] {
+        let (go, gate) = mpsc::channel();
+        let paper = Paper::default();
+        let mut watcher = watcher(Blocked(gate, paper.clone()), progress);
+        let before = Instant::now();
+        both().1.iter().for_each(|event| watcher.see(event));
+        assert!(before.elapsed() < Duration::from_secs(1), "{progress:?}");
+        // From now on every write goes through at once.
+        drop(go);
+        watcher.finish();
+        let text = paper.text();
+        if progress == Progress::Lines {
+            assert_eq!(text.lines().filter(|line| line.contains(" failure ")).count(), 1);
+            assert!(text.lines().last().unwrap().contains("finished"), "{text}");
+        }
+    }
+}
+
+#[test]
+fn a_terminal_that_stays_blocked_does_not_stop_the_end() {
+    let (_go, gate) = mpsc::channel();
+    let before = Instant::now();
+    watch(Blocked(gate, Paper::default()), Progress::Lines);
+    assert!(before.elapsed() < Duration::from_secs(5));
+}
+
+#[test]
+fn a_closed_terminal_is_no_failure() {
+    for progress in [Progress::Lines, Progress::Json, Progress::Bar] {
+        assert!(watch(Closed, progress) < Duration::from_secs(1), "{progress:?}");
+    }
+}
+
+#[test]
+fn auto_is_a_bar_on_a_terminal_only() {
+    assert_eq!(Progress::Auto.resolve(true, Some("xterm")), Progress::Bar);
+    assert_eq!(Progress::Auto.resolve(true, Some("dumb")), Progress::Lines);
+    assert_eq!(Progress::Auto.resolve(false, Some("xterm")), Progress::Lines);
+    assert_eq!(Progress::Bar.resolve(false, None), Progress::Bar);
+}

@@ -1,0 +1,222 @@
+//! Turns texts of any origin into lines that fit a terminal and cannot steer it.
+//!
+//! **Invariant:** whatever a plan, a server or a resolver said, no control character and no change of direction leaves here.
+
+use anstyle::{AnsiColor, Style};
+use std::fmt::Write as _;
+
+/// How a terminal or a log takes text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Look {
+    /// Only ASCII: `ok` for a check mark, `us` for microseconds.
+    pub ascii: bool,
+    /// Colours and weights by escape sequences.
+    pub colour: bool,
+}
+
+impl Look {
+    /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the environment.
+    pub fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
+        let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+            .into_iter()
+            .filter_map(variable)
+            .find(|value| !value.is_empty())
+            .unwrap_or_default()
+            .to_ascii_lowercase();
+        Self { ascii: !(locale.contains("utf-8") || locale.contains("utf8")), colour }
+    }
+
+    /// A text in the characters that this look allows; safe to print.
+    pub(super) fn say(self, text: &str) -> String {
+        let clean = neutral(text);
+        if !self.ascii {
+            return clean;
+        }
+        let mut plain = String::with_capacity(clean.len());
+        for c in clean.chars() {
+            match c {
+                _ if c.is_ascii() => plain.push(c),
+                '✓' => plain.push_str("ok"),
+                '✗' | '×' => plain.push('x'),
+                '▶' | '╸' => plain.push('>'),
+                '■' => plain.push('#'),
+                '·' => plain.push('|'),
+                '…' => plain.push_str(".."),
+                '→' => plain.push_str("->"),
+                '–' | '─' => plain.push('-'),
+                '━' => plain.push('='),
+                'µ' => plain.push('u'),
+                _ => {
+                    let _ = write!(plain, "{}", c.escape_unicode());
+                }
+            }
+        }
+        plain
+    }
+}
+
+/// Whether a character can steer a terminal, hide, or turn a text around.
+pub(super) fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// A text with every character that steers written as its number: `\u{1b}`.
+pub(super) fn neutral(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        if steers(c) {
+            let _ = write!(safe, "{}", c.escape_unicode());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+/// The first `most` characters of a text, with `…` where something was left out.
+pub(super) fn cut(text: &str, most: usize) -> String {
+    if text.chars().count() <= most {
+        return text.to_owned();
+    }
+    text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
+}
+
+/// What a piece of a line is, to be shown by colour where there are colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tone {
+    /// Nothing special.
+    Plain,
+    /// Of less interest now.
+    Dim,
+    /// What the eye should find.
+    Strong,
+    /// Going well.
+    Good,
+    /// To be looked at.
+    Warn,
+    /// Going badly.
+    Bad,
+    /// What is being done now.
+    Active,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        let style = Style::new();
+        match self {
+            Self::Plain => style,
+            Self::Dim => style.dimmed(),
+            Self::Strong => style.bold(),
+            Self::Good => style.fg_color(Some(AnsiColor::Green.into())),
+            Self::Warn => style.fg_color(Some(AnsiColor::Yellow.into())),
+            Self::Bad => style.fg_color(Some(AnsiColor::Red.into())).bold(),
+            Self::Active => style.fg_color(Some(AnsiColor::Cyan.into())),
+        }
+    }
+}
+
+/// One line of pieces.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Line(Vec<(Tone, String)>);
+
+impl Line {
+    /// Adds a piece.
+    pub(super) fn with(mut self, tone: Tone, text: impl AsRef<str>) -> Self {
+        self.push(tone, text);
+        self
+    }
+
+    /// Adds a piece.
+    pub(super) fn push(&mut self, tone: Tone, text: impl AsRef<str>) {
+        self.0.push((tone, text.as_ref().to_owned()));
+    }
+
+    /// Adds all pieces of another line.
+    pub(super) fn append(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
+    /// Columns that it takes.
+    pub(super) fn width(&self, look: Look) -> usize {
+        self.0.iter().map(|(_, text)| console::measure_text_width(&look.say(text))).sum()
+    }
+
+    /// The line in at most `width` columns, with `…` where it did not fit.
+    pub(super) fn render(&self, width: usize, look: Look) -> String {
+        let more = if look.ascii { ".." } else { "…" };
+        let fits = self.width(look) <= width;
+        let mut left =
+            if fits { width } else { width.saturating_sub(console::measure_text_width(more)) };
+        let mut out = String::new();
+        for (tone, text) in &self.0 {
+            let whole = look.say(text);
+            let text = console::truncate_str(&whole, left, "");
+            left -= console::measure_text_width(&text);
+            let style = if look.colour { tone.style() } else { Style::new() };
+            let _ = write!(out, "{style}{text}{style:#}");
+            if text.len() < whole.len() {
+                break;
+            }
+        }
+        if !fits {
+            out.push_str(more);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_steers_a_terminal_is_written_as_its_number() {
+        let foreign = "a\x1b]0;x\x07\r\n\u{9b}31m\u{202e}gpj\u{200b}\u{7f}é";
+        let safe = neutral(foreign);
+        assert!(!safe.chars().any(steers), "{safe}");
+        assert_eq!(safe, r"a\u{1b}]0;x\u{7}\u{d}\u{a}\u{9b}31m\u{202e}gpj\u{200b}\u{7f}é");
+    }
+
+    #[test]
+    fn ascii_has_a_word_for_every_sign() {
+        let ascii = Look { ascii: true, colour: false };
+        assert_eq!(ascii.say("✓ 0 → 9 · 3 µs – é"), r"ok 0 -> 9 | 3 us - \u{e9}");
+    }
+
+    #[test]
+    fn a_line_fits_and_says_where_it_was_cut() {
+        let line = Line::default()
+            .with(Tone::Strong, "abc")
+            .with(Tone::Plain, "日本語")
+            .with(Tone::Dim, "x");
+        let look = Look::default();
+        assert_eq!(line.render(10, look), "abc日本語x");
+        assert_eq!(line.render(9, look), "abc日本…");
+        assert_eq!(line.render(3, look), "ab…");
+        for width in 1..12 {
+            assert!(console::measure_text_width(&line.render(width, look)) <= width);
+        }
+        let colour = Look { colour: true, ..look };
+        assert_eq!(line.render(3, colour), "\x1b[1mab\x1b[0m…");
+    }
+
+    #[test]
+    fn the_locale_decides_on_ascii() {
+        let with = |name: &'static str, value: &'static str| {
+            Look::of(false, move |asked| (asked == name).then(|| value.to_owned())).ascii
+        };
+        assert!(!with("LANG", "en_US.UTF-8"));
+        assert!(!with("LC_CTYPE", "C.utf8"));
+        assert!(with("LANG", "C"));
+        assert!(with("TERM", "xterm"));
+        let both = |asked: &str| match asked {
+            "LC_ALL" => Some("POSIX".to_owned()),
+            "LANG" => Some("de_DE.UTF-8".to_owned()),
+            _ => None,
+        };
+        assert!(Look::of(false, both).ascii);
+    }
+}

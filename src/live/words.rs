@@ -1,0 +1,294 @@
+//! Turns parts of the scene into the phrases that every output uses.
+//!
+//! **Invariant:** one thing has one wording, on a terminal and in a log.
+
+use super::scene::{SECOND_NS, Scene};
+use crate::engine::Resolved;
+use crate::plan::{Level, RateMetric};
+use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
+use crate::schedule::{Pace, Segment, Shape};
+use crate::units::{Time, figure};
+use crate::verdict::{Finding, State, Verdict, Word};
+use std::fmt::Write as _;
+use std::time::Duration;
+
+/// The run's clock: `0:08:20`.
+pub(super) fn elapsed(ns: u64) -> String {
+    let seconds = ns / SECOND_NS;
+    format!("{}:{:02}:{:02}", seconds / 3_600, seconds / 60 % 60, seconds % 60)
+}
+
+/// A length of time.
+pub(super) fn length(ns: u64) -> String {
+    figure::time(ns as f64)
+}
+
+/// A length of time as a plan has it: `1m30s`.
+pub(super) fn planned(ns: u64) -> String {
+    let whole = if ns > 10 * SECOND_NS { ns.next_multiple_of(SECOND_NS) } else { ns };
+    Time(Duration::from_nanos(whole)).to_string()
+}
+
+/// A remaining or passed time to the second: `18s`, `2m05s`.
+pub(super) fn seconds(ns: u64) -> String {
+    let seconds = (ns + SECOND_NS / 2) / SECOND_NS;
+    if seconds < 60 { format!("{seconds}s") } else { figure::time(seconds as f64 * 1e9) }
+}
+
+/// `hold/ramp`, or only `ramp` where the plan has one scenario.
+pub(super) fn stage_name(scene: &Scene, scenario: usize, stage: usize) -> String {
+    let of = &scene.plan.scenarios[scenario];
+    let stage = of.stages.get(stage).map_or("?", |stage| stage.name.as_str());
+    if scene.plan.scenarios.len() == 1 { stage.to_owned() } else { format!("{}/{stage}", of.name) }
+}
+
+/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
+pub(super) fn stage_plan(scene: &Scene, scenario: usize, stage: usize) -> String {
+    let (Some(segment), Some(of)) =
+        (scene.segment(scenario, stage), scene.plan.scenarios[scenario].stages.get(stage))
+    else {
+        return String::new();
+    };
+    let how = match (segment.shape, of.level) {
+        (Shape::Users { from, to, .. }, _) if from == to => String::new(),
+        (Shape::Users { pace: Pace::Unpaced, .. }, _) => ", as fast as it can".to_owned(),
+        (_, Level::Users { ramp: crate::plan::Ramp::SpawnRate(rate), .. }) => format!(" at {rate}"),
+        (_, Level::Users { ramp: crate::plan::Ramp::Over(time), .. }) => format!(" in {time}"),
+        (_, Level::Rate { ramp, .. }) if ramp.as_nanos() > 0 => format!(" in {ramp}"),
+        _ => String::new(),
+    };
+    let warmup = if of.warmup { ", warm-up" } else { "" };
+    format!("{}{how}, hold {}{warmup}", levels(segment), of.hold)
+}
+
+/// `10,000 → 15,000 users`.
+fn levels(segment: &Segment) -> String {
+    match segment.shape {
+        Shape::Users { from, to, .. } if from == to => format!("{} users", figure::grouped(to)),
+        Shape::Users { from, to, .. } => {
+            format!("{} → {} users", figure::grouped(from), figure::grouped(to))
+        }
+        Shape::Rate { to, ramp_ns: 0, .. } => figure::rate(to),
+        Shape::Rate { from, to, .. } => format!("{} → {}", figure::rate(from), figure::rate(to)),
+    }
+}
+
+/// What a stage did: how its level was reached and held, and whether that went as planned to the end.
+pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (String, bool) {
+    let facts = &scene.recording.scenarios[scenario];
+    let number = u16::try_from(stage).unwrap_or(u16::MAX);
+    let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
+    let (ramp, hold) = (facts.at(Mark::Ramp(number)), facts.at(Mark::Hold(number)));
+    let next = facts.at(Mark::Ramp(number + 1));
+    let end = next.or(facts.at(Mark::Drain)).or(facts.at(Mark::End)).or(scene
+        .recording
+        .stopped
+        .as_ref()
+        .map(|(_, at_ns)| *at_ns));
+    let between = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
+    let mut text = levels(segment);
+    if let Some(hold) = hold {
+        if segment.ramp_ns() != Some(0) {
+            let taken = between(ramp, Some(hold)).unwrap_or(0);
+            let _ = write!(text, " in {}", length(taken));
+        }
+        let held = between(Some(hold), end).unwrap_or(0);
+        // A tenth of a second is the coordinator's own doing.
+        let whole = held + SECOND_NS / 10 >= segment.hold_ns;
+        let held = length(held);
+        let _ = write!(text, ", held {held}");
+        if !whole {
+            let _ = write!(text, " of {}", planned(segment.hold_ns));
+        }
+        (text, whole)
+    } else {
+        let tried = between(ramp, end).unwrap_or(0);
+        let _ = write!(text, ", not reached in {}", length(tried));
+        (text, false)
+    }
+}
+
+/// What came of a stage: `10,000 ok · 0 failed · 9,998/s`; and how many failed.
+pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (String, u64) {
+    let of_stage = scene.sum(scenario, |key| usize::from(key.stage) == stage);
+    let get = |counter| of_stage.counters.get(counter);
+    let failed = get(Counter::Failed) + get(Counter::TimedOut);
+    let (good, word, rate) = if scene.is_hold(scenario) {
+        (get(Counter::ConnectOk), "opened", stage_rate(scene, scenario, stage, true))
+    } else {
+        (get(Counter::Ok), "ok", stage_rate(scene, scenario, stage, false))
+    };
+    let mut text = format!("{} {word} · {} failed", figure::grouped(good), figure::grouped(failed));
+    let unfinished = get(Counter::Unfinished);
+    if unfinished > 0 {
+        let _ = write!(text, " · {} unfinished", figure::grouped(unfinished));
+    }
+    if let Some(rate) = rate {
+        let _ = write!(text, " · {}", figure::rate(rate));
+    }
+    (text, failed)
+}
+
+/// Attempts a second: connections in the ramp, or requests in the hold.
+fn stage_rate(scene: &Scene, scenario: usize, stage: usize, in_ramp: bool) -> Option<f64> {
+    use crate::plan::Part;
+    let facts = &scene.recording.scenarios[scenario];
+    let number = u16::try_from(stage).ok()?;
+    let hold = facts.at(Mark::Hold(number))?;
+    let (part, from, to) = if in_ramp {
+        (Part::Ramp, facts.at(Mark::Ramp(number))?, hold)
+    } else {
+        (Part::Hold, hold, facts.at(Mark::Ramp(number + 1)).or(facts.at(Mark::Drain))?)
+    };
+    let key = crate::record::CellKey { stage: number, part };
+    let counters = facts.cells.get(&key)?.counters;
+    let counter = if in_ramp { Counter::ConnectAttempts } else { Counter::Started };
+    (to > from).then(|| counters.get(counter) as f64 * 1e9 / (to - from) as f64)
+}
+
+/// The level of now against that of the stage: `users 7,500 of 10,000`.
+pub(super) fn level(scene: &Scene, scenario: usize, stage: usize) -> Option<String> {
+    let (level, gauge) = scene.level(scenario);
+    let word = match gauge {
+        Gauge::Open => "open",
+        _ => "users",
+    };
+    match scene.segment(scenario, stage)?.shape {
+        Shape::Users { to, .. } => {
+            Some(format!("{word} {} of {}", figure::grouped(level), figure::grouped(to)))
+        }
+        Shape::Rate { .. } => None,
+    }
+}
+
+/// The rate of the last second, against that of the plan where it has one: `24.9k/s of 25.0k/s planned`. Where connections are only
+/// held, the rate of their messages.
+pub(super) fn rate(scene: &Scene, scenario: usize) -> String {
+    let (rate, metric) = scene.rate(scenario);
+    match scene.planned_rate(scenario) {
+        Some(planned) => format!("{} of {} planned", figure::rate(rate), figure::rate(planned)),
+        None if metric == RateMetric::Connect && rate < 1.0 => {
+            let counters = &scene.latest[scenario].cell.counters;
+            let messages = counters.get(Counter::MessagesReceived);
+            figure::rate(messages as f64).replace("/s", " messages/s")
+        }
+        None => figure::rate(rate),
+    }
+}
+
+/// The time that matters most: `service_time p50 403 µs · p99 2.10 ms`.
+pub(super) fn main_time(scene: &Scene, scenario: usize) -> Option<String> {
+    let (metric, p50, p99) = scene.main_time(scenario)?;
+    Some(format!("{metric} p50 {} · p99 {}", figure::time(p50), figure::time(p99)))
+}
+
+/// A cause in few words: `refused 11`, `status 503 4`; the place only where it is not the usual one.
+pub(super) fn cause(cause: Cause, count: u64) -> String {
+    let name = match cause.failure {
+        Failure::Status => format!("status {}", cause.code),
+        Failure::OtherErrno if cause.code != 0 => {
+            format!("{:?}", nix::errno::Errno::from_raw(cause.code))
+        }
+        failure => failure.name().to_owned(),
+    };
+    format!("{name} ×{}", figure::short(count))
+}
+
+/// How a threshold stands: a sign, its stage and check, and the value.
+pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, String)> {
+    let scenario = scene.plan.scenarios.get(usize::from(finding.scenario))?;
+    let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
+    let place = match finding.stage {
+        Some(stage) => {
+            format!("{}: ", stage_name(scene, usize::from(finding.scenario), usize::from(stage)))
+        }
+        None if scene.plan.scenarios.len() > 1 => format!("{}: ", scenario.name),
+        None => String::new(),
+    };
+    let value = finding.value.map(|value| threshold.metric.figure(value));
+    let (sign, value) = match finding.state {
+        State::Held => ('✓', value),
+        State::Broken => ('✗', value),
+        State::NoData => ('…', Some("no data yet".to_owned())),
+        State::TooFew { needed } => {
+            let have = figure::grouped(finding.samples);
+            ('…', Some(format!("{have} of {} samples", figure::grouped(needed))))
+        }
+    };
+    let value = value.map(|value| format!(" ({value})")).unwrap_or_default();
+    Some((sign, format!("{place}{}{value}", threshold.check)))
+}
+
+/// The generator's own health: `2 workers · cpu 71% · rss 1.91 GiB · lag 3.00 ms`.
+pub(super) fn generator(scene: &Scene) -> Vec<String> {
+    let all = scene.generator();
+    let started: u32 = scene.workers.iter().sum();
+    let lost = scene.recording.lost.len();
+    let workers = match (started, lost) {
+        (1, 0) => "1 worker".to_owned(),
+        (_, 0) => format!("{started} workers"),
+        (_, lost) => format!("{started} workers, {lost} lost"),
+    };
+    let mut parts = vec![workers];
+    if let Some(cpu) = all.cpu {
+        parts.push(format!("cpu {:.0}%", cpu * 100.0));
+    }
+    parts.push(format!("rss {}", figure::bytes(all.workers.rss_bytes)));
+    parts.push(format!("lag {}", figure::time(all.workers.lag_max_ns as f64)));
+    let local = scene.local_failures();
+    if local > 0 {
+        parts.push(format!("{} local failures", figure::grouped(local)));
+    }
+    parts
+}
+
+/// Where a target is: `lb.example:80 (10.0.0.1:80)`.
+pub(super) fn target(target: &Resolved) -> String {
+    let written = target.written.join(", ");
+    let most = 4;
+    let mut addresses: Vec<String> =
+        target.addresses.iter().take(most).map(ToString::to_string).collect();
+    if target.addresses.len() > most {
+        addresses.push(format!("{} more", target.addresses.len() - most));
+    }
+    let addresses = addresses.join(", ");
+    if written == addresses || written.is_empty() {
+        addresses
+    } else {
+        format!("{written} ({addresses})")
+    }
+}
+
+/// Why a run ended.
+pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
+    match reason {
+        StopReason::Completed => "the plan was carried out to its end".to_owned(),
+        StopReason::Aborted { scenario, threshold } => {
+            let of = scene.plan.scenarios.get(usize::from(*scenario));
+            let check = of
+                .and_then(|of| of.thresholds.get(usize::from(*threshold)))
+                .map_or("a threshold", |threshold| threshold.check.as_str());
+            format!("aborted: {check} is broken")
+        }
+        StopReason::Interrupted { signal: 2 } => "interrupted by SIGINT".to_owned(),
+        StopReason::Interrupted { signal: 15 } => "interrupted by SIGTERM".to_owned(),
+        StopReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
+        StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
+    }
+}
+
+/// What came out, in one line.
+pub(super) fn verdict(verdict: &Verdict) -> String {
+    let broken = verdict.findings.iter().filter(|finding| finding.state == State::Broken).count();
+    let all = verdict.findings.len();
+    let mut text = verdict.word.to_string();
+    if verdict.word == Word::Invalid {
+        let rules: Vec<&str> = verdict.breaches.iter().map(|breach| breach.rule.name()).collect();
+        let _ = write!(text, ": {}", rules.join(", "));
+    }
+    let held = verdict.findings.iter().filter(|finding| finding.state == State::Held).count();
+    if all > 0 {
+        let _ = write!(text, "; of {all} thresholds {held} held, {broken} broken");
+    }
+    text
+}
