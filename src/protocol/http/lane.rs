@@ -1,14 +1,13 @@
 //! Turns requests, one after the other, into answers over a connection of its own, opened again when it is gone.
 
 use super::alarm::Alarm;
-use super::connect::connect;
+use super::connect::{Ends, connect};
 use super::exchange::{Conn, Exchange, Limits};
 use super::fault::Fault;
 use super::script::Script;
 use crate::record::{Failure, Phase};
 use std::cell::Cell;
 use std::future::{Future as _, pending, poll_fn};
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -38,8 +37,7 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Lane {
     script: Rc<Script>,
-    to: SocketAddr,
-    from: Option<IpAddr>,
+    ends: Ends,
     open: Rc<Cell<u64>>,
     connection: Option<Box<Conn>>,
     alarm: Alarm,
@@ -47,13 +45,8 @@ pub struct Lane {
 
 impl Lane {
     /// A lane without a connection yet. `open` is kept at the number of open connections of all lanes that share it.
-    pub fn new(
-        script: Rc<Script>,
-        to: SocketAddr,
-        from: Option<IpAddr>,
-        open: Rc<Cell<u64>>,
-    ) -> Self {
-        Self { script, to, from, open, connection: None, alarm: Alarm::default() }
+    pub fn new(script: Rc<Script>, ends: Ends, open: Rc<Cell<u64>>) -> Self {
+        Self { script, ends, open, connection: None, alarm: Alarm::default() }
     }
 
     /// What it sends.
@@ -75,7 +68,7 @@ impl Lane {
     pub async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
         self.connection = None;
         let limit = deadline.min(Instant::now() + self.script.connect_timeout);
-        let mut connecting = pin!(connect(self.to, self.from));
+        let mut connecting = pin!(connect(self.ends));
         let alarm = &mut self.alarm;
         let ended = poll_fn(|cx| match connecting.as_mut().poll(cx) {
             Poll::Ready(ended) => Poll::Ready(Some(ended)),
@@ -92,8 +85,11 @@ impl Lane {
             Some(Err(error)) => Fault::connect(&error),
             None => Fault::new(Failure::ConnectTimeout, Phase::Connect, "not open in time"),
         };
-        let from = self.from.map_or_else(String::new, |from| format!(" from {from}"));
-        Err(Fault { sample: format!("connect to {}{from}: {}", self.to, fault.sample), ..fault })
+        let from = self.ends.from.map_or_else(String::new, |from| format!(" from {from}"));
+        Err(Fault {
+            sample: format!("connect to {}{from}: {}", self.ends.to, fault.sample),
+            ..fault
+        })
     }
 
     /// Sends a request, by its index in the plan, and reads its answer to the end, or to a fault, or to `deadline`. Without an open
@@ -136,7 +132,7 @@ impl Lane {
             }
         }
         if let Some(fault) = &mut answer.fault {
-            fault.sample = format!("{} at {}: {}", prepared.words(), self.to, fault.sample);
+            fault.sample = format!("{} at {}: {}", prepared.words(), self.ends.to, fault.sample);
         }
         answer
     }

@@ -21,6 +21,7 @@ mod lane;
 mod script;
 mod wire;
 
+pub use connect::Ends;
 pub use fault::Fault;
 pub use lane::{Answer, Lane};
 pub use script::{Script, ScriptError};
