@@ -6,6 +6,7 @@ mod clock;
 mod event;
 mod facts;
 pub mod hold;
+pub mod http;
 mod link;
 mod load;
 pub mod wire;
