@@ -222,3 +222,55 @@ proptest::proptest! {
         proptest::prop_assert_eq!(split.lag + split.wait + split.service.unwrap_or(0), split.response);
     }
 }
+
+/// Answers every request with `ok`, closes each connection after its tenth answer, and counts what it answered.
+async fn answer_all(listener: tokio::net::TcpListener, answered: Rc<std::cell::Cell<u64>>) {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    while let Ok((mut stream, _)) = listener.accept().await {
+        let answered = Rc::clone(&answered);
+        tokio::task::spawn_local(async move {
+            let mut request = [0; 4096];
+            for _ in 0..10 {
+                // Requests come whole on loopback, and one at a time.
+                if stream.read(&mut request).await.unwrap_or(0) == 0 {
+                    return;
+                }
+                answered.set(answered.get() + 1);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn a_real_server_counts_what_is_booked() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let answered = Rc::new(std::cell::Cell::new(0));
+    let server = LocalSet::new();
+    server.spawn_local(answer_all(listener, Rc::clone(&answered)));
+    let think_time = ThinkTime { min: time(1), max: time(5) };
+    let http = Http { think_time, ..settings() };
+    let stages = [users(20, paced(200), 300), rate(300, 300)];
+    let load = Load { addresses: vec![address], ..load(http, &stages, Share::WHOLE) };
+    let (_order, orders) = mpsc::unbounded_channel();
+    let (notices, mut told) = mpsc::unbounded_channel();
+    let clock = Clock::starting_at(super::super::clock::monotonic_ns() + 10 * MS);
+    server.run_until(run(load, clock, orders, notices)).await.unwrap();
+    let mut total = crate::record::Cell::default();
+    while let Some(notice) = told.recv().await {
+        if let Notice::Snapshot(snapshot) = notice {
+            snapshot.cells.iter().for_each(|(_, cell)| total.merge(cell));
+        }
+    }
+    let count = |counter| total.counters.get(counter);
+    assert_eq!(count(Counter::Ok), answered.get());
+    assert_eq!(count(Counter::Ok), count(Counter::Due), "{:?}", total.failures);
+    assert_eq!(total.statuses, BTreeMap::from([(200, answered.get())]));
+    assert_eq!(count(Counter::BytesReceived), 2 * answered.get());
+    assert_eq!(count(Counter::ConnectOk), count(Counter::ConnectAttempts));
+    assert!(count(Counter::Ok) > 500, "{}", count(Counter::Ok));
+    assert!(count(Counter::ConnectOk) >= count(Counter::Ok) / 10);
+    assert_eq!(total.times.count(TimeMetric::ServiceTime), answered.get());
+    assert_eq!(total.times.count(TimeMetric::ResponseTime), 90);
+}
