@@ -7,6 +7,7 @@ mod coordinator;
 mod event;
 mod facts;
 pub mod hold;
+pub mod http;
 mod link;
 mod load;
 mod targets;

@@ -160,6 +160,8 @@ table! {
         HeartbeatMissed = "heartbeat.missed",
         /// tcp-hold: heartbeats sent by this side.
         HeartbeatSent = "heartbeat.sent",
+        /// http: requests sent once more, because the server closed the idle connection as they came.
+        Retried = "retried",
         /// Bytes received: messages or bodies.
         BytesReceived = "bytes.received",
         /// Bytes sent by tcp-hold heartbeats, or http bodies.

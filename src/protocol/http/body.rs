@@ -1,0 +1,83 @@
+//! Turns the pieces of a body into one verdict: as expected, or where it first differs.
+
+/// Longest piece of a wrong body that is shown.
+const SHOWN_BYTES: usize = 64;
+
+/// Compares a body with the expected one as it comes in; keeps a position, not the body.
+#[derive(Debug)]
+pub(super) struct Check<'a> {
+    expected: Option<&'a [u8]>,
+    received: u64,
+    wrong: Option<String>,
+}
+
+impl<'a> Check<'a> {
+    /// Takes any body when nothing is expected.
+    pub(super) fn new(expected: Option<&'a [u8]>) -> Self {
+        Self { expected, received: 0, wrong: None }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn feed(&mut self, piece: &[u8]) {
+        let at = usize::try_from(self.received).unwrap_or(usize::MAX);
+        self.received += piece.len() as u64;
+        let Some(expected) = self.expected.filter(|_| self.wrong.is_none()) else { return };
+        let rest = expected.get(at..).unwrap_or_default();
+        if rest.starts_with(piece) {
+            return;
+        }
+        let same = rest.iter().zip(piece).take_while(|(theirs, ours)| theirs == ours).count();
+        let shown = &piece[same..piece.len().min(same + SHOWN_BYTES)];
+        self.wrong = Some(format!("differs at byte {}: `{}`", at + same, shown.escape_ascii()));
+    }
+
+    /// Bytes so far.
+    pub(super) fn received(&self) -> u64 {
+        self.received
+    }
+
+    /// What is wrong with the whole body.
+    pub(super) fn finish(self) -> Result<(), String> {
+        if let Some(wrong) = self.wrong {
+            return Err(wrong);
+        }
+        match self.expected {
+            Some(expected) if self.received < expected.len() as u64 => {
+                Err(format!("ends after {} of {} bytes", self.received, expected.len()))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(expected: Option<&str>, pieces: &[&str]) -> (u64, Result<(), String>) {
+        let mut check = Check::new(expected.map(str::as_bytes));
+        pieces.iter().for_each(|piece| check.feed(piece.as_bytes()));
+        (check.received(), check.finish())
+    }
+
+    #[test]
+    fn every_split_of_the_right_body_is_right() {
+        for cut in 0..=5 {
+            let (left, right) = "hello".split_at(cut);
+            assert_eq!(check(Some("hello"), &[left, right]), (5, Ok(())));
+        }
+        assert_eq!(check(None, &["any", "thing"]), (8, Ok(())));
+    }
+
+    #[test]
+    fn a_wrong_body_says_where() {
+        assert_eq!(check(Some("ok"), &["o", "h no"]).1.unwrap_err(), "differs at byte 1: `h no`");
+        assert_eq!(
+            check(Some("ok"), &["ok", "\u{1b}!"]).1.unwrap_err(),
+            "differs at byte 2: `\\x1b!`"
+        );
+        assert_eq!(check(Some("ok"), &["o"]).1.unwrap_err(), "ends after 1 of 2 bytes");
+        assert_eq!(check(Some("ok"), &[]).1.unwrap_err(), "ends after 0 of 2 bytes");
+        assert_eq!(check(Some(""), &["x"]), (1, Err("differs at byte 0: `x`".into())));
+    }
+}

@@ -1,0 +1,45 @@
+//! Turns a route into an open socket.
+
+use crate::protocol::socket;
+use crate::record::Failure;
+use nix::errno::Errno;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use tokio::net::TcpStream;
+
+/// Where a lane's connections go, and from where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// To.
+    pub to: SocketAddr,
+    /// From; `None` leaves it to the kernel.
+    pub from: Option<IpAddr>,
+    /// From this port, as long as it is free; zero leaves it to the kernel.
+    pub port: u16,
+}
+
+/// Opens a connection.
+pub(super) async fn connect(ends: Ends) -> io::Result<TcpStream> {
+    let stream = TcpStream::from_std(begin(ends)?)?;
+    stream.writable().await?;
+    if let Some(error) = stream.take_error()? {
+        return Err(error);
+    }
+    // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
+    if ends.to.ip().is_loopback() && stream.local_addr()? == ends.to {
+        return Err(Errno::ECONNREFUSED.into());
+    }
+    Ok(stream)
+}
+
+fn begin(Ends { to, from, port }: Ends) -> io::Result<std::net::TcpStream> {
+    match socket::connect(to, from, port) {
+        // The connection before may still be in TIME_WAIT there.
+        Err(error) if port != 0 && is_taken(&error) => socket::connect(to, from, 0),
+        begun => begun,
+    }
+}
+
+fn is_taken(error: &io::Error) -> bool {
+    error.raw_os_error().map(Failure::from_errno) == Some(Failure::NoSourcePort)
+}

@@ -1,0 +1,256 @@
+mod server;
+
+use super::*;
+use crate::plan::Request;
+use crate::record::{Failure, Origin, Phase};
+use server::{Server, Step, answer, answer_within, expecting, get, lane, script, soon, write};
+use std::time::Duration;
+use tokio::net::TcpSocket;
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\n\r\n";
+
+fn failure(answer: &Answer) -> Option<Failure> {
+    answer.fault.as_ref().map(|fault| fault.cause.failure)
+}
+
+#[tokio::test]
+async fn an_answer_cut_at_any_byte_is_told_apart() {
+    for whole in [OK, CHUNKED] {
+        for cut in 0..whole.len() {
+            let part = &whole[..cut];
+            let fin = answer(get(), vec![Step::Read, write(part), Step::Fin]).await;
+            assert_eq!(failure(&fin), Some(Failure::ClosedByServer), "FIN after {part:?}: {fin:?}");
+            let rst = answer(get(), vec![Step::Read, write(part), Step::Rst]).await;
+            assert_eq!(failure(&rst), Some(Failure::Reset), "RST after {part:?}: {rst:?}");
+            // A connection that has not served before is not one that was idle.
+            assert!(!fin.idle_close && !rst.idle_close);
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_stalls_at_any_byte_is_timed_out() {
+    for cut in 0..OK.len() {
+        let steps = vec![Step::Read, write(&OK[..cut]), Step::Stall];
+        let stalled = answer_within(expecting(None, Some("ok")), steps, 20, 40).await;
+        let (expected, least) = match cut {
+            0 => (Failure::FirstByteTimeout, 20),
+            _ => (Failure::RequestTimeout, 40),
+        };
+        assert_eq!(failure(&stalled), Some(expected), "{:?}: {stalled:?}", &OK[..cut]);
+        let took = stalled.ended - stalled.sent;
+        assert!(took >= Duration::from_millis(least - 1), "{took:?}");
+        assert!(took < Duration::from_millis(1_000), "{took:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_is_the_same_however_it_is_split() {
+    for whole in [OK, CHUNKED] {
+        for cut in 1..whole.len() {
+            let (left, right) = whole.split_at(cut);
+            let steps = vec![Step::Read, write(left), Step::Drip(right.into()), Step::Stall];
+            let split = answer(expecting(Some(200), Some("ok")), steps).await;
+            assert_eq!(split.fault, None, "{cut}");
+            assert_eq!((split.status, split.body_bytes), (Some(200), 2));
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_way_to_frame_an_answer_is_understood() {
+    let head = Request { method: "HEAD".into(), ..get() };
+    let table = [
+        (get(), OK, 200, 2, true),
+        (get(), CHUNKED, 200, 2, true),
+        (get(), "HTTP/1.1 200 OK\r\n\r\nto the end", 200, 10, false),
+        (get(), "HTTP/1.0 200 OK\r\ncontent-length: 2\r\n\r\nok", 200, 2, false),
+        (
+            get(),
+            "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+            200,
+            2,
+            false,
+        ),
+        (head, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n", 200, 0, true),
+        (get(), "HTTP/1.1 204 No Content\r\n\r\n", 204, 0, true),
+        (get(), "HTTP/1.1 304 Not Modified\r\ncontent-length: 9\r\n\r\n", 304, 0, true),
+        (get(), "HTTP/1.1 302 Found\r\nlocation: /b\r\ncontent-length: 0\r\n\r\n", 302, 0, true),
+        (
+            get(),
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
+            200,
+            2,
+            true,
+        ),
+    ];
+    for (request, text, status, bytes, kept) in table {
+        let last = if kept { Step::Stall } else { Step::Fin };
+        let server = Server::start(vec![vec![Step::Read, write(text), last]]).await;
+        let (mut lane, _) = lane(script(vec![request], 2_000, 2_000), server.address);
+        lane.open(soon(2_000)).await.unwrap();
+        let answer = lane.send(0, soon(2_000)).await;
+        assert_eq!(answer.fault, None, "{text}");
+        assert_eq!((answer.status, answer.body_bytes), (Some(status), bytes), "{text}");
+        assert_eq!(lane.is_open().await, kept, "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_http_is_bad_http() {
+    let huge = format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "a".repeat(17 << 10));
+    let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: y\r\n".repeat(101));
+    let bad = [
+        "ok",
+        "HTTP/1.1 20 OK\r\n\r\n",
+        "HTTP/1.1 2000 OK\r\n\r\n",
+        "HTTP/3.0 200 OK\r\n\r\n",
+        "ICY 200 OK\r\n\r\n",
+        "\u{0}\u{1}\u{2}\u{3}\r\n\r\n",
+        "HTTP/1.1 200 O\u{0}K\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nno colon\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 99999999999999999999\r\n\r\n",
+        "HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 3\r\n\r\nok",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nxyz\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nfffffffffffffffff\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nokk\r\n",
+        &huge,
+        &many,
+    ];
+    for text in bad {
+        // Stalls behind it: nothing but the bytes themselves may give it away.
+        let whole = answer(get(), vec![Step::Read, write(text), Step::Stall]).await;
+        let short = &text[..text.len().min(60)];
+        assert_eq!(failure(&whole), Some(Failure::BadHttp), "{short:?}: {whole:?}");
+        let drip = answer(get(), vec![Step::Read, Step::Drip(text.into()), Step::Stall]).await;
+        assert_eq!(failure(&drip), Some(Failure::BadHttp), "{short:?}, byte by byte: {drip:?}");
+        assert_eq!(whole.fault.unwrap().cause.failure.origin(), Origin::Protocol);
+    }
+}
+
+#[tokio::test]
+async fn what_never_ends_is_timed_out() {
+    let endless = [
+        ("HTTP/1.1 200 OK\r\n\r\n", "x".repeat(60_000)),
+        ("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", "1\r\nx\r\n".repeat(1_000)),
+        ("", "HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n".repeat(1_000)),
+    ];
+    for (head, text) in endless {
+        let steps = vec![Step::Read, write(head), Step::Endless(text.into())];
+        let answer = answer_within(expecting(None, Some("x")), steps, 100, 100).await;
+        assert_eq!(failure(&answer), Some(Failure::RequestTimeout), "{head}: {answer:?}");
+        assert!(answer.ended - answer.sent < Duration::from_secs(1));
+        assert_eq!(answer.body_bytes > 0, !head.is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_answer_leaves_a_good_connection() {
+    let busy = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 4\r\n\r\nbusy";
+    let steps = vec![Step::Read, write(busy), Step::Read, write(OK), Step::Read, write(OK)];
+    let server = Server::start(vec![steps]).await;
+    let requests = vec![get(), expecting(Some(200), Some("no")), expecting(None, Some("ok"))];
+    let (mut lane, open) = lane(script(requests, 2_000, 2_000), server.address);
+    lane.open(soon(2_000)).await.unwrap();
+    let fault = lane.send(0, soon(2_000)).await.fault.unwrap();
+    assert_eq!((fault.cause.failure, fault.cause.code), (Failure::Status, 503));
+    assert!(lane.is_open().await);
+    let fault = lane.send(1, soon(2_000)).await.fault.unwrap();
+    assert_eq!(fault.cause.failure, Failure::WrongBody);
+    let sample =
+        format!("home: GET /a?b=c at {}: the body differs at byte 0: `ok`", server.address);
+    assert_eq!(fault.sample, sample);
+    assert!(lane.is_open().await);
+    assert_eq!(lane.send(2, soon(2_000)).await.fault, None);
+    assert_eq!(open.get(), 1);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_server_closes_is_gone_before_the_next_request() {
+    for end in [Step::Fin, Step::Rst] {
+        let again = vec![Step::Read, write(OK), Step::Stall];
+        let server = Server::start(vec![vec![Step::Read, write(OK), end], again]).await;
+        let (mut lane, open) = lane(script(vec![get()], 2_000, 2_000), server.address);
+        lane.open(soon(2_000)).await.unwrap();
+        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
+        tokio::time::timeout(Duration::from_secs(2), lane.closed()).await.unwrap();
+        assert!(!lane.is_open().await);
+        assert_eq!(open.get(), 0);
+        lane.open(soon(2_000)).await.unwrap();
+        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
+    }
+}
+
+#[tokio::test]
+async fn a_used_connection_that_ends_without_a_byte_may_have_been_idle() {
+    for end in [Step::Fin, Step::Rst] {
+        let steps = vec![Step::Read, write(OK), Step::Read, end];
+        let server = Server::start(vec![steps]).await;
+        let (mut lane, _) = lane(script(vec![get()], 2_000, 2_000), server.address);
+        lane.open(soon(2_000)).await.unwrap();
+        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
+        let answer = lane.send(0, soon(2_000)).await;
+        assert!(answer.idle_close, "{answer:?}");
+        assert!(!lane.is_open().await);
+    }
+}
+
+#[tokio::test]
+async fn connections_that_do_not_open_say_why() {
+    let refusing = TcpSocket::new_v4().unwrap();
+    refusing.bind(([127, 0, 0, 1], 0).into()).unwrap();
+    let (mut lane_to_nobody, open) =
+        lane(script(vec![get()], 2_000, 2_000), refusing.local_addr().unwrap());
+    let fault = lane_to_nobody.open(soon(2_000)).await.unwrap_err();
+    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
+    assert_eq!(open.get(), 0);
+
+    // A full queue of connections that nobody accepts.
+    let full = refusing.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    let mut queued = Vec::new();
+    let fault = loop {
+        let (mut lane, _) = lane(script(vec![get()], 50, 2_000), address);
+        match lane.open(soon(2_000)).await {
+            Ok(()) => queued.push(lane),
+            Err(fault) => break fault,
+        }
+        assert!(queued.len() < 16);
+    };
+    assert_eq!(fault.cause.failure, Failure::ConnectTimeout);
+}
+
+#[tokio::test]
+async fn what_is_sent_is_what_the_plan_says() {
+    let save = Request {
+        method: "POST".into(),
+        path: Some("/save".into()),
+        headers: vec![
+            ("content-type".into(), "text/plain".into()),
+            ("user-agent".into(), "other".into()),
+        ],
+        body: "hello".into(),
+        ..get()
+    };
+    let empty = Request { method: "PUT".into(), ..get() };
+    let steps =
+        vec![Step::Read, write(OK), Step::Read, write(OK), Step::Read, write(OK), Step::Stall];
+    let server = Server::start(vec![steps]).await;
+    let (mut lane, _) = lane(script(vec![get(), save, empty], 2_000, 2_000), server.address);
+    assert!(lane.script().is_idempotent(0) && !lane.script().is_idempotent(1));
+    lane.open(soon(2_000)).await.unwrap();
+    for request in 0..3 {
+        assert_eq!(lane.send(request, soon(2_000)).await.fault, None);
+    }
+    drop(lane);
+    let agent = concat!("user-agent: planrun/", env!("CARGO_PKG_VERSION"));
+    let expected = format!(
+        "GET /a?b=c HTTP/1.1\r\nhost: shop.test\r\n{agent}\r\n\r\n\
+         POST /save HTTP/1.1\r\nhost: shop.test\r\ncontent-type: text/plain\r\nuser-agent: other\r\ncontent-length: 5\r\n\r\nhello\
+         PUT /a?b=c HTTP/1.1\r\nhost: shop.test\r\n{agent}\r\ncontent-length: 0\r\n\r\n"
+    );
+    assert_eq!(server.read().await, [expected]);
+}

@@ -1,0 +1,173 @@
+//! A server that does exactly what a test says, and a lane to it.
+
+use super::super::*;
+use crate::plan::{Expect, HostPort, Http, HttpUrl, Request, ThinkTime};
+use crate::units::Time;
+use std::cell::Cell;
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::Instant;
+
+/// One thing that the server does on a connection.
+#[derive(Debug, Clone)]
+pub(super) enum Step {
+    /// Reads to the end of a request's head.
+    Read,
+    /// Writes these bytes at once.
+    Write(Vec<u8>),
+    /// Writes them one by one.
+    Drip(Vec<u8>),
+    /// Writes them again and again, until the other side is gone.
+    Endless(Vec<u8>),
+    /// Closes by FIN.
+    Fin,
+    /// Closes by RST.
+    Rst,
+    /// Does nothing more, and keeps the connection open until the other side is gone.
+    Stall,
+}
+
+pub(super) fn write(text: impl AsRef<[u8]>) -> Step {
+    Step::Write(text.as_ref().to_vec())
+}
+
+/// What was read on each connection, one after the other: each does its steps.
+pub(super) struct Server {
+    pub(super) address: SocketAddr,
+    task: tokio::task::JoinHandle<Vec<String>>,
+}
+
+impl Server {
+    pub(super) async fn start(connections: Vec<Vec<Step>>) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let task = tokio::spawn(async move {
+            let mut read = Vec::new();
+            for steps in connections {
+                let (stream, _) = listener.accept().await.unwrap();
+                read.push(follow(stream, steps).await);
+            }
+            read
+        });
+        Self { address, task }
+    }
+
+    /// What came, when all connections have been served.
+    pub(super) async fn read(self) -> Vec<String> {
+        tokio::time::timeout(Duration::from_secs(10), self.task).await.unwrap().unwrap()
+    }
+}
+
+async fn follow(mut stream: TcpStream, steps: Vec<Step>) -> String {
+    stream.set_nodelay(true).unwrap();
+    let mut read = Vec::new();
+    for step in steps {
+        match step {
+            Step::Read => {
+                let from = read.len();
+                while !read[from..].windows(4).any(|four| four == b"\r\n\r\n") {
+                    if stream.read_buf(&mut read).await.unwrap_or(0) == 0 {
+                        break;
+                    }
+                }
+            }
+            // Whoever has heard enough may hang up.
+            Step::Write(bytes) => drop(stream.write_all(&bytes).await),
+            Step::Drip(bytes) => {
+                for byte in bytes {
+                    let _ = stream.write_all(&[byte]).await;
+                    tokio::task::yield_now().await;
+                }
+            }
+            Step::Endless(bytes) => while stream.write_all(&bytes).await.is_ok() {},
+            Step::Fin => {
+                let _ = stream.shutdown().await;
+                while stream.read(&mut [0; 64]).await.is_ok_and(|length| length > 0) {}
+            }
+            Step::Rst => {
+                crate::protocol::socket::reset(stream.into_std().unwrap());
+                break;
+            }
+            Step::Stall => while stream.read_buf(&mut read).await.is_ok_and(|length| length > 0) {},
+        }
+    }
+    String::from_utf8_lossy(&read).into_owned()
+}
+
+pub(super) fn get() -> Request {
+    Request {
+        name: "home".into(),
+        method: "GET".into(),
+        path: None,
+        weight: 1,
+        headers: Vec::new(),
+        body: String::new(),
+        expect: Expect::default(),
+    }
+}
+
+pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
+    Request { expect: Expect { status, body: body.map(Into::into) }, ..get() }
+}
+
+fn time(ms: u64) -> Time {
+    Time(Duration::from_millis(ms))
+}
+
+/// Time-outs in milliseconds: to connect, to the first byte; the whole is given with each request.
+pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> Script {
+    let http = Http {
+        requests,
+        think_time: ThinkTime::default(),
+        timeout: time(10_000),
+        connect_timeout: time(connect),
+        first_byte_timeout: time(first_byte),
+        max_in_flight: 1,
+    };
+    let url = HttpUrl {
+        authority: HostPort { host: "shop.test".into(), port: 80 },
+        host_header: "shop.test".into(),
+        path: "/a?b=c".into(),
+    };
+    Script::new(&http, &url).unwrap()
+}
+
+/// A lane, and how many of its connections are open.
+pub(super) fn lane(script: Script, to: SocketAddr) -> (Lane, Rc<Cell<u64>>) {
+    let open = Rc::new(Cell::new(0));
+    let ends = Ends { to, from: None, port: 0 };
+    (Lane::new(Rc::new(script), ends, Rc::clone(&open)), open)
+}
+
+/// One request on a new connection to a server that does these steps; at most two seconds.
+pub(super) async fn answer(request: Request, steps: Vec<Step>) -> Answer {
+    answer_within(request, steps, 2_000, 2_000).await
+}
+
+pub(super) async fn answer_within(
+    request: Request,
+    steps: Vec<Step>,
+    first_byte: u64,
+    whole: u64,
+) -> Answer {
+    let server = Server::start(vec![steps]).await;
+    let (mut lane, open) = lane(script(vec![request], 2_000, first_byte), server.address);
+    lane.open(soon(2_000)).await.unwrap();
+    assert_eq!(open.get(), 1);
+    let answer = lane.send(0, soon(whole)).await;
+    let kept = lane.is_open().await;
+    assert_eq!(open.get(), u64::from(kept));
+    assert!(answer.sent <= answer.ended);
+    assert!(answer.first_byte.is_none_or(|at| (answer.sent..=answer.ended).contains(&at)));
+    drop(lane);
+    assert_eq!(open.get(), 0);
+    server.read().await;
+    answer
+}
+
+pub(super) fn soon(ms: u64) -> Instant {
+    Instant::now() + Duration::from_millis(ms)
+}
