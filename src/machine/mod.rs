@@ -5,6 +5,7 @@
 
 mod advice;
 mod destinations;
+mod environment;
 mod figures;
 mod limits;
 mod needs;
@@ -15,6 +16,7 @@ mod workers;
 
 pub use advice::{Advice, Effect, advice};
 pub use figures::{bytes, grouped};
+pub use environment::Environment;
 pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
 };
