@@ -7,6 +7,7 @@ mod advice;
 mod blame;
 mod counters;
 mod destinations;
+mod environment;
 mod figures;
 mod limits;
 mod needs;
@@ -20,6 +21,7 @@ pub use advice::{Advice, Effect, advice};
 pub use blame::{Blame, Culprit, Evidence, Side, blame};
 pub use counters::{Counters, Deltas};
 pub use figures::{bytes, grouped};
+pub use environment::Environment;
 pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
 };

@@ -1,0 +1,367 @@
+//! Turns the host into a record of what it was when the run began, so that figures can be judged and compared later.
+//!
+//! **Invariant:** what cannot be read is absent; nothing here fails and nothing is guessed.
+
+use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Kernel parameters that matter to many connections, by their names for `sysctl`.
+const SYSCTLS: [&str; 29] = [
+    "fs.epoll.max_user_watches",
+    "fs.file-max",
+    "fs.file-nr",
+    "fs.nr_open",
+    "kernel.pid_max",
+    "kernel.threads-max",
+    "net.core.netdev_max_backlog",
+    "net.core.optmem_max",
+    "net.core.rmem_max",
+    "net.core.somaxconn",
+    "net.core.wmem_max",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.tcp_congestion_control",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_max_orphans",
+    "net.ipv4.tcp_max_syn_backlog",
+    "net.ipv4.tcp_max_tw_buckets",
+    "net.ipv4.tcp_mem",
+    "net.ipv4.tcp_rmem",
+    "net.ipv4.tcp_syncookies",
+    "net.ipv4.tcp_timestamps",
+    "net.ipv4.tcp_tw_reuse",
+    "net.ipv4.tcp_wmem",
+    "net.netfilter.nf_conntrack_count",
+    "net.netfilter.nf_conntrack_max",
+    "vm.max_map_count",
+    "vm.overcommit_memory",
+];
+
+const RESOURCES: [(&str, Resource); 6] = [
+    ("nofile", Resource::RLIMIT_NOFILE),
+    ("nproc", Resource::RLIMIT_NPROC),
+    ("memlock", Resource::RLIMIT_MEMLOCK),
+    ("stack", Resource::RLIMIT_STACK),
+    ("as", Resource::RLIMIT_AS),
+    ("fsize", Resource::RLIMIT_FSIZE),
+];
+
+/// What the host was when a run began.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Environment {
+    /// The format and its version.
+    pub schema: &'static str,
+    /// The program's version.
+    pub planrun: String,
+    /// The commit that the program was built from, where the build knew.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub planrun_commit: Option<&'static str>,
+    /// How the program was built: `release` or `debug`.
+    pub build: &'static str,
+    /// The system.
+    pub kernel: Kernel,
+    /// The processors.
+    pub cpu: Cpu,
+    /// The memory.
+    pub memory: Memory,
+    /// What the control group allows; empty outside of one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub cgroup: BTreeMap<String, String>,
+    /// Soft and hard limits of this process.
+    pub rlimits: BTreeMap<&'static str, Limit>,
+    /// Kernel parameters, as they are written there.
+    pub sysctl: BTreeMap<&'static str, String>,
+    /// Load averages of 1, 5 and 15 minutes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_average: Option<[f64; 3]>,
+}
+
+/// The system.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Kernel {
+    /// `6.1.0-18-amd64`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub release: Option<String>,
+    /// `#1 SMP PREEMPT_DYNAMIC …`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// `x86_64`.
+    pub architecture: &'static str,
+    /// The distribution.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub system: Option<String>,
+    /// What the kernel was started with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cmdline: Option<String>,
+    /// `tsc`, `kvm-clock`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub clocksource: Option<String>,
+}
+
+/// The processors.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Cpu {
+    /// The model's name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// Processors that are online.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub online: Option<u64>,
+    /// Processors that this process may use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usable: Option<usize>,
+    /// Whether a hypervisor is below.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hypervisor: Option<bool>,
+    /// The frequency governor of the first processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub governor: Option<String>,
+}
+
+/// The memory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names are keys of a file, with their unit")]
+pub struct Memory {
+    /// All of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_bytes: Option<u64>,
+    /// What was left for new work.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub available_bytes: Option<u64>,
+    /// Swap space.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub swap_bytes: Option<u64>,
+}
+
+/// A limit of this process; absent means unlimited.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct Limit {
+    /// What holds now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub soft: Option<u64>,
+    /// How far it can be raised.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hard: Option<u64>,
+}
+
+impl Environment {
+    /// What this host is now.
+    pub fn read() -> Self {
+        let rlimits = RESOURCES.into_iter().filter_map(|(name, resource)| {
+            let (soft, hard) = getrlimit(resource).ok()?;
+            let finite = |value| (value != RLIM_INFINITY).then_some(value);
+            Some((name, Limit { soft: finite(soft), hard: finite(hard) }))
+        });
+        let usable = std::thread::available_parallelism().ok().map(std::num::NonZero::get);
+        let mut environment = Self::read_below(Path::new("/"));
+        environment.cpu.usable = usable;
+        environment.rlimits = rlimits.collect();
+        environment
+    }
+
+    /// What the files below `root` say.
+    fn read_below(root: &Path) -> Self {
+        let host = Host { root };
+        let sysctl = |name: &'static str| {
+            let path = format!("proc/sys/{}", name.replace('.', "/"));
+            host.line(&path).map(|value| (name, value))
+        };
+        Self {
+            schema: "planrun.environment/1",
+            planrun: env!("CARGO_PKG_VERSION").to_owned(),
+            planrun_commit: option_env!("PLANRUN_COMMIT"),
+            build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            kernel: host.kernel(),
+            cpu: host.cpu(),
+            memory: host.memory(),
+            cgroup: host.cgroup(),
+            rlimits: BTreeMap::new(),
+            sysctl: SYSCTLS.into_iter().filter_map(sysctl).collect(),
+            load_average: host.load_average(),
+        }
+    }
+}
+
+/// The file tree of a host.
+struct Host<'a> {
+    root: &'a Path,
+}
+
+impl Host<'_> {
+    fn text(&self, path: &str) -> Option<String> {
+        fs::read_to_string(self.root.join(path)).ok()
+    }
+
+    /// A file of one value, its blanks made single.
+    fn line(&self, path: &str) -> Option<String> {
+        let text = self.text(path)?;
+        let words: Vec<&str> = text.split_whitespace().collect();
+        (!words.is_empty()).then(|| words.join(" "))
+    }
+
+    fn kernel(&self) -> Kernel {
+        let system = self.text("etc/os-release").and_then(|text| {
+            let name = text.lines().find_map(|line| line.strip_prefix("PRETTY_NAME="))?;
+            Some(name.trim_matches('"').to_owned())
+        });
+        Kernel {
+            release: self.line("proc/sys/kernel/osrelease"),
+            version: self.line("proc/sys/kernel/version"),
+            architecture: std::env::consts::ARCH,
+            system,
+            cmdline: self.line("proc/cmdline"),
+            clocksource: self
+                .line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
+        }
+    }
+
+    fn cpu(&self) -> Cpu {
+        let text = self.text("proc/cpuinfo");
+        let field = |wanted: &str| {
+            text.as_deref()?.lines().find_map(|line| {
+                let (name, value) = line.split_once(':')?;
+                (name.trim() == wanted).then(|| value.trim().to_owned())
+            })
+        };
+        let count = |text: &String| {
+            text.lines().filter(|line| line.starts_with("processor")).count() as u64
+        };
+        Cpu {
+            model: field("model name"),
+            online: text.as_ref().map(count).filter(|count| *count > 0),
+            usable: None,
+            hypervisor: field("flags")
+                .map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
+            governor: self.line("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+        }
+    }
+
+    fn memory(&self) -> Memory {
+        let text = self.text("proc/meminfo").unwrap_or_default();
+        let field = |wanted: &str| {
+            let value =
+                text.lines().find_map(|line| line.strip_prefix(wanted)?.strip_prefix(':'))?;
+            value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok().map(|kib| kib * 1024)
+        };
+        Memory {
+            total_bytes: field("MemTotal"),
+            available_bytes: field("MemAvailable"),
+            swap_bytes: field("SwapTotal"),
+        }
+    }
+
+    /// The limits of the nearest control group that says anything: version 2 in its own folder, version 1 by controller.
+    fn cgroup(&self) -> BTreeMap<String, String> {
+        const LIMITS: [(&str, &str); 8] = [
+            ("", "memory.max"),
+            ("", "memory.high"),
+            ("", "cpu.max"),
+            ("", "pids.max"),
+            ("memory", "memory.limit_in_bytes"),
+            ("cpu", "cpu.cfs_quota_us"),
+            ("cpu", "cpu.cfs_period_us"),
+            ("pids", "pids.max"),
+        ];
+        let mut found = BTreeMap::new();
+        for line in self.text("proc/self/cgroup").unwrap_or_default().lines() {
+            let mut fields = line.splitn(3, ':').skip(1);
+            let (Some(controllers), Some(group)) = (fields.next(), fields.next()) else { continue };
+            for (controller, file) in LIMITS {
+                if controllers.split(',').any(|one| one == controller)
+                    && let Some(value) = self.nearest(controller, group, file)
+                {
+                    found.insert(file.to_owned(), value);
+                }
+            }
+        }
+        found
+    }
+
+    /// In a container the group's own path may lie outside of what is mounted: then the mount's root is the group.
+    fn nearest(&self, controller: &str, group: &str, file: &str) -> Option<String> {
+        let mount = PathBuf::from("sys/fs/cgroup").join(controller);
+        let inside = mount.join(group.trim_start_matches('/')).join(file);
+        self.line(&inside.to_string_lossy())
+            .or_else(|| self.line(&mount.join(file).to_string_lossy()))
+    }
+
+    fn load_average(&self) -> Option<[f64; 3]> {
+        let line = self.line("proc/loadavg")?;
+        let mut values = line.split(' ').map_while(|word| word.parse::<f64>().ok());
+        Some([values.next()?, values.next()?, values.next()?])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host(files: &[(&str, &str)]) -> Environment {
+        let root = tempfile::tempdir().unwrap();
+        for (path, text) in files {
+            let path = root.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        }
+        Environment::read_below(root.path())
+    }
+
+    #[test]
+    fn what_can_be_read_is_there() {
+        let environment = host(&[
+            ("proc/sys/kernel/osrelease", "6.1.0-18-amd64\n"),
+            ("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
+            (
+                "proc/cpuinfo",
+                "processor\t: 0\nmodel name\t: Fast 9000\nflags\t\t: fpu hypervisor\n\nprocessor\t: 1\n",
+            ),
+            (
+                "proc/meminfo",
+                "MemTotal:       1024 kB\nMemAvailable:    512 kB\nSwapTotal:         0 kB\n",
+            ),
+            ("proc/loadavg", "0.50 1.25 2.00 1/234 5678\n"),
+            ("proc/self/cgroup", "0::/user.slice\n"),
+            ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
+            ("sys/fs/cgroup/cpu.max", "200000 100000\n"),
+            ("etc/os-release", "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
+        ]);
+        assert_eq!(environment.kernel.release.as_deref(), Some("6.1.0-18-amd64"));
+        assert_eq!(environment.kernel.system.as_deref(), Some("Debian GNU/Linux 12"));
+        assert_eq!(environment.sysctl["net.ipv4.ip_local_port_range"], "32768 60999");
+        assert_eq!(environment.cpu.model.as_deref(), Some("Fast 9000"));
+        assert_eq!((environment.cpu.online, environment.cpu.hypervisor), (Some(2), Some(true)));
+        let memory = Memory {
+            total_bytes: Some(1_048_576),
+            available_bytes: Some(524_288),
+            swap_bytes: Some(0),
+        };
+        assert_eq!(environment.memory, memory);
+        assert_eq!(environment.load_average, Some([0.5, 1.25, 2.0]));
+        assert_eq!(environment.cgroup["memory.max"], "max");
+        assert_eq!(environment.cgroup["cpu.max"], "200000 100000");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_absent() {
+        let environment =
+            host(&[("proc/loadavg", "nonsense"), ("proc/meminfo", "MemTotal: many\n")]);
+        let json = serde_json::to_value(&environment).unwrap();
+        assert_eq!(json["memory"], serde_json::json!({}));
+        assert_eq!(json["kernel"], serde_json::json!({ "architecture": std::env::consts::ARCH }));
+        for absent in ["load_average", "cgroup"] {
+            assert!(json.get(absent).is_none(), "{absent}: {json}");
+        }
+    }
+
+    #[test]
+    fn this_host_has_a_kernel_and_a_limit_on_files() {
+        let environment = Environment::read();
+        assert!(environment.kernel.release.is_some());
+        assert!(environment.rlimits["nofile"].soft.is_some_and(|limit| limit > 0));
+        assert!(environment.cpu.usable.is_some_and(|count| count > 0));
+    }
+}

@@ -1,0 +1,188 @@
+//! Turns the words of the metric table into columns of a CSV file, and sections into their values.
+//!
+//! **Invariant:** the columns depend on the plan alone, never on what was measured.
+
+use super::figures::{ms, thousandths, whole};
+use super::section::Section;
+use crate::plan::{Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
+use crate::record::{Counter, Gauge};
+
+/// The words that mean something for a protocol, in the order of reports.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Words {
+    /// What is counted.
+    pub counters: Vec<Counter>,
+    /// What has a level.
+    pub gauges: Vec<Gauge>,
+    /// Parts of a whole.
+    pub ratios: Vec<RatioMetric>,
+    /// Things a second.
+    pub rates: Vec<RateMetric>,
+    /// Distributions.
+    pub times: Vec<TimeMetric>,
+}
+
+impl Words {
+    /// Of one protocol.
+    pub fn of(protocol: &Protocol) -> Self {
+        let hold = matches!(protocol, Protocol::TcpHold(_));
+        Self {
+            counters: keep(Counter::ALL, |one| hold || !only_hold(one)),
+            gauges: keep(Gauge::ALL, |one| !hold || matches!(one, Gauge::Open | Gauge::Connecting)),
+            ratios: keep(RatioMetric::ALL, |one| ratio_is_of(one, hold)),
+            rates: keep(RateMetric::ALL, |one| hold == (one == RateMetric::Connect)),
+            times: keep(TimeMetric::ALL, |one| time_is_of(one, hold)),
+        }
+    }
+
+    /// Of all protocols of a plan together.
+    pub fn of_plan(plan: &Plan) -> Self {
+        let each: Vec<Self> = plan.scenarios.iter().map(|one| Self::of(&one.protocol)).collect();
+        Self {
+            counters: keep(Counter::ALL, |one| {
+                each.iter().any(|words| words.counters.contains(&one))
+            }),
+            gauges: keep(Gauge::ALL, |one| each.iter().any(|words| words.gauges.contains(&one))),
+            ratios: keep(RatioMetric::ALL, |one| {
+                each.iter().any(|words| words.ratios.contains(&one))
+            }),
+            rates: keep(RateMetric::ALL, |one| each.iter().any(|words| words.rates.contains(&one))),
+            times: keep(TimeMetric::ALL, |one| each.iter().any(|words| words.times.contains(&one))),
+        }
+    }
+}
+
+fn keep<T: Copy>(all: &[T], wanted: impl Fn(T) -> bool) -> Vec<T> {
+    all.iter().copied().filter(|one| wanted(*one)).collect()
+}
+
+fn only_hold(counter: Counter) -> bool {
+    matches!(
+        counter,
+        Counter::UnfinishedOpen
+            | Counter::HoldEntered
+            | Counter::Lost
+            | Counter::Closed
+            | Counter::Verified
+            | Counter::MessagesReceived
+            | Counter::HeartbeatReceived
+            | Counter::HeartbeatMissed
+            | Counter::HeartbeatSent
+    )
+}
+
+fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
+    match ratio {
+        RatioMetric::Success | RatioMetric::Failure => true,
+        RatioMetric::ConnectSuccess
+        | RatioMetric::ConnectFailure
+        | RatioMetric::HoldSurvival
+        | RatioMetric::HeartbeatSuccess => hold,
+        RatioMetric::Status2xx
+        | RatioMetric::Status3xx
+        | RatioMetric::Status4xx
+        | RatioMetric::Status5xx => !hold,
+    }
+}
+
+fn time_is_of(time: TimeMetric, hold: bool) -> bool {
+    match time {
+        TimeMetric::ConnectTime | TimeMetric::ScheduleLag => true,
+        TimeMetric::FirstMessage | TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt => hold,
+        TimeMetric::ServiceTime
+        | TimeMetric::ResponseTime
+        | TimeMetric::FirstByte
+        | TimeMetric::QueueWait => !hold,
+    }
+}
+
+/// One column of figures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// What a ratio counts.
+    Numerator(RatioMetric),
+    /// A part of a whole.
+    Ratio(RatioMetric),
+    /// The whole.
+    Denominator(RatioMetric),
+    /// What was counted.
+    Counter(Counter),
+    /// A level.
+    Gauge(Gauge),
+    /// Things a second.
+    Rate(RateMetric),
+    /// Samples of a distribution.
+    Samples(TimeMetric),
+    /// A figure of a distribution.
+    Time(TimeMetric, Stat),
+}
+
+impl Column {
+    /// What stands above it, with its unit.
+    pub fn heading(self) -> String {
+        match self {
+            Self::Numerator(ratio) => ratio.name().replace("ratio", "count"),
+            Self::Ratio(ratio) => ratio.name().to_owned(),
+            Self::Denominator(ratio) => format!("{ratio}.denominator"),
+            Self::Counter(counter) => counter.name().to_owned(),
+            Self::Gauge(gauge) => gauge.name().to_owned(),
+            Self::Rate(rate) => format!("{rate}_per_s"),
+            Self::Samples(time) => format!("{time}.samples"),
+            Self::Time(time, stat) => format!("{time}.{stat}_ms"),
+        }
+    }
+
+    /// Its value in a section; empty where nothing was measured.
+    pub fn value(self, section: &Section<'_>, words: &Words) -> String {
+        if !self.means_something(words) {
+            return String::new();
+        }
+        let ratio = |ratio| section.measure(Metric::Ratio(ratio));
+        let parts = |metric| ratio(metric).and_then(|measure| measure.ratio);
+        match self {
+            Self::Numerator(metric) => parts(metric).map(|(numerator, _)| numerator.to_string()),
+            Self::Denominator(metric) => {
+                parts(metric).map(|(_, denominator)| denominator.to_string())
+            }
+            Self::Ratio(metric) => ratio(metric).map(|measure| measure.value.to_string()),
+            Self::Counter(counter) => Some(section.cell.counters.get(counter).to_string()),
+            Self::Gauge(gauge) => Some(section.gauges.get(gauge).to_string()),
+            Self::Rate(rate) => {
+                section.measure(Metric::Rate(rate)).map(|one| thousandths(one.value).to_string())
+            }
+            Self::Samples(time) => Some(section.cell.times.count(time).to_string()),
+            Self::Time(time, stat) => section.cell.times.stat(time, stat).map(|ns| ms(whole(ns))),
+        }
+        .unwrap_or_default()
+    }
+
+    fn means_something(self, words: &Words) -> bool {
+        match self {
+            Self::Numerator(ratio) | Self::Ratio(ratio) | Self::Denominator(ratio) => {
+                words.ratios.contains(&ratio)
+            }
+            Self::Counter(counter) => words.counters.contains(&counter),
+            Self::Gauge(gauge) => words.gauges.contains(&gauge),
+            Self::Rate(rate) => words.rates.contains(&rate),
+            Self::Samples(time) | Self::Time(time, _) => words.times.contains(&time),
+        }
+    }
+}
+
+/// A CSV file in the making.
+pub type Csv = csv::Writer<Vec<u8>>;
+
+/// An empty CSV file.
+pub fn csv() -> Csv {
+    csv::WriterBuilder::new().flexible(false).from_writer(Vec::new())
+}
+
+/// Adds a row.
+pub fn row<T: AsRef<[u8]>>(csv: &mut Csv, cells: impl IntoIterator<Item = T>) {
+    csv.write_record(cells).expect("memory takes every row, and all rows are of one length");
+}
+
+/// The bytes.
+pub fn bytes(csv: Csv) -> Vec<u8> {
+    csv.into_inner().expect("memory takes everything")
+}

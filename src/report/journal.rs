@@ -1,0 +1,254 @@
+//! Turns what a run writes down into lines that check themselves, and back into the longest prefix that is whole.
+//!
+//! A line is `{"crc32":"89abcdef","n":12,"entry":{…}}`: JSON, with the CRC-32 of everything behind its comma and the line's number, so that
+//! a torn, changed, lost or doubled line is noticed. The first line is the header.
+//!
+//! **Invariant:** what follows a line that is not whole is not read.
+
+use super::{Error, name};
+use crate::plan::{Overrides, Plan, Scenario};
+use crate::record::Entry;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The format of the journal and its version.
+pub const SCHEMA: &str = "planrun.recording/1";
+
+/// No line is longer; what claims to be is damage. A second of hundreds of full histograms fits.
+const LONGEST_LINE: u64 = 256 << 20;
+
+/// One line.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Line {
+    /// The first line.
+    Header(Header),
+    /// The run's clock has started.
+    Started(Started),
+    /// A fact.
+    Entry(Entry),
+    /// The last line.
+    Finished(Finished),
+}
+
+/// How a run was asked for, and with what.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Header {
+    /// [`SCHEMA`].
+    pub schema: String,
+    /// What made the recording.
+    pub tool: Tool,
+    /// The plan's name.
+    pub plan: String,
+    /// SHA-256 of the plan's text, in hexadecimal.
+    pub plan_sha256: String,
+    /// The plan's seed.
+    pub seed: u64,
+    /// What the command line changed in the plan.
+    pub overrides: Overrides,
+    /// When the result folder was made, on the wall clock.
+    pub created_at: Timestamp,
+    /// What the indices in the entries mean.
+    pub scenarios: Vec<Outline>,
+}
+
+/// The program that ran.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tool {
+    /// `planrun`.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The commit it was built from, where the build knew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit: Option<String>,
+}
+
+impl Tool {
+    /// This program.
+    pub fn this() -> Self {
+        Self {
+            name: env!("CARGO_PKG_NAME").to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            commit: option_env!("PLANRUN_COMMIT").map(str::to_owned),
+        }
+    }
+}
+
+/// What the command line changed, as it is typed.
+pub fn options(overrides: &Overrides) -> Vec<String> {
+    let each = |option: &str, values: &[String]| -> Vec<String> {
+        values.iter().map(|value| format!("--{option} {value}")).collect()
+    };
+    [
+        each("set", &overrides.set),
+        each("scale", overrides.scale.as_slice()),
+        each("target", &overrides.target),
+        each("only", &overrides.only),
+    ]
+    .concat()
+}
+
+/// The names behind the indices of one scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outline {
+    /// The scenario's name.
+    pub name: String,
+    /// Its protocol.
+    pub protocol: String,
+    /// The names of its stages.
+    pub stages: Vec<String>,
+    /// Its thresholds, as they are written.
+    #[serde(default)]
+    pub thresholds: Vec<String>,
+}
+
+impl Outline {
+    /// Of each scenario of a plan.
+    pub fn of(plan: &Plan) -> Vec<Self> {
+        let outline = |scenario: &Scenario| Self {
+            name: scenario.name.clone(),
+            protocol: scenario.protocol.name().to_owned(),
+            stages: scenario.stages.iter().map(|stage| stage.name.clone()).collect(),
+            thresholds: scenario.thresholds.iter().map(|one| one.check.clone()).collect(),
+        };
+        plan.scenarios.iter().map(outline).collect()
+    }
+}
+
+/// Where the run goes, and when its clock started.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// Zero of the run's clock, on the wall clock.
+    pub at: Timestamp,
+    /// Each target of the plan.
+    pub targets: Vec<ResolvedTarget>,
+    /// Worker processes of each scenario.
+    pub workers: Vec<u32>,
+    /// What the preflight warned of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResolvedTarget {
+    /// The target's name.
+    pub name: String,
+    /// As the plan or the command line gives it.
+    pub written: Vec<String>,
+    /// The addresses that were used in turn.
+    pub addresses: Vec<SocketAddr>,
+    /// Connections that the preflight opened to it and closed again, before the run's clock started.
+    pub probes: u64,
+}
+
+/// What is known when all is over.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finished {
+    /// What the built-in servers counted.
+    #[serde(default)]
+    pub servers: Vec<ServerCounters>,
+}
+
+/// What one built-in server counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServerCounters {
+    /// The target's name.
+    pub target: String,
+    /// Counter and value, in the server's order.
+    pub counters: Vec<(String, u64)>,
+}
+
+/// The line with this number, with its end.
+pub fn encode(number: u64, line: &Line) -> Vec<u8> {
+    let json = serde_json::to_string(line).expect("maps with text keys, and no I/O");
+    // The tag of the line joins the number in one object.
+    let body = format!("\"n\":{number},{}", &json[1..]);
+    format!("{{\"crc32\":\"{:08x}\",{body}\n", crc32fast::hash(body.as_bytes())).into_bytes()
+}
+
+/// The line, if it is whole and has this number; its end may be missing.
+fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let (crc, body) = text.strip_prefix("{\"crc32\":\"")?.split_once("\",")?;
+    if crc != format!("{:08x}", crc32fast::hash(body.as_bytes())) {
+        return None;
+    }
+    let json = body.strip_prefix(&format!("\"n\":{number},"))?;
+    serde_json::from_str(&format!("{{{json}")).ok()
+}
+
+/// What was found behind the header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of whole lines.
+    pub whole: u64,
+    /// Bytes of the file.
+    pub total: u64,
+}
+
+/// Reads the header of the journal of a result folder.
+pub fn read_header(folder: &Path) -> Result<Header, Error> {
+    Ok(Reader::open(folder)?.0)
+}
+
+/// Reads the journal of a result folder: every whole line in turn into `visit`, from the header on.
+pub fn read(folder: &Path, visit: &mut dyn FnMut(Line)) -> Result<Extent, Error> {
+    let (header, mut reader) = Reader::open(folder)?;
+    visit(Line::Header(header));
+    while let Some(line) = reader.next()? {
+        visit(line);
+    }
+    Ok(Extent { whole: reader.whole, total: reader.total })
+}
+
+struct Reader {
+    path: PathBuf,
+    file: BufReader<File>,
+    number: u64,
+    whole: u64,
+    total: u64,
+    bytes: Vec<u8>,
+}
+
+impl Reader {
+    /// Opens the journal, behind its header.
+    fn open(folder: &Path) -> Result<(Header, Self), Error> {
+        let path = folder.join(name::JOURNAL);
+        let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
+        let file = File::open(&path).map_err(|reason| match reason.kind() {
+            io::ErrorKind::NotFound => not_results("there is no recording.jsonl".to_owned()),
+            _ => Error::Read { path: path.clone(), reason },
+        })?;
+        let total = file.metadata().map_err(Error::read(&path))?.len();
+        let file = BufReader::with_capacity(1 << 16, file);
+        let mut reader = Self { path, file, number: 0, whole: 0, total, bytes: Vec::new() };
+        match reader.next()? {
+            Some(Line::Header(header)) if header.schema == SCHEMA => Ok((header, reader)),
+            Some(Line::Header(header)) => Err(not_results(format!(
+                "its recording is `{}`, this planrun reads `{SCHEMA}`",
+                header.schema
+            ))),
+            _ => Err(not_results("recording.jsonl does not begin with a whole header".to_owned())),
+        }
+    }
+
+    /// The next line; `None` at the end and before the first one that is not whole.
+    fn next(&mut self) -> Result<Option<Line>, Error> {
+        self.bytes.clear();
+        let mut room = (&mut self.file).take(LONGEST_LINE);
+        room.read_until(b'\n', &mut self.bytes).map_err(Error::read(&self.path))?;
+        let line = decode(self.number, &self.bytes);
+        if line.is_some() {
+            self.number += 1;
+            self.whole += self.bytes.len() as u64;
+        }
+        Ok(line)
+    }
+}

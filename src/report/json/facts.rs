@@ -1,0 +1,294 @@
+//! Turns the facts of a scenario into JSON: as a whole, by stage, by part of a stage.
+
+use super::Named;
+use crate::plan::{Level, Metric, Part, Ramp, Scenario, Stage, Stat, TimeMetric};
+use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
+use crate::report::Run;
+use crate::report::columns::Words;
+use crate::report::failures::sorted;
+use crate::report::figures::{thousandths, whole};
+use crate::report::section::{ScenarioFacts, Section};
+use serde::Serialize;
+
+/// One scenario.
+#[derive(Serialize)]
+pub struct ScenarioReport<'a> {
+    name: &'a str,
+    protocol: &'static str,
+    target: &'a str,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    workers: Workers,
+    boundaries: Vec<Passed<'a>>,
+    stages: Vec<StageReport<'a>>,
+}
+
+#[derive(Serialize)]
+struct Workers {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<u32>,
+    cpu_ns: u64,
+    rss_bytes: u64,
+    lag_max_ns: u64,
+}
+
+/// A mark that was passed.
+#[derive(Serialize)]
+struct Passed<'a> {
+    mark: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'a str>,
+    at_ns: u64,
+}
+
+#[derive(Serialize)]
+struct StageReport<'a> {
+    name: &'a str,
+    warmup: bool,
+    planned: Planned,
+    #[serde(flatten)]
+    facts: Facts<'a>,
+    parts: Named<Part, Facts<'a>>,
+}
+
+/// What the plan asks of a stage.
+#[derive(Serialize, Default)]
+struct Planned {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    users: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rate_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spawn_rate_per_s: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ramp_ns: Option<u64>,
+    hold_ns: u64,
+}
+
+#[derive(Serialize)]
+struct Facts<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    length_ns: Option<u64>,
+    ratios: Named<&'static str, Ratio>,
+    accounting: Accounting,
+    counters: Named<&'static str, u64>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    rates: Named<String, f64>,
+    gauges: Named<&'static str, u64>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    times: Named<&'static str, Distribution>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    statuses: Named<u16, u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    requests: Vec<RequestReport<'a>>,
+    failures: Vec<FailureReport>,
+}
+
+#[derive(Serialize)]
+struct Ratio {
+    numerator: u64,
+    denominator: u64,
+    value: f64,
+}
+
+/// The books: `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
+#[derive(Serialize)]
+struct Accounting {
+    due: u64,
+    started: u64,
+    dropped: u64,
+    ok: u64,
+    failed: u64,
+    timed_out: u64,
+    unfinished: u64,
+    identities_hold: bool,
+}
+
+#[derive(Serialize)]
+struct Distribution {
+    samples: u64,
+    #[serde(flatten)]
+    stats: Named<String, u64>,
+}
+
+#[derive(Serialize)]
+struct RequestReport<'a> {
+    name: &'a str,
+    ok: u64,
+    failed: u64,
+    timed_out: u64,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    times: Named<&'static str, Distribution>,
+}
+
+#[derive(Serialize)]
+struct FailureReport {
+    failure: &'static str,
+    origin: Origin,
+    phase: Phase,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<i32>,
+    count: u64,
+    first_seen_ns: u64,
+    last_seen_ns: u64,
+    sample: String,
+}
+
+impl<'a> ScenarioReport<'a> {
+    pub fn new(run: &Run<'a>, index: usize) -> Self {
+        let scenario = &run.plan.scenarios[index];
+        let facts = ScenarioFacts::new(run, index);
+        let recorded = &run.recording.scenarios[index];
+        Self {
+            name: &scenario.name,
+            protocol: scenario.protocol.name(),
+            target: &run.plan.target(scenario).name,
+            facts: Facts::new(scenario, &facts.whole()),
+            workers: Workers {
+                count: run.started.and_then(|started| started.workers.get(index).copied()),
+                cpu_ns: recorded.workers.cpu_ns,
+                rss_bytes: recorded.workers.rss_bytes,
+                lag_max_ns: recorded.workers.lag_max_ns,
+            },
+            boundaries: recorded
+                .boundaries
+                .iter()
+                .map(|one| passed(scenario, one.mark, one.at_ns))
+                .collect(),
+            stages: (0..)
+                .zip(&scenario.stages)
+                .map(|(number, stage)| StageReport {
+                    name: &stage.name,
+                    warmup: stage.warmup,
+                    planned: planned(stage),
+                    facts: Facts::new(scenario, &facts.stage(number)),
+                    parts: Named(
+                        facts
+                            .parts(number)
+                            .into_iter()
+                            .map(|(part, section)| (part, Facts::new(scenario, &section)))
+                            .collect(),
+                    ),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn passed(scenario: &Scenario, mark: Mark, at_ns: u64) -> Passed<'_> {
+    let name = |at: u16| scenario.stages.get(usize::from(at)).map(|stage| stage.name.as_str());
+    let (mark, stage) = match mark {
+        Mark::Ramp(stage) => ("ramp", name(stage)),
+        Mark::Hold(stage) => ("hold", name(stage)),
+        Mark::Drain => ("drain", None),
+        Mark::End => ("end", None),
+    };
+    Passed { mark, stage, at_ns }
+}
+
+fn planned(stage: &Stage) -> Planned {
+    let hold_ns = stage.hold.as_nanos();
+    match stage.level {
+        Level::Users { users, ramp } => {
+            let planned = Planned { users: Some(users), hold_ns, ..Planned::default() };
+            match ramp {
+                Ramp::Unpaced => planned,
+                Ramp::SpawnRate(rate) => {
+                    Planned { spawn_rate_per_s: Some(rate.value()), ..planned }
+                }
+                Ramp::Over(time) => Planned { ramp_ns: Some(time.as_nanos()), ..planned },
+            }
+        }
+        Level::Rate { rate, ramp } => Planned {
+            rate_per_s: Some(rate.value()),
+            ramp_ns: Some(ramp.as_nanos()),
+            hold_ns,
+            ..Planned::default()
+        },
+    }
+}
+
+impl<'a> Facts<'a> {
+    fn new(scenario: &'a Scenario, section: &Section<'_>) -> Self {
+        let words = Words::of(&scenario.protocol);
+        let cell = &section.cell;
+        let ratio = |metric: crate::plan::RatioMetric| {
+            let measure = section.measure(Metric::Ratio(metric))?;
+            let (numerator, denominator) = measure.ratio?;
+            Some((metric.name(), Ratio { numerator, denominator, value: measure.value }))
+        };
+        let rate = |metric: crate::plan::RateMetric| {
+            let measure = section.measure(Metric::Rate(metric))?;
+            Some((format!("{metric}_per_s"), thousandths(measure.value)))
+        };
+        let counters = words.counters.iter().map(|one| (one.name(), cell.counters.get(*one)));
+        let gauges = words.gauges.iter().map(|one| (one.name(), section.gauges.get(*one)));
+        Self {
+            start_ns: section.time.map(|(start, _)| start),
+            length_ns: section.time.map(|(start, end)| end - start),
+            ratios: Named(words.ratios.iter().filter_map(|one| ratio(*one)).collect()),
+            accounting: accounting(cell),
+            counters: Named(counters.collect()),
+            rates: Named(words.rates.iter().filter_map(|one| rate(*one)).collect()),
+            gauges: Named(gauges.collect()),
+            times: distributions(&cell.times),
+            statuses: Named(
+                cell.statuses.iter().map(|(status, count)| (*status, *count)).collect(),
+            ),
+            requests: cell
+                .requests
+                .iter()
+                .filter_map(|(at, tally)| request(scenario, *at, tally))
+                .collect(),
+            failures: sorted(cell).into_iter().map(failure).collect(),
+        }
+    }
+}
+
+fn accounting(cell: &Cell) -> Accounting {
+    let get = |counter| cell.counters.get(counter);
+    let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
+    Accounting {
+        due: get(Counter::Due),
+        started: get(Counter::Started),
+        dropped: get(Counter::Dropped),
+        ok: get(Counter::Ok),
+        failed: get(Counter::Failed),
+        timed_out: get(Counter::TimedOut),
+        unfinished: get(Counter::Unfinished),
+        identities_hold: get(Counter::Due) == get(Counter::Started) + get(Counter::Dropped)
+            && get(Counter::Started) == ended + get(Counter::Unfinished),
+    }
+}
+
+fn distributions(times: &Times) -> Named<&'static str, Distribution> {
+    let one = |metric: TimeMetric| {
+        let samples = times.count(metric);
+        let figure = |stat: &Stat| Some((format!("{stat}_ns"), whole(times.stat(metric, *stat)?)));
+        let stats = Named(Stat::ALL.iter().filter_map(figure).collect());
+        (samples > 0).then_some((metric.name(), Distribution { samples, stats }))
+    };
+    Named(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
+}
+
+fn request<'a>(scenario: &'a Scenario, at: u16, tally: &RequestTally) -> Option<RequestReport<'a>> {
+    let crate::plan::Protocol::Http(http) = &scenario.protocol else { return None };
+    let name = &http.requests.get(usize::from(at))?.name;
+    let RequestTally { ok, failed, timed_out, ref times } = *tally;
+    Some(RequestReport { name, ok, failed, timed_out, times: distributions(times) })
+}
+
+fn failure((cause, tally): &(Cause, Tally)) -> FailureReport {
+    FailureReport {
+        failure: cause.failure.name(),
+        origin: cause.failure.origin(),
+        phase: cause.phase,
+        code: (cause.code != 0).then_some(cause.code),
+        count: tally.count,
+        first_seen_ns: tally.first_ns,
+        last_seen_ns: tally.last_ns,
+        sample: tally.sample.clone(),
+    }
+}

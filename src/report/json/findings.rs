@@ -1,0 +1,103 @@
+//! Turns thresholds and broken rules into JSON.
+
+use crate::plan::{Bound, During, Metric};
+use crate::report::Run;
+use crate::report::figures::whole;
+use crate::verdict::{Breach, Finding, State};
+use serde::Serialize;
+
+/// A rule of validity that was broken.
+#[derive(Serialize)]
+pub struct BreachReport {
+    rule: &'static str,
+    detail: String,
+}
+
+impl BreachReport {
+    pub fn new(breach: &Breach) -> Self {
+        Self { rule: breach.rule.name(), detail: breach.detail.clone() }
+    }
+}
+
+/// One threshold, where it was looked at.
+#[derive(Serialize)]
+pub struct ThresholdReport<'a> {
+    scenario: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'a str>,
+    check: &'a str,
+    passed: bool,
+    state: &'static str,
+    metric: String,
+    comparison: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bound_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numerator: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    denominator: Option<u64>,
+    samples: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    samples_needed: Option<u64>,
+    during: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_ns: Option<u64>,
+    /// The second at which the window that decided ended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_end: Option<u32>,
+    line: usize,
+}
+
+impl<'a> ThresholdReport<'a> {
+    pub fn new(run: &Run<'a>, finding: &Finding) -> Option<Self> {
+        let scenario = run.plan.scenarios.get(usize::from(finding.scenario))?;
+        let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
+        let time = matches!(threshold.metric, Metric::Time(..));
+        let Bound(bound) = threshold.bound;
+        let stage = finding.stage.and_then(|at| scenario.stages.get(usize::from(at)));
+        Some(Self {
+            scenario: &scenario.name,
+            stage: stage.map(|stage| stage.name.as_str()),
+            check: &threshold.check,
+            passed: finding.state == State::Held,
+            state: state(finding.state),
+            metric: threshold.metric.to_string(),
+            comparison: threshold.comparison.to_string(),
+            bound: (!time).then_some(bound),
+            bound_ns: time.then(|| whole(bound)),
+            value: finding.value.filter(|_| !time),
+            value_ns: finding.value.filter(|_| time).map(whole),
+            numerator: finding.ratio.map(|(numerator, _)| numerator),
+            denominator: finding.ratio.map(|(_, denominator)| denominator),
+            samples: finding.samples,
+            samples_needed: match finding.state {
+                State::TooFew { needed } => Some(needed),
+                State::Held | State::Broken | State::NoData => None,
+            },
+            during: match threshold.during {
+                During::Ramp => "ramp",
+                During::Hold => "hold",
+                During::All => "all",
+            },
+            window_ns: threshold.window.map(crate::units::Time::as_nanos),
+            window_end: finding.window_end,
+            line: threshold.line,
+        })
+    }
+}
+
+/// The word of a state, in reports and on screen.
+pub fn state(state: State) -> &'static str {
+    match state {
+        State::Held => "held",
+        State::Broken => "broken",
+        State::NoData => "no_data",
+        State::TooFew { .. } => "too_few_samples",
+    }
+}

@@ -1,0 +1,221 @@
+//! Turns a run into `report.json`: everything, in schema `planrun.report/1`.
+//!
+//! **Invariant:** what was not measured has no key; times are whole nanoseconds, ratios come with numerator and denominator.
+
+mod facts;
+mod findings;
+
+use super::Run;
+use super::journal::{ResolvedTarget, Tool, options};
+use super::section::end_of;
+use crate::record::StopReason;
+use facts::ScenarioReport;
+use findings::{BreachReport, ThresholdReport};
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+
+/// The format and its version.
+const SCHEMA: &str = "planrun.report/1";
+
+/// The file.
+pub fn write(run: &Run<'_>) -> Vec<u8> {
+    pretty(&Report::new(run))
+}
+
+/// As indented JSON with a line end.
+pub fn pretty(value: &impl Serialize) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(value).expect("maps with text keys, and no I/O");
+    bytes.push(b'\n');
+    bytes
+}
+
+/// A map whose keys keep their order.
+#[derive(Debug)]
+struct Named<K, V>(Vec<(K, V)>);
+
+impl<K: Serialize, V: Serialize> Serialize for Named<K, V> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
+    }
+}
+
+impl<K, V> Named<K, V> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    verdict: String,
+    exit_code: u8,
+    complete: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stopped: Option<Stopped<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    torn_bytes: Option<u64>,
+    invalid: Vec<BreachReport>,
+    thresholds: Vec<ThresholdReport<'a>>,
+    plan: PlanReport<'a>,
+    tool: &'a Tool,
+    created_at: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    started_at: Option<Timestamp>,
+    duration_ns: u64,
+    seconds: u32,
+    targets: Vec<TargetReport<'a>>,
+    scenarios: Vec<ScenarioReport<'a>>,
+    workers_lost: Vec<LostWorker<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    servers: Vec<ServerReport<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct Stopped<'a> {
+    reason: &'static str,
+    at_ns: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signal: Option<i32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    threshold: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct PlanReport<'a> {
+    name: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'a str>,
+    sha256: &'a str,
+    seed: u64,
+    overrides: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TargetReport<'a> {
+    name: &'a str,
+    written: &'a [String],
+    addresses: &'a [std::net::SocketAddr],
+    #[serde(rename = "preflight.probes")]
+    probes: u64,
+}
+
+#[derive(Serialize)]
+struct LostWorker<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a str>,
+    worker: u16,
+    at_ns: u64,
+    why: &'a str,
+}
+
+#[derive(Serialize)]
+struct ServerReport<'a> {
+    target: &'a str,
+    counters: Named<&'a str, u64>,
+}
+
+impl<'a> Report<'a> {
+    fn new(run: &Run<'a>) -> Self {
+        Self {
+            schema: SCHEMA,
+            verdict: run.verdict.word.to_string(),
+            exit_code: run.exit_code,
+            complete: run.complete(),
+            stopped: stopped(run),
+            torn_bytes: run.damage.map(|damage| damage.torn_bytes),
+            invalid: run.verdict.breaches.iter().map(BreachReport::new).collect(),
+            thresholds: run
+                .verdict
+                .findings
+                .iter()
+                .filter_map(|one| ThresholdReport::new(run, one))
+                .collect(),
+            plan: PlanReport {
+                name: &run.plan.name,
+                description: run.plan.description.as_deref(),
+                sha256: &run.header.plan_sha256,
+                seed: run.plan.seed,
+                overrides: options(&run.header.overrides),
+            },
+            tool: &run.header.tool,
+            created_at: run.header.created_at,
+            started_at: run.started.map(|started| started.at),
+            duration_ns: end_of(run.recording),
+            seconds: run.recording.seconds,
+            targets: run
+                .started
+                .map_or_else(Vec::new, |all| all.targets.iter().map(target).collect()),
+            scenarios: (0..run.plan.scenarios.len())
+                .map(|at| ScenarioReport::new(run, at))
+                .collect(),
+            workers_lost: run.recording.lost.iter().map(|lost| lost_worker(run, lost)).collect(),
+            servers: servers(run),
+            warnings: run.started.map_or(&[], |started| &started.warnings),
+        }
+    }
+}
+
+/// The word of a reason to end.
+pub fn reason(reason: &StopReason) -> &'static str {
+    match reason {
+        StopReason::Completed => "completed",
+        StopReason::Aborted { .. } => "aborted",
+        StopReason::Interrupted { .. } => "interrupted",
+        StopReason::WorkerLoss => "worker_loss",
+    }
+}
+
+fn stopped<'a>(run: &Run<'a>) -> Option<Stopped<'a>> {
+    let (why, at_ns) = run.recording.stopped.as_ref()?;
+    let mut stopped = Stopped {
+        reason: reason(why),
+        at_ns: *at_ns,
+        signal: None,
+        scenario: None,
+        threshold: None,
+    };
+    match why {
+        StopReason::Aborted { scenario, threshold } => {
+            let scenario = run.plan.scenarios.get(usize::from(*scenario));
+            stopped.scenario = scenario.map(|one| one.name.as_str());
+            stopped.threshold = scenario
+                .and_then(|one| one.thresholds.get(usize::from(*threshold)))
+                .map(|one| one.check.as_str());
+        }
+        StopReason::Interrupted { signal } => stopped.signal = Some(*signal),
+        StopReason::Completed | StopReason::WorkerLoss => {}
+    }
+    Some(stopped)
+}
+
+fn target(target: &ResolvedTarget) -> TargetReport<'_> {
+    TargetReport {
+        name: &target.name,
+        written: &target.written,
+        addresses: &target.addresses,
+        probes: target.probes,
+    }
+}
+
+fn lost_worker<'a>(run: &Run<'a>, lost: &'a (u16, u16, u64, String)) -> LostWorker<'a> {
+    let (scenario, worker, at_ns, why) = lost;
+    let scenario = run.plan.scenarios.get(usize::from(*scenario)).map(|one| one.name.as_str());
+    LostWorker { scenario, worker: *worker, at_ns: *at_ns, why }
+}
+
+fn servers<'a>(run: &Run<'a>) -> Vec<ServerReport<'a>> {
+    let all = run.finished.map_or(&[][..], |finished| &finished.servers);
+    all.iter()
+        .map(|server| ServerReport {
+            target: &server.target,
+            counters: Named(
+                server.counters.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
+            ),
+        })
+        .collect()
+}

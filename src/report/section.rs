@@ -1,0 +1,122 @@
+//! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each part of a stage.
+
+use super::Run;
+use crate::plan::{Metric, Part, Protocol};
+use crate::record::{
+    Cell, CellKey, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
+};
+use crate::verdict::part_length_ns;
+use std::borrow::Cow;
+
+/// The facts of some stages and parts, and when they were.
+#[derive(Debug, Clone)]
+pub struct Section<'a> {
+    /// Which words mean what.
+    pub protocol: &'a Protocol,
+    /// The merged facts.
+    pub cell: Cow<'a, Cell>,
+    /// The levels at the end of the last part that is in it, a drain apart.
+    pub gauges: Gauges,
+    /// When it began and ended, on the run's clock; a drain is not in the time. `None` if it never began.
+    pub time: Option<(u64, u64)>,
+}
+
+impl Section<'_> {
+    /// The value of a metric, and how much it rests on.
+    pub fn measure(&self, metric: Metric) -> Option<Measure> {
+        let length_ns = self.time.map_or(0, |(start, end)| end - start);
+        let span =
+            Span { protocol: self.protocol, cell: &self.cell, gauges: &self.gauges, length_ns };
+        measure(metric, &span)
+    }
+}
+
+/// When the recording ends, on the run's clock.
+pub fn end_of(recording: &Recording) -> u64 {
+    let seconds = u64::from(recording.seconds) * 1_000_000_000;
+    recording.stopped.as_ref().map_or(seconds, |(_, at_ns)| *at_ns)
+}
+
+/// One scenario of a run.
+#[derive(Debug, Clone, Copy)]
+pub struct ScenarioFacts<'a> {
+    protocol: &'a Protocol,
+    stages: u16,
+    facts: &'a ScenarioRecording,
+    end_ns: u64,
+}
+
+impl<'a> ScenarioFacts<'a> {
+    /// The scenario with this index in the plan.
+    pub fn new(run: &Run<'a>, index: usize) -> Self {
+        let scenario = &run.plan.scenarios[index];
+        Self {
+            protocol: &scenario.protocol,
+            stages: u16::try_from(scenario.stages.len()).unwrap_or(u16::MAX),
+            facts: &run.recording.scenarios[index],
+            end_ns: u64::from(run.recording.seconds) * 1_000_000_000,
+        }
+    }
+
+    /// All of it.
+    pub fn whole(&self) -> Section<'a> {
+        let last = self.stages.saturating_sub(1);
+        let gauges = (0..=last).rev().find_map(|stage| self.level(stage)).unwrap_or_default();
+        self.merged(|_| true, gauges)
+    }
+
+    /// All parts of one stage; the drain belongs to the last.
+    pub fn stage(&self, stage: u16) -> Section<'a> {
+        self.merged(|key| key.stage == stage, self.level(stage).unwrap_or_default())
+    }
+
+    /// The parts of one stage of which there is anything to tell.
+    pub fn parts(&self, stage: u16) -> Vec<(Part, Section<'a>)> {
+        let part = |part: Part| {
+            let key = CellKey { stage, part };
+            let cell = self.facts.cells.get(&key);
+            let time = self.time(key);
+            if time.is_none() && cell.is_none_or(Cell::is_empty) {
+                return None;
+            }
+            let cell = cell.map_or_else(|| Cow::Owned(Cell::default()), Cow::Borrowed);
+            let gauges = self.facts.gauges_at.get(&key).copied().unwrap_or_default();
+            Some((part, Section { protocol: self.protocol, cell, gauges, time }))
+        };
+        [Part::Ramp, Part::Hold, Part::Drain].into_iter().filter_map(part).collect()
+    }
+
+    fn merged(&self, within: impl Fn(&CellKey) -> bool, gauges: Gauges) -> Section<'a> {
+        let mut cells =
+            self.facts.cells.iter().filter(|(key, _)| within(key)).map(|(_, cell)| cell);
+        let mut merged = cells.next().map_or_else(|| Cow::Owned(Cell::default()), Cow::Borrowed);
+        for cell in cells {
+            merged.to_mut().merge(cell);
+        }
+        let keys = (0..self.stages).flat_map(|stage| {
+            [CellKey { stage, part: Part::Ramp }, CellKey { stage, part: Part::Hold }]
+        });
+        let times = keys.filter(within).filter_map(|key| self.time(key));
+        let time = times.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
+        Section { protocol: self.protocol, cell: merged, gauges, time }
+    }
+
+    /// The levels at the end of a stage.
+    fn level(&self, stage: u16) -> Option<Gauges> {
+        [Part::Hold, Part::Ramp]
+            .into_iter()
+            .find_map(|part| self.facts.gauges_at.get(&CellKey { stage, part }).copied())
+    }
+
+    /// From the part's own mark to the next one that was passed.
+    fn time(&self, key: CellKey) -> Option<(u64, u64)> {
+        let mark = match key.part {
+            Part::Ramp => Mark::Ramp(key.stage),
+            Part::Hold => Mark::Hold(key.stage),
+            Part::Drain if key.stage + 1 == self.stages => Mark::Drain,
+            Part::Drain => return None,
+        };
+        let start = self.facts.at(mark)?;
+        Some((start, start + part_length_ns(self.facts, key, self.end_ns)))
+    }
+}

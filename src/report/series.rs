@@ -1,0 +1,45 @@
+//! Turns the lines of a journal, one after the other, into the files that grow with every second.
+//!
+//! **Invariant:** live and recovered runs call this with the same lines in the same order, so that the files are the same to the byte.
+
+use super::journal::Line;
+use super::{hlog, timeline};
+use crate::plan::Plan;
+use crate::record::{Entry, Recording};
+
+/// What one line adds to each file, in the order of [`NAMES`].
+pub type Additions = [Vec<u8>; NAMES.len()];
+
+/// The files.
+pub const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
+
+/// The state between two lines: the plan's names, and which part of which stage is current.
+#[derive(Debug)]
+pub struct Series {
+    plan: Plan,
+    marks: Recording,
+}
+
+impl Series {
+    /// At the beginning of a run of this plan.
+    pub fn new(plan: &Plan) -> Self {
+        Self { plan: plan.clone(), marks: Recording::new(plan.scenarios.len()) }
+    }
+
+    /// What the next line adds.
+    pub fn next(&mut self, line: &Line) -> Additions {
+        match line {
+            Line::Header(header) => [timeline::heading(&self.plan), hlog::heading(header)],
+            Line::Started(started) => [Vec::new(), hlog::times(started)],
+            Line::Entry(Entry::Second(second)) => [
+                timeline::rows(&self.plan, &self.marks, second),
+                hlog::intervals(&self.plan, second),
+            ],
+            Line::Entry(entry @ Entry::Boundary(_)) => {
+                self.marks.add(entry);
+                Additions::default()
+            }
+            Line::Entry(_) | Line::Finished(_) => Additions::default(),
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one for each scenario as a whole.
+
+use super::Run;
+use super::columns::{Column, Csv, Words, bytes, csv, row};
+use super::foreign::cell;
+use super::section::{ScenarioFacts, Section};
+use crate::plan::{Plan, RatioMetric, Scenario, Stat};
+use crate::record::Counter;
+
+/// Says that a row is of all stages together: no stage is called so, as names have no `*`.
+const ALL_STAGES: &str = "*";
+
+/// The file.
+pub fn write(run: &Run<'_>) -> Vec<u8> {
+    let columns = columns(run.plan);
+    let mut csv = csv();
+    let names = ["scenario", "protocol", "stage"].map(str::to_owned);
+    let figures = columns.iter().map(|column| column.heading());
+    let ends = ["start_ms", "length_ms"].map(str::to_owned);
+    row(&mut csv, names.into_iter().chain(figures).chain(ends));
+    for (index, scenario) in run.plan.scenarios.iter().enumerate() {
+        let facts = ScenarioFacts::new(run, index);
+        for (number, stage) in (0..).zip(&scenario.stages) {
+            one(&mut csv, &columns, (scenario, &cell(&stage.name)), &facts.stage(number));
+        }
+        one(&mut csv, &columns, (scenario, ALL_STAGES), &facts.whole());
+    }
+    bytes(csv)
+}
+
+fn one(
+    csv: &mut Csv,
+    columns: &[Column],
+    (scenario, stage): (&Scenario, &str),
+    section: &Section<'_>,
+) {
+    let words = Words::of(&scenario.protocol);
+    let names =
+        [cell(&scenario.name).into_owned(), scenario.protocol.name().to_owned(), stage.to_owned()];
+    let figures = columns.iter().map(|column| column.value(section, &words));
+    let time = section.time.map(|(start, end)| [start, end - start].map(super::figures::ms));
+    row(csv, names.into_iter().chain(figures).chain(time.unwrap_or_default()));
+}
+
+fn columns(plan: &Plan) -> Vec<Column> {
+    let words = Words::of_plan(plan);
+    let (success, failure) = (RatioMetric::Success, RatioMetric::Failure);
+    let mut columns = vec![
+        Column::Numerator(success),
+        Column::Numerator(failure),
+        Column::Ratio(success),
+        Column::Ratio(failure),
+        Column::Denominator(success),
+        Column::Denominator(failure),
+    ];
+    let books = [
+        Counter::Due,
+        Counter::Started,
+        Counter::Dropped,
+        Counter::Ok,
+        Counter::Failed,
+        Counter::TimedOut,
+        Counter::Unfinished,
+    ];
+    columns.extend(books.map(Column::Counter));
+    columns.extend(words.rates.iter().copied().map(Column::Rate));
+    for ratio in words.ratios.iter().copied().filter(|one| *one != success && *one != failure) {
+        columns.extend([
+            Column::Numerator(ratio),
+            Column::Ratio(ratio),
+            Column::Denominator(ratio),
+        ]);
+    }
+    for time in words.times {
+        columns.push(Column::Samples(time));
+        columns.extend(Stat::ALL.iter().map(|stat| Column::Time(time, *stat)));
+    }
+    columns.extend(words.gauges.into_iter().map(Column::Gauge));
+    let others = words.counters.into_iter().filter(|one| !books.contains(one));
+    columns.extend(others.map(Column::Counter));
+    columns
+}

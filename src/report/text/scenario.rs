@@ -1,0 +1,244 @@
+//! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
+
+use super::{BAD, QUIET, STRONG, WIDTH, paragraph};
+use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::record::{Counter, Gauge, Times};
+use crate::report::Run;
+use crate::report::columns::Words;
+use crate::report::failures::sorted;
+use crate::report::figures::{count, rate, ratio, time};
+use crate::report::foreign::visible;
+use crate::report::section::{ScenarioFacts, Section};
+use crate::report::table::{Align, Cell, Column, Table};
+use anstyle::Style;
+use std::io::{self, Write};
+
+/// Causes that are shown; the others are in failures.csv.
+const MOST_CAUSES: usize = 8;
+
+/// Addresses of a target that are shown.
+const MOST_ADDRESSES: usize = 3;
+
+pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()> {
+    let scenario = &run.plan.scenarios[index];
+    let facts = ScenarioFacts::new(run, index);
+    let whole = facts.whole();
+    writeln!(out)?;
+    let name = visible(&scenario.name);
+    let place = place(run, index, scenario);
+    let room = WIDTH.saturating_sub(unicode_width::UnicodeWidthStr::width(&*name) + 3);
+    let place = crate::report::table::shortened(&place, room);
+    writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
+    stages(scenario, &facts, &whole, out)?;
+    levels(scenario, &whole, out)?;
+    times(&whole.cell.times, out)?;
+    causes(&whole, out)
+}
+
+/// Protocol, target and workers.
+fn place(run: &Run<'_>, index: usize, scenario: &Scenario) -> String {
+    let target = run.plan.target(scenario);
+    let mut words = vec![scenario.protocol.name().to_owned()];
+    let resolved =
+        run.started.and_then(|started| started.targets.iter().find(|one| one.name == target.name));
+    let addresses = resolved.map_or(&[][..], |resolved| &resolved.addresses);
+    let mut shown: Vec<String> =
+        addresses.iter().take(MOST_ADDRESSES).map(ToString::to_string).collect();
+    if addresses.len() > MOST_ADDRESSES {
+        shown.push(format!("{} more", addresses.len() - MOST_ADDRESSES));
+    }
+    words.push(
+        format!("target {} {}", visible(&target.name), shown.join(", ")).trim_end().to_owned(),
+    );
+    if let Some(workers) = run.started.and_then(|started| started.workers.get(index)) {
+        words.push(format!("{workers} worker{}", if *workers == 1 { "" } else { "s" }));
+    }
+    words.join(" · ")
+}
+
+/// The distribution that says most about a scenario.
+fn main_time(scenario: &Scenario, whole: &Section<'_>) -> TimeMetric {
+    match scenario.protocol {
+        Protocol::TcpHold(_) => TimeMetric::ConnectTime,
+        Protocol::Http(_) if whole.cell.times.count(TimeMetric::ResponseTime) > 0 => {
+            TimeMetric::ResponseTime
+        }
+        Protocol::Http(_) => TimeMetric::ServiceTime,
+    }
+}
+
+fn stages(
+    scenario: &Scenario,
+    facts: &ScenarioFacts<'_>,
+    whole: &Section<'_>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let hold = matches!(scenario.protocol, Protocol::TcpHold(_));
+    let main = main_time(scenario, whole);
+    let right = |heading, spare| Column { heading, align: Align::Right, spare };
+    let mut table = Table::new(vec![
+        Column { heading: "stage", align: Align::Left, spare: 0 },
+        right(if hold { "connections" } else { "requests" }, 0),
+        right("success", 0),
+        right("ratio", 0),
+        right("failure", 0),
+        right("ratio", 0),
+        right("dropped", 0),
+        right("unfinished", 0),
+        right("local", 0),
+        right("open", 3),
+        right("rate", 4),
+        right("p50", 2),
+        right("p99", 0),
+        right("max", 1),
+    ]);
+    let row = |name: Cell, section: &Section<'_>| -> Vec<Cell> {
+        let mut cells = vec![name];
+        cells.extend(figures(scenario, section, whole, main));
+        cells
+    };
+    for (number, stage) in (0..).zip(&scenario.stages) {
+        let name = visible(&stage.name);
+        let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
+        table.row(row(Cell::styled(name, STRONG), &facts.stage(number)));
+        let parts = facts.parts(number);
+        let told: Vec<&(Part, Section<'_>)> =
+            parts.iter().filter(|(_, section)| !section.cell.is_empty()).collect();
+        for (part, section) in told.iter().filter(|_| told.len() > 1) {
+            let quiet = row(format!("  {part}").into(), section);
+            table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
+        }
+    }
+    if scenario.stages.len() > 1 {
+        table.row(row(Cell::styled("all stages", STRONG), whole));
+    }
+    table.write(out, 2, WIDTH)?;
+    paragraph(out, "  ", &format!("p50, p99 and max are of {main}"), QUIET)
+}
+
+fn figures(
+    scenario: &Scenario,
+    section: &Section<'_>,
+    whole: &Section<'_>,
+    main: TimeMetric,
+) -> Vec<Cell> {
+    let get = |counter| section.cell.counters.get(counter);
+    let told = |counter| {
+        if whole.cell.counters.get(counter) > 0 { count(get(counter)) } else { String::new() }
+    };
+    let parts = |metric| section.measure(Metric::Ratio(metric));
+    let number =
+        |metric| parts(metric).and_then(|one| one.ratio).map(|(numerator, _)| count(numerator));
+    let share = |metric| parts(metric).map(|one| ratio(one.value));
+    let bad = get(Counter::Failed) + get(Counter::TimedOut) > get(Counter::FailedLocal);
+    let alarm = if bad { BAD } else { Style::new() };
+    let (speed, open) = match scenario.protocol {
+        Protocol::TcpHold(_) => (RateMetric::Connect, count(section.gauges.get(Gauge::Open))),
+        Protocol::Http(_) => (RateMetric::Requests, String::new()),
+    };
+    let speed = section.measure(Metric::Rate(speed)).map(|one| rate(one.value));
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    vec![
+        count(get(Counter::Started)).into(),
+        or_dash(number(RatioMetric::Success)).into(),
+        or_dash(share(RatioMetric::Success)).into(),
+        Cell::styled(or_dash(number(RatioMetric::Failure)), alarm),
+        Cell::styled(or_dash(share(RatioMetric::Failure)), alarm),
+        told(Counter::Dropped).into(),
+        told(Counter::Unfinished).into(),
+        told(Counter::FailedLocal).into(),
+        open.into(),
+        or_dash(speed).into(),
+        figure(&section.cell.times, main, Stat::P50).into(),
+        figure(&section.cell.times, main, Stat::P99).into(),
+        figure(&section.cell.times, main, Stat::Max).into(),
+    ]
+}
+
+/// A figure of a distribution; a dash where there are too few samples for it.
+fn figure(times: &Times, metric: TimeMetric, stat: Stat) -> String {
+    let enough = times.count(metric) >= stat.sample_floor();
+    times.stat(metric, stat).filter(|_| enough).map_or_else(|| "–".to_owned(), time)
+}
+
+/// What happened to connections while they were held.
+fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let mut words = Vec::new();
+    let shown =
+        [RatioMetric::ConnectSuccess, RatioMetric::HoldSurvival, RatioMetric::HeartbeatSuccess];
+    for metric in Words::of(&scenario.protocol).ratios.into_iter().filter(|one| shown.contains(one))
+    {
+        let measured = whole.measure(Metric::Ratio(metric));
+        if let Some((value, (numerator, denominator))) =
+            measured.and_then(|one| Some((one.value, one.ratio?)))
+        {
+            words.push(format!(
+                "{metric} {} ({} of {})",
+                ratio(value),
+                count(numerator),
+                count(denominator)
+            ));
+        }
+    }
+    let statuses = whole
+        .cell
+        .statuses
+        .iter()
+        .map(|(status, times)| format!("status {status}: {}", count(*times)));
+    words.extend(statuses);
+    words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
+}
+
+fn times(times: &Times, out: &mut dyn Write) -> io::Result<()> {
+    const SHOWN: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::P9999, Stat::Max];
+    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
+    let mut columns =
+        vec![Column { heading: "time", align: Align::Left, spare: 0 }, right("samples")];
+    columns.extend(SHOWN.map(|stat| right(stat.name())));
+    let mut table = Table::new(columns);
+    let measured: Vec<TimeMetric> =
+        TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
+    for metric in &measured {
+        let mut cells: Vec<Cell> = vec![metric.name().into(), count(times.count(*metric)).into()];
+        cells.extend(SHOWN.map(|stat| figure(times, *metric, stat).into()));
+        table.row(cells);
+    }
+    if measured.is_empty() {
+        return Ok(());
+    }
+    writeln!(out)?;
+    table.write(out, 2, WIDTH)
+}
+
+fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let causes = sorted(&whole.cell);
+    if causes.is_empty() {
+        return Ok(());
+    }
+    let left = |heading| Column { heading, align: Align::Left, spare: 0 };
+    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
+    let mut table = Table::new(vec![
+        left("cause"),
+        left("origin"),
+        right("count"),
+        right("first seen"),
+        right("last seen"),
+        left("sample"),
+    ]);
+    for (cause, tally) in causes.iter().take(MOST_CAUSES) {
+        table.row(vec![
+            Cell::styled(cause.to_string(), BAD),
+            cause.failure.origin().name().into(),
+            count(tally.count).into(),
+            time(tally.first_ns as f64).into(),
+            time(tally.last_ns as f64).into(),
+            Cell::styled(visible(&tally.sample), QUIET),
+        ]);
+    }
+    writeln!(out)?;
+    table.write(out, 2, WIDTH)?;
+    match causes.len().saturating_sub(MOST_CAUSES) {
+        0 => Ok(()),
+        more => paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET),
+    }
+}

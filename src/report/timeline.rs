@@ -1,0 +1,89 @@
+//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and part that were current in it.
+
+use super::columns::{Column, Words, bytes, csv, row};
+use super::figures::ms;
+use super::foreign::cell;
+use super::section::Section;
+use crate::plan::{Plan, Scenario, Stat};
+use crate::record::{Cell, Recording, ScenarioSecond, Second};
+use std::borrow::Cow;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// The figures of a distribution that one second has.
+const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];
+
+/// The first line.
+pub fn heading(plan: &Plan) -> Vec<u8> {
+    let mut csv = csv();
+    let names = ["second", "scenario", "stage", "part"].map(str::to_owned);
+    let figures = columns(plan).into_iter().map(Column::heading);
+    let workers = ["workers", "workers.cpu_ms", "workers.rss_bytes", "workers.lag_max_ms"];
+    row(&mut csv, names.into_iter().chain(figures).chain(workers.map(str::to_owned)));
+    bytes(csv)
+}
+
+/// The rows of one second; `marks` holds the boundaries so far.
+pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
+    let mut csv = csv();
+    let columns = columns(plan);
+    for (index, facts) in &second.scenarios {
+        let index = usize::from(*index);
+        let (Some(scenario), Some(passed)) =
+            (plan.scenarios.get(index), marks.scenarios.get(index))
+        else {
+            continue;
+        };
+        let start = u64::from(second.second) * SECOND_NS;
+        let current = passed.part_at(start + SECOND_NS / 2);
+        let stage = current.and_then(|key| scenario.stages.get(usize::from(key.stage)));
+        let names = [
+            second.second.to_string(),
+            cell(&scenario.name).into_owned(),
+            stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
+            current.map(|key| key.part.to_string()).unwrap_or_default(),
+        ];
+        row(&mut csv, names.into_iter().chain(figures(&columns, scenario, start, facts)));
+    }
+    bytes(csv)
+}
+
+fn figures(
+    columns: &[Column],
+    scenario: &Scenario,
+    start: u64,
+    facts: &ScenarioSecond,
+) -> Vec<String> {
+    let mut all = Cell::default();
+    for (_, cell) in &facts.cells {
+        all.merge(cell);
+    }
+    let section = Section {
+        protocol: &scenario.protocol,
+        cell: Cow::Owned(all),
+        gauges: facts.gauges,
+        time: Some((start, start + SECOND_NS)),
+    };
+    let words = Words::of(&scenario.protocol);
+    let mut figures: Vec<String> =
+        columns.iter().map(|column| column.value(&section, &words)).collect();
+    figures.extend([
+        facts.reporting.to_string(),
+        ms(facts.workers.cpu_ns),
+        facts.workers.rss_bytes.to_string(),
+        ms(facts.workers.lag_max_ns),
+    ]);
+    figures
+}
+
+fn columns(plan: &Plan) -> Vec<Column> {
+    let words = Words::of_plan(plan);
+    let mut columns: Vec<Column> = words.counters.into_iter().map(Column::Counter).collect();
+    columns.extend(words.rates.into_iter().map(Column::Rate));
+    columns.extend(words.gauges.into_iter().map(Column::Gauge));
+    for time in words.times {
+        columns.push(Column::Samples(time));
+        columns.extend(STATS.map(|stat| Column::Time(time, stat)));
+    }
+    columns
+}
