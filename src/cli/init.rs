@@ -1,12 +1,45 @@
-//! The `init` subcommand.
+//! The `init` subcommand: a commented plan to start from.
 
-use super::ExitStatus;
+use super::{ExitStatus, diagnostic};
 use clap::Args;
+use std::fs::File;
+use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
+
+/// The plan that is written.
+const STARTER: &str = include_str!("starter.toml");
 
 /// Its arguments.
 #[derive(Debug, Args)]
-pub struct InitArgs {}
+pub struct InitArgs {
+    /// Where to write it; an existing file stays as it is.
+    #[arg(short, long, value_name = "FILE", default_value = "plan.toml")]
+    output: PathBuf,
+}
 
-pub(super) fn init(_args: &InitArgs) -> ExitStatus {
-    ExitStatus::Internal
+pub(super) fn init(args: &InitArgs) -> ExitStatus {
+    let shown = args.output.display();
+    let written =
+        File::create_new(&args.output).and_then(|mut file| file.write_all(STARTER.as_bytes()));
+    match written {
+        Ok(()) => {
+            let _ = writeln!(
+                anstream::stderr(),
+                "wrote {}; look at it, then: planrun check {0}",
+                diagnostic::neutral(&shown.to_string())
+            );
+            ExitStatus::Pass
+        }
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            diagnostic::print_error(
+                &format!("{shown} exists already, and is left as it is"),
+                Some("give another name: `planrun init -o FILE`"),
+            );
+            ExitStatus::WrongPlan
+        }
+        Err(error) => {
+            diagnostic::print_error(&format!("cannot write {shown}: {error}"), None);
+            ExitStatus::Internal
+        }
+    }
 }

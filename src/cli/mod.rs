@@ -1,9 +1,11 @@
 //! Turns a command line into work and an exit status: reads files, wires, prints.
 
 mod check;
+mod diagnostic;
 mod exit;
 mod init;
 mod man;
+mod plan_file;
 mod report;
 mod run;
 mod schema;

@@ -207,6 +207,62 @@ impl TimeMetric {
     }
 }
 
+impl Metric {
+    /// Every one, in the order of reports.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let times = TimeMetric::ALL
+            .iter()
+            .flat_map(|time| Stat::ALL.iter().map(|stat| Self::Time(*time, *stat)));
+        CountMetric::ALL
+            .iter()
+            .map(|one| Self::Count(*one))
+            .chain(RatioMetric::ALL.iter().map(|one| Self::Ratio(*one)))
+            .chain(RateMetric::ALL.iter().map(|one| Self::Rate(*one)))
+            .chain(times)
+    }
+
+    /// The one that is called so.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::all().find(|metric| metric.to_string() == name)
+    }
+
+    /// Whether tcp-hold measures it.
+    pub fn is_of_tcp_hold(self) -> bool {
+        use {CountMetric as C, RateMetric as R, RatioMetric as P, TimeMetric as T};
+        match self {
+            Self::Count(count) => count != C::RequestsCount,
+            Self::Ratio(ratio) => {
+                !matches!(ratio, P::Status2xx | P::Status3xx | P::Status4xx | P::Status5xx)
+            }
+            Self::Rate(rate) => rate == R::Connect,
+            Self::Time(time, _) => matches!(
+                time,
+                T::ConnectTime
+                    | T::FirstMessage
+                    | T::HeartbeatGap
+                    | T::HeartbeatRtt
+                    | T::ScheduleLag
+            ),
+        }
+    }
+
+    /// Whether http measures it.
+    pub fn is_of_http(self) -> bool {
+        use {CountMetric as C, RateMetric as R, RatioMetric as P, TimeMetric as T};
+        match self {
+            Self::Count(count) => matches!(count, C::RequestsCount | C::Dropped),
+            Self::Ratio(ratio) => !matches!(
+                ratio,
+                P::ConnectSuccess | P::ConnectFailure | P::HoldSurvival | P::HeartbeatSuccess
+            ),
+            Self::Rate(rate) => rate != R::Connect,
+            Self::Time(time, _) => {
+                !matches!(time, T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt)
+            }
+        }
+    }
+}
+
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

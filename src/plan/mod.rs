@@ -3,16 +3,32 @@
 //! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed in.
 //! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
 
+mod error;
 mod generator;
+mod interpolate;
+mod lower;
 mod metric;
+mod names;
+mod overrides;
+mod parse;
+mod raw;
+mod scale;
 mod scenario;
+mod schema;
 mod source;
 mod stage;
+mod suggest;
+mod syntax;
 mod target;
 mod threshold;
+mod tree;
 
+pub use error::{PlanError, PlanErrors};
 pub use generator::{Generator, OnWorkerLoss, SourceRange};
+pub use interpolate::Environment;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
+pub use names::is_printable;
+pub use parse::LARGEST_PLAN;
 pub use scenario::{
     Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
 };

@@ -9,6 +9,8 @@ pub struct Target {
     pub name: String,
     /// Where it is.
     pub endpoint: Endpoint,
+    /// Its addresses as the plan has them, for people: nothing from the environment is filled in. Empty for a built-in server.
+    pub shown: Vec<String>,
 }
 
 /// Where a target is.

@@ -1,0 +1,195 @@
+//! Turns what is wrong with a plan into a list that is sorted by place and never empty.
+//!
+//! **Invariant:** no value of an environment variable is ever in a message.
+
+use super::Source;
+use super::tree::Place;
+use std::fmt;
+use std::ops::Range;
+
+/// So many errors are kept; a file of garbage has more than anybody reads.
+const KEPT: usize = 1_000;
+
+/// One thing that is wrong with a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanError {
+    /// Where, in bytes of the plan's text, or of `argument` if there is one; `None` when it is about the file as a whole.
+    pub span: Option<Range<usize>>,
+    /// The argument of the command line that is wrong, as it was typed: `--set name=x`.
+    pub argument: Option<String>,
+    /// What is wrong, lower case, without a full stop.
+    pub message: String,
+    /// What stands at the place, in a few words.
+    pub label: Option<String>,
+    /// A second place that the error is about, and what stands there.
+    pub also: Option<(Range<usize>, String)>,
+    /// What to write instead, when that is clear.
+    pub help: Option<String>,
+}
+
+impl PlanError {
+    fn new(message: impl Into<String>) -> Self {
+        Self {
+            span: None,
+            argument: None,
+            message: message.into(),
+            label: None,
+            also: None,
+            help: None,
+        }
+    }
+
+    /// Adds what to write instead.
+    pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what stands at the place.
+    pub(super) fn label(&mut self, label: impl Into<String>) -> &mut Self {
+        self.label = Some(label.into());
+        self
+    }
+
+    /// Adds a second place of the plan's text.
+    pub(super) fn also(&mut self, at: Place, label: impl Into<String>) -> &mut Self {
+        if at.argument.is_none() && self.argument.is_none() {
+            self.also = Some((at.range(), label.into()));
+        }
+        self
+    }
+}
+
+/// Everything that is wrong with a plan, by place; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanErrors {
+    source: Source,
+    errors: Vec<PlanError>,
+    dropped: usize,
+}
+
+impl PlanErrors {
+    /// One error about the plan as a whole.
+    pub(super) fn whole(source: &Source, message: impl Into<String>, help: &str) -> Self {
+        let mut error = PlanError::new(message);
+        error.help(help);
+        // What is too large to be read is too large to be carried along.
+        let source = Source { name: source.name.clone(), text: String::new() };
+        Self { source, errors: vec![error], dropped: 0 }
+    }
+
+    /// The plan that is wrong.
+    pub fn source(&self) -> &Source {
+        &self.source
+    }
+
+    /// The errors, by place: those of the file first, then those of the command line. At most 1,000.
+    pub fn iter(&self) -> std::slice::Iter<'_, PlanError> {
+        self.errors.iter()
+    }
+
+    /// How many there are, also beyond those that are kept; never zero.
+    pub fn count(&self) -> usize {
+        self.errors.len() + self.dropped
+    }
+
+    /// Line and column of an error, both from 1, the column in characters; `None` when it has no place in the file.
+    pub fn line_and_column(&self, error: &PlanError) -> Option<(usize, usize)> {
+        let span = error.span.as_ref().filter(|_| error.argument.is_none())?;
+        let before = self.source.text.get(..span.start)?;
+        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        Some((before.matches('\n').count() + 1, before[start..].chars().count() + 1))
+    }
+}
+
+impl<'a> IntoIterator for &'a PlanErrors {
+    type Item = &'a PlanError;
+    type IntoIter = std::slice::Iter<'a, PlanError>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for PlanErrors {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, error) in self.iter().enumerate() {
+            if number > 0 {
+                writeln!(f)?;
+            }
+            match (&error.argument, self.line_and_column(error)) {
+                (Some(argument), _) => write!(f, "{argument}")?,
+                (None, Some((line, column))) => write!(f, "{}:{line}:{column}", self.source.name)?,
+                (None, None) => write!(f, "{}", self.source.name)?,
+            }
+            write!(f, ": {}", error.message)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for PlanErrors {}
+
+/// Collects errors while a plan is read.
+#[derive(Debug, Default)]
+pub(super) struct Errors {
+    list: Vec<PlanError>,
+    /// Arguments of the command line that values may have come from.
+    arguments: Vec<String>,
+    /// Takes what is said of errors beyond those that are kept.
+    rest: Option<PlanError>,
+    dropped: usize,
+}
+
+impl Errors {
+    /// Adds an error at a place.
+    pub(super) fn add(&mut self, at: Place, message: impl Into<String>) -> &mut PlanError {
+        let mut error = PlanError::new(message);
+        error.span = Some(at.range());
+        error.argument = at.argument.map(|index| self.arguments[usize::from(index)].clone());
+        if self.list.len() >= KEPT {
+            self.dropped += 1;
+            return self.rest.insert(error);
+        }
+        self.list.push(error);
+        self.list.last_mut().expect("one was pushed just now")
+    }
+
+    /// Makes an argument of the command line a place that errors can point into.
+    pub(super) fn argument(&mut self, argument: String) -> Option<u16> {
+        let index = u16::try_from(self.arguments.len()).ok()?;
+        self.arguments.push(argument);
+        Some(index)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.list.len() + self.dropped
+    }
+
+    /// Of the errors behind the first `count`, keeps only those of the file for which `keep` says so; those of arguments stay.
+    pub(super) fn retain_first(&mut self, count: usize, keep: impl Fn(&Range<usize>) -> bool) {
+        let mut index = 0;
+        self.list.retain(|error| {
+            index += 1;
+            index <= count || error.argument.is_some() || error.span.as_ref().is_none_or(&keep)
+        });
+    }
+
+    /// The errors, if there are any.
+    pub(super) fn finish(self, source: &Source) -> Result<(), PlanErrors> {
+        if self.list.is_empty() { Ok(()) } else { Err(self.into_errors(source)) }
+    }
+
+    /// The errors, of which there are some.
+    pub(super) fn into_errors(mut self, source: &Source) -> PlanErrors {
+        let place = |error: &PlanError| {
+            let start = error.span.as_ref().map_or(0, |span| span.start);
+            (error.argument.is_some(), start)
+        };
+        // Stable: what was found first at a place stays first.
+        self.list.sort_by_key(place);
+        self.list.dedup();
+        PlanErrors { source: source.clone(), errors: self.list, dropped: self.dropped }
+    }
+}

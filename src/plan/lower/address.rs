@@ -1,0 +1,164 @@
+//! Turns `host:port` and `http://host/path` into where to connect.
+
+use crate::plan::{HostPort, HttpUrl};
+use ::http::uri::PathAndQuery;
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// What is wrong with an address, and what to write instead. Neither has a part of the address in it but `help`.
+pub(super) struct Problem {
+    pub message: &'static str,
+    pub help: Option<String>,
+}
+
+fn problem<T>(message: &'static str, help: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem { message, help: Some(help.into()) })
+}
+
+/// Reads `host:port`.
+pub(super) fn host_port(text: &str) -> Result<HostPort, Problem> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        return problem(
+            "a tcp-hold target is `host:port`, not a URL",
+            format!("write `\"{authority}\"`, with its port"),
+        );
+    }
+    authority(text, None)
+}
+
+/// Reads `http://host:port/path`; the port may be left out.
+pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
+    let Some((scheme, rest)) = text.split_once("://") else {
+        return problem(
+            "an http target is a URL",
+            format!("write `\"http://{}/\"`", text.trim_end_matches('/')),
+        );
+    };
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => {}
+        "https" => {
+            return problem(
+                "https is not supported by this version of planrun",
+                format!("write `\"http://{rest}\"`, if the target speaks it"),
+            );
+        }
+        _ => {
+            return problem(
+                "an http target is a URL that begins with `http://`",
+                format!("write `\"http://{rest}\"`"),
+            );
+        }
+    }
+    if let Some((before, _)) = rest.split_once('#') {
+        return problem(
+            "a `#` and what follows it is never sent",
+            format!("write `\"http://{before}\"`"),
+        );
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    if host.contains('@') {
+        return problem(
+            "a user and a password in a URL are not sent",
+            "send them as a header: `headers = { authorization = \"${env.AUTHORIZATION}\" }`",
+        );
+    }
+    let path = match path {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    if path.parse::<PathAndQuery>().is_err() || path.contains(|c: char| !c.is_ascii_graphic()) {
+        return problem(
+            "the path of this URL has characters that no path can have",
+            "encode them: a space is `%20`",
+        );
+    }
+    Ok(HttpUrl { authority: authority(host, Some(80))?, host_header: host.to_owned(), path })
+}
+
+/// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
+fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem> {
+    if text.is_empty() {
+        return problem("the host is missing", "write for example `\"127.0.0.1:8080\"`");
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((host, behind)) = rest.split_once(']') else {
+            return problem(
+                "the `[` of this address is never closed",
+                "write for example `\"[::1]:80\"`",
+            );
+        };
+        if host.parse::<Ipv6Addr>().is_err() {
+            return problem(
+                "between `[` and `]` stands an IPv6 address",
+                "write for example `\"[::1]:80\"`",
+            );
+        }
+        let port = match behind.strip_prefix(':') {
+            Some(digits) => port(digits)?,
+            None if behind.is_empty() => known_port(default_port, text)?,
+            None => {
+                return problem(
+                    "behind `]` stands `:` and the port",
+                    "write for example `\"[::1]:80\"`",
+                );
+            }
+        };
+        return Ok(HostPort { host: host.to_owned(), port });
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return problem(
+            "an IPv6 address stands between brackets",
+            format!("write `\"[{text}]:80\"`"),
+        );
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, digits)) => (host, port(digits)?),
+        None => (text, known_port(default_port, text)?),
+    };
+    check_host(host)?;
+    Ok(HostPort { host: host.to_owned(), port })
+}
+
+fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
+    match default {
+        Some(port) => Ok(port),
+        None => {
+            problem("the port is missing", format!("write `\"{text}:80\"`, with the right port"))
+        }
+    }
+}
+
+fn port(digits: &str) -> Result<u16, Problem> {
+    match digits.parse::<u16>() {
+        Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
+        _ => problem("this has no port", "behind `:` stands a number from 1 to 65535"),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), Problem> {
+    let digits = host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if digits && !host.is_empty() {
+        return match host.parse::<Ipv4Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => problem(
+                "this is no IPv4 address",
+                "it has four numbers from 0 to 255: `\"127.0.0.1:80\"`",
+            ),
+        };
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_'].contains(&c))
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.len() > 253 || !name.split('.').all(label) {
+        return problem(
+            "this is no name of a host",
+            "write a name, an IPv4 address, or an IPv6 address between brackets, then `:` and the port",
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
+
+use crate::plan::raw::ProtocolWord;
+use crate::plan::suggest::nearest;
+use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric};
+use crate::units::{Count, Rate, Ratio, Time, UnitError};
+use std::ops::Range;
+
+/// A threshold's text, understood.
+pub(super) struct Check {
+    pub metric: Metric,
+    pub comparison: Comparison,
+    pub bound: Bound,
+}
+
+/// What is wrong with it, and where in the text.
+pub(super) struct Wrong {
+    pub range: Range<usize>,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+impl Wrong {
+    fn new(range: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { range, message: message.into(), help: Some(help.into()) }
+    }
+}
+
+const GRAMMAR: &str =
+    "write `metric comparison bound`: `connect.time.p99 < 1s`, `failure_ratio <= 0.1%`";
+
+/// Reads `metric comparison bound`.
+pub(super) fn parse(text: &str, protocol: ProtocolWord) -> Result<Check, Wrong> {
+    let whole = 0..text.len();
+    let Some(start) = text.find(['<', '>', '=', '!']) else {
+        let message = if text.trim().is_empty() {
+            "a threshold cannot be empty"
+        } else {
+            "this threshold has no comparison"
+        };
+        return Err(Wrong::new(whole, message, GRAMMAR));
+    };
+    let signs = text[start..]
+        .find(|c| !['<', '>', '=', '!'].contains(&c))
+        .map_or(text.len(), |length| start + length);
+    let comparison = comparison(&text[start..signs]).map_err(|help| {
+        Wrong::new(start..signs, format!("`{}` is no comparison", &text[start..signs]), help)
+    })?;
+    let metric_range = trimmed(text, 0..start);
+    let bound_range = trimmed(text, signs..text.len());
+    if metric_range.is_empty() {
+        return Err(Wrong::new(start..signs, "the metric is missing", GRAMMAR));
+    }
+    let metric = metric(&text[metric_range.clone()], protocol)
+        .map_err(|(message, help)| Wrong::new(metric_range, message, help))?;
+    if bound_range.is_empty() {
+        return Err(Wrong::new(start..signs, "the bound is missing", example(metric)));
+    }
+    let bound = bound(&text[bound_range.clone()], metric).map_err(|(message, help)| Wrong {
+        range: bound_range.clone(),
+        message,
+        help,
+    })?;
+    if let Some((message, help)) = pointless(metric, comparison, bound) {
+        return Err(Wrong::new(whole, message, help));
+    }
+    Ok(Check { metric, comparison, bound })
+}
+
+fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
+    let part = &text[range.clone()];
+    let start = range.start + (part.len() - part.trim_start().len());
+    start..start + part.trim().len()
+}
+
+fn comparison(signs: &str) -> Result<Comparison, String> {
+    Ok(match signs {
+        "<" => Comparison::Less,
+        "<=" => Comparison::AtMost,
+        ">" => Comparison::Greater,
+        ">=" => Comparison::AtLeast,
+        "==" => Comparison::Equal,
+        "!=" => Comparison::NotEqual,
+        "=" => return Err("write `==`".to_owned()),
+        "=<" => return Err("write `<=`".to_owned()),
+        "=>" => return Err("write `>=`".to_owned()),
+        "<>" => return Err("write `!=`".to_owned()),
+        _ => return Err("write one of `<`, `<=`, `>`, `>=`, `==`, `!=`".to_owned()),
+    })
+}
+
+/// The metric of a name, if this protocol measures it.
+fn metric(name: &str, protocol: ProtocolWord) -> Result<Metric, (String, String)> {
+    let (mine, other) = match protocol {
+        ProtocolWord::TcpHold => ("tcp-hold", "http"),
+        ProtocolWord::Http => ("http", "tcp-hold"),
+    };
+    let is_mine = |metric: &Metric| match protocol {
+        ProtocolWord::TcpHold => metric.is_of_tcp_hold(),
+        ProtocolWord::Http => metric.is_of_http(),
+    };
+    let known: Vec<String> =
+        Metric::all().filter(is_mine).map(|metric| metric.to_string()).collect();
+    if let Some(metric) = Metric::named(name) {
+        if is_mine(&metric) {
+            return Ok(metric);
+        }
+        return Err((
+            format!("`{name}` is measured in {other}, and this scenario is {mine}"),
+            format!("{mine} measures {}", families(protocol)),
+        ));
+    }
+    if let Some(time) = TimeMetric::named(name) {
+        return Err((
+            format!("`{name}` is a distribution: which figure of it?"),
+            format!("write for example `{time}.p99`; there are {}", figures()),
+        ));
+    }
+    if let Some((time, figure)) = split_figure(name) {
+        let help = match nearest(figure, Stat::ALL.iter().map(|stat| stat.name())) {
+            Some(near) => format!("did you mean `{time}.{near}`? There are {}", figures()),
+            None => format!("there are {}", figures()),
+        };
+        return Err((format!("`{time}` has no figure `{figure}`"), help));
+    }
+    let help = match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("{mine} measures {}", families(protocol)),
+    };
+    Err((format!("there is no metric `{name}`"), help))
+}
+
+/// A known distribution and what stands behind it.
+fn split_figure(name: &str) -> Option<(TimeMetric, &str)> {
+    TimeMetric::ALL.iter().find_map(|time| {
+        let figure = name.strip_prefix(time.name())?.strip_prefix('.')?;
+        Some((*time, figure))
+    })
+}
+
+fn figures() -> String {
+    Stat::ALL.iter().map(|stat| stat.name()).collect::<Vec<_>>().join(", ")
+}
+
+/// What a protocol measures, distributions with a star.
+fn families(protocol: ProtocolWord) -> String {
+    let mut names: Vec<String> = Vec::new();
+    for metric in Metric::all() {
+        let mine = match protocol {
+            ProtocolWord::TcpHold => metric.is_of_tcp_hold(),
+            ProtocolWord::Http => metric.is_of_http(),
+        };
+        let name = match metric {
+            Metric::Time(time, _) => format!("{time}.*"),
+            other => other.to_string(),
+        };
+        if mine && !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names.join(", ")
+}
+
+/// The bound, in the metric's own unit.
+fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
+    let value = match metric {
+        Metric::Count(_) => text.parse::<Count>().map(|count| count.0 as f64),
+        Metric::Ratio(_) => text.parse::<Ratio>().map(|ratio| ratio.0),
+        Metric::Rate(_) => text.parse::<Rate>().map(Rate::value),
+        Metric::Time(..) => text.parse::<Time>().map(|time| time.as_nanos() as f64),
+    };
+    value.map(Bound).map_err(|UnitError { message, help }| {
+        let is = [
+            (text.parse::<Time>().is_ok(), "a time"),
+            (text.parse::<Rate>().is_ok(), "a rate"),
+            (text.ends_with('%') && text.parse::<Ratio>().is_ok(), "a ratio"),
+            (text.parse::<Count>().is_ok(), "a number"),
+        ];
+        match is.iter().find(|(is, _)| *is) {
+            // A number that only lacks its unit has a better hint of its own.
+            Some((_, "a number")) if !matches!(metric, Metric::Ratio(_)) => (message, help),
+            Some((_, is)) if *is != "a number" => (
+                format!("`{text}` is {is}, and `{metric}` is {}", kind(metric)),
+                Some(example(metric)),
+            ),
+            _ => (message, help),
+        }
+    })
+}
+
+fn kind(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Count(_) => "a count",
+        Metric::Ratio(_) => "a ratio",
+        Metric::Rate(_) => "a rate",
+        Metric::Time(..) => "a time",
+    }
+}
+
+fn example(metric: Metric) -> String {
+    let bound = match metric {
+        Metric::Count(_) => "== 0",
+        Metric::Ratio(_) => ">= 99.9%",
+        Metric::Rate(_) => ">= 1000/s",
+        Metric::Time(..) => "< 100ms",
+    };
+    format!("write for example `{metric} {bound}`")
+}
+
+/// A threshold that holds always, or never, says nothing about the target.
+fn pointless(
+    metric: Metric,
+    comparison: Comparison,
+    Bound(bound): Bound,
+) -> Option<(String, String)> {
+    let lowest = 0.0;
+    let highest = matches!(metric, Metric::Ratio(_)).then_some(1.0);
+    let at_lowest = bound <= lowest;
+    let at_highest = highest.is_some_and(|highest| bound >= highest);
+    let word = match comparison {
+        Comparison::Less if at_lowest => "never",
+        Comparison::AtLeast if at_lowest => "always",
+        Comparison::Greater if at_highest => "never",
+        Comparison::AtMost if at_highest => "always",
+        _ => return None,
+    };
+    let hint = match (comparison, at_lowest) {
+        (Comparison::Less, _) => format!("write `{metric} == 0` if it must be nothing"),
+        (Comparison::Greater, _) => format!("write `{metric} == 100%` if it must be all"),
+        _ => "give it a bound that the target could miss".to_owned(),
+    };
+    Some((format!("this holds {word}, whatever the target does"), hint))
+}

@@ -1,0 +1,333 @@
+//! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
+
+use crate::plan::error::Errors;
+use crate::plan::tree::Place;
+use crate::plan::{
+    CountMetric, During, Heartbeat, Level, Metric, Overrides, Protocol, Ramp, RatioMetric, Scope,
+    Stage, Stat, Threshold, TimeMetric,
+};
+use crate::units::Time;
+
+/// What a scenario will do.
+pub(super) struct Seen<'a> {
+    pub protocol: &'a Protocol,
+    pub stages: &'a [Stage],
+    pub overrides: &'a Overrides,
+}
+
+/// One part of one stage, as far as arithmetic knows it.
+#[derive(Debug, Clone, Copy)]
+struct Extent {
+    hold: bool,
+    /// Nanoseconds; `None` when only the run will tell.
+    length: Option<u64>,
+    /// Levels of users at its ends; zero in an open stage.
+    users: (u64, u64),
+    /// Arrivals a second at its ends; zero in a closed stage.
+    rates: (f64, f64),
+    open: bool,
+    /// Time from the scenario's start to this part's end.
+    end: Option<u64>,
+}
+
+impl Extent {
+    /// Whether it takes no time.
+    fn is_empty(&self) -> bool {
+        self.length == Some(0)
+    }
+}
+
+/// Says why a threshold could never be judged.
+pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &mut Errors) {
+    if let Some((message, help)) = without_sense(threshold.metric, seen) {
+        errors.add(at, message).help(help);
+        return;
+    }
+    let extents = extents(seen.stages);
+    let judged: Vec<usize> =
+        (0..seen.stages.len()).filter(|index| !seen.stages[*index].warmup).collect();
+    if judged.is_empty() {
+        errors
+            .add(at, "every stage is a warm-up: thresholds look at none")
+            .help("leave `warmup` out of the stage that is to be judged");
+        return;
+    }
+    let scopes: Vec<Vec<usize>> = match threshold.scope {
+        Scope::Scenario => vec![judged],
+        Scope::EachStage => judged.into_iter().map(|index| vec![index]).collect(),
+        Scope::Stage(index) => vec![vec![index]],
+    };
+    for scope in scopes {
+        let parts: Vec<Extent> = scope
+            .iter()
+            .flat_map(|index| extents[*index])
+            .filter(|part| match threshold.during {
+                During::All => true,
+                During::Hold => part.hold,
+                During::Ramp => !part.hold,
+            })
+            .collect();
+        let whom = match (&threshold.scope, scope.as_slice()) {
+            (Scope::Scenario, _) | (_, []) => "this scenario".to_owned(),
+            (_, [index, ..]) => format!("stage `{}`", seen.stages[*index].name),
+        };
+        if let Some((message, help)) = unseen(threshold, seen, &parts, &whom) {
+            errors.add(at, message).help(help);
+            return;
+        }
+    }
+}
+
+/// Metrics that the scenario's own keys rule out.
+fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
+    let Protocol::TcpHold(hold) = seen.protocol else { return None };
+    let needs = |what: &str, line: &str| {
+        Some((
+            format!("`{metric}` needs {what}, and this scenario has none"),
+            format!("add `{line}` to the scenario"),
+        ))
+    };
+    let server = "heartbeat = { from = \"server\", every = \"60s\" }";
+    let client = "heartbeat = { from = \"client\", send = \"ping\", every = \"30s\" }";
+    let is_server = matches!(hold.heartbeat, Some(Heartbeat::Server { .. }));
+    let is_client = matches!(hold.heartbeat, Some(Heartbeat::Client { .. }));
+    match metric {
+        Metric::Time(TimeMetric::HeartbeatGap, _) if !is_server => {
+            needs("a heartbeat from the server", server)
+        }
+        Metric::Time(TimeMetric::HeartbeatRtt, _) if !is_client => {
+            needs("a heartbeat from the client", client)
+        }
+        Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
+        | Metric::Ratio(RatioMetric::HeartbeatSuccess)
+            if hold.heartbeat.is_none() =>
+        {
+            needs("a heartbeat", server)
+        }
+        Metric::Time(TimeMetric::FirstMessage, _)
+            if hold.expect.is_none() && hold.greeting.is_none() && hold.heartbeat.is_none() =>
+        {
+            needs("messages", "greeting = \"5s\"")
+        }
+        _ => None,
+    }
+}
+
+/// Why nothing, or too little, can be seen in some parts.
+fn unseen(
+    threshold: &Threshold,
+    seen: &Seen<'_>,
+    parts: &[Extent],
+    whom: &str,
+) -> Option<(String, String)> {
+    let metric = threshold.metric;
+    if is_open_only(metric) && !parts.iter().any(|part| part.open) {
+        return Some((
+            format!("`{metric}` is measured where arrivals have a rate, and {whom} has `users`"),
+            "in a closed stage look at `service_time`, or give the stage a `rate`".to_owned(),
+        ));
+    }
+    if parts.iter().all(Extent::is_empty) {
+        let (nothing, help) = match threshold.during {
+            During::Ramp => ("has no ramp", "leave `during` out to look at the hold"),
+            During::Hold | During::All => (
+                "holds nothing",
+                "give the stage a `hold`, or look at the ramp: `{ check = \"…\", during = \"ramp\" }`",
+            ),
+        };
+        return Some((
+            format!("`{metric}` would never see anything: {whom} {nothing}"),
+            help.to_owned(),
+        ));
+    }
+    if let Some(longest) = parts.iter().map(|part| part.length).collect::<Option<Vec<_>>>()
+        && let Some(window) = threshold.window
+        && let Some(longest) = longest.into_iter().max()
+        && window.as_nanos() > longest
+    {
+        let longest = Time(std::time::Duration::from_nanos(longest));
+        return Some((
+            format!("the window of {window} is longer than what it looks at: {whom} has {longest}"),
+            "write a shorter window, or leave `window` out".to_owned(),
+        ));
+    }
+    let sum = parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>();
+    let (available, floor) = (sum?, sample_floor(metric));
+    if available == 0 {
+        return Some(never(metric, threshold.during, seen, whom));
+    }
+    (available < floor).then(|| too_few(metric, available, floor, seen, whom))
+}
+
+fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String, String) {
+    let help = match metric {
+        Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _)
+        | Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
+        | Metric::Ratio(RatioMetric::HeartbeatSuccess) => {
+            "the first heartbeat would be due after the end: hold longer, or lower `every`"
+        }
+        _ if is_of_hold(metric) => "leave `during` out: this is measured in the hold",
+        _ if during == During::Hold && matches!(seen.protocol, Protocol::TcpHold(_)) => {
+            "connections are opened in the ramp: leave `during` out"
+        }
+        _ => "no connection is opened there: look at a stage that adds users",
+    };
+    (format!("`{metric}` would never see anything in {whom}"), help.to_owned())
+}
+
+fn too_few(
+    metric: Metric,
+    available: u64,
+    floor: u64,
+    seen: &Seen<'_>,
+    whom: &str,
+) -> (String, String) {
+    let scaled = seen
+        .overrides
+        .scale
+        .as_ref()
+        .map_or_else(String::new, |scale| format!(" at `--scale {scale}`"));
+    let message = format!(
+        "`{metric}` takes at least {floor} samples, and {whom} has at most {available}{scaled}"
+    );
+    let reachable = Stat::ALL
+        .iter()
+        .rfind(|stat| stat.quantile().is_some() && stat.sample_floor() <= available);
+    let help = match (metric, reachable) {
+        (Metric::Time(time, _), Some(stat)) => {
+            format!("write `{time}.{stat}`, which takes {}, or plan for more", stat.sample_floor())
+        }
+        (Metric::Time(time, _), None) => format!("write `{time}.max`, or plan for more"),
+        _ => "plan for more".to_owned(),
+    };
+    (message, help)
+}
+
+/// Samples below which a metric says nothing.
+fn sample_floor(metric: Metric) -> u64 {
+    match metric {
+        Metric::Time(_, stat) => stat.sample_floor(),
+        Metric::Count(_) | Metric::Ratio(_) | Metric::Rate(_) => 1,
+    }
+}
+
+fn is_open_only(metric: Metric) -> bool {
+    matches!(metric, Metric::Time(TimeMetric::ResponseTime | TimeMetric::QueueWait, _))
+}
+
+fn is_of_hold(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::Count(CountMetric::HoldLost) | Metric::Ratio(RatioMetric::HoldSurvival)
+    )
+}
+
+/// The most samples that a part can give; `None` when that is not known, and then it is some.
+fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
+    if part.is_empty() {
+        return Some(0);
+    }
+    let hold = match protocol {
+        Protocol::TcpHold(hold) => hold,
+        Protocol::Http(http) => return requests(metric, http.think_time.min, part),
+    };
+    let (before, after) = part.users;
+    match metric {
+        Metric::Count(CountMetric::ConnectionsOpen) => None,
+        _ if is_of_hold(metric) => {
+            if part.hold {
+                Some(after)
+            } else {
+                Some(0)
+            }
+        }
+        Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
+        | Metric::Ratio(RatioMetric::HeartbeatSuccess)
+        | Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _) => {
+            let (Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. }) =
+                hold.heartbeat.as_ref()?;
+            // The oldest connection is at most as old as the scenario.
+            if part.end? < every.as_nanos() {
+                return Some(0);
+            }
+            Some(before.max(after).saturating_mul(part.length? / every.as_nanos().max(1) + 1))
+        }
+        // A connection that was opened in a ramp may get its first message in the hold.
+        Metric::Time(TimeMetric::FirstMessage, _) if part.hold => Some(after),
+        // Connections are opened in ramps only.
+        _ if part.hold => Some(0),
+        _ => Some(after.saturating_sub(before)),
+    }
+}
+
+/// The most requests that a part can make.
+fn requests(metric: Metric, think_time: Time, part: &Extent) -> Option<u64> {
+    if part.open {
+        let seconds = part.length? as f64 / 1e9;
+        let arrivals = f64::midpoint(part.rates.0, part.rates.1) * seconds;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive number"
+        )]
+        return Some(arrivals.ceil() as u64);
+    }
+    if is_open_only(metric) {
+        return Some(0);
+    }
+    if think_time == Time::default() {
+        return None;
+    }
+    let (before, after) = part.users;
+    let each = part.length? / think_time.as_nanos() + 1;
+    Some(before.max(after).saturating_mul(each))
+}
+
+/// Ramp and hold of every stage.
+fn extents(stages: &[Stage]) -> Vec<[Extent; 2]> {
+    let (mut users, mut rate, mut clock) = (0, 0.0, Some(0_u64));
+    let mut extents = Vec::with_capacity(stages.len());
+    for stage in stages {
+        let (ramp, to_users, to_rate, open) = match stage.level {
+            Level::Users { users: to, ramp } => (ramp_length(users, to, ramp), to, 0.0, false),
+            Level::Rate { rate: to, ramp } => (Some(ramp.as_nanos()), 0, to.value(), true),
+        };
+        let hold = stage.hold.as_nanos();
+        let ramp_end = clock.zip(ramp).map(|(clock, ramp)| clock.saturating_add(ramp));
+        let hold_end = ramp_end.map(|end| end.saturating_add(hold));
+        let (from_users, from_rate) = if open { (0, rate) } else { (users, 0.0) };
+        let ramp = Extent {
+            hold: false,
+            length: ramp,
+            users: (from_users, to_users),
+            rates: (from_rate, to_rate),
+            open,
+            end: ramp_end,
+        };
+        let hold = Extent {
+            hold: true,
+            length: Some(hold),
+            users: (to_users, to_users),
+            rates: (to_rate, to_rate),
+            end: hold_end,
+            ..ramp
+        };
+        extents.push([ramp, hold]);
+        (users, rate, clock) = (to_users, to_rate, hold_end);
+    }
+    extents
+}
+
+/// The length of a ramp of users; `None` when it ends only when all are there.
+fn ramp_length(from: u64, to: u64, ramp: Ramp) -> Option<u64> {
+    let steps = from.abs_diff(to);
+    match ramp {
+        _ if steps == 0 => Some(0),
+        Ramp::Unpaced => None,
+        Ramp::Over(time) => Some(time.as_nanos()),
+        Ramp::SpawnRate(rate) => {
+            let exact = u128::from(steps) * u128::from(rate.per_ns) / u128::from(rate.count.max(1));
+            Some(u64::try_from(exact).unwrap_or(u64::MAX))
+        }
+    }
+}

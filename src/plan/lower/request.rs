@@ -1,0 +1,188 @@
+//! The kinds of requests of a scenario.
+
+use super::count;
+use crate::plan::error::Errors;
+use crate::plan::names::{self, Kind};
+use crate::plan::raw::{At, Field, Header, Named, RawExpect, RawRequest, RawTable};
+use crate::plan::tree::{Place, Text};
+use crate::plan::{Expect, Request};
+use ::http::uri::PathAndQuery;
+use ::http::{HeaderName, HeaderValue, Method};
+
+/// A scenario has at most so many kinds of requests.
+const MOST: usize = 1_000;
+
+/// Headers that follow from the body; a second word about it would break the framing.
+const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
+
+pub(super) fn requests(field: &Field<Vec<RawRequest>>, errors: &mut Errors) -> Vec<Request> {
+    let Some(given) = field.given() else { return vec![the_target_itself()] };
+    if given.value.is_empty() {
+        errors
+            .add(given.at, "the list of requests is empty")
+            .help("leave `requests` out for one GET of the target's own path");
+    }
+    if let Some(raw) = given.value.get(MOST) {
+        errors.add(raw.place(), format!("a scenario has at most {MOST} kinds of requests"));
+        return Vec::new();
+    }
+    let mut named: Vec<(String, Place)> = Vec::new();
+    let mut requests = Vec::new();
+    for raw in &given.value {
+        let request = request(raw, errors);
+        let at = raw.name.given().map_or(raw.place(), |name| name.at);
+        if let Some((_, first)) = named.iter().find(|(name, _)| *name == request.name) {
+            errors
+                .add(at, format!("two requests are called `{}`", request.name))
+                .label("the second")
+                .also(*first, "the first")
+                .help("give one of them another `name`: reports tell requests apart by it");
+        }
+        named.push((request.name.clone(), at));
+        requests.push(request);
+    }
+    requests
+}
+
+/// One GET of the target's own path.
+fn the_target_itself() -> Request {
+    Request {
+        name: "get".to_owned(),
+        method: "GET".to_owned(),
+        path: None,
+        weight: 1,
+        headers: Vec::new(),
+        body: String::new(),
+        expect: Expect::default(),
+    }
+}
+
+fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
+    let method = method(&raw.method, errors);
+    let path = raw.path.given().map(|given| {
+        path(given, errors);
+        given.value.value.clone()
+    });
+    let name = match raw.name.given() {
+        Some(given) => {
+            let name = names::public(given, errors).unwrap_or_default();
+            if !name.is_empty() || !given.value.is_secret() {
+                names::check(name, Kind::Line, given.at, errors);
+            }
+            name.to_owned()
+        }
+        None => match raw.path.given() {
+            Some(given) => format!("{method} {}", given.value.shown),
+            None => method.to_lowercase(),
+        },
+    };
+    let weight = count(&raw.weight, "weight", errors).unwrap_or(1);
+    let weight = u32::try_from(weight).unwrap_or_else(|_| {
+        if let Some(given) = raw.weight.given() {
+            errors
+                .add(given.at, "this weight is too large")
+                .help("weights only count against each other: `weight = 9`");
+        }
+        1
+    });
+    Request {
+        name,
+        method,
+        path,
+        weight,
+        headers: headers(&raw.headers, errors),
+        body: raw.body.value().map(|body| body.value.clone()).unwrap_or_default(),
+        expect: raw.expect.value().map(|raw| expect(raw, errors)).unwrap_or_default(),
+    }
+}
+
+fn method(field: &Field<Text>, errors: &mut Errors) -> String {
+    let Some(given) = field.given() else { return "GET".to_owned() };
+    let method = &given.value.value;
+    let upper = method.to_uppercase();
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"];
+    if given.value.is_secret() {
+        names::public(given, errors);
+    } else if method == "CONNECT" {
+        errors.add(given.at, "CONNECT opens a tunnel, and planrun sends requests");
+    } else if known.contains(&upper.as_str()) && upper != *method {
+        errors
+            .add(given.at, format!("`{method}` is no method: methods are in capitals"))
+            .help(format!("write `\"{upper}\"`"));
+    } else if Method::from_bytes(method.as_bytes()).is_err() {
+        errors
+            .add(given.at, "this is no method of HTTP")
+            .help("write for example `\"GET\"` or `\"POST\"`");
+    }
+    method.clone()
+}
+
+fn path(given: &At<Text>, errors: &mut Errors) {
+    let path = &given.value.value;
+    if path.contains("://") {
+        errors
+            .add(given.at, "a path is no URL")
+            .help("the host is the target's; write the path alone: `\"/index.html\"`");
+    } else if !path.starts_with('/') {
+        let error = errors.add(given.at, "a path starts with `/`");
+        if !given.value.is_secret() {
+            error.help(format!("write `\"/{path}\"`"));
+        }
+    } else if path.contains('#') {
+        errors
+            .add(given.at, "a path has no `#`: what follows it is never sent")
+            .help("leave it out, or write `%23`");
+    } else if path.parse::<PathAndQuery>().is_err()
+        || path.contains(|c: char| !c.is_ascii_graphic())
+    {
+        errors
+            .add(given.at, "this path has characters that no path can have")
+            .help("encode them: a space is `%20`");
+    }
+}
+
+fn headers(field: &Field<Named<Header>>, errors: &mut Errors) -> Vec<(String, String)> {
+    let Some(named) = field.value() else { return Vec::new() };
+    let mut headers: Vec<(String, String)> = Vec::new();
+    for (key, header) in named.read() {
+        let name = key.name.to_lowercase();
+        let value = &header.value.0.value;
+        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+            errors
+                .add(key.at, "this is no name of a header")
+                .help("a header's name has letters, digits and `-`: `content-type`");
+        } else if FRAMING.contains(&name.as_str()) {
+            errors
+                .add(key.at, format!("`{name}` follows from the body"))
+                .help("leave it out: it is sent as it must be");
+        } else if headers.iter().any(|(other, _)| *other == name) {
+            errors.add(key.at, format!("the header `{name}` is there twice"));
+        }
+        if HeaderValue::from_str(value).is_err() {
+            errors
+                .add(header.at, "a header's value has no line breaks or control characters")
+                .help("write it on one line");
+        }
+        headers.push((name, value.clone()));
+    }
+    headers
+}
+
+fn expect(raw: &RawExpect, errors: &mut Errors) -> Expect {
+    Expect {
+        status: raw.status.given().map(|given| {
+            status(given.value.0).unwrap_or_else(|| {
+                errors
+                    .add(given.at, format!("`{}` is no status of HTTP", given.value.0))
+                    .help("a status is a number from 200 to 599");
+                200
+            })
+        }),
+        body: raw.body.value().map(|body| body.value.clone()),
+    }
+}
+
+/// A status that ends a request: informational ones do not.
+pub(super) fn status(number: u64) -> Option<u16> {
+    u16::try_from(number).ok().filter(|status| (200..600).contains(status))
+}

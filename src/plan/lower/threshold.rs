@@ -1,0 +1,168 @@
+//! What must hold for a PASS.
+
+use super::check::{self, Check};
+use super::reach::{self, Seen};
+use super::stages::Stages;
+use super::{Context, time};
+use crate::plan::error::Errors;
+use crate::plan::interpolate::inside;
+use crate::plan::names;
+use crate::plan::raw::{At, DuringWord, Entry, ProtocolWord, RawCheck, RawScenario};
+use crate::plan::suggest::did_you_mean;
+use crate::plan::tree::{Place, Text};
+use crate::plan::{
+    CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
+};
+use crate::units::Time;
+use std::time::Duration;
+
+/// A scenario has at most so many thresholds.
+const MOST: usize = 1_000;
+
+pub(super) fn thresholds(
+    raw: &RawScenario,
+    protocol: &Protocol,
+    stages: &Stages,
+    context: &Context<'_>,
+    errors: &mut Errors,
+) -> Vec<Threshold> {
+    let (Some(given), Some(word)) = (raw.thresholds.given(), raw.protocol.value()) else {
+        return Vec::new();
+    };
+    if let Some(Entry::Text(At { at, .. })) = given.value.get(MOST) {
+        errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
+        return Vec::new();
+    }
+    let heartbeat_known = !raw.heartbeat.is_wrong();
+    let mut thresholds = Vec::new();
+    for entry in &given.value {
+        let (text, raw) = match entry {
+            Entry::Text(text) => (text, None),
+            Entry::Table(raw) => match raw.check.given() {
+                Some(text) => (text, Some(raw.as_ref())),
+                None => continue,
+            },
+        };
+        let before = errors.count();
+        let Some(threshold) = threshold(text, raw, *word, stages, context, errors) else {
+            continue;
+        };
+        if errors.count() == before && stages.known && heartbeat_known {
+            let seen = Seen { protocol, stages: &stages.list, overrides: context.overrides };
+            reach::check(&threshold, &seen, metric_place(text), errors);
+        }
+        thresholds.push(threshold);
+    }
+    thresholds
+}
+
+/// Where the metric of a check stands.
+fn metric_place(text: &At<Text>) -> Place {
+    let shown = &text.value.shown;
+    let start = shown.len() - shown.trim_start().len();
+    let end = shown.find(['<', '>', '=', '!']).unwrap_or(shown.len());
+    inside(&text.value, text.at, start, start.max(shown[..end].trim_end().len()))
+}
+
+fn threshold(
+    text: &At<Text>,
+    raw: Option<&RawCheck>,
+    word: ProtocolWord,
+    stages: &Stages,
+    context: &Context<'_>,
+    errors: &mut Errors,
+) -> Option<Threshold> {
+    let check = names::public(text, errors)?;
+    if !check.chars().all(names::is_printable) {
+        errors.add(text.at, "a threshold stands on one line, with spaces between its parts");
+        return None;
+    }
+    let Check { metric, comparison, bound } = match check::parse(check, word) {
+        Ok(check) => check,
+        Err(wrong) => {
+            let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);
+            errors.add(at, wrong.message).help = wrong.help;
+            return None;
+        }
+    };
+    let none = RawCheck::default();
+    let raw = raw.unwrap_or(&none);
+    let during = match raw.during.value() {
+        Some(DuringWord::Ramp) => During::Ramp,
+        Some(DuringWord::Hold) => During::Hold,
+        Some(DuringWord::All) => During::All,
+        None => usual_part(metric, word),
+    };
+    Some(Threshold {
+        check: check.to_owned(),
+        line: line(text.at, context),
+        metric,
+        comparison,
+        bound,
+        scope: scope(raw, stages, errors)?,
+        during,
+        window: window(raw, errors),
+        abort: raw.abort.value().copied().unwrap_or(false),
+        grace: raw.grace.value().copied().unwrap_or_default(),
+    })
+}
+
+/// What counts whole connections looks at all parts: a connection that was opened in a ramp is lost in a hold.
+fn usual_part(metric: Metric, word: ProtocolWord) -> During {
+    let whole_connections = match metric {
+        Metric::Time(TimeMetric::ConnectTime | TimeMetric::FirstMessage, _)
+        | Metric::Ratio(RatioMetric::ConnectSuccess | RatioMetric::ConnectFailure)
+        | Metric::Count(CountMetric::ConnectAttempts)
+        | Metric::Rate(crate::plan::RateMetric::Connect) => true,
+        Metric::Ratio(RatioMetric::Success | RatioMetric::Failure)
+        | Metric::Count(CountMetric::Dropped)
+        | Metric::Time(TimeMetric::ScheduleLag, _) => word == ProtocolWord::TcpHold,
+        _ => false,
+    };
+    if whole_connections { During::All } else { During::Hold }
+}
+
+/// The line of the file, from 1; zero for what the command line says.
+fn line(at: Place, context: &Context<'_>) -> usize {
+    match at.argument {
+        Some(_) => 0,
+        None => {
+            let before = &context.source.text.as_bytes()[..at.start.min(context.source.text.len())];
+            before.iter().filter(|byte| **byte == b'\n').count() + 1
+        }
+    }
+}
+
+fn scope(raw: &RawCheck, stages: &Stages, errors: &mut Errors) -> Option<Scope> {
+    let Some(given) = raw.stage.given() else { return Some(Scope::Scenario) };
+    let name = given.value.value.as_str();
+    if name == "*" {
+        return Some(Scope::EachStage);
+    }
+    let Some(index) = stages.list.iter().position(|stage| stage.name == name) else {
+        if stages.known {
+            let names = stages.list.iter().map(|stage| stage.name.as_str());
+            errors
+                .add(given.at, format!("this scenario has no stage `{}`", given.value.shown))
+                .help(did_you_mean(&given.value.shown, names, "its stages are"));
+        }
+        return None;
+    };
+    if stages.list[index].warmup {
+        errors
+            .add(given.at, format!("stage `{name}` is a warm-up: thresholds do not look at it"))
+            .help("leave `warmup` out of the stage, or look at another one");
+    }
+    Some(Scope::Stage(index))
+}
+
+fn window(raw: &RawCheck, errors: &mut Errors) -> Option<Time> {
+    let given = raw.window.given()?;
+    let window = time(&raw.window, "window", Time(Duration::from_secs(1)), errors);
+    if window.0.subsec_nanos() != 0 {
+        errors
+            .add(given.at, "a window is a whole number of seconds")
+            .help("what happens is counted by the second: write for example `window = \"10s\"`");
+    }
+    Some(window)
+}

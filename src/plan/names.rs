@@ -1,0 +1,81 @@
+//! Which names a plan may give to things: what is printed, compared and used as a file's name must be harmless.
+
+use super::error::Errors;
+use super::raw::At;
+use super::tree::{Place, Text};
+
+/// Names longer than this do not fit a table: characters.
+const LONGEST: usize = 100;
+
+/// Whether a character can be printed as it is: no control character, nothing that changes the direction of text or is invisible.
+pub fn is_printable(c: char) -> bool {
+    let invisible = matches!(c,
+        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}');
+    !c.is_control() && !invisible
+}
+
+/// Which characters a name may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Names a folder: ASCII letters, digits, `-`, `_`, `.`, and begins with a letter or digit.
+    Folder,
+    /// A part of a dotted path: letters, digits, `-`, `_`, `.`.
+    Word,
+    /// Anything that can be printed on one line.
+    Line,
+}
+
+/// Checks a name; an empty one stands for what could not be accepted.
+pub(super) fn check(name: &str, kind: Kind, at: Place, errors: &mut Errors) -> bool {
+    let (ok, help) = match kind {
+        Kind::Folder => (
+            name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c))
+                && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
+            "it names the result folder: use letters, digits, `-`, `_` and `.`, a letter or digit first",
+        ),
+        Kind::Word => (
+            name.chars().all(|c| c.is_alphanumeric() || ['-', '_', '.'].contains(&c)),
+            "use letters, digits, `-`, `_` and `.`",
+        ),
+        Kind::Line => (
+            name.chars().all(is_printable) && name.trim() == name,
+            "use characters that can be seen, and no space at the ends",
+        ),
+    };
+    if name.is_empty() {
+        errors.add(at, "a name cannot be empty");
+        return false;
+    }
+    if name.chars().count() > LONGEST {
+        errors.add(at, format!("a name has at most {LONGEST} characters"));
+        return false;
+    }
+    if !ok {
+        errors.add(at, "this cannot be a name").help(suggestion(name, kind, help));
+    }
+    ok
+}
+
+/// The same name with what is wrong replaced, if something is left of it.
+fn suggestion(name: &str, kind: Kind, help: &str) -> String {
+    let fitting: String = name
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || ['_', '.'].contains(&c) { c } else { '-' })
+        .collect();
+    let fitting = fitting.trim_matches(|c| c == '-' || c == '.');
+    match kind {
+        Kind::Folder | Kind::Word if !fitting.is_empty() => format!("{help}: `{fitting}`"),
+        _ => help.to_owned(),
+    }
+}
+
+/// The text of what will be printed in reports: it may not come from the environment.
+pub(super) fn public<'a>(text: &'a At<Text>, errors: &mut Errors) -> Option<&'a str> {
+    if text.value.is_secret() {
+        errors.add(text.at, "`${env.…}` cannot be used here").help(
+            "this is printed in reports, and values of the environment never are: write it out",
+        );
+        return None;
+    }
+    Some(&text.value.value)
+}

@@ -1,0 +1,53 @@
+//! The way from text to plan: TOML, overrides, keys, meaning; at each step everything that is wrong.
+
+use super::error::{Errors, PlanErrors};
+use super::interpolate::Environment;
+use super::lower::lower;
+use super::overrides;
+use super::raw::{RawPlan, Read};
+use super::syntax::{self, Trust};
+use super::tree::Builder;
+use super::{Overrides, Plan, Source};
+use toml::de::DeTable;
+
+/// Larger plans are refused: bytes.
+pub const LARGEST_PLAN: usize = 1 << 20;
+
+impl Plan {
+    /// Reads a plan, changed as the command line says. `environment` fills in `${env.NAME}`.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the plan, by place.
+    pub fn parse(
+        source: &Source,
+        overrides: &Overrides,
+        environment: Environment<'_>,
+    ) -> Result<Self, PlanErrors> {
+        if source.text.len() > LARGEST_PLAN {
+            return Err(PlanErrors::whole(
+                source,
+                format!("the plan is larger than 1 MiB ({} bytes)", source.text.len()),
+                "a plan is a page of text: is this the right file?",
+            ));
+        }
+        let mut errors = Errors::default();
+        let (document, found) = DeTable::parse_recoverable(&source.text);
+        let (trust, lines) = syntax::report(&source.text, &document, &found, &mut errors);
+        if trust == Trust::Nothing {
+            return Err(errors.into_errors(source));
+        }
+        let builder = Builder { text: &source.text, argument: None, offset: 0, environment };
+        let wrong_values = errors.count();
+        let mut tree = builder.document(document.get_ref(), &mut errors);
+        overrides::apply(overrides, &mut tree, environment, &mut errors);
+        let raw = RawPlan::read(&tree, &mut errors).unwrap_or_default();
+        let plan = lower(&raw, source, overrides, &mut errors);
+        if wrong_values > 0 {
+            // What was said about a line that is no TOML is not said again in other words.
+            errors.retain_first(wrong_values, |span| {
+                !lines.iter().any(|line| line.start <= span.start && span.start <= line.end)
+            });
+        }
+        errors.finish(source).map(|()| plan)
+    }
+}

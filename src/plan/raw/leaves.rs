@@ -1,0 +1,163 @@
+//! The values of keys that are no quantities: strings, lists and tables with free names.
+
+use super::quantities::leaf_schema;
+use super::{At, RawCheck, Read, table_of, wrong_type};
+use crate::plan::error::Errors;
+use crate::plan::tree::{Key, Node, Text, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+impl Read for bool {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Boolean(boolean) => Some(*boolean),
+            Value::Text(text) if text.value == "true" || text.value == "false" => {
+                errors
+                    .add(node.at, "expected a boolean, found a string")
+                    .help(format!("write `{}` without quotes", text.shown));
+                None
+            }
+            _ => {
+                wrong_type(node, "a boolean", errors).help("write `true` or `false`");
+                None
+            }
+        }
+    }
+}
+
+impl Read for Text {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        if let Value::Text(text) = &node.value {
+            return Some(text.clone());
+        }
+        let error = wrong_type(node, "a string", errors);
+        if matches!(node.value, Value::Integer(_) | Value::Float(_) | Value::Boolean(_)) {
+            error.help("put it between quotes");
+        }
+        None
+    }
+}
+
+leaf_schema!(Text, "Text", json_schema!({ "type": "string" }));
+
+/// The value of a header.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Header(pub Text);
+
+impl Read for Header {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        Text::read(node, errors).map(Self)
+    }
+}
+
+leaf_schema!(Header, "Header", json_schema!({ "type": "string" }));
+
+impl<T: Read> Read for Vec<T> {
+    /// Leaves out what could not be read; the list itself is there.
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let Value::List(items) = &node.value else {
+            wrong_type(node, "a list", errors).help("put it between `[` and `]`");
+            return None;
+        };
+        Some(items.iter().filter_map(|item| T::read(item, errors)).collect())
+    }
+}
+
+/// One thing, or a list of them.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct OneOrMany<T>(pub Vec<At<T>>);
+
+impl<T: Read> Read for OneOrMany<T> {
+    /// `None` as soon as one could not be read: what is left would mean something else.
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let items = match &node.value {
+            Value::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(node),
+        };
+        let read: Vec<_> = items
+            .iter()
+            .map(|item| T::read(item, errors).map(|value| At { at: item.at, value }))
+            .collect();
+        read.into_iter().collect::<Option<_>>().map(Self)
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("OneOrMany{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({ "anyOf": [one, { "type": "array", "items": one, "minItems": 1 }] })
+    }
+}
+
+/// A table whose keys are names that the plan chooses.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct Named<T>(pub Vec<(Key, Option<At<T>>)>);
+
+impl<T> Named<T> {
+    /// The names, also of what could not be read.
+    pub(in crate::plan) fn names(&self) -> impl Iterator<Item = &str> + Clone {
+        self.0.iter().map(|(key, _)| key.name.as_str())
+    }
+
+    /// What could be read.
+    pub(in crate::plan) fn read(&self) -> impl Iterator<Item = (&Key, &At<T>)> {
+        self.0.iter().filter_map(|(key, value)| value.as_ref().map(|value| (key, value)))
+    }
+}
+
+impl<T: Read> Read for Named<T> {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let table = table_of(node, "a table of names", errors)?;
+        let read = table.entries.iter().map(|(key, node)| {
+            (key.clone(), T::read(node, errors).map(|value| At { at: node.at, value }))
+        });
+        Some(Self(read.collect()))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Named<T> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Named{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let value = generator.subschema_for::<T>();
+        json_schema!({ "type": "object", "additionalProperties": value })
+    }
+}
+
+/// A threshold: its text, or a table with it.
+#[derive(Debug, Clone)]
+pub(in crate::plan) enum Entry {
+    Text(At<Text>),
+    Table(Box<RawCheck>),
+}
+
+impl Read for Entry {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Text(text) => Some(Self::Text(At { at: node.at, value: text.clone() })),
+            Value::Table(_) => RawCheck::read(node, errors).map(|raw| Self::Table(Box::new(raw))),
+            _ => {
+                wrong_type(node, "a threshold (a string or a table)", errors)
+                    .help("write for example `\"failure_ratio < 1%\"`");
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for Entry {
+    fn schema_name() -> Cow<'static, str> {
+        "Threshold".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<RawCheck>();
+        json_schema!({ "anyOf": [{ "type": "string" }, table] })
+    }
+}

@@ -1,0 +1,267 @@
+//! Turns the tree into tables of optional, typed keys: what was written, before it is known whether it makes sense.
+//!
+//! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
+
+mod leaves;
+mod quantities;
+mod tables;
+
+pub(super) use leaves::{Entry, Header, Named, OneOrMany};
+pub(super) use quantities::{Span, Workers};
+pub(super) use tables::{
+    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
+    RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
+};
+
+use super::error::Errors;
+use super::tree::{Node, Place, Table, Value};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use std::borrow::Cow;
+
+/// Reads itself from a node. `None`: it cannot, and has said why.
+pub(super) trait Read: Sized {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self>;
+}
+
+/// A table of the plan.
+pub(super) trait RawTable {
+    /// The table itself.
+    fn place(&self) -> Place;
+
+    /// The optional keys that are there, with their places.
+    fn optional_keys(&self) -> Vec<(&'static str, Place)>;
+}
+
+/// A value and its place.
+#[derive(Debug, Clone)]
+pub(super) struct At<T> {
+    pub at: Place,
+    pub value: T,
+}
+
+/// What became of a key.
+#[derive(Debug, Clone, Default)]
+pub(super) enum Field<T> {
+    /// It is not there.
+    #[default]
+    Absent,
+    /// It is there and could not be read, which has been said.
+    Wrong,
+    /// It is there.
+    Is {
+        /// The place of the key itself.
+        key: Place,
+        /// Its value.
+        value: At<T>,
+    },
+}
+
+impl<T> Field<T> {
+    /// The value, if it could be read.
+    pub(super) fn given(&self) -> Option<&At<T>> {
+        match self {
+            Self::Is { value, .. } => Some(value),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+
+    /// The bare value, if it could be read.
+    pub(super) fn value(&self) -> Option<&T> {
+        self.given().map(|given| &given.value)
+    }
+
+    /// Whether the key is not there at all.
+    pub(super) fn is_absent(&self) -> bool {
+        matches!(self, Self::Absent)
+    }
+
+    /// Whether the key is there and could not be read.
+    pub(super) fn is_wrong(&self) -> bool {
+        matches!(self, Self::Wrong)
+    }
+
+    /// The place of the key, if its value could be read.
+    pub(super) fn key(&self) -> Option<Place> {
+        match self {
+            Self::Is { key, .. } => Some(*key),
+            Self::Absent | Self::Wrong => None,
+        }
+    }
+}
+
+impl<T: Read> Field<T> {
+    /// The key's value in a table.
+    fn of(table: &Table, name: &str, errors: &mut Errors) -> Self {
+        let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
+            return Self::Absent;
+        };
+        match T::read(node, errors) {
+            Some(value) => Self::Is { key: key.at, value: At { at: node.at, value } },
+            None => Self::Wrong,
+        }
+    }
+}
+
+/// In the schema a key is what its value is.
+impl<T: JsonSchema> JsonSchema for Field<T> {
+    fn inline_schema() -> bool {
+        T::inline_schema()
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        T::schema_name()
+    }
+
+    fn schema_id() -> Cow<'static, str> {
+        T::schema_id()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        T::json_schema(generator)
+    }
+}
+
+/// Says that something else stands where `expected` should.
+fn wrong_type<'e>(
+    node: &Node,
+    expected: &str,
+    errors: &'e mut Errors,
+) -> &'e mut super::error::PlanError {
+    let kind = node.value.kind();
+    errors
+        .add(node.at, format!("expected {expected}, found {kind}"))
+        .label(format!("this is {kind}"))
+}
+
+/// The table of a node, or the words for why it is none.
+fn table_of<'n>(node: &'n Node, noun: &str, errors: &mut Errors) -> Option<&'n Table> {
+    if let Value::Table(table) = &node.value {
+        return Some(table);
+    }
+    wrong_type(node, &format!("{noun} (a table)"), errors);
+    None
+}
+
+/// What a table may hold.
+struct Keys {
+    /// "a stage": the table in messages.
+    noun: &'static str,
+    /// The keys that must be there.
+    must: &'static [&'static str],
+    /// The others.
+    may: &'static [&'static str],
+    /// Keys of later versions.
+    later: &'static [&'static str],
+}
+
+/// Says which keys of a table are unknown, and which are missing.
+fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
+    let known = keys.must.iter().chain(keys.may).copied();
+    for (key, _) in &table.entries {
+        let name = key.name.as_str();
+        if known.clone().any(|known| known == name) {
+            continue;
+        }
+        if keys.later.contains(&name) {
+            errors
+                .add(key.at, format!("`{name}` is not supported by this version of planrun"))
+                .help(format!("leave `{name}` out"));
+            continue;
+        }
+        let is = format!("{} has these keys", keys.noun);
+        errors
+            .add(key.at, format!("{} has no key `{name}`", keys.noun))
+            .label("unknown key")
+            .help(super::suggest::did_you_mean(name, known.clone(), &is));
+    }
+    for must in keys.must {
+        if table.get(must).is_none() {
+            let example = tables::EXAMPLES
+                .iter()
+                .find(|(key, _)| key == must)
+                .map_or_else(|| format!("add `{must}`"), |(_, line)| format!("add `{line}`"));
+            errors.add(at, format!("{} needs the key `{must}`", keys.noun)).help(example);
+        }
+    }
+}
+
+/// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc comments) its JSON Schema.
+macro_rules! table {
+    (
+        $(#[$meta:meta])* $name:ident, $noun:literal,
+        must { $($(#[$must_meta:meta])* $must:ident: $must_type:ty,)* }
+        may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
+        later { $($later:literal),* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Default, schemars::JsonSchema)]
+        #[schemars(deny_unknown_fields)]
+        pub(in crate::plan) struct $name {
+            #[schemars(skip)]
+            at: Place,
+            $($(#[$must_meta])* pub $must: Field<$must_type>,)*
+            $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
+        }
+
+        impl Read for $name {
+            fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+                let table = table_of(node, $noun, errors)?;
+                let keys = Keys {
+                    noun: $noun,
+                    must: &[$(stringify!($must)),*],
+                    may: &[$(stringify!($may)),*],
+                    later: &[$($later),*],
+                };
+                check_keys(&keys, node.at, table, errors);
+                Some(Self {
+                    at: node.at,
+                    $($must: Field::of(table, stringify!($must), errors),)*
+                    $($may: Field::of(table, stringify!($may), errors),)*
+                })
+            }
+        }
+
+        impl RawTable for $name {
+            fn place(&self) -> Place {
+                self.at
+            }
+
+            fn optional_keys(&self) -> Vec<(&'static str, Place)> {
+                [$((stringify!($may), self.$may.key())),*]
+                    .into_iter()
+                    .filter_map(|(name, key)| key.map(|key| (name, key)))
+                    .collect()
+            }
+        }
+    };
+}
+
+/// Defines a closed set of words.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$word_meta:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+        pub(in crate::plan) enum $name { $($(#[$word_meta])* #[serde(rename = $word)] $variant,)* }
+
+        impl Read for $name {
+            fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+                let words = [$($word),*];
+                let Value::Text(text) = &node.value else {
+                    wrong_type(node, &format!("one of {}", listed(words)), errors);
+                    return None;
+                };
+                match text.value.as_str() {
+                    $($word => Some(Self::$variant),)*
+                    _ => {
+                        errors
+                            .add(node.at, format!("expected one of {}, found `{}`", listed(words), text.shown))
+                            .help(did_you_mean(&text.shown, words, "write one of these"));
+                        None
+                    }
+                }
+            }
+        }
+    };
+}
+
+use {table, words};

@@ -1,0 +1,323 @@
+//! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
+
+use super::{
+    Entry, Field, Header, Keys, Named, OneOrMany, RawTable, Read, Span, Workers, check_keys,
+};
+use super::{table, table_of, words, wrong_type};
+use crate::plan::error::Errors;
+use crate::plan::suggest::{did_you_mean, listed};
+use crate::plan::tree::{Node, Place, Text, Value};
+use crate::units::{Count, Rate, Ratio, Time};
+
+/// A line to paste for each key that must be there.
+pub(super) const EXAMPLES: [(&str, &str); 9] = [
+    ("name", "name = \"my-plan\""),
+    ("targets", "targets.web = { address = \"http://127.0.0.1:8080/\" }"),
+    ("scenarios", "[scenarios.web]"),
+    ("protocol", "protocol = \"tcp-hold\"` or `protocol = \"http\""),
+    ("stages", "stages = [{ users = \"10\", hold = \"10s\" }]"),
+    ("from", "from = \"server\"` or `from = \"client\""),
+    ("every", "every = \"60s\""),
+    ("check", "check = \"failure_ratio < 1%\""),
+    ("method", "method = \"GET\""),
+];
+
+table! {
+    /// A test plan: whom it loads, how, and what must hold.
+    RawPlan, "a plan",
+    must {
+        /// Names the result folder: letters, digits, `-`, `_` and `.`.
+        name: Text,
+        /// Whom the plan loads, each with a name.
+        targets: Named<RawTarget>,
+        /// What runs at the same time, each with a name.
+        scenarios: Named<RawScenario>,
+    }
+    may {
+        /// One line for people.
+        description: Text,
+        /// Seeds think times, jitter and the choice of requests. Default: 42.
+        seed: Count,
+        /// How this machine makes the load.
+        generator: RawGenerator,
+    }
+    later { "events", "search", "data" }
+}
+
+table! {
+    /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    RawTarget, "a target",
+    must {}
+    may {
+        /// tcp-hold: `host:port`; http: a URL. Or a list of them, used in turn.
+        address: OneOrMany<Text>,
+        /// Instead of `address`: planrun starts this server on loopback for the run.
+        builtin: BuiltinWord,
+        /// http, with `builtin`: the body of every answer. Default: `ok`.
+        body: Text,
+        /// tcp-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
+        /// scenario has a `greeting`.
+        greet: bool,
+        /// With `builtin`: what it does wrong on purpose.
+        faults: RawFaults,
+    }
+    later { "tls" }
+}
+
+table! {
+    /// What the built-in server does wrong on purpose.
+    RawFaults, "the table of faults",
+    must {}
+    may {
+        /// The part of connections (or requests) that is hit. Default: all.
+        share: Ratio,
+        /// Chooses which. Default: 42.
+        seed: Count,
+        /// Refuses every connection: nothing listens.
+        refuse: bool,
+        /// Listens and never accepts.
+        never_accept: bool,
+        /// Resets a connection this long after it was accepted.
+        reset_after: Time,
+        /// Resets a connection once this many bytes were sent on it.
+        reset_after_bytes: Count,
+        /// Accepts, and never sends a byte.
+        silence: bool,
+        /// Sends other bytes than it should.
+        wrong_data: bool,
+        /// Waits before every send.
+        delay: Time,
+        /// Closes a connection this long after it was accepted.
+        close_after: Time,
+        /// http: answers with this status.
+        status: Count,
+        /// http: spreads a body over this time.
+        slow_body: Time,
+        /// http: promises a whole body, sends half, closes.
+        truncate_body: bool,
+    }
+    later {}
+}
+
+table! {
+    /// One kind of load against one target. The scenarios of a plan run at the same time.
+    RawScenario, "a scenario",
+    must {
+        /// What each user does: `tcp-hold` opens one TCP connection and holds it, `http` sends requests.
+        protocol: ProtocolWord,
+        /// One after the other; levels, not additions.
+        stages: Vec<RawStage>,
+    }
+    may {
+        /// A name in `[targets]`. May be left out when the plan has one target.
+        target: Text,
+        /// When it starts: a time after the run's start, or `hold`: when every other scenario has reached its first hold.
+        start_after: Text,
+        /// tcp-hold: every message must be exactly this.
+        expect: Text,
+        /// tcp-hold: the server must send its first message within this time.
+        greeting: Time,
+        /// tcp-hold: who keeps the connection alive, and how it is watched.
+        heartbeat: RawHeartbeat,
+        /// For opening a connection. Default: `10s`, or `timeout` if that is shorter.
+        connect_timeout: Time,
+        /// tcp-hold: how planned ends are made. Default: `fin`.
+        close: CloseWord,
+        /// http: chosen by weight. Default: one GET of the target's own path.
+        requests: Vec<RawRequest>,
+        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
+        think_time: Span,
+        /// http: from a request's start to the last byte of its answer. Default: `30s`.
+        timeout: Time,
+        /// http: from sending to the first byte of the answer. Default: `timeout`.
+        first_byte_timeout: Time,
+        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
+        /// rate times `timeout`, and six times the root of that; at most 20,000.
+        max_in_flight: Count,
+        /// http: `1.1`.
+        version: Text,
+        /// What must hold for a PASS: `metric comparison bound`, or a table.
+        thresholds: Vec<Entry>,
+    }
+    later { "tls", "data", "events", "reconnect", "lifetime" }
+}
+
+table! {
+    /// A level that is reached and then held.
+    RawStage, "a stage",
+    must {}
+    may {
+        /// Its name in reports. Default: its number, from 1.
+        name: Text,
+        /// A level of concurrent connections or virtual users. Instead of `rate`.
+        users: Count,
+        /// http: arrivals a second. Instead of `users`.
+        rate: Rate,
+        /// With `users`: how fast the level is reached. Without this and `ramp`: as fast as the machine can.
+        spawn_rate: Rate,
+        /// The time in which the level is reached.
+        ramp: Time,
+        /// How long the level is held. Default: not at all.
+        hold: Time,
+        /// Keeps this stage out of thresholds.
+        warmup: bool,
+    }
+    later {}
+}
+
+table! {
+    /// Who keeps a connection alive, and how it is watched.
+    RawHeartbeat, "a heartbeat",
+    must {
+        /// Who sends: `server` or `client`.
+        from: SideWord,
+        /// How often.
+        every: Time,
+    }
+    may {
+        /// From the server: how late a message may be. Default: `10s`.
+        grace: Time,
+        /// From the client: what is sent.
+        send: Text,
+        /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
+        timeout: Time,
+    }
+    later {}
+}
+
+table! {
+    /// One kind of request.
+    RawRequest, "a request",
+    must {}
+    may {
+        /// Its name in reports. Default: its method and path.
+        name: Text,
+        /// Default: `GET`.
+        method: Text,
+        /// Path and query. Default: those of the target's URL.
+        path: Text,
+        /// Its part among all requests, against the other weights. Default: 1.
+        weight: Count,
+        /// Sent with it.
+        headers: Named<Header>,
+        /// Sent with it.
+        body: Text,
+        /// What the answer must be. Default: any status from 200 to 399.
+        expect: RawExpect,
+    }
+    later { "data" }
+}
+
+table! {
+    /// What an answer must be.
+    RawExpect, "the table of what is expected",
+    must {}
+    may {
+        /// Exactly this status. Default: any from 200 to 399.
+        status: Count,
+        /// Exactly this body. Default: any.
+        body: Text,
+    }
+    later {}
+}
+
+table! {
+    /// A threshold and where and when it is looked at.
+    RawCheck, "a threshold",
+    must {
+        /// `metric comparison bound`: `connect.time.p99 < 1s`.
+        check: Text,
+    }
+    may {
+        /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.
+        stage: Text,
+        /// Which parts of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all parts.
+        during: DuringWord,
+        /// It must hold in every window of this length.
+        window: Time,
+        /// Ends the run as soon as it is broken.
+        abort: bool,
+        /// Live checks begin this long after the start of what is looked at.
+        grace: Time,
+    }
+    later {}
+}
+
+table! {
+    /// How this machine makes the load.
+    RawGenerator, "the table of the generator",
+    must {}
+    may {
+        /// Worker processes for each scenario: a number, or `auto`.
+        workers: Workers,
+        /// Addresses to connect from: single ones, ranges `a-b`, CIDR.
+        source_addresses: OneOrMany<Text>,
+        /// First and last source port: `1024-65535`.
+        port_range: Text,
+        /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
+        on_worker_loss: LossWord,
+    }
+    later {}
+}
+
+words! {
+    /// What each user of a scenario does.
+    ProtocolWord {
+        /// Opens one TCP connection and holds it.
+        TcpHold = "tcp-hold",
+        /// Sends HTTP requests.
+        Http = "http",
+    }
+}
+
+words! {
+    /// A server that planrun brings along.
+    BuiltinWord {
+        /// Long connections.
+        TcpHold = "tcp-hold",
+        /// Requests.
+        Http = "http",
+    }
+}
+
+words! {
+    /// Who sends heartbeats.
+    SideWord {
+        /// The target.
+        Server = "server",
+        /// This side; the target replies.
+        Client = "client",
+    }
+}
+
+words! {
+    /// How a connection is ended as planned.
+    CloseWord {
+        /// The usual close.
+        Fin = "fin",
+        /// Leaves no `TIME_WAIT` behind.
+        Rst = "rst",
+    }
+}
+
+words! {
+    /// Which parts of its stages a threshold looks at.
+    DuringWord {
+        /// The ramps.
+        Ramp = "ramp",
+        /// The holds.
+        Hold = "hold",
+        /// Ramps, holds and the drain.
+        All = "all",
+    }
+}
+
+words! {
+    /// What a lost worker does to the run.
+    LossWord {
+        /// The others go on.
+        Continue = "continue",
+        /// The run ends, with its reports.
+        Stop = "stop",
+    }
+}

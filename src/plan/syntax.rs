@@ -1,0 +1,168 @@
+//! Turns what is wrong with the TOML itself into one plain error a line.
+
+use super::error::Errors;
+use super::tree::Place;
+use std::ops::Range;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// How much of a document that is no TOML can still be trusted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Trust {
+    /// All of it: there was no error.
+    Whole,
+    /// Its shape: only values are wrong, and they are known to be there.
+    Shape,
+    /// Nothing: what is read from here on may be anything.
+    Nothing,
+}
+
+/// Adds an error for each line that is no TOML, and says what the rest is worth.
+pub(super) fn report(
+    text: &str,
+    document: &Spanned<DeTable<'_>>,
+    found: &[toml::de::Error],
+    errors: &mut Errors,
+) -> (Trust, Vec<Range<usize>>) {
+    let mut found: Vec<(Range<usize>, &str)> =
+        found.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
+    found.sort_by_key(|(span, _)| span.start);
+    let mut trust = Trust::Whole;
+    let mut lines: Vec<Range<usize>> = Vec::new();
+    // What is never closed swallows all that follows it: only what stands before it is an error of its own.
+    if let Some((start, what)) = never_closed(text, document, &found) {
+        found.retain(|(span, _)| span.end <= start);
+        let (bracket, noun) = if what == '[' { (']', "list") } else { ('}', "table") };
+        errors
+            .add(Place::file(start..start + 1), format!("this {noun} is never closed"))
+            .help(format!("add `{bracket}` behind its last element"));
+        trust = Trust::Nothing;
+    }
+    for (span, message) in found {
+        let line = line_of(text, span.start);
+        if lines.last().is_some_and(|last| *last == line) {
+            continue;
+        }
+        let only_a_value = explain(text, &span, &line, message, errors);
+        trust = trust.max(if only_a_value { Trust::Shape } else { Trust::Nothing });
+        lines.push(line);
+    }
+    (trust, lines)
+}
+
+/// The opening bracket of what reaches the end of the text without being closed.
+fn never_closed(
+    text: &str,
+    document: &Spanned<DeTable<'_>>,
+    found: &[(Range<usize>, &str)],
+) -> Option<(usize, char)> {
+    found.iter().find(|(_, message)| {
+        message.starts_with("unclosed array,") || message.starts_with("unclosed inline table")
+    })?;
+    let mut first: Option<usize> = None;
+    table_reaching_end(document.get_ref(), text, &mut first);
+    let start = first?;
+    let bracket = text[start..].chars().next().filter(|c| ['[', '{'].contains(c))?;
+    Some((start, bracket))
+}
+
+fn table_reaching_end(table: &DeTable<'_>, text: &str, first: &mut Option<usize>) {
+    for (_, value) in table.iter() {
+        reaching_end(value, text, first);
+    }
+}
+
+fn reaching_end(value: &Spanned<DeValue<'_>>, text: &str, first: &mut Option<usize>) {
+    let span = value.span();
+    let written = text.get(span.clone()).unwrap_or_default();
+    let closed = match value.get_ref() {
+        DeValue::Array(_) => written.ends_with(']'),
+        DeValue::Table(_) => !written.starts_with('{') || written.ends_with('}'),
+        _ => true,
+    };
+    if !closed && first.is_none_or(|start| span.start < start) {
+        *first = Some(span.start);
+    }
+    match value.get_ref() {
+        DeValue::Table(table) => table_reaching_end(table, text, first),
+        DeValue::Array(array) => array.iter().for_each(|item| reaching_end(item, text, first)),
+        _ => {}
+    }
+}
+
+/// Adds one error; says whether only a value is wrong.
+fn explain(
+    text: &str,
+    span: &Range<usize>,
+    line: &Range<usize>,
+    message: &str,
+    errors: &mut Errors,
+) -> bool {
+    let written = text.get(span.clone()).unwrap_or_default();
+    let place = Place::file(span.clone());
+    if message.starts_with("duplicate key") {
+        errors.add(place, format!("`{written}` is there twice")).help("keep one of them");
+        return false;
+    }
+    if message.starts_with("invalid basic string, expected `\"`")
+        || message.starts_with("invalid literal string, expected `'`")
+    {
+        errors.add(place, "this string is not closed").help("add the quote at its end");
+        return false;
+    }
+    if message.starts_with("cannot recurse further") || message.starts_with("recursion limit") {
+        errors.add(place, "this is nested too deeply");
+        return false;
+    }
+    let about_value = ["string values", "invalid float", "invalid boolean", "invalid integer"]
+        .iter()
+        .chain(&[
+            "invalid fraction",
+            "invalid exponent",
+            "missing value",
+            "unexpected leading zero",
+        ])
+        .chain(&["invalid datetime", "`_` may only", "redundant", "invalid digit"])
+        .any(|start| message.starts_with(start));
+    if about_value && let Some(token) = token_at(text, span.start, line) {
+        let (is, at) = (text[token.clone()].to_owned(), Place::file(token));
+        match is.as_str() {
+            "" => errors.add(place, "the value is missing"),
+            "True" | "False" | "TRUE" | "FALSE" => errors
+                .add(at, format!("`{is}` is no value in TOML"))
+                .help(format!("write `{}`", is.to_lowercase())),
+            _ => errors
+                .add(at, format!("`{is}` must stand between quotes"))
+                .help(format!("write `\"{is}\"`")),
+        };
+        return !is.contains(['=', '{', '[']) && !is.is_empty();
+    }
+    let plain = message.strip_suffix(", expected nothing").unwrap_or(message);
+    errors.add(place, plain.to_owned());
+    false
+}
+
+/// The bare word at a place of a line, if there is no quote in it.
+fn token_at(text: &str, at: usize, line: &Range<usize>) -> Option<Range<usize>> {
+    let before = text.get(line.start..at)?;
+    let start = line.start + before.rfind(['=', '[', '{', ',']).map_or(0, |end| end + 1);
+    let behind = text.get(at..line.end)?;
+    let end = at + behind.find([',', ']', '}', '#']).unwrap_or(behind.len());
+    let token = text.get(start..end)?;
+    let trimmed = token.trim();
+    if trimmed.contains(['"', '\'']) {
+        return None;
+    }
+    let start = start + (token.len() - token.trim_start().len());
+    Some(start..start + trimmed.len())
+}
+
+/// The line of a place, without its end.
+pub(super) fn line_of(text: &str, at: usize) -> Range<usize> {
+    let at = at.min(text.len());
+    let bytes = text.as_bytes();
+    let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let end =
+        bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end);
+    start..end
+}
