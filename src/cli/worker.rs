@@ -1,7 +1,15 @@
 //! The hidden `worker` subcommand.
 
-use super::ExitStatus;
+use super::{ExitStatus, diagnostic};
 
 pub(super) fn worker() -> ExitStatus {
-    ExitStatus::Internal
+    match crate::engine::work() {
+        Ok(()) => ExitStatus::Pass,
+        // The coordinator is gone, and whoever watches it knows.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitStatus::Internal,
+        Err(error) => {
+            diagnostic::print_error(&format!("a worker cannot go on: {error}"), None);
+            ExitStatus::Internal
+        }
+    }
 }

@@ -91,9 +91,30 @@ impl Link {
         Ok(message)
     }
 
+    /// Takes in bytes that somebody else has read from the input.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.inbox.feed(bytes);
+    }
+
+    /// What waits for room in the pipe.
+    pub fn unsent(&self) -> &[u8] {
+        &self.outbox
+    }
+
+    /// Notes that somebody else has written so much of what waited.
+    pub fn sent(&mut self, length: usize) {
+        self.outbox.drain(..length);
+    }
+
+    /// Lets a message wait for the next flush.
+    pub fn queue<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
+        self.outbox.extend_from_slice(&encode(message).map_err(io::Error::other)?);
+        Ok(())
+    }
+
     /// Sends a message as far as the pipe has room; the rest goes out with the next flush.
     pub fn send<T: Serialize>(&mut self, message: &T) -> io::Result<()> {
-        self.outbox.extend_from_slice(&encode(message).map_err(io::Error::other)?);
+        self.queue(message)?;
         self.flush()
     }
 
@@ -101,7 +122,7 @@ impl Link {
     pub fn flush(&mut self) -> io::Result<()> {
         while !self.outbox.is_empty() {
             match self.output.write(&self.outbox) {
-                Ok(sent) => drop(self.outbox.drain(..sent)),
+                Ok(sent) => self.sent(sent),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(error),

@@ -1,6 +1,6 @@
 //! What one worker has to do, understood.
 
-use super::wire::Sources;
+use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
 use crate::schedule::{ScenarioSchedule, Share, Timeline};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +22,8 @@ pub struct Load {
     pub addresses: Vec<SocketAddr>,
     /// Where to connect from.
     pub sources: Sources,
+    /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
+    pub ports: Option<(u16, u16)>,
 }
 
 /// Where one connection goes, and from where.
@@ -47,17 +49,9 @@ impl Load {
         let turn = i / block;
         let to = self.addresses[usize::try_from(turn % targets).unwrap_or(0)];
         let nth = turn / targets * block + i % block;
-        let of_family: Vec<&IpAddr> = self
-            .sources
-            .addresses
-            .iter()
-            .filter(|address| address.is_ipv4() == to.is_ipv4())
-            .collect();
-        let from = usize::try_from(nth / self.sources.per_source.max(1))
-            .ok()
-            .filter(|_| !of_family.is_empty())
-            .map(|source| *of_family[source % of_family.len()]);
-        let port = self.sources.ports.map_or(0, |(first, last)| {
+        // Sources are chosen for the family of the first address; one of the other family gets the kernel's choice.
+        let from = self.sources.source_of(nth).filter(|from| from.is_ipv4() == to.is_ipv4());
+        let port = self.ports.map_or(0, |(first, last)| {
             let span = u64::from(last - first) + 1;
             first + u16::try_from(nth % span).unwrap_or(0)
         });

@@ -12,6 +12,7 @@ mod link;
 mod load;
 mod targets;
 pub mod wire;
+mod worker;
 
 pub use clock::{Clock, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunOrder, run};
@@ -20,3 +21,4 @@ pub use facts::Own;
 pub use link::Link;
 pub use load::{Load, Route};
 pub use targets::{TargetError, Targets};
+pub use worker::work;

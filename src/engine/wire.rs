@@ -8,12 +8,13 @@
 //!              ── Boundary, Turn, Stop ─▶
 //! ```
 
+use crate::machine::Sources;
 use crate::plan::Overrides;
 use crate::record::{Mark, Snapshot};
 use crate::schedule::Share;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
 /// The version of all messages; a worker of another version is refused.
 pub const VERSION: u32 = 1;
@@ -73,16 +74,6 @@ pub struct Assignment {
     pub addresses: Vec<SocketAddr>,
     /// Where to connect from.
     pub sources: Sources,
-}
-
-/// Where connections come from. Connection `i` of those that go to one destination uses source `i / per_source`, so that
-/// destinations fill up before sources do: the kernel keeps a record for each pair of source address and port.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Sources {
-    /// In order of use; empty leaves the choice to the kernel.
-    pub addresses: Vec<IpAddr>,
-    /// Connections to one destination from one source before the next source is used; not zero.
-    pub per_source: u64,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
     pub ports: Option<(u16, u16)>,
 }

@@ -10,13 +10,14 @@
 
 use super::figures::whole;
 use crate::plan::SourceRange;
+use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The part of the port range that a pair of source and destination may use before the search for ports gets slow.
 const EASY_SHARE: f64 = 0.35;
 
 /// Where the connections to one destination come from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// In order of use; empty leaves the choice to the kernel.
     pub addresses: Vec<IpAddr>,
@@ -51,7 +52,7 @@ impl Sources {
     /// The source of connection number `index` within its destination; `None` leaves it to the kernel. After the last address the
     /// first is used again: connections that are opened anew find the ports of those that are gone.
     pub fn source_of(&self, index: u64) -> Option<IpAddr> {
-        let turn = (index / self.per_tuple) % (self.addresses.len().max(1) as u64);
+        let turn = (index / self.per_tuple.max(1)) % (self.addresses.len().max(1) as u64);
         usize::try_from(turn).ok().and_then(|turn| self.addresses.get(turn)).copied()
     }
 

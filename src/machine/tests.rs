@@ -33,7 +33,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         name: "p".into(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "t".into(), endpoint }],
+        targets: vec![Target { name: "t".into(), shown: Vec::new(), endpoint }],
         scenarios,
         generator: Generator::default(),
     }

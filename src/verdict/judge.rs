@@ -221,7 +221,7 @@ fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) ->
 }
 
 /// How long a part lasted, up to `end_ns` if it goes on.
-fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
+pub(crate) fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
     let mark = match key.part {
         Part::Ramp => Mark::Ramp(key.stage),
         Part::Hold => Mark::Hold(key.stage),

@@ -8,6 +8,7 @@ mod judge;
 mod window;
 
 pub use judge::Judge;
+pub(crate) use judge::part_length_ns;
 use std::fmt;
 
 /// What a run proves.

@@ -8,7 +8,8 @@ mod crew;
 
 use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Resolved};
-use super::wire::{Assignment, FromWorker, Notice, Order, Sources, ToWorker, VERSION};
+use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
+use crate::machine::Sources;
 use crate::plan::{OnWorkerLoss, Overrides, Plan, Source};
 use crate::record::{Boundary, Cause, Entry, Mark, Recording, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
@@ -141,6 +142,7 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         share,
         addresses: order.targets[order.plan.scenarios[scenario].target].addresses.clone(),
         sources: order.sources[scenario].clone(),
+        ports: order.plan.generator.port_range,
     }
 }
 

@@ -201,7 +201,8 @@ fn run(plan: Plan, orders: Vec<(u64, Order)>, on_connect: Script, on_send: Scrip
         schedule: schedule.scenario(0).clone(),
         timeline,
         addresses: vec!["127.0.0.1:9".parse().unwrap()],
-        sources: crate::engine::wire::Sources::default(),
+        sources: crate::machine::Sources::default(),
+        ports: None,
         plan,
     };
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));

@@ -75,7 +75,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         description: None,
         seed: 42,
         targets: vec![Target {
-            name: "web".into(),
+            name: "web".into(), shown: Vec::new(),
             endpoint: Endpoint::Builtin(Builtin::Http(server)),
         }],
         scenarios: vec![scenario],
@@ -88,7 +88,8 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         timeline: schedule.timelines().remove(0),
         schedule: schedule.scenario(0).clone(),
         addresses: vec![([127, 0, 0, 1], 1).into()],
-        sources: crate::engine::wire::Sources::default(),
+        sources: crate::machine::Sources::default(),
+        ports: None,
         plan,
     }
 }
