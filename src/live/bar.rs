@@ -90,30 +90,39 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
     }
 }
 
+/// Plan, targets, seed and folder, on as few lines as they fit on.
 fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
     let plan = &scene.plan;
-    let mut first = Line::default()
-        .with(Tone::Dim, format!("planrun {}  ", env!("CARGO_PKG_VERSION")))
-        .with(Tone::Strong, &plan.name);
-    let targets: Vec<String> = scene
-        .targets
-        .iter()
-        .map(|target| format!("{} {}", target.name, words::target(target)))
-        .collect();
-    if !targets.is_empty() {
-        first.push(Tone::Plain, format!("  → {}", targets.join(", ")));
+    let mut pieces = vec![
+        Line::default()
+            .with(Tone::Dim, format!("planrun {}  ", env!("CARGO_PKG_VERSION")))
+            .with(Tone::Strong, &plan.name),
+    ];
+    let loaded = |name: &str| plan.scenarios.iter().any(|of| plan.target(of).name == name);
+    for target in scene.targets.iter().filter(|target| loaded(&target.name)) {
+        let arrow = Line::default().with(Tone::Dim, "→ ").with(Tone::Plain, &target.name);
+        pieces.push(arrow.with(Tone::Plain, format!(" {}", words::target(target))));
     }
-    let rest = Line::default()
-        .with(Tone::Dim, "  seed ")
-        .with(Tone::Plain, plan.seed.to_string())
-        .with(Tone::Dim, "  results in ")
-        .with(Tone::Plain, &scene.folder);
-    if first.width(look) + rest.width(look) <= width {
-        first.append(rest);
-        vec![first]
-    } else {
-        vec![first, rest]
+    let label =
+        |label: &str, text: &str| Line::default().with(Tone::Dim, label).with(Tone::Plain, text);
+    pieces.push(label("seed ", &plan.seed.to_string()));
+    pieces.push(label("results in ", &scene.folder));
+    let mut lines: Vec<Line> = Vec::new();
+    for piece in pieces {
+        match lines.last_mut() {
+            Some(line) if line.width(look) + 2 + piece.width(look) <= width => {
+                line.push(Tone::Plain, "  ");
+                line.append(piece);
+            }
+            Some(_) => {
+                let mut line = Line::default().with(Tone::Plain, "  ");
+                line.append(piece);
+                lines.push(line);
+            }
+            None => lines.push(piece),
+        }
     }
+    lines
 }
 
 /// `✓ 10k  0 → 10,000 users in 1.00 s, held 30.0 s   10,000 ok · 0 failed · 9,998/s`

@@ -4,7 +4,7 @@
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
 use super::scene::{Place, Scene};
-use super::text::{Line, Look, Tone};
+use super::text::{Line, Look, Tone, neutral};
 use super::words;
 use crate::plan::Part;
 use crate::record::CellKey;
@@ -330,13 +330,10 @@ impl Drawing<'_> {
     }
 }
 
+/// A text in exactly so many columns.
 fn pad(text: &str, width: usize) -> String {
-    let taken = console::measure_text_width(text);
-    let text = if taken > width {
-        console::truncate_str(text, width, "…").into_owned()
-    } else {
-        text.to_owned()
-    };
+    let text = neutral(text);
+    let text = console::truncate_str(&text, width, "…").into_owned();
     let taken = console::measure_text_width(&text);
     text + &" ".repeat(width.saturating_sub(taken))
 }

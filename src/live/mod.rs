@@ -9,6 +9,7 @@
 
 mod bar;
 mod canvas;
+mod figures;
 mod frame;
 mod json;
 mod lines;

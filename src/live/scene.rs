@@ -3,14 +3,11 @@
 //! **Invariant:** no clock; whoever asks says what time it is on the run's clock.
 
 use crate::engine::{Event, Resolved};
-use crate::plan::{
-    Level, Metric, Part, Plan, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric,
-};
+use crate::plan::{Part, Plan, Scenario};
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Measure, Origin, Recording,
-    ScenarioSecond, Second, Span, WorkerFacts, measure,
+    Cell, CellKey, Entry, Gauges, Mark, Recording, ScenarioSecond, Second, WorkerFacts,
 };
-use crate::schedule::{Pace, Schedule, Segment, Shape, Timeline};
+use crate::schedule::{Schedule, Segment, Shape, Timeline};
 use crate::verdict::{Finding, Verdict};
 
 /// Nanoseconds in a second.
@@ -38,7 +35,8 @@ pub(super) struct Scene {
     /// What came out, once that is known.
     pub(super) verdict: Option<Verdict>,
     schedule: Schedule,
-    timelines: Vec<Timeline>,
+    /// When each scenario passes its marks, as far as that is known.
+    pub(super) timelines: Vec<Timeline>,
     /// Stages whose end has been told, by scenario.
     told: Vec<usize>,
 }
@@ -179,7 +177,7 @@ impl Scene {
     /// How far a part has come.
     pub(super) fn course(&self, scenario: usize, key: CellKey, now_ns: u64) -> Course {
         let (facts, timeline) = (&self.recording.scenarios[scenario], &self.timelines[scenario]);
-        let next = Mark::Ramp(key.stage + 1);
+        let next = Mark::Ramp(key.stage.saturating_add(1));
         let (mark, end) = match key.part {
             Part::Ramp => (Mark::Ramp(key.stage), timeline.at(Mark::Hold(key.stage))),
             Part::Hold => (Mark::Hold(key.stage), timeline.at(next).or(timeline.at(Mark::Drain))),
@@ -217,118 +215,6 @@ impl Scene {
         level.abs_diff(*from) as f64 / to.abs_diff(*from).max(1) as f64
     }
 
-    /// Connections open, or users at work, and the word for them.
-    pub(super) fn level(&self, scenario: usize) -> (u64, Gauge) {
-        let gauge = match self.plan.scenarios[scenario].protocol {
-            Protocol::TcpHold(_) => Gauge::Open,
-            Protocol::Http(_) => Gauge::Users,
-        };
-        (self.latest[scenario].gauges.get(gauge), gauge)
-    }
-
-    /// Attempts a second in the last second: connections tried or requests started.
-    pub(super) fn rate(&self, scenario: usize) -> (f64, RateMetric) {
-        let metric = match self.plan.scenarios[scenario].protocol {
-            Protocol::TcpHold(_) => RateMetric::Connect,
-            Protocol::Http(_) => RateMetric::Requests,
-        };
-        let latest = &self.latest[scenario];
-        let counter = match metric {
-            RateMetric::Connect => Counter::ConnectAttempts,
-            RateMetric::Requests | RateMetric::BytesReceived => Counter::Started,
-        };
-        (latest.cell.counters.get(counter) as f64, metric)
-    }
-
-    /// Attempts a second that the plan asked for in the last second; `None` where it leaves that to the machine.
-    pub(super) fn planned_rate(&self, scenario: usize) -> Option<f64> {
-        let middle = u64::from(self.latest[scenario].second?) * SECOND_NS + SECOND_NS / 2;
-        let key = self.recording.scenarios[scenario].part_at(middle)?;
-        if key.part == Part::Drain {
-            return None;
-        }
-        match self.segment(scenario, usize::from(key.stage))?.shape {
-            Shape::Rate { .. } => Some(self.timelines[scenario].level_at(middle)),
-            Shape::Users { from, to, pace: Pace::Paced(rate) }
-                if key.part == Part::Ramp && to > from && self.is_hold(scenario) =>
-            {
-                Some(rate.value())
-            }
-            Shape::Users { .. } => None,
-        }
-    }
-
-    /// Whether a scenario holds connections.
-    pub(super) fn is_hold(&self, scenario: usize) -> bool {
-        matches!(self.plan.scenarios[scenario].protocol, Protocol::TcpHold(_))
-    }
-
-    /// Counters and causes of some cells of a scenario, without their histograms.
-    pub(super) fn sum(&self, scenario: usize, of: impl Fn(&CellKey) -> bool) -> Cell {
-        let mut sum = Cell::default();
-        for (_, cell) in self.recording.scenarios[scenario].cells.iter().filter(|(key, _)| of(key))
-        {
-            sum.counters.merge(&cell.counters);
-            for (cause, tally) in &cell.failures {
-                match sum.failures.iter_mut().find(|(known, _)| known == cause) {
-                    Some((_, mine)) => mine.merge(tally),
-                    None => sum.failures.push((*cause, tally.clone())),
-                }
-            }
-        }
-        sum
-    }
-
-    /// A metric of counters over the whole scenario so far.
-    pub(super) fn so_far(&self, scenario: usize, metric: Metric) -> Option<Measure> {
-        let cell = self.sum(scenario, |_| true);
-        let span = Span {
-            protocol: &self.plan.scenarios[scenario].protocol,
-            cell: &cell,
-            gauges: &self.latest[scenario].gauges,
-            length_ns: self.recorded_ns(),
-        };
-        measure(metric, &span)
-    }
-
-    /// What failed of all so far.
-    pub(super) fn failure_ratio(&self, scenario: usize) -> Option<Measure> {
-        self.so_far(scenario, Metric::Ratio(RatioMetric::Failure))
-    }
-
-    /// What was due and never started.
-    pub(super) fn dropped(&self, scenario: usize) -> u64 {
-        self.sum(scenario, |_| true).counters.get(Counter::Dropped)
-    }
-
-    /// Why things failed so far, the most frequent first.
-    pub(super) fn causes(&self, scenario: usize) -> Vec<(Cause, u64)> {
-        let sum = self.sum(scenario, |_| true);
-        let mut causes: Vec<(Cause, u64)> =
-            sum.failures.iter().map(|(cause, tally)| (*cause, tally.count)).collect();
-        causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), *cause));
-        causes
-    }
-
-    /// The time that matters most now, of the last second: metric, median and 99th percentile in nanoseconds.
-    pub(super) fn main_time(&self, scenario: usize) -> Option<(TimeMetric, f64, f64)> {
-        let open = |stage: &crate::plan::Stage| matches!(stage.level, Level::Rate { .. });
-        let of = &self.plan.scenarios[scenario];
-        let wanted: &[TimeMetric] = match of.protocol {
-            Protocol::TcpHold(_) => {
-                &[TimeMetric::ConnectTime, TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap]
-            }
-            Protocol::Http(_) if of.stages.iter().any(open) => {
-                &[TimeMetric::ResponseTime, TimeMetric::ServiceTime]
-            }
-            Protocol::Http(_) => &[TimeMetric::ServiceTime],
-        };
-        let times = &self.latest[scenario].cell.times;
-        wanted.iter().find_map(|metric| {
-            Some((*metric, times.stat(*metric, Stat::P50)?, times.stat(*metric, Stat::P99)?))
-        })
-    }
-
     /// Stages that have ended and whose facts are all there, each told once: scenario and stage.
     pub(super) fn ended_stages(&mut self) -> Vec<(usize, usize)> {
         let (recorded, over) = (self.recorded_ns(), self.verdict.is_some());
@@ -348,37 +234,6 @@ impl Scene {
             }
         }
         ended
-    }
-
-    /// Workers, processors, memory and lateness of all scenarios together in the last second.
-    pub(super) fn generator(&self) -> Latest {
-        let mut all = Latest::default();
-        let (mut busy, mut known) = (0.0, 0);
-        for latest in &self.latest {
-            all.workers.merge(&latest.workers);
-            all.reporting += latest.reporting;
-            if let Some(cpu) = latest.cpu {
-                busy += cpu * f64::from(latest.reporting);
-                known += latest.reporting;
-            }
-        }
-        all.cpu = (known > 0).then(|| busy / f64::from(known));
-        all
-    }
-
-    /// Failures of the generator itself so far, of all scenarios.
-    pub(super) fn local_failures(&self) -> u64 {
-        let local = |(cause, count): &(Cause, u64)| {
-            (cause.failure.origin() == Origin::Local).then_some(*count)
-        };
-        (0..self.plan.scenarios.len())
-            .map(|scenario| self.causes(scenario).iter().filter_map(local).sum::<u64>())
-            .sum()
-    }
-
-    /// Requests under way.
-    pub(super) fn in_flight(&self, scenario: usize) -> u64 {
-        self.latest[scenario].gauges.get(Gauge::InFlight)
     }
 }
 

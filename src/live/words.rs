@@ -25,13 +25,14 @@ pub(super) fn length(ns: u64) -> String {
 
 /// A length of time as a plan has it: `1m30s`.
 pub(super) fn planned(ns: u64) -> String {
-    let whole = if ns > 10 * SECOND_NS { ns.next_multiple_of(SECOND_NS) } else { ns };
+    let whole =
+        if ns > 10 * SECOND_NS { ns.div_ceil(SECOND_NS).saturating_mul(SECOND_NS) } else { ns };
     Time(Duration::from_nanos(whole)).to_string()
 }
 
 /// A remaining or passed time to the second: `18s`, `2m05s`.
 pub(super) fn seconds(ns: u64) -> String {
-    let seconds = (ns + SECOND_NS / 2) / SECOND_NS;
+    let seconds = ns.saturating_add(SECOND_NS / 2) / SECOND_NS;
     if seconds < 60 { format!("{seconds}s") } else { figure::time(seconds as f64 * 1e9) }
 }
 
@@ -79,7 +80,7 @@ pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (Str
     let number = u16::try_from(stage).unwrap_or(u16::MAX);
     let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
     let (ramp, hold) = (facts.at(Mark::Ramp(number)), facts.at(Mark::Hold(number)));
-    let next = facts.at(Mark::Ramp(number + 1));
+    let next = facts.at(Mark::Ramp(number.saturating_add(1)));
     let end = next.or(facts.at(Mark::Drain)).or(facts.at(Mark::End)).or(scene
         .recording
         .stopped
@@ -138,7 +139,11 @@ fn stage_rate(scene: &Scene, scenario: usize, stage: usize, in_ramp: bool) -> Op
     let (part, from, to) = if in_ramp {
         (Part::Ramp, facts.at(Mark::Ramp(number))?, hold)
     } else {
-        (Part::Hold, hold, facts.at(Mark::Ramp(number + 1)).or(facts.at(Mark::Drain))?)
+        (
+            Part::Hold,
+            hold,
+            facts.at(Mark::Ramp(number.saturating_add(1))).or(facts.at(Mark::Drain))?,
+        )
     };
     let key = crate::record::CellKey { stage: number, part };
     let counters = facts.cells.get(&key)?.counters;

@@ -1,9 +1,12 @@
 //! The threads: what is written in the end, and what a blocked or closed terminal costs.
 
 use super::script::both;
+use crate::live::canvas::Canvas;
 use crate::live::{Look, Progress, Watcher};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -110,6 +113,35 @@ fn a_bar_leaves_only_the_lines_that_stay() {
     assert!(text.contains("planrun"), "{text}");
     assert!(text.contains("! web/100"), "{text}");
     assert!(text.ends_with("\x1b[J"), "the moving lines are gone: {text:?}");
+}
+
+/// Columns of the terminal of the next test, which alone changes them.
+static COLUMNS: AtomicU16 = AtomicU16::new(60);
+
+#[test]
+fn a_resized_terminal_is_redrawn_from_where_the_lines_now_begin() {
+    let paper = Paper::default();
+    let canvas = Canvas::new(Box::new(paper.clone()), || (24, COLUMNS.load(Ordering::Relaxed)));
+    let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), 20);
+    let area = MultiProgress::with_draw_target(target);
+    let style = ProgressStyle::with_template("{msg}").unwrap();
+    let bar = area.add(ProgressBar::new_spinner().with_style(style));
+    let written = |change: &dyn Fn()| {
+        let before = paper.text().len();
+        change();
+        paper.text()[before..].to_owned()
+    };
+    let (first, second) = ("a".repeat(50), "b".repeat(20));
+    let frame = format!("{first}\n{second}");
+    let drawn = format!("{first}\x1b[K\r\n{second}\x1b[K\x1b[J");
+    assert_eq!(written(&|| bar.set_message(frame.clone())), format!("\r{drawn}"));
+    assert_eq!(written(&|| bar.tick()), format!("\r\x1b[1A{drawn}"));
+    COLUMNS.store(30, Ordering::Relaxed);
+    let narrow = written(&|| bar.set_message("c"));
+    assert_eq!(narrow, "\r\x1b[2Ac\x1b[K\x1b[J", "the first line takes two rows now");
+    let stays = written(&|| area.println("stays").unwrap());
+    assert_eq!(stays, "\rstays\x1b[K\r\nc\x1b[K\x1b[J", "above the line that moves");
+    assert_eq!(written(&|| bar.finish_and_clear()), "\r\x1b[J");
 }
 
 #[test]
