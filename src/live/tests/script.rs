@@ -113,6 +113,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
     let target = |name: &str, host: &str, port| Target {
         name: name.into(), shown: Vec::new(),
         endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
+        shown: vec![format!("{host}:{port}")],
     };
     Plan {
         name: "hold-while-serving".into(),
