@@ -6,6 +6,7 @@ mod exit;
 mod init;
 mod man;
 mod plan_file;
+mod preflight;
 mod report;
 mod run;
 mod schema;

@@ -1,12 +1,242 @@
 //! The main form: `planrun PLAN.toml`.
 
-use super::ExitStatus;
+use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
+use crate::engine::{self, Event, RunOrder, Targets};
+use crate::live::{Look, Progress, Watcher};
+use crate::machine::{Environment, Limits, Needs, Probes, Sources, workers};
+use crate::plan::{Overrides, Plan, Source};
+use crate::record::StopReason;
+use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
+use crate::verdict::Word;
 use clap::Args;
+use jiff::Timestamp;
+use std::io::{IsTerminal, Write};
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::task::LocalSet;
 
 /// Its arguments.
 #[derive(Debug, Args)]
-pub struct RunArgs {}
+pub struct RunArgs {
+    /// The plan to run.
+    #[arg(value_name = "PLAN.toml", required = true)]
+    path: Option<PathBuf>,
+    /// Where the run's folder goes.
+    #[arg(long, value_name = "DIR", default_value = "results")]
+    out: PathBuf,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+    /// How the run is shown on standard error while it goes on.
+    #[arg(long, value_enum, default_value_t)]
+    progress: Progress,
+    /// Run although this machine or the target is not fit.
+    #[arg(long)]
+    force: bool,
+}
 
-pub(super) fn run(_args: &RunArgs) -> ExitStatus {
-    ExitStatus::Internal
+/// A plan that has passed its preflight, on its way to being run.
+struct Departure {
+    exe: PathBuf,
+    source: Source,
+    overrides: Overrides,
+    plan: Plan,
+    limits: Limits,
+    warnings: Vec<String>,
+}
+
+pub(super) fn run(args: &RunArgs) -> ExitStatus {
+    match depart(args) {
+        Ok(departure) => journey(args, departure),
+        Err(status) => status,
+    }
+}
+
+/// Everything that can be known before anything is sent.
+fn depart(args: &RunArgs) -> Result<Departure, ExitStatus> {
+    let Some(path) = &args.path else { return Err(ExitStatus::WrongPlan) };
+    let (source, overrides, plan) = plan_file::read_plan(path, &args.overrides)?;
+    let exe = std::env::current_exe().map_err(|error| {
+        diagnostic::print_error(
+            &format!("cannot find this program to start workers of it: {error}"),
+            None,
+        );
+        ExitStatus::Internal
+    })?;
+    let limits = Limits::read();
+    let warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
+    Ok(Departure { exe, source, overrides, plan, limits, warnings })
+}
+
+/// The run and its reports.
+fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
+    let Departure { exe, source, overrides, plan, limits, warnings } = departure;
+    let now = Timestamp::now();
+    let mut store = match Store::create(
+        &args.out,
+        &plan,
+        &source.text,
+        &overrides,
+        now,
+        &Environment::read(),
+    ) {
+        Ok(store) => store,
+        Err(error) => {
+            diagnostic::print_error(
+                &error.to_string(),
+                Some("give a folder that can be written to: `--out DIR`"),
+            );
+            return ExitStatus::Internal;
+        }
+    };
+    let mut targets = match Targets::prepare(&plan, &exe, &capacity(&plan), args.force) {
+        Ok(targets) => targets,
+        Err(error) => {
+            diagnostic::print_error(&error.to_string(), Some(&error.help()));
+            store.discard();
+            return ExitStatus::NotFit;
+        }
+    };
+    let terminal = std::io::stderr().is_terminal();
+    let variable = |name: &str| std::env::var(name).ok();
+    let progress = args.progress.resolve(terminal, variable("TERM").as_deref());
+    let look = Look::of(terminal && colours(), variable);
+    let mut watcher = Watcher::new(&plan, progress, store.folder(), look);
+    let order = RunOrder {
+        exe,
+        workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
+        sources: sources(&plan, &targets, &limits),
+        targets: targets.resolved.clone(),
+        cores: limits.cpus.map_or(1, |cpus| cpus as usize),
+        source,
+        overrides,
+        plan: plan.clone(),
+        warnings,
+    };
+    let mut watch = |event: &Event| {
+        match event {
+            Event::Started { targets, workers, warnings } => {
+                store.started(started(targets, workers, warnings))
+            }
+            Event::Recorded(entry) => store.add(entry),
+            _ => {}
+        }
+        watcher.see(event);
+    };
+    let ended = match follow(order, &mut watch) {
+        Ok(ended) => ended,
+        Err(error) => {
+            watcher.finish();
+            diagnostic::print_error(&error, None);
+            return ExitStatus::Internal;
+        }
+    };
+    let (servers, problems) = std::mem::take(&mut targets).stop();
+    watch(&Event::Finished { verdict: ended.verdict.clone(), servers: servers.clone() });
+    watcher.finish();
+    for problem in problems {
+        diagnostic::print_error(&problem.to_string(), None);
+    }
+    let servers = servers
+        .into_iter()
+        .map(|side| ServerCounters { target: side.target, counters: side.counters });
+    conclude(store, &plan, &ended, &Finished { servers: servers.collect() })
+}
+
+/// Writes the reports, prints the summary, says how it went.
+fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finished) -> ExitStatus {
+    let status = status(ended);
+    let stored = Stored {
+        plan,
+        recording: &ended.recording,
+        verdict: &ended.verdict,
+        exit_code: status.code(),
+        finished,
+    };
+    let mut summary = Vec::new();
+    let made = store.finish(&stored, &mut summary);
+    // Whoever closes the pipe has read enough.
+    let _ = anstream::stdout().write_all(&summary);
+    for problem in &made.problems {
+        diagnostic::print_error(
+            &problem.to_string(),
+            Some("`planrun report DIR` makes the reports again from what was saved"),
+        );
+    }
+    if made.problems.is_empty() { status } else { ExitStatus::Internal }
+}
+
+fn status(ended: &engine::Ended) -> ExitStatus {
+    match (&ended.recording.stopped, ended.verdict.word) {
+        (Some((StopReason::Interrupted { signal: 15 }, _)), _) => ExitStatus::Terminated,
+        (Some((StopReason::Interrupted { .. }, _)), _) => ExitStatus::Interrupted,
+        (_, Word::Pass) => ExitStatus::Pass,
+        (_, Word::Fail) => ExitStatus::Fail,
+        (_, Word::Invalid) => ExitStatus::Invalid,
+    }
+}
+
+/// Makes the run on a runtime of its own, with the signals that end it.
+fn follow(order: RunOrder, watch: &mut dyn FnMut(&Event)) -> Result<engine::Ended, String> {
+    let words = |error: &dyn std::error::Error| {
+        error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| words(&error))?;
+    LocalSet::new().block_on(&runtime, async {
+        let (ask, signals) = mpsc::channel(4);
+        for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)] {
+            let mut incoming = signal(kind).map_err(|error| words(&error))?;
+            let ask = ask.clone();
+            tokio::task::spawn_local(async move {
+                // A third signal has nothing left to ask for.
+                while incoming.recv().await.is_some() && ask.send(number).await.is_ok() {}
+            });
+        }
+        engine::run(order, signals, watch).await.map_err(|error| words(&error))
+    })
+}
+
+/// Connections that each target will get, by index into `Plan::targets`.
+fn capacity(plan: &Plan) -> Vec<u64> {
+    let mut capacity = vec![0; plan.targets.len()];
+    for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
+        capacity[scenario.target] += needs.connections;
+    }
+    capacity
+}
+
+/// Where each scenario connects from.
+fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
+    let capacity = capacity(plan);
+    let asked = plan.generator.port_range;
+    let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
+    let of = |target: usize| {
+        let addresses = &targets.resolved[target].addresses;
+        let each = capacity[target].div_ceil(addresses.len().max(1) as u64);
+        let first = addresses.first()?;
+        Some(Sources::of(first.ip(), each, ports, &plan.generator.source_addresses))
+    };
+    plan.scenarios.iter().map(|scenario| of(scenario.target).unwrap_or_default()).collect()
+}
+
+fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -> Started {
+    let resolved = |target: &engine::Resolved| ResolvedTarget {
+        name: target.name.clone(),
+        written: target.written.clone(),
+        addresses: target.addresses.clone(),
+        probes: target.probes,
+    };
+    Started {
+        at: Timestamp::now(),
+        targets: targets.iter().map(resolved).collect(),
+        workers: workers.to_vec(),
+        warnings: warnings.to_vec(),
+    }
+}
+
+fn colours() -> bool {
+    anstream::AutoStream::choice(&std::io::stderr()) != anstream::ColorChoice::Never
 }

@@ -127,8 +127,17 @@ impl Store {
         }
     }
 
-    /// Ends the run's files and writes the reports.
-    pub fn finish(mut self, run: &Stored<'_>) -> Made {
+    /// Takes back the folder of a run that never began.
+    pub fn discard(self) {
+        drop(self.lines);
+        let _ = self.closed.recv_timeout(FINISH_WITHIN);
+        // What cannot be removed tells of a run that was not: no harm, and nothing to be done about it.
+        let _ = std::fs::remove_dir_all(&self.folder);
+        let _ = self.folder.parent().map(std::fs::remove_dir);
+    }
+
+    /// Ends the run's files, writes the reports, and the summary for people to `summary`.
+    pub fn finish(mut self, run: &Stored<'_>, summary: &mut Vec<u8>) -> Made {
         self.hand_over(Line::Finished(run.finished.clone()));
         let stalled =
             self.stalled.then(|| Error::Stalled { path: self.folder.join(name::JOURNAL) });
@@ -151,7 +160,11 @@ impl Store {
         };
         let mut made = folder::make(&self.folder, &run);
         problems.append(&mut made.problems);
-        Made { problems, ..made }
+        made.problems = problems;
+        if let Err(reason) = super::text::write(&run, &made, summary) {
+            made.problems.push(Error::Write { path: "the summary".into(), reason });
+        }
+        made
     }
 }
 
