@@ -94,17 +94,17 @@ impl<H: Host> Hold<H> {
             while let Some(order) = self.host.order() {
                 self.obey(&order);
             }
-            let mut now = self.host.now_ns();
+            let now = self.host.now_ns();
+            // First, so that nothing that is due after a second's end is counted in it.
+            self.hand_over(now);
             self.pass_marks(now);
             let busy = self.do_what_is_due(now);
             self.find_what_is_late(now);
-            now = self.host.now_ns();
-            self.hand_over(now);
             if self.halted || self.stages.is_over() {
                 self.finish(now);
                 return Ok(());
             }
-            let wait = if busy { 0 } else { self.next_ns().saturating_sub(now) };
+            let wait = if busy { 0 } else { self.next_ns().saturating_sub(self.host.now_ns()) };
             ready.clear();
             self.host.wait(wait, &mut ready)?;
             if !ready.is_empty() {
