@@ -8,7 +8,7 @@ use crate::units::Ratio;
 use std::time::Duration;
 
 /// The longest time that the tcp-hold server's clock of milliseconds can plan ahead.
-const LONGEST: Duration = Duration::from_secs(24 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(24 * 24);
 
 /// Bytes of the longest text; the kernel's own limit for an argument is 131,072.
 const TEXT: usize = 100_000;

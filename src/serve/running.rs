@@ -181,7 +181,7 @@ impl Drop for Process {
 
 /// Whether there is something to read, or the end, within `timeout`.
 fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
-    let timeout = PollTimeout::try_from(timeout.min(Duration::from_secs(3600)));
+    let timeout = PollTimeout::try_from(timeout.min(Duration::from_hours(1)));
     let mut fds = [PollFd::new(fd, PollFlags::POLLIN)];
     poll(&mut fds, timeout.unwrap_or(PollTimeout::MAX)).is_ok_and(|ready| ready > 0)
 }

@@ -150,7 +150,7 @@ impl Conversations {
             self.crowd.queue(slot, due_ms.wrapping_add(periods.wrapping_mul(every_ms)));
             self.say_registered(slot, number, 1, Why::Heartbeat);
         }
-        while let Some(one) = take_due(&mut self.late, self.now_ms) {
+        while let Some(one) = self.late.pop_front_if(|one| reached(one.at_ms, self.now_ms)) {
             let (messages, why) = one.what;
             if self.crowd.same(one.slot, one.number).is_some()
                 && self.speak(one.slot, messages, why) == Flushed::Some
@@ -158,7 +158,7 @@ impl Conversations {
                 self.await_room(one.slot);
             }
         }
-        while let Some(one) = take_due(&mut self.ends, self.now_ms) {
+        while let Some(one) = self.ends.pop_front_if(|one| reached(one.at_ms, self.now_ms)) {
             if self.crowd.same(one.slot, one.number).is_some() {
                 self.end(one.slot, if one.what { End::ResetByUs } else { End::ClosedByUs });
             }
@@ -316,11 +316,6 @@ impl Conversations {
         }
         self.freed = true;
     }
-}
-
-/// The first appointment, if its time has come.
-fn take_due<T>(queue: &mut VecDeque<Appointment<T>>, now_ms: u32) -> Option<Appointment<T>> {
-    queue.front().is_some_and(|one| reached(one.at_ms, now_ms)).then(|| queue.pop_front())?
 }
 
 /// Lengths here are at most a message or a batch, both far below 4 GiB.
