@@ -72,6 +72,20 @@ impl Scene {
         sum
     }
 
+    /// Attempts of a stage of which nobody knows yet how they end: requests, or connections that are being opened.
+    pub(super) fn under_way(&self, scenario: usize, stage: usize) -> u64 {
+        let of_stage = self.sum(scenario, |key| usize::from(key.stage) == stage).counters;
+        let all = |counters: &[Counter]| counters.iter().map(|one| of_stage.get(*one)).sum::<u64>();
+        let (begun, known) = if self.is_hold(scenario) {
+            let known = [Counter::ConnectOk, Counter::ConnectFailed, Counter::ConnectFailedLocal];
+            (Counter::ConnectAttempts, all(&known))
+        } else {
+            let known = [Counter::Ok, Counter::Failed, Counter::TimedOut, Counter::Unfinished];
+            (Counter::Started, all(&known))
+        };
+        of_stage.get(begun).saturating_sub(known)
+    }
+
     /// A metric of counters over the whole scenario so far.
     pub(super) fn so_far(&self, scenario: usize, metric: Metric) -> Option<Measure> {
         let cell = self.sum(scenario, |_| true);

@@ -95,10 +95,8 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
         }
         News::Reached(scenario, stage) => {
             let hold = scene.plan.scenarios[*scenario].stages[*stage].hold;
-            let level = words::level(scene, *scenario, *stage);
-            let level = level.map(|level| format!(", {level}")).unwrap_or_default();
             let stage = words::stage_name(scene, *scenario, *stage);
-            one("stage", format!("{stage} holds for {hold}{level}"))
+            one("stage", format!("{stage} has reached its level, holds for {hold}"))
         }
         News::Over(scenario, stage) => {
             let (course, _) = words::stage_course(scene, *scenario, *stage);

@@ -13,6 +13,9 @@ use crate::verdict::{Finding, Verdict};
 /// Nanoseconds in a second.
 pub(super) const SECOND_NS: u64 = 1_000_000_000;
 
+/// How long after a stage's end what is still under way of it is waited for, before its result is told.
+const PATIENCE_NS: u64 = 5 * SECOND_NS;
+
 /// A run as far as it is known.
 #[derive(Debug)]
 pub(super) struct Scene {
@@ -215,25 +218,30 @@ impl Scene {
         level.abs_diff(*from) as f64 / to.abs_diff(*from).max(1) as f64
     }
 
-    /// Stages that have ended and whose facts are all there, each told once: scenario and stage.
+    /// Stages that have ended and whose facts are all there, each told once: scenario and stage. What is long in ending is not waited for.
     pub(super) fn ended_stages(&mut self) -> Vec<(usize, usize)> {
-        let (recorded, over) = (self.recorded_ns(), self.verdict.is_some());
         let mut ended = Vec::new();
-        for (index, facts) in self.recording.scenarios.iter().enumerate() {
-            let count = self.plan.scenarios[index].stages.len();
-            let began = |stage: usize| {
-                u16::try_from(stage).ok().and_then(|stage| facts.at(Mark::Ramp(stage)))
-            };
-            while self.told[index] < count && began(self.told[index]).is_some() {
-                let end = began(self.told[index] + 1).or(facts.at(Mark::End));
-                if !over && end.is_none_or(|end| end > recorded) {
-                    break;
-                }
-                ended.push((index, self.told[index]));
-                self.told[index] += 1;
+        for scenario in 0..self.told.len() {
+            while self.has_ended(scenario, self.told[scenario]) {
+                ended.push((scenario, self.told[scenario]));
+                self.told[scenario] += 1;
             }
         }
         ended
+    }
+
+    fn has_ended(&self, scenario: usize, stage: usize) -> bool {
+        let facts = &self.recording.scenarios[scenario];
+        let began = |stage: usize| facts.at(Mark::Ramp(u16::try_from(stage).ok()?));
+        if stage >= self.plan.scenarios[scenario].stages.len() || began(stage).is_none() {
+            return false;
+        }
+        if self.verdict.is_some() {
+            return true;
+        }
+        let Some(end) = began(stage + 1).or(facts.at(Mark::End)) else { return false };
+        let recorded = self.recorded_ns();
+        recorded >= end && (self.under_way(scenario, stage) == 0 || recorded >= end + PATIENCE_NS)
     }
 }
 

@@ -124,6 +124,10 @@ pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (Str
     if unfinished > 0 {
         let _ = write!(text, " · {} unfinished", figure::grouped(unfinished));
     }
+    let under_way = scene.under_way(scenario, stage);
+    if under_way > 0 {
+        let _ = write!(text, " · {} under way", figure::grouped(under_way));
+    }
     if let Some(rate) = rate {
         let _ = write!(text, " · {}", figure::rate(rate));
     }
