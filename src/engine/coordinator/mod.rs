@@ -10,12 +10,12 @@ use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Resolved};
 use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
 use crate::machine::Sources;
-use crate::plan::{OnWorkerLoss, Overrides, Plan, Source};
+use crate::plan::{OnWorkerLoss, Overrides, Plan, Protocol, Source};
 use crate::record::{Boundary, Cause, Entry, Mark, Recording, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
 use crate::verdict::{Judge, Verdict};
 use books::Books;
-use course::{Announcement, Course};
+use course::{Announcement, Course, TurnOf};
 use crew::{Crew, Standing, Word};
 use std::collections::BTreeSet;
 use std::io;
@@ -224,8 +224,12 @@ impl Run<'_> {
                 Announcement::Mark(Boundary { scenario, mark, at_ns }) => {
                     self.crew.tell_scenario(scenario, &Order::Boundary { mark, at_ns });
                 }
-                Announcement::Turn { worker, stage } => {
-                    self.crew.members[worker].tell(&ToWorker::Order(Order::Turn { stage }));
+                Announcement::Turn { worker, of } => {
+                    let order = match of {
+                        TurnOf::Ramp(stage) => Order::Turn { stage },
+                        TurnOf::Close => Order::Close,
+                    };
+                    self.crew.members[worker].tell(&ToWorker::Order(order));
                 }
             }
         }
@@ -248,6 +252,8 @@ impl Run<'_> {
             Word::Message(FromWorker::Notice(Notice::Done)) => {
                 self.crew.members[worker].standing = Standing::Done;
                 self.books.retire(worker);
+                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+                self.announce(announcements);
                 self.end_if_done(scenario);
             }
             Word::Message(FromWorker::Failed { why }) | Word::Gone(why) => self.lose(worker, &why),
@@ -330,21 +336,33 @@ impl Run<'_> {
     fn pass_marks(&mut self, now_ns: u64) {
         for boundary in self.course.passed(now_ns) {
             self.record(Entry::Boundary(boundary));
-            let Mark::Ramp(stage) = boundary.mark else { continue };
-            let schedule = self.schedule.scenario(usize::from(boundary.scenario));
-            let shape = schedule.segments[usize::from(stage)].shape;
-            if matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to) {
-                let members = self.crew.members.iter().enumerate();
-                let workers: Vec<usize> = members
-                    .filter(|(_, member)| {
-                        member.scenario == boundary.scenario && member.standing == Standing::Working
-                    })
-                    .map(|(worker, _)| worker)
-                    .collect();
-                let turns =
-                    self.course.begin_unpaced(boundary.scenario, stage, workers.into_iter());
-                self.announce(turns);
+            let Some(of) = self.turns_of(&boundary) else { continue };
+            let members = self.crew.members.iter().enumerate();
+            let working = members.filter(|(_, member)| {
+                member.scenario == boundary.scenario && member.standing == Standing::Working
+            });
+            let workers = working.map(|(worker, _)| worker).collect();
+            let turns = self.course.take_turns(boundary.scenario, of, workers);
+            self.announce(turns);
+        }
+    }
+
+    /// What workers take turns at from this mark on.
+    fn turns_of(&self, boundary: &Boundary) -> Option<TurnOf> {
+        let index = usize::from(boundary.scenario);
+        match boundary.mark {
+            Mark::Ramp(stage) => {
+                let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
+                let unpaced =
+                    matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
+                unpaced.then_some(TurnOf::Ramp(stage))
             }
+            Mark::Drain => {
+                let held =
+                    matches!(self.order.plan.scenarios[index].protocol, Protocol::TcpHold(_));
+                held.then_some(TurnOf::Close)
+            }
+            Mark::Hold(_) | Mark::End => None,
         }
     }
 

@@ -125,6 +125,7 @@ impl<H: Host> Hold<H> {
         match order {
             Order::Boundary { mark, at_ns } => self.stages.learn(*mark, *at_ns),
             Order::Turn { stage } => self.stages.take_turn(*stage),
+            Order::Close => self.stages.close(),
             Order::Halt => self.halted = true,
         }
     }
@@ -197,7 +198,7 @@ impl<H: Host> Hold<H> {
                 self.recorder.cell(self.stages.now()).count(Counter::Closed);
                 self.recorder.cell(key).end(Outcome::Ok, now, String::new);
             }
-            State::Connecting | State::Free => {
+            State::Connecting | State::Free | State::Closing => {
                 self.connecting -= 1;
                 self.host.close(socket, Close::Rst);
                 self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
@@ -226,7 +227,7 @@ impl<H: Host> Hold<H> {
     fn finish(&mut self, now: u64) {
         for slot in 0..self.slots.len() {
             let (key, state) = (self.slots.get(slot).key(), self.slots.get(slot).state);
-            if state == State::Free {
+            if matches!(state, State::Free | State::Closing) {
                 continue;
             }
             let cell = self.recorder.cell(key);

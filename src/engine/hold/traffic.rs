@@ -29,9 +29,23 @@ impl<H: Host> Hold<H> {
             }
             self.opened(event.slot, now);
         }
-        if (event.readable || event.closed) && self.slots.get(event.slot).state == State::Open {
-            self.read(event.slot, event.closed, now);
+        match self.slots.get(event.slot).state {
+            State::Open if event.readable || event.closed => {
+                self.read(event.slot, event.closed, now)
+            }
+            State::Closing if event.readable => self.discard(event.slot),
+            State::Free | State::Connecting | State::Open | State::Closing => {}
         }
+    }
+
+    /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a reset.
+    fn discard(&mut self, slot: u32) {
+        let Some(socket) = self.slots.get(slot).socket.as_ref() else { return };
+        while self
+            .host
+            .receive(socket, &mut self.buffer)
+            .is_ok_and(|length| length == self.buffer.len())
+        {}
     }
 
     fn opened(&mut self, slot: u32, now: u64) {

@@ -152,7 +152,7 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
                 self.book.learn(&self.load.timeline);
             }
             // Users connect as fast as they are answered; turns are for those who only hold.
-            Some(Order::Turn { .. }) => {}
+            Some(Order::Turn { .. } | Order::Close) => {}
             Some(Order::Halt) | None => self.halted = true,
         }
     }
