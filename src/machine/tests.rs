@@ -102,7 +102,7 @@ fn a_million_held_connections_need_what_the_article_says() {
     assert!((needs.heartbeats_per_second() - 16_666.7).abs() < 0.1);
     assert_eq!(needs.shortest_run, seconds(110));
     assert_eq!(workers(&plan.scenarios[0], &plan, &small()), 51);
-    assert_eq!(servers(0, &plan, &small()), 51);
+    assert_eq!(servers(0, &plan, &small()), 53);
 }
 
 #[test]
