@@ -29,11 +29,13 @@ fn scenario(protocol: Protocol, stages: Vec<Stage>) -> Scenario {
 }
 
 pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
+    let hosts: &[HostPort] = if let Endpoint::Hosts(hosts) = &endpoint { hosts } else { &[] };
+    let shown = hosts.iter().map(|one| format!("{}:{}", one.host, one.port)).collect();
     Plan {
         name: "p".into(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "t".into(), shown: Vec::new(), endpoint }],
+        targets: vec![Target { name: "t".into(), shown, endpoint }],
         scenarios,
         generator: Generator::default(),
     }
