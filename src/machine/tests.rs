@@ -174,6 +174,19 @@ fn sources_are_the_kernel_s_until_one_does_not_carry_them() {
 }
 
 #[test]
+fn scenarios_that_share_a_destination_begin_with_other_sources() {
+    let loopback = "127.0.0.1".parse().expect("an address");
+    let of = |before| Sources::of(loopback, 60_000, 28_232, &[]).after(before);
+    let first = |sources: &Sources| sources.source_of(0).expect("a source").to_string();
+    assert_eq!(of(0).count(), 7);
+    assert_eq!(first(&of(0)), "127.1.0.1");
+    assert_eq!(first(&of(20_000)), "127.1.0.4", "the first used two and a bit");
+    assert_eq!(first(&of(40_000)), "127.1.0.6");
+    let kernel = Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &[]);
+    assert_eq!(kernel.after(20_000).source_of(0), None);
+}
+
+#[test]
 fn sources_of_the_plan_are_used_in_order_and_as_many_as_it_takes() {
     let address = |text: &str| text.parse().expect("an address");
     let range =
