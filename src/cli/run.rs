@@ -219,7 +219,19 @@ fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
         let first = addresses.first()?;
         Some(Sources::of(first.ip(), each, ports, &plan.generator.source_addresses))
     };
-    plan.scenarios.iter().map(|scenario| of(scenario.target).unwrap_or_default()).collect()
+    // Scenarios that share a target begin with different sources.
+    let mut before = vec![0; plan.targets.len()];
+    let needs = Needs::of(plan);
+    plan.scenarios
+        .iter()
+        .zip(&needs.scenarios)
+        .map(|(scenario, needs)| {
+            let targets = targets.resolved[scenario.target].addresses.len().max(1) as u64;
+            let sources = of(scenario.target).unwrap_or_default().after(before[scenario.target]);
+            before[scenario.target] += needs.connections.div_ceil(targets);
+            sources
+        })
+        .collect()
 }
 
 fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -> Started {

@@ -9,6 +9,7 @@ mod pace;
 mod processes;
 mod row;
 
+pub use memory::memory_needed;
 pub use row::{Check, Figure, Fitness, Reach, Row};
 
 use super::{Limits, Needs, Probes, SocketCost, servers, workers};
