@@ -20,8 +20,8 @@ mod workers;
 pub use advice::{Advice, Effect, advice};
 pub use blame::{Blame, Culprit, Evidence, Side, blame};
 pub use counters::{Counters, Deltas};
-pub use figures::{bytes, grouped};
 pub use environment::Environment;
+pub use figures::{bytes, grouped};
 pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
 };

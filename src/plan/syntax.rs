@@ -67,7 +67,7 @@ fn never_closed(
 }
 
 fn table_reaching_end(table: &DeTable<'_>, text: &str, first: &mut Option<usize>) {
-    for (_, value) in table.iter() {
+    for (_, value) in table {
         reaching_end(value, text, first);
     }
 }
@@ -102,13 +102,13 @@ fn explain(
     let place = Place::file(span.clone());
     if message.starts_with("duplicate key") {
         errors.add(place, format!("`{written}` is there twice")).help("keep one of them");
-        return false;
+        return true;
     }
     if message.starts_with("invalid basic string, expected `\"`")
         || message.starts_with("invalid literal string, expected `'`")
     {
         errors.add(place, "this string is not closed").help("add the quote at its end");
-        return false;
+        return true;
     }
     if message.starts_with("cannot recurse further") || message.starts_with("recursion limit") {
         errors.add(place, "this is nested too deeply");

@@ -56,7 +56,11 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
         name: "test".into(),
         description: None,
         seed: 1,
-        targets: vec![Target { name: "t".into(), shown: Vec::new(), endpoint: Endpoint::Hosts(Vec::new()) }],
+        targets: vec![Target {
+            name: "t".into(),
+            shown: Vec::new(),
+            endpoint: Endpoint::Hosts(Vec::new()),
+        }],
         scenarios: vec![scenario],
         generator: Generator::default(),
     }

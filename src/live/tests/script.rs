@@ -111,7 +111,8 @@ pub(super) fn web(stages: Vec<Stage>) -> Scenario {
 
 pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
     let target = |name: &str, host: &str, port| Target {
-        name: name.into(), shown: Vec::new(),
+        name: name.into(),
+        shown: Vec::new(),
         endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
     };
     Plan {

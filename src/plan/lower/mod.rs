@@ -4,6 +4,8 @@
 
 mod address;
 mod check;
+mod extent;
+mod faults;
 mod generator;
 mod http;
 mod protocol;

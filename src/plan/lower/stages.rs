@@ -101,28 +101,28 @@ fn level(
     scale: Scale,
     errors: &mut Errors,
 ) -> Level {
+    let is_hold = protocol == Some(ProtocolWord::TcpHold);
     match (raw.users.given(), raw.rate.given()) {
+        (_, Some(rate)) if is_hold => {
+            errors
+                .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
+                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
+        }
         (Some(_), Some(rate)) => {
-            errors.add(rate.at, "a stage has `users` or `rate`, not both").help(
-                "keep `users` for a level of connections or users, `rate` for arrivals a second",
-            );
+            errors
+                .add(rate.at, "a stage has `users` or `rate`, not both")
+                .help("keep `users` for a level of users, `rate` for arrivals a second");
         }
         (None, None) if raw.users.is_absent() && raw.rate.is_absent() => {
-            let both = protocol != Some(ProtocolWord::TcpHold);
-            let (message, help) = if both {
+            let (message, help) = if is_hold {
+                ("a stage needs `users`", "add `users = \"100\"`: the level of open connections")
+            } else {
                 (
                     "a stage needs `users` or `rate`",
                     "add `users = \"100\"`, or `rate = \"100/s\"` for arrivals",
                 )
-            } else {
-                ("a stage needs `users`", "add `users = \"100\"`: the level of open connections")
             };
             errors.add(raw.place(), message).help(help);
-        }
-        (None, Some(rate)) if protocol == Some(ProtocolWord::TcpHold) => {
-            errors
-                .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
-                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
         }
         (None, Some(_)) => return open(raw, first, scale, errors),
         _ => {}

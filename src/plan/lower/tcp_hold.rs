@@ -39,7 +39,7 @@ fn message(field: &Field<Text>, name: &str, errors: &mut Errors) -> Option<Strin
 }
 
 fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Heartbeat {
-    let every = time(&raw.every, "every", Time(Duration::from_secs(60)), errors);
+    let every = time(&raw.every, "every", GRACE, errors);
     let side = raw.from.value().copied();
     let foreign: &[(&str, Option<_>)] = match side {
         Some(SideWord::Server) => &[("send", raw.send.key()), ("timeout", raw.timeout.key())],

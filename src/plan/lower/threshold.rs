@@ -124,13 +124,10 @@ fn usual_part(metric: Metric, word: ProtocolWord) -> During {
 
 /// The line of the file, from 1; zero for what the command line says.
 fn line(at: Place, context: &Context<'_>) -> usize {
-    match at.argument {
-        Some(_) => 0,
-        None => {
-            let before = &context.source.text.as_bytes()[..at.start.min(context.source.text.len())];
-            before.iter().filter(|byte| **byte == b'\n').count() + 1
-        }
+    if at.argument.is_some() {
+        return 0;
     }
+    context.source.text.get(..at.start).map_or(0, |before| before.matches('\n').count() + 1)
 }
 
 fn scope(raw: &RawCheck, stages: &Stages, errors: &mut Errors) -> Option<Scope> {

@@ -14,6 +14,7 @@ pub(super) use tables::{
 };
 
 use super::error::Errors;
+use super::suggest::{did_you_mean, nearest};
 use super::tree::{Node, Place, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -90,10 +91,10 @@ impl<T> Field<T> {
 }
 
 impl<T: Read> Field<T> {
-    /// The key's value in a table.
-    fn of(table: &Table, name: &str, errors: &mut Errors) -> Self {
+    /// The key's value in a table; `misspelt` are the keys that were meant by unknown ones.
+    fn of(table: &Table, name: &str, misspelt: &[&str], errors: &mut Errors) -> Self {
         let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
-            return Self::Absent;
+            return if misspelt.contains(&name) { Self::Wrong } else { Self::Absent };
         };
         match T::read(node, errors) {
             Some(value) => Self::Is { key: key.at, value: At { at: node.at, value } },
@@ -154,9 +155,10 @@ struct Keys {
     later: &'static [&'static str],
 }
 
-/// Says which keys of a table are unknown, and which are missing.
-fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
+/// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
+fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Vec<&'static str> {
     let known = keys.must.iter().chain(keys.may).copied();
+    let mut misspelt = Vec::new();
     for (key, _) in &table.entries {
         let name = key.name.as_str();
         if known.clone().any(|known| known == name) {
@@ -169,13 +171,14 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
             continue;
         }
         let is = format!("{} has these keys", keys.noun);
+        misspelt.extend(nearest(name, known.clone()));
         errors
             .add(key.at, format!("{} has no key `{name}`", keys.noun))
             .label("unknown key")
-            .help(super::suggest::did_you_mean(name, known.clone(), &is));
+            .help(did_you_mean(name, known.clone(), &is));
     }
     for must in keys.must {
-        if table.get(must).is_none() {
+        if table.get(must).is_none() && !misspelt.contains(must) {
             let example = tables::EXAMPLES
                 .iter()
                 .find(|(key, _)| key == must)
@@ -183,6 +186,7 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
             errors.add(at, format!("{} needs the key `{must}`", keys.noun)).help(example);
         }
     }
+    misspelt
 }
 
 /// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc comments) its JSON Schema.
@@ -193,9 +197,9 @@ macro_rules! table {
         may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
         later { $($later:literal),* }
     ) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
+        $(#[$meta])*
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
             at: Place,
@@ -212,11 +216,11 @@ macro_rules! table {
                     may: &[$(stringify!($may)),*],
                     later: &[$($later),*],
                 };
-                check_keys(&keys, node.at, table, errors);
+                let misspelt = check_keys(&keys, node.at, table, errors);
                 Some(Self {
                     at: node.at,
-                    $($must: Field::of(table, stringify!($must), errors),)*
-                    $($may: Field::of(table, stringify!($may), errors),)*
+                    $($must: Field::of(table, stringify!($must), &misspelt, errors),)*
+                    $($may: Field::of(table, stringify!($may), &misspelt, errors),)*
                 })
             }
         }

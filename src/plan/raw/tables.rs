@@ -24,6 +24,7 @@ pub(super) const EXAMPLES: [(&str, &str); 9] = [
 
 table! {
     /// A test plan: whom it loads, how, and what must hold.
+    #[schemars(rename = "Plan")]
     RawPlan, "a plan",
     must {
         /// Names the result folder: letters, digits, `-`, `_` and `.`.
@@ -46,6 +47,7 @@ table! {
 
 table! {
     /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    #[schemars(rename = "Target")]
     RawTarget, "a target",
     must {}
     may {
@@ -66,6 +68,7 @@ table! {
 
 table! {
     /// What the built-in server does wrong on purpose.
+    #[schemars(rename = "Faults")]
     RawFaults, "the table of faults",
     must {}
     may {
@@ -101,6 +104,7 @@ table! {
 
 table! {
     /// One kind of load against one target. The scenarios of a plan run at the same time.
+    #[schemars(rename = "Scenario")]
     RawScenario, "a scenario",
     must {
         /// What each user does: `tcp-hold` opens one TCP connection and holds it, `http` sends requests.
@@ -144,6 +148,7 @@ table! {
 
 table! {
     /// A level that is reached and then held.
+    #[schemars(rename = "Stage")]
     RawStage, "a stage",
     must {}
     may {
@@ -167,6 +172,7 @@ table! {
 
 table! {
     /// Who keeps a connection alive, and how it is watched.
+    #[schemars(rename = "Heartbeat")]
     RawHeartbeat, "a heartbeat",
     must {
         /// Who sends: `server` or `client`.
@@ -187,6 +193,7 @@ table! {
 
 table! {
     /// One kind of request.
+    #[schemars(rename = "Request")]
     RawRequest, "a request",
     must {}
     may {
@@ -210,6 +217,7 @@ table! {
 
 table! {
     /// What an answer must be.
+    #[schemars(rename = "Expect")]
     RawExpect, "the table of what is expected",
     must {}
     may {
@@ -223,6 +231,7 @@ table! {
 
 table! {
     /// A threshold and where and when it is looked at.
+    #[schemars(rename = "Check")]
     RawCheck, "a threshold",
     must {
         /// `metric comparison bound`: `connect.time.p99 < 1s`.
@@ -245,6 +254,7 @@ table! {
 
 table! {
     /// How this machine makes the load.
+    #[schemars(rename = "Generator")]
     RawGenerator, "the table of the generator",
     must {}
     may {

@@ -75,7 +75,8 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         description: None,
         seed: 42,
         targets: vec![Target {
-            name: "web".into(), shown: Vec::new(),
+            name: "web".into(),
+            shown: Vec::new(),
             endpoint: Endpoint::Builtin(Builtin::Http(server)),
         }],
         scenarios: vec![scenario],
