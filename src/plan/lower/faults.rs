@@ -36,15 +36,7 @@ pub(super) fn faults(field: &Field<RawFaults>, server: BuiltinWord, errors: &mut
         wrong_data: flag(&raw.wrong_data),
         delay: some(&raw.delay, "delay", errors),
         close_after: some(&raw.close_after, "close_after", errors),
-        status: raw.status.given().and_then(|given| {
-            let status = super::request::status(given.value.0);
-            if status.is_none() {
-                errors
-                    .add(given.at, format!("`{}` is no status of an answer", given.value.0))
-                    .help("a status is a number from 200 to 599: `status = 503`");
-            }
-            status
-        }),
+        status: raw.status.value().map(|status| status.0),
         slow_body: some(&raw.slow_body, "slow_body", errors),
         truncate_body: flag(&raw.truncate_body),
     };
@@ -60,7 +52,7 @@ fn check_share(raw: &RawFaults, faults: &Faults, errors: &mut Errors) {
         .map(|(name, _)| name)
         .filter(|name| !["share", "seed"].contains(name))
         .collect();
-    if faults_given.is_empty() && [&raw.refuse, &raw.silence].iter().all(|flag| flag.is_absent()) {
+    if faults_given.is_empty() && !raw.is_doubtful() {
         errors
             .add(raw.place(), "these faults have no fault")
             .help("add one, such as `reset_after = \"5s\"`, or leave `faults` out");

@@ -6,7 +6,7 @@ use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable};
 use crate::plan::scale::Scale;
 use crate::plan::tree::Place;
 use crate::plan::{Level, Ramp, Stage};
-use crate::units::{Rate, Time};
+use crate::units::{Count, Rate, Time};
 
 /// A scenario has at most so many stages.
 const MOST: usize = 1_000;
@@ -139,7 +139,7 @@ fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Lev
                 .help("zero users ramp down what an earlier stage has brought up");
         }
         if users > HIGHEST {
-            errors.add(given.at, format!("more than {HIGHEST} users"));
+            errors.add(given.at, format!("a stage has at most {} users", Count(HIGHEST)));
         }
     }
     let ramp = match (raw.spawn_rate.given(), raw.ramp.given()) {
@@ -201,7 +201,7 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
 
 fn check_rate(rate: Rate, at: Place, errors: &mut Errors) {
     if rate.value() > HIGHEST as f64 {
-        errors.add(at, format!("more than {HIGHEST} a second"));
+        errors.add(at, format!("a rate is at most {}/s", Count(HIGHEST)));
     }
 }
 

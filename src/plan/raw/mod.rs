@@ -7,7 +7,7 @@ mod quantities;
 mod tables;
 
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
-pub(super) use quantities::{Span, Workers};
+pub(super) use quantities::{Span, Status, Workers};
 pub(super) use tables::{
     BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
     RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
@@ -31,6 +31,9 @@ pub(super) trait RawTable {
 
     /// The optional keys that are there, with their places.
     fn optional_keys(&self) -> Vec<(&'static str, Place)>;
+
+    /// Whether some of its keys are unknown or could not be read: then what is missing may have been meant.
+    fn is_doubtful(&self) -> bool;
 }
 
 /// A value and its place.
@@ -96,10 +99,18 @@ impl<T: Read> Field<T> {
         let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
             return if misspelt.contains(&name) { Self::Wrong } else { Self::Absent };
         };
-        match T::read(node, errors) {
+        match read(node, errors) {
             Some(value) => Self::Is { key: key.at, value: At { at: node.at, value } },
             None => Self::Wrong,
         }
+    }
+}
+
+/// Reads a node, unless it is known to be worth nothing.
+fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
+    match &node.value {
+        Value::Text(text) if text.broken => None,
+        _ => T::read(node, errors),
     }
 }
 
@@ -139,7 +150,10 @@ fn table_of<'n>(node: &'n Node, noun: &str, errors: &mut Errors) -> Option<&'n T
     if let Value::Table(table) = &node.value {
         return Some(table);
     }
-    wrong_type(node, &format!("{noun} (a table)"), errors);
+    let error = wrong_type(node, &format!("{noun} (a table)"), errors);
+    if let Some((_, example)) = tables::TABLE_EXAMPLES.iter().find(|(name, _)| *name == noun) {
+        error.help(format!("write {example}"));
+    }
     None
 }
 
@@ -155,10 +169,19 @@ struct Keys {
     later: &'static [&'static str],
 }
 
+/// What unknown keys of a table tell.
+#[derive(Default)]
+struct Misspelt {
+    /// Whether there are any.
+    unknown: bool,
+    /// The known ones that they were probably meant to be.
+    meant: Vec<&'static str>,
+}
+
 /// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
-fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Vec<&'static str> {
+fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Misspelt {
     let known = keys.must.iter().chain(keys.may).copied();
-    let mut misspelt = Vec::new();
+    let mut misspelt = Misspelt::default();
     for (key, _) in &table.entries {
         let name = key.name.as_str();
         if known.clone().any(|known| known == name) {
@@ -171,14 +194,15 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Vec
             continue;
         }
         let is = format!("{} has these keys", keys.noun);
-        misspelt.extend(nearest(name, known.clone()));
+        misspelt.unknown = true;
+        misspelt.meant.extend(nearest(name, known.clone()));
         errors
             .add(key.at, format!("{} has no key `{name}`", keys.noun))
             .label("unknown key")
             .help(did_you_mean(name, known.clone(), &is));
     }
     for must in keys.must {
-        if table.get(must).is_none() && !misspelt.contains(must) {
+        if table.get(must).is_none() && !misspelt.meant.contains(must) {
             let example = tables::EXAMPLES
                 .iter()
                 .find(|(key, _)| key == must)
@@ -203,6 +227,8 @@ macro_rules! table {
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
             at: Place,
+            #[schemars(skip)]
+            unknown_keys: bool,
             $($(#[$must_meta])* pub $must: Field<$must_type>,)*
             $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
         }
@@ -219,8 +245,9 @@ macro_rules! table {
                 let misspelt = check_keys(&keys, node.at, table, errors);
                 Some(Self {
                     at: node.at,
-                    $($must: Field::of(table, stringify!($must), &misspelt, errors),)*
-                    $($may: Field::of(table, stringify!($may), &misspelt, errors),)*
+                    unknown_keys: misspelt.unknown,
+                    $($must: Field::of(table, stringify!($must), &misspelt.meant, errors),)*
+                    $($may: Field::of(table, stringify!($may), &misspelt.meant, errors),)*
                 })
             }
         }
@@ -228,6 +255,10 @@ macro_rules! table {
         impl RawTable for $name {
             fn place(&self) -> Place {
                 self.at
+            }
+
+            fn is_doubtful(&self) -> bool {
+                self.unknown_keys $(|| self.$must.is_wrong())* $(|| self.$may.is_wrong())*
             }
 
             fn optional_keys(&self) -> Vec<(&'static str, Place)> {
@@ -251,7 +282,8 @@ macro_rules! words {
             fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
                 let words = [$($word),*];
                 let Value::Text(text) = &node.value else {
-                    wrong_type(node, &format!("one of {}", listed(words)), errors);
+                    wrong_type(node, &format!("one of {}", listed(words)), errors)
+                        .help(format!("write for example `\"{}\"`", words[0]));
                     return None;
                 };
                 match text.value.as_str() {

@@ -1,7 +1,7 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, RawTable, Read, Span, Workers, check_keys,
+    Entry, Field, Header, Keys, Named, OneOrMany, RawTable, Read, Span, Status, Workers, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
@@ -20,6 +20,17 @@ pub(super) const EXAMPLES: [(&str, &str); 9] = [
     ("every", "every = \"60s\""),
     ("check", "check = \"failure_ratio < 1%\""),
     ("method", "method = \"GET\""),
+];
+
+/// What a table looks like, for those that are usually written on one line.
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 7] = [
+    ("a target", "a table for each target: `[targets.NAME]`"),
+    ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
+    ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
+    ("a heartbeat", "a table: `{ from = \"server\", every = \"60s\" }`"),
+    ("a request", "a table for each request: `{ path = \"/\" }`"),
+    ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
+    ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
 ];
 
 table! {
@@ -69,7 +80,7 @@ table! {
 table! {
     /// What the built-in server does wrong on purpose.
     #[schemars(rename = "Faults")]
-    RawFaults, "the table of faults",
+    RawFaults, "`faults`",
     must {}
     may {
         /// The part of connections (or requests) that is hit. Default: all.
@@ -93,7 +104,7 @@ table! {
         /// Closes a connection this long after it was accepted.
         close_after: Time,
         /// http: answers with this status.
-        status: Count,
+        status: Status,
         /// http: spreads a body over this time.
         slow_body: Time,
         /// http: promises a whole body, sends half, closes.
@@ -218,11 +229,11 @@ table! {
 table! {
     /// What an answer must be.
     #[schemars(rename = "Expect")]
-    RawExpect, "the table of what is expected",
+    RawExpect, "`expect`",
     must {}
     may {
         /// Exactly this status. Default: any from 200 to 399.
-        status: Count,
+        status: Status,
         /// Exactly this body. Default: any.
         body: Text,
     }
@@ -255,7 +266,7 @@ table! {
 table! {
     /// How this machine makes the load.
     #[schemars(rename = "Generator")]
-    RawGenerator, "the table of the generator",
+    RawGenerator, "`generator`",
     must {}
     may {
         /// Worker processes for each scenario: a number, or `auto`.
