@@ -46,6 +46,14 @@ pub(super) fn parse(text: &str, protocol: ProtocolWord) -> Result<Check, Wrong> 
     let comparison = comparison(&text[start..signs]).map_err(|help| {
         Wrong::new(start..signs, format!("`{}` is no comparison", &text[start..signs]), help)
     })?;
+    if let Some(second) = text[signs..].find(['<', '>', '=', '!']) {
+        let second = signs + second;
+        return Err(Wrong::new(
+            second..second + 1,
+            "a threshold has one comparison",
+            format!("{GRAMMAR}; write two thresholds for two bounds"),
+        ));
+    }
     let metric_range = trimmed(text, 0..start);
     let bound_range = trimmed(text, signs..text.len());
     if metric_range.is_empty() {

@@ -4,6 +4,8 @@
 
 mod address;
 mod check;
+mod extent;
+mod faults;
 mod generator;
 mod http;
 mod protocol;
@@ -168,7 +170,7 @@ fn start_after(field: &Field<super::tree::Text>, errors: &mut Errors) -> StartAf
     errors
         .add(given.at, format!("`{}` is no time and not `hold`", given.value.shown))
         .help("write a time (`\"30s\"`), or `\"hold\"`: when the other scenarios have reached their first hold");
-    StartAfter::Hold
+    StartAfter::Delay(Time::default())
 }
 
 /// A scenario that waits for the hold of the others needs others.

@@ -1,0 +1,1 @@
+//! What `planrun check`, `schema` and `init` print.
