@@ -2,4 +2,5 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod report;
 mod serve;
