@@ -31,7 +31,7 @@ impl<H: Host> Hold<H> {
         }
         match self.slots.get(event.slot).state {
             State::Open if event.readable || event.closed => {
-                self.read(event.slot, event.closed, now)
+                self.read(event.slot, event.closed, now);
             }
             State::Closing if event.readable => self.discard(event.slot),
             State::Free | State::Connecting | State::Open | State::Closing => {}
