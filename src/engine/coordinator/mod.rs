@@ -5,21 +5,20 @@
 mod books;
 mod course;
 mod crew;
+mod order;
 
 use super::clock::{Clock, monotonic_ns};
-use super::event::{Event, Resolved};
+use super::event::Event;
 use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
-use crate::machine::Sources;
-use crate::plan::{OnWorkerLoss, Overrides, Plan, Protocol, Source};
-use crate::record::{Boundary, Cause, Entry, Mark, Recording, Second, StopReason};
+use crate::plan::{OnWorkerLoss, Protocol};
+use crate::record::{Boundary, Cause, Entry, Mark, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
-use crate::verdict::{Judge, Verdict};
+use crate::verdict::Judge;
 use books::Books;
 use course::{Announcement, Course, TurnOf};
 use crew::{Crew, Standing, Word};
+pub use order::{Ended, EngineError, RunOrder};
 use std::collections::BTreeSet;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -34,57 +33,6 @@ const LEAD_NS: u64 = 200_000_000;
 
 /// How long workers may take to end after everything is told, or after they are told to stop at once.
 const END_WITHIN: Duration = Duration::from_secs(10);
-
-/// Why a run could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// A worker process could not be started.
-    #[error("cannot start a worker process with {}", exe.display())]
-    Start {
-        /// The program.
-        exe: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A worker was not fit to begin.
-    #[error("a worker could not begin: {why}")]
-    Worker {
-        /// Why.
-        why: String,
-    },
-}
-
-/// Everything that a run is made from.
-#[derive(Debug, Clone)]
-pub struct RunOrder {
-    /// The program that is started as worker: planrun itself.
-    pub exe: PathBuf,
-    /// The plan's text.
-    pub source: Source,
-    /// What the command line changes of it.
-    pub overrides: Overrides,
-    /// The plan.
-    pub plan: Plan,
-    /// Where each target is.
-    pub targets: Vec<Resolved>,
-    /// Worker processes of each scenario.
-    pub workers: Vec<u32>,
-    /// Where each scenario connects from.
-    pub sources: Vec<Sources>,
-    /// Unpaced ramps that may be made at once.
-    pub cores: usize,
-    /// Warnings of the preflight, in words.
-    pub warnings: Vec<String>,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// What it proves.
-    pub verdict: Verdict,
-    /// Its facts.
-    pub recording: Recording,
-}
 
 /// Makes a run. `signals` brings the numbers of signals that ask for its end: the first gracefully, the second at once.
 pub async fn run(
