@@ -151,8 +151,8 @@ impl Errors {
         let mut error = PlanError::new(message);
         error.span = Some(at.range());
         error.argument = at.argument.map(|index| self.arguments[usize::from(index)].clone());
-        if self.list.len() >= KEPT {
-            self.dropped += 1;
+        if self.is_full() {
+            self.count_one();
             return self.rest.insert(error);
         }
         self.list.push(error);
@@ -164,6 +164,16 @@ impl Errors {
         let index = u16::try_from(self.arguments.len()).ok()?;
         self.arguments.push(argument);
         Some(index)
+    }
+
+    /// Whether more errors are only counted: then it is not worth finding out what to say about them.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT
+    }
+
+    /// Counts an error that is not kept.
+    pub(super) fn count_one(&mut self) {
+        self.dropped += 1;
     }
 
     /// How many there are.

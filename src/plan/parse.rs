@@ -37,7 +37,7 @@ impl Plan {
             let help = "`planrun init` writes a plan to start from";
             return Err(PlanErrors::whole(source, "the plan is empty", help));
         }
-        if trust == Trust::Nothing {
+        if trust == Trust::Nothing || errors.is_full() {
             return Err(errors.into_errors(source));
         }
         let builder = Builder { text: &source.text, argument: None, offset: 0, environment };

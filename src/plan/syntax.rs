@@ -43,6 +43,10 @@ pub(super) fn report(
         if said.last().is_some_and(|last| last.start <= span.start && span.start <= last.end) {
             continue;
         }
+        if errors.is_full() {
+            errors.count_one();
+            continue;
+        }
         let line = line_of(text, span.start);
         let token = explain(text, &span, &line, message, errors);
         trust = trust.max(if token.is_some() { Trust::Shape } else { Trust::Nothing });
@@ -178,12 +182,16 @@ fn token_at(text: &str, at: usize, line: &Range<usize>) -> Option<Range<usize>> 
     Some(start..start + trimmed.len())
 }
 
+/// Of longer lines only what is near a place is looked at, so that a file of one line takes no longer than others: bytes.
+const LONG_LINE: usize = 2_000;
+
 /// The line of a place, without its end.
-pub(super) fn line_of(text: &str, at: usize) -> Range<usize> {
+fn line_of(text: &str, at: usize) -> Range<usize> {
     let at = at.min(text.len());
     let bytes = text.as_bytes();
-    let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let end =
-        bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end);
-    start..end
+    let first = text.floor_char_boundary(at.saturating_sub(LONG_LINE));
+    let last = text.ceil_char_boundary((at + LONG_LINE).min(bytes.len()));
+    let start = bytes[first..at].iter().rposition(|byte| *byte == b'\n');
+    let end = bytes[at..last].iter().position(|byte| *byte == b'\n');
+    start.map_or(first, |end| first + end + 1)..end.map_or(last, |end| at + end)
 }

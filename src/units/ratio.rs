@@ -18,13 +18,11 @@ impl FromStr for Ratio {
         let help = "a ratio is a percentage or a number from 0 to 1: `99.9%`, `0.999`";
         let plain = !digits.is_empty()
             && digits.chars().all(|c| c.is_ascii_digit() || c == '.' || c == '_');
-        let value: f64 = digits
-            .replace('_', "")
-            .parse()
-            .ok()
-            .filter(|_| plain)
-            .ok_or_else(|| UnitError::new(format!("`{text}` is not a ratio")).help(help))?;
-        let ratio = if percent.is_some() { value / 100.0 } else { value };
+        let read = |scale: &str| format!("{}{scale}", digits.replace('_', "")).parse::<f64>().ok();
+        let wrong = || UnitError::new(format!("`{text}` is not a ratio")).help(help);
+        let value = read("").filter(|_| plain).ok_or_else(wrong)?;
+        // Not divided by 100: `99.9%` must be the float that 999 / 1000 is, or `>= 99.9%` fails when it just holds.
+        let ratio = if percent.is_some() { read("e-2").ok_or_else(wrong)? } else { value };
         if !(0.0..=1.0).contains(&ratio) {
             let error = UnitError::new(format!("`{text}` is not between 0 and 1"));
             let forgotten = percent.is_none() && value <= 100.0;

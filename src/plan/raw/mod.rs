@@ -187,6 +187,10 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Mis
         if known.clone().any(|known| known == name) {
             continue;
         }
+        if errors.is_full() {
+            errors.count_one();
+            continue;
+        }
         if keys.later.contains(&name) {
             errors
                 .add(key.at, format!("`{name}` is not supported by this version of planrun"))

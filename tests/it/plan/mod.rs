@@ -27,7 +27,7 @@ fn plans_in(folder: &str) -> Vec<String> {
     let mut names: Vec<String> = std::fs::read_dir(folder_of_repository(folder))
         .expect("the folder is there")
         .map(|entry| entry.expect("an entry").file_name().into_string().expect("a name"))
-        .filter(|name| name.ends_with(".toml"))
+        .filter(|name| std::path::Path::new(name).extension().is_some_and(|end| end == "toml"))
         .collect();
     names.sort();
     names
