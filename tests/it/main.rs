@@ -3,4 +3,5 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
 mod plan;
+mod report;
 mod serve;

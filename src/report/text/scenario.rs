@@ -101,10 +101,9 @@ fn stages(
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
         table.row(row(Cell::styled(name, STRONG), &facts.stage(number)));
-        let parts = facts.parts(number);
-        let told: Vec<&(Part, Section<'_>)> =
-            parts.iter().filter(|(_, section)| !section.cell.is_empty()).collect();
-        for (part, section) in told.iter().filter(|_| told.len() > 1) {
+        let mut parts = facts.parts(number);
+        parts.retain(|(_, section)| !section.cell.is_empty());
+        for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
             let quiet = row(format!("  {part}").into(), section);
             table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
         }
