@@ -5,9 +5,7 @@ use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, workers};
 use crate::plan::{Overrides, Plan, Source};
-use crate::record::StopReason;
 use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
-use crate::verdict::Word;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -145,7 +143,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
 
 /// Writes the reports, prints the summary, says how it went.
 fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finished) -> ExitStatus {
-    let status = status(ended);
+    let status = ExitStatus::of_run(&ended.recording, &ended.verdict);
     let stored = Stored {
         plan,
         recording: &ended.recording,
@@ -164,16 +162,6 @@ fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finishe
         );
     }
     if made.problems.is_empty() { status } else { ExitStatus::Internal }
-}
-
-fn status(ended: &engine::Ended) -> ExitStatus {
-    match (&ended.recording.stopped, ended.verdict.word) {
-        (Some((StopReason::Interrupted { signal: 15 }, _)), _) => ExitStatus::Terminated,
-        (Some((StopReason::Interrupted { .. }, _)), _) => ExitStatus::Interrupted,
-        (_, Word::Pass) => ExitStatus::Pass,
-        (_, Word::Fail) => ExitStatus::Fail,
-        (_, Word::Invalid) => ExitStatus::Invalid,
-    }
 }
 
 /// Makes the run on a runtime of its own, with the signals that end it.

@@ -5,14 +5,14 @@
 
 mod scenario;
 
-use super::figures::{bytes_rate, count, number, rate, ratio, time};
 use super::foreign::visible;
 use super::journal::options;
 use super::section::end_of;
 use super::table::{Align, Cell, Column, Table, shortened};
 use super::{Made, Run};
-use crate::plan::{Metric, RateMetric, Threshold};
+use crate::plan::{Metric, Threshold};
 use crate::record::StopReason;
+use crate::units::figure::{grouped, time};
 use crate::verdict::{Finding, State, Word};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
@@ -107,7 +107,7 @@ fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             None => visible(&scenario.name).into_owned(),
         };
         let (word, style) = state(finding.state);
-        let value = finding.value.map_or("–".to_owned(), |value| valued(threshold.metric, value));
+        let value = finding.value.map_or("–".to_owned(), |value| threshold.metric.figure(value));
         table.row(vec![
             Cell::styled(word, style),
             place.into(),
@@ -128,30 +128,20 @@ fn state(state: State) -> (&'static str, Style) {
     }
 }
 
-fn valued(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Count(_) => number(value),
-        Metric::Ratio(_) => ratio(value),
-        Metric::Rate(RateMetric::BytesReceived) => bytes_rate(value),
-        Metric::Rate(_) => rate(value),
-        Metric::Time(..) => time(value),
-    }
-}
-
 /// What a measured value rests on.
 fn behind(threshold: &Threshold, finding: &Finding) -> String {
     let mut words = Vec::new();
     match (finding.ratio, threshold.metric, finding.value) {
         (Some((numerator, denominator)), ..) => {
-            words.push(format!("{} of {}", count(numerator), count(denominator)));
+            words.push(format!("{} of {}", grouped(numerator), grouped(denominator)));
         }
         (None, Metric::Time(..), Some(_)) => {
-            words.push(format!("{} samples", count(finding.samples)));
+            words.push(format!("{} samples", grouped(finding.samples)));
         }
         _ => {}
     }
     if let State::TooFew { needed } = finding.state {
-        words.push(format!("{} needed", count(needed)));
+        words.push(format!("{} needed", grouped(needed)));
     }
     if let (Some(end), Some(window)) = (finding.window_end, threshold.window) {
         words.push(format!("worst {window} up to second {end}"));
@@ -186,7 +176,7 @@ fn servers(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         let counters: Vec<String> = server
             .counters
             .iter()
-            .map(|(name, value)| format!("{} {}", visible(name), count(*value)))
+            .map(|(name, value)| format!("{} {}", visible(name), grouped(*value)))
             .collect();
         paragraph(
             out,
@@ -204,7 +194,7 @@ fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     warnings.extend(run.damage.map(|damage| {
         format!(
             "the last {} bytes of recording.jsonl are no whole lines; they were left out",
-            count(damage.torn_bytes)
+            grouped(damage.torn_bytes)
         )
     }));
     if warnings.is_empty() {

@@ -1,15 +1,15 @@
 //! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
 
 use super::{BAD, QUIET, STRONG, WIDTH, paragraph};
-use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge, Times};
 use crate::report::Run;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
-use crate::report::figures::{count, rate, ratio, time};
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::table::{Align, Cell, Column, Table};
+use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -123,22 +123,22 @@ fn figures(
 ) -> Vec<Cell> {
     let get = |counter| section.cell.counters.get(counter);
     let told = |counter| {
-        if whole.cell.counters.get(counter) > 0 { count(get(counter)) } else { String::new() }
+        if whole.cell.counters.get(counter) > 0 { grouped(get(counter)) } else { String::new() }
     };
     let parts = |metric| section.measure(Metric::Ratio(metric));
     let number =
-        |metric| parts(metric).and_then(|one| one.ratio).map(|(numerator, _)| count(numerator));
-    let share = |metric| parts(metric).map(|one| ratio(one.value));
+        |metric| parts(metric).and_then(|one| one.ratio).map(|(numerator, _)| grouped(numerator));
+    let share = |metric| parts(metric).map(|one| percent(one.value));
     let bad = get(Counter::Failed) + get(Counter::TimedOut) > get(Counter::FailedLocal);
     let alarm = if bad { BAD } else { Style::new() };
     let (speed, open) = match scenario.protocol {
-        Protocol::TcpHold(_) => (RateMetric::Connect, count(section.gauges.get(Gauge::Open))),
+        Protocol::TcpHold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
         Protocol::Http(_) => (RateMetric::Requests, String::new()),
     };
     let speed = section.measure(Metric::Rate(speed)).map(|one| rate(one.value));
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     vec![
-        count(get(Counter::Started)).into(),
+        grouped(get(Counter::Started)).into(),
         or_dash(number(RatioMetric::Success)).into(),
         or_dash(share(RatioMetric::Success)).into(),
         Cell::styled(or_dash(number(RatioMetric::Failure)), alarm),
@@ -173,9 +173,9 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
         {
             words.push(format!(
                 "{metric} {} ({} of {})",
-                ratio(value),
-                count(numerator),
-                count(denominator)
+                percent(value),
+                grouped(numerator),
+                grouped(denominator)
             ));
         }
     }
@@ -183,7 +183,7 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
         .cell
         .statuses
         .iter()
-        .map(|(status, times)| format!("status {status}: {}", count(*times)));
+        .map(|(status, times)| format!("status {status}: {}", grouped(*times)));
     words.extend(statuses);
     words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
@@ -198,7 +198,7 @@ fn times(times: &Times, out: &mut dyn Write) -> io::Result<()> {
     let measured: Vec<TimeMetric> =
         TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
     for metric in &measured {
-        let mut cells: Vec<Cell> = vec![metric.name().into(), count(times.count(*metric)).into()];
+        let mut cells: Vec<Cell> = vec![metric.name().into(), grouped(times.count(*metric)).into()];
         cells.extend(SHOWN.map(|stat| figure(times, *metric, stat).into()));
         table.row(cells);
     }
@@ -228,7 +228,7 @@ fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
         table.row(vec![
             Cell::styled(cause.to_string(), BAD),
             cause.failure.origin().name().into(),
-            count(tally.count).into(),
+            grouped(tally.count).into(),
             time(tally.first_ns as f64).into(),
             time(tally.last_ns as f64).into(),
             Cell::styled(visible(&tally.sample), QUIET),

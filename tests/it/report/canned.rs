@@ -1,140 +1,56 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
-use planrun::plan::{
-    Bound, Close, Comparison, CountMetric, During, Endpoint, Expect, Generator, Heartbeat,
-    HostPort, Http, HttpUrl, Level, Metric, Part, Plan, Protocol, Ramp, RatioMetric, Request,
-    Scenario, Scope, Stage, StartAfter, Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
-};
+use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
 use planrun::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Mark, Outcome, Phase, Second,
     StopReason,
 };
 use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started};
-use planrun::units::{Rate, Time};
-use std::time::Duration;
 
-pub const TEXT: &str = "# the canned plan\n";
+pub const TEXT: &str = r#"# Everything that a report can show.
+name = "canned"
+description = "Everything that a report can show"
+
+[targets]
+lb.address = "lb.example:80"
+web.address = "http://elsewhere/"
+
+[scenarios.hold]
+protocol = "tcp-hold"
+target = "lb"
+expect = "ok"
+heartbeat = { from = "server", every = "1s", grace = "500ms" }
+stages = [{ name = "1200", users = 1200, spawn_rate = "400/s", hold = "5s" }]
+thresholds = ["hold.survival_ratio >= 99.99%", "hold.lost <= 5"]
+
+[scenarios.web]
+protocol = "http"
+target = "web"
+requests = [
+  { name = "home", path = "/", weight = 9, headers = { authorization = "${env.CANNED_TOKEN}" } },
+  { name = "save", path = "/save" },
+]
+stages = [
+  { name = "-10k", users = "10k", ramp = "1s", hold = "3s" },
+  { name = "15k", users = "15k", hold = "4s" },
+]
+thresholds = [
+  { check = "service_time.p99 < 100ms", stage = "*" },
+  { check = "failure_ratio < 0.1%", window = "2s" },
+]
+"#;
 const SECOND: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
-fn time(ms: u64) -> Time {
-    Time(Duration::from_millis(ms))
-}
-
-fn threshold(check: &str, metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
-    Threshold {
-        check: check.into(),
-        line: 20,
-        metric,
-        comparison,
-        bound: Bound(bound),
-        scope: Scope::Scenario,
-        during: During::Hold,
-        window: None,
-        abort: false,
-        grace: Time::default(),
-    }
-}
-
-fn stage(name: &str, users: u64, ramp: Ramp, hold: u64) -> Stage {
-    Stage {
-        name: name.into(),
-        level: Level::Users { users, ramp },
-        hold: time(hold),
-        warmup: false,
-    }
+pub fn overrides() -> Overrides {
+    Overrides { target: vec!["web=http://127.0.0.1:8080/".into()], ..Overrides::default() }
 }
 
 pub fn plan() -> Plan {
-    let request = |name: &str, weight| Request {
-        name: name.into(),
-        method: "GET".into(),
-        path: None,
-        weight,
-        headers: Vec::new(),
-        body: String::new(),
-        expect: Expect::default(),
-    };
-    let target = |name: &str, endpoint| Target { name: name.into(), endpoint };
-    let authority = HostPort { host: "127.0.0.1".into(), port: 8080 };
-    let url = HttpUrl {
-        authority: authority.clone(),
-        host_header: "127.0.0.1:8080".into(),
-        path: "/".into(),
-    };
-    let quick = Metric::Time(TimeMetric::ServiceTime, Stat::P99);
-    let survival = Metric::Ratio(RatioMetric::HoldSurvival);
-    Plan {
-        name: "canned".into(),
-        description: Some("Everything that a report can show".into()),
-        seed: 42,
-        targets: vec![
-            target("lb", Endpoint::Hosts(vec![HostPort { host: "lb.example".into(), port: 80 }])),
-            target("web", Endpoint::Urls(vec![url])),
-        ],
-        scenarios: vec![
-            Scenario {
-                name: "hold".into(),
-                target: 0,
-                start_after: StartAfter::Delay(Time::default()),
-                protocol: Protocol::TcpHold(TcpHold {
-                    expect: Some("ok".into()),
-                    greeting: Some(time(10_000)),
-                    heartbeat: Some(Heartbeat::Server { every: time(1_000), grace: time(500) }),
-                    connect_timeout: time(10_000),
-                    close: Close::Fin,
-                }),
-                stages: vec![stage("1200", 1_200, Ramp::SpawnRate(Rate::per_second(400)), 5_000)],
-                thresholds: vec![
-                    threshold(
-                        "hold.survival_ratio >= 99.99%",
-                        survival,
-                        Comparison::AtLeast,
-                        0.9999,
-                    ),
-                    threshold(
-                        "hold.lost <= 5",
-                        Metric::Count(CountMetric::HoldLost),
-                        Comparison::AtMost,
-                        5.0,
-                    ),
-                ],
-            },
-            Scenario {
-                name: "web".into(),
-                target: 1,
-                start_after: StartAfter::Delay(Time::default()),
-                protocol: Protocol::Http(Http {
-                    requests: vec![request("home", 9), request("save", 1)],
-                    think_time: ThinkTime::default(),
-                    timeout: time(30_000),
-                    connect_timeout: time(10_000),
-                    first_byte_timeout: time(30_000),
-                    max_in_flight: 1_000,
-                }),
-                stages: vec![
-                    stage("=10k", 10_000, Ramp::Over(time(1_000)), 3_000),
-                    stage("15k", 15_000, Ramp::Unpaced, 4_000),
-                ],
-                thresholds: vec![
-                    Threshold {
-                        scope: Scope::EachStage,
-                        ..threshold("service_time.p99 < 100ms", quick, Comparison::Less, 1e8)
-                    },
-                    Threshold {
-                        window: Some(time(2_000)),
-                        ..threshold(
-                            "failure_ratio < 0.1%",
-                            Metric::Ratio(RatioMetric::Failure),
-                            Comparison::Less,
-                            0.001,
-                        )
-                    },
-                ],
-            },
-        ],
-        generator: Generator::default(),
-    }
+    let source = Source { name: "canned.toml".into(), text: TEXT.into() };
+    let token = |name: &str| (name == "CANNED_TOKEN").then(|| "hunter2".to_owned());
+    Plan::parse(&source, &overrides(), &token)
+        .unwrap_or_else(|errors| panic!("{:?}", errors.iter().collect::<Vec<_>>()))
 }
 
 pub fn started() -> Started {

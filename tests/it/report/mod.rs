@@ -3,7 +3,7 @@
 mod canned;
 
 use planrun::machine::Environment;
-use planrun::plan::{Overrides, Plan};
+use planrun::plan::Plan;
 use planrun::record::Entry;
 use planrun::report::{Damage, Error, FINAL, Made, Recovered, Run, Store, Stored, text};
 use planrun::verdict::Judge;
@@ -13,9 +13,15 @@ use std::path::{Path, PathBuf};
 const NOW: &str = "2026-11-22T16:45:00Z";
 
 fn store(out: &Path) -> Result<Store, Error> {
-    let overrides = Overrides { scale: Some("1%".into()), ..Overrides::default() };
     let now = NOW.parse().unwrap();
-    Store::create(out, &canned::plan(), canned::TEXT, &overrides, now, &Environment::default())
+    Store::create(
+        out,
+        &canned::plan(),
+        canned::TEXT,
+        &canned::overrides(),
+        now,
+        &Environment::default(),
+    )
 }
 
 fn judge(plan: &Plan, entries: &[Entry]) -> Judge {
@@ -37,13 +43,16 @@ fn run(out: &Path, entries: &[Entry]) -> Made {
     let judge = judge(&plan, entries);
     let verdict = judge.verdict();
     let finished = canned::finished();
-    store.finish(&Stored {
-        plan: &plan,
-        recording: judge.recording(),
-        verdict: &verdict,
-        exit_code: 1,
-        finished: &finished,
-    })
+    store.finish(
+        &Stored {
+            plan: &plan,
+            recording: judge.recording(),
+            verdict: &verdict,
+            exit_code: 1,
+            finished: &finished,
+        },
+        &mut Vec::new(),
+    )
 }
 
 /// Makes the reports of a folder again, as `planrun report` does it, and what it prints.
@@ -254,7 +263,7 @@ fn cells_that_others_wrote_are_defused() {
     let samples: Vec<&str> = rows.iter().map(|row| row["sample"].as_str()).collect();
     assert!(samples.contains(&"'@192.0.2.7:80 after \\x1b[31m5.5 s"), "{samples:?}");
     assert!(samples.contains(&"home: \"busy\", try later\\r\\n"), "{samples:?}");
-    assert!(table(&read(&folder, "summary.csv")).iter().any(|row| row["stage"] == "'=10k"));
+    assert!(table(&read(&folder, "summary.csv")).iter().any(|row| row["stage"] == "'-10k"));
 }
 
 #[test]
