@@ -39,6 +39,7 @@ thresholds = [
   { check = "failure_ratio < 0.1%", window = "2s" },
 ]
 "#;
+pub const SECRET: &str = "hunter2";
 const SECOND: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
@@ -48,7 +49,7 @@ pub fn overrides() -> Overrides {
 
 pub fn plan() -> Plan {
     let source = Source { name: "canned.toml".into(), text: TEXT.into() };
-    let token = |name: &str| (name == "CANNED_TOKEN").then(|| "hunter2".to_owned());
+    let token = |name: &str| (name == "CANNED_TOKEN").then(|| SECRET.to_owned());
     Plan::parse(&source, &overrides(), &token)
         .unwrap_or_else(|errors| panic!("{:?}", errors.iter().collect::<Vec<_>>()))
 }
