@@ -21,6 +21,9 @@ use unicode_width::UnicodeWidthStr;
 /// Columns of the screen that are used at most.
 pub const WIDTH: usize = 100;
 
+/// A space at which no line ends.
+const UNBROKEN: &str = "\u{a0}";
+
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
@@ -51,7 +54,7 @@ fn verdict(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{style}{sign} {word}{style:#}  {said}")?;
     let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
-    paragraph(out, "  ", &facts.join(" · "), QUIET)
+    paragraph(out, "  ", &listed(&facts), QUIET)
 }
 
 fn said(run: &Run<'_>) -> String {
@@ -178,12 +181,8 @@ fn servers(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             .iter()
             .map(|(name, value)| format!("{} {}", visible(name), grouped(*value)))
             .collect();
-        paragraph(
-            out,
-            "  ",
-            &format!("{}: {}", visible(&server.target), counters.join(" · ")),
-            Style::new(),
-        )?;
+        let counters = format!("{}: {}", visible(&server.target), listed(&counters));
+        paragraph(out, "  ", &counters, Style::new())?;
     }
     Ok(())
 }
@@ -221,9 +220,16 @@ fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "\n{STRONG}{text}{STRONG:#}")
 }
 
+/// Items in one text, which breaks between them and not in them.
+fn listed(items: &[String]) -> String {
+    let whole: Vec<String> = items.iter().map(|item| item.replace(' ', UNBROKEN)).collect();
+    whole.join(&format!("{UNBROKEN}· "))
+}
+
 /// Words in lines of at most [`WIDTH`] columns.
 fn paragraph(out: &mut dyn Write, indent: &str, text: &str, style: Style) -> io::Result<()> {
     for line in wrapped(text, WIDTH - indent.width(), 0) {
+        let line = line.replace(UNBROKEN, " ");
         writeln!(out, "{indent}{style}{line}{style:#}")?;
     }
     Ok(())

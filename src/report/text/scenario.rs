@@ -92,24 +92,39 @@ fn stages(
         right("p99", 0),
         right("max", 1),
     ]);
-    let row = |name: Cell, section: &Section<'_>| -> Vec<Cell> {
+    let row = |name: Cell, section: &Section<'_>, paced: Option<&Section<'_>>| -> Vec<Cell> {
         let mut cells = vec![name];
-        cells.extend(figures(scenario, section, whole, main));
+        cells.extend(figures(scenario, section, paced, whole, main));
         cells
     };
     for (number, stage) in (0..).zip(&scenario.stages) {
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
+<<<<<<< HEAD
         table.row(row(Cell::styled(name, STRONG), &facts.stage(number)));
         let mut parts = facts.parts(number);
         parts.retain(|(_, section)| !section.cell.is_empty());
         for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
             let quiet = row(format!("  {part}").into(), section);
+=======
+        let all = facts.stage(number);
+        let mut parts = facts.parts(number);
+        // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
+        let ramp = parts.iter().find(|(part, _)| *part == Part::Ramp).map(|(_, section)| section);
+        let paced = if hold { ramp } else { Some(&all) };
+        table.row(row(Cell::styled(name, STRONG), &all, paced));
+        // A ramp down and a drain start nothing.
+        let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
+        parts.retain(|(part, section)| *part == Part::Hold || started(section));
+        for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
+            let quiet = row(format!("  {part}").into(), section, Some(section));
+>>>>>>> report
             table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
         }
     }
     if scenario.stages.len() > 1 {
-        table.row(row(Cell::styled("all stages", STRONG), whole));
+        let paced = (!hold).then_some(whole);
+        table.row(row(Cell::styled("all stages", STRONG), whole, paced));
     }
     table.write(out, 2, WIDTH)?;
     paragraph(out, "  ", &format!("p50, p99 and max are of {main}"), QUIET)
@@ -118,6 +133,7 @@ fn stages(
 fn figures(
     scenario: &Scenario,
     section: &Section<'_>,
+    paced: Option<&Section<'_>>,
     whole: &Section<'_>,
     main: TimeMetric,
 ) -> Vec<Cell> {
@@ -135,7 +151,7 @@ fn figures(
         Protocol::TcpHold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
         Protocol::Http(_) => (RateMetric::Requests, String::new()),
     };
-    let speed = section.measure(Metric::Rate(speed)).map(|one| rate(one.value));
+    let speed = paced.and_then(|one| one.measure(Metric::Rate(speed))).map(|one| rate(one.value));
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     vec![
         grouped(get(Counter::Started)).into(),
@@ -222,7 +238,6 @@ fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
         right("count"),
         right("first seen"),
         right("last seen"),
-        left("sample"),
     ]);
     for (cause, tally) in causes.iter().take(MOST_CAUSES) {
         table.row(vec![
@@ -231,8 +246,10 @@ fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
             grouped(tally.count).into(),
             time(tally.first_ns as f64).into(),
             time(tally.last_ns as f64).into(),
-            Cell::styled(visible(&tally.sample), QUIET),
         ]);
+        if !tally.sample.is_empty() {
+            table.note(Cell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
+        }
     }
     writeln!(out)?;
     table.write(out, 2, WIDTH)?;

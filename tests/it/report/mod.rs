@@ -1,11 +1,20 @@
 //! What a run leaves behind: every format of a canned run, live, saved and recovered; damaged journals, full disks.
 
 mod canned;
+<<<<<<< HEAD
+=======
+mod command;
+mod damage;
+>>>>>>> report
 
 use planrun::machine::Environment;
 use planrun::plan::Plan;
 use planrun::record::Entry;
+<<<<<<< HEAD
 use planrun::report::{Damage, Error, FINAL, Made, Recovered, Run, Store, Stored, text};
+=======
+use planrun::report::{Error, FINAL, Made, Recovered, Run, Store, Stored, text};
+>>>>>>> report
 use planrun::verdict::Judge;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -183,7 +192,11 @@ fn a_killed_run_is_reported_as_incomplete() {
     fs::write(folder.join("recording.jsonl"), kept.join("\n") + "\n").unwrap();
     let (_, printed) = again(&folder).unwrap();
     assert!(printed.starts_with("! INVALID  canned"), "{printed}");
+<<<<<<< HEAD
     assert!(printed.contains("INCOMPLETE: cut off, saved up to 9 s"), "{printed}");
+=======
+    assert!(printed.contains("INCOMPLETE: cut off, saved up to 9.00 s"), "{printed}");
+>>>>>>> report
     let report: serde_json::Value = serde_json::from_str(&read(&folder, "report.json")).unwrap();
     assert_eq!(report["complete"], false);
     assert_eq!(report["verdict"], "INVALID");
@@ -310,6 +323,7 @@ fn the_interval_log_adds_up_to_what_was_measured() {
 }
 
 #[test]
+<<<<<<< HEAD
 fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
     let plan = canned::plan();
     let out = tempfile::tempdir().unwrap();
@@ -392,6 +406,8 @@ fn lines_that_are_lost_doubled_or_swapped_end_the_recording() {
 }
 
 #[test]
+=======
+>>>>>>> report
 fn a_folder_that_exists_is_never_written_over() {
     let out = tempfile::tempdir().unwrap();
     let first = live(out.path()).folder;
