@@ -18,13 +18,6 @@ impl FromStr for Ratio {
         let help = "a ratio is a percentage or a number from 0 to 1: `99.9%`, `0.999`";
         let plain = !digits.is_empty()
             && digits.chars().all(|c| c.is_ascii_digit() || c == '.' || c == '_');
-<<<<<<< HEAD
-        let read = |scale: &str| format!("{}{scale}", digits.replace('_', "")).parse::<f64>().ok();
-        let wrong = || UnitError::new(format!("`{text}` is not a ratio")).help(help);
-        let value = read("").filter(|_| plain).ok_or_else(wrong)?;
-        // Not divided by 100: `99.9%` must be the float that 999 / 1000 is, or `>= 99.9%` fails when it just holds.
-        let ratio = if percent.is_some() { read("e-2").ok_or_else(wrong)? } else { value };
-=======
         // Read in one go: a division would round once more, and `99.9%` be above 999 of 1000.
         let scale = if percent.is_some() { "e-2" } else { "" };
         let ratio: f64 = format!("{}{scale}", digits.replace('_', ""))
@@ -32,7 +25,6 @@ impl FromStr for Ratio {
             .ok()
             .filter(|_| plain)
             .ok_or_else(|| UnitError::new(format!("`{text}` is not a ratio")).help(help))?;
->>>>>>> report
         if !(0.0..=1.0).contains(&ratio) {
             let error = UnitError::new(format!("`{text}` is not between 0 and 1"));
             let forgotten = percent.is_none() && ratio <= 100.0;

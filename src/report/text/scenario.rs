@@ -1,7 +1,7 @@
 //! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
 
 use super::{BAD, QUIET, STRONG, WIDTH, paragraph};
-use crate::plan::{Metric, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge, Times};
 use crate::report::Run;
 use crate::report::columns::Words;
@@ -100,13 +100,6 @@ fn stages(
     for (number, stage) in (0..).zip(&scenario.stages) {
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
-<<<<<<< HEAD
-        table.row(row(Cell::styled(name, STRONG), &facts.stage(number)));
-        let mut parts = facts.parts(number);
-        parts.retain(|(_, section)| !section.cell.is_empty());
-        for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
-            let quiet = row(format!("  {part}").into(), section);
-=======
         let all = facts.stage(number);
         let mut parts = facts.parts(number);
         // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
@@ -118,7 +111,6 @@ fn stages(
         parts.retain(|(part, section)| *part == Part::Hold || started(section));
         for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
             let quiet = row(format!("  {part}").into(), section, Some(section));
->>>>>>> report
             table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
         }
     }

@@ -39,10 +39,7 @@ thresholds = [
   { check = "failure_ratio < 0.1%", window = "2s" },
 ]
 "#;
-<<<<<<< HEAD
-=======
 pub const SECRET: &str = "hunter2";
->>>>>>> report
 const SECOND: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
@@ -52,11 +49,7 @@ pub fn overrides() -> Overrides {
 
 pub fn plan() -> Plan {
     let source = Source { name: "canned.toml".into(), text: TEXT.into() };
-<<<<<<< HEAD
-    let token = |name: &str| (name == "CANNED_TOKEN").then(|| "hunter2".to_owned());
-=======
     let token = |name: &str| (name == "CANNED_TOKEN").then(|| SECRET.to_owned());
->>>>>>> report
     Plan::parse(&source, &overrides(), &token)
         .unwrap_or_else(|errors| panic!("{:?}", errors.iter().collect::<Vec<_>>()))
 }
