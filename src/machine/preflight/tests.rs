@@ -83,8 +83,8 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     connect timeout | 3 s | 10 s | ok
     silence on a connection | 0 s | < 240 s | ok
     ");
-    let reach = Reach::of(&rows).expect("memory sets a bound");
-    assert_eq!(reach.limited_by, Check::Memory);
+    let reach = Reach::of(&rows).expect("watches set a bound");
+    assert_eq!(reach.limited_by, Check::EpollWatches);
     assert!((2_600_000..2_800_000).contains(&reach.connections), "{reach:?}");
 }
 
