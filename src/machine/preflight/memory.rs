@@ -4,16 +4,16 @@ use super::{Check, Facts, Figure, Fitness, Row};
 use crate::machine::figures::whole;
 use crate::machine::{Needs, SocketCost, bytes, grouped};
 
-/// What this program keeps for each held connection, on each side: the bound that its engine is tested against.
-const HELD_BYTES: f64 = 128.0;
+/// What this program keeps for each held connection, on each side.
+const HELD_BYTES: f64 = 64.0;
 
 /// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
 const HTTP_BYTES: f64 = 24_576.0;
 
-/// What a process takes before its first connection.
-const PROCESS_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
+/// What a process takes before its first connection, the kernel's part included and what all share left out: measured.
+const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
-/// Slack for what no table tells.
+/// Slack for what no table tells: with less than this to spare there is a warning.
 const SLACK: f64 = 1.05;
 
 /// An unread message holds about this much: the head and the smallest data of a packet.
@@ -32,7 +32,7 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
 /// Bytes that a plan takes on this machine with `processes` of load and of built-in servers, when a connection costs the kernel `cost`.
 pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
     let (fixed, connections) = parts(needs, cost, processes, false);
-    whole((fixed + connections) * SLACK)
+    whole(fixed + connections)
 }
 
 /// Bytes of the processes, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
@@ -47,15 +47,17 @@ fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f
 }
 
 fn row(facts: &Facts<'_>, check: Check, ours: bool, have: Option<u64>) -> Row {
-    let (fixed, each) = parts(&facts.needs, facts.cost, facts.processes(), ours);
-    let needed = (fixed + each) * SLACK;
+    let cost = if ours { facts.cost_in_group } else { facts.cost };
+    let (fixed, each) = parts(&facts.needs, cost, facts.processes(), ours);
+    let needed = fixed + each;
     let fitness = match have {
         None => Fitness::NotAvailable,
-        Some(have) if needed <= have as f64 => Fitness::Ok,
+        Some(have) if needed * SLACK <= have as f64 => Fitness::Ok,
+        Some(have) if needed <= have as f64 => Fitness::Warn,
         Some(_) => Fitness::Fail,
     };
     let reach = have.map(|have| {
-        let left = (have as f64 / SLACK - fixed).max(0.0);
+        let left = (have as f64 - fixed).max(0.0);
         whole(facts.connections() as f64 * left / each.max(1.0))
     });
     Row::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
@@ -79,8 +81,8 @@ fn machine(facts: &Facts<'_>) -> Row {
 }
 
 fn ours(facts: &Facts<'_>) -> u64 {
-    let (fixed, connections) = parts(&facts.needs, facts.cost, facts.processes(), true);
-    whole((fixed + connections) * SLACK)
+    let (fixed, connections) = parts(&facts.needs, facts.cost_in_group, facts.processes(), true);
+    whole(fixed + connections)
 }
 
 fn cgroup(facts: &Facts<'_>) -> Row {
