@@ -60,3 +60,6 @@ impl Plan {
         &self.targets[scenario.target]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -224,7 +224,7 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
     let text = &set[from..];
     match DeValue::parse(text) {
         Ok(value) => Some(argument.builder(from).node(&value, errors)),
-        Err(error) if text.trim_start().starts_with(['[', '{', '"', '\'']) => {
+        Err(error) if is_meant_as_toml(text.trim()) => {
             errors
                 .add(
                     argument.place(from, set.len()),
@@ -235,6 +235,13 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
         }
         Err(_) => Some(argument.text(from, set.len(), errors)),
     }
+}
+
+/// Whether a value that is no TOML was meant to be: `[::1]:80` is a string without quotes.
+fn is_meant_as_toml(text: &str) -> bool {
+    [('[', ']'), ('{', '}'), ('"', '"'), ('\'', '\'')]
+        .iter()
+        .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
 }
 
 /// One part of a dotted path.
