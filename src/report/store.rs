@@ -286,7 +286,7 @@ mod tests {
         let made = store.finish(&run, &mut summary);
         assert!(matches!(&made.problems[..], [Error::Stalled { path: named }] if *named == path));
         let said = String::from_utf8(summary).unwrap();
-        assert!(said.contains("recording.jsonl ends early: the disk did not keep up"), "{said}");
+        assert!(said.contains("recording.jsonl ends early: the disk did not keep"), "{said}");
         let left: Vec<u32> = incoming
             .iter()
             .map(|line| match line {

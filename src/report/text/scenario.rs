@@ -8,10 +8,11 @@ use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section};
-use crate::report::table::{Align, Cell, Column, Table};
+use crate::report::table::{Align, Cell, Column, Table, shortened};
 use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
 use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Causes that are shown; the others are in failures.csv.
 const MOST_CAUSES: usize = 8;
@@ -24,10 +25,9 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
     writeln!(out)?;
-    let name = visible(&scenario.name);
-    let place = place(run, index, scenario);
-    let room = WIDTH.saturating_sub(unicode_width::UnicodeWidthStr::width(&*name) + 3);
-    let place = crate::report::table::shortened(&place, room);
+    let name = shortened(&visible(&scenario.name), WIDTH / 2);
+    let room = WIDTH - name.width() - " · ".width();
+    let place = shortened(&place(run, index, scenario), room);
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
     stages(scenario, &facts, &whole, out)?;
     levels(scenario, &whole, out)?;
@@ -119,6 +119,9 @@ fn stages(
         table.row(row(Cell::styled("all stages", STRONG), whole, paced));
     }
     table.write(out, 2, WIDTH)?;
+    if whole.cell.times.count(main) == 0 {
+        return Ok(());
+    }
     paragraph(out, "  ", &format!("p50, p99 and max are of {main}"), QUIET)
 }
 
