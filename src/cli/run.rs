@@ -101,6 +101,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
         workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
         sources: sources(&plan, &targets, &limits),
         targets: targets.resolved.clone(),
+        servers: targets.server_pids(),
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         source,
         overrides,

@@ -83,6 +83,7 @@ impl Herald {
             Event::Started { warnings, .. } => {
                 news.push(News::Started { warnings: warnings.clone() });
             }
+            Event::Recorded(Entry::Baseline(_)) => {}
             Event::Recorded(Entry::Boundary(boundary)) => {
                 at_ns = boundary.at_ns;
                 news.extend(passed(scene, *boundary));

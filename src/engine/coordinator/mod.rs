@@ -5,6 +5,7 @@
 mod books;
 mod course;
 mod crew;
+mod lookout;
 mod order;
 
 use super::clock::{Clock, monotonic_ns};
@@ -17,6 +18,7 @@ use crate::verdict::Judge;
 use books::Books;
 use course::{Announcement, Course, TurnOf};
 use crew::{Crew, Standing, Word};
+use lookout::Lookout;
 pub use order::{Ended, EngineError, RunOrder};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -60,6 +62,8 @@ pub async fn run(
         warnings: order.warnings.clone(),
     });
     let schedule = Schedule::new(&order.plan);
+    let mut lookout = Lookout::new(order.servers.clone());
+    let baseline = lookout.look(0);
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
     crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);
@@ -75,7 +79,9 @@ pub async fn run(
         seen: BTreeSet::new(),
         reason: None,
         looked_ns: t0_ns,
+        lookout,
     };
+    run.record(Entry::Baseline(baseline));
     run.follow(signals).await;
     Ok(run.finish().await)
 }
@@ -114,6 +120,7 @@ struct Run<'a> {
     reason: Option<StopReason>,
     /// When the coordinator last looked at the clock, on the monotonic clock.
     looked_ns: u64,
+    lookout: Lookout,
 }
 
 impl Run<'_> {
@@ -319,7 +326,8 @@ impl Run<'_> {
         (self.watch)(&Event::Recorded(entry));
     }
 
-    fn write(&mut self, second: Second) {
+    fn write(&mut self, mut second: Second) {
+        second.host = Some(self.lookout.look(self.clock.now_ns()));
         let mut first = Vec::new();
         for (scenario, facts) in &second.scenarios {
             for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {

@@ -44,6 +44,8 @@ pub struct RunOrder {
     pub workers: Vec<u32>,
     /// Where each scenario connects from.
     pub sources: Vec<Sources>,
+    /// Processes of the built-in servers.
+    pub servers: Vec<u32>,
     /// Unpaced ramps that may be made at once.
     pub cores: usize,
     /// Warnings of the preflight, in words.
