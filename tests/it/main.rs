@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod outcome;
 mod plan;
 mod report;
+mod run;
 mod serve;
