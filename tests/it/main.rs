@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
 mod machine;
+mod outcome;
 mod plan;
 mod report;
+mod run;
 mod serve;
