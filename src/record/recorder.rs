@@ -6,6 +6,7 @@ use super::{Cell, CellKey, Gauges, Snapshot, WorkerFacts};
 #[derive(Debug, Default)]
 pub struct Recorder {
     cells: Vec<(CellKey, Cell)>,
+    ended: Vec<(CellKey, Gauges)>,
     lag_max_ns: u64,
 }
 
@@ -25,9 +26,15 @@ impl Recorder {
         self.lag_max_ns = self.lag_max_ns.max(ns);
     }
 
+    /// Notes the levels at the end of a part.
+    pub fn part_ended(&mut self, key: CellKey, gauges: Gauges) {
+        self.ended.push((key, gauges));
+    }
+
     /// Hands over all facts since the last time, and starts anew.
     pub fn take(&mut self, second: u32, gauges: Gauges, mut worker: WorkerFacts) -> Snapshot {
         worker.lag_max_ns = std::mem::take(&mut self.lag_max_ns);
-        Snapshot { second, cells: std::mem::take(&mut self.cells), gauges, worker }
+        let (cells, ended) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.ended));
+        Snapshot { second, cells, gauges, ended, worker }
     }
 }

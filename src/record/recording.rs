@@ -3,7 +3,7 @@
 use super::host::add_changes;
 use super::{Cell, CellKey, Gauges, HostSample, Second, WorkerFacts};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// One thing that a run writes down. The recording of a run is the fold of its entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,8 +120,10 @@ pub struct ScenarioRecording {
     pub cells: BTreeMap<CellKey, Cell>,
     /// Levels at the end of the last second.
     pub gauges: Gauges,
-    /// Levels at the end of the last second in which each stage and part was the current one.
+    /// Levels at the end of each part; of one that goes on, at the end of its last second.
     pub gauges_at: BTreeMap<CellKey, Gauges>,
+    /// The parts whose end workers have told of, so that no later level counts.
+    ended: BTreeSet<CellKey>,
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
     /// When it passed which mark.
@@ -196,12 +198,21 @@ impl Recording {
             for (key, cell) in &facts.cells {
                 scenario.cells.entry(*key).or_default().merge(cell);
             }
+            for (key, gauges) in &facts.ended {
+                if scenario.ended.insert(*key) {
+                    scenario.gauges_at.insert(*key, Gauges::default());
+                }
+                scenario.gauges_at.entry(*key).or_default().merge(gauges);
+            }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
                 scenario.gauges = facts.gauges;
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
-                let middle_ns = u64::from(second.second) * 1_000_000_000 + 500_000_000;
-                if let Some(key) = scenario.part_at(middle_ns) {
+                // What begins with the end of the second is not in its levels yet.
+                let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
+                if let Some(key) =
+                    scenario.part_at(last_ns).filter(|key| !scenario.ended.contains(key))
+                {
                     scenario.gauges_at.insert(key, facts.gauges);
                     if let Some(sample) = &second.host {
                         add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);

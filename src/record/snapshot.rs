@@ -13,6 +13,9 @@ pub struct Snapshot {
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at its end.
     pub gauges: Gauges,
+    /// Levels at the end of each part that ended in it.
+    #[serde(default)]
+    pub ended: Vec<(CellKey, Gauges)>,
     /// How the worker itself is.
     pub worker: WorkerFacts,
 }
@@ -56,6 +59,9 @@ pub struct ScenarioSecond {
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at the end of the second.
     pub gauges: Gauges,
+    /// Levels at the end of each part that ended in it.
+    #[serde(default)]
+    pub ended: Vec<(CellKey, Gauges)>,
     /// The workers of this scenario together.
     pub workers: WorkerFacts,
     /// How many workers these facts are from.
@@ -72,6 +78,7 @@ impl ScenarioSecond {
             }
         }
         self.gauges.merge(&snapshot.gauges);
+        self.ended.extend_from_slice(&snapshot.ended);
         self.workers.merge(&snapshot.worker);
         self.reporting += 1;
     }

@@ -2,7 +2,7 @@
 
 use super::State;
 use super::judge::{View, state};
-use crate::plan::{Comparison, Plan, Threshold};
+use crate::plan::{Comparison, Plan, Scenario, Threshold};
 use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
 use crate::units::Time;
 use std::collections::VecDeque;
@@ -48,7 +48,12 @@ impl Windows {
         for (_, part) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
             cell.merge(part);
         }
-        self.recent.push_back((second.second, cell, facts.gauges));
+        let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
+        let still = recording.scenarios[self.view.scenario]
+            .part_at(last_ns)
+            .is_some_and(|key| self.view.sees(key, scenario));
+        let gauges = if still { facts.gauges } else { self.levels_at_end(facts, scenario) };
+        self.recent.push_back((second.second, cell, gauges));
         if self.recent.len() > self.seconds {
             self.recent.pop_front();
         }
@@ -56,14 +61,19 @@ impl Windows {
             let mut whole = Cell::default();
             self.recent.iter().for_each(|(_, cell, _)| whole.merge(cell));
             let length_ns = self.seconds as u64 * 1_000_000_000;
-            let span = Span {
-                protocol: &scenario.protocol,
-                cell: &whole,
-                gauges: &facts.gauges,
-                length_ns,
-            };
+            let span =
+                Span { protocol: &scenario.protocol, cell: &whole, gauges: &gauges, length_ns };
             self.weigh(threshold, measure(threshold.metric, &span), second.second);
         }
+    }
+
+    /// The levels when the last part that is seen came to its end; those of the second when no worker has told.
+    fn levels_at_end(&self, facts: &ScenarioSecond, scenario: &Scenario) -> Gauges {
+        let seen = facts.ended.iter().filter(|(key, _)| self.view.sees(*key, scenario));
+        let Some(last) = seen.clone().map(|(key, _)| *key).max() else { return facts.gauges };
+        let mut levels = Gauges::default();
+        seen.filter(|(key, _)| *key == last).for_each(|(_, gauges)| levels.merge(gauges));
+        levels
     }
 
     fn weigh(&mut self, threshold: &Threshold, measured: Option<Measure>, end: u32) {

@@ -53,8 +53,8 @@ impl Books {
         let facts = self.scenario(at, self.accounts[worker].scenario);
         if late {
             let cells = ScenarioSecond { reporting: 0, ..ScenarioSecond::default() };
-            let mut only =
-                Snapshot { second: at, cells: snapshot.cells.clone(), ..Snapshot::default() };
+            let (cells_of, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
+            let mut only = Snapshot { second: at, cells: cells_of, ended, ..Snapshot::default() };
             only.worker.lag_max_ns = snapshot.worker.lag_max_ns;
             let reporting = facts.reporting;
             facts.add(&only);

@@ -14,7 +14,7 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     let mut gauges = Gauges::default();
     gauges.set(Gauge::Open, open);
     let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1 };
-    Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker }
+    Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker, ..Snapshot::default() }
 }
 
 fn books(workers: usize) -> Books {

@@ -215,7 +215,7 @@ impl<H: Host> Hold<H> {
         }
     }
 
-    fn gauges(&self) -> Gauges {
+    pub(super) fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
         gauges.set(Gauge::Open, self.open);
         gauges.set(Gauge::Connecting, self.connecting);

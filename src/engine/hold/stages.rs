@@ -99,6 +99,9 @@ impl<H: Host> Hold<H> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
+            if mark != Mark::Ramp(0) {
+                self.recorder.part_ended(self.stages.now, self.gauges());
+            }
             match mark {
                 Mark::Ramp(stage) => {
                     self.stages.now = CellKey { stage, part: Part::Ramp };

@@ -98,14 +98,25 @@ impl Book {
         });
     }
 
+    /// Notes that a part has ended.
+    pub(super) fn part_ended(&self, key: CellKey) {
+        let gauges = self.gauges();
+        self.recorder.borrow_mut().part_ended(key, gauges);
+    }
+
     /// Hands over the facts of a second.
     pub(super) fn take(&self, second: u32) -> Snapshot {
+        let gauges = self.gauges();
+        self.recorder.borrow_mut().take(second, gauges, self.own.facts())
+    }
+
+    fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
         gauges.set(Gauge::Open, self.levels.open.get());
         gauges.set(Gauge::Connecting, self.levels.connecting.get());
         gauges.set(Gauge::Users, self.levels.users.get());
         gauges.set(Gauge::InFlight, self.levels.in_flight.get());
-        self.recorder.borrow_mut().take(second, gauges, self.own.facts())
+        gauges
     }
 }
 

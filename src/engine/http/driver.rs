@@ -9,7 +9,7 @@ use super::leave::{Leave, Settling, Unsettled};
 use super::pool::Pool;
 use super::user::User;
 use crate::plan::Http;
-use crate::record::Mark;
+use crate::record::{CellKey, Mark};
 use crate::schedule::{Due, SECOND_NS, Shape, Walk};
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
@@ -63,6 +63,8 @@ pub(super) struct Driver<M> {
     ordered_end_ns: Option<u64>,
     /// Once the drain has begun: when it ends at the latest.
     drained_ns: Option<u64>,
+    /// The part that was current when the loop last looked.
+    part: Option<CellKey>,
     /// The next second to hand over.
     second: u32,
     halted: bool,
@@ -90,6 +92,7 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
             next_stage: 0,
             ordered_end_ns: None,
             drained_ns: None,
+            part: None,
             second: 0,
             halted: false,
         }
@@ -101,6 +104,7 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
         loop {
             while self.tasks.try_join_next().is_some() {}
             let now = self.now_ns();
+            self.pass_marks(now);
             let busy = !self.halted && self.drained_ns.is_none() && self.release(now);
             if !busy {
                 self.drain(now);
@@ -138,6 +142,14 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
 
     fn now_ns(&self) -> u64 {
         self.book.ns(Instant::now())
+    }
+
+    /// Notes the levels of a part that has ended, before anything is done that belongs to the next.
+    fn pass_marks(&mut self, now: u64) {
+        let key = self.book.part_at(now);
+        if let Some(ended) = self.part.replace(key).filter(|part| *part != key) {
+            self.book.part_ended(ended);
+        }
     }
 
     fn obey(&mut self, order: Option<&Order>) {

@@ -180,7 +180,13 @@ impl Did {
             lag_max_ns: 3_000_000,
         };
         let key = CellKey { stage: self.stage, part: self.part.unwrap_or(Part::Hold) };
-        ScenarioSecond { cells: vec![(key, cell)], gauges, workers, reporting: 2 }
+        ScenarioSecond {
+            cells: vec![(key, cell)],
+            gauges,
+            workers,
+            reporting: 2,
+            ..ScenarioSecond::default()
+        }
     }
 }
 
