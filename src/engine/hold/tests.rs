@@ -167,6 +167,7 @@ fn settings(heartbeat: Option<Heartbeat>) -> TcpHold {
         heartbeat,
         connect_timeout: seconds(10),
         close: Close::Fin,
+        churn: crate::plan::Churn::default(),
     }
 }
 

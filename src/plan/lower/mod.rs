@@ -4,6 +4,7 @@
 
 mod address;
 mod check;
+mod churn;
 mod generator;
 mod http;
 mod protocol;

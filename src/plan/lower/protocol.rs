@@ -6,7 +6,8 @@ use crate::plan::raw::{ProtocolWord, RawScenario, RawTable};
 use crate::plan::{Protocol, Stage};
 
 /// Keys of a scenario that only tcp-hold knows.
-const OF_TCP_HOLD: [&str; 4] = ["expect", "greeting", "heartbeat", "close"];
+const OF_TCP_HOLD: [&str; 7] =
+    ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
 const OF_HTTP: [&str; 6] =
@@ -46,7 +47,7 @@ pub(super) fn protocol(
     errors: &mut Errors,
 ) -> Protocol {
     match word {
-        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, errors)),
+        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, stages, errors)),
         Some(ProtocolWord::Http) => Protocol::Http(http::http(raw, stages, errors)),
         None => Protocol::Http(http::http(&RawScenario::default(), stages, errors)),
     }

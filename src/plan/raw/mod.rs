@@ -2,15 +2,18 @@
 //!
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
+mod churn;
 mod leaves;
 mod quantities;
 mod tables;
 
+pub(super) use churn::{Pauses, RawLifetime, RawReconnect};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Workers};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
-    RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
+    BuiltinWord, CloseWord, DuringWord, JitterWord, LossWord, ProtocolWord, RawCheck, RawEvent,
+    RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
+    RawTarget, ReconnectWord, SideWord,
 };
 
 use super::error::Errors;
@@ -198,7 +201,7 @@ macro_rules! table {
         #[schemars(deny_unknown_fields)]
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
-            at: Place,
+            table_at: Place,
             $($(#[$must_meta])* pub $must: Field<$must_type>,)*
             $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
         }
@@ -214,7 +217,7 @@ macro_rules! table {
                 };
                 check_keys(&keys, node.at, table, errors);
                 Some(Self {
-                    at: node.at,
+                    table_at: node.at,
                     $($must: Field::of(table, stringify!($must), errors),)*
                     $($may: Field::of(table, stringify!($may), errors),)*
                 })
@@ -223,12 +226,13 @@ macro_rules! table {
 
         impl RawTable for $name {
             fn place(&self) -> Place {
-                self.at
+                self.table_at
             }
 
             fn optional_keys(&self) -> Vec<(&'static str, Place)> {
-                [$((stringify!($may), self.$may.key())),*]
-                    .into_iter()
+                let keys: Vec<(&'static str, Option<Place>)> =
+                    vec![$((stringify!($may), self.$may.key())),*];
+                keys.into_iter()
                     .filter_map(|(name, key)| key.map(|key| (name, key)))
                     .collect()
             }
