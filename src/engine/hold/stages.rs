@@ -60,6 +60,16 @@ impl Stages {
         self.over
     }
 
+    /// Whether the drain has begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// When the scenario starts; `None` while that is not known.
+    pub(super) fn start_ns(&self) -> Option<u64> {
+        self.timeline.at(Mark::Ramp(0))
+    }
+
     /// When something falls due, or a mark is passed.
     pub(super) fn next_ns(&self) -> Option<u64> {
         let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Mark::Drain));
@@ -91,6 +101,7 @@ impl<H: Host> Hold<H> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
+            self.book_time(at);
             match mark {
                 Mark::Ramp(stage) => {
                     self.stages.now = CellKey { stage, part: Part::Ramp };
@@ -108,6 +119,7 @@ impl<H: Host> Hold<H> {
                 }
                 Mark::Drain | Mark::End => {
                     self.drop_undone(at);
+                    self.account.closed = true;
                     self.stages.now.part = Part::Drain;
                     self.stages.draining = Some(0);
                 }
@@ -146,7 +158,7 @@ impl<H: Host> Hold<H> {
                 return false;
             }
             let Some((due, offset)) = ramp.walk.peek() else {
-                if unpaced && self.connecting > 0 {
+                if unpaced && self.ramping > 0 {
                     return false;
                 }
                 self.stages.ramps.pop_front();
@@ -155,7 +167,7 @@ impl<H: Host> Hold<H> {
                 }
                 continue;
             };
-            if base_ns + offset > now || (unpaced && self.connecting >= OPENING_MAX) {
+            if base_ns + offset > now || (unpaced && self.ramping >= OPENING_MAX) {
                 return false;
             }
             if let Some(ramp) = self.stages.ramps.front_mut() {
@@ -164,7 +176,7 @@ impl<H: Host> Hold<H> {
             match due {
                 Due::Up(user) => {
                     let key = CellKey { stage, part: Part::Ramp };
-                    self.start(user, key, (!unpaced).then_some(base_ns + offset));
+                    self.start(user, key, (!unpaced).then_some(base_ns + offset), false);
                 }
                 Due::Down(user) => {
                     let slot = self.slots.slot(user);
