@@ -1,4 +1,5 @@
 //! A declarative test-plan runner: a plan goes in, load goes out, reports and a verdict come back.
+#![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod units;
 

@@ -116,6 +116,10 @@ impl Excerpt {
         if end - last > LONG_LINE {
             end = text.ceil_char_boundary(last + LONG_LINE / 2);
         }
+        // What some editors put before a text is no character of it.
+        if start == 0 && text.starts_with('\u{feff}') {
+            start = '\u{feff}'.len_utf8().min(first);
+        }
         let first_line = text[..start].matches('\n').count() + 1;
         Self { text: same_length(&text[start..end]), first_line, start }
     }
@@ -128,7 +132,9 @@ impl Excerpt {
 
 /// As [`neutral`], but every character keeps its number of bytes, so that places stay right; the renderer itself sees to C0.
 fn same_length(text: &str) -> String {
-    text.chars()
+    text.replace("\r\n", " \n")
+        .trim_end_matches('\r')
+        .chars()
         .map(|c| match c.len_utf8() {
             _ if is_printable(c) || c.is_ascii() => c,
             2 => '\u{b7}',

@@ -1,5 +1,7 @@
 //! Turns how things went into the process's exit status. README's table is checked against this one by a test.
 
+use crate::record::{Recording, StopReason};
+use crate::verdict::{Verdict, Word};
 use std::process::ExitCode;
 
 /// The exit status, documented in README.
@@ -24,6 +26,17 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
+    /// How a run went: its verdict, unless somebody ended it.
+    pub fn of_run(recording: &Recording, verdict: &Verdict) -> Self {
+        match (&recording.stopped, verdict.word) {
+            (Some((StopReason::Interrupted { signal: 15 }, _)), _) => Self::Terminated,
+            (Some((StopReason::Interrupted { .. }, _)), _) => Self::Interrupted,
+            (_, Word::Pass) => Self::Pass,
+            (_, Word::Fail) => Self::Fail,
+            (_, Word::Invalid) => Self::Invalid,
+        }
+    }
+
     /// The number that the shell sees.
     pub fn code(self) -> u8 {
         match self {

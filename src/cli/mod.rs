@@ -2,6 +2,7 @@
 
 mod check;
 mod diagnostic;
+mod doctor;
 mod exit;
 mod init;
 mod man;
@@ -37,6 +38,8 @@ struct Cli {
 enum Command {
     /// Check plans without sending anything: every error at once, the schedule, what it needs.
     Check(check::CheckArgs),
+    /// Say what this machine can do, against what a plan needs, with the line that fixes each shortage.
+    Doctor(doctor::DoctorArgs),
     /// Start a built-in server on its own.
     #[command(subcommand)]
     Serve(serve::ServeCommand),
@@ -97,6 +100,7 @@ pub fn main() -> ExitCode {
     let status = match cli.command {
         None => run::run(&cli.run),
         Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Init(args)) => init::init(&args),

@@ -57,8 +57,7 @@ fn read_text(path: &Path) -> Result<String, (String, Option<&'static str>)> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
-        let before = &error.as_bytes()[..at];
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();
         let byte = error.as_bytes()[at];
         (
             format!("the plan {shown} is not UTF-8: byte {at} (line {line}) is 0x{byte:02x}"),

@@ -5,9 +5,7 @@ use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, workers};
 use crate::plan::{Overrides, Plan, Source};
-use crate::record::StopReason;
 use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
-use crate::verdict::Word;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -97,16 +95,13 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
             return ExitStatus::NotFit;
         }
     };
-    let terminal = std::io::stderr().is_terminal();
-    let variable = |name: &str| std::env::var(name).ok();
-    let progress = args.progress.resolve(terminal, variable("TERM").as_deref());
-    let look = Look::of(terminal && colours(), variable);
-    let mut watcher = Watcher::new(&plan, progress, store.folder(), look);
+    let mut watcher = watcher(&plan, args.progress, &store);
     let order = RunOrder {
         exe,
         workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
         sources: sources(&plan, &targets, &limits),
         targets: targets.resolved.clone(),
+        servers: targets.server_pids(),
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         source,
         overrides,
@@ -116,7 +111,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
     let mut watch = |event: &Event| {
         match event {
             Event::Started { targets, workers, warnings } => {
-                store.started(started(targets, workers, warnings))
+                store.started(started(targets, workers, warnings));
             }
             Event::Recorded(entry) => store.add(entry),
             _ => {}
@@ -145,7 +140,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
 
 /// Writes the reports, prints the summary, says how it went.
 fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finished) -> ExitStatus {
-    let status = status(ended);
+    let status = ExitStatus::of_run(&ended.recording, &ended.verdict);
     let stored = Stored {
         plan,
         recording: &ended.recording,
@@ -164,16 +159,6 @@ fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finishe
         );
     }
     if made.problems.is_empty() { status } else { ExitStatus::Internal }
-}
-
-fn status(ended: &engine::Ended) -> ExitStatus {
-    match (&ended.recording.stopped, ended.verdict.word) {
-        (Some((StopReason::Interrupted { signal: 15 }, _)), _) => ExitStatus::Terminated,
-        (Some((StopReason::Interrupted { .. }, _)), _) => ExitStatus::Interrupted,
-        (_, Word::Pass) => ExitStatus::Pass,
-        (_, Word::Fail) => ExitStatus::Fail,
-        (_, Word::Invalid) => ExitStatus::Invalid,
-    }
 }
 
 /// Makes the run on a runtime of its own, with the signals that end it.
@@ -219,7 +204,19 @@ fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
         let first = addresses.first()?;
         Some(Sources::of(first.ip(), each, ports, &plan.generator.source_addresses))
     };
-    plan.scenarios.iter().map(|scenario| of(scenario.target).unwrap_or_default()).collect()
+    // Scenarios that share a target begin with different sources.
+    let mut before = vec![0; plan.targets.len()];
+    let needs = Needs::of(plan);
+    plan.scenarios
+        .iter()
+        .zip(&needs.scenarios)
+        .map(|(scenario, needs)| {
+            let targets = targets.resolved[scenario.target].addresses.len().max(1) as u64;
+            let sources = of(scenario.target).unwrap_or_default().after(before[scenario.target]);
+            before[scenario.target] += needs.connections.div_ceil(targets);
+            sources
+        })
+        .collect()
 }
 
 fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -> Started {
@@ -235,6 +232,15 @@ fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -
         workers: workers.to_vec(),
         warnings: warnings.to_vec(),
     }
+}
+
+/// Whoever shows the run while it goes on.
+fn watcher(plan: &Plan, progress: Progress, store: &Store) -> Watcher {
+    let terminal = std::io::stderr().is_terminal();
+    let variable = |name: &str| std::env::var(name).ok();
+    let progress = progress.resolve(terminal, variable("TERM").as_deref());
+    let look = Look::of(terminal && colours(), variable);
+    Watcher::new(plan, progress, store.folder(), look)
 }
 
 fn colours() -> bool {

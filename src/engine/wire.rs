@@ -51,6 +51,8 @@ pub enum Order {
         /// Of this stage.
         stage: u16,
     },
+    /// This worker may now close the connections that it still holds after the drain has begun.
+    Close,
     /// Stop at once, without closing anything in order.
     Halt,
 }

@@ -103,7 +103,7 @@ impl Herald {
             }
             Event::Judged(findings) => news.extend(self.changed(findings)),
             Event::Stopping { why } => news.push(News::Stopping(why.clone())),
-            Event::Recorded(Entry::Second(_)) | Event::Finished { .. } => {}
+            Event::Recorded(Entry::Baseline(_) | Entry::Second(_)) | Event::Finished { .. } => {}
         }
         self.now_ns = self.now_ns.max(at_ns);
         news.extend(scene.ended_stages().into_iter().map(|(of, stage)| News::Over(of, stage)));

@@ -133,7 +133,7 @@ impl Scene {
                     timeline.learn(boundary.mark, boundary.at_ns);
                 }
             }
-            Entry::WorkerLost { .. } | Entry::Stopped { .. } => {}
+            Entry::Baseline(_) | Entry::WorkerLost { .. } | Entry::Stopped { .. } => {}
         }
     }
 

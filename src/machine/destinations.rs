@@ -3,7 +3,7 @@
 //! **Invariant:** names are not resolved here: a name counts as one address that is not loopback, but for `localhost`.
 
 use super::{Limits, Needs, Sources, servers};
-use crate::plan::{Endpoint, HostPort, Plan};
+use crate::plan::{Endpoint, HostPort, Plan, Target};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -19,12 +19,12 @@ pub(super) struct Destination {
 
 /// Every destination of `plan`.
 pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
-    let mut all: BTreeMap<String, (IpAddr, u64)> = BTreeMap::new();
+    let mut all: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
     for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
         let target = plan.target(scenario);
         let hosts: Vec<(String, IpAddr)> = match &target.endpoint {
-            Endpoint::Hosts(hosts) => hosts.iter().map(written).collect(),
-            Endpoint::Urls(urls) => urls.iter().map(|url| written(&url.authority)).collect(),
+            Endpoint::Hosts(hosts) => known(target, hosts.iter()),
+            Endpoint::Urls(urls) => known(target, urls.iter().map(|url| &url.authority)),
             Endpoint::Builtin(_) => (0..servers(scenario.target, plan, limits))
                 .map(|server| {
                     let words = format!("process {} of built-in {}", server + 1, target.name);
@@ -34,25 +34,32 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
         };
         let each = needs.connections.div_ceil(hosts.len().max(1) as u64);
         for (words, address) in hosts {
-            all.entry(words).or_insert((address, 0)).1 += each;
+            *all.entry((words, address)).or_default() += each;
         }
     }
     let asked = plan.generator.port_range;
     let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
     let given = &plan.generator.source_addresses;
     all.into_iter()
-        .map(|(words, (address, connections))| {
+        .map(|((words, address), connections)| {
             let sources = Sources::of(address, connections, ports, given);
             Destination { words, connections, sources }
         })
         .collect()
 }
 
-fn written(host: &HostPort) -> (String, IpAddr) {
-    let address = match host.host.parse() {
-        Ok(address) => address,
-        Err(_) if host.host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
-        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
-    };
-    (format!("{}:{}", host.host, host.port), address)
+/// Addresses in the plan's own words, so that nothing from the environment is shown.
+fn known<'a>(target: &Target, hosts: impl Iterator<Item = &'a HostPort>) -> Vec<(String, IpAddr)> {
+    hosts
+        .enumerate()
+        .map(|(place, host)| {
+            let words = target.shown.get(place).unwrap_or(&target.name);
+            let address = match host.host.parse() {
+                Ok(address) => address,
+                Err(_) if host.host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
+                Err(_) => Ipv4Addr::UNSPECIFIED.into(),
+            };
+            (words.clone(), address)
+        })
+        .collect()
 }

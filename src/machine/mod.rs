@@ -14,6 +14,7 @@ mod needs;
 mod preflight;
 mod probe;
 mod sources;
+mod typical;
 mod usage;
 mod workers;
 
@@ -26,9 +27,10 @@ pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
 };
 pub use needs::{Needs, Opening, ScenarioNeeds};
-pub use preflight::{Check, Figure, Fitness, Reach, Row, preflight};
+pub use preflight::{Check, Figure, Fitness, Reach, Row, memory_needed, preflight};
 pub use probe::{Probes, conntrack_live};
 pub use sources::Sources;
+pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, Reading};
 pub use workers::{RESERVE, servers, workers};
 

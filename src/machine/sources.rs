@@ -49,6 +49,17 @@ impl Sources {
         }
     }
 
+    /// The same sources for connections that come when `before` others to the same destination have their sources already: theirs are
+    /// used last.
+    #[must_use]
+    pub fn after(mut self, before: u64) -> Self {
+        if !self.addresses.is_empty() {
+            let taken = before.div_ceil(self.per_tuple.max(1)) % self.addresses.len() as u64;
+            self.addresses.rotate_left(usize::try_from(taken).unwrap_or(0));
+        }
+        self
+    }
+
     /// The source of connection number `index` within its destination; `None` leaves it to the kernel. After the last address the
     /// first is used again: connections that are opened anew find the ports of those that are gone.
     pub fn source_of(&self, index: u64) -> Option<IpAddr> {

@@ -29,11 +29,13 @@ fn scenario(protocol: Protocol, stages: Vec<Stage>) -> Scenario {
 }
 
 pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
+    let hosts: &[HostPort] = if let Endpoint::Hosts(hosts) = &endpoint { hosts } else { &[] };
+    let shown = hosts.iter().map(|one| format!("{}:{}", one.host, one.port)).collect();
     Plan {
         name: "p".into(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "t".into(), shown: Vec::new(), endpoint }],
+        targets: vec![Target { name: "t".into(), shown, endpoint }],
         scenarios,
         generator: Generator::default(),
     }
@@ -103,7 +105,7 @@ fn a_million_held_connections_need_what_the_article_says() {
     assert!((needs.heartbeats_per_second() - 16_666.7).abs() < 0.1);
     assert_eq!(needs.shortest_run, seconds(110));
     assert_eq!(workers(&plan.scenarios[0], &plan, &small()), 51);
-    assert_eq!(servers(0, &plan, &small()), 51);
+    assert_eq!(servers(0, &plan, &small()), 53);
 }
 
 #[test]
@@ -170,6 +172,19 @@ fn sources_are_the_kernel_s_until_one_does_not_carry_them() {
     assert_eq!((far.count(), far.source_of(59_999)), (1, None));
     let six = Sources::of("::1".parse().expect("an address"), 60_000, 28_232, &[]);
     assert_eq!((six.count(), six.source_of(59_999)), (1, None));
+}
+
+#[test]
+fn scenarios_that_share_a_destination_begin_with_other_sources() {
+    let loopback = "127.0.0.1".parse().expect("an address");
+    let of = |before| Sources::of(loopback, 60_000, 28_232, &[]).after(before);
+    let first = |sources: &Sources| sources.source_of(0).expect("a source").to_string();
+    assert_eq!(of(0).count(), 7);
+    assert_eq!(first(&of(0)), "127.1.0.1");
+    assert_eq!(first(&of(20_000)), "127.1.0.4", "the first used two and a bit");
+    assert_eq!(first(&of(40_000)), "127.1.0.6");
+    let kernel = Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &[]);
+    assert_eq!(kernel.after(20_000).source_of(0), None);
 }
 
 #[test]

@@ -51,13 +51,21 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
 /// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of its own that is connected to in turn.
 pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
     let needs = Needs::of(plan);
-    let users = plan.scenarios.iter().zip(&needs.scenarios);
-    let (mut connections, mut at_least) = (0, 1);
-    for (_, scenario) in users.filter(|(scenario, _)| scenario.target == target) {
-        connections += scenario.connections;
-        at_least = at_least.max(worth(scenario, limits));
+    let loading = plan.scenarios.iter().zip(&needs.scenarios);
+    let loading = loading.filter(|(scenario, _)| scenario.target == target);
+    let connections: u64 = loading.map(|(_, needs)| needs.connections).sum();
+    count(server_processes(connections, limits.usable_descriptors()))
+}
+
+/// As the servers themselves count: one when all connections fit, and else with a margin (5 %, or six standard deviations of a random
+/// choice if that is more), because connections do not spread evenly.
+fn server_processes(connections: u64, usable: u64) -> u64 {
+    let each = usable.max(1);
+    if connections <= each {
+        return 1;
     }
-    count(connections.div_ceil(limits.usable_descriptors().max(1)).max(at_least))
+    let margin = (each / 20).max(6 * each.isqrt()).min(each / 2);
+    connections.div_ceil(each - margin)
 }
 
 /// The most connections that any of `workers` processes of this scenario owns.

@@ -10,6 +10,9 @@ use std::ops::Range;
 /// So many errors are kept; a file of garbage has more than anybody reads.
 const KEPT: usize = 1_000;
 
+/// What some editors put before a text; it is no character of it.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// One thing that is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
@@ -97,7 +100,8 @@ impl PlanErrors {
     pub fn line_and_column(&self, error: &PlanError) -> Option<(usize, usize)> {
         let span = error.span.as_ref().filter(|_| error.argument.is_none())?;
         let before = self.source.text.get(..span.start)?;
-        let start = before.rfind('\n').map_or(0, |end| end + 1);
+        let mark = if before.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len_utf8() } else { 0 };
+        let start = before.rfind('\n').map_or(mark, |end| end + 1);
         Some((before.matches('\n').count() + 1, before[start..].chars().count() + 1))
     }
 }
@@ -147,8 +151,8 @@ impl Errors {
         let mut error = PlanError::new(message);
         error.span = Some(at.range());
         error.argument = at.argument.map(|index| self.arguments[usize::from(index)].clone());
-        if self.list.len() >= KEPT {
-            self.dropped += 1;
+        if self.is_full() {
+            self.count_one();
             return self.rest.insert(error);
         }
         self.list.push(error);
@@ -160,6 +164,16 @@ impl Errors {
         let index = u16::try_from(self.arguments.len()).ok()?;
         self.arguments.push(argument);
         Some(index)
+    }
+
+    /// Whether more errors are only counted: then it is not worth finding out what to say about them.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= KEPT
+    }
+
+    /// Counts an error that is not kept.
+    pub(super) fn count_one(&mut self) {
+        self.dropped += 1;
     }
 
     /// How many there are.
@@ -183,9 +197,11 @@ impl Errors {
 
     /// The errors, of which there are some.
     pub(super) fn into_errors(mut self, source: &Source) -> PlanErrors {
+        let arguments = self.arguments;
         let place = |error: &PlanError| {
             let start = error.span.as_ref().map_or(0, |span| span.start);
-            (error.argument.is_some(), start)
+            let argument = error.argument.as_ref();
+            (argument.map(|one| arguments.iter().position(|other| other == one)), start)
         };
         // Stable: what was found first at a place stays first.
         self.list.sort_by_key(place);

@@ -62,3 +62,6 @@ impl Plan {
         &self.targets[scenario.target]
     }
 }
+
+#[cfg(test)]
+mod tests;

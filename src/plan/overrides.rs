@@ -168,14 +168,12 @@ fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut 
                 };
                 walked.push(&index.name);
                 let Some(item) = element(items, index, argument, errors) else { return };
-                match &mut item.value {
-                    Value::Table(table) => table,
-                    _ => {
-                        let at = argument.place(index.from, index.to);
-                        errors.add(at, format!("`{}` is no table", walked.join(".")));
-                        return;
-                    }
-                }
+                let Value::Table(table) = &mut item.value else {
+                    let at = argument.place(index.from, index.to);
+                    errors.add(at, format!("`{}` is no table", walked.join(".")));
+                    return;
+                };
+                table
             }
             _ => {
                 errors.add(at, format!("`{}` is {is}: it has no keys", walked.join(".")));
@@ -214,10 +212,7 @@ fn element<'n>(
         let at = argument.place(segment.from, segment.to);
         let help = match count {
             0 => "the list is empty".to_owned(),
-            _ => format!(
-                "an element is meant by its `name`, or by its number from 0 to {}",
-                count - 1
-            ),
+            _ => format!("write the `name` of an element, or its number from 0 to {}", count - 1),
         };
         errors.add(at, format!("the list has no element `{}`", segment.name)).help(help);
     }
@@ -229,7 +224,7 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
     let text = &set[from..];
     match DeValue::parse(text) {
         Ok(value) => Some(argument.builder(from).node(&value, errors)),
-        Err(error) if text.trim_start().starts_with(['[', '{', '"', '\'']) => {
+        Err(error) if is_meant_as_toml(text.trim()) => {
             errors
                 .add(
                     argument.place(from, set.len()),
@@ -240,6 +235,13 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
         }
         Err(_) => Some(argument.text(from, set.len(), errors)),
     }
+}
+
+/// Whether a value that is no TOML was meant to be: `[::1]:80` is a string without quotes.
+fn is_meant_as_toml(text: &str) -> bool {
+    [('[', ']'), ('{', '}'), ('"', '"'), ('\'', '\'')]
+        .iter()
+        .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close))
 }
 
 /// One part of a dotted path.
@@ -255,15 +257,13 @@ fn path(set: &str) -> Option<(Vec<Segment>, usize)> {
     let mut from = 0;
     loop {
         let rest = &set[from..];
-        let (name, length) = match rest.chars().next()? {
-            quote @ ('"' | '\'') => {
-                let end = rest[1..].find(quote)?;
-                (&rest[1..=end], end + 2)
-            }
-            _ => {
-                let end = rest.find(['.', '='])?;
-                (&rest[..end], end)
-            }
+        let quote = rest.chars().next().filter(|c| ['"', '\''].contains(c));
+        let (name, length) = if let Some(quote) = quote {
+            let end = rest[1..].find(quote)?;
+            (&rest[1..=end], end + 2)
+        } else {
+            let end = rest.find(['.', '='])?;
+            (&rest[..end], end)
         };
         if name.trim().is_empty() {
             return None;

@@ -32,8 +32,12 @@ impl Plan {
         }
         let mut errors = Errors::default();
         let (document, found) = DeTable::parse_recoverable(&source.text);
-        let (trust, lines) = syntax::report(&source.text, &document, &found, &mut errors);
-        if trust == Trust::Nothing {
+        let (trust, said) = syntax::report(&source.text, &document, &found, &mut errors);
+        if document.get_ref().is_empty() && trust == Trust::Whole {
+            let help = "`planrun init` writes a plan to start from";
+            return Err(PlanErrors::whole(source, "the plan is empty", help));
+        }
+        if trust == Trust::Nothing || errors.is_full() {
             return Err(errors.into_errors(source));
         }
         let builder = Builder { text: &source.text, argument: None, offset: 0, environment };
@@ -43,9 +47,11 @@ impl Plan {
         let raw = RawPlan::read(&tree, &mut errors).unwrap_or_default();
         let plan = lower(&raw, source, overrides, &mut errors);
         if wrong_values > 0 {
-            // What was said about a line that is no TOML is not said again in other words.
+            // What was said about a value that is no TOML is not said again in other words.
             errors.retain_first(wrong_values, |span| {
-                !lines.iter().any(|line| line.start <= span.start && span.start <= line.end)
+                !said.iter().any(|range| {
+                    range.start <= span.start && span.start < range.end.max(range.start + 1)
+                })
             });
         }
         errors.finish(source).map(|()| plan)

@@ -39,7 +39,12 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     let plain = plain(word);
     let other = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == plain).map(|(_, ours)| *ours);
     let mut best: Option<(usize, &str)> = None;
+    // `reset` for `reset_after`.
+    let mut longer: Option<&str> = None;
     for candidate in known {
+        if candidate.strip_prefix(&plain).is_some_and(|rest| rest.starts_with('_')) {
+            longer = longer.filter(|one| one.len() <= candidate.len()).or(Some(candidate));
+        }
         if Some(candidate) == other {
             return Some(candidate);
         }
@@ -50,7 +55,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
             best = Some((distance, candidate));
         }
     }
-    best.map(|(_, candidate)| candidate)
+    best.map(|(_, candidate)| candidate).or_else(|| longer.filter(|_| plain.len() >= 4))
 }
 
 /// What to say about an unknown word: the nearest one, or all of them.

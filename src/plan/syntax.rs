@@ -17,7 +17,7 @@ pub(super) enum Trust {
     Nothing,
 }
 
-/// Adds an error for each line that is no TOML, and says what the rest is worth.
+/// Adds an error for each place that is no TOML; says what the rest is worth, and of which ranges nothing more is to be said.
 pub(super) fn report(
     text: &str,
     document: &Spanned<DeTable<'_>>,
@@ -28,7 +28,7 @@ pub(super) fn report(
         found.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
     found.sort_by_key(|(span, _)| span.start);
     let mut trust = Trust::Whole;
-    let mut lines: Vec<Range<usize>> = Vec::new();
+    let mut said: Vec<Range<usize>> = Vec::new();
     // What is never closed swallows all that follows it: only what stands before it is an error of its own.
     if let Some((start, what)) = never_closed(text, document, &found) {
         found.retain(|(span, _)| span.end <= start);
@@ -39,15 +39,20 @@ pub(super) fn report(
         trust = Trust::Nothing;
     }
     for (span, message) in found {
-        let line = line_of(text, span.start);
-        if lines.last().is_some_and(|last| *last == line) {
+        // One slip makes the parser stumble several times.
+        if said.last().is_some_and(|last| last.start <= span.start && span.start <= last.end) {
             continue;
         }
-        let only_a_value = explain(text, &span, &line, message, errors);
-        trust = trust.max(if only_a_value { Trust::Shape } else { Trust::Nothing });
-        lines.push(line);
+        if errors.is_full() {
+            errors.count_one();
+            continue;
+        }
+        let line = line_of(text, span.start);
+        let token = explain(text, &span, &line, message, errors);
+        trust = trust.max(if token.is_some() { Trust::Shape } else { Trust::Nothing });
+        said.push(token.unwrap_or(line));
     }
-    (trust, lines)
+    (trust, said)
 }
 
 /// The opening bracket of what reaches the end of the text without being closed.
@@ -67,7 +72,7 @@ fn never_closed(
 }
 
 fn table_reaching_end(table: &DeTable<'_>, text: &str, first: &mut Option<usize>) {
-    for (_, value) in table.iter() {
+    for (_, value) in table {
         reaching_end(value, text, first);
     }
 }
@@ -90,44 +95,47 @@ fn reaching_end(value: &Spanned<DeValue<'_>>, text: &str, first: &mut Option<usi
     }
 }
 
-/// Adds one error; says whether only a value is wrong.
+/// Adds one error. When only one value or key is wrong with it, and the shape of the rest can be trusted, returns its range.
 fn explain(
     text: &str,
     span: &Range<usize>,
     line: &Range<usize>,
     message: &str,
     errors: &mut Errors,
-) -> bool {
+) -> Option<Range<usize>> {
     let written = text.get(span.clone()).unwrap_or_default();
     let place = Place::file(span.clone());
-    if message.starts_with("duplicate key") {
+    let starts = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
+    if starts(&["duplicate key"]) {
         errors.add(place, format!("`{written}` is there twice")).help("keep one of them");
-        return false;
+        return Some(span.clone());
     }
-    if message.starts_with("invalid basic string, expected `\"`")
-        || message.starts_with("invalid literal string, expected `'`")
-    {
-        errors.add(place, "this string is not closed").help("add the quote at its end");
-        return false;
+    if starts(&["invalid basic string, expected `\"`", "invalid literal string, expected `'`"]) {
+        let quote = if message.contains("basic") { '"' } else { '\'' };
+        let start =
+            text[line.start..span.start].rfind(quote).map_or(span.start, |at| line.start + at);
+        let at = start..line.end.max(start);
+        errors
+            .add(Place::file(at.clone()), "this string is not closed")
+            .help(format!("add `{quote}` at its end"));
+        return Some(at);
     }
-    if message.starts_with("cannot recurse further") || message.starts_with("recursion limit") {
+    if starts(&["cannot recurse further", "recursion limit"]) {
         errors.add(place, "this is nested too deeply");
-        return false;
+        return None;
     }
-    let about_value = ["string values", "invalid float", "invalid boolean", "invalid integer"]
-        .iter()
-        .chain(&[
-            "invalid fraction",
-            "invalid exponent",
-            "missing value",
-            "unexpected leading zero",
-        ])
-        .chain(&["invalid datetime", "`_` may only", "redundant", "invalid digit"])
-        .any(|start| message.starts_with(start));
-    if about_value && let Some(token) = token_at(text, span.start, line) {
-        let (is, at) = (text[token.clone()].to_owned(), Place::file(token));
-        match is.as_str() {
-            "" => errors.add(place, "the value is missing"),
+    if starts(&["missing escaped value", "too few unicode value digits", "invalid escape"]) {
+        errors.add(place, "this escape is unknown").help(
+            "write `\\\\` for a backslash, or put the string between single quotes, where nothing is an escape",
+        );
+        return Some(line.clone());
+    }
+    if starts(&ABOUT_A_VALUE)
+        && let Some(token) = token_at(text, span.start, line)
+    {
+        let (is, at) = (&text[token.clone()], Place::file(token.clone()));
+        match is {
+            "" => errors.add(place, "the value is missing").help("write a value behind `=`"),
             "True" | "False" | "TRUE" | "FALSE" => errors
                 .add(at, format!("`{is}` is no value in TOML"))
                 .help(format!("write `{}`", is.to_lowercase())),
@@ -135,12 +143,29 @@ fn explain(
                 .add(at, format!("`{is}` must stand between quotes"))
                 .help(format!("write `\"{is}\"`")),
         };
-        return !is.contains(['=', '{', '[']) && !is.is_empty();
+        return (!is.contains(['=', '{', '['])).then_some(token);
     }
     let plain = message.strip_suffix(", expected nothing").unwrap_or(message);
-    errors.add(place, plain.to_owned());
-    false
+    errors
+        .add(place, plain.to_owned())
+        .help("a plan is TOML: `key = value` on a line of its own, tables as `[name]`");
+    None
 }
+
+/// How the parser begins to say that a value is wrong.
+const ABOUT_A_VALUE: [&str; 11] = [
+    "string values",
+    "invalid float",
+    "invalid boolean",
+    "invalid integer",
+    "invalid fraction",
+    "invalid exponent",
+    "missing value",
+    "unexpected leading zero",
+    "invalid datetime",
+    "`_` may only",
+    "redundant",
+];
 
 /// The bare word at a place of a line, if there is no quote in it.
 fn token_at(text: &str, at: usize, line: &Range<usize>) -> Option<Range<usize>> {
@@ -157,12 +182,16 @@ fn token_at(text: &str, at: usize, line: &Range<usize>) -> Option<Range<usize>> 
     Some(start..start + trimmed.len())
 }
 
+/// Of longer lines only what is near a place is looked at, so that a file of one line takes no longer than others: bytes.
+const LONG_LINE: usize = 2_000;
+
 /// The line of a place, without its end.
-pub(super) fn line_of(text: &str, at: usize) -> Range<usize> {
+fn line_of(text: &str, at: usize) -> Range<usize> {
     let at = at.min(text.len());
     let bytes = text.as_bytes();
-    let start = bytes[..at].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let end =
-        bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| at + end);
-    start..end
+    let first = text.floor_char_boundary(at.saturating_sub(LONG_LINE));
+    let last = text.ceil_char_boundary((at + LONG_LINE).min(bytes.len()));
+    let start = bytes[first..at].iter().rposition(|byte| *byte == b'\n');
+    let end = bytes[at..last].iter().position(|byte| *byte == b'\n');
+    start.map_or(first, |end| first + end + 1)..end.map_or(last, |end| at + end)
 }

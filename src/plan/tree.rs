@@ -73,6 +73,8 @@ pub(super) struct Text {
     pub value: String,
     /// Where the first character stands, if the string is written without escapes: then places inside it are known.
     pub literal: Option<usize>,
+    /// Whether the environment could not be filled in, which has been said.
+    pub broken: bool,
 }
 
 impl Text {
@@ -168,9 +170,11 @@ impl Builder<'_> {
             .find(|quote| written.starts_with(**quote))
             .filter(|quote| written.get(quote.len()..).is_some_and(|rest| rest.starts_with(string)))
             .map(|quote| at.start + quote.len());
-        let mut text = Text { shown: string.to_owned(), value: string.to_owned(), literal };
-        if let Some(value) = interpolate(&text, at, self.environment, errors) {
-            text.value = value;
+        let (shown, value) = (string.to_owned(), string.to_owned());
+        let mut text = Text { shown, value, literal, broken: false };
+        match interpolate(&text, at, self.environment, errors) {
+            Some(value) => text.value = value,
+            None => text.broken = true,
         }
         text
     }

@@ -5,6 +5,7 @@
 
 mod cell;
 mod failure;
+mod host;
 mod measure;
 mod names;
 mod recorder;
@@ -15,6 +16,7 @@ mod times;
 
 pub use cell::{Cell, CellKey, RequestTally};
 pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
+pub use host::HostSample;
 pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;

@@ -1,6 +1,7 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
-use super::{Cell, CellKey, Gauges, Second, WorkerFacts};
+use super::host::add_changes;
+use super::{Cell, CellKey, Gauges, HostSample, Second, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -8,6 +9,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
+    /// The machine before the first connection.
+    Baseline(HostSample),
     /// What happened in one second.
     Second(Second),
     /// A scenario passed a boundary.
@@ -98,6 +101,12 @@ pub struct Recording {
     pub scenarios: Vec<ScenarioRecording>,
     /// How many seconds have been recorded: the last one's number plus one.
     pub seconds: u32,
+    /// The machine before the first connection.
+    pub baseline: Option<HostSample>,
+    /// The last look at the machine.
+    pub host: Option<HostSample>,
+    /// Changes of the kernel's counters over the whole run.
+    pub kernel: BTreeMap<String, i64>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
@@ -117,6 +126,10 @@ pub struct ScenarioRecording {
     pub workers: WorkerFacts,
     /// When it passed which mark.
     pub boundaries: Vec<Boundary>,
+    /// Changes of the kernel's counters while each stage and part was the current one.
+    pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
+    /// The last look at the machine while each stage and part was the current one, with the workers at that moment.
+    pub host_at: BTreeMap<CellKey, (HostSample, WorkerFacts)>,
 }
 
 impl ScenarioRecording {
@@ -155,6 +168,10 @@ impl Recording {
     /// Adds the next entry of the run.
     pub fn add(&mut self, entry: &Entry) {
         match entry {
+            Entry::Baseline(sample) => {
+                self.baseline = Some(sample.clone());
+                self.host = Some(sample.clone());
+            }
             Entry::Second(second) => self.add_second(second),
             Entry::Boundary(boundary) => {
                 if let Some(scenario) = self.scenarios.get_mut(usize::from(boundary.scenario)) {
@@ -170,6 +187,10 @@ impl Recording {
 
     fn add_second(&mut self, second: &Second) {
         self.seconds = self.seconds.max(second.second + 1);
+        if let Some(sample) = &second.host {
+            add_changes(&mut self.kernel, &sample.counters);
+            self.host = Some(sample.clone());
+        }
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
             for (key, cell) in &facts.cells {
@@ -182,6 +203,10 @@ impl Recording {
                 let middle_ns = u64::from(second.second) * 1_000_000_000 + 500_000_000;
                 if let Some(key) = scenario.part_at(middle_ns) {
                     scenario.gauges_at.insert(key, facts.gauges);
+                    if let Some(sample) = &second.host {
+                        add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
+                        scenario.host_at.insert(key, (sample.clone(), facts.workers));
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Turns one second of one worker, or of all of them, into something that travels and merges.
 
-use super::{Cell, CellKey, Gauges};
+use super::{Cell, CellKey, Gauges, HostSample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -44,6 +44,9 @@ pub struct Second {
     pub second: u32,
     /// By index into `Plan::scenarios`.
     pub scenarios: BTreeMap<u16, ScenarioSecond>,
+    /// The machine when the second was written; absent where nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<HostSample>,
 }
 
 /// One second of one scenario.

@@ -1,5 +1,6 @@
 //! Turns text that others chose (a server's words, a name in a plan) into text that is safe in a terminal and a spreadsheet.
 
+use crate::plan::is_printable;
 use std::borrow::Cow;
 use std::fmt::Write;
 
@@ -7,7 +8,7 @@ const ROOM: &str = "memory takes every text";
 
 /// The text with control characters, line ends and invisible direction marks written out: `\n`, `\x1b`, `\u{202e}`.
 pub fn visible(text: &str) -> Cow<'_, str> {
-    if !text.chars().any(is_hidden) {
+    if text.chars().all(is_printable) {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len() + 16);
@@ -16,11 +17,11 @@ pub fn visible(text: &str) -> Cow<'_, str> {
             '\n' => shown.push_str("\\n"),
             '\r' => shown.push_str("\\r"),
             '\t' => shown.push_str("\\t"),
-            c if c.is_ascii() && is_hidden(c) => {
+            c if is_printable(c) => shown.push(c),
+            c if c.is_ascii() => {
                 write!(shown, "\\x{:02x}", u32::from(c)).expect(ROOM);
             }
-            c if is_hidden(c) => write!(shown, "\\u{{{:x}}}", u32::from(c)).expect(ROOM),
-            c => shown.push(c),
+            c => write!(shown, "\\u{{{:x}}}", u32::from(c)).expect(ROOM),
         }
     }
     Cow::Owned(shown)
@@ -34,11 +35,6 @@ pub fn cell(text: &str) -> Cow<'_, str> {
     } else {
         shown
     }
-}
-
-fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]

@@ -49,7 +49,7 @@ pub fn intervals(plan: &Plan, second: &Second) -> Vec<u8> {
                 lines.push(format!(
                     "Tag={}.{metric}:s{:02}.{},{}.000,1.000,{:.3},{}\n",
                     tag(&scenario.name),
-                    key.stage + 1,
+                    u32::from(key.stage) + 1,
                     key.part,
                     second.second,
                     samples.max() as f64 / MAX_UNIT,

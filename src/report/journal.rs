@@ -38,7 +38,7 @@ pub enum Line {
 /// How a run was asked for, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// [`SCHEMA`].
+    /// `planrun.recording/1`.
     pub schema: String,
     /// What made the recording.
     pub tool: Tool,

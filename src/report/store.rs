@@ -232,3 +232,68 @@ impl Writer {
         journal.into_iter().chain(others).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Second, StopReason};
+    use crate::schedule::testing;
+    use crate::verdict::Judge;
+
+    /// A store whose disk takes nothing.
+    fn stuck(folder: &Path) -> (Store, Receiver<Line>) {
+        let plan = testing::plan(testing::scenario(testing::hold(), &[]));
+        let mut store = Store::create(
+            folder,
+            &plan,
+            "",
+            &Overrides::default(),
+            Timestamp::UNIX_EPOCH,
+            &Environment::default(),
+        )
+        .unwrap();
+        let (lines, incoming) = sync_channel(WAITING);
+        let (_, closed) = sync_channel(1);
+        (store.lines, store.closed) = (lines, closed);
+        (store, incoming)
+    }
+
+    #[test]
+    fn a_disk_that_does_not_keep_up_stops_the_journal_and_not_the_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = testing::plan(testing::scenario(testing::hold(), &[]));
+        let (mut store, incoming) = stuck(folder.path());
+        let mut judge = Judge::new(&plan);
+        for second in 0..2 * u32::try_from(WAITING).unwrap() {
+            let entry = Entry::Second(Second { second, ..Second::default() });
+            store.add(&entry);
+            judge.add(&entry);
+            // Also when there is room again: a gap would be read as the end.
+            let _ = (second as usize > WAITING).then(|| incoming.try_recv());
+        }
+        judge.add(&Entry::Stopped { at_ns: 1, reason: StopReason::Completed });
+        assert!(store.stalled());
+        let finished = Finished::default();
+        let run = Stored {
+            plan: &plan,
+            recording: judge.recording(),
+            verdict: &judge.verdict(),
+            exit_code: 0,
+            finished: &finished,
+        };
+        let path = store.folder().join(name::JOURNAL);
+        let mut summary = Vec::new();
+        let made = store.finish(&run, &mut summary);
+        assert!(matches!(&made.problems[..], [Error::Stalled { path: named }] if *named == path));
+        let said = String::from_utf8(summary).unwrap();
+        assert!(said.contains("recording.jsonl ends early: the disk did not keep"), "{said}");
+        let left: Vec<u32> = incoming
+            .iter()
+            .map(|line| match line {
+                Line::Entry(Entry::Second(second)) => second.second,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert!(left.iter().all(|second| (*second as usize) < WAITING), "{left:?}");
+    }
+}

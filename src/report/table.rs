@@ -50,7 +50,14 @@ impl Cell {
 #[derive(Debug, Clone)]
 pub struct Table {
     columns: Vec<Column>,
-    rows: Vec<Vec<Cell>>,
+    rows: Vec<Row>,
+}
+
+/// A row, and a line of its own below it.
+#[derive(Debug, Clone, Default)]
+struct Row {
+    cells: Vec<Cell>,
+    note: Option<Cell>,
 }
 
 const GAP: usize = 2;
@@ -81,7 +88,14 @@ impl Table {
     /// Adds a row; what it lacks is empty.
     pub fn row(&mut self, mut cells: Vec<Cell>) {
         cells.resize(self.columns.len(), Cell::default());
-        self.rows.push(cells);
+        self.rows.push(Row { cells, note: None });
+    }
+
+    /// Adds a line below the last row, over all columns.
+    pub fn note(&mut self, note: Cell) {
+        if let Some(row) = self.rows.last_mut() {
+            row.note = Some(note);
+        }
     }
 
     /// Writes it, each line behind `indent` spaces, in at most `width` columns with them.
@@ -96,7 +110,11 @@ impl Table {
             self.line(out, indent, &shown, &widths, &cells)?;
         }
         for row in &self.rows {
-            self.line(out, indent, &shown, &widths, row)?;
+            self.line(out, indent, &shown, &widths, &row.cells)?;
+            if let Some(Cell { text, style }) = &row.note {
+                let text = shortened(text, width.saturating_sub(indent + GAP));
+                writeln!(out, "{}{style}{text}{style:#}", " ".repeat(indent + GAP))?;
+            }
         }
         Ok(())
     }
@@ -105,7 +123,8 @@ impl Table {
     fn fit(&self, width: usize) -> (Vec<usize>, Vec<usize>) {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| {
-                let cells = self.rows.iter().map(|row| row[at].text.width()).max().unwrap_or(0);
+                let cells =
+                    self.rows.iter().map(|row| row.cells[at].text.width()).max().unwrap_or(0);
                 if cells == 0 { 0 } else { cells.max(self.columns[at].heading.width()) }
             })
             .collect();

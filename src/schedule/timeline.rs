@@ -57,7 +57,7 @@ impl Timeline {
 
     /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it has ended.
     pub fn at(&self, mark: Mark) -> Option<u64> {
-        let mut at = self.start_ns?;
+        let Some(mut at) = self.start_ns else { return self.drain.filter(|_| mark == Mark::Drain) };
         for (stage, segment) in self.segments.iter().enumerate() {
             let number = u16::try_from(stage).ok()?;
             if mark == Mark::Ramp(number) {

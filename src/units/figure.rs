@@ -52,7 +52,7 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
-/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on as [`clock`] has it, `2m05s`, `1h02m`.
+/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on with minutes and hours, `2m05s`, `1h02m`.
 pub fn time(ns: f64) -> String {
     if ns.is_nan() {
         return absent();

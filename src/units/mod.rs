@@ -57,3 +57,6 @@ fn decimal(digits: &str, scale: u64) -> Option<u64> {
     }
     u64::try_from(whole.checked_mul(u128::from(scale))? + scaled / unit).ok()
 }
+
+#[cfg(test)]
+mod tests;

@@ -63,7 +63,7 @@ impl FromStr for Rate {
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (thousandths, base) = match self.per_ns {
-            n if n % (1_000 * SECOND_NS) == 0 && n != 3_600 * SECOND_NS => (true, n / 1_000),
+            n if n % (1_000 * SECOND_NS) == 0 => (true, n / 1_000),
             n => (false, n),
         };
         let unit = match base {
@@ -72,7 +72,8 @@ impl fmt::Display for Rate {
             _ => "s",
         };
         if thousandths {
-            f.pad(&format!("{}/{unit}", self.count as f64 / 1_000.0))
+            let text = format!("{}.{:03}", self.count / 1_000, self.count % 1_000);
+            f.pad(&format!("{}/{unit}", text.trim_end_matches('0').trim_end_matches('.')))
         } else {
             f.pad(&format!("{}/{unit}", Count(self.count)))
         }

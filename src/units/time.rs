@@ -35,10 +35,15 @@ impl FromStr for Time {
                 .help("a time is a number with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`): `500ms`, `10s`, `1m30s`")
         };
         let mut rest = text.trim();
+        if rest.is_empty() {
+            return Err(
+                UnitError::new("the time is missing").help("write for example `500ms` or `10s`")
+            );
+        }
         if rest == "0" {
             return Ok(Self::default());
         }
-        if !rest.is_empty() && rest.chars().all(|c| c.is_ascii_digit() || c == '_' || c == '.') {
+        if rest.chars().all(|c| c.is_ascii_digit() || c == '_' || c == '.') {
             return Err(UnitError::new(format!("`{text}` has no unit"))
                 .help(format!("write `{rest}s` or `{rest}ms`")));
         }

@@ -2,4 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod machine;
+mod outcome;
+mod plan;
+mod report;
+mod run;
 mod serve;

@@ -1,6 +1,7 @@
 //! The `check` subcommand: everything that is wrong, or what would be done.
 
 mod curve;
+mod needs;
 mod outline;
 
 use super::{ExitStatus, OverrideArgs, plan_file::read_plan};

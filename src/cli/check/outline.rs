@@ -1,7 +1,9 @@
 //! Turns a plan into a page that says what would be done.
 
 use super::curve::{clock, curve, short};
+use super::needs::write_needs;
 use crate::cli::diagnostic::neutral;
+use crate::machine::grouped;
 use crate::plan::{
     Builtin, During, Endpoint, Plan, Protocol, Scenario, Scope, StartAfter, Target, Threshold,
 };
@@ -28,6 +30,8 @@ pub(super) fn outline(plan: &Plan, ascii: bool) -> String {
         let _ = writeln!(page);
         outline_scenario(&mut page, plan, scenario, schedule, start, ascii);
     }
+    let _ = writeln!(page);
+    write_needs(&mut page, plan);
     page
 }
 
@@ -99,20 +103,13 @@ fn outline_scenario(
     );
     let rows = rows(scenario, schedule, start);
     write_table(page, &rows);
-    let unit = if schedule.peak_users() > 0 { "" } else { "/s" };
     // Users and arrivals have no common axis.
-    let (closed, open): (Vec<Segment>, Vec<Segment>) =
-        schedule.segments.iter().partition(|segment| matches!(segment.shape, Shape::Users { .. }));
+    let mut at = start;
     let _ = writeln!(page);
-    if closed.is_empty() || open.is_empty() {
-        page.push_str(&curve(&schedule.segments, start.ns, unit, ascii));
-    } else {
-        let mut at = start;
-        for part in schedule.segments.chunk_by(|one, other| is_closed(one) == is_closed(other)) {
-            let unit = if is_closed(&part[0]) { "" } else { "/s" };
-            page.push_str(&curve(part, at.ns, unit, ascii));
-            at = at.plus(length(part));
-        }
+    for part in schedule.segments.chunk_by(|one, other| is_closed(one) == is_closed(other)) {
+        let unit = if is_closed(&part[0]) { "" } else { "/s" };
+        page.push_str(&curve(part, at.ns, unit, ascii));
+        at = at.plus(length(part));
     }
     if scenario.thresholds.is_empty() {
         let _ = writeln!(page, "  no thresholds: the verdict says only whether the run is valid");
@@ -167,7 +164,7 @@ fn rows(
         let end = at.plus(ramp).plus(Moment { ns: segment.hold_ns, at_least: false });
         let counted = matches!(segment.shape, Shape::Rate { .. })
             || matches!(scenario.protocol, Protocol::TcpHold(_));
-        let attempts = if counted { segment.attempts().to_string() } else { "-".to_owned() };
+        let attempts = if counted { grouped(segment.attempts()) } else { "-".to_owned() };
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };
         let name =
             if stage.warmup { format!("{} (warm-up)", stage.name) } else { stage.name.clone() };

@@ -16,12 +16,21 @@ pub(super) struct Course {
     at_once: usize,
 }
 
-/// An unpaced ramp: few workers at a time, so that they do not thrash the cores.
+/// Work that workers take turns at: few at a time, so that they do not thrash the cores.
 #[derive(Debug)]
 struct Turns {
-    stage: u16,
+    of: TurnOf,
     waiting: VecDeque<usize>,
     running: BTreeSet<usize>,
+}
+
+/// What a worker may do when it is its turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TurnOf {
+    /// Make its part of the unpaced ramp of a stage.
+    Ramp(u16),
+    /// Close what it held.
+    Close,
 }
 
 /// Something that workers have to be told.
@@ -33,8 +42,8 @@ pub(super) enum Announcement {
     Turn {
         /// Number of the worker among all.
         worker: usize,
-        /// The stage whose ramp it may make.
-        stage: u16,
+        /// What it may do.
+        of: TurnOf,
     },
 }
 
@@ -65,14 +74,14 @@ impl Course {
         passed
     }
 
-    /// Begins an unpaced ramp that has just started: gives the first workers their turn.
-    pub(super) fn begin_unpaced(
+    /// Begins work that workers take turns at: gives the first ones theirs.
+    pub(super) fn take_turns(
         &mut self,
         scenario: u16,
-        stage: u16,
-        workers: impl Iterator<Item = usize>,
+        of: TurnOf,
+        workers: Vec<usize>,
     ) -> Vec<Announcement> {
-        let turns = Turns { stage, waiting: workers.collect(), running: BTreeSet::new() };
+        let turns = Turns { of, waiting: workers.into(), running: BTreeSet::new() };
         self.turns[usize::from(scenario)] = Some(turns);
         self.next_turns(scenario)
     }
@@ -84,12 +93,12 @@ impl Course {
         while turns.running.len() < at_once {
             let Some(worker) = turns.waiting.pop_front() else { break };
             turns.running.insert(worker);
-            given.push(Announcement::Turn { worker, stage: turns.stage });
+            given.push(Announcement::Turn { worker, of: turns.of });
         }
         given
     }
 
-    /// A worker has made its part of an unpaced ramp, or is gone: the next has its turn, or the hold begins.
+    /// A worker has used its turn, or is gone: the next has its own, or the hold begins.
     pub(super) fn reached(
         &mut self,
         scenario: u16,
@@ -97,14 +106,17 @@ impl Course {
         now_ns: u64,
     ) -> Vec<Announcement> {
         let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
-        let stage = turns.stage;
+        let of = turns.of;
         turns.running.remove(&worker);
         turns.waiting.retain(|waiting| *waiting != worker);
         if !turns.running.is_empty() || !turns.waiting.is_empty() {
             return self.next_turns(scenario);
         }
         self.turns[usize::from(scenario)] = None;
-        self.announce(scenario, Mark::Hold(stage), now_ns)
+        match of {
+            TurnOf::Ramp(stage) => self.announce(scenario, Mark::Hold(stage), now_ns),
+            TurnOf::Close => Vec::new(),
+        }
     }
 
     /// Announces a mark, and what follows from it: scenarios that wait for the hold.
@@ -183,8 +195,9 @@ mod tests {
     fn turns_are_few_at_a_time_and_the_hold_begins_after_the_last() {
         let mut course = Course::new(&testing::unpaced(1_000), 2);
         assert_eq!(course.passed(0).len(), 1);
-        let turn = |worker| Announcement::Turn { worker, stage: 0 };
-        assert_eq!(course.begin_unpaced(0, 0, 0..3), [turn(0), turn(1)]);
+        let of = TurnOf::Ramp(0);
+        let turn = |worker| Announcement::Turn { worker, of };
+        assert_eq!(course.take_turns(0, of, vec![0, 1, 2]), [turn(0), turn(1)]);
         assert_eq!(course.reached(0, 1, 10), [turn(2)]);
         assert_eq!(course.reached(0, 0, 20), []);
         let hold = Boundary { scenario: 0, mark: Mark::Hold(0), at_ns: 30 };

@@ -5,21 +5,22 @@
 mod books;
 mod course;
 mod crew;
+mod lookout;
+mod order;
 
 use super::clock::{Clock, monotonic_ns};
-use super::event::{Event, Resolved};
+use super::event::Event;
 use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
-use crate::machine::Sources;
-use crate::plan::{OnWorkerLoss, Overrides, Plan, Source};
-use crate::record::{Boundary, Cause, Entry, Mark, Recording, Second, StopReason};
+use crate::plan::{OnWorkerLoss, Protocol};
+use crate::record::{Boundary, Cause, Entry, Mark, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
-use crate::verdict::{Judge, Verdict};
+use crate::verdict::Judge;
 use books::Books;
-use course::{Announcement, Course};
+use course::{Announcement, Course, TurnOf};
 use crew::{Crew, Standing, Word};
+use lookout::Lookout;
+pub use order::{Ended, EngineError, RunOrder};
 use std::collections::BTreeSet;
-use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::mpsc;
 
@@ -34,57 +35,6 @@ const LEAD_NS: u64 = 200_000_000;
 
 /// How long workers may take to end after everything is told, or after they are told to stop at once.
 const END_WITHIN: Duration = Duration::from_secs(10);
-
-/// Why a run could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum EngineError {
-    /// A worker process could not be started.
-    #[error("cannot start a worker process with {}", exe.display())]
-    Start {
-        /// The program.
-        exe: PathBuf,
-        /// Why.
-        source: io::Error,
-    },
-    /// A worker was not fit to begin.
-    #[error("a worker could not begin: {why}")]
-    Worker {
-        /// Why.
-        why: String,
-    },
-}
-
-/// Everything that a run is made from.
-#[derive(Debug, Clone)]
-pub struct RunOrder {
-    /// The program that is started as worker: planrun itself.
-    pub exe: PathBuf,
-    /// The plan's text.
-    pub source: Source,
-    /// What the command line changes of it.
-    pub overrides: Overrides,
-    /// The plan.
-    pub plan: Plan,
-    /// Where each target is.
-    pub targets: Vec<Resolved>,
-    /// Worker processes of each scenario.
-    pub workers: Vec<u32>,
-    /// Where each scenario connects from.
-    pub sources: Vec<Sources>,
-    /// Unpaced ramps that may be made at once.
-    pub cores: usize,
-    /// Warnings of the preflight, in words.
-    pub warnings: Vec<String>,
-}
-
-/// What a run came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Ended {
-    /// What it proves.
-    pub verdict: Verdict,
-    /// Its facts.
-    pub recording: Recording,
-}
 
 /// Makes a run. `signals` brings the numbers of signals that ask for its end: the first gracefully, the second at once.
 pub async fn run(
@@ -112,6 +62,8 @@ pub async fn run(
         warnings: order.warnings.clone(),
     });
     let schedule = Schedule::new(&order.plan);
+    let mut lookout = Lookout::new(order.servers.clone());
+    let baseline = lookout.look(0);
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
     crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);
@@ -127,7 +79,9 @@ pub async fn run(
         seen: BTreeSet::new(),
         reason: None,
         looked_ns: t0_ns,
+        lookout,
     };
+    run.record(Entry::Baseline(baseline));
     run.follow(signals).await;
     Ok(run.finish().await)
 }
@@ -166,6 +120,7 @@ struct Run<'a> {
     reason: Option<StopReason>,
     /// When the coordinator last looked at the clock, on the monotonic clock.
     looked_ns: u64,
+    lookout: Lookout,
 }
 
 impl Run<'_> {
@@ -224,8 +179,12 @@ impl Run<'_> {
                 Announcement::Mark(Boundary { scenario, mark, at_ns }) => {
                     self.crew.tell_scenario(scenario, &Order::Boundary { mark, at_ns });
                 }
-                Announcement::Turn { worker, stage } => {
-                    self.crew.members[worker].tell(&ToWorker::Order(Order::Turn { stage }));
+                Announcement::Turn { worker, of } => {
+                    let order = match of {
+                        TurnOf::Ramp(stage) => Order::Turn { stage },
+                        TurnOf::Close => Order::Close,
+                    };
+                    self.crew.members[worker].tell(&ToWorker::Order(order));
                 }
             }
         }
@@ -248,6 +207,8 @@ impl Run<'_> {
             Word::Message(FromWorker::Notice(Notice::Done)) => {
                 self.crew.members[worker].standing = Standing::Done;
                 self.books.retire(worker);
+                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+                self.announce(announcements);
                 self.end_if_done(scenario);
             }
             Word::Message(FromWorker::Failed { why }) | Word::Gone(why) => self.lose(worker, &why),
@@ -330,21 +291,33 @@ impl Run<'_> {
     fn pass_marks(&mut self, now_ns: u64) {
         for boundary in self.course.passed(now_ns) {
             self.record(Entry::Boundary(boundary));
-            let Mark::Ramp(stage) = boundary.mark else { continue };
-            let schedule = self.schedule.scenario(usize::from(boundary.scenario));
-            let shape = schedule.segments[usize::from(stage)].shape;
-            if matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to) {
-                let members = self.crew.members.iter().enumerate();
-                let workers: Vec<usize> = members
-                    .filter(|(_, member)| {
-                        member.scenario == boundary.scenario && member.standing == Standing::Working
-                    })
-                    .map(|(worker, _)| worker)
-                    .collect();
-                let turns =
-                    self.course.begin_unpaced(boundary.scenario, stage, workers.into_iter());
-                self.announce(turns);
+            let Some(of) = self.turns_of(&boundary) else { continue };
+            let members = self.crew.members.iter().enumerate();
+            let working = members.filter(|(_, member)| {
+                member.scenario == boundary.scenario && member.standing == Standing::Working
+            });
+            let workers = working.map(|(worker, _)| worker).collect();
+            let turns = self.course.take_turns(boundary.scenario, of, workers);
+            self.announce(turns);
+        }
+    }
+
+    /// What workers take turns at from this mark on.
+    fn turns_of(&self, boundary: &Boundary) -> Option<TurnOf> {
+        let index = usize::from(boundary.scenario);
+        match boundary.mark {
+            Mark::Ramp(stage) => {
+                let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
+                let unpaced =
+                    matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
+                unpaced.then_some(TurnOf::Ramp(stage))
             }
+            Mark::Drain => {
+                let held =
+                    matches!(self.order.plan.scenarios[index].protocol, Protocol::TcpHold(_));
+                held.then_some(TurnOf::Close)
+            }
+            Mark::Hold(_) | Mark::End => None,
         }
     }
 
@@ -353,7 +326,8 @@ impl Run<'_> {
         (self.watch)(&Event::Recorded(entry));
     }
 
-    fn write(&mut self, second: Second) {
+    fn write(&mut self, mut second: Second) {
+        second.host = Some(self.lookout.look(self.clock.now_ns()));
         let mut first = Vec::new();
         for (scenario, facts) in &second.scenarios {
             for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {

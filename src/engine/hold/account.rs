@@ -13,7 +13,7 @@ pub(super) struct Account {
     until_ns: u64,
     /// Users whose connection was lost, who have no other one yet, and should have.
     pub(super) owed: u64,
-    /// Nothing is owed any more: the level is being left.
+    /// Nothing is kept or owed any more: the level is being left.
     pub(super) closed: bool,
     kept_ns: u128,
     owed_ns: u128,
@@ -24,8 +24,8 @@ impl Account {
     pub(super) fn pass(&mut self, now_ns: u64, open: u64) {
         let passed = u128::from(now_ns.saturating_sub(self.until_ns));
         self.until_ns = self.until_ns.max(now_ns);
-        self.kept_ns += passed * u128::from(open);
         if !self.closed {
+            self.kept_ns += passed * u128::from(open);
             self.owed_ns += passed * u128::from(self.owed);
         }
     }

@@ -144,6 +144,7 @@ impl<H: Host> Hold<H> {
         match order {
             Order::Boundary { mark, at_ns } => self.stages.learn(*mark, *at_ns),
             Order::Turn { stage } => self.stages.take_turn(*stage),
+            Order::Close => self.stages.close(),
             Order::Halt => self.halted = true,
         }
     }
@@ -238,7 +239,7 @@ impl<H: Host> Hold<H> {
                 }
                 self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
             }
-            State::Free => {}
+            State::Free | State::Closing => {}
         }
         self.forgive(slot, now);
         self.forget(slot);
@@ -284,7 +285,7 @@ impl<H: Host> Hold<H> {
             let connection = self.slots.get(slot);
             let (key, state) = (connection.key(), connection.state);
             let life = connection.life(End::Censored, now);
-            if state == State::Free {
+            if matches!(state, State::Free | State::Closing) {
                 continue;
             }
             let cell = self.recorder.cell(key);

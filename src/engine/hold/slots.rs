@@ -12,6 +12,8 @@ pub enum State {
     Connecting,
     /// Open.
     Open,
+    /// Its attempt has ended; the socket is about to be closed.
+    Closing,
 }
 
 /// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.

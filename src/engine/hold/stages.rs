@@ -2,9 +2,10 @@
 
 use super::super::load::Load;
 use super::super::wire::Notice;
+use super::slots::State;
 use super::{BATCH, Hold, Host, OPENING_MAX};
 use crate::plan::Part;
-use crate::record::{CellKey, Counter, Mark};
+use crate::record::{CellKey, Counter, End, Mark, Outcome};
 use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
 use std::collections::VecDeque;
 
@@ -18,6 +19,8 @@ pub(super) struct Stages {
     turn: Option<u16>,
     /// The next slot to close, once the drain has begun.
     draining: Option<u32>,
+    /// Whether it is this worker's turn to close.
+    may_close: bool,
     over: bool,
 }
 
@@ -39,6 +42,7 @@ impl Stages {
             ramps: VecDeque::new(),
             turn: None,
             draining: None,
+            may_close: false,
             over: false,
         }
     }
@@ -54,6 +58,10 @@ impl Stages {
 
     pub(super) fn take_turn(&mut self, stage: u16) {
         self.turn = Some(stage);
+    }
+
+    pub(super) fn close(&mut self) {
+        self.may_close = true;
     }
 
     pub(super) fn is_over(&self) -> bool {
@@ -121,6 +129,7 @@ impl<H: Host> Hold<H> {
                     self.drop_undone(at);
                     self.account.closed = true;
                     self.stages.now.part = Part::Drain;
+                    self.settle_all(now);
                     self.stages.draining = Some(0);
                 }
             }
@@ -149,7 +158,7 @@ impl<H: Host> Hold<H> {
     /// Opens and closes what is due, at most a batch of it; true when there is more.
     pub(super) fn do_what_is_due(&mut self, now: u64) -> bool {
         if let Some(slot) = self.stages.draining {
-            return self.drain(slot, now);
+            return self.drain(slot);
         }
         for _ in 0..BATCH {
             let Some(ramp) = self.stages.ramps.front() else { return false };
@@ -189,11 +198,38 @@ impl<H: Host> Hold<H> {
         true
     }
 
+    /// Ends every attempt as planned, all in the same moment. The sockets are closed when it is this worker's turn: a million of them
+    /// closed by all workers at once only thrash the cores.
+    fn settle_all(&mut self, now: u64) {
+        for slot in 0..self.slots.len() {
+            match self.slots.get(slot).state {
+                State::Open => {
+                    let connection = self.slots.get(slot);
+                    connection.state = State::Closing;
+                    let (key, life) = (connection.key(), connection.life(End::Censored, now));
+                    self.recorder.cell(self.stages.now()).count(Counter::Closed);
+                    let cell = self.recorder.cell(key);
+                    cell.survival.record(&life);
+                    cell.end(Outcome::Ok, now, String::new);
+                }
+                State::Connecting => self.release(slot, now),
+                State::Free | State::Closing => {}
+            }
+            self.forget(slot);
+        }
+    }
+
     /// Closes the next connections; true when there are more.
-    fn drain(&mut self, from: u32, now: u64) -> bool {
-        let end = from.saturating_add(8 * u32::try_from(BATCH).unwrap_or(1)).min(self.slots.len());
+    fn drain(&mut self, from: u32) -> bool {
+        let end = from.saturating_add(4 * u32::try_from(BATCH).unwrap_or(1)).min(self.slots.len());
+        if self.open > 0 && !self.stages.may_close {
+            return false;
+        }
         for slot in from..end {
-            self.release(slot, now);
+            if let Some(socket) = self.slots.get(slot).end() {
+                self.open -= 1;
+                self.host.close(socket, self.settings.close);
+            }
         }
         self.stages.draining = Some(end);
         self.stages.over = end == self.slots.len();

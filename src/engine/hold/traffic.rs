@@ -22,16 +22,36 @@ impl<H: Host> Hold<H> {
                 let cause = error.map_or(Cause::new(Failure::Reset, Phase::Connect), |error| {
                     Cause::from_io(&error, Phase::Connect)
                 });
-                return self.give_up(event.slot, cause, now);
+                return if cause.failure == Failure::Reset {
+                    // Only an open connection can be reset: it was open and lost before this loop looked.
+                    self.opened(event.slot, now);
+                    self.read(event.slot, true, Cause { phase: Phase::Hold, ..cause }, now);
+                } else {
+                    self.give_up(event.slot, cause, now);
+                };
             }
             if !event.writable {
                 return;
             }
             self.opened(event.slot, now);
         }
-        if (event.readable || event.closed) && self.slots.get(event.slot).state == State::Open {
-            self.read(event.slot, event.closed, now);
+        match self.slots.get(event.slot).state {
+            State::Open if event.readable || event.closed => {
+                self.read(event.slot, event.closed, held(Failure::ClosedByServer), now);
+            }
+            State::Closing if event.readable => self.discard(event.slot),
+            State::Free | State::Connecting | State::Open | State::Closing => {}
         }
+    }
+
+    /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a reset.
+    fn discard(&mut self, slot: u32) {
+        let Some(socket) = self.slots.get(slot).socket.as_ref() else { return };
+        while self
+            .host
+            .receive(socket, &mut self.buffer)
+            .is_ok_and(|length| length == self.buffer.len())
+        {}
     }
 
     fn opened(&mut self, slot: u32, now: u64) {
@@ -58,12 +78,13 @@ impl<H: Host> Hold<H> {
     }
 
     /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth another one.
-    fn read(&mut self, slot: u32, closed: bool, now: u64) {
+    /// `end` is what an end of the stream means.
+    fn read(&mut self, slot: u32, closed: bool, end: Cause, now: u64) {
         loop {
             let connection = self.slots.get(slot);
             let Some(socket) = connection.socket.as_ref() else { return };
             match self.host.receive(socket, &mut self.buffer) {
-                Ok(0) => return self.lose(slot, held(Failure::ClosedByServer), now, String::new),
+                Ok(0) => return self.lose(slot, end, now, String::new),
                 Ok(length) => {
                     self.recorder
                         .cell(self.stages.now())

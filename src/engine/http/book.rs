@@ -2,7 +2,7 @@
 
 use super::super::facts::Own;
 use crate::plan::{Http, Part, TimeMetric};
-use crate::protocol::http::Fault;
+use crate::protocol::http::{Fault, Level};
 use crate::record::{
     Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
 };
@@ -19,23 +19,6 @@ pub(super) struct Levels {
     pub(super) connecting: Rc<Cell<u64>>,
     pub(super) users: Rc<Cell<u64>>,
     pub(super) in_flight: Rc<Cell<u64>>,
-}
-
-/// Counts one while it lives.
-#[derive(Debug)]
-pub(super) struct Level(Rc<Cell<u64>>);
-
-impl Level {
-    pub(super) fn up(of: &Rc<Cell<u64>>) -> Self {
-        of.set(of.get() + 1);
-        Self(Rc::clone(of))
-    }
-}
-
-impl Drop for Level {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
 }
 
 /// A worker's book.

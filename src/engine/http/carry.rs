@@ -1,11 +1,12 @@
 //! Turns one attempt into a connection, a request and an answer, and books what came of it.
 
 use super::Exchange;
-use super::book::{Attempt, Book, Ending, Level};
+use super::book::{Attempt, Book, Ending};
 use super::leave::Settling;
 use crate::plan::TimeMetric;
-use crate::protocol::http::Fault;
+use crate::protocol::http::{Fault, Level};
 use crate::record::{Counter, Origin, Phase};
+use std::rc::Rc;
 use tokio::time::Instant;
 
 /// What the next request of the same lane has to know.
@@ -31,7 +32,7 @@ pub(super) async fn carry_out<E: Exchange>(
     settling: &mut Option<Settling>,
 ) -> After {
     let begun = Instant::now();
-    let book = std::rc::Rc::clone(&attempt.book);
+    let book = Rc::clone(&attempt.book);
     let deadline = begun + book.timeout;
     let mut ending = Ending { request, begun_ns: book.ns(begun), ..Ending::default() };
     let mut retried = false;

@@ -114,14 +114,12 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
                 yield_now().await;
                 continue;
             }
-            let (due, next) = (self.due_ns(), self.next_ns());
-            let due = self.book.moment(due.unwrap_or(u64::MAX));
-            let next = self.book.moment(next);
+            let next = self.book.moment(self.next_ns());
             let draining = self.drained_ns.is_some();
             tokio::select! {
                 biased;
                 order = orders.recv() => self.obey(order.as_ref()),
-                () = passed(due.min(next)) => {}
+                () = passed(next) => {}
                 () = self.unsettled.changed() => {}
                 Some(_) = self.tasks.join_next(), if draining => {}
             }
@@ -152,7 +150,7 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
                 self.book.learn(&self.load.timeline);
             }
             // Users connect as fast as they are answered; turns are for those who only hold.
-            Some(Order::Turn { .. }) => {}
+            Some(Order::Turn { .. } | Order::Close) => {}
             Some(Order::Halt) | None => self.halted = true,
         }
     }
@@ -293,19 +291,17 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
         let _ = self.notices.send(notice);
     }
 
-    /// When the next thing falls due that waits for nothing but its time.
-    fn due_ns(&self) -> Option<u64> {
-        let current = self.current.as_ref()?;
-        let due = current.base_ns + current.walk.peek()?.1;
-        (self.drained_ns.is_none() && due > self.now_ns()).then_some(due)
-    }
-
-    /// When the loop has to look again even if nothing happens.
+    /// When the loop has to look again even if nothing happens; in the past when that time has come meanwhile.
     fn next_ns(&self) -> u64 {
-        let draining = self.drained_ns.is_some();
-        let mark = self.load.timeline.at(Mark::Ramp(self.next_stage)).filter(|_| !draining);
-        let end = self.end_ns().filter(|_| !draining);
         let second = (u64::from(self.second) + 1) * SECOND_NS;
-        [mark, end, self.drained_ns].into_iter().flatten().fold(second, u64::min)
+        if let Some(end) = self.drained_ns {
+            return end.min(second);
+        }
+        // What is left of an unpaced ramp waits for those who connect, not for its time.
+        let current = self.current.as_ref().filter(|current| !current.unpaced);
+        let due = current.and_then(|current| Some(current.base_ns + current.walk.peek()?.1));
+        let ramping = self.current.as_ref().is_some_and(|current| current.unpaced && !current.told);
+        let mark = self.load.timeline.at(Mark::Ramp(self.next_stage)).filter(|_| !ramping);
+        [due, mark, self.end_ns()].into_iter().flatten().fold(second, u64::min)
     }
 }

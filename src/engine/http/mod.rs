@@ -112,7 +112,7 @@ pub async fn run(
         Lane::new(Rc::clone(&scripts[url]), ends, Rc::clone(&open))
     };
     let driver = Driver::new(load, &http, book, make, notices);
-    LocalSet::new().run_until(driver.run(orders)).await;
+    LocalSet::new().run_until(Box::pin(driver.run(orders))).await;
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! Turns one virtual user into its requests, one after the other, with its think times between them.
 
 use super::Exchange;
-use super::book::{Attempt, Book, Level};
+use super::book::{Attempt, Book};
 use super::carry::{After, carry_out};
 use super::choice::Choices;
 use super::leave::{Leave, Settling};
 use crate::plan::Part;
+use crate::protocol::http::Level;
 use std::future::{Future as _, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;

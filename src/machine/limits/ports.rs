@@ -2,18 +2,17 @@
 
 use super::Host;
 use std::io::{BufRead, BufReader};
-use std::ops::RangeInclusive;
 
-/// The source ports that the kernel gives out.
+/// The source ports that the kernel gives out, and those that it cannot.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Ports {
     /// The first of `net.ipv4.ip_local_port_range`.
     pub first: u16,
     /// The last of it.
     pub last: u16,
-    /// Those of `net.ipv4.ip_local_reserved_ports` that lie in it, ascending and apart.
+    /// `net.ipv4.ip_local_reserved_ports`.
     pub reserved: Vec<(u16, u16)>,
-    /// Those in it that a listening socket has: the kernel gives them to no connection.
+    /// Those that a listening socket has, ascending: no connection can have them.
     pub listening: Vec<u16>,
 }
 
@@ -23,40 +22,33 @@ impl Ports {
         let range: Vec<u16> = host.numbers("net.ipv4.ip_local_port_range")?;
         let (first, last) = (*range.first()?, *range.get(1)?);
         let reserved = host.sysctl("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
-        let mut listening: Vec<u16> = ["tcp", "tcp6"]
-            .iter()
-            .flat_map(|table| listening(host, table))
-            .filter(|port| (first..=last).contains(port))
-            .collect();
+        let mut listening: Vec<u16> =
+            ["tcp", "tcp6"].iter().flat_map(|table| listening(host, table)).collect();
         listening.sort_unstable();
         listening.dedup();
         Some(Self { first, last, reserved: parse_reserved(&reserved), listening })
     }
 
-    /// How many a connection can be given, out of `asked` (a plan's `port_range`) where that lies in the system's range: the kernel
-    /// does not go beyond its own.
+    /// How many ports one source has for one destination: those that the kernel gives out, or those of `asked` (a plan's
+    /// `port_range`), which are bound by hand and so may lie anywhere.
     pub fn usable(&self, asked: Option<(u16, u16)>) -> u64 {
-        let window = self.window(asked);
-        let own_window = asked.is_some() && !window.is_empty();
-        let range = if window.is_empty() { self.first..=self.last } else { window };
-        let mut size = range.clone().count() as u64;
-        if !own_window && size > 1 {
+        let (first, last) = asked.unwrap_or((self.first, self.last));
+        let reserved = |port: u16| {
+            // Only the kernel's own choice leaves them out.
+            asked.is_none() && self.reserved.iter().any(|(from, to)| (*from..=*to).contains(&port))
+        };
+        let mut size = u64::from(last.saturating_sub(first)) + 1;
+        if asked.is_none() && size > 1 {
             // One search tries ports of one parity and then as many of the other: of an odd number it leaves one out.
             size -= size % 2;
         }
-        let reserved =
-            |port: u16| self.reserved.iter().any(|(from, to)| (*from..=*to).contains(&port));
-        let taken = range.filter(|port| reserved(*port) || self.listening.contains(port)).count();
-        size.saturating_sub(taken as u64)
+        let taken = (first..=last).filter(|port| reserved(*port) || self.is_listening(*port));
+        size.saturating_sub(taken.count() as u64)
     }
 
-    /// The part of `asked` that lies in the system's range; all of that when nothing is asked. Empty when they do not meet: a range
-    /// outside the system's has no effect.
-    pub fn window(&self, asked: Option<(u16, u16)>) -> RangeInclusive<u16> {
-        match asked {
-            Some((from, to)) => from.max(self.first)..=to.min(self.last),
-            None => self.first..=self.last,
-        }
+    /// Whether a listening socket has the port.
+    pub fn is_listening(&self, port: u16) -> bool {
+        self.listening.binary_search(&port).is_ok()
     }
 }
 

@@ -7,6 +7,9 @@
 /// the table of descriptors (8), the pointers that memory control groups keep for each object (56).
 const SHARED: f64 = 200.0;
 
+/// Of these, what a memory control group is charged: not the security blobs, and not its own pointers.
+const SHARED_IN_GROUP: f64 = 88.0;
+
 /// The entry for a pair of source address and port, which only the connecting end has.
 const BIND_BUCKET: f64 = 128.0;
 
@@ -23,6 +26,13 @@ impl Default for SocketCost {
     /// As computed from the slabs of Linux 6.18 on `x86_64`.
     fn default() -> Self {
         Self { connected: 4_230.0, accepted: 4_100.0 }
+    }
+}
+
+impl SocketCost {
+    /// What a memory control group is charged, by the slabs of Linux 6.18 on `x86_64`.
+    pub fn default_in_group() -> Self {
+        Self { connected: 3_989.0, accepted: 1_468.0 }
     }
 }
 
@@ -70,6 +80,14 @@ impl SocketSlabs {
         let parts = [self.tcp, self.inode, self.file, self.dentry, self.epoll];
         let accepted = parts.iter().map(|slab| slab.object_bytes).sum::<f64>() + SHARED;
         SocketCost { connected: accepted + BIND_BUCKET, accepted }
+    }
+
+    /// What a memory control group is charged for one end. The socket of an accepted connection is made while a packet is handled, on
+    /// nobody's account, and so is the entry for a pair of source address and port.
+    pub fn cost_in_group(&self) -> SocketCost {
+        let cost = self.cost();
+        let connected = cost.accepted - SHARED + SHARED_IN_GROUP;
+        SocketCost { connected, accepted: connected - self.tcp.object_bytes }
     }
 
     /// All memory of these slabs, whoever uses them, in bytes: its growth is that of connections when little else happens.

@@ -2,18 +2,18 @@
 
 use super::{Check, Facts, Figure, Fitness, Row};
 use crate::machine::figures::whole;
-use crate::machine::{bytes, grouped};
+use crate::machine::{Needs, SocketCost, bytes, grouped};
 
-/// What this program keeps for each held connection, on each side: the bound that its engine is tested against.
-const HELD_BYTES: f64 = 128.0;
+/// What this program keeps for each held connection, on each side.
+const HELD_BYTES: f64 = 64.0;
 
 /// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
 const HTTP_BYTES: f64 = 24_576.0;
 
-/// What a process takes before its first connection.
-const PROCESS_BYTES: f64 = 8.0 * 1024.0 * 1024.0;
+/// What a process takes before its first connection, the kernel's part included and what all share left out: measured.
+const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
-/// Slack for what no table tells.
+/// Slack for what no table tells: with less than this to spare there is a warning.
 const SLACK: f64 = 1.05;
 
 /// An unread message holds about this much: the head and the smallest data of a packet.
@@ -29,34 +29,35 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     vec![machine(facts), cgroup(facts), unread(facts), hash_table(facts)]
 }
 
-/// Bytes that the plan takes on this machine: the fixed part, and all of it. `ours` leaves out servers that planrun does not start.
-fn needed(facts: &Facts<'_>, ours: bool) -> (f64, f64) {
-    let fixed = facts.processes() as f64 * PROCESS_BYTES;
-    let connections: f64 = facts
-        .needs
-        .scenarios
-        .iter()
-        .map(|needs| {
-            let user = if needs.held { HELD_BYTES } else { HTTP_BYTES };
-            let one_end = needs.connections as f64 * (facts.cost.connected + user);
-            let served = if ours && !needs.built_in { 0 } else { needs.served_here };
-            // What another program keeps for a connection is not known; ours is taken for it.
-            one_end + served as f64 * (facts.cost.accepted + user)
-        })
-        .sum();
-    (fixed, (fixed + connections) * SLACK)
+/// Bytes that a plan takes on this machine with `processes` of load and of built-in servers, when a connection costs the kernel `cost`.
+pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
+    let (fixed, connections) = parts(needs, cost, processes, false);
+    whole(fixed + connections)
+}
+
+/// Bytes of the processes, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
+/// for a connection is not known, so ours is taken for it.
+fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
+    let connections = needs.scenarios.iter().map(|needs| {
+        let user = if needs.held { HELD_BYTES } else { HTTP_BYTES };
+        let served = if ours && !needs.built_in { 0 } else { needs.served_here };
+        needs.connections as f64 * (cost.connected + user) + served as f64 * (cost.accepted + user)
+    });
+    (processes as f64 * PROCESS_BYTES, connections.sum())
 }
 
 fn row(facts: &Facts<'_>, check: Check, ours: bool, have: Option<u64>) -> Row {
-    let (fixed, needed) = needed(facts, ours);
-    let each = needed / SLACK - fixed;
+    let cost = if ours { facts.cost_in_group } else { facts.cost };
+    let (fixed, each) = parts(&facts.needs, cost, facts.processes(), ours);
+    let needed = fixed + each;
     let fitness = match have {
         None => Fitness::NotAvailable,
-        Some(have) if needed <= have as f64 => Fitness::Ok,
+        Some(have) if needed * SLACK <= have as f64 => Fitness::Ok,
+        Some(have) if needed <= have as f64 => Fitness::Warn,
         Some(_) => Fitness::Fail,
     };
     let reach = have.map(|have| {
-        let left = (have as f64 / SLACK - fixed).max(0.0);
+        let left = (have as f64 - fixed).max(0.0);
         whole(facts.connections() as f64 * left / each.max(1.0))
     });
     Row::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
@@ -79,17 +80,22 @@ fn machine(facts: &Facts<'_>) -> Row {
     .fix(format!("planrun PLAN.toml --scale {}%", percent(facts, reach)))
 }
 
+fn ours(facts: &Facts<'_>) -> u64 {
+    let (fixed, connections) = parts(&facts.needs, facts.cost_in_group, facts.processes(), true);
+    whole(fixed + connections)
+}
+
 fn cgroup(facts: &Facts<'_>) -> Row {
     match &facts.limits.cgroup {
         None => Row::new(
             Check::CgroupMemory,
-            Figure::Bytes(whole(needed(facts, true).1)),
+            Figure::Bytes(ours(facts)),
             Figure::text("no limit"),
             Fitness::Ok,
         ),
         Some(group) => {
             let row = row(facts, Check::CgroupMemory, true, Some(group.left()));
-            let limit = whole(needed(facts, true).1) + group.used;
+            let limit = ours(facts) + group.used;
             row.note(format!("{} of {} used", bytes(group.used), bytes(group.limit)))
                 .fix(format!("echo {limit} > {}", group.file))
         }

@@ -9,6 +9,7 @@ mod pace;
 mod processes;
 mod row;
 
+pub use memory::memory_needed;
 pub use row::{Check, Figure, Fitness, Reach, Row};
 
 use super::{Limits, Needs, Probes, SocketCost, servers, workers};
@@ -37,6 +38,8 @@ struct Facts<'a> {
     servers: Vec<u32>,
     /// Kernel memory of each end of a connection.
     cost: SocketCost,
+    /// What of it a memory control group is charged.
+    cost_in_group: SocketCost,
 }
 
 impl<'a> Facts<'a> {
@@ -55,7 +58,10 @@ impl<'a> Facts<'a> {
             probes,
             workers: plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect(),
             servers: (0..plan.targets.len()).map(server_processes).collect(),
-            cost: limits.slabs.map(|slabs| slabs.cost()).unwrap_or_default(),
+            cost: limits.slabs.map_or_else(SocketCost::default, |slabs| slabs.cost()),
+            cost_in_group: limits
+                .slabs
+                .map_or_else(SocketCost::default_in_group, |slabs| slabs.cost_in_group()),
         }
     }
 

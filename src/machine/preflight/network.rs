@@ -45,37 +45,39 @@ fn source_ports(facts: &Facts<'_>) -> Row {
     };
     let needed = tuple(worst);
     let share = needed as f64 / ports.max(1) as f64;
+    let services = asked
+        .map_or(0, |(first, last)| (first..=last).filter(|port| range.is_listening(*port)).count());
     let fitness = match share {
         share if share > 1.0 => Fitness::Fail,
-        share if share > SLOW_SHARE => Fitness::Warn,
+        // Ports that are bound by hand are not searched for, but those of services are tried in vain.
+        share if asked.is_none() && share > SLOW_SHARE => Fitness::Warn,
+        _ if services > 0 => Fitness::Warn,
         _ => Fitness::Ok,
     };
     let easy = whole(ports as f64 * SLOW_SHARE).max(1);
     let sources = worst.connections.div_ceil(easy);
     let automatic = facts.plan.generator.source_addresses.is_empty() && worst.sources.count() > 1;
+    let of_services = match services {
+        0 => String::new(),
+        services => format!("; {services} of the range are ports of services"),
+    };
     let row = Row::new(Check::SourcePorts, Figure::Number(needed), Figure::Number(ports), fitness)
         .note(format!(
-            "{} connections to {} from {} source{}",
+            "{} connections to {} from {} source{}{of_services}",
             grouped(worst.connections),
             worst.words,
             grouped(worst.sources.count()),
             if worst.sources.count() == 1 { "" } else { "s" },
         ))
-        .fix(port_range_line(range.first, range.last, asked))
+        .fix(match asked {
+            Some(_) => "[generator] port_range = \"1024-65535\"    # or leave it out".to_owned(),
+            None => "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"".to_owned(),
+        })
         .fix(format!(
             "[generator] source_addresses = [...]    # {sources} addresses; each with: ip addr add ADDRESS/32 dev DEVICE"
         ));
     // Loopback takes as many sources as it needs, so its ports set no bound.
     if automatic { row } else { row.reach(Some(facts.reach(needed, ports))) }
-}
-
-fn port_range_line(first: u16, last: u16, asked: Option<(u16, u16)>) -> String {
-    match asked {
-        Some((from, to)) if from < first || to > last => {
-            format!("sysctl -w net.ipv4.ip_local_port_range=\"{from} {to}\"")
-        }
-        _ => "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"".to_owned(),
-    }
 }
 
 fn source_addresses(facts: &Facts<'_>) -> Row {
@@ -113,9 +115,7 @@ fn source_addresses(facts: &Facts<'_>) -> Row {
 }
 
 fn conntrack(facts: &Facts<'_>) -> Row {
-    // Entries of connections that are gone linger, so a tenth more.
-    let connections = facts.connections();
-    let needed = connections + connections / 10;
+    let needed = facts.connections();
     let row = |have, fitness| Row::new(Check::Conntrack, Figure::Number(needed), have, fitness);
     let (table, live) = match (facts.limits.conntrack, facts.probes.conntrack_live) {
         (None, _) => return row(Figure::text("none"), Fitness::Ok),
@@ -130,18 +130,20 @@ fn conntrack(facts: &Facts<'_>) -> Row {
         return row(Figure::Number(have), Fitness::NotAvailable)
             .note("could not be probed: whether connections are tracked is not known");
     }
-    let crowded = table.buckets.is_some_and(|buckets| buckets < table.max / 4);
+    // Entries of connections that are gone linger, so a tenth more is better.
+    let tight = needed + needed / 10 > have;
+    let crowded = tight || table.buckets.is_some_and(|buckets| buckets < table.max / 4);
     let fitness = match (needed <= have, crowded) {
         (false, _) => Fitness::Fail,
         (true, true) => Fitness::Warn,
         (true, false) => Fitness::Ok,
     };
-    let most = (needed + table.count).max(table.max);
+    let most = (needed + needed / 10 + table.count).max(table.max);
     row(Figure::Number(have), fitness)
         .note("probed: connections are tracked")
         .fix(format!("sysctl -w net.netfilter.nf_conntrack_max={most}"))
         .fix(format!("echo {} > /sys/module/nf_conntrack/parameters/hashsize", most / 4))
-        .reach(Some(have * 10 / 11))
+        .reach(Some(have))
 }
 
 fn accept_queue(facts: &Facts<'_>) -> Row {

@@ -42,18 +42,18 @@ fn process_files(facts: &Facts<'_>) -> Row {
     let usable = limits.usable_descriptors();
     let row = row.reach(have.map(|_| fixed.max(1) * usable * facts.plan.scenarios.len() as u64));
     let enough = facts.connections().div_ceil(usable.max(1)) + 1;
-    let row = row
+    row.note(format!("{} workers would do for all connections", grouped(enough)))
         .fix("[generator] workers = \"auto\"")
-        .fix(format!("prlimit --pid $$ --nofile={needed}:{needed}"));
-    if limits.has_capability(CAP_SYS_RESOURCE) == Some(false) {
-        row.note(format!(
-            "this process may not raise its hard limit; {} workers would do",
-            grouped(enough)
-        ))
-    } else {
-        row.fix(format!(
-            "* hard nofile {needed}    # in /etc/security/limits.conf, then log in anew"
-        ))
+        .fix(raise_line(facts, needed))
+}
+
+/// The line that gives a process `files` open files.
+fn raise_line(facts: &Facts<'_>, files: u64) -> String {
+    match facts.limits.has_capability(CAP_SYS_RESOURCE) {
+        Some(false) => {
+            format!("* hard nofile {files}    # in /etc/security/limits.conf, then log in anew")
+        }
+        _ => format!("prlimit --pid $$ --nofile={files}:{files}"),
     }
 }
 
@@ -78,7 +78,7 @@ fn processes(facts: &Facts<'_>) -> Row {
             grouped(workers),
             grouped(needed - workers)
         ))
-        .fix(format!("prlimit --pid $$ --nofile={0}:{0}", files * 8))
+        .fix(raise_line(facts, files * 8))
 }
 
 fn system_files(facts: &Facts<'_>) -> Row {

@@ -113,6 +113,9 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
             format!("write `\"[{text}]:80\"`"),
         );
     }
+    if text.starts_with(':') {
+        return problem("the host is missing", format!("write for example `\"127.0.0.1{text}\"`"));
+    }
     let (host, port) = match text.rsplit_once(':') {
         Some((host, digits)) => (host, port(digits)?),
         None => (text, known_port(default_port, text)?),
@@ -133,7 +136,10 @@ fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
 fn port(digits: &str) -> Result<u16, Problem> {
     match digits.parse::<u16>() {
         Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
-        _ => problem("this has no port", "behind `:` stands a number from 1 to 65535"),
+        _ => problem(
+            "the port is no number from 1 to 65535",
+            "write for example `\"127.0.0.1:8080\"`",
+        ),
     }
 }
 

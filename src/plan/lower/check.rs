@@ -46,6 +46,14 @@ pub(super) fn parse(text: &str, protocol: ProtocolWord) -> Result<Check, Wrong> 
     let comparison = comparison(&text[start..signs]).map_err(|help| {
         Wrong::new(start..signs, format!("`{}` is no comparison", &text[start..signs]), help)
     })?;
+    if let Some(second) = text[signs..].find(['<', '>', '=', '!']) {
+        let second = signs + second;
+        return Err(Wrong::new(
+            second..second + 1,
+            "a threshold has one comparison",
+            format!("{GRAMMAR}; write two thresholds for two bounds"),
+        ));
+    }
     let metric_range = trimmed(text, 0..start);
     let bound_range = trimmed(text, signs..text.len());
     if metric_range.is_empty() {
@@ -230,4 +238,45 @@ fn pointless(
         _ => "give it a bound that the target could miss".to_owned(),
     };
     Some((format!("this holds {word}, whatever the target does"), hint))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn comparisons() -> impl Strategy<Value = Comparison> {
+        use Comparison::{AtLeast, AtMost, Equal, Greater, Less, NotEqual};
+        prop::sample::select(vec![Less, AtMost, Greater, AtLeast, Equal, NotEqual])
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_metric_prints_is_read(
+            metric in prop::sample::select(Metric::all().collect::<Vec<_>>()),
+            comparison in comparisons(),
+            figure in 1_u64..99,
+            space in " {0,3}",
+        ) {
+            let bound = match metric {
+                Metric::Count(_) => Count(figure).to_string(),
+                Metric::Ratio(_) => format!("{figure}%"),
+                Metric::Rate(_) => Rate::per_second(figure).to_string(),
+                Metric::Time(..) => Time(std::time::Duration::from_millis(figure)).to_string(),
+            };
+            let text = format!("{space}{metric}{space}{comparison}{space}{bound}{space}");
+            let word = if metric.is_of_http() { ProtocolWord::Http } else { ProtocolWord::TcpHold };
+            let Ok(check) = parse(&text, word) else { return Err(TestCaseError::fail(text)) };
+            prop_assert_eq!((check.metric, check.comparison), (metric, comparison));
+        }
+
+        #[test]
+        fn no_threshold_is_too_odd(text in ".{0,40}") {
+            for word in [ProtocolWord::Http, ProtocolWord::TcpHold] {
+                if let Err(wrong) = parse(&text, word) {
+                    prop_assert!(text.get(wrong.range).is_some());
+                }
+            }
+        }
+    }
 }

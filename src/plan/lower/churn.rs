@@ -1,6 +1,6 @@
 //! How connections come and go while a level is held.
 
-use super::{reach, time};
+use super::{extent, time};
 use crate::plan::error::Errors;
 use crate::plan::raw::{
     CloseWord, JitterWord, RawEvent, RawLifetime, RawReconnect, RawScenario, ReconnectWord,
@@ -15,6 +15,7 @@ const MOST: usize = 1_000;
 /// A pause or a lifetime that is shorter makes a loop that does nothing else.
 const SHORTEST: Time = Time(Duration::from_millis(10));
 
+/// `stages` is empty where they could not be read.
 pub(super) fn churn(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Churn {
     let mut events = Vec::new();
     if let Some(given) = raw.events.given() {
@@ -26,7 +27,7 @@ pub(super) fn churn(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) ->
         if given.value.len() > MOST {
             errors.add(given.at, format!("a scenario has at most {MOST} events"));
         } else {
-            let end = if raw.stages.is_wrong() { None } else { reach::length(stages) };
+            let end = extent::length(stages);
             events.extend(given.value.iter().map(|raw| event(raw, end, errors)));
         }
     }

@@ -5,6 +5,8 @@
 mod address;
 mod check;
 mod churn;
+mod extent;
+mod faults;
 mod generator;
 mod http;
 mod protocol;
@@ -117,7 +119,7 @@ fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Er
         protocol::reject_foreign_keys(word, raw, errors);
     }
     let stages = stages::stages(raw, word, context.scale, errors);
-    let protocol = protocol::protocol(word, raw, &stages.list, errors);
+    let protocol = protocol::protocol(word, raw, &stages, errors);
     let thresholds = threshold::thresholds(raw, &protocol, &stages, context, errors);
     Scenario {
         name: key.name.clone(),
@@ -169,7 +171,7 @@ fn start_after(field: &Field<super::tree::Text>, errors: &mut Errors) -> StartAf
     errors
         .add(given.at, format!("`{}` is no time and not `hold`", given.value.shown))
         .help("write a time (`\"30s\"`), or `\"hold\"`: when the other scenarios have reached their first hold");
-    StartAfter::Hold
+    StartAfter::Delay(Time::default())
 }
 
 /// A scenario that waits for the hold of the others needs others.

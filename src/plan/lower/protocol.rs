@@ -1,5 +1,6 @@
 //! Which keys belong to which protocol.
 
+use super::stages::Stages;
 use super::{http, tcp_hold};
 use crate::plan::error::Errors;
 use crate::plan::raw::{ProtocolWord, RawScenario, RawTable};
@@ -43,11 +44,13 @@ pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawScenario, errors:
 pub(super) fn protocol(
     word: Option<ProtocolWord>,
     raw: &RawScenario,
-    stages: &[Stage],
+    stages: &Stages,
     errors: &mut Errors,
 ) -> Protocol {
+    let known: &[Stage] = if stages.known { &stages.list } else { &[] };
+    let stages = stages.list.as_slice();
     match word {
-        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, stages, errors)),
+        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, known, errors)),
         Some(ProtocolWord::Http) => Protocol::Http(http::http(raw, stages, errors)),
         None => Protocol::Http(http::http(&RawScenario::default(), stages, errors)),
     }

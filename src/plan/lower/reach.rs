@@ -1,10 +1,11 @@
 //! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
 
+use super::extent::{Extent, extents};
 use crate::plan::error::Errors;
 use crate::plan::tree::Place;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Level, Metric, Overrides, Protocol, Ramp, RatioMetric, Scope,
-    Stage, Stat, Threshold, TimeMetric,
+    CountMetric, During, Heartbeat, Metric, Overrides, Protocol, RatioMetric, Scope, Stage, Stat,
+    Threshold, TimeMetric,
 };
 use crate::units::Time;
 
@@ -13,28 +14,6 @@ pub(super) struct Seen<'a> {
     pub protocol: &'a Protocol,
     pub stages: &'a [Stage],
     pub overrides: &'a Overrides,
-}
-
-/// One part of one stage, as far as arithmetic knows it.
-#[derive(Debug, Clone, Copy)]
-struct Extent {
-    hold: bool,
-    /// Nanoseconds; `None` when only the run will tell.
-    length: Option<u64>,
-    /// Levels of users at its ends; zero in an open stage.
-    users: (u64, u64),
-    /// Arrivals a second at its ends; zero in a closed stage.
-    rates: (f64, f64),
-    open: bool,
-    /// Time from the scenario's start to this part's end.
-    end: Option<u64>,
-}
-
-impl Extent {
-    /// Whether it takes no time.
-    fn is_empty(&self) -> bool {
-        self.length == Some(0)
-    }
 }
 
 /// Says why a threshold could never be judged.
@@ -154,23 +133,49 @@ fn unseen(
             help.to_owned(),
         ));
     }
-    if let Some(longest) = parts.iter().map(|part| part.length).collect::<Option<Vec<_>>>()
-        && let Some(window) = threshold.window
-        && let Some(longest) = longest.into_iter().max()
-        && window.as_nanos() > longest
-    {
-        let longest = Time(std::time::Duration::from_nanos(longest));
-        return Some((
-            format!("the window of {window} is longer than what it looks at: {whom} has {longest}"),
-            "write a shorter window, or leave `window` out".to_owned(),
-        ));
+    if let Some(problem) = window_too_long(threshold, parts, whom) {
+        return Some(problem);
     }
     let sum = parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>();
     let (available, floor) = (sum?, sample_floor(metric));
     if available == 0 {
         return Some(never(metric, threshold.during, seen, whom));
     }
-    (available < floor).then(|| too_few(metric, available, floor, seen, whom))
+    let Some(window) = threshold.window else {
+        return (available < floor).then(|| too_few(metric, available, floor, seen, whom));
+    };
+    let in_window = parts.iter().map(|part| samples(metric, seen.protocol, &part.cut(window)));
+    let in_window = in_window.collect::<Option<Vec<_>>>()?.into_iter();
+    let most = match threshold.during {
+        // It may lie across several parts.
+        During::All => in_window.fold(0, u64::saturating_add),
+        During::Ramp | During::Hold => in_window.max()?,
+    };
+    let available = most.min(available);
+    let whom = format!("a window of {window} in {whom}");
+    (available < floor).then(|| too_few(metric, available, floor, seen, &whom))
+}
+
+/// A window must fit into what it looks at.
+fn window_too_long(
+    threshold: &Threshold,
+    parts: &[Extent],
+    whom: &str,
+) -> Option<(String, String)> {
+    let window = threshold.window?;
+    let lengths: Vec<u64> = parts.iter().map(|part| part.length).collect::<Option<_>>()?;
+    let longest = match threshold.during {
+        // Ramps and holds follow each other without a gap.
+        During::All => lengths.into_iter().fold(0, u64::saturating_add),
+        During::Ramp | During::Hold => lengths.into_iter().max()?,
+    };
+    (window.as_nanos() > longest).then(|| {
+        let longest = Time(std::time::Duration::from_nanos(longest));
+        (
+            format!("the window of {window} is longer than what it looks at: {whom} has {longest}"),
+            "write a shorter window, or leave `window` out".to_owned(),
+        )
+    })
 }
 
 fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String, String) {
@@ -296,59 +301,4 @@ fn requests(metric: Metric, think_time: Time, part: &Extent) -> Option<u64> {
     let (before, after) = part.users;
     let each = part.length? / think_time.as_nanos() + 1;
     Some(before.max(after).saturating_mul(each))
-}
-
-/// How long the stages take together; `None` when only the run will tell.
-pub(super) fn length(stages: &[Stage]) -> Option<Time> {
-    let [_, hold] = extents(stages).pop()?;
-    hold.end.map(|end| Time(std::time::Duration::from_nanos(end)))
-}
-
-/// Ramp and hold of every stage.
-fn extents(stages: &[Stage]) -> Vec<[Extent; 2]> {
-    let (mut users, mut rate, mut clock) = (0, 0.0, Some(0_u64));
-    let mut extents = Vec::with_capacity(stages.len());
-    for stage in stages {
-        let (ramp, to_users, to_rate, open) = match stage.level {
-            Level::Users { users: to, ramp } => (ramp_length(users, to, ramp), to, 0.0, false),
-            Level::Rate { rate: to, ramp } => (Some(ramp.as_nanos()), 0, to.value(), true),
-        };
-        let hold = stage.hold.as_nanos();
-        let ramp_end = clock.zip(ramp).map(|(clock, ramp)| clock.saturating_add(ramp));
-        let hold_end = ramp_end.map(|end| end.saturating_add(hold));
-        let (from_users, from_rate) = if open { (0, rate) } else { (users, 0.0) };
-        let ramp = Extent {
-            hold: false,
-            length: ramp,
-            users: (from_users, to_users),
-            rates: (from_rate, to_rate),
-            open,
-            end: ramp_end,
-        };
-        let hold = Extent {
-            hold: true,
-            length: Some(hold),
-            users: (to_users, to_users),
-            rates: (to_rate, to_rate),
-            end: hold_end,
-            ..ramp
-        };
-        extents.push([ramp, hold]);
-        (users, rate, clock) = (to_users, to_rate, hold_end);
-    }
-    extents
-}
-
-/// The length of a ramp of users; `None` when it ends only when all are there.
-fn ramp_length(from: u64, to: u64, ramp: Ramp) -> Option<u64> {
-    let steps = from.abs_diff(to);
-    match ramp {
-        _ if steps == 0 => Some(0),
-        Ramp::Unpaced => None,
-        Ramp::Over(time) => Some(time.as_nanos()),
-        Ramp::SpawnRate(rate) => {
-            let exact = u128::from(steps) * u128::from(rate.per_ns) / u128::from(rate.count.max(1));
-            Some(u64::try_from(exact).unwrap_or(u64::MAX))
-        }
-    }
 }

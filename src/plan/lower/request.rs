@@ -92,7 +92,7 @@ fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
         weight,
         headers: headers(&raw.headers, errors),
         body: raw.body.value().map(|body| body.value.clone()).unwrap_or_default(),
-        expect: raw.expect.value().map(|raw| expect(raw, errors)).unwrap_or_default(),
+        expect: raw.expect.value().map(expect).unwrap_or_default(),
     }
 }
 
@@ -168,21 +168,9 @@ fn headers(field: &Field<Named<Header>>, errors: &mut Errors) -> Vec<(String, St
     headers
 }
 
-fn expect(raw: &RawExpect, errors: &mut Errors) -> Expect {
+fn expect(raw: &RawExpect) -> Expect {
     Expect {
-        status: raw.status.given().map(|given| {
-            status(given.value.0).unwrap_or_else(|| {
-                errors
-                    .add(given.at, format!("`{}` is no status of HTTP", given.value.0))
-                    .help("a status is a number from 200 to 599");
-                200
-            })
-        }),
+        status: raw.status.value().map(|status| status.0),
         body: raw.body.value().map(|body| body.value.clone()),
     }
-}
-
-/// A status that ends a request: informational ones do not.
-pub(super) fn status(number: u64) -> Option<u16> {
-    u16::try_from(number).ok().filter(|status| (200..600).contains(status))
 }

@@ -6,7 +6,7 @@ use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable};
 use crate::plan::scale::Scale;
 use crate::plan::tree::Place;
 use crate::plan::{Level, Ramp, Stage};
-use crate::units::{Rate, Time};
+use crate::units::{Count, Rate, Time};
 
 /// A scenario has at most so many stages.
 const MOST: usize = 1_000;
@@ -101,28 +101,28 @@ fn level(
     scale: Scale,
     errors: &mut Errors,
 ) -> Level {
+    let is_hold = protocol == Some(ProtocolWord::TcpHold);
     match (raw.users.given(), raw.rate.given()) {
+        (_, Some(rate)) if is_hold => {
+            errors
+                .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
+                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
+        }
         (Some(_), Some(rate)) => {
-            errors.add(rate.at, "a stage has `users` or `rate`, not both").help(
-                "keep `users` for a level of connections or users, `rate` for arrivals a second",
-            );
+            errors
+                .add(rate.at, "a stage has `users` or `rate`, not both")
+                .help("keep `users` for a level of users, `rate` for arrivals a second");
         }
         (None, None) if raw.users.is_absent() && raw.rate.is_absent() => {
-            let both = protocol != Some(ProtocolWord::TcpHold);
-            let (message, help) = if both {
+            let (message, help) = if is_hold {
+                ("a stage needs `users`", "add `users = \"100\"`: the level of open connections")
+            } else {
                 (
                     "a stage needs `users` or `rate`",
                     "add `users = \"100\"`, or `rate = \"100/s\"` for arrivals",
                 )
-            } else {
-                ("a stage needs `users`", "add `users = \"100\"`: the level of open connections")
             };
             errors.add(raw.place(), message).help(help);
-        }
-        (None, Some(rate)) if protocol == Some(ProtocolWord::TcpHold) => {
-            errors
-                .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
-                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
         }
         (None, Some(_)) => return open(raw, first, scale, errors),
         _ => {}
@@ -139,7 +139,7 @@ fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Lev
                 .help("zero users ramp down what an earlier stage has brought up");
         }
         if users > HIGHEST {
-            errors.add(given.at, format!("more than {HIGHEST} users"));
+            errors.add(given.at, format!("a stage has at most {} users", Count(HIGHEST)));
         }
     }
     let ramp = match (raw.spawn_rate.given(), raw.ramp.given()) {
@@ -201,7 +201,7 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
 
 fn check_rate(rate: Rate, at: Place, errors: &mut Errors) {
     if rate.value() > HIGHEST as f64 {
-        errors.add(at, format!("more than {HIGHEST} a second"));
+        errors.add(at, format!("a rate is at most {}/s", Count(HIGHEST)));
     }
 }
 

@@ -1,19 +1,16 @@
 //! Whom a plan loads, by what its scenarios ask of it.
 
 use super::address::{self, Problem};
-use super::{count, time};
+use super::faults;
 use crate::plan::error::Errors;
 use crate::plan::raw::{
-    At, BuiltinWord, Field, Named, OneOrMany, ProtocolWord, RawFaults, RawScenario, RawTable,
-    RawTarget,
+    At, BuiltinWord, Field, Named, OneOrMany, ProtocolWord, RawScenario, RawTable, RawTarget,
 };
-use crate::plan::suggest::listed;
 use crate::plan::tree::{Key, Place, Text};
 use crate::plan::{
     Builtin, Endpoint, Faults, Heartbeat, HttpServer, Protocol, Scenario, Target, TcpHold,
     TcpHoldServer,
 };
-use crate::units::{Ratio, Time};
 
 /// A target has at most so many addresses.
 const MOST: usize = 1_000;
@@ -95,24 +92,19 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
         return Endpoint::Hosts(Vec::new());
     }
     let protocol = users.first().map(|user| user.protocol);
-    match raw.builtin.given() {
-        Some(word) => Endpoint::Builtin(builtin(word, raw, users, errors)),
-        None => {
-            let only_builtin = [
-                ("body", raw.body.key()),
-                ("greet", raw.greet.key()),
-                ("faults", raw.faults.key()),
-            ];
-            for (name, key) in only_builtin {
-                if let Some(at) = key.filter(|_| !raw.builtin.is_wrong()) {
-                    errors
-                        .add(at, format!("`{name}` is for built-in servers"))
-                        .help("leave it out, or write `builtin` in place of `address`");
-                }
-            }
-            addresses(&raw.address, protocol, errors)
+    if let Some(word) = raw.builtin.given() {
+        return Endpoint::Builtin(builtin(word, raw, users, errors));
+    }
+    let only_builtin =
+        [("body", raw.body.key()), ("greet", raw.greet.key()), ("faults", raw.faults.key())];
+    for (name, key) in only_builtin {
+        if let Some(at) = key.filter(|_| !raw.builtin.is_wrong()) {
+            errors
+                .add(at, format!("`{name}` is for built-in servers"))
+                .help("leave it out, or write `builtin` in place of `address`");
         }
     }
+    addresses(&raw.address, protocol, errors)
 }
 
 fn addresses(
@@ -176,7 +168,7 @@ fn builtin(
             .also(user.at, "the scenario's protocol")
             .help("write the scenario's protocol: the built-in server must speak the same");
     }
-    let faults = faults(&raw.faults, word.value, errors);
+    let faults = faults::faults(&raw.faults, word.value, errors);
     match word.value {
         BuiltinWord::TcpHold => {
             if let Some(at) = raw.body.key() {
@@ -213,21 +205,20 @@ fn tcp_hold_server(
         };
         (hold.expect.clone().unwrap_or_else(|| "ok".to_owned()), every, reply_to)
     };
-    let mut asked = users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?))));
-    let first = asked.next();
-    if let (Some((one, wants)), Some((other, _))) =
-        (&first, asked.find(|(_, wants)| first.as_ref().is_some_and(|(_, first)| wants != first)))
+    let asked: Vec<_> =
+        users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?)))).collect();
+    if let Some((one, wants)) = asked.first()
+        && let Some((other, _)) = asked.iter().find(|(_, other)| other != wants)
     {
-        let _ = wants;
+        let (this, that) = (one.name, other.name);
         errors
             .add(
                 other.at,
                 format!(
-                    "scenarios `{}` and `{}` ask different things of one built-in server",
-                    one.name, other.name
+                    "scenarios `{this}` and `{that}` ask different things of one built-in server"
                 ),
             )
-            .also(one.at, format!("scenario `{}`", one.name))
+            .also(one.at, format!("scenario `{this}`"))
             .help("give each a target of its own, or the same `expect` and `heartbeat`");
     }
     let greeting = users.iter().find_map(|user| user.greeting);
@@ -242,79 +233,6 @@ fn tcp_hold_server(
             .help("leave `greet` out, or `greeting`");
     }
     let (message, every, reply_to) =
-        first.map_or_else(|| ("ok".to_owned(), None, None), |(_, wants)| wants);
+        asked.into_iter().next().map_or_else(|| ("ok".to_owned(), None, None), |(_, wants)| wants);
     TcpHoldServer { message, greet, every, reply_to, faults }
-}
-
-fn faults(field: &Field<RawFaults>, server: BuiltinWord, errors: &mut Errors) -> Faults {
-    let Some(raw) = field.value() else { return Faults::default() };
-    let of_http = [
-        ("status", raw.status.key()),
-        ("slow_body", raw.slow_body.key()),
-        ("truncate_body", raw.truncate_body.key()),
-    ];
-    for (name, key) in of_http {
-        if let Some(at) = key.filter(|_| server == BuiltinWord::TcpHold) {
-            errors
-                .add(at, format!("`{name}` is a fault of the built-in http server"))
-                .help("leave it out; tcp-hold has `silence`, `wrong_data`, `reset_after`, `close_after` and others");
-        }
-    }
-    let some = |field: &Field<Time>, name: &str, errors: &mut Errors| {
-        field.given().map(|_| time(field, name, Time::default(), errors))
-    };
-    let flag = |field: &Field<bool>| field.value().copied().unwrap_or(false);
-    let faults = Faults {
-        share: raw.share.value().copied().unwrap_or(Ratio(1.0)),
-        seed: raw.seed.value().map_or(42, |seed| seed.0),
-        refuse: flag(&raw.refuse),
-        never_accept: flag(&raw.never_accept),
-        reset_after: some(&raw.reset_after, "reset_after", errors),
-        reset_after_bytes: count(&raw.reset_after_bytes, "reset_after_bytes", errors),
-        silence: flag(&raw.silence),
-        wrong_data: flag(&raw.wrong_data),
-        delay: some(&raw.delay, "delay", errors),
-        close_after: some(&raw.close_after, "close_after", errors),
-        status: raw.status.given().and_then(|given| {
-            let status = super::request::status(given.value.0);
-            if status.is_none() {
-                errors
-                    .add(given.at, format!("`{}` is no status of an answer", given.value.0))
-                    .help("a status is a number from 200 to 599: `status = 503`");
-            }
-            status
-        }),
-        slow_body: some(&raw.slow_body, "slow_body", errors),
-        truncate_body: flag(&raw.truncate_body),
-    };
-    check_share(raw, &faults, errors);
-    faults
-}
-
-/// A share of nothing, or of a fault that hits everybody, is no share.
-fn check_share(raw: &RawFaults, faults: &Faults, errors: &mut Errors) {
-    let faults_given: Vec<&str> = raw
-        .optional_keys()
-        .into_iter()
-        .map(|(name, _)| name)
-        .filter(|name| !["share", "seed"].contains(name))
-        .collect();
-    if faults_given.is_empty() && [&raw.refuse, &raw.silence].iter().all(|flag| flag.is_absent()) {
-        errors
-            .add(raw.place(), "these faults have no fault")
-            .help("add one, such as `reset_after = \"5s\"`, or leave `faults` out");
-    }
-    let Some(share) = raw.share.given() else { return };
-    if share.value.0 == 0.0 {
-        errors
-            .add(share.at, "a share of nothing hits nobody")
-            .help("write for example `share = \"1%\"`, or leave `faults` out");
-    } else if faults.refuse || faults.never_accept {
-        let whole = listed(
-            faults_given.into_iter().filter(|name| ["refuse", "never_accept"].contains(name)),
-        );
-        errors
-            .add(share.at, format!("{whole} hits every connection: there is no share of it"))
-            .help("leave `share` out");
-    }
 }

@@ -32,15 +32,16 @@ pub(super) fn tcp_hold(raw: &RawScenario, stages: &[Stage], errors: &mut Errors)
 fn message(field: &Field<Text>, name: &str, errors: &mut Errors) -> Option<String> {
     let given = field.given()?;
     if given.value.value.is_empty() {
+        let out = if name == "send" { "" } else { "leave it out, or " };
         errors
             .add(given.at, format!("`{name}` cannot be empty"))
-            .help(format!("leave `{name}` out, or write the bytes of a message"));
+            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
     }
     Some(given.value.value.clone())
 }
 
 fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Heartbeat {
-    let every = time(&raw.every, "every", Time(Duration::from_secs(60)), errors);
+    let every = time(&raw.every, "every", GRACE, errors);
     let side = raw.from.value().copied();
     let foreign: &[(&str, Option<_>)] = match side {
         Some(SideWord::Server) => &[("send", raw.send.key()), ("timeout", raw.timeout.key())],

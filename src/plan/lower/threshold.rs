@@ -7,7 +7,7 @@ use super::{Context, time};
 use crate::plan::error::Errors;
 use crate::plan::interpolate::inside;
 use crate::plan::names;
-use crate::plan::raw::{At, DuringWord, Entry, ProtocolWord, RawCheck, RawScenario};
+use crate::plan::raw::{At, DuringWord, Entry, ProtocolWord, RawCheck, RawScenario, RawTable};
 use crate::plan::suggest::did_you_mean;
 use crate::plan::tree::{Place, Text};
 use crate::plan::{
@@ -33,7 +33,12 @@ pub(super) fn thresholds(
         errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
         return Vec::new();
     }
-    let heartbeat_known = !raw.heartbeat.is_wrong();
+    let protocol_known = !raw.heartbeat.is_wrong()
+        && !raw.heartbeat.value().is_some_and(RawTable::is_doubtful)
+        && !raw.expect.is_wrong()
+        && !raw.greeting.is_wrong()
+        && !raw.think_time.is_wrong()
+        && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
     let mut thresholds = Vec::new();
     for entry in &given.value {
         let (text, raw) = match entry {
@@ -47,7 +52,7 @@ pub(super) fn thresholds(
         let Some(threshold) = threshold(text, raw, *word, stages, context, errors) else {
             continue;
         };
-        if errors.count() == before && stages.known && heartbeat_known {
+        if errors.count() == before && stages.known && protocol_known {
             let seen = Seen { protocol, stages: &stages.list, overrides: context.overrides };
             reach::check(&threshold, &seen, metric_place(text), errors);
         }
@@ -74,7 +79,9 @@ fn threshold(
 ) -> Option<Threshold> {
     let check = names::public(text, errors)?;
     if !check.chars().all(names::is_printable) {
-        errors.add(text.at, "a threshold stands on one line, with spaces between its parts");
+        errors
+            .add(text.at, "a threshold stands on one line, with spaces between its parts")
+            .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
     let Check { metric, comparison, bound } = match check::parse(check, word) {
@@ -136,13 +143,10 @@ fn usual_part(metric: Metric, word: ProtocolWord) -> During {
 
 /// The line of the file, from 1; zero for what the command line says.
 fn line(at: Place, context: &Context<'_>) -> usize {
-    match at.argument {
-        Some(_) => 0,
-        None => {
-            let before = &context.source.text.as_bytes()[..at.start.min(context.source.text.len())];
-            before.iter().filter(|byte| **byte == b'\n').count() + 1
-        }
+    if at.argument.is_some() {
+        return 0;
     }
+    context.source.text.get(..at.start).map_or(0, |before| before.matches('\n').count() + 1)
 }
 
 fn scope(raw: &RawCheck, stages: &Stages, errors: &mut Errors) -> Option<Scope> {

@@ -1,7 +1,7 @@
 //! The values of keys that are no quantities: strings, lists and tables with free names.
 
 use super::quantities::leaf_schema;
-use super::{At, RawCheck, Read, table_of, wrong_type};
+use super::{At, RawCheck, Read, read, table_of, wrong_type};
 use crate::plan::error::Errors;
 use crate::plan::tree::{Key, Node, Text, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -59,7 +59,9 @@ impl<T: Read> Read for Vec<T> {
             wrong_type(node, "a list", errors).help("put it between `[` and `]`");
             return None;
         };
-        Some(items.iter().filter_map(|item| T::read(item, errors)).collect())
+        let list: Vec<T> = items.iter().filter_map(|item| read(item, errors)).collect();
+        // A list of which nothing is left would pass for an empty one.
+        (!list.is_empty() || items.is_empty()).then_some(list)
     }
 }
 
@@ -76,7 +78,7 @@ impl<T: Read> Read for OneOrMany<T> {
         };
         let read: Vec<_> = items
             .iter()
-            .map(|item| T::read(item, errors).map(|value| At { at: item.at, value }))
+            .map(|item| read(item, errors).map(|value| At { at: item.at, value }))
             .collect();
         read.into_iter().collect::<Option<_>>().map(Self)
     }
@@ -113,7 +115,7 @@ impl<T: Read> Read for Named<T> {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let table = table_of(node, "a table of names", errors)?;
         let read = table.entries.iter().map(|(key, node)| {
-            (key.clone(), T::read(node, errors).map(|value| At { at: node.at, value }))
+            (key.clone(), read(node, errors).map(|value| At { at: node.at, value }))
         });
         Some(Self(read.collect()))
     }

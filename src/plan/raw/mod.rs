@@ -9,7 +9,7 @@ mod tables;
 
 pub(super) use churn::{Pauses, RawLifetime, RawReconnect};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
-pub(super) use quantities::{Span, Workers};
+pub(super) use quantities::{Span, Status, Workers};
 pub(super) use tables::{
     BuiltinWord, CloseWord, DuringWord, JitterWord, LossWord, ProtocolWord, RawCheck, RawEvent,
     RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
@@ -17,6 +17,7 @@ pub(super) use tables::{
 };
 
 use super::error::Errors;
+use super::suggest::{did_you_mean, nearest};
 use super::tree::{Node, Place, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -33,6 +34,9 @@ pub(super) trait RawTable {
 
     /// The optional keys that are there, with their places.
     fn optional_keys(&self) -> Vec<(&'static str, Place)>;
+
+    /// Whether some of its keys are unknown or could not be read: then what is missing may have been meant.
+    fn is_doubtful(&self) -> bool;
 }
 
 /// A value and its place.
@@ -93,15 +97,23 @@ impl<T> Field<T> {
 }
 
 impl<T: Read> Field<T> {
-    /// The key's value in a table.
-    fn of(table: &Table, name: &str, errors: &mut Errors) -> Self {
+    /// The key's value in a table; `misspelt` are the keys that were meant by unknown ones.
+    fn of(table: &Table, name: &str, misspelt: &[&str], errors: &mut Errors) -> Self {
         let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
-            return Self::Absent;
+            return if misspelt.contains(&name) { Self::Wrong } else { Self::Absent };
         };
-        match T::read(node, errors) {
+        match read(node, errors) {
             Some(value) => Self::Is { key: key.at, value: At { at: node.at, value } },
             None => Self::Wrong,
         }
+    }
+}
+
+/// Reads a node, unless it is known to be worth nothing.
+fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
+    match &node.value {
+        Value::Text(text) if text.broken => None,
+        _ => T::read(node, errors),
     }
 }
 
@@ -141,7 +153,10 @@ fn table_of<'n>(node: &'n Node, noun: &str, errors: &mut Errors) -> Option<&'n T
     if let Value::Table(table) = &node.value {
         return Some(table);
     }
-    wrong_type(node, &format!("{noun} (a table)"), errors);
+    let error = wrong_type(node, &format!("{noun} (a table)"), errors);
+    if let Some((_, example)) = tables::TABLE_EXAMPLES.iter().find(|(name, _)| *name == noun) {
+        error.help(format!("write {example}"));
+    }
     None
 }
 
@@ -157,12 +172,26 @@ struct Keys {
     later: &'static [&'static str],
 }
 
-/// Says which keys of a table are unknown, and which are missing.
-fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
+/// What unknown keys of a table tell.
+#[derive(Default)]
+struct Misspelt {
+    /// Whether there are any.
+    unknown: bool,
+    /// The known ones that they were probably meant to be.
+    meant: Vec<&'static str>,
+}
+
+/// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
+fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Misspelt {
     let known = keys.must.iter().chain(keys.may).copied();
+    let mut misspelt = Misspelt::default();
     for (key, _) in &table.entries {
         let name = key.name.as_str();
         if known.clone().any(|known| known == name) {
+            continue;
+        }
+        if errors.is_full() {
+            errors.count_one();
             continue;
         }
         if keys.later.contains(&name) {
@@ -172,13 +201,15 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
             continue;
         }
         let is = format!("{} has these keys", keys.noun);
+        misspelt.unknown = true;
+        misspelt.meant.extend(nearest(name, known.clone()));
         errors
             .add(key.at, format!("{} has no key `{name}`", keys.noun))
             .label("unknown key")
-            .help(super::suggest::did_you_mean(name, known.clone(), &is));
+            .help(did_you_mean(name, known.clone(), &is));
     }
     for must in keys.must {
-        if table.get(must).is_none() {
+        if table.get(must).is_none() && !misspelt.meant.contains(must) {
             let example = tables::EXAMPLES
                 .iter()
                 .find(|(key, _)| key == must)
@@ -186,6 +217,7 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) {
             errors.add(at, format!("{} needs the key `{must}`", keys.noun)).help(example);
         }
     }
+    misspelt
 }
 
 /// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc comments) its JSON Schema.
@@ -196,12 +228,14 @@ macro_rules! table {
         may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
         later { $($later:literal),* }
     ) => {
-        $(#[$meta])*
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
+        $(#[$meta])*
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
             table_at: Place,
+            #[schemars(skip)]
+            unknown_keys: bool,
             $($(#[$must_meta])* pub $must: Field<$must_type>,)*
             $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
         }
@@ -215,11 +249,12 @@ macro_rules! table {
                     may: &[$(stringify!($may)),*],
                     later: &[$($later),*],
                 };
-                check_keys(&keys, node.at, table, errors);
+                let misspelt = check_keys(&keys, node.at, table, errors);
                 Some(Self {
                     table_at: node.at,
-                    $($must: Field::of(table, stringify!($must), errors),)*
-                    $($may: Field::of(table, stringify!($may), errors),)*
+                    unknown_keys: misspelt.unknown,
+                    $($must: Field::of(table, stringify!($must), &misspelt.meant, errors),)*
+                    $($may: Field::of(table, stringify!($may), &misspelt.meant, errors),)*
                 })
             }
         }
@@ -227,6 +262,10 @@ macro_rules! table {
         impl RawTable for $name {
             fn place(&self) -> Place {
                 self.table_at
+            }
+
+            fn is_doubtful(&self) -> bool {
+                self.unknown_keys $(|| self.$must.is_wrong())* $(|| self.$may.is_wrong())*
             }
 
             fn optional_keys(&self) -> Vec<(&'static str, Place)> {
@@ -251,7 +290,8 @@ macro_rules! words {
             fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
                 let words = [$($word),*];
                 let Value::Text(text) = &node.value else {
-                    wrong_type(node, &format!("one of {}", listed(words)), errors);
+                    wrong_type(node, &format!("one of {}", listed(words)), errors)
+                        .help(format!("write for example `\"{}\"`", words[0]));
                     return None;
                 };
                 match text.value.as_str() {

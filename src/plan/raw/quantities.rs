@@ -138,7 +138,7 @@ impl Read for Ratio {
                 return None;
             }
         };
-        let text = Text { shown: written.clone(), value: written, literal: None };
+        let text = Text { shown: written.clone(), value: written, literal: None, broken: false };
         quantity(&text, node, "a ratio", errors)
     }
 }
@@ -175,13 +175,18 @@ impl Read for Span {
         let Value::Text(text) = &node.value else { return None };
         let mut end = |end: &str| {
             let shown = if text.is_secret() { &text.shown } else { end };
-            let text = Text { shown: shown.to_owned(), value: end.to_owned(), literal: None };
+            let text = Text {
+                shown: shown.to_owned(),
+                value: end.to_owned(),
+                literal: None,
+                broken: false,
+            };
             quantity(&text, node, "a time", errors)
         };
         let (min, max): (Time, Time) = (end(first)?, end(last)?);
         if min > max {
             errors
-                .add(node.at, "the first of these times is longer than the second")
+                .add(node.at, "the shortest of these times is longer than the longest")
                 .help("write the shorter time first: `\"100ms..1s\"`");
             return None;
         }
@@ -222,5 +227,28 @@ leaf_schema!(
     "Workers",
     json_schema!({ "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 1 }] })
 );
+
+/// The status of an answer: 200 to 599, since informational ones end no request.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct Status(pub u16);
+
+impl Read for Status {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let number = match &node.value {
+            Value::Text(text) => text.value.parse().ok(),
+            Value::Integer(number) => number.and_then(|number| u16::try_from(number).ok()),
+            _ => None,
+        };
+        let status = number.filter(|status| (200..600).contains(status)).map(Self);
+        if status.is_none() {
+            errors
+                .add(node.at, "this is no status of an answer")
+                .help("a status is a number from 200 to 599: `200`");
+        }
+        status
+    }
+}
+
+leaf_schema!(Status, "Status", json_schema!({ "type": "integer", "minimum": 200, "maximum": 599 }));
 
 pub(super) use leaf_schema;

@@ -2,7 +2,7 @@
 
 use super::{
     Entry, Field, Header, Keys, Named, OneOrMany, Pauses, RawLifetime, RawReconnect, RawTable,
-    Read, Span, Workers, check_keys,
+    Read, Span, Status, Workers, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
@@ -27,8 +27,20 @@ pub(super) const EXAMPLES: [(&str, &str); 13] = [
     ("method", "method = \"GET\""),
 ];
 
+/// What a table looks like, for those that are usually written on one line.
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 7] = [
+    ("a target", "a table for each target: `[targets.NAME]`"),
+    ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
+    ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
+    ("a heartbeat", "a table: `{ from = \"server\", every = \"60s\" }`"),
+    ("a request", "a table for each request: `{ path = \"/\" }`"),
+    ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
+    ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
+];
+
 table! {
     /// A test plan: whom it loads, how, and what must hold.
+    #[schemars(rename = "Plan")]
     RawPlan, "a plan",
     must {
         /// Names the result folder: letters, digits, `-`, `_` and `.`.
@@ -51,6 +63,7 @@ table! {
 
 table! {
     /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    #[schemars(rename = "Target")]
     RawTarget, "a target",
     must {}
     may {
@@ -71,7 +84,8 @@ table! {
 
 table! {
     /// What the built-in server does wrong on purpose.
-    RawFaults, "the table of faults",
+    #[schemars(rename = "Faults")]
+    RawFaults, "`faults`",
     must {}
     may {
         /// The part of connections (or requests) that is hit. Default: all.
@@ -95,7 +109,7 @@ table! {
         /// Closes a connection this long after it was accepted.
         close_after: Time,
         /// http: answers with this status.
-        status: Count,
+        status: Status,
         /// http: spreads a body over this time.
         slow_body: Time,
         /// http: promises a whole body, sends half, closes.
@@ -106,6 +120,7 @@ table! {
 
 table! {
     /// One kind of load against one target. The scenarios of a plan run at the same time.
+    #[schemars(rename = "Scenario")]
     RawScenario, "a scenario",
     must {
         /// What each user does: `tcp-hold` opens one TCP connection and holds it, `http` sends requests.
@@ -157,6 +172,7 @@ table! {
 
 table! {
     /// A level that is reached and then held.
+    #[schemars(rename = "Stage")]
     RawStage, "a stage",
     must {}
     may {
@@ -180,6 +196,7 @@ table! {
 
 table! {
     /// Who keeps a connection alive, and how it is watched.
+    #[schemars(rename = "Heartbeat")]
     RawHeartbeat, "a heartbeat",
     must {
         /// Who sends: `server` or `client`.
@@ -243,6 +260,7 @@ table! {
 
 table! {
     /// One kind of request.
+    #[schemars(rename = "Request")]
     RawRequest, "a request",
     must {}
     may {
@@ -266,11 +284,12 @@ table! {
 
 table! {
     /// What an answer must be.
-    RawExpect, "the table of what is expected",
+    #[schemars(rename = "Expect")]
+    RawExpect, "`expect`",
     must {}
     may {
         /// Exactly this status. Default: any from 200 to 399.
-        status: Count,
+        status: Status,
         /// Exactly this body. Default: any.
         body: Text,
     }
@@ -279,6 +298,7 @@ table! {
 
 table! {
     /// A threshold and where and when it is looked at.
+    #[schemars(rename = "Check")]
     RawCheck, "a threshold",
     must {
         /// `metric comparison bound`: `connect.time.p99 < 1s`.
@@ -301,7 +321,8 @@ table! {
 
 table! {
     /// How this machine makes the load.
-    RawGenerator, "the table of the generator",
+    #[schemars(rename = "Generator")]
+    RawGenerator, "`generator`",
     must {}
     may {
         /// Worker processes for each scenario: a number, or `auto`.

@@ -56,7 +56,9 @@ mod tests {
 
     fn check(expected: Option<&str>, pieces: &[&str]) -> (u64, Result<(), String>) {
         let mut check = Check::new(expected.map(str::as_bytes));
-        pieces.iter().for_each(|piece| check.feed(piece.as_bytes()));
+        for piece in pieces {
+            check.feed(piece.as_bytes());
+        }
         (check.received(), check.finish())
     }
 

@@ -18,18 +18,21 @@ pub struct Ends {
     pub port: u16,
 }
 
-/// Opens a connection.
-pub(super) async fn connect(ends: Ends) -> io::Result<TcpStream> {
+/// Opens a connection. The errno is that of a connection which was open and is reset already.
+pub(super) async fn connect(ends: Ends) -> io::Result<(TcpStream, Option<i32>)> {
     let stream = TcpStream::from_std(begin(ends)?)?;
     stream.writable().await?;
     if let Some(error) = stream.take_error()? {
-        return Err(error);
+        let errno = error.raw_os_error();
+        // What never was open is refused, not reset.
+        let was_open = errno.map(Failure::from_errno) == Some(Failure::Reset);
+        return if was_open { Ok((stream, errno)) } else { Err(error) };
     }
     // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
     if ends.to.ip().is_loopback() && stream.local_addr()? == ends.to {
         return Err(Errno::ECONNREFUSED.into());
     }
-    Ok(stream)
+    Ok((stream, None))
 }
 
 fn begin(Ends { to, from, port }: Ends) -> io::Result<std::net::TcpStream> {

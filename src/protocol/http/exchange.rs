@@ -4,6 +4,7 @@ use super::alarm::Alarm;
 use super::body::Check;
 use super::fault::Fault;
 use super::lane::Answer;
+use super::level::Level;
 use super::script::Prepared;
 use super::wire::{Seen, Wire};
 use crate::record::{Failure, Phase};
@@ -20,23 +21,6 @@ use std::task::{Context, Poll, Waker};
 use tokio::net::TcpStream;
 use tokio::task::unconstrained;
 use tokio::time::Instant;
-
-/// Counts one while it lives.
-#[derive(Debug)]
-struct Level(Rc<Cell<u64>>);
-
-impl Level {
-    fn up(of: &Rc<Cell<u64>>) -> Self {
-        of.set(of.get() + 1);
-        Self(Rc::clone(of))
-    }
-}
-
-impl Drop for Level {
-    fn drop(&mut self) {
-        self.0.set(self.0.get().saturating_sub(1));
-    }
-}
 
 /// An open connection. It is driven by the task that uses it: a request costs no switch between tasks.
 #[derive(Debug)]

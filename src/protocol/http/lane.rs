@@ -75,13 +75,16 @@ impl Lane {
             Poll::Pending => alarm.poll_until(cx, limit).map(|()| None),
         });
         let fault = match ended.await {
-            Some(Ok(stream)) => match Conn::new(&self.script.builder, stream, &self.open).await {
-                Ok(connection) => {
-                    self.connection = Some(Box::new(connection));
-                    return Ok(());
+            Some(Ok((stream, reset))) => {
+                match Conn::new(&self.script.builder, stream, &self.open).await {
+                    Ok(connection) => {
+                        connection.seen.doom(reset);
+                        self.connection = Some(Box::new(connection));
+                        return Ok(());
+                    }
+                    Err(fault) => fault,
                 }
-                Err(fault) => fault,
-            },
+            }
             Some(Err(error)) => Fault::connect(&error),
             None => Fault::new(Failure::ConnectTimeout, Phase::Connect, "not open in time"),
         };

@@ -18,12 +18,14 @@ mod connect;
 mod exchange;
 mod fault;
 mod lane;
+mod level;
 mod script;
 mod wire;
 
 pub use connect::Ends;
 pub use fault::Fault;
 pub use lane::{Answer, Lane};
+pub use level::Level;
 pub use script::{Script, ScriptError};
 
 #[cfg(test)]

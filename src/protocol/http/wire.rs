@@ -16,6 +16,8 @@ pub(super) struct Seen {
     bytes: Cell<u64>,
     end: Cell<bool>,
     errno: Cell<Option<i32>>,
+    /// What the next use of the socket comes to.
+    doom: Cell<Option<i32>>,
 }
 
 impl Seen {
@@ -45,6 +47,19 @@ impl Seen {
         self.errno.get()
     }
 
+    /// Lets the next use of the socket fail: its error has been taken from it already.
+    pub(super) fn doom(&self, errno: Option<i32>) {
+        self.doom.set(errno);
+    }
+
+    /// The failure that was kept for this use of the socket.
+    fn doomed(&self) -> io::Result<()> {
+        match self.doom.take() {
+            Some(errno) => self.note(Err(io::Error::from_raw_os_error(errno))),
+            None => Ok(()),
+        }
+    }
+
     fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
         if let Err(error) = &result {
             self.errno.set(error.raw_os_error().or(self.errno.get()));
@@ -72,6 +87,7 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.seen.doomed()?;
         let (before, room) = (buf.filled().len(), buf.remaining());
         let result = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         let seen = &self.seen;
@@ -95,6 +111,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
+        self.seen.doomed()?;
         let result = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
         Poll::Ready(self.seen.note(result))
     }
@@ -104,6 +121,7 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.seen.doomed()?;
         let result = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
         Poll::Ready(self.seen.note(result))
     }

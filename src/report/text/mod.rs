@@ -5,14 +5,14 @@
 
 mod scenario;
 
-use super::figures::{bytes_rate, count, number, rate, ratio, time};
 use super::foreign::visible;
 use super::journal::options;
 use super::section::end_of;
 use super::table::{Align, Cell, Column, Table, shortened};
 use super::{Made, Run};
-use crate::plan::{Metric, RateMetric, Threshold};
+use crate::plan::{Metric, Threshold};
 use crate::record::StopReason;
+use crate::units::figure::{grouped, time};
 use crate::verdict::{Finding, State, Word};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
@@ -20,6 +20,9 @@ use unicode_width::UnicodeWidthStr;
 
 /// Columns of the screen that are used at most.
 pub const WIDTH: usize = 100;
+
+/// A space at which no line ends.
+const UNBROKEN: &str = "\u{a0}";
 
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -51,7 +54,7 @@ fn verdict(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     writeln!(out, "{style}{sign} {word}{style:#}  {said}")?;
     let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
-    paragraph(out, "  ", &facts.join(" · "), QUIET)
+    paragraph(out, "  ", &listed(&facts), QUIET)
 }
 
 fn said(run: &Run<'_>) -> String {
@@ -107,7 +110,7 @@ fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             None => visible(&scenario.name).into_owned(),
         };
         let (word, style) = state(finding.state);
-        let value = finding.value.map_or("–".to_owned(), |value| valued(threshold.metric, value));
+        let value = finding.value.map_or("–".to_owned(), |value| threshold.metric.figure(value));
         table.row(vec![
             Cell::styled(word, style),
             place.into(),
@@ -128,30 +131,20 @@ fn state(state: State) -> (&'static str, Style) {
     }
 }
 
-fn valued(metric: Metric, value: f64) -> String {
-    match metric {
-        Metric::Count(_) => number(value),
-        Metric::Ratio(_) => ratio(value),
-        Metric::Rate(RateMetric::BytesReceived) => bytes_rate(value),
-        Metric::Rate(_) => rate(value),
-        Metric::Time(..) => time(value),
-    }
-}
-
 /// What a measured value rests on.
 fn behind(threshold: &Threshold, finding: &Finding) -> String {
     let mut words = Vec::new();
     match (finding.ratio, threshold.metric, finding.value) {
         (Some((numerator, denominator)), ..) => {
-            words.push(format!("{} of {}", count(numerator), count(denominator)));
+            words.push(format!("{} of {}", grouped(numerator), grouped(denominator)));
         }
         (None, Metric::Time(..), Some(_)) => {
-            words.push(format!("{} samples", count(finding.samples)));
+            words.push(format!("{} samples", grouped(finding.samples)));
         }
         _ => {}
     }
     if let State::TooFew { needed } = finding.state {
-        words.push(format!("{} needed", count(needed)));
+        words.push(format!("{} needed", grouped(needed)));
     }
     if let (Some(end), Some(window)) = (finding.window_end, threshold.window) {
         words.push(format!("worst {window} up to second {end}"));
@@ -186,14 +179,10 @@ fn servers(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         let counters: Vec<String> = server
             .counters
             .iter()
-            .map(|(name, value)| format!("{} {}", visible(name), count(*value)))
+            .map(|(name, value)| format!("{} {}", visible(name), grouped(*value)))
             .collect();
-        paragraph(
-            out,
-            "  ",
-            &format!("{}: {}", visible(&server.target), counters.join(" · ")),
-            Style::new(),
-        )?;
+        let counters = format!("{}: {}", visible(&server.target), listed(&counters));
+        paragraph(out, "  ", &counters, Style::new())?;
     }
     Ok(())
 }
@@ -204,7 +193,7 @@ fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     warnings.extend(run.damage.map(|damage| {
         format!(
             "the last {} bytes of recording.jsonl are no whole lines; they were left out",
-            count(damage.torn_bytes)
+            grouped(damage.torn_bytes)
         )
     }));
     if warnings.is_empty() {
@@ -231,9 +220,16 @@ fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
     writeln!(out, "\n{STRONG}{text}{STRONG:#}")
 }
 
+/// Items in one text, which breaks between them and not in them.
+fn listed(items: &[String]) -> String {
+    let whole: Vec<String> = items.iter().map(|item| item.replace(' ', UNBROKEN)).collect();
+    whole.join(&format!("{UNBROKEN}· "))
+}
+
 /// Words in lines of at most [`WIDTH`] columns.
 fn paragraph(out: &mut dyn Write, indent: &str, text: &str, style: Style) -> io::Result<()> {
     for line in wrapped(text, WIDTH - indent.width(), 0) {
+        let line = line.replace(UNBROKEN, " ");
         writeln!(out, "{indent}{style}{line}{style:#}")?;
     }
     Ok(())

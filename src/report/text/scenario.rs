@@ -6,12 +6,13 @@ use crate::record::{Counter, Gauge, Times};
 use crate::report::Run;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
-use crate::report::figures::{count, rate, ratio, time};
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section};
-use crate::report::table::{Align, Cell, Column, Table};
+use crate::report::table::{Align, Cell, Column, Table, shortened};
+use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
 use std::io::{self, Write};
+use unicode_width::UnicodeWidthStr;
 
 /// Causes that are shown; the others are in failures.csv.
 const MOST_CAUSES: usize = 8;
@@ -24,10 +25,9 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
     writeln!(out)?;
-    let name = visible(&scenario.name);
-    let place = place(run, index, scenario);
-    let room = WIDTH.saturating_sub(unicode_width::UnicodeWidthStr::width(&*name) + 3);
-    let place = crate::report::table::shortened(&place, room);
+    let name = shortened(&visible(&scenario.name), WIDTH / 2);
+    let room = WIDTH - name.width() - " · ".width();
+    let place = shortened(&place(run, index, scenario), room);
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
     stages(scenario, &facts, &whole, out)?;
     levels(scenario, &whole, out)?;
@@ -92,54 +92,64 @@ fn stages(
         right("p99", 0),
         right("max", 1),
     ]);
-    let row = |name: Cell, section: &Section<'_>| -> Vec<Cell> {
+    let row = |name: Cell, section: &Section<'_>, paced: Option<&Section<'_>>| -> Vec<Cell> {
         let mut cells = vec![name];
-        cells.extend(figures(scenario, section, whole, main));
+        cells.extend(figures(scenario, section, paced, whole, main));
         cells
     };
     for (number, stage) in (0..).zip(&scenario.stages) {
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
-        table.row(row(Cell::styled(name, STRONG), &facts.stage(number)));
-        let parts = facts.parts(number);
-        let told: Vec<&(Part, Section<'_>)> =
-            parts.iter().filter(|(_, section)| !section.cell.is_empty()).collect();
-        for (part, section) in told.iter().filter(|_| told.len() > 1) {
-            let quiet = row(format!("  {part}").into(), section);
+        let all = facts.stage(number);
+        let mut parts = facts.parts(number);
+        // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
+        let ramp = parts.iter().find(|(part, _)| *part == Part::Ramp).map(|(_, section)| section);
+        let paced = if hold { ramp } else { Some(&all) };
+        table.row(row(Cell::styled(name, STRONG), &all, paced));
+        // A ramp down and a drain start nothing.
+        let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
+        parts.retain(|(part, section)| *part == Part::Hold || started(section));
+        for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
+            let quiet = row(format!("  {part}").into(), section, Some(section));
             table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
         }
     }
     if scenario.stages.len() > 1 {
-        table.row(row(Cell::styled("all stages", STRONG), whole));
+        let paced = (!hold).then_some(whole);
+        table.row(row(Cell::styled("all stages", STRONG), whole, paced));
     }
     table.write(out, 2, WIDTH)?;
+    if whole.cell.times.count(main) == 0 {
+        return Ok(());
+    }
     paragraph(out, "  ", &format!("p50, p99 and max are of {main}"), QUIET)
 }
 
 fn figures(
     scenario: &Scenario,
     section: &Section<'_>,
+    paced: Option<&Section<'_>>,
     whole: &Section<'_>,
     main: TimeMetric,
 ) -> Vec<Cell> {
     let get = |counter| section.cell.counters.get(counter);
     let told = |counter| {
-        if whole.cell.counters.get(counter) > 0 { count(get(counter)) } else { String::new() }
+        if whole.cell.counters.get(counter) > 0 { grouped(get(counter)) } else { String::new() }
     };
     let parts = |metric| section.measure(Metric::Ratio(metric));
     let number =
-        |metric| parts(metric).and_then(|one| one.ratio).map(|(numerator, _)| count(numerator));
-    let share = |metric| parts(metric).map(|one| ratio(one.value));
+        |metric| parts(metric).and_then(|one| one.ratio).map(|(numerator, _)| grouped(numerator));
+    let share = |metric| parts(metric).map(|one| percent(one.value));
     let bad = get(Counter::Failed) + get(Counter::TimedOut) > get(Counter::FailedLocal);
     let alarm = if bad { BAD } else { Style::new() };
     let (speed, open) = match scenario.protocol {
-        Protocol::TcpHold(_) => (RateMetric::Connect, count(section.gauges.get(Gauge::Open))),
+        Protocol::TcpHold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
         Protocol::Http(_) => (RateMetric::Requests, String::new()),
     };
-    let speed = section.measure(Metric::Rate(speed)).map(|one| rate(one.value));
+    let speed = paced.and_then(|one| one.measure(Metric::Rate(speed))).map(|one| rate(one.value));
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     vec![
-        count(get(Counter::Started)).into(),
+        grouped(get(Counter::Started)).into(),
         or_dash(number(RatioMetric::Success)).into(),
         or_dash(share(RatioMetric::Success)).into(),
         Cell::styled(or_dash(number(RatioMetric::Failure)), alarm),
@@ -174,9 +184,9 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
         {
             words.push(format!(
                 "{metric} {} ({} of {})",
-                ratio(value),
-                count(numerator),
-                count(denominator)
+                percent(value),
+                grouped(numerator),
+                grouped(denominator)
             ));
         }
     }
@@ -184,7 +194,7 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
         .cell
         .statuses
         .iter()
-        .map(|(status, times)| format!("status {status}: {}", count(*times)));
+        .map(|(status, times)| format!("status {status}: {}", grouped(*times)));
     words.extend(statuses);
     words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
@@ -199,7 +209,7 @@ fn times(times: &Times, out: &mut dyn Write) -> io::Result<()> {
     let measured: Vec<TimeMetric> =
         TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
     for metric in &measured {
-        let mut cells: Vec<Cell> = vec![metric.name().into(), count(times.count(*metric)).into()];
+        let mut cells: Vec<Cell> = vec![metric.name().into(), grouped(times.count(*metric)).into()];
         cells.extend(SHOWN.map(|stat| figure(times, *metric, stat).into()));
         table.row(cells);
     }
@@ -223,17 +233,18 @@ fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
         right("count"),
         right("first seen"),
         right("last seen"),
-        left("sample"),
     ]);
     for (cause, tally) in causes.iter().take(MOST_CAUSES) {
         table.row(vec![
             Cell::styled(cause.to_string(), BAD),
             cause.failure.origin().name().into(),
-            count(tally.count).into(),
+            grouped(tally.count).into(),
             time(tally.first_ns as f64).into(),
             time(tally.last_ns as f64).into(),
-            Cell::styled(visible(&tally.sample), QUIET),
         ]);
+        if !tally.sample.is_empty() {
+            table.note(Cell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
+        }
     }
     writeln!(out)?;
     table.write(out, 2, WIDTH)?;

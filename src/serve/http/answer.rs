@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Pieces of a slow body.
-const PIECES: u32 = 10;
+/// Pieces of a slow body, unless it has fewer bytes.
+const PIECES: usize = 10;
 
 /// The body ends here, short of its promise: the server closes the connection.
 #[derive(Debug, thiserror::Error)]
@@ -50,8 +50,9 @@ impl Answer {
 
     /// Spreads it over `time`.
     pub(super) fn slow(mut self, time: Duration) -> Self {
-        let step = time / PIECES;
-        let piece = self.left.len().div_ceil(PIECES as usize).max(1);
+        let piece = self.left.len().div_ceil(PIECES).max(1);
+        let pieces = u32::try_from(self.left.len().div_ceil(piece)).unwrap_or(1).max(1);
+        let step = time / pieces;
         let sleep = Box::pin(sleep_until(Instant::now() + step));
         self.pace = Some(Pace { sleep, piece, step });
         self

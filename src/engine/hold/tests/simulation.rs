@@ -213,6 +213,8 @@ pub(super) fn run(
         ports: None,
         plan,
     };
+    // The only worker need not wait for its turn to close.
+    let orders = std::iter::once((0, Order::Close)).chain(orders).collect();
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
     Hold::new(world, load).unwrap().run().unwrap();

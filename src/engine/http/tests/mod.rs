@@ -96,6 +96,25 @@ async fn the_highest_users_leave_first_and_finish_their_requests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn users_and_arrivals_take_turns() {
+    let world = Rc::new(World::new(|sent| sent + 9 * MS));
+    let stages = [users(5, paced(100), 950), rate(100, 2_000), users(3, paced(100), 970)];
+    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]).await;
+    assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Due));
+    let arrivals = &ran.cells[&CellKey { stage: 1, part: Part::Hold }];
+    assert_eq!(arrivals.counters.get(Counter::Ok), 200);
+    assert_eq!(arrivals.times.count(TimeMetric::ResponseTime), 200);
+    let seconds = |gauge| ran.snapshots.iter().map(|s| s.gauges.get(gauge)).collect::<Vec<_>>();
+    assert_eq!(seconds(Gauge::Users)[1..3], [0, 0]);
+    assert_eq!(seconds(Gauge::Users)[3], 3);
+    assert!(
+        ran.cells.iter().all(|(key, cell)| {
+            key.stage == 1 || cell.times.count(TimeMetric::ResponseTime) == 0
+        })
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_unpaced_ramp_says_when_all_have_connected() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.open_ns = Box::new(|since| since + 40 * MS);

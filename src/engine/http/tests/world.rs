@@ -178,7 +178,7 @@ impl Exchange for Fake {
     }
 
     async fn closed(&mut self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     fn is_idempotent(&self, _: usize) -> bool {

@@ -41,6 +41,34 @@ const SYSCTLS: [&str; 29] = [
     "vm.overcommit_memory",
 ];
 
+/// Parameters of the kernel's command line that move figures. The others may name hosts, disks or secrets, and stay out of results.
+const BOOT_PARAMETERS: [&str; 24] = [
+    "amd_pstate",
+    "clocksource",
+    "cpuidle.off",
+    "default_hugepagesz",
+    "hugepages",
+    "hugepagesz",
+    "idle",
+    "intel_idle.max_cstate",
+    "intel_pstate",
+    "isolcpus",
+    "maxcpus",
+    "mem",
+    "mitigations",
+    "nmi_watchdog",
+    "nohz",
+    "nohz_full",
+    "nosmt",
+    "numa_balancing",
+    "preempt",
+    "processor.max_cstate",
+    "psi",
+    "rcu_nocbs",
+    "transparent_hugepage",
+    "tsc",
+];
+
 const RESOURCES: [(&str, Resource); 6] = [
     ("nofile", Resource::RLIMIT_NOFILE),
     ("nproc", Resource::RLIMIT_NPROC),
@@ -94,7 +122,7 @@ pub struct Kernel {
     /// The distribution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What the kernel was started with.
+    /// What the kernel was started with, as far as it moves figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmdline: Option<String>,
     /// `tsc`, `kvm-clock`, …
@@ -213,7 +241,7 @@ impl Host<'_> {
             version: self.line("proc/sys/kernel/version"),
             architecture: std::env::consts::ARCH,
             system,
-            cmdline: self.line("proc/cmdline"),
+            cmdline: self.line("proc/cmdline").map(|line| boot_parameters(&line)),
             clocksource: self
                 .line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
         }
@@ -296,72 +324,15 @@ impl Host<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn host(files: &[(&str, &str)]) -> Environment {
-        let root = tempfile::tempdir().unwrap();
-        for (path, text) in files {
-            let path = root.path().join(path);
-            fs::create_dir_all(path.parent().unwrap()).unwrap();
-            fs::write(path, text).unwrap();
-        }
-        Environment::read_below(root.path())
-    }
-
-    #[test]
-    fn what_can_be_read_is_there() {
-        let environment = host(&[
-            ("proc/sys/kernel/osrelease", "6.1.0-18-amd64\n"),
-            ("proc/sys/net/ipv4/ip_local_port_range", "32768\t60999\n"),
-            (
-                "proc/cpuinfo",
-                "processor\t: 0\nmodel name\t: Fast 9000\nflags\t\t: fpu hypervisor\n\nprocessor\t: 1\n",
-            ),
-            (
-                "proc/meminfo",
-                "MemTotal:       1024 kB\nMemAvailable:    512 kB\nSwapTotal:         0 kB\n",
-            ),
-            ("proc/loadavg", "0.50 1.25 2.00 1/234 5678\n"),
-            ("proc/self/cgroup", "0::/user.slice\n"),
-            ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
-            ("sys/fs/cgroup/cpu.max", "200000 100000\n"),
-            ("etc/os-release", "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
-        ]);
-        assert_eq!(environment.kernel.release.as_deref(), Some("6.1.0-18-amd64"));
-        assert_eq!(environment.kernel.system.as_deref(), Some("Debian GNU/Linux 12"));
-        assert_eq!(environment.sysctl["net.ipv4.ip_local_port_range"], "32768 60999");
-        assert_eq!(environment.cpu.model.as_deref(), Some("Fast 9000"));
-        assert_eq!((environment.cpu.online, environment.cpu.hypervisor), (Some(2), Some(true)));
-        let memory = Memory {
-            total_bytes: Some(1_048_576),
-            available_bytes: Some(524_288),
-            swap_bytes: Some(0),
-        };
-        assert_eq!(environment.memory, memory);
-        assert_eq!(environment.load_average, Some([0.5, 1.25, 2.0]));
-        assert_eq!(environment.cgroup["memory.max"], "max");
-        assert_eq!(environment.cgroup["cpu.max"], "200000 100000");
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_absent() {
-        let environment =
-            host(&[("proc/loadavg", "nonsense"), ("proc/meminfo", "MemTotal: many\n")]);
-        let json = serde_json::to_value(&environment).unwrap();
-        assert_eq!(json["memory"], serde_json::json!({}));
-        assert_eq!(json["kernel"], serde_json::json!({ "architecture": std::env::consts::ARCH }));
-        for absent in ["load_average", "cgroup"] {
-            assert!(json.get(absent).is_none(), "{absent}: {json}");
-        }
-    }
-
-    #[test]
-    fn this_host_has_a_kernel_and_a_limit_on_files() {
-        let environment = Environment::read();
-        assert!(environment.kernel.release.is_some());
-        assert!(environment.rlimits["nofile"].soft.is_some_and(|limit| limit > 0));
-        assert!(environment.cpu.usable.is_some_and(|count| count > 0));
-    }
+/// What of the kernel's command line is kept; what follows `--` is not the kernel's.
+fn boot_parameters(line: &str) -> String {
+    let words = line.split(' ').take_while(|word| *word != "--");
+    let kept = words.filter(|word| {
+        let name = word.split('=').next().unwrap_or_default();
+        BOOT_PARAMETERS.contains(&name)
+    });
+    kept.collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests;

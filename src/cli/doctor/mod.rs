@@ -1,0 +1,95 @@
+//! The `doctor` subcommand: what this machine can do, against what a plan needs.
+
+mod json;
+pub(super) mod page;
+mod table;
+
+use super::{ExitStatus, OverrideArgs, plan_file::read_plan};
+use crate::machine::{
+    Advice, Fitness, Host, Limits, Probes, Reach, Row, advice, both_ends_here, grouped,
+    one_end_here, preflight,
+};
+use crate::plan::Plan;
+use clap::Args;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// Its arguments.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// The plan; without one, what this machine can do at all.
+    #[arg(value_name = "PLAN.toml")]
+    plan: Option<PathBuf>,
+    #[command(flatten)]
+    overrides: OverrideArgs,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
+    let limits = Limits::read();
+    let examination = match &args.plan {
+        Some(path) => match read_plan(path, &args.overrides) {
+            Ok((_, _, plan)) => Examination::of_plan(plan, &limits),
+            Err(wrong) => return wrong,
+        },
+        None => Examination::of_machine(&limits),
+    };
+    let text = if args.json { json::json(&examination) } else { page::page(&examination) };
+    // Whoever closes the pipe has read enough.
+    let _ = anstream::stdout().write_all(text.as_bytes());
+    if examination.fit() { ExitStatus::Pass } else { ExitStatus::NotFit }
+}
+
+/// What was found.
+struct Examination {
+    subject: Subject,
+    limits: Limits,
+    advice: Vec<Advice>,
+}
+
+/// What was asked.
+enum Subject {
+    /// Whether a plan can be run.
+    Plan { plan: Box<Plan>, rows: Vec<Row> },
+    /// What is possible with both ends of every connection here, and with one.
+    Machine { both_ends: Vec<Row>, one_end: Vec<Row> },
+}
+
+impl Examination {
+    fn of_plan(plan: Plan, limits: &Limits) -> Self {
+        let rows = preflight(&plan, limits, &Probes::take(&plan, limits));
+        Self::new(Subject::Plan { plan: Box::new(plan), rows }, limits)
+    }
+
+    fn of_machine(limits: &Limits) -> Self {
+        let (both, one) = (both_ends_here(), one_end_here());
+        let probes = Probes::take(&both, limits);
+        let both_ends = preflight(&both, limits, &probes);
+        let one_end = preflight(&one, limits, &probes);
+        Self::new(Subject::Machine { both_ends, one_end }, limits)
+    }
+
+    fn new(subject: Subject, limits: &Limits) -> Self {
+        Self { subject, limits: limits.clone(), advice: advice(&Host::default()) }
+    }
+
+    /// Whether a run could start. A machine by itself is always fit for something.
+    fn fit(&self) -> bool {
+        match &self.subject {
+            Subject::Plan { rows, .. } => rows.iter().all(|row| row.fitness != Fitness::Fail),
+            Subject::Machine { .. } => true,
+        }
+    }
+}
+
+/// `2,576,113 connections (memory)`.
+fn reach_words(rows: &[Row]) -> String {
+    match Reach::of(rows) {
+        Some(reach) => {
+            format!("{} connections ({})", grouped(reach.connections), reach.limited_by.name())
+        }
+        None => "no bound that can be read".to_owned(),
+    }
+}

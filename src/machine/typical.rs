@@ -1,0 +1,63 @@
+//! Turns the question "what can this machine do?" into two plans that every machine is asked about: a million held connections, with
+//! both ends here and with one.
+//!
+//! **Invariant:** nothing is ever sent by these plans; only the rows of their preflight are looked at.
+
+use crate::plan::{
+    Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Level, Plan, Protocol, Ramp,
+    Scenario, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
+};
+use crate::units::Time;
+use std::time::Duration;
+
+/// How many connections are asked about; the reach does not depend on it, but for whole processes.
+const CONNECTIONS: u64 = 1_000_000;
+
+/// Holds connections to a server on this machine.
+pub fn both_ends_here() -> Plan {
+    let server = TcpHoldServer {
+        message: "ok".to_owned(),
+        greet: true,
+        every: Some(minute()),
+        reply_to: None,
+        faults: Faults::default(),
+    };
+    held(Endpoint::Builtin(Builtin::TcpHold(server)))
+}
+
+/// Holds connections to one address elsewhere, from one source; the address is one that documentation uses.
+pub fn one_end_here() -> Plan {
+    held(Endpoint::Hosts(vec![HostPort { host: "192.0.2.1".to_owned(), port: 80 }]))
+}
+
+fn minute() -> Time {
+    Time(Duration::from_mins(1))
+}
+
+fn held(endpoint: Endpoint) -> Plan {
+    let protocol = TcpHold {
+        expect: Some("ok".to_owned()),
+        greeting: Some(minute()),
+        heartbeat: Some(Heartbeat::Server { every: minute(), grace: minute() }),
+        connect_timeout: Time(Duration::from_secs(10)),
+        close: Close::Rst,
+        churn: crate::plan::Churn::default(),
+    };
+    let level = Level::Users { users: CONNECTIONS, ramp: Ramp::Unpaced };
+    let scenario = Scenario {
+        name: "hold".to_owned(),
+        target: 0,
+        start_after: StartAfter::Delay(Time::default()),
+        protocol: Protocol::TcpHold(protocol),
+        stages: vec![Stage { name: "1".to_owned(), level, hold: minute(), warmup: false }],
+        thresholds: Vec::new(),
+    };
+    Plan {
+        name: "this machine".to_owned(),
+        description: None,
+        seed: 42,
+        targets: vec![Target { name: "target".to_owned(), shown: Vec::new(), endpoint }],
+        scenarios: vec![scenario],
+        generator: Generator::default(),
+    }
+}

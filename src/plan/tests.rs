@@ -1,0 +1,369 @@
+use super::*;
+use crate::units::{Rate, Ratio, Time};
+use proptest::prelude::*;
+use std::time::Duration;
+
+const HOLD: &str = r#"
+name = "p"
+targets.lb.address = "127.0.0.1:9000"
+[scenarios.hold]
+protocol = "tcp-hold"
+stages = [{ name = "up", users = 1000, spawn_rate = "100/s", hold = "30s" }, { users = 10, hold = "5s" }]
+"#;
+
+const WEB: &str = r#"
+name = "p"
+targets.web.builtin = "http"
+[scenarios.web]
+protocol = "http"
+stages = [{ rate = "100/s", hold = "30s" }]
+"#;
+
+fn no_environment(_: &str) -> Option<String> {
+    None
+}
+
+fn read(text: &str, overrides: &Overrides) -> Result<Plan, PlanErrors> {
+    let source = Source { name: "plan.toml".to_owned(), text: text.to_owned() };
+    Plan::parse(&source, overrides, &no_environment)
+}
+
+fn plan(text: &str) -> Plan {
+    read(text, &Overrides::default()).unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn set(text: &str, changes: &[&str]) -> Plan {
+    let set = changes.iter().map(|change| (*change).to_owned()).collect();
+    read(text, &Overrides { set, ..Overrides::default() })
+        .unwrap_or_else(|errors| panic!("{errors}"))
+}
+
+fn seconds(seconds: u64) -> Time {
+    Time(Duration::from_secs(seconds))
+}
+
+fn http(plan: &Plan) -> &Http {
+    match &plan.scenarios[0].protocol {
+        Protocol::Http(http) => http,
+        Protocol::TcpHold(_) => panic!("not http"),
+    }
+}
+
+fn hold(plan: &Plan) -> &TcpHold {
+    match &plan.scenarios[0].protocol {
+        Protocol::TcpHold(hold) => hold,
+        Protocol::Http(_) => panic!("not tcp-hold"),
+    }
+}
+
+#[test]
+fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
+    let plan = plan(HOLD);
+    assert_eq!((plan.seed, plan.description.as_deref()), (42, None));
+    assert_eq!(plan.generator, Generator::default());
+    let scenario = &plan.scenarios[0];
+    assert_eq!(scenario.start_after, StartAfter::Delay(seconds(0)));
+    assert_eq!(scenario.stages[1].name, "2");
+    assert_eq!(scenario.stages[1].level, Level::Users { users: 10, ramp: Ramp::Unpaced });
+    let expected = TcpHold {
+        expect: None,
+        greeting: None,
+        heartbeat: None,
+        connect_timeout: seconds(10),
+        close: Close::Fin,
+        churn: crate::plan::Churn::default(),
+    };
+    assert_eq!(hold(&plan), &expected);
+    let client = "scenarios.hold.heartbeat={ from = \"client\", send = \"ping\", every = \"3s\" }";
+    let (every, timeout) = (seconds(3), seconds(3));
+    let heartbeat = Heartbeat::Client { send: "ping".to_owned(), every, timeout };
+    assert_eq!(hold(&set(HOLD, &[client])).heartbeat, Some(heartbeat));
+    let server = "scenarios.hold.heartbeat={ from = \"server\", every = \"60s\" }";
+    let heartbeat = Heartbeat::Server { every: seconds(60), grace: seconds(10) };
+    assert_eq!(hold(&set(HOLD, &[server])).heartbeat, Some(heartbeat));
+}
+
+#[test]
+fn what_an_http_plan_leaves_out_has_a_default() {
+    let plan = plan(WEB);
+    let http = http(&plan);
+    assert_eq!(http.timeout, seconds(30));
+    assert_eq!((http.connect_timeout, http.first_byte_timeout), (seconds(10), seconds(30)));
+    assert_eq!(http.think_time, ThinkTime::default());
+    // 100/s times 30 s, and six times the root.
+    assert_eq!(http.max_in_flight, 3_329);
+    let request = &http.requests[0];
+    assert_eq!((request.name.as_str(), request.method.as_str()), ("get", "GET"));
+    assert_eq!((request.path.as_deref(), request.weight), (None, 1));
+    assert_eq!(request.expect, Expect { status: None, body: None });
+    let short = set(WEB, &["scenarios.web.timeout=2s", "scenarios.web.stages.0.rate=100k/s"]);
+    let http = self::http(&short);
+    assert_eq!((http.connect_timeout, http.first_byte_timeout), (seconds(2), seconds(2)));
+    assert_eq!(http.max_in_flight, 20_000);
+}
+
+#[test]
+fn a_builtin_server_gives_its_scenario_what_this_expects() {
+    let changes = [
+        "targets.lb={ builtin = \"tcp-hold\" }",
+        "scenarios.hold.expect=tick",
+        "scenarios.hold.greeting=1s",
+        "scenarios.hold.heartbeat={ from = \"server\", every = \"5s\" }",
+    ];
+    let plan = set(HOLD, &changes);
+    let expected = TcpHoldServer {
+        message: "tick".to_owned(),
+        greet: true,
+        every: Some(seconds(5)),
+        reply_to: None,
+        faults: Faults::default(),
+    };
+    assert_eq!(plan.targets[0].endpoint, Endpoint::Builtin(Builtin::TcpHold(expected)));
+    assert!(plan.targets[0].shown.is_empty());
+}
+
+#[test]
+fn addresses_are_read() {
+    let endpoint = |address: &str| {
+        set(HOLD, &[&format!("targets.lb.address={address}")]).targets[0].endpoint.clone()
+    };
+    let host = |host: &str, port| HostPort { host: host.to_owned(), port };
+    assert_eq!(endpoint("[::1]:80"), Endpoint::Hosts(vec![host("::1", 80)]));
+    let list = r#"["a.b-c.example:1", "10.0.0.1:65535"]"#;
+    let both = vec![host("a.b-c.example", 1), host("10.0.0.1", 65_535)];
+    assert_eq!(endpoint(list), Endpoint::Hosts(both));
+    let url = |address: &str| {
+        let overrides =
+            Overrides { target: vec![format!("web={address}")], ..Overrides::default() };
+        match read(WEB, &overrides).unwrap_or_else(|errors| panic!("{errors}")).targets[0].endpoint
+        {
+            Endpoint::Urls(ref urls) => urls.clone(),
+            ref other => panic!("{other:?}"),
+        }
+    };
+    let expected = |host: &str, port, header: &str, path: &str| HttpUrl {
+        authority: HostPort { host: host.to_owned(), port },
+        host_header: header.to_owned(),
+        path: path.to_owned(),
+    };
+    assert_eq!(url("http://h"), [expected("h", 80, "h", "/")]);
+    assert_eq!(url("http://[::1]:8080?a=b"), [expected("::1", 8080, "[::1]:8080", "/?a=b")]);
+    let two = [expected("a", 1, "a:1", "/x"), expected("b", 80, "b", "/y?z=1")];
+    assert_eq!(url("http://a:1/x,http://b/y?z=1"), two);
+}
+
+#[test]
+fn source_addresses_are_ranges() {
+    let sources = |list: &str| {
+        let plan = set(HOLD, &[&format!("generator.source_addresses={list}")]);
+        let ends = |range: &SourceRange| format!("{}-{}", range.first, range.last);
+        plan.generator.source_addresses.iter().map(ends).collect::<Vec<_>>()
+    };
+    assert_eq!(sources("auto"), [""; 0]);
+    assert_eq!(sources("127.0.0.5"), ["127.0.0.5-127.0.0.5"]);
+    assert_eq!(sources(r#"["127.1.0.77/24"]"#), ["127.1.0.1-127.1.0.254"]);
+    assert_eq!(
+        sources(r#"["10.0.0.2/31", "10.0.0.7/32"]"#),
+        ["10.0.0.2-10.0.0.3", "10.0.0.7-10.0.0.7"]
+    );
+    assert_eq!(sources("127.0.0.2 - 127.0.0.9"), ["127.0.0.2-127.0.0.9"]);
+    assert_eq!(sources(r#"["fd00::/126"]"#), ["fd00::-fd00::3"]);
+}
+
+#[test]
+fn overrides_reach_every_key() {
+    let plan = set(
+        HOLD,
+        &[
+            "name=other",
+            "seed=7",
+            "scenarios.hold.stages.up.hold=5s",
+            "scenarios.hold.stages.1.users=1_500",
+            "scenarios.hold.close=rst",
+            "generator.workers=3",
+            "scenarios.\"hold\".thresholds=[\"hold.lost == 0\"]",
+            "targets.lb.address=127.0.0.1:1",
+            "targets.lb.address=127.0.0.1:2",
+        ],
+    );
+    let scenario = &plan.scenarios[0];
+    assert_eq!((plan.name.as_str(), plan.seed), ("other", 7));
+    assert_eq!(scenario.stages[0].hold, seconds(5));
+    assert_eq!(scenario.stages[1].level, Level::Users { users: 1_500, ramp: Ramp::Unpaced });
+    assert_eq!(hold(&plan).close, Close::Rst);
+    assert_eq!(plan.generator.workers, Some(3));
+    assert_eq!(
+        (scenario.thresholds[0].check.as_str(), scenario.thresholds[0].line),
+        ("hold.lost == 0", 0)
+    );
+    assert_eq!(plan.targets[0].shown, ["127.0.0.1:2"]);
+}
+
+#[test]
+fn a_scale_rounds_half_up_and_leaves_at_least_one() {
+    let stages = |scale: &str| {
+        let overrides = Overrides { scale: Some(scale.to_owned()), ..Overrides::default() };
+        let plan = read(HOLD, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
+        let levels = plan.scenarios[0].stages.iter().map(|stage| stage.level);
+        levels.collect::<Vec<_>>()
+    };
+    let paced = |users, rate| Level::Users { users, ramp: Ramp::SpawnRate(Rate::per_second(rate)) };
+    let unpaced = |users| Level::Users { users, ramp: Ramp::Unpaced };
+    assert_eq!(stages("1%"), [paced(10, 1), unpaced(1)]);
+    assert_eq!(stages("0.05%"), [paced(1, 1), unpaced(1)]);
+    assert_eq!(stages("0.1"), [paced(100, 10), unpaced(1)]);
+    assert_eq!(stages("15%"), [paced(150, 15), unpaced(2)]);
+    assert_eq!(stages("200%"), [paced(2_000, 200), unpaced(20)]);
+    assert_eq!(stages("100%"), [paced(1_000, 100), unpaced(10)]);
+}
+
+#[test]
+fn only_what_is_asked_for_runs() {
+    let text = format!(
+        "{HOLD}target = \"lb\"\n[targets.other]\naddress = \"127.0.0.1:1\"\n[scenarios.late]\nprotocol = \"tcp-hold\"\ntarget = \"other\"\nstart_after = \"hold\"\nstages = [{{ users = 1 }}]\n"
+    );
+    let overrides = Overrides { only: vec!["late".to_owned()], ..Overrides::default() };
+    let plan = read(&text, &overrides).unwrap_or_else(|errors| panic!("{errors}"));
+    assert_eq!(plan.scenarios.len(), 1);
+    assert_eq!((plan.scenarios[0].name.as_str(), plan.targets[0].name.as_str()), ("late", "other"));
+    assert_eq!(plan.target(&plan.scenarios[0]).name, "other");
+    assert_eq!(plan.scenarios[0].start_after, StartAfter::Delay(seconds(0)), "nobody to wait for");
+    assert_eq!(self::plan(&text).scenarios[1].start_after, StartAfter::Hold);
+}
+
+#[test]
+fn the_environment_is_filled_in_and_not_shown() {
+    let text =
+        HOLD.replace("127.0.0.1:9000", "${env.HOST}:$${x") + "expect = \"a${env.HOST}b$${c}\"";
+    let source = Source { name: "plan.toml".to_owned(), text: text.replace(":$${x", ":80") };
+    let environment = |name: &str| (name == "HOST").then(|| "10.0.0.9".to_owned());
+    let plan = Plan::parse(&source, &Overrides::default(), &environment).unwrap();
+    let host = HostPort { host: "10.0.0.9".to_owned(), port: 80 };
+    assert_eq!(plan.targets[0].endpoint, Endpoint::Hosts(vec![host]));
+    assert_eq!(plan.targets[0].shown, ["${env.HOST}:80"]);
+    assert_eq!(hold(&plan).expect.as_deref(), Some("a10.0.0.9b${c}"));
+}
+
+#[test]
+fn thresholds_look_where_the_metric_lives() {
+    let checks = [
+        ("connect.time.p99 < 1s", During::All),
+        ("connect.success_ratio >= 99%", During::All),
+        ("success_ratio >= 99%", During::All),
+        ("hold.survival_ratio >= 99%", During::Hold),
+        ("connections.open > 5", During::Hold),
+    ];
+    for (check, during) in checks {
+        let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
+        let threshold = &plan.scenarios[0].thresholds[0];
+        assert_eq!((threshold.during, threshold.scope), (during, Scope::Scenario), "{check}");
+    }
+    let web = set(WEB, &["scenarios.web.thresholds=[\"success_ratio >= 99%\"]"]);
+    assert_eq!(web.scenarios[0].thresholds[0].during, During::Hold);
+    let text = format!(
+        "{HOLD}thresholds = [\n  \"hold.lost == 0\",\n  {{ check = \"hold.lost < 5\", stage = \"2\", window = \"5s\", abort = true, grace = \"1s\" }},\n]\n"
+    );
+    let plan = plan(&text);
+    let [first, second] = plan.scenarios[0].thresholds.as_slice() else { panic!("two thresholds") };
+    assert_eq!((first.line, first.abort, first.window), (8, false, None));
+    assert_eq!((second.line, second.scope, second.abort), (9, Scope::Stage(1), true));
+    assert_eq!(
+        (second.window, second.grace, second.bound),
+        (Some(seconds(5)), seconds(1), Bound(5.0))
+    );
+}
+
+#[test]
+fn a_bound_is_in_the_unit_of_its_metric() {
+    for (check, bound) in [
+        ("connect.time.p99 < 250ms", 250e6),
+        ("connect.success_ratio >= 99.9%", 0.999),
+        ("connect.attempts > 1.5k", 1_500.0),
+        ("connect.rate >= 600/m", 10.0),
+    ] {
+        let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
+        assert_eq!(plan.scenarios[0].thresholds[0].bound, Bound(bound), "{check}");
+    }
+}
+
+#[test]
+fn errors_have_a_line_and_a_column_in_characters() {
+    let text = HOLD.replace("name = \"up\"", "name = \"größe\"").replace("1000", "\"1m\"");
+    let errors = read(&text, &Overrides::default()).unwrap_err();
+    assert_eq!(errors.count(), 1);
+    let error = errors.iter().next().unwrap();
+    assert_eq!(errors.line_and_column(error), Some((6, 37)));
+    assert_eq!(errors.to_string(), "plan.toml:6:37: `1m` is not a count");
+}
+
+#[test]
+fn a_plan_that_is_too_large_is_refused() {
+    let errors = read(&"#".repeat(LARGEST_PLAN + 1), &Overrides::default()).unwrap_err();
+    assert_eq!(errors.to_string(), "plan.toml: the plan is larger than 1 MiB (1048577 bytes)");
+    let errors =
+        read(&format!("{HOLD}{}", "#".repeat(LARGEST_PLAN - HOLD.len())), &Overrides::default());
+    assert!(errors.is_ok());
+}
+
+#[test]
+fn faults_are_read() {
+    let text = WEB.replace("targets.web.builtin = \"http\"", "targets.web = { builtin = \"http\", body = \"b\", faults = { share = 0.25, seed = 1, status = 503, slow_body = \"1s\" } }");
+    let faults = Faults {
+        share: Ratio(0.25),
+        seed: 1,
+        status: Some(503),
+        slow_body: Some(seconds(1)),
+        ..Faults::default()
+    };
+    let server = HttpServer { body: "b".to_owned(), faults };
+    assert_eq!(plan(&text).targets[0].endpoint, Endpoint::Builtin(Builtin::Http(server)));
+}
+
+const EVERY_KEY: &str = include_str!("../../tests/plans/ok/every-key.toml");
+
+proptest! {
+    #[test]
+    fn no_text_is_too_odd(text in ".{0,200}") {
+        let _ = read(&text, &Overrides::default());
+    }
+
+    /// A plan with a piece cut out and another put in is read, or has an error: it is never half of a plan, and nothing panics.
+    #[test]
+    fn no_slip_is_too_odd(
+        from in 0..EVERY_KEY.len(),
+        length in 0_usize..40,
+        piece in "([a-z_]{0,8}|[0-9]{0,6}[smk%]?|[\\[\\]{}=\",.\\n#$ -]{0,4})",
+    ) {
+        let text: String = EVERY_KEY
+            .chars()
+            .take(from)
+            .chain(piece.chars())
+            .chain(EVERY_KEY.chars().skip(from + length))
+            .collect();
+        let source = Source { name: "plan.toml".to_owned(), text };
+        let environment = |_: &str| Some("10.0.0.1".to_owned());
+        match Plan::parse(&source, &Overrides::default(), &environment) {
+            Ok(plan) => {
+                prop_assert!(!plan.scenarios.is_empty() && !plan.targets.is_empty());
+                prop_assert!(plan.scenarios.iter().all(|one| one.target < plan.targets.len() && !one.stages.is_empty()));
+            }
+            Err(errors) => {
+                prop_assert!(errors.count() > 0);
+                let places = errors.iter().map(|error| errors.line_and_column(error));
+                prop_assert!(places.into_iter().all(|place| place.is_some()), "{errors}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_override_is_too_odd(set in ".{0,40}", target in ".{0,20}", scale in ".{0,8}", only in ".{0,8}") {
+        let overrides = Overrides { set: vec![set], scale: Some(scale), target: vec![target], only: vec![only] };
+        let _ = read(HOLD, &overrides);
+    }
+
+    #[test]
+    fn no_path_of_an_override_is_too_odd(path in "(scenarios|targets|name|hold|stages|0|1|up|\"|\\.){0,7}", value in "(5|\"x\"|\\[|\\{|true|1s|=){0,3}") {
+        let overrides = Overrides { set: vec![format!("{path}={value}")], ..Overrides::default() };
+        let _ = read(HOLD, &overrides);
+    }
+}

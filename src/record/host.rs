@@ -1,0 +1,33 @@
+//! Turns looks at the machine during a run into facts beside those of the load.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// One look at the machine: what servers of the run use, what the kernel uses, what its counters did since the look before.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostSample {
+    /// When, on the run's clock.
+    pub at_ns: u64,
+    /// Processor time that the built-in servers have used; zero without any.
+    #[serde(default)]
+    pub servers_cpu_ns: u64,
+    /// Resident memory of the built-in servers.
+    #[serde(default)]
+    pub servers_rss_bytes: u64,
+    /// Memory of the slabs that sockets live in, of the whole machine; absent when it cannot be read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kernel_bytes: Option<u64>,
+    /// Memory that can be had, of the whole machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub available_bytes: Option<u64>,
+    /// Changes of the kernel's counters since the look before, without zeros: `TcpExt.ListenOverflows`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub counters: BTreeMap<String, i64>,
+}
+
+/// Adds later changes of counters.
+pub(super) fn add_changes(sum: &mut BTreeMap<String, i64>, later: &BTreeMap<String, i64>) {
+    for (name, change) in later {
+        *sum.entry(name.clone()).or_default() += change;
+    }
+}

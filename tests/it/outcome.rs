@@ -1,0 +1,303 @@
+//! Turns the text of a plan into a run of the program, and into what came of it.
+
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// No run of these tests takes longer, on a busy machine either.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How often a run is made again when the machine was too busy to keep to the plan's schedule.
+const AGAIN: usize = 3;
+
+/// The program under test.
+pub fn exe() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_planrun"))
+}
+
+/// A plan and the folder in which it is run.
+pub struct Stage {
+    pub folder: TempDir,
+}
+
+/// A run that is over.
+pub struct Outcome {
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+    pub took: Duration,
+    /// Where its results are; `None` when there are none.
+    pub results: Option<PathBuf>,
+    pub report: Value,
+    #[expect(dead_code, reason = "goes when the outcome does")]
+    folder: TempDir,
+}
+
+impl Stage {
+    pub fn new(plan: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
+        Self { folder }
+    }
+
+    /// The command line `planrun plan.toml --out out …`, not yet started.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(exe());
+        command.args(["plan.toml", "--out", "out", "--progress", "lines"]).args(arguments);
+        self.prepare(&mut command);
+        command
+    }
+
+    fn prepare(&self, command: &mut Command) {
+        command
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+    }
+
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().unwrap()
+    }
+
+    /// Waits for a run of this plan.
+    pub fn end(self, child: Child, since: Instant) -> Outcome {
+        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let results = results(&self.folder.path().join("out"));
+        Outcome {
+            code: status.code(),
+            stdout: String::from_utf8(stdout).unwrap(),
+            stderr: String::from_utf8(stderr).unwrap(),
+            took: since.elapsed(),
+            report: results.as_deref().map_or(Value::Null, report),
+            results,
+            folder: self.folder,
+        }
+    }
+}
+
+/// The only result folder below `out`.
+pub fn results(out: &Path) -> Option<PathBuf> {
+    let entries = |path: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(path)
+            .map_or_else(|_| Vec::new(), |all| all.map(|entry| entry.unwrap().path()).collect())
+    };
+    let mut runs: Vec<PathBuf> = entries(out).iter().flat_map(|plan| entries(plan)).collect();
+    assert!(runs.len() <= 1, "{runs:?}");
+    runs.pop()
+}
+
+/// The report of a result folder; null when there is none.
+pub fn report(results: &Path) -> Value {
+    std::fs::read(results.join("report.json"))
+        .map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap())
+}
+
+/// Runs a plan once.
+pub fn run_once(plan: &str, arguments: &[&str]) -> Outcome {
+    run_with(plan, |stage| stage.command(arguments))
+}
+
+/// Runs a plan once, by a command of the test's own.
+pub fn run_with(plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
+    let stage = Stage::new(plan);
+    let since = Instant::now();
+    let child = command(&stage).spawn().unwrap();
+    stage.end(child, since)
+}
+
+/// Runs a plan, and asserts its exit status and what holds for the report of every run. A run in which this machine was late for its own
+/// schedule says so, rightly, and is made again.
+pub fn run(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
+    run_as(code, plan, |stage| stage.command(arguments))
+}
+
+/// As [`run`], by a command of the test's own.
+pub fn run_as(code: i32, plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
+    let mut left = AGAIN;
+    loop {
+        let outcome = run_with(plan, &command);
+        left -= 1;
+        if left > 0 && outcome.was_late() && outcome.code != Some(code) {
+            continue;
+        }
+        assert_eq!(outcome.code, Some(code), "{}\n{}", outcome.stdout, outcome.stderr);
+        outcome.assert_whole();
+        return outcome;
+    }
+}
+
+impl Outcome {
+    /// Whether the only thing wrong is that the machine was too busy.
+    fn was_late(&self) -> bool {
+        let rules = self.rules();
+        !rules.is_empty() && rules.iter().all(|rule| rule == "schedule_lag")
+    }
+
+    /// The broken rules of validity.
+    pub fn rules(&self) -> Vec<String> {
+        let breaches = self.report["invalid"].as_array().into_iter().flatten();
+        breaches.map(|breach| breach["rule"].as_str().unwrap().to_owned()).collect()
+    }
+
+    pub fn verdict(&self) -> &str {
+        self.report["verdict"].as_str().unwrap()
+    }
+
+    /// One file of the result folder.
+    pub fn file(&self, name: &str) -> String {
+        std::fs::read_to_string(self.results.as_ref().unwrap().join(name)).unwrap()
+    }
+
+    pub fn scenario(&self, name: &str) -> Facts<'_> {
+        let all = self.report["scenarios"].as_array().unwrap();
+        Facts(all.iter().find(|scenario| scenario["name"] == name).unwrap())
+    }
+
+    /// What the built-in server of a target counted.
+    pub fn server(&self, target: &str) -> BTreeMap<String, u64> {
+        let all = self.report["servers"].as_array().unwrap();
+        let server = all.iter().find(|server| server["target"] == target).unwrap();
+        serde_json::from_value(server["counters"].clone()).unwrap()
+    }
+
+    /// What holds for every run that has a report.
+    pub fn assert_whole(&self) {
+        let Some(results) = &self.results else { return };
+        assert_report_is_whole(&self.report);
+        assert_sums(results);
+        for file in ["plan.toml", "summary.csv", "timeline.csv", "latency.hlog", "environment.json"]
+        {
+            assert!(results.join(file).is_file(), "{file} is missing");
+        }
+        self.assert_failures_agree();
+    }
+
+    /// failures.csv has the same causes and counts as report.json.
+    fn assert_failures_agree(&self) {
+        let text = self.file("failures.csv");
+        let mut rows = csv::Reader::from_reader(text.as_bytes());
+        let mut sums: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for row in rows.records() {
+            let row = row.unwrap();
+            let count: u64 = row[7].parse().unwrap();
+            *sums.entry((row[0].to_owned(), row[3].to_owned())).or_default() += count;
+        }
+        let mut expected: BTreeMap<(String, String), u64> = BTreeMap::new();
+        for scenario in self.report["scenarios"].as_array().unwrap() {
+            for (failure, count) in Facts(scenario).failures() {
+                let key = (scenario["name"].as_str().unwrap().to_owned(), failure);
+                *expected.entry(key).or_default() += count;
+            }
+        }
+        assert_eq!(sums, expected);
+    }
+}
+
+/// A scenario, stage or part of a report.
+#[derive(Clone, Copy)]
+pub struct Facts<'a>(pub &'a Value);
+
+impl<'a> Facts<'a> {
+    pub fn stage(self, name: &str) -> Self {
+        let all = self.0["stages"].as_array().unwrap();
+        Self(all.iter().find(|stage| stage["name"] == name).unwrap())
+    }
+
+    pub fn part(self, name: &str) -> Self {
+        Self(&self.0["parts"][name])
+    }
+
+    pub fn counter(self, name: &str) -> u64 {
+        self.0["counters"][name].as_u64().unwrap_or_else(|| panic!("{name} in {}", self.0))
+    }
+
+    /// Several counters at once.
+    pub fn counters<const N: usize>(self, names: [&str; N]) -> [u64; N] {
+        names.map(|name| self.counter(name))
+    }
+
+    /// `None` when it was not measured.
+    pub fn ratio(self, name: &str) -> Option<f64> {
+        self.0["ratios"][name]["value"].as_f64()
+    }
+
+    /// Counts by cause.
+    pub fn failures(self) -> BTreeMap<String, u64> {
+        let mut counts = BTreeMap::new();
+        for failure in self.0["failures"].as_array().unwrap() {
+            let name = failure["failure"].as_str().unwrap().to_owned();
+            *counts.entry(name).or_default() += failure["count"].as_u64().unwrap();
+        }
+        counts
+    }
+
+    /// The one cause of all failures: its name, origin, phase, count.
+    pub fn only_failure(self) -> (&'a str, &'a str, &'a str, u64) {
+        let all = self.0["failures"].as_array().unwrap();
+        assert_eq!(all.len(), 1, "{all:?}");
+        let word = |key: &str| all[0][key].as_str().unwrap();
+        (word("failure"), word("origin"), word("phase"), all[0]["count"].as_u64().unwrap())
+    }
+
+    pub fn samples(self, time: &str) -> u64 {
+        self.0["times"][time]["samples"].as_u64().unwrap_or(0)
+    }
+}
+
+/// The identities of the contract, in every scenario, stage and part; parts sum up to stages, stages to scenarios.
+pub fn assert_report_is_whole(report: &Value) {
+    for scenario in report["scenarios"].as_array().unwrap() {
+        let whole = assert_identities(scenario);
+        let mut sum = [0; 7];
+        for stage in scenario["stages"].as_array().unwrap() {
+            let facts = assert_identities(stage);
+            add(&mut sum, facts);
+            let mut parts = [0; 7];
+            for part in stage["parts"].as_object().unwrap().values() {
+                add(&mut parts, assert_identities(part));
+            }
+            assert_eq!(parts, facts, "{stage:#}");
+        }
+        assert_eq!(sum, whole, "{scenario:#}");
+        let failures: u64 = Facts(scenario).failures().values().sum();
+        assert_eq!(failures, whole[4] + whole[5], "{:#}", scenario["failures"]);
+    }
+}
+
+fn add(sum: &mut [u64; 7], more: [u64; 7]) {
+    sum.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+}
+
+fn assert_identities(facts: &Value) -> [u64; 7] {
+    let accounting = &facts["accounting"];
+    let names = ["due", "started", "dropped", "ok", "failed", "timed_out", "unfinished"];
+    let values = names.map(|name| accounting[name].as_u64().unwrap());
+    let [due, started, dropped, ok, failed, timed_out, unfinished] = values;
+    assert_eq!(due, started + dropped, "{facts:#}");
+    assert_eq!(started, ok + failed + timed_out + unfinished, "{facts:#}");
+    assert_eq!(accounting["identities_hold"], true);
+    values
+}
+
+/// SHA256SUMS is right, for the tool that people have.
+pub fn assert_sums(results: &Path) {
+    let output = Command::new("sha256sum")
+        .args(["--check", "--quiet", "--strict", "SHA256SUMS"])
+        .current_dir(results)
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Waits for a condition.
+pub fn await_true(what: &str, within: Duration, mut condition: impl FnMut() -> bool) {
+    let until = Instant::now() + within;
+    while !condition() {
+        assert!(Instant::now() < until, "{what} did not happen in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

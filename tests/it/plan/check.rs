@@ -1,0 +1,174 @@
+//! What `planrun check`, `schema` and `init` print, and what unreadable files get.
+
+use super::planrun;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+fn said(output: &std::process::Output) -> String {
+    String::from_utf8(output.stderr.clone()).expect("UTF-8")
+}
+
+fn page(plan: &str, arguments: &[&str]) -> String {
+    let all: Vec<&str> = ["check", plan].iter().chain(arguments).copied().collect();
+    let output = planrun(".", &all, &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    // What follows is about this machine.
+    let (plan, needs) = text.split_once("\nneeds ").expect("a table of needs");
+    assert!(needs.contains("open files of a process"), "{needs}");
+    plan.to_owned()
+}
+
+#[test]
+fn the_schedule_is_a_table_and_a_curve() {
+    insta::assert_snapshot!("contract", page("tests/plans/ok/contract.toml", &[]));
+    insta::assert_snapshot!("quickstart_ascii", page("plans/quickstart.toml", &["--ascii"]));
+    assert!(page("plans/quickstart.toml", &["--ascii"]).is_ascii());
+}
+
+#[test]
+fn several_plans_are_all_checked() {
+    let plans =
+        ["check", "toml-unquoted-count.toml", "../ok/smallest-hold.toml", "name-empty.toml"];
+    let output = planrun("tests/plans/bad", &plans, &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let text = said(&output);
+    assert!(text.contains("--> toml-unquoted-count.toml:8:21"), "{text}");
+    assert!(text.contains("--> name-empty.toml:1:8"), "{text}");
+    assert!(String::from_utf8_lossy(&output.stdout).contains("plan smallest-hold"));
+}
+
+#[test]
+fn errors_have_colours_only_for_terminals_and_on_request() {
+    let check = |variable: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_planrun"))
+            .args(["check", "tests/plans/bad/name-empty.toml"])
+            .env_remove("NO_COLOR")
+            .env(variable, "1")
+            .output()
+            .expect("the program starts");
+        said(&output)
+    };
+    assert!(!check("NO_COLOR").contains('\u{1b}'));
+    assert!(check("CLICOLOR_FORCE").contains("\u{1b}[1m\u{1b}[91merror"));
+}
+
+fn assert_unreadable(path: &Path, expected: &str) {
+    let name = path.to_str().expect("UTF-8");
+    let output = planrun(".", &["check", name], &[]);
+    let text = said(&output).replace(name, "PATH");
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(output.stdout.is_empty());
+    assert_eq!(text, expected);
+}
+
+#[test]
+fn unreadable_files_get_a_clear_message() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = |name: &str| folder.path().join(name);
+    assert_unreadable(
+        &at("none.toml"),
+        "error: cannot read the plan PATH: there is no such file\n |\n = help: `planrun init` writes a plan to start from\n",
+    );
+    assert_unreadable(
+        folder.path(),
+        "error: cannot read the plan PATH: it is a directory\n |\n = help: give the plan's file\n",
+    );
+    std::fs::write(at("latin1.toml"), b"name = \"x\"\n# gr\xf6\xdfe\n").expect("written");
+    assert_unreadable(
+        &at("latin1.toml"),
+        "error: the plan PATH is not UTF-8: byte 15 (line 2) is 0xf6\n |\n = help: save the file as UTF-8\n",
+    );
+    std::fs::write(at("large.toml"), vec![b'#'; (1 << 20) + 1]).expect("written");
+    assert_unreadable(
+        &at("large.toml"),
+        "error: the plan PATH is larger than 1 MiB\n |\n = help: a plan is a page of text: is this the right file?\n",
+    );
+    assert_unreadable(
+        Path::new("/dev/zero"),
+        "error: the plan PATH is larger than 1 MiB\n |\n = help: a plan is a page of text: is this the right file?\n",
+    );
+}
+
+#[test]
+fn a_name_of_a_file_is_harmless() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a\u{1b}[31mb\u{9b}c\u{202e}d.toml");
+    std::fs::write(&path, "nmae = 5\n").expect("written");
+    for path in [&path, &folder.path().join("\u{1b}none")] {
+        let output = planrun(".", &["check", path.to_str().expect("UTF-8")], &[]);
+        let text = said(&output);
+        assert!(text.contains("\u{241b}"), "{text}");
+        assert!(text.chars().all(|c| !c.is_control() || c == '\n'), "{text}");
+        assert!(!text.contains('\u{202e}'), "{text}");
+    }
+}
+
+#[test]
+fn a_megabyte_of_anything_gets_an_answer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.toml");
+    let most = 1 << 20;
+    let head =
+        "name=\"x\"\ntargets.a.address=\"h:1\"\n[scenarios.a]\nprotocol=\"tcp-hold\"\nstages=";
+    for text in [
+        "[".repeat(most),
+        "=".repeat(most),
+        "\"".repeat(most),
+        "\0".repeat(most),
+        format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
+        format!("x = {}", "{a=".repeat(100_000)),
+        format!("a{} = 1", ".a".repeat(100_000)),
+        format!("x = [{}", ",".repeat(most - 10)),
+        "k = 1.2.3\n".repeat(100_000),
+        (0..80_000).map(|number| format!("k{number} = 1")).collect::<Vec<_>>().join("\n"),
+        format!("name = \"{}\"", "x".repeat(most - 10)),
+        format!("{head}[{}]", "{users=1},".repeat(100_000)),
+        format!("{head}[{}]", "{users=x},".repeat(100_000)),
+    ] {
+        let text = &text[..text.len().min(most)];
+        std::fs::write(&path, text).expect("written");
+        let started = std::time::Instant::now();
+        let output = planrun(".", &["check", path.to_str().expect("UTF-8")], &[]);
+        let took = started.elapsed();
+        let start = &text[..40];
+        assert_eq!(output.status.code(), Some(2), "{start}: {}", said(&output));
+        let shown = said(&output).lines().filter(|line| line.starts_with("error: ")).count();
+        assert!((1..=21).contains(&shown), "{start}: {shown} errors");
+        assert!(output.stderr.len() < 100_000, "{start}: {} bytes", output.stderr.len());
+        // About a second where the program is optimised and the machine is free.
+        assert!(took.as_secs() < 20, "{start}: {took:?}");
+    }
+}
+
+#[test]
+fn a_closed_standard_output_is_no_failure() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_planrun"))
+        .args(["check", "plans/quickstart.toml"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("it ends");
+    assert_eq!((output.status.code(), said(&output).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn the_plan_to_start_from_is_right_and_overwrites_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("mine.toml");
+    let name = path.to_str().expect("UTF-8");
+    let output = planrun(".", &["init", "-o", name], &[]);
+    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert!(said(&output).contains("planrun check"), "{}", said(&output));
+    assert!(page(name, &[]).contains("plan my-first-plan"));
+    std::fs::write(&path, "# mine\n").expect("written");
+    let output = planrun(".", &["init", "--output", name], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(said(&output).contains("exists already"), "{}", said(&output));
+    assert_eq!(std::fs::read_to_string(&path).expect("read"), "# mine\n");
+    let nowhere = folder.path().join("none/plan.toml");
+    let output = planrun(".", &["init", "-o", nowhere.to_str().expect("UTF-8")], &[]);
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+}

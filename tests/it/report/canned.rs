@@ -1,0 +1,256 @@
+//! A run that never was: two scenarios, nine seconds, the same facts every time.
+
+use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
+use planrun::record::{
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Mark, Outcome, Phase, Second,
+    StopReason,
+};
+use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started};
+
+pub const TEXT: &str = r#"# Everything that a report can show.
+name = "canned"
+description = "Everything that a report can show"
+
+[targets]
+lb.address = "lb.example:80"
+web.address = "http://elsewhere/"
+
+[scenarios.hold]
+protocol = "tcp-hold"
+target = "lb"
+expect = "ok"
+heartbeat = { from = "server", every = "1s", grace = "500ms" }
+stages = [{ name = "1200", users = 1200, spawn_rate = "400/s", hold = "5s" }]
+thresholds = ["hold.survival_ratio >= 99.99%", "hold.lost <= 5"]
+
+[scenarios.web]
+protocol = "http"
+target = "web"
+requests = [
+  { name = "home", path = "/", weight = 9, headers = { authorization = "${env.CANNED_TOKEN}" } },
+  { name = "save", path = "/save" },
+]
+stages = [
+  { name = "-10k", users = "10k", ramp = "1s", hold = "3s" },
+  { name = "15k", users = "15k", hold = "4s" },
+]
+thresholds = [
+  { check = "service_time.p99 < 100ms", stage = "*" },
+  { check = "failure_ratio < 0.1%", window = "2s" },
+]
+"#;
+pub const SECRET: &str = "hunter2";
+const SECOND: u64 = 1_000_000_000;
+const MS: u64 = 1_000_000;
+
+pub fn overrides() -> Overrides {
+    Overrides { target: vec!["web=http://127.0.0.1:8080/".into()], ..Overrides::default() }
+}
+
+pub fn plan() -> Plan {
+    let source = Source { name: "canned.toml".into(), text: TEXT.into() };
+    let token = |name: &str| (name == "CANNED_TOKEN").then(|| SECRET.to_owned());
+    Plan::parse(&source, &overrides(), &token)
+        .unwrap_or_else(|errors| panic!("{:?}", errors.iter().collect::<Vec<_>>()))
+}
+
+pub fn started() -> Started {
+    Started {
+        at: "2026-11-22T16:45:01.25Z".parse().unwrap(),
+        targets: vec![
+            ResolvedTarget {
+                name: "lb".into(),
+                written: vec!["lb.example:80".into()],
+                addresses: vec![
+                    "192.0.2.7:80".parse().unwrap(),
+                    "[2001:db8::7]:80".parse().unwrap(),
+                ],
+                probes: 1,
+            },
+            ResolvedTarget {
+                name: "web".into(),
+                written: vec!["http://127.0.0.1:8080/".into()],
+                addresses: vec!["127.0.0.1:8080".parse().unwrap()],
+                probes: 1,
+            },
+        ],
+        workers: vec![2, 1],
+        warnings: vec!["net.core.somaxconn is 128".into()],
+    }
+}
+
+pub fn finished() -> Finished {
+    let counters = vec![("accepted".into(), 1_201), ("messages.sent".into(), 7_200)];
+    Finished { servers: vec![ServerCounters { target: "lb".into(), counters }] }
+}
+
+/// Every entry of the run, in order.
+pub fn entries() -> Vec<Entry> {
+    let mut entries = Vec::new();
+    for second in 0..9_u32 {
+        let at_ns = u64::from(second) * SECOND;
+        let mut pass =
+            |scenario, mark| entries.push(Entry::Boundary(Boundary { scenario, mark, at_ns }));
+        match second {
+            0 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Mark::Ramp(0))),
+            1 => pass(1, Mark::Hold(0)),
+            3 => pass(0, Mark::Hold(0)),
+            4 => [Mark::Ramp(1), Mark::Hold(1)].into_iter().for_each(|mark| pass(1, mark)),
+            8 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Mark::Drain)),
+            _ => {}
+        }
+        let mut facts = Second { second, ..Second::default() };
+        hold(&mut facts);
+        web(&mut facts);
+        entries.push(Entry::Second(facts));
+    }
+    let at_ns = 8 * SECOND + 400 * MS;
+    for scenario in [0, 1] {
+        entries.push(Entry::Boundary(Boundary { scenario, mark: Mark::End, at_ns }));
+    }
+    entries.push(Entry::Stopped { at_ns, reason: StopReason::Completed });
+    entries
+}
+
+/// 1,200 connections in three seconds, one of them refused; one is reset in second 5, all others end well in second 8.
+fn hold(second: &mut Second) {
+    let number = second.second;
+    let at_ns = u64::from(number) * SECOND + 500 * MS;
+    let facts = second.scenarios.entry(0).or_default();
+    let mut cell = Cell::default();
+    let mut lost = Cell::default();
+    let mut add = |counter, amount| cell.counters.add(counter, amount);
+    if number < 3 {
+        let refused = u64::from(number == 1);
+        for (counter, amount) in [
+            (Counter::Due, 400),
+            (Counter::Started, 400),
+            (Counter::ConnectAttempts, 400),
+            (Counter::ConnectOk, 400 - refused),
+            (Counter::ConnectFailed, refused),
+            (Counter::Verified, 400 - refused),
+            (Counter::MessagesReceived, 400 - refused),
+            (Counter::BytesReceived, 2 * (400 - refused)),
+        ] {
+            add(counter, amount);
+        }
+        for sample in 0..400 - refused {
+            cell.time(TimeMetric::ConnectTime, 300_000 + sample * 10_000);
+            cell.time(TimeMetric::FirstMessage, 500_000 + sample * 11_000);
+            cell.time(TimeMetric::ScheduleLag, 20_000 + sample * 100);
+        }
+        if refused > 0 {
+            let cause = Cause::from_errno(111, Phase::Connect);
+            cell.end(Outcome::Failed(cause), at_ns, || "192.0.2.7:80 from 10.0.0.1:40001".into());
+        }
+    }
+    if number == 5 {
+        let cause = Cause::from_errno(104, Phase::Hold);
+        cell.end(Outcome::Failed(cause), at_ns, || "@192.0.2.7:80 after \x1b[31m5.5 s".into());
+        lost.count(Counter::Lost);
+    }
+    let hold = CellKey { stage: 0, part: Part::Hold };
+    if (3..8).contains(&number) {
+        if number == 3 {
+            lost.counters.add(Counter::HoldEntered, 1_199);
+        }
+        lost.counters.add(Counter::HeartbeatReceived, 1_199 - u64::from(number > 4));
+        for sample in 0..100 {
+            lost.time(TimeMetric::HeartbeatGap, SECOND + sample * 10_000);
+        }
+    }
+    if number == 8 {
+        cell.counters.add(Counter::Ok, 1_198);
+        cell.counters.add(Counter::Closed, 1_198);
+    }
+    if !lost.is_empty() {
+        facts.cells.push((hold, lost));
+    }
+    if !cell.is_empty() {
+        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+    }
+    let open = match number {
+        0 => 400,
+        1 => 799,
+        2..5 => 1_199,
+        5..8 => 1_198,
+        _ => 0,
+    };
+    facts.gauges.set(Gauge::Open, open);
+    levels(facts, number, 2);
+}
+
+/// A thousand requests a second; some answers of second 6 are 503, one is too late.
+fn web(second: &mut Second) {
+    let number = second.second;
+    let facts = second.scenarios.entry(1).or_default();
+    let key = match number {
+        0 => CellKey { stage: 0, part: Part::Ramp },
+        1..4 => CellKey { stage: 0, part: Part::Hold },
+        _ => CellKey { stage: 1, part: Part::Hold },
+    };
+    let mut cell = Cell::default();
+    if number < 8 {
+        let bad = if number == 6 { 4 } else { 0 };
+        cell.counters.add(Counter::Due, 1_000);
+        cell.counters.add(Counter::Started, 1_000);
+        cell.counters.add(Counter::Ok, 1_000 - bad);
+        cell.counters.add(Counter::BytesReceived, 1_000 * 612);
+        cell.statuses.insert(200, 1_000 - bad);
+        for sample in 0..1_000 {
+            let slow = if number == 6 && sample >= 900 { 150 * MS } else { 0 };
+            cell.time(TimeMetric::ServiceTime, MS + sample * 20_000 + slow);
+            cell.time(TimeMetric::FirstByte, MS / 2 + sample * 20_000 + slow);
+            let request = cell.requests.entry(u16::from(sample % 10 == 9)).or_default();
+            request.ok += u64::from(sample >= bad);
+            request.times.record(TimeMetric::ServiceTime, MS + sample * 20_000 + slow);
+        }
+        for sample in 0..bad {
+            let at_ns = 6 * SECOND + sample * 100 * MS;
+            let cause = if sample == 3 {
+                Cause::new(Failure::RequestTimeout, Phase::Request)
+            } else {
+                *cell.statuses.entry(503).or_default() += 1;
+                Cause { failure: Failure::Status, phase: Phase::Request, code: 503 }
+            };
+            cell.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
+            let request = cell.requests.entry(0).or_default();
+            if sample == 3 { request.timed_out += 1 } else { request.failed += 1 }
+        }
+    }
+    if !cell.is_empty() {
+        facts.cells.push((key, cell));
+    }
+    facts.gauges.set(Gauge::Users, if number < 4 { 10_000 } else { 15_000 });
+    facts.gauges.set(Gauge::InFlight, 17);
+    facts.gauges.set(Gauge::Open, 100);
+    levels(facts, number, 1);
+}
+
+fn levels(facts: &mut planrun::record::ScenarioSecond, number: u32, workers: u32) {
+    facts.reporting = workers;
+    facts.workers.cpu_ns = u64::from(number + 1) * 250 * MS;
+    facts.workers.rss_bytes = 12_345_678;
+    facts.workers.lag_max_ns = 61_234;
+}
+
+/// A run of two seconds whose journal is short.
+pub fn short() -> Vec<Entry> {
+    let boundary = |mark, at_ns| Entry::Boundary(Boundary { scenario: 1, mark, at_ns });
+    let second = |number| {
+        let mut cell = Cell::default();
+        cell.counters.add(Counter::Due, 3);
+        cell.time(TimeMetric::ServiceTime, 100 * MS * u64::from(number + 1));
+        let mut second = Second { second: number, ..Second::default() };
+        let facts = second.scenarios.entry(1).or_default();
+        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        Entry::Second(second)
+    };
+    vec![
+        boundary(Mark::Ramp(0), 0),
+        second(0),
+        second(1),
+        boundary(Mark::End, 2 * SECOND),
+        Entry::Stopped { at_ns: 2 * SECOND, reason: StopReason::Completed },
+    ]
+}

@@ -1,0 +1,8 @@
+//! Whole runs on built-in servers: the report says what happened, the other side agrees, the exit status follows.
+
+mod faults;
+mod refusals;
+mod scarce;
+mod shapes;
+mod streams;
+mod verdicts;
