@@ -64,6 +64,7 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
         heartbeat: Some(Heartbeat::Server { every: seconds(60), grace: seconds(10) }),
         connect_timeout: seconds(10),
         close: Close::Fin,
+        churn: crate::plan::Churn::default(),
     };
     scenario(Protocol::TcpHold(protocol), stages)
 }

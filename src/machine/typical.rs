@@ -41,6 +41,7 @@ fn held(endpoint: Endpoint) -> Plan {
         heartbeat: Some(Heartbeat::Server { every: minute(), grace: minute() }),
         connect_timeout: Time(Duration::from_secs(10)),
         close: Close::Rst,
+        churn: crate::plan::Churn::default(),
     };
     let level = Level::Users { users: CONNECTIONS, ramp: Ramp::Unpaced };
     let scenario = Scenario {

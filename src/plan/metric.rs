@@ -55,6 +55,10 @@ names! {
         ConnectionsOpen = "connections.open",
         /// tcp-hold: connections lost while their stage was held.
         HoldLost = "hold.lost",
+        /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the end of its lifetime.
+        Reconnects = "reconnects",
+        /// tcp-hold: connections dropped by events of the plan.
+        StormDropped = "storm.dropped",
         /// tcp-hold: right messages received, a greeting not counted.
         HeartbeatReceived = "heartbeat.received",
         /// tcp-hold: heartbeats that did not come in time.
@@ -79,6 +83,17 @@ names! {
         ConnectFailure = "connect.failure_ratio",
         /// tcp-hold: connections not lost during a hold, of those open in it.
         HoldSurvival = "hold.survival_ratio",
+        /// tcp-hold: time that connections were open, of the time that they should have been: a lost one owes the time until its user has
+        /// another one open.
+        HoldTime = "hold.time_ratio",
+        /// tcp-hold: connections that live longer than a minute, by Kaplan and Meier's estimate.
+        Survival1m = "survival.1m_ratio",
+        /// tcp-hold: connections that live longer than ten minutes.
+        Survival10m = "survival.10m_ratio",
+        /// tcp-hold: connections that live longer than an hour.
+        Survival1h = "survival.1h_ratio",
+        /// tcp-hold: connections dropped by events whose users had one again, of all dropped whose fate is known.
+        Recovery = "recovery.ratio",
         /// tcp-hold: heartbeats that came, of those that should have.
         HeartbeatSuccess = "heartbeat.success_ratio",
         /// http: answers of 200 to 299, of all answers.
@@ -115,6 +130,9 @@ names! {
         HeartbeatGap = "heartbeat.gap",
         /// tcp-hold: from the sending of a heartbeat to its reply.
         HeartbeatRtt = "heartbeat.rtt",
+        /// tcp-hold: from the drop of a connection by an event to the opening of its user's next one, over all that were dropped: `p50` is
+        /// the time until half of them were back. What never came back is longer than everything.
+        RecoveryTime = "recovery.time",
         /// http: from sending to the last byte.
         ServiceTime = "service_time",
         /// http, open stages: from the due time to the last byte.
@@ -200,6 +218,18 @@ impl Metric {
     }
 }
 
+impl RatioMetric {
+    /// The age in seconds that an estimate of survival is about.
+    pub fn survival_s(self) -> Option<u64> {
+        match self {
+            Self::Survival1m => Some(60),
+            Self::Survival10m => Some(600),
+            Self::Survival1h => Some(3_600),
+            _ => None,
+        }
+    }
+}
+
 impl TimeMetric {
     /// Its place in a table of all of them.
     pub fn index(self) -> usize {
@@ -241,6 +271,7 @@ impl Metric {
                     | T::FirstMessage
                     | T::HeartbeatGap
                     | T::HeartbeatRtt
+                    | T::RecoveryTime
                     | T::ScheduleLag
             ),
         }
@@ -253,12 +284,21 @@ impl Metric {
             Self::Count(count) => matches!(count, C::RequestsCount | C::Dropped),
             Self::Ratio(ratio) => !matches!(
                 ratio,
-                P::ConnectSuccess | P::ConnectFailure | P::HoldSurvival | P::HeartbeatSuccess
+                P::ConnectSuccess
+                    | P::ConnectFailure
+                    | P::HoldSurvival
+                    | P::HoldTime
+                    | P::Survival1m
+                    | P::Survival10m
+                    | P::Survival1h
+                    | P::Recovery
+                    | P::HeartbeatSuccess
             ),
             Self::Rate(rate) => rate != R::Connect,
-            Self::Time(time, _) => {
-                !matches!(time, T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt)
-            }
+            Self::Time(time, _) => !matches!(
+                time,
+                T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt | T::RecoveryTime
+            ),
         }
     }
 }

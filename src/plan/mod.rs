@@ -3,6 +3,7 @@
 //! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed in.
 //! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
 
+mod churn;
 mod error;
 mod generator;
 mod interpolate;
@@ -23,6 +24,7 @@ mod target;
 mod threshold;
 mod tree;
 
+pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
 pub use error::{PlanError, PlanErrors};
 pub use generator::{Generator, OnWorkerLoss, SourceRange};
 pub use interpolate::Environment;

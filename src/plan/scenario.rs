@@ -1,6 +1,6 @@
 //! What one scenario does to its target, by protocol.
 
-use super::{Stage, Threshold};
+use super::{Churn, Stage, Threshold};
 use crate::units::Time;
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
@@ -49,7 +49,7 @@ impl Protocol {
 }
 
 /// How a connection is held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct TcpHold {
     /// Every message must be exactly this; `None` takes any bytes. Never empty.
     pub expect: Option<String>,
@@ -61,6 +61,8 @@ pub struct TcpHold {
     pub connect_timeout: Time,
     /// How planned ends are made.
     pub close: Close,
+    /// What ends connections before their stage does, and what follows an end.
+    pub churn: Churn,
 }
 
 /// Who sends heartbeats.

@@ -71,6 +71,7 @@ fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
         heartbeat: None,
         connect_timeout: seconds(10),
         close: Close::Fin,
+        churn: crate::plan::Churn::default(),
     };
     assert_eq!(hold(&plan), &expected);
     let client = "scenarios.hold.heartbeat={ from = \"client\", send = \"ping\", every = \"3s\" }";

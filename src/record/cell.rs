@@ -1,6 +1,6 @@
 //! Turns attempts into the facts of one part of one stage.
 
-use super::{Cause, Counter, Counters, Outcome, Tally, Times};
+use super::{Cause, Counter, Counters, Outcome, Survival, Tally, Times};
 use crate::plan::{Part, TimeMetric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,9 @@ pub struct Cell {
     /// Why attempts failed.
     #[serde(default)]
     pub failures: Vec<(Cause, Tally)>,
+    /// tcp-hold: how long connections lived, and what ended them; those that were due here.
+    #[serde(default)]
+    pub survival: Survival,
     /// http: answers by status.
     #[serde(default)]
     pub statuses: BTreeMap<u16, u64>,
@@ -94,6 +97,7 @@ impl Cell {
     pub fn merge(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
         self.times.merge(&other.times);
+        self.survival.merge(&other.survival);
         for (cause, tally) in &other.failures {
             match self.failures.iter_mut().find(|(known, _)| known == cause) {
                 Some((_, mine)) => mine.merge(tally),
@@ -118,5 +122,6 @@ impl Cell {
             && self.failures.is_empty()
             && self.times == Times::default()
             && self.statuses.is_empty()
+            && self.survival.is_empty()
     }
 }

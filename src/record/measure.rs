@@ -1,7 +1,7 @@
 //! Turns the facts of some part of a run into the value of a metric.
 
-use super::{Cell, Counter, Gauge, Gauges};
-use crate::plan::{CountMetric, Metric, Protocol, RateMetric, RatioMetric};
+use super::{Cell, Counter, Curve, Gauge, Gauges};
+use crate::plan::{CountMetric, Metric, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 
 /// The facts that a metric is computed from: merged cells, the levels at their end, and how long they cover.
 #[derive(Debug, Clone, Copy)]
@@ -30,9 +30,14 @@ pub struct Measure {
 /// The value of `metric` in `span`; `None` when nothing was measured there.
 pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
     match metric {
+        Metric::Time(TimeMetric::RecoveryTime, stat) => recovery(stat, span.cell),
         Metric::Time(time, stat) => {
             let value = span.cell.times.stat(time, stat)?;
             Some(Measure { value, samples: span.cell.times.count(time), ratio: None })
+        }
+        Metric::Ratio(ratio) if ratio.survival_s().is_some() => {
+            let (value, _) = Curve::of(&span.cell.survival)?.at(ratio.survival_s()?)?;
+            Some(Measure { value, samples: span.cell.survival.connections(), ratio: None })
         }
         Metric::Ratio(ratio) => {
             let (numerator, denominator) = parts(ratio, span);
@@ -66,12 +71,43 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
     }
 }
 
+/// A figure of the time to recovery over all connections whose fate is known. One that never came back took longer than any that did:
+/// a figure that falls on such a one is infinite.
+fn recovery(stat: Stat, cell: &Cell) -> Option<Measure> {
+    let times = cell.times.get(TimeMetric::RecoveryTime);
+    let back = times.map_or(0, hdrhistogram::Histogram::len);
+    let decided = back + cell.counters.get(Counter::StormUnrecovered);
+    if decided == 0 {
+        return None;
+    }
+    let never = decided > back;
+    let value = match stat.quantile() {
+        Some(quantile) => {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "a part of a count"
+            )]
+            let rank = ((quantile * decided as f64).ceil() as u64).max(1);
+            // The middle of a rank's step, so that no rounding falls on its neighbour.
+            times
+                .filter(|_| rank <= back)
+                .map(|times| times.value_at_quantile((rank as f64 - 0.5) / back as f64) as f64)
+        }
+        _ if stat == Stat::Min || !never => cell.times.stat(TimeMetric::RecoveryTime, stat),
+        _ => None,
+    };
+    Some(Measure { value: value.unwrap_or(f64::INFINITY), samples: decided, ratio: None })
+}
+
 fn number(count: CountMetric, span: &Span<'_>) -> u64 {
     let counters = &span.cell.counters;
     match count {
         CountMetric::ConnectAttempts => counters.get(Counter::ConnectAttempts),
         CountMetric::ConnectionsOpen => span.gauges.get(Gauge::Open),
         CountMetric::HoldLost => counters.get(Counter::Lost),
+        CountMetric::Reconnects => counters.get(Counter::Reconnects),
+        CountMetric::StormDropped => counters.get(Counter::StormDropped),
         CountMetric::HeartbeatReceived => counters.get(Counter::HeartbeatReceived),
         CountMetric::HeartbeatMissed => counters.get(Counter::HeartbeatMissed),
         CountMetric::RequestsCount => counters.get(Counter::Started),
@@ -92,12 +128,17 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
     let entered = get(Counter::HoldEntered);
     let (opened, not_opened) = (get(Counter::ConnectOk), get(Counter::ConnectFailed));
     let (came, missed) = (get(Counter::HeartbeatReceived), get(Counter::HeartbeatMissed));
+    let back = get(Counter::StormRecovered);
     match ratio {
         RatioMetric::Success => (good, good + failed + get(Counter::Unfinished)),
         RatioMetric::Failure => (failed, good + failed + get(Counter::Unfinished)),
         RatioMetric::ConnectSuccess => (opened, opened + not_opened),
         RatioMetric::ConnectFailure => (not_opened, opened + not_opened),
         RatioMetric::HoldSurvival => (entered.saturating_sub(lost), entered),
+        RatioMetric::HoldTime => (get(Counter::TimeDelivered), get(Counter::TimePromised)),
+        RatioMetric::Recovery => (back, back + get(Counter::StormUnrecovered)),
+        // Estimates have neither.
+        RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h => (0, 0),
         RatioMetric::HeartbeatSuccess => (came, came + missed),
         RatioMetric::Status2xx => class(200),
         RatioMetric::Status3xx => class(300),

@@ -11,6 +11,7 @@ mod names;
 mod recorder;
 mod recording;
 mod snapshot;
+mod survival;
 mod times;
 
 pub use cell::{Cell, CellKey, RequestTally};
@@ -21,4 +22,5 @@ pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;
 pub use recording::{Boundary, Entry, Mark, Recording, ScenarioRecording, StopReason};
 pub use snapshot::{ScenarioSecond, Second, Snapshot, WorkerFacts};
+pub use survival::{Curve, End, Life, Point, Spike, SpikeKind, Survival, spikes};
 pub use times::{HIGHEST_NS, Times};

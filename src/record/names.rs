@@ -150,6 +150,19 @@ table! {
         Lost = "hold.lost",
         /// tcp-hold: connections closed as planned in this part (by time of close).
         Closed = "closed",
+        /// tcp-hold: time that connections were open, summed over them, in this part: milliseconds.
+        TimeDelivered = "connection_time.delivered_ms",
+        /// tcp-hold: time that they should have been open: the same, and for each connection that was lost the time until its user had
+        /// another one open, or was to have none any more.
+        TimePromised = "connection_time.promised_ms",
+        /// tcp-hold: connections dropped by an event of the plan (by time of the drop).
+        StormDropped = "storm.dropped",
+        /// tcp-hold: of those, the ones whose user had a connection again (by the time of that).
+        StormRecovered = "storm.recovered",
+        /// tcp-hold: of those, the ones whose user had none again before it was to have none any more.
+        StormUnrecovered = "storm.unrecovered",
+        /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the end of its lifetime.
+        Reconnects = "reconnects",
         /// tcp-hold: connections with at least one right message (by the time of the first).
         Verified = "verified",
         /// tcp-hold: right messages received in this part.

@@ -63,6 +63,12 @@ fn only_hold(counter: Counter) -> bool {
             | Counter::HoldEntered
             | Counter::Lost
             | Counter::Closed
+            | Counter::TimeDelivered
+            | Counter::TimePromised
+            | Counter::StormDropped
+            | Counter::StormRecovered
+            | Counter::StormUnrecovered
+            | Counter::Reconnects
             | Counter::Verified
             | Counter::MessagesReceived
             | Counter::HeartbeatReceived
@@ -77,7 +83,11 @@ fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
         RatioMetric::ConnectSuccess
         | RatioMetric::ConnectFailure
         | RatioMetric::HoldSurvival
+        | RatioMetric::HoldTime
+        | RatioMetric::Recovery
         | RatioMetric::HeartbeatSuccess => hold,
+        // Estimates: they stand with the curve that they are of.
+        RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h => false,
         RatioMetric::Status2xx
         | RatioMetric::Status3xx
         | RatioMetric::Status4xx
@@ -88,7 +98,10 @@ fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
 fn time_is_of(time: TimeMetric, hold: bool) -> bool {
     match time {
         TimeMetric::ConnectTime | TimeMetric::ScheduleLag => true,
-        TimeMetric::FirstMessage | TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt => hold,
+        TimeMetric::FirstMessage
+        | TimeMetric::HeartbeatGap
+        | TimeMetric::HeartbeatRtt
+        | TimeMetric::RecoveryTime => hold,
         TimeMetric::ServiceTime
         | TimeMetric::ResponseTime
         | TimeMetric::FirstByte

@@ -36,6 +36,7 @@ pub(crate) fn hold() -> Protocol {
         heartbeat: None,
         connect_timeout: time(10_000),
         close: Close::Fin,
+        churn: crate::plan::Churn::default(),
     })
 }
 

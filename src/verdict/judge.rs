@@ -37,7 +37,8 @@ impl View {
         let name = threshold.metric.to_string();
         let cohort = hold
             && (name.starts_with("connect.") || name == "success_ratio" || name == "failure_ratio");
-        let cohort = cohort || name.starts_with("first_message");
+        // Lifetimes stand where the connection was due.
+        let cohort = cohort || name.starts_with("first_message") || name.starts_with("survival.");
         Self { scenario, stage, during: threshold.during, cohort }
     }
 

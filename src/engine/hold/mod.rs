@@ -5,6 +5,9 @@
 //!
 //! **Invariant:** no task, timer or buffer belongs to a connection.
 
+mod account;
+mod churn;
+mod draw;
 mod epoll;
 mod host;
 mod queue;
@@ -18,8 +21,13 @@ pub use host::{Host, Ready};
 use super::load::Load;
 use super::wire::{Notice, Order};
 use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
-use crate::record::{Cause, CellKey, Counter, Failure, Gauge, Gauges, Outcome, Phase, Recorder};
+use crate::record::{
+    Cause, CellKey, Counter, End, Failure, Gauge, Gauges, Outcome, Phase, Recorder,
+};
 use crate::schedule::SECOND_NS;
+use account::Account;
+use churn::Churn;
+use draw::Draws;
 use queue::Queue;
 use slots::{Slots, State};
 use stages::Stages;
@@ -45,6 +53,10 @@ pub struct Hold<H: Host> {
     recorder: Recorder,
     open: u64,
     connecting: u64,
+    /// Of these, the ones that a ramp asked for.
+    ramping: u64,
+    account: Account,
+    churn: Churn,
     /// Connections that are opening, by when that began.
     opening: Queue,
     /// Open connections that owe their first message, by when they opened.
@@ -70,12 +82,19 @@ impl<H: Host> Hold<H> {
             host,
             expect: settings.expect.clone().map(String::into_bytes),
             stages: Stages::new(&load),
+            churn: Churn::new(
+                settings.churn.clone(),
+                Draws::new(load.plan.seed, load.scenario),
+                slots.len(),
+            ),
             slots,
             settings,
             load,
             recorder: Recorder::default(),
             open: 0,
             connecting: 0,
+            ramping: 0,
+            account: Account::default(),
             opening: Queue::default(),
             greeting: Queue::default(),
             beating: Queue::default(),
@@ -98,7 +117,7 @@ impl<H: Host> Hold<H> {
             // First, so that nothing that is due after a second's end is counted in it.
             self.hand_over(now);
             self.pass_marks(now);
-            let busy = self.do_what_is_due(now);
+            let busy = self.do_what_is_due(now) | self.do_churn(now);
             self.find_what_is_late(now);
             if self.halted || self.stages.is_over() {
                 self.finish(now);
@@ -131,7 +150,8 @@ impl<H: Host> Hold<H> {
     }
 
     /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced ramp.
-    fn start(&mut self, user: u64, key: CellKey, due_ns: Option<u64>) {
+    /// `again`: it takes the place of one that its user had or tried before.
+    fn start(&mut self, user: u64, key: CellKey, due_ns: Option<u64>, again: bool) {
         let slot = self.slots.slot(user);
         let now = self.host.now_ns();
         let cell = self.recorder.cell(key);
@@ -145,70 +165,104 @@ impl<H: Host> Hold<H> {
         }
         match self.host.connect(slot, user) {
             Ok(socket) => {
-                self.slots.get(slot).begin(socket, key, now);
+                self.slots.get(slot).begin(socket, key, now, again);
                 self.connecting += 1;
+                self.ramping += u64::from(!again);
                 self.opening.push(slot, now);
             }
-            Err(error) => self.refuse(user, key, Cause::from_io(&error, Phase::Connect), now),
+            Err(error) => self.refuse(slot, key, Cause::from_io(&error, Phase::Connect), now),
         }
     }
 
     /// Books an attempt whose connection did not open.
-    fn refuse(&mut self, user: u64, key: CellKey, cause: Cause, now: u64) {
+    fn refuse(&mut self, slot: u32, key: CellKey, cause: Cause, now: u64) {
+        let user = self.slots.user(slot);
         let to = self.load.route(user).to;
         let cell = self.recorder.cell(key);
         let local = cause.failure.origin() == crate::record::Origin::Local;
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
         cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}"));
+        self.come_back(slot, now, Self::after_floor(now));
+    }
+
+    /// A connection is no longer being opened.
+    fn leave_connecting(&mut self, slot: u32) {
+        self.connecting -= 1;
+        self.ramping -= u64::from(!self.slots.get(slot).again);
     }
 
     /// Ends an attempt whose connection is being opened.
     fn give_up(&mut self, slot: u32, cause: Cause, now: u64) {
         let key = self.slots.get(slot).key();
+        self.leave_connecting(slot);
         if let Some(socket) = self.slots.get(slot).end() {
             self.host.close(socket, Close::Rst);
         }
-        self.connecting -= 1;
-        self.refuse(self.slots.user(slot), key, cause, now);
+        self.refuse(slot, key, cause, now);
     }
 
     /// Ends an attempt whose connection was open and should have stayed so.
     fn lose(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
-        let (key, begun) = (self.slots.get(slot).key(), self.slots.get(slot).begun_ns);
-        if let Some(socket) = self.slots.get(slot).end() {
+        let connection = self.slots.get(slot);
+        let (key, begun) = (connection.key(), connection.begun_ns);
+        let life = connection.life(End::of(cause), now);
+        if let Some(socket) = connection.end() {
             self.host.close(socket, Close::Rst);
         }
+        self.account.pass(now, self.open);
         self.open -= 1;
+        if !self.stages.is_draining() {
+            self.slots.get(slot).owed = true;
+            self.account.owed += 1;
+        }
         let user = self.slots.user(slot);
         let to = self.load.route(user).to;
         let age = (now - begun) as f64 / SECOND_NS as f64;
         self.recorder.cell(self.stages.now()).count(Counter::Lost);
         let words = || format!("user {user} to {to} after {age:.1} s{}", what());
-        self.recorder.cell(key).end(Outcome::Failed(cause), now, words);
+        let cell = self.recorder.cell(key);
+        cell.survival.record(&life);
+        cell.end(Outcome::Failed(cause), now, words);
+        self.come_back(slot, now, Self::after_floor(begun));
     }
 
-    /// Ends a connection as planned: well if it is open, unfinished if it never came to that.
+    /// The schedule wants a user no more: a connection that is open ends well, one that never came to that is unfinished.
     fn release(&mut self, slot: u32, now: u64) {
-        let (key, state) = (self.slots.get(slot).key(), self.slots.get(slot).state);
-        let Some(socket) = self.slots.get(slot).end() else { return };
+        let connection = self.slots.get(slot);
+        let (key, state) = (connection.key(), connection.state);
         match state {
-            State::Open => {
-                self.open -= 1;
-                self.host.close(socket, self.settings.close);
-                self.recorder.cell(self.stages.now()).count(Counter::Closed);
-                self.recorder.cell(key).end(Outcome::Ok, now, String::new);
-            }
-            State::Connecting | State::Free | State::Closing => {
-                self.connecting -= 1;
-                self.host.close(socket, Close::Rst);
+            State::Open => self.close_as_planned(slot, self.settings.close, now),
+            State::Connecting => {
+                self.leave_connecting(slot);
+                if let Some(socket) = self.slots.get(slot).end() {
+                    self.host.close(socket, Close::Rst);
+                }
                 self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
             }
+            State::Free | State::Closing => {}
         }
+        self.forgive(slot, now);
+        self.forget(slot);
+    }
+
+    /// A user owes no more time.
+    fn forgive(&mut self, slot: u32, now: u64) {
+        if std::mem::take(&mut self.slots.get(slot).owed) {
+            self.account.pass(now, self.open);
+            self.account.owed -= 1;
+        }
+    }
+
+    /// Books the time up to now to the part that is current.
+    fn book_time(&mut self, now: u64) {
+        self.account.pass(now, self.open);
+        self.account.book(&mut self.recorder.cell(self.stages.now()).counters);
     }
 
     /// Hands over every second that has ended.
     fn hand_over(&mut self, now: u64) {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
+            self.book_time((u64::from(self.second) + 1) * SECOND_NS);
             let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
             self.host.tell(Notice::Snapshot(Box::new(snapshot)));
             self.second += 1;
@@ -225,14 +279,19 @@ impl<H: Host> Hold<H> {
 
     /// Books what has not ended, and hands over the rest.
     fn finish(&mut self, now: u64) {
+        self.book_time(now);
         for slot in 0..self.slots.len() {
-            let (key, state) = (self.slots.get(slot).key(), self.slots.get(slot).state);
+            self.forget(slot);
+            let connection = self.slots.get(slot);
+            let (key, state) = (connection.key(), connection.state);
+            let life = connection.life(End::Censored, now);
             if matches!(state, State::Free | State::Closing) {
                 continue;
             }
             let cell = self.recorder.cell(key);
             if state == State::Open {
                 cell.count(Counter::UnfinishedOpen);
+                cell.survival.record(&life);
             }
             cell.end(Outcome::Unfinished, now, String::new);
         }
@@ -257,6 +316,7 @@ impl<H: Host> Hold<H> {
         [
             Some((u64::from(self.second) + 1) * SECOND_NS),
             self.stages.next_ns(),
+            self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),
             greeting,
             beat,

@@ -1,6 +1,6 @@
 //! A worker's connections: one small record each, in a place that follows from the user's number.
 
-use crate::record::CellKey;
+use crate::record::{CellKey, End, Life};
 use crate::schedule::Share;
 
 /// Where a connection is in its life.
@@ -29,6 +29,8 @@ pub struct Connection<S> {
     pub heard_ns: u64,
     /// When the heartbeat that awaits its reply was sent; zero when none does.
     pub asked_ns: u64,
+    /// How long it took to open: microseconds.
+    pub opened_after_us: u32,
     /// The stage in which the attempt was due.
     pub stage: u16,
     /// The part in which the attempt was due, as a number of [`PARTS`].
@@ -37,6 +39,10 @@ pub struct Connection<S> {
     pub state: State,
     /// Whether a right message has come.
     pub verified: bool,
+    /// Whether it takes the place of one that its user had or tried before.
+    pub again: bool,
+    /// Whether its user has lost a connection, and has had none since; also while it is free.
+    pub owed: bool,
 }
 
 const PARTS: [crate::plan::Part; 3] =
@@ -49,14 +55,17 @@ impl<S> Connection<S> {
         begun_ns: 0,
         heard_ns: 0,
         asked_ns: 0,
+        opened_after_us: 0,
         stage: 0,
         part: 0,
         state: State::Free,
         verified: false,
+        again: false,
+        owed: false,
     };
 
     /// Becomes a connection that is being opened.
-    pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64) {
+    pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
         let part = PARTS.iter().position(|part| *part == key.part).unwrap_or(0);
         *self = Self {
             socket: Some(socket),
@@ -64,6 +73,8 @@ impl<S> Connection<S> {
             stage: key.stage,
             part: u8::try_from(part).unwrap_or(0),
             state: State::Connecting,
+            again,
+            owed: self.owed,
             ..Self::FREE
         };
     }
@@ -73,10 +84,23 @@ impl<S> Connection<S> {
         CellKey { stage: self.stage, part: PARTS[usize::from(self.part)] }
     }
 
+    /// Becomes open.
+    pub fn open(&mut self, now_ns: u64) {
+        self.state = State::Open;
+        self.heard_ns = now_ns;
+        self.opened_after_us = u32::try_from((now_ns - self.begun_ns) / 1_000).unwrap_or(u32::MAX);
+    }
+
+    /// Its life, if it ends so now.
+    pub fn life(&self, end: End, now_ns: u64) -> Life {
+        let opened_ns = self.begun_ns + u64::from(self.opened_after_us) * 1_000;
+        Life { end, opened_ns, heard_ns: self.heard_ns, ended_ns: now_ns }
+    }
+
     /// Becomes free; hands over the socket.
     pub fn end(&mut self) -> Option<S> {
         let socket = self.socket.take();
-        *self = Self::FREE;
+        *self = Self { owed: self.owed, ..Self::FREE };
         socket
     }
 }

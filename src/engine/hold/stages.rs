@@ -5,7 +5,7 @@ use super::super::wire::Notice;
 use super::slots::State;
 use super::{BATCH, Hold, Host, OPENING_MAX};
 use crate::plan::Part;
-use crate::record::{CellKey, Counter, Mark, Outcome};
+use crate::record::{CellKey, Counter, End, Mark, Outcome};
 use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
 use std::collections::VecDeque;
 
@@ -68,6 +68,16 @@ impl Stages {
         self.over
     }
 
+    /// Whether the drain has begun.
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.is_some()
+    }
+
+    /// When the scenario starts; `None` while that is not known.
+    pub(super) fn start_ns(&self) -> Option<u64> {
+        self.timeline.at(Mark::Ramp(0))
+    }
+
     /// When something falls due, or a mark is passed.
     pub(super) fn next_ns(&self) -> Option<u64> {
         let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Mark::Drain));
@@ -102,6 +112,7 @@ impl<H: Host> Hold<H> {
             if mark != Mark::Ramp(0) {
                 self.recorder.part_ended(self.stages.now, self.gauges());
             }
+            self.book_time(at);
             match mark {
                 Mark::Ramp(stage) => {
                     self.stages.now = CellKey { stage, part: Part::Ramp };
@@ -119,6 +130,7 @@ impl<H: Host> Hold<H> {
                 }
                 Mark::Drain | Mark::End => {
                     self.drop_undone(at);
+                    self.account.closed = true;
                     self.stages.now.part = Part::Drain;
                     self.settle_all(now);
                     self.stages.draining = Some(0);
@@ -158,7 +170,7 @@ impl<H: Host> Hold<H> {
                 return false;
             }
             let Some((due, offset)) = ramp.walk.peek() else {
-                if unpaced && self.connecting > 0 {
+                if unpaced && self.ramping > 0 {
                     return false;
                 }
                 self.stages.ramps.pop_front();
@@ -167,7 +179,7 @@ impl<H: Host> Hold<H> {
                 }
                 continue;
             };
-            if base_ns + offset > now || (unpaced && self.connecting >= OPENING_MAX) {
+            if base_ns + offset > now || (unpaced && self.ramping >= OPENING_MAX) {
                 return false;
             }
             if let Some(ramp) = self.stages.ramps.front_mut() {
@@ -176,7 +188,7 @@ impl<H: Host> Hold<H> {
             match due {
                 Due::Up(user) => {
                     let key = CellKey { stage, part: Part::Ramp };
-                    self.start(user, key, (!unpaced).then_some(base_ns + offset));
+                    self.start(user, key, (!unpaced).then_some(base_ns + offset), false);
                 }
                 Due::Down(user) => {
                     let slot = self.slots.slot(user);
@@ -197,13 +209,16 @@ impl<H: Host> Hold<H> {
                 State::Open => {
                     let connection = self.slots.get(slot);
                     connection.state = State::Closing;
-                    let key = connection.key();
+                    let (key, life) = (connection.key(), connection.life(End::Censored, now));
                     self.recorder.cell(self.stages.now()).count(Counter::Closed);
-                    self.recorder.cell(key).end(Outcome::Ok, now, String::new);
+                    let cell = self.recorder.cell(key);
+                    cell.survival.record(&life);
+                    cell.end(Outcome::Ok, now, String::new);
                 }
                 State::Connecting => self.release(slot, now),
                 State::Free | State::Closing => {}
             }
+            self.forget(slot);
         }
     }
 

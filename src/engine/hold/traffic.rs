@@ -55,11 +55,12 @@ impl<H: Host> Hold<H> {
     }
 
     fn opened(&mut self, slot: u32, now: u64) {
+        self.forgive(slot, now);
+        self.leave_connecting(slot);
         let connection = self.slots.get(slot);
-        connection.state = State::Open;
-        connection.heard_ns = now;
+        connection.open(now);
         let (key, took) = (connection.key(), now - connection.begun_ns);
-        self.connecting -= 1;
+        self.account.pass(now, self.open);
         self.open += 1;
         let cell = self.recorder.cell(key);
         cell.count(Counter::ConnectOk);
@@ -73,6 +74,7 @@ impl<H: Host> Hold<H> {
         if matches!(self.settings.heartbeat, Some(Heartbeat::Client { .. })) {
             self.beating.push(slot, now);
         }
+        self.settle(slot, now);
     }
 
     /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth another one.

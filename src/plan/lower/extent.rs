@@ -94,3 +94,9 @@ fn ramp_length(from: u64, to: u64, ramp: Ramp) -> Option<u64> {
         }
     }
 }
+
+/// How long the stages take together; `None` when only the run will tell.
+pub(super) fn length(stages: &[Stage]) -> Option<Time> {
+    let [_, hold] = extents(stages).pop()?;
+    hold.end.map(|end| Time(std::time::Duration::from_nanos(end)))
+}

@@ -4,6 +4,7 @@
 
 mod address;
 mod check;
+mod churn;
 mod extent;
 mod faults;
 mod generator;
@@ -118,7 +119,7 @@ fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Er
         protocol::reject_foreign_keys(word, raw, errors);
     }
     let stages = stages::stages(raw, word, context.scale, errors);
-    let protocol = protocol::protocol(word, raw, &stages.list, errors);
+    let protocol = protocol::protocol(word, raw, &stages, errors);
     let thresholds = threshold::thresholds(raw, &protocol, &stages, context, errors);
     Scenario {
         name: key.name.clone(),

@@ -1,12 +1,14 @@
 //! Which keys belong to which protocol.
 
+use super::stages::Stages;
 use super::{http, tcp_hold};
 use crate::plan::error::Errors;
 use crate::plan::raw::{ProtocolWord, RawScenario, RawTable};
 use crate::plan::{Protocol, Stage};
 
 /// Keys of a scenario that only tcp-hold knows.
-const OF_TCP_HOLD: [&str; 4] = ["expect", "greeting", "heartbeat", "close"];
+const OF_TCP_HOLD: [&str; 7] =
+    ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
 const OF_HTTP: [&str; 6] =
@@ -42,11 +44,13 @@ pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawScenario, errors:
 pub(super) fn protocol(
     word: Option<ProtocolWord>,
     raw: &RawScenario,
-    stages: &[Stage],
+    stages: &Stages,
     errors: &mut Errors,
 ) -> Protocol {
+    let known: &[Stage] = if stages.known { &stages.list } else { &[] };
+    let stages = stages.list.as_slice();
     match word {
-        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, errors)),
+        Some(ProtocolWord::TcpHold) => Protocol::TcpHold(tcp_hold::tcp_hold(raw, known, errors)),
         Some(ProtocolWord::Http) => Protocol::Http(http::http(raw, stages, errors)),
         None => Protocol::Http(http::http(&RawScenario::default(), stages, errors)),
     }

@@ -83,6 +83,20 @@ fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
         {
             needs("a heartbeat", server)
         }
+        Metric::Time(TimeMetric::RecoveryTime, _)
+        | Metric::Ratio(RatioMetric::Recovery)
+        | Metric::Count(CountMetric::StormDropped)
+            if hold.churn.events.is_empty() =>
+        {
+            needs("events", "events = [{ at = \"30s\", drop = \"10%\" }]")
+        }
+        Metric::Time(TimeMetric::RecoveryTime, _)
+        | Metric::Ratio(RatioMetric::Recovery)
+        | Metric::Count(CountMetric::Reconnects)
+            if !hold.churn.reopens() =>
+        {
+            needs("connections that come back", "reconnect = \"at-once\"")
+        }
         Metric::Time(TimeMetric::FirstMessage, _)
             if hold.expect.is_none() && hold.greeting.is_none() && hold.heartbeat.is_none() =>
         {
@@ -259,6 +273,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
         }
         // A connection that was opened in a ramp may get its first message in the hold.
         Metric::Time(TimeMetric::FirstMessage, _) if part.hold => Some(after),
+        _ if hold.churn.is_any() => None,
         // Connections are opened in ramps only.
         _ if part.hold => Some(0),
         _ => Some(after.saturating_sub(before)),

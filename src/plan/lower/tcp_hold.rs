@@ -4,7 +4,7 @@ use super::{time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{CloseWord, Field, RawHeartbeat, RawScenario, RawTable, SideWord};
 use crate::plan::tree::Text;
-use crate::plan::{Close, Heartbeat, TcpHold};
+use crate::plan::{Close, Heartbeat, Stage, TcpHold};
 use crate::units::Time;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 const GRACE: Time = Time(Duration::from_secs(10));
 const REPLY_TIMEOUT: Time = Time(Duration::from_secs(5));
 
-pub(super) fn tcp_hold(raw: &RawScenario, errors: &mut Errors) -> TcpHold {
+pub(super) fn tcp_hold(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> TcpHold {
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
     TcpHold {
@@ -24,6 +24,7 @@ pub(super) fn tcp_hold(raw: &RawScenario, errors: &mut Errors) -> TcpHold {
             Some(CloseWord::Rst) => Close::Rst,
             Some(CloseWord::Fin) | None => Close::Fin,
         },
+        churn: super::churn::churn(raw, stages, errors),
     }
 }
 

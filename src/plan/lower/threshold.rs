@@ -37,7 +37,8 @@ pub(super) fn thresholds(
         && !raw.heartbeat.value().is_some_and(RawTable::is_doubtful)
         && !raw.expect.is_wrong()
         && !raw.greeting.is_wrong()
-        && !raw.think_time.is_wrong();
+        && !raw.think_time.is_wrong()
+        && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
     let mut thresholds = Vec::new();
     for entry in &given.value {
         let (text, raw) = match entry {
@@ -116,9 +117,21 @@ fn threshold(
 /// What counts whole connections looks at all parts: a connection that was opened in a ramp is lost in a hold.
 fn usual_part(metric: Metric, word: ProtocolWord) -> During {
     let whole_connections = match metric {
-        Metric::Time(TimeMetric::ConnectTime | TimeMetric::FirstMessage, _)
-        | Metric::Ratio(RatioMetric::ConnectSuccess | RatioMetric::ConnectFailure)
-        | Metric::Count(CountMetric::ConnectAttempts)
+        Metric::Time(
+            TimeMetric::ConnectTime | TimeMetric::FirstMessage | TimeMetric::RecoveryTime,
+            _,
+        )
+        | Metric::Ratio(
+            RatioMetric::ConnectSuccess
+            | RatioMetric::ConnectFailure
+            | RatioMetric::Recovery
+            | RatioMetric::Survival1m
+            | RatioMetric::Survival10m
+            | RatioMetric::Survival1h,
+        )
+        | Metric::Count(
+            CountMetric::ConnectAttempts | CountMetric::Reconnects | CountMetric::StormDropped,
+        )
         | Metric::Rate(crate::plan::RateMetric::Connect) => true,
         Metric::Ratio(RatioMetric::Success | RatioMetric::Failure)
         | Metric::Count(CountMetric::Dropped)

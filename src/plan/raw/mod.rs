@@ -2,15 +2,18 @@
 //!
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
+mod churn;
 mod leaves;
 mod quantities;
 mod tables;
 
+pub(super) use churn::{Pauses, RawLifetime, RawReconnect};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
-    RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
+    BuiltinWord, CloseWord, DuringWord, JitterWord, LossWord, ProtocolWord, RawCheck, RawEvent,
+    RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
+    RawTarget, ReconnectWord, SideWord,
 };
 
 use super::error::Errors;
@@ -230,7 +233,7 @@ macro_rules! table {
         $(#[$meta])*
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
-            at: Place,
+            table_at: Place,
             #[schemars(skip)]
             unknown_keys: bool,
             $($(#[$must_meta])* pub $must: Field<$must_type>,)*
@@ -248,7 +251,7 @@ macro_rules! table {
                 };
                 let misspelt = check_keys(&keys, node.at, table, errors);
                 Some(Self {
-                    at: node.at,
+                    table_at: node.at,
                     unknown_keys: misspelt.unknown,
                     $($must: Field::of(table, stringify!($must), &misspelt.meant, errors),)*
                     $($may: Field::of(table, stringify!($may), &misspelt.meant, errors),)*
@@ -258,7 +261,7 @@ macro_rules! table {
 
         impl RawTable for $name {
             fn place(&self) -> Place {
-                self.at
+                self.table_at
             }
 
             fn is_doubtful(&self) -> bool {
@@ -266,8 +269,9 @@ macro_rules! table {
             }
 
             fn optional_keys(&self) -> Vec<(&'static str, Place)> {
-                [$((stringify!($may), self.$may.key())),*]
-                    .into_iter()
+                let keys: Vec<(&'static str, Option<Place>)> =
+                    vec![$((stringify!($may), self.$may.key())),*];
+                keys.into_iter()
                     .filter_map(|(name, key)| key.map(|key| (name, key)))
                     .collect()
             }

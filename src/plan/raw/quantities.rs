@@ -186,7 +186,7 @@ impl Read for Span {
         let (min, max): (Time, Time) = (end(first)?, end(last)?);
         if min > max {
             errors
-                .add(node.at, "the shortest pause is longer than the longest")
+                .add(node.at, "the shortest of these times is longer than the longest")
                 .help("write the shorter time first: `\"100ms..1s\"`");
             return None;
         }

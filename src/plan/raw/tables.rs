@@ -1,7 +1,8 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, RawTable, Read, Span, Status, Workers, check_keys,
+    Entry, Field, Header, Keys, Named, OneOrMany, Pauses, RawLifetime, RawReconnect, RawTable,
+    Read, Span, Status, Workers, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
@@ -10,7 +11,7 @@ use crate::plan::tree::{Node, Place, Text, Value};
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
-pub(super) const EXAMPLES: [(&str, &str); 9] = [
+pub(super) const EXAMPLES: [(&str, &str); 13] = [
     ("name", "name = \"my-plan\""),
     ("targets", "targets.web = { address = \"http://127.0.0.1:8080/\" }"),
     ("scenarios", "[scenarios.web]"),
@@ -19,6 +20,10 @@ pub(super) const EXAMPLES: [(&str, &str); 9] = [
     ("from", "from = \"server\"` or `from = \"client\""),
     ("every", "every = \"60s\""),
     ("check", "check = \"failure_ratio < 1%\""),
+    ("backoff", "backoff = \"1s..30s\""),
+    ("mean", "mean = \"60s\""),
+    ("at", "at = \"30s\""),
+    ("drop", "drop = \"10%\""),
     ("method", "method = \"GET\""),
 ];
 
@@ -138,6 +143,14 @@ table! {
         connect_timeout: Time,
         /// tcp-hold: how planned ends are made. Default: `fin`.
         close: CloseWord,
+        /// tcp-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
+        /// `never`.
+        reconnect: RawReconnect,
+        /// tcp-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
+        /// long as the level is held.
+        lifetime: RawLifetime,
+        /// tcp-hold: planned drops of a share of the open connections.
+        events: Vec<RawEvent>,
         /// http: chosen by weight. Default: one GET of the target's own path.
         requests: Vec<RawRequest>,
         /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
@@ -154,7 +167,7 @@ table! {
         /// What must hold for a PASS: `metric comparison bound`, or a table.
         thresholds: Vec<Entry>,
     }
-    later { "tls", "data", "events", "reconnect", "lifetime" }
+    later { "tls", "data" }
 }
 
 table! {
@@ -198,6 +211,49 @@ table! {
         send: Text,
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
         timeout: Time,
+    }
+    later {}
+}
+
+table! {
+    /// Pauses before connections are tried again.
+    RawBackoff, "the table of a reconnect",
+    must {
+        /// The first pause and the longest: `1s..30s`; it doubles with each attempt that fails.
+        backoff: Pauses,
+    }
+    may {
+        /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
+        jitter: JitterWord,
+    }
+    later {}
+}
+
+table! {
+    /// Lifetimes that are drawn from a distribution.
+    RawMean, "the table of a lifetime",
+    must {
+        /// The mean of an exponential distribution.
+        mean: Time,
+    }
+    may {}
+    later {}
+}
+
+table! {
+    /// A share of the open connections is dropped.
+    RawEvent, "an event",
+    must {
+        /// When, from the scenario's start.
+        at: Time,
+        /// Which share of the users lose their connection: `10%`.
+        drop: Ratio,
+    }
+    may {
+        /// How it ends: by `rst` or by `fin`. Default: `rst`.
+        by: CloseWord,
+        /// The time over which the drops are spread. Default: all at once.
+        over: Time,
     }
     later {}
 }
@@ -318,6 +374,26 @@ words! {
         Fin = "fin",
         /// Leaves no `TIME_WAIT` behind.
         Rst = "rst",
+    }
+}
+
+words! {
+    /// How a pause is blurred.
+    JitterWord {
+        /// To any time from zero to the pause.
+        Full = "full",
+        /// Not at all: those who were lost together come back together.
+        None = "none",
+    }
+}
+
+words! {
+    /// What follows a connection that was lost, dropped or not opened.
+    ReconnectWord {
+        /// Nothing.
+        Never = "never",
+        /// Another attempt.
+        AtOnce = "at-once",
     }
 }
 

@@ -1,0 +1,244 @@
+//! Turns lifetimes that are over, planned drops and pauses that have passed into connections that are closed, dropped and tried again.
+//!
+//! **Invariant:** a scenario whose connections only stay pays nothing: no timer, no record beside the connection's own.
+//! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that one held.
+
+use super::draw::Draws;
+use super::slots::State;
+use super::{BATCH, Hold, Host};
+use crate::plan::{Close, Reconnect, TimeMetric};
+use crate::record::{Counter, End};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+/// What a user waits at least after a try that came to nothing.
+const FLOOR_NS: u64 = 10_000_000;
+
+/// What is to come, and what was.
+#[derive(Debug)]
+pub(super) struct Churn {
+    settings: crate::plan::Churn,
+    draws: Draws,
+    /// By slot; empty where connections only stay.
+    past: Vec<Past>,
+    /// When something is to be done about a slot, and the number that its user must still have then.
+    timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
+    /// The first event that has not begun.
+    next_event: usize,
+    /// Drops of events that have begun, in order of time.
+    falls: VecDeque<Fall>,
+}
+
+/// What has become of a user.
+#[derive(Debug, Clone, Copy, Default)]
+struct Past {
+    /// When an event dropped its connection; zero when it has one again, or none did.
+    dropped_ns: u64,
+    /// Counts ends: tells a timer that has been overtaken from one that has not, and draws from each other.
+    number: u32,
+    /// Tries since it last had a connection.
+    tries: u8,
+}
+
+/// One connection that an event drops.
+#[derive(Debug, Clone, Copy)]
+struct Fall {
+    at_ns: u64,
+    slot: u32,
+    by: Close,
+}
+
+impl Churn {
+    pub(super) fn new(settings: crate::plan::Churn, draws: Draws, slots: u32) -> Self {
+        let room = if settings.is_any() { slots as usize } else { 0 };
+        Self {
+            settings,
+            draws,
+            past: vec![Past::default(); room],
+            timers: BinaryHeap::new(),
+            next_event: 0,
+            falls: VecDeque::new(),
+        }
+    }
+
+    /// When something is to be done, if the scenario starts at `start_ns`.
+    pub(super) fn next_ns(&self, start_ns: Option<u64>) -> Option<u64> {
+        let event = self.settings.events.get(self.next_event);
+        let event =
+            event.zip(start_ns).map(|(event, start)| start.saturating_add(event.at.as_nanos()));
+        let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
+        let fall = self.falls.front().map(|fall| fall.at_ns);
+        [event, timer, fall].into_iter().flatten().min()
+    }
+
+    fn past(&mut self, slot: u32) -> Option<&mut Past> {
+        self.past.get_mut(slot as usize)
+    }
+
+    /// The timer of a slot that is due and has not been overtaken.
+    fn timer(&mut self, now_ns: u64) -> Option<(u64, u32)> {
+        while let Some(Reverse((at, slot, number))) = self.timers.peek().copied() {
+            if at > now_ns {
+                break;
+            }
+            self.timers.pop();
+            if self.past(slot).is_some_and(|past| past.number == number) {
+                return Some((at, slot));
+            }
+        }
+        // What a burst needed is given back.
+        if self.timers.is_empty() && self.timers.capacity() > 4_096 {
+            self.timers = BinaryHeap::new();
+        }
+        None
+    }
+}
+
+impl<H: Host> Hold<H> {
+    /// Does what is due apart from the schedule, at most a batch of each kind; true when there is more.
+    pub(super) fn do_churn(&mut self, now: u64) -> bool {
+        if self.churn.past.is_empty() || self.stages.is_draining() {
+            return false;
+        }
+        self.begin_events(now);
+        for _ in 0..BATCH {
+            let Some(fall) = self.churn.falls.pop_front_if(|fall| fall.at_ns <= now) else { break };
+            self.fall(fall, now);
+        }
+        for _ in 0..BATCH {
+            let Some((due, slot)) = self.churn.timer(now) else { break };
+            match self.slots.get(slot).state {
+                State::Free => {
+                    let paced = matches!(self.churn.settings.reconnect, Reconnect::Backoff { .. });
+                    self.try_again(slot, paced.then_some(due));
+                }
+                State::Open => {
+                    self.close_as_planned(slot, self.settings.close, now);
+                    self.overtake(slot);
+                    self.try_again(slot, Some(due));
+                }
+                State::Connecting | State::Closing => {}
+            }
+        }
+        self.churn.next_ns(self.stages.start_ns()).is_some_and(|next| next <= now)
+    }
+
+    /// Chooses whose connections the events that are due now drop.
+    fn begin_events(&mut self, now: u64) {
+        let Some(start) = self.stages.start_ns() else { return };
+        while let Some(event) = self.churn.settings.events.get(self.churn.next_event).copied() {
+            let at_ns = start.saturating_add(event.at.as_nanos());
+            if at_ns > now {
+                return;
+            }
+            for slot in 0..self.slots.len() {
+                let user = self.slots.user(slot);
+                let offset = self.churn.draws.drop_ns(self.churn.next_event, &event, user);
+                self.churn.falls.extend(offset.map(|offset| Fall {
+                    at_ns: at_ns.saturating_add(offset),
+                    slot,
+                    by: event.by,
+                }));
+            }
+            // Stable: of drops at one time those of the first event come first.
+            self.churn.falls.make_contiguous().sort_by_key(|fall| fall.at_ns);
+            self.churn.next_event += 1;
+        }
+    }
+
+    /// Drops a connection, if it is open.
+    fn fall(&mut self, fall: Fall, now: u64) {
+        if self.slots.get(fall.slot).state == State::Open {
+            self.close_as_planned(fall.slot, fall.by, now);
+            self.recorder.cell(self.stages.now()).count(Counter::StormDropped);
+            if let Some(past) = self.churn.past(fall.slot) {
+                past.dropped_ns = now;
+            }
+            self.come_back(fall.slot, now, now);
+        }
+        if self.churn.falls.is_empty() {
+            self.churn.falls = VecDeque::new();
+        }
+    }
+
+    fn try_again(&mut self, slot: u32, due_ns: Option<u64>) {
+        let (user, key) = (self.slots.user(slot), self.stages.now());
+        self.recorder.cell(key).count(Counter::Reconnects);
+        self.start(user, key, due_ns, true);
+    }
+
+    /// Makes timers of a slot void.
+    fn overtake(&mut self, slot: u32) {
+        if let Some(past) = self.churn.past(slot) {
+            past.number = past.number.wrapping_add(1);
+        }
+    }
+
+    /// A user is without a connection that it should have: it tries again as the plan says, not before `earliest_ns`.
+    pub(super) fn come_back(&mut self, slot: u32, now: u64, earliest_ns: u64) {
+        if self.stages.is_draining() {
+            return;
+        }
+        self.overtake(slot);
+        let user = self.slots.user(slot);
+        let (reconnect, draws) = (self.churn.settings.reconnect, self.churn.draws);
+        let Some(past) = self.churn.past(slot) else { return };
+        let pause = match reconnect {
+            Reconnect::Never => return self.forget(slot),
+            Reconnect::AtOnce => 0,
+            Reconnect::Backoff { first, longest, jitter } => {
+                let bounds = (first.as_nanos(), longest.as_nanos());
+                draws.pause_ns(bounds, jitter, (user, past.number), past.tries)
+            }
+        };
+        past.tries = past.tries.saturating_add(1);
+        let entry = (now.saturating_add(pause).max(earliest_ns), slot, past.number);
+        self.churn.timers.push(Reverse(entry));
+    }
+
+    /// The earliest next try after one that began then and did not hold.
+    pub(super) fn after_floor(begun_ns: u64) -> u64 {
+        begun_ns.saturating_add(FLOOR_NS)
+    }
+
+    /// A user has a connection.
+    pub(super) fn settle(&mut self, slot: u32, now: u64) {
+        let user = self.slots.user(slot);
+        let (lifetime, draws) = (self.churn.settings.lifetime, self.churn.draws);
+        let Some(past) = self.churn.past(slot) else { return };
+        past.tries = 0;
+        let (number, dropped_ns) = (past.number, std::mem::take(&mut past.dropped_ns));
+        if let Some(lifetime) = lifetime {
+            let end_ns = now.saturating_add(draws.lifetime_ns(lifetime, user, number));
+            self.churn.timers.push(Reverse((end_ns, slot, number)));
+        }
+        if dropped_ns > 0 {
+            let cell = self.recorder.cell(self.stages.now());
+            cell.count(Counter::StormRecovered);
+            cell.time(TimeMetric::RecoveryTime, now - dropped_ns);
+        }
+    }
+
+    /// A user is to have no connection any more, or gets none.
+    pub(super) fn forget(&mut self, slot: u32) {
+        self.overtake(slot);
+        let Some(past) = self.churn.past(slot) else { return };
+        if std::mem::take(&mut past.dropped_ns) > 0 {
+            self.recorder.cell(self.stages.now()).count(Counter::StormUnrecovered);
+        }
+    }
+
+    /// Ends an open connection by the plan's own will.
+    pub(super) fn close_as_planned(&mut self, slot: u32, how: Close, now: u64) {
+        let connection = self.slots.get(slot);
+        let (key, life) = (connection.key(), connection.life(End::Censored, now));
+        let Some(socket) = connection.end() else { return };
+        self.account.pass(now, self.open);
+        self.open -= 1;
+        self.host.close(socket, how);
+        self.recorder.cell(self.stages.now()).count(Counter::Closed);
+        let cell = self.recorder.cell(key);
+        cell.survival.record(&life);
+        cell.end(crate::record::Outcome::Ok, now, String::new);
+    }
+}

@@ -1,0 +1,242 @@
+//! Connections that come and go while a level is held.
+
+use super::*;
+use crate::plan::{Event, Jitter, Lifetime, RatioMetric, Reconnect, Stat};
+use crate::record::{Measure, Span, measure};
+use crate::units::{Ratio, Time};
+use simulation::Simulation;
+use std::time::Duration;
+
+fn with(churn: crate::plan::Churn) -> TcpHold {
+    TcpHold { churn, ..settings(None) }
+}
+
+fn held_for(users: u64, hold: u64, churn: crate::plan::Churn, on_connect: Script) -> Outcomes {
+    let stages = vec![stage(users, paced(1_000), hold)];
+    run(plan(with(churn), stages), Vec::new(), on_connect, nothing())
+}
+
+fn event(at: u64, share: f64, over: u64) -> Event {
+    Event { at: seconds(at), share: Ratio(share), by: Close::Rst, over: seconds(over) }
+}
+
+fn backoff(first_ms: u64, longest: u64, jitter: Jitter) -> Reconnect {
+    let first = Time(Duration::from_millis(first_ms));
+    Reconnect::Backoff { first, longest: seconds(longest), jitter }
+}
+
+fn measured(outcomes: &Outcomes, metric: crate::plan::Metric) -> Measure {
+    let (cell, gauges) = (outcomes.whole(), Gauges::default());
+    let protocol = Protocol::TcpHold(settings(None));
+    measure(metric, &Span { protocol: &protocol, cell: &cell, gauges: &gauges, length_ns: 1 })
+        .unwrap()
+}
+
+/// How many connections were open at the end of each second.
+fn levels(outcomes: &Outcomes) -> Vec<u64> {
+    let told = &outcomes.simulation.borrow().told;
+    let open = |notice: &Notice| match notice {
+        Notice::Snapshot(snapshot) => Some(snapshot.gauges.get(Gauge::Open)),
+        _ => None,
+    };
+    told.iter().filter_map(open).collect()
+}
+
+/// A server that opens at once, and whose connections of some users end at some age, once.
+fn ends_once(age: u64, act: Act) -> Script {
+    let ended = std::cell::RefCell::new(std::collections::BTreeSet::new());
+    Box::new(move |simulation: &mut Simulation, slot, user| {
+        simulation.plan(simulation.now_ns + 1_000_000, slot, Act::Open);
+        if user % 2 == 0 && ended.borrow_mut().insert(user) {
+            simulation.plan(simulation.now_ns + age * SECOND_NS, slot, act);
+        }
+    })
+}
+
+#[test]
+fn who_never_comes_back_owes_the_rest_of_the_time() {
+    let outcomes = held_for(100, 30, crate::plan::Churn::default(), ends_once(10, Act::Fin));
+    assert_eq!(outcomes.get(Counter::Lost), 50);
+    assert_eq!(outcomes.get(Counter::Started), 100);
+    let life = outcomes.whole().survival;
+    assert_eq!((life.count(End::Fin), life.count(End::Censored)), (50, 50));
+    let curve = crate::record::Curve::of(&life).unwrap();
+    assert_eq!(curve.at(9), Some((1.0, 0.0)));
+    assert!((curve.at(20).unwrap().0 - 0.5).abs() < 1e-9);
+    // In the hold each of them should have been open for 30 s; half were lost about 10 s after they opened, in the ramp of 100 ms.
+    let hold = outcomes.cell(0, Part::Hold);
+    let (kept, owed) =
+        (hold.counters.get(Counter::TimeDelivered), hold.counters.get(Counter::TimePromised));
+    assert!(owed.abs_diff(100 * 30_000) < 20, "{owed}");
+    assert!(kept.abs_diff(50 * 30_000 + 50 * 9_950) < 100, "{kept}");
+}
+
+#[test]
+fn at_once_means_at_once_after_a_loss_and_a_moment_after_a_refusal() {
+    let churn = crate::plan::Churn { reconnect: Reconnect::AtOnce, ..Default::default() };
+    let outcomes = held_for(100, 30, churn.clone(), ends_once(10, Act::Reset));
+    assert_eq!(outcomes.get(Counter::Lost), 50);
+    assert_eq!(outcomes.get(Counter::Started), 150);
+    assert_eq!(outcomes.get(Counter::Reconnects), 50);
+    assert_eq!(outcomes.get(Counter::Ok), 100);
+    let hold = outcomes.cell(0, Part::Hold);
+    let time = |counter| hold.counters.get(counter);
+    let owed = time(Counter::TimePromised) - time(Counter::TimeDelivered);
+    assert_eq!(owed, 50, "each was missing for the millisecond that it took to open");
+    // A server that refuses all is tried each 10 ms: once at first, and 100 times a second for 2.001 s.
+    let refused: Script = Box::new(|simulation, slot, _| {
+        simulation.plan(simulation.now_ns, slot, Act::Refuse);
+    });
+    let outcomes = held_for(1, 2, churn.clone(), refused);
+    assert_eq!(outcomes.get(Counter::ConnectFailed), 201);
+    // One that accepts and closes at once is not tried faster either.
+    let closes: Script = Box::new(|simulation, slot, _| {
+        simulation.plan(simulation.now_ns, slot, Act::Open);
+        simulation.plan(simulation.now_ns, slot, Act::Fin);
+    });
+    let outcomes = held_for(1, 2, churn, closes);
+    assert_eq!(outcomes.get(Counter::Lost), 201);
+}
+
+#[test]
+fn pauses_double_until_the_server_is_back() {
+    let reconnect = backoff(1_000, 8, Jitter::None);
+    let churn = crate::plan::Churn { reconnect, ..Default::default() };
+    let down: Script = Box::new(|simulation, slot, _| {
+        let back = simulation.now_ns > 20 * SECOND_NS;
+        let act = if back { Act::Open } else { Act::Refuse };
+        simulation.plan(simulation.now_ns, slot, act);
+    });
+    let outcomes = held_for(10, 60, churn, down);
+    // Tried at 0, 1, 3, 7, 15 and 23 s.
+    assert_eq!(outcomes.get(Counter::Started), 60);
+    assert_eq!(outcomes.get(Counter::Ok), 10);
+    assert_eq!(levels(&outcomes)[22..24], [0, 10]);
+    assert!(outcomes.whole().times.count(TimeMetric::ScheduleLag) == 60, "paced tries can be late");
+}
+
+#[test]
+fn lifetimes_renew_connections_at_a_constant_level() {
+    let lifetimes = [
+        Lifetime::Uniform { min: seconds(5), max: seconds(5) },
+        Lifetime::Uniform { min: seconds(3), max: seconds(7) },
+        Lifetime::Exponential { mean: seconds(5) },
+    ];
+    for lifetime in lifetimes {
+        let churn = crate::plan::Churn { lifetime: Some(lifetime), ..Default::default() };
+        let outcomes = held_for(500, 40, churn, open_at_once());
+        let levels = levels(&outcomes);
+        assert!(levels[1..40].iter().all(|level| level.abs_diff(500) <= 1), "{levels:?}");
+        assert_eq!(outcomes.get(Counter::Lost), 0);
+        assert_eq!(outcomes.get(Counter::Ok), outcomes.get(Counter::Started));
+        // 500 users, 40 s, one each 5 s; the first of each user has just begun.
+        let renewed = outcomes.get(Counter::Reconnects) as f64;
+        assert!((renewed / 4_000.0 - 1.0).abs() < 0.15, "{lifetime:?}: {renewed}");
+        let time = |counter| outcomes.get(counter);
+        assert_eq!(time(Counter::TimePromised), time(Counter::TimeDelivered), "nothing was lost");
+    }
+}
+
+#[test]
+fn a_storm_drops_its_share_and_measures_how_they_come_back() {
+    let churn = crate::plan::Churn {
+        reconnect: backoff(2_000, 2, Jitter::Full),
+        events: vec![event(10, 0.3, 0)],
+        ..Default::default()
+    };
+    let outcomes = held_for(1_000, 30, churn, open_at_once());
+    assert!(outcomes.get(Counter::StormDropped).abs_diff(300) <= 2);
+    assert_eq!(outcomes.get(Counter::StormRecovered), outcomes.get(Counter::StormDropped));
+    assert_eq!(outcomes.get(Counter::Lost), 0, "a planned drop is no loss");
+    assert_eq!(outcomes.get(Counter::Ok), outcomes.get(Counter::Started));
+    assert_eq!(
+        outcomes.simulation.borrow().closed.iter().filter(|how| **how == Close::Rst).count() as u64,
+        outcomes.get(Counter::StormDropped)
+    );
+    let time = |stat| {
+        measured(&outcomes, crate::plan::Metric::Time(TimeMetric::RecoveryTime, stat)).value / 1e9
+    };
+    assert!((time(Stat::P50) - 1.0).abs() < 0.15, "{}", time(Stat::P50));
+    assert!((1.9..=2.01).contains(&time(Stat::P99)), "{}", time(Stat::P99));
+    let ratio = measured(&outcomes, crate::plan::Metric::Ratio(RatioMetric::Recovery));
+    assert_eq!(ratio.value, 1.0);
+    assert_eq!(levels(&outcomes)[13], 1_000);
+}
+
+#[test]
+fn drops_can_be_spread_over_a_time() {
+    let churn = crate::plan::Churn { events: vec![event(10, 1.0, 10)], ..Default::default() };
+    let outcomes = held_for(1_000, 30, churn, open_at_once());
+    let levels = levels(&outcomes);
+    for second in 10..20 {
+        let expected = 1_000 - 100 * (second as u64 - 9);
+        assert!(levels[second].abs_diff(expected) <= 3, "{second}: {}", levels[second]);
+    }
+    assert_eq!(outcomes.get(Counter::StormUnrecovered), 1_000);
+    let never = measured(&outcomes, crate::plan::Metric::Time(TimeMetric::RecoveryTime, Stat::P50));
+    assert_eq!((never.value, never.samples), (f64::INFINITY, 1_000));
+}
+
+#[test]
+fn who_has_not_come_back_by_the_end_counts_as_longer_than_all() {
+    let churn = crate::plan::Churn {
+        reconnect: Reconnect::AtOnce,
+        events: vec![event(10, 1.0, 0)],
+        ..Default::default()
+    };
+    // After the storm only three of four users are let in.
+    let script: Script = Box::new(|simulation, slot, user| {
+        let in_storm = simulation.now_ns >= 10 * SECOND_NS;
+        let act = if in_storm && user % 4 == 0 { Act::Refuse } else { Act::Open };
+        simulation.plan(simulation.now_ns + 1_000_000_000, slot, act);
+    });
+    let outcomes = held_for(100, 30, churn, script);
+    assert_eq!(outcomes.get(Counter::StormRecovered), 75);
+    assert_eq!(outcomes.get(Counter::StormUnrecovered), 25);
+    let time =
+        |stat| measured(&outcomes, crate::plan::Metric::Time(TimeMetric::RecoveryTime, stat)).value;
+    assert!((time(Stat::P50) / 1e9 - 1.0).abs() < 0.01);
+    assert!((time(Stat::P75) / 1e9 - 1.0).abs() < 0.01);
+    assert_eq!(time(Stat::P90), f64::INFINITY);
+    assert_eq!(time(Stat::Max), f64::INFINITY);
+    assert!((time(Stat::Min) / 1e9 - 1.0).abs() < 0.01);
+}
+
+#[test]
+fn a_lower_level_and_the_drain_call_nobody_back() {
+    let churn = crate::plan::Churn {
+        reconnect: backoff(5_000, 5, Jitter::None),
+        events: vec![event(3, 1.0, 0)],
+        ..Default::default()
+    };
+    let stages = vec![stage(100, paced(100), 4), stage(40, paced(1_000), 10)];
+    let outcomes = run(plan(with(churn), stages), Vec::new(), open_at_once(), nothing());
+    // All fall at 3 s and would be back at 8 s; at 5 s sixty of them are wanted no more.
+    assert_eq!(outcomes.get(Counter::StormDropped), 100);
+    assert_eq!(outcomes.get(Counter::StormUnrecovered), 60);
+    assert_eq!(outcomes.get(Counter::StormRecovered), 40);
+    assert_eq!(outcomes.get(Counter::Started), 140);
+    let owed = outcomes.get(Counter::TimePromised) - outcomes.get(Counter::TimeDelivered);
+    assert_eq!(owed, 0, "what the plan drops is not owed");
+}
+
+#[test]
+fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
+    let churn =
+        crate::plan::Churn { reconnect: backoff(10, 1, Jitter::None), ..Default::default() };
+    let orders = vec![
+        (0, Order::Turn { stage: 0 }),
+        (5 * SECOND_NS, Order::Boundary { mark: Mark::Hold(0), at_ns: 5 * SECOND_NS }),
+    ];
+    // A tenth of the users never gets an answer.
+    let script: Script = Box::new(|simulation, slot, user| {
+        if user % 10 != 0 {
+            simulation.plan(simulation.now_ns + 1_000, slot, Act::Open);
+        }
+    });
+    let hold = TcpHold { connect_timeout: seconds(1), ..with(churn) };
+    let outcomes = run(plan(hold, vec![stage(1_000, Ramp::Unpaced, 5)]), orders, script, nothing());
+    assert!(outcomes.simulation.borrow().told.contains(&Notice::Reached { stage: 0 }));
+    assert_eq!(outcomes.get(Counter::Ok), 900);
+    assert!(outcomes.get(Counter::ConnectFailed) >= 400);
+}

@@ -1,0 +1,252 @@
+//! A world in which time passes only when nothing is left to do.
+
+use super::super::*;
+use crate::plan::{Level, Part, Plan, Ramp, Scenario, Stage};
+use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
+use crate::schedule::{Schedule, Share, testing};
+use crate::units::{Rate, Time};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// What a simulated server does to one connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Act {
+    Open,
+    Refuse,
+    Say(&'static [u8]),
+    Fin,
+    Reset,
+}
+
+/// A world in which time passes only when nothing is left to do.
+#[derive(Default)]
+pub(super) struct Simulation {
+    pub(super) now_ns: u64,
+    /// By time, then by order of arrival.
+    pub(super) agenda: BTreeMap<(u64, u64), (u32, Act)>,
+    pub(super) number: u64,
+    pub(super) inboxes: BTreeMap<u32, Vec<Act>>,
+    pub(super) orders: Vec<(u64, Order)>,
+    pub(super) told: Vec<Notice>,
+    pub(super) sent: u64,
+    pub(super) closed: Vec<Close>,
+}
+
+impl Simulation {
+    pub(super) fn plan(&mut self, at_ns: u64, slot: u32, act: Act) {
+        self.number += 1;
+        self.agenda.insert((at_ns, self.number), (slot, act));
+    }
+}
+
+pub(super) type Script = Box<dyn Fn(&mut Simulation, u32, u64)>;
+
+pub(super) struct World {
+    pub(super) simulation: Rc<RefCell<Simulation>>,
+    /// Called for each new connection, with its slot and user.
+    pub(super) on_connect: Script,
+    /// Called for each heartbeat that is sent, with the slot.
+    pub(super) on_send: Script,
+}
+
+impl Host for World {
+    type Socket = u32;
+
+    fn now_ns(&self) -> u64 {
+        self.simulation.borrow().now_ns
+    }
+
+    fn connect(&mut self, slot: u32, user: u64) -> io::Result<u32> {
+        (self.on_connect)(&mut self.simulation.borrow_mut(), slot, user);
+        Ok(slot)
+    }
+
+    fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let simulation = &mut *self.simulation.borrow_mut();
+        let until = simulation.now_ns.saturating_add(at_most_ns);
+        let next = simulation.agenda.first_key_value().map_or(u64::MAX, |((at, _), _)| *at);
+        let order = simulation.orders.first().map_or(u64::MAX, |(at, _)| *at);
+        simulation.now_ns = simulation.now_ns.max(until.min(next).min(order));
+        while let Some(entry) =
+            simulation.agenda.first_entry().filter(|entry| entry.key().0 <= simulation.now_ns)
+        {
+            let (slot, act) = entry.remove();
+            let (mut readable, mut failed) = (true, false);
+            match act {
+                Act::Open => readable = false,
+                Act::Refuse => failed = true,
+                act => simulation.inboxes.entry(slot).or_default().push(act),
+            }
+            ready.push(Ready {
+                slot,
+                readable,
+                writable: true,
+                closed: matches!(act, Act::Fin | Act::Reset),
+                failed,
+            });
+        }
+        Ok(())
+    }
+
+    fn order(&mut self) -> Option<Order> {
+        let simulation = &mut *self.simulation.borrow_mut();
+        let due = simulation.orders.first().is_some_and(|(at, _)| *at <= simulation.now_ns);
+        due.then(|| simulation.orders.remove(0).1)
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        self.simulation.borrow_mut().told.push(notice);
+    }
+
+    fn receive(&mut self, slot: &u32, buffer: &mut [u8]) -> io::Result<usize> {
+        let simulation = &mut *self.simulation.borrow_mut();
+        let inbox = simulation.inboxes.entry(*slot).or_default();
+        if inbox.is_empty() {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        match inbox.remove(0) {
+            Act::Say(bytes) => {
+                buffer[..bytes.len()].copy_from_slice(bytes);
+                Ok(bytes.len())
+            }
+            Act::Reset => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
+            Act::Open | Act::Refuse | Act::Fin => Ok(0),
+        }
+    }
+
+    fn send(&mut self, slot: &u32, bytes: &[u8]) -> io::Result<usize> {
+        let mut simulation = self.simulation.borrow_mut();
+        simulation.sent += 1;
+        (self.on_send)(&mut simulation, *slot, 0);
+        Ok(bytes.len())
+    }
+
+    fn error(&mut self, _slot: &u32) -> Option<io::Error> {
+        Some(io::Error::from_raw_os_error(nix::libc::ECONNREFUSED))
+    }
+
+    fn close(&mut self, slot: u32, how: Close) {
+        let mut simulation = self.simulation.borrow_mut();
+        simulation.inboxes.remove(&slot);
+        simulation.agenda.retain(|_, (planned, _)| *planned != slot);
+        simulation.closed.push(how);
+    }
+
+    fn facts(&self) -> WorkerFacts {
+        WorkerFacts::default()
+    }
+}
+
+pub(super) fn seconds(seconds: u64) -> Time {
+    Time(Duration::from_secs(seconds))
+}
+
+pub(super) fn plan(settings: TcpHold, stages: Vec<Stage>) -> Plan {
+    let scenario = testing::scenario(Protocol::TcpHold(settings), &[]);
+    testing::plan(Scenario { stages, ..scenario })
+}
+
+pub(super) fn stage(users: u64, ramp: Ramp, hold: u64) -> Stage {
+    Stage {
+        name: users.to_string(),
+        level: Level::Users { users, ramp },
+        hold: seconds(hold),
+        warmup: false,
+    }
+}
+
+pub(super) fn paced(rate: u64) -> Ramp {
+    Ramp::SpawnRate(Rate::per_second(rate))
+}
+
+pub(super) fn settings(heartbeat: Option<Heartbeat>) -> TcpHold {
+    TcpHold {
+        expect: Some("ok".into()),
+        greeting: None,
+        heartbeat,
+        connect_timeout: seconds(10),
+        close: Close::Fin,
+        churn: crate::plan::Churn::default(),
+    }
+}
+
+/// What a run came to.
+pub(super) struct Outcomes {
+    pub(super) recording: Recording,
+    pub(super) simulation: Rc<RefCell<Simulation>>,
+}
+
+impl Outcomes {
+    pub(super) fn cell(&self, stage: u16, part: Part) -> Cell {
+        self.recording.scenarios[0].cells.get(&CellKey { stage, part }).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn whole(&self) -> Cell {
+        let mut whole = Cell::default();
+        self.recording.scenarios[0].cells.values().for_each(|cell| whole.merge(cell));
+        whole
+    }
+
+    pub(super) fn get(&self, counter: Counter) -> u64 {
+        self.whole().counters.get(counter)
+    }
+}
+
+pub(super) fn run(
+    plan: Plan,
+    orders: Vec<(u64, Order)>,
+    on_connect: Script,
+    on_send: Script,
+) -> Outcomes {
+    let schedule = Schedule::new(&plan);
+    let timeline = schedule.timelines().remove(0);
+    let load = Load {
+        scenario: 0,
+        share: Share::WHOLE,
+        schedule: schedule.scenario(0).clone(),
+        timeline,
+        addresses: vec!["127.0.0.1:9".parse().unwrap()],
+        sources: crate::machine::Sources::default(),
+        ports: None,
+        plan,
+    };
+    // The only worker need not wait for its turn to close.
+    let orders = std::iter::once((0, Order::Close)).chain(orders).collect();
+    let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
+    let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
+    Hold::new(world, load).unwrap().run().unwrap();
+    let mut recording = Recording::new(1);
+    for notice in &simulation.borrow().told {
+        if let Notice::Snapshot(snapshot) = notice {
+            recording.add(&crate::record::Entry::Second(second_of(snapshot)));
+        }
+    }
+    let outcomes = Outcomes { recording, simulation };
+    for cell in outcomes.recording.scenarios[0].cells.values() {
+        let get = |counter| cell.counters.get(counter);
+        assert_eq!(get(Counter::Due), get(Counter::Started) + get(Counter::Dropped));
+        let ended = get(Counter::Ok)
+            + get(Counter::Failed)
+            + get(Counter::TimedOut)
+            + get(Counter::Unfinished);
+        assert_eq!(get(Counter::Started), ended);
+    }
+    outcomes
+}
+
+pub(super) fn second_of(snapshot: &Snapshot) -> Second {
+    let mut second = Second { second: snapshot.second, ..Second::default() };
+    second.scenarios.entry(0).or_default().add(snapshot);
+    second
+}
+
+pub(super) fn nothing() -> Script {
+    Box::new(|_, _, _| {})
+}
+
+pub(super) fn open_at_once() -> Script {
+    Box::new(|simulation, slot, _| simulation.plan(simulation.now_ns + 1_000, slot, Act::Open))
+}

@@ -1,0 +1,94 @@
+//! The values of keys that say how connections come and go: a word or a time, or a table with more.
+
+use super::quantities::{Span, leaf_schema};
+use super::tables::{RawBackoff, RawMean, ReconnectWord};
+use super::{Read, wrong_type};
+use crate::plan::error::Errors;
+use crate::plan::tree::{Node, Value};
+use crate::units::Time;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+/// The first pause and the longest; one time is both.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct Pauses {
+    pub first: Time,
+    pub longest: Time,
+}
+
+impl Read for Pauses {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        Span::read(node, errors).map(|Span { min, max }| Self { first: min, longest: max })
+    }
+}
+
+leaf_schema!(
+    Pauses,
+    "Pauses",
+    json_schema!({
+        "description": "The first pause and the longest, or one time.",
+        "examples": ["1s..30s", "5s"],
+        "type": "string",
+    })
+);
+
+/// What follows a connection that was lost: a word, or a table with pauses.
+#[derive(Debug, Clone)]
+pub(in crate::plan) enum RawReconnect {
+    Word(ReconnectWord),
+    Table(Box<RawBackoff>),
+}
+
+impl Read for RawReconnect {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Text(_) => ReconnectWord::read(node, errors).map(Self::Word),
+            Value::Table(_) => RawBackoff::read(node, errors).map(|raw| Self::Table(Box::new(raw))),
+            _ => {
+                wrong_type(node, "`never`, `at-once`, or a table", errors)
+                    .help("write `\"at-once\"`, or `{ backoff = \"1s..30s\", jitter = \"full\" }`");
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for RawReconnect {
+    fn schema_name() -> Cow<'static, str> {
+        "Reconnect".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let word = generator.subschema_for::<ReconnectWord>();
+        let table = generator.subschema_for::<RawBackoff>();
+        json_schema!({ "anyOf": [word, table] })
+    }
+}
+
+/// How long a connection is kept: a time or two, or a table with the mean.
+#[derive(Debug, Clone)]
+pub(in crate::plan) enum RawLifetime {
+    Span(Span),
+    Table(Box<RawMean>),
+}
+
+impl Read for RawLifetime {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Table(_) => RawMean::read(node, errors).map(|raw| Self::Table(Box::new(raw))),
+            _ => Span::read(node, errors).map(Self::Span),
+        }
+    }
+}
+
+impl JsonSchema for RawLifetime {
+    fn schema_name() -> Cow<'static, str> {
+        "Lifetime".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let span = generator.subschema_for::<Span>();
+        let table = generator.subschema_for::<RawMean>();
+        json_schema!({ "anyOf": [span, table] })
+    }
+}

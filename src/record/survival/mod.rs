@@ -1,0 +1,188 @@
+//! Turns the ends of held connections into lifetimes that add up: by how they ended, in bins of fixed bounds.
+//!
+//! **Invariant:** memory is bounded by the number of bins, not by the number of connections; without an end nothing is allocated.
+//! **Invariant:** everything merges by addition, in any order.
+
+mod curve;
+mod spikes;
+
+pub use curve::{Curve, Point};
+pub use spikes::{Spike, SpikeKind, spikes};
+
+use super::{Cause, Failure};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// Bins are a second wide up to an hour, a minute wide up to a week; what is longer is in the last one.
+const FINE: u64 = 3_600;
+const COARSE_S: u64 = 60;
+const BINS: u64 = FINE + (7 * 24 * 3_600 - FINE) / COARSE_S;
+
+/// How the life of a held connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// The peer closed it.
+    Fin,
+    /// The peer, or something on the way, reset it.
+    Rst,
+    /// It fell silent: a heartbeat or greeting that did not come, bytes that were never acknowledged.
+    Silence,
+    /// A message was not the expected one.
+    WrongData,
+    /// Any other failure.
+    Other,
+    /// It did not end by itself: it was closed as planned, or the run ended before it.
+    Censored,
+}
+
+impl End {
+    /// Every one.
+    pub const ALL: [Self; 6] =
+        [Self::Fin, Self::Rst, Self::Silence, Self::WrongData, Self::Other, Self::Censored];
+
+    /// Those that are deaths.
+    pub const DEATHS: [Self; 5] =
+        [Self::Fin, Self::Rst, Self::Silence, Self::WrongData, Self::Other];
+
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fin => "fin",
+            Self::Rst => "rst",
+            Self::Silence => "silence",
+            Self::WrongData => "wrong_data",
+            Self::Other => "other",
+            Self::Censored => "censored",
+        }
+    }
+
+    /// The end that a failure is.
+    pub fn of(cause: Cause) -> Self {
+        match cause.failure {
+            Failure::ClosedByServer => Self::Fin,
+            Failure::Reset => Self::Rst,
+            Failure::HeartbeatMissed | Failure::GreetingMissed | Failure::PeerTimeout => {
+                Self::Silence
+            }
+            Failure::WrongData => Self::WrongData,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether the other side, or something on the way, ended it; silence and wrong data are ends that this side finds.
+    fn is_from_outside(self) -> bool {
+        matches!(self, Self::Fin | Self::Rst | Self::Other)
+    }
+}
+
+/// Counts by bin.
+type Bins = BTreeMap<u32, u64>;
+
+/// What is kept of each end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Row {
+    /// How long it had been open, by the way it ended.
+    Life(End),
+    /// Deaths from outside: how long nothing had come before.
+    Quiet,
+    /// Deaths: when in the run.
+    Moment,
+}
+
+/// The lifetimes of held connections. An empty one costs nothing.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Survival(Vec<(Row, Bins)>);
+
+/// One end of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life {
+    /// How it ended.
+    pub end: End,
+    /// When it opened, on the run's clock.
+    pub opened_ns: u64,
+    /// When its last message came, or it opened.
+    pub heard_ns: u64,
+    /// When it ended.
+    pub ended_ns: u64,
+}
+
+/// The bin of a length of time.
+fn bin(ns: u64) -> u32 {
+    let seconds = ns / SECOND_NS;
+    let bin = if seconds < FINE { seconds } else { FINE + (seconds - FINE) / COARSE_S };
+    u32::try_from(bin.min(BINS - 1)).unwrap_or(u32::MAX)
+}
+
+/// Where a bin begins, in seconds.
+fn begins_s(bin: u32) -> u64 {
+    let bin = u64::from(bin);
+    if bin < FINE { bin } else { FINE + (bin - FINE) * COARSE_S }
+}
+
+/// Where a bin ends, in seconds.
+fn ends_s(bin: u32) -> u64 {
+    begins_s(bin + 1)
+}
+
+impl Survival {
+    /// Adds one end.
+    pub fn record(&mut self, life: &Life) {
+        let since = |from: u64| bin(life.ended_ns.saturating_sub(from));
+        self.add(Row::Life(life.end), since(life.opened_ns), 1);
+        if life.end != End::Censored {
+            self.add(Row::Moment, bin(life.ended_ns), 1);
+        }
+        if life.end.is_from_outside() {
+            self.add(Row::Quiet, since(life.heard_ns), 1);
+        }
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (row, bins) in &other.0 {
+            for (bin, count) in bins {
+                self.add(*row, *bin, *count);
+            }
+        }
+    }
+
+    /// Whether no connection has ended.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Connections that ended so.
+    pub fn count(&self, end: End) -> u64 {
+        self.row(Row::Life(end)).map_or(0, |bins| bins.values().sum())
+    }
+
+    /// Connections that died.
+    pub fn deaths(&self) -> u64 {
+        End::DEATHS.iter().map(|end| self.count(*end)).sum()
+    }
+
+    /// All that are known.
+    pub fn connections(&self) -> u64 {
+        self.deaths() + self.count(End::Censored)
+    }
+
+    fn add(&mut self, row: Row, bin: u32, count: u64) {
+        let place = self.0.iter().position(|(known, _)| *known == row).unwrap_or_else(|| {
+            let place = self.0.partition_point(|(known, _)| *known < row);
+            self.0.insert(place, (row, Bins::new()));
+            place
+        });
+        *self.0[place].1.entry(bin).or_default() += count;
+    }
+
+    fn row(&self, row: Row) -> Option<&Bins> {
+        self.0.iter().find(|(known, _)| *known == row).map(|(_, bins)| bins)
+    }
+}
+
+#[cfg(test)]
+mod tests;

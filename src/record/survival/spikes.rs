@@ -1,0 +1,138 @@
+//! Turns lifetimes at death into the moments that too many of them share: a timer on the way, a restart, a storm.
+
+use super::{Bins, End, Row, Survival, begins_s, ends_s};
+use std::fmt;
+
+/// Fewer deaths are never a spike.
+const FEWEST: u64 = 10;
+
+/// A spike is so many times as dense as its neighbourhood.
+const DENSER: f64 = 5.0;
+
+/// The neighbourhood: so many bins on either side.
+const AROUND: u32 = 20;
+
+/// At most so many are named of each kind, the largest first.
+const MOST: usize = 3;
+
+/// Idle timeouts that are common in balancers, proxies, firewalls and address translators: seconds.
+const KNOWN_TIMERS: [u64; 8] = [30, 60, 120, 300, 350, 600, 900, 3_600];
+
+/// What the deaths of a spike have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum SpikeKind {
+    /// How long the connection had been open.
+    Age,
+    /// How long nothing had come.
+    Quiet,
+    /// When in the run.
+    Moment,
+}
+
+impl SpikeKind {
+    /// The word in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Age => "age",
+            Self::Quiet => "quiet",
+            Self::Moment => "moment",
+        }
+    }
+}
+
+/// Deaths that cannot be chance.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Spike {
+    /// What they have in common.
+    pub kind: SpikeKind,
+    /// Where: seconds of life, of silence, or of the run.
+    pub at_s: u64,
+    /// To how many seconds that is known.
+    pub within_s: u64,
+    /// How many.
+    pub count: u64,
+}
+
+impl Spike {
+    /// Whether it stands where idle timeouts usually do.
+    pub fn is_known_timer(&self) -> bool {
+        self.kind != SpikeKind::Moment
+            && KNOWN_TIMERS.iter().any(|timer| self.at_s.abs_diff(*timer) <= self.within_s)
+    }
+}
+
+impl fmt::Display for Spike {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, at_s, within_s, count } = self;
+        match kind {
+            SpikeKind::Age => write!(f, "{count} connections died at {at_s} ± {within_s} s: ")?,
+            SpikeKind::Quiet => {
+                write!(f, "{count} connections died after {at_s} ± {within_s} s of silence: ")?;
+            }
+            SpikeKind::Moment => {
+                return write!(
+                    f,
+                    "{count} connections died in the run's second {at_s} (± {within_s}): a restart or a storm?"
+                );
+            }
+        }
+        f.write_str(match kind {
+            SpikeKind::Age if !self.is_known_timer() => "a limit on their age?",
+            _ => "an idle timeout on the way?",
+        })
+    }
+}
+
+/// The spikes among the deaths, the largest first. What this side found out by a timer of its own (a missed heartbeat) is no spike of
+/// age: it stands where the plan put it.
+pub fn spikes(survival: &Survival) -> Vec<Spike> {
+    let none = Bins::new();
+    let mut ages = Bins::new();
+    for end in End::DEATHS.into_iter().filter(|end| end.is_from_outside()) {
+        for (bin, count) in survival.row(Row::Life(end)).unwrap_or(&none) {
+            *ages.entry(*bin).or_default() += count;
+        }
+    }
+    let mut ages = found(&ages, SpikeKind::Age);
+    let mut quiet = found(survival.row(Row::Quiet).unwrap_or(&none), SpikeKind::Quiet);
+    let moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
+    // Connections that were opened together and died together share everything: without a timer that is known, the moment says it.
+    let together = |spike: &Spike| moments.iter().any(|moment| is_most(moment.count, spike.count));
+    ages.retain(|spike| spike.is_known_timer() || !together(spike));
+    quiet.retain(|spike| spike.is_known_timer() || !together(spike));
+    // Those that never heard anything were silent all their life: then the age says it.
+    quiet.retain(|spike| !ages.iter().any(|age| is_most(age.count, spike.count)));
+    ages.retain(|age| !quiet.iter().any(|spike| is_most(spike.count, age.count)));
+    let mut all = [ages, quiet, moments].concat();
+    all.sort_by_key(|spike| (std::cmp::Reverse(spike.count), spike.kind, spike.at_s));
+    all
+}
+
+/// Whether `part` is nearly all of `whole`.
+fn is_most(part: u64, whole: u64) -> bool {
+    part.saturating_mul(5) >= whole.saturating_mul(4)
+}
+
+fn found(bins: &Bins, kind: SpikeKind) -> Vec<Spike> {
+    let mut left = bins.clone();
+    let mut spikes = Vec::new();
+    while spikes.len() < MOST {
+        let Some((&at, _)) = left.iter().max_by_key(|(bin, count)| (**count, u32::MAX - **bin))
+        else {
+            break;
+        };
+        let (from, to) = (at.saturating_sub(1), at + 1);
+        let count: u64 = left.range(from..=to).map(|(_, count)| *count).sum();
+        let around = from.saturating_sub(AROUND)..=to + AROUND;
+        let near: u64 = bins.range(around.clone()).map(|(_, count)| *count).sum();
+        let beside = near.saturating_sub(bins.range(from..=to).map(|(_, count)| *count).sum());
+        let width = f64::from(around.end() - around.start() + 1 - (to - from + 1));
+        let usual = beside as f64 / width * f64::from(to - from + 1);
+        if count < FEWEST || (count as f64) < DENSER * usual {
+            break;
+        }
+        spikes.push(Spike { kind, at_s: begins_s(at), within_s: ends_s(at) - begins_s(at), count });
+        left.retain(|bin, _| !(from..=to).contains(bin));
+    }
+    spikes
+}
