@@ -159,7 +159,7 @@ fn a_storm_drops_its_share_and_measures_how_they_come_back() {
     assert!((time(Stat::P50) - 1.0).abs() < 0.15, "{}", time(Stat::P50));
     assert!((1.9..=2.01).contains(&time(Stat::P99)), "{}", time(Stat::P99));
     let ratio = measured(&outcomes, crate::plan::Metric::Ratio(RatioMetric::Recovery));
-    assert_eq!(ratio.value, 1.0);
+    assert_eq!(ratio.ratio.map(|(back, gone)| gone - back), Some(0));
     assert_eq!(levels(&outcomes)[13], 1_000);
 }
 
