@@ -4,7 +4,7 @@
 
 use super::figures::{ms, thousandths, whole};
 use super::section::Section;
-use crate::plan::{Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
+use crate::plan::{Churn, Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 
 /// The words that mean something for a protocol, in the order of reports.
@@ -26,12 +26,27 @@ impl Words {
     /// Of one protocol.
     pub fn of(protocol: &Protocol) -> Self {
         let hold = matches!(protocol, Protocol::TcpHold(_));
+        let churn = match protocol {
+            Protocol::TcpHold(hold) => hold.churn.clone(),
+            Protocol::Http(_) => Churn::default(),
+        };
+        let storms = !churn.events.is_empty();
         Self {
-            counters: keep(Counter::ALL, |one| hold || !only_hold(one)),
+            counters: keep(Counter::ALL, |one| match one {
+                Counter::StormDropped | Counter::StormRecovered | Counter::StormUnrecovered => {
+                    storms
+                }
+                Counter::Reconnects => churn.reopens(),
+                _ => hold || !only_hold(one),
+            }),
             gauges: keep(Gauge::ALL, |one| !hold || matches!(one, Gauge::Open | Gauge::Connecting)),
-            ratios: keep(RatioMetric::ALL, |one| ratio_is_of(one, hold)),
+            ratios: keep(RatioMetric::ALL, |one| {
+                ratio_is_of(one, hold) && (storms || one != RatioMetric::Recovery)
+            }),
             rates: keep(RateMetric::ALL, |one| hold == (one == RateMetric::Connect)),
-            times: keep(TimeMetric::ALL, |one| time_is_of(one, hold)),
+            times: keep(TimeMetric::ALL, |one| {
+                time_is_of(one, hold) && (storms || one != TimeMetric::RecoveryTime)
+            }),
         }
     }
 
@@ -65,10 +80,6 @@ fn only_hold(counter: Counter) -> bool {
             | Counter::Closed
             | Counter::TimeDelivered
             | Counter::TimePromised
-            | Counter::StormDropped
-            | Counter::StormRecovered
-            | Counter::StormUnrecovered
-            | Counter::Reconnects
             | Counter::Verified
             | Counter::MessagesReceived
             | Counter::HeartbeatReceived
@@ -164,7 +175,7 @@ impl Column {
                 section.measure(Metric::Rate(rate)).map(|one| thousandths(one.value).to_string())
             }
             Self::Samples(time) => Some(section.cell.times.count(time).to_string()),
-            Self::Time(time, stat) => section.cell.times.stat(time, stat).map(|ns| ms(whole(ns))),
+            Self::Time(time, stat) => section.stat(time, stat).map(|ns| ms(whole(ns))),
         }
         .unwrap_or_default()
     }

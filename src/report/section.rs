@@ -1,7 +1,7 @@
 //! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each part of a stage.
 
 use super::Run;
-use crate::plan::{Metric, Part, Protocol};
+use crate::plan::{Metric, Part, Protocol, Stat, TimeMetric};
 use crate::record::{
     Cell, CellKey, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
 };
@@ -28,6 +28,12 @@ impl Section<'_> {
         let span =
             Span { protocol: self.protocol, cell: &self.cell, gauges: &self.gauges, length_ns };
         measure(metric, &span)
+    }
+
+    /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond every sample.
+    pub fn stat(&self, time: TimeMetric, stat: Stat) -> Option<f64> {
+        let measure = self.measure(Metric::Time(time, stat))?;
+        Some(measure.value).filter(|value| value.is_finite())
     }
 }
 

@@ -52,10 +52,14 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
-/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on with minutes and hours, `2m05s`, `1h02m`.
+/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on with minutes and hours, `2m05s`, `1h02m`;
+/// what takes for ever is `never`.
 pub fn time(ns: f64) -> String {
     if ns.is_nan() {
         return absent();
+    }
+    if ns.is_infinite() {
+        return "never".to_owned();
     }
     if ns >= 59.95e9 { clock(ns) } else { scaled(ns, 1e3, &[" ns", " µs", " ms", " s"]) }
 }

@@ -1,11 +1,11 @@
 //! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
 
-use super::extent::{Extent, extents};
+use super::extent::{Extent, extents, length};
 use crate::plan::error::Errors;
 use crate::plan::tree::Place;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Metric, Overrides, Protocol, RatioMetric, Scope, Stage, Stat,
-    Threshold, TimeMetric,
+    CountMetric, During, Heartbeat, Level, Metric, Overrides, Protocol, RatioMetric, Scope, Stage,
+    Stat, Threshold, TimeMetric,
 };
 use crate::units::Time;
 
@@ -136,7 +136,13 @@ fn unseen(
     if let Some(problem) = window_too_long(threshold, parts, whom) {
         return Some(problem);
     }
-    let sum = parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>();
+    if let Some(problem) = not_so_old(metric, seen) {
+        return Some(problem);
+    }
+    let sum = match metric {
+        Metric::Time(TimeMetric::RecoveryTime, _) => dropped(seen),
+        _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
+    };
     let (available, floor) = (sum?, sample_floor(metric));
     if available == 0 {
         return Some(never(metric, threshold.during, seen, whom));
@@ -176,6 +182,31 @@ fn window_too_long(
             "write a shorter window, or leave `window` out".to_owned(),
         )
     })
+}
+
+/// No connection can be older than its scenario.
+fn not_so_old(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
+    let Metric::Ratio(ratio) = metric else { return None };
+    let (age, length) = (ratio.survival_s()?, length(seen.stages)?);
+    (length.0.as_secs() < age).then(|| {
+        (
+            format!("`{metric}` would never see anything: the stages end after {length}"),
+            "hold longer, or look at a shorter age, or at `hold.survival_ratio`".to_owned(),
+        )
+    })
+}
+
+/// The most connections that events can drop.
+fn dropped(seen: &Seen<'_>) -> Option<u64> {
+    let Protocol::TcpHold(hold) = seen.protocol else { return None };
+    let users = |stage: &Stage| match stage.level {
+        Level::Users { users, .. } => users,
+        Level::Rate { .. } => 0,
+    };
+    let peak = seen.stages.iter().map(users).max()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of them")]
+    let of = |share: f64| (share * peak as f64).ceil() as u64;
+    Some(hold.churn.events.iter().map(|event| of(event.share.0)).sum())
 }
 
 fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String, String) {
@@ -252,7 +283,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     };
     let (before, after) = part.users;
     match metric {
-        Metric::Count(CountMetric::ConnectionsOpen) => None,
+        Metric::Count(CountMetric::ConnectionsOpen) | Metric::Ratio(RatioMetric::HoldTime) => None,
         _ if is_of_hold(metric) => {
             if part.hold {
                 Some(after)

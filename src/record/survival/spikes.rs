@@ -95,7 +95,7 @@ pub fn spikes(survival: &Survival) -> Vec<Spike> {
     }
     let mut ages = found(&ages, SpikeKind::Age);
     let mut quiet = found(survival.row(Row::Quiet).unwrap_or(&none), SpikeKind::Quiet);
-    let moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
+    let mut moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
     // Connections that were opened together and died together share everything: without a timer that is known, the moment says it.
     let together = |spike: &Spike| moments.iter().any(|moment| is_most(moment.count, spike.count));
     ages.retain(|spike| spike.is_known_timer() || !together(spike));
@@ -103,6 +103,11 @@ pub fn spikes(survival: &Survival) -> Vec<Spike> {
     // Those that never heard anything were silent all their life: then the age says it.
     quiet.retain(|spike| !ages.iter().any(|age| is_most(age.count, spike.count)));
     ages.retain(|age| !quiet.iter().any(|spike| is_most(spike.count, age.count)));
+    // Connections that were all opened at the start die of age at that very second of the run.
+    moments.retain(|moment| {
+        let same = |age: &Spike| age.at_s.abs_diff(moment.at_s) <= age.within_s + 1;
+        !ages.iter().any(|age| same(age) && age.count >= moment.count)
+    });
     let mut all = [ages, quiet, moments].concat();
     all.sort_by_key(|spike| (std::cmp::Reverse(spike.count), spike.kind, spike.at_s));
     all

@@ -1,6 +1,7 @@
 //! Turns the facts of a scenario into JSON: as a whole, by stage, by part of a stage.
 
 use super::Named;
+use super::survival::SurvivalReport;
 use crate::plan::{Level, Metric, Part, Ramp, Scenario, Stage, Stat, TimeMetric};
 use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
 use crate::report::Run;
@@ -18,6 +19,8 @@ pub struct ScenarioReport<'a> {
     target: &'a str,
     #[serde(flatten)]
     facts: Facts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survival: Option<SurvivalReport>,
     workers: Workers,
     boundaries: Vec<Passed<'a>>,
     stages: Vec<StageReport<'a>>,
@@ -48,6 +51,8 @@ struct StageReport<'a> {
     planned: Planned,
     #[serde(flatten)]
     facts: Facts<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    survival: Option<SurvivalReport>,
     parts: Named<Part, Facts<'a>>,
 }
 
@@ -146,6 +151,7 @@ impl<'a> ScenarioReport<'a> {
             protocol: scenario.protocol.name(),
             target: &run.plan.target(scenario).name,
             facts: Facts::new(scenario, &facts.whole()),
+            survival: SurvivalReport::of(&facts.whole().cell.survival),
             workers: Workers {
                 count: run.started.and_then(|started| started.workers.get(index).copied()),
                 cpu_ns: recorded.workers.cpu_ns,
@@ -164,6 +170,7 @@ impl<'a> ScenarioReport<'a> {
                     warmup: stage.warmup,
                     planned: planned(stage),
                     facts: Facts::new(scenario, &facts.stage(number)),
+                    survival: SurvivalReport::of(&facts.stage(number).cell.survival),
                     parts: Named(
                         facts
                             .parts(number)
@@ -233,7 +240,7 @@ impl<'a> Facts<'a> {
             counters: Named(counters.collect()),
             rates: Named(words.rates.iter().filter_map(|one| rate(*one)).collect()),
             gauges: Named(gauges.collect()),
-            times: distributions(&cell.times),
+            times: distributions(section),
             statuses: Named(
                 cell.statuses.iter().map(|(status, count)| (*status, *count)).collect(),
             ),
@@ -263,10 +270,17 @@ fn accounting(cell: &Cell) -> Accounting {
     }
 }
 
-fn distributions(times: &Times) -> Named<&'static str, Distribution> {
+fn distributions(section: &Section<'_>) -> Named<&'static str, Distribution> {
+    distributions_of(&section.cell.times, |metric, stat| section.stat(metric, stat))
+}
+
+fn distributions_of(
+    times: &Times,
+    value: impl Fn(TimeMetric, Stat) -> Option<f64>,
+) -> Named<&'static str, Distribution> {
     let one = |metric: TimeMetric| {
         let samples = times.count(metric);
-        let figure = |stat: &Stat| Some((format!("{stat}_ns"), whole(times.stat(metric, *stat)?)));
+        let figure = |stat: &Stat| Some((format!("{stat}_ns"), whole(value(metric, *stat)?)));
         let stats = Named(Stat::ALL.iter().filter_map(figure).collect());
         (samples > 0).then_some((metric.name(), Distribution { samples, stats }))
     };
@@ -277,7 +291,13 @@ fn request<'a>(scenario: &'a Scenario, at: u16, tally: &RequestTally) -> Option<
     let crate::plan::Protocol::Http(http) = &scenario.protocol else { return None };
     let name = &http.requests.get(usize::from(at))?.name;
     let RequestTally { ok, failed, timed_out, ref times } = *tally;
-    Some(RequestReport { name, ok, failed, timed_out, times: distributions(times) })
+    Some(RequestReport {
+        name,
+        ok,
+        failed,
+        timed_out,
+        times: distributions_of(times, |metric, stat| times.stat(metric, stat)),
+    })
 }
 
 fn failure((cause, tally): &(Cause, Tally)) -> FailureReport {

@@ -72,7 +72,8 @@ impl<'a> ThresholdReport<'a> {
             bound: (!time).then_some(bound),
             bound_ns: time.then(|| whole(bound)),
             value: finding.value.filter(|_| !time),
-            value_ns: finding.value.filter(|_| time).map(whole),
+            // What never came has no time.
+            value_ns: finding.value.filter(|value| time && value.is_finite()).map(whole),
             numerator: finding.ratio.map(|(numerator, _)| numerator),
             denominator: finding.ratio.map(|(_, denominator)| denominator),
             samples: finding.samples,

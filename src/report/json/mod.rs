@@ -4,6 +4,7 @@
 
 mod facts;
 mod findings;
+mod survival;
 
 use super::Run;
 use super::journal::{ResolvedTarget, Tool, options};

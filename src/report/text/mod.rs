@@ -4,6 +4,7 @@
 //! **Invariant:** colours say nothing that a word does not say as well.
 
 mod scenario;
+mod survival;
 
 use super::foreign::visible;
 use super::journal::options;

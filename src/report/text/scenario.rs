@@ -2,7 +2,7 @@
 
 use super::{BAD, QUIET, STRONG, WIDTH, paragraph};
 use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
-use crate::record::{Counter, Gauge, Times};
+use crate::record::{Counter, Gauge};
 use crate::report::Run;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
@@ -31,7 +31,8 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
     stages(scenario, &facts, &whole, out)?;
     levels(scenario, &whole, out)?;
-    times(&whole.cell.times, out)?;
+    super::survival::write(&whole, out)?;
+    times(&whole, out)?;
     causes(&whole, out)
 }
 
@@ -159,23 +160,28 @@ fn figures(
         told(Counter::FailedLocal).into(),
         open.into(),
         or_dash(speed).into(),
-        figure(&section.cell.times, main, Stat::P50).into(),
-        figure(&section.cell.times, main, Stat::P99).into(),
-        figure(&section.cell.times, main, Stat::Max).into(),
+        figure(section, main, Stat::P50).into(),
+        figure(section, main, Stat::P99).into(),
+        figure(section, main, Stat::Max).into(),
     ]
 }
 
 /// A figure of a distribution; a dash where there are too few samples for it.
-fn figure(times: &Times, metric: TimeMetric, stat: Stat) -> String {
-    let enough = times.count(metric) >= stat.sample_floor();
-    times.stat(metric, stat).filter(|_| enough).map_or_else(|| "–".to_owned(), time)
+fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> String {
+    let measure = section.measure(Metric::Time(metric, stat));
+    let enough = measure.filter(|measure| measure.samples >= stat.sample_floor());
+    enough.map_or_else(|| "–".to_owned(), |measure| time(measure.value))
 }
 
 /// What happened to connections while they were held.
 fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
     let mut words = Vec::new();
-    let shown =
-        [RatioMetric::ConnectSuccess, RatioMetric::HoldSurvival, RatioMetric::HeartbeatSuccess];
+    let shown = [
+        RatioMetric::ConnectSuccess,
+        RatioMetric::HoldSurvival,
+        RatioMetric::HeartbeatSuccess,
+        RatioMetric::Recovery,
+    ];
     for metric in Words::of(&scenario.protocol).ratios.into_iter().filter(|one| shown.contains(one))
     {
         let measured = whole.measure(Metric::Ratio(metric));
@@ -199,7 +205,8 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
     words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 
-fn times(times: &Times, out: &mut dyn Write) -> io::Result<()> {
+fn times(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let times = &whole.cell.times;
     const SHOWN: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::P9999, Stat::Max];
     let right = |heading| Column { heading, align: Align::Right, spare: 0 };
     let mut columns =
@@ -210,7 +217,7 @@ fn times(times: &Times, out: &mut dyn Write) -> io::Result<()> {
         TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
     for metric in &measured {
         let mut cells: Vec<Cell> = vec![metric.name().into(), grouped(times.count(*metric)).into()];
-        cells.extend(SHOWN.map(|stat| figure(times, *metric, stat).into()));
+        cells.extend(SHOWN.map(|stat| figure(whole, *metric, stat).into()));
         table.row(cells);
     }
     if measured.is_empty() {

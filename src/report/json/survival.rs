@@ -1,0 +1,128 @@
+//! Turns lifetimes into JSON: how they ended, the survival curve, and what many deaths share.
+
+use super::Named;
+use crate::record::{Curve, End, Point, Survival, spikes};
+use serde::Serialize;
+
+/// A curve is thinned to at most so many points.
+const MOST_POINTS: usize = 100;
+
+/// Ages that are always told, where they were reached.
+pub const AGES: [(&str, u64); 3] = [("1m", 60), ("10m", 600), ("1h", 3_600)];
+
+const SECOND_NS: u64 = 1_000_000_000;
+
+/// The lifetimes of held connections.
+#[derive(Serialize)]
+pub struct SurvivalReport {
+    connections: u64,
+    deaths: u64,
+    ended: Named<&'static str, u64>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    after: Named<&'static str, Estimate>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    median_ns: Option<u64>,
+    curve: Vec<PointReport>,
+    spikes: Vec<SpikeReport>,
+}
+
+/// Kaplan and Meier's estimate, and Greenwood's standard error.
+#[derive(Serialize)]
+struct Estimate {
+    survival: f64,
+    error: f64,
+}
+
+#[derive(Serialize)]
+struct PointReport {
+    after_ns: u64,
+    at_risk: u64,
+    died: u64,
+    #[serde(flatten)]
+    estimate: Estimate,
+    incidence: Named<&'static str, f64>,
+}
+
+#[derive(Serialize)]
+struct SpikeReport {
+    kind: &'static str,
+    at_ns: u64,
+    within_ns: u64,
+    count: u64,
+    says: String,
+}
+
+impl SurvivalReport {
+    /// `None` when no held connection has ended.
+    pub fn of(survival: &Survival) -> Option<Self> {
+        let curve = Curve::of(survival)?;
+        let ended = |end: &End| (end.name(), survival.count(*end));
+        let after = AGES.iter().filter_map(|(name, seconds)| {
+            let (survival, error) = curve.at(*seconds)?;
+            Some((*name, Estimate { survival, error }))
+        });
+        Some(Self {
+            connections: survival.connections(),
+            deaths: survival.deaths(),
+            ended: Named(End::ALL.iter().map(ended).filter(|(_, count)| *count > 0).collect()),
+            after: Named(after.collect()),
+            median_ns: curve.median_s().map(|seconds| seconds * SECOND_NS),
+            curve: thinned(&curve.points).into_iter().map(point).collect(),
+            spikes: spikes(survival)
+                .into_iter()
+                .map(|spike| SpikeReport {
+                    kind: spike.kind.name(),
+                    at_ns: spike.at_s * SECOND_NS,
+                    within_ns: spike.within_s * SECOND_NS,
+                    count: spike.count,
+                    says: spike.to_string(),
+                })
+                .collect(),
+        })
+    }
+}
+
+fn point(point: Point) -> PointReport {
+    let causes = End::DEATHS.iter().map(|end| end.name()).zip(point.incidence);
+    PointReport {
+        after_ns: point.after_s * SECOND_NS,
+        at_risk: point.at_risk,
+        died: point.died,
+        estimate: Estimate { survival: point.survival, error: point.error },
+        incidence: Named(causes.filter(|(_, part)| *part > 0.0).collect()),
+    }
+}
+
+/// The points that are kept: all where they are few, else evenly chosen ones and the last; what died in between counts with the next one.
+fn thinned(points: &[Point]) -> Vec<Point> {
+    let step = points.len().div_ceil(MOST_POINTS).max(1);
+    points
+        .chunks(step)
+        .filter_map(|chunk| {
+            let (first, last) = (chunk.first()?, chunk.last()?);
+            let died = chunk.iter().map(|point| point.died).sum();
+            Some(Point { at_risk: first.at_risk, died, ..*last })
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Life;
+
+    #[test]
+    fn a_long_curve_is_thinned_and_loses_no_death() {
+        let mut survival = Survival::default();
+        for second in 0..1_000 {
+            let ended_ns = second * SECOND_NS;
+            survival.record(&Life { end: End::Fin, opened_ns: 0, heard_ns: 0, ended_ns });
+        }
+        let report = SurvivalReport::of(&survival).unwrap();
+        assert_eq!(report.curve.len(), MOST_POINTS);
+        assert_eq!(report.curve.iter().map(|point| point.died).sum::<u64>(), 1_000);
+        assert_eq!(report.curve[99].estimate.survival, 0.0);
+        assert_eq!(report.curve[1].at_risk, 990);
+        assert!(SurvivalReport::of(&Survival::default()).is_none());
+    }
+}

@@ -1,0 +1,48 @@
+//! Turns what became of held connections into lines: the time that was kept, who died of what, and what many deaths share.
+
+use super::{BAD, paragraph};
+use crate::plan::{Metric, RatioMetric};
+use crate::record::{Counter, Curve, End, spikes};
+use crate::report::section::Section;
+use crate::units::figure::{grouped, percent, time};
+use anstyle::Style;
+use std::io::{self, Write};
+
+/// Ages at which the curve is told.
+const AGES: [u64; 3] = [60, 600, 3_600];
+
+/// Nothing where all connections were kept.
+pub fn write(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let survival = &whole.cell.survival;
+    let deaths = survival.deaths();
+    let Some(curve) = Curve::of(survival).filter(|_| deaths > 0) else { return Ok(()) };
+    let ns = |seconds: u64| seconds as f64 * 1e9;
+    if let Some(kept) = whole.measure(Metric::Ratio(RatioMetric::HoldTime)) {
+        let ms = |counter| time(whole.cell.counters.get(counter) as f64 * 1e6);
+        let line = format!(
+            "hold.time_ratio {} ({} of connection time kept, {} promised)",
+            percent(kept.value),
+            ms(Counter::TimeDelivered),
+            ms(Counter::TimePromised)
+        );
+        paragraph(out, "  ", &line, Style::new())?;
+    }
+    let ended = End::DEATHS.iter().map(|end| (end, survival.count(*end)));
+    let ended: Vec<String> = ended
+        .filter(|(_, count)| *count > 0)
+        .map(|(end, count)| format!("{} {}", end.name(), grouped(count)))
+        .collect();
+    let mut words = vec![format!(
+        "survival: {} of {} died ({})",
+        grouped(deaths),
+        grouped(survival.connections()),
+        ended.join(", ")
+    )];
+    words.extend(AGES.iter().filter_map(|age| {
+        let (alive, error) = curve.at(*age)?;
+        Some(format!("{} ± {} lived {}", percent(alive), percent(error), time(ns(*age))))
+    }));
+    words.extend(curve.median_s().map(|median| format!("half died within {}", time(ns(median)))));
+    paragraph(out, "  ", &words.join("; "), Style::new())?;
+    spikes(survival).iter().try_for_each(|spike| paragraph(out, "  ", &spike.to_string(), BAD))
+}
