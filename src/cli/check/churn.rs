@@ -22,7 +22,7 @@ pub(super) fn lines(churn: &Churn) -> Vec<String> {
     match churn.reconnect {
         Reconnect::Never => {}
         Reconnect::AtOnce => {
-            lines.push("who is without a connection tries again at once".to_owned())
+            lines.push("who is without a connection tries again at once".to_owned());
         }
         Reconnect::Backoff { first, longest, jitter } => {
             let up_to = match jitter {
@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn what_changes_is_said_and_nothing_else() {
         let time = |seconds| Time(Duration::from_secs(seconds));
-        assert_eq!(lines(&Churn::default()), [String::new(); 0]);
+        assert!(lines(&Churn::default()).is_empty());
         let churn = Churn {
             reconnect: Reconnect::Backoff {
                 first: time(1),

@@ -201,6 +201,8 @@ impl Run<'_> {
                 self.books.add(worker, &snapshot);
             }
             Word::Message(FromWorker::Notice(Notice::Reached { .. })) => {
+                // A worker may be there before this loop has looked at the clock and begun to wait for it.
+                self.pass_marks(self.clock.now_ns());
                 let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
                 self.announce(announcements);
             }
