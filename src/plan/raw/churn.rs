@@ -1,11 +1,12 @@
-//! The values of keys that say how connections come and go: a word or a time, or a table with more.
+//! The tables and values of keys that say how connections come and go: a word or a time, or a table with more.
 
 use super::quantities::{Span, leaf_schema};
-use super::tables::{RawBackoff, RawMean, ReconnectWord};
-use super::{Read, wrong_type};
+use super::tables::CloseWord;
+use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Value};
-use crate::units::Time;
+use crate::plan::suggest::{did_you_mean, listed};
+use crate::plan::tree::{Node, Place, Value};
+use crate::units::{Ratio, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -90,5 +91,71 @@ impl JsonSchema for RawLifetime {
         let span = generator.subschema_for::<Span>();
         let table = generator.subschema_for::<RawMean>();
         json_schema!({ "anyOf": [span, table] })
+    }
+}
+
+table! {
+    /// Pauses before connections are tried again.
+    #[schemars(rename = "Backoff")]
+    RawBackoff, "the table of a reconnect",
+    must {
+        /// The first pause and the longest: `1s..30s`; it doubles with each attempt that fails.
+        backoff: Pauses,
+    }
+    may {
+        /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
+        jitter: JitterWord,
+    }
+    later {}
+}
+
+table! {
+    /// Lifetimes that are drawn from a distribution.
+    #[schemars(rename = "Mean")]
+    RawMean, "the table of a lifetime",
+    must {
+        /// The mean of an exponential distribution.
+        mean: Time,
+    }
+    may {}
+    later {}
+}
+
+table! {
+    /// A share of the open connections is dropped.
+    #[schemars(rename = "Event")]
+    RawEvent, "an event",
+    must {
+        /// When, from the scenario's start.
+        at: Time,
+        /// Which share of the users lose their connection: `10%`.
+        drop: Ratio,
+    }
+    may {
+        /// How it ends: by `rst` or by `fin`. Default: `rst`.
+        by: CloseWord,
+        /// The time over which the drops are spread. Default: all at once.
+        over: Time,
+    }
+    later {}
+}
+
+words! {
+    /// How a pause is blurred.
+    JitterWord {
+        /// To any time from zero to the pause.
+        Full = "full",
+        /// Not at all: those who were lost together come back together.
+        None = "none",
+    }
+}
+
+words! {
+    /// What follows a connection that was lost, dropped or not opened.
+    ReconnectWord {
+        /// Nothing.
+        Never = "never",
+        /// Another attempt.
+        AtOnce = "at-once",
     }
 }

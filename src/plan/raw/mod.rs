@@ -7,13 +7,12 @@ mod leaves;
 mod quantities;
 mod tables;
 
-pub(super) use churn::{Pauses, RawLifetime, RawReconnect};
+pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, JitterWord, LossWord, ProtocolWord, RawCheck, RawEvent,
-    RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
-    RawTarget, ReconnectWord, SideWord,
+    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
+    RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
 };
 
 use super::error::Errors;

@@ -1,7 +1,7 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, Pauses, RawLifetime, RawReconnect, RawTable,
+    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawLifetime, RawReconnect, RawTable,
     Read, Span, Status, Workers, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
@@ -216,49 +216,6 @@ table! {
 }
 
 table! {
-    /// Pauses before connections are tried again.
-    RawBackoff, "the table of a reconnect",
-    must {
-        /// The first pause and the longest: `1s..30s`; it doubles with each attempt that fails.
-        backoff: Pauses,
-    }
-    may {
-        /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
-        jitter: JitterWord,
-    }
-    later {}
-}
-
-table! {
-    /// Lifetimes that are drawn from a distribution.
-    RawMean, "the table of a lifetime",
-    must {
-        /// The mean of an exponential distribution.
-        mean: Time,
-    }
-    may {}
-    later {}
-}
-
-table! {
-    /// A share of the open connections is dropped.
-    RawEvent, "an event",
-    must {
-        /// When, from the scenario's start.
-        at: Time,
-        /// Which share of the users lose their connection: `10%`.
-        drop: Ratio,
-    }
-    may {
-        /// How it ends: by `rst` or by `fin`. Default: `rst`.
-        by: CloseWord,
-        /// The time over which the drops are spread. Default: all at once.
-        over: Time,
-    }
-    later {}
-}
-
-table! {
     /// One kind of request.
     #[schemars(rename = "Request")]
     RawRequest, "a request",
@@ -374,26 +331,6 @@ words! {
         Fin = "fin",
         /// Leaves no `TIME_WAIT` behind.
         Rst = "rst",
-    }
-}
-
-words! {
-    /// How a pause is blurred.
-    JitterWord {
-        /// To any time from zero to the pause.
-        Full = "full",
-        /// Not at all: those who were lost together come back together.
-        None = "none",
-    }
-}
-
-words! {
-    /// What follows a connection that was lost, dropped or not opened.
-    ReconnectWord {
-        /// Nothing.
-        Never = "never",
-        /// Another attempt.
-        AtOnce = "at-once",
     }
 }
 
