@@ -206,8 +206,8 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
 }
 
 fn times(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
-    let times = &whole.cell.times;
     const SHOWN: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::P9999, Stat::Max];
+    let times = &whole.cell.times;
     let right = |heading| Column { heading, align: Align::Right, spare: 0 };
     let mut columns =
         vec![Column { heading: "time", align: Align::Left, spare: 0 }, right("samples")];
