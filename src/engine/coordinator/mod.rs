@@ -201,9 +201,10 @@ impl Run<'_> {
                 self.books.add(worker, &snapshot);
             }
             Word::Message(FromWorker::Notice(Notice::Reached { .. })) => {
-                // A worker may be there before this loop has looked at the clock and begun to wait for it.
-                self.pass_marks(self.clock.now_ns());
-                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+                let now_ns = self.clock.now_ns();
+                // A quick worker is there before the next look at the clock.
+                self.pass_marks(now_ns);
+                let announcements = self.course.reached(scenario, worker, now_ns);
                 self.announce(announcements);
             }
             Word::Message(FromWorker::Notice(Notice::Done)) => {
