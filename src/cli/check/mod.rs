@@ -1,5 +1,6 @@
 //! The `check` subcommand: everything that is wrong, or what would be done.
 
+mod churn;
 mod curve;
 mod needs;
 mod outline;

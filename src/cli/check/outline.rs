@@ -111,6 +111,11 @@ fn outline_scenario(
         page.push_str(&curve(part, at.ns, unit, ascii));
         at = at.plus(length(part));
     }
+    if let Protocol::TcpHold(hold) = &scenario.protocol {
+        for line in super::churn::lines(&hold.churn) {
+            let _ = writeln!(page, "  {line}");
+        }
+    }
     if scenario.thresholds.is_empty() {
         let _ = writeln!(page, "  no thresholds: the verdict says only whether the run is valid");
     } else {

@@ -3,9 +3,9 @@
 use super::{extent, time};
 use crate::plan::error::Errors;
 use crate::plan::raw::{
-    CloseWord, JitterWord, RawEvent, RawLifetime, RawReconnect, RawScenario, ReconnectWord,
+    CloseWord, JitterWord, RawEvent, RawLifetime, RawPlan, RawReconnect, RawScenario, ReconnectWord,
 };
-use crate::plan::{Churn, Close, Event, Jitter, Lifetime, Reconnect, Stage};
+use crate::plan::{Churn, Close, Event, Jitter, Lifetime, Plan, Protocol, Reconnect, Stage};
 use crate::units::{Ratio, Time};
 use std::time::Duration;
 
@@ -33,6 +33,25 @@ pub(super) fn churn(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) ->
     }
     events.sort_by_key(|event| event.at);
     Churn { reconnect: reconnect(raw, errors), lifetime: lifetime(raw, errors), events }
+}
+
+/// A port that is bound by hand cannot be taken again for a minute after a connection that was ended by FIN from here.
+pub(super) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
+    let key = raw.generator.value().and_then(|generator| generator.port_range.key());
+    let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
+    let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
+        Protocol::TcpHold(hold) => {
+            let by_fin = |event: &Event| event.by == Close::Fin;
+            let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
+            closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)
+        }
+        Protocol::Http(_) => false,
+    });
+    if let Some(scenario) = waits {
+        errors
+            .add(at, format!("scenario `{}` closes connections by FIN and opens others in their places: their ports are taken for a minute", scenario.name))
+            .help("leave `port_range` out: the kernel chooses free ports; or end them by RST: `close = \"rst\"` in the scenario, `by = \"rst\"` in its events");
+    }
 }
 
 fn event(raw: &RawEvent, end: Option<Time>, errors: &mut Errors) -> Event {

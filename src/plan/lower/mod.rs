@@ -86,6 +86,7 @@ pub(super) fn lower(
         scenarios,
         generator: generator::generator(&raw.generator, errors),
     };
+    churn::check_ports(raw, &plan, errors);
     pick(plan, &keep)
 }
 

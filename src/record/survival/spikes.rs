@@ -12,6 +12,12 @@ const DENSER: f64 = 5.0;
 /// The neighbourhood: so many bins on either side.
 const AROUND: u32 = 20;
 
+/// What is just beside a spike is together at most this part of it: one in so many.
+const STEEPER: u64 = 3;
+
+/// So many of the fullest places are looked at.
+const CANDIDATES: usize = 10;
+
 /// At most so many are named of each kind, the largest first.
 const MOST: usize = 3;
 
@@ -121,23 +127,34 @@ fn is_most(part: u64, whole: u64) -> bool {
 fn found(bins: &Bins, kind: SpikeKind) -> Vec<Spike> {
     let mut left = bins.clone();
     let mut spikes = Vec::new();
-    while spikes.len() < MOST {
+    for _ in 0..CANDIDATES {
         let Some((&at, _)) = left.iter().max_by_key(|(bin, count)| (**count, u32::MAX - **bin))
         else {
             break;
         };
         let (from, to) = (at.saturating_sub(1), at + 1);
         let count: u64 = left.range(from..=to).map(|(_, count)| *count).sum();
-        let around = from.saturating_sub(AROUND)..=to + AROUND;
-        let near: u64 = bins.range(around.clone()).map(|(_, count)| *count).sum();
-        let beside = near.saturating_sub(bins.range(from..=to).map(|(_, count)| *count).sum());
-        let width = f64::from(around.end() - around.start() + 1 - (to - from + 1));
-        let usual = beside as f64 / width * f64::from(to - from + 1);
-        if count < FEWEST || (count as f64) < DENSER * usual {
+        if count < FEWEST {
             break;
         }
-        spikes.push(Spike { kind, at_s: begins_s(at), within_s: ends_s(at) - begins_s(at), count });
+        if spikes.len() < MOST && stands_out(bins, count, from, to) {
+            let within_s = ends_s(at) - begins_s(at);
+            spikes.push(Spike { kind, at_s: begins_s(at), within_s, count });
+        }
         left.retain(|bin, _| !(from..=to).contains(bin));
     }
     spikes
+}
+
+/// Whether so many between two bins are much more than around them, and fall off at once on both sides: the edge of a time in which many
+/// died is no spike.
+fn stands_out(bins: &Bins, count: u64, from: u32, to: u32) -> bool {
+    let sum = |from: u32, to: u32| bins.range(from..=to).map(|(_, count)| *count).sum::<u64>();
+    let within = sum(from, to);
+    let (first, last) = (from.saturating_sub(AROUND), to + AROUND);
+    let beside = sum(first, last) - within;
+    let width = to - from + 1;
+    let usual = beside as f64 / f64::from(last - first + 1 - width) * f64::from(width);
+    let shoulders = sum(from.saturating_sub(width), to + width) - within;
+    (count as f64) >= DENSER * usual && shoulders.saturating_mul(STEEPER) <= count
 }

@@ -124,6 +124,18 @@ fn a_restart_is_a_moment_of_the_run() {
 }
 
 #[test]
+fn a_ramp_of_deaths_is_no_storm() {
+    let mut survival = Survival::default();
+    for user in 0..300_u64 {
+        // Opened at 30 a second, each dies at 10 s: 30 a second die, for 10 seconds.
+        let opened_ns = user * SECOND_NS / 30;
+        let ended_ns = opened_ns + 10 * SECOND_NS;
+        survival.record(&Life { end: End::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
+    }
+    assert_eq!(said(&survival), ["300 connections died at 10 ± 1 s: a limit on their age?"]);
+}
+
+#[test]
 fn deaths_that_are_spread_and_deaths_that_this_side_found_are_no_spikes() {
     let mut survival = Survival::default();
     for user in 0..3_000_u64 {
