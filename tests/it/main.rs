@@ -9,3 +9,4 @@ mod report;
 mod run;
 mod serve;
 mod served;
+mod tls;

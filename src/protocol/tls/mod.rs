@@ -14,7 +14,7 @@ mod trust;
 pub use identity::{Identity, SelfSigned, self_signed};
 pub use session::{End, Session};
 pub use sessions::Sessions;
-pub use trust::{Trust, server_name};
+pub use trust::{Client, Peers, Trust, server_name};
 
 use crate::record::{Cause, Failure, Phase};
 use rustls::crypto::{CryptoProvider, ring};
@@ -81,5 +81,5 @@ pub fn cause(error: &io::Error, phase: Phase) -> Cause {
 
 /// Whether TLS failed, not the connection below it.
 pub fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>())
+    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }

@@ -7,6 +7,7 @@ use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
     ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
 };
+use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::TcpStream;
 
@@ -59,7 +60,6 @@ impl End for UnbufferedServerConnection {
 }
 
 /// The TLS of one connection.
-#[derive(Debug)]
 pub struct Session<E> {
     end: E,
     /// A record that has come in part.
@@ -68,6 +68,8 @@ pub struct Session<E> {
     outbox: Vec<u8>,
     /// Plaintext that came with the end of the handshake.
     early: Vec<u8>,
+    /// The handshake is done.
+    is_secured: bool,
     /// The peer has said that it will send no more.
     is_over: bool,
 }
@@ -80,10 +82,24 @@ enum Say<'a> {
     Goodbye,
 }
 
+impl<E> fmt::Debug for Session<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys are nobody's business.
+        f.debug_struct("Session").field("is_secured", &self.is_secured).finish_non_exhaustive()
+    }
+}
+
 impl<E: End> Session<E> {
     /// A session that has yet to shake hands.
     pub fn new(end: E) -> Self {
-        Self { end, inbox: Vec::new(), outbox: Vec::new(), early: Vec::new(), is_over: false }
+        Self {
+            end,
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+            early: Vec::new(),
+            is_secured: false,
+            is_over: false,
+        }
     }
 
     /// Goes on with the handshake as far as it goes without waiting; true once it is done and all of it is on its way.
@@ -106,7 +122,13 @@ impl<E: End> Session<E> {
             }
         };
         self.early = plain;
+        self.is_secured = matches!(result, Ok(true));
         result
+    }
+
+    /// Whether the handshake has yet to be done.
+    pub fn is_securing(&self) -> bool {
+        !self.is_secured
     }
 
     /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.

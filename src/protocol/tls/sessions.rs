@@ -1,6 +1,7 @@
 //! Turns descriptors into sessions: beside the sockets, so that a connection's own record does not grow.
 
 use super::session::{End, Session};
+use std::fmt;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -9,7 +10,6 @@ use std::os::fd::AsRawFd;
 const SCRATCH: usize = 32_768;
 
 /// The sessions of a process, by descriptor, and the one buffer that all of them read with.
-#[derive(Debug)]
 pub struct Sessions<E> {
     by_descriptor: Vec<Option<Box<Session<E>>>>,
     scratch: Box<[u8]>,
@@ -18,6 +18,12 @@ pub struct Sessions<E> {
 impl<E: End> Default for Sessions<E> {
     fn default() -> Self {
         Self { by_descriptor: Vec::new(), scratch: vec![0; SCRATCH].into_boxed_slice() }
+    }
+}
+
+impl<E> fmt::Debug for Sessions<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sessions").field("room", &self.by_descriptor.len()).finish_non_exhaustive()
     }
 }
 
@@ -46,6 +52,12 @@ impl<E: End> Sessions<E> {
             Some(session) => session.secure(socket, &mut self.scratch),
             None => Ok(true),
         }
+    }
+
+    /// Whether a socket has a session whose handshake has yet to be done.
+    pub fn is_securing(&self, socket: &TcpStream) -> bool {
+        let session = self.by_descriptor.get(index(socket));
+        session.and_then(Option::as_ref).is_some_and(|session| session.is_securing())
     }
 
     /// Reads plaintext, as [`Session::receive`] does; from a socket without a session as it comes.

@@ -2,7 +2,7 @@
 
 use super::{TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, WebPkiServerVerifier};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
@@ -43,6 +43,38 @@ impl Trust {
         let mut config = builder.with_custom_certificate_verifier(verifier).with_no_client_auth();
         config.resumption = Resumption::disabled();
         Ok(Arc::new(config))
+    }
+}
+
+/// Whom a client connects to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peers {
+    /// Whose certificates it takes.
+    pub trust: Trust,
+    /// The name that the certificate of each of its addresses must be for, in their order.
+    pub names: Vec<String>,
+}
+
+/// What the sessions of a client are begun with.
+#[derive(Debug, Clone)]
+pub struct Client {
+    config: Arc<ClientConfig>,
+    names: Vec<ServerName<'static>>,
+}
+
+impl Client {
+    /// For these peers.
+    pub fn new(peers: &Peers) -> Result<Self, TlsError> {
+        let names = peers.names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
+        Ok(Self { config: peers.trust.config()?, names })
+    }
+
+    /// This side of a session with the peer of an address, which has yet to shake hands.
+    pub fn session(&self, address: usize) -> Result<UnbufferedClientConnection, rustls::Error> {
+        let name = self.names.get(address).cloned();
+        let name =
+            name.ok_or_else(|| rustls::Error::General("the address has no name".to_owned()))?;
+        UnbufferedClientConnection::new(Arc::clone(&self.config), name)
     }
 }
 
