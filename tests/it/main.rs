@@ -11,3 +11,4 @@ mod run;
 mod serve;
 mod served;
 mod signals;
+mod tls;

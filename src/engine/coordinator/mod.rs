@@ -97,6 +97,7 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         addresses: order.targets[order.plan.scenarios[scenario].target].addresses.clone(),
         sources: order.sources[scenario].clone(),
         ports: order.plan.generator.port_range,
+        tls: order.peers[order.plan.scenarios[scenario].target].clone(),
     }
 }
 
