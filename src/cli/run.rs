@@ -4,12 +4,12 @@ use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, workers};
-use crate::plan::{Overrides, Plan, Source};
+use crate::plan::{Overrides, Plan, Source, Target};
 use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -62,7 +62,8 @@ fn depart(args: &RunArgs) -> Result<Departure, ExitStatus> {
         ExitStatus::Internal
     })?;
     let limits = Limits::read();
-    let warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
+    let mut warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
+    warnings.extend(insecure(&plan));
     Ok(Departure { exe, source, overrides, plan, limits, warnings })
 }
 
@@ -87,14 +88,15 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
             return ExitStatus::Internal;
         }
     };
-    let mut targets = match Targets::prepare(&plan, &exe, &capacity(&plan), args.force) {
-        Ok(targets) => targets,
-        Err(error) => {
-            diagnostic::print_error(&error.to_string(), Some(&error.help()));
-            store.discard();
-            return ExitStatus::NotFit;
-        }
-    };
+    let mut targets =
+        match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
+            Ok(targets) => targets,
+            Err(error) => {
+                diagnostic::print_error(&error.to_string(), Some(&error.help()));
+                store.discard();
+                return ExitStatus::NotFit;
+            }
+        };
     let mut watcher = watcher(&plan, args.progress, &store);
     let order = RunOrder {
         exe,
@@ -102,6 +104,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
         sources: sources(&plan, &targets, &limits),
         targets: targets.resolved.clone(),
         servers: targets.server_pids(),
+        peers: targets.peers.clone(),
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         source,
         overrides,
@@ -181,6 +184,19 @@ fn follow(order: RunOrder, watch: &mut dyn FnMut(&Event)) -> Result<engine::Ende
             });
         }
         engine::run(order, signals, watch).await.map_err(|error| words(&error))
+    })
+}
+
+/// Where the plan is: the files that it names are seen from there.
+fn folder(source: &Source) -> &Path {
+    Path::new(&source.name).parent().unwrap_or(Path::new(""))
+}
+
+/// What weakens the proof, in words.
+fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
+    let any = |target: &&Target| target.tls.as_ref().is_some_and(|tls| tls.insecure);
+    plan.targets.iter().filter(any).map(|target| {
+        format!("target `{}`: any certificate is accepted (`insecure = true`)", target.name)
     })
 }
 

@@ -1,7 +1,7 @@
 //! The `serve` subcommand: a built-in server on its own, and what a run starts for `builtin =`.
 
 use super::ExitStatus;
-use crate::plan::{Builtin, Faults, HttpServer, TcpHoldServer};
+use crate::plan::{Builtin, Certificate, Faults, HttpServer, TcpHoldServer};
 use crate::serve::{
     Announcement, Counts, Group, Listen, ServeError, Server, Stop, die_with, processes_for,
     raise_descriptor_limit, resolve,
@@ -9,7 +9,7 @@ use crate::serve::{
 use crate::units::{Count, Ratio, Time, UnitError};
 use clap::{Args, Subcommand};
 use std::io::Write;
-use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Which server.
@@ -36,6 +36,15 @@ pub struct TcpHoldArgs {
     /// Answer each of these with the message.
     #[arg(long, value_name = "TEXT")]
     reply_to: Option<String>,
+    /// Secure connections by TLS, with a certificate made for this server.
+    #[arg(long, help_heading = "TLS")]
+    tls: bool,
+    /// Secure connections by TLS, with the certificate in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
+    cert: Option<PathBuf>,
+    /// The private key of that certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
+    key: Option<PathBuf>,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -160,6 +169,13 @@ impl ServeCommand {
                 greet: !args.no_greet,
                 every: Some(args.every).filter(|every| *every != Time::default()),
                 reply_to: args.reply_to.clone(),
+                tls: match (&args.cert, &args.key) {
+                    (Some(certificate), Some(key)) => Some(Certificate::Files {
+                        certificate: certificate.as_path().into(),
+                        key: key.as_path().into(),
+                    }),
+                    _ => args.tls.then_some(Certificate::Own),
+                },
                 faults: args.common.faults.faults(),
             }),
             Self::Http(args) => Builtin::Http(HttpServer {
@@ -195,7 +211,7 @@ pub(super) fn serve(command: &ServeCommand) -> ExitStatus {
             let _ = write!(anstream::stderr(), "error: {error}\n{help}");
             match error {
                 ServeError::Options { .. } | ServeError::Address { .. } => ExitStatus::WrongPlan,
-                ServeError::Listen { .. } => ExitStatus::NotFit,
+                ServeError::Listen { .. } | ServeError::Tls(_) => ExitStatus::NotFit,
                 _ => ExitStatus::Internal,
             }
         }
@@ -213,7 +229,14 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
         common.processes.unwrap_or_else(|| processes_for(common.capacity.0, descriptors));
     if processes == 1 {
         let server = Server::bind(builtin, Listen { address, shared: common.shared_port })?;
-        announce(common, vec![server.address()], vec![std::process::id()]);
+        let _kept = announce(
+            common,
+            Announcement {
+                listening: vec![server.address()],
+                pids: vec![std::process::id()],
+                certificate: server.certificate().map(str::to_owned),
+            },
+        )?;
         return server.run(stop);
     }
     let exe = std::env::current_exe()
@@ -221,16 +244,52 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
     let group = Group::start(&exe, builtin, address, processes)?;
     let mut pids = vec![std::process::id()];
     pids.extend(group.pids());
-    announce(common, group.addresses(), pids);
+    let (listening, certificate) = (group.addresses(), group.certificate());
+    let _kept = announce(common, Announcement { listening, pids, certificate })?;
     group.run(stop)
 }
 
-fn announce(common: &CommonArgs, listening: Vec<SocketAddr>, pids: Vec<u32>) {
+/// Says where the server is. What clients must trust stands in a file for as long as the server runs.
+fn announce(
+    common: &CommonArgs,
+    announcement: Announcement,
+) -> Result<Option<CertificateFile>, ServeError> {
     if common.json {
-        print(&json(&Announcement { listening, pids }));
-    } else {
-        let lines = listening.iter().map(|address| format!("listening on {address}\n"));
-        print(&lines.collect::<String>());
+        print(&json(&announcement));
+        return Ok(None);
+    }
+    let lines = announcement.listening.iter().map(|address| format!("listening on {address}\n"));
+    let mut text = lines.collect::<String>();
+    let file = announcement.certificate.map(|text| CertificateFile::write(&text)).transpose()?;
+    if let Some(CertificateFile(path)) = &file {
+        text.push_str("certificate in ");
+        text.push_str(&path.display().to_string());
+        text.push('\n');
+    }
+    print(&text);
+    Ok(file)
+}
+
+/// A file that goes with the server.
+struct CertificateFile(PathBuf);
+
+impl CertificateFile {
+    fn write(text: &str) -> Result<Self, ServeError> {
+        let path = std::env::temp_dir().join(format!("planrun-{}.pem", std::process::id()));
+        let failed = |source| ServeError::System { action: "write the certificate's file", source };
+        // Left over by a process of the same number that was killed.
+        let _ = std::fs::remove_file(&path);
+        // Never through a link that somebody else has put there.
+        let mut file = std::fs::File::create_new(&path).map_err(failed)?;
+        file.write_all(text.as_bytes()).map_err(failed)?;
+        Ok(Self(path))
+    }
+}
+
+impl Drop for CertificateFile {
+    fn drop(&mut self) {
+        // Whoever has removed it before has done the same.
+        let _ = std::fs::remove_file(&self.0);
     }
 }
 
@@ -254,6 +313,7 @@ mod tests {
     use crate::serve::arguments;
     use clap::Parser;
     use proptest::prelude::*;
+    use std::path::Path;
     use std::time::Duration;
 
     fn read(builtin: &Builtin) -> Builtin {
@@ -285,15 +345,24 @@ mod tests {
         }
     }
 
+    fn certificate() -> impl Strategy<Value = Certificate> {
+        let files =
+            ("[a-z/.]{1,9}", "[a-z/.]{1,9}").prop_map(|(certificate, key)| Certificate::Files {
+                certificate: Path::new(&certificate).into(),
+                key: Path::new(&key).into(),
+            });
+        prop_oneof![Just(Certificate::Own), files]
+    }
+
     proptest! {
         /// What a run asks of a server's process is what the plan says.
         #[test]
         fn options_survive_the_command_line(
             faults in faults(), message in ".{0,9}", greet: bool, every in prop::option::of(time()),
-            reply_to in prop::option::of(".{0,9}"), status: Option<u16>, slow_body in prop::option::of(time()),
+            reply_to in prop::option::of(".{0,9}"), tls in prop::option::of(certificate()), status: Option<u16>, slow_body in prop::option::of(time()),
             truncate_body: bool,
         ) {
-            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, faults: faults.clone() };
+            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, tls, faults: faults.clone() };
             let hold = Builtin::TcpHold(hold);
             prop_assert_eq!(read(&hold), hold);
             let faults = Faults { status, slow_body, truncate_body, ..faults };

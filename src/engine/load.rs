@@ -2,6 +2,7 @@
 
 use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
+use crate::protocol::tls;
 use crate::schedule::{ScenarioSchedule, Share, Timeline};
 use std::net::{IpAddr, SocketAddr};
 
@@ -24,6 +25,8 @@ pub struct Load {
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
     pub ports: Option<(u16, u16)>,
+    /// What connections are secured with; `None`: they are plain.
+    pub tls: Option<tls::Client>,
 }
 
 /// Where one connection goes, and from where.
@@ -43,11 +46,17 @@ impl Load {
         &self.plan.scenarios[self.scenario]
     }
 
+    /// Which of the addresses user or arrival number `i` connects to.
+    pub fn address(&self, i: u64) -> usize {
+        let turn = i / self.schedule.block;
+        usize::try_from(turn % self.addresses.len() as u64).unwrap_or(0)
+    }
+
     /// Where user or arrival number `i` connects to, and from where: a pure function of `i`.
     pub fn route(&self, i: u64) -> Route {
         let (block, targets) = (self.schedule.block, self.addresses.len() as u64);
         let turn = i / block;
-        let to = self.addresses[usize::try_from(turn % targets).unwrap_or(0)];
+        let to = self.addresses[self.address(i)];
         let nth = turn / targets * block + i % block;
         // Sources are chosen for the family of the first address; one of the other family gets the kernel's choice.
         let from = self.sources.source_of(nth).filter(|from| from.is_ipv4() == to.is_ipv4());

@@ -3,7 +3,8 @@
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
 use super::event::{Resolved, ServerSide};
-use crate::plan::{Endpoint, HostPort, Plan};
+use crate::plan::{Endpoint, HostPort, Plan, Tls};
+use crate::protocol::tls::{Client, Peers, TlsError, Trust};
 use crate::serve::{Running, ServeError};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -47,6 +48,14 @@ pub enum TargetError {
         /// Why.
         source: ServeError,
     },
+    /// Its connections cannot be secured.
+    #[error("target `{target}`: {source}")]
+    Tls {
+        /// The target's name in the plan.
+        target: String,
+        /// Why.
+        source: TlsError,
+    },
 }
 
 impl TargetError {
@@ -61,6 +70,12 @@ impl TargetError {
             Self::Probe { target, .. } => format!(
                 "start the target, or point it somewhere else: `--target {target}=HOST:PORT`; `--force` runs all the same"
             ),
+            Self::Tls { source: TlsError::System { .. }, .. } => {
+                "name the certificate to trust: `tls = { ca = \"ca.pem\" }`".to_owned()
+            }
+            Self::Tls { .. } => {
+                "`ca` is a PEM file, seen from the folder of the plan, and `server_name` the name in the target's certificate".to_owned()
+            }
             Self::Server { source, .. } => source.help().unwrap_or_else(|| {
                 "`planrun serve` shows what the server says on its own".to_owned()
             }),
@@ -73,22 +88,32 @@ impl TargetError {
 pub struct Targets {
     /// Where each target of the plan is, in the plan's order.
     pub resolved: Vec<Resolved>,
+    /// Whom connections to each target are secured with, in the plan's order.
+    pub peers: Vec<Option<Peers>>,
     servers: Vec<(String, Running)>,
 }
 
 impl Targets {
-    /// Resolves, probes and starts. `capacity` says how many connections each target will get; `force` takes silent targets too.
+    /// Resolves, probes and starts. `folder` is that of the plan; `capacity` says how many connections each target will get; `force` takes silent targets too.
     pub fn prepare(
         plan: &Plan,
+        folder: &Path,
         exe: &Path,
         capacity: &[u64],
         force: bool,
     ) -> Result<Self, TargetError> {
         let mut targets = Self::default();
         for (index, target) in plan.targets.iter().enumerate() {
-            let used = plan.scenarios.iter().any(|scenario| scenario.target == index);
-            let resolved = match &target.endpoint {
-                _ if !used => Resolved { name: target.name.clone(), ..Resolved::default() },
+            if !plan.scenarios.iter().any(|scenario| scenario.target == index) {
+                targets.peers.push(None);
+                let resolved = Resolved { name: target.name.clone(), ..Resolved::default() };
+                targets.resolved.push(resolved);
+                continue;
+            }
+            let failed = |source| TargetError::Tls { target: target.name.clone(), source };
+            let mut trust =
+                target.tls.as_ref().map(|tls| trust(tls, folder)).transpose().map_err(failed)?;
+            let (resolved, mut names) = match &target.endpoint {
                 Endpoint::Hosts(hosts) => resolve(&target.name, hosts.iter(), force)?,
                 Endpoint::Urls(urls) => {
                     resolve(&target.name, urls.iter().map(|url| &url.authority), force)?
@@ -98,16 +123,22 @@ impl Targets {
                     let running = Running::start(exe, builtin, room).map_err(|source| {
                         TargetError::Server { target: target.name.clone(), source }
                     })?;
+                    let own = running.certificate().map(|text| Trust::Only(text.to_owned()));
+                    trust = trust.and(own);
                     let addresses = running.addresses().to_vec();
                     targets.servers.push((target.name.clone(), running));
-                    Resolved {
-                        name: target.name.clone(),
-                        written: vec!["builtin".to_owned()],
-                        addresses,
-                        probes: 0,
-                    }
+                    let names = addresses.iter().map(|address| address.ip().to_string()).collect();
+                    let (name, written) = (target.name.clone(), vec!["builtin".to_owned()]);
+                    (Resolved { name, written, addresses, probes: 0 }, names)
                 }
             };
+            if let Some(name) = target.tls.as_ref().and_then(|tls| tls.server_name.as_ref()) {
+                names.fill(name.clone());
+            }
+            let peers = trust.map(|trust| Peers { trust, names });
+            // What no worker could use is told here, once.
+            peers.as_ref().map(Client::new).transpose().map_err(failed)?;
+            targets.peers.push(peers);
             targets.resolved.push(resolved);
         }
         Ok(targets)
@@ -131,12 +162,22 @@ impl Targets {
     }
 }
 
-/// The addresses of one target. Of a name's addresses only those count that accept a connection; a literal address must.
+/// Whose certificates are taken; files are seen from the folder of the plan.
+fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
+    match &tls.ca {
+        _ if tls.insecure => Ok(Trust::Anyone),
+        Some(file) => Trust::file(&folder.join(file)),
+        None => Ok(Trust::System),
+    }
+}
+
+/// The addresses of one target, and the host of each. Of a name's addresses only those count that accept a connection; a literal address must.
 fn resolve<'a>(
     target: &str,
     hosts: impl Iterator<Item = &'a HostPort>,
     force: bool,
-) -> Result<Resolved, TargetError> {
+) -> Result<(Resolved, Vec<String>), TargetError> {
+    let mut names = Vec::new();
     let mut resolved = Resolved { name: target.to_owned(), ..Resolved::default() };
     for host in hosts {
         resolved.written.push(written(host));
@@ -176,8 +217,9 @@ fn resolve<'a>(
                 )));
             }
         }
+        names.resize(resolved.addresses.len(), host.host.clone());
     }
-    Ok(resolved)
+    Ok((resolved, names))
 }
 
 fn written(host: &HostPort) -> String {
@@ -198,7 +240,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let host = HostPort { host: "localhost".into(), port };
-        let resolved = resolve("t", [&host].into_iter(), false).unwrap();
+        let (resolved, names) = resolve("t", [&host].into_iter(), false).unwrap();
+        assert_eq!(names, ["localhost"]);
         assert_eq!(resolved.addresses, [SocketAddr::from(([127, 0, 0, 1], port))]);
         assert_eq!((resolved.written, resolved.probes), (vec![format!("localhost:{port}")], 1));
     }
@@ -210,7 +253,7 @@ mod tests {
         drop(listener);
         let dead = HostPort { host: "127.0.0.1".into(), port };
         assert!(matches!(resolve("t", [&dead].into_iter(), false), Err(TargetError::Probe { .. })));
-        assert_eq!(resolve("t", [&dead].into_iter(), true).unwrap().addresses.len(), 1);
+        assert_eq!(resolve("t", [&dead].into_iter(), true).unwrap().0.addresses.len(), 1);
         let unknown = HostPort { host: "no-such-name.invalid".into(), port: 80 };
         assert!(matches!(
             resolve("t", [&unknown].into_iter(), true),

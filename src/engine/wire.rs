@@ -10,6 +10,7 @@
 
 use crate::machine::Sources;
 use crate::plan::Overrides;
+use crate::protocol::tls::Peers;
 use crate::record::{Mark, Snapshot};
 use crate::schedule::Share;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The version of all messages; a worker of another version is refused.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// A frame larger than this is not ours.
 const FRAME_MAX: usize = 64 << 20;
@@ -78,6 +79,8 @@ pub struct Assignment {
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
     pub ports: Option<(u16, u16)>,
+    /// Whom to secure connections with; `None`: they are plain.
+    pub tls: Option<Peers>,
 }
 
 /// From a worker to the coordinator.

@@ -6,6 +6,7 @@ use super::link::Link;
 use super::load::Load;
 use super::wire::{Assignment, FromWorker, Order, ToWorker, VERSION};
 use crate::plan::{Plan, Protocol, Source};
+use crate::protocol::tls;
 use crate::schedule::Schedule;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
@@ -62,6 +63,10 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
     if scenario >= plan.scenarios.len() || assignment.addresses.is_empty() {
         return Err("the assignment does not fit the plan".to_owned());
     }
+    let tls = match &assignment.tls {
+        Some(peers) => Some(tls::Client::new(peers).map_err(|error| error.to_string())?),
+        None => None,
+    };
     let schedule = Schedule::new(&plan);
     let timeline = schedule.timelines().swap_remove(scenario);
     Ok(Load {
@@ -72,6 +77,7 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
         addresses: assignment.addresses,
         sources: assignment.sources,
         ports: assignment.ports,
+        tls,
         plan,
     })
 }

@@ -25,6 +25,8 @@ pub struct ScenarioNeeds {
     pub connections: u64,
     /// Whether each is held (tcp-hold) or carries requests (http).
     pub held: bool,
+    /// Whether each is secured by TLS.
+    pub secured: bool,
     /// How fast connections are opened at most.
     pub opening: Opening,
     /// Requests a second at the peak of its open stages; zero without one.
@@ -134,6 +136,7 @@ impl ScenarioNeeds {
         Self {
             connections,
             held,
+            secured: plan.target(scenario).tls.is_some(),
             opening,
             arrivals_per_second: arrivals,
             heartbeats_per_second: every

@@ -35,7 +35,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         name: "p".into(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "t".into(), shown, endpoint }],
+        targets: vec![Target { name: "t".into(), shown, endpoint, tls: None }],
         scenarios,
         generator: Generator::default(),
     }
@@ -47,6 +47,7 @@ pub(super) fn built_in() -> Endpoint {
         greet: true,
         every: Some(seconds(60)),
         reply_to: None,
+        tls: None,
         faults: Faults::default(),
     }))
 }

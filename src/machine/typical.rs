@@ -20,6 +20,7 @@ pub fn both_ends_here() -> Plan {
         greet: true,
         every: Some(minute()),
         reply_to: None,
+        tls: None,
         faults: Faults::default(),
     };
     held(Endpoint::Builtin(Builtin::TcpHold(server)))
@@ -56,7 +57,7 @@ fn held(endpoint: Endpoint) -> Plan {
         name: "this machine".to_owned(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "target".to_owned(), shown: Vec::new(), endpoint }],
+        targets: vec![Target { name: "target".to_owned(), shown: Vec::new(), endpoint, tls: None }],
         scenarios: vec![scenario],
         generator: Generator::default(),
     }

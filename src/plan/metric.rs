@@ -122,8 +122,10 @@ names! {
 names! {
     /// Distributions of times, in nanoseconds.
     TimeMetric {
-        /// From the start of a connection to its opening.
+        /// From the start of a connection to its opening, the TLS handshake included.
         ConnectTime = "connect.time",
+        /// tcp-hold: of `connect.time`, the TLS handshake.
+        TlsTime = "tls.time",
         /// tcp-hold: from the start of a connection to the first right message.
         FirstMessage = "first_message",
         /// tcp-hold: between two messages of one connection.
@@ -268,6 +270,7 @@ impl Metric {
             Self::Time(time, _) => matches!(
                 time,
                 T::ConnectTime
+                    | T::TlsTime
                     | T::FirstMessage
                     | T::HeartbeatGap
                     | T::HeartbeatRtt
@@ -297,7 +300,7 @@ impl Metric {
             Self::Rate(rate) => rate != R::Connect,
             Self::Time(time, _) => !matches!(
                 time,
-                T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt | T::RecoveryTime
+                T::TlsTime | T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt | T::RecoveryTime
             ),
         }
     }

@@ -36,7 +36,10 @@ pub use scenario::{
 };
 pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Stage};
-pub use target::{Builtin, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer};
+pub use target::{
+    Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer,
+    Tls,
+};
 pub use threshold::{Bound, Comparison, During, Scope, Threshold};
 
 /// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides applied.

@@ -1,6 +1,7 @@
 //! Whom a plan loads: addresses, or a server that planrun starts itself.
 
 use crate::units::{Ratio, Time};
+use std::path::{Path, PathBuf};
 
 /// One named target.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +12,19 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// Its addresses as the plan has them, for people: nothing from the environment is filled in. Empty for a built-in server.
     pub shown: Vec<String>,
+    /// tcp-hold: connections are secured before they count as open; `None`: they are plain.
+    pub tls: Option<Tls>,
+}
+
+/// Whose certificate a target must have. A built-in server's own is trusted without being named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Tls {
+    /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate must be for, and that the server is told. `None`: the host of each address.
+    pub server_name: Option<String>,
+    /// Any certificate will do.
+    pub insecure: bool,
 }
 
 /// Where a target is.
@@ -64,8 +78,24 @@ pub struct TcpHoldServer {
     pub every: Option<Time>,
     /// It answers each of these with `message`; `None`: it reads and forgets.
     pub reply_to: Option<String>,
+    /// The certificate with which it secures connections; `None`: they are plain.
+    pub tls: Option<Certificate>,
     /// What it does wrong on purpose.
     pub faults: Faults,
+}
+
+/// Where a built-in server's certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Certificate {
+    /// Each process makes its own when it starts.
+    Own,
+    /// From PEM files.
+    Files {
+        /// The certificate, and those that lead to one that clients trust.
+        certificate: Box<Path>,
+        /// Its private key.
+        key: Box<Path>,
+    },
 }
 
 /// What the built-in HTTP server does.

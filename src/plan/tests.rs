@@ -116,6 +116,7 @@ fn a_builtin_server_gives_its_scenario_what_this_expects() {
         greet: true,
         every: Some(seconds(5)),
         reply_to: None,
+        tls: None,
         faults: Faults::default(),
     };
     assert_eq!(plan.targets[0].endpoint, Endpoint::Builtin(Builtin::TcpHold(expected)));

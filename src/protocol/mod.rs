@@ -3,3 +3,4 @@
 pub mod http;
 pub mod socket;
 pub mod tcp_hold;
+pub mod tls;

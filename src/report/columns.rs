@@ -62,9 +62,16 @@ impl Words {
                 each.iter().any(|words| words.ratios.contains(&one))
             }),
             rates: keep(RateMetric::ALL, |one| each.iter().any(|words| words.rates.contains(&one))),
-            times: keep(TimeMetric::ALL, |one| each.iter().any(|words| words.times.contains(&one))),
+            times: keep(TimeMetric::ALL, |one| {
+                each.iter().any(|words| words.times.contains(&one))
+                    && (one != TimeMetric::TlsTime || is_secured(plan))
+            }),
         }
     }
+}
+
+fn is_secured(plan: &Plan) -> bool {
+    plan.targets.iter().any(|target| target.tls.is_some())
 }
 
 fn keep<T: Copy>(all: &[T], wanted: impl Fn(T) -> bool) -> Vec<T> {
@@ -109,7 +116,8 @@ fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
 fn time_is_of(time: TimeMetric, hold: bool) -> bool {
     match time {
         TimeMetric::ConnectTime | TimeMetric::ScheduleLag => true,
-        TimeMetric::FirstMessage
+        TimeMetric::TlsTime
+        | TimeMetric::FirstMessage
         | TimeMetric::HeartbeatGap
         | TimeMetric::HeartbeatRtt
         | TimeMetric::RecoveryTime => hold,

@@ -61,6 +61,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
             name: "t".into(),
             shown: Vec::new(),
             endpoint: Endpoint::Hosts(Vec::new()),
+            tls: None,
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),

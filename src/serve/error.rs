@@ -1,5 +1,6 @@
 //! Turns what can go wrong with a server into words, with what to do about it.
 
+use crate::protocol::tls::TlsError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -31,6 +32,9 @@ pub enum ServeError {
         /// What to write instead.
         help: String,
     },
+    /// Connections cannot be secured.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
     /// A system call failed that does not fail on a healthy machine.
     #[error("cannot {action}: {source}")]
     System {
@@ -66,6 +70,7 @@ impl ServeError {
                 Some("an address is `HOST:PORT`, as in `127.0.0.1:8080` or `[::1]:0`; port 0 takes a free one".into())
             }
             Self::Options { help, .. } => Some(help.clone()),
+            Self::Tls(_) => Some("`--cert` and `--key` are PEM files; `--tls` alone makes a certificate for this server".into()),
             Self::System { .. } | Self::Spawn { .. } | Self::Process { .. } => None,
         }
     }

@@ -175,6 +175,7 @@ mod tests {
                 greet: true,
                 every: None,
                 reply_to: None,
+                tls: None,
                 faults,
             })
         };

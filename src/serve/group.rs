@@ -61,6 +61,13 @@ impl Group {
         addresses
     }
 
+    /// What clients must trust: each process may have a certificate of its own.
+    pub fn certificate(&self) -> Option<String> {
+        let mut all: Vec<&str> = self.members.iter().filter_map(Running::certificate).collect();
+        all.dedup();
+        (!all.is_empty()).then(|| all.concat())
+    }
+
     /// The processes that serve.
     pub fn pids(&self) -> Vec<u32> {
         self.members.iter().flat_map(Running::pids).collect()

@@ -56,6 +56,14 @@ impl Server {
         }
     }
 
+    /// What clients must trust, as PEM; `None`: connections are plain.
+    pub fn certificate(&self) -> Option<&str> {
+        match self {
+            Self::TcpHold(server) => server.certificate(),
+            Self::Http(_) => None,
+        }
+    }
+
     /// Serves until `stop` says so; what it counted.
     pub fn run(self, stop: Stop) -> Result<Counts, ServeError> {
         match self {

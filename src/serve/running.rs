@@ -3,7 +3,7 @@
 //! **Invariant:** the process ends when this side does, however that ends: its standard input ends with it.
 
 use super::{Counts, ServeError};
-use crate::plan::{Builtin, Faults};
+use crate::plan::{Builtin, Certificate, Faults};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -24,6 +24,9 @@ pub struct Announcement {
     pub listening: Vec<SocketAddr>,
     /// The processes that serve, the one that says this included.
     pub pids: Vec<u32>,
+    /// The certificates that clients must trust, as PEM; `None`: connections are plain.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
 }
 
 /// A server in a process of its own, or in several below that one.
@@ -58,6 +61,11 @@ impl Running {
     /// All processes of the server, for accounts of memory and processor time.
     pub fn pids(&self) -> Vec<u32> {
         self.announcement.pids.clone()
+    }
+
+    /// The certificates that clients must trust, as PEM; `None`: connections are plain.
+    pub fn certificate(&self) -> Option<&str> {
+        self.announcement.certificate.as_deref()
     }
 
     /// Asks the server to stop, and waits for its counters. After `deadline` it is killed, and its counters are lost.
@@ -199,6 +207,14 @@ pub fn arguments(builtin: &Builtin) -> Vec<String> {
             arguments.push(format!("--every={}", server.every.unwrap_or_default()));
             if let Some(text) = &server.reply_to {
                 arguments.push(format!("--reply-to={text}"));
+            }
+            match &server.tls {
+                None => {}
+                Some(Certificate::Own) => arguments.push("--tls".into()),
+                Some(Certificate::Files { certificate, key }) => {
+                    arguments.push(format!("--cert={}", certificate.display()));
+                    arguments.push(format!("--key={}", key.display()));
+                }
             }
             &server.faults
         }

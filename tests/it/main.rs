@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod hostile;
 mod machine;
 mod outcome;
 mod plan;
@@ -9,3 +10,5 @@ mod report;
 mod run;
 mod serve;
 mod served;
+mod signals;
+mod tls;

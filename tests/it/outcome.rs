@@ -1,9 +1,12 @@
 //! Turns the text of a plan into a run of the program, and into what came of it.
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -11,7 +14,7 @@ use tempfile::TempDir;
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often a run is made again when the machine was too busy to keep to the plan's schedule.
-const AGAIN: usize = 3;
+const AGAIN: usize = 4;
 
 /// The program under test.
 pub fn exe() -> &'static Path {
@@ -51,7 +54,7 @@ impl Stage {
         command
     }
 
-    fn prepare(&self, command: &mut Command) {
+    pub fn prepare(&self, command: &mut Command) {
         command
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -65,7 +68,7 @@ impl Stage {
 
     /// Waits for a run of this plan.
     pub fn end(self, child: Child, since: Instant) -> Outcome {
-        let Output { status, stdout, stderr } = child.wait_with_output().unwrap();
+        let Output { status, stdout, stderr } = wait(child);
         let results = results(&self.folder.path().join("out"));
         Outcome {
             code: status.code(),
@@ -77,6 +80,23 @@ impl Stage {
             folder: self.folder,
         }
     }
+}
+
+/// What a process wrote; one that does not end in time is ended, and fails the test.
+pub fn wait(child: Child) -> Output {
+    let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+    let (ended, watched) = std::sync::mpsc::channel::<()>();
+    let watch = std::thread::spawn(move || {
+        let late = watched.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout);
+        if late {
+            kill(pid, Signal::SIGKILL).unwrap();
+        }
+        late
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(ended);
+    assert!(!watch.join().unwrap(), "no end: {}", String::from_utf8_lossy(&output.stderr));
+    output
 }
 
 /// The only result folder below `out`.
@@ -117,16 +137,21 @@ pub fn run(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
 
 /// As [`run`], by a command of the test's own.
 pub fn run_as(code: i32, plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
+    run_beside(code, || (run_with(plan, &command), ())).0
+}
+
+/// As [`run`], of what makes a run and what it takes beside it: servers whose counters are of one run only.
+pub fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T) {
     let mut left = AGAIN;
     loop {
-        let outcome = run_with(plan, &command);
+        let (outcome, beside) = make();
         left -= 1;
         if left > 0 && outcome.was_late() && outcome.code != Some(code) {
             continue;
         }
         assert_eq!(outcome.code, Some(code), "{}\n{}", outcome.stdout, outcome.stderr);
         outcome.assert_whole();
-        return outcome;
+        return (outcome, beside);
     }
 }
 

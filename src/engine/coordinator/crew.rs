@@ -13,6 +13,9 @@ use tokio::sync::mpsc;
 /// How long workers may take to understand their assignments.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
+/// From a worker's closed pipe to its exit status.
+const EXIT_WITHIN: Duration = Duration::from_millis(100);
+
 /// What a worker does, or that it is gone.
 pub(super) enum Word {
     Message(FromWorker),
@@ -174,7 +177,11 @@ async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usi
     let mut buffer = vec![0; 64 << 10];
     let why = loop {
         match output.read(&mut buffer).await {
-            Ok(0) => break "its pipe was closed".to_owned(),
+            Ok(0) => {
+                // A process that dies closes its pipes before its exit status can be read.
+                tokio::time::sleep(EXIT_WITHIN).await;
+                break "its pipe was closed".to_owned();
+            }
             Ok(length) => inbox.feed(&buffer[..length]),
             Err(error) => break format!("its pipe cannot be read: {error}"),
         }

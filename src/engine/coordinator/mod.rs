@@ -97,6 +97,7 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         addresses: order.targets[order.plan.scenarios[scenario].target].addresses.clone(),
         sources: order.sources[scenario].clone(),
         ports: order.plan.generator.port_range,
+        tls: order.peers[order.plan.scenarios[scenario].target].clone(),
     }
 }
 
@@ -201,9 +202,10 @@ impl Run<'_> {
                 self.books.add(worker, &snapshot);
             }
             Word::Message(FromWorker::Notice(Notice::Reached { .. })) => {
-                // A worker may be there before this loop has looked at the clock and begun to wait for it.
-                self.pass_marks(self.clock.now_ns());
-                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+                let now_ns = self.clock.now_ns();
+                // A quick worker is there before the next look at the clock.
+                self.pass_marks(now_ns);
+                let announcements = self.course.reached(scenario, worker, now_ns);
                 self.announce(announcements);
             }
             Word::Message(FromWorker::Notice(Notice::Done)) => {

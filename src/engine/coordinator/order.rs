@@ -3,6 +3,7 @@
 use super::super::event::Resolved;
 use crate::machine::Sources;
 use crate::plan::{Overrides, Plan, Source};
+use crate::protocol::tls::Peers;
 use crate::record::Recording;
 use crate::verdict::Verdict;
 use std::io;
@@ -40,6 +41,8 @@ pub struct RunOrder {
     pub plan: Plan,
     /// Where each target is.
     pub targets: Vec<Resolved>,
+    /// Whom connections to each target are secured with.
+    pub peers: Vec<Option<Peers>>,
     /// Worker processes of each scenario.
     pub workers: Vec<u32>,
     /// Where each scenario connects from.

@@ -117,7 +117,7 @@ impl<H: Host> Hold<H> {
                     self.overtake(slot);
                     self.try_again(slot, Some(due));
                 }
-                State::Connecting | State::Closing => {}
+                State::Connecting | State::Securing | State::Closing => {}
             }
         }
         self.churn.next_ns(self.stages.start_ns()).is_some_and(|next| next <= now)

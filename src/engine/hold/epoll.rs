@@ -8,10 +8,12 @@ use super::super::wire::{FromWorker, Notice, Order, ToWorker};
 use super::{Host, Ready};
 use crate::plan::Close;
 use crate::protocol::socket;
+use crate::protocol::tls::Sessions;
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
-use std::io::{self, Read, Write};
+use rustls::client::UnbufferedClientConnection;
+use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
@@ -27,6 +29,7 @@ pub struct Epoll {
     link: Link,
     load: Load,
     own: Own,
+    sessions: Sessions<UnbufferedClientConnection>,
 }
 
 impl Epoll {
@@ -40,7 +43,17 @@ impl Epoll {
             LINK_OUT,
             Interest::WRITABLE,
         )?;
-        Ok(Self { poll, events: Events::with_capacity(1024), clock, link, load, own: Own::open() })
+        // A handshake takes long: between few of them the loop looks at what is due.
+        let events = Events::with_capacity(if load.tls.is_some() { 32 } else { 1024 });
+        Ok(Self {
+            poll,
+            events,
+            clock,
+            link,
+            load,
+            own: Own::open(),
+            sessions: Sessions::default(),
+        })
     }
 
     /// Sends what is left to the coordinator.
@@ -104,12 +117,22 @@ impl Host for Epoll {
         let _ = self.link.send(&FromWorker::Notice(notice));
     }
 
-    fn receive(&mut self, mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
-        socket.read(buffer)
+    fn secure(&mut self, socket: &TcpStream, user: u64) -> io::Result<bool> {
+        if !self.sessions.has(socket)
+            && let Some(tls) = &self.load.tls
+        {
+            let end = tls.session(self.load.address(user)).map_err(io::Error::other)?;
+            self.sessions.begin(socket, end);
+        }
+        self.sessions.secure(socket)
     }
 
-    fn send(&mut self, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
-        socket.write(bytes)
+    fn receive(&mut self, socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+        self.sessions.receive(socket, buffer)
+    }
+
+    fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        self.sessions.send(socket, bytes)
     }
 
     fn error(&mut self, socket: &TcpStream) -> Option<io::Error> {
@@ -117,6 +140,7 @@ impl Host for Epoll {
     }
 
     fn close(&mut self, stream: TcpStream, how: Close) {
+        self.sessions.close(&stream, how == Close::Fin);
         if how == Close::Rst {
             socket::reset(stream);
         }

@@ -41,6 +41,9 @@ pub trait Host {
     /// Tells the coordinator something; never waits for it.
     fn tell(&mut self, notice: Notice);
 
+    /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is done.
+    fn secure(&mut self, socket: &Self::Socket, user: u64) -> io::Result<bool>;
+
     /// Reads what is there.
     fn receive(&mut self, socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
 

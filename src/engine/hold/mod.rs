@@ -48,6 +48,8 @@ pub struct Hold<H: Host> {
     load: Load,
     settings: TcpHold,
     expect: Option<Vec<u8>>,
+    /// Whether connections are secured before they count as open.
+    secured: bool,
     stages: Stages,
     slots: Slots<H::Socket>,
     recorder: Recorder,
@@ -81,6 +83,7 @@ impl<H: Host> Hold<H> {
         Some(Self {
             host,
             expect: settings.expect.clone().map(String::into_bytes),
+            secured: load.tls.is_some(),
             stages: Stages::new(&load),
             churn: Churn::new(
                 settings.churn.clone(),
@@ -170,18 +173,28 @@ impl<H: Host> Hold<H> {
                 self.ramping += u64::from(!again);
                 self.opening.push(slot, now);
             }
-            Err(error) => self.refuse(slot, key, Cause::from_io(&error, Phase::Connect), now),
+            Err(error) => {
+                let cause = Cause::from_io(&error, Phase::Connect);
+                self.refuse(slot, key, cause, now, String::new);
+            }
         }
     }
 
     /// Books an attempt whose connection did not open.
-    fn refuse(&mut self, slot: u32, key: CellKey, cause: Cause, now: u64) {
+    fn refuse(
+        &mut self,
+        slot: u32,
+        key: CellKey,
+        cause: Cause,
+        now: u64,
+        what: impl FnOnce() -> String,
+    ) {
         let user = self.slots.user(slot);
         let to = self.load.route(user).to;
         let cell = self.recorder.cell(key);
         let local = cause.failure.origin() == crate::record::Origin::Local;
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
-        cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}"));
+        cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}{}", what()));
         self.come_back(slot, now, Self::after_floor(now));
     }
 
@@ -192,13 +205,13 @@ impl<H: Host> Hold<H> {
     }
 
     /// Ends an attempt whose connection is being opened.
-    fn give_up(&mut self, slot: u32, cause: Cause, now: u64) {
+    fn give_up(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
         let key = self.slots.get(slot).key();
         self.leave_connecting(slot);
         if let Some(socket) = self.slots.get(slot).end() {
             self.host.close(socket, Close::Rst);
         }
-        self.refuse(slot, key, cause, now);
+        self.refuse(slot, key, cause, now, what);
     }
 
     /// Ends an attempt whose connection was open and should have stayed so.
@@ -232,7 +245,7 @@ impl<H: Host> Hold<H> {
         let (key, state) = (connection.key(), connection.state);
         match state {
             State::Open => self.close_as_planned(slot, self.settings.close, now),
-            State::Connecting => {
+            State::Connecting | State::Securing => {
                 self.leave_connecting(slot);
                 if let Some(socket) = self.slots.get(slot).end() {
                     self.host.close(socket, Close::Rst);

@@ -10,6 +10,8 @@ pub enum State {
     Free,
     /// Being opened.
     Connecting,
+    /// Open, and shaking hands for TLS.
+    Securing,
     /// Open.
     Open,
     /// Its attempt has ended; the socket is about to be closed.
@@ -25,7 +27,7 @@ pub struct Connection<S> {
     pub matched: u32,
     /// When opening began, on the run's clock.
     pub begun_ns: u64,
-    /// When the last message came, or the connection opened.
+    /// When the last message came, or the connection opened; while it is secured, when that began.
     pub heard_ns: u64,
     /// When the heartbeat that awaits its reply was sent; zero when none does.
     pub asked_ns: u64,

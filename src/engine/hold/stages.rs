@@ -215,7 +215,7 @@ impl<H: Host> Hold<H> {
                     cell.survival.record(&life);
                     cell.end(Outcome::Ok, now, String::new);
                 }
-                State::Connecting => self.release(slot, now),
+                State::Connecting | State::Securing => self.release(slot, now),
                 State::Free | State::Closing => {}
             }
             self.forget(slot);

@@ -4,13 +4,16 @@ use super::slots::State;
 use super::{Hold, Host, Ready, held};
 use crate::plan::{Heartbeat, Part, TimeMetric};
 use crate::protocol::tcp_hold::{Heard, hear};
+use crate::protocol::tls;
 use crate::record::{Cause, Counter, Failure, Phase};
 use crate::schedule::SECOND_NS;
-use std::io::ErrorKind;
+use std::io::{Error, ErrorKind};
 
 impl<H: Host> Hold<H> {
     /// Deals with one event.
     pub(super) fn react(&mut self, event: Ready, now: u64) {
+        // Handshakes take their time from all that happens after them.
+        let now = if self.secured { self.host.now_ns() } else { now };
         if self.slots.get(event.slot).state == State::Connecting {
             if event.failed {
                 let error = self
@@ -22,25 +25,61 @@ impl<H: Host> Hold<H> {
                 let cause = error.map_or(Cause::new(Failure::Reset, Phase::Connect), |error| {
                     Cause::from_io(&error, Phase::Connect)
                 });
-                return if cause.failure == Failure::Reset {
-                    // Only an open connection can be reset: it was open and lost before this loop looked.
-                    self.opened(event.slot, now);
-                    self.read(event.slot, true, Cause { phase: Phase::Hold, ..cause }, now);
-                } else {
-                    self.give_up(event.slot, cause, now);
-                };
+                return self.failed_to_open(event.slot, cause, now);
             }
             if !event.writable {
                 return;
             }
-            self.opened(event.slot, now);
+            if self.secured {
+                let connection = self.slots.get(event.slot);
+                connection.state = State::Securing;
+                connection.heard_ns = now;
+            } else {
+                self.opened(event.slot, now);
+            }
+        }
+        if self.slots.get(event.slot).state == State::Securing {
+            self.secure(event.slot, now);
         }
         match self.slots.get(event.slot).state {
-            State::Open if event.readable || event.closed => {
+            // What a secured connection hears may have come with its handshake, and what it says may have waited for room.
+            State::Open if event.readable || event.closed || self.secured => {
                 self.read(event.slot, event.closed, held(Failure::ClosedByServer), now);
             }
             State::Closing if event.readable => self.discard(event.slot),
-            State::Free | State::Connecting | State::Open | State::Closing => {}
+            State::Free | State::Connecting | State::Securing | State::Open | State::Closing => {}
+        }
+    }
+
+    /// Books a connection that failed before it was seen open. Only an open one can be reset: it was open and lost before this loop looked.
+    fn failed_to_open(&mut self, slot: u32, cause: Cause, now: u64) {
+        if cause.failure != Failure::Reset {
+            self.give_up(slot, cause, now, String::new);
+        } else if self.secured {
+            self.give_up(slot, Cause { phase: Phase::Tls, ..cause }, now, String::new);
+        } else {
+            self.opened(slot, now);
+            self.read(slot, true, Cause { phase: Phase::Hold, ..cause }, now);
+        }
+    }
+
+    /// Goes on with the handshake of a connection.
+    fn secure(&mut self, slot: u32, now: u64) {
+        let user = self.slots.user(slot);
+        let connection = self.slots.get(slot);
+        let since = connection.heard_ns;
+        let Some(socket) = connection.socket.as_ref() else { return };
+        match self.host.secure(socket, user) {
+            Ok(false) => {}
+            Ok(true) => {
+                let now = self.host.now_ns();
+                let key = connection.key();
+                self.recorder.cell(key).time(TimeMetric::TlsTime, now - since);
+                self.opened(slot, now);
+            }
+            Err(error) => {
+                self.give_up(slot, tls::cause(&error, Phase::Tls), now, || reason(&error));
+            }
         }
     }
 
@@ -50,8 +89,9 @@ impl<H: Host> Hold<H> {
         while self
             .host
             .receive(socket, &mut self.buffer)
-            .is_ok_and(|length| length == self.buffer.len())
-        {}
+            .is_ok_and(|length| length == self.buffer.len() || (self.secured && length > 0))
+        {
+        }
     }
 
     fn opened(&mut self, slot: u32, now: u64) {
@@ -99,14 +139,15 @@ impl<H: Host> Hold<H> {
                         Heard::Messages(messages) => self.heard(slot, messages, now),
                         Heard::Wrong(at) => return self.wrong(slot, at, length, now),
                     }
-                    if length < self.buffer.len() && !closed {
+                    if length < self.buffer.len() && !closed && !self.secured {
                         return;
                     }
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    return self.lose(slot, Cause::from_io(&error, Phase::Hold), now, String::new);
+                    let cause = tls::cause(&error, Phase::Hold);
+                    return self.lose(slot, cause, now, || reason(&error));
                 }
             }
         }
@@ -157,16 +198,21 @@ impl<H: Host> Hold<H> {
     /// Looks for everything whose time is up.
     pub(super) fn find_what_is_late(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
+        let opening = |state| matches!(state, State::Connecting | State::Securing);
         self.opening.forget(|slot, since| {
             let connection = self.slots.get(slot);
-            connection.state != State::Connecting || connection.begun_ns != since
+            !opening(connection.state) || connection.begun_ns != since
         });
         if let Some(until) = before(self.settings.connect_timeout) {
             while let Some((slot, since)) = self.opening.pop(until) {
                 let connection = self.slots.get(slot);
-                if connection.state == State::Connecting && connection.begun_ns == since {
-                    self.give_up(slot, Cause::new(Failure::ConnectTimeout, Phase::Connect), now);
+                if !opening(connection.state) || connection.begun_ns != since {
+                    continue;
                 }
+                let securing = connection.state == State::Securing;
+                let phase = if securing { Phase::Tls } else { Phase::Connect };
+                let cause = Cause::new(Failure::ConnectTimeout, phase);
+                self.give_up(slot, cause, now, String::new);
             }
         }
         if let Some(until) = self.settings.greeting.and_then(before) {
@@ -244,7 +290,8 @@ impl<H: Host> Hold<H> {
                     cell.counters.add(Counter::BytesSent, sent as u64);
                 }
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
-                    self.lose(slot, Cause::from_io(&error, Phase::Hold), now, String::new);
+                    let cause = tls::cause(&error, Phase::Hold);
+                    self.lose(slot, cause, now, || reason(&error));
                 }
                 // The peer has stopped reading: what it was sent before fills every buffer.
                 Ok(_) | Err(_) => {
@@ -256,4 +303,9 @@ impl<H: Host> Hold<H> {
             }
         }
     }
+}
+
+/// What a connection's TLS has to say about its end; what the kernel says stands in the cause.
+fn reason(error: &Error) -> String {
+    error.get_ref().map_or_else(String::new, |why| format!(": {why}"))
 }

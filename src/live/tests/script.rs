@@ -115,6 +115,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         name: name.into(),
         endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
         shown: vec![format!("{host}:{port}")],
+        tls: None,
     };
     Plan {
         name: "hold-while-serving".into(),

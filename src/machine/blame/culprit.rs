@@ -106,6 +106,10 @@ culprits! {
     WrongAnswer = "wrong_answer", Target, "the target's answers on ROUTE were not the expected ones";
     /// Not the protocol.
     WrongProtocol = "wrong_protocol", Target, "the target on ROUTE does not speak the protocol";
+    /// A certificate that is not trusted, or no TLS at all.
+    TlsFailed = "tls_failed", Target, "TLS with the target on ROUTE failed: its certificate is not trusted, or it speaks something else";
+    /// Handshakes that began and did not end.
+    TlsStalled = "tls_stalled", Target, "the target on ROUTE took connections and did not finish their TLS handshakes";
     /// None of these.
     Unknown = "unknown", Network, "of an error that is none of the known ones, on ROUTE";
 }
@@ -187,6 +191,12 @@ impl Culprit {
             }
             Self::WrongAnswer => {
                 "look at the sample in failures.csv: the target, or expect in the plan"
+            }
+            Self::TlsFailed => {
+                "the sample in failures.csv has the reason: ca and server_name of the target's tls in the plan, or its certificate"
+            }
+            Self::TlsStalled => {
+                "see whether the target's processors are busy with handshakes, or lower spawn_rate"
             }
             Self::WrongProtocol => "see that the plan's protocol and address are the target's",
             _ => "look at the sample in failures.csv",

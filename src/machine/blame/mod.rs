@@ -88,6 +88,10 @@ impl Evidence<'_> {
             Failure::NoBuffers | Failure::NoMemory => self.memory(),
             Failure::NotPermitted => Culprit::Firewall,
             Failure::Refused => Culprit::Refused,
+            Failure::ConnectTimeout if cause.phase == Phase::Tls => Culprit::TlsStalled,
+            Failure::Reset | Failure::ClosedByServer if cause.phase == Phase::Tls => {
+                Culprit::TlsFailed
+            }
             Failure::ConnectTimeout => self.connect_timeout(),
             Failure::Unreachable => Culprit::Unreachable,
             Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,
@@ -104,7 +108,8 @@ impl Evidence<'_> {
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
             Failure::WrongData | Failure::WrongBody | Failure::Status => Culprit::WrongAnswer,
-            Failure::BadHttp | Failure::Tls => Culprit::WrongProtocol,
+            Failure::Tls => Culprit::TlsFailed,
+            Failure::BadHttp => Culprit::WrongProtocol,
             Failure::OtherErrno => Culprit::Unknown,
         }
     }

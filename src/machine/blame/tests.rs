@@ -161,6 +161,10 @@ fn the_way_and_the_target_are_told_apart() {
         (Failure::HeartbeatMissed, Phase::Hold, Culprit::TargetLate, Side::Target),
         (Failure::RequestTimeout, Phase::Request, Culprit::TargetSlow, Side::Target),
         (Failure::WrongData, Phase::Hold, Culprit::WrongAnswer, Side::Target),
+        (Failure::Tls, Phase::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::Reset, Phase::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::ClosedByServer, Phase::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::ConnectTimeout, Phase::Tls, Culprit::TlsStalled, Side::Target),
         (Failure::BadHttp, Phase::Request, Culprit::WrongProtocol, Side::Target),
     ] {
         assert_eq!(Case::of(&cause(failure, phase)).first(), (culprit, side), "{failure}");

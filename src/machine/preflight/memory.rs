@@ -7,6 +7,10 @@ use crate::machine::{Needs, SocketCost, bytes, grouped};
 /// What this program keeps for each held connection, on each side.
 const HELD_BYTES: f64 = 64.0;
 
+/// What this program keeps for each secured connection beyond that, on the side that connects and on the one that accepts: measured over
+/// 5,000 of them.
+const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
+
 /// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
 const HTTP_BYTES: f64 = 24_576.0;
 
@@ -41,7 +45,9 @@ fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { HELD_BYTES } else { HTTP_BYTES };
         let served = if ours && !needs.built_in { 0 } else { needs.served_here };
-        needs.connections as f64 * (cost.connected + user) + served as f64 * (cost.accepted + user)
+        let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
+        needs.connections as f64 * (cost.connected + user + connects)
+            + served as f64 * (cost.accepted + user + accepts)
     });
     (processes as f64 * PROCESS_BYTES, connections.sum())
 }

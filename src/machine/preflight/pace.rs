@@ -11,6 +11,9 @@ const OPEN_BOTH_ENDS_US: f64 = 29.0;
 /// The part of it that the connecting end takes.
 const CONNECTING_PART: f64 = 14.0 / 29.0;
 
+/// Microseconds of a TLS handshake for the end that connects and for the one that accepts: measured in the same place.
+const HANDSHAKE_US: (f64, f64) = (350.0, 260.0);
+
 /// Connections beyond which each costs about twice as much: caches and tables are cold.
 const COLD_FROM: u64 = 500_000;
 
@@ -48,10 +51,19 @@ fn cold(facts: &Facts<'_>) -> f64 {
     if facts.connections() > COLD_FROM { 2.0 } else { 1.0 }
 }
 
+/// What handshakes add, on average over all connections.
+fn handshake_us(facts: &Facts<'_>) -> f64 {
+    let secured = facts.needs.scenarios.iter().filter(|scenario| scenario.secured);
+    let all = secured.map(|scenario| {
+        scenario.connections as f64 * HANDSHAKE_US.0 + scenario.served_here as f64 * HANDSHAKE_US.1
+    });
+    all.sum::<f64>() / facts.connections().max(1) as f64
+}
+
 fn ramp(facts: &Facts<'_>) -> Row {
     let both_ends = facts.probes.open_us.unwrap_or(OPEN_BOTH_ENDS_US);
     let part = CONNECTING_PART + (1.0 - CONNECTING_PART) * here(facts);
-    let each_us = both_ends * part * cold(facts);
+    let each_us = both_ends * part * cold(facts) + handshake_us(facts);
     let most = RAMP_PART * facts.cores() as f64 * 1e6 / each_us;
     let how = if facts.probes.open_us.is_some() { "measured" } else { "usual" };
     let seconds = facts.connections() as f64 / most;

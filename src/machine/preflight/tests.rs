@@ -281,3 +281,20 @@ fn http_needs_what_may_be_in_flight() {
     let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
     assert_eq!(row(&closed, &usual(), Check::RampCpu).needed, Figure::text("no pace"));
 }
+
+#[test]
+fn handshakes_cost_memory_and_processor_time() {
+    let plain = held(100_000, 1_000);
+    let mut secured = plain.clone();
+    secured.targets[0].tls = Some(crate::plan::Tls::default());
+    let bytes = |plan: &Plan| match row(plan, &usual(), Check::Memory).needed {
+        Figure::Bytes(bytes) => bytes,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!((bytes(&secured) - bytes(&plain)) / 100_000, 8_300);
+    let pace = |plan: &Plan| match row(plan, &usual(), Check::RampCpu).have {
+        Figure::PerSecond(rate) => rate,
+        other => panic!("{other:?}"),
+    };
+    assert!(pace(&plain) > 20 * pace(&secured), "{} {}", pace(&plain), pace(&secured));
+}

@@ -16,11 +16,12 @@ mod stages;
 mod target;
 mod tcp_hold;
 mod threshold;
+mod tls;
 
 use super::error::Errors;
 use super::names::{self, Kind};
 use super::overrides;
-use super::raw::{At, Field, Named, RawPlan, RawScenario};
+use super::raw::{At, Field, Named, RawPlan, RawScenario, RawTarget};
 use super::scale::Scale;
 use super::suggest::did_you_mean;
 use super::tree::Key;
@@ -36,6 +37,8 @@ struct Context<'a> {
     overrides: &'a Overrides,
     scale: Scale,
     target_names: Vec<&'a str>,
+    /// Whether connections to each target are secured.
+    secured: Vec<bool>,
     /// Whether all targets could be read, so that an unknown name is really unknown.
     targets_known: bool,
 }
@@ -55,6 +58,7 @@ pub(super) fn lower(
         overrides,
         scale,
         target_names: raw_targets.names().collect(),
+        secured: secured(raw_targets),
         targets_known: raw.targets.given().is_some(),
     };
     check_names("target", &raw.targets, errors);
@@ -121,15 +125,24 @@ fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Er
     }
     let stages = stages::stages(raw, word, context.scale, errors);
     let protocol = protocol::protocol(word, raw, &stages, errors);
-    let thresholds = threshold::thresholds(raw, &protocol, &stages, context, errors);
+    let target = target_of(key, raw, context, errors).unwrap_or(0);
+    let thresholds = threshold::thresholds(raw, (target, &protocol), &stages, context, errors);
     Scenario {
         name: key.name.clone(),
-        target: target_of(key, raw, context, errors).unwrap_or(0),
+        target,
         start_after: start_after(&raw.start_after, errors),
         protocol,
         stages: stages.list,
         thresholds,
     }
+}
+
+/// Whether connections to each target are secured; one that could not be read is given the benefit of the doubt.
+fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
+    let tls = |target: &Option<At<RawTarget>>| {
+        target.as_ref().is_none_or(|target| !target.value.tls.is_absent())
+    };
+    targets.0.iter().map(|(_, target)| tls(target)).collect()
 }
 
 /// Index of a scenario's target.

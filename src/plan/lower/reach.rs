@@ -12,6 +12,8 @@ use crate::units::Time;
 /// What a scenario will do.
 pub(super) struct Seen<'a> {
     pub protocol: &'a Protocol,
+    /// Whether its connections are secured.
+    pub secured: bool,
     pub stages: &'a [Stage],
     pub overrides: &'a Overrides,
 }
@@ -102,6 +104,10 @@ fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
         {
             needs("messages", "greeting = \"5s\"")
         }
+        Metric::Time(TimeMetric::TlsTime, _) if !seen.secured => Some((
+            format!("`{metric}` needs TLS, and this scenario's target has none"),
+            "add `tls = {}` to the target".to_owned(),
+        )),
         _ => None,
     }
 }

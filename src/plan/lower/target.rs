@@ -1,15 +1,15 @@
 //! Whom a plan loads, by what its scenarios ask of it.
 
 use super::address::{self, Problem};
-use super::faults;
+use super::{faults, tls};
 use crate::plan::error::Errors;
 use crate::plan::raw::{
     At, BuiltinWord, Field, Named, OneOrMany, ProtocolWord, RawScenario, RawTable, RawTarget,
 };
 use crate::plan::tree::{Key, Place, Text};
 use crate::plan::{
-    Builtin, Endpoint, Faults, Heartbeat, HttpServer, Protocol, Scenario, Target, TcpHold,
-    TcpHoldServer,
+    Builtin, Certificate, Endpoint, Faults, Heartbeat, HttpServer, Protocol, Scenario, Target,
+    TcpHold, TcpHoldServer,
 };
 
 /// A target has at most so many addresses.
@@ -51,12 +51,16 @@ pub(super) fn targets(
     let mut targets = Vec::with_capacity(raw.0.len());
     for (index, (key, given)) in raw.0.iter().enumerate() {
         let mine: Vec<&User<'_>> = users.iter().filter(|user| user.target == index).collect();
+        let tls = given.as_ref().and_then(|given| {
+            let is_http = mine.iter().any(|user| user.protocol == ProtocolWord::Http);
+            tls::tls(&given.value, is_http, errors)
+        });
         let endpoint = match given {
             Some(given) => endpoint(key, &given.value, &mine, errors),
             None => Endpoint::Hosts(Vec::new()),
         };
         let shown = given.as_ref().map_or_else(Vec::new, |given| shown(&given.value));
-        targets.push(Target { name: key.name.clone(), endpoint, shown });
+        targets.push(Target { name: key.name.clone(), endpoint, shown, tls });
     }
     targets
 }
@@ -234,5 +238,6 @@ fn tcp_hold_server(
     }
     let (message, every, reply_to) =
         asked.into_iter().next().map_or_else(|| ("ok".to_owned(), None, None), |(_, wants)| wants);
-    TcpHoldServer { message, greet, every, reply_to, faults }
+    let tls = raw.tls.given().map(|_| Certificate::Own);
+    TcpHoldServer { message, greet, every, reply_to, tls, faults }
 }

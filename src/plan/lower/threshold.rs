@@ -21,7 +21,7 @@ const MOST: usize = 1_000;
 
 pub(super) fn thresholds(
     raw: &RawScenario,
-    protocol: &Protocol,
+    (target, protocol): (usize, &Protocol),
     stages: &Stages,
     context: &Context<'_>,
     errors: &mut Errors,
@@ -53,7 +53,12 @@ pub(super) fn thresholds(
             continue;
         };
         if errors.count() == before && stages.known && protocol_known {
-            let seen = Seen { protocol, stages: &stages.list, overrides: context.overrides };
+            let seen = Seen {
+                protocol,
+                secured: context.secured.get(target).copied().unwrap_or(true),
+                stages: &stages.list,
+                overrides: context.overrides,
+            };
             reach::check(&threshold, &seen, metric_place(text), errors);
         }
         thresholds.push(threshold);
@@ -118,7 +123,10 @@ fn threshold(
 fn usual_part(metric: Metric, word: ProtocolWord) -> During {
     let whole_connections = match metric {
         Metric::Time(
-            TimeMetric::ConnectTime | TimeMetric::FirstMessage | TimeMetric::RecoveryTime,
+            TimeMetric::ConnectTime
+            | TimeMetric::TlsTime
+            | TimeMetric::FirstMessage
+            | TimeMetric::RecoveryTime,
             _,
         )
         | Metric::Ratio(

@@ -78,8 +78,25 @@ table! {
         greet: bool,
         /// With `builtin`: what it does wrong on purpose.
         faults: RawFaults,
+        /// tcp-hold: connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate.
+        tls: RawTls,
     }
-    later { "tls" }
+    later {}
+}
+
+table! {
+    /// Whose certificate a target must have.
+    RawTls, "the table of TLS",
+    must {}
+    may {
+        /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted.
+        ca: Text,
+        /// The name that the certificate must be for, and that the server is told. Default: the host of the address.
+        server_name: Text,
+        /// Any certificate will do.
+        insecure: bool,
+    }
+    later {}
 }
 
 table! {

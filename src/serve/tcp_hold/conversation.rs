@@ -6,14 +6,18 @@
 use super::crowd::{Crowd, reached};
 use super::script::Script;
 use super::tally::{End, Tally};
+use crate::protocol::tls::Sessions;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};
+use rustls::ServerConfig;
+use rustls::server::UnbufferedServerConnection;
 use socket2::SockRef;
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Reads of one connection before others have their turn.
@@ -34,7 +38,10 @@ pub(super) struct Conversations {
     pub(super) freed: bool,
     /// The server's clock, read once for each batch of work.
     pub(super) now_ms: u32,
-    script: Script,
+    pub(super) script: Script,
+    /// With what connections are secured; `None`: they are plain.
+    pub(super) tls: Option<Arc<ServerConfig>>,
+    pub(super) sessions: Sessions<UnbufferedServerConnection>,
     registry: Registry,
     buffer: Box<[u8]>,
     /// Sends that a fault delays, by time; each delay is the same.
@@ -64,7 +71,7 @@ enum Why {
 
 /// What became of the messages that a connection was owed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flushed {
+pub(super) enum Flushed {
     /// The kernel has them all.
     All,
     /// Some wait until the socket has room.
@@ -74,13 +81,15 @@ enum Flushed {
 }
 
 impl Conversations {
-    pub(super) fn new(script: Script, registry: Registry) -> Self {
+    pub(super) fn new(script: Script, tls: Option<Arc<ServerConfig>>, registry: Registry) -> Self {
         Self {
             crowd: Crowd::new(),
             tally: Tally::default(),
             freed: false,
             now_ms: 0,
             script,
+            tls,
+            sessions: Sessions::default(),
             registry,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             late: VecDeque::new(),
@@ -106,11 +115,8 @@ impl Conversations {
             let at_ms = self.now_ms.wrapping_add(end.after_ms);
             self.ends.push_back(Appointment { at_ms, slot, number, what: end.reset });
         }
-        let silent = self.script.silent(number);
-        let mut flushed = Flushed::All;
-        if self.script.greet && !silent {
-            flushed = self.say(slot, number, 1, Why::Greeting);
-        }
+        let secured = self.begin_session(slot, number);
+        let flushed = if secured { Flushed::All } else { self.greet(slot, number) };
         let interest = match flushed {
             Flushed::All => Interest::READABLE,
             Flushed::Some => Interest::READABLE | Interest::WRITABLE,
@@ -121,6 +127,20 @@ impl Conversations {
             self.end(slot, End::ResetByUs);
             return;
         }
+        if !secured {
+            self.begin_heartbeats(slot, number);
+        }
+    }
+
+    pub(super) fn greet(&mut self, slot: u32, number: u32) -> Flushed {
+        if !self.script.greet || self.script.silent(number) {
+            return Flushed::All;
+        }
+        self.say(slot, number, 1, Why::Greeting)
+    }
+
+    pub(super) fn begin_heartbeats(&mut self, slot: u32, number: u32) {
+        let silent = self.script.silent(number);
         if let Some(every_ms) = self.script.every_ms.filter(|_| !silent) {
             self.crowd.queue(slot, self.now_ms.wrapping_add(every_ms));
         }
@@ -131,8 +151,10 @@ impl Conversations {
         if event.is_writable() && self.crowd.get(slot).is_some_and(|one| one.owed > 0) {
             self.flush_later(slot);
         }
-        if event.is_readable() || event.is_read_closed() || event.is_error() {
-            self.receive(slot, event.is_read_closed());
+        // What a session has to send goes out when it is read from.
+        let secured = self.tls.is_some();
+        if event.is_readable() || event.is_read_closed() || event.is_error() || secured {
+            self.receive(slot, event.is_read_closed() || secured);
         }
     }
 
@@ -195,7 +217,11 @@ impl Conversations {
         for _ in 0..READS {
             let Some(one) = self.crowd.get(slot) else { return };
             let number = one.number;
-            match one.stream().read(&mut self.buffer) {
+            if self.sessions.is_securing(one.stream()) && !self.secure(slot) {
+                return;
+            }
+            let Some(one) = self.crowd.get(slot) else { return };
+            match self.sessions.receive(one.stream(), &mut self.buffer) {
                 Ok(0) => return self.end(slot, End::ClosedByClient),
                 Ok(length) => {
                     self.tally.bytes_received += length as u64;
@@ -211,7 +237,7 @@ impl Conversations {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => return self.end(slot, End::ResetByClient),
+                Err(error) => return self.end_by(slot, &error),
             }
         }
         if let Some(one) = self.crowd.get(slot) {
@@ -258,7 +284,7 @@ impl Conversations {
     }
 
     /// Asks to be told when the socket has room; asking again gets a new edge, also when it has room already.
-    fn await_room(&mut self, slot: u32) {
+    pub(super) fn await_room(&mut self, slot: u32) {
         let Some(one) = self.crowd.get(slot) else { return };
         let fd = one.stream().as_raw_fd();
         let both = Interest::READABLE | Interest::WRITABLE;
@@ -272,7 +298,8 @@ impl Conversations {
         loop {
             let Some(one) = self.crowd.get(slot) else { return Flushed::Lost };
             if one.owed == 0 {
-                return Flushed::All;
+                let unsent = self.tls.is_some() && self.sessions.has_unsent(one.stream());
+                return if unsent { Flushed::Some } else { Flushed::All };
             }
             let batch = self.script.messages(one.number);
             let start = one.offset as usize;
@@ -281,7 +308,9 @@ impl Conversations {
             if limited {
                 end = end.min(start + one.left as usize);
             }
-            let written = if start == end { Ok(0) } else { one.stream().write(&batch[start..end]) };
+            let part = &batch[start..end];
+            let written =
+                if part.is_empty() { Ok(0) } else { self.sessions.send(one.stream(), part) };
             match written {
                 Ok(length) => {
                     let whole = (start + length) / self.script.length;
@@ -297,18 +326,20 @@ impl Conversations {
                 }
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Flushed::Some,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.end(slot, End::ResetByClient);
+                Err(error) => {
+                    self.end_by(slot, &error);
                     return Flushed::Lost;
                 }
             }
         }
     }
 
-    fn end(&mut self, slot: u32, end: End) {
+    pub(super) fn end(&mut self, slot: u32, end: End) {
         let owed = self.crowd.get(slot).map_or(0, |one| one.owed);
         let Some(stream) = self.crowd.remove(slot) else { return };
+        self.sessions.close(&stream, end == End::ClosedByUs);
         self.tally.send_failed += u64::from(owed);
+        self.tally.tls_failed += u64::from(self.sessions.is_securing(&stream));
         self.tally.ended(end);
         if end == End::ResetByUs {
             // Cannot fail on an open socket; without it the close is a FIN.

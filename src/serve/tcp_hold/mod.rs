@@ -2,18 +2,20 @@
 //!
 //! One thread, one epoll, edge-triggered. Connections cost three system calls at their start and nothing while nothing is due.
 //!
-//! **Invariant:** no buffer, task or timer for a connection.
+//! **Invariant:** no buffer, task or timer for a connection; one that is secured has its session, which keeps no buffer either.
 //! **Invariant:** when the process has no descriptors left it waits for one; it does not spin.
 
 mod conversation;
 mod crowd;
 mod pattern;
 mod script;
+mod securing;
 mod tally;
 
 use super::listen::{self, Bound, Listen};
 use super::{Counts, ServeError, Stop};
-use crate::plan::TcpHoldServer;
+use crate::plan::{Certificate, TcpHoldServer};
+use crate::protocol::tls::{Identity, self_signed};
 use conversation::Conversations;
 use crowd::reached;
 use mio::net::TcpListener;
@@ -43,12 +45,27 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 pub struct Server {
     bound: Bound,
     options: TcpHoldServer,
+    identity: Option<Identity>,
 }
 
 impl Server {
     pub(super) fn bind(options: TcpHoldServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
-        Ok(Self { bound, options })
+        let identity = match &options.tls {
+            None => None,
+            Some(Certificate::Own) => {
+                let owner = format!("planrun {}", std::process::id());
+                Some(Identity::of(&self_signed(&bound.address.ip().to_string(), &owner)?)?)
+            }
+            Some(Certificate::Files { certificate, key }) => {
+                Some(Identity::read(certificate, key)?)
+            }
+        };
+        Ok(Self { bound, options, identity })
+    }
+
+    pub(super) fn certificate(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.certificate.as_str())
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -59,7 +76,7 @@ impl Server {
         let mut serving = Loop::new(self, stop)?;
         serving.run()?;
         let conversations = &serving.conversations;
-        Ok(conversations.tally.counts(conversations.crowd.open()))
+        Ok(conversations.tally.counts(conversations.crowd.open(), conversations.tls.is_some()))
     }
 }
 
@@ -92,6 +109,7 @@ impl Loop {
         let accepts = server.bound.accepts;
         let mut listener = TcpListener::from_std(server.bound.socket.into());
         let script = Script::new(&server.options);
+        let secret = server.identity.map(|identity| identity.config);
         let mut open = || -> io::Result<(Poll, mio::Registry)> {
             let poll = Poll::new()?;
             let readable = Interest::READABLE;
@@ -113,7 +131,7 @@ impl Loop {
             poll,
             listener,
             stop,
-            conversations: Conversations::new(script, registry),
+            conversations: Conversations::new(script, secret, registry),
             accepting: Accepting::WhenTold,
             number: 0,
             started: Instant::now(),

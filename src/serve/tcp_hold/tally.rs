@@ -9,7 +9,7 @@ pub(super) enum End {
     ClosedByClient,
     /// The client's RST came, or the kernel gave the client up.
     ResetByClient,
-    /// Closed by a fault.
+    /// Closed by a fault, or because its TLS failed.
     ClosedByUs,
     /// Reset by a fault, or for want of a slot.
     ResetByUs,
@@ -36,6 +36,10 @@ pub(super) struct Tally {
     pub(super) send_failed: u64,
     /// Connections that faults were to hit.
     pub(super) affected: u64,
+    /// TLS handshakes that were done.
+    pub(super) secured: u64,
+    /// Connections that ended before their handshake was done, or whose TLS failed later.
+    pub(super) tls_failed: u64,
     /// Times that accepting failed.
     pub(super) accept_failed: u64,
 }
@@ -50,7 +54,8 @@ impl Tally {
         }
     }
 
-    pub(super) fn counts(&self, open_at_end: u64) -> Counts {
+    /// All counters; those of TLS where connections are to be secured.
+    pub(super) fn counts(&self, open_at_end: u64, secured: bool) -> Counts {
         let mut counts = Counts::default();
         for (name, count) in [
             ("accepted", self.accepted),
@@ -70,6 +75,10 @@ impl Tally {
             ("accept_failed", self.accept_failed),
         ] {
             counts.add(name, count);
+        }
+        if secured {
+            counts.add("secured", self.secured);
+            counts.add("tls_failed", self.tls_failed);
         }
         counts
     }

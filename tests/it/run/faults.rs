@@ -121,7 +121,7 @@ fn held_connections_and_their_servers_agree() {
 }
 
 fn requests() -> Outcome {
-    let common = "connect_timeout = \"400ms\"\ntimeout = \"500ms\"\nthink_time = \"20ms\"\n\
+    let common = "timeout = \"3s\"\nthink_time = \"20ms\"\n\
                   requests = [{ method = \"POST\", path = \"/x\", body = \"1234\", expect = { body = \"ok\" } }]\n\
                   stages = [{ users = 4, hold = \"1500ms\" }]";
     let none = "";
@@ -133,16 +133,20 @@ fn requests() -> Outcome {
             &[
                 ("sound", none, none),
                 ("refuse", "refuse = true", none),
-                ("never_accept", "never_accept = true", none),
+                (
+                    "never_accept",
+                    "never_accept = true",
+                    "connect_timeout = \"400ms\"\nfirst_byte_timeout = \"500ms\"",
+                ),
                 ("reset_after_bytes", "reset_after_bytes = 10", none),
                 ("reset_after", "reset_after = \"200ms\", delay = \"300ms\"", none),
                 ("close_after", "close_after = \"200ms\", delay = \"300ms\"", none),
-                ("silence", "silence = true", "first_byte_timeout = \"200ms\""),
+                ("silence", "silence = true", "first_byte_timeout = \"300ms\""),
                 ("wrong_data", "wrong_data = true", none),
                 ("delay", "delay = \"100ms\"", none),
                 ("status", "status = 503, share = \"50%\"", none),
                 ("slow_body", "slow_body = \"100ms\"", none),
-                ("too_slow_body", "slow_body = \"5s\"", none),
+                ("too_slow_body", "slow_body = \"20s\"", none),
                 ("truncate_body", "truncate_body = true", none),
             ],
         ),

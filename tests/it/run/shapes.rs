@@ -1,8 +1,9 @@
 //! What plans can ask for: levels up and down, warm-ups, unpaced ramps, rates, starts after others, addresses of every kind.
 
-use crate::outcome::{Facts, Outcome, run};
+use crate::outcome::{Facts, Outcome, run, run_beside, run_once};
 use crate::served::Served;
 use serde_json::Value;
+use std::net::SocketAddr;
 use std::sync::LazyLock;
 
 const SHAPES: &str = r#"
@@ -195,14 +196,10 @@ fn seconds_and_stages_sum_up_to_the_whole() {
         let records: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
         for scenario in ["levels", "unpaced", "later", "arrivals"] {
             for counter in ["due", "ok", "connect.ok", "bytes.received"] {
+                // In the summary, rows of whole scenarios say it again.
                 let of = |record: &&csv::StringRecord| {
-                    let (stage, part) =
-                        (at("stage"), headings.iter().position(|one| one == "part"));
-                    // Rows of whole scenarios and whole stages say it again.
-                    &record[at("scenario")] == scenario
-                        && !record[stage].is_empty()
-                        && part
-                            .is_none_or(|part| !record[part].is_empty() && &record[part] != "all")
+                    let whole = &record[at("stage")] == "*";
+                    &record[at("scenario")] == scenario && !whole
                 };
                 let sum: u64 = records
                     .iter()
@@ -221,6 +218,27 @@ fn seconds_and_stages_sum_up_to_the_whole() {
 
 #[test]
 fn addresses_of_every_kind_are_used() {
+    let (outcome, servers) = run_beside(0, addresses);
+    let [v6, web6, name, one, two] = servers;
+    let targets = outcome.report["targets"].as_array().unwrap();
+    let of = |target: &str| targets.iter().find(|one| one["name"] == target).unwrap();
+    let probes = |target: &str| of(target)["preflight.probes"].as_u64().unwrap();
+    assert_eq!(of("v6")["addresses"], Value::from([v6.0.to_string()].as_slice()));
+    assert_eq!(of("name")["addresses"], Value::from([name.0.to_string()].as_slice()));
+    assert_eq!(of("name")["written"][0], format!("localhost:{}", name.0.port()));
+    for scenario in ["v6", "web6", "name", "turn"] {
+        let facts = outcome.scenario(scenario);
+        assert_eq!(facts.counter("ok"), facts.counter("due"), "{scenario}");
+    }
+    for (target, (_, accepted)) in [("v6", v6), ("web6", web6), ("name", name)] {
+        let opened = outcome.scenario(target).counter("connect.ok");
+        assert_eq!(accepted, opened + probes(target), "{target}");
+    }
+    assert_eq!((probes("turn"), one.1, two.1), (2, 129, 129));
+}
+
+/// A run, and what each of its servers accepted where.
+fn addresses() -> (Outcome, [(SocketAddr, u64); 5]) {
     let hold = |listen: &str| Served::start(&["tcp-hold", "--listen", listen]);
     let http = |listen: &str| Served::start(&["http", "--listen", listen]);
     let (v6, web6, name) = (hold("[::1]:0"), http("[::1]:0"), http("127.0.0.1:0"));
@@ -261,46 +279,22 @@ stages = [{{ users = 256, ramp = "500ms", hold = "300ms" }}]
         one.address,
         two.address
     );
-    let outcome = run(0, &plan, &[]);
-    let targets = outcome.report["targets"].as_array().unwrap();
-    let of = |target: &str| targets.iter().find(|one| one["name"] == target).unwrap();
-    let probes = |target: &str| of(target)["preflight.probes"].as_u64().unwrap();
-    assert_eq!(of("v6")["addresses"], Value::from([v6.address.to_string()].as_slice()));
-    assert_eq!(of("name")["addresses"], Value::from([name.address.to_string()].as_slice()));
-    assert_eq!(of("name")["written"][0], format!("localhost:{}", name.address.port()));
-    for scenario in ["v6", "web6", "name", "turn"] {
-        let facts = outcome.scenario(scenario);
-        assert_eq!(facts.counter("ok"), facts.counter("due"), "{scenario}");
-    }
-    for (target, server) in [("v6", v6), ("web6", web6), ("name", name)] {
-        let opened = outcome.scenario(target).counter("connect.ok");
-        assert_eq!(server.stop()["accepted"], opened + probes(target), "{target}");
-    }
-    let (one, two) = (one.stop(), two.stop());
-    assert_eq!(probes("turn"), 2);
-    assert_eq!([one["accepted"], two["accepted"]], [129, 129]);
+    let outcome = run_once(&plan, &[]);
+    let servers = [v6, web6, name, one, two];
+    (outcome, servers.map(|server| (server.address, server.stop()["accepted"])))
 }
 
 #[test]
 fn what_the_command_line_changes_is_in_the_report() {
-    let web = Served::start(&["http"]);
-    let target = format!("web=http://{}/", web.address);
-    let outcome = run(
-        0,
-        SHAPES,
-        &[
-            "--only",
-            "arrivals",
-            "--scale",
-            "50%",
-            "--target",
-            &target,
-            "--set",
-            "scenarios.arrivals.stages.0.hold=500ms",
-            "--set",
-            "seed=7",
-        ],
-    );
+    let (outcome, (target, requests)) = run_beside(0, || {
+        let web = Served::start(&["http"]);
+        let target = format!("web=http://{}/", web.address);
+        let hold = "scenarios.arrivals.stages.0.hold=500ms";
+        let sets = ["--set", hold, "--set", "seed=7"];
+        let arguments = ["--only", "arrivals", "--scale", "50%", "--target", &target];
+        let outcome = run_once(SHAPES, &[&arguments[..], &sets].concat());
+        (outcome, (target, web.stop()["requests"]))
+    });
     let plan = &outcome.report["plan"];
     let mut overrides: Vec<&str> =
         plan["overrides"].as_array().unwrap().iter().map(|one| one.as_str().unwrap()).collect();
@@ -311,6 +305,6 @@ fn what_the_command_line_changes_is_in_the_report() {
     assert_eq!(plan["seed"], 7);
     assert_eq!(outcome.report["scenarios"].as_array().unwrap().len(), 1);
     assert_eq!(outcome.scenario("arrivals").counter("due"), 50);
-    assert_eq!(web.stop()["requests"], 50);
+    assert_eq!(requests, 50);
     assert!(outcome.report["servers"].is_null());
 }

@@ -1,1 +1,75 @@
-//! x
+//! Standard output and error that nobody reads, or that are full: the run goes on, and its files are there.
+
+use crate::outcome::{Stage, run_as};
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
+
+const PLAN: &str = r#"
+name = "streams"
+[targets.lb]
+builtin = "tcp-hold"
+[targets.web]
+builtin = "http"
+[scenarios.hold]
+protocol = "tcp-hold"
+target = "lb"
+expect = "ok"
+greeting = "5s"
+stages = [{ users = 20, ramp = "300ms", hold = "300ms" }]
+[scenarios.web]
+protocol = "http"
+target = "web"
+think_time = "10ms"
+stages = [{ users = 3, hold = "600ms" }]
+thresholds = ["failure_ratio < 1%"]
+"#;
+
+fn run(command: impl Fn(&Stage) -> Command) {
+    let outcome = run_as(0, PLAN, command);
+    assert_eq!(outcome.verdict(), "PASS");
+    assert_eq!(outcome.scenario("hold").counter("ok"), 20);
+    assert_eq!(outcome.server("lb")["accepted"], 20);
+    assert_eq!(outcome.server("web")["requests"], outcome.scenario("web").counter("started"));
+}
+
+/// By a shell, because only a shell closes a stream.
+fn by_shell(stage: &Stage, redirect: &str) -> Command {
+    let mut command = Command::new("sh");
+    let script = format!("exec \"$0\" plan.toml --out out {redirect}");
+    command.args(["-c", &script]).arg(crate::outcome::exe());
+    stage.prepare(&mut command);
+    command
+}
+
+#[test]
+fn closed_streams_stop_nothing() {
+    for redirect in [">&-", "2>&-", ">&- 2>&- <&-"] {
+        run(|stage| by_shell(stage, redirect));
+    }
+}
+
+#[test]
+fn full_streams_stop_nothing() {
+    run(|stage| {
+        let full = || Stdio::from(OpenOptions::new().write(true).open("/dev/full").unwrap());
+        let mut command = stage.command(&[]);
+        command.stdout(full()).stderr(full());
+        command
+    });
+}
+
+#[test]
+fn readers_that_leave_stop_nothing() {
+    // The reader has gone before the first word is written.
+    for progress in ["bar", "lines", "json", "none"] {
+        run(|stage| {
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let mut command = Command::new(crate::outcome::exe());
+            command.args(["plan.toml", "--out", "out", "--progress", progress]);
+            stage.prepare(&mut command);
+            command.stdout(writer.try_clone().unwrap()).stderr(writer);
+            command
+        });
+    }
+}

@@ -32,6 +32,7 @@ fn hold(faults: Faults) -> TcpHoldServer {
         greet: true,
         every: None,
         reply_to: Some("ping".into()),
+        tls: None,
         faults,
     }
 }

@@ -1,4 +1,5 @@
 mod churn;
+mod secured;
 mod simulation;
 
 use super::*;

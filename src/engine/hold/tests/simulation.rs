@@ -1,6 +1,7 @@
 //! A world in which time passes only when nothing is left to do.
 
 use super::super::*;
+use super::secured;
 use crate::plan::{Level, Part, Plan, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
 use crate::schedule::{Schedule, Share, testing};
@@ -17,6 +18,8 @@ pub(super) enum Act {
     Open,
     Refuse,
     Say(&'static [u8]),
+    /// Ends the handshake.
+    Secure,
     Fin,
     Reset,
 }
@@ -101,6 +104,18 @@ impl Host for World {
         self.simulation.borrow_mut().told.push(notice);
     }
 
+    fn secure(&mut self, slot: &u32, _user: u64) -> io::Result<bool> {
+        let simulation = &mut *self.simulation.borrow_mut();
+        let inbox = simulation.inboxes.entry(*slot).or_default();
+        match (!inbox.is_empty()).then(|| inbox.remove(0)) {
+            None => Ok(false),
+            Some(Act::Secure) => Ok(true),
+            Some(Act::Reset) => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
+            Some(Act::Say(_)) => Err(io::Error::other(rustls::Error::DecryptError)),
+            Some(Act::Open | Act::Refuse | Act::Fin) => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     fn receive(&mut self, slot: &u32, buffer: &mut [u8]) -> io::Result<usize> {
         let simulation = &mut *self.simulation.borrow_mut();
         let inbox = simulation.inboxes.entry(*slot).or_default();
@@ -113,7 +128,7 @@ impl Host for World {
                 Ok(bytes.len())
             }
             Act::Reset => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
-            Act::Open | Act::Refuse | Act::Fin => Ok(0),
+            Act::Open | Act::Refuse | Act::Secure | Act::Fin => Ok(0),
         }
     }
 
@@ -211,6 +226,7 @@ pub(super) fn run(
         addresses: vec!["127.0.0.1:9".parse().unwrap()],
         sources: crate::machine::Sources::default(),
         ports: None,
+        tls: plan.targets[0].tls.as_ref().map(|_| secured::anyone()),
         plan,
     };
     // The only worker need not wait for its turn to close.

@@ -78,6 +78,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
             name: "web".into(),
             shown: Vec::new(),
             endpoint: Endpoint::Builtin(Builtin::Http(server)),
+            tls: None,
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),
@@ -91,6 +92,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         addresses: vec![([127, 0, 0, 1], 1).into()],
         sources: crate::machine::Sources::default(),
         ports: None,
+        tls: None,
         plan,
     }
 }

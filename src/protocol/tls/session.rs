@@ -1,0 +1,355 @@
+//! Turns what comes over one socket into plaintext, and plaintext into what goes over it.
+//!
+//! **Invariant:** a session that waits for nothing owns no buffer: only a record that has come, or gone, in part is kept.
+
+use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
+use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
+use rustls::unbuffered::{
+    ConnectionState, EncodeError, EncryptError, InsufficientSizeError, UnbufferedStatus,
+};
+use std::fmt;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::TcpStream;
+
+/// Plaintext that is encrypted at once: one record of the largest size.
+const RECORD: usize = 16_384;
+
+/// One side of a connection's TLS.
+pub trait End {
+    /// rustls' word for the side.
+    type Data;
+
+    /// Takes in records from the front of `incoming`, up to the next thing to do.
+    fn process<'c, 'i>(
+        &'c mut self,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data>;
+
+    /// Whether the handshake is under way.
+    fn is_handshaking(&self) -> bool;
+}
+
+impl End for UnbufferedClientConnection {
+    type Data = ClientConnectionData;
+
+    fn process<'c, 'i>(
+        &'c mut self,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(incoming)
+    }
+
+    fn is_handshaking(&self) -> bool {
+        (**self).is_handshaking()
+    }
+}
+
+impl End for UnbufferedServerConnection {
+    type Data = ServerConnectionData;
+
+    fn process<'c, 'i>(
+        &'c mut self,
+        incoming: &'i mut [u8],
+    ) -> UnbufferedStatus<'c, 'i, Self::Data> {
+        self.process_tls_records(incoming)
+    }
+
+    fn is_handshaking(&self) -> bool {
+        (**self).is_handshaking()
+    }
+}
+
+/// The TLS of one connection.
+pub struct Session<E> {
+    end: E,
+    /// A record that has come in part.
+    inbox: Vec<u8>,
+    /// Records that wait for room in the socket's buffer.
+    outbox: Vec<u8>,
+    /// Plaintext that came with the end of the handshake.
+    early: Vec<u8>,
+    /// The handshake is done.
+    is_secured: bool,
+    /// The peer has said that it will send no more.
+    is_over: bool,
+}
+
+/// What is to be sent.
+#[derive(Clone, Copy)]
+enum Say<'a> {
+    Nothing,
+    Data(&'a [u8]),
+    Goodbye,
+}
+
+impl<E> fmt::Debug for Session<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Keys are nobody's business.
+        f.debug_struct("Session").field("is_secured", &self.is_secured).finish_non_exhaustive()
+    }
+}
+
+impl<E: End> Session<E> {
+    /// A session that has yet to shake hands.
+    pub fn new(end: E) -> Self {
+        Self {
+            end,
+            inbox: Vec::new(),
+            outbox: Vec::new(),
+            early: Vec::new(),
+            is_secured: false,
+            is_over: false,
+        }
+    }
+
+    /// Goes on with the handshake as far as it goes without waiting; true once it is done and all of it is on its way.
+    pub fn secure(&mut self, socket: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
+        // A client speaks first.
+        let mut plain = std::mem::take(&mut self.early);
+        if self.end.is_handshaking() && self.inbox.is_empty() {
+            self.process(&mut [], &mut plain, Say::Nothing).map_err(io::Error::other)?;
+            self.flush(socket)?;
+        }
+        let result = loop {
+            if !self.end.is_handshaking() {
+                break self.flush(socket).map(|()| self.outbox.is_empty());
+            }
+            match self.take_in(socket, scratch, &mut plain) {
+                Ok(0) => break Err(ErrorKind::UnexpectedEof.into()),
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break Ok(false),
+                Err(error) => break Err(error),
+            }
+        };
+        self.early = plain;
+        self.is_secured = matches!(result, Ok(true));
+        result
+    }
+
+    /// Whether the handshake has yet to be done.
+    pub fn is_securing(&self) -> bool {
+        !self.is_secured
+    }
+
+    /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.
+    /// `buffer` must hold what one read of `scratch` can bring: it is at least as long.
+    pub fn receive(
+        &mut self,
+        socket: &TcpStream,
+        scratch: &mut [u8],
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
+        self.flush(socket)?;
+        let mut plain = std::mem::take(&mut self.early);
+        while plain.is_empty() {
+            if self.is_over {
+                return Ok(0);
+            }
+            let room = scratch.len().min(buffer.len());
+            if self.take_in(socket, &mut scratch[..room], &mut plain)? == 0 {
+                let why = "the end came without a close_notify";
+                return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
+            }
+        }
+        let length = plain.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&plain[..length]);
+        self.early = plain.split_off(length);
+        Ok(length)
+    }
+
+    /// Encrypts and sends; what the socket has no room for goes out later. How much of `bytes` was taken.
+    pub fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+        self.flush(socket)?;
+        if !self.outbox.is_empty() || self.end.is_handshaking() {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let taken = &bytes[..bytes.len().min(RECORD)];
+        self.say(Say::Data(taken)).map_err(io::Error::other)?;
+        self.flush(socket)?;
+        Ok(taken.len())
+    }
+
+    /// Whether something waits for room in the socket's buffer.
+    pub fn has_unsent(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Says goodbye, if there is room for it.
+    pub fn close(mut self, socket: &TcpStream) {
+        // Nobody waits for an answer: the socket is closed next, which says the same.
+        if !self.end.is_handshaking() && self.say(Say::Goodbye).is_ok() {
+            let _ = self.flush(socket);
+        }
+    }
+
+    fn say(&mut self, what: Say<'_>) -> Result<(), rustls::Error> {
+        let mut inbox = std::mem::take(&mut self.inbox);
+        let mut plain = std::mem::take(&mut self.early);
+        let result = self.process(&mut inbox, &mut plain, what);
+        if let Ok(used) = result {
+            inbox.drain(..used);
+        }
+        self.inbox = inbox;
+        self.early = plain;
+        result.map(|_| ())
+    }
+
+    /// Reads once and takes in what came; the bytes read, zero at the end.
+    fn take_in(
+        &mut self,
+        socket: &TcpStream,
+        scratch: &mut [u8],
+        plain: &mut Vec<u8>,
+    ) -> io::Result<usize> {
+        let kept = self.inbox.len();
+        if kept >= scratch.len() {
+            let error = rustls::Error::General("a message of the peer is too long".to_owned());
+            return Err(io::Error::other(error));
+        }
+        let mut socket = socket;
+        let read = loop {
+            match socket.read(&mut scratch[kept..]) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                result => break result?,
+            }
+        };
+        if read == 0 {
+            return Ok(0);
+        }
+        scratch[..kept].copy_from_slice(&self.inbox);
+        let incoming = &mut scratch[..kept + read];
+        let result = self.process(incoming, plain, Say::Nothing);
+        // An alert goes out even if nothing more is taken in.
+        let flushed = self.flush(socket);
+        let used = result.map_err(io::Error::other)?;
+        flushed?;
+        self.inbox = incoming[used..].to_vec();
+        Ok(read)
+    }
+
+    /// Takes in records until more must come; bytes that were used up.
+    fn process(
+        &mut self,
+        incoming: &mut [u8],
+        plain: &mut Vec<u8>,
+        say: Say<'_>,
+    ) -> Result<usize, rustls::Error> {
+        let mut used = 0;
+        loop {
+            let UnbufferedStatus { mut discard, state } = self.end.process(&mut incoming[used..]);
+            let state = match state {
+                Ok(state) => state,
+                Err(error) => {
+                    // The alert that says so to the peer.
+                    if let UnbufferedStatus {
+                        state: Ok(ConnectionState::EncodeTlsData(mut data)),
+                        ..
+                    } = self.end.process(&mut [])
+                    {
+                        append(&mut self.outbox, |room| data.encode(room).map_err(encoded))?;
+                    }
+                    return Err(error);
+                }
+            };
+            match state {
+                ConnectionState::ReadTraffic(mut traffic) => {
+                    while let Some(record) = traffic.next_record() {
+                        let record = record?;
+                        discard += record.discard;
+                        plain.extend_from_slice(record.payload);
+                    }
+                }
+                ConnectionState::EncodeTlsData(mut data) => {
+                    append(&mut self.outbox, |room| data.encode(room).map_err(encoded))?;
+                }
+                ConnectionState::TransmitTlsData(data) => data.done(),
+                ConnectionState::PeerClosed => self.is_over = true,
+                ConnectionState::WriteTraffic(mut traffic) => {
+                    match say {
+                        Say::Nothing => {}
+                        Say::Data(bytes) => append(&mut self.outbox, |room| {
+                            traffic.encrypt(bytes, room).map_err(encrypted)
+                        })?,
+                        Say::Goodbye => append(&mut self.outbox, |room| {
+                            traffic.queue_close_notify(room).map_err(encrypted)
+                        })?,
+                    }
+                    return Ok(used + discard);
+                }
+                // More must come; early data is never offered.
+                _ => return Ok(used + discard),
+            }
+            used += discard;
+        }
+    }
+
+    /// Hands to the kernel what there is room for.
+    fn flush(&mut self, mut socket: &TcpStream) -> io::Result<()> {
+        while !self.outbox.is_empty() {
+            match socket.write(&self.outbox) {
+                Ok(length) if length == self.outbox.len() => self.outbox = Vec::new(),
+                Ok(length) => drop(self.outbox.drain(..length)),
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why nothing was written to the room that was offered.
+enum Refused {
+    TooSmall(usize),
+    Other(rustls::Error),
+}
+
+fn encoded(error: EncodeError) -> Refused {
+    match error {
+        EncodeError::InsufficientSize(InsufficientSizeError { required_size }) => {
+            Refused::TooSmall(required_size)
+        }
+        error @ EncodeError::AlreadyEncoded => {
+            Refused::Other(rustls::Error::General(error.to_string()))
+        }
+    }
+}
+
+fn encrypted(error: EncryptError) -> Refused {
+    match error {
+        EncryptError::InsufficientSize(InsufficientSizeError { required_size }) => {
+            Refused::TooSmall(required_size)
+        }
+        error @ EncryptError::EncryptExhausted => {
+            Refused::Other(rustls::Error::General(error.to_string()))
+        }
+    }
+}
+
+/// Lets `write` add to `bytes`, which grows by what it asks for.
+fn append(
+    bytes: &mut Vec<u8>,
+    mut write: impl FnMut(&mut [u8]) -> Result<usize, Refused>,
+) -> Result<(), rustls::Error> {
+    let start = bytes.len();
+    loop {
+        match write(&mut bytes[start..]) {
+            Ok(length) => {
+                bytes.truncate(start + length);
+                return Ok(());
+            }
+            Err(Refused::TooSmall(size)) if size > bytes.len() - start => {
+                bytes.reserve_exact(size);
+                bytes.resize(start + size, 0);
+            }
+            Err(Refused::TooSmall(_)) => {
+                bytes.truncate(start);
+                return Err(rustls::Error::General("no room is enough for a record".to_owned()));
+            }
+            Err(Refused::Other(error)) => {
+                bytes.truncate(start);
+                return Err(error);
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Turns what a plan says about certificates into the client's side of TLS.
+
+use super::{TlsError, provider};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Whose certificates a client takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Trust {
+    /// Those that this machine trusts.
+    System,
+    /// Those that stand in this PEM text, and what they have signed.
+    Only(String),
+    /// Anybody's.
+    Anyone,
+}
+
+impl Trust {
+    /// Trusts the certificates of a PEM file.
+    pub fn file(path: &Path) -> Result<Self, TlsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+        roots(&text, &format!("`{}`", path.display()))?;
+        Ok(Self::Only(text))
+    }
+
+    /// What all sessions of a client share.
+    pub fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .dangerous();
+        let verifier: Arc<dyn ServerCertVerifier> = match self {
+            Self::System => verify(system()?)?,
+            Self::Only(text) => verify(roots(text, "the text")?)?,
+            Self::Anyone => Arc::new(Anyone),
+        };
+        let mut config = builder.with_custom_certificate_verifier(verifier).with_no_client_auth();
+        config.resumption = Resumption::disabled();
+        Ok(Arc::new(config))
+    }
+}
+
+/// Whom a client connects to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Peers {
+    /// Whose certificates it takes.
+    pub trust: Trust,
+    /// The name that the certificate of each of its addresses must be for, in their order.
+    pub names: Vec<String>,
+}
+
+/// What the sessions of a client are begun with.
+#[derive(Debug, Clone)]
+pub struct Client {
+    config: Arc<ClientConfig>,
+    names: Vec<ServerName<'static>>,
+}
+
+impl Client {
+    /// For these peers.
+    pub fn new(peers: &Peers) -> Result<Self, TlsError> {
+        let names = peers.names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
+        Ok(Self { config: peers.trust.config()?, names })
+    }
+
+    /// This side of a session with the peer of an address, which has yet to shake hands.
+    pub fn session(&self, address: usize) -> Result<UnbufferedClientConnection, rustls::Error> {
+        let name = self.names.get(address).cloned();
+        let name =
+            name.ok_or_else(|| rustls::Error::General("the address has no name".to_owned()))?;
+        UnbufferedClientConnection::new(Arc::clone(&self.config), name)
+    }
+}
+
+/// The name that a certificate must be for.
+pub fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned() })
+}
+
+fn verify(roots: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
+    verifier
+        .build()
+        .map(|verifier| verifier as _)
+        .map_err(|error| TlsError::System { why: error.to_string() })
+}
+
+fn roots(text: &str, place: &str) -> Result<RootCertStore, TlsError> {
+    let wrong = |why: String| TlsError::Certificates { place: place.to_owned(), why };
+    let mut roots = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(text.as_bytes()) {
+        let certificate = certificate.map_err(|error| wrong(error.to_string()))?;
+        roots.add(certificate).map_err(|error| wrong(error.to_string()))?;
+    }
+    if roots.is_empty() {
+        return Err(wrong("there is no `-----BEGIN CERTIFICATE-----`".to_owned()));
+    }
+    Ok(roots)
+}
+
+fn system() -> Result<RootCertStore, TlsError> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    // A machine's store may hold old certificates that cannot be read; the others count.
+    let (good, _) = roots.add_parsable_certificates(found.certs);
+    if good == 0 {
+        let why = found.errors.first().map_or("there are none".to_owned(), ToString::to_string);
+        return Err(TlsError::System { why });
+    }
+    Ok(roots)
+}
+
+/// Takes every certificate, for every name.
+#[derive(Debug)]
+struct Anyone;
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _cert: &CertificateDer<'_>,
+        _dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        provider().signature_verification_algorithms.supported_schemes()
+    }
+}

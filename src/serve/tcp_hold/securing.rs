@@ -1,0 +1,64 @@
+//! Turns an accepted connection into a secured one, after which its conversation begins.
+
+use super::conversation::{Conversations, Flushed};
+use super::tally::End;
+use crate::protocol::tls;
+use rustls::server::UnbufferedServerConnection;
+use std::io::{Error, ErrorKind};
+use std::sync::Arc;
+
+impl Conversations {
+    /// Gives the connection a session, if it is to be secured; a silent one never answers its handshake.
+    pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
+        let (Some(tls), Some(one)) = (&self.tls, self.crowd.get(slot)) else { return false };
+        if !self.script.silent(number)
+            && let Ok(end) = UnbufferedServerConnection::new(Arc::clone(tls))
+        {
+            self.sessions.begin(one.stream(), end);
+        }
+        true
+    }
+
+    /// Goes on with a handshake, after which the conversation begins; false while it must wait, or once it has failed.
+    pub(super) fn secure(&mut self, slot: u32) -> bool {
+        let Some(one) = self.crowd.get(slot) else { return false };
+        let number = one.number;
+        match self.sessions.secure(one.stream()) {
+            Ok(true) => {
+                self.tally.secured += 1;
+                self.begin_heartbeats(slot, number);
+                if self.greet(slot, number) == Flushed::Some {
+                    self.await_room(slot);
+                }
+                true
+            }
+            Ok(false) => {
+                if self.sessions.has_unsent(one.stream()) {
+                    self.await_room(slot);
+                }
+                false
+            }
+            Err(error) => {
+                self.end_by(slot, &error);
+                false
+            }
+        }
+    }
+
+    /// Ends a connection that failed.
+    pub(super) fn end_by(&mut self, slot: u32, error: &Error) {
+        let tls_failed = tls::is_tls(error);
+        // A handshake that is not done is counted at its end.
+        let secured =
+            self.crowd.get(slot).is_some_and(|one| !self.sessions.is_securing(one.stream()));
+        self.tally.tls_failed += u64::from(tls_failed && secured);
+        self.end(
+            slot,
+            match error.kind() {
+                _ if tls_failed => End::ClosedByUs,
+                ErrorKind::UnexpectedEof => End::ClosedByClient,
+                _ => End::ResetByClient,
+            },
+        );
+    }
+}

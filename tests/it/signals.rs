@@ -1,0 +1,322 @@
+//! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and the report says what happened.
+
+use crate::outcome::{
+    Outcome, Stage, assert_report_is_whole, await_true, exe, report, results, run_once,
+};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::path::PathBuf;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// Long enough to be interrupted at any time; heartbeats so that connections live.
+const PLAN: &str = r#"
+name = "signals"
+[targets.lb]
+builtin = "tcp-hold"
+[targets.web]
+builtin = "http"
+[scenarios.hold]
+protocol = "tcp-hold"
+target = "lb"
+expect = "ok"
+greeting = "5s"
+heartbeat = { from = "server", every = "500ms", grace = "20s" }
+stages = [{ users = 256, ramp = "1s", hold = "100s" }]
+[scenarios.web]
+protocol = "http"
+target = "web"
+think_time = "20ms"
+stages = [{ users = 4, hold = "100s" }]
+[generator]
+workers = 2
+"#;
+
+/// A run that goes on, and the processes that belong to it.
+struct Going {
+    stage: Stage,
+    child: Child,
+    since: Instant,
+    out: PathBuf,
+}
+
+impl Going {
+    /// Waits until `seconds` of the run are in its journal.
+    fn start(plan: &str, arguments: &[&str], seconds: usize) -> Self {
+        let stage = Stage::new(plan);
+        let since = Instant::now();
+        let child = stage.start(arguments);
+        let out = stage.folder.path().join("out");
+        let going = Self { stage, child, since, out };
+        going.await_seconds(seconds);
+        going
+    }
+
+    fn await_seconds(&self, seconds: usize) {
+        await_true("a second of the run", Duration::from_secs(30), || self.seconds() >= seconds);
+    }
+
+    /// Seconds in the journal.
+    fn seconds(&self) -> usize {
+        let journal = results(&self.out).map(|results| results.join("recording.jsonl"));
+        let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
+        text.lines().filter(|line| line.contains(r#""second":{"second":"#)).count()
+    }
+
+    fn pid(&self) -> i32 {
+        i32::try_from(self.child.id()).unwrap()
+    }
+
+    /// The processes below the coordinator whose command line has this word: `worker`, `serve`.
+    fn below(&self, word: &str) -> Vec<i32> {
+        let path = format!("/proc/{0}/task/{0}/children", self.pid());
+        let children = std::fs::read_to_string(path).unwrap();
+        let all = children.split_whitespace().map(|pid| pid.parse().unwrap());
+        all.filter(|pid: &i32| command_line(*pid).contains(&word.to_owned())).collect()
+    }
+
+    fn end(self) -> Outcome {
+        self.stage.end(self.child, self.since)
+    }
+}
+
+fn command_line(pid: i32) -> Vec<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    text.split('\0').map(str::to_owned).collect()
+}
+
+/// One that nobody has waited for yet is gone, too.
+fn is_gone(pid: i32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('Z'))
+}
+
+fn send(pid: i32, signal: Signal) {
+    kill(Pid::from_raw(pid), signal).unwrap();
+}
+
+/// Every process that belongs to a run, itself apart.
+fn all_below(going: &Going) -> Vec<i32> {
+    let all = [going.below("worker"), going.below("serve")].concat();
+    assert_eq!(all.len(), 6, "four workers, two servers");
+    all
+}
+
+fn assert_interrupted(outcome: &Outcome, code: i32, signal: i64) {
+    assert_eq!(outcome.code, Some(code), "{}", outcome.stderr);
+    outcome.assert_whole();
+    assert_eq!(outcome.verdict(), "INVALID");
+    assert_eq!(outcome.report["exit_code"], code);
+    assert_eq!(outcome.report["stopped"]["reason"], "interrupted");
+    assert_eq!(outcome.report["stopped"]["signal"], signal);
+    assert!(outcome.rules().contains(&"incomplete".to_owned()), "{:?}", outcome.rules());
+    assert!(outcome.stdout.to_lowercase().contains("interrupted"), "{}", outcome.stdout);
+}
+
+#[test]
+fn one_signal_ends_a_run_gracefully() {
+    for (signal, number, code) in [(Signal::SIGINT, 2, 130), (Signal::SIGTERM, 15, 143)] {
+        let going = Going::start(PLAN, &[], 2);
+        let below = all_below(&going);
+        let since = Instant::now();
+        send(going.pid(), signal);
+        let outcome = going.end();
+        assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
+        assert!(below.iter().all(|pid| is_gone(*pid)));
+        assert_interrupted(&outcome, code, number);
+        let hold = outcome.scenario("hold");
+        assert_eq!(hold.counters(["due", "ok", "unfinished"]), [256, 256, 0]);
+        let (lb, web) = (outcome.server("lb"), outcome.server("web"));
+        assert_eq!([lb["accepted"], lb["closed_by_client"], lb["open_at_end"]], [256, 256, 0]);
+        let asked = outcome.scenario("web");
+        assert_eq!(asked.counters(["started", "ok"]), [web["requests"], web["requests"]]);
+    }
+}
+
+#[test]
+fn a_signal_in_the_ramp_leaves_out_the_rest_of_it() {
+    let slow = PLAN.replace("ramp = \"1s\"", "ramp = \"50s\"");
+    let going = Going::start(&slow, &[], 1);
+    send(going.pid(), Signal::SIGINT);
+    let outcome = going.end();
+    assert_interrupted(&outcome, 130, 2);
+    let [due, ok] = outcome.scenario("hold").counters(["due", "ok"]);
+    assert!(due < 256 && due == ok, "{due} {ok}");
+    assert_eq!(outcome.server("lb")["accepted"], due);
+}
+
+#[test]
+fn a_second_signal_ends_a_run_at_once() {
+    // Answers take so long that a graceful end would wait for them.
+    let slow =
+        PLAN.replace("builtin = \"http\"", "builtin = \"http\"\nfaults = { delay = \"25s\" }");
+    let going = Going::start(&slow, &[], 2);
+    let below = all_below(&going);
+    let since = Instant::now();
+    send(going.pid(), Signal::SIGINT);
+    // Two signals in a moment are one for the kernel: the first must have been seen.
+    std::thread::sleep(Duration::from_millis(500));
+    assert!(below.iter().any(|pid| !is_gone(*pid)), "a graceful end would have waited");
+    send(going.pid(), Signal::SIGINT);
+    let outcome = going.end();
+    assert!(since.elapsed() < Duration::from_secs(12), "{:?}", since.elapsed());
+    assert!(below.iter().all(|pid| is_gone(*pid)));
+    assert_interrupted(&outcome, 130, 2);
+    assert_eq!(outcome.scenario("web").counters(["started", "unfinished"]), [4, 4]);
+}
+
+/// What `planrun report` makes of a folder, and its exit status.
+fn remake(results: &PathBuf) -> (Value, Option<i32>, String) {
+    let output = Command::new(exe()).arg("report").arg(results).output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    (report(results), output.status.code(), text)
+}
+
+#[test]
+fn a_killed_coordinator_takes_everybody_with_it_and_costs_two_seconds_at_most() {
+    let mut going = Going::start(PLAN, &[], 4);
+    let below = all_below(&going);
+    let lived = going.since.elapsed();
+    send(going.pid(), Signal::SIGKILL);
+    await_true("the end of all processes", Duration::from_secs(2), || {
+        below.iter().all(|pid| is_gone(*pid))
+    });
+    going.child.wait().unwrap();
+    let results = results(&going.out).unwrap();
+    assert!(!results.join("report.json").exists());
+    let (report, code, text) = remake(&results);
+    assert_eq!(code, Some(0), "{text}");
+    assert_report_is_recovered(&report);
+    let seconds = report["seconds"].as_u64().unwrap();
+    assert!((4..=lived.as_secs() + 1).contains(&seconds), "{seconds} of {lived:?}");
+    assert!(text.to_lowercase().contains("incomplete"), "{text}");
+    assert!(text.contains("INVALID"), "{text}");
+    // Once more, the same comes out.
+    assert_eq!(remake(&results).0, report);
+    crate::outcome::assert_sums(&results);
+}
+
+fn assert_report_is_recovered(report: &Value) {
+    assert_eq!((&report["complete"], &report["verdict"]), (&false.into(), &"INVALID".into()));
+    assert_eq!(report["exit_code"], 3);
+    let rules: Vec<&str> = report["invalid"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|breach| breach["rule"].as_str().unwrap())
+        .filter(|rule| *rule != "schedule_lag")
+        .collect();
+    assert_eq!(rules, ["incomplete"]);
+    let hold = crate::outcome::Facts(&report["scenarios"][0]);
+    assert_eq!(hold.counters(["due", "connect.ok", "failed"]), [256, 256, 0]);
+    assert!(report["servers"].is_null());
+}
+
+/// Kills or stops one worker of held connections, in a run that ends by itself.
+fn lose_a_worker(signal: Signal, settings: &str) -> (Outcome, Duration) {
+    let plan = PLAN.replace("hold = \"100s\"", "hold = \"10s\"") + settings;
+    let going = Going::start(&plan, &[], 2);
+    let worker = *going.below("worker").first().unwrap();
+    let lost = Instant::now();
+    send(worker, signal);
+    let journal = results(&going.out).unwrap().join("recording.jsonl");
+    await_true("the note of the loss", Duration::from_secs(10), || {
+        std::fs::read_to_string(&journal).unwrap().contains("worker_lost")
+    });
+    let noticed = lost.elapsed();
+    let outcome = going.end();
+    assert!(is_gone(worker));
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    outcome.assert_whole();
+    (outcome, noticed)
+}
+
+fn assert_lost(outcome: &Outcome, why: &str) {
+    assert!(outcome.rules().contains(&"worker_lost".to_owned()), "{:?}", outcome.rules());
+    let lost = outcome.report["workers_lost"].as_array().unwrap();
+    assert_eq!(lost.len(), 1);
+    assert_eq!(lost[0]["scenario"], "hold");
+    assert!(lost[0]["why"].as_str().unwrap().contains(why), "{lost:?}");
+    assert!(outcome.stdout.contains("worker_lost"), "{}", outcome.stdout);
+}
+
+#[test]
+fn a_killed_worker_leaves_its_connections_unfinished() {
+    let (outcome, noticed) = lose_a_worker(Signal::SIGKILL, "");
+    assert!(noticed < Duration::from_secs(5), "{noticed:?}");
+    assert_lost(&outcome, "signal: 9");
+    let hold = outcome.scenario("hold");
+    let names = ["due", "ok", "unfinished", "unfinished.open", "failed", "dropped"];
+    assert_eq!(hold.counters(names), [256, 128, 128, 128, 0, 0]);
+    assert_eq!(outcome.report["stopped"]["reason"], "completed");
+    assert_eq!(outcome.server("lb")["accepted"], 256);
+    let web = outcome.scenario("web");
+    assert_eq!(web.counter("started"), outcome.server("web")["requests"]);
+    assert!(outcome.took > Duration::from_secs(10), "{:?}", outcome.took);
+}
+
+#[test]
+fn a_worker_that_stands_still_is_lost() {
+    let (outcome, noticed) = lose_a_worker(Signal::SIGSTOP, "on_worker_loss = \"stop\"\n");
+    assert!(noticed < Duration::from_secs(6), "{noticed:?}");
+    assert_lost(&outcome, "no word for 4 s");
+    let hold = outcome.scenario("hold");
+    assert_eq!(hold.counters(["due", "ok", "unfinished"]), [256, 128, 128]);
+    assert_eq!(outcome.report["stopped"]["reason"], "worker_loss");
+    assert!(outcome.rules().contains(&"incomplete".to_owned()), "{:?}", outcome.rules());
+    assert!(outcome.took < Duration::from_secs(11), "{:?}", outcome.took);
+}
+
+#[test]
+fn a_worker_that_dies_in_the_ramp_drops_what_would_have_been_its_part() {
+    let plan = PLAN
+        .replace("ramp = \"1s\", hold = \"100s\"", "ramp = \"6s\", hold = \"1s\"")
+        .replace("100s", "5s");
+    let going = Going::start(&plan, &[], 2);
+    send(*going.below("worker").first().unwrap(), Signal::SIGKILL);
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    outcome.assert_whole();
+    assert_lost(&outcome, "signal: 9");
+    let hold = outcome.scenario("hold");
+    let [due, ok, dropped, unfinished] = hold.counters(["due", "ok", "dropped", "unfinished"]);
+    assert_eq!((due, ok, dropped + unfinished), (256, 128, 128));
+    assert!(dropped > 0 && unfinished > 0, "{dropped} {unfinished}");
+    assert!(outcome.rules().contains(&"dropped".to_owned()), "{:?}", outcome.rules());
+}
+
+#[test]
+fn a_coordinator_that_stands_still_loses_nobody() {
+    let plan = PLAN.replace("hold = \"100s\"", "hold = \"10s\"");
+    let going = Going::start(&plan, &[], 2);
+    send(going.pid(), Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(6));
+    send(going.pid(), Signal::SIGCONT);
+    let outcome = going.end();
+    assert_eq!(outcome.report["workers_lost"].as_array().unwrap().len(), 0);
+    let rules: Vec<String> =
+        outcome.rules().into_iter().filter(|rule| rule != "schedule_lag").collect();
+    assert!(rules.is_empty(), "{rules:?}");
+    outcome.assert_whole();
+    assert_eq!(outcome.scenario("hold").counters(["due", "ok"]), [256, 256]);
+}
+
+#[test]
+fn the_loss_of_a_built_in_server_is_told() {
+    let plan = PLAN.replace("hold = \"100s\"", "hold = \"4s\"");
+    let going = Going::start(&plan, &[], 2);
+    let server = going
+        .below("serve")
+        .into_iter()
+        .find(|pid| command_line(*pid).contains(&"tcp-hold".to_owned()));
+    send(server.unwrap(), Signal::SIGKILL);
+    let outcome = going.end();
+    assert_eq!(outcome.scenario("hold").failures().values().sum::<u64>(), 256);
+    assert!(outcome.stderr.contains("server process"), "{}", outcome.stderr);
+    outcome.assert_whole();
+    // Without thresholds nothing of the target is judged, and nothing went wrong on this side.
+    assert_eq!(outcome.code, Some(0));
+    let again = run_once(PLAN, &["--set", "scenarios.hold.stages.0.hold=1s", "--only", "hold"]);
+    assert_eq!(again.scenario("hold").counter("ok"), 256);
+}
