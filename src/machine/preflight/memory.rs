@@ -10,7 +10,8 @@ const HELD_BYTES: f64 = 64.0;
 /// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
 const HTTP_BYTES: f64 = 24_576.0;
 
-/// What a process takes before its first connection, the kernel's part included and what all share left out: measured.
+/// What a process takes before its first connection, the kernel's part included and what all share left out: measured. That of the
+/// process that asks is not among what is left.
 const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
 /// Slack for what no table tells: with less than this to spare there is a warning.

@@ -2,6 +2,7 @@
 //!
 //! These tests need root, as `tests/all.sh` in CI has: without it they fail, and do not pretend.
 
+mod cgroup;
 mod conntrack;
 mod culprits;
 mod doctor;
