@@ -68,7 +68,7 @@ fn plan(users: u64) -> String {
 
 #[test]
 fn memory_of_a_group_is_predicted() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let group = Group::new();
         let enter = group.enter();
         let enter: Vec<&str> = enter.iter().map(String::as_str).collect();
