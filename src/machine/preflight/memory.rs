@@ -14,7 +14,8 @@ const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
 /// What this program keeps for each HTTP connection, on each side: an estimate for hyper's buffers and the task around them.
 const HTTP_BYTES: f64 = 24_576.0;
 
-/// What a process takes before its first connection, the kernel's part included and what all share left out: measured.
+/// What a process takes before its first connection, the kernel's part included and what all share left out: measured. That of the
+/// process that asks is not among what is left.
 const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
 /// Slack for what no table tells: with less than this to spare there is a warning.

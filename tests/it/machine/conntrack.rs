@@ -33,9 +33,9 @@ impl Drop for Low {
 #[test]
 fn a_full_table_is_predicted_and_blamed() {
     // What the rule of the namespace asks for is loaded only then, and the size is there only after that.
-    Lab::new(track);
+    Lab::within(track);
     let low = Low::new(3_000);
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         track(lab);
         let plan = super::culprits::plan_of(4_000, "builtin = \"tcp-hold\"", "");
         let (code, doctor) = lab.doctor(&[], &plan);

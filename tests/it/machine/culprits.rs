@@ -1,6 +1,6 @@
 //! Each cause made for real: a run meets it, and it is named with its side.
 
-use super::{Lab, Ran};
+use super::{Lab, Ran, sysctl};
 use planrun::machine::{Blame, Counters, Culprit, Deltas, Evidence, Host, Limits, Side, blame};
 use planrun::record::Cause;
 use socket2::{Domain, Socket, Type};
@@ -121,8 +121,8 @@ impl Drop for Server {
 
 #[test]
 fn source_ports_run_out() {
-    Lab::new(|lab| {
-        lab.sysctl("net.ipv4.ip_local_port_range", "40000 40099");
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 40099");
         let plan = plan("builtin = \"tcp-hold\"", "source_addresses = [\"127.0.0.1\"]");
         let seen = Seen::of(lab, &[], &plan);
         seen.assert(Culprit::SourcePorts, Side::Generator);
@@ -132,7 +132,7 @@ fn source_ports_run_out() {
 
 #[test]
 fn a_source_address_is_not_ours() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let plan = plan(NOBODY, "source_addresses = [\"10.1.2.3\"]");
         Seen::of(lab, &[], &plan).assert(Culprit::SourceAddress, Side::Generator);
     });
@@ -140,7 +140,7 @@ fn a_source_address_is_not_ours() {
 
 #[test]
 fn descriptors_of_a_worker_run_out() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let server = Server::start(&[]);
         let plan = plan(&server.target, "workers = 1");
         let seen = Seen::of(lab, &["prlimit", "--nofile=120:120"], &plan);
@@ -150,14 +150,14 @@ fn descriptors_of_a_worker_run_out() {
 
 #[test]
 fn nobody_listens() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         Seen::of(lab, &[], &plan(NOBODY, "")).assert(Culprit::Refused, Side::Target);
     });
 }
 
 #[test]
 fn there_is_no_way() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let plan = plan("address = \"10.9.9.9:80\"", "");
         let seen = Seen { target_here: false, ..Seen::of(lab, &[], &plan) };
         seen.assert(Culprit::Unreachable, Side::Network);
@@ -166,7 +166,7 @@ fn there_is_no_way() {
 
 #[test]
 fn the_accept_queue_overflows() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let (listener, target) = deaf(16);
         let seen = Seen::of(lab, &[], &plan(&target, ""));
         seen.assert(Culprit::AcceptQueue, Side::Target);
@@ -177,7 +177,7 @@ fn the_accept_queue_overflows() {
 
 #[test]
 fn a_firewall_swallows_packets() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let (listener, target) = deaf(1_000);
         lab.nft("table ip t { chain c { type filter hook input priority 0; tcp flags & (syn|ack) == syn drop; }; }");
         Seen::of(lab, &[], &plan(&target, "")).assert(Culprit::Firewall, Side::Network);
@@ -187,7 +187,7 @@ fn a_firewall_swallows_packets() {
 
 #[test]
 fn the_target_runs_out_of_descriptors() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let server = Server::start(&["prlimit", "--nofile=100:100"]);
         let seen = Seen::of(lab, &[], &plan(&server.target, ""));
         seen.assert(Culprit::TargetFiles, Side::Target);
@@ -196,14 +196,14 @@ fn the_target_runs_out_of_descriptors() {
 
 #[test]
 fn the_target_accepts_and_says_nothing() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         Seen::of(lab, &[], &built_in("silence = true")).assert(Culprit::TargetSilent, Side::Target);
     });
 }
 
 #[test]
 fn the_target_resets_open_connections() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("reset_after = \"1s\""));
         seen.assert(Culprit::ResetStorm, Side::Target);
     });
@@ -211,7 +211,7 @@ fn the_target_resets_open_connections() {
 
 #[test]
 fn the_target_closes_early() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("close_after = \"1s\""));
         seen.assert(Culprit::ClosedEarly, Side::Target);
     });
@@ -219,7 +219,7 @@ fn the_target_closes_early() {
 
 #[test]
 fn the_target_answers_wrongly() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("wrong_data = true"));
         seen.assert(Culprit::WrongAnswer, Side::Target);
     });

@@ -1,6 +1,6 @@
 //! What `planrun doctor` says and how it ends.
 
-use super::{Lab, planrun};
+use super::{Lab, planrun, sysctl};
 use planrun::machine::{Check, conntrack_live};
 use planrun::serve::processes_for;
 
@@ -9,7 +9,7 @@ const PLAN: &str = "name = \"few\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenar
 
 #[test]
 fn a_plan_that_fits_is_said_to() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let (code, doctor) = lab.doctor(&[], PLAN);
         assert_eq!((code, &doctor["fit"]), (0, &true.into()));
         let rows = doctor["rows"].as_array().unwrap();
@@ -22,7 +22,7 @@ fn a_plan_that_fits_is_said_to() {
 
 #[test]
 fn a_wrong_plan_is_wrong_here_too() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let path = lab.plan("name = 5\n");
         let output = planrun(&[], &["doctor", super::path(&path)]);
         assert_eq!(output.status.code(), Some(2));
@@ -32,7 +32,7 @@ fn a_wrong_plan_is_wrong_here_too() {
 
 #[test]
 fn overrides_change_what_is_needed() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let path = lab.plan(PLAN);
         let output = planrun(&[], &["doctor", super::path(&path), "--scale", "1000%", "--json"]);
         let doctor: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -42,8 +42,8 @@ fn overrides_change_what_is_needed() {
 
 #[test]
 fn a_machine_without_a_plan_says_how_far_it_goes() {
-    Lab::new(|lab| {
-        lab.sysctl("net.ipv4.ip_local_port_range", "40000 40999");
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 40999");
         let output = planrun(&[], &["doctor"]);
         assert_eq!(output.status.code(), Some(0));
         let page = String::from_utf8(output.stdout).unwrap();
@@ -59,7 +59,7 @@ fn a_machine_without_a_plan_says_how_far_it_goes() {
 
 #[test]
 fn a_namespace_does_not_show_the_machine_s_backlog() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let (_, doctor) = lab.doctor(&[], PLAN);
         let rows = doctor["rows"].as_array().unwrap();
         let row = rows.iter().find(|row| row["check"] == "netdev_backlog").unwrap();
@@ -70,7 +70,7 @@ fn a_namespace_does_not_show_the_machine_s_backlog() {
 
 #[test]
 fn tracking_is_probed_and_not_guessed() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         assert_eq!(conntrack_live(), Some(false), "the module alone tracks nothing");
         lab.nft(
             "table ip t { chain c { type filter hook input priority 0; ct state new accept; }; }",

@@ -2,6 +2,7 @@
 //!
 //! These tests need root, as `tests/all.sh` in CI has: without it they fail, and do not pretend.
 
+mod cgroup;
 mod conntrack;
 mod culprits;
 mod doctor;
@@ -28,27 +29,17 @@ struct Ran {
 
 impl Lab {
     /// Does `work` in a new thread, in a new network namespace.
-    fn new<T: Send + 'static>(work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+    fn within<T: Send + 'static>(work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
         let thread = std::thread::spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace takes root");
             let lab = Self { folder: tempfile::tempdir().unwrap() };
-            lab.ip("link set lo up");
+            succeed(Command::new("ip").args(["link", "set", "lo", "up"]));
             work(&lab)
         });
         match thread.join() {
             Ok(result) => result,
             Err(panic) => std::panic::resume_unwind(panic),
         }
-    }
-
-    /// Sets a kernel parameter of this namespace.
-    fn sysctl(&self, name: &str, value: &str) {
-        let path = format!("/proc/sys/{}", name.replace('.', "/"));
-        std::fs::write(&path, value).unwrap_or_else(|error| panic!("set {path}: {error}"));
-    }
-
-    fn ip(&self, arguments: &str) {
-        succeed(Command::new("ip").args(arguments.split(' ')));
     }
 
     /// Adds a table of rules.
@@ -94,6 +85,12 @@ impl Ran {
             panic!("no `{name}` in the report; exit {}: {}", self.code, self.stderr)
         })
     }
+}
+
+/// Sets a kernel parameter of the calling thread's network namespace.
+fn sysctl(name: &str, value: &str) {
+    let path = format!("/proc/sys/{}", name.replace('.', "/"));
+    std::fs::write(&path, value).unwrap_or_else(|error| panic!("set {path}: {error}"));
 }
 
 /// The report of the newest run below a results folder.

@@ -1,6 +1,6 @@
 //! How many connections are possible: predicted, and reached by a run that goes on all the same.
 
-use super::{Lab, assert_near};
+use super::{Lab, assert_near, sysctl};
 
 /// Holds so many connections from one source to a built-in server.
 fn hold(users: u64, generator: &str) -> String {
@@ -12,8 +12,8 @@ fn hold(users: u64, generator: &str) -> String {
 
 #[test]
 fn source_ports_are_predicted() {
-    Lab::new(|lab| {
-        lab.sysctl("net.ipv4.ip_local_port_range", "40000 41999");
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 41999");
         let plan = hold(3_000, "source_addresses = [\"127.0.0.1\"]");
         let (code, doctor) = lab.doctor(&[], &plan);
         assert_eq!(code, 4);
@@ -35,9 +35,9 @@ fn source_ports_are_predicted() {
 
 #[test]
 fn reserved_and_listening_ports_are_counted_out() {
-    Lab::new(|lab| {
-        lab.sysctl("net.ipv4.ip_local_port_range", "40000 40999");
-        lab.sysctl("net.ipv4.ip_local_reserved_ports", "40000-40299");
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 40999");
+        sysctl("net.ipv4.ip_local_reserved_ports", "40000-40299");
         let listeners: Vec<_> = (40_400..40_500)
             .map(|port| std::net::TcpListener::bind(("127.0.0.1", port)).unwrap())
             .collect();
@@ -52,8 +52,8 @@ fn reserved_and_listening_ports_are_counted_out() {
 
 #[test]
 fn several_sources_reach_what_one_does_not() {
-    Lab::new(|lab| {
-        lab.sysctl("net.ipv4.ip_local_port_range", "40000 40499");
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 40499");
         let plan = hold(1_500, "");
         let (code, doctor) = lab.doctor(&[], &plan);
         assert_eq!(code, 0, "{doctor}");
@@ -65,7 +65,7 @@ fn several_sources_reach_what_one_does_not() {
 
 #[test]
 fn descriptors_of_a_process_are_predicted() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let limit = ["prlimit", "--nofile=4000:4000"];
         let plan = hold(4_500, "workers = 1");
         let (code, doctor) = lab.doctor(&limit, &plan);
@@ -78,7 +78,7 @@ fn descriptors_of_a_process_are_predicted() {
 
 #[test]
 fn more_workers_carry_a_run_past_the_descriptors_of_one() {
-    Lab::new(|lab| {
+    Lab::within(|lab| {
         let limit = ["prlimit", "--nofile=1000:1000"];
         let plan = hold(3_000, "");
         assert_eq!(lab.doctor(&limit, &plan).0, 0);
