@@ -4,6 +4,7 @@
 //! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
 
 mod advice;
+mod bill;
 mod blame;
 mod counters;
 mod destinations;
@@ -19,6 +20,7 @@ mod usage;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
+pub use bill::{Account, Bill};
 pub use blame::{Blame, Culprit, Evidence, Side, blame};
 pub use counters::{Counters, Deltas};
 pub use environment::Environment;
