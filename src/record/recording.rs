@@ -227,8 +227,12 @@ impl Recording {
                 if let Some(sample) = &second.host {
                     climb(&mut scenario.peak, facts.gauges.get(Gauge::Open), sample, facts.workers);
                     if let Some(key) = key {
-                        add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
                         scenario.host_at.insert(key, (sample.clone(), facts.workers));
+                    }
+                    // A second in which the scenario ended is its last part's.
+                    let first_ns = u64::from(second.second) * 1_000_000_000;
+                    if let Some(key) = key.or_else(|| scenario.part_at(first_ns)) {
+                        add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
                     }
                 }
             }

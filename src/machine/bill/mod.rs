@@ -6,6 +6,7 @@
 use super::{Cost, Reading};
 use crate::plan::{Part, Plan, Protocol};
 use crate::record::{CellKey, Counter, HostSample, Peak, Recording, WorkerFacts};
+use crate::units::figure;
 
 /// What held connections cost, when most of them were open.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -121,6 +122,11 @@ fn account(open: u64, idle: Option<&WorkerFacts>, now: &WorkerFacts, used: &Used
         fixed_bytes: idle.map(|idle| idle.rss_bytes),
         cost: Cost { rss_per_connection: memory.rss_per_connection, ..used.cost() },
     }
+}
+
+/// Bytes of memory for people; what shrank while connections were opened costs nothing.
+pub fn cost_bytes(bytes: f64) -> String {
+    figure::bytes(super::figures::whole(bytes.max(0.0)))
 }
 
 /// Processor time, and what it was used for.
