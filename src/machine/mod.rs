@@ -20,7 +20,7 @@ mod usage;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
-pub use bill::{Account, Bill, cost_bytes};
+pub use bill::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
 pub use blame::{Blame, Culprit, Evidence, Side, blame};
 pub use counters::{Counters, Deltas};
 pub use environment::Environment;

@@ -29,6 +29,19 @@ pub struct HostSample {
     pub workers: BTreeMap<u16, WorkerFacts>,
 }
 
+/// A look at the machine and at one scenario's workers, with what the scenario had done by then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The machine.
+    pub host: HostSample,
+    /// The workers together.
+    pub workers: WorkerFacts,
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Heartbeats received and sent so far.
+    pub heartbeats: u64,
+}
+
 /// The moment at which most connections were open.
 ///
 /// A look is taken a little after the end of its second. Only where the next second has the same level is it sure to be a look at that

@@ -1,7 +1,7 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
 use super::host::{add_changes, climb};
-use super::{Cell, CellKey, Gauge, Gauges, HostSample, Peak, Second, WorkerFacts};
+use super::{Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,13 +132,24 @@ pub struct ScenarioRecording {
     pub boundaries: Vec<Boundary>,
     /// Changes of the kernel's counters while each stage and part was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
-    /// The last look at the machine while each stage and part was the current one, with the workers at that moment.
-    pub host_at: BTreeMap<CellKey, (HostSample, WorkerFacts)>,
+    /// The first and the last look at the machine while each stage and part was the current one.
+    pub looks: BTreeMap<CellKey, (Look, Look)>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
 }
 
 impl ScenarioRecording {
+    /// A look at the machine, with what has been done up to now.
+    fn look(&self, host: &HostSample, workers: WorkerFacts) -> Look {
+        let sum = |counter| self.cells.values().map(|cell| cell.counters.get(counter)).sum::<u64>();
+        Look {
+            host: host.clone(),
+            workers,
+            opened: sum(Counter::ConnectOk),
+            heartbeats: sum(Counter::HeartbeatReceived) + sum(Counter::HeartbeatSent),
+        }
+    }
+
     /// When a mark was passed, on the run's clock.
     pub fn at(&self, mark: Mark) -> Option<u64> {
         self.boundaries.iter().find(|boundary| boundary.mark == mark).map(|boundary| boundary.at_ns)
@@ -227,7 +238,12 @@ impl Recording {
                 if let Some(sample) = &second.host {
                     climb(&mut scenario.peak, facts.gauges.get(Gauge::Open), sample, facts.workers);
                     if let Some(key) = key {
-                        scenario.host_at.insert(key, (sample.clone(), facts.workers));
+                        let look = scenario.look(sample, facts.workers);
+                        let looks = scenario
+                            .looks
+                            .entry(key)
+                            .or_insert_with(|| (look.clone(), Look::default()));
+                        looks.1 = look;
                     }
                     // A second in which the scenario ended is its last part's.
                     let first_ns = u64::from(second.second) * 1_000_000_000;

@@ -5,7 +5,7 @@
 
 use super::{Cost, Reading};
 use crate::plan::{Part, Plan, Protocol};
-use crate::record::{CellKey, Counter, HostSample, Peak, Recording, WorkerFacts};
+use crate::record::{HostSample, Look, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
 /// What held connections cost, when most of them were open.
@@ -124,6 +124,9 @@ fn account(open: u64, idle: Option<&WorkerFacts>, now: &WorkerFacts, used: &Used
     }
 }
 
+/// With fewer connections the memory for each of them says little to people: it comes in pages.
+pub const FEWEST_CONNECTIONS: u64 = 1_000;
+
 /// Bytes of memory for people; what shrank while connections were opened costs nothing.
 pub fn cost_bytes(bytes: f64) -> String {
     figure::bytes(super::figures::whole(bytes.max(0.0)))
@@ -139,18 +142,16 @@ struct Used {
 }
 
 impl Used {
-    /// Adds what was used from one look to the next: while connections are opened it is theirs, in a hold without any the heartbeats'.
-    fn add(&mut self, part: Part, cpu_ns: u64, opened: u64, heartbeats: u64) {
-        match part {
-            Part::Ramp if opened > 0 => {
-                self.opening_ns += cpu_ns;
-                self.opened += opened;
-            }
-            Part::Hold if opened == 0 && heartbeats > 0 => {
-                self.holding_ns += cpu_ns;
-                self.heartbeats += heartbeats;
-            }
-            _ => {}
+    /// Adds what was used from one look to the next: it is the opened connections', and in a hold in which none is opened the heartbeats'.
+    /// What a hold uses while it opens connections, is neither's.
+    fn add(&mut self, held: bool, cpu_ns: u64, opened: u64, heartbeats: u64) {
+        if !held && opened > 0 {
+            self.opening_ns += cpu_ns;
+            self.opened += opened;
+        }
+        if held && opened == 0 && heartbeats > 0 {
+            self.holding_ns += cpu_ns;
+            self.heartbeats += heartbeats;
         }
     }
 
@@ -180,33 +181,37 @@ struct Times {
 }
 
 impl Times {
-    /// Goes through a scenario's ramps and holds in order. What the processes had used before the first of them is not the load's.
+    /// Goes through a scenario's looks in order. What the processes had used before its start is not the load's. The last piece of a
+    /// ramp may end within the first second of the hold.
     fn of_scenario(recording: &Recording, index: usize) -> Self {
         let mut times = Self::default();
-        let scenario = &recording.scenarios[index];
-        let baseline = recording.baseline.as_ref();
-        let idle = baseline.zip(u16::try_from(index).ok());
+        let sample = recording.baseline.as_ref();
+        let at = u16::try_from(index).ok();
         let Some((sample, idle)) =
-            idle.and_then(|(sample, at)| Some((sample, sample.workers.get(&at)?)))
+            sample.zip(at).and_then(|(sample, at)| Some((sample, sample.workers.get(&at)?)))
         else {
             return times;
         };
-        let (mut cpu, mut servers) = (idle.cpu_ns, sample.servers_cpu_ns);
-        let mut known: Option<CellKey> = None;
-        for (key, (sample, workers)) in &scenario.host_at {
-            let later = |one: &CellKey| known.is_none_or(|known| *one > known) && one <= key;
-            let cells = || scenario.cells.iter().filter(|(one, _)| later(one));
-            let sum = |counter| cells().map(|(_, cell)| cell.counters.get(counter)).sum::<u64>();
-            let opened = sum(Counter::ConnectOk);
-            let heartbeats = sum(Counter::HeartbeatReceived) + sum(Counter::HeartbeatSent);
-            let used = workers.cpu_ns.saturating_sub(cpu);
-            times.generator.add(key.part, used, opened, heartbeats);
-            let used = sample.servers_cpu_ns.saturating_sub(servers);
-            times.target.add(key.part, used, opened, heartbeats);
-            (cpu, servers) = (workers.cpu_ns, sample.servers_cpu_ns);
-            known = Some(*key);
+        let start = Look { host: sample.clone(), workers: *idle, ..Look::default() };
+        let mut before = &start;
+        for (key, (first, last)) in &recording.scenarios[index].looks {
+            for (held, after) in [(false, first), (key.part == Part::Hold, last)] {
+                if key.part != Part::Drain {
+                    times.add(held, before, after);
+                }
+                before = after;
+            }
         }
         times
+    }
+
+    fn add(&mut self, held: bool, before: &Look, after: &Look) {
+        let opened = after.opened - before.opened;
+        let heartbeats = after.heartbeats - before.heartbeats;
+        let generator = after.workers.cpu_ns.saturating_sub(before.workers.cpu_ns);
+        self.generator.add(held, generator, opened, heartbeats);
+        let target = after.host.servers_cpu_ns.saturating_sub(before.host.servers_cpu_ns);
+        self.target.add(held, target, opened, heartbeats);
     }
 }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::record::{Boundary, Cell, Entry, Gauge, Mark, ScenarioSecond, Second};
+use crate::record::{Boundary, Cell, CellKey, Counter, Entry, Gauge, Mark, ScenarioSecond, Second};
 use crate::schedule::testing;
 use std::collections::BTreeMap;
 
@@ -73,7 +73,7 @@ fn a_scenario_alone_is_charged_for_everything() {
     assert_eq!(generator.cost.rss_per_connection, Some(64.0));
     assert_eq!(generator.rss_share(1_000), Some(6_064.0));
     assert_eq!(generator.cost.cpu_per_thousand_connections, Some(0.02));
-    assert_eq!(generator.cost.cpu_per_heartbeat, Some(0.03 / 1_500.0));
+    assert_eq!(generator.cost.cpu_per_heartbeat, Some(0.02 / 1_000.0));
     let target = bill.target.unwrap();
     assert_eq!(target.cost.rss_per_connection, Some(32.0));
     assert_eq!(target.cost.cpu_per_thousand_connections, Some(0.06));

@@ -1,7 +1,7 @@
 //! Turns culprits and costs into their lines of the summary.
 
 use super::{BAD, QUIET, STRONG, WIDTH, heading, listed, paragraph, wrapped};
-use crate::machine::{Account, Bill, Blame};
+use crate::machine::{Account, Bill, Blame, FEWEST_CONNECTIONS};
 use crate::report::Run;
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
@@ -11,9 +11,6 @@ use std::io::{self, Write};
 
 /// Culprits of a scenario that are shown; the others are in report.json.
 const MOST: usize = 4;
-
-/// With fewer connections the memory for each of them says nothing: it comes in pages.
-const FEWEST_CONNECTIONS: u64 = 1_000;
 
 /// Why it stopped where it stopped: each culprit with its side, and what to do.
 pub fn culprits(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
