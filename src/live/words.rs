@@ -273,10 +273,10 @@ pub(super) fn cost(scene: &Scene, scenario: usize) -> Option<String> {
     }
     let mut text = format!("{} a connection", memory.join(" · "));
     if let Some(seconds) = bill.generator.cost.cpu_per_thousand_connections {
-        let _ = write!(text, " · cpu {} per 1,000", figure::time(seconds * 1e9));
+        let _ = write!(text, " · cpu {}/1k", figure::time(seconds * 1e9));
     }
     if let Some(seconds) = bill.generator.cost.cpu_per_heartbeat {
-        let _ = write!(text, ", {} a heartbeat", figure::time(seconds * 1e9));
+        let _ = write!(text, ", {}/heartbeat", figure::time(seconds * 1e9));
     }
     Some(text)
 }

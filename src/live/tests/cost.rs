@@ -75,7 +75,7 @@ fn lines_and_json_have_it() {
     let lines = lines_of(&plan, &events, Look::default());
     let beat = lines.iter().rfind(|line| line.contains(" progress ")).unwrap();
     assert!(
-        beat.contains("generator 64 B, kernel 8.13 KiB a connection, cpu 71.0 ms per"),
+        beat.contains("generator 64 B, kernel 8.13 KiB a connection, cpu 71.0 ms/1k"),
         "{beat}"
     );
     let json = json_of(&plan, &events);
