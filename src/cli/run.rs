@@ -3,9 +3,9 @@
 use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
-use crate::machine::{Environment, Limits, Needs, Probes, Sources, workers};
+use crate::machine::{Environment, Limits, Needs, Probes, Sources, is_here, workers};
 use crate::plan::{Overrides, Plan, Source, Target};
-use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
+use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, Way};
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -111,10 +111,16 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
         plan: plan.clone(),
         warnings,
     };
+    let ways: Vec<Way> = ways(&plan, &targets, &order.sources);
+    let began = limits.clone();
     let mut watch = |event: &Event| {
         match event {
             Event::Started { targets, workers, warnings } => {
-                store.started(started(targets, workers, warnings));
+                store.started(Started {
+                    ways: ways.clone(),
+                    limits: Some(began.clone()),
+                    ..started(targets, workers, warnings)
+                });
             }
             Event::Recorded(entry) => store.add(entry),
             _ => {}
@@ -129,6 +135,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
             return ExitStatus::Internal;
         }
     };
+    let limits = Some(Limits::read());
     let (servers, problems) = std::mem::take(&mut targets).stop();
     watch(&Event::Finished { verdict: ended.verdict.clone(), servers: servers.clone() });
     watcher.finish();
@@ -138,7 +145,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
     let servers = servers
         .into_iter()
         .map(|side| ServerCounters { target: side.target, counters: side.counters });
-    conclude(store, &plan, &ended, &Finished { servers: servers.collect() })
+    conclude(store, &plan, &ended, &Finished { servers: servers.collect(), limits })
 }
 
 /// Writes the reports, prints the summary, says how it went.
@@ -247,7 +254,26 @@ fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -
         targets: targets.iter().map(resolved).collect(),
         workers: workers.to_vec(),
         warnings: warnings.to_vec(),
+        ways: Vec::new(),
+        limits: None,
     }
+}
+
+/// The way of each scenario's connections.
+fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<Way> {
+    let more = |first: String, all: usize| match all {
+        0 | 1 => first,
+        _ => format!("{first} and {} more", all - 1),
+    };
+    let way = |(scenario, from): (&crate::plan::Scenario, &Sources)| {
+        let to = &targets.resolved[scenario.target].addresses;
+        let source = from.addresses.first().map_or("this machine".to_owned(), ToString::to_string);
+        let target = to.first().map(ToString::to_string).unwrap_or_default();
+        let route = format!("{} -> {}", more(source, from.addresses.len()), more(target, to.len()));
+        let both_ends_here = !to.is_empty() && to.iter().all(|address| is_here(address.ip()));
+        Way { route, both_ends_here }
+    };
+    plan.scenarios.iter().zip(sources).map(way).collect()
 }
 
 /// Whoever shows the run while it goes on.

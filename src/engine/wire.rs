@@ -11,7 +11,7 @@
 use crate::machine::Sources;
 use crate::plan::Overrides;
 use crate::protocol::tls::Peers;
-use crate::record::{Mark, Snapshot};
+use crate::record::{Mark, Snapshot, WorkerFacts};
 use crate::schedule::Share;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,8 @@ pub enum FromWorker {
     Ready {
         /// [`VERSION`] of the worker.
         version: u32,
+        /// What it uses before it does anything.
+        facts: WorkerFacts,
     },
     /// The assignment cannot be done, or the worker cannot go on.
     Failed {

@@ -1,6 +1,7 @@
 //! Turns a process into one share of the load: takes its assignment from standard input and runs the loop of its protocol.
 
 use super::clock::Clock;
+use super::facts::Own;
 use super::hold::{Epoll, Hold};
 use super::link::Link;
 use super::load::Load;
@@ -29,7 +30,7 @@ pub fn work() -> io::Result<()> {
             return link.flush_all();
         }
     };
-    link.send(&FromWorker::Ready { version: VERSION })?;
+    link.send(&FromWorker::Ready { version: VERSION, facts: Own::open().facts() })?;
     let ToWorker::Start { t0_ns } = link.wait()? else {
         return Err(io::Error::other("the second message is no start"));
     };

@@ -162,6 +162,9 @@ impl Drawing<'_> {
             lines.push(self.fact("time", Line::default().with(Tone::Plain, time)));
         }
         lines.push(self.fact("failures", self.failures(index)));
+        if let Some(cost) = words::cost(self.scene, index) {
+            lines.push(self.fact("cost", Line::default().with(Tone::Plain, cost)));
+        }
         lines
     }
 

@@ -11,6 +11,7 @@ use super::rhythm::{Allowance, Rhythm, Weight};
 use super::scene::{Place, Scene};
 use super::text::{cut, steers};
 use super::words;
+use crate::machine::Bill;
 use crate::plan::{Metric, Stat};
 use crate::record::{Cause, Counter, Gauge, StopReason};
 use crate::verdict::{Finding, State};
@@ -293,6 +294,30 @@ fn of_scenario(scene: &Scene, index: usize, now_ns: u64) -> Value {
     if let Some((time, p50, p99)) = scene.main_time(index) {
         for (stat, ns) in [(Stat::P50, p50), (Stat::P99, p99)] {
             facts[format!("{time}.{stat}_ns")] = whole(ns).into();
+        }
+    }
+    if let Some(bill) = Bill::of_scenario(&scene.plan, &scene.recording, index) {
+        facts["cost"] = cost(&bill);
+    }
+    facts
+}
+
+/// What was measured of it.
+fn cost(bill: &Bill) -> Value {
+    let mut facts = json!({ "connections": bill.connections });
+    let generator = bill.generator.cost;
+    for (name, value) in [
+        ("generator.rss_bytes_per_connection", generator.rss_per_connection),
+        ("generator.cpu_seconds_per_thousand_connections", generator.cpu_per_thousand_connections),
+        ("generator.cpu_seconds_per_heartbeat", generator.cpu_per_heartbeat),
+        (
+            "target.rss_bytes_per_connection",
+            bill.target.and_then(|target| target.cost.rss_per_connection),
+        ),
+        ("kernel_bytes_per_connection", bill.kernel_per_connection),
+    ] {
+        if let Some(value) = value {
+            facts[name] = value.into();
         }
     }
     facts

@@ -198,6 +198,7 @@ fn of_scenario(scene: &Scene, index: usize, key: CellKey, now_ns: u64, alone: bo
         parts.extend(time.map(|(metric, p50, p99)| {
             format!("{metric} p50 {} p99 {}", figure::time(p50), figure::time(p99))
         }));
+        parts.extend(words::cost(scene, index).map(|cost| cost.replace(" · ", ", ")));
     } else {
         let hold = scene.is_hold(index);
         parts.extend(words::level(scene, index, stage).filter(|_| hold));

@@ -4,6 +4,7 @@
 
 use super::scene::{SECOND_NS, Scene};
 use crate::engine::Resolved;
+use crate::machine::{Bill, FEWEST_CONNECTIONS, cost_bytes};
 use crate::plan::{Level, RateMetric};
 use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
 use crate::schedule::{Pace, Segment, Shape};
@@ -249,6 +250,35 @@ pub(super) fn generator(scene: &Scene) -> Vec<String> {
         parts.push(format!("{} local failures", figure::grouped(local)));
     }
     parts
+}
+
+/// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None` while there are too few to tell.
+pub(super) fn cost(scene: &Scene, scenario: usize) -> Option<String> {
+    let bill = Bill::of_scenario(&scene.plan, &scene.recording, scenario)?;
+    if bill.connections < FEWEST_CONNECTIONS {
+        return None;
+    }
+    let bytes = |name: &str, bytes: Option<f64>| Some(format!("{name} {}", cost_bytes(bytes?)));
+    let target = bill.target.and_then(|target| target.cost.rss_per_connection);
+    let memory: Vec<String> = [
+        bytes("generator", bill.generator.cost.rss_per_connection),
+        bytes("target", target),
+        bytes("kernel", bill.kernel_per_connection),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if memory.is_empty() {
+        return None;
+    }
+    let mut text = format!("{} a connection", memory.join(" · "));
+    if let Some(seconds) = bill.generator.cost.cpu_per_thousand_connections {
+        let _ = write!(text, " · cpu {}/1k", figure::time(seconds * 1e9));
+    }
+    if let Some(seconds) = bill.generator.cost.cpu_per_heartbeat {
+        let _ = write!(text, ", {}/heartbeat", figure::time(seconds * 1e9));
+    }
+    Some(text)
 }
 
 /// Where a target is: `lb.example:80 (10.0.0.1:80)`.

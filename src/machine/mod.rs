@@ -4,6 +4,7 @@
 //! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
 
 mod advice;
+mod bill;
 mod blame;
 mod counters;
 mod destinations;
@@ -19,6 +20,7 @@ mod usage;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
+pub use bill::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
 pub use blame::{Blame, Culprit, Evidence, Side, blame};
 pub use counters::{Counters, Deltas};
 pub use environment::Environment;
@@ -28,7 +30,7 @@ pub use limits::{
 };
 pub use needs::{Needs, Opening, ScenarioNeeds};
 pub use preflight::{Check, Figure, Fitness, Reach, Row, memory_needed, preflight};
-pub use probe::{Probes, conntrack_live};
+pub use probe::{Probes, conntrack_live, is_here};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, Reading};

@@ -10,7 +10,7 @@ use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// Connections that show whether the tracking table grows.
@@ -59,6 +59,11 @@ impl Probes {
         }
         probes
     }
+}
+
+/// Whether an address is one of this machine's: it can be bound to.
+pub fn is_here(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
 }
 
 /// Whether connections of this network namespace are tracked: the table must grow by as many as are opened.

@@ -1,5 +1,6 @@
 //! Turns looks at the machine during a run into facts beside those of the load.
 
+use super::WorkerFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -23,6 +24,51 @@ pub struct HostSample {
     /// Changes of the kernel's counters since the look before, without zeros: `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
+    /// At the baseline only: the workers of each scenario together, by index into `Plan::scenarios`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub workers: BTreeMap<u16, WorkerFacts>,
+}
+
+/// A look at the machine and at one scenario's workers, with what the scenario had done by then.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The machine.
+    pub host: HostSample,
+    /// The workers together.
+    pub workers: WorkerFacts,
+    /// Connections opened so far.
+    pub opened: u64,
+    /// Heartbeats received and sent so far.
+    pub heartbeats: u64,
+}
+
+/// The moment at which most connections were open.
+///
+/// A look is taken a little after the end of its second. Only where the next second has the same level is it sure to be a look at that
+/// level; so of a level that lasts, the last second but one counts.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Peak {
+    /// Connections open.
+    pub open: u64,
+    /// The machine.
+    pub host: HostSample,
+    /// The workers together.
+    pub workers: WorkerFacts,
+    next: Option<(HostSample, WorkerFacts)>,
+}
+
+/// Takes in the next second of whatever the peak is of.
+pub(super) fn climb(peak: &mut Option<Peak>, open: u64, host: &HostSample, workers: WorkerFacts) {
+    match peak {
+        Some(known) if open == known.open => {
+            if let Some((host, workers)) = known.next.replace((host.clone(), workers)) {
+                (known.host, known.workers) = (host, workers);
+            }
+        }
+        Some(known) if open < known.open => {}
+        _ if open == 0 => {}
+        _ => *peak = Some(Peak { open, host: host.clone(), workers, next: None }),
+    }
 }
 
 /// Adds later changes of counters.

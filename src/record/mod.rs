@@ -16,7 +16,7 @@ mod times;
 
 pub use cell::{Cell, CellKey, RequestTally};
 pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
-pub use host::HostSample;
+pub use host::{HostSample, Look, Peak};
 pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;

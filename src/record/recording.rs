@@ -1,7 +1,7 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
-use super::host::add_changes;
-use super::{Cell, CellKey, Gauges, HostSample, Second, WorkerFacts};
+use super::host::{add_changes, climb};
+use super::{Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +107,8 @@ pub struct Recording {
     pub host: Option<HostSample>,
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
+    /// When all scenarios together had most connections open.
+    pub peak: Option<Peak>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
@@ -130,11 +132,24 @@ pub struct ScenarioRecording {
     pub boundaries: Vec<Boundary>,
     /// Changes of the kernel's counters while each stage and part was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
-    /// The last look at the machine while each stage and part was the current one, with the workers at that moment.
-    pub host_at: BTreeMap<CellKey, (HostSample, WorkerFacts)>,
+    /// The first and the last look at the machine while each stage and part was the current one.
+    pub looks: BTreeMap<CellKey, (Look, Look)>,
+    /// When it had most connections open.
+    pub peak: Option<Peak>,
 }
 
 impl ScenarioRecording {
+    /// A look at the machine, with what has been done up to now.
+    fn look(&self, host: &HostSample, workers: WorkerFacts) -> Look {
+        let sum = |counter| self.cells.values().map(|cell| cell.counters.get(counter)).sum::<u64>();
+        Look {
+            host: host.clone(),
+            workers,
+            opened: sum(Counter::ConnectOk),
+            heartbeats: sum(Counter::HeartbeatReceived) + sum(Counter::HeartbeatSent),
+        }
+    }
+
     /// When a mark was passed, on the run's clock.
     pub fn at(&self, mark: Mark) -> Option<u64> {
         self.boundaries.iter().find(|boundary| boundary.mark == mark).map(|boundary| boundary.at_ns)
@@ -192,6 +207,12 @@ impl Recording {
         if let Some(sample) = &second.host {
             add_changes(&mut self.kernel, &sample.counters);
             self.host = Some(sample.clone());
+            let (mut open, mut workers) = (0, WorkerFacts::default());
+            for facts in second.scenarios.values() {
+                open += facts.gauges.get(Gauge::Open);
+                workers.merge(&facts.workers);
+            }
+            climb(&mut self.peak, open, sample, workers);
         }
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
@@ -210,13 +231,24 @@ impl Recording {
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
-                if let Some(key) =
-                    scenario.part_at(last_ns).filter(|key| !scenario.ended.contains(key))
-                {
+                let key = scenario.part_at(last_ns);
+                if let Some(key) = key.filter(|key| !scenario.ended.contains(key)) {
                     scenario.gauges_at.insert(key, facts.gauges);
-                    if let Some(sample) = &second.host {
+                }
+                if let Some(sample) = &second.host {
+                    climb(&mut scenario.peak, facts.gauges.get(Gauge::Open), sample, facts.workers);
+                    if let Some(key) = key {
+                        let look = scenario.look(sample, facts.workers);
+                        let looks = scenario
+                            .looks
+                            .entry(key)
+                            .or_insert_with(|| (look.clone(), Look::default()));
+                        looks.1 = look;
+                    }
+                    // A second in which the scenario ended is its last part's.
+                    let first_ns = u64::from(second.second) * 1_000_000_000;
+                    if let Some(key) = key.or_else(|| scenario.part_at(first_ns)) {
                         add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
-                        scenario.host_at.insert(key, (sample.clone(), facts.workers));
                     }
                 }
             }

@@ -6,6 +6,7 @@
 //! **Invariant:** what follows a line that is not whole is not read.
 
 use super::{Error, name};
+use crate::machine::Limits;
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::Entry;
 use jiff::Timestamp;
@@ -121,7 +122,7 @@ impl Outline {
 }
 
 /// Where the run goes, and when its clock started.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Started {
     /// Zero of the run's clock, on the wall clock.
     pub at: Timestamp,
@@ -132,6 +133,21 @@ pub struct Started {
     /// What the preflight warned of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// The way of each scenario's connections.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub ways: Vec<Way>,
+    /// This machine's limits at the start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
+}
+
+/// The way that connections take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// From where to where, for people: `127.0.0.1 -> 127.0.0.1:8000`.
+    pub route: String,
+    /// Whether it ends on this machine.
+    pub both_ends_here: bool,
 }
 
 /// Where a target is.
@@ -148,11 +164,14 @@ pub struct ResolvedTarget {
 }
 
 /// What is known when all is over.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Finished {
     /// What the built-in servers counted.
     #[serde(default)]
     pub servers: Vec<ServerCounters>,
+    /// This machine's limits, and what was used of them, when the last connection had ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<Limits>,
 }
 
 /// What one built-in server counted.

@@ -7,6 +7,7 @@
 //! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series` (grows with every second).
 
 mod appender;
+mod causes;
 mod columns;
 mod failures;
 mod figures;
@@ -25,7 +26,7 @@ pub mod text;
 mod timeline;
 
 pub use folder::Made;
-pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool};
+pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, Way};
 pub use recover::{Damage, Recovered, Remade, Replayed};
 pub use store::{Store, Stored};
 

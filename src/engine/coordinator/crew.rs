@@ -2,7 +2,9 @@
 
 use super::super::wire::{Assignment, FromWorker, Inbox, Order, ToWorker, VERSION, encode};
 use super::EngineError;
+use crate::record::WorkerFacts;
 use crate::schedule::Share;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -88,18 +90,23 @@ impl Crew {
         Ok(())
     }
 
-    /// Waits until every worker has understood its assignment.
-    pub(super) async fn all_ready(&mut self) -> Result<(), EngineError> {
+    /// Waits until every worker has understood its assignment; what those of each scenario use by then.
+    pub(super) async fn all_ready(&mut self) -> Result<BTreeMap<u16, WorkerFacts>, EngineError> {
+        let mut facts_of: BTreeMap<u16, WorkerFacts> = BTreeMap::new();
         let mut waiting = self.members.len();
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         while waiting > 0 {
             let word = tokio::time::timeout_at(deadline, self.words.recv()).await;
             let why = match word {
-                Ok(Some((_, Word::Message(FromWorker::Ready { version: VERSION })))) => {
+                Ok(Some((
+                    worker,
+                    Word::Message(FromWorker::Ready { version: VERSION, facts }),
+                ))) => {
+                    facts_of.entry(self.members[worker].scenario).or_default().merge(&facts);
                     waiting -= 1;
                     continue;
                 }
-                Ok(Some((_, Word::Message(FromWorker::Ready { version })))) => {
+                Ok(Some((_, Word::Message(FromWorker::Ready { version, .. })))) => {
                     format!("it speaks version {version} of the messages, not {VERSION}")
                 }
                 Ok(Some((_, Word::Message(FromWorker::Failed { why }) | Word::Gone(why)))) => why,
@@ -112,7 +119,7 @@ impl Crew {
             };
             return Err(EngineError::Worker { why });
         }
-        Ok(())
+        Ok(facts_of)
     }
 
     /// The next word of any worker.

@@ -31,6 +31,7 @@ impl Lookout {
             kernel_bytes: reading.slab_bytes,
             available_bytes: reading.available_bytes,
             counters: changes.telling().map(|(name, change)| (name.to_owned(), change)).collect(),
+            ..HostSample::default()
         }
     }
 }

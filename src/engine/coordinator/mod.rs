@@ -12,7 +12,7 @@ use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
 use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
 use crate::plan::{OnWorkerLoss, Protocol};
-use crate::record::{Boundary, Cause, Entry, Mark, Second, StopReason};
+use crate::record::{Boundary, Cause, Entry, HostSample, Mark, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
 use crate::verdict::Judge;
 use books::Books;
@@ -53,7 +53,7 @@ pub async fn run(
             books.open(narrow(index));
         }
     }
-    crew.all_ready().await?;
+    let idle = crew.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
     crew.tell_all(&ToWorker::Start { t0_ns });
     watch(&Event::Started {
@@ -63,7 +63,7 @@ pub async fn run(
     });
     let schedule = Schedule::new(&order.plan);
     let mut lookout = Lookout::new(order.servers.clone());
-    let baseline = lookout.look(0);
+    let baseline = HostSample { workers: idle, ..lookout.look(0) };
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
     crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);

@@ -1,5 +1,6 @@
 //! Runs that never took place, watched.
 
+mod cost;
 mod frames;
 mod script;
 mod sparse;

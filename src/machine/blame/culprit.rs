@@ -183,7 +183,7 @@ impl Culprit {
                 "raise the target's limit on open files (prlimit --pid PID --nofile=...) or its number of workers"
             }
             Self::TargetSilent => {
-                "see that the target accepts and greets; without a greeting set greeting = false in the plan"
+                "see that the target accepts and greets; without a greeting leave greeting out of the plan"
             }
             Self::ClosedEarly => "look for the target's limit on connections or on their life",
             Self::TargetLate | Self::TargetSlow => {

@@ -54,21 +54,24 @@ pub struct Blame {
 
 /// The culprits behind the failures, the one with most failures first. Empty when nothing failed.
 pub fn blame(evidence: &Evidence<'_>) -> Vec<Blame> {
-    let mut counts: Vec<(Culprit, u64)> = Vec::new();
-    let mut add =
-        |culprit: Culprit, count: u64| match counts.iter_mut().find(|(known, _)| *known == culprit)
-        {
-            Some((_, sum)) => *sum += count,
-            None => counts.push((culprit, count)),
-        };
+    let mut counts: Vec<(Culprit, u64, bool)> = Vec::new();
+    let mut add = |culprit: Culprit, count: u64, kept_out: bool| match counts
+        .iter_mut()
+        .find(|(known, ..)| *known == culprit)
+    {
+        Some((_, sum, any)) => (*sum, *any) = (*sum + count, *any || kept_out),
+        None => counts.push((culprit, count, kept_out)),
+    };
     for (cause, count) in evidence.failures.iter().filter(|(_, count)| *count > 0) {
-        add(evidence.culprit(*cause), *count);
+        let opening = matches!(cause.phase, Phase::Connect | Phase::Tls);
+        add(evidence.culprit(*cause), *count, opening);
     }
     if evidence.killed > 0 {
-        add(evidence.killer(), evidence.killed);
+        add(evidence.killer(), evidence.killed, true);
     }
-    counts.sort_by_key(|(culprit, count)| (std::cmp::Reverse(*count), *culprit));
-    counts.iter().map(|(culprit, count)| evidence.accuse(*culprit, *count)).collect()
+    counts.sort_by_key(|(culprit, count, _)| (std::cmp::Reverse(*count), *culprit));
+    let accuse = |(culprit, count, kept_out): &_| evidence.accuse(*culprit, *count, *kept_out);
+    counts.iter().map(accuse).collect()
 }
 
 /// Deaths at one age, within a second, are an idle timeout when they are at least so many and at least half of all.
@@ -199,9 +202,10 @@ impl Evidence<'_> {
         (count >= SPIKE_FEWEST && count * 2 >= all).then_some((*age, count))
     }
 
-    fn accuse(&self, culprit: Culprit, count: u64) -> Blame {
+    /// `kept_out`: because of it connections did not open. What only ends open ones does not keep a level from being reached.
+    fn accuse(&self, culprit: Culprit, count: u64, kept_out: bool) -> Blame {
         let side = self.side(culprit);
-        let what = if self.reached < self.wanted {
+        let what = if kept_out && self.reached < self.wanted {
             format!("stopped at {} of {} connections", grouped(self.reached), grouped(self.wanted))
         } else {
             format!("{} failed", grouped(count))

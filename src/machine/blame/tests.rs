@@ -99,6 +99,8 @@ fn a_sentence_says_where_it_stopped_why_and_whose_it_is() {
     assert!(blames[0].fix.contains("ip_local_port_range"), "{blames:?}");
     let blames = Case { reached: 1_000, ..Case::of(&errno(Errno::ECONNREFUSED)) }.blames();
     assert!(blames[0].sentence.starts_with("900 failed because nothing listens"), "{blames:?}");
+    let blames = Case { reached: 282, ..Case::of(&cause(Failure::Reset, Phase::Hold)) }.blames();
+    assert!(blames[0].sentence.starts_with("900 failed because"), "{blames:?}");
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! Turns the control groups around this process into the one memory limit that is met first.
 
 use super::Host;
+use serde::{Deserialize, Serialize};
 use std::path::{Component, Path};
 
 /// The tightest memory limit of the groups that this process is in, from its own up to the outermost that can be seen.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CgroupMemory {
     /// The file that sets it.
     pub file: String,

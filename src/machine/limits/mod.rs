@@ -12,6 +12,7 @@ pub use ports::Ports;
 pub use slab::{SocketCost, SocketSlabs};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -57,7 +58,7 @@ impl Host {
 }
 
 /// What this machine sets bounds to.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Open files that a process can really have: the soft limit after it was raised as far as it goes.
     pub open_files: Option<u64>,
@@ -93,6 +94,7 @@ pub struct Limits {
     /// Effective capabilities, one bit each.
     pub capabilities: Option<u64>,
     /// What a socket costs the kernel; `None` when the slab tables cannot be read (they are root's).
+    #[serde(skip)]
     pub slabs: Option<SocketSlabs>,
     /// `net.ipv4.tcp_syncookies`.
     pub syncookies: Option<u64>,
@@ -103,7 +105,7 @@ pub struct Limits {
 }
 
 /// The table of connection tracking.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conntrack {
     /// Entries now.
     pub count: u64,

@@ -1,10 +1,11 @@
 //! Turns the system's port range into how many connections one source can have to one destination.
 
 use super::Host;
+use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader};
 
 /// The source ports that the kernel gives out, and those that it cannot.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ports {
     /// The first of `net.ipv4.ip_local_port_range`.
     pub first: u16,

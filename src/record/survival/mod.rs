@@ -165,6 +165,16 @@ impl Survival {
         End::DEATHS.iter().map(|end| self.count(*end)).sum()
     }
 
+    /// Deaths by how long the connection had been open, in whole seconds; ages beyond an hour to the minute.
+    pub fn ages(&self) -> BTreeMap<u64, u64> {
+        let mut ages = BTreeMap::new();
+        let rows = End::DEATHS.iter().filter_map(|end| self.row(Row::Life(*end)));
+        for (bin, count) in rows.flatten() {
+            *ages.entry(begins_s(*bin)).or_default() += count;
+        }
+        ages
+    }
+
     /// All that are known.
     pub fn connections(&self) -> u64 {
         self.deaths() + self.count(End::Censored)

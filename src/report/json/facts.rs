@@ -1,15 +1,18 @@
 //! Turns the facts of a scenario into JSON: as a whole, by stage, by part of a stage.
 
 use super::Named;
+use super::cost::CostReport;
 use super::survival::SurvivalReport;
 use crate::plan::{Level, Metric, Part, Ramp, Scenario, Stage, Stat, TimeMetric};
 use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
 use crate::report::Run;
+use crate::report::causes::kernel_of_stage;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::figures::{thousandths, whole};
 use crate::report::section::{ScenarioFacts, Section};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// One scenario.
 #[derive(Serialize)]
@@ -22,6 +25,8 @@ pub struct ScenarioReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     survival: Option<SurvivalReport>,
     workers: Workers,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostReport>,
     boundaries: Vec<Passed<'a>>,
     stages: Vec<StageReport<'a>>,
 }
@@ -53,6 +58,9 @@ struct StageReport<'a> {
     facts: Facts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survival: Option<SurvivalReport>,
+    /// Changes of the kernel's counters meanwhile.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    kernel: BTreeMap<&'a str, i64>,
     parts: Named<Part, Facts<'a>>,
 }
 
@@ -158,6 +166,7 @@ impl<'a> ScenarioReport<'a> {
                 rss_bytes: recorded.workers.rss_bytes,
                 lag_max_ns: recorded.workers.lag_max_ns,
             },
+            cost: CostReport::of_scenario(run, index),
             boundaries: recorded
                 .boundaries
                 .iter()
@@ -171,6 +180,7 @@ impl<'a> ScenarioReport<'a> {
                     planned: planned(stage),
                     facts: Facts::new(scenario, &facts.stage(number)),
                     survival: SurvivalReport::of(&facts.stage(number).cell.survival),
+                    kernel: kernel_of_stage(recorded, number),
                     parts: Named(
                         facts
                             .parts(number)

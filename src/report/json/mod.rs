@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** what was not measured has no key; times are whole nanoseconds, ratios come with numerator and denominator.
 
+mod cost;
 mod facts;
 mod findings;
 mod survival;
@@ -10,6 +11,7 @@ use super::Run;
 use super::journal::{ResolvedTarget, Tool, options};
 use super::section::end_of;
 use crate::record::StopReason;
+use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BreachReport, ThresholdReport};
 use jiff::Timestamp;
@@ -58,6 +60,7 @@ struct Report<'a> {
     torn_bytes: Option<u64>,
     invalid: Vec<BreachReport>,
     thresholds: Vec<ThresholdReport<'a>>,
+    causes: Vec<CauseReport<'a>>,
     plan: PlanReport<'a>,
     tool: &'a Tool,
     created_at: Timestamp,
@@ -67,6 +70,8 @@ struct Report<'a> {
     seconds: u32,
     targets: Vec<TargetReport<'a>>,
     scenarios: Vec<ScenarioReport<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cost: Option<CostReport>,
     workers_lost: Vec<LostWorker<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     servers: Vec<ServerReport<'a>>,
@@ -136,6 +141,7 @@ impl<'a> Report<'a> {
                 .iter()
                 .filter_map(|one| ThresholdReport::new(run, one))
                 .collect(),
+            causes: CauseReport::all(run),
             plan: PlanReport {
                 name: &run.plan.name,
                 description: run.plan.description.as_deref(),
@@ -154,6 +160,7 @@ impl<'a> Report<'a> {
             scenarios: (0..run.plan.scenarios.len())
                 .map(|at| ScenarioReport::new(run, at))
                 .collect(),
+            cost: CostReport::of_run(run),
             workers_lost: run.recording.lost.iter().map(|lost| lost_worker(run, lost)).collect(),
             servers: servers(run),
             warnings: run.started.map_or(&[], |started| &started.warnings),

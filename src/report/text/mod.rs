@@ -3,6 +3,7 @@
 //! **Invariant:** no line is wider than [`WIDTH`], and no control character of others reaches the terminal.
 //! **Invariant:** colours say nothing that a word does not say as well.
 
+mod causes;
 mod scenario;
 mod survival;
 
@@ -35,10 +36,12 @@ const QUIET: Style = Style::new().dimmed();
 pub fn write(run: &Run<'_>, made: &Made, out: &mut dyn Write) -> io::Result<()> {
     verdict(run, out)?;
     thresholds(run, out)?;
+    causes::culprits(run, out)?;
     breaches(run, out)?;
     for index in 0..run.plan.scenarios.len() {
         scenario::write(run, index, out)?;
     }
+    causes::cost_of_all(run, out)?;
     servers(run, out)?;
     warnings(run, out)?;
     files(made, out)

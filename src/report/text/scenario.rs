@@ -32,6 +32,7 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     stages(scenario, &facts, &whole, out)?;
     levels(scenario, &whole, out)?;
     super::survival::write(&whole, out)?;
+    super::causes::cost(run, index, out)?;
     times(&whole, out)?;
     causes(&whole, out)
 }

@@ -2,6 +2,7 @@
 //!
 //! These tests need root, as `tests/all.sh` in CI has: without it they fail, and do not pretend.
 
+mod causes;
 mod cgroup;
 mod conntrack;
 mod culprits;
@@ -12,7 +13,7 @@ use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A network namespace of its own with loopback up, for the thread that makes it and for the programs that it starts.
 struct Lab {
@@ -24,7 +25,10 @@ struct Ran {
     code: i32,
     /// `report.json`; null when there is none.
     report: Value,
+    stdout: String,
     stderr: String,
+    /// Where its results are.
+    folder: Option<PathBuf>,
 }
 
 impl Lab {
@@ -33,7 +37,7 @@ impl Lab {
         let thread = std::thread::spawn(|| {
             unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace takes root");
             let lab = Self { folder: tempfile::tempdir().unwrap() };
-            succeed(Command::new("ip").args(["link", "set", "lo", "up"]));
+            ip("link set lo up");
             work(&lab)
         });
         match thread.join() {
@@ -69,12 +73,21 @@ impl Lab {
         let out = self.folder.path().join("results");
         let mut arguments = vec![path(&plan), "--out", path(&out), "--progress", "none"];
         arguments.extend(more);
-        let output = planrun(before, &arguments);
-        Ran {
-            code: output.status.code().unwrap_or(-1),
-            report: report(&out),
-            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        }
+        ran(&planrun(before, &arguments), &out)
+    }
+
+    /// `planrun PLAN` while something is done to it.
+    fn run_with(&self, plan: &str, work: impl FnOnce(&Child)) -> Ran {
+        let plan = self.plan(plan);
+        let out = self.folder.path().join("results");
+        let child = Command::new(env!("CARGO_BIN_EXE_planrun"))
+            .args([path(&plan), "--out", path(&out), "--progress", "none"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        work(&child);
+        ran(&child.wait_with_output().unwrap(), &out)
     }
 }
 
@@ -87,22 +100,39 @@ impl Ran {
     }
 }
 
+/// Changes the calling thread's network namespace.
+fn ip(arguments: &str) {
+    succeed(Command::new("ip").args(arguments.split(' ')));
+}
+
 /// Sets a kernel parameter of the calling thread's network namespace.
 fn sysctl(name: &str, value: &str) {
     let path = format!("/proc/sys/{}", name.replace('.', "/"));
     std::fs::write(&path, value).unwrap_or_else(|error| panic!("set {path}: {error}"));
 }
 
-/// The report of the newest run below a results folder.
-fn report(out: &Path) -> Value {
+fn ran(output: &Output, out: &Path) -> Ran {
+    let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+    let folder = newest(out);
+    let report = folder.as_ref().and_then(|run| std::fs::read(run.join("report.json")).ok());
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        report: report.map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap()),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+        folder,
+    }
+}
+
+/// The newest run below a results folder.
+fn newest(out: &Path) -> Option<PathBuf> {
     let folders = |path: &Path| -> Vec<PathBuf> {
         let entries = std::fs::read_dir(path).into_iter().flatten();
         entries.map(|entry| entry.unwrap().path()).collect()
     };
     let mut runs: Vec<PathBuf> = folders(out).iter().flat_map(|plan| folders(plan)).collect();
     runs.sort();
-    let text = runs.last().and_then(|run| std::fs::read(run.join("report.json")).ok());
-    text.map_or(Value::Null, |text| serde_json::from_slice(&text).unwrap())
+    runs.pop()
 }
 
 fn path(path: &Path) -> &str {

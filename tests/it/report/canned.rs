@@ -1,11 +1,12 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
+use planrun::machine::Limits;
 use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
 use planrun::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Mark, Outcome, Phase, Second,
-    StopReason,
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
+    Phase, Second, StopReason, WorkerFacts,
 };
-use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started};
+use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started, Way};
 
 pub const TEXT: &str = r#"# Everything that a report can show.
 name = "canned"
@@ -76,17 +77,27 @@ pub fn started() -> Started {
         ],
         workers: vec![2, 1],
         warnings: vec!["net.core.somaxconn is 128".into()],
+        ways: vec![
+            Way { route: "10.0.0.1 -> 192.0.2.7:80 and 1 more".into(), both_ends_here: false },
+            Way { route: "127.0.0.1 -> 127.0.0.1:8080".into(), both_ends_here: true },
+        ],
+        limits: Some(Limits { somaxconn: Some(128), ..Limits::default() }),
     }
 }
 
 pub fn finished() -> Finished {
     let counters = vec![("accepted".into(), 1_201), ("messages.sent".into(), 7_200)];
-    Finished { servers: vec![ServerCounters { target: "lb".into(), counters }] }
+    let limits = Some(Limits { somaxconn: Some(128), ..Limits::default() });
+    Finished { servers: vec![ServerCounters { target: "lb".into(), counters }], limits }
 }
 
 /// Every entry of the run, in order.
 pub fn entries() -> Vec<Entry> {
-    let mut entries = Vec::new();
+    let mut entries = vec![Entry::Baseline(HostSample {
+        kernel_bytes: Some(20_000_000),
+        workers: [(0, idle(2)), (1, idle(1))].into(),
+        ..HostSample::default()
+    })];
     for second in 0..9_u32 {
         let at_ns = u64::from(second) * SECOND;
         let mut pass =
@@ -99,7 +110,8 @@ pub fn entries() -> Vec<Entry> {
             8 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Mark::Drain)),
             _ => {}
         }
-        let mut facts = Second { second, ..Second::default() };
+        let host = Some(looked(second));
+        let mut facts = Second { second, host, ..Second::default() };
         hold(&mut facts);
         web(&mut facts);
         entries.push(Entry::Second(facts));
@@ -110,6 +122,25 @@ pub fn entries() -> Vec<Entry> {
     }
     entries.push(Entry::Stopped { at_ns, reason: StopReason::Completed });
     entries
+}
+
+fn idle(workers: u64) -> WorkerFacts {
+    WorkerFacts { cpu_ns: workers * 3 * MS, rss_bytes: workers * 6_000_000, lag_max_ns: 0 }
+}
+
+/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth.
+fn looked(second: u32) -> HostSample {
+    let counters = match second {
+        0 => vec![("TcpExt.TCPSynRetrans".to_owned(), 3), ("TCP.tw".to_owned(), 7)],
+        5 => vec![("TcpExt.TCPSynRetrans".to_owned(), 2), ("TCP.tw".to_owned(), -7)],
+        _ => Vec::new(),
+    };
+    HostSample {
+        at_ns: u64::from(second + 1) * SECOND + 10 * MS,
+        kernel_bytes: Some(20_000_000 + u64::from(second.min(3)) * 1_000_000),
+        counters: counters.into_iter().collect(),
+        ..HostSample::default()
+    }
 }
 
 /// 1,200 connections in three seconds, one of them refused; one is reset in second 5, all others end well in second 8.

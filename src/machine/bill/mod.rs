@@ -1,0 +1,219 @@
+//! Turns the facts of a run into what its connections and heartbeats cost: the generator, a built-in target, the kernel.
+//!
+//! **Invariant:** what several scenarios use together is not attributed to one of them.
+//! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
+
+use super::{Cost, Reading};
+use crate::plan::{Part, Plan, Protocol};
+use crate::record::{HostSample, Look, Peak, Recording, WorkerFacts};
+use crate::units::figure;
+
+/// What held connections cost, when most of them were open.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Bill {
+    /// Connections that were open.
+    pub connections: u64,
+    /// Kernel memory for each of them, all their ends on this machine, in bytes.
+    pub kernel_per_connection: Option<f64>,
+    /// The workers.
+    pub generator: Account,
+    /// The built-in servers; absent without any, and where others use them, too.
+    pub target: Option<Account>,
+}
+
+/// What some processes cost.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Account {
+    /// Their resident memory with all connections open, in bytes.
+    pub rss_bytes: u64,
+    /// Their resident memory before the first connection, in bytes.
+    pub fixed_bytes: Option<u64>,
+    /// Beyond what is fixed, by connection.
+    pub cost: Cost,
+}
+
+impl Account {
+    /// All of the resident memory, divided by connections.
+    pub fn rss_share(&self, connections: u64) -> Option<f64> {
+        (connections > 0).then(|| self.rss_bytes as f64 / connections as f64)
+    }
+}
+
+impl Bill {
+    /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the kernel's memory and the servers are its own.
+    pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
+        let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::TcpHold(_));
+        let scenario = recording.scenarios.get(index).filter(|_| held)?;
+        let peak = scenario.peak.as_ref()?;
+        let baseline = recording.baseline.as_ref();
+        let idle = baseline
+            .and_then(|sample| sample.workers.get(&u16::try_from(index).ok()?))
+            .filter(|idle| idle.rss_bytes > 0);
+        let times = Times::of_scenario(recording, index);
+        let mut bill = Self {
+            connections: peak.open,
+            generator: account(peak.open, idle, &peak.workers, &times.generator),
+            ..Self::default()
+        };
+        if plan.scenarios.len() == 1 {
+            bill.share_machine(baseline, peak, &times.target);
+        }
+        Some(bill)
+    }
+
+    /// What the connections of all scenarios together cost; only where all of them hold connections, and there are several.
+    pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
+        let held = |protocol: &Protocol| matches!(protocol, Protocol::TcpHold(_));
+        if plan.scenarios.len() < 2 || !plan.scenarios.iter().all(|one| held(&one.protocol)) {
+            return None;
+        }
+        let (peak, baseline) = (recording.peak.as_ref()?, recording.baseline.as_ref());
+        let mut idle = WorkerFacts::default();
+        baseline.into_iter().flat_map(|one| one.workers.values()).for_each(|one| idle.merge(one));
+        let mut used = Used::default();
+        for index in 0..plan.scenarios.len() {
+            used.merge(&Times::of_scenario(recording, index).generator);
+        }
+        let idle = Some(&idle).filter(|idle| idle.rss_bytes > 0);
+        let mut bill = Self {
+            connections: peak.open,
+            generator: account(peak.open, idle, &peak.workers, &used),
+            ..Self::default()
+        };
+        // Whose connection a server worked for is not known.
+        bill.share_machine(baseline, peak, &Used::default());
+        Some(bill)
+    }
+
+    /// Adds what is the whole machine's: the kernel's memory and the servers.
+    fn share_machine(&mut self, baseline: Option<&HostSample>, peak: &Peak, servers: &Used) {
+        let Some(baseline) = baseline else { return };
+        let mut idle = WorkerFacts::default();
+        baseline.workers.values().for_each(|one| idle.merge(one));
+        let reading = |sample: &HostSample, workers: &WorkerFacts, connections| Reading {
+            rss_bytes: workers.rss_bytes + sample.servers_rss_bytes,
+            slab_bytes: sample.kernel_bytes,
+            available_bytes: sample.available_bytes,
+            connections,
+            ..Reading::default()
+        };
+        let after = reading(&peak.host, &peak.workers, peak.open);
+        let cost = Cost::between(&reading(baseline, &idle, 0), &after);
+        self.kernel_per_connection = cost.kernel_per_connection;
+        if baseline.servers_rss_bytes > 0 && peak.host.servers_rss_bytes > 0 {
+            let facts = |rss_bytes| WorkerFacts { rss_bytes, ..WorkerFacts::default() };
+            let (before, now) =
+                (facts(baseline.servers_rss_bytes), facts(peak.host.servers_rss_bytes));
+            self.target = Some(account(peak.open, Some(&before), &now, servers));
+        }
+    }
+}
+
+fn account(open: u64, idle: Option<&WorkerFacts>, now: &WorkerFacts, used: &Used) -> Account {
+    let reading = |facts: &WorkerFacts, connections| Reading {
+        rss_bytes: facts.rss_bytes,
+        connections,
+        ..Reading::default()
+    };
+    let memory =
+        idle.map(|idle| Cost::between(&reading(idle, 0), &reading(now, open))).unwrap_or_default();
+    Account {
+        rss_bytes: now.rss_bytes,
+        fixed_bytes: idle.map(|idle| idle.rss_bytes),
+        cost: Cost { rss_per_connection: memory.rss_per_connection, ..used.cost() },
+    }
+}
+
+/// With fewer connections the memory for each of them says little to people: it comes in pages.
+pub const FEWEST_CONNECTIONS: u64 = 1_000;
+
+/// Bytes of memory for people; what shrank while connections were opened costs nothing.
+pub fn cost_bytes(bytes: f64) -> String {
+    figure::bytes(super::figures::whole(bytes.max(0.0)))
+}
+
+/// Processor time, and what it was used for.
+#[derive(Debug, Clone, Copy, Default)]
+struct Used {
+    opening_ns: u64,
+    opened: u64,
+    holding_ns: u64,
+    heartbeats: u64,
+}
+
+impl Used {
+    /// Adds what was used from one look to the next: it is the opened connections', and in a hold in which none is opened the heartbeats'.
+    /// What a hold uses while it opens connections, is neither's.
+    fn add(&mut self, held: bool, cpu_ns: u64, opened: u64, heartbeats: u64) {
+        if !held && opened > 0 {
+            self.opening_ns += cpu_ns;
+            self.opened += opened;
+        }
+        if held && opened == 0 && heartbeats > 0 {
+            self.holding_ns += cpu_ns;
+            self.heartbeats += heartbeats;
+        }
+    }
+
+    fn merge(&mut self, other: &Self) {
+        self.opening_ns += other.opening_ns;
+        self.opened += other.opened;
+        self.holding_ns += other.holding_ns;
+        self.heartbeats += other.heartbeats;
+    }
+
+    fn cost(&self) -> Cost {
+        let nothing = Reading::default();
+        let of = |cpu_ns, opened, heartbeats| {
+            Cost::between(&nothing, &Reading { cpu_ns, opened, heartbeats, ..nothing })
+        };
+        Cost {
+            cpu_per_heartbeat: of(self.holding_ns, 0, self.heartbeats).cpu_per_heartbeat,
+            ..of(self.opening_ns, self.opened, 0)
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Times {
+    generator: Used,
+    target: Used,
+}
+
+impl Times {
+    /// Goes through a scenario's looks in order. What the processes had used before its start is not the load's. The last piece of a
+    /// ramp may end within the first second of the hold.
+    fn of_scenario(recording: &Recording, index: usize) -> Self {
+        let mut times = Self::default();
+        let sample = recording.baseline.as_ref();
+        let at = u16::try_from(index).ok();
+        let Some((sample, idle)) =
+            sample.zip(at).and_then(|(sample, at)| Some((sample, sample.workers.get(&at)?)))
+        else {
+            return times;
+        };
+        let start = Look { host: sample.clone(), workers: *idle, ..Look::default() };
+        let mut before = &start;
+        for (key, (first, last)) in &recording.scenarios[index].looks {
+            for (held, after) in [(false, first), (key.part == Part::Hold, last)] {
+                if key.part != Part::Drain {
+                    times.add(held, before, after);
+                }
+                before = after;
+            }
+        }
+        times
+    }
+
+    fn add(&mut self, held: bool, before: &Look, after: &Look) {
+        let opened = after.opened - before.opened;
+        let heartbeats = after.heartbeats - before.heartbeats;
+        let generator = after.workers.cpu_ns.saturating_sub(before.workers.cpu_ns);
+        self.generator.add(held, generator, opened, heartbeats);
+        let target = after.host.servers_cpu_ns.saturating_sub(before.host.servers_cpu_ns);
+        self.target.add(held, target, opened, heartbeats);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,114 @@
+use super::*;
+use crate::record::{Boundary, Cell, CellKey, Counter, Entry, Gauge, Mark, ScenarioSecond, Second};
+use crate::schedule::testing;
+use std::collections::BTreeMap;
+
+const SECOND: u64 = 1_000_000_000;
+const MS: u64 = 1_000_000;
+
+fn plan(scenarios: usize) -> Plan {
+    let mut plan = testing::plan(testing::scenario(testing::hold(), &[]));
+    plan.scenarios = vec![plan.scenarios[0].clone(); scenarios];
+    plan
+}
+
+fn looked(second: u32, open: u64) -> HostSample {
+    HostSample {
+        at_ns: u64::from(second + 1) * SECOND,
+        servers_cpu_ns: u64::from(second + 1) * 30 * MS,
+        servers_rss_bytes: 8_000_000 + open * 32,
+        kernel_bytes: Some(1_000_000 + open * 8_330),
+        ..HostSample::default()
+    }
+}
+
+/// Two seconds of ramp to 1,000 connections, three of hold with 500 heartbeats each.
+fn recording(scenarios: u16) -> Recording {
+    let mut recording = Recording::new(usize::from(scenarios));
+    let idle = WorkerFacts { rss_bytes: 6_000_000, cpu_ns: 5 * MS, lag_max_ns: 0 };
+    let workers = (0..scenarios).map(|index| (index, idle)).collect::<BTreeMap<_, _>>();
+    let baseline =
+        HostSample { servers_cpu_ns: 0, kernel_bytes: Some(1_000_000), workers, ..looked(0, 0) };
+    recording.add(&Entry::Baseline(baseline));
+    let pass = |scenario, mark, at_ns| Entry::Boundary(Boundary { scenario, mark, at_ns });
+    for index in 0..scenarios {
+        recording.add(&pass(index, Mark::Ramp(0), 0));
+    }
+    for number in 0..6_u32 {
+        for index in (0..scenarios).filter(|_| number == 2 || number == 5) {
+            let mark = if number == 2 { Mark::Hold(0) } else { Mark::Drain };
+            recording.add(&pass(index, mark, u64::from(number) * SECOND));
+        }
+        let part = if number < 2 { Part::Ramp } else { Part::Hold };
+        let open = if number == 5 { 0 } else { u64::from(number + 1).min(2) * 500 };
+        let mut cell = Cell::default();
+        cell.counters.add(Counter::ConnectOk, if number < 2 { 500 } else { 0 });
+        cell.counters
+            .add(Counter::HeartbeatReceived, if (2..5).contains(&number) { 500 } else { 0 });
+        let mut second = Second {
+            second: number,
+            host: Some(looked(number, open * u64::from(scenarios))),
+            ..Second::default()
+        };
+        for index in 0..scenarios {
+            let mut facts = ScenarioSecond { reporting: 2, ..ScenarioSecond::default() };
+            facts.cells.push((CellKey { stage: 0, part }, cell.clone()));
+            facts.gauges.set(Gauge::Open, open);
+            facts.workers.rss_bytes = 6_000_000 + open * 64;
+            facts.workers.cpu_ns = (5 + u64::from(number + 1) * 10) * MS;
+            second.scenarios.insert(index, facts);
+        }
+        recording.add(&Entry::Second(second));
+    }
+    recording
+}
+
+#[test]
+fn a_scenario_alone_is_charged_for_everything() {
+    let bill = Bill::of_scenario(&plan(1), &recording(1), 0).unwrap();
+    assert_eq!(bill.connections, 1_000);
+    assert_eq!(bill.kernel_per_connection, Some(8_330.0));
+    let generator = bill.generator;
+    assert_eq!((generator.rss_bytes, generator.fixed_bytes), (6_064_000, Some(6_000_000)));
+    assert_eq!(generator.cost.rss_per_connection, Some(64.0));
+    assert_eq!(generator.rss_share(1_000), Some(6_064.0));
+    assert_eq!(generator.cost.cpu_per_thousand_connections, Some(0.02));
+    assert_eq!(generator.cost.cpu_per_heartbeat, Some(0.02 / 1_000.0));
+    let target = bill.target.unwrap();
+    assert_eq!(target.cost.rss_per_connection, Some(32.0));
+    assert_eq!(target.cost.cpu_per_thousand_connections, Some(0.06));
+    assert!(Bill::of_run(&plan(1), &recording(1)).is_none(), "it is said once");
+}
+
+#[test]
+fn several_scenarios_share_the_kernel_and_the_servers() {
+    let (plan, recording) = (plan(2), recording(2));
+    let one = Bill::of_scenario(&plan, &recording, 1).unwrap();
+    assert_eq!((one.connections, one.kernel_per_connection, one.target), (1_000, None, None));
+    assert_eq!(one.generator.cost.rss_per_connection, Some(64.0));
+    let all = Bill::of_run(&plan, &recording).unwrap();
+    assert_eq!((all.connections, all.kernel_per_connection), (2_000, Some(8_330.0)));
+    assert_eq!(all.generator.cost.rss_per_connection, Some(64.0));
+    assert_eq!(all.generator.cost.cpu_per_thousand_connections, Some(0.02));
+    let target = all.target.unwrap();
+    assert_eq!(target.cost.rss_per_connection, Some(32.0));
+    assert_eq!(target.cost.cpu_per_thousand_connections, None);
+}
+
+#[test]
+fn what_was_not_read_has_no_cost() {
+    let mut unread = recording(1);
+    unread.baseline = None;
+    let bill = Bill::of_scenario(&plan(1), &unread, 0).unwrap();
+    assert_eq!((bill.kernel_per_connection, bill.target), (None, None));
+    assert_eq!(bill.generator.cost, Cost::default());
+    assert_eq!(bill.generator.rss_bytes, 6_064_000);
+    assert!(Bill::of_scenario(&plan(1), &Recording::new(1), 0).is_none());
+}
+
+#[test]
+fn a_look_after_the_end_of_a_level_is_not_taken_for_it() {
+    // The last second at the level is looked at when connections may be closed already.
+    let peak = recording(1).scenarios[0].peak.clone().unwrap();
+    assert_eq!((peak.open, peak.host.at_ns), (1_000, 4 * SECOND));
+}

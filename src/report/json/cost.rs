@@ -1,0 +1,112 @@
+//! Turns the bill of held connections, and the culprits of failures, into JSON.
+
+use crate::machine::{Account, Bill, Blame};
+use crate::report::Run;
+use crate::report::causes::causes;
+use serde::Serialize;
+
+/// What held connections cost. Memory and processor time of the generator, of a built-in target and of the kernel are apart.
+#[derive(Serialize)]
+pub struct CostReport {
+    connections: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    both_ends_here: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel_bytes_per_connection: Option<f64>,
+    generator: AccountReport,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<AccountReport>,
+}
+
+#[derive(Serialize)]
+struct AccountReport {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    processes: Option<u32>,
+    rss_bytes: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed_rss_bytes: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fixed_rss_bytes_per_process: Option<u64>,
+    /// Beyond what is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rss_bytes_per_connection: Option<f64>,
+    /// With what is fixed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total_rss_bytes_per_connection: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds_per_thousand_connections: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cpu_seconds_per_heartbeat: Option<f64>,
+}
+
+impl CostReport {
+    /// Of one scenario that holds connections.
+    pub fn of_scenario(run: &Run<'_>, index: usize) -> Option<Self> {
+        let bill = Bill::of_scenario(run.plan, run.recording, index)?;
+        let workers = run.started.and_then(|started| started.workers.get(index).copied());
+        let way = run.started.and_then(|started| started.ways.get(index));
+        Some(Self::new(&bill, workers, way.map(|way| way.both_ends_here)))
+    }
+
+    /// Of all scenarios together.
+    pub fn of_run(run: &Run<'_>) -> Option<Self> {
+        let bill = Bill::of_run(run.plan, run.recording)?;
+        let ways = run.started.map(|started| &started.ways).filter(|ways| !ways.is_empty());
+        let here = ways.map(|ways| ways.iter().all(|way| way.both_ends_here));
+        Some(Self::new(&bill, run.started.map(|started| started.workers.iter().sum()), here))
+    }
+
+    fn new(bill: &Bill, workers: Option<u32>, both_ends_here: Option<bool>) -> Self {
+        let account = |account: &Account, processes: Option<u32>| AccountReport {
+            processes,
+            rss_bytes: account.rss_bytes,
+            fixed_rss_bytes: account.fixed_bytes,
+            fixed_rss_bytes_per_process: account
+                .fixed_bytes
+                .zip(processes.filter(|processes| *processes > 0))
+                .map(|(bytes, processes)| bytes / u64::from(processes)),
+            rss_bytes_per_connection: account.cost.rss_per_connection.map(tenths),
+            total_rss_bytes_per_connection: account.rss_share(bill.connections).map(tenths),
+            cpu_seconds_per_thousand_connections: account
+                .cost
+                .cpu_per_thousand_connections
+                .map(nanoseconds),
+            cpu_seconds_per_heartbeat: account.cost.cpu_per_heartbeat.map(nanoseconds),
+        };
+        Self {
+            connections: bill.connections,
+            both_ends_here,
+            kernel_bytes_per_connection: bill.kernel_per_connection.map(tenths),
+            generator: account(&bill.generator, workers),
+            target: bill.target.as_ref().map(|target| account(target, None)),
+        }
+    }
+}
+
+fn tenths(bytes: f64) -> f64 {
+    (bytes * 10.0).round() / 10.0
+}
+
+/// Seconds to the nanosecond.
+fn nanoseconds(seconds: f64) -> f64 {
+    (seconds * 1e9).round() / 1e9
+}
+
+/// A culprit, and the scenario whose connections it kept from being there.
+#[derive(Serialize)]
+pub struct CauseReport<'a> {
+    scenario: &'a str,
+    #[serde(flatten)]
+    blame: Blame,
+}
+
+impl<'a> CauseReport<'a> {
+    /// The culprits of every scenario, in the plan's order.
+    pub fn all(run: &Run<'a>) -> Vec<Self> {
+        let of = |(index, scenario): (usize, &'a crate::plan::Scenario)| {
+            let blames = causes(run, index).into_iter();
+            blames.map(move |blame| Self { scenario: &scenario.name, blame })
+        };
+        run.plan.scenarios.iter().enumerate().flat_map(of).collect()
+    }
+}

@@ -1,0 +1,108 @@
+//! Turns culprits and costs into their lines of the summary.
+
+use super::{BAD, QUIET, STRONG, WIDTH, heading, listed, paragraph, wrapped};
+use crate::machine::{Account, Bill, Blame, FEWEST_CONNECTIONS};
+use crate::report::Run;
+use crate::report::causes::causes;
+use crate::report::foreign::visible;
+use crate::units::figure::{grouped, time};
+use anstyle::Style;
+use std::io::{self, Write};
+
+/// Culprits of a scenario that are shown; the others are in report.json.
+const MOST: usize = 4;
+
+/// Why it stopped where it stopped: each culprit with its side, and what to do.
+pub fn culprits(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let all: Vec<(usize, Vec<Blame>)> = (0..run.plan.scenarios.len())
+        .map(|index| (index, causes(run, index)))
+        .filter(|(_, blames)| !blames.is_empty())
+        .collect();
+    if all.is_empty() {
+        return Ok(());
+    }
+    heading(out, "Causes")?;
+    for (index, blames) in &all {
+        let name = match run.plan.scenarios.len() {
+            1 => String::new(),
+            _ => format!("{}: ", visible(&run.plan.scenarios[*index].name)),
+        };
+        for blame in blames.iter().take(MOST) {
+            let sentence = format!("{name}{}", capital(&visible(&blame.sentence)));
+            for (number, line) in wrapped(&sentence, WIDTH - 4, 0).iter().enumerate() {
+                let indent = if number == 0 { "  " } else { "    " };
+                writeln!(out, "{indent}{BAD}{line}{BAD:#}")?;
+            }
+            paragraph(out, "    ", &format!("fix: {}", visible(&blame.fix)), STRONG)?;
+        }
+        if let Some(more @ 1..) = blames.len().checked_sub(MOST) {
+            paragraph(out, "  ", &format!("{name}and {more} more causes in report.json"), QUIET)?;
+        }
+    }
+    Ok(())
+}
+
+fn capital(sentence: &str) -> String {
+    let mut letters = sentence.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
+/// What a scenario's connections cost.
+pub fn cost(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()> {
+    let bill = Bill::of_scenario(run.plan, run.recording, index);
+    let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
+        return Ok(());
+    };
+    let way = run.started.and_then(|started| started.ways.get(index));
+    for line in lines(&bill, way.is_some_and(|way| way.both_ends_here)) {
+        paragraph(out, "  ", &line, Style::new())?;
+    }
+    Ok(())
+}
+
+/// What the connections of all scenarios cost together.
+pub fn cost_of_all(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+    let bill = Bill::of_run(run.plan, run.recording);
+    let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
+        return Ok(());
+    };
+    heading(out, "All connections together")?;
+    let here = run.started.is_some_and(|started| started.ways.iter().all(|way| way.both_ends_here));
+    lines(&bill, here).iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
+}
+
+fn lines(bill: &Bill, both_ends_here: bool) -> Vec<String> {
+    let accounts = || {
+        let generator = ("generator", &bill.generator);
+        [generator].into_iter().chain(bill.target.as_ref().map(|target| ("target", target)))
+    };
+    let mut memory: Vec<String> =
+        accounts().filter_map(|(name, one)| of_account(name, one)).collect();
+    let ends = if both_ends_here { "both ends" } else { "this end" };
+    let kernel = bill.kernel_per_connection.map(crate::machine::cost_bytes);
+    memory.extend(kernel.map(|bytes| format!("kernel {bytes} ({ends})")));
+    let each = |what: fn(&Account) -> Option<f64>| -> Vec<String> {
+        let told =
+            |(name, one): (&str, &Account)| Some(format!("{name} {}", time(what(one)? * 1e9)));
+        accounts().filter_map(told).collect()
+    };
+    let opening = each(|one| one.cost.cpu_per_thousand_connections);
+    let holding = each(|one| one.cost.cpu_per_heartbeat);
+    let title = format!("memory a connection, {} open", grouped(bill.connections));
+    [
+        (title, memory),
+        ("CPU per 1,000 connections".into(), opening),
+        ("CPU per heartbeat".into(), holding),
+    ]
+    .into_iter()
+    .filter(|(_, items)| !items.is_empty())
+    .map(|(title, items)| format!("{title}: {}", listed(&items)))
+    .collect()
+}
+
+fn of_account(name: &str, account: &Account) -> Option<String> {
+    use crate::units::figure::bytes;
+    let each = crate::machine::cost_bytes(account.cost.rss_per_connection?);
+    let fixed = account.fixed_bytes.map(|fixed| format!(" beyond {} fixed", bytes(fixed)));
+    Some(format!("{name} {each}{}", fixed.unwrap_or_default()))
+}
