@@ -70,23 +70,9 @@ fn depart(args: &RunArgs) -> Result<Departure, ExitStatus> {
 /// The run and its reports.
 fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
     let Departure { exe, source, overrides, plan, limits, warnings } = departure;
-    let now = Timestamp::now();
-    let mut store = match Store::create(
-        &args.out,
-        &plan,
-        &source.text,
-        &overrides,
-        now,
-        &Environment::read(),
-    ) {
+    let mut store = match store(args, &plan, &source, &overrides) {
         Ok(store) => store,
-        Err(error) => {
-            diagnostic::print_error(
-                &error.to_string(),
-                Some("give a folder that can be written to: `--out DIR`"),
-            );
-            return ExitStatus::Internal;
-        }
+        Err(status) => return status,
     };
     let mut targets =
         match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
@@ -146,6 +132,23 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
         .into_iter()
         .map(|side| ServerCounters { target: side.target, counters: side.counters });
     conclude(store, &plan, &ended, &Finished { servers: servers.collect(), limits })
+}
+
+/// The run's folder, made before anything is sent.
+fn store(
+    args: &RunArgs,
+    plan: &Plan,
+    source: &Source,
+    overrides: &Overrides,
+) -> Result<Store, ExitStatus> {
+    let now = Timestamp::now();
+    Store::create(&args.out, plan, &source.text, overrides, now, &Environment::read()).map_err(
+        |error| {
+            let help = "give a folder that can be written to: `--out DIR`";
+            diagnostic::print_error(&error.to_string(), Some(help));
+            ExitStatus::Internal
+        },
+    )
 }
 
 /// Writes the reports, prints the summary, says how it went.
