@@ -50,7 +50,8 @@ struct Version {
     option: Option<&'static str>,
     limit: &'static str,
     used: &'static str,
-    idle: &'static str,
+    /// File pages: they are given back before anything is refused.
+    files: [&'static str; 2],
 }
 
 const V1: Version = Version {
@@ -58,7 +59,7 @@ const V1: Version = Version {
     option: Some("memory"),
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
-    idle: "total_inactive_file",
+    files: ["total_inactive_file", "total_active_file"],
 };
 
 const V2: Version = Version {
@@ -66,7 +67,7 @@ const V2: Version = Version {
     option: None,
     limit: "memory.max",
     used: "memory.current",
-    idle: "inactive_file",
+    files: ["inactive_file", "active_file"],
 };
 
 /// The root within the hierarchy and the mount point of a version.
@@ -101,9 +102,11 @@ fn one(host: &Host, version: &Version, folder: &str) -> Option<CgroupMemory> {
     let number = |name: &str| host.text(&format!("{folder}/{name}"))?.trim().parse::<u64>().ok();
     let limit = number(version.limit).filter(|limit| *limit < UNLIMITED)?;
     let stat = host.text(&format!("{folder}/memory.stat")).unwrap_or_default();
-    let idle = stat.lines().find_map(|line| {
-        line.strip_prefix(version.idle)?.strip_prefix(' ')?.trim().parse::<u64>().ok()
-    });
-    let used = number(version.used)?.saturating_sub(idle.unwrap_or(0));
+    let of = |name: &str| {
+        let value = |line: &str| line.strip_prefix(name)?.strip_prefix(' ')?.trim().parse().ok();
+        stat.lines().find_map(value).unwrap_or(0_u64)
+    };
+    let files: u64 = version.files.iter().map(|name| of(name)).sum();
+    let used = number(version.used)?.saturating_sub(files);
     Some(CgroupMemory { file: format!("{folder}/{}", version.limit), limit, used })
 }

@@ -142,7 +142,10 @@ fn the_tightest_group_on_the_path_counts() {
     put("sys/fs/cgroup/memory/memory.usage_in_bytes", "100\n");
     put("sys/fs/cgroup/memory/outer/memory.limit_in_bytes", "1000000\n");
     put("sys/fs/cgroup/memory/outer/memory.usage_in_bytes", "700000\n");
-    put("sys/fs/cgroup/memory/outer/memory.stat", "inactive_file 9\ntotal_inactive_file 100000\n");
+    put(
+        "sys/fs/cgroup/memory/outer/memory.stat",
+        "inactive_file 9\ntotal_inactive_file 60000\ntotal_active_file 40000\n",
+    );
     put("sys/fs/cgroup/memory/outer/inner/memory.limit_in_bytes", "2000000\n");
     put("sys/fs/cgroup/memory/outer/inner/memory.usage_in_bytes", "10\n");
     let group = CgroupMemory::read(&host).expect("a limit");

@@ -62,7 +62,7 @@ impl Drop for Group {
 fn plan(users: u64) -> String {
     format!(
         "name = \"group\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\nclose = \"rst\"\n\
-         stages = [{{ users = {users}, spawn_rate = \"12000/s\", hold = \"500ms\" }}]\n"
+         stages = [{{ users = {users}, spawn_rate = \"12000/s\", hold = \"3s\" }}]\n"
     )
 }
 
@@ -85,7 +85,11 @@ fn memory_of_a_group_is_predicted() {
         let above = predicted * 102 / 100;
         let counters = Counters::read(&Host::default());
         let killed = run(above);
-        assert_ne!(killed.code, 0, "{above} should not fit");
+        assert_ne!(
+            killed.code, 0,
+            "{above} should not fit: {}",
+            killed.report["scenarios"][0]["counters"]
+        );
         assert!(group.kills() > 0, "{}", killed.stderr);
 
         let limits = Limits {

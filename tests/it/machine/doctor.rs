@@ -42,7 +42,7 @@ fn overrides_change_what_is_needed() {
 
 #[test]
 fn a_machine_without_a_plan_says_how_far_it_goes() {
-    Lab::within(|lab| {
+    Lab::within(|_| {
         sysctl("net.ipv4.ip_local_port_range", "40000 40999");
         let output = planrun(&[], &["doctor"]);
         assert_eq!(output.status.code(), Some(0));
