@@ -5,6 +5,7 @@
 mod hostile;
 mod machine;
 mod outcome;
+mod peers;
 mod plan;
 mod report;
 mod run;
