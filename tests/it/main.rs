@@ -12,4 +12,5 @@ mod run;
 mod serve;
 mod served;
 mod signals;
+mod tidy;
 mod tls;

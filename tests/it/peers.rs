@@ -46,7 +46,7 @@ fn source(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
 }
 
-/// HAProxy in front of one server.
+/// A proxy in front of one server.
 struct HaProxy {
     _process: Peer,
     folder: TempDir,
