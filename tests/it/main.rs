@@ -5,10 +5,12 @@
 mod hostile;
 mod machine;
 mod outcome;
+mod peers;
 mod plan;
 mod report;
 mod run;
 mod serve;
 mod served;
 mod signals;
+mod tidy;
 mod tls;

@@ -1,8 +1,6 @@
 //! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and the report says what happened.
 
-use crate::outcome::{
-    Outcome, Stage, assert_report_is_whole, await_true, exe, report, results, run_once,
-};
+use crate::outcome::{Outcome, Stage, await_true, exe, report, results, run_once};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;

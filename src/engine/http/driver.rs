@@ -238,6 +238,7 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
                     lane: (self.make)(number),
                     number,
                     due_ns: (!unpaced).then_some(at_ns),
+                    gone_by: self.next_open_stage(),
                     leave,
                     settling: settling(&self.unsettled),
                 };
@@ -258,6 +259,13 @@ impl<E: Exchange + 'static, M: Fn(u64) -> E> Driver<M> {
                 self.pool.take(&self.book, (at_ns, request), &mut self.tasks, lane);
             }
         }
+    }
+
+    /// The next stage that has arrivals in place of users.
+    fn next_open_stage(&self) -> u16 {
+        let segments = (0..).zip(&self.load.schedule.segments);
+        let mut open = segments.filter(|(_, one)| matches!(one.shape, Shape::Rate { .. }));
+        open.find(|(stage, _)| *stage >= self.next_stage).map_or(u16::MAX, |(stage, _)| stage)
     }
 
     fn dismiss_all(&mut self) {

@@ -30,6 +30,8 @@ pub(super) struct User<E> {
     pub(super) number: u64,
     /// When it was to come; `None` in an unpaced ramp, where nothing is late.
     pub(super) due_ns: Option<u64>,
+    /// The stage that has no users any more: what begins in it is an arrival's.
+    pub(super) gone_by: u16,
     pub(super) leave: Rc<Leave>,
     pub(super) settling: Option<Settling>,
 }
@@ -46,7 +48,8 @@ impl<E: Exchange> User<E> {
         let mut wait = FIRST_WAIT;
         while !self.leave.is_said() {
             let now_ns = self.book.ns(Instant::now());
-            if self.book.part_at(now_ns).part == Part::Drain {
+            let now = self.book.part_at(now_ns);
+            if now.part == Part::Drain || now.stage >= self.gone_by {
                 return;
             }
             let attempt = Attempt::now(&self.book, now_ns);

@@ -128,9 +128,10 @@ impl Prepared {
         }
     }
 
-    /// `home: GET /` for samples.
+    /// `home: GET /` for samples; one without a name of its own is `GET /`.
     pub(super) fn words(&self) -> String {
-        format!("{}: {} {}", self.name, self.method, self.uri)
+        let line = format!("{} {}", self.method, self.uri);
+        if self.name == line { line } else { format!("{}: {line}", self.name) }
     }
 }
 

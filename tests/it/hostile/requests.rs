@@ -1,11 +1,11 @@
 //! Requests.
 
 use super::{keep, pause, plan, reset, say, serve};
-use crate::outcome::run;
+use crate::outcome::{Outcome, run_beside, run_once};
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 /// Reads the head of one request; whether there was one.
@@ -63,67 +63,35 @@ fn drip_head(stream: &TcpStream) -> bool {
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-#[test]
-fn every_wrong_of_a_server_has_its_name() {
-    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
-    let location = format!(
-        "HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n",
-        elsewhere.local_addr().unwrap()
-    );
-    let cases: Vec<(&str, (SocketAddr, Arc<AtomicU64>))> = vec![
-        ("garbage", answering(|stream| say(stream, b"SSH-2.0-OpenSSH_9.6\r\n\r\n"))),
+/// One target: its name, where it is, how many requests it got.
+type Case = (&'static str, (SocketAddr, Arc<AtomicU64>));
+
+/// A case whose answers are these bytes, on a connection that stays or is closed after them.
+fn saying(name: &'static str, bytes: &'static [u8], stays: bool) -> Case {
+    (name, answering(move |stream| say(stream, bytes) && stays))
+}
+
+fn cases(redirect: String) -> Vec<Case> {
+    vec![
+        saying("garbage", b"SSH-2.0-OpenSSH_9.6\r\n\r\n", true),
+        saying("truncated", b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome", false),
+        saying("torn_head", b"HTTP/1.1 200 OK\r\nconte", false),
+        saying("closed", b"", false),
+        saying("error", b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n", true),
+        saying("bad_chunk", b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n", true),
+        saying(
+            "chunked",
+            b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+            true,
+        ),
+        saying("no_length", b"HTTP/1.1 200 OK\r\n\r\nok", false),
         ("endless_head", answering(endless_head)),
-        (
-            "truncated",
-            answering(|stream| {
-                say(stream, b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nsome");
-                false
-            }),
-        ),
-        (
-            "torn_head",
-            answering(|stream| {
-                say(stream, b"HTTP/1.1 200 OK\r\nconte");
-                false
-            }),
-        ),
-        ("closed", answering(|_| false)),
+        ("drip_body", answering(drip_body)),
+        ("drip_head", answering(drip_head)),
         (
             "rst",
             answering(|stream| {
                 reset(stream.try_clone().unwrap());
-                false
-            }),
-        ),
-        (
-            "hints",
-            answering(|stream| {
-                say(stream, b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n") && say(stream, OK)
-            }),
-        ),
-        ("drip_body", answering(drip_body)),
-        ("drip_head", answering(drip_head)),
-        ("error", answering(|stream| say(stream, b"HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n"))),
-        ("redirect", answering(move |stream| say(stream, location.as_bytes()))),
-        (
-            "bad_chunk",
-            answering(|stream| {
-                say(stream, b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n")
-            }),
-        ),
-        (
-            "chunked",
-            answering(|stream| {
-                say(
-                    stream,
-                    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
-                )
-            }),
-        ),
-        (
-            "no_length",
-            answering(|stream| {
-                say(stream, b"HTTP/1.1 200 OK\r\n\r\nok");
                 false
             }),
         ),
@@ -134,26 +102,59 @@ fn every_wrong_of_a_server_has_its_name() {
                 false
             }),
         ),
-    ];
-    let targets: Vec<(&str, String, &str)> = cases
-        .iter()
-        .map(|(name, (address, _))| {
-            let stages = "stages = [{ users = 2, hold = \"900ms\" }]";
-            (*name, format!("\"http://{address}/\""), stages)
-        })
-        .collect();
-    let common = "timeout = \"800ms\"\nfirst_byte_timeout = \"600ms\"\nthink_time = \"50ms\"";
-    let outcome = run(0, &plan("http", common, &targets), &[]);
-    assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
+        (
+            "hints",
+            answering(|stream| {
+                say(stream, b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n") && say(stream, OK)
+            }),
+        ),
+        ("redirect", answering(move |stream| say(stream, redirect.as_bytes()))),
+    ]
+}
 
-    let facts = |name: &str| outcome.scenario(name);
+/// A run against all of them, and how many requests each got; whether anybody went where the redirect points.
+struct Ran {
+    outcome: Outcome,
+    got: Vec<(&'static str, u64)>,
+    followed: bool,
+}
+
+static RUN: LazyLock<Ran> = LazyLock::new(|| {
+    let (outcome, (got, followed)) = run_beside(0, || {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = elsewhere.local_addr().unwrap();
+        let cases = cases(format!(
+            "HTTP/1.1 302 Found\r\nlocation: http://{to}/\r\ncontent-length: 0\r\n\r\n"
+        ));
+        let stages = "stages = [{ users = 2, hold = \"900ms\" }]";
+        let target =
+            |(name, (address, _)): &Case| (*name, format!("\"http://{address}/\""), stages);
+        let targets: Vec<_> = cases.iter().map(target).collect();
+        let common = "timeout = \"800ms\"\nfirst_byte_timeout = \"600ms\"\nthink_time = \"50ms\"";
+        let outcome = run_once(&plan("http", common, &targets), &[]);
+        elsewhere.set_nonblocking(true).unwrap();
+        let got = cases.iter().map(|(name, (_, got))| (*name, got.load(Ordering::SeqCst)));
+        (outcome, (got.collect(), elsewhere.accept().is_ok()))
+    });
+    Ran { outcome, got, followed }
+});
+
+#[test]
+fn odd_answers_are_answers() {
     for (scenario, status) in
         [("hints", "200"), ("redirect", "302"), ("chunked", "200"), ("no_length", "200")]
     {
-        let facts = facts(scenario);
+        let facts = RUN.outcome.scenario(scenario);
         assert_eq!(facts.failures().len(), 0, "{scenario} {:?}", facts.failures());
         assert_eq!(facts.0["statuses"][status].as_u64(), Some(facts.counter("ok")), "{scenario}");
     }
+    // A redirect is an answer, and not followed.
+    assert!(!RUN.followed);
+}
+
+#[test]
+fn every_wrong_of_a_server_has_its_name() {
+    assert!(RUN.outcome.took < Duration::from_secs(30), "{:?}", RUN.outcome.took);
     for (scenario, failure, origin) in [
         ("garbage", "bad_http", "protocol"),
         ("endless_head", "bad_http", "protocol"),
@@ -167,23 +168,24 @@ fn every_wrong_of_a_server_has_its_name() {
         ("mute", "first_byte_timeout", "network"),
         ("error", "status", "application"),
     ] {
-        let facts = facts(scenario);
+        let facts = RUN.outcome.scenario(scenario);
         let found = facts.only_failure();
         assert_eq!((found.0, found.1, found.2), (failure, origin, "request"), "{scenario}");
         assert_eq!(facts.counter("ok"), 0, "{scenario}");
         assert_eq!(found.3, facts.counter("started") - facts.counter("unfinished"), "{scenario}");
         assert!(found.3 >= 2, "{scenario}");
     }
-    assert_eq!(facts("error").0["failures"][0]["code"], 500);
-    for (scenario, (_, got)) in &cases {
-        let facts = facts(scenario);
+    assert_eq!(RUN.outcome.scenario("error").0["failures"][0]["code"], 500);
+}
+
+#[test]
+fn what_was_sent_is_what_came() {
+    for (scenario, got) in &RUN.got {
+        let facts = RUN.outcome.scenario(scenario);
         let sent = facts.counter("started") + facts.counter("retried");
-        assert_eq!(got.load(Ordering::SeqCst), sent, "{scenario}");
+        assert_eq!(*got, sent, "{scenario}");
         let reused = ["hints", "error", "redirect", "chunked"].contains(scenario);
         let opened = if reused { 2 } else { sent };
         assert_eq!(facts.counter("connect.ok"), opened, "{scenario}");
     }
-    // A redirect is an answer, and not followed.
-    elsewhere.set_nonblocking(true).unwrap();
-    assert!(elsewhere.accept().is_err());
 }

@@ -1,0 +1,248 @@
+//! Real servers and proxies: what they counted is what the report says. A peer that is not installed fails the test.
+
+use crate::outcome::{await_true, run_beside, run_once};
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A process that is ended with the test.
+struct Peer(Child);
+
+impl Peer {
+    fn start(command: &mut Command) -> Self {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let program = command.get_program().to_owned();
+        let command = command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdin(Stdio::null());
+        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+        Self(child.unwrap_or_else(|error| {
+            panic!("{}: {error}; tests/all.sh installs it", program.display())
+        }))
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+/// A port that was free a moment ago.
+fn port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn await_port(port: u16) {
+    await_true("a peer that listens", Duration::from_secs(20), || {
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers").join(name)
+}
+
+/// A proxy in front of one server.
+struct HaProxy {
+    _process: Peer,
+    folder: TempDir,
+    port: u16,
+}
+
+impl HaProxy {
+    fn start(mode: &str, server: u16) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let port = port();
+        let configuration = format!(
+            "global\n  stats socket {}/socket level user\n  maxconn 2000\n\
+             defaults\n  mode {mode}\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
+             frontend front\n  bind 127.0.0.1:{port}\n  default_backend back\n\
+             backend back\n  server one 127.0.0.1:{server}\n",
+            folder.path().display()
+        );
+        let file = folder.path().join("haproxy.cfg");
+        std::fs::write(&file, configuration).unwrap();
+        let process = Peer::start(Command::new("haproxy").args(["-db", "-f"]).arg(file));
+        let proxy = Self { _process: process, folder, port };
+        await_true("HAProxy", Duration::from_secs(20), || proxy.ask().is_some());
+        proxy
+    }
+
+    fn ask(&self) -> Option<String> {
+        let mut socket = UnixStream::connect(self.folder.path().join("socket")).ok()?;
+        socket.write_all(b"show stat\n").ok()?;
+        let mut text = String::new();
+        socket.read_to_string(&mut text).ok()?;
+        Some(text)
+    }
+
+    /// A figure of its frontend.
+    fn count(&self, column: &str) -> u64 {
+        let text = self.ask().unwrap();
+        let mut rows = csv::Reader::from_reader(text.trim_start_matches("# ").as_bytes());
+        let at = rows.headers().unwrap().iter().position(|name| name == column).unwrap();
+        let row = rows.records().map(Result::unwrap).find(|row| &row[0] == "front").unwrap();
+        row[at].parse().unwrap()
+    }
+
+    /// Waits until it has seen the ends of all connections: it counts some things only then.
+    fn settle(&self) {
+        await_true("the end of all sessions", Duration::from_secs(20), || self.count("scur") == 0);
+    }
+}
+
+fn nginx(folder: &Path, port: u16) -> Peer {
+    let at = folder.display();
+    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
+        .concat();
+    let configuration = format!(
+        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
+         events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
+         \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port};\n\
+         \x20   location / {{ return 200 ok; }}\n    location = /status {{ stub_status; }}\n  }}\n}}\n"
+    );
+    let file = folder.join("nginx.conf");
+    std::fs::write(&file, configuration).unwrap();
+    Peer::start(Command::new("nginx").arg("-e").arg(folder.join("start.log")).arg("-c").arg(file))
+}
+
+/// Connections and requests that nginx has counted, this question among them.
+fn stub_status(port: u16) -> (u64, u64) {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+    stream.write_all(b"GET /status HTTP/1.0\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    let line = text.lines().skip_while(|line| !line.starts_with("server accepts")).nth(1).unwrap();
+    let counts: Vec<u64> = line.split_whitespace().map(|count| count.parse().unwrap()).collect();
+    (counts[0], counts[2])
+}
+
+#[test]
+fn nginx_counts_the_same_requests() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = port();
+    let _nginx = nginx(folder.path(), port);
+    await_port(port);
+    let plan = format!(
+        r#"
+name = "nginx"
+[targets.web]
+address = "http://127.0.0.1:{port}/"
+[scenarios.web]
+protocol = "http"
+think_time = "1ms..5ms"
+requests = [{{ path = "/", expect = {{ status = 200, body = "ok" }} }}]
+stages = [{{ name = "users", users = 8, hold = "1s" }}, {{ name = "rate", rate = "300/s", hold = "1s" }}]
+thresholds = ["failure_ratio <= 0%"]
+"#
+    );
+    let (outcome, (accepted, requests)) = run_beside(0, || {
+        let before = stub_status(port);
+        let outcome = run_once(&plan, &[]);
+        let after = stub_status(port);
+        // The second question is in its own answer, the first one in both.
+        (outcome, (after.0 - before.0 - 1, after.1 - before.1 - 1))
+    });
+    let web = outcome.scenario("web");
+    let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
+    assert_eq!(web.counter("retried"), 0);
+    assert_eq!(requests, web.counter("started"));
+    assert_eq!(requests, web.counter("ok"));
+    assert_eq!(accepted, web.counter("connect.ok") + probes);
+    // It ends each connection after 25 requests, and says so.
+    assert!(web.counter("connect.ok") >= requests / 25, "{accepted} {requests}");
+    assert_eq!(web.stage("rate").counter("started"), 300);
+}
+
+#[test]
+fn haproxy_counts_the_same_connections_to_the_server_of_the_article() {
+    let server = port();
+    let program = source("tcp_hold.py");
+    let _server =
+        Peer::start(Command::new("python3").arg(program).args([&server.to_string(), "1"]));
+    await_port(server);
+    let proxy = HaProxy::start("tcp", server);
+    let plan = format!(
+        r#"
+name = "haproxy-tcp"
+[targets.lb]
+address = "127.0.0.1:{}"
+[scenarios.hold]
+protocol = "tcp-hold"
+expect = "ok"
+heartbeat = {{ from = "server", every = "1s", grace = "10s" }}
+stages = [{{ users = 300, ramp = "1s", hold = "2500ms" }}]
+thresholds = ["connect.success_ratio >= 100%", "hold.survival_ratio >= 100%", "success_ratio >= 100%"]
+"#,
+        proxy.port
+    );
+    let (outcome, (sessions, bytes)) = run_beside(0, || {
+        let before = (proxy.count("stot"), proxy.count("bout"));
+        let outcome = run_once(&plan, &[]);
+        proxy.settle();
+        (outcome, (proxy.count("stot") - before.0, proxy.count("bout") - before.1))
+    });
+    let hold = outcome.scenario("hold");
+    let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
+    assert_eq!((sessions, probes), (hold.counter("connect.ok") + probes, 1));
+    assert_eq!(hold.counters(["due", "ok", "verified", "heartbeat.missed"]), [300, 300, 300, 0]);
+    // Each got two messages at least. The server of the article does not look for an end: it sends until that fails.
+    let received = hold.counter("messages.received");
+    assert!(received >= 600, "{received}");
+    assert_eq!(hold.counter("bytes.received"), 2 * received);
+    assert!(bytes >= 2 * received, "{bytes} {received}");
+}
+
+#[test]
+fn haproxy_counts_the_same_requests_to_the_server_of_the_article() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = folder.path().join("http");
+    let built = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&binary)
+        .arg(source("http.go"))
+        .env("GOCACHE", folder.path().join("cache"))
+        .env("GO111MODULE", "off")
+        .status()
+        .unwrap_or_else(|error| panic!("go: {error}; tests/all.sh installs it"));
+    assert!(built.success());
+    let server = port();
+    let _server = Peer::start(Command::new(binary).arg(server.to_string()));
+    await_port(server);
+    let proxy = HaProxy::start("http", server);
+    let plan = format!(
+        r#"
+name = "haproxy-http"
+[targets.web]
+address = "http://127.0.0.1:{}/"
+[scenarios.web]
+protocol = "http"
+think_time = "2ms..10ms"
+requests = [{{ path = "/", expect = {{ status = 200, body = "ok" }} }}]
+stages = [{{ name = "10", users = 10, hold = "700ms" }}, {{ name = "20", users = 20, hold = "700ms" }}]
+thresholds = ["failure_ratio <= 0%"]
+"#,
+        proxy.port
+    );
+    let names = ["stot", "req_tot", "hrsp_2xx"];
+    let (outcome, counted) = run_beside(0, || {
+        let before = names.map(|name| proxy.count(name));
+        let outcome = run_once(&plan, &[]);
+        proxy.settle();
+        let after = names.map(|name| proxy.count(name));
+        (outcome, [0, 1, 2].map(|at| after[at] - before[at]))
+    });
+    let web = outcome.scenario("web");
+    let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
+    assert_eq!(web.counter("connect.ok"), 20);
+    assert_eq!(web.counters(["retried", "unfinished"]), [0, 0]);
+    let [started, ok] = web.counters(["started", "ok"]);
+    // A connection that ends without a request, as a probe does, is a request to it.
+    assert_eq!(counted, [20 + probes, started + probes, ok]);
+    assert_eq!(web.0["statuses"]["200"].as_u64(), Some(ok));
+}

@@ -1,0 +1,227 @@
+//! The rules of the house, held against the code.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// Which module may import which, in reading order; the same table as in src/ARCHITECTURE.md.
+const MAY_IMPORT: [(&str, &str); 12] = [
+    ("units", ""),
+    ("plan", "units"),
+    ("record", "units plan"),
+    ("schedule", "units plan record"),
+    ("protocol", "units plan record"),
+    ("machine", "units plan record schedule"),
+    ("verdict", "units plan record"),
+    ("serve", "units plan protocol"),
+    ("engine", "units plan record schedule protocol machine verdict serve"),
+    ("report", "units plan record schedule machine verdict"),
+    ("live", "units plan record schedule verdict engine"),
+    ("cli", "units plan record schedule protocol machine verdict serve engine report live"),
+];
+
+/// What `live` may know of the engine: what happens, and where targets are.
+const LIVE_MAY_SEE: [&str; 2] = ["Event", "Resolved"];
+
+/// No file is longer.
+const LINES: usize = 400;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All Rust files below a folder.
+fn files(below: &str) -> Vec<PathBuf> {
+    let (mut folders, mut files) = (vec![root().join(below)], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+fn is_test(path: &Path) -> bool {
+    path.iter().any(|part| part == "tests" || part == "tests.rs" || part == "testing.rs")
+}
+
+/// The lines of a file that are neither comments nor its tests.
+fn code(path: &Path) -> String {
+    let text = read(path);
+    let lines = text
+        .lines()
+        .take_while(|line| *line != "#[cfg(test)]" || text.contains("\n#[cfg(test)]\nmod tests;"));
+    lines.map(|line| line.split("//").next().unwrap_or_default()).collect::<Vec<_>>().join("\n")
+}
+
+/// The names behind each `prefix`: one, or several in braces.
+fn named(code: &str, prefix: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices(prefix) {
+        let rest = &code[at + prefix.len()..];
+        let listed = rest.strip_prefix('{').and_then(|rest| rest.split('}').next());
+        for name in listed.unwrap_or(rest).split(',') {
+            let name = name.trim();
+            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+            names.extend((end > 0).then(|| name[..end].to_owned()));
+            if listed.is_none() {
+                break;
+            }
+        }
+    }
+    names
+}
+
+fn module_of(path: &Path) -> String {
+    let below = path.strip_prefix(root().join("src")).unwrap();
+    below.iter().next().unwrap().to_string_lossy().trim_end_matches(".rs").to_owned()
+}
+
+#[test]
+fn modules_import_only_what_they_may() {
+    let table: BTreeMap<&str, &str> = MAY_IMPORT.into_iter().collect();
+    let mut wrong = Vec::new();
+    for path in files("src").into_iter().filter(|path| !is_test(path)) {
+        let module = module_of(&path);
+        if ["main", "lib"].contains(&module.as_str()) {
+            continue;
+        }
+        let may = table.get(module.as_str()).unwrap_or_else(|| panic!("{module} is in no table"));
+        let code = code(&path);
+        for name in named(&code, "crate::") {
+            let own = name == module || name.starts_with(char::is_uppercase);
+            if !own && table.contains_key(name.as_str()) && !may.split(' ').any(|one| one == name) {
+                wrong.push(format!("{}: {module} imports {name}", path.display()));
+            }
+        }
+        if module == "live" {
+            let seen = named(&code, "crate::engine::");
+            let beyond = seen.iter().filter(|name| !LIVE_MAY_SEE.contains(&name.as_str()));
+            wrong.extend(beyond.map(|name| format!("{}: live sees {name}", path.display())));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_architecture_has_the_same_table() {
+    let text = read("src/ARCHITECTURE.md");
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.len() <= 120, "{} lines", lines.len());
+    let rows = lines.iter().filter(|line| line.starts_with("| `"));
+    let mut above: Vec<String> = Vec::new();
+    let mut table = Vec::new();
+    for row in rows {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let module = cells[0].trim_matches('`').to_owned();
+        let without_remarks: String = cells[2]
+            .split('(')
+            .map(|piece| piece.split_once(')').map_or(piece, |(_, rest)| rest))
+            .collect();
+        let may: Vec<String> = match without_remarks.trim() {
+            "–" => Vec::new(),
+            "all" | "all above" => above.clone(),
+            names => names.split(',').map(|name| first_word(name.trim())).collect(),
+        };
+        above.push(module.clone());
+        table.push((module, may.join(" ")));
+    }
+    let expected: Vec<(String, String)> =
+        MAY_IMPORT.iter().map(|(module, may)| ((*module).to_owned(), (*may).to_owned())).collect();
+    assert_eq!(table, expected);
+}
+
+/// `engine's Event` is of the engine.
+fn first_word(name: &str) -> String {
+    name.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are() {
+    let mut wrong = Vec::new();
+    for path in [files("src"), files("tests")].concat() {
+        let text = read(&path);
+        let lines = text.lines().count();
+        // Tests that have a file of their own may be as long as what they test is wide.
+        if lines > LINES
+            && !is_test(&path.strip_prefix(root()).unwrap().iter().skip(1).collect::<PathBuf>())
+        {
+            wrong.push(format!("{}: {lines} lines", path.display()));
+        }
+        let named = !is_test(path.strip_prefix(root().join("src")).unwrap_or(Path::new("")));
+        if named && !text.starts_with("//! ") {
+            wrong.push(format!("{} does not say what it is", path.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn nothing_is_put_off() {
+    let words = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("#[ig", "nore"),
+        concat!("#[all", "ow("),
+        concat!("unimpl", "emented!("),
+    ];
+    let mut wrong = Vec::new();
+    for path in [files("src"), files("tests")].concat() {
+        let text = read(&path);
+        for (number, line) in (1..).zip(text.lines()) {
+            if words.iter().any(|word| line.contains(word)) {
+                wrong.push(format!("{}:{number}: {line}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Status and words of each variant of `ExitStatus`, from its own comments.
+fn statuses() -> BTreeMap<u8, String> {
+    let text = read("src/cli/exit.rs");
+    let (mut words, mut statuses) = (BTreeMap::new(), BTreeMap::new());
+    let mut comment = String::new();
+    for line in text.lines().map(str::trim) {
+        if let Some(more) = line.strip_prefix("/// ") {
+            comment = more.trim_end_matches('.').to_lowercase();
+        } else if let Some((variant, code)) = line
+            .strip_prefix("Self::")
+            .and_then(|rest| rest.trim_end_matches(',').split_once(" => "))
+        {
+            if let (Some(words), Ok(code)) = (words.get(variant), code.parse()) {
+                let words: &String = words;
+                statuses.insert(code, words.clone());
+            }
+        } else if let Some(variant) = line.strip_suffix(',') {
+            words.insert(variant.to_owned(), comment.clone());
+        }
+    }
+    statuses
+}
+
+#[test]
+fn the_readme_has_the_exit_statuses() {
+    let statuses = statuses();
+    assert_eq!(statuses.keys().copied().collect::<Vec<_>>(), [0, 1, 2, 3, 4, 5, 130, 143]);
+    let text = read("README.md");
+    let mut rows = BTreeMap::new();
+    for line in text.lines().filter(|line| line.starts_with("| ")) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if let (Ok(code), [_, words]) = (cells[0].parse::<u8>(), cells.as_slice()) {
+            rows.insert(code, words.to_lowercase());
+        }
+    }
+    assert_eq!(rows, statuses);
+}

@@ -1,0 +1,30 @@
+// The HTTP server of the article: the answer to everything is "ok".
+//
+// Usage: http PORT
+package main
+
+import (
+	"io"
+	"log"
+	"net/http"
+	"os"
+	"time"
+)
+
+func main() {
+	if len(os.Args) != 2 {
+		log.Fatal("usage: http PORT")
+	}
+	answer := func(w http.ResponseWriter, _ *http.Request) {
+		if _, err := io.WriteString(w, "ok"); err != nil {
+			log.Print(err)
+		}
+	}
+	server := http.Server{
+		Addr:         "127.0.0.1:" + os.Args[1],
+		Handler:      http.HandlerFunc(answer),
+		ReadTimeout:  30 * time.Second,
+		WriteTimeout: 30 * time.Second,
+	}
+	log.Fatal(server.ListenAndServe())
+}
