@@ -14,23 +14,23 @@ protocol = "tcp-hold"
 target = "beats"
 expect = "tick"
 greeting = "5s"
-heartbeat = { from = "server", every = "1s", grace = "2s" }
-stages = [{ users = 250, spawn_rate = "150/s", hold = "3500ms" }]
+heartbeat = { from = "server", every = "1500ms", grace = "5s" }
+stages = [{ users = 250, spawn_rate = "80/s", hold = "3500ms" }]
 thresholds = ["success_ratio == 100%", "heartbeat.success_ratio == 100%", "tls.time.max < 5s"]
 [scenarios.answers]
 protocol = "tcp-hold"
 target = "answers"
 expect = "ok"
-heartbeat = { from = "client", send = "ping", every = "1s", timeout = "1s" }
+heartbeat = { from = "client", send = "ping", every = "1500ms", timeout = "1500ms" }
 close = "rst"
-stages = [{ users = 250, spawn_rate = "150/s", hold = "3500ms" }]
+stages = [{ users = 250, spawn_rate = "80/s", hold = "3500ms" }]
 thresholds = ["success_ratio == 100%", "heartbeat.success_ratio == 100%"]
 "#;
     let outcome = run(0, plan, &[]);
     for name in ["beats", "answers"] {
         let facts = outcome.scenario(name);
         assert_eq!(facts.counters(["ok", "connect.ok", "verified"]), [250; 3], "{name}");
-        assert!(facts.counter("heartbeat.received") >= 3 * 250, "{name}");
+        assert!(facts.counter("heartbeat.received") >= 2 * 250, "{name}");
         for time in ["tls.time", "connect.time", "first_message"] {
             assert_eq!(facts.samples(time), 250, "{name} {time}");
         }
