@@ -60,7 +60,9 @@ fn a_frame_has_a_line_for_it() {
     let draw = |users| {
         let (plan, events) = held(users);
         let mut scene = Scene::new(&plan, "results/x/1".into());
-        events.iter().for_each(|event| scene.see(event));
+        for event in &events {
+            scene.see(event);
+        }
         let size = Size { height: 24, width: 80 };
         let lines = frame(&scene, 22 * SECOND, size, Look::default());
         lines.iter().map(|line| line.render(80, Look::default())).collect::<Vec<_>>().join("\n")
