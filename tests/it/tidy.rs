@@ -15,7 +15,7 @@ const MAY_IMPORT: [(&str, &str); 12] = [
     ("serve", "units plan protocol"),
     ("engine", "units plan record schedule protocol machine verdict serve"),
     ("report", "units plan record schedule machine verdict"),
-    ("live", "units plan record schedule verdict engine"),
+    ("live", "units plan record schedule verdict machine engine"),
     ("cli", "units plan record schedule protocol machine verdict serve engine report live"),
 ];
 
