@@ -44,7 +44,7 @@ impl Epoll {
             Interest::WRITABLE,
         )?;
         // A handshake takes long: between few of them the loop looks at what is due.
-        let events = Events::with_capacity(if load.tls.is_some() { 32 } else { 1024 });
+        let events = Events::with_capacity(if load.tls.is_some() { 8 } else { 1024 });
         Ok(Self {
             poll,
             events,

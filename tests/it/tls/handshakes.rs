@@ -77,18 +77,18 @@ thresholds = ["success_ratio == 100%"]
 #[test]
 fn faults_are_told_as_without_tls_and_a_silent_server_never_shakes_hands() {
     let tables = [
-        ("reset_after", "reset_after = \"300ms\""),
+        ("reset_after", "reset_after = \"800ms\""),
         ("reset_after_bytes", "reset_after_bytes = 2"),
         ("silence", "silence = true"),
         ("wrong_data", "wrong_data = true"),
-        ("close_after", "close_after = \"300ms\""),
+        ("close_after", "close_after = \"800ms\""),
     ];
     let tables = tables.map(|(name, fault)| {
         format!(
             "[targets.{name}]\nbuiltin = \"tcp-hold\"\ntls = {{}}\nfaults = {{ {fault} }}\n\
              [scenarios.{name}]\nprotocol = \"tcp-hold\"\ntarget = \"{name}\"\nexpect = \"ok\"\n\
-             greeting = \"1s\"\nconnect_timeout = \"1s\"\n\
-             stages = [{{ users = 20, spawn_rate = \"50/s\", hold = \"1500ms\" }}]\n"
+             greeting = \"2s\"\nconnect_timeout = \"2s\"\n\
+             stages = [{{ users = 20, spawn_rate = \"50/s\", hold = \"2500ms\" }}]\n"
         )
     });
     let outcome = run(0, &format!("name = \"faults\"\n{}", tables.concat()), &[]);

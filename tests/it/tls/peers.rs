@@ -9,8 +9,8 @@ fn target(name: &str, address: &str, tls: &str) -> String {
     format!(
         "[targets.{name}]\naddress = \"{address}\"\ntls = {{ {tls} }}\n\
          [scenarios.{name}]\nprotocol = \"tcp-hold\"\ntarget = \"{name}\"\nexpect = \"ok\"\n\
-         connect_timeout = \"1s\"\n\
-         stages = [{{ users = 10, spawn_rate = \"50/s\", hold = \"1500ms\" }}]\n\
+         connect_timeout = \"2s\"\n\
+         stages = [{{ users = 10, spawn_rate = \"50/s\", hold = \"2500ms\" }}]\n\
          thresholds = [\"connect.success_ratio == 100%\"]\n"
     )
 }
