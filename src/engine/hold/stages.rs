@@ -4,7 +4,7 @@ use super::super::load::Load;
 use super::super::wire::Notice;
 use super::slots::State;
 use super::{BATCH, Hold, Host, OPENING_MAX};
-use crate::plan::Part;
+use crate::plan::{Close, Part};
 use crate::record::{CellKey, Counter, End, Mark, Outcome};
 use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
 use std::collections::VecDeque;
@@ -229,6 +229,9 @@ impl<H: Host> Hold<H> {
             return false;
         }
         for slot in from..end {
+            if self.settings.close == Close::Fin {
+                self.discard(slot);
+            }
             if let Some(socket) = self.slots.get(slot).end() {
                 self.open -= 1;
                 self.host.close(socket, self.settings.close);

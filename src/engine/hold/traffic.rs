@@ -84,7 +84,7 @@ impl<H: Host> Hold<H> {
     }
 
     /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a reset.
-    fn discard(&mut self, slot: u32) {
+    pub(super) fn discard(&mut self, slot: u32) {
         let Some(socket) = self.slots.get(slot).socket.as_ref() else { return };
         while self
             .host
