@@ -9,6 +9,9 @@ use crate::record::{CellKey, Counter, End, Mark, Outcome};
 use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
 use std::collections::VecDeque;
 
+/// A start that is late by less than this is as good as on time: what makes a run INVALID is later than this in its 99th percentile.
+const LAST_MOMENT_NS: u64 = 100_000_000;
+
 /// The state of the schedule for one worker.
 pub(super) struct Stages {
     timeline: Timeline,
@@ -139,12 +142,15 @@ impl<H: Host> Hold<H> {
         }
     }
 
-    /// What was due before the drain and could not be started is dropped.
+    /// What was due before the drain and could not be started is dropped. What fell due in the last moment before an end that nobody
+    /// planned is not late: the loop heard of the end before it looked at the clock again.
     fn drop_undone(&mut self, drain_ns: u64) {
         for mut ramp in std::mem::take(&mut self.stages.ramps) {
             let key = CellKey { stage: ramp.stage, part: Part::Ramp };
-            while let Some((due, offset)) =
-                ramp.walk.peek().filter(|(_, offset)| ramp.base_ns + offset < drain_ns)
+            while let Some((due, offset)) = ramp
+                .walk
+                .peek()
+                .filter(|(_, offset)| ramp.base_ns + offset + LAST_MOMENT_NS < drain_ns)
             {
                 // An unpaced ramp that is stopped was not late: its rest never fell due.
                 if matches!(due, Due::Up(_)) && !ramp.unpaced {
