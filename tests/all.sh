@@ -23,4 +23,4 @@ cargo fmt --check
 cargo clippy --locked --all-targets -- -D warnings
 # Doc links are part of the house.
 RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --quiet
-exec cargo test --locked --all-targets -- --test-threads "${TEST_THREADS:-2}"
+exec cargo test --locked --lib --bins --tests -- --test-threads "${TEST_THREADS:-2}"
