@@ -1,17 +1,6 @@
 //! Turns large numbers into words that people can read at a glance.
 
-/// `28232` as `28,232`.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub use crate::units::figure::grouped;
 
 /// Bytes in the unit that fits: `512 B`, `8.3 KiB`, `7.9 GiB`.
 pub fn bytes(number: u64) -> String {
