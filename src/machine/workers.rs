@@ -4,7 +4,7 @@
 
 use super::{Limits, Needs, ScenarioNeeds};
 use crate::plan::{Plan, Scenario};
-use crate::schedule::Share;
+use crate::schedule::{HOLD_BLOCK, Share};
 
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
@@ -14,9 +14,6 @@ const OPEN_FILES_UNREAD: u64 = 1024;
 
 /// Connections that a process of its own is worth, as long as there is a core for it.
 const WORTH_A_PROCESS: u64 = 1024;
-
-/// Neighbouring held connections that stay in one worker.
-const HOLD_BLOCK: u64 = 64;
 
 impl Limits {
     /// Connections that one process can have open.

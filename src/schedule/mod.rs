@@ -28,6 +28,10 @@ use crate::units::Rate;
 /// Nanoseconds in a second.
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
+/// Neighbouring held connections that stay in one worker: so many are opened in one burst that wakes two processes, not all of them.
+/// At 20,000 a second a burst lasts 13 ms; one that is late has this long before a second worker competes with it for a core.
+pub const HOLD_BLOCK: u64 = 256;
+
 /// The schedules of all scenarios of a plan.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Schedule {
@@ -39,7 +43,7 @@ pub struct Schedule {
 pub struct ScenarioSchedule {
     /// When the scenario starts.
     pub start_after: StartAfter,
-    /// So many neighbouring users belong to the same worker: connections are opened in bursts that wake one process, not many.
+    /// So many neighbouring users belong to the same worker.
     pub block: u64,
     /// One for each stage.
     pub segments: Vec<Segment>,
@@ -86,7 +90,7 @@ impl Schedule {
 impl ScenarioSchedule {
     fn new(scenario: &Scenario) -> Self {
         let block = match scenario.protocol {
-            Protocol::TcpHold(_) => 64,
+            Protocol::TcpHold(_) => HOLD_BLOCK,
             Protocol::Http(_) => 1,
         };
         let mut segments = Vec::with_capacity(scenario.stages.len());
