@@ -205,7 +205,7 @@ fn sources_of_the_plan_are_used_in_order_and_as_many_as_it_takes() {
 
 proptest! {
     #[test]
-    fn no_worker_owns_more_than_its_descriptors(peak in 1_u64..3_000_000, files in 200_u64..100_000) {
+    fn no_worker_owns_more_than_its_descriptors(peak in 1_u64..3_000_000, files in 400_u64..100_000) {
         let limits = Limits { open_files: Some(files), ..small() };
         let plan = plan(built_in(), vec![hold(vec![users(peak, Ramp::Unpaced, 1)])]);
         let workers = workers(&plan.scenarios[0], &plan, &limits);

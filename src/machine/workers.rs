@@ -4,7 +4,7 @@
 
 use super::{Limits, Needs, ScenarioNeeds};
 use crate::plan::{Plan, Scenario};
-use crate::schedule::{HOLD_BLOCK, Share};
+use crate::schedule::{Share, hold_block};
 
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
@@ -71,7 +71,7 @@ pub(super) fn largest_worker(needs: &ScenarioNeeds, workers: u32) -> u64 {
 }
 
 fn block(needs: &ScenarioNeeds) -> u64 {
-    if needs.held { HOLD_BLOCK } else { 1 }
+    if needs.held { hold_block(needs.connections) } else { 1 }
 }
 
 fn largest_share(connections: u64, block: u64, of: u64) -> u64 {

@@ -45,7 +45,8 @@ pub struct Look {
 /// The moment at which most connections were open.
 ///
 /// A look is taken a little after the end of its second. Only where the next second has the same level is it sure to be a look at that
-/// level; so of a level that lasts, the last second but one counts.
+/// level; so the last second of a level does not count. Of the others the one with the most resident memory does: pages that the kernel
+/// took back meanwhile have been paid for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Peak {
     /// Connections open.
@@ -54,6 +55,8 @@ pub struct Peak {
     pub host: HostSample,
     /// The workers together.
     pub workers: WorkerFacts,
+    /// Whether the look is sure to be one at that level.
+    settled: bool,
     next: Option<(HostSample, WorkerFacts)>,
 }
 
@@ -62,12 +65,19 @@ pub(super) fn climb(peak: &mut Option<Peak>, open: u64, host: &HostSample, worke
     match peak {
         Some(known) if open == known.open => {
             if let Some((host, workers)) = known.next.replace((host.clone(), workers)) {
-                (known.host, known.workers) = (host, workers);
+                let resident = |host: &HostSample, workers: &WorkerFacts| {
+                    host.servers_rss_bytes + workers.rss_bytes
+                };
+                if !known.settled
+                    || resident(&host, &workers) > resident(&known.host, &known.workers)
+                {
+                    (known.host, known.workers, known.settled) = (host, workers, true);
+                }
             }
         }
         Some(known) if open < known.open => {}
         _ if open == 0 => {}
-        _ => *peak = Some(Peak { open, host: host.clone(), workers, next: None }),
+        _ => *peak = Some(Peak { open, host: host.clone(), workers, settled: false, next: None }),
     }
 }
 
@@ -75,5 +85,25 @@ pub(super) fn climb(peak: &mut Option<Peak>, open: u64, host: &HostSample, worke
 pub(super) fn add_changes(sum: &mut BTreeMap<String, i64>, later: &BTreeMap<String, i64>) {
     for (name, change) in later {
         *sum.entry(name.clone()).or_default() += change;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_that_the_kernel_takes_back_has_been_paid_for() {
+        let mut peak = None;
+        for (open, rss_bytes) in [(1, 9), (5, 40), (5, 50), (5, 30), (5, 70), (2, 80)] {
+            let workers = WorkerFacts { rss_bytes, ..WorkerFacts::default() };
+            climb(&mut peak, open, &HostSample::default(), workers);
+        }
+        let peak = peak.expect("a peak");
+        assert_eq!(
+            (peak.open, peak.workers.rss_bytes),
+            (5, 50),
+            "the last look may be a later level's"
+        );
     }
 }

@@ -28,9 +28,12 @@ use crate::units::Rate;
 /// Nanoseconds in a second.
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
 
-/// Neighbouring held connections that stay in one worker: so many are opened in one burst that wakes two processes, not all of them.
-/// At 20,000 a second a burst lasts 13 ms; one that is late has this long before a second worker competes with it for a core.
-pub const HOLD_BLOCK: u64 = 256;
+/// So many neighbouring held connections stay in one worker, of a scenario with at most so many `users`. They are opened in one burst
+/// that wakes two processes, not all of them; the longer the burst (256 at 20,000 a second: 13 ms), the later does a worker that is
+/// behind compete with the next ones for a core. Few users are spread over all workers in short ones.
+pub fn hold_block(users: u64) -> u64 {
+    (users / 2048).next_power_of_two().clamp(64, 256)
+}
 
 /// The schedules of all scenarios of a plan.
 #[derive(Debug, Clone, PartialEq)]
@@ -89,10 +92,6 @@ impl Schedule {
 
 impl ScenarioSchedule {
     fn new(scenario: &Scenario) -> Self {
-        let block = match scenario.protocol {
-            Protocol::TcpHold(_) => HOLD_BLOCK,
-            Protocol::Http(_) => 1,
-        };
         let mut segments = Vec::with_capacity(scenario.stages.len());
         let (mut users, mut rate, mut arrivals) = (0, 0.0, 0.0);
         for stage in &scenario.stages {
@@ -124,7 +123,11 @@ impl ScenarioSchedule {
             };
             segments.push(segment);
         }
-        Self { start_after: scenario.start_after, block, segments }
+        let mut schedule = Self { start_after: scenario.start_after, block: 1, segments };
+        if matches!(scenario.protocol, Protocol::TcpHold(_)) {
+            schedule.block = hold_block(schedule.peak_users());
+        }
+        schedule
     }
 
     /// The highest number of users of any stage; zero for an open scenario.

@@ -9,6 +9,7 @@ mod peers;
 mod plan;
 mod report;
 mod run;
+mod scale;
 mod serve;
 mod served;
 mod signals;

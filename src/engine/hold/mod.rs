@@ -39,6 +39,11 @@ const BATCH: usize = 32;
 /// Connections that may be opening at once in an unpaced ramp: more only fill the target's accept queue.
 const OPENING_MAX: u64 = 512;
 
+/// A worker that has nothing else to do hands over a second so much later than the one before it, up to the longest delay: fifty of
+/// them at once would hold up the one that is opening connections.
+const HAND_OVER_APART_NS: u64 = 8_000_000;
+const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
+
 /// The largest read; a held connection rarely has more than one message waiting.
 const BUFFER: usize = 64 << 10;
 
@@ -282,6 +287,10 @@ impl<H: Host> Hold<H> {
         }
     }
 
+    fn hand_over_delay_ns(&self) -> u64 {
+        (u64::from(self.load.share.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
+    }
+
     pub(super) fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
         gauges.set(Gauge::Open, self.open);
@@ -327,7 +336,7 @@ impl<H: Host> Hold<H> {
         };
         let greeting = self.settings.greeting.and_then(|within| after(&self.greeting, within));
         [
-            Some((u64::from(self.second) + 1) * SECOND_NS),
+            Some((u64::from(self.second) + 1) * SECOND_NS + self.hand_over_delay_ns()),
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),

@@ -110,5 +110,5 @@ fn what_was_not_read_has_no_cost() {
 fn a_look_after_the_end_of_a_level_is_not_taken_for_it() {
     // The last second at the level is looked at when connections may be closed already.
     let peak = recording(1).scenarios[0].peak.clone().unwrap();
-    assert_eq!((peak.open, peak.host.at_ns), (1_000, 4 * SECOND));
+    assert_eq!((peak.open, peak.host.at_ns), (1_000, 3 * SECOND));
 }

@@ -62,7 +62,7 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
         text.push_str(&line);
     }
     insta::assert_snapshot!(text, @"
-    open files of a process | 19,712 | 20,000 | ok
+    open files of a process | 19,776 | 20,000 | ok
     processes | 104 | 64 on 2 cores | warn
     open files of the system | 2,006,656 | 2,465,648 | ok
     source ports of a tuple | 9,434 | 28,232 | ok
@@ -112,7 +112,7 @@ fn fixed_workers_must_have_the_descriptors() {
     plan.generator.workers = Some(10);
     let row = row(&plan, &usual(), Check::ProcessFiles);
     assert_eq!(row.fitness, Fitness::Fail);
-    assert_eq!(row.needed, Figure::Number(100_032 + 64), "1,563 blocks of 64 for the first");
+    assert_eq!(row.needed, Figure::Number(100_096 + 64), "391 blocks of 256 for the first");
     assert_eq!(row.reach, Some(199_360));
     assert_eq!(row.fixes[0], "[generator] workers = \"auto\"");
     plan.generator.workers = Some(51);
