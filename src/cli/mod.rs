@@ -11,6 +11,7 @@ mod preflight;
 mod report;
 mod run;
 mod schema;
+mod search;
 mod serve;
 mod worker;
 
@@ -98,7 +99,7 @@ pub fn main() -> ExitCode {
         }
     };
     let status = match cli.command {
-        None => run::run(&cli.run),
+        None => search::run(&cli.run),
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Serve(command)) => serve::serve(&command),

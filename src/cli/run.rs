@@ -1,11 +1,12 @@
 //! The main form: `planrun PLAN.toml`.
 
-use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
+use super::{ExitStatus, OverrideArgs, diagnostic, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, is_here, workers};
 use crate::plan::{Overrides, Plan, Source, Target};
 use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, Way};
+use crate::verdict::Verdict;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -15,22 +16,25 @@ use tokio::sync::mpsc;
 use tokio::task::LocalSet;
 
 /// Its arguments.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub struct RunArgs {
     /// The plan to run.
     #[arg(value_name = "PLAN.toml", required = true)]
-    path: Option<PathBuf>,
+    pub(super) path: Option<PathBuf>,
     /// Where the run's folder goes.
     #[arg(long, value_name = "DIR", default_value = "results")]
-    out: PathBuf,
+    pub(super) out: PathBuf,
     #[command(flatten)]
-    overrides: OverrideArgs,
+    pub(super) overrides: OverrideArgs,
     /// How the run is shown on standard error while it goes on.
     #[arg(long, value_enum, default_value_t)]
     progress: Progress,
     /// Run although this machine or the target is not fit.
     #[arg(long)]
     force: bool,
+    /// Run a plan that has a `[search]` once, at the level that its stage says.
+    #[arg(long)]
+    pub(super) no_search: bool,
 }
 
 /// A plan that has passed its preflight, on its way to being run.
@@ -43,17 +47,36 @@ struct Departure {
     warnings: Vec<String>,
 }
 
-pub(super) fn run(args: &RunArgs) -> ExitStatus {
-    match depart(args) {
-        Ok(departure) => journey(args, departure),
-        Err(status) => status,
+/// What came of one run.
+pub(super) struct Ran {
+    pub(super) status: ExitStatus,
+    /// What it proved, and where that is saved; `None` when it never began, or could not be brought to its end.
+    pub(super) proof: Option<(Verdict, PathBuf)>,
+}
+
+impl From<ExitStatus> for Ran {
+    fn from(status: ExitStatus) -> Self {
+        Self { status, proof: None }
+    }
+}
+
+/// One run; its summary goes to `summary`.
+pub(super) fn once(
+    args: &RunArgs,
+    read: (Source, Overrides, Plan),
+    summary: &mut dyn Write,
+) -> Ran {
+    match depart(args, read) {
+        Ok(departure) => journey(args, departure, summary),
+        Err(status) => status.into(),
     }
 }
 
 /// Everything that can be known before anything is sent.
-fn depart(args: &RunArgs) -> Result<Departure, ExitStatus> {
-    let Some(path) = &args.path else { return Err(ExitStatus::WrongPlan) };
-    let (source, overrides, plan) = plan_file::read_plan(path, &args.overrides)?;
+fn depart(
+    args: &RunArgs,
+    (source, overrides, plan): (Source, Overrides, Plan),
+) -> Result<Departure, ExitStatus> {
     let exe = std::env::current_exe().map_err(|error| {
         diagnostic::print_error(
             &format!("cannot find this program to start workers of it: {error}"),
@@ -68,11 +91,11 @@ fn depart(args: &RunArgs) -> Result<Departure, ExitStatus> {
 }
 
 /// The run and its reports.
-fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
+fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran {
     let Departure { exe, source, overrides, plan, limits, warnings } = departure;
     let mut store = match store(args, &plan, &source, &overrides) {
         Ok(store) => store,
-        Err(status) => return status,
+        Err(status) => return status.into(),
     };
     let mut targets =
         match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
@@ -80,7 +103,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
             Err(error) => {
                 diagnostic::print_error(&error.to_string(), Some(&error.help()));
                 store.discard();
-                return ExitStatus::NotFit;
+                return ExitStatus::NotFit.into();
             }
         };
     let mut watcher = watcher(&plan, args.progress, &store);
@@ -118,7 +141,7 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
         Err(error) => {
             watcher.finish();
             diagnostic::print_error(&error, None);
-            return ExitStatus::Internal;
+            return ExitStatus::Internal.into();
         }
     };
     let limits = Some(Limits::read());
@@ -131,7 +154,10 @@ fn journey(args: &RunArgs, departure: Departure) -> ExitStatus {
     let servers = servers
         .into_iter()
         .map(|side| ServerCounters { target: side.target, counters: side.counters });
-    conclude(store, &plan, &ended, &Finished { servers: servers.collect(), limits })
+    let finished = Finished { servers: servers.collect(), limits };
+    let folder = store.folder().to_owned();
+    let status = conclude(store, &plan, &ended, &finished, summary);
+    Ran { status, proof: Some((ended.verdict, folder)) }
 }
 
 /// The run's folder, made before anything is sent.
@@ -152,7 +178,13 @@ fn store(
 }
 
 /// Writes the reports, prints the summary, says how it went.
-fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finished) -> ExitStatus {
+fn conclude(
+    store: Store,
+    plan: &Plan,
+    ended: &engine::Ended,
+    finished: &Finished,
+    to: &mut dyn Write,
+) -> ExitStatus {
     let status = ExitStatus::of_run(&ended.recording, &ended.verdict);
     let stored = Stored {
         plan,
@@ -164,7 +196,7 @@ fn conclude(store: Store, plan: &Plan, ended: &engine::Ended, finished: &Finishe
     let mut summary = Vec::new();
     let made = store.finish(&stored, &mut summary);
     // Whoever closes the pipe has read enough.
-    let _ = anstream::stdout().write_all(&summary);
+    let _ = to.write_all(&summary);
     for problem in &made.problems {
         diagnostic::print_error(
             &problem.to_string(),

@@ -38,6 +38,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         targets: vec![Target { name: "t".into(), shown, endpoint, tls: None }],
         scenarios,
         generator: Generator::default(),
+        search: None,
     }
 }
 

@@ -60,5 +60,6 @@ fn held(endpoint: Endpoint) -> Plan {
         targets: vec![Target { name: "target".to_owned(), shown: Vec::new(), endpoint, tls: None }],
         scenarios: vec![scenario],
         generator: Generator::default(),
+        search: None,
     }
 }

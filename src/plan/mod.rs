@@ -16,6 +16,7 @@ mod raw;
 mod scale;
 mod scenario;
 mod schema;
+mod search;
 mod source;
 mod stage;
 mod suggest;
@@ -34,6 +35,7 @@ pub use parse::LARGEST_PLAN;
 pub use scenario::{
     Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
 };
+pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Stage};
 pub use target::{
@@ -57,6 +59,8 @@ pub struct Plan {
     pub scenarios: Vec<Scenario>,
     /// How this machine makes the load.
     pub generator: Generator,
+    /// The search for the highest level that passes.
+    pub search: Option<Search>,
 }
 
 impl Plan {

@@ -17,6 +17,7 @@ mod hlog;
 mod journal;
 mod json;
 mod recover;
+mod search;
 mod section;
 mod series;
 mod store;
@@ -28,6 +29,7 @@ mod timeline;
 pub use folder::Made;
 pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, Way};
 pub use recover::{Damage, Recovered, Remade, Replayed};
+pub use search::{LevelRun, SearchReport, why};
 pub use store::{Store, Stored};
 
 use crate::machine::Environment;

@@ -65,6 +65,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),
+        search: None,
     }
 }
 

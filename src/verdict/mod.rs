@@ -3,10 +3,12 @@
 //! **Invariant:** pure; the same code judges live, at the end, and again from saved data.
 //! **Invariant:** a threshold without data never passes.
 
+mod ascent;
 mod breaches;
 mod judge;
 mod window;
 
+pub use ascent::{Ascent, Next, Summit};
 pub use judge::Judge;
 pub(crate) use judge::part_length_ns;
 use std::fmt;

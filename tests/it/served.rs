@@ -16,7 +16,12 @@ pub struct Served {
 impl Served {
     /// One process that listens.
     pub fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(exe())
+        Self::start_as(Command::new(exe()), arguments)
+    }
+
+    /// As [`Self::start`], by a command that ends in the program.
+    pub fn start_as(mut command: Command, arguments: &[&str]) -> Self {
+        let mut child = command
             .arg("serve")
             .args(arguments)
             .args(["--json", "--until-eof", "--processes=1"])

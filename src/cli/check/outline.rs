@@ -5,7 +5,8 @@ use super::needs::write_needs;
 use crate::cli::diagnostic::neutral;
 use crate::machine::grouped;
 use crate::plan::{
-    Builtin, During, Endpoint, Plan, Protocol, Scenario, Scope, StartAfter, Target, Threshold,
+    Builtin, During, Endpoint, LevelUnit, Plan, Protocol, Scenario, Scope, Search, SearchWay,
+    StartAfter, Target, Threshold,
 };
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use std::fmt::Write as _;
@@ -24,6 +25,9 @@ pub(super) fn outline(plan: &Plan, ascii: bool) -> String {
         .map(|(start, scenario)| start.plus(length(&scenario.segments)))
         .fold(Moment::default(), Moment::latest);
     let _ = writeln!(page, "\ntakes {end}, seed {}", plan.seed);
+    if let Some(search) = &plan.search {
+        outline_search(&mut page, search);
+    }
     for (scenario, (schedule, start)) in
         plan.scenarios.iter().zip(schedule.scenarios().iter().zip(starts))
     {
@@ -33,6 +37,31 @@ pub(super) fn outline(plan: &Plan, ascii: bool) -> String {
     let _ = writeln!(page);
     write_needs(&mut page, plan);
     page
+}
+
+/// What is searched, and in which way.
+fn outline_search(page: &mut String, search: &Search) {
+    let unit = match search.unit {
+        LevelUnit::Users => " users",
+        LevelUnit::PerSecond => "/s",
+    };
+    let way = match search.way {
+        SearchWay::Step(step) => format!("in steps of {}", grouped(step)),
+        SearchWay::Bisect(precision) => format!("doubled, then bisected to {precision}"),
+    };
+    let confirmed = match search.confirm {
+        0 => "not confirmed".to_owned(),
+        1 => "confirmed once".to_owned(),
+        times => format!("confirmed {times} times"),
+    };
+    let _ = writeln!(
+        page,
+        "search: one run a level of {}, stage {}, from {} to {}{unit}, {way}, {confirmed}",
+        search.scenario,
+        search.stage + 1,
+        grouped(search.min),
+        grouped(search.max),
+    );
 }
 
 /// A moment of the run: known, or at the earliest, when unpaced ramps come before it.

@@ -124,6 +124,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         targets: vec![target("lb", "lb.example", 80), target("web", "127.0.0.1", 8080)],
         scenarios,
         generator: Generator::default(),
+        search: None,
     }
 }
 

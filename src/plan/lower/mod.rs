@@ -12,6 +12,7 @@ mod http;
 mod protocol;
 mod reach;
 mod request;
+mod search;
 mod stages;
 mod target;
 mod tcp_hold;
@@ -78,6 +79,7 @@ pub(super) fn lower(
     let names: Vec<&str> = raw_scenarios.read().map(|(key, _)| key.name.as_str()).collect();
     let keep = overrides::only(overrides, &names, errors);
     check_waits(raw_scenarios, &scenarios, errors);
+    let search = search::search(&raw.search, &scenarios, &context, errors);
     let plan = Plan {
         name: plan_name(raw, errors),
         description: raw
@@ -89,6 +91,7 @@ pub(super) fn lower(
         targets,
         scenarios,
         generator: generator::generator(&raw.generator, errors),
+        search,
     };
     churn::check_ports(raw, &plan, errors);
     pick(plan, &keep)
@@ -220,6 +223,10 @@ fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
         .collect();
     for scenario in &mut plan.scenarios {
         scenario.target = used.iter().position(|index| *index == scenario.target).unwrap_or(0);
+    }
+    let known = |name: &str| plan.scenarios.iter().any(|scenario| scenario.name == name);
+    if plan.search.as_ref().is_some_and(|search| !known(&search.scenario)) {
+        plan.search = None;
     }
     let mut index = 0;
     plan.targets.retain(|_| {

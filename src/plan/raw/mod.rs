@@ -5,11 +5,13 @@
 mod churn;
 mod leaves;
 mod quantities;
+mod search;
 mod tables;
 
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
+pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
     BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
     RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,

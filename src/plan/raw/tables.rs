@@ -1,8 +1,8 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawLifetime, RawReconnect, RawTable,
-    Read, Span, Status, Workers, check_keys,
+    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawLifetime, RawReconnect, RawSearch,
+    RawTable, Read, Span, Status, Workers, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
@@ -11,7 +11,7 @@ use crate::plan::tree::{Node, Place, Text, Value};
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
-pub(super) const EXAMPLES: [(&str, &str); 13] = [
+pub(super) const EXAMPLES: [(&str, &str); 15] = [
     ("name", "name = \"my-plan\""),
     ("targets", "targets.web = { address = \"http://127.0.0.1:8080/\" }"),
     ("scenarios", "[scenarios.web]"),
@@ -25,6 +25,8 @@ pub(super) const EXAMPLES: [(&str, &str); 13] = [
     ("at", "at = \"30s\""),
     ("drop", "drop = \"10%\""),
     ("method", "method = \"GET\""),
+    ("min", "min = \"1k\""),
+    ("max", "max = \"20k\""),
 ];
 
 /// What a table looks like, for those that are usually written on one line.
@@ -57,8 +59,10 @@ table! {
         seed: Count,
         /// How this machine makes the load.
         generator: RawGenerator,
+        /// Looks for the highest level that passes, by one run after the other.
+        search: RawSearch,
     }
-    later { "events", "search", "data" }
+    later { "events", "data" }
 }
 
 table! {

@@ -4,6 +4,7 @@ mod churn;
 mod faults;
 mod refusals;
 mod scarce;
+mod search;
 mod shapes;
 mod streams;
 mod verdicts;

@@ -82,6 +82,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),
+        search: None,
     };
     let schedule = Schedule::new(&plan);
     Load {

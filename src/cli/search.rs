@@ -1,0 +1,110 @@
+//! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
+
+use super::run::{Ran, RunArgs, once};
+use super::{ExitStatus, diagnostic, plan_file};
+use crate::plan::{Plan, Search};
+use crate::report::{LevelRun, SearchReport, why};
+use crate::verdict::{Ascent, Next, Summit};
+use jiff::Timestamp;
+use std::io::Write;
+
+/// The main form: one run, or a search.
+pub(super) fn run(args: &RunArgs) -> ExitStatus {
+    let Some(path) = &args.path else { return ExitStatus::WrongPlan };
+    match plan_file::read_plan(path, &args.overrides) {
+        Err(status) => status,
+        Ok((source, overrides, plan)) => match plan.search.clone().filter(|_| !args.no_search) {
+            Some(search) => climb(args, &plan, &search),
+            None => once(args, (source, overrides, plan), &mut anstream::stdout()).status,
+        },
+    }
+}
+
+/// Runs the search to its end.
+fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
+    let mut report = SearchReport::new(plan, search, Timestamp::now());
+    let mut ascent = Ascent::new(search.clone());
+    let status = loop {
+        let (level, again) = match ascent.next() {
+            Next::Run { level, again } => (level, again),
+            Next::End(summit) => {
+                report.end(summit);
+                break of_verdict(&report);
+            }
+        };
+        let note = if again { ", again" } else { "" };
+        let _ = writeln!(
+            anstream::stderr(),
+            "search: run {} at {}{note}",
+            report.runs.len() + 1,
+            report.level(level)
+        );
+        let ran = at_level(args, search, level);
+        let reasons = ran.proof.as_ref().map(|(verdict, _)| why(plan, verdict));
+        report.runs.push(LevelRun {
+            level,
+            again,
+            verdict: ran.proof.as_ref().map(|(verdict, _)| verdict.word.to_string()),
+            exit_code: ran.status.code(),
+            why: reasons.unwrap_or_default(),
+            folder: ran.proof.as_ref().map(|(_, folder)| folder.clone()),
+        });
+        match (ran.status, ran.proof) {
+            (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some((verdict, _))) => {
+                ascent.tell(level, verdict.word);
+            }
+            // What this machine is not fit for is its limit, once it was fit for something.
+            (ExitStatus::NotFit, _) if ascent.highest().is_some() => {
+                report.end(Summit::Generator { highest: ascent.highest(), level });
+                break of_verdict(&report);
+            }
+            (status, _) => break status,
+        }
+        report.highest = ascent.highest();
+    };
+    report.exit_code = status.code();
+    conclude(args, &report, status)
+}
+
+/// One run of the plan at this level.
+fn at_level(args: &RunArgs, search: &Search, level: u64) -> Ran {
+    let mut args = args.clone();
+    args.overrides.set.push(search.setting(level));
+    let Some(path) = &args.path else { return ExitStatus::WrongPlan.into() };
+    match plan_file::read_plan(path, &args.overrides) {
+        Ok(read) => once(&args, read, &mut std::io::sink()),
+        Err(status) => status.into(),
+    }
+}
+
+fn of_verdict(report: &SearchReport) -> ExitStatus {
+    match report.verdict {
+        Some("PASS") => ExitStatus::Pass,
+        Some("INVALID") => ExitStatus::Invalid,
+        _ => ExitStatus::Fail,
+    }
+}
+
+/// Saves and prints; a search of which nothing was run has said why.
+fn conclude(args: &RunArgs, report: &SearchReport, status: ExitStatus) -> ExitStatus {
+    if report.runs.iter().all(|run| run.folder.is_none()) {
+        return status;
+    }
+    let mut text = Vec::new();
+    let written = report.write(&mut text).and_then(|()| anstream::stdout().write_all(&text));
+    // Whoever closes the pipe has read enough.
+    drop(written);
+    match report.save(&args.out) {
+        Ok(path) => {
+            let _ = writeln!(anstream::stdout(), "\nResults  {}", path.display());
+            status
+        }
+        Err(error) => {
+            diagnostic::print_error(
+                &error.to_string(),
+                Some("give a folder that can be written to: `--out DIR`"),
+            );
+            ExitStatus::Internal
+        }
+    }
+}
