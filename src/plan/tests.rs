@@ -246,6 +246,29 @@ fn the_environment_is_filled_in_and_not_shown() {
 }
 
 #[test]
+fn parameters_are_encoded_and_who_asks_is_a_header() {
+    let requests = |keys: &str| {
+        let parsed = plan(&format!("{WEB}{keys}"));
+        http(&parsed).requests.clone()
+    };
+    let query =
+        "requests = [{ path = \"/a?x=1\", query = { \"q q\" = \"ä&=\", page = \"2~\" } }]\n";
+    assert_eq!(requests(query)[0].path.as_deref(), Some("/a?x=1&q%20q=%C3%A4%26%3D&page=2~"));
+
+    let header = |keys: &str, request: usize| {
+        let requests = requests(keys);
+        let mut headers = requests[request].headers.iter();
+        headers.find(|(name, _)| name == "authorization").map(|(_, value)| value.clone())
+    };
+    let basic = "auth = { basic = \"Aladdin:open sesame\" }\n";
+    assert_eq!(header(basic, 0).as_deref(), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="));
+    let own = "auth = { bearer = \"t0ken\" }\n\
+         requests = [{ path = \"/a\", headers = { Authorization = \"none\" } }, { path = \"/b\" }]\n";
+    assert_eq!(header(own, 0).as_deref(), Some("none"));
+    assert_eq!(header(own, 1).as_deref(), Some("Bearer t0ken"));
+}
+
+#[test]
 fn thresholds_look_where_the_metric_lives() {
     let checks = [
         ("connect.time.p99 < 1s", During::All),

@@ -104,7 +104,9 @@ fn nginx(folder: &Path, port: u16) -> Peer {
         "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
          \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port};\n\
-         \x20   location / {{ return 200 ok; }}\n    location = /status {{ stub_status; }}\n  }}\n}}\n"
+         \x20   location / {{ return 200 ok; }}\n\
+         \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
+         \x20      location = /status {{ stub_status; }}\n  }}\n}}\n"
     );
     let file = folder.join("nginx.conf");
     std::fs::write(&file, configuration).unwrap();
@@ -157,6 +159,26 @@ thresholds = ["failure_ratio <= 0%"]
     // It ends each connection after 25 requests, and says so.
     assert!(web.counter("connect.ok") >= requests / 25, "{accepted} {requests}");
     assert_eq!(web.stage("rate").counter("started"), 300);
+}
+
+#[test]
+fn nginx_is_told_who_asks_and_for_what() {
+    let folder = tempfile::tempdir().unwrap();
+    let port = port();
+    let _nginx = nginx(folder.path(), port);
+    await_port(port);
+    let plan = |auth: &str| {
+        format!(
+            "name = \"nginx\"\ntargets.web.address = \"http://127.0.0.1:{port}/\"\n[scenarios.web]\nprotocol = \"http\"\n\
+             auth = {{ basic = \"{auth}\" }}\nstages = [{{ rate = \"50/s\", hold = \"1s\" }}]\n\
+             requests = [{{ path = \"/who\", query = {{ q = \"ä b&c\" }}, expect = {{ status = 200, body = \"%C3%A4%20b%26c\" }} }}]\n\
+             thresholds = [\"failure_ratio <= 0%\"]\n"
+        )
+    };
+    let known = run_beside(0, || (run_once(&plan("a:b"), &[]), ())).0;
+    assert_eq!(known.scenario("web").counters(["ok", "failed"]), [50, 0]);
+    let unknown = run_beside(1, || (run_once(&plan("a:c"), &[]), ())).0;
+    assert_eq!(unknown.scenario("web").counters(["ok", "failed"]), [0, 50]);
 }
 
 #[test]

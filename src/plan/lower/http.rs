@@ -1,5 +1,6 @@
 //! What an HTTP user does.
 
+use super::auth::authorize;
 use super::request::requests;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
@@ -33,8 +34,10 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             .help("each user has one request under way: leave `max_in_flight` out");
     }
     let think_time = raw.think_time.value();
+    let mut requests = requests(&raw.requests, errors);
+    authorize(&raw.auth, &mut requests, errors);
     Http {
-        requests: requests(&raw.requests, errors),
+        requests,
         think_time: think_time
             .map_or_else(ThinkTime::default, |span| ThinkTime { min: span.min, max: span.max }),
         timeout,

@@ -3,6 +3,7 @@
 //! **Invariant:** what could not be read was said where it was read; here only what makes no sense is said.
 
 mod address;
+mod auth;
 mod check;
 mod churn;
 mod extent;

@@ -8,9 +8,13 @@ use crate::plan::tree::{Place, Text};
 use crate::plan::{Expect, Request};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderName, HeaderValue, Method};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// A scenario has at most so many kinds of requests.
 const MOST: usize = 1_000;
+
+/// What is encoded in a parameter: all but the unreserved characters of RFC 3986.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// Headers that follow from the body; a second word about it would break the framing.
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
@@ -61,8 +65,13 @@ fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
     let method = method(&raw.method, errors);
     let path = raw.path.given().map(|given| {
         path(given, errors);
-        given.value.value.clone()
+        with_query(&given.value.value, &raw.query)
     });
+    if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
+        errors
+            .add(at, "a query needs the path that it is added to")
+            .help("write it, too: `path = \"/search\"`");
+    }
     let name = match raw.name.given() {
         Some(given) => {
             let name = names::public(given, errors).unwrap_or_default();
@@ -139,6 +148,18 @@ fn path(given: &At<Text>, errors: &mut Errors) {
             .add(given.at, "this path has characters that no path can have")
             .help("encode them: a space is `%20`");
     }
+}
+
+/// The path with these parameters behind those that it has.
+fn with_query(path: &str, query: &Field<Named<Text>>) -> String {
+    let mut path = path.to_owned();
+    for (key, given) in query.value().into_iter().flat_map(Named::read) {
+        path.push(if path.contains('?') { '&' } else { '?' });
+        path.extend(utf8_percent_encode(&key.name, &UNRESERVED));
+        path.push('=');
+        path.extend(utf8_percent_encode(&given.value.value, &UNRESERVED));
+    }
+    path
 }
 
 fn headers(field: &Field<Named<Header>>, errors: &mut Errors) -> Vec<(String, String)> {

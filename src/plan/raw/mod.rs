@@ -13,8 +13,9 @@ pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawCheck, RawExpect, RawFaults,
-    RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
+    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawAuth, RawCheck, RawExpect,
+    RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget,
+    SideWord,
 };
 
 use super::error::Errors;

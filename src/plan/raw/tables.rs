@@ -30,12 +30,13 @@ pub(super) const EXAMPLES: [(&str, &str); 15] = [
 ];
 
 /// What a table looks like, for those that are usually written on one line.
-pub(super) const TABLE_EXAMPLES: [(&str, &str); 7] = [
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 8] = [
     ("a target", "a table for each target: `[targets.NAME]`"),
     ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
     ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
     ("a heartbeat", "a table: `{ from = \"server\", every = \"60s\" }`"),
     ("a request", "a table for each request: `{ path = \"/\" }`"),
+    ("`auth`", "a table: `{ bearer = \"${env.TOKEN}\" }`"),
     ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
     ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
 ];
@@ -174,6 +175,8 @@ table! {
         events: Vec<RawEvent>,
         /// http: chosen by weight. Default: one GET of the target's own path.
         requests: Vec<RawRequest>,
+        /// http: who asks; sent with every request that has no `authorization` of its own.
+        auth: RawAuth,
         /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
         think_time: Span,
         /// http: from a request's start to the last byte of its answer. Default: `30s`.
@@ -248,6 +251,8 @@ table! {
         method: Text,
         /// Path and query. Default: those of the target's URL.
         path: Text,
+        /// Parameters that are added to the path's query, encoded as they must be.
+        query: Named<Text>,
         /// Its part among all requests, against the other weights. Default: 1.
         weight: Count,
         /// Sent with it.
@@ -258,6 +263,20 @@ table! {
         expect: RawExpect,
     }
     later { "data" }
+}
+
+table! {
+    /// Who asks: one of the two.
+    #[schemars(rename = "Auth")]
+    RawAuth, "`auth`",
+    must {}
+    may {
+        /// A name and a password: `name:password`.
+        basic: Text,
+        /// A token.
+        bearer: Text,
+    }
+    later {}
 }
 
 table! {
