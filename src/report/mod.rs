@@ -21,6 +21,7 @@ mod search;
 mod section;
 mod series;
 mod store;
+mod storms;
 mod summary;
 mod table;
 pub mod text;
