@@ -7,6 +7,7 @@ mod cgroup;
 mod conntrack;
 mod culprits;
 mod doctor;
+mod middlebox;
 mod reach;
 mod told;
 
