@@ -8,7 +8,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// HAProxy before a target, with an idle timeout, until it is dropped. It needs `haproxy`.
+/// A proxy before a target, with an idle timeout, until it is dropped. It takes `haproxy`.
 struct Proxy(Child);
 
 impl Proxy {
