@@ -3,9 +3,9 @@
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
-use crate::machine::{Environment, Limits, Needs, Probes, Sources, is_here, workers};
+use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
 use crate::plan::{Overrides, Plan, Source, Target};
-use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, Way};
+use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
 use crate::verdict::Verdict;
 use clap::Args;
 use jiff::Timestamp;
@@ -106,7 +106,6 @@ fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran
                 return ExitStatus::NotFit.into();
             }
         };
-    let mut watcher = watcher(&plan, args.progress, &store);
     let order = RunOrder {
         exe,
         workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
@@ -121,6 +120,7 @@ fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran
         warnings,
     };
     let ways: Vec<Way> = ways(&plan, &targets, &order.sources);
+    let mut watcher = watcher(&plan, args.progress, &store, ways.clone());
     let began = limits.clone();
     let mut watch = |event: &Event| {
         match event {
@@ -312,12 +312,12 @@ fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<Way> {
 }
 
 /// Whoever shows the run while it goes on.
-fn watcher(plan: &Plan, progress: Progress, store: &Store) -> Watcher {
+fn watcher(plan: &Plan, progress: Progress, store: &Store, ways: Vec<Way>) -> Watcher {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let progress = progress.resolve(terminal, variable("TERM").as_deref());
     let look = Look::of(terminal && colours(), variable);
-    Watcher::new(plan, progress, store.folder(), look)
+    Watcher::new(plan, progress, store.folder(), look, ways)
 }
 
 fn colours() -> bool {

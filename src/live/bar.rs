@@ -9,7 +9,7 @@ use crate::record::StopReason;
 use crate::verdict::State;
 
 /// Columns beyond which a line is cut, however the terminal would wrap it.
-const LONGEST: usize = 320;
+const LONGEST: usize = 480;
 
 /// Tells news on a terminal.
 #[derive(Debug)]
@@ -63,6 +63,9 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
         News::Over(scenario, stage) => over(scene, *scenario, *stage, width, look),
         News::Failure { scenario, cause, sample } => {
             one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
+        }
+        News::Culprit { scenario, blame } => {
+            one(Tone::Bad, "✗", format!("{}: {}", name(scenario), words::culprit(blame)))
         }
         News::Threshold(finding) => match words::threshold(scene, finding) {
             Some((sign, check)) if finding.state == State::Broken => {

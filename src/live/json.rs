@@ -104,6 +104,17 @@ fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String,
             facts["sample"] = cut(sample, LONGEST).into();
             ("first_failure", facts)
         }
+        News::Culprit { scenario, blame } => (
+            "cause",
+            json!({
+                "scenario": name(scenario),
+                "culprit": blame.culprit.name(),
+                "side": blame.side,
+                "count": blame.count,
+                "sentence": blame.sentence,
+                "fix": blame.fix,
+            }),
+        ),
         News::Threshold(found) => ("threshold", finding(scene, found)),
         News::WorkerLost { scenario, worker, why } => (
             "worker_lost",

@@ -12,7 +12,7 @@ use crate::units::figure;
 use crate::verdict::State;
 use std::fmt::Write as _;
 
-/// Characters of a line beyond which it is cut; a heartbeat is not, it waits the longer.
+/// Characters of a line beyond which it is cut, twice as many where a fix is to be copied; a heartbeat is not, it waits the longer.
 const LONGEST: usize = 240;
 /// Warnings that are told one by one.
 const WARNINGS: usize = 12;
@@ -54,10 +54,11 @@ impl Lines {
             _ => Weight::Usual,
         };
         let mut said = Vec::new();
+        let longest = if matches!(news, News::Culprit { .. }) { 2 * LONGEST } else { LONGEST };
         for (word, text) in lines(scene, news) {
             // Twice: a sign may be written as many, and what is too long anyway need not be.
-            let text = self.line(now_ns, word, &cut(&text, LONGEST));
-            let text = self.look.say(&cut(&text, LONGEST));
+            let text = self.line(now_ns, word, &cut(&text, longest));
+            let text = self.look.say(&cut(&text, longest));
             if self.allowance.take(now_ns, text.len() + 1, weight) {
                 said.push(Said { text, beat: false });
             }
@@ -109,6 +110,9 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
         News::Failure { scenario, cause, sample } => {
             let origin = cause.failure.origin();
             one("failure", format!("{}: first {cause}, {origin}: {sample}", name(scenario)))
+        }
+        News::Culprit { scenario, blame } => {
+            one("cause", format!("{}: {}", name(scenario), words::culprit(blame)))
         }
         News::Threshold(finding) => {
             words::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {

@@ -16,6 +16,7 @@ mod lines;
 mod news;
 mod rhythm;
 mod scene;
+mod suspects;
 mod text;
 mod watch;
 mod words;

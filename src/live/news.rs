@@ -4,7 +4,9 @@
 
 use super::rhythm::Repeats;
 use super::scene::Scene;
+use super::suspects::Suspects;
 use crate::engine::Event;
+use crate::machine::Blame;
 use crate::record::{Boundary, Cause, Entry, Mark, StopReason};
 use crate::verdict::{Finding, State};
 use std::collections::HashSet;
@@ -36,6 +38,13 @@ pub(super) enum News {
         /// One example; another's words.
         sample: String,
     },
+    /// Who is at fault, for the first time.
+    Culprit {
+        /// Index into `Plan::scenarios`.
+        scenario: usize,
+        /// Who, and what to do.
+        blame: Blame,
+    },
     /// A threshold broke, or holds again.
     Threshold(Finding),
     /// A worker was lost.
@@ -63,12 +72,17 @@ pub(super) struct Herald {
     now_ns: u64,
     broken: HashSet<Standing>,
     repeats: Repeats<Standing>,
+    suspects: Suspects,
 }
 
 /// Scenario, threshold and stage: one finding among others.
 type Standing = (u16, u16, Option<u16>);
 
 impl Herald {
+    pub(super) fn new(suspects: Suspects) -> Self {
+        Self { suspects, ..Self::default() }
+    }
+
     /// The run's clock as far as events have told; never goes back.
     pub(super) fn now_ns(&self) -> u64 {
         self.now_ns
@@ -107,6 +121,12 @@ impl Herald {
         }
         self.now_ns = self.now_ns.max(at_ns);
         news.extend(scene.ended_stages().into_iter().map(|(of, stage)| News::Over(of, stage)));
+        let looks = matches!(event, Event::Recorded(Entry::Second(_)) | Event::Finished { .. });
+        if looks {
+            let last = matches!(event, Event::Finished { .. });
+            let culprits = self.suspects.look(scene, last).into_iter();
+            news.extend(culprits.map(|(scenario, blame)| News::Culprit { scenario, blame }));
+        }
         match event {
             Event::Recorded(Entry::Second(_)) => news.push(News::Second),
             Event::Finished { .. } => news.push(News::Finished),

@@ -12,9 +12,11 @@ use super::json::Json;
 use super::lines::{Lines, Said};
 use super::news::{Herald, News};
 use super::scene::Scene;
+use super::suspects::Suspects;
 use super::text::Look;
 use super::{Progress, SECOND_NS};
 use crate::engine::Event;
+use crate::machine::{Limits, Way};
 use crate::plan::Plan;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
@@ -37,20 +39,23 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Watches a run on standard error in the given form; `Auto` must have been resolved. `folder` is where the results go.
-    pub fn new(plan: &Plan, progress: Progress, folder: &Path, look: Look) -> Self {
+    /// Watches a run on standard error in the given form; `Auto` must have been resolved. `folder` is where the results go,
+    /// `ways` are those of each scenario's connections.
+    pub fn new(plan: &Plan, progress: Progress, folder: &Path, look: Look, ways: Vec<Way>) -> Self {
+        let suspects = Suspects::new(ways, Limits::read);
+        let scene = Scene::new(plan, folder.display().to_string());
         let size = || console::Term::stderr().size();
-        Self::on(Box::new(std::io::stderr()), size, plan, progress, folder, look)
+        Self::on(Box::new(std::io::stderr()), size, scene, progress, look, suspects)
     }
 
     /// The same on any writer.
     pub(super) fn on(
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
-        plan: &Plan,
+        scene: Scene,
         progress: Progress,
-        folder: &Path,
         look: Look,
+        suspects: Suspects,
     ) -> Self {
         let nothing = Self { events: None, written: None };
         let form = match progress {
@@ -66,10 +71,9 @@ impl Watcher {
         let desk = Arc::new(Desk::default());
         let (events, heard) = mpsc::channel();
         let (done, written) = mpsc::channel();
-        let scene = Scene::new(plan, folder.display().to_string());
         let teller = Teller {
             scene,
-            herald: Herald::default(),
+            herald: Herald::new(suspects),
             form,
             look,
             size,

@@ -4,7 +4,7 @@
 
 use super::scene::{SECOND_NS, Scene};
 use crate::engine::Resolved;
-use crate::machine::{Bill, FEWEST_CONNECTIONS, cost_bytes};
+use crate::machine::{Bill, Blame, FEWEST_CONNECTIONS, cost_bytes};
 use crate::plan::{Level, RateMetric};
 use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
 use crate::schedule::{Pace, Segment, Shape};
@@ -314,6 +314,11 @@ pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
         StopReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
     }
+}
+
+/// Who is at fault, and what to do about it.
+pub(super) fn culprit(blame: &Blame) -> String {
+    format!("{}: {}; fix: {}", blame.side, blame.because, blame.fix)
 }
 
 /// What came out, in one line.

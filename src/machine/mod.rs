@@ -21,7 +21,7 @@ mod workers;
 
 pub use advice::{Advice, Effect, advice};
 pub use bill::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
-pub use blame::{Blame, Culprit, Evidence, Side, blame};
+pub use blame::{Blame, Culprit, Evidence, Side, Way, blame, causes};
 pub use counters::{Counters, Deltas};
 pub use environment::Environment;
 pub use figures::{bytes, grouped};

@@ -135,6 +135,10 @@ names! {
         /// tcp-hold: from the drop of a connection by an event to the opening of its user's next one, over all that were dropped: `p50` is
         /// the time until half of them were back. What never came back is longer than everything.
         RecoveryTime = "recovery.time",
+        /// tcp-hold: from the time of an event until the users that it dropped had a connection again: `p50` is the time until half of them
+        /// had, `p99` until 99 % of them had. Each event counts by itself, and the longest is told; who never came back is longer than
+        /// everything.
+        StormTime = "storm.time",
         /// http: from sending to the last byte.
         ServiceTime = "service_time",
         /// http, open stages: from the due time to the last byte.
@@ -275,6 +279,7 @@ impl Metric {
                     | T::HeartbeatGap
                     | T::HeartbeatRtt
                     | T::RecoveryTime
+                    | T::StormTime
                     | T::ScheduleLag
             ),
         }
@@ -300,7 +305,12 @@ impl Metric {
             Self::Rate(rate) => rate != R::Connect,
             Self::Time(time, _) => !matches!(
                 time,
-                T::TlsTime | T::FirstMessage | T::HeartbeatGap | T::HeartbeatRtt | T::RecoveryTime
+                T::TlsTime
+                    | T::FirstMessage
+                    | T::HeartbeatGap
+                    | T::HeartbeatRtt
+                    | T::RecoveryTime
+                    | T::StormTime
             ),
         }
     }

@@ -4,6 +4,7 @@
 //! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
 
 mod churn;
+mod contradiction;
 mod error;
 mod generator;
 mod interpolate;
@@ -26,6 +27,7 @@ mod threshold;
 mod tree;
 
 pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
+pub use contradiction::Contradiction;
 pub use error::{PlanError, PlanErrors};
 pub use generator::{Generator, OnWorkerLoss, SourceRange};
 pub use interpolate::Environment;

@@ -1,6 +1,6 @@
 //! Turns attempts into the facts of one part of one stage.
 
-use super::{Cause, Counter, Counters, Outcome, Survival, Tally, Times};
+use super::{Cause, Counter, Counters, Outcome, Storm, Survival, Tally, Times};
 use crate::plan::{Part, TimeMetric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -28,6 +28,9 @@ pub struct Cell {
     /// tcp-hold: how long connections lived, and what ended them; those that were due here.
     #[serde(default)]
     pub survival: Survival,
+    /// tcp-hold: what became of the connections that events dropped, by index into `Churn::events`; those that fell due here.
+    #[serde(default)]
+    pub storms: BTreeMap<u16, Storm>,
     /// http: answers by status.
     #[serde(default)]
     pub statuses: BTreeMap<u16, u64>,
@@ -98,6 +101,9 @@ impl Cell {
         self.counters.merge(&other.counters);
         self.times.merge(&other.times);
         self.survival.merge(&other.survival);
+        for (event, storm) in &other.storms {
+            self.storms.entry(*event).or_default().merge(storm);
+        }
         for (cause, tally) in &other.failures {
             match self.failures.iter_mut().find(|(known, _)| known == cause) {
                 Some((_, mine)) => mine.merge(tally),
@@ -123,5 +129,6 @@ impl Cell {
             && self.times == Times::default()
             && self.statuses.is_empty()
             && self.survival.is_empty()
+            && self.storms.is_empty()
     }
 }

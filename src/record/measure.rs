@@ -1,5 +1,7 @@
 //! Turns the facts of some part of a run into the value of a metric.
 
+use super::storm::rank;
+use super::times::at_rank;
 use super::{Cell, Counter, Curve, Gauge, Gauges};
 use crate::plan::{CountMetric, Metric, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 
@@ -31,6 +33,7 @@ pub struct Measure {
 pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
     match metric {
         Metric::Time(TimeMetric::RecoveryTime, stat) => recovery(stat, span.cell),
+        Metric::Time(TimeMetric::StormTime, stat) => storms(stat, span.cell),
         Metric::Time(time, stat) => {
             let value = span.cell.times.stat(time, stat)?;
             Some(Measure { value, samples: span.cell.times.count(time), ratio: None })
@@ -83,21 +86,26 @@ fn recovery(stat: Stat, cell: &Cell) -> Option<Measure> {
     let never = decided > back;
     let value = match stat.quantile() {
         Some(quantile) => {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a part of a count"
-            )]
-            let rank = ((quantile * decided as f64).ceil() as u64).max(1);
-            // The middle of a rank's step, so that no rounding falls on its neighbour.
-            times
-                .filter(|_| rank <= back)
-                .map(|times| times.value_at_quantile((rank as f64 - 0.5) / back as f64) as f64)
+            let rank = rank(quantile, decided);
+            times.filter(|_| rank <= back).map(|times| at_rank(times, rank))
         }
         _ if stat == Stat::Min || !never => cell.times.stat(TimeMetric::RecoveryTime, stat),
         _ => None,
     };
     Some(Measure { value: value.unwrap_or(f64::INFINITY), samples: decided, ratio: None })
+}
+
+/// A figure of the event that took longest by it; none while one is open. An event that dropped nothing says nothing.
+fn storms(stat: Stat, cell: &Cell) -> Option<Measure> {
+    let fallen = cell.storms.values().filter(|storm| storm.dropped > 0);
+    let samples = fallen.clone().map(|storm| storm.dropped).min()?;
+    let each: Vec<Option<f64>> = fallen.map(|storm| storm.after(stat)).collect();
+    let value = if each.contains(&Some(f64::INFINITY)) {
+        f64::INFINITY
+    } else {
+        each.into_iter().try_fold(0.0, |worst, one| Some(f64::max(worst, one?)))?
+    };
+    Some(Measure { value, samples, ratio: None })
 }
 
 fn number(count: CountMetric, span: &Span<'_>) -> u64 {

@@ -11,6 +11,7 @@ mod names;
 mod recorder;
 mod recording;
 mod snapshot;
+mod storm;
 mod survival;
 mod times;
 
@@ -22,5 +23,6 @@ pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;
 pub use recording::{Boundary, Entry, Mark, Recording, ScenarioRecording, StopReason};
 pub use snapshot::{ScenarioSecond, Second, Snapshot, WorkerFacts};
+pub use storm::Storm;
 pub use survival::{Curve, End, Life, Point, Spike, SpikeKind, Survival, spikes};
 pub use times::{HIGHEST_NS, Times};

@@ -18,6 +18,12 @@ fn empty() -> Histogram<u64> {
     Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("fixed bounds that the crate accepts")
 }
 
+/// The `rank`th smallest sample, from 1 to as many as there are.
+pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {
+    // The middle of a rank's step, so that no rounding falls on its neighbour.
+    samples.value_at_quantile((rank as f64 - 0.5) / samples.len() as f64) as f64
+}
+
 impl Times {
     /// Records one sample.
     pub fn record(&mut self, metric: TimeMetric, ns: u64) {

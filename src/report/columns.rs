@@ -45,7 +45,8 @@ impl Words {
             }),
             rates: keep(RateMetric::ALL, |one| hold == (one == RateMetric::Connect)),
             times: keep(TimeMetric::ALL, |one| {
-                time_is_of(one, hold) && (storms || one != TimeMetric::RecoveryTime)
+                let of_storms = matches!(one, TimeMetric::RecoveryTime | TimeMetric::StormTime);
+                time_is_of(one, hold) && (storms || !of_storms)
             }),
         }
     }
@@ -120,7 +121,8 @@ fn time_is_of(time: TimeMetric, hold: bool) -> bool {
         | TimeMetric::FirstMessage
         | TimeMetric::HeartbeatGap
         | TimeMetric::HeartbeatRtt
-        | TimeMetric::RecoveryTime => hold,
+        | TimeMetric::RecoveryTime
+        | TimeMetric::StormTime => hold,
         TimeMetric::ServiceTime
         | TimeMetric::ResponseTime
         | TimeMetric::FirstByte
@@ -182,7 +184,7 @@ impl Column {
             Self::Rate(rate) => {
                 section.measure(Metric::Rate(rate)).map(|one| thousandths(one.value).to_string())
             }
-            Self::Samples(time) => Some(section.cell.times.count(time).to_string()),
+            Self::Samples(time) => Some(section.samples(time).to_string()),
             Self::Time(time, stat) => section.stat(time, stat).map(|ns| ms(whole(ns))),
         }
         .unwrap_or_default()

@@ -6,7 +6,7 @@
 //! **Invariant:** what follows a line that is not whole is not read.
 
 use super::{Error, name};
-use crate::machine::Limits;
+use crate::machine::{Limits, Way};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::Entry;
 use jiff::Timestamp;
@@ -139,15 +139,6 @@ pub struct Started {
     /// This machine's limits at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
-}
-
-/// The way that connections take.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Way {
-    /// From where to where, for people: `127.0.0.1 -> 127.0.0.1:8000`.
-    pub route: String,
-    /// Whether it ends on this machine.
-    pub both_ends_here: bool,
 }
 
 /// Where a target is.

@@ -21,13 +21,15 @@ mod search;
 mod section;
 mod series;
 mod store;
+mod storms;
 mod summary;
 mod table;
 pub mod text;
 mod timeline;
 
+pub use crate::machine::Way;
 pub use folder::Made;
-pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, Way};
+pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool};
 pub use recover::{Damage, Recovered, Remade, Replayed};
 pub use search::{LevelRun, SearchReport, why};
 pub use store::{Store, Stored};

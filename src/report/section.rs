@@ -30,6 +30,12 @@ impl Section<'_> {
         measure(metric, &span)
     }
 
+    /// How many samples a distribution has. That of storms is kept by event: of these the one that dropped least.
+    pub fn samples(&self, time: TimeMetric) -> u64 {
+        let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
+        if time == TimeMetric::StormTime { storms() } else { self.cell.times.count(time) }
+    }
+
     /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond every sample.
     pub fn stat(&self, time: TimeMetric, stat: Stat) -> Option<f64> {
         let measure = self.measure(Metric::Time(time, stat))?;

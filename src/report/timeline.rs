@@ -4,7 +4,7 @@ use super::columns::{Column, Words, bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use super::section::Section;
-use crate::plan::{Plan, Scenario, Stat};
+use crate::plan::{Plan, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, Recording, ScenarioSecond, Second};
 use std::borrow::Cow;
 
@@ -81,7 +81,8 @@ fn columns(plan: &Plan) -> Vec<Column> {
     let mut columns: Vec<Column> = words.counters.into_iter().map(Column::Counter).collect();
     columns.extend(words.rates.into_iter().map(Column::Rate));
     columns.extend(words.gauges.into_iter().map(Column::Gauge));
-    for time in words.times {
+    // An event is told as a whole, not by the second.
+    for time in words.times.into_iter().filter(|one| *one != TimeMetric::StormTime) {
         columns.push(Column::Samples(time));
         columns.extend(STATS.map(|stat| Column::Time(time, stat)));
     }

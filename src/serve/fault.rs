@@ -3,15 +3,8 @@
 //! **Invariant:** nothing random: the same seed hits the same numbers in every run, so that clients can predict and count them.
 
 use super::ServeError;
-use crate::plan::{Builtin, Faults};
+use crate::plan::{Builtin, Contradiction, Faults};
 use crate::units::Ratio;
-use std::time::Duration;
-
-/// The longest time that the tcp-hold server's clock of milliseconds can plan ahead.
-const LONGEST: Duration = Duration::from_hours(24 * 24);
-
-/// Bytes of the longest text; the kernel's own limit for an argument is 131,072.
-const TEXT: usize = 100_000;
 
 /// Whether the fault hits connection (or request) `number` of a server process, counted from 0.
 ///
@@ -46,97 +39,12 @@ pub(super) fn any(faults: &Faults) -> bool {
     *faults != Faults { share: faults.share, seed: faults.seed, ..Faults::default() }
 }
 
-/// Refuses what cannot work, alone or together.
+/// Refuses what cannot work, alone or together. A plan's servers have passed already.
 pub fn check(builtin: &Builtin) -> Result<(), ServeError> {
-    match builtin {
-        Builtin::TcpHold(server) => {
-            if server.message.is_empty() {
-                return Err(wrong("an empty message says nothing", "give a message"));
-            }
-            check_text(&server.message)?;
-            check_text(server.reply_to.as_deref().unwrap_or(""))?;
-            if server
-                .reply_to
-                .as_ref()
-                .is_some_and(|text| text.is_empty() || u16::try_from(text.len()).is_err())
-            {
-                let help = "give 1 to 65535 bytes to reply to";
-                return Err(wrong("no reply can be given to this message", help));
-            }
-            check_times(server.every.map(|every| every.0), &server.faults)?;
-            if server.faults.status.is_some()
-                || server.faults.slow_body.is_some()
-                || server.faults.truncate_body
-            {
-                let help = "leave `status`, `slow_body` and `truncate_body` to http";
-                return Err(wrong("a tcp-hold server has no status and no body", help));
-            }
-            check_faults(&server.faults)
-        }
-        Builtin::Http(server) => {
-            check_text(&server.body)?;
-            check_times(None, &server.faults)?;
-            if server.body.is_empty() && (server.faults.truncate_body || server.faults.wrong_data) {
-                return Err(wrong("an empty body cannot be truncated or wrong", "give a body"));
-            }
-            if server.faults.status.is_some_and(|status| !(200..=599).contains(&status)) {
-                return Err(wrong("an answer cannot have this status", "200 to 599 are"));
-            }
-            check_faults(&server.faults)
-        }
+    match builtin.contradictions().into_iter().next() {
+        Some(Contradiction { message, help, .. }) => Err(ServeError::Options { message, help }),
+        None => Ok(()),
     }
-}
-
-/// Texts travel to the server's processes on their command lines.
-fn check_text(text: &str) -> Result<(), ServeError> {
-    if text.contains('\0') {
-        return Err(wrong("a server cannot be given a text with a NUL byte", "leave it out"));
-    }
-    if text.len() > TEXT {
-        let message = format!("a server cannot be given a text of {} bytes", text.len());
-        return Err(wrong(&message, &format!("at most {TEXT} bytes go")));
-    }
-    Ok(())
-}
-
-fn check_faults(faults: &Faults) -> Result<(), ServeError> {
-    if faults.refuse && faults.never_accept {
-        let help = "choose one of them";
-        return Err(wrong("`refuse` and `never_accept` exclude each other", help));
-    }
-    if (faults.refuse || faults.never_accept) && faults.share.0 < 1.0 {
-        let what = if faults.refuse { "refuse" } else { "never_accept" };
-        return Err(wrong(
-            &format!(
-                "`{what}` is done by the kernel, for a whole port: it cannot hit a share of {}",
-                faults.share
-            ),
-            "drop the share, or take `reset_after = \"0s\"`, which resets a share of connections as soon as they are open",
-        ));
-    }
-    Ok(())
-}
-
-fn check_times(every: Option<Duration>, faults: &Faults) -> Result<(), ServeError> {
-    if every.is_some_and(|every| every < Duration::from_millis(1)) {
-        return Err(wrong(
-            "messages cannot go out more often than each 1ms",
-            "give a longer period",
-        ));
-    }
-    let times = [faults.reset_after, faults.close_after, faults.delay, faults.slow_body];
-    let times = times.into_iter().flatten().map(|time| time.0).chain(every);
-    if times.into_iter().any(|time| time > LONGEST) {
-        return Err(wrong("a server plans at most 24 days ahead", "give a shorter time"));
-    }
-    if faults.reset_after_bytes.is_some_and(|bytes| u32::try_from(bytes).is_err()) {
-        return Err(wrong("a server counts at most 4 GiB before a reset", "give fewer bytes"));
-    }
-    Ok(())
-}
-
-fn wrong(message: &str, help: &str) -> ServeError {
-    ServeError::Options { message: message.into(), help: help.into() }
 }
 
 #[cfg(test)]

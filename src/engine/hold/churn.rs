@@ -7,7 +7,7 @@ use super::draw::Draws;
 use super::slots::State;
 use super::{BATCH, Hold, Host};
 use crate::plan::{Close, Reconnect, TimeMetric};
-use crate::record::{Counter, End};
+use crate::record::{CellKey, Counter, End, Storm};
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -25,6 +25,8 @@ pub(super) struct Churn {
     timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// The first event that has not begun.
     next_event: usize,
+    /// Of those that have: when, and in which part.
+    begun: Vec<(u64, CellKey)>,
     /// Drops of events that have begun, in order of time.
     falls: VecDeque<Fall>,
 }
@@ -34,6 +36,8 @@ pub(super) struct Churn {
 struct Past {
     /// When an event dropped its connection; zero when it has one again, or none did.
     dropped_ns: u64,
+    /// Which event that was.
+    event: u16,
     /// Counts ends: tells a timer that has been overtaken from one that has not, and draws from each other.
     number: u32,
     /// Tries since it last had a connection.
@@ -45,6 +49,7 @@ struct Past {
 struct Fall {
     at_ns: u64,
     slot: u32,
+    event: u16,
     by: Close,
 }
 
@@ -57,6 +62,7 @@ impl Churn {
             past: vec![Past::default(); room],
             timers: BinaryHeap::new(),
             next_event: 0,
+            begun: Vec::new(),
             falls: VecDeque::new(),
         }
     }
@@ -131,17 +137,20 @@ impl<H: Host> Hold<H> {
             if at_ns > now {
                 return;
             }
+            let number = self.churn.next_event;
             for slot in 0..self.slots.len() {
                 let user = self.slots.user(slot);
-                let offset = self.churn.draws.drop_ns(self.churn.next_event, &event, user);
+                let offset = self.churn.draws.drop_ns(number, &event, user);
                 self.churn.falls.extend(offset.map(|offset| Fall {
                     at_ns: at_ns.saturating_add(offset),
                     slot,
+                    event: u16::try_from(number).unwrap_or(u16::MAX),
                     by: event.by,
                 }));
             }
             // Stable: of drops at one time those of the first event come first.
             self.churn.falls.make_contiguous().sort_by_key(|fall| fall.at_ns);
+            self.churn.begun.push((at_ns, self.stages.part_at(at_ns)));
             self.churn.next_event += 1;
         }
     }
@@ -153,6 +162,10 @@ impl<H: Host> Hold<H> {
             self.recorder.cell(self.stages.now()).count(Counter::StormDropped);
             if let Some(past) = self.churn.past(fall.slot) {
                 past.dropped_ns = now;
+                past.event = fall.event;
+            }
+            if let Some((_, storm)) = self.storm(fall.event) {
+                storm.dropped += 1;
             }
             self.come_back(fall.slot, now, now);
         }
@@ -207,7 +220,8 @@ impl<H: Host> Hold<H> {
         let (lifetime, draws) = (self.churn.settings.lifetime, self.churn.draws);
         let Some(past) = self.churn.past(slot) else { return };
         past.tries = 0;
-        let (number, dropped_ns) = (past.number, std::mem::take(&mut past.dropped_ns));
+        let (number, event) = (past.number, past.event);
+        let dropped_ns = std::mem::take(&mut past.dropped_ns);
         if let Some(lifetime) = lifetime {
             let end_ns = now.saturating_add(draws.lifetime_ns(lifetime, user, number));
             self.churn.timers.push(Reverse((end_ns, slot, number)));
@@ -216,6 +230,9 @@ impl<H: Host> Hold<H> {
             let cell = self.recorder.cell(self.stages.now());
             cell.count(Counter::StormRecovered);
             cell.time(TimeMetric::RecoveryTime, now - dropped_ns);
+            if let Some((at_ns, storm)) = self.storm(event) {
+                storm.back(now.saturating_sub(at_ns));
+            }
         }
     }
 
@@ -223,9 +240,19 @@ impl<H: Host> Hold<H> {
     pub(super) fn forget(&mut self, slot: u32) {
         self.overtake(slot);
         let Some(past) = self.churn.past(slot) else { return };
+        let event = past.event;
         if std::mem::take(&mut past.dropped_ns) > 0 {
             self.recorder.cell(self.stages.now()).count(Counter::StormUnrecovered);
+            if let Some((_, storm)) = self.storm(event) {
+                storm.gone += 1;
+            }
         }
+    }
+
+    /// When an event that has begun fell due, and its facts. They stand in the part in which that was, so that it is whole there.
+    fn storm(&mut self, event: u16) -> Option<(u64, &mut Storm)> {
+        let (at_ns, key) = *self.churn.begun.get(usize::from(event))?;
+        Some((at_ns, self.recorder.cell(key).storms.entry(event).or_default()))
     }
 
     /// Ends an open connection by the plan's own will.

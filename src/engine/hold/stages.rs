@@ -55,6 +55,16 @@ impl Stages {
         self.now
     }
 
+    /// The part that was current then, whatever this worker has got to: the same for all of them.
+    pub(super) fn part_at(&self, at_ns: u64) -> CellKey {
+        let mut marks = (0..self.count).flat_map(|stage| {
+            [(Mark::Ramp(stage), Part::Ramp), (Mark::Hold(stage), Part::Hold)]
+                .map(|(mark, part)| (mark, CellKey { stage, part }))
+        });
+        let begun = |mark: Mark| self.timeline.at(mark).is_some_and(|begun_ns| begun_ns <= at_ns);
+        marks.rfind(|(mark, _)| begun(*mark)).map_or(self.now, |(_, key)| key)
+    }
+
     pub(super) fn learn(&mut self, mark: Mark, at_ns: u64) {
         self.timeline.learn(mark, at_ns);
     }

@@ -2,10 +2,11 @@
 
 use super::script::both;
 use crate::live::canvas::Canvas;
+use crate::live::scene::Scene;
+use crate::live::suspects::Suspects;
 use crate::live::{Look, Progress, Watcher};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
-use std::path::Path;
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
@@ -64,10 +65,10 @@ fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Watcher {
     Watcher::on(
         Box::new(out),
         || (24, 80),
-        &plan,
+        Scene::new(&plan, "results/x/1".into()),
         progress,
-        Path::new("results/x/1"),
         Look::default(),
+        Suspects::default(),
     )
 }
 

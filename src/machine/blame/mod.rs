@@ -4,8 +4,10 @@
 //! **Invariant:** every failure is blamed on exactly one culprit, so the counts add up.
 
 mod culprit;
+mod scenario;
 
 pub use culprit::{Culprit, Side};
+pub use scenario::{Way, causes};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::record::{Cause, Failure, Phase};
@@ -46,6 +48,9 @@ pub struct Blame {
     pub side: Side,
     /// Failures that are blamed on it.
     pub count: u64,
+    /// What happened, in words.
+    #[serde(skip)]
+    pub because: String,
     /// The whole in words: `stopped at 28,232 of 50,000 connections because ...`.
     pub sentence: String,
     /// What to do about it: a line to paste where there is one.
@@ -212,7 +217,7 @@ impl Evidence<'_> {
         };
         let because = culprit.because(self.route, self.spike());
         let sentence = format!("{what} because {because} ({side})");
-        Blame { culprit, side, count, sentence, fix: culprit.fix(self.limits) }
+        Blame { culprit, side, count, because, sentence, fix: culprit.fix(self.limits) }
     }
 
     /// Whose side a culprit is on. What may be anywhere between is the target's where the two share a machine.

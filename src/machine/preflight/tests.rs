@@ -68,9 +68,9 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     source ports of a tuple | 9,434 | 28,232 | ok
     source addresses | 0 | 0 | ok
     epoll watches | 2,000,000 | 5,491,511 | ok
-    memory | 8.0 GiB | 21.8 GiB | ok
-    memory of the cgroup | 5.3 GiB | no limit | ok
-    memory for unread data | 1.9 GiB | 1.5 GiB | warn
+    memory | 8.00 GiB | 21.8 GiB | ok
+    memory of the cgroup | 5.33 GiB | no limit | ok
+    memory for unread data | 1.91 GiB | 1.46 GiB | warn
     connection hash table | 1,000,000 | 262,144 | warn
     connection tracking | 1,000,000 | not tracking | ok
     accept queue | 189 | 4,096 | ok

@@ -85,14 +85,14 @@ fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
         {
             needs("a heartbeat", server)
         }
-        Metric::Time(TimeMetric::RecoveryTime, _)
+        Metric::Time(TimeMetric::RecoveryTime | TimeMetric::StormTime, _)
         | Metric::Ratio(RatioMetric::Recovery)
         | Metric::Count(CountMetric::StormDropped)
             if hold.churn.events.is_empty() =>
         {
             needs("events", "events = [{ at = \"30s\", drop = \"10%\" }]")
         }
-        Metric::Time(TimeMetric::RecoveryTime, _)
+        Metric::Time(TimeMetric::RecoveryTime | TimeMetric::StormTime, _)
         | Metric::Ratio(RatioMetric::Recovery)
         | Metric::Count(CountMetric::Reconnects)
             if !hold.churn.reopens() =>
@@ -139,14 +139,16 @@ fn unseen(
             help.to_owned(),
         ));
     }
-    if let Some(problem) = window_too_long(threshold, parts, whom) {
+    if let Some(problem) = wrong_window(threshold, parts, whom) {
         return Some(problem);
     }
     if let Some(problem) = not_so_old(metric, seen) {
         return Some(problem);
     }
     let sum = match metric {
-        Metric::Time(TimeMetric::RecoveryTime, _) => dropped(seen),
+        Metric::Time(TimeMetric::RecoveryTime, _) => dropped(seen).map(|each| each.iter().sum()),
+        // Each event must give enough.
+        Metric::Time(TimeMetric::StormTime, _) => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
     let (available, floor) = (sum?, sample_floor(metric));
@@ -168,13 +170,18 @@ fn unseen(
     (available < floor).then(|| too_few(metric, available, floor, seen, &whom))
 }
 
-/// A window must fit into what it looks at.
-fn window_too_long(
-    threshold: &Threshold,
-    parts: &[Extent],
-    whom: &str,
-) -> Option<(String, String)> {
+/// A window must mean something, and fit into what it looks at.
+fn wrong_window(threshold: &Threshold, parts: &[Extent], whom: &str) -> Option<(String, String)> {
     let window = threshold.window?;
+    if matches!(threshold.metric, Metric::Time(TimeMetric::StormTime, _)) {
+        return Some((
+            format!(
+                "`{}` looks at an event as a whole, not at a stretch of time",
+                threshold.metric
+            ),
+            "leave `window` out, or look at `recovery.time`".to_owned(),
+        ));
+    }
     let lengths: Vec<u64> = parts.iter().map(|part| part.length).collect::<Option<_>>()?;
     let longest = match threshold.during {
         // Ramps and holds follow each other without a gap.
@@ -202,8 +209,8 @@ fn not_so_old(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
     })
 }
 
-/// The most connections that events can drop.
-fn dropped(seen: &Seen<'_>) -> Option<u64> {
+/// The most connections that each event can drop.
+fn dropped(seen: &Seen<'_>) -> Option<Vec<u64>> {
     let Protocol::TcpHold(hold) = seen.protocol else { return None };
     let users = |stage: &Stage| match stage.level {
         Level::Users { users, .. } => users,
@@ -212,7 +219,7 @@ fn dropped(seen: &Seen<'_>) -> Option<u64> {
     let peak = seen.stages.iter().map(users).max()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of them")]
     let of = |share: f64| (share * peak as f64).ceil() as u64;
-    Some(hold.churn.events.iter().map(|event| of(event.share.0)).sum())
+    Some(hold.churn.events.iter().map(|event| of(event.share.0)).collect())
 }
 
 fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String, String) {

@@ -24,6 +24,8 @@ pub(super) struct User<'a> {
     at: Place,
     hold: Option<TcpHold>,
     greeting: Option<Place>,
+    expect: Option<Place>,
+    heartbeat: Option<Place>,
 }
 
 /// A scenario as its target sees it; `None` when its protocol is not known.
@@ -40,6 +42,8 @@ pub(super) fn user<'a>(key: &'a Key, raw: &RawScenario, scenario: &Scenario) -> 
         at: protocol.at,
         hold,
         greeting: raw.greeting.key(),
+        expect: raw.expect.key(),
+        heartbeat: raw.heartbeat.key(),
     })
 }
 
@@ -173,7 +177,7 @@ fn builtin(
             .help("write the scenario's protocol: the built-in server must speak the same");
     }
     let faults = faults::faults(&raw.faults, word.value, errors);
-    match word.value {
+    let server = match word.value {
         BuiltinWord::TcpHold => {
             if let Some(at) = raw.body.key() {
                 errors
@@ -191,6 +195,35 @@ fn builtin(
             let body = raw.body.value().map_or_else(|| "ok".to_owned(), |body| body.value.clone());
             Builtin::Http(HttpServer { body, faults })
         }
+    };
+    contradictions(&server, word, raw, users, errors);
+    server
+}
+
+/// What no server can do, at the key that asks for it.
+fn contradictions(
+    server: &Builtin,
+    word: &At<BuiltinWord>,
+    raw: &RawTarget,
+    users: &[&User<'_>],
+    errors: &mut Errors,
+) {
+    let faults = raw.faults.value().map_or_else(Vec::new, RawTable::optional_keys);
+    for one in server.contradictions() {
+        // These have been told with words of their own.
+        let of_http = ["status", "slow_body", "truncate_body"].contains(&one.field);
+        if one.field == "share" || of_http && word.value == BuiltinWord::TcpHold {
+            continue;
+        }
+        let of_users =
+            |place: fn(&User<'_>) -> Option<Place>| users.iter().find_map(|user| place(user));
+        let key = match one.field {
+            "message" => of_users(|user| user.expect),
+            "reply_to" | "every" => of_users(|user| user.heartbeat),
+            "body" => raw.body.key(),
+            fault => faults.iter().find(|(name, _)| *name == fault).map(|(_, place)| *place),
+        };
+        errors.add(key.unwrap_or(word.at), one.message).help(one.help);
     }
 }
 

@@ -126,7 +126,8 @@ fn usual_part(metric: Metric, word: ProtocolWord) -> During {
             TimeMetric::ConnectTime
             | TimeMetric::TlsTime
             | TimeMetric::FirstMessage
-            | TimeMetric::RecoveryTime,
+            | TimeMetric::RecoveryTime
+            | TimeMetric::StormTime,
             _,
         )
         | Metric::Ratio(

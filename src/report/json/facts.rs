@@ -2,6 +2,7 @@
 
 use super::Named;
 use super::cost::CostReport;
+use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::plan::{Level, Metric, Part, Ramp, Scenario, Stage, Stat, TimeMetric};
 use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
@@ -11,6 +12,7 @@ use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::figures::{thousandths, whole};
 use crate::report::section::{ScenarioFacts, Section};
+use crate::report::storms::storms;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ pub struct ScenarioReport<'a> {
     facts: Facts<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survival: Option<SurvivalReport>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    events: Vec<EventReport>,
     workers: Workers,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
@@ -154,12 +158,14 @@ impl<'a> ScenarioReport<'a> {
         let scenario = &run.plan.scenarios[index];
         let facts = ScenarioFacts::new(run, index);
         let recorded = &run.recording.scenarios[index];
+        let whole = facts.whole();
         Self {
             name: &scenario.name,
             protocol: scenario.protocol.name(),
             target: &run.plan.target(scenario).name,
-            facts: Facts::new(scenario, &facts.whole()),
-            survival: SurvivalReport::of(&facts.whole().cell.survival),
+            facts: Facts::new(scenario, &whole),
+            survival: SurvivalReport::of(&whole.cell.survival),
+            events: storms(scenario, &whole.cell).iter().map(EventReport::new).collect(),
             workers: Workers {
                 count: run.started.and_then(|started| started.workers.get(index).copied()),
                 cpu_ns: recorded.workers.cpu_ns,

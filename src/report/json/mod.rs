@@ -5,6 +5,7 @@
 mod cost;
 mod facts;
 mod findings;
+mod storms;
 mod survival;
 
 use super::Run;

@@ -5,6 +5,7 @@
 
 mod causes;
 mod scenario;
+mod storms;
 mod survival;
 
 use super::foreign::visible;

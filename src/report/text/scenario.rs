@@ -31,6 +31,7 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
     stages(scenario, &facts, &whole, out)?;
     levels(scenario, &whole, out)?;
+    super::storms::write(scenario, &whole.cell, out)?;
     super::survival::write(&whole, out)?;
     super::causes::cost(run, index, out)?;
     times(&whole, out)?;

@@ -7,20 +7,20 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// A scenario that holds connections to `target`.
-fn hold(target: &str, keys: &str, stage: &str) -> String {
+pub(super) fn hold(target: &str, keys: &str, stage: &str) -> String {
     format!(
         "name = \"cause\"\n[targets.t]\n{target}\n[scenarios.hold]\nprotocol = \"tcp-hold\"\ntarget = \"t\"\n\
          {keys}\nstages = [{{ {stage} }}]\n"
     )
 }
 
-fn generator(plan: &str, keys: &str) -> String {
+pub(super) fn generator(plan: &str, keys: &str) -> String {
     format!("{plan}[generator]\n{keys}\n")
 }
 
 impl Ran {
     /// The culprit with most failures, and its side; its sentence and fix are there, and on the screen as well.
-    fn first_cause(&self) -> (&str, &str) {
+    pub(super) fn first_cause(&self) -> (&str, &str) {
         let first = &self.report["causes"][0];
         let word = |key: &str| {
             first[key].as_str().unwrap_or_else(|| {
@@ -39,7 +39,7 @@ impl Ran {
         (word("culprit"), word("side"))
     }
 
-    fn sentence(&self) -> &str {
+    pub(super) fn sentence(&self) -> &str {
         self.report["causes"][0]["sentence"].as_str().unwrap()
     }
 
@@ -50,13 +50,13 @@ impl Ran {
 }
 
 /// A server of planrun's own, behind `before`, until it is dropped.
-struct Served {
+pub(super) struct Served {
     process: Child,
-    address: String,
+    pub(super) address: String,
 }
 
 impl Served {
-    fn start(before: &[&str], arguments: &[&str]) -> Self {
+    pub(super) fn start(before: &[&str], arguments: &[&str]) -> Self {
         let mut words = before.to_vec();
         words.push(env!("CARGO_BIN_EXE_planrun"));
         words.extend(["serve", "tcp-hold", "--json", "--processes", "1"]);
@@ -77,7 +77,7 @@ impl Served {
         Self { process, address: rest[..end].to_owned() }
     }
 
-    fn target(&self) -> String {
+    pub(super) fn target(&self) -> String {
         format!("address = \"{}\"", self.address)
     }
 }

@@ -7,7 +7,9 @@ mod cgroup;
 mod conntrack;
 mod culprits;
 mod doctor;
+mod middlebox;
 mod reach;
+mod told;
 
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
@@ -71,7 +73,10 @@ impl Lab {
     fn run(&self, before: &[&str], plan: &str, more: &[&str]) -> Ran {
         let plan = self.plan(plan);
         let out = self.folder.path().join("results");
-        let mut arguments = vec![path(&plan), "--out", path(&out), "--progress", "none"];
+        let mut arguments = vec![path(&plan), "--out", path(&out)];
+        if !more.contains(&"--progress") {
+            arguments.extend(["--progress", "none"]);
+        }
         arguments.extend(more);
         ran(&planrun(before, &arguments), &out)
     }

@@ -76,7 +76,7 @@ fn storms_drop_their_share_and_say_how_long_it_takes_to_come_back() {
             "",
             &format!(
                 "{reconnect}\nevents = [{{ at = \"1s\", drop = \"50%\", by = \"fin\" }}]\n{STAGES}\n\
-                 thresholds = [\"recovery.time.p50 < 2s\", \"recovery.ratio == 100%\", \"storm.dropped > 90\"]"
+                 thresholds = [\"recovery.time.p50 < 2s\", \"storm.time.p50 < 2s\", \"recovery.ratio == 100%\", \"storm.dropped > 90\"]"
             ),
         ),
         (
@@ -96,11 +96,27 @@ fn storms_drop_their_share_and_say_how_long_it_takes_to_come_back() {
     let p50 = storm.0["times"]["recovery.time"]["p50_ns"].as_u64().unwrap();
     assert!((1_000_000_000..1_500_000_000).contains(&p50), "{p50}");
 
+    let event = &storm.0["events"][0];
+    assert_eq!((&event["at_ns"], &event["by"]), (&1_000_000_000_u64.into(), &"fin".into()));
+    assert_eq!([&event["dropped"], &event["recovered"]], [&Value::from(dropped); 2]);
+    for share in ["recovered_50_ns", "recovered_99_ns"] {
+        let ns = event[share].as_u64().unwrap();
+        assert!((1_000_000_000..2_000_000_000).contains(&ns), "{event}");
+    }
+    assert!(outcome.stdout.contains("event at 1s (50.00% by FIN): dropped"), "{}", outcome.stdout);
+
     // Half a second before the end: each would be back after a second, and none is.
     let late = outcome.scenario("late");
     assert_eq!(late.counters(["storm.dropped", "storm.unrecovered"]), [200, 200]);
     assert_eq!(late.0["times"].get("recovery.time"), None);
     assert_eq!(late.ratio("recovery.ratio"), Some(0.0));
+    let event = &late.0["events"][0];
+    assert_eq!((&event["dropped"], &event["unrecovered"]), (&200.into(), &200.into()));
+    assert_eq!(
+        (&event["recovered_50_ns"], &event["recovered_99_ns"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(outcome.stdout.contains("0 came back: 50 % never, 99 % never"), "{}", outcome.stdout);
 
     let never = outcome.scenario("never");
     assert!(never.counter("storm.dropped").abs_diff(50) <= 1);

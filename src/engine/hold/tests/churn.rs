@@ -164,6 +164,46 @@ fn a_storm_drops_its_share_and_measures_how_they_come_back() {
 }
 
 #[test]
+fn each_event_has_its_own_time_to_come_back() {
+    let churn = crate::plan::Churn {
+        reconnect: Reconnect::AtOnce,
+        events: vec![event(10, 0.3, 0), event(20, 1.0, 4)],
+        ..Default::default()
+    };
+    // In the first storm opening takes a second; in the second one a millisecond, and every twentieth user is not let in.
+    let script: Script = Box::new(|simulation, slot, user| {
+        let now = simulation.now_ns;
+        let takes = if (10 * SECOND_NS..15 * SECOND_NS).contains(&now) { 1_000 } else { 1 };
+        let out = now >= 20 * SECOND_NS && user % 20 == 0;
+        let act = if out { Act::Refuse } else { Act::Open };
+        simulation.plan(now + takes * 1_000_000, slot, act);
+    });
+    let stages = vec![stage(1_000, paced(1_000), 14), stage(1_000, paced(1_000), 15)];
+    let outcomes = run(plan(with(churn), stages), Vec::new(), script, nothing());
+    let storms = outcomes.whole().storms;
+    let seconds = |at: u16, stat| storms[&at].after(stat).unwrap() / 1e9;
+    assert!(storms[&0].dropped.abs_diff(300) <= 2);
+    assert_eq!((storms[&0].recovered(), storms[&0].gone), (storms[&0].dropped, 0));
+    assert!((seconds(0, Stat::P50) - 1.0).abs() < 0.01);
+    assert!((seconds(0, Stat::P99) - 1.0).abs() < 0.01);
+    // From the event, not from each drop: half have fallen after two of four seconds.
+    assert_eq!((storms[&1].dropped, storms[&1].gone), (1_000, 50));
+    assert!((seconds(1, Stat::P50) - 2.1).abs() < 0.15, "{}", seconds(1, Stat::P50));
+    assert!(seconds(1, Stat::P99).is_infinite());
+    // Each stands in the part in which it fell, whole.
+    assert_eq!(outcomes.cell(0, Part::Hold).storms.keys().collect::<Vec<_>>(), [&0]);
+    assert_eq!(
+        outcomes.cell(1, Part::Hold).storms,
+        std::iter::once((1, storms[&1].clone())).collect()
+    );
+    // The longest counts.
+    let metric = |stat| crate::plan::Metric::Time(TimeMetric::StormTime, stat);
+    let p50 = measured(&outcomes, metric(Stat::P50));
+    assert!((p50.value / 1e9 - 2.1).abs() < 0.15 && p50.samples == storms[&0].dropped, "{p50:?}");
+    assert!(measured(&outcomes, metric(Stat::P99)).value.is_infinite());
+}
+
+#[test]
 fn drops_can_be_spread_over_a_time() {
     let churn = crate::plan::Churn { events: vec![event(10, 1.0, 10)], ..Default::default() };
     let outcomes = held_for(1_000, 30, churn, open_at_once());

@@ -1,0 +1,64 @@
+//! Turns the facts so far into culprits that are worth telling: each once, when it has stood for a second.
+//!
+//! **Invariant:** nothing is looked at on the machine while nothing new has failed.
+
+use super::scene::Scene;
+use crate::machine::{Blame, Culprit, Limits, Way, causes};
+use std::collections::HashSet;
+
+/// A scenario and what is at fault in it.
+type Suspect = (usize, Culprit);
+
+/// Follows who is to blame.
+#[derive(Debug)]
+pub(super) struct Suspects {
+    ways: Vec<Way>,
+    limits: fn() -> Limits,
+    /// Failures and lost workers at the last look.
+    known: u64,
+    /// Those of the last look: the first failures may point at somebody else than all of them do.
+    seen: HashSet<Suspect>,
+    told: HashSet<Suspect>,
+}
+
+impl Default for Suspects {
+    fn default() -> Self {
+        Self::new(Vec::new(), Limits::default)
+    }
+}
+
+impl Suspects {
+    /// `ways`: of each scenario's connections. `limits`: reads this machine's.
+    pub(super) fn new(ways: Vec<Way>, limits: fn() -> Limits) -> Self {
+        Self { ways, limits, known: 0, seen: HashSet::new(), told: HashSet::new() }
+    }
+
+    /// The culprits that are new, each with its scenario. `last`: no later look will confirm them.
+    pub(super) fn look(&mut self, scene: &Scene, last: bool) -> Vec<(usize, Blame)> {
+        let cells = scene.recording.scenarios.iter().flat_map(|facts| facts.cells.values());
+        let failed = cells.flat_map(|cell| &cell.failures).map(|(_, tally)| tally.count);
+        let known = failed.sum::<u64>() + scene.recording.lost.len() as u64;
+        if known == self.known && self.seen.is_subset(&self.told) {
+            return Vec::new();
+        }
+        self.known = known;
+        let limits = (self.limits)();
+        let mut new = Vec::new();
+        let before = std::mem::take(&mut self.seen);
+        for (index, _) in scene.scenarios() {
+            let way = self.ways.get(index);
+            for blame in causes(&scene.plan, &scene.recording, index, &limits, way) {
+                let suspect = (index, blame.culprit);
+                // The cause of its failure stands there already, and there is nothing to add.
+                if blame.culprit == Culprit::Unknown {
+                    continue;
+                }
+                self.seen.insert(suspect);
+                if (last || before.contains(&suspect)) && self.told.insert(suspect) {
+                    new.push((index, blame));
+                }
+            }
+        }
+        new
+    }
+}

@@ -1,0 +1,91 @@
+//! Turns what was recorded of a scenario into the evidence of what failed in it, and names the culprits.
+
+use super::{Blame, Evidence, blame};
+use crate::machine::{Deltas, Limits};
+use crate::plan::{Level, Plan, Protocol, Scenario};
+use crate::record::{Cause, Cell, Counter, Gauge, Recording, ScenarioRecording};
+use serde::{Deserialize, Serialize};
+
+/// How a process that was killed ended, in the words of the standard library.
+const KILLED: &str = "SIGKILL";
+
+/// The way that connections take.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Way {
+    /// From where to where, for people: `127.0.0.1 -> 127.0.0.1:8000`.
+    pub route: String,
+    /// Whether it ends on this machine.
+    pub both_ends_here: bool,
+}
+
+/// The culprits of one scenario, the one with most failures first; empty when nothing failed.
+pub fn causes(
+    plan: &Plan,
+    recording: &Recording,
+    index: usize,
+    limits: &Limits,
+    way: Option<&Way>,
+) -> Vec<Blame> {
+    let scenario = &plan.scenarios[index];
+    let facts = &recording.scenarios[index];
+    let whole = without_times(facts);
+    let failures: Vec<(Cause, u64)> =
+        whole.failures.iter().map(|(cause, tally)| (*cause, tally.count)).collect();
+    let deaths: Vec<(u64, u64)> = whole.survival.ages().into_iter().collect();
+    let of_this = |lost: &&(u16, u16, u64, String)| usize::from(lost.0) == index;
+    let lost = recording.lost.iter().filter(of_this);
+    let killed = lost.filter(|(.., why)| why.contains(KILLED)).count() as u64;
+    if failures.is_empty() && killed == 0 {
+        return Vec::new();
+    }
+    let (wanted, reached) = levels(scenario, facts, &whole);
+    let verified = match scenario.protocol {
+        Protocol::TcpHold(_) => whole.counters.get(Counter::Verified),
+        Protocol::Http(_) => whole.counters.get(Counter::Ok),
+    };
+    blame(&Evidence {
+        wanted,
+        reached,
+        verified,
+        failures: &failures,
+        deaths: &deaths,
+        killed,
+        deltas: &Deltas(recording.kernel.clone()),
+        limits,
+        route: way.map_or("the way to the target", |way| &way.route),
+        target_here: way.is_some_and(|way| way.both_ends_here),
+    })
+}
+
+/// All facts but the distributions, which are large and blame nobody.
+fn without_times(facts: &ScenarioRecording) -> Cell {
+    let mut whole = Cell::default();
+    for cell in facts.cells.values() {
+        whole.merge(&Cell {
+            counters: cell.counters,
+            failures: cell.failures.clone(),
+            survival: cell.survival.clone(),
+            ..Cell::default()
+        });
+    }
+    whole
+}
+
+/// Connections that there should have been at the peak, of those that fell due, and that there were. Requests have no such level: as
+/// many as were opened are enough.
+fn levels(scenario: &Scenario, facts: &ScenarioRecording, whole: &Cell) -> (u64, u64) {
+    let opened = whole.counters.get(Counter::ConnectOk).max(whole.counters.get(Counter::Ok));
+    if matches!(scenario.protocol, Protocol::Http(_)) {
+        return (opened, opened);
+    }
+    let users = scenario.stages.iter().map(|stage| match stage.level {
+        Level::Users { users, .. } => users,
+        Level::Rate { .. } => 0,
+    });
+    let wanted = users.max().unwrap_or(0).min(whole.counters.get(Counter::Due));
+    let peak = facts.peak.as_ref().map_or(0, |peak| peak.open);
+    let levels = facts.gauges_at.values().map(|gauges| gauges.get(Gauge::Open));
+    let entered = facts.cells.values().map(|cell| cell.counters.get(Counter::HoldEntered));
+    let reached = levels.chain(entered).chain([peak]).max().unwrap_or(0);
+    (wanted, reached.min(wanted))
+}

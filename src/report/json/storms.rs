@@ -1,0 +1,41 @@
+//! Turns the plan's events into JSON: how many each dropped, and when they were back.
+
+use crate::plan::{Close, Stat};
+use crate::report::figures::whole;
+use crate::report::storms::Fallen;
+use serde::Serialize;
+
+/// One event. `null`: so many were never back.
+#[derive(Serialize)]
+pub struct EventReport {
+    at_ns: u64,
+    over_ns: u64,
+    share: f64,
+    by: &'static str,
+    dropped: u64,
+    recovered: u64,
+    unrecovered: u64,
+    recovered_50_ns: Option<u64>,
+    recovered_99_ns: Option<u64>,
+}
+
+impl EventReport {
+    pub fn new(fallen: &Fallen<'_>) -> Self {
+        let Fallen { event, storm } = fallen;
+        let after = |stat| storm.after(stat).filter(|ns| ns.is_finite()).map(whole);
+        Self {
+            at_ns: event.at.as_nanos(),
+            over_ns: event.over.as_nanos(),
+            share: event.share.0,
+            by: match event.by {
+                Close::Fin => "fin",
+                Close::Rst => "rst",
+            },
+            dropped: storm.dropped,
+            recovered: storm.recovered(),
+            unrecovered: storm.dropped - storm.recovered().min(storm.dropped),
+            recovered_50_ns: after(Stat::P50),
+            recovered_99_ns: after(Stat::P99),
+        }
+    }
+}

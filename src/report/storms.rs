@@ -1,0 +1,43 @@
+//! Turns the plan's events and what was recorded of them into pairs.
+
+use crate::plan::{Event, Protocol, Scenario};
+use crate::record::{Cell, Counter, Storm};
+
+/// An event, and what became of the connections that it dropped.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fallen<'a> {
+    /// As planned.
+    pub event: &'a Event,
+    /// As it was.
+    pub storm: Storm,
+}
+
+/// The events of a scenario, in the order of their times. None in a run that was saved before events were told apart.
+pub fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<Fallen<'a>> {
+    let Protocol::TcpHold(hold) = &scenario.protocol else { return Vec::new() };
+    if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
+        return Vec::new();
+    }
+    let storm = |event| whole.storms.get(&event).cloned().unwrap_or_default();
+    (0..).zip(&hold.churn.events).map(|(at, event)| Fallen { event, storm: storm(at) }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, Plan, Source};
+
+    #[test]
+    fn a_run_saved_before_events_were_told_apart_has_none() {
+        let text = "name = \"s\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenarios.s]\nprotocol = \"tcp-hold\"\n\
+                    events = [{ at = \"1s\", drop = \"10%\" }]\nstages = [{ users = 100, hold = \"5s\" }]\n";
+        let source = Source { name: "s.toml".to_owned(), text: text.to_owned() };
+        let plan = Plan::parse(&source, &Overrides::default(), &|_| None).unwrap();
+        let scenario = &plan.scenarios[0];
+        let old: Cell = serde_json::from_str("{\"counters\":{\"storm.dropped\":10}}").unwrap();
+        assert!(storms(scenario, &old).is_empty());
+        // Nobody was there to be dropped: that is told.
+        let nobody = storms(scenario, &Cell::default());
+        assert_eq!(nobody.iter().map(|one| one.storm.dropped).collect::<Vec<_>>(), [0]);
+    }
+}
