@@ -13,7 +13,7 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     }
     let mut gauges = Gauges::default();
     gauges.set(Gauge::Open, open);
-    let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1 };
+    let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1, ..WorkerFacts::default() };
     Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker, ..Snapshot::default() }
 }
 

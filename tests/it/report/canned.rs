@@ -125,7 +125,11 @@ pub fn entries() -> Vec<Entry> {
 }
 
 fn idle(workers: u64) -> WorkerFacts {
-    WorkerFacts { cpu_ns: workers * 3 * MS, rss_bytes: workers * 6_000_000, lag_max_ns: 0 }
+    WorkerFacts {
+        cpu_ns: workers * 3 * MS,
+        rss_bytes: workers * 6_000_000,
+        ..WorkerFacts::default()
+    }
 }
 
 /// The machine at the end of a second: some SYNs are sent again in the first and in the sixth.
