@@ -114,7 +114,7 @@ impl Pulse {
 
     /// Hands over what was seen since the last time.
     pub fn fill(&mut self, facts: &mut WorkerFacts) {
-        facts.stall_max_ns = facts.stall_max_ns.max(std::mem::take(&mut self.longest_ns));
+        facts.stall_max_ns = facts.stall_max_ns.max(Some(std::mem::take(&mut self.longest_ns)));
         facts.stalled_ns += std::mem::take(&mut self.stalled_ns);
     }
 }
@@ -138,10 +138,10 @@ mod tests {
         pulse.look(1_040 * MS, 1_140 * MS);
         pulse.look(1_090 * MS, 1_090 * MS);
         pulse.fill(&mut facts);
-        assert_eq!((facts.stall_max_ns, facts.stalled_ns), (480 * MS, 480 * MS));
+        assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(480 * MS), 480 * MS));
         let mut facts = WorkerFacts::default();
         pulse.fill(&mut facts);
-        assert_eq!((facts.stall_max_ns, facts.stalled_ns), (0, 0));
+        assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(0), 0));
     }
 
     #[test]

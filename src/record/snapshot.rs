@@ -34,9 +34,9 @@ pub struct WorkerFacts {
     pub rss_bytes: u64,
     /// The latest start in this second, against the schedule.
     pub lag_max_ns: u64,
-    /// The longest time in this second by which its loop looked later than it meant to.
+    /// The longest time in this second by which its loop looked later than it meant to; absent where nobody measured it.
     #[serde(default)]
-    pub stall_max_ns: u64,
+    pub stall_max_ns: Option<u64>,
     /// All times in this second that were longer than [`STALL_NS`], together.
     #[serde(default)]
     pub stalled_ns: u64,

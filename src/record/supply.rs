@@ -66,8 +66,8 @@ pub struct Strain {
     pub seconds: u32,
     /// The machine.
     pub supply: Option<Supply>,
-    /// The longest stall of any worker.
-    pub stall_max_ns: u64,
+    /// The longest stall of any worker; absent where nobody measured it.
+    pub stall_max_ns: Option<u64>,
     /// The stalls of the worst worker of each second, together.
     pub stalled_ns: u64,
     /// The busiest five seconds of any worker, in thousandths of one processor.
@@ -106,7 +106,8 @@ impl Strain {
 
     /// The part of its time in which the worst worker stood still.
     pub fn stalled_share(&self) -> Option<f64> {
-        (self.seconds > 0).then(|| self.stalled_ns as f64 / (f64::from(self.seconds) * 1e9))
+        let lasted = f64::from(self.seconds) * 1e9;
+        self.stall_max_ns.map(|_| self.stalled_ns as f64 / lasted)
     }
 }
 

@@ -1,16 +1,18 @@
 //! The rules of validity: when a run proves nothing about its target.
 
-use super::{Breach, Finding, Rule, State};
+use super::limits::LIMITS;
+use super::{Breach, Finding, Health, Rule, State, health};
 use crate::plan::{Plan, Stat, TimeMetric};
 use crate::record::{Cell, Counter, Recording, StopReason};
-use crate::units::Time;
-use std::time::Duration;
-
-/// The generator may be this late against its own schedule, in the 99th percentile of any part of a stage.
-const LAG_LIMIT: Duration = Duration::from_millis(100);
+use crate::units::figure::time;
 
 /// Every rule that the run broke, and by how much.
-pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Vec<Breach> {
+pub(super) fn of(
+    plan: &Plan,
+    recording: &Recording,
+    findings: &[Finding],
+    measured: &[Health],
+) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (scenario, facts) in plan.scenarios.iter().zip(&recording.scenarios) {
         let name = &scenario.name;
@@ -37,6 +39,7 @@ pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Ve
             format!("worker {worker} of {name} was lost at {:.1} s: {why}", *at_ns as f64 / 1e9);
         breaches.push(Breach { rule: Rule::WorkerLost, detail });
     }
+    breaches.extend(health::breaches(plan, measured));
     for finding in findings {
         samples(plan, finding, &mut breaches);
     }
@@ -60,10 +63,11 @@ pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Ve
 
 fn lag(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     let Some(lag) = cell.times.stat(TimeMetric::ScheduleLag, Stat::P99) else { return };
-    if lag > LAG_LIMIT.as_nanos() as f64 {
-        let (lag, limit) = (lag / 1e6, Time(LAG_LIMIT));
-        let detail =
-            format!("{place}: schedule_lag.p99 was {lag:.0} ms, at most {limit} is allowed");
+    let limit = LIMITS.iter().find(|limit| limit.rule == Rule::ScheduleLag);
+    let Some(limit) = limit.and_then(|limit| limit.invalid) else { return };
+    if lag > limit {
+        let (lag, limit) = (time(lag), time(limit));
+        let detail = format!("{place}: schedule_lag.p99 was {lag}, at most {limit} is allowed");
         breaches.push(Breach { rule: Rule::ScheduleLag, detail });
     }
 }
@@ -93,7 +97,7 @@ fn counts(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
 }
 
 /// The accounting identities of one part; what has been started may be open as long as the run goes on.
-fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
+pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
     let get = |counter| cell.counters.get(counter);
     let (due, started, dropped) = (get(Counter::Due), get(Counter::Started), get(Counter::Dropped));
     if due != started + dropped {

@@ -331,5 +331,6 @@ fn verdict() -> Verdict {
             Breach { rule: Rule::WorkerLost, detail: "worker 1 of hold".into() },
             Breach { rule: Rule::Incomplete, detail: "interrupted by SIGINT".into() },
         ],
+        health: Vec::new(),
     }
 }

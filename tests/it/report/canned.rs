@@ -4,7 +4,7 @@ use planrun::machine::Limits;
 use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
 use planrun::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
-    Phase, Second, StopReason, WorkerFacts,
+    Phase, Second, StopReason, Supply, WorkerFacts,
 };
 use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started, Way};
 
@@ -143,6 +143,13 @@ fn looked(second: u32) -> HostSample {
         at_ns: u64::from(second + 1) * SECOND + 10 * MS,
         kernel_bytes: Some(20_000_000 + u64::from(second.min(3)) * 1_000_000),
         counters: counters.into_iter().collect(),
+        supply: Some(Supply {
+            elapsed_ns: SECOND,
+            cpu_ns: 2 * SECOND,
+            steal_ns: if second == 6 { 20 * MS } else { 0 },
+            clock_step_ns: -3,
+            ..Supply::default()
+        }),
         ..HostSample::default()
     }
 }
