@@ -171,6 +171,12 @@ impl Outcome {
         breaches.map(|breach| breach["rule"].as_str().unwrap().to_owned()).collect()
     }
 
+    /// How a rule of validity that measures something came out.
+    pub fn health(&self, rule: &str) -> &Value {
+        let all = self.report["health"].as_array().unwrap();
+        all.iter().find(|one| one["rule"] == rule).unwrap()
+    }
+
     pub fn verdict(&self) -> &str {
         self.report["verdict"].as_str().unwrap()
     }

@@ -8,6 +8,7 @@ mod conntrack;
 mod culprits;
 mod doctor;
 mod reach;
+mod starved;
 
 use nix::sched::{CloneFlags, unshare};
 use serde_json::Value;
