@@ -2,9 +2,9 @@
 
 use super::limits::LIMITS;
 use super::{Breach, Finding, Health, Rule, State, health};
-use crate::plan::{Plan, Stat, TimeMetric};
+use crate::plan::{Plan, Protocol, Scenario, Stat, TimeMetric, most_in_flight};
 use crate::record::{Cell, Counter, Recording, StopReason};
-use crate::units::figure::time;
+use crate::units::figure::{grouped, time};
 
 /// Every rule that the run broke, and by how much.
 pub(super) fn of(
@@ -23,7 +23,7 @@ pub(super) fn of(
                 .map_or("?", |stage| stage.name.as_str());
             let place = format!("{name}, stage {stage}, {}", key.part);
             lag(cell, &place, &mut breaches);
-            counts(cell, &place, &mut breaches);
+            counts(cell, &place, &small_cap(scenario), &mut breaches);
             if let Some(detail) = imbalance(cell, recording.stopped.is_some()) {
                 breaches
                     .push(Breach { rule: Rule::Accounting, detail: format!("{place}: {detail}") });
@@ -72,11 +72,11 @@ fn lag(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     }
 }
 
-fn counts(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
+fn counts(cell: &Cell, place: &str, cap: &str, breaches: &mut Vec<Breach>) {
     let dropped = cell.counters.get(Counter::Dropped);
     if dropped > 0 {
         let due = cell.counters.get(Counter::Due);
-        let detail = format!("{place}: {dropped} of {due} due attempts were never started");
+        let detail = format!("{place}: {dropped} of {due} due attempts were never started{cap}");
         breaches.push(Breach { rule: Rule::Dropped, detail });
     }
     let local = cell.counters.get(Counter::FailedLocal);
@@ -94,6 +94,22 @@ fn counts(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
         );
         breaches.push(Breach { rule: Rule::LocalFailures, detail });
     }
+}
+
+/// What else than the generator may be to blame for drops, where the plan's cap is too small to tell.
+fn small_cap(scenario: &Scenario) -> String {
+    let Protocol::Http(http) = &scenario.protocol else { return String::new() };
+    let most = most_in_flight(&scenario.stages, http.timeout);
+    if http.max_in_flight >= most {
+        return String::new();
+    }
+    format!(
+        "; max_in_flight = {} is below the {} that the rate and a timeout of {} can have under way, so that a slow target and a \
+         small cap look alike: raise it, or shorten the timeout",
+        grouped(http.max_in_flight),
+        grouped(most),
+        http.timeout
+    )
 }
 
 /// The accounting identities of one part; what has been started may be open as long as the run goes on.

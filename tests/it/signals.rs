@@ -271,9 +271,13 @@ fn a_worker_that_pauses_proves_nothing() {
     let plan = PLAN.replace("hold = \"100s\"", "hold = \"8s\"");
     let going = Going::start(&plan, &[], 3);
     let workers = going.below("worker");
-    workers.iter().for_each(|worker| send(*worker, Signal::SIGSTOP));
+    for worker in &workers {
+        send(*worker, Signal::SIGSTOP);
+    }
     std::thread::sleep(Duration::from_millis(500));
-    workers.iter().for_each(|worker| send(*worker, Signal::SIGCONT));
+    for worker in &workers {
+        send(*worker, Signal::SIGCONT);
+    }
     let outcome = going.end();
     assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
     outcome.assert_whole();

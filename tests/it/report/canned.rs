@@ -132,7 +132,8 @@ fn idle(workers: u64) -> WorkerFacts {
     }
 }
 
-/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth.
+/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth, and a
+/// hypervisor takes something of the seventh.
 fn looked(second: u32) -> HostSample {
     let counters = match second {
         0 => vec![("TcpExt.TCPSynRetrans".to_owned(), 3), ("TCP.tw".to_owned(), 7)],
@@ -146,7 +147,7 @@ fn looked(second: u32) -> HostSample {
         supply: Some(Supply {
             elapsed_ns: SECOND,
             cpu_ns: 2 * SECOND,
-            steal_ns: if second == 6 { 20 * MS } else { 0 },
+            steal_ns: if second == 6 { 60 * MS } else { 0 },
             clock_step_ns: -3,
             ..Supply::default()
         }),
@@ -274,6 +275,7 @@ fn levels(facts: &mut planrun::record::ScenarioSecond, number: u32, workers: u32
     facts.workers.cpu_ns = u64::from(number + 1) * 250 * MS;
     facts.workers.rss_bytes = 12_345_678;
     facts.workers.lag_max_ns = 61_234;
+    facts.workers.stall_max_ns = Some(1_234);
 }
 
 /// A run of two seconds whose journal is short.

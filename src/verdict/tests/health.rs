@@ -1,233 +1,5 @@
 use super::*;
-use crate::plan::{
-    Bound, Comparison, CountMetric, During, Level, Metric, Part, Plan, Ramp, RatioMetric, Scope,
-    Stat, Threshold, TimeMetric,
-};
-use crate::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
-    Phase, Second, StopReason, Supply, WorkerFacts,
-};
-use crate::schedule::testing;
-use crate::units::Time;
-use std::time::Duration;
-
-fn threshold(metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
-    Threshold {
-        check: format!("{metric} {comparison} {bound}"),
-        line: 1,
-        metric,
-        comparison,
-        bound: Bound(bound),
-        scope: Scope::Scenario,
-        during: During::Hold,
-        window: None,
-        abort: false,
-        grace: Time::default(),
-    }
-}
-
-fn plan(thresholds: Vec<Threshold>) -> Plan {
-    let level = |users| (Level::Users { users, ramp: Ramp::Unpaced }, 5_000);
-    let mut scenario = testing::scenario(testing::http(), &[level(10), level(20)]);
-    scenario.thresholds = thresholds;
-    testing::plan(scenario)
-}
-
-/// A run of two stages of five seconds each, without ramps; each second is what `fill` puts into it.
-fn run(plan: &Plan, reason: Option<StopReason>, fill: impl Fn(u32, &mut Cell)) -> Judge {
-    let mut judge = Judge::new(plan);
-    for stage in 0..2_u16 {
-        let at_ns = u64::from(stage) * 5_000_000_000;
-        for mark in [Mark::Ramp(stage), Mark::Hold(stage)] {
-            judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
-        }
-        for number in 0..5 {
-            let number = u32::from(stage) * 5 + number;
-            let mut cell = Cell::default();
-            fill(number, &mut cell);
-            let mut second = Second { second: number, ..Second::default() };
-            let facts = second.scenarios.entry(0).or_default();
-            facts.cells.push((CellKey { stage, part: Part::Hold }, cell));
-            facts.gauges.set(Gauge::Open, 10);
-            facts.reporting = 1;
-            judge.add(&Entry::Second(second));
-        }
-    }
-    if let Some(reason) = reason {
-        judge.add(&Entry::Stopped { at_ns: 10_000_000_000, reason });
-    }
-    judge
-}
-
-fn requests(cell: &mut Cell, ok: u64, refused: u64) {
-    for (counter, amount) in
-        [(Counter::Due, ok + refused), (Counter::Started, ok + refused), (Counter::Ok, ok)]
-    {
-        cell.counters.add(counter, amount);
-    }
-    for _ in 0..refused {
-        cell.end(Outcome::Failed(Cause::new(Failure::Refused, Phase::Connect)), 1, String::new);
-    }
-}
-
-const FAILURE: Metric = Metric::Ratio(RatioMetric::Failure);
-const DONE: Option<StopReason> = Some(StopReason::Completed);
-
-#[test]
-fn the_word_follows_from_the_facts() {
-    let plan = plan(vec![threshold(FAILURE, Comparison::Less, 0.1)]);
-    let verdict = |refused| run(&plan, DONE, |_, cell| requests(cell, 100, refused)).verdict();
-    assert_eq!(verdict(0).word, Word::Pass);
-    assert_eq!(verdict(11).word, Word::Pass);
-    assert_eq!(verdict(12).word, Word::Fail);
-    assert_eq!(verdict(12).findings[0].ratio, Some((120, 1_120)));
-}
-
-#[test]
-fn no_data_never_passes() {
-    let metrics = [
-        threshold(FAILURE, Comparison::AtLeast, 0.0),
-        threshold(Metric::Time(TimeMetric::ServiceTime, Stat::P50), Comparison::Less, 1e9),
-        threshold(Metric::Count(CountMetric::HoldLost), Comparison::Equal, 0.0),
-        Threshold {
-            window: Some(Time(Duration::from_secs(2))),
-            ..threshold(Metric::Ratio(RatioMetric::Status5xx), Comparison::Less, 1.0)
-        },
-    ];
-    for metric in metrics {
-        let judge = Judge::new(&plan(vec![metric.clone()]));
-        assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.check);
-        let verdict = judge.verdict();
-        assert_eq!(verdict.word, Word::Invalid);
-        assert!(verdict.breaches.iter().any(|breach| breach.rule == Rule::Samples));
-    }
-}
-
-#[test]
-fn a_percentile_with_too_few_samples_is_invalid() {
-    let plan = plan(vec![threshold(
-        Metric::Time(TimeMetric::ServiceTime, Stat::P99),
-        Comparison::Less,
-        1e9,
-    )]);
-    let judge = |per_second| {
-        run(&plan, DONE, move |_, cell| {
-            requests(cell, per_second, 0);
-            (0..per_second).for_each(|_| cell.time(TimeMetric::ServiceTime, 1_000));
-        })
-    };
-    assert_eq!(judge(36).findings()[0].state, State::TooFew { needed: 368 });
-    assert_eq!(judge(36).verdict().word, Word::Invalid);
-    assert_eq!(judge(37).verdict().word, Word::Pass);
-}
-
-#[test]
-fn stages_are_looked_at_together_alone_or_each() {
-    let bad_second_stage =
-        |number: u32, cell: &mut Cell| requests(cell, 100, if number < 5 { 0 } else { 10 });
-    let with = |scope| Threshold { scope, ..threshold(FAILURE, Comparison::Less, 0.08) };
-    let plan = plan(vec![
-        with(Scope::Scenario),
-        with(Scope::Stage(0)),
-        with(Scope::Stage(1)),
-        with(Scope::EachStage),
-    ]);
-    let states: Vec<_> = run(&plan, DONE, bad_second_stage)
-        .findings()
-        .iter()
-        .map(|finding| (finding.stage, finding.state))
-        .collect();
-    assert_eq!(
-        states,
-        [
-            (None, State::Held),
-            (Some(0), State::Held),
-            (Some(1), State::Broken),
-            (Some(0), State::Held),
-            (Some(1), State::Broken),
-        ]
-    );
-}
-
-#[test]
-fn a_window_finds_the_worst_stretch() {
-    let window = Some(Time(Duration::from_secs(2)));
-    let plan = plan(vec![Threshold { window, ..threshold(FAILURE, Comparison::Less, 0.5) }]);
-    let judge = run(&plan, DONE, |number, cell| {
-        if number == 7 {
-            requests(cell, 0, 100);
-        } else {
-            requests(cell, 50, 0);
-        }
-    });
-    let finding = &judge.findings()[0];
-    assert_eq!((finding.state, finding.ratio), (State::Broken, Some((100, 150))));
-    assert_eq!(finding.window_end, Some(7));
-}
-
-#[test]
-fn what_the_generator_did_wrong_makes_the_run_invalid() {
-    let plan = plan(Vec::new());
-    let rule = |reason, fill: &dyn Fn(u32, &mut Cell)| {
-        let verdict = run(&plan, reason, fill).verdict();
-        assert_eq!(
-            verdict.word,
-            if verdict.breaches.is_empty() { Word::Pass } else { Word::Invalid }
-        );
-        verdict.breaches.first().map(|breach| breach.rule)
-    };
-    let fine = |_: u32, cell: &mut Cell| requests(cell, 10, 0);
-    assert_eq!(rule(DONE, &fine), None);
-    assert_eq!(rule(None, &fine), Some(Rule::Incomplete));
-    assert_eq!(rule(Some(StopReason::Interrupted { signal: 2 }), &fine), Some(Rule::Incomplete));
-    assert_eq!(rule(DONE, &|_, cell| cell.count(Counter::Due)), Some(Rule::Accounting));
-    let dropped = |_: u32, cell: &mut Cell| {
-        cell.count(Counter::Due);
-        cell.count(Counter::Dropped);
-    };
-    assert_eq!(rule(DONE, &dropped), Some(Rule::Dropped));
-    let late = |_: u32, cell: &mut Cell| cell.time(TimeMetric::ScheduleLag, 200_000_000);
-    assert_eq!(rule(DONE, &late), Some(Rule::ScheduleLag));
-    let local = |_: u32, cell: &mut Cell| {
-        cell.count(Counter::Due);
-        cell.count(Counter::Started);
-        cell.end(
-            Outcome::Failed(Cause::new(Failure::TooManyFiles, Phase::Connect)),
-            1,
-            String::new,
-        );
-    };
-    assert_eq!(rule(DONE, &local), Some(Rule::LocalFailures));
-}
-
-#[test]
-fn local_failures_are_no_failures_of_the_target() {
-    let plan = plan(vec![threshold(FAILURE, Comparison::Equal, 0.0)]);
-    let judge = run(&plan, DONE, |_, cell| {
-        requests(cell, 10, 0);
-        cell.count(Counter::Due);
-        cell.count(Counter::Started);
-        cell.end(
-            Outcome::Failed(Cause::new(Failure::NoSourcePort, Phase::Connect)),
-            1,
-            String::new,
-        );
-    });
-    assert_eq!(judge.findings()[0].state, State::Held);
-    assert_eq!(judge.verdict().word, Word::Invalid);
-}
-
-#[test]
-fn an_abort_waits_for_its_grace() {
-    let abort = |grace| Threshold {
-        abort: true,
-        grace: Time(Duration::from_secs(grace)),
-        ..threshold(FAILURE, Comparison::Less, 0.01)
-    };
-    let judge = |grace| run(&plan(vec![abort(grace)]), None, |_, cell| requests(cell, 1, 1));
-    assert_eq!(judge(3).abort(2_000_000_000), None);
-    assert_eq!(judge(3).abort(3_000_000_000), Some((0, 0)));
-}
+use crate::record::{HostSample, Supply, WorkerFacts};
 
 /// What each second of a run is made of, beside requests that end well.
 #[derive(Default)]
@@ -472,4 +244,24 @@ fn lag_that_takes_a_tenth_of_the_tightest_bound_is_worth_a_warning() {
     };
     assert_eq!(lag(100_000_000.0), (Word::Pass, Standing::Warned));
     assert_eq!(lag(200_000_000.0), (Word::Pass, Standing::Ok));
+}
+
+#[test]
+fn drops_under_a_small_cap_name_the_cap() {
+    let dropped = |max_in_flight: u64| {
+        let mut plan = paced();
+        let crate::plan::Protocol::Http(http) = &mut plan.scenarios[0].protocol else {
+            unreachable!()
+        };
+        http.max_in_flight = max_in_flight;
+        let verdict = bear(plan, false, |_, given| {
+            given.cell.count(Counter::Due);
+            given.cell.count(Counter::Dropped);
+        });
+        assert_eq!(verdict.breaches[0].rule, Rule::Dropped);
+        verdict.breaches[0].detail.clone()
+    };
+    // 10/s times 30 s, and six times the root.
+    assert!(!dropped(404).contains("max_in_flight"), "{}", dropped(404));
+    assert!(dropped(403).contains("max_in_flight = 403 is below the 404"), "{}", dropped(403));
 }
