@@ -160,7 +160,7 @@ impl ScenarioRecording {
     }
 
     /// Notes how workers and machine bore a second.
-    fn bear(&mut self, second: u32, workers: &WorkerFacts, host: Option<&HostSample>) {
+    fn bear(&mut self, second: u32, workers: (&WorkerFacts, u32), host: Option<&HostSample>) {
         let first_ns = u64::from(second) * 1_000_000_000;
         let (begun, ended) = (self.part_at(first_ns), self.part_at(first_ns + 999_999_999));
         let supply = host.and_then(|sample| sample.supply.as_ref());
@@ -255,7 +255,11 @@ impl Recording {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
                 scenario.gauges = facts.gauges;
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
-                scenario.bear(second.second, &facts.workers, second.host.as_ref());
+                scenario.bear(
+                    second.second,
+                    (&facts.workers, facts.reporting),
+                    second.host.as_ref(),
+                );
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
                 let key = scenario.part_at(last_ns);

@@ -55,7 +55,7 @@ impl WorkerFacts {
         self.rss_bytes += other.rss_bytes;
         self.lag_max_ns = self.lag_max_ns.max(other.lag_max_ns);
         self.stall_max_ns = self.stall_max_ns.max(other.stall_max_ns);
-        self.stalled_ns = self.stalled_ns.max(other.stalled_ns);
+        self.stalled_ns += other.stalled_ns;
         self.busy_permille = self.busy_permille.max(other.busy_permille);
         self.waiting_permille = self.waiting_permille.max(other.waiting_permille);
     }

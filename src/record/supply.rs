@@ -68,8 +68,10 @@ pub struct Strain {
     pub supply: Option<Supply>,
     /// The longest stall of any worker; absent where nobody measured it.
     pub stall_max_ns: Option<u64>,
-    /// The stalls of the worst worker of each second, together.
+    /// The stalls of all workers, together.
     pub stalled_ns: u64,
+    /// Seconds of all workers, together.
+    pub worker_seconds: u64,
     /// The busiest five seconds of any worker, in thousandths of one processor.
     pub busy_permille: Option<u32>,
     /// The five seconds in which any worker waited most for a processor, in thousandths.
@@ -81,8 +83,13 @@ pub struct Strain {
 
 impl Strain {
     /// Adds the next second that lies wholly in the part.
-    pub(super) fn add(&mut self, workers: &WorkerFacts, supply: Option<&Supply>) {
+    pub(super) fn add(
+        &mut self,
+        (workers, reporting): (&WorkerFacts, u32),
+        supply: Option<&Supply>,
+    ) {
         self.seconds += 1;
+        self.worker_seconds += u64::from(reporting);
         self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
         self.stalled_ns += workers.stalled_ns;
         // The first windows of a part still see the one before.
@@ -104,10 +111,10 @@ impl Strain {
         }
     }
 
-    /// The part of its time in which the worst worker stood still.
+    /// The part of their time in which workers stood still: as much of what they measured is theirs and not the target's.
     pub fn stalled_share(&self) -> Option<f64> {
-        let lasted = f64::from(self.seconds) * 1e9;
-        self.stall_max_ns.map(|_| self.stalled_ns as f64 / lasted)
+        let worked = self.worker_seconds as f64 * 1e9;
+        self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)
     }
 }
 
@@ -125,7 +132,7 @@ mod tests {
         let mut strain = Strain::default();
         for second in 0..10 {
             let steal = if (3..5).contains(&second) { 500 } else { 0 };
-            strain.add(&WorkerFacts::default(), Some(&supply(steal)));
+            strain.add((&WorkerFacts::default(), 1), Some(&supply(steal)));
             let windows = strain.steal_worst.is_some();
             assert_eq!(windows, second >= 4);
         }
@@ -138,14 +145,26 @@ mod tests {
         let mut strain = Strain::default();
         assert_eq!(strain.stalled_share(), None);
         let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
-        (0..4).for_each(|_| strain.add(&busy, None));
+        (0..4).for_each(|_| strain.add((&busy, 1), None));
         assert_eq!(
             (strain.busy_permille, strain.supply),
             (None, None),
             "five seconds are not over"
         );
-        strain.add(&busy, None);
+        strain.add((&busy, 1), None);
         assert_eq!(strain.busy_permille, Some(990));
+    }
+
+    #[test]
+    fn one_of_many_that_stands_still_is_one_of_many() {
+        let mut strain = Strain::default();
+        let mut all = WorkerFacts::default();
+        for stalled_ns in [300_000_000, 0, 0] {
+            let stall_max_ns = Some(stalled_ns);
+            all.merge(&WorkerFacts { stall_max_ns, stalled_ns, ..WorkerFacts::default() });
+        }
+        strain.add((&all, 3), None);
+        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (Some(300_000_000), Some(0.1)));
     }
 
     #[test]

@@ -119,7 +119,7 @@ pub(super) const LIMITS: [Limit; 16] = [
         Rule::Stalled,
         Unit::Share,
         (None, Some(0.01)),
-        "workers stood still for {} of the time, in stalls longer than 100 ms",
+        "workers stood still for {} of their time, in stalls longer than 100 ms",
         "let nothing else run on this machine, or offer less",
     ),
     // INVALID only for stages with a rate: users without think time are meant to be as fast as they can.

@@ -61,6 +61,27 @@ fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
 }
 
 #[test]
+fn a_stall_that_is_told_late_is_told_once() {
+    let mut books = books(2);
+    for worker in 0..2 {
+        books.add(worker, &snapshot(0, &[], 10));
+    }
+    assert!(books.next(SECOND_NS).is_some());
+    books.add(0, &snapshot(1, &[], 10));
+    let without = books.next(4 * SECOND_NS).unwrap();
+    assert_eq!(without.scenarios[&0].workers.stalled_ns, 0);
+    let mut late = snapshot(1, &[], 10);
+    (late.worker.stall_max_ns, late.worker.stalled_ns) = (Some(7), 7);
+    books.add(1, &late);
+    books.add(0, &snapshot(2, &[], 10));
+    books.add(1, &snapshot(2, &[], 10));
+    let workers = books.next(4 * SECOND_NS).unwrap().scenarios[&0].workers;
+    assert_eq!((workers.stall_max_ns, workers.stalled_ns), (Some(7), 7));
+    books.add(0, &snapshot(3, &[], 10));
+    assert_eq!(books.next(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns, 0);
+}
+
+#[test]
 fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped() {
     let rate = Ramp::SpawnRate(Rate::per_second(128));
     let plan = testing::plan(testing::scenario(

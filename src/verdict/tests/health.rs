@@ -191,7 +191,7 @@ fn a_rule_says_where_and_by_how_much() {
     assert_eq!(verdict.breaches.len(), 1, "{:?}", verdict.breaches);
     assert_eq!(
         verdict.breaches[0].detail,
-        "s, stage 1, hold: workers stood still for 2.50% of the time, in stalls longer than 100 ms, at \
+        "s, stage 1, hold: workers stood still for 2.50% of their time, in stalls longer than 100 ms, at \
          most 1.00% is allowed; let nothing else run on this machine, or offer less"
     );
     assert_eq!(
