@@ -159,6 +159,14 @@ fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
 }
 
 #[test]
+fn the_readme_names_every_rule() {
+    let text = include_str!("../../../README.md");
+    for limit in super::super::limits::LIMITS {
+        assert!(text.contains(&format!("`{}`", limit.rule.name())), "{:?}", limit.rule);
+    }
+}
+
+#[test]
 fn a_lost_worker_is_counted() {
     let plan = plan(Vec::new());
     let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
