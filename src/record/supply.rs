@@ -156,6 +156,16 @@ mod tests {
     }
 
     #[test]
+    fn journals_from_before_it_was_measured_are_read() {
+        let facts: WorkerFacts =
+            serde_json::from_str(r#"{"cpu_ns":1,"rss_bytes":2,"lag_max_ns":3}"#).expect("facts");
+        assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
+        let mut strain = Strain::default();
+        strain.add((&facts, 1), None);
+        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (None, None));
+    }
+
+    #[test]
     fn one_of_many_that_stands_still_is_one_of_many() {
         let mut strain = Strain::default();
         let mut all = WorkerFacts::default();
