@@ -13,8 +13,23 @@ pub fn cpu_ns() -> u64 {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
+/// How far the wall clock, and the clock that also counts sleep, are from the monotonic one, in nanoseconds; absent when this process
+/// was held up every time it looked, so that the readings are of different moments.
+pub fn offsets_ns() -> Option<(i64, i64)> {
+    const TRIES: usize = 5;
+    const CLOSE_NS: u64 = 1_000_000;
+    (0..TRIES).find_map(|_| {
+        let before = monotonic_ns();
+        let wall = read(ClockId::CLOCK_REALTIME);
+        let awake_or_not = read(ClockId::CLOCK_BOOTTIME);
+        let together = monotonic_ns() - before < CLOSE_NS;
+        let offset = |other: u64| i64::try_from(i128::from(other) - i128::from(before)).ok();
+        together.then(|| Some((offset(wall)?, offset(awake_or_not)?)))?
+    })
+}
+
 fn read(clock: ClockId) -> u64 {
-    // Both clocks exist on every Linux that runs Rust's standard library.
+    // All of them exist on every Linux that runs Rust's standard library.
     clock_gettime(clock)
         .map_or(0, |now| u64::try_from(Duration::from(now).as_nanos()).unwrap_or(u64::MAX))
 }

@@ -17,7 +17,7 @@ mod worker;
 pub use clock::{Clock, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunOrder, run};
 pub use event::{Event, Resolved, ServerSide};
-pub use facts::Own;
+pub use facts::{Own, Pulse};
 pub use link::Link;
 pub use load::{Load, Route};
 pub use targets::{TargetError, Targets};

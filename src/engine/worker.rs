@@ -1,17 +1,18 @@
 //! Turns a process into one share of the load: takes its assignment from standard input and runs the loop of its protocol.
 
-use super::clock::Clock;
-use super::facts::Own;
+use super::clock::{Clock, monotonic_ns};
+use super::facts::{BEAT_NS, Own, Pulse};
 use super::hold::{Epoll, Hold};
 use super::link::Link;
 use super::load::Load;
-use super::wire::{Assignment, FromWorker, Order, ToWorker, VERSION};
+use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
 use crate::plan::{Plan, Protocol, Source};
 use crate::protocol::tls;
 use crate::schedule::Schedule;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::Signal;
 use std::io;
+use std::time::Duration;
 use tokio::net::unix::pipe;
 use tokio::sync::mpsc;
 
@@ -99,6 +100,9 @@ async fn carry(load: Load, clock: Clock, link: &mut Link) -> io::Result<()> {
     let (notices, mut told) = mpsc::unbounded_channel();
     let mut work = std::pin::pin!(super::http::run(load, clock, orders, notices));
     let mut working = true;
+    let mut pulse = Pulse::default();
+    let mut beat = tokio::time::interval(Duration::from_nanos(BEAT_NS));
+    beat.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             result = &mut work, if working => {
@@ -130,7 +134,15 @@ async fn carry(load: Load, clock: Clock, link: &mut Link) -> io::Result<()> {
                     Err(error) => return Err(error),
                 }
             }
+            _ = beat.tick() => {
+                let now = monotonic_ns();
+                pulse.look(now, now + BEAT_NS);
+            }
             notice = told.recv() => match notice {
+                Some(Notice::Snapshot(mut snapshot)) => {
+                    pulse.fill(&mut snapshot.worker);
+                    link.queue(&FromWorker::Notice(Notice::Snapshot(snapshot)))?;
+                }
                 Some(notice) => link.queue(&FromWorker::Notice(notice))?,
                 None if !working => return Ok(()),
                 None => {}

@@ -17,6 +17,7 @@ mod probe;
 mod sources;
 mod typical;
 mod usage;
+mod withheld;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
@@ -34,6 +35,7 @@ pub use probe::{Probes, conntrack_live, is_here};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, Reading};
+pub use withheld::Withheld;
 pub use workers::{RESERVE, servers, workers};
 
 #[cfg(test)]

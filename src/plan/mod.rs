@@ -36,6 +36,7 @@ pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
 pub use scenario::{
     Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
+    most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

@@ -1,6 +1,6 @@
 //! What one scenario does to its target, by protocol.
 
-use super::{Churn, Stage, Threshold};
+use super::{Churn, Level, Stage, Threshold};
 use crate::units::Time;
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
@@ -110,6 +110,24 @@ pub struct Http {
     pub first_byte_timeout: Time,
     /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
     pub max_in_flight: u64,
+}
+
+/// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout, and six
+/// times its root for the bunching of arrivals. A cap below it drops requests when the target is slow, where a time-out would have told;
+/// zero without a rate.
+pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
+    let rate = |stage: &Stage| match stage.level {
+        Level::Rate { rate, .. } => rate.value(),
+        Level::Users { .. } => 0.0,
+    };
+    let mean = stages.iter().map(rate).fold(0.0, f64::max) * timeout.0.as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, and this is not below zero"
+    )]
+    let most = (mean + 6.0 * mean.sqrt()).ceil() as u64;
+    most
 }
 
 /// A uniform pause; both ends alike make it fixed.

@@ -1,6 +1,6 @@
 //! Turns looks at the machine during a run into facts beside those of the load.
 
-use super::WorkerFacts;
+use super::{Supply, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +24,9 @@ pub struct HostSample {
     /// Changes of the kernel's counters since the look before, without zeros: `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
+    /// What the machine withheld since the look before; absent at the baseline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub supply: Option<Supply>,
     /// At the baseline only: the workers of each scenario together, by index into `Plan::scenarios`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<u16, WorkerFacts>,

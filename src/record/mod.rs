@@ -12,6 +12,7 @@ mod recorder;
 mod recording;
 mod snapshot;
 mod storm;
+mod supply;
 mod survival;
 mod times;
 
@@ -22,7 +23,8 @@ pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;
 pub use recording::{Boundary, Entry, Mark, Recording, ScenarioRecording, StopReason};
-pub use snapshot::{ScenarioSecond, Second, Snapshot, WorkerFacts};
+pub use snapshot::{STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
 pub use storm::Storm;
+pub use supply::{Strain, Supply, WINDOW_SECONDS};
 pub use survival::{Curve, End, Life, Point, Spike, SpikeKind, Survival, spikes};
 pub use times::{HIGHEST_NS, Times};

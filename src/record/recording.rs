@@ -1,7 +1,10 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
 use super::host::{add_changes, climb};
-use super::{Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, WorkerFacts};
+use super::{
+    Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, Strain, Supply,
+    WorkerFacts,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +110,8 @@ pub struct Recording {
     pub host: Option<HostSample>,
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
+    /// What the machine withheld over the whole run; absent where nobody looked.
+    pub supply: Option<Supply>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
     /// Workers that were lost: scenario, worker, when, why.
@@ -134,6 +139,10 @@ pub struct ScenarioRecording {
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
     /// The first and the last look at the machine while each stage and part was the current one.
     pub looks: BTreeMap<CellKey, (Look, Look)>,
+    /// How workers and machine bore each stage and part, in the seconds that lie wholly in it.
+    pub strain: BTreeMap<CellKey, Strain>,
+    /// Periods without processor, by the stage and part in which each look's second began.
+    pub throttled: BTreeMap<CellKey, u64>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
 }
@@ -147,6 +156,20 @@ impl ScenarioRecording {
             workers,
             opened: sum(Counter::ConnectOk),
             heartbeats: sum(Counter::HeartbeatReceived) + sum(Counter::HeartbeatSent),
+        }
+    }
+
+    /// Notes how workers and machine bore a second.
+    fn bear(&mut self, second: u32, workers: (&WorkerFacts, u32), host: Option<&HostSample>) {
+        let first_ns = u64::from(second) * 1_000_000_000;
+        let (begun, ended) = (self.part_at(first_ns), self.part_at(first_ns + 999_999_999));
+        let supply = host.and_then(|sample| sample.supply.as_ref());
+        if let Some(key) = begun.filter(|_| begun == ended) {
+            self.strain.entry(key).or_default().add(workers, supply);
+        }
+        let throttled = supply.and_then(|supply| supply.throttled_periods).unwrap_or(0);
+        if let Some(key) = begun.or(ended).filter(|_| throttled > 0) {
+            *self.throttled.entry(key).or_default() += throttled;
         }
     }
 
@@ -206,6 +229,9 @@ impl Recording {
         self.seconds = self.seconds.max(second.second + 1);
         if let Some(sample) = &second.host {
             add_changes(&mut self.kernel, &sample.counters);
+            if let Some(supply) = &sample.supply {
+                self.supply.get_or_insert_default().merge(supply);
+            }
             self.host = Some(sample.clone());
             let (mut open, mut workers) = (0, WorkerFacts::default());
             for facts in second.scenarios.values() {
@@ -229,6 +255,11 @@ impl Recording {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
                 scenario.gauges = facts.gauges;
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
+                scenario.bear(
+                    second.second,
+                    (&facts.workers, facts.reporting),
+                    second.host.as_ref(),
+                );
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
                 let key = scenario.part_at(last_ns);

@@ -20,7 +20,12 @@ pub struct Snapshot {
     pub worker: WorkerFacts,
 }
 
+/// A loop that looks so much later than it meant to has stood still.
+pub const STALL_NS: u64 = 100_000_000;
+
 /// How a worker is: what it has used since it began, and what it holds now.
+///
+/// It travels in a format without names, so no field may be left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkerFacts {
     /// Processor time used since its start.
@@ -29,14 +34,30 @@ pub struct WorkerFacts {
     pub rss_bytes: u64,
     /// The latest start in this second, against the schedule.
     pub lag_max_ns: u64,
+    /// The longest time in this second by which its loop looked later than it meant to; absent where nobody measured it.
+    #[serde(default)]
+    pub stall_max_ns: Option<u64>,
+    /// All times in this second that were longer than [`STALL_NS`], together.
+    #[serde(default)]
+    pub stalled_ns: u64,
+    /// Processor time of the last five seconds, in thousandths of one processor; absent before they have passed.
+    #[serde(default)]
+    pub busy_permille: Option<u32>,
+    /// Time of the last five seconds in which it could have run and had no processor, in thousandths; absent likewise.
+    #[serde(default)]
+    pub waiting_permille: Option<u32>,
 }
 
 impl WorkerFacts {
-    /// Adds another worker: sums, and the worse lag.
+    /// Adds another worker: sums of what is used, and the worse of what is bad.
     pub fn merge(&mut self, other: &Self) {
         self.cpu_ns += other.cpu_ns;
         self.rss_bytes += other.rss_bytes;
         self.lag_max_ns = self.lag_max_ns.max(other.lag_max_ns);
+        self.stall_max_ns = self.stall_max_ns.max(other.stall_max_ns);
+        self.stalled_ns += other.stalled_ns;
+        self.busy_permille = self.busy_permille.max(other.busy_permille);
+        self.waiting_permille = self.waiting_permille.max(other.waiting_permille);
     }
 }
 

@@ -1,16 +1,18 @@
 //! The rules of validity: when a run proves nothing about its target.
 
-use super::{Breach, Finding, Rule, State};
-use crate::plan::{Plan, Stat, TimeMetric};
+use super::limits::LIMITS;
+use super::{Breach, Finding, Health, Rule, State, health};
+use crate::plan::{Plan, Protocol, Scenario, Stat, TimeMetric, most_in_flight};
 use crate::record::{Cell, Counter, Recording, StopReason};
-use crate::units::Time;
-use std::time::Duration;
-
-/// The generator may be this late against its own schedule, in the 99th percentile of any part of a stage.
-const LAG_LIMIT: Duration = Duration::from_millis(100);
+use crate::units::figure::{grouped, time};
 
 /// Every rule that the run broke, and by how much.
-pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Vec<Breach> {
+pub(super) fn of(
+    plan: &Plan,
+    recording: &Recording,
+    findings: &[Finding],
+    measured: &[Health],
+) -> Vec<Breach> {
     let mut breaches = Vec::new();
     for (scenario, facts) in plan.scenarios.iter().zip(&recording.scenarios) {
         let name = &scenario.name;
@@ -21,7 +23,7 @@ pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Ve
                 .map_or("?", |stage| stage.name.as_str());
             let place = format!("{name}, stage {stage}, {}", key.part);
             lag(cell, &place, &mut breaches);
-            counts(cell, &place, &mut breaches);
+            counts(cell, &place, &small_cap(scenario), &mut breaches);
             if let Some(detail) = imbalance(cell, recording.stopped.is_some()) {
                 breaches
                     .push(Breach { rule: Rule::Accounting, detail: format!("{place}: {detail}") });
@@ -37,6 +39,7 @@ pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Ve
             format!("worker {worker} of {name} was lost at {:.1} s: {why}", *at_ns as f64 / 1e9);
         breaches.push(Breach { rule: Rule::WorkerLost, detail });
     }
+    breaches.extend(health::breaches(plan, measured));
     for finding in findings {
         samples(plan, finding, &mut breaches);
     }
@@ -60,19 +63,20 @@ pub(super) fn of(plan: &Plan, recording: &Recording, findings: &[Finding]) -> Ve
 
 fn lag(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     let Some(lag) = cell.times.stat(TimeMetric::ScheduleLag, Stat::P99) else { return };
-    if lag > LAG_LIMIT.as_nanos() as f64 {
-        let (lag, limit) = (lag / 1e6, Time(LAG_LIMIT));
-        let detail =
-            format!("{place}: schedule_lag.p99 was {lag:.0} ms, at most {limit} is allowed");
+    let limit = LIMITS.iter().find(|limit| limit.rule == Rule::ScheduleLag);
+    let Some(limit) = limit.and_then(|limit| limit.invalid) else { return };
+    if lag > limit {
+        let (lag, limit) = (time(lag), time(limit));
+        let detail = format!("{place}: schedule_lag.p99 was {lag}, at most {limit} is allowed");
         breaches.push(Breach { rule: Rule::ScheduleLag, detail });
     }
 }
 
-fn counts(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
+fn counts(cell: &Cell, place: &str, cap: &str, breaches: &mut Vec<Breach>) {
     let dropped = cell.counters.get(Counter::Dropped);
     if dropped > 0 {
         let due = cell.counters.get(Counter::Due);
-        let detail = format!("{place}: {dropped} of {due} due attempts were never started");
+        let detail = format!("{place}: {dropped} of {due} due attempts were never started{cap}");
         breaches.push(Breach { rule: Rule::Dropped, detail });
     }
     let local = cell.counters.get(Counter::FailedLocal);
@@ -92,8 +96,24 @@ fn counts(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     }
 }
 
+/// What else than the generator may be to blame for drops, where the plan's cap is too small to tell.
+fn small_cap(scenario: &Scenario) -> String {
+    let Protocol::Http(http) = &scenario.protocol else { return String::new() };
+    let most = most_in_flight(&scenario.stages, http.timeout);
+    if http.max_in_flight >= most {
+        return String::new();
+    }
+    format!(
+        "; max_in_flight = {} is below the {} that the rate and a timeout of {} can have under way, so that a slow target and a \
+         small cap look alike: raise it, or shorten the timeout",
+        grouped(http.max_in_flight),
+        grouped(most),
+        http.timeout
+    )
+}
+
 /// The accounting identities of one part; what has been started may be open as long as the run goes on.
-fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
+pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
     let get = |counter| cell.counters.get(counter);
     let (due, started, dropped) = (get(Counter::Due), get(Counter::Started), get(Counter::Dropped));
     if due != started + dropped {

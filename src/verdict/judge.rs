@@ -1,7 +1,7 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
 use super::window::Windows;
-use super::{Finding, State, Verdict, Word, breaches};
+use super::{Finding, State, Verdict, Word, breaches, health};
 use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
@@ -164,7 +164,8 @@ impl Judge {
     /// What the run proves, as things stand.
     pub fn verdict(&self) -> Verdict {
         let findings = self.findings();
-        let breaches = breaches::of(&self.plan, &self.recording, &findings);
+        let health = health::of(&self.plan, &self.recording);
+        let breaches = breaches::of(&self.plan, &self.recording, &findings, &health);
         let aborted =
             matches!(self.recording.stopped, Some((crate::record::StopReason::Aborted { .. }, _)));
         let broken = aborted || findings.iter().any(|finding| finding.state == State::Broken);
@@ -173,7 +174,7 @@ impl Judge {
             (true, true) => Word::Fail,
             (true, false) => Word::Pass,
         };
-        Verdict { word, findings, breaches }
+        Verdict { word, findings, breaches, health }
     }
 
     /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.

@@ -5,12 +5,16 @@
 
 mod ascent;
 mod breaches;
+mod health;
 mod judge;
+mod limits;
 mod window;
 
 pub use ascent::{Ascent, Next, Summit};
+pub use health::{Health, Standing};
 pub use judge::Judge;
 pub(crate) use judge::part_length_ns;
+pub use limits::Unit;
 use std::fmt;
 
 /// What a run proves.
@@ -22,6 +26,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Why the run proves nothing; empty unless INVALID.
     pub breaches: Vec<Breach>,
+    /// Every rule of validity that measures something, whether it was broken or not.
+    pub health: Vec<Health>,
 }
 
 /// PASS, FAIL or INVALID.
@@ -91,7 +97,7 @@ pub struct Breach {
     pub detail: String,
 }
 
-/// What makes a run INVALID.
+/// What makes a run INVALID, or is worth a warning.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule {
     /// The generator was late against its own schedule.
@@ -108,6 +114,28 @@ pub enum Rule {
     Incomplete,
     /// The books do not add up.
     Accounting,
+    /// A worker's loop looked long after it meant to.
+    Stall,
+    /// Stalls took too much of the time.
+    Stalled,
+    /// A worker needed all of its processor.
+    WorkerCpu,
+    /// A worker could have run and had no processor.
+    CpuWait,
+    /// A hypervisor gave processor time to others.
+    Steal,
+    /// The same, in the worst five seconds.
+    StealBurst,
+    /// A control group's share of processor time was used up.
+    Throttled,
+    /// The wall clock was set, or the machine was paused.
+    ClockStep,
+    /// The machine slept.
+    Suspended,
+    /// Everything waited for memory.
+    MemoryStall,
+    /// The kernel dropped packets on this machine.
+    NetworkDrops,
 }
 
 impl Rule {
@@ -121,6 +149,17 @@ impl Rule {
             Self::Samples => "samples",
             Self::Incomplete => "incomplete",
             Self::Accounting => "accounting",
+            Self::Stall => "stall",
+            Self::Stalled => "stalled",
+            Self::WorkerCpu => "worker_cpu",
+            Self::CpuWait => "cpu_wait",
+            Self::Steal => "steal",
+            Self::StealBurst => "steal_burst",
+            Self::Throttled => "throttled",
+            Self::ClockStep => "clock_step",
+            Self::Suspended => "suspended",
+            Self::MemoryStall => "memory_stall",
+            Self::NetworkDrops => "network_drops",
         }
     }
 }

@@ -16,6 +16,9 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 /// How often a run is made again when the machine was too busy to keep to the plan's schedule.
 const AGAIN: usize = 4;
 
+/// Rules that a run breaks when this machine is too busy for it, whatever the test is about.
+pub const BUSY: [&str; 5] = ["schedule_lag", "stalled", "worker_cpu", "steal", "memory_stall"];
+
 /// The program under test.
 pub fn exe() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_planrun"))
@@ -159,13 +162,19 @@ impl Outcome {
     /// Whether the only thing wrong is that the machine was too busy.
     fn was_late(&self) -> bool {
         let rules = self.rules();
-        !rules.is_empty() && rules.iter().all(|rule| rule == "schedule_lag")
+        !rules.is_empty() && rules.iter().all(|rule| BUSY.contains(&rule.as_str()))
     }
 
     /// The broken rules of validity.
     pub fn rules(&self) -> Vec<String> {
         let breaches = self.report["invalid"].as_array().into_iter().flatten();
         breaches.map(|breach| breach["rule"].as_str().unwrap().to_owned()).collect()
+    }
+
+    /// How a rule of validity that measures something came out.
+    pub fn health(&self, rule: &str) -> &Value {
+        let all = self.report["health"].as_array().unwrap();
+        all.iter().find(|one| one["rule"] == rule).unwrap()
     }
 
     pub fn verdict(&self) -> &str {

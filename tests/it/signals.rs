@@ -1,6 +1,6 @@
 //! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and the report says what happened.
 
-use crate::outcome::{Outcome, Stage, await_true, exe, report, results, run_once};
+use crate::outcome::{BUSY, Outcome, Stage, await_true, exe, report, results, run_once};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
@@ -203,7 +203,7 @@ fn assert_report_is_recovered(report: &Value) {
         .unwrap()
         .iter()
         .map(|breach| breach["rule"].as_str().unwrap())
-        .filter(|rule| *rule != "schedule_lag")
+        .filter(|rule| !BUSY.contains(rule))
         .collect();
     assert_eq!(rules, ["incomplete"]);
     let hold = crate::outcome::Facts(&report["scenarios"][0]);
@@ -267,6 +267,47 @@ fn a_worker_that_stands_still_is_lost() {
 }
 
 #[test]
+fn a_worker_that_pauses_proves_nothing() {
+    let plan = PLAN.replace("hold = \"100s\"", "hold = \"8s\"");
+    let going = Going::start(&plan, &[], 3);
+    let workers = going.below("worker");
+    for worker in &workers {
+        send(*worker, Signal::SIGSTOP);
+    }
+    std::thread::sleep(Duration::from_millis(500));
+    for worker in &workers {
+        send(*worker, Signal::SIGCONT);
+    }
+    let outcome = going.end();
+    assert_eq!(outcome.code, Some(3), "{}", outcome.stderr);
+    outcome.assert_whole();
+    assert_eq!(outcome.report["workers_lost"].as_array().unwrap().len(), 0);
+    assert!(outcome.rules().contains(&"stalled".to_owned()), "{:?}", outcome.rules());
+    let stall = outcome.health("stall");
+    assert_eq!((&stall["state"], &stall["ok"]), (&"warning".into(), &false.into()));
+    assert!(stall["measured_ns"].as_u64() >= Some(350_000_000), "{stall}");
+    for said in ["! stalled", "stall: "] {
+        assert!(outcome.stdout.contains(said), "{said}: {}", outcome.stdout);
+    }
+    // Those of both protocols stood still.
+    for index in [0, 1] {
+        let longest = longest_stall(&outcome, index);
+        assert!(longest >= 350_000_000, "{index}: {longest}");
+    }
+}
+
+/// The longest stall of any worker of a scenario, by the journal.
+fn longest_stall(outcome: &Outcome, scenario: usize) -> u64 {
+    let journal = outcome.file("recording.jsonl");
+    let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let workers = lines.map(|line| {
+        let second = &line["entry"]["second"]["scenarios"][scenario.to_string()];
+        second["workers"]["stall_max_ns"].as_u64().unwrap_or(0)
+    });
+    workers.max().unwrap()
+}
+
+#[test]
 fn a_worker_that_dies_in_the_ramp_drops_what_would_have_been_its_part() {
     let plan = PLAN
         .replace("ramp = \"1s\", hold = \"100s\"", "ramp = \"6s\", hold = \"1s\"")
@@ -294,7 +335,7 @@ fn a_coordinator_that_stands_still_loses_nobody() {
     let outcome = going.end();
     assert_eq!(outcome.report["workers_lost"].as_array().unwrap().len(), 0);
     let rules: Vec<String> =
-        outcome.rules().into_iter().filter(|rule| rule != "schedule_lag").collect();
+        outcome.rules().into_iter().filter(|rule| !BUSY.contains(&rule.as_str())).collect();
     assert!(rules.is_empty(), "{rules:?}");
     outcome.assert_whole();
     assert_eq!(outcome.scenario("hold").counters(["due", "ok"]), [256, 256]);

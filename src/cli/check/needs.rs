@@ -31,7 +31,8 @@ pub(super) fn write_needs(page: &mut String, plan: &Plan) {
     ];
     let mut unfit = false;
     for row in preflight(plan, &Limits::read(), &Probes::default()) {
-        if !SHOWN.contains(&row.check) {
+        let small_cap = row.check == Check::InFlight && row.fitness >= Fitness::Warn;
+        if !SHOWN.contains(&row.check) && !small_cap {
             continue;
         }
         unfit |= row.fitness >= Fitness::Warn;

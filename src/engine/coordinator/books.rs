@@ -47,7 +47,8 @@ impl Books {
         }
         account.told = snapshot.second + 1;
         account.gauges = snapshot.gauges;
-        account.facts = snapshot.worker;
+        // What a second alone has seen is told once.
+        account.facts = WorkerFacts { stall_max_ns: None, stalled_ns: 0, ..snapshot.worker };
         let late = snapshot.second < self.next;
         let at = snapshot.second.max(self.next);
         let facts = self.scenario(at, self.accounts[worker].scenario);
@@ -56,6 +57,8 @@ impl Books {
             let (cells_of, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
             let mut only = Snapshot { second: at, cells: cells_of, ended, ..Snapshot::default() };
             only.worker.lag_max_ns = snapshot.worker.lag_max_ns;
+            only.worker.stall_max_ns = snapshot.worker.stall_max_ns;
+            only.worker.stalled_ns = snapshot.worker.stalled_ns;
             let reporting = facts.reporting;
             facts.add(&only);
             facts.reporting = reporting + cells.reporting;

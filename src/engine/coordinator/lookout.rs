@@ -1,7 +1,8 @@
-//! Looks at the machine while a run goes on: what the servers and the kernel use, and what the kernel counted.
+//! Looks at the machine while a run goes on: what the servers and the kernel use, what the kernel counted, what the machine withheld.
 
-use crate::machine::{Counters, Host, Reading};
-use crate::record::HostSample;
+use crate::engine::clock::{monotonic_ns, offsets_ns};
+use crate::machine::{Counters, Host, Reading, Withheld};
+use crate::record::{HostSample, Supply};
 
 /// Remembers the last look, so that counters become changes.
 #[derive(Debug)]
@@ -9,13 +10,28 @@ pub(super) struct Lookout {
     host: Host,
     servers: Vec<u32>,
     before: Counters,
+    withheld: Withheld,
+    looked_ns: u64,
+    offsets_ns: Option<(i64, i64)>,
 }
 
 impl Lookout {
     /// A lookout that begins now. `servers` are the processes of the built-in servers.
     pub(super) fn new(servers: Vec<u32>) -> Self {
         let host = Host::default();
-        Self { before: Counters::read(&host), host, servers }
+        Self {
+            before: Counters::read(&host),
+            withheld: Withheld::read(&host),
+            looked_ns: monotonic_ns(),
+            offsets_ns: offsets_ns(),
+            host,
+            servers,
+        }
+    }
+
+    /// The first look, to which later ones are compared.
+    pub(super) fn baseline(&mut self) -> HostSample {
+        HostSample { supply: None, ..self.look(0) }
     }
 
     /// One look: a few milliseconds at most, also with a hundred servers.
@@ -31,7 +47,54 @@ impl Lookout {
             kernel_bytes: reading.slab_bytes,
             available_bytes: reading.available_bytes,
             counters: changes.telling().map(|(name, change)| (name.to_owned(), change)).collect(),
+            supply: Some(self.supply()),
             ..HostSample::default()
         }
+    }
+
+    /// What was withheld since the last time.
+    fn supply(&mut self) -> Supply {
+        let before = std::mem::replace(&mut self.withheld, Withheld::read(&self.host));
+        let now = self.withheld;
+        let looked_ns = std::mem::replace(&mut self.looked_ns, monotonic_ns());
+        let rise = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
+        let mut supply = Supply {
+            elapsed_ns: self.looked_ns.saturating_sub(looked_ns),
+            cpu_ns: rise(now.cpu_ns, before.cpu_ns).unwrap_or(0),
+            steal_ns: rise(now.steal_ns, before.steal_ns).unwrap_or(0),
+            throttled_periods: rise(now.throttled_periods, before.throttled_periods),
+            throttled_ns: rise(now.throttled_ns, before.throttled_ns),
+            memory_stall_ns: rise(now.memory_stall_ns, before.memory_stall_ns),
+            ..Supply::default()
+        };
+        // A reading that failed is made up for by the next one.
+        if let Some((wall, boot)) = offsets_ns() {
+            if let Some((wall_before, boot_before)) = self.offsets_ns {
+                let slept = boot.saturating_sub(boot_before);
+                // The wall clock goes on while the machine sleeps: that is no step of it.
+                supply.clock_step_ns = wall.saturating_sub(wall_before).saturating_sub(slept);
+                // Two readings are a little apart also when nobody slept.
+                supply.suspended_ns = u64::try_from(slept).unwrap_or(0) / 1_000_000 * 1_000_000;
+            }
+            self.offsets_ns = Some((wall, boot));
+        }
+        supply
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_tells_what_passed_since_the_last_one() {
+        let mut lookout = Lookout::new(Vec::new());
+        assert_eq!(lookout.baseline().supply, None);
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let supply = lookout.look(0).supply.expect("looked twice");
+        assert!(supply.elapsed_ns >= 50_000_000, "{supply:?}");
+        assert!(supply.cpu_ns > 0, "{supply:?}");
+        assert!(supply.clock_step_ns.abs() < 50_000_000, "{supply:?}");
+        assert_eq!(supply.suspended_ns, 0);
     }
 }

@@ -63,7 +63,7 @@ pub async fn run(
     });
     let schedule = Schedule::new(&order.plan);
     let mut lookout = Lookout::new(order.servers.clone());
-    let baseline = HostSample { workers: idle, ..lookout.look(0) };
+    let baseline = HostSample { workers: idle, ..lookout.baseline() };
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
     crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);

@@ -13,7 +13,7 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     }
     let mut gauges = Gauges::default();
     gauges.set(Gauge::Open, open);
-    let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1 };
+    let worker = WorkerFacts { cpu_ns: 5, rss_bytes: 100, lag_max_ns: 1, ..WorkerFacts::default() };
     Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker, ..Snapshot::default() }
 }
 
@@ -58,6 +58,27 @@ fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
     books.add(0, &snapshot(2, &[(Counter::Due, 1)], 12));
     let after = books.next(4 * SECOND_NS).unwrap();
     assert_eq!((after.second, get(&after, Counter::Due), open(&after)), (2, 13, 25));
+}
+
+#[test]
+fn a_stall_that_is_told_late_is_told_once() {
+    let mut books = books(2);
+    for worker in 0..2 {
+        books.add(worker, &snapshot(0, &[], 10));
+    }
+    assert!(books.next(SECOND_NS).is_some());
+    books.add(0, &snapshot(1, &[], 10));
+    let without = books.next(4 * SECOND_NS).unwrap();
+    assert_eq!(without.scenarios[&0].workers.stalled_ns, 0);
+    let mut late = snapshot(1, &[], 10);
+    (late.worker.stall_max_ns, late.worker.stalled_ns) = (Some(7), 7);
+    books.add(1, &late);
+    books.add(0, &snapshot(2, &[], 10));
+    books.add(1, &snapshot(2, &[], 10));
+    let workers = books.next(4 * SECOND_NS).unwrap().scenarios[&0].workers;
+    assert_eq!((workers.stall_max_ns, workers.stalled_ns), (Some(7), 7));
+    books.add(0, &snapshot(3, &[], 10));
+    assert_eq!(books.next(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns, 0);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The real world of a hold loop: epoll, sockets, and the pipe to the coordinator.
 
 use super::super::clock::Clock;
-use super::super::facts::Own;
+use super::super::facts::{BEAT_NS, Own, Pulse};
 use super::super::link::Link;
 use super::super::load::Load;
 use super::super::wire::{FromWorker, Notice, Order, ToWorker};
@@ -13,6 +13,7 @@ use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use rustls::client::UnbufferedClientConnection;
+use std::cell::RefCell;
 use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsRawFd;
@@ -29,6 +30,7 @@ pub struct Epoll {
     link: Link,
     load: Load,
     own: Own,
+    pulse: RefCell<Pulse>,
     sessions: Sessions<UnbufferedClientConnection>,
 }
 
@@ -52,6 +54,7 @@ impl Epoll {
             link,
             load,
             own: Own::open(),
+            pulse: RefCell::default(),
             sessions: Sessions::default(),
         })
     }
@@ -82,7 +85,13 @@ impl Host for Epoll {
     }
 
     fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
-        match self.poll.poll(&mut self.events, Some(Duration::from_nanos(at_most_ns))) {
+        let at_most_ns = at_most_ns.min(BEAT_NS);
+        let before = self.now_ns();
+        self.pulse.get_mut().look(before, before + at_most_ns);
+        let polled = self.poll.poll(&mut self.events, Some(Duration::from_nanos(at_most_ns)));
+        let after = self.now_ns();
+        self.pulse.get_mut().look(after, after);
+        match polled {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
             Err(error) => return Err(error),
@@ -147,6 +156,8 @@ impl Host for Epoll {
     }
 
     fn facts(&self) -> WorkerFacts {
-        self.own.facts()
+        let mut facts = self.own.facts();
+        self.pulse.borrow_mut().fill(&mut facts);
+        facts
     }
 }

@@ -181,6 +181,7 @@ impl Did {
             cpu_ns: at_ns + u64::from(second) * 420_000_000,
             rss_bytes: 128 << 20,
             lag_max_ns: 3_000_000,
+            ..WorkerFacts::default()
         };
         let key = CellKey { stage: self.stage, part: self.part.unwrap_or(Part::Hold) };
         ScenarioSecond {
@@ -330,5 +331,6 @@ fn verdict() -> Verdict {
             Breach { rule: Rule::WorkerLost, detail: "worker 1 of hold".into() },
             Breach { rule: Rule::Incomplete, detail: "interrupted by SIGINT".into() },
         ],
+        health: Vec::new(),
     }
 }

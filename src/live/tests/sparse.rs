@@ -28,7 +28,12 @@ fn eight_hours(scenarios: u16, more: impl Fn(u32) -> Vec<Event>) -> (Plan, Vec<E
         events.push(second(now, &vec![web.clone(); usize::from(scenarios)]));
         events.extend(more(now));
     }
-    let verdict = Verdict { word: Word::Fail, findings: Vec::new(), breaches: Vec::new() };
+    let verdict = Verdict {
+        word: Word::Fail,
+        findings: Vec::new(),
+        breaches: Vec::new(),
+        health: Vec::new(),
+    };
     events.push(Event::Recorded(Entry::Stopped {
         at_ns: u64::from(EIGHT_HOURS) * SECOND,
         reason: StopReason::Completed,

@@ -25,7 +25,7 @@ fn looked(second: u32, open: u64) -> HostSample {
 /// Two seconds of ramp to 1,000 connections, three of hold with 500 heartbeats each.
 fn recording(scenarios: u16) -> Recording {
     let mut recording = Recording::new(usize::from(scenarios));
-    let idle = WorkerFacts { rss_bytes: 6_000_000, cpu_ns: 5 * MS, lag_max_ns: 0 };
+    let idle = WorkerFacts { rss_bytes: 6_000_000, cpu_ns: 5 * MS, ..WorkerFacts::default() };
     let workers = (0..scenarios).map(|index| (index, idle)).collect::<BTreeMap<_, _>>();
     let baseline =
         HostSample { servers_cpu_ns: 0, kernel_bytes: Some(1_000_000), workers, ..looked(0, 0) };

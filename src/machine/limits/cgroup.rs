@@ -1,4 +1,4 @@
-//! Turns the control groups around this process into the one memory limit that is met first.
+//! Turns the control groups around this process into folders, and these into the one memory limit that is met first.
 
 use super::Host;
 use serde::{Deserialize, Serialize};
@@ -23,31 +23,43 @@ impl CgroupMemory {
 
     /// Both versions of control groups are looked at; the one with the least left counts. `None` when no group limits memory.
     pub fn read(host: &Host) -> Option<Self> {
-        let groups = host.text("proc/self/cgroup")?;
-        let mounts = host.text("proc/self/mountinfo")?;
-        let mut found: Vec<Self> = Vec::new();
-        for line in groups.lines() {
-            let mut parts = line.splitn(3, ':').skip(1);
-            let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
-            let version = match controllers {
-                "" => &V2,
-                list if list.split(',').any(|name| name == "memory") => &V1,
-                _ => continue,
-            };
-            if let Some((root, point)) = mount(&mounts, version) {
-                // In a container the mount shows only what is below the container's own group.
-                let below = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("");
-                found.extend(along(host, version, point, below));
-            }
-        }
-        found.into_iter().min_by_key(Self::left)
+        let found = groups(host, "memory").into_iter().filter_map(|(first, folder)| {
+            let version = if first { &V1 } else { &V2 };
+            one(host, version, &folder)
+        });
+        found.min_by_key(Self::left)
     }
+}
+
+/// The folders of the groups that this process is in and that say anything of a controller, outermost first, of both versions.
+pub(in crate::machine) fn cgroup_folders(host: &Host, controller: &str) -> Vec<String> {
+    groups(host, controller).into_iter().map(|(_, folder)| folder).collect()
+}
+
+/// Whether a group is of the first version, and its folder.
+fn groups(host: &Host, controller: &str) -> Vec<(bool, String)> {
+    let groups = host.text("proc/self/cgroup").unwrap_or_default();
+    let mounts = host.text("proc/self/mountinfo").unwrap_or_default();
+    let mut found = Vec::new();
+    for line in groups.lines() {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let (Some(controllers), Some(path)) = (parts.next(), parts.next()) else { continue };
+        let first = match controllers {
+            "" => false,
+            list if list.split(',').any(|name| name == controller) => true,
+            _ => continue,
+        };
+        if let Some((root, point)) = mount(&mounts, first.then_some(controller)) {
+            // In a container the mount shows only what is below the container's own group.
+            let below = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("");
+            found.extend(along(point, below).into_iter().map(|folder| (first, folder)));
+        }
+    }
+    found
 }
 
 /// How a version of control groups names its files.
 struct Version {
-    file_system: &'static str,
-    option: Option<&'static str>,
     limit: &'static str,
     used: &'static str,
     /// File pages: they are given back before anything is refused.
@@ -55,28 +67,25 @@ struct Version {
 }
 
 const V1: Version = Version {
-    file_system: "cgroup",
-    option: Some("memory"),
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     files: ["total_inactive_file", "total_active_file"],
 };
 
 const V2: Version = Version {
-    file_system: "cgroup2",
-    option: None,
     limit: "memory.max",
     used: "memory.current",
     files: ["inactive_file", "active_file"],
 };
 
-/// The root within the hierarchy and the mount point of a version.
-fn mount<'a>(mounts: &'a str, version: &Version) -> Option<(&'a str, &'a str)> {
+/// The root within the hierarchy and the mount point of the first version's `controller`, or of the second version.
+fn mount<'a>(mounts: &'a str, controller: Option<&str>) -> Option<(&'a str, &'a str)> {
+    let file_system = if controller.is_some() { "cgroup" } else { "cgroup2" };
     mounts.lines().find_map(|line| {
         let (before, after) = line.split_once(" - ")?;
         let mut kind = after.split(' ');
-        let options = (kind.next()? == version.file_system).then(|| kind.nth(1))??;
-        if version.option.is_some_and(|option| !options.split(',').any(|one| one == option)) {
+        let options = (kind.next()? == file_system).then(|| kind.nth(1))??;
+        if controller.is_some_and(|wanted| !options.split(',').any(|one| one == wanted)) {
             return None;
         }
         let mut words = before.split(' ').skip(3);
@@ -84,8 +93,8 @@ fn mount<'a>(mounts: &'a str, version: &Version) -> Option<(&'a str, &'a str)> {
     })
 }
 
-/// Every limit from the group at `below` up to the mount point.
-fn along(host: &Host, version: &Version, point: &str, below: &str) -> Vec<CgroupMemory> {
+/// Every folder from the mount point down to the group at `below`.
+fn along(point: &str, below: &str) -> Vec<String> {
     let plain = Path::new(below).components().filter(|part| matches!(part, Component::Normal(_)));
     let mut folder = point.trim_end_matches('/').to_owned();
     let mut folders = vec![folder.clone()];
@@ -93,7 +102,7 @@ fn along(host: &Host, version: &Version, point: &str, below: &str) -> Vec<Cgroup
         folder = format!("{folder}/{}", part.as_os_str().to_string_lossy());
         folders.push(folder.clone());
     }
-    folders.iter().filter_map(|folder| one(host, version, folder)).collect()
+    folders
 }
 
 fn one(host: &Host, version: &Version, folder: &str) -> Option<CgroupMemory> {

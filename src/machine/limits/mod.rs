@@ -8,6 +8,7 @@ mod ports;
 mod slab;
 
 pub use cgroup::CgroupMemory;
+pub(super) use cgroup::cgroup_folders;
 pub use ports::Ports;
 pub use slab::{SocketCost, SocketSlabs};
 

@@ -3,7 +3,8 @@
 use super::{Check, Facts, Figure, Fitness, Row};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
-use crate::plan::{Close, Protocol};
+use crate::plan::{Close, Http, Level, Protocol, Stage, most_in_flight};
+use crate::units::Time;
 
 /// Microseconds to open a connection and get its first message, both ends on one machine: measured on a small virtual machine.
 const OPEN_BOTH_ENDS_US: f64 = 29.0;
@@ -39,6 +40,7 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
         silence(facts),
         time_wait(facts),
         time_wait_left(facts),
+        in_flight(facts),
     ]
 }
 
@@ -180,4 +182,50 @@ fn time_wait_left(facts: &Facts<'_>) -> Row {
         fitness,
     )
     .fix("sleep 60    # they are gone after a minute")
+}
+
+/// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs come first.
+fn in_flight(facts: &Facts<'_>) -> Row {
+    let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
+        Protocol::Http(http) => {
+            let needed = most_in_flight(&scenario.stages, http.timeout);
+            (needed > 0).then_some((needed, http, scenario.stages.as_slice()))
+        }
+        Protocol::TcpHold(_) => None,
+    });
+    let short =
+        |(needed, http, _): &(u64, &Http, &[Stage])| needed.saturating_sub(http.max_in_flight);
+    let Some((needed, http, stages)) = open.max_by_key(short) else {
+        return Row::new(Check::InFlight, Figure::Number(0), Figure::text("no rate"), Fitness::Ok);
+    };
+    let fitness = if http.max_in_flight < needed { Fitness::Warn } else { Fitness::Ok };
+    let row = Row::new(
+        Check::InFlight,
+        Figure::Number(needed),
+        Figure::Number(http.max_in_flight),
+        fitness,
+    )
+    .note(format!(
+        "the highest rate times the timeout of {}: with a smaller max_in_flight what is dropped is \
+                 as well the cap's fault as the target's",
+        http.timeout
+    ))
+    .fix(format!("max_in_flight = {needed}"));
+    match enough(stages, http) {
+        Some(timeout) => row.fix(format!("timeout = \"{timeout}\"")),
+        None => row,
+    }
+}
+
+/// The longest timeout, in whole steps of 10 ms, with which the cap is large enough.
+fn enough(stages: &[Stage], http: &Http) -> Option<Time> {
+    let rate = |stage: &Stage| match stage.level {
+        Level::Rate { rate, .. } => rate.value(),
+        Level::Users { .. } => 0.0,
+    };
+    let highest = stages.iter().map(rate).fold(0.0, f64::max);
+    // What is under way on average, m, is such that m + 6 √m is the cap.
+    let mean = ((9.0 + http.max_in_flight as f64).sqrt() - 3.0).powi(2);
+    let steps = whole(mean / highest * 100.0);
+    (steps > 0).then(|| Time(std::time::Duration::from_millis(steps * 10)))
 }

@@ -68,6 +68,8 @@ checks! {
     ConnectTimeout = "connect_timeout", "connect timeout";
     /// Silence that devices on the way take for death.
     IdleTime = "idle_time", "silence on a connection";
+    /// The cap on requests under way.
+    InFlight = "in_flight", "requests under way";
 }
 
 /// How a check came out.

@@ -82,6 +82,7 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     CPU for heartbeats | 0.28 cores | 1.00 cores | ok
     connect timeout | 3 s | 10 s | ok
     silence on a connection | 0 s | < 240 s | ok
+    requests under way | 0 | no rate | ok
     ");
     let reach = Reach::of(&rows).expect("watches set a bound");
     assert_eq!(reach.limited_by, Check::EpollWatches);
@@ -280,6 +281,24 @@ fn http_needs_what_may_be_in_flight() {
     assert_eq!(row(&open, &usual(), Check::SourcePorts).needed, Figure::Number(10_000));
     let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
     assert_eq!(row(&closed, &usual(), Check::RampCpu).needed, Figure::text("no pace"));
+}
+
+#[test]
+fn a_small_cap_cannot_be_told_from_a_slow_target() {
+    let level = Level::Rate { rate: Rate::per_second(100), ramp: seconds(1) };
+    let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
+    let capped = |most: u64| {
+        let mut scenario = http(vec![stage.clone()]);
+        let Protocol::Http(http) = &mut scenario.protocol else { unreachable!() };
+        (http.timeout, http.max_in_flight) = (seconds(30), most);
+        row(&plan(hosts(&["10.0.0.1"]), vec![scenario]), &usual(), Check::InFlight)
+    };
+    assert_eq!((capped(3_329).needed, capped(3_329).fitness), (Figure::Number(3_329), Fitness::Ok));
+    let small = capped(1_000);
+    assert_eq!((small.have, small.fitness), (Figure::Number(1_000), Fitness::Warn));
+    assert_eq!(small.fixes, ["max_in_flight = 3329", "timeout = \"8s270ms\""]);
+    assert_eq!(capped(0).fixes, ["max_in_flight = 3329"]);
+    assert_eq!(fitness(&held(100, 10), &usual(), Check::InFlight), Fitness::Ok);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Http, Level, Stage, ThinkTime};
+use crate::plan::{Http, Level, Stage, ThinkTime, most_in_flight};
 use crate::units::Time;
 use std::time::Duration;
 
@@ -80,17 +80,7 @@ fn version(field: &Field<Text>, errors: &mut Errors) {
     }
 }
 
-/// How many requests can be under way if each is answered or times out: by Little's law rate × timeout, and six times its root for the
-/// bunching of arrivals. At least 1, at most 20,000.
+/// As many as can be under way, at least 1, at most 20,000.
 fn in_flight(stages: &[Stage], timeout: Time) -> u64 {
-    let rate = |stage: &Stage| match stage.level {
-        Level::Rate { rate, .. } => rate.value(),
-        Level::Users { .. } => 0.0,
-    };
-    let highest = stages.iter().map(rate).fold(0.0, f64::max);
-    let mean = highest * timeout.0.as_secs_f64();
-    let needed = (mean + 6.0 * mean.sqrt()).ceil().clamp(1.0, MOST_IN_FLIGHT as f64);
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "clamped just now")]
-    let needed = needed as u64;
-    needed
+    most_in_flight(stages, timeout).clamp(1, MOST_IN_FLIGHT)
 }

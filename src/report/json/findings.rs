@@ -1,9 +1,9 @@
-//! Turns thresholds and broken rules into JSON.
+//! Turns thresholds and rules of validity into JSON.
 
 use crate::plan::{Bound, During, Metric};
 use crate::report::Run;
 use crate::report::figures::whole;
-use crate::verdict::{Breach, Finding, State};
+use crate::verdict::{Breach, Finding, Health, Standing, State, Unit};
 use serde::Serialize;
 
 /// A rule of validity that was broken.
@@ -16,6 +16,74 @@ pub struct BreachReport {
 impl BreachReport {
     pub fn new(breach: &Breach) -> Self {
         Self { rule: breach.rule.name(), detail: breach.detail.clone() }
+    }
+}
+
+/// A rule of validity that measures something, where it was worst.
+#[derive(Serialize)]
+pub struct HealthReport<'a> {
+    rule: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ok: Option<bool>,
+    state: &'static str,
+    #[serde(flatten)]
+    figures: Figures,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scenario: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    part: Option<String>,
+}
+
+/// What was measured; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a warning.
+#[derive(Serialize, Default)]
+struct Figures {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    measured_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warn_limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    warn_limit_ns: Option<u64>,
+}
+
+impl<'a> HealthReport<'a> {
+    pub fn new(run: &Run<'a>, health: &Health) -> Self {
+        let scenario = health.place.and_then(|(at, _)| run.plan.scenarios.get(usize::from(at)));
+        let key = health.place.map(|(_, key)| key);
+        let stage = scenario
+            .zip(key)
+            .and_then(|(scenario, key)| scenario.stages.get(usize::from(key.stage)));
+        let figures = if health.unit == Unit::Time {
+            Figures {
+                measured_ns: health.measured.map(whole),
+                limit_ns: health.invalid.map(whole),
+                warn_limit_ns: health.warn.map(whole),
+                ..Figures::default()
+            }
+        } else {
+            Figures {
+                measured: health.measured,
+                limit: health.invalid,
+                warn_limit: health.warn,
+                ..Figures::default()
+            }
+        };
+        Self {
+            rule: health.rule.name(),
+            ok: health.measured.map(|_| health.state == Standing::Ok),
+            state: health.state.name(),
+            figures,
+            scenario: scenario.map(|scenario| scenario.name.as_str()),
+            stage: stage.map(|stage| stage.name.as_str()),
+            part: key.map(|key| key.part.to_string()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use super::section::end_of;
 use crate::record::StopReason;
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
-use findings::{BreachReport, ThresholdReport};
+use findings::{BreachReport, HealthReport, ThresholdReport};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
@@ -60,6 +60,7 @@ struct Report<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     torn_bytes: Option<u64>,
     invalid: Vec<BreachReport>,
+    health: Vec<HealthReport<'a>>,
     thresholds: Vec<ThresholdReport<'a>>,
     causes: Vec<CauseReport<'a>>,
     plan: PlanReport<'a>,
@@ -136,6 +137,7 @@ impl<'a> Report<'a> {
             stopped: stopped(run),
             torn_bytes: run.damage.map(|damage| damage.torn_bytes),
             invalid: run.verdict.breaches.iter().map(BreachReport::new).collect(),
+            health: run.verdict.health.iter().map(|one| HealthReport::new(run, one)).collect(),
             thresholds: run
                 .verdict
                 .findings

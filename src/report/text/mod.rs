@@ -16,7 +16,7 @@ use super::{Made, Run};
 use crate::plan::{Metric, Threshold};
 use crate::record::StopReason;
 use crate::units::figure::{grouped, time};
-use crate::verdict::{Finding, State, Word};
+use crate::verdict::{Finding, Standing, State, Word};
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -201,6 +201,10 @@ fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             grouped(damage.torn_bytes)
         )
     }));
+    let unhealthy = run.verdict.health.iter().filter(|one| one.state == Standing::Warned);
+    warnings.extend(
+        unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(run.plan)?))),
+    );
     if warnings.is_empty() {
         return Ok(());
     }

@@ -9,6 +9,7 @@ mod culprits;
 mod doctor;
 mod middlebox;
 mod reach;
+mod starved;
 mod told;
 
 use nix::sched::{CloneFlags, unshare};

@@ -4,7 +4,7 @@ use planrun::machine::Limits;
 use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
 use planrun::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
-    Phase, Second, StopReason, WorkerFacts,
+    Phase, Second, StopReason, Supply, WorkerFacts,
 };
 use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started, Way};
 
@@ -125,10 +125,15 @@ pub fn entries() -> Vec<Entry> {
 }
 
 fn idle(workers: u64) -> WorkerFacts {
-    WorkerFacts { cpu_ns: workers * 3 * MS, rss_bytes: workers * 6_000_000, lag_max_ns: 0 }
+    WorkerFacts {
+        cpu_ns: workers * 3 * MS,
+        rss_bytes: workers * 6_000_000,
+        ..WorkerFacts::default()
+    }
 }
 
-/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth.
+/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth, and a
+/// hypervisor takes something of the seventh.
 fn looked(second: u32) -> HostSample {
     let counters = match second {
         0 => vec![("TcpExt.TCPSynRetrans".to_owned(), 3), ("TCP.tw".to_owned(), 7)],
@@ -139,6 +144,13 @@ fn looked(second: u32) -> HostSample {
         at_ns: u64::from(second + 1) * SECOND + 10 * MS,
         kernel_bytes: Some(20_000_000 + u64::from(second.min(3)) * 1_000_000),
         counters: counters.into_iter().collect(),
+        supply: Some(Supply {
+            elapsed_ns: SECOND,
+            cpu_ns: 2 * SECOND,
+            steal_ns: if second == 6 { 60 * MS } else { 0 },
+            clock_step_ns: -3,
+            ..Supply::default()
+        }),
         ..HostSample::default()
     }
 }
@@ -263,6 +275,7 @@ fn levels(facts: &mut planrun::record::ScenarioSecond, number: u32, workers: u32
     facts.workers.cpu_ns = u64::from(number + 1) * 250 * MS;
     facts.workers.rss_bytes = 12_345_678;
     facts.workers.lag_max_ns = 61_234;
+    facts.workers.stall_max_ns = Some(1_234);
 }
 
 /// A run of two seconds whose journal is short.

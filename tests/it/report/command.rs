@@ -183,3 +183,31 @@ fn a_killed_run_is_completed_at_most_two_seconds_short() {
     assert!(seconds as f64 + 2.0 >= lasted.as_secs_f64(), "{seconds} of {lasted:?}");
     assert_eq!(report["scenarios"][0]["counters"]["connect.ok"], 10);
 }
+
+#[test]
+fn what_was_published_is_still_read() {
+    let published = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let below = |folder: &Path| -> Vec<PathBuf> {
+        let all = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path| path.is_dir()).collect()
+    };
+    let runs: Vec<PathBuf> = below(&published).iter().flat_map(|plan| below(plan)).collect();
+    assert!(!runs.is_empty());
+    for run in runs {
+        let copy = tempfile::tempdir().unwrap();
+        for file in fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().path()) {
+            fs::copy(&file, copy.path().join(file.file_name().unwrap())).unwrap();
+        }
+        let output = report(copy.path());
+        assert_eq!(output.status.code(), Some(0), "{}: {}", run.display(), text(&output.stderr));
+        let of = |folder: &Path| -> serde_json::Value {
+            serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
+        };
+        let (was, is) = (of(&run), of(copy.path()));
+        assert_eq!(was["verdict"], is["verdict"], "{}", run.display());
+        // What nobody measured then is not called fine now.
+        let health = is["health"].as_array().unwrap();
+        let steal = health.iter().find(|one| one["rule"] == "steal").unwrap();
+        assert!(steal["state"] == "not_measured" || !steal["measured"].is_null(), "{steal}");
+    }
+}

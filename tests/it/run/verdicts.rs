@@ -140,3 +140,27 @@ stages = [{ users = 10, hold = "1s" }]
     let server = outcome.server("lb");
     assert_eq!(server["accepted"], outcome.scenario("s").counter("connect.ok"));
 }
+
+#[test]
+fn a_cap_that_is_too_small_is_said_before_and_after() {
+    let plan = r#"
+name = "cap"
+[targets.t]
+builtin = "http"
+faults = { delay = "500ms" }
+[scenarios.s]
+protocol = "http"
+timeout = "2s"
+max_in_flight = 10
+stages = [{ name = "open", rate = "100/s", hold = "2s" }]
+"#;
+    let outcome = run(3, plan, &[]);
+    assert_eq!(outcome.health("dropped")["state"], "violated");
+    assert!(outcome.rules().contains(&"dropped".to_owned()), "{:?}", outcome.rules());
+    let detail = outcome.report["invalid"][0]["detail"].as_str().unwrap();
+    assert!(detail.contains("max_in_flight = 10 is below the 285"), "{detail}");
+    let warnings = outcome.report["warnings"].to_string();
+    assert!(warnings.contains("requests under way: needed 285, have 10"), "{warnings}");
+    let enough = run(0, plan, &["--set", "scenarios.s.max_in_flight=285"]);
+    assert!(!enough.report["warnings"].to_string().contains("requests under way"));
+}

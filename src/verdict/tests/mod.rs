@@ -1,3 +1,5 @@
+mod health;
+
 use super::*;
 use crate::plan::{
     Bound, Comparison, CountMetric, During, Level, Metric, Part, Plan, Ramp, RatioMetric, Scope,

@@ -1,0 +1,192 @@
+//! Turns what the machine withheld, and how workers bore it, into figures of a stretch of time that rules can be held against.
+
+use super::WorkerFacts;
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+/// Shares of processor time are taken over so many seconds: fewer would say more of the kernel's ticks than of the load.
+pub const WINDOW_SECONDS: u32 = 5;
+
+/// What the machine gave and withheld between two looks at it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supply {
+    /// How long the looks are apart.
+    pub elapsed_ns: u64,
+    /// Time of all processors together, at work or idle.
+    pub cpu_ns: u64,
+    /// Of it, what a hypervisor gave to others.
+    #[serde(default)]
+    pub steal_ns: u64,
+    /// Periods in which control groups around this process had used up their share; absent where no group counts them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_periods: Option<u64>,
+    /// How long their processes stood still for that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub throttled_ns: Option<u64>,
+    /// Time in which every process that had work waited for memory; absent where the kernel does not measure it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_stall_ns: Option<u64>,
+    /// How far the wall clock went ahead of the monotonic clock, or fell behind.
+    #[serde(default)]
+    pub clock_step_ns: i64,
+    /// How long the machine slept.
+    #[serde(default)]
+    pub suspended_ns: u64,
+}
+
+impl Supply {
+    /// Adds a later stretch: sums, and the larger step of the clock.
+    pub fn merge(&mut self, later: &Self) {
+        let sum = |mine: &mut Option<u64>, theirs: Option<u64>| {
+            *mine = mine.map_or(theirs, |mine| Some(mine + theirs.unwrap_or(0)));
+        };
+        self.elapsed_ns += later.elapsed_ns;
+        self.cpu_ns += later.cpu_ns;
+        self.steal_ns += later.steal_ns;
+        sum(&mut self.throttled_periods, later.throttled_periods);
+        sum(&mut self.throttled_ns, later.throttled_ns);
+        sum(&mut self.memory_stall_ns, later.memory_stall_ns);
+        // Small steps are a clock that is being led; only a large one is a jump.
+        if later.clock_step_ns.abs() > self.clock_step_ns.abs() {
+            self.clock_step_ns = later.clock_step_ns;
+        }
+        self.suspended_ns += later.suspended_ns;
+    }
+
+    /// The part of all processor time that went to others; absent where none was counted.
+    pub fn steal_share(&self) -> Option<f64> {
+        (self.cpu_ns > 0).then(|| self.steal_ns as f64 / self.cpu_ns as f64)
+    }
+}
+
+/// How workers and machine bore one part of a stage.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Strain {
+    /// Whole seconds of it.
+    pub seconds: u32,
+    /// The machine.
+    pub supply: Option<Supply>,
+    /// The longest stall of any worker; absent where nobody measured it.
+    pub stall_max_ns: Option<u64>,
+    /// The stalls of all workers, together.
+    pub stalled_ns: u64,
+    /// Seconds of all workers, together.
+    pub worker_seconds: u64,
+    /// The busiest five seconds of any worker, in thousandths of one processor.
+    pub busy_permille: Option<u32>,
+    /// The five seconds in which any worker waited most for a processor, in thousandths.
+    pub waiting_permille: Option<u32>,
+    /// The largest share that a hypervisor gave to others in five seconds.
+    pub steal_worst: Option<f64>,
+    recent: VecDeque<Supply>,
+}
+
+impl Strain {
+    /// Adds the next second that lies wholly in the part.
+    pub(super) fn add(
+        &mut self,
+        (workers, reporting): (&WorkerFacts, u32),
+        supply: Option<&Supply>,
+    ) {
+        self.seconds += 1;
+        self.worker_seconds += u64::from(reporting);
+        self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
+        self.stalled_ns += workers.stalled_ns;
+        // The first windows of a part still see the one before.
+        if self.seconds >= WINDOW_SECONDS {
+            self.busy_permille = self.busy_permille.max(workers.busy_permille);
+            self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);
+        }
+        let Some(supply) = supply else { return };
+        self.supply.get_or_insert_default().merge(supply);
+        self.recent.push_back(*supply);
+        if self.recent.len() > WINDOW_SECONDS as usize {
+            self.recent.pop_front();
+        }
+        if self.recent.len() == WINDOW_SECONDS as usize {
+            let mut window = Supply::default();
+            self.recent.iter().for_each(|one| window.merge(one));
+            let worst = [self.steal_worst, window.steal_share()].into_iter().flatten();
+            self.steal_worst = worst.reduce(f64::max);
+        }
+    }
+
+    /// The part of their time in which workers stood still: as much of what they measured is theirs and not the target's.
+    pub fn stalled_share(&self) -> Option<f64> {
+        let worked = self.worker_seconds as f64 * 1e9;
+        self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn supply(steal_ms: u64) -> Supply {
+        let (elapsed_ns, cpu_ns) = (1_000_000_000, 2_000_000_000);
+        Supply { elapsed_ns, cpu_ns, steal_ns: steal_ms * 1_000_000, ..Supply::default() }
+    }
+
+    #[test]
+    fn a_burst_of_steal_is_seen_in_its_five_seconds() {
+        let mut strain = Strain::default();
+        for second in 0..10 {
+            let steal = if (3..5).contains(&second) { 500 } else { 0 };
+            strain.add((&WorkerFacts::default(), 1), Some(&supply(steal)));
+            let windows = strain.steal_worst.is_some();
+            assert_eq!(windows, second >= 4);
+        }
+        assert_eq!(strain.steal_worst, Some(0.1));
+        assert_eq!(strain.supply.and_then(|all| all.steal_share()), Some(0.05));
+    }
+
+    #[test]
+    fn what_was_not_measured_stays_so() {
+        let mut strain = Strain::default();
+        assert_eq!(strain.stalled_share(), None);
+        let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
+        (0..4).for_each(|_| strain.add((&busy, 1), None));
+        assert_eq!(
+            (strain.busy_permille, strain.supply),
+            (None, None),
+            "five seconds are not over"
+        );
+        strain.add((&busy, 1), None);
+        assert_eq!(strain.busy_permille, Some(990));
+    }
+
+    #[test]
+    fn journals_from_before_it_was_measured_are_read() {
+        let facts: WorkerFacts =
+            serde_json::from_str(r#"{"cpu_ns":1,"rss_bytes":2,"lag_max_ns":3}"#).expect("facts");
+        assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
+        let mut strain = Strain::default();
+        strain.add((&facts, 1), None);
+        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (None, None));
+    }
+
+    #[test]
+    fn one_of_many_that_stands_still_is_one_of_many() {
+        let mut strain = Strain::default();
+        let mut all = WorkerFacts::default();
+        for stalled_ns in [300_000_000, 0, 0] {
+            let stall_max_ns = Some(stalled_ns);
+            all.merge(&WorkerFacts { stall_max_ns, stalled_ns, ..WorkerFacts::default() });
+        }
+        strain.add((&all, 3), None);
+        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (Some(300_000_000), Some(0.1)));
+    }
+
+    #[test]
+    fn the_larger_step_of_the_clock_stays_and_the_rest_adds_up() {
+        let step = |clock_step_ns, throttled_periods| Supply {
+            throttled_periods,
+            clock_step_ns,
+            ..Supply::default()
+        };
+        let mut all = step(2, None);
+        all.merge(&step(-70, Some(3)));
+        all.merge(&step(60, None));
+        assert_eq!((all.clock_step_ns, all.throttled_periods), (-70, Some(3)));
+    }
+}

@@ -1,0 +1,275 @@
+use super::*;
+use crate::record::{HostSample, Supply, WorkerFacts};
+
+/// What each second of a run is made of, beside requests that end well.
+#[derive(Default)]
+struct Given {
+    cell: Cell,
+    workers: WorkerFacts,
+    supply: Option<Supply>,
+    drops: i64,
+}
+
+/// A run of one stage: a ramp of three seconds, a hold of twenty.
+fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict {
+    plan.scenarios[0].stages.truncate(1);
+    plan.scenarios[0].stages[0].warmup = warmup;
+    let mut judge = Judge::new(&plan);
+    judge.add(&Entry::Baseline(HostSample::default()));
+    for (mark, second) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 3), (Mark::Drain, 23)] {
+        let at_ns = second * 1_000_000_000;
+        judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+    }
+    for number in 0..24 {
+        let mut given = Given {
+            workers: WorkerFacts {
+                busy_permille: Some(500),
+                waiting_permille: Some(20),
+                stall_max_ns: Some(0),
+                ..WorkerFacts::default()
+            },
+            supply: Some(Supply {
+                elapsed_ns: 1_000_000_000,
+                cpu_ns: 2_000_000_000,
+                throttled_periods: Some(0),
+                memory_stall_ns: Some(0),
+                ..Supply::default()
+            }),
+            ..Given::default()
+        };
+        requests(&mut given.cell, 10, 0);
+        give(number, &mut given);
+        let mut second = Second { second: number, ..Second::default() };
+        let facts = second.scenarios.entry(0).or_default();
+        facts.cells.push((CellKey { stage: 0, part: Part::Hold }, given.cell));
+        (facts.workers, facts.reporting) = (given.workers, 1);
+        let counters = [("softnet.dropped".to_owned(), given.drops)].into();
+        second.host = Some(HostSample { supply: given.supply, counters, ..HostSample::default() });
+        judge.add(&Entry::Second(second));
+    }
+    let reason = StopReason::Completed;
+    judge.add(&Entry::Stopped { at_ns: 24_000_000_000, reason });
+    judge.verdict()
+}
+
+fn of(verdict: &Verdict, rule: Rule) -> &Health {
+    verdict.health.iter().find(|one| one.rule == rule).expect("every rule is held")
+}
+
+/// Users who come as fast as they can, or arrivals at a rate.
+fn paced() -> Plan {
+    let mut plan = plan(Vec::new());
+    let rate = crate::units::Rate::per_second(10);
+    plan.scenarios[0].stages[0].level = Level::Rate { rate, ramp: Time(Duration::from_secs(3)) };
+    plan
+}
+
+type Give = fn(u32, &mut Given, bool);
+
+/// For each rule what is just allowed and, with `true`, what is just too much; and what that makes of the run.
+const RULES: [(Rule, Standing, Give); 16] = [
+    (Rule::Dropped, Standing::Violated, |n, given, much| {
+        let counter = if much { Counter::Dropped } else { Counter::Started };
+        given.cell.counters.add(Counter::Due, u64::from(n == 9));
+        given.cell.counters.add(counter, u64::from(n == 9));
+        given.cell.counters.add(Counter::Ok, u64::from(n == 9 && !much));
+    }),
+    (Rule::ScheduleLag, Standing::Violated, |_, given, much| {
+        given.cell.time(TimeMetric::ScheduleLag, if much { 101_000_000 } else { 99_000_000 });
+    }),
+    (Rule::LocalFailures, Standing::Violated, |n, given, much| {
+        let failure = if much { Failure::NoBuffers } else { Failure::Refused };
+        if n == 9 {
+            given.cell.count(Counter::Due);
+            given.cell.count(Counter::Started);
+            let cause = Cause::new(failure, Phase::Connect);
+            given.cell.end(Outcome::Failed(cause), 1, String::new);
+        }
+    }),
+    (Rule::Accounting, Standing::Violated, |n, given, much| {
+        given.cell.counters.add(Counter::Due, u64::from(n == 9 && much));
+    }),
+    (Rule::Stall, Standing::Warned, |n, given, much| {
+        let late = if much { 101_000_000 } else { 100_000_000 };
+        given.workers.stall_max_ns = Some(if n == 9 { late } else { 0 });
+    }),
+    (Rule::Stalled, Standing::Violated, |n, given, much| {
+        // Of 20 s of hold.
+        let late = if much { 201_000_000 } else { 200_000_000 };
+        given.workers.stalled_ns = if n == 9 { late } else { 0 };
+    }),
+    (Rule::WorkerCpu, Standing::Violated, |n, given, much| {
+        let busy = if much { 951 } else { 900 };
+        given.workers.busy_permille = Some(if n == 9 { busy } else { 500 });
+    }),
+    (Rule::CpuWait, Standing::Warned, |n, given, much| {
+        let waiting = if much { 101 } else { 100 };
+        given.workers.waiting_permille = Some(if n == 9 { waiting } else { 20 });
+    }),
+    (Rule::Steal, Standing::Violated, |_, given, much| {
+        let steal_ns = if much { 101_000_000 } else { 10_000_000 };
+        given.supply = given.supply.map(|supply| Supply { steal_ns, ..supply });
+    }),
+    (Rule::StealBurst, Standing::Warned, |n, given, much| {
+        // Of ten seconds of two processors.
+        let steal_ns = if much { 201_000_000 } else { 200_000_000 };
+        let steal_ns = if n == 9 { steal_ns } else { 0 };
+        given.supply = given.supply.map(|supply| Supply { steal_ns, ..supply });
+    }),
+    (Rule::Throttled, Standing::Violated, |n, given, much| {
+        let throttled_periods = Some(u64::from(n == 9 && much));
+        given.supply = given.supply.map(|supply| Supply { throttled_periods, ..supply });
+    }),
+    (Rule::ClockStep, Standing::Violated, |n, given, much| {
+        // One that is led away slowly does not jump.
+        let step = if much && n == 9 { -51_000_000 } else { 10_000_000 };
+        given.supply = given.supply.map(|supply| Supply { clock_step_ns: step, ..supply });
+    }),
+    (Rule::Suspended, Standing::Violated, |n, given, much| {
+        let suspended_ns = if n == 9 { 50_000_000 + u64::from(much) } else { 0 };
+        given.supply = given.supply.map(|supply| Supply { suspended_ns, ..supply });
+    }),
+    (Rule::MemoryStall, Standing::Violated, |n, given, much| {
+        let stall = if much { 241_000_000 } else { 24_000_000 };
+        let memory_stall_ns = Some(if n == 9 { stall } else { 0 });
+        given.supply = given.supply.map(|supply| Supply { memory_stall_ns, ..supply });
+    }),
+    (Rule::NetworkDrops, Standing::Warned, |n, given, much| {
+        given.drops = i64::from(n == 9 && much);
+    }),
+    // A loss is no fact of a second: see `a_lost_worker_is_counted`.
+    (Rule::WorkerLost, Standing::Ok, |_, _, _| {}),
+];
+
+#[test]
+fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
+    for (rule, expected, give) in RULES {
+        let fine = bear(paced(), false, |number, given| give(number, given, false));
+        let health = of(&fine, rule);
+        assert_eq!((health.state, fine.word), (Standing::Ok, Word::Pass), "{rule:?}: {health:?}");
+        let much = bear(paced(), false, |number, given| give(number, given, true));
+        let health = of(&much, rule);
+        assert_eq!(health.state, expected, "{rule:?}: {health:?}");
+        let tripped = much.breaches.iter().any(|breach| breach.rule == rule);
+        assert_eq!(tripped, expected == Standing::Violated, "{rule:?}: {:?}", much.breaches);
+        assert_eq!(much.word == Word::Invalid, tripped, "{rule:?}: {:?}", much.breaches);
+        let words = health.words(&paced());
+        assert_eq!(words.is_some(), expected >= Standing::Warned, "{rule:?}: {words:?}");
+    }
+}
+
+#[test]
+fn the_readme_names_every_rule() {
+    let text = include_str!("../../../README.md");
+    for limit in super::super::limits::LIMITS {
+        assert!(text.contains(&format!("`{}`", limit.rule.name())), "{:?}", limit.rule);
+    }
+}
+
+#[test]
+fn a_lost_worker_is_counted() {
+    let plan = plan(Vec::new());
+    let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
+    let why = "exit status 1".to_owned();
+    judge.add(&Entry::WorkerLost { scenario: 0, worker: 1, at_ns: 9, why });
+    let verdict = judge.verdict();
+    assert_eq!(of(&verdict, Rule::WorkerLost).measured, Some(1.0));
+    assert_eq!(of(&verdict, Rule::WorkerLost).state, Standing::Violated);
+}
+
+#[test]
+fn what_was_not_measured_is_not_within_its_limit() {
+    let plan = plan(Vec::new());
+    let verdict = run(&plan, DONE, |_, cell| requests(cell, 10, 0)).verdict();
+    for rule in
+        [Rule::Steal, Rule::Stall, Rule::Stalled, Rule::Throttled, Rule::ClockStep, Rule::WorkerCpu]
+    {
+        let health = of(&verdict, rule);
+        assert_eq!((health.state, health.measured), (Standing::NotMeasured, None), "{rule:?}");
+    }
+    assert_eq!(verdict.word, Word::Pass);
+}
+
+#[test]
+fn a_rule_says_where_and_by_how_much() {
+    let verdict = bear(paced(), false, |number, given| {
+        given.workers.stalled_ns = if number == 9 { 500_000_000 } else { 0 };
+        given.workers.stall_max_ns = Some(given.workers.stalled_ns);
+    });
+    assert_eq!(verdict.breaches.len(), 1, "{:?}", verdict.breaches);
+    assert_eq!(
+        verdict.breaches[0].detail,
+        "s, stage 1, hold: workers stood still for 2.50% of their time, in stalls longer than 100 ms, at \
+         most 1.00% is allowed; let nothing else run on this machine, or offer less"
+    );
+    assert_eq!(
+        of(&verdict, Rule::Stall).words(&paced()).as_deref(),
+        Some(
+            "s, stage 1, hold: a worker stood still for 500 ms, more than 100 ms; something else ran \
+             on its processor, or it was stopped"
+        )
+    );
+}
+
+#[test]
+fn users_without_a_rate_may_be_as_busy_as_they_can() {
+    let busy = |plan: Plan, warmup| {
+        let verdict = bear(plan, warmup, |_, given| given.workers.busy_permille = Some(990));
+        (verdict.word, of(&verdict, Rule::WorkerCpu).state)
+    };
+    assert_eq!(busy(paced(), false), (Word::Invalid, Standing::Violated));
+    assert_eq!(busy(plan(Vec::new()), false), (Word::Pass, Standing::Warned));
+    assert_eq!(busy(paced(), true), (Word::Pass, Standing::NotMeasured));
+}
+
+#[test]
+fn a_ramp_without_pace_may_meet_the_quota() {
+    let throttled = |plan: Plan, at: u32| {
+        let verdict = bear(plan, false, |number, given| {
+            let throttled_periods = Some(u64::from(number == at));
+            given.supply = given.supply.map(|supply| Supply { throttled_periods, ..supply });
+        });
+        (verdict.word, of(&verdict, Rule::Throttled).state)
+    };
+    assert_eq!(throttled(plan(Vec::new()), 1), (Word::Pass, Standing::Warned));
+    assert_eq!(throttled(plan(Vec::new()), 9), (Word::Invalid, Standing::Violated));
+    assert_eq!(throttled(paced(), 1), (Word::Invalid, Standing::Violated));
+    // After the last hold nobody measures any more.
+    assert_eq!(throttled(paced(), 23), (Word::Pass, Standing::Ok));
+}
+
+#[test]
+fn lag_that_takes_a_tenth_of_the_tightest_bound_is_worth_a_warning() {
+    let lag = |bound: f64| {
+        let mut plan = paced();
+        let metric = Metric::Time(TimeMetric::ResponseTime, Stat::Max);
+        plan.scenarios[0].thresholds = vec![threshold(metric, Comparison::Less, bound)];
+        let verdict = bear(plan, false, |_, given| {
+            given.cell.time(TimeMetric::ScheduleLag, 11_000_000);
+            given.cell.time(TimeMetric::ResponseTime, 12_000_000);
+        });
+        (verdict.word, of(&verdict, Rule::ScheduleLag).state)
+    };
+    assert_eq!(lag(100_000_000.0), (Word::Pass, Standing::Warned));
+    assert_eq!(lag(200_000_000.0), (Word::Pass, Standing::Ok));
+}
+
+#[test]
+fn drops_under_a_small_cap_name_the_cap() {
+    let dropped = |max_in_flight: u64| {
+        let mut plan = paced();
+        let crate::plan::Protocol::Http(http) = &mut plan.scenarios[0].protocol else {
+            unreachable!()
+        };
+        http.max_in_flight = max_in_flight;
+        let verdict = bear(plan, false, |_, given| {
+            given.cell.count(Counter::Due);
+            given.cell.count(Counter::Dropped);
+        });
+        assert_eq!(verdict.breaches[0].rule, Rule::Dropped);
+        verdict.breaches[0].detail.clone()
+    };
+    // 10/s times 30 s, and six times the root.
+    assert!(!dropped(404).contains("max_in_flight"), "{}", dropped(404));
+    assert!(dropped(403).contains("max_in_flight = 403 is below the 404"), "{}", dropped(403));
+}
