@@ -1,6 +1,6 @@
 //! Turns the facts so far into culprits that are worth telling: each once, when it has stood for a second.
 //!
-//! **Invariant:** nothing is looked at on the machine while nothing new has failed.
+//! **Invariant:** nothing is looked at on the machine while nothing new has failed, or only a little more of the same.
 
 use super::scene::Scene;
 use crate::machine::{Blame, Culprit, Limits, Way, causes};
@@ -16,6 +16,8 @@ pub(super) struct Suspects {
     limits: fn() -> Limits,
     /// Failures and lost workers at the last look.
     known: u64,
+    /// Of how many kinds they were.
+    kinds: usize,
     /// Those of the last look: the first failures may point at somebody else than all of them do.
     seen: HashSet<Suspect>,
     told: HashSet<Suspect>,
@@ -30,17 +32,24 @@ impl Default for Suspects {
 impl Suspects {
     /// `ways`: of each scenario's connections. `limits`: reads this machine's.
     pub(super) fn new(ways: Vec<Way>, limits: fn() -> Limits) -> Self {
-        Self { ways, limits, known: 0, seen: HashSet::new(), told: HashSet::new() }
+        Self { ways, limits, known: 0, kinds: 0, seen: HashSet::new(), told: HashSet::new() }
     }
 
     /// The culprits that are new, each with its scenario. `last`: no later look will confirm them.
     pub(super) fn look(&mut self, scene: &Scene, last: bool) -> Vec<(usize, Blame)> {
         let cells = scene.recording.scenarios.iter().flat_map(|facts| facts.cells.values());
-        let failed = cells.flat_map(|cell| &cell.failures).map(|(_, tally)| tally.count);
-        let known = failed.sum::<u64>() + scene.recording.lost.len() as u64;
-        if known == self.known && self.seen.is_subset(&self.told) {
+        let (mut known, mut kinds) =
+            (scene.recording.lost.len() as u64, scene.recording.lost.len());
+        for (_, tally) in cells.flat_map(|cell| &cell.failures) {
+            known += tally.count;
+            kinds += 1;
+        }
+        // A tenth more of what is known may shift the blame; less does not.
+        let more = known > self.known + if last { 0 } else { self.known / 10 };
+        if !more && kinds == self.kinds && self.seen.is_subset(&self.told) {
             return Vec::new();
         }
+        self.kinds = kinds;
         self.known = known;
         let limits = (self.limits)();
         let mut new = Vec::new();
