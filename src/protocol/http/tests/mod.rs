@@ -1,3 +1,4 @@
+mod parse;
 mod server;
 
 use super::*;
