@@ -25,7 +25,8 @@ fn main() {
     if floor::take_part(&args) {
         return;
     }
-    let number = |place: usize, default| args.get(place).map_or(default, |arg| arg.parse().unwrap());
+    let number =
+        |place: usize, default| args.get(place).map_or(default, |arg| arg.parse().unwrap());
     let (seconds, rounds) = (number(0, 5), number(1, 3));
     let folder = std::env::temp_dir().join(format!("planrun-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
@@ -78,7 +79,7 @@ impl Drop for Server {
 /// One who asks: requests a second, and processor seconds of all its processes.
 type Figures = (f64, f64);
 
-fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, rounds: usize) {
+fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, rounds: u64) {
     println!("{connections} connections, {rounds} rounds of {seconds} s, generator on one core");
     let tools = ["planrun", "wrk", "h2load", "oha", "floor"];
     let mut rows: Vec<Vec<Figures>> = vec![Vec::new(); tools.len()];
@@ -96,11 +97,19 @@ fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, round
         let rate = median(row.iter().map(|one| one.0));
         let cpu = median(row.iter().map(|(rate, cpu)| cpu * 1e6 / (rate * seconds as f64)));
         let ratio = median(row.iter().zip(&wrk).map(|(one, wrk)| one.0 / wrk.0));
-        println!("  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of wrk");
+        println!(
+            "  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of wrk"
+        );
     }
 }
 
-fn ask(tool: &str, address: &str, folder: &Path, connections: u64, seconds: u64) -> Option<Figures> {
+fn ask(
+    tool: &str,
+    address: &str,
+    folder: &Path,
+    connections: u64,
+    seconds: u64,
+) -> Option<Figures> {
     let url = format!("http://{address}/");
     let (count, time) = (connections.to_string(), seconds.to_string());
     let limit = format!("{seconds}s");

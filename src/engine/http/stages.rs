@@ -150,9 +150,7 @@ impl<H: Host> Requests<H> {
             }
             Due::Down(number) => {
                 // The highest number goes first, and was the last to come.
-                while let Some((_, slot)) =
-                    self.stages.users.pop_if(|(last, _)| *last >= number)
-                {
+                while let Some((_, slot)) = self.stages.users.pop_if(|(last, _)| *last >= number) {
                     self.dismiss(slot, unpaced);
                 }
             }

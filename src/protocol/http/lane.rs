@@ -144,7 +144,7 @@ impl Lane {
         self.doom.is_some()
     }
 
-    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may have closed its side. 
+    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may have closed its side.
     pub fn advance(
         &mut self,
         script: &Script,
@@ -173,11 +173,19 @@ impl Lane {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     let Some(errno) = self.doom else { return Step::Wait };
-                    return Step::Ended(self.broken(prepared, Fault::errno(errno, self.bytes), now_ns));
+                    return Step::Ended(self.broken(
+                        prepared,
+                        Fault::errno(errno, self.bytes),
+                        now_ns,
+                    ));
                 }
                 Err(error) => {
                     let errno = error.raw_os_error().unwrap_or(0);
-                    return Step::Ended(self.broken(prepared, Fault::errno(errno, self.bytes), now_ns));
+                    return Step::Ended(self.broken(
+                        prepared,
+                        Fault::errno(errno, self.bytes),
+                        now_ns,
+                    ));
                 }
             };
             self.first_byte_ns.get_or_insert(now_ns);

@@ -46,7 +46,10 @@ enum State {
     /// To the end of the connection.
     Close,
     /// In the digits of a chunk's size.
-    Size { size: u64, digits: u8 },
+    Size {
+        size: u64,
+        digits: u8,
+    },
     /// Behind them, in an extension.
     Extension(u64),
     SizeEnd(u64),
@@ -54,7 +57,9 @@ enum State {
     ChunkCr,
     ChunkLf,
     /// At the start of a line of trailers, or within one.
-    Trailer { within: bool },
+    Trailer {
+        within: bool,
+    },
     LastLf,
     Done,
 }
@@ -70,7 +75,10 @@ pub struct Parser {
     /// Bytes around chunks.
     around: u16,
     /// What came of a head that is not whole.
-    #[expect(clippy::box_collection, reason = "rarely there, and small in every connection's record")]
+    #[expect(
+        clippy::box_collection,
+        reason = "rarely there, and small in every connection's record"
+    )]
     kept: Option<Box<Vec<u8>>>,
 }
 
@@ -149,13 +157,11 @@ impl Parser {
         kept.extend_from_slice(&bytes[..room]);
         let ends = before < EARLY || kept.len() > MOST_BYTES || bytes[..room].contains(&b'\n');
         let taken = if ends { self.parse(&kept)? } else { None };
-        match taken {
-            Some(taken) => Ok(taken - before),
-            None => {
-                self.kept = Some(kept);
-                Ok(room)
-            }
+        if let Some(taken) = taken {
+            return Ok(taken - before);
         }
+        self.kept = Some(kept);
+        Ok(room)
     }
 
     /// Parses a head from its first byte; its length when it is whole.
@@ -198,10 +204,11 @@ impl Parser {
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
                 State::Size { size: size << 4 | digit, digits: digits + 1 }
             }
-            (State::Size { digits: 0, .. }, _) => return Err(Wrong::Chunk),
+            (State::Size { digits: 0, .. }, _) | (State::Extension(_), b'\n') => {
+                return Err(Wrong::Chunk);
+            }
             (State::Size { size, .. } | State::Extension(size), b'\r') => State::SizeEnd(size),
             (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension(size),
-            (State::Extension(_), b'\n') => return Err(Wrong::Chunk),
             (State::Extension(size), _) => {
                 self.widen()?;
                 State::Extension(size)

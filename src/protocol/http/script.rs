@@ -88,9 +88,10 @@ impl Prepared {
             .parse()
             .map_err(|_| ScriptError::Path { request: name.clone(), path: path.clone() })?;
         let headers = headers(request, url, &method)?;
-        let said = headers.get_all(CONNECTION).into_iter().flat_map(|value| {
-            value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-        });
+        let said = headers
+            .get_all(CONNECTION)
+            .into_iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
         let closes = said.into_iter().any(|token| token.eq_ignore_ascii_case(b"close"));
         Ok(Self {
             bytes: bytes(&method, &uri, &headers, request.body.as_bytes()),

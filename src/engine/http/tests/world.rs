@@ -7,11 +7,13 @@ use crate::plan::{
     Expect, Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::record::{Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts};
+use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::record::{
+    Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
+};
 use crate::schedule::{Schedule, Share};
 use crate::units::{Rate, Time};
 use std::cell::RefCell;
-use crate::protocol::http::{Answer, Fault, Limits, Step};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 use std::rc::Rc;

@@ -4,7 +4,9 @@ mod server;
 use super::*;
 use crate::plan::Request;
 use crate::record::{Failure, Origin, Phase};
-use server::{Line, Server, Step, answer, answer_within, expecting, get, lane, script, soon, write};
+use server::{
+    Line, Server, Step, answer, answer_within, expecting, get, lane, script, soon, write,
+};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -96,7 +98,7 @@ async fn every_way_to_frame_an_answer_is_understood() {
         let answer = lane.send(0, soon(2_000)).await;
         assert_eq!(answer.fault, None, "{text}");
         assert_eq!((answer.status, answer.body_bytes), (Some(status), bytes), "{text}");
-        assert_eq!(lane.is_open().await, kept, "{text}");
+        assert_eq!(lane.is_open(), kept, "{text}");
     }
 }
 
@@ -159,13 +161,13 @@ async fn a_wrong_answer_leaves_a_good_connection() {
     lane.open(soon(2_000)).await.unwrap();
     let fault = lane.send(0, soon(2_000)).await.fault.clone().unwrap();
     assert_eq!((fault.cause.failure, fault.cause.code), (Failure::Status, 503));
-    assert!(lane.is_open().await);
+    assert!(lane.is_open());
     let fault = lane.send(1, soon(2_000)).await.fault.clone().unwrap();
     assert_eq!(fault.cause.failure, Failure::WrongBody);
     let sample =
         format!("home: GET /a?b=c at {}: the body differs at byte 0: `ok`", server.address);
     assert_eq!(fault.sample, sample);
-    assert!(lane.is_open().await);
+    assert!(lane.is_open());
     assert_eq!(lane.send(2, soon(2_000)).await.fault, None);
     assert_eq!(open.get(), 1);
 }
@@ -179,7 +181,7 @@ async fn a_connection_that_the_server_closes_is_gone_before_the_next_request() {
         lane.open(soon(2_000)).await.unwrap();
         assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
         tokio::time::timeout(Duration::from_secs(2), lane.closed()).await.unwrap();
-        assert!(!lane.is_open().await);
+        assert!(!lane.is_open());
         assert_eq!(open.get(), 0);
         lane.open(soon(2_000)).await.unwrap();
         assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
@@ -196,7 +198,7 @@ async fn a_used_connection_that_ends_without_a_byte_may_have_been_idle() {
         assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
         let answer = lane.send(0, soon(2_000)).await;
         assert!(answer.idle_close, "{answer:?}");
-        assert!(!lane.is_open().await);
+        assert!(!lane.is_open());
     }
 }
 

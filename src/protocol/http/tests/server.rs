@@ -5,14 +5,14 @@ use super::super::*;
 use crate::plan::{Expect, HostPort, Http, HttpUrl, Request, ThinkTime};
 use crate::units::Time;
 use std::cell::Cell;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use std::future::pending;
-use std::ops::Deref;
-use tokio::io::Interest;
 use tokio::time::{Instant, sleep_until};
 
 /// One thing that the server does on a connection.
@@ -254,7 +254,7 @@ impl Line {
     }
 
     /// Whether a request can be sent now.
-    pub(super) async fn is_open(&mut self) -> bool {
+    pub(super) fn is_open(&mut self) -> bool {
         let Some((_, lane)) = &mut self.lane else { return false };
         lane.disturb();
         if !lane.takes_a_request() {
@@ -274,7 +274,7 @@ impl Line {
                 return;
             }
         }
-        pending().await
+        pending::<()>().await;
     }
 }
 
@@ -301,7 +301,7 @@ pub(super) async fn answer_within(
     lane.open(soon(2_000)).await.unwrap();
     assert_eq!(open.get(), 1);
     let answer = lane.send(0, soon(whole)).await;
-    let kept = lane.is_open().await;
+    let kept = lane.is_open();
     assert_eq!(open.get(), u64::from(kept));
     drop(lane);
     assert_eq!(open.get(), 0);
