@@ -1,142 +1,189 @@
 //! Turns what becomes of each attempt into facts of the part in which it was due.
 
-use super::super::facts::Own;
 use crate::plan::{Http, Part, TimeMetric};
-use crate::protocol::http::{Fault, Level};
+use crate::protocol::http::Fault;
 use crate::record::{
     Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
+    WorkerFacts,
 };
 use crate::schedule::Timeline;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
-use std::time::Duration;
-use tokio::time::Instant;
 
-/// What is under way; each place is counted up and down by those whom it counts.
+const FIRST: CellKey = CellKey { stage: 0, part: Part::Ramp };
+
+/// What is under way.
 #[derive(Debug, Default)]
 pub(super) struct Levels {
-    pub(super) open: Rc<Cell<u64>>,
-    pub(super) connecting: Rc<Cell<u64>>,
-    pub(super) users: Rc<Cell<u64>>,
-    pub(super) in_flight: Rc<Cell<u64>>,
+    pub(super) open: u64,
+    pub(super) connecting: u64,
+    pub(super) users: u64,
+    pub(super) in_flight: u64,
 }
 
 /// A worker's book.
 #[derive(Debug)]
 pub(super) struct Book {
-    t0: Instant,
-    /// How long a request may take.
-    pub(super) timeout: Duration,
     /// Whether requests are told apart.
     tallied: bool,
     pub(super) levels: Levels,
-    recorder: RefCell<Recorder>,
+    recorder: Recorder,
     /// When which part begins, in order.
-    parts: RefCell<Vec<(u64, CellKey)>>,
-    own: Own,
+    parts: Vec<(u64, CellKey)>,
 }
 
 impl Book {
-    /// An empty book of a run that starts at `t0`.
-    pub(super) fn new(t0: Instant, http: &Http, timeline: &Timeline, own: Own) -> Self {
-        let book = Self {
-            t0,
-            timeout: http.timeout.0,
+    /// An empty book.
+    pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
+        let mut book = Self {
             tallied: http.requests.len() > 1,
             levels: Levels::default(),
-            recorder: RefCell::default(),
-            parts: RefCell::default(),
-            own,
+            recorder: Recorder::default(),
+            parts: Vec::new(),
         };
         book.learn(timeline);
         book
     }
 
     /// Takes over what is known of the scenario's times.
-    pub(super) fn learn(&self, timeline: &Timeline) {
+    pub(super) fn learn(&mut self, timeline: &Timeline) {
         let begins = |(_, at)| timeline.part_at(at).map(|key| (at, key));
-        *self.parts.borrow_mut() = timeline.marks().into_iter().filter_map(begins).collect();
-    }
-
-    /// Nanoseconds of the run's clock at a moment; zero before its start.
-    pub(super) fn ns(&self, moment: Instant) -> u64 {
-        let since = moment.saturating_duration_since(self.t0);
-        u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-    }
-
-    /// The moment at which the run's clock shows so many nanoseconds.
-    pub(super) fn moment(&self, ns: u64) -> Instant {
-        // Ten years are enough for a moment that never comes.
-        self.t0 + Duration::from_nanos(ns.min(315_360_000_000_000_000))
+        self.parts = timeline.marks().into_iter().filter_map(begins).collect();
     }
 
     /// The part that is current at a moment; the first one before the scenario's start.
     pub(super) fn part_at(&self, ns: u64) -> CellKey {
-        let parts = self.parts.borrow();
-        let begun = parts.partition_point(|(at, _)| *at <= ns);
-        let first = CellKey { stage: 0, part: Part::Ramp };
-        begun.checked_sub(1).map_or(first, |last| parts[last].1)
+        let begun = self.parts.partition_point(|(at, _)| *at <= ns);
+        begun.checked_sub(1).map_or(FIRST, |last| self.parts[last].1)
     }
 
-    /// Writes facts of one part.
-    pub(super) fn write<T>(&self, key: CellKey, fact: impl FnOnce(&mut FactCell) -> T) -> T {
-        fact(self.recorder.borrow_mut().cell(key))
+    /// The facts of one part.
+    pub(super) fn cell(&mut self, key: CellKey) -> &mut FactCell {
+        self.recorder.cell(key)
     }
 
     /// Notes how late something was started.
-    pub(super) fn lag(&self, key: CellKey, ns: u64) {
-        let mut recorder = self.recorder.borrow_mut();
-        recorder.lag(ns);
-        recorder.cell(key).time(TimeMetric::ScheduleLag, ns);
+    pub(super) fn lag(&mut self, key: CellKey, ns: u64) {
+        self.recorder.lag(ns);
+        self.recorder.cell(key).time(TimeMetric::ScheduleLag, ns);
     }
 
     /// Books what was due and could not be started.
-    pub(super) fn drop_due(&self, key: CellKey) {
-        self.write(key, |cell| {
-            cell.count(Counter::Due);
-            cell.count(Counter::Dropped);
-        });
+    pub(super) fn drop_due(&mut self, key: CellKey) {
+        let cell = self.cell(key);
+        cell.count(Counter::Due);
+        cell.count(Counter::Dropped);
     }
 
     /// Notes that a part has ended.
-    pub(super) fn part_ended(&self, key: CellKey) {
+    pub(super) fn part_ended(&mut self, key: CellKey) {
         let gauges = self.gauges();
-        self.recorder.borrow_mut().part_ended(key, gauges);
+        self.recorder.part_ended(key, gauges);
     }
 
     /// Hands over the facts of a second.
-    pub(super) fn take(&self, second: u32) -> Snapshot {
+    pub(super) fn take(&mut self, second: u32, facts: WorkerFacts) -> Snapshot {
         let gauges = self.gauges();
-        self.recorder.borrow_mut().take(second, gauges, self.own.facts())
+        self.recorder.take(second, gauges, facts)
     }
 
     fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
-        gauges.set(Gauge::Open, self.levels.open.get());
-        gauges.set(Gauge::Connecting, self.levels.connecting.get());
-        gauges.set(Gauge::Users, self.levels.users.get());
-        gauges.set(Gauge::InFlight, self.levels.in_flight.get());
+        gauges.set(Gauge::Open, self.levels.open);
+        gauges.set(Gauge::Connecting, self.levels.connecting);
+        gauges.set(Gauge::Users, self.levels.users);
+        gauges.set(Gauge::InFlight, self.levels.in_flight);
         gauges
+    }
+
+    /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is due when it begins.
+    pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
+        let key = self.part_at(due_ns.unwrap_or(now));
+        let cell = self.cell(key);
+        cell.count(Counter::Due);
+        cell.count(Counter::Started);
+        self.levels.in_flight += 1;
+        Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, retried: false }
+    }
+
+    /// Books that an attempt has not ended.
+    pub(super) fn leave(&mut self, attempt: &Attempt) {
+        self.levels.in_flight -= 1;
+        self.cell(attempt.key).end(Outcome::Unfinished, 0, String::new);
+    }
+
+    /// Books how an attempt ended. Times of the generator's own failures say nothing about the target and are left out.
+    pub(super) fn end(&mut self, attempt: &Attempt, mut ending: Ending) {
+        self.levels.in_flight -= 1;
+        let (tallied, open) = (self.tallied, attempt.due_ns.is_some());
+        let split = ending.split(attempt.due_ns.unwrap_or(ending.begun_ns));
+        if open {
+            self.lag(attempt.key, split.lag);
+        }
+        let cell = self.recorder.cell(attempt.key);
+        let fault = ending.fault.take();
+        let cause = fault.as_ref().map(|fault| fault.cause);
+        if cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
+            record_times(cell, &ending, split, open);
+            if let Some(service) = split.service.filter(|_| tallied) {
+                let tally = cell.requests.entry(ending.request).or_default();
+                tally.times.record(TimeMetric::ServiceTime, service);
+            }
+        }
+        cell.counters.add(Counter::BytesReceived, ending.body_bytes);
+        if let Some(status) = ending.status {
+            *cell.statuses.entry(status).or_default() += 1;
+        }
+        if tallied {
+            let tally = cell.requests.entry(ending.request).or_default();
+            match cause {
+                None => tally.ok += 1,
+                Some(cause) if cause.failure.is_timeout() => tally.timed_out += 1,
+                Some(_) => tally.failed += 1,
+            }
+        }
+        let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
+        cell.end(outcome, ending.ended_ns, || fault.map_or_else(String::new, |f| f.sample));
     }
 }
 
-/// One request from when it is due: started, and not yet ended. Let go of, it is unfinished.
-#[derive(Debug)]
+/// One request from when it is due: started, and not yet ended.
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
-    pub(super) book: Rc<Book>,
     pub(super) key: CellKey,
     /// Rate stages: when it was due by the schedule. Otherwise it is due when it begins.
     due_ns: Option<u64>,
-    ended: bool,
-    #[expect(dead_code, reason = "counts while the attempt lives")]
-    in_flight: Level,
+    /// Index into the plan's requests.
+    pub(super) request: u32,
+    /// When its carrying out began.
+    pub(super) begun_ns: u64,
+    /// When it was first sent.
+    pub(super) sent_ns: Option<u64>,
+    pub(super) retried: bool,
+}
+
+impl Default for Attempt {
+    fn default() -> Self {
+        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, retried: false }
+    }
+}
+
+impl Attempt {
+    /// An ending at `ended_ns`, before anything has come.
+    pub(super) fn ending(&self, ended_ns: u64) -> Ending {
+        Ending {
+            request: u16::try_from(self.request).unwrap_or(u16::MAX),
+            begun_ns: self.begun_ns,
+            sent_ns: self.sent_ns,
+            ended_ns,
+            ..Ending::default()
+        }
+    }
 }
 
 /// How a request ended.
 #[derive(Debug, Default)]
 pub(super) struct Ending {
     /// Index into the plan's requests.
-    pub(super) request: usize,
+    pub(super) request: u16,
     /// When its carrying out began.
     pub(super) begun_ns: u64,
     /// When it was first sent.
@@ -172,66 +219,6 @@ impl Ending {
     }
 }
 
-impl Attempt {
-    /// A request that begins now, in the part that is current.
-    pub(super) fn now(book: &Rc<Book>, ns: u64) -> Self {
-        Self::start(book, book.part_at(ns), None)
-    }
-
-    /// A request that the schedule wants at `due_ns`.
-    pub(super) fn due(book: &Rc<Book>, due_ns: u64) -> Self {
-        Self::start(book, book.part_at(due_ns), Some(due_ns))
-    }
-
-    fn start(book: &Rc<Book>, key: CellKey, due_ns: Option<u64>) -> Self {
-        book.write(key, |cell| {
-            cell.count(Counter::Due);
-            cell.count(Counter::Started);
-        });
-        let in_flight = Level::up(&book.levels.in_flight);
-        Self { book: Rc::clone(book), key, due_ns, ended: false, in_flight }
-    }
-
-    /// Books how it ended. Times of the generator's own failures say nothing about the target and are left out.
-    pub(super) fn end(mut self, mut ending: Ending) {
-        self.ended = true;
-        let split = ending.split(self.due_ns.unwrap_or(ending.begun_ns));
-        if self.due_ns.is_some() {
-            self.book.lag(self.key, split.lag);
-        }
-        let (open, tallied) = (self.due_ns.is_some(), self.book.tallied);
-        self.book.write(self.key, |cell| {
-            let fault = ending.fault.take();
-            let cause = fault.as_ref().map(|fault| fault.cause);
-            if cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
-                record_times(cell, &ending, split, open);
-                if let Some(service) = split.service.filter(|_| tallied) {
-                    let tally = cell.requests.entry(request_number(&ending)).or_default();
-                    tally.times.record(TimeMetric::ServiceTime, service);
-                }
-            }
-            cell.counters.add(Counter::BytesReceived, ending.body_bytes);
-            if let Some(status) = ending.status {
-                *cell.statuses.entry(status).or_default() += 1;
-            }
-            if tallied {
-                let tally = cell.requests.entry(request_number(&ending)).or_default();
-                match cause {
-                    None => tally.ok += 1,
-                    Some(cause) if cause.failure.is_timeout() => tally.timed_out += 1,
-                    Some(_) => tally.failed += 1,
-                }
-            }
-            let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
-            cell.end(outcome, ending.ended_ns, || fault.map_or_else(String::new, |f| f.sample));
-        });
-    }
-}
-
-fn request_number(ending: &Ending) -> u16 {
-    u16::try_from(ending.request).unwrap_or(u16::MAX)
-}
-
 fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) {
     if let Some(service) = split.service {
         cell.time(TimeMetric::ServiceTime, service);
@@ -242,13 +229,5 @@ fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) 
     if open {
         cell.time(TimeMetric::QueueWait, split.wait);
         cell.time(TimeMetric::ResponseTime, split.response);
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.book.write(self.key, |cell| cell.end(Outcome::Unfinished, 0, String::new));
-        }
     }
 }

@@ -1,95 +1,207 @@
 //! Turns one attempt into a connection, a request and an answer, and books what came of it.
+//!
+//! A request may meet the moment in which the server closes an idle connection. Where that shows (a connection that has served
+//! before ends without one byte of an answer) and the request may be sent twice, it is sent once more on a new connection and
+//! counted as `retried`; whatever comes of that is its outcome, and its time runs from the first sending. Nothing else is retried.
 
-use super::Exchange;
-use super::book::{Attempt, Book, Ending};
-use super::leave::Settling;
+use super::book::Attempt;
+use super::slots::State;
+use super::users::After;
+use super::{Host, Place, Ready, Requests};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Fault, Level};
+use crate::protocol::http::{Answer, Fault, Limits, Step};
 use crate::record::{Counter, Origin, Phase};
-use std::rc::Rc;
-use tokio::time::Instant;
 
-/// What the next request of the same lane has to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum After {
-    /// Nothing.
-    Go,
-    /// No connection came about.
-    Unconnected,
-    /// The generator itself failed.
-    Local,
-}
+impl<H: Host> Requests<H> {
+    /// Carries out one request.
+    pub(super) fn carry(&mut self, slot: u32, attempt: Attempt, now: u64) {
+        let one = self.slots.get(slot);
+        one.attempt = attempt;
+        if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
+    }
 
-/// Carries out one request. `settling` is let go of once its connection has been tried.
-///
-/// A request may meet the moment in which the server closes an idle connection. Where that shows (a connection that has served
-/// before ends without one byte of an answer) and the request may be sent twice, it is sent once more on a new connection and
-/// counted as `retried`; whatever comes of that is its outcome, and its time runs from the first sending. Nothing else is retried.
-pub(super) async fn carry_out<E: Exchange>(
-    lane: &mut E,
-    attempt: Attempt,
-    request: usize,
-    settling: &mut Option<Settling>,
-) -> After {
-    let begun = Instant::now();
-    let book = Rc::clone(&attempt.book);
-    let deadline = begun + book.timeout;
-    let mut ending = Ending { request, begun_ns: book.ns(begun), ..Ending::default() };
-    let mut retried = false;
-    loop {
-        if !lane.is_open().await {
-            let opened = open(lane, &attempt, &book, deadline).await;
-            drop(settling.take());
-            if let Err(fault) = opened {
-                ending.ended_ns = book.ns(Instant::now());
-                let after = after(&fault);
-                ending.fault = Some(fault);
-                attempt.end(ending);
-                return after;
+    fn connect(&mut self, slot: u32, now: u64) {
+        let one = self.slots.get(slot);
+        one.turn = one.turn.wrapping_add(1);
+        one.state = State::Opening;
+        one.since_ns = now;
+        let (key, number, place) = (one.attempt.key, one.number, Place { slot, turn: one.turn });
+        self.book.cell(key).count(Counter::ConnectAttempts);
+        self.book.levels.connecting += 1;
+        match self.host.begin(place, number) {
+            Ok(lane) => {
+                let one = self.slots.get(slot);
+                one.lane = Some(lane);
+                self.arm(slot);
             }
+            Err(fault) => self.connected(slot, Err(fault), now),
         }
-        let answer = lane.send(request, deadline).await;
-        ending.sent_ns = ending.sent_ns.or(Some(book.ns(answer.sent)));
-        book.write(attempt.key, |cell| {
-            cell.counters.add(Counter::BytesSent, lane.body_bytes(request));
-        });
-        if answer.idle_close && !retried && lane.is_idempotent(request) {
-            retried = true;
-            book.write(attempt.key, |cell| cell.count(Counter::Retried));
-            continue;
+    }
+
+    /// A connection is open, or will never be.
+    fn connected(&mut self, slot: u32, result: Result<(), Fault>, now: u64) {
+        self.book.levels.connecting -= 1;
+        let one = self.slots.get(slot);
+        let (attempt, took) = (one.attempt, now.saturating_sub(one.since_ns));
+        // Booked as it is below; until then the slot is nobody's.
+        one.state = State::Asking;
+        self.settle(slot);
+        let cell = self.book.cell(attempt.key);
+        let Err(fault) = result else {
+            cell.count(Counter::ConnectOk);
+            cell.time(TimeMetric::ConnectTime, took);
+            self.book.levels.open += 1;
+            self.send(slot, now);
+            return;
+        };
+        let after = after(&fault);
+        let local = after == After::Local;
+        cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
+        self.slots.get(slot).lane = None;
+        let mut ending = attempt.ending(now);
+        ending.fault = Some(fault);
+        self.book.end(&attempt, ending);
+        self.go_on(slot, after, now);
+    }
+
+    fn send(&mut self, slot: u32, now: u64) {
+        let one = self.slots.get(slot);
+        let Some(lane) = &mut one.lane else { return };
+        one.state = State::Asking;
+        one.attempt.sent_ns.get_or_insert(now);
+        let (key, request) = (one.attempt.key, one.attempt.request);
+        let place = Place { slot, turn: one.turn };
+        one.since_ns = now;
+        if !self.host.send(lane, request) {
+            self.again.push(place);
+        }
+        let bytes = self.host.body_bytes(request);
+        if bytes > 0 {
+            self.book.cell(key).counters.add(Counter::BytesSent, bytes);
+        }
+        self.arm(slot);
+    }
+
+    /// Something has happened on a connection.
+    pub(super) fn react(&mut self, event: Ready, now: u64) {
+        let slot = event.place.slot;
+        let Some(one) = self.slots.at(event.place) else { return };
+        let Some(lane) = &mut one.lane else { return };
+        match one.state {
+            State::Opening if event.writable || event.closed => {
+                let opened = self.host.open(lane, one.number);
+                self.connected(slot, opened, now);
+                // What came before the request is told only now.
+                if event.readable || event.closed {
+                    self.again.push(event.place);
+                }
+            }
+            State::Asking => match self.host.advance(lane, event.closed, now) {
+                Step::Wait => {}
+                Step::Again => self.again.push(event.place),
+                Step::Ended(answer) => self.answered(slot, answer, now),
+            },
+            State::Resting | State::Idle => {
+                self.host.disturb(lane);
+                let gone = !self.host.takes_a_request(lane);
+                if gone && one.state == State::Idle {
+                    self.let_go(slot);
+                } else if gone {
+                    self.hang_up(slot);
+                }
+            }
+            State::Opening | State::Free => {}
+        }
+    }
+
+    fn hang_up(&mut self, slot: u32) {
+        if self.slots.get(slot).lane.take().is_some() {
+            self.book.levels.open -= 1;
+        }
+    }
+
+    fn answered(&mut self, slot: u32, answer: Answer, now: u64) {
+        let one = self.slots.get(slot);
+        if !one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane)) {
+            self.hang_up(slot);
+        }
+        let one = self.slots.get(slot);
+        let attempt = &mut one.attempt;
+        if answer.idle_close && !attempt.retried && self.host.is_idempotent(attempt.request) {
+            attempt.retried = true;
+            self.book.cell(attempt.key).count(Counter::Retried);
+            self.connect(slot, now);
+            return;
         }
         let after = answer.fault.as_ref().map_or(After::Go, after);
-        ending.first_byte_ns = answer.first_byte.map(|first| book.ns(first));
-        ending.ended_ns = book.ns(answer.ended);
+        let attempt = *attempt;
+        let mut ending = attempt.ending(answer.ended_ns);
+        ending.first_byte_ns = answer.first_byte_ns;
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.fault = answer.fault;
-        attempt.end(ending);
-        return after;
+        self.book.end(&attempt, ending);
+        self.go_on(slot, after, now);
     }
-}
 
-async fn open<E: Exchange>(
-    lane: &mut E,
-    attempt: &Attempt,
-    book: &Book,
-    deadline: Instant,
-) -> Result<(), Fault> {
-    book.write(attempt.key, |cell| cell.count(Counter::ConnectAttempts));
-    let level = Level::up(&book.levels.connecting);
-    let since = Instant::now();
-    let opened = lane.open(deadline).await;
-    let took = Instant::now() - since;
-    drop(level);
-    book.write(attempt.key, |cell| match &opened {
-        Ok(()) => {
-            cell.count(Counter::ConnectOk);
-            cell.time(TimeMetric::ConnectTime, u64::try_from(took.as_nanos()).unwrap_or(u64::MAX));
+    fn limits(&mut self, slot: u32) -> Limits {
+        let within = self.within;
+        let one = self.slots.get(slot);
+        Limits {
+            first_byte_ns: one.since_ns.saturating_add(within.first_byte),
+            whole_ns: one.attempt.begun_ns.saturating_add(within.whole),
         }
-        Err(fault) if after(fault) == After::Local => cell.count(Counter::ConnectFailedLocal),
-        Err(_) => cell.count(Counter::ConnectFailed),
-    });
-    opened
+    }
+
+    /// When a slot is out of time; `None` when it has all the time.
+    fn deadline(&mut self, slot: u32) -> Option<u64> {
+        let limits = self.limits(slot);
+        let one = self.slots.get(slot);
+        match one.state {
+            State::Opening => {
+                Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
+            }
+            State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
+            State::Free | State::Resting | State::Idle => None,
+        }
+    }
+
+    /// Sees to it that a slot is looked at when it is out of time. An alarm that rings too early is cheaper than one for each request.
+    fn arm(&mut self, slot: u32) {
+        let Some(deadline) = self.deadline(slot) else { return };
+        let one = self.slots.get(slot);
+        if deadline < one.armed_ns {
+            one.armed_ns = deadline;
+            self.alarms.set(deadline, slot);
+        }
+    }
+
+    /// Ends what is out of time.
+    pub(super) fn find_what_is_late(&mut self, now: u64) {
+        while let Some((at, slot)) = self.alarms.ring(now) {
+            let one = self.slots.get(slot);
+            if one.armed_ns != at {
+                continue;
+            }
+            one.armed_ns = u64::MAX;
+            match self.deadline(slot) {
+                Some(deadline) if deadline <= now => self.give_up(slot, now),
+                _ => self.arm(slot),
+            }
+        }
+    }
+
+    fn give_up(&mut self, slot: u32, now: u64) {
+        let limits = self.limits(slot);
+        let one = self.slots.get(slot);
+        if one.state == State::Opening {
+            let late = self.host.late(one.number);
+            self.connected(slot, Err(late), now);
+        } else if let Some(lane) = &mut one.lane {
+            let answer = self.host.give_up(lane, limits, now);
+            self.answered(slot, answer, now);
+        }
+    }
 }
 
 fn after(fault: &Fault) -> After {

@@ -1,126 +1,195 @@
 //! Turns what falls due for one worker into HTTP requests, and these into facts.
 //!
 //! ```text
-//!  Driver ── the schedule's hand: starts users, releases arrivals, dismisses, hands over every second
-//!    ├ users stage:  a task a user: request, think, request …      (due when it is started)
-//!    └ rate stage:   a task a connection; an arrival takes the one that was idle last, or a new one (due by the schedule)
-//!         └ carry_out ── one request: connection, sending, answer ─▶ Book ─▶ Snapshot, once a second
+//!  Requests ── one loop over a Host: orders, marks, what is due, what is late, what has happened
+//!    ├ users stage:  a slot a user: request, think, request …      (due when it is started)
+//!    └ rate stage:   a slot a connection; an arrival takes the one that was idle last, or a new one (due by the schedule)
+//!         └ carry ── one request: connection, sending, answer ─▶ Book ─▶ Snapshot, once a second
 //! ```
 //!
 //! **Invariant:** an attempt is booked when it falls due and ends in exactly one outcome: one that is let go of ends as unfinished.
 //! **Invariant:** all of a request belongs to the part of the stage in which it was due.
+//! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for its time-outs.
 
+mod alarms;
 mod book;
 mod carry;
 mod choice;
-mod driver;
-mod leave;
-mod pool;
-mod user;
+mod epoll;
+mod host;
+mod slots;
+mod stages;
+mod users;
 
-use super::clock::Clock;
-use super::facts::Own;
+pub use epoll::{Epoll, Way};
+pub use host::{Host, Place, Ready};
+
 use super::load::Load;
 use super::wire::{Notice, Order};
 use crate::plan::{Endpoint, HostPort, Http, HttpUrl, Protocol};
-use crate::protocol::http::{Answer, Ends, Fault, Lane, Script, ScriptError};
+use crate::protocol::http::{Script, ScriptError};
+use crate::record::Mark;
+use crate::schedule::SECOND_NS;
+use alarms::Alarms;
 use book::Book;
-use driver::Driver;
+use choice::Choices;
+use slots::Slots;
+use stages::Stages;
+use std::io;
 use std::net::SocketAddr;
-use std::rc::Rc;
-use tokio::sync::mpsc;
-use tokio::task::LocalSet;
-use tokio::time::Instant;
 
-/// One user's way to its target: what the loop asks of a protocol.
-trait Exchange {
-    /// Whether a request can be sent at once.
-    async fn is_open(&mut self) -> bool;
-    /// Opens a connection, by `deadline` at the latest.
-    async fn open(&mut self, deadline: Instant) -> Result<(), Fault>;
-    /// Sends a request and reads its answer, by `deadline` at the latest.
-    async fn send(&mut self, request: usize, deadline: Instant) -> Answer;
-    /// Ready when the server has closed the connection; never while there is none.
-    async fn closed(&mut self);
-    /// Whether a request may be sent twice.
-    fn is_idempotent(&self, request: usize) -> bool;
-    /// Bytes of a request's body.
-    fn body_bytes(&self, request: usize) -> u64;
+/// How long requests may take, in nanoseconds.
+#[derive(Debug, Clone, Copy)]
+struct Within {
+    connect: u64,
+    first_byte: u64,
+    whole: u64,
 }
 
-impl Exchange for Lane {
-    async fn is_open(&mut self) -> bool {
-        Self::is_open(self).await
-    }
-
-    async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
-        Self::open(self, deadline).await
-    }
-
-    async fn send(&mut self, request: usize, deadline: Instant) -> Answer {
-        Self::send(self, request, deadline).await
-    }
-
-    async fn closed(&mut self) {
-        Self::closed(self).await;
-    }
-
-    fn is_idempotent(&self, request: usize) -> bool {
-        self.script().is_idempotent(request)
-    }
-
-    fn body_bytes(&self, request: usize) -> u64 {
-        self.script().body_bytes(request)
-    }
-}
-
-/// Why a worker's load cannot be made.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// A request cannot be built.
-    #[error(transparent)]
-    Script(#[from] ScriptError),
-    /// The scenario is not one of HTTP requests.
-    #[error("cannot send requests: scenario `{0}` is not one of HTTP requests")]
-    NotHttp(String),
-}
-
-/// Carries out one worker's part of a scenario of HTTP requests, on a current-thread runtime with I/O and time. Ends after `Done`, or
-/// when `orders` is closed: the coordinator is gone.
-pub async fn run(
+/// The loop of one worker.
+pub struct Requests<H: Host> {
+    host: H,
     load: Load,
-    clock: Clock,
-    orders: mpsc::UnboundedReceiver<Order>,
-    notices: mpsc::UnboundedSender<Notice>,
-) -> Result<(), HttpError> {
-    let start = Instant::now();
-    let t0 = match u64::try_from(clock.until_start().as_nanos()) {
-        Ok(0) | Err(_) => start - std::time::Duration::from_nanos(clock.now_ns()),
-        Ok(ns) => start + std::time::Duration::from_nanos(ns),
-    };
-    let scenario = load.scenario();
-    let Protocol::Http(http) = scenario.protocol.clone() else {
-        return Err(HttpError::NotHttp(scenario.name.clone()));
-    };
-    let scripts = scripts(&load, &http)?;
-    let book = Rc::new(Book::new(t0, &http, &load.timeline, Own::open()));
-    let open = Rc::clone(&book.levels.open);
-    let routes = load.clone();
-    let make = move |number| {
-        let (route, url) = (routes.route(number), turn(&routes, number, scripts.len()));
-        let ends = Ends { to: route.to, from: route.from, port: route.port };
-        Lane::new(Rc::clone(&scripts[url]), ends, Rc::clone(&open))
-    };
-    let driver = Driver::new(load, &http, book, make, notices);
-    LocalSet::new().run_until(Box::pin(driver.run(orders))).await;
-    Ok(())
+    within: Within,
+    book: Book,
+    choices: Choices,
+    slots: Slots<H::Lane>,
+    stages: Stages,
+    /// Requests of arrivals that are under way, and how many may be.
+    busy: u64,
+    room: u64,
+    /// Connections that wait for an arrival, the one that was used last behind the others; some have gone.
+    idle: Vec<Place>,
+    /// Numbers of connections that have gone, for the next ones: routes repeat, so that ports do.
+    numbers: Vec<u64>,
+    made: u64,
+    /// Connections end after their request.
+    closing: bool,
+    /// Time-outs.
+    alarms: Alarms,
+    /// Ends of think times and other waits.
+    rests: Alarms,
+    /// Those on whose connections something is known to have happened.
+    again: Vec<Place>,
+    /// The next second to hand over.
+    second: u32,
+    halted: bool,
 }
 
-/// The URL that goes with the address of user number `i`.
-fn turn(load: &Load, i: u64, urls: usize) -> usize {
-    let addresses = load.addresses.len().max(1) as u64;
-    let address = usize::try_from(i / load.schedule.block % addresses).unwrap_or(0);
-    address % urls
+impl<H: Host> Requests<H> {
+    /// A loop at the start of the run. The scenario must be one of HTTP requests.
+    pub fn new(host: H, load: Load) -> Option<Self> {
+        let Protocol::Http(http) = load.scenario().protocol.clone() else { return None };
+        Some(Self {
+            host,
+            within: Within {
+                connect: http.connect_timeout.as_nanos(),
+                first_byte: http.first_byte_timeout.as_nanos(),
+                whole: http.timeout.as_nanos(),
+            },
+            book: Book::new(&http, &load.timeline),
+            choices: Choices::new(load.plan.seed, load.scenario, &http),
+            slots: Slots::new(),
+            stages: Stages::default(),
+            busy: 0,
+            room: load.share.part_of(http.max_in_flight, 1),
+            load,
+            idle: Vec::new(),
+            numbers: Vec::new(),
+            made: 0,
+            closing: false,
+            alarms: Alarms::default(),
+            rests: Alarms::default(),
+            again: Vec::new(),
+            second: 0,
+            halted: false,
+        })
+    }
+
+    /// Runs to the end of the scenario, or until the coordinator says stop or is gone.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut ready = Vec::with_capacity(512);
+        loop {
+            while let Some(order) = self.host.order() {
+                self.obey(&order);
+            }
+            let now = self.host.now_ns();
+            // First, so that nothing that is due after a second's end is counted in it.
+            self.hand_over(now);
+            self.pass_marks(now);
+            self.find_what_is_late(now);
+            self.end_rests(now);
+            let busy = !self.halted && !self.stages.is_draining() && self.release(now);
+            if !busy {
+                self.begin_drain(now);
+            }
+            if self.halted || self.is_drained(now) {
+                self.finish(now);
+                return Ok(());
+            }
+            let idle = !busy && self.again.is_empty();
+            let until = if idle { self.next_ns() } else { 0 };
+            ready.clear();
+            ready.extend(self.again.drain(..).map(anew));
+            self.host.wait(until, &mut ready)?;
+            for event in &ready {
+                let now = self.host.now_ns();
+                self.react(*event, now);
+            }
+        }
+    }
+
+    /// The world, when all is over.
+    pub fn into_host(self) -> H {
+        self.host
+    }
+
+    fn obey(&mut self, order: &Order) {
+        match order {
+            Order::Boundary { mark, at_ns } => {
+                if *mark == Mark::Drain {
+                    self.stages.end_at(*at_ns);
+                }
+                self.load.timeline.learn(*mark, *at_ns);
+                self.book.learn(&self.load.timeline);
+            }
+            // Users connect as fast as they are answered; turns are for those who only hold.
+            Order::Turn { .. } | Order::Close => {}
+            Order::Halt => self.halted = true,
+        }
+    }
+
+    /// Hands over every second that has ended.
+    fn hand_over(&mut self, now: u64) {
+        while now >= (u64::from(self.second) + 1) * SECOND_NS {
+            let snapshot = self.book.take(self.second, self.host.facts());
+            self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+            self.second += 1;
+        }
+    }
+
+    /// Lets go of what has not ended, and hands over the rest.
+    fn finish(&mut self, now: u64) {
+        for slot in 0..self.slots.len() {
+            self.let_go(slot);
+        }
+        let snapshot = self.book.take(self.second, self.host.facts());
+        self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+        self.host.tell(Notice::Done);
+        debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
+    }
+
+    /// When the loop has to look again even if nothing happens; in the past when that time has come meanwhile.
+    fn next_ns(&self) -> u64 {
+        let second = (u64::from(self.second) + 1) * SECOND_NS;
+        let own = [self.stages.next_ns(&self.load), self.alarms.next_ns(), self.rests.next_ns()];
+        own.into_iter().flatten().fold(second, u64::min)
+    }
+}
+
+/// What is said of a connection on which more is known to have come.
+fn anew(place: Place) -> Ready {
+    Ready { place, readable: true, writable: false, closed: true }
 }
 
 /// The URL of a server that listens at this address.
@@ -132,8 +201,8 @@ fn own_url(address: &SocketAddr) -> HttpUrl {
     }
 }
 
-/// One script for each URL; a server that planrun started itself is known by its address.
-fn scripts(load: &Load, http: &Http) -> Result<Vec<Rc<Script>>, ScriptError> {
+/// One script for each URL of a load; a server that planrun started itself is known by its address.
+pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
     let own: Vec<HttpUrl>;
     let urls = match &load.plan.target(load.scenario()).endpoint {
         Endpoint::Urls(urls) => urls,
@@ -142,7 +211,7 @@ fn scripts(load: &Load, http: &Http) -> Result<Vec<Rc<Script>>, ScriptError> {
             &own
         }
     };
-    urls.iter().map(|url| Script::new(http, url).map(Rc::new)).collect()
+    urls.iter().map(|url| Script::new(http, url)).collect()
 }
 
 #[cfg(test)]

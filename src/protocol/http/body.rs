@@ -4,31 +4,26 @@
 const SHOWN_BYTES: usize = 64;
 
 /// Compares a body with the expected one as it comes in; keeps a position, not the body.
-#[derive(Debug)]
-pub(super) struct Check<'a> {
-    expected: Option<&'a [u8]>,
+#[derive(Debug, Default)]
+pub(super) struct Check {
     received: u64,
-    wrong: Option<String>,
+    wrong: Option<Box<str>>,
 }
 
-impl<'a> Check<'a> {
-    /// Takes any body when nothing is expected.
-    pub(super) fn new(expected: Option<&'a [u8]>) -> Self {
-        Self { expected, received: 0, wrong: None }
-    }
-
-    /// Takes the next piece.
-    pub(super) fn feed(&mut self, piece: &[u8]) {
+impl Check {
+    /// Takes the next piece; any when nothing is expected.
+    pub(super) fn feed(&mut self, expected: Option<&[u8]>, piece: &[u8]) {
         let at = usize::try_from(self.received).unwrap_or(usize::MAX);
         self.received += piece.len() as u64;
-        let Some(expected) = self.expected.filter(|_| self.wrong.is_none()) else { return };
+        let Some(expected) = expected.filter(|_| self.wrong.is_none()) else { return };
         let rest = expected.get(at..).unwrap_or_default();
         if rest.starts_with(piece) {
             return;
         }
         let same = rest.iter().zip(piece).take_while(|(theirs, ours)| theirs == ours).count();
         let shown = &piece[same..piece.len().min(same + SHOWN_BYTES)];
-        self.wrong = Some(format!("differs at byte {}: `{}`", at + same, shown.escape_ascii()));
+        let words = format!("differs at byte {}: `{}`", at + same, shown.escape_ascii());
+        self.wrong = Some(words.into());
     }
 
     /// Bytes so far.
@@ -37,11 +32,11 @@ impl<'a> Check<'a> {
     }
 
     /// What is wrong with the whole body.
-    pub(super) fn finish(self) -> Result<(), String> {
-        if let Some(wrong) = self.wrong {
-            return Err(wrong);
+    pub(super) fn finish(&mut self, expected: Option<&[u8]>) -> Result<(), String> {
+        if let Some(wrong) = self.wrong.take() {
+            return Err(wrong.into());
         }
-        match self.expected {
+        match expected {
             Some(expected) if self.received < expected.len() as u64 => {
                 Err(format!("ends after {} of {} bytes", self.received, expected.len()))
             }
@@ -55,11 +50,11 @@ mod tests {
     use super::*;
 
     fn check(expected: Option<&str>, pieces: &[&str]) -> (u64, Result<(), String>) {
-        let mut check = Check::new(expected.map(str::as_bytes));
+        let (expected, mut check) = (expected.map(str::as_bytes), Check::default());
         for piece in pieces {
-            check.feed(piece.as_bytes());
+            check.feed(expected, piece.as_bytes());
         }
-        (check.received(), check.finish())
+        (check.received(), check.finish(expected))
     }
 
     #[test]

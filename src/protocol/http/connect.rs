@@ -4,8 +4,7 @@ use crate::protocol::socket;
 use crate::record::Failure;
 use nix::errno::Errno;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use tokio::net::TcpStream;
+use std::net::{IpAddr, SocketAddr, TcpStream};
 
 /// Where a lane's connections go, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,29 +17,28 @@ pub struct Ends {
     pub port: u16,
 }
 
-/// Opens a connection. The errno is that of a connection which was open and is reset already.
-pub(super) async fn connect(ends: Ends) -> io::Result<(TcpStream, Option<i32>)> {
-    let stream = TcpStream::from_std(begin(ends)?)?;
-    stream.writable().await?;
-    if let Some(error) = stream.take_error()? {
-        let errno = error.raw_os_error();
-        // What never was open is refused, not reset.
-        let was_open = errno.map(Failure::from_errno) == Some(Failure::Reset);
-        return if was_open { Ok((stream, errno)) } else { Err(error) };
-    }
-    // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
-    if ends.to.ip().is_loopback() && stream.local_addr()? == ends.to {
-        return Err(Errno::ECONNREFUSED.into());
-    }
-    Ok((stream, None))
-}
-
-fn begin(Ends { to, from, port }: Ends) -> io::Result<std::net::TcpStream> {
+/// Begins to open a connection.
+pub(super) fn begin(Ends { to, from, port }: Ends) -> io::Result<TcpStream> {
     match socket::connect(to, from, port) {
         // The connection before may still be in TIME_WAIT there.
         Err(error) if port != 0 && is_taken(&error) => socket::connect(to, from, 0),
         begun => begun,
     }
+}
+
+/// Whether a connection is open, once it can be written to. The errno is that of one which was open and is reset already.
+pub(super) fn end(stream: &TcpStream, ends: Ends) -> io::Result<Option<i32>> {
+    if let Some(error) = stream.take_error()? {
+        let errno = error.raw_os_error();
+        // What never was open is refused, not reset.
+        let was_open = errno.map(Failure::from_errno) == Some(Failure::Reset);
+        return if was_open { Ok(errno) } else { Err(error) };
+    }
+    // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
+    if ends.to.ip().is_loopback() && stream.local_addr()? == ends.to {
+        return Err(Errno::ECONNREFUSED.into());
+    }
+    Ok(None)
 }
 
 fn is_taken(error: &io::Error) -> bool {

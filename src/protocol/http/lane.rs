@@ -1,19 +1,15 @@
-//! Turns requests, one after the other, into answers over a connection of its own, opened again when it is gone.
+//! Turns requests, one after the other, into answers over one connection.
 
-use super::alarm::Alarm;
-use super::connect::{Ends, connect};
-use super::exchange::{Conn, Exchange, Limits};
+use super::body::Check;
+use super::connect::{self, Ends};
 use super::fault::Fault;
-use super::script::Script;
+use super::parse::Parser;
+use super::script::{Prepared, Script};
 use crate::record::{Failure, Phase};
-use std::cell::Cell;
-use std::future::{Future as _, pending, poll_fn};
-use std::pin::pin;
-use std::rc::Rc;
-use std::task::Poll;
-use tokio::time::Instant;
+use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 
-/// What came of one request that was sent.
+/// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
 pub struct Answer {
     /// What is wrong with it; `None` is a success.
@@ -22,128 +18,260 @@ pub struct Answer {
     pub status: Option<u16>,
     /// Bytes of the body that came, without their framing.
     pub body_bytes: u64,
-    /// When it was handed to the open connection.
-    pub sent: Instant,
     /// When the first byte of the answer came.
-    pub first_byte: Option<Instant>,
+    pub first_byte_ns: Option<u64>,
     /// When the last byte came, or the fault.
-    pub ended: Instant,
+    pub ended_ns: u64,
     /// The connection had served before, and was closed or reset without one byte of an answer: the server may have closed it for
     /// idleness while the request was on its way, and may not have seen the request.
     pub idle_close: bool,
 }
 
-/// One user's way to its target: no connection, or one.
+/// How far a request has come.
+#[derive(Debug)]
+pub enum Step {
+    /// More must come.
+    Wait,
+    /// More has come already; others have their turn first.
+    Again,
+    /// Nothing more will come.
+    Ended(Answer),
+}
+
+/// When a request is out of time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Until the first byte has come.
+    pub first_byte_ns: u64,
+    /// Until the last byte has come.
+    pub whole_ns: u64,
+}
+
+/// Reads from one connection before others have their turn.
+const TURN: u32 = 16;
+
+/// A connection: opening, idle, or with one request under way.
 #[derive(Debug)]
 pub struct Lane {
-    script: Rc<Script>,
-    ends: Ends,
-    open: Rc<Cell<u64>>,
-    connection: Option<Box<Conn>>,
-    alarm: Alarm,
+    stream: TcpStream,
+    to: SocketAddr,
+    /// What the next use of the socket comes to: its error has been taken from it already.
+    doom: Option<i32>,
+    /// Whether an answer has come on it.
+    used: bool,
+    /// It takes no other request.
+    over: bool,
+    request: u32,
+    written: u32,
+    bytes: u64,
+    first_byte_ns: Option<u64>,
+    parser: Parser,
+    check: Check,
 }
 
 impl Lane {
-    /// A lane without a connection yet. `open` is kept at the number of open connections of all lanes that share it.
-    pub fn new(script: Rc<Script>, ends: Ends, open: Rc<Cell<u64>>) -> Self {
-        Self { script, ends, open, connection: None, alarm: Alarm::default() }
-    }
-
-    /// What it sends.
-    pub fn script(&self) -> &Script {
-        &self.script
-    }
-
-    /// Whether there is a connection that a request can be sent on.
-    pub async fn is_open(&mut self) -> bool {
-        let Some(connection) = &mut self.connection else { return false };
-        let over = poll_fn(|cx| Poll::Ready(connection.drive(cx))).await;
-        if over || !connection.takes_a_request() {
-            self.connection = None;
-        }
-        self.connection.is_some()
-    }
-
-    /// Opens a connection, in place of the one there may have been. Ends by `deadline` at the latest.
-    pub async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
-        self.connection = None;
-        let limit = deadline.min(Instant::now() + self.script.connect_timeout);
-        let mut connecting = pin!(connect(self.ends));
-        let alarm = &mut self.alarm;
-        let ended = poll_fn(|cx| match connecting.as_mut().poll(cx) {
-            Poll::Ready(ended) => Poll::Ready(Some(ended)),
-            Poll::Pending => alarm.poll_until(cx, limit).map(|()| None),
-        });
-        let fault = match ended.await {
-            Some(Ok((stream, reset))) => {
-                match Conn::new(&self.script.builder, stream, &self.open).await {
-                    Ok(connection) => {
-                        connection.seen.doom(reset);
-                        self.connection = Some(Box::new(connection));
-                        return Ok(());
-                    }
-                    Err(fault) => fault,
-                }
-            }
-            Some(Err(error)) => Fault::connect(&error),
-            None => Fault::new(Failure::ConnectTimeout, Phase::Connect, "not open in time"),
-        };
-        let from = self.ends.from.map_or_else(String::new, |from| format!(" from {from}"));
-        Err(Fault {
-            sample: format!("connect to {}{from}: {}", self.ends.to, fault.sample),
-            ..fault
+    /// Begins to open a connection.
+    pub fn begin(ends: Ends) -> Result<Self, Fault> {
+        let stream = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
+        Ok(Self {
+            stream,
+            to: ends.to,
+            doom: None,
+            used: false,
+            over: false,
+            request: 0,
+            written: 0,
+            bytes: 0,
+            first_byte_ns: None,
+            parser: Parser::new(false),
+            check: Check::default(),
         })
     }
 
-    /// Sends a request, by its index in the plan, and reads its answer to the end, or to a fault, or to `deadline`. Without an open
-    /// connection the answer is a fault.
-    pub async fn send(&mut self, request: usize, deadline: Instant) -> Answer {
-        let sent = Instant::now();
-        let mut answer = Answer {
-            fault: None,
-            status: None,
-            body_bytes: 0,
-            sent,
-            first_byte: None,
-            ended: sent,
-            idle_close: false,
-        };
-        let script = Rc::clone(&self.script);
-        let prepared = &script.requests[request];
-        // Held here, so that it goes with this future when that is dropped half-way.
-        let Some(mut connection) = self.connection.take() else {
-            answer.fault =
-                Some(Fault::new(Failure::ClosedByServer, Phase::Request, "there is no connection"));
-            return answer;
-        };
-        connection.seen.reset();
-        let limits = Limits { first_byte: sent + script.first_byte_timeout, whole: deadline };
-        let mut exchange = Exchange { connection: &mut connection, alarm: &mut self.alarm, limits };
-        let outcome = exchange.make(prepared, &mut answer).await;
-        answer.ended = Instant::now();
-        answer.first_byte = connection.seen.first();
-        match outcome {
-            Ok(()) => {
-                connection.used = true;
-                self.connection = Some(connection);
-            }
-            Err(fault) => {
-                let closed =
-                    matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
-                answer.idle_close = closed && connection.used && connection.seen.bytes() == 0;
-                answer.fault = Some(fault);
-            }
-        }
-        if let Some(fault) = &mut answer.fault {
-            fault.sample = format!("{} at {}: {}", prepared.words(), self.ends.to, fault.sample);
-        }
-        answer
+    /// Its socket.
+    pub fn stream(&self) -> &TcpStream {
+        &self.stream
     }
 
-    /// Ready when the server has closed the connection between two requests; never while there is none.
-    pub async fn closed(&mut self) {
-        let Some(connection) = &mut self.connection else { return pending().await };
-        poll_fn(|cx| if connection.drive(cx) { Poll::Ready(()) } else { Poll::Pending }).await;
-        self.connection = None;
+    /// Whether the connection is open, once its socket can be written to.
+    pub fn open(&mut self, ends: Ends) -> Result<(), Fault> {
+        self.doom =
+            connect::end(&self.stream, ends).map_err(|error| Fault::connect(ends, &error))?;
+        Ok(())
     }
+
+    /// Whether another request can be sent.
+    pub fn takes_a_request(&self) -> bool {
+        !self.over
+    }
+
+    /// The socket of an idle connection is ready: nothing good can have come.
+    pub fn disturb(&mut self) {
+        self.over |= match self.stream.read(&mut [0]) {
+            Ok(_) => true,
+            Err(error) => !is_nothing(&error),
+        };
+    }
+
+    /// Sends a request, by its index in the plan, as far as there is room.
+    pub fn send(&mut self, script: &Script, request: usize) {
+        let prepared = &script.requests[request];
+        self.request = u32::try_from(request).unwrap_or(u32::MAX);
+        (self.written, self.bytes, self.first_byte_ns) = (0, 0, None);
+        self.parser = Parser::new(prepared.is_head);
+        self.check = Check::default();
+        self.write(prepared);
+    }
+
+    fn write(&mut self, prepared: &Prepared) {
+        while self.doom.is_none() {
+            let unsent = &prepared.bytes[self.written as usize..];
+            if unsent.is_empty() {
+                return;
+            }
+            match self.stream.write(unsent) {
+                // Requests are much smaller than 4 GiB: plans are text.
+                Ok(length) => self.written += u32::try_from(length).unwrap_or(u32::MAX),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) => self.doom = error.raw_os_error().or(Some(0)),
+            }
+        }
+    }
+
+    /// Whether sending failed: no event will say so.
+    pub fn is_doomed(&self) -> bool {
+        self.doom.is_some()
+    }
+
+    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may have closed its side.
+    pub fn advance(
+        &mut self,
+        script: &Script,
+        closed: bool,
+        buffer: &mut [u8],
+        now_ns: u64,
+    ) -> Step {
+        let prepared = &script.requests[self.request as usize];
+        if (self.written as usize) < prepared.bytes.len() {
+            self.write(prepared);
+        }
+        for _ in 0..TURN {
+            let length = match self.stream.read(buffer) {
+                Ok(0) => {
+                    self.over = true;
+                    if self.parser.close() {
+                        return Step::Ended(self.complete(prepared, now_ns));
+                    }
+                    let fault = match self.doom {
+                        Some(errno) => Fault::errno(errno, self.bytes),
+                        None => self.fault(Failure::ClosedByServer, "the connection ended"),
+                    };
+                    return Step::Ended(self.broken(prepared, fault, now_ns));
+                }
+                Ok(length) => length,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    let Some(errno) = self.doom else { return Step::Wait };
+                    return Step::Ended(self.broken(
+                        prepared,
+                        Fault::errno(errno, self.bytes),
+                        now_ns,
+                    ));
+                }
+                Err(error) => {
+                    let errno = error.raw_os_error().unwrap_or(0);
+                    return Step::Ended(self.broken(
+                        prepared,
+                        Fault::errno(errno, self.bytes),
+                        now_ns,
+                    ));
+                }
+            };
+            self.first_byte_ns.get_or_insert(now_ns);
+            self.bytes += length as u64;
+            let (check, expected) = (&mut self.check, prepared.expected.as_deref());
+            match self.parser.feed(&buffer[..length], |piece| check.feed(expected, piece)) {
+                Err(wrong) => {
+                    let fault = self.fault(Failure::BadHttp, &wrong.to_string());
+                    return Step::Ended(self.broken(prepared, fault, now_ns));
+                }
+                Ok(taken) if self.parser.is_done() => {
+                    // Nobody asked for what is behind the answer.
+                    self.over |= taken < length;
+                    if closed {
+                        self.disturb();
+                    }
+                    return Step::Ended(self.complete(prepared, now_ns));
+                }
+                // A read that does not fill the buffer has emptied the socket.
+                Ok(_) if length < buffer.len() && !closed && self.doom.is_none() => {
+                    return Step::Wait;
+                }
+                Ok(_) => {}
+            }
+        }
+        Step::Again
+    }
+
+    /// When the request under way is out of time.
+    pub fn deadline(&self, limits: Limits) -> u64 {
+        if self.bytes == 0 { limits.first_byte_ns.min(limits.whole_ns) } else { limits.whole_ns }
+    }
+
+    /// Gives up the request under way: it is out of time.
+    pub fn give_up(&mut self, script: &Script, limits: Limits, now_ns: u64) -> Answer {
+        let waits = self.bytes == 0 && limits.first_byte_ns < limits.whole_ns;
+        let failure = if waits { Failure::FirstByteTimeout } else { Failure::RequestTimeout };
+        let fault = self.fault(failure, "out of time");
+        self.broken(&script.requests[self.request as usize], fault, now_ns)
+    }
+
+    fn fault(&self, failure: Failure, what: &str) -> Fault {
+        Fault::new(failure, Phase::Request, format!("{what} after {} bytes", self.bytes))
+    }
+
+    /// An answer that is whole, be it the right one or not.
+    fn complete(&mut self, prepared: &Prepared, now_ns: u64) -> Answer {
+        let status = self.parser.status().unwrap_or(0);
+        // What answers a request that is still being sent has not read it.
+        let unsent = (self.written as usize) < prepared.bytes.len();
+        self.used = true;
+        self.over |= unsent || prepared.closes || !self.parser.keeps();
+        let fault = if prepared.takes(status) {
+            let wrong = |what| format!("{} at {}: the body {what}", prepared.words(), self.to);
+            let wrong = |what| Fault::new(Failure::WrongBody, Phase::Request, wrong(what));
+            self.check.finish(prepared.expected.as_deref()).err().map(wrong)
+        } else {
+            let words = format!("{} at {}: status {status}", prepared.words(), self.to);
+            let mut fault = Fault::new(Failure::Status, Phase::Request, words);
+            fault.cause.code = i32::from(status);
+            Some(fault)
+        };
+        self.answer(fault, false, now_ns)
+    }
+
+    /// An exchange that did not end in order.
+    fn broken(&mut self, prepared: &Prepared, mut fault: Fault, now_ns: u64) -> Answer {
+        self.over = true;
+        let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
+        let idle_close = closed && self.used && self.bytes == 0;
+        fault.sample = format!("{} at {}: {}", prepared.words(), self.to, fault.sample);
+        self.answer(Some(fault), idle_close, now_ns)
+    }
+
+    fn answer(&self, fault: Option<Fault>, idle_close: bool, ended_ns: u64) -> Answer {
+        Answer {
+            fault,
+            status: self.parser.status(),
+            body_bytes: self.check.received(),
+            first_byte_ns: self.first_byte_ns,
+            ended_ns,
+            idle_close,
+        }
+    }
+}
+
+fn is_nothing(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

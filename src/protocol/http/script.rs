@@ -1,38 +1,33 @@
-//! Turns the requests of a plan into messages that are built once and cloned cheaply.
+//! Turns the requests of a plan into bytes that are built once and sent as they are.
 
 use crate::plan::{Http, HttpUrl, Request};
-use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, HOST, TRANSFER_ENCODING, USER_AGENT};
+use http::header::{CONNECTION, CONTENT_LENGTH, HOST, USER_AGENT};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use http_body_util::Full;
-use hyper::client::conn::http1;
-use std::time::Duration;
+use std::fmt::Write as _;
 
-/// A head of an answer may be this large.
-const HEAD_BYTES: usize = 16 * 1024;
-
-/// What the lanes to one URL send, and how long they wait. One for all lanes.
+/// What the lanes to one URL send. One for all lanes.
 #[derive(Debug)]
 pub struct Script {
     /// In the plan's order.
     pub(super) requests: Vec<Prepared>,
-    pub(super) connect_timeout: Duration,
-    pub(super) first_byte_timeout: Duration,
-    pub(super) builder: http1::Builder,
 }
 
-/// One request, ready to be cloned.
+/// One request, ready to be sent.
 #[derive(Debug)]
 pub(super) struct Prepared {
     name: String,
     method: Method,
     uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    /// Head and body, as they are sent.
+    pub(super) bytes: Box<[u8]>,
+    body_bytes: u64,
+    pub(super) is_head: bool,
+    /// Whether it asks the server to close the connection.
+    pub(super) closes: bool,
     /// `None` takes 200 to 399.
     status: Option<u16>,
     /// `None` takes any.
-    pub(super) expected: Option<Bytes>,
+    pub(super) expected: Option<Box<[u8]>>,
 }
 
 /// Why a request cannot be built.
@@ -67,15 +62,8 @@ pub enum ScriptError {
 impl Script {
     /// The requests of a scenario to one URL of its target.
     pub fn new(http: &Http, url: &HttpUrl) -> Result<Self, ScriptError> {
-        let mut builder = http1::Builder::new();
-        builder.max_buf_size(HEAD_BYTES).max_header_size(HEAD_BYTES);
         let requests = http.requests.iter().map(|request| Prepared::new(request, url));
-        Ok(Self {
-            requests: requests.collect::<Result<_, _>>()?,
-            connect_timeout: http.connect_timeout.0,
-            first_byte_timeout: http.first_byte_timeout.0,
-            builder,
-        })
+        Ok(Self { requests: requests.collect::<Result<_, _>>()? })
     }
 
     /// Whether a request may be sent twice without harm (RFC 9110, 9.2.2).
@@ -85,7 +73,7 @@ impl Script {
 
     /// Bytes of a request's body.
     pub fn body_bytes(&self, request: usize) -> u64 {
-        self.requests[request].body.len() as u64
+        self.requests[request].body_bytes
     }
 }
 
@@ -96,28 +84,26 @@ impl Prepared {
             ScriptError::Method { request: name.clone(), method: request.method.clone() }
         })?;
         let path = request.path.as_ref().unwrap_or(&url.path);
-        let uri = path
+        let uri: Uri = path
             .parse()
             .map_err(|_| ScriptError::Path { request: name.clone(), path: path.clone() })?;
-        let body = Bytes::from(request.body.clone());
+        let headers = headers(request, url, &method)?;
+        let said = headers
+            .get_all(CONNECTION)
+            .into_iter()
+            .flat_map(|value| value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
+        let closes = said.into_iter().any(|token| token.eq_ignore_ascii_case(b"close"));
         Ok(Self {
-            headers: headers(request, url, &method)?,
+            bytes: bytes(&method, &uri, &headers, request.body.as_bytes()),
+            body_bytes: request.body.len() as u64,
+            is_head: method == Method::HEAD,
+            closes,
             name,
             method,
             uri,
-            body,
             status: request.expect.status,
-            expected: request.expect.body.clone().map(Bytes::from),
+            expected: request.expect.body.clone().map(|body| body.into_bytes().into()),
         })
-    }
-
-    /// One to send.
-    pub(super) fn message(&self) -> http::Request<Full<Bytes>> {
-        let mut message = http::Request::new(Full::new(self.body.clone()));
-        *message.method_mut() = self.method.clone();
-        *message.uri_mut() = self.uri.clone();
-        *message.headers_mut() = self.headers.clone();
-        message
     }
 
     /// Whether an answer's status is a success.
@@ -155,9 +141,22 @@ fn headers(request: &Request, url: &HttpUrl, method: &Method) -> Result<HeaderMa
     headers.extend(own);
     // A method that usually has a body says when there is none (RFC 9110, 8.6).
     let usual = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-    let framed = headers.contains_key(CONTENT_LENGTH) || headers.contains_key(TRANSFER_ENCODING);
-    if usual && request.body.is_empty() && !framed {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    if usual || !request.body.is_empty() {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
     }
     Ok(headers)
+}
+
+fn bytes(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Box<[u8]> {
+    let mut head = String::new();
+    // A String takes all that is written to it.
+    let _ = write!(head, "{method} {uri} HTTP/1.1\r\n");
+    let mut bytes = head.into_bytes();
+    for (name, value) in headers {
+        let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
+        bytes.extend(line.concat());
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend_from_slice(body);
+    bytes.into()
 }

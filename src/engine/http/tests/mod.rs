@@ -2,20 +2,28 @@ mod world;
 
 use super::book::Ending;
 use super::*;
+use crate::engine::clock::Clock;
+use crate::engine::link::Link;
+use crate::engine::wire::{FromWorker, Inbox};
 use crate::plan::{Part, Ramp, Stat, ThinkTime, TimeMetric};
 use crate::record::{CellKey, Counter, Failure, Gauge, Mark};
 use crate::schedule::{SECOND_NS, Share};
 use std::collections::BTreeMap;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use world::{World, load, paced, ran, rate, request, settings, time, users};
 
 const MS: u64 = 1_000_000;
 const HOLD: CellKey = CellKey { stage: 0, part: Part::Hold };
 
-#[tokio::test(start_paused = true)]
-async fn users_come_when_due_and_hold_their_level() {
+#[test]
+fn users_come_when_due_and_hold_their_level() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
     let load = load(settings(), &[users(20, paced(10), 3_000)], Share::WHOLE);
-    let ran = ran(&world, load, &[]).await;
+    let ran = ran(&world, load, &[]);
     let opened = world.opened.borrow();
     let expected: Vec<(u64, u64)> = (0..20).map(|user| (user * 100 * MS, user)).collect();
     assert_eq!(*opened, expected);
@@ -31,8 +39,8 @@ async fn users_come_when_due_and_hold_their_level() {
     assert!(ran.snapshots.iter().all(|snapshot| snapshot.worker.lag_max_ns <= MS));
 }
 
-#[tokio::test(start_paused = true)]
-async fn two_shares_are_due_as_one_is() {
+#[test]
+fn two_shares_are_due_as_one_is() {
     for levels in [[users(9, paced(7), 2_000)], [rate(37, 2_000)]] {
         let mut due = Vec::new();
         for shares in [1, 2, 3] {
@@ -42,7 +50,7 @@ async fn two_shares_are_due_as_one_is() {
                 world.open_ns = Box::new(|since| since);
                 let world = Rc::new(world);
                 let load = load(settings(), &levels, Share { index, of: shares });
-                count += ran(&world, load, &[]).await.get(Counter::Due);
+                count += ran(&world, load, &[]).get(Counter::Due);
                 sent.extend(world.sent.borrow().iter().map(|(at, _)| *at));
             }
             sent.sort_unstable();
@@ -54,8 +62,8 @@ async fn two_shares_are_due_as_one_is() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
+#[test]
+fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
     // For one second of ten nothing is accepted and nothing answered.
     let stall = |took: u64| {
         move |since: u64| match since + took {
@@ -66,7 +74,7 @@ async fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
     let mut world = World::new(stall(2 * MS));
     world.open_ns = Box::new(stall(MS));
     let world = Rc::new(world);
-    let ran = ran(&world, load(settings(), &[rate(100, 10_000)], Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(settings(), &[rate(100, 10_000)], Share::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Due), 1_000);
     assert_eq!(ran.get(Counter::Ok), 1_000);
     let times = ran.total().times;
@@ -79,11 +87,11 @@ async fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
     assert_eq!(slow.len() - slow.count_between(0, 100 * MS), 1);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_highest_users_leave_first_and_finish_their_requests() {
+#[test]
+fn the_highest_users_leave_first_and_finish_their_requests() {
     let world = Rc::new(World::new(|sent| sent + 30 * MS));
     let stages = [users(10, paced(100), 1_000), users(4, paced(10), 1_000)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Started));
     let last: BTreeMap<u64, u64> =
         world.sent.borrow().iter().map(|(at, user)| (*user, *at / MS)).collect();
@@ -95,11 +103,11 @@ async fn the_highest_users_leave_first_and_finish_their_requests() {
     assert!((2_700 * MS..2_740 * MS).contains(&ran.end_ns), "{}", ran.end_ns);
 }
 
-#[tokio::test(start_paused = true)]
-async fn users_and_arrivals_take_turns() {
+#[test]
+fn users_and_arrivals_take_turns() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
     let stages = [users(5, paced(100), 950), rate(100, 2_000), users(3, paced(100), 970)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Due));
     let arrivals = &ran.cells[&CellKey { stage: 1, part: Part::Hold }];
     assert_eq!(arrivals.counters.get(Counter::Ok), 200);
@@ -114,13 +122,13 @@ async fn users_and_arrivals_take_turns() {
     );
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_unpaced_ramp_says_when_all_have_connected() {
+#[test]
+fn an_unpaced_ramp_says_when_all_have_connected() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.open_ns = Box::new(|since| since + 40 * MS);
     let world = Rc::new(world);
     let stages = [users(600, Ramp::Unpaced, 500), users(100, Ramp::Unpaced, 500)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
     // 600 users in three rounds of at most 256; then 500 of them finish what they do.
     assert_eq!(ran.reached.iter().map(|(_, stage)| *stage).collect::<Vec<_>>(), [0, 1]);
     let (first, second) = (ran.reached[0].0 / MS, ran.reached[1].0 / MS);
@@ -131,10 +139,10 @@ async fn an_unpaced_ramp_says_when_all_have_connected() {
     assert_eq!(ran.get(Counter::Unfinished), 0);
 }
 
-#[tokio::test(start_paused = true)]
-async fn the_drain_lets_requests_end_and_starts_none() {
+#[test]
+fn the_drain_lets_requests_end_and_starts_none() {
     let world = Rc::new(World::new(|sent| sent + 700 * MS));
-    let ran = ran(&world, load(settings(), &[rate(50, 2_000)], Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(settings(), &[rate(50, 2_000)], Share::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::Ok), 100);
     assert!(world.sent.borrow().iter().all(|(at, _)| *at < 2 * SECOND_NS));
@@ -143,11 +151,11 @@ async fn the_drain_lets_requests_end_and_starts_none() {
     assert!((2_680 * MS..2_690 * MS).contains(&ran.end_ns), "{}", ran.end_ns);
 }
 
-#[tokio::test(start_paused = true)]
-async fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
+#[test]
+fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     let world = Rc::new(World::new(|_| u64::MAX / 2));
     let http = Http { timeout: time(800), max_in_flight: 10, ..settings() };
-    let ran = ran(&world, load(http, &[rate(50, 2_000)], Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(http, &[rate(50, 2_000)], Share::WHOLE), &[]);
     // Ten at once, every 800 ms: the rest has no room.
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::TimedOut), 30);
@@ -158,25 +166,25 @@ async fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     assert!(times.stat(TimeMetric::ResponseTime, max).unwrap() < 803e6);
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
+#[test]
+fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
     let drain = [(700 * MS, Order::Boundary { mark: Mark::Drain, at_ns: 700 * MS })];
     let world = Rc::new(World::new(|sent| sent + 100 * MS));
     let stages = [users(10, paced(100), 60_000)];
-    let gentle = ran(&world, load(settings(), &stages, Share::WHOLE), &drain).await;
+    let gentle = ran(&world, load(settings(), &stages, Share::WHOLE), &drain);
     assert_eq!(gentle.get(Counter::Unfinished), 0);
     assert!((700 * MS..810 * MS).contains(&gentle.end_ns), "{}", gentle.end_ns);
 
     let halt = [(700 * MS, Order::Halt)];
     let world = Rc::new(World::new(|sent| sent + 400 * MS));
-    let hard = ran(&world, load(settings(), &stages, Share::WHOLE), &halt).await;
+    let hard = ran(&world, load(settings(), &stages, Share::WHOLE), &halt);
     assert_eq!(hard.get(Counter::Unfinished), 10);
     assert!((700 * MS..703 * MS).contains(&hard.end_ns), "{}", hard.end_ns);
     assert_eq!(hard.total().times.count(TimeMetric::ServiceTime), hard.get(Counter::Ok));
 }
 
-#[tokio::test(start_paused = true)]
-async fn users_that_are_refused_do_not_spin() {
+#[test]
+fn users_that_are_refused_do_not_spin() {
     let http = Http { think_time: ThinkTime::default(), ..settings() };
     for (failure, most, local) in [(Failure::Refused, 18, 0), (Failure::TooManyFiles, 101, 101)] {
         let mut world = World::new(|sent| sent);
@@ -184,7 +192,7 @@ async fn users_that_are_refused_do_not_spin() {
         world.refused = Some(failure);
         let world = Rc::new(world);
         let one = load(http.clone(), &[users(1, paced(1), 10_000)], Share::WHOLE);
-        let ran = ran(&world, one, &[]).await;
+        let ran = ran(&world, one, &[]);
         let failed = ran.get(Counter::Failed);
         assert!((most - 4..=most + 12).contains(&failed), "{failure}: {failed}");
         assert_eq!(ran.get(Counter::ConnectAttempts), failed);
@@ -194,13 +202,13 @@ async fn users_that_are_refused_do_not_spin() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_idle_close_is_retried_once_and_counted() {
+#[test]
+fn an_idle_close_is_retried_once_and_counted() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.idle_close_every = 3;
     let world = Rc::new(world);
     let one = load(settings(), &[users(1, paced(1), 10_000)], Share::WHOLE);
-    let ran = ran(&world, one, &[]).await;
+    let ran = ran(&world, one, &[]);
     let retried = ran.get(Counter::Retried);
     assert!(retried > 20, "{retried}");
     assert_eq!(ran.get(Counter::Failed), 0);
@@ -211,16 +219,16 @@ async fn an_idle_close_is_retried_once_and_counted() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.idle_close_every = 1;
     let one = load(settings(), &[users(1, paced(1), 1_000)], Share::WHOLE);
-    let ran = self::ran(&Rc::new(world), one, &[]).await;
+    let ran = self::ran(&Rc::new(world), one, &[]);
     assert_eq!(ran.get(Counter::Ok), 0);
     assert_eq!(ran.get(Counter::Failed), ran.get(Counter::Retried));
 }
 
-#[tokio::test(start_paused = true)]
-async fn several_requests_are_told_apart() {
+#[test]
+fn several_requests_are_told_apart() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
     let http = Http { requests: vec![request("home", 9), request("save", 1)], ..settings() };
-    let ran = ran(&world, load(http, &[rate(200, 5_000)], Share::WHOLE), &[]).await;
+    let ran = ran(&world, load(http, &[rate(200, 5_000)], Share::WHOLE), &[]);
     let requests = ran.total().requests;
     assert_eq!(requests[&0].ok + requests[&1].ok, 1_000);
     assert!((60..140).contains(&requests[&1].ok), "{}", requests[&1].ok);
@@ -242,54 +250,77 @@ proptest::proptest! {
     }
 }
 
-/// Answers every request with `ok`, closes each connection after its tenth answer, and counts what it answered.
-async fn answer_all(listener: tokio::net::TcpListener, answered: Rc<std::cell::Cell<u64>>) {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    while let Ok((mut stream, _)) = listener.accept().await {
-        let answered = Rc::clone(&answered);
-        tokio::task::spawn_local(async move {
+/// Answers every request with `ok`, and closes each connection after its tenth answer.
+fn answer_all(listener: &TcpListener, answered: &Arc<AtomicU64>) {
+    for stream in listener.incoming() {
+        let (mut stream, answered) = (stream.unwrap(), Arc::clone(answered));
+        std::thread::spawn(move || {
             let mut request = [0; 4096];
             for _ in 0..10 {
                 // Requests come whole on loopback, and one at a time.
-                if stream.read(&mut request).await.unwrap_or(0) == 0 {
+                if stream.read(&mut request).unwrap_or(0) == 0 {
                     return;
                 }
-                answered.set(answered.get() + 1);
-                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").await;
+                answered.fetch_add(1, Ordering::Relaxed);
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
             }
         });
     }
 }
 
-#[tokio::test]
-async fn a_real_server_counts_what_is_booked() {
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+/// Runs one worker on real sockets; what it told its coordinator.
+fn really_ran(load: Load) -> Vec<Notice> {
+    let (input, keep) = nix::unistd::pipe().unwrap();
+    let (told, output) = nix::unistd::pipe().unwrap();
+    let link = Link::new(input, output).unwrap();
+    let Protocol::Http(http) = load.scenario().protocol.clone() else { panic!("http") };
+    let scripts = scripts(&load, &http).unwrap();
+    let clock = Clock::starting_at(crate::engine::clock::monotonic_ns());
+    let hear = std::thread::spawn(move || {
+        let (_keep, mut bytes) = (keep, Vec::new());
+        std::fs::File::from(told).read_to_end(&mut bytes).unwrap();
+        bytes
+    });
+    let host = Epoll::new(clock, link, load.clone(), scripts).unwrap();
+    let mut requests = Requests::new(host, load).unwrap();
+    requests.run().unwrap();
+    requests.into_host().finish().unwrap();
+    let mut inbox = Inbox::default();
+    inbox.feed(&hear.join().unwrap());
+    let next = || inbox.take::<FromWorker>().unwrap();
+    let notices = std::iter::from_fn(next).filter_map(|message| match message {
+        FromWorker::Notice(notice) => Some(notice),
+        _ => None,
+    });
+    notices.collect()
+}
+
+#[test]
+fn a_real_server_counts_what_is_booked() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let answered = Rc::new(std::cell::Cell::new(0));
-    let server = LocalSet::new();
-    server.spawn_local(answer_all(listener, Rc::clone(&answered)));
+    let answered = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&answered);
+    std::thread::spawn(move || answer_all(&listener, &counted));
     let think_time = ThinkTime { min: time(1), max: time(5) };
     let http = Http { think_time, ..settings() };
     let stages = [users(20, paced(200), 300), rate(300, 300)];
     let load = Load { addresses: vec![address], ..load(http, &stages, Share::WHOLE) };
-    let (_order, orders) = mpsc::unbounded_channel();
-    let (notices, mut told) = mpsc::unbounded_channel();
-    let clock = Clock::starting_at(super::super::clock::monotonic_ns() + 10 * MS);
-    server.run_until(run(load, clock, orders, notices)).await.unwrap();
     let mut total = crate::record::Cell::default();
-    while let Some(notice) = told.recv().await {
+    for notice in really_ran(load) {
         if let Notice::Snapshot(snapshot) = notice {
             snapshot.cells.iter().for_each(|(_, cell)| total.merge(cell));
         }
     }
+    let answered = answered.load(Ordering::Relaxed);
     let count = |counter| total.counters.get(counter);
-    assert_eq!(count(Counter::Ok), answered.get());
+    assert_eq!(count(Counter::Ok), answered);
     assert_eq!(count(Counter::Ok), count(Counter::Due), "{:?}", total.failures);
-    assert_eq!(total.statuses, BTreeMap::from([(200, answered.get())]));
-    assert_eq!(count(Counter::BytesReceived), 2 * answered.get());
+    assert_eq!(total.statuses, BTreeMap::from([(200, answered)]));
+    assert_eq!(count(Counter::BytesReceived), 2 * answered);
     assert_eq!(count(Counter::ConnectOk), count(Counter::ConnectAttempts));
     assert!(count(Counter::Ok) > 500, "{}", count(Counter::Ok));
     assert!(count(Counter::ConnectOk) >= count(Counter::Ok) / 10);
-    assert_eq!(total.times.count(TimeMetric::ServiceTime), answered.get());
+    assert_eq!(total.times.count(TimeMetric::ServiceTime), answered);
     assert_eq!(total.times.count(TimeMetric::ResponseTime), 90);
 }

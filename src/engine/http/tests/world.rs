@@ -7,13 +7,17 @@ use crate::plan::{
     Expect, Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::record::{Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot};
+use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::record::{
+    Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
+};
 use crate::schedule::{Schedule, Share};
 use crate::units::{Rate, Time};
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+use std::rc::Rc;
 use std::time::Duration;
-use tokio::time::sleep_until;
 
 pub(super) fn time(ms: u64) -> Time {
     Time(Duration::from_millis(ms))
@@ -98,9 +102,8 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
     }
 }
 
-/// A target in simulated time: requests go through `answer_ns`, which says from the moment of sending when the answer ends.
+/// A target in simulated time: `answer_ns` says from the moment of sending when the answer ends.
 pub(super) struct World {
-    pub(super) t0: Instant,
     pub(super) open_ns: Box<dyn Fn(u64) -> u64>,
     pub(super) answer_ns: Box<dyn Fn(u64) -> u64>,
     pub(super) refused: Option<Failure>,
@@ -114,7 +117,6 @@ pub(super) struct World {
 impl World {
     pub(super) fn new(answer_ns: impl Fn(u64) -> u64 + 'static) -> Self {
         Self {
-            t0: Instant::now() + Duration::from_millis(50),
             open_ns: Box::new(|since| since + MS),
             answer_ns: Box::new(answer_ns),
             refused: None,
@@ -123,76 +125,152 @@ impl World {
             idle_close_every: usize::MAX,
         }
     }
-
-    fn ns(&self) -> u64 {
-        u64::try_from((Instant::now() - self.t0).as_nanos()).unwrap()
-    }
 }
 
+/// A connection that knows when it opens or answers.
 struct Fake {
-    world: Rc<World>,
+    place: Place,
     number: u64,
-    open: bool,
-    pub(super) sent: usize,
-    levels: Rc<std::cell::Cell<u64>>,
+    /// When something happens next.
+    next_ns: u64,
+    sent: usize,
+    over: bool,
 }
 
-impl Exchange for Fake {
-    async fn is_open(&mut self) -> bool {
-        self.open
+/// Time passes only when nothing is left to do.
+struct Simulated {
+    world: Rc<World>,
+    now: u64,
+    /// What happens when, and in which order among what happens at once.
+    events: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
+    count: u64,
+    /// Orders and when they are given, the last first.
+    orders: Vec<(u64, Order)>,
+    ran: Ran,
+}
+
+impl Simulated {
+    fn happens(&mut self, at: u64, Place { slot, turn }: Place) {
+        self.count += 1;
+        self.events.push(Reverse((at, self.count, slot, turn)));
+    }
+}
+
+impl Host for Simulated {
+    type Lane = Fake;
+
+    fn now_ns(&self) -> u64 {
+        self.now
     }
 
-    async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
-        self.world.opened.borrow_mut().push((self.world.ns(), self.number));
-        let open = (self.world.open_ns)(self.world.ns());
-        sleep_until(deadline.min(self.world.t0 + Duration::from_nanos(open))).await;
-        if let Some(failure) = self.world.refused {
-            let cause = Cause::new(failure, Phase::Connect);
-            return Err(Fault { cause, sample: "refused".into() });
+    fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> std::io::Result<()> {
+        let event = self.events.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
+        let order = self.orders.last().map_or(u64::MAX, |(at, _)| *at);
+        self.now = self.now.max(until_ns.min(event).min(order));
+        while let Some(Reverse((at, _, slot, turn))) = self.events.peek().copied()
+            && at <= self.now
+        {
+            self.events.pop();
+            let place = Place { slot, turn };
+            ready.push(Ready { place, readable: false, writable: true, closed: false });
         }
-        self.open = true;
-        self.levels.set(self.levels.get() + 1);
         Ok(())
     }
 
-    async fn send(&mut self, _: usize, deadline: Instant) -> Answer {
-        let sent = Instant::now();
-        self.world.sent.borrow_mut().push((self.world.ns(), self.number));
-        self.sent += 1;
-        let end = self.world.t0 + Duration::from_nanos((self.world.answer_ns)(self.world.ns()));
-        let idle_close = self.sent.is_multiple_of(self.world.idle_close_every);
-        let mut fault = None;
-        if idle_close {
-            self.open = false;
-            let cause = Cause::new(Failure::ClosedByServer, Phase::Request);
-            fault = Some(Fault { cause, sample: String::new() });
-        } else if end > deadline {
-            sleep_until(deadline).await;
-            self.open = false;
-            let cause = Cause::new(Failure::RequestTimeout, Phase::Request);
-            fault = Some(Fault { cause, sample: "late".into() });
-        } else {
-            sleep_until(end).await;
+    fn order(&mut self) -> Option<Order> {
+        self.orders.pop_if(|(at, _)| *at <= self.now).map(|(_, order)| order)
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        match notice {
+            Notice::Snapshot(snapshot) => {
+                for (key, cell) in &snapshot.cells {
+                    self.ran.cells.entry(*key).or_default().merge(cell);
+                }
+                self.ran.snapshots.push(*snapshot);
+            }
+            Notice::Reached { stage } => {
+                self.ran.reached.push((self.now, stage));
+                let order = Order::Boundary { mark: Mark::Hold(stage), at_ns: self.now };
+                self.orders.push((self.now, order));
+            }
+            Notice::Done => self.ran.end_ns = self.now,
         }
-        let status = fault.is_none().then_some(200);
-        let ended = Instant::now();
-        let first_byte = status.map(|_| ended);
-        Answer { fault, status, body_bytes: 2, sent, first_byte, ended, idle_close }
     }
 
-    async fn closed(&mut self) {
-        std::future::pending::<()>().await;
+    fn facts(&self) -> WorkerFacts {
+        WorkerFacts::default()
     }
 
-    fn is_idempotent(&self, _: usize) -> bool {
+    fn begin(&mut self, place: Place, number: u64) -> Result<Fake, Fault> {
+        self.world.opened.borrow_mut().push((self.now, number));
+        let next_ns = (self.world.open_ns)(self.now);
+        self.happens(next_ns, place);
+        Ok(Fake { place, number, next_ns, sent: 0, over: false })
+    }
+
+    fn open(&mut self, _: &mut Fake, _: u64) -> Result<(), Fault> {
+        let refused = |failure| fault(failure, Phase::Connect);
+        self.world.refused.map_or(Ok(()), |failure| Err(refused(failure)))
+    }
+
+    fn late(&self, _: u64) -> Fault {
+        fault(Failure::ConnectTimeout, Phase::Connect)
+    }
+
+    fn send(&mut self, lane: &mut Fake, _: u32) -> bool {
+        self.world.sent.borrow_mut().push((self.now, lane.number));
+        lane.sent += 1;
+        lane.over = lane.sent.is_multiple_of(self.world.idle_close_every);
+        lane.next_ns =
+            if lane.over { self.now } else { (self.world.answer_ns)(self.now).max(self.now) };
+        self.happens(lane.next_ns, lane.place);
         true
     }
 
-    fn body_bytes(&self, _: usize) -> u64 {
+    fn advance(&mut self, lane: &mut Fake, _: bool, now_ns: u64) -> Step {
+        if now_ns < lane.next_ns {
+            return Step::Wait;
+        }
+        let closed = lane.over.then(|| fault(Failure::ClosedByServer, Phase::Request));
+        Step::Ended(Answer { idle_close: lane.over, ..answer(closed, now_ns) })
+    }
+
+    fn deadline(&self, _: &Fake, limits: Limits) -> u64 {
+        limits.whole_ns
+    }
+
+    fn give_up(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Answer {
+        lane.over = true;
+        answer(Some(fault(Failure::RequestTimeout, Phase::Request)), now_ns)
+    }
+
+    fn disturb(&mut self, _: &mut Fake) {}
+
+    fn takes_a_request(&self, lane: &Fake) -> bool {
+        !lane.over
+    }
+
+    fn is_idempotent(&self, _: u32) -> bool {
+        true
+    }
+
+    fn body_bytes(&self, _: u32) -> u64 {
         0
     }
 }
 
+fn fault(failure: Failure, phase: Phase) -> Fault {
+    Fault { cause: Cause::new(failure, phase), sample: "simulated".into() }
+}
+
+fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
+    let status = fault.is_none().then_some(200);
+    let first_byte_ns = status.map(|_| ended_ns);
+    Answer { fault, status, body_bytes: 2, first_byte_ns, ended_ns, idle_close: false }
+}
+
+#[derive(Default)]
 pub(super) struct Ran {
     pub(super) cells: BTreeMap<CellKey, Cell>,
     pub(super) snapshots: Vec<Snapshot>,
@@ -214,61 +292,18 @@ impl Ran {
 }
 
 /// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced stage as soon as it is reached.
-pub(super) async fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Order)]) -> Ran {
-    let Protocol::Http(http) = load.scenario().protocol.clone() else { panic!("http") };
-    let book = Rc::new(Book::new(world.t0, &http, &load.timeline, Own::open()));
-    let (order, inbox) = mpsc::unbounded_channel();
-    let (notices, mut told) = mpsc::unbounded_channel();
-    let levels = Rc::clone(&book.levels.open);
-    let make = |number| Fake {
+pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Order)]) -> Ran {
+    let host = Simulated {
         world: Rc::clone(world),
-        number,
-        open: false,
-        sent: 0,
-        levels: Rc::clone(&levels),
+        now: 0,
+        events: BinaryHeap::new(),
+        count: 0,
+        orders: orders.iter().rev().cloned().collect(),
+        ran: Ran::default(),
     };
-    let driver = Driver::new(load, &http, book, make, notices);
-    let t0 = world.t0;
-    let timed = orders.to_vec();
-    let by_time = order.clone();
-    let give = async move {
-        for (at, one) in timed {
-            sleep_until(t0 + Duration::from_nanos(at)).await;
-            let _ = by_time.send(one);
-        }
-        std::future::pending::<()>().await;
-    };
-    let mut ran =
-        Ran { cells: BTreeMap::new(), snapshots: Vec::new(), reached: Vec::new(), end_ns: 0 };
-    let hear = async {
-        while let Some(notice) = told.recv().await {
-            match notice {
-                Notice::Snapshot(snapshot) => {
-                    for (key, cell) in &snapshot.cells {
-                        ran.cells.entry(*key).or_default().merge(cell);
-                    }
-                    ran.snapshots.push(*snapshot);
-                }
-                Notice::Reached { stage } => {
-                    let at_ns = world.ns();
-                    ran.reached.push((at_ns, stage));
-                    let _ = order.send(Order::Boundary { mark: Mark::Hold(stage), at_ns });
-                }
-                Notice::Done => {
-                    ran.end_ns = world.ns();
-                    return;
-                }
-            }
-        }
-    };
-    let local = LocalSet::new();
-    let both = async {
-        tokio::select! {
-            ((), ()) = async { tokio::join!(driver.run(inbox), hear) } => {}
-            () = give => {}
-        }
-    };
-    local.run_until(both).await;
+    let mut requests = Requests::new(host, load).unwrap();
+    requests.run().unwrap();
+    let ran = requests.into_host().ran;
     check_identities(&ran);
     ran
 }

@@ -1,15 +1,19 @@
 //! A server that does exactly what a test says, and a lane to it.
 
+use super::super::lane::Step as Came;
 use super::super::*;
 use crate::plan::{Expect, HostPort, Http, HttpUrl, Request, ThinkTime};
 use crate::units::Time;
 use std::cell::Cell;
+use std::future::pending;
 use std::net::SocketAddr;
+use std::ops::Deref;
 use std::rc::Rc;
 use std::time::Duration;
+use tokio::io::Interest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
 /// One thing that the server does on a connection.
 #[derive(Debug, Clone)]
@@ -117,8 +121,15 @@ fn time(ms: u64) -> Time {
     Time(Duration::from_millis(ms))
 }
 
+/// What is sent, and how long its lanes wait.
+pub(super) struct Settings {
+    pub(super) script: Script,
+    connect: Duration,
+    first_byte: Duration,
+}
+
 /// Time-outs in milliseconds: to connect, to the first byte; the whole is given with each request.
-pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> Script {
+pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> Settings {
     let http = Http {
         requests,
         think_time: ThinkTime::default(),
@@ -132,18 +143,150 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
     };
-    Script::new(&http, &url).unwrap()
+    let script = Script::new(&http, &url).unwrap();
+    Settings { script, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
+}
+
+/// An answer, and how long it took.
+#[derive(Debug)]
+pub(super) struct Sent {
+    pub(super) answer: Answer,
+    pub(super) took: Duration,
+}
+
+impl Deref for Sent {
+    type Target = Answer;
+
+    fn deref(&self) -> &Answer {
+        &self.answer
+    }
+}
+
+/// Lets the runtime wait for the next event: what there was is read by somebody else.
+fn forget(stream: &TcpStream) {
+    let nothing = || Err::<(), _>(std::io::ErrorKind::WouldBlock.into());
+    let _ = stream.try_io(Interest::READABLE, nothing);
+}
+
+/// A lane whose socket a runtime watches.
+pub(super) struct Line {
+    settings: Rc<Settings>,
+    ends: Ends,
+    open: Rc<Cell<u64>>,
+    lane: Option<(TcpStream, Lane)>,
+    t0: Instant,
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+impl Line {
+    pub(super) fn new(settings: Rc<Settings>, ends: Ends, open: Rc<Cell<u64>>) -> Self {
+        Self { settings, ends, open, lane: None, t0: Instant::now() }
+    }
+
+    pub(super) fn script(&self) -> &Script {
+        &self.settings.script
+    }
+
+    fn hang_up(&mut self) {
+        if self.lane.take().is_some() {
+            self.open.set(self.open.get() - 1);
+        }
+    }
+
+    fn ns(&self, moment: Instant) -> u64 {
+        u64::try_from((moment - self.t0).as_nanos()).unwrap()
+    }
+
+    pub(super) async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
+        self.hang_up();
+        let deadline = deadline.min(Instant::now() + self.settings.connect);
+        let mut lane = Lane::begin(self.ends)?;
+        let stream = TcpStream::from_std(lane.stream().try_clone().unwrap()).unwrap();
+        tokio::select! {
+            _ = stream.writable() => {}
+            () = sleep_until(deadline) => return Err(Fault::connect_timeout(self.ends)),
+        }
+        lane.open(self.ends)?;
+        self.lane = Some((stream, lane));
+        self.open.set(self.open.get() + 1);
+        Ok(())
+    }
+
+    pub(super) async fn send(&mut self, request: usize, deadline: Instant) -> Sent {
+        let (settings, sent) = (Rc::clone(&self.settings), Instant::now());
+        let first_byte_ns = self.ns(sent + settings.first_byte);
+        let limits = Limits { first_byte_ns, whole_ns: self.ns(deadline) };
+        let t0 = self.t0;
+        let ns = || u64::try_from((Instant::now() - t0).as_nanos()).unwrap();
+        let (stream, lane) = self.lane.as_mut().unwrap();
+        let mut buffer = [0; 1024];
+        lane.send(&settings.script, request);
+        let answer = loop {
+            match lane.advance(&settings.script, false, &mut buffer, ns()) {
+                Came::Ended(answer) => break answer,
+                Came::Again => tokio::task::yield_now().await,
+                Came::Wait => {
+                    let limit = lane.deadline(limits);
+                    tokio::select! {
+                        _ = stream.readable() => forget(stream),
+                        () = sleep_until(t0 + Duration::from_nanos(limit)) => {}
+                    }
+                }
+            }
+            if ns() >= lane.deadline(limits) {
+                break lane.give_up(&settings.script, limits, ns());
+            }
+        };
+        let over = !lane.takes_a_request();
+        if over {
+            self.hang_up();
+        }
+        let sent_ns = self.ns(sent);
+        let first = answer.first_byte_ns;
+        assert!(first.is_none_or(|at| (sent_ns..=answer.ended_ns).contains(&at)));
+        let took = Duration::from_nanos(answer.ended_ns - sent_ns);
+        Sent { answer, took }
+    }
+
+    /// Whether a request can be sent now.
+    pub(super) fn is_open(&mut self) -> bool {
+        let Some((_, lane)) = &mut self.lane else { return false };
+        lane.disturb();
+        if !lane.takes_a_request() {
+            self.hang_up();
+        }
+        self.lane.is_some()
+    }
+
+    /// Ready when the server has closed the connection between two requests.
+    pub(super) async fn closed(&mut self) {
+        while let Some((stream, lane)) = &mut self.lane {
+            stream.readable().await.unwrap();
+            forget(stream);
+            lane.disturb();
+            if !lane.takes_a_request() {
+                self.hang_up();
+                return;
+            }
+        }
+        pending::<()>().await;
+    }
 }
 
 /// A lane, and how many of its connections are open.
-pub(super) fn lane(script: Script, to: SocketAddr) -> (Lane, Rc<Cell<u64>>) {
+pub(super) fn lane(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
     let open = Rc::new(Cell::new(0));
     let ends = Ends { to, from: None, port: 0 };
-    (Lane::new(Rc::new(script), ends, Rc::clone(&open)), open)
+    (Line::new(Rc::new(settings), ends, Rc::clone(&open)), open)
 }
 
 /// One request on a new connection to a server that does these steps; at most two seconds.
-pub(super) async fn answer(request: Request, steps: Vec<Step>) -> Answer {
+pub(super) async fn answer(request: Request, steps: Vec<Step>) -> Sent {
     answer_within(request, steps, 2_000, 2_000).await
 }
 
@@ -152,16 +295,14 @@ pub(super) async fn answer_within(
     steps: Vec<Step>,
     first_byte: u64,
     whole: u64,
-) -> Answer {
+) -> Sent {
     let server = Server::start(vec![steps]).await;
     let (mut lane, open) = lane(script(vec![request], 2_000, first_byte), server.address);
     lane.open(soon(2_000)).await.unwrap();
     assert_eq!(open.get(), 1);
     let answer = lane.send(0, soon(whole)).await;
-    let kept = lane.is_open().await;
+    let kept = lane.is_open();
     assert_eq!(open.get(), u64::from(kept));
-    assert!(answer.sent <= answer.ended);
-    assert!(answer.first_byte.is_none_or(|at| (answer.sent..=answer.ended).contains(&at)));
     drop(lane);
     assert_eq!(open.get(), 0);
     server.read().await;

@@ -1,0 +1,213 @@
+//! What a request costs: planrun against wrk, h2load, oha and the floor, in turns, on one core, with nginx on the other.
+//!
+//! `cargo bench --bench http -- [SECONDS] [ROUNDS]`, 5 and 3 by default. Prints, at 100 and at 10,000 kept connections, medians of
+//! requests a second, of processor time a request, and of the ratio to wrk in the same round; then memory a user at 20,000 users. All
+//! checks and recording of planrun are on. Tools that are not on PATH are left out. Needs nginx, taskset and two cores.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints, and stops at the first surprise"
+)]
+
+#[path = "floor/http.rs"]
+mod floor;
+
+use nix::sys::resource::{UsageWho, getrusage};
+use nix::sys::time::TimeValLike as _;
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
+    if floor::take_part(&args) {
+        return;
+    }
+    let number =
+        |place: usize, default| args.get(place).map_or(default, |arg| arg.parse().unwrap());
+    let (seconds, rounds) = (number(0, 5), number(1, 3));
+    let folder = std::env::temp_dir().join(format!("planrun-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let server = Server::start(&folder);
+    for connections in [100, 10_000] {
+        compare(&server, &folder, connections, seconds, rounds);
+    }
+    drop(server);
+    memory(&folder);
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// nginx with one worker on the second core.
+struct Server {
+    child: Child,
+    address: String,
+}
+
+impl Server {
+    fn start(folder: &Path) -> Self {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = free.local_addr().unwrap().to_string();
+        drop(free);
+        let text = format!(
+            "daemon off; worker_processes 1; worker_cpu_affinity 10; pid nginx.pid; error_log stderr crit;\n\
+             worker_rlimit_nofile 19000; events {{ worker_connections 15000; }}\n\
+             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;\n\
+             server {{ listen {address} backlog=16384; location / {{ return 200 \"ok\"; }} }} }}\n"
+        );
+        std::fs::write(folder.join("nginx.conf"), text).unwrap();
+        let mut command = Command::new("nginx");
+        command.arg("-p").arg(folder).args(["-c", "nginx.conf"]).stderr(Stdio::null());
+        let child = command.spawn().unwrap();
+        while TcpStream::connect(&address).is_err() {
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        Self { child, address }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
+        // Told so, the master takes its worker with it.
+        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
+        self.child.wait().unwrap();
+    }
+}
+
+/// One who asks: requests a second, and processor seconds of all its processes.
+type Figures = (f64, f64);
+
+fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, rounds: u64) {
+    println!("{connections} connections, {rounds} rounds of {seconds} s, generator on one core");
+    let tools = ["planrun", "wrk", "h2load", "oha", "floor"];
+    let mut rows: Vec<Vec<Figures>> = vec![Vec::new(); tools.len()];
+    for _ in 0..rounds {
+        for (tool, row) in tools.iter().zip(&mut rows) {
+            row.extend(ask(tool, &server.address, folder, connections, seconds));
+        }
+    }
+    let wrk = rows[1].clone();
+    for (tool, row) in tools.iter().zip(&rows) {
+        if row.is_empty() {
+            println!("  {tool:<8} is not there");
+            continue;
+        }
+        let rate = median(row.iter().map(|one| one.0));
+        let cpu = median(row.iter().map(|(rate, cpu)| cpu * 1e6 / (rate * seconds as f64)));
+        let ratio = median(row.iter().zip(&wrk).map(|(one, wrk)| one.0 / wrk.0));
+        println!(
+            "  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of wrk"
+        );
+    }
+}
+
+fn ask(
+    tool: &str,
+    address: &str,
+    folder: &Path,
+    connections: u64,
+    seconds: u64,
+) -> Option<Figures> {
+    let url = format!("http://{address}/");
+    let (count, time) = (connections.to_string(), seconds.to_string());
+    let limit = format!("{seconds}s");
+    let before = cpu_seconds();
+    let rate = match tool {
+        "planrun" => {
+            let stages = format!("{{ users = {connections}, hold = \"{seconds}s\" }}");
+            plan(folder, &format!("address = \"{url}\""), &stages, "", Some(1))
+        }
+        "wrk" => {
+            let text = output(tool, &["-t1", "-c", &count, "-d", &limit, &url])?;
+            word_after(&text, "Requests/sec:")
+        }
+        "h2load" => {
+            let text = output(tool, &["--h1", "-t1", "-c", &count, "-D", &time, &url])?;
+            word_after(&text[text.find(" req/s")? - 12..], ",")
+        }
+        "oha" => {
+            let text = output(tool, &["--no-tui", "-c", &count, "-z", &limit, &url])?;
+            word_after(&text, "Requests/sec:")
+        }
+        _ => {
+            let me = std::env::current_exe().unwrap();
+            let text = output(me.to_str()?, &["floor-http", address, &count, &time])?;
+            text.trim().parse().unwrap()
+        }
+    };
+    Some((rate, cpu_seconds() - before))
+}
+
+/// Runs a tool on the first core; `None` when there is no such tool.
+fn output(tool: &str, args: &[&str]) -> Option<String> {
+    let output = Command::new("taskset").args(["-c", "0", tool]).args(args).output().unwrap();
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
+}
+
+fn word_after(text: &str, before: &str) -> f64 {
+    let (_, rest) = text.split_once(before).unwrap();
+    rest.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+fn cpu_seconds() -> f64 {
+    let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+    (usage.user_time().num_microseconds() + usage.system_time().num_microseconds()) as f64 / 1e6
+}
+
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut figures: Vec<f64> = figures.collect();
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Runs a plan, on the first core when it has one worker; its requests a second.
+fn plan(folder: &Path, target: &str, stages: &str, more: &str, workers: Option<u64>) -> f64 {
+    let own = workers.map_or_else(String::new, |n| format!("[generator]\nworkers = {n}\n"));
+    let text = format!(
+        "name = \"bench\"\n[targets.web]\n{target}\n{own}[scenarios.web]\nprotocol = \"http\"\n{more}\n\
+         requests = [{{ path = \"/\", expect = {{ status = 200, body = \"ok\" }} }}]\nstages = [{stages}]\n\
+         thresholds = [\"success_ratio == 100%\"]\n"
+    );
+    let (plan, out) = (folder.join("plan.toml"), folder.join("results"));
+    std::fs::write(&plan, text).unwrap();
+    let _ = std::fs::remove_dir_all(&out);
+    let mut command = if workers == Some(1) {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0", env!("CARGO_BIN_EXE_planrun")]);
+        command
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_planrun"))
+    };
+    command.arg(&plan).arg("--out").arg(&out).args(["--progress", "none", "--force"]);
+    let ended = command.stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap();
+    if !ended.success() {
+        println!("  ! planrun: {ended}");
+    }
+    column(&out, "summary.csv", "requests.rate_per_s")[0]
+}
+
+/// A column of a file of the only result.
+fn column(out: &Path, file: &str, name: &str) -> Vec<f64> {
+    let only = |folder: &Path| -> PathBuf {
+        std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path()
+    };
+    let mut reader = csv::Reader::from_path(only(&only(out)).join(file)).unwrap();
+    let place = reader.headers().unwrap().iter().position(|header| header == name).unwrap();
+    reader.records().map(|row| row.unwrap()[place].parse().unwrap_or(0.0)).collect()
+}
+
+/// Memory of all workers a user: in all, and what each user adds to a run with few.
+fn memory(folder: &Path) {
+    let resident = |users: u64| {
+        let stages = format!("{{ users = {users}, ramp = \"10s\", hold = \"5s\" }}");
+        plan(folder, "builtin = \"http\"\nbody = \"ok\"", &stages, "think_time = \"1s\"", Some(2));
+        let rows = column(&folder.join("results"), "timeline.csv", "workers.rss_bytes");
+        rows.into_iter().fold(0.0, f64::max)
+    };
+    let (few, many) = (resident(100), resident(20_000));
+    println!("20,000 users, two workers, resident memory");
+    println!("  {:.0} bytes a user in all", many / 20_000.0);
+    println!("  {:.0} bytes that each user adds", (many - few) / 19_900.0);
+}

@@ -1,0 +1,230 @@
+//! The real world of a loop of requests: epoll, a timer, sockets, and the pipe to the coordinator.
+
+use super::super::clock::Clock;
+use super::super::facts::{BEAT_NS, Own, Pulse};
+use super::super::link::Link;
+use super::super::load::Load;
+use super::super::wire::{FromWorker, Notice, Order, ToWorker};
+use super::host::{Host, Place, Ready};
+use crate::protocol::http::{Answer, Ends, Fault, Lane, Limits, Script, Step};
+use crate::record::WorkerFacts;
+use mio::unix::SourceFd;
+use mio::{Events, Interest, Poll, Token};
+use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd};
+use std::time::Duration;
+
+const LINK_IN: Token = Token(usize::MAX);
+const LINK_OUT: Token = Token(usize::MAX - 1);
+const TIMER: Token = Token(usize::MAX - 2);
+
+/// A shorter wait is spent looking: to sleep and to wake takes as long.
+const SHORTEST_NS: u64 = 20_000;
+
+/// The largest read; most answers are much smaller.
+const BUFFER: usize = 64 << 10;
+
+/// A connection, and which of the scripts it follows.
+#[derive(Debug)]
+pub struct Way {
+    lane: Lane,
+    script: u32,
+}
+
+/// Epoll and the pipe.
+pub struct Epoll {
+    poll: Poll,
+    events: Events,
+    /// Waits end by it, exactly: those of epoll itself are rounded to milliseconds.
+    timer: TimerFd,
+    /// When it rings; in the past when it has rung.
+    rings_ns: u64,
+    clock: Clock,
+    link: Link,
+    load: Load,
+    scripts: Vec<Script>,
+    own: Own,
+    pulse: RefCell<Pulse>,
+    buffer: Box<[u8]>,
+}
+
+impl Epoll {
+    /// A world whose clock starts as told, for the requests of `load`.
+    pub fn new(clock: Clock, link: Link, load: Load, scripts: Vec<Script>) -> io::Result<Self> {
+        let poll = Poll::new()?;
+        let registry = poll.registry();
+        let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
+        let (input, output) = (link.input().as_raw_fd(), link.output().as_raw_fd());
+        registry.register(&mut SourceFd(&input), LINK_IN, Interest::READABLE)?;
+        registry.register(&mut SourceFd(&output), LINK_OUT, Interest::WRITABLE)?;
+        let fd = timer.as_fd().as_raw_fd();
+        registry.register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
+        Ok(Self {
+            poll,
+            events: Events::with_capacity(512),
+            timer,
+            rings_ns: 0,
+            clock,
+            link,
+            load,
+            scripts,
+            own: Own::open(),
+            pulse: RefCell::default(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+        })
+    }
+
+    /// Sends what is left to the coordinator.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.link.flush_all()
+    }
+
+    fn ends(&self, number: u64) -> Ends {
+        let route = self.load.route(number);
+        Ends { to: route.to, from: route.from, port: route.port }
+    }
+
+    fn script(&self, way: &Way) -> &Script {
+        &self.scripts[way.script as usize]
+    }
+
+    /// How long epoll may wait; without end when the timer ends it.
+    fn limit(&mut self, until_ns: u64) -> io::Result<Option<Duration>> {
+        let now = self.clock.now_ns();
+        let wait = until_ns.saturating_sub(now);
+        if wait < SHORTEST_NS {
+            return Ok(Some(Duration::ZERO));
+        }
+        if self.rings_ns <= now || self.rings_ns > until_ns {
+            let once = Expiration::OneShot(Duration::from_nanos(wait).into());
+            self.timer.set(once, TimerSetTimeFlags::empty())?;
+            self.rings_ns = until_ns;
+        }
+        Ok(None)
+    }
+}
+
+impl Host for Epoll {
+    type Lane = Way;
+
+    fn now_ns(&self) -> u64 {
+        self.clock.now_ns()
+    }
+
+    fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
+        let before = self.clock.now_ns();
+        let until_ns = until_ns.min(before + BEAT_NS);
+        self.pulse.get_mut().look(before, until_ns.max(before));
+        let limit = self.limit(until_ns)?;
+        let waited = self.poll.poll(&mut self.events, limit);
+        let after = self.clock.now_ns();
+        self.pulse.get_mut().look(after, after);
+        match waited {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        for event in &self.events {
+            match event.token() {
+                LINK_IN => self.link.receive()?,
+                LINK_OUT => self.link.flush()?,
+                TIMER => {}
+                Token(token) => ready.push(Ready {
+                    place: place(token),
+                    readable: event.is_readable(),
+                    writable: event.is_writable() || event.is_error(),
+                    closed: event.is_read_closed() || event.is_error(),
+                }),
+            }
+        }
+        Ok(())
+    }
+
+    fn order(&mut self) -> Option<Order> {
+        while let Ok(Some(message)) = self.link.take() {
+            if let ToWorker::Order(order) = message {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    fn tell(&mut self, notice: Notice) {
+        // A coordinator that is gone is noticed by the next wait.
+        let _ = self.link.send(&FromWorker::Notice(notice));
+    }
+
+    fn facts(&self) -> WorkerFacts {
+        let mut facts = self.own.facts();
+        self.pulse.borrow_mut().fill(&mut facts);
+        facts
+    }
+
+    fn begin(&mut self, place: Place, number: u64) -> Result<Way, Fault> {
+        let ends = self.ends(number);
+        let lane = Lane::begin(ends)?;
+        let interest = Interest::READABLE | Interest::WRITABLE;
+        let fd = lane.stream().as_raw_fd();
+        self.poll
+            .registry()
+            .register(&mut SourceFd(&fd), token(place), interest)
+            .map_err(|error| Fault::connect(ends, &error))?;
+        let script = self.load.address(number) % self.scripts.len();
+        Ok(Way { lane, script: u32::try_from(script).unwrap_or(0) })
+    }
+
+    fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
+        way.lane.open(self.ends(number))
+    }
+
+    fn late(&self, number: u64) -> Fault {
+        Fault::connect_timeout(self.ends(number))
+    }
+
+    fn send(&mut self, way: &mut Way, request: u32) -> bool {
+        let script = self.script(way);
+        way.lane.send(script, request as usize);
+        !way.lane.is_doomed()
+    }
+
+    fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
+        let script = &self.scripts[way.script as usize];
+        way.lane.advance(script, closed, &mut self.buffer, now_ns)
+    }
+
+    fn deadline(&self, way: &Way, limits: Limits) -> u64 {
+        way.lane.deadline(limits)
+    }
+
+    fn give_up(&mut self, way: &mut Way, limits: Limits, now_ns: u64) -> Answer {
+        let script = self.script(way);
+        way.lane.give_up(script, limits, now_ns)
+    }
+
+    fn disturb(&mut self, way: &mut Way) {
+        way.lane.disturb();
+    }
+
+    fn takes_a_request(&self, way: &Way) -> bool {
+        way.lane.takes_a_request()
+    }
+
+    fn is_idempotent(&self, request: u32) -> bool {
+        self.scripts[0].is_idempotent(request as usize)
+    }
+
+    fn body_bytes(&self, request: u32) -> u64 {
+        self.scripts[0].body_bytes(request as usize)
+    }
+}
+
+fn token(Place { slot, turn }: Place) -> Token {
+    Token((turn as usize) << 32 | slot as usize)
+}
+
+fn place(token: usize) -> Place {
+    let half = |bits: usize| u32::try_from(bits & 0xffff_ffff).unwrap_or(u32::MAX);
+    Place { slot: half(token), turn: half(token >> 32) }
+}

@@ -1,0 +1,112 @@
+//! Turns slots into users and connections: one small record each, used again when it is free.
+
+use super::book::Attempt;
+use super::host::Place;
+use fastrand::Rng;
+
+/// What a slot is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    Free,
+    /// Its connection is being opened, for a request.
+    Opening,
+    /// Its request is under way.
+    Asking,
+    /// A user thinks, or waits after a failure.
+    Resting,
+    /// A connection waits for an arrival.
+    Idle,
+}
+
+/// A user, or a connection for arrivals.
+#[derive(Debug)]
+pub(super) struct Slot<L> {
+    pub(super) turn: u32,
+    pub(super) state: State,
+    pub(super) is_user: bool,
+    /// A user that goes after its request.
+    pub(super) leaving: bool,
+    /// Connections in a row that did not come about; bounded.
+    pub(super) failures: u8,
+    /// How many times an unpaced ramp waits for it.
+    pub(super) settling: u8,
+    /// A user's: the stage that has no users any more.
+    pub(super) gone_by: u16,
+    pub(super) number: u64,
+    pub(super) rng: Rng,
+    pub(super) lane: Option<L>,
+    /// While `Opening` or `Asking`.
+    pub(super) attempt: Attempt,
+    /// While `Opening`: since when.
+    pub(super) since_ns: u64,
+    /// While `Resting`: until when.
+    pub(super) rest_ns: u64,
+    /// When its time-outs are looked at next.
+    pub(super) armed_ns: u64,
+}
+
+/// All slots of a worker.
+#[derive(Debug)]
+pub(super) struct Slots<L> {
+    all: Vec<Slot<L>>,
+    free: Vec<u32>,
+}
+
+impl<L> Slots<L> {
+    pub(super) fn new() -> Self {
+        Self { all: Vec::new(), free: Vec::new() }
+    }
+
+    /// A slot for a newcomer.
+    pub(super) fn take(&mut self, number: u64, is_user: bool, rng: Rng) -> u32 {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.all.push(Slot {
+                turn: 0,
+                state: State::Free,
+                is_user,
+                leaving: false,
+                failures: 0,
+                settling: 0,
+                gone_by: u16::MAX,
+                number,
+                rng: rng.clone(),
+                lane: None,
+                attempt: Attempt::default(),
+                since_ns: 0,
+                rest_ns: 0,
+                armed_ns: u64::MAX,
+            });
+            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+        });
+        let one = self.get(slot);
+        (one.number, one.is_user, one.rng) = (number, is_user, rng);
+        (one.leaving, one.failures, one.settling, one.gone_by) = (false, 0, 0, u16::MAX);
+        slot
+    }
+
+    /// Gives a slot back; its connection has gone.
+    pub(super) fn give_back(&mut self, slot: u32) {
+        let one = self.get(slot);
+        one.state = State::Free;
+        one.turn = one.turn.wrapping_add(1);
+        self.free.push(slot);
+    }
+
+    pub(super) fn get(&mut self, slot: u32) -> &mut Slot<L> {
+        &mut self.all[slot as usize]
+    }
+
+    /// The slot of a connection that may have gone.
+    pub(super) fn at(&mut self, place: Place) -> Option<&mut Slot<L>> {
+        self.all.get_mut(place.slot as usize).filter(|slot| slot.turn == place.turn)
+    }
+
+    pub(super) fn len(&self) -> u32 {
+        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether all are free.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.len() == self.free.len()
+    }
+}

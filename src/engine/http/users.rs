@@ -1,0 +1,200 @@
+//! Turns virtual users into requests with think times between them, and arrivals into requests on connections that are kept.
+
+use super::slots::State;
+use super::{Host, Place, Requests};
+use crate::plan::Part;
+
+const MS: u64 = 1_000_000;
+
+/// A user waits so long after a connection that did not come about, whatever its think time, and twice as long after each further
+/// one, up to the longest wait: a target that refuses everything is not asked faster than it can be told apart from a busy loop.
+const FIRST_WAIT_NS: u64 = 10 * MS;
+const LONGEST_WAIT_NS: u64 = 1_000 * MS;
+
+/// A user waits so long after the generator itself failed: it is out of something, and others have to give that back first.
+const LOCAL_WAIT_NS: u64 = 100 * MS;
+
+/// What the next request of the same slot has to know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing.
+    Go,
+    /// No connection came about.
+    Unconnected,
+    /// The generator itself failed.
+    Local,
+}
+
+impl<H: Host> Requests<H> {
+    /// Lets a user in. `due_ns`: when it was to come; `None` in an unpaced ramp, where nothing is late. `gone_by`: the stage that
+    /// has no users any more; what begins in it is an arrival's.
+    pub(super) fn admit(
+        &mut self,
+        number: u64,
+        due_ns: Option<u64>,
+        gone_by: u16,
+        now: u64,
+    ) -> u32 {
+        let slot = self.slots.take(number, true, self.choices.of(number));
+        self.slots.get(slot).gone_by = gone_by;
+        self.book.levels.users += 1;
+        match due_ns {
+            Some(due_ns) => self.book.lag(self.book.part_at(due_ns), now.saturating_sub(due_ns)),
+            None => self.unsettle(slot),
+        }
+        slot
+    }
+
+    /// Tells a user to go: at once when it rests, after its request otherwise.
+    pub(super) fn dismiss(&mut self, slot: u32, unpaced: bool) {
+        let one = self.slots.get(slot);
+        if one.state == State::Free || !one.is_user {
+            return;
+        }
+        one.leaving = true;
+        let rests = one.state == State::Resting;
+        if unpaced {
+            self.unsettle(slot);
+        }
+        if rests {
+            self.let_go(slot);
+        }
+    }
+
+    fn unsettle(&mut self, slot: u32) {
+        self.slots.get(slot).settling += 1;
+        self.stages.unsettled += 1;
+    }
+
+    /// A user has tried to connect, or has gone.
+    pub(super) fn settle(&mut self, slot: u32) {
+        let one = self.slots.get(slot);
+        // One that was dismissed meanwhile is waited for until it has gone.
+        let left = u8::from(one.leaving && one.state != State::Free && one.settling > 0);
+        let settled = u64::from(one.settling - left);
+        one.settling = left;
+        self.stages.unsettled -= settled;
+    }
+
+    /// A user's next request, or its end.
+    pub(super) fn next_request(&mut self, slot: u32, now: u64) {
+        let part = self.book.part_at(now);
+        let one = self.slots.get(slot);
+        if one.leaving || part.part == Part::Drain || part.stage >= one.gone_by {
+            self.let_go(slot);
+            return;
+        }
+        let request = self.choices.request(&mut one.rng);
+        let attempt = self.book.start(None, u32::try_from(request).unwrap_or(0), now);
+        self.carry(slot, attempt, now);
+    }
+
+    /// Takes an arrival, or drops it when there is no room.
+    pub(super) fn arrive(&mut self, number: u64, due_ns: u64, now: u64) {
+        self.closing = false;
+        if self.busy >= self.room {
+            self.book.drop_due(self.book.part_at(due_ns));
+            return;
+        }
+        self.busy += 1;
+        let mut rng = self.choices.of(number);
+        let request = self.choices.request(&mut rng);
+        let slot = self.idle_slot().unwrap_or_else(|| {
+            let (index, of) = (self.load.share.index, self.load.share.of);
+            let nth = self.numbers.pop().unwrap_or_else(|| {
+                self.made += 1;
+                self.made - 1
+            });
+            self.slots.take(nth * u64::from(of) + u64::from(index), false, rng)
+        });
+        let attempt = self.book.start(Some(due_ns), u32::try_from(request).unwrap_or(0), now);
+        self.carry(slot, attempt, now);
+    }
+
+    fn idle_slot(&mut self) -> Option<u32> {
+        while let Some(place) = self.idle.pop() {
+            if self.slots.at(place).is_some_and(|one| one.state == State::Idle) {
+                return Some(place.slot);
+            }
+        }
+        None
+    }
+
+    /// Ends the idle connections now, and the others after their request.
+    pub(super) fn close_idle(&mut self) {
+        self.closing = true;
+        while let Some(slot) = self.idle_slot() {
+            self.let_go(slot);
+        }
+    }
+
+    /// A request has ended.
+    pub(super) fn go_on(&mut self, slot: u32, after: After, now: u64) {
+        let one = self.slots.get(slot);
+        one.state = State::Idle;
+        if !one.is_user {
+            self.busy -= 1;
+            if self.closing || one.lane.is_none() {
+                self.let_go(slot);
+            } else {
+                self.idle.push(Place { slot, turn: one.turn });
+            }
+            return;
+        }
+        let think = self.choices.think(&mut one.rng);
+        let mut pause = u64::try_from(think.as_nanos()).unwrap_or(u64::MAX);
+        match after {
+            After::Go => one.failures = 0,
+            After::Local => pause = pause.max(LOCAL_WAIT_NS),
+            After::Unconnected => {
+                pause = pause.max((FIRST_WAIT_NS << one.failures).min(LONGEST_WAIT_NS));
+                one.failures = (one.failures + 1).min(7);
+            }
+        }
+        if pause == 0 || one.leaving {
+            self.next_request(slot, now);
+        } else {
+            one.state = State::Resting;
+            one.rest_ns = now.saturating_add(pause);
+            self.rests.set(one.rest_ns, slot);
+        }
+    }
+
+    /// Wakes those whose wait is over.
+    pub(super) fn end_rests(&mut self, now: u64) {
+        while let Some((at, slot)) = self.rests.ring(now) {
+            let one = self.slots.get(slot);
+            if one.state == State::Resting && one.rest_ns == at {
+                let now = self.host.now_ns();
+                self.next_request(slot, now);
+            }
+        }
+    }
+
+    /// Lets a slot's user or connection go, whatever it does.
+    pub(super) fn let_go(&mut self, slot: u32) {
+        let one = self.slots.get(slot);
+        match one.state {
+            State::Free if one.settling == 0 && !one.is_user => return,
+            State::Opening => self.book.levels.connecting -= 1,
+            _ => {}
+        }
+        let one = self.slots.get(slot);
+        if matches!(one.state, State::Opening | State::Asking) {
+            let attempt = one.attempt;
+            self.book.leave(&attempt);
+        }
+        let one = self.slots.get(slot);
+        if one.lane.take().is_some() && one.state != State::Opening {
+            self.book.levels.open -= 1;
+        }
+        if std::mem::take(&mut one.is_user) {
+            self.book.levels.users -= 1;
+        } else {
+            self.numbers.push(one.number / u64::from(self.load.share.of));
+        }
+        one.state = State::Free;
+        self.settle(slot);
+        self.slots.give_back(slot);
+    }
+}

@@ -1,0 +1,305 @@
+//! Turns the bytes of an answer, however they are split, into a status, a body and where the answer ends.
+//!
+//! **Invariant:** the result does not depend on how the bytes are split.
+//! **Invariant:** nothing is kept but a head that has not come whole (16 KiB, 100 headers).
+
+use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
+
+/// A head, or the lines around chunks, may be this large.
+const MOST_BYTES: usize = 16 << 10;
+
+/// A head may have so many headers.
+const MOST_HEADERS: usize = 100;
+
+/// A piece of a head that is shorter is looked at even when no line ends in it: what is not HTTP shows in its first bytes.
+const EARLY: usize = 64;
+
+/// Why bytes are not an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Wrong {
+    /// Not a head.
+    #[error("invalid head: {0}")]
+    Head(#[from] httparse::Error),
+    /// Not a status.
+    #[error("invalid status")]
+    Status,
+    /// A head, its extensions or its trailers are too large.
+    #[error("more than 16 KiB around the body")]
+    TooLarge,
+    /// Not a length, or several.
+    #[error("invalid or conflicting content-length")]
+    Length,
+    /// Two ways to say where the body ends, or one that HTTP/1.0 does not have.
+    #[error("ambiguous transfer-encoding")]
+    Ambiguous,
+    /// Not a chunk.
+    #[error("invalid chunk")]
+    Chunk,
+}
+
+/// Where in an answer the next byte belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Head,
+    /// So many bytes of the body are left.
+    Length(u64),
+    /// To the end of the connection.
+    Close,
+    /// In the digits of a chunk's size.
+    Size {
+        size: u64,
+        digits: u8,
+    },
+    /// Behind them, in an extension.
+    Extension(u64),
+    SizeEnd(u64),
+    Chunk(u64),
+    ChunkCr,
+    ChunkLf,
+    /// At the start of a line of trailers, or within one.
+    Trailer {
+        within: bool,
+    },
+    LastLf,
+    Done,
+}
+
+/// One answer as it comes in.
+#[derive(Debug)]
+pub struct Parser {
+    state: State,
+    status: Option<u16>,
+    keep: bool,
+    /// Answers to HEAD have no body.
+    bodiless: bool,
+    /// Bytes around chunks.
+    around: u16,
+    /// What came of a head that is not whole.
+    #[expect(
+        clippy::box_collection,
+        reason = "rarely there, and small in every connection's record"
+    )]
+    kept: Option<Box<Vec<u8>>>,
+}
+
+impl Parser {
+    /// An answer that has yet to begin. `bodiless`: to HEAD.
+    pub fn new(bodiless: bool) -> Self {
+        Self { state: State::Head, status: None, keep: false, bodiless, around: 0, kept: None }
+    }
+
+    /// The status, once the head has come.
+    pub fn status(&self) -> Option<u16> {
+        self.status
+    }
+
+    /// Whether the answer is whole.
+    pub fn is_done(&self) -> bool {
+        self.state == State::Done
+    }
+
+    /// Whether another request may follow on the connection.
+    pub fn keeps(&self) -> bool {
+        self.keep
+    }
+
+    /// The connection has ended; true when that is how the answer ends.
+    pub fn close(&mut self) -> bool {
+        if self.state == State::Close {
+            self.state = State::Done;
+        }
+        self.is_done()
+    }
+
+    /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many were taken.
+    pub fn feed(&mut self, bytes: &[u8], mut body: impl FnMut(&[u8])) -> Result<usize, Wrong> {
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = &bytes[at..];
+            at += match self.state {
+                State::Head => self.head(rest)?,
+                State::Length(left) => {
+                    let piece = piece(rest, left);
+                    body(piece);
+                    self.state = after(left - piece.len() as u64, State::Length, State::Done);
+                    piece.len()
+                }
+                State::Close => {
+                    body(rest);
+                    rest.len()
+                }
+                State::Chunk(left) => {
+                    let piece = piece(rest, left);
+                    body(piece);
+                    self.state = after(left - piece.len() as u64, State::Chunk, State::ChunkCr);
+                    piece.len()
+                }
+                State::Done => return Ok(at),
+                _ => {
+                    self.around(rest[0])?;
+                    1
+                }
+            };
+        }
+        Ok(at)
+    }
+
+    fn head(&mut self, bytes: &[u8]) -> Result<usize, Wrong> {
+        let Some(mut kept) = self.kept.take() else {
+            let taken = self.parse(bytes)?;
+            if taken.is_none() {
+                self.kept = Some(Box::new(bytes.to_vec()));
+            }
+            return Ok(taken.unwrap_or(bytes.len()));
+        };
+        let before = kept.len();
+        let room = (MOST_BYTES + 1).saturating_sub(before).min(bytes.len());
+        kept.extend_from_slice(&bytes[..room]);
+        let ends = before < EARLY || kept.len() > MOST_BYTES || bytes[..room].contains(&b'\n');
+        let taken = if ends { self.parse(&kept)? } else { None };
+        if let Some(taken) = taken {
+            return Ok(taken - before);
+        }
+        self.kept = Some(kept);
+        Ok(room)
+    }
+
+    /// Parses a head from its first byte; its length when it is whole.
+    fn parse(&mut self, bytes: &[u8]) -> Result<Option<usize>, Wrong> {
+        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+        let mut response = Response::new(&mut headers);
+        let config = ParserConfig::default();
+        let length = match config.parse_response(&mut response, bytes)? {
+            Status::Complete(length) if length <= MOST_BYTES => length,
+            Status::Partial if bytes.len() <= MOST_BYTES => return Ok(None),
+            Status::Complete(_) | Status::Partial => return Err(Wrong::TooLarge),
+        };
+        let status = response.code.filter(|code| *code >= 100).ok_or(Wrong::Status)?;
+        // Others than 101 only come before an answer (RFC 9110, 15.2).
+        if (100..200).contains(&status) && status != 101 {
+            return Ok(Some(length));
+        }
+        let said = Said::new(response.headers, response.version == Some(0))?;
+        self.status = Some(status);
+        self.keep = said.keep && status != 101;
+        self.state = match said {
+            _ if self.bodiless || matches!(status, 101 | 204 | 304) => State::Done,
+            Said { chunked: Some(true), .. } => State::Size { size: 0, digits: 0 },
+            Said { chunked: None, length: Some(length), .. } => {
+                after(length, State::Length, State::Done)
+            }
+            _ => State::Close,
+        };
+        self.keep &= self.state != State::Close;
+        Ok(Some(length))
+    }
+
+    /// One byte of what is around chunks.
+    fn around(&mut self, byte: u8) -> Result<(), Wrong> {
+        self.state = match (self.state, byte) {
+            (State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+                if digits == 16 {
+                    return Err(Wrong::Chunk);
+                }
+                let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
+                State::Size { size: size << 4 | digit, digits: digits + 1 }
+            }
+            (State::Size { digits: 0, .. }, _) | (State::Extension(_), b'\n') => {
+                return Err(Wrong::Chunk);
+            }
+            (State::Size { size, .. } | State::Extension(size), b'\r') => State::SizeEnd(size),
+            (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension(size),
+            (State::Extension(size), _) => {
+                self.widen()?;
+                State::Extension(size)
+            }
+            (State::SizeEnd(size), b'\n') => {
+                after(size, State::Chunk, State::Trailer { within: false })
+            }
+            (State::ChunkCr, b'\r') => State::ChunkLf,
+            (State::ChunkLf, b'\n') => State::Size { size: 0, digits: 0 },
+            (State::Trailer { within: false }, b'\r') => State::LastLf,
+            (State::Trailer { .. }, _) => {
+                self.widen()?;
+                State::Trailer { within: byte != b'\n' }
+            }
+            (State::LastLf, b'\n') => State::Done,
+            _ => return Err(Wrong::Chunk),
+        };
+        Ok(())
+    }
+
+    fn widen(&mut self) -> Result<(), Wrong> {
+        self.around += 1;
+        if usize::from(self.around) > MOST_BYTES { Err(Wrong::TooLarge) } else { Ok(()) }
+    }
+}
+
+fn piece(bytes: &[u8], left: u64) -> &[u8] {
+    &bytes[..usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len())]
+}
+
+fn after(left: u64, more: fn(u64) -> State, done: State) -> State {
+    if left == 0 { done } else { more(left) }
+}
+
+/// What a head says of the connection and of the body.
+#[derive(Default)]
+struct Said {
+    keep: bool,
+    length: Option<u64>,
+    /// `Some(false)`: encoded, but not in chunks at last.
+    chunked: Option<bool>,
+}
+
+impl Said {
+    fn new(headers: &[Header<'_>], is_old: bool) -> Result<Self, Wrong> {
+        let mut said = Self { keep: !is_old, ..Self::default() };
+        let mut close = false;
+        for Header { name, value } in headers {
+            // Few headers matter, and they differ in length.
+            match name.len() {
+                10 if name.eq_ignore_ascii_case("connection") => {
+                    for token in tokens(value) {
+                        close |= token.eq_ignore_ascii_case(b"close");
+                        said.keep |= token.eq_ignore_ascii_case(b"keep-alive");
+                    }
+                }
+                14 if name.eq_ignore_ascii_case("content-length") => {
+                    for token in tokens(value) {
+                        let length = number(token)?;
+                        if said.length.replace(length).is_some_and(|before| before != length) {
+                            return Err(Wrong::Length);
+                        }
+                    }
+                }
+                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
+                    for token in tokens(value) {
+                        said.chunked = Some(token.eq_ignore_ascii_case(b"chunked"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        said.keep &= !close;
+        // RFC 9112, 6.1 and 6.3: whoever says both may mean either.
+        if said.chunked.is_some() && (is_old || said.length.is_some()) {
+            return Err(Wrong::Ambiguous);
+        }
+        Ok(said)
+    }
+}
+
+fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+fn number(digits: &[u8]) -> Result<u64, Wrong> {
+    if digits.is_empty() {
+        return Err(Wrong::Length);
+    }
+    digits.iter().try_fold(0_u64, |sum, digit| {
+        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0')).ok_or(Wrong::Length)?;
+        sum.checked_mul(10).and_then(|sum| sum.checked_add(digit)).ok_or(Wrong::Length)
+    })
+}
