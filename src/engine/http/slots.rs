@@ -110,3 +110,15 @@ impl<L> Slots<L> {
         self.all.len() == self.free.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Way;
+    use super::*;
+
+    #[test]
+    fn a_user_costs_at_most_512_bytes() {
+        let size = size_of::<Slot<Way>>();
+        assert!(size <= 512, "{size}");
+    }
+}

@@ -76,12 +76,13 @@ impl Stages {
 }
 
 impl<H: Host> Requests<H> {
-    /// Notes the levels of a part that has ended, before anything is done that belongs to the next.
-    pub(super) fn pass_marks(&mut self, now: u64) {
+    /// Notes the levels of a part that has ended, before anything is done that belongs to the next; the part that is current.
+    pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {
         let key = self.book.part_at(now);
         if let Some(ended) = self.stages.part.replace(key).filter(|part| *part != key) {
             self.book.part_ended(ended);
         }
+        key
     }
 
     /// Releases what is due, at most a batch of it; true when there is more.

@@ -78,7 +78,8 @@ impl<H: Host> Requests<H> {
 
     /// A user's next request, or its end.
     pub(super) fn next_request(&mut self, slot: u32, now: u64) {
-        let part = self.book.part_at(now);
+        // Not only once a turn of the loop: those who go at the end of a part were there up to it.
+        let part = self.pass_marks(now);
         let one = self.slots.get(slot);
         if one.leaving || part.part == Part::Drain || part.stage >= one.gone_by {
             self.let_go(slot);
