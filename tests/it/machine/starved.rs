@@ -72,8 +72,10 @@ fn a_group_that_uses_up_its_quota_proves_nothing() {
 #[test]
 fn a_worker_that_shares_its_processor_is_worth_a_warning() {
     Lab::within(|lab| {
-        // Its own server runs on the same processor.
-        let ran = lab.run(&["taskset", "-c", "0"], BUSY, &[]);
+        // Its own server runs on the same processor, and two who never rest.
+        let spin = "timeout 14 sh -c 'while :; do :; done' &";
+        let script = format!("{spin} {spin} exec \"$@\"");
+        let ran = lab.run(&["taskset", "-c", "0", "sh", "-c", &script, "sh"], BUSY, &[]);
         let waited = health(&ran, "cpu_wait");
         assert_eq!((&waited["state"], &waited["part"]), (&"warning".into(), &"hold".into()));
         assert!(!breaks(&ran, "cpu_wait"));
