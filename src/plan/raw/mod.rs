@@ -2,20 +2,23 @@
 //!
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
+mod choices;
 mod churn;
 mod leaves;
 mod quantities;
 mod search;
 mod tables;
 
+pub(super) use choices::{
+    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, SideWord, SpacingWord,
+};
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawAuth, RawCheck, RawExpect,
-    RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget,
-    SideWord,
+    RawAuth, RawCheck, RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest,
+    RawScenario, RawStage, RawTarget,
 };
 
 use super::error::Errors;
