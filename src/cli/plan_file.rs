@@ -1,7 +1,9 @@
 //! Turns a path and the overrides of the command line into a plan.
 
 use super::{ExitStatus, OverrideArgs, diagnostic};
-use crate::plan::{LARGEST_PLAN, Overrides, Plan, Source};
+use crate::engine;
+use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
+use crate::protocol::http::Files;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -28,12 +30,26 @@ pub(super) fn read_plan(
     };
     let source = Source { name: path.display().to_string(), text };
     match Plan::parse(&source, &overrides, &|name| std::env::var(name).ok()) {
-        Ok(plan) => Ok((source, overrides, plan)),
+        Ok(plan) => read_files(&source, &plan).map(|_| (source, overrides, plan)),
         Err(errors) => {
             diagnostic::print_plan_errors(&errors);
             Err(ExitStatus::WrongPlan)
         }
     }
+}
+
+/// The files that a plan names. What is wrong with them is on standard error by then.
+pub(super) fn read_files(source: &Source, plan: &Plan) -> Result<Vec<Files>, ExitStatus> {
+    engine::read_files(plan, folder(source)).map_err(|problems| {
+        let all = problems.into_iter().map(|one| (one.spot, one.message, one.help));
+        diagnostic::print_plan_errors(&PlanErrors::of_files(source, all));
+        ExitStatus::WrongPlan
+    })
+}
+
+/// Where the plan is: the files that it names are seen from there.
+pub(super) fn folder(source: &Source) -> &Path {
+    Path::new(&source.name).parent().unwrap_or(Path::new(""))
 }
 
 /// The text of a file that is at most as large as a plan may be.

@@ -1,16 +1,19 @@
 //! The main form: `planrun PLAN.toml`.
 
-use super::{ExitStatus, OverrideArgs, diagnostic, preflight};
+use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
-use crate::plan::{Overrides, Plan, Source, Target};
-use crate::report::{Finished, ResolvedTarget, ServerCounters, Started, Store, Stored};
+use crate::plan::{Overrides, Plan, Protocol, Source, Target};
+use crate::protocol::http::Files;
+use crate::report::{
+    Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, UsedFile, sha256,
+};
 use crate::verdict::Verdict;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::task::LocalSet;
@@ -93,19 +96,29 @@ fn depart(
 /// The run and its reports.
 fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran {
     let Departure { exe, source, overrides, plan, limits, warnings } = departure;
+    let files = match plan_file::read_files(&source, &plan) {
+        Ok(files) => files,
+        Err(status) => return status.into(),
+    };
+    let used = used_files(&plan, &files);
     let mut store = match store(args, &plan, &source, &overrides) {
         Ok(store) => store,
         Err(status) => return status.into(),
     };
-    let mut targets =
-        match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
-            Ok(targets) => targets,
-            Err(error) => {
-                diagnostic::print_error(&error.to_string(), Some(&error.help()));
-                store.discard();
-                return ExitStatus::NotFit.into();
-            }
-        };
+    let mut targets = match Targets::prepare(
+        &plan,
+        plan_file::folder(&source),
+        &exe,
+        &capacity(&plan),
+        args.force,
+    ) {
+        Ok(targets) => targets,
+        Err(error) => {
+            diagnostic::print_error(&error.to_string(), Some(&error.help()));
+            store.discard();
+            return ExitStatus::NotFit.into();
+        }
+    };
     let order = RunOrder {
         exe,
         workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
@@ -113,6 +126,7 @@ fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran
         targets: targets.resolved.clone(),
         servers: targets.server_pids(),
         peers: targets.peers.clone(),
+        files,
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         source,
         overrides,
@@ -127,6 +141,7 @@ fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran
             Event::Started { targets, workers, warnings } => {
                 store.started(Started {
                     ways: ways.clone(),
+                    files: used.clone(),
                     limits: Some(began.clone()),
                     ..started(targets, workers, warnings)
                 });
@@ -229,11 +244,6 @@ fn follow(order: RunOrder, watch: &mut dyn FnMut(&Event)) -> Result<engine::Ende
     })
 }
 
-/// Where the plan is: the files that it names are seen from there.
-fn folder(source: &Source) -> &Path {
-    Path::new(&source.name).parent().unwrap_or(Path::new(""))
-}
-
 /// What weakens the proof, in words.
 fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
     let any = |target: &&Target| target.tls.as_ref().is_some_and(|tls| tls.insecure);
@@ -290,8 +300,26 @@ fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -
         workers: workers.to_vec(),
         warnings: warnings.to_vec(),
         ways: Vec::new(),
+        files: Vec::new(),
         limits: None,
     }
+}
+
+/// The files that requests were made of, and what was in them.
+fn used_files(plan: &Plan, files: &[Files]) -> Vec<UsedFile> {
+    let mut used = Vec::new();
+    for (scenario, files) in plan.scenarios.iter().zip(files) {
+        let Protocol::Http(http) = &scenario.protocol else { continue };
+        let data = http.data.as_ref().map(|data| &data.file).zip(files.data.as_ref());
+        let bodies = files.bodies.iter().map(|(path, bytes)| (path, bytes));
+        used.extend(data.into_iter().chain(bodies).map(|(path, bytes)| UsedFile {
+            scenario: scenario.name.clone(),
+            path: path.display().to_string(),
+            bytes: bytes.len() as u64,
+            sha256: sha256(bytes),
+        }));
+    }
+    used
 }
 
 /// The way of each scenario's connections.

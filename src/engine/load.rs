@@ -2,9 +2,11 @@
 
 use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
+use crate::protocol::http::Stock;
 use crate::protocol::tls;
 use crate::schedule::{ScenarioSchedule, Share, Timeline};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// One worker's part of one scenario.
 #[derive(Debug, Clone)]
@@ -27,6 +29,8 @@ pub struct Load {
     pub ports: Option<(u16, u16)>,
     /// What connections are secured with; `None`: they are plain.
     pub tls: Option<tls::Client>,
+    /// http: what requests are made of beside the plan.
+    pub stock: Arc<Stock>,
 }
 
 /// Where one connection goes, and from where.

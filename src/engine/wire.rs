@@ -10,6 +10,7 @@
 
 use crate::machine::Sources;
 use crate::plan::Overrides;
+use crate::protocol::http::Files;
 use crate::protocol::tls::Peers;
 use crate::record::{Mark, Snapshot, WorkerFacts};
 use crate::schedule::Share;
@@ -18,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// The version of all messages; a worker of another version is refused.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// A frame larger than this is not ours.
 const FRAME_MAX: usize = 64 << 20;
@@ -81,6 +82,8 @@ pub struct Assignment {
     pub ports: Option<(u16, u16)>,
     /// Whom to secure connections with; `None`: they are plain.
     pub tls: Option<Peers>,
+    /// http: the files that the scenario names.
+    pub files: Files,
 }
 
 /// From a worker to the coordinator.

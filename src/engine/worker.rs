@@ -8,6 +8,7 @@ use super::link::Link;
 use super::load::Load;
 use super::wire::{Assignment, FromWorker, ToWorker, VERSION};
 use crate::plan::{Plan, Protocol, Source};
+use crate::protocol::http::Stock;
 use crate::protocol::tls;
 use crate::schedule::Schedule;
 use nix::sys::prctl::set_pdeathsig;
@@ -67,6 +68,12 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
         Some(peers) => Some(tls::Client::new(peers).map_err(|error| error.to_string())?),
         None => None,
     };
+    let stock = match &plan.scenarios[scenario].protocol {
+        Protocol::Http(http) => {
+            Stock::new(http, assignment.files).map_err(|wrong| wrong.to_string())?
+        }
+        Protocol::TcpHold(_) => Stock::default(),
+    };
     let schedule = Schedule::new(&plan);
     let timeline = schedule.timelines().swap_remove(scenario);
     Ok(Load {
@@ -78,6 +85,7 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
         sources: assignment.sources,
         ports: assignment.ports,
         tls,
+        stock: stock.into(),
         plan,
     })
 }

@@ -81,6 +81,21 @@ impl PlanErrors {
         Self { source, errors: vec![error], dropped: 0 }
     }
 
+    /// What is wrong with files that a plan names: where it names them, what, and what to do about it; at least one.
+    pub fn of_files(
+        source: &Source,
+        problems: impl IntoIterator<Item = (super::Spot, String, String)>,
+    ) -> Self {
+        let mut errors = Errors::default();
+        for (spot, message, help) in problems {
+            let at = spot.clone().map(Place::file).unwrap_or_default();
+            let error = errors.add(at, message);
+            error.span = spot;
+            error.help(help);
+        }
+        errors.into_errors(source)
+    }
+
     /// The plan that is wrong.
     pub fn source(&self) -> &Source {
         &self.source

@@ -1,19 +1,33 @@
-//! Turns `${env.NAME}` into the value of an environment variable.
+//! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and `${var.…}` stand.
 
+use super::Given;
 use super::error::Errors;
 use super::tree::{Place, Text};
+use std::ops::Range;
 
 /// Looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The string with everything filled in; `None` if that cannot be done, which is then among the errors.
+/// A part of a string that is filled in for each sending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Blank {
+    /// Bytes of the string's value, `${` and `}` with them.
+    pub range: Range<usize>,
+    /// What it is filled with.
+    pub given: Given,
+    /// Where it stands in the plan.
+    pub at: Place,
+}
+
+/// The string with the environment filled in, and what is filled in later; `None` if that cannot be done, which is then among the errors.
 pub(super) fn interpolate(
     text: &Text,
     at: Place,
     environment: Environment<'_>,
     errors: &mut Errors,
-) -> Option<String> {
+) -> Option<(String, Vec<Blank>)> {
     let mut value = String::with_capacity(text.shown.len());
+    let mut blanks = Vec::new();
     let mut rest = text.shown.as_str();
     let mut whole = true;
     while let Some(start) = rest.find("${") {
@@ -34,13 +48,24 @@ pub(super) fn interpolate(
         };
         let place = inside(text, at, offset, offset + (end - start));
         match fill(&rest[start + 2..end - 1], environment, place, errors) {
-            Some(filled) => value.push_str(&filled),
+            Some(Filled::Now(filled)) => value.push_str(&filled),
+            Some(Filled::Later(given)) => {
+                let from = value.len();
+                value.push_str(&rest[start..end]);
+                blanks.push(Blank { range: from..value.len(), given, at: place });
+            }
             None => whole = false,
         }
         rest = &rest[end..];
     }
     value.push_str(rest);
-    whole.then_some(value)
+    whole.then_some((value, blanks))
+}
+
+/// What stands for `${…}`.
+enum Filled {
+    Now(String),
+    Later(Given),
 }
 
 fn fill(
@@ -48,19 +73,20 @@ fn fill(
     environment: Environment<'_>,
     at: Place,
     errors: &mut Errors,
-) -> Option<String> {
-    if name.starts_with("row.") {
-        errors
-            .add(at, "`${row.…}` is not supported by this version of planrun")
-            .help("data files are not read yet: write the value itself");
-        return None;
+) -> Option<Filled> {
+    let later = |prefix| name.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty());
+    if let Some(column) = later("row.") {
+        return Some(Filled::Later(Given::Row(column.to_owned())));
+    }
+    if let Some(variable) = later("var.") {
+        return Some(Filled::Later(Given::Var(variable.to_owned())));
     }
     let variable = name.strip_prefix("env.").filter(|variable| {
         !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     });
     let Some(variable) = variable else {
         errors.add(at, format!("`${{{name}}}` means nothing here")).help(
-            "write `${env.NAME}` for a variable of the environment, `$${` for the characters themselves",
+            "write `${env.NAME}` for a variable of the environment, `${row.COLUMN}` for a value of the data, `${var.NAME}` for one that a step extracts, `$${` for the characters themselves",
         );
         return None;
     };
@@ -70,7 +96,7 @@ fn fill(
             .add(at, format!("the environment has no variable `{variable}`"))
             .help(format!("set it first: `{variable}=… planrun …`"));
     }
-    value
+    value.map(Filled::Now)
 }
 
 /// The place of some bytes of a string, or of the whole string when it is written with escapes.

@@ -14,6 +14,8 @@ pub enum Metric {
     Rate(RateMetric),
     /// One figure of a distribution of times.
     Time(TimeMetric, Stat),
+    /// http: how often one check held, of all times that it was made: index into `Http::checks`.
+    Check(u16),
 }
 
 /// Defines an enum of names: its variants, the table of all of them, and `name`/`Display`.
@@ -96,6 +98,8 @@ names! {
         Recovery = "recovery.ratio",
         /// tcp-hold: heartbeats that came, of those that should have.
         HeartbeatSuccess = "heartbeat.success_ratio",
+        /// http: checks that held, of all that were made.
+        Checks = "checks.success_ratio",
         /// http: answers of 200 to 299, of all answers.
         Status2xx = "status.2xx.ratio",
         /// http: answers of 300 to 399, of all answers.
@@ -216,7 +220,7 @@ impl Metric {
         let whole = value.round() as u64;
         match self {
             Self::Count(_) => figure::grouped(whole),
-            Self::Ratio(_) => figure::percent(value),
+            Self::Ratio(_) | Self::Check(_) => figure::percent(value),
             Self::Rate(RateMetric::BytesReceived) => format!("{}/s", figure::bytes(whole)),
             Self::Rate(_) => figure::rate(value),
             Self::Time(..) => figure::time(value),
@@ -267,9 +271,11 @@ impl Metric {
         use {CountMetric as C, RateMetric as R, RatioMetric as P, TimeMetric as T};
         match self {
             Self::Count(count) => count != C::RequestsCount,
-            Self::Ratio(ratio) => {
-                !matches!(ratio, P::Status2xx | P::Status3xx | P::Status4xx | P::Status5xx)
-            }
+            Self::Ratio(ratio) => !matches!(
+                ratio,
+                P::Checks | P::Status2xx | P::Status3xx | P::Status4xx | P::Status5xx
+            ),
+            Self::Check(_) => false,
             Self::Rate(rate) => rate == R::Connect,
             Self::Time(time, _) => matches!(
                 time,
@@ -302,6 +308,7 @@ impl Metric {
                     | P::Recovery
                     | P::HeartbeatSuccess
             ),
+            Self::Check(_) => true,
             Self::Rate(rate) => rate != R::Connect,
             Self::Time(time, _) => !matches!(
                 time,
@@ -322,6 +329,8 @@ impl fmt::Display for Metric {
             Self::Count(metric) => metric.fmt(f),
             Self::Ratio(metric) => metric.fmt(f),
             Self::Rate(metric) => metric.fmt(f),
+            // Its name is in the plan.
+            Self::Check(_) => f.pad("check.success_ratio"),
             Self::Time(metric, stat) => f.pad(&format!("{metric}.{stat}")),
         }
     }

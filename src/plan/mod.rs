@@ -14,6 +14,7 @@ mod names;
 mod overrides;
 mod parse;
 mod raw;
+mod request;
 mod scale;
 mod scenario;
 mod schema;
@@ -34,9 +35,12 @@ pub use interpolate::Environment;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
+pub use request::{
+    Body, Check, Data, Encoding, Extract, Given, Order, Origin, Piece, Request, Spot, Template,
+    What,
+};
 pub use scenario::{
-    Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
-    most_in_flight,
+    Close, Heartbeat, Http, Protocol, Scenario, StartAfter, TcpHold, ThinkTime, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

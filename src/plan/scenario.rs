@@ -1,6 +1,6 @@
 //! What one scenario does to its target, by protocol.
 
-use super::{Churn, Level, Stage, Threshold};
+use super::{Churn, Data, Level, Request, Stage, Threshold};
 use crate::units::Time;
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
@@ -96,10 +96,22 @@ pub enum Close {
 }
 
 /// What an HTTP user does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Http {
-    /// Chosen by weight for each request; at least one.
+    /// At least one.
     pub requests: Vec<Request>,
+    /// Whether they are sent one after the other, as steps of a pass; otherwise each is chosen by weight.
+    pub in_steps: bool,
+    /// The names of all checks; those of `Check::name`.
+    pub checks: Vec<String>,
+    /// Where `${row.…}` comes from.
+    pub data: Option<Data>,
+    /// Whether users keep cookies.
+    pub cookies: bool,
+    /// So many redirects are followed.
+    pub redirects: u32,
+    /// Whether answers may come in gzip.
+    pub compression: bool,
     /// The pause between an answer and the next request of the same user; zero by default.
     pub think_time: ThinkTime,
     /// From the request's start to the last byte of the answer.
@@ -112,9 +124,26 @@ pub struct Http {
     pub max_in_flight: u64,
 }
 
-/// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout, and six
-/// times its root for the bunching of arrivals. A cap below it drops requests when the target is slow, where a time-out would have told;
-/// zero without a rate.
+impl Http {
+    /// How long a pass can take: each of its requests to its time-out, and the pauses between them.
+    pub fn longest_pass(&self) -> Time {
+        if !self.in_steps {
+            return self.timeout;
+        }
+        let pause = |one: &Request| one.think_time.unwrap_or(self.think_time).max.0;
+        let (steps, last) = (self.requests.len(), self.requests.last());
+        let pauses: std::time::Duration = self.requests.iter().map(pause).sum();
+        let most = u32::try_from(steps).unwrap_or(u32::MAX);
+        Time(
+            self.timeout.0.saturating_mul(most) + pauses
+                - last.map_or_else(Default::default, pause),
+        )
+    }
+}
+
+/// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout (for
+/// steps: × the longest pass), and six times its root for the bunching of arrivals. A cap below it drops requests when the target is
+/// slow, where a time-out would have told; zero without a rate.
 pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
     let rate = |stage: &Stage| match stage.level {
         Level::Rate { rate, .. } => rate.value(),
@@ -137,32 +166,4 @@ pub struct ThinkTime {
     pub min: Time,
     /// The longest pause; not below `min`.
     pub max: Time,
-}
-
-/// One kind of request.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Request {
-    /// Its name in reports; unique in its scenario.
-    pub name: String,
-    /// An HTTP method.
-    pub method: String,
-    /// Path and query; `None` takes the path of the target's URL.
-    pub path: Option<String>,
-    /// Its part among all requests, against the other weights; at least 1.
-    pub weight: u32,
-    /// Sent with it, names in lower case.
-    pub headers: Vec<(String, String)>,
-    /// Sent with it; empty sends none.
-    pub body: String,
-    /// What the answer must be.
-    pub expect: Expect,
-}
-
-/// What an answer must be to count as a success.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Expect {
-    /// Exactly this status; `None` takes every status from 200 to 399.
-    pub status: Option<u16>,
-    /// Exactly this body; `None` takes any.
-    pub body: Option<String>,
 }

@@ -1,7 +1,7 @@
 //! Turns TOML into a tree in the order in which it was written, each node knowing where it stands.
 
 use super::error::Errors;
-use super::interpolate::{Environment, interpolate};
+use super::interpolate::{Blank, Environment, interpolate};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -65,7 +65,7 @@ impl Value {
 }
 
 /// A string, before and after the environment was filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Text {
     /// With `${env.NAME}` as the plan has it: the only form that may be shown.
     pub shown: String,
@@ -75,6 +75,8 @@ pub(super) struct Text {
     pub literal: Option<usize>,
     /// Whether the environment could not be filled in, which has been said.
     pub broken: bool,
+    /// What is filled in for each sending, in order.
+    pub blanks: Vec<Blank>,
 }
 
 impl Text {
@@ -171,9 +173,9 @@ impl Builder<'_> {
             .filter(|quote| written.get(quote.len()..).is_some_and(|rest| rest.starts_with(string)))
             .map(|quote| at.start + quote.len());
         let (shown, value) = (string.to_owned(), string.to_owned());
-        let mut text = Text { shown, value, literal, broken: false };
+        let mut text = Text { shown, value, literal, ..Text::default() };
         match interpolate(&text, at, self.environment, errors) {
-            Some(value) => text.value = value,
+            Some((value, blanks)) => (text.value, text.blanks) = (value, blanks),
             None => text.broken = true,
         }
         text

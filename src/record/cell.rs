@@ -37,6 +37,18 @@ pub struct Cell {
     /// http, when the scenario has several requests: by index into `Http::requests`.
     #[serde(default)]
     pub requests: BTreeMap<u16, RequestTally>,
+    /// http: by index into `Http::checks`; shorter where the last ones were not made.
+    #[serde(default)]
+    pub checks: Vec<CheckTally>,
+}
+
+/// How often a check was made.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckTally {
+    /// It held.
+    pub passed: u64,
+    /// It did not.
+    pub failed: u64,
 }
 
 /// What became of the requests of one kind.
@@ -56,6 +68,17 @@ impl Cell {
     /// Adds one to a counter.
     pub fn count(&mut self, counter: Counter) {
         self.counters.add(counter, 1);
+    }
+
+    /// Counts a check.
+    pub fn check(&mut self, name: u16, holds: bool) {
+        let at = usize::from(name);
+        if self.checks.len() <= at {
+            self.checks.resize(at + 1, CheckTally::default());
+        }
+        let tally = &mut self.checks[at];
+        tally.passed += u64::from(holds);
+        tally.failed += u64::from(!holds);
     }
 
     /// Counts how an attempt ended. `sample` is asked for words only when the cause is new here.
@@ -112,6 +135,13 @@ impl Cell {
         }
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
+        }
+        if self.checks.len() < other.checks.len() {
+            self.checks.resize(other.checks.len(), CheckTally::default());
+        }
+        for (mine, theirs) in self.checks.iter_mut().zip(&other.checks) {
+            mine.passed += theirs.passed;
+            mine.failed += theirs.failed;
         }
         for (request, tally) in &other.requests {
             let mine = self.requests.entry(*request).or_default();

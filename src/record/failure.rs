@@ -107,6 +107,10 @@ failures! {
     NotPermitted = "not_permitted", Local;
     /// ENOSPC of epoll: out of watches.
     NoWatches = "no_watches", Local;
+    /// There was no row of data left.
+    NoRow = "no_row", Local;
+    /// A value that was to be filled in cannot be sent there.
+    BadValue = "bad_value", Local;
     /// ECONNREFUSED.
     Refused = "refused", Network;
     /// The connection did not open in time.
@@ -133,6 +137,12 @@ failures! {
     Status = "status", Application;
     /// The body is not the expected one.
     WrongBody = "wrong_body", Application;
+    /// A check of headers, body, size or time does not hold.
+    Check = "check", Application;
+    /// A value that later steps need is not in the answer.
+    NotExtracted = "not_extracted", Application;
+    /// A redirect that is not followed: to another host, or one too many.
+    Redirect = "redirect", Application;
     /// A message is not the expected one.
     WrongData = "wrong_data", Application;
     /// A heartbeat did not come in time.

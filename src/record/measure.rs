@@ -50,6 +50,15 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
                 ratio: Some((numerator, denominator)),
             })
         }
+        Metric::Check(name) => {
+            let tally = span.cell.checks.get(usize::from(name))?;
+            let made = tally.passed + tally.failed;
+            (made > 0).then(|| Measure {
+                value: tally.passed as f64 / made as f64,
+                samples: made,
+                ratio: Some((tally.passed, made)),
+            })
+        }
         Metric::Count(count) => {
             let value = number(count, span);
             let attempts =
@@ -148,6 +157,11 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
         // Estimates have neither.
         RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h => (0, 0),
         RatioMetric::HeartbeatSuccess => (came, came + missed),
+        RatioMetric::Checks => {
+            let all = &span.cell.checks;
+            let passed = all.iter().map(|one| one.passed).sum();
+            (passed, all.iter().map(|one| one.failed).sum::<u64>() + passed)
+        }
         RatioMetric::Status2xx => class(200),
         RatioMetric::Status3xx => class(300),
         RatioMetric::Status4xx => class(400),

@@ -16,7 +16,7 @@ mod supply;
 mod survival;
 mod times;
 
-pub use cell::{Cell, CellKey, RequestTally};
+pub use cell::{Cell, CellKey, CheckTally, RequestTally};
 pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
 pub use host::{HostSample, Look, Peak};
 pub use measure::{Measure, Span, measure};

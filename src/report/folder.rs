@@ -88,7 +88,10 @@ pub fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<(), Error> {
 pub fn make(folder: &Path, run: &Run<'_>) -> Made {
     let mut problems = Vec::new();
     for (name, format) in FINAL {
-        problems.extend(write(folder, name, &format(run)).err());
+        let bytes = format(run);
+        if !bytes.is_empty() {
+            problems.extend(write(folder, name, &bytes).err());
+        }
     }
     finish(folder, problems)
 }
@@ -146,9 +149,9 @@ fn digest(mut file: File) -> io::Result<String> {
     }
 }
 
-/// SHA-256 of a text, in hexadecimal.
-pub fn sha256(text: &str) -> String {
-    hex(&Sha256::digest(text.as_bytes()))
+/// SHA-256 of a text or of bytes, in hexadecimal.
+pub fn sha256(text: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(text.as_ref()))
 }
 
 fn hex(bytes: &[u8]) -> String {

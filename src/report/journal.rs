@@ -136,9 +136,25 @@ pub struct Started {
     /// The way of each scenario's connections.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub ways: Vec<Way>,
+    /// The files that requests were made of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub files: Vec<UsedFile>,
     /// This machine's limits at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<Limits>,
+}
+
+/// A file that requests of a scenario were made of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsedFile {
+    /// The scenario's name.
+    pub scenario: String,
+    /// As the plan has it.
+    pub path: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
 }
 
 /// Where a target is.

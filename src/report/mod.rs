@@ -8,6 +8,7 @@
 
 mod appender;
 mod causes;
+mod checks;
 mod columns;
 mod failures;
 mod figures;
@@ -28,8 +29,8 @@ pub mod text;
 mod timeline;
 
 pub use crate::machine::Way;
-pub use folder::Made;
-pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool};
+pub use folder::{Made, sha256};
+pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, UsedFile};
 pub use recover::{Damage, Recovered, Remade, Replayed};
 pub use search::{LevelRun, SearchReport, why};
 pub use store::{Store, Stored};
@@ -69,13 +70,14 @@ impl Run<'_> {
     }
 }
 
-/// A format that is made at the end of a run: the file's name, and what is in it.
+/// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no file.
 pub type Format = (&'static str, fn(&Run<'_>) -> Vec<u8>);
 
 /// Every format that is made at the end.
 pub const FINAL: &[Format] = &[
     ("summary.csv", summary::write),
     ("failures.csv", failures::write),
+    ("checks.csv", checks::write),
     ("report.json", json::write),
 ];
 

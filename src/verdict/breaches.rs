@@ -99,7 +99,7 @@ fn counts(cell: &Cell, place: &str, cap: &str, breaches: &mut Vec<Breach>) {
 /// What else than the generator may be to blame for drops, where the plan's cap is too small to tell.
 fn small_cap(scenario: &Scenario) -> String {
     let Protocol::Http(http) = &scenario.protocol else { return String::new() };
-    let most = most_in_flight(&scenario.stages, http.timeout);
+    let most = most_in_flight(&scenario.stages, http.longest_pass());
     if http.max_in_flight >= most {
         return String::new();
     }
@@ -108,7 +108,7 @@ fn small_cap(scenario: &Scenario) -> String {
          small cap look alike: raise it, or shorten the timeout",
         grouped(http.max_in_flight),
         grouped(most),
-        http.timeout
+        http.longest_pass()
     )
 }
 

@@ -99,6 +99,7 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         sources: order.sources[scenario].clone(),
         ports: order.plan.generator.port_range,
         tls: order.peers[order.plan.scenarios[scenario].target].clone(),
+        files: order.files.get(scenario).cloned().unwrap_or_default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::super::event::Resolved;
 use crate::machine::Sources;
 use crate::plan::{Overrides, Plan, Source};
+use crate::protocol::http::Files;
 use crate::protocol::tls::Peers;
 use crate::record::Recording;
 use crate::verdict::Verdict;
@@ -43,6 +44,8 @@ pub struct RunOrder {
     pub targets: Vec<Resolved>,
     /// Whom connections to each target are secured with.
     pub peers: Vec<Option<Peers>>,
+    /// The files that each scenario names.
+    pub files: Vec<Files>,
     /// Worker processes of each scenario.
     pub workers: Vec<u32>,
     /// Where each scenario connects from.

@@ -24,6 +24,8 @@ pub(super) struct Levels {
 pub(super) struct Book {
     /// Whether requests are told apart.
     tallied: bool,
+    /// By request: the names of its checks.
+    checks: Vec<Box<[u16]>>,
     pub(super) levels: Levels,
     recorder: Recorder,
     /// When which part begins, in order.
@@ -35,6 +37,11 @@ impl Book {
     pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
         let mut book = Self {
             tallied: http.requests.len() > 1,
+            checks: http
+                .requests
+                .iter()
+                .map(|request| request.checks.iter().map(|check| check.name).collect())
+                .collect(),
             levels: Levels::default(),
             recorder: Recorder::default(),
             parts: Vec::new(),
@@ -129,6 +136,11 @@ impl Book {
             }
         }
         cell.counters.add(Counter::BytesReceived, ending.body_bytes);
+        if let Some(broken) = ending.broken {
+            for (at, name) in self.checks[usize::from(ending.request)].iter().enumerate() {
+                cell.check(*name, broken & (1 << at) == 0);
+            }
+        }
         if let Some(status) = ending.status {
             *cell.statuses.entry(status).or_default() += 1;
         }
@@ -192,6 +204,8 @@ pub(super) struct Ending {
     pub(super) ended_ns: u64,
     pub(super) status: Option<u16>,
     pub(super) body_bytes: u64,
+    /// The checks that do not hold, as bits; `None` without an answer to judge.
+    pub(super) broken: Option<u64>,
     /// `None` is a success.
     pub(super) fault: Option<Fault>,
 }

@@ -17,10 +17,13 @@ impl<H: Host> Requests<H> {
     pub(super) fn carry(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let one = self.slots.get(slot);
         one.attempt = attempt;
+        if let Some(session) = &mut one.session {
+            session.begin_request();
+        }
         if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
     }
 
-    fn connect(&mut self, slot: u32, now: u64) {
+    pub(super) fn connect(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         one.turn = one.turn.wrapping_add(1);
         one.state = State::Opening;
@@ -64,22 +67,40 @@ impl<H: Host> Requests<H> {
         self.go_on(slot, after, now);
     }
 
-    fn send(&mut self, slot: u32, now: u64) {
+    pub(super) fn send(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         let Some(lane) = &mut one.lane else { return };
         one.state = State::Asking;
-        one.attempt.sent_ns.get_or_insert(now);
         let (key, request) = (one.attempt.key, one.attempt.request);
         let place = Place { slot, turn: one.turn };
         one.since_ns = now;
-        if !self.host.send(lane, request) {
+        let (sent, bytes) = match &mut one.session {
+            None => (self.host.send(lane, request), self.host.body_bytes(request)),
+            Some(session) => match self.host.send_for(lane, request, session, now) {
+                Ok(sent) => sent,
+                Err(fault) => {
+                    self.fail_unsent(slot, fault, now);
+                    return;
+                }
+            },
+        };
+        one.attempt.sent_ns.get_or_insert(now);
+        if !sent {
             self.again.push(place);
         }
-        let bytes = self.host.body_bytes(request);
         if bytes > 0 {
             self.book.cell(key).counters.add(Counter::BytesSent, bytes);
         }
         self.arm(slot);
+    }
+
+    /// A request that could not be written.
+    fn fail_unsent(&mut self, slot: u32, fault: Fault, now: u64) {
+        let attempt = self.slots.get(slot).attempt;
+        let mut ending = attempt.ending(now);
+        ending.fault = Some(fault);
+        self.book.end(&attempt, ending);
+        self.go_on(slot, After::Local, now);
     }
 
     /// Something has happened on a connection.
@@ -120,7 +141,7 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    fn answered(&mut self, slot: u32, answer: Answer, now: u64) {
+    fn answered(&mut self, slot: u32, mut answer: Answer, now: u64) {
         let one = self.slots.get(slot);
         if !one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane)) {
             self.hang_up(slot);
@@ -133,13 +154,18 @@ impl<H: Host> Requests<H> {
             self.connect(slot, now);
             return;
         }
+        let gains = answer.gains.take();
+        if self.absorb(slot, &mut answer, gains, now) {
+            return;
+        }
+        let attempt = self.slots.get(slot).attempt;
         let after = answer.fault.as_ref().map_or(After::Go, after);
-        let attempt = *attempt;
         let mut ending = attempt.ending(answer.ended_ns);
         ending.first_byte_ns = answer.first_byte_ns;
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.fault = answer.fault;
+        ending.broken = answer.broken;
         self.book.end(&attempt, ending);
         self.go_on(slot, after, now);
     }
@@ -208,6 +234,6 @@ fn after(fault: &Fault) -> After {
     match (fault.cause.failure.origin(), fault.cause.phase) {
         (Origin::Local, _) => After::Local,
         (_, Phase::Connect) => After::Unconnected,
-        _ => After::Go,
+        _ => After::Failed,
     }
 }

@@ -39,9 +39,10 @@ impl Choices {
         }
     }
 
-    /// A think time.
-    pub(super) fn think(&self, rng: &mut Rng) -> Duration {
-        let (min, max) = (self.think_time.min.as_nanos(), self.think_time.max.as_nanos());
+    /// A think time; `own`: that of a step.
+    pub(super) fn think(&self, rng: &mut Rng, own: Option<ThinkTime>) -> Duration {
+        let think_time = own.unwrap_or(self.think_time);
+        let (min, max) = (think_time.min.as_nanos(), think_time.max.as_nanos());
         if max == 0 { Duration::ZERO } else { Duration::from_nanos(rng.u64(min..=max)) }
     }
 }
@@ -57,27 +58,15 @@ fn mix(n: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::Expect;
     use crate::units::Time;
 
     fn choices(seed: u64, weights: &[u32]) -> Choices {
-        let request = |weight: &u32| Request {
-            name: String::new(),
-            method: "GET".into(),
-            path: None,
-            weight: *weight,
-            headers: Vec::new(),
-            body: String::new(),
-            expect: Expect::default(),
-        };
+        let request = |weight: &u32| Request { weight: *weight, ..Request::default() };
         let time = |ms| Time(Duration::from_millis(ms));
         let http = Http {
             requests: weights.iter().map(request).collect(),
             think_time: ThinkTime { min: time(100), max: time(1_000) },
-            timeout: time(1),
-            connect_timeout: time(1),
-            first_byte_timeout: time(1),
-            max_in_flight: 1,
+            ..Http::default()
         };
         Choices::new(seed, 0, &http)
     }
@@ -96,7 +85,7 @@ mod tests {
             let choices = choices(seed, &[1, 1, 1]);
             let mut rng = choices.of(i);
             (0..20)
-                .map(|_| (choices.request(&mut rng), choices.think(&mut rng)))
+                .map(|_| (choices.request(&mut rng), choices.think(&mut rng, None)))
                 .collect::<Vec<_>>()
         };
         assert_eq!(draw(42, 3), draw(42, 3));

@@ -6,7 +6,7 @@ use super::super::link::Link;
 use super::super::load::Load;
 use super::super::wire::{FromWorker, Notice, Order, ToWorker};
 use super::host::{Host, Place, Ready};
-use crate::protocol::http::{Answer, Ends, Fault, Lane, Limits, Script, Step};
+use crate::protocol::http::{Answer, Ends, Fault, Gains, Lane, Limits, Script, Session, Step};
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -14,7 +14,7 @@ use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFl
 use std::cell::RefCell;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 const LINK_IN: Token = Token(usize::MAX);
 const LINK_OUT: Token = Token(usize::MAX - 1);
@@ -48,6 +48,8 @@ pub struct Epoll {
     own: Own,
     pulse: RefCell<Pulse>,
     buffer: Box<[u8]>,
+    /// Where requests that differ from sending to sending are written.
+    sheet: Vec<u8>,
 }
 
 impl Epoll {
@@ -73,6 +75,7 @@ impl Epoll {
             own: Own::open(),
             pulse: RefCell::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
+            sheet: Vec::new(),
         })
     }
 
@@ -187,6 +190,32 @@ impl Host for Epoll {
         let script = self.script(way);
         way.lane.send(script, request as usize);
         !way.lane.is_doomed()
+    }
+
+    fn send_for(
+        &mut self,
+        way: &mut Way,
+        request: u32,
+        session: &mut Session,
+        now_ns: u64,
+    ) -> Result<(bool, u64), Fault> {
+        let script = &self.scripts[way.script as usize];
+        let sheet = &mut self.sheet;
+        let bytes = way.lane.send_for(script, request as usize, session, sheet, now_ns)?;
+        Ok((!way.lane.is_doomed(), bytes))
+    }
+
+    fn give(
+        &mut self,
+        number: u64,
+        session: &mut Session,
+        gains: Gains,
+        now_ns: u64,
+    ) -> Result<bool, Fault> {
+        let script = &self.scripts[self.load.address(number) % self.scripts.len()];
+        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
+        script.give(session, gains, now_ns, unix_s)
     }
 
     fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {

@@ -1,7 +1,7 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
 use super::super::wire::{Notice, Order};
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Gains, Limits, Session, Step};
 use crate::record::WorkerFacts;
 use std::io;
 
@@ -58,6 +58,28 @@ pub trait Host {
 
     /// Sends a request; false when that failed, which no event will say.
     fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;
+
+    /// Sends a request of a user that carries something along: whether that worked, and the bytes of its body. An error: it was not sent.
+    fn send_for(
+        &mut self,
+        lane: &mut Self::Lane,
+        request: u32,
+        _session: &mut Session,
+        _now_ns: u64,
+    ) -> Result<(bool, u64), Fault> {
+        Ok((self.send(lane, request), self.body_bytes(request)))
+    }
+
+    /// Gives what an answer has to the session of a user or connection; true when a redirect is to be followed.
+    fn give(
+        &mut self,
+        _number: u64,
+        _session: &mut Session,
+        _gains: Gains,
+        _now_ns: u64,
+    ) -> Result<bool, Fault> {
+        Ok(false)
+    }
 
     /// Goes on with the request under way.
     fn advance(&mut self, lane: &mut Self::Lane, closed: bool, now_ns: u64) -> Step;

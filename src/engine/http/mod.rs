@@ -17,6 +17,7 @@ mod carry;
 mod choice;
 mod epoll;
 mod host;
+mod passes;
 mod slots;
 mod stages;
 mod users;
@@ -27,12 +28,13 @@ pub use host::{Host, Place, Ready};
 use super::load::Load;
 use super::wire::{Notice, Order};
 use crate::plan::{Endpoint, HostPort, Http, HttpUrl, Protocol};
-use crate::protocol::http::{Script, ScriptError};
+use crate::protocol::http::{Rows, Script, ScriptError};
 use crate::record::Mark;
 use crate::schedule::SECOND_NS;
 use alarms::Alarms;
 use book::Book;
 use choice::Choices;
+use passes::Passes;
 use slots::Slots;
 use stages::Stages;
 use std::io;
@@ -53,6 +55,7 @@ pub struct Requests<H: Host> {
     within: Within,
     book: Book,
     choices: Choices,
+    passes: Passes,
     slots: Slots<H::Lane>,
     stages: Stages,
     /// Requests of arrivals that are under way, and how many may be.
@@ -89,6 +92,12 @@ impl<H: Host> Requests<H> {
             },
             book: Book::new(&http, &load.timeline),
             choices: Choices::new(load.plan.seed, load.scenario, &http),
+            passes: Passes::new(
+                &http,
+                &load.scenario().stages,
+                load.share,
+                load.stock.rows.as_ref().map_or(0, Rows::len),
+            ),
             slots: Slots::new(),
             stages: Stages::default(),
             busy: 0,
@@ -211,7 +220,7 @@ pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
             &own
         }
     };
-    urls.iter().map(|url| Script::new(http, url)).collect()
+    urls.iter().map(|url| Script::new(http, url, &load.stock)).collect()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use super::book::Attempt;
 use super::host::Place;
+use crate::protocol::http::Session;
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -33,6 +34,10 @@ pub(super) struct Slot<L> {
     /// A user's: the stage that has no users any more.
     pub(super) gone_by: u16,
     pub(super) number: u64,
+    /// Which step of its pass comes next, or is under way.
+    pub(super) step: u16,
+    /// What it carries along, where scenarios ask for it.
+    pub(super) session: Option<Box<Session>>,
     pub(super) rng: Rng,
     pub(super) lane: Option<L>,
     /// While `Opening` or `Asking`.
@@ -69,6 +74,8 @@ impl<L> Slots<L> {
                 settling: 0,
                 gone_by: u16::MAX,
                 number,
+                step: 0,
+                session: None,
                 rng: rng.clone(),
                 lane: None,
                 attempt: Attempt::default(),
@@ -80,6 +87,7 @@ impl<L> Slots<L> {
         });
         let one = self.get(slot);
         (one.number, one.is_user, one.rng) = (number, is_user, rng);
+        (one.step, one.session) = (0, None);
         (one.leaving, one.failures, one.settling, one.gone_by) = (false, 0, 0, u16::MAX);
         slot
     }
@@ -88,6 +96,7 @@ impl<L> Slots<L> {
     pub(super) fn give_back(&mut self, slot: u32) {
         let one = self.get(slot);
         one.state = State::Free;
+        one.session = None;
         one.turn = one.turn.wrapping_add(1);
         self.free.push(slot);
     }

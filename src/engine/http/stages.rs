@@ -175,6 +175,7 @@ impl<H: Host> Requests<H> {
         if self.stages.drained_ns.is_none() && undone.is_none() {
             self.dismiss_all();
             self.close_idle();
+            self.end_resting_passes();
             self.stages.drained_ns = Some(end.saturating_add(self.within.whole));
         }
     }

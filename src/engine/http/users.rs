@@ -19,6 +19,8 @@ const LOCAL_WAIT_NS: u64 = 100 * MS;
 pub(super) enum After {
     /// Nothing.
     Go,
+    /// It failed.
+    Failed,
     /// No connection came about.
     Unconnected,
     /// The generator itself failed.
@@ -85,7 +87,14 @@ impl<H: Host> Requests<H> {
             self.let_go(slot);
             return;
         }
-        let request = self.choices.request(&mut one.rng);
+        if one.step == 0 {
+            let number = one.number;
+            self.passes.begin(one, number);
+        }
+        let request = match self.passes.in_steps {
+            true => usize::from(one.step),
+            false => self.choices.request(&mut one.rng),
+        };
         let attempt = self.book.start(None, u32::try_from(request).unwrap_or(0), now);
         self.carry(slot, attempt, now);
     }
@@ -99,15 +108,21 @@ impl<H: Host> Requests<H> {
         }
         self.busy += 1;
         let mut rng = self.choices.of(number);
-        let request = self.choices.request(&mut rng);
+        let request = match self.passes.in_steps {
+            true => 0,
+            false => self.choices.request(&mut rng),
+        };
         let slot = self.idle_slot().unwrap_or_else(|| {
             let (index, of) = (self.load.share.index, self.load.share.of);
             let nth = self.numbers.pop().unwrap_or_else(|| {
                 self.made += 1;
                 self.made - 1
             });
-            self.slots.take(nth * u64::from(of) + u64::from(index), false, rng)
+            self.slots.take(nth * u64::from(of) + u64::from(index), false, rng.clone())
         });
+        let one = self.slots.get(slot);
+        one.rng = rng;
+        self.passes.begin(one, number);
         let attempt = self.book.start(Some(due_ns), u32::try_from(request).unwrap_or(0), now);
         self.carry(slot, attempt, now);
     }
@@ -134,18 +149,15 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         one.state = State::Idle;
         if !one.is_user {
-            self.busy -= 1;
-            if self.closing || one.lane.is_none() {
-                self.let_go(slot);
-            } else {
-                self.idle.push(Place { slot, turn: one.turn });
+            if !self.goes_on_with_pass(slot, after, now) {
+                self.end_arrival(slot);
             }
             return;
         }
-        let think = self.choices.think(&mut one.rng);
-        let mut pause = u64::try_from(think.as_nanos()).unwrap_or(u64::MAX);
+        let mut pause = self.pause_after(slot, after);
+        let one = self.slots.get(slot);
         match after {
-            After::Go => one.failures = 0,
+            After::Go | After::Failed => one.failures = 0,
             After::Local => pause = pause.max(LOCAL_WAIT_NS),
             After::Unconnected => {
                 pause = pause.max((FIRST_WAIT_NS << one.failures).min(LONGEST_WAIT_NS));
@@ -155,9 +167,28 @@ impl<H: Host> Requests<H> {
         if pause == 0 || one.leaving {
             self.next_request(slot, now);
         } else {
-            one.state = State::Resting;
-            one.rest_ns = now.saturating_add(pause);
-            self.rests.set(one.rest_ns, slot);
+            self.rest(slot, now.saturating_add(pause));
+        }
+    }
+
+    /// Lets a slot wait.
+    pub(super) fn rest(&mut self, slot: u32, until_ns: u64) {
+        let one = self.slots.get(slot);
+        one.state = State::Resting;
+        one.rest_ns = until_ns;
+        self.rests.set(until_ns, slot);
+    }
+
+    /// An arrival has done what it came for: its connection waits for another one.
+    pub(super) fn end_arrival(&mut self, slot: u32) {
+        self.busy -= 1;
+        let one = self.slots.get(slot);
+        one.state = State::Idle;
+        one.session = None;
+        if self.closing || one.lane.is_none() {
+            self.let_go(slot);
+        } else {
+            self.idle.push(Place { slot, turn: one.turn });
         }
     }
 
@@ -166,8 +197,9 @@ impl<H: Host> Requests<H> {
         while let Some((at, slot)) = self.rests.ring(now) {
             let one = self.slots.get(slot);
             if one.state == State::Resting && one.rest_ns == at {
+                let is_user = one.is_user;
                 let now = self.host.now_ns();
-                self.next_request(slot, now);
+                if is_user { self.next_request(slot, now) } else { self.next_step(slot, now) }
             }
         }
     }

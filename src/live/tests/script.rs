@@ -2,9 +2,9 @@
 
 use crate::engine::{Event, Resolved};
 use crate::plan::{
-    Bound, Close, Comparison, During, Endpoint, Expect, Generator, Heartbeat, HostPort, Http,
-    Level, Metric, Part, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage,
-    StartAfter, Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
+    Bound, Close, Comparison, During, Endpoint, Generator, Heartbeat, HostPort, Http, Level,
+    Metric, Part, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage, StartAfter,
+    Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
 };
 use crate::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Gauges, Mark, Phase,
@@ -84,15 +84,8 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
 }
 
 pub(super) fn web(stages: Vec<Stage>) -> Scenario {
-    let request = Request {
-        name: "home".into(),
-        method: "GET".into(),
-        path: None,
-        weight: 1,
-        headers: Vec::new(),
-        body: String::new(),
-        expect: Expect::default(),
-    };
+    let request =
+        Request { name: "home".into(), method: "GET".into(), weight: 1, ..Request::default() };
     Scenario {
         name: "web".into(),
         target: 1,
@@ -104,6 +97,7 @@ pub(super) fn web(stages: Vec<Stage>) -> Scenario {
             connect_timeout: seconds(10),
             first_byte_timeout: seconds(30),
             max_in_flight: 1_000,
+            ..Http::default()
         }),
         stages,
         thresholds: vec![failure_ratio(), service_p99()],

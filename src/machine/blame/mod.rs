@@ -115,10 +115,15 @@ impl Evidence<'_> {
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
-            Failure::WrongData | Failure::WrongBody | Failure::Status => Culprit::WrongAnswer,
+            Failure::WrongData
+            | Failure::WrongBody
+            | Failure::Status
+            | Failure::Check
+            | Failure::NotExtracted
+            | Failure::Redirect => Culprit::WrongAnswer,
             Failure::Tls => Culprit::TlsFailed,
             Failure::BadHttp => Culprit::WrongProtocol,
-            Failure::OtherErrno => Culprit::Unknown,
+            Failure::OtherErrno | Failure::NoRow | Failure::BadValue => Culprit::Unknown,
         }
     }
 

@@ -188,7 +188,7 @@ fn time_wait_left(facts: &Facts<'_>) -> Row {
 fn in_flight(facts: &Facts<'_>) -> Row {
     let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
         Protocol::Http(http) => {
-            let needed = most_in_flight(&scenario.stages, http.timeout);
+            let needed = most_in_flight(&scenario.stages, http.longest_pass());
             (needed > 0).then_some((needed, http, scenario.stages.as_slice()))
         }
         Protocol::TcpHold(_) => None,

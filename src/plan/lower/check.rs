@@ -1,7 +1,7 @@
 //! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
 
 use crate::plan::raw::ProtocolWord;
-use crate::plan::suggest::nearest;
+use crate::plan::suggest::{did_you_mean, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use std::ops::Range;
@@ -26,13 +26,24 @@ impl Wrong {
     }
 }
 
+/// What stands before and behind the name of a check.
+const ONE_CHECK: &str = "check.";
+const OF_CHECK: &str = ".success_ratio";
+
 const GRAMMAR: &str =
     "write `metric comparison bound`: `connect.time.p99 < 1s`, `failure_ratio <= 0.1%`";
 
-/// Reads `metric comparison bound`.
-pub(super) fn parse(text: &str, protocol: ProtocolWord) -> Result<Check, Wrong> {
+/// Where the comparison begins; a check's name may have its signs in it.
+pub(super) fn end_of_metric(text: &str) -> Option<usize> {
+    let named = text.trim_start().starts_with(ONE_CHECK);
+    let end = text.rfind(OF_CHECK).filter(|_| named).map_or(0, |at| at + OF_CHECK.len());
+    text[end..].find(['<', '>', '=', '!']).map(|at| end + at)
+}
+
+/// Reads `metric comparison bound`; `checks` are the names of the scenario's checks.
+pub(super) fn parse(text: &str, protocol: ProtocolWord, checks: &[String]) -> Result<Check, Wrong> {
     let whole = 0..text.len();
-    let Some(start) = text.find(['<', '>', '=', '!']) else {
+    let Some(start) = end_of_metric(text) else {
         let message = if text.trim().is_empty() {
             "a threshold cannot be empty"
         } else {
@@ -59,7 +70,7 @@ pub(super) fn parse(text: &str, protocol: ProtocolWord) -> Result<Check, Wrong> 
     if metric_range.is_empty() {
         return Err(Wrong::new(start..signs, "the metric is missing", GRAMMAR));
     }
-    let metric = metric(&text[metric_range.clone()], protocol)
+    let metric = metric(&text[metric_range.clone()], protocol, checks)
         .map_err(|(message, help)| Wrong::new(metric_range, message, help))?;
     if bound_range.is_empty() {
         return Err(Wrong::new(start..signs, "the bound is missing", example(metric)));
@@ -98,7 +109,15 @@ fn comparison(signs: &str) -> Result<Comparison, String> {
 }
 
 /// The metric of a name, if this protocol measures it.
-fn metric(name: &str, protocol: ProtocolWord) -> Result<Metric, (String, String)> {
+fn metric(
+    name: &str,
+    protocol: ProtocolWord,
+    checks: &[String],
+) -> Result<Metric, (String, String)> {
+    let one = name.strip_prefix(ONE_CHECK).and_then(|rest| rest.strip_suffix(OF_CHECK));
+    if let (Some(one), ProtocolWord::Http) = (one, protocol) {
+        return named_check(one, checks);
+    }
     let (mine, other) = match protocol {
         ProtocolWord::TcpHold => ("tcp-hold", "http"),
         ProtocolWord::Http => ("http", "tcp-hold"),
@@ -138,6 +157,21 @@ fn metric(name: &str, protocol: ProtocolWord) -> Result<Metric, (String, String)
     Err((format!("there is no metric `{name}`"), help))
 }
 
+/// The metric of a check.
+fn named_check(name: &str, checks: &[String]) -> Result<Metric, (String, String)> {
+    let at = checks.iter().position(|one| one == name);
+    if let Some(at) = at.and_then(|at| u16::try_from(at).ok()) {
+        return Ok(Metric::Check(at));
+    }
+    let help = if checks.is_empty() {
+        "say what an answer must be: `expect = { status = 200 }`".to_owned()
+    } else {
+        let known = checks.iter().map(String::as_str);
+        did_you_mean(name, known, "its checks are")
+    };
+    Err((format!("this scenario has no check `{name}`"), help))
+}
+
 /// A known distribution and what stands behind it.
 fn split_figure(name: &str) -> Option<(TimeMetric, &str)> {
     TimeMetric::ALL.iter().find_map(|time| {
@@ -173,7 +207,7 @@ fn families(protocol: ProtocolWord) -> String {
 fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
     let value = match metric {
         Metric::Count(_) => text.parse::<Count>().map(|count| count.0 as f64),
-        Metric::Ratio(_) => text.parse::<Ratio>().map(|ratio| ratio.0),
+        Metric::Ratio(_) | Metric::Check(_) => text.parse::<Ratio>().map(|ratio| ratio.0),
         Metric::Rate(_) => text.parse::<Rate>().map(Rate::value),
         Metric::Time(..) => text.parse::<Time>().map(|time| time.as_nanos() as f64),
     };
@@ -186,7 +220,9 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
         ];
         match is.iter().find(|(is, _)| *is) {
             // A number that only lacks its unit has a better hint of its own.
-            Some((_, "a number")) if !matches!(metric, Metric::Ratio(_)) => (message, help),
+            Some((_, "a number")) if !matches!(metric, Metric::Ratio(_) | Metric::Check(_)) => {
+                (message, help)
+            }
             Some((_, is)) if *is != "a number" => (
                 format!("`{text}` is {is}, and `{metric}` is {}", kind(metric)),
                 Some(example(metric)),
@@ -199,7 +235,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
 fn kind(metric: Metric) -> &'static str {
     match metric {
         Metric::Count(_) => "a count",
-        Metric::Ratio(_) => "a ratio",
+        Metric::Ratio(_) | Metric::Check(_) => "a ratio",
         Metric::Rate(_) => "a rate",
         Metric::Time(..) => "a time",
     }
@@ -208,7 +244,7 @@ fn kind(metric: Metric) -> &'static str {
 fn example(metric: Metric) -> String {
     let bound = match metric {
         Metric::Count(_) => "== 0",
-        Metric::Ratio(_) => ">= 99.9%",
+        Metric::Ratio(_) | Metric::Check(_) => ">= 99.9%",
         Metric::Rate(_) => ">= 1000/s",
         Metric::Time(..) => "< 100ms",
     };
@@ -222,7 +258,7 @@ fn pointless(
     Bound(bound): Bound,
 ) -> Option<(String, String)> {
     let lowest = 0.0;
-    let highest = matches!(metric, Metric::Ratio(_)).then_some(1.0);
+    let highest = matches!(metric, Metric::Ratio(_) | Metric::Check(_)).then_some(1.0);
     let at_lowest = bound <= lowest;
     let at_highest = highest.is_some_and(|highest| bound >= highest);
     let word = match comparison {
@@ -260,20 +296,31 @@ mod tests {
         ) {
             let bound = match metric {
                 Metric::Count(_) => Count(figure).to_string(),
-                Metric::Ratio(_) => format!("{figure}%"),
+                Metric::Ratio(_) | Metric::Check(_) => format!("{figure}%"),
                 Metric::Rate(_) => Rate::per_second(figure).to_string(),
                 Metric::Time(..) => Time(std::time::Duration::from_millis(figure)).to_string(),
             };
             let text = format!("{space}{metric}{space}{comparison}{space}{bound}{space}");
             let word = if metric.is_of_http() { ProtocolWord::Http } else { ProtocolWord::TcpHold };
-            let Ok(check) = parse(&text, word) else { return Err(TestCaseError::fail(text)) };
+            let Ok(check) = parse(&text, word, &[]) else { return Err(TestCaseError::fail(text)) };
             prop_assert_eq!((check.metric, check.comparison), (metric, comparison));
+        }
+
+        #[test]
+        fn a_check_of_any_name_is_read(name in "[ -~]{1,20}", figure in 1_u64..99) {
+            let text = format!("check.{name}.success_ratio>={figure}%");
+            let checks = ["other".to_owned(), name];
+            let Ok(check) = parse(&text, ProtocolWord::Http, &checks) else {
+                return Err(TestCaseError::fail(text));
+            };
+            prop_assert_eq!(check.metric, Metric::Check(1));
+            prop_assert!(parse(&text, ProtocolWord::Http, &checks[..1]).is_err());
         }
 
         #[test]
         fn no_threshold_is_too_odd(text in ".{0,40}") {
             for word in [ProtocolWord::Http, ProtocolWord::TcpHold] {
-                if let Err(wrong) = parse(&text, word) {
+                if let Err(wrong) = parse(&text, word, &[]) {
                     prop_assert!(text.get(wrong.range).is_some());
                 }
             }

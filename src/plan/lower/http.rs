@@ -1,13 +1,15 @@
 //! What an HTTP user does.
 
 use super::auth::authorize;
-use super::request::requests;
+use super::expect::Names;
+use super::request::{file_path, requests};
+use super::template::spot;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, RawScenario};
+use crate::plan::raw::{Field, OrderWord, RawData, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Http, Level, Stage, ThinkTime, most_in_flight};
-use crate::units::Time;
+use crate::plan::{Data, Http, Level, Order, Stage, ThinkTime, most_in_flight};
+use crate::units::{Count, Time};
 use std::time::Duration;
 
 const TIMEOUT: Time = Time(Duration::from_secs(30));
@@ -16,6 +18,8 @@ const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 /// Without a word of the plan, so many requests may be under way at most: about what one process can have files open.
 const MOST_IN_FLIGHT: u64 = 20_000;
 
+const MOST_REDIRECTS: u64 = 50;
+
 pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
     let timeout = time(&raw.timeout, "timeout", TIMEOUT, errors);
     let limit = (timeout, "timeout");
@@ -23,7 +27,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
     version(&raw.version, errors);
     let open = stages.iter().any(|stage| matches!(stage.level, Level::Rate { .. }));
     let closed = stages.iter().any(|stage| matches!(stage.level, Level::Users { .. }));
-    if let Some(at) = raw.think_time.key().filter(|_| open && !closed) {
+    if let Some(at) = raw.think_time.key().filter(|_| open && !closed && raw.steps.is_absent()) {
         errors.add(at, "`think_time` has no meaning where every stage has a `rate`").help(
             "the rate sets the pace: leave `think_time` out, or write `users` in place of `rate`",
         );
@@ -34,10 +38,18 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             .help("each user has one request under way: leave `max_in_flight` out");
     }
     let think_time = raw.think_time.value();
-    let mut requests = requests(&raw.requests, errors);
-    authorize(&raw.auth, &mut requests, errors);
-    Http {
+    let mut names = Names::default();
+    let mut requests = requests(raw, &mut names, errors);
+    let (rows, steps) = (!raw.data.is_absent(), !raw.steps.is_absent());
+    authorize(&raw.auth, &mut requests, (rows, steps), errors);
+    let mut http = Http {
+        in_steps: !raw.steps.is_absent(),
         requests,
+        checks: names.0,
+        data: raw.data.value().and_then(|raw| data(raw, errors)),
+        cookies: raw.cookies.value().copied().unwrap_or(false),
+        redirects: redirects(&raw.redirects, errors),
+        compression: raw.compression.value().copied().unwrap_or(false),
         think_time: think_time
             .map_or_else(ThinkTime::default, |span| ThinkTime { min: span.min, max: span.max }),
         timeout,
@@ -55,9 +67,38 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             limit,
             errors,
         ),
-        max_in_flight: count(&raw.max_in_flight, "max_in_flight", errors)
-            .unwrap_or_else(|| in_flight(stages, timeout)),
+        max_in_flight: 1,
+    };
+    let most = in_flight(stages, http.longest_pass());
+    http.max_in_flight = count(&raw.max_in_flight, "max_in_flight", errors).unwrap_or(most);
+    http
+}
+
+fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
+    let given = raw.file.given()?;
+    let file = file_path(given, "rows.csv", errors);
+    let kind = file.extension().and_then(|one| one.to_str()).unwrap_or_default();
+    if !given.value.is_secret() && !["csv", "jsonl", "ndjson"].contains(&kind) {
+        errors
+            .add(given.at, "the name of a data file ends in `.csv` or `.jsonl`")
+            .help("CSV has a line with the names of its columns, JSON lines have an object each");
     }
+    let order = match raw.order.value() {
+        None | Some(OrderWord::Sequential) => Order::Sequential,
+        Some(OrderWord::Random) => Order::Random,
+        Some(OrderWord::Unique) => Order::Unique,
+    };
+    Some(Data { file, order, spot: spot(given.at) })
+}
+
+fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {
+    let Some(given) = field.given() else { return 0 };
+    if given.value.0 > MOST_REDIRECTS {
+        errors
+            .add(given.at, format!("at most {MOST_REDIRECTS} redirects are followed"))
+            .help("a longer chain is a loop: write for example `redirects = 5`");
+    }
+    u32::try_from(given.value.0.min(MOST_REDIRECTS)).unwrap_or(0)
 }
 
 fn version(field: &Field<Text>, errors: &mut Errors) {
@@ -81,6 +122,6 @@ fn version(field: &Field<Text>, errors: &mut Errors) {
 }
 
 /// As many as can be under way, at least 1, at most 20,000.
-fn in_flight(stages: &[Stage], timeout: Time) -> u64 {
-    most_in_flight(stages, timeout).clamp(1, MOST_IN_FLIGHT)
+fn in_flight(stages: &[Stage], pass: Time) -> u64 {
+    most_in_flight(stages, pass).clamp(1, MOST_IN_FLIGHT)
 }

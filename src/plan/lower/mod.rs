@@ -6,6 +6,7 @@ mod address;
 mod auth;
 mod check;
 mod churn;
+mod expect;
 mod extent;
 mod faults;
 mod generator;
@@ -17,6 +18,7 @@ mod search;
 mod stages;
 mod target;
 mod tcp_hold;
+mod template;
 mod threshold;
 mod tls;
 

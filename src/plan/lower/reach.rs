@@ -61,7 +61,18 @@ pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &
 
 /// Metrics that the scenario's own keys rule out.
 fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
-    let Protocol::TcpHold(hold) = seen.protocol else { return None };
+    let hold = match seen.protocol {
+        Protocol::Http(http) => {
+            let none = metric == Metric::Ratio(RatioMetric::Checks) && http.checks.is_empty();
+            return none.then(|| {
+                (
+                    format!("`{metric}` needs checks, and this scenario has none"),
+                    "say what an answer must be: `expect = { status = 200 }`".to_owned(),
+                )
+            });
+        }
+        Protocol::TcpHold(hold) => hold,
+    };
     let needs = |what: &str, line: &str| {
         Some((
             format!("`{metric}` needs {what}, and this scenario has none"),
@@ -270,7 +281,7 @@ fn too_few(
 fn sample_floor(metric: Metric) -> u64 {
     match metric {
         Metric::Time(_, stat) => stat.sample_floor(),
-        Metric::Count(_) | Metric::Ratio(_) | Metric::Rate(_) => 1,
+        Metric::Count(_) | Metric::Ratio(_) | Metric::Rate(_) | Metric::Check(_) => 1,
     }
 }
 

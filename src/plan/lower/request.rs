@@ -1,39 +1,57 @@
 //! The kinds of requests of a scenario.
 
 use super::count;
+use super::expect::{Names, checks, extracts};
+use super::template::{Known, add_parameter, spot, template};
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
-use crate::plan::raw::{At, Field, Header, Named, RawExpect, RawRequest, RawTable};
+use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable};
 use crate::plan::tree::{Place, Text};
-use crate::plan::{Expect, Request};
+use crate::plan::{Body, Encoding, Request, Template, ThinkTime};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderName, HeaderValue, Method};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::path::PathBuf;
 
 /// A scenario has at most so many kinds of requests.
 const MOST: usize = 1_000;
 
-/// What is encoded in a parameter: all but the unreserved characters of RFC 3986.
-const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
 /// Headers that follow from the body; a second word about it would break the framing.
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
-pub(super) fn requests(field: &Field<Vec<RawRequest>>, errors: &mut Errors) -> Vec<Request> {
+/// The requests of a scenario, or its steps.
+pub(super) fn requests(raw: &RawScenario, names: &mut Names, errors: &mut Errors) -> Vec<Request> {
+    if let (Some(steps), Some(requests)) = (raw.steps.key(), raw.requests.key()) {
+        errors
+            .add(steps, "a scenario has either `requests` or `steps`")
+            .also(requests, "chosen by weight")
+            .help("leave one of them out: `requests` are chosen by weight, `steps` sent one after the other");
+    }
+    let in_steps = !raw.steps.is_absent();
+    let field = if in_steps { &raw.steps } else { &raw.requests };
     let Some(given) = field.given() else { return vec![the_target_itself()] };
     if given.value.is_empty() {
         errors
-            .add(given.at, "the list of requests is empty")
-            .help("leave `requests` out for one GET of the target's own path");
+            .add(
+                given.at,
+                if in_steps {
+                    "the list of steps is empty"
+                } else {
+                    "the list of requests is empty"
+                },
+            )
+            .help("leave it out for one GET of the target's own path");
     }
     if let Some(raw) = given.value.get(MOST) {
-        errors.add(raw.place(), format!("a scenario has at most {MOST} kinds of requests"));
+        let kinds = if in_steps { "steps" } else { "kinds of requests" };
+        errors.add(raw.place(), format!("a scenario has at most {MOST} {kinds}"));
         return Vec::new();
     }
+    let mut known = Known { rows: !raw.data.is_absent(), steps: in_steps, variables: Vec::new() };
     let mut named: Vec<(String, Place)> = Vec::new();
     let mut requests = Vec::new();
     for raw in &given.value {
-        let request = request(raw, errors);
+        let request = request(raw, &known, names, errors);
+        known.variables.extend(request.extract.iter().map(|one| one.name.clone()));
         let at = raw.name.given().map_or(raw.place(), |name| name.at);
         if let Some((_, first)) = named.iter().find(|(name, _)| *name == request.name) {
             errors
@@ -50,22 +68,14 @@ pub(super) fn requests(field: &Field<Vec<RawRequest>>, errors: &mut Errors) -> V
 
 /// One GET of the target's own path.
 fn the_target_itself() -> Request {
-    Request {
-        name: "get".to_owned(),
-        method: "GET".to_owned(),
-        path: None,
-        weight: 1,
-        headers: Vec::new(),
-        body: String::new(),
-        expect: Expect::default(),
-    }
+    Request { name: "get".to_owned(), method: "GET".to_owned(), weight: 1, ..Request::default() }
 }
 
-fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
+fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Errors) -> Request {
     let method = method(&raw.method, errors);
     let path = raw.path.given().map(|given| {
         path(given, errors);
-        with_query(&given.value.value, &raw.query)
+        with_query(&given.value.0, &raw.query, known, errors)
     });
     if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
         errors
@@ -81,7 +91,7 @@ fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
             name.to_owned()
         }
         None => match raw.path.given() {
-            Some(given) => format!("{method} {}", given.value.shown),
+            Some(given) => format!("{method} {}", given.value.0.shown),
             None => method.to_lowercase(),
         },
     };
@@ -94,15 +104,63 @@ fn request(raw: &RawRequest, errors: &mut Errors) -> Request {
         }
         1
     });
+    outside_of_steps(raw, known, errors);
+    let think_time = raw.think_time.value();
     Request {
         name,
         method,
         path,
         weight,
-        headers: headers(&raw.headers, errors),
-        body: raw.body.value().map(|body| body.value.clone()).unwrap_or_default(),
-        expect: raw.expect.value().map(expect).unwrap_or_default(),
+        headers: headers(&raw.headers, known, errors),
+        body: body(raw, known, errors),
+        checks: checks(&raw.expect, names, errors),
+        extract: extracts(&raw.extract, errors),
+        think_time: think_time.map(|span| ThinkTime { min: span.min, max: span.max }),
     }
+}
+
+/// Says which keys have no meaning where requests are chosen by weight, or in steps.
+fn outside_of_steps(raw: &RawRequest, known: &Known, errors: &mut Errors) {
+    if let Some(at) = raw.weight.key().filter(|_| known.steps) {
+        errors
+            .add(at, "a step has no weight: every pass sends each step once")
+            .help("leave `weight` out, or write `requests` in place of `steps`");
+    }
+    let of_steps = [("extract", raw.extract.key()), ("think_time", raw.think_time.key())];
+    for (name, at) in of_steps.into_iter().filter(|_| !known.steps) {
+        if let Some(at) = at {
+            errors
+                .add(at, format!("`{name}` belongs to a step, and requests are chosen by weight"))
+                .help("write `steps` in place of `requests`, or leave it out");
+        }
+    }
+}
+
+fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
+    let Some(file) = raw.body_file.given() else {
+        let text = raw.body.value();
+        return Body::Text(text.map_or_else(Template::default, |Fillable(text)| {
+            template(text, Encoding::Plain, known, errors)
+        }));
+    };
+    if let Some(at) = raw.body.key() {
+        errors
+            .add(at, "a body comes from the plan or from a file")
+            .also(file.at, "the file")
+            .help("keep one of `body` and `body_file`");
+    }
+    Body::File { path: file_path(file, "body.json", errors), spot: spot(file.at) }
+}
+
+/// A path of a file, seen from the folder of the plan.
+pub(super) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
+    let path = names::public(given, errors).unwrap_or("-");
+    if path.is_empty() || path.contains('\0') {
+        errors
+            .add(given.at, "this is no path of a file")
+            .help(format!("write for example `\"{example}\"`"));
+    }
+    PathBuf::from(path)
 }
 
 fn method(field: &Field<Text>, errors: &mut Errors) -> String {
@@ -126,16 +184,22 @@ fn method(field: &Field<Text>, errors: &mut Errors) -> String {
     method.clone()
 }
 
-fn path(given: &At<Text>, errors: &mut Errors) {
-    let path = &given.value.value;
+fn path(given: &At<Fillable>, errors: &mut Errors) {
+    let Fillable(text) = &given.value;
+    // What is filled in later is encoded so that it fits.
+    let mut path = text.value.clone();
+    for blank in text.blanks.iter().rev() {
+        let stands_for = if blank.range.start == 0 { "/" } else { "x" };
+        path.replace_range(blank.range.clone(), stands_for);
+    }
     if path.contains("://") {
         errors
             .add(given.at, "a path is no URL")
             .help("the host is the target's; write the path alone: `\"/index.html\"`");
     } else if !path.starts_with('/') {
         let error = errors.add(given.at, "a path starts with `/`");
-        if !given.value.is_secret() {
-            error.help(format!("write `\"/{path}\"`"));
+        if !text.is_secret() {
+            error.help(format!("write `\"/{}\"`", text.shown));
         }
     } else if path.contains('#') {
         errors
@@ -151,20 +215,26 @@ fn path(given: &At<Text>, errors: &mut Errors) {
 }
 
 /// The path with these parameters behind those that it has.
-fn with_query(path: &str, query: &Field<Named<Text>>) -> String {
-    let mut path = path.to_owned();
+fn with_query(
+    text: &Text,
+    query: &Field<Named<Fillable>>,
+    known: &Known,
+    errors: &mut Errors,
+) -> Template {
+    let mut path = template(text, Encoding::Path, known, errors);
     for (key, given) in query.value().into_iter().flat_map(Named::read) {
-        path.push(if path.contains('?') { '&' } else { '?' });
-        path.extend(utf8_percent_encode(&key.name, &UNRESERVED));
-        path.push('=');
-        path.extend(utf8_percent_encode(&given.value.value, &UNRESERVED));
+        add_parameter(&mut path, &key.name, &given.value.0, known, errors);
     }
     path
 }
 
-fn headers(field: &Field<Named<Header>>, errors: &mut Errors) -> Vec<(String, String)> {
+fn headers(
+    field: &Field<Named<Fillable>>,
+    known: &Known,
+    errors: &mut Errors,
+) -> Vec<(String, Template)> {
     let Some(named) = field.value() else { return Vec::new() };
-    let mut headers: Vec<(String, String)> = Vec::new();
+    let mut headers: Vec<(String, Template)> = Vec::new();
     for (key, header) in named.read() {
         let name = key.name.to_lowercase();
         let value = &header.value.0.value;
@@ -184,14 +254,8 @@ fn headers(field: &Field<Named<Header>>, errors: &mut Errors) -> Vec<(String, St
                 .add(header.at, "a header's value has no line breaks or control characters")
                 .help("write it on one line");
         }
-        headers.push((name, value.clone()));
+        let value = template(&header.value.0, Encoding::Plain, known, errors);
+        headers.push((name, value));
     }
     headers
-}
-
-fn expect(raw: &RawExpect) -> Expect {
-    Expect {
-        status: raw.status.value().map(|status| status.0),
-        body: raw.body.value().map(|body| body.value.clone()),
-    }
 }

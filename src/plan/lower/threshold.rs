@@ -38,6 +38,7 @@ pub(super) fn thresholds(
         && !raw.expect.is_wrong()
         && !raw.greeting.is_wrong()
         && !raw.think_time.is_wrong()
+        && !(raw.requests.is_wrong() || raw.steps.is_wrong())
         && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
     let mut thresholds = Vec::new();
     for entry in &given.value {
@@ -49,7 +50,11 @@ pub(super) fn thresholds(
             },
         };
         let before = errors.count();
-        let Some(threshold) = threshold(text, raw, *word, stages, context, errors) else {
+        let checks: &[String] = match protocol {
+            Protocol::Http(http) => &http.checks,
+            Protocol::TcpHold(_) => &[],
+        };
+        let Some(threshold) = threshold(text, raw, (*word, checks), stages, context, errors) else {
             continue;
         };
         if errors.count() == before && stages.known && protocol_known {
@@ -70,14 +75,14 @@ pub(super) fn thresholds(
 fn metric_place(text: &At<Text>) -> Place {
     let shown = &text.value.shown;
     let start = shown.len() - shown.trim_start().len();
-    let end = shown.find(['<', '>', '=', '!']).unwrap_or(shown.len());
+    let end = check::end_of_metric(shown).unwrap_or(shown.len());
     inside(&text.value, text.at, start, start.max(shown[..end].trim_end().len()))
 }
 
 fn threshold(
     text: &At<Text>,
     raw: Option<&RawCheck>,
-    word: ProtocolWord,
+    (word, checks): (ProtocolWord, &[String]),
     stages: &Stages,
     context: &Context<'_>,
     errors: &mut Errors,
@@ -89,7 +94,7 @@ fn threshold(
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
-    let Check { metric, comparison, bound } = match check::parse(check, word) {
+    let Check { metric, comparison, bound } = match check::parse(check, word, checks) {
         Ok(check) => check,
         Err(wrong) => {
             let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);

@@ -36,6 +36,18 @@ words! {
 }
 
 words! {
+    /// Which row a pass takes.
+    OrderWord {
+        /// One after the other, and from the first again.
+        Sequential = "sequential",
+        /// Any, by the plan's seed.
+        Random = "random",
+        /// Each row once in the whole run.
+        Unique = "unique",
+    }
+}
+
+words! {
     /// Who sends heartbeats.
     SideWord {
         /// The target.

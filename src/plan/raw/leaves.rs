@@ -40,17 +40,19 @@ impl Read for Text {
 
 leaf_schema!(Text, "Text", json_schema!({ "type": "string" }));
 
-/// The value of a header.
+/// A string that may have parts that are filled in for each sending.
 #[derive(Debug, Clone)]
-pub(in crate::plan) struct Header(pub Text);
+pub(in crate::plan) struct Fillable(pub Text);
 
-impl Read for Header {
+impl Read for Fillable {
+    const FILLED: bool = true;
+
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         Text::read(node, errors).map(Self)
     }
 }
 
-leaf_schema!(Header, "Header", json_schema!({ "type": "string" }));
+leaf_schema!(Fillable, "Fillable", json_schema!({ "type": "string" }));
 
 impl<T: Read> Read for Vec<T> {
     /// Leaves out what could not be read; the list itself is there.

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
+mod answers;
 mod choices;
 mod churn;
 mod leaves;
@@ -9,16 +10,17 @@ mod quantities;
 mod search;
 mod tables;
 
+pub(super) use answers::{JsonValue, RawData, RawExpect, RawExtract};
 pub(super) use choices::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, SideWord, SpacingWord,
+    BuiltinWord, CloseWord, DuringWord, LossWord, OrderWord, ProtocolWord, SideWord, SpacingWord,
 };
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
-pub(super) use leaves::{Entry, Header, Named, OneOrMany};
+pub(super) use leaves::{Entry, Fillable, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    RawAuth, RawCheck, RawExpect, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest,
-    RawScenario, RawStage, RawTarget,
+    RawAuth, RawCheck, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario,
+    RawStage, RawTarget,
 };
 
 use super::error::Errors;
@@ -29,6 +31,9 @@ use std::borrow::Cow;
 
 /// Reads itself from a node. `None`: it cannot, and has said why.
 pub(super) trait Read: Sized {
+    /// Whether it may have parts that are filled in for each sending.
+    const FILLED: bool = false;
+
     fn read(node: &Node, errors: &mut Errors) -> Option<Self>;
 }
 
@@ -118,6 +123,12 @@ impl<T: Read> Field<T> {
 fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
     match &node.value {
         Value::Text(text) if text.broken => None,
+        Value::Text(text) if !T::FILLED && !text.blanks.is_empty() => {
+            errors
+                .add(text.blanks[0].at, "this is known only when a request is sent")
+                .help("`${row.…}` and `${var.…}` stand in a request's `path`, `query`, `headers` and `body`, and in `bearer`");
+            None
+        }
         _ => T::read(node, errors),
     }
 }

@@ -138,7 +138,7 @@ impl Read for Ratio {
                 return None;
             }
         };
-        let text = Text { shown: written.clone(), value: written, literal: None, broken: false };
+        let text = Text { shown: written.clone(), value: written, ..Text::default() };
         quantity(&text, node, "a ratio", errors)
     }
 }
@@ -175,12 +175,7 @@ impl Read for Span {
         let Value::Text(text) = &node.value else { return None };
         let mut end = |end: &str| {
             let shown = if text.is_secret() { &text.shown } else { end };
-            let text = Text {
-                shown: shown.to_owned(),
-                value: end.to_owned(),
-                literal: None,
-                broken: false,
-            };
+            let text = Text { shown: shown.to_owned(), value: end.to_owned(), ..Text::default() };
             quantity(&text, node, "a time", errors)
         };
         let (min, max): (Time, Time) = (end(first)?, end(last)?);

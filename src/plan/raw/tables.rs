@@ -5,15 +5,15 @@ use super::{
     table_of,
 };
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawLifetime, RawReconnect, RawSearch,
-    RawTable, Read, Span, Status, Workers, check_keys,
+    Entry, Field, Fillable, Keys, Named, OneOrMany, RawData, RawEvent, RawExpect, RawExtract,
+    RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status, Workers, check_keys,
 };
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text};
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
-pub(super) const EXAMPLES: [(&str, &str); 15] = [
+pub(super) const EXAMPLES: [(&str, &str); 16] = [
     ("name", "name = \"my-plan\""),
     ("targets", "targets.web = { address = \"http://127.0.0.1:8080/\" }"),
     ("scenarios", "[scenarios.web]"),
@@ -29,10 +29,11 @@ pub(super) const EXAMPLES: [(&str, &str); 15] = [
     ("method", "method = \"GET\""),
     ("min", "min = \"1k\""),
     ("max", "max = \"20k\""),
+    ("file", "file = \"rows.csv\""),
 ];
 
 /// What a table looks like, for those that are usually written on one line.
-pub(super) const TABLE_EXAMPLES: [(&str, &str); 8] = [
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 10] = [
     ("a target", "a table for each target: `[targets.NAME]`"),
     ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
     ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
@@ -40,6 +41,8 @@ pub(super) const TABLE_EXAMPLES: [(&str, &str); 8] = [
     ("a request", "a table for each request: `{ path = \"/\" }`"),
     ("`auth`", "a table: `{ bearer = \"${env.TOKEN}\" }`"),
     ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
+    ("`data`", "a table: `{ file = \"rows.csv\" }`"),
+    ("a value to extract", "a table: `{ json = \"/token\" }`"),
     ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
 ];
 
@@ -177,6 +180,16 @@ table! {
         events: Vec<RawEvent>,
         /// http: chosen by weight. Default: one GET of the target's own path.
         requests: Vec<RawRequest>,
+        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass; the next begins at the first.
+        steps: Vec<RawRequest>,
+        /// http: a file of rows; each pass takes one, each request where there are no steps.
+        data: RawData,
+        /// http: each user keeps the cookies that it is sent, and sends them back. Default: `false`.
+        cookies: bool,
+        /// http: so many redirects are followed, only to the same scheme, host and port. Default: 0, a redirect is an answer.
+        redirects: Count,
+        /// http: answers may come in gzip. Default: `false`.
+        compression: bool,
         /// http: who asks; sent with every request that has no `authorization` of its own.
         auth: RawAuth,
         /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
@@ -193,7 +206,7 @@ table! {
         /// What must hold for a PASS: `metric comparison bound`, or a table.
         thresholds: Vec<Entry>,
     }
-    later { "tls", "data" }
+    later { "tls" }
 }
 
 table! {
@@ -254,19 +267,25 @@ table! {
         /// Default: `GET`.
         method: Text,
         /// Path and query. Default: those of the target's URL.
-        path: Text,
+        path: Fillable,
         /// Parameters that are added to the path's query, encoded as they must be.
-        query: Named<Text>,
+        query: Named<Fillable>,
         /// Its part among all requests, against the other weights. Default: 1.
         weight: Count,
         /// Sent with it.
-        headers: Named<Header>,
+        headers: Named<Fillable>,
         /// Sent with it.
-        body: Text,
-        /// What the answer must be. Default: any status from 200 to 399.
-        expect: RawExpect,
+        body: Fillable,
+        /// Sent with it: the content of this file, seen from the folder of the plan. In place of `body`.
+        body_file: Text,
+        /// What the answer must be: a table, or several. Default: any status from 200 to 399.
+        expect: OneOrMany<RawExpect>,
+        /// In `steps`: values of the answer for later steps, as `${var.NAME}`.
+        extract: Named<RawExtract>,
+        /// In `steps`: the pause behind this one, in place of the scenario's.
+        think_time: Span,
     }
-    later { "data" }
+    later {}
 }
 
 table! {
@@ -278,21 +297,7 @@ table! {
         /// A name and a password: `name:password`.
         basic: Text,
         /// A token.
-        bearer: Text,
-    }
-    later {}
-}
-
-table! {
-    /// What an answer must be.
-    #[schemars(rename = "Expect")]
-    RawExpect, "`expect`",
-    must {}
-    may {
-        /// Exactly this status. Default: any from 200 to 399.
-        status: Status,
-        /// Exactly this body. Default: any.
-        body: Text,
+        bearer: Fillable,
     }
     later {}
 }

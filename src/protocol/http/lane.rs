@@ -3,8 +3,10 @@
 use super::body::Check;
 use super::connect::{self, Ends};
 use super::fault::Fault;
-use super::parse::Parser;
+use super::look::{Gains, Looked, Looking};
+use super::parse::{Parser, Reader};
 use super::script::{Prepared, Script};
+use super::session::Session;
 use crate::record::{Failure, Phase};
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -25,6 +27,10 @@ pub struct Answer {
     /// The connection had served before, and was closed or reset without one byte of an answer: the server may have closed it for
     /// idleness while the request was on its way, and may not have seen the request.
     pub idle_close: bool,
+    /// The checks that do not hold, as bits by their place in the request; `None` without a whole answer to judge.
+    pub broken: Option<u64>,
+    /// What it gives to the session.
+    pub gains: Option<Box<Gains>>,
 }
 
 /// How far a request has come.
@@ -67,6 +73,9 @@ pub struct Lane {
     first_byte_ns: Option<u64>,
     parser: Parser,
     check: Check,
+    /// What could not be sent at once of a request that was written for this sending.
+    rest: Option<Box<[u8]>>,
+    looking: Option<Box<Looking>>,
 }
 
 impl Lane {
@@ -85,6 +94,8 @@ impl Lane {
             first_byte_ns: None,
             parser: Parser::new(false),
             check: Check::default(),
+            rest: None,
+            looking: None,
         })
     }
 
@@ -116,27 +127,72 @@ impl Lane {
     /// Sends a request, by its index in the plan, as far as there is room.
     pub fn send(&mut self, script: &Script, request: usize) {
         let prepared = &script.requests[request];
+        self.begin_request(request, prepared);
+        self.write(prepared);
+    }
+
+    /// Sends a request of a session; the bytes of its body. `room` is written over.
+    pub fn send_for(
+        &mut self,
+        script: &Script,
+        request: usize,
+        session: &mut Session,
+        room: &mut Vec<u8>,
+        now_ns: u64,
+    ) -> Result<u64, Fault> {
+        let prepared = &script.requests[request];
+        let filled = script.fill(request, session, room, now_ns)?;
+        self.begin_request(request, prepared);
+        let Some(body_bytes) = filled else {
+            self.write(prepared);
+            return Ok(script.body_bytes(request));
+        };
+        // Nothing of it is kept, unless the socket is full.
+        let sent = self.push(room);
+        if sent < room.len() {
+            self.rest = Some(room[sent..].into());
+        } else {
+            self.written = u32::try_from(prepared.bytes.len()).unwrap_or(u32::MAX);
+        }
+        Ok(body_bytes)
+    }
+
+    fn begin_request(&mut self, request: usize, prepared: &Prepared) {
         self.request = u32::try_from(request).unwrap_or(u32::MAX);
         (self.written, self.bytes, self.first_byte_ns) = (0, 0, None);
         self.parser = Parser::new(prepared.is_head);
         self.check = Check::default();
-        self.write(prepared);
+        self.rest = None;
+        self.looking = prepared.looks.as_ref().map(|looks| Box::new(Looking::new(looks)));
+    }
+
+    /// Whether some of the request has yet to be sent.
+    fn is_sending(&self, prepared: &Prepared) -> bool {
+        let whole = self.rest.as_ref().map_or(prepared.bytes.len(), |rest| rest.len());
+        (self.written as usize) < whole
     }
 
     fn write(&mut self, prepared: &Prepared) {
-        while self.doom.is_none() {
-            let unsent = &prepared.bytes[self.written as usize..];
-            if unsent.is_empty() {
-                return;
-            }
-            match self.stream.write(unsent) {
-                // Requests are much smaller than 4 GiB: plans are text.
-                Ok(length) => self.written += u32::try_from(length).unwrap_or(u32::MAX),
+        let rest = self.rest.take();
+        let bytes = rest.as_ref().unwrap_or(&prepared.bytes);
+        let sent = self.push(&bytes[self.written as usize..]);
+        // Requests are much smaller than 4 GiB: plans are text, and their files are bounded.
+        self.written += u32::try_from(sent).unwrap_or(u32::MAX);
+        self.rest = rest;
+    }
+
+    /// Writes as far as there is room; how much that was.
+    fn push(&mut self, bytes: &[u8]) -> usize {
+        let mut sent = 0;
+        while self.doom.is_none() && sent < bytes.len() {
+            match self.stream.write(&bytes[sent..]) {
+                Ok(length) => sent += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(error) => self.doom = error.raw_os_error().or(Some(0)),
             }
         }
+        sent
     }
 
     /// Whether sending failed: no event will say so.
@@ -153,7 +209,7 @@ impl Lane {
         now_ns: u64,
     ) -> Step {
         let prepared = &script.requests[self.request as usize];
-        if (self.written as usize) < prepared.bytes.len() {
+        if self.is_sending(prepared) {
             self.write(prepared);
         }
         for _ in 0..TURN {
@@ -190,8 +246,9 @@ impl Lane {
             };
             self.first_byte_ns.get_or_insert(now_ns);
             self.bytes += length as u64;
-            let (check, expected) = (&mut self.check, prepared.expected.as_deref());
-            match self.parser.feed(&buffer[..length], |piece| check.feed(expected, piece)) {
+            let reader =
+                Taker { prepared, check: &mut self.check, looking: self.looking.as_deref_mut() };
+            match self.parser.feed(&buffer[..length], reader) {
                 Err(wrong) => {
                     let fault = self.fault(Failure::BadHttp, &wrong.to_string());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
@@ -235,25 +292,60 @@ impl Lane {
     fn complete(&mut self, prepared: &Prepared, now_ns: u64) -> Answer {
         let status = self.parser.status().unwrap_or(0);
         // What answers a request that is still being sent has not read it.
-        let unsent = (self.written as usize) < prepared.bytes.len();
+        let unsent = self.is_sending(prepared);
+        self.rest = None;
         self.used = true;
         self.over |= unsent || prepared.closes || !self.parser.keeps();
-        let fault = if prepared.takes(status) {
-            let wrong = |what| format!("{} at {}: the body {what}", prepared.words(), self.to);
-            let wrong = |what| Fault::new(Failure::WrongBody, Phase::Request, wrong(what));
-            self.check.finish(prepared.expected.as_deref()).err().map(wrong)
-        } else {
-            let words = format!("{} at {}: status {status}", prepared.words(), self.to);
+        let looked = self.looking.take().zip(prepared.looks.as_deref());
+        let looked = match looked {
+            Some((looking, looks)) if looks.redirects && looking.redirects() => {
+                let mut answer = self.answer(None, false, now_ns);
+                answer.gains = Some(Box::new(looking.into_gains()));
+                return answer;
+            }
+            Some((looking, looks)) => Some(looking.finish(looks, self.check.received())),
+            None => None,
+        };
+        let (taken, mut broken) = prepared.statuses(status);
+        let expected = prepared.expected.as_ref();
+        let mut wrong_body = self.check.finish(expected.map(|(_, body)| &**body)).err();
+        if let (Some((bit, _)), Some(_)) = (expected, &wrong_body) {
+            broken |= bit;
+        }
+        let mut other = None;
+        let mut gains = None;
+        if let Some(looked) = looked {
+            broken |= looked.broken;
+            let Looked { words, missing, .. } = looked;
+            match (looked.broken, looked.wrong_body) {
+                (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
+                (_, true) => wrong_body = Some(words),
+                (_, false) => other = Some((Failure::Check, words)),
+            }
+            gains = Some(Box::new(looked.gains));
+        }
+        let place = || format!("{} at {}", prepared.words(), self.to);
+        let fault = if !taken {
+            let words = format!("{}: status {status}", place());
             let mut fault = Fault::new(Failure::Status, Phase::Request, words);
             fault.cause.code = i32::from(status);
             Some(fault)
+        } else if let Some(words) = wrong_body {
+            let words = words.strip_prefix("the body ").unwrap_or(&words);
+            let words = format!("{}: the body {words}", place());
+            Some(Fault::new(Failure::WrongBody, Phase::Request, words))
+        } else {
+            other.map(|(failure, words)| {
+                Fault::new(failure, Phase::Request, format!("{}: {words}", place()))
+            })
         };
-        self.answer(fault, false, now_ns)
+        Answer { broken: Some(broken), gains, ..self.answer(fault, false, now_ns) }
     }
 
     /// An exchange that did not end in order.
     fn broken(&mut self, prepared: &Prepared, mut fault: Fault, now_ns: u64) -> Answer {
         self.over = true;
+        (self.rest, self.looking) = (None, None);
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && self.used && self.bytes == 0;
         fault.sample = format!("{} at {}: {}", prepared.words(), self.to, fault.sample);
@@ -268,6 +360,31 @@ impl Lane {
             first_byte_ns: self.first_byte_ns,
             ended_ns,
             idle_close,
+            broken: None,
+            gains: None,
+        }
+    }
+}
+
+/// Who takes an answer: the count of its body, and what looks into it.
+struct Taker<'a> {
+    prepared: &'a Prepared,
+    check: &'a mut Check,
+    looking: Option<&'a mut Looking>,
+}
+
+impl Reader for Taker<'_> {
+    fn head(&mut self, status: u16, headers: &[httparse::Header<'_>]) {
+        if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
+            looking.head(looks, status, headers);
+        }
+    }
+
+    fn body(&mut self, piece: &[u8]) {
+        let expected = self.prepared.expected.as_ref();
+        self.check.feed(expected.map(|(_, body)| &**body), piece);
+        if let Some(looking) = &mut self.looking {
+            looking.body(piece);
         }
     }
 }

@@ -9,22 +9,33 @@
 //!         └ disturb ──────▶ when the server closes it between two requests
 //! ```
 //!
-//! **Invariant:** no redirect is followed, no body is decoded, nothing is retried here.
-//! **Invariant:** no more of an answer is kept than its head, while that has not come whole (16 KiB, 100 headers).
+//! **Invariant:** no redirect is followed and nothing is retried here: a `Session` says where one leads, and whoever has a loop sends again.
+//! **Invariant:** no more of an answer is kept than its head, while that has not come whole (16 KiB, 100 headers), and what is looked
+//! into (1 MiB of a body).
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.
 //! **Invariant:** nothing waits here, and no clock is read.
 
 mod body;
 mod connect;
 mod fault;
+mod jar;
 mod lane;
+mod look;
 mod parse;
+mod rows;
 mod script;
+mod session;
+mod sheet;
+mod stock;
 
 pub use connect::Ends;
 pub use fault::Fault;
 pub use lane::{Answer, Lane, Limits, Step};
+pub use look::Gains;
+pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
+pub use session::Session;
+pub use stock::{Files, Stock};
 
 #[cfg(test)]
 mod tests;

@@ -64,6 +64,21 @@ enum State {
     Done,
 }
 
+/// What is interested in an answer; whatever takes pieces of a body is.
+pub trait Reader {
+    /// The head has come.
+    fn head(&mut self, _status: u16, _headers: &[Header<'_>]) {}
+
+    /// A piece of the body has come.
+    fn body(&mut self, piece: &[u8]);
+}
+
+impl<F: FnMut(&[u8])> Reader for F {
+    fn body(&mut self, piece: &[u8]) {
+        self(piece);
+    }
+}
+
 /// One answer as it comes in.
 #[derive(Debug)]
 pub struct Parser {
@@ -112,25 +127,25 @@ impl Parser {
     }
 
     /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many were taken.
-    pub fn feed(&mut self, bytes: &[u8], mut body: impl FnMut(&[u8])) -> Result<usize, Wrong> {
+    pub fn feed(&mut self, bytes: &[u8], mut reader: impl Reader) -> Result<usize, Wrong> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             at += match self.state {
-                State::Head => self.head(rest)?,
+                State::Head => self.head(rest, &mut reader)?,
                 State::Length(left) => {
                     let piece = piece(rest, left);
-                    body(piece);
+                    reader.body(piece);
                     self.state = after(left - piece.len() as u64, State::Length, State::Done);
                     piece.len()
                 }
                 State::Close => {
-                    body(rest);
+                    reader.body(rest);
                     rest.len()
                 }
                 State::Chunk(left) => {
                     let piece = piece(rest, left);
-                    body(piece);
+                    reader.body(piece);
                     self.state = after(left - piece.len() as u64, State::Chunk, State::ChunkCr);
                     piece.len()
                 }
@@ -144,9 +159,9 @@ impl Parser {
         Ok(at)
     }
 
-    fn head(&mut self, bytes: &[u8]) -> Result<usize, Wrong> {
+    fn head(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<usize, Wrong> {
         let Some(mut kept) = self.kept.take() else {
-            let taken = self.parse(bytes)?;
+            let taken = self.parse(bytes, reader)?;
             if taken.is_none() {
                 self.kept = Some(Box::new(bytes.to_vec()));
             }
@@ -156,7 +171,7 @@ impl Parser {
         let room = (MOST_BYTES + 1).saturating_sub(before).min(bytes.len());
         kept.extend_from_slice(&bytes[..room]);
         let ends = before < EARLY || kept.len() > MOST_BYTES || bytes[..room].contains(&b'\n');
-        let taken = if ends { self.parse(&kept)? } else { None };
+        let taken = if ends { self.parse(&kept, reader)? } else { None };
         if let Some(taken) = taken {
             return Ok(taken - before);
         }
@@ -165,7 +180,7 @@ impl Parser {
     }
 
     /// Parses a head from its first byte; its length when it is whole.
-    fn parse(&mut self, bytes: &[u8]) -> Result<Option<usize>, Wrong> {
+    fn parse(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<Option<usize>, Wrong> {
         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
         let mut response = Response::new(&mut headers);
         let config = ParserConfig::default();
@@ -191,6 +206,7 @@ impl Parser {
             _ => State::Close,
         };
         self.keep &= self.state != State::Close;
+        reader.head(status, response.headers);
         Ok(Some(length))
     }
 

@@ -1,15 +1,22 @@
 //! Turns the requests of a plan into bytes that are built once and sent as they are.
 
-use crate::plan::{Http, HttpUrl, Request};
-use http::header::{CONNECTION, CONTENT_LENGTH, HOST, USER_AGENT};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
-use std::fmt::Write as _;
+use super::fault::Fault;
+use super::look::{Gains, Looks, Options};
+use super::session::{Home, Session};
+use super::sheet::{Sheet, Unwritten};
+use super::stock::Stock;
+use crate::plan::{Http, HttpUrl, Request, Template, What};
+use crate::record::{Failure, Phase};
+use http::{HeaderName, HeaderValue, Method, Uri};
+use std::sync::Arc;
 
 /// What the lanes to one URL send. One for all lanes.
 #[derive(Debug)]
 pub struct Script {
     /// In the plan's order.
     pub(super) requests: Vec<Prepared>,
+    stock: Arc<Stock>,
+    home: Home,
 }
 
 /// One request, ready to be sent.
@@ -17,17 +24,21 @@ pub struct Script {
 pub(super) struct Prepared {
     name: String,
     method: Method,
-    uri: Uri,
-    /// Head and body, as they are sent.
+    /// As the plan has it.
+    path: String,
+    /// Head and body, as they are sent; as they would be with empty values, where there is a sheet that fills them in.
     pub(super) bytes: Box<[u8]>,
+    sheet: Option<Box<Sheet>>,
     body_bytes: u64,
     pub(super) is_head: bool,
     /// Whether it asks the server to close the connection.
     pub(super) closes: bool,
-    /// `None` takes 200 to 399.
-    status: Option<u16>,
-    /// `None` takes any.
-    pub(super) expected: Option<Box<[u8]>>,
+    /// Statuses that are taken, each with the bit of its check; without any 200 to 399.
+    statuses: Vec<(u64, Vec<u16>)>,
+    /// The body that is taken, and the bit of its check; `None` takes any, or leaves it to `looks`.
+    pub(super) expected: Option<(u64, Box<[u8]>)>,
+    /// What else is looked at.
+    pub(super) looks: Option<Box<Looks>>,
 }
 
 /// Why a request cannot be built.
@@ -61,9 +72,56 @@ pub enum ScriptError {
 
 impl Script {
     /// The requests of a scenario to one URL of its target.
-    pub fn new(http: &Http, url: &HttpUrl) -> Result<Self, ScriptError> {
-        let requests = http.requests.iter().map(|request| Prepared::new(request, url));
-        Ok(Self { requests: requests.collect::<Result<_, _>>()? })
+    pub fn new(http: &Http, url: &HttpUrl, stock: &Arc<Stock>) -> Result<Self, ScriptError> {
+        let extracts = http.requests.iter().flat_map(|request| &request.extract);
+        let mut variables: Vec<String> = Vec::new();
+        for one in extracts {
+            if !variables.contains(&one.name) {
+                variables.push(one.name.clone());
+            }
+        }
+        let prepare = |request| Prepared::new(request, http, url, stock, &variables);
+        let requests = http.requests.iter().map(prepare);
+        Ok(Self {
+            requests: requests.collect::<Result<_, _>>()?,
+            stock: Arc::clone(stock),
+            home: Home { url: url.clone(), redirects: http.redirects },
+        })
+    }
+
+    /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With it the bytes of its body.
+    pub(super) fn fill(
+        &self,
+        request: usize,
+        session: &mut Session,
+        out: &mut Vec<u8>,
+        now_ns: u64,
+    ) -> Result<Option<u64>, Fault> {
+        let prepared = &self.requests[request];
+        let sheet = prepared.sheet.as_ref();
+        let sheet = sheet.filter(|sheet| sheet.is_filled || session.changes_requests());
+        let Some(sheet) = sheet else {
+            session.asked_for(&prepared.path);
+            return Ok(None);
+        };
+        sheet.write(out, session, &self.stock, now_ns).map(Some).map_err(|why| {
+            let (failure, words) = match why {
+                Unwritten::NoRow => (Failure::NoRow, "every row of the data was used".to_owned()),
+                Unwritten::Value(words) => (Failure::BadValue, words),
+            };
+            Fault::new(failure, Phase::Request, format!("{}: {words}", prepared.words()))
+        })
+    }
+
+    /// Gives a session what an answer has for it; true when a redirect is to be followed.
+    pub fn give(
+        &self,
+        session: &mut Session,
+        gains: Gains,
+        now_ns: u64,
+        unix_s: i64,
+    ) -> Result<bool, Fault> {
+        session.take(gains, &self.home, now_ns, unix_s)
     }
 
     /// Whether a request may be sent twice without harm (RFC 9110, 9.2.2).
@@ -78,85 +136,123 @@ impl Script {
 }
 
 impl Prepared {
-    fn new(request: &Request, url: &HttpUrl) -> Result<Self, ScriptError> {
+    fn new(
+        request: &Request,
+        http: &Http,
+        url: &HttpUrl,
+        stock: &Stock,
+        variables: &[String],
+    ) -> Result<Self, ScriptError> {
         let name = request.name.clone();
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
             ScriptError::Method { request: name.clone(), method: request.method.clone() }
         })?;
-        let path = request.path.as_ref().unwrap_or(&url.path);
-        let uri: Uri = path
-            .parse()
-            .map_err(|_| ScriptError::Path { request: name.clone(), path: path.clone() })?;
-        let headers = headers(request, url, &method)?;
-        let said = headers
-            .get_all(CONNECTION)
-            .into_iter()
-            .flat_map(|value| value.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii));
-        let closes = said.into_iter().any(|token| token.eq_ignore_ascii_case(b"close"));
+        let own = Template::from(url.path.as_str());
+        let path = request.path.as_ref().unwrap_or(&own);
+        let wrong_path = || ScriptError::Path { request: name.clone(), path: written(path) };
+        if let Some(path) = path.fixed() {
+            path.parse::<Uri>().map_err(|_| wrong_path())?;
+        }
+        let (headers, closes) = headers(request, http, url)?;
+        let sheet = Sheet::new(request, path, headers, stock, variables).ok_or_else(wrong_path)?;
+        let mut bytes = Vec::new();
+        let mut nobody = Session::new(false);
+        let body_bytes = sheet.write(&mut bytes, &mut nobody, stock, 0);
+        let changed = sheet.is_filled || http.cookies || http.redirects > 0 || http.data.is_some();
+        if !changed && body_bytes.is_err() {
+            return Err(wrong_path());
+        }
+        let options = Options {
+            gzip: http.compression,
+            cookies: http.cookies,
+            redirects: http.redirects > 0,
+        };
+        let looks = Looks::new(request, variables, options);
+        let looks = (!looks.are_plain()).then(|| Box::new(looks));
+        let bits = || request.checks.iter().enumerate().map(|(at, check)| (1 << at, &check.what));
+        let body = |what: &What| match what {
+            What::Body(body) => Some(body.as_bytes().into()),
+            _ => None,
+        };
+        let statuses = |what: &What| match what {
+            What::Status(list) => Some(list.clone()),
+            _ => None,
+        };
         Ok(Self {
-            bytes: bytes(&method, &uri, &headers, request.body.as_bytes()),
-            body_bytes: request.body.len() as u64,
+            path: written(path),
+            bytes: bytes.into(),
+            body_bytes: body_bytes.unwrap_or(0),
+            sheet: changed.then(|| Box::new(sheet)),
             is_head: method == Method::HEAD,
             closes,
             name,
             method,
-            uri,
-            status: request.expect.status,
-            expected: request.expect.body.clone().map(|body| body.into_bytes().into()),
+            statuses: bits().filter_map(|(bit, what)| Some((bit, statuses(what)?))).collect(),
+            expected: bits()
+                .find_map(|(bit, what)| Some((bit, body(what)?)))
+                .filter(|_| looks.is_none()),
+            looks,
         })
     }
 
-    /// Whether an answer's status is a success.
-    pub(super) fn takes(&self, status: u16) -> bool {
-        match self.status {
-            Some(expected) => status == expected,
-            None => (200..400).contains(&status),
+    /// The checks of the status that do not hold, as bits; `None` when the status is no success.
+    pub(super) fn statuses(&self, status: u16) -> (bool, u64) {
+        if self.statuses.is_empty() {
+            return ((200..400).contains(&status), 0);
         }
+        let wrong = self.statuses.iter().filter(|(_, list)| !list.contains(&status));
+        let broken = wrong.fold(0, |all, (bit, _)| all | bit);
+        (broken == 0, broken)
     }
 
     /// `home: GET /` for samples; one without a name of its own is `GET /`.
     pub(super) fn words(&self) -> String {
-        let line = format!("{} {}", self.method, self.uri);
+        let line = format!("{} {}", self.method, self.path);
         if self.name == line { line } else { format!("{}: {line}", self.name) }
     }
 }
 
-fn headers(request: &Request, url: &HttpUrl, method: &Method) -> Result<HeaderMap, ScriptError> {
-    let wrong =
-        |header: &str| ScriptError::Header { request: request.name.clone(), header: header.into() };
-    let mut headers = HeaderMap::with_capacity(request.headers.len() + 3);
-    let host = HeaderValue::from_str(&url.host_header).map_err(|_| wrong("host"))?;
-    headers.insert(HOST, host);
-    let agent = concat!("planrun/", env!("CARGO_PKG_VERSION"));
-    headers.insert(USER_AGENT, HeaderValue::from_static(agent));
-    let mut own = HeaderMap::new();
-    for (name, value) in &request.headers {
-        let key = HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(name))?;
-        own.append(key, HeaderValue::from_str(value).map_err(|_| wrong(name))?);
-    }
-    // What the plan says replaces what would be said without it.
-    for name in own.keys() {
-        headers.remove(name);
-    }
-    headers.extend(own);
-    // A method that usually has a body says when there is none (RFC 9110, 8.6).
-    let usual = [Method::POST, Method::PUT, Method::PATCH].contains(method);
-    if usual || !request.body.is_empty() {
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(request.body.len()));
-    }
-    Ok(headers)
+/// A template as the plan has it.
+fn written(template: &Template) -> String {
+    use crate::plan::{Given, Piece};
+    let piece = |piece: &Piece| match piece {
+        Piece::Text(text) => text.clone(),
+        Piece::Fill { given: Given::Row(name), .. } => format!("${{row.{name}}}"),
+        Piece::Fill { given: Given::Var(name), .. } => format!("${{var.{name}}}"),
+    };
+    template.pieces.iter().map(piece).collect()
 }
 
-fn bytes(method: &Method, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Box<[u8]> {
-    let mut head = String::new();
-    // A String takes all that is written to it.
-    let _ = write!(head, "{method} {uri} HTTP/1.1\r\n");
-    let mut bytes = head.into_bytes();
-    for (name, value) in headers {
-        let line = [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"];
-        bytes.extend(line.concat());
+/// All headers but those that follow from the body, and whether they ask the server to close the connection.
+fn headers(
+    request: &Request,
+    http: &Http,
+    url: &HttpUrl,
+) -> Result<(Vec<(String, Template)>, bool), ScriptError> {
+    let wrong =
+        |header: &str| ScriptError::Header { request: request.name.clone(), header: header.into() };
+    HeaderValue::from_str(&url.host_header).map_err(|_| wrong("host"))?;
+    let agent = concat!("planrun/", env!("CARGO_PKG_VERSION"));
+    let mut headers: Vec<(String, Template)> = [
+        ("host", url.host_header.as_str()),
+        ("user-agent", agent),
+        ("accept-encoding", if http.compression { "gzip" } else { "" }),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .map(|(name, value)| (name.to_owned(), value.into()))
+    .collect();
+    // What the plan says replaces what would be said without it.
+    headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| own != name));
+    let mut closes = false;
+    for (name, value) in &request.headers {
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(name))?;
+        if let Some(value) = value.fixed() {
+            HeaderValue::from_str(&value).map_err(|_| wrong(name))?;
+            let mut tokens = value.split(',').map(str::trim);
+            closes |= name == "connection" && tokens.any(|one| one.eq_ignore_ascii_case("close"));
+        }
+        headers.push((name.clone(), value.clone()));
     }
-    bytes.extend_from_slice(b"\r\n");
-    bytes.extend_from_slice(body);
-    bytes.into()
+    Ok((headers, closes))
 }

@@ -5,9 +5,12 @@ use super::cost::CostReport;
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::plan::{Level, Metric, Part, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric};
-use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
+use crate::record::{
+    Cause, Cell, CheckTally, Counter, Mark, Origin, Phase, RequestTally, Tally, Times,
+};
 use crate::report::Run;
 use crate::report::causes::kernel_of_stage;
+use crate::report::checks::tallies;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::figures::{thousandths, whole};
@@ -102,6 +105,8 @@ struct Facts<'a> {
     statuses: Named<u16, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     requests: Vec<RequestReport<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    checks: Vec<CheckReport<'a>>,
     failures: Vec<FailureReport>,
 }
 
@@ -140,6 +145,15 @@ struct RequestReport<'a> {
     timed_out: u64,
     #[serde(skip_serializing_if = "Named::is_empty")]
     times: Named<&'static str, Distribution>,
+}
+
+#[derive(Serialize)]
+struct CheckReport<'a> {
+    name: &'a str,
+    passed: u64,
+    failed: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    success_ratio: Option<f64>,
 }
 
 #[derive(Serialize)]
@@ -268,6 +282,7 @@ impl<'a> Facts<'a> {
                 .iter()
                 .filter_map(|(at, tally)| request(scenario, *at, tally))
                 .collect(),
+            checks: tallies(scenario, cell).map(check).collect(),
             failures: sorted(cell).into_iter().map(failure).collect(),
         }
     }
@@ -317,6 +332,12 @@ fn request<'a>(scenario: &'a Scenario, at: u16, tally: &RequestTally) -> Option<
         timed_out,
         times: distributions_of(times, |metric, stat| times.stat(metric, stat)),
     })
+}
+
+fn check((name, CheckTally { passed, failed }): (&str, CheckTally)) -> CheckReport<'_> {
+    let made = passed + failed;
+    let success_ratio = (made > 0).then(|| passed as f64 / made as f64);
+    CheckReport { name, passed, failed, success_ratio }
 }
 
 fn failure((cause, tally): &(Cause, Tally)) -> FailureReport {

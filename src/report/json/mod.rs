@@ -9,7 +9,7 @@ mod storms;
 mod survival;
 
 use super::Run;
-use super::journal::{ResolvedTarget, Tool, options};
+use super::journal::{ResolvedTarget, Tool, UsedFile, options};
 use super::section::end_of;
 use crate::record::StopReason;
 use cost::{CauseReport, CostReport};
@@ -71,6 +71,9 @@ struct Report<'a> {
     duration_ns: u64,
     seconds: u32,
     targets: Vec<TargetReport<'a>>,
+    /// The files that requests were made of.
+    #[serde(skip_serializing_if = "<[UsedFile]>::is_empty")]
+    files: &'a [UsedFile],
     scenarios: Vec<ScenarioReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
@@ -157,6 +160,7 @@ impl<'a> Report<'a> {
             started_at: run.started.map(|started| started.at),
             duration_ns: end_of(run.recording),
             seconds: run.recording.seconds,
+            files: run.started.map_or(&[], |started| &started.files),
             targets: run
                 .started
                 .map_or_else(Vec::new, |all| all.targets.iter().map(target).collect()),

@@ -4,6 +4,7 @@
 //! **Invariant:** colours say nothing that a word does not say as well.
 
 mod causes;
+mod checks;
 mod scenario;
 mod storms;
 mod survival;

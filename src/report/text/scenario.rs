@@ -35,6 +35,7 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()>
     super::survival::write(&whole, out)?;
     super::causes::cost(run, index, out)?;
     times(&whole, out)?;
+    super::checks::write(scenario, &whole.cell, out)?;
     causes(&whole, out)
 }
 

@@ -227,6 +227,7 @@ pub(super) fn run(
         sources: crate::machine::Sources::default(),
         ports: None,
         tls: plan.targets[0].tls.as_ref().map(|_| secured::anyone()),
+        stock: std::sync::Arc::default(),
         plan,
     };
     // The only worker need not wait for its turn to close.

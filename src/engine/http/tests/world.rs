@@ -4,7 +4,7 @@ use super::super::*;
 use super::MS;
 use crate::plan::{Builtin, Faults};
 use crate::plan::{
-    Expect, Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
+    Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
 use crate::protocol::http::{Answer, Fault, Limits, Step};
@@ -43,15 +43,7 @@ pub(super) fn rate(rate: u64, hold_ms: u64) -> (Level, u64) {
 }
 
 pub(super) fn request(name: &str, weight: u32) -> Request {
-    Request {
-        name: name.into(),
-        method: "GET".into(),
-        path: None,
-        weight,
-        headers: Vec::new(),
-        body: String::new(),
-        expect: Expect::default(),
-    }
+    Request { name: name.into(), method: "GET".into(), weight, ..Request::default() }
 }
 
 pub(super) fn settings() -> Http {
@@ -62,6 +54,7 @@ pub(super) fn settings() -> Http {
         connect_timeout: time(1_000),
         first_byte_timeout: time(5_000),
         max_in_flight: 1_000,
+        ..Http::default()
     }
 }
 
@@ -105,6 +98,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         sources: crate::machine::Sources::default(),
         ports: None,
         tls: None,
+        stock: std::sync::Arc::default(),
         plan,
     }
 }
@@ -274,7 +268,16 @@ fn fault(failure: Failure, phase: Phase) -> Fault {
 fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
     let status = fault.is_none().then_some(200);
     let first_byte_ns = status.map(|_| ended_ns);
-    Answer { fault, status, body_bytes: 2, first_byte_ns, ended_ns, idle_close: false }
+    Answer {
+        fault,
+        status,
+        body_bytes: 2,
+        first_byte_ns,
+        ended_ns,
+        idle_close: false,
+        broken: None,
+        gains: None,
+    }
 }
 
 #[derive(Default)]

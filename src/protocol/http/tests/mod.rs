@@ -245,7 +245,7 @@ async fn what_is_sent_is_what_the_plan_says() {
             ("content-type".into(), "text/plain".into()),
             ("user-agent".into(), "other".into()),
         ],
-        body: "hello".into(),
+        body: crate::plan::Body::Text("hello".into()),
         ..get()
     };
     let empty = Request { method: "PUT".into(), ..get() };

@@ -9,7 +9,7 @@ type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
 fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told {
     let (mut parser, mut body, mut taken) = (Parser::new(bodiless), Vec::new(), 0);
     for piece in pieces {
-        taken += parser.feed(piece, |bytes| body.extend_from_slice(bytes))?;
+        taken += parser.feed(piece, |bytes: &[u8]| body.extend_from_slice(bytes))?;
         if parser.is_done() {
             break;
         }

@@ -2,13 +2,14 @@
 
 use super::super::lane::Step as Came;
 use super::super::*;
-use crate::plan::{Expect, HostPort, Http, HttpUrl, Request, ThinkTime};
+use crate::plan::{Check, HostPort, Http, HttpUrl, Request, What};
 use crate::units::Time;
 use std::cell::Cell;
 use std::future::pending;
 use std::net::SocketAddr;
 use std::ops::Deref;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::Interest;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -102,19 +103,14 @@ async fn follow(mut stream: TcpStream, steps: Vec<Step>) -> String {
 }
 
 pub(super) fn get() -> Request {
-    Request {
-        name: "home".into(),
-        method: "GET".into(),
-        path: None,
-        weight: 1,
-        headers: Vec::new(),
-        body: String::new(),
-        expect: Expect::default(),
-    }
+    Request { name: "home".into(), method: "GET".into(), weight: 1, ..Request::default() }
 }
 
 pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
-    Request { expect: Expect { status, body: body.map(Into::into) }, ..get() }
+    let status = status.map(|status| What::Status(vec![status]));
+    let whats = status.into_iter().chain(body.map(|body| What::Body(body.into())));
+    let checks = whats.map(|what| Check { name: 0, what }).collect();
+    Request { checks, ..get() }
 }
 
 fn time(ms: u64) -> Time {
@@ -132,18 +128,18 @@ pub(super) struct Settings {
 pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> Settings {
     let http = Http {
         requests,
-        think_time: ThinkTime::default(),
         timeout: time(10_000),
         connect_timeout: time(connect),
         first_byte_timeout: time(first_byte),
         max_in_flight: 1,
+        ..Http::default()
     };
     let url = HttpUrl {
         authority: HostPort { host: "shop.test".into(), port: 80 },
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
     };
-    let script = Script::new(&http, &url).unwrap();
+    let script = Script::new(&http, &url, &Arc::default()).unwrap();
     Settings { script, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
 }
 

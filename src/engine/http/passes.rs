@@ -1,0 +1,250 @@
+//! Turns the end of a request into what comes next in its pass: another step, or a new pass with a row of its own.
+//!
+//! A pass is what a user does before it begins anew, or what an arrival does: all steps, one after the other; a single request where
+//! there are no steps. The row of a pass does not depend on how many workers there are, unless no row may be taken twice.
+
+use super::Requests;
+use super::host::Host;
+use super::slots::{Slot, State};
+use super::users::After;
+use crate::plan::{Http, Level, Order, Part, Stage, ThinkTime, What};
+use crate::protocol::http::{Answer, Gains, Session};
+use crate::record::{Cause, Counter, Failure, Phase};
+use crate::schedule::Share;
+use fastrand::Rng;
+
+/// How the passes of a scenario go.
+#[derive(Debug)]
+pub(super) struct Passes {
+    /// How many steps; 1 without steps.
+    steps: u16,
+    pub(super) in_steps: bool,
+    /// Pauses of their own, by step.
+    thinks: Vec<Option<ThinkTime>>,
+    /// Whether users carry anything along.
+    sessions: bool,
+    cookies: bool,
+    rows: Option<(Order, u64)>,
+    /// The most users of the scenario: passes of users are numbered by it.
+    users: u64,
+    share: Share,
+    /// Rows taken by this worker, where none is taken twice.
+    taken: u64,
+    /// By request: checks of the time, as the bit, the limit and the words.
+    timed: Vec<Vec<(u64, u64, String)>>,
+}
+
+impl Passes {
+    pub(super) fn new(http: &Http, stages: &[Stage], share: Share, rows: u64) -> Self {
+        let extracts = http.requests.iter().any(|request| !request.extract.is_empty());
+        let users = |stage: &Stage| match stage.level {
+            Level::Users { users, .. } => users,
+            Level::Rate { .. } => 0,
+        };
+        let timed = http.requests.iter().map(|request| {
+            let one = |(at, check): (usize, &crate::plan::Check)| match check.what {
+                What::Time(time) => Some((1 << at, time.as_nanos(), format!("not under {time}"))),
+                _ => None,
+            };
+            request.checks.iter().enumerate().filter_map(one).collect()
+        });
+        Self {
+            steps: if http.in_steps { u16::try_from(http.requests.len()).unwrap_or(1) } else { 1 },
+            in_steps: http.in_steps,
+            thinks: http.requests.iter().map(|request| request.think_time).collect(),
+            sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,
+            cookies: http.cookies,
+            rows: http.data.as_ref().map(|data| (data.order, rows)),
+            users: stages.iter().map(users).max().unwrap_or(0).max(1),
+            share,
+            taken: 0,
+            timed: timed.collect(),
+        }
+    }
+
+    /// The row of a pass; `None` when none is left.
+    fn row(&mut self, pass: u64, rng: &mut Rng) -> Option<u64> {
+        let (order, rows) = self.rows.filter(|(_, rows)| *rows > 0)?;
+        match order {
+            Order::Sequential => Some(pass % rows),
+            Order::Random => Some(rng.u64(0..rows)),
+            Order::Unique => {
+                let (index, of) = (u64::from(self.share.index), u64::from(self.share.of));
+                let row = self.taken.checked_mul(of)?.checked_add(index)?;
+                self.taken += 1;
+                (row < rows).then_some(row)
+            }
+        }
+    }
+
+    /// Begins a pass of a user or an arrival; `number`: which of them.
+    pub(super) fn begin<L>(&mut self, one: &mut Slot<L>, number: u64) {
+        one.step = 0;
+        if !self.sessions {
+            return;
+        }
+        let mut session =
+            one.session.take().unwrap_or_else(|| Box::new(Session::new(self.cookies)));
+        let pass = number.wrapping_add(session.passes().wrapping_mul(self.users));
+        let row = self.row(pass, &mut one.rng);
+        session.begin_pass(row, self.rows.is_some());
+        one.session = Some(session);
+    }
+
+    /// Goes on to the next step; false when the pass has ended.
+    fn advance<L>(&self, one: &mut Slot<L>, after: After) -> bool {
+        one.step = if after == After::Go { one.step + 1 } else { self.steps };
+        if one.step >= self.steps {
+            one.step = 0;
+        }
+        one.step > 0
+    }
+}
+
+impl<H: Host> Requests<H> {
+    /// Begins what comes after a request of an arrival; false when its pass has ended.
+    pub(super) fn goes_on_with_pass(&mut self, slot: u32, after: After, now: u64) -> bool {
+        if !self.passes.in_steps {
+            return false;
+        }
+        let ended = self.slots.get(slot).step;
+        if !self.passes.advance(self.slots.get(slot), after) {
+            return false;
+        }
+        let pause = self.pause(slot, ended);
+        if pause == 0 {
+            self.next_step(slot, now);
+        } else {
+            self.rest(slot, now.saturating_add(pause));
+        }
+        true
+    }
+
+    /// The next step of an arrival: due when the one before it has ended, and its pause is over.
+    pub(super) fn next_step(&mut self, slot: u32, now: u64) {
+        if self.pass_marks(now).part == Part::Drain {
+            self.end_arrival(slot);
+            return;
+        }
+        let step = self.slots.get(slot).step;
+        let attempt = self.book.start(Some(now), u32::from(step), now);
+        self.carry(slot, attempt, now);
+    }
+
+    /// Ends the passes of arrivals that rest between two steps.
+    pub(super) fn end_resting_passes(&mut self) {
+        for slot in 0..self.slots.len() {
+            let one = self.slots.get(slot);
+            if one.state == State::Resting && !one.is_user {
+                self.end_arrival(slot);
+            }
+        }
+    }
+
+    /// Goes on to the next step of a user, or to its next pass; the pause before it in nanoseconds.
+    pub(super) fn pause_after(&mut self, slot: u32, after: After) -> u64 {
+        let ended = self.slots.get(slot).step;
+        if self.passes.in_steps {
+            self.passes.advance(self.slots.get(slot), after);
+        }
+        self.pause(slot, ended)
+    }
+
+    /// The pause behind a step.
+    fn pause(&mut self, slot: u32, step: u16) -> u64 {
+        let own = self.passes.thinks.get(usize::from(step)).copied().flatten();
+        let own = own.filter(|_| self.passes.in_steps);
+        let think = self.choices.think(&mut self.slots.get(slot).rng, own);
+        u64::try_from(think.as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// Gives an answer to the session of its user, and holds its time against the limits; true when a redirect is followed.
+    pub(super) fn absorb(
+        &mut self,
+        slot: u32,
+        answer: &mut Answer,
+        gains: Option<Box<Gains>>,
+        now: u64,
+    ) -> bool {
+        let one = self.slots.get(slot);
+        let attempt = one.attempt;
+        if let (Some(gains), Some(session)) = (gains, &mut one.session) {
+            match self.host.give(one.number, session, *gains, now) {
+                Ok(false) => {}
+                Ok(true) => {
+                    let cell = self.book.cell(attempt.key);
+                    cell.counters.add(Counter::BytesReceived, answer.body_bytes);
+                    if one.lane.is_some() {
+                        self.send(slot, now)
+                    } else {
+                        self.connect(slot, now)
+                    }
+                    return true;
+                }
+                Err(fault) => {
+                    answer.broken = None;
+                    answer.fault.get_or_insert(fault);
+                }
+            }
+        }
+        let timed = &self.passes.timed[attempt.request as usize];
+        if let (false, Some(broken), Some(sent)) =
+            (timed.is_empty(), &mut answer.broken, attempt.sent_ns)
+        {
+            let took = answer.ended_ns.saturating_sub(sent);
+            for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {
+                *broken |= bit;
+                answer.fault.get_or_insert_with(|| crate::protocol::http::Fault {
+                    cause: Cause::new(Failure::Check, Phase::Request),
+                    sample: format!("it took {} ms, {words}", took / 1_000_000),
+                });
+            }
+        }
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn passes(order: Order, index: u32, of: u32) -> Passes {
+        let data = crate::plan::Data { file: "x.csv".into(), order, spot: None };
+        let http = Http { data: Some(data), ..Http::default() };
+        Passes::new(&http, &[], Share { index, of }, 10)
+    }
+
+    #[test]
+    fn no_row_is_taken_twice_whatever_the_number_of_workers() {
+        for of in 1..5 {
+            let mut taken: Vec<u64> = (0..of)
+                .flat_map(|index| {
+                    let mut passes = passes(Order::Unique, index, of);
+                    let mut rng = Rng::with_seed(1);
+                    let rows: Vec<u64> =
+                        std::iter::from_fn(|| passes.row(0, &mut rng)).take(20).collect();
+                    rows
+                })
+                .collect();
+            taken.sort_unstable();
+            assert_eq!(taken, (0..10).collect::<Vec<u64>>(), "{of} workers");
+        }
+    }
+
+    #[test]
+    fn rows_come_one_after_the_other_or_by_chance() {
+        let mut rng = Rng::with_seed(1);
+        let mut one = passes(Order::Sequential, 0, 1);
+        let rows: Vec<_> = [0, 9, 10, 23].map(|pass| one.row(pass, &mut rng)).into();
+        assert_eq!(rows, [Some(0), Some(9), Some(0), Some(3)]);
+        let mut any = passes(Order::Random, 0, 1);
+        let draw = |any: &mut Passes, seed| {
+            let mut rng = Rng::with_seed(seed);
+            (0..50).map(|pass| any.row(pass, &mut rng).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(draw(&mut any, 3), draw(&mut any, 3));
+        assert_ne!(draw(&mut any, 3), draw(&mut any, 4));
+        let hit: std::collections::BTreeSet<u64> = draw(&mut any, 3).into_iter().collect();
+        assert!(hit.len() > 7 && hit.iter().all(|row| *row < 10));
+    }
+}

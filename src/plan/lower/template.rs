@@ -1,0 +1,104 @@
+//! Turns texts with `${row.…}` and `${var.…}` in them into templates.
+
+use crate::plan::error::Errors;
+use crate::plan::suggest::did_you_mean;
+use crate::plan::tree::{Place, Text};
+use crate::plan::{Encoding, Given, Piece, Spot, Template};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What is encoded in a parameter: all but the unreserved characters of RFC 3986.
+const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// What can be filled in at some place of a scenario.
+pub(super) struct Known {
+    /// Whether the scenario has rows, or what was meant by them could not be read.
+    pub rows: bool,
+    /// Whether it has steps.
+    pub steps: bool,
+    /// What the steps before this one extract.
+    pub variables: Vec<String>,
+}
+
+/// Where something stands in the plan's file.
+pub(super) fn spot(at: Place) -> Spot {
+    at.argument.is_none().then(|| at.range())
+}
+
+/// A text in which values stand as they are, or encoded.
+pub(super) fn template(
+    text: &Text,
+    encoding: Encoding,
+    known: &Known,
+    errors: &mut Errors,
+) -> Template {
+    let mut template = Template::default();
+    append(&mut template, text, encoding, known, errors);
+    template
+}
+
+fn append(
+    template: &mut Template,
+    text: &Text,
+    encoding: Encoding,
+    known: &Known,
+    errors: &mut Errors,
+) {
+    let mut from = 0;
+    let fixed = |template: &mut Template, piece: &str| match encoding {
+        Encoding::Query => template.push(&utf8_percent_encode(piece, &UNRESERVED).to_string()),
+        Encoding::Path | Encoding::Plain => template.push(piece),
+    };
+    for blank in &text.blanks {
+        fixed(template, &text.value[from..blank.range.start]);
+        from = blank.range.end;
+        check(&blank.given, blank.at, known, errors);
+        let (given, spot) = (blank.given.clone(), spot(blank.at));
+        template.pieces.push(Piece::Fill { given, encoding, spot });
+    }
+    fixed(template, &text.value[from..]);
+}
+
+/// Adds a parameter to a path.
+pub(super) fn add_parameter(
+    path: &mut Template,
+    name: &str,
+    value: &Text,
+    known: &Known,
+    errors: &mut Errors,
+) {
+    let has_query =
+        path.pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains('?')));
+    path.push(if has_query { "&" } else { "?" });
+    path.push(&utf8_percent_encode(name, &UNRESERVED).to_string());
+    path.push("=");
+    append(path, value, Encoding::Query, known, errors);
+}
+
+/// Whether there will be such a value.
+fn check(given: &Given, at: Place, known: &Known, errors: &mut Errors) {
+    match given {
+        Given::Row(_) if known.rows => {}
+        Given::Row(column) => {
+            errors
+                .add(at, format!("`${{row.{column}}}` needs rows, and this scenario has none"))
+                .help("add `data = { file = \"rows.csv\" }` to the scenario");
+        }
+        Given::Var(name) if known.variables.contains(name) => {}
+        Given::Var(_) if !known.steps => {
+            errors
+                .add(at, "values are handed on from step to step, and this scenario has none")
+                .help("write `steps = [{ … }, { … }]` in place of `requests`");
+        }
+        Given::Var(name) => {
+            let error = errors.add(at, format!("no earlier step extracts `{name}`"));
+            let earlier = known.variables.iter().map(String::as_str);
+            if known.variables.is_empty() {
+                error.help(format!(
+                    "take it from the answer of an earlier step: `extract = {{ {name} = {{ json = \"/{name}\" }} }}`"
+                ));
+            } else {
+                error.help(did_you_mean(name, earlier, "earlier steps extract"));
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Turns what a plan says of data and of answers into raw tables: rows, checks, values that are taken.
+
+use super::quantities::leaf_schema;
+use super::{
+    Field, Keys, Named, OneOrMany, OrderWord, RawTable, Read, Status, check_keys, read, table,
+    table_of, wrong_type,
+};
+use crate::plan::Comparison;
+use crate::plan::error::Errors;
+use crate::plan::tree::{Node, Place, Text, Value};
+use crate::units::{Count, Time, UnitError};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use std::borrow::Cow;
+
+table! {
+    /// What an answer must be. Each of these is a check that is counted by name.
+    #[schemars(rename = "Expect")]
+    RawExpect, "`expect`",
+    must {}
+    may {
+        /// The name under which what this table says is counted. Default: a name for each, made from what it says: `status 200`.
+        name: Text,
+        /// This status, or one of these. Default: any from 200 to 399.
+        status: OneOrMany<Status>,
+        /// Exactly this body. Default: any.
+        body: Text,
+        /// The body contains this, or all of these.
+        contains: OneOrMany<Text>,
+        /// The body is JSON, and has these values at these places (RFC 6901): `{ "/items/0/id" = 7 }`.
+        json: Named<JsonValue>,
+        /// Headers with these values; one without `;` is compared with what stands before the first `;`.
+        headers: Named<Text>,
+        /// Bytes of the body as they were sent: a number, or a bound: `<= 10k`.
+        size: SizeBound,
+        /// From sending to the last byte it took less than this.
+        time: Time,
+    }
+    later {}
+}
+
+table! {
+    /// Where a value of an answer is: one of the three.
+    #[schemars(rename = "Extract")]
+    RawExtract, "a value to extract",
+    must {}
+    may {
+        /// At this place of a JSON body (RFC 6901): `/token`.
+        json: Text,
+        /// The value of this header.
+        header: Text,
+        /// What this regular expression's first group matches in the body; all that it matches, if it has no group.
+        regex: Text,
+    }
+    later {}
+}
+
+table! {
+    /// Rows of values: `${row.COLUMN}`.
+    #[schemars(rename = "Data")]
+    RawData, "`data`",
+    must {
+        /// A CSV file with a header, or a file of JSON lines (`.jsonl`), seen from the folder of the plan; at most 32 MiB.
+        file: Text,
+    }
+    may {
+        /// Which row a pass takes. Default: `sequential`.
+        order: OrderWord,
+    }
+    later {}
+}
+
+/// Any value that JSON has, as TOML writes it.
+#[derive(Debug, Clone)]
+pub(in crate::plan) struct JsonValue(pub serde_json::Value);
+
+impl Read for JsonValue {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let value = match &node.value {
+            Value::Text(text) => text.value.clone().into(),
+            Value::Boolean(boolean) => (*boolean).into(),
+            Value::Integer(Some(number)) if i64::try_from(*number).is_ok() => {
+                i64::try_from(*number).unwrap_or_default().into()
+            }
+            Value::Float(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => {
+                number.parse::<f64>().unwrap_or_default().into()
+            }
+            Value::List(items) => {
+                let items: Option<Vec<_>> =
+                    items.iter().map(|item| Some(read::<Self>(item, errors)?.0)).collect();
+                items?.into()
+            }
+            Value::Table(table) => {
+                let entries = table.entries.iter();
+                let entries: Option<serde_json::Map<_, _>> = entries
+                    .map(|(key, node)| Some((key.name.clone(), read::<Self>(node, errors)?.0)))
+                    .collect();
+                entries?.into()
+            }
+            Value::Integer(_) | Value::Float(_) | Value::Datetime => {
+                wrong_type(node, "a value of JSON", errors)
+                    .help("write a string, a number, a boolean, a list or a table");
+                return None;
+            }
+        };
+        Some(Self(value))
+    }
+}
+
+leaf_schema!(JsonValue, "JsonValue", json_schema!({ "description": "Any value of JSON." }));
+
+/// How large a body may be.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) struct SizeBound {
+    pub comparison: Comparison,
+    pub bytes: u64,
+}
+
+impl Read for SizeBound {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        let Value::Text(text) = &node.value else {
+            let Count(bytes) = Count::read(node, errors)?;
+            return Some(Self { comparison: Comparison::Equal, bytes });
+        };
+        let written = text.value.trim();
+        let signs = [
+            ("<=", Comparison::AtMost),
+            (">=", Comparison::AtLeast),
+            ("==", Comparison::Equal),
+            ("!=", Comparison::NotEqual),
+            ("<", Comparison::Less),
+            (">", Comparison::Greater),
+        ];
+        let (comparison, number) = signs
+            .iter()
+            .find_map(|(sign, comparison)| Some((*comparison, written.strip_prefix(sign)?)))
+            .unwrap_or((Comparison::Equal, written));
+        match number.trim().parse::<Count>() {
+            Ok(Count(bytes)) => Some(Self { comparison, bytes }),
+            Err(UnitError { .. }) => {
+                errors
+                    .add(node.at, "this is no size of a body")
+                    .help("write a number of bytes, or a bound: `512`, `\"<= 10k\"`");
+                None
+            }
+        }
+    }
+}
+
+leaf_schema!(
+    SizeBound,
+    "SizeBound",
+    json_schema!({
+        "description": "A number of bytes, or a bound.",
+        "examples": ["<= 10k", "> 0"],
+        "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 0 }],
+    })
+);

@@ -1,0 +1,506 @@
+//! Turns an answer, as it comes in, into checks that hold or do not, and into values that later requests use.
+//!
+//! **Invariant:** at most 1 MiB of a body is kept, only where a place in it has to be found, and only until its answer ends.
+//! **Invariant:** gzip is decoded as a stream, and no further than 64 MiB.
+
+use super::body::Check as Same;
+use crate::plan::{Comparison, Origin, Request, What};
+use flate2::write::MultiGzDecoder;
+use httparse::Header;
+use memchr::memmem::Finder;
+use regex::bytes::Regex;
+use std::io::{self, Write};
+
+/// So much of a body is kept where its content is looked into.
+const KEPT: usize = 1 << 20;
+
+/// No body is decoded further: bytes.
+const DECODED: u64 = 64 << 20;
+
+/// A value that is taken from an answer is at most so long: bytes.
+const VALUE: usize = 16 << 10;
+
+/// What is looked at in the answers to one request.
+#[derive(Debug)]
+pub(super) struct Looks {
+    checks: Vec<Checked>,
+    /// Which variable, called what, from where.
+    takes: Vec<(usize, String, Place)>,
+    /// Whether bodies have to be kept.
+    keeps: bool,
+    content: bool,
+    gzip: bool,
+    pub(super) cookies: bool,
+    pub(super) redirects: bool,
+}
+
+#[derive(Debug)]
+enum Checked {
+    /// Looked at elsewhere.
+    Else,
+    Body(Box<[u8]>),
+    Contains(Finder<'static>),
+    Json(String, serde_json::Value),
+    Header(String, String),
+    Size(Comparison, u64),
+}
+
+#[derive(Debug)]
+enum Place {
+    Json(String),
+    Header(String),
+    Regex(Regex),
+}
+
+impl Looks {
+    /// What is looked at; `variables` are the names of all values.
+    pub(super) fn new(request: &Request, variables: &[String], options: Options) -> Self {
+        let checks = request.checks.iter().map(|check| match &check.what {
+            What::Status(_) | What::Time(_) => Checked::Else,
+            What::Body(body) => Checked::Body(body.as_bytes().into()),
+            What::Contains(text) => Checked::Contains(Finder::new(text.as_bytes()).into_owned()),
+            What::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
+            What::Header { name, value } => Checked::Header(name.clone(), value.clone()),
+            What::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
+        });
+        let checks: Vec<Checked> = checks.collect();
+        let takes = request.extract.iter().filter_map(|one| {
+            let place = match &one.from {
+                Origin::Json(pointer) => Place::Json(pointer.clone()),
+                Origin::Header(name) => Place::Header(name.clone()),
+                Origin::Regex(pattern) => Place::Regex(Regex::new(pattern).ok()?),
+            };
+            let at = variables.iter().position(|name| *name == one.name)?;
+            Some((at, one.name.clone(), place))
+        });
+        let takes: Vec<_> = takes.collect();
+        let keeps = checks.iter().any(|one| matches!(one, Checked::Json(..)))
+            || takes.iter().any(|(_, _, place)| !matches!(place, Place::Header(_)));
+        let streams = |one: &Checked| matches!(one, Checked::Body(_) | Checked::Contains(_));
+        Self {
+            content: keeps || checks.iter().any(streams),
+            keeps,
+            checks,
+            takes,
+            gzip: options.gzip,
+            cookies: options.cookies,
+            redirects: options.redirects,
+        }
+    }
+
+    /// Whether an answer can be judged without any of this: by its status, and a body that is compared as it comes.
+    pub(super) fn are_plain(&self) -> bool {
+        let bodies = self.checks.iter().filter(|one| matches!(one, Checked::Body(_))).count();
+        let others = self.checks.iter().any(|one| !matches!(one, Checked::Else | Checked::Body(_)));
+        let plain = self.takes.is_empty() && !others && bodies <= 1 && !(bodies > 0 && self.gzip);
+        plain && !self.cookies && !self.redirects
+    }
+}
+
+/// What a scenario asks of all its answers.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Options {
+    pub gzip: bool,
+    pub cookies: bool,
+    pub redirects: bool,
+}
+
+/// What an answer gives to the session of its user.
+#[derive(Debug, Default)]
+pub struct Gains {
+    /// Values: which variable, and what was found.
+    pub(super) values: Vec<(usize, Box<str>)>,
+    /// What the server said by `set-cookie`.
+    pub(super) cookies: Vec<String>,
+    /// Where the answer sends the client.
+    pub(super) location: Option<Result<String, ()>>,
+    /// The status of the answer.
+    pub(super) status: u16,
+}
+
+/// One answer that is looked into.
+#[derive(Debug)]
+pub(super) struct Looking {
+    stream: Stream,
+    /// For each check of a header, whether it holds.
+    headers: Vec<bool>,
+    gains: Gains,
+    /// Values of headers that were asked for, by place in `takes`.
+    named: Vec<Option<Box<str>>>,
+}
+
+#[derive(Debug)]
+enum Stream {
+    /// Nobody asks for the content.
+    Off,
+    Plain(Content),
+    Gzip(Box<MultiGzDecoder<Content>>),
+    Broken(Content, String),
+}
+
+/// The content of a body, piece by piece.
+#[derive(Debug)]
+struct Content {
+    length: u64,
+    seekers: Vec<Seeker>,
+    /// Kept for what has to be found in all of it.
+    kept: Option<Vec<u8>>,
+    is_cut: bool,
+}
+
+/// What is followed through a body.
+#[derive(Debug)]
+enum Seeker {
+    Same(Box<[u8]>, Same),
+    /// What is sought, the end of the last piece, and whether it was found.
+    Contains(Finder<'static>, Vec<u8>, bool),
+    None,
+}
+
+impl Looking {
+    pub(super) fn new(looks: &Looks) -> Self {
+        let seeker = |check: &Checked| match check {
+            Checked::Body(body) => Seeker::Same(body.clone(), Same::default()),
+            Checked::Contains(finder) => Seeker::Contains(finder.clone(), Vec::new(), false),
+            _ => Seeker::None,
+        };
+        let content = Content {
+            length: 0,
+            seekers: looks.checks.iter().map(seeker).collect(),
+            kept: looks.keeps.then(Vec::new),
+            is_cut: false,
+        };
+        Self {
+            stream: if looks.content { Stream::Plain(content) } else { Stream::Off },
+            headers: vec![false; looks.checks.len()],
+            gains: Gains::default(),
+            named: vec![None; looks.takes.len()],
+        }
+    }
+
+    /// Takes the head.
+    pub(super) fn head(&mut self, looks: &Looks, status: u16, headers: &[Header<'_>]) {
+        self.gains.status = status;
+        let named = |name: &str| {
+            let name = name.to_owned();
+            headers
+                .iter()
+                .filter(move |one| one.name.eq_ignore_ascii_case(&name))
+                .map(|one| one.value)
+        };
+        for (check, holds) in looks.checks.iter().zip(&mut self.headers) {
+            if let Checked::Header(name, wanted) = check {
+                *holds = named(name).any(|value| same_value(value, wanted.as_bytes()));
+            }
+        }
+        for ((_, _, place), found) in looks.takes.iter().zip(&mut self.named) {
+            if let Place::Header(name) = place {
+                let value = named(name).next().filter(|value| value.len() <= VALUE);
+                *found = value.and_then(|value| std::str::from_utf8(value).ok()).map(Into::into);
+            }
+        }
+        if looks.cookies {
+            let said = named("set-cookie").filter_map(|value| std::str::from_utf8(value).ok());
+            self.gains.cookies = said.map(str::to_owned).collect();
+        }
+        if looks.redirects && matches!(status, 301 | 302 | 303 | 307 | 308) {
+            let location = named("location").next();
+            self.gains.location =
+                location.map(|value| std::str::from_utf8(value).map(str::to_owned).map_err(|_| ()));
+        }
+        let encoded = named("content-encoding").any(|value| {
+            value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip")
+        });
+        if encoded && looks.gzip {
+            self.stream = match std::mem::replace(&mut self.stream, Stream::Off) {
+                Stream::Plain(content) => Stream::Gzip(Box::new(MultiGzDecoder::new(content))),
+                other => other,
+            };
+        }
+    }
+
+    /// Takes a piece of the body.
+    pub(super) fn body(&mut self, piece: &[u8]) {
+        match &mut self.stream {
+            Stream::Off | Stream::Broken(..) => {}
+            Stream::Plain(content) => content.take(piece),
+            Stream::Gzip(decoder) => {
+                if let Err(error) = decoder.write_all(piece) {
+                    self.break_off(&error);
+                }
+            }
+        }
+    }
+
+    /// Ends a decoding that failed. What it has given so far stays; the decoder does not give it back, and its content is empty from now.
+    fn break_off(&mut self, error: &io::Error) {
+        let words = match error.kind() {
+            io::ErrorKind::FileTooLarge => "expands beyond 64 MiB".to_owned(),
+            _ => format!("is no gzip: {error}"),
+        };
+        if let Stream::Gzip(decoder) = &mut self.stream {
+            let empty = Content { length: 0, seekers: Vec::new(), kept: None, is_cut: false };
+            let content = std::mem::replace(decoder.get_mut(), empty);
+            self.stream = Stream::Broken(content, words);
+        }
+    }
+
+    /// Whether the answer is a redirect that may be followed.
+    pub(super) fn redirects(&self) -> bool {
+        self.gains.location.is_some()
+    }
+
+    /// What a redirect gives.
+    pub(super) fn into_gains(self) -> Gains {
+        self.gains
+    }
+
+    /// What is broken, as bits by the place of the check, the first in words; what was gained, or the first value that was not found.
+    pub(super) fn finish(mut self, looks: &Looks, received: u64) -> Looked {
+        if let Stream::Gzip(decoder) = &mut self.stream
+            && let Err(error) = decoder.try_finish()
+        {
+            self.break_off(&error);
+        }
+        let mut looked = Looked::default();
+        let json = self.content().and_then(|content| {
+            let wanted = looks.checks.iter().any(|one| matches!(one, Checked::Json(..)))
+                || looks.takes.iter().any(|(_, _, place)| matches!(place, Place::Json(_)));
+            wanted.then(|| content.json())
+        });
+        for (at, check) in looks.checks.iter().enumerate() {
+            if let Err(why) = self.holds(at, check, received, json.as_ref()) {
+                looked.broken |= 1 << at;
+                let same = matches!(check, Checked::Body(_));
+                looked.wrong_body |= same;
+                if looked.words.is_empty() {
+                    looked.words = why;
+                }
+            }
+        }
+        for (at, (variable, name, place)) in looks.takes.iter().enumerate() {
+            match self.found(at, place, json.as_ref()) {
+                Ok(value) => self.gains.values.push((*variable, value)),
+                Err(why) if looked.missing.is_none() => {
+                    looked.missing = Some(format!("`{name}` was not found: {why}"));
+                }
+                Err(_) => {}
+            }
+        }
+        looked.gains = self.gains;
+        looked
+    }
+
+    /// The content, as far as it could be decoded.
+    fn content(&self) -> Option<&Content> {
+        match &self.stream {
+            Stream::Off => None,
+            Stream::Plain(content) | Stream::Broken(content, _) => Some(content),
+            Stream::Gzip(decoder) => Some(decoder.get_ref()),
+        }
+    }
+
+    fn content_mut(&mut self) -> Option<&mut Content> {
+        match &mut self.stream {
+            Stream::Off => None,
+            Stream::Plain(content) | Stream::Broken(content, _) => Some(content),
+            Stream::Gzip(decoder) => Some(decoder.get_mut()),
+        }
+    }
+
+    fn holds(
+        &mut self,
+        at: usize,
+        check: &Checked,
+        received: u64,
+        json: Option<&Result<serde_json::Value, String>>,
+    ) -> Result<(), String> {
+        let needs_content =
+            matches!(check, Checked::Body(_) | Checked::Contains(_) | Checked::Json(..));
+        if let (true, Stream::Broken(_, why)) = (needs_content, &self.stream) {
+            return Err(format!("the body {why}"));
+        }
+        match check {
+            Checked::Else => Ok(()),
+            Checked::Header(name, wanted) if !self.headers[at] => {
+                Err(format!("the header `{name}` is not `{wanted}`"))
+            }
+            Checked::Header(..) => Ok(()),
+            Checked::Size(comparison, bytes) => {
+                if comparison.holds(received as f64, *bytes as f64) {
+                    Ok(())
+                } else {
+                    Err(format!("the body has {received} bytes, not {comparison} {bytes}"))
+                }
+            }
+            Checked::Body(_) | Checked::Contains(_) => {
+                match self.content_mut().map(|content| &mut content.seekers[at]) {
+                    Some(Seeker::Same(body, same)) => {
+                        same.finish(Some(body)).map_err(|why| format!("the body {why}"))
+                    }
+                    Some(Seeker::Contains(finder, _, false)) => {
+                        Err(format!("the body does not contain `{}`", shown(finder.needle())))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Checked::Json(pointer, wanted) => {
+                let value = pointed(json, pointer)?;
+                if same_json(value, wanted) {
+                    Ok(())
+                } else {
+                    let is = shown(value.to_string().as_bytes());
+                    Err(format!("`{pointer}` is {is}, not {wanted}"))
+                }
+            }
+        }
+    }
+
+    fn found(
+        &self,
+        at: usize,
+        place: &Place,
+        json: Option<&Result<serde_json::Value, String>>,
+    ) -> Result<Box<str>, String> {
+        if let (Place::Json(_) | Place::Regex(_), Stream::Broken(_, why)) = (place, &self.stream) {
+            return Err(format!("the body {why}"));
+        }
+        let value: Box<str> = match place {
+            Place::Header(name) => {
+                self.named[at].clone().ok_or_else(|| format!("there is no header `{name}`"))?
+            }
+            Place::Json(pointer) => match pointed(json, pointer)? {
+                serde_json::Value::String(text) => text.as_str().into(),
+                other => other.to_string().into(),
+            },
+            Place::Regex(pattern) => {
+                let content = self.content().ok_or("there is no body")?;
+                let bytes = content.kept.as_deref().unwrap_or_default();
+                let found = pattern.captures(bytes);
+                let group = found.and_then(|found| found.get(1).or_else(|| found.get(0)));
+                let Some(group) = group else {
+                    let cut = if content.is_cut { " in its first 1 MiB" } else { "" };
+                    return Err(format!("`{pattern}` matches nothing{cut}"));
+                };
+                std::str::from_utf8(group.as_bytes()).map_err(|_| "it is not UTF-8")?.into()
+            }
+        };
+        if value.len() > VALUE {
+            return Err("it is longer than 16 KiB".to_owned());
+        }
+        Ok(value)
+    }
+}
+
+/// What came of looking into an answer.
+#[derive(Debug, Default)]
+pub(super) struct Looked {
+    /// Bits, by the place of the check.
+    pub broken: u64,
+    /// Whether a body that was to be the same is another one.
+    pub wrong_body: bool,
+    /// The first of them.
+    pub words: String,
+    /// The first value that was not found.
+    pub missing: Option<String>,
+    pub gains: Gains,
+}
+
+impl Content {
+    fn take(&mut self, piece: &[u8]) {
+        self.length += piece.len() as u64;
+        for seeker in &mut self.seekers {
+            match seeker {
+                Seeker::Same(body, same) => same.feed(Some(body), piece),
+                Seeker::Contains(finder, carry, found) if !*found => {
+                    *found = seek(finder, carry, piece);
+                }
+                _ => {}
+            }
+        }
+        if let Some(kept) = &mut self.kept {
+            let room = KEPT - kept.len();
+            kept.extend_from_slice(&piece[..room.min(piece.len())]);
+            self.is_cut |= piece.len() > room;
+        }
+    }
+
+    fn json(&self) -> Result<serde_json::Value, String> {
+        if self.is_cut {
+            return Err("the body is longer than 1 MiB, and no more of it is kept".to_owned());
+        }
+        serde_json::from_slice(self.kept.as_deref().unwrap_or_default())
+            .map_err(|error| format!("the body is no JSON: {error}"))
+    }
+}
+
+impl Write for Content {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if self.length + piece.len() as u64 > DECODED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.take(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Looks for something that may begin in one piece and end in another; `carry` keeps what could be its beginning.
+fn seek(finder: &Finder<'_>, carry: &mut Vec<u8>, piece: &[u8]) -> bool {
+    let most = finder.needle().len().saturating_sub(1);
+    if !carry.is_empty() {
+        let before = carry.len();
+        carry.extend_from_slice(&piece[..most.min(piece.len())]);
+        if finder.find(carry).is_some() {
+            return true;
+        }
+        carry.truncate(before);
+    }
+    if finder.find(piece).is_some() {
+        return true;
+    }
+    carry.extend_from_slice(&piece[piece.len().saturating_sub(most)..]);
+    let beyond = carry.len().saturating_sub(most);
+    carry.drain(..beyond);
+    false
+}
+
+fn pointed<'a>(
+    json: Option<&'a Result<serde_json::Value, String>>,
+    pointer: &str,
+) -> Result<&'a serde_json::Value, String> {
+    let value = json.ok_or("there is no body")?.as_ref().map_err(Clone::clone)?;
+    value.pointer(pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
+}
+
+/// Numbers are the same when their values are.
+fn same_json(left: &serde_json::Value, right: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (left, right) {
+        (Number(left), Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Array(left), Array(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| same_json(left, right))
+        }
+        (Object(left), Object(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(key, left)| right.get(key).is_some_and(|right| same_json(left, right)))
+        }
+        _ => left == right,
+    }
+}
+
+fn same_value(value: &[u8], wanted: &[u8]) -> bool {
+    let first = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+    value.trim_ascii() == wanted || (!wanted.contains(&b';') && first == wanted)
+}
+
+/// At most 64 bytes, none of which does anything to a terminal.
+fn shown(bytes: &[u8]) -> String {
+    bytes[..bytes.len().min(64)].escape_ascii().to_string()
+}

@@ -1,0 +1,226 @@
+//! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON lines.
+
+use serde_json::{Map, Value};
+use std::collections::BTreeSet;
+
+/// A larger file of data is refused: bytes. It goes to every worker.
+pub const LARGEST_DATA: u64 = 32 << 20;
+
+/// How a file of data is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values, the columns' names first.
+    Csv,
+    /// An object a line.
+    JsonLines,
+}
+
+/// What is wrong with a file of data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongRow {
+    /// The line, from 1; zero when it is about the whole file.
+    pub line: u64,
+    /// What.
+    pub what: String,
+}
+
+impl std::fmt::Display for WrongRow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.line > 0 {
+            write!(f, "line {}: {}", self.line, self.what)
+        } else {
+            f.write_str(&self.what)
+        }
+    }
+}
+
+/// Rows of texts, each with a value for every column.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rows {
+    columns: Vec<String>,
+    /// All values, one behind the other.
+    text: String,
+    /// Where each value ends.
+    ends: Vec<u32>,
+}
+
+impl Rows {
+    /// Reads a file; at least one row.
+    ///
+    /// # Errors
+    /// The first thing that is wrong, by line.
+    pub fn parse(bytes: &[u8], format: Format) -> Result<Self, WrongRow> {
+        if bytes.len() as u64 > LARGEST_DATA {
+            return Err(WrongRow { line: 0, what: "it is larger than 32 MiB".to_owned() });
+        }
+        let text = std::str::from_utf8(bytes).map_err(|error| {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            WrongRow { line, what: "it is not UTF-8".to_owned() }
+        })?;
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let rows = match format {
+            Format::Csv => Self::csv(text)?,
+            Format::JsonLines => Self::json_lines(text)?,
+        };
+        if rows.is_empty() {
+            return Err(WrongRow { line: 0, what: "it has no rows".to_owned() });
+        }
+        Ok(rows)
+    }
+
+    fn csv(text: &str) -> Result<Self, WrongRow> {
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+        let wrong = |error: &csv::Error| WrongRow {
+            line: error.position().map_or(0, csv::Position::line),
+            what: error.to_string(),
+        };
+        let header = reader.headers().map_err(|error| wrong(&error))?.clone();
+        let mut rows =
+            Self { columns: header.iter().map(str::to_owned).collect(), ..Self::default() };
+        rows.check_columns()?;
+        let mut record = csv::StringRecord::new();
+        while reader.read_record(&mut record).map_err(|error| wrong(&error))? {
+            if record.len() != rows.columns.len() {
+                let line = record.position().map_or(0, csv::Position::line);
+                let (has, wants) = (record.len(), rows.columns.len());
+                let what = format!("this row has {has} values, and the header {wants} names");
+                return Err(WrongRow { line, what });
+            }
+            for value in &record {
+                rows.push(value);
+            }
+        }
+        Ok(rows)
+    }
+
+    fn json_lines(text: &str) -> Result<Self, WrongRow> {
+        let mut rows = Self::default();
+        for (line, written) in (1..).zip(text.lines()) {
+            if written.trim().is_empty() {
+                continue;
+            }
+            let row: Map<String, Value> = serde_json::from_str(written).map_err(|error| {
+                WrongRow { line, what: format!("this is no JSON object: {error}") }
+            })?;
+            if rows.columns.is_empty() {
+                rows.columns = row.keys().cloned().collect();
+                rows.check_columns()?;
+            }
+            for column in rows.columns.clone() {
+                let Some(value) = row.get(&column) else {
+                    let what = format!("this row has no `{column}`, and the first row has");
+                    return Err(WrongRow { line, what });
+                };
+                match value {
+                    Value::String(text) => rows.push(text),
+                    Value::Null => rows.push(""),
+                    other => rows.push(&other.to_string()),
+                }
+            }
+            if let Some(other) = row.keys().find(|key| !rows.columns.contains(key)) {
+                let what = format!("this row has `{other}`, and the first row has not");
+                return Err(WrongRow { line, what });
+            }
+        }
+        Ok(rows)
+    }
+
+    fn check_columns(&self) -> Result<(), WrongRow> {
+        let mut seen = BTreeSet::new();
+        let twice = self.columns.iter().find(|name| !seen.insert(name.as_str()));
+        let what = match twice {
+            _ if self.columns.iter().any(|name| name.trim().is_empty()) => {
+                "a column has no name".to_owned()
+            }
+            Some(name) => format!("two columns are called `{name}`"),
+            None => return Ok(()),
+        };
+        Err(WrongRow { line: 1, what })
+    }
+
+    fn push(&mut self, value: &str) {
+        self.text.push_str(value);
+        // Files are smaller than 4 GiB, and no value is longer than it is in its file.
+        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+    }
+
+    /// The columns, in the file's order.
+    pub fn columns(&self) -> &[String] {
+        &self.columns
+    }
+
+    /// The number of a column.
+    pub fn column(&self, name: &str) -> Option<usize> {
+        self.columns.iter().position(|one| one == name)
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> u64 {
+        (self.ends.len() / self.columns.len().max(1)) as u64
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// A value; `None` where there is no such row or column.
+    pub fn value(&self, row: u64, column: usize) -> Option<&str> {
+        let first = usize::try_from(row).ok()?.checked_mul(self.columns.len())?;
+        let at = first.checked_add(column).filter(|_| column < self.columns.len())?;
+        let end = *self.ends.get(at)? as usize;
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before] as usize);
+        self.text.get(start..end)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wrong(text: &[u8], format: Format) -> String {
+        let WrongRow { line, what } = Rows::parse(text, format).unwrap_err();
+        format!("{line}: {what}")
+    }
+
+    #[test]
+    fn values_are_found_by_row_and_column() {
+        let csv = "\u{feff}id,name\r\n7,\"Ada, the first\"\r\n8,\"say \"\"hi\"\"\nthere\"\r\n";
+        let rows = Rows::parse(csv.as_bytes(), Format::Csv).unwrap();
+        assert_eq!((rows.len(), rows.column("name"), rows.column("age")), (2, Some(1), None));
+        assert_eq!(rows.value(0, 1), Some("Ada, the first"));
+        assert_eq!(rows.value(1, 0), Some("8"));
+        assert_eq!(rows.value(1, 1), Some("say \"hi\"\nthere"));
+        assert_eq!((rows.value(2, 0), rows.value(0, 2)), (None, None));
+        let json = "{\"id\": 7, \"name\": \"Ada\", \"on\": true}\n\n{\"name\": null, \"on\": [1], \"id\": 8.5}";
+        let rows = Rows::parse(json.as_bytes(), Format::JsonLines).unwrap();
+        let value = |row, name| rows.value(row, rows.column(name).unwrap()).unwrap();
+        assert_eq!((value(0, "id"), value(0, "name"), value(0, "on")), ("7", "Ada", "true"));
+        assert_eq!((value(1, "id"), value(1, "name"), value(1, "on")), ("8.5", "", "[1]"));
+    }
+
+    #[test]
+    fn what_is_wrong_has_its_line() {
+        use Format::{Csv, JsonLines};
+        assert_eq!(wrong(b"", Csv), "0: it has no rows");
+        assert_eq!(wrong(b"id\n", Csv), "0: it has no rows");
+        assert_eq!(wrong(b"a,a\n1,2\n", Csv), "1: two columns are called `a`");
+        assert_eq!(wrong(b"a,\n1,2\n", Csv), "1: a column has no name");
+        assert_eq!(
+            wrong(b"a,b\n1,2\n3\n", Csv),
+            "3: this row has 1 values, and the header 2 names"
+        );
+        assert_eq!(wrong(b"a\n1\n\xff\n", Csv), "3: it is not UTF-8");
+        assert_eq!(wrong(b"\n", JsonLines), "0: it has no rows");
+        assert!(wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is no JSON object: "));
+        assert_eq!(
+            wrong(b"{\"a\":1}\n{}\n", JsonLines),
+            "2: this row has no `a`, and the first row has"
+        );
+        assert_eq!(
+            wrong(b"{\"a\":1}\n{\"a\":1,\"b\":2}\n", JsonLines),
+            "2: this row has `b`, and the first row has not"
+        );
+    }
+}

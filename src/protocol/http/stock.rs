@@ -1,0 +1,51 @@
+//! Turns the files that a scenario names into what its requests are made of.
+
+use super::rows::{Format, Rows, WrongRow};
+use crate::plan::Http;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The files of a scenario, as they were read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Files {
+    /// The file of rows.
+    pub data: Option<Vec<u8>>,
+    /// Bodies, by the path in the plan.
+    pub bodies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// What requests are made of.
+#[derive(Debug, Default)]
+pub struct Stock {
+    /// The rows.
+    pub rows: Option<Rows>,
+    bodies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+impl Stock {
+    /// The stock of a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with the file of rows.
+    pub fn new(http: &Http, files: Files) -> Result<Self, WrongRow> {
+        let rows = match (&http.data, files.data) {
+            (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(&data.file))?),
+            _ => None,
+        };
+        Ok(Self { rows, bodies: files.bodies })
+    }
+
+    /// The content of a body's file.
+    pub(super) fn body(&self, path: &Path) -> Option<&[u8]> {
+        self.bodies.iter().find(|(one, _)| one == path).map(|(_, bytes)| bytes.as_slice())
+    }
+}
+
+/// How a file of rows is written, by the end of its name.
+pub fn format(file: &Path) -> Format {
+    if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) {
+        Format::Csv
+    } else {
+        Format::JsonLines
+    }
+}

@@ -1,0 +1,64 @@
+//! Turns a run into `checks.csv`: a row per scenario, stage, part and check; no file where nothing is checked.
+
+use super::Run;
+use super::columns::{bytes, csv, row};
+use super::foreign::cell;
+use crate::plan::{Protocol, Scenario};
+use crate::record::{Cell, CheckTally};
+
+/// The file; empty when no scenario has checks.
+pub fn write(run: &Run<'_>) -> Vec<u8> {
+    let mut csv = csv();
+    row(
+        &mut csv,
+        ["scenario", "stage", "part", "check", "passed", "failed", "made", "success_ratio"],
+    );
+    let mut any = false;
+    for (scenario, facts) in run.plan.scenarios.iter().zip(&run.recording.scenarios) {
+        any |= !names(scenario).is_empty();
+        for (key, facts) in &facts.cells {
+            let stage = scenario.stages.get(usize::from(key.stage)).map_or("", |stage| &stage.name);
+            for (name, CheckTally { passed, failed }) in tallies(scenario, facts) {
+                let made = passed + failed;
+                let ratio = if made > 0 {
+                    (passed as f64 / made as f64).to_string()
+                } else {
+                    String::new()
+                };
+                let cells = [
+                    cell(&scenario.name).into_owned(),
+                    cell(stage).into_owned(),
+                    key.part.to_string(),
+                    cell(name).into_owned(),
+                    passed.to_string(),
+                    failed.to_string(),
+                    made.to_string(),
+                    ratio,
+                ];
+                row(&mut csv, cells);
+            }
+        }
+    }
+    if any { bytes(csv) } else { Vec::new() }
+}
+
+fn names(scenario: &Scenario) -> &[String] {
+    match &scenario.protocol {
+        Protocol::Http(http) => &http.checks,
+        Protocol::TcpHold(_) => &[],
+    }
+}
+
+/// The checks of a scenario and what became of them, in the plan's order; one that was never made has zeros.
+pub fn tallies<'a>(
+    scenario: &'a Scenario,
+    cell: &Cell,
+) -> impl Iterator<Item = (&'a str, CheckTally)> {
+    let tally = |at: usize| cell.checks.get(at).copied().unwrap_or_default();
+    names(scenario)
+        .iter()
+        .enumerate()
+        .map(move |(at, name)| (name.as_str(), tally(at)))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
