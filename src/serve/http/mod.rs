@@ -1,4 +1,5 @@
-//! Turns a port into an HTTP/1.1 server that answers every request with the same body, or with the faults it was asked for.
+//! Turns a port into an HTTP/1.1 server that answers every request with the same body, a few paths as they say, or with the faults it
+//! was asked for.
 //!
 //! One thread serves; another only waits for the end.
 //!
@@ -6,6 +7,7 @@
 //! `wrong_data`, `delay`, `slow_body` and `truncate_body` hit requests, by theirs, in the order in which their heads were read.
 
 mod answer;
+mod routes;
 mod tally;
 mod wire;
 
@@ -16,7 +18,7 @@ use crate::plan::{Faults, HttpServer};
 use answer::Answer;
 use bytes::Bytes;
 use http::{Response, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -212,9 +214,18 @@ impl Hall {
             || faults.slow_body.is_some()
             || faults.truncate_body;
         let hit = of_requests && self.hits(number);
-        drain(request.into_body()).await;
-        let mut answer = Answer::whole(self.right.clone());
-        let mut status = StatusCode::OK;
+        let (head, asked) = request.into_parts();
+        let path = head.uri.path();
+        let (mut answer, mut status, mut headers) = if routes::is_route(path) {
+            // What is too large to be sent back is taken for nothing.
+            let asked = Limited::new(asked, routes::MOST).collect().await;
+            let asked = asked.map_or_else(|_| Bytes::new(), |whole| whole.to_bytes());
+            let routed = routes::route(path, &head.headers, asked);
+            (Answer::whole(routed.body), routed.status, routed.headers)
+        } else {
+            drain(asked).await;
+            (Answer::whole(self.right.clone()), StatusCode::OK, Vec::new())
+        };
         if hit {
             self.tally.affected.fetch_add(1, Relaxed);
             if let Some(delay) = faults.delay {
@@ -225,6 +236,7 @@ impl Hall {
             }
             if faults.wrong_data {
                 answer = Answer::whole(self.wrong.clone());
+                headers.clear();
             }
             if faults.truncate_body {
                 answer = answer.truncated(line);
@@ -236,6 +248,7 @@ impl Hall {
         self.tally.answered(status.as_u16());
         let mut response = Response::new(answer);
         *response.status_mut() = status;
+        response.headers_mut().extend(headers);
         response
     }
 }
