@@ -1,6 +1,7 @@
 //! The main form: `planrun PLAN.toml`.
 
-use super::{ExitStatus, OverrideArgs, diagnostic, plan_file, preflight};
+use super::plan_file::{self, folder};
+use super::{ExitStatus, OverrideArgs, diagnostic, preflight};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
@@ -48,6 +49,7 @@ struct Departure {
     plan: Plan,
     limits: Limits,
     warnings: Vec<String>,
+    files: Vec<Files>,
 }
 
 /// What came of one run.
@@ -90,35 +92,27 @@ fn depart(
     let limits = Limits::read();
     let mut warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
     warnings.extend(insecure(&plan));
-    Ok(Departure { exe, source, overrides, plan, limits, warnings })
+    let files = plan_file::read_files(&source, &plan)?;
+    Ok(Departure { exe, source, overrides, plan, limits, warnings, files })
 }
 
 /// The run and its reports.
 fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran {
-    let Departure { exe, source, overrides, plan, limits, warnings } = departure;
-    let files = match plan_file::read_files(&source, &plan) {
-        Ok(files) => files,
-        Err(status) => return status.into(),
-    };
+    let Departure { exe, source, overrides, plan, limits, warnings, files } = departure;
     let used = used_files(&plan, &files);
     let mut store = match store(args, &plan, &source, &overrides) {
         Ok(store) => store,
         Err(status) => return status.into(),
     };
-    let mut targets = match Targets::prepare(
-        &plan,
-        plan_file::folder(&source),
-        &exe,
-        &capacity(&plan),
-        args.force,
-    ) {
-        Ok(targets) => targets,
-        Err(error) => {
-            diagnostic::print_error(&error.to_string(), Some(&error.help()));
-            store.discard();
-            return ExitStatus::NotFit.into();
-        }
-    };
+    let mut targets =
+        match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
+            Ok(targets) => targets,
+            Err(error) => {
+                diagnostic::print_error(&error.to_string(), Some(&error.help()));
+                store.discard();
+                return ExitStatus::NotFit.into();
+            }
+        };
     let order = RunOrder {
         exe,
         workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),

@@ -131,13 +131,10 @@ impl Http {
             return self.timeout;
         }
         let pause = |one: &Request| one.think_time.unwrap_or(self.think_time).max.0;
-        let (steps, last) = (self.requests.len(), self.requests.last());
-        let pauses: std::time::Duration = self.requests.iter().map(pause).sum();
-        let most = u32::try_from(steps).unwrap_or(u32::MAX);
-        Time(
-            self.timeout.0.saturating_mul(most) + pauses
-                - last.map_or_else(Default::default, pause),
-        )
+        let Some((_, first)) = self.requests.split_last() else { return self.timeout };
+        let pauses: std::time::Duration = first.iter().map(pause).sum();
+        let steps = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        Time(self.timeout.0.saturating_mul(steps).saturating_add(pauses))
     }
 }
 

@@ -106,9 +106,11 @@ fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
         | RatioMetric::Recovery
         | RatioMetric::HeartbeatSuccess => hold,
         // Estimates: they stand with the curve that they are of.
-        RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h => false,
-        // They stand in a table of their own.
-        RatioMetric::Checks => false,
+        // So do checks.
+        RatioMetric::Survival1m
+        | RatioMetric::Survival10m
+        | RatioMetric::Survival1h
+        | RatioMetric::Checks => false,
         RatioMetric::Status2xx
         | RatioMetric::Status3xx
         | RatioMetric::Status4xx

@@ -175,9 +175,9 @@ impl<H: Host> Requests<H> {
                     let cell = self.book.cell(attempt.key);
                     cell.counters.add(Counter::BytesReceived, answer.body_bytes);
                     if one.lane.is_some() {
-                        self.send(slot, now)
+                        self.send(slot, now);
                     } else {
-                        self.connect(slot, now)
+                        self.connect(slot, now);
                     }
                     return true;
                 }

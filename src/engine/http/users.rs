@@ -91,9 +91,10 @@ impl<H: Host> Requests<H> {
             let number = one.number;
             self.passes.begin(one, number);
         }
-        let request = match self.passes.in_steps {
-            true => usize::from(one.step),
-            false => self.choices.request(&mut one.rng),
+        let request = if self.passes.in_steps {
+            usize::from(one.step)
+        } else {
+            self.choices.request(&mut one.rng)
         };
         let attempt = self.book.start(None, u32::try_from(request).unwrap_or(0), now);
         self.carry(slot, attempt, now);
@@ -108,10 +109,7 @@ impl<H: Host> Requests<H> {
         }
         self.busy += 1;
         let mut rng = self.choices.of(number);
-        let request = match self.passes.in_steps {
-            true => 0,
-            false => self.choices.request(&mut rng),
-        };
+        let request = if self.passes.in_steps { 0 } else { self.choices.request(&mut rng) };
         let slot = self.idle_slot().unwrap_or_else(|| {
             let (index, of) = (self.load.share.index, self.load.share.of);
             let nth = self.numbers.pop().unwrap_or_else(|| {

@@ -38,7 +38,8 @@ pub(super) fn thresholds(
         && !raw.expect.is_wrong()
         && !raw.greeting.is_wrong()
         && !raw.think_time.is_wrong()
-        && !(raw.requests.is_wrong() || raw.steps.is_wrong())
+        && !raw.requests.is_wrong()
+        && !raw.steps.is_wrong()
         && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
     let mut thresholds = Vec::new();
     for entry in &given.value {

@@ -8,7 +8,7 @@ use super::{
 use crate::plan::Comparison;
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text, Value};
-use crate::units::{Count, Time, UnitError};
+use crate::units::{Count, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 
@@ -134,15 +134,13 @@ impl Read for SizeBound {
             .iter()
             .find_map(|(sign, comparison)| Some((*comparison, written.strip_prefix(sign)?)))
             .unwrap_or((Comparison::Equal, written));
-        match number.trim().parse::<Count>() {
-            Ok(Count(bytes)) => Some(Self { comparison, bytes }),
-            Err(UnitError { .. }) => {
-                errors
-                    .add(node.at, "this is no size of a body")
-                    .help("write a number of bytes, or a bound: `512`, `\"<= 10k\"`");
-                None
-            }
-        }
+        let Ok(Count(bytes)) = number.trim().parse() else {
+            errors
+                .add(node.at, "this is no size of a body")
+                .help("write a number of bytes, or a bound: `512`, `\"<= 10k\"`");
+            return None;
+        };
+        Some(Self { comparison, bytes })
     }
 }
 

@@ -1,27 +1,22 @@
 //! Turns an answer, as it comes in, into checks that hold or do not, and into values that later requests use.
 //!
-//! **Invariant:** at most 1 MiB of a body is kept, only where a place in it has to be found, and only until its answer ends.
-//! **Invariant:** gzip is decoded as a stream, and no further than 64 MiB.
+//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no further than 64 MiB.
 
-use super::body::Check as Same;
+use super::content::{Content, Seeker, pointed, same_json, shown};
 use crate::plan::{Comparison, Origin, Request, What};
 use flate2::write::MultiGzDecoder;
 use httparse::Header;
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
-use std::io::{self, Write};
-
-/// So much of a body is kept where its content is looked into.
-const KEPT: usize = 1 << 20;
-
-/// No body is decoded further: bytes.
-const DECODED: u64 = 64 << 20;
+use std::io::{self, Write as _};
+use std::sync::Arc;
 
 /// A value that is taken from an answer is at most so long: bytes.
 const VALUE: usize = 16 << 10;
 
 /// What is looked at in the answers to one request.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each says what is needed, and they combine")]
 pub(super) struct Looks {
     checks: Vec<Checked>,
     /// Which variable, called what, from where.
@@ -39,7 +34,7 @@ enum Checked {
     /// Looked at elsewhere.
     Else,
     Body(Box<[u8]>),
-    Contains(Finder<'static>),
+    Contains(Arc<Finder<'static>>),
     Json(String, serde_json::Value),
     Header(String, String),
     Size(Comparison, u64),
@@ -58,7 +53,9 @@ impl Looks {
         let checks = request.checks.iter().map(|check| match &check.what {
             What::Status(_) | What::Time(_) => Checked::Else,
             What::Body(body) => Checked::Body(body.as_bytes().into()),
-            What::Contains(text) => Checked::Contains(Finder::new(text.as_bytes()).into_owned()),
+            What::Contains(text) => {
+                Checked::Contains(Arc::new(Finder::new(text.as_bytes()).into_owned()))
+            }
             What::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
             What::Header { name, value } => Checked::Header(name.clone(), value.clone()),
             What::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
@@ -138,38 +135,14 @@ enum Stream {
     Broken(Content, String),
 }
 
-/// The content of a body, piece by piece.
-#[derive(Debug)]
-struct Content {
-    length: u64,
-    seekers: Vec<Seeker>,
-    /// Kept for what has to be found in all of it.
-    kept: Option<Vec<u8>>,
-    is_cut: bool,
-}
-
-/// What is followed through a body.
-#[derive(Debug)]
-enum Seeker {
-    Same(Box<[u8]>, Same),
-    /// What is sought, the end of the last piece, and whether it was found.
-    Contains(Finder<'static>, Vec<u8>, bool),
-    None,
-}
-
 impl Looking {
     pub(super) fn new(looks: &Looks) -> Self {
         let seeker = |check: &Checked| match check {
-            Checked::Body(body) => Seeker::Same(body.clone(), Same::default()),
-            Checked::Contains(finder) => Seeker::Contains(finder.clone(), Vec::new(), false),
+            Checked::Body(body) => Seeker::same(body.clone()),
+            Checked::Contains(finder) => Seeker::contains(Arc::clone(finder)),
             _ => Seeker::None,
         };
-        let content = Content {
-            length: 0,
-            seekers: looks.checks.iter().map(seeker).collect(),
-            kept: looks.keeps.then(Vec::new),
-            is_cut: false,
-        };
+        let content = Content::new(looks.checks.iter().map(seeker).collect(), looks.keeps);
         Self {
             stream: if looks.content { Stream::Plain(content) } else { Stream::Off },
             headers: vec![false; looks.checks.len()],
@@ -239,8 +212,7 @@ impl Looking {
             _ => format!("is no gzip: {error}"),
         };
         if let Stream::Gzip(decoder) = &mut self.stream {
-            let empty = Content { length: 0, seekers: Vec::new(), kept: None, is_cut: false };
-            let content = std::mem::replace(decoder.get_mut(), empty);
+            let content = std::mem::take(decoder.get_mut());
             self.stream = Stream::Broken(content, words);
         }
     }
@@ -321,11 +293,10 @@ impl Looking {
             return Err(format!("the body {why}"));
         }
         match check {
-            Checked::Else => Ok(()),
             Checked::Header(name, wanted) if !self.headers[at] => {
                 Err(format!("the header `{name}` is not `{wanted}`"))
             }
-            Checked::Header(..) => Ok(()),
+            Checked::Else | Checked::Header(..) => Ok(()),
             Checked::Size(comparison, bytes) => {
                 if comparison.holds(received as f64, *bytes as f64) {
                     Ok(())
@@ -334,15 +305,7 @@ impl Looking {
                 }
             }
             Checked::Body(_) | Checked::Contains(_) => {
-                match self.content_mut().map(|content| &mut content.seekers[at]) {
-                    Some(Seeker::Same(body, same)) => {
-                        same.finish(Some(body)).map_err(|why| format!("the body {why}"))
-                    }
-                    Some(Seeker::Contains(finder, _, false)) => {
-                        Err(format!("the body does not contain `{}`", shown(finder.needle())))
-                    }
-                    _ => Ok(()),
-                }
+                self.content_mut().map_or(Ok(()), |content| content.found(at))
             }
             Checked::Json(pointer, wanted) => {
                 let value = pointed(json, pointer)?;
@@ -375,11 +338,10 @@ impl Looking {
             },
             Place::Regex(pattern) => {
                 let content = self.content().ok_or("there is no body")?;
-                let bytes = content.kept.as_deref().unwrap_or_default();
-                let found = pattern.captures(bytes);
+                let found = pattern.captures(content.kept());
                 let group = found.and_then(|found| found.get(1).or_else(|| found.get(0)));
                 let Some(group) = group else {
-                    let cut = if content.is_cut { " in its first 1 MiB" } else { "" };
+                    let cut = if content.is_cut() { " in its first 1 MiB" } else { "" };
                     return Err(format!("`{pattern}` matches nothing{cut}"));
                 };
                 std::str::from_utf8(group.as_bytes()).map_err(|_| "it is not UTF-8")?.into()
@@ -406,101 +368,7 @@ pub(super) struct Looked {
     pub gains: Gains,
 }
 
-impl Content {
-    fn take(&mut self, piece: &[u8]) {
-        self.length += piece.len() as u64;
-        for seeker in &mut self.seekers {
-            match seeker {
-                Seeker::Same(body, same) => same.feed(Some(body), piece),
-                Seeker::Contains(finder, carry, found) if !*found => {
-                    *found = seek(finder, carry, piece);
-                }
-                _ => {}
-            }
-        }
-        if let Some(kept) = &mut self.kept {
-            let room = KEPT - kept.len();
-            kept.extend_from_slice(&piece[..room.min(piece.len())]);
-            self.is_cut |= piece.len() > room;
-        }
-    }
-
-    fn json(&self) -> Result<serde_json::Value, String> {
-        if self.is_cut {
-            return Err("the body is longer than 1 MiB, and no more of it is kept".to_owned());
-        }
-        serde_json::from_slice(self.kept.as_deref().unwrap_or_default())
-            .map_err(|error| format!("the body is no JSON: {error}"))
-    }
-}
-
-impl Write for Content {
-    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if self.length + piece.len() as u64 > DECODED {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.take(piece);
-        Ok(piece.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Looks for something that may begin in one piece and end in another; `carry` keeps what could be its beginning.
-fn seek(finder: &Finder<'_>, carry: &mut Vec<u8>, piece: &[u8]) -> bool {
-    let most = finder.needle().len().saturating_sub(1);
-    if !carry.is_empty() {
-        let before = carry.len();
-        carry.extend_from_slice(&piece[..most.min(piece.len())]);
-        if finder.find(carry).is_some() {
-            return true;
-        }
-        carry.truncate(before);
-    }
-    if finder.find(piece).is_some() {
-        return true;
-    }
-    carry.extend_from_slice(&piece[piece.len().saturating_sub(most)..]);
-    let beyond = carry.len().saturating_sub(most);
-    carry.drain(..beyond);
-    false
-}
-
-fn pointed<'a>(
-    json: Option<&'a Result<serde_json::Value, String>>,
-    pointer: &str,
-) -> Result<&'a serde_json::Value, String> {
-    let value = json.ok_or("there is no body")?.as_ref().map_err(Clone::clone)?;
-    value.pointer(pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
-}
-
-/// Numbers are the same when their values are.
-fn same_json(left: &serde_json::Value, right: &serde_json::Value) -> bool {
-    use serde_json::Value::{Array, Number, Object};
-    match (left, right) {
-        (Number(left), Number(right)) => left == right || left.as_f64() == right.as_f64(),
-        (Array(left), Array(right)) => {
-            left.len() == right.len()
-                && left.iter().zip(right).all(|(left, right)| same_json(left, right))
-        }
-        (Object(left), Object(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .all(|(key, left)| right.get(key).is_some_and(|right| same_json(left, right)))
-        }
-        _ => left == right,
-    }
-}
-
 fn same_value(value: &[u8], wanted: &[u8]) -> bool {
     let first = value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
     value.trim_ascii() == wanted || (!wanted.contains(&b';') && first == wanted)
-}
-
-/// At most 64 bytes, none of which does anything to a terminal.
-fn shown(bytes: &[u8]) -> String {
-    bytes[..bytes.len().min(64)].escape_ascii().to_string()
 }

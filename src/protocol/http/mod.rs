@@ -17,6 +17,7 @@
 
 mod body;
 mod connect;
+mod content;
 mod fault;
 mod jar;
 mod lane;

@@ -55,7 +55,7 @@ impl Rows {
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
-            let line = before.iter().filter(|byte| **byte == b'\n').count() as u64 + 1;
+            let line = before.split(|byte| *byte == b'\n').count() as u64;
             WrongRow { line, what: "it is not UTF-8".to_owned() }
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -101,7 +101,12 @@ impl Rows {
                 continue;
             }
             let row: Map<String, Value> = serde_json::from_str(written).map_err(|error| {
-                WrongRow { line, what: format!("this is no JSON object: {error}") }
+                let (what, column) = (error.to_string(), error.column());
+                let what = what.split(" at line ").next().unwrap_or_default();
+                WrongRow {
+                    line,
+                    what: format!("this is no JSON object: {what} at column {column}"),
+                }
             })?;
             if rows.columns.is_empty() {
                 rows.columns = row.keys().cloned().collect();

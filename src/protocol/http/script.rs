@@ -154,7 +154,7 @@ impl Prepared {
             path.parse::<Uri>().map_err(|_| wrong_path())?;
         }
         let (headers, closes) = headers(request, http, url)?;
-        let sheet = Sheet::new(request, path, headers, stock, variables).ok_or_else(wrong_path)?;
+        let sheet = Sheet::new(request, path, &headers, stock, variables).ok_or_else(wrong_path)?;
         let mut bytes = Vec::new();
         let mut nobody = Session::new(false);
         let body_bytes = sheet.write(&mut bytes, &mut nobody, stock, 0);

@@ -47,7 +47,7 @@ impl Sheet {
     pub(super) fn new(
         request: &Request,
         path: &Template,
-        headers: Vec<(String, Template)>,
+        headers: &[(String, Template)],
         stock: &Stock,
         variables: &[String],
     ) -> Option<Self> {

@@ -219,7 +219,7 @@ impl Hall {
         let (mut answer, mut status, mut headers) = if routes::is_route(path) {
             // What is too large to be sent back is taken for nothing.
             let asked = Limited::new(asked, routes::MOST).collect().await;
-            let asked = asked.map_or_else(|_| Bytes::new(), |whole| whole.to_bytes());
+            let asked = asked.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
             let routed = routes::route(path, &head.headers, asked);
             (Answer::whole(routed.body), routed.status, routed.headers)
         } else {

@@ -1,0 +1,218 @@
+//! Turns the pieces of a body into what was sought in it.
+//!
+//! **Invariant:** at most 1 MiB of a body is kept, only where a place in it has to be found, and only until its answer ends.
+
+use super::body::Check as Same;
+use memchr::memmem::Finder;
+use std::io::{self, Write};
+use std::sync::Arc;
+
+/// So much of a body is kept where its content is looked into.
+const KEPT: usize = 1 << 20;
+
+/// No body is decoded further: bytes.
+const DECODED: u64 = 64 << 20;
+
+/// The content of a body, piece by piece.
+#[derive(Debug, Default)]
+pub(super) struct Content {
+    length: u64,
+    seekers: Vec<Seeker>,
+    /// Kept for what has to be found in all of it.
+    kept: Option<Vec<u8>>,
+    is_cut: bool,
+}
+
+/// What is followed through a body.
+#[derive(Debug)]
+pub(super) enum Seeker {
+    Same(Box<[u8]>, Same),
+    /// What is sought, the end of the last piece, and whether it was found.
+    Contains(Arc<Finder<'static>>, Vec<u8>, bool),
+    None,
+}
+
+impl Seeker {
+    /// The body is to be this.
+    pub(super) fn same(body: Box<[u8]>) -> Self {
+        Self::Same(body, Same::default())
+    }
+
+    /// The body is to contain this.
+    pub(super) fn contains(finder: Arc<Finder<'static>>) -> Self {
+        Self::Contains(finder, Vec::new(), false)
+    }
+}
+
+impl Content {
+    /// What is sought in a body; `keeps`: some of it is kept.
+    pub(super) fn new(seekers: Vec<Seeker>, keeps: bool) -> Self {
+        Self { seekers, kept: keeps.then(Vec::new), ..Self::default() }
+    }
+
+    /// What was kept.
+    pub(super) fn kept(&self) -> &[u8] {
+        self.kept.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the body was longer than what is kept.
+    pub(super) fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    /// Whether what was sought is there, once all has come.
+    pub(super) fn found(&mut self, at: usize) -> Result<(), String> {
+        match self.seekers.get_mut(at) {
+            Some(Seeker::Same(body, same)) => {
+                same.finish(Some(body)).map_err(|why| format!("the body {why}"))
+            }
+            Some(Seeker::Contains(finder, _, false)) => {
+                Err(format!("the body does not contain `{}`", shown(finder.needle())))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes the next piece.
+    pub(super) fn take(&mut self, piece: &[u8]) {
+        self.length += piece.len() as u64;
+        for seeker in &mut self.seekers {
+            match seeker {
+                Seeker::Same(body, same) => same.feed(Some(body), piece),
+                Seeker::Contains(finder, carry, found) if !*found => {
+                    *found = seek(finder, carry, piece);
+                }
+                _ => {}
+            }
+        }
+        if let Some(kept) = &mut self.kept {
+            let room = KEPT - kept.len();
+            kept.extend_from_slice(&piece[..room.min(piece.len())]);
+            self.is_cut |= piece.len() > room;
+        }
+    }
+
+    /// What was kept, as JSON.
+    pub(super) fn json(&self) -> Result<serde_json::Value, String> {
+        if self.is_cut {
+            return Err("the body is longer than 1 MiB, and no more of it is kept".to_owned());
+        }
+        serde_json::from_slice(self.kept()).map_err(|error| format!("the body is no JSON: {error}"))
+    }
+}
+
+impl Write for Content {
+    fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
+        if self.length + piece.len() as u64 > DECODED {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.take(piece);
+        Ok(piece.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Looks for something that may begin in one piece and end in another; `carry` keeps what could be its beginning.
+fn seek(finder: &Finder<'_>, carry: &mut Vec<u8>, piece: &[u8]) -> bool {
+    let most = finder.needle().len().saturating_sub(1);
+    if !carry.is_empty() {
+        let before = carry.len();
+        carry.extend_from_slice(&piece[..most.min(piece.len())]);
+        if finder.find(carry).is_some() {
+            return true;
+        }
+        carry.truncate(before);
+    }
+    if finder.find(piece).is_some() {
+        return true;
+    }
+    carry.extend_from_slice(&piece[piece.len().saturating_sub(most)..]);
+    let beyond = carry.len().saturating_sub(most);
+    carry.drain(..beyond);
+    false
+}
+
+/// The value at a place.
+pub(super) fn pointed<'a>(
+    json: Option<&'a Result<serde_json::Value, String>>,
+    pointer: &str,
+) -> Result<&'a serde_json::Value, String> {
+    let value = json.ok_or("there is no body")?.as_ref().map_err(Clone::clone)?;
+    value.pointer(pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
+}
+
+/// Whether two values are the same. Numbers are when their values are.
+pub(super) fn same_json(left: &serde_json::Value, right: &serde_json::Value) -> bool {
+    use serde_json::Value::{Array, Number, Object};
+    match (left, right) {
+        (Number(left), Number(right)) => left == right || left.as_f64() == right.as_f64(),
+        (Array(left), Array(right)) => {
+            left.len() == right.len()
+                && left.iter().zip(right).all(|(left, right)| same_json(left, right))
+        }
+        (Object(left), Object(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .all(|(key, left)| right.get(key).is_some_and(|right| same_json(left, right)))
+        }
+        _ => left == right,
+    }
+}
+
+/// At most 64 bytes, none of which does anything to a terminal.
+pub(super) fn shown(bytes: &[u8]) -> String {
+    bytes[..bytes.len().min(64)].escape_ascii().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sought_is_found_however_the_body_is_split() {
+        let body = b"aab aabaab is there";
+        let seek = |needle: &str, cuts: &[usize]| {
+            let finder = Arc::new(Finder::new(needle.as_bytes()).into_owned());
+            let mut content = Content::new(vec![Seeker::contains(finder)], false);
+            let mut from = 0;
+            for cut in cuts.iter().copied().chain([body.len()]) {
+                content.take(&body[from..cut]);
+                from = cut;
+            }
+            content.found(0).is_ok()
+        };
+        for first in 0..body.len() {
+            for second in first..body.len() {
+                assert!(seek("aabaab is", &[first, second]), "{first} {second}");
+                assert!(!seek("aabaab  is", &[first, second]), "{first} {second}");
+            }
+        }
+        let each: Vec<usize> = (0..body.len()).collect();
+        assert!(seek("aabaab is", &each) && seek("a", &each) && !seek("aabaabaab", &each));
+    }
+
+    #[test]
+    fn no_more_is_kept_than_a_mebibyte() {
+        let mut content = Content::new(Vec::new(), true);
+        content.take(b"[\"");
+        for _ in 0..20 {
+            content.take(&vec![b'x'; 100_000]);
+        }
+        content.take(b"\"]");
+        assert_eq!((content.kept().len(), content.is_cut()), (KEPT, true));
+        assert!(content.json().unwrap_err().contains("longer than 1 MiB"));
+    }
+
+    #[test]
+    fn numbers_are_compared_by_value() {
+        let same = |left: &str, right: &str| {
+            same_json(&serde_json::from_str(left).unwrap(), &serde_json::from_str(right).unwrap())
+        };
+        assert!(same("7", "7.0") && same("{\"a\":[1,2.0]}", "{\"a\":[1.0,2]}"));
+        assert!(!same("7", "\"7\"") && !same("[1]", "[1,2]") && !same("{\"a\":1}", "{\"b\":1}"));
+    }
+}
