@@ -1,5 +1,6 @@
 //! Whole runs on built-in servers: the report says what happened, the other side agrees, the exit status follows.
 
+mod api;
 mod churn;
 mod faults;
 mod refusals;
