@@ -4,6 +4,7 @@ mod churn;
 mod curve;
 mod needs;
 mod outline;
+mod session;
 
 use super::{ExitStatus, OverrideArgs, plan_file::read_plan};
 use clap::Args;

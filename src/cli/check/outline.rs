@@ -140,10 +140,12 @@ fn outline_scenario(
         page.push_str(&curve(part, at.ns, unit, ascii));
         at = at.plus(length(part));
     }
-    if let Protocol::TcpHold(hold) = &scenario.protocol {
-        for line in super::churn::lines(&hold.churn) {
-            let _ = writeln!(page, "  {line}");
-        }
+    let lines = match &scenario.protocol {
+        Protocol::TcpHold(hold) => super::churn::lines(&hold.churn),
+        Protocol::Http(http) => super::session::lines(http),
+    };
+    for line in lines {
+        let _ = writeln!(page, "  {line}");
     }
     if scenario.thresholds.is_empty() {
         let _ = writeln!(page, "  no thresholds: the verdict says only whether the run is valid");

@@ -44,7 +44,7 @@ impl Jar {
         let (name, value) = cookie.name_value();
         let foreign = cookie.domain().is_some_and(|domain| !matches_domain(from.host, domain));
         let secret = cookie.secure() == Some(true) && !from.secured;
-        let printable = value.bytes().all(|byte| byte >= b' ' && byte != 0x7f);
+        let printable = name.bytes().chain(value.bytes()).all(|byte| byte >= b' ' && byte != 0x7f);
         if foreign || secret || !printable || name.len() + value.len() > LARGEST {
             return;
         }

@@ -1,0 +1,44 @@
+//! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
+
+use crate::cli::diagnostic::neutral;
+use crate::plan::{Http, Order};
+
+/// Names of steps that are shown.
+const MOST: usize = 8;
+
+pub(super) fn lines(http: &Http) -> Vec<String> {
+    let mut lines = Vec::new();
+    if http.in_steps {
+        let names = http.requests.iter().take(MOST).map(|one| neutral(&one.name));
+        let mut names = names.collect::<Vec<_>>().join(", ");
+        if http.requests.len() > MOST {
+            names.push_str(&format!(", and {} more", http.requests.len() - MOST));
+        }
+        lines.push(format!("a pass is {} steps: {names}", http.requests.len()));
+    }
+    if let Some(data) = &http.data {
+        let order = match data.order {
+            Order::Sequential => "one after the other, and from the first again",
+            Order::Random => "chosen by the seed",
+            Order::Unique => "each used once",
+        };
+        let unit = if http.in_steps { "pass" } else { "request" };
+        let file = data.file.display().to_string();
+        lines.push(format!("a row of {} for each {unit}, {order}", neutral(&file)));
+    }
+    if !http.checks.is_empty() {
+        let plural = if http.checks.len() == 1 { "" } else { "s" };
+        lines.push(format!("{} check{plural} counted by name", http.checks.len()));
+    }
+    if http.cookies {
+        lines.push("each user keeps its cookies".to_owned());
+    }
+    if http.redirects > 0 {
+        let plural = if http.redirects == 1 { "" } else { "s" };
+        lines.push(format!("up to {} redirect{plural} on the same host followed", http.redirects));
+    }
+    if http.compression {
+        lines.push("answers may come in gzip".to_owned());
+    }
+    lines
+}
