@@ -9,7 +9,7 @@ use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
 use crate::record::{Counter, Origin, Phase};
 
 impl<H: Host> Requests<H> {
@@ -89,13 +89,15 @@ impl<H: Host> Requests<H> {
         let Some(lane) = &mut one.lane else { return };
         match one.state {
             State::Opening if event.writable || event.closed => {
-                let opened = self.host.open(lane, one.number);
-                self.connected(slot, opened, now);
-                // What came before the request is told only now.
-                if event.readable || event.closed {
-                    self.again.push(event.place);
+                match self.host.open(lane, one.number) {
+                    Err(fault) => self.connected(slot, Err(fault), now),
+                    Ok(()) => {
+                        (one.state, one.open_ns) = (State::Securing, now);
+                        self.secure(slot, event, now);
+                    }
                 }
             }
+            State::Securing => self.secure(slot, event, now),
             State::Asking => match self.host.advance(lane, event.closed, now) {
                 Step::Wait => {}
                 Step::Again => self.again.push(event.place),
@@ -111,6 +113,33 @@ impl<H: Host> Requests<H> {
                 }
             }
             State::Opening | State::Free => {}
+        }
+    }
+
+    /// Goes on with what secures a connection; one that needs nothing is done at once.
+    fn secure(&mut self, slot: u32, event: Ready, now: u64) {
+        let one = self.slots.get(slot);
+        let Some(lane) = &mut one.lane else { return };
+        let result = match self.host.secure(lane, one.number) {
+            Ok(Secured::Waits) => return,
+            Ok(Secured::Plain) => Ok(()),
+            Ok(secured) => {
+                let took = self.host.now_ns().saturating_sub(one.open_ns);
+                let cell = self.book.cell(one.attempt.key);
+                cell.time(TimeMetric::TlsTime, took);
+                if secured == Secured::Resumed {
+                    cell.count(Counter::TlsResumed);
+                }
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        };
+        // Cryptography takes its time.
+        let now = if one.state == State::Securing { self.host.now_ns().max(now) } else { now };
+        self.connected(slot, result, now);
+        // What came before the request is told only now.
+        if event.readable || event.closed {
+            self.again.push(event.place);
         }
     }
 
@@ -158,7 +187,7 @@ impl<H: Host> Requests<H> {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
         match one.state {
-            State::Opening => {
+            State::Opening | State::Securing => {
                 Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
             }
             State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
@@ -194,8 +223,8 @@ impl<H: Host> Requests<H> {
     fn give_up(&mut self, slot: u32, now: u64) {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
-        if one.state == State::Opening {
-            let late = self.host.late(one.number);
+        if matches!(one.state, State::Opening | State::Securing) {
+            let late = self.host.late(one.number, one.state == State::Securing);
             self.connected(slot, Err(late), now);
         } else if let Some(lane) = &mut one.lane {
             let answer = self.host.give_up(lane, limits, now);
@@ -207,7 +236,7 @@ impl<H: Host> Requests<H> {
 fn after(fault: &Fault) -> After {
     match (fault.cause.failure.origin(), fault.cause.phase) {
         (Origin::Local, _) => After::Local,
-        (_, Phase::Connect) => After::Unconnected,
+        (_, Phase::Connect | Phase::Tls) => After::Unconnected,
         _ => After::Go,
     }
 }

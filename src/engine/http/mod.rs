@@ -195,6 +195,8 @@ fn anew(place: Place) -> Ready {
 /// The URL of a server that listens at this address.
 fn own_url(address: &SocketAddr) -> HttpUrl {
     HttpUrl {
+        // It is known by now how connections are made.
+        is_secure: false,
         authority: HostPort { host: address.ip().to_string(), port: address.port() },
         host_header: address.to_string(),
         path: "/".into(),

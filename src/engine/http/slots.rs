@@ -10,6 +10,8 @@ pub(super) enum State {
     Free,
     /// Its connection is being opened, for a request.
     Opening,
+    /// Its connection is open, and being secured, for a request.
+    Securing,
     /// Its request is under way.
     Asking,
     /// A user thinks, or waits after a failure.
@@ -35,10 +37,12 @@ pub(super) struct Slot<L> {
     pub(super) number: u64,
     pub(super) rng: Rng,
     pub(super) lane: Option<L>,
-    /// While `Opening` or `Asking`.
+    /// While `Opening`, `Securing` or `Asking`.
     pub(super) attempt: Attempt,
-    /// While `Opening`: since when.
+    /// While `Opening` or `Securing`: since when it is being opened; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
+    /// When its connection was open, secured or not.
+    pub(super) open_ns: u64,
     /// While `Resting`: until when.
     pub(super) rest_ns: u64,
     /// When its time-outs are looked at next.
@@ -73,6 +77,7 @@ impl<L> Slots<L> {
                 lane: None,
                 attempt: Attempt::default(),
                 since_ns: 0,
+                open_ns: 0,
                 rest_ns: 0,
                 armed_ns: u64::MAX,
             });

@@ -85,7 +85,8 @@ table! {
         greet: bool,
         /// With `builtin`: what it does wrong on purpose.
         faults: RawFaults,
-        /// tcp-hold: connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate.
+        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
+        /// that begin with `https://`, which need it only to say more than that.
         tls: RawTls,
     }
     later {}
@@ -102,6 +103,12 @@ table! {
         server_name: Text,
         /// Any certificate will do.
         insecure: bool,
+        /// A PEM file, seen from the folder of the plan: the certificate by which this side says who it is.
+        cert: Text,
+        /// The private key of `cert`, a PEM file.
+        key: Text,
+        /// http: whether connections go on with the sessions of earlier ones, if the target lets them. Default: true.
+        resumption: bool,
     }
     later {}
 }

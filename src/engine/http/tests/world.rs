@@ -80,7 +80,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         stages: stages.collect(),
         thresholds: Vec::new(),
     };
-    let server = HttpServer { body: "ok".into(), faults: Faults::default() };
+    let server = HttpServer { body: "ok".into(), tls: None, faults: Faults::default() };
     let plan = Plan {
         name: "test".into(),
         description: None,

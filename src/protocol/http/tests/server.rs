@@ -139,6 +139,7 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         max_in_flight: 1,
     };
     let url = HttpUrl {
+        is_secure: false,
         authority: HostPort { host: "shop.test".into(), port: 80 },
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
