@@ -89,12 +89,11 @@ impl<H: Host> Requests<H> {
         let Some(lane) = &mut one.lane else { return };
         match one.state {
             State::Opening if event.writable || event.closed => {
-                match self.host.open(lane, one.number) {
-                    Err(fault) => self.connected(slot, Err(fault), now),
-                    Ok(()) => {
-                        (one.state, one.open_ns) = (State::Securing, now);
-                        self.secure(slot, event, now);
-                    }
+                if let Err(fault) = self.host.open(lane, one.number) {
+                    self.connected(slot, Err(fault), now);
+                } else {
+                    (one.state, one.open_ns) = (State::Securing, now);
+                    self.secure(slot, event, now);
                 }
             }
             State::Securing => self.secure(slot, event, now),

@@ -197,19 +197,17 @@ impl Hall {
                 None => talk(wire, service).await,
                 // One that is silent never answers a handshake.
                 Some(_) if silent => std::future::pending().await,
-                Some(secures) => match secures.accept(wire).await {
-                    Ok(secured) => {
-                        self.tally.secured.fetch_add(1, Relaxed);
-                        if secured.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
-                            self.tally.resumed.fetch_add(1, Relaxed);
-                        }
-                        talk(secured, service).await
-                    }
-                    Err(_) => {
+                Some(secures) => {
+                    let Ok(secured) = secures.accept(wire).await else {
                         self.tally.tls_failed.fetch_add(1, Relaxed);
-                        Ok(())
+                        return Ok(());
+                    };
+                    self.tally.secured.fetch_add(1, Relaxed);
+                    if secured.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                        self.tally.resumed.fetch_add(1, Relaxed);
                     }
-                },
+                    talk(secured, service).await
+                }
             }
         };
         // Must outlive the choice below: it is dropped once the line knows how it is to end.

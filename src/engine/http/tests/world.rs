@@ -7,7 +7,7 @@ use crate::plan::{
     Expect, Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
 };
@@ -221,7 +221,11 @@ impl Host for Simulated {
         self.world.refused.map_or(Ok(()), |failure| Err(refused(failure)))
     }
 
-    fn late(&self, _: u64) -> Fault {
+    fn secure(&mut self, _: &mut Self::Lane, _: u64) -> Result<Secured, Fault> {
+        Ok(Secured::Plain)
+    }
+
+    fn late(&self, _: u64, _: bool) -> Fault {
         fault(Failure::ConnectTimeout, Phase::Connect)
     }
 
