@@ -17,6 +17,10 @@ impl<H: Host> Requests<H> {
     pub(super) fn carry(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let one = self.slots.get(slot);
         one.attempt = attempt;
+        if one.lane.is_some() && one.is_spent(self.uses, now) {
+            self.hang_up(slot);
+        }
+        let one = self.slots.get(slot);
         if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
     }
 
@@ -24,7 +28,7 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         one.turn = one.turn.wrapping_add(1);
         one.state = State::Opening;
-        one.since_ns = now;
+        (one.since_ns, one.served) = (now, 0);
         let (key, number, place) = (one.attempt.key, one.number, Place { slot, turn: one.turn });
         self.book.cell(key).count(Counter::ConnectAttempts);
         self.book.levels.connecting += 1;
@@ -150,7 +154,9 @@ impl<H: Host> Requests<H> {
 
     fn answered(&mut self, slot: u32, answer: Answer, now: u64) {
         let one = self.slots.get(slot);
-        if !one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane)) {
+        one.served += 1;
+        let goes_on = one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane));
+        if !goes_on || one.is_spent(self.uses, now) {
             self.hang_up(slot);
         }
         let one = self.slots.get(slot);

@@ -2,6 +2,7 @@
 
 use super::book::Attempt;
 use super::host::Place;
+use crate::plan::ConnectionUse;
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -43,10 +44,20 @@ pub(super) struct Slot<L> {
     pub(super) since_ns: u64,
     /// When its connection was open, secured or not.
     pub(super) open_ns: u64,
+    /// How many requests it has carried.
+    pub(super) served: u64,
     /// While `Resting`: until when.
     pub(super) rest_ns: u64,
     /// When its time-outs are looked at next.
     pub(super) armed_ns: u64,
+}
+
+impl<L> Slot<L> {
+    /// Whether its connection must not be used for another request.
+    pub(super) fn is_spent(&self, uses: ConnectionUse, now: u64) -> bool {
+        uses.max_requests.is_some_and(|most| self.served >= most)
+            || uses.max_age.is_some_and(|age| now.saturating_sub(self.open_ns) >= age.as_nanos())
+    }
 }
 
 /// All slots of a worker.
@@ -78,6 +89,7 @@ impl<L> Slots<L> {
                 attempt: Attempt::default(),
                 since_ns: 0,
                 open_ns: 0,
+                served: 0,
                 rest_ns: 0,
                 armed_ns: u64::MAX,
             });

@@ -6,6 +6,7 @@ mod address;
 mod auth;
 mod check;
 mod churn;
+mod connection;
 mod extent;
 mod faults;
 mod generator;

@@ -32,12 +32,13 @@ pub(super) const EXAMPLES: [(&str, &str); 15] = [
 ];
 
 /// What a table looks like, for those that are usually written on one line.
-pub(super) const TABLE_EXAMPLES: [(&str, &str); 8] = [
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 9] = [
     ("a target", "a table for each target: `[targets.NAME]`"),
     ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
     ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
     ("a heartbeat", "a table: `{ from = \"server\", every = \"60s\" }`"),
     ("a request", "a table for each request: `{ path = \"/\" }`"),
+    ("`connection`", "a table: `{ max_requests = 1 }`"),
     ("`auth`", "a table: `{ bearer = \"${env.TOKEN}\" }`"),
     ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
     ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
@@ -195,6 +196,8 @@ table! {
         /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
         /// rate times `timeout`, and six times the root of that; at most 20,000.
         max_in_flight: Count,
+        /// http: how long a connection is used. Default: as long as the target lets it.
+        connection: RawConnection,
         /// http: `1.1`.
         version: Text,
         /// What must hold for a PASS: `metric comparison bound`, or a table.
@@ -286,6 +289,20 @@ table! {
         basic: Text,
         /// A token.
         bearer: Text,
+    }
+    later {}
+}
+
+table! {
+    /// How long a connection is used.
+    #[schemars(rename = "Connection")]
+    RawConnection, "`connection`",
+    must {}
+    may {
+        /// For so many requests; with 1 each has a connection of its own.
+        max_requests: Count,
+        /// Requests begin on it as long as it is younger than this.
+        max_age: Time,
     }
     later {}
 }

@@ -2,6 +2,7 @@
 
 mod foreign;
 mod handshakes;
+mod http;
 mod peers;
 
 use std::path::Path;

@@ -62,6 +62,7 @@ pub(super) fn settings() -> Http {
         connect_timeout: time(1_000),
         first_byte_timeout: time(5_000),
         max_in_flight: 1_000,
+        connection: crate::plan::ConnectionUse::default(),
     }
 }
 
