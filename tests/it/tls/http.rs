@@ -173,15 +173,18 @@ fn handshakes_that_end_badly_are_told_apart() {
         ),
         ("cut", half_address.to_string(), "own.pem", "localhost", "closed_by_server", ""),
     ];
-    let mut plan = "name = \"bad\"\n".to_owned();
-    for (name, address, ca, server, _, _) in &cases {
-        plan += &format!(
-            "[targets.{name}]\naddress = \"https://{address}/\"\ntls = {{ ca = \"{}\", server_name = \"{server}\" }}\n\
-             [scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\nconnect_timeout = \"500ms\"\n\
-             stages = [{{ users = 3, hold = \"1s\" }}]\nthresholds = [\"success_ratio == 100%\"]\n",
-            at(ca)
-        );
-    }
+    let tables: Vec<String> = cases
+        .iter()
+        .map(|(name, address, ca, server, _, _)| {
+            format!(
+                "[targets.{name}]\naddress = \"https://{address}/\"\ntls = {{ ca = \"{}\", server_name = \"{server}\" }}\n\
+                 [scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\nconnect_timeout = \"500ms\"\n\
+                 stages = [{{ users = 3, hold = \"1s\" }}]\nthresholds = [\"success_ratio == 100%\"]\n",
+                at(ca)
+            )
+        })
+        .collect();
+    let plan = format!("name = \"bad\"\n{}", tables.concat());
     let outcome = run(1, &plan, &[]);
     for (name, _, _, _, cause, words) in cases {
         let facts = outcome.scenario(name);
