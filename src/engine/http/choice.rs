@@ -78,6 +78,7 @@ mod tests {
             connect_timeout: time(1),
             first_byte_timeout: time(1),
             max_in_flight: 1,
+            connection: crate::plan::ConnectionUse::default(),
         };
         Choices::new(seed, 0, &http)
     }

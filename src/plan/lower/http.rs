@@ -1,6 +1,7 @@
 //! What an HTTP user does.
 
 use super::auth::authorize;
+use super::connection::connection;
 use super::request::requests;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
@@ -57,6 +58,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
         ),
         max_in_flight: count(&raw.max_in_flight, "max_in_flight", errors)
             .unwrap_or_else(|| in_flight(stages, timeout)),
+        connection: connection(&raw.connection, errors),
     }
 }
 
