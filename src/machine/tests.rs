@@ -86,7 +86,12 @@ pub(super) fn http(stages: Vec<Stage>) -> Scenario {
 
 fn web() -> Endpoint {
     let authority = HostPort { host: "127.0.0.1".into(), port: 80 };
-    Endpoint::Urls(vec![HttpUrl { authority, host_header: "x".into(), path: "/".into() }])
+    Endpoint::Urls(vec![HttpUrl {
+        is_secure: false,
+        authority,
+        host_header: "x".into(),
+        path: "/".into(),
+    }])
 }
 
 pub(super) fn paced(rate: u64) -> Ramp {

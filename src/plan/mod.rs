@@ -40,7 +40,8 @@ pub use request::{
     What,
 };
 pub use scenario::{
-    Close, Heartbeat, Http, Protocol, Scenario, StartAfter, TcpHold, ThinkTime, most_in_flight,
+    Close, ConnectionUse, Heartbeat, Http, Protocol, Scenario, StartAfter, TcpHold, ThinkTime,
+    most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

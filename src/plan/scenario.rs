@@ -122,6 +122,17 @@ pub struct Http {
     pub first_byte_timeout: Time,
     /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
     pub max_in_flight: u64,
+    /// How long a connection is used.
+    pub connection: ConnectionUse,
+}
+
+/// How long a connection is used for requests. None is cut off in the middle of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionUse {
+    /// For so many requests, at least 1; `None`: without end. With 1 each request says `connection: close`.
+    pub max_requests: Option<u64>,
+    /// Requests begin on it as long as it is younger; `None`: without end.
+    pub max_age: Option<Time>,
 }
 
 impl Http {

@@ -26,10 +26,6 @@ pub(super) fn lines(http: &Http) -> Vec<String> {
         let file = data.file.display().to_string();
         lines.push(format!("a row of {} for each {unit}, {order}", neutral(&file)));
     }
-    if !http.checks.is_empty() {
-        let plural = if http.checks.len() == 1 { "" } else { "s" };
-        lines.push(format!("{} check{plural} counted by name", http.checks.len()));
-    }
     if http.cookies {
         lines.push("each user keeps its cookies".to_owned());
     }

@@ -1,6 +1,7 @@
 //! What an HTTP user does.
 
 use super::auth::authorize;
+use super::connection::connection;
 use super::expect::Names;
 use super::request::{file_path, requests};
 use super::template::spot;
@@ -68,6 +69,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             errors,
         ),
         max_in_flight: 1,
+        connection: connection(&raw.connection, errors),
     };
     let most = in_flight(stages, http.longest_pass());
     http.max_in_flight = count(&raw.max_in_flight, "max_in_flight", errors).unwrap_or(most);

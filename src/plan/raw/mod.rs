@@ -19,8 +19,8 @@ pub(super) use leaves::{Entry, Fillable, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    RawAuth, RawCheck, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario,
-    RawStage, RawTarget,
+    RawAuth, RawCheck, RawConnection, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest,
+    RawScenario, RawStage, RawTarget,
 };
 
 use super::error::Errors;

@@ -7,8 +7,10 @@ use super::look::{Gains, Looked, Looking};
 use super::parse::{Parser, Reader};
 use super::script::{Prepared, Script};
 use super::session::Session;
+use super::wire::{self, Buffers, Secured, Wire};
 use crate::record::{Failure, Phase};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use rustls::client::UnbufferedClientConnection;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
@@ -59,7 +61,7 @@ const TURN: u32 = 16;
 /// A connection: opening, idle, or with one request under way.
 #[derive(Debug)]
 pub struct Lane {
-    stream: TcpStream,
+    wire: Wire,
     to: SocketAddr,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
@@ -83,7 +85,7 @@ impl Lane {
     pub fn begin(ends: Ends) -> Result<Self, Fault> {
         let stream = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
-            stream,
+            wire: Wire::new(stream),
             to: ends.to,
             doom: None,
             used: false,
@@ -101,14 +103,24 @@ impl Lane {
 
     /// Its socket.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.wire.socket()
     }
 
     /// Whether the connection is open, once its socket can be written to.
     pub fn open(&mut self, ends: Ends) -> Result<(), Fault> {
         self.doom =
-            connect::end(&self.stream, ends).map_err(|error| Fault::connect(ends, &error))?;
+            connect::end(self.wire.socket(), ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(())
+    }
+
+    /// The connection, which is open, is to be secured by `end` first.
+    pub fn secure_by(&mut self, end: UnbufferedClientConnection) {
+        self.wire.secure_by(end);
+    }
+
+    /// Begins, or goes on with, what secures an open connection.
+    pub fn secure(&mut self, ends: Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
+        self.wire.secure(ends, buffers)
     }
 
     /// Whether another request can be sent.
@@ -117,8 +129,8 @@ impl Lane {
     }
 
     /// The socket of an idle connection is ready: nothing good can have come.
-    pub fn disturb(&mut self) {
-        self.over |= match self.stream.read(&mut [0]) {
+    pub fn disturb(&mut self, buffers: &mut Buffers) {
+        self.over |= match self.wire.read(buffers) {
             Ok(_) => true,
             Err(error) => !is_nothing(&error),
         };
@@ -185,7 +197,7 @@ impl Lane {
     fn push(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         while self.doom.is_none() && sent < bytes.len() {
-            match self.stream.write(&bytes[sent..]) {
+            match self.wire.write(&bytes[sent..]) {
                 Ok(length) => sent += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -205,7 +217,7 @@ impl Lane {
         &mut self,
         script: &Script,
         closed: bool,
-        buffer: &mut [u8],
+        buffers: &mut Buffers,
         now_ns: u64,
     ) -> Step {
         let prepared = &script.requests[self.request as usize];
@@ -213,7 +225,7 @@ impl Lane {
             self.write(prepared);
         }
         for _ in 0..TURN {
-            let length = match self.stream.read(buffer) {
+            let length = match self.wire.read(buffers) {
                 Ok(0) => {
                     self.over = true;
                     if self.parser.close() {
@@ -236,19 +248,15 @@ impl Lane {
                     ));
                 }
                 Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(0);
-                    return Step::Ended(self.broken(
-                        prepared,
-                        Fault::errno(errno, self.bytes),
-                        now_ns,
-                    ));
+                    let fault = wire::broken(&error, self.bytes);
+                    return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
             };
             self.first_byte_ns.get_or_insert(now_ns);
             self.bytes += length as u64;
             let reader =
                 Taker { prepared, check: &mut self.check, looking: self.looking.as_deref_mut() };
-            match self.parser.feed(&buffer[..length], reader) {
+            match self.parser.feed(&buffers.plain[..length], reader) {
                 Err(wrong) => {
                     let fault = self.fault(Failure::BadHttp, &wrong.to_string());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
@@ -257,12 +265,17 @@ impl Lane {
                     // Nobody asked for what is behind the answer.
                     self.over |= taken < length;
                     if closed {
-                        self.disturb();
+                        self.disturb(buffers);
                     }
                     return Step::Ended(self.complete(prepared, now_ns));
                 }
-                // A read that does not fill the buffer has emptied the socket.
-                Ok(_) if length < buffer.len() && !closed && self.doom.is_none() => {
+                // A read that does not fill the buffer has emptied the socket, unless TLS stands between.
+                Ok(_)
+                    if length < buffers.plain.len()
+                        && !closed
+                        && self.doom.is_none()
+                        && !self.wire.is_secured() =>
+                {
                     return Step::Wait;
                 }
                 Ok(_) => {}

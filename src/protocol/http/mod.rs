@@ -28,6 +28,7 @@ mod script;
 mod session;
 mod sheet;
 mod stock;
+mod wire;
 
 pub use connect::Ends;
 pub use fault::Fault;
@@ -37,6 +38,7 @@ pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
 pub use session::Session;
 pub use stock::{Files, Stock};
+pub use wire::{Buffers, Secured};
 
 #[cfg(test)]
 mod tests;

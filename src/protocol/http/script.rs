@@ -254,5 +254,11 @@ fn headers(
         }
         headers.push((name.clone(), value.clone()));
     }
+    if http.connection.max_requests == Some(1)
+        && headers.iter().all(|(name, _)| name != "connection")
+    {
+        headers.push(("connection".to_owned(), "close".into()));
+        closes = true;
+    }
     Ok((headers, closes))
 }

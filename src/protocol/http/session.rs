@@ -101,7 +101,8 @@ impl Session {
     ) -> Result<bool, Fault> {
         if let Some(jar) = &mut self.jar {
             let (host, path) = (home.url.authority.host.as_str(), self.path.as_str());
-            let from = Sender { host, secured: false, path, now_ns, unix_s };
+            let secured = home.url.is_secure;
+            let from = Sender { host, secured, path, now_ns, unix_s };
             for said in &gains.cookies {
                 jar.take(said, from);
             }
@@ -143,13 +144,14 @@ fn resolve(to: &str, from: &str, home: &Home) -> Result<String, String> {
         .split_once(':')
         .is_some_and(|(scheme, _)| !scheme.is_empty() && !scheme.contains(['/', '?']));
     if has_scheme || to.starts_with("//") {
-        let whole = if has_scheme { to.to_owned() } else { format!("http:{to}") };
+        let (scheme, port) = if home.url.is_secure { ("https", 443) } else { ("http", 80) };
+        let whole = if has_scheme { to.to_owned() } else { format!("{scheme}:{to}") };
         let uri: http::Uri = whole.parse().map_err(|_| wrong())?;
         let here = &home.url.authority;
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let same = uri.scheme_str() == Some("http")
+        let same = uri.scheme_str() == Some(scheme)
             && host.eq_ignore_ascii_case(here.host.trim_matches(['[', ']']))
-            && uri.port_u16().unwrap_or(80) == here.port;
+            && uri.port_u16().unwrap_or(port) == here.port;
         if !same {
             let words = "the redirect leads to another scheme, host or port, and is not followed";
             return Err(format!("{words}: {}", shown(to)));
@@ -205,7 +207,10 @@ mod tests {
     fn home() -> Home {
         let authority = HostPort { host: "shop.test".into(), port: 8080 };
         let host_header = "shop.test:8080".into();
-        Home { url: HttpUrl { authority, host_header, path: "/".into() }, redirects: 2 }
+        Home {
+            url: HttpUrl { is_secure: false, authority, host_header, path: "/".into() },
+            redirects: 2,
+        }
     }
 
     #[test]
