@@ -3,8 +3,9 @@
 use super::body::Check;
 use super::connect::{self, Ends};
 use super::fault::Fault;
-use super::look::{Gains, Looked, Looking};
-use super::parse::{Parser, Reader};
+use super::judge::{Judged, Taker, judge};
+use super::look::{Gains, Looking};
+use super::parse::Parser;
 use super::script::{Prepared, Script};
 use super::session::Session;
 use super::wire::{self, Buffers, Secured, Wire};
@@ -319,39 +320,9 @@ impl Lane {
             Some((looking, looks)) => Some(looking.finish(looks, self.check.received())),
             None => None,
         };
-        let (taken, mut broken) = prepared.statuses(status);
-        let expected = prepared.expected.as_ref();
-        let mut wrong_body = self.check.finish(expected.map(|(_, body)| &**body)).err();
-        if let (Some((bit, _)), Some(_)) = (expected, &wrong_body) {
-            broken |= bit;
-        }
-        let mut other = None;
-        let mut gains = None;
-        if let Some(looked) = looked {
-            broken |= looked.broken;
-            let Looked { words, missing, .. } = looked;
-            match (looked.broken, looked.wrong_body) {
-                (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
-                (_, true) => wrong_body = Some(words),
-                (_, false) => other = Some((Failure::Check, words)),
-            }
-            gains = Some(Box::new(looked.gains));
-        }
-        let place = || format!("{} at {}", prepared.words(), self.to);
-        let fault = if !taken {
-            let words = format!("{}: status {status}", place());
-            let mut fault = Fault::new(Failure::Status, Phase::Request, words);
-            fault.cause.code = i32::from(status);
-            Some(fault)
-        } else if let Some(words) = wrong_body {
-            let words = words.strip_prefix("the body ").unwrap_or(&words);
-            let words = format!("{}: the body {words}", place());
-            Some(Fault::new(Failure::WrongBody, Phase::Request, words))
-        } else {
-            other.map(|(failure, words)| {
-                Fault::new(failure, Phase::Request, format!("{}: {words}", place()))
-            })
-        };
+        let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
+        let Judged { fault, broken, gains } =
+            judge(prepared, self.to, status, wrong_body.err(), looked);
         Answer { broken: Some(broken), gains, ..self.answer(fault, false, now_ns) }
     }
 
@@ -375,29 +346,6 @@ impl Lane {
             idle_close,
             broken: None,
             gains: None,
-        }
-    }
-}
-
-/// Who takes an answer: the count of its body, and what looks into it.
-struct Taker<'a> {
-    prepared: &'a Prepared,
-    check: &'a mut Check,
-    looking: Option<&'a mut Looking>,
-}
-
-impl Reader for Taker<'_> {
-    fn head(&mut self, status: u16, headers: &[httparse::Header<'_>]) {
-        if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
-            looking.head(looks, status, headers);
-        }
-    }
-
-    fn body(&mut self, piece: &[u8]) {
-        let expected = self.prepared.expected.as_ref();
-        self.check.feed(expected.map(|(_, body)| &**body), piece);
-        if let Some(looking) = &mut self.looking {
-            looking.body(piece);
         }
     }
 }

@@ -244,10 +244,11 @@ impl Looking {
             if let Err(why) = self.holds(at, check, received, json.as_ref()) {
                 looked.broken |= 1 << at;
                 let same = matches!(check, Checked::Body(_));
-                looked.wrong_body |= same;
-                if looked.words.is_empty() {
+                // The words are of what the failure is counted as.
+                if looked.words.is_empty() || (same && !looked.wrong_body) {
                     looked.words = why;
                 }
+                looked.wrong_body |= same;
             }
         }
         for (at, (variable, name, place)) in looks.takes.iter().enumerate() {

@@ -20,6 +20,7 @@ mod connect;
 mod content;
 mod fault;
 mod jar;
+mod judge;
 mod lane;
 mod look;
 mod parse;

@@ -229,6 +229,12 @@ mod tests {
         ] {
             assert_eq!(to(location).as_deref(), Ok(path), "{location}");
         }
+        let mut secure = home();
+        (secure.url.is_secure, secure.url.authority.port) = (true, 443);
+        for location in ["https://shop.test/c", "//shop.test/c", "/c"] {
+            assert_eq!(resolve(location, "/", &secure).as_deref(), Ok("/c"), "{location}");
+        }
+        assert!(resolve("http://shop.test:443/c", "/", &secure).is_err());
         for location in [
             "http://shop.test/c",
             "https://shop.test:8080/c",

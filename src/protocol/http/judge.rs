@@ -1,0 +1,81 @@
+//! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it is counted as.
+
+use super::body::Check;
+use super::fault::Fault;
+use super::look::{Gains, Looked, Looking};
+use super::parse::Reader;
+use super::script::Prepared;
+use crate::record::{Failure, Phase};
+use std::net::SocketAddr;
+
+/// Who takes an answer: the count of its body, and what looks into it.
+pub(super) struct Taker<'a> {
+    pub(super) prepared: &'a Prepared,
+    pub(super) check: &'a mut Check,
+    pub(super) looking: Option<&'a mut Looking>,
+}
+
+impl Reader for Taker<'_> {
+    fn head(&mut self, status: u16, headers: &[httparse::Header<'_>]) {
+        if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
+            looking.head(looks, status, headers);
+        }
+    }
+
+    fn body(&mut self, piece: &[u8]) {
+        let expected = self.prepared.expected.as_ref();
+        self.check.feed(expected.map(|(_, body)| &**body), piece);
+        if let Some(looking) = &mut self.looking {
+            looking.body(piece);
+        }
+    }
+}
+
+/// What an answer comes to.
+pub(super) struct Judged {
+    /// What is wrong with it.
+    pub(super) fault: Option<Fault>,
+    /// The checks that do not hold, as bits.
+    pub(super) broken: u64,
+    pub(super) gains: Option<Box<Gains>>,
+}
+
+/// Judges an answer that is whole. `wrong_body`: how a body that was compared as it came differs.
+pub(super) fn judge(
+    prepared: &Prepared,
+    to: SocketAddr,
+    status: u16,
+    mut wrong_body: Option<String>,
+    looked: Option<Looked>,
+) -> Judged {
+    let (taken, mut broken) = prepared.statuses(status);
+    if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
+        broken |= bit;
+    }
+    let (mut other, mut gains) = (None, None);
+    if let Some(looked) = looked {
+        broken |= looked.broken;
+        let Looked { words, missing, .. } = looked;
+        match (looked.broken, looked.wrong_body) {
+            (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
+            (_, true) => wrong_body = Some(words),
+            (_, false) => other = Some((Failure::Check, words)),
+        }
+        gains = Some(Box::new(looked.gains));
+    }
+    let fault = |failure, words: &str| {
+        let sample = format!("{} at {to}: {words}", prepared.words());
+        Fault::new(failure, Phase::Request, sample)
+    };
+    let fault = if !taken {
+        let mut fault = fault(Failure::Status, &format!("status {status}"));
+        fault.cause.code = i32::from(status);
+        Some(fault)
+    } else if let Some(words) = wrong_body {
+        let words = words.strip_prefix("the body ").unwrap_or(&words);
+        Some(fault(Failure::WrongBody, &format!("the body {words}")))
+    } else {
+        other.map(|(failure, words)| fault(failure, &words))
+    };
+    Judged { fault, broken, gains }
+}
