@@ -1,8 +1,11 @@
 //! Targets that do everything wrong: what a run makes of them, by cause and by count.
 
+mod acts;
+mod answers;
 mod held;
 mod requests;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
@@ -20,6 +23,23 @@ fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
             std::thread::spawn(move || treat(stream));
         }
     });
+    address
+}
+
+/// Has room for the probe and nobody else, and never accepts. The socket must live as long as the run.
+fn full() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+/// Takes the probe, then is gone.
+fn dies_after_the_probe() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || drop(listener.accept().unwrap()));
     address
 }
 
