@@ -149,10 +149,9 @@ pub(super) fn odd() -> Vec<Behaviour> {
 
 /// Answers that are none.
 pub(super) fn wrong() -> Vec<Behaviour> {
-    use After::{Fin, Rst, Stays};
     let length = |value: &str| head(&format!("content-length: {value}\r\n"), "ok");
     let line = |line: &str| format!("{line}\r\ncontent-length: 2\r\n\r\nok");
-    let bad = |name, text: &str| says(name, text, Stays, BAD_HTTP);
+    let bad = |name, text: &str| says(name, text, After::Stays, BAD_HTTP);
     vec![
         bad("ssh", "SSH-2.0-OpenSSH_9.6\r\n\r\n"),
         bad("http_09", "<html>hello</html>"),
@@ -186,6 +185,13 @@ pub(super) fn wrong() -> Vec<Behaviour> {
         bad("chunk_overflow", &chunked("fffffffffffffffff\r\n")),
         bad("chunk_too_long", &chunked("2\r\nokay\r\n0\r\n\r\n")),
         bad("chunk_bare_lf", &chunked("2\nok\n0\n\n")),
+    ]
+}
+
+/// Answers that end too early, too late or never, and statuses that are failures.
+pub(super) fn broken() -> Vec<Behaviour> {
+    use After::{Fin, Rst, Stays};
+    vec![
         says("fin", "", Fin, CLOSED),
         says("fin_in_line", "HTTP/1.1 2", Fin, CLOSED),
         says("fin_in_head", "HTTP/1.1 200 OK\r\nconte", Fin, CLOSED),

@@ -3,6 +3,7 @@
 mod acts;
 mod answers;
 mod held;
+mod memory;
 mod requests;
 
 use socket2::{Domain, SockAddr, Socket, Type};

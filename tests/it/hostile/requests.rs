@@ -1,6 +1,8 @@
 //! Requests, to servers that behave in every wrong way that is known: one run, a scenario for each.
 
-use super::answers::{After, Behaviour, Expected, Play, REFUSED, SILENT, UNOPENED, at, odd, wrong};
+use super::answers::{
+    After, Behaviour, Expected, Play, REFUSED, SILENT, UNOPENED, at, broken, odd, wrong,
+};
 use super::{acts, dies_after_the_probe, full, reset, say, serve};
 use crate::outcome::{BUSY, Facts, Outcome, run_once};
 use serde_json::Value;
@@ -116,7 +118,7 @@ static RUN: LazyLock<Ran> = LazyLock::new(|| {
         at("full_queue", full, UNOPENED),
         at("gone", dies_after_the_probe(), REFUSED),
     ];
-    let all = odd().into_iter().chain(wrong()).chain(elsewhere_too);
+    let all = odd().into_iter().chain(wrong()).chain(broken()).chain(elsewhere_too);
     let played: Vec<Played> = all.map(Played::new).collect();
     let scenarios: String = played.iter().map(Played::scenario).collect();
     let plan = format!("name = \"hostile\"\n{scenarios}[generator]\nworkers = 1\n");

@@ -6,5 +6,6 @@ mod refusals;
 mod scarce;
 mod search;
 mod shapes;
+mod stalls;
 mod streams;
 mod verdicts;

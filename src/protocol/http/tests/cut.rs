@@ -152,3 +152,18 @@ async fn an_answer_in_chunks_is_cut_at_every_byte() {
 async fn an_answer_to_the_end_is_cut_at_every_byte() {
     LocalSet::new().run_until(play_all(Framed::by_close())).await;
 }
+
+#[tokio::test]
+async fn a_connection_that_is_reset_before_it_is_used_is_reset_and_not_idle() {
+    for end in [Step::Rst, Step::Fin] {
+        let failed =
+            if matches!(end, Step::Rst) { Failure::Reset } else { Failure::ClosedByServer };
+        let next = vec![Step::Read, write(Framed::by_length().bytes), Step::Fin];
+        let server = Server::start(vec![vec![end], next]).await;
+        let (mut lane, _) = lane(script(vec![get()], 10_000, 10_000), server.address);
+        lane.open(soon(10_000)).await.unwrap();
+        let answer = lane.send(0, soon(10_000)).await;
+        assert_eq!((failure(&answer), answer.idle_close), (Some(failed), false), "{answer:?}");
+        again(&mut lane, "the reset").await;
+    }
+}
