@@ -79,6 +79,7 @@ pub(super) fn http(stages: Vec<Stage>) -> Scenario {
         connect_timeout: seconds(10),
         first_byte_timeout: seconds(30),
         max_in_flight: 10_000,
+        on_full: crate::plan::OnFull::Invalid,
     };
     scenario(Protocol::Http(protocol), stages)
 }

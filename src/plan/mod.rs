@@ -29,14 +29,14 @@ mod tree;
 pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
 pub use contradiction::Contradiction;
 pub use error::{PlanError, PlanErrors};
-pub use generator::{Generator, OnWorkerLoss, SourceRange};
+pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
 pub use interpolate::Environment;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
 pub use scenario::{
-    Close, Expect, Heartbeat, Http, Protocol, Request, Scenario, StartAfter, TcpHold, ThinkTime,
-    most_in_flight,
+    Close, Expect, Heartbeat, Http, OnFull, Protocol, Request, Scenario, StartAfter, TcpHold,
+    ThinkTime, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

@@ -110,6 +110,18 @@ pub struct Http {
     pub first_byte_timeout: Time,
     /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
     pub max_in_flight: u64,
+    /// What a drop for that reason means.
+    pub on_full: OnFull,
+}
+
+/// What it means that a due request was dropped because as many were under way as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFull {
+    /// The cap may be too small for a target that is as good as any: the run is INVALID.
+    #[default]
+    Invalid,
+    /// The cap is meant: the target was too slow, and the request counts as failed.
+    Fail,
 }
 
 /// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout, and six

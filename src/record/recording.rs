@@ -95,6 +95,11 @@ pub enum StopReason {
     },
     /// A worker was lost and the plan says `on_worker_loss = "stop"`, or no worker was left.
     WorkerLoss,
+    /// A rule of validity was broken so that the run could only be INVALID, and the plan does not say `on_invalid = "continue"`.
+    BeyondRepair {
+        /// Its name in reports.
+        rule: String,
+    },
 }
 
 /// The facts of a whole run, or of the part of it that was saved.

@@ -48,6 +48,7 @@ pub(crate) fn http() -> Protocol {
         connect_timeout: time(10_000),
         first_byte_timeout: time(30_000),
         max_in_flight: 1_000,
+        on_full: crate::plan::OnFull::Invalid,
     })
 }
 

@@ -4,7 +4,10 @@
 
 use super::limits::{LIMITS, Limit};
 use super::{Breach, Rule, Unit, breaches::imbalance};
-use crate::plan::{Bound, Comparison, Level, Metric, Part, Plan, Ramp, Scenario, Stat, TimeMetric};
+use crate::plan::{
+    Bound, Comparison, Level, Metric, OnFull, Part, Plan, Protocol, Ramp, Scenario, Stat,
+    TimeMetric,
+};
 use crate::record::{CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
 
 /// The least budget for lag: timers are not more exact.
@@ -28,6 +31,8 @@ pub struct Health {
     pub warn: Option<f64>,
     /// Beyond this the run is INVALID.
     pub invalid: Option<f64>,
+    /// Planrun's own limit, where the plan has set another in its place.
+    pub own: Option<f64>,
     /// Where it was worst: scenario, stage and part; absent when it is of the whole run.
     pub place: Option<(u16, CellKey)>,
 }
@@ -91,6 +96,7 @@ impl Health {
             measured: worst.map(|worst| worst.value),
             warn: worst.map_or(limit.warn, |worst| worst.warn),
             invalid: worst.map_or(limit.invalid, |worst| worst.invalid),
+            own: limit.own,
             place: worst.and_then(|worst| worst.place),
         }
     }
@@ -125,7 +131,8 @@ fn words(plan: &Plan, (scenario, key): (u16, CellKey)) -> String {
 
 /// Every rule of [`LIMITS`], held against the facts so far.
 pub(super) fn of(plan: &Plan, recording: &Recording) -> Vec<Health> {
-    LIMITS.iter().map(|limit| Health::worst(limit, &samples(limit, plan, recording))).collect()
+    let limits = LIMITS.iter().map(|limit| limit.of(plan));
+    limits.map(|limit| Health::worst(&limit, &samples(&limit, plan, recording))).collect()
 }
 
 /// What the rules that have no words of their own elsewhere say.
@@ -190,15 +197,17 @@ fn by_cell(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
                 _ => (cell.times.stat(TimeMetric::ScheduleLag, Stat::P99), budget(scenario)),
             };
             let place = Some((number, *key));
-            samples.extend(value.map(|value| Sample {
-                place,
-                value,
-                warn,
-                invalid: limit.invalid,
-            }));
+            let meant = limit.rule == Rule::Dropped && drops_are_meant(scenario);
+            let invalid = limit.invalid.filter(|_| !meant);
+            samples.extend(value.map(|value| Sample { place, value, warn, invalid }));
         }
     }
     samples
+}
+
+/// Whether what is dropped counts against the target.
+pub(super) fn drops_are_meant(scenario: &Scenario) -> bool {
+    matches!(&scenario.protocol, Protocol::Http(http) if http.on_full == OnFull::Fail)
 }
 
 /// What the tightest bound on response times leaves for the generator's lag.

@@ -1,7 +1,7 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
 use super::window::Windows;
-use super::{Finding, State, Verdict, Word, breaches, health};
+use super::{Finding, Rule, State, Verdict, Word, breaches, health};
 use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
@@ -175,6 +175,11 @@ impl Judge {
             (true, false) => Word::Pass,
         };
         Verdict { word, findings, breaches, health }
+    }
+
+    /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
+    pub fn beyond_repair(&self) -> Option<Rule> {
+        breaches::beyond_repair(&self.plan, &self.recording)
     }
 
     /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.

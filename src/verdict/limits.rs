@@ -5,7 +5,9 @@
 //! hundred on, a p99 is no longer the target's.
 
 use super::Rule;
+use crate::plan::Plan;
 use crate::record::STALL_NS;
+use crate::units::Ratio;
 use crate::units::figure::{grouped, percent, time};
 
 const MS: f64 = 1e6;
@@ -51,10 +53,32 @@ pub struct Limit {
     pub warn: Option<f64>,
     /// Beyond this the run is INVALID.
     pub invalid: Option<f64>,
+    /// Planrun's own limit, where the plan has set another.
+    pub own: Option<f64>,
     /// What is measured, in words; `{}` is the value.
     pub what: &'static str,
     /// What to do about it.
     pub advice: &'static str,
+}
+
+impl Limit {
+    /// As the plan sets it; what it does not speak of stays. A warning is never stricter than what makes a run INVALID.
+    pub fn of(self, plan: &Plan) -> Self {
+        let own = plan.generator.limits;
+        let share = |ratio: Option<Ratio>| ratio.map(|Ratio(share)| share);
+        let set = match self.rule {
+            Rule::ScheduleLag => own.schedule_lag.map(|time| time.as_nanos() as f64),
+            Rule::Dropped => share(own.dropped),
+            Rule::LocalFailures => share(own.local_failures),
+            Rule::Stalled => share(own.stalled),
+            Rule::WorkerCpu => share(own.worker_cpu),
+            Rule::Steal => share(own.steal),
+            _ => None,
+        };
+        let Some(set) = set else { return self };
+        let warn = self.warn.map(|warn| warn.min(set));
+        Self { invalid: Some(set), warn, own: self.invalid.filter(|own| *own != set), ..self }
+    }
 }
 
 const fn limit(
@@ -64,7 +88,7 @@ const fn limit(
     what: &'static str,
     advice: &'static str,
 ) -> Limit {
-    Limit { rule, unit, warn, invalid, what, advice }
+    Limit { rule, unit, warn, invalid, own: None, what, advice }
 }
 
 /// The table, in the order of reports. Limits are those of research (delivery, lag, stalls, CPU, steal, throttling, clocks), except where

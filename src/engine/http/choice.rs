@@ -78,6 +78,7 @@ mod tests {
             connect_timeout: time(1),
             first_byte_timeout: time(1),
             max_in_flight: 1,
+            on_full: crate::plan::OnFull::Invalid,
         };
         Choices::new(seed, 0, &http)
     }

@@ -104,6 +104,7 @@ pub(super) fn web(stages: Vec<Stage>) -> Scenario {
             connect_timeout: seconds(10),
             first_byte_timeout: seconds(30),
             max_in_flight: 1_000,
+            on_full: crate::plan::OnFull::Invalid,
         }),
         stages,
         thresholds: vec![failure_ratio(), service_p99()],

@@ -4,9 +4,9 @@ use super::auth::authorize;
 use super::request::requests;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, RawScenario};
+use crate::plan::raw::{Field, FullWord, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Http, Level, Stage, ThinkTime, most_in_flight};
+use crate::plan::{Http, Level, OnFull, Stage, ThinkTime, most_in_flight};
 use crate::units::Time;
 use std::time::Duration;
 
@@ -33,6 +33,11 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             .add(at, "`max_in_flight` has no meaning where no stage has a `rate`")
             .help("each user has one request under way: leave `max_in_flight` out");
     }
+    if let Some(at) = raw.on_full.key().filter(|_| closed && !open) {
+        errors
+            .add(at, "`on_full` has no meaning where no stage has a `rate`")
+            .help("users wait for their answers, and nothing is dropped: leave `on_full` out");
+    }
     let think_time = raw.think_time.value();
     let mut requests = requests(&raw.requests, errors);
     authorize(&raw.auth, &mut requests, errors);
@@ -57,6 +62,10 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
         ),
         max_in_flight: count(&raw.max_in_flight, "max_in_flight", errors)
             .unwrap_or_else(|| in_flight(stages, timeout)),
+        on_full: match raw.on_full.value() {
+            Some(FullWord::Fail) => OnFull::Fail,
+            Some(FullWord::Invalid) | None => OnFull::Invalid,
+        },
     }
 }
 

@@ -11,8 +11,16 @@ const OF_TCP_HOLD: [&str; 7] =
     ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
-const OF_HTTP: [&str; 7] =
-    ["requests", "auth", "think_time", "timeout", "first_byte_timeout", "max_in_flight", "version"];
+const OF_HTTP: [&str; 8] = [
+    "requests",
+    "auth",
+    "think_time",
+    "timeout",
+    "first_byte_timeout",
+    "max_in_flight",
+    "on_full",
+    "version",
+];
 
 /// Says which keys belong to the other protocol.
 pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawScenario, errors: &mut Errors) {

@@ -3,19 +3,20 @@
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
 mod churn;
+mod generator;
 mod leaves;
 mod quantities;
 mod search;
 mod tables;
 
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
+pub(super) use generator::{InvalidWord, LossWord, RawGenerator, RawLimits};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, RawAuth, RawCheck, RawExpect,
-    RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget,
-    SideWord,
+    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, RawAuth, RawCheck, RawExpect,
+    RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
 };
 
 use super::error::Errors;

@@ -1,8 +1,8 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawLifetime, RawReconnect, RawSearch,
-    RawTable, Read, Span, Status, Workers, check_keys,
+    Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawGenerator, RawLifetime,
+    RawReconnect, RawSearch, RawTable, Read, Span, Status, check_keys,
 };
 use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
@@ -186,6 +186,9 @@ table! {
         /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
         /// rate times `timeout`, and six times the root of that; at most 20,000.
         max_in_flight: Count,
+        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
+        /// failed by the target (`fail`). Default: `invalid`.
+        on_full: FullWord,
         /// http: `1.1`.
         version: Text,
         /// What must hold for a PASS: `metric comparison bound`, or a table.
@@ -316,24 +319,6 @@ table! {
     later {}
 }
 
-table! {
-    /// How this machine makes the load.
-    #[schemars(rename = "Generator")]
-    RawGenerator, "`generator`",
-    must {}
-    may {
-        /// Worker processes for each scenario: a number, or `auto`.
-        workers: Workers,
-        /// Addresses to connect from: single ones, ranges `a-b`, CIDR.
-        source_addresses: OneOrMany<Text>,
-        /// First and last source port: `1024-65535`.
-        port_range: Text,
-        /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
-        on_worker_loss: LossWord,
-    }
-    later {}
-}
-
 words! {
     /// What each user of a scenario does.
     ProtocolWord {
@@ -375,6 +360,16 @@ words! {
 }
 
 words! {
+    /// What it means when as many requests are under way as may be.
+    FullWord {
+        /// The cap may be too small: the run proves nothing.
+        Invalid = "invalid",
+        /// The cap is meant: what is dropped counts as failed.
+        Fail = "fail",
+    }
+}
+
+words! {
     /// Which parts of its stages a threshold looks at.
     DuringWord {
         /// The ramps.
@@ -383,15 +378,5 @@ words! {
         Hold = "hold",
         /// Ramps, holds and the drain.
         All = "all",
-    }
-}
-
-words! {
-    /// What a lost worker does to the run.
-    LossWord {
-        /// The others go on.
-        Continue = "continue",
-        /// The run ends, with its reports.
-        Stop = "stop",
     }
 }

@@ -8,4 +8,5 @@ mod search;
 mod shapes;
 mod stalls;
 mod streams;
+mod validity;
 mod verdicts;

@@ -55,6 +55,7 @@ pub(super) fn settings() -> Http {
         connect_timeout: time(1_000),
         first_byte_timeout: time(5_000),
         max_in_flight: 1_000,
+        on_full: crate::plan::OnFull::Invalid,
     }
 }
 

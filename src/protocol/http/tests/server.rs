@@ -137,6 +137,7 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         connect_timeout: time(connect),
         first_byte_timeout: time(first_byte),
         max_in_flight: 1,
+        on_full: crate::plan::OnFull::Invalid,
     };
     let url = HttpUrl {
         authority: HostPort { host: "shop.test".into(), port: 80 },
