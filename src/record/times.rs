@@ -7,8 +7,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2Serializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest time that a histogram tells apart: one hour. Longer ones are recorded as this.
+/// The longest time that a histogram tells apart: one hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// What longer times are recorded as: more than an hour, and still in the last of the powers of two that histograms are made of.
+const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,7 +30,12 @@ pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {
 impl Times {
     /// Records one sample.
     pub fn record(&mut self, metric: TimeMetric, ns: u64) {
-        self.place(metric).saturating_record(ns.max(1));
+        let samples = self.place(metric);
+        if ns <= HIGHEST_NS {
+            samples.saturating_record(ns.max(1));
+        } else {
+            samples.record(BEYOND_NS).expect("within the last power of two");
+        }
     }
 
     /// The samples of a metric, if there are any.
@@ -38,6 +46,14 @@ impl Times {
     /// How many samples a metric has.
     pub fn count(&self, metric: TimeMetric) -> u64 {
         self.get(metric).map_or(0, Histogram::len)
+    }
+
+    /// How many samples of all metrics together were longer than [`HIGHEST_NS`].
+    pub fn beyond_bounds(&self) -> u64 {
+        let all = self.0.iter().flatten();
+        all.filter(|samples| samples.max() > HIGHEST_NS)
+            .map(|samples| samples.count_between(samples.next_non_equivalent(HIGHEST_NS), u64::MAX))
+            .sum()
     }
 
     /// One figure of a metric in nanoseconds; `None` without samples.

@@ -77,7 +77,12 @@ impl Limit {
         };
         let Some(set) = set else { return self };
         let warn = self.warn.map(|warn| warn.min(set));
-        Self { invalid: Some(set), warn, own: self.invalid.filter(|own| *own != set), ..self }
+        Self {
+            invalid: Some(set),
+            warn,
+            own: self.invalid.filter(|own| own.total_cmp(&set).is_ne()),
+            ..self
+        }
     }
 }
 
@@ -93,7 +98,7 @@ const fn limit(
 
 /// The table, in the order of reports. Limits are those of research (delivery, lag, stalls, CPU, steal, throttling, clocks), except where
 /// the remark says why not.
-pub(super) const LIMITS: [Limit; 16] = [
+pub(super) const LIMITS: [Limit; 20] = [
     // Stricter than a share of 99.9 %: one attempt that was never started is one too many.
     limit(
         Rule::Dropped,
@@ -131,6 +136,13 @@ pub(super) const LIMITS: [Limit; 16] = [
         "the books of {} parts do not add up",
         "please report this",
     ),
+    limit(
+        Rule::Overflow,
+        Unit::Count,
+        (None, Some(0.0)),
+        "{} times were longer than the hour that histograms tell apart",
+        "shorten what is timed: time-outs, heartbeats, events",
+    ),
     // One pause alone does no harm to a long run; how much of the time was lost is the next rule's.
     limit(
         Rule::Stall,
@@ -153,6 +165,14 @@ pub(super) const LIMITS: [Limit; 16] = [
         (Some(0.90), Some(0.95)),
         "a worker used {} of a processor for five seconds",
         "raise `generator.workers` up to the number of processors, or offer less",
+    ),
+    // Both ends on one machine may use all of it: INVALID only where attempts were late as well, see `health::is_late`.
+    limit(
+        Rule::ProcessCpu,
+        Unit::Share,
+        (Some(0.85), Some(0.85)),
+        "all processes of the run together used {} of the processors for five seconds",
+        "put the target on another machine, or offer less",
     ),
     // Only a warning: the harm that waiting does is seen as lag and as stalls.
     limit(
@@ -193,6 +213,13 @@ pub(super) const LIMITS: [Limit; 16] = [
         "set the clock before the run, and do not pause the machine",
     ),
     limit(
+        Rule::ClockSource,
+        Unit::Count,
+        (None, Some(0.0)),
+        "the kernel changed its clock source {} times: it found that the one it had was wrong",
+        "see `dmesg`; boot with the clock source that it settled on",
+    ),
+    limit(
         Rule::Suspended,
         Unit::Time,
         (None, Some(50.0 * MS)),
@@ -205,6 +232,14 @@ pub(super) const LIMITS: [Limit; 16] = [
         (Some(0.001), Some(0.01)),
         "everything waited for memory for {} of the time",
         "use less memory, or have more",
+    ),
+    // Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and as waiting for memory.
+    limit(
+        Rule::SwapIn,
+        Unit::Count,
+        (Some(0.0), None),
+        "{} pages were read back from swap",
+        "use less memory, or `swapoff -a` before the run",
     ),
     // Only a warning: the counters are of the whole machine, and what is dropped is sent again.
     limit(

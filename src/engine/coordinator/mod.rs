@@ -64,7 +64,7 @@ pub async fn run(
         warnings: order.warnings.clone(),
     });
     let schedule = Schedule::new(&order.plan);
-    let mut lookout = Lookout::new(order.servers.clone());
+    let mut lookout = Lookout::new(order.servers.clone(), order.cores);
     let baseline = HostSample { workers: idle, ..lookout.baseline() };
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
