@@ -154,3 +154,26 @@ impl<'de> Deserialize<'de> for Times {
         Ok(times)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bounds_is_counted_wherever_it_goes() {
+        let mut times = Times::default();
+        let longer = [HIGHEST_NS + 1, HIGHEST_NS * 24, u64::MAX];
+        for ns in [1, 7, HIGHEST_NS].into_iter().chain(longer) {
+            times.record(TimeMetric::HeartbeatGap, ns);
+        }
+        times.record(TimeMetric::ServiceTime, HIGHEST_NS);
+        assert_eq!(times.beyond_bounds(), 3);
+        let text = serde_json::to_string(&times).expect("text");
+        let mut saved: Times = serde_json::from_str(&text).expect("times");
+        let bytes = postcard::to_stdvec(&times).expect("bytes");
+        let sent: Times = postcard::from_bytes(&bytes).expect("times");
+        saved.merge(&sent);
+        assert_eq!(saved.beyond_bounds(), 6);
+        assert!(saved.stat(TimeMetric::HeartbeatGap, Stat::Max) > Some(HIGHEST_NS as f64));
+    }
+}
