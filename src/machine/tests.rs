@@ -128,7 +128,11 @@ fn needs_count_levels_not_sums_and_the_fastest_ramp() {
 
 #[test]
 fn an_open_stage_needs_what_may_be_in_flight() {
-    let level = Level::Rate { rate: Rate::per_second(16_000), ramp: seconds(30) };
+    let level = Level::Rate {
+        rate: Rate::per_second(16_000),
+        ramp: seconds(30),
+        spacing: crate::plan::Spacing::Constant,
+    };
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let mut late = http(vec![users(5, Ramp::Unpaced, 1)]);
     late.start_after = StartAfter::Hold;

@@ -40,7 +40,7 @@ pub use scenario::{
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};
-pub use stage::{Level, Part, Ramp, Stage};
+pub use stage::{Level, Part, Ramp, Spacing, Stage};
 pub use target::{
     Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer,
     Tls,

@@ -32,7 +32,19 @@ pub enum Level {
         rate: Rate,
         /// Time in which the rate changes in a straight line from that of the stage before (zero at first).
         ramp: Time,
+        /// How far apart they are.
+        spacing: Spacing,
     },
+}
+
+/// How far apart arrivals are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Spacing {
+    /// As the rate says: at 100/s always 10 ms.
+    #[default]
+    Constant,
+    /// By chance: a Poisson process of that rate, given its number of arrivals.
+    Poisson,
 }
 
 /// How a level of users is reached, up or down.

@@ -9,9 +9,11 @@
 //!       ramp hold   ramp hold   ramp hold   drain
 //! ```
 //!
-//! **Invariant:** no clock is read here, and nothing is accumulated: every due time is a closed form of an index.
+//! **Invariant:** no clock is read here, and no error accumulates: every due time is a closed form of an index, or of one and what
+//! was drawn from the seed before it.
 //! **Invariant:** due times do not depend on how many workers there are, and the shares sum to the whole exactly.
 
+mod poisson;
 mod segment;
 mod share;
 mod timeline;
@@ -22,8 +24,9 @@ pub use share::Share;
 pub use timeline::Timeline;
 pub use walk::{Due, Walk};
 
-use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, StartAfter};
+use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
+use poisson::Poisson;
 
 /// Nanoseconds in a second.
 pub(crate) const SECOND_NS: u64 = 1_000_000_000;
@@ -48,6 +51,10 @@ pub struct ScenarioSchedule {
     pub start_after: StartAfter,
     /// So many neighbouring users belong to the same worker.
     pub block: u64,
+    /// What arrivals by chance are drawn from.
+    seed: u64,
+    /// Its place in the plan.
+    scenario: u64,
     /// One for each stage.
     pub segments: Vec<Segment>,
 }
@@ -55,7 +62,12 @@ pub struct ScenarioSchedule {
 impl Schedule {
     /// The schedule of a plan.
     pub fn new(plan: &Plan) -> Self {
-        Self { scenarios: plan.scenarios.iter().map(ScenarioSchedule::new).collect() }
+        Self {
+            scenarios: (0..)
+                .zip(&plan.scenarios)
+                .map(|(index, scenario)| ScenarioSchedule::new(scenario, plan.seed, index))
+                .collect(),
+        }
     }
 
     /// The schedule of one scenario: index into `Plan::scenarios`.
@@ -91,7 +103,7 @@ impl Schedule {
 }
 
 impl ScenarioSchedule {
-    fn new(scenario: &Scenario) -> Self {
+    fn new(scenario: &Scenario, seed: u64, index: u64) -> Self {
         let mut segments = Vec::with_capacity(scenario.stages.len());
         let (mut users, mut rate, mut arrivals) = (0, 0.0, 0.0);
         for stage in &scenario.stages {
@@ -111,10 +123,15 @@ impl ScenarioSchedule {
                     (users, rate) = (to, 0.0);
                     segment
                 }
-                Level::Rate { rate: to, ramp } => {
+                Level::Rate { rate: to, ramp, spacing } => {
                     let ramp_ns = ramp.as_nanos();
-                    let shape =
-                        Shape::Rate { from: rate, to: to.value(), ramp_ns, before: arrivals };
+                    let shape = Shape::Rate {
+                        from: rate,
+                        to: to.value(),
+                        ramp_ns,
+                        before: arrivals,
+                        spacing,
+                    };
                     let segment = Segment { shape, hold_ns };
                     arrivals = segment.arrivals_by(ramp_ns + hold_ns);
                     (users, rate) = (0, to.value());
@@ -123,7 +140,8 @@ impl ScenarioSchedule {
             };
             segments.push(segment);
         }
-        let mut schedule = Self { start_after: scenario.start_after, block: 1, segments };
+        let start_after = scenario.start_after;
+        let mut schedule = Self { start_after, block: 1, seed, scenario: index, segments };
         if matches!(scenario.protocol, Protocol::TcpHold(_)) {
             schedule.block = hold_block(schedule.peak_users());
         }
@@ -150,7 +168,10 @@ impl ScenarioSchedule {
 
     /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of arrivals).
     pub fn walk(&self, stage: usize, share: Share) -> Walk {
-        Walk::new(&self.segments[stage], share, self.block)
+        let segment = &self.segments[stage];
+        let poisson = matches!(segment.shape, Shape::Rate { spacing: Spacing::Poisson, .. })
+            .then(|| Poisson::new(segment, self.seed, self.scenario, stage as u64));
+        Walk::new(segment, share, self.block, poisson)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One stage as arithmetic: what is due by when, counted from the stage's start.
 
 use super::SECOND_NS;
+use crate::plan::Spacing;
 use crate::units::Rate;
 
 /// One stage: its ramp, then its hold.
@@ -34,6 +35,8 @@ pub enum Shape {
         ramp_ns: u64,
         /// Arrivals of all stages before this one: a real number, so that no fraction is lost between stages.
         before: f64,
+        /// How far apart arrivals are.
+        spacing: Spacing,
     },
 }
 
@@ -73,7 +76,7 @@ impl Segment {
 
     /// Arrivals from the scenario's start to `offset_ns` into this stage: a real number; zero for users.
     pub fn arrivals_by(&self, offset_ns: u64) -> f64 {
-        let Shape::Rate { from, to, ramp_ns, before } = self.shape else { return 0.0 };
+        let Shape::Rate { from, to, ramp_ns, before, .. } = self.shape else { return 0.0 };
         let second = SECOND_NS as f64;
         let ramp = ramp_ns as f64 / second;
         let in_ramp = (offset_ns.min(ramp_ns)) as f64 / second;
@@ -82,12 +85,20 @@ impl Segment {
         before + from * in_ramp + slope * in_ramp * in_ramp / 2.0 + to * in_hold
     }
 
-    /// When arrival number `i` of the scenario is due, from this stage's start; `None` if it is not in this stage.
+    /// When arrival number `i` of the scenario is due, from this stage's start, if arrivals come evenly; `None` if it is not in this
+    /// stage.
     pub fn arrival_due_ns(&self, i: u64) -> Option<u64> {
-        let Shape::Rate { from, to, ramp_ns, before } = self.shape else { return None };
+        let Shape::Rate { before, .. } = self.shape else { return None };
+        let due = self.reached_ns(i as f64 - before)?;
+        (due < self.rate_ns()).then_some(due)
+    }
+
+    /// When so many arrivals, a real number, have come since this stage's start: the inverse of [`Self::arrivals_by`]. `None` for
+    /// users, and where the rate is zero by then.
+    pub(super) fn reached_ns(&self, ahead: f64) -> Option<u64> {
+        let Shape::Rate { from, to, ramp_ns, .. } = self.shape else { return None };
         let second = SECOND_NS as f64;
         // Sums of rates times seconds carry errors far below one millionth of an arrival.
-        let ahead = (i as f64 - before).max(0.0);
         let ramp = ramp_ns as f64 / second;
         let of_ramp = f64::midpoint(from, to) * ramp;
         let seconds = if ahead <= 0.0 {
@@ -99,14 +110,21 @@ impl Segment {
         } else {
             ramp + (ahead - of_ramp) / to
         };
-        let due = seconds * second;
+        let due = (seconds * second).round();
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "checked to be in the stage"
+            reason = "finite and not below zero; `as` saturates"
         )]
-        (due.is_finite() && due.round() < (ramp_ns + self.hold_ns) as f64)
-            .then(|| due.round() as u64)
+        due.is_finite().then_some(due as u64)
+    }
+
+    /// The length of a stage of arrivals; zero for users.
+    pub(super) fn rate_ns(&self) -> u64 {
+        match self.shape {
+            Shape::Rate { ramp_ns, .. } => ramp_ns + self.hold_ns,
+            Shape::Users { .. } => 0,
+        }
     }
 
     /// The number of the first arrival that is not before this stage.

@@ -7,6 +7,10 @@ fn users(users: u64, ramp: Ramp) -> Level {
     Level::Users { users, ramp }
 }
 
+fn scheduled(scenario: &Scenario) -> ScenarioSchedule {
+    ScenarioSchedule::new(scenario, 42, 0)
+}
+
 fn walked(schedule: &ScenarioSchedule, stage: usize, share: Share) -> Vec<(Due, u64)> {
     let mut walk = schedule.walk(stage, share);
     std::iter::from_fn(|| {
@@ -20,7 +24,7 @@ fn walked(schedule: &ScenarioSchedule, stage: usize, share: Share) -> Vec<(Due, 
 #[test]
 fn spawn_rate_is_kept_exactly_in_every_second() {
     let rate = Ramp::SpawnRate(Rate::per_second(2_000));
-    let schedule = ScenarioSchedule::new(&scenario(hold(), &[(users(10_000, rate), 1_000)]));
+    let schedule = scheduled(&scenario(hold(), &[(users(10_000, rate), 1_000)]));
     let due = walked(&schedule, 0, Share::WHOLE);
     for second in 0..5 {
         let in_second = due.iter().filter(|(_, at)| at / SECOND_NS == second).count();
@@ -32,10 +36,8 @@ fn spawn_rate_is_kept_exactly_in_every_second() {
 #[test]
 fn lower_levels_go_newest_first() {
     let over = Ramp::Over(time(1_000));
-    let schedule = ScenarioSchedule::new(&scenario(
-        http(),
-        &[(users(4, Ramp::Unpaced), 0), (users(1, over), 0)],
-    ));
+    let schedule =
+        scheduled(&scenario(http(), &[(users(4, Ramp::Unpaced), 0), (users(1, over), 0)]));
     let third = SECOND_NS / 3;
     assert_eq!(
         walked(&schedule, 1, Share::WHOLE),
@@ -45,9 +47,12 @@ fn lower_levels_go_newest_first() {
 
 #[test]
 fn arrivals_follow_the_rate_through_ramp_and_hold() {
-    let to = |rate, ramp_ms| Level::Rate { rate: Rate::per_second(rate), ramp: time(ramp_ms) };
-    let schedule =
-        ScenarioSchedule::new(&scenario(http(), &[(to(100, 2_000), 1_000), (to(50, 0), 1_000)]));
+    let to = |rate, ramp_ms| Level::Rate {
+        rate: Rate::per_second(rate),
+        ramp: time(ramp_ms),
+        spacing: Spacing::Constant,
+    };
+    let schedule = scheduled(&scenario(http(), &[(to(100, 2_000), 1_000), (to(50, 0), 1_000)]));
     let first = walked(&schedule, 0, Share::WHOLE);
     // Half of 100/s for two seconds, then all of it for one.
     assert_eq!(first.len(), 200);
@@ -65,7 +70,7 @@ fn marks_are_known_up_to_an_unpaced_ramp_and_learned_after_it() {
         hold(),
         &[(users(10, Ramp::Unpaced), 1_000), (users(20, Ramp::Over(time(500))), 1_000)],
     );
-    let mut timeline = Timeline::new(&ScenarioSchedule::new(&plan));
+    let mut timeline = Timeline::new(&scheduled(&plan));
     assert_eq!(timeline.marks(), [(Mark::Ramp(0), 0)]);
     timeline.learn(Mark::Hold(0), 70);
     let second = SECOND_NS;
@@ -98,7 +103,7 @@ proptest! {
     fn shares_are_an_exact_partition(of in 1_u32..9, from in 0_u64..500, to in 0_u64..500, rate in 1_u64..5_000, is_http: bool) {
         let protocol = if is_http { http() } else { hold() };
         let pace = Ramp::SpawnRate(Rate::per_second(rate));
-        let schedule = ScenarioSchedule::new(&scenario(protocol, &[(users(from, pace), 0), (users(to, pace), 0)]));
+        let schedule = scheduled(&scenario(protocol, &[(users(from, pace), 0), (users(to, pace), 0)]));
         for stage in 0..2 {
             let whole = walked(&schedule, stage, Share::WHOLE);
             let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Share { index, of })).collect();
@@ -110,9 +115,10 @@ proptest! {
     }
 
     #[test]
-    fn arrivals_are_an_exact_partition_in_order(of in 1_u32..5, from in 1_u64..300, to in 1_u64..300, ramp in 0_u64..3_000, hold_ms in 0_u64..2_000) {
-        let level = |rate, ramp| Level::Rate { rate: Rate::per_second(rate), ramp: time(ramp) };
-        let schedule = ScenarioSchedule::new(&scenario(http(), &[(level(from, 0), 700), (level(to, ramp), hold_ms)]));
+    fn arrivals_are_an_exact_partition_in_order(of in 1_u32..5, from in 1_u64..300, to in 1_u64..300, ramp in 0_u64..3_000, hold_ms in 0_u64..2_000, chance: bool) {
+        let spacing = if chance { Spacing::Poisson } else { Spacing::Constant };
+        let level = |rate, ramp| Level::Rate { rate: Rate::per_second(rate), ramp: time(ramp), spacing };
+        let schedule = scheduled(&scenario(http(), &[(level(from, 0), 700), (level(to, ramp), hold_ms)]));
         let mut number = 0;
         for stage in 0..2 {
             let whole = walked(&schedule, stage, Share::WHOLE);
@@ -122,8 +128,62 @@ proptest! {
                 number += 1;
             }
             prop_assert_eq!(whole.len() as u64, schedule.segments[stage].attempts());
-            let parts: usize = (0..of).map(|index| walked(&schedule, stage, Share { index, of }).len()).sum();
-            prop_assert_eq!(parts, whole.len());
+            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Share { index, of })).collect();
+            parts.sort_by_key(|(due, at)| (*at, match due { Due::Arrival(n) | Due::Up(n) | Due::Down(n) => *n }));
+            prop_assert!(whole.iter().all(|(_, at)| *at < schedule.segments[stage].rate_ns()));
+            prop_assert_eq!(parts, whole);
         }
     }
+}
+
+fn by_chance(seed: u64) -> Vec<(Due, u64)> {
+    let level = Level::Rate {
+        rate: Rate::per_second(1_000),
+        ramp: time(20_000),
+        spacing: Spacing::Poisson,
+    };
+    walked(&ScenarioSchedule::new(&scenario(http(), &[(level, 20_000)]), seed, 0), 0, Share::WHOLE)
+}
+
+#[test]
+fn arrivals_by_chance_are_as_many_as_planned_and_follow_the_ramp() {
+    let due = by_chance(42);
+    assert_eq!(due.len(), 30_000);
+    let by = |ns: u64| due.partition_point(|(_, at)| *at < ns) as f64;
+    // A quarter of the ramp's arrivals lie in its first half; four standard deviations of a binomial count on either side.
+    assert!((by(10 * SECOND_NS) - 2_500.0).abs() < 4.0 * 48.0, "{}", by(10 * SECOND_NS));
+    assert!((by(20 * SECOND_NS) - 10_000.0).abs() < 4.0 * 82.0, "{}", by(20 * SECOND_NS));
+}
+
+#[test]
+fn distances_by_chance_are_exponential_and_counts_as_spread_as_poissons() {
+    let due: Vec<u64> =
+        by_chance(42).into_iter().map(|(_, at)| at).filter(|at| *at >= 20 * SECOND_NS).collect();
+    // Kolmogorov and Smirnov: the largest distance from 1 - exp(-rate t), times the root of the number, is below 1.63 in 99 of 100.
+    let mut gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e6).collect();
+    gaps.sort_by(f64::total_cmp);
+    let (count, mean) = (gaps.len() as f64, gaps.iter().sum::<f64>() / gaps.len() as f64);
+    let distance = (1_u32..).zip(&gaps).map(|(i, gap)| {
+        let exact = 1.0 - (-gap / mean).exp();
+        (exact - f64::from(i) / count).abs().max((exact - f64::from(i - 1) / count).abs())
+    });
+    let worst = distance.fold(0.0, f64::max);
+    assert!(worst * count.sqrt() < 1.63, "{worst}");
+    // The variance of counts in a tenth of a second is their mean; evenly spaced ones have none.
+    let mut tenths = vec![0.0; 200];
+    for at in &due {
+        tenths[usize::try_from((at - 20 * SECOND_NS) / (SECOND_NS / 10)).unwrap()] += 1.0;
+    }
+    let mean = tenths.iter().sum::<f64>() / 200.0;
+    let variance = tenths.iter().map(|n| (n - mean) * (n - mean)).sum::<f64>() / 199.0;
+    assert!((0.6..1.5).contains(&(variance / mean)), "{}", variance / mean);
+}
+
+#[test]
+fn chance_is_the_seeds_and_the_same_everywhere() {
+    assert_eq!(by_chance(42), by_chance(42));
+    assert_ne!(by_chance(42), by_chance(43));
+    let first: Vec<u64> = by_chance(42).iter().take(4).map(|(_, at)| *at).collect();
+    // As calculated apart from this program, from the definition of ChaCha8.
+    assert_eq!(first, [205_407_234, 303_815_261, 347_209_762, 400_690_076]);
 }

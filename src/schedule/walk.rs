@@ -1,5 +1,6 @@
 //! What falls due for one share in one stage, in order.
 
+use super::poisson::Poisson;
 use super::{Segment, Shape, Share};
 
 /// One thing that is due.
@@ -21,16 +22,23 @@ pub struct Walk {
     block: u64,
     /// Up and arrivals: the next number. Down: one above the next user.
     next: u64,
+    /// Where arrivals come by chance: the next one.
+    poisson: Option<Poisson>,
 }
 
 impl Walk {
-    pub(super) fn new(segment: &Segment, share: Share, block: u64) -> Self {
+    pub(super) fn new(
+        segment: &Segment,
+        share: Share,
+        block: u64,
+        poisson: Option<Poisson>,
+    ) -> Self {
         let next = match segment.shape {
             Shape::Users { from, .. } => from,
             Shape::Rate { .. } => segment.first_arrival(),
         };
-        let mut walk = Self { segment: *segment, share, block, next };
-        walk.settle();
+        let mut walk = Self { segment: *segment, share, block, next, poisson };
+        walk.settle(next);
         walk
     }
 
@@ -42,7 +50,10 @@ impl Walk {
             Shape::Users { from, to, .. } => (self.next > to)
                 .then(|| (Due::Down(self.next - 1), self.segment.user_due_ns(from - self.next))),
             Shape::Rate { .. } => {
-                let due = self.segment.arrival_due_ns(self.next)?;
+                let due = match &self.poisson {
+                    Some(poisson) => poisson.due_ns()?,
+                    None => self.segment.arrival_due_ns(self.next)?,
+                };
                 Some((Due::Arrival(self.next), due))
             }
         }
@@ -50,22 +61,28 @@ impl Walk {
 
     /// Steps over what `peek` showed.
     pub fn advance(&mut self) {
+        let before = self.next;
         if self.is_down() {
             self.next = self.next.saturating_sub(1);
         } else {
             self.next += 1;
         }
-        self.settle();
+        self.settle(before);
     }
 
     fn is_down(&self) -> bool {
         matches!(self.segment.shape, Shape::Users { from, to, .. } if to < from)
     }
 
-    /// Moves on to the next number that is this share's.
-    fn settle(&mut self) {
+    /// Moves on to the next number that is this share's; chance was at number `before`.
+    fn settle(&mut self, before: u64) {
         if !self.is_down() {
             self.next = self.share.next_owned(self.next, self.block);
+            if let Some(poisson) = &mut self.poisson {
+                for _ in before..self.next {
+                    poisson.advance(&self.segment);
+                }
+            }
             return;
         }
         while self.next > 0 && !self.share.owns(self.next - 1, self.block) {

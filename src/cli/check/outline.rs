@@ -6,7 +6,7 @@ use crate::cli::diagnostic::neutral;
 use crate::machine::grouped;
 use crate::plan::{
     Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
-    SearchWay, StartAfter, Target, Threshold,
+    SearchWay, Spacing, StartAfter, Target, Threshold,
 };
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use std::fmt::Write as _;
@@ -194,11 +194,11 @@ fn rows(
             Shape::Users { from, to, pace } => {
                 (short(from as f64), short(to as f64), pace_of(pace, from == to))
             }
-            Shape::Rate { from, to, ramp_ns, .. } => (
-                format!("{}/s", short(from)),
-                format!("{}/s", short(to)),
-                if ramp_ns == 0 { "at once".to_owned() } else { "straight line".to_owned() },
-            ),
+            Shape::Rate { from, to, ramp_ns, spacing, .. } => {
+                let how = if ramp_ns == 0 { "at once" } else { "straight line" };
+                let chance = if spacing == Spacing::Poisson { ", by chance" } else { "" };
+                (format!("{}/s", short(from)), format!("{}/s", short(to)), format!("{how}{chance}"))
+            }
         };
         let ramp = ramp(segment);
         let end = at.plus(ramp).plus(Moment { ns: segment.hold_ns, at_least: false });

@@ -122,8 +122,11 @@ fn many_scenarios_get_a_line_each() {
 fn an_open_stage_against_its_plan_and_a_scenario_that_waits() {
     let (mut plan, _) = both();
     plan.scenarios.swap(0, 1);
-    plan.scenarios[0].stages[0].level =
-        Level::Rate { rate: Rate::per_second(16_000), ramp: script::seconds(10) };
+    plan.scenarios[0].stages[0].level = Level::Rate {
+        rate: Rate::per_second(16_000),
+        ramp: script::seconds(10),
+        spacing: crate::plan::Spacing::Constant,
+    };
     plan.scenarios[1].start_after = StartAfter::Hold;
     let mut events = vec![script::started(&plan), boundary(0, Mark::Ramp(0), 0)];
     for now in 0..8 {

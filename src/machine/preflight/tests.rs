@@ -275,7 +275,11 @@ fn long_silence_is_only_a_matter_of_what_lies_between() {
 
 #[test]
 fn http_needs_what_may_be_in_flight() {
-    let level = Level::Rate { rate: Rate::per_second(16_000), ramp: seconds(1) };
+    let level = Level::Rate {
+        rate: Rate::per_second(16_000),
+        ramp: seconds(1),
+        spacing: crate::plan::Spacing::Constant,
+    };
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let open = plan(hosts(&["10.0.0.1"]), vec![http(vec![stage])]);
     assert_eq!(row(&open, &usual(), Check::SourcePorts).needed, Figure::Number(10_000));
@@ -285,7 +289,11 @@ fn http_needs_what_may_be_in_flight() {
 
 #[test]
 fn a_small_cap_cannot_be_told_from_a_slow_target() {
-    let level = Level::Rate { rate: Rate::per_second(100), ramp: seconds(1) };
+    let level = Level::Rate {
+        rate: Rate::per_second(100),
+        ramp: seconds(1),
+        spacing: crate::plan::Spacing::Constant,
+    };
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let capped = |most: u64| {
         let mut scenario = http(vec![stage.clone()]);

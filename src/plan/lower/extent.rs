@@ -53,7 +53,7 @@ pub(super) fn extents(stages: &[Stage]) -> Vec<[Extent; 2]> {
     for stage in stages {
         let (ramp, to_users, to_rate, open) = match stage.level {
             Level::Users { users: to, ramp } => (ramp_length(users, to, ramp), to, 0.0, false),
-            Level::Rate { rate: to, ramp } => (Some(ramp.as_nanos()), 0, to.value(), true),
+            Level::Rate { rate: to, ramp, .. } => (Some(ramp.as_nanos()), 0, to.value(), true),
         };
         let hold = stage.hold.as_nanos();
         let ramp_end = clock.zip(ramp).map(|(clock, ramp)| clock.saturating_add(ramp));

@@ -2,10 +2,10 @@
 
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
-use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable};
+use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable, SpacingWord};
 use crate::plan::scale::Scale;
 use crate::plan::tree::Place;
-use crate::plan::{Level, Ramp, Stage};
+use crate::plan::{Level, Ramp, Spacing, Stage};
 use crate::units::{Count, Rate, Time};
 
 /// A scenario has at most so many stages.
@@ -142,6 +142,11 @@ fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Lev
             errors.add(given.at, format!("a stage has at most {} users", Count(HIGHEST)));
         }
     }
+    if let Some(at) = raw.spacing.key() {
+        errors
+            .add(at, "`spacing` goes with `rate`, and this stage has `users`")
+            .help("leave it out: users come evenly, and go on when they are answered");
+    }
     let ramp = match (raw.spawn_rate.given(), raw.ramp.given()) {
         (Some(spawn_rate), Some(_)) => {
             errors
@@ -196,7 +201,11 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
             .add(raw.place(), "this stage takes no time")
             .help("add `hold = \"30s\"`: how long the rate is kept");
     }
-    Level::Rate { rate: scale.rate(rate), ramp }
+    let spacing = match raw.spacing.value() {
+        Some(SpacingWord::Poisson) => Spacing::Poisson,
+        Some(SpacingWord::Constant) | None => Spacing::Constant,
+    };
+    Level::Rate { rate: scale.rate(rate), ramp, spacing }
 }
 
 fn check_rate(rate: Rate, at: Place, errors: &mut Errors) {

@@ -1,7 +1,7 @@
 //! The tables and values of keys that say how connections come and go: a word or a time, or a table with more.
 
+use super::CloseWord;
 use super::quantities::{Span, leaf_schema};
-use super::tables::CloseWord;
 use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
 use crate::plan::suggest::{did_you_mean, listed};

@@ -1,10 +1,11 @@
 //! The table of this machine, and the limits that it is held to.
 
-use super::{Field, Keys, OneOrMany, RawTable, Read, Workers, check_keys};
-use super::{table, table_of, words, wrong_type};
+use super::{
+    Field, InvalidWord, Keys, LossWord, OneOrMany, RawTable, Read, Workers, check_keys, table,
+    table_of,
+};
 use crate::plan::error::Errors;
-use crate::plan::suggest::{did_you_mean, listed};
-use crate::plan::tree::{Node, Place, Text, Value};
+use crate::plan::tree::{Node, Place, Text};
 use crate::units::{Ratio, Time};
 
 table! {
@@ -27,26 +28,6 @@ table! {
         limits: RawLimits,
     }
     later {}
-}
-
-words! {
-    /// What a lost worker does to the run.
-    LossWord {
-        /// The others go on.
-        Continue = "continue",
-        /// The run ends, with its reports.
-        Stop = "stop",
-    }
-}
-
-words! {
-    /// What happens to a run that can only be INVALID any more.
-    InvalidWord {
-        /// It ends, with its reports.
-        Stop = "stop",
-        /// It goes on to the end of the plan.
-        Continue = "continue",
-    }
 }
 
 table! {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
 
+mod choices;
 mod churn;
 mod generator;
 mod leaves;
@@ -9,14 +10,18 @@ mod quantities;
 mod search;
 mod tables;
 
+pub(super) use choices::{
+    BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, ProtocolWord, SideWord,
+    SpacingWord,
+};
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
-pub(super) use generator::{InvalidWord, LossWord, RawGenerator, RawLimits};
+pub(super) use generator::{RawGenerator, RawLimits};
 pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, RawAuth, RawCheck, RawExpect,
-    RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget, SideWord,
+    RawAuth, RawCheck, RawExpect, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario,
+    RawStage, RawTarget,
 };
 
 use super::error::Errors;

@@ -1,13 +1,15 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
+    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, SideWord, SpacingWord, table,
+    table_of,
+};
+use super::{
     Entry, Field, Header, Keys, Named, OneOrMany, RawEvent, RawGenerator, RawLifetime,
     RawReconnect, RawSearch, RawTable, Read, Span, Status, check_keys,
 };
-use super::{table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::suggest::{did_you_mean, listed};
-use crate::plan::tree::{Node, Place, Text, Value};
+use crate::plan::tree::{Node, Place, Text};
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
@@ -209,6 +211,8 @@ table! {
         users: Count,
         /// http: arrivals a second. Instead of `users`.
         rate: Rate,
+        /// With `rate`: how far apart arrivals are: `constant`, or `poisson` for independent ones, by the plan's seed. Default: `constant`.
+        spacing: SpacingWord,
         /// With `users`: how fast the level is reached. Without this and `ramp`: as fast as the machine can.
         spawn_rate: Rate,
         /// The time in which the level is reached.
@@ -317,66 +321,4 @@ table! {
         grace: Time,
     }
     later {}
-}
-
-words! {
-    /// What each user of a scenario does.
-    ProtocolWord {
-        /// Opens one TCP connection and holds it.
-        TcpHold = "tcp-hold",
-        /// Sends HTTP requests.
-        Http = "http",
-    }
-}
-
-words! {
-    /// A server that planrun brings along.
-    BuiltinWord {
-        /// Long connections.
-        TcpHold = "tcp-hold",
-        /// Requests.
-        Http = "http",
-    }
-}
-
-words! {
-    /// Who sends heartbeats.
-    SideWord {
-        /// The target.
-        Server = "server",
-        /// This side; the target replies.
-        Client = "client",
-    }
-}
-
-words! {
-    /// How a connection is ended as planned.
-    CloseWord {
-        /// The usual close.
-        Fin = "fin",
-        /// Leaves no `TIME_WAIT` behind.
-        Rst = "rst",
-    }
-}
-
-words! {
-    /// What it means when as many requests are under way as may be.
-    FullWord {
-        /// The cap may be too small: the run proves nothing.
-        Invalid = "invalid",
-        /// The cap is meant: what is dropped counts as failed.
-        Fail = "fail",
-    }
-}
-
-words! {
-    /// Which parts of its stages a threshold looks at.
-    DuringWord {
-        /// The ramps.
-        Ramp = "ramp",
-        /// The holds.
-        Hold = "hold",
-        /// Ramps, holds and the drain.
-        All = "all",
-    }
 }

@@ -4,7 +4,7 @@ use super::Named;
 use super::cost::CostReport;
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
-use crate::plan::{Level, Metric, Part, Ramp, Scenario, Stage, Stat, TimeMetric};
+use crate::plan::{Level, Metric, Part, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric};
 use crate::record::{Cause, Cell, Counter, Mark, Origin, Phase, RequestTally, Tally, Times};
 use crate::report::Run;
 use crate::report::causes::kernel_of_stage;
@@ -79,6 +79,8 @@ struct Planned {
     spawn_rate_per_s: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ramp_ns: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    spacing: Option<&'static str>,
     hold_ns: u64,
 }
 
@@ -224,7 +226,8 @@ fn planned(stage: &Stage) -> Planned {
                 Ramp::Over(time) => Planned { ramp_ns: Some(time.as_nanos()), ..planned },
             }
         }
-        Level::Rate { rate, ramp } => Planned {
+        Level::Rate { rate, ramp, spacing } => Planned {
+            spacing: (spacing == Spacing::Poisson).then_some("poisson"),
             rate_per_s: Some(rate.value()),
             ramp_ns: Some(ramp.as_nanos()),
             hold_ns,

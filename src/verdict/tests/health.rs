@@ -68,7 +68,11 @@ fn of(verdict: &Verdict, rule: Rule) -> &Health {
 fn paced() -> Plan {
     let mut plan = plan(Vec::new());
     let rate = crate::units::Rate::per_second(10);
-    plan.scenarios[0].stages[0].level = Level::Rate { rate, ramp: Time(Duration::from_secs(3)) };
+    plan.scenarios[0].stages[0].level = Level::Rate {
+        rate,
+        ramp: Time(Duration::from_secs(3)),
+        spacing: crate::plan::Spacing::Constant,
+    };
     plan
 }
 

@@ -8,7 +8,8 @@ use crate::units::Ratio;
 fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
     plan.scenarios[0].stages.truncate(1);
     let rate = crate::units::Rate::per_second(10);
-    plan.scenarios[0].stages[0].level = Level::Rate { rate, ramp: Time(Duration::ZERO) };
+    plan.scenarios[0].stages[0].level =
+        Level::Rate { rate, ramp: Time(Duration::ZERO), spacing: crate::plan::Spacing::Constant };
     plan.scenarios[0].stages[0].hold = Time(Duration::from_secs(100));
     let mut judge = Judge::new(&plan);
     judge.add(&Entry::Boundary(Boundary { scenario: 0, mark: Mark::Hold(0), at_ns: 0 }));

@@ -308,3 +308,27 @@ fn what_the_command_line_changes_is_in_the_report() {
     assert_eq!(requests, 50);
     assert!(outcome.report["servers"].is_null());
 }
+
+#[test]
+fn arrivals_by_chance_are_as_many_as_planned_by_any_number_of_workers() {
+    let plan = r#"
+name = "chance"
+[targets.web]
+builtin = "http"
+[scenarios.s]
+protocol = "http"
+stages = [{ name = "open", rate = "200/s", spacing = "poisson", ramp = "500ms", hold = "1s" }]
+thresholds = ["failure_ratio < 0.1%", "dropped <= 0"]
+[generator]
+workers = 3
+"#;
+    let three = run(0, plan, &[]);
+    let parts = |outcome: &Outcome| {
+        let stage = outcome.scenario("s").stage("open");
+        assert_eq!(stage.0["planned"]["spacing"], "poisson");
+        ["ramp", "hold"].map(|part| stage.part(part).counter("due"))
+    };
+    assert_eq!(parts(&three).iter().sum::<u64>(), 250);
+    let one = run(0, plan, &["--set", "generator.workers=1"]);
+    assert_eq!(parts(&one), parts(&three));
+}

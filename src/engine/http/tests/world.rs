@@ -32,7 +32,14 @@ pub(super) fn paced(rate: u64) -> Ramp {
 }
 
 pub(super) fn rate(rate: u64, hold_ms: u64) -> (Level, u64) {
-    (Level::Rate { rate: Rate::per_second(rate), ramp: time(0) }, hold_ms)
+    (
+        Level::Rate {
+            rate: Rate::per_second(rate),
+            ramp: time(0),
+            spacing: crate::plan::Spacing::Constant,
+        },
+        hold_ms,
+    )
 }
 
 pub(super) fn request(name: &str, weight: u32) -> Request {

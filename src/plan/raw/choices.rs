@@ -1,0 +1,98 @@
+//! The words of a plan: closed sets, one for each kind of choice. The doc comments are what `planrun schema` shows in editors.
+
+use super::{Read, words, wrong_type};
+use crate::plan::error::Errors;
+use crate::plan::suggest::{did_you_mean, listed};
+use crate::plan::tree::{Node, Value};
+
+words! {
+    /// What each user of a scenario does.
+    ProtocolWord {
+        /// Opens one TCP connection and holds it.
+        TcpHold = "tcp-hold",
+        /// Sends HTTP requests.
+        Http = "http",
+    }
+}
+
+words! {
+    /// A server that planrun brings along.
+    BuiltinWord {
+        /// Long connections.
+        TcpHold = "tcp-hold",
+        /// Requests.
+        Http = "http",
+    }
+}
+
+words! {
+    /// How far apart arrivals are.
+    SpacingWord {
+        /// As the rate says.
+        Constant = "constant",
+        /// By chance, as those of many users who know nothing of each other.
+        Poisson = "poisson",
+    }
+}
+
+words! {
+    /// Who sends heartbeats.
+    SideWord {
+        /// The target.
+        Server = "server",
+        /// This side; the target replies.
+        Client = "client",
+    }
+}
+
+words! {
+    /// How a connection is ended as planned.
+    CloseWord {
+        /// The usual close.
+        Fin = "fin",
+        /// Leaves no `TIME_WAIT` behind.
+        Rst = "rst",
+    }
+}
+
+words! {
+    /// Which parts of its stages a threshold looks at.
+    DuringWord {
+        /// The ramps.
+        Ramp = "ramp",
+        /// The holds.
+        Hold = "hold",
+        /// Ramps, holds and the drain.
+        All = "all",
+    }
+}
+
+words! {
+    /// What a lost worker does to the run.
+    LossWord {
+        /// The others go on.
+        Continue = "continue",
+        /// The run ends, with its reports.
+        Stop = "stop",
+    }
+}
+
+words! {
+    /// What happens to a run that can only be INVALID any more.
+    InvalidWord {
+        /// It ends, with its reports.
+        Stop = "stop",
+        /// It goes on to the end of the plan.
+        Continue = "continue",
+    }
+}
+
+words! {
+    /// What it means when as many requests are under way as may be.
+    FullWord {
+        /// The cap may be too small: the run proves nothing.
+        Invalid = "invalid",
+        /// The cap is meant: what is dropped counts as failed.
+        Fail = "fail",
+    }
+}
