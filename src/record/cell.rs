@@ -96,11 +96,19 @@ impl Cell {
         self.times.record(metric, ns);
     }
 
+    /// Adds what ratios, rates and counts are made of: all but times, causes and events, which are a thousand times as large.
+    pub fn merge_counts(&mut self, other: &Self) {
+        self.counters.merge(&other.counters);
+        self.survival.merge(&other.survival);
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+    }
+
     /// Adds everything of `other`.
     pub fn merge(&mut self, other: &Self) {
-        self.counters.merge(&other.counters);
+        self.merge_counts(other);
         self.times.merge(&other.times);
-        self.survival.merge(&other.survival);
         for (event, storm) in &other.storms {
             self.storms.entry(*event).or_default().merge(storm);
         }
@@ -109,9 +117,6 @@ impl Cell {
                 Some((_, mine)) => mine.merge(tally),
                 None => self.failures.push((*cause, tally.clone())),
             }
-        }
-        for (status, count) in &other.statuses {
-            *self.statuses.entry(*status).or_default() += count;
         }
         for (request, tally) in &other.requests {
             let mine = self.requests.entry(*request).or_default();

@@ -143,8 +143,10 @@ impl Judge {
             for part in [Part::Ramp, Part::Hold, Part::Drain] {
                 let key = CellKey { stage, part };
                 if view.sees(key, scenario) {
-                    if let Some(facts) = recording.cells.get(&key) {
-                        cell.merge(facts);
+                    match (recording.cells.get(&key), metric) {
+                        (Some(facts), Metric::Time(..)) => cell.merge(facts),
+                        (Some(facts), _) => cell.merge_counts(facts),
+                        (None, _) => {}
                     }
                     length_ns += part_length_ns(recording, key, end_ns);
                 }

@@ -43,6 +43,12 @@ fn torn(stream: TcpStream) {
     drop(stream);
 }
 
+/// Resets, but lets the look before the run see it open.
+fn soon_reset(stream: TcpStream) {
+    pause(20);
+    reset(stream);
+}
+
 static RUN: LazyLock<Outcome> = LazyLock::new(|| {
     let quoted = |address: SocketAddr| format!("\"{address}\"");
     let target = |treat: fn(TcpStream)| quoted(serve(treat));
@@ -59,7 +65,7 @@ static RUN: LazyLock<Outcome> = LazyLock::new(|| {
         ("pieces", target(in_pieces), stages),
         ("flood", target(flood), stages),
         ("wrong", target(wrong), stages),
-        ("rst", target(reset), stages),
+        ("rst", target(soon_reset), stages),
         ("fin", target(fin), stages),
         ("torn", target(torn), stages),
         ("mute", target(keep), greeted),

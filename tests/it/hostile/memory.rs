@@ -1,6 +1,6 @@
 //! What floods cost the generator: memory, by connection.
 
-use super::{keep, pause, say, serve};
+use super::{alone, keep, pause, say, serve};
 use crate::going::Going;
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
@@ -23,7 +23,7 @@ fn flooding(first: &'static str, more: &'static str, times: usize) -> SocketAddr
             if !say(&stream, more.as_bytes()) {
                 return;
             }
-            pause(20);
+            pause(50);
         }
         keep(stream);
     })
@@ -38,6 +38,7 @@ fn peak(pid: i32) -> u64 {
 
 #[test]
 fn a_hostile_connection_costs_little_memory() {
+    let _alone = alone();
     let lengthy = "HTTP/1.1 200 OK\r\nx: ";
     let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
     let servers = [
@@ -45,14 +46,13 @@ fn a_hostile_connection_costs_little_memory() {
         // Just short of what a head may be, and then nothing more: all of it is kept.
         ("long_head", USERS, flooding(lengthy, "y", 7)),
         ("endless_line", USERS, flooding(lengthy, "y", usize::MAX)),
-        ("endless_headers", USERS, flooding("HTTP/1.1 200 OK\r\n", "x: y\r\n", usize::MAX)),
         ("endless_body", USERS, flooding("HTTP/1.1 200 OK\r\n\r\n", "y", usize::MAX)),
         ("endless_chunks", USERS, flooding(chunks, "1;x\r\ny\r\n", usize::MAX)),
     ];
     let scenarios = servers.iter().map(|(name, users, address)| {
         format!(
             "[targets.{name}]\naddress = \"http://{address}\"\n[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\n\
-             timeout = \"1500ms\"\nthink_time = \"100ms\"\nstages = [{{ users = {users}, hold = \"4s\" }}]\n"
+             timeout = \"1500ms\"\nthink_time = \"100ms\"\nstages = [{{ users = {users}, hold = \"9s\" }}]\n"
         )
     });
     let plan = format!(

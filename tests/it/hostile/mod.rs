@@ -9,8 +9,15 @@ mod requests;
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Held by a test that has hundreds of connections or processes: one of them at a time is enough for two cores.
+static CROWD: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server that does the same to each of its connections, in a thread each. It ends with the test's process.
 fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {

@@ -1,15 +1,16 @@
 //! Requests, to servers that behave in every wrong way that is known: one run, a scenario for each.
 
 use super::answers::{
-    After, Behaviour, Expected, Play, REFUSED, SILENT, UNOPENED, at, broken, odd, wrong,
+    After, Behaviour, Expected, Play, REFUSED, SILENT, SLOW, UNOPENED, at, broken, odd, wrong,
 };
-use super::{acts, dies_after_the_probe, full, reset, say, serve};
-use crate::outcome::{BUSY, Facts, Outcome, run_once};
+use super::{acts, alone, dies_after_the_probe, full, reset, say, serve};
+use crate::outcome::{BUSY, Facts, Outcome, run_beside, run_once};
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 const HOLD_MS: u64 = 3_000;
 const TIMEOUT_MS: u64 = 1_500;
@@ -85,10 +86,10 @@ impl Played {
         let body = if *method == "POST" { "x".repeat(BODY_BYTES) } else { String::new() };
         format!(
             "[targets.{name}]\naddress = \"http://{address}\"\n[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\n\
-             timeout = \"{TIMEOUT_MS}ms\"\nfirst_byte_timeout = \"1s\"\nconnect_timeout = \"1s\"\nthink_time = \"200ms\"\n\
+             timeout = \"{TIMEOUT_MS}ms\"\nfirst_byte_timeout = \"1s\"\nconnect_timeout = \"1s\"\nthink_time = \"300ms\"\n\
              requests = [{{ name = \"bad\", method = \"{method}\", path = \"/bad\", body = \"{body}\" }},\n\
              {{ name = \"good\", path = \"/good\", weight = 2 }}]\n\
-             stages = [{{ users = 4, hold = \"{HOLD_MS}ms\" }}]\nthresholds = [\"success_ratio >= 100%\"]\n"
+             stages = [{{ users = 3, hold = \"{HOLD_MS}ms\" }}]\nthresholds = [\"success_ratio >= 100%\"]\n"
         )
     }
 }
@@ -102,6 +103,7 @@ struct Ran {
 }
 
 static RUN: LazyLock<Ran> = LazyLock::new(|| {
+    let _alone = alone();
     let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
     let to = elsewhere.local_addr().unwrap();
     let redirect =
@@ -188,6 +190,23 @@ fn a_good_request_to_a_hostile_server_is_as_good_as_any() {
 }
 
 #[test]
+fn what_never_ends_is_ended_in_time() {
+    let _alone = alone();
+    let (outcome, ()) = run_beside(1, || {
+        let all = broken().into_iter().filter(|one| matches!(one.expected, SLOW | SILENT));
+        let played: Vec<Played> = all.map(Played::new).collect();
+        assert!(played.len() >= 12);
+        let scenarios: String = played.iter().map(Played::scenario).collect();
+        let plan = format!("name = \"endless\"\n{scenarios}[generator]\nworkers = 1\n");
+        (run_once(&plan, &[]), ())
+    });
+    // The longest ramp is that of somebody who asks once, the longest drain that of who is out of time. A second is allowed; another two
+    // are for a busy machine.
+    let ended_ms = outcome.report["stopped"]["at_ns"].as_u64().unwrap() / 1_000_000;
+    assert!(ended_ms < HOLD_MS + TIMEOUT_MS + 3_000, "{ended_ms} ms");
+}
+
+#[test]
 fn what_was_sent_is_what_came() {
     for Played { name, apart, got, .. } in RUN.played.iter().filter(|one| one.apart) {
         let facts = RUN.outcome.scenario(name);
@@ -213,17 +232,16 @@ fn what_was_sent_is_what_came() {
     ] {
         let facts = RUN.outcome.scenario(name);
         let (opened, (ok, failed)) = (facts.counter("connect.ok"), ended(facts, "bad"));
-        let expected = if kept { opened == 4 } else { opened > 4 && opened + 4 >= ok + failed };
+        let expected = if kept { opened == 3 } else { opened > 3 && opened + 3 >= ok + failed };
         assert!(expected, "{name}: {opened} connections, {ok} + {failed}");
     }
 }
 
 #[test]
-fn a_run_against_them_ends_in_time_and_says_so() {
+fn a_run_against_them_ends_well_and_says_so() {
     let outcome = &RUN.outcome;
-    let ended_ms = outcome.report["stopped"]["at_ns"].as_u64().unwrap() / 1_000_000;
-    // A second is allowed; two more are this machine's, with all those processes.
-    assert!(ended_ms < HOLD_MS + TIMEOUT_MS + 3_000, "{ended_ms} ms");
+    // A hundred processes and as many servers keep each other waiting: exact times are the next test's.
+    assert!(outcome.took < Duration::from_secs(40), "{:?}", outcome.took);
     assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
     assert_eq!(outcome.report["workers_lost"], Value::Array(Vec::new()));
     let thresholds = outcome.report["thresholds"].as_array().unwrap();
