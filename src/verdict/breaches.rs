@@ -177,7 +177,7 @@ fn small_cap(scenario: &Scenario) -> String {
     }
     format!(
         "; max_in_flight = {} is below the {} that the rate and a timeout of {} can have under way, so that a slow target and a \
-         small cap look alike: raise it, or shorten the timeout",
+         small cap look alike: raise it, shorten the timeout, or write `on_full = \"fail\"` if it is meant",
         grouped(http.max_in_flight),
         grouped(most),
         http.timeout
