@@ -12,13 +12,13 @@
 
 #[path = "floor/http.rs"]
 mod floor;
+mod nginx;
 
+use nginx::Server;
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike as _;
-use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -37,43 +37,6 @@ fn main() {
     drop(server);
     memory(&folder);
     std::fs::remove_dir_all(&folder).unwrap();
-}
-
-/// nginx with one worker on the second core.
-struct Server {
-    child: Child,
-    address: String,
-}
-
-impl Server {
-    fn start(folder: &Path) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
-        let text = format!(
-            "daemon off; worker_processes 1; worker_cpu_affinity 10; pid nginx.pid; error_log stderr crit;\n\
-             worker_rlimit_nofile 19000; events {{ worker_connections 15000; }}\n\
-             http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;\n\
-             server {{ listen {address} backlog=16384; location / {{ return 200 \"ok\"; }} }} }}\n"
-        );
-        std::fs::write(folder.join("nginx.conf"), text).unwrap();
-        let mut command = Command::new("nginx");
-        command.arg("-p").arg(folder).args(["-c", "nginx.conf"]).stderr(Stdio::null());
-        let child = command.spawn().unwrap();
-        while TcpStream::connect(&address).is_err() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        Self { child, address }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let pid = nix::unistd::Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        // Told so, the master takes its worker with it.
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGTERM).unwrap();
-        self.child.wait().unwrap();
-    }
 }
 
 /// One who asks: requests a second, and processor seconds of all its processes.

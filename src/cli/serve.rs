@@ -36,15 +36,8 @@ pub struct TcpHoldArgs {
     /// Answer each of these with the message.
     #[arg(long, value_name = "TEXT")]
     reply_to: Option<String>,
-    /// Secure connections by TLS, with a certificate made for this server.
-    #[arg(long, help_heading = "TLS")]
-    tls: bool,
-    /// Secure connections by TLS, with the certificate in this PEM file.
-    #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
-    cert: Option<PathBuf>,
-    /// The private key of that certificate, a PEM file.
-    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "TLS")]
-    key: Option<PathBuf>,
+    #[command(flatten)]
+    tls: TlsArgs,
     #[command(flatten)]
     common: CommonArgs,
 }
@@ -65,7 +58,36 @@ pub struct HttpArgs {
     #[arg(long, help_heading = "Faults")]
     truncate_body: bool,
     #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
     common: CommonArgs,
+}
+
+/// Whether, and by whose certificate, connections are secured.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+struct TlsArgs {
+    /// Secure connections by TLS, with a certificate made for this server.
+    #[arg(long)]
+    tls: bool,
+    /// Secure connections by TLS, with the certificate in this PEM file.
+    #[arg(long, value_name = "FILE", requires = "key")]
+    cert: Option<PathBuf>,
+    /// The private key of that certificate, a PEM file.
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    key: Option<PathBuf>,
+}
+
+impl TlsArgs {
+    fn certificate(&self) -> Option<Certificate> {
+        match (&self.cert, &self.key) {
+            (Some(certificate), Some(key)) => Some(Certificate::Files {
+                certificate: certificate.as_path().into(),
+                key: key.as_path().into(),
+            }),
+            _ => self.tls.then_some(Certificate::Own),
+        }
+    }
 }
 
 /// What all servers have.
@@ -169,17 +191,12 @@ impl ServeCommand {
                 greet: !args.no_greet,
                 every: Some(args.every).filter(|every| *every != Time::default()),
                 reply_to: args.reply_to.clone(),
-                tls: match (&args.cert, &args.key) {
-                    (Some(certificate), Some(key)) => Some(Certificate::Files {
-                        certificate: certificate.as_path().into(),
-                        key: key.as_path().into(),
-                    }),
-                    _ => args.tls.then_some(Certificate::Own),
-                },
+                tls: args.tls.certificate(),
                 faults: args.common.faults.faults(),
             }),
             Self::Http(args) => Builtin::Http(HttpServer {
                 body: args.body.clone(),
+                tls: args.tls.certificate(),
                 faults: Faults {
                     status: args.status,
                     slow_body: args.slow_body,
@@ -362,11 +379,11 @@ mod tests {
             reply_to in prop::option::of(".{0,9}"), tls in prop::option::of(certificate()), status: Option<u16>, slow_body in prop::option::of(time()),
             truncate_body: bool,
         ) {
-            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, tls, faults: faults.clone() };
+            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, tls: tls.clone(), faults: faults.clone() };
             let hold = Builtin::TcpHold(hold);
             prop_assert_eq!(read(&hold), hold);
             let faults = Faults { status, slow_body, truncate_body, ..faults };
-            let http = Builtin::Http(HttpServer { body: message, faults });
+            let http = Builtin::Http(HttpServer { body: message, tls, faults });
             prop_assert_eq!(read(&http), http);
         }
     }

@@ -3,8 +3,8 @@
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
 use super::event::{Resolved, ServerSide};
-use crate::plan::{Endpoint, HostPort, Plan, Tls};
-use crate::protocol::tls::{Client, Peers, TlsError, Trust};
+use crate::plan::{Endpoint, HostPort, Plan, Protocol, Tls};
+use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust};
 use crate::serve::{Running, ServeError};
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -113,6 +113,11 @@ impl Targets {
             let failed = |source| TargetError::Tls { target: target.name.clone(), source };
             let mut trust =
                 target.tls.as_ref().map(|tls| trust(tls, folder)).transpose().map_err(failed)?;
+            let tls = target.tls.clone().unwrap_or_default();
+            let credentials = tls.credentials.as_ref().map(|(certificate, key)| {
+                Credentials::files(&folder.join(certificate), &folder.join(key))
+            });
+            let credentials = credentials.transpose().map_err(failed)?;
             let (resolved, mut names) = match &target.endpoint {
                 Endpoint::Hosts(hosts) => resolve(&target.name, hosts.iter(), force)?,
                 Endpoint::Urls(urls) => {
@@ -132,10 +137,15 @@ impl Targets {
                     (Resolved { name, written, addresses, probes: 0 }, names)
                 }
             };
-            if let Some(name) = target.tls.as_ref().and_then(|tls| tls.server_name.as_ref()) {
+            if let Some(name) = &tls.server_name {
                 names.fill(name.clone());
             }
-            let peers = trust.map(|trust| Peers { trust, names });
+            let is_http = plan.scenarios.iter().any(|scenario| {
+                scenario.target == index && matches!(scenario.protocol, Protocol::Http(_))
+            });
+            let speaks = if is_http { "http/1.1" } else { "" }.to_owned();
+            let resumes = is_http && tls.resumes;
+            let peers = trust.map(|trust| Peers { trust, names, credentials, resumes, speaks });
             // What no worker could use is told here, once.
             peers.as_ref().map(Client::new).transpose().map_err(failed)?;
             targets.peers.push(peers);

@@ -80,13 +80,19 @@ pub(super) fn http(stages: Vec<Stage>) -> Scenario {
         first_byte_timeout: seconds(30),
         max_in_flight: 10_000,
         on_full: crate::plan::OnFull::Invalid,
+        connection: crate::plan::ConnectionUse::default(),
     };
     scenario(Protocol::Http(protocol), stages)
 }
 
 fn web() -> Endpoint {
     let authority = HostPort { host: "127.0.0.1".into(), port: 80 };
-    Endpoint::Urls(vec![HttpUrl { authority, host_header: "x".into(), path: "/".into() }])
+    Endpoint::Urls(vec![HttpUrl {
+        is_secure: false,
+        authority,
+        host_header: "x".into(),
+        path: "/".into(),
+    }])
 }
 
 pub(super) fn paced(rate: u64) -> Ramp {

@@ -124,7 +124,7 @@ names! {
     TimeMetric {
         /// From the start of a connection to its opening, the TLS handshake included.
         ConnectTime = "connect.time",
-        /// tcp-hold: of `connect.time`, the TLS handshake.
+        /// Of `connect.time`, the TLS handshake.
         TlsTime = "tls.time",
         /// tcp-hold: from the start of a connection to the first right message.
         FirstMessage = "first_message",
@@ -145,6 +145,8 @@ names! {
         ResponseTime = "response_time",
         /// http: from sending to the first byte.
         FirstByte = "first_byte",
+        /// http: from the first byte of an answer to its last.
+        TransferTime = "transfer.time",
         /// How late the generator started what was due.
         ScheduleLag = "schedule_lag",
         /// http, open stages: from the start by the schedule to the sending, spent waiting for a connection.
@@ -305,8 +307,7 @@ impl Metric {
             Self::Rate(rate) => rate != R::Connect,
             Self::Time(time, _) => !matches!(
                 time,
-                T::TlsTime
-                    | T::FirstMessage
+                T::FirstMessage
                     | T::HeartbeatGap
                     | T::HeartbeatRtt
                     | T::RecoveryTime

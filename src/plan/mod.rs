@@ -35,8 +35,8 @@ pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric}
 pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
 pub use scenario::{
-    Close, Expect, Heartbeat, Http, OnFull, Protocol, Request, Scenario, StartAfter, TcpHold,
-    ThinkTime, most_in_flight,
+    Close, ConnectionUse, Expect, Heartbeat, Http, OnFull, Protocol, Request, Scenario, StartAfter,
+    TcpHold, ThinkTime, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

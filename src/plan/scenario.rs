@@ -112,6 +112,8 @@ pub struct Http {
     pub max_in_flight: u64,
     /// What a drop for that reason means.
     pub on_full: OnFull,
+    /// How long a connection is used.
+    pub connection: ConnectionUse,
 }
 
 /// What it means that a due request was dropped because as many were under way as may be.
@@ -122,6 +124,15 @@ pub enum OnFull {
     Invalid,
     /// The cap is meant: the target was too slow, and the request counts as failed.
     Fail,
+}
+
+/// How long a connection is used for requests. None is cut off in the middle of one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ConnectionUse {
+    /// For so many requests, at least 1; `None`: without end. With 1 each request says `connection: close`.
+    pub max_requests: Option<u64>,
+    /// Requests begin on it as long as it is younger; `None`: without end.
+    pub max_age: Option<Time>,
 }
 
 /// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout, and six

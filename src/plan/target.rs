@@ -12,12 +12,12 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// Its addresses as the plan has them, for people: nothing from the environment is filled in. Empty for a built-in server.
     pub shown: Vec<String>,
-    /// tcp-hold: connections are secured before they count as open; `None`: they are plain.
+    /// Connections are secured before they count as open; `None`: they are plain.
     pub tls: Option<Tls>,
 }
 
 /// Whose certificate a target must have. A built-in server's own is trusted without being named.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tls {
     /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
     pub ca: Option<PathBuf>,
@@ -25,6 +25,16 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// Any certificate will do.
     pub insecure: bool,
+    /// Who the run says it is: PEM files of a certificate and of its private key, seen from the folder of the plan.
+    pub credentials: Option<(PathBuf, PathBuf)>,
+    /// http: whether connections go on with the sessions of earlier ones, as far as the target lets them.
+    pub resumes: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { ca: None, server_name: None, insecure: false, credentials: None, resumes: true }
+    }
 }
 
 /// Where a target is.
@@ -47,9 +57,11 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// `http://host:port/path`.
+/// `http://host:port/path`, or `https://`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HttpUrl {
+    /// Whether it is `https`.
+    pub is_secure: bool,
     /// Where to connect.
     pub authority: HostPort,
     /// What `Host:` says: the authority as it was written.
@@ -103,6 +115,8 @@ pub enum Certificate {
 pub struct HttpServer {
     /// The body of every answer.
     pub body: String,
+    /// The certificate with which it secures connections; `None`: they are plain.
+    pub tls: Option<Certificate>,
     /// What it does wrong on purpose.
     pub faults: Faults,
 }

@@ -143,6 +143,7 @@ fn addresses_are_read() {
         }
     };
     let expected = |host: &str, port, header: &str, path: &str| HttpUrl {
+        is_secure: false,
         authority: HostPort { host: host.to_owned(), port },
         host_header: header.to_owned(),
         path: path.to_owned(),
@@ -339,7 +340,7 @@ fn faults_are_read() {
         slow_body: Some(seconds(1)),
         ..Faults::default()
     };
-    let server = HttpServer { body: "b".to_owned(), faults };
+    let server = HttpServer { body: "b".to_owned(), tls: None, faults };
     assert_eq!(plan(&text).targets[0].endpoint, Endpoint::Builtin(Builtin::Http(server)));
 }
 

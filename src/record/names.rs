@@ -173,6 +173,8 @@ table! {
         HeartbeatMissed = "heartbeat.missed",
         /// tcp-hold: heartbeats sent by this side.
         HeartbeatSent = "heartbeat.sent",
+        /// http: of the connections opened, those that were secured by going on with an earlier session.
+        TlsResumed = "tls.resumed",
         /// http: requests sent once more, because the server closed the idle connection as they came.
         Retried = "retried",
         /// Bytes received: messages or bodies.

@@ -37,6 +37,7 @@ impl Words {
                     storms
                 }
                 Counter::Reconnects => churn.reopens(),
+                Counter::TlsResumed => !hold,
                 _ => hold || !only_hold(one),
             }),
             gauges: keep(Gauge::ALL, |one| !hold || matches!(one, Gauge::Open | Gauge::Connecting)),
@@ -57,6 +58,7 @@ impl Words {
         Self {
             counters: keep(Counter::ALL, |one| {
                 each.iter().any(|words| words.counters.contains(&one))
+                    && (one != Counter::TlsResumed || is_secured(plan))
             }),
             gauges: keep(Gauge::ALL, |one| each.iter().any(|words| words.gauges.contains(&one))),
             ratios: keep(RatioMetric::ALL, |one| {
@@ -116,9 +118,8 @@ fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
 
 fn time_is_of(time: TimeMetric, hold: bool) -> bool {
     match time {
-        TimeMetric::ConnectTime | TimeMetric::ScheduleLag => true,
-        TimeMetric::TlsTime
-        | TimeMetric::FirstMessage
+        TimeMetric::ConnectTime | TimeMetric::TlsTime | TimeMetric::ScheduleLag => true,
+        TimeMetric::FirstMessage
         | TimeMetric::HeartbeatGap
         | TimeMetric::HeartbeatRtt
         | TimeMetric::RecoveryTime
@@ -126,6 +127,7 @@ fn time_is_of(time: TimeMetric, hold: bool) -> bool {
         TimeMetric::ServiceTime
         | TimeMetric::ResponseTime
         | TimeMetric::FirstByte
+        | TimeMetric::TransferTime
         | TimeMetric::QueueWait => !hold,
     }
 }

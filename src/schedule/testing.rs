@@ -49,6 +49,7 @@ pub(crate) fn http() -> Protocol {
         first_byte_timeout: time(30_000),
         max_in_flight: 1_000,
         on_full: crate::plan::OnFull::Invalid,
+        connection: crate::plan::ConnectionUse::default(),
     })
 }
 

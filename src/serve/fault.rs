@@ -94,7 +94,7 @@ mod tests {
         assert!(message(&hold(both)).contains("exclude each other"));
         let status = Faults { status: Some(500), ..Faults::default() };
         assert!(message(&hold(status.clone())).contains("no status"));
-        let http = |faults| Builtin::Http(HttpServer { body: String::new(), faults });
+        let http = |faults| Builtin::Http(HttpServer { body: String::new(), tls: None, faults });
         assert!(check(&http(status)).is_ok());
         let cut = Faults { truncate_body: true, ..Faults::default() };
         assert!(message(&http(cut)).contains("empty body"));

@@ -10,6 +10,7 @@ mod error;
 mod fault;
 mod group;
 mod http;
+mod identity;
 mod listen;
 mod running;
 mod stop;
@@ -60,7 +61,7 @@ impl Server {
     pub fn certificate(&self) -> Option<&str> {
         match self {
             Self::TcpHold(server) => server.certificate(),
-            Self::Http(_) => None,
+            Self::Http(server) => server.certificate(),
         }
     }
 

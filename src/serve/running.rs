@@ -208,24 +208,28 @@ pub fn arguments(builtin: &Builtin) -> Vec<String> {
             if let Some(text) = &server.reply_to {
                 arguments.push(format!("--reply-to={text}"));
             }
-            match &server.tls {
-                None => {}
-                Some(Certificate::Own) => arguments.push("--tls".into()),
-                Some(Certificate::Files { certificate, key }) => {
-                    arguments.push(format!("--cert={}", certificate.display()));
-                    arguments.push(format!("--key={}", key.display()));
-                }
-            }
+            arguments.extend(tls_arguments(server.tls.as_ref()));
             &server.faults
         }
         Builtin::Http(server) => {
             arguments.push("http".into());
             arguments.push(format!("--body={}", server.body));
+            arguments.extend(tls_arguments(server.tls.as_ref()));
             &server.faults
         }
     };
     arguments.extend(fault_arguments(faults));
     arguments
+}
+
+fn tls_arguments(certificate: Option<&Certificate>) -> Vec<String> {
+    match certificate {
+        None => Vec::new(),
+        Some(Certificate::Own) => vec!["--tls".into()],
+        Some(Certificate::Files { certificate, key }) => {
+            vec![format!("--cert={}", certificate.display()), format!("--key={}", key.display())]
+        }
+    }
 }
 
 fn fault_arguments(faults: &Faults) -> Vec<String> {

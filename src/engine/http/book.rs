@@ -225,6 +225,7 @@ fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) 
     }
     if let (Some(first), Some(sent)) = (ending.first_byte_ns, ending.sent_ns) {
         cell.time(TimeMetric::FirstByte, first.saturating_sub(sent));
+        cell.time(TimeMetric::TransferTime, ending.ended_ns.saturating_sub(first));
     }
     if open {
         cell.time(TimeMetric::QueueWait, split.wait);

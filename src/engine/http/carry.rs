@@ -9,7 +9,7 @@ use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
 use crate::record::{Counter, Origin, Phase};
 
 impl<H: Host> Requests<H> {
@@ -17,6 +17,10 @@ impl<H: Host> Requests<H> {
     pub(super) fn carry(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let one = self.slots.get(slot);
         one.attempt = attempt;
+        if one.lane.is_some() && one.is_spent(self.uses, now) {
+            self.hang_up(slot);
+        }
+        let one = self.slots.get(slot);
         if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
     }
 
@@ -24,7 +28,7 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         one.turn = one.turn.wrapping_add(1);
         one.state = State::Opening;
-        one.since_ns = now;
+        (one.since_ns, one.served) = (now, 0);
         let (key, number, place) = (one.attempt.key, one.number, Place { slot, turn: one.turn });
         self.book.cell(key).count(Counter::ConnectAttempts);
         self.book.levels.connecting += 1;
@@ -89,13 +93,14 @@ impl<H: Host> Requests<H> {
         let Some(lane) = &mut one.lane else { return };
         match one.state {
             State::Opening if event.writable || event.closed => {
-                let opened = self.host.open(lane, one.number);
-                self.connected(slot, opened, now);
-                // What came before the request is told only now.
-                if event.readable || event.closed {
-                    self.again.push(event.place);
+                if let Err(fault) = self.host.open(lane, one.number) {
+                    self.connected(slot, Err(fault), now);
+                } else {
+                    (one.state, one.open_ns) = (State::Securing, now);
+                    self.secure(slot, event, now);
                 }
             }
+            State::Securing => self.secure(slot, event, now),
             State::Asking => match self.host.advance(lane, event.closed, now) {
                 Step::Wait => {}
                 Step::Again => self.again.push(event.place),
@@ -114,6 +119,33 @@ impl<H: Host> Requests<H> {
         }
     }
 
+    /// Goes on with what secures a connection; one that needs nothing is done at once.
+    fn secure(&mut self, slot: u32, event: Ready, now: u64) {
+        let one = self.slots.get(slot);
+        let Some(lane) = &mut one.lane else { return };
+        let result = match self.host.secure(lane, one.number) {
+            Ok(Secured::Waits) => return,
+            Ok(Secured::Plain) => Ok(()),
+            Ok(secured) => {
+                let took = self.host.now_ns().saturating_sub(one.open_ns);
+                let cell = self.book.cell(one.attempt.key);
+                cell.time(TimeMetric::TlsTime, took);
+                if secured == Secured::Resumed {
+                    cell.count(Counter::TlsResumed);
+                }
+                Ok(())
+            }
+            Err(fault) => Err(fault),
+        };
+        // Cryptography takes its time.
+        let now = if one.state == State::Securing { self.host.now_ns().max(now) } else { now };
+        self.connected(slot, result, now);
+        // What came before the request is told only now.
+        if event.readable || event.closed {
+            self.again.push(event.place);
+        }
+    }
+
     fn hang_up(&mut self, slot: u32) {
         if self.slots.get(slot).lane.take().is_some() {
             self.book.levels.open -= 1;
@@ -122,7 +154,9 @@ impl<H: Host> Requests<H> {
 
     fn answered(&mut self, slot: u32, answer: Answer, now: u64) {
         let one = self.slots.get(slot);
-        if !one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane)) {
+        one.served += 1;
+        let goes_on = one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane));
+        if !goes_on || one.is_spent(self.uses, now) {
             self.hang_up(slot);
         }
         let one = self.slots.get(slot);
@@ -158,7 +192,7 @@ impl<H: Host> Requests<H> {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
         match one.state {
-            State::Opening => {
+            State::Opening | State::Securing => {
                 Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
             }
             State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
@@ -194,8 +228,8 @@ impl<H: Host> Requests<H> {
     fn give_up(&mut self, slot: u32, now: u64) {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
-        if one.state == State::Opening {
-            let late = self.host.late(one.number);
+        if matches!(one.state, State::Opening | State::Securing) {
+            let late = self.host.late(one.number, one.state == State::Securing);
             self.connected(slot, Err(late), now);
         } else if let Some(lane) = &mut one.lane {
             let answer = self.host.give_up(lane, limits, now);
@@ -207,7 +241,7 @@ impl<H: Host> Requests<H> {
 fn after(fault: &Fault) -> After {
     match (fault.cause.failure.origin(), fault.cause.phase) {
         (Origin::Local, _) => After::Local,
-        (_, Phase::Connect) => After::Unconnected,
+        (_, Phase::Connect | Phase::Tls) => After::Unconnected,
         _ => After::Go,
     }
 }

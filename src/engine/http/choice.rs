@@ -79,6 +79,7 @@ mod tests {
             first_byte_timeout: time(1),
             max_in_flight: 1,
             on_full: crate::plan::OnFull::Invalid,
+            connection: crate::plan::ConnectionUse::default(),
         };
         Choices::new(seed, 0, &http)
     }

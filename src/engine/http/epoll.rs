@@ -6,7 +6,7 @@ use super::super::link::Link;
 use super::super::load::Load;
 use super::super::wire::{FromWorker, Notice, Order, ToWorker};
 use super::host::{Host, Place, Ready};
-use crate::protocol::http::{Answer, Ends, Fault, Lane, Limits, Script, Step};
+use crate::protocol::http::{Answer, Buffers, Ends, Fault, Lane, Limits, Script, Secured, Step};
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -31,6 +31,8 @@ const BUFFER: usize = 64 << 10;
 pub struct Way {
     lane: Lane,
     script: u32,
+    /// It has got its session.
+    securing: bool,
 }
 
 /// Epoll and the pipe.
@@ -47,7 +49,7 @@ pub struct Epoll {
     scripts: Vec<Script>,
     own: Own,
     pulse: RefCell<Pulse>,
-    buffer: Box<[u8]>,
+    buffers: Buffers,
 }
 
 impl Epoll {
@@ -61,6 +63,7 @@ impl Epoll {
         registry.register(&mut SourceFd(&output), LINK_OUT, Interest::WRITABLE)?;
         let fd = timer.as_fd().as_raw_fd();
         registry.register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
+        let buffers = Buffers::new(BUFFER, load.tls.is_some());
         Ok(Self {
             poll,
             events: Events::with_capacity(512),
@@ -72,7 +75,7 @@ impl Epoll {
             scripts,
             own: Own::open(),
             pulse: RefCell::default(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
+            buffers,
         })
     }
 
@@ -172,15 +175,26 @@ impl Host for Epoll {
             .register(&mut SourceFd(&fd), token(place), interest)
             .map_err(|error| Fault::connect(ends, &error))?;
         let script = self.load.address(number) % self.scripts.len();
-        Ok(Way { lane, script: u32::try_from(script).unwrap_or(0) })
+        Ok(Way { lane, script: u32::try_from(script).unwrap_or(0), securing: false })
     }
 
     fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
         way.lane.open(self.ends(number))
     }
 
-    fn late(&self, number: u64) -> Fault {
-        Fault::connect_timeout(self.ends(number))
+    fn secure(&mut self, way: &mut Way, number: u64) -> Result<Secured, Fault> {
+        let ends = self.ends(number);
+        if let Some(tls) = self.load.tls.as_ref().filter(|_| !way.securing) {
+            let end = tls.session(self.load.address(number)).map_err(io::Error::other);
+            way.lane.secure_by(end.map_err(|error| Fault::handshake(ends, &error))?);
+            way.securing = true;
+        }
+        way.lane.secure(ends, &mut self.buffers)
+    }
+
+    fn late(&self, number: u64, securing: bool) -> Fault {
+        let ends = self.ends(number);
+        if securing { Fault::handshake_timeout(ends) } else { Fault::connect_timeout(ends) }
     }
 
     fn send(&mut self, way: &mut Way, request: u32) -> bool {
@@ -191,7 +205,7 @@ impl Host for Epoll {
 
     fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
         let script = &self.scripts[way.script as usize];
-        way.lane.advance(script, closed, &mut self.buffer, now_ns)
+        way.lane.advance(script, closed, &mut self.buffers, now_ns)
     }
 
     fn deadline(&self, way: &Way, limits: Limits) -> u64 {
@@ -204,7 +218,7 @@ impl Host for Epoll {
     }
 
     fn disturb(&mut self, way: &mut Way) {
-        way.lane.disturb();
+        way.lane.disturb(&mut self.buffers);
     }
 
     fn takes_a_request(&self, way: &Way) -> bool {

@@ -1,7 +1,7 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
 use super::super::wire::{Notice, Order};
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
 use crate::record::WorkerFacts;
 use std::io;
 
@@ -53,8 +53,11 @@ pub trait Host {
     /// Whether a connection is open, once it can be written to.
     fn open(&mut self, lane: &mut Self::Lane, number: u64) -> Result<(), Fault>;
 
-    /// A connection that was not open in time.
-    fn late(&self, number: u64) -> Fault;
+    /// Begins, or goes on with, what secures an open connection.
+    fn secure(&mut self, lane: &mut Self::Lane, number: u64) -> Result<Secured, Fault>;
+
+    /// A connection that was not open in time, or not secured in time.
+    fn late(&self, number: u64, securing: bool) -> Fault;
 
     /// Sends a request; false when that failed, which no event will say.
     fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;

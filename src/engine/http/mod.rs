@@ -26,7 +26,7 @@ pub use host::{Host, Place, Ready};
 
 use super::load::Load;
 use super::wire::{Notice, Order};
-use crate::plan::{Endpoint, HostPort, Http, HttpUrl, Protocol};
+use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol};
 use crate::protocol::http::{Script, ScriptError};
 use crate::record::Mark;
 use crate::schedule::SECOND_NS;
@@ -65,6 +65,8 @@ pub struct Requests<H: Host> {
     made: u64,
     /// Connections end after their request.
     closing: bool,
+    /// How long connections are used.
+    uses: ConnectionUse,
     /// Time-outs.
     alarms: Alarms,
     /// Ends of think times and other waits.
@@ -98,6 +100,7 @@ impl<H: Host> Requests<H> {
             numbers: Vec::new(),
             made: 0,
             closing: false,
+            uses: http.connection,
             alarms: Alarms::default(),
             rests: Alarms::default(),
             again: Vec::new(),
@@ -195,6 +198,8 @@ fn anew(place: Place) -> Ready {
 /// The URL of a server that listens at this address.
 fn own_url(address: &SocketAddr) -> HttpUrl {
     HttpUrl {
+        // It is known by now how connections are made.
+        is_secure: false,
         authority: HostPort { host: address.ip().to_string(), port: address.port() },
         host_header: address.to_string(),
         path: "/".into(),

@@ -2,6 +2,7 @@
 
 use super::book::Attempt;
 use super::host::Place;
+use crate::plan::ConnectionUse;
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -10,6 +11,8 @@ pub(super) enum State {
     Free,
     /// Its connection is being opened, for a request.
     Opening,
+    /// Its connection is open, and being secured, for a request.
+    Securing,
     /// Its request is under way.
     Asking,
     /// A user thinks, or waits after a failure.
@@ -35,14 +38,26 @@ pub(super) struct Slot<L> {
     pub(super) number: u64,
     pub(super) rng: Rng,
     pub(super) lane: Option<L>,
-    /// While `Opening` or `Asking`.
+    /// While `Opening`, `Securing` or `Asking`.
     pub(super) attempt: Attempt,
-    /// While `Opening`: since when.
+    /// While `Opening` or `Securing`: since when it is being opened; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
+    /// When its connection was open, secured or not.
+    pub(super) open_ns: u64,
+    /// How many requests it has carried.
+    pub(super) served: u64,
     /// While `Resting`: until when.
     pub(super) rest_ns: u64,
     /// When its time-outs are looked at next.
     pub(super) armed_ns: u64,
+}
+
+impl<L> Slot<L> {
+    /// Whether its connection must not be used for another request.
+    pub(super) fn is_spent(&self, uses: ConnectionUse, now: u64) -> bool {
+        uses.max_requests.is_some_and(|most| self.served >= most)
+            || uses.max_age.is_some_and(|age| now.saturating_sub(self.open_ns) >= age.as_nanos())
+    }
 }
 
 /// All slots of a worker.
@@ -73,6 +88,8 @@ impl<L> Slots<L> {
                 lane: None,
                 attempt: Attempt::default(),
                 since_ns: 0,
+                open_ns: 0,
+                served: 0,
                 rest_ns: 0,
                 armed_ns: u64::MAX,
             });

@@ -177,16 +177,16 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         match one.state {
             State::Free if one.settling == 0 && !one.is_user => return,
-            State::Opening => self.book.levels.connecting -= 1,
+            State::Opening | State::Securing => self.book.levels.connecting -= 1,
             _ => {}
         }
         let one = self.slots.get(slot);
-        if matches!(one.state, State::Opening | State::Asking) {
+        if matches!(one.state, State::Opening | State::Securing | State::Asking) {
             let attempt = one.attempt;
             self.book.leave(&attempt);
         }
         let one = self.slots.get(slot);
-        if one.lane.take().is_some() && one.state != State::Opening {
+        if one.lane.take().is_some() && !matches!(one.state, State::Opening | State::Securing) {
             self.book.levels.open -= 1;
         }
         if std::mem::take(&mut one.is_user) {

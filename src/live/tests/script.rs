@@ -105,6 +105,7 @@ pub(super) fn web(stages: Vec<Stage>) -> Scenario {
             first_byte_timeout: seconds(30),
             max_in_flight: 1_000,
             on_full: crate::plan::OnFull::Invalid,
+            connection: crate::plan::ConnectionUse::default(),
         }),
         stages,
         thresholds: vec![failure_ratio(), service_p99()],

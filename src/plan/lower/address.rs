@@ -26,7 +26,7 @@ pub(super) fn host_port(text: &str) -> Result<HostPort, Problem> {
     authority(text, None)
 }
 
-/// Reads `http://host:port/path`; the port may be left out.
+/// Reads `http://host:port/path`, or `https://`; the port may be left out.
 pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
     let Some((scheme, rest)) = text.split_once("://") else {
         return problem(
@@ -34,25 +34,20 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
             format!("write `\"http://{}/\"`", text.trim_end_matches('/')),
         );
     };
-    match scheme.to_ascii_lowercase().as_str() {
-        "http" => {}
-        "https" => {
-            return problem(
-                "https is not supported by this version of planrun",
-                format!("write `\"http://{rest}\"`, if the target speaks it"),
-            );
-        }
+    let is_secure = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
         _ => {
             return problem(
-                "an http target is a URL that begins with `http://`",
+                "an http target is a URL that begins with `http://` or `https://`",
                 format!("write `\"http://{rest}\"`"),
             );
         }
-    }
+    };
     if let Some((before, _)) = rest.split_once('#') {
         return problem(
             "a `#` and what follows it is never sent",
-            format!("write `\"http://{before}\"`"),
+            format!("write `\"{scheme}://{before}\"`"),
         );
     }
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
@@ -74,7 +69,8 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
             "encode them: a space is `%20`",
         );
     }
-    Ok(HttpUrl { authority: authority(host, Some(80))?, host_header: host.to_owned(), path })
+    let authority = authority(host, Some(if is_secure { 443 } else { 80 }))?;
+    Ok(HttpUrl { is_secure, authority, host_header: host.to_owned(), path })
 }
 
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.

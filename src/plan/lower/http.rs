@@ -1,6 +1,7 @@
 //! What an HTTP user does.
 
 use super::auth::authorize;
+use super::connection::connection;
 use super::request::requests;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
@@ -66,6 +67,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             Some(FullWord::Fail) => OnFull::Fail,
             Some(FullWord::Invalid) | None => OnFull::Invalid,
         },
+        connection: connection(&raw.connection, errors),
     }
 }
 

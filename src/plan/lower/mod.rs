@@ -6,6 +6,7 @@ mod address;
 mod auth;
 mod check;
 mod churn;
+mod connection;
 mod extent;
 mod faults;
 mod generator;
@@ -144,7 +145,9 @@ fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Er
 /// Whether connections to each target are secured; one that could not be read is given the benefit of the doubt.
 fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
     let tls = |target: &Option<At<RawTarget>>| {
-        target.as_ref().is_none_or(|target| !target.value.tls.is_absent())
+        target.as_ref().is_none_or(|target| {
+            !target.value.tls.is_absent() || tls::is_secure(&target.value.address)
+        })
     };
     targets.0.iter().map(|(_, target)| tls(target)).collect()
 }

@@ -11,7 +11,7 @@ const OF_TCP_HOLD: [&str; 7] =
     ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
-const OF_HTTP: [&str; 8] = [
+const OF_HTTP: [&str; 9] = [
     "requests",
     "auth",
     "think_time",
@@ -19,6 +19,7 @@ const OF_HTTP: [&str; 8] = [
     "first_byte_timeout",
     "max_in_flight",
     "on_full",
+    "connection",
     "version",
 ];
 

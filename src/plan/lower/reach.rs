@@ -61,6 +61,16 @@ pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &
 
 /// Metrics that the scenario's own keys rule out.
 fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
+    if matches!(metric, Metric::Time(TimeMetric::TlsTime, _)) && !seen.secured {
+        let add = match seen.protocol {
+            Protocol::TcpHold(_) => "add `tls = {}` to the target",
+            Protocol::Http(_) => {
+                "write `https://` in the target's address, or `tls = {}` beside `builtin`"
+            }
+        };
+        let what = format!("`{metric}` needs TLS, and this scenario's target has none");
+        return Some((what, add.to_owned()));
+    }
     let Protocol::TcpHold(hold) = seen.protocol else { return None };
     let needs = |what: &str, line: &str| {
         Some((
@@ -104,10 +114,6 @@ fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
         {
             needs("messages", "greeting = \"5s\"")
         }
-        Metric::Time(TimeMetric::TlsTime, _) if !seen.secured => Some((
-            format!("`{metric}` needs TLS, and this scenario's target has none"),
-            "add `tls = {}` to the target".to_owned(),
-        )),
         _ => None,
     }
 }

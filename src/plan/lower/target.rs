@@ -136,7 +136,17 @@ fn addresses(
     );
     let list = &list[..list.len().min(MOST)];
     if is_http {
-        Endpoint::Urls(read_all(list, address::url, errors))
+        let urls = read_all(list, address::url, errors);
+        let secure = urls.iter().filter(|url| url.is_secure).count();
+        if secure != 0 && secure != urls.len() {
+            errors
+                .add(
+                    given.at,
+                    "some of these addresses begin with `https://`, others with `http://`",
+                )
+                .help("give each kind a target of its own");
+        }
+        Endpoint::Urls(urls)
     } else {
         Endpoint::Hosts(read_all(list, address::host_port, errors))
     }
@@ -193,7 +203,8 @@ fn builtin(
                     .help("leave it out");
             }
             let body = raw.body.value().map_or_else(|| "ok".to_owned(), |body| body.value.clone());
-            Builtin::Http(HttpServer { body, faults })
+            let tls = raw.tls.given().map(|_| Certificate::Own);
+            Builtin::Http(HttpServer { body, tls, faults })
         }
     };
     contradictions(&server, word, raw, users, errors);

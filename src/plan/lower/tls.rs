@@ -1,29 +1,49 @@
 //! Whose certificate a target must have.
 
 use crate::plan::error::Errors;
-use crate::plan::raw::{BuiltinWord, RawTable, RawTarget};
+use crate::plan::raw::{At, Field, OneOrMany, RawTable, RawTarget};
+use crate::plan::tree::Text;
 use crate::plan::{Tls, names};
 use rustls::pki_types::ServerName;
 use std::path::PathBuf;
 
-/// What a target's `tls` says. `is_http`: the scenarios that load it speak http.
+/// Whether the addresses of a target begin with `https://`.
+pub(super) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
+    let is_https = |text: &At<Text>| {
+        let scheme = text.value.value.split_once("://").map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("https")
+    };
+    field.value().is_some_and(|OneOrMany(list)| list.iter().any(is_https))
+}
+
+/// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load it speak http.
 pub(super) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Option<Tls> {
-    let key = target.tls.key()?;
-    let raw = target.tls.value()?;
+    let is_https = is_secure(&target.address);
     let builtin = target.builtin.value();
-    if is_http || builtin == Some(&BuiltinWord::Http) {
+    let (Some(key), Some(raw)) = (target.tls.key(), target.tls.value()) else {
+        return is_https.then(Tls::default);
+    };
+    let is_url = is_http && builtin.is_none();
+    if is_url && !is_https && target.address.given().is_some() {
         errors
-            .add(key, "`tls` of an http target is not supported by this version of planrun")
-            .help("leave it out; tcp-hold targets have it");
+            .add(key, "`tls` is for targets whose address begins with `https://`")
+            .help("write `https://` there, or leave `tls` out");
         return None;
     }
+    let resumes = raw.resumption.value().copied().unwrap_or(is_http);
+    if let Some(at) = raw.resumption.key().filter(|_| !is_http) {
+        errors
+            .add(at, "`resumption` belongs to http, and this target's scenarios are tcp-hold")
+            .help("leave it out: each held connection makes a whole handshake");
+    }
     if builtin.is_some() {
-        for (name, at) in raw.optional_keys() {
+        for (name, at) in raw.optional_keys().into_iter().filter(|(name, _)| *name != "resumption")
+        {
             errors
                 .add(at, format!("`{name}` is for targets with an `address`"))
                 .help("write `tls = {}`: the run trusts the certificate that the built-in server makes for it");
         }
-        return Some(Tls::default());
+        return Some(Tls { resumes, ..Tls::default() });
     }
     let insecure = raw.insecure.value().copied().unwrap_or(false);
     if let (Some(ca), Some(at), true) = (raw.ca.key(), raw.insecure.key(), insecure) {
@@ -32,16 +52,22 @@ pub(super) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Opt
             .also(at, "any certificate will do")
             .help("keep one of them");
     }
-    let ca = raw.ca.given().and_then(|text| {
-        names::public(text, errors)?;
-        if text.value.value.is_empty() || text.value.value.contains('\0') {
+    let ca = file(
+        &raw.ca,
+        "`ca = \"ca.pem\"`, or leave it out to trust what this machine trusts",
+        errors,
+    );
+    let example = "`cert = \"client.pem\", key = \"client.key\"`";
+    let certificate = file(&raw.cert, example, errors);
+    let secret = file(&raw.key, example, errors);
+    let halves = [("cert", "key", &raw.cert, &raw.key), ("key", "cert", &raw.key, &raw.cert)];
+    for (has, lacks, one, other) in halves {
+        if let Some(at) = one.key().filter(|_| other.is_absent()) {
             errors
-                .add(text.at, "this is no path of a file")
-                .help("write for example `ca = \"ca.pem\"`, or leave it out to trust what this machine trusts");
-            return None;
+                .add(at, format!("`{has}` needs `{lacks}`"))
+                .help(format!("a certificate is of use with its private key: write {example}"));
         }
-        Some(PathBuf::from(&text.value.value))
-    });
+    }
     let server_name = raw.server_name.given().and_then(|text| {
         names::public(text, errors)?;
         let name = &text.value.value;
@@ -58,5 +84,18 @@ pub(super) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Opt
         }
         Some(name.clone())
     });
-    Some(Tls { ca, server_name, insecure })
+    Some(Tls { ca, server_name, insecure, credentials: certificate.zip(secret), resumes })
+}
+
+/// The path of a file; `example` is what to write instead of none.
+fn file(field: &Field<Text>, example: &str, errors: &mut Errors) -> Option<PathBuf> {
+    let text = field.given()?;
+    names::public(text, errors)?;
+    if text.value.value.is_empty() || text.value.value.contains('\0') {
+        errors
+            .add(text.at, "this is no path of a file")
+            .help(format!("write for example {example}"));
+        return None;
+    }
+    Some(PathBuf::from(&text.value.value))
 }

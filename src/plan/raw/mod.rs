@@ -20,8 +20,8 @@ pub(super) use leaves::{Entry, Header, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    RawAuth, RawCheck, RawExpect, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario,
-    RawStage, RawTarget,
+    RawAuth, RawCheck, RawConnection, RawExpect, RawFaults, RawHeartbeat, RawPlan, RawRequest,
+    RawScenario, RawStage, RawTarget,
 };
 
 use super::error::Errors;

@@ -32,12 +32,13 @@ pub(super) const EXAMPLES: [(&str, &str); 15] = [
 ];
 
 /// What a table looks like, for those that are usually written on one line.
-pub(super) const TABLE_EXAMPLES: [(&str, &str); 8] = [
+pub(super) const TABLE_EXAMPLES: [(&str, &str); 9] = [
     ("a target", "a table for each target: `[targets.NAME]`"),
     ("a scenario", "a table for each scenario: `[scenarios.NAME]`"),
     ("a stage", "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`"),
     ("a heartbeat", "a table: `{ from = \"server\", every = \"60s\" }`"),
     ("a request", "a table for each request: `{ path = \"/\" }`"),
+    ("`connection`", "a table: `{ max_requests = 1 }`"),
     ("`auth`", "a table: `{ bearer = \"${env.TOKEN}\" }`"),
     ("`expect`", "a table: `{ status = 200, body = \"ok\" }`"),
     ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
@@ -85,7 +86,8 @@ table! {
         greet: bool,
         /// With `builtin`: what it does wrong on purpose.
         faults: RawFaults,
-        /// tcp-hold: connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate.
+        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
+        /// that begin with `https://`, which need it only to say more than that.
         tls: RawTls,
     }
     later {}
@@ -102,6 +104,12 @@ table! {
         server_name: Text,
         /// Any certificate will do.
         insecure: bool,
+        /// A PEM file, seen from the folder of the plan: the certificate by which this side says who it is.
+        cert: Text,
+        /// The private key of `cert`, a PEM file.
+        key: Text,
+        /// http: whether connections go on with the sessions of earlier ones, if the target lets them. Default: true.
+        resumption: bool,
     }
     later {}
 }
@@ -191,6 +199,8 @@ table! {
         /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
         /// failed by the target (`fail`). Default: `invalid`.
         on_full: FullWord,
+        /// http: how long a connection is used. Default: as long as the target lets it.
+        connection: RawConnection,
         /// http: `1.1`.
         version: Text,
         /// What must hold for a PASS: `metric comparison bound`, or a table.
@@ -282,6 +292,20 @@ table! {
         basic: Text,
         /// A token.
         bearer: Text,
+    }
+    later {}
+}
+
+table! {
+    /// How long a connection is used.
+    #[schemars(rename = "Connection")]
+    RawConnection, "`connection`",
+    must {}
+    may {
+        /// For so many requests; with 1 each has a connection of its own.
+        max_requests: Count,
+        /// Requests begin on it as long as it is younger than this.
+        max_age: Time,
     }
     later {}
 }

@@ -1,6 +1,7 @@
 //! Turns what went wrong in an exchange into a cause of the closed set, with words for one sample.
 
 use super::Ends;
+use crate::protocol::tls;
 use crate::record::{Cause, Failure, Phase};
 use std::io;
 
@@ -28,6 +29,18 @@ impl Fault {
     pub fn connect_timeout(ends: Ends) -> Self {
         let sample = format!("{}: not open in time", way(ends));
         Self::new(Failure::ConnectTimeout, Phase::Connect, sample)
+    }
+
+    /// A connection that was open, and was not secured in time.
+    pub fn handshake_timeout(ends: Ends) -> Self {
+        let sample = format!("{}: not secured in time", way(ends));
+        Self::new(Failure::ConnectTimeout, Phase::Tls, sample)
+    }
+
+    /// A connection that was open, and could not be secured.
+    pub fn handshake(ends: Ends, error: &io::Error) -> Self {
+        let sample = format!("{}: {error}", way(ends));
+        Self { cause: tls::cause(error, Phase::Tls), sample }
     }
 
     /// A socket that failed.

@@ -5,8 +5,10 @@ use super::connect::{self, Ends};
 use super::fault::Fault;
 use super::parse::Parser;
 use super::script::{Prepared, Script};
+use super::wire::{self, Buffers, Secured, Wire};
 use crate::record::{Failure, Phase};
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use rustls::client::UnbufferedClientConnection;
+use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, TcpStream};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
@@ -53,7 +55,7 @@ const TURN: u32 = 16;
 /// A connection: opening, idle, or with one request under way.
 #[derive(Debug)]
 pub struct Lane {
-    stream: TcpStream,
+    wire: Wire,
     to: SocketAddr,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
@@ -74,7 +76,7 @@ impl Lane {
     pub fn begin(ends: Ends) -> Result<Self, Fault> {
         let stream = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
-            stream,
+            wire: Wire::new(stream),
             to: ends.to,
             doom: None,
             used: false,
@@ -90,14 +92,24 @@ impl Lane {
 
     /// Its socket.
     pub fn stream(&self) -> &TcpStream {
-        &self.stream
+        self.wire.socket()
     }
 
     /// Whether the connection is open, once its socket can be written to.
     pub fn open(&mut self, ends: Ends) -> Result<(), Fault> {
         self.doom =
-            connect::end(&self.stream, ends).map_err(|error| Fault::connect(ends, &error))?;
+            connect::end(self.wire.socket(), ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(())
+    }
+
+    /// The connection, which is open, is to be secured by `end` first.
+    pub fn secure_by(&mut self, end: UnbufferedClientConnection) {
+        self.wire.secure_by(end);
+    }
+
+    /// Begins, or goes on with, what secures an open connection.
+    pub fn secure(&mut self, ends: Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
+        self.wire.secure(ends, buffers)
     }
 
     /// Whether another request can be sent.
@@ -106,8 +118,8 @@ impl Lane {
     }
 
     /// The socket of an idle connection is ready: nothing good can have come.
-    pub fn disturb(&mut self) {
-        self.over |= match self.stream.read(&mut [0]) {
+    pub fn disturb(&mut self, buffers: &mut Buffers) {
+        self.over |= match self.wire.read(buffers) {
             Ok(_) => true,
             Err(error) => !is_nothing(&error),
         };
@@ -129,7 +141,7 @@ impl Lane {
             if unsent.is_empty() {
                 return;
             }
-            match self.stream.write(unsent) {
+            match self.wire.write(unsent) {
                 // Requests are much smaller than 4 GiB: plans are text.
                 Ok(length) => self.written += u32::try_from(length).unwrap_or(u32::MAX),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -149,7 +161,7 @@ impl Lane {
         &mut self,
         script: &Script,
         closed: bool,
-        buffer: &mut [u8],
+        buffers: &mut Buffers,
         now_ns: u64,
     ) -> Step {
         let prepared = &script.requests[self.request as usize];
@@ -157,7 +169,7 @@ impl Lane {
             self.write(prepared);
         }
         for _ in 0..TURN {
-            let length = match self.stream.read(buffer) {
+            let length = match self.wire.read(buffers) {
                 Ok(0) => {
                     self.over = true;
                     let fault = match (self.parser.close(), self.doom) {
@@ -181,18 +193,14 @@ impl Lane {
                     ));
                 }
                 Err(error) => {
-                    let errno = error.raw_os_error().unwrap_or(0);
-                    return Step::Ended(self.broken(
-                        prepared,
-                        Fault::errno(errno, self.bytes),
-                        now_ns,
-                    ));
+                    let fault = wire::broken(&error, self.bytes);
+                    return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
             };
             self.first_byte_ns.get_or_insert(now_ns);
             self.bytes += length as u64;
             let (check, expected) = (&mut self.check, prepared.expected.as_deref());
-            match self.parser.feed(&buffer[..length], |piece| check.feed(expected, piece)) {
+            match self.parser.feed(&buffers.plain[..length], |piece| check.feed(expected, piece)) {
                 Err(wrong) => {
                     let fault = self.fault(Failure::BadHttp, &wrong.to_string());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
@@ -201,13 +209,18 @@ impl Lane {
                     // Nobody asked for what is behind the answer.
                     self.over |= taken < length;
                     // A full buffer may have left more behind.
-                    if closed || length == buffer.len() {
-                        self.disturb();
+                    if closed || length == buffers.plain.len() {
+                        self.disturb(buffers);
                     }
                     return Step::Ended(self.complete(prepared, now_ns));
                 }
-                // A read that does not fill the buffer has emptied the socket.
-                Ok(_) if length < buffer.len() && !closed && self.doom.is_none() => {
+                // A read that does not fill the buffer has emptied the socket, unless TLS stands between.
+                Ok(_)
+                    if length < buffers.plain.len()
+                        && !closed
+                        && self.doom.is_none()
+                        && !self.wire.is_secured() =>
+                {
                     return Step::Wait;
                 }
                 Ok(_) => {}

@@ -20,11 +20,13 @@ mod fault;
 mod lane;
 mod parse;
 mod script;
+mod wire;
 
 pub use connect::Ends;
 pub use fault::Fault;
 pub use lane::{Answer, Lane, Limits, Step};
 pub use script::{Script, ScriptError};
+pub use wire::{Buffers, Secured};
 
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,8 @@ pub enum ScriptError {
 impl Script {
     /// The requests of a scenario to one URL of its target.
     pub fn new(http: &Http, url: &HttpUrl) -> Result<Self, ScriptError> {
-        let requests = http.requests.iter().map(|request| Prepared::new(request, url));
+        let once = http.connection.max_requests == Some(1);
+        let requests = http.requests.iter().map(|request| Prepared::new(request, url, once));
         Ok(Self { requests: requests.collect::<Result<_, _>>()? })
     }
 
@@ -78,7 +79,7 @@ impl Script {
 }
 
 impl Prepared {
-    fn new(request: &Request, url: &HttpUrl) -> Result<Self, ScriptError> {
+    fn new(request: &Request, url: &HttpUrl, once: bool) -> Result<Self, ScriptError> {
         let name = request.name.clone();
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
             ScriptError::Method { request: name.clone(), method: request.method.clone() }
@@ -87,7 +88,10 @@ impl Prepared {
         let uri: Uri = path
             .parse()
             .map_err(|_| ScriptError::Path { request: name.clone(), path: path.clone() })?;
-        let headers = headers(request, url, &method)?;
+        let mut headers = headers(request, url, &method)?;
+        if once && !headers.contains_key(CONNECTION) {
+            headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         let said = headers
             .get_all(CONNECTION)
             .into_iter()

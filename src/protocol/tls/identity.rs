@@ -3,6 +3,7 @@
 use super::{TlsError, provider};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ServerConfig;
+use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::NoServerSessionStorage;
@@ -45,6 +46,14 @@ pub fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
 }
 
 impl Identity {
+    /// The same, whose sessions clients may go on with.
+    pub fn resumable(mut self) -> Result<Self, TlsError> {
+        let config = Arc::make_mut(&mut self.config);
+        config.send_tls13_tickets = 2;
+        config.ticketer = ring::Ticketer::new()?;
+        Ok(self)
+    }
+
     /// From what was made here.
     pub fn of(made: &SelfSigned) -> Result<Self, TlsError> {
         let wrong = |why: String| TlsError::Certificates { place: "the text".to_owned(), why };

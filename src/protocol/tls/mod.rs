@@ -2,7 +2,7 @@
 //!
 //! Sessions lie beside the sockets, by descriptor, so that a connection without TLS pays nothing for those with it.
 //!
-//! **Invariant:** every handshake is a whole one: no session is resumed, so that each costs, and proves, the same.
+//! **Invariant:** held connections resume no session: each handshake is a whole one, costs the same, and proves the same.
 
 mod identity;
 mod session;
@@ -14,7 +14,7 @@ mod trust;
 pub use identity::{Identity, SelfSigned, self_signed};
 pub use session::{End, Session};
 pub use sessions::Sessions;
-pub use trust::{Client, Peers, Trust, server_name};
+pub use trust::{Client, Credentials, Peers, Trust, server_name};
 
 use crate::record::{Cause, Failure, Phase};
 use rustls::crypto::{CryptoProvider, ring};

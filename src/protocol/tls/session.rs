@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a session that waits for nothing owns no buffer: only a record that has come, or gone, in part is kept.
 
+use rustls::HandshakeKind;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
 use rustls::unbuffered::{
@@ -27,6 +28,9 @@ pub trait End {
 
     /// Whether the handshake is under way.
     fn is_handshaking(&self) -> bool;
+
+    /// Whether the handshake went on with an earlier session.
+    fn is_resumed(&self) -> bool;
 }
 
 impl End for UnbufferedClientConnection {
@@ -42,6 +46,10 @@ impl End for UnbufferedClientConnection {
     fn is_handshaking(&self) -> bool {
         (**self).is_handshaking()
     }
+
+    fn is_resumed(&self) -> bool {
+        self.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
 }
 
 impl End for UnbufferedServerConnection {
@@ -56,6 +64,10 @@ impl End for UnbufferedServerConnection {
 
     fn is_handshaking(&self) -> bool {
         (**self).is_handshaking()
+    }
+
+    fn is_resumed(&self) -> bool {
+        self.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 }
 
@@ -129,6 +141,11 @@ impl<E: End> Session<E> {
     /// Whether the handshake has yet to be done.
     pub fn is_securing(&self) -> bool {
         !self.is_secured
+    }
+
+    /// Whether the handshake went on with an earlier session.
+    pub fn is_resumed(&self) -> bool {
+        self.end.is_resumed()
     }
 
     /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.

@@ -20,7 +20,14 @@ fn pair() -> (TcpStream, TcpStream) {
 }
 
 fn client(trust: &Trust, name: &str) -> UnbufferedClientConnection {
-    UnbufferedClientConnection::new(trust.config().unwrap(), server_name(name).unwrap()).unwrap()
+    let peers = Peers {
+        trust: trust.clone(),
+        names: vec![name.to_owned()],
+        credentials: None,
+        resumes: false,
+        speaks: String::new(),
+    };
+    Client::new(&peers).unwrap().session(0).unwrap()
 }
 
 fn made() -> SelfSigned {

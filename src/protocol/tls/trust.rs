@@ -4,9 +4,10 @@ use super::{TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -30,20 +31,53 @@ impl Trust {
         Ok(Self::Only(text))
     }
 
-    /// What all sessions of a client share.
-    pub fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
-        let builder = ClientConfig::builder_with_provider(provider())
-            .with_safe_default_protocol_versions()?
-            .dangerous();
-        let verifier: Arc<dyn ServerCertVerifier> = match self {
-            Self::System => verify(system()?)?,
-            Self::Only(text) => verify(roots(text, "the text")?)?,
-            Self::Anyone => Arc::new(Anyone),
-        };
-        let mut config = builder.with_custom_certificate_verifier(verifier).with_no_client_auth();
-        config.resumption = Resumption::disabled();
-        Ok(Arc::new(config))
+    fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+        match self {
+            Self::System => verify(system()?),
+            Self::Only(text) => verify(roots(text, "the text")?),
+            Self::Anyone => Ok(Arc::new(Anyone)),
+        }
     }
+}
+
+/// Who a client says it is, as PEM.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credentials {
+    certificate: String,
+    key: String,
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The key is nobody's business.
+        f.write_str("Credentials")
+    }
+}
+
+impl Credentials {
+    /// From PEM files: a certificate, with those that lead to one that the server trusts, and its private key.
+    pub fn files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+        let read = |path: &Path| {
+            std::fs::read_to_string(path)
+                .map_err(|source| TlsError::Read { path: path.to_owned(), source })
+        };
+        let (text, secret) = (read(certificate)?, read(key)?);
+        chain(&text, &format!("`{}`", certificate.display()))?;
+        PrivateKeyDer::from_pem_slice(secret.as_bytes())
+            .map_err(|error| TlsError::Key { path: key.to_owned(), why: error.to_string() })?;
+        Ok(Self { certificate: text, key: secret })
+    }
+}
+
+fn chain(text: &str, place: &str) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let wrong = |why: String| TlsError::Certificates { place: place.to_owned(), why };
+    let all: Vec<_> = CertificateDer::pem_slice_iter(text.as_bytes())
+        .collect::<Result<_, _>>()
+        .map_err(|error| wrong(error.to_string()))?;
+    if all.is_empty() {
+        return Err(wrong("there is no `-----BEGIN CERTIFICATE-----`".to_owned()));
+    }
+    Ok(all)
 }
 
 /// Whom a client connects to.
@@ -53,6 +87,37 @@ pub struct Peers {
     pub trust: Trust,
     /// The name that the certificate of each of its addresses must be for, in their order.
     pub names: Vec<String>,
+    /// Who it says it is; `None`: it says nothing.
+    pub credentials: Option<Credentials>,
+    /// Whether it goes on with earlier sessions; otherwise every handshake is a whole one.
+    pub resumes: bool,
+    /// What is spoken inside, in the words of ALPN; empty offers nothing.
+    pub speaks: String,
+}
+
+impl Peers {
+    /// What all sessions of a client share.
+    fn config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(self.trust.verifier()?);
+        let mut config = match &self.credentials {
+            None => builder.with_no_client_auth(),
+            Some(own) => {
+                let key = PrivateKeyDer::from_pem_slice(own.key.as_bytes())
+                    .map_err(|error| rustls::Error::General(error.to_string()))?;
+                builder.with_client_auth_cert(chain(&own.certificate, "the text")?, key)?
+            }
+        };
+        if !self.resumes {
+            config.resumption = Resumption::disabled();
+        }
+        if !self.speaks.is_empty() {
+            config.alpn_protocols = vec![self.speaks.clone().into_bytes()];
+        }
+        Ok(Arc::new(config))
+    }
 }
 
 /// What the sessions of a client are begun with.
@@ -66,7 +131,7 @@ impl Client {
     /// For these peers.
     pub fn new(peers: &Peers) -> Result<Self, TlsError> {
         let names = peers.names.iter().map(|name| server_name(name)).collect::<Result<_, _>>()?;
-        Ok(Self { config: peers.trust.config()?, names })
+        Ok(Self { config: peers.config()?, names })
     }
 
     /// This side of a session with the peer of an address, which has yet to shake hands.

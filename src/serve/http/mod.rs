@@ -10,17 +10,20 @@ mod tally;
 mod wire;
 
 use super::fault::{any, hits, spoil};
+use super::identity::identity;
 use super::listen::{self, Bound, Listen};
 use super::{Counts, ServeError, Stop};
 use crate::plan::{Faults, HttpServer};
+use crate::protocol::tls::Identity;
 use answer::Answer;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
-use hyper::service::service_fn;
+use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
+use rustls::HandshakeKind;
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -28,9 +31,11 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tally::Tally;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
+use tokio_rustls::TlsAcceptor;
 use wire::{Line, Wire};
 
 /// How long accepting rests when the process or the machine is out of something.
@@ -41,6 +46,7 @@ const REST: Duration = Duration::from_millis(100);
 pub struct Server {
     bound: Bound,
     options: HttpServer,
+    identity: Option<Identity>,
 }
 
 /// What all connections share.
@@ -50,12 +56,20 @@ struct Hall {
     right: Bytes,
     wrong: Bytes,
     tally: Arc<Tally>,
+    /// What secures connections; `None`: they are plain.
+    secures: Option<TlsAcceptor>,
 }
 
 impl Server {
     pub(super) fn bind(options: HttpServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
-        Ok(Self { bound, options })
+        let identity = identity(options.tls.as_ref(), bound.address)?;
+        let identity = identity.map(Identity::resumable).transpose()?;
+        Ok(Self { bound, options, identity })
+    }
+
+    pub(super) fn certificate(&self) -> Option<&str> {
+        self.identity.as_ref().map(|identity| identity.certificate.as_str())
     }
 
     pub(super) fn address(&self) -> SocketAddr {
@@ -90,7 +104,9 @@ impl Server {
             wrong: spoil(&body).into(),
             right: body,
             tally: Arc::clone(&tally),
+            secures: self.identity.map(|identity| TlsAcceptor::from(identity.config)),
         });
+        let is_secured = hall.secures.is_some();
         // Without an accepting loop the socket must still live: a closed port is another fault.
         let mut socket = Some(self.bound.socket);
         let accepting = if self.bound.accepts
@@ -104,7 +120,7 @@ impl Server {
         };
         stopped.await.unwrap_or(Ok(()))?;
         settle(&tally).await;
-        let counts = tally.counts();
+        let counts = tally.counts(is_secured);
         if let Some(accepting) = accepting {
             accepting.abort();
         }
@@ -176,16 +192,33 @@ impl Hall {
                 Ok::<_, Infallible>(hall.answer(request, number, line).await)
             }
         });
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(wire), service);
+        let talk = async {
+            match &self.secures {
+                None => talk(wire, service).await,
+                // One that is silent never answers a handshake.
+                Some(_) if silent => std::future::pending().await,
+                Some(secures) => {
+                    let Ok(secured) = secures.accept(wire).await else {
+                        self.tally.tls_failed.fetch_add(1, Relaxed);
+                        return Ok(());
+                    };
+                    self.tally.secured.fetch_add(1, Relaxed);
+                    if secured.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
+                        self.tally.resumed.fetch_add(1, Relaxed);
+                    }
+                    talk(secured, service).await
+                }
+            }
+        };
         // Must outlive the choice below: it is dropped once the line knows how it is to end.
-        tokio::pin!(connection);
+        tokio::pin!(talk);
         let reset = faults.reset_after.map(|time| (time.0, true));
         let close = faults.close_after.map(|time| (time.0, false));
         let end = reset.into_iter().chain(close).min_by_key(|(after, _)| *after);
         let result = match end.filter(|_| hit) {
-            None => connection.await,
+            None => talk.await,
             Some((after, by_reset)) => tokio::select! {
-                result = &mut connection => result,
+                result = &mut talk => result,
                 () = sleep(after) => {
                     if by_reset {
                         line.reset();
@@ -238,6 +271,15 @@ impl Hall {
         *response.status_mut() = status;
         response
     }
+}
+
+/// Answers the requests of one connection.
+async fn talk<I, S>(io: I, service: S) -> Result<(), hyper::Error>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+    S: HttpService<Incoming, ResBody = Answer, Error = Infallible>,
+{
+    http1::Builder::new().serve_connection(TokioIo::new(io), service).await
 }
 
 /// Reads a request's body to its end: an unread one would turn the close into a reset.

@@ -26,6 +26,10 @@ pub(super) struct Tally {
     pub(super) affected: AtomicU64,
     /// Times that accepting failed.
     pub(super) accept_failed: AtomicU64,
+    /// Handshakes that were done, those among them that went on with an earlier session, and those that failed.
+    pub(super) secured: AtomicU64,
+    pub(super) resumed: AtomicU64,
+    pub(super) tls_failed: AtomicU64,
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
@@ -43,7 +47,7 @@ impl Tally {
         }
     }
 
-    pub(super) fn counts(&self) -> Counts {
+    pub(super) fn counts(&self, is_secured: bool) -> Counts {
         let mut counts = Counts::default();
         for (name, count) in [
             ("accepted", &self.accepted),
@@ -60,6 +64,14 @@ impl Tally {
             ("affected", &self.affected),
             ("accept_failed", &self.accept_failed),
         ] {
+            counts.add(name, count.load(Relaxed));
+        }
+        let of_tls = [
+            ("secured", &self.secured),
+            ("resumed", &self.resumed),
+            ("tls_failed", &self.tls_failed),
+        ];
+        for (name, count) in of_tls.into_iter().filter(|_| is_secured) {
             counts.add(name, count.load(Relaxed));
         }
         if let Ok(statuses) = self.statuses.lock() {

@@ -14,8 +14,9 @@ mod tally;
 
 use super::listen::{self, Bound, Listen};
 use super::{Counts, ServeError, Stop};
-use crate::plan::{Certificate, TcpHoldServer};
-use crate::protocol::tls::{Identity, self_signed};
+use crate::plan::TcpHoldServer;
+use crate::protocol::tls::Identity;
+use crate::serve::identity::identity;
 use conversation::Conversations;
 use crowd::reached;
 use mio::net::TcpListener;
@@ -51,16 +52,7 @@ pub struct Server {
 impl Server {
     pub(super) fn bind(options: TcpHoldServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
-        let identity = match &options.tls {
-            None => None,
-            Some(Certificate::Own) => {
-                let owner = format!("planrun {}", std::process::id());
-                Some(Identity::of(&self_signed(&bound.address.ip().to_string(), &owner)?)?)
-            }
-            Some(Certificate::Files { certificate, key }) => {
-                Some(Identity::read(certificate, key)?)
-            }
-        };
+        let identity = identity(options.tls.as_ref(), bound.address)?;
         Ok(Self { bound, options, identity })
     }
 

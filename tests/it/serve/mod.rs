@@ -42,7 +42,7 @@ fn start(server: TcpHoldServer) -> Running {
 }
 
 fn start_http(body: &str, faults: Faults) -> Running {
-    let server = HttpServer { body: body.into(), faults };
+    let server = HttpServer { body: body.into(), tls: None, faults };
     Running::start(exe(), &Builtin::Http(server), 1_000).unwrap()
 }
 

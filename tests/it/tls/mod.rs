@@ -1,7 +1,8 @@
-//! Held connections under TLS: real handshakes, with this program at both ends, and with a foreign peer at either.
+//! Held connections and requests under TLS: real handshakes, with this program at both ends, and with a foreign peer at either.
 
 mod foreign;
 mod handshakes;
+mod http;
 mod peers;
 
 use std::path::Path;

@@ -6,7 +6,13 @@ use crate::plan::{Plan, Stage, Stat, Tls};
 use crate::protocol::tls::{Client, Peers, Trust};
 
 pub(super) fn anyone() -> Client {
-    let peers = Peers { trust: Trust::Anyone, names: vec!["localhost".into()] };
+    let peers = Peers {
+        trust: Trust::Anyone,
+        names: vec!["localhost".into()],
+        credentials: None,
+        resumes: false,
+        speaks: String::new(),
+    };
     Client::new(&peers).unwrap()
 }
 

@@ -5,7 +5,7 @@ use super::*;
 use crate::engine::clock::Clock;
 use crate::engine::link::Link;
 use crate::engine::wire::{FromWorker, Inbox};
-use crate::plan::{Part, Ramp, Stat, ThinkTime, TimeMetric};
+use crate::plan::{ConnectionUse, Part, Ramp, Stat, ThinkTime, TimeMetric};
 use crate::record::{CellKey, Counter, Failure, Gauge, Mark};
 use crate::schedule::{SECOND_NS, Share};
 use std::collections::BTreeMap;
@@ -323,4 +323,28 @@ fn a_real_server_counts_what_is_booked() {
     assert!(count(Counter::ConnectOk) >= count(Counter::Ok) / 10);
     assert_eq!(total.times.count(TimeMetric::ServiceTime), answered);
     assert_eq!(total.times.count(TimeMetric::ResponseTime), 90);
+}
+
+#[test]
+fn connections_are_used_as_long_as_the_plan_says() {
+    let run = |connection: ConnectionUse, level| {
+        let world = Rc::new(World::new(|sent| sent + 9 * MS));
+        let load = load(Http { connection, ..settings() }, &[level], Share::WHOLE);
+        let ran = ran(&world, load, &[]);
+        assert_eq!(ran.get(Counter::Ok), world.sent.borrow().len() as u64);
+        assert_eq!(ran.get(Counter::ConnectOk), world.opened.borrow().len() as u64);
+        (ran.get(Counter::ConnectOk), ran.get(Counter::Ok))
+    };
+    let requests = |max| ConnectionUse { max_requests: Some(max), max_age: None };
+    for level in [users(5, paced(100), 4_000), rate(50, 2_000)] {
+        let (connections, sent) = run(requests(1), level);
+        assert!(sent >= 100 && connections == sent, "{connections} {sent}");
+    }
+    // Five users, each with a connection for every third of its requests.
+    let (connections, sent) = run(requests(3), users(5, paced(100), 4_000));
+    assert!((sent / 3..=sent / 3 + 5).contains(&connections), "{connections} {sent}");
+    // A user that thinks for 100 ms begins a new one every half second or a little later: at the first request after that.
+    let aged = ConnectionUse { max_requests: None, max_age: Some(time(500)) };
+    let (connections, _) = run(aged, users(1, paced(100), 5_990));
+    assert_eq!(connections, 11);
 }

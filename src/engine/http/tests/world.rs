@@ -7,7 +7,7 @@ use crate::plan::{
     Expect, Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::protocol::http::{Answer, Fault, Limits, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
 };
@@ -63,6 +63,7 @@ pub(super) fn settings() -> Http {
         first_byte_timeout: time(5_000),
         max_in_flight: 1_000,
         on_full: crate::plan::OnFull::Invalid,
+        connection: crate::plan::ConnectionUse::default(),
     }
 }
 
@@ -81,7 +82,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         stages: stages.collect(),
         thresholds: Vec::new(),
     };
-    let server = HttpServer { body: "ok".into(), faults: Faults::default() };
+    let server = HttpServer { body: "ok".into(), tls: None, faults: Faults::default() };
     let plan = Plan {
         name: "test".into(),
         description: None,
@@ -222,7 +223,11 @@ impl Host for Simulated {
         self.world.refused.map_or(Ok(()), |failure| Err(refused(failure)))
     }
 
-    fn late(&self, _: u64) -> Fault {
+    fn secure(&mut self, _: &mut Self::Lane, _: u64) -> Result<Secured, Fault> {
+        Ok(Secured::Plain)
+    }
+
+    fn late(&self, _: u64, _: bool) -> Fault {
         fault(Failure::ConnectTimeout, Phase::Connect)
     }
 

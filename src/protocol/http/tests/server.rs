@@ -138,8 +138,10 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         first_byte_timeout: time(first_byte),
         max_in_flight: 1,
         on_full: crate::plan::OnFull::Invalid,
+        connection: crate::plan::ConnectionUse::default(),
     };
     let url = HttpUrl {
+        is_secure: false,
         authority: HostPort { host: "shop.test".into(), port: 80 },
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
@@ -225,10 +227,10 @@ impl Line {
         let t0 = self.t0;
         let ns = || u64::try_from((Instant::now() - t0).as_nanos()).unwrap();
         let (stream, lane) = self.lane.as_mut().unwrap();
-        let mut buffer = [0; 1024];
+        let mut buffers = Buffers::new(1024, false);
         lane.send(&settings.script, request);
         let answer = loop {
-            match lane.advance(&settings.script, false, &mut buffer, ns()) {
+            match lane.advance(&settings.script, false, &mut buffers, ns()) {
                 Came::Ended(answer) => break answer,
                 Came::Again => tokio::task::yield_now().await,
                 Came::Wait => {
@@ -257,7 +259,7 @@ impl Line {
     /// Whether a request can be sent now.
     pub(super) fn is_open(&mut self) -> bool {
         let Some((_, lane)) = &mut self.lane else { return false };
-        lane.disturb();
+        lane.disturb(&mut Buffers::new(1024, false));
         if !lane.takes_a_request() {
             self.hang_up();
         }
@@ -269,7 +271,7 @@ impl Line {
         while let Some((stream, lane)) = &mut self.lane {
             stream.readable().await.unwrap();
             forget(stream);
-            lane.disturb();
+            lane.disturb(&mut Buffers::new(1024, false));
             if !lane.takes_a_request() {
                 self.hang_up();
                 return;
