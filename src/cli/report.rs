@@ -21,6 +21,9 @@ pub struct ReportArgs {
     /// The folder of a run, finished or interrupted: results/NAME/TIME-DIGEST.
     #[arg(value_name = "RESULT-DIR")]
     folder: PathBuf,
+    /// Shows every rule of validity, too: what was measured, and its limits.
+    #[arg(long, short)]
+    verbose: bool,
 }
 
 pub(super) fn report(args: &ReportArgs) -> ExitStatus {
@@ -57,6 +60,9 @@ fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
     };
     let made = remade.finish(&run);
     text::write(&run, &made, summary).map_err(|_| ExitStatus::Internal)?;
+    if args.verbose {
+        text::rules(&run, summary).map_err(|_| ExitStatus::Internal)?;
+    }
     Ok(made)
 }
 

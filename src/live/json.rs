@@ -226,6 +226,7 @@ fn stopped(scene: &Scene, reason: &StopReason) -> Value {
         StopReason::Aborted { .. } => "aborted",
         StopReason::Interrupted { .. } => "interrupted",
         StopReason::WorkerLoss => "worker_loss",
+        StopReason::BeyondRepair { .. } => "beyond_repair",
     };
     json!({ "reason": word, "why": words::stop_reason(scene, reason) })
 }

@@ -313,6 +313,9 @@ pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
         StopReason::Interrupted { signal: 15 } => "interrupted by SIGTERM".to_owned(),
         StopReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
+        StopReason::BeyondRepair { rule } => {
+            format!("stopped: {rule} had made it INVALID, whatever came")
+        }
     }
 }
 

@@ -35,7 +35,7 @@ pub use probe::{Probes, conntrack_live, is_here};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, Reading};
-pub use withheld::Withheld;
+pub use withheld::{Withheld, clock_source};
 pub use workers::{RESERVE, servers, workers};
 
 #[cfg(test)]

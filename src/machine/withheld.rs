@@ -16,6 +16,8 @@ pub struct Withheld {
     pub throttled_ns: Option<u64>,
     /// Time in which every process that had work waited for memory; absent where the kernel does not measure it.
     pub memory_stall_ns: Option<u64>,
+    /// Pages that were read back from swap; absent where the kernel does not count them.
+    pub swapped_in_pages: Option<u64>,
 }
 
 impl Withheld {
@@ -37,8 +39,16 @@ impl Withheld {
             *all.throttled_ns.get_or_insert(0) += ns.unwrap_or(0);
         }
         all.memory_stall_ns = host.text("proc/pressure/memory").as_deref().and_then(full_stall);
+        let vmstat = host.text("proc/vmstat").unwrap_or_default();
+        let pages = vmstat.lines().find_map(|line| line.strip_prefix("pswpin "));
+        all.swapped_in_pages = pages.and_then(|pages| pages.trim().parse().ok());
         all
     }
+}
+
+/// The clock that the kernel reads all times from.
+pub fn clock_source(host: &Host) -> Option<String> {
+    host.text("sys/devices/system/clocksource/clocksource0/current_clocksource")
 }
 
 /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, in hundredths of a second. Guests are in
@@ -81,6 +91,7 @@ mod tests {
                 "proc/pressure/memory",
                 "some avg10=0.00 total=9\nfull avg10=0.00 avg60=0.00 total=7\n",
             ),
+            ("proc/vmstat", "nr_free_pages 7\npswpin 12\npswpout 34\n"),
             ("proc/self/cgroup", "0::/pod/box\n"),
             ("proc/self/mountinfo", "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
             ("sys/fs/cgroup/cpu.stat", "usage_usec 5\n"),
@@ -93,6 +104,7 @@ mod tests {
             throttled_periods: Some(3),
             throttled_ns: Some(50_000),
             memory_stall_ns: Some(7_000),
+            swapped_in_pages: Some(12),
         };
         assert_eq!(all, expected);
     }

@@ -1,9 +1,10 @@
 //! What `[generator]` says about the machine that makes the load.
 
+use crate::units::{Ratio, Time};
 use std::net::IpAddr;
 
 /// How this machine makes the load; every part has a default.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct Generator {
     /// Worker processes for each scenario; `None` lets planrun choose.
     pub workers: Option<u32>,
@@ -13,6 +14,37 @@ pub struct Generator {
     pub port_range: Option<(u16, u16)>,
     /// What a lost worker does to the run; the verdict is INVALID either way.
     pub on_worker_loss: OnWorkerLoss,
+    /// What happens once the run can only be INVALID any more.
+    pub on_invalid: OnInvalid,
+    /// Limits of rules of validity in place of planrun's own.
+    pub limits: OwnLimits,
+}
+
+/// Limits of the plan's own, each by the name of its rule; `None` leaves planrun's. A value at its limit is within it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct OwnLimits {
+    /// Of the 99th percentile of how late attempts start.
+    pub schedule_lag: Option<Time>,
+    /// Of the part of the due attempts that is never started.
+    pub dropped: Option<Ratio>,
+    /// Of the part of the attempts that fails by this machine's own fault.
+    pub local_failures: Option<Ratio>,
+    /// Of the part of their time in which workers stand still.
+    pub stalled: Option<Ratio>,
+    /// Of what a worker uses of a processor.
+    pub worker_cpu: Option<Ratio>,
+    /// Of the part of the processors' time that a hypervisor gives to others.
+    pub steal: Option<Ratio>,
+}
+
+/// What happens to a run that can only be INVALID any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnInvalid {
+    /// It ends ten seconds later, with its reports: nobody waits an hour for what is known.
+    #[default]
+    Stop,
+    /// It goes on to the end of the plan.
+    Continue,
 }
 
 /// A run of neighbouring addresses of one family, first to last.

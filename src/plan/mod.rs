@@ -30,7 +30,7 @@ mod tree;
 pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
 pub use contradiction::Contradiction;
 pub use error::{PlanError, PlanErrors};
-pub use generator::{Generator, OnWorkerLoss, SourceRange};
+pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
 pub use interpolate::Environment;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use names::is_printable;
@@ -40,8 +40,8 @@ pub use request::{
     What,
 };
 pub use scenario::{
-    Close, ConnectionUse, Heartbeat, Http, Protocol, Scenario, StartAfter, TcpHold, ThinkTime,
-    most_in_flight,
+    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,
+    ThinkTime, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

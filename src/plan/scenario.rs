@@ -122,8 +122,20 @@ pub struct Http {
     pub first_byte_timeout: Time,
     /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
     pub max_in_flight: u64,
+    /// What a drop for that reason means.
+    pub on_full: OnFull,
     /// How long a connection is used.
     pub connection: ConnectionUse,
+}
+
+/// What it means that a due request was dropped because as many were under way as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFull {
+    /// The cap may be too small for a target that is as good as any: the run is INVALID.
+    #[default]
+    Invalid,
+    /// The cap is meant: the target was too slow, and the request counts as failed.
+    Fail,
 }
 
 /// How long a connection is used for requests. None is cut off in the middle of one.

@@ -119,20 +119,10 @@ impl Cell {
         self.times.record(metric, ns);
     }
 
-    /// Adds everything of `other`.
-    pub fn merge(&mut self, other: &Self) {
+    /// Adds what ratios, rates and counts are made of: all but times, causes and events, which are a thousand times as large.
+    pub fn merge_counts(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
-        self.times.merge(&other.times);
         self.survival.merge(&other.survival);
-        for (event, storm) in &other.storms {
-            self.storms.entry(*event).or_default().merge(storm);
-        }
-        for (cause, tally) in &other.failures {
-            match self.failures.iter_mut().find(|(known, _)| known == cause) {
-                Some((_, mine)) => mine.merge(tally),
-                None => self.failures.push((*cause, tally.clone())),
-            }
-        }
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
         }
@@ -142,6 +132,21 @@ impl Cell {
         for (mine, theirs) in self.checks.iter_mut().zip(&other.checks) {
             mine.passed += theirs.passed;
             mine.failed += theirs.failed;
+        }
+    }
+
+    /// Adds everything of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        self.merge_counts(other);
+        self.times.merge(&other.times);
+        for (event, storm) in &other.storms {
+            self.storms.entry(*event).or_default().merge(storm);
+        }
+        for (cause, tally) in &other.failures {
+            match self.failures.iter_mut().find(|(known, _)| known == cause) {
+                Some((_, mine)) => mine.merge(tally),
+                None => self.failures.push((*cause, tally.clone())),
+            }
         }
         for (request, tally) in &other.requests {
             let mine = self.requests.entry(*request).or_default();

@@ -15,6 +15,12 @@ pub struct HostSample {
     /// Resident memory of the built-in servers.
     #[serde(default)]
     pub servers_rss_bytes: u64,
+    /// Processor time that the coordinator has used; zero where nobody measured it.
+    #[serde(default)]
+    pub own_cpu_ns: u64,
+    /// Processors that the run may use; zero where nobody said.
+    #[serde(default)]
+    pub processors: u32,
     /// Memory of the slabs that sockets live in, of the whole machine; absent when it cannot be read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_bytes: Option<u64>,

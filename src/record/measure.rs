@@ -3,7 +3,9 @@
 use super::storm::rank;
 use super::times::at_rank;
 use super::{Cell, Counter, Curve, Gauge, Gauges};
-use crate::plan::{CountMetric, Metric, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
+use crate::plan::{
+    CountMetric, Metric, OnFull, Protocol, RateMetric, RatioMetric, Stat, TimeMetric,
+};
 
 /// The facts that a metric is computed from: merged cells, the levels at their end, and how long they cover.
 #[derive(Debug, Clone, Copy)]
@@ -135,7 +137,9 @@ fn number(count: CountMetric, span: &Span<'_>) -> u64 {
 /// Numerator and denominator. Local failures are in neither: they say nothing about the target.
 fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
     let get = |counter| span.cell.counters.get(counter);
-    let failed = (get(Counter::Failed) - get(Counter::FailedLocal)) + get(Counter::TimedOut);
+    let failed = (get(Counter::Failed) - get(Counter::FailedLocal))
+        + get(Counter::TimedOut)
+        + refused_by_cap(span);
     let class = |from: u16| -> (u64, u64) {
         let in_class = span.cell.statuses.range(from..from + 100).map(|(_, count)| count).sum();
         (in_class, span.cell.statuses.values().sum())
@@ -166,6 +170,16 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
         RatioMetric::Status3xx => class(300),
         RatioMetric::Status4xx => class(400),
         RatioMetric::Status5xx => class(500),
+    }
+}
+
+/// Attempts that were dropped under a cap that is meant: failures of a target that was too slow for it.
+fn refused_by_cap(span: &Span<'_>) -> u64 {
+    match span.protocol {
+        Protocol::Http(http) if http.on_full == OnFull::Fail => {
+            span.cell.counters.get(Counter::Dropped)
+        }
+        Protocol::Http(_) | Protocol::TcpHold(_) => 0,
     }
 }
 

@@ -1,6 +1,7 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
 use super::host::{add_changes, climb};
+use super::supply::Crowd;
 use super::{
     Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, Strain, Supply,
     WorkerFacts,
@@ -95,6 +96,11 @@ pub enum StopReason {
     },
     /// A worker was lost and the plan says `on_worker_loss = "stop"`, or no worker was left.
     WorkerLoss,
+    /// A rule of validity was broken so that the run could only be INVALID, and the plan does not say `on_invalid = "continue"`.
+    BeyondRepair {
+        /// Its name in reports.
+        rule: String,
+    },
 }
 
 /// The facts of a whole run, or of the part of it that was saved.
@@ -114,6 +120,7 @@ pub struct Recording {
     pub supply: Option<Supply>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
+    crowd: Crowd,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
@@ -160,12 +167,21 @@ impl ScenarioRecording {
     }
 
     /// Notes how workers and machine bore a second.
-    fn bear(&mut self, second: u32, workers: (&WorkerFacts, u32), host: Option<&HostSample>) {
+    fn bear(
+        &mut self,
+        second: u32,
+        workers: (&WorkerFacts, u32),
+        (host, crowd): (Option<&HostSample>, Option<f64>),
+    ) {
         let first_ns = u64::from(second) * 1_000_000_000;
         let (begun, ended) = (self.part_at(first_ns), self.part_at(first_ns + 999_999_999));
         let supply = host.and_then(|sample| sample.supply.as_ref());
         if let Some(key) = begun.filter(|_| begun == ended) {
-            self.strain.entry(key).or_default().add(workers, supply);
+            let strain = self.strain.entry(key).or_default();
+            strain.add(workers, supply);
+            if let Some(share) = crowd {
+                strain.crowd(share);
+            }
         }
         let throttled = supply.and_then(|supply| supply.throttled_periods).unwrap_or(0);
         if let Some(key) = begun.or(ended).filter(|_| throttled > 0) {
@@ -225,6 +241,17 @@ impl Recording {
         }
     }
 
+    /// What part of the processors all processes of the run used of late.
+    fn crowd(&mut self, second: &Second) -> Option<f64> {
+        let host = second.host.as_ref().filter(|host| host.processors > 0)?;
+        let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
+            let new = second.scenarios.get(&index).filter(|facts| facts.reporting > 0);
+            new.map_or(known.workers.cpu_ns, |facts| facts.workers.cpu_ns)
+        });
+        let used = workers.sum::<u64>() + host.servers_cpu_ns + host.own_cpu_ns;
+        self.crowd.add(host.at_ns, used, host.processors)
+    }
+
     fn add_second(&mut self, second: &Second) {
         self.seconds = self.seconds.max(second.second + 1);
         if let Some(sample) = &second.host {
@@ -240,6 +267,7 @@ impl Recording {
             }
             climb(&mut self.peak, open, sample, workers);
         }
+        let crowd = self.crowd(second);
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
             for (key, cell) in &facts.cells {
@@ -258,7 +286,7 @@ impl Recording {
                 scenario.bear(
                     second.second,
                     (&facts.workers, facts.reporting),
-                    second.host.as_ref(),
+                    (second.host.as_ref(), crowd),
                 );
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;

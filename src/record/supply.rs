@@ -32,6 +32,12 @@ pub struct Supply {
     /// How long the machine slept.
     #[serde(default)]
     pub suspended_ns: u64,
+    /// How often the kernel took another clock source; absent where it does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_source_changes: Option<u64>,
+    /// Pages that were read back from swap; absent where the kernel does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swapped_in_pages: Option<u64>,
 }
 
 impl Supply {
@@ -46,6 +52,8 @@ impl Supply {
         sum(&mut self.throttled_periods, later.throttled_periods);
         sum(&mut self.throttled_ns, later.throttled_ns);
         sum(&mut self.memory_stall_ns, later.memory_stall_ns);
+        sum(&mut self.clock_source_changes, later.clock_source_changes);
+        sum(&mut self.swapped_in_pages, later.swapped_in_pages);
         // Small steps are a clock that is being led; only a large one is a jump.
         if later.clock_step_ns.abs() > self.clock_step_ns.abs() {
             self.clock_step_ns = later.clock_step_ns;
@@ -78,6 +86,8 @@ pub struct Strain {
     pub waiting_permille: Option<u32>,
     /// The largest share that a hypervisor gave to others in five seconds.
     pub steal_worst: Option<f64>,
+    /// The largest part of the processors that all processes of the run used in five seconds.
+    pub run_worst: Option<f64>,
     recent: VecDeque<Supply>,
 }
 
@@ -111,6 +121,13 @@ impl Strain {
         }
     }
 
+    /// Notes what part of the processors all processes of the run used in the five seconds up to the one that was added last.
+    pub(super) fn crowd(&mut self, share: f64) {
+        if self.seconds >= WINDOW_SECONDS {
+            self.run_worst = Some(self.run_worst.map_or(share, |worst| worst.max(share)));
+        }
+    }
+
     /// The part of their time in which workers stood still: as much of what they measured is theirs and not the target's.
     pub fn stalled_share(&self) -> Option<f64> {
         let worked = self.worker_seconds as f64 * 1e9;
@@ -118,9 +135,46 @@ impl Strain {
     }
 }
 
+/// What the processes of a run used of the processors, over the last five seconds.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Crowd(VecDeque<(u64, u64)>);
+
+impl Crowd {
+    /// Notes the processor time that all had used up to a moment; the part of all processors in the window that ends there.
+    pub(super) fn add(&mut self, at_ns: u64, cpu_ns: u64, processors: u32) -> Option<f64> {
+        // Time that goes back is that of a process that has gone.
+        if self.0.back().is_some_and(|(_, before)| *before > cpu_ns) {
+            self.0.clear();
+        }
+        self.0.push_back((at_ns, cpu_ns));
+        if self.0.len() > WINDOW_SECONDS as usize + 1 {
+            self.0.pop_front();
+        }
+        let (from_ns, before) = *self.0.front()?;
+        let whole = at_ns.saturating_sub(from_ns) as f64 * f64::from(processors);
+        let full = self.0.len() > WINDOW_SECONDS as usize && whole > 0.0;
+        full.then(|| (cpu_ns - before) as f64 / whole)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processes_of_a_run_share_the_processors() {
+        const SECOND: u64 = 1_000_000_000;
+        let (mut crowd, mut shares) = (Crowd::default(), Vec::new());
+        for second in 0..8 {
+            // One of two processors, and both from the fifth second on.
+            let used = second * SECOND + second.saturating_sub(5) * SECOND;
+            shares.push(crowd.add(second * SECOND, used, 2));
+        }
+        assert_eq!(shares[..5], [None; 5]);
+        assert_eq!(shares[5..], [Some(0.5), Some(0.6), Some(0.7)]);
+        // Some have gone: their time is not that of the others.
+        assert_eq!(crowd.add(9 * SECOND, SECOND, 2), None);
+    }
 
     fn supply(steal_ms: u64) -> Supply {
         let (elapsed_ns, cpu_ns) = (1_000_000_000, 2_000_000_000);

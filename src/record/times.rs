@@ -7,8 +7,11 @@ use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2Serializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// The longest time that a histogram tells apart: one hour. Longer ones are recorded as this.
+/// The longest time that a histogram tells apart: one hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// What longer times are recorded as: more than an hour, and still in the last of the powers of two that histograms are made of.
+const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -27,7 +30,12 @@ pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {
 impl Times {
     /// Records one sample.
     pub fn record(&mut self, metric: TimeMetric, ns: u64) {
-        self.place(metric).saturating_record(ns.max(1));
+        let samples = self.place(metric);
+        if ns <= HIGHEST_NS {
+            samples.saturating_record(ns.max(1));
+        } else {
+            samples.record(BEYOND_NS).expect("within the last power of two");
+        }
     }
 
     /// The samples of a metric, if there are any.
@@ -38,6 +46,14 @@ impl Times {
     /// How many samples a metric has.
     pub fn count(&self, metric: TimeMetric) -> u64 {
         self.get(metric).map_or(0, Histogram::len)
+    }
+
+    /// How many samples of all metrics together were longer than [`HIGHEST_NS`].
+    pub fn beyond_bounds(&self) -> u64 {
+        let all = self.0.iter().flatten();
+        all.filter(|samples| samples.max() > HIGHEST_NS)
+            .map(|samples| samples.count_between(samples.next_non_equivalent(HIGHEST_NS), u64::MAX))
+            .sum()
     }
 
     /// One figure of a metric in nanoseconds; `None` without samples.
@@ -136,5 +152,28 @@ impl<'de> Deserialize<'de> for Times {
                 .map_err(|error| D::Error::custom(format!("{error:?}")))?;
         }
         Ok(times)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_beyond_the_bounds_is_counted_wherever_it_goes() {
+        let mut times = Times::default();
+        let longer = [HIGHEST_NS + 1, HIGHEST_NS * 24, u64::MAX];
+        for ns in [1, 7, HIGHEST_NS].into_iter().chain(longer) {
+            times.record(TimeMetric::HeartbeatGap, ns);
+        }
+        times.record(TimeMetric::ServiceTime, HIGHEST_NS);
+        assert_eq!(times.beyond_bounds(), 3);
+        let text = serde_json::to_string(&times).expect("text");
+        let mut saved: Times = serde_json::from_str(&text).expect("times");
+        let bytes = postcard::to_stdvec(&times).expect("bytes");
+        let sent: Times = postcard::from_bytes(&bytes).expect("times");
+        saved.merge(&sent);
+        assert_eq!(saved.beyond_bounds(), 6);
+        assert!(saved.stat(TimeMetric::HeartbeatGap, Stat::Max) > Some(HIGHEST_NS as f64));
     }
 }

@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Lines that may wait for the disk: a minute of them. A second of a busy run is a few MiB as histograms.
+/// Seconds that may wait for the disk: a minute of them. A second of a busy run is a few MiB as histograms.
 const WAITING: usize = 64;
 
 /// How long after a line it is on the disk; it is in the file at once.
@@ -82,7 +82,9 @@ impl Store {
         let mut writer = Writer::create(&folder, plan)?;
         writer.add(&Line::Header(header.clone()));
         writer.sync();
-        let (lines, incoming) = sync_channel(WAITING);
+        // Marks are small, and those of all scenarios may pass at once.
+        let marks: usize = plan.scenarios.iter().map(|one| 2 * one.stages.len() + 2).sum();
+        let (lines, incoming) = sync_channel(WAITING + marks);
         let (done, closed) = sync_channel(1);
         std::thread::Builder::new()
             .name("store".to_owned())

@@ -2,9 +2,9 @@
 
 use super::limits::LIMITS;
 use super::{Breach, Finding, Health, Rule, State, health};
-use crate::plan::{Plan, Protocol, Scenario, Stat, TimeMetric, most_in_flight};
-use crate::record::{Cell, Counter, Recording, StopReason};
-use crate::units::figure::{grouped, time};
+use crate::plan::{Level, Part, Plan, Protocol, Scenario, Stage, Stat, TimeMetric, most_in_flight};
+use crate::record::{Cell, CellKey, Counter, Recording, StopReason};
+use crate::units::figure::{grouped, percent, time};
 
 /// Every rule that the run broke, and by how much.
 pub(super) fn of(
@@ -22,8 +22,9 @@ pub(super) fn of(
                 .get(usize::from(key.stage))
                 .map_or("?", |stage| stage.name.as_str());
             let place = format!("{name}, stage {stage}, {}", key.part);
-            lag(cell, &place, &mut breaches);
-            counts(cell, &place, &small_cap(scenario), &mut breaches);
+            lag(plan, cell, &place, &mut breaches);
+            dropped(plan, scenario, cell, &place, &mut breaches);
+            local(plan, cell, &place, &mut breaches);
             if let Some(detail) = imbalance(cell, recording.stopped.is_some()) {
                 breaches
                     .push(Breach { rule: Rule::Accounting, detail: format!("{place}: {detail}") });
@@ -53,6 +54,13 @@ pub(super) fn of(
             let detail = format!("ended at {:.1} s because a worker was lost", *at_ns as f64 / 1e9);
             breaches.push(Breach { rule: Rule::Incomplete, detail });
         }
+        Some((StopReason::BeyondRepair { rule }, at_ns)) => {
+            let detail = format!(
+                "ended at {:.1} s, because {rule} had made it INVALID whatever came: `generator.on_invalid = \"continue\"` goes on",
+                *at_ns as f64 / 1e9
+            );
+            breaches.push(Breach { rule: Rule::Incomplete, detail });
+        }
         None => {
             let detail = format!("the run was cut off; saved up to second {}", recording.seconds);
             breaches.push(Breach { rule: Rule::Incomplete, detail });
@@ -61,10 +69,15 @@ pub(super) fn of(
     breaches
 }
 
-fn lag(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
+/// What makes a run INVALID by this rule, as the plan has it.
+fn limit(plan: &Plan, rule: Rule) -> f64 {
+    let limit = LIMITS.iter().find(|limit| limit.rule == rule);
+    limit.and_then(|limit| limit.of(plan).invalid).unwrap_or(f64::INFINITY)
+}
+
+fn lag(plan: &Plan, cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     let Some(lag) = cell.times.stat(TimeMetric::ScheduleLag, Stat::P99) else { return };
-    let limit = LIMITS.iter().find(|limit| limit.rule == Rule::ScheduleLag);
-    let Some(limit) = limit.and_then(|limit| limit.invalid) else { return };
+    let limit = limit(plan, Rule::ScheduleLag);
     if lag > limit {
         let (lag, limit) = (time(lag), time(limit));
         let detail = format!("{place}: schedule_lag.p99 was {lag}, at most {limit} is allowed");
@@ -72,27 +85,86 @@ fn lag(cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     }
 }
 
-fn counts(cell: &Cell, place: &str, cap: &str, breaches: &mut Vec<Breach>) {
-    let dropped = cell.counters.get(Counter::Dropped);
-    if dropped > 0 {
-        let due = cell.counters.get(Counter::Due);
-        let detail = format!("{place}: {dropped} of {due} due attempts were never started{cap}");
-        breaches.push(Breach { rule: Rule::Dropped, detail });
+/// `; at most 1% is allowed`, where a few are.
+fn allowed(limit: f64) -> String {
+    if limit > 0.0 { format!(", at most {} is allowed", percent(limit)) } else { String::new() }
+}
+
+fn dropped(plan: &Plan, scenario: &Scenario, cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
+    let (dropped, due) = (cell.counters.get(Counter::Dropped), cell.counters.get(Counter::Due));
+    let limit = limit(plan, Rule::Dropped);
+    if dropped as f64 <= limit * due as f64 || health::drops_are_meant(scenario) {
+        return;
     }
-    let local = cell.counters.get(Counter::FailedLocal);
-    if local > 0 {
-        let started = cell.counters.get(Counter::Started);
-        let causes: Vec<String> = cell
-            .failures
-            .iter()
-            .filter(|(cause, _)| cause.failure.origin() == crate::record::Origin::Local)
-            .map(|(cause, tally)| format!("{} {cause}", tally.count))
-            .collect();
-        let detail = format!(
-            "{place}: {local} of {started} attempts failed by this machine's own fault: {}",
-            causes.join(", ")
-        );
-        breaches.push(Breach { rule: Rule::LocalFailures, detail });
+    let (allowed, cap) = (allowed(limit), small_cap(scenario));
+    let detail =
+        format!("{place}: {dropped} of {due} due attempts were never started{allowed}{cap}");
+    breaches.push(Breach { rule: Rule::Dropped, detail });
+}
+
+fn local(plan: &Plan, cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
+    let (local, started) =
+        (cell.counters.get(Counter::FailedLocal), cell.counters.get(Counter::Started));
+    let limit = limit(plan, Rule::LocalFailures);
+    if local as f64 <= limit * started as f64 {
+        return;
+    }
+    let causes: Vec<String> = cell
+        .failures
+        .iter()
+        .filter(|(cause, _)| cause.failure.origin() == crate::record::Origin::Local)
+        .map(|(cause, tally)| format!("{} {cause}", tally.count))
+        .collect();
+    let detail = format!(
+        "{place}: {local} of {started} attempts failed by this machine's own fault{}: {}",
+        allowed(limit),
+        causes.join(", ")
+    );
+    breaches.push(Breach { rule: Rule::LocalFailures, detail });
+}
+
+/// The rule that is broken beyond repair: whatever the rest of the plan brings, the run is INVALID. Where a limit is a part of what will
+/// have been due, that is taken as the most that the plan can make it.
+pub(super) fn beyond_repair(plan: &Plan, recording: &Recording) -> Option<Rule> {
+    let scenarios = plan.scenarios.iter().zip(&recording.scenarios);
+    let mut cells = scenarios.flat_map(|(scenario, facts)| {
+        facts.cells.iter().map(move |(key, cell)| (scenario, key, cell))
+    });
+    cells.find_map(|(scenario, key, cell)| {
+        let most = most_due(scenario, *key);
+        let beyond = |counter, rule| {
+            let bad = cell.counters.get(counter) as f64;
+            let limit = limit(plan, rule);
+            // Nothing of an endless number is too much, and none of it is allowed.
+            bad > 0.0 && (limit == 0.0 || bad > limit * most)
+        };
+        if beyond(Counter::Dropped, Rule::Dropped) && !health::drops_are_meant(scenario) {
+            return Some(Rule::Dropped);
+        }
+        beyond(Counter::FailedLocal, Rule::LocalFailures).then_some(Rule::LocalFailures)
+    })
+}
+
+/// The most attempts that can fall due in a part; infinite where users set the pace, and for the drain, which is short.
+fn most_due(scenario: &Scenario, key: CellKey) -> f64 {
+    let stage = usize::from(key.stage);
+    let rate = |stage: &Stage| match stage.level {
+        Level::Rate { rate, .. } => Some(rate.value()),
+        Level::Users { .. } => None,
+    };
+    let Some((stage, rate_now)) =
+        scenario.stages.get(stage).and_then(|one| Some((one, rate(one)?)))
+    else {
+        return f64::INFINITY;
+    };
+    let before =
+        usize::from(key.stage).checked_sub(1).and_then(|before| rate(&scenario.stages[before]));
+    match (key.part, stage.level) {
+        (Part::Hold, _) => rate_now * stage.hold.0.as_secs_f64(),
+        (Part::Ramp, Level::Rate { ramp, .. }) => {
+            rate_now.max(before.unwrap_or(0.0)) * ramp.0.as_secs_f64()
+        }
+        _ => f64::INFINITY,
     }
 }
 
@@ -105,7 +177,7 @@ fn small_cap(scenario: &Scenario) -> String {
     }
     format!(
         "; max_in_flight = {} is below the {} that the rate and a timeout of {} can have under way, so that a slow target and a \
-         small cap look alike: raise it, or shorten the timeout",
+         small cap look alike: raise it, shorten the timeout, or write `on_full = \"fail\"` if it is meant",
         grouped(http.max_in_flight),
         grouped(most),
         http.longest_pass()

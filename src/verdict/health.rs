@@ -4,11 +4,17 @@
 
 use super::limits::{LIMITS, Limit};
 use super::{Breach, Rule, Unit, breaches::imbalance};
-use crate::plan::{Bound, Comparison, Level, Metric, Part, Plan, Ramp, Scenario, Stat, TimeMetric};
-use crate::record::{CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
+use crate::plan::{
+    Bound, Comparison, Level, Metric, OnFull, Part, Plan, Protocol, Ramp, Scenario, Stat,
+    TimeMetric,
+};
+use crate::record::{Cell, CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
 
 /// The least budget for lag: timers are not more exact.
 const LEAST_BUDGET_NS: f64 = 1e6;
+
+/// A p99 of lag beyond this is more than a busy machine's jitter.
+const LATE_NS: f64 = 10e6;
 
 /// The part of a bound on response times that the generator's own lag may take.
 const LAG_PART: f64 = 0.1;
@@ -28,6 +34,8 @@ pub struct Health {
     pub warn: Option<f64>,
     /// Beyond this the run is INVALID.
     pub invalid: Option<f64>,
+    /// Planrun's own limit, where the plan has set another in its place.
+    pub own: Option<f64>,
     /// Where it was worst: scenario, stage and part; absent when it is of the whole run.
     pub place: Option<(u16, CellKey)>,
 }
@@ -91,6 +99,7 @@ impl Health {
             measured: worst.map(|worst| worst.value),
             warn: worst.map_or(limit.warn, |worst| worst.warn),
             invalid: worst.map_or(limit.invalid, |worst| worst.invalid),
+            own: limit.own,
             place: worst.and_then(|worst| worst.place),
         }
     }
@@ -125,7 +134,8 @@ fn words(plan: &Plan, (scenario, key): (u16, CellKey)) -> String {
 
 /// Every rule of [`LIMITS`], held against the facts so far.
 pub(super) fn of(plan: &Plan, recording: &Recording) -> Vec<Health> {
-    LIMITS.iter().map(|limit| Health::worst(limit, &samples(limit, plan, recording))).collect()
+    let limits = LIMITS.iter().map(|limit| limit.of(plan));
+    limits.map(|limit| Health::worst(&limit, &samples(&limit, plan, recording))).collect()
 }
 
 /// What the rules that have no words of their own elsewhere say.
@@ -157,6 +167,16 @@ fn samples(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
         Rule::ClockStep => {
             supply.map(|all| value(all.clock_step_ns.unsigned_abs() as f64)).into_iter().collect()
         }
+        Rule::ClockSource => supply
+            .and_then(|all| all.clock_source_changes)
+            .map(|changes| value(changes as f64))
+            .into_iter()
+            .collect(),
+        Rule::SwapIn => supply
+            .and_then(|all| all.swapped_in_pages)
+            .map(|pages| value(pages as f64))
+            .into_iter()
+            .collect(),
         Rule::Suspended => supply.map(|all| value(all.suspended_ns as f64)).into_iter().collect(),
         Rule::MemoryStall => {
             let long = supply.filter(|all| all.elapsed_ns > 0);
@@ -172,7 +192,9 @@ fn samples(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
             let looked = recording.baseline.is_some() && begun;
             looked.then(|| value(drops as f64)).into_iter().collect()
         }
-        Rule::Dropped | Rule::ScheduleLag | Rule::LocalFailures => by_cell(limit, plan, recording),
+        Rule::Dropped | Rule::ScheduleLag | Rule::LocalFailures | Rule::Overflow => {
+            by_cell(limit, plan, recording)
+        }
         _ => by_part(limit, plan, recording),
     }
 }
@@ -187,18 +209,21 @@ fn by_cell(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
             let (value, warn) = match limit.rule {
                 Rule::Dropped => (share(Counter::Dropped, Counter::Due), limit.warn),
                 Rule::LocalFailures => (share(Counter::FailedLocal, Counter::Started), limit.warn),
+                Rule::Overflow => (Some(cell.times.beyond_bounds() as f64), limit.warn),
                 _ => (cell.times.stat(TimeMetric::ScheduleLag, Stat::P99), budget(scenario)),
             };
             let place = Some((number, *key));
-            samples.extend(value.map(|value| Sample {
-                place,
-                value,
-                warn,
-                invalid: limit.invalid,
-            }));
+            let meant = limit.rule == Rule::Dropped && drops_are_meant(scenario);
+            let invalid = limit.invalid.filter(|_| !meant);
+            samples.extend(value.map(|value| Sample { place, value, warn, invalid }));
         }
     }
     samples
+}
+
+/// Whether what is dropped counts against the target.
+pub(super) fn drops_are_meant(scenario: &Scenario) -> bool {
+    matches!(&scenario.protocol, Protocol::Http(http) if http.on_full == OnFull::Fail)
 }
 
 /// What the tightest bound on response times leaves for the generator's lag.
@@ -233,6 +258,7 @@ fn by_part(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
                 let only_warns = match limit.rule {
                     Rule::WorkerCpu => !matches!(stage.level, Level::Rate { .. }),
                     Rule::Throttled => part == Part::Ramp && unpaced,
+                    Rule::ProcessCpu => !facts.cells.get(&key).is_some_and(is_late),
                     _ => false,
                 };
                 let invalid = limit.invalid.filter(|_| !only_warns);
@@ -244,12 +270,18 @@ fn by_part(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
     samples
 }
 
+/// Whether attempts were started so late that a processor was wanting.
+fn is_late(cell: &Cell) -> bool {
+    cell.times.stat(TimeMetric::ScheduleLag, Stat::P99).is_some_and(|lag| lag > LATE_NS)
+}
+
 fn strained(rule: Rule, strain: &Strain) -> Option<f64> {
     let thousandths = |permille: Option<u32>| Some(f64::from(permille?) / 1_000.0);
     match rule {
         Rule::Stall => strain.stall_max_ns.map(|ns| ns as f64),
         Rule::Stalled => strain.stalled_share(),
         Rule::WorkerCpu => thousandths(strain.busy_permille),
+        Rule::ProcessCpu => strain.run_worst,
         Rule::CpuWait => thousandths(strain.waiting_permille),
         Rule::Steal if strain.seconds >= WINDOW_SECONDS => strain.supply?.steal_share(),
         Rule::StealBurst => strain.steal_worst,

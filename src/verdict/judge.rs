@@ -1,7 +1,7 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
 use super::window::Windows;
-use super::{Finding, State, Verdict, Word, breaches, health};
+use super::{Finding, Rule, State, Verdict, Word, breaches, health};
 use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
@@ -143,8 +143,10 @@ impl Judge {
             for part in [Part::Ramp, Part::Hold, Part::Drain] {
                 let key = CellKey { stage, part };
                 if view.sees(key, scenario) {
-                    if let Some(facts) = recording.cells.get(&key) {
-                        cell.merge(facts);
+                    match (recording.cells.get(&key), metric) {
+                        (Some(facts), Metric::Time(..)) => cell.merge(facts),
+                        (Some(facts), _) => cell.merge_counts(facts),
+                        (None, _) => {}
                     }
                     length_ns += part_length_ns(recording, key, end_ns);
                 }
@@ -175,6 +177,11 @@ impl Judge {
             (true, false) => Word::Pass,
         };
         Verdict { word, findings, breaches, health }
+    }
+
+    /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
+    pub fn beyond_repair(&self) -> Option<Rule> {
+        breaches::beyond_repair(&self.plan, &self.recording)
     }
 
     /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.

@@ -5,7 +5,9 @@
 //! hundred on, a p99 is no longer the target's.
 
 use super::Rule;
+use crate::plan::Plan;
 use crate::record::STALL_NS;
+use crate::units::Ratio;
 use crate::units::figure::{grouped, percent, time};
 
 const MS: f64 = 1e6;
@@ -51,10 +53,37 @@ pub struct Limit {
     pub warn: Option<f64>,
     /// Beyond this the run is INVALID.
     pub invalid: Option<f64>,
+    /// Planrun's own limit, where the plan has set another.
+    pub own: Option<f64>,
     /// What is measured, in words; `{}` is the value.
     pub what: &'static str,
     /// What to do about it.
     pub advice: &'static str,
+}
+
+impl Limit {
+    /// As the plan sets it; what it does not speak of stays. A warning is never stricter than what makes a run INVALID.
+    pub fn of(self, plan: &Plan) -> Self {
+        let own = plan.generator.limits;
+        let share = |ratio: Option<Ratio>| ratio.map(|Ratio(share)| share);
+        let set = match self.rule {
+            Rule::ScheduleLag => own.schedule_lag.map(|time| time.as_nanos() as f64),
+            Rule::Dropped => share(own.dropped),
+            Rule::LocalFailures => share(own.local_failures),
+            Rule::Stalled => share(own.stalled),
+            Rule::WorkerCpu => share(own.worker_cpu),
+            Rule::Steal => share(own.steal),
+            _ => None,
+        };
+        let Some(set) = set else { return self };
+        let warn = self.warn.map(|warn| warn.min(set));
+        Self {
+            invalid: Some(set),
+            warn,
+            own: self.invalid.filter(|own| own.total_cmp(&set).is_ne()),
+            ..self
+        }
+    }
 }
 
 const fn limit(
@@ -64,12 +93,12 @@ const fn limit(
     what: &'static str,
     advice: &'static str,
 ) -> Limit {
-    Limit { rule, unit, warn, invalid, what, advice }
+    Limit { rule, unit, warn, invalid, own: None, what, advice }
 }
 
 /// The table, in the order of reports. Limits are those of research (delivery, lag, stalls, CPU, steal, throttling, clocks), except where
 /// the remark says why not.
-pub(super) const LIMITS: [Limit; 16] = [
+pub(super) const LIMITS: [Limit; 20] = [
     // Stricter than a share of 99.9 %: one attempt that was never started is one too many.
     limit(
         Rule::Dropped,
@@ -107,6 +136,13 @@ pub(super) const LIMITS: [Limit; 16] = [
         "the books of {} parts do not add up",
         "please report this",
     ),
+    limit(
+        Rule::Overflow,
+        Unit::Count,
+        (None, Some(0.0)),
+        "{} times were longer than the hour that histograms tell apart",
+        "shorten what is timed: time-outs, heartbeats, events",
+    ),
     // One pause alone does no harm to a long run; how much of the time was lost is the next rule's.
     limit(
         Rule::Stall,
@@ -129,6 +165,14 @@ pub(super) const LIMITS: [Limit; 16] = [
         (Some(0.90), Some(0.95)),
         "a worker used {} of a processor for five seconds",
         "raise `generator.workers` up to the number of processors, or offer less",
+    ),
+    // Both ends on one machine may use all of it: INVALID only where attempts were late as well, see `health::is_late`.
+    limit(
+        Rule::ProcessCpu,
+        Unit::Share,
+        (Some(0.85), Some(0.85)),
+        "all processes of the run together used {} of the processors for five seconds",
+        "put the target on another machine, or offer less",
     ),
     // Only a warning: the harm that waiting does is seen as lag and as stalls.
     limit(
@@ -169,6 +213,13 @@ pub(super) const LIMITS: [Limit; 16] = [
         "set the clock before the run, and do not pause the machine",
     ),
     limit(
+        Rule::ClockSource,
+        Unit::Count,
+        (None, Some(0.0)),
+        "the kernel changed its clock source {} times: it found that the one it had was wrong",
+        "see `dmesg`; boot with the clock source that it settled on",
+    ),
+    limit(
         Rule::Suspended,
         Unit::Time,
         (None, Some(50.0 * MS)),
@@ -181,6 +232,14 @@ pub(super) const LIMITS: [Limit; 16] = [
         (Some(0.001), Some(0.01)),
         "everything waited for memory for {} of the time",
         "use less memory, or have more",
+    ),
+    // Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and as waiting for memory.
+    limit(
+        Rule::SwapIn,
+        Unit::Count,
+        (Some(0.0), None),
+        "{} pages were read back from swap",
+        "use less memory, or `swapoff -a` before the run",
     ),
     // Only a warning: the counters are of the whole machine, and what is dropped is sent again.
     limit(

@@ -136,6 +136,14 @@ pub enum Rule {
     MemoryStall,
     /// The kernel dropped packets on this machine.
     NetworkDrops,
+    /// Times beyond the bounds of the histograms.
+    Overflow,
+    /// The run's processes together used up the processors.
+    ProcessCpu,
+    /// The kernel changed the clock that all times are read from.
+    ClockSource,
+    /// Memory came back from swap.
+    SwapIn,
 }
 
 impl Rule {
@@ -160,6 +168,10 @@ impl Rule {
             Self::Suspended => "suspended",
             Self::MemoryStall => "memory_stall",
             Self::NetworkDrops => "network_drops",
+            Self::Overflow => "overflow",
+            Self::ProcessCpu => "process_cpu",
+            Self::ClockSource => "clock_source",
+            Self::SwapIn => "swap_in",
         }
     }
 }

@@ -17,7 +17,8 @@ pub const PATIENCE: Duration = Duration::from_mins(1);
 const AGAIN: usize = 4;
 
 /// Rules that a run breaks when this machine is too busy for it, whatever the test is about.
-pub const BUSY: [&str; 5] = ["schedule_lag", "stalled", "worker_cpu", "steal", "memory_stall"];
+pub const BUSY: [&str; 6] =
+    ["schedule_lag", "stalled", "worker_cpu", "process_cpu", "steal", "memory_stall"];
 
 /// The program under test.
 pub fn exe() -> &'static Path {

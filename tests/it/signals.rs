@@ -1,11 +1,11 @@
 //! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and the report says what happened.
 
-use crate::outcome::{BUSY, Outcome, Stage, await_true, exe, report, results, run_once};
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use crate::going::{Going, command_line, send};
+use crate::outcome::{BUSY, Outcome, await_true, exe, report, results, run_once};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// Long enough to be interrupted at any time; heartbeats so that connections live.
@@ -31,67 +31,10 @@ stages = [{ users = 4, hold = "100s" }]
 workers = 2
 "#;
 
-/// A run that goes on, and the processes that belong to it.
-struct Going {
-    stage: Stage,
-    child: Child,
-    since: Instant,
-    out: PathBuf,
-}
-
-impl Going {
-    /// Waits until `seconds` of the run are in its journal.
-    fn start(plan: &str, arguments: &[&str], seconds: usize) -> Self {
-        let stage = Stage::new(plan);
-        let since = Instant::now();
-        let child = stage.start(arguments);
-        let out = stage.folder.path().join("out");
-        let going = Self { stage, child, since, out };
-        going.await_seconds(seconds);
-        going
-    }
-
-    fn await_seconds(&self, seconds: usize) {
-        await_true("a second of the run", Duration::from_secs(30), || self.seconds() >= seconds);
-    }
-
-    /// Seconds in the journal.
-    fn seconds(&self) -> usize {
-        let journal = results(&self.out).map(|results| results.join("recording.jsonl"));
-        let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
-        text.lines().filter(|line| line.contains(r#""second":{"second":"#)).count()
-    }
-
-    fn pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap()
-    }
-
-    /// The processes below the coordinator whose command line has this word: `worker`, `serve`.
-    fn below(&self, word: &str) -> Vec<i32> {
-        let path = format!("/proc/{0}/task/{0}/children", self.pid());
-        let children = std::fs::read_to_string(path).unwrap();
-        let all = children.split_whitespace().map(|pid| pid.parse().unwrap());
-        all.filter(|pid: &i32| command_line(*pid).contains(&word.to_owned())).collect()
-    }
-
-    fn end(self) -> Outcome {
-        self.stage.end(self.child, self.since)
-    }
-}
-
-fn command_line(pid: i32) -> Vec<String> {
-    let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-    text.split('\0').map(str::to_owned).collect()
-}
-
 /// One that nobody has waited for yet is gone, too.
 fn is_gone(pid: i32) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
     stat.rsplit(") ").next().is_none_or(|state| state.is_empty() || state.starts_with('Z'))
-}
-
-fn send(pid: i32, signal: Signal) {
-    kill(Pid::from_raw(pid), signal).unwrap();
 }
 
 /// Every process that belongs to a run, itself apart.

@@ -5,8 +5,8 @@ use super::needs::write_needs;
 use crate::cli::diagnostic::neutral;
 use crate::machine::grouped;
 use crate::plan::{
-    Builtin, During, Endpoint, LevelUnit, Plan, Protocol, Scenario, Scope, Search, SearchWay,
-    Spacing, StartAfter, Target, Threshold,
+    Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
+    SearchWay, Spacing, StartAfter, Target, Threshold,
 };
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use std::fmt::Write as _;
@@ -146,6 +146,12 @@ fn outline_scenario(
     };
     for line in lines {
         let _ = writeln!(page, "  {line}");
+    }
+    if let Protocol::Http(http) = &scenario.protocol
+        && http.on_full == OnFull::Fail
+    {
+        let most = grouped(http.max_in_flight);
+        let _ = writeln!(page, "  beyond {most} requests under way, what is due counts as failed");
     }
     if scenario.thresholds.is_empty() {
         let _ = writeln!(page, "  no thresholds: the verdict says only whether the run is valid");

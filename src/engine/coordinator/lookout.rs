@@ -1,7 +1,7 @@
 //! Looks at the machine while a run goes on: what the servers and the kernel use, what the kernel counted, what the machine withheld.
 
-use crate::engine::clock::{monotonic_ns, offsets_ns};
-use crate::machine::{Counters, Host, Reading, Withheld};
+use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
+use crate::machine::{Counters, Host, Reading, Withheld, clock_source};
 use crate::record::{HostSample, Supply};
 
 /// Remembers the last look, so that counters become changes.
@@ -9,6 +9,9 @@ use crate::record::{HostSample, Supply};
 pub(super) struct Lookout {
     host: Host,
     servers: Vec<u32>,
+    /// Processors that the run may use.
+    cores: u32,
+    clock_source: Option<String>,
     before: Counters,
     withheld: Withheld,
     looked_ns: u64,
@@ -17,15 +20,17 @@ pub(super) struct Lookout {
 
 impl Lookout {
     /// A lookout that begins now. `servers` are the processes of the built-in servers.
-    pub(super) fn new(servers: Vec<u32>) -> Self {
+    pub(super) fn new(servers: Vec<u32>, cores: usize) -> Self {
         let host = Host::default();
         Self {
             before: Counters::read(&host),
             withheld: Withheld::read(&host),
             looked_ns: monotonic_ns(),
             offsets_ns: offsets_ns(),
+            clock_source: clock_source(&host),
             host,
             servers,
+            cores: u32::try_from(cores).unwrap_or(u32::MAX),
         }
     }
 
@@ -44,6 +49,8 @@ impl Lookout {
             at_ns,
             servers_cpu_ns: reading.cpu_ns,
             servers_rss_bytes: reading.rss_bytes,
+            own_cpu_ns: cpu_ns(),
+            processors: self.cores,
             kernel_bytes: reading.slab_bytes,
             available_bytes: reading.available_bytes,
             counters: changes.telling().map(|(name, change)| (name.to_owned(), change)).collect(),
@@ -65,6 +72,8 @@ impl Lookout {
             throttled_periods: rise(now.throttled_periods, before.throttled_periods),
             throttled_ns: rise(now.throttled_ns, before.throttled_ns),
             memory_stall_ns: rise(now.memory_stall_ns, before.memory_stall_ns),
+            swapped_in_pages: rise(now.swapped_in_pages, before.swapped_in_pages),
+            clock_source_changes: self.clock_source_changes(),
             ..Supply::default()
         };
         // A reading that failed is made up for by the next one.
@@ -82,13 +91,22 @@ impl Lookout {
     }
 }
 
+impl Lookout {
+    /// One when the kernel took another clock source since the last time.
+    fn clock_source_changes(&mut self) -> Option<u64> {
+        let now = clock_source(&self.host)?;
+        let before = self.clock_source.replace(now.clone())?;
+        Some(u64::from(before != now))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_look_tells_what_passed_since_the_last_one() {
-        let mut lookout = Lookout::new(Vec::new());
+        let mut lookout = Lookout::new(Vec::new(), 2);
         assert_eq!(lookout.baseline().supply, None);
         std::thread::sleep(std::time::Duration::from_millis(50));
         let supply = lookout.look(0).supply.expect("looked twice");

@@ -7,6 +7,7 @@ mod course;
 mod crew;
 mod lookout;
 mod order;
+mod patience;
 
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
@@ -63,7 +64,7 @@ pub async fn run(
         warnings: order.warnings.clone(),
     });
     let schedule = Schedule::new(&order.plan);
-    let mut lookout = Lookout::new(order.servers.clone());
+    let mut lookout = Lookout::new(order.servers.clone(), order.cores);
     let baseline = HostSample { workers: idle, ..lookout.baseline() };
     let course = Course::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
@@ -79,6 +80,7 @@ pub async fn run(
         watch,
         seen: BTreeSet::new(),
         reason: None,
+        hopeless_ns: None,
         looked_ns: t0_ns,
         lookout,
     };
@@ -121,6 +123,8 @@ struct Run<'a> {
     seen: BTreeSet<(u16, Cause)>,
     /// Why the run is being brought to an end.
     reason: Option<StopReason>,
+    /// Since when the run can only be INVALID, on the run's clock.
+    hopeless_ns: Option<u64>,
     /// When the coordinator last looked at the clock, on the monotonic clock.
     looked_ns: u64,
     lookout: Lookout,
@@ -362,6 +366,7 @@ impl Run<'_> {
             let why = format!("`{check}` is broken: ending");
             self.stop(StopReason::Aborted { scenario, threshold }, &why);
         }
+        self.give_up();
     }
 
     async fn finish(mut self) -> Ended {

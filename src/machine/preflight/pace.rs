@@ -3,7 +3,7 @@
 use super::{Check, Facts, Figure, Fitness, Row};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
-use crate::plan::{Close, Http, Level, Protocol, Stage, most_in_flight};
+use crate::plan::{Close, Http, Level, OnFull, Protocol, Stage, most_in_flight};
 use crate::units::Time;
 
 /// Microseconds to open a connection and get its first message, both ends on one machine: measured on a small virtual machine.
@@ -189,7 +189,9 @@ fn in_flight(facts: &Facts<'_>) -> Row {
     let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
         Protocol::Http(http) => {
             let needed = most_in_flight(&scenario.stages, http.longest_pass());
-            (needed > 0).then_some((needed, http, scenario.stages.as_slice()))
+            // A cap that is meant may be as small as it likes.
+            let counts = needed > 0 && http.on_full == OnFull::Invalid;
+            counts.then_some((needed, http, scenario.stages.as_slice()))
         }
         Protocol::TcpHold(_) => None,
     });

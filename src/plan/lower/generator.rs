@@ -1,9 +1,12 @@
 //! How this machine makes the load.
 
 use crate::plan::error::Errors;
-use crate::plan::raw::{At, Field, LossWord, OneOrMany, RawGenerator, Workers};
+use crate::plan::raw::{
+    At, Field, InvalidWord, LossWord, OneOrMany, RawGenerator, RawLimits, Workers,
+};
 use crate::plan::tree::Text;
-use crate::plan::{Generator, OnWorkerLoss, SourceRange};
+use crate::plan::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
+use crate::units::Ratio;
 use std::net::IpAddr;
 
 /// At most so many worker processes.
@@ -19,6 +22,24 @@ pub(super) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Gen
             Some(LossWord::Stop) => OnWorkerLoss::Stop,
             Some(LossWord::Continue) | None => OnWorkerLoss::Continue,
         },
+        on_invalid: match raw.on_invalid.value() {
+            Some(InvalidWord::Continue) => OnInvalid::Continue,
+            Some(InvalidWord::Stop) | None => OnInvalid::Stop,
+        },
+        limits: limits(&raw.limits),
+    }
+}
+
+fn limits(field: &Field<RawLimits>) -> OwnLimits {
+    let Some(raw) = field.value() else { return OwnLimits::default() };
+    let share = |field: &Field<Ratio>| field.value().copied();
+    OwnLimits {
+        schedule_lag: raw.schedule_lag.value().copied(),
+        dropped: share(&raw.dropped),
+        local_failures: share(&raw.local_failures),
+        stalled: share(&raw.stalled),
+        worker_cpu: share(&raw.worker_cpu),
+        steal: share(&raw.steal),
     }
 }
 

@@ -7,9 +7,9 @@ use super::request::{file_path, requests};
 use super::template::spot;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, OrderWord, RawData, RawScenario};
+use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Data, Http, Level, Order, Stage, ThinkTime, most_in_flight};
+use crate::plan::{Data, Http, Level, OnFull, Order, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;
 
@@ -37,6 +37,11 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
         errors
             .add(at, "`max_in_flight` has no meaning where no stage has a `rate`")
             .help("each user has one request under way: leave `max_in_flight` out");
+    }
+    if let Some(at) = raw.on_full.key().filter(|_| closed && !open) {
+        errors
+            .add(at, "`on_full` has no meaning where no stage has a `rate`")
+            .help("users wait for their answers, and nothing is dropped: leave `on_full` out");
     }
     let think_time = raw.think_time.value();
     let mut names = Names::default();
@@ -69,6 +74,10 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             errors,
         ),
         max_in_flight: 1,
+        on_full: match raw.on_full.value() {
+            Some(FullWord::Fail) => OnFull::Fail,
+            Some(FullWord::Invalid) | None => OnFull::Invalid,
+        },
         connection: connection(&raw.connection, errors),
     };
     let most = in_flight(stages, http.longest_pass());

@@ -11,7 +11,7 @@ const OF_TCP_HOLD: [&str; 7] =
     ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
-const OF_HTTP: [&str; 13] = [
+const OF_HTTP: [&str; 14] = [
     "requests",
     "steps",
     "data",
@@ -23,6 +23,7 @@ const OF_HTTP: [&str; 13] = [
     "timeout",
     "first_byte_timeout",
     "max_in_flight",
+    "on_full",
     "connection",
     "version",
 ];

@@ -88,3 +88,23 @@ words! {
         Stop = "stop",
     }
 }
+
+words! {
+    /// What happens to a run that can only be INVALID any more.
+    InvalidWord {
+        /// It ends, with its reports.
+        Stop = "stop",
+        /// It goes on to the end of the plan.
+        Continue = "continue",
+    }
+}
+
+words! {
+    /// What it means when as many requests are under way as may be.
+    FullWord {
+        /// The cap may be too small: the run proves nothing.
+        Invalid = "invalid",
+        /// The cap is meant: what is dropped counts as failed.
+        Fail = "fail",
+    }
+}

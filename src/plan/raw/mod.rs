@@ -5,6 +5,7 @@
 mod answers;
 mod choices;
 mod churn;
+mod generator;
 mod leaves;
 mod quantities;
 mod search;
@@ -12,15 +13,17 @@ mod tables;
 
 pub(super) use answers::{JsonValue, RawData, RawExpect, RawExtract};
 pub(super) use choices::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, OrderWord, ProtocolWord, SideWord, SpacingWord,
+    BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, OrderWord, ProtocolWord,
+    SideWord, SpacingWord,
 };
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
+pub(super) use generator::{RawGenerator, RawLimits};
 pub(super) use leaves::{Entry, Fillable, Named, OneOrMany};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    RawAuth, RawCheck, RawConnection, RawFaults, RawGenerator, RawHeartbeat, RawPlan, RawRequest,
-    RawScenario, RawStage, RawTarget,
+    RawAuth, RawCheck, RawConnection, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario,
+    RawStage, RawTarget,
 };
 
 use super::error::Errors;

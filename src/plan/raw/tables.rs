@@ -1,12 +1,12 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    BuiltinWord, CloseWord, DuringWord, LossWord, ProtocolWord, SideWord, SpacingWord, table,
+    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, SideWord, SpacingWord, table,
     table_of,
 };
 use super::{
     Entry, Field, Fillable, Keys, Named, OneOrMany, RawData, RawEvent, RawExpect, RawExtract,
-    RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status, Workers, check_keys,
+    RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status, check_keys,
 };
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text};
@@ -209,6 +209,9 @@ table! {
         /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
         /// rate times `timeout`, and six times the root of that; at most 20,000.
         max_in_flight: Count,
+        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
+        /// failed by the target (`fail`). Default: `invalid`.
+        on_full: FullWord,
         /// http: how long a connection is used. Default: as long as the target lets it.
         connection: RawConnection,
         /// http: `1.1`.
@@ -345,24 +348,6 @@ table! {
         abort: bool,
         /// Live checks begin this long after the start of what is looked at.
         grace: Time,
-    }
-    later {}
-}
-
-table! {
-    /// How this machine makes the load.
-    #[schemars(rename = "Generator")]
-    RawGenerator, "`generator`",
-    must {}
-    may {
-        /// Worker processes for each scenario: a number, or `auto`.
-        workers: Workers,
-        /// Addresses to connect from: single ones, ranges `a-b`, CIDR.
-        source_addresses: OneOrMany<Text>,
-        /// First and last source port: `1024-65535`.
-        port_range: Text,
-        /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
-        on_worker_loss: LossWord,
     }
     later {}
 }

@@ -229,12 +229,13 @@ impl Lane {
             let length = match self.wire.read(buffers) {
                 Ok(0) => {
                     self.over = true;
-                    if self.parser.close() {
-                        return Step::Ended(self.complete(prepared, now_ns));
-                    }
-                    let fault = match self.doom {
-                        Some(errno) => Fault::errno(errno, self.bytes),
-                        None => self.fault(Failure::ClosedByServer, "the connection ended"),
+                    let fault = match (self.parser.close(), self.doom) {
+                        (Ok(true), _) => return Step::Ended(self.complete(prepared, now_ns)),
+                        (Err(wrong), _) => self.fault(Failure::BadHttp, &wrong.to_string()),
+                        (Ok(false), Some(errno)) => Fault::errno(errno, self.bytes),
+                        (Ok(false), None) => {
+                            self.fault(Failure::ClosedByServer, "the connection ended")
+                        }
                     };
                     return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
@@ -265,7 +266,8 @@ impl Lane {
                 Ok(taken) if self.parser.is_done() => {
                     // Nobody asked for what is behind the answer.
                     self.over |= taken < length;
-                    if closed {
+                    // A full buffer may have left more behind.
+                    if closed || length == buffers.plain.len() {
                         self.disturb(buffers);
                     }
                     return Step::Ended(self.complete(prepared, now_ns));

@@ -5,7 +5,7 @@
 
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 
-/// A head, or the lines around chunks, may be this large.
+/// A head, the extension of a chunk, or all trailers may be this large.
 const MOST_BYTES: usize = 16 << 10;
 
 /// A head may have so many headers.
@@ -87,7 +87,7 @@ pub struct Parser {
     keep: bool,
     /// Answers to HEAD have no body.
     bodiless: bool,
-    /// Bytes around chunks.
+    /// Bytes of the extension of the chunk that comes, or of trailers.
     around: u16,
     /// What came of a head that is not whole.
     #[expect(
@@ -118,12 +118,22 @@ impl Parser {
         self.keep
     }
 
+    /// Memory that holds what came of a head.
+    #[cfg(test)]
+    pub(super) fn kept_bytes(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.capacity())
+    }
+
     /// The connection has ended; true when that is how the answer ends.
-    pub fn close(&mut self) -> bool {
+    pub fn close(&mut self) -> Result<bool, Wrong> {
         if self.state == State::Close {
             self.state = State::Done;
         }
-        self.is_done()
+        // What was not looked at for want of the end of its line is not HTTP however it came.
+        if let Some(kept) = self.kept.take() {
+            self.parse(&kept, &mut |_: &[u8]| {})?;
+        }
+        Ok(self.is_done())
     }
 
     /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many were taken.
@@ -183,7 +193,9 @@ impl Parser {
     fn parse(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<Option<usize>, Wrong> {
         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
         let mut response = Response::new(&mut headers);
-        let config = ParserConfig::default();
+        let mut config = ParserConfig::default();
+        // Whoever reads an answer takes a folded line as one (RFC 9112, 5.2).
+        config.allow_obsolete_multiline_headers_in_responses(true);
         let length = match config.parse_response(&mut response, bytes)? {
             Status::Complete(length) if length <= MOST_BYTES => length,
             Status::Partial if bytes.len() <= MOST_BYTES => return Ok(None),
@@ -233,7 +245,10 @@ impl Parser {
                 after(size, State::Chunk, State::Trailer { within: false })
             }
             (State::ChunkCr, b'\r') => State::ChunkLf,
-            (State::ChunkLf, b'\n') => State::Size { size: 0, digits: 0 },
+            (State::ChunkLf, b'\n') => {
+                self.around = 0;
+                State::Size { size: 0, digits: 0 }
+            }
             (State::Trailer { within: false }, b'\r') => State::LastLf,
             (State::Trailer { .. }, _) => {
                 self.widen()?;

@@ -51,6 +51,11 @@ struct Figures {
     warn_limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warn_limit_ns: Option<u64>,
+    /// Planrun's own limit, where the plan has set the one that counts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_limit: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    default_limit_ns: Option<u64>,
 }
 
 impl<'a> HealthReport<'a> {
@@ -65,6 +70,7 @@ impl<'a> HealthReport<'a> {
                 measured_ns: health.measured.map(whole),
                 limit_ns: health.invalid.map(whole),
                 warn_limit_ns: health.warn.map(whole),
+                default_limit_ns: health.own.map(whole),
                 ..Figures::default()
             }
         } else {
@@ -72,6 +78,7 @@ impl<'a> HealthReport<'a> {
                 measured: health.measured,
                 limit: health.invalid,
                 warn_limit: health.warn,
+                default_limit: health.own,
                 ..Figures::default()
             }
         };

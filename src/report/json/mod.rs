@@ -94,6 +94,8 @@ struct Stopped<'a> {
     scenario: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     threshold: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -182,6 +184,7 @@ pub fn reason(reason: &StopReason) -> &'static str {
         StopReason::Aborted { .. } => "aborted",
         StopReason::Interrupted { .. } => "interrupted",
         StopReason::WorkerLoss => "worker_loss",
+        StopReason::BeyondRepair { .. } => "beyond_repair",
     }
 }
 
@@ -193,6 +196,7 @@ fn stopped<'a>(run: &Run<'a>) -> Option<Stopped<'a>> {
         signal: None,
         scenario: None,
         threshold: None,
+        rule: None,
     };
     match why {
         StopReason::Aborted { scenario, threshold } => {
@@ -203,6 +207,7 @@ fn stopped<'a>(run: &Run<'a>) -> Option<Stopped<'a>> {
                 .map(|one| one.check.as_str());
         }
         StopReason::Interrupted { signal } => stopped.signal = Some(*signal),
+        StopReason::BeyondRepair { rule } => stopped.rule = Some(rule),
         StopReason::Completed | StopReason::WorkerLoss => {}
     }
     Some(stopped)

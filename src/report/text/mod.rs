@@ -5,6 +5,7 @@
 
 mod causes;
 mod checks;
+mod rules;
 mod scenario;
 mod storms;
 mod survival;
@@ -19,6 +20,7 @@ use crate::record::StopReason;
 use crate::units::figure::{grouped, time};
 use crate::verdict::{Finding, Standing, State, Word};
 use anstyle::{AnsiColor, Style};
+pub use rules::rules;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
@@ -90,6 +92,7 @@ fn ending(run: &Run<'_>) -> String {
             format!("interrupted (signal {signal}) after {after}")
         }
         Some(StopReason::WorkerLoss) => format!("ended for want of a worker after {after}"),
+        Some(StopReason::BeyondRepair { .. }) => format!("ended as beyond repair after {after}"),
         None => format!("INCOMPLETE: cut off, saved up to {after}"),
     }
 }
@@ -206,6 +209,8 @@ fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     warnings.extend(
         unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(run.plan)?))),
     );
+    let health = run.verdict.health.iter();
+    warnings.extend(health.filter_map(rules::loosened));
     if warnings.is_empty() {
         return Ok(());
     }

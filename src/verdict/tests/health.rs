@@ -33,6 +33,8 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
                 cpu_ns: 2_000_000_000,
                 throttled_periods: Some(0),
                 memory_stall_ns: Some(0),
+                clock_source_changes: Some(0),
+                swapped_in_pages: Some(0),
                 ..Supply::default()
             }),
             ..Given::default()
@@ -44,7 +46,13 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
         facts.cells.push((CellKey { stage: 0, part: Part::Hold }, given.cell));
         (facts.workers, facts.reporting) = (given.workers, 1);
         let counters = [("softnet.dropped".to_owned(), given.drops)].into();
-        second.host = Some(HostSample { supply: given.supply, counters, ..HostSample::default() });
+        second.host = Some(HostSample {
+            at_ns: u64::from(number) * 1_000_000_000,
+            processors: 2,
+            supply: given.supply,
+            counters,
+            ..HostSample::default()
+        });
         judge.add(&Entry::Second(second));
     }
     let reason = StopReason::Completed;
@@ -71,7 +79,7 @@ fn paced() -> Plan {
 type Give = fn(u32, &mut Given, bool);
 
 /// For each rule what is just allowed and, with `true`, what is just too much; and what that makes of the run.
-const RULES: [(Rule, Standing, Give); 16] = [
+const RULES: [(Rule, Standing, Give); 20] = [
     (Rule::Dropped, Standing::Violated, |n, given, much| {
         let counter = if much { Counter::Dropped } else { Counter::Started };
         given.cell.counters.add(Counter::Due, u64::from(n == 9));
@@ -105,6 +113,25 @@ const RULES: [(Rule, Standing, Give); 16] = [
     (Rule::WorkerCpu, Standing::Violated, |n, given, much| {
         let busy = if much { 951 } else { 900 };
         given.workers.busy_permille = Some(if n == 9 { busy } else { 500 });
+    }),
+    (Rule::ProcessCpu, Standing::Violated, |n, given, much| {
+        // Of two processors, and attempts that were late.
+        let each = if much { 1_720_000_000 } else { 1_680_000_000 };
+        given.workers.cpu_ns = u64::from(n) * each;
+        given.cell.time(TimeMetric::ScheduleLag, 11_000_000);
+    }),
+    (Rule::Overflow, Standing::Violated, |n, given, much| {
+        // Wherever it is measured, an hour is the end.
+        let ns = 3_600_000_000_000 * if much { 24 } else { 1 };
+        given.cell.time(TimeMetric::QueueWait, if n == 9 { ns } else { 1 });
+    }),
+    (Rule::ClockSource, Standing::Violated, |n, given, much| {
+        let clock_source_changes = Some(u64::from(n == 9 && much));
+        given.supply = given.supply.map(|supply| Supply { clock_source_changes, ..supply });
+    }),
+    (Rule::SwapIn, Standing::Warned, |n, given, much| {
+        let swapped_in_pages = Some(u64::from(n == 9 && much));
+        given.supply = given.supply.map(|supply| Supply { swapped_in_pages, ..supply });
     }),
     (Rule::CpuWait, Standing::Warned, |n, given, much| {
         let waiting = if much { 101 } else { 100 };
@@ -224,6 +251,19 @@ fn users_without_a_rate_may_be_as_busy_as_they_can() {
     assert_eq!(busy(paced(), false), (Word::Invalid, Standing::Violated));
     assert_eq!(busy(plan(Vec::new()), false), (Word::Pass, Standing::Warned));
     assert_eq!(busy(paced(), true), (Word::Pass, Standing::NotMeasured));
+}
+
+#[test]
+fn both_ends_on_one_machine_may_use_all_of_it_as_long_as_nobody_is_late() {
+    let crowded = |lag: u64| {
+        let verdict = bear(paced(), false, |number, given| {
+            given.workers.cpu_ns = u64::from(number) * 1_990_000_000;
+            given.cell.time(TimeMetric::ScheduleLag, lag);
+        });
+        (verdict.word, of(&verdict, Rule::ProcessCpu).state)
+    };
+    assert_eq!(crowded(9_000_000), (Word::Pass, Standing::Warned));
+    assert_eq!(crowded(11_000_000), (Word::Invalid, Standing::Violated));
 }
 
 #[test]

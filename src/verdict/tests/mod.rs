@@ -1,4 +1,5 @@
 mod health;
+mod own;
 
 use super::*;
 use crate::plan::{

@@ -1,30 +1,12 @@
 //! Held connections.
 
-use super::{keep, pause, plan, reset, say, serve};
+use super::{dies_after_the_probe, full, keep, pause, plan, reset, say, serve};
 use crate::outcome::{Outcome, run};
-use socket2::{Domain, SockAddr, Socket, Type};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::LazyLock;
 use std::time::Duration;
 
 const USERS: u64 = 10;
-
-/// Has room for the probe and nobody else, and never accepts. The socket must live as long as the run.
-fn full() -> (Socket, SocketAddr) {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
-    socket.listen(0).unwrap();
-    let address = socket.local_addr().unwrap().as_socket().unwrap();
-    (socket, address)
-}
-
-/// Takes the probe, then is gone.
-fn dies_after_the_probe() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || drop(listener.accept().unwrap()));
-    address
-}
 
 fn in_pieces(stream: TcpStream) {
     for piece in [&b"h"[..], b"ell", b"ohello", b"hellohell", b"o"] {
@@ -61,6 +43,12 @@ fn torn(stream: TcpStream) {
     drop(stream);
 }
 
+/// Resets, but lets the look before the run see it open.
+fn soon_reset(stream: TcpStream) {
+    pause(20);
+    reset(stream);
+}
+
 static RUN: LazyLock<Outcome> = LazyLock::new(|| {
     let quoted = |address: SocketAddr| format!("\"{address}\"");
     let target = |treat: fn(TcpStream)| quoted(serve(treat));
@@ -77,7 +65,7 @@ static RUN: LazyLock<Outcome> = LazyLock::new(|| {
         ("pieces", target(in_pieces), stages),
         ("flood", target(flood), stages),
         ("wrong", target(wrong), stages),
-        ("rst", target(reset), stages),
+        ("rst", target(soon_reset), stages),
         ("fin", target(fin), stages),
         ("torn", target(torn), stages),
         ("mute", target(keep), greeted),

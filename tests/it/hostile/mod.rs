@@ -1,12 +1,23 @@
 //! Targets that do everything wrong: what a run makes of them, by cause and by count.
 
+mod acts;
+mod answers;
 mod held;
+mod memory;
 mod requests;
 
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Write;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Held by a test that has hundreds of connections or processes: one of them at a time is enough for two cores.
+static CROWD: Mutex<()> = Mutex::new(());
+
+fn alone() -> MutexGuard<'static, ()> {
+    CROWD.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A server that does the same to each of its connections, in a thread each. It ends with the test's process.
 fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
@@ -20,6 +31,23 @@ fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
             std::thread::spawn(move || treat(stream));
         }
     });
+    address
+}
+
+/// Has room for the probe and nobody else, and never accepts. The socket must live as long as the run.
+fn full() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+/// Takes the probe, then is gone.
+fn dies_after_the_probe() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || drop(listener.accept().unwrap()));
     address
 }
 

@@ -7,5 +7,7 @@ mod refusals;
 mod scarce;
 mod search;
 mod shapes;
+mod stalls;
 mod streams;
+mod validity;
 mod verdicts;

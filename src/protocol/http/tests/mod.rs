@@ -1,3 +1,5 @@
+mod cut;
+mod mutate;
 mod parse;
 mod server;
 

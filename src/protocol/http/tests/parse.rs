@@ -4,9 +4,9 @@ use super::super::parse::{Parser, Wrong};
 use proptest::prelude::*;
 
 /// What is known after all bytes, fed in these pieces: the status, the body, bytes taken, whether it is whole and keeps.
-type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
+pub(super) type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
 
-fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told {
+pub(super) fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told {
     let (mut parser, mut body, mut taken) = (Parser::new(bodiless), Vec::new(), 0);
     for piece in pieces {
         taken += parser.feed(piece, |bytes: &[u8]| body.extend_from_slice(bytes))?;
@@ -15,11 +15,11 @@ fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told 
         }
     }
     let open = parser.is_done();
-    parser.close();
+    parser.close()?;
     Ok((parser.status(), body, taken, open, parser.keeps()))
 }
 
-fn split(bytes: &[u8], mut cuts: Vec<usize>) -> Vec<&[u8]> {
+pub(super) fn split(bytes: &[u8], mut cuts: Vec<usize>) -> Vec<&[u8]> {
     for cut in &mut cuts {
         *cut %= bytes.len() + 1;
     }

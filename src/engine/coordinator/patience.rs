@@ -1,0 +1,25 @@
+//! Turns a verdict that cannot change any more into an early end.
+
+use super::Run;
+use crate::plan::OnInvalid;
+use crate::record::StopReason;
+
+/// A run that can only be INVALID any more goes on for so long: its causes are to be seen.
+const HOPELESS_NS: u64 = 10_000_000_000;
+
+impl Run<'_> {
+    /// Ends a run that can only be INVALID any more, a little later.
+    pub(super) fn give_up(&mut self) {
+        if self.course.is_over() || self.order.plan.generator.on_invalid == OnInvalid::Continue {
+            return;
+        }
+        let Some(rule) = self.judge.beyond_repair() else { return };
+        let now_ns = self.clock.now_ns();
+        let since_ns = *self.hopeless_ns.get_or_insert(now_ns);
+        if now_ns.saturating_sub(since_ns) >= HOPELESS_NS {
+            let rule = rule.name().to_owned();
+            let why = format!("{rule} makes this run INVALID, whatever comes: ending");
+            self.stop(StopReason::BeyondRepair { rule }, &why);
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Turns the rules of validity into a table of all of them, and into words for those that the plan has loosened.
+
+use super::{BAD, DOUBT, GOOD, QUIET, STRONG, WIDTH, heading};
+use crate::report::Run;
+use crate::report::table::{Align, Cell, Column, Table};
+use crate::verdict::{Health, Standing};
+use std::io::{self, Write};
+
+/// Every rule with what was measured where it was worst, its limits, and whose they are.
+pub fn rules(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+    heading(out, "Rules of validity")?;
+    let left = |heading| Column { heading, align: Align::Left, spare: 0 };
+    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
+    let columns = ["measured", "warns beyond", "INVALID beyond"].map(right);
+    let mut table =
+        Table::new([left(""), left("rule")].into_iter().chain(columns).chain([left("")]).collect());
+    for one in &run.verdict.health {
+        let (word, style) = match one.state {
+            Standing::Ok => ("✓ ok", GOOD),
+            Standing::Warned => ("! warning", DOUBT),
+            Standing::Violated => ("✗ violated", BAD),
+            Standing::NotMeasured => ("? not measured", QUIET),
+        };
+        let figure =
+            |value: Option<f64>| value.map_or("–".to_owned(), |value| one.unit.figure(value));
+        let own = one
+            .own
+            .map_or_else(String::new, |own| format!("the plan's; else {}", one.unit.figure(own)));
+        table.row(vec![
+            Cell::styled(word, style),
+            one.rule.name().to_owned().into(),
+            Cell::styled(figure(one.measured), STRONG),
+            figure(one.warn).into(),
+            figure(one.invalid).into(),
+            Cell::styled(own, QUIET),
+        ]);
+    }
+    table.write(out, 2, WIDTH)
+}
+
+/// A limit that the plan has loosened: what is within it may still be the generator's doing.
+pub(super) fn loosened(health: &Health) -> Option<String> {
+    let (own, set) = health.own.zip(health.invalid)?;
+    (set > own).then(|| {
+        let (set, own) = (health.unit.figure(set), health.unit.figure(own));
+        let name = health.rule.name();
+        format!("{name}: the plan lets a run count up to {set}, where planrun's own limit is {own}")
+    })
+}
