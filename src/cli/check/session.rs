@@ -10,10 +10,11 @@ pub(super) fn lines(http: &Http) -> Vec<String> {
     let mut lines = Vec::new();
     if http.in_steps {
         let names = http.requests.iter().take(MOST).map(|one| neutral(&one.name));
-        let mut names = names.collect::<Vec<_>>().join(", ");
+        let mut names: Vec<String> = names.map(Into::into).collect();
         if http.requests.len() > MOST {
-            names.push_str(&format!(", and {} more", http.requests.len() - MOST));
+            names.push(format!("and {} more", http.requests.len() - MOST));
         }
+        let names = names.join(", ");
         lines.push(format!("a pass is {} steps: {names}", http.requests.len()));
     }
     if let Some(data) = &http.data {
