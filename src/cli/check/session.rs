@@ -9,13 +9,13 @@ const MOST: usize = 8;
 pub(super) fn lines(http: &Http) -> Vec<String> {
     let mut lines = Vec::new();
     if http.in_steps {
-        let count = http.requests.len();
         let names = http.requests.iter().take(MOST).map(|one| neutral(&one.name));
         let mut names: Vec<String> = names.map(Into::into).collect();
-        if count > MOST {
-            names.push(format!("and {} more", count - MOST));
+        if http.requests.len() > MOST {
+            names.push(format!("and {} more", http.requests.len() - MOST));
         }
-        lines.push(format!("a pass is {count} steps: {}", names.join(", ")));
+        let names = names.join(", ");
+        lines.push(format!("a pass is {} steps: {names}", http.requests.len()));
     }
     if let Some(data) = &http.data {
         let order = match data.order {

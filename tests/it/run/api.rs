@@ -184,8 +184,8 @@ fn an_arrival_is_a_pass_on_one_connection_and_holds_its_place() {
 #[test]
 fn rows_are_taken_once_or_in_turn_whatever_the_number_of_workers() {
     let (address, asked) = serve(|_| answer(200, "", "x"));
-    let rows: Vec<String> = (0..40).map(|row| format!("{row}\n")).collect();
-    let rows = format!("id\n{}", rows.concat());
+    let rows: Vec<String> = (0..40).map(|row: u32| row.to_string()).collect();
+    let rows = format!("id\n{}\n", rows.join("\n"));
     for (order, workers) in [("unique", 2), ("unique", 1), ("sequential", 2)] {
         asked.lock().unwrap().clear();
         let scenario = format!(
