@@ -4,8 +4,8 @@ use super::extent::{Extent, extents, length};
 use crate::plan::error::Errors;
 use crate::plan::tree::Place;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Level, Metric, Overrides, Protocol, RatioMetric, Scope, Stage,
-    Stat, Threshold, TimeMetric,
+    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric, Scope,
+    Stage, Stat, Threshold, TimeMetric,
 };
 use crate::units::Time;
 
@@ -309,7 +309,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     }
     let hold = match protocol {
         Protocol::TcpHold(hold) => hold,
-        Protocol::Http(http) => return requests(metric, http.think_time.min, part),
+        Protocol::Http(http) => return requests(metric, http, part),
     };
     let (before, after) = part.users;
     match metric {
@@ -342,7 +342,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
 }
 
 /// The most requests that a part can make.
-fn requests(metric: Metric, think_time: Time, part: &Extent) -> Option<u64> {
+fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
     if part.open {
         let seconds = part.length? as f64 / 1e9;
         let arrivals = f64::midpoint(part.rates.0, part.rates.1) * seconds;
@@ -351,11 +351,15 @@ fn requests(metric: Metric, think_time: Time, part: &Extent) -> Option<u64> {
             clippy::cast_sign_loss,
             reason = "a positive number"
         )]
-        return Some(arrivals.ceil() as u64);
+        let passes = arrivals.ceil() as u64;
+        let steps = if http.in_steps { http.requests.len() as u64 } else { 1 };
+        return Some(passes.saturating_mul(steps));
     }
     if is_open_only(metric) {
         return Some(0);
     }
+    let pauses = http.requests.iter().filter_map(|one| Some(one.think_time?.min));
+    let think_time = pauses.fold(http.think_time.min, Time::min);
     if think_time == Time::default() {
         return None;
     }
