@@ -264,7 +264,7 @@ fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
         let addresses = &targets.resolved[target].addresses;
         let each = capacity[target].div_ceil(addresses.len().max(1) as u64);
         let first = addresses.first()?;
-        Some(Sources::of(first.ip(), each, ports, &plan.generator.source_addresses))
+        Some(Sources::of(first.tcp()?.ip(), each, ports, &plan.generator.source_addresses))
     };
     // Scenarios that share a target begin with different sources.
     let mut before = vec![0; plan.targets.len()];
@@ -287,6 +287,7 @@ fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -
         written: target.written.clone(),
         addresses: target.addresses.clone(),
         probes: target.probes,
+        dns_time_ns: target.resolved_in_ns,
     };
     Started {
         at: Timestamp::now(),
@@ -327,7 +328,8 @@ fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<Way> {
         let source = from.addresses.first().map_or("this machine".to_owned(), ToString::to_string);
         let target = to.first().map(ToString::to_string).unwrap_or_default();
         let route = format!("{} -> {}", more(source, from.addresses.len()), more(target, to.len()));
-        let both_ends_here = !to.is_empty() && to.iter().all(|address| is_here(address.ip()));
+        let both_ends_here =
+            !to.is_empty() && to.iter().all(|to| to.tcp().is_none_or(|to| is_here(to.ip())));
         Way { route, both_ends_here }
     };
     plan.scenarios.iter().zip(sources).map(way).collect()

@@ -1,8 +1,8 @@
 //! What a run tells those who watch it: the store that saves it, the screen, later a dashboard.
 
 use crate::record::{Cause, Entry};
+use crate::units::Address;
 use crate::verdict::{Finding, Verdict};
-use std::net::SocketAddr;
 
 /// One thing that watchers learn, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,9 +53,11 @@ pub struct Resolved {
     /// As the plan or the command line gives it: `lb.example:80`.
     pub written: Vec<String>,
     /// The addresses that are used in turn.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Probe connections that the preflight opened to it and closed again, before the run's clock started.
     pub probes: u64,
+    /// How long its names took to resolve, one after the other, in nanoseconds; `None`: it has none.
+    pub resolved_in_ns: Option<u64>,
 }
 
 /// What a built-in server counted, as it printed it.

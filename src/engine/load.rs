@@ -5,7 +5,8 @@ use crate::plan::{Plan, Scenario};
 use crate::protocol::http::Stock;
 use crate::protocol::tls;
 use crate::schedule::{ScenarioSchedule, Share, Timeline};
-use std::net::{IpAddr, SocketAddr};
+use crate::units::Address;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One worker's part of one scenario.
@@ -22,7 +23,7 @@ pub struct Load {
     /// When which mark is passed, as far as it is known.
     pub timeline: Timeline,
     /// The target, used in turn by blocks of users or by arrivals; at least one.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Where to connect from.
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
@@ -35,9 +36,9 @@ pub struct Load {
 
 /// Where one connection goes, and from where.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route {
+pub struct Route<'a> {
     /// To.
-    pub to: SocketAddr,
+    pub to: &'a Address,
     /// From this address; `None` leaves it to the kernel.
     pub from: Option<IpAddr>,
     /// From this port; zero leaves it to the kernel.
@@ -57,13 +58,16 @@ impl Load {
     }
 
     /// Where user or arrival number `i` connects to, and from where: a pure function of `i`.
-    pub fn route(&self, i: u64) -> Route {
+    pub fn route(&self, i: u64) -> Route<'_> {
         let (block, targets) = (self.schedule.block, self.addresses.len() as u64);
         let turn = i / block;
-        let to = self.addresses[self.address(i)];
+        let to = &self.addresses[self.address(i)];
         let nth = turn / targets * block + i % block;
         // Sources are chosen for the family of the first address; one of the other family gets the kernel's choice.
-        let from = self.sources.source_of(nth).filter(|from| from.is_ipv4() == to.is_ipv4());
+        let from = self
+            .sources
+            .source_of(nth)
+            .filter(|from| to.tcp().is_some_and(|to| from.is_ipv4() == to.is_ipv4()));
         let port = self.ports.map_or(0, |(first, last)| {
             let span = u64::from(last - first) + 1;
             first + u16::try_from(nth % span).unwrap_or(0)

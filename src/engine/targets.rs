@@ -3,13 +3,15 @@
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
 use super::event::{Resolved, ServerSide};
-use crate::plan::{Endpoint, HostPort, Plan, Protocol, Tls};
+use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Tls};
+use crate::protocol::socket;
 use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust};
 use crate::serve::{Running, ServeError};
+use crate::units::Address;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long a target may take to accept the probe.
 const PROBE_WITHIN: Duration = Duration::from_secs(5);
@@ -36,7 +38,7 @@ pub enum TargetError {
         /// The target's name in the plan.
         target: String,
         /// The address that was tried.
-        address: SocketAddr,
+        address: Address,
         /// Why.
         source: io::Error,
     },
@@ -119,9 +121,11 @@ impl Targets {
             });
             let credentials = credentials.transpose().map_err(failed)?;
             let (resolved, mut names) = match &target.endpoint {
-                Endpoint::Hosts(hosts) => resolve(&target.name, hosts.iter(), force)?,
+                Endpoint::Hosts(hosts) => {
+                    resolve(&target.name, hosts.iter().map(Whereabouts::Host), force)?
+                }
                 Endpoint::Urls(urls) => {
-                    resolve(&target.name, urls.iter().map(|url| &url.authority), force)?
+                    resolve(&target.name, urls.iter().map(Whereabouts::of), force)?
                 }
                 Endpoint::Builtin(builtin) => {
                     let room = capacity.get(index).copied().unwrap_or(1);
@@ -130,11 +134,12 @@ impl Targets {
                     })?;
                     let own = running.certificate().map(|text| Trust::Only(text.to_owned()));
                     trust = trust.and(own);
-                    let addresses = running.addresses().to_vec();
+                    let own = running.addresses().to_vec();
                     targets.servers.push((target.name.clone(), running));
-                    let names = addresses.iter().map(|address| address.ip().to_string()).collect();
+                    let names = own.iter().map(|address| address.ip().to_string()).collect();
+                    let addresses = own.into_iter().map(Address::from).collect();
                     let (name, written) = (target.name.clone(), vec!["builtin".to_owned()]);
-                    (Resolved { name, written, addresses, probes: 0 }, names)
+                    (Resolved { name, written, addresses, ..Resolved::default() }, names)
                 }
             };
             if let Some(name) = &tls.server_name {
@@ -181,36 +186,89 @@ fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
     }
 }
 
+/// What is to be found.
+enum Whereabouts<'a> {
+    Host(&'a HostPort),
+    Socket(&'a Path),
+}
+
+impl<'a> Whereabouts<'a> {
+    fn of(url: &'a HttpUrl) -> Self {
+        match &url.site {
+            Site::Host(host) => Self::Host(host),
+            Site::Socket(path) => Self::Socket(path),
+        }
+    }
+
+    /// As it is written, and the name that its certificate is for.
+    fn words(&self) -> (String, String) {
+        match self {
+            Self::Host(host) => (written(host), host.host.clone()),
+            Self::Socket(path) => (Address::Unix((*path).into()).to_string(), String::new()),
+        }
+    }
+
+    /// Whether it has to be looked up.
+    fn is_name(&self) -> bool {
+        matches!(self, Self::Host(host) if host.host.parse::<IpAddr>().is_err())
+    }
+
+    fn find(&self) -> io::Result<Vec<Address>> {
+        match self {
+            Self::Host(host) => {
+                let mut found: Vec<SocketAddr> =
+                    (host.host.as_str(), host.port).to_socket_addrs()?.collect();
+                found.dedup();
+                Ok(found.into_iter().map(Address::from).collect())
+            }
+            Self::Socket(path) => Ok(vec![Address::Unix((*path).into())]),
+        }
+    }
+}
+
+/// Opens a connection and closes it again.
+fn probe(address: &Address) -> io::Result<()> {
+    match address {
+        Address::Tcp(address) => TcpStream::connect_timeout(address, PROBE_WITHIN).map(drop),
+        Address::Unix(path) => match socket::connect_unix(path) {
+            // Somebody listens; others came first.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            result => result.map(drop),
+        },
+    }
+}
+
 /// The addresses of one target, and the host of each. Of a name's addresses only those count that accept a connection; a literal address must.
 fn resolve<'a>(
     target: &str,
-    hosts: impl Iterator<Item = &'a HostPort>,
+    all: impl Iterator<Item = Whereabouts<'a>>,
     force: bool,
 ) -> Result<(Resolved, Vec<String>), TargetError> {
     let mut names = Vec::new();
     let mut resolved = Resolved { name: target.to_owned(), ..Resolved::default() };
-    for host in hosts {
-        resolved.written.push(written(host));
-        let failed = |source| TargetError::Resolve {
-            target: target.to_owned(),
-            host: host.host.clone(),
-            source,
-        };
-        let mut found: Vec<SocketAddr> =
-            (host.host.as_str(), host.port).to_socket_addrs().map_err(failed)?.collect();
-        found.dedup();
+    for one in all {
+        let (words, host) = one.words();
+        resolved.written.push(words);
+        let failed =
+            |source| TargetError::Resolve { target: target.to_owned(), host: host.clone(), source };
+        let since = Instant::now();
+        let found = one.find().map_err(failed)?;
+        if one.is_name() {
+            let took = u64::try_from(since.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            *resolved.resolved_in_ns.get_or_insert(0) += took;
+        }
         let mut refused = None;
         let mut accepting = Vec::new();
         for address in &found {
-            match TcpStream::connect_timeout(address, PROBE_WITHIN) {
-                Ok(_) => {
+            match probe(address) {
+                Ok(()) => {
                     resolved.probes += 1;
-                    accepting.push(*address);
+                    accepting.push(address.clone());
                 }
                 Err(source) => {
                     refused.get_or_insert(TargetError::Probe {
                         target: target.to_owned(),
-                        address: *address,
+                        address: address.clone(),
                         source,
                     });
                 }
@@ -227,7 +285,7 @@ fn resolve<'a>(
                 )));
             }
         }
-        names.resize(resolved.addresses.len(), host.host.clone());
+        names.resize(resolved.addresses.len(), host.clone());
     }
     Ok((resolved, names))
 }
@@ -250,9 +308,11 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let host = HostPort { host: "localhost".into(), port };
-        let (resolved, names) = resolve("t", [&host].into_iter(), false).unwrap();
+        let (resolved, names) =
+            resolve("t", [Whereabouts::Host(&host)].into_iter(), false).unwrap();
         assert_eq!(names, ["localhost"]);
-        assert_eq!(resolved.addresses, [SocketAddr::from(([127, 0, 0, 1], port))]);
+        assert_eq!(resolved.addresses, [Address::from(SocketAddr::from(([127, 0, 0, 1], port)))]);
+        assert!(resolved.resolved_in_ns.is_some_and(|took| took > 0));
         assert_eq!((resolved.written, resolved.probes), (vec![format!("localhost:{port}")], 1));
     }
 
@@ -262,11 +322,15 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         drop(listener);
         let dead = HostPort { host: "127.0.0.1".into(), port };
-        assert!(matches!(resolve("t", [&dead].into_iter(), false), Err(TargetError::Probe { .. })));
-        assert_eq!(resolve("t", [&dead].into_iter(), true).unwrap().0.addresses.len(), 1);
+        assert!(matches!(
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), false),
+            Err(TargetError::Probe { .. })
+        ));
+        let forced = resolve("t", [Whereabouts::Host(&dead)].into_iter(), true).unwrap().0;
+        assert_eq!((forced.addresses.len(), forced.resolved_in_ns), (1, None));
         let unknown = HostPort { host: "no-such-name.invalid".into(), port: 80 };
         assert!(matches!(
-            resolve("t", [&unknown].into_iter(), true),
+            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), true),
             Err(TargetError::Resolve { .. })
         ));
     }

@@ -14,9 +14,9 @@ use crate::protocol::http::Files;
 use crate::protocol::tls::Peers;
 use crate::record::{Mark, Snapshot, WorkerFacts};
 use crate::schedule::Share;
+use crate::units::Address;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
 
 /// The version of all messages; a worker of another version is refused.
 pub const VERSION: u32 = 4;
@@ -75,7 +75,7 @@ pub struct Assignment {
     /// This worker's part.
     pub share: Share,
     /// The target, resolved and pinned.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Where to connect from.
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.

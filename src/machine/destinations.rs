@@ -3,7 +3,7 @@
 //! **Invariant:** names are not resolved here: a name counts as one address that is not loopback, but for `localhost`.
 
 use super::{Limits, Needs, Sources, servers};
-use crate::plan::{Endpoint, HostPort, Plan, Target};
+use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Site, Target};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -23,8 +23,8 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
     for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
         let target = plan.target(scenario);
         let hosts: Vec<(String, IpAddr)> = match &target.endpoint {
-            Endpoint::Hosts(hosts) => known(target, hosts.iter()),
-            Endpoint::Urls(urls) => known(target, urls.iter().map(|url| &url.authority)),
+            Endpoint::Hosts(hosts) => known(target, hosts.iter().map(Some)),
+            Endpoint::Urls(urls) => known(target, urls.iter().map(host)),
             Endpoint::Builtin(_) => (0..servers(scenario.target, plan, limits))
                 .map(|server| {
                     let words = format!("process {} of built-in {}", server + 1, target.name);
@@ -32,7 +32,8 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
                 })
                 .collect(),
         };
-        let each = needs.connections.div_ceil(hosts.len().max(1) as u64);
+        let all_of_them = needs.destinations.unwrap_or(hosts.len() as u64);
+        let each = needs.connections.div_ceil(all_of_them.max(1));
         for (words, address) in hosts {
             *all.entry((words, address)).or_default() += each;
         }
@@ -48,18 +49,30 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
         .collect()
 }
 
+/// Where a URL needs ports from: a Unix socket needs none.
+fn host(url: &HttpUrl) -> Option<&HostPort> {
+    match &url.site {
+        Site::Host(host) => Some(host),
+        Site::Socket(_) => None,
+    }
+}
+
 /// Addresses in the plan's own words, so that nothing from the environment is shown.
-fn known<'a>(target: &Target, hosts: impl Iterator<Item = &'a HostPort>) -> Vec<(String, IpAddr)> {
+fn known<'a>(
+    target: &Target,
+    hosts: impl Iterator<Item = Option<&'a HostPort>>,
+) -> Vec<(String, IpAddr)> {
     hosts
         .enumerate()
-        .map(|(place, host)| {
+        .filter_map(|(place, host)| {
+            let host = host?;
             let words = target.shown.get(place).unwrap_or(&target.name);
             let address = match host.host.parse() {
                 Ok(address) => address,
                 Err(_) if host.host.eq_ignore_ascii_case("localhost") => Ipv4Addr::LOCALHOST.into(),
                 Err(_) => Ipv4Addr::UNSPECIFIED.into(),
             };
-            (words.clone(), address)
+            Some((words.clone(), address))
         })
         .collect()
 }

@@ -4,7 +4,9 @@
 //! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures are never too small.
 
 use super::figures::whole;
-use crate::plan::{Endpoint, Heartbeat, Level, Plan, Protocol, Ramp, Scenario, Stage, StartAfter};
+use crate::plan::{
+    Endpoint, Heartbeat, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site, Stage, StartAfter,
+};
 use crate::units::Time;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -122,16 +124,14 @@ impl ScenarioNeeds {
             Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
         });
         let endpoint = &plan.target(scenario).endpoint;
-        let hosts: Option<Vec<&str>> = match endpoint {
-            Endpoint::Hosts(hosts) => Some(hosts.iter().map(|host| host.host.as_str()).collect()),
-            Endpoint::Urls(urls) => {
-                Some(urls.iter().map(|url| url.authority.host.as_str()).collect())
-            }
+        let here: Option<Vec<bool>> = match endpoint {
+            Endpoint::Hosts(hosts) => Some(hosts.iter().map(|host| is_here(&host.host)).collect()),
+            Endpoint::Urls(urls) => Some(urls.iter().map(is_served_here).collect()),
             Endpoint::Builtin(_) => None,
         };
-        let served_here = hosts.as_ref().map_or(connections, |hosts| {
-            let here = hosts.iter().filter(|host| is_here(host)).count() as u64;
-            (connections * here).div_ceil(hosts.len().max(1) as u64)
+        let served_here = here.as_ref().map_or(connections, |all| {
+            let here = all.iter().filter(|is_here| **is_here).count() as u64;
+            (connections * here).div_ceil(all.len().max(1) as u64)
         });
         Self {
             connections,
@@ -143,9 +143,9 @@ impl ScenarioNeeds {
                 .map_or(0.0, |every| connections as f64 / every.0.as_secs_f64()),
             heartbeat_every: every,
             connect_timeout,
-            built_in: hosts.is_none(),
+            built_in: here.is_none(),
             served_here,
-            destinations: hosts.map(|hosts| hosts.len() as u64),
+            destinations: here.map(|all| all.len() as u64),
         }
     }
 }
@@ -154,6 +154,13 @@ impl ScenarioNeeds {
 fn is_here(host: &str) -> bool {
     host.eq_ignore_ascii_case("localhost")
         || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+fn is_served_here(url: &HttpUrl) -> bool {
+    match &url.site {
+        Site::Host(host) => is_here(&host.host),
+        Site::Socket(_) => true,
+    }
 }
 
 /// The most connections, the fastest opening and the most arrivals a second of any stage.

@@ -1,7 +1,7 @@
 use super::*;
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Http, HttpUrl, Level, Plan,
-    Protocol, Ramp, Scenario, SourceRange, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
+    Protocol, Ramp, Scenario, Site, SourceRange, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
     ThinkTime,
 };
 use crate::units::{Rate, Time};
@@ -85,10 +85,10 @@ pub(super) fn http(stages: Vec<Stage>) -> Scenario {
 }
 
 fn web() -> Endpoint {
-    let authority = HostPort { host: "127.0.0.1".into(), port: 80 };
+    let site = Site::Host(HostPort { host: "127.0.0.1".into(), port: 80 });
     Endpoint::Urls(vec![HttpUrl {
         is_secure: false,
-        authority,
+        site,
         host_header: "x".into(),
         path: "/".into(),
     }])
@@ -129,6 +129,21 @@ fn needs_count_levels_not_sums_and_the_fastest_ramp() {
     assert_eq!(needs.opening(), Opening::PerSecond(2_000.0), "going down opens nothing");
     assert_eq!(needs.shortest_run, seconds(10 + 30 + 10 + 30));
     assert_eq!(needs.scenarios[0].destinations, Some(2));
+}
+
+#[test]
+fn a_unix_socket_is_here_and_needs_no_ports() {
+    let Endpoint::Urls(mut urls) = web() else { unreachable!() };
+    urls[0].site = Site::Socket("/run/app.sock".into());
+    let stages = vec![users(50_000, Ramp::Unpaced, 10)];
+    let alone = plan(Endpoint::Urls(urls.clone()), vec![http(stages.clone())]);
+    assert_eq!(Needs::of(&alone).served_here(), 50_000);
+    assert!(destinations::destinations(&alone, &small()).is_empty());
+    let Endpoint::Urls(more) = web() else { unreachable!() };
+    urls.extend(more);
+    let both = plan(Endpoint::Urls(urls), vec![http(stages)]);
+    let all = destinations::destinations(&both, &small());
+    assert_eq!(all.iter().map(|one| one.connections).collect::<Vec<_>>(), [25_000]);
 }
 
 #[test]

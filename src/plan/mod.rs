@@ -47,8 +47,8 @@ pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Spacing, Stage};
 pub use target::{
-    Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Target, TcpHoldServer,
-    Tls,
+    Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Site, Target,
+    TcpHoldServer, Tls,
 };
 pub use threshold::{Bound, Comparison, During, Scope, Threshold};
 

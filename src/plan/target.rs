@@ -57,14 +57,33 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// `http://host:port/path`, or `https://`.
+/// Where an http target listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Site {
+    /// A port of a host.
+    Host(HostPort),
+    /// The Unix socket with this absolute path.
+    Socket(PathBuf),
+}
+
+impl Site {
+    /// The host and port that an answer may name; those of a Unix socket are what requests say there: `localhost`.
+    pub fn authority(&self) -> (&str, u16) {
+        match self {
+            Self::Host(host) => (&host.host, host.port),
+            Self::Socket(_) => ("localhost", 80),
+        }
+    }
+}
+
+/// `http://host:port/path`, `https://`, or `unix:/run/app.sock:/path`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HttpUrl {
     /// Whether it is `https`.
     pub is_secure: bool,
     /// Where to connect.
-    pub authority: HostPort,
-    /// What `Host:` says: the authority as it was written.
+    pub site: Site,
+    /// What `Host:` says: the host and port as they were written; `localhost` for a Unix socket.
     pub host_header: String,
     /// The path and query, starting with `/`.
     pub path: String,

@@ -144,12 +144,19 @@ fn addresses_are_read() {
     };
     let expected = |host: &str, port, header: &str, path: &str| HttpUrl {
         is_secure: false,
-        authority: HostPort { host: host.to_owned(), port },
+        site: Site::Host(HostPort { host: host.to_owned(), port }),
         host_header: header.to_owned(),
         path: path.to_owned(),
     };
     assert_eq!(url("http://h"), [expected("h", 80, "h", "/")]);
     assert_eq!(url("http://[::1]:8080?a=b"), [expected("::1", 8080, "[::1]:8080", "/?a=b")]);
+    let socket = |file: &str, path: &str| HttpUrl {
+        site: Site::Socket(file.into()),
+        ..expected("", 0, "localhost", path)
+    };
+    assert_eq!(url("unix:/run/a.sock"), [socket("/run/a.sock", "/")]);
+    assert_eq!(url("unix:/run/a.sock:"), [socket("/run/a.sock", "/")]);
+    assert_eq!(url("unix:/run/a:b.sock:/x?y=/z"), [socket("/run/a:b.sock", "/x?y=/z")]);
     let two = [expected("a", 1, "a:1", "/x"), expected("b", 80, "b", "/y?z=1")];
     assert_eq!(url("http://a:1/x,http://b/y?z=1"), two);
 }

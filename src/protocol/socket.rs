@@ -5,6 +5,8 @@ use nix::sys::socket::sockopt::IpBindAddressNoPort;
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
 use std::time::Duration;
 
 /// Begins to connect to `to`; writable once that is done. From `from` the kernel chooses the port only when the whole tuple is known
@@ -28,6 +30,13 @@ pub fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<Tc
         Err(error) if error.raw_os_error() == Some(nix::libc::EINPROGRESS) => {}
         Err(error) => return Err(error),
     }
+    Ok(socket.into())
+}
+
+/// Connects to a Unix socket; what it says is final, and `WouldBlock` when the queue of its listener is full.
+pub fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
+    socket.connect(&SockAddr::unix(path)?)?;
     Ok(socket.into())
 }
 

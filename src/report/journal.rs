@@ -9,11 +9,11 @@ use super::{Error, name};
 use crate::machine::{Limits, Way};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::Entry;
+use crate::units::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// The format of the journal and its version.
@@ -165,9 +165,12 @@ pub struct ResolvedTarget {
     /// As the plan or the command line gives it.
     pub written: Vec<String>,
     /// The addresses that were used in turn.
-    pub addresses: Vec<SocketAddr>,
+    pub addresses: Vec<Address>,
     /// Connections that the preflight opened to it and closed again, before the run's clock started.
     pub probes: u64,
+    /// How long its names took to resolve, before the run's clock started; `None`: it has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dns_time_ns: Option<u64>,
 }
 
 /// What is known when all is over.

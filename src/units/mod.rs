@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** nothing here knows of plans, files or clocks.
 
+mod address;
 mod count;
 pub mod figure;
 mod rate;
 mod ratio;
 mod time;
 
+pub use address::Address;
 pub use count::Count;
 pub use rate::Rate;
 pub use ratio::Ratio;

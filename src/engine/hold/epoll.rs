@@ -74,7 +74,9 @@ impl Host for Epoll {
 
     fn connect(&mut self, slot: u32, user: u64) -> io::Result<TcpStream> {
         let route = self.load.route(user);
-        let stream = socket::connect(route.to, route.from, route.port)?;
+        // A plan holds TCP connections only.
+        let to = route.to.tcp().ok_or(io::ErrorKind::Unsupported)?;
+        let stream = socket::connect(to, route.from, route.port)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(
             &mut SourceFd(&stream.as_raw_fd()),

@@ -91,7 +91,7 @@ impl Epoll {
 
     fn ends(&self, number: u64) -> Ends {
         let route = self.load.route(number);
-        Ends { to: route.to, from: route.from, port: route.port }
+        Ends { to: route.to.clone(), from: route.from, port: route.port }
     }
 
     fn script(&self, way: &Way) -> &Script {
@@ -172,34 +172,34 @@ impl Host for Epoll {
 
     fn begin(&mut self, place: Place, number: u64) -> Result<Way, Fault> {
         let ends = self.ends(number);
-        let lane = Lane::begin(ends)?;
+        let lane = Lane::begin(&ends)?;
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let fd = lane.stream().as_raw_fd();
+        let fd = lane.socket().as_raw_fd();
         self.poll
             .registry()
             .register(&mut SourceFd(&fd), token(place), interest)
-            .map_err(|error| Fault::connect(ends, &error))?;
+            .map_err(|error| Fault::connect(&ends, &error))?;
         let script = self.load.address(number) % self.scripts.len();
         Ok(Way { lane, script: u32::try_from(script).unwrap_or(0), securing: false })
     }
 
     fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
-        way.lane.open(self.ends(number))
+        way.lane.open(&self.ends(number))
     }
 
     fn secure(&mut self, way: &mut Way, number: u64) -> Result<Secured, Fault> {
         let ends = self.ends(number);
         if let Some(tls) = self.load.tls.as_ref().filter(|_| !way.securing) {
             let end = tls.session(self.load.address(number)).map_err(io::Error::other);
-            way.lane.secure_by(end.map_err(|error| Fault::handshake(ends, &error))?);
+            way.lane.secure_by(end.map_err(|error| Fault::handshake(&ends, &error))?);
             way.securing = true;
         }
-        way.lane.secure(ends, &mut self.buffers)
+        way.lane.secure(&ends, &mut self.buffers)
     }
 
     fn late(&self, number: u64, securing: bool) -> Fault {
         let ends = self.ends(number);
-        if securing { Fault::handshake_timeout(ends) } else { Fault::connect_timeout(ends) }
+        if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) }
     }
 
     fn send(&mut self, way: &mut Way, request: u32) -> bool {

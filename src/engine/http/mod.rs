@@ -27,10 +27,11 @@ pub use host::{Host, Place, Ready};
 
 use super::load::Load;
 use super::wire::{Notice, Order};
-use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol};
+use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
 use crate::protocol::http::{Rows, Script, ScriptError};
 use crate::record::Mark;
 use crate::schedule::SECOND_NS;
+use crate::units::Address;
 use alarms::Alarms;
 use book::Book;
 use choice::Choices;
@@ -205,11 +206,11 @@ fn anew(place: Place) -> Ready {
 }
 
 /// The URL of a server that listens at this address.
-fn own_url(address: &SocketAddr) -> HttpUrl {
+fn own_url(address: SocketAddr) -> HttpUrl {
     HttpUrl {
         // It is known by now how connections are made.
         is_secure: false,
-        authority: HostPort { host: address.ip().to_string(), port: address.port() },
+        site: Site::Host(HostPort { host: address.ip().to_string(), port: address.port() }),
         host_header: address.to_string(),
         path: "/".into(),
     }
@@ -221,7 +222,7 @@ pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
     let urls = match &load.plan.target(load.scenario()).endpoint {
         Endpoint::Urls(urls) => urls,
         Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
-            own = load.addresses.iter().map(own_url).collect();
+            own = load.addresses.iter().filter_map(Address::tcp).map(own_url).collect();
             &own
         }
     };

@@ -128,6 +128,7 @@ pub(super) fn started(plan: &Plan) -> Event {
         written: vec![written.into()],
         addresses: vec![address.parse().unwrap()],
         probes: 1,
+        resolved_in_ns: None,
     };
     Event::Started {
         targets: vec![

@@ -1,8 +1,9 @@
-//! Turns `host:port` and `http://host/path` into where to connect.
+//! Turns `host:port`, `http://host/path` and `unix:/run/app.sock` into where to connect.
 
-use crate::plan::{HostPort, HttpUrl};
+use crate::plan::{HostPort, HttpUrl, Site};
 use ::http::uri::PathAndQuery;
 use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 /// What is wrong with an address, and what to write instead. Neither has a part of the address in it but `help`.
 pub(super) struct Problem {
@@ -23,11 +24,64 @@ pub(super) fn host_port(text: &str) -> Result<HostPort, Problem> {
             format!("write `\"{authority}\"`, with its port"),
         );
     }
+    if is_socket(text) {
+        return problem(
+            "a tcp-hold target is `host:port`: a Unix socket is for http",
+            "write for example `\"127.0.0.1:8080\"`",
+        );
+    }
     authority(text, None)
+}
+
+/// The longest path of a Unix socket that the kernel takes (`sun_path` less its last zero).
+const LONGEST: usize = 107;
+
+/// Whether an address is that of a Unix socket.
+pub(super) fn is_socket(text: &str) -> bool {
+    text.starts_with("unix:")
+}
+
+/// Reads `unix:/run/app.sock` or `unix:/run/app.sock:/path`; the path may be left out.
+fn socket(text: &str) -> Result<HttpUrl, Problem> {
+    let (file, path) = match text.split_once(":/") {
+        Some((file, path)) => (file, format!("/{path}")),
+        None => (text.trim_end_matches(':'), "/".to_owned()),
+    };
+    if !file.starts_with('/') || file.ends_with('/') || file.contains('\0') {
+        return problem(
+            "behind `unix:` stands the whole path of a socket",
+            "write for example `\"unix:/run/app.sock\"`, or `\"unix:/run/app.sock:/path\"`",
+        );
+    }
+    if file.len() > LONGEST {
+        return problem(
+            "the path of this socket is longer than the kernel takes",
+            format!("it may have {LONGEST} bytes: link a shorter one to it"),
+        );
+    }
+    check_path(&path)?;
+    let site = Site::Socket(PathBuf::from(file));
+    Ok(HttpUrl { is_secure: false, site, host_header: "localhost".to_owned(), path })
+}
+
+fn check_path(path: &str) -> Result<(), Problem> {
+    if path.contains('#') {
+        return problem("a `#` and what follows it is never sent", "leave it out");
+    }
+    if path.parse::<PathAndQuery>().is_err() {
+        return problem(
+            "the path holds something that cannot be sent",
+            "encode it: a space is `%20`",
+        );
+    }
+    Ok(())
 }
 
 /// Reads `http://host:port/path`, or `https://`; the port may be left out.
 pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
+    if let Some(rest) = text.strip_prefix("unix:") {
+        return socket(rest);
+    }
     let Some((scheme, rest)) = text.split_once("://") else {
         return problem(
             "an http target is a URL",
@@ -69,8 +123,8 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
             "encode them: a space is `%20`",
         );
     }
-    let authority = authority(host, Some(if is_secure { 443 } else { 80 }))?;
-    Ok(HttpUrl { is_secure, authority, host_header: host.to_owned(), path })
+    let site = Site::Host(authority(host, Some(if is_secure { 443 } else { 80 }))?);
+    Ok(HttpUrl { is_secure, site, host_header: host.to_owned(), path })
 }
 
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.

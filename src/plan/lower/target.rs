@@ -131,7 +131,10 @@ fn addresses(
         errors.add(one.at, format!("a target has at most {MOST} addresses"));
     }
     let is_http = protocol.map_or_else(
-        || list.iter().any(|text| text.value.value.contains("://")),
+        || {
+            let is_url = |text: &str| text.contains("://") || address::is_socket(text);
+            list.iter().any(|text| is_url(&text.value.value))
+        },
         |protocol| protocol == ProtocolWord::Http,
     );
     let list = &list[..list.len().min(MOST)];

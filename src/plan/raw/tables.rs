@@ -78,7 +78,7 @@ table! {
     RawTarget, "a target",
     must {}
     may {
-        /// tcp-hold: `host:port`; http: a URL. Or a list of them, used in turn.
+        /// tcp-hold: `host:port`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
         address: OneOrMany<Text>,
         /// Instead of `address`: planrun starts this server on loopback for the run.
         builtin: BuiltinWord,

@@ -1,16 +1,18 @@
 //! Turns a route into an open socket.
 
+use super::wire::Wire;
 use crate::protocol::socket;
 use crate::record::Failure;
+use crate::units::Address;
 use nix::errno::Errno;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 /// Where a lane's connections go, and from where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ends {
     /// To.
-    pub to: SocketAddr,
+    pub to: Address,
     /// From; `None` leaves it to the kernel.
     pub from: Option<IpAddr>,
     /// From this port, as long as it is free; zero leaves it to the kernel.
@@ -18,7 +20,14 @@ pub struct Ends {
 }
 
 /// Begins to open a connection.
-pub(super) fn begin(Ends { to, from, port }: Ends) -> io::Result<TcpStream> {
+pub(super) fn begin(ends: &Ends) -> io::Result<Wire> {
+    match &ends.to {
+        Address::Tcp(to) => tcp(*to, ends.from, ends.port).map(|socket| Wire::Tcp(socket, None)),
+        Address::Unix(path) => socket::connect_unix(path).map(Wire::Unix),
+    }
+}
+
+fn tcp(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<TcpStream> {
     match socket::connect(to, from, port) {
         // The connection before may still be in TIME_WAIT there.
         Err(error) if port != 0 && is_taken(&error) => socket::connect(to, from, 0),
@@ -27,15 +36,18 @@ pub(super) fn begin(Ends { to, from, port }: Ends) -> io::Result<TcpStream> {
 }
 
 /// Whether a connection is open, once it can be written to. The errno is that of one which was open and is reset already.
-pub(super) fn end(stream: &TcpStream, ends: Ends) -> io::Result<Option<i32>> {
-    if let Some(error) = stream.take_error()? {
+pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Option<i32>> {
+    if let Some(error) = wire.take_error()? {
         let errno = error.raw_os_error();
         // What never was open is refused, not reset.
         let was_open = errno.map(Failure::from_errno) == Some(Failure::Reset);
         return if was_open { Ok(errno) } else { Err(error) };
     }
     // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
-    if ends.to.ip().is_loopback() && stream.local_addr()? == ends.to {
+    if let (Wire::Tcp(stream, _), Address::Tcp(to)) = (wire, &ends.to)
+        && to.ip().is_loopback()
+        && stream.local_addr()? == *to
+    {
         return Err(Errno::ECONNREFUSED.into());
     }
     Ok(None)

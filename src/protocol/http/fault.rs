@@ -20,25 +20,31 @@ impl Fault {
     }
 
     /// A connection that did not open.
-    pub fn connect(ends: Ends, error: &io::Error) -> Self {
+    pub fn connect(ends: &Ends, error: &io::Error) -> Self {
+        // A Unix socket whose queue is full says so at once, and nothing waits in it.
+        let full = error.kind() == io::ErrorKind::WouldBlock;
+        if full {
+            let sample = format!("{}: its queue of connections is full", way(ends));
+            return Self::new(Failure::Refused, Phase::Connect, sample);
+        }
         let sample = format!("{}: {error}", way(ends));
         Self { cause: Cause::from_io(error, Phase::Connect), sample }
     }
 
     /// A connection that was not open in time.
-    pub fn connect_timeout(ends: Ends) -> Self {
+    pub fn connect_timeout(ends: &Ends) -> Self {
         let sample = format!("{}: not open in time", way(ends));
         Self::new(Failure::ConnectTimeout, Phase::Connect, sample)
     }
 
     /// A connection that was open, and was not secured in time.
-    pub fn handshake_timeout(ends: Ends) -> Self {
+    pub fn handshake_timeout(ends: &Ends) -> Self {
         let sample = format!("{}: not secured in time", way(ends));
         Self::new(Failure::ConnectTimeout, Phase::Tls, sample)
     }
 
     /// A connection that was open, and could not be secured.
-    pub fn handshake(ends: Ends, error: &io::Error) -> Self {
+    pub fn handshake(ends: &Ends, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(ends));
         Self { cause: tls::cause(error, Phase::Tls), sample }
     }
@@ -51,7 +57,7 @@ impl Fault {
     }
 }
 
-fn way(ends: Ends) -> String {
+fn way(ends: &Ends) -> String {
     let from = ends.from.map_or_else(String::new, |from| format!(" from {from}"));
     format!("connect to {}{from}", ends.to)
 }

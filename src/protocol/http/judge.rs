@@ -6,7 +6,7 @@ use super::look::{Gains, Looked, Looking};
 use super::parse::Reader;
 use super::script::Prepared;
 use crate::record::{Failure, Phase};
-use std::net::SocketAddr;
+use crate::units::Address;
 
 /// Who takes an answer: the count of its body, and what looks into it.
 pub(super) struct Taker<'a> {
@@ -43,7 +43,7 @@ pub(super) struct Judged {
 /// Judges an answer that is whole. `wrong_body`: how a body that was compared as it came differs.
 pub(super) fn judge(
     prepared: &Prepared,
-    to: SocketAddr,
+    to: &Address,
     status: u16,
     mut wrong_body: Option<String>,
     looked: Option<Looked>,

@@ -10,9 +10,10 @@ use super::script::{Prepared, Script};
 use super::session::Session;
 use super::wire::{self, Buffers, Secured, Wire};
 use crate::record::{Failure, Phase};
+use crate::units::Address;
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind};
-use std::net::{SocketAddr, TcpStream};
+use std::os::fd::{AsFd, BorrowedFd};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
@@ -63,7 +64,7 @@ const TURN: u32 = 16;
 #[derive(Debug)]
 pub struct Lane {
     wire: Wire,
-    to: SocketAddr,
+    to: Address,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
     /// Whether an answer has come on it.
@@ -83,11 +84,11 @@ pub struct Lane {
 
 impl Lane {
     /// Begins to open a connection.
-    pub fn begin(ends: Ends) -> Result<Self, Fault> {
-        let stream = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
+    pub fn begin(ends: &Ends) -> Result<Self, Fault> {
+        let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
-            wire: Wire::new(stream),
-            to: ends.to,
+            wire,
+            to: ends.to.clone(),
             doom: None,
             used: false,
             over: false,
@@ -103,14 +104,13 @@ impl Lane {
     }
 
     /// Its socket.
-    pub fn stream(&self) -> &TcpStream {
-        self.wire.socket()
+    pub fn socket(&self) -> BorrowedFd<'_> {
+        self.wire.as_fd()
     }
 
     /// Whether the connection is open, once its socket can be written to.
-    pub fn open(&mut self, ends: Ends) -> Result<(), Fault> {
-        self.doom =
-            connect::end(self.wire.socket(), ends).map_err(|error| Fault::connect(ends, &error))?;
+    pub fn open(&mut self, ends: &Ends) -> Result<(), Fault> {
+        self.doom = connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(())
     }
 
@@ -120,7 +120,7 @@ impl Lane {
     }
 
     /// Begins, or goes on with, what secures an open connection.
-    pub fn secure(&mut self, ends: Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
+    pub fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
         self.wire.secure(ends, buffers)
     }
 
@@ -324,7 +324,7 @@ impl Lane {
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
         let Judged { fault, broken, gains } =
-            judge(prepared, self.to, status, wrong_body.err(), looked);
+            judge(prepared, &self.to, status, wrong_body.err(), looked);
         Answer { broken: Some(broken), gains, ..self.answer(fault, false, now_ns) }
     }
 

@@ -100,7 +100,7 @@ impl Session {
         unix_s: i64,
     ) -> Result<bool, Fault> {
         if let Some(jar) = &mut self.jar {
-            let (host, path) = (home.url.authority.host.as_str(), self.path.as_str());
+            let (host, path) = (home.url.site.authority().0, self.path.as_str());
             let secured = home.url.is_secure;
             let from = Sender { host, secured, path, now_ns, unix_s };
             for said in &gains.cookies {
@@ -147,11 +147,11 @@ fn resolve(to: &str, from: &str, home: &Home) -> Result<String, String> {
         let (scheme, port) = if home.url.is_secure { ("https", 443) } else { ("http", 80) };
         let whole = if has_scheme { to.to_owned() } else { format!("{scheme}:{to}") };
         let uri: http::Uri = whole.parse().map_err(|_| wrong())?;
-        let here = &home.url.authority;
+        let (here, own_port) = home.url.site.authority();
         let host = uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let same = uri.scheme_str() == Some(scheme)
-            && host.eq_ignore_ascii_case(here.host.trim_matches(['[', ']']))
-            && uri.port_u16().unwrap_or(port) == here.port;
+            && host.eq_ignore_ascii_case(here.trim_matches(['[', ']']))
+            && uri.port_u16().unwrap_or(port) == own_port;
         if !same {
             let words = "the redirect leads to another scheme, host or port, and is not followed";
             return Err(format!("{words}: {}", shown(to)));
@@ -202,13 +202,13 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::HostPort;
+    use crate::plan::{HostPort, Site};
 
     fn home() -> Home {
-        let authority = HostPort { host: "shop.test".into(), port: 8080 };
+        let site = Site::Host(HostPort { host: "shop.test".into(), port: 8080 });
         let host_header = "shop.test:8080".into();
         Home {
-            url: HttpUrl { is_secure: false, authority, host_header, path: "/".into() },
+            url: HttpUrl { is_secure: false, site, host_header, path: "/".into() },
             redirects: 2,
         }
     }
@@ -230,7 +230,8 @@ mod tests {
             assert_eq!(to(location).as_deref(), Ok(path), "{location}");
         }
         let mut secure = home();
-        (secure.url.is_secure, secure.url.authority.port) = (true, 443);
+        secure.url.is_secure = true;
+        secure.url.site = Site::Host(HostPort { host: "shop.test".into(), port: 443 });
         for location in ["https://shop.test/c", "//shop.test/c", "/c"] {
             assert_eq!(resolve(location, "/", &secure).as_deref(), Ok("/c"), "{location}");
         }

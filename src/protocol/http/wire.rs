@@ -7,6 +7,8 @@ use crate::record::{Cause, Failure, Phase};
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 
 /// Ciphertext that is read at once.
 const SCRATCH: usize = 32_768;
@@ -44,36 +46,40 @@ pub enum Secured {
     Resumed,
 }
 
+type Tls = Session<UnbufferedClientConnection>;
+
 /// A socket. What TLS needs lies apart, so that a plain one is as small as can be.
 #[derive(Debug)]
-pub(super) struct Wire {
-    socket: TcpStream,
-    session: Option<Box<Session<UnbufferedClientConnection>>>,
+pub(super) enum Wire {
+    Tcp(TcpStream, Option<Box<Tls>>),
+    Unix(UnixStream),
 }
 
 impl Wire {
-    pub(super) fn new(socket: TcpStream) -> Self {
-        Self { socket, session: None }
+    /// The error that the socket met, if it met one; taken from it.
+    pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        match self {
+            Self::Tcp(socket, _) => socket.take_error(),
+            Self::Unix(socket) => socket.take_error(),
+        }
     }
 
-    pub(super) fn socket(&self) -> &TcpStream {
-        &self.socket
-    }
-
-    /// Gives an open socket a session that has yet to shake hands.
+    /// Gives an open socket a session that has yet to shake hands. Only TCP is secured.
     pub(super) fn secure_by(&mut self, end: UnbufferedClientConnection) {
-        self.session = Some(Box::new(Session::new(end)));
+        if let Self::Tcp(_, session) = self {
+            *session = Some(Box::new(Session::new(end)));
+        }
     }
 
     /// Whether a short read says nothing about what is still there.
     pub(super) fn is_secured(&self) -> bool {
-        self.session.is_some()
+        matches!(self, Self::Tcp(_, Some(_)))
     }
 
     /// Goes on with the handshake.
-    pub(super) fn secure(&mut self, ends: Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
-        let Some(session) = &mut self.session else { return Ok(Secured::Plain) };
-        match session.secure(&self.socket, &mut buffers.scratch) {
+    pub(super) fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
+        let Self::Tcp(socket, Some(session)) = self else { return Ok(Secured::Plain) };
+        match session.secure(socket, &mut buffers.scratch) {
             Ok(false) => Ok(Secured::Waits),
             Ok(true) if session.is_resumed() => Ok(Secured::Resumed),
             Ok(true) => Ok(Secured::Whole),
@@ -83,27 +89,40 @@ impl Wire {
 
     /// Reads into `buffers.plain`; zero at the end.
     pub(super) fn read(&mut self, buffers: &mut Buffers) -> io::Result<usize> {
-        match &mut self.session {
-            None => self.socket.read(&mut buffers.plain),
-            Some(session) => {
-                session.receive(&self.socket, &mut buffers.scratch, &mut buffers.plain)
+        match self {
+            Self::Tcp(socket, None) => socket.read(&mut buffers.plain),
+            Self::Tcp(socket, Some(session)) => {
+                session.receive(socket, &mut buffers.scratch, &mut buffers.plain)
             }
+            Self::Unix(socket) => socket.read(&mut buffers.plain),
         }
     }
 
     /// Writes what there is room for.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match &mut self.session {
-            None => self.socket.write(bytes),
-            Some(session) => session.send(&self.socket, bytes),
+        match self {
+            Self::Tcp(socket, None) => socket.write(bytes),
+            Self::Tcp(socket, Some(session)) => session.send(socket, bytes),
+            Self::Unix(socket) => socket.write(bytes),
+        }
+    }
+}
+
+impl AsFd for Wire {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Tcp(socket, _) => socket.as_fd(),
+            Self::Unix(socket) => socket.as_fd(),
         }
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
-        if let Some(session) = self.session.take() {
-            session.close(&self.socket);
+        if let Self::Tcp(socket, session) = self
+            && let Some(session) = session.take()
+        {
+            session.close(socket);
         }
     }
 }

@@ -263,7 +263,10 @@ impl<'a> Facts<'a> {
             let measure = section.measure(Metric::Rate(metric))?;
             Some((format!("{metric}_per_s"), thousandths(measure.value)))
         };
-        let counters = words.counters.iter().map(|one| (one.name(), cell.counters.get(*one)));
+        // Without a handshake there is nothing of which some could have been resumed.
+        let shook = cell.times.get(TimeMetric::TlsTime).is_some();
+        let counted = words.counters.iter().filter(|one| shook || **one != Counter::TlsResumed);
+        let counters = counted.map(|one| (one.name(), cell.counters.get(*one)));
         let gauges = words.gauges.iter().map(|one| (one.name(), section.gauges.get(*one)));
         Self {
             start_ns: section.time.map(|(start, _)| start),

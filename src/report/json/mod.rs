@@ -112,9 +112,11 @@ struct PlanReport<'a> {
 struct TargetReport<'a> {
     name: &'a str,
     written: &'a [String],
-    addresses: &'a [std::net::SocketAddr],
+    addresses: &'a [crate::units::Address],
     #[serde(rename = "preflight.probes")]
     probes: u64,
+    #[serde(rename = "dns.time_ns", skip_serializing_if = "Option::is_none")]
+    dns_time_ns: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -219,6 +221,7 @@ fn target(target: &ResolvedTarget) -> TargetReport<'_> {
         written: &target.written,
         addresses: &target.addresses,
         probes: target.probes,
+        dns_time_ns: target.dns_time_ns,
     }
 }
 

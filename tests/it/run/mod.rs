@@ -9,5 +9,6 @@ mod search;
 mod shapes;
 mod stalls;
 mod streams;
+mod unix_sockets;
 mod validity;
 mod verdicts;

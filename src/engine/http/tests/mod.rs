@@ -305,7 +305,7 @@ fn a_real_server_counts_what_is_booked() {
     let think_time = ThinkTime { min: time(1), max: time(5) };
     let http = Http { think_time, ..settings() };
     let stages = [users(20, paced(200), 300), rate(300, 300)];
-    let load = Load { addresses: vec![address], ..load(http, &stages, Share::WHOLE) };
+    let load = Load { addresses: vec![address.into()], ..load(http, &stages, Share::WHOLE) };
     let mut total = crate::record::Cell::default();
     for notice in really_ran(load) {
         if let Notice::Snapshot(snapshot) = notice {

@@ -2,6 +2,7 @@ mod cut;
 mod mutate;
 mod parse;
 mod server;
+mod unix;
 
 use super::*;
 use crate::plan::Request;
@@ -215,8 +216,11 @@ async fn connections_that_do_not_open_say_why() {
     assert_eq!(open.get(), 0);
 
     // An address of documentation (RFC 5737) is nobody's, and so not ours.
-    let elsewhere =
-        Ends { to: refusing.local_addr().unwrap(), from: Some([192, 0, 2, 1].into()), port: 0 };
+    let elsewhere = Ends {
+        to: refusing.local_addr().unwrap().into(),
+        from: Some([192, 0, 2, 1].into()),
+        port: 0,
+    };
     let mut stranger =
         Line::new(Rc::new(script(vec![get()], 2_000, 2_000)), elsewhere, Rc::clone(&open));
     let fault = stranger.open(soon(2_000)).await.unwrap_err();

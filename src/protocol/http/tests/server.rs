@@ -2,7 +2,7 @@
 
 use super::super::lane::Step as Came;
 use super::super::*;
-use crate::plan::{Check, HostPort, Http, HttpUrl, Request, What};
+use crate::plan::{Check, HostPort, Http, HttpUrl, Request, Site, What};
 use crate::units::Time;
 use std::cell::Cell;
 use std::future::pending;
@@ -136,7 +136,7 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
     };
     let url = HttpUrl {
         is_secure: false,
-        authority: HostPort { host: "shop.test".into(), port: 80 },
+        site: Site::Host(HostPort { host: "shop.test".into(), port: 80 }),
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
     };
@@ -202,13 +202,14 @@ impl Line {
     pub(super) async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
         self.hang_up();
         let deadline = deadline.min(Instant::now() + self.settings.connect);
-        let mut lane = Lane::begin(self.ends)?;
-        let stream = TcpStream::from_std(lane.stream().try_clone().unwrap()).unwrap();
+        let mut lane = Lane::begin(&self.ends)?;
+        let stream =
+            TcpStream::from_std(lane.socket().try_clone_to_owned().unwrap().into()).unwrap();
         tokio::select! {
             _ = stream.writable() => {}
-            () = sleep_until(deadline) => return Err(Fault::connect_timeout(self.ends)),
+            () = sleep_until(deadline) => return Err(Fault::connect_timeout(&self.ends)),
         }
-        lane.open(self.ends)?;
+        lane.open(&self.ends)?;
         self.lane = Some((stream, lane));
         self.open.set(self.open.get() + 1);
         Ok(())
@@ -278,7 +279,7 @@ impl Line {
 /// A lane, and how many of its connections are open.
 pub(super) fn lane(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
     let open = Rc::new(Cell::new(0));
-    let ends = Ends { to, from: None, port: 0 };
+    let ends = Ends { to: to.into(), from: None, port: 0 };
     (Line::new(Rc::new(settings), ends, Rc::clone(&open)), open)
 }
 
