@@ -39,7 +39,7 @@ fn main() {
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
-/// One who asks: requests a second, and processor seconds of all its processes.
+/// One who asks: requests a second, and processor seconds of all its processes for each.
 type Figures = (f64, f64);
 
 fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, rounds: u64) {
@@ -58,7 +58,7 @@ fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, round
             continue;
         }
         let rate = median(row.iter().map(|one| one.0));
-        let cpu = median(row.iter().map(|(rate, cpu)| cpu * 1e6 / (rate * seconds as f64)));
+        let cpu = median(row.iter().map(|one| one.1 * 1e6));
         let ratio = median(row.iter().zip(&wrk).map(|(one, wrk)| one.0 / wrk.0));
         println!(
             "  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of wrk"
@@ -80,7 +80,10 @@ fn ask(
     let rate = match tool {
         "planrun" => {
             let stages = format!("{{ users = {connections}, hold = \"{seconds}s\" }}");
-            plan(folder, &format!("address = \"{url}\""), &stages, "", Some(1))
+            let rate = plan(folder, &format!("address = \"{url}\""), &stages, "", Some(1));
+            // The time to reach the level comes on top, and counts.
+            let requests = column(&folder.join("results"), "summary.csv", "ok")[0];
+            return Some((rate, (cpu_seconds() - before) / requests));
         }
         "wrk" => {
             let text = output(tool, &["-t1", "-c", &count, "-d", &limit, &url])?;
@@ -100,7 +103,7 @@ fn ask(
             text.trim().parse().unwrap()
         }
     };
-    Some((rate, cpu_seconds() - before))
+    Some((rate, (cpu_seconds() - before) / (rate * seconds as f64)))
 }
 
 /// Runs a tool on the first core; `None` when there is no such tool.

@@ -3,8 +3,8 @@
 //! `cargo bench --bench open -- [RATE]`, 4000 by default. Prints the distribution of times from when a request was due to its last byte,
 //! and from its sending where a tool knows that: once while the server answers, once while it stands still for one second of 14. What all
 //! should show then follows from arithmetic and is printed beside them. wrk2 and oha keep 100 connections, on which late requests wait for
-//! their sending; planrun opens more and sends them, so that its times from the sending hold the wait, too. Tools that are not on PATH are left out: `wrk2`, `oha`. Needs
-//! nginx, taskset and two cores.
+//! their sending; planrun opens more and sends them, so that its times from the sending hold the wait, too. Tools that are not on PATH are
+//! left out: `wrk2`, `oha`. Needs nginx, taskset and two cores.
 
 #![expect(
     clippy::print_stdout,

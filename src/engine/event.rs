@@ -54,6 +54,8 @@ pub struct Resolved {
     pub written: Vec<String>,
     /// The addresses that are used in turn.
     pub addresses: Vec<Address>,
+    /// Which of `written` each address belongs to; empty for a built-in server.
+    pub origins: Vec<u16>,
     /// Probe connections that the preflight opened to it and closed again, before the run's clock started.
     pub probes: u64,
     /// How long its names took to resolve, one after the other, in nanoseconds; `None`: it has none.

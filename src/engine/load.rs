@@ -24,6 +24,8 @@ pub struct Load {
     pub timeline: Timeline,
     /// The target, used in turn by blocks of users or by arrivals; at least one.
     pub addresses: Vec<Address>,
+    /// Which of the plan's addresses each of these belongs to; empty for a built-in server.
+    pub origins: Vec<u16>,
     /// Where to connect from.
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.

@@ -286,6 +286,8 @@ fn resolve<'a>(
             }
         }
         names.resize(resolved.addresses.len(), host.clone());
+        let origin = u16::try_from(resolved.written.len() - 1).unwrap_or(u16::MAX);
+        resolved.origins.resize(resolved.addresses.len(), origin);
     }
     Ok((resolved, names))
 }
@@ -309,11 +311,13 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let host = HostPort { host: "localhost".into(), port };
         let (resolved, names) =
-            resolve("t", [Whereabouts::Host(&host)].into_iter(), false).unwrap();
-        assert_eq!(names, ["localhost"]);
-        assert_eq!(resolved.addresses, [Address::from(SocketAddr::from(([127, 0, 0, 1], port)))]);
+            resolve("t", [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(), false).unwrap();
+        assert_eq!(names, ["localhost"; 2]);
+        let address = Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
+        assert_eq!(resolved.addresses, [address.clone(), address]);
+        assert_eq!(resolved.origins, [0, 1]);
         assert!(resolved.resolved_in_ns.is_some_and(|took| took > 0));
-        assert_eq!((resolved.written, resolved.probes), (vec![format!("localhost:{port}")], 1));
+        assert_eq!((resolved.written, resolved.probes), (vec![format!("localhost:{port}"); 2], 2));
     }
 
     #[test]

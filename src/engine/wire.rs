@@ -76,6 +76,8 @@ pub struct Assignment {
     pub share: Share,
     /// The target, resolved and pinned.
     pub addresses: Vec<Address>,
+    /// Which of the plan's addresses each of these belongs to; empty for a built-in server.
+    pub origins: Vec<u16>,
     /// Where to connect from.
     pub sources: Sources,
     /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.

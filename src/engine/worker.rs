@@ -82,6 +82,7 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
         schedule: schedule.scenario(scenario).clone(),
         timeline,
         addresses: assignment.addresses,
+        origins: assignment.origins,
         sources: assignment.sources,
         ports: assignment.ports,
         tls,

@@ -149,7 +149,7 @@ names! {
         ResponseTime = "response_time",
         /// http: from sending to the first byte.
         FirstByte = "first_byte",
-        /// http: from the first byte of an answer to its last.
+        /// http: from the first byte of an answer to its last; 1 ns where both came at once.
         TransferTime = "transfer.time",
         /// How late the generator started what was due.
         ScheduleLag = "schedule_lag",

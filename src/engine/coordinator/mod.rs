@@ -90,6 +90,7 @@ pub async fn run(
 }
 
 fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
+    let target = order.plan.scenarios[scenario].target;
     Assignment {
         version: VERSION,
         plan_name: order.source.name.clone(),
@@ -97,10 +98,11 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         overrides: order.overrides.clone(),
         scenario: narrow(scenario),
         share,
-        addresses: order.targets[order.plan.scenarios[scenario].target].addresses.clone(),
+        addresses: order.targets[target].addresses.clone(),
+        origins: order.targets[target].origins.clone(),
         sources: order.sources[scenario].clone(),
         ports: order.plan.generator.port_range,
-        tls: order.peers[order.plan.scenarios[scenario].target].clone(),
+        tls: order.peers[target].clone(),
         files: order.files.get(scenario).cloned().unwrap_or_default(),
     }
 }

@@ -179,7 +179,7 @@ impl Host for Epoll {
             .registry()
             .register(&mut SourceFd(&fd), token(place), interest)
             .map_err(|error| Fault::connect(&ends, &error))?;
-        let script = self.load.address(number) % self.scripts.len();
+        let script = self.load.address(number);
         Ok(Way { lane, script: u32::try_from(script).unwrap_or(0), securing: false })
     }
 
@@ -228,7 +228,7 @@ impl Host for Epoll {
         gains: Gains,
         now_ns: u64,
     ) -> Result<bool, Fault> {
-        let script = &self.scripts[self.load.address(number) % self.scripts.len()];
+        let script = &self.scripts[self.load.address(number)];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
         script.give(session, gains, now_ns, unix_s)

@@ -17,6 +17,7 @@ mod carry;
 mod choice;
 mod epoll;
 mod host;
+mod numbers;
 mod passes;
 mod slots;
 mod stages;
@@ -35,6 +36,7 @@ use crate::units::Address;
 use alarms::Alarms;
 use book::Book;
 use choice::Choices;
+use numbers::Numbers;
 use passes::Passes;
 use slots::Slots;
 use stages::Stages;
@@ -64,9 +66,8 @@ pub struct Requests<H: Host> {
     room: u64,
     /// Connections that wait for an arrival, the one that was used last behind the others; some have gone.
     idle: Vec<Place>,
-    /// Numbers of connections that have gone, for the next ones: routes repeat, so that ports do.
-    numbers: Vec<u64>,
-    made: u64,
+    /// Those of connections for arrivals.
+    numbers: Numbers,
     /// Connections end after their request.
     closing: bool,
     /// How long connections are used.
@@ -105,10 +106,9 @@ impl<H: Host> Requests<H> {
             stages: Stages::default(),
             busy: 0,
             room: load.share.part_of(http.max_in_flight, 1),
+            numbers: Numbers::new(load.addresses.len()),
             load,
             idle: Vec::new(),
-            numbers: Vec::new(),
-            made: 0,
             closing: false,
             uses: http.connection,
             alarms: Alarms::default(),
@@ -216,17 +216,18 @@ fn own_url(address: SocketAddr) -> HttpUrl {
     }
 }
 
-/// One script for each URL of a load; a server that planrun started itself is known by its address.
+/// One script for each address of a load, by the URL that it belongs to; a server that planrun started itself is known by its address.
 pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
-    let own: Vec<HttpUrl>;
-    let urls = match &load.plan.target(load.scenario()).endpoint {
-        Endpoint::Urls(urls) => urls,
-        Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
-            own = load.addresses.iter().filter_map(Address::tcp).map(own_url).collect();
-            &own
+    let script = |url: &HttpUrl| Script::new(http, url, &load.stock);
+    match &load.plan.target(load.scenario()).endpoint {
+        Endpoint::Urls(urls) => {
+            load.origins.iter().map(|origin| script(&urls[usize::from(*origin)])).collect()
         }
-    };
-    urls.iter().map(|url| Script::new(http, url, &load.stock)).collect()
+        Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
+            let own = load.addresses.iter().filter_map(Address::tcp).map(own_url);
+            own.map(|url| script(&url)).collect()
+        }
+    }
 }
 
 #[cfg(test)]

@@ -112,10 +112,7 @@ impl<H: Host> Requests<H> {
         let request = if self.passes.in_steps { 0 } else { self.choices.request(&mut rng) };
         let slot = self.idle_slot().unwrap_or_else(|| {
             let (index, of) = (self.load.share.index, self.load.share.of);
-            let nth = self.numbers.pop().unwrap_or_else(|| {
-                self.made += 1;
-                self.made - 1
-            });
+            let nth = self.numbers.take();
             self.slots.take(nth * u64::from(of) + u64::from(index), false, rng.clone())
         });
         let one = self.slots.get(slot);
@@ -222,7 +219,7 @@ impl<H: Host> Requests<H> {
         if std::mem::take(&mut one.is_user) {
             self.book.levels.users -= 1;
         } else {
-            self.numbers.push(one.number / u64::from(self.load.share.of));
+            self.numbers.give_back(one.number / u64::from(self.load.share.of));
         }
         one.state = State::Free;
         self.settle(slot);

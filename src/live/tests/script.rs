@@ -126,6 +126,7 @@ pub(super) fn started(plan: &Plan) -> Event {
     let resolved = |name: &str, written: &str, address: &str| Resolved {
         name: name.into(),
         written: vec![written.into()],
+        origins: vec![0],
         addresses: vec![address.parse().unwrap()],
         probes: 1,
         resolved_in_ns: None,

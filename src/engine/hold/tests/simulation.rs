@@ -223,6 +223,7 @@ pub(super) fn run(
         share: Share::WHOLE,
         schedule: schedule.scenario(0).clone(),
         timeline,
+        origins: Vec::new(),
         addresses: vec!["127.0.0.1:9".parse().unwrap()],
         sources: crate::machine::Sources::default(),
         ports: None,

@@ -348,3 +348,46 @@ fn connections_are_used_as_long_as_the_plan_says() {
     let (connections, _) = run(aged, users(1, paced(100), 5_990));
     assert_eq!(connections, 11);
 }
+
+/// Answers one request on each connection; the lines of heads that say whom they are for, and for what.
+fn listen_to(listener: TcpListener) -> Arc<std::sync::Mutex<Vec<String>>> {
+    let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let told = Arc::clone(&heard);
+    std::thread::spawn(move || {
+        while let Ok((mut stream, _)) = listener.accept() {
+            let mut head = [0; 512];
+            let length = stream.read(&mut head).unwrap_or(0);
+            let head = String::from_utf8_lossy(&head[..length]).into_owned();
+            let host = head.lines().find(|line| line.starts_with("host: ")).unwrap_or_default();
+            told.lock()
+                .unwrap()
+                .push(format!("{} {host}", head.lines().next().unwrap_or_default()));
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        }
+    });
+    heard
+}
+
+#[test]
+fn each_address_is_asked_by_the_url_that_it_belongs_to() {
+    // The first URL's name has two addresses.
+    let listeners = [(); 3].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let addresses = listeners.iter().map(|one| one.local_addr().unwrap().into()).collect();
+    let heard = listeners.map(listen_to);
+    let url = |name: &str| HttpUrl {
+        is_secure: false,
+        site: Site::Host(HostPort { host: name.into(), port: 80 }),
+        host_header: name.into(),
+        path: format!("/{name}"),
+    };
+    let connection = ConnectionUse { max_requests: Some(1), max_age: None };
+    let load = load(Http { connection, ..settings() }, &[rate(60, 500)], Share::WHOLE);
+    let mut load = Load { addresses, origins: vec![0, 0, 1], ..load };
+    load.plan.targets[0].endpoint = Endpoint::Urls(vec![url("two"), url("one")]);
+    really_ran(load);
+    for (heard, name) in heard.iter().zip(["two", "two", "one"]) {
+        let heard = heard.lock().unwrap();
+        let right = format!("GET /{name} HTTP/1.1 host: {name}");
+        assert_eq!((heard.len(), heard.iter().filter(|one| **one == right).count()), (10, 10));
+    }
+}

@@ -94,6 +94,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         share,
         timeline: schedule.timelines().remove(0),
         schedule: schedule.scenario(0).clone(),
+        origins: Vec::new(),
         addresses: vec![std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into()],
         sources: crate::machine::Sources::default(),
         ports: None,
