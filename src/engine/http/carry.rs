@@ -52,17 +52,19 @@ impl<H: Host> Requests<H> {
         let (attempt, took) = (one.attempt, now.saturating_sub(one.since_ns));
         // Booked as it is below; until then the slot is nobody's.
         one.state = State::Asking;
-        self.settle(slot);
-        let cell = self.book.cell(attempt.key);
         let Err(fault) = result else {
+            self.await_first_answer(slot, now);
+            let cell = self.book.cell(attempt.key);
             cell.count(Counter::ConnectOk);
             cell.time(TimeMetric::ConnectTime, took);
             self.book.levels.open += 1;
             self.send(slot, now);
             return;
         };
+        self.settle(slot);
         let after = after(&fault);
         let local = after == After::Local;
+        let cell = self.book.cell(attempt.key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
         self.slots.get(slot).lane = None;
         let mut ending = attempt.ending(now);
@@ -201,6 +203,7 @@ impl<H: Host> Requests<H> {
         ending.fault = answer.fault;
         ending.broken = answer.broken;
         self.book.end(&attempt, ending);
+        self.settle(slot);
         self.go_on(slot, after, now);
     }
 

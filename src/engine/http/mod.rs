@@ -132,6 +132,7 @@ impl<H: Host> Requests<H> {
             self.pass_marks(now);
             self.find_what_is_late(now);
             self.end_rests(now);
+            self.end_first_waits(now);
             let busy = !self.halted && !self.stages.is_draining() && self.release(now);
             if !busy {
                 self.begin_drain(now);

@@ -2,15 +2,20 @@
 
 use super::super::load::Load;
 use super::super::wire::Notice;
-use super::{Host, Requests};
+use super::{Host, Place, Requests};
 use crate::record::{CellKey, Mark};
 use crate::schedule::{Due, Shape, Walk};
+use std::collections::VecDeque;
 
 /// What is released before requests under way get a turn.
 const BATCH: usize = 64;
 
 /// Users of an unpaced ramp that may be connecting at once: more only fill the target's accept queue.
 const CONNECTING_MAX: u64 = 256;
+
+/// Users of an unpaced ramp that may be connecting or waiting for their first answer at once: a target that accepts slowly has a queue
+/// of usually 4,096, and forgets what overflows it without a word.
+const UNSETTLED_MAX: u64 = 1_024;
 
 /// The stage that is being made.
 struct Current {
@@ -28,6 +33,8 @@ pub(super) struct Stages {
     next: u16,
     /// What an unpaced ramp has begun and not yet brought to its end.
     pub(super) unsettled: u64,
+    /// Its users that are connected and wait for their first answer, and how long that is waited for.
+    pub(super) firsts: VecDeque<(u64, Place)>,
     /// Those who have come and were not told to leave, in the order of their numbers, with their slots.
     pub(super) users: Vec<(u64, u32)>,
     /// An early end that was ordered.
@@ -63,8 +70,9 @@ impl Stages {
         let current = self.current.as_ref().filter(|current| !current.unpaced);
         let due = current.and_then(|current| Some(current.base_ns + current.walk.peek()?.1));
         let ramping = self.current.as_ref().is_some_and(|current| current.unpaced && !current.told);
+        let first = self.firsts.front().map(|(at, _)| *at);
         let mark = load.timeline.at(Mark::Ramp(self.next)).filter(|_| !ramping);
-        [due, mark, self.end_ns(load)].into_iter().flatten().min()
+        [due, first, mark, self.end_ns(load)].into_iter().flatten().min()
     }
 
     /// The next stage that has arrivals in place of users.
@@ -89,7 +97,7 @@ impl<H: Host> Requests<H> {
     pub(super) fn release(&mut self, now: u64) -> bool {
         let end = self.stages.end_ns(&self.load);
         for _ in 0..BATCH {
-            let unsettled = self.stages.unsettled;
+            let (unsettled, connecting) = (self.stages.unsettled, self.book.levels.connecting);
             let Some(current) = &mut self.stages.current else {
                 if !self.begin_next(now) {
                     return false;
@@ -98,7 +106,8 @@ impl<H: Host> Requests<H> {
             };
             if let Some((due, offset)) = current.walk.peek() {
                 let at = current.base_ns + offset;
-                let full = current.unpaced && unsettled >= CONNECTING_MAX;
+                let full =
+                    current.unpaced && (connecting >= CONNECTING_MAX || unsettled >= UNSETTLED_MAX);
                 if at > now || end.is_some_and(|end| at >= end) || full {
                     return false;
                 }

@@ -14,6 +14,9 @@ const LONGEST_WAIT_NS: u64 = 1_000 * MS;
 /// A user waits so long after the generator itself failed: it is out of something, and others have to give that back first.
 const LOCAL_WAIT_NS: u64 = 100 * MS;
 
+/// So long does an unpaced ramp wait for a user's first answer before it counts it as there.
+const FIRST_ANSWER_NS: u64 = 200 * MS;
+
 /// What the next request of the same slot has to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum After {
@@ -68,7 +71,26 @@ impl<H: Host> Requests<H> {
         self.stages.unsettled += 1;
     }
 
-    /// A user has tried to connect, or has gone.
+    /// A user of an unpaced ramp is connected: it is there once its first answer has come, or after a moment. What was not accepted yet
+    /// looks connected, too.
+    pub(super) fn await_first_answer(&mut self, slot: u32, now: u64) {
+        let one = self.slots.get(slot);
+        if one.settling > 0 {
+            let place = Place { slot, turn: one.turn };
+            self.stages.firsts.push_back((now.saturating_add(FIRST_ANSWER_NS), place));
+        }
+    }
+
+    /// No longer waits for first answers that take their time.
+    pub(super) fn end_first_waits(&mut self, now: u64) {
+        while let Some((_, place)) = self.stages.firsts.pop_front_if(|(at, _)| *at <= now) {
+            if self.slots.at(place).is_some() {
+                self.settle(place.slot);
+            }
+        }
+    }
+
+    /// A user has come, or has failed to, or has gone.
     pub(super) fn settle(&mut self, slot: u32) {
         let one = self.slots.get(slot);
         // One that was dismissed meanwhile is waited for until it has gone.

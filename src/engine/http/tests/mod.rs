@@ -391,3 +391,25 @@ fn each_address_is_asked_by_the_url_that_it_belongs_to() {
         assert_eq!((heard.len(), heard.iter().filter(|one| **one == right).count()), (10, 10));
     }
 }
+
+#[test]
+fn an_unpaced_ramp_does_not_outrun_a_target_that_accepts_slowly() {
+    let ramp = |answer_ns: u64| {
+        let world = Rc::new(World::new(move |sent| sent + answer_ns));
+        let http = Http { timeout: time(60_000), ..settings() };
+        let load = load(http, &[users(3_000, Ramp::Unpaced, 2_000)], Share::WHOLE);
+        let ran = ran(&world, load, &[]);
+        let opened: Vec<u64> = world.opened.borrow().iter().map(|(at, _)| *at).collect();
+        (opened, ran.reached[0].0)
+    };
+    // Who has waited for an answer for 200 ms is no longer waited for.
+    let (opened, reached) = ramp(10_000 * MS);
+    let first = opened[0];
+    let by = |ms: u64| opened.iter().filter(|at| **at < first + ms * MS).count();
+    assert_eq!((by(190), by(390), by(590)), (1_024, 2_048, 3_000));
+    assert!((first + 600 * MS..first + 700 * MS).contains(&reached), "{reached}");
+    // Quick answers make room at once.
+    let (opened, reached) = ramp(5 * MS);
+    assert_eq!(opened.iter().filter(|at| **at < 100 * MS).count(), 3_000);
+    assert!(reached < 110 * MS, "{reached}");
+}
