@@ -138,18 +138,26 @@ impl Evidence<'_> {
             if rise("TcpExt.ListenOverflows") + rise("TcpExt.TCPReqQFullDrop") > 0 {
                 return Culprit::AcceptQueue;
             }
-            if rise("softnet.dropped") > 0 {
+            if self.backlog_lost_them() {
                 return Culprit::NetdevBacklog;
             }
             // Nothing in this kernel's queues: something in front of them swallows packets.
             return Culprit::Firewall;
         }
-        match (rise("softnet.dropped"), self.reached) {
-            (1.., _) => Culprit::NetdevBacklog,
-            (0, 0) => Culprit::Firewall,
+        match (self.backlog_lost_them(), self.reached) {
+            (true, _) => Culprit::NetdevBacklog,
+            (false, 0) => Culprit::Firewall,
             // Some get through and others only send SYNs again: its queue is full, or the way to it is.
-            (0, _) => Culprit::AcceptQueue,
+            (false, _) => Culprit::AcceptQueue,
         }
+    }
+
+    /// Whether this machine's backlog dropped at least a packet for each connection that timed out: its counter is of everybody here.
+    fn backlog_lost_them(&self) -> bool {
+        let late = |cause: &Cause| cause.failure == Failure::ConnectTimeout;
+        let timed_out = self.failures.iter().filter(|(cause, _)| late(cause));
+        let dropped = self.deltas.rise("softnet.dropped");
+        dropped > 0 && dropped >= timed_out.map(|(_, count)| *count).sum()
     }
 
     /// A full accept queue resets connections when the target's `tcp_abort_on_overflow` is set.

@@ -132,10 +132,17 @@ fn a_connect_timeout_is_told_by_who_dropped() {
     let retries = "TcpExt.TCPSynRetrans";
     let overflows = "TcpExt.ListenOverflows";
     assert_eq!(of(&[retries, overflows], true, 100), (Culprit::AcceptQueue, Side::Target));
-    assert_eq!(
-        of(&[retries, "softnet.dropped"], true, 100),
-        (Culprit::NetdevBacklog, Side::Generator)
-    );
+    for (dropped, target_here, culprit) in [
+        (900, true, (Culprit::NetdevBacklog, Side::Generator)),
+        (900, false, (Culprit::NetdevBacklog, Side::Generator)),
+        // Five packets of somebody else are no reason for 900 that timed out.
+        (5, true, (Culprit::Firewall, Side::Network)),
+        (5, false, (Culprit::AcceptQueue, Side::Target)),
+    ] {
+        let deltas = Deltas(BTreeMap::from([("softnet.dropped".to_owned(), dropped)]));
+        let case = Case { deltas, target_here, ..Case::of(&failures) };
+        assert_eq!(case.first(), culprit, "{dropped} {target_here}");
+    }
     assert_eq!(of(&[retries], true, 100), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 0), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 100), (Culprit::AcceptQueue, Side::Target));
