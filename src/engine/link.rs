@@ -1,6 +1,6 @@
 //! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator delays no connection.
 
-use super::wire::{Inbox, WireError, encode};
+use super::wire::{FromWorker, Inbox, Notice, Order, ToWorker, WireError, encode};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -72,6 +72,21 @@ impl Link {
     /// The next whole message.
     pub fn take<T: DeserializeOwned>(&mut self) -> Result<Option<T>, WireError> {
         self.inbox.take()
+    }
+
+    /// The next order of the coordinator that has come in; a worker's side.
+    pub fn order(&mut self) -> Option<Order> {
+        while let Ok(Some(message)) = self.take() {
+            if let ToWorker::Order(order) = message {
+                return Some(order);
+            }
+        }
+        None
+    }
+
+    /// Tells the coordinator something. That it is gone is noticed by the next wait.
+    pub fn tell(&mut self, notice: Notice) {
+        let _ = self.send(&FromWorker::Notice(notice));
     }
 
     /// Waits for the next message.

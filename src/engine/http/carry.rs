@@ -146,23 +146,21 @@ impl<H: Host> Requests<H> {
     fn secure(&mut self, slot: u32, event: Ready, now: u64) {
         let one = self.slots.get(slot);
         let Some(lane) = &mut one.lane else { return };
-        let result = match self.host.secure(lane, one.number) {
+        match self.host.secure(lane, one.number) {
             Ok(Secured::Waits) => return,
-            Ok(Secured::Plain) => Ok(()),
+            Ok(Secured::Plain) => self.connected(slot, Ok(()), now),
             Ok(secured) => {
-                let took = self.host.now_ns().saturating_sub(one.open_ns);
+                // Cryptography takes its time.
+                let now = self.host.now_ns();
                 let cell = self.book.cell(one.attempt.key);
-                cell.time(TimeMetric::TlsTime, took);
+                cell.time(TimeMetric::TlsTime, now.saturating_sub(one.open_ns));
                 if secured == Secured::Resumed {
                     cell.count(Counter::TlsResumed);
                 }
-                Ok(())
+                self.connected(slot, Ok(()), now);
             }
-            Err(fault) => Err(fault),
-        };
-        // Cryptography takes its time.
-        let now = if one.state == State::Securing { self.host.now_ns().max(now) } else { now };
-        self.connected(slot, result, now);
+            Err(fault) => self.connected(slot, Err(fault), self.host.now_ns()),
+        }
         // What came before the request is told only now.
         if event.readable || event.closed {
             self.again.push(event.place);

@@ -4,7 +4,7 @@ use super::super::clock::Clock;
 use super::super::facts::{BEAT_NS, Own, Pulse};
 use super::super::link::Link;
 use super::super::load::Load;
-use super::super::wire::{FromWorker, Notice, Order, ToWorker};
+use super::super::wire::{Notice, Order};
 use super::host::{Host, Place, Ready};
 use crate::protocol::http::{
     Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step,
@@ -151,17 +151,11 @@ impl Host for Epoll {
     }
 
     fn order(&mut self) -> Option<Order> {
-        while let Ok(Some(message)) = self.link.take() {
-            if let ToWorker::Order(order) = message {
-                return Some(order);
-            }
-        }
-        None
+        self.link.order()
     }
 
     fn tell(&mut self, notice: Notice) {
-        // A coordinator that is gone is noticed by the next wait.
-        let _ = self.link.send(&FromWorker::Notice(notice));
+        self.link.tell(notice);
     }
 
     fn facts(&self) -> WorkerFacts {

@@ -35,7 +35,6 @@ table! {
         /// From sending to the last byte it took less than this.
         time: Time,
     }
-    later {}
 }
 
 table! {
@@ -51,7 +50,6 @@ table! {
         /// What this regular expression's first group matches in the body; all that it matches, if it has no group.
         regex: Text,
     }
-    later {}
 }
 
 table! {
@@ -66,7 +64,6 @@ table! {
         /// Which row a pass takes. Default: `sequential`.
         order: OrderWord,
     }
-    later {}
 }
 
 /// Any value that JSON has, as TOML writes it.

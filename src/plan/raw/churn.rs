@@ -106,7 +106,6 @@ table! {
         /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
         jitter: JitterWord,
     }
-    later {}
 }
 
 table! {
@@ -118,7 +117,6 @@ table! {
         mean: Time,
     }
     may {}
-    later {}
 }
 
 table! {
@@ -137,7 +135,6 @@ table! {
         /// The time over which the drops are spread. Default: all at once.
         over: Time,
     }
-    later {}
 }
 
 words! {

@@ -27,7 +27,6 @@ table! {
         /// What this machine may do before a run is INVALID, in place of planrun's own limits.
         limits: RawLimits,
     }
-    later {}
 }
 
 table! {
@@ -49,5 +48,4 @@ table! {
         /// The part of the processors' time that a hypervisor gives to others. Default: `5%`.
         steal: Ratio,
     }
-    later {}
 }

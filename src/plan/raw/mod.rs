@@ -187,8 +187,6 @@ struct Keys {
     must: &'static [&'static str],
     /// The others.
     may: &'static [&'static str],
-    /// Keys of later versions.
-    later: &'static [&'static str],
 }
 
 /// What unknown keys of a table tell.
@@ -211,12 +209,6 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Mis
         }
         if errors.is_full() {
             errors.count_one();
-            continue;
-        }
-        if keys.later.contains(&name) {
-            errors
-                .add(key.at, format!("`{name}` is not supported by this version of planrun"))
-                .help(format!("leave `{name}` out"));
             continue;
         }
         let is = format!("{} has these keys", keys.noun);
@@ -245,7 +237,6 @@ macro_rules! table {
         $(#[$meta:meta])* $name:ident, $noun:literal,
         must { $($(#[$must_meta:meta])* $must:ident: $must_type:ty,)* }
         may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
-        later { $($later:literal),* }
     ) => {
         #[derive(Debug, Clone, Default, schemars::JsonSchema)]
         #[schemars(deny_unknown_fields)]
@@ -266,7 +257,6 @@ macro_rules! table {
                     noun: $noun,
                     must: &[$(stringify!($must)),*],
                     may: &[$(stringify!($may)),*],
-                    later: &[$($later),*],
                 };
                 let misspelt = check_keys(&keys, node.at, table, errors);
                 Some(Self {

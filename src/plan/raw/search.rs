@@ -65,5 +65,4 @@ table! {
         /// The search is a PASS from this level on. Default: `min`.
         at_least: RawLevel,
     }
-    later {}
 }

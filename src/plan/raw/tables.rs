@@ -69,7 +69,6 @@ table! {
         /// Looks for the highest level that passes, by one run after the other.
         search: RawSearch,
     }
-    later { "events", "data" }
 }
 
 table! {
@@ -93,7 +92,6 @@ table! {
         /// that begin with `https://`, which need it only to say more than that.
         tls: RawTls,
     }
-    later {}
 }
 
 table! {
@@ -114,7 +112,6 @@ table! {
         /// http: whether connections go on with the sessions of earlier ones, if the target lets them. Default: true.
         resumption: bool,
     }
-    later {}
 }
 
 table! {
@@ -150,7 +147,6 @@ table! {
         /// http: promises a whole body, sends half, closes.
         truncate_body: bool,
     }
-    later {}
 }
 
 table! {
@@ -219,7 +215,6 @@ table! {
         /// What must hold for a PASS: `metric comparison bound`, or a table.
         thresholds: Vec<Entry>,
     }
-    later { "tls" }
 }
 
 table! {
@@ -245,7 +240,6 @@ table! {
         /// Keeps this stage out of thresholds.
         warmup: bool,
     }
-    later {}
 }
 
 table! {
@@ -266,7 +260,6 @@ table! {
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
         timeout: Time,
     }
-    later {}
 }
 
 table! {
@@ -298,7 +291,6 @@ table! {
         /// In `steps`: the pause behind this one, in place of the scenario's.
         think_time: Span,
     }
-    later {}
 }
 
 table! {
@@ -312,7 +304,6 @@ table! {
         /// A token.
         bearer: Fillable,
     }
-    later {}
 }
 
 table! {
@@ -326,7 +317,6 @@ table! {
         /// Requests begin on it as long as it is younger than this.
         max_age: Time,
     }
-    later {}
 }
 
 table! {
@@ -349,5 +339,4 @@ table! {
         /// Live checks begin this long after the start of what is looked at.
         grace: Time,
     }
-    later {}
 }
