@@ -76,7 +76,7 @@ impl TargetError {
                 "name the certificate to trust: `tls = { ca = \"ca.pem\" }`".to_owned()
             }
             Self::Tls { .. } => {
-                "`ca` is a PEM file, seen from the folder of the plan, and `server_name` the name in the target's certificate".to_owned()
+                "`ca`, `cert` and `key` are PEM files, seen from the folder of the plan, and `server_name` the name in the target's certificate".to_owned()
             }
             Self::Server { source, .. } => source.help().unwrap_or_else(|| {
                 "`planrun serve` shows what the server says on its own".to_owned()
