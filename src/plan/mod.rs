@@ -40,7 +40,7 @@ pub use request::{
     What,
 };
 pub use scenario::{
-    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,
+    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold, Version,
     ThinkTime, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};

@@ -126,6 +126,31 @@ pub struct Http {
     pub on_full: OnFull,
     /// How long a connection is used.
     pub connection: ConnectionUse,
+    /// What is spoken on it.
+    pub version: Version,
+}
+
+/// The version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Version {
+    /// HTTP/1.1: one request at a time.
+    #[default]
+    Http1,
+    /// HTTP/2: by ALPN inside TLS, by prior knowledge without it.
+    Http2 {
+        /// So many users, or arrivals, share a connection: at least 1.
+        streams: u32,
+    },
+}
+
+impl Version {
+    /// How many users, or arrivals, share a connection.
+    pub fn streams(self) -> u32 {
+        match self {
+            Self::Http1 => 1,
+            Self::Http2 { streams } => streams,
+        }
+    }
 }
 
 /// What it means that a due request was dropped because as many were under way as may be.

@@ -127,6 +127,8 @@ failures! {
     ClosedByServer = "closed_by_server", Protocol;
     /// Not HTTP, or more of it than allowed.
     BadHttp = "bad_http", Protocol;
+    /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113, 7).
+    StreamReset = "stream_reset", Protocol;
     /// The TLS handshake or a record failed.
     Tls = "tls", Protocol;
     /// No first byte of an answer in time.
@@ -234,6 +236,9 @@ impl fmt::Display for Cause {
         match (self.code, self.failure) {
             (0, _) => Ok(()),
             (status, Failure::Status) => write!(f, " ({status})"),
+            (code, Failure::StreamReset) => {
+                write!(f, " ({:?})", h2::Reason::from(code.unsigned_abs()))
+            }
             (errno, _) => write!(f, " ({:?})", nix::errno::Errno::from_raw(errno)),
         }
     }

@@ -12,7 +12,8 @@ mod patience;
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
 use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
-use crate::plan::{OnWorkerLoss, Protocol};
+use crate::plan::{OnWorkerLoss, Protocol, Scenario, Version};
+use crate::protocol::http::ALPN;
 use crate::record::{Boundary, Cause, Entry, HostSample, Mark, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
 use crate::verdict::Judge;
@@ -90,7 +91,14 @@ pub async fn run(
 }
 
 fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
-    let target = order.plan.scenarios[scenario].target;
+    let Scenario { target, protocol, .. } = &order.plan.scenarios[scenario];
+    let target = *target;
+    let mut tls = order.peers[target].clone();
+    if let (Some(peers), Protocol::Http(http)) = (&mut tls, protocol)
+        && http.version != Version::Http1
+    {
+        ALPN.clone_into(&mut peers.speaks);
+    }
     Assignment {
         version: VERSION,
         plan_name: order.source.name.clone(),
@@ -102,7 +110,7 @@ fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
         origins: order.targets[target].origins.clone(),
         sources: order.sources[scenario].clone(),
         ports: order.plan.generator.port_range,
-        tls: order.peers[target].clone(),
+        tls,
         files: order.files.get(scenario).cloned().unwrap_or_default(),
     }
 }

@@ -7,10 +7,13 @@
 use super::book::Attempt;
 use super::slots::State;
 use super::users::After;
-use super::{Host, Place, Ready, Requests};
+use super::{Host, Place, Ready, Requests, Room};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
-use crate::record::{Counter, Origin, Phase};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
+use crate::record::{Cause, Counter, Failure, Origin, Phase};
+
+/// A request goes to another connection so often, before it is sent.
+const MOST_MOVES: u8 = 3;
 
 impl<H: Host> Requests<H> {
     /// Carries out one request.
@@ -20,7 +23,8 @@ impl<H: Host> Requests<H> {
         if let Some(session) = &mut one.session {
             session.begin_request();
         }
-        if one.lane.is_some() && one.is_spent(self.uses, now) {
+        let takes = one.lane.as_ref().is_none_or(|lane| self.host.takes_a_request(lane));
+        if !takes || (one.lane.is_some() && one.is_spent(self.uses, now)) {
             self.hang_up(slot);
         }
         let one = self.slots.get(slot);
@@ -30,8 +34,16 @@ impl<H: Host> Requests<H> {
     pub(super) fn connect(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         one.turn = one.turn.wrapping_add(1);
-        one.state = State::Opening;
         (one.since_ns, one.served) = (now, 0);
+        let joined = self.host.join(Place { slot, turn: one.turn }, one.number, now);
+        if let Some(lane) = joined {
+            // Whoever opened it opened it earlier.
+            (one.lane, one.open_ns) = (Some(lane), now);
+            self.await_first_answer(slot, now);
+            self.send(slot, now);
+            return;
+        }
+        one.state = State::Opening;
         let (key, number, place) = (one.attempt.key, one.number, Place { slot, turn: one.turn });
         self.book.cell(key).count(Counter::ConnectAttempts);
         self.book.levels.connecting += 1;
@@ -66,7 +78,9 @@ impl<H: Host> Requests<H> {
         let local = after == After::Local;
         let cell = self.book.cell(attempt.key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
-        self.slots.get(slot).lane = None;
+        if let Some(lane) = self.slots.get(slot).lane.take() {
+            self.host.leave(lane);
+        }
         let mut ending = attempt.ending(now);
         ending.fault = Some(fault);
         self.book.end(&attempt, ending);
@@ -76,6 +90,20 @@ impl<H: Host> Requests<H> {
     pub(super) fn send(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         let Some(lane) = &mut one.lane else { return };
+        match self.host.room(lane, now) {
+            Room::Now => {}
+            Room::Later => {
+                if one.state != State::Waiting {
+                    (one.state, one.since_ns) = (State::Waiting, now);
+                }
+                self.arm(slot);
+                return;
+            }
+            Room::Never => {
+                self.move_on(slot, now);
+                return;
+            }
+        }
         one.state = State::Asking;
         let (key, request) = (one.attempt.key, one.attempt.request);
         let place = Place { slot, turn: one.turn };
@@ -104,9 +132,30 @@ impl<H: Host> Requests<H> {
     fn fail_unsent(&mut self, slot: u32, fault: Fault, now: u64) {
         let attempt = self.slots.get(slot).attempt;
         let mut ending = attempt.ending(now);
+        let after = after(&fault);
         ending.fault = Some(fault);
         self.book.end(&attempt, ending);
-        self.go_on(slot, After::Local, now);
+        self.settle(slot);
+        self.go_on(slot, after, now);
+    }
+
+    /// The connection that a request waits for takes none: it goes to another one, unless it has met too many such.
+    fn move_on(&mut self, slot: u32, now: u64) {
+        let one = self.slots.get(slot);
+        let trouble = one.lane.as_ref().and_then(|lane| self.host.trouble(lane));
+        one.state = State::Waiting;
+        self.hang_up(slot);
+        let one = self.slots.get(slot);
+        one.attempt.moves += 1;
+        match trouble {
+            Some(fault) => self.fail_unsent(slot, fault, now),
+            None if one.attempt.moves > MOST_MOVES => {
+                let cause = Cause::new(Failure::ClosedByServer, Phase::Connect);
+                let sample = "every connection was closed before the request was sent".to_owned();
+                self.fail_unsent(slot, Fault { cause, sample }, now);
+            }
+            None => self.connect(slot, now),
+        }
     }
 
     /// Something has happened on a connection.
@@ -124,6 +173,7 @@ impl<H: Host> Requests<H> {
                 }
             }
             State::Securing => self.secure(slot, event, now),
+            State::Waiting => self.send(slot, now),
             State::Asking => match self.host.advance(lane, event.closed, now) {
                 Step::Wait => {}
                 Step::Again => self.again.push(event.place),
@@ -168,7 +218,9 @@ impl<H: Host> Requests<H> {
     }
 
     fn hang_up(&mut self, slot: u32) {
-        if self.slots.get(slot).lane.take().is_some() {
+        if let Some(lane) = self.slots.get(slot).lane.take()
+            && self.host.leave(lane)
+        {
             self.book.levels.open -= 1;
         }
     }
@@ -182,10 +234,15 @@ impl<H: Host> Requests<H> {
         }
         let one = self.slots.get(slot);
         let attempt = &mut one.attempt;
-        if answer.idle_close && !attempt.retried && self.host.is_idempotent(attempt.request) {
+        let sends_again = match answer.unseen {
+            Unseen::No => false,
+            Unseen::Perhaps => self.host.is_idempotent(attempt.request),
+            Unseen::Surely => true,
+        };
+        if sends_again && !attempt.retried {
             attempt.retried = true;
             self.book.cell(attempt.key).count(Counter::Retried);
-            self.connect(slot, now);
+            if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
             return;
         }
         let gains = answer.gains.take();
@@ -222,7 +279,7 @@ impl<H: Host> Requests<H> {
             State::Opening | State::Securing => {
                 Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
             }
-            State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
+            State::Waiting | State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
             State::Free | State::Resting | State::Idle => None,
         }
     }
@@ -256,10 +313,19 @@ impl<H: Host> Requests<H> {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
         if matches!(one.state, State::Opening | State::Securing) {
-            let late = self.host.late(one.number, one.state == State::Securing);
+            let (number, securing) = (one.number, one.state == State::Securing);
+            let Some(lane) = &mut one.lane else { return };
+            let late = self.host.late(lane, number, securing);
             self.connected(slot, Err(late), now);
-        } else if let Some(lane) = &mut one.lane {
-            let answer = self.host.give_up(lane, limits, now);
+        } else if one.state == State::Waiting {
+            let number = one.number;
+            let Some(lane) = &mut one.lane else { return };
+            let fault = self.host.crowded(lane, number);
+            self.hang_up(slot);
+            self.fail_unsent(slot, fault, now);
+        } else if let Some(lane) = &mut one.lane
+            && let Some(answer) = self.host.give_up(lane, limits, now)
+        {
             self.answered(slot, answer, now);
         }
     }

@@ -5,9 +5,11 @@ use super::super::facts::{BEAT_NS, Own, Pulse};
 use super::super::link::Link;
 use super::super::load::Load;
 use super::super::wire::{Notice, Order};
-use super::host::{Host, Place, Ready};
+use super::host::{Host, Place, Ready, Room};
+use super::hub::{Hub, Seat};
+use crate::plan::{Http, Protocol, Version};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step,
+    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step, Stream,
 };
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -28,13 +30,21 @@ const SHORTEST_NS: u64 = 20_000;
 /// The largest read; most answers are much smaller.
 const BUFFER: usize = 64 << 10;
 
-/// A connection, and which of the scripts it follows.
-#[derive(Debug)]
+/// Marks the connections that are shared among the places of events.
+const SHARED: u32 = 1 << 31;
+
+/// A connection, or a seat at one, and which of the scripts it follows.
 pub struct Way {
-    lane: Lane,
+    carrier: Carrier,
     script: u32,
     /// It has got its session.
     securing: bool,
+}
+
+enum Carrier {
+    Own(Lane),
+    /// With what is under way on it.
+    Seat(Seat, Option<Box<Stream>>),
 }
 
 /// Epoll and the pipe.
@@ -52,6 +62,8 @@ pub struct Epoll {
     own: Own,
     pulse: RefCell<Pulse>,
     buffers: Buffers,
+    /// Connections that are shared; `None`: each has its own.
+    hub: Option<Hub>,
     /// Where requests that differ from sending to sending are written.
     sheet: Vec<u8>,
 }
@@ -67,7 +79,13 @@ impl Epoll {
         registry.register(&mut SourceFd(&output), LINK_OUT, Interest::WRITABLE)?;
         let fd = timer.as_fd().as_raw_fd();
         registry.register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
-        let buffers = Buffers::new(BUFFER, load.tls.is_some());
+        let buffers = || Buffers::new(BUFFER, load.tls.is_some());
+        let hub = match &load.scenario().protocol {
+            Protocol::Http(Http { version: Version::Http2 { streams }, connection, .. }) => {
+                Some(Hub::new(load.addresses.len(), *streams, *connection, buffers()))
+            }
+            _ => None,
+        };
         Ok(Self {
             poll,
             events: Events::with_capacity(512),
@@ -75,11 +93,12 @@ impl Epoll {
             rings_ns: 0,
             clock,
             link,
+            buffers: buffers(),
+            hub,
             load,
             scripts,
             own: Own::open(),
             pulse: RefCell::default(),
-            buffers,
             sheet: Vec::new(),
         })
     }
@@ -92,10 +111,6 @@ impl Epoll {
     fn ends(&self, number: u64) -> Ends {
         let route = self.load.route(number);
         Ends { to: route.to.clone(), from: route.from, port: route.port }
-    }
-
-    fn script(&self, way: &Way) -> &Script {
-        &self.scripts[way.script as usize]
     }
 
     /// How long epoll may wait; without end when the timer ends it.
@@ -122,8 +137,12 @@ impl Host for Epoll {
     }
 
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
+        if let Some(hub) = &mut self.hub {
+            hub.flush(ready);
+        }
         let before = self.clock.now_ns();
-        let until_ns = until_ns.min(before + BEAT_NS);
+        let again = !ready.is_empty() || self.hub.as_ref().is_some_and(Hub::is_dirty);
+        let until_ns = if again { before } else { until_ns.min(before + BEAT_NS) };
         self.pulse.get_mut().look(before, until_ns.max(before));
         let limit = self.limit(until_ns)?;
         let waited = self.poll.poll(&mut self.events, limit);
@@ -139,13 +158,22 @@ impl Host for Epoll {
                 LINK_IN => self.link.receive()?,
                 LINK_OUT => self.link.flush()?,
                 TIMER => {}
-                Token(token) => ready.push(Ready {
-                    place: place(token),
-                    readable: event.is_readable(),
-                    writable: event.is_writable() || event.is_error(),
-                    closed: event.is_read_closed() || event.is_error(),
-                }),
+                Token(token) => {
+                    let event = Ready {
+                        place: place(token),
+                        readable: event.is_readable(),
+                        writable: event.is_writable() || event.is_error(),
+                        closed: event.is_read_closed() || event.is_error(),
+                    };
+                    match &mut self.hub {
+                        Some(hub) => hub.event(unshared(event.place), event, ready),
+                        None => ready.push(event),
+                    }
+                }
             }
+        }
+        if let Some(hub) = &mut self.hub {
+            hub.flush(ready);
         }
         Ok(())
     }
@@ -164,42 +192,126 @@ impl Host for Epoll {
         facts
     }
 
+    fn join(&mut self, place: Place, number: u64, now_ns: u64) -> Option<Way> {
+        let address = self.load.address(number);
+        let seat = self.hub.as_mut()?.join(address, place, now_ns)?;
+        Some(Way::new(Carrier::Seat(seat, None), address))
+    }
+
     fn begin(&mut self, place: Place, number: u64) -> Result<Way, Fault> {
         let ends = self.ends(number);
-        let lane = Lane::begin(&ends)?;
+        let address = self.load.address(number);
         let interest = Interest::READABLE | Interest::WRITABLE;
-        let fd = lane.socket().as_raw_fd();
-        self.poll
-            .registry()
-            .register(&mut SourceFd(&fd), token(place), interest)
-            .map_err(|error| Fault::connect(&ends, &error))?;
-        let script = self.load.address(number);
-        Ok(Way { lane, script: u32::try_from(script).unwrap_or(0), securing: false })
+        let registry = self.poll.registry();
+        let Some(hub) = &mut self.hub else {
+            let lane = Lane::begin(&ends)?;
+            let fd = lane.socket().as_raw_fd();
+            registry
+                .register(&mut SourceFd(&fd), token(place), interest)
+                .map_err(|error| Fault::connect(&ends, &error))?;
+            return Ok(Way::new(Carrier::Own(lane), address));
+        };
+        let (seat, own) = hub.begin(address, place, &ends)?;
+        let shared = token(Place { slot: own.slot | SHARED, ..own });
+        let fd = hub.socket(seat).map(|socket| socket.as_raw_fd());
+        let watched =
+            fd.map_or(Ok(()), |fd| registry.register(&mut SourceFd(&fd), shared, interest));
+        if let Err(error) = watched {
+            hub.leave(seat, None);
+            return Err(Fault::connect(&ends, &error));
+        }
+        Ok(Way::new(Carrier::Seat(seat, None), address))
     }
 
     fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
-        way.lane.open(&self.ends(number))
+        let ends = self.ends(number);
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => lane.open(&ends),
+            (Carrier::Seat(seat, _), Some(hub)) => hub.open(*seat, &ends),
+            (Carrier::Seat(..), None) => Ok(()),
+        }
     }
 
     fn secure(&mut self, way: &mut Way, number: u64) -> Result<Secured, Fault> {
         let ends = self.ends(number);
+        let mut end = None;
         if let Some(tls) = self.load.tls.as_ref().filter(|_| !way.securing) {
-            let end = tls.session(self.load.address(number)).map_err(io::Error::other);
-            way.lane.secure_by(end.map_err(|error| Fault::handshake(&ends, &error))?);
+            let begun = tls.session(self.load.address(number)).map_err(io::Error::other);
+            end = Some(begun.map_err(|error| Fault::handshake(&ends, &error))?);
             way.securing = true;
         }
-        way.lane.secure(&ends, &mut self.buffers)
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => {
+                if let Some(end) = end {
+                    lane.secure_by(end);
+                }
+                lane.secure(&ends, &mut self.buffers)
+            }
+            (Carrier::Seat(seat, _), Some(hub)) => {
+                hub.secure(*seat, &ends, end, self.clock.now_ns())
+            }
+            (Carrier::Seat(..), None) => Ok(Secured::Plain),
+        }
     }
 
-    fn late(&self, number: u64, securing: bool) -> Fault {
+    fn late(&mut self, way: &mut Way, number: u64, securing: bool) -> Fault {
         let ends = self.ends(number);
-        if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) }
+        let late =
+            if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) };
+        if let (Carrier::Seat(seat, _), Some(hub)) = (&way.carrier, &mut self.hub) {
+            hub.fail(*seat, late.clone());
+        }
+        late
+    }
+
+    fn leave(&mut self, way: Way) -> bool {
+        match (way.carrier, &mut self.hub) {
+            (Carrier::Seat(seat, stream), Some(hub)) => hub.leave(seat, stream),
+            _ => true,
+        }
+    }
+
+    fn room(&mut self, way: &mut Way, now_ns: u64) -> Room {
+        match (&way.carrier, &mut self.hub) {
+            (Carrier::Seat(seat, _), Some(hub)) => hub.room(*seat, now_ns),
+            _ => Room::Now,
+        }
+    }
+
+    fn trouble(&self, way: &Way) -> Option<Fault> {
+        match (&way.carrier, &self.hub) {
+            (Carrier::Seat(seat, _), Some(hub)) => hub.trouble(*seat),
+            _ => None,
+        }
+    }
+
+    fn crowded(&mut self, way: &mut Way, number: u64) -> Fault {
+        let settled = match (&way.carrier, &self.hub) {
+            (Carrier::Seat(seat, _), Some(hub)) => hub.is_settled(*seat),
+            _ => true,
+        };
+        let fault = Fault::unsent(&self.ends(number), settled);
+        if let (false, Carrier::Seat(seat, _), Some(hub)) = (settled, &way.carrier, &mut self.hub) {
+            hub.fail(*seat, fault.clone());
+        }
+        fault
     }
 
     fn send(&mut self, way: &mut Way, request: u32) -> bool {
-        let script = self.script(way);
-        way.lane.send(script, request as usize);
-        !way.lane.is_doomed()
+        let script = &self.scripts[way.script as usize];
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => {
+                lane.send(script, request as usize);
+                !lane.is_doomed()
+            }
+            (Carrier::Seat(seat, stream), Some(hub)) => {
+                if let Some((link, bell)) = hub.ask(*seat) {
+                    *stream = Some(Box::new(link.ask(script, request as usize, bell)));
+                }
+                true
+            }
+            (Carrier::Seat(..), None) => true,
+        }
     }
 
     fn send_for(
@@ -210,9 +322,21 @@ impl Host for Epoll {
         now_ns: u64,
     ) -> Result<(bool, u64), Fault> {
         let script = &self.scripts[way.script as usize];
-        let sheet = &mut self.sheet;
-        let bytes = way.lane.send_for(script, request as usize, session, sheet, now_ns)?;
-        Ok((!way.lane.is_doomed(), bytes))
+        let (sheet, request) = (&mut self.sheet, request as usize);
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => {
+                let bytes = lane.send_for(script, request, session, sheet, now_ns)?;
+                Ok((!lane.is_doomed(), bytes))
+            }
+            (Carrier::Seat(seat, stream), Some(hub)) => {
+                let Some((link, bell)) = hub.ask(*seat) else { return Ok((true, 0)) };
+                let (asked, bytes) =
+                    link.ask_for(script, request, session, (sheet, now_ns), bell)?;
+                *stream = Some(Box::new(asked));
+                Ok((true, bytes))
+            }
+            (Carrier::Seat(..), None) => Ok((true, 0)),
+        }
     }
 
     fn give(
@@ -230,24 +354,55 @@ impl Host for Epoll {
 
     fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
         let script = &self.scripts[way.script as usize];
-        way.lane.advance(script, closed, &mut self.buffers, now_ns)
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => lane.advance(script, closed, &mut self.buffers, now_ns),
+            (Carrier::Seat(seat, under_way @ Some(_)), Some(hub)) => {
+                let Some((link, bell)) = hub.answer(*seat) else { return Step::Wait };
+                let Some(stream) = under_way else { return Step::Wait };
+                let step = link.advance(script, stream, bell, now_ns);
+                if matches!(step, Step::Ended(_)) {
+                    *under_way = None;
+                }
+                step
+            }
+            (Carrier::Seat(..), _) => Step::Wait,
+        }
     }
 
     fn deadline(&self, way: &Way, limits: Limits) -> u64 {
-        way.lane.deadline(limits)
+        match (&way.carrier, &self.hub) {
+            (Carrier::Own(lane), _) => lane.deadline(limits),
+            (Carrier::Seat(_, Some(stream)), _) => stream.deadline(limits),
+            (Carrier::Seat(seat, None), Some(hub)) if hub.is_settled(*seat) => limits.whole_ns,
+            (Carrier::Seat(..), _) => limits.first_byte_ns.min(limits.whole_ns),
+        }
     }
 
-    fn give_up(&mut self, way: &mut Way, limits: Limits, now_ns: u64) -> Answer {
-        let script = self.script(way);
-        way.lane.give_up(script, limits, now_ns)
+    fn give_up(&mut self, way: &mut Way, limits: Limits, now_ns: u64) -> Option<Answer> {
+        let script = &self.scripts[way.script as usize];
+        match (&mut way.carrier, &mut self.hub) {
+            (Carrier::Own(lane), _) => Some(lane.give_up(script, limits, now_ns)),
+            (Carrier::Seat(seat, stream), Some(hub)) => {
+                let (link, _) = hub.answer(*seat)?;
+                let mut stream = stream.take()?;
+                Some(link.give_up(script, &mut stream, limits, now_ns))
+            }
+            (Carrier::Seat(..), None) => None,
+        }
     }
 
     fn disturb(&mut self, way: &mut Way) {
-        way.lane.disturb(&mut self.buffers);
+        if let Carrier::Own(lane) = &mut way.carrier {
+            lane.disturb(&mut self.buffers);
+        }
     }
 
     fn takes_a_request(&self, way: &Way) -> bool {
-        way.lane.takes_a_request()
+        match (&way.carrier, &self.hub) {
+            (Carrier::Own(lane), _) => lane.takes_a_request(),
+            (Carrier::Seat(seat, _), Some(hub)) => hub.takes_more(*seat),
+            (Carrier::Seat(..), None) => false,
+        }
     }
 
     fn is_idempotent(&self, request: u32) -> bool {
@@ -261,6 +416,17 @@ impl Host for Epoll {
 
 fn token(Place { slot, turn }: Place) -> Token {
     Token((turn as usize) << 32 | slot as usize)
+}
+
+/// The place of a connection that is shared, among its like.
+fn unshared(place: Place) -> Place {
+    Place { slot: place.slot & !SHARED, ..place }
+}
+
+impl Way {
+    fn new(carrier: Carrier, address: usize) -> Self {
+        Self { carrier, script: u32::try_from(address).unwrap_or(0), securing: false }
+    }
 }
 
 fn place(token: usize) -> Place {

@@ -27,6 +27,17 @@ pub struct Ready {
     pub closed: bool,
 }
 
+/// Whether a request can be sent on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    /// At once.
+    Now,
+    /// Others have to end first, or the peer has to say something: an event tells when.
+    Later,
+    /// It takes no other request.
+    Never,
+}
+
 /// The world of a loop of requests. `number` is that of a user or of a connection for arrivals: it gives the route.
 pub trait Host {
     /// A connection; dropped, it is closed. Small: one is kept for each user.
@@ -47,6 +58,11 @@ pub trait Host {
     /// How this worker is; the lag is filled in by the recorder.
     fn facts(&self) -> WorkerFacts;
 
+    /// A place on a connection that others opened, where they are shared.
+    fn join(&mut self, _place: Place, _number: u64, _now_ns: u64) -> Option<Self::Lane> {
+        None
+    }
+
     /// Begins to open a connection.
     fn begin(&mut self, place: Place, number: u64) -> Result<Self::Lane, Fault>;
 
@@ -57,7 +73,27 @@ pub trait Host {
     fn secure(&mut self, lane: &mut Self::Lane, number: u64) -> Result<Secured, Fault>;
 
     /// A connection that was not open in time, or not secured in time.
-    fn late(&self, number: u64, securing: bool) -> Fault;
+    fn late(&mut self, lane: &mut Self::Lane, number: u64, securing: bool) -> Fault;
+
+    /// Leaves a connection; true when it has gone with that: nobody else shares it.
+    fn leave(&mut self, _lane: Self::Lane) -> bool {
+        true
+    }
+
+    /// Whether a request can be sent now.
+    fn room(&mut self, _lane: &mut Self::Lane, _now_ns: u64) -> Room {
+        Room::Now
+    }
+
+    /// Why a shared connection never took a request.
+    fn trouble(&self, _lane: &Self::Lane) -> Option<Fault> {
+        None
+    }
+
+    /// What a request ends with that was never sent, because there was no room for it in time.
+    fn crowded(&mut self, lane: &mut Self::Lane, number: u64) -> Fault {
+        self.late(lane, number, false)
+    }
 
     /// Sends a request; false when that failed, which no event will say.
     fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;
@@ -90,8 +126,13 @@ pub trait Host {
     /// When the request under way is out of time.
     fn deadline(&self, lane: &Self::Lane, limits: Limits) -> u64;
 
-    /// Gives up the request under way.
-    fn give_up(&mut self, lane: &mut Self::Lane, limits: Limits, now_ns: u64) -> Answer;
+    /// Gives up the request under way; `None` when there is none.
+    fn give_up(
+        &mut self,
+        lane: &mut Self::Lane,
+        limits: Limits,
+        now_ns: u64,
+    ) -> Option<Answer>;
 
     /// Something happened on an idle connection.
     fn disturb(&mut self, lane: &mut Self::Lane);

@@ -17,6 +17,7 @@ mod carry;
 mod choice;
 mod epoll;
 mod host;
+mod hub;
 mod numbers;
 mod passes;
 mod slots;
@@ -24,7 +25,7 @@ mod stages;
 mod users;
 
 pub use epoll::{Epoll, Way};
-pub use host::{Host, Place, Ready};
+pub use host::{Host, Place, Ready, Room};
 
 use super::load::Load;
 use super::wire::{Notice, Order};
@@ -207,10 +208,9 @@ fn anew(place: Place) -> Ready {
 }
 
 /// The URL of a server that listens at this address.
-fn own_url(address: SocketAddr) -> HttpUrl {
+fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     HttpUrl {
-        // It is known by now how connections are made.
-        is_secure: false,
+        is_secure,
         site: Site::Host(HostPort { host: address.ip().to_string(), port: address.port() }),
         host_header: address.to_string(),
         path: "/".into(),
@@ -225,8 +225,8 @@ pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
             load.origins.iter().map(|origin| script(&urls[usize::from(*origin)])).collect()
         }
         Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
-            let own = load.addresses.iter().filter_map(Address::tcp).map(own_url);
-            own.map(|url| script(&url)).collect()
+            let own = load.addresses.iter().filter_map(Address::tcp);
+            own.map(|address| script(&own_url(address, load.tls.is_some()))).collect()
         }
     }
 }

@@ -14,6 +14,8 @@ pub(super) enum State {
     Opening,
     /// Its connection is open, and being secured, for a request.
     Securing,
+    /// Its request waits for room on a connection that it shares.
+    Waiting,
     /// Its request is under way.
     Asking,
     /// A user thinks, or waits after a failure.
@@ -58,6 +60,14 @@ pub(super) struct Slot<L> {
 }
 
 impl<L> Slot<L> {
+    /// Whether a request is under way, sent or not.
+    pub(super) fn has_request(&self) -> bool {
+        matches!(
+            self.state,
+            State::Opening | State::Securing | State::Waiting | State::Asking
+        )
+    }
+
     /// Whether its connection must not be used for another request.
     pub(super) fn is_spent(&self, uses: ConnectionUse, now: u64) -> bool {
         uses.max_requests.is_some_and(|most| self.served >= most)

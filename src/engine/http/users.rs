@@ -230,14 +230,19 @@ impl<H: Host> Requests<H> {
             _ => {}
         }
         let one = self.slots.get(slot);
-        if matches!(one.state, State::Opening | State::Securing | State::Asking) {
+        if one.has_request() {
             let attempt = one.attempt;
             self.book.leave(&attempt);
         }
         let one = self.slots.get(slot);
-        if one.lane.take().is_some() && !matches!(one.state, State::Opening | State::Securing) {
+        let was_open = !matches!(one.state, State::Opening | State::Securing);
+        if let Some(lane) = one.lane.take()
+            && self.host.leave(lane)
+            && was_open
+        {
             self.book.levels.open -= 1;
         }
+        let one = self.slots.get(slot);
         if std::mem::take(&mut one.is_user) {
             self.book.levels.users -= 1;
         } else {

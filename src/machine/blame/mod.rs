@@ -111,7 +111,7 @@ impl Evidence<'_> {
                 Culprit::IdleTimeout
             }
             Failure::Reset => self.reset(),
-            Failure::ClosedByServer => Culprit::ClosedEarly,
+            Failure::ClosedByServer | Failure::StreamReset => Culprit::ClosedEarly,
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,

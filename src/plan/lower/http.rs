@@ -1,14 +1,13 @@
 //! What an HTTP user does.
 
 use super::auth::authorize;
-use super::connection::connection;
+use super::connection::{connection, version};
 use super::expect::Names;
 use super::request::{file_path, requests};
 use super::template::spot;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
-use crate::plan::tree::Text;
 use crate::plan::{Data, Http, Level, OnFull, Order, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;
@@ -25,7 +24,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
     let timeout = time(&raw.timeout, "timeout", TIMEOUT, errors);
     let limit = (timeout, "timeout");
     let connect = CONNECT_TIMEOUT.min(timeout);
-    version(&raw.version, errors);
+    let version = version(raw, errors);
     let open = stages.iter().any(|stage| matches!(stage.level, Level::Rate { .. }));
     let closed = stages.iter().any(|stage| matches!(stage.level, Level::Users { .. }));
     if let Some(at) = raw.think_time.key().filter(|_| open && !closed && raw.steps.is_absent()) {
@@ -79,6 +78,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             Some(FullWord::Invalid) | None => OnFull::Invalid,
         },
         connection: connection(&raw.connection, errors),
+        version,
     };
     let most = in_flight(stages, http.longest_pass());
     http.max_in_flight = count(&raw.max_in_flight, "max_in_flight", errors).unwrap_or(most);
@@ -110,26 +110,6 @@ fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {
             .help("a longer chain is a loop: write for example `redirects = 5`");
     }
     u32::try_from(given.value.0.min(MOST_REDIRECTS)).unwrap_or(0)
-}
-
-fn version(field: &Field<Text>, errors: &mut Errors) {
-    let Some(given) = field.given() else { return };
-    match given.value.value.as_str() {
-        "1.1" => {}
-        "2" | "2.0" => {
-            errors
-                .add(given.at, "HTTP/2 is not supported by this version of planrun")
-                .help("leave `version` out: HTTP/1.1 is spoken");
-        }
-        _ => {
-            errors
-                .add(
-                    given.at,
-                    format!("`{}` is no version of HTTP that planrun speaks", given.value.shown),
-                )
-                .help("write `\"1.1\"`");
-        }
-    }
 }
 
 /// As many as can be under way, at least 1, at most 20,000.

@@ -210,7 +210,7 @@ table! {
         on_full: FullWord,
         /// http: how long a connection is used. Default: as long as the target lets it.
         connection: RawConnection,
-        /// http: `1.1`.
+        /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
         version: Text,
         /// What must hold for a PASS: `metric comparison bound`, or a table.
         thresholds: Vec<Entry>,
@@ -316,6 +316,8 @@ table! {
         max_requests: Count,
         /// Requests begin on it as long as it is younger than this.
         max_age: Time,
+        /// With `version = "2"`: so many users, or arrivals, share a connection, each with one request at a time. Default: 1.
+        streams: Count,
     }
 }
 

@@ -43,6 +43,16 @@ impl Fault {
         Self::new(Failure::ConnectTimeout, Phase::Tls, sample)
     }
 
+    /// A request for which there was no room in time on a connection that is shared; `settled`: the server had said how much there is.
+    pub fn unsent(ends: &Ends, settled: bool) -> Self {
+        let (failure, words) = if settled {
+            (Failure::RequestTimeout, "no stream of the connection became free in time")
+        } else {
+            (Failure::FirstByteTimeout, "the settings of HTTP/2 did not come in time")
+        };
+        Self::new(failure, Phase::Request, format!("{}: {words}", way(ends)))
+    }
+
     /// A connection that was open, and could not be secured.
     pub fn handshake(ends: &Ends, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(ends));

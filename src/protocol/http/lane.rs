@@ -1,41 +1,17 @@
 //! Turns requests, one after the other, into answers over one connection.
 
-use super::body::Check;
 use super::connect::{self, Ends};
+use super::exchange::{Answer, Exchange, Limits, Unseen};
 use super::fault::Fault;
-use super::judge::{Judged, Taker, judge};
-use super::look::{Gains, Looking};
 use super::parse::Parser;
 use super::script::{Prepared, Script};
 use super::session::Session;
 use super::wire::{self, Buffers, Secured, Wire};
-use crate::record::{Failure, Phase};
+use crate::record::Failure;
 use crate::units::Address;
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
-
-/// What came of one request that was sent. Moments are the caller's, in nanoseconds.
-#[derive(Debug)]
-pub struct Answer {
-    /// What is wrong with it; `None` is a success.
-    pub fault: Option<Fault>,
-    /// The status, once a head has come.
-    pub status: Option<u16>,
-    /// Bytes of the body that came, without their framing.
-    pub body_bytes: u64,
-    /// When the first byte of the answer came.
-    pub first_byte_ns: Option<u64>,
-    /// When the last byte came, or the fault.
-    pub ended_ns: u64,
-    /// The connection had served before, and was closed or reset without one byte of an answer: the server may have closed it for
-    /// idleness while the request was on its way, and may not have seen the request.
-    pub idle_close: bool,
-    /// The checks that do not hold, as bits by their place in the request; `None` without a whole answer to judge.
-    pub broken: Option<u64>,
-    /// What it gives to the session.
-    pub gains: Option<Box<Gains>>,
-}
 
 /// How far a request has come.
 #[derive(Debug)]
@@ -46,15 +22,6 @@ pub enum Step {
     Again,
     /// Nothing more will come.
     Ended(Answer),
-}
-
-/// When a request is out of time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
-    /// Until the first byte has come.
-    pub first_byte_ns: u64,
-    /// Until the last byte has come.
-    pub whole_ns: u64,
 }
 
 /// Reads from one connection before others have their turn.
@@ -71,15 +38,11 @@ pub struct Lane {
     used: bool,
     /// It takes no other request.
     over: bool,
-    request: u32,
+    exchange: Exchange,
     written: u32,
-    bytes: u64,
-    first_byte_ns: Option<u64>,
     parser: Parser,
-    check: Check,
     /// What could not be sent at once of a request that was written for this sending.
     rest: Option<Box<[u8]>>,
-    looking: Option<Box<Looking>>,
 }
 
 impl Lane {
@@ -92,14 +55,10 @@ impl Lane {
             doom: None,
             used: false,
             over: false,
-            request: 0,
+            exchange: Exchange::none(0),
             written: 0,
-            bytes: 0,
-            first_byte_ns: None,
             parser: Parser::new(false),
-            check: Check::default(),
             rest: None,
-            looking: None,
         })
     }
 
@@ -171,12 +130,10 @@ impl Lane {
     }
 
     fn begin_request(&mut self, request: usize, prepared: &Prepared) {
-        self.request = u32::try_from(request).unwrap_or(u32::MAX);
-        (self.written, self.bytes, self.first_byte_ns) = (0, 0, None);
+        self.exchange = Exchange::new(request, prepared);
+        self.written = 0;
         self.parser = Parser::new(prepared.is_head);
-        self.check = Check::default();
         self.rest = None;
-        self.looking = prepared.looks.as_ref().map(|looks| Box::new(Looking::new(looks)));
     }
 
     /// Whether some of the request has yet to be sent.
@@ -221,7 +178,7 @@ impl Lane {
         buffers: &mut Buffers,
         now_ns: u64,
     ) -> Step {
-        let prepared = &script.requests[self.request as usize];
+        let prepared = &script.requests[self.exchange.request as usize];
         if self.is_sending(prepared) {
             self.write(prepared);
         }
@@ -231,10 +188,10 @@ impl Lane {
                     self.over = true;
                     let fault = match (self.parser.close(), self.doom) {
                         (Ok(true), _) => return Step::Ended(self.complete(prepared, now_ns)),
-                        (Err(wrong), _) => self.fault(Failure::BadHttp, &wrong.to_string()),
-                        (Ok(false), Some(errno)) => Fault::errno(errno, self.bytes),
+                        (Err(wrong), _) => self.exchange.fault(Failure::BadHttp, &wrong.to_string()),
+                        (Ok(false), Some(errno)) => Fault::errno(errno, self.exchange.bytes()),
                         (Ok(false), None) => {
-                            self.fault(Failure::ClosedByServer, "the connection ended")
+                            self.exchange.fault(Failure::ClosedByServer, "the connection ended")
                         }
                     };
                     return Step::Ended(self.broken(prepared, fault, now_ns));
@@ -245,22 +202,20 @@ impl Lane {
                     let Some(errno) = self.doom else { return Step::Wait };
                     return Step::Ended(self.broken(
                         prepared,
-                        Fault::errno(errno, self.bytes),
+                        Fault::errno(errno, self.exchange.bytes()),
                         now_ns,
                     ));
                 }
                 Err(error) => {
-                    let fault = wire::broken(&error, self.bytes);
+                    let fault = wire::broken(&error, self.exchange.bytes());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
             };
-            self.first_byte_ns.get_or_insert(now_ns);
-            self.bytes += length as u64;
-            let reader =
-                Taker { prepared, check: &mut self.check, looking: self.looking.as_deref_mut() };
+            self.exchange.came(length, now_ns);
+            let reader = self.exchange.taker(prepared);
             match self.parser.feed(&buffers.plain[..length], reader) {
                 Err(wrong) => {
-                    let fault = self.fault(Failure::BadHttp, &wrong.to_string());
+                    let fault = self.exchange.fault(Failure::BadHttp, &wrong.to_string());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
                 Ok(taken) if self.parser.is_done() => {
@@ -289,66 +244,32 @@ impl Lane {
 
     /// When the request under way is out of time.
     pub fn deadline(&self, limits: Limits) -> u64 {
-        if self.bytes == 0 { limits.first_byte_ns.min(limits.whole_ns) } else { limits.whole_ns }
+        self.exchange.deadline(limits)
     }
 
     /// Gives up the request under way: it is out of time.
     pub fn give_up(&mut self, script: &Script, limits: Limits, now_ns: u64) -> Answer {
-        let waits = self.bytes == 0 && limits.first_byte_ns < limits.whole_ns;
-        let failure = if waits { Failure::FirstByteTimeout } else { Failure::RequestTimeout };
-        let fault = self.fault(failure, "out of time");
-        self.broken(&script.requests[self.request as usize], fault, now_ns)
+        let fault = self.exchange.late(limits);
+        self.broken(&script.requests[self.exchange.request as usize], fault, now_ns)
     }
 
-    fn fault(&self, failure: Failure, what: &str) -> Fault {
-        Fault::new(failure, Phase::Request, format!("{what} after {} bytes", self.bytes))
-    }
-
-    /// An answer that is whole, be it the right one or not.
     fn complete(&mut self, prepared: &Prepared, now_ns: u64) -> Answer {
-        let status = self.parser.status().unwrap_or(0);
         // What answers a request that is still being sent has not read it.
         let unsent = self.is_sending(prepared);
         self.rest = None;
         self.used = true;
         self.over |= unsent || prepared.closes || !self.parser.keeps();
-        let looked = self.looking.take().zip(prepared.looks.as_deref());
-        let looked = match looked {
-            Some((looking, looks)) if looks.redirects && looking.redirects() => {
-                let mut answer = self.answer(None, false, now_ns);
-                answer.gains = Some(Box::new(looking.into_gains()));
-                return answer;
-            }
-            Some((looking, looks)) => Some(looking.finish(looks, self.check.received())),
-            None => None,
-        };
-        let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let Judged { fault, broken, gains } =
-            judge(prepared, &self.to, status, wrong_body.err(), looked);
-        Answer { broken: Some(broken), gains, ..self.answer(fault, false, now_ns) }
+        self.exchange.whole(prepared, &self.to, self.parser.status(), now_ns)
     }
 
-    /// An exchange that did not end in order.
-    fn broken(&mut self, prepared: &Prepared, mut fault: Fault, now_ns: u64) -> Answer {
+    fn broken(&mut self, prepared: &Prepared, fault: Fault, now_ns: u64) -> Answer {
         self.over = true;
-        (self.rest, self.looking) = (None, None);
+        self.rest = None;
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
-        let idle_close = closed && self.used && self.bytes == 0;
-        fault.sample = format!("{} at {}: {}", prepared.words(), self.to, fault.sample);
-        self.answer(Some(fault), idle_close, now_ns)
-    }
-
-    fn answer(&self, fault: Option<Fault>, idle_close: bool, ended_ns: u64) -> Answer {
-        Answer {
-            fault,
-            status: self.parser.status(),
-            body_bytes: self.check.received(),
-            first_byte_ns: self.first_byte_ns,
-            ended_ns,
-            idle_close,
-            broken: None,
-            gains: None,
-        }
+        let idle_close = closed && self.used && self.exchange.bytes() == 0;
+        let unseen = if idle_close { Unseen::Perhaps } else { Unseen::No };
+        let status = self.parser.status();
+        Answer { unseen, ..self.exchange.broken(prepared, &self.to, fault, status, now_ns) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Turns one due request into an answer or a fault, over one keep-alive connection of HTTP/1.1.
+//! Turns one due request into an answer or a fault, over one keep-alive connection of HTTP/1.1, or over a stream of HTTP/2.
 //!
 //! ```text
 //!  Script ── what is sent, built once as bytes, shared by all
@@ -18,11 +18,13 @@
 mod body;
 mod connect;
 mod content;
+mod exchange;
 mod fault;
 mod jar;
 mod judge;
 mod lane;
 mod look;
+mod multiplex;
 mod parse;
 mod rows;
 mod script;
@@ -32,9 +34,11 @@ mod stock;
 mod wire;
 
 pub use connect::Ends;
+pub use exchange::{Answer, Limits, Unseen};
 pub use fault::Fault;
-pub use lane::{Answer, Lane, Limits, Step};
+pub use lane::{Lane, Step};
 pub use look::Gains;
+pub use multiplex::{ALPN, Multiplex, Stream};
 pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
 pub use session::Session;

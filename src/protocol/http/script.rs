@@ -2,10 +2,11 @@
 
 use super::fault::Fault;
 use super::look::{Gains, Looks, Options};
+use super::multiplex::Framed;
 use super::session::{Home, Session};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
-use crate::plan::{Http, HttpUrl, Request, Template, What};
+use crate::plan::{Http, HttpUrl, Request, Template, Version, What};
 use crate::record::{Failure, Phase};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(super) struct Prepared {
     /// Head and body, as they are sent; as they would be with empty values, where there is a sheet that fills them in.
     pub(super) bytes: Box<[u8]>,
     sheet: Option<Box<Sheet>>,
+    /// The same for HTTP/2, where that is spoken.
+    pub(super) framed: Option<Box<Framed>>,
     body_bytes: u64,
     pub(super) is_head: bool,
     /// Whether it asks the server to close the connection.
@@ -59,6 +62,12 @@ pub enum ScriptError {
         request: String,
         /// What the plan has.
         path: String,
+    },
+    /// Something that HTTP/2 has no way to say.
+    #[error("cannot build request `{request}`: HTTP/2 cannot send its host, path or headers")]
+    Unsendable {
+        /// Its name.
+        request: String,
     },
     /// Not a header.
     #[error("cannot build request `{request}`: `{header}` is not a header that can be sent")]
@@ -129,6 +138,11 @@ impl Script {
         self.requests[request].method.is_idempotent()
     }
 
+    /// Whether requests go over TLS.
+    pub(super) fn is_secure(&self) -> bool {
+        self.home.url.is_secure
+    }
+
     /// Bytes of a request's body.
     pub fn body_bytes(&self, request: usize) -> u64 {
         self.requests[request].body_bytes
@@ -178,7 +192,20 @@ impl Prepared {
             What::Status(list) => Some(list.clone()),
             _ => None,
         };
+        let framed = match http.version {
+            Version::Http1 => None,
+            Version::Http2 { .. } => {
+                let unsendable = ScriptError::Unsendable { request: name.clone() };
+                let framed = Framed::new(&bytes, url.is_secure);
+                // Without its values it may not be whole.
+                if framed.is_none() && body_bytes.is_ok() && !sheet.is_filled {
+                    return Err(unsendable);
+                }
+                framed.map(Box::new)
+            }
+        };
         Ok(Self {
+            framed,
             path: written(path),
             bytes: bytes.into(),
             body_bytes: body_bytes.unwrap_or(0),

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use crate::protocol::tls::{self, Session};
 use crate::record::{Cause, Failure, Phase};
 use rustls::client::UnbufferedClientConnection;
-use std::io::{self, ErrorKind, Read as _, Write as _};
+use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -95,6 +95,45 @@ impl Wire {
                 session.receive(socket, &mut buffers.scratch, &mut buffers.plain)
             }
             Self::Unix(socket) => socket.read(&mut buffers.plain),
+        }
+    }
+
+    /// Reads into `room`; zero at the end.
+    pub(super) fn receive(&mut self, buffers: &mut Buffers, room: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket, None) => socket.read(room),
+            Self::Tcp(socket, Some(session)) => {
+                session.receive(socket, &mut buffers.scratch, room)
+            }
+            Self::Unix(socket) => socket.read(room),
+        }
+    }
+
+    /// Writes of several slices what there is room for.
+    pub(super) fn write_all_of(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(socket, None) => socket.write_vectored(slices),
+            Self::Tcp(socket, Some(session)) => {
+                let first = slices.iter().find(|slice| !slice.is_empty());
+                first.map_or(Ok(0), |slice| session.send(socket, slice))
+            }
+            Self::Unix(socket) => socket.write_vectored(slices),
+        }
+    }
+
+    /// Hands to the kernel what TLS still holds; `WouldBlock` when there is no room for it.
+    pub(super) fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Tcp(socket, Some(session)) => session.flush_all(socket),
+            _ => Ok(()),
+        }
+    }
+
+    /// What both sides agreed to speak inside TLS; `Err` where there is no TLS.
+    pub(super) fn spoken(&self) -> Result<Option<&[u8]>, ()> {
+        match self {
+            Self::Tcp(_, Some(session)) => Ok(session.spoken()),
+            _ => Err(()),
         }
     }
 

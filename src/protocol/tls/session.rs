@@ -31,6 +31,9 @@ pub trait End {
 
     /// Whether the handshake went on with an earlier session.
     fn is_resumed(&self) -> bool;
+
+    /// What both sides agreed to speak (ALPN), if they did.
+    fn spoken(&self) -> Option<&[u8]>;
 }
 
 impl End for UnbufferedClientConnection {
@@ -50,6 +53,10 @@ impl End for UnbufferedClientConnection {
     fn is_resumed(&self) -> bool {
         self.handshake_kind() == Some(HandshakeKind::Resumed)
     }
+
+    fn spoken(&self) -> Option<&[u8]> {
+        self.alpn_protocol()
+    }
 }
 
 impl End for UnbufferedServerConnection {
@@ -68,6 +75,10 @@ impl End for UnbufferedServerConnection {
 
     fn is_resumed(&self) -> bool {
         self.handshake_kind() == Some(HandshakeKind::Resumed)
+    }
+
+    fn spoken(&self) -> Option<&[u8]> {
+        self.alpn_protocol()
     }
 }
 
@@ -184,6 +195,17 @@ impl<E: End> Session<E> {
         self.say(Say::Data(taken)).map_err(io::Error::other)?;
         self.flush(socket)?;
         Ok(taken.len())
+    }
+
+    /// Hands to the kernel what is unsent; `WouldBlock` when there is no room for it.
+    pub fn flush_all(&mut self, socket: &TcpStream) -> io::Result<()> {
+        self.flush(socket)?;
+        if self.outbox.is_empty() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
+    }
+
+    /// What both sides agreed to speak (ALPN), if they did.
+    pub fn spoken(&self) -> Option<&[u8]> {
+        self.end.spoken()
     }
 
     /// Whether something waits for room in the socket's buffer.

@@ -7,7 +7,7 @@ use crate::plan::{
     Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
 };
@@ -220,7 +220,7 @@ impl Host for Simulated {
         Ok(Secured::Plain)
     }
 
-    fn late(&self, _: u64, _: bool) -> Fault {
+    fn late(&mut self, _: &mut Fake, _: u64, _: bool) -> Fault {
         fault(Failure::ConnectTimeout, Phase::Connect)
     }
 
@@ -239,16 +239,17 @@ impl Host for Simulated {
             return Step::Wait;
         }
         let closed = lane.over.then(|| fault(Failure::ClosedByServer, Phase::Request));
-        Step::Ended(Answer { idle_close: lane.over, ..answer(closed, now_ns) })
+        let unseen = if lane.over { Unseen::Perhaps } else { Unseen::No };
+        Step::Ended(Answer { unseen, ..answer(closed, now_ns) })
     }
 
     fn deadline(&self, _: &Fake, limits: Limits) -> u64 {
         limits.whole_ns
     }
 
-    fn give_up(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Answer {
+    fn give_up(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Option<Answer> {
         lane.over = true;
-        answer(Some(fault(Failure::RequestTimeout, Phase::Request)), now_ns)
+        Some(answer(Some(fault(Failure::RequestTimeout, Phase::Request)), now_ns))
     }
 
     fn disturb(&mut self, _: &mut Fake) {}
@@ -279,7 +280,7 @@ fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
         body_bytes: 2,
         first_byte_ns,
         ended_ns,
-        idle_close: false,
+        unseen: Unseen::No,
         broken: None,
         gains: None,
     }

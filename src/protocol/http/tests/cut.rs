@@ -101,7 +101,7 @@ async fn play(framed: &Framed, cut: usize, end: End) {
     assert_eq!(failure(&answer), expected(framed, cut, end), "{place}: {answer:?}");
     let body = framed.is_body[..cut].iter().filter(|body| **body).count() as u64;
     assert_eq!(answer.body_bytes, body, "{place}: {answer:?}");
-    assert!(!answer.idle_close, "{place}");
+    assert_eq!(answer.unseen, Unseen::No, "{place}");
     if let Some(fault) = &answer.fault {
         let bytes = format!("after {cut} bytes");
         assert!(fault.sample.ends_with(&bytes), "{place}: {}", fault.sample);
@@ -163,7 +163,7 @@ async fn a_connection_that_is_reset_before_it_is_used_is_reset_and_not_idle() {
         let (mut lane, _) = lane(script(vec![get()], 10_000, 10_000), server.address);
         lane.open(soon(10_000)).await.unwrap();
         let answer = lane.send(0, soon(10_000)).await;
-        assert_eq!((failure(&answer), answer.idle_close), (Some(failed), false), "{answer:?}");
+        assert_eq!((failure(&answer), answer.unseen), (Some(failed), Unseen::No), "{answer:?}");
         again(&mut lane, "the reset").await;
     }
 }

@@ -32,7 +32,7 @@ async fn an_answer_cut_at_any_byte_is_told_apart() {
             let rst = answer(get(), vec![Step::Read, write(part), Step::Rst]).await;
             assert_eq!(failure(&rst), Some(Failure::Reset), "RST after {part:?}: {rst:?}");
             // A connection that has not served before is not one that was idle.
-            assert!(!fin.idle_close && !rst.idle_close);
+            assert_eq!((fin.unseen, rst.unseen), (Unseen::No, Unseen::No));
         }
     }
 }
@@ -200,7 +200,7 @@ async fn a_used_connection_that_ends_without_a_byte_may_have_been_idle() {
         lane.open(soon(2_000)).await.unwrap();
         assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
         let answer = lane.send(0, soon(2_000)).await;
-        assert!(answer.idle_close, "{answer:?}");
+        assert_eq!(answer.unseen, Unseen::Perhaps, "{answer:?}");
         assert!(!lane.is_open());
     }
 }

@@ -1,0 +1,434 @@
+//! Turns connections of HTTP/2 into seats: each user, or arrival, has one, and sends its requests as streams of the connection.
+//!
+//! **Invariant:** a connection has at most as many seats as the plan says, all of one target address.
+//! **Invariant:** who waits for a stream is served first come, first served.
+
+use super::host::{Place, Ready, Room};
+use crate::plan::ConnectionUse;
+use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Secured, Stream};
+use rustls::client::UnbufferedClientConnection;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Wake, Waker};
+
+/// Where one user or arrival sits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seat {
+    pub(super) connection: u32,
+    at: u32,
+}
+
+/// Seats on whose streams something has come.
+type Rung = Arc<Mutex<Vec<u32>>>;
+
+/// Tells which seat's stream is to be looked at.
+struct Bell {
+    rung: Rung,
+    at: u32,
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner).push(self.at);
+    }
+}
+
+/// Whether somebody who sits waits for a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wait {
+    No,
+    InLine,
+    /// A stream is kept for it.
+    Granted,
+}
+
+struct Chair {
+    /// `None`: free.
+    place: Option<Place>,
+    wait: Wait,
+    bell: Waker,
+}
+
+/// One connection and who shares it.
+struct Table {
+    turn: u32,
+    address: usize,
+    /// `None`: there is no connection.
+    link: Option<Multiplex>,
+    /// Who opens it, until it is open.
+    opener: Option<Place>,
+    /// Whether it was open, secured and all.
+    is_open: bool,
+    since_ns: u64,
+    chairs: Vec<Chair>,
+    free: Vec<u32>,
+    line: VecDeque<u32>,
+    granted: usize,
+    rung: Rung,
+    is_dirty: bool,
+    /// All who sit here know that it has gone.
+    is_told: bool,
+}
+
+/// All connections of a worker that are shared.
+pub(super) struct Hub {
+    tables: Vec<Table>,
+    free: Vec<u32>,
+    /// By target address: those that may have a free seat.
+    open: Vec<Vec<u32>>,
+    streams: usize,
+    uses: ConnectionUse,
+    buffers: Rc<RefCell<Buffers>>,
+    /// Those that have something to send, or to read.
+    dirty: Vec<u32>,
+    /// Who is to be told something.
+    news: Vec<Place>,
+    rung: Vec<u32>,
+}
+
+impl Hub {
+    /// A hub without connections; `streams` share each of them.
+    pub(super) fn new(addresses: usize, streams: u32, uses: ConnectionUse, buffers: Buffers) -> Self {
+        Self {
+            tables: Vec::new(),
+            free: Vec::new(),
+            open: vec![Vec::new(); addresses],
+            streams: usize::try_from(streams).unwrap_or(1).max(1),
+            uses,
+            buffers: Rc::new(RefCell::new(buffers)),
+            dirty: Vec::new(),
+            news: Vec::new(),
+            rung: Vec::new(),
+        }
+    }
+
+    /// A seat at a connection that is there, or being opened.
+    pub(super) fn join(&mut self, address: usize, place: Place, now: u64) -> Option<Seat> {
+        while let Some(connection) = self.open[address].last().copied() {
+            let (most, uses) = (self.streams, self.uses);
+            let table = self.table(connection);
+            table.look_at_age(uses, now);
+            let left = uses.max_requests.map_or(u64::MAX, |most| {
+                most.saturating_sub(table.link.as_ref().map_or(0, Multiplex::served))
+            });
+            let room = most.min(usize::try_from(left).unwrap_or(usize::MAX));
+            if table.takes_more() && table.seated() < room {
+                let at = table.sit(place);
+                return Some(Seat { connection, at });
+            }
+            // It comes back when a seat becomes free, unless it is over.
+            self.open[address].pop();
+        }
+        None
+    }
+
+    /// Begins to open a connection; with a seat at it the token that its events have.
+    pub(super) fn begin(
+        &mut self,
+        address: usize,
+        place: Place,
+        ends: &Ends,
+    ) -> Result<(Seat, Place), Fault> {
+        let link = Multiplex::begin(ends)?;
+        let connection = self.free.pop().unwrap_or_else(|| {
+            self.tables.push(Table::new());
+            u32::try_from(self.tables.len() - 1).unwrap_or(u32::MAX)
+        });
+        let table = self.table(connection);
+        table.begin(address, place, link);
+        let at = table.sit(place);
+        let turn = table.turn;
+        self.open[address].push(connection);
+        Ok((Seat { connection, at }, Place { slot: connection, turn }))
+    }
+
+    /// The socket of a connection that is being opened.
+    pub(super) fn socket(&self, seat: Seat) -> Option<BorrowedFd<'_>> {
+        self.tables[seat.connection as usize].link.as_ref()?.socket()
+    }
+
+    /// Whether a connection is open, once it can be written to.
+    pub(super) fn open(&mut self, seat: Seat, ends: &Ends) -> Result<(), Fault> {
+        let result = self.link(seat).map_or(Ok(()), |link| link.open(ends));
+        self.touch(seat.connection);
+        result
+    }
+
+    /// Begins, or goes on with, what secures an open connection; `end` begins it.
+    pub(super) fn secure(
+        &mut self,
+        seat: Seat,
+        ends: &Ends,
+        end: Option<UnbufferedClientConnection>,
+        now: u64,
+    ) -> Result<Secured, Fault> {
+        let buffers = Rc::clone(&self.buffers);
+        let Some(link) = self.link(seat) else { return Ok(Secured::Plain) };
+        if let Some(end) = end {
+            link.secure_by(end);
+        }
+        let secured = link.secure(ends, &buffers);
+        if matches!(secured, Ok(Secured::Plain | Secured::Whole | Secured::Resumed)) {
+            let table = self.table(seat.connection);
+            (table.is_open, table.opener, table.since_ns) = (true, None, now);
+        }
+        self.touch(seat.connection);
+        secured
+    }
+
+    /// A connection will not be open in time.
+    pub(super) fn fail(&mut self, seat: Seat, fault: Fault) {
+        if let Some(link) = self.link(seat) {
+            link.fail(fault);
+        }
+        self.touch(seat.connection);
+    }
+
+    /// Something has happened on a connection.
+    pub(super) fn event(&mut self, token: Place, event: Ready, ready: &mut Vec<Ready>) {
+        let Some(table) = self.tables.get_mut(token.slot as usize) else { return };
+        if table.turn != token.turn {
+            return;
+        }
+        match table.opener {
+            Some(place) => ready.push(Ready { place, ..event }),
+            None => self.touch(token.slot),
+        }
+    }
+
+    /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.
+    pub(super) fn room(&mut self, seat: Seat, now: u64) -> Room {
+        let (streams, uses) = (self.streams, self.uses);
+        let table = self.table(seat.connection);
+        table.look_at_age(uses, now);
+        if !table.takes_more() {
+            return Room::Never;
+        }
+        let chair = &mut table.chairs[seat.at as usize];
+        match chair.wait {
+            Wait::InLine => return Room::Later,
+            Wait::Granted => {
+                chair.wait = Wait::No;
+                table.granted -= 1;
+                return Room::Now;
+            }
+            Wait::No => {}
+        }
+        let free = table.link.as_mut().map_or(0, |link| link.room(streams));
+        if table.line.is_empty() && free > table.granted {
+            return Room::Now;
+        }
+        table.chairs[seat.at as usize].wait = Wait::InLine;
+        table.line.push_back(seat.at);
+        Room::Later
+    }
+
+    /// The connection of a seat, to send a request on, and what is woken when something comes of it.
+    pub(super) fn ask(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
+        self.touch(seat.connection);
+        let most = self.uses.max_requests;
+        let table = self.table(seat.connection);
+        let link = table.link.as_mut()?;
+        if most.is_some_and(|most| link.served() + 1 >= most) {
+            link.retire();
+        }
+        Some((link, &table.chairs[seat.at as usize].bell))
+    }
+
+    /// The connection of a seat, to go on with a request.
+    pub(super) fn answer(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
+        self.touch(seat.connection);
+        let table = self.table(seat.connection);
+        Some((table.link.as_mut()?, &table.chairs[seat.at as usize].bell))
+    }
+
+    /// Why a connection never spoke HTTP/2.
+    pub(super) fn trouble(&self, seat: Seat) -> Option<Fault> {
+        self.tables[seat.connection as usize].link.as_ref()?.trouble()
+    }
+
+    /// Whether requests wait for the peer's settings.
+    pub(super) fn is_settled(&self, seat: Seat) -> bool {
+        let table = &self.tables[seat.connection as usize];
+        table.link.as_ref().is_some_and(Multiplex::is_settled)
+    }
+
+    /// Whether another request can be sent, now or later.
+    pub(super) fn takes_more(&self, seat: Seat) -> bool {
+        self.tables[seat.connection as usize].takes_more()
+    }
+
+    /// Gives a seat up; true when an open connection has gone with it.
+    pub(super) fn leave(&mut self, seat: Seat, stream: Option<Box<Stream>>) -> bool {
+        let table = self.table(seat.connection);
+        if let (Some(link), Some(mut stream)) = (&mut table.link, stream) {
+            link.let_go(&mut stream);
+        }
+        let place = table.stand_up(seat.at);
+        // Nobody else opens it; those who wait open another one.
+        if table.opener.is_some() && table.opener == place {
+            table.opener = None;
+            if let Some(link) = &mut table.link {
+                link.retire();
+            }
+        }
+        let (address, more) = (table.address, table.takes_more());
+        if table.seated() == 0 {
+            let was_open = std::mem::take(&mut table.is_open);
+            table.link = None;
+            table.turn = table.turn.wrapping_add(1);
+            self.open[address].retain(|one| *one != seat.connection);
+            self.free.push(seat.connection);
+            return was_open;
+        }
+        if more && !self.open[address].contains(&seat.connection) {
+            self.open[address].push(seat.connection);
+        }
+        self.touch(seat.connection);
+        false
+    }
+
+    /// Sends and reads what there is, and says who has something to look at.
+    pub(super) fn flush(&mut self, ready: &mut Vec<Ready>) {
+        let streams = self.streams;
+        for connection in std::mem::take(&mut self.dirty) {
+            let table = &mut self.tables[connection as usize];
+            table.is_dirty = false;
+            let Some(link) = &mut table.link else { continue };
+            let more = link.drive();
+            let (gone, over) = (link.is_gone(), link.is_over());
+            std::mem::swap(
+                &mut *table.rung.lock().unwrap_or_else(PoisonError::into_inner),
+                &mut self.rung,
+            );
+            for at in self.rung.drain(..) {
+                self.news.extend(table.chairs.get(at as usize).and_then(|chair| chair.place));
+            }
+            table.grant(streams, &mut self.news);
+            if (gone || over) && !table.is_told {
+                table.is_told = true;
+                self.news.extend(table.chairs.iter().filter_map(|chair| chair.place));
+            }
+            if more {
+                self.touch(connection);
+            }
+        }
+        let told = self.news.drain(..);
+        ready.extend(told.map(|place| Ready {
+            place,
+            readable: true,
+            writable: true,
+            closed: true,
+        }));
+    }
+
+    /// Whether there is something to send or to read.
+    pub(super) fn is_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    fn table(&mut self, connection: u32) -> &mut Table {
+        &mut self.tables[connection as usize]
+    }
+
+    fn link(&mut self, seat: Seat) -> Option<&mut Multiplex> {
+        self.table(seat.connection).link.as_mut()
+    }
+
+    fn touch(&mut self, connection: u32) {
+        let table = &mut self.tables[connection as usize];
+        if !std::mem::replace(&mut table.is_dirty, true) {
+            self.dirty.push(connection);
+        }
+    }
+}
+
+impl Table {
+    fn new() -> Self {
+        Self {
+            turn: 0,
+            address: 0,
+            link: None,
+            opener: None,
+            is_open: false,
+            since_ns: 0,
+            chairs: Vec::new(),
+            free: Vec::new(),
+            line: VecDeque::new(),
+            granted: 0,
+            rung: Rung::default(),
+            is_dirty: false,
+            is_told: false,
+        }
+    }
+
+    fn begin(&mut self, address: usize, opener: Place, link: Multiplex) {
+        (self.address, self.opener, self.link) = (address, Some(opener), Some(link));
+        (self.is_open, self.is_told, self.granted) = (false, false, 0);
+        self.line.clear();
+    }
+
+    fn seated(&self) -> usize {
+        self.chairs.len() - self.free.len()
+    }
+
+    fn takes_more(&self) -> bool {
+        self.link.as_ref().is_some_and(|link| !link.is_over())
+    }
+
+    fn look_at_age(&mut self, uses: ConnectionUse, now: u64) {
+        let old = |age: u64| self.is_open && now.saturating_sub(self.since_ns) >= age;
+        if uses.max_age.is_some_and(|age| old(age.as_nanos()))
+            && let Some(link) = &mut self.link
+        {
+            link.retire();
+        }
+    }
+
+    fn sit(&mut self, place: Place) -> u32 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            let at = u32::try_from(self.chairs.len()).unwrap_or(u32::MAX);
+            let bell = Waker::from(Arc::new(Bell { rung: Arc::clone(&self.rung), at }));
+            self.chairs.push(Chair { place: None, wait: Wait::No, bell });
+            at
+        });
+        self.chairs[at as usize].place = Some(place);
+        at
+    }
+
+    /// Who sat there.
+    fn stand_up(&mut self, at: u32) -> Option<Place> {
+        let chair = &mut self.chairs[at as usize];
+        let place = chair.place.take();
+        match std::mem::replace(&mut chair.wait, Wait::No) {
+            Wait::No => {}
+            Wait::InLine => self.line.retain(|one| *one != at),
+            Wait::Granted => self.granted -= 1,
+        }
+        self.free.push(at);
+        place
+    }
+
+    /// Keeps streams for those who wait longest.
+    fn grant(&mut self, streams: usize, news: &mut Vec<Place>) {
+        if self.line.is_empty() {
+            return;
+        }
+        let free = self.link.as_mut().map_or(0, |link| link.room(streams));
+        while free > self.granted
+            && let Some(at) = self.line.pop_front()
+        {
+            let chair = &mut self.chairs[at as usize];
+            chair.wait = Wait::Granted;
+            self.granted += 1;
+            news.extend(chair.place);
+        }
+    }
+}

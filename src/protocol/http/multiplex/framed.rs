@@ -1,0 +1,65 @@
+//! Turns a request as HTTP/1.1 writes it into one as HTTP/2 sends it.
+//!
+//! **Invariant:** what only HTTP/1.1 says of a connection is not sent (RFC 9113, 8.2.2).
+
+use bytes::Bytes;
+use http::header::{CONNECTION, HOST, HeaderName, HeaderValue};
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderMap, Method, Request, Uri, Version};
+
+/// Headers that a request may have; a plan with more does not fit on a page.
+const MOST_HEADERS: usize = 256;
+
+/// A request, ready to be sent on a stream.
+#[derive(Debug, Clone)]
+pub(in super::super) struct Framed {
+    pub(super) head: Request<()>,
+    pub(super) body: Bytes,
+}
+
+impl Framed {
+    /// What `bytes`, a whole request, say; `None` when HTTP/2 cannot say it.
+    pub(in super::super) fn new(bytes: &[u8], is_secure: bool) -> Option<Self> {
+        let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
+        let mut read = httparse::Request::new(&mut headers);
+        let httparse::Status::Complete(end) = read.parse(bytes).ok()? else { return None };
+        let mut map = HeaderMap::with_capacity(read.headers.len());
+        let mut authority = None;
+        for header in read.headers.iter() {
+            let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+            let value = HeaderValue::from_bytes(header.value).ok()?;
+            if name == HOST {
+                authority = Some(Authority::try_from(header.value).ok()?);
+            } else if name != CONNECTION {
+                map.append(name, value);
+            }
+        }
+        let uri = Uri::builder()
+            .scheme(if is_secure { Scheme::HTTPS } else { Scheme::HTTP })
+            .authority(authority?)
+            .path_and_query(PathAndQuery::try_from(read.path?).ok()?);
+        let mut head = Request::new(());
+        *head.method_mut() = Method::from_bytes(read.method?.as_bytes()).ok()?;
+        *head.uri_mut() = uri.build().ok()?;
+        *head.version_mut() = Version::HTTP_2;
+        *head.headers_mut() = map;
+        Some(Self { head, body: Bytes::copy_from_slice(&bytes[end..]) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_keeps_all_but_what_is_of_its_connection() {
+        let text = "POST /a?b=c HTTP/1.1\r\nhost: shop.test:8080\r\nx-id: 7\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi";
+        let framed = Framed::new(text.as_bytes(), true).unwrap();
+        assert_eq!(framed.head.uri(), "https://shop.test:8080/a?b=c");
+        assert_eq!(framed.head.method(), Method::POST);
+        let names: Vec<&str> = framed.head.headers().keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["x-id", "content-length"]);
+        assert_eq!(&*framed.body, b"hi");
+        assert_eq!(Framed::new(b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n", false).map(|_| ()), None);
+    }
+}

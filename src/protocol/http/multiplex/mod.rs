@@ -1,0 +1,324 @@
+//! Turns one connection of HTTP/2 into many exchanges at once.
+//!
+//! ```text
+//!  Multiplex ── one connection; whoever has a loop says when its socket is ready
+//!    ├ begin, open, secure ▶ Ok, or a Fault while connecting
+//!    ├ ask ───────────────▶ Stream: one request and its answer, among others
+//!    ├ drive ─────────────▶ reads, writes, and wakes the streams on which something has come
+//!    └ advance ───────────▶ Answer, as on a connection of its own
+//! ```
+//!
+//! **Invariant:** nothing is asked before the peer has sent its settings, nor more at once than they allow.
+//! **Invariant:** what has come for a stream is taken at once and given back to the peer's window; none of it is kept.
+
+mod framed;
+mod socket;
+mod stream;
+
+pub(super) use framed::Framed;
+pub use stream::Stream;
+
+use super::connect::{self, Ends};
+use super::exchange::Unseen;
+use super::fault::Fault;
+use super::wire::{Buffers, Secured, Wire, broken};
+use crate::record::{Failure, Phase};
+use crate::units::Address;
+use bytes::Bytes;
+use h2::client::{Builder, Connection, SendRequest};
+use h2::{Error, Reason};
+use rustls::client::UnbufferedClientConnection;
+use socket::{Line, Socket};
+use std::cell::RefCell;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+/// So much of an answer may be under way: of one stream, and of a connection.
+const STREAM_WINDOW: u32 = 1 << 20;
+const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// All headers of an answer may be this large, as HTTP/2 counts them.
+const HEADERS: u32 = 16 << 10;
+
+/// What is spoken inside TLS, in the words of ALPN.
+pub const ALPN: &str = "h2";
+
+/// What waits for nothing: whoever has a loop asks again.
+fn idle() -> Context<'static> {
+    Context::from_waker(Waker::noop())
+}
+
+/// A connection that many requests share.
+pub struct Multiplex {
+    to: Address,
+    line: Rc<Line>,
+    state: State,
+    in_flight: usize,
+    served: u64,
+    /// It takes no other request.
+    over: bool,
+    /// Whether the peer's settings have come.
+    settled: bool,
+    /// Why it takes none, when that is the fault of somebody.
+    fault: Option<Fault>,
+}
+
+enum State {
+    /// Being opened or secured.
+    Raw(Wire),
+    Speaks(Box<Speech>),
+    Gone,
+}
+
+struct Speech {
+    connection: Connection<Socket, Bytes>,
+    requests: SendRequest<Bytes>,
+}
+
+impl Multiplex {
+    /// Begins to open a connection.
+    pub fn begin(ends: &Ends) -> Result<Self, Fault> {
+        let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
+        Ok(Self {
+            to: ends.to.clone(),
+            line: Rc::default(),
+            state: State::Raw(wire),
+            in_flight: 0,
+            served: 0,
+            over: false,
+            settled: false,
+            fault: None,
+        })
+    }
+
+    /// Its socket, until it speaks.
+    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+        match &self.state {
+            State::Raw(wire) => Some(wire.as_fd()),
+            State::Speaks(_) | State::Gone => None,
+        }
+    }
+
+    /// Whether the connection is open, once its socket can be written to.
+    pub fn open(&mut self, ends: &Ends) -> Result<(), Fault> {
+        let State::Raw(wire) = &self.state else { return Ok(()) };
+        let doom = connect::end(wire, ends).map_err(|error| Fault::connect(ends, &error));
+        match doom {
+            Ok(None) => Ok(()),
+            // It was open, and is reset already.
+            Ok(Some(errno)) => {
+                self.fail(Fault::errno(errno, 0));
+                Ok(())
+            }
+            Err(fault) => {
+                self.fail(fault.clone());
+                Err(fault)
+            }
+        }
+    }
+
+    /// The connection, which is open, is to be secured by `end` first.
+    pub fn secure_by(&mut self, end: UnbufferedClientConnection) {
+        if let State::Raw(wire) = &mut self.state {
+            wire.secure_by(end);
+        }
+    }
+
+    /// Begins, or goes on with, what secures an open connection; then it speaks.
+    pub fn secure(
+        &mut self,
+        ends: &Ends,
+        buffers: &Rc<RefCell<Buffers>>,
+    ) -> Result<Secured, Fault> {
+        let State::Raw(wire) = &mut self.state else { return Ok(Secured::Plain) };
+        let secured = match wire.secure(ends, &mut buffers.borrow_mut()) {
+            Ok(Secured::Waits) => return Ok(Secured::Waits),
+            Ok(secured) => secured,
+            Err(fault) => {
+                self.fail(fault.clone());
+                return Err(fault);
+            }
+        };
+        match wire.spoken() {
+            Ok(said) if said != Some(ALPN.as_bytes()) => {
+                let said = said.map_or_else(
+                    || "nothing".to_owned(),
+                    |said| format!("`{}`", said.escape_ascii()),
+                );
+                let words = format!("{}: the server chose {said} in place of HTTP/2", self.to);
+                let fault = Fault::new(Failure::Tls, Phase::Tls, words);
+                self.fail(fault.clone());
+                return Err(fault);
+            }
+            _ => {}
+        }
+        self.speak(buffers);
+        Ok(secured)
+    }
+
+    /// Sends the preface and our settings.
+    fn speak(&mut self, buffers: &Rc<RefCell<Buffers>>) {
+        let State::Raw(wire) = std::mem::replace(&mut self.state, State::Gone) else { return };
+        let socket = Socket::new(wire, Rc::clone(&self.line), Rc::clone(buffers));
+        let mut builder = Builder::new();
+        builder
+            .enable_push(false)
+            .initial_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(CONNECTION_WINDOW)
+            .max_header_list_size(HEADERS)
+            // None before the peer has said how many.
+            .initial_max_send_streams(0);
+        let greeting = pin!(builder.handshake::<_, Bytes>(socket));
+        match greeting.poll(&mut idle()) {
+            Poll::Ready(Ok((requests, connection))) => {
+                self.state = State::Speaks(Box::new(Speech { connection, requests }));
+            }
+            Poll::Ready(Err(error)) => {
+                let (fault, _) = self.fault_of(&error, 0);
+                self.fail(fault);
+            }
+            Poll::Pending => {
+                let words = "the socket has no room for its first bytes";
+                self.fail(Fault::new(Failure::OtherErrno, Phase::Connect, words));
+            }
+        }
+    }
+
+    /// Reads and writes what it can; true when there is more, after others had their turn.
+    pub fn drive(&mut self) -> bool {
+        let State::Speaks(speech) = &mut self.state else { return false };
+        self.line.begin();
+        let driven = Pin::new(&mut speech.connection).poll(&mut idle());
+        self.settled |= speech.requests.current_max_send_streams() > 0;
+        let failed = match driven {
+            Poll::Pending => None,
+            Poll::Ready(Ok(())) => Some(None),
+            Poll::Ready(Err(error)) => Some(Some(error)),
+        };
+        let Some(error) = failed else {
+            // A GOAWAY, or no number is left for a stream.
+            if let Poll::Ready(Err(error)) = speech.requests.poll_ready(&mut idle()) {
+                let (fault, _) = self.fault_of(&error, 0);
+                self.over = true;
+                self.fault.get_or_insert(fault);
+            }
+            return self.line.has_more();
+        };
+        let fault = match error {
+            Some(error) => self.fault_of(&error, 0).0,
+            None => self.ended(0),
+        };
+        self.over = true;
+        self.fault.get_or_insert(fault);
+        self.state = State::Gone;
+        false
+    }
+
+    /// Takes no other request for this reason.
+    pub fn fail(&mut self, fault: Fault) {
+        self.over = true;
+        self.fault.get_or_insert(fault);
+        self.state = State::Gone;
+    }
+
+    /// Takes no other request.
+    pub fn retire(&mut self) {
+        self.over = true;
+    }
+
+    /// Whether it takes no other request.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Whether nothing will come on it any more.
+    pub fn is_gone(&self) -> bool {
+        matches!(self.state, State::Gone)
+    }
+
+    /// Whether the peer has sent its settings: it speaks HTTP/2.
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// Requests that were sent on it.
+    pub fn served(&self) -> u64 {
+        self.served
+    }
+
+    /// What is wrong with a connection on which nothing was ever asked.
+    pub fn trouble(&self) -> Option<Fault> {
+        let mut fault = self.fault.clone().filter(|_| !self.settled)?;
+        if fault.cause.phase == Phase::Request {
+            let words = "before it sent the settings of HTTP/2";
+            fault.sample = format!("{}: {words}: {}", self.to, fault.sample);
+            // So that it is not asked again and again without a pause.
+            fault.cause.phase = Phase::Connect;
+        }
+        Some(fault)
+    }
+
+    /// How many more requests it takes at once; at most `streams` in all.
+    pub fn room(&mut self, streams: usize) -> usize {
+        let State::Speaks(speech) = &mut self.state else { return 0 };
+        if self.over || !self.settled {
+            return 0;
+        }
+        // Until what was asked before is on its way.
+        if speech.requests.poll_ready(&mut idle()).is_pending() {
+            return 0;
+        }
+        let most = speech.requests.current_max_send_streams().min(streams);
+        most.saturating_sub(self.in_flight)
+    }
+
+    /// What an error of a stream or of the connection is counted as, after so many bytes of an answer.
+    fn fault_of(&self, error: &Error, bytes: u64) -> (Fault, Unseen) {
+        let of = |failure, code| {
+            let words = format!("{error}, after {bytes} bytes");
+            let mut fault = Fault::new(failure, Phase::Request, words);
+            fault.cause.code = code;
+            fault
+        };
+        let reason = error.reason().unwrap_or(Reason::NO_ERROR);
+        if error.is_reset() && error.is_remote() {
+            let unseen =
+                if reason == Reason::REFUSED_STREAM { Unseen::Surely } else { Unseen::No };
+            let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
+            return (of(Failure::StreamReset, code), unseen);
+        }
+        if error.is_go_away() && error.is_remote() {
+            // Only those streams end by it that the server has not seen (RFC 9113, 6.8).
+            let unseen = if reason == Reason::NO_ERROR { Unseen::Surely } else { Unseen::No };
+            return (of(Failure::ClosedByServer, 0), unseen);
+        }
+        if error.is_io() { (self.ended(bytes), Unseen::No) } else { (of(Failure::BadHttp, 0), Unseen::No) }
+    }
+
+    /// The end that the socket met.
+    fn ended(&self, bytes: u64) -> Fault {
+        let closed = || {
+            let words = format!("the connection ended, after {bytes} bytes");
+            Fault::new(Failure::ClosedByServer, Phase::Request, words)
+        };
+        let end = self.line.end(|end| match end {
+            Ok(()) => closed(),
+            Err(error) => broken(error, bytes),
+        });
+        end.unwrap_or_else(closed)
+    }
+}
+
+impl Drop for Multiplex {
+    fn drop(&mut self) {
+        if let State::Speaks(speech) = std::mem::replace(&mut self.state, State::Gone) {
+            let Speech { mut connection, requests } = *speech;
+            // Without anybody who asks it says goodbye, if there is room for it.
+            drop(requests);
+            self.line.begin();
+            let _ = Pin::new(&mut connection).poll(&mut idle());
+        }
+    }
+}

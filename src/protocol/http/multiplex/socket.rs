@@ -1,0 +1,149 @@
+//! Turns a socket into what an HTTP/2 connection reads from and writes to, and keeps what it met there.
+//!
+//! **Invariant:** one turn reads no more than its share: a peer that never stops sending does not keep the others waiting.
+
+use super::super::wire::{Buffers, Wire};
+use std::cell::{Cell, RefCell};
+use std::io::{self, ErrorKind, IoSlice};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// What is read in one turn: bytes.
+const TURN: usize = 256 << 10;
+
+/// What the socket tells the connection on it.
+#[derive(Debug, Default)]
+pub(super) struct Line {
+    /// Bytes that may still be read in this turn.
+    left: Cell<usize>,
+    /// The turn ended before the bytes did.
+    more: Cell<bool>,
+    came: Cell<u64>,
+    /// The peer has closed its side.
+    ended: Cell<bool>,
+    error: RefCell<Option<io::Error>>,
+}
+
+impl Line {
+    /// Begins a turn.
+    pub(super) fn begin(&self) {
+        self.left.set(TURN);
+        self.more.set(false);
+    }
+
+    /// Whether the turn ended before the bytes did.
+    pub(super) fn has_more(&self) -> bool {
+        self.more.get()
+    }
+
+    /// Bytes that came in all.
+    pub(super) fn came(&self) -> u64 {
+        self.came.get()
+    }
+
+    /// How the connection ended: with an error, or (`Ok`) because the peer closed it; `None` when the socket met nothing.
+    pub(super) fn end<T>(&self, look: impl FnOnce(Result<(), &io::Error>) -> T) -> Option<T> {
+        match (&*self.error.borrow(), self.ended.get()) {
+            (Some(error), _) => Some(look(Err(error))),
+            (None, true) => Some(look(Ok(()))),
+            (None, false) => None,
+        }
+    }
+
+    fn met<T>(&self, result: io::Result<T>) -> Poll<io::Result<T>> {
+        match result {
+            Ok(value) => Poll::Ready(Ok(value)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            Err(error) => {
+                let kind = error.kind();
+                // The first one tells why; those behind it only that.
+                self.error.borrow_mut().get_or_insert(error);
+                Poll::Ready(Err(kind.into()))
+            }
+        }
+    }
+}
+
+/// A socket whose readiness somebody else watches: no waker is ever kept.
+#[derive(Debug)]
+pub(super) struct Socket {
+    wire: Wire,
+    line: Rc<Line>,
+    buffers: Rc<RefCell<Buffers>>,
+}
+
+impl Socket {
+    pub(super) fn new(wire: Wire, line: Rc<Line>, buffers: Rc<RefCell<Buffers>>) -> Self {
+        Self { wire, line, buffers }
+    }
+}
+
+/// What the kernel interrupts is done once more.
+fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    loop {
+        match act() {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            result => return result,
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let one = &mut *self;
+        let left = one.line.left.get();
+        if left == 0 {
+            one.line.more.set(true);
+            return Poll::Pending;
+        }
+        let room = buffer.initialize_unfilled();
+        let mut buffers = one.buffers.borrow_mut();
+        let read = again(|| one.wire.receive(&mut buffers, room));
+        one.line.met(read).map_ok(|length| {
+            one.line.left.set(left.saturating_sub(length));
+            one.line.came.set(one.line.came.get() + length as u64);
+            one.line.ended.set(one.line.ended.get() || length == 0);
+            buffer.advance(length);
+        })
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let one = &mut *self;
+        one.line.met(again(|| one.wire.write(bytes)))
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let one = &mut *self;
+        one.line.met(again(|| one.wire.write_all_of(slices)))
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let one = &mut *self;
+        one.line.met(again(|| one.wire.flush()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // Dropped next, which closes it.
+        self.poll_flush(cx)
+    }
+}

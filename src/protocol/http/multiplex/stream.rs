@@ -1,0 +1,274 @@
+//! Turns one stream of a connection into an answer.
+
+use super::super::exchange::{Answer, Exchange, Limits, Unseen};
+use super::super::fault::Fault;
+use super::super::lane::Step;
+use super::super::parse::Reader as _;
+use super::super::script::{Prepared, Script};
+use super::super::session::Session;
+use super::framed::Framed;
+use super::{Multiplex, State, idle};
+use crate::record::{Failure, Phase};
+use bytes::Bytes;
+use h2::client::ResponseFuture;
+use h2::{Error, Reason, RecvStream, SendStream};
+use http::HeaderMap;
+use httparse::{EMPTY_HEADER, Header};
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// An answer may have so many headers, as on a connection of its own.
+const MOST_HEADERS: usize = 100;
+
+/// One request, and what comes of it. The request is under way until it has been advanced to its end, given up or let go of.
+pub struct Stream {
+    exchange: Exchange,
+    status: Option<u16>,
+    /// Bytes that had come on the connection when it was asked.
+    came: u64,
+    /// Whether the connection had answered before.
+    used: bool,
+    takes: Takes,
+    sends: Option<SendStream<Bytes>>,
+}
+
+/// What is taken next.
+enum Takes {
+    Head(ResponseFuture),
+    Body(RecvStream),
+    /// It could not be sent at all.
+    Failed(Fault, Unseen),
+}
+
+impl Multiplex {
+    /// Sends a request, by its index in the plan; `waker` is woken when something comes of it.
+    pub fn ask(&mut self, script: &Script, request: usize, waker: &Waker) -> Stream {
+        let prepared = &script.requests[request];
+        let framed = prepared.framed.as_deref().cloned();
+        self.send(prepared, request, framed, waker)
+    }
+
+    /// Sends a request of a session; with it the bytes of its body. `room` is written over.
+    pub fn ask_for(
+        &mut self,
+        script: &Script,
+        request: usize,
+        session: &mut Session,
+        (room, now_ns): (&mut Vec<u8>, u64),
+        waker: &Waker,
+    ) -> Result<(Stream, u64), Fault> {
+        let prepared = &script.requests[request];
+        let Some(body_bytes) = script.fill(request, session, room, now_ns)? else {
+            return Ok((self.ask(script, request, waker), script.body_bytes(request)));
+        };
+        let framed = Framed::new(room, script.is_secure()).ok_or_else(|| {
+            let words = "a value that HTTP/2 cannot send: it was not sent";
+            let words = format!("{}: {words}", prepared.words());
+            Fault::new(Failure::BadValue, Phase::Request, words)
+        })?;
+        Ok((self.send(prepared, request, Some(framed), waker), body_bytes))
+    }
+
+    fn send(
+        &mut self,
+        prepared: &Prepared,
+        request: usize,
+        framed: Option<Framed>,
+        waker: &Waker,
+    ) -> Stream {
+        self.in_flight += 1;
+        self.served += 1;
+        let (takes, sends) = match self.hand_over(framed, waker) {
+            Ok((head, sends)) => (Takes::Head(head), Some(sends)),
+            Err(failed) => {
+                waker.wake_by_ref();
+                (Takes::Failed(failed.0, failed.1), None)
+            }
+        };
+        Stream {
+            exchange: Exchange::new(request, prepared),
+            status: None,
+            came: self.line.came(),
+            used: self.served > 1,
+            takes,
+            sends,
+        }
+    }
+
+    fn hand_over(
+        &mut self,
+        framed: Option<Framed>,
+        waker: &Waker,
+    ) -> Result<(ResponseFuture, SendStream<Bytes>), (Fault, Unseen)> {
+        let gone = |one: &Self| (one.ended(0), Unseen::Surely);
+        let State::Speaks(speech) = &mut self.state else { return Err(gone(self)) };
+        // Whoever builds a script sees to it that all of it can be sent.
+        let Some(Framed { head, body }) = framed else { return Err(gone(self)) };
+        let failed = match speech.requests.poll_ready(&mut idle()) {
+            Poll::Ready(Err(error)) => Some(error),
+            _ => None,
+        };
+        let sent = match failed {
+            Some(error) => Err(error),
+            None => speech.requests.send_request(head, body.is_empty()),
+        };
+        let sent = sent.and_then(|(head, mut sends)| {
+            if !body.is_empty() {
+                sends.send_data(body, true)?;
+            }
+            Ok((head, sends))
+        });
+        let (mut head, sends) = sent.map_err(|error| {
+            let (fault, _) = self.fault_of(&error, 0);
+            (fault, Unseen::Surely)
+        })?;
+        // Nothing can have come; from now on it is woken.
+        let _ = Pin::new(&mut head).poll(&mut Context::from_waker(waker));
+        Ok((head, sends))
+    }
+
+    /// Goes on with a request under way.
+    pub fn advance(
+        &mut self,
+        script: &Script,
+        stream: &mut Stream,
+        waker: &Waker,
+        now_ns: u64,
+    ) -> Step {
+        let prepared = &script.requests[stream.exchange.request as usize];
+        let failed = match stream.take(prepared, waker, now_ns) {
+            Poll::Pending => return Step::Wait,
+            Poll::Ready(Ok(())) => {
+                self.in_flight -= 1;
+                let answer = stream.exchange.whole(prepared, &self.to, stream.status, now_ns);
+                return Step::Ended(answer);
+            }
+            Poll::Ready(Err(failed)) => failed,
+        };
+        let bytes = stream.exchange.bytes();
+        let (fault, mut unseen) = match failed {
+            Failed::Stream(error) => self.fault_of(&error, bytes),
+            Failed::Unsent(fault, unseen) => (fault, unseen),
+        };
+        let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
+        let idle_close = closed && stream.used && stream.came == self.line.came();
+        if unseen == Unseen::No && idle_close {
+            unseen = Unseen::Perhaps;
+        }
+        Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
+    }
+
+    /// Gives up a request under way: it is out of time. A connection on which nothing has come since is given up, too.
+    pub fn give_up(
+        &mut self,
+        script: &Script,
+        stream: &mut Stream,
+        limits: Limits,
+        now_ns: u64,
+    ) -> Answer {
+        let prepared = &script.requests[stream.exchange.request as usize];
+        let fault = stream.exchange.late(limits);
+        self.over |= stream.came == self.line.came();
+        stream.cancel();
+        self.end(prepared, stream, fault, now_ns)
+    }
+
+    /// Lets go of a request under way.
+    pub fn let_go(&mut self, stream: &mut Stream) {
+        self.in_flight -= 1;
+        stream.cancel();
+    }
+
+    fn end(
+        &mut self,
+        prepared: &Prepared,
+        stream: &mut Stream,
+        fault: Fault,
+        now_ns: u64,
+    ) -> Answer {
+        self.in_flight -= 1;
+        stream.exchange.broken(prepared, &self.to, fault, stream.status, now_ns)
+    }
+}
+
+/// Why there is no whole answer.
+enum Failed {
+    Stream(Error),
+    Unsent(Fault, Unseen),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Stream(error)
+    }
+}
+
+impl Stream {
+    /// When it is out of time.
+    pub fn deadline(&self, limits: Limits) -> u64 {
+        self.exchange.deadline(limits)
+    }
+
+    fn cancel(&mut self) {
+        if let Some(sends) = &mut self.sends {
+            sends.send_reset(Reason::CANCEL);
+        }
+    }
+
+    /// Takes what has come.
+    fn take(
+        &mut self,
+        prepared: &Prepared,
+        waker: &Waker,
+        now_ns: u64,
+    ) -> Poll<Result<(), Failed>> {
+        let cx = &mut Context::from_waker(waker);
+        loop {
+            match &mut self.takes {
+                Takes::Failed(fault, unseen) => {
+                    return Poll::Ready(Err(Failed::Unsent(fault.clone(), *unseen)));
+                }
+                Takes::Head(head) => {
+                    let Poll::Ready(response) = Pin::new(head).poll(cx)? else {
+                        return Poll::Pending;
+                    };
+                    let (head, body) = response.into_parts();
+                    self.status = Some(head.status.as_u16());
+                    self.exchange.came(size(&head.headers), now_ns);
+                    if self.exchange.looks() {
+                        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
+                        let headers = seen(&head.headers, &mut headers);
+                        self.exchange.taker(prepared).head(head.status.as_u16(), headers);
+                    }
+                    self.takes = Takes::Body(body);
+                }
+                Takes::Body(body) => {
+                    let Poll::Ready(piece) = body.poll_data(cx) else { return Poll::Pending };
+                    let Some(piece) = piece.transpose()? else {
+                        // Trailers are read, and mean nothing here.
+                        return body.poll_trailers(cx).map_ok(|_| ()).map_err(Failed::from);
+                    };
+                    // Fails only where the stream has ended already.
+                    let _ = body.flow_control().release_capacity(piece.len());
+                    self.exchange.came(piece.len(), now_ns);
+                    self.exchange.taker(prepared).body(&piece);
+                }
+            }
+        }
+    }
+}
+
+/// The bytes of a head, as they would be written.
+fn size(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>().max(1)
+}
+
+/// The headers as they are looked at; those beyond the most are not.
+fn seen<'a, 'b>(headers: &'a HeaderMap, room: &'b mut [Header<'a>]) -> &'b [Header<'a>] {
+    let mut count = 0;
+    for (slot, (name, value)) in room.iter_mut().zip(headers) {
+        *slot = Header { name: name.as_str(), value: value.as_bytes() };
+        count += 1;
+    }
+    &room[..count]
+}
