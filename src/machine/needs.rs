@@ -6,6 +6,7 @@
 use super::figures::whole;
 use crate::plan::{
     Endpoint, Heartbeat, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site, Stage, StartAfter,
+    Version,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -23,8 +24,12 @@ pub struct Needs {
 /// What one scenario needs.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioNeeds {
-    /// Connections open at once at the peak: the highest level of users, or `max_in_flight` of an open stage.
+    /// Who opens connections or shares them, at the peak: the highest level of users, or `max_in_flight` of an open stage.
+    pub users: u64,
+    /// Connections open at once at the peak: one for each of these, or for as many of them as share one.
     pub connections: u64,
+    /// Whether they are of HTTP/2.
+    pub multiplexed: bool,
     /// Whether each is held (tcp-hold) or carries requests (http).
     pub held: bool,
     /// Whether each is secured by TLS.
@@ -62,6 +67,13 @@ impl Opening {
         match self {
             Self::PerSecond(rate) => Some(rate),
             Self::Unpaced => None,
+        }
+    }
+
+    fn shared_by(self, streams: u64) -> Self {
+        match self {
+            Self::PerSecond(rate) => Self::PerSecond(rate / streams as f64),
+            Self::Unpaced => Self::Unpaced,
         }
     }
 
@@ -115,7 +127,13 @@ impl Needs {
 impl ScenarioNeeds {
     /// What one scenario of `plan` needs.
     pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
-        let (connections, opening, arrivals) = levels(scenario);
+        let version = match &scenario.protocol {
+            Protocol::Http(http) => http.version,
+            Protocol::TcpHold(_) => Version::Http1,
+        };
+        let streams = u64::from(version.streams().max(1));
+        let (users, opening, arrivals) = levels(scenario);
+        let (connections, opening) = (users.div_ceil(streams), opening.shared_by(streams));
         let (mut heartbeat, connect_timeout, held) = match &scenario.protocol {
             Protocol::TcpHold(hold) => (hold.heartbeat.as_ref(), hold.connect_timeout, true),
             Protocol::Http(http) => (None, http.connect_timeout, false),
@@ -134,7 +152,9 @@ impl ScenarioNeeds {
             (connections * here).div_ceil(all.len().max(1) as u64)
         });
         Self {
+            users,
             connections,
+            multiplexed: version != Version::Http1,
             held,
             secured: plan.target(scenario).tls.is_some(),
             opening,
@@ -163,7 +183,7 @@ fn is_served_here(url: &HttpUrl) -> bool {
     }
 }
 
-/// The most connections, the fastest opening and the most arrivals a second of any stage.
+/// The most users or requests under way, the fastest coming of them and the most arrivals a second of any stage.
 fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
     let max_in_flight = match &scenario.protocol {
         Protocol::Http(http) => http.max_in_flight,

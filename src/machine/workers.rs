@@ -37,7 +37,7 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
     let usable = limits.usable_descriptors().max(1);
     let at_least = worth(&needs, limits);
     // More workers than blocks would leave some without work; one block each is all that dividing can do.
-    let blocks = needs.connections.div_ceil(block).max(1);
+    let blocks = needs.users.div_ceil(block).max(1);
     let mut workers = needs.connections.div_ceil(usable).max(at_least).clamp(1, blocks);
     while workers < blocks && largest_share(needs.connections, block, workers) > usable {
         workers += 1;
@@ -80,7 +80,7 @@ fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
 
 /// Processes that the load is worth, descriptors apart: never more than there are cores.
 fn worth(needs: &ScenarioNeeds, limits: &Limits) -> u64 {
-    let busy = needs.connections >= 64 || needs.arrivals_per_second >= 1000.0;
+    let busy = needs.users >= 64 || needs.arrivals_per_second >= 1000.0;
     match (needs.held, busy) {
         (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),
         (false, true) => limits.cores(),

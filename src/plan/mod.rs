@@ -40,8 +40,8 @@ pub use request::{
     What,
 };
 pub use scenario::{
-    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold, Version,
-    ThinkTime, most_in_flight,
+    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,
+    ThinkTime, Version, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
 pub use source::{Overrides, Source};

@@ -176,7 +176,15 @@ pub(super) struct Attempt {
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, retried: false, moves: 0 }
+        Self {
+            key: FIRST,
+            due_ns: None,
+            request: 0,
+            begun_ns: 0,
+            sent_ns: None,
+            retried: false,
+            moves: 0,
+        }
     }
 }
 

@@ -242,7 +242,11 @@ impl<H: Host> Requests<H> {
         if sends_again && !attempt.retried {
             attempt.retried = true;
             self.book.cell(attempt.key).count(Counter::Retried);
-            if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
+            if one.lane.is_some() {
+                self.send(slot, now)
+            } else {
+                self.connect(slot, now)
+            }
             return;
         }
         let gains = answer.gains.take();
@@ -279,7 +283,9 @@ impl<H: Host> Requests<H> {
             State::Opening | State::Securing => {
                 Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
             }
-            State::Waiting | State::Asking => one.lane.as_ref().map(|lane| self.host.deadline(lane, limits)),
+            State::Waiting | State::Asking => {
+                one.lane.as_ref().map(|lane| self.host.deadline(lane, limits))
+            }
             State::Free | State::Resting | State::Idle => None,
         }
     }

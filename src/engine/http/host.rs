@@ -127,12 +127,7 @@ pub trait Host {
     fn deadline(&self, lane: &Self::Lane, limits: Limits) -> u64;
 
     /// Gives up the request under way; `None` when there is none.
-    fn give_up(
-        &mut self,
-        lane: &mut Self::Lane,
-        limits: Limits,
-        now_ns: u64,
-    ) -> Option<Answer>;
+    fn give_up(&mut self, lane: &mut Self::Lane, limits: Limits, now_ns: u64) -> Option<Answer>;
 
     /// Something happened on an idle connection.
     fn disturb(&mut self, lane: &mut Self::Lane);

@@ -95,7 +95,12 @@ pub(super) struct Hub {
 
 impl Hub {
     /// A hub without connections; `streams` share each of them.
-    pub(super) fn new(addresses: usize, streams: u32, uses: ConnectionUse, buffers: Buffers) -> Self {
+    pub(super) fn new(
+        addresses: usize,
+        streams: u32,
+        uses: ConnectionUse,
+        buffers: Buffers,
+    ) -> Self {
         Self {
             tables: Vec::new(),
             free: Vec::new(),

@@ -62,10 +62,7 @@ pub(super) struct Slot<L> {
 impl<L> Slot<L> {
     /// Whether a request is under way, sent or not.
     pub(super) fn has_request(&self) -> bool {
-        matches!(
-            self.state,
-            State::Opening | State::Securing | State::Waiting | State::Asking
-        )
+        matches!(self.state, State::Opening | State::Securing | State::Waiting | State::Asking)
     }
 
     /// Whether its connection must not be used for another request.

@@ -15,6 +15,10 @@ const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
 /// measured over 5,000 of them, and a little more.
 const HTTP_BYTES: (f64, f64) = (1_536.0, 17_408.0);
 
+/// What this program keeps for each connection of HTTP/2 beyond its users, on both sides: frames that come and go, and tables of headers.
+/// Measured over 5,000 with a request under way on each.
+const HTTP2_BYTES: f64 = 38_912.0;
+
 /// What a process takes before its first connection, the kernel's part included and what all share left out: measured. That of the
 /// process that asks is not among what is left.
 const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
@@ -46,10 +50,12 @@ pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
 fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
+        let shared = if needs.multiplexed { HTTP2_BYTES } else { 0.0 };
         let served = if ours && !needs.built_in { 0 } else { needs.served_here };
         let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
-        needs.connections as f64 * (cost.connected + user.0 + connects)
-            + served as f64 * (cost.accepted + user.1 + accepts)
+        needs.connections as f64 * (cost.connected + shared + connects)
+            + needs.users as f64 * user.0
+            + served as f64 * (cost.accepted + user.1 + shared + accepts)
     });
     (processes as f64 * PROCESS_BYTES, connections.sum())
 }

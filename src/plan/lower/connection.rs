@@ -1,8 +1,8 @@
 //! How long a connection is used, and what is spoken on it.
 
-use crate::plan::{ConnectionUse, Version};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, RawConnection, RawScenario};
+use crate::plan::{ConnectionUse, Version};
 use crate::units::{Count, Time};
 
 pub(super) fn connection(field: &Field<RawConnection>, errors: &mut Errors) -> ConnectionUse {
@@ -51,7 +51,10 @@ pub(super) fn version(raw: &RawScenario, errors: &mut Errors) -> Version {
     };
     if !two {
         errors
-            .add(streams.at, "HTTP/1.1 has no `streams`: a connection carries one request at a time")
+            .add(
+                streams.at,
+                "HTTP/1.1 has no `streams`: a connection carries one request at a time",
+            )
             .help("write `version = \"2\"`, or leave `streams` out");
         return Version::Http1;
     }

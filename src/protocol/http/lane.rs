@@ -188,7 +188,9 @@ impl Lane {
                     self.over = true;
                     let fault = match (self.parser.close(), self.doom) {
                         (Ok(true), _) => return Step::Ended(self.complete(prepared, now_ns)),
-                        (Err(wrong), _) => self.exchange.fault(Failure::BadHttp, &wrong.to_string()),
+                        (Err(wrong), _) => {
+                            self.exchange.fault(Failure::BadHttp, &wrong.to_string())
+                        }
                         (Ok(false), Some(errno)) => Fault::errno(errno, self.exchange.bytes()),
                         (Ok(false), None) => {
                             self.exchange.fault(Failure::ClosedByServer, "the connection ended")

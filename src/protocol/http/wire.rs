@@ -102,9 +102,7 @@ impl Wire {
     pub(super) fn receive(&mut self, buffers: &mut Buffers, room: &mut [u8]) -> io::Result<usize> {
         match self {
             Self::Tcp(socket, None) => socket.read(room),
-            Self::Tcp(socket, Some(session)) => {
-                session.receive(socket, &mut buffers.scratch, room)
-            }
+            Self::Tcp(socket, Some(session)) => session.receive(socket, &mut buffers.scratch, room),
             Self::Unix(socket) => socket.read(room),
         }
     }

@@ -46,9 +46,10 @@ pub fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
 }
 
 impl Identity {
-    /// The same, whose sessions clients may go on with.
-    pub fn resumable(mut self) -> Result<Self, TlsError> {
+    /// The same for a server of HTTP: clients may go on with its sessions, and choose HTTP/2.
+    pub fn of_http(mut self) -> Result<Self, TlsError> {
         let config = Arc::make_mut(&mut self.config);
+        config.alpn_protocols = ["h2", "http/1.1"].map(|name| name.as_bytes().to_vec()).into();
         config.send_tls13_tickets = 2;
         config.ticketer = ring::Ticketer::new()?;
         Ok(self)

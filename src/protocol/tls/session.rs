@@ -160,7 +160,7 @@ impl<E: End> Session<E> {
     }
 
     /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.
-    /// `buffer` must hold what one read of `scratch` can bring: it is at least as long.
+    /// What `buffer` has no room for is kept for the next call: nothing, where it is as long as `scratch`.
     pub fn receive(
         &mut self,
         socket: &TcpStream,
@@ -173,8 +173,7 @@ impl<E: End> Session<E> {
             if self.is_over {
                 return Ok(0);
             }
-            let room = scratch.len().min(buffer.len());
-            if self.take_in(socket, &mut scratch[..room], &mut plain)? == 0 {
+            if self.take_in(socket, scratch, &mut plain)? == 0 {
                 let why = "the end came without a close_notify";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
             }

@@ -1,4 +1,4 @@
-//! Turns a port into an HTTP/1.1 server that answers every request with the same body, a few paths as they say, or with the faults it
+//! Turns a port into a server of HTTP/1.1 and HTTP/2 that answers every request with the same body, a few paths as they say, or with the faults it
 //! was asked for.
 //!
 //! One thread serves; another only waits for the end.
@@ -22,9 +22,9 @@ use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
 use hyper::body::{Body, Incoming};
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::{HttpService, service_fn};
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::HandshakeKind;
 use std::convert::Infallible;
 use std::io;
@@ -38,7 +38,10 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use wire::{Line, Wire};
+use wire::{Line, Version, Wire};
+
+/// Requests that are answered at once on a connection of HTTP/2.
+const MOST_STREAMS: u32 = 250;
 
 /// How long accepting rests when the process or the machine is out of something.
 const REST: Duration = Duration::from_millis(100);
@@ -66,7 +69,7 @@ impl Server {
     pub(super) fn bind(options: HttpServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
         let identity = identity(options.tls.as_ref(), bound.address)?;
-        let identity = identity.map(Identity::resumable).transpose()?;
+        let identity = identity.map(Identity::of_http).transpose()?;
         Ok(Self { bound, options, identity })
     }
 
@@ -196,7 +199,10 @@ impl Hall {
         });
         let talk = async {
             match &self.secures {
-                None => talk(wire, service).await,
+                None => {
+                    let version = wire.version().await;
+                    talk(wire, service, version).await
+                }
                 // One that is silent never answers a handshake.
                 Some(_) if silent => std::future::pending().await,
                 Some(secures) => {
@@ -208,7 +214,9 @@ impl Hall {
                     if secured.get_ref().1.handshake_kind() == Some(HandshakeKind::Resumed) {
                         self.tally.resumed.fetch_add(1, Relaxed);
                     }
-                    talk(secured, service).await
+                    let agreed = secured.get_ref().1.alpn_protocol();
+                    let version = Version::agreed(agreed);
+                    talk(secured, service, version).await
                 }
             }
         };
@@ -287,12 +295,20 @@ impl Hall {
 }
 
 /// Answers the requests of one connection.
-async fn talk<I, S>(io: I, service: S) -> Result<(), hyper::Error>
+async fn talk<I, S>(io: I, service: S, version: Version) -> Result<(), hyper::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin,
     S: HttpService<Incoming, ResBody = Answer, Error = Infallible>,
+    S::Future: Send + 'static,
 {
-    http1::Builder::new().serve_connection(TokioIo::new(io), service).await
+    let io = TokioIo::new(io);
+    match version {
+        Version::Http1 => http1::Builder::new().serve_connection(io, service).await,
+        Version::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.max_concurrent_streams(MOST_STREAMS).serve_connection(io, service).await
+        }
+    }
 }
 
 /// Reads a request's body to its end: an unread one would turn the close into a reset.

@@ -51,6 +51,26 @@ impl Line {
     }
 }
 
+/// What is spoken on a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Version {
+    Http1,
+    Http2,
+}
+
+impl Version {
+    /// What a handshake agreed on.
+    pub(super) fn agreed(alpn: Option<&[u8]>) -> Self {
+        if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
+    }
+}
+
+/// What a client of HTTP/2 says first begins so, and nothing of HTTP/1.1 does.
+const PREFACE: &[u8] = b"PRI ";
+
+/// How long to wait for the rest of that.
+const REST: Duration = Duration::from_millis(1);
+
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -71,6 +91,24 @@ impl Wire {
         left: Option<u64>,
     ) -> Self {
         Self { stream, line, tally, left, client_closed: false, client_reset: false }
+    }
+
+    /// What the client speaks, by its first bytes.
+    pub(super) async fn version(&self) -> Version {
+        let mut first = [0; PREFACE.len()];
+        // No longer than a second: what says only a part of it is not HTTP/2.
+        for _ in 0..1_000 {
+            // Whoever reads next meets the same error.
+            let Ok(length) = self.stream.peek(&mut first).await else { return Version::Http1 };
+            match &first[..length] {
+                PREFACE => return Version::Http2,
+                [] => return Version::Http1,
+                // A client writes it at once; the network may not.
+                begun if PREFACE.starts_with(begun) => tokio::time::sleep(REST).await,
+                _ => break,
+            }
+        }
+        Version::Http1
     }
 
     /// How much of `length` bytes may be sent; an error when the fault is to strike.

@@ -284,8 +284,7 @@ impl Multiplex {
         };
         let reason = error.reason().unwrap_or(Reason::NO_ERROR);
         if error.is_reset() && error.is_remote() {
-            let unseen =
-                if reason == Reason::REFUSED_STREAM { Unseen::Surely } else { Unseen::No };
+            let unseen = if reason == Reason::REFUSED_STREAM { Unseen::Surely } else { Unseen::No };
             let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
             return (of(Failure::StreamReset, code), unseen);
         }
@@ -294,7 +293,11 @@ impl Multiplex {
             let unseen = if reason == Reason::NO_ERROR { Unseen::Surely } else { Unseen::No };
             return (of(Failure::ClosedByServer, 0), unseen);
         }
-        if error.is_io() { (self.ended(bytes), Unseen::No) } else { (of(Failure::BadHttp, 0), Unseen::No) }
+        if error.is_io() {
+            (self.ended(bytes), Unseen::No)
+        } else {
+            (of(Failure::BadHttp, 0), Unseen::No)
+        }
     }
 
     /// The end that the socket met.
