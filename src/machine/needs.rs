@@ -28,8 +28,8 @@ pub struct ScenarioNeeds {
     pub users: u64,
     /// Connections open at once at the peak: one for each of these, or for as many of them as share one.
     pub connections: u64,
-    /// Whether they are of HTTP/2.
-    pub multiplexed: bool,
+    /// What is spoken on them, if that is HTTP.
+    pub version: Version,
     /// Whether each is held (tcp-hold) or carries requests (http).
     pub held: bool,
     /// Whether each is secured by TLS.
@@ -154,7 +154,7 @@ impl ScenarioNeeds {
         Self {
             users,
             connections,
-            multiplexed: version != Version::Http1,
+            version,
             held,
             secured: plan.target(scenario).tls.is_some(),
             opening,

@@ -2,7 +2,7 @@ use super::*;
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Http, HttpUrl, Level, Plan,
     Protocol, Ramp, Scenario, Site, SourceRange, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
-    ThinkTime,
+    ThinkTime, Version,
 };
 use crate::units::{Rate, Time};
 use proptest::prelude::*;
@@ -161,6 +161,24 @@ fn an_open_stage_needs_what_may_be_in_flight() {
     assert!((needs.scenarios[0].arrivals_per_second - 16_000.0).abs() < 1e-9);
     assert_eq!(needs.shortest_run, seconds(90));
     assert_eq!(needs.opening(), Opening::Unpaced);
+}
+
+#[test]
+fn who_share_connections_need_fewer_and_as_many_processes() {
+    let scenario = |version| {
+        let mut scenario = http(vec![users(10_000, paced(1_000), 30)]);
+        if let Protocol::Http(http) = &mut scenario.protocol {
+            http.version = version;
+        }
+        plan(web(), vec![scenario])
+    };
+    let (alone, shared) = (scenario(Version::Http1), scenario(Version::Http2 { streams: 100 }));
+    let needs = Needs::of(&shared);
+    assert_eq!((needs.scenarios[0].users, needs.connections()), (10_000, 100));
+    assert_eq!(needs.opening(), Opening::PerSecond(10.0));
+    for plan in [&alone, &shared] {
+        assert_eq!(workers(&plan.scenarios[0], plan, &small()), 2);
+    }
 }
 
 #[test]

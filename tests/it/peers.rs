@@ -95,7 +95,8 @@ impl HaProxy {
     }
 }
 
-fn nginx(folder: &Path, port: u16) -> Peer {
+/// Speaks HTTP/1.1 on one port, and HTTP/2 on the other.
+fn nginx(folder: &Path, port: u16, shared: u16) -> Peer {
     let at = folder.display();
     let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
@@ -106,7 +107,9 @@ fn nginx(folder: &Path, port: u16) -> Peer {
          \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port};\n\
          \x20   location / {{ return 200 ok; }}\n\
          \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
-         \x20      location = /status {{ stub_status; }}\n  }}\n}}\n"
+         \x20      location = /status {{ stub_status; }}\n  }}\n\
+         \x20 http2_max_concurrent_streams 4;\n\
+         \x20 server {{ listen 127.0.0.1:{shared} http2; location / {{ return 200 ok; }} }}\n}}\n"
     );
     let file = folder.join("nginx.conf");
     std::fs::write(&file, configuration).unwrap();
@@ -127,8 +130,8 @@ fn stub_status(port: u16) -> (u64, u64) {
 #[test]
 fn nginx_counts_the_same_requests() {
     let folder = tempfile::tempdir().unwrap();
-    let port = port();
-    let _nginx = nginx(folder.path(), port);
+    let (port, shared) = (port(), port());
+    let _nginx = nginx(folder.path(), port, shared);
     await_port(port);
     let plan = format!(
         r#"
@@ -162,10 +165,47 @@ thresholds = ["failure_ratio <= 0%"]
 }
 
 #[test]
+fn nginx_counts_the_same_requests_of_http2() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, shared) = (port(), port());
+    let _nginx = nginx(folder.path(), port, shared);
+    await_port(port);
+    let plan = format!(
+        r#"
+name = "nginx-2"
+[targets.web]
+address = "http://127.0.0.1:{shared}/"
+[scenarios.web]
+protocol = "http"
+version = "2"
+connection = {{ streams = 8 }}
+think_time = "1ms..5ms"
+requests = [{{ path = "/", expect = {{ status = 200, body = "ok" }} }}]
+stages = [{{ name = "users", users = 16, hold = "1s" }}, {{ name = "rate", rate = "300/s", hold = "1s" }}]
+thresholds = ["failure_ratio <= 0%"]
+"#
+    );
+    let (outcome, (accepted, requests)) = run_beside(0, || {
+        let before = stub_status(port);
+        let outcome = run_once(&plan, &[]);
+        let after = stub_status(port);
+        (outcome, (after.0 - before.0 - 1, after.1 - before.1 - 1))
+    });
+    let web = outcome.scenario("web");
+    let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
+    let [ok, started, opened] = web.counters(["ok", "started", "connect.ok"]);
+    // It allows four streams where the plan has eight, ends each connection after 25 requests, and nothing fails for that.
+    assert_eq!([requests, requests], [started, ok]);
+    assert_eq!(accepted, opened + probes);
+    assert!((requests / 25..requests / 5).contains(&opened), "{opened} {requests}");
+    assert_eq!(web.stage("rate").counter("started"), 300);
+}
+
+#[test]
 fn nginx_is_told_who_asks_and_for_what() {
     let folder = tempfile::tempdir().unwrap();
-    let port = port();
-    let _nginx = nginx(folder.path(), port);
+    let (port, shared) = (port(), port());
+    let _nginx = nginx(folder.path(), port, shared);
     await_port(port);
     let plan = |auth: &str| {
         format!(

@@ -1,13 +1,20 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
 use crate::cli::diagnostic::neutral;
-use crate::plan::{Http, Order};
+use crate::plan::{Http, Order, Version};
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
 
 pub(super) fn lines(http: &Http) -> Vec<String> {
     let mut lines = Vec::new();
+    match http.version {
+        Version::Http1 => {}
+        Version::Http2 { streams: 1 } => lines.push("HTTP/2".to_owned()),
+        Version::Http2 { streams } => {
+            lines.push(format!("HTTP/2, up to {streams} share a connection"));
+        }
+    }
     if http.in_steps {
         let names = http.requests.iter().take(MOST).map(|one| neutral(&one.name));
         let mut names: Vec<String> = names.map(Into::into).collect();

@@ -243,9 +243,9 @@ impl<H: Host> Requests<H> {
             attempt.retried = true;
             self.book.cell(attempt.key).count(Counter::Retried);
             if one.lane.is_some() {
-                self.send(slot, now)
+                self.send(slot, now);
             } else {
-                self.connect(slot, now)
+                self.connect(slot, now);
             }
             return;
         }

@@ -3,6 +3,7 @@
 use super::{Check, Facts, Figure, Fitness, Row};
 use crate::machine::figures::whole;
 use crate::machine::{Needs, SocketCost, bytes, grouped};
+use crate::plan::Version;
 
 /// What this program keeps for each held connection, on each side.
 const HELD_BYTES: f64 = 64.0;
@@ -50,7 +51,7 @@ pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
 fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
-        let shared = if needs.multiplexed { HTTP2_BYTES } else { 0.0 };
+        let shared = if needs.version == Version::Http1 { 0.0 } else { HTTP2_BYTES };
         let served = if ours && !needs.built_in { 0 } else { needs.served_here };
         let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
         needs.connections as f64 * (cost.connected + shared + connects)

@@ -3,6 +3,7 @@
 mod api;
 mod churn;
 mod faults;
+mod http2;
 mod refusals;
 mod scarce;
 mod search;
