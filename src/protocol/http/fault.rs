@@ -45,12 +45,14 @@ impl Fault {
 
     /// A request for which there was no room in time on a connection that is shared; `settled`: the server had said how much there is.
     pub fn unsent(ends: &Ends, settled: bool) -> Self {
-        let (failure, words) = if settled {
-            (Failure::RequestTimeout, "no stream of the connection became free in time")
+        let (failure, phase, words) = if settled {
+            let words = "no stream of the connection became free in time";
+            (Failure::RequestTimeout, Phase::Request, words)
         } else {
-            (Failure::FirstByteTimeout, "the settings of HTTP/2 did not come in time")
+            let words = "the settings of HTTP/2 did not come in time";
+            (Failure::FirstByteTimeout, Phase::Connect, words)
         };
-        Self::new(failure, Phase::Request, format!("{}: {words}", way(ends)))
+        Self::new(failure, phase, format!("{}: {words}", way(ends)))
     }
 
     /// A connection that was open, and could not be secured.

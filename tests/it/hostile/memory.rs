@@ -1,5 +1,8 @@
 //! What floods cost the generator: memory, by connection.
 
+use super::frames::{
+    Act, Asked, DATA, END_HEADERS, HEADERS, NONE, OK, PING, answer, converse, frame, header,
+};
 use super::{alone, keep, pause, say, serve};
 use crate::going::Going;
 use std::net::{SocketAddr, TcpStream};
@@ -36,27 +39,16 @@ fn peak(pid: i32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
-#[test]
-fn a_hostile_connection_costs_little_memory() {
-    let _alone = alone();
-    let lengthy = "HTTP/1.1 200 OK\r\nx: ";
-    let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    let servers = [
-        ("calm", 1, flooding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "x", 0)),
-        // Just short of what a head may be, and then nothing more: all of it is kept.
-        ("long_head", USERS, flooding(lengthy, "y", 7)),
-        ("endless_line", USERS, flooding(lengthy, "y", usize::MAX)),
-        ("endless_body", USERS, flooding("HTTP/1.1 200 OK\r\n\r\n", "y", usize::MAX)),
-        ("endless_chunks", USERS, flooding(chunks, "1;x\r\ny\r\n", usize::MAX)),
-    ];
+/// Runs against each of these at once; the peaks of their workers, of which the first one's has a single user.
+fn peaks(name: &str, servers: &[(&str, u64, SocketAddr)], keys: &str) -> Vec<u64> {
     let scenarios = servers.iter().map(|(name, users, address)| {
         format!(
             "[targets.{name}]\naddress = \"http://{address}\"\n[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\n\
-             timeout = \"1500ms\"\nthink_time = \"100ms\"\nstages = [{{ users = {users}, hold = \"9s\" }}]\n"
+             {keys}timeout = \"1500ms\"\nthink_time = \"100ms\"\nstages = [{{ users = {users}, hold = \"9s\" }}]\n"
         )
     });
     let plan = format!(
-        "name = \"floods\"\n{}[generator]\nworkers = 1\n",
+        "name = \"{name}\"\n{}[generator]\nworkers = 1\n",
         scenarios.collect::<Vec<_>>().concat()
     );
     // A worker a scenario, in their order. By the third second everybody has been flooded to the end of its time once.
@@ -73,7 +65,74 @@ fn a_hostile_connection_costs_little_memory() {
         let ended = outcome.scenario(name).counters(["failed", "timed_out"]);
         assert!(ended[0] + ended[1] >= *users, "{name}: {ended:?}");
     }
+    assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
+    peaks
+}
+
+#[test]
+fn a_hostile_connection_costs_little_memory() {
+    let _alone = alone();
+    let lengthy = "HTTP/1.1 200 OK\r\nx: ";
+    let chunks = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let servers = [
+        ("calm", 1, flooding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "x", 0)),
+        // Just short of what a head may be, and then nothing more: all of it is kept.
+        ("long_head", USERS, flooding(lengthy, "y", 7)),
+        ("endless_line", USERS, flooding(lengthy, "y", usize::MAX)),
+        ("endless_body", USERS, flooding("HTTP/1.1 200 OK\r\n\r\n", "y", usize::MAX)),
+        ("endless_chunks", USERS, flooding(chunks, "1;x\r\ny\r\n", usize::MAX)),
+    ];
+    let peaks = peaks("floods", &servers, "");
     // What is kept is seen: this would fail if it were not measured.
     assert!(peaks[1] > peaks[0] + USERS * (8 << 10), "{peaks:?}");
-    assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
+}
+
+/// A server of HTTP/2 that does so with each request.
+fn speaking(act: Act) -> SocketAddr {
+    serve(move |stream| converse(&stream, &[], act))
+}
+
+/// Says so twenty times a second, beside what else is asked.
+fn dripping(one: &Asked<'_>, frames: Vec<u8>) -> bool {
+    let socket = one.socket.try_clone().unwrap();
+    std::thread::spawn(move || {
+        while say(&socket, &frames) {
+            pause(50);
+        }
+    });
+    true
+}
+
+#[test]
+fn a_hostile_connection_of_http2_costs_little_memory() {
+    let _alone = alone();
+    let servers = [
+        ("calm", 1, speaking(|one| one.say(&[answer(one.stream)]))),
+        // Just short of what a head may be, and then nothing more: all of it is kept.
+        (
+            "long_head",
+            USERS,
+            speaking(|one| {
+                let block = [OK, &header("x", &"y".repeat(15_000))].concat();
+                one.say(&[frame(HEADERS, NONE, one.stream, &block)])
+            }),
+        ),
+        (
+            "endless_body",
+            USERS,
+            speaking(|one| {
+                one.say(&[frame(HEADERS, END_HEADERS, one.stream, OK)]);
+                dripping(one, frame(DATA, NONE, one.stream, &[b'x'; 2_048]))
+            }),
+        ),
+        (
+            "pings",
+            USERS,
+            speaking(|one| dripping(one, frame(PING, NONE, 0, b"12345678").repeat(20))),
+        ),
+    ];
+    let keys =
+        "version = \"2\"\nrequests = [{ method = \"POST\", path = \"/\", body = \"please\" }]\n";
+    let peaks = peaks("frames", &servers, keys);
+    assert!(peaks[1] > peaks[0] + USERS * (8 << 10), "{peaks:?}");
 }

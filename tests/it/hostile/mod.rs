@@ -2,9 +2,12 @@
 
 mod acts;
 mod answers;
+mod frames;
 mod held;
 mod memory;
+mod replies;
 mod requests;
+mod streams;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::Write;

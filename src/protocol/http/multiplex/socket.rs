@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// What is read in one turn: bytes.
-const TURN: usize = 256 << 10;
+const TURN: usize = 64 << 10;
 
 /// What the socket tells the connection on it.
 #[derive(Debug, Default)]

@@ -1,0 +1,129 @@
+//! Requests over HTTP/2, to servers that behave in every wrong way that is known: one run, a scenario for each.
+
+use super::answers::Expected;
+use super::frames::converse;
+use super::replies::{Behaviour, Play, all};
+use super::{alone, plan, serve};
+use crate::outcome::{BUSY, Outcome, run_once};
+use std::net::SocketAddr;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+struct Played {
+    name: &'static str,
+    expected: Expected,
+    apart: bool,
+}
+
+struct Ran {
+    outcome: Outcome,
+    played: Vec<Played>,
+}
+
+fn play(play: Play) -> SocketAddr {
+    serve(move |socket| match play {
+        Play::Frames(settings, act) => {
+            converse(&socket, settings, act);
+        }
+        Play::Raw(act) => act(socket),
+    })
+}
+
+static RUN: LazyLock<Ran> = LazyLock::new(|| {
+    let _alone = alone();
+    let (mut played, mut targets) = (Vec::new(), Vec::new());
+    for Behaviour { name, expected, apart, play: how } in all() {
+        targets.push((name, format!("\"http://{}\"", play(how)), ""));
+        played.push(Played { name, expected, apart });
+    }
+    let common = "version = \"2\"\nconnection = { streams = 3 }\nthink_time = \"300ms\"\n\
+                  timeout = \"1500ms\"\nfirst_byte_timeout = \"1s\"\nconnect_timeout = \"1s\"\n\
+                  requests = [{ name = \"bad\", method = \"POST\", path = \"/bad\", body = \"please\" },\n\
+                  { name = \"good\", path = \"/good\", weight = 2 }]\n\
+                  stages = [{ users = 3, hold = \"3s\" }]\nthresholds = [\"success_ratio >= 100%\"]\n";
+    let plan = format!("{}[generator]\nworkers = 1\n", plan("http", common, &targets));
+    let outcome = run_once(&plan, &[]);
+    let late = outcome.rules().iter().all(|rule| BUSY.contains(&rule.as_str()));
+    let code = outcome.code;
+    assert!(code == Some(1) || code == Some(3) && late, "{}\n{}", outcome.stdout, outcome.stderr);
+    outcome.assert_whole();
+    Ran { outcome, played }
+});
+
+/// Of one of the two requests of a scenario: those that ended well, and those that did not.
+fn ended(name: &str, request: &str) -> (u64, u64) {
+    let facts = RUN.outcome.scenario(name);
+    let all = facts.0["requests"].as_array().unwrap();
+    let one = all.iter().find(|one| one["name"] == request).unwrap();
+    let get = |key: &str| one[key].as_u64().unwrap();
+    (get("ok"), get("failed") + get("timed_out"))
+}
+
+#[test]
+fn every_wrong_of_a_server_of_http2_has_its_name() {
+    assert!(RUN.played.len() >= 60, "{}", RUN.played.len());
+    let mut wrong = Vec::new();
+    for Played { name, expected, .. } in &RUN.played {
+        let facts = RUN.outcome.scenario(name);
+        let failures = facts.0["failures"].as_array().unwrap();
+        let is_right = match *expected {
+            Expected::Good(status) => {
+                failures.is_empty() && facts.0["statuses"][status.to_string()].as_u64() > Some(0)
+            }
+            Expected::Status(status) => {
+                failures.len() == 1
+                    && failures[0]["failure"] == "status"
+                    && failures[0]["code"] == status
+            }
+            Expected::Bad(failure, origin, phase) => {
+                !failures.is_empty()
+                    && failures.iter().all(|one| {
+                        one["failure"] == failure
+                            && one["origin"] == origin
+                            && one["phase"] == phase
+                    })
+            }
+        };
+        if !is_right {
+            wrong.push(format!("{name}: {expected:?}, but {}", facts.0["failures"]));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
+    for Played { name, expected, apart } in &RUN.played {
+        let ((bad_ok, bad_failed), (good_ok, good_failed)) =
+            (ended(name, "bad"), ended(name, "good"));
+        let is_good = matches!(expected, Expected::Good(_));
+        assert!(
+            if is_good { bad_ok > 0 && bad_failed == 0 } else { bad_ok == 0 && bad_failed > 0 },
+            "{name}: {bad_ok} {bad_failed}"
+        );
+        if *apart || is_good {
+            assert!(good_ok > 0 && good_failed == 0, "{name}: {good_ok} {good_failed}");
+        }
+        let facts = RUN.outcome.scenario(name);
+        assert_eq!(facts.counter("unfinished"), 0, "{name}");
+    }
+    // What is wrong with a stream ends no connection.
+    for name in ["status_500", "too_short", "reset", "reset_in_body", "always_refused", "trailers"]
+    {
+        assert_eq!(RUN.outcome.scenario(name).counter("connect.ok"), 1, "{name}");
+    }
+    for name in ["always_refused", "refused_at_first", "goaway_unseen"] {
+        assert!(RUN.outcome.scenario(name).counter("retried") > 0, "{name}");
+    }
+}
+
+#[test]
+fn a_run_against_them_ends_in_time() {
+    let outcome = &RUN.outcome;
+    assert!(outcome.took < Duration::from_secs(40), "{:?}", outcome.took);
+    assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
+    assert_eq!(outcome.report["workers_lost"].as_array().map(Vec::len), Some(0));
+    for text in [&outcome.stdout, &outcome.stderr, &outcome.file("failures.csv")] {
+        assert!(!text.contains('\u{1b}') && !text.contains('\0'));
+    }
+}
