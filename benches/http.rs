@@ -1,8 +1,9 @@
 //! What a request costs: planrun against wrk, h2load, oha and the floor, in turns, on one core, with nginx on the other.
 //!
 //! `cargo bench --bench http -- [SECONDS] [ROUNDS]`, 5 and 3 by default. Prints, at 100 and at 10,000 kept connections, medians of
-//! requests a second, of processor time a request, and of the ratio to wrk in the same round; then memory a user at 20,000 users. All
-//! checks and recording of planrun are on. Tools that are not on PATH are left out. Needs nginx, taskset and two cores.
+//! requests a second, of processor time a request, and of the ratio to wrk in the same round; then the same over HTTP/2, as ratios to
+//! h2load, for 100 users with ten and with one on each connection; then memory a user at 20,000 users. All checks and recording of
+//! planrun are on. Tools that are not on PATH are left out. Needs nginx, taskset and two cores.
 
 #![expect(
     clippy::print_stdout,
@@ -31,27 +32,45 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("planrun-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let server = Server::start(&folder);
-    for connections in [100, 10_000] {
-        compare(&server, &folder, connections, seconds, rounds);
+    for (users, streams) in [(100, 0), (10_000, 0), (100, 10), (100, 1)] {
+        let address = if streams == 0 { &server.address } else { &server.shared };
+        let url = format!("http://{address}/");
+        compare(&Asking { url, users, streams, seconds }, &folder, rounds);
     }
     drop(server);
     memory(&folder);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// What is asked, and how.
+struct Asking {
+    url: String,
+    users: u64,
+    /// That share a connection of HTTP/2; 0: each has one of HTTP/1.1.
+    streams: u64,
+    seconds: u64,
+}
+
 /// One who asks: requests a second, and processor seconds of all its processes for each.
 type Figures = (f64, f64);
 
-fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, rounds: u64) {
-    println!("{connections} connections, {rounds} rounds of {seconds} s, generator on one core");
-    let tools = ["planrun", "wrk", "h2load", "oha", "floor"];
+fn compare(asking: &Asking, folder: &Path, rounds: u64) {
+    let Asking { users, streams, seconds, .. } = asking;
+    // The second one is what the others are compared with.
+    let tools: &[&str] = if *streams == 0 {
+        println!("{users} connections, {rounds} rounds of {seconds} s, generator on one core");
+        &["planrun", "wrk", "h2load", "oha", "floor"]
+    } else {
+        println!("HTTP/2, {} connections of {streams} streams, {rounds} rounds", users / streams);
+        &["planrun", "h2load", "oha"]
+    };
     let mut rows: Vec<Vec<Figures>> = vec![Vec::new(); tools.len()];
     for _ in 0..rounds {
         for (tool, row) in tools.iter().zip(&mut rows) {
-            row.extend(ask(tool, &server.address, folder, connections, seconds));
+            row.extend(ask(tool, asking, folder));
         }
     }
-    let wrk = rows[1].clone();
+    let (peer, theirs) = (tools[1], rows[1].clone());
     for (tool, row) in tools.iter().zip(&rows) {
         if row.is_empty() {
             println!("  {tool:<8} is not there");
@@ -59,51 +78,54 @@ fn compare(server: &Server, folder: &Path, connections: u64, seconds: u64, round
         }
         let rate = median(row.iter().map(|one| one.0));
         let cpu = median(row.iter().map(|one| one.1 * 1e6));
-        let ratio = median(row.iter().zip(&wrk).map(|(one, wrk)| one.0 / wrk.0));
+        let ratio = median(row.iter().zip(&theirs).map(|(one, peer)| one.0 / peer.0));
         println!(
-            "  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of wrk"
+            "  {tool:<8} {rate:>8.0} requests/s  {cpu:>6.2} us of processor each  {ratio:.3} of {peer}"
         );
     }
 }
 
-fn ask(
-    tool: &str,
-    address: &str,
-    folder: &Path,
-    connections: u64,
-    seconds: u64,
-) -> Option<Figures> {
-    let url = format!("http://{address}/");
-    let (count, time) = (connections.to_string(), seconds.to_string());
-    let limit = format!("{seconds}s");
+fn ask(tool: &str, asking: &Asking, folder: &Path) -> Option<Figures> {
+    let Asking { url, users, streams, seconds } = asking;
+    let connections = (users / (*streams).max(1)).to_string();
+    let (shared, time, limit) = (streams.to_string(), seconds.to_string(), format!("{seconds}s"));
     let before = cpu_seconds();
-    let rate = match tool {
-        "planrun" => {
-            let stages = format!("{{ users = {connections}, hold = \"{seconds}s\" }}");
-            let rate = plan(folder, &format!("address = \"{url}\""), &stages, "", Some(1));
+    let rate = match (tool, streams) {
+        ("planrun", _) => {
+            let stages = format!("{{ users = {users}, hold = \"{seconds}s\" }}");
+            let version = match streams {
+                0 => String::new(),
+                _ => format!("version = \"2\"\nconnection = {{ streams = {streams} }}"),
+            };
+            let rate = plan(folder, &format!("address = \"{url}\""), &stages, &version, Some(1));
             // The time to reach the level comes on top, and counts.
             let requests = column(&folder.join("results"), "summary.csv", "ok")[0];
             return Some((rate, (cpu_seconds() - before) / requests));
         }
-        "wrk" => {
-            let text = output(tool, &["-t1", "-c", &count, "-d", &limit, &url])?;
+        ("wrk", _) => {
+            let text = output(tool, &["-t1", "-c", &connections, "-d", &limit, url])?;
             word_after(&text, "Requests/sec:")
         }
-        "h2load" => {
-            let text = output(tool, &["--h1", "-t1", "-c", &count, "-D", &time, &url])?;
+        ("h2load", _) => {
+            let way: &[&str] = if *streams == 0 { &["--h1"] } else { &["-m", &shared] };
+            let rest = ["-t1", "-c", &connections, "-D", &time, url];
+            let text = output(tool, &[way, &rest].concat())?;
             word_after(&text[text.find(" req/s")? - 12..], ",")
         }
-        "oha" => {
-            let text = output(tool, &["--no-tui", "-c", &count, "-z", &limit, &url])?;
+        ("oha", _) => {
+            let way: &[&str] = if *streams == 0 { &[] } else { &["--http2", "-p", &shared] };
+            let rest = ["--no-tui", "-c", &connections, "-z", &limit, url];
+            let text = output(tool, &[way, &rest].concat())?;
             word_after(&text, "Requests/sec:")
         }
         _ => {
             let me = std::env::current_exe().unwrap();
-            let text = output(me.to_str()?, &["floor-http", address, &count, &time])?;
+            let address = url.trim_start_matches("http://").trim_end_matches('/');
+            let text = output(me.to_str()?, &["floor-http", address, &connections, &time])?;
             text.trim().parse().unwrap()
         }
     };
-    Some((rate, (cpu_seconds() - before) / (rate * seconds as f64)))
+    Some((rate, (cpu_seconds() - before) / (rate * *seconds as f64)))
 }
 
 /// Runs a tool on the first core; `None` when there is no such tool.

@@ -13,18 +13,23 @@ use std::time::Duration;
 pub struct Server {
     child: Child,
     pub address: String,
+    /// Where it speaks HTTP/2.
+    pub shared: String,
+}
+
+fn free() -> String {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
 }
 
 impl Server {
     pub fn start(folder: &Path) -> Self {
-        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = free.local_addr().unwrap().to_string();
-        drop(free);
+        let (address, shared) = (free(), free());
         let text = format!(
             "daemon off; worker_processes 1; worker_cpu_affinity 10; pid nginx.pid; error_log stderr crit;\n\
              worker_rlimit_nofile 19000; events {{ worker_connections 15000; }}\n\
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;\n\
-             server {{ listen {address} backlog=16384; location / {{ return 200 \"ok\"; }} }} }}\n"
+             server {{ listen {address} backlog=16384; location / {{ return 200 \"ok\"; }} }}\n\
+             server {{ listen {shared} http2 backlog=16384; location / {{ return 200 \"ok\"; }} }} }}\n"
         );
         std::fs::write(folder.join("nginx.conf"), text).unwrap();
         let mut command = Command::new("nginx");
@@ -33,7 +38,7 @@ impl Server {
         while TcpStream::connect(&address).is_err() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child, address }
+        Self { child, address, shared }
     }
 
     /// The process that answers.

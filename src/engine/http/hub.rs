@@ -202,10 +202,16 @@ impl Hub {
         if table.turn != token.turn {
             return;
         }
-        match table.opener {
-            Some(place) => ready.push(Ready { place, ..event }),
-            None => self.touch(token.slot),
+        if let Some(place) = table.opener {
+            ready.push(Ready { place, ..event });
+            return;
         }
+        if let Some(link) = &table.link
+            && (event.readable || event.closed)
+        {
+            link.happened(event.closed);
+        }
+        self.touch(token.slot);
     }
 
     /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.

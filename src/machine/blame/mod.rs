@@ -111,11 +111,12 @@ impl Evidence<'_> {
                 Culprit::IdleTimeout
             }
             Failure::Reset => self.reset(),
-            Failure::ClosedByServer | Failure::StreamReset => Culprit::ClosedEarly,
+            Failure::ClosedByServer => Culprit::ClosedEarly,
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
             Failure::WrongData
+            | Failure::StreamReset
             | Failure::WrongBody
             | Failure::Status
             | Failure::Check

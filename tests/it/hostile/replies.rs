@@ -152,8 +152,8 @@ fn odd_ends() -> Vec<Behaviour> {
         stream("no_body", GOOD, |one| one.say(&[head(one, WHOLE, &[("x-no", "body")])])),
         stream("reset_behind", GOOD, |one| one.say(&[answer(one.stream), rst(one.stream, 0)])),
         connection("goaway_behind", GOOD, |one| {
-            one.say(&[answer(one.stream), goaway(one.stream, 0)]);
-            true
+            // What came before it reached the server is still answered.
+            one.say(&[answer(one.stream), goaway(0x7fff_ffff, 0)])
         }),
         connection("goaway_ahead", GOOD, |one| {
             one.say(&[goaway(0x7fff_ffff, 0)]);
@@ -199,6 +199,16 @@ fn wrong_streams() -> Vec<Behaviour> {
         connection("window_of_none", BAD, |one| {
             one.say(&[frame(WINDOW_UPDATE, NONE, one.stream, &[0; 4])])
         }),
+        stream("hints_and_end", BAD, |one| {
+            one.say(&[frame(HEADERS, WHOLE, one.stream, &header(":status", "103"))])
+        }),
+        stream("data_behind_hints", BAD, |one| {
+            let hints = frame(HEADERS, END_HEADERS, one.stream, &header(":status", "103"));
+            one.say(&[hints, body(one, END, b"ok")])
+        }),
+        stream("two_heads", BAD, |one| {
+            one.say(&[head(one, END_HEADERS, &[]), head(one, END_HEADERS, &[])])
+        }),
         stream("reset", RESET, |one| one.say(&[rst(one.stream, 2)])),
         stream("reset_behind_head", RESET, |one| {
             one.say(&[head(one, END_HEADERS, &[]), rst(one.stream, 2)])
@@ -236,10 +246,13 @@ fn endless_streams() -> Vec<Behaviour> {
         connection("large_head", BAD, |one| {
             let large = "y".repeat(16_000);
             let block = [OK, &header("x-large", &large), &header("x-more", &large)].concat();
+            let (first, rest) = block.split_at(16_000);
+            let (second, third) = rest.split_at(16_000);
             one.say(&[
-                frame(HEADERS, NONE, one.stream, &block[..16_000]),
-                frame(CONTINUATION, END_HEADERS, one.stream, &block[16_000..32_000]),
-            ]) && one.say(&[])
+                frame(HEADERS, NONE, one.stream, first),
+                frame(CONTINUATION, NONE, one.stream, second),
+                frame(CONTINUATION, END_HEADERS, one.stream, third),
+            ])
         }),
     ]
 }
@@ -293,9 +306,21 @@ fn wrong_connections() -> Vec<Behaviour> {
             one.reset()
         }),
         connection("pings", SILENT, |one| one.flood(&frame(PING, NONE, 0, b"12345678"))),
+        connection("hints", SILENT, |one| {
+            let hints = [&header(":status", "103")[..], &header("link", "</x>")].concat();
+            one.flood(&frame(HEADERS, END_HEADERS, one.stream, &hints))
+        }),
         connection("settings", SILENT, |one| one.flood(&frame(SETTINGS, NONE, 0, &[]))),
         connection("windows", SILENT, |one| {
+            one.flood(&frame(WINDOW_UPDATE, NONE, 0, &[0, 0, 0, 1]))
+        }),
+        connection("priorities", SILENT, |one| {
             one.flood(&frame(PRIORITY, NONE, one.stream, &[0, 0, 0, 0, 9]))
+        }),
+        connection("resets", RESET, |one| one.flood(&rst(one.stream, 2))),
+        connection("empty_pieces", BAD, |one| {
+            one.say(&[head(one, END_HEADERS, &[])]);
+            one.flood(&body(one, NONE, b""))
         }),
     ]
 }

@@ -112,6 +112,9 @@ fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
     {
         assert_eq!(RUN.outcome.scenario(name).counter("connect.ok"), 1, "{name}");
     }
+    // Each of its answers ends a connection.
+    let bad = ended("goaway_behind", "bad").0;
+    assert!(RUN.outcome.scenario("goaway_behind").counter("connect.ok") > bad / 3);
     for name in ["always_refused", "refused_at_first", "goaway_unseen"] {
         assert!(RUN.outcome.scenario(name).counter("retried") > 0, "{name}");
     }

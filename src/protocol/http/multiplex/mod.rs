@@ -186,6 +186,11 @@ impl Multiplex {
         }
     }
 
+    /// Its socket can be read; `closed`: and may have ended.
+    pub fn happened(&self, closed: bool) {
+        self.line.happened(closed);
+    }
+
     /// Reads and writes what it can; true when there is more, after others had their turn.
     pub fn drive(&mut self) -> bool {
         let State::Speaks(speech) = &mut self.state else { return false };

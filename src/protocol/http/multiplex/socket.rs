@@ -14,8 +14,12 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const TURN: usize = 64 << 10;
 
 /// What the socket tells the connection on it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Line {
+    /// Something may be there to read.
+    readable: Cell<bool>,
+    /// The peer may have closed its side.
+    closing: Cell<bool>,
     /// Bytes that may still be read in this turn.
     left: Cell<usize>,
     /// The turn ended before the bytes did.
@@ -26,7 +30,28 @@ pub(super) struct Line {
     error: RefCell<Option<io::Error>>,
 }
 
+impl Default for Line {
+    fn default() -> Self {
+        Self {
+            // What came before anybody watched.
+            readable: Cell::new(true),
+            closing: Cell::default(),
+            left: Cell::default(),
+            more: Cell::default(),
+            came: Cell::default(),
+            ended: Cell::default(),
+            error: RefCell::default(),
+        }
+    }
+}
+
 impl Line {
+    /// The socket can be read, and may have ended.
+    pub(super) fn happened(&self, closed: bool) {
+        self.readable.set(true);
+        self.closing.set(self.closing.get() || closed);
+    }
+
     /// Begins a turn.
     pub(super) fn begin(&self) {
         self.left.set(TURN);
@@ -97,6 +122,9 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let one = &mut *self;
+        if !one.line.readable.get() {
+            return Poll::Pending;
+        }
         let left = one.line.left.get();
         if left == 0 {
             one.line.more.set(true);
@@ -104,8 +132,18 @@ impl AsyncRead for Socket {
         }
         let room = buffer.initialize_unfilled();
         let mut buffers = one.buffers.borrow_mut();
-        let read = again(|| one.wire.receive(&mut buffers, room));
-        one.line.met(read).map_ok(|length| {
+        let (read, whole) = (again(|| one.wire.receive(&mut buffers, room)), room.len());
+        let met = one.line.met(read);
+        // A read that does not fill its room has emptied the socket, unless TLS stands between or the end is behind it.
+        let emptied = match met {
+            Poll::Pending => true,
+            Poll::Ready(Ok(length)) => {
+                length < whole && !one.wire.is_secured() && !one.line.closing.get()
+            }
+            Poll::Ready(Err(_)) => false,
+        };
+        one.line.readable.set(!emptied);
+        met.map_ok(|length| {
             one.line.left.set(left.saturating_sub(length));
             one.line.came.set(one.line.came.get() + length as u64);
             one.line.ended.set(one.line.ended.get() || length == 0);
