@@ -2,6 +2,7 @@
 
 mod faults;
 mod http;
+mod http2;
 mod process;
 mod tcp_hold;
 
