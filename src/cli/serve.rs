@@ -17,7 +17,7 @@ use std::str::FromStr;
 pub enum ServeCommand {
     /// Long connections: greets, sends a message every so often, answers, holds.
     TcpHold(Box<TcpHoldArgs>),
-    /// HTTP/1.1: answers every request with the same body, and a few paths as they say.
+    /// HTTP/1.1 and HTTP/2: answers every request with the same body, and a few paths as they say.
     ///
     /// `/echo` sends the request's body back. `/login` takes `{"user": NAME}`, sets a cookie and gives a token; `/me` says whose it is, or
     /// 401. `/items/N` is JSON, `/bytes/N` so many bytes, `/status/N` that status, `/redirect/N` so many redirects to `/`. They come in gzip

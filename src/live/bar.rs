@@ -6,7 +6,6 @@ use super::scene::Scene;
 use super::text::{Line, Look, Tone};
 use super::words;
 use crate::record::StopReason;
-use crate::verdict::State;
 
 /// Columns beyond which a line is cut, however the terminal would wrap it.
 const LONGEST: usize = 480;
@@ -68,7 +67,7 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
             one(Tone::Bad, "✗", format!("{}: {}", name(scenario), words::culprit(blame)))
         }
         News::Threshold(finding) => match words::threshold(scene, finding) {
-            Some((sign, check)) if finding.state == State::Broken => {
+            Some((sign, check)) if finding.state.is_broken() => {
                 one(Tone::Bad, &sign.to_string(), format!("broken: {check}"))
             }
             Some((sign, check)) => {

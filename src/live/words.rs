@@ -219,6 +219,7 @@ pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, Strin
     let (sign, value) = match finding.state {
         State::Held => ('✓', value),
         State::Broken => ('✗', value),
+        State::Unreached => ('✗', Some("the steps before it failed".to_owned())),
         State::NoData => ('…', Some("no data yet".to_owned())),
         State::TooFew { needed } => {
             let have = figure::grouped(finding.samples);
@@ -326,7 +327,7 @@ pub(super) fn culprit(blame: &Blame) -> String {
 
 /// What came out, in one line.
 pub(super) fn verdict(verdict: &Verdict) -> String {
-    let broken = verdict.findings.iter().filter(|finding| finding.state == State::Broken).count();
+    let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken()).count();
     let all = verdict.findings.len();
     let mut text = verdict.word.to_string();
     if verdict.word == Word::Invalid {

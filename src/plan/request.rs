@@ -72,6 +72,8 @@ pub enum Encoding {
     Path,
     /// Percent-encoded.
     Query,
+    /// As the inside of a JSON string.
+    Json,
 }
 
 impl Template {

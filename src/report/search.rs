@@ -5,7 +5,7 @@ use super::text::WIDTH;
 use super::{Error, folder};
 use crate::plan::{LevelUnit, Plan, Search};
 use crate::units::figure::grouped;
-use crate::verdict::{State, Summit, Verdict};
+use crate::verdict::{Summit, Verdict};
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -58,7 +58,7 @@ pub struct SearchReport {
 
 /// What broke in a run, or what makes it prove nothing, in words.
 pub fn why(plan: &Plan, verdict: &Verdict) -> Vec<String> {
-    let broken = verdict.findings.iter().filter(|finding| finding.state == State::Broken);
+    let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken());
     let broken = broken.filter_map(|finding| {
         let scenario = plan.scenarios.get(usize::from(finding.scenario))?;
         let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;

@@ -213,7 +213,7 @@ fn samples(plan: &Plan, finding: &Finding, breaches: &mut Vec<Breach>) {
                 finding.samples
             )
         }
-        State::Held | State::Broken => return,
+        State::Held | State::Broken | State::Unreached => return,
     };
     breaches.push(Breach { rule: Rule::Samples, detail });
 }

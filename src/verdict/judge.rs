@@ -2,9 +2,12 @@
 
 use super::window::Windows;
 use super::{Finding, Rule, State, Verdict, Word, breaches, health};
-use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
+use crate::plan::{
+    CountMetric, During, Metric, Part, Plan, Protocol, RatioMetric, Scenario, Scope, Threshold,
+};
 use crate::record::{
-    Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
+    Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording,
+    Span, measure,
 };
 
 /// Follows a run and judges it.
@@ -165,18 +168,45 @@ impl Judge {
 
     /// What the run proves, as things stand.
     pub fn verdict(&self) -> Verdict {
-        let findings = self.findings();
+        let mut findings = self.findings();
+        for finding in &mut findings {
+            if finding.state == State::NoData && self.is_behind_failures(finding) {
+                finding.state = State::Unreached;
+            }
+        }
         let health = health::of(&self.plan, &self.recording);
         let breaches = breaches::of(&self.plan, &self.recording, &findings, &health);
         let aborted =
             matches!(self.recording.stopped, Some((crate::record::StopReason::Aborted { .. }, _)));
-        let broken = aborted || findings.iter().any(|finding| finding.state == State::Broken);
+        let broken = aborted || findings.iter().any(|finding| finding.state.is_broken());
         let word = match (breaches.is_empty(), broken) {
             (false, _) => Word::Invalid,
             (true, true) => Word::Fail,
             (true, false) => Word::Pass,
         };
         Verdict { word, findings, breaches, health }
+    }
+
+    /// Whether a check was never made because steps before it failed, and by the target's fault alone.
+    fn is_behind_failures(&self, finding: &Finding) -> bool {
+        let index = usize::from(finding.scenario);
+        let scenario = &self.plan.scenarios[index];
+        let threshold = &scenario.thresholds[usize::from(finding.threshold)];
+        let in_steps = matches!(&scenario.protocol, Protocol::Http(http) if http.in_steps);
+        let of_checks =
+            matches!(threshold.metric, Metric::Check(_) | Metric::Ratio(RatioMetric::Checks));
+        if !in_steps || !of_checks {
+            return false;
+        }
+        let view = View::new(index, finding.stage.map(usize::from), threshold, &self.plan);
+        let seen = self.recording.scenarios[index].cells.iter();
+        let seen = seen.filter(|(key, _)| view.sees(**key, scenario));
+        let (failed, local) = seen.fold((0, 0), |(failed, local), (_, cell)| {
+            let get = |counter| cell.counters.get(counter);
+            let all = get(Counter::Failed) + get(Counter::TimedOut);
+            (failed + all, local + get(Counter::FailedLocal))
+        });
+        failed > 0 && local == 0
     }
 
     /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.

@@ -72,6 +72,13 @@ pub struct Finding {
     pub window_end: Option<u32>,
 }
 
+impl State {
+    /// Whether the target is to blame.
+    pub fn is_broken(self) -> bool {
+        matches!(self, Self::Broken | Self::Unreached)
+    }
+}
+
 /// How a threshold stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -81,6 +88,8 @@ pub enum State {
     Broken,
     /// Nothing was measured.
     NoData,
+    /// Nothing was measured because of the target: steps before the checked one failed. Only said once the run is over.
+    Unreached,
     /// Too few samples for the figure that is asked for.
     TooFew {
         /// How many it takes.

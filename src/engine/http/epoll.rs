@@ -6,10 +6,11 @@ use super::super::link::Link;
 use super::super::load::Load;
 use super::super::wire::{Notice, Order};
 use super::host::{Host, Place, Ready, Room};
-use super::hub::{Hub, Seat};
+use super::hub::Hub;
+use super::way::Way;
 use crate::plan::{Http, Protocol, Version};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step, Stream,
+    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step,
 };
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -32,20 +33,6 @@ const BUFFER: usize = 64 << 10;
 
 /// Marks the connections that are shared among the places of events.
 const SHARED: u32 = 1 << 31;
-
-/// A connection, or a seat at one, and which of the scripts it follows.
-pub struct Way {
-    carrier: Carrier,
-    script: u32,
-    /// It has got its session.
-    securing: bool,
-}
-
-enum Carrier {
-    Own(Lane),
-    /// With what is under way on it.
-    Seat(Seat, Option<Box<Stream>>),
-}
 
 /// Epoll and the pipe.
 pub struct Epoll {
@@ -195,7 +182,7 @@ impl Host for Epoll {
     fn join(&mut self, place: Place, number: u64, now_ns: u64) -> Option<Way> {
         let address = self.load.address(number);
         let seat = self.hub.as_mut()?.join(address, place, now_ns)?;
-        Some(Way::new(Carrier::Seat(seat, None), address))
+        Some(Way::seat(seat, address))
     }
 
     fn begin(&mut self, place: Place, number: u64) -> Result<Way, Fault> {
@@ -209,7 +196,7 @@ impl Host for Epoll {
             registry
                 .register(&mut SourceFd(&fd), token(place), interest)
                 .map_err(|error| Fault::connect(&ends, &error))?;
-            return Ok(Way::new(Carrier::Own(lane), address));
+            return Ok(Way::own(lane, address));
         };
         let (seat, own) = hub.begin(address, place, &ends)?;
         let shared = token(Place { slot: own.slot | SHARED, ..own });
@@ -220,98 +207,57 @@ impl Host for Epoll {
             hub.leave(seat, None);
             return Err(Fault::connect(&ends, &error));
         }
-        Ok(Way::new(Carrier::Seat(seat, None), address))
+        Ok(Way::seat(seat, address))
     }
 
     fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
         let ends = self.ends(number);
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => lane.open(&ends),
-            (Carrier::Seat(seat, _), Some(hub)) => hub.open(*seat, &ends),
-            (Carrier::Seat(..), None) => Ok(()),
-        }
+        way.open(self.hub.as_mut(), &ends)
     }
 
     fn secure(&mut self, way: &mut Way, number: u64) -> Result<Secured, Fault> {
         let ends = self.ends(number);
         let mut end = None;
-        if let Some(tls) = self.load.tls.as_ref().filter(|_| !way.securing) {
+        if let Some(tls) = self.load.tls.as_ref().filter(|_| way.begins_to_secure()) {
             let begun = tls.session(self.load.address(number)).map_err(io::Error::other);
             end = Some(begun.map_err(|error| Fault::handshake(&ends, &error))?);
-            way.securing = true;
         }
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => {
-                if let Some(end) = end {
-                    lane.secure_by(end);
-                }
-                lane.secure(&ends, &mut self.buffers)
-            }
-            (Carrier::Seat(seat, _), Some(hub)) => {
-                hub.secure(*seat, &ends, end, self.clock.now_ns())
-            }
-            (Carrier::Seat(..), None) => Ok(Secured::Plain),
-        }
+        let now_ns = self.clock.now_ns();
+        way.secure(self.hub.as_mut(), &ends, end, (&mut self.buffers, now_ns))
     }
 
     fn late(&mut self, way: &mut Way, number: u64, securing: bool) -> Fault {
         let ends = self.ends(number);
         let late =
             if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) };
-        if let (Carrier::Seat(seat, _), Some(hub)) = (&way.carrier, &mut self.hub) {
-            hub.fail(*seat, late.clone());
-        }
+        way.fail(self.hub.as_mut(), &late);
         late
     }
 
     fn leave(&mut self, way: Way) -> bool {
-        match (way.carrier, &mut self.hub) {
-            (Carrier::Seat(seat, stream), Some(hub)) => hub.leave(seat, stream),
-            _ => true,
-        }
+        way.leave(self.hub.as_mut())
     }
 
     fn room(&mut self, way: &mut Way, now_ns: u64) -> Room {
-        match (&way.carrier, &mut self.hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.room(*seat, now_ns),
-            _ => Room::Now,
-        }
+        way.room(self.hub.as_mut(), now_ns)
     }
 
     fn trouble(&self, way: &Way) -> Option<Fault> {
-        match (&way.carrier, &self.hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.trouble(*seat),
-            _ => None,
-        }
+        way.trouble(self.hub.as_ref())
     }
 
     fn crowded(&mut self, way: &mut Way, number: u64) -> Fault {
-        let settled = match (&way.carrier, &self.hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.is_settled(*seat),
-            _ => true,
-        };
+        let settled = way.is_settled(self.hub.as_ref());
         let fault = Fault::unsent(&self.ends(number), settled);
-        if let (false, Carrier::Seat(seat, _), Some(hub)) = (settled, &way.carrier, &mut self.hub) {
-            hub.fail(*seat, fault.clone());
+        if !settled {
+            way.fail(self.hub.as_mut(), &fault);
         }
         fault
     }
 
     fn send(&mut self, way: &mut Way, request: u32) -> bool {
-        let script = &self.scripts[way.script as usize];
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => {
-                lane.send(script, request as usize);
-                !lane.is_doomed()
-            }
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                if let Some((link, bell)) = hub.ask(*seat) {
-                    *stream = Some(Box::new(link.ask(script, request as usize, bell)));
-                }
-                true
-            }
-            (Carrier::Seat(..), None) => true,
-        }
+        let script = &self.scripts[way.script()];
+        way.send(self.hub.as_mut(), script, request as usize)
     }
 
     fn send_for(
@@ -321,22 +267,9 @@ impl Host for Epoll {
         session: &mut Session,
         now_ns: u64,
     ) -> Result<(bool, u64), Fault> {
-        let script = &self.scripts[way.script as usize];
-        let (sheet, request) = (&mut self.sheet, request as usize);
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => {
-                let bytes = lane.send_for(script, request, session, sheet, now_ns)?;
-                Ok((!lane.is_doomed(), bytes))
-            }
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                let Some((link, bell)) = hub.ask(*seat) else { return Ok((true, 0)) };
-                let (asked, bytes) =
-                    link.ask_for(script, request, session, (sheet, now_ns), bell)?;
-                *stream = Some(Box::new(asked));
-                Ok((true, bytes))
-            }
-            (Carrier::Seat(..), None) => Ok((true, 0)),
-        }
+        let script = &self.scripts[way.script()];
+        let sheet = (&mut self.sheet, now_ns);
+        way.send_for(self.hub.as_mut(), script, request as usize, session, sheet)
     }
 
     fn give(
@@ -353,56 +286,25 @@ impl Host for Epoll {
     }
 
     fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
-        let script = &self.scripts[way.script as usize];
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => lane.advance(script, closed, &mut self.buffers, now_ns),
-            (Carrier::Seat(seat, under_way @ Some(_)), Some(hub)) => {
-                let Some((link, bell)) = hub.answer(*seat) else { return Step::Wait };
-                let Some(stream) = under_way else { return Step::Wait };
-                let step = link.advance(script, stream, bell, now_ns);
-                if matches!(step, Step::Ended(_)) {
-                    *under_way = None;
-                }
-                step
-            }
-            (Carrier::Seat(..), _) => Step::Wait,
-        }
+        let script = &self.scripts[way.script()];
+        way.advance(self.hub.as_mut(), script, closed, (&mut self.buffers, now_ns))
     }
 
     fn deadline(&self, way: &Way, limits: Limits) -> u64 {
-        match (&way.carrier, &self.hub) {
-            (Carrier::Own(lane), _) => lane.deadline(limits),
-            (Carrier::Seat(_, Some(stream)), _) => stream.deadline(limits),
-            (Carrier::Seat(seat, None), Some(hub)) if hub.is_settled(*seat) => limits.whole_ns,
-            (Carrier::Seat(..), _) => limits.first_byte_ns.min(limits.whole_ns),
-        }
+        way.deadline(self.hub.as_ref(), limits)
     }
 
     fn give_up(&mut self, way: &mut Way, limits: Limits, now_ns: u64) -> Option<Answer> {
-        let script = &self.scripts[way.script as usize];
-        match (&mut way.carrier, &mut self.hub) {
-            (Carrier::Own(lane), _) => Some(lane.give_up(script, limits, now_ns)),
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                let (link, _) = hub.answer(*seat)?;
-                let mut stream = stream.take()?;
-                Some(link.give_up(script, &mut stream, limits, now_ns))
-            }
-            (Carrier::Seat(..), None) => None,
-        }
+        let script = &self.scripts[way.script()];
+        way.give_up(self.hub.as_mut(), script, limits, now_ns)
     }
 
     fn disturb(&mut self, way: &mut Way) {
-        if let Carrier::Own(lane) = &mut way.carrier {
-            lane.disturb(&mut self.buffers);
-        }
+        way.disturb(&mut self.buffers);
     }
 
     fn takes_a_request(&self, way: &Way) -> bool {
-        match (&way.carrier, &self.hub) {
-            (Carrier::Own(lane), _) => lane.takes_a_request(),
-            (Carrier::Seat(seat, _), Some(hub)) => hub.takes_more(*seat),
-            (Carrier::Seat(..), None) => false,
-        }
+        way.takes_a_request(self.hub.as_ref())
     }
 
     fn is_idempotent(&self, request: u32) -> bool {
@@ -421,12 +323,6 @@ fn token(Place { slot, turn }: Place) -> Token {
 /// The place of a connection that is shared, among its like.
 fn unshared(place: Place) -> Place {
     Place { slot: place.slot & !SHARED, ..place }
-}
-
-impl Way {
-    fn new(carrier: Carrier, address: usize) -> Self {
-        Self { carrier, script: u32::try_from(address).unwrap_or(0), securing: false }
-    }
 }
 
 fn place(token: usize) -> Place {

@@ -23,9 +23,11 @@ mod passes;
 mod slots;
 mod stages;
 mod users;
+mod way;
 
-pub use epoll::{Epoll, Way};
+pub use epoll::Epoll;
 pub use host::{Host, Place, Ready, Room};
+pub use way::Way;
 
 use super::load::Load;
 use super::wire::{Notice, Order};

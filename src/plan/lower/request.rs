@@ -2,7 +2,7 @@
 
 use super::count;
 use super::expect::{Names, checks, extracts};
-use super::template::{Known, add_parameter, spot, template};
+use super::template::{Known, add_parameter, of_body, spot, template};
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable};
@@ -139,9 +139,14 @@ fn outside_of_steps(raw: &RawRequest, known: &Known, errors: &mut Errors) {
 fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
     let Some(file) = raw.body_file.given() else {
         let text = raw.body.value();
-        return Body::Text(text.map_or_else(Template::default, |Fillable(text)| {
-            template(text, Encoding::Plain, known, errors)
-        }));
+        let headers = raw.headers.value().into_iter().flat_map(Named::read);
+        let mut kinds = headers.filter(|(key, _)| key.name.eq_ignore_ascii_case("content-type"));
+        let kind = kinds.next().map_or("", |(_, header)| header.value.0.value.as_str());
+        return Body::Text(
+            text.map_or_else(Template::default, |Fillable(text)| {
+                of_body(text, kind, known, errors)
+            }),
+        );
     };
     if let Some(at) = raw.body.key() {
         errors

@@ -46,7 +46,7 @@ fn append(
     let mut from = 0;
     let fixed = |template: &mut Template, piece: &str| match encoding {
         Encoding::Query => template.push(&utf8_percent_encode(piece, &UNRESERVED).to_string()),
-        Encoding::Path | Encoding::Plain => template.push(piece),
+        Encoding::Path | Encoding::Plain | Encoding::Json => template.push(piece),
     };
     for blank in &text.blanks {
         fixed(template, &text.value[from..blank.range.start]);
@@ -56,6 +56,45 @@ fn append(
         template.pieces.push(Piece::Fill { given, encoding, spot });
     }
     fixed(template, &text.value[from..]);
+}
+
+/// A body, in which values are written so that what it says it is (its content type) stays whole.
+pub(super) fn of_body(text: &Text, kind: &str, known: &Known, errors: &mut Errors) -> Template {
+    let kind = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
+    let is_json = kind == "application/json" || kind.ends_with("+json");
+    let is_form = kind == "application/x-www-form-urlencoded";
+    let mut template = template(text, Encoding::Plain, known, errors);
+    let mut quoted = Quoted::default();
+    for piece in &mut template.pieces {
+        match piece {
+            Piece::Text(text) => quoted.read(text),
+            // What stands outside of strings is a number, or JSON itself.
+            Piece::Fill { encoding, .. } if is_json && quoted.inside => *encoding = Encoding::Json,
+            Piece::Fill { encoding, .. } if is_form => *encoding = Encoding::Query,
+            Piece::Fill { .. } => {}
+        }
+    }
+    template
+}
+
+/// Whether a place in JSON is inside of a string.
+#[derive(Default)]
+struct Quoted {
+    inside: bool,
+    escaped: bool,
+}
+
+impl Quoted {
+    fn read(&mut self, text: &str) {
+        for byte in text.bytes() {
+            match byte {
+                _ if self.escaped => self.escaped = false,
+                b'\\' => self.escaped = self.inside,
+                b'"' => self.inside = !self.inside,
+                _ => {}
+            }
+        }
+    }
 }
 
 /// Adds a parameter to a path.

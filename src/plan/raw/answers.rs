@@ -18,7 +18,8 @@ table! {
     RawExpect, "`expect`",
     must {}
     may {
-        /// The name under which what this table says is counted. Default: a name for each, made from what it says: `status 200`.
+        /// The name under which what this table says is counted, together with all else of this name in the scenario. Default: a name for
+        /// each, made from what it says: `status 200`.
         name: Text,
         /// This status, or one of these. Default: any from 200 to 399.
         status: OneOrMany<Status>,

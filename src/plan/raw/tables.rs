@@ -280,7 +280,8 @@ table! {
         weight: Count,
         /// Sent with it.
         headers: Named<Fillable>,
-        /// Sent with it.
+        /// Sent with it. Values in it are escaped where its `content-type` is JSON (inside of strings) or that of a form; else they stand as
+        /// they are.
         body: Fillable,
         /// Sent with it: the content of this file, seen from the folder of the plan. In place of `body`.
         body_file: Text,

@@ -178,6 +178,12 @@ fn fill(
         match encoding {
             Encoding::Plain => out.extend_from_slice(text.as_bytes()),
             Encoding::Path => out.extend(utf8_percent_encode(text, &PATH).flat_map(str::bytes)),
+            Encoding::Json => {
+                // A string has always its JSON.
+                let quoted = serde_json::to_string(text).unwrap_or_default();
+                let inside = quoted.get(1..quoted.len().saturating_sub(1));
+                out.extend_from_slice(inside.unwrap_or_default().as_bytes());
+            }
             Encoding::Query => out.extend(utf8_percent_encode(text, &QUERY).flat_map(str::bytes)),
         }
     }

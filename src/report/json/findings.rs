@@ -154,7 +154,7 @@ impl<'a> ThresholdReport<'a> {
             samples: finding.samples,
             samples_needed: match finding.state {
                 State::TooFew { needed } => Some(needed),
-                State::Held | State::Broken | State::NoData => None,
+                State::Held | State::Broken | State::NoData | State::Unreached => None,
             },
             during: match threshold.during {
                 During::Ramp => "ramp",
@@ -174,6 +174,7 @@ pub fn state(state: State) -> &'static str {
         State::Held => "held",
         State::Broken => "broken",
         State::NoData => "no_data",
+        State::Unreached => "unreached",
         State::TooFew { .. } => "too_few_samples",
     }
 }

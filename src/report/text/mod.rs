@@ -67,7 +67,7 @@ fn verdict(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
 
 fn said(run: &Run<'_>) -> String {
     let all = run.verdict.findings.len();
-    let broken = run.verdict.findings.iter().filter(|one| one.state == State::Broken).count();
+    let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
     match run.verdict.word {
         Word::Pass if all == 0 => "done; the plan has no thresholds".to_owned(),
@@ -124,7 +124,7 @@ fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             Cell::styled(word, style),
             place.into(),
             visible(&threshold.check).into_owned().into(),
-            Cell::styled(value, if finding.state == State::Broken { BAD } else { STRONG }),
+            Cell::styled(value, if finding.state.is_broken() { BAD } else { STRONG }),
             Cell::styled(behind(threshold, finding), QUIET),
         ]);
     }
@@ -136,6 +136,7 @@ fn state(state: State) -> (&'static str, Style) {
         State::Held => ("✓ held", GOOD),
         State::Broken => ("✗ broken", BAD),
         State::NoData => ("? no data", DOUBT),
+        State::Unreached => ("✗ unreached", BAD),
         State::TooFew { .. } => ("? too few", DOUBT),
     }
 }
@@ -151,6 +152,9 @@ fn behind(threshold: &Threshold, finding: &Finding) -> String {
             words.push(format!("{} samples", grouped(finding.samples)));
         }
         _ => {}
+    }
+    if finding.state == State::Unreached {
+        words.push("the steps before it failed".to_owned());
     }
     if let State::TooFew { needed } = finding.state {
         words.push(format!("{} needed", grouped(needed)));

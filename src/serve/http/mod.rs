@@ -27,6 +27,7 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::HandshakeKind;
 use std::convert::Infallible;
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -184,7 +185,7 @@ impl Hall {
         self.tally.affected.fetch_add(u64::from(hit), Relaxed);
         let line = Arc::new(Line::default());
         let left = faults.reset_after_bytes.filter(|_| hit);
-        let wire = Wire::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
+        let mut wire = Wire::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
         let silent = hit && faults.silence;
         let service = service_fn(|request| {
             let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
@@ -201,6 +202,11 @@ impl Hall {
             match &self.secures {
                 None => {
                     let version = wire.version().await;
+                    if silent && version == Version::Http2 {
+                        // Settings are a word, too.
+                        let _ = tokio::io::copy(&mut wire, &mut tokio::io::sink()).await;
+                        return Ok(());
+                    }
                     talk(wire, service, version).await
                 }
                 // One that is silent never answers a handshake.
@@ -237,7 +243,7 @@ impl Hall {
                 }
             },
         };
-        if result.is_err_and(|error| error.is_parse()) {
+        if result.is_err_and(|error| is_bad(&error)) {
             self.tally.bad_requests.fetch_add(1, Relaxed);
         }
     }
@@ -309,6 +315,12 @@ where
             builder.max_concurrent_streams(MOST_STREAMS).serve_connection(io, service).await
         }
     }
+}
+
+/// Whether the client did not keep to its protocol.
+fn is_bad(error: &hyper::Error) -> bool {
+    let of_http2 = error.source().and_then(|inner| inner.downcast_ref::<h2::Error>());
+    error.is_parse() || of_http2.is_some_and(h2::Error::is_library)
 }
 
 /// Reads a request's body to its end: an unread one would turn the close into a reset.

@@ -18,8 +18,8 @@ pub(super) struct Line {
     reset: AtomicBool,
     /// Times that all there was to send had been handed to the kernel.
     flushes: AtomicU64,
-    /// Waits for the next flush.
-    waiting: std::sync::Mutex<Option<Waker>>,
+    /// They wait for the next flush.
+    waiting: std::sync::Mutex<Vec<Waker>>,
 }
 
 impl Line {
@@ -38,16 +38,15 @@ impl Line {
             return Poll::Ready(());
         }
         if let Ok(mut waiting) = self.waiting.lock() {
-            *waiting = Some(cx.waker().clone());
+            waiting.push(cx.waker().clone());
         }
         Poll::Pending
     }
 
     fn flushed(&self) {
         self.flushes.fetch_add(1, Relaxed);
-        if let Some(waker) = self.waiting.lock().ok().and_then(|mut waiting| waiting.take()) {
-            waker.wake();
-        }
+        let waiting = self.waiting.lock().map(|mut waiting| std::mem::take(&mut *waiting));
+        waiting.into_iter().flatten().for_each(Waker::wake);
     }
 }
 
@@ -65,8 +64,8 @@ impl Version {
     }
 }
 
-/// What a client of HTTP/2 says first begins so, and nothing of HTTP/1.1 does.
-const PREFACE: &[u8] = b"PRI ";
+/// What a client of HTTP/2 says first (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long to wait for the rest of that.
 const REST: Duration = Duration::from_millis(1);
@@ -94,12 +93,15 @@ impl Wire {
     }
 
     /// What the client speaks, by its first bytes.
-    pub(super) async fn version(&self) -> Version {
+    pub(super) async fn version(&mut self) -> Version {
         let mut first = [0; PREFACE.len()];
         // No longer than a second: what says only a part of it is not HTTP/2.
         for _ in 0..1_000 {
-            // Whoever reads next meets the same error.
-            let Ok(length) = self.stream.peek(&mut first).await else { return Version::Http1 };
+            let Ok(length) = self.stream.peek(&mut first).await else {
+                // Whoever reads next sees an end: this look has taken the error.
+                self.client_reset = true;
+                break;
+            };
             match &first[..length] {
                 PREFACE => return Version::Http2,
                 [] => return Version::Http1,

@@ -1,7 +1,7 @@
 //! What the plan says of its own: caps that are meant, limits in place of planrun's, and when nothing can be saved any more.
 
 use super::*;
-use crate::plan::{OnFull, Protocol};
+use crate::plan::OnFull;
 use crate::units::Ratio;
 
 /// Arrivals, of which a few are dropped: 10 due and ok each second, and `dropped` more in the first.

@@ -199,14 +199,14 @@ fn wrong_streams() -> Vec<Behaviour> {
         connection("window_of_none", BAD, |one| {
             one.say(&[frame(WINDOW_UPDATE, NONE, one.stream, &[0; 4])])
         }),
-        stream("hints_and_end", BAD, |one| {
+        connection("hints_and_end", BAD, |one| {
             one.say(&[frame(HEADERS, WHOLE, one.stream, &header(":status", "103"))])
         }),
-        stream("data_behind_hints", BAD, |one| {
+        connection("data_behind_hints", BAD, |one| {
             let hints = frame(HEADERS, END_HEADERS, one.stream, &header(":status", "103"));
             one.say(&[hints, body(one, END, b"ok")])
         }),
-        stream("two_heads", BAD, |one| {
+        connection("two_heads", BAD, |one| {
             one.say(&[head(one, END_HEADERS, &[]), head(one, END_HEADERS, &[])])
         }),
         stream("reset", RESET, |one| one.say(&[rst(one.stream, 2)])),

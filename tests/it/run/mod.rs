@@ -1,6 +1,7 @@
 //! Whole runs on built-in servers: the report says what happened, the other side agrees, the exit status follows.
 
 mod api;
+mod bodies;
 mod churn;
 mod faults;
 mod http2;

@@ -41,6 +41,39 @@ fn h2load_gets_what_it_asks_for_and_http_1_beside_it() {
 }
 
 #[test]
+fn who_resets_before_a_word_is_counted_so() {
+    let running = start_with(None, Faults::default());
+    drop(connect(&running));
+    let quiet = socket2::Socket::from(connect(&running));
+    quiet.set_linger(Some(Duration::ZERO)).unwrap();
+    drop(quiet);
+    let counts = stop(running);
+    assert_eq!([counts["reset_by_client"], counts["closed_by_client"]], [1, 1]);
+}
+
+#[test]
+fn silence_has_no_settings_and_nonsense_is_bad() {
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    let running = start_with(None, Faults { silence: true, ..Faults::default() });
+    let mut client = connect(&running);
+    client.write_all(preface).unwrap();
+    client.write_all(&[0, 0, 0, 4, 0, 0, 0, 0, 0]).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    assert!(client.read(&mut [0]).is_err(), "a silent server has said something");
+    drop(client);
+    assert_eq!(stop(running)["closed_by_client"], 1);
+    let running = start_with(None, Faults::default());
+    let mut client = connect(&running);
+    client.write_all(preface).unwrap();
+    client.write_all(b"what is this, and why").unwrap();
+    assert!(client.read_to_end(&mut Vec::new()).is_ok());
+    let mut client = connect(&running);
+    client.write_all(b"PRI what\r\n\r\n").unwrap();
+    assert!(client.read_to_end(&mut Vec::new()).is_ok());
+    assert_eq!(stop(running)["bad_requests"], 2);
+}
+
+#[test]
 fn inside_tls_the_client_chooses() {
     for (more, spoken) in [(&[][..], "h2"), (&["--h1"][..], "http/1.1")] {
         let running = start_with(Some(Certificate::Own), Faults::default());

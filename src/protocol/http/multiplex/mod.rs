@@ -238,11 +238,6 @@ impl Multiplex {
         self.over
     }
 
-    /// Whether nothing will come on it any more.
-    pub fn is_gone(&self) -> bool {
-        matches!(self.state, State::Gone)
-    }
-
     /// Whether the peer has sent its settings: it speaks HTTP/2.
     pub fn is_settled(&self) -> bool {
         self.settled

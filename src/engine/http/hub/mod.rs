@@ -3,78 +3,23 @@
 //! **Invariant:** a connection has at most as many seats as the plan says, all of one target address.
 //! **Invariant:** who waits for a stream is served first come, first served.
 
+mod table;
+
 use super::host::{Place, Ready, Room};
 use crate::plan::ConnectionUse;
 use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Secured, Stream};
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use std::task::Waker;
+use table::Table;
 
 /// Where one user or arrival sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seat {
     pub(super) connection: u32,
     at: u32,
-}
-
-/// Seats on whose streams something has come.
-type Rung = Arc<Mutex<Vec<u32>>>;
-
-/// Tells which seat's stream is to be looked at.
-struct Bell {
-    rung: Rung,
-    at: u32,
-}
-
-impl Wake for Bell {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        self.rung.lock().unwrap_or_else(PoisonError::into_inner).push(self.at);
-    }
-}
-
-/// Whether somebody who sits waits for a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
-    No,
-    InLine,
-    /// A stream is kept for it.
-    Granted,
-}
-
-struct Chair {
-    /// `None`: free.
-    place: Option<Place>,
-    wait: Wait,
-    bell: Waker,
-}
-
-/// One connection and who shares it.
-struct Table {
-    turn: u32,
-    address: usize,
-    /// `None`: there is no connection.
-    link: Option<Multiplex>,
-    /// Who opens it, until it is open.
-    opener: Option<Place>,
-    /// Whether it was open, secured and all.
-    is_open: bool,
-    since_ns: u64,
-    chairs: Vec<Chair>,
-    free: Vec<u32>,
-    line: VecDeque<u32>,
-    granted: usize,
-    rung: Rung,
-    is_dirty: bool,
-    /// All who sit here know that it has gone.
-    is_told: bool,
 }
 
 /// All connections of a worker that are shared.
@@ -217,28 +162,7 @@ impl Hub {
     /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.
     pub(super) fn room(&mut self, seat: Seat, now: u64) -> Room {
         let (streams, uses) = (self.streams, self.uses);
-        let table = self.table(seat.connection);
-        table.look_at_age(uses, now);
-        if !table.takes_more() {
-            return Room::Never;
-        }
-        let chair = &mut table.chairs[seat.at as usize];
-        match chair.wait {
-            Wait::InLine => return Room::Later,
-            Wait::Granted => {
-                chair.wait = Wait::No;
-                table.granted -= 1;
-                return Room::Now;
-            }
-            Wait::No => {}
-        }
-        let free = table.link.as_mut().map_or(0, |link| link.room(streams));
-        if table.line.is_empty() && free > table.granted {
-            return Room::Now;
-        }
-        table.chairs[seat.at as usize].wait = Wait::InLine;
-        table.line.push_back(seat.at);
-        Room::Later
+        self.table(seat.connection).room(seat.at, streams, uses, now)
     }
 
     /// The connection of a seat, to send a request on, and what is woken when something comes of it.
@@ -250,14 +174,14 @@ impl Hub {
         if most.is_some_and(|most| link.served() + 1 >= most) {
             link.retire();
         }
-        Some((link, &table.chairs[seat.at as usize].bell))
+        Some((link, table.chairs[seat.at as usize].bell()))
     }
 
     /// The connection of a seat, to go on with a request.
     pub(super) fn answer(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
         self.touch(seat.connection);
         let table = self.table(seat.connection);
-        Some((table.link.as_mut()?, &table.chairs[seat.at as usize].bell))
+        Some((table.link.as_mut()?, table.chairs[seat.at as usize].bell()))
     }
 
     /// Why a connection never spoke HTTP/2.
@@ -314,19 +238,7 @@ impl Hub {
             table.is_dirty = false;
             let Some(link) = &mut table.link else { continue };
             let more = link.drive();
-            let (gone, over) = (link.is_gone(), link.is_over());
-            std::mem::swap(
-                &mut *table.rung.lock().unwrap_or_else(PoisonError::into_inner),
-                &mut self.rung,
-            );
-            for at in self.rung.drain(..) {
-                self.news.extend(table.chairs.get(at as usize).and_then(|chair| chair.place));
-            }
-            table.grant(streams, &mut self.news);
-            if (gone || over) && !table.is_told {
-                table.is_told = true;
-                self.news.extend(table.chairs.iter().filter_map(|chair| chair.place));
-            }
+            table.tell(streams, &mut self.rung, &mut self.news);
             if more {
                 self.touch(connection);
             }
@@ -357,89 +269,6 @@ impl Hub {
         let table = &mut self.tables[connection as usize];
         if !std::mem::replace(&mut table.is_dirty, true) {
             self.dirty.push(connection);
-        }
-    }
-}
-
-impl Table {
-    fn new() -> Self {
-        Self {
-            turn: 0,
-            address: 0,
-            link: None,
-            opener: None,
-            is_open: false,
-            since_ns: 0,
-            chairs: Vec::new(),
-            free: Vec::new(),
-            line: VecDeque::new(),
-            granted: 0,
-            rung: Rung::default(),
-            is_dirty: false,
-            is_told: false,
-        }
-    }
-
-    fn begin(&mut self, address: usize, opener: Place, link: Multiplex) {
-        (self.address, self.opener, self.link) = (address, Some(opener), Some(link));
-        (self.is_open, self.is_told, self.granted) = (false, false, 0);
-        self.line.clear();
-    }
-
-    fn seated(&self) -> usize {
-        self.chairs.len() - self.free.len()
-    }
-
-    fn takes_more(&self) -> bool {
-        self.link.as_ref().is_some_and(|link| !link.is_over())
-    }
-
-    fn look_at_age(&mut self, uses: ConnectionUse, now: u64) {
-        let old = |age: u64| self.is_open && now.saturating_sub(self.since_ns) >= age;
-        if uses.max_age.is_some_and(|age| old(age.as_nanos()))
-            && let Some(link) = &mut self.link
-        {
-            link.retire();
-        }
-    }
-
-    fn sit(&mut self, place: Place) -> u32 {
-        let at = self.free.pop().unwrap_or_else(|| {
-            let at = u32::try_from(self.chairs.len()).unwrap_or(u32::MAX);
-            let bell = Waker::from(Arc::new(Bell { rung: Arc::clone(&self.rung), at }));
-            self.chairs.push(Chair { place: None, wait: Wait::No, bell });
-            at
-        });
-        self.chairs[at as usize].place = Some(place);
-        at
-    }
-
-    /// Who sat there.
-    fn stand_up(&mut self, at: u32) -> Option<Place> {
-        let chair = &mut self.chairs[at as usize];
-        let place = chair.place.take();
-        match std::mem::replace(&mut chair.wait, Wait::No) {
-            Wait::No => {}
-            Wait::InLine => self.line.retain(|one| *one != at),
-            Wait::Granted => self.granted -= 1,
-        }
-        self.free.push(at);
-        place
-    }
-
-    /// Keeps streams for those who wait longest.
-    fn grant(&mut self, streams: usize, news: &mut Vec<Place>) {
-        if self.line.is_empty() {
-            return;
-        }
-        let free = self.link.as_mut().map_or(0, |link| link.room(streams));
-        while free > self.granted
-            && let Some(at) = self.line.pop_front()
-        {
-            let chair = &mut self.chairs[at as usize];
-            chair.wait = Wait::Granted;
-            self.granted += 1;
-            news.extend(chair.place);
         }
     }
 }
