@@ -83,10 +83,13 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
         return socket(rest);
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return problem(
-            "an http target is a URL",
-            format!("write `\"http://{}/\"`", text.trim_end_matches('/')),
-        );
+        let way = if text == "builtin" {
+            "for a server that planrun brings along write `builtin = \"http\"` in place of `address`"
+                .to_owned()
+        } else {
+            format!("write `\"http://{}/\"`", text.trim_end_matches('/'))
+        };
+        return problem("an http target is a URL", way);
     };
     let is_secure = match scheme.to_ascii_lowercase().as_str() {
         "http" => false,
