@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 const CONNECTIONS: u64 = 100_000;
 
+/// Who gets the machine's processors beside it is not what these runs are about.
 fn plan(keys: &str) -> String {
     format!(
         "name = \"scale\"\n[targets.lb]\nbuiltin = \"tcp-hold\"\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\n\
-         greeting = \"20s\"\nconnect_timeout = \"20s\"\nclose = \"rst\"\n{keys}\n"
+         greeting = \"20s\"\nconnect_timeout = \"20s\"\nclose = \"rst\"\n{keys}\n\
+         [generator]\nlimits = {{ steal = \"100%\" }}\n"
     )
 }
 

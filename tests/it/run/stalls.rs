@@ -24,6 +24,8 @@ think_time = "4ms"
 stages = [{ users = 1, hold = "9s" }]
 [generator]
 workers = 1
+# Who gets the machine's processors beside it is not what these runs are about.
+limits = { steal = "100%" }
 "#;
 
 /// Stops processes for a while, all of them in the same moment or nearly so.
