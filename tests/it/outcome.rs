@@ -159,6 +159,15 @@ pub fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T)
     }
 }
 
+/// Runs a plan that breaks a threshold. A run that this machine was too busy for is INVALID, and counts the same.
+pub fn run_broken(plan: &str) -> Outcome {
+    let outcome = run_once(plan, &[]);
+    let as_it_should = outcome.code == Some(1) || outcome.code == Some(3) && outcome.was_late();
+    assert!(as_it_should, "{}\n{}", outcome.stdout, outcome.stderr);
+    outcome.assert_whole();
+    outcome
+}
+
 impl Outcome {
     /// Whether the only thing wrong is that the machine was too busy.
     fn was_late(&self) -> bool {
@@ -253,6 +262,14 @@ impl<'a> Facts<'a> {
     /// Several counters at once.
     pub fn counters<const N: usize>(self, names: [&str; N]) -> [u64; N] {
         names.map(|name| self.counter(name))
+    }
+
+    /// Of one of a scenario's requests: how many ended well, and how many did not.
+    pub fn ended(self, request: &str) -> (u64, u64) {
+        let all = self.0["requests"].as_array().unwrap();
+        let one = all.iter().find(|one| one["name"] == request).unwrap();
+        let get = |key: &str| one[key].as_u64().unwrap();
+        (get("ok"), get("failed") + get("timed_out"))
     }
 
     /// `None` when it was not measured.

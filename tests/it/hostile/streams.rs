@@ -4,7 +4,7 @@ use super::answers::Expected;
 use super::frames::converse;
 use super::replies::{Behaviour, Play, all};
 use super::{alone, plan, serve};
-use crate::outcome::{BUSY, Outcome, run_once};
+use crate::outcome::{Outcome, run_broken};
 use std::net::SocketAddr;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -42,22 +42,8 @@ static RUN: LazyLock<Ran> = LazyLock::new(|| {
                   { name = \"good\", path = \"/good\", weight = 2 }]\n\
                   stages = [{ users = 3, hold = \"3s\" }]\nthresholds = [\"success_ratio >= 100%\"]\n";
     let plan = format!("{}[generator]\nworkers = 1\n", plan("http", common, &targets));
-    let outcome = run_once(&plan, &[]);
-    let late = outcome.rules().iter().all(|rule| BUSY.contains(&rule.as_str()));
-    let code = outcome.code;
-    assert!(code == Some(1) || code == Some(3) && late, "{}\n{}", outcome.stdout, outcome.stderr);
-    outcome.assert_whole();
-    Ran { outcome, played }
+    Ran { outcome: run_broken(&plan), played }
 });
-
-/// Of one of the two requests of a scenario: those that ended well, and those that did not.
-fn ended(name: &str, request: &str) -> (u64, u64) {
-    let facts = RUN.outcome.scenario(name);
-    let all = facts.0["requests"].as_array().unwrap();
-    let one = all.iter().find(|one| one["name"] == request).unwrap();
-    let get = |key: &str| one[key].as_u64().unwrap();
-    (get("ok"), get("failed") + get("timed_out"))
-}
 
 #[test]
 fn every_wrong_of_a_server_of_http2_has_its_name() {
@@ -94,8 +80,9 @@ fn every_wrong_of_a_server_of_http2_has_its_name() {
 #[test]
 fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
     for Played { name, expected, apart } in &RUN.played {
+        let facts = RUN.outcome.scenario(name);
         let ((bad_ok, bad_failed), (good_ok, good_failed)) =
-            (ended(name, "bad"), ended(name, "good"));
+            (facts.ended("bad"), facts.ended("good"));
         let is_good = matches!(expected, Expected::Good(_));
         assert!(
             if is_good { bad_ok > 0 && bad_failed == 0 } else { bad_ok == 0 && bad_failed > 0 },
@@ -113,7 +100,7 @@ fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
         assert_eq!(RUN.outcome.scenario(name).counter("connect.ok"), 1, "{name}");
     }
     // Each of its answers ends a connection.
-    let bad = ended("goaway_behind", "bad").0;
+    let bad = RUN.outcome.scenario("goaway_behind").ended("bad").0;
     assert!(RUN.outcome.scenario("goaway_behind").counter("connect.ok") > bad / 3);
     for name in ["always_refused", "refused_at_first", "goaway_unseen"] {
         assert!(RUN.outcome.scenario(name).counter("retried") > 0, "{name}");
