@@ -32,7 +32,7 @@ impl Times {
     pub fn record(&mut self, metric: TimeMetric, ns: u64) {
         let samples = self.place(metric);
         if ns <= HIGHEST_NS {
-            samples.saturating_record(ns.max(1));
+            samples.saturating_record(ns);
         } else {
             samples.record(BEYOND_NS).expect("within the last power of two");
         }
@@ -167,6 +167,12 @@ mod tests {
             times.record(TimeMetric::HeartbeatGap, ns);
         }
         times.record(TimeMetric::ServiceTime, HIGHEST_NS);
+        // No time at all stays none.
+        times.record(TimeMetric::QueueWait, 0);
+        assert_eq!(
+            times.get(TimeMetric::QueueWait).map(|all| (all.min(), all.max())),
+            Some((0, 0))
+        );
         assert_eq!(times.beyond_bounds(), 3);
         let text = serde_json::to_string(&times).expect("text");
         let mut saved: Times = serde_json::from_str(&text).expect("times");
