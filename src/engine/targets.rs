@@ -230,11 +230,8 @@ impl<'a> Whereabouts<'a> {
 fn probe(address: &Address) -> io::Result<()> {
     match address {
         Address::Tcp(address) => TcpStream::connect_timeout(address, PROBE_WITHIN).map(drop),
-        Address::Unix(path) => match socket::connect_unix(path) {
-            // Somebody listens; others came first.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(()),
-            result => result.map(drop),
-        },
+        // Somebody listens, even where others came first.
+        Address::Unix(path) => socket::connect_unix(&socket::unix()?, path).map(|_| ()),
     }
 }
 

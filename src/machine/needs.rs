@@ -44,10 +44,10 @@ pub struct ScenarioNeeds {
     pub heartbeat_every: Option<Time>,
     /// How long a connection may take to open.
     pub connect_timeout: Time,
-    /// Whether planrun serves the target itself on this machine.
-    pub built_in: bool,
     /// Connections whose other end is on this machine too: built-in targets, loopback addresses and `localhost`.
     pub served_here: u64,
+    /// Whether any of them is TCP; the others go to Unix sockets.
+    pub over_tcp: bool,
     /// Addresses that are connected to in turn; `None` for a built-in target, whose ports are as many as its processes.
     pub destinations: Option<u64>,
 }
@@ -93,6 +93,13 @@ impl Needs {
         Self { scenarios, shortest_run: shortest_run(plan) }
     }
 
+    /// What those scenarios need whose connections know packets and their timers.
+    #[must_use]
+    pub fn over_tcp(&self) -> Self {
+        let scenarios = self.scenarios.iter().filter(|scenario| scenario.over_tcp);
+        Self { scenarios: scenarios.cloned().collect(), ..*self }
+    }
+
     /// Connections at the peak, all scenarios together.
     pub fn connections(&self) -> u64 {
         self.scenarios.iter().map(|scenario| scenario.connections).sum()
@@ -125,6 +132,11 @@ impl Needs {
 }
 
 impl ScenarioNeeds {
+    /// Whether planrun serves the target itself on this machine.
+    pub fn is_built_in(&self) -> bool {
+        self.destinations.is_none()
+    }
+
     /// What one scenario of `plan` needs.
     pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
         let version = match &scenario.protocol {
@@ -163,8 +175,8 @@ impl ScenarioNeeds {
                 .map_or(0.0, |every| connections as f64 / every.0.as_secs_f64()),
             heartbeat_every: every,
             connect_timeout,
-            built_in: here.is_none(),
             served_here,
+            over_tcp: !endpoint.is_unix(),
             destinations: here.map(|all| all.len() as u64),
         }
     }

@@ -139,11 +139,13 @@ fn a_unix_socket_is_here_and_needs_no_ports() {
     let alone = plan(Endpoint::Urls(urls.clone()), vec![http(stages.clone())]);
     assert_eq!(Needs::of(&alone).served_here(), 50_000);
     assert!(destinations::destinations(&alone, &small()).is_empty());
+    assert!(Needs::of(&alone).over_tcp().scenarios.is_empty());
     let Endpoint::Urls(more) = web() else { unreachable!() };
     urls.extend(more);
     let both = plan(Endpoint::Urls(urls), vec![http(stages)]);
     let all = destinations::destinations(&both, &small());
     assert_eq!(all.iter().map(|one| one.connections).collect::<Vec<_>>(), [25_000]);
+    assert_eq!(Needs::of(&both).over_tcp().connections(), 50_000);
 }
 
 #[test]

@@ -48,6 +48,14 @@ pub enum Endpoint {
     Builtin(Builtin),
 }
 
+impl Endpoint {
+    /// Whether it is Unix sockets and nothing else.
+    pub fn is_unix(&self) -> bool {
+        let is_socket = |url: &HttpUrl| matches!(url.site, Site::Socket(_));
+        matches!(self, Self::Urls(urls) if urls.iter().all(is_socket))
+    }
+}
+
 /// `host:port`; the host is a name, an IPv4 address, or an IPv6 address without its brackets.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct HostPort {

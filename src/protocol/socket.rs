@@ -2,7 +2,7 @@
 
 use nix::sys::socket::setsockopt;
 use nix::sys::socket::sockopt::IpBindAddressNoPort;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -33,11 +33,22 @@ pub fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<Tc
     Ok(socket.into())
 }
 
-/// Connects to a Unix socket; what it says is final, and `WouldBlock` when the queue of its listener is full.
-pub fn connect_unix(path: &Path) -> io::Result<UnixStream> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?;
-    socket.connect(&SockAddr::unix(path)?)?;
-    Ok(socket.into())
+/// A socket for Unix paths that is not connected yet.
+pub fn unix() -> io::Result<UnixStream> {
+    Ok(Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?.into())
+}
+
+/// Connects one, unless that has been done; false when the queue of the listener is full: no event tells when there is room again.
+pub fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
+    // Asked before: a full queue says so to those who are in it, too.
+    if socket.peer_addr().is_ok() {
+        return Ok(true);
+    }
+    match SockRef::from(socket).connect(&SockAddr::unix(path)?) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 /// Ends a connection by RST.

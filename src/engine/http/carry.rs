@@ -7,10 +7,13 @@
 use super::book::Attempt;
 use super::slots::State;
 use super::users::After;
-use super::{Host, Place, Ready, Requests, Room};
+use super::{Host, Place, Ready, Requests, Room, anew};
 use crate::plan::TimeMetric;
 use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
 use crate::record::{Cause, Counter, Failure, Origin, Phase};
+
+/// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
+const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);
 
 /// A request goes to another connection so often, before it is sent.
 const MOST_MOVES: u8 = 3;
@@ -164,14 +167,7 @@ impl<H: Host> Requests<H> {
         let Some(one) = self.slots.at(event.place) else { return };
         let Some(lane) = &mut one.lane else { return };
         match one.state {
-            State::Opening if event.writable || event.closed => {
-                if let Err(fault) = self.host.open(lane, one.number) {
-                    self.connected(slot, Err(fault), now);
-                } else {
-                    (one.state, one.open_ns) = (State::Securing, now);
-                    self.secure(slot, event, now);
-                }
-            }
+            State::Opening if event.writable || event.closed => self.open(event, now),
             State::Securing => self.secure(slot, event, now),
             State::Waiting => self.send(slot, now),
             State::Asking => match self.host.advance(lane, event.closed, now) {
@@ -188,7 +184,26 @@ impl<H: Host> Requests<H> {
                     self.hang_up(slot);
                 }
             }
-            State::Opening | State::Free => {}
+            State::Opening | State::Knocking | State::Free => {}
+        }
+    }
+
+    /// A connection may be open.
+    fn open(&mut self, event: Ready, now: u64) {
+        let slot = event.place.slot;
+        let one = self.slots.get(slot);
+        let Some(lane) = &mut one.lane else { return };
+        match self.host.open(lane, one.number) {
+            Ok(true) => {
+                (one.state, one.open_ns) = (State::Securing, now);
+                self.secure(slot, event, now);
+            }
+            Ok(false) => {
+                let pause = (now.saturating_sub(one.since_ns) / 2).clamp(KNOCK_NS.0, KNOCK_NS.1);
+                (one.state, one.rest_ns) = (State::Knocking, now.saturating_add(pause));
+                self.arm(slot);
+            }
+            Err(fault) => self.connected(slot, Err(fault), now),
         }
     }
 
@@ -275,13 +290,20 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    /// When a slot is out of time; `None` when it has all the time.
+    /// When a connection has to be open and secured.
+    fn open_by(&mut self, slot: u32, limits: Limits) -> u64 {
+        let since_ns = self.slots.get(slot).since_ns;
+        limits.whole_ns.min(since_ns.saturating_add(self.within.connect))
+    }
+
+    /// When a slot is to be looked at, for it may be out of time; `None` when it has all the time.
     fn deadline(&mut self, slot: u32) -> Option<u64> {
         let limits = self.limits(slot);
         let one = self.slots.get(slot);
         match one.state {
-            State::Opening | State::Securing => {
-                Some(limits.whole_ns.min(one.since_ns.saturating_add(self.within.connect)))
+            State::Opening | State::Knocking | State::Securing => {
+                let knocks = if one.state == State::Knocking { one.rest_ns } else { u64::MAX };
+                Some(self.open_by(slot, limits).min(knocks))
             }
             State::Waiting | State::Asking => {
                 one.lane.as_ref().map(|lane| self.host.deadline(lane, limits))
@@ -317,8 +339,12 @@ impl<H: Host> Requests<H> {
 
     fn give_up(&mut self, slot: u32, now: u64) {
         let limits = self.limits(slot);
+        let open_by = self.open_by(slot, limits);
         let one = self.slots.get(slot);
-        if matches!(one.state, State::Opening | State::Securing) {
+        if one.state == State::Knocking && now < open_by {
+            let place = Place { slot, turn: one.turn };
+            self.open(anew(place), now);
+        } else if one.is_connecting() {
             let (number, securing) = (one.number, one.state == State::Securing);
             let Some(lane) = &mut one.lane else { return };
             let late = self.host.late(lane, number, securing);

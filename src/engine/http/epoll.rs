@@ -210,7 +210,7 @@ impl Host for Epoll {
         Ok(Way::seat(seat, address))
     }
 
-    fn open(&mut self, way: &mut Way, number: u64) -> Result<(), Fault> {
+    fn open(&mut self, way: &mut Way, number: u64) -> Result<bool, Fault> {
         let ends = self.ends(number);
         way.open(self.hub.as_mut(), &ends)
     }

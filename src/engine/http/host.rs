@@ -66,8 +66,8 @@ pub trait Host {
     /// Begins to open a connection.
     fn begin(&mut self, place: Place, number: u64) -> Result<Self::Lane, Fault>;
 
-    /// Whether a connection is open, once it can be written to.
-    fn open(&mut self, lane: &mut Self::Lane, number: u64) -> Result<(), Fault>;
+    /// Whether a connection is open, once it can be written to. False: it waits for room where it goes, and no event tells when there is.
+    fn open(&mut self, lane: &mut Self::Lane, number: u64) -> Result<bool, Fault>;
 
     /// Begins, or goes on with, what secures an open connection.
     fn secure(&mut self, lane: &mut Self::Lane, number: u64) -> Result<Secured, Fault>;

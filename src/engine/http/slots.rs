@@ -12,6 +12,8 @@ pub(super) enum State {
     Free,
     /// Its connection is being opened, for a request.
     Opening,
+    /// The same, after it found no room where it goes: it asks again.
+    Knocking,
     /// Its connection is open, and being secured, for a request.
     Securing,
     /// Its request waits for room on a connection that it shares.
@@ -45,15 +47,15 @@ pub(super) struct Slot<L> {
     pub(super) session: Option<Box<Session>>,
     pub(super) rng: Rng,
     pub(super) lane: Option<L>,
-    /// While `Opening`, `Securing` or `Asking`.
+    /// While it has a request.
     pub(super) attempt: Attempt,
-    /// While `Opening` or `Securing`: since when it is being opened; while `Asking`: when the request was sent.
+    /// While it is connecting: since when; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
     /// When its connection was open, secured or not.
     pub(super) open_ns: u64,
     /// How many requests it has carried.
     pub(super) served: u64,
-    /// While `Resting`: until when.
+    /// While `Resting` or `Knocking`: until when.
     pub(super) rest_ns: u64,
     /// When its time-outs are looked at next.
     pub(super) armed_ns: u64,
@@ -62,7 +64,12 @@ pub(super) struct Slot<L> {
 impl<L> Slot<L> {
     /// Whether a request is under way, sent or not.
     pub(super) fn has_request(&self) -> bool {
-        matches!(self.state, State::Opening | State::Securing | State::Waiting | State::Asking)
+        self.is_connecting() || matches!(self.state, State::Waiting | State::Asking)
+    }
+
+    /// Whether its connection is not to be used yet.
+    pub(super) fn is_connecting(&self) -> bool {
+        matches!(self.state, State::Opening | State::Knocking | State::Securing)
     }
 
     /// Whether its connection must not be used for another request.

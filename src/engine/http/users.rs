@@ -226,7 +226,7 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         match one.state {
             State::Free if one.settling == 0 && !one.is_user => return,
-            State::Opening | State::Securing => self.book.levels.connecting -= 1,
+            _ if one.is_connecting() => self.book.levels.connecting -= 1,
             _ => {}
         }
         let one = self.slots.get(slot);
@@ -235,7 +235,7 @@ impl<H: Host> Requests<H> {
             self.book.leave(&attempt);
         }
         let one = self.slots.get(slot);
-        let was_open = !matches!(one.state, State::Opening | State::Securing);
+        let was_open = !one.is_connecting();
         if let Some(lane) = one.lane.take()
             && self.host.leave(lane)
             && was_open

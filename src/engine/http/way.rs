@@ -46,11 +46,11 @@ impl Way {
         !std::mem::replace(&mut self.securing, true)
     }
 
-    pub(super) fn open(&mut self, hub: Option<&mut Hub>, ends: &Ends) -> Result<(), Fault> {
+    pub(super) fn open(&mut self, hub: Option<&mut Hub>, ends: &Ends) -> Result<bool, Fault> {
         match (&mut self.carrier, hub) {
             (Carrier::Own(lane), _) => lane.open(ends),
             (Carrier::Seat(seat, _), Some(hub)) => hub.open(*seat, ends),
-            (Carrier::Seat(..), None) => Ok(()),
+            (Carrier::Seat(..), None) => Ok(true),
         }
     }
 

@@ -74,6 +74,8 @@ culprits! {
     NetdevBacklog = "netdev_backlog", Generator, "this machine's network backlog overflowed and packets were lost on ROUTE";
     /// The table of connection tracking.
     Conntrack = "conntrack", Generator, "the connection tracking table is full on ROUTE";
+    /// The file of a Unix socket.
+    SocketFile = "socket_file", Generator, "this user may not write to the socket on ROUTE";
     /// Somebody killed a process.
     Killed = "killed", Generator, "a process was killed, and not for lack of memory";
     /// A rule forbids it, or swallows packets.
@@ -168,6 +170,9 @@ impl Culprit {
     /// What to do where this machine's limits do not matter.
     fn fix_elsewhere(self) -> &'static str {
         match self {
+            Self::SocketFile => {
+                "let this user write to the socket's file and enter its folders, or run as one who may"
+            }
             Self::Killed => "look for who sent the signal: a supervisor, a time limit, a person",
             Self::Firewall => {
                 "nft list ruleset, here and on the way: let these connections through"

@@ -37,6 +37,8 @@ pub struct Evidence<'a> {
     pub route: &'a str,
     /// Whether the target runs on this machine, so that the kernel's counters are its counters too.
     pub target_here: bool,
+    /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose them.
+    pub over_unix: bool,
 }
 
 /// One culprit.
@@ -94,12 +96,14 @@ impl Evidence<'_> {
             Failure::NoSourcePort => Culprit::SourcePorts,
             Failure::NoWatches => Culprit::EpollWatches,
             Failure::NoBuffers | Failure::NoMemory => self.memory(),
+            Failure::NotPermitted if self.over_unix => Culprit::SocketFile,
             Failure::NotPermitted => Culprit::Firewall,
             Failure::Refused => Culprit::Refused,
             Failure::ConnectTimeout if cause.phase == Phase::Tls => Culprit::TlsStalled,
             Failure::Reset | Failure::ClosedByServer if cause.phase == Phase::Tls => {
                 Culprit::TlsFailed
             }
+            Failure::ConnectTimeout if self.over_unix => Culprit::AcceptQueue,
             Failure::ConnectTimeout => self.connect_timeout(),
             Failure::Unreachable => Culprit::Unreachable,
             Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,

@@ -28,6 +28,7 @@ struct Case<'a> {
     verified: u64,
     killed: u64,
     target_here: bool,
+    over_unix: bool,
 }
 
 impl<'a> Case<'a> {
@@ -41,6 +42,7 @@ impl<'a> Case<'a> {
             verified: 100,
             killed: 0,
             target_here: true,
+            over_unix: false,
         }
     }
 
@@ -56,6 +58,7 @@ impl<'a> Case<'a> {
             limits: &self.limits,
             route: ROUTE,
             target_here: self.target_here,
+            over_unix: self.over_unix,
         })
     }
 
@@ -143,6 +146,12 @@ fn a_connect_timeout_is_told_by_who_dropped() {
         let case = Case { deltas, target_here, ..Case::of(&failures) };
         assert_eq!(case.first(), culprit, "{dropped} {target_here}");
     }
+    // Nothing is lost on the way into a Unix socket, and no firewall stands there.
+    let unix = Case { over_unix: true, ..Case::of(&failures) };
+    assert_eq!(unix.first(), (Culprit::AcceptQueue, Side::Target));
+    let forbidden = errno(Errno::EACCES);
+    let unix = Case { over_unix: true, ..Case::of(&forbidden) };
+    assert_eq!(unix.first(), (Culprit::SocketFile, Side::Generator));
     assert_eq!(of(&[retries], true, 100), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 0), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 100), (Culprit::AcceptQueue, Side::Target));

@@ -52,7 +52,7 @@ fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
         let shared = if needs.version == Version::Http1 { 0.0 } else { HTTP2_BYTES };
-        let served = if ours && !needs.built_in { 0 } else { needs.served_here };
+        let served = if ours && !needs.is_built_in() { 0 } else { needs.served_here };
         let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
         needs.connections as f64 * (cost.connected + shared + connects)
             + needs.users as f64 * user.0

@@ -170,9 +170,14 @@ fn accept_queue(facts: &Facts<'_>) -> Row {
 }
 
 fn netdev_backlog(facts: &Facts<'_>) -> Row {
-    let rate = facts.needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
+    let needs = facts.needs.over_tcp();
+    if needs.scenarios.is_empty() {
+        let (needed, have) = (Figure::text("none"), facts.limits.netdev_max_backlog);
+        return Row::new(Check::NetdevBacklog, needed, Figure::number(have), Fitness::Ok);
+    }
+    let rate = needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
     let needed = if rate > 10_000.0 { BACKLOG_FOR_BURSTS } else { 4 * BATCH };
-    let needed = if facts.needs.served_here() == 0 { 4 * BATCH } else { needed };
+    let needed = if needs.served_here() == 0 { 4 * BATCH } else { needed };
     let have = facts.limits.netdev_max_backlog;
     let fitness = match have {
         None => Fitness::NotAvailable,

@@ -109,9 +109,13 @@ fn heartbeats(facts: &Facts<'_>) -> Row {
 }
 
 fn connect_timeout(facts: &Facts<'_>) -> Row {
-    let shortest =
-        facts.needs.scenarios.iter().map(|needs| needs.connect_timeout).min().unwrap_or_default();
-    let seconds = shortest.0.as_secs_f64();
+    let needs = facts.needs.over_tcp();
+    let shortest = needs.scenarios.iter().map(|needs| needs.connect_timeout).min();
+    let Some(Time(shortest)) = shortest else {
+        let (needed, have) = (Figure::text("none"), Figure::text("none"));
+        return Row::new(Check::ConnectTimeout, needed, have, Fitness::Ok);
+    };
+    let seconds = shortest.as_secs_f64();
     let fitness = if seconds >= 1.5 * SYN_RETRY_SECONDS { Fitness::Ok } else { Fitness::Warn };
     Row::new(
         Check::ConnectTimeout,
@@ -148,9 +152,9 @@ fn silence(facts: &Facts<'_>) -> Row {
 fn time_wait(facts: &Facts<'_>) -> Row {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
     let closed: u64 = scenarios
-        .filter(|(scenario, _)| match &scenario.protocol {
+        .filter(|(scenario, needs)| match &scenario.protocol {
             Protocol::TcpHold(hold) => hold.close == Close::Fin,
-            Protocol::Http(_) => true,
+            Protocol::Http(_) => needs.over_tcp,
         })
         .map(|(_, needs)| needs.connections)
         .sum();

@@ -23,7 +23,12 @@ pub struct Ends {
 pub(super) fn begin(ends: &Ends) -> io::Result<Wire> {
     match &ends.to {
         Address::Tcp(to) => tcp(*to, ends.from, ends.port).map(|socket| Wire::Tcp(socket, None)),
-        Address::Unix(path) => socket::connect_unix(path).map(Wire::Unix),
+        Address::Unix(path) => {
+            let socket = socket::unix()?;
+            // Where there is no room yet, `end` asks again.
+            socket::connect_unix(&socket, path)?;
+            Ok(Wire::Unix(socket))
+        }
     }
 }
 
@@ -35,13 +40,27 @@ fn tcp(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<TcpStream>
     }
 }
 
-/// Whether a connection is open, once it can be written to. The errno is that of one which was open and is reset already.
-pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Option<i32>> {
+/// How far the opening of a connection has come.
+pub(super) enum Opened {
+    /// It is open.
+    Now,
+    /// It was open, and has met this errno already.
+    Doomed(i32),
+    /// The queue of its listener is full: to be asked again.
+    Later,
+}
+
+/// Whether a connection is open, once it can be written to.
+pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Opened> {
+    if let (Wire::Unix(socket), Address::Unix(path)) = (wire, &ends.to) {
+        let open = socket::connect_unix(socket, path)?;
+        return Ok(if open { Opened::Now } else { Opened::Later });
+    }
     if let Some(error) = wire.take_error()? {
         let errno = error.raw_os_error();
         // What never was open is refused, not reset.
-        let was_open = errno.map(Failure::from_errno) == Some(Failure::Reset);
-        return if was_open { Ok(errno) } else { Err(error) };
+        let was_open = errno.filter(|errno| Failure::from_errno(*errno) == Failure::Reset);
+        return was_open.map(Opened::Doomed).ok_or(error);
     }
     // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
     if let (Wire::Tcp(stream, _), Address::Tcp(to)) = (wire, &ends.to)
@@ -50,7 +69,7 @@ pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Option<i32>> {
     {
         return Err(Errno::ECONNREFUSED.into());
     }
-    Ok(None)
+    Ok(Opened::Now)
 }
 
 fn is_taken(error: &io::Error) -> bool {

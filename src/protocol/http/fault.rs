@@ -3,6 +3,7 @@
 use super::Ends;
 use crate::protocol::tls;
 use crate::record::{Cause, Failure, Phase};
+use crate::units::Address;
 use std::io;
 
 /// Why there is no good answer.
@@ -21,19 +22,18 @@ impl Fault {
 
     /// A connection that did not open.
     pub fn connect(ends: &Ends, error: &io::Error) -> Self {
-        // A Unix socket whose queue is full says so at once, and nothing waits in it.
-        let full = error.kind() == io::ErrorKind::WouldBlock;
-        if full {
-            let sample = format!("{}: its queue of connections is full", way(ends));
-            return Self::new(Failure::Refused, Phase::Connect, sample);
-        }
         let sample = format!("{}: {error}", way(ends));
         Self { cause: Cause::from_io(error, Phase::Connect), sample }
     }
 
     /// A connection that was not open in time.
     pub fn connect_timeout(ends: &Ends) -> Self {
-        let sample = format!("{}: not open in time", way(ends));
+        // Nothing else keeps a Unix socket waiting.
+        let words = match ends.to {
+            Address::Tcp(_) => "not open in time",
+            Address::Unix(_) => "its queue of connections stayed full",
+        };
+        let sample = format!("{}: {words}", way(ends));
         Self::new(Failure::ConnectTimeout, Phase::Connect, sample)
     }
 

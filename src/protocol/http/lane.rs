@@ -1,6 +1,6 @@
 //! Turns requests, one after the other, into answers over one connection.
 
-use super::connect::{self, Ends};
+use super::connect::{self, Ends, Opened};
 use super::exchange::{Answer, Exchange, Limits, Unseen};
 use super::fault::Fault;
 use super::parse::Parser;
@@ -67,10 +67,14 @@ impl Lane {
         self.wire.as_fd()
     }
 
-    /// Whether the connection is open, once its socket can be written to.
-    pub fn open(&mut self, ends: &Ends) -> Result<(), Fault> {
-        self.doom = connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))?;
-        Ok(())
+    /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
+    pub fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
+        match connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))? {
+            Opened::Now => {}
+            Opened::Doomed(errno) => self.doom = Some(errno),
+            Opened::Later => return Ok(false),
+        }
+        Ok(true)
     }
 
     /// The connection, which is open, is to be secured by `end` first.

@@ -1,16 +1,23 @@
 //! Requests to a Unix socket: what is sent, what is told, and what is refused.
 
 use crate::outcome::{run, run_once};
+use socket2::{Domain, SockAddr, Socket, Type};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Accepts for ever, and answers every request; what it got last lies in `last`.
 fn serve(path: &Path, last: Arc<Mutex<String>>) {
-    let listener = UnixListener::bind(path).unwrap();
+    accept(UnixListener::bind(path).unwrap(), Duration::ZERO, last);
+}
+
+/// The same, with a pause before each connection.
+fn accept(listener: UnixListener, pause: Duration, last: Arc<Mutex<String>>) {
     std::thread::spawn(move || {
         for socket in listener.incoming() {
+            std::thread::sleep(pause);
             let (socket, last) = (socket.unwrap(), Arc::clone(&last));
             std::thread::spawn(move || answer(&socket, &last));
         }
@@ -65,6 +72,48 @@ fn requests_go_to_a_unix_socket() {
     assert_eq!(target["addresses"][0], format!("unix:{}", path.display()));
     assert_eq!(target["preflight.probes"], 1);
     assert!(outcome.stdout.contains(&format!("unix:{}", path.display())), "{}", outcome.stdout);
+}
+
+/// A listener for so few at a time.
+fn narrow(path: &Path, backlog: i32) -> UnixListener {
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None).unwrap();
+    socket.bind(&SockAddr::unix(path).unwrap()).unwrap();
+    socket.listen(backlog).unwrap();
+    socket.into()
+}
+
+#[test]
+fn users_wait_for_a_place_in_a_queue_that_is_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let (slow, never) = (folder.path().join("slow.sock"), folder.path().join("never.sock"));
+    accept(narrow(&slow, 1), Duration::from_millis(20), Arc::default());
+    // Two find a place, and no answer.
+    let _never = narrow(&never, 1);
+    let of = |name: &str, path: &Path| {
+        format!(
+            "[targets.{name}]\naddress = \"unix:{}\"\n[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\n\
+             think_time = \"50ms\"\nconnect_timeout = \"2s\"\ntimeout = \"4s\"\n",
+            path.display()
+        )
+    };
+    let plan = format!(
+        "name = \"queue\"\n{}stages = [{{ users = 30, hold = \"1s\" }}]\nthresholds = [\"success_ratio == 100%\"]\n\
+         {}stages = [{{ users = 6, hold = \"3s\" }}]\n[generator]\nworkers = 1\n",
+        of("slow", &slow),
+        of("never", &never)
+    );
+    let outcome = run(0, &plan, &[]);
+    let slow = outcome.scenario("slow");
+    assert_eq!(slow.counters(["connect.ok", "connect.failed"]), [30, 0]);
+    let longest = slow.0["times"]["connect.time"]["max_ns"].as_f64().unwrap() / 1e6;
+    assert!((300.0..1_500.0).contains(&longest), "{longest} ms");
+    let failures = outcome.scenario("never").failures();
+    assert!(failures["connect_timeout"] >= 4, "{failures:?}");
+    let said = "its queue of connections stayed full";
+    assert!(outcome.file("report.json").contains(said));
+    let causes = outcome.report["causes"].as_array().unwrap();
+    assert_eq!(causes[0]["culprit"], "accept_queue", "{causes:?}");
+    assert!(!outcome.stdout.contains("network backlog"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -104,9 +104,9 @@ impl Hub {
         self.tables[seat.connection as usize].link.as_ref()?.socket()
     }
 
-    /// Whether a connection is open, once it can be written to.
-    pub(super) fn open(&mut self, seat: Seat, ends: &Ends) -> Result<(), Fault> {
-        let result = self.link(seat).map_or(Ok(()), |link| link.open(ends));
+    /// Whether a connection is open, once it can be written to; false: to be asked again after a while.
+    pub(super) fn open(&mut self, seat: Seat, ends: &Ends) -> Result<bool, Fault> {
+        let result = self.link(seat).map_or(Ok(true), |link| link.open(ends));
         self.touch(seat.connection);
         result
     }

@@ -197,6 +197,27 @@ fn users_that_are_refused_do_not_spin() {
 }
 
 #[test]
+fn who_finds_no_room_asks_again_as_long_as_it_may() {
+    for (full_ms, failed) in [(700, 0), (1_500, 1)] {
+        let mut world = World::new(|sent| sent + 9 * MS);
+        world.full_until_ns = full_ms * MS;
+        let world = Rc::new(world);
+        let one = load(settings(), &[users(1, paced(1), 3_000)], Share::WHOLE);
+        let ran = ran(&world, one, &[]);
+        // A connection may take a second.
+        assert_eq!([ran.get(Counter::TimedOut), ran.get(Counter::ConnectFailed)], [failed; 2]);
+        assert_eq!(ran.get(Counter::ConnectOk), 1);
+        assert!(ran.get(Counter::Ok) > 10);
+        // It neither spins nor sleeps.
+        let knocks = *world.knocks.borrow();
+        assert!((full_ms / 50..full_ms / 50 + 25).contains(&knocks), "{knocks}");
+        let longest = ran.total().times.stat(TimeMetric::ConnectTime, Stat::Max).unwrap();
+        let waited = [700.0..750.0, 400.0..550.0][usize::try_from(failed).unwrap()].clone();
+        assert!(waited.contains(&(longest / 1e6)), "{longest}");
+    }
+}
+
+#[test]
 fn an_idle_close_is_retried_once_and_counted() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.idle_close_every = 3;

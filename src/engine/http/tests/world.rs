@@ -109,6 +109,10 @@ pub(super) struct World {
     pub(super) open_ns: Box<dyn Fn(u64) -> u64>,
     pub(super) answer_ns: Box<dyn Fn(u64) -> u64>,
     pub(super) refused: Option<Failure>,
+    /// Until then there is no room for one more connection, and no event tells when there is.
+    pub(super) full_until_ns: u64,
+    /// How often somebody asked for it.
+    pub(super) knocks: RefCell<u64>,
     /// Sendings and openings: moment and lane.
     pub(super) sent: RefCell<Vec<(u64, u64)>>,
     pub(super) opened: RefCell<Vec<(u64, u64)>>,
@@ -122,6 +126,8 @@ impl World {
             open_ns: Box::new(|since| since + MS),
             answer_ns: Box::new(answer_ns),
             refused: None,
+            full_until_ns: 0,
+            knocks: RefCell::default(),
             sent: RefCell::default(),
             opened: RefCell::default(),
             idle_close_every: usize::MAX,
@@ -211,9 +217,10 @@ impl Host for Simulated {
         Ok(Fake { place, number, next_ns, sent: 0, over: false })
     }
 
-    fn open(&mut self, _: &mut Fake, _: u64) -> Result<(), Fault> {
-        let refused = |failure| fault(failure, Phase::Connect);
-        self.world.refused.map_or(Ok(()), |failure| Err(refused(failure)))
+    fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, Fault> {
+        *self.world.knocks.borrow_mut() += 1;
+        let refused = self.world.refused.map(|failure| fault(failure, Phase::Connect));
+        refused.map_or(Ok(self.now >= self.world.full_until_ns), Err)
     }
 
     fn secure(&mut self, _: &mut Self::Lane, _: u64) -> Result<Secured, Fault> {

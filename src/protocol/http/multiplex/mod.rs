@@ -18,7 +18,7 @@ mod stream;
 pub(super) use framed::Framed;
 pub use stream::Stream;
 
-use super::connect::{self, Ends};
+use super::connect::{self, Ends, Opened};
 use super::exchange::Unseen;
 use super::fault::Fault;
 use super::wire::{Buffers, Secured, Wire, broken};
@@ -101,17 +101,16 @@ impl Multiplex {
         }
     }
 
-    /// Whether the connection is open, once its socket can be written to.
-    pub fn open(&mut self, ends: &Ends) -> Result<(), Fault> {
-        let State::Raw(wire) = &self.state else { return Ok(()) };
-        let doom = connect::end(wire, ends).map_err(|error| Fault::connect(ends, &error));
-        match doom {
-            Ok(None) => Ok(()),
-            // It was open, and is reset already.
-            Ok(Some(errno)) => {
+    /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
+    pub fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
+        let State::Raw(wire) = &self.state else { return Ok(true) };
+        match connect::end(wire, ends).map_err(|error| Fault::connect(ends, &error)) {
+            Ok(Opened::Now) => Ok(true),
+            Ok(Opened::Doomed(errno)) => {
                 self.fail(Fault::errno(errno, 0));
-                Ok(())
+                Ok(true)
             }
+            Ok(Opened::Later) => Ok(false),
             Err(fault) => {
                 self.fail(fault.clone());
                 Err(fault)

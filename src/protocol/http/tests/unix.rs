@@ -1,11 +1,11 @@
-//! Connections to Unix sockets that do not open.
+//! Connections to Unix sockets that do not open, or not at once.
 
 use super::*;
 use crate::units::Address;
 use std::os::unix::net::UnixListener;
 
 #[test]
-fn a_full_queue_is_told_apart_from_nobody() {
+fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.sock");
     let ends = Ends { to: Address::Unix(path.as_path().into()), from: None, port: 0 };
@@ -16,24 +16,28 @@ fn a_full_queue_is_told_apart_from_nobody() {
 
     let listener = UnixListener::bind(&path).unwrap();
     let mut queued = Vec::new();
-    let fault = loop {
-        match Lane::begin(&ends) {
-            Ok(mut lane) => {
-                lane.open(&ends).unwrap();
-                queued.push(lane);
-            }
-            Err(fault) => break fault,
+    let mut waiting = loop {
+        let mut lane = Lane::begin(&ends).unwrap();
+        if !lane.open(&ends).unwrap() {
+            break lane;
         }
+        queued.push(lane);
         assert!(queued.len() < 10_000, "the queue has no end");
     };
-    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
-    assert!(fault.sample.ends_with("its queue of connections is full"), "{}", fault.sample);
+    assert_eq!(waiting.open(&ends), Ok(false));
+    let late = Fault::connect_timeout(&ends);
+    assert!(late.sample.ends_with("its queue of connections stayed full"), "{}", late.sample);
 
-    // A place in it is free again.
+    // A place in it is free again: for the one that waits, and for nobody else.
     drop(listener.accept().unwrap());
-    Lane::begin(&ends).unwrap().open(&ends).unwrap();
+    assert_eq!(waiting.open(&ends), Ok(true));
+    let mut next = Lane::begin(&ends).unwrap();
+    assert_eq!(next.open(&ends), Ok(false));
+    assert_eq!(waiting.open(&ends), Ok(true));
 
     drop(listener);
+    let fault = next.open(&ends).unwrap_err();
+    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
     let fault = Lane::begin(&ends).unwrap_err();
     assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
     assert!(fault.sample.contains("Connection refused"), "{}", fault.sample);
