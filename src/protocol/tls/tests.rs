@@ -210,6 +210,34 @@ fn certificates_are_taken_from_those_who_are_trusted() {
 }
 
 #[test]
+fn a_certificate_that_is_given_may_also_sign_others() {
+    // As `openssl req -x509` makes them.
+    let made = |years: std::ops::Range<i32>| {
+        let mut parameters = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
+        parameters.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        parameters.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+        parameters.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+        let key = rcgen::KeyPair::generate().unwrap();
+        let certificate = parameters.self_signed(&key).unwrap().pem();
+        SelfSigned { certificate, key: key.serialize_pem() }
+    };
+    let (one, other, old) = (made(1975..4096), made(1975..4096), made(1975..2000));
+    let shake = |given: &SelfSigned, name: &str, made: &SelfSigned| {
+        let trust = Trust::Only(given.certificate.clone());
+        Both::new(client(&trust, name), made).shake().0.map_err(|error| error.to_string())
+    };
+    assert_eq!(shake(&one, "localhost", &one), Ok(true));
+    for (given, name, made, words) in [
+        (&one, "elsewhere.example", &one, "elsewhere.example"),
+        (&other, "localhost", &one, "CaUsedAsEndEntity"),
+        (&old, "localhost", &old, "expired"),
+    ] {
+        let error = shake(given, name, made).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");

@@ -2,10 +2,16 @@
 
 use super::{TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{Resumption, UnbufferedClientConnection, WebPkiServerVerifier};
+use rustls::client::{
+    Resumption, UnbufferedClientConnection, WebPkiServerVerifier, verify_server_name,
+};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
@@ -33,8 +39,11 @@ impl Trust {
 
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         match self {
-            Self::System => verify(system()?),
-            Self::Only(text) => verify(roots(text, "the text")?),
+            Self::System => Ok(verify(system()?)?),
+            Self::Only(text) => Ok(Arc::new(Given {
+                by_signature: verify(roots(text, "the text")?)?,
+                certificates: chain(text, "the text")?,
+            })),
             Self::Anyone => Ok(Arc::new(Anyone)),
         }
     }
@@ -148,12 +157,9 @@ pub fn server_name(name: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(name.to_owned()).map_err(|_| TlsError::Name { name: name.to_owned() })
 }
 
-fn verify(roots: RootCertStore) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+fn verify(roots: RootCertStore) -> Result<Arc<WebPkiServerVerifier>, TlsError> {
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider());
-    verifier
-        .build()
-        .map(|verifier| verifier as _)
-        .map_err(|error| TlsError::System { why: error.to_string() })
+    verifier.build().map_err(|error| TlsError::System { why: error.to_string() })
 }
 
 fn roots(text: &str, place: &str) -> Result<RootCertStore, TlsError> {
@@ -179,6 +185,72 @@ fn system() -> Result<RootCertStore, TlsError> {
         return Err(TlsError::System { why });
     }
     Ok(roots)
+}
+
+/// Takes what is signed by certificates that were given, and themselves: also as a server's own where they may sign others, as those
+/// that `openssl req -x509` makes may.
+#[derive(Debug)]
+struct Given {
+    by_signature: Arc<WebPkiServerVerifier>,
+    certificates: Vec<CertificateDer<'static>>,
+}
+
+impl ServerCertVerifier for Given {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let checked = self.by_signature.verify_server_cert(
+            end_entity,
+            intermediates,
+            server_name,
+            ocsp_response,
+            now,
+        );
+        match checked {
+            // Found after its time has been checked, and before its name is.
+            Err(error) if may_sign(&error) && self.certificates.contains(end_entity) => {
+                verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
+                Ok(ServerCertVerified::assertion())
+            }
+            checked => checked,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_signature.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.by_signature.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.by_signature.supported_verify_schemes()
+    }
+}
+
+/// Whether all that is wrong with a server's certificate is that it may sign others.
+fn may_sign(error: &rustls::Error) -> bool {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other))) = error
+    else {
+        return false;
+    };
+    matches!(other.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
 }
 
 /// Takes every certificate, for every name.
