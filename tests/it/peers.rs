@@ -54,13 +54,14 @@ struct HaProxy {
 }
 
 impl HaProxy {
-    fn start(mode: &str, server: u16) -> Self {
+    /// `bind`: what its port speaks, if not what `mode` says.
+    fn start(mode: &str, bind: &str, server: u16) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let port = port();
         let configuration = format!(
             "global\n  stats socket {}/socket level user\n  maxconn 2000\n\
              defaults\n  mode {mode}\n  timeout connect 10s\n  timeout client 60s\n  timeout server 60s\n\
-             frontend front\n  bind 127.0.0.1:{port}\n  default_backend back\n\
+             frontend front\n  bind 127.0.0.1:{port} {bind}\n  default_backend back\n\
              backend back\n  server one 127.0.0.1:{server}\n",
             folder.path().display()
         );
@@ -208,7 +209,7 @@ fn haproxy_counts_the_same_connections_to_the_server_of_the_article() {
     let _server =
         Peer::start(Command::new("python3").arg(program).args([&server.to_string(), "1"]));
     await_port(server);
-    let proxy = HaProxy::start("tcp", server);
+    let proxy = HaProxy::start("tcp", "", server);
     let plan = format!(
         r#"
 name = "haproxy-tcp"
@@ -256,35 +257,43 @@ fn haproxy_counts_the_same_requests_to_the_server_of_the_article() {
     let server = port();
     let _server = Peer::start(Command::new(binary).arg(server.to_string()));
     await_port(server);
-    let proxy = HaProxy::start("http", server);
-    let plan = format!(
-        r#"
+    for (bind, keys, shared_by) in
+        [("", "", 1), ("proto h2", "version = \"2\"\nconnection = { streams = 5 }", 5)]
+    {
+        let proxy = HaProxy::start("http", bind, server);
+        let plan = format!(
+            r#"
 name = "haproxy-http"
 [targets.web]
 address = "http://127.0.0.1:{}/"
 [scenarios.web]
 protocol = "http"
+{keys}
 think_time = "2ms..10ms"
 requests = [{{ path = "/", expect = {{ status = 200, body = "ok" }} }}]
 stages = [{{ name = "10", users = 10, hold = "700ms" }}, {{ name = "20", users = 20, hold = "700ms" }}]
 thresholds = ["failure_ratio <= 0%"]
+[generator]
+workers = 1
 "#,
-        proxy.port
-    );
-    let names = ["stot", "req_tot", "hrsp_2xx"];
-    let (outcome, counted) = run_beside(0, || {
-        let before = names.map(|name| proxy.count(name));
-        let outcome = run_once(&plan, &[]);
-        proxy.settle();
-        let after = names.map(|name| proxy.count(name));
-        (outcome, [0, 1, 2].map(|at| after[at] - before[at]))
-    });
-    let web = outcome.scenario("web");
-    let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
-    assert_eq!(web.counter("connect.ok"), 20);
-    assert_eq!(web.counters(["retried", "unfinished"]), [0, 0]);
-    let [started, ok] = web.counters(["started", "ok"]);
-    // A connection that ends without a request, as a probe does, is a request to it.
-    assert_eq!(counted, [20 + probes, started + probes, ok]);
-    assert_eq!(web.0["statuses"]["200"].as_u64(), Some(ok));
+            proxy.port
+        );
+        let names = ["stot", "req_tot", "hrsp_2xx"];
+        let (outcome, counted) = run_beside(0, || {
+            let before = names.map(|name| proxy.count(name));
+            let outcome = run_once(&plan, &[]);
+            proxy.settle();
+            let after = names.map(|name| proxy.count(name));
+            (outcome, [0, 1, 2].map(|at| after[at] - before[at]))
+        });
+        let web = outcome.scenario("web");
+        let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
+        assert_eq!(web.counter("connect.ok"), 20 / shared_by);
+        assert_eq!(web.counters(["retried", "unfinished"]), [0, 0]);
+        let [started, ok] = web.counters(["started", "ok"]);
+        // A connection that ends without a request, as a probe does, is a request to it in HTTP/1.1.
+        let empty = if bind.is_empty() { probes } else { 0 };
+        assert_eq!(counted, [20 / shared_by + probes, started + empty, ok], "{bind}");
+        assert_eq!(web.0["statuses"]["200"].as_u64(), Some(ok));
+    }
 }
