@@ -11,15 +11,19 @@ use std::net::{IpAddr, Ipv4Addr};
 pub(super) struct Destination {
     /// For people.
     pub(super) words: String,
+    /// `UNSPECIFIED`: not known.
+    pub(super) address: IpAddr,
     /// Connections at the peak.
     pub(super) connections: u64,
+    /// Of them this side closes so many a second by FIN while the run goes on.
+    pub(super) closed_per_second: f64,
     /// Where they come from.
     pub(super) sources: Sources,
 }
 
 /// Every destination of `plan`.
 pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
-    let mut all: BTreeMap<(String, IpAddr), u64> = BTreeMap::new();
+    let mut all: BTreeMap<(String, IpAddr), (u64, f64)> = BTreeMap::new();
     for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
         let target = plan.target(scenario);
         let hosts: Vec<(String, IpAddr)> = match &target.endpoint {
@@ -34,17 +38,19 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
         };
         let all_of_them = needs.destinations.unwrap_or(hosts.len() as u64);
         let each = needs.connections.div_ceil(all_of_them.max(1));
-        for (words, address) in hosts {
-            *all.entry((words, address)).or_default() += each;
+        let closed = needs.closed_per_second / all_of_them.max(1) as f64;
+        for destination in hosts {
+            let (connections, closed_per_second) = all.entry(destination).or_default();
+            (*connections, *closed_per_second) = (*connections + each, *closed_per_second + closed);
         }
     }
     let asked = plan.generator.port_range;
     let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
     let given = &plan.generator.source_addresses;
     all.into_iter()
-        .map(|((words, address), connections)| {
+        .map(|((words, address), (connections, closed_per_second))| {
             let sources = Sources::of(address, connections, ports, given);
-            Destination { words, connections, sources }
+            Destination { words, address, connections, closed_per_second, sources }
         })
         .collect()
 }

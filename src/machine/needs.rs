@@ -5,8 +5,8 @@
 
 use super::figures::whole;
 use crate::plan::{
-    Endpoint, Heartbeat, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site, Stage, StartAfter,
-    Version,
+    Close, Endpoint, Heartbeat, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site, Stage,
+    StartAfter, TcpHold, Version,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -36,6 +36,8 @@ pub struct ScenarioNeeds {
     pub secured: bool,
     /// How fast connections are opened at most.
     pub opening: Opening,
+    /// Connections a second that this side closes by FIN while the run goes on, where the plan says how many; zero otherwise.
+    pub closed_per_second: f64,
     /// Requests a second at the peak of its open stages; zero without one.
     pub arrivals_per_second: f64,
     /// Heartbeats a second at the peak; zero without a heartbeat.
@@ -170,6 +172,7 @@ impl ScenarioNeeds {
             held,
             secured: plan.target(scenario).tls.is_some(),
             opening,
+            closed_per_second: closed_per_second(scenario, connections),
             arrivals_per_second: arrivals,
             heartbeats_per_second: every
                 .map_or(0.0, |every| connections as f64 / every.0.as_secs_f64()),
@@ -223,6 +226,30 @@ fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
         }
     }
     (connections, opening, arrivals)
+}
+
+/// How often connections are closed because of their age or of the requests that they have carried.
+fn closed_per_second(scenario: &Scenario, connections: u64) -> f64 {
+    let every = |Time(time): Time, count: f64| {
+        if time.is_zero() { 0.0 } else { count / time.as_secs_f64() }
+    };
+    let http = match &scenario.protocol {
+        Protocol::TcpHold(TcpHold { close: Close::Rst, .. }) => return 0.0,
+        Protocol::TcpHold(hold) => {
+            let lifetime = hold.churn.lifetime;
+            return lifetime.map_or(0.0, |lifetime| every(lifetime.mean(), connections as f64));
+        }
+        Protocol::Http(http) => http,
+    };
+    let aged = http.connection.max_age.map_or(0.0, |age| every(age, connections as f64));
+    let pass = if http.in_steps { http.requests.len() as f64 } else { 1.0 };
+    let requests = scenario.stages.iter().map(|stage| match stage.level {
+        Level::Rate { rate, .. } => rate.value() * pass,
+        // Without a pause they are as fast as the target: nobody knows.
+        Level::Users { users, .. } => every(http.mean_think_time(), users as f64),
+    });
+    let requests = requests.fold(0.0, f64::max);
+    aged + http.connection.max_requests.map_or(0.0, |most| requests / most as f64)
 }
 
 fn pace(ramp: Ramp, new: u64) -> Opening {

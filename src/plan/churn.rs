@@ -71,6 +71,16 @@ pub enum Lifetime {
     },
 }
 
+impl Lifetime {
+    /// How long connections are kept on average.
+    pub fn mean(self) -> Time {
+        match self {
+            Self::Uniform { min, max } => Time((min.0 + max.0) / 2),
+            Self::Exponential { mean } => mean,
+        }
+    }
+}
+
 /// A share of the open connections is dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Event {

@@ -186,6 +186,18 @@ impl Http {
     }
 }
 
+impl Http {
+    /// What users wait between two requests, on average over the requests.
+    pub fn mean_think_time(&self) -> Time {
+        let pause = |one: &Request| {
+            let ThinkTime { min, max } = one.think_time.unwrap_or(self.think_time);
+            (min.0 + max.0) / 2
+        };
+        let count = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        Time(self.requests.iter().map(pause).sum::<std::time::Duration>() / count.max(1))
+    }
+}
+
 /// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout (for
 /// steps: × the longest pass), and six times its root for the bunching of arrivals. A cap below it drops requests when the target is
 /// slow, where a time-out would have told; zero without a rate.

@@ -135,6 +135,9 @@ impl Culprit {
                 format!("[generator] workers = \"auto\", or prlimit --pid $$ --nofile={0}:{0}", twice(limits.open_files, 65_536))
             }
             Self::SystemFiles => format!("sysctl -w fs.file-max={}", twice(limits.file_max, 4_000_000)),
+            Self::SourcePorts if limits.ports_rest() => {
+                "sysctl -w net.ipv4.tcp_tw_reuse=1 where closed connections keep them (TIME_WAIT), or more [generator] source_addresses".to_owned()
+            }
             Self::SourcePorts => {
                 "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\", or more [generator] source_addresses, or more target addresses".to_owned()
             }

@@ -92,7 +92,9 @@ impl Evidence<'_> {
         match cause.failure {
             Failure::TooManyFiles if cause.code == Errno::ENFILE as i32 => Culprit::SystemFiles,
             Failure::TooManyFiles => Culprit::ProcessFiles,
-            Failure::NoSourcePort if self.reached == 0 => Culprit::SourceAddress,
+            Failure::NoSourcePort if self.reached == 0 && !self.limits.ports_rest() => {
+                Culprit::SourceAddress
+            }
             Failure::NoSourcePort => Culprit::SourcePorts,
             Failure::NoWatches => Culprit::EpollWatches,
             Failure::NoBuffers | Failure::NoMemory => self.memory(),

@@ -1,5 +1,5 @@
 use super::*;
-use crate::machine::CgroupMemory;
+use crate::machine::{CgroupMemory, Ports};
 use std::collections::BTreeMap;
 
 const ROUTE: &str = "127.0.0.1 -> 127.0.0.1:8000";
@@ -90,6 +90,15 @@ fn the_generator_s_own_limits_are_told_by_their_errno() {
     let failures = errno(Errno::EADDRNOTAVAIL);
     let none = Case { reached: 0, ..Case::of(&failures) };
     assert_eq!(none.first().0, Culprit::SourceAddress);
+    // Those who came before keep them all.
+    let ports = Some(Ports { first: 40_000, last: 40_999, ..Ports::default() });
+    let rest = |resting| {
+        let limits = Limits { ports: ports.clone(), time_wait: Some(resting), ..limits() };
+        let blame = Case { limits, reached: 0, ..Case::of(&failures) }.blames().remove(0);
+        (blame.culprit, blame.fix.contains("tcp_tw_reuse"))
+    };
+    assert_eq!(rest(499), (Culprit::SourceAddress, false));
+    assert_eq!(rest(500), (Culprit::SourcePorts, true));
 }
 
 #[test]

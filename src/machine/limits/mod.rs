@@ -101,6 +101,8 @@ pub struct Limits {
     pub syncookies: Option<u64>,
     /// `net.ipv4.tcp_max_tw_buckets`.
     pub time_wait_max: Option<u64>,
+    /// `net.ipv4.tcp_tw_reuse`: 1 for all, 2 on loopback.
+    pub time_wait_reuse: Option<u64>,
     /// Connections in `TIME_WAIT` now.
     pub time_wait: Option<u64>,
 }
@@ -162,8 +164,15 @@ impl Limits {
             slabs: host.text("proc/slabinfo").as_deref().and_then(SocketSlabs::parse),
             syncookies: host.number("net.ipv4.tcp_syncookies"),
             time_wait_max: host.number("net.ipv4.tcp_max_tw_buckets"),
+            time_wait_reuse: host.number("net.ipv4.tcp_tw_reuse"),
             time_wait: sockstat.as_deref().and_then(time_wait),
         }
+    }
+
+    /// Whether connections that are closed may keep half of one source's ports or more.
+    pub fn ports_rest(&self) -> bool {
+        let ports = self.ports.as_ref().map(|ports| ports.usable(None));
+        self.time_wait.zip(ports).is_some_and(|(resting, ports)| resting >= ports.div_ceil(2))
     }
 
     /// Whether the process may do what capability number `bit` allows.

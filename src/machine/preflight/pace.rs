@@ -1,6 +1,7 @@
 //! Processor time and patience: whether the ramp, the heartbeats and the timeouts can be kept.
 
 use super::{Check, Facts, Figure, Fitness, Row};
+use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
 use crate::plan::{Close, Http, Level, OnFull, Protocol, Stage, most_in_flight};
@@ -32,6 +33,11 @@ const SYN_RETRY_SECONDS: f64 = 1.0;
 /// The shortest silence that a common load balancer takes for death: Azure's, 4 minutes; AWS's is 350 s.
 const IDLE_SECONDS: f64 = 240.0;
 
+/// How long the end that closes first keeps a connection in `TIME_WAIT`, and after which time a new one may take its port where that is
+/// allowed (`net.ipv4.tcp_tw_reuse`).
+const TIME_WAIT_SECONDS: f64 = 60.0;
+const REUSED_AFTER_SECONDS: f64 = 1.0;
+
 pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     vec![
         ramp(facts),
@@ -39,6 +45,7 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
         connect_timeout(facts),
         silence(facts),
         time_wait(facts),
+        ports_at_rest(facts),
         time_wait_left(facts),
         in_flight(facts),
     ]
@@ -168,6 +175,48 @@ fn time_wait(facts: &Facts<'_>) -> Row {
         .note("only after the run; what is too many is dropped at once, with a line in the kernel's log")
         .fix("close = \"rst\"")
         .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
+}
+
+/// Connections that come and go need ports for those that have gone, too.
+fn ports_at_rest(facts: &Facts<'_>) -> Row {
+    let seconds = |one: &Destination| {
+        let reused = match facts.limits.time_wait_reuse {
+            Some(1) => true,
+            // The kernel's default.
+            Some(2) | None => one.address.is_loopback(),
+            Some(_) => false,
+        };
+        if reused { REUSED_AFTER_SECONDS } else { TIME_WAIT_SECONDS }
+    };
+    let run = facts.needs.shortest_run.0.as_secs_f64();
+    let needed = |one: &Destination| {
+        let resting = whole((one.closed_per_second * seconds(one).min(run)).ceil());
+        (one.connections + resting).div_ceil(one.sources.count())
+    };
+    let all = destinations(facts.plan, facts.limits);
+    let closing = all.iter().filter(|one| one.closed_per_second > 0.0);
+    let ports = facts.limits.ports.as_ref();
+    let ports = ports.map(|ports| ports.usable(facts.plan.generator.port_range));
+    let Some(worst) = closing.max_by_key(|one| needed(one)) else {
+        let none = Figure::text("none are closed");
+        let fitness = ports.map_or(Fitness::NotAvailable, |_| Fitness::Ok);
+        return Row::new(Check::PortsAtRest, none, Figure::number(ports), fitness);
+    };
+    let needed = needed(worst);
+    let fitness = match ports {
+        None => Fitness::NotAvailable,
+        Some(ports) if needed <= ports => Fitness::Ok,
+        Some(_) => Fitness::Warn,
+    };
+    Row::new(Check::PortsAtRest, Figure::Number(needed), Figure::number(ports), fitness)
+        .note(format!(
+            "up to {:.0} connections/s to {} are closed here, each keeps its port for {:.0} s",
+            worst.closed_per_second,
+            worst.words,
+            seconds(worst),
+        ))
+        .fix("sysctl -w net.ipv4.tcp_tw_reuse=1    # ports are free again after a second")
+        .fix("[generator] source_addresses = [...]")
 }
 
 /// Ports in `TIME_WAIT` from before are not free for the same destination.

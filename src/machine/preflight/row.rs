@@ -58,6 +58,8 @@ checks! {
     SynCookies = "syn_cookies", "SYN cookies";
     /// What closing leaves behind.
     TimeWait = "time_wait", "TIME_WAIT after closing";
+    /// Ports that closed connections keep while the run goes on.
+    PortsAtRest = "ports_at_rest", "ports in TIME_WAIT";
     /// What earlier runs left behind.
     TimeWaitLeft = "time_wait_left", "TIME_WAIT left over";
     /// Processor time for opening.

@@ -1,7 +1,10 @@
 use super::*;
 use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users};
 use crate::machine::{CgroupMemory, Conntrack, Ports};
-use crate::plan::{Close, Level, Plan, Protocol, Ramp, SourceRange, Stage, TcpHold};
+use crate::plan::{
+    Close, ConnectionUse, Http, Level, Lifetime, Plan, Protocol, Ramp, Request, SourceRange, Stage,
+    TcpHold, ThinkTime,
+};
 use crate::units::Rate;
 
 const GIB: u64 = 1 << 30;
@@ -77,6 +80,7 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     network backlog | 10,000 | 1,000 | warn
     SYN cookies | on | on | ok
     TIME_WAIT after closing | 1,000,000 | 131,072 | warn
+    ports in TIME_WAIT | none are closed | 28,232 | ok
     TIME_WAIT left over | <= 5,646 | 0 | ok
     CPU for the ramp | 20,000/s | 24,137/s | ok
     CPU for heartbeats | 0.28 cores | 1.00 cores | ok
@@ -258,6 +262,49 @@ fn pace_and_patience_are_warnings() {
     assert_eq!(find(&rows, Check::TimeWait).fitness, Fitness::Ok, "a reset leaves nothing behind");
     let left = Limits { time_wait: Some(20_000), ..usual() };
     assert_eq!(fitness(&held(1, 1), &left, Check::TimeWaitLeft), Fitness::Warn);
+}
+
+#[test]
+fn connections_that_come_and_go_need_ports_for_those_that_have_gone() {
+    let Protocol::Http(settings) = http(Vec::new()).protocol else { unreachable!() };
+    let coming = |host: &str, most: u64, hold: u64| {
+        let mut scenario = http(vec![users(5_000, paced(5_000), hold)]);
+        let connection = ConnectionUse { max_requests: Some(most), max_age: None };
+        let think_time = ThinkTime { min: seconds(1), max: seconds(3) };
+        scenario.protocol = Protocol::Http(Http {
+            think_time,
+            connection,
+            requests: vec![Request::default()],
+            ..settings.clone()
+        });
+        plan(hosts(&[host]), vec![scenario])
+    };
+    let at_rest = |plan: &Plan, limits: &Limits| {
+        let row = row(plan, limits, Check::PortsAtRest);
+        (row.needed, row.fitness)
+    };
+    let far = coming("10.0.0.1", 5, 90);
+    // 5,000 users ask every two seconds, each fifth request ends a connection: 500 a second.
+    assert_eq!(at_rest(&far, &usual()), (Figure::Number(35_000), Fitness::Warn));
+    let longer = coming("10.0.0.1", 50, 90);
+    assert_eq!(at_rest(&longer, &usual()), (Figure::Number(8_000), Fitness::Ok));
+    // A short run closes fewer.
+    let shorter = coming("10.0.0.1", 5, 19);
+    assert_eq!(at_rest(&shorter, &usual()), (Figure::Number(15_000), Fitness::Ok));
+    let reused = Limits { time_wait_reuse: Some(1), ..usual() };
+    assert_eq!(at_rest(&far, &reused), (Figure::Number(5_500), Fitness::Ok));
+    let here = coming("127.0.0.1", 5, 90);
+    assert_eq!(at_rest(&here, &usual()), (Figure::Number(5_500), Fitness::Ok));
+    let never = Limits { time_wait_reuse: Some(0), ..usual() };
+    assert_eq!(at_rest(&here, &never), (Figure::Number(35_000), Fitness::Warn));
+
+    let mut held = self::far(9_000);
+    let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
+    hold.churn.lifetime = Some(Lifetime::Exponential { mean: seconds(30) });
+    assert_eq!(at_rest(&held, &usual()), (Figure::Number(27_000), Fitness::Ok));
+    let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
+    hold.close = Close::Rst;
+    assert_eq!(at_rest(&held, &usual()).0, Figure::text("none are closed"));
 }
 
 #[test]

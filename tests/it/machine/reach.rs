@@ -34,6 +34,38 @@ fn source_ports_are_predicted() {
 }
 
 #[test]
+fn ports_of_closed_connections_are_predicted() {
+    Lab::within(|lab| {
+        sysctl("net.ipv4.ip_local_port_range", "40000 40199");
+        let plan = "name = \"rest\"\n[targets.t]\nbuiltin = \"http\"\n[scenarios.s]\nprotocol = \"http\"\n\
+             think_time = \"100ms\"\nconnection = { max_requests = 2 }\nstages = [{ users = 10, hold = \"6s\" }]\n\
+             [generator]\nworkers = 1\nsource_addresses = [\"127.0.0.1\"]\n";
+        let at_rest = || {
+            let (_, doctor) = lab.doctor(&[], plan);
+            let checks = doctor["rows"].as_array().unwrap();
+            checks.iter().find(|row| row["check"] == "ports_at_rest").unwrap().clone()
+        };
+        sysctl("net.ipv4.tcp_tw_reuse", "0");
+        let row = at_rest();
+        // 50 a second for six seconds, and ten users.
+        assert_eq!((&row["needed"], &row["fitness"]), (&310.into(), &"warn".into()), "{row}");
+        let ran = lab.run(&[], plan, &[]);
+        assert_eq!(ran.code, 3, "a generator without ports proves nothing: {}", ran.stdout);
+        assert_near(ran.counter("connect.ok"), 200);
+        assert!(ran.stdout.contains("sysctl -w net.ipv4.tcp_tw_reuse=1"), "{}", ran.stdout);
+
+        sysctl("net.ipv4.tcp_tw_reuse", "1");
+        let row = at_rest();
+        assert_eq!((&row["needed"], &row["fitness"]), (&60.into(), &"ok".into()), "{row}");
+        // Those that the first run left behind are older than a second, too.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        let ran = lab.run(&[], plan, &[]);
+        assert_eq!(ran.counter("connect.failed.local"), 0, "{}", ran.stdout);
+        assert!(ran.counter("connect.ok") > 220, "{}", ran.stdout);
+    });
+}
+
+#[test]
 fn reserved_and_listening_ports_are_counted_out() {
     Lab::within(|lab| {
         sysctl("net.ipv4.ip_local_port_range", "40000 40999");
