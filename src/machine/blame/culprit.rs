@@ -93,7 +93,7 @@ culprits! {
     /// Reset as soon as accepted.
     ResetAtAccept = "reset_at_accept", Target, "the target reset connections as it accepted them on ROUTE";
     /// Reset later.
-    ResetStorm = "reset_storm", Target, "the target reset open connections on ROUTE";
+    ResetStorm = "reset_storm", Target, "the target reset open connections, or streams on them, on ROUTE";
     /// Open, but never served: others are.
     TargetFiles = "target_files", Target, "the target left connections unserved in its queue on ROUTE while it served others: out of its own descriptors or workers";
     /// Open, but never served: none is.

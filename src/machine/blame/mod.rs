@@ -117,12 +117,12 @@ impl Evidence<'_> {
                 Culprit::IdleTimeout
             }
             Failure::Reset => self.reset(),
+            Failure::StreamReset => Culprit::ResetStorm,
             Failure::ClosedByServer => Culprit::ClosedEarly,
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
             Failure::WrongData
-            | Failure::StreamReset
             | Failure::WrongBody
             | Failure::Status
             | Failure::Check

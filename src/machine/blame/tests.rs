@@ -183,6 +183,7 @@ fn the_way_and_the_target_are_told_apart() {
         (Failure::PeerTimeout, Phase::Hold, Culprit::PathLost, Side::Network),
         (Failure::Reset, Phase::Connect, Culprit::ResetAtAccept, Side::Target),
         (Failure::Reset, Phase::Hold, Culprit::ResetStorm, Side::Target),
+        (Failure::StreamReset, Phase::Request, Culprit::ResetStorm, Side::Target),
         (Failure::ClosedByServer, Phase::Hold, Culprit::ClosedEarly, Side::Target),
         (Failure::GreetingMissed, Phase::Hold, Culprit::TargetFiles, Side::Target),
         (Failure::HeartbeatMissed, Phase::Hold, Culprit::TargetLate, Side::Target),

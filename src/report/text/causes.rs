@@ -6,6 +6,7 @@ use crate::report::Run;
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
 use crate::units::figure::{grouped, time};
+use crate::verdict::Word;
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -21,7 +22,12 @@ pub fn culprits(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
-    heading(out, "Causes")?;
+    // A generator that stood still may have made the target look as it does.
+    let title = match run.verdict.word {
+        Word::Invalid => "Causes, as far as an INVALID run can tell",
+        Word::Pass | Word::Fail => "Causes",
+    };
+    heading(out, title)?;
     for (index, blames) in &all {
         let name = match run.plan.scenarios.len() {
             1 => String::new(),

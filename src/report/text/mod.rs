@@ -40,8 +40,8 @@ const QUIET: Style = Style::new().dimmed();
 pub fn write(run: &Run<'_>, made: &Made, out: &mut dyn Write) -> io::Result<()> {
     verdict(run, out)?;
     thresholds(run, out)?;
-    causes::culprits(run, out)?;
     breaches(run, out)?;
+    causes::culprits(run, out)?;
     for index in 0..run.plan.scenarios.len() {
         scenario::write(run, index, out)?;
     }
