@@ -1,6 +1,7 @@
 //! Turns the ways in which an answer can be odd or wrong into a table: what is said, what comes of it.
 
 use super::acts;
+use crate::outcome::Facts;
 use std::net::{SocketAddr, TcpStream};
 
 /// What a run must make of a behaviour.
@@ -12,6 +13,23 @@ pub(super) enum Expected {
     Status(u16),
     /// A failure: its name, its origin, its phase.
     Bad(&'static str, &'static str, &'static str),
+}
+
+impl Expected {
+    /// The requests `bad` of a scenario came out as this, and those that are `good` well, where they are `apart` from the others.
+    pub(super) fn assert_kept_apart(self, name: &str, facts: Facts<'_>, apart: bool) {
+        let ((bad_ok, bad_failed), (good_ok, good_failed)) =
+            (facts.ended("bad"), facts.ended("good"));
+        let is_good = matches!(self, Self::Good(_));
+        assert!(
+            if is_good { bad_ok > 0 && bad_failed == 0 } else { bad_ok == 0 && bad_failed > 0 },
+            "{name}: {bad_ok} {bad_failed}"
+        );
+        if apart || is_good {
+            assert!(good_ok > 0 && good_failed == 0, "{name}: {good_ok} {good_failed}");
+        }
+        assert_eq!(facts.counter("unfinished"), 0, "{name}");
+    }
 }
 
 pub(super) const BAD_HTTP: Expected = Expected::Bad("bad_http", "protocol", "request");

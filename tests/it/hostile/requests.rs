@@ -162,18 +162,7 @@ fn every_wrong_of_a_server_has_its_name() {
 #[test]
 fn a_good_request_to_a_hostile_server_is_as_good_as_any() {
     for Played { name, expected, apart, .. } in &RUN.played {
-        let facts = RUN.outcome.scenario(name);
-        let ((bad_ok, bad_failed), (good_ok, good_failed)) =
-            (facts.ended("bad"), facts.ended("good"));
-        let is_good = matches!(expected, Expected::Good(_));
-        assert!(
-            if is_good { bad_ok > 0 && bad_failed == 0 } else { bad_ok == 0 && bad_failed > 0 },
-            "{name}"
-        );
-        if *apart || is_good {
-            assert!(good_ok > 0 && good_failed == 0, "{name}: {good_ok} {good_failed}");
-        }
-        assert_eq!(facts.counter("unfinished"), 0, "{name}");
+        expected.assert_kept_apart(name, RUN.outcome.scenario(name), *apart);
     }
 }
 

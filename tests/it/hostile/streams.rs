@@ -80,19 +80,7 @@ fn every_wrong_of_a_server_of_http2_has_its_name() {
 #[test]
 fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
     for Played { name, expected, apart } in &RUN.played {
-        let facts = RUN.outcome.scenario(name);
-        let ((bad_ok, bad_failed), (good_ok, good_failed)) =
-            (facts.ended("bad"), facts.ended("good"));
-        let is_good = matches!(expected, Expected::Good(_));
-        assert!(
-            if is_good { bad_ok > 0 && bad_failed == 0 } else { bad_ok == 0 && bad_failed > 0 },
-            "{name}: {bad_ok} {bad_failed}"
-        );
-        if *apart || is_good {
-            assert!(good_ok > 0 && good_failed == 0, "{name}: {good_ok} {good_failed}");
-        }
-        let facts = RUN.outcome.scenario(name);
-        assert_eq!(facts.counter("unfinished"), 0, "{name}");
+        expected.assert_kept_apart(name, RUN.outcome.scenario(name), *apart);
     }
     // What is wrong with a stream ends no connection.
     for name in ["status_500", "too_short", "reset", "reset_in_body", "always_refused", "trailers"]
