@@ -2,6 +2,7 @@
 //!
 //! These tests need root, as `tests/all.sh` in CI has: without it they fail, and do not pretend.
 
+mod accounts;
 mod causes;
 mod cgroup;
 mod conntrack;
