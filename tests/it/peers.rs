@@ -105,12 +105,13 @@ fn nginx(folder: &Path, port: u16, shared: u16) -> Peer {
     let configuration = format!(
         "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
-         \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port};\n\
+         \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
          \x20   location / {{ return 200 ok; }}\n\
          \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
          \x20      location = /status {{ stub_status; }}\n  }}\n\
          \x20 http2_max_concurrent_streams 4;\n\
-         \x20 server {{ listen 127.0.0.1:{shared} http2; location / {{ return 200 ok; }} }}\n}}\n"
+         \x20 server {{ listen 127.0.0.1:{shared} http2; client_max_body_size 1k;\n\
+         \x20   location / {{ return 200 ok; }} }}\n}}\n"
     );
     let file = folder.join("nginx.conf");
     std::fs::write(&file, configuration).unwrap();
@@ -180,6 +181,31 @@ fn nginx_counts_the_same_requests_of_http2() {
     let outcome = counted_by_nginx("version = \"2\"\nconnection = { streams = 8 }", 16);
     let [started, opened] = outcome.scenario("web").counters(["started", "connect.ok"]);
     assert!(opened < started / 5, "{opened} {started}");
+}
+
+#[test]
+fn nginx_answers_before_it_has_read_the_request() {
+    let folder = tempfile::tempdir().unwrap();
+    let (port, shared) = (port(), port());
+    let _nginx = nginx(folder.path(), port, shared);
+    await_port(port);
+    // More than the buffers of a connection take: what is left of it is never sent.
+    let large = folder.path().join("large");
+    std::fs::write(&large, vec![b'x'; 8 << 20]).unwrap();
+    let large = large.display();
+    for (asked, keys) in [(port, ""), (shared, "version = \"2\"\nconnection = { streams = 4 }\n")] {
+        let plan = format!(
+            "name = \"large\"\ntargets.web.address = \"http://127.0.0.1:{asked}/\"\n[scenarios.web]\nprotocol = \"http\"\n\
+             {keys}think_time = \"10ms\"\nstages = [{{ users = 4, hold = \"1s\" }}]\n\
+             requests = [{{ method = \"POST\", path = \"/\", body_file = \"{large}\", expect = {{ status = 413 }} }}]\n\
+             thresholds = [\"failure_ratio <= 0%\"]\n"
+        );
+        let outcome = run_beside(0, || (run_once(&plan, &[]), ())).0;
+        let [ok, opened] = outcome.scenario("web").counters(["ok", "connect.ok"]);
+        assert!(ok >= 20, "{keys}{ok}");
+        // Half of a request lies on a connection of HTTP/1.1; the others share theirs, whatever became of one.
+        assert!(if keys.is_empty() { opened == ok } else { opened < ok }, "{keys}{opened} {ok}");
+    }
 }
 
 #[test]
