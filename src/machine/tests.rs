@@ -84,7 +84,7 @@ pub(super) fn http(stages: Vec<Stage>) -> Scenario {
     scenario(Protocol::Http(protocol), stages)
 }
 
-fn web() -> Endpoint {
+pub(super) fn web() -> Endpoint {
     let site = Site::Host(HostPort { host: "127.0.0.1".into(), port: 80 });
     Endpoint::Urls(vec![HttpUrl {
         is_secure: false,

@@ -1,7 +1,7 @@
 //! Turns a word that is not known into the one that was probably meant.
 
 /// Words of other tools, and what they are called here.
-const OTHER_WORDS: [(&str, &str); 26] = [
+const OTHER_WORDS: &[(&str, &str)] = &[
     ("vus", "users"),
     ("connections", "users"),
     ("clients", "users"),
@@ -28,6 +28,42 @@ const OTHER_WORDS: [(&str, &str); 26] = [
     ("checks", "thresholds"),
     ("interval", "every"),
     ("metric", "check"),
+    // Of requests and of what comes back.
+    ("url", "path"),
+    ("uri", "path"),
+    ("endpoint", "path"),
+    ("verb", "method"),
+    ("params", "query"),
+    ("payload", "body"),
+    ("data", "body"),
+    ("json", "body"),
+    ("form", "body"),
+    ("checks", "expect"),
+    ("assert", "expect"),
+    ("assertions", "expect"),
+    ("validate", "expect"),
+    ("status", "expect"),
+    ("capture", "extract"),
+    ("save", "extract"),
+    ("variables", "extract"),
+    ("code", "status"),
+    ("status_code", "status"),
+    // Of how a scenario asks.
+    ("feeder", "data"),
+    ("csv", "data"),
+    ("gzip", "compression"),
+    ("follow_redirects", "redirects"),
+    ("max_redirects", "redirects"),
+    ("http_version", "version"),
+    ("http2", "version"),
+    ("keepalive", "connection"),
+    ("keep_alive", "connection"),
+    ("max_concurrent", "max_in_flight"),
+    ("concurrent_streams", "streams"),
+    // Of TLS.
+    ("cacert", "ca"),
+    ("sni", "server_name"),
+    ("skip_verify", "insecure"),
 ];
 
 /// The word that is nearest to `word`, if one is near enough to be meant.
@@ -37,7 +73,6 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         return None;
     }
     let plain = plain(word);
-    let other = OTHER_WORDS.iter().find(|(theirs, _)| *theirs == plain).map(|(_, ours)| *ours);
     let mut best: Option<(usize, &str)> = None;
     // `reset` for `reset_after`.
     let mut longer: Option<&str> = None;
@@ -45,7 +80,7 @@ pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
         if candidate.strip_prefix(&plain).is_some_and(|rest| rest.starts_with('_')) {
             longer = longer.filter(|one| one.len() <= candidate.len()).or(Some(candidate));
         }
-        if Some(candidate) == other {
+        if OTHER_WORDS.contains(&(plain.as_str(), candidate)) {
             return Some(candidate);
         }
         let distance = strsim::osa_distance(&plain, &self::plain(candidate));
@@ -87,4 +122,26 @@ fn plain(word: &str) -> String {
         plain.extend(c.to_lowercase().map(|c| if c == '-' || c == ' ' { '_' } else { c }));
     }
     plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_another_tool_is_known_by_the_table_that_it_stands_in() {
+        let (target, request) = (["address", "tls"], ["path", "body", "expect"]);
+        assert_eq!(nearest("url", target), Some("address"));
+        assert_eq!(nearest("url", request), Some("path"));
+        assert_eq!(nearest("assertions", request), Some("expect"));
+        assert_eq!(nearest("vus", request), None);
+        assert_eq!(nearest("followRedirects", ["redirects"]), Some("redirects"));
+    }
+
+    #[test]
+    fn no_word_of_another_tool_is_ours_twice() {
+        for (index, one) in OTHER_WORDS.iter().enumerate() {
+            assert!(!OTHER_WORDS[..index].contains(one), "{one:?}");
+        }
+    }
 }

@@ -99,7 +99,7 @@ culprits! {
     /// Open, but never served: none is.
     TargetSilent = "target_silent", Target, "the target served no connection on ROUTE";
     /// Closed early.
-    ClosedEarly = "closed_early", Target, "the target closed connections on ROUTE that were to be held";
+    ClosedEarly = "closed_early", Target, "the target closed connections on ROUTE that were in use";
     /// Heartbeats that did not come.
     TargetLate = "target_late", Target, "the target's heartbeats on ROUTE did not come in time";
     /// Answers that did not come.

@@ -14,6 +14,9 @@ const BATCH: u64 = 64;
 /// A backlog that bursts on loopback do not overflow.
 const BACKLOG_FOR_BURSTS: u64 = 10_000;
 
+/// Packets of one connection that wait in it at once.
+const PACKETS_OF_ONE: u64 = 4;
+
 /// How long a server may be away from its queue without losing connections.
 const SERVER_PAUSE_SECONDS: f64 = 0.5;
 
@@ -176,8 +179,10 @@ fn netdev_backlog(facts: &Facts<'_>) -> Row {
         return Row::new(Check::NetdevBacklog, needed, Figure::number(have), Fitness::Ok);
     }
     let rate = needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
-    let needed = if rate > 10_000.0 { BACKLOG_FOR_BURSTS } else { 4 * BATCH };
-    let needed = if needs.served_here() == 0 { 4 * BATCH } else { needed };
+    let few = PACKETS_OF_ONE * BATCH;
+    let bursts = rate > 10_000.0 && needs.served_here() > 0;
+    let most = if bursts { BACKLOG_FOR_BURSTS } else { few };
+    let needed = most.min((PACKETS_OF_ONE * needs.connections()).max(few));
     let have = facts.limits.netdev_max_backlog;
     let fitness = match have {
         None => Fitness::NotAvailable,

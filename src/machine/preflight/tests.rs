@@ -1,9 +1,9 @@
 use super::*;
-use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users};
+use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users, web};
 use crate::machine::{CgroupMemory, Conntrack, Ports};
 use crate::plan::{
-    Close, ConnectionUse, Http, Level, Lifetime, Plan, Protocol, Ramp, Request, SourceRange, Stage,
-    TcpHold, ThinkTime,
+    Close, ConnectionUse, Endpoint, Http, Level, Lifetime, Plan, Protocol, Ramp, Request, Site,
+    SourceRange, Stage, TcpHold, ThinkTime,
 };
 use crate::units::Rate;
 
@@ -124,6 +124,24 @@ fn fixed_workers_must_have_the_descriptors() {
     assert_eq!(fitness(&plan, &usual(), Check::ProcessFiles), Fitness::Ok);
     let unread = Limits { open_files: None, ..usual() };
     assert_eq!(fitness(&plan, &unread, Check::ProcessFiles), Fitness::NotAvailable);
+}
+
+#[test]
+fn few_connections_do_not_overflow_the_backlog() {
+    let here =
+        |connections| plan(built_in(), vec![http(vec![users(connections, Ramp::Unpaced, 60)])]);
+    let backlog = |connections| {
+        let row = row(&here(connections), &usual(), Check::NetdevBacklog);
+        (row.needed, row.fitness)
+    };
+    assert_eq!(backlog(10), (Figure::Number(256), Fitness::Ok));
+    assert_eq!(backlog(250), (Figure::Number(1_000), Fitness::Ok));
+    assert_eq!(backlog(251), (Figure::Number(1_004), Fitness::Warn));
+    assert_eq!(backlog(20_000), (Figure::Number(10_000), Fitness::Warn));
+    let Endpoint::Urls(mut urls) = web() else { unreachable!() };
+    urls[0].site = Site::Socket("/run/app.sock".into());
+    let socket = plan(Endpoint::Urls(urls), vec![http(vec![users(20_000, Ramp::Unpaced, 60)])]);
+    assert_eq!(fitness(&socket, &usual(), Check::NetdevBacklog), Fitness::Ok);
 }
 
 #[test]
