@@ -3,9 +3,9 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-# Real peers: nginx and HAProxy as targets, Go and gevent for the article's servers, h2load as a client, iproute2 and nftables for network namespaces.
+# Real peers: nginx and HAProxy as targets, Go and gevent for the article's servers, h2load as a client, iproute2 and nftables for network namespaces, a compiler for a clock that jumps.
 missing=()
-for pair in nginx:nginx-light haproxy:haproxy go:golang-go ip:iproute2 nft:nftables h2load:nghttp2-client python3:python3 unshare:util-linux prlimit:util-linux; do
+for pair in nginx:nginx-light haproxy:haproxy go:golang-go ip:iproute2 nft:nftables h2load:nghttp2-client python3:python3 unshare:util-linux prlimit:util-linux mount:mount cc:build-essential; do
   PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
