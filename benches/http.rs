@@ -1,9 +1,11 @@
 //! What a request costs: planrun against wrk, h2load, oha and the floor, in turns, on one core, with nginx on the other.
 //!
 //! `cargo bench --bench http -- [SECONDS] [ROUNDS]`, 5 and 3 by default. Prints, at 100 and at 10,000 kept connections, medians of
-//! requests a second, of processor time a request, and of the ratio to wrk in the same round; then the same over HTTP/2, as ratios to
-//! h2load, for 100 users with ten and with one on each connection; then memory a user at 20,000 users. All checks and recording of
-//! planrun are on. Tools that are not on PATH are left out. Needs nginx, taskset and two cores.
+//! requests a second, of processor time a request, and of the ratio to wrk in the same round; the same at 100 connections of TLS; then
+//! over HTTP/2, as ratios to h2load, for 100 users with ten and with one on each connection; then memory a user at 20,000 users. All
+//! checks and recording of planrun are on. `sessions` is planrun with two steps: a row of a file, a value that a regular expression takes
+//! from one answer for the next request, a search in the body, cookies. Tools that are not on PATH are left out. Needs nginx, taskset and
+//! two cores.
 
 #![expect(
     clippy::print_stdout,
@@ -32,22 +34,36 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("planrun-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let server = Server::start(&folder);
-    for (users, streams) in [(100, 0), (10_000, 0), (100, 10), (100, 1)] {
-        let address = if streams == 0 { &server.address } else { &server.shared };
-        let url = format!("http://{address}/");
-        compare(&Asking { url, users, streams, seconds }, &folder, rounds);
+    let ways = [(Way::Plain, 100), (Way::Plain, 10_000), (Way::Secured, 100)];
+    for (way, users) in ways.into_iter().chain([10, 1].map(|streams| (Way::Shared(streams), 100))) {
+        let url = match way {
+            Way::Plain => format!("http://{}/", server.address),
+            Way::Secured => format!("https://{}/", server.secured),
+            Way::Shared(_) => format!("http://{}/", server.shared),
+        };
+        compare(&Asking { url, users, way, seconds }, &folder, rounds);
     }
     drop(server);
     memory(&folder);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
+/// How a connection is used.
+#[derive(Clone, Copy, PartialEq)]
+enum Way {
+    /// HTTP/1.1, each user its own.
+    Plain,
+    /// The same over TLS.
+    Secured,
+    /// HTTP/2, so many users one.
+    Shared(u64),
+}
+
 /// What is asked, and how.
 struct Asking {
     url: String,
     users: u64,
-    /// That share a connection of HTTP/2; 0: each has one of HTTP/1.1.
-    streams: u64,
+    way: Way,
     seconds: u64,
 }
 
@@ -55,15 +71,20 @@ struct Asking {
 type Figures = (f64, f64);
 
 fn compare(asking: &Asking, folder: &Path, rounds: u64) {
-    let Asking { users, streams, seconds, .. } = asking;
+    let Asking { users, way, seconds, .. } = asking;
     // The second one is what the others are compared with.
-    let tools: &[&str] = if *streams == 0 {
-        println!("{users} connections, {rounds} rounds of {seconds} s, generator on one core");
-        &["planrun", "wrk", "h2load", "oha", "floor"]
-    } else {
-        println!("HTTP/2, {} connections of {streams} streams, {rounds} rounds", users / streams);
-        &["planrun", "h2load", "oha"]
+    let (how, tools): (String, &[&str]) = match way {
+        Way::Plain => (
+            format!("{users} connections"),
+            &["planrun", "wrk", "h2load", "oha", "floor", "sessions"],
+        ),
+        Way::Secured => (format!("TLS, {users} connections"), &["planrun", "wrk", "h2load", "oha"]),
+        Way::Shared(streams) => {
+            let how = format!("HTTP/2, {} connections of {streams} streams", users / streams);
+            (how, &["planrun", "h2load", "oha"])
+        }
     };
+    println!("{how}, {rounds} rounds of {seconds} s, generator on one core");
     let mut rows: Vec<Vec<Figures>> = vec![Vec::new(); tools.len()];
     for _ in 0..rounds {
         for (tool, row) in tools.iter().zip(&mut rows) {
@@ -86,34 +107,42 @@ fn compare(asking: &Asking, folder: &Path, rounds: u64) {
 }
 
 fn ask(tool: &str, asking: &Asking, folder: &Path) -> Option<Figures> {
-    let Asking { url, users, streams, seconds } = asking;
-    let connections = (users / (*streams).max(1)).to_string();
-    let (shared, time, limit) = (streams.to_string(), seconds.to_string(), format!("{seconds}s"));
+    let Asking { url, users, way, seconds } = asking;
+    let streams = if let Way::Shared(streams) = way { *streams } else { 1 };
+    let (connections, shared) = ((users / streams).to_string(), streams.to_string());
+    let (time, limit) = (seconds.to_string(), format!("{seconds}s"));
+    let is_shared = matches!(way, Way::Shared(_));
     let before = cpu_seconds();
-    let rate = match (tool, streams) {
-        ("planrun", _) => {
+    let rate = match tool {
+        "planrun" | "sessions" => {
             let stages = format!("{{ users = {users}, hold = \"{seconds}s\" }}");
-            let version = match streams {
-                0 => String::new(),
-                _ => format!("version = \"2\"\nconnection = {{ streams = {streams} }}"),
+            let secured = if *way == Way::Secured { "tls = { ca = \"tls.pem\" }" } else { "" };
+            let target = format!("address = \"{url}\"\n{secured}");
+            let way = match way {
+                Way::Shared(streams) => {
+                    format!("version = \"2\"\nconnection = {{ streams = {streams} }}\n{REQUEST}")
+                }
+                _ if tool == "sessions" => sessions(folder),
+                _ => REQUEST.to_owned(),
             };
-            let rate = plan(folder, &format!("address = \"{url}\""), &stages, &version, Some(1));
+            let rate = plan(folder, &target, &stages, &way, Some(1));
             // The time to reach the level comes on top, and counts.
             let requests = column(&folder.join("results"), "summary.csv", "ok")[0];
             return Some((rate, (cpu_seconds() - before) / requests));
         }
-        ("wrk", _) => {
+        "wrk" => {
             let text = output(tool, &["-t1", "-c", &connections, "-d", &limit, url])?;
             word_after(&text, "Requests/sec:")
         }
-        ("h2load", _) => {
-            let way: &[&str] = if *streams == 0 { &["--h1"] } else { &["-m", &shared] };
+        "h2load" => {
+            let way: &[&str] = if is_shared { &["-m", &shared] } else { &["--h1"] };
             let rest = ["-t1", "-c", &connections, "-D", &time, url];
             let text = output(tool, &[way, &rest].concat())?;
             word_after(&text[text.find(" req/s")? - 12..], ",")
         }
-        ("oha", _) => {
-            let way: &[&str] = if *streams == 0 { &[] } else { &["--http2", "-p", &shared] };
+        "oha" => {
+            let way: &[&str] =
+                if is_shared { &["--http2", "-p", &shared] } else { &["--insecure"] };
             let rest = ["--no-tui", "-c", &connections, "-z", &limit, url];
             let text = output(tool, &[way, &rest].concat())?;
             word_after(&text, "Requests/sec:")
@@ -126,6 +155,19 @@ fn ask(tool: &str, asking: &Asking, folder: &Path) -> Option<Figures> {
         }
     };
     Some((rate, (cpu_seconds() - before) / (rate * *seconds as f64)))
+}
+
+const REQUEST: &str = "requests = [{ path = \"/\", expect = { status = 200, body = \"ok\" } }]\n";
+
+/// What a scenario of sessions says; its file of rows lies beside the plan.
+fn sessions(folder: &Path) -> String {
+    let rows: Vec<String> = (0..1_000).map(|row| format!("user{row},{row}\n")).collect();
+    std::fs::write(folder.join("rows.csv"), format!("name,item\n{}", rows.concat())).unwrap();
+    "data = { file = \"rows.csv\" }\ncookies = true\nsteps = [\n\
+     { path = \"/a\", query = { item = \"${row.item}\" }, expect = { status = 200, contains = \"ok\" }, \
+     extract = { found = { regex = \"(o.)\" } } },\n\
+     { path = \"/b/${var.found}\", headers = { x-name = \"${row.name}\" }, expect = { status = 200, body = \"ok\" } },\n]\n"
+        .to_owned()
 }
 
 /// Runs a tool on the first core; `None` when there is no such tool.
@@ -154,8 +196,7 @@ fn median(figures: impl Iterator<Item = f64>) -> f64 {
 fn plan(folder: &Path, target: &str, stages: &str, more: &str, workers: Option<u64>) -> f64 {
     let own = workers.map_or_else(String::new, |n| format!("[generator]\nworkers = {n}\n"));
     let text = format!(
-        "name = \"bench\"\n[targets.web]\n{target}\n{own}[scenarios.web]\nprotocol = \"http\"\n{more}\n\
-         requests = [{{ path = \"/\", expect = {{ status = 200, body = \"ok\" }} }}]\nstages = [{stages}]\n\
+        "name = \"bench\"\n[targets.web]\n{target}\n{own}[scenarios.web]\nprotocol = \"http\"\n{more}stages = [{stages}]\n\
          thresholds = [\"success_ratio == 100%\"]\n"
     );
     let (plan, out) = (folder.join("plan.toml"), folder.join("results"));
@@ -188,14 +229,17 @@ fn column(out: &Path, file: &str, name: &str) -> Vec<f64> {
 
 /// Memory of all workers a user: in all, and what each user adds to a run with few.
 fn memory(folder: &Path) {
-    let resident = |users: u64| {
+    let resident = |users: u64, asks: &str| {
         let stages = format!("{{ users = {users}, ramp = \"10s\", hold = \"5s\" }}");
-        plan(folder, "builtin = \"http\"\nbody = \"ok\"", &stages, "think_time = \"1s\"", Some(2));
+        let asks = format!("think_time = \"1s\"\n{asks}");
+        plan(folder, "builtin = \"http\"\nbody = \"ok\"", &stages, &asks, Some(2));
         let rows = column(&folder.join("results"), "timeline.csv", "workers.rss_bytes");
         rows.into_iter().fold(0.0, f64::max)
     };
-    let (few, many) = (resident(100), resident(20_000));
     println!("20,000 users, two workers, resident memory");
-    println!("  {:.0} bytes a user in all", many / 20_000.0);
-    println!("  {:.0} bytes that each user adds", (many - few) / 19_900.0);
+    for (tool, asks) in [("planrun", REQUEST), ("sessions", &sessions(folder))] {
+        let (few, many) = (resident(100, asks), resident(20_000, asks));
+        let (all, each) = (many / 20_000.0, (many - few) / 19_900.0);
+        println!("  {tool:<8} {all:>6.0} bytes a user in all, {each:.0} that each user adds");
+    }
 }

@@ -15,6 +15,8 @@ pub struct Server {
     pub address: String,
     /// Where it speaks HTTP/2.
     pub shared: String,
+    /// Where it speaks TLS, with the certificate `tls.pem` in its folder.
+    pub secured: String,
 }
 
 fn free() -> String {
@@ -23,13 +25,18 @@ fn free() -> String {
 
 impl Server {
     pub fn start(folder: &Path) -> Self {
-        let (address, shared) = (free(), free());
+        let (address, shared, secured) = (free(), free(), free());
+        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+        std::fs::write(folder.join("tls.pem"), made.cert.pem()).unwrap();
+        std::fs::write(folder.join("tls.key"), made.signing_key.serialize_pem()).unwrap();
         let text = format!(
             "daemon off; worker_processes 1; worker_cpu_affinity 10; pid nginx.pid; error_log stderr crit;\n\
              worker_rlimit_nofile 19000; events {{ worker_connections 15000; }}\n\
              http {{ access_log off; keepalive_requests 1000000000; keepalive_timeout 1h;\n\
              server {{ listen {address} backlog=16384; location / {{ return 200 \"ok\"; }} }}\n\
-             server {{ listen {shared} http2 backlog=16384; location / {{ return 200 \"ok\"; }} }} }}\n"
+             server {{ listen {shared} http2 backlog=16384; location / {{ return 200 \"ok\"; }} }}\n\
+             server {{ listen {secured} ssl backlog=16384; ssl_certificate tls.pem; ssl_certificate_key tls.key;\n\
+             location / {{ return 200 \"ok\"; }} }} }}\n"
         );
         std::fs::write(folder.join("nginx.conf"), text).unwrap();
         let mut command = Command::new("nginx");
@@ -38,7 +45,7 @@ impl Server {
         while TcpStream::connect(&address).is_err() {
             std::thread::sleep(Duration::from_millis(20));
         }
-        Self { child, address, shared }
+        Self { child, address, shared, secured }
     }
 
     /// The process that answers.
