@@ -67,7 +67,8 @@ fn one_signal_ends_a_run_gracefully() {
         assert!(below.iter().all(|pid| is_gone(*pid)));
         assert_interrupted(&outcome, code, number);
         let hold = outcome.scenario("hold");
-        assert_eq!(hold.counters(["due", "ok", "unfinished"]), [256, 256, 0]);
+        let ended = hold.counters(["due", "ok", "unfinished"]);
+        assert_eq!(ended, [256, 256, 0], "{}", outcome.file("failures.csv"));
         let (lb, web) = (outcome.server("lb"), outcome.server("web"));
         assert_eq!([lb["accepted"], lb["closed_by_client"], lb["open_at_end"]], [256, 256, 0]);
         let asked = outcome.scenario("web");
