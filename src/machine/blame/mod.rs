@@ -151,20 +151,21 @@ impl Evidence<'_> {
             // Nothing in this kernel's queues: something in front of them swallows packets.
             return Culprit::Firewall;
         }
-        match (self.backlog_lost_them(), self.reached) {
-            (true, _) => Culprit::NetdevBacklog,
-            (false, 0) => Culprit::Firewall,
+        match self.reached {
+            0 => Culprit::Firewall,
+            _ if self.backlog_lost_them() => Culprit::NetdevBacklog,
             // Some get through and others only send SYNs again: its queue is full, or the way to it is.
-            (false, _) => Culprit::AcceptQueue,
+            _ => Culprit::AcceptQueue,
         }
     }
 
-    /// Whether this machine's backlog dropped at least a packet for each connection that timed out: its counter is of everybody here.
+    /// Whether this machine's backlog dropped at least a packet for each connection that timed out: its counter is of everybody here. One
+    /// that overflows lets some through.
     fn backlog_lost_them(&self) -> bool {
         let late = |cause: &Cause| cause.failure == Failure::ConnectTimeout;
         let timed_out = self.failures.iter().filter(|(cause, _)| late(cause));
         let dropped = self.deltas.rise("softnet.dropped");
-        dropped > 0 && dropped >= timed_out.map(|(_, count)| *count).sum()
+        self.reached > 0 && dropped > 0 && dropped >= timed_out.map(|(_, count)| *count).sum()
     }
 
     /// A full accept queue resets connections when the target's `tcp_abort_on_overflow` is set.

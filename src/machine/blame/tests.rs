@@ -152,8 +152,11 @@ fn a_connect_timeout_is_told_by_who_dropped() {
         (5, false, (Culprit::AcceptQueue, Side::Target)),
     ] {
         let deltas = Deltas(BTreeMap::from([("softnet.dropped".to_owned(), dropped)]));
-        let case = Case { deltas, target_here, ..Case::of(&failures) };
+        let case = Case { deltas: deltas.clone(), target_here, ..Case::of(&failures) };
         assert_eq!(case.first(), culprit, "{dropped} {target_here}");
+        // Nor is any number of them where not one connection came through.
+        let none = Case { deltas, target_here, reached: 0, ..Case::of(&failures) };
+        assert_eq!(none.first(), (Culprit::Firewall, Side::Network), "{dropped} {target_here}");
     }
     // Nothing is lost on the way into a Unix socket, and no firewall stands there.
     let unix = Case { over_unix: true, ..Case::of(&failures) };
