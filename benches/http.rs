@@ -118,14 +118,14 @@ fn ask(tool: &str, asking: &Asking, folder: &Path) -> Option<Figures> {
             let stages = format!("{{ users = {users}, hold = \"{seconds}s\" }}");
             let secured = if *way == Way::Secured { "tls = { ca = \"tls.pem\" }" } else { "" };
             let target = format!("address = \"{url}\"\n{secured}");
-            let way = match way {
+            let asks = match way {
                 Way::Shared(streams) => {
                     format!("version = \"2\"\nconnection = {{ streams = {streams} }}\n{REQUEST}")
                 }
                 _ if tool == "sessions" => sessions(folder),
                 _ => REQUEST.to_owned(),
             };
-            let rate = plan(folder, &target, &stages, &way, Some(1));
+            let rate = plan(folder, &target, &stages, &asks, Some(1));
             // The time to reach the level comes on top, and counts.
             let requests = column(&folder.join("results"), "summary.csv", "ok")[0];
             return Some((rate, (cpu_seconds() - before) / requests));

@@ -97,13 +97,23 @@ impl HaProxy {
 }
 
 /// Speaks HTTP/1.1 on one port, and HTTP/2 on the other.
-fn nginx(folder: &Path, port: u16, shared: u16) -> Peer {
-    let at = folder.display();
-    let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
-        .concat();
-    let configuration = format!(
-        "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
+struct Nginx {
+    _process: Peer,
+    folder: TempDir,
+    port: u16,
+    shared: u16,
+}
+
+impl Nginx {
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (port, shared) = (port(), port());
+        let at = folder.path().display();
+        let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("  {kind}_temp_path {at}/{kind};\n"))
+            .concat();
+        let configuration = format!(
+            "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
          \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
          \x20   location / {{ return 200 ok; }}\n\
@@ -112,10 +122,14 @@ fn nginx(folder: &Path, port: u16, shared: u16) -> Peer {
          \x20 http2_max_concurrent_streams 4;\n\
          \x20 server {{ listen 127.0.0.1:{shared} http2; client_max_body_size 1k;\n\
          \x20   location / {{ return 200 ok; }} }}\n}}\n"
-    );
-    let file = folder.join("nginx.conf");
-    std::fs::write(&file, configuration).unwrap();
-    Peer::start(Command::new("nginx").arg("-e").arg(folder.join("start.log")).arg("-c").arg(file))
+        );
+        let file = folder.path().join("nginx.conf");
+        std::fs::write(&file, configuration).unwrap();
+        let log = folder.path().join("start.log");
+        let process = Peer::start(Command::new("nginx").arg("-e").arg(log).arg("-c").arg(file));
+        await_port(port);
+        Self { _process: process, folder, port, shared }
+    }
 }
 
 /// Connections and requests that nginx has counted, this question among them.
@@ -132,10 +146,8 @@ fn stub_status(port: u16) -> (u64, u64) {
 /// A passing run of users and of arrivals against nginx, which counts the same requests and connections as the run. With `keys` it
 /// speaks HTTP/2.
 fn counted_by_nginx(keys: &str, users: u32) -> Outcome {
-    let folder = tempfile::tempdir().unwrap();
-    let (port, shared) = (port(), port());
-    let _nginx = nginx(folder.path(), port, shared);
-    await_port(port);
+    let nginx = Nginx::start();
+    let Nginx { port, shared, .. } = nginx;
     let asked = if keys.is_empty() { port } else { shared };
     let plan = format!(
         r#"
@@ -185,12 +197,10 @@ fn nginx_counts_the_same_requests_of_http2() {
 
 #[test]
 fn nginx_answers_before_it_has_read_the_request() {
-    let folder = tempfile::tempdir().unwrap();
-    let (port, shared) = (port(), port());
-    let _nginx = nginx(folder.path(), port, shared);
-    await_port(port);
+    let nginx = Nginx::start();
+    let Nginx { port, shared, .. } = nginx;
     // More than the buffers of a connection take: what is left of it is never sent.
-    let large = folder.path().join("large");
+    let large = nginx.folder.path().join("large");
     std::fs::write(&large, vec![b'x'; 8 << 20]).unwrap();
     let large = large.display();
     for (asked, keys) in [(port, ""), (shared, "version = \"2\"\nconnection = { streams = 4 }\n")] {
@@ -210,10 +220,8 @@ fn nginx_answers_before_it_has_read_the_request() {
 
 #[test]
 fn nginx_is_told_who_asks_and_for_what() {
-    let folder = tempfile::tempdir().unwrap();
-    let (port, shared) = (port(), port());
-    let _nginx = nginx(folder.path(), port, shared);
-    await_port(port);
+    let nginx = Nginx::start();
+    let port = nginx.port;
     let plan = |auth: &str| {
         format!(
             "name = \"nginx\"\ntargets.web.address = \"http://127.0.0.1:{port}/\"\n[scenarios.web]\nprotocol = \"http\"\n\

@@ -151,11 +151,11 @@ impl Evidence<'_> {
             // Nothing in this kernel's queues: something in front of them swallows packets.
             return Culprit::Firewall;
         }
-        match self.reached {
-            0 => Culprit::Firewall,
-            _ if self.backlog_lost_them() => Culprit::NetdevBacklog,
+        match (self.backlog_lost_them(), self.reached) {
+            (true, _) => Culprit::NetdevBacklog,
+            (false, 0) => Culprit::Firewall,
             // Some get through and others only send SYNs again: its queue is full, or the way to it is.
-            _ => Culprit::AcceptQueue,
+            (false, _) => Culprit::AcceptQueue,
         }
     }
 

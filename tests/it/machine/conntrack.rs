@@ -43,8 +43,7 @@ fn a_full_table_is_predicted_and_blamed() {
         let predicted = doctor["reach"]["connections"].as_u64().unwrap();
         let seen = Seen::of(lab, &[], &plan);
         assert_near(seen.ran.counter("connect.ok"), predicted);
-        let health = seen.ran.report["health"].as_array().unwrap();
-        let drops = health.iter().find(|one| one["rule"] == "network_drops").unwrap();
+        let drops = seen.ran.health("network_drops");
         assert_eq!(drops["state"], "warning", "{drops}");
         assert!(drops["measured"].as_f64() > Some(900.0), "{drops}");
         seen.assert(Culprit::Conntrack, Side::Generator);

@@ -105,6 +105,17 @@ impl Ran {
             panic!("no `{name}` in the report; exit {}: {}", self.code, self.stderr)
         })
     }
+
+    /// How a rule of validity came out.
+    fn health(&self, rule: &str) -> &Value {
+        let all = self.report["health"].as_array().unwrap_or_else(|| panic!("{}", self.stderr));
+        all.iter().find(|one| one["rule"] == rule).unwrap()
+    }
+
+    /// Whether a rule of validity makes the run INVALID.
+    fn breaks(&self, rule: &str) -> bool {
+        self.report["invalid"].as_array().unwrap().iter().any(|one| one["rule"] == rule)
+    }
 }
 
 /// Changes the calling thread's network namespace.

@@ -1,7 +1,6 @@
 //! A generator that gets too little of its processors says so: a quota of its control group, and neighbours on the same processor.
 
-use super::{Lab, Ran};
-use serde_json::Value;
+use super::Lab;
 use std::path::PathBuf;
 
 /// A tenth of a processor.
@@ -41,15 +40,6 @@ impl Drop for Group {
     }
 }
 
-fn health<'a>(ran: &'a Ran, rule: &str) -> &'a Value {
-    let all = ran.report["health"].as_array().unwrap_or_else(|| panic!("{}", ran.stderr));
-    all.iter().find(|one| one["rule"] == rule).unwrap()
-}
-
-fn breaks(ran: &Ran, rule: &str) -> bool {
-    ran.report["invalid"].as_array().unwrap().iter().any(|one| one["rule"] == rule)
-}
-
 /// Users without a pause, as fast as they are answered.
 const BUSY: &str = "name = \"busy\"\n[targets.t]\nbuiltin = \"http\"\n[scenarios.s]\nprotocol = \"http\"\n\
     stages = [{ users = 4, hold = \"8s\" }]\n[generator]\nworkers = 1\n";
@@ -61,8 +51,8 @@ fn a_group_that_uses_up_its_quota_proves_nothing() {
         let script = format!("echo $$ > {}/cgroup.procs; exec \"$@\"", group.0.display());
         let ran = lab.run(&["sh", "-c", &script, "sh"], BUSY, &["--force"]);
         assert_eq!(ran.code, 3, "{}", ran.stderr);
-        assert!(breaks(&ran, "throttled"), "{}", ran.stdout);
-        let throttled = health(&ran, "throttled");
+        assert!(ran.breaks("throttled"), "{}", ran.stdout);
+        let throttled = ran.health("throttled");
         assert_eq!((&throttled["state"], &throttled["part"]), (&"violated".into(), &"hold".into()));
         assert!(throttled["measured"].as_f64() > Some(10.0), "{throttled}");
         assert!(ran.stdout.contains("raise the CPU limit of the container"), "{}", ran.stdout);
@@ -76,10 +66,10 @@ fn a_worker_that_shares_its_processor_is_worth_a_warning() {
         let spin = "timeout 14 sh -c 'while :; do :; done' &";
         let script = format!("{spin} {spin} exec \"$@\"");
         let ran = lab.run(&["taskset", "-c", "0", "sh", "-c", &script, "sh"], BUSY, &[]);
-        let waited = health(&ran, "cpu_wait");
+        let waited = ran.health("cpu_wait");
         assert_eq!((&waited["state"], &waited["part"]), (&"warning".into(), &"hold".into()));
-        assert!(!breaks(&ran, "cpu_wait"));
+        assert!(!ran.breaks("cpu_wait"));
         assert!(ran.stdout.contains("waited for a processor"), "{}", ran.stdout);
-        assert_eq!(health(&ran, "throttled")["measured"], 0.0);
+        assert_eq!(ran.health("throttled")["measured"], 0.0);
     });
 }
