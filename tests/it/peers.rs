@@ -19,7 +19,7 @@ impl Peer {
         let command = command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdin(Stdio::null());
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn();
         Self(child.unwrap_or_else(|error| {
-            panic!("{}: {error}; tests/all.sh installs it", program.display())
+            panic!("{}: {error}; tests/setup.sh installs it", program.display())
         }))
     }
 }
@@ -286,7 +286,7 @@ fn haproxy_counts_the_same_requests_to_the_server_of_the_article() {
         .env("GOCACHE", folder.path().join("cache"))
         .env("GO111MODULE", "off")
         .status()
-        .unwrap_or_else(|error| panic!("go: {error}; tests/all.sh installs it"));
+        .unwrap_or_else(|error| panic!("go: {error}; tests/setup.sh installs it"));
     assert!(built.success());
     let server = port();
     let _server = Peer::start(Command::new(binary).arg(server.to_string()));

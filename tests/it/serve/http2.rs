@@ -11,7 +11,8 @@ fn h2load(url: &str, requests: u32, connections: u32, more: &[&str]) -> String {
     let mut command = Command::new("h2load");
     command.args(["-t1", "-m10", "-n", &requests.to_string(), "-c", &connections.to_string()]);
     let output = command.args(more).arg(url).output();
-    let output = output.unwrap_or_else(|error| panic!("h2load: {error}; tests/all.sh installs it"));
+    let output =
+        output.unwrap_or_else(|error| panic!("h2load: {error}; tests/setup.sh installs it"));
     String::from_utf8(output.stdout).unwrap()
 }
 

@@ -81,7 +81,7 @@ fn nginx(folder: &Path) -> (Nginx, u16) {
     let mut command = Command::new("nginx");
     command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stderr(Stdio::null());
     let child = command.arg("-p").arg(folder).args(["-c", "nginx.conf"]).spawn();
-    let child = Nginx(child.expect("tests/all.sh installs nginx"));
+    let child = Nginx(child.expect("tests/setup.sh installs nginx"));
     await_true("nginx listens", Duration::from_secs(20), || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });

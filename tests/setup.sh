@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# Installs what the tests need beside Rust: Debian packages, and Python packages by pip. What is
+# there already is left alone. `tests/setup.sh --tools` also installs cargo-deny and cargo-fuzz.
+set -euo pipefail
+
+# Real peers: nginx and HAProxy as targets, Go and gevent for the article's servers, h2load as a
+# client, iproute2 and nftables for network namespaces, a compiler for a clock that jumps.
+programs=(
+  nginx:nginx-light haproxy:haproxy go:golang-go h2load:nghttp2-client python3:python3
+  ip:iproute2 nft:nftables unshare:util-linux prlimit:util-linux mount:mount cc:build-essential
+)
+modules=(gevent)
+
+missing=()
+for pair in "${programs[@]}"; do
+  PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair##*:}")
+done
+if [ ${#missing[@]} -gt 0 ]; then
+  sudo=$([ "$(id -u)" = 0 ] || echo sudo)
+  export DEBIAN_FRONTEND=noninteractive
+  $sudo apt-get update -qq
+  # Servers are started by the tests, not by the system.
+  $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
+fi
+
+for module in "${modules[@]}"; do
+  python3 -c "import $module" 2>/dev/null && continue
+  python3 -m pip install --quiet "$module" ||
+    python3 -m pip install --quiet --break-system-packages "$module"
+done
+
+if [ "${1:-}" = --tools ]; then
+  for tool in cargo-deny cargo-fuzz; do
+    command -v "$tool" >/dev/null || cargo install --locked "$tool"
+  done
+fi
