@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Which module may import which, in reading order; the same table as in src/ARCHITECTURE.md.
 const MAY_IMPORT: [(&str, &str); 12] = [
@@ -224,4 +225,26 @@ fn the_readme_has_the_exit_statuses() {
         }
     }
     assert_eq!(rows, statuses);
+}
+
+/// No file in the repository is larger, but for saved runs: bytes.
+const LARGEST_FILE: u64 = 256 << 10;
+
+#[test]
+fn no_tracked_file_is_large() {
+    let listed = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output();
+    let listed = listed.expect("git");
+    assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
+    let names = String::from_utf8(listed.stdout).unwrap();
+    let (mut seen, mut large) = (0, Vec::new());
+    for name in names.split_terminator('\0').filter(|name| !name.starts_with("results/")) {
+        // Deleted and not yet committed.
+        let Ok(file) = std::fs::symlink_metadata(root().join(name)) else { continue };
+        seen += 1;
+        if file.len() > LARGEST_FILE {
+            large.push(format!("{name}: {} bytes", file.len()));
+        }
+    }
+    assert!(seen > 500, "{seen} files");
+    assert!(large.is_empty(), "{large:#?}");
 }
