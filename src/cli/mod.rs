@@ -11,6 +11,7 @@ mod preflight;
 mod report;
 mod run;
 mod schema;
+mod screen;
 mod search;
 mod serve;
 mod worker;

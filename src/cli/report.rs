@@ -1,7 +1,8 @@
 //! The `report` subcommand: every report again, from what a run saved.
 
-use super::{ExitStatus, diagnostic};
+use super::{ExitStatus, diagnostic, screen};
 use crate::plan::{Plan, Source};
+use crate::report::page::Page;
 use crate::report::{Error, Made, Recovered, Run, text};
 use crate::verdict::Judge;
 use clap::Args;
@@ -59,10 +60,12 @@ fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
         damage: replayed.damage.as_ref(),
     };
     let made = remade.finish(&run);
-    text::write(&run, &made, summary).map_err(|_| ExitStatus::Internal)?;
+    let page = &mut Page::new(summary, screen::columns());
     if args.verbose {
-        text::rules(&run, summary).map_err(|_| ExitStatus::Internal)?;
+        text::rules(&run, page).map_err(|_| ExitStatus::Internal)?;
+        writeln!(page).map_err(|_| ExitStatus::Internal)?;
     }
+    text::write(&run, &made, page).map_err(|_| ExitStatus::Internal)?;
     Ok(made)
 }
 

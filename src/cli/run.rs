@@ -1,12 +1,13 @@
 //! The main form: `planrun PLAN.toml`.
 
 use super::plan_file::{self, folder};
-use super::{ExitStatus, OverrideArgs, diagnostic, preflight};
+use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
 use crate::plan::{Overrides, Plan, Protocol, Source, Target};
 use crate::protocol::http::Files;
+use crate::report::page::Page;
 use crate::report::{
     Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, UsedFile, sha256,
 };
@@ -203,7 +204,7 @@ fn conclude(
         finished,
     };
     let mut summary = Vec::new();
-    let made = store.finish(&stored, &mut summary);
+    let made = store.finish(&stored, &mut Page::new(&mut summary, screen::columns()));
     // Whoever closes the pipe has read enough.
     let _ = to.write_all(&summary);
     for problem in &made.problems {

@@ -1,8 +1,9 @@
 //! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
 
 use super::run::{Ran, RunArgs, once};
-use super::{ExitStatus, diagnostic, plan_file};
+use super::{ExitStatus, diagnostic, plan_file, screen};
 use crate::plan::{Plan, Search};
+use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
 use crate::verdict::{Ascent, Next, Summit};
 use jiff::Timestamp;
@@ -91,12 +92,13 @@ fn conclude(args: &RunArgs, report: &SearchReport, status: ExitStatus) -> ExitSt
         return status;
     }
     let mut text = Vec::new();
-    let written = report.write(&mut text).and_then(|()| anstream::stdout().write_all(&text));
+    let mut page = Page::new(&mut text, screen::columns());
+    let written = report.write(&mut page).and_then(|()| anstream::stdout().write_all(&text));
     // Whoever closes the pipe has read enough.
     drop(written);
     match report.save(&args.out) {
         Ok(path) => {
-            let _ = writeln!(anstream::stdout(), "\nResults  {}", path.display());
+            let _ = writeln!(anstream::stdout(), "Results  {}", path.display());
             status
         }
         Err(error) => {

@@ -17,6 +17,7 @@ mod foreign;
 mod hlog;
 mod journal;
 mod json;
+pub mod page;
 mod recover;
 mod search;
 mod section;
@@ -24,7 +25,7 @@ mod series;
 mod store;
 mod storms;
 mod summary;
-mod table;
+pub mod table;
 pub mod text;
 mod timeline;
 

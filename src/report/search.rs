@@ -1,11 +1,12 @@
 //! Turns a search's runs into `search.json` and a table for people.
 
-use super::table::{Align, Column, Table};
-use super::text::WIDTH;
+use super::page::Page;
+use super::table::{Column, Table};
 use super::{Error, folder};
 use crate::plan::{LevelUnit, Plan, Search};
 use crate::units::figure::grouped;
 use crate::verdict::{Summit, Verdict};
+use anstyle::Style;
 use jiff::Timestamp;
 use serde::Serialize;
 use std::io::{self, Write};
@@ -137,10 +138,12 @@ impl SearchReport {
     }
 
     /// The table and the last line, for people.
-    pub fn write(&self, out: &mut dyn Write) -> io::Result<()> {
-        let left = |heading| Column { heading, align: Align::Left, spare: 0 };
-        let level = Column { heading: "level", align: Align::Right, spare: 0 };
-        let mut table = Table::new(vec![level, left("verdict"), left("results")]);
+    pub fn write(&self, out: &mut Page<'_>) -> io::Result<()> {
+        let mut table = Table::new(vec![
+            Column::right("level"),
+            Column::left("verdict"),
+            Column::left("results").spare(1),
+        ]);
         for run in &self.runs {
             let folder = run.folder.as_ref().and_then(|folder| folder.file_name());
             let verdict = run.verdict.clone().unwrap_or_else(|| format!("exit {}", run.exit_code));
@@ -154,7 +157,7 @@ impl SearchReport {
                 table.note(why.clone().into());
             }
         }
-        table.write(out, 2, WIDTH)?;
+        table.write(out, 2)?;
         let highest = self.highest.map(|level| self.level(level));
         let broken = self.broken.map(|level| self.level(level)).unwrap_or_default();
         let said = match (self.limit, highest) {
@@ -185,6 +188,7 @@ impl SearchReport {
             _ => String::new(),
         };
         let word = self.verdict.unwrap_or("STOPPED");
-        writeln!(out, "\n{word}  {}: {said}{wanted}", self.plan)
+        writeln!(out)?;
+        out.paragraph("", &format!("{word}  {}: {said}{wanted}", self.plan), Style::new())
     }
 }

@@ -5,6 +5,7 @@
 
 use super::appender::Appender;
 use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};
+use super::page::Page;
 use super::series::{self, Series};
 use super::{Error, Made, Run, folder, name};
 use crate::machine::Environment;
@@ -139,7 +140,7 @@ impl Store {
     }
 
     /// Ends the run's files, writes the reports, and the summary for people to `summary`.
-    pub fn finish(mut self, run: &Stored<'_>, summary: &mut Vec<u8>) -> Made {
+    pub fn finish(mut self, run: &Stored<'_>, summary: &mut Page<'_>) -> Made {
         self.hand_over(Line::Finished(run.finished.clone()));
         let stalled =
             self.stalled.then(|| Error::Stalled { path: self.folder.join(name::JOURNAL) });
@@ -285,7 +286,7 @@ mod tests {
         };
         let path = store.folder().join(name::JOURNAL);
         let mut summary = Vec::new();
-        let made = store.finish(&run, &mut summary);
+        let made = store.finish(&run, &mut Page::new(&mut summary, 100));
         assert!(matches!(&made.problems[..], [Error::Stalled { path: named }] if *named == path));
         let said = String::from_utf8(summary).unwrap();
         assert!(said.contains("recording.jsonl ends early: the disk did not keep"), "{said}");

@@ -1,27 +1,65 @@
-//! Turns rows of short texts into aligned columns that never take more than a given width.
+//! Turns rows of short texts into aligned columns that never take more than the page's width. The only printer of tables.
 
+use super::page::Page;
 use anstyle::Style;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
 /// Where a column's text stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Align {
+enum Align {
     /// Words.
     Left,
     /// Numbers.
     Right,
 }
 
-/// One column: its heading, its alignment, and how soon it goes when the table is too wide.
+/// What becomes of a column's text where the table is too wide without any spare column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Narrow {
+    /// It is shortened, after all names.
+    Shorten,
+    /// It is shortened first: a name is known by its beginning.
+    Name,
+    /// It stands below its row, before any column is left out.
+    Below,
+}
+
+/// One column: its heading, its alignment, and what becomes of it when the table is too wide.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
-    /// The heading; empty for none.
-    pub heading: &'static str,
-    /// Where its text stands.
-    pub align: Align,
-    /// Columns with the highest number are left out first; those with 0 never are.
-    pub spare: u8,
+    heading: &'static str,
+    align: Align,
+    spare: u8,
+    narrow: Narrow,
+}
+
+impl Column {
+    /// Words under this heading; empty for none.
+    pub const fn left(heading: &'static str) -> Self {
+        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Shorten }
+    }
+
+    /// Numbers under this heading; empty for none.
+    pub const fn right(heading: &'static str) -> Self {
+        Self { heading, align: Align::Right, spare: 0, narrow: Narrow::Shorten }
+    }
+
+    /// Names under this heading: where the table is too wide, they are shortened first.
+    pub const fn name(heading: &'static str) -> Self {
+        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Name }
+    }
+
+    /// Sentences under this heading: where the table is too wide, each stands below its row.
+    pub const fn sentence(heading: &'static str) -> Self {
+        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Below }
+    }
+
+    /// The column is left out where the table is too wide, the highest number first; with 0 it never is.
+    #[must_use]
+    pub const fn spare(self, spare: u8) -> Self {
+        Self { spare, ..self }
+    }
 }
 
 /// A cell: a text and how it looks.
@@ -62,6 +100,12 @@ struct Row {
 
 const GAP: usize = 2;
 
+/// What stands for a figure that was not measured.
+pub const NOT_MEASURED: &str = "–";
+
+/// A name keeps at least so many columns as long as anything else can give way.
+const SHORTEST_NAME: usize = 8;
+
 /// Shortened to `width` with an ellipsis where it is longer.
 pub fn shortened(text: &str, width: usize) -> String {
     if text.width() <= width {
@@ -98,52 +142,67 @@ impl Table {
         }
     }
 
-    /// Writes it, each line behind `indent` spaces, in at most `width` columns with them.
-    pub fn write(&self, out: &mut dyn Write, indent: usize, width: usize) -> io::Result<()> {
-        let (shown, mut widths) = self.fit(width.saturating_sub(indent));
-        let room = width.saturating_sub(indent + GAP * shown.len().saturating_sub(1));
-        shrink(&mut widths, &shown, room, &self.columns);
+    /// Writes it, each line behind `indent` spaces, within the page's width.
+    pub fn write(&self, out: &mut Page<'_>, indent: usize) -> io::Result<()> {
+        let room = out.width().saturating_sub(indent);
+        let Layout { shown, widths, below } = self.lay_out(room);
         let heading = Style::new().dimmed();
-        if self.columns.iter().any(|column| !column.heading.is_empty()) {
+        if shown.iter().any(|at| !self.columns[*at].heading.is_empty()) {
             let cells: Vec<Cell> =
                 self.columns.iter().map(|column| Cell::styled(column.heading, heading)).collect();
             self.line(out, indent, &shown, &widths, &cells)?;
         }
+        let notes = " ".repeat(indent + GAP);
         for row in &self.rows {
             self.line(out, indent, &shown, &widths, &row.cells)?;
+            for Cell { text, style } in below.iter().map(|at| &row.cells[*at]) {
+                if !is_void(text) {
+                    out.paragraph(&notes, text, *style)?;
+                }
+            }
             if let Some(Cell { text, style }) = &row.note {
-                let text = shortened(text, width.saturating_sub(indent + GAP));
-                writeln!(out, "{}{style}{text}{style:#}", " ".repeat(indent + GAP))?;
+                let text = shortened(text, room.saturating_sub(GAP));
+                writeln!(out, "{notes}{style}{text}{style:#}")?;
             }
         }
         Ok(())
     }
 
-    /// The columns that have anything to say and fit, and the widths of all.
-    fn fit(&self, width: usize) -> (Vec<usize>, Vec<usize>) {
+    /// What is shown, and how wide, in so many columns.
+    fn lay_out(&self, room: usize) -> Layout {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| {
-                let cells =
-                    self.rows.iter().map(|row| row.cells[at].text.width()).max().unwrap_or(0);
-                if cells == 0 { 0 } else { cells.max(self.columns[at].heading.width()) }
+                let texts = || self.rows.iter().map(|row| row.cells[at].text.as_str());
+                if texts().all(is_void) {
+                    return 0;
+                }
+                texts()
+                    .map(UnicodeWidthStr::width)
+                    .max()
+                    .unwrap_or(0)
+                    .max(self.columns[at].heading.width())
             })
             .collect();
-        let mut shown: Vec<usize> = (0..widths.len()).filter(|at| widths[*at] > 0).collect();
-        while total(&shown, &widths) > width {
-            let Some(spare) = shown.iter().copied().max_by_key(|at| self.columns[*at].spare) else {
-                break;
-            };
-            if self.columns[spare].spare == 0 {
-                break;
+        let shown = (0..widths.len()).filter(|at| widths[*at] > 0).collect();
+        let mut layout = Layout { shown, widths, below: Vec::new() };
+        while layout.total() > room {
+            let sentences = |at: &&usize| self.columns[**at].narrow == Narrow::Below;
+            if let Some(at) = layout.shown.iter().find(sentences).copied() {
+                layout.shown.retain(|one| *one != at);
+                layout.below.push(at);
+                continue;
             }
-            shown.retain(|at| *at != spare);
+            let spare = layout.shown.iter().copied().max_by_key(|at| self.columns[*at].spare);
+            let Some(spare) = spare.filter(|at| self.columns[*at].spare > 0) else { break };
+            layout.shown.retain(|at| *at != spare);
         }
-        (shown, widths)
+        layout.shrink(room, &self.columns);
+        layout
     }
 
     fn line(
         &self,
-        out: &mut dyn Write,
+        out: &mut Page<'_>,
         indent: usize,
         shown: &[usize],
         widths: &[usize],
@@ -171,29 +230,49 @@ impl Table {
     }
 }
 
-fn total(shown: &[usize], widths: &[usize]) -> usize {
-    shown.iter().map(|at| widths[*at]).sum::<usize>() + GAP * shown.len().saturating_sub(1)
+/// Whether a cell says nothing: a column of such cells is left out.
+fn is_void(text: &str) -> bool {
+    text.is_empty() || text == NOT_MEASURED
 }
 
-/// Takes what is still too much from the widest left-aligned column, then from the widest of all.
-fn shrink(widths: &mut [usize], shown: &[usize], room: usize, columns: &[Column]) {
-    loop {
-        let sum: usize = shown.iter().map(|at| widths[*at]).sum();
-        if sum <= room {
-            return;
+/// How a table is drawn in so many columns.
+struct Layout {
+    /// Columns that are shown, in order.
+    shown: Vec<usize>,
+    /// The widths of all columns.
+    widths: Vec<usize>,
+    /// Columns whose texts stand below their rows.
+    below: Vec<usize>,
+}
+
+impl Layout {
+    fn total(&self) -> usize {
+        let gaps = GAP * self.shown.len().saturating_sub(1);
+        self.shown.iter().map(|at| self.widths[*at]).sum::<usize>() + gaps
+    }
+
+    /// Takes what is still too much from the widest name, then from the widest words, then from the widest of all.
+    fn shrink(&mut self, room: usize, columns: &[Column]) {
+        while self.total() > room {
+            let widest = |of: &dyn Fn(&Column) -> bool, least: usize| {
+                let fit = self
+                    .shown
+                    .iter()
+                    .copied()
+                    .filter(|at| of(&columns[*at]) && self.widths[*at] > least);
+                fit.max_by_key(|at| self.widths[*at])
+            };
+            let Some(widest) = widest(&|one| one.narrow == Narrow::Name, SHORTEST_NAME)
+                .or_else(|| widest(&|one| one.align == Align::Left, SHORTEST_NAME))
+                .or_else(|| widest(&|_| true, 1))
+            else {
+                return;
+            };
+            let least = if columns[widest].align == Align::Left { SHORTEST_NAME } else { 1 };
+            let excess = (self.total() - room).min(self.widths[widest].saturating_sub(least));
+            // One at a time where several are as wide: no name is cut to its beginning while another is whole.
+            self.widths[widest] -= excess.clamp(1, 4);
         }
-        let words =
-            shown.iter().copied().filter(|at| columns[*at].align == Align::Left && widths[*at] > 8);
-        let Some(widest) = words
-            .max_by_key(|at| widths[*at])
-            .or_else(|| shown.iter().copied().max_by_key(|at| widths[*at]))
-        else {
-            return;
-        };
-        if widths[widest] <= 1 {
-            return;
-        }
-        widths[widest] -= (sum - room).min(widths[widest].div_ceil(2)).max(1);
     }
 }
 
@@ -203,23 +282,23 @@ mod tests {
 
     fn drawn(table: &Table, width: usize) -> String {
         let mut out = Vec::new();
-        table.write(&mut out, 2, width).unwrap();
+        table.write(&mut Page::new(&mut out, width), 2).unwrap();
         anstream::adapter::strip_str(std::str::from_utf8(&out).unwrap()).to_string()
     }
 
     fn columns() -> Vec<Column> {
         vec![
-            Column { heading: "stage", align: Align::Left, spare: 0 },
-            Column { heading: "n", align: Align::Right, spare: 0 },
-            Column { heading: "rate", align: Align::Right, spare: 1 },
-            Column { heading: "void", align: Align::Right, spare: 0 },
+            Column::left("stage"),
+            Column::right("n"),
+            Column::right("rate").spare(1),
+            Column::right("void"),
         ]
     }
 
     #[test]
     fn columns_are_aligned_and_void_ones_left_out() {
         let mut table = Table::new(columns());
-        table.row(vec!["10k".into(), "1,000".into(), "5/s".into()]);
+        table.row(vec!["10k".into(), "1,000".into(), "5/s".into(), NOT_MEASURED.into()]);
         table.row(vec!["世界".into(), "7".into()]);
         assert_eq!(
             drawn(&table, 100),
@@ -236,10 +315,60 @@ mod tests {
             "  stage                            n\n  a-name-that-is-far-too-long  1,000\n"
         );
         assert_eq!(drawn(&table, 20), "  stage            n\n  a-name-tha…  1,000\n");
-        for width in 3..60 {
-            for line in drawn(&table, width).lines() {
-                assert!(line.width() <= width.max(8), "{width}: {line}");
+    }
+
+    #[test]
+    fn names_are_shortened_before_words_and_sentences_go_below() {
+        let mut table = Table::new(vec![
+            Column::left("word"),
+            Column::name("name"),
+            Column::right("n"),
+            Column::sentence("because"),
+        ]);
+        let because = "no row of a table breaks, so this one stands below";
+        table.row(vec![
+            "fourteen words".into(),
+            "a-long-name-of-it".into(),
+            "5".into(),
+            because.into(),
+        ]);
+        assert_eq!(drawn(&table, 100).lines().count(), 2);
+        assert_eq!(
+            drawn(&table, 35),
+            "  word            name            n\n  fourteen words  a-long-name-o…  5\n    no row of a table breaks, so\n    this one stands below\n"
+        );
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_page_and_no_row_breaks() {
+        let mut table = Table::new(vec![
+            Column::name("place"),
+            Column::left("condition"),
+            Column::right("value"),
+            Column::right("rate").spare(2),
+            Column::right("p50").spare(1),
+            Column::sentence("why"),
+        ]);
+        for name in ["a", "世界世界世界世界世界世界", "orders · the-stage-with-a-long-name"]
+        {
+            let mut cells: Vec<Cell> = vec![name.into(), "connect.success_ratio >= 99.9%".into()];
+            cells.extend([
+                "99.917%".into(),
+                "1,000/s".into(),
+                "1.25 ms".into(),
+                "x".repeat(240).into(),
+            ]);
+            table.row(cells);
+            table.note(format!("for example: {}", "世".repeat(150)).into());
+        }
+        for width in 20..=260 {
+            let drawn = drawn(&table, width);
+            for line in drawn.lines() {
+                assert!(line.width() <= width, "{width}: {line}");
             }
+            let rows =
+                drawn.lines().filter(|line| line.contains("99.917") || line.contains('%')).count();
+            assert!(rows <= 3, "{drawn}");
         }
     }
 }

@@ -5,25 +5,33 @@ use crate::units::Time;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-const COLUMNS: u32 = 60;
+/// Columns of a plot, where there is room for so many.
+const COLUMNS: usize = 60;
 const ROWS: u32 = 8;
 
 /// The level over time; an unpaced ramp is a step. Empty when nothing takes time.
-pub(super) fn curve(segments: &[Segment], start_ns: u64, unit: &str, ascii: bool) -> String {
+pub(super) fn curve(
+    segments: &[Segment],
+    start_ns: u64,
+    unit: &str,
+    (width, ascii): (usize, bool),
+) -> String {
     let length: u64 = segments.iter().map(length_ns).sum();
-    let levels: Vec<f64> = (0..COLUMNS)
-        .map(|column| {
-            // The middle of the column's time.
-            let at = u128::from(length) * u128::from(2 * column + 1) / u128::from(2 * COLUMNS);
-            level_at(segments, u64::try_from(at).unwrap_or(u64::MAX))
-        })
-        .collect();
     let peak = segments.iter().map(top).fold(0.0, f64::max);
     if length == 0 || peak <= 0.0 {
         return String::new();
     }
     let top_label = format!("{}{unit}", short(peak));
-    let width = top_label.chars().count().max(1);
+    let label = top_label.chars().count().max(1);
+    let columns = width.saturating_sub(label + 4).clamp(8, COLUMNS);
+    let levels: Vec<f64> = (0..columns)
+        .map(|column| {
+            // The middle of the column's time.
+            let at = u128::from(length) * (2 * column as u128 + 1) / (2 * columns as u128);
+            level_at(segments, u64::try_from(at).unwrap_or(u64::MAX))
+        })
+        .collect();
+    let width = label;
     let (corner, side, floor) = if ascii { ('+', '|', '-') } else { ('└', '┤', '─') };
     let mut plot = String::new();
     for row in (0..ROWS).rev() {
@@ -31,10 +39,10 @@ pub(super) fn curve(segments: &[Segment], start_ns: u64, unit: &str, ascii: bool
         let cells: String = levels.iter().map(|level| cell(level / peak, row, ascii)).collect();
         let _ = writeln!(plot, "  {label:>width$} {side}{}", cells.trim_end());
     }
-    let line: String = std::iter::repeat_n(floor, COLUMNS as usize).collect();
+    let line: String = std::iter::repeat_n(floor, columns).collect();
     let _ = writeln!(plot, "  {:>width$} {corner}{line}", "0");
     let (from, to) = (clock(start_ns), clock(start_ns.saturating_add(length)));
-    let gap = (COLUMNS as usize).saturating_sub(from.chars().count() + to.chars().count());
+    let gap = columns.saturating_sub(from.chars().count() + to.chars().count());
     let _ = writeln!(plot, "  {:>width$}  {from}{:gap$}{to}", "", "");
     plot
 }

@@ -6,7 +6,8 @@ mod needs;
 mod outline;
 mod session;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_plan};
+use super::{ExitStatus, OverrideArgs, plan_file::read_plan, screen};
+use crate::report::page::Page;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,12 +35,14 @@ pub(super) fn check(args: &CheckArgs) -> ExitStatus {
                 continue;
             }
         };
-        let mut text = outline::outline(&plan, args.ascii);
+        let mut text = Vec::new();
         if number > 0 {
-            text.insert(0, '\n');
+            text.push(b'\n');
         }
+        let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
+        let written = outline::outline(page, &plan, args.ascii);
         // Whoever closes the pipe has read enough.
-        let _ = std::io::stdout().write_all(text.as_bytes());
+        drop(written.and_then(|()| anstream::stdout().write_all(&text)));
     }
     status
 }

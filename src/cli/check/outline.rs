@@ -8,39 +8,40 @@ use crate::plan::{
     Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
     SearchWay, Spacing, StartAfter, Target, Threshold,
 };
+use crate::report::page::Page;
+use crate::report::table::{Cell, Column, Table};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
-use std::fmt::Write as _;
+use anstyle::Style;
+use std::io::{self, Write};
 
 /// The page: every scenario with its schedule, its curve and its thresholds.
-pub(super) fn outline(plan: &Plan, ascii: bool) -> String {
+pub(super) fn outline(page: &mut Page<'_>, plan: &Plan, ascii: bool) -> io::Result<()> {
     let schedule = Schedule::new(plan);
     let starts = starts(plan, &schedule);
-    let mut page = format!("plan {}", plan.name);
-    if let Some(description) = &plan.description {
-        let _ = write!(page, ": {}", neutral(description));
-    }
+    let description = plan.description.as_deref().map(|text| format!(": {}", neutral(text)));
+    let title = format!("plan {}{}", plan.name, description.unwrap_or_default());
+    page.hanging("", "  ", &title, Style::new())?;
     let end = starts
         .iter()
         .zip(schedule.scenarios())
         .map(|(start, scenario)| start.plus(length(&scenario.segments)))
         .fold(Moment::default(), Moment::latest);
-    let _ = writeln!(page, "\ntakes {end}, seed {}", plan.seed);
+    writeln!(page, "takes {end}, seed {}", plan.seed)?;
     if let Some(search) = &plan.search {
-        outline_search(&mut page, search);
+        outline_search(page, search)?;
     }
     for (scenario, (schedule, start)) in
         plan.scenarios.iter().zip(schedule.scenarios().iter().zip(starts))
     {
-        let _ = writeln!(page);
-        outline_scenario(&mut page, plan, scenario, schedule, start, ascii);
+        writeln!(page)?;
+        outline_scenario(page, plan, scenario, schedule, (start, ascii))?;
     }
-    let _ = writeln!(page);
-    write_needs(&mut page, plan);
-    page
+    writeln!(page)?;
+    write_needs(page, plan)
 }
 
 /// What is searched, and in which way.
-fn outline_search(page: &mut String, search: &Search) {
+fn outline_search(page: &mut Page<'_>, search: &Search) -> io::Result<()> {
     let unit = match search.unit {
         LevelUnit::Users => " users",
         LevelUnit::PerSecond => "/s",
@@ -54,14 +55,14 @@ fn outline_search(page: &mut String, search: &Search) {
         1 => "confirmed once".to_owned(),
         times => format!("confirmed {times} times"),
     };
-    let _ = writeln!(
-        page,
+    let text = format!(
         "search: one run a level of {}, stage {}, from {} to {}{unit}, {way}, {confirmed}",
         search.scenario,
         search.stage + 1,
         grouped(search.min),
         grouped(search.max),
     );
+    page.hanging("", "  ", &text, Style::new())
 }
 
 /// A moment of the run: known, or at the earliest, when unpaced ramps come before it.
@@ -114,30 +115,28 @@ fn starts(plan: &Plan, schedule: &Schedule) -> Vec<Moment> {
 }
 
 fn outline_scenario(
-    page: &mut String,
+    page: &mut Page<'_>,
     plan: &Plan,
     scenario: &Scenario,
     schedule: &ScenarioSchedule,
-    start: Moment,
-    ascii: bool,
-) {
+    (start, ascii): (Moment, bool),
+) -> io::Result<()> {
     let target = plan.target(scenario);
-    let _ = writeln!(
-        page,
+    let title = format!(
         "scenario {}: {} to {} ({})",
         scenario.name,
         scenario.protocol.name(),
         target.name,
         whereabouts(target)
     );
-    let rows = rows(scenario, schedule, start);
-    write_table(page, &rows);
+    page.hanging("", "  ", &title, Style::new())?;
+    stages(scenario, schedule, start).write(page, 2)?;
     // Users and arrivals have no common axis.
     let mut at = start;
-    let _ = writeln!(page);
+    writeln!(page)?;
     for part in schedule.segments.chunk_by(|one, other| is_closed(one) == is_closed(other)) {
         let unit = if is_closed(&part[0]) { "" } else { "/s" };
-        page.push_str(&curve(part, at.ns, unit, ascii));
+        write!(page, "{}", curve(part, at.ns, unit, (page.width(), ascii)))?;
         at = at.plus(length(part));
     }
     let lines = match &scenario.protocol {
@@ -145,24 +144,32 @@ fn outline_scenario(
         Protocol::Http(http) => super::session::lines(http),
     };
     for line in lines {
-        let _ = writeln!(page, "  {line}");
+        page.hanging("  ", "    ", &line, Style::new())?;
     }
     if let Protocol::Http(http) = &scenario.protocol
         && http.on_full == OnFull::Fail
     {
         let most = grouped(http.max_in_flight);
-        let _ = writeln!(page, "  beyond {most} requests under way, what is due counts as failed");
+        let line = format!("beyond {most} requests under way, what is due counts as failed");
+        page.hanging("  ", "    ", &line, Style::new())?;
     }
+    thresholds(page, scenario)
+}
+
+fn thresholds(page: &mut Page<'_>, scenario: &Scenario) -> io::Result<()> {
     if scenario.thresholds.is_empty() {
-        let _ = writeln!(page, "  no thresholds: the verdict says only whether the run is valid");
-    } else {
-        let _ = writeln!(page, "  thresholds");
-        let width = scenario.thresholds.iter().map(|one| one.check.len()).max().unwrap_or(0);
-        for threshold in &scenario.thresholds {
-            let what = looks_at(threshold, scenario);
-            let _ = writeln!(page, "    {:width$}  {what}", threshold.check);
-        }
+        let none = "no thresholds: the verdict says only whether the run is valid";
+        return page.hanging("  ", "    ", none, Style::new());
     }
+    writeln!(page, "  thresholds")?;
+    let mut table = Table::new(vec![Column::left(""), Column::sentence("")]);
+    for threshold in &scenario.thresholds {
+        table.row(vec![
+            neutral(&threshold.check).into_owned().into(),
+            looks_at(threshold, scenario).into(),
+        ]);
+    }
+    table.write(page, 4)
 }
 
 fn is_closed(segment: &Segment) -> bool {
@@ -182,15 +189,19 @@ fn whereabouts(target: &Target) -> String {
     }
 }
 
-const HEAD: [&str; 9] =
-    ["stage", "from", "to", "how", "ramp", "hold", "starts at", "ends at", "attempts"];
-
-fn rows(
-    scenario: &Scenario,
-    schedule: &ScenarioSchedule,
-    mut at: Moment,
-) -> Vec<[String; HEAD.len()]> {
-    let mut rows = vec![HEAD.map(str::to_owned)];
+/// A row for each stage: its level, how and when it is reached, how long it is held.
+fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> Table {
+    let mut table = Table::new(vec![
+        Column::name("stage"),
+        Column::right("from").spare(2),
+        Column::right("to"),
+        Column::left("how").spare(3),
+        Column::right("ramp"),
+        Column::right("hold"),
+        Column::right("starts at").spare(1),
+        Column::right("ends at").spare(4),
+        Column::right("attempts").spare(5),
+    ]);
     for (stage, segment) in scenario.stages.iter().zip(&schedule.segments) {
         let (from, to, how) = match segment.shape {
             Shape::Users { from, to, pace } => {
@@ -210,20 +221,12 @@ fn rows(
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };
         let name =
             if stage.warmup { format!("{} (warm-up)", stage.name) } else { stage.name.clone() };
-        rows.push([
-            name,
-            from,
-            to,
-            how,
-            ramp,
-            clock(segment.hold_ns),
-            at.to_string(),
-            end.to_string(),
-            attempts,
-        ]);
+        let hold = clock(segment.hold_ns);
+        let cells = [name, from, to, how, ramp, hold, at.to_string(), end.to_string(), attempts];
+        table.row(cells.map(Cell::from).into());
         at = end;
     }
-    rows
+    table
 }
 
 fn pace_of(pace: Pace, level: bool) -> String {
@@ -231,23 +234,6 @@ fn pace_of(pace: Pace, level: bool) -> String {
         _ if level => "-".to_owned(),
         Pace::Unpaced => "as fast as possible".to_owned(),
         Pace::Paced(rate) => format!("{}/s", short(rate.value())),
-    }
-}
-
-fn write_table(page: &mut String, rows: &[[String; HEAD.len()]]) {
-    let width =
-        |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = width(column);
-            // Words to the left, figures to the right.
-            let _ = match column {
-                0 | 3 => write!(line, "  {cell:<width$}"),
-                _ => write!(line, "  {cell:>width$}"),
-            };
-        }
-        let _ = writeln!(page, "{}", line.trim_end());
     }
 }
 
@@ -263,11 +249,9 @@ fn looks_at(threshold: &Threshold, scenario: &Scenario) -> String {
         During::Hold => ", hold",
         During::All => ", ramp and hold",
     });
-    if let Some(window) = threshold.window {
-        let _ = write!(what, ", every {window}");
-    }
+    what.push_str(&threshold.window.map_or_else(String::new, |time| format!(", every {time}")));
     if threshold.abort {
-        let _ = write!(what, ", ends the run when broken");
+        what.push_str(", ends the run when broken");
     }
     what
 }

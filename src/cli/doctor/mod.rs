@@ -2,14 +2,14 @@
 
 mod json;
 pub(super) mod page;
-mod table;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_plan};
+use super::{ExitStatus, OverrideArgs, plan_file::read_plan, screen};
 use crate::machine::{
     Advice, Fitness, Host, Limits, Probes, Reach, Row, advice, both_ends_here, grouped,
     one_end_here, preflight,
 };
 use crate::plan::Plan;
+use crate::report::page::Page;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -36,9 +36,15 @@ pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
         },
         None => Examination::of_machine(&limits),
     };
-    let text = if args.json { json::json(&examination) } else { page::page(&examination) };
+    let mut text = Vec::new();
+    let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
+    let written = if args.json {
+        page.write_all(json::json(&examination).as_bytes())
+    } else {
+        page::write(&examination, page)
+    };
     // Whoever closes the pipe has read enough.
-    let _ = anstream::stdout().write_all(text.as_bytes());
+    drop(written.and_then(|()| anstream::stdout().write_all(&text)));
     if examination.fit() { ExitStatus::Pass } else { ExitStatus::NotFit }
 }
 

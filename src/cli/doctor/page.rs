@@ -1,6 +1,5 @@
 //! Turns what was found into a page for people: the answer first, then the rows, then what to do.
 
-use super::table::{Cell, table};
 use super::{Examination, Subject, reach_words};
 use crate::cli::diagnostic::neutral;
 use crate::machine::{
@@ -8,10 +7,11 @@ use crate::machine::{
     workers,
 };
 use crate::plan::Plan;
+use crate::report::page::{Page, wrapped};
+use crate::report::table::{Cell, Column, Table, shortened};
 use anstyle::{AnsiColor, Style};
-use std::fmt::Write as _;
+use std::io::{self, Write};
 
-const STRONG: Style = Style::new().bold();
 const FAINT: Style = Style::new().dimmed();
 
 fn colour(fitness: Fitness) -> Style {
@@ -24,57 +24,78 @@ fn colour(fitness: Fitness) -> Style {
 }
 
 /// The page.
-pub(super) fn page(examination: &Examination) -> String {
-    let mut page = String::new();
+pub(super) fn write(examination: &Examination, page: &mut Page<'_>) -> io::Result<()> {
     match &examination.subject {
-        Subject::Plan { plan, rows } => plan_part(&mut page, examination, plan, rows),
-        Subject::Machine { both_ends, one_end } => machine_part(&mut page, both_ends, one_end),
+        Subject::Plan { plan, rows } => plan_part(page, examination, plan, rows)?,
+        Subject::Machine { both_ends, one_end } => machine_part(page, both_ends, one_end)?,
     }
-    page.push('\n');
-    page.push_str(&advice_part(&examination.advice));
-    page
+    writeln!(page)?;
+    advice_part(page, &examination.advice)
 }
 
-fn plan_part(page: &mut String, examination: &Examination, plan: &Plan, rows: &[Row]) {
+fn plan_part(
+    page: &mut Page<'_>,
+    examination: &Examination,
+    plan: &Plan,
+    rows: &[Row],
+) -> io::Result<()> {
     let (verdict, style) = if examination.fit() {
         ("can run here", colour(Fitness::Ok))
     } else {
         ("cannot run here", colour(Fitness::Fail))
     };
-    let _ = writeln!(page, "plan {} {style}{verdict}{style:#}", neutral(&plan.name));
-    let _ = writeln!(page, "needs {}", needs_words(plan, examination));
-    let _ = writeln!(page, "reach as things are: {}\n", reach_words(rows));
-    let mut lines = vec![head(&["check", "needed", "have", "verdict"])];
-    lines.extend(rows.iter().map(|row| {
-        vec![
-            Cell::plain(row.check.name()),
-            Cell::plain(row.needed.to_string()),
-            Cell::plain(row.have.to_string()),
+    let name = shortened(&neutral(&plan.name), page.width() - "plan  ".len() - verdict.len());
+    writeln!(page, "plan {name} {style}{verdict}{style:#}")?;
+    page.hanging("needs ", "      ", &needs_words(plan, examination), Style::new())?;
+    let reach = format!("reach as things are: {}", reach_words(rows));
+    page.hanging("", "      ", &reach, Style::new())?;
+    writeln!(page)?;
+    let mut table = Table::new(vec![
+        Column::name("check"),
+        Column::left("needed"),
+        Column::left("have"),
+        Column::left("verdict"),
+    ]);
+    for row in rows {
+        table.row(vec![
+            row.check.name().into(),
+            row.needed.to_string().into(),
+            row.have.to_string().into(),
             Cell::styled(row.fitness.to_string(), colour(row.fitness)),
-        ]
-    }));
-    page.push_str(&table(&lines));
-    let findings = findings(rows);
-    if !findings.is_empty() {
-        let _ = write!(page, "\n{findings}");
-    }
-}
-
-fn machine_part(page: &mut String, both_ends: &[Row], one_end: &[Row]) {
-    let _ = writeln!(page, "this machine can hold");
-    let _ = writeln!(page, "  with both ends here:             {}", reach_words(both_ends));
-    let _ = writeln!(page, "  from one source to one address:  {}\n", reach_words(one_end));
-    let mut lines = vec![head(&["check", "have", "both ends here", "one end here"])];
-    let reach = |row: &Row| row.reach.map_or("-".to_owned(), grouped);
-    for (both, one) in both_ends.iter().zip(one_end) {
-        lines.push(vec![
-            Cell::plain(both.check.name()),
-            Cell::plain(both.have.to_string()),
-            Cell::plain(reach(both)),
-            Cell::plain(reach(one)),
         ]);
     }
-    page.push_str(&table(&lines));
+    table.write(page, 2)?;
+    if rows.iter().any(|row| !row.fixes.is_empty()) {
+        writeln!(page)?;
+        findings(page, rows)?;
+    }
+    Ok(())
+}
+
+fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::Result<()> {
+    writeln!(page, "this machine can hold")?;
+    let rest = " ".repeat(4);
+    let both = format!("  with both ends here:             {}", reach_words(both_ends));
+    let one = format!("  from one source to one address:  {}", reach_words(one_end));
+    page.hanging("", &rest, &both, Style::new())?;
+    page.hanging("", &rest, &one, Style::new())?;
+    writeln!(page)?;
+    let mut table = Table::new(vec![
+        Column::name("check"),
+        Column::left("have"),
+        Column::left("both ends here"),
+        Column::left("one end here"),
+    ]);
+    let reach = |row: &Row| row.reach.map_or("-".to_owned(), grouped);
+    for (both, one) in both_ends.iter().zip(one_end) {
+        table.row(vec![
+            both.check.name().into(),
+            both.have.to_string().into(),
+            reach(both).into(),
+            reach(one).into(),
+        ]);
+    }
+    table.write(page, 2)?;
     let limits: Vec<Row> = [both_ends, one_end]
         .iter()
         .filter_map(|rows| {
@@ -83,12 +104,10 @@ fn machine_part(page: &mut String, both_ends: &[Row], one_end: &[Row]) {
         })
         .collect();
     if !limits.is_empty() {
-        let _ = write!(page, "\nfor more than that, or for a million:\n\n{}", findings(&limits));
+        writeln!(page, "\nfor more than that, or for a million:\n")?;
+        findings(page, &limits)?;
     }
-}
-
-fn head(names: &[&str]) -> Vec<Cell> {
-    names.iter().map(|name| Cell::styled(*name, STRONG)).collect()
+    Ok(())
 }
 
 /// Connections, sockets, rates, time, processes, memory: on one line.
@@ -123,55 +142,57 @@ fn needs_words(plan: &Plan, examination: &Examination) -> String {
     words.join(", ")
 }
 
-/// What is wrong or doubtful, worst first, each with what it means and the lines that fix it; empty when nothing is.
-pub(in crate::cli) fn findings(rows: &[Row]) -> String {
+/// What is wrong or doubtful, worst first, each with what it means and the lines that fix it.
+fn findings(page: &mut Page<'_>, rows: &[Row]) -> io::Result<()> {
     let mut rows: Vec<&Row> = rows.iter().filter(|row| !row.fixes.is_empty()).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.fitness));
-    let mut text = String::new();
     for row in rows {
         let style = colour(row.fitness);
-        let _ = write!(
-            text,
-            "{style}{}{style:#} {}: needs {}, has {}",
-            row.fitness,
-            row.check.name(),
-            row.needed,
-            row.have
-        );
-        if let Some(note) = &row.note {
-            let _ = write!(text, " ({note})");
+        let note = row.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+        let Row { check, needed, have, fitness, .. } = row;
+        let words = format!("{}: needs {needed}, has {have}{note}", check.name());
+        let fitness = fitness.to_string();
+        write!(page, "{style}{fitness}{style:#} ")?;
+        for (number, line) in
+            wrapped(&words, page.width() - 6, fitness.len().saturating_sub(5)).iter().enumerate()
+        {
+            writeln!(page, "{}{line}", if number == 0 { "" } else { "      " })?;
         }
-        text.push('\n');
         for (place, fix) in row.fixes.iter().enumerate() {
-            let _ = writeln!(text, "  {} {fix}", if place == 0 { "fix:" } else { " or:" });
+            // A line to paste is never cut.
+            writeln!(page, "  {} {fix}", if place == 0 { "fix:" } else { " or:" })?;
         }
     }
-    text
+    Ok(())
 }
 
-fn advice_part(advice: &[Advice]) -> String {
-    let mut lines = vec![head(&["kernel parameter", "here", "articles say", "which", "because"])];
-    lines.extend(advice.iter().map(|one| {
+fn advice_part(page: &mut Page<'_>, advice: &[Advice]) -> io::Result<()> {
+    let mut table = Table::new(vec![
+        Column::name("kernel parameter"),
+        Column::left("here").spare(1),
+        Column::left("articles say").spare(2),
+        Column::left("which"),
+        Column::sentence("because"),
+    ]);
+    for one in advice {
         let style = match one.effect {
             Effect::Helps => colour(Fitness::Ok),
             Effect::Depends => colour(Fitness::Warn),
             Effect::Harms => colour(Fitness::Fail),
             Effect::Nothing | Effect::Gone => FAINT,
         };
-        vec![
-            Cell::plain(one.parameter),
-            Cell::plain(one.here.as_deref().unwrap_or("not here")),
-            Cell::plain(one.advised),
-            Cell::styled(
-                match one.effect {
-                    Effect::Nothing => "does nothing".to_owned(),
-                    Effect::Gone => "is gone".to_owned(),
-                    other => other.to_string(),
-                },
-                style,
-            ),
-            Cell::plain(one.why),
-        ]
-    }));
-    table(&lines)
+        let which = match one.effect {
+            Effect::Nothing => "does nothing".to_owned(),
+            Effect::Gone => "is gone".to_owned(),
+            other => other.to_string(),
+        };
+        table.row(vec![
+            one.parameter.into(),
+            one.here.as_deref().unwrap_or("not here").into(),
+            one.advised.into(),
+            Cell::styled(which, style),
+            one.why.into(),
+        ]);
+    }
+    table.write(page, 2)
 }

@@ -1,20 +1,21 @@
 //! Turns culprits and costs into their lines of the summary.
 
-use super::{BAD, QUIET, STRONG, WIDTH, heading, listed, paragraph, wrapped};
+use super::{BAD, QUIET, STRONG, heading, listed, paragraph};
 use crate::machine::{Account, Bill, Blame, FEWEST_CONNECTIONS};
 use crate::report::Run;
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
+use crate::report::page::Page;
 use crate::units::figure::{grouped, time};
 use crate::verdict::Word;
 use anstyle::Style;
-use std::io::{self, Write};
+use std::io;
 
 /// Culprits of a scenario that are shown; the others are in report.json.
 const MOST: usize = 4;
 
 /// Why it stopped where it stopped: each culprit with its side, and what to do.
-pub fn culprits(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn culprits(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let all: Vec<(usize, Vec<Blame>)> = (0..run.plan.scenarios.len())
         .map(|index| (index, causes(run, index)))
         .filter(|(_, blames)| !blames.is_empty())
@@ -35,10 +36,7 @@ pub fn culprits(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         };
         for blame in blames.iter().take(MOST) {
             let sentence = format!("{name}{}", capital(&visible(&blame.sentence)));
-            for (number, line) in wrapped(&sentence, WIDTH - 4, 0).iter().enumerate() {
-                let indent = if number == 0 { "  " } else { "    " };
-                writeln!(out, "{indent}{BAD}{line}{BAD:#}")?;
-            }
+            out.hanging("  ", "    ", &sentence, BAD)?;
             paragraph(out, "    ", &format!("fix: {}", visible(&blame.fix)), STRONG)?;
         }
         if let Some(more @ 1..) = blames.len().checked_sub(MOST) {
@@ -54,7 +52,7 @@ fn capital(sentence: &str) -> String {
 }
 
 /// What a scenario's connections cost.
-pub fn cost(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()> {
+pub fn cost(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let bill = Bill::of_scenario(run.plan, run.recording, index);
     let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
@@ -67,7 +65,7 @@ pub fn cost(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()> 
 }
 
 /// What the connections of all scenarios cost together.
-pub fn cost_of_all(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn cost_of_all(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let bill = Bill::of_run(run.plan, run.recording);
     let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());

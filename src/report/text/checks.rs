@@ -1,11 +1,12 @@
 //! Turns the checks of a scenario into a table: how often each held.
 
-use super::{BAD, WIDTH};
+use super::BAD;
 use crate::plan::Scenario;
 use crate::record::{Cell as Facts, CheckTally};
 use crate::report::checks::tallies;
 use crate::report::foreign::visible;
-use crate::report::table::{Align, Cell, Column, Table};
+use crate::report::page::Page;
+use crate::report::table::{Cell, Column, Table};
 use crate::units::figure::{grouped, percent};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -13,18 +14,17 @@ use std::io::{self, Write};
 /// Checks that are shown, those that broke most often first; the others are in checks.csv.
 const MOST: usize = 20;
 
-pub fn write(scenario: &Scenario, facts: &Facts, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> io::Result<()> {
     let mut all: Vec<(&str, CheckTally)> = tallies(scenario, facts).collect();
     if all.is_empty() {
         return Ok(());
     }
     all.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.failed));
-    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
     let mut table = Table::new(vec![
-        Column { heading: "check", align: Align::Left, spare: 0 },
-        right("passed"),
-        right("failed"),
-        right("ratio"),
+        Column::name("check"),
+        Column::right("passed").spare(2),
+        Column::right("failed"),
+        Column::right("ratio").spare(1),
     ]);
     for (name, CheckTally { passed, failed }) in all.iter().take(MOST) {
         let made = passed + failed;
@@ -38,7 +38,7 @@ pub fn write(scenario: &Scenario, facts: &Facts, out: &mut dyn Write) -> io::Res
         ]);
     }
     writeln!(out)?;
-    table.write(out, 2, WIDTH)?;
+    table.write(out, 2)?;
     if all.len() > MOST {
         writeln!(out, "  and {} more in checks.csv", all.len() - MOST)?;
     }

@@ -1,6 +1,6 @@
-//! Turns a run into the summary that ends it on screen: the verdict first, then why, then what happened, then where the files are.
+//! Turns a run into the summary that ends it on screen: the verdict, why, what happened, and at the end the verdict again and the folder.
 //!
-//! **Invariant:** no line is wider than [`WIDTH`], and no control character of others reaches the terminal.
+//! **Invariant:** no line is wider than the page, but for paths, which are there to be copied; and no control character of others reaches the terminal.
 //! **Invariant:** colours say nothing that a word does not say as well.
 
 mod causes;
@@ -12,8 +12,9 @@ mod survival;
 
 use super::foreign::visible;
 use super::journal::options;
+use super::page::{Page, listed, wrapped};
 use super::section::end_of;
-use super::table::{Align, Cell, Column, Table, shortened};
+use super::table::{Cell, Column, NOT_MEASURED, Table, shortened};
 use super::{Made, Run};
 use crate::plan::{Metric, Threshold};
 use crate::record::StopReason;
@@ -24,20 +25,14 @@ pub use rules::rules;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Columns of the screen that are used at most.
-pub const WIDTH: usize = 100;
-
-/// A space at which no line ends.
-const UNBROKEN: &str = "\u{a0}";
-
 const GOOD: Style = AnsiColor::Green.on_default().bold();
 const BAD: Style = AnsiColor::Red.on_default().bold();
 const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();
 
-/// Writes the summary, with colours as escape sequences; whoever prints it strips them where they are not wanted.
-pub fn write(run: &Run<'_>, made: &Made, out: &mut dyn Write) -> io::Result<()> {
+/// Writes the summary.
+pub fn write(run: &Run<'_>, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
     verdict(run, out)?;
     thresholds(run, out)?;
     breaches(run, out)?;
@@ -48,21 +43,39 @@ pub fn write(run: &Run<'_>, made: &Made, out: &mut dyn Write) -> io::Result<()> 
     causes::cost_of_all(run, out)?;
     servers(run, out)?;
     warnings(run, out)?;
-    files(made, out)
+    files(made, out)?;
+    last(run, made, out)
 }
 
-fn verdict(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+/// What a terminal still shows when all has been written: the verdict once more, and where the files are.
+fn last(run: &Run<'_>, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+    writeln!(out)?;
+    verdict_line(run, out)?;
+    // A path is there to be copied: it is never cut.
+    writeln!(out, "{STRONG}Results{STRONG:#}  {}", visible(&made.folder.to_string_lossy()))
+}
+
+fn verdict(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+    verdict_line(run, out)?;
+    let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
+    facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
+    paragraph(out, "  ", &listed(&facts), QUIET)
+}
+
+fn verdict_line(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let (style, sign) = match run.verdict.word {
         Word::Pass => (GOOD, "✓"),
         Word::Fail => (BAD, "✗"),
         Word::Invalid => (DOUBT, "!"),
     };
     let word = run.verdict.word;
-    let said = shortened(&format!("{}: {}", visible(&run.plan.name), said(run)), WIDTH - 11);
-    writeln!(out, "{style}{sign} {word}{style:#}  {said}")?;
-    let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
-    facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
-    paragraph(out, "  ", &listed(&facts), QUIET)
+    let (said, before) = (said(run), format!("{sign} {word}  "));
+    // The name gives way before what is said of it.
+    let room = out.width().saturating_sub(before.width());
+    let name = visible(&run.plan.name);
+    let name = shortened(&name, room.saturating_sub(said.width() + ": ".width()).max(8));
+    let said = shortened(&format!("{name}: {said}"), room);
+    writeln!(out, "{style}{sign} {word}{style:#}  {said}")
 }
 
 fn said(run: &Run<'_>) -> String {
@@ -97,15 +110,19 @@ fn ending(run: &Run<'_>) -> String {
     }
 }
 
-fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn thresholds(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let findings = &run.verdict.findings;
     if findings.is_empty() {
         return Ok(());
     }
     heading(out, "Thresholds")?;
-    let left = |spare| Column { heading: "", align: Align::Left, spare };
-    let right = |spare| Column { heading: "", align: Align::Right, spare };
-    let mut table = Table::new(vec![left(0), left(0), left(0), right(0), left(0)]);
+    let mut table = Table::new(vec![
+        Column::left(""),
+        Column::name(""),
+        Column::left(""),
+        Column::right(""),
+        Column::left("").spare(1),
+    ]);
     for finding in findings {
         let Some(scenario) = run.plan.scenarios.get(usize::from(finding.scenario)) else {
             continue;
@@ -119,7 +136,8 @@ fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             None => visible(&scenario.name).into_owned(),
         };
         let (word, style) = state(finding.state);
-        let value = finding.value.map_or("–".to_owned(), |value| threshold.metric.figure(value));
+        let value =
+            finding.value.map_or(NOT_MEASURED.to_owned(), |value| threshold.metric.figure(value));
         table.row(vec![
             Cell::styled(word, style),
             place.into(),
@@ -128,7 +146,7 @@ fn thresholds(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             Cell::styled(behind(threshold, finding), QUIET),
         ]);
     }
-    table.write(out, 2, WIDTH)
+    table.write(out, 2)
 }
 
 fn state(state: State) -> (&'static str, Style) {
@@ -165,7 +183,7 @@ fn behind(threshold: &Threshold, finding: &Finding) -> String {
     words.join(", ")
 }
 
-fn breaches(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn breaches(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     if run.verdict.breaches.is_empty() {
         return Ok(());
     }
@@ -174,7 +192,7 @@ fn breaches(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         let name = breach.rule.name();
         write!(out, "  {DOUBT}! {name}{DOUBT:#}")?;
         let used = 4 + name.width();
-        let lines = wrapped(&visible(&breach.detail), WIDTH - 6, used + 2);
+        let lines = wrapped(&visible(&breach.detail), out.width() - 6, used + 2);
         for (number, line) in lines.iter().enumerate() {
             writeln!(out, "{}{line}", if number == 0 { "  " } else { "      " })?;
         }
@@ -182,7 +200,7 @@ fn breaches(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     Ok(())
 }
 
-fn servers(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn servers(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let servers = run.finished.map_or(&[][..], |finished| &finished.servers);
     if servers.is_empty() {
         return Ok(());
@@ -192,15 +210,17 @@ fn servers(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
         let counters: Vec<String> = server
             .counters
             .iter()
+            .filter(|(_, value)| *value > 0)
             .map(|(name, value)| format!("{} {}", visible(name), grouped(*value)))
             .collect();
+        let counters = if counters.is_empty() { vec!["nothing".to_owned()] } else { counters };
         let counters = format!("{}: {}", visible(&server.target), listed(&counters));
         paragraph(out, "  ", &counters, Style::new())?;
     }
     Ok(())
 }
 
-fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn warnings(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let mut warnings: Vec<String> =
         run.started.map_or_else(Vec::new, |started| started.warnings.clone());
     warnings.extend(run.damage.map(|damage| {
@@ -222,66 +242,25 @@ fn warnings(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
     warnings.iter().try_for_each(|warning| paragraph(out, "  ", &visible(warning), Style::new()))
 }
 
-fn files(made: &Made, out: &mut dyn Write) -> io::Result<()> {
+fn files(made: &Made, out: &mut Page<'_>) -> io::Result<()> {
     if !made.problems.is_empty() {
         heading(out, "Not written")?;
         for problem in &made.problems {
             paragraph(out, "  ", &visible(&problem.to_string()), BAD)?;
         }
     }
-    writeln!(out)?;
-    // A path is there to be copied: it is never cut.
-    writeln!(out, "{STRONG}Results{STRONG:#}  {}", visible(&made.folder.to_string_lossy()))?;
-    paragraph(out, "  ", &made.files.join("  "), QUIET)
+    if made.files.is_empty() {
+        return Ok(());
+    }
+    heading(out, "Files")?;
+    paragraph(out, "  ", &made.files.join(" "), QUIET)
 }
 
-fn heading(out: &mut dyn Write, text: &str) -> io::Result<()> {
+fn heading(out: &mut Page<'_>, text: &str) -> io::Result<()> {
     writeln!(out, "\n{STRONG}{text}{STRONG:#}")
 }
 
-/// Items in one text, which breaks between them and not in them.
-fn listed(items: &[String]) -> String {
-    let whole: Vec<String> = items.iter().map(|item| item.replace(' ', UNBROKEN)).collect();
-    whole.join(&format!("{UNBROKEN}· "))
-}
-
-/// Words in lines of at most [`WIDTH`] columns.
-fn paragraph(out: &mut dyn Write, indent: &str, text: &str, style: Style) -> io::Result<()> {
-    for line in wrapped(text, WIDTH - indent.width(), 0) {
-        let line = line.replace(UNBROKEN, " ");
-        writeln!(out, "{indent}{style}{line}{style:#}")?;
-    }
-    Ok(())
-}
-
-/// Breaks at spaces; the first line begins behind `used` columns; a word that is too long is cut.
-fn wrapped(text: &str, width: usize, used: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    let mut taken = used;
-    for word in text.split(' ') {
-        let word = shortened(word, width);
-        let space = usize::from(!lines[lines.len() - 1].is_empty());
-        if taken + space + word.width() > width && taken > 0 {
-            lines.push(word.clone());
-            taken = word.width();
-        } else if let Some(line) = lines.last_mut() {
-            line.push_str(if space == 1 { " " } else { "" });
-            line.push_str(&word);
-            taken += space + word.width();
-        }
-    }
-    lines
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_are_wrapped_within_the_width() {
-        assert_eq!(wrapped("one two three", 7, 0), ["one two", "three"]);
-        assert_eq!(wrapped("one two", 7, 5), ["", "one two"]);
-        assert_eq!(wrapped("abcdefghij", 5, 0), ["abcd…"]);
-        assert_eq!(wrapped("", 5, 0), [""]);
-    }
+/// Words in lines of at most the page's width.
+fn paragraph(out: &mut Page<'_>, indent: &str, text: &str, style: Style) -> io::Result<()> {
+    out.paragraph(indent, text, style)
 }

@@ -1,19 +1,23 @@
 //! Turns the rules of validity into a table of all of them, and into words for those that the plan has loosened.
 
-use super::{BAD, DOUBT, GOOD, QUIET, STRONG, WIDTH, heading};
+use super::{BAD, DOUBT, GOOD, QUIET, STRONG, heading};
 use crate::report::Run;
-use crate::report::table::{Align, Cell, Column, Table};
+use crate::report::page::Page;
+use crate::report::table::{Cell, Column, NOT_MEASURED, Table};
 use crate::verdict::{Health, Standing};
-use std::io::{self, Write};
+use std::io;
 
 /// Every rule with what was measured where it was worst, its limits, and whose they are.
-pub fn rules(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn rules(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     heading(out, "Rules of validity")?;
-    let left = |heading| Column { heading, align: Align::Left, spare: 0 };
-    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
-    let columns = ["measured", "warns beyond", "INVALID beyond"].map(right);
-    let mut table =
-        Table::new([left(""), left("rule")].into_iter().chain(columns).chain([left("")]).collect());
+    let mut table = Table::new(vec![
+        Column::left(""),
+        Column::name("rule"),
+        Column::right("measured"),
+        Column::right("warns beyond").spare(1),
+        Column::right("INVALID beyond"),
+        Column::sentence(""),
+    ]);
     for one in &run.verdict.health {
         let (word, style) = match one.state {
             Standing::Ok => ("✓ ok", GOOD),
@@ -21,8 +25,9 @@ pub fn rules(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             Standing::Violated => ("✗ violated", BAD),
             Standing::NotMeasured => ("? not measured", QUIET),
         };
-        let figure =
-            |value: Option<f64>| value.map_or("–".to_owned(), |value| one.unit.figure(value));
+        let figure = |value: Option<f64>| {
+            value.map_or(NOT_MEASURED.to_owned(), |value| one.unit.figure(value))
+        };
         let own = one
             .own
             .map_or_else(String::new, |own| format!("the plan's; else {}", one.unit.figure(own)));
@@ -35,7 +40,7 @@ pub fn rules(run: &Run<'_>, out: &mut dyn Write) -> io::Result<()> {
             Cell::styled(own, QUIET),
         ]);
     }
-    table.write(out, 2, WIDTH)
+    table.write(out, 2)
 }
 
 /// A limit that the plan has loosened: what is within it may still be the generator's doing.

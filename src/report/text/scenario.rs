@@ -1,14 +1,15 @@
 //! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
 
-use super::{BAD, QUIET, STRONG, WIDTH, paragraph};
+use super::{BAD, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 use crate::report::Run;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
+use crate::report::page::Page;
 use crate::report::section::{ScenarioFacts, Section};
-use crate::report::table::{Align, Cell, Column, Table, shortened};
+use crate::report::table::{Cell, Column, NOT_MEASURED, Table, shortened};
 use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -20,13 +21,13 @@ const MOST_CAUSES: usize = 8;
 /// Addresses of a target that are shown.
 const MOST_ADDRESSES: usize = 3;
 
-pub fn write(run: &Run<'_>, index: usize, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
     writeln!(out)?;
-    let name = shortened(&visible(&scenario.name), WIDTH / 2);
-    let room = WIDTH - name.width() - " · ".width();
+    let name = shortened(&visible(&scenario.name), out.width() / 2);
+    let room = out.width() - name.width() - " · ".width();
     let place = shortened(&place(run, index, scenario), room);
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
     stages(scenario, &facts, &whole, out)?;
@@ -60,11 +61,11 @@ fn place(run: &Run<'_>, index: usize, scenario: &Scenario) -> String {
     words.join(" · ")
 }
 
-/// The distribution that says most about a scenario.
-fn main_time(scenario: &Scenario, whole: &Section<'_>) -> TimeMetric {
+/// The distribution that says most about a part of a scenario: what users waited for, where that is measured.
+fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     match scenario.protocol {
         Protocol::TcpHold(_) => TimeMetric::ConnectTime,
-        Protocol::Http(_) if whole.cell.times.count(TimeMetric::ResponseTime) > 0 => {
+        Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
             TimeMetric::ResponseTime
         }
         Protocol::Http(_) => TimeMetric::ServiceTime,
@@ -75,30 +76,28 @@ fn stages(
     scenario: &Scenario,
     facts: &ScenarioFacts<'_>,
     whole: &Section<'_>,
-    out: &mut dyn Write,
+    out: &mut Page<'_>,
 ) -> io::Result<()> {
     let hold = matches!(scenario.protocol, Protocol::TcpHold(_));
-    let main = main_time(scenario, whole);
-    let right = |heading, spare| Column { heading, align: Align::Right, spare };
     let mut table = Table::new(vec![
-        Column { heading: "stage", align: Align::Left, spare: 0 },
-        right(if hold { "connections" } else { "requests" }, 0),
-        right("success", 0),
-        right("ratio", 0),
-        right("failure", 0),
-        right("ratio", 0),
-        right("dropped", 0),
-        right("unfinished", 0),
-        right("local", 0),
-        right("open", 3),
-        right("rate", 4),
-        right("p50", 2),
-        right("p99", 0),
-        right("max", 1),
+        Column::name("stage"),
+        Column::right(if hold { "connections" } else { "requests" }),
+        Column::right("success").spare(8),
+        Column::right("ratio").spare(7),
+        Column::right("failure"),
+        Column::right("ratio").spare(1),
+        Column::right("dropped").spare(2),
+        Column::right("unfinished").spare(3),
+        Column::right("local").spare(4),
+        Column::right("open"),
+        Column::right("rate").spare(9),
+        Column::right("p50").spare(6),
+        Column::right("p99"),
+        Column::right("max").spare(5),
     ]);
     let row = |name: Cell, section: &Section<'_>, paced: Option<&Section<'_>>| -> Vec<Cell> {
         let mut cells = vec![name];
-        cells.extend(figures(scenario, section, paced, whole, main));
+        cells.extend(figures(scenario, section, paced, whole));
         cells
     };
     for (number, stage) in (0..).zip(&scenario.stages) {
@@ -122,11 +121,36 @@ fn stages(
         let paced = (!hold).then_some(whole);
         table.row(row(Cell::styled("all stages", STRONG), whole, paced));
     }
-    table.write(out, 2, WIDTH)?;
+    table.write(out, 2)?;
+    shown_times(scenario, facts, whole, out)
+}
+
+/// Which distribution the times of the table are of: stages of arrivals and of users have each their own.
+fn shown_times(
+    scenario: &Scenario,
+    facts: &ScenarioFacts<'_>,
+    whole: &Section<'_>,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
+    let main = main_time(scenario, whole);
     if whole.cell.times.count(main) == 0 {
         return Ok(());
     }
-    paragraph(out, "  ", &format!("p50, p99 and max are of {main}"), QUIET)
+    let text = format!("p50, p99 and max are of {main}");
+    let others: Vec<String> = (0..)
+        .zip(&scenario.stages)
+        .filter(|(number, _)| {
+            let stage = facts.stage(*number);
+            let own = main_time(scenario, &stage);
+            own != main && stage.cell.times.count(own) > 0
+        })
+        .map(|(_, stage)| visible(&stage.name).into_owned())
+        .collect();
+    if others.is_empty() {
+        return paragraph(out, "  ", &text, QUIET);
+    }
+    let text = format!("{text}; in {} of {}", others.join(", "), TimeMetric::ServiceTime);
+    paragraph(out, "  ", &text, QUIET)
 }
 
 fn figures(
@@ -134,8 +158,8 @@ fn figures(
     section: &Section<'_>,
     paced: Option<&Section<'_>>,
     whole: &Section<'_>,
-    main: TimeMetric,
 ) -> Vec<Cell> {
+    let main = main_time(scenario, section);
     let get = |counter| section.cell.counters.get(counter);
     let told = |counter| {
         if whole.cell.counters.get(counter) > 0 { grouped(get(counter)) } else { String::new() }
@@ -151,7 +175,7 @@ fn figures(
         Protocol::Http(_) => (RateMetric::Requests, String::new()),
     };
     let speed = paced.and_then(|one| one.measure(Metric::Rate(speed))).map(|one| rate(one.value));
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| NOT_MEASURED.to_owned());
     vec![
         grouped(get(Counter::Started)).into(),
         or_dash(number(RatioMetric::Success)).into(),
@@ -164,7 +188,7 @@ fn figures(
         open.into(),
         or_dash(speed).into(),
         figure(section, main, Stat::P50).into(),
-        figure(section, main, Stat::P99).into(),
+        finest(section, main).into(),
         figure(section, main, Stat::Max).into(),
     ]
 }
@@ -173,11 +197,23 @@ fn figures(
 fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> String {
     let measure = section.measure(Metric::Time(metric, stat));
     let enough = measure.filter(|measure| measure.samples >= stat.sample_floor());
-    enough.map_or_else(|| "–".to_owned(), |measure| time(measure.value))
+    enough.map_or_else(|| NOT_MEASURED.to_owned(), |measure| time(measure.value))
+}
+
+/// The 99th percentile; with too few samples for it the highest one that they are enough for, by its name.
+fn finest(section: &Section<'_>, metric: TimeMetric) -> String {
+    const OTHERS: [Stat; 4] = [Stat::P95, Stat::P90, Stat::P50, Stat::Max];
+    let p99 = figure(section, metric, Stat::P99);
+    if p99 != NOT_MEASURED {
+        return p99;
+    }
+    let others = OTHERS.map(|stat| (stat, figure(section, metric, stat)));
+    let known = others.into_iter().find(|(_, text)| text != NOT_MEASURED);
+    known.map_or(p99, |(stat, text)| format!("{} {text}", stat.name()))
 }
 
 /// What happened to connections while they were held.
-fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let mut words = Vec::new();
     let shown = [
         RatioMetric::ConnectSuccess,
@@ -208,13 +244,19 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut dyn Write) -> io::
     words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 
-fn times(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn times(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     const SHOWN: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::P9999, Stat::Max];
     let times = &whole.cell.times;
-    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
-    let mut columns =
-        vec![Column { heading: "time", align: Align::Left, spare: 0 }, right("samples")];
-    columns.extend(SHOWN.map(|stat| right(stat.name())));
+    let mut columns = vec![Column::name("time"), Column::right("samples").spare(1)];
+    columns.extend(SHOWN.map(|stat| {
+        Column::right(stat.name()).spare(match stat {
+            Stat::P9999 => 5,
+            Stat::P999 => 4,
+            Stat::P90 => 3,
+            Stat::P50 => 2,
+            _ => 0,
+        })
+    }));
     let mut table = Table::new(columns);
     let measured: Vec<TimeMetric> =
         TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
@@ -227,22 +269,20 @@ fn times(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out)?;
-    table.write(out, 2, WIDTH)
+    table.write(out, 2)
 }
 
-fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+fn causes(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let causes = sorted(&whole.cell);
     if causes.is_empty() {
         return Ok(());
     }
-    let left = |heading| Column { heading, align: Align::Left, spare: 0 };
-    let right = |heading| Column { heading, align: Align::Right, spare: 0 };
     let mut table = Table::new(vec![
-        left("cause"),
-        left("origin"),
-        right("count"),
-        right("first seen"),
-        right("last seen"),
+        Column::left("cause"),
+        Column::left("origin").spare(3),
+        Column::right("count"),
+        Column::right("first seen").spare(1),
+        Column::right("last seen").spare(2),
     ]);
     for (cause, tally) in causes.iter().take(MOST_CAUSES) {
         table.row(vec![
@@ -257,7 +297,7 @@ fn causes(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
         }
     }
     writeln!(out)?;
-    table.write(out, 2, WIDTH)?;
+    table.write(out, 2)?;
     match causes.len().saturating_sub(MOST_CAUSES) {
         0 => Ok(()),
         more => paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET),

@@ -3,15 +3,16 @@
 use super::paragraph;
 use crate::plan::{Close, Scenario, Stat};
 use crate::record::Cell;
+use crate::report::page::Page;
 use crate::report::storms::{Fallen, storms};
 use crate::units::figure::{grouped, percent, time};
 use anstyle::Style;
-use std::io::{self, Write};
+use std::io;
 
 /// Events that are shown; the others are in report.json.
 const MOST: usize = 8;
 
-pub fn write(scenario: &Scenario, whole: &Cell, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(scenario: &Scenario, whole: &Cell, out: &mut Page<'_>) -> io::Result<()> {
     let all = storms(scenario, whole);
     all.iter().take(MOST).try_for_each(|one| paragraph(out, "  ", &line(one), Style::new()))?;
     match all.len().saturating_sub(MOST) {

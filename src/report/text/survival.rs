@@ -3,16 +3,17 @@
 use super::{BAD, paragraph};
 use crate::plan::{Metric, RatioMetric};
 use crate::record::{Counter, Curve, End, spikes};
+use crate::report::page::Page;
 use crate::report::section::Section;
 use crate::units::figure::{grouped, percent, time};
 use anstyle::Style;
-use std::io::{self, Write};
+use std::io;
 
 /// Ages at which the curve is told.
 const AGES: [u64; 3] = [60, 600, 3_600];
 
 /// Nothing where all connections were kept.
-pub fn write(whole: &Section<'_>, out: &mut dyn Write) -> io::Result<()> {
+pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let survival = &whole.cell.survival;
     let deaths = survival.deaths();
     let Some(curve) = Curve::of(survival).filter(|_| deaths > 0) else { return Ok(()) };

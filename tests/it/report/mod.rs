@@ -8,6 +8,7 @@ mod screen;
 use planrun::machine::Environment;
 use planrun::plan::Plan;
 use planrun::record::Entry;
+use planrun::report::page::{Page, WIDTH};
 use planrun::report::{Error, FINAL, Made, Recovered, Run, Store, Stored, text};
 use planrun::verdict::Judge;
 use std::fs;
@@ -58,7 +59,7 @@ fn run(out: &Path, entries: &[Entry]) -> Made {
             exit_code: 1,
             finished: &finished,
         },
-        &mut Vec::new(),
+        &mut Page::new(&mut Vec::new(), WIDTH),
     )
 }
 
@@ -81,7 +82,7 @@ fn again(folder: &Path) -> Result<(Made, String), Error> {
     };
     let made = remade.finish(&run);
     let mut printed = Vec::new();
-    text::write(&run, &made, &mut printed).unwrap();
+    text::write(&run, &made, &mut Page::new(&mut printed, WIDTH)).unwrap();
     let plain = anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string();
     Ok((made, plain))
 }

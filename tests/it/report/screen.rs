@@ -1,6 +1,7 @@
 //! The summary that ends a run on the screen.
 
 use super::{again, canned, finished};
+use planrun::report::page::Page;
 use planrun::report::{Damage, Made, Recovered, Run, text};
 use planrun::verdict::{Breach, Judge, Rule};
 use unicode_width::UnicodeWidthStr;
@@ -44,13 +45,70 @@ fn no_line_on_the_screen_is_too_wide() {
         damage: Some(&Damage { torn_bytes: 12_345 }),
     };
     let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
-    let mut printed = Vec::new();
-    text::write(&run, &made, &mut printed).unwrap();
-    let printed = String::from_utf8(printed).unwrap();
-    let printed = anstream::adapter::strip_str(&printed).to_string();
-    for line in printed.lines() {
-        assert!(line.width() <= text::WIDTH, "{}: {line}", line.width());
-        assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+    for width in 60..=200 {
+        let mut printed = Vec::new();
+        text::write(&run, &made, &mut Page::new(&mut printed, width)).unwrap();
+        let printed = String::from_utf8(printed).unwrap();
+        let printed = anstream::adapter::strip_str(&printed).to_string();
+        for line in printed.lines() {
+            assert!(line.width() <= width, "{width}: {line}");
+            assert!(line.chars().all(|c| !c.is_control()), "{line:?}");
+        }
+        assert!(printed.contains("\\x1b[2Jword"), "{printed}");
+        let last: Vec<&str> = printed.lines().rev().take(2).collect();
+        assert_eq!(last[0], "Results  results");
+        assert!(
+            last[1].starts_with("! INVALID  n") || last[1].starts_with("✗ FAIL  n"),
+            "{last:?}"
+        );
     }
-    assert!(printed.contains("\\x1b[2Jword"), "{printed}");
+}
+
+/// Lines that begin with `name`, up to the next empty line: a table's rows.
+fn block<'a>(printed: &'a str, name: &str) -> Vec<&'a str> {
+    let lines = printed.lines().skip_while(|line| !line.trim_start().starts_with(name));
+    lines.take_while(|line| !line.is_empty()).collect()
+}
+
+#[test]
+fn what_matters_most_is_left_on_a_narrow_screen() {
+    let (_out, folder) = finished();
+    let narrow = screen(&folder, 60);
+    let wide = screen(&folder, 200);
+    let heading = |printed: &str| block(printed, "stage").first().map(|line| (*line).to_owned());
+    let (narrow_head, wide_head) = (heading(&narrow).unwrap(), heading(&wide).unwrap());
+    for word in ["connections", "failure", "open", "p99"] {
+        assert!(narrow_head.contains(word), "{narrow_head}");
+    }
+    for word in ["success", "rate", "p50", "max"] {
+        assert!(wide_head.contains(word), "{wide_head}");
+    }
+    assert!(!narrow_head.contains("rate"), "{narrow_head}");
+    // No row breaks: every stage and part has one line, whatever the width.
+    assert_eq!(block(&narrow, "stage")[..4].len(), 4);
+    assert!(block(&narrow, "stage")[1].trim_start().starts_with("1200 "), "{narrow}");
+    assert!(block(&narrow, "stage")[2].trim_start().starts_with("ramp "), "{narrow}");
+    assert!(block(&narrow, "stage")[3].trim_start().starts_with("hold "), "{narrow}");
+}
+
+/// The summary of a folder in so many columns.
+fn screen(folder: &std::path::Path, width: usize) -> String {
+    let recovered = Recovered::open(folder).unwrap();
+    let plan = canned::plan();
+    let mut judge = Judge::new(&plan);
+    let (replayed, _) = recovered.replay(&plan, &mut |entry| judge.add(entry)).unwrap();
+    let run = Run {
+        plan: &plan,
+        recording: judge.recording(),
+        verdict: &judge.verdict(),
+        exit_code: 1,
+        header: recovered.header(),
+        started: replayed.started.as_ref(),
+        finished: replayed.finished.as_ref(),
+        damage: None,
+    };
+    let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
+    let mut printed = Vec::new();
+    text::write(&run, &made, &mut Page::new(&mut printed, width)).unwrap();
+    anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string()
 }
