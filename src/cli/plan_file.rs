@@ -20,6 +20,14 @@ pub(super) fn read_plan(
     path: &Path,
     args: &OverrideArgs,
 ) -> Result<(Source, Overrides, Plan), ExitStatus> {
+    read_with_files(path, args).map(|(source, overrides, plan, _)| (source, overrides, plan))
+}
+
+/// The same, with the files that the plan names.
+pub(super) fn read_with_files(
+    path: &Path,
+    args: &OverrideArgs,
+) -> Result<(Source, Overrides, Plan, Vec<Files>), ExitStatus> {
     let overrides = Overrides::from(args);
     let text = match read_text(path) {
         Ok(text) => text,
@@ -30,7 +38,10 @@ pub(super) fn read_plan(
     };
     let source = Source { name: path.display().to_string(), text };
     match Plan::parse(&source, &overrides, &|name| std::env::var(name).ok()) {
-        Ok(plan) => read_files(&source, &plan).map(|_| (source, overrides, plan)),
+        Ok(plan) => {
+            let files = read_files(&source, &plan)?;
+            Ok((source, overrides, plan, files))
+        }
         Err(errors) => {
             diagnostic::print_plan_errors(&errors);
             Err(ExitStatus::WrongPlan)

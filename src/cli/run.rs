@@ -2,7 +2,7 @@
 
 use super::plan_file::{self, folder};
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
-use crate::engine::{self, Event, RunOrder, Targets};
+use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
 use crate::plan::{Overrides, Plan, Protocol, Source, Target};
@@ -91,9 +91,10 @@ fn depart(
         ExitStatus::Internal
     })?;
     let limits = Limits::read();
+    let files = plan_file::read_files(&source, &plan)?;
     let mut warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
     warnings.extend(insecure(&plan));
-    let files = plan_file::read_files(&source, &plan)?;
+    warnings.extend(engine::row_outlooks(&plan, &files).iter().filter_map(RowOutlook::words));
     Ok(Departure { exe, source, overrides, plan, limits, warnings, files })
 }
 

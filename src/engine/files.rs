@@ -1,8 +1,8 @@
 //! Turns the files that a plan names into bytes, or into what is wrong with them.
 
-use crate::plan::{Body, Data, Given, Http, Order, Plan, Protocol, Request, Scenario, Spot};
-use crate::protocol::http::{Files, LARGEST_DATA, Rows, Stock};
-use crate::schedule::{ScenarioSchedule, Schedule, Shape};
+use super::rows::{RowOutlook, row_outlooks};
+use crate::plan::{Body, Data, Given, Http, Plan, Protocol, Request, Spot};
+use crate::protocol::http::{DataFile, Files, LARGEST_DATA, Rows, Stock};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -26,25 +26,20 @@ pub struct FileProblem {
 /// # Errors
 /// Everything that is wrong with them.
 pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProblem>> {
-    let schedule = Schedule::new(plan);
     let (mut all, mut problems) = (Vec::new(), Vec::new());
-    for (scenario, schedule) in plan.scenarios.iter().zip(schedule.scenarios()) {
+    for scenario in &plan.scenarios {
         let files = match &scenario.protocol {
-            Protocol::Http(http) => of_scenario(http, scenario, schedule, folder, &mut problems),
+            Protocol::Http(http) => of_scenario(http, folder, &mut problems),
             Protocol::TcpHold(_) => Files::default(),
         };
         all.push(files);
     }
+    let outlooks = row_outlooks(plan, &all);
+    problems.extend(outlooks.into_iter().filter_map(|one| too_few(plan, one)));
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
-fn of_scenario(
-    http: &Http,
-    scenario: &Scenario,
-    schedule: &ScenarioSchedule,
-    folder: &Path,
-    problems: &mut Vec<FileProblem>,
-) -> Files {
+fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> Files {
     let mut files = Files::default();
     let mut left = LARGEST_BODIES;
     for request in &http.requests {
@@ -79,10 +74,16 @@ fn of_scenario(
         Err(error) => problems.push(unreadable(&data.file, &data.spot, &error)),
     }
     if files.data.is_some() {
-        match Stock::new(http, Files { data: files.data.clone(), bodies: Vec::new() }) {
+        let only = Files { data: files.data.clone(), ..Files::default() };
+        match Stock::new(http, only) {
             Ok(Stock { rows: Some(rows), .. }) => {
+                let path = folder.join(&data.file);
+                files.data_file = Some(DataFile {
+                    path: path.canonicalize().unwrap_or(path),
+                    rows: rows.len(),
+                    memory: rows.memory(),
+                });
                 check_columns(http, data, &rows, problems);
-                problems.extend(too_few(data, &rows, scenario, schedule));
             }
             Ok(_) => {}
             Err(wrong) => {
@@ -143,34 +144,22 @@ fn givens(request: &Request) -> Vec<(&Given, &Spot)> {
     templates.flat_map(crate::plan::Template::givens).collect()
 }
 
-/// What is wrong when each row is used once and the schedule alone asks for more.
-fn too_few(
-    data: &Data,
-    rows: &Rows,
-    scenario: &Scenario,
-    schedule: &ScenarioSchedule,
-) -> Option<FileProblem> {
-    if data.order != Order::Unique {
-        return None;
-    }
-    let needs = |segment: &crate::schedule::Segment| match segment.shape {
-        Shape::Rate { .. } => (segment.attempts(), 0),
-        Shape::Users { to, .. } => (0, to),
+/// What is wrong when each row is used once and the schedule alone asks for more; `None` when it need not.
+fn too_few(plan: &Plan, outlook: RowOutlook) -> Option<FileProblem> {
+    let (runs_out, ends) = outlook.ends.filter(|_| outlook.is_certain())?;
+    let names = outlook.scenarios.iter().map(|index| format!("`{}`", plan.scenarios[*index].name));
+    let names = names.collect::<Vec<_>>().join(" and ");
+    let (word, need) = match outlook.scenarios.len() {
+        1 => ("scenario", "needs"),
+        _ => ("scenarios", "need"),
     };
-    let (arrivals, users) = schedule
-        .segments
-        .iter()
-        .map(needs)
-        .fold((0, 0), |(sum, most), (arrivals, users)| (sum + arrivals, users.max(most)));
-    let needed = arrivals + users;
-    (needed > rows.len()).then(|| FileProblem {
-        spot: data.spot.clone(),
+    Some(FileProblem {
+        spot: outlook.spot,
         message: format!(
-            "{} has {} rows, and scenario `{}` needs at least {needed}: each row is used once",
-            data.file.display(),
-            rows.len(),
-            scenario.name
+            "{} has {} rows, and {word} {names} {need} at least {}: each row is used once, so that they last {runs_out} of {ends}",
+            outlook.file, outlook.rows, outlook.needed
         ),
-        help: "add rows, or write `order = \"sequential\"`".to_owned(),
+        help: "add rows, lower the load, or write `order = \"sequential\"`, which uses rows again"
+            .to_owned(),
     })
 }

@@ -1,5 +1,6 @@
 //! What one worker has to do, understood.
 
+use super::rows::RowSource;
 use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
 use crate::protocol::http::Stock;
@@ -34,6 +35,8 @@ pub struct Load {
     pub tls: Option<tls::Client>,
     /// http: what requests are made of beside the plan.
     pub stock: Arc<Stock>,
+    /// http: where rows come from that are used once.
+    pub rows: RowSource,
 }
 
 /// Where one connection goes, and from where.

@@ -8,6 +8,7 @@
 //!              ── Boundary, Turn, Stop ─▶
 //! ```
 
+use super::rows::RowSource;
 use crate::machine::Sources;
 use crate::plan::Overrides;
 use crate::protocol::http::Files;
@@ -19,7 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all messages; a worker of another version is refused.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// A frame larger than this is not ours.
 const FRAME_MAX: usize = 64 << 20;
@@ -57,6 +58,17 @@ pub enum Order {
     Close,
     /// Stop at once, without closing anything in order.
     Halt,
+    /// These rows are this worker's alone; none now, and perhaps later, when `count` is zero.
+    Rows {
+        /// The first.
+        first: u64,
+        /// How many.
+        count: u64,
+    },
+    /// No row is left anywhere.
+    NoRows,
+    /// Others have no rows: give back half of those that no pass has taken.
+    ReturnRows,
 }
 
 /// What one worker does.
@@ -86,6 +98,8 @@ pub struct Assignment {
     pub tls: Option<Peers>,
     /// http: the files that the scenario names.
     pub files: Files,
+    /// http: where rows come from that are used once.
+    pub rows: RowSource,
 }
 
 /// From a worker to the coordinator.
@@ -119,6 +133,16 @@ pub enum Notice {
     },
     /// Everything has ended and the last snapshot was sent.
     Done,
+    /// Rows are wanted, ahead of need.
+    WantRows {
+        /// A pass waits for one.
+        waits: bool,
+    },
+    /// Rows that no pass has taken: the first of each block, and how many.
+    ReturnedRows {
+        /// May be none.
+        blocks: Vec<(u64, u64)>,
+    },
 }
 
 /// Why bytes are not a message.

@@ -87,6 +87,7 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
         ports: assignment.ports,
         tls,
         stock: stock.into(),
+        rows: assignment.rows,
         plan,
     })
 }

@@ -218,6 +218,6 @@ pub enum Order {
     Sequential,
     /// Any, by the plan's seed and the number of the user or the arrival.
     Random,
-    /// No row twice: each worker takes its part of the rows, one after the other.
+    /// No row twice in the whole run, in whatever scenario; no pass goes without while a row is left.
     Unique,
 }

@@ -166,6 +166,17 @@ impl ScenarioSchedule {
         self.segments.iter().map(rate).fold(0.0, f64::max)
     }
 
+    /// The most passes that may begin within a second without one that has ended before.
+    pub fn at_once(&self) -> u64 {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a positive rate; `as` saturates"
+        )]
+        let arrivals = self.peak_rate().ceil() as u64;
+        self.peak_users().saturating_add(arrivals)
+    }
+
     /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of arrivals).
     pub fn walk(&self, stage: usize, share: Share) -> Walk {
         let segment = &self.segments[stage];

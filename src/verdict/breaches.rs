@@ -3,7 +3,7 @@
 use super::limits::LIMITS;
 use super::{Breach, Finding, Health, Rule, State, health};
 use crate::plan::{Level, Part, Plan, Protocol, Scenario, Stage, Stat, TimeMetric, most_in_flight};
-use crate::record::{Cell, CellKey, Counter, Recording, StopReason};
+use crate::record::{Cell, CellKey, Counter, Failure, Origin, Recording, StopReason};
 use crate::units::figure::{grouped, percent, time};
 
 /// Every rule that the run broke, and by how much.
@@ -109,14 +109,22 @@ fn local(plan: &Plan, cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     if local as f64 <= limit * started as f64 {
         return;
     }
-    let causes: Vec<String> = cell
-        .failures
-        .iter()
-        .filter(|(cause, _)| cause.failure.origin() == crate::record::Origin::Local)
-        .map(|(cause, tally)| format!("{} {cause}", tally.count))
-        .collect();
+    let own = || {
+        let all = cell.failures.iter();
+        all.filter(|(cause, _)| cause.failure.origin() == Origin::Local)
+    };
+    let causes: Vec<String> =
+        own().map(|(cause, tally)| format!("{} {cause}", tally.count)).collect();
+    let what = |failure| match failure {
+        Failure::NoRow => "had no row of data left",
+        Failure::BadValue => "had a value that cannot be sent",
+        _ => "failed by this machine's own fault",
+    };
+    let mut whats: Vec<&str> = own().map(|(cause, _)| what(cause.failure)).collect();
+    whats.dedup();
     let detail = format!(
-        "{place}: {local} of {started} attempts failed by this machine's own fault{}: {}",
+        "{place}: {local} of {started} attempts {}{}: {}",
+        whats.join(" or "),
         allowed(limit),
         causes.join(", ")
     );

@@ -6,7 +6,7 @@ mod needs;
 mod outline;
 mod session;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_plan, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::read_with_files, screen};
 use crate::report::page::Page;
 use clap::Args;
 use std::io::Write;
@@ -28,8 +28,8 @@ pub struct CheckArgs {
 pub(super) fn check(args: &CheckArgs) -> ExitStatus {
     let mut status = ExitStatus::Pass;
     for (number, path) in args.plans.iter().enumerate() {
-        let plan = match read_plan(path, &args.overrides) {
-            Ok((_, _, plan)) => plan,
+        let (plan, files) = match read_with_files(path, &args.overrides) {
+            Ok((_, _, plan, files)) => (plan, files),
             Err(wrong) => {
                 status = wrong;
                 continue;
@@ -40,7 +40,7 @@ pub(super) fn check(args: &CheckArgs) -> ExitStatus {
             text.push(b'\n');
         }
         let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
-        let written = outline::outline(page, &plan, args.ascii);
+        let written = outline::outline(page, &plan, &files, args.ascii);
         // Whoever closes the pipe has read enough.
         drop(written.and_then(|()| anstream::stdout().write_all(&text)));
     }

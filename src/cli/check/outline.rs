@@ -3,11 +3,13 @@
 use super::curve::{clock, curve, short};
 use super::needs::write_needs;
 use crate::cli::diagnostic::neutral;
+use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
     Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
     SearchWay, Spacing, StartAfter, Target, Threshold,
 };
+use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
 use crate::report::table::{Cell, Column, Table};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
@@ -15,9 +17,15 @@ use anstyle::Style;
 use std::io::{self, Write};
 
 /// The page: every scenario with its schedule, its curve and its thresholds.
-pub(super) fn outline(page: &mut Page<'_>, plan: &Plan, ascii: bool) -> io::Result<()> {
+pub(super) fn outline(
+    page: &mut Page<'_>,
+    plan: &Plan,
+    files: &[Files],
+    ascii: bool,
+) -> io::Result<()> {
     let schedule = Schedule::new(plan);
     let starts = starts(plan, &schedule);
+    let mut data_files = files.iter().map(|one| one.data_file.as_ref());
     let description = plan.description.as_deref().map(|text| format!(": {}", neutral(text)));
     let title = format!("plan {}{}", plan.name, description.unwrap_or_default());
     page.hanging("", "  ", &title, Style::new())?;
@@ -34,7 +42,13 @@ pub(super) fn outline(page: &mut Page<'_>, plan: &Plan, ascii: bool) -> io::Resu
         plan.scenarios.iter().zip(schedule.scenarios().iter().zip(starts))
     {
         writeln!(page)?;
-        outline_scenario(page, plan, scenario, schedule, (start, ascii))?;
+        let data = data_files.next().flatten();
+        outline_scenario(page, plan, scenario, (schedule, data), (start, ascii))?;
+    }
+    let outlooks = engine::row_outlooks(plan, files);
+    for warning in outlooks.iter().filter_map(engine::RowOutlook::words) {
+        writeln!(page)?;
+        page.hanging("", "  ", &format!("warning: {}", neutral(&warning)), Style::new())?;
     }
     writeln!(page)?;
     write_needs(page, plan)
@@ -118,7 +132,7 @@ fn outline_scenario(
     page: &mut Page<'_>,
     plan: &Plan,
     scenario: &Scenario,
-    schedule: &ScenarioSchedule,
+    (schedule, data): (&ScenarioSchedule, Option<&DataFile>),
     (start, ascii): (Moment, bool),
 ) -> io::Result<()> {
     let target = plan.target(scenario);
@@ -141,7 +155,7 @@ fn outline_scenario(
     }
     let lines = match &scenario.protocol {
         Protocol::TcpHold(hold) => super::churn::lines(&hold.churn),
-        Protocol::Http(http) => super::session::lines(http),
+        Protocol::Http(http) => super::session::lines(http, data),
     };
     for line in lines {
         page.hanging("  ", "    ", &line, Style::new())?;

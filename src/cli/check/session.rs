@@ -1,12 +1,14 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
 use crate::cli::diagnostic::neutral;
+use crate::machine::grouped;
 use crate::plan::{Http, Order, Version};
+use crate::protocol::http::DataFile;
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
 
-pub(super) fn lines(http: &Http) -> Vec<String> {
+pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
     let mut lines = Vec::new();
     match http.version {
         Version::Http1 => {}
@@ -31,8 +33,12 @@ pub(super) fn lines(http: &Http) -> Vec<String> {
             Order::Unique => "each used once",
         };
         let unit = if http.in_steps { "pass" } else { "request" };
-        let file = data.file.display().to_string();
-        lines.push(format!("a row of {} for each {unit}, {order}", neutral(&file)));
+        let name = data.file.display().to_string();
+        let count = file.map_or_else(String::new, |file| match file.rows {
+            1 => " (1 row)".to_owned(),
+            rows => format!(" ({} rows)", grouped(rows)),
+        });
+        lines.push(format!("a row of {}{count} for each {unit}, {order}", neutral(&name)));
     }
     if http.cookies {
         lines.push("each user keeps its cookies".to_owned());

@@ -2,21 +2,24 @@
 //!
 //! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
 
+mod assign;
 mod books;
 mod course;
 mod crew;
 mod lookout;
 mod order;
 mod patience;
+mod supply;
 
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
-use super::wire::{Assignment, FromWorker, Notice, Order, ToWorker, VERSION};
-use crate::plan::{OnWorkerLoss, Protocol, Scenario, Version};
-use crate::protocol::http::ALPN;
+use super::rows::shared_rows;
+use super::wire::{FromWorker, Notice, Order, ToWorker};
+use crate::plan::{OnWorkerLoss, Protocol};
 use crate::record::{Boundary, Cause, Entry, HostSample, Mark, Second, StopReason};
 use crate::schedule::{Pace, Schedule, Shape, Share};
 use crate::verdict::Judge;
+use assign::{assignment, narrow};
 use books::Books;
 use course::{Announcement, Course, TurnOf};
 use crew::{Crew, Standing, Word};
@@ -24,6 +27,7 @@ use lookout::Lookout;
 pub use order::{Ended, EngineError, RunOrder};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use supply::{Supplies, Told};
 use tokio::sync::mpsc;
 
 /// A worker that has said nothing for so long is lost. It speaks once a second, but a hundred processes that open a million
@@ -47,12 +51,15 @@ pub async fn run(
 ) -> Result<Ended, EngineError> {
     let mut crew = Crew::new();
     let mut books = Books::default();
+    let schedule = Schedule::new(&order.plan);
+    let shared = shared_rows(&order.plan, &schedule, &order.files);
+    let mut supplies = Supplies::new(shared, &order.workers);
     for (index, workers) in order.workers.iter().enumerate() {
+        let at_once = schedule.scenario(index).at_once().div_ceil(u64::from(*workers).max(1));
         for worker in 0..*workers {
-            crew.hire(
-                &order.exe,
-                assignment(&order, index, Share { index: worker, of: *workers }),
-            )?;
+            let share = Share { index: worker, of: *workers };
+            let rows = supplies.open(index, at_once);
+            crew.hire(&order.exe, assignment(&order, index, share, rows))?;
             books.open(narrow(index));
         }
     }
@@ -64,7 +71,6 @@ pub async fn run(
         workers: order.workers.clone(),
         warnings: order.warnings.clone(),
     });
-    let schedule = Schedule::new(&order.plan);
     let mut lookout = Lookout::new(order.servers.clone(), order.cores);
     let baseline = HostSample { workers: idle, ..lookout.baseline() };
     let course = Course::new(&schedule, order.cores);
@@ -75,6 +81,7 @@ pub async fn run(
         schedule,
         crew,
         books,
+        supplies,
         course,
         judge,
         clock: Clock::starting_at(t0_ns),
@@ -90,41 +97,13 @@ pub async fn run(
     Ok(run.finish().await)
 }
 
-fn assignment(order: &RunOrder, scenario: usize, share: Share) -> Assignment {
-    let Scenario { target, protocol, .. } = &order.plan.scenarios[scenario];
-    let target = *target;
-    let mut tls = order.peers[target].clone();
-    if let (Some(peers), Protocol::Http(http)) = (&mut tls, protocol)
-        && http.version != Version::Http1
-    {
-        ALPN.clone_into(&mut peers.speaks);
-    }
-    Assignment {
-        version: VERSION,
-        plan_name: order.source.name.clone(),
-        plan_text: order.source.text.clone(),
-        overrides: order.overrides.clone(),
-        scenario: narrow(scenario),
-        share,
-        addresses: order.targets[target].addresses.clone(),
-        origins: order.targets[target].origins.clone(),
-        sources: order.sources[scenario].clone(),
-        ports: order.plan.generator.port_range,
-        tls,
-        files: order.files.get(scenario).cloned().unwrap_or_default(),
-    }
-}
-
-fn narrow(index: usize) -> u16 {
-    u16::try_from(index).unwrap_or(u16::MAX)
-}
-
 /// A run that goes on.
 struct Run<'a> {
     order: RunOrder,
     schedule: Schedule,
     crew: Crew,
     books: Books,
+    supplies: Supplies,
     course: Course,
     judge: Judge,
     clock: Clock,
@@ -207,6 +186,12 @@ impl Run<'_> {
         }
     }
 
+    fn tell(&mut self, told: Vec<Told>) {
+        for (worker, order) in told {
+            self.crew.members[worker].tell(&ToWorker::Order(order));
+        }
+    }
+
     fn hear(&mut self, worker: usize, word: Word) {
         let member = &mut self.crew.members[worker];
         member.heard_ns = monotonic_ns();
@@ -227,9 +212,19 @@ impl Run<'_> {
             Word::Message(FromWorker::Notice(Notice::Done)) => {
                 self.crew.members[worker].standing = Standing::Done;
                 self.books.retire(worker);
+                let told = self.supplies.gone(worker);
+                self.tell(told);
                 let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
                 self.announce(announcements);
                 self.end_if_done(scenario);
+            }
+            Word::Message(FromWorker::Notice(Notice::WantRows { waits })) => {
+                let told = self.supplies.wanted(worker, waits);
+                self.tell(told);
+            }
+            Word::Message(FromWorker::Notice(Notice::ReturnedRows { blocks })) => {
+                let told = self.supplies.returned(worker, &blocks);
+                self.tell(told);
             }
             Word::Message(FromWorker::Failed { why }) | Word::Gone(why) => self.lose(worker, &why),
             Word::Message(FromWorker::Ready { .. }) => {}
@@ -247,6 +242,8 @@ impl Run<'_> {
         let at_ns = self.clock.now_ns();
         let number = u16::try_from(share.index).unwrap_or(u16::MAX);
         self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
+        let told = self.supplies.gone(worker);
+        self.tell(told);
         let announcements = self.course.reached(scenario, worker, at_ns);
         self.announce(announcements);
         let none_left = self.crew.members.iter().all(|member| member.standing != Standing::Working);

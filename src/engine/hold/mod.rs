@@ -154,6 +154,8 @@ impl<H: Host> Hold<H> {
             Order::Turn { stage } => self.stages.take_turn(*stage),
             Order::Close => self.stages.close(),
             Order::Halt => self.halted = true,
+            // Connections that are held take no rows.
+            Order::Rows { .. } | Order::NoRows | Order::ReturnRows => {}
         }
     }
 

@@ -20,6 +20,7 @@ mod host;
 mod hub;
 mod numbers;
 mod passes;
+mod short;
 mod slots;
 mod stages;
 mod users;
@@ -41,6 +42,7 @@ use book::Book;
 use choice::Choices;
 use numbers::Numbers;
 use passes::Passes;
+use short::Short;
 use slots::Slots;
 use stages::Stages;
 use std::io;
@@ -84,6 +86,8 @@ pub struct Requests<H: Host> {
     /// The next second to hand over.
     second: u32,
     halted: bool,
+    /// Users, and arrivals with the times when they were due, that wait for a row.
+    short: Short,
 }
 
 impl<H: Host> Requests<H> {
@@ -102,7 +106,7 @@ impl<H: Host> Requests<H> {
             passes: Passes::new(
                 &http,
                 &load.scenario().stages,
-                load.share,
+                load.rows,
                 load.stock.rows.as_ref().map_or(0, Rows::len),
             ),
             slots: Slots::new(),
@@ -119,6 +123,7 @@ impl<H: Host> Requests<H> {
             again: Vec::new(),
             second: 0,
             halted: false,
+            short: Short::default(),
         })
     }
 
@@ -173,6 +178,7 @@ impl<H: Host> Requests<H> {
             // Users connect as fast as they are answered; turns are for those who only hold.
             Order::Turn { .. } | Order::Close => {}
             Order::Halt => self.halted = true,
+            Order::Rows { .. } | Order::NoRows | Order::ReturnRows => self.take_rows(order),
         }
     }
 
@@ -181,17 +187,20 @@ impl<H: Host> Requests<H> {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
             let snapshot = self.book.take(self.second, self.host.facts());
             self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+            self.passes.stock.second_ended();
             self.second += 1;
         }
     }
 
     /// Lets go of what has not ended, and hands over the rest.
     fn finish(&mut self, now: u64) {
+        self.drop_what_waits_for_rows();
         for slot in 0..self.slots.len() {
             self.let_go(slot);
         }
         let snapshot = self.book.take(self.second, self.host.facts());
         self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+        self.return_rows();
         self.host.tell(Notice::Done);
         debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
     }

@@ -1,8 +1,9 @@
 //! Turns the end of a request into what comes next in its pass: another step, or a new pass with a row of its own.
 //!
 //! A pass is what a user does before it begins anew, or what an arrival does: all steps, one after the other; a single request where
-//! there are no steps. The row of a pass does not depend on how many workers there are, unless no row may be taken twice.
+//! there are no steps. The row of a pass does not depend on how many workers there are, unless users take rows that are used once.
 
+use super::super::rows::{RowSource, RowStock, Taken};
 use super::Requests;
 use super::host::Host;
 use super::slots::{Slot, State};
@@ -10,7 +11,6 @@ use super::users::After;
 use crate::plan::{Http, Level, Order, Part, Stage, ThinkTime, What};
 use crate::protocol::http::{Answer, Gains, Session};
 use crate::record::{Cause, Counter, Failure, Phase};
-use crate::schedule::Share;
 use fastrand::Rng;
 
 /// How the passes of a scenario go.
@@ -27,15 +27,15 @@ pub(super) struct Passes {
     rows: Option<(Order, u64)>,
     /// The most users of the scenario: passes of users are numbered by it.
     users: u64,
-    share: Share,
-    /// Rows taken by this worker, where none is taken twice.
-    taken: u64,
+    /// Where rows come from that are used once.
+    source: RowSource,
+    pub(super) stock: RowStock,
     /// By request: checks of the time, as the bit, the limit and the words.
     timed: Vec<Vec<(u64, u64, String)>>,
 }
 
 impl Passes {
-    pub(super) fn new(http: &Http, stages: &[Stage], share: Share, rows: u64) -> Self {
+    pub(super) fn new(http: &Http, stages: &[Stage], source: RowSource, rows: u64) -> Self {
         let extracts = http.requests.iter().any(|request| !request.extract.is_empty());
         let users = |stage: &Stage| match stage.level {
             Level::Users { users, .. } => users,
@@ -56,8 +56,8 @@ impl Passes {
             cookies: http.cookies,
             rows: http.data.as_ref().map(|data| (data.order, rows)),
             users: stages.iter().map(users).max().unwrap_or(0).max(1),
-            share,
-            taken: 0,
+            source,
+            stock: RowStock::new(source),
             timed: timed.collect(),
         }
     }
@@ -69,15 +69,28 @@ impl Passes {
             Order::Sequential => Some(pass % rows),
             Order::Random => Some(rng.u64(0..rows)),
             Order::Unique => {
-                let (index, of) = (u64::from(self.share.index), u64::from(self.share.of));
-                let row = self.taken.checked_mul(of)?.checked_add(index)?;
-                self.taken += 1;
-                (row < rows).then_some(row)
+                let row = match (self.source, self.stock.take()) {
+                    (RowSource::Numbered { first }, _) => first.checked_add(pass)?,
+                    (_, Taken::Row(row)) => row,
+                    (_, Taken::Later | Taken::Out) => return None,
+                };
+                debug_assert!(row < rows);
+                Some(row)
             }
         }
     }
 
-    /// Begins a pass of a user or an arrival; `number`: which of them.
+    /// Whether a pass that begins now would have to wait for its row.
+    pub(super) fn is_short_of_rows(&self) -> bool {
+        matches!(self.source, RowSource::Granted { .. }) && self.stock.is_short()
+    }
+
+    /// Whether rows are to be asked for now, and if so, whether a pass waits for one.
+    pub(super) fn wants_rows(&mut self, waits: bool) -> Option<bool> {
+        matches!(self.source, RowSource::Granted { .. }).then(|| self.stock.wants(waits))?
+    }
+
+    /// Begins a pass of a user or an arrival; `number`: which of them. It must not be short of rows.
     pub(super) fn begin<L>(&mut self, one: &mut Slot<L>, number: u64) {
         one.step = 0;
         if !self.sessions {
@@ -208,36 +221,33 @@ impl<H: Host> Requests<H> {
 mod tests {
     use super::*;
 
-    fn passes(order: Order, index: u32, of: u32) -> Passes {
+    fn passes(order: Order, source: RowSource) -> Passes {
         let data = crate::plan::Data { file: "x.csv".into(), order, spot: None };
         let http = Http { data: Some(data), ..Http::default() };
-        Passes::new(&http, &[], Share { index, of }, 10)
+        Passes::new(&http, &[], source, 10)
     }
 
     #[test]
-    fn no_row_is_taken_twice_whatever_the_number_of_workers() {
-        for of in 1..5 {
-            let mut taken: Vec<u64> = (0..of)
-                .flat_map(|index| {
-                    let mut passes = passes(Order::Unique, index, of);
-                    let mut rng = Rng::with_seed(1);
-                    let rows: Vec<u64> =
-                        std::iter::from_fn(|| passes.row(0, &mut rng)).take(20).collect();
-                    rows
-                })
-                .collect();
-            taken.sort_unstable();
-            assert_eq!(taken, (0..10).collect::<Vec<u64>>(), "{of} workers");
-        }
+    fn rows_that_are_used_once_come_by_number_or_from_the_stock() {
+        let mut rng = Rng::with_seed(1);
+        let mut numbered = passes(Order::Unique, RowSource::Numbered { first: 4 });
+        assert!(!numbered.is_short_of_rows());
+        let rows: Vec<_> = [0, 5, 2].map(|pass| numbered.row(pass, &mut rng)).into();
+        assert_eq!(rows, [Some(4), Some(9), Some(6)]);
+        assert_eq!(numbered.wants_rows(true), None);
+        let mut granted = passes(Order::Unique, RowSource::Granted { first: 7, count: 1 });
+        assert_eq!((granted.is_short_of_rows(), granted.row(0, &mut rng)), (false, Some(7)));
+        assert_eq!((granted.is_short_of_rows(), granted.row(1, &mut rng)), (true, None));
+        assert_eq!(granted.wants_rows(true), Some(true));
     }
 
     #[test]
     fn rows_come_one_after_the_other_or_by_chance() {
         let mut rng = Rng::with_seed(1);
-        let mut one = passes(Order::Sequential, 0, 1);
+        let mut one = passes(Order::Sequential, RowSource::Any);
         let rows: Vec<_> = [0, 9, 10, 23].map(|pass| one.row(pass, &mut rng)).into();
         assert_eq!(rows, [Some(0), Some(9), Some(0), Some(3)]);
-        let mut any = passes(Order::Random, 0, 1);
+        let mut any = passes(Order::Random, RowSource::Any);
         let draw = |any: &mut Passes, seed| {
             let mut rng = Rng::with_seed(seed);
             (0..50).map(|pass| any.row(pass, &mut rng).unwrap()).collect::<Vec<_>>()

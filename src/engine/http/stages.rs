@@ -185,6 +185,7 @@ impl<H: Host> Requests<H> {
             self.dismiss_all();
             self.close_idle();
             self.end_resting_passes();
+            self.drop_what_waits_for_rows();
             self.stages.drained_ns = Some(end.saturating_add(self.within.whole));
         }
     }

@@ -110,9 +110,15 @@ impl<H: Host> Requests<H> {
             return;
         }
         if one.step == 0 {
+            if self.passes.is_short_of_rows() {
+                self.await_row(slot);
+                return;
+            }
             let number = one.number;
             self.passes.begin(one, number);
+            self.ask_for_rows();
         }
+        let one = self.slots.get(slot);
         let request = if self.passes.in_steps {
             usize::from(one.step)
         } else {
@@ -129,6 +135,10 @@ impl<H: Host> Requests<H> {
             self.book.drop_due(self.book.part_at(due_ns));
             return;
         }
+        if self.passes.is_short_of_rows() {
+            self.let_arrival_wait(number, due_ns);
+            return;
+        }
         self.busy += 1;
         let mut rng = self.choices.of(number);
         let request = if self.passes.in_steps { 0 } else { self.choices.request(&mut rng) };
@@ -140,6 +150,7 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         one.rng = rng;
         self.passes.begin(one, number);
+        self.ask_for_rows();
         let attempt = self.book.start(Some(due_ns), u32::try_from(request).unwrap_or(0), now);
         self.carry(slot, attempt, now);
     }

@@ -78,6 +78,10 @@ culprits! {
     SocketFile = "socket_file", Generator, "this user may not write to the socket on ROUTE";
     /// Somebody killed a process.
     Killed = "killed", Generator, "a process was killed, and not for lack of memory";
+    /// Rows of data that are used once.
+    DataRows = "data_rows", Generator, "all rows of the data were used";
+    /// A value that has no place where the plan puts it.
+    DataValue = "data_value", Generator, "a value of the data or of an earlier answer is missing, or cannot be sent where the plan puts it";
     /// A rule forbids it, or swallows packets.
     Firewall = "firewall", Network, "something on ROUTE forbids connections or swallows their packets";
     /// No way there.
@@ -181,6 +185,12 @@ impl Culprit {
                 "nft list ruleset, here and on the way: let these connections through"
             }
             Self::Unreachable => "ip route get ADDRESS: correct the address or the routes",
+            Self::DataRows => {
+                "add rows to the data file, lower the load or shorten the stages; or `order = \"sequential\"`, which uses rows again"
+            }
+            Self::DataValue => {
+                "the sample in failures.csv names the request and the value: correct the data, or the place in the plan"
+            }
             Self::PathLost => "look for packet loss or a host that went away",
             Self::IdleTimeout => "heartbeats more often than that, or a longer idle timeout there",
             Self::Refused => "start the target, or correct its address",

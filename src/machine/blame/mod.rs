@@ -130,7 +130,9 @@ impl Evidence<'_> {
             | Failure::Redirect => Culprit::WrongAnswer,
             Failure::Tls => Culprit::TlsFailed,
             Failure::BadHttp => Culprit::WrongProtocol,
-            Failure::OtherErrno | Failure::NoRow | Failure::BadValue => Culprit::Unknown,
+            Failure::NoRow => Culprit::DataRows,
+            Failure::BadValue => Culprit::DataValue,
+            Failure::OtherErrno => Culprit::Unknown,
         }
     }
 

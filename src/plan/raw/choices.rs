@@ -42,7 +42,7 @@ words! {
         Sequential = "sequential",
         /// Any, by the plan's seed.
         Random = "random",
-        /// Each row once in the whole run.
+        /// Each row once in the whole run, also where several scenarios name the file.
         Unique = "unique",
     }
 }

@@ -42,7 +42,7 @@ pub use multiplex::{ALPN, Multiplex, Stream};
 pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
 pub use session::Session;
-pub use stock::{Files, Stock};
+pub use stock::{DataFile, Files, Stock};
 pub use wire::{Buffers, Secured};
 
 #[cfg(test)]

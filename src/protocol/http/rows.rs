@@ -165,6 +165,12 @@ impl Rows {
         (self.ends.len() / self.columns.len().max(1)) as u64
     }
 
+    /// How much memory they take: bytes.
+    pub fn memory(&self) -> u64 {
+        let columns: usize = self.columns.iter().map(String::capacity).sum();
+        (columns + self.text.capacity() + self.ends.capacity() * size_of::<u32>()) as u64
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()

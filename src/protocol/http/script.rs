@@ -115,7 +115,7 @@ impl Script {
         };
         sheet.write(out, session, &self.stock, now_ns).map(Some).map_err(|why| {
             let (failure, words) = match why {
-                Unwritten::NoRow => (Failure::NoRow, "every row of the data was used".to_owned()),
+                Unwritten::NoRow => (Failure::NoRow, self.stock.all_used()),
                 Unwritten::Value(words) => (Failure::BadValue, words),
             };
             Fault::new(failure, Phase::Request, format!("{}: {words}", prepared.words()))

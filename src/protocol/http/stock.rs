@@ -2,6 +2,7 @@
 
 use super::rows::{Format, Rows, WrongRow};
 use crate::plan::Http;
+use crate::units::figure::grouped;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,21 @@ use std::path::{Path, PathBuf};
 pub struct Files {
     /// The file of rows.
     pub data: Option<Vec<u8>>,
+    /// What is known of it.
+    pub data_file: Option<DataFile>,
     /// Bodies, by the path in the plan.
     pub bodies: Vec<(PathBuf, Vec<u8>)>,
+}
+
+/// What is known of a file of rows once it was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataFile {
+    /// Where it is, without links: two names of one file are the same here.
+    pub path: PathBuf,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How much memory its rows take in each worker, in bytes.
+    pub memory: u64,
 }
 
 /// What requests are made of.
@@ -19,6 +33,8 @@ pub struct Files {
 pub struct Stock {
     /// The rows.
     pub rows: Option<Rows>,
+    /// Their file, as the plan names it.
+    file: PathBuf,
     bodies: Vec<(PathBuf, Vec<u8>)>,
 }
 
@@ -32,7 +48,14 @@ impl Stock {
             (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(&data.file))?),
             _ => None,
         };
-        Ok(Self { rows, bodies: files.bodies })
+        let file = http.data.as_ref().map(|data| data.file.clone()).unwrap_or_default();
+        Ok(Self { rows, file, bodies: files.bodies })
+    }
+
+    /// Says that no row is left.
+    pub(super) fn all_used(&self) -> String {
+        let rows = self.rows.as_ref().map_or(0, Rows::len);
+        format!("all {} rows of {} were used", grouped(rows), self.file.display())
     }
 
     /// The content of a body's file.

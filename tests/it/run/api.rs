@@ -217,7 +217,7 @@ fn rows_that_run_out_are_the_generators_own_failure() {
     let outcome = go(&plan(address, scenario), &[("rows.jsonl", rows)]);
     let (failure, origin, sample) = cause(&outcome);
     assert_eq!((failure.as_str(), origin.as_str()), ("no_row", "local"));
-    assert!(sample.contains("every row of the data was used"), "{sample}");
+    assert!(sample.contains("all 3 rows of rows.jsonl were used"), "{sample}");
     assert_eq!(outcome.code, Some(3), "{}", outcome.stdout);
     let mut lines = lines(&asked);
     lines.sort();

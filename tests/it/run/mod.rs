@@ -6,6 +6,7 @@ mod churn;
 mod faults;
 mod http2;
 mod refusals;
+mod rows;
 mod scarce;
 mod search;
 mod shapes;

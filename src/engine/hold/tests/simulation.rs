@@ -229,6 +229,7 @@ pub(super) fn run(
         ports: None,
         tls: plan.targets[0].tls.as_ref().map(|_| secured::anyone()),
         stock: std::sync::Arc::default(),
+        rows: crate::engine::rows::RowSource::Any,
         plan,
     };
     // The only worker need not wait for its turn to close.

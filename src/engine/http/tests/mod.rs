@@ -1,4 +1,5 @@
 mod real;
+mod rows;
 mod world;
 
 use super::book::Ending;

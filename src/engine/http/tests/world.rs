@@ -100,6 +100,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
         ports: None,
         tls: None,
         stock: std::sync::Arc::default(),
+        rows: crate::engine::rows::RowSource::Any,
         plan,
     }
 }
@@ -203,6 +204,8 @@ impl Host for Simulated {
                 self.orders.push((self.now, order));
             }
             Notice::Done => self.ran.end_ns = self.now,
+            Notice::WantRows { waits } => self.ran.asked.push((self.now, waits)),
+            Notice::ReturnedRows { blocks } => self.ran.returned.extend(blocks),
         }
     }
 
@@ -298,6 +301,9 @@ pub(super) struct Ran {
     pub(super) cells: BTreeMap<CellKey, Cell>,
     pub(super) snapshots: Vec<Snapshot>,
     pub(super) reached: Vec<(u64, u16)>,
+    /// When rows were asked for, and whether a pass waited.
+    pub(super) asked: Vec<(u64, bool)>,
+    pub(super) returned: Vec<(u64, u64)>,
     pub(super) end_ns: u64,
 }
 

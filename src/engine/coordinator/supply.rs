@@ -1,0 +1,283 @@
+//! Grants rows of data to workers, so that no row is used twice and nobody goes without while a row is left anywhere.
+//!
+//! A worker asks ahead of its need and gets a block: large while there are many rows, one row at the end. When none is left to grant,
+//! and a pass waits for a row, all others give back half of what they hold. There is no row left when all have given back nothing.
+//!
+//! **Invariant:** a row is with the coordinator, with one worker, or on the way between them.
+
+use super::super::rows::{RowSource, SharedRows};
+use super::super::wire::Order;
+use std::collections::{BTreeSet, VecDeque};
+
+/// What is granted at once: this part of what each worker could get.
+const PART_OF_FAIR: u64 = 4;
+
+/// What one worker is told.
+pub(super) type Told = (usize, Order);
+
+/// The rows of all files that are used once each.
+#[derive(Debug, Default)]
+pub(super) struct Supplies {
+    all: Vec<Supply>,
+    /// Of each worker.
+    of_worker: Vec<Option<usize>>,
+}
+
+impl Supplies {
+    /// Before any worker is there. `workers`: of each scenario.
+    pub(super) fn new(shared: Vec<SharedRows>, workers: &[u32]) -> Self {
+        let supply = |rows: SharedRows| {
+            let takers = rows.scenarios.iter().map(|scenario| u64::from(workers[*scenario])).sum();
+            Supply::new(rows, takers)
+        };
+        Self { all: shared.into_iter().map(supply).collect(), of_worker: Vec::new() }
+    }
+
+    /// Where the next worker, of this scenario, gets its rows. `at_once`: so many it may need before an answer can come.
+    pub(super) fn open(&mut self, scenario: usize, at_once: u64) -> RowSource {
+        let worker = self.of_worker.len();
+        let mut all = self.all.iter_mut().enumerate();
+        let found = all.find_map(|(index, one)| {
+            let at = one.rows.scenarios.iter().position(|taker| *taker == scenario)?;
+            Some((index, at, one))
+        });
+        let Some((index, at, supply)) = found else {
+            self.of_worker.push(None);
+            return RowSource::Any;
+        };
+        self.of_worker.push(Some(index));
+        if let Some(firsts) = &supply.rows.numbered {
+            return RowSource::Numbered { first: firsts[at] };
+        }
+        supply.takers.insert(worker);
+        let (first, count) = supply.first_block(at_once);
+        RowSource::Granted { first, count }
+    }
+
+    fn supply(&mut self, worker: usize) -> Option<&mut Supply> {
+        let index = (*self.of_worker.get(worker)?)?;
+        self.all.get_mut(index).filter(|supply| supply.takers.contains(&worker))
+    }
+
+    /// A worker wants rows. `waits`: it has none, and a pass waits for one.
+    pub(super) fn wanted(&mut self, worker: usize, waits: bool) -> Vec<Told> {
+        self.supply(worker).map_or_else(Vec::new, |supply| {
+            supply.asked.push_back((worker, waits));
+            supply.serve()
+        })
+    }
+
+    /// A worker gives rows back, because it was told to or has ended.
+    pub(super) fn returned(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<Told> {
+        self.supply(worker).map_or_else(Vec::new, |supply| {
+            supply.pool.extend(blocks.iter().filter(|(_, count)| *count > 0));
+            supply.answering.remove(&worker);
+            supply.serve()
+        })
+    }
+
+    /// A worker is done or lost. The rows of a lost one are not granted again: it may have used them.
+    pub(super) fn gone(&mut self, worker: usize) -> Vec<Told> {
+        self.supply(worker).map_or_else(Vec::new, |supply| {
+            supply.takers.remove(&worker);
+            supply.answering.remove(&worker);
+            supply.asked.retain(|(asker, _)| *asker != worker);
+            supply.serve()
+        })
+    }
+}
+
+/// The rows of one file.
+#[derive(Debug)]
+struct Supply {
+    rows: SharedRows,
+    /// Blocks that nobody has: first row, and how many.
+    pool: Vec<(u64, u64)>,
+    /// Workers that are not gone.
+    takers: BTreeSet<usize>,
+    /// How many of them there will be.
+    expected: u64,
+    /// Who asked and was not answered, and whether a pass waits there.
+    asked: VecDeque<(usize, bool)>,
+    /// Who was told to give rows back, and has not.
+    answering: BTreeSet<usize>,
+    /// For whom: it gets no row if all answers are in and none has brought one.
+    asked_for: Option<usize>,
+    /// No row is left anywhere.
+    out: bool,
+}
+
+impl Supply {
+    fn new(rows: SharedRows, expected: u64) -> Self {
+        Self {
+            pool: vec![(0, rows.rows)],
+            rows,
+            takers: BTreeSet::new(),
+            expected: expected.max(1),
+            asked: VecDeque::new(),
+            answering: BTreeSet::new(),
+            asked_for: None,
+            out: false,
+        }
+    }
+
+    fn left(&self) -> u64 {
+        self.pool.iter().map(|(_, count)| count).sum()
+    }
+
+    /// A block for a worker that begins.
+    fn first_block(&mut self, at_once: u64) -> (u64, u64) {
+        let fair = self.rows.rows / self.expected;
+        self.take((fair / PART_OF_FAIR).max(at_once.min(fair)).max(1)).unwrap_or_default()
+    }
+
+    /// A block of at most so many rows; `None` when none is left.
+    fn take(&mut self, most: u64) -> Option<(u64, u64)> {
+        let block = self.pool.iter_mut().find(|(_, count)| *count > 0)?;
+        let count = block.1.min(most);
+        let granted = (block.0, count);
+        *block = (block.0 + count, block.1 - count);
+        self.pool.retain(|(_, count)| *count > 0);
+        Some(granted)
+    }
+
+    /// Answers those who have asked, as far as that can be done now.
+    fn serve(&mut self) -> Vec<Told> {
+        let mut told = Vec::new();
+        while let Some((worker, waits)) = self.asked.front().copied() {
+            let takers = self.takers.len().max(1) as u64;
+            let fair = self.left() / (takers * PART_OF_FAIR);
+            if let Some((first, count)) = self.take(fair.max(1)) {
+                told.push((worker, Order::Rows { first, count }));
+                self.asked_for = None;
+            } else if self.out {
+                told.push((worker, Order::NoRows));
+            } else if !waits {
+                told.push((worker, Order::Rows { first: 0, count: 0 }));
+            } else if !self.answering.is_empty() {
+                break;
+            } else if self.asked_for == Some(worker) || self.takers.len() <= 1 {
+                self.out = true;
+                told.push((worker, Order::NoRows));
+            } else {
+                self.asked_for = Some(worker);
+                self.answering = self.takers.iter().copied().filter(|one| *one != worker).collect();
+                told.extend(self.answering.iter().map(|one| (*one, Order::ReturnRows)));
+                break;
+            }
+            self.asked.pop_front();
+        }
+        told
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::rows::{RowStock, Taken};
+
+    fn shared(rows: u64, scenarios: Vec<usize>) -> SharedRows {
+        SharedRows { rows, scenarios, numbered: None }
+    }
+
+    /// Workers with stocks of their own, and the messages between them and the supply, in any order that pipes allow.
+    struct Played {
+        supplies: Supplies,
+        stocks: Vec<RowStock>,
+        /// On the way to each worker.
+        orders: Vec<VecDeque<Order>>,
+        rng: fastrand::Rng,
+        used: Vec<u64>,
+        starved: bool,
+    }
+
+    impl Played {
+        fn new(rows: u64, workers: &[u32], seed: u64) -> Self {
+            let scenarios = (0..workers.len()).collect();
+            let mut supplies = Supplies::new(vec![shared(rows, scenarios)], workers);
+            let mut stocks = Vec::new();
+            for (scenario, count) in workers.iter().enumerate() {
+                for _ in 0..*count {
+                    stocks.push(RowStock::new(supplies.open(scenario, 3)));
+                }
+            }
+            let orders = vec![VecDeque::new(); stocks.len()];
+            let rng = fastrand::Rng::with_seed(seed);
+            Self { supplies, stocks, orders, rng, used: Vec::new(), starved: false }
+        }
+
+        fn send(&mut self, told: Vec<Told>) {
+            for (worker, order) in told {
+                self.orders[worker].push_back(order);
+            }
+        }
+
+        /// A pass of this worker begins, or one order reaches it.
+        fn step(&mut self, worker: usize) {
+            if let Some(order) = self.orders[worker].pop_front() {
+                if let Some(blocks) = self.stocks[worker].obey(&order, false) {
+                    let told = self.supplies.returned(worker, &blocks);
+                    self.send(told);
+                }
+                return;
+            }
+            let taken = self.stocks[worker].take();
+            match taken {
+                Taken::Row(row) => self.used.push(row),
+                Taken::Out => self.starved = true,
+                Taken::Later => {}
+            }
+            if let Some(waits) = self.stocks[worker].wants(taken == Taken::Later) {
+                let told = self.supplies.wanted(worker, waits);
+                self.send(told);
+            }
+        }
+
+        /// Whether all have been told that no row is left.
+        fn is_out(&self) -> bool {
+            self.stocks.iter().all(RowStock::is_out)
+        }
+    }
+
+    #[test]
+    fn every_row_is_used_once_before_anybody_goes_without() {
+        for seed in 0..200_usize {
+            let workers: &[u32] = [&[1][..], &[2], &[3, 2], &[8]][seed % 4];
+            let rows = [1, 7, 300, 5_000][seed / 4 % 4];
+            let mut played = Played::new(rows, workers, seed as u64);
+            // Some take ten times as often as others.
+            let count = played.stocks.len();
+            while !played.is_out() {
+                let fast = played.rng.usize(0..count.div_ceil(2));
+                let any = played.rng.usize(0..count);
+                let worker = if played.rng.u8(0..10) > 0 { fast } else { any };
+                played.step(worker);
+                assert!(!played.starved || played.used.len() as u64 == rows, "seed {seed}");
+            }
+            played.used.sort_unstable();
+            assert_eq!(played.used, (0..rows).collect::<Vec<_>>(), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_worker_that_is_gone_keeps_nobody_waiting() {
+        let mut supplies = Supplies::new(vec![shared(2, vec![0])], &[2]);
+        assert_eq!(supplies.open(0, 9), RowSource::Granted { first: 0, count: 1 });
+        assert_eq!(supplies.open(0, 9), RowSource::Granted { first: 1, count: 1 });
+        assert_eq!(supplies.wanted(0, true), [(1, Order::ReturnRows)]);
+        assert_eq!(supplies.gone(1), [(0, Order::NoRows)]);
+        assert_eq!(supplies.wanted(0, true), [(0, Order::NoRows)]);
+        // What it says when it is gone comes too late.
+        assert_eq!(supplies.returned(1, &[(1, 1)]), []);
+    }
+
+    #[test]
+    fn what_a_finished_scenario_has_left_goes_to_the_others() {
+        let mut supplies = Supplies::new(vec![shared(8, vec![0, 1])], &[1, 1]);
+        assert_eq!(supplies.open(0, 4), RowSource::Granted { first: 0, count: 4 });
+        assert_eq!(supplies.open(1, 4), RowSource::Granted { first: 4, count: 4 });
+        assert_eq!(supplies.returned(0, &[(2, 2)]), []);
+        assert_eq!(supplies.gone(0), []);
+        assert_eq!(supplies.wanted(1, false), [(1, Order::Rows { first: 2, count: 1 })]);
+    }
+}
