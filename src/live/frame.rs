@@ -249,7 +249,7 @@ impl Drawing<'_> {
     fn thresholds(&self, most: usize) -> Vec<Line> {
         let mut findings: Vec<_> = self.scene.findings.iter().collect();
         findings.sort_by_key(|finding| match finding.state {
-            State::Broken | State::Unreached => 0,
+            State::Broken | State::Unreached { .. } => 0,
             State::Held => 1,
             State::TooFew { .. } => 2,
             State::NoData => 3,
@@ -260,7 +260,7 @@ impl Drawing<'_> {
         for finding in findings {
             let Some((sign, text)) = words::threshold(self.scene, finding) else { continue };
             let tone = match finding.state {
-                State::Broken | State::Unreached => Tone::Bad,
+                State::Broken | State::Unreached { .. } => Tone::Bad,
                 State::Held => Tone::Good,
                 State::NoData | State::TooFew { .. } => Tone::Dim,
             };

@@ -200,7 +200,7 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
             State::Held => "held",
             State::Broken => "broken",
             State::NoData => "no_data",
-            State::Unreached => "unreached",
+            State::Unreached { .. } => "unreached",
             State::TooFew { .. } => "too_few",
         },
         "samples": found.samples,

@@ -142,7 +142,7 @@ impl Herald {
         for finding in findings {
             let which = (finding.scenario, finding.threshold, finding.stage);
             let changed = match finding.state {
-                State::Broken | State::Unreached => self.broken.insert(which),
+                State::Broken | State::Unreached { .. } => self.broken.insert(which),
                 State::Held => self.broken.remove(&which),
                 State::NoData | State::TooFew { .. } => false,
             };

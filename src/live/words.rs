@@ -219,7 +219,9 @@ pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, Strin
     let (sign, value) = match finding.state {
         State::Held => ('✓', value),
         State::Broken => ('✗', value),
-        State::Unreached => ('✗', Some("the steps before it failed".to_owned())),
+        State::Unreached { failed, .. } => {
+            ('✗', Some(format!("no samples, {} failed", figure::grouped(failed))))
+        }
         State::NoData => ('…', Some("no data yet".to_owned())),
         State::TooFew { needed } => {
             let have = figure::grouped(finding.samples);

@@ -48,6 +48,11 @@ impl Times {
         self.get(metric).map_or(0, Histogram::len)
     }
 
+    /// The `rank`th smallest sample of a metric, from 1 to as many as there are, in nanoseconds.
+    pub fn at_rank(&self, metric: TimeMetric, rank: u64) -> Option<f64> {
+        self.get(metric).map(|samples| at_rank(samples, rank))
+    }
+
     /// How many samples of all metrics together were longer than [`HIGHEST_NS`].
     pub fn beyond_bounds(&self) -> u64 {
         let all = self.0.iter().flatten();

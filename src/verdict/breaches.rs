@@ -221,7 +221,7 @@ fn samples(plan: &Plan, finding: &Finding, breaches: &mut Vec<Breach>) {
                 finding.samples
             )
         }
-        State::Held | State::Broken | State::Unreached => return,
+        State::Held | State::Broken | State::Unreached { .. } => return,
     };
     breaches.push(Breach { rule: Rule::Samples, detail });
 }

@@ -1,13 +1,11 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
 use super::window::Windows;
-use super::{Finding, Rule, State, Verdict, Word, breaches, health};
-use crate::plan::{
-    CountMetric, During, Metric, Part, Plan, Protocol, RatioMetric, Scenario, Scope, Threshold,
-};
+use super::{Finding, Rule, State, Verdict, Word, breaches, health, shortfall};
+use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
 use crate::record::{
-    Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording,
-    Span, measure,
+    Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span,
+    StopReason, measure,
 };
 
 /// Follows a run and judges it.
@@ -94,20 +92,24 @@ impl Judge {
         &self.recording
     }
 
-    /// How every threshold stands, in the plan's order.
+    /// How every threshold stands, in the plan's order, while the run may still go on.
     pub fn findings(&self) -> Vec<Finding> {
+        self.find_all(false)
+    }
+
+    fn find_all(&self, is_over: bool) -> Vec<Finding> {
         let mut findings = Vec::new();
         for (index, scenario) in self.plan.scenarios.iter().enumerate() {
             for (number, threshold) in scenario.thresholds.iter().enumerate() {
                 for stage in stages_of(threshold, scenario) {
-                    findings.push(self.find(index, number, stage));
+                    findings.push(self.find(index, number, stage, is_over));
                 }
             }
         }
         findings
     }
 
-    fn find(&self, scenario: usize, number: usize, stage: Option<usize>) -> Finding {
+    fn find(&self, scenario: usize, number: usize, stage: Option<usize>, is_over: bool) -> Finding {
         let threshold = &self.plan.scenarios[scenario].thresholds[number];
         let view = View::new(scenario, stage, threshold, &self.plan);
         let (measured, window_end) = match threshold.window {
@@ -127,7 +129,7 @@ impl Judge {
             scenario: narrow(scenario),
             threshold: narrow(number),
             stage: stage.filter(|_| threshold.scope != Scope::Scenario).map(narrow),
-            state: state(threshold, measured),
+            state: self.state(threshold, &view, measured, is_over),
             value: measured.map(|measured| measured.value),
             samples: measured.map_or(0, |measured| measured.samples),
             ratio: measured.and_then(|measured| measured.ratio),
@@ -135,7 +137,34 @@ impl Judge {
         }
     }
 
-    fn measure(&self, metric: Metric, view: View) -> Option<Measure> {
+    /// How a threshold stands; where samples are missing, by who is to blame for that.
+    fn state(
+        &self,
+        threshold: &Threshold,
+        view: &View,
+        measured: Option<Measure>,
+        is_over: bool,
+    ) -> State {
+        let state = state(threshold, measured);
+        let needed = match state {
+            State::NoData => needed(threshold.metric),
+            State::TooFew { needed } => needed,
+            State::Held | State::Broken | State::Unreached { .. } => return state,
+        };
+        let scenario = &self.plan.scenarios[view.scenario];
+        let recording = &self.recording.scenarios[view.scenario];
+        if is_over && measured.is_some() && threshold.window.is_none() {
+            let (cell, _) = self.facts(threshold.metric, view);
+            if shortfall::is_surely_broken(threshold, &cell) {
+                return State::Broken;
+            }
+        }
+        let samples = measured.map_or(0, |measured| measured.samples);
+        shortfall::state(threshold, scenario, recording, view, (samples, needed), is_over)
+    }
+
+    /// The facts that a view sees, those of times only where the metric is one, and how long they cover.
+    fn facts(&self, metric: Metric, view: &View) -> (Cell, u64) {
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
         let mut cell = Cell::default();
@@ -155,6 +184,13 @@ impl Judge {
                 }
             }
         }
+        (cell, length_ns)
+    }
+
+    fn measure(&self, metric: Metric, view: View) -> Option<Measure> {
+        let scenario = &self.plan.scenarios[view.scenario];
+        let recording = &self.recording.scenarios[view.scenario];
+        let (cell, length_ns) = self.facts(metric, &view);
         let gauges = gauges_of(recording, &view, scenario);
         if metric == Metric::Count(CountMetric::ConnectionsOpen) {
             // A level has been measured only once its part has been reached.
@@ -168,45 +204,21 @@ impl Judge {
 
     /// What the run proves, as things stand.
     pub fn verdict(&self) -> Verdict {
-        let mut findings = self.findings();
-        for finding in &mut findings {
-            if finding.state == State::NoData && self.is_behind_failures(finding) {
-                finding.state = State::Unreached;
-            }
-        }
+        let findings = self.find_all(true);
         let health = health::of(&self.plan, &self.recording);
-        let breaches = breaches::of(&self.plan, &self.recording, &findings, &health);
-        let aborted =
-            matches!(self.recording.stopped, Some((crate::record::StopReason::Aborted { .. }, _)));
+        let aborted = matches!(self.recording.stopped, Some((StopReason::Aborted { .. }, _)));
         let broken = aborted || findings.iter().any(|finding| finding.state.is_broken());
+        let mut breaches = breaches::of(&self.plan, &self.recording, &findings, &health);
+        if broken {
+            // More samples of one metric cannot mend another.
+            breaches.retain(|breach| breach.rule != Rule::Samples);
+        }
         let word = match (breaches.is_empty(), broken) {
             (false, _) => Word::Invalid,
             (true, true) => Word::Fail,
             (true, false) => Word::Pass,
         };
         Verdict { word, findings, breaches, health }
-    }
-
-    /// Whether a check was never made because steps before it failed, and by the target's fault alone.
-    fn is_behind_failures(&self, finding: &Finding) -> bool {
-        let index = usize::from(finding.scenario);
-        let scenario = &self.plan.scenarios[index];
-        let threshold = &scenario.thresholds[usize::from(finding.threshold)];
-        let in_steps = matches!(&scenario.protocol, Protocol::Http(http) if http.in_steps);
-        let of_checks =
-            matches!(threshold.metric, Metric::Check(_) | Metric::Ratio(RatioMetric::Checks));
-        if !in_steps || !of_checks {
-            return false;
-        }
-        let view = View::new(index, finding.stage.map(usize::from), threshold, &self.plan);
-        let seen = self.recording.scenarios[index].cells.iter();
-        let seen = seen.filter(|(key, _)| view.sees(**key, scenario));
-        let (failed, local) = seen.fold((0, 0), |(failed, local), (_, cell)| {
-            let get = |counter| cell.counters.get(counter);
-            let all = get(Counter::Failed) + get(Counter::TimedOut);
-            (failed + all, local + get(Counter::FailedLocal))
-        });
-        failed > 0 && local == 0
     }
 
     /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
@@ -227,7 +239,7 @@ impl Judge {
                 (During::Ramp | During::All, stage) => scenario.at(Mark::Ramp(stage)),
             };
             threshold.abort
-                && finding.state == State::Broken
+                && finding.state.is_broken()
                 && from.is_some_and(|from| now_ns >= from + threshold.grace.as_nanos())
         };
         self.findings()
@@ -272,12 +284,17 @@ pub(crate) fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns
     to.saturating_sub(from)
 }
 
-pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
-    let Some(measured) = measured else { return State::NoData };
-    let needed = match threshold.metric {
+/// Samples below which a metric says nothing.
+fn needed(metric: Metric) -> u64 {
+    match metric {
         Metric::Time(_, stat) => stat.sample_floor(),
         _ => 1,
-    };
+    }
+}
+
+pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
+    let Some(measured) = measured else { return State::NoData };
+    let needed = needed(threshold.metric);
     if measured.samples < needed {
         return State::TooFew { needed };
     }

@@ -2,12 +2,15 @@
 //!
 //! **Invariant:** pure; the same code judges live, at the end, and again from saved data.
 //! **Invariant:** a threshold without data never passes.
+//!
+//! Who is to blame where samples are missing is a table in `shortfall`.
 
 mod ascent;
 mod breaches;
 mod health;
 mod judge;
 mod limits;
+mod shortfall;
 mod window;
 
 pub use ascent::{Ascent, Next, Summit};
@@ -75,7 +78,7 @@ pub struct Finding {
 impl State {
     /// Whether the target is to blame.
     pub fn is_broken(self) -> bool {
-        matches!(self, Self::Broken | Self::Unreached)
+        matches!(self, Self::Broken | Self::Unreached { .. })
     }
 }
 
@@ -88,8 +91,13 @@ pub enum State {
     Broken,
     /// Nothing was measured.
     NoData,
-    /// Nothing was measured because of the target: steps before the checked one failed. Only said once the run is over.
-    Unreached,
+    /// Nothing, or too little, was measured because the target failed.
+    Unreached {
+        /// How many samples it takes.
+        needed: u64,
+        /// How many attempts failed by the target.
+        failed: u64,
+    },
     /// Too few samples for the figure that is asked for.
     TooFew {
         /// How many it takes.

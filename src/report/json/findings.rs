@@ -153,8 +153,8 @@ impl<'a> ThresholdReport<'a> {
             denominator: finding.ratio.map(|(_, denominator)| denominator),
             samples: finding.samples,
             samples_needed: match finding.state {
-                State::TooFew { needed } => Some(needed),
-                State::Held | State::Broken | State::NoData | State::Unreached => None,
+                State::TooFew { needed } | State::Unreached { needed, .. } => Some(needed),
+                State::Held | State::Broken | State::NoData => None,
             },
             during: match threshold.during {
                 During::Ramp => "ramp",
@@ -174,7 +174,7 @@ pub fn state(state: State) -> &'static str {
         State::Held => "held",
         State::Broken => "broken",
         State::NoData => "no_data",
-        State::Unreached => "unreached",
+        State::Unreached { .. } => "unreached",
         State::TooFew { .. } => "too_few_samples",
     }
 }

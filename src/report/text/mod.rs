@@ -154,7 +154,7 @@ fn state(state: State) -> (&'static str, Style) {
         State::Held => ("✓ held", GOOD),
         State::Broken => ("✗ broken", BAD),
         State::NoData => ("? no data", DOUBT),
-        State::Unreached => ("✗ unreached", BAD),
+        State::Unreached { .. } => ("✗ unreached", BAD),
         State::TooFew { .. } => ("? too few", DOUBT),
     }
 }
@@ -171,16 +171,33 @@ fn behind(threshold: &Threshold, finding: &Finding) -> String {
         }
         _ => {}
     }
-    if finding.state == State::Unreached {
-        words.push("the steps before it failed".to_owned());
-    }
-    if let State::TooFew { needed } = finding.state {
-        words.push(format!("{} needed", grouped(needed)));
+    match finding.state {
+        State::Unreached { needed, failed } => {
+            if needed > 1 {
+                words.push(format!("{} needed", grouped(needed)));
+            }
+            words.push(attempts_failed(failed));
+        }
+        State::TooFew { needed } => words.push(format!("{} needed", grouped(needed))),
+        State::Broken if is_below_floor(threshold, finding) => {
+            words.push("few, but enough to tell".to_owned());
+        }
+        State::Held | State::Broken | State::NoData => {}
     }
     if let (Some(end), Some(window)) = (finding.window_end, threshold.window) {
         words.push(format!("worst {window} up to second {end}"));
     }
     words.join(", ")
+}
+
+fn attempts_failed(failed: u64) -> String {
+    let plural = if failed == 1 { "" } else { "s" };
+    format!("{} attempt{plural} failed", grouped(failed))
+}
+
+/// Whether a percentile is broken on fewer samples than it takes to tell it.
+fn is_below_floor(threshold: &Threshold, finding: &Finding) -> bool {
+    matches!(threshold.metric, Metric::Time(_, stat) if finding.samples < stat.sample_floor())
 }
 
 fn breaches(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {

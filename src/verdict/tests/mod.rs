@@ -1,5 +1,6 @@
 mod health;
 mod own;
+mod shortfall;
 
 use super::*;
 use crate::plan::{
@@ -104,36 +105,6 @@ fn no_data_never_passes() {
         assert_eq!(verdict.word, Word::Invalid);
         assert!(verdict.breaches.iter().any(|breach| breach.rule == Rule::Samples));
     }
-}
-
-#[test]
-fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else() {
-    let word = |in_steps: bool, ok: u64, failed: u64, failure: Failure| {
-        let checks = [Metric::Check(0), Metric::Ratio(RatioMetric::Checks)];
-        let mut plan = plan(
-            checks.map(|metric| threshold(metric, Comparison::AtLeast, 0.9)).into_iter().collect(),
-        );
-        if let Protocol::Http(http) = &mut plan.scenarios[0].protocol {
-            http.in_steps = in_steps;
-        }
-        let judge = run(&plan, DONE, |_, cell| {
-            requests(cell, ok, 0);
-            cell.counters.add(Counter::Due, failed);
-            cell.counters.add(Counter::Started, failed);
-            for _ in 0..failed {
-                let cause = Cause::new(failure, Phase::Request);
-                cell.end(Outcome::Failed(cause), 1, String::new);
-            }
-        });
-        // While it runs the step may still be reached.
-        assert!(judge.findings().iter().all(|finding| finding.state == State::NoData));
-        (judge.verdict().word, judge.verdict().findings[0].state)
-    };
-    assert_eq!(word(true, 5, 5, Failure::Status), (Word::Fail, State::Unreached));
-    assert_eq!(word(true, 0, 1, Failure::RequestTimeout), (Word::Fail, State::Unreached));
-    assert_eq!(word(true, 5, 0, Failure::Status), (Word::Invalid, State::NoData));
-    assert_eq!(word(true, 5, 5, Failure::NoRow), (Word::Invalid, State::NoData));
-    assert_eq!(word(false, 5, 5, Failure::Status), (Word::Invalid, State::NoData));
 }
 
 #[test]

@@ -130,7 +130,7 @@ fn the_shipped_session_passes_and_nobody_without_cookies_does() {
     let thresholds = outcome.report["thresholds"].as_array().unwrap();
     let item = thresholds.iter().find(|one| one["check"].to_string().contains("an item")).unwrap();
     assert_eq!(item["state"], "unreached");
-    assert!(outcome.stdout.contains("the steps before it failed"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("attempts failed"), "{}", outcome.stdout);
     let (failure, _, sample) = cause(&outcome);
     assert_eq!(failure, "status");
     assert!(sample.contains("who am I: GET /me") && sample.contains("status 401"), "{sample}");

@@ -5,6 +5,7 @@ mod bodies;
 mod churn;
 mod faults;
 mod http2;
+mod missing;
 mod refusals;
 mod rows;
 mod scarce;

@@ -54,29 +54,6 @@ thresholds = [
 }
 
 #[test]
-fn a_threshold_without_data_is_invalid_and_nothing_else() {
-    // Nobody is connected, so no answer has a first byte; that the other threshold is broken proves nothing then.
-    let plan = r#"
-name = "nothing"
-[targets.t]
-builtin = "http"
-faults = { refuse = true }
-[scenarios.s]
-protocol = "http"
-think_time = "20ms"
-stages = [{ users = 3, hold = "600ms" }]
-thresholds = ["first_byte.p50 < 1s", "failure_ratio < 1%"]
-"#;
-    let outcome = run(3, plan, &[]);
-    assert_eq!((outcome.verdict(), outcome.rules()), ("INVALID", vec!["samples".to_owned()]));
-    let first_byte = threshold(&outcome.report, "first_byte.p50 < 1s", None);
-    assert_eq!((&first_byte["state"], &first_byte["passed"]), (&"no_data".into(), &false.into()));
-    assert!(first_byte["value"].is_null() && first_byte["value_ns"].is_null());
-    assert_eq!(threshold(&outcome.report, "failure_ratio < 1%", None)["state"], "broken");
-    assert!(outcome.stdout.contains("INVALID"), "{}", outcome.stdout);
-}
-
-#[test]
 fn an_abort_waits_for_its_grace_and_ends_the_run() {
     let plan = r#"
 name = "abort"

@@ -1,0 +1,350 @@
+//! Decides who is to blame for a threshold that has no samples, or fewer than its figure takes.
+//!
+//! The first line that fits decides, over the attempts that could have given samples:
+//!
+//! | what the facts say | state | alone makes the run |
+//! |---|---|---|
+//! | as many samples as it takes | held or broken | PASS or FAIL |
+//! | too few for a percentile, and enough beyond its bound to be sure | broken | FAIL |
+//! | no failure of the target's, or not more than the generator's own | no data, too few | INVALID |
+//! | failures of the target's, and nothing that went well | unreached | FAIL |
+//! | with those that failed there would have been enough | unreached | FAIL |
+//! | at least as many failed as went well: each kept its user from more | unreached | FAIL |
+//! | some failed, and that does not explain what is missing | no data, too few | INVALID |
+//!
+//! Missing samples do not make a run INVALID in which a threshold is broken or unreached, or that a broken threshold ended:
+//! more samples of one metric cannot mend another. What the generator did wrong does, whatever the thresholds say.
+//!
+//! While a run goes on a threshold is only unreached once nothing went well and as many attempts failed as it takes samples.
+
+use super::State;
+use super::judge::View;
+use crate::plan::{
+    CountMetric, Http, Metric, Part, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
+};
+use crate::record::{
+    Cell, CellKey, Counter, Gauges, Mark, Origin, Phase, ScenarioRecording, Span, measure,
+};
+
+/// A percentile is not called broken on fewer samples, wherever they lie.
+const FEWEST_FOR_BROKEN: u64 = 6;
+
+/// What became of attempts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Tried {
+    /// They went well.
+    pub(super) well: u64,
+    /// They failed, or were never answered, and the target is to blame.
+    pub(super) failed: u64,
+    /// They failed by the generator's own fault.
+    pub(super) local: u64,
+}
+
+/// What there is to judge a shortfall by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Facts {
+    pub(super) samples: u64,
+    pub(super) needed: u64,
+    /// All attempts of the view.
+    pub(super) all: Tried,
+    /// Those that give samples of the metric.
+    pub(super) feeding: Tried,
+}
+
+impl Facts {
+    /// How the threshold stands; the lines of the table from the third on.
+    pub(super) fn state(self, is_over: bool) -> State {
+        let Self { samples, needed, all, feeding } = self;
+        let unreached = |failed| State::Unreached { needed, failed };
+        if all.well == 0 && all.failed > all.local && (is_over || all.failed >= needed) {
+            return unreached(all.failed);
+        }
+        let Tried { well, failed, local } = feeding;
+        // As many samples to an attempt as those have given that went well.
+        let (samples_each, needed_each) = (
+            u128::from(samples) * u128::from(well + failed),
+            u128::from(needed) * u128::from(well),
+        );
+        let would_do = samples + failed >= needed || (well > 0 && samples_each >= needed_each);
+        if is_over && failed > local && (would_do || failed >= well) {
+            return unreached(failed);
+        }
+        if samples == 0 { State::NoData } else { State::TooFew { needed } }
+    }
+}
+
+/// How a threshold stands that has not enough samples.
+pub(super) fn state(
+    threshold: &Threshold,
+    scenario: &Scenario,
+    recording: &ScenarioRecording,
+    view: &View,
+    (samples, needed): (u64, u64),
+    is_over: bool,
+) -> State {
+    let all = attempts(scenario, recording, view);
+    let feeding = feeding(threshold.metric, scenario, recording, view).unwrap_or(all);
+    Facts { samples, needed, all, feeding }.state(is_over)
+}
+
+/// The attempts that could have given samples in a view: for connections all that were due up to its end, for requests those that were due
+/// in it, or that an earlier part had under way when it began.
+fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Tried {
+    let mut tried = Tried::default();
+    let Some(last) = last_key(scenario, view) else { return tried };
+    let from_ns = begin_ns(scenario, recording, view);
+    for (key, cell) in recording.cells.range(..=last) {
+        let whole = matches!(scenario.protocol, Protocol::TcpHold(_)) || view.sees(*key, scenario);
+        if whole {
+            let one = outcome(&scenario.protocol, cell);
+            tried.well += one.well;
+            tried.failed += one.failed;
+            tried.local += one.local;
+        } else if let Some(from_ns) = from_ns {
+            tried.failed += held_up(cell, from_ns).min(most_at_once(scenario));
+        }
+    }
+    tried
+}
+
+fn outcome(protocol: &Protocol, cell: &Cell) -> Tried {
+    let gauges = Gauges::default();
+    let span = Span { protocol, cell, gauges: &gauges, length_ns: 0 };
+    let part = |ratio| {
+        let measured = measure(Metric::Ratio(ratio), &span).and_then(|measured| measured.ratio);
+        measured.map_or(0, |(part, _)| part)
+    };
+    Tried {
+        well: part(RatioMetric::Success),
+        failed: part(RatioMetric::Failure) + unanswered(cell),
+        local: cell.counters.get(Counter::FailedLocal),
+    }
+}
+
+/// Attempts that had not ended when the run did, connections that were open apart.
+fn unanswered(cell: &Cell) -> u64 {
+    let get = |counter| cell.counters.get(counter);
+    get(Counter::Unfinished).saturating_sub(get(Counter::UnfinishedOpen))
+}
+
+/// Attempts of an earlier part that failed by the target after this instant, at most: causes know when they were last seen.
+fn held_up(cell: &Cell, from_ns: u64) -> u64 {
+    let later = cell.failures.iter().filter(|(cause, tally)| {
+        cause.failure.origin() != Origin::Local && tally.last_ns >= from_ns
+    });
+    later.map(|(_, tally)| tally.count).sum::<u64>() + unanswered(cell)
+}
+
+/// So many requests can be under way when one part follows the other.
+fn most_at_once(scenario: &Scenario) -> u64 {
+    use crate::plan::Level;
+    let cap = match &scenario.protocol {
+        Protocol::Http(http) => http.max_in_flight,
+        Protocol::TcpHold(_) => 0,
+    };
+    let most = scenario.stages.iter().map(|stage| match stage.level {
+        Level::Users { users, .. } => users,
+        Level::Rate { .. } => cap,
+    });
+    most.max().unwrap_or(0)
+}
+
+/// The attempts that alone give samples of a metric, where that is not all of them.
+fn feeding(
+    metric: Metric,
+    scenario: &Scenario,
+    recording: &ScenarioRecording,
+    view: &View,
+) -> Option<Tried> {
+    let seen = || recording.cells.iter().filter(|(key, _)| view.sees(**key, scenario));
+    if is_of_connecting(metric) {
+        let sum = |counter| seen().map(|(_, cell)| cell.counters.get(counter)).sum::<u64>();
+        return Some(Tried {
+            well: sum(Counter::ConnectOk),
+            failed: sum(Counter::ConnectFailed) + connecting_since(scenario, recording, view),
+            local: sum(Counter::ConnectFailedLocal),
+        });
+    }
+    let Protocol::Http(http) = &scenario.protocol else { return None };
+    let of_checks = match metric {
+        Metric::Check(name) => Some(Some(name)),
+        Metric::Ratio(RatioMetric::Checks) => Some(None),
+        _ => None,
+    }?;
+    // A step that failed keeps its user from the steps behind it; a request of a mix says nothing about the others.
+    if http.in_steps || http.requests.len() == 1 {
+        return None;
+    }
+    let mut tried = Tried::default();
+    for (_, cell) in seen() {
+        tried.local += cell.counters.get(Counter::FailedLocal);
+        for (at, tally) in &cell.requests {
+            if makes(http, *at, of_checks) {
+                tried.well += tally.ok;
+                tried.failed += tally.failed + tally.timed_out;
+            }
+        }
+    }
+    Some(tried)
+}
+
+/// Whether a request makes a check: this one, or any.
+fn makes(http: &Http, request: u16, name: Option<u16>) -> bool {
+    let request = http.requests.get(usize::from(request));
+    request.is_some_and(|request| {
+        request.checks.iter().any(|check| name.is_none_or(|name| check.name == name))
+    })
+}
+
+fn is_of_connecting(metric: Metric) -> bool {
+    matches!(
+        metric,
+        Metric::Time(TimeMetric::ConnectTime | TimeMetric::TlsTime, _)
+            | Metric::Ratio(RatioMetric::ConnectSuccess | RatioMetric::ConnectFailure)
+            | Metric::Count(CountMetric::ConnectAttempts)
+    )
+}
+
+/// Connections that were being opened when a view began and failed in it.
+fn connecting_since(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> u64 {
+    let (Some(last), Some(from_ns)) =
+        (last_key(scenario, view), begin_ns(scenario, recording, view))
+    else {
+        return 0;
+    };
+    let earlier = recording.cells.range(..=last).filter(|(key, _)| !view.sees(**key, scenario));
+    let causes = earlier.flat_map(|(_, cell)| &cell.failures).filter(|(cause, tally)| {
+        matches!(cause.phase, Phase::Connect | Phase::Tls)
+            && cause.failure.origin() != Origin::Local
+            && tally.last_ns >= from_ns
+    });
+    causes.map(|(_, tally)| tally.count).sum::<u64>().min(most_at_once(scenario))
+}
+
+fn keys(scenario: &Scenario) -> impl DoubleEndedIterator<Item = CellKey> {
+    let stages = 0..u16::try_from(scenario.stages.len()).unwrap_or(u16::MAX);
+    stages
+        .flat_map(|stage| [Part::Ramp, Part::Hold, Part::Drain].map(|part| CellKey { stage, part }))
+}
+
+/// The last part that a view sees.
+fn last_key(scenario: &Scenario, view: &View) -> Option<CellKey> {
+    keys(scenario).rfind(|key| view.sees(*key, scenario))
+}
+
+/// When the first part that a view sees began; `None` while it has not.
+fn begin_ns(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Option<u64> {
+    let mark = |key: CellKey| match key.part {
+        Part::Ramp => Mark::Ramp(key.stage),
+        Part::Hold => Mark::Hold(key.stage),
+        Part::Drain => Mark::Drain,
+    };
+    keys(scenario)
+        .filter(|key| view.sees(*key, scenario))
+        .filter_map(|key| recording.at(mark(key)))
+        .min()
+}
+
+/// Whether a percentile that has too few samples is beyond its upper bound all the same: with 97.5 % confidence, by the order statistic that
+/// bounds it from below.
+pub(super) fn is_surely_broken(threshold: &Threshold, cell: &Cell) -> bool {
+    use crate::plan::Comparison::{AtMost, Less};
+    let Metric::Time(time, stat) = threshold.metric else { return false };
+    let of_events = matches!(time, TimeMetric::RecoveryTime | TimeMetric::StormTime);
+    if of_events || !matches!(threshold.comparison, Less | AtMost) {
+        return false;
+    }
+    let samples = cell.times.count(time);
+    let Some(rank) = surely_below(stat, samples) else { return false };
+    let value = cell.times.at_rank(time, rank);
+    value.is_some_and(|value| !threshold.comparison.holds(value, threshold.bound.0))
+}
+
+/// The rank from 1 of the highest of so many samples that the percentile lies at or above with 97.5 % confidence; `None` where even the
+/// lowest may lie above it.
+fn surely_below(stat: Stat, samples: u64) -> Option<u64> {
+    let quantile = stat.quantile()?;
+    if !(FEWEST_FOR_BROKEN..stat.sample_floor()).contains(&samples) {
+        return None;
+    }
+    // How many samples lie beyond the percentile is binomial; below the floor the chance of none is not small.
+    let odds = (1.0 - quantile) / quantile;
+    let mut chance = quantile.powf(samples as f64);
+    let mut at_most = chance;
+    for beyond in 1..=samples {
+        if 1.0 - at_most <= 0.025 {
+            return Some(samples - beyond + 1);
+        }
+        chance *= odds * (samples - beyond + 1) as f64 / beyond as f64;
+        at_most += chance;
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(well: u64, failed: u64, local: u64) -> Tried {
+        Tried { well, failed, local }
+    }
+
+    /// A figure that takes 368 samples.
+    fn state(samples: u64, feeding: Tried) -> State {
+        Facts { samples, needed: 368, all: feeding, feeding }.state(true)
+    }
+
+    #[test]
+    fn each_line_of_the_table() {
+        let too_few = State::TooFew { needed: 368 };
+        let unreached = |failed| State::Unreached { needed: 368, failed };
+        // No failure of the target's, or not more than the generator's own.
+        assert_eq!(state(0, tried(0, 0, 0)), State::NoData);
+        assert_eq!(state(300, tried(300, 0, 0)), too_few);
+        assert_eq!(state(0, tried(0, 0, 500)), State::NoData);
+        assert_eq!(state(300, tried(300, 100, 100)), too_few);
+        assert_eq!(state(0, tried(0, 5, 5)), State::NoData);
+        // Nothing went well.
+        assert_eq!(state(0, tried(0, 1, 0)), unreached(1));
+        assert_eq!(state(0, tried(0, 6, 5)), unreached(6));
+        // With those that failed there would have been enough.
+        assert_eq!(state(300, tried(300, 68, 0)), unreached(68));
+        assert_eq!(state(300, tried(300, 67, 0)), too_few);
+        // The same where an attempt gives several samples: 10 connections of 12 gave 310 of 368 heartbeats.
+        assert_eq!(state(310, tried(10, 2, 0)), unreached(2));
+        assert_eq!(state(300, tried(10, 2, 0)), too_few);
+        // Half of them failed.
+        assert_eq!(state(20, tried(20, 20, 0)), unreached(20));
+        assert_eq!(state(20, tried(20, 19, 0)), too_few);
+        assert_eq!(state(0, tried(20, 19, 0)), State::NoData);
+    }
+
+    #[test]
+    fn what_does_not_feed_a_metric_explains_nothing_unless_nothing_went_well() {
+        let facts = |all, feeding| Facts { samples: 0, needed: 1, all, feeding }.state(true);
+        assert_eq!(facts(tried(5, 5, 0), tried(0, 0, 0)), State::NoData);
+        assert_eq!(
+            facts(tried(0, 5, 0), tried(0, 0, 0)),
+            State::Unreached { needed: 1, failed: 5 }
+        );
+    }
+
+    #[test]
+    fn while_a_run_goes_on_the_target_may_still_answer() {
+        let state = |samples, all| Facts { samples, needed: 6, all, feeding: all }.state(false);
+        assert_eq!(state(0, tried(0, 5, 0)), State::NoData);
+        assert_eq!(state(0, tried(0, 6, 0)), State::Unreached { needed: 6, failed: 6 });
+        assert_eq!(state(1, tried(1, 50, 0)), State::TooFew { needed: 6 });
+    }
+
+    #[test]
+    fn the_sure_rank_is_that_of_the_binomial_distribution() {
+        // R: qbinom(0.975, 187, 0.01) + 1 = 6 beyond; qbinom(0.975, 50, 0.05) + 1 = 7.
+        assert_eq!(surely_below(Stat::P99, 187), Some(187 - 6 + 1));
+        assert_eq!(surely_below(Stat::P95, 50), Some(50 - 7 + 1));
+        assert_eq!(surely_below(Stat::P99, 5), None);
+        assert_eq!(surely_below(Stat::P99, 368), None);
+        assert_eq!(surely_below(Stat::Max, 100), None);
+        assert_eq!(surely_below(Stat::P9999, 36_886), Some(36_886 - 9 + 1));
+    }
+}

@@ -1,0 +1,256 @@
+//! Missing samples, whom they are blamed on, and what that makes of a run.
+
+use super::*;
+use crate::plan::{Check, Http, Request, What};
+
+const P99: Metric = Metric::Time(TimeMetric::ServiceTime, Stat::P99);
+const P50: Metric = Metric::Time(TimeMetric::ServiceTime, Stat::P50);
+
+/// Answers of so many milliseconds.
+fn answered(cell: &mut Cell, count: u64, ms: u64) {
+    requests(cell, count, 0);
+    (0..count).for_each(|_| cell.time(TimeMetric::ServiceTime, ms * 1_000_000));
+}
+
+fn failed(cell: &mut Cell, count: u64, failure: Failure, at_ns: u64) {
+    cell.counters.add(Counter::Due, count);
+    cell.counters.add(Counter::Started, count);
+    for _ in 0..count {
+        let cause = Cause::new(failure, Phase::Request);
+        cell.end(Outcome::Failed(cause), at_ns, String::new);
+    }
+}
+
+fn unreached(needed: u64, failed: u64) -> State {
+    State::Unreached { needed, failed }
+}
+
+fn rules(verdict: &Verdict) -> Vec<Rule> {
+    verdict.breaches.iter().map(|breach| breach.rule).collect()
+}
+
+fn below(metric: Metric, bound: f64) -> Threshold {
+    threshold(metric, Comparison::Less, bound)
+}
+
+/// Ten users who ask once in the ramp and hang until second 8.
+fn hanging(plan: &Plan, outcome: Failure) -> Judge {
+    let mut judge = Judge::new(plan);
+    for (mark, at_ns) in [
+        (Mark::Ramp(0), 0),
+        (Mark::Hold(0), 1_000_000),
+        (Mark::Ramp(1), 5_000_000_000),
+        (Mark::Hold(1), 5_000_000_000),
+        (Mark::Drain, 6_000_000_000),
+    ] {
+        judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+    }
+    for number in 0..9 {
+        let mut cell = Cell::default();
+        if number == 8 {
+            failed(&mut cell, 10, outcome, 8_000_000_000);
+        }
+        let mut second = Second { second: number, ..Second::default() };
+        let facts = second.scenarios.entry(0).or_default();
+        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        judge.add(&Entry::Second(second));
+    }
+    judge
+}
+
+fn end(mut judge: Judge) -> Verdict {
+    judge.add(&Entry::Stopped { at_ns: 9_000_000_000, reason: StopReason::Completed });
+    judge.verdict()
+}
+
+#[test]
+fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
+    let plan = plan(vec![
+        below(FAILURE, 0.01),
+        below(P50, 1e9),
+        threshold(Metric::Count(CountMetric::RequestsCount), Comparison::Greater, 1.0),
+        Threshold { scope: Scope::EachStage, ..below(P99, 1e9) },
+        Threshold { window: Some(Time(Duration::from_secs(2))), ..below(FAILURE, 0.01) },
+    ]);
+    let verdict = end(hanging(&plan, Failure::RequestTimeout));
+    assert_eq!((verdict.word, rules(&verdict)), (Word::Fail, vec![]));
+    let needed: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
+    assert_eq!(needed, [1, 6, 1, 368, 368, 1].map(|needed| unreached(needed, 10)));
+    // What this machine did wrong says nothing about the target.
+    let verdict = end(hanging(&plan, Failure::TooManyFiles));
+    assert_eq!(verdict.word, Word::Invalid);
+    assert!(rules(&verdict).contains(&Rule::LocalFailures));
+    assert!(rules(&verdict).contains(&Rule::Samples));
+    assert!(verdict.findings.iter().all(|one| one.state == State::NoData));
+}
+
+#[test]
+fn what_failed_before_a_view_began_explains_nothing_in_it() {
+    let plan = plan(vec![Threshold { scope: Scope::Stage(1), ..below(P50, 1e9) }]);
+    let judge = run(&plan, DONE, |number, cell| {
+        if number < 3 {
+            failed(cell, 100, Failure::Refused, u64::from(number) * 1_000_000_000);
+        }
+    });
+    assert_eq!(judge.verdict().findings[0].state, State::NoData);
+    assert_eq!(judge.verdict().word, Word::Invalid);
+}
+
+#[test]
+fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
+    let verdict = |good: u64, bad: u64, failure: Failure| {
+        let plan = plan(vec![below(P99, 1e9)]);
+        let judge = run(&plan, DONE, |_, cell| {
+            answered(cell, good, 1);
+            failed(cell, bad, failure, 1);
+        });
+        let verdict = judge.verdict();
+        (verdict.word, verdict.findings[0].state)
+    };
+    assert_eq!(verdict(30, 7, Failure::Reset), (Word::Fail, unreached(368, 70)));
+    assert_eq!(verdict(2, 2, Failure::RequestTimeout), (Word::Fail, unreached(368, 20)));
+    let too_few = State::TooFew { needed: 368 };
+    assert_eq!(verdict(30, 1, Failure::Reset), (Word::Invalid, too_few));
+    assert_eq!(verdict(30, 30, Failure::NoRow), (Word::Invalid, too_few));
+    assert_eq!(verdict(30, 0, Failure::Reset), (Word::Invalid, too_few));
+}
+
+#[test]
+fn a_percentile_is_broken_on_few_samples_when_they_are_enough_to_tell() {
+    let verdict = |slow: u64, bound: f64| {
+        let judge = run(&plan(vec![below(P99, bound)]), DONE, move |number, cell| {
+            let slow = if number == 0 { slow } else { 0 };
+            answered(cell, 18 - slow, 5);
+            answered(cell, slow, 1_000);
+        });
+        // A live look does not take a chance at each second.
+        assert_eq!(judge.findings()[0].state, State::TooFew { needed: 368 });
+        judge.verdict()
+    };
+    // Of 180 samples six beyond the bound are what a p99 within it gives once in a hundred times.
+    assert_eq!(verdict(6, 500e6).findings[0].state, State::Broken);
+    assert_eq!(verdict(6, 500e6).word, Word::Fail);
+    assert_eq!(verdict(5, 500e6).word, Word::Invalid);
+    assert_eq!(verdict(18, 1_100e6).word, Word::Invalid);
+}
+
+#[test]
+fn a_broken_threshold_stands_whatever_others_lack_and_the_generators_faults_stand_above_it() {
+    let plan = plan(vec![below(FAILURE, 0.01), below(P99, 1e9)]);
+    let verdict = |fill: &dyn Fn(&mut Cell)| {
+        run(&plan, DONE, |_, cell| {
+            answered(cell, 10, 1);
+            failed(cell, 1, Failure::Status, 1);
+            fill(cell);
+        })
+        .verdict()
+    };
+    let fine = verdict(&|_| ());
+    assert_eq!((fine.word, rules(&fine)), (Word::Fail, vec![]));
+    assert_eq!(fine.findings[1].state, State::TooFew { needed: 368 });
+    let starved = verdict(&|cell| cell.time(TimeMetric::ScheduleLag, 200_000_000));
+    assert_eq!((starved.word, rules(&starved)), (Word::Invalid, vec![Rule::ScheduleLag; 2]));
+    let local = verdict(&|cell| failed(cell, 1, Failure::TooManyFiles, 1));
+    assert_eq!((local.word, rules(&local)), (Word::Invalid, vec![Rule::LocalFailures; 2]));
+}
+
+#[test]
+fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else() {
+    let check = |name| Check { name, what: What::Status(vec![200]) };
+    let asking = |checks| Request { checks, ..Request::default() };
+    let state = |in_steps: bool, ok: u64, failing: [u64; 2], failure: Failure| {
+        let checks = [Metric::Check(0), Metric::Ratio(RatioMetric::Checks)];
+        let mut plan = plan(
+            checks.map(|metric| threshold(metric, Comparison::AtLeast, 0.9)).into_iter().collect(),
+        );
+        plan.scenarios[0].protocol = Protocol::Http(Http {
+            in_steps,
+            requests: vec![asking(vec![]), asking(vec![check(0)])],
+            checks: vec!["one".to_owned()],
+            ..Http::default()
+        });
+        let judge = run(&plan, DONE, |_, cell| {
+            requests(cell, ok, 0);
+            for (at, count) in (0..).zip(failing) {
+                failed(cell, count, failure, 1);
+                cell.requests.entry(at).or_default().failed += count;
+            }
+        });
+        let verdict = judge.verdict();
+        assert_eq!(verdict.findings[0].state, verdict.findings[1].state);
+        (verdict.word, verdict.findings[0].state)
+    };
+    let fail = |failed| (Word::Fail, unreached(1, failed));
+    let invalid = (Word::Invalid, State::NoData);
+    assert_eq!(state(true, 5, [5, 0], Failure::Status), fail(50));
+    assert_eq!(state(true, 0, [1, 0], Failure::RequestTimeout), fail(10));
+    assert_eq!(state(true, 5, [0, 0], Failure::Status), invalid);
+    assert_eq!(state(true, 5, [5, 0], Failure::NoRow), invalid);
+    // One request of a mix says nothing about another, unless none of all went well.
+    assert_eq!(state(false, 5, [5, 0], Failure::Status), invalid);
+    assert_eq!(state(false, 5, [5, 1], Failure::Reset), fail(10));
+    assert_eq!(state(false, 0, [5, 0], Failure::Reset), fail(50));
+}
+
+#[test]
+fn a_dead_target_ends_a_run_that_asks_for_it() {
+    let abort = Threshold { abort: true, ..below(P50, 1e9) };
+    let judge = |bad| {
+        run(&plan(vec![abort.clone()]), None, move |number, cell| {
+            if number == 0 {
+                failed(cell, bad, Failure::Refused, 1);
+            }
+        })
+    };
+    assert_eq!(judge(5).abort(3_000_000_000), None);
+    assert_eq!(judge(6).abort(3_000_000_000), Some((0, 0)));
+    assert_eq!(judge(6).findings()[0].state, unreached(6, 6));
+}
+
+#[test]
+fn connections_that_the_target_ended_owe_their_heartbeats() {
+    let rtt = Metric::Time(TimeMetric::HeartbeatRtt, Stat::P50);
+    let heartbeats = Metric::Ratio(RatioMetric::HeartbeatSuccess);
+    let mut plan = plan(vec![
+        below(rtt, 1e9),
+        threshold(heartbeats, Comparison::AtLeast, 0.9),
+        threshold(Metric::Ratio(RatioMetric::HoldSurvival), Comparison::AtLeast, 0.9),
+        below(Metric::Time(TimeMetric::ConnectTime, Stat::P99), 1e9),
+    ]);
+    plan.scenarios[0].protocol = testing::hold();
+    let verdict = |failure: Option<Failure>| {
+        let mut judge = Judge::new(&plan);
+        for (mark, at_ns) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 1_000_000_000)] {
+            judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+        }
+        let mut cell = Cell::default();
+        for counter in
+            [Counter::Due, Counter::Started, Counter::ConnectAttempts, Counter::ConnectOk]
+        {
+            cell.counters.add(counter, 10);
+        }
+        for _ in 0..10 {
+            let outcome = failure
+                .map_or(Outcome::Ok, |failure| Outcome::Failed(Cause::new(failure, Phase::Hold)));
+            cell.end(outcome, 500_000_000, String::new);
+            cell.time(TimeMetric::ConnectTime, 1_000);
+        }
+        let mut second = Second::default();
+        let facts = second.scenarios.entry(0).or_default();
+        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        judge.add(&Entry::Second(second));
+        end(judge)
+    };
+    let states = |verdict: Verdict| {
+        (verdict.word, verdict.findings.into_iter().map(|one| one.state).collect::<Vec<_>>())
+    };
+    let wrong = unreached(6, 10);
+    let (one, p99) = (unreached(1, 10), unreached(368, 10));
+    assert_eq!(states(verdict(Some(Failure::WrongData))), (Word::Fail, vec![wrong, one, one, p99]));
+    // Nobody failed: the plan has no heartbeat in it, or too few connections.
+    let too_few = State::TooFew { needed: 368 };
+    assert_eq!(
+        states(verdict(None)),
+        (Word::Invalid, vec![State::NoData, State::NoData, State::NoData, too_few])
+    );
+}

@@ -1,0 +1,210 @@
+//! Thresholds without samples: FAIL where the target is the reason, INVALID where it is not.
+
+use crate::outcome::{Outcome, await_true, run, run_beside, run_once};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// A server whose connections are handled by this, each in a thread; it lives as long as the tests.
+fn server(handle: fn(TcpStream)) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for socket in listener.incoming().flatten() {
+            std::thread::spawn(move || handle(socket));
+        }
+    });
+    address
+}
+
+fn http(address: SocketAddr, rest: &str) -> String {
+    format!(
+        "name = \"missing\"\ntargets.t.address = \"http://{address}/\"\n[scenarios.s]\nprotocol = \"http\"\n{rest}"
+    )
+}
+
+/// The state of each threshold.
+fn states(outcome: &Outcome) -> Vec<&str> {
+    let all = outcome.report["thresholds"].as_array().unwrap();
+    all.iter().map(|one| one["state"].as_str().unwrap()).collect()
+}
+
+fn swallow(mut socket: TcpStream) {
+    let _ = std::io::copy(&mut socket, &mut std::io::sink());
+}
+
+#[test]
+fn a_target_that_never_answers_fails() {
+    let rest = r#"timeout = "2s"
+stages = [{ users = 20, hold = "1s" }]
+thresholds = ["failure_ratio < 1%", "service_time.p50 < 1s", "requests.count > 10"]
+"#;
+    let outcome = run(1, &http(server(swallow), rest), &[]);
+    assert_eq!(states(&outcome), ["unreached", "unreached", "broken"]);
+    assert_eq!(outcome.scenario("s").counters(["started", "timed_out"]), [20, 20]);
+    assert!(outcome.stdout.contains("20 attempts failed"), "{}", outcome.stdout);
+    // Once it can be told, the run ends where it is asked to: nobody waits for the hold.
+    let rest = rest.replace("hold = \"1s\"", "hold = \"50s\"").replace(
+        "\"service_time.p50 < 1s\"",
+        "{ check = \"service_time.p50 < 1s\", abort = true }",
+    );
+    let outcome = run(1, &http(server(swallow), &rest), &[]);
+    assert_eq!(outcome.report["stopped"]["reason"], "aborted");
+    assert_eq!(outcome.report["stopped"]["threshold"], "service_time.p50 < 1s");
+    assert!(outcome.took < Duration::from_secs(30), "{:?}", outcome.took);
+}
+
+#[test]
+fn a_target_that_closes_each_connection_fails() {
+    let address = server(|mut socket| {
+        let _ = socket.read(&mut [0; 4_096]);
+    });
+    let rest = r#"think_time = "20ms"
+stages = [{ users = 5, hold = "1s" }]
+thresholds = ["success_ratio > 1%", "first_byte.p50 < 1s", "transfer.time.p50 < 1s"]
+"#;
+    let outcome = run(1, &http(address, rest), &[]);
+    assert_eq!(states(&outcome), ["broken", "unreached", "unreached"]);
+    // No threshold that can be broken by what was measured.
+    let rest = rest.replace("\"success_ratio > 1%\", ", "");
+    assert_eq!(states(&run(1, &http(address, &rest), &[])), ["unreached"; 2]);
+}
+
+#[test]
+fn a_target_that_refuses_fails_when_the_run_is_forced() {
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rest = r#"think_time = "20ms"
+stages = [{ users = 5, hold = "1s" }]
+thresholds = ["service_time.p50 < 1s"]
+"#;
+    assert_eq!(run_once(&http(dead, rest), &[]).code, Some(4));
+    let outcome = run(1, &http(dead, rest), &["--force"]);
+    assert_eq!(states(&outcome), ["unreached"]);
+    let hold = format!(
+        "name = \"missing\"\ntargets.t.address = \"{dead}\"\n[scenarios.s]\nprotocol = \"tcp-hold\"\n\
+         stages = [{{ users = 10, ramp = \"200ms\", hold = \"300ms\" }}]\n\
+         thresholds = [\"hold.survival_ratio >= 99%\", \"connect.time.p50 < 1s\", \"connections.open == 10\"]\n"
+    );
+    let outcome = run(1, &hold, &["--force"]);
+    assert_eq!(states(&outcome), ["unreached"; 3]);
+}
+
+#[test]
+fn a_slow_target_is_broken_on_few_samples_when_they_tell() {
+    let address = server(|mut socket| {
+        let mut buffer = [0; 4_096];
+        while socket.read(&mut buffer).is_ok_and(|count| count > 0) {
+            std::thread::sleep(Duration::from_millis(200));
+            if socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok").is_err() {
+                return;
+            }
+        }
+    });
+    let rest = r#"stages = [{ users = 10, hold = "2s" }]
+thresholds = ["service_time.p99 < 100ms"]
+"#;
+    let outcome = run(1, &http(address, rest), &[]);
+    assert_eq!(states(&outcome), ["broken"]);
+    assert!(outcome.stdout.contains("few, but enough to tell"), "{}", outcome.stdout);
+    // The same number of samples proves nothing where they lie within the bound: the plan is too short.
+    let outcome = run(3, &http(address, &rest.replace("100ms", "5s")), &[]);
+    assert_eq!(states(&outcome), ["too_few_samples"]);
+    assert_eq!(outcome.rules(), ["samples"]);
+}
+
+#[test]
+fn a_hold_shorter_than_a_good_answer_proves_nothing() {
+    let address = server(|mut socket| {
+        let _ = socket.read(&mut [0; 4_096]);
+        std::thread::sleep(Duration::from_secs(2));
+        let _ = socket.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok");
+        swallow(socket);
+    });
+    let rest = r#"stages = [{ users = 5, hold = "500ms" }]
+thresholds = ["failure_ratio < 1%"]
+"#;
+    let outcome = run(3, &http(address, rest), &[]);
+    assert_eq!((states(&outcome), outcome.rules()), (vec!["no_data"], vec!["samples".to_owned()]));
+}
+
+/// A real redis that wants a password.
+struct Redis {
+    process: Child,
+    _folder: tempfile::TempDir,
+    address: SocketAddr,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let mut command = Command::new("redis-server");
+        command.args(["--port", &address.port().to_string(), "--bind", "127.0.0.1"]);
+        command.args(["--requirepass", "secret", "--save", "", "--appendonly", "no", "--dir"]);
+        let command = command.arg(folder.path()).stdout(Stdio::null()).stderr(Stdio::null());
+        let process = command.spawn().unwrap_or_else(|error| {
+            panic!("redis-server: {error}; tests/all.sh installs it");
+        });
+        let redis = Self { process, _folder: folder, address };
+        await_true("redis", Duration::from_secs(20), || TcpStream::connect(address).is_ok());
+        redis
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.process.kill().unwrap();
+        self.process.wait().unwrap();
+    }
+}
+
+const HEARTBEATS: &str = r#"name = "heartbeats"
+targets.t.address = "ADDRESS"
+[scenarios.s]
+protocol = "tcp-hold"
+expect = '+PONG\r\n'
+heartbeat = { from = "client", send = 'PING\r\n', every = "400ms", timeout = "300ms" }
+stages = [{ users = 20, ramp = "1s", hold = "2s" }]
+thresholds = [
+  "heartbeat.success_ratio >= 99%",
+  "heartbeat.rtt.p95 < 100ms",
+  "connect.success_ratio >= 99%",
+]
+"#;
+
+fn heartbeats(address: SocketAddr) -> String {
+    HEARTBEATS.replace("ADDRESS", &address.to_string()).replace('\'', "\"")
+}
+
+#[test]
+fn a_redis_that_wants_a_password_fails() {
+    let (outcome, ()) = run_beside(1, || {
+        let redis = Redis::start();
+        (run_once(&heartbeats(redis.address), &[]), ())
+    });
+    assert_eq!(states(&outcome), ["unreached", "unreached", "held"]);
+    assert_eq!(outcome.scenario("s").counters(["started", "failed"]), [20, 20]);
+}
+
+#[test]
+fn wrong_replies_to_heartbeats_fail_and_right_ones_pass() {
+    let wrong = server(|mut socket| {
+        let mut buffer = [0; 64];
+        while socket.read(&mut buffer).is_ok_and(|count| count > 0) {
+            if socket.write_all(b"-ERR unknown\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    assert_eq!(states(&run(1, &heartbeats(wrong), &[])), ["unreached", "unreached", "held"]);
+    let right = server(|mut socket| {
+        let mut buffer = [0; 64];
+        while socket.read(&mut buffer).is_ok_and(|count| count > 0) {
+            if socket.write_all(b"+PONG\r\n").is_err() {
+                return;
+            }
+        }
+    });
+    assert_eq!(states(&run(0, &heartbeats(right), &[])), ["held"; 3]);
+}
