@@ -19,6 +19,8 @@ pub enum ExitStatus {
     NotFit,
     /// The results could not be written, or an internal error.
     Internal,
+    /// Interrupted by SIGHUP; the reports are written and marked so.
+    HungUp,
     /// Interrupted by SIGINT; the reports are written and marked so.
     Interrupted,
     /// Interrupted by SIGTERM; the reports are written and marked so.
@@ -29,6 +31,7 @@ impl ExitStatus {
     /// How a run went: its verdict, unless somebody ended it.
     pub fn of_run(recording: &Recording, verdict: &Verdict) -> Self {
         match (&recording.stopped, verdict.word) {
+            (Some((StopReason::Interrupted { signal: 1 }, _)), _) => Self::HungUp,
             (Some((StopReason::Interrupted { signal: 15 }, _)), _) => Self::Terminated,
             (Some((StopReason::Interrupted { .. }, _)), _) => Self::Interrupted,
             (_, Word::Pass) => Self::Pass,
@@ -46,6 +49,7 @@ impl ExitStatus {
             Self::Invalid => 3,
             Self::NotFit => 4,
             Self::Internal => 5,
+            Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
         }

@@ -14,6 +14,7 @@ mod schema;
 mod screen;
 mod search;
 mod serve;
+mod signals;
 mod worker;
 
 use clap::{Args, Parser, Subcommand};

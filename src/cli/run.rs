@@ -1,6 +1,7 @@
 //! The main form: `planrun PLAN.toml`.
 
 use super::plan_file::{self, folder};
+use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
@@ -16,9 +17,6 @@ use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::task::LocalSet;
 
 /// Its arguments.
 #[derive(Debug, Clone, Args)]
@@ -66,14 +64,15 @@ impl From<ExitStatus> for Ran {
     }
 }
 
-/// One run; its summary goes to `summary`.
+/// One run; its summary goes to `summary`. `signals`: those that are heard already; otherwise they are from the moment on that it begins.
 pub(super) fn once(
     args: &RunArgs,
     read: (Source, Overrides, Plan),
+    signals: Option<&mut Signals>,
     summary: &mut dyn Write,
 ) -> Ran {
     match depart(args, read) {
-        Ok(departure) => journey(args, departure, summary),
+        Ok(departure) => journey(args, departure, signals, summary),
         Err(status) => status.into(),
     }
 }
@@ -99,7 +98,12 @@ fn depart(
 }
 
 /// The run and its reports.
-fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran {
+fn journey(
+    args: &RunArgs,
+    departure: Departure,
+    signals: Option<&mut Signals>,
+    summary: &mut dyn Write,
+) -> Ran {
     let Departure { exe, source, overrides, plan, limits, warnings, files } = departure;
     let used = used_files(&plan, &files);
     let mut store = match store(args, &plan, &source, &overrides) {
@@ -147,7 +151,7 @@ fn journey(args: &RunArgs, departure: Departure, summary: &mut dyn Write) -> Ran
         }
         watcher.see(event);
     };
-    let ended = match follow(order, &mut watch) {
+    let ended = match follow(order, signals, &mut watch) {
         Ok(ended) => ended,
         Err(error) => {
             watcher.finish();
@@ -217,27 +221,20 @@ fn conclude(
     if made.problems.is_empty() { status } else { ExitStatus::Internal }
 }
 
-/// Makes the run on a runtime of its own, with the signals that end it.
-fn follow(order: RunOrder, watch: &mut dyn FnMut(&Event)) -> Result<engine::Ended, String> {
+/// Makes the run, which signals end.
+fn follow(
+    order: RunOrder,
+    signals: Option<&mut Signals>,
+    watch: &mut dyn FnMut(&Event),
+) -> Result<engine::Ended, String> {
     let words = |error: &dyn std::error::Error| {
         error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| words(&error))?;
-    LocalSet::new().block_on(&runtime, async {
-        let (ask, signals) = mpsc::channel(4);
-        for (kind, number) in [(SignalKind::interrupt(), 2), (SignalKind::terminate(), 15)] {
-            let mut incoming = signal(kind).map_err(|error| words(&error))?;
-            let ask = ask.clone();
-            tokio::task::spawn_local(async move {
-                // A third signal has nothing left to ask for.
-                while incoming.recv().await.is_some() && ask.send(number).await.is_ok() {}
-            });
-        }
-        engine::run(order, signals, watch).await.map_err(|error| words(&error))
-    })
+    let run = async |asked| engine::run(order, asked, watch).await.map_err(|error| words(&error));
+    match signals {
+        Some(signals) => signals.during(run),
+        None => Signals::listen().map_err(|error| words(&error))?.during(run),
+    }
 }
 
 /// What weakens the proof, in words.

@@ -1,6 +1,7 @@
 //! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
 
 use super::run::{Ran, RunArgs, once};
+use super::signals::Signals;
 use super::{ExitStatus, diagnostic, plan_file, screen};
 use crate::plan::{Plan, Search};
 use crate::report::page::Page;
@@ -16,7 +17,7 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
         Err(status) => status,
         Ok((source, overrides, plan)) => match plan.search.clone().filter(|_| !args.no_search) {
             Some(search) => climb(args, &plan, &search),
-            None => once(args, (source, overrides, plan), &mut anstream::stdout()).status,
+            None => once(args, (source, overrides, plan), None, &mut anstream::stdout()).status,
         },
     }
 }
@@ -25,6 +26,13 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
 fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
     let mut report = SearchReport::new(plan, search, Timestamp::now());
     let mut ascent = Ascent::new(search.clone());
+    let mut signals = match Signals::listen() {
+        Ok(signals) => signals,
+        Err(error) => {
+            diagnostic::print_error(&format!("cannot listen for signals: {error}"), None);
+            return ExitStatus::Internal;
+        }
+    };
     let status = loop {
         let (level, again) = match ascent.next() {
             Next::Run { level, again } => (level, again),
@@ -40,7 +48,7 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
             report.runs.len() + 1,
             report.level(level)
         );
-        let ran = at_level(args, search, level);
+        let ran = at_level(args, search, level, &mut signals);
         let reasons = ran.proof.as_ref().map(|(verdict, _)| why(plan, verdict));
         report.runs.push(LevelRun {
             level,
@@ -68,12 +76,12 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
 }
 
 /// One run of the plan at this level.
-fn at_level(args: &RunArgs, search: &Search, level: u64) -> Ran {
+fn at_level(args: &RunArgs, search: &Search, level: u64, signals: &mut Signals) -> Ran {
     let mut args = args.clone();
     args.overrides.set.push(search.setting(level));
     let Some(path) = &args.path else { return ExitStatus::WrongPlan.into() };
     match plan_file::read_plan(path, &args.overrides) {
-        Ok(read) => once(&args, read, &mut std::io::sink()),
+        Ok(read) => once(&args, read, Some(signals), &mut std::io::sink()),
         Err(status) => status.into(),
     }
 }

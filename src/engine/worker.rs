@@ -12,13 +12,17 @@ use crate::protocol::http::Stock;
 use crate::protocol::tls;
 use crate::schedule::Schedule;
 use nix::sys::prctl::set_pdeathsig;
-use nix::sys::signal::Signal;
+use nix::sys::signal::{SigSet, Signal};
 use std::io;
 
 /// Runs a worker to its end. An error means that the coordinator is gone, or has been told why nothing can be done.
 pub fn work() -> io::Result<()> {
     // A worker that stands still would not see its pipe close.
     set_pdeathsig(Signal::SIGKILL)?;
+    // A terminal that is gone is the coordinator's business: it ends the run, and this process with it.
+    let mut hangup = SigSet::empty();
+    hangup.add(Signal::SIGHUP);
+    hangup.thread_block()?;
     let mut link = Link::standard()?;
     let ToWorker::Assign(assignment) = link.wait()? else {
         return Err(io::Error::other("the first message is no assignment"));

@@ -312,6 +312,7 @@ pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
                 .map_or("a threshold", |threshold| threshold.check.as_str());
             format!("aborted: {check} is broken")
         }
+        StopReason::Interrupted { signal: 1 } => "interrupted by SIGHUP".to_owned(),
         StopReason::Interrupted { signal: 2 } => "interrupted by SIGINT".to_owned(),
         StopReason::Interrupted { signal: 15 } => "interrupted by SIGTERM".to_owned(),
         StopReason::Interrupted { signal } => format!("interrupted by signal {signal}"),

@@ -91,7 +91,7 @@ pub enum StopReason {
     },
     /// A signal asked for the end.
     Interrupted {
-        /// 2 for SIGINT, 15 for SIGTERM.
+        /// 1 for SIGHUP, 2 for SIGINT, 15 for SIGTERM.
         signal: i32,
     },
     /// A worker was lost and the plan says `on_worker_loss = "stop"`, or no worker was left.

@@ -23,7 +23,7 @@ pub use fault::{check, hits};
 pub use group::{Group, die_with};
 pub use listen::{Listen, resolve};
 pub use running::{Announcement, Running, arguments};
-pub use stop::Stop;
+pub use stop::{Stop, ignores_hangup};
 
 use crate::plan::Builtin;
 use std::net::SocketAddr;

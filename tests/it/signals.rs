@@ -77,6 +77,52 @@ fn one_signal_ends_a_run_gracefully() {
 }
 
 #[test]
+fn a_terminal_that_is_gone_ends_a_run_as_sigterm_does() {
+    let going = Going::start(PLAN, &[], 2);
+    let below = all_below(&going);
+    // Whoever hangs up may tell all processes of the session.
+    for pid in &below {
+        send(*pid, Signal::SIGHUP);
+    }
+    send(going.pid(), Signal::SIGHUP);
+    let outcome = going.end();
+    assert!(below.iter().all(|pid| is_gone(*pid)));
+    assert_interrupted(&outcome, 129, 1);
+    let hold = outcome.scenario("hold");
+    let ended = hold.counters(["due", "ok", "unfinished"]);
+    assert_eq!(ended, [256, 256, 0], "{}", outcome.file("failures.csv"));
+    assert!(outcome.stdout.contains("interrupted (SIGHUP)"), "{}", outcome.stdout);
+}
+
+#[test]
+fn under_nohup_a_terminal_that_is_gone_ends_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(&plan, PLAN.replace("100s", "4s")).unwrap();
+    let mut run = Command::new("nohup")
+        .arg(exe())
+        .arg(&plan)
+        .args(["--progress", "none", "--out"])
+        .arg(folder.path().join("out"))
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let results = || results(&folder.path().join("out"));
+    await_true("the run's folder", Duration::from_secs(30), || results().is_some());
+    let pid = i32::try_from(run.id()).unwrap();
+    await_true("workers", Duration::from_secs(30), || {
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        children.is_ok_and(|children| children.split_whitespace().count() == 6)
+    });
+    send(pid, Signal::SIGHUP);
+    let code = run.wait().unwrap().code();
+    let report = report(&results().unwrap());
+    assert_ne!(code, Some(129), "{report:#}");
+    assert_eq!(report["stopped"]["reason"], "completed", "{report:#}");
+}
+
+#[test]
 fn a_signal_in_the_ramp_leaves_out_the_rest_of_it() {
     let slow = PLAN.replace("ramp = \"1s\"", "ramp = \"50s\"");
     let going = Going::start(&slow, &[], 1);

@@ -95,6 +95,9 @@ fn ending(run: &Run<'_>) -> String {
     match run.recording.stopped.as_ref().map(|(reason, _)| reason) {
         Some(StopReason::Completed) => format!("carried out in {after}"),
         Some(StopReason::Aborted { .. }) => format!("aborted by a threshold after {after}"),
+        Some(StopReason::Interrupted { signal: 1 }) => {
+            format!("interrupted (SIGHUP) after {after}")
+        }
         Some(StopReason::Interrupted { signal: 15 }) => {
             format!("interrupted (SIGTERM) after {after}")
         }

@@ -107,6 +107,8 @@ fn capacity_makes_processes() {
 fn signals_end_it_with_its_counters() {
     for (signal, arguments) in [
         (Signal::SIGTERM, vec!["tcp-hold"]),
+        (Signal::SIGHUP, vec!["http"]),
+        (Signal::SIGHUP, vec!["tcp-hold", "--processes=2"]),
         (Signal::SIGINT, vec!["http"]),
         (Signal::SIGINT, vec!["tcp-hold", "--processes=2"]),
         (Signal::SIGTERM, vec!["http", "--until-eof"]),
