@@ -1,7 +1,7 @@
 //! The figures of a million held connections, at a tenth of it: what is counted exactly, and what has a limit that no busy machine moves.
 //! How fast all of it is belongs to `cargo bench --bench hold`.
 
-use crate::outcome::{Outcome, Stage, await_true, results, run};
+use crate::outcome::{Outcome, Stage, await_true, results, run_paced};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::time::{Duration, Instant};
@@ -40,7 +40,7 @@ fn below(pid: u32) -> Vec<u32> {
 
 #[test]
 fn a_hundred_thousand_are_opened_on_time_verified_held_and_cheap() {
-    let outcome = run(
+    let outcome = run_paced(
         0,
         &plan(
             "heartbeat = { from = \"server\", every = \"4s\", grace = \"20s\" }\n\

@@ -1,6 +1,6 @@
 //! What plans can ask for: levels up and down, warm-ups, unpaced ramps, rates, starts after others, addresses of every kind.
 
-use crate::outcome::{Facts, Outcome, run, run_beside, run_once};
+use crate::outcome::{Facts, Outcome, run_beside, run_once, run_paced};
 use crate::served::Served;
 use serde_json::Value;
 use std::net::SocketAddr;
@@ -64,7 +64,7 @@ stages = [{ name = "open", rate = "100/s", ramp = "1s", hold = "1s" }]
 thresholds = ["failure_ratio < 0.1%", "dropped <= 0"]
 "#;
 
-static RUN: LazyLock<Outcome> = LazyLock::new(|| run(0, SHAPES, &[]));
+static RUN: LazyLock<Outcome> = LazyLock::new(|| run_paced(0, SHAPES, &[]));
 
 fn boundaries(facts: Facts<'_>) -> Vec<(String, u64)> {
     let all = facts.0["boundaries"].as_array().unwrap();
@@ -322,13 +322,13 @@ thresholds = ["failure_ratio < 0.1%", "dropped <= 0"]
 [generator]
 workers = 3
 "#;
-    let three = run(0, plan, &[]);
+    let three = run_paced(0, plan, &[]);
     let parts = |outcome: &Outcome| {
         let stage = outcome.scenario("s").stage("open");
         assert_eq!(stage.0["planned"]["spacing"], "poisson");
         ["ramp", "hold"].map(|part| stage.part(part).counter("due"))
     };
     assert_eq!(parts(&three).iter().sum::<u64>(), 250);
-    let one = run(0, plan, &["--set", "generator.workers=1"]);
+    let one = run_paced(0, plan, &["--set", "generator.workers=1"]);
     assert_eq!(parts(&one), parts(&three));
 }
