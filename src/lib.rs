@@ -24,3 +24,6 @@ pub mod live;
 pub mod serve;
 
 pub mod cli;
+
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;

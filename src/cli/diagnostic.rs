@@ -48,6 +48,12 @@ fn picture(c: char) -> char {
     }
 }
 
+/// The text that is printed for these errors, without colours.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn rendered(errors: &PlanErrors) -> String {
+    render(errors, &Renderer::plain())
+}
+
 fn render(errors: &PlanErrors, renderer: &Renderer) -> String {
     let mut text = String::new();
     for error in errors.iter().take(SHOWN) {

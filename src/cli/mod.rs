@@ -18,6 +18,8 @@ mod signals;
 mod worker;
 
 use clap::{Args, Parser, Subcommand};
+#[cfg(any(test, fuzzing))]
+pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -202,7 +202,7 @@ pub fn encode(number: u64, line: &Line) -> Vec<u8> {
 }
 
 /// The line, if it is whole and has this number; its end may be missing.
-fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
+pub(crate) fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
     let text = std::str::from_utf8(bytes).ok()?;
     let text = text.strip_suffix('\n').unwrap_or(text);
     let (crc, body) = text.strip_prefix("{\"crc32\":\"")?.split_once("\",")?;

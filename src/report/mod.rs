@@ -32,6 +32,8 @@ mod timeline;
 pub use crate::machine::Way;
 pub use folder::{Made, sha256};
 pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, UsedFile};
+#[cfg(any(test, fuzzing))]
+pub(crate) use journal::{Line, decode, encode};
 pub use recover::{Damage, Recovered, Remade, Replayed};
 pub use search::{LevelRun, SearchReport, why};
 pub use store::{Store, Stored};

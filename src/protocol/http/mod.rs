@@ -39,6 +39,10 @@ pub use fault::Fault;
 pub use lane::{Lane, Step};
 pub use look::Gains;
 pub use multiplex::{ALPN, Multiplex, Stream};
+#[cfg(any(test, fuzzing))]
+pub(crate) use parse::{Parser, Wrong};
+#[cfg(any(test, fuzzing))]
+pub(crate) use rows::Format;
 pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
 pub use session::Session;
