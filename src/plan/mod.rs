@@ -36,8 +36,8 @@ pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric}
 pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
 pub use request::{
-    Body, Check, Data, Encoding, Extract, Given, Order, Origin, Piece, Request, Spot, Template,
-    What,
+    Body, Check, Data, Encoding, Extract, Given, Order, Origin, Piece, Request, Retry, Spot,
+    Template, What,
 };
 pub use scenario::{
     Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,

@@ -26,6 +26,21 @@ pub struct Request {
     pub extract: Vec<Extract>,
     /// The pause behind it; `None` takes the scenario's.
     pub think_time: Option<ThinkTime>,
+    /// Whether it is sent again when it met the close of an idle connection.
+    pub retry: Retry,
+}
+
+/// What becomes of a request when the server closes the connection, which was idle before, without a byte of an answer: it may or may
+/// not have been processed. One that was certainly not processed is always sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Retry {
+    /// It is sent again when its method is idempotent (RFC 9110, 9.2.2).
+    #[default]
+    Idempotent,
+    /// It is sent again, whatever its method.
+    Always,
+    /// It fails.
+    Never,
 }
 
 /// Where something stands in the plan's text, in bytes; `None` for what the command line says.

@@ -125,6 +125,9 @@ failures! {
     OtherErrno = "other", Network;
     /// The server closed (FIN) a connection that was to be held, or in the middle of an answer.
     ClosedByServer = "closed_by_server", Protocol;
+    /// The server closed or reset a kept connection that was idle before, without a byte of an answer, and the request was not sent again:
+    /// it may have been processed.
+    ClosedIdle = "closed_idle", Protocol;
     /// Not HTTP, or more of it than allowed.
     BadHttp = "bad_http", Protocol;
     /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113, 7).

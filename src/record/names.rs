@@ -175,7 +175,7 @@ table! {
         HeartbeatSent = "heartbeat.sent",
         /// http: of the connections opened, those that were secured by going on with an earlier session.
         TlsResumed = "tls.resumed",
-        /// http: requests sent once more, because the server closed the idle connection as they came.
+        /// http: sendings of requests again, because the server had not processed them, or closed the idle connection as they came.
         Retried = "retried",
         /// Bytes received: messages or bodies.
         BytesReceived = "bytes.received",

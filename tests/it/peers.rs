@@ -97,15 +97,20 @@ impl HaProxy {
 }
 
 /// Speaks HTTP/1.1 on one port, and HTTP/2 on the other.
-struct Nginx {
+pub(crate) struct Nginx {
     _process: Peer,
     folder: TempDir,
-    port: u16,
-    shared: u16,
+    pub(crate) port: u16,
+    pub(crate) shared: u16,
 }
 
 impl Nginx {
     fn start() -> Self {
+        Self::keeping("keepalive_requests 25;")
+    }
+
+    /// `keeps`: how long it keeps connections.
+    pub(crate) fn keeping(keeps: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, shared) = (port(), port());
         let at = folder.path().display();
@@ -115,7 +120,7 @@ impl Nginx {
         let configuration = format!(
             "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
-         \x20 keepalive_requests 25;\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
+         \x20 {keeps}\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
          \x20   location / {{ return 200 ok; }}\n\
          \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
          \x20      location = /status {{ stub_status; }}\n  }}\n\

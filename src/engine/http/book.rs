@@ -108,7 +108,7 @@ impl Book {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         self.levels.in_flight += 1;
-        Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, retried: false, moves: 0 }
+        Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 }
     }
 
     /// Books that an attempt has not ended.
@@ -169,22 +169,13 @@ pub(super) struct Attempt {
     pub(super) begun_ns: u64,
     /// When it was first sent.
     pub(super) sent_ns: Option<u64>,
-    pub(super) retried: bool,
-    /// How often it went to another connection before it was sent.
-    pub(super) moves: u8,
+    /// How often it was sent in vain, or went to another connection before it was sent.
+    pub(super) again: u16,
 }
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self {
-            key: FIRST,
-            due_ns: None,
-            request: 0,
-            begun_ns: 0,
-            sent_ns: None,
-            retried: false,
-            moves: 0,
-        }
+        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, again: 0 }
     }
 }
 

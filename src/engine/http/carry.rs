@@ -1,37 +1,25 @@
 //! Turns one attempt into a connection, a request and an answer, and books what came of it.
-//!
-//! A request may meet the moment in which the server closes an idle connection. Where that shows (a connection that has served
-//! before ends without one byte of an answer) and the request may be sent twice, it is sent once more on a new connection and
-//! counted as `retried`; whatever comes of that is its outcome, and its time runs from the first sending. Nothing else is retried.
 
 use super::book::Attempt;
 use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests, Room, anew};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
-use crate::record::{Cause, Counter, Failure, Origin, Phase};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
+use crate::record::{Counter, Origin, Phase};
 
 /// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
 const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);
-
-/// A request goes to another connection so often, before it is sent.
-const MOST_MOVES: u8 = 3;
 
 impl<H: Host> Requests<H> {
     /// Carries out one request.
     pub(super) fn carry(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let one = self.slots.get(slot);
-        one.attempt = attempt;
+        (one.attempt, one.sent_away) = (attempt, None);
         if let Some(session) = &mut one.session {
             session.begin_request();
         }
-        let takes = one.lane.as_ref().is_none_or(|lane| self.host.takes_a_request(lane));
-        if !takes || (one.lane.is_some() && one.is_spent(self.uses, now)) {
-            self.hang_up(slot);
-        }
-        let one = self.slots.get(slot);
-        if one.lane.is_some() { self.send(slot, now) } else { self.connect(slot, now) }
+        self.resume(slot, now);
     }
 
     pub(super) fn connect(&mut self, slot: u32, now: u64) {
@@ -77,6 +65,7 @@ impl<H: Host> Requests<H> {
             return;
         };
         self.settle(slot);
+        let fault = self.told(slot, fault, now);
         let after = after(&fault);
         let local = after == After::Local;
         let cell = self.book.cell(attempt.key);
@@ -93,7 +82,7 @@ impl<H: Host> Requests<H> {
     pub(super) fn send(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         let Some(lane) = &mut one.lane else { return };
-        match self.host.room(lane, now) {
+        match self.host.room(lane, one.attempt.begun_ns, now) {
             Room::Now => {}
             Room::Later => {
                 if one.state != State::Waiting {
@@ -132,7 +121,8 @@ impl<H: Host> Requests<H> {
     }
 
     /// A request that could not be written.
-    fn fail_unsent(&mut self, slot: u32, fault: Fault, now: u64) {
+    pub(super) fn fail_unsent(&mut self, slot: u32, fault: Fault, now: u64) {
+        let fault = self.told(slot, fault, now);
         let attempt = self.slots.get(slot).attempt;
         let mut ending = attempt.ending(now);
         let after = after(&fault);
@@ -140,25 +130,6 @@ impl<H: Host> Requests<H> {
         self.book.end(&attempt, ending);
         self.settle(slot);
         self.go_on(slot, after, now);
-    }
-
-    /// The connection that a request waits for takes none: it goes to another one, unless it has met too many such.
-    fn move_on(&mut self, slot: u32, now: u64) {
-        let one = self.slots.get(slot);
-        let trouble = one.lane.as_ref().and_then(|lane| self.host.trouble(lane));
-        one.state = State::Waiting;
-        self.hang_up(slot);
-        let one = self.slots.get(slot);
-        one.attempt.moves += 1;
-        match trouble {
-            Some(fault) => self.fail_unsent(slot, fault, now),
-            None if one.attempt.moves > MOST_MOVES => {
-                let cause = Cause::new(Failure::ClosedByServer, Phase::Connect);
-                let sample = "every connection was closed before the request was sent".to_owned();
-                self.fail_unsent(slot, Fault { cause, sample }, now);
-            }
-            None => self.connect(slot, now),
-        }
     }
 
     /// Something has happened on a connection.
@@ -175,7 +146,7 @@ impl<H: Host> Requests<H> {
                 Step::Again => self.again.push(event.place),
                 Step::Ended(answer) => self.answered(slot, answer, now),
             },
-            State::Resting | State::Idle => {
+            State::Resting | State::Idle | State::Pausing => {
                 self.host.disturb(lane);
                 let gone = !self.host.takes_a_request(lane);
                 if gone && one.state == State::Idle {
@@ -232,7 +203,7 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    fn hang_up(&mut self, slot: u32) {
+    pub(super) fn hang_up(&mut self, slot: u32) {
         if let Some(lane) = self.slots.get(slot).lane.take()
             && self.host.leave(lane)
         {
@@ -244,25 +215,16 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         one.served += 1;
         let goes_on = one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane));
+        let moved = !goes_on && self.has_answered(slot);
+        let one = self.slots.get(slot);
         if !goes_on || one.is_spent(self.uses, now) {
             self.hang_up(slot);
         }
-        let one = self.slots.get(slot);
-        let attempt = &mut one.attempt;
-        let sends_again = match answer.unseen {
-            Unseen::No => false,
-            Unseen::Perhaps => self.host.is_idempotent(attempt.request),
-            Unseen::Surely => true,
-        };
-        if sends_again && !attempt.retried {
-            attempt.retried = true;
-            self.book.cell(attempt.key).count(Counter::Retried);
-            if one.lane.is_some() {
-                self.send(slot, now);
-            } else {
-                self.connect(slot, now);
-            }
+        if self.sends_again(slot, &mut answer, moved, now) {
             return;
+        }
+        if answer.first_byte_ns.is_none() {
+            answer.fault = answer.fault.map(|fault| self.told(slot, fault, now));
         }
         let gains = answer.gains.take();
         if self.absorb(slot, &mut answer, gains, now) {
@@ -308,12 +270,13 @@ impl<H: Host> Requests<H> {
             State::Waiting | State::Asking => {
                 one.lane.as_ref().map(|lane| self.host.deadline(lane, limits))
             }
+            State::Pausing => Some(one.rest_ns),
             State::Free | State::Resting | State::Idle => None,
         }
     }
 
     /// Sees to it that a slot is looked at when it is out of time. An alarm that rings too early is cheaper than one for each request.
-    fn arm(&mut self, slot: u32) {
+    pub(super) fn arm(&mut self, slot: u32) {
         let Some(deadline) = self.deadline(slot) else { return };
         let one = self.slots.get(slot);
         if deadline < one.armed_ns {
@@ -344,6 +307,8 @@ impl<H: Host> Requests<H> {
         if one.state == State::Knocking && now < open_by {
             let place = Place { slot, turn: one.turn };
             self.open(anew(place), now);
+        } else if one.state == State::Pausing {
+            self.resume(slot, now);
         } else if one.is_connecting() {
             let (number, securing) = (one.number, one.state == State::Securing);
             let Some(lane) = &mut one.lane else { return };

@@ -238,8 +238,12 @@ impl Host for Epoll {
         way.leave(self.hub.as_mut())
     }
 
-    fn room(&mut self, way: &mut Way, now_ns: u64) -> Room {
-        way.room(self.hub.as_mut(), now_ns)
+    fn room(&mut self, way: &mut Way, since_ns: u64, now_ns: u64) -> Room {
+        way.room(self.hub.as_mut(), since_ns, now_ns)
+    }
+
+    fn has_answered(&self, way: &Way) -> bool {
+        way.has_answered(self.hub.as_ref())
     }
 
     fn trouble(&self, way: &Way) -> Option<Fault> {
@@ -305,10 +309,6 @@ impl Host for Epoll {
 
     fn takes_a_request(&self, way: &Way) -> bool {
         way.takes_a_request(self.hub.as_ref())
-    }
-
-    fn is_idempotent(&self, request: u32) -> bool {
-        self.scripts[0].is_idempotent(request as usize)
     }
 
     fn body_bytes(&self, request: u32) -> u64 {

@@ -80,9 +80,14 @@ pub trait Host {
         true
     }
 
-    /// Whether a request can be sent now.
-    fn room(&mut self, _lane: &mut Self::Lane, _now_ns: u64) -> Room {
+    /// Whether a request, which began at `since_ns`, can be sent now.
+    fn room(&mut self, _lane: &mut Self::Lane, _since_ns: u64, _now_ns: u64) -> Room {
         Room::Now
+    }
+
+    /// Whether anything was answered on a connection.
+    fn has_answered(&self, _lane: &Self::Lane) -> bool {
+        false
     }
 
     /// Why a shared connection never took a request.
@@ -134,9 +139,6 @@ pub trait Host {
 
     /// Whether another request can be sent.
     fn takes_a_request(&self, lane: &Self::Lane) -> bool;
-
-    /// Whether a request may be sent twice.
-    fn is_idempotent(&self, request: u32) -> bool;
 
     /// Bytes of a request's body.
     fn body_bytes(&self, request: u32) -> u64;

@@ -11,6 +11,7 @@
 //! **Invariant:** all of a request belongs to the part of the stage in which it was due.
 //! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for its time-outs.
 
+mod again;
 mod alarms;
 mod book;
 mod carry;

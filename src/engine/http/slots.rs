@@ -3,7 +3,7 @@
 use super::book::Attempt;
 use super::host::Place;
 use crate::plan::ConnectionUse;
-use crate::protocol::http::Session;
+use crate::protocol::http::{Fault, Session};
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -18,6 +18,8 @@ pub(super) enum State {
     Securing,
     /// Its request waits for room on a connection that it shares.
     Waiting,
+    /// Its request was not processed, and waits before it is sent again.
+    Pausing,
     /// Its request is under way.
     Asking,
     /// A user thinks, or waits after a failure.
@@ -49,13 +51,15 @@ pub(super) struct Slot<L> {
     pub(super) lane: Option<L>,
     /// While it has a request.
     pub(super) attempt: Attempt,
+    /// Why it was not processed, when it was sent in vain before.
+    pub(super) sent_away: Option<Box<Fault>>,
     /// While it is connecting: since when; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
     /// When its connection was open, secured or not.
     pub(super) open_ns: u64,
     /// How many requests it has carried.
     pub(super) served: u64,
-    /// While `Resting` or `Knocking`: until when.
+    /// While `Resting`, `Knocking` or `Pausing`: until when.
     pub(super) rest_ns: u64,
     /// When its time-outs are looked at next.
     pub(super) armed_ns: u64,
@@ -64,7 +68,8 @@ pub(super) struct Slot<L> {
 impl<L> Slot<L> {
     /// Whether a request is under way, sent or not.
     pub(super) fn has_request(&self) -> bool {
-        self.is_connecting() || matches!(self.state, State::Waiting | State::Asking)
+        self.is_connecting()
+            || matches!(self.state, State::Waiting | State::Pausing | State::Asking)
     }
 
     /// Whether its connection is not to be used yet.
@@ -108,6 +113,7 @@ impl<L> Slots<L> {
                 rng: rng.clone(),
                 lane: None,
                 attempt: Attempt::default(),
+                sent_away: None,
                 since_ns: 0,
                 open_ns: 0,
                 served: 0,

@@ -87,10 +87,19 @@ impl Way {
         }
     }
 
-    pub(super) fn room(&self, hub: Option<&mut Hub>, now_ns: u64) -> Room {
+    pub(super) fn room(&self, hub: Option<&mut Hub>, since_ns: u64, now_ns: u64) -> Room {
         match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.room(*seat, now_ns),
+            (Carrier::Seat(seat, _), Some(hub)) => hub.room(*seat, since_ns, now_ns),
             _ => Room::Now,
+        }
+    }
+
+    /// Whether anything was answered on it.
+    pub(super) fn has_answered(&self, hub: Option<&Hub>) -> bool {
+        match (&self.carrier, hub) {
+            (Carrier::Own(lane), _) => lane.has_answered(),
+            (Carrier::Seat(seat, _), Some(hub)) => hub.has_answered(*seat),
+            (Carrier::Seat(..), None) => false,
         }
     }
 

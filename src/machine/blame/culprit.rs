@@ -104,6 +104,8 @@ culprits! {
     TargetSilent = "target_silent", Target, "the target served no connection on ROUTE";
     /// Closed early.
     ClosedEarly = "closed_early", Target, "the target closed connections on ROUTE that were in use";
+    /// Closed while idle, as requests were on their way.
+    ClosedIdle = "closed_idle", Target, "the target closed idle connections on ROUTE as requests were sent on them";
     /// Heartbeats that did not come.
     TargetLate = "target_late", Target, "the target's heartbeats on ROUTE did not come in time";
     /// Answers that did not come.
@@ -204,6 +206,9 @@ impl Culprit {
                 "see that the target accepts and greets; without a greeting leave greeting out of the plan"
             }
             Self::ClosedEarly => "look for the target's limit on connections or on their life",
+            Self::ClosedIdle => {
+                "a longer keep-alive timeout on the target, connection.max_age below it, or retry = \"always\" on the request"
+            }
             Self::TargetLate | Self::TargetSlow => {
                 "the target is too slow at this load: that is a finding"
             }

@@ -119,6 +119,7 @@ impl Evidence<'_> {
             Failure::Reset => self.reset(),
             Failure::StreamReset => Culprit::ResetStorm,
             Failure::ClosedByServer => Culprit::ClosedEarly,
+            Failure::ClosedIdle => Culprit::ClosedIdle,
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,

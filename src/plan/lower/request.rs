@@ -5,9 +5,9 @@ use super::expect::{Names, checks, extracts};
 use super::template::{Known, add_parameter, of_body, spot, template};
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
-use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable};
+use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable, RetryWord};
 use crate::plan::tree::{Place, Text};
-use crate::plan::{Body, Encoding, Request, Template, ThinkTime};
+use crate::plan::{Body, Encoding, Request, Retry, Template, ThinkTime};
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderName, HeaderValue, Method};
 use std::path::PathBuf;
@@ -116,6 +116,11 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
         checks: checks(&raw.expect, names, errors),
         extract: extracts(&raw.extract, errors),
         think_time: think_time.map(|span| ThinkTime { min: span.min, max: span.max }),
+        retry: match raw.retry.value() {
+            None | Some(RetryWord::Idempotent) => Retry::Idempotent,
+            Some(RetryWord::Always) => Retry::Always,
+            Some(RetryWord::Never) => Retry::Never,
+        },
     }
 }
 

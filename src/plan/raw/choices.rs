@@ -48,6 +48,18 @@ words! {
 }
 
 words! {
+    /// Whether a request is sent again when the server closed the idle connection before it answered.
+    RetryWord {
+        /// When its method is idempotent: GET, HEAD, PUT, DELETE, OPTIONS, TRACE.
+        Idempotent = "idempotent",
+        /// Whatever its method: the server may process it twice.
+        Always = "always",
+        /// Never: it fails.
+        Never = "never",
+    }
+}
+
+words! {
     /// Who sends heartbeats.
     SideWord {
         /// The target.

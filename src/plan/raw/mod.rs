@@ -14,7 +14,7 @@ mod tables;
 pub(super) use answers::{JsonValue, RawData, RawExpect, RawExtract};
 pub(super) use choices::{
     BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, OrderWord, ProtocolWord,
-    SideWord, SpacingWord,
+    RetryWord, SideWord, SpacingWord,
 };
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use generator::{RawGenerator, RawLimits};

@@ -1,8 +1,8 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
 use super::{
-    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, SideWord, SpacingWord, table,
-    table_of,
+    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, RetryWord, SideWord, SpacingWord,
+    table, table_of,
 };
 use super::{
     Entry, Field, Fillable, Keys, Named, OneOrMany, RawData, RawEvent, RawExpect, RawExtract,
@@ -291,6 +291,9 @@ table! {
         extract: Named<RawExtract>,
         /// In `steps`: the pause behind this one, in place of the scenario's.
         think_time: Span,
+        /// Whether it is sent again when the server closed the idle connection before it answered, and may have processed it. What the server
+        /// says it has not processed is sent again in any case. Default: `idempotent`.
+        retry: RetryWord,
     }
 }
 

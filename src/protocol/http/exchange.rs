@@ -21,7 +21,7 @@ pub struct Answer {
     pub first_byte_ns: Option<u64>,
     /// When the last byte came, or the fault.
     pub ended_ns: u64,
-    /// Whether the server may not have seen the request.
+    /// Whether the request may be sent again.
     pub unseen: Unseen,
     /// The checks that do not hold, as bits by their place in the request; `None` without a whole answer to judge.
     pub broken: Option<u64>,
@@ -29,16 +29,16 @@ pub struct Answer {
     pub gains: Option<Box<Gains>>,
 }
 
-/// Whether the server has seen a request that it did not answer.
+/// Whether a request that was not answered may be sent again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Unseen {
-    /// It has, as far as one can tell.
+    /// It may not: the server has seen it, as far as one can tell, or the plan does not let it.
     #[default]
     No,
     /// The connection had served before, and was closed or reset without one byte more: the server may have closed it for idleness while
-    /// the request was on its way.
+    /// the request was on its way. The plan lets such a request be sent again.
     Perhaps,
-    /// It says that it has not (RFC 9113, 8.7).
+    /// The server says that it has not processed it (RFC 9113, 8.7).
     Surely,
 }
 
@@ -108,6 +108,18 @@ impl Exchange {
         let waits = self.bytes == 0 && limits.first_byte_ns < limits.whole_ns;
         let failure = if waits { Failure::FirstByteTimeout } else { Failure::RequestTimeout };
         self.fault(failure, "out of time")
+    }
+
+    /// What the end of an idle connection comes to that a request met: it may be sent again, or this is its failure.
+    pub(super) fn idle_close(prepared: &Prepared, fault: Fault) -> (Fault, Unseen) {
+        if prepared.is_repeatable() {
+            return (fault, Unseen::Perhaps);
+        }
+        let words = format!(
+            "the server closed the idle connection before it answered; {}",
+            prepared.words_on_retry()
+        );
+        (Fault::new(Failure::ClosedIdle, Phase::Request, words), Unseen::No)
     }
 
     pub(super) fn fault(&self, failure: Failure, what: &str) -> Fault {

@@ -87,6 +87,11 @@ impl Lane {
         self.wire.secure(ends, buffers)
     }
 
+    /// Whether an answer has come on it.
+    pub fn has_answered(&self) -> bool {
+        self.used
+    }
+
     /// Whether another request can be sent.
     pub fn takes_a_request(&self) -> bool {
         !self.over
@@ -273,7 +278,8 @@ impl Lane {
         self.rest = None;
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && self.used && self.exchange.bytes() == 0;
-        let unseen = if idle_close { Unseen::Perhaps } else { Unseen::No };
+        let (fault, unseen) =
+            if idle_close { Exchange::idle_close(prepared, fault) } else { (fault, Unseen::No) };
         let status = self.parser.status();
         Answer { unseen, ..self.exchange.broken(prepared, &self.to, fault, status, now_ns) }
     }

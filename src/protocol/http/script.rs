@@ -6,7 +6,7 @@ use super::multiplex::Framed;
 use super::session::{Home, Session};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
-use crate::plan::{Http, HttpUrl, Request, Template, Version, What};
+use crate::plan::{Http, HttpUrl, Request, Retry, Template, Version, What};
 use crate::record::{Failure, Phase};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -34,6 +34,7 @@ pub(super) struct Prepared {
     pub(super) framed: Option<Box<Framed>>,
     body_bytes: u64,
     pub(super) is_head: bool,
+    retry: Retry,
     /// Whether it asks the server to close the connection.
     pub(super) closes: bool,
     /// Statuses that are taken, each with the bit of its check; without any 200 to 399.
@@ -133,11 +134,6 @@ impl Script {
         session.take(gains, &self.home, now_ns, unix_s)
     }
 
-    /// Whether a request may be sent twice without harm (RFC 9110, 9.2.2).
-    pub fn is_idempotent(&self, request: usize) -> bool {
-        self.requests[request].method.is_idempotent()
-    }
-
     /// Whether requests go over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.home.url.is_secure
@@ -211,6 +207,7 @@ impl Prepared {
             body_bytes: body_bytes.unwrap_or(0),
             sheet: changed.then(|| Box::new(sheet)),
             is_head: method == Method::HEAD,
+            retry: request.retry,
             closes,
             name,
             method,
@@ -230,6 +227,24 @@ impl Prepared {
         let wrong = self.statuses.iter().filter(|(_, list)| !list.contains(&status));
         let broken = wrong.fold(0, |all, (bit, _)| all | bit);
         (broken == 0, broken)
+    }
+
+    /// Whether it may be sent again when the server closed the idle connection before it answered: it may have been processed.
+    pub(super) fn is_repeatable(&self) -> bool {
+        match self.retry {
+            // RFC 9110, 9.2.2.
+            Retry::Idempotent => self.method.is_idempotent(),
+            Retry::Always => true,
+            Retry::Never => false,
+        }
+    }
+
+    /// Why it is not sent again.
+    pub(super) fn words_on_retry(&self) -> String {
+        match self.retry {
+            Retry::Never => "`retry = \"never\"`: it is not sent again".to_owned(),
+            _ => format!("{} is not sent again: set `retry = \"always\"`", self.method),
+        }
     }
 
     /// `home: GET /` for samples; one without a name of its own is `GET /`.

@@ -1,6 +1,7 @@
 //! Targets that do everything wrong: what a run makes of them, by cause and by count.
 
 mod acts;
+mod again;
 mod answers;
 mod frames;
 mod held;

@@ -1,7 +1,7 @@
 //! Turns connections of HTTP/2 into seats: each user, or arrival, has one, and sends its requests as streams of the connection.
 //!
 //! **Invariant:** a connection has at most as many seats as the plan says, all of one target address.
-//! **Invariant:** who waits for a stream is served first come, first served.
+//! **Invariant:** of those who wait for a stream, the one whose request began first is served first.
 
 mod table;
 
@@ -160,9 +160,15 @@ impl Hub {
     }
 
     /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.
-    pub(super) fn room(&mut self, seat: Seat, now: u64) -> Room {
+    pub(super) fn room(&mut self, seat: Seat, since_ns: u64, now: u64) -> Room {
         let (streams, uses) = (self.streams, self.uses);
-        self.table(seat.connection).room(seat.at, streams, uses, now)
+        self.table(seat.connection).room((seat.at, since_ns), streams, uses, now)
+    }
+
+    /// Whether anything was answered on the connection of a seat.
+    pub(super) fn has_answered(&self, seat: Seat) -> bool {
+        let table = &self.tables[seat.connection as usize];
+        table.link.as_ref().is_some_and(Multiplex::has_answered)
     }
 
     /// The connection of a seat, to send a request on, and what is woken when something comes of it.

@@ -40,6 +40,8 @@ pub(super) struct Chair {
     /// `None`: free.
     place: Option<Place>,
     wait: Wait,
+    /// While it waits: when its request began.
+    since_ns: u64,
     bell: Waker,
 }
 
@@ -123,7 +125,7 @@ impl Table {
         let at = self.free.pop().unwrap_or_else(|| {
             let at = u32::try_from(self.chairs.len()).unwrap_or(u32::MAX);
             let bell = Waker::from(Arc::new(Bell { rung: Arc::clone(&self.rung), at }));
-            self.chairs.push(Chair { place: None, wait: Wait::No, bell });
+            self.chairs.push(Chair { place: None, wait: Wait::No, since_ns: 0, bell });
             at
         });
         self.chairs[at as usize].place = Some(place);
@@ -143,8 +145,14 @@ impl Table {
         place
     }
 
-    /// Whether a request can be sent from a seat now; otherwise it waits in line.
-    pub(super) fn room(&mut self, at: u32, streams: usize, uses: ConnectionUse, now: u64) -> Room {
+    /// Whether a request, which began at `since_ns`, can be sent from a seat now; otherwise it waits in line behind those that began before.
+    pub(super) fn room(
+        &mut self,
+        (at, since_ns): (u32, u64),
+        streams: usize,
+        uses: ConnectionUse,
+        now: u64,
+    ) -> Room {
         self.look_at_age(uses, now);
         if !self.takes_more() {
             return Room::Never;
@@ -163,8 +171,12 @@ impl Table {
         if self.line.is_empty() && free > self.granted {
             return Room::Now;
         }
-        self.chairs[at as usize].wait = Wait::InLine;
-        self.line.push_back(at);
+        let chair = &mut self.chairs[at as usize];
+        (chair.wait, chair.since_ns) = (Wait::InLine, since_ns);
+        // Who was sent away by another connection began earlier than those who come from an answer.
+        let before = |other: &u32| self.chairs[*other as usize].since_ns <= since_ns;
+        let behind = self.line.iter().rposition(before).map_or(0, |last| last + 1);
+        self.line.insert(behind, at);
         Room::Later
     }
 

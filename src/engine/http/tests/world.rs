@@ -268,10 +268,6 @@ impl Host for Simulated {
         !lane.over
     }
 
-    fn is_idempotent(&self, _: u32) -> bool {
-        true
-    }
-
     fn body_bytes(&self, _: u32) -> u64 {
         0
     }

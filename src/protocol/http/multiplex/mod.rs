@@ -57,6 +57,8 @@ pub struct Multiplex {
     state: State,
     in_flight: usize,
     served: u64,
+    /// Whether a whole answer has come on it.
+    answered: bool,
     /// It takes no other request.
     over: bool,
     /// Whether the peer's settings have come.
@@ -87,6 +89,7 @@ impl Multiplex {
             state: State::Raw(wire),
             in_flight: 0,
             served: 0,
+            answered: false,
             over: false,
             settled: false,
             fault: None,
@@ -247,6 +250,11 @@ impl Multiplex {
         self.served
     }
 
+    /// Whether a whole answer has come on it.
+    pub fn has_answered(&self) -> bool {
+        self.answered
+    }
+
     /// What is wrong with a connection on which nothing was ever asked.
     pub fn trouble(&self) -> Option<Fault> {
         let mut fault = self.fault.clone().filter(|_| !self.settled)?;
@@ -288,9 +296,8 @@ impl Multiplex {
             return (of(Failure::StreamReset, code), unseen);
         }
         if error.is_go_away() && error.is_remote() {
-            // Only those streams end by it that the server has not seen (RFC 9113, 6.8).
-            let unseen = if reason == Reason::NO_ERROR { Unseen::Surely } else { Unseen::No };
-            return (of(Failure::ClosedByServer, 0), unseen);
+            // Only those streams end by it that the server has not processed, whatever its reason (RFC 9113, 6.8).
+            return (of(Failure::ClosedByServer, 0), Unseen::Surely);
         }
         if error.is_io() {
             (self.ended(bytes), Unseen::No)

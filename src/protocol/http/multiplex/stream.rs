@@ -140,20 +140,21 @@ impl Multiplex {
             Poll::Pending => return Step::Wait,
             Poll::Ready(Ok(())) => {
                 self.in_flight -= 1;
+                self.answered = true;
                 let answer = stream.exchange.whole(prepared, &self.to, stream.status, now_ns);
                 return Step::Ended(answer);
             }
             Poll::Ready(Err(failed)) => failed,
         };
         let bytes = stream.exchange.bytes();
-        let (fault, mut unseen) = match failed {
+        let (mut fault, mut unseen) = match failed {
             Failed::Stream(error) => self.fault_of(&error, bytes),
             Failed::Unsent(fault, unseen) => (fault, unseen),
         };
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && stream.used && stream.came == self.line.came();
         if unseen == Unseen::No && idle_close {
-            unseen = Unseen::Perhaps;
+            (fault, unseen) = Exchange::idle_close(prepared, fault);
         }
         Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
     }

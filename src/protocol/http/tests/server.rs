@@ -185,10 +185,6 @@ impl Line {
         Self { settings, ends, open, lane: None, t0: Instant::now() }
     }
 
-    pub(super) fn script(&self) -> &Script {
-        &self.settings.script
-    }
-
     fn hang_up(&mut self) {
         if self.lane.take().is_some() {
             self.open.set(self.open.get() - 1);
