@@ -1,6 +1,6 @@
 //! The one table of names for what is measured: the same words in thresholds, JSON keys, CSV columns and on screen.
 
-use crate::units::figure;
+use crate::units::{Time, figure};
 use std::fmt;
 
 /// What a threshold can look at, and what a report names.
@@ -16,6 +16,8 @@ pub enum Metric {
     Time(TimeMetric, Stat),
     /// http: how often one check held, of all times that it was made: index into `Http::checks`.
     Check(u16),
+    /// http: attempts that were answered well within this time (from due in open stages, from sending in closed ones), of all that ended.
+    Within(Time),
 }
 
 /// Defines an enum of names: its variants, the table of all of them, and `name`/`Display`.
@@ -143,14 +145,16 @@ names! {
         /// had, `p99` until 99 % of them had. Each event counts by itself, and the longest is told; who never came back is longer than
         /// everything.
         StormTime = "storm.time",
-        /// http: from sending to the last byte.
+        /// http: from sending to the last byte, of successes.
         ServiceTime = "service_time",
-        /// http, open stages: from the due time to the last byte.
+        /// http, open stages: from the due time to the last byte, of successes.
         ResponseTime = "response_time",
-        /// http: from sending to the first byte.
+        /// http: from sending to the first byte, of successes.
         FirstByte = "first_byte",
-        /// http: from the first byte of an answer to its last; 1 ns where both came at once.
+        /// http: from the first byte of an answer to its last, of successes; 1 ns where both came at once.
         TransferTime = "transfer.time",
+        /// http: from sending to the last byte of responses that came whole and failed: status, body, checks.
+        FailedTime = "failed_time",
         /// How late the generator started what was due.
         ScheduleLag = "schedule_lag",
         /// http, open stages: from the start by the schedule to the sending, spent waiting for a connection.
@@ -222,7 +226,7 @@ impl Metric {
         let whole = value.round() as u64;
         match self {
             Self::Count(_) => figure::grouped(whole),
-            Self::Ratio(_) | Self::Check(_) => figure::percent(value),
+            Self::Ratio(_) | Self::Check(_) | Self::Within(_) => figure::percent(value),
             Self::Rate(RateMetric::BytesReceived) => format!("{}/s", figure::bytes(whole)),
             Self::Rate(_) => figure::rate(value),
             Self::Time(..) => figure::time(value),
@@ -243,6 +247,17 @@ impl RatioMetric {
 }
 
 impl TimeMetric {
+    /// http: whether only successes have it, or only responses that failed; `None` where all attempts do, or connections.
+    pub fn successes(self) -> Option<bool> {
+        match self {
+            Self::ServiceTime | Self::ResponseTime | Self::FirstByte | Self::TransferTime => {
+                Some(true)
+            }
+            Self::FailedTime => Some(false),
+            _ => None,
+        }
+    }
+
     /// Its place in a table of all of them.
     pub fn index(self) -> usize {
         self as usize
@@ -250,7 +265,7 @@ impl TimeMetric {
 }
 
 impl Metric {
-    /// Every one, in the order of reports.
+    /// Every one that needs no name or duration of a plan, in the order of reports.
     pub fn all() -> impl Iterator<Item = Self> {
         let times = TimeMetric::ALL
             .iter()
@@ -265,7 +280,13 @@ impl Metric {
 
     /// The one that is called so.
     pub fn named(name: &str) -> Option<Self> {
-        Self::all().find(|metric| metric.to_string() == name)
+        let within = || Some(Self::Within(within(name)?.parse().ok()?));
+        Self::all().find(|metric| metric.to_string() == name).or_else(within)
+    }
+
+    /// Whether its value is a part of a whole.
+    pub fn is_ratio(self) -> bool {
+        matches!(self, Self::Ratio(_) | Self::Check(_) | Self::Within(_))
     }
 
     /// Whether tcp-hold measures it.
@@ -277,7 +298,7 @@ impl Metric {
                 ratio,
                 P::Checks | P::Status2xx | P::Status3xx | P::Status4xx | P::Status5xx
             ),
-            Self::Check(_) => false,
+            Self::Check(_) | Self::Within(_) => false,
             Self::Rate(rate) => rate == R::Connect,
             Self::Time(time, _) => matches!(
                 time,
@@ -310,7 +331,7 @@ impl Metric {
                     | P::Recovery
                     | P::HeartbeatSuccess
             ),
-            Self::Check(_) => true,
+            Self::Check(_) | Self::Within(_) => true,
             Self::Rate(rate) => rate != R::Connect,
             Self::Time(time, _) => !matches!(
                 time,
@@ -324,6 +345,11 @@ impl Metric {
     }
 }
 
+/// The duration in the name of a [`Metric::Within`], as it is written.
+pub fn within(name: &str) -> Option<&str> {
+    name.strip_prefix("within.")?.strip_suffix(".ratio")
+}
+
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -333,6 +359,7 @@ impl fmt::Display for Metric {
             // Its name is in the plan.
             Self::Check(_) => f.pad("check.success_ratio"),
             Self::Time(metric, stat) => f.pad(&format!("{metric}.{stat}")),
+            Self::Within(time) => f.pad(&format!("within.{time}.ratio")),
         }
     }
 }

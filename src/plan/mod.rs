@@ -32,6 +32,7 @@ pub use contradiction::Contradiction;
 pub use error::{PlanError, PlanErrors};
 pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
 pub use interpolate::Environment;
+pub(crate) use metric::within;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use names::is_printable;
 pub use parse::LARGEST_PLAN;

@@ -104,6 +104,8 @@ pub struct Http {
     pub in_steps: bool,
     /// The names of all checks; those of `Check::name`.
     pub checks: Vec<String>,
+    /// The times of all `within.TIME.ratio` that thresholds name, the shortest first.
+    pub within: Vec<Time>,
     /// Where `${row.…}` comes from.
     pub data: Option<Data>,
     /// Whether users keep cookies.

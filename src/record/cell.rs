@@ -34,6 +34,9 @@ pub struct Cell {
     /// http: answers by status.
     #[serde(default)]
     pub statuses: BTreeMap<u16, u64>,
+    /// http: attempts that were answered well within a time that a threshold names, by that time in nanoseconds.
+    #[serde(default)]
+    pub within: BTreeMap<u64, u64>,
     /// http, when the scenario has several requests: by index into `Http::requests`.
     #[serde(default)]
     pub requests: BTreeMap<u16, RequestTally>,
@@ -125,6 +128,9 @@ impl Cell {
         self.survival.merge(&other.survival);
         for (status, count) in &other.statuses {
             *self.statuses.entry(*status).or_default() += count;
+        }
+        for (limit_ns, count) in &other.within {
+            *self.within.entry(*limit_ns).or_default() += count;
         }
         if self.checks.len() < other.checks.len() {
             self.checks.resize(other.checks.len(), CheckTally::default());

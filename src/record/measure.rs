@@ -44,22 +44,14 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
             let (value, _) = Curve::of(&span.cell.survival)?.at(ratio.survival_s()?)?;
             Some(Measure { value, samples: span.cell.survival.connections(), ratio: None })
         }
-        Metric::Ratio(ratio) => {
-            let (numerator, denominator) = parts(ratio, span);
-            (denominator > 0).then(|| Measure {
-                value: numerator as f64 / denominator as f64,
-                samples: denominator,
-                ratio: Some((numerator, denominator)),
-            })
-        }
+        Metric::Ratio(ratio) => part(parts(ratio, span)),
         Metric::Check(name) => {
             let tally = span.cell.checks.get(usize::from(name))?;
-            let made = tally.passed + tally.failed;
-            (made > 0).then(|| Measure {
-                value: tally.passed as f64 / made as f64,
-                samples: made,
-                ratio: Some((tally.passed, made)),
-            })
+            part((tally.passed, tally.passed + tally.failed))
+        }
+        Metric::Within(time) => {
+            let (_, ended) = parts(RatioMetric::Success, span);
+            part((span.cell.within.get(&time.as_nanos()).copied().unwrap_or(0), ended))
         }
         Metric::Count(count) => {
             let value = number(count, span);
@@ -83,6 +75,15 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
             })
         }
     }
+}
+
+/// A part of a whole; `None` where there is no whole.
+fn part((numerator, denominator): (u64, u64)) -> Option<Measure> {
+    (denominator > 0).then(|| Measure {
+        value: numerator as f64 / denominator as f64,
+        samples: denominator,
+        ratio: Some((numerator, denominator)),
+    })
 }
 
 /// A figure of the time to recovery over all connections whose fate is known. One that never came back took longer than any that did:

@@ -6,6 +6,8 @@ use super::figures::{ms, thousandths, whole};
 use super::section::Section;
 use crate::plan::{Churn, Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
+use crate::units::Time;
+use std::collections::BTreeSet;
 
 /// The words that mean something for a protocol, in the order of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,6 +18,8 @@ pub struct Words {
     pub gauges: Vec<Gauge>,
     /// Parts of a whole.
     pub ratios: Vec<RatioMetric>,
+    /// http: the times that thresholds want answers within, the shortest first.
+    pub within: Vec<Time>,
     /// Things a second.
     pub rates: Vec<RateMetric>,
     /// Distributions.
@@ -29,6 +33,10 @@ impl Words {
         let churn = match protocol {
             Protocol::TcpHold(hold) => hold.churn.clone(),
             Protocol::Http(_) => Churn::default(),
+        };
+        let within = match protocol {
+            Protocol::TcpHold(_) => Vec::new(),
+            Protocol::Http(http) => http.within.clone(),
         };
         let storms = !churn.events.is_empty();
         Self {
@@ -44,12 +52,19 @@ impl Words {
             ratios: keep(RatioMetric::ALL, |one| {
                 ratio_is_of(one, hold) && (storms || one != RatioMetric::Recovery)
             }),
+            within,
             rates: keep(RateMetric::ALL, |one| hold == (one == RateMetric::Connect)),
             times: keep(TimeMetric::ALL, |one| {
                 let of_storms = matches!(one, TimeMetric::RecoveryTime | TimeMetric::StormTime);
                 time_is_of(one, hold) && (storms || !of_storms)
             }),
         }
+    }
+
+    /// Everything that is a part of a whole.
+    pub fn parts(&self) -> impl Iterator<Item = Metric> {
+        let within = self.within.iter().copied().map(Metric::Within);
+        self.ratios.iter().copied().map(Metric::Ratio).chain(within)
     }
 
     /// Of all protocols of a plan together.
@@ -64,6 +79,12 @@ impl Words {
             ratios: keep(RatioMetric::ALL, |one| {
                 each.iter().any(|words| words.ratios.contains(&one))
             }),
+            within: each
+                .iter()
+                .flat_map(|words| words.within.iter().copied())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
             rates: keep(RateMetric::ALL, |one| each.iter().any(|words| words.rates.contains(&one))),
             times: keep(TimeMetric::ALL, |one| {
                 each.iter().any(|words| words.times.contains(&one))
@@ -132,6 +153,7 @@ fn time_is_of(time: TimeMetric, hold: bool) -> bool {
         | TimeMetric::ResponseTime
         | TimeMetric::FirstByte
         | TimeMetric::TransferTime
+        | TimeMetric::FailedTime
         | TimeMetric::QueueWait => !hold,
     }
 }
@@ -140,11 +162,11 @@ fn time_is_of(time: TimeMetric, hold: bool) -> bool {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Column {
     /// What a ratio counts.
-    Numerator(RatioMetric),
+    Numerator(Metric),
     /// A part of a whole.
-    Ratio(RatioMetric),
+    Ratio(Metric),
     /// The whole.
-    Denominator(RatioMetric),
+    Denominator(Metric),
     /// What was counted.
     Counter(Counter),
     /// A level.
@@ -161,8 +183,8 @@ impl Column {
     /// What stands above it, with its unit.
     pub fn heading(self) -> String {
         match self {
-            Self::Numerator(ratio) => ratio.name().replace("ratio", "count"),
-            Self::Ratio(ratio) => ratio.name().to_owned(),
+            Self::Numerator(ratio) => ratio.to_string().replace("ratio", "count"),
+            Self::Ratio(ratio) => ratio.to_string(),
             Self::Denominator(ratio) => format!("{ratio}.denominator"),
             Self::Counter(counter) => counter.name().to_owned(),
             Self::Gauge(gauge) => gauge.name().to_owned(),
@@ -177,14 +199,13 @@ impl Column {
         if !self.means_something(words) {
             return String::new();
         }
-        let ratio = |ratio| section.measure(Metric::Ratio(ratio));
-        let parts = |metric| ratio(metric).and_then(|measure| measure.ratio);
+        let parts = |metric| section.measure(metric).and_then(|measure| measure.ratio);
         match self {
             Self::Numerator(metric) => parts(metric).map(|(numerator, _)| numerator.to_string()),
             Self::Denominator(metric) => {
                 parts(metric).map(|(_, denominator)| denominator.to_string())
             }
-            Self::Ratio(metric) => ratio(metric).map(|measure| measure.value.to_string()),
+            Self::Ratio(metric) => section.measure(metric).map(|measure| measure.value.to_string()),
             Self::Counter(counter) => Some(section.cell.counters.get(counter).to_string()),
             Self::Gauge(gauge) => Some(section.gauges.get(gauge).to_string()),
             Self::Rate(rate) => {
@@ -199,7 +220,7 @@ impl Column {
     fn means_something(self, words: &Words) -> bool {
         match self {
             Self::Numerator(ratio) | Self::Ratio(ratio) | Self::Denominator(ratio) => {
-                words.ratios.contains(&ratio)
+                words.parts().any(|one| one == ratio)
             }
             Self::Counter(counter) => words.counters.contains(&counter),
             Self::Gauge(gauge) => words.gauges.contains(&gauge),

@@ -15,7 +15,9 @@ const MAX_UNIT: f64 = 1e6;
 /// The first lines.
 pub fn heading(header: &Header) -> Vec<u8> {
     format!(
-        "#[{} {}, plan {}: values in ns, Interval_Max in ms]\n#[Histogram log format version 1.3]\n",
+        "#[{} {}, plan {}: values in ns, Interval_Max in ms]\n\
+         #[service_time, response_time, first_byte, transfer.time: of successes; failed_time: of responses that failed]\n\
+         #[Histogram log format version 1.3]\n",
         header.tool.name, header.tool.version, header.plan
     )
     .into_bytes()

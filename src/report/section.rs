@@ -3,7 +3,7 @@
 use super::Run;
 use crate::plan::{Metric, Part, Protocol, Stat, TimeMetric};
 use crate::record::{
-    Cell, CellKey, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
+    Cell, CellKey, Counter, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
 };
 use crate::verdict::part_length_ns;
 use std::borrow::Cow;
@@ -34,6 +34,16 @@ impl Section<'_> {
     pub fn samples(&self, time: TimeMetric) -> u64 {
         let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
         if time == TimeMetric::StormTime { storms() } else { self.cell.times.count(time) }
+    }
+
+    /// http: whose times a distribution has. Recordings of versions that did not tell successes and failures apart have more samples
+    /// than successes.
+    pub fn whose(&self, time: TimeMetric) -> Option<&'static str> {
+        Some(match time.successes()? {
+            true if self.samples(time) > self.cell.counters.get(Counter::Ok) => "all responses",
+            true => "successes",
+            false => "responses that failed",
+        })
     }
 
     /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond every sample.

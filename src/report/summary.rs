@@ -4,7 +4,7 @@ use super::Run;
 use super::columns::{Column, Csv, Words, bytes, csv, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
-use crate::plan::{Plan, RatioMetric, Scenario, Stat};
+use crate::plan::{Metric, Plan, RatioMetric, Scenario, Stat};
 use crate::record::Counter;
 
 /// Says that a row is of all stages together: no stage is called so, as names have no `*`.
@@ -44,7 +44,8 @@ fn one(
 
 fn columns(plan: &Plan) -> Vec<Column> {
     let words = Words::of_plan(plan);
-    let (success, failure) = (RatioMetric::Success, RatioMetric::Failure);
+    let (success, failure) =
+        (Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure));
     let mut columns = vec![
         Column::Numerator(success),
         Column::Numerator(failure),
@@ -64,7 +65,7 @@ fn columns(plan: &Plan) -> Vec<Column> {
     ];
     columns.extend(books.map(Column::Counter));
     columns.extend(words.rates.iter().copied().map(Column::Rate));
-    for ratio in words.ratios.iter().copied().filter(|one| *one != success && *one != failure) {
+    for ratio in words.parts().filter(|one| *one != success && *one != failure) {
         columns.extend([
             Column::Numerator(ratio),
             Column::Ratio(ratio),

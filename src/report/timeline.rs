@@ -4,7 +4,7 @@ use super::columns::{Column, Words, bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use super::section::Section;
-use crate::plan::{Plan, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Plan, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, Recording, ScenarioSecond, Second};
 use std::borrow::Cow;
 
@@ -79,7 +79,10 @@ fn figures(
 fn columns(plan: &Plan) -> Vec<Column> {
     let words = Words::of_plan(plan);
     let mut columns: Vec<Column> = words.counters.into_iter().map(Column::Counter).collect();
-    columns.extend(words.rates.into_iter().map(Column::Rate));
+    columns.extend(words.rates.iter().copied().map(Column::Rate));
+    for within in words.within.iter().copied().map(Metric::Within) {
+        columns.extend([Column::Numerator(within), Column::Ratio(within)]);
+    }
     columns.extend(words.gauges.into_iter().map(Column::Gauge));
     // An event is told as a whole, not by the second.
     for time in words.times.into_iter().filter(|one| *one != TimeMetric::StormTime) {

@@ -24,6 +24,8 @@ pub(super) struct Levels {
 pub(super) struct Book {
     /// Whether requests are told apart.
     tallied: bool,
+    /// The times of all `within.TIME.ratio`, in nanoseconds.
+    within: Box<[u64]>,
     /// By request: the names of its checks.
     checks: Vec<Box<[u16]>>,
     pub(super) levels: Levels,
@@ -37,6 +39,7 @@ impl Book {
     pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
         let mut book = Self {
             tallied: http.requests.len() > 1,
+            within: http.within.iter().map(|time| time.as_nanos()).collect(),
             checks: http
                 .requests
                 .iter()
@@ -117,7 +120,8 @@ impl Book {
         self.cell(attempt.key).end(Outcome::Unfinished, 0, String::new);
     }
 
-    /// Books how an attempt ended. Times of the generator's own failures say nothing about the target and are left out.
+    /// Books how an attempt ended. Times of successes and of responses that failed are kept apart, so that fast errors do not make a
+    /// target look fast; what has no response, and the generator's own failures, have none.
     pub(super) fn end(&mut self, attempt: &Attempt, mut ending: Ending) {
         self.levels.in_flight -= 1;
         let (tallied, open) = (self.tallied, attempt.due_ns.is_some());
@@ -128,12 +132,25 @@ impl Book {
         let cell = self.recorder.cell(attempt.key);
         let fault = ending.fault.take();
         let cause = fault.as_ref().map(|fault| fault.cause);
-        if cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
-            record_times(cell, &ending, split, open);
-            if let Some(service) = split.service.filter(|_| tallied) {
-                let tally = cell.requests.entry(ending.request).or_default();
-                tally.times.record(TimeMetric::ServiceTime, service);
+        if open && cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
+            cell.time(TimeMetric::QueueWait, split.wait);
+        }
+        match (cause, split.service) {
+            (None, Some(service)) => {
+                record_times(cell, &ending, split, open);
+                if tallied {
+                    let tally = cell.requests.entry(ending.request).or_default();
+                    tally.times.record(TimeMetric::ServiceTime, service);
+                }
+                let took = if open { split.response } else { service };
+                for limit_ns in self.within.iter().filter(|limit_ns| took <= **limit_ns) {
+                    *cell.within.entry(*limit_ns).or_default() += 1;
+                }
             }
+            (Some(_), Some(service)) if ending.is_whole => {
+                cell.time(TimeMetric::FailedTime, service);
+            }
+            _ => {}
         }
         cell.counters.add(Counter::BytesReceived, ending.body_bytes);
         if let Some(broken) = ending.broken {
@@ -205,6 +222,8 @@ pub(super) struct Ending {
     pub(super) ended_ns: u64,
     pub(super) status: Option<u16>,
     pub(super) body_bytes: u64,
+    /// Whether a whole response came, be it the right one or not.
+    pub(super) is_whole: bool,
     /// The checks that do not hold, as bits; `None` without an answer to judge.
     pub(super) broken: Option<u64>,
     /// `None` is a success.
@@ -234,6 +253,7 @@ impl Ending {
     }
 }
 
+/// The times of a success.
 fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) {
     if let Some(service) = split.service {
         cell.time(TimeMetric::ServiceTime, service);
@@ -243,7 +263,6 @@ fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) 
         cell.time(TimeMetric::TransferTime, ending.ended_ns.saturating_sub(first));
     }
     if open {
-        cell.time(TimeMetric::QueueWait, split.wait);
         cell.time(TimeMetric::ResponseTime, split.response);
     }
 }

@@ -236,6 +236,7 @@ impl<H: Host> Requests<H> {
         ending.first_byte_ns = answer.first_byte_ns;
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
+        ending.is_whole = is_whole(&answer);
         ending.fault = answer.fault;
         ending.broken = answer.broken;
         self.book.end(&attempt, ending);
@@ -326,6 +327,12 @@ impl<H: Host> Requests<H> {
             self.answered(slot, answer, now);
         }
     }
+}
+
+/// Whether a whole response came: it was judged, or what was wrong with it could only be seen once it was there.
+fn is_whole(answer: &Answer) -> bool {
+    let of_answer = |fault: &Fault| fault.cause.failure.origin() == Origin::Application;
+    answer.broken.is_some() || answer.fault.as_ref().is_none_or(of_answer)
 }
 
 fn after(fault: &Fault) -> After {

@@ -2,7 +2,7 @@
 
 use crate::plan::raw::ProtocolWord;
 use crate::plan::suggest::{did_you_mean, nearest};
-use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric};
+use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, within};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use std::ops::Range;
 
@@ -128,6 +128,9 @@ fn metric(
     };
     let known: Vec<String> =
         Metric::all().filter(is_mine).map(|metric| metric.to_string()).collect();
+    if let (Some(time), ProtocolWord::Http) = (within(name), protocol) {
+        return answered_within(time);
+    }
     if let Some(metric) = Metric::named(name) {
         if is_mine(&metric) {
             return Ok(metric);
@@ -150,11 +153,37 @@ fn metric(
         };
         return Err((format!("`{time}` has no figure `{figure}`"), help));
     }
+    if let (Some(rest), ProtocolWord::Http) = (name.strip_prefix("within."), protocol) {
+        let time = rest.split_once('.').map_or(rest, |(time, _)| time);
+        let time = time.parse::<Time>().map_or("200ms", |_| time);
+        let help = format!("write `within.{time}.ratio >= 99%`");
+        return Err((format!("there is no metric `{name}`"), help));
+    }
     let help = match nearest(name, known.iter().map(String::as_str)) {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{mine} measures {}", families(protocol)),
     };
     Err((format!("there is no metric `{name}`"), help))
+}
+
+/// The metric of what is answered within a time.
+fn answered_within(text: &str) -> Result<Metric, (String, String)> {
+    let example = "write a time with its unit: `within.200ms.ratio >= 99%`".to_owned();
+    match text.parse::<Time>() {
+        Ok(time) if time == Time::default() => {
+            Err(("nothing is answered within no time".to_owned(), example))
+        }
+        Ok(time) => Ok(Metric::Within(time)),
+        Err(UnitError { message, .. }) => {
+            let plain = text.parse::<f64>().is_ok_and(f64::is_finite);
+            let help = if plain {
+                format!("write `within.{text}s.ratio` or `within.{text}ms.ratio`")
+            } else {
+                example
+            };
+            Err((message, help))
+        }
+    }
 }
 
 /// The metric of a check.
@@ -200,6 +229,9 @@ fn families(protocol: ProtocolWord) -> String {
             names.push(name);
         }
     }
+    if protocol == ProtocolWord::Http {
+        names.push("within.200ms.ratio (or any other time)".to_owned());
+    }
     names.join(", ")
 }
 
@@ -207,7 +239,9 @@ fn families(protocol: ProtocolWord) -> String {
 fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
     let value = match metric {
         Metric::Count(_) => text.parse::<Count>().map(|count| count.0 as f64),
-        Metric::Ratio(_) | Metric::Check(_) => text.parse::<Ratio>().map(|ratio| ratio.0),
+        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => {
+            text.parse::<Ratio>().map(|ratio| ratio.0)
+        }
         Metric::Rate(_) => text.parse::<Rate>().map(Rate::value),
         Metric::Time(..) => text.parse::<Time>().map(|time| time.as_nanos() as f64),
     };
@@ -220,9 +254,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
         ];
         match is.iter().find(|(is, _)| *is) {
             // A number that only lacks its unit has a better hint of its own.
-            Some((_, "a number")) if !matches!(metric, Metric::Ratio(_) | Metric::Check(_)) => {
-                (message, help)
-            }
+            Some((_, "a number")) if !metric.is_ratio() => (message, help),
             Some((_, is)) if *is != "a number" => (
                 format!("`{text}` is {is}, and `{metric}` is {}", kind(metric)),
                 Some(example(metric)),
@@ -235,7 +267,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
 fn kind(metric: Metric) -> &'static str {
     match metric {
         Metric::Count(_) => "a count",
-        Metric::Ratio(_) | Metric::Check(_) => "a ratio",
+        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => "a ratio",
         Metric::Rate(_) => "a rate",
         Metric::Time(..) => "a time",
     }
@@ -244,7 +276,7 @@ fn kind(metric: Metric) -> &'static str {
 fn example(metric: Metric) -> String {
     let bound = match metric {
         Metric::Count(_) => "== 0",
-        Metric::Ratio(_) | Metric::Check(_) => ">= 99.9%",
+        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => ">= 99.9%",
         Metric::Rate(_) => ">= 1000/s",
         Metric::Time(..) => "< 100ms",
     };
@@ -258,7 +290,7 @@ fn pointless(
     Bound(bound): Bound,
 ) -> Option<(String, String)> {
     let lowest = 0.0;
-    let highest = matches!(metric, Metric::Ratio(_) | Metric::Check(_)).then_some(1.0);
+    let highest = metric.is_ratio().then_some(1.0);
     let at_lowest = bound <= lowest;
     let at_highest = highest.is_some_and(|highest| bound >= highest);
     let word = match comparison {
@@ -296,7 +328,7 @@ mod tests {
         ) {
             let bound = match metric {
                 Metric::Count(_) => Count(figure).to_string(),
-                Metric::Ratio(_) | Metric::Check(_) => format!("{figure}%"),
+                Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => format!("{figure}%"),
                 Metric::Rate(_) => Rate::per_second(figure).to_string(),
                 Metric::Time(..) => Time(std::time::Duration::from_millis(figure)).to_string(),
             };
@@ -304,6 +336,18 @@ mod tests {
             let word = if metric.is_of_http() { ProtocolWord::Http } else { ProtocolWord::TcpHold };
             let Ok(check) = parse(&text, word, &[]) else { return Err(TestCaseError::fail(text)) };
             prop_assert_eq!((check.metric, check.comparison), (metric, comparison));
+        }
+
+        #[test]
+        fn any_time_can_be_what_answers_come_within(ns in 1_u64..u64::MAX, figure in 1_u64..99) {
+            let time = Time(std::time::Duration::from_nanos(ns));
+            let text = format!("within.{time}.ratio >= {figure}%");
+            let Ok(check) = parse(&text, ProtocolWord::Http, &[]) else {
+                return Err(TestCaseError::fail(text));
+            };
+            prop_assert_eq!(check.metric, Metric::Within(time));
+            prop_assert_eq!(Metric::named(&check.metric.to_string()), Some(check.metric));
+            prop_assert!(parse(&text, ProtocolWord::TcpHold, &[]).is_err());
         }
 
         #[test]

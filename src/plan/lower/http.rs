@@ -51,6 +51,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
         in_steps: !raw.steps.is_absent(),
         requests,
         checks: names.0,
+        within: Vec::new(),
         data: raw.data.value().and_then(|raw| data(raw, errors)),
         cookies: raw.cookies.value().copied().unwrap_or(false),
         redirects: redirects(&raw.redirects, errors),

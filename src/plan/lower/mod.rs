@@ -131,9 +131,12 @@ fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Er
         protocol::reject_foreign_keys(word, raw, errors);
     }
     let stages = stages::stages(raw, word, context.scale, errors);
-    let protocol = protocol::protocol(word, raw, &stages, errors);
+    let mut protocol = protocol::protocol(word, raw, &stages, errors);
     let target = target_of(key, raw, context, errors).unwrap_or(0);
     let thresholds = threshold::thresholds(raw, (target, &protocol), &stages, context, errors);
+    if let crate::plan::Protocol::Http(http) = &mut protocol {
+        http.within = threshold::within(&thresholds);
+    }
     Scenario {
         name: key.name.clone(),
         target,

@@ -287,7 +287,7 @@ fn too_few(
 fn sample_floor(metric: Metric) -> u64 {
     match metric {
         Metric::Time(_, stat) => stat.sample_floor(),
-        Metric::Count(_) | Metric::Ratio(_) | Metric::Rate(_) | Metric::Check(_) => 1,
+        _ => 1,
     }
 }
 

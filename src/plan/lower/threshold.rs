@@ -14,6 +14,7 @@ use crate::plan::{
     CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
 };
 use crate::units::Time;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// A scenario has at most so many thresholds.
@@ -70,6 +71,15 @@ pub(super) fn thresholds(
         thresholds.push(threshold);
     }
     thresholds
+}
+
+/// The times that thresholds want requests to be answered within, the shortest first.
+pub(super) fn within(thresholds: &[Threshold]) -> Vec<Time> {
+    let named = thresholds.iter().filter_map(|threshold| match threshold.metric {
+        Metric::Within(time) => Some(time),
+        _ => None,
+    });
+    named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
 /// Where the metric of a check stands.

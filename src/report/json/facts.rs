@@ -93,7 +93,7 @@ struct Facts<'a> {
     start_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     length_ns: Option<u64>,
-    ratios: Named<&'static str, Ratio>,
+    ratios: Named<String, Ratio>,
     accounting: Accounting,
     counters: Named<&'static str, u64>,
     #[serde(skip_serializing_if = "Named::is_empty")]
@@ -132,6 +132,9 @@ struct Accounting {
 
 #[derive(Serialize)]
 struct Distribution {
+    /// Whose times they are: successes, responses that failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    of: Option<&'static str>,
     samples: u64,
     #[serde(flatten)]
     stats: Named<String, u64>,
@@ -254,10 +257,10 @@ impl<'a> Facts<'a> {
     fn new(scenario: &'a Scenario, section: &Section<'_>) -> Self {
         let words = Words::of(&scenario.protocol);
         let cell = &section.cell;
-        let ratio = |metric: crate::plan::RatioMetric| {
-            let measure = section.measure(Metric::Ratio(metric))?;
+        let ratio = |metric: Metric| {
+            let measure = section.measure(metric)?;
             let (numerator, denominator) = measure.ratio?;
-            Some((metric.name(), Ratio { numerator, denominator, value: measure.value }))
+            Some((metric.to_string(), Ratio { numerator, denominator, value: measure.value }))
         };
         let rate = |metric: crate::plan::RateMetric| {
             let measure = section.measure(Metric::Rate(metric))?;
@@ -271,7 +274,7 @@ impl<'a> Facts<'a> {
         Self {
             start_ns: section.time.map(|(start, _)| start),
             length_ns: section.time.map(|(start, end)| end - start),
-            ratios: Named(words.ratios.iter().filter_map(|one| ratio(*one)).collect()),
+            ratios: Named(words.parts().filter_map(ratio).collect()),
             accounting: accounting(cell),
             counters: Named(counters.collect()),
             rates: Named(words.rates.iter().filter_map(|one| rate(*one)).collect()),
@@ -308,18 +311,20 @@ fn accounting(cell: &Cell) -> Accounting {
 }
 
 fn distributions(section: &Section<'_>) -> Named<&'static str, Distribution> {
-    distributions_of(&section.cell.times, |metric, stat| section.stat(metric, stat))
+    let whose = |metric| section.whose(metric);
+    distributions_of(&section.cell.times, whose, |metric, stat| section.stat(metric, stat))
 }
 
 fn distributions_of(
     times: &Times,
+    whose: impl Fn(TimeMetric) -> Option<&'static str>,
     value: impl Fn(TimeMetric, Stat) -> Option<f64>,
 ) -> Named<&'static str, Distribution> {
     let one = |metric: TimeMetric| {
         let samples = times.count(metric);
         let figure = |stat: &Stat| Some((format!("{stat}_ns"), whole(value(metric, *stat)?)));
         let stats = Named(Stat::ALL.iter().filter_map(figure).collect());
-        (samples > 0).then_some((metric.name(), Distribution { samples, stats }))
+        (samples > 0).then_some((metric.name(), Distribution { of: whose(metric), samples, stats }))
     };
     Named(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
 }
@@ -333,7 +338,7 @@ fn request<'a>(scenario: &'a Scenario, at: u16, tally: &RequestTally) -> Option<
         ok,
         failed,
         timed_out,
-        times: distributions_of(times, |metric, stat| times.stat(metric, stat)),
+        times: distributions_of(times, |_| None, |metric, stat| times.stat(metric, stat)),
     })
 }
 

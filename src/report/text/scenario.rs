@@ -136,7 +136,8 @@ fn shown_times(
     if whole.cell.times.count(main) == 0 {
         return Ok(());
     }
-    let text = format!("p50, p99 and max are of {main}");
+    let whose = whole.whose(main).map(|whose| format!(", of {whose}")).unwrap_or_default();
+    let text = format!("p50, p99 and max are of {main}{whose}");
     let others: Vec<String> = (0..)
         .zip(&scenario.stages)
         .filter(|(number, _)| {
@@ -269,7 +270,23 @@ fn times(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     writeln!(out)?;
-    table.write(out, 2)
+    table.write(out, 2)?;
+    whose(whole, &measured).map_or(Ok(()), |words| paragraph(out, "  ", &words, QUIET))
+}
+
+/// Whose times they are, where successes and failures have some: `service_time, first_byte: of successes; …`.
+fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
+    measured.contains(&TimeMetric::FailedTime).then_some(())?;
+    let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();
+    for metric in measured {
+        let Some(whose) = whole.whose(*metric) else { continue };
+        match groups.iter_mut().find(|(known, _)| *known == whose) {
+            Some((_, names)) => names.push(metric.name()),
+            None => groups.push((whose, vec![metric.name()])),
+        }
+    }
+    let words = |(whose, names): &(&str, Vec<&str>)| format!("{}: of {whose}", names.join(", "));
+    Some(groups.iter().map(words).collect::<Vec<_>>().join("; "))
 }
 
 fn causes(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {

@@ -63,6 +63,47 @@ fn every_way_to_end_a_connection_is_told_apart() {
     assert_eq!(outcomes.get(Counter::TimedOut), 10);
     assert_eq!(outcomes.get(Counter::Lost), 30);
     assert_eq!(outcomes.get(Counter::MessagesReceived), 40 * 2 + 10);
+    assert_eq!(outcomes.whole().times.count(TimeMetric::ConnectTime), 40);
+}
+
+#[test]
+fn times_are_of_successes_alone() {
+    let heartbeat =
+        Heartbeat::Client { send: "ping".into(), every: seconds(2), timeout: seconds(1) };
+    let script: Script = Box::new(|simulation, slot, user| {
+        let now = simulation.now_ns;
+        // One in four is refused at once, one in four is never opened.
+        match user % 4 {
+            0 => simulation.plan(now, slot, Act::Refuse),
+            1 => {}
+            _ => simulation.plan(now + 50_000_000, slot, Act::Open),
+        }
+    });
+    // Some of the open ones reply at once, and wrongly.
+    let on_send: Script = Box::new(|simulation, slot, _| {
+        let now = simulation.now_ns;
+        let wrong = slot % 2 == 0;
+        let (at, says): (u64, &[u8]) =
+            if wrong { (now, b"-NO") } else { (now + 70_000_000, b"ok") };
+        simulation.plan(at, slot, Act::Say(says));
+    });
+    let stages = vec![stage(40, paced(1_000), 15)];
+    let outcomes = run(plan(settings(Some(heartbeat)), stages), Vec::new(), script, on_send);
+    let cell = outcomes.whole();
+    let lost = outcomes.get(Counter::Lost);
+    assert!((1..20).contains(&lost), "{lost}");
+    let beats = outcomes.get(Counter::HeartbeatReceived);
+    assert!(beats > 20, "{beats}");
+    let figures = [
+        (TimeMetric::ConnectTime, 20, 5e7),
+        (TimeMetric::FirstMessage, 20 - lost, 2.12e9),
+        (TimeMetric::HeartbeatRtt, beats, 7e7),
+    ];
+    for (metric, samples, ns) in figures {
+        assert_eq!(cell.times.count(metric), samples, "{metric}");
+        let least = cell.times.stat(metric, crate::plan::Stat::Min).unwrap();
+        assert!((least / ns - 1.0).abs() < 0.002, "{metric}: {least}");
+    }
 }
 
 #[test]

@@ -155,10 +155,53 @@ fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::TimedOut), 30);
     assert_eq!(ran.get(Counter::Dropped), 70);
-    let times = ran.total().times;
-    let (min, max) = (Stat::Min, Stat::Max);
-    assert!(times.stat(TimeMetric::ServiceTime, min).unwrap() > 797e6);
-    assert!(times.stat(TimeMetric::ResponseTime, max).unwrap() < 803e6);
+    // What has no response has no time.
+    let cell = ran.total();
+    for time in TimeMetric::ALL.iter().filter(|time| time.successes().is_some()) {
+        assert_eq!(cell.times.count(*time), 0, "{time}");
+    }
+    let late: Vec<u64> = cell.failures.iter().map(|(_, tally)| tally.first_ns / MS).collect();
+    assert!(matches!(late.as_slice(), [798..803]), "{late:?}");
+}
+
+#[test]
+fn times_of_successes_and_of_failures_are_kept_apart() {
+    // Half of the answers are errors that come at once; a success takes 40 ms.
+    for level in [users(1, paced(1), 10_000), rate(10, 10_000)] {
+        let mut world = World::new(|sent| sent + 40 * MS);
+        world.wrong_every = 2;
+        world.open_ns = Box::new(|since| since + 5 * MS);
+        let world = Rc::new(world);
+        let http = Http { within: vec![time(39), time(41), time(60)], ..settings() };
+        let ran = ran(&world, load(http, &[level], Share::WHOLE), &[]);
+        let cell = ran.total();
+        let (ok, failed) = (ran.get(Counter::Ok), ran.get(Counter::Failed));
+        assert!(ok > 30 && failed > 30, "{ok} {failed}");
+        let open = matches!(level.0, crate::plan::Level::Rate { .. });
+        for metric in TimeMetric::ALL.iter().filter(|time| time.successes() == Some(true)) {
+            let some = *metric != TimeMetric::ResponseTime || open;
+            assert_eq!(cell.times.count(*metric), if some { ok } else { 0 }, "{metric}");
+        }
+        assert!(cell.times.stat(TimeMetric::ServiceTime, Stat::Min).unwrap() > 39.9e6);
+        assert_eq!(cell.times.count(TimeMetric::FailedTime), failed);
+        assert!(cell.times.stat(TimeMetric::FailedTime, Stat::Max).unwrap() < 2e6);
+        // An arrival that opens a connection first is due before it is sent.
+        let within: Vec<u64> = cell.within.values().copied().collect();
+        assert_eq!(within, if open { [ok - 1, ok] } else { [ok; 2] }, "{:?}", cell.within);
+        let (gauges, protocol) = (crate::record::Gauges::default(), Protocol::Http(settings()));
+        let span = crate::record::Span {
+            protocol: &protocol,
+            cell: &cell,
+            gauges: &gauges,
+            length_ns: SECOND_NS,
+        };
+        let ratio = |ms| {
+            crate::record::measure(crate::plan::Metric::Within(time(ms)), &span)
+                .and_then(|measure| measure.ratio)
+        };
+        assert_eq!(ratio(60), Some((ok, ok + failed)));
+        assert_eq!(ratio(39), Some((0, ok + failed)));
+    }
 }
 
 #[test]

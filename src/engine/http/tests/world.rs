@@ -117,6 +117,8 @@ pub(super) struct World {
     /// Sendings and openings: moment and lane.
     pub(super) sent: RefCell<Vec<(u64, u64)>>,
     pub(super) opened: RefCell<Vec<(u64, u64)>>,
+    /// One answer in so many is whole, comes at once and has a wrong status.
+    pub(super) wrong_every: usize,
     /// One request in so many meets an idle close.
     pub(super) idle_close_every: usize,
 }
@@ -131,6 +133,7 @@ impl World {
             knocks: RefCell::default(),
             sent: RefCell::default(),
             opened: RefCell::default(),
+            wrong_every: usize::MAX,
             idle_close_every: usize::MAX,
         }
     }
@@ -143,6 +146,7 @@ struct Fake {
     /// When something happens next.
     next_ns: u64,
     sent: usize,
+    wrong: bool,
     over: bool,
 }
 
@@ -217,7 +221,7 @@ impl Host for Simulated {
         self.world.opened.borrow_mut().push((self.now, number));
         let next_ns = (self.world.open_ns)(self.now);
         self.happens(next_ns, place);
-        Ok(Fake { place, number, next_ns, sent: 0, over: false })
+        Ok(Fake { place, number, next_ns, sent: 0, wrong: false, over: false })
     }
 
     fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, Fault> {
@@ -238,8 +242,12 @@ impl Host for Simulated {
         self.world.sent.borrow_mut().push((self.now, lane.number));
         lane.sent += 1;
         lane.over = lane.sent.is_multiple_of(self.world.idle_close_every);
-        lane.next_ns =
-            if lane.over { self.now } else { (self.world.answer_ns)(self.now).max(self.now) };
+        lane.wrong = lane.sent.is_multiple_of(self.world.wrong_every);
+        lane.next_ns = if lane.over || lane.wrong {
+            self.now
+        } else {
+            (self.world.answer_ns)(self.now).max(self.now)
+        };
         self.happens(lane.next_ns, lane.place);
         true
     }
@@ -249,6 +257,12 @@ impl Host for Simulated {
             return Step::Wait;
         }
         let closed = lane.over.then(|| fault(Failure::ClosedByServer, Phase::Request));
+        if lane.wrong {
+            let first_byte_ns = Some(now_ns);
+            let wrong = answer(Some(fault(Failure::Status, Phase::Request)), now_ns);
+            let status = Some(503);
+            return Step::Ended(Answer { status, first_byte_ns, broken: Some(0), ..wrong });
+        }
         let unseen = if lane.over { Unseen::Perhaps } else { Unseen::No };
         Step::Ended(Answer { unseen, ..answer(closed, now_ns) })
     }
