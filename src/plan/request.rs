@@ -179,8 +179,8 @@ pub enum What {
     Json {
         /// The place.
         pointer: String,
-        /// The value.
-        value: serde_json::Value,
+        /// The value, in JSON.
+        value: String,
     },
     /// A header has this value; without `;` in it, what stands before the first `;` is compared.
     Header {

@@ -27,7 +27,7 @@ table! {
         body: Text,
         /// The body contains this, or all of these.
         contains: OneOrMany<Text>,
-        /// The body is JSON, and has these values at these places (RFC 6901): `{ "/items/0/id" = 7 }`.
+        /// The body is JSON, and has these values at these places (RFC 6901): `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits.
         json: Named<JsonValue>,
         /// Headers with these values; one without `;` is compared with what stands before the first `;`.
         headers: Named<Text>,
@@ -67,32 +67,33 @@ table! {
     }
 }
 
-/// Any value that JSON has, as TOML writes it.
+/// Any value that JSON has, as TOML writes it: the text of JSON, with every digit that the plan has.
 #[derive(Debug, Clone)]
-pub(in crate::plan) struct JsonValue(pub serde_json::Value);
+pub(in crate::plan) struct JsonValue(pub String);
 
 impl Read for JsonValue {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let value = match &node.value {
-            Value::Text(text) => text.value.clone().into(),
-            Value::Boolean(boolean) => (*boolean).into(),
-            Value::Integer(Some(number)) if i64::try_from(*number).is_ok() => {
-                i64::try_from(*number).unwrap_or_default().into()
-            }
+            Value::Text(text) => quoted(&text.value),
+            Value::Boolean(boolean) => boolean.to_string(),
+            Value::Integer(Some(number)) => number.to_string(),
             Value::Float(number) if number.parse::<f64>().is_ok_and(f64::is_finite) => {
-                number.parse::<f64>().unwrap_or_default().into()
+                number.trim_start_matches('+').to_owned()
             }
             Value::List(items) => {
                 let items: Option<Vec<_>> =
                     items.iter().map(|item| Some(read::<Self>(item, errors)?.0)).collect();
-                items?.into()
+                format!("[{}]", items?.join(","))
             }
             Value::Table(table) => {
                 let entries = table.entries.iter();
-                let entries: Option<serde_json::Map<_, _>> = entries
-                    .map(|(key, node)| Some((key.name.clone(), read::<Self>(node, errors)?.0)))
+                let entries: Option<Vec<_>> = entries
+                    .map(|(key, node)| {
+                        let value = read::<Self>(node, errors)?.0;
+                        Some(format!("{}:{value}", quoted(&key.name)))
+                    })
                     .collect();
-                entries?.into()
+                format!("{{{}}}", entries?.join(","))
             }
             Value::Integer(_) | Value::Float(_) | Value::Datetime => {
                 wrong_type(node, "a value of JSON", errors)
@@ -102,6 +103,11 @@ impl Read for JsonValue {
         };
         Some(Self(value))
     }
+}
+
+/// A string of JSON.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 leaf_schema!(JsonValue, "JsonValue", json_schema!({ "description": "Any value of JSON." }));

@@ -8,9 +8,16 @@ const SHOWN_BYTES: usize = 64;
 pub(super) struct Check {
     received: u64,
     wrong: Option<Box<str>>,
+    /// Why it cannot be compared: it is encoded.
+    encoded: Option<Box<str>>,
 }
 
 impl Check {
+    /// What comes is encoded, and cannot be compared, for this reason.
+    pub(super) fn is_encoded(&mut self, why: String) {
+        self.encoded = Some(why.into());
+    }
+
     /// Takes the next piece; any when nothing is expected.
     pub(super) fn feed(&mut self, expected: Option<&[u8]>, piece: &[u8]) {
         let at = usize::try_from(self.received).unwrap_or(usize::MAX);
@@ -33,6 +40,9 @@ impl Check {
 
     /// What is wrong with the whole body.
     pub(super) fn finish(&mut self, expected: Option<&[u8]>) -> Result<(), String> {
+        if let Some(why) = self.encoded.take().filter(|_| self.received > 0) {
+            return Err(why.into());
+        }
         if let Some(wrong) = self.wrong.take() {
             return Err(wrong.into());
         }

@@ -1,6 +1,7 @@
 //! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it is counted as.
 
 use super::body::Check;
+use super::encoding;
 use super::fault::Fault;
 use super::look::{Gains, Looked, Looking};
 use super::parse::Reader;
@@ -19,6 +20,11 @@ impl Reader for Taker<'_> {
     fn head(&mut self, status: u16, headers: &[httparse::Header<'_>]) {
         if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
             looking.head(looks, status, headers);
+        }
+        if self.prepared.expected.is_some()
+            && let Some(encoded) = encoding::of(headers)
+        {
+            self.check.is_encoded(encoding::undecoded(&encoded, false));
         }
     }
 

@@ -2,7 +2,9 @@
 //!
 //! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no further than 64 MiB.
 
-use super::content::{Content, Seeker, pointed, same_json, shown};
+use super::content::{Content, EMPTY, Seeker, shown};
+use super::encoding;
+use super::json;
 use crate::plan::{Comparison, Origin, Request, What};
 use flate2::write::MultiGzDecoder;
 use httparse::Header;
@@ -35,7 +37,8 @@ enum Checked {
     Else,
     Body(Box<[u8]>),
     Contains(Arc<Finder<'static>>),
-    Json(String, serde_json::Value),
+    /// Where, and the value in JSON.
+    Json(String, String),
     Header(String, String),
     Size(Comparison, u64),
 }
@@ -181,12 +184,14 @@ impl Looking {
             self.gains.location =
                 location.map(|value| std::str::from_utf8(value).map(str::to_owned).map_err(|_| ()));
         }
-        let encoded = named("content-encoding").any(|value| {
-            value.eq_ignore_ascii_case(b"gzip") || value.eq_ignore_ascii_case(b"x-gzip")
-        });
-        if encoded && looks.gzip {
+        if let Some(encoded) = encoding::of(headers) {
             self.stream = match std::mem::replace(&mut self.stream, Stream::Off) {
-                Stream::Plain(content) => Stream::Gzip(Box::new(MultiGzDecoder::new(content))),
+                Stream::Plain(content) if looks.gzip && encoding::is_gzip(&encoded) => {
+                    Stream::Gzip(Box::new(MultiGzDecoder::new(content)))
+                }
+                Stream::Plain(content) => {
+                    Stream::Broken(content, encoding::undecoded(&encoded, looks.gzip))
+                }
                 other => other,
             };
         }
@@ -229,19 +234,20 @@ impl Looking {
 
     /// What is broken, as bits by the place of the check, the first in words; what was gained, or the first value that was not found.
     pub(super) fn finish(mut self, looks: &Looks, received: u64) -> Looked {
+        // Where there is no body, there is nothing to decode: in answers to HEAD, with 204 or 304, or of no length.
+        if received == 0
+            && let Some(content) = self.content_mut()
+        {
+            self.stream = Stream::Plain(std::mem::take(content));
+        }
         if let Stream::Gzip(decoder) = &mut self.stream
             && let Err(error) = decoder.try_finish()
         {
             self.break_off(&error);
         }
         let mut looked = Looked::default();
-        let json = self.content().and_then(|content| {
-            let wanted = looks.checks.iter().any(|one| matches!(one, Checked::Json(..)))
-                || looks.takes.iter().any(|(_, _, place)| matches!(place, Place::Json(_)));
-            wanted.then(|| content.json())
-        });
         for (at, check) in looks.checks.iter().enumerate() {
-            if let Err(why) = self.holds(at, check, received, json.as_ref()) {
+            if let Err(why) = self.holds(at, check, received) {
                 looked.broken |= 1 << at;
                 let same = matches!(check, Checked::Body(_));
                 // The words are of what the failure is counted as.
@@ -252,7 +258,7 @@ impl Looking {
             }
         }
         for (at, (variable, name, place)) in looks.takes.iter().enumerate() {
-            match self.found(at, place, json.as_ref()) {
+            match self.found(at, place) {
                 Ok(value) => self.gains.values.push((*variable, value)),
                 Err(why) if looked.missing.is_none() => {
                     looked.missing = Some(format!("`{name}` was not found: {why}"));
@@ -281,13 +287,7 @@ impl Looking {
         }
     }
 
-    fn holds(
-        &mut self,
-        at: usize,
-        check: &Checked,
-        received: u64,
-        json: Option<&Result<serde_json::Value, String>>,
-    ) -> Result<(), String> {
+    fn holds(&mut self, at: usize, check: &Checked, received: u64) -> Result<(), String> {
         let needs_content =
             matches!(check, Checked::Body(_) | Checked::Contains(_) | Checked::Json(..));
         if let (true, Stream::Broken(_, why)) = (needs_content, &self.stream) {
@@ -309,23 +309,24 @@ impl Looking {
                 self.content_mut().map_or(Ok(()), |content| content.found(at))
             }
             Checked::Json(pointer, wanted) => {
-                let value = pointed(json, pointer)?;
-                if same_json(value, wanted) {
+                let value = self.pointed(pointer)?;
+                if json::same(value, wanted) {
                     Ok(())
                 } else {
-                    let is = shown(value.to_string().as_bytes());
+                    let is = shown(value.as_bytes());
                     Err(format!("`{pointer}` is {is}, not {wanted}"))
                 }
             }
         }
     }
 
-    fn found(
-        &self,
-        at: usize,
-        place: &Place,
-        json: Option<&Result<serde_json::Value, String>>,
-    ) -> Result<Box<str>, String> {
+    /// The text of the value at a place in JSON.
+    fn pointed(&self, pointer: &str) -> Result<&str, String> {
+        let json = self.content().ok_or(EMPTY)?.json()?;
+        json::pointed(json, pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
+    }
+
+    fn found(&self, at: usize, place: &Place) -> Result<Box<str>, String> {
         if let (Place::Json(_) | Place::Regex(_), Stream::Broken(_, why)) = (place, &self.stream) {
             return Err(format!("the body {why}"));
         }
@@ -333,12 +334,12 @@ impl Looking {
             Place::Header(name) => {
                 self.named[at].clone().ok_or_else(|| format!("there is no header `{name}`"))?
             }
-            Place::Json(pointer) => match pointed(json, pointer)? {
-                serde_json::Value::String(text) => text.as_str().into(),
-                other => other.to_string().into(),
-            },
+            Place::Json(pointer) => {
+                let value = self.pointed(pointer)?;
+                json::string(value).map_or_else(|| value.into(), Into::into)
+            }
             Place::Regex(pattern) => {
-                let content = self.content().ok_or("there is no body")?;
+                let content = self.content().filter(|one| !one.is_empty()).ok_or(EMPTY)?;
                 let found = pattern.captures(content.kept());
                 let group = found.and_then(|found| found.get(1).or_else(|| found.get(0)));
                 let Some(group) = group else {

@@ -18,9 +18,11 @@
 mod body;
 mod connect;
 mod content;
+mod encoding;
 mod exchange;
 mod fault;
 mod jar;
+mod json;
 mod judge;
 mod lane;
 mod look;

@@ -1,7 +1,8 @@
 //! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON lines.
 
-use serde_json::{Map, Value};
-use std::collections::BTreeSet;
+use super::json;
+use serde_json::value::RawValue;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A larger file of data is refused: bytes. It goes to every worker.
 pub const LARGEST_DATA: u64 = 32 << 20;
@@ -100,14 +101,15 @@ impl Rows {
             if written.trim().is_empty() {
                 continue;
             }
-            let row: Map<String, Value> = serde_json::from_str(written).map_err(|error| {
-                let (what, column) = (error.to_string(), error.column());
-                let what = what.split(" at line ").next().unwrap_or_default();
-                WrongRow {
-                    line,
-                    what: format!("this is no JSON object: {what} at column {column}"),
-                }
-            })?;
+            let row: BTreeMap<String, &RawValue> =
+                serde_json::from_str(written).map_err(|error| {
+                    let (what, column) = (error.to_string(), error.column());
+                    let what = what.split(" at line ").next().unwrap_or_default();
+                    WrongRow {
+                        line,
+                        what: format!("this is no JSON object: {what} at column {column}"),
+                    }
+                })?;
             if rows.columns.is_empty() {
                 rows.columns = row.keys().cloned().collect();
                 rows.check_columns()?;
@@ -117,10 +119,10 @@ impl Rows {
                     let what = format!("this row has no `{column}`, and the first row has");
                     return Err(WrongRow { line, what });
                 };
-                match value {
-                    Value::String(text) => rows.push(text),
-                    Value::Null => rows.push(""),
-                    other => rows.push(&other.to_string()),
+                match (value.get(), json::string(value.get())) {
+                    (_, Some(text)) => rows.push(&text),
+                    ("null", _) => rows.push(""),
+                    (other, _) => rows.push(other),
                 }
             }
             if let Some(other) = row.keys().find(|key| !rows.columns.contains(key)) {
@@ -209,6 +211,15 @@ mod tests {
         let value = |row, name| rows.value(row, rows.column(name).unwrap()).unwrap();
         assert_eq!((value(0, "id"), value(0, "name"), value(0, "on")), ("7", "Ada", "true"));
         assert_eq!((value(1, "id"), value(1, "name"), value(1, "on")), ("8.5", "", "[1]"));
+    }
+
+    #[test]
+    fn numbers_of_json_lines_keep_their_text() {
+        let json = "{\"id\":12345678901234567890123,\"price\":1.10,\"e\":1e2,\"all\":[1.0, 2]}";
+        let rows = Rows::parse(json.as_bytes(), Format::JsonLines).unwrap();
+        let value = |name| rows.value(0, rows.column(name).unwrap()).unwrap();
+        let all = [value("id"), value("price"), value("e"), value("all")];
+        assert_eq!(all, ["12345678901234567890123", "1.10", "1e2", "[1.0, 2]"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod acts;
 mod again;
 mod answers;
+mod encodings;
 mod frames;
 mod held;
 mod memory;

@@ -236,7 +236,7 @@ impl Stream {
                     let (head, body) = response.into_parts();
                     self.status = Some(head.status.as_u16());
                     self.exchange.came(size(&head.headers), now_ns);
-                    if self.exchange.looks() {
+                    if self.exchange.looks() || prepared.expected.is_some() {
                         let mut headers = [EMPTY_HEADER; MOST_HEADERS];
                         let headers = seen(&head.headers, &mut headers);
                         self.exchange.taker(prepared).head(head.status.as_u16(), headers);
