@@ -8,6 +8,7 @@ pub mod figure;
 mod rate;
 mod ratio;
 mod time;
+pub mod uri;
 
 pub use address::Address;
 pub use count::Count;

@@ -1,6 +1,7 @@
 //! Turns `host:port`, `http://host/path` and `unix:/run/app.sock` into where to connect.
 
 use crate::plan::{HostPort, HttpUrl, Site};
+use crate::units::uri;
 use ::http::uri::PathAndQuery;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -126,8 +127,9 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
             "encode them: a space is `%20`",
         );
     }
-    let site = Site::Host(authority(host, Some(if is_secure { 443 } else { 80 }))?);
-    Ok(HttpUrl { is_secure, site, host_header: host.to_owned(), path })
+    let place = authority(host, Some(if is_secure { 443 } else { 80 }))?;
+    let host_header = uri::authority(&place.host, place.port, is_secure);
+    Ok(HttpUrl { is_secure, site: Site::Host(place), host_header, path })
 }
 
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
@@ -173,8 +175,9 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
         Some((host, digits)) => (host, port(digits)?),
         None => (text, known_port(default_port, text)?),
     };
-    check_host(host)?;
-    Ok(HostPort { host: host.to_owned(), port })
+    let host = uri::host(host).unwrap_or_default();
+    check_host(&host)?;
+    Ok(HostPort { host, port })
 }
 
 fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {

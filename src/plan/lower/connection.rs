@@ -1,7 +1,7 @@
 //! How long a connection is used, and what is spoken on it.
 
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, Named, RawConnection, RawScenario};
+use crate::plan::raw::{Field, Fillable, Named, RawConnection, RawScenario};
 use crate::plan::{ConnectionUse, Version};
 use crate::units::{Count, Time};
 
@@ -68,12 +68,18 @@ pub(super) fn version(raw: &RawScenario, errors: &mut Errors) -> Version {
 }
 
 /// What HTTP/1.1 says of a connection, HTTP/2 has no headers for (RFC 9113, 8.2.2).
-const OF_CONNECTIONS: [&str; 5] = ["connection", "keep-alive", "proxy-connection", "upgrade", "te"];
+const OF_CONNECTIONS: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "upgrade"];
 
 fn of_connections(raw: &RawScenario, errors: &mut Errors) {
     let requests = [&raw.requests, &raw.steps].into_iter().filter_map(Field::value).flatten();
-    for (key, _) in requests.filter_map(|one| one.headers.value()).flat_map(Named::read) {
+    for (key, header) in requests.filter_map(|one| one.headers.value()).flat_map(Named::read) {
         let name = key.name.to_lowercase();
+        let Fillable(value) = &header.value;
+        if name == "te" && !value.value.trim().eq_ignore_ascii_case("trailers") {
+            errors
+                .add(header.at, "HTTP/2 has one value for `te`: `trailers`")
+                .help("write `te = \"trailers\"`, or leave it out");
+        }
         if OF_CONNECTIONS.contains(&name.as_str()) {
             errors
                 .add(key.at, format!("HTTP/2 has no header `{name}`"))

@@ -4,6 +4,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{At, Field, OneOrMany, RawTable, RawTarget};
 use crate::plan::tree::Text;
 use crate::plan::{Tls, names};
+use crate::units::uri;
 use rustls::pki_types::ServerName;
 use std::path::PathBuf;
 
@@ -70,7 +71,7 @@ pub(super) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Opt
     }
     let server_name = raw.server_name.given().and_then(|text| {
         names::public(text, errors)?;
-        let name = &text.value.value;
+        let name = uri::host(&text.value.value).unwrap_or_default();
         if ServerName::try_from(name.as_str()).is_err() {
             errors
                 .add(
@@ -82,7 +83,7 @@ pub(super) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Opt
                 );
             return None;
         }
-        Some(name.clone())
+        Some(name)
     });
     Some(Tls { ca, server_name, insecure, credentials: certificate.zip(secret), resumes })
 }
