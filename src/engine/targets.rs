@@ -3,9 +3,10 @@
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
 use super::event::{Resolved, ServerSide};
-use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Tls};
+use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Target, Tls, Version};
+use crate::protocol::http::ALPN;
 use crate::protocol::socket;
-use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust};
+use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust, server_name};
 use crate::serve::{Running, ServeError};
 use crate::units::Address;
 use std::io;
@@ -184,6 +185,23 @@ fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
         Some(file) => Trust::file(&folder.join(file)),
         None => Ok(Trust::System),
     }
+}
+
+/// Whom the connections of a scenario are secured with: what is spoken inside, and the name by which the server is asked for its
+/// certificate: where the plan gives none, that of the `host` header, and else that of the address.
+pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Protocol) -> Peers {
+    let Protocol::Http(http) = protocol else { return peers };
+    if http.version != Version::Http1 {
+        ALPN.clone_into(&mut peers.speaks);
+    }
+    let is_builtin = |one: &Target| matches!(one.endpoint, Endpoint::Builtin(_));
+    let is_named = |one: &Target| one.tls.as_ref().is_some_and(|tls| tls.server_name.is_some());
+    let open = target.is_some_and(|one| !is_builtin(one) && !is_named(one));
+    let said = http.host().filter(|name| open && server_name(name).is_ok());
+    if let Some(name) = said {
+        peers.names.fill(name);
+    }
+    peers
 }
 
 /// What is to be found.

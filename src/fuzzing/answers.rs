@@ -50,7 +50,7 @@ impl Bench {
             let scenario = &plan.scenarios[index];
             let Protocol::Http(http) = &scenario.protocol else { panic!("a scenario of http") };
             let Endpoint::Urls(urls) = &plan.target(scenario).endpoint else { panic!("URLs") };
-            Script::new(http, &urls[0], &Arc::new(Stock::default())).expect("requests")
+            Script::new(http, &urls[0], urls, &Arc::new(Stock::default())).expect("requests")
         };
         Self {
             listener,

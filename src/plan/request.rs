@@ -67,6 +67,8 @@ pub enum Piece {
         /// Where it stands.
         spot: Spot,
     },
+    /// In a path: `?`, or `&` where what stands before it has a query already.
+    Separator,
 }
 
 /// What a part is filled in with.
@@ -83,6 +85,8 @@ pub enum Given {
 pub enum Encoding {
     /// As it is.
     Plain,
+    /// As the beginning of a request target, query included: as it is, but for what cannot be sent. A URL of the target is taken, too.
+    Target,
     /// Percent-encoded, `/` apart.
     Path,
     /// Percent-encoded.
@@ -96,7 +100,7 @@ impl Template {
     pub fn fixed(&self) -> Option<String> {
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => Some(text.clone()),
-            Piece::Fill { .. } => None,
+            Piece::Fill { .. } | Piece::Separator => None,
         };
         self.pieces.iter().map(text).collect()
     }
@@ -115,7 +119,7 @@ impl Template {
         for piece in other.pieces {
             match piece {
                 Piece::Text(text) => self.push(&text),
-                fill @ Piece::Fill { .. } => self.pieces.push(fill),
+                other => self.pieces.push(other),
             }
         }
     }
@@ -123,7 +127,7 @@ impl Template {
     /// What is filled in, and where it stands.
     pub fn givens(&self) -> impl Iterator<Item = (&Given, &Spot)> {
         self.pieces.iter().filter_map(|piece| match piece {
-            Piece::Text(_) => None,
+            Piece::Text(_) | Piece::Separator => None,
             Piece::Fill { given, spot, .. } => Some((given, spot)),
         })
     }

@@ -1,7 +1,7 @@
 //! What one scenario does to its target, by protocol.
 
 use super::{Churn, Data, Level, Request, Stage, Threshold};
-use crate::units::Time;
+use crate::units::{Time, uri};
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
 #[derive(Debug, Clone, PartialEq)]
@@ -175,6 +175,18 @@ pub struct ConnectionUse {
 }
 
 impl Http {
+    /// The host that all requests say by their header `host`, in lower case, without a port; `None` where one says another, or none.
+    pub fn host(&self) -> Option<String> {
+        let said = |request: &Request| {
+            let host = request.headers.iter().find(|(name, _)| name == "host");
+            host.and_then(|(_, value)| value.fixed())
+        };
+        let first = uri::host_of(&said(self.requests.first()?)?);
+        let same =
+            |request: &Request| said(request).map(|one| uri::host_of(&one)) == Some(first.clone());
+        self.requests.iter().all(same).then(|| first.clone())
+    }
+
     /// How long a pass can take: each of its requests to its time-out, and the pauses between them.
     pub fn longest_pass(&self) -> Time {
         if !self.in_steps {

@@ -1,6 +1,6 @@
 //! Turns attempts into the facts of one part of one stage.
 
-use super::{Cause, Counter, Counters, Outcome, Storm, Survival, Tally, Times};
+use super::{Cause, CookieLoss, Counter, Counters, Outcome, Storm, Survival, Tally, Times};
 use crate::plan::{Part, TimeMetric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -43,6 +43,9 @@ pub struct Cell {
     /// http: by index into `Http::checks`; shorter where the last ones were not made.
     #[serde(default)]
     pub checks: Vec<CheckTally>,
+    /// http: cookies that users did not keep, by the reason.
+    #[serde(default)]
+    pub cookies: Vec<(CookieLoss, Tally)>,
 }
 
 /// How often a check was made.
@@ -105,16 +108,13 @@ impl Cell {
 
     /// Notes a cause without ending an attempt.
     pub fn blame(&mut self, cause: Cause, at_ns: u64, sample: impl FnOnce() -> String) {
-        if let Some((_, tally)) = self.failures.iter_mut().find(|(known, _)| *known == cause) {
-            tally.count += 1;
-            tally.first_ns = tally.first_ns.min(at_ns);
-            tally.last_ns = tally.last_ns.max(at_ns);
-        } else {
-            self.failures.push((
-                cause,
-                Tally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() },
-            ));
-        }
+        tally(&mut self.failures, cause, at_ns, sample);
+    }
+
+    /// Counts a cookie that is not kept; `words` say which, and why.
+    pub fn lose_cookie(&mut self, loss: CookieLoss, at_ns: u64, words: String) {
+        self.count(Counter::CookiesLost);
+        tally(&mut self.cookies, loss, at_ns, || words);
     }
 
     /// Records one time.
@@ -148,12 +148,8 @@ impl Cell {
         for (event, storm) in &other.storms {
             self.storms.entry(*event).or_default().merge(storm);
         }
-        for (cause, tally) in &other.failures {
-            match self.failures.iter_mut().find(|(known, _)| known == cause) {
-                Some((_, mine)) => mine.merge(tally),
-                None => self.failures.push((*cause, tally.clone())),
-            }
-        }
+        merge_tallies(&mut self.failures, &other.failures);
+        merge_tallies(&mut self.cookies, &other.cookies);
         for (request, tally) in &other.requests {
             let mine = self.requests.entry(*request).or_default();
             mine.ok += tally.ok;
@@ -171,5 +167,32 @@ impl Cell {
             && self.statuses.is_empty()
             && self.survival.is_empty()
             && self.storms.is_empty()
+    }
+}
+
+/// Adds one to what is tallied under a key.
+fn tally<K: PartialEq>(
+    all: &mut Vec<(K, Tally)>,
+    key: K,
+    at_ns: u64,
+    sample: impl FnOnce() -> String,
+) {
+    if let Some((_, tally)) = all.iter_mut().find(|(known, _)| *known == key) {
+        tally.count += 1;
+        tally.first_ns = tally.first_ns.min(at_ns);
+        tally.last_ns = tally.last_ns.max(at_ns);
+    } else {
+        let tally = Tally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() };
+        all.push((key, tally));
+    }
+}
+
+/// Adds what is tallied elsewhere under the same keys.
+fn merge_tallies<K: PartialEq + Copy>(mine: &mut Vec<(K, Tally)>, theirs: &[(K, Tally)]) {
+    for (key, tally) in theirs {
+        match mine.iter_mut().find(|(known, _)| known == key) {
+            Some((_, one)) => one.merge(tally),
+            None => mine.push((*key, tally.clone())),
+        }
     }
 }

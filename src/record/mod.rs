@@ -4,6 +4,7 @@
 //! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed from a merged histogram.
 
 mod cell;
+mod cookie;
 mod failure;
 mod host;
 mod measure;
@@ -17,6 +18,7 @@ mod survival;
 mod times;
 
 pub use cell::{Cell, CellKey, CheckTally, RequestTally};
+pub use cookie::CookieLoss;
 pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
 pub use host::{HostSample, Look, Peak};
 pub use measure::{Measure, Span, measure};

@@ -177,6 +177,8 @@ table! {
         TlsResumed = "tls.resumed",
         /// http: sendings of requests again, because the server had not processed them, or closed the idle connection as they came.
         Retried = "retried",
+        /// http: cookies that users did not keep, or let go of for a newer one.
+        CookiesLost = "cookies.lost",
         /// Bytes received: messages or bodies.
         BytesReceived = "bytes.received",
         /// Bytes sent by tcp-hold heartbeats, or http bodies.

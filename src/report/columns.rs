@@ -46,6 +46,7 @@ impl Words {
                 }
                 Counter::Reconnects => churn.reopens(),
                 Counter::TlsResumed => !hold,
+                Counter::CookiesLost => keeps_cookies(protocol),
                 _ => hold || !only_hold(one),
             }),
             gauges: keep(Gauge::ALL, |one| !hold || matches!(one, Gauge::Open | Gauge::Connecting)),
@@ -92,6 +93,10 @@ impl Words {
             }),
         }
     }
+}
+
+fn keeps_cookies(protocol: &Protocol) -> bool {
+    matches!(protocol, Protocol::Http(http) if http.cookies)
 }
 
 fn is_secured(plan: &Plan) -> bool {

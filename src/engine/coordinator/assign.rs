@@ -1,10 +1,10 @@
 //! Turns a run's order into what each worker is told to do.
 
 use super::super::rows::RowSource;
+use super::super::targets::peers_of;
 use super::super::wire::{Assignment, VERSION};
 use super::RunOrder;
-use crate::plan::{Protocol, Scenario, Version};
-use crate::protocol::http::ALPN;
+use crate::plan::Scenario;
 use crate::schedule::Share;
 
 /// What one worker of a scenario does.
@@ -16,12 +16,8 @@ pub(super) fn assignment(
 ) -> Assignment {
     let Scenario { target, protocol, .. } = &order.plan.scenarios[scenario];
     let target = *target;
-    let mut tls = order.peers[target].clone();
-    if let (Some(peers), Protocol::Http(http)) = (&mut tls, protocol)
-        && http.version != Version::Http1
-    {
-        ALPN.clone_into(&mut peers.speaks);
-    }
+    let peers = order.peers[target].clone();
+    let tls = peers.map(|peers| peers_of(peers, order.plan.targets.get(target), protocol));
     Assignment {
         version: VERSION,
         plan_name: order.source.name.clone(),

@@ -10,7 +10,7 @@ use super::hub::Hub;
 use super::way::Way;
 use crate::plan::{Http, Protocol, Version};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step,
+    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step, Taken,
 };
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -276,13 +276,7 @@ impl Host for Epoll {
         way.send_for(self.hub.as_mut(), script, request as usize, session, sheet)
     }
 
-    fn give(
-        &mut self,
-        number: u64,
-        session: &mut Session,
-        gains: Gains,
-        now_ns: u64,
-    ) -> Result<bool, Fault> {
+    fn give(&mut self, number: u64, session: &mut Session, gains: Gains, now_ns: u64) -> Taken {
         let script = &self.scripts[self.load.address(number)];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);

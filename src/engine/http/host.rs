@@ -1,7 +1,7 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
 use super::super::wire::{Notice, Order};
-use crate::protocol::http::{Answer, Fault, Gains, Limits, Secured, Session, Step};
+use crate::protocol::http::{Answer, Fault, Gains, Limits, Secured, Session, Step, Taken};
 use crate::record::WorkerFacts;
 use std::io;
 
@@ -114,15 +114,9 @@ pub trait Host {
         Ok((self.send(lane, request), self.body_bytes(request)))
     }
 
-    /// Gives what an answer has to the session of a user or connection; true when a redirect is to be followed.
-    fn give(
-        &mut self,
-        _number: u64,
-        _session: &mut Session,
-        _gains: Gains,
-        _now_ns: u64,
-    ) -> Result<bool, Fault> {
-        Ok(false)
+    /// Gives what an answer has to the session of a user or connection.
+    fn give(&mut self, _number: u64, _session: &mut Session, _gains: Gains, _now_ns: u64) -> Taken {
+        Taken { follows: Ok(false), lost: Vec::new() }
     }
 
     /// Goes on with the request under way.

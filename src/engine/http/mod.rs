@@ -37,7 +37,7 @@ use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Si
 use crate::protocol::http::{Rows, Script, ScriptError};
 use crate::record::Mark;
 use crate::schedule::SECOND_NS;
-use crate::units::Address;
+use crate::units::{Address, uri};
 use alarms::Alarms;
 use book::Book;
 use choice::Choices;
@@ -224,21 +224,21 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     HttpUrl {
         is_secure,
         site: Site::Host(HostPort { host: address.ip().to_string(), port: address.port() }),
-        host_header: address.to_string(),
+        host_header: uri::authority(&address.ip().to_string(), address.port(), is_secure),
         path: "/".into(),
     }
 }
 
 /// One script for each address of a load, by the URL that it belongs to; a server that planrun started itself is known by its address.
 pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
-    let script = |url: &HttpUrl| Script::new(http, url, &load.stock);
+    let script = |url: &HttpUrl, all: &[HttpUrl]| Script::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {
         Endpoint::Urls(urls) => {
-            load.origins.iter().map(|origin| script(&urls[usize::from(*origin)])).collect()
+            load.origins.iter().map(|origin| script(&urls[usize::from(*origin)], urls)).collect()
         }
         Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
             let own = load.addresses.iter().filter_map(Address::tcp);
-            own.map(|address| script(&own_url(address, load.tls.is_some()))).collect()
+            own.map(|address| script(&own_url(address, load.tls.is_some()), &[])).collect()
         }
     }
 }

@@ -182,7 +182,11 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         let attempt = one.attempt;
         if let (Some(gains), Some(session)) = (gains, &mut one.session) {
-            match self.host.give(one.number, session, *gains, now) {
+            let taken = self.host.give(one.number, session, *gains, now);
+            for (loss, words) in taken.lost {
+                self.book.cell(attempt.key).lose_cookie(loss, now, words);
+            }
+            match taken.follows {
                 Ok(false) => {}
                 Ok(true) => {
                     let cell = self.book.cell(attempt.key);

@@ -2,12 +2,13 @@
 
 use super::count;
 use super::expect::{Names, checks, extracts};
-use super::template::{Known, add_parameter, of_body, spot, template};
+use super::template::{Known, add_parameter, of_body, of_path, spot, template};
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable, RetryWord};
 use crate::plan::tree::{Place, Text};
 use crate::plan::{Body, Encoding, Request, Retry, Template, ThinkTime};
+use crate::units::uri;
 use ::http::uri::PathAndQuery;
 use ::http::{HeaderName, HeaderValue, Method};
 use std::path::PathBuf;
@@ -74,7 +75,7 @@ fn the_target_itself() -> Request {
 fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Errors) -> Request {
     let method = method(&raw.method, errors);
     let path = raw.path.given().map(|given| {
-        path(given, errors);
+        path(given, &method, raw.query.key(), errors);
         with_query(&given.value.0, &raw.query, known, errors)
     });
     if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
@@ -194,7 +195,14 @@ fn method(field: &Field<Text>, errors: &mut Errors) -> String {
     method.clone()
 }
 
-fn path(given: &At<Fillable>, errors: &mut Errors) {
+/// Whether a text begins with the scheme of a URL (RFC 3986, 3.1).
+fn begins_with_a_scheme(text: &str) -> bool {
+    let scheme = text.split_once("://").map_or("", |(scheme, _)| scheme);
+    let is_of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_of_scheme)
+}
+
+fn path(given: &At<Fillable>, method: &str, query: Option<Place>, errors: &mut Errors) {
     let Fillable(text) = &given.value;
     // What is filled in later is encoded so that it fits.
     let mut path = text.value.clone();
@@ -202,7 +210,16 @@ fn path(given: &At<Fillable>, errors: &mut Errors) {
         let stands_for = if blank.range.start == 0 { "/" } else { "x" };
         path.replace_range(blank.range.clone(), stands_for);
     }
-    if path.contains("://") {
+    if path == "*" {
+        // All of the server, and nothing of it (RFC 9110, 9.3.7).
+        if method != "OPTIONS" {
+            errors
+                .add(given.at, "`*` is a path for OPTIONS alone")
+                .help("write `method = \"OPTIONS\"`, or a path: `\"/\"`");
+        } else if let Some(at) = query {
+            errors.add(at, "`*` has no query").help("leave `query` out, or write a path: `\"/\"`");
+        }
+    } else if begins_with_a_scheme(&path) {
         errors
             .add(given.at, "a path is no URL")
             .help("the host is the target's; write the path alone: `\"/index.html\"`");
@@ -218,9 +235,12 @@ fn path(given: &At<Fillable>, errors: &mut Errors) {
     } else if path.parse::<PathAndQuery>().is_err()
         || path.contains(|c: char| !c.is_ascii_graphic())
     {
-        errors
-            .add(given.at, "this path has characters that no path can have")
-            .help("encode them: a space is `%20`");
+        let error = errors.add(given.at, "this path has characters that no path can have");
+        if text.is_secret() {
+            error.help("encode them: a space is `%20`");
+        } else {
+            error.help(format!("write `\"{}\"`", uri::sendable(&text.shown).collect::<String>()));
+        }
     }
 }
 
@@ -231,7 +251,7 @@ fn with_query(
     known: &Known,
     errors: &mut Errors,
 ) -> Template {
-    let mut path = template(text, Encoding::Path, known, errors);
+    let mut path = of_path(text, known, errors);
     for (key, given) in query.value().into_iter().flat_map(Named::read) {
         add_parameter(&mut path, &key.name, &given.value.0, known, errors);
     }
@@ -247,7 +267,8 @@ fn headers(
     let mut headers: Vec<(String, Template)> = Vec::new();
     for (key, header) in named.read() {
         let name = key.name.to_lowercase();
-        let value = &header.value.0.value;
+        let ascii = ascii_host(&name, &header.value.0.value);
+        let value = ascii.as_ref().unwrap_or(&header.value.0.value);
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             errors
                 .add(key.at, "this is no name of a header")
@@ -259,13 +280,26 @@ fn headers(
         } else if headers.iter().any(|(other, _)| *other == name) {
             errors.add(key.at, format!("the header `{name}` is there twice"));
         }
-        if HeaderValue::from_str(value).is_err() {
+        if name == "host" && !value.is_ascii() {
+            errors
+                .add(header.at, "this is no name of a host")
+                .help("write it as in a URL, without the scheme: `host = \"shop.example\"`");
+        } else if HeaderValue::from_str(value).is_err() {
             errors
                 .add(header.at, "a header's value has no line breaks or control characters")
                 .help("write it on one line");
         }
-        let value = template(&header.value.0, Encoding::Plain, known, errors);
+        let value = match ascii {
+            Some(ascii) => Template::from(ascii.as_str()),
+            None => template(&header.value.0, Encoding::Plain, known, errors),
+        };
         headers.push((name, value));
     }
     headers
+}
+
+/// The name of a host beyond ASCII, as it is sent; `None` where it stands as it is.
+fn ascii_host(name: &str, value: &str) -> Option<String> {
+    let is_host = name == "host" && !value.is_ascii();
+    is_host.then(|| uri::host_header(value)).flatten()
 }

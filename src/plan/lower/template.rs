@@ -24,6 +24,15 @@ pub(super) fn spot(at: Place) -> Spot {
     at.argument.is_none().then(|| at.range())
 }
 
+/// A path: a value that is all of it, or begins it, is a request target; others are encoded.
+pub(super) fn of_path(text: &Text, known: &Known, errors: &mut Errors) -> Template {
+    let mut template = template(text, Encoding::Path, known, errors);
+    if let Some(Piece::Fill { encoding, .. }) = template.pieces.first_mut() {
+        *encoding = Encoding::Target;
+    }
+    template
+}
+
 /// A text in which values stand as they are, or encoded.
 pub(super) fn template(
     text: &Text,
@@ -46,7 +55,9 @@ fn append(
     let mut from = 0;
     let fixed = |template: &mut Template, piece: &str| match encoding {
         Encoding::Query => template.push(&utf8_percent_encode(piece, &UNRESERVED).to_string()),
-        Encoding::Path | Encoding::Plain | Encoding::Json => template.push(piece),
+        Encoding::Target | Encoding::Path | Encoding::Plain | Encoding::Json => {
+            template.push(piece);
+        }
     };
     for blank in &text.blanks {
         fixed(template, &text.value[from..blank.range.start]);
@@ -71,7 +82,7 @@ pub(super) fn of_body(text: &Text, kind: &str, known: &Known, errors: &mut Error
             // What stands outside of strings is a number, or JSON itself.
             Piece::Fill { encoding, .. } if is_json && quoted.inside => *encoding = Encoding::Json,
             Piece::Fill { encoding, .. } if is_form => *encoding = Encoding::Query,
-            Piece::Fill { .. } => {}
+            Piece::Fill { .. } | Piece::Separator => {}
         }
     }
     template
@@ -107,7 +118,12 @@ pub(super) fn add_parameter(
 ) {
     let has_query =
         path.pieces.iter().any(|piece| matches!(piece, Piece::Text(text) if text.contains('?')));
-    path.push(if has_query { "&" } else { "?" });
+    match path.pieces.first() {
+        _ if has_query => path.push("&"),
+        // Whether a value has a query is known when it is there.
+        Some(Piece::Fill { encoding: Encoding::Target, .. }) => path.pieces.push(Piece::Separator),
+        _ => path.push("?"),
+    }
     path.push(&utf8_percent_encode(name, &UNRESERVED).to_string());
     path.push("=");
     append(path, value, Encoding::Query, known, errors);

@@ -188,9 +188,11 @@ table! {
         steps: Vec<RawRequest>,
         /// http: a file of rows; each pass takes one, each request where there are no steps.
         data: RawData,
-        /// http: each user keeps the cookies that it is sent, and sends them back. Default: `false`.
+        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
+        /// header's. Default: `false`.
         cookies: bool,
-        /// http: so many redirects are followed, only to the same scheme, host and port. Default: 0, a redirect is an answer.
+        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
+        /// `host` header, where there is one. Default: 0, a redirect is an answer.
         redirects: Count,
         /// http: answers may come in gzip. Default: `false`.
         compression: bool,
@@ -272,7 +274,8 @@ table! {
         name: Text,
         /// Default: `GET`.
         method: Text,
-        /// Path and query. Default: those of the target's URL.
+        /// Path and query. A value that is all of it, or begins it, is sent as it is, its query and escapes included; it may be a URL of the
+        /// target. Values elsewhere in it are encoded. `*` with `OPTIONS`. Default: those of the target's URL.
         path: Fillable,
         /// Parameters that are added to the path's query, encoded as they must be.
         query: Named<Fillable>,

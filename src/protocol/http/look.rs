@@ -9,6 +9,7 @@ use crate::plan::{Comparison, Origin, Request, What};
 use flate2::write::MultiGzDecoder;
 use httparse::Header;
 use memchr::memmem::Finder;
+use percent_encoding::{CONTROLS, percent_encode};
 use regex::bytes::Regex;
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -113,7 +114,7 @@ pub struct Gains {
     /// What the server said by `set-cookie`.
     pub(super) cookies: Vec<String>,
     /// Where the answer sends the client.
-    pub(super) location: Option<Result<String, ()>>,
+    pub(super) location: Option<String>,
     /// The status of the answer.
     pub(super) status: u16,
 }
@@ -176,13 +177,12 @@ impl Looking {
             }
         }
         if looks.cookies {
-            let said = named("set-cookie").filter_map(|value| std::str::from_utf8(value).ok());
-            self.gains.cookies = said.map(str::to_owned).collect();
+            // What is not UTF-8 is told of where it is not kept.
+            let said = named("set-cookie").map(|value| String::from_utf8_lossy(value).into_owned());
+            self.gains.cookies = said.collect();
         }
         if looks.redirects && matches!(status, 301 | 302 | 303 | 307 | 308) {
-            let location = named("location").next();
-            self.gains.location =
-                location.map(|value| std::str::from_utf8(value).map(str::to_owned).map_err(|_| ()));
+            self.gains.location = named("location").next().map(text);
         }
         if let Some(encoded) = encoding::of(headers) {
             self.stream = match std::mem::replace(&mut self.stream, Stream::Off) {
@@ -368,6 +368,12 @@ pub(super) struct Looked {
     /// The first value that was not found.
     pub missing: Option<String>,
     pub gains: Gains,
+}
+
+/// A header that is UTF-8, or of which each byte beyond ASCII is percent-encoded.
+fn text(value: &[u8]) -> String {
+    std::str::from_utf8(value)
+        .map_or_else(|_| percent_encode(value, CONTROLS).to_string(), str::to_owned)
 }
 
 fn same_value(value: &[u8], wanted: &[u8]) -> bool {

@@ -27,6 +27,7 @@ mod judge;
 mod lane;
 mod look;
 mod multiplex;
+mod origin;
 mod parse;
 mod rows;
 mod script;
@@ -47,7 +48,7 @@ pub(crate) use parse::{Parser, Wrong};
 pub(crate) use rows::Format;
 pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
-pub use session::Session;
+pub use session::{Session, Taken};
 pub use stock::{DataFile, Files, Stock};
 pub use wire::{Buffers, Secured};
 

@@ -3,7 +3,8 @@
 use super::fault::Fault;
 use super::look::{Gains, Looks, Options};
 use super::multiplex::Framed;
-use super::session::{Home, Session};
+use super::origin::Home;
+use super::session::{Session, Taken};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
 use crate::plan::{Http, HttpUrl, Request, Retry, Template, Version, What};
@@ -27,6 +28,8 @@ pub(super) struct Prepared {
     method: Method,
     /// As the plan has it.
     path: String,
+    /// What `Host` says, where nothing is filled in.
+    host: String,
     /// Head and body, as they are sent; as they would be with empty values, where there is a sheet that fills them in.
     pub(super) bytes: Box<[u8]>,
     sheet: Option<Box<Sheet>>,
@@ -81,8 +84,13 @@ pub enum ScriptError {
 }
 
 impl Script {
-    /// The requests of a scenario to one URL of its target.
-    pub fn new(http: &Http, url: &HttpUrl, stock: &Arc<Stock>) -> Result<Self, ScriptError> {
+    /// The requests of a scenario to one URL of its target, whose URLs are `all`.
+    pub fn new(
+        http: &Http,
+        url: &HttpUrl,
+        all: &[HttpUrl],
+        stock: &Arc<Stock>,
+    ) -> Result<Self, ScriptError> {
         let extracts = http.requests.iter().flat_map(|request| &request.extract);
         let mut variables: Vec<String> = Vec::new();
         for one in extracts {
@@ -90,13 +98,10 @@ impl Script {
                 variables.push(one.name.clone());
             }
         }
-        let prepare = |request| Prepared::new(request, http, url, stock, &variables);
+        let home = Home::new(url, all, http.redirects);
+        let prepare = |request| Prepared::new(request, http, &home, stock, &variables);
         let requests = http.requests.iter().map(prepare);
-        Ok(Self {
-            requests: requests.collect::<Result<_, _>>()?,
-            stock: Arc::clone(stock),
-            home: Home { url: url.clone(), redirects: http.redirects },
-        })
+        Ok(Self { requests: requests.collect::<Result<_, _>>()?, stock: Arc::clone(stock), home })
     }
 
     /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With it the bytes of its body.
@@ -111,10 +116,10 @@ impl Script {
         let sheet = prepared.sheet.as_ref();
         let sheet = sheet.filter(|sheet| sheet.is_filled || session.changes_requests());
         let Some(sheet) = sheet else {
-            session.asked_for(&prepared.path);
+            session.asks_for(&prepared.path, &prepared.host);
             return Ok(None);
         };
-        sheet.write(out, session, &self.stock, now_ns).map(Some).map_err(|why| {
+        sheet.write(out, session, (&self.stock, &self.home), now_ns).map(Some).map_err(|why| {
             let (failure, words) = match why {
                 Unwritten::NoRow => (Failure::NoRow, self.stock.all_used()),
                 Unwritten::Value(words) => (Failure::BadValue, words),
@@ -123,14 +128,8 @@ impl Script {
         })
     }
 
-    /// Gives a session what an answer has for it; true when a redirect is to be followed.
-    pub fn give(
-        &self,
-        session: &mut Session,
-        gains: Gains,
-        now_ns: u64,
-        unix_s: i64,
-    ) -> Result<bool, Fault> {
+    /// Gives a session what an answer has for it.
+    pub fn give(&self, session: &mut Session, gains: Gains, now_ns: u64, unix_s: i64) -> Taken {
         session.take(gains, &self.home, now_ns, unix_s)
     }
 
@@ -149,11 +148,11 @@ impl Prepared {
     fn new(
         request: &Request,
         http: &Http,
-        url: &HttpUrl,
+        home: &Home,
         stock: &Stock,
         variables: &[String],
     ) -> Result<Self, ScriptError> {
-        let name = request.name.clone();
+        let (name, url) = (request.name.clone(), &home.url);
         let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
             ScriptError::Method { request: name.clone(), method: request.method.clone() }
         })?;
@@ -167,7 +166,7 @@ impl Prepared {
         let sheet = Sheet::new(request, path, &headers, stock, variables).ok_or_else(wrong_path)?;
         let mut bytes = Vec::new();
         let mut nobody = Session::new(false);
-        let body_bytes = sheet.write(&mut bytes, &mut nobody, stock, 0);
+        let body_bytes = sheet.write(&mut bytes, &mut nobody, (stock, home), 0);
         let changed = sheet.is_filled || http.cookies || http.redirects > 0 || http.data.is_some();
         if !changed && body_bytes.is_err() {
             return Err(wrong_path());
@@ -203,6 +202,7 @@ impl Prepared {
         Ok(Self {
             framed,
             path: written(path),
+            host: nobody.host().to_owned(),
             bytes: bytes.into(),
             body_bytes: body_bytes.unwrap_or(0),
             sheet: changed.then(|| Box::new(sheet)),
@@ -259,6 +259,7 @@ fn written(template: &Template) -> String {
     use crate::plan::{Given, Piece};
     let piece = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
+        Piece::Separator => "?".to_owned(),
         Piece::Fill { given: Given::Row(name), .. } => format!("${{row.{name}}}"),
         Piece::Fill { given: Given::Var(name), .. } => format!("${{var.{name}}}"),
     };

@@ -2,9 +2,11 @@
 //!
 //! **Invariant:** no value can end a line of the head, or add one.
 
+use super::origin::Home;
 use super::session::Session;
 use super::stock::Stock;
 use crate::plan::{Body, Encoding, Given, Piece, Request, Template};
+use crate::units::uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Write as _;
 
@@ -28,9 +30,11 @@ pub(super) struct Sheet {
 #[derive(Debug)]
 enum Part {
     Fixed(Box<[u8]>),
-    Row(usize, Encoding),
-    /// Which variable, and what it is called.
-    Var(usize, String, Encoding),
+    /// `?`, or `&` behind a query.
+    Separator,
+    /// Which column or variable, and its name.
+    Row(usize, Box<str>, Encoding),
+    Var(usize, Box<str>, Encoding),
 }
 
 /// Why a request cannot be written.
@@ -77,77 +81,166 @@ impl Sheet {
         &self,
         out: &mut Vec<u8>,
         session: &mut Session,
-        stock: &Stock,
+        (stock, home): (&Stock, &Home),
         now_ns: u64,
     ) -> Result<u64, Unwritten> {
         if session.is_out_of_rows() {
             return Err(Unwritten::NoRow);
         }
         out.clear();
-        let mut value = Vec::new();
+        let (mut path, mut host) = session.forget();
+        self.host(&mut host, session, stock)?;
+        self.target(&mut path, &host, session, (stock, home))?;
         let hop = session.hop();
-        let method = match hop {
-            Some(hop) if hop.as_get && self.method != "HEAD" => "GET",
-            _ => &self.method,
-        };
         let bare = hop.is_some_and(|hop| hop.as_get);
-        if let Some(hop) = hop {
-            value.extend_from_slice(hop.path.as_bytes());
-        } else {
-            fill(&self.path, &mut value, session, stock)?;
-        }
-        if value.first() != Some(&b'/') {
-            return Err(Unwritten::Value("the path does not begin with `/`".to_owned()));
-        }
+        let method = if bare && self.method != "HEAD" { "GET" } else { &self.method };
         // A Vec takes all that is written to it.
-        let _ = write!(out, "{method} ");
-        out.extend_from_slice(&value);
-        out.extend_from_slice(b" HTTP/1.1\r\n");
-        let path = String::from_utf8_lossy(&value).into_owned();
+        let _ = write!(out, "{method} {path} HTTP/1.1\r\n");
         let mut said_cookie = false;
         for (name, parts) in &self.headers {
             // They describe a body that is not sent any more.
             if bare && name.starts_with("content-") {
                 continue;
             }
-            value.clear();
-            fill(parts, &mut value, session, stock)?;
-            if value.iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            let from = out.len();
+            if name == "host" {
+                out.extend_from_slice(host.as_bytes());
+            } else {
+                fill(parts, out, session, stock)?;
+            }
+            if out[from..].iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
                 let what = "has a line break or a control character: it was not sent";
                 return Err(Unwritten::Value(format!("the value of the header `{name}` {what}")));
             }
-            said_cookie |= name == "cookie";
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(&value);
+            if name == "cookie" {
+                said_cookie = true;
+                session.add_cookies(out, from, &home.host(&host), (&path, now_ns));
+            }
             out.extend_from_slice(b"\r\n");
         }
-        if let Some(cookies) = session.cookies(&path, now_ns).filter(|_| !said_cookie) {
-            let _ = write!(out, "cookie: {cookies}\r\n");
+        if !said_cookie && session.has_cookies() {
+            let line = out.len();
+            out.extend_from_slice(b"cookie: ");
+            let from = out.len();
+            session.add_cookies(out, from, &home.host(&host), (&path, now_ns));
+            if out.len() > from {
+                out.extend_from_slice(b"\r\n");
+            } else {
+                out.truncate(line);
+            }
         }
-        value.clear();
+        let mut body = Vec::new();
         if !bare {
-            fill(&self.body, &mut value, session, stock)?;
+            fill(&self.body, &mut body, session, stock)?;
         }
-        if !value.is_empty() || (self.says_length && !bare) {
-            let _ = write!(out, "content-length: {}\r\n", value.len());
+        if !body.is_empty() || (self.says_length && !bare) {
+            let _ = write!(out, "content-length: {}\r\n", body.len());
         }
         out.extend_from_slice(b"\r\n");
-        out.extend_from_slice(&value);
-        session.asked_for(&path);
-        Ok(value.len() as u64)
+        out.extend_from_slice(&body);
+        session.asked_for(path, host);
+        Ok(body.len() as u64)
+    }
+
+    /// What `Host` says.
+    fn host(&self, host: &mut String, session: &Session, stock: &Stock) -> Result<(), Unwritten> {
+        let said = self.headers.iter().find(|(name, _)| name == "host");
+        let Some((_, parts)) = said else { return Ok(()) };
+        let mut value = std::mem::take(host).into_bytes();
+        fill(parts, &mut value, session, stock)?;
+        // Values are UTF-8, and so is what the plan says.
+        *host = String::from_utf8(value).unwrap_or_default();
+        if !host.is_ascii() {
+            let wrong = || Unwritten::Value("the value of the header `host` is no host".to_owned());
+            *host = uri::host_header(host).ok_or_else(wrong)?;
+        }
+        Ok(())
+    }
+
+    /// What is asked for: the request target of the first line.
+    fn target(
+        &self,
+        path: &mut String,
+        host: &str,
+        session: &Session,
+        (stock, home): (&Stock, &Home),
+    ) -> Result<(), Unwritten> {
+        if let Some(hop) = session.hop() {
+            path.push_str(&hop.path);
+            return Ok(());
+        }
+        let mut parts = self.path.as_slice();
+        if let Some((first, rest)) = self.path.split_first()
+            && let Some((text, Encoding::Target)) = first.value(session, stock)?
+        {
+            let target = home.target(text, host).map_err(|why| {
+                Unwritten::Value(format!("the value of `{}` {why}", first.name()))
+            })?;
+            path.push_str(&target);
+            parts = rest;
+        }
+        let mut value = std::mem::take(path).into_bytes();
+        fill(parts, &mut value, session, stock)?;
+        // A URL of the target may have no path.
+        if parts.len() < self.path.len() && matches!(value.first(), None | Some(b'?')) {
+            value.insert(0, b'/');
+        }
+        match value.as_slice() {
+            [b'/', ..] => {}
+            b"*" if self.method == "OPTIONS" => {}
+            b"*" => return Err(Unwritten::Value("`*` is a path for OPTIONS alone".to_owned())),
+            _ => return Err(Unwritten::Value("the path does not begin with `/`".to_owned())),
+        }
+        *path = String::from_utf8(value)
+            .map_err(|_| Unwritten::Value("the path is not UTF-8".to_owned()))?;
+        Ok(())
+    }
+}
+
+impl Part {
+    /// What is filled in here, and how; `None` where it is the same for all.
+    fn value<'a>(
+        &self,
+        session: &'a Session,
+        stock: &'a Stock,
+    ) -> Result<Option<(&'a str, Encoding)>, Unwritten> {
+        Ok(match self {
+            Self::Fixed(_) | Self::Separator => None,
+            Self::Row(column, _, encoding) => {
+                let rows = stock.rows.as_ref();
+                let value = rows.and_then(|rows| rows.value(session.row()?, *column));
+                Some((value.ok_or(Unwritten::NoRow)?, *encoding))
+            }
+            Self::Var(at, name, encoding) => {
+                let missing = || Unwritten::Value(format!("`{name}` has no value"));
+                Some((session.value(*at).ok_or_else(missing)?, *encoding))
+            }
+        })
+    }
+
+    /// As the plan has it.
+    fn name(&self) -> String {
+        match self {
+            Self::Fixed(_) | Self::Separator => String::new(),
+            Self::Row(_, name, _) => format!("${{row.{name}}}"),
+            Self::Var(_, name, _) => format!("${{var.{name}}}"),
+        }
     }
 }
 
 fn parts(template: &Template, stock: &Stock, variables: &[String]) -> Option<Vec<Part>> {
     let part = |piece: &Piece| match piece {
         Piece::Text(text) => Some(Part::Fixed(text.as_bytes().into())),
+        Piece::Separator => Some(Part::Separator),
         Piece::Fill { given: Given::Row(column), encoding, .. } => {
-            Some(Part::Row(stock.rows.as_ref()?.column(column)?, *encoding))
+            let at = stock.rows.as_ref()?.column(column)?;
+            Some(Part::Row(at, column.as_str().into(), *encoding))
         }
         Piece::Fill { given: Given::Var(name), encoding, .. } => {
             let at = variables.iter().position(|one| one == name)?;
-            Some(Part::Var(at, name.clone(), *encoding))
+            Some(Part::Var(at, name.as_str().into(), *encoding))
         }
     };
     template.pieces.iter().map(part).collect()
@@ -160,24 +253,18 @@ fn fill(
     stock: &Stock,
 ) -> Result<(), Unwritten> {
     for part in parts {
-        let (text, encoding) = match part {
-            Part::Fixed(bytes) => {
-                out.extend_from_slice(bytes);
-                continue;
+        let Some((text, encoding)) = part.value(session, stock)? else {
+            match part {
+                Part::Fixed(bytes) => out.extend_from_slice(bytes),
+                _ => out.push(if out.contains(&b'?') { b'&' } else { b'?' }),
             }
-            Part::Row(column, encoding) => {
-                let rows = stock.rows.as_ref();
-                let value = rows.and_then(|rows| rows.value(session.row()?, *column));
-                (value.ok_or(Unwritten::NoRow)?, encoding)
-            }
-            Part::Var(at, name, encoding) => {
-                let missing = || Unwritten::Value(format!("`{name}` has no value"));
-                (session.value(*at).ok_or_else(missing)?, encoding)
-            }
+            continue;
         };
         match encoding {
             Encoding::Plain => out.extend_from_slice(text.as_bytes()),
-            Encoding::Path => out.extend(utf8_percent_encode(text, &PATH).flat_map(str::bytes)),
+            Encoding::Target | Encoding::Path => {
+                out.extend(utf8_percent_encode(text, &PATH).flat_map(str::bytes));
+            }
             Encoding::Json => {
                 // A string has always its JSON.
                 let quoted = serde_json::to_string(text).unwrap_or_default();

@@ -6,7 +6,7 @@ use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::plan::{Level, Metric, Part, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric};
 use crate::record::{
-    Cause, Cell, CheckTally, Counter, Mark, Origin, Phase, RequestTally, Tally, Times,
+    Cause, Cell, CheckTally, CookieLoss, Counter, Mark, Origin, Phase, RequestTally, Tally, Times,
 };
 use crate::report::Run;
 use crate::report::causes::kernel_of_stage;
@@ -107,6 +107,8 @@ struct Facts<'a> {
     requests: Vec<RequestReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     checks: Vec<CheckReport<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies_lost: Vec<CookieReport>,
     failures: Vec<FailureReport>,
 }
 
@@ -157,6 +159,16 @@ struct CheckReport<'a> {
     failed: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     success_ratio: Option<f64>,
+}
+
+/// Cookies that users did not keep.
+#[derive(Serialize)]
+struct CookieReport {
+    reason: &'static str,
+    count: u64,
+    first_seen_ns: u64,
+    last_seen_ns: u64,
+    sample: String,
 }
 
 #[derive(Serialize)]
@@ -289,6 +301,7 @@ impl<'a> Facts<'a> {
                 .filter_map(|(at, tally)| request(scenario, *at, tally))
                 .collect(),
             checks: tallies(scenario, cell).map(check).collect(),
+            cookies_lost: cell.cookies.iter().map(cookie).collect(),
             failures: sorted(cell).into_iter().map(failure).collect(),
         }
     }
@@ -346,6 +359,16 @@ fn check((name, CheckTally { passed, failed }): (&str, CheckTally)) -> CheckRepo
     let made = passed + failed;
     let success_ratio = (made > 0).then(|| passed as f64 / made as f64);
     CheckReport { name, passed, failed, success_ratio }
+}
+
+fn cookie((loss, tally): &(CookieLoss, Tally)) -> CookieReport {
+    CookieReport {
+        reason: loss.name(),
+        count: tally.count,
+        first_seen_ns: tally.first_ns,
+        last_seen_ns: tally.last_ns,
+        sample: tally.sample.clone(),
+    }
 }
 
 fn failure((cause, tally): &(Cause, Tally)) -> FailureReport {

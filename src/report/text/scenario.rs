@@ -242,6 +242,11 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
         .iter()
         .map(|(status, times)| format!("status {status}: {}", grouped(*times)));
     words.extend(statuses);
+    let lost = whole.cell.cookies.iter().map(|(loss, tally)| {
+        let (metric, reason) = (Counter::CookiesLost.name(), loss.name());
+        format!("{metric} {} ({reason}): {}", grouped(tally.count), visible(&tally.sample))
+    });
+    words.extend(lost);
     words.iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 

@@ -11,10 +11,10 @@ use std::sync::{Arc, Mutex};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
-struct Asked {
+pub(super) struct Asked {
     /// `GET /path`.
-    line: String,
-    headers: BTreeMap<String, String>,
+    pub(super) line: String,
+    pub(super) headers: BTreeMap<String, String>,
     body: Vec<u8>,
 }
 
@@ -36,7 +36,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
 }
 
 /// A server that answers as it is told, and what it was asked so far.
-fn serve(
+pub(super) fn serve(
     answer: impl Fn(&Asked) -> Vec<u8> + Send + Sync + 'static,
 ) -> (SocketAddr, Arc<Mutex<Vec<Asked>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -61,7 +61,7 @@ fn serve(
     (address, asked)
 }
 
-fn answer(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(super) fn answer(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
     let body = body.as_ref();
     let head = format!("HTTP/1.1 {status} X\r\n{headers}content-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
@@ -71,7 +71,7 @@ fn lines(asked: &Mutex<Vec<Asked>>) -> Vec<String> {
     asked.lock().unwrap().iter().map(|one| one.line.clone()).collect()
 }
 
-fn plan(address: SocketAddr, scenario: &str) -> String {
+pub(super) fn plan(address: SocketAddr, scenario: &str) -> String {
     format!(
         "name = \"api\"\n[targets.web]\naddress = \"http://{address}/\"\n[scenarios.web]\n\
          protocol = \"http\"\ntimeout = \"10s\"\n{scenario}"
@@ -79,7 +79,7 @@ fn plan(address: SocketAddr, scenario: &str) -> String {
 }
 
 /// Runs a plan beside some files.
-fn go(plan: &str, files: &[(&str, &[u8])]) -> Outcome {
+pub(super) fn go(plan: &str, files: &[(&str, &[u8])]) -> Outcome {
     run_with(plan, |stage: &Stage| {
         for (name, bytes) in files {
             std::fs::write(stage.folder.path().join(name), bytes).unwrap();
@@ -96,7 +96,7 @@ fn accounting(outcome: &Outcome) -> BTreeMap<String, u64> {
 }
 
 /// The only cause of failures, and its sample.
-fn cause(outcome: &Outcome) -> (String, String, String) {
+pub(super) fn cause(outcome: &Outcome) -> (String, String, String) {
     let causes = outcome.report["scenarios"][0]["failures"].as_array().unwrap();
     assert_eq!(causes.len(), 1, "{causes:?}");
     let text = |key: &str| causes[0][key].as_str().unwrap().to_owned();

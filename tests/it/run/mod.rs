@@ -10,6 +10,7 @@ mod refusals;
 mod rows;
 mod scarce;
 mod search;
+mod sent;
 mod shapes;
 mod stalls;
 mod streams;

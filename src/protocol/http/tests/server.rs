@@ -140,7 +140,7 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
     };
-    let script = Script::new(&http, &url, &Arc::default()).unwrap();
+    let script = Script::new(&http, &url, &[], &Arc::default()).unwrap();
     Settings { script, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
 }
 

@@ -1,0 +1,247 @@
+//! Turns what servers say by `set-cookie` into what one user sends back (RFC 6265), towards the hosts that it asks.
+
+use super::origin::shown;
+use crate::record::CookieLoss;
+use crate::units::uri;
+use cookie::{Cookie, Expiration};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A user keeps so many cookies; one more takes the place of the oldest. Browsers keep 150 to 180 of a site.
+const MOST: usize = 300;
+
+/// A larger cookie is not kept: bytes of name and value. Browsers keep 4 KiB, curl 8 KiB.
+const LARGEST: usize = 32 << 10;
+
+/// The cookies of one user.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Jar {
+    kept: Vec<Kept>,
+}
+
+#[derive(Debug, Clone)]
+struct Kept {
+    name: Box<str>,
+    value: Box<str>,
+    domain: Box<str>,
+    /// Whether it belongs to the domain itself, and to none below it.
+    host_only: bool,
+    path: Box<str>,
+    /// On the run's clock.
+    until_ns: u64,
+}
+
+impl Kept {
+    /// Whether it is sent to a host and a path.
+    fn is_for(&self, host: &str, path: &str) -> bool {
+        let host_matches =
+            *self.domain == *host || (!self.host_only && matches_domain(host, &self.domain));
+        host_matches && matches_path(path, &self.path)
+    }
+
+    /// Whether it takes the other's place (RFC 6265, 5.3).
+    fn is(&self, other: &Self) -> bool {
+        self.name == other.name && self.domain == other.domain && self.path == other.path
+    }
+}
+
+/// Who a cookie comes from, and when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sender<'a> {
+    /// As it was asked: without a port, in lower case and ASCII.
+    pub host: &'a str,
+    /// Whether the connection is secured.
+    pub secured: bool,
+    /// The path that was asked for.
+    pub path: &'a str,
+    /// On the run's clock.
+    pub now_ns: u64,
+    /// Seconds of Unix time at the same moment.
+    pub unix_s: i64,
+}
+
+/// A cookie that is not kept: why, and in words.
+pub(super) type Lost = (CookieLoss, String);
+
+impl Jar {
+    /// Takes one `set-cookie`; what is not kept, or not any more, because of it.
+    pub(super) fn take(&mut self, said: &str, from: Sender<'_>) -> Option<Lost> {
+        let one = match read(said, from) {
+            Ok(one) => one,
+            Err(lost) => return Some(lost),
+        };
+        if one.until_ns <= from.now_ns {
+            self.kept.retain(|kept| !kept.is(&one));
+            return None;
+        }
+        if let Some(kept) = self.kept.iter_mut().find(|kept| kept.is(&one)) {
+            *kept = one;
+            return None;
+        }
+        if self.kept.len() >= MOST {
+            self.kept.retain(|kept| kept.until_ns > from.now_ns);
+        }
+        let oldest = (self.kept.len() >= MOST).then(|| self.kept.remove(0));
+        self.kept.push(one);
+        oldest.map(|oldest| {
+            let why = format!("is the oldest of more than {MOST}");
+            (CookieLoss::TooMany, lost(&oldest.name, &why))
+        })
+    }
+
+    /// Whether nothing is kept.
+    pub(super) fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on, one of the same name apart.
+    pub(super) fn write(
+        &self,
+        out: &mut Vec<u8>,
+        from: usize,
+        host: &str,
+        (path, now_ns): (&str, u64),
+    ) {
+        // `*` lies below all.
+        let path = if path.starts_with('/') { path } else { "/" };
+        let path = path.split(['?', '#']).next().unwrap_or(path);
+        let said = String::from_utf8_lossy(&out[from..]).into_owned();
+        let said = |name: &str| {
+            let mut pairs = said.split(';').map(|pair| pair.split('=').next().unwrap_or(pair));
+            pairs.any(|one| one.trim() == name)
+        };
+        let sent =
+            |one: &&Kept| one.is_for(host, path) && one.until_ns > now_ns && !said(&one.name);
+        let mut sent: Vec<&Kept> = self.kept.iter().filter(sent).collect();
+        // Longer paths first; of equal ones the earlier.
+        sent.sort_by_key(|one| std::cmp::Reverse(one.path.len()));
+        for one in sent {
+            while out.len() > from && out.last().is_some_and(|byte| b"; ".contains(byte)) {
+                out.pop();
+            }
+            if out.len() > from {
+                out.extend_from_slice(b"; ");
+            }
+            for piece in [&*one.name, "=", &*one.value] {
+                out.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+}
+
+/// What a `set-cookie` says, or why it is not kept.
+fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
+    let malformed = |why: &str| {
+        let name = said.split(['=', ';']).next().unwrap_or_default();
+        Err((CookieLoss::Malformed, lost(name, why)))
+    };
+    let Ok(cookie) = Cookie::parse(said) else { return malformed("has no name or no value") };
+    let (name, value) = cookie.name_value();
+    let sendable = |byte: u8| byte >= b' ' && byte != 0x7f;
+    if !name.bytes().chain(value.bytes()).all(sendable) {
+        return malformed("has a control character");
+    }
+    if value.contains(char::REPLACEMENT_CHARACTER) {
+        return malformed("is not UTF-8");
+    }
+    if name.len() + value.len() > LARGEST {
+        let why = format!("is larger than {} KiB", LARGEST >> 10);
+        return Err((CookieLoss::TooLarge, lost(name, &why)));
+    }
+    let domain = cookie.domain().map(|domain| domain.trim_start_matches('.'));
+    let domain = domain.filter(|domain| !domain.is_empty());
+    let host_only = domain.is_none_or(|domain| domain.eq_ignore_ascii_case(from.host));
+    let domain = match domain {
+        None => from.host.to_owned(),
+        Some(domain) => {
+            let own = uri::host(domain).filter(|own| matches_domain(from.host, own));
+            let foreign = || {
+                let why = format!("is for {}, and was set by {}", shown(domain), from.host);
+                (CookieLoss::Domain, lost(name, &why))
+            };
+            own.ok_or_else(foreign)?
+        }
+    };
+    let is_secure = cookie.secure() == Some(true);
+    if is_secure && !from.secured && !is_loopback(from.host) {
+        let why = "is Secure and the connection is not";
+        return Err((CookieLoss::Secure, lost(name, why)));
+    }
+    let path = cookie.path().filter(|path| path.starts_with('/'));
+    let begins = |prefix: &str| {
+        name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+    };
+    let of_host = is_secure && cookie.domain().is_none() && path == Some("/");
+    if (begins("__Host-") && !of_host) || (begins("__Secure-") && !is_secure) {
+        let why = "has not the attributes that its prefix asks for";
+        return Err((CookieLoss::Prefix, lost(name, why)));
+    }
+    Ok(Kept {
+        name: name.into(),
+        value: value.into(),
+        domain: domain.into(),
+        host_only,
+        path: path.unwrap_or(folder(from.path)).into(),
+        until_ns: until(&cookie, from),
+    })
+}
+
+fn lost(name: &str, why: &str) -> String {
+    format!("cookie {} {why}: not kept", shown(name))
+}
+
+/// Whether a host is this machine, to which browsers trust plain connections.
+fn is_loopback(host: &str) -> bool {
+    let name = host.strip_suffix('.').unwrap_or(host);
+    name == "localhost"
+        || name.ends_with(".localhost")
+        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
+        || name
+            .trim_matches(['[', ']'])
+            .parse::<Ipv6Addr>()
+            .is_ok_and(|address| address.is_loopback())
+}
+
+/// When a cookie ends, on the run's clock; `max-age` goes before `expires`.
+fn until(cookie: &Cookie<'_>, from: Sender<'_>) -> u64 {
+    let seconds = match (cookie.max_age(), cookie.expires()) {
+        (Some(age), _) => age.whole_seconds(),
+        (None, Some(Expiration::DateTime(at))) => at.unix_timestamp().saturating_sub(from.unix_s),
+        (None, Some(Expiration::Session) | None) => return u64::MAX,
+    };
+    let seconds = u64::try_from(seconds).unwrap_or(0);
+    from.now_ns.saturating_add(seconds.saturating_mul(1_000_000_000))
+}
+
+/// Whether a host belongs to a domain (RFC 6265, 5.1.3).
+fn matches_domain(host: &str, domain: &str) -> bool {
+    let domain = domain.trim_start_matches('.');
+    if host.eq_ignore_ascii_case(domain) {
+        return true;
+    }
+    let is_address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
+    let inner = host.len().checked_sub(domain.len() + 1).filter(|_| !is_address);
+    inner.is_some_and(|at| {
+        host.as_bytes()[at] == b'.'
+            && host.get(at + 1..).is_some_and(|end| end.eq_ignore_ascii_case(domain))
+            // A cookie for all of a top level is nobody's.
+            && domain.contains('.')
+    })
+}
+
+/// Whether a path lies below another (RFC 6265, 5.1.4).
+fn matches_path(path: &str, below: &str) -> bool {
+    path.strip_prefix(below)
+        .is_some_and(|rest| rest.is_empty() || below.ends_with('/') || rest.starts_with('/'))
+}
+
+/// The default path: up to the last `/`.
+fn folder(path: &str) -> &str {
+    let path = path.split(['?', '#']).next().unwrap_or(path);
+    match path.rfind('/') {
+        None | Some(0) => "/",
+        Some(end) => &path[..end],
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+//! What is kept, and what comes back.
+
+use super::*;
+
+const HERE: Sender<'_> = Sender {
+    host: "shop.example.org",
+    secured: false,
+    path: "/a/login?x=/y",
+    now_ns: 5_000_000_000,
+    unix_s: 1_000_000_000,
+};
+
+fn sent_by(from: Sender<'_>, said: &[&str], path: &str, now_s: u64) -> Option<String> {
+    let mut jar = Jar::default();
+    for one in said {
+        jar.take(one, from);
+    }
+    let mut out = Vec::new();
+    jar.write(&mut out, 0, from.host, (path, now_s * 1_000_000_000));
+    (!out.is_empty()).then(|| String::from_utf8(out).unwrap())
+}
+
+fn sent(said: &[&str], path: &str, now_s: u64) -> Option<String> {
+    sent_by(HERE, said, path, now_s)
+}
+
+fn why(from: Sender<'_>, said: &str) -> Option<Lost> {
+    Jar::default().take(said, from)
+}
+
+#[test]
+fn cookies_come_back_where_they_belong() {
+    assert_eq!(sent(&["id=1; Path=/", "t=2"], "/a/b", 6).unwrap(), "t=2; id=1");
+    assert_eq!(sent(&["id=1; Path=/", "t=2"], "/b", 6).unwrap(), "id=1");
+    assert_eq!(sent(&["t=2"], "/ab", 6), None);
+    assert_eq!(sent(&["id=1; Path=/", "id=2; Path=/"], "/", 6).unwrap(), "id=2");
+    assert_eq!(sent(&["id=1; Path=/", "id=; Path=/; Max-Age=0"], "/", 6), None);
+}
+
+#[test]
+fn cookies_of_others_and_secret_ones_are_not_kept() {
+    for domain in ["example.com", "org", "hop.example.org", "x.shop.example.org"] {
+        let said = format!("id=1; Path=/; Domain={domain}");
+        let words = format!("cookie id is for {domain}, and was set by shop.example.org: not kept");
+        assert_eq!(why(HERE, &said), Some((CookieLoss::Domain, words)));
+        assert_eq!(sent(&[&said], "/", 6), None, "{domain}");
+    }
+    for domain in ["example.org", ".Example.org", "shop.example.org"] {
+        let said = format!("id=1; Path=/; Domain={domain}");
+        assert_eq!(sent(&[&said], "/", 6).as_deref(), Some("id=1"), "{domain}");
+    }
+    let words = "cookie id is Secure and the connection is not: not kept".to_owned();
+    assert_eq!(why(HERE, "id=1; Path=/; Secure"), Some((CookieLoss::Secure, words)));
+    let secured = Sender { secured: true, ..HERE };
+    assert_eq!(sent_by(secured, &["id=1; Path=/; Secure"], "/", 6).as_deref(), Some("id=1"));
+}
+
+#[test]
+fn secure_cookies_of_this_machine_are_kept() {
+    for host in ["localhost", "shop.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
+        let from = Sender { host, ..HERE };
+        let said = ["id=1; Path=/; Secure; HttpOnly; SameSite=Lax"];
+        assert_eq!(sent_by(from, &said, "/", 6).as_deref(), Some("id=1"), "{host}");
+        let own = format!("id=1; Path=/; Domain={host}");
+        assert_eq!(sent_by(from, &[&own], "/", 6).as_deref(), Some("id=1"), "{host}");
+    }
+    for host in ["localhost.test", "128.0.0.1", "[::2]"] {
+        let lost = why(Sender { host, ..HERE }, "id=1; Secure");
+        assert_eq!(lost.map(|(loss, _)| loss), Some(CookieLoss::Secure), "{host}");
+    }
+}
+
+#[test]
+fn each_host_gets_its_own() {
+    let mut jar = Jar::default();
+    for said in ["own=1; Path=/", "all=2; Path=/; Domain=example.org"] {
+        assert_eq!(jar.take(said, HERE), None);
+    }
+    let sent = |host: &str| {
+        let mut out = Vec::new();
+        jar.write(&mut out, 0, host, ("/", 6_000_000_000));
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(sent("shop.example.org"), "own=1; all=2");
+    assert_eq!(sent("example.org"), "all=2");
+    assert_eq!(sent("x.shop.example.org"), "all=2");
+    assert_eq!(sent("example.com"), "");
+    let idn = Sender { host: "www.xn--bcher-kva.example", ..HERE };
+    assert_eq!(why(idn, "id=1; Domain=b\u{fc}cher.example"), None);
+}
+
+#[test]
+fn what_the_plan_says_goes_before_what_is_kept() {
+    let mut jar = Jar::default();
+    for said in ["sid=abc; Path=/", "consent=0; Path=/"] {
+        assert_eq!(jar.take(said, HERE), None);
+    }
+    let mut out = b"cookie: consent=1; b=2;".to_vec();
+    jar.write(&mut out, 8, HERE.host, ("/", 6_000_000_000));
+    assert_eq!(out, b"cookie: consent=1; b=2; sid=abc");
+}
+
+#[test]
+fn prefixes_and_malformed_cookies_are_refused() {
+    let secured = Sender { secured: true, ..HERE };
+    for kept in ["__Host-id=1; Secure; Path=/", "__Secure-id=1; Secure", "id=", "a=b=c"] {
+        assert_eq!(why(secured, kept), None, "{kept}");
+    }
+    for (said, loss) in [
+        ("__Host-id=1; Secure", CookieLoss::Prefix),
+        ("__Host-id=1; Secure; Path=/; Domain=example.org", CookieLoss::Prefix),
+        ("__secure-id=1", CookieLoss::Prefix),
+        ("id", CookieLoss::Malformed),
+        ("=1", CookieLoss::Malformed),
+        ("id=a\u{1}b", CookieLoss::Malformed),
+        ("id=\u{fffd}", CookieLoss::Malformed),
+    ] {
+        assert_eq!(why(secured, said).map(|(loss, _)| loss), Some(loss), "{said}");
+    }
+}
+
+#[test]
+fn cookies_end() {
+    let age = ["id=1; Path=/; Max-Age=10"];
+    assert_eq!(sent(&age, "/", 14).as_deref(), Some("id=1"));
+    assert_eq!(sent(&age, "/", 15), None);
+    // Unix time 1,000,000,000 is 01:46:40 on that day.
+    let date = ["id=1; Path=/; Expires=Sun, 09 Sep 2001 01:46:50 GMT"];
+    assert_eq!(sent(&date, "/", 14).as_deref(), Some("id=1"));
+    assert_eq!(sent(&date, "/", 15), None);
+}
+
+#[test]
+fn a_user_keeps_no_more_than_so_many() {
+    let mut jar = Jar::default();
+    let mut lost = Vec::new();
+    for number in 0..MOST + 10 {
+        lost.extend(jar.take(&format!("c{number}=1; Path=/"), HERE));
+    }
+    assert_eq!((jar.kept.len(), lost.len()), (MOST, 10));
+    let words = format!("cookie c0 is the oldest of more than {MOST}: not kept");
+    assert_eq!(lost[0], (CookieLoss::TooMany, words));
+    assert_eq!(&*jar.kept[0].name, "c10");
+    assert_eq!(why(HERE, &format!("id={}", "x".repeat(LARGEST - 2))), None);
+    let words = "cookie id is larger than 32 KiB: not kept".to_owned();
+    let large = why(HERE, &format!("id={}", "x".repeat(LARGEST)));
+    assert_eq!(large, Some((CookieLoss::TooLarge, words)));
+}
+
+#[test]
+fn a_cookie_that_is_set_again_keeps_its_place() {
+    let said = ["a=1; Path=/", "b=2; Path=/", "a=3; Path=/", "a=4; Path=/a"];
+    assert_eq!(sent(&said, "/", 6).as_deref(), Some("a=3; b=2"));
+    assert_eq!(sent(&said, "/a/b", 6).as_deref(), Some("a=4; a=3; b=2"));
+}
