@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2Serializer};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use std::sync::LazyLock;
 
 /// The longest time that a histogram tells apart: one hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
@@ -128,6 +129,30 @@ impl Serialize for Encoded {
     }
 }
 
+/// What every histogram of ours begins with in the format V2: its cookie, the length of its counts,
+/// its digits and bounds.
+static HEAD: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let mut bytes = Vec::new();
+    V2Serializer::new().serialize(&empty(), &mut bytes).expect("memory");
+    bytes.truncate(HEAD_BYTES);
+    bytes
+});
+
+const HEAD_BYTES: usize = 40;
+
+/// Reads a histogram of ours. One that claims other bounds, or more counts than have come, is
+/// refused before memory is taken for it: a few bytes can ask for gigabytes.
+fn read(bytes: &[u8]) -> Result<Histogram<u64>, String> {
+    let Some((head, counts)) = bytes.split_at_checked(HEAD_BYTES) else {
+        return Err("a histogram that is cut off".to_owned());
+    };
+    let claimed = u32::try_from(counts.len()).unwrap_or(u32::MAX).to_be_bytes();
+    if head[..4] != HEAD[..4] || head[4..8] != claimed || head[8..] != HEAD[8..] {
+        return Err("a histogram with other bounds, or another length".to_owned());
+    }
+    HdrReader::new().deserialize(&mut &*bytes).map_err(|error| error.to_string())
+}
+
 impl<'de> Deserialize<'de> for Times {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
@@ -148,9 +173,7 @@ impl<'de> Deserialize<'de> for Times {
         for (name, bytes) in all {
             // A metric from a later version adds nothing here.
             let Some(metric) = TimeMetric::named(&name) else { continue };
-            let samples: Histogram<u64> = HdrReader::new()
-                .deserialize(&mut bytes.as_slice())
-                .map_err(|error| D::Error::custom(format!("{error:?}")))?;
+            let samples = read(&bytes).map_err(D::Error::custom)?;
             times
                 .place(metric)
                 .add(&samples)
@@ -163,6 +186,35 @@ impl<'de> Deserialize<'de> for Times {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Found by fuzzing: a frame of 200 bytes whose histogram claims 4 GB of counts.
+    #[test]
+    fn a_histogram_with_other_bounds_is_refused() {
+        let read = |histogram: &Histogram<u64>| {
+            let mut bytes = Vec::new();
+            V2Serializer::new().serialize(histogram, &mut bytes).expect("memory");
+            super::read(&bytes).is_ok()
+        };
+        assert!(read(&empty()));
+        for (low, high, digits) in [(1, u64::MAX, 5), (1, HIGHEST_NS, 4), (2, HIGHEST_NS, 3)] {
+            let other = Histogram::new_with_bounds(low, high, digits).expect("bounds");
+            assert!(!read(&other), "{low} {high} {digits}");
+        }
+        let mut ours = Vec::new();
+        V2Serializer::new().serialize(&empty(), &mut ours).expect("memory");
+        for cut in 0..HEAD_BYTES {
+            assert!(super::read(&ours[..cut]).is_err(), "{cut}");
+        }
+        let mut longer = ours.clone();
+        longer[4] = 0xf4;
+        assert!(super::read(&longer).is_err());
+        // Compressed ones are never written.
+        let mut packed = Vec::new();
+        hdrhistogram::serialization::V2DeflateSerializer::new()
+            .serialize(&empty(), &mut packed)
+            .expect("memory");
+        assert!(super::read(&packed).is_err());
+    }
 
     #[test]
     fn what_is_beyond_the_bounds_is_counted_wherever_it_goes() {
