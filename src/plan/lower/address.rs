@@ -124,7 +124,7 @@ pub(super) fn url(text: &str) -> Result<HttpUrl, Problem> {
     if path.parse::<PathAndQuery>().is_err() || path.contains(|c: char| !c.is_ascii_graphic()) {
         return problem(
             "the path of this URL has characters that no path can have",
-            "encode them: a space is `%20`",
+            format!("write `\"{scheme}://{host}{}\"`", uri::sendable(&path).collect::<String>()),
         );
     }
     let place = authority(host, Some(if is_secure { 443 } else { 80 }))?;

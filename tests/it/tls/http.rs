@@ -70,7 +70,7 @@ fn nginx(folder: &Path) -> (Nginx, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = format!(
         "daemon off; worker_processes 1; pid nginx.pid; error_log stderr crit; events {{}}\n\
-         http {{ log_format tls '$ssl_session_reused $ssl_server_name $ssl_client_verify $status';\n\
+         http {{ log_format tls '$ssl_session_reused $ssl_server_name $ssl_client_verify $status $uri';\n\
          access_log tls.log tls; keepalive_requests 5; server {{ listen 127.0.0.1:{port} ssl;\n\
          ssl_certificate own.pem; ssl_certificate_key own.key; ssl_session_cache shared:s:1m;\n\
          ssl_client_certificate client.pem; ssl_verify_client on; ssl_verify_depth 2;\n\
@@ -126,9 +126,50 @@ fn nginx_takes_the_certificate_the_name_and_earlier_sessions() {
         log.lines().filter(|line| line.starts_with(start) && line.ends_with(end)).count() as u64
     };
     let sent = |name: &str| outcome.scenario(name).counter("ok");
-    assert_eq!(lines("", " localhost SUCCESS 200"), sent("known") + sent("whole"));
-    assert_eq!(lines("", " localhost NONE 400"), sent("unknown"));
-    assert!(lines("r", "SUCCESS 200") > 0);
+    assert_eq!(lines("", " localhost SUCCESS 200 /"), sent("known") + sent("whole"));
+    assert_eq!(lines("", " localhost NONE 400 /"), sent("unknown"));
+    assert!(lines("r", "SUCCESS 200 /") > 0);
+}
+
+#[test]
+fn the_host_header_is_the_name_that_tls_asks_for() {
+    let (_, (_nginx, folder)) = run_beside(0, || {
+        let folder = tempfile::tempdir().unwrap();
+        certificate(folder.path(), "own", false);
+        certificate(folder.path(), "client", false);
+        let (nginx, port) = nginx(folder.path());
+        let at = |name: &str| folder.path().join(name).display().to_string();
+        let own = format!("cert = \"{}\", key = \"{}\"", at("client.pem"), at("client.key"));
+        let target = |name: &str, more: &str| {
+            let ca = at("own.pem");
+            format!(
+                "[targets.{name}]\naddress = \"https://127.0.0.1:{port}/\"\ntls = {{ ca = \"{ca}\", {own}{more} }}\n"
+            )
+        };
+        let scenario = |name: &str, path: &str, host: &str| {
+            format!(
+                "[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"{name}\"\nthink_time = \"20ms\"\n\
+                 requests = [{{ path = \"{path}\", headers = {{ host = \"{host}\" }} }}]\n\
+                 stages = [{{ users = 1, hold = \"300ms\" }}]\nthresholds = [\"success_ratio == 100%\"]\n"
+            )
+        };
+        // The certificate is for localhost and 127.0.0.1 alone, and an address is no name that TLS says.
+        let plan = format!(
+            "name = \"sni\"\n{}{}{}{}",
+            target("said", ""),
+            target("given", ", server_name = \"127.0.0.1\""),
+            scenario("said", "/said", "LocalHost:8443"),
+            scenario("given", "/given", "shop.example")
+        );
+        (run_once(&plan, &[]), (nginx, folder))
+    });
+    let log = std::fs::read_to_string(folder.path().join("tls.log")).unwrap();
+    let names = |path: &str| -> std::collections::BTreeSet<String> {
+        let asked = log.lines().filter(|line| line.ends_with(path));
+        asked.map(|line| line.split(' ').nth(1).unwrap().to_owned()).collect()
+    };
+    assert_eq!(names(" /said"), ["localhost".to_owned()].into());
+    assert_eq!(names(" /given"), ["-".to_owned()].into());
 }
 
 #[test]

@@ -60,6 +60,12 @@ mod tests {
         let names: Vec<&str> = framed.head.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-id", "content-length"]);
         assert_eq!(&*framed.body, b"hi");
+        for path in ["*", "/caf%C3%A9?a={b}|[c]^\\'", "//a/../b"] {
+            let text = format!("OPTIONS {path} HTTP/1.1\r\nhost: h\r\nte: trailers\r\n\r\n");
+            let framed = Framed::new(text.as_bytes(), false).unwrap();
+            assert_eq!(framed.head.uri().path_and_query().unwrap(), path);
+            assert_eq!(framed.head.headers()["te"], "trailers");
+        }
         assert_eq!(Framed::new(b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n", false).map(|_| ()), None);
     }
 }
