@@ -17,6 +17,8 @@ pub mod verdict;
 
 pub mod engine;
 
+pub mod store;
+
 pub mod report;
 
 pub mod live;

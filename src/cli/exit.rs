@@ -1,7 +1,6 @@
 //! Turns how things went into the process's exit status. README's table is checked against this one by a test.
 
-use crate::record::{Recording, StopReason};
-use crate::verdict::{Verdict, Word};
+use crate::store::SavedRun;
 use std::process::ExitCode;
 
 /// The exit status, documented in README.
@@ -28,16 +27,18 @@ pub enum ExitStatus {
 }
 
 impl ExitStatus {
-    /// How a run went: its verdict, unless somebody ended it.
-    pub fn of_run(recording: &Recording, verdict: &Verdict) -> Self {
-        match (&recording.stopped, verdict.word) {
-            (Some((StopReason::Interrupted { signal: 1 }, _)), _) => Self::HungUp,
-            (Some((StopReason::Interrupted { signal: 15 }, _)), _) => Self::Terminated,
-            (Some((StopReason::Interrupted { .. }, _)), _) => Self::Interrupted,
-            (_, Word::Pass) => Self::Pass,
-            (_, Word::Fail) => Self::Fail,
-            (_, Word::Invalid) => Self::Invalid,
-        }
+    /// How a run went: its verdict, unless a signal ended it.
+    pub fn of_run(saved: &SavedRun) -> Self {
+        let of_runs = [
+            Self::Pass,
+            Self::Fail,
+            Self::Invalid,
+            Self::HungUp,
+            Self::Interrupted,
+            Self::Terminated,
+        ];
+        let code = saved.exit_code();
+        of_runs.into_iter().find(|status| status.code() == code).unwrap_or(Self::Internal)
     }
 
     /// The number that the shell sees.

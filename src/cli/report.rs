@@ -1,10 +1,9 @@
 //! The `report` subcommand: every report again, from what a run saved.
 
 use super::{ExitStatus, diagnostic, screen};
-use crate::plan::{Plan, Source};
 use crate::report::page::Page;
-use crate::report::{Error, Made, Recovered, Run, text};
-use crate::verdict::Judge;
+use crate::report::{self, Made, text};
+use crate::store::{Error, FolderLock, SavedRun};
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -43,50 +42,26 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
 
 /// Judges what was saved and writes every report. What keeps it from that is on standard error by then.
 fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
-    let recovered = Recovered::open(&args.folder).map_err(|error| refused(&error))?;
-    let plan = plan(args, &recovered)?;
-    let mut judge = Judge::new(&plan);
-    let (replayed, remade) =
-        recovered.replay(&plan, &mut |entry| judge.add(entry)).map_err(|error| refused(&error))?;
-    let verdict = judge.verdict();
-    let run = Run {
-        plan: &plan,
-        recording: judge.recording(),
-        verdict: &verdict,
-        exit_code: ExitStatus::of_run(judge.recording(), &verdict).code(),
-        header: recovered.header(),
-        started: replayed.started.as_ref(),
-        finished: replayed.finished.as_ref(),
-        damage: replayed.damage.as_ref(),
-    };
-    let made = remade.finish(&run);
+    // Locked before it is read: a run that ends meanwhile writes its own reports.
+    let lock = args.folder.is_dir().then(|| FolderLock::take(&args.folder)).transpose();
+    let _lock = lock.map_err(|error| refused(&error))?;
+    let saved = SavedRun::open(&args.folder).map_err(|error| refused(&error))?;
+    let made = report::write_again(&saved);
     let page = &mut Page::new(summary, screen::columns());
     if args.verbose {
-        text::rules(&run, page).map_err(|_| ExitStatus::Internal)?;
+        text::rules(&saved, page).map_err(|_| ExitStatus::Internal)?;
         writeln!(page).map_err(|_| ExitStatus::Internal)?;
     }
-    text::write(&run, &made, page).map_err(|_| ExitStatus::Internal)?;
+    text::write(&saved, &made, page).map_err(|_| ExitStatus::Internal)?;
     Ok(made)
-}
-
-/// The plan as it was run. A value of the environment that is gone by now is only needed where a report shows it; there its absence is
-/// noticed, as the plan reads differently then.
-fn plan(args: &ReportArgs, recovered: &Recovered) -> Result<Plan, ExitStatus> {
-    let name = args.folder.join("plan.toml").display().to_string();
-    let source = Source { name, text: recovered.text().to_owned() };
-    let overrides = &recovered.header().overrides;
-    let set = |name: &str| std::env::var(name).ok();
-    Plan::parse(&source, overrides, &set).or_else(|errors| {
-        let any = |name: &str| set(name).or_else(|| Some("unset".to_owned()));
-        Plan::parse(&source, overrides, &any).map_err(|_| {
-            diagnostic::print_plan_errors(&errors);
-            ExitStatus::WrongPlan
-        })
-    })
 }
 
 fn refused(error: &Error) -> ExitStatus {
     let (help, status) = match error {
+        Error::Plan { errors, .. } => {
+            diagnostic::print_plan_errors(errors);
+            return ExitStatus::WrongPlan;
+        }
         Error::NotResults { .. } => {
             let help = "give the folder of one run: results/NAME/TIME-DIGEST";
             (Some(help), ExitStatus::WrongPlan)

@@ -9,8 +9,10 @@ use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, 
 use crate::plan::{Overrides, Plan, Protocol, Source, Target};
 use crate::protocol::http::Files;
 use crate::report::page::Page;
-use crate::report::{
-    Finished, ResolvedTarget, ServerCounters, Started, Store, Stored, UsedFile, sha256,
+use crate::report::{self, Series, text};
+use crate::store::{
+    Closed, Error, Finished, NewRun, ResolvedTarget, ServerCounters, Started, Store, UsedFile,
+    sha256,
 };
 use crate::verdict::Verdict;
 use clap::Args;
@@ -161,7 +163,7 @@ fn journey(
     };
     let limits = Some(Limits::read());
     let (servers, problems) = std::mem::take(&mut targets).stop();
-    watch(&Event::Finished { verdict: ended.verdict.clone(), servers: servers.clone() });
+    watch(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
     watcher.finish();
     for problem in problems {
         diagnostic::print_error(&problem.to_string(), None);
@@ -170,9 +172,7 @@ fn journey(
         .into_iter()
         .map(|side| ServerCounters { target: side.target, counters: side.counters });
     let finished = Finished { servers: servers.collect(), limits };
-    let folder = store.folder().to_owned();
-    let status = conclude(store, &plan, &ended, &finished, summary);
-    Ran { status, proof: Some((ended.verdict, folder)) }
+    conclude(store, finished, summary)
 }
 
 /// The run's folder, made before anything is sent.
@@ -182,34 +182,37 @@ fn store(
     source: &Source,
     overrides: &Overrides,
 ) -> Result<Store, ExitStatus> {
-    let now = Timestamp::now();
-    Store::create(&args.out, plan, &source.text, overrides, now, &Environment::read()).map_err(
-        |error| {
-            let help = "give a folder that can be written to: `--out DIR`";
-            diagnostic::print_error(&error.to_string(), Some(help));
-            ExitStatus::Internal
-        },
-    )
+    let environment = Environment::read();
+    let run = NewRun {
+        plan,
+        text: &source.text,
+        overrides,
+        now: Timestamp::now(),
+        environment: &environment,
+    };
+    let series = Box::new(Series::new(plan));
+    Store::create(&args.out, &run, series).map_err(|error| {
+        let help = "give a folder that can be written to: `--out DIR`";
+        diagnostic::print_error(&error.to_string(), Some(help));
+        ExitStatus::Internal
+    })
 }
 
-/// Writes the reports, prints the summary, says how it went.
-fn conclude(
-    store: Store,
-    plan: &Plan,
-    ended: &engine::Ended,
-    finished: &Finished,
-    to: &mut dyn Write,
-) -> ExitStatus {
-    let status = ExitStatus::of_run(&ended.recording, &ended.verdict);
-    let stored = Stored {
-        plan,
-        recording: &ended.recording,
-        verdict: &ended.verdict,
-        exit_code: status.code(),
-        finished,
+/// Closes the recording, writes the reports of what was saved, prints the summary, says how it went.
+fn conclude(store: Store, finished: Finished, to: &mut dyn Write) -> Ran {
+    let Closed { saved, problems, lock: _lock } = match store.finish(finished) {
+        Ok(closed) => closed,
+        Err(error) => {
+            diagnostic::print_error(&error.to_string(), None);
+            return ExitStatus::Internal.into();
+        }
     };
+    let mut made = report::write(&saved, problems);
     let mut summary = Vec::new();
-    let made = store.finish(&stored, &mut Page::new(&mut summary, screen::columns()));
+    let page = &mut Page::new(&mut summary, screen::columns());
+    if let Err(reason) = text::write(&saved, &made, page) {
+        made.problems.push(Error::Write { path: "the summary".into(), reason });
+    }
     // Whoever closes the pipe has read enough.
     let _ = to.write_all(&summary);
     for problem in &made.problems {
@@ -218,7 +221,9 @@ fn conclude(
             Some("`planrun report DIR` makes the reports again from what was saved"),
         );
     }
-    if made.problems.is_empty() { status } else { ExitStatus::Internal }
+    let status =
+        if made.problems.is_empty() { ExitStatus::of_run(&saved) } else { ExitStatus::Internal };
+    Ran { status, proof: Some((saved.verdict, saved.folder)) }
 }
 
 /// Makes the run, which signals end.

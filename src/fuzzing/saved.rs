@@ -4,8 +4,8 @@ use super::{choices, known_plan, split};
 use crate::engine::wire::{FromWorker, Inbox, ToWorker, encode};
 use crate::plan::Plan;
 use crate::protocol::http::{Format, Rows};
-use crate::report::{FINAL, Header, Line, Run, Tool, decode, encode as encode_line};
-use crate::verdict::Judge;
+use crate::report::FINAL;
+use crate::store::{Line, SavedRun, Tool, decode, encode as encode_line};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::OnceCell;
@@ -55,29 +55,13 @@ fn longest_number(bytes: &[u8]) -> usize {
 
 /// Judges the facts, and makes every format of them.
 fn report(plan: &Plan, lines: &[Line]) {
-    let mut judge = Judge::new(plan);
-    let (mut header, mut started, mut finished) = (None, None, None);
-    for line in lines {
-        match line {
-            Line::Header(facts) => header = Some(facts.clone()),
-            Line::Started(facts) => started = Some(facts.clone()),
-            Line::Entry(entry) => judge.add(entry),
-            Line::Finished(facts) => finished = Some(facts.clone()),
-        }
-    }
-    let verdict = judge.verdict();
+    let header = lines.iter().rev().find_map(|line| match line {
+        Line::Header(header) => Some(header.clone()),
+        _ => None,
+    });
     let Some(header) = header else { return };
-    let header = Header { tool: Tool::this(), ..header };
-    let run = Run {
-        plan,
-        recording: judge.recording(),
-        verdict: &verdict,
-        exit_code: 0,
-        header: &header,
-        started: started.as_ref(),
-        finished: finished.as_ref(),
-        damage: None,
-    };
+    let mut run = SavedRun::of_lines(plan, header, lines);
+    run.header.tool = Tool::this();
     for (name, write) in FINAL {
         let written = write(&run);
         let shown = |byte: &u8| *byte >= b' ' || b"\n\r\t".contains(byte);

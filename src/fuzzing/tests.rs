@@ -122,9 +122,8 @@ fn every_target_is_built_and_has_seeds() {
 fn good_seeds_are_understood() {
     for (name, bytes) in seeds("journal") {
         let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-        let whole = (0..)
-            .zip(lines)
-            .filter(|(number, line)| crate::report::decode(*number, line).is_some());
+        let whole =
+            (0..).zip(lines).filter(|(number, line)| crate::store::decode(*number, line).is_some());
         assert!(whole.count() >= 10, "{name}");
     }
     for (name, frames) in frames() {

@@ -2,20 +2,21 @@
 //!
 //! **Invariant:** the machine that makes the report is not looked at.
 
-use super::Run;
 use crate::machine::{Blame, Limits};
 use crate::record::ScenarioRecording;
+use crate::store::SavedRun;
 use std::collections::BTreeMap;
 
 /// The culprits of one scenario, the one with most failures first; empty when nothing failed.
-pub fn causes(run: &Run<'_>, index: usize) -> Vec<Blame> {
+pub fn causes(run: &SavedRun, index: usize) -> Vec<Blame> {
     let nothing = Limits::default();
     let limits = run
         .finished
+        .as_ref()
         .and_then(|finished| finished.limits.as_ref())
-        .or(run.started.and_then(|started| started.limits.as_ref()));
-    let way = run.started.and_then(|started| started.ways.get(index));
-    crate::machine::causes(run.plan, run.recording, index, limits.unwrap_or(&nothing), way)
+        .or(run.started.as_ref().and_then(|started| started.limits.as_ref()));
+    let way = run.started.as_ref().and_then(|started| started.ways.get(index));
+    crate::machine::causes(&run.plan, &run.recording, index, limits.unwrap_or(&nothing), way)
 }
 
 /// How the kernel's counters changed while a stage was the current one; what did not change is not here.

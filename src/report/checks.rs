@@ -1,13 +1,13 @@
 //! Turns a run into `checks.csv`: a row per scenario, stage, part and check; no file where nothing is checked.
 
-use super::Run;
 use super::columns::{bytes, csv, row};
 use super::foreign::cell;
 use crate::plan::{Protocol, Scenario};
 use crate::record::{Cell, CheckTally};
+use crate::store::SavedRun;
 
 /// The file; empty when no scenario has checks.
-pub fn write(run: &Run<'_>) -> Vec<u8> {
+pub fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
     row(
         &mut csv,

@@ -1,13 +1,13 @@
 //! Turns a run into `failures.csv`: a row per scenario, stage, part and cause.
 
-use super::Run;
 use super::columns::{bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use crate::record::{Cause, Cell, Tally};
+use crate::store::SavedRun;
 
 /// The file.
-pub fn write(run: &Run<'_>) -> Vec<u8> {
+pub fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
     row(
         &mut csv,

@@ -2,9 +2,9 @@
 //!
 //! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads `web.service_time:s02.hold`.
 
-use super::journal::{Header, Started};
 use crate::plan::{Plan, TimeMetric};
 use crate::record::Second;
+use crate::store::{Header, Started};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};

@@ -1,80 +1,36 @@
 //! Turns saved facts into files and words: CSV, JSON, an interval log, the summary at the end of a run.
 //!
-//! **Invariant:** a report needs only what was saved: live, saved and recovered runs go through the same code.
-//! **Invariant:** no finished file is ever half a file, and no run overwrites the results of another.
+//! **Invariant:** a report is a function of a [`SavedRun`]: nothing in it was not saved before.
 //! **Invariant:** absent means not measured: nothing is null, NaN, or zero for want of data.
 //!
 //! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series` (grows with every second).
 
-mod appender;
 mod causes;
 mod checks;
 mod columns;
 mod failures;
 mod figures;
-mod folder;
 mod foreign;
 mod hlog;
-mod journal;
 mod json;
 pub mod page;
-mod recover;
 mod search;
 mod section;
 mod series;
-mod store;
 mod storms;
 mod summary;
 pub mod table;
 pub mod text;
 mod timeline;
 
-pub use crate::machine::Way;
-pub use folder::{Made, sha256};
-pub use journal::{Finished, Header, ResolvedTarget, ServerCounters, Started, Tool, UsedFile};
-#[cfg(any(test, fuzzing))]
-pub(crate) use journal::{Line, decode, encode};
-pub use recover::{Damage, Recovered, Remade, Replayed};
 pub use search::{LevelRun, SearchReport, why};
-pub use store::{Store, Stored};
+pub use series::Series;
 
-use crate::machine::Environment;
-use crate::plan::Plan;
-use crate::record::Recording;
-use crate::verdict::Verdict;
-use std::io;
-use std::path::PathBuf;
-
-/// What all reports of one run are made from.
-#[derive(Debug, Clone, Copy)]
-pub struct Run<'a> {
-    /// The plan as run.
-    pub plan: &'a Plan,
-    /// What happened.
-    pub recording: &'a Recording,
-    /// What that proves.
-    pub verdict: &'a Verdict,
-    /// The exit status that goes with it.
-    pub exit_code: u8,
-    /// How the run was asked for.
-    pub header: &'a Header,
-    /// Where it went; `None` when it ended before its clock started.
-    pub started: Option<&'a Started>,
-    /// What the other side says; `None` when the run was killed.
-    pub finished: Option<&'a Finished>,
-    /// What is missing of the recording; `None` when all of it is there.
-    pub damage: Option<&'a Damage>,
-}
-
-impl Run<'_> {
-    /// Whether the run came to an end of which it could tell; its end is its last fact.
-    pub fn complete(&self) -> bool {
-        self.recording.stopped.is_some()
-    }
-}
+use crate::store::{self, AtomicFile, Error, SavedRun};
+use std::path::{Path, PathBuf};
 
 /// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no file.
-pub type Format = (&'static str, fn(&Run<'_>) -> Vec<u8>);
+pub type Format = (&'static str, fn(&SavedRun) -> Vec<u8>);
 
 /// Every format that is made at the end.
 pub const FINAL: &[Format] = &[
@@ -84,76 +40,51 @@ pub const FINAL: &[Format] = &[
     ("report.json", json::write),
 ];
 
-/// The file names that have a meaning of their own.
-mod name {
-    pub const PLAN: &str = "plan.toml";
-    pub const JOURNAL: &str = "recording.jsonl";
-    pub const ENVIRONMENT: &str = "environment.json";
-    pub const SUMS: &str = "SHA256SUMS";
+/// What came of writing the reports of a run.
+#[derive(Debug)]
+pub struct Made {
+    /// The result folder.
+    pub folder: PathBuf,
+    /// The files that are there, by name, in the order of their names.
+    pub files: Vec<String>,
+    /// What could not be written; a run whose list is not empty exits with 5.
+    pub problems: Vec<Error>,
 }
 
-/// Why results could not be written or read.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The folder could not be made.
-    #[error("cannot make the result folder {path}: {reason}", path = path.display())]
-    Folder {
-        /// The folder.
-        path: PathBuf,
-        /// What the system said.
-        reason: io::Error,
-    },
-    /// A file could not be written.
-    #[error("cannot write {path}: {reason}", path = path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: io::Error,
-    },
-    /// The disk took so long that facts were left out.
-    #[error("{path} ends early: the disk did not keep up", path = path.display())]
-    Stalled {
-        /// The file.
-        path: PathBuf,
-    },
-    /// A file could not be read.
-    #[error("cannot read {path}: {reason}", path = path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        reason: io::Error,
-    },
-    /// There is no run in the folder.
-    #[error("{path} is no result folder of planrun: {reason}", path = path.display())]
-    NotResults {
-        /// The folder.
-        path: PathBuf,
-        /// What is missing or wrong.
-        reason: String,
-    },
-    /// A run is still writing there.
-    #[error("{path} belongs to a run that is still going on", path = path.display())]
-    StillRunning {
-        /// The folder.
-        path: PathBuf,
-    },
-}
-
-impl Error {
-    fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |reason| Self::Write { path, reason }
+/// Writes every format that is made at the end, then the checksums. One that fails does not keep the
+/// others from being written. `problems` are those of the run so far.
+pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> Made {
+    for (name, format) in FINAL {
+        let bytes = format(saved);
+        if !bytes.is_empty() {
+            problems.extend(store::write(&saved.folder, name, &bytes).err());
+        }
     }
-
-    fn read(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
-        let path = path.into();
-        move |reason| Self::Read { path, reason }
-    }
+    let files = store::checksums(&saved.folder).unwrap_or_else(|problem| {
+        problems.push(problem);
+        store::file_names(&saved.folder).unwrap_or_default()
+    });
+    Made { folder: saved.folder.clone(), files, problems }
 }
 
-/// The environment as the file that is saved.
-pub fn environment_json(environment: &Environment) -> Vec<u8> {
-    json::pretty(environment)
+/// Writes every report of a saved run again, also those that grew with it.
+pub fn write_again(saved: &SavedRun) -> Made {
+    let problems = series_again(&saved.folder, saved).err().into_iter().collect();
+    write(saved, problems)
+}
+
+fn series_again(folder: &Path, saved: &SavedRun) -> Result<(), Error> {
+    let mut series = Series::new(&saved.plan);
+    let mut files = Vec::new();
+    for name in store::Series::names(&series) {
+        files.push(AtomicFile::create(folder, name)?);
+    }
+    let mut trouble = None;
+    saved.replay(&mut |line| {
+        for (file, bytes) in files.iter_mut().zip(store::Series::next(&mut series, line)) {
+            trouble = trouble.take().or(file.add(&bytes).err());
+        }
+    })?;
+    trouble.map_or(Ok(()), Err)?;
+    files.into_iter().try_for_each(AtomicFile::finish)
 }

@@ -2,8 +2,8 @@
 
 use super::page::Page;
 use super::table::{Column, Table};
-use super::{Error, folder};
 use crate::plan::{LevelUnit, Plan, Search};
+use crate::store::{self, Error};
 use crate::units::figure::grouped;
 use crate::verdict::{Summit, Verdict};
 use anstyle::Style;
@@ -133,7 +133,7 @@ impl SearchReport {
         let mut text = serde_json::to_vec_pretty(self)
             .map_err(|reason| Error::Write { path: parent.join(&name), reason: reason.into() })?;
         text.push(b'\n');
-        folder::write(&parent, &name, &text)?;
+        store::write(&parent, &name, &text)?;
         Ok(parent.join(name))
     }
 

@@ -1,10 +1,10 @@
 //! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each part of a stage.
 
-use super::Run;
 use crate::plan::{Metric, Part, Protocol, Stat, TimeMetric};
 use crate::record::{
     Cell, CellKey, Counter, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
 };
+use crate::store::SavedRun;
 use crate::verdict::part_length_ns;
 use std::borrow::Cow;
 
@@ -70,7 +70,7 @@ pub struct ScenarioFacts<'a> {
 
 impl<'a> ScenarioFacts<'a> {
     /// The scenario with this index in the plan.
-    pub fn new(run: &Run<'a>, index: usize) -> Self {
+    pub fn new(run: &'a SavedRun, index: usize) -> Self {
         let scenario = &run.plan.scenarios[index];
         Self {
             protocol: &scenario.protocol,

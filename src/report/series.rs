@@ -2,16 +2,16 @@
 //!
 //! **Invariant:** live and recovered runs call this with the same lines in the same order, so that the files are the same to the byte.
 
-use super::journal::Line;
 use super::{hlog, timeline};
 use crate::plan::Plan;
 use crate::record::{Entry, Recording};
+use crate::store::{self, Line};
 
 /// What one line adds to each file, in the order of [`NAMES`].
-pub type Additions = [Vec<u8>; NAMES.len()];
+type Additions = [Vec<u8>; NAMES.len()];
 
 /// The files.
-pub const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
+const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
 
 /// The state between two lines: the plan's names, and which part of which stage is current.
 #[derive(Debug)]
@@ -26,8 +26,7 @@ impl Series {
         Self { plan: plan.clone(), marks: Recording::new(plan.scenarios.len()) }
     }
 
-    /// What the next line adds.
-    pub fn next(&mut self, line: &Line) -> Additions {
+    fn additions(&mut self, line: &Line) -> Additions {
         match line {
             Line::Header(header) => [timeline::heading(&self.plan), hlog::heading(header)],
             Line::Started(started) => [Vec::new(), hlog::times(started)],
@@ -41,5 +40,15 @@ impl Series {
             }
             Line::Entry(_) | Line::Finished(_) => Additions::default(),
         }
+    }
+}
+
+impl store::Series for Series {
+    fn names(&self) -> &'static [&'static str] {
+        &NAMES
+    }
+
+    fn next(&mut self, line: &Line) -> Vec<Vec<u8>> {
+        self.additions(line).into()
     }
 }

@@ -1,18 +1,18 @@
 //! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one for each scenario as a whole.
 
-use super::Run;
 use super::columns::{Column, Csv, Words, bytes, csv, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::{Metric, Plan, RatioMetric, Scenario, Stat};
 use crate::record::Counter;
+use crate::store::SavedRun;
 
 /// Says that a row is of all stages together: no stage is called so, as names have no `*`.
 const ALL_STAGES: &str = "*";
 
 /// The file.
-pub fn write(run: &Run<'_>) -> Vec<u8> {
-    let columns = columns(run.plan);
+pub fn write(run: &SavedRun) -> Vec<u8> {
+    let columns = columns(&run.plan);
     let mut csv = csv();
     let names = ["scenario", "protocol", "stage"].map(str::to_owned);
     let figures = columns.iter().map(|column| column.heading());

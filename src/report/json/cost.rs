@@ -1,8 +1,8 @@
 //! Turns the bill of held connections, and the culprits of failures, into JSON.
 
 use crate::machine::{Account, Bill, Blame};
-use crate::report::Run;
 use crate::report::causes::causes;
+use crate::store::SavedRun;
 use serde::Serialize;
 
 /// What held connections cost. Memory and processor time of the generator, of a built-in target and of the kernel are apart.
@@ -41,19 +41,24 @@ struct AccountReport {
 
 impl CostReport {
     /// Of one scenario that holds connections.
-    pub fn of_scenario(run: &Run<'_>, index: usize) -> Option<Self> {
-        let bill = Bill::of_scenario(run.plan, run.recording, index)?;
-        let workers = run.started.and_then(|started| started.workers.get(index).copied());
-        let way = run.started.and_then(|started| started.ways.get(index));
+    pub fn of_scenario(run: &SavedRun, index: usize) -> Option<Self> {
+        let bill = Bill::of_scenario(&run.plan, &run.recording, index)?;
+        let workers = run.started.as_ref().and_then(|started| started.workers.get(index).copied());
+        let way = run.started.as_ref().and_then(|started| started.ways.get(index));
         Some(Self::new(&bill, workers, way.map(|way| way.both_ends_here)))
     }
 
     /// Of all scenarios together.
-    pub fn of_run(run: &Run<'_>) -> Option<Self> {
-        let bill = Bill::of_run(run.plan, run.recording)?;
-        let ways = run.started.map(|started| &started.ways).filter(|ways| !ways.is_empty());
+    pub fn of_run(run: &SavedRun) -> Option<Self> {
+        let bill = Bill::of_run(&run.plan, &run.recording)?;
+        let ways =
+            run.started.as_ref().map(|started| &started.ways).filter(|ways| !ways.is_empty());
         let here = ways.map(|ways| ways.iter().all(|way| way.both_ends_here));
-        Some(Self::new(&bill, run.started.map(|started| started.workers.iter().sum()), here))
+        Some(Self::new(
+            &bill,
+            run.started.as_ref().map(|started| started.workers.iter().sum()),
+            here,
+        ))
     }
 
     fn new(bill: &Bill, workers: Option<u32>, both_ends_here: Option<bool>) -> Self {
@@ -102,7 +107,7 @@ pub struct CauseReport<'a> {
 
 impl<'a> CauseReport<'a> {
     /// The culprits of every scenario, in the plan's order.
-    pub fn all(run: &Run<'a>) -> Vec<Self> {
+    pub fn all(run: &'a SavedRun) -> Vec<Self> {
         let of = |(index, scenario): (usize, &'a crate::plan::Scenario)| {
             let blames = causes(run, index).into_iter();
             blames.map(move |blame| Self { scenario: &scenario.name, blame })

@@ -8,7 +8,6 @@ use crate::plan::{Level, Metric, Part, Ramp, Scenario, Spacing, Stage, Stat, Tim
 use crate::record::{
     Cause, Cell, CheckTally, CookieLoss, Counter, Mark, Origin, Phase, RequestTally, Tally, Times,
 };
-use crate::report::Run;
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
 use crate::report::columns::Words;
@@ -16,6 +15,7 @@ use crate::report::failures::sorted;
 use crate::report::figures::{thousandths, whole};
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::storms::storms;
+use crate::store::SavedRun;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -185,7 +185,7 @@ struct FailureReport {
 }
 
 impl<'a> ScenarioReport<'a> {
-    pub fn new(run: &Run<'a>, index: usize) -> Self {
+    pub fn new(run: &'a SavedRun, index: usize) -> Self {
         let scenario = &run.plan.scenarios[index];
         let facts = ScenarioFacts::new(run, index);
         let recorded = &run.recording.scenarios[index];
@@ -198,7 +198,7 @@ impl<'a> ScenarioReport<'a> {
             survival: SurvivalReport::of(&whole.cell.survival),
             events: storms(scenario, &whole.cell).iter().map(EventReport::new).collect(),
             workers: Workers {
-                count: run.started.and_then(|started| started.workers.get(index).copied()),
+                count: run.started.as_ref().and_then(|started| started.workers.get(index).copied()),
                 cpu_ns: recorded.workers.cpu_ns,
                 rss_bytes: recorded.workers.rss_bytes,
                 lag_max_ns: recorded.workers.lag_max_ns,

@@ -1,8 +1,8 @@
 //! Turns thresholds and rules of validity into JSON.
 
 use crate::plan::{Bound, During, Metric};
-use crate::report::Run;
 use crate::report::figures::whole;
+use crate::store::SavedRun;
 use crate::verdict::{Breach, Finding, Health, Standing, State, Unit};
 use serde::Serialize;
 
@@ -59,7 +59,7 @@ struct Figures {
 }
 
 impl<'a> HealthReport<'a> {
-    pub fn new(run: &Run<'a>, health: &Health) -> Self {
+    pub fn new(run: &'a SavedRun, health: &Health) -> Self {
         let scenario = health.place.and_then(|(at, _)| run.plan.scenarios.get(usize::from(at)));
         let key = health.place.map(|(_, key)| key);
         let stage = scenario
@@ -130,7 +130,7 @@ pub struct ThresholdReport<'a> {
 }
 
 impl<'a> ThresholdReport<'a> {
-    pub fn new(run: &Run<'a>, finding: &Finding) -> Option<Self> {
+    pub fn new(run: &'a SavedRun, finding: &Finding) -> Option<Self> {
         let scenario = run.plan.scenarios.get(usize::from(finding.scenario))?;
         let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
         let time = matches!(threshold.metric, Metric::Time(..));

@@ -8,10 +8,10 @@ mod findings;
 mod storms;
 mod survival;
 
-use super::Run;
-use super::journal::{ResolvedTarget, Tool, UsedFile, options};
 use super::section::end_of;
 use crate::record::StopReason;
+use crate::store::SavedRun;
+use crate::store::{ResolvedTarget, Tool, UsedFile, options};
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BreachReport, HealthReport, ThresholdReport};
@@ -22,7 +22,7 @@ use serde::{Serialize, Serializer};
 const SCHEMA: &str = "planrun.report/1";
 
 /// The file.
-pub fn write(run: &Run<'_>) -> Vec<u8> {
+pub fn write(run: &SavedRun) -> Vec<u8> {
     pretty(&Report::new(run))
 }
 
@@ -135,11 +135,11 @@ struct ServerReport<'a> {
 }
 
 impl<'a> Report<'a> {
-    fn new(run: &Run<'a>) -> Self {
+    fn new(run: &'a SavedRun) -> Self {
         Self {
             schema: SCHEMA,
             verdict: run.verdict.word.to_string(),
-            exit_code: run.exit_code,
+            exit_code: run.exit_code(),
             complete: run.complete(),
             stopped: stopped(run),
             torn_bytes: run.damage.map(|damage| damage.torn_bytes),
@@ -161,12 +161,13 @@ impl<'a> Report<'a> {
             },
             tool: &run.header.tool,
             created_at: run.header.created_at,
-            started_at: run.started.map(|started| started.at),
-            duration_ns: end_of(run.recording),
+            started_at: run.started.as_ref().map(|started| started.at),
+            duration_ns: end_of(&run.recording),
             seconds: run.recording.seconds,
-            files: run.started.map_or(&[], |started| &started.files),
+            files: run.started.as_ref().map_or(&[], |started| &started.files),
             targets: run
                 .started
+                .as_ref()
                 .map_or_else(Vec::new, |all| all.targets.iter().map(target).collect()),
             scenarios: (0..run.plan.scenarios.len())
                 .map(|at| ScenarioReport::new(run, at))
@@ -174,7 +175,7 @@ impl<'a> Report<'a> {
             cost: CostReport::of_run(run),
             workers_lost: run.recording.lost.iter().map(|lost| lost_worker(run, lost)).collect(),
             servers: servers(run),
-            warnings: run.started.map_or(&[], |started| &started.warnings),
+            warnings: run.started.as_ref().map_or(&[], |started| &started.warnings),
         }
     }
 }
@@ -190,7 +191,7 @@ pub fn reason(reason: &StopReason) -> &'static str {
     }
 }
 
-fn stopped<'a>(run: &Run<'a>) -> Option<Stopped<'a>> {
+fn stopped(run: &SavedRun) -> Option<Stopped<'_>> {
     let (why, at_ns) = run.recording.stopped.as_ref()?;
     let mut stopped = Stopped {
         reason: reason(why),
@@ -225,14 +226,14 @@ fn target(target: &ResolvedTarget) -> TargetReport<'_> {
     }
 }
 
-fn lost_worker<'a>(run: &Run<'a>, lost: &'a (u16, u16, u64, String)) -> LostWorker<'a> {
+fn lost_worker<'a>(run: &'a SavedRun, lost: &'a (u16, u16, u64, String)) -> LostWorker<'a> {
     let (scenario, worker, at_ns, why) = lost;
     let scenario = run.plan.scenarios.get(usize::from(*scenario)).map(|one| one.name.as_str());
     LostWorker { scenario, worker: *worker, at_ns: *at_ns, why }
 }
 
-fn servers<'a>(run: &Run<'a>) -> Vec<ServerReport<'a>> {
-    let all = run.finished.map_or(&[][..], |finished| &finished.servers);
+fn servers(run: &SavedRun) -> Vec<ServerReport<'_>> {
+    let all = run.finished.as_ref().map_or(&[][..], |finished| &finished.servers);
     all.iter()
         .map(|server| ServerReport {
             target: &server.target,

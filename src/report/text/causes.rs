@@ -2,10 +2,10 @@
 
 use super::{BAD, QUIET, STRONG, heading, listed, paragraph};
 use crate::machine::{Account, Bill, Blame, FEWEST_CONNECTIONS};
-use crate::report::Run;
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
+use crate::store::SavedRun;
 use crate::units::figure::{grouped, time};
 use crate::verdict::Word;
 use anstyle::Style;
@@ -15,7 +15,7 @@ use std::io;
 const MOST: usize = 4;
 
 /// Why it stopped where it stopped: each culprit with its side, and what to do.
-pub fn culprits(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+pub fn culprits(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let all: Vec<(usize, Vec<Blame>)> = (0..run.plan.scenarios.len())
         .map(|index| (index, causes(run, index)))
         .filter(|(_, blames)| !blames.is_empty())
@@ -52,12 +52,12 @@ fn capital(sentence: &str) -> String {
 }
 
 /// What a scenario's connections cost.
-pub fn cost(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> {
-    let bill = Bill::of_scenario(run.plan, run.recording, index);
+pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
+    let bill = Bill::of_scenario(&run.plan, &run.recording, index);
     let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
     };
-    let way = run.started.and_then(|started| started.ways.get(index));
+    let way = run.started.as_ref().and_then(|started| started.ways.get(index));
     for line in lines(&bill, way.is_some_and(|way| way.both_ends_here)) {
         paragraph(out, "  ", &line, Style::new())?;
     }
@@ -65,13 +65,16 @@ pub fn cost(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// What the connections of all scenarios cost together.
-pub fn cost_of_all(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
-    let bill = Bill::of_run(run.plan, run.recording);
+pub fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+    let bill = Bill::of_run(&run.plan, &run.recording);
     let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
     };
     heading(out, "All connections together")?;
-    let here = run.started.is_some_and(|started| started.ways.iter().all(|way| way.both_ends_here));
+    let here = run
+        .started
+        .as_ref()
+        .is_some_and(|started| started.ways.iter().all(|way| way.both_ends_here));
     lines(&bill, here).iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 

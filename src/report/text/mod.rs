@@ -10,14 +10,15 @@ mod scenario;
 mod storms;
 mod survival;
 
+use super::Made;
 use super::foreign::visible;
-use super::journal::options;
 use super::page::{Page, listed, wrapped};
 use super::section::end_of;
 use super::table::{Cell, Column, NOT_MEASURED, Table, shortened};
-use super::{Made, Run};
 use crate::plan::{Metric, Threshold};
 use crate::record::StopReason;
+use crate::store::SavedRun;
+use crate::store::options;
 use crate::units::figure::{grouped, time};
 use crate::verdict::{Finding, Standing, State, Word};
 use anstyle::{AnsiColor, Style};
@@ -32,7 +33,7 @@ const STRONG: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();
 
 /// Writes the summary.
-pub fn write(run: &Run<'_>, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+pub fn write(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
     verdict(run, out)?;
     thresholds(run, out)?;
     breaches(run, out)?;
@@ -48,21 +49,21 @@ pub fn write(run: &Run<'_>, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// What a terminal still shows when all has been written: the verdict once more, and where the files are.
-fn last(run: &Run<'_>, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+fn last(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out)?;
     verdict_line(run, out)?;
     // A path is there to be copied: it is never cut.
     writeln!(out, "{STRONG}Results{STRONG:#}  {}", visible(&made.folder.to_string_lossy()))
 }
 
-fn verdict(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     verdict_line(run, out)?;
     let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
     paragraph(out, "  ", &listed(&facts), QUIET)
 }
 
-fn verdict_line(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let (style, sign) = match run.verdict.word {
         Word::Pass => (GOOD, "✓"),
         Word::Fail => (BAD, "✗"),
@@ -78,7 +79,7 @@ fn verdict_line(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out, "{style}{sign} {word}{style:#}  {said}")
 }
 
-fn said(run: &Run<'_>) -> String {
+fn said(run: &SavedRun) -> String {
     let all = run.verdict.findings.len();
     let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
@@ -90,8 +91,8 @@ fn said(run: &Run<'_>) -> String {
     }
 }
 
-fn ending(run: &Run<'_>) -> String {
-    let after = time(end_of(run.recording) as f64);
+fn ending(run: &SavedRun) -> String {
+    let after = time(end_of(&run.recording) as f64);
     match run.recording.stopped.as_ref().map(|(reason, _)| reason) {
         Some(StopReason::Completed) => format!("carried out in {after}"),
         Some(StopReason::Aborted { .. }) => format!("aborted by a threshold after {after}"),
@@ -113,7 +114,7 @@ fn ending(run: &Run<'_>) -> String {
     }
 }
 
-fn thresholds(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let findings = &run.verdict.findings;
     if findings.is_empty() {
         return Ok(());
@@ -203,7 +204,7 @@ fn is_below_floor(threshold: &Threshold, finding: &Finding) -> bool {
     matches!(threshold.metric, Metric::Time(_, stat) if finding.samples < stat.sample_floor())
 }
 
-fn breaches(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn breaches(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     if run.verdict.breaches.is_empty() {
         return Ok(());
     }
@@ -220,8 +221,8 @@ fn breaches(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn servers(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
-    let servers = run.finished.map_or(&[][..], |finished| &finished.servers);
+fn servers(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+    let servers = run.finished.as_ref().map_or(&[][..], |finished| &finished.servers);
     if servers.is_empty() {
         return Ok(());
     }
@@ -240,9 +241,9 @@ fn servers(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
-fn warnings(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let mut warnings: Vec<String> =
-        run.started.map_or_else(Vec::new, |started| started.warnings.clone());
+        run.started.as_ref().map_or_else(Vec::new, |started| started.warnings.clone());
     warnings.extend(run.damage.map(|damage| {
         format!(
             "the last {} bytes of recording.jsonl are no whole lines; they were left out",
@@ -251,7 +252,7 @@ fn warnings(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
     }));
     let unhealthy = run.verdict.health.iter().filter(|one| one.state == Standing::Warned);
     warnings.extend(
-        unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(run.plan)?))),
+        unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?))),
     );
     let health = run.verdict.health.iter();
     warnings.extend(health.filter_map(rules::loosened));

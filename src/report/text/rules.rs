@@ -1,14 +1,14 @@
 //! Turns the rules of validity into a table of all of them, and into words for those that the plan has loosened.
 
 use super::{BAD, DOUBT, GOOD, QUIET, STRONG, heading};
-use crate::report::Run;
 use crate::report::page::Page;
 use crate::report::table::{Cell, Column, NOT_MEASURED, Table};
+use crate::store::SavedRun;
 use crate::verdict::{Health, Standing};
 use std::io;
 
 /// Every rule with what was measured where it was worst, its limits, and whose they are.
-pub fn rules(run: &Run<'_>, out: &mut Page<'_>) -> io::Result<()> {
+pub fn rules(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     heading(out, "Rules of validity")?;
     let mut table = Table::new(vec![
         Column::left(""),

@@ -3,13 +3,13 @@
 use super::{BAD, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
-use crate::report::Run;
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::table::{Cell, Column, NOT_MEASURED, Table, shortened};
+use crate::store::SavedRun;
 use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -21,7 +21,7 @@ const MOST_CAUSES: usize = 8;
 /// Addresses of a target that are shown.
 const MOST_ADDRESSES: usize = 3;
 
-pub fn write(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> {
+pub fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
@@ -41,11 +41,13 @@ pub fn write(run: &Run<'_>, index: usize, out: &mut Page<'_>) -> io::Result<()> 
 }
 
 /// Protocol, target and workers.
-fn place(run: &Run<'_>, index: usize, scenario: &Scenario) -> String {
+fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
     let target = run.plan.target(scenario);
     let mut words = vec![scenario.protocol.name().to_owned()];
-    let resolved =
-        run.started.and_then(|started| started.targets.iter().find(|one| one.name == target.name));
+    let resolved = run
+        .started
+        .as_ref()
+        .and_then(|started| started.targets.iter().find(|one| one.name == target.name));
     let addresses = resolved.map_or(&[][..], |resolved| &resolved.addresses);
     let mut shown: Vec<String> =
         addresses.iter().take(MOST_ADDRESSES).map(ToString::to_string).collect();
@@ -55,7 +57,7 @@ fn place(run: &Run<'_>, index: usize, scenario: &Scenario) -> String {
     words.push(
         format!("target {} {}", visible(&target.name), shown.join(", ")).trim_end().to_owned(),
     );
-    if let Some(workers) = run.started.and_then(|started| started.workers.get(index)) {
+    if let Some(workers) = run.started.as_ref().and_then(|started| started.workers.get(index)) {
         words.push(format!("{workers} worker{}", if *workers == 1 { "" } else { "s" }));
     }
     words.join(" · ")

@@ -1,12 +1,12 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
-use planrun::machine::Limits;
+use planrun::machine::{Limits, Way};
 use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
 use planrun::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
     Phase, Second, StopReason, Supply, WorkerFacts,
 };
-use planrun::report::{Finished, ResolvedTarget, ServerCounters, Started, Way};
+use planrun::store::{Finished, ResolvedTarget, ServerCounters, Started};
 
 pub const TEXT: &str = r#"# Everything that a report can show.
 name = "canned"

@@ -1,15 +1,13 @@
 //! What a journal gives that was cut, changed or put together wrongly.
 
 use super::{canned, finished, read, run};
-use planrun::plan::Plan;
 use planrun::record::Entry;
-use planrun::report::{Damage, Error, Recovered};
+use planrun::store::{Damage, Error, SavedRun};
 use std::fs;
 use std::path::Path;
 
 #[test]
 fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
-    let plan = canned::plan();
     let out = tempfile::tempdir().unwrap();
     let entries = canned::short();
     let folder = run(out.path(), &entries).folder;
@@ -21,7 +19,7 @@ fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
         fs::write(&path, &journal[..length]).unwrap();
         // A line is whole even without its end.
         let lines = whole.iter().filter(|end| **end <= length).count();
-        let got = replayed(&plan, &folder);
+        let got = replayed(&folder);
         let Some((got, torn)) = got else {
             assert_eq!(lines, 0, "{length}");
             continue;
@@ -35,20 +33,19 @@ fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
 }
 
 /// The entries that are read again, and how many bytes are left out; `None` when the folder is no result folder any more.
-fn replayed(plan: &Plan, folder: &Path) -> Option<(Vec<Entry>, u64)> {
-    let recovered = match Recovered::open(folder) {
-        Ok(recovered) => recovered,
+fn replayed(folder: &Path) -> Option<(Vec<Entry>, u64)> {
+    let saved = match SavedRun::open(folder) {
+        Ok(saved) => saved,
         Err(Error::NotResults { .. }) => return None,
         Err(error) => panic!("{error}"),
     };
     let mut got = Vec::new();
-    let (facts, _) = recovered.replay(plan, &mut |entry| got.push(entry.clone())).unwrap();
-    Some((got, facts.damage.map_or(0, |Damage { torn_bytes }| torn_bytes)))
+    saved.entries(&mut |entry| got.push(entry.clone())).unwrap();
+    Some((got, saved.damage.map_or(0, |Damage { torn_bytes }| torn_bytes)))
 }
 
 #[test]
 fn a_flipped_bit_never_gives_a_wrong_number() {
-    let plan = canned::plan();
     let out = tempfile::tempdir().unwrap();
     let entries = canned::short();
     let folder = run(out.path(), &entries).folder;
@@ -61,7 +58,7 @@ fn a_flipped_bit_never_gives_a_wrong_number() {
             damaged[random.usize(..journal.len())] ^= 1 << random.u8(..8);
         }
         fs::write(&path, &damaged).unwrap();
-        if let Some((got, _)) = replayed(&plan, &folder) {
+        if let Some((got, _)) = replayed(&folder) {
             assert!(entries.starts_with(&got));
         }
     }
@@ -69,7 +66,6 @@ fn a_flipped_bit_never_gives_a_wrong_number() {
 
 #[test]
 fn lines_that_are_lost_doubled_or_swapped_end_the_recording() {
-    let plan = canned::plan();
     let (_out, folder) = finished();
     let path = folder.join("recording.jsonl");
     let journal = read(&folder, "recording.jsonl");
@@ -83,7 +79,7 @@ fn lines_that_are_lost_doubled_or_swapped_end_the_recording() {
     swapped.swap(6, 7);
     for damaged in [lost, doubled, swapped] {
         fs::write(&path, damaged.join("\n")).unwrap();
-        let (got, torn) = replayed(&plan, &folder).unwrap();
+        let (got, torn) = replayed(&folder).unwrap();
         assert!(got == entries[..4], "{}", got.len());
         assert!(torn > 0);
     }

@@ -6,11 +6,10 @@ mod damage;
 mod screen;
 
 use planrun::machine::Environment;
-use planrun::plan::Plan;
 use planrun::record::Entry;
 use planrun::report::page::{Page, WIDTH};
-use planrun::report::{Error, FINAL, Made, Recovered, Run, Store, Stored, text};
-use planrun::verdict::Judge;
+use planrun::report::{self, FINAL, Made, Series, text};
+use planrun::store::{Error, FolderLock, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -18,22 +17,15 @@ const NOW: &str = "2026-11-22T16:45:00Z";
 
 fn store(out: &Path) -> Result<Store, Error> {
     let now = NOW.parse().unwrap();
-    Store::create(
-        out,
-        &canned::plan(),
-        canned::TEXT,
-        &canned::overrides(),
+    let plan = canned::plan();
+    let run = NewRun {
+        plan: &plan,
+        text: canned::TEXT,
+        overrides: &canned::overrides(),
         now,
-        &Environment::default(),
-    )
-}
-
-fn judge(plan: &Plan, entries: &[Entry]) -> Judge {
-    let mut judge = Judge::new(plan);
-    for entry in entries {
-        judge.add(entry);
-    }
-    judge
+        environment: &Environment::default(),
+    };
+    Store::create(out, &run, Box::new(Series::new(&plan)))
 }
 
 /// Runs the canned run into a folder below `out`, as the coordinator does it.
@@ -42,47 +34,21 @@ fn live(out: &Path) -> Made {
 }
 
 fn run(out: &Path, entries: &[Entry]) -> Made {
-    let plan = canned::plan();
     let mut store = store(out).unwrap();
     store.started(canned::started());
     for entry in entries {
         store.add(entry);
     }
-    let judge = judge(&plan, entries);
-    let verdict = judge.verdict();
-    let finished = canned::finished();
-    store.finish(
-        &Stored {
-            plan: &plan,
-            recording: judge.recording(),
-            verdict: &verdict,
-            exit_code: 1,
-            finished: &finished,
-        },
-        &mut Page::new(&mut Vec::new(), WIDTH),
-    )
+    let closed = store.finish(canned::finished()).unwrap();
+    report::write(&closed.saved, closed.problems)
 }
 
 /// Makes the reports of a folder again, as `planrun report` does it, and what it prints.
 fn again(folder: &Path) -> Result<(Made, String), Error> {
-    let plan = canned::plan();
-    let recovered = Recovered::open(folder)?;
-    let mut judge = Judge::new(&plan);
-    let (replayed, remade) = recovered.replay(&plan, &mut |entry| judge.add(entry))?;
-    let verdict = judge.verdict();
-    let run = Run {
-        plan: &plan,
-        recording: judge.recording(),
-        verdict: &verdict,
-        exit_code: 1,
-        header: recovered.header(),
-        started: replayed.started.as_ref(),
-        finished: replayed.finished.as_ref(),
-        damage: replayed.damage.as_ref(),
-    };
-    let made = remade.finish(&run);
+    let saved = SavedRun::open(folder)?;
+    let made = report::write_again(&saved);
     let mut printed = Vec::new();
-    text::write(&run, &made, &mut Page::new(&mut printed, WIDTH)).unwrap();
+    text::write(&saved, &made, &mut Page::new(&mut printed, WIDTH)).unwrap();
     let plain = anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string();
     Ok((made, plain))
 }
@@ -334,7 +300,7 @@ fn an_unwritable_place_is_named_before_anything_is_sent() {
 #[test]
 fn what_is_no_result_folder_is_said_to_be_none() {
     let out = tempfile::tempdir().unwrap();
-    let reason = |folder: &Path| Recovered::open(folder).unwrap_err().to_string();
+    let reason = |folder: &Path| SavedRun::open(folder).unwrap_err().to_string();
     assert!(reason(&out.path().join("nowhere")).ends_with("it does not exist"));
     assert!(reason(out.path()).ends_with("there is no recording.jsonl"));
     fs::write(out.path().join("recording.jsonl"), "{}\n").unwrap();
@@ -345,10 +311,49 @@ fn what_is_no_result_folder_is_said_to_be_none() {
 }
 
 #[test]
-fn a_run_that_goes_on_is_left_alone() {
+fn a_run_that_goes_on_can_be_looked_at_and_not_be_written_to() {
     let out = tempfile::tempdir().unwrap();
-    let store = store(out.path()).unwrap();
-    assert!(matches!(Recovered::open(store.folder()), Err(Error::StillRunning { .. })));
+    let mut store = store(out.path()).unwrap();
+    store.started(canned::started());
+    let entries = canned::entries();
+    store.add(&entries[0]);
+    let names = |folder: &Path| -> Vec<String> {
+        contents(folder).into_iter().map(|(name, _)| name).collect()
+    };
+    let before = names(store.folder());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(30);
+    let saved = loop {
+        let saved = SavedRun::open(store.folder()).unwrap();
+        if saved.recording.baseline.is_some() || std::time::Instant::now() > deadline {
+            break saved;
+        }
+    };
+    assert_eq!(saved.started, Some(canned::started()));
+    assert!(saved.recording.baseline.is_some() && !saved.complete());
+    assert_eq!(names(store.folder()), before);
+    assert!(matches!(FolderLock::take(store.folder()), Err(Error::StillRunning { .. })));
+    let folder = store.folder().to_owned();
+    drop(store.finish(canned::finished()).unwrap());
+    FolderLock::take(&folder).unwrap();
+}
+
+#[test]
+fn looking_at_a_run_changes_nothing() {
+    let (_out, folder) = finished();
+    let before = contents(&folder);
+    // The run of somebody else, on a disk that takes nothing.
+    let read_only = |mode| {
+        use std::os::unix::fs::PermissionsExt;
+        fs::set_permissions(&folder, fs::Permissions::from_mode(mode)).unwrap();
+    };
+    read_only(0o555);
+    let _lock = FolderLock::take(&folder).unwrap();
+    let saved = SavedRun::open(&folder).unwrap();
+    let mut entries = Vec::new();
+    saved.entries(&mut |entry| entries.push(entry.clone())).unwrap();
+    read_only(0o755);
+    assert!(entries == canned::entries());
+    assert!(before == contents(&folder));
 }
 
 #[test]

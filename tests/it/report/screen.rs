@@ -1,9 +1,10 @@
 //! The summary that ends a run on the screen.
 
-use super::{again, canned, finished};
+use super::{again, finished};
 use planrun::report::page::Page;
-use planrun::report::{Damage, Made, Recovered, Run, text};
-use planrun::verdict::{Breach, Judge, Rule};
+use planrun::report::{Made, text};
+use planrun::store::{Damage, SavedRun};
+use planrun::verdict::{Breach, Rule};
 use unicode_width::UnicodeWidthStr;
 
 #[test]
@@ -20,34 +21,22 @@ fn what_ends_on_the_screen_is_as_it_was() {
 #[test]
 fn no_line_on_the_screen_is_too_wide() {
     let (_out, folder) = finished();
-    let recovered = Recovered::open(&folder).unwrap();
-    let mut plan = canned::plan();
-    let mut judge = Judge::new(&plan);
-    let (replayed, _) = recovered.replay(&plan, &mut |entry| judge.add(entry)).unwrap();
-    for (scenario, name) in plan.scenarios.iter_mut().zip(["long-".repeat(20), "世界".repeat(25)])
+    let mut saved = SavedRun::open(&folder).unwrap();
+    for (scenario, name) in
+        saved.plan.scenarios.iter_mut().zip(["long-".repeat(20), "世界".repeat(25)])
     {
         scenario.name.clone_from(&name);
         scenario.stages.iter_mut().for_each(|stage| stage.name.clone_from(&name));
         scenario.thresholds.iter_mut().for_each(|one| one.check = "a < b ".repeat(20));
     }
-    plan.name = "n".repeat(100);
-    let mut verdict = judge.verdict();
+    saved.plan.name = "n".repeat(100);
     let detail = format!("{} {}", "\u{1b}[2Jword ".repeat(30), "x".repeat(300));
-    verdict.breaches.push(Breach { rule: Rule::Samples, detail });
-    let run = Run {
-        plan: &plan,
-        recording: judge.recording(),
-        verdict: &verdict,
-        exit_code: 3,
-        header: recovered.header(),
-        started: replayed.started.as_ref(),
-        finished: replayed.finished.as_ref(),
-        damage: Some(&Damage { torn_bytes: 12_345 }),
-    };
+    saved.verdict.breaches.push(Breach { rule: Rule::Samples, detail });
+    saved.damage = Some(Damage { torn_bytes: 12_345 });
     let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     for width in 60..=200 {
         let mut printed = Vec::new();
-        text::write(&run, &made, &mut Page::new(&mut printed, width)).unwrap();
+        text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
         let printed = String::from_utf8(printed).unwrap();
         let printed = anstream::adapter::strip_str(&printed).to_string();
         for line in printed.lines() {
@@ -93,22 +82,9 @@ fn what_matters_most_is_left_on_a_narrow_screen() {
 
 /// The summary of a folder in so many columns.
 fn screen(folder: &std::path::Path, width: usize) -> String {
-    let recovered = Recovered::open(folder).unwrap();
-    let plan = canned::plan();
-    let mut judge = Judge::new(&plan);
-    let (replayed, _) = recovered.replay(&plan, &mut |entry| judge.add(entry)).unwrap();
-    let run = Run {
-        plan: &plan,
-        recording: judge.recording(),
-        verdict: &judge.verdict(),
-        exit_code: 1,
-        header: recovered.header(),
-        started: replayed.started.as_ref(),
-        finished: replayed.finished.as_ref(),
-        damage: None,
-    };
+    let saved = SavedRun::open(folder).unwrap();
     let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     let mut printed = Vec::new();
-    text::write(&run, &made, &mut Page::new(&mut printed, width)).unwrap();
+    text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
     anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string()
 }

@@ -3,18 +3,13 @@
 //! **Invariant:** handing over a fact never waits for the disk.
 //! **Invariant:** lines that are in the journal stay valid, whatever the disk does later.
 
-use super::appender::Appender;
+use super::append_file::AppendFile;
 use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};
-use super::page::Page;
-use super::series::{self, Series};
-use super::{Error, Made, Run, folder, name};
+use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
 use crate::machine::Environment;
 use crate::plan::{Overrides, Plan};
-use crate::record::{Entry, Recording};
-use crate::verdict::Verdict;
+use crate::record::Entry;
 use jiff::Timestamp;
-use nix::fcntl::{Flock, FlockArg};
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
@@ -28,48 +23,62 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// How long the end of a run waits for the disk.
 const FINISH_WITHIN: Duration = Duration::from_secs(30);
 
+/// Files that grow with the journal. The same lines in the same order give the same bytes.
+pub trait Series: Send {
+    /// The files' names.
+    fn names(&self) -> &'static [&'static str];
+
+    /// What the next line of the journal adds to each of them.
+    fn next(&mut self, line: &Line) -> Vec<Vec<u8>>;
+}
+
 /// Where the facts of a run go.
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    header: Header,
-    started: Option<Started>,
     lines: SyncSender<Line>,
     closed: Receiver<Vec<Error>>,
     /// The disk did not keep up: from here on nothing more is handed over.
     stalled: bool,
+    lock: FolderLock,
 }
 
-/// What a finished run adds to what the store knows.
+/// What is known before a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Stored<'a> {
-    /// The plan as run.
+pub struct NewRun<'a> {
+    /// The plan, with the overrides of the command line.
     pub plan: &'a Plan,
-    /// What happened.
-    pub recording: &'a Recording,
-    /// What that proves.
-    pub verdict: &'a Verdict,
-    /// The exit status that goes with it.
-    pub exit_code: u8,
-    /// What the other side says.
-    pub finished: &'a Finished,
+    /// The plan's text.
+    pub text: &'a str,
+    /// What the command line changes in it.
+    pub overrides: &'a Overrides,
+    /// The time, on the wall clock.
+    pub now: Timestamp,
+    /// Facts of the machine.
+    pub environment: &'a Environment,
+}
+
+/// A run whose recording is closed.
+#[derive(Debug)]
+pub struct Closed {
+    /// The run as it was saved, read back from its folder.
+    pub saved: SavedRun,
+    /// What could not be written.
+    pub problems: Vec<Error>,
+    /// Held until the reports are written, too.
+    pub lock: FolderLock,
 }
 
 impl Store {
     /// Makes `<out>/<plan>/<UTC time>-<digest>/` with everything that is known before a run, and starts to write.
-    pub fn create(
-        out: &Path,
-        plan: &Plan,
-        text: &str,
-        overrides: &Overrides,
-        now: Timestamp,
-        environment: &Environment,
-    ) -> Result<Self, Error> {
+    pub fn create(out: &Path, run: &NewRun<'_>, series: Box<dyn Series>) -> Result<Self, Error> {
+        let NewRun { plan, text, overrides, now, environment } = *run;
         let plan_sha256 = folder::sha256(text);
         let wanted = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), &plan_sha256[..8]);
         let folder = folder::create(&out.join(&plan.name), &wanted)?;
-        folder::write(&folder, name::PLAN, text.as_bytes())?;
-        folder::write(&folder, name::ENVIRONMENT, &super::environment_json(environment))?;
+        let lock = FolderLock::take(&folder)?;
+        atomic_file::write(&folder, name::PLAN, text.as_bytes())?;
+        atomic_file::write(&folder, name::ENVIRONMENT, &json(environment))?;
         let header = Header {
             schema: journal::SCHEMA.to_owned(),
             tool: Tool::this(),
@@ -80,8 +89,8 @@ impl Store {
             created_at: now,
             scenarios: Outline::of(plan),
         };
-        let mut writer = Writer::create(&folder, plan)?;
-        writer.add(&Line::Header(header.clone()));
+        let mut writer = Writer::create(&folder, series)?;
+        writer.add(&Line::Header(header));
         writer.sync();
         // Marks are small, and those of all scenarios may pass at once.
         let marks: usize = plan.scenarios.iter().map(|one| 2 * one.stages.len() + 2).sum();
@@ -94,7 +103,7 @@ impl Store {
                 let _ = done.send(writer.run(&incoming));
             })
             .map_err(Error::write(&folder))?;
-        Ok(Self { folder, header, started: None, lines, closed, stalled: false })
+        Ok(Self { folder, lines, closed, stalled: false, lock })
     }
 
     /// The result folder.
@@ -104,7 +113,6 @@ impl Store {
 
     /// Notes that the run's clock has started. To be called once, before the first fact.
     pub fn started(&mut self, started: Started) {
-        self.started = Some(started.clone());
         self.hand_over(Line::Started(started));
     }
 
@@ -139,60 +147,45 @@ impl Store {
         let _ = self.folder.parent().map(std::fs::remove_dir);
     }
 
-    /// Ends the run's files, writes the reports, and the summary for people to `summary`.
-    pub fn finish(mut self, run: &Stored<'_>, summary: &mut Page<'_>) -> Made {
-        self.hand_over(Line::Finished(run.finished.clone()));
-        let stalled =
-            self.stalled.then(|| Error::Stalled { path: self.folder.join(name::JOURNAL) });
-        let mut problems: Vec<Error> = stalled.into_iter().collect();
+    /// Ends the recording and reads back what was saved: reports and verdict rest on that alone.
+    ///
+    /// # Errors
+    /// When the recording cannot be read back; what could not be written is in [`Closed::problems`].
+    pub fn finish(mut self, finished: Finished) -> Result<Closed, Error> {
+        self.hand_over(Line::Finished(finished));
+        let stalled = || Error::Stalled { path: self.folder.join(name::JOURNAL) };
+        let mut problems: Vec<Error> = self.stalled.then(stalled).into_iter().collect();
         drop(self.lines);
         match self.closed.recv_timeout(FINISH_WITHIN) {
             Ok(closed) => problems.extend(closed),
             Err(_) if self.stalled => {}
-            Err(_) => problems.push(Error::Stalled { path: self.folder.join(name::JOURNAL) }),
+            Err(_) => problems.push(stalled()),
         }
-        let run = Run {
-            plan: run.plan,
-            recording: run.recording,
-            verdict: run.verdict,
-            exit_code: run.exit_code,
-            header: &self.header,
-            started: self.started.as_ref(),
-            finished: Some(run.finished),
-            damage: None,
-        };
-        let mut made = folder::make(&self.folder, &run);
-        problems.append(&mut made.problems);
-        made.problems = problems;
-        if let Err(reason) = super::text::write(&run, &made, summary) {
-            made.problems.push(Error::Write { path: "the summary".into(), reason });
-        }
-        made
+        Ok(Closed { saved: SavedRun::open(&self.folder)?, problems, lock: self.lock })
     }
+}
+
+/// Facts of the machine as the file that is saved.
+fn json(environment: &Environment) -> Vec<u8> {
+    let mut bytes = serde_json::to_vec_pretty(environment).expect("maps with text keys, no I/O");
+    bytes.push(b'\n');
+    bytes
 }
 
 /// The thread's own: the journal, and the files that grow with it.
 struct Writer {
-    journal: Appender,
-    others: Vec<Appender>,
-    series: Series,
+    journal: AppendFile,
+    others: Vec<AppendFile>,
+    series: Box<dyn Series>,
     number: u64,
-    /// Held as long as the run goes on; a report of the folder is refused meanwhile.
-    _lock: Option<Flock<File>>,
 }
 
 impl Writer {
-    fn create(folder: &Path, plan: &Plan) -> Result<Self, Error> {
-        let journal = Appender::create(&folder.join(name::JOURNAL))?;
+    fn create(folder: &Path, series: Box<dyn Series>) -> Result<Self, Error> {
+        let journal = AppendFile::create(&folder.join(name::JOURNAL))?;
         let others: Result<Vec<_>, _> =
-            series::NAMES.iter().map(|name| Appender::create(&folder.join(name))).collect();
-        // A file system that knows no locks does without.
-        let lock = journal
-            .file()
-            .try_clone()
-            .ok()
-            .and_then(|file| Flock::lock(file, FlockArg::LockExclusiveNonblock).ok());
-        Ok(Self { journal, others: others?, series: Series::new(plan), number: 0, _lock: lock })
+            series.names().iter().map(|name| AppendFile::create(&folder.join(name))).collect();
+        Ok(Self { journal, others: others?, series, number: 0 })
     }
 
     fn add(&mut self, line: &Line) {
@@ -205,12 +198,12 @@ impl Writer {
 
     fn write(&mut self) {
         self.journal.write();
-        self.others.iter_mut().for_each(Appender::write);
+        self.others.iter_mut().for_each(AppendFile::write);
     }
 
     fn sync(&mut self) {
         self.journal.sync();
-        self.others.iter_mut().for_each(Appender::sync);
+        self.others.iter_mut().for_each(AppendFile::sync);
     }
 
     /// Writes what comes until the run lets go; what could not be written is the result.
@@ -240,63 +233,71 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::record::{Second, StopReason};
-    use crate::schedule::testing;
-    use crate::verdict::Judge;
 
-    /// A store whose disk takes nothing.
-    fn stuck(folder: &Path) -> (Store, Receiver<Line>) {
-        let plan = testing::plan(testing::scenario(testing::hold(), &[]));
-        let mut store = Store::create(
-            folder,
-            &plan,
-            "",
-            &Overrides::default(),
-            Timestamp::UNIX_EPOCH,
-            &Environment::default(),
-        )
-        .unwrap();
-        let (lines, incoming) = sync_channel(WAITING);
-        let (_, closed) = sync_channel(1);
-        (store.lines, store.closed) = (lines, closed);
-        (store, incoming)
+    /// No files beside the journal.
+    struct Nothing;
+
+    impl Series for Nothing {
+        fn names(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn next(&mut self, _: &Line) -> Vec<Vec<u8>> {
+            Vec::new()
+        }
+    }
+
+    const PLAN: &str = "name = \"stuck\"\n[targets]\nlb.address = \"127.0.0.1:9\"\n\
+        [scenarios.hold]\nprotocol = \"tcp-hold\"\ntarget = \"lb\"\n\
+        stages = [{ users = 1, spawn_rate = \"1/s\", hold = \"5s\" }]\n";
+
+    fn plan() -> Plan {
+        let source = crate::plan::Source { name: "stuck.toml".to_owned(), text: PLAN.to_owned() };
+        Plan::parse(&source, &Overrides::default(), &|_| None).unwrap()
+    }
+
+    fn second(second: u32) -> Entry {
+        Entry::Second(Second { second, ..Second::default() })
     }
 
     #[test]
-    fn a_disk_that_does_not_keep_up_stops_the_journal_and_not_the_run() {
-        let folder = tempfile::tempdir().unwrap();
-        let plan = testing::plan(testing::scenario(testing::hold(), &[]));
-        let (mut store, incoming) = stuck(folder.path());
-        let mut judge = Judge::new(&plan);
-        for second in 0..2 * u32::try_from(WAITING).unwrap() {
-            let entry = Entry::Second(Second { second, ..Second::default() });
-            store.add(&entry);
-            judge.add(&entry);
-            // Also when there is room again: a gap would be read as the end.
-            let _ = (second as usize > WAITING).then(|| incoming.try_recv());
+    fn what_a_stalled_disk_did_not_take_is_not_reported() {
+        let out = tempfile::tempdir().unwrap();
+        let mut store = Store::create(
+            out.path(),
+            &NewRun {
+                plan: &plan(),
+                text: PLAN,
+                overrides: &Overrides::default(),
+                now: Timestamp::UNIX_EPOCH,
+                environment: &Environment::default(),
+            },
+            Box::new(Nothing),
+        )
+        .unwrap();
+        for number in 0..3 {
+            store.add(&second(number));
         }
-        judge.add(&Entry::Stopped { at_ns: 1, reason: StopReason::Completed });
+        // From here on the disk takes nothing for more than a minute.
+        let (lines, stuck) = sync_channel(WAITING);
+        drop(std::mem::replace(&mut store.lines, lines));
+        for number in 3..4 + u32::try_from(WAITING).unwrap() {
+            store.add(&second(number));
+        }
         assert!(store.stalled());
-        let finished = Finished::default();
-        let run = Stored {
-            plan: &plan,
-            recording: judge.recording(),
-            verdict: &judge.verdict(),
-            exit_code: 0,
-            finished: &finished,
-        };
+        // Also when there is room again: what follows a gap would not be read.
+        assert!(stuck.try_recv().is_ok());
+        store.add(&Entry::Stopped { at_ns: 1, reason: StopReason::Completed });
+        assert!(!stuck.try_iter().any(|line| matches!(line, Line::Entry(Entry::Stopped { .. }))));
         let path = store.folder().join(name::JOURNAL);
-        let mut summary = Vec::new();
-        let made = store.finish(&run, &mut Page::new(&mut summary, 100));
-        assert!(matches!(&made.problems[..], [Error::Stalled { path: named }] if *named == path));
-        let said = String::from_utf8(summary).unwrap();
-        assert!(said.contains("recording.jsonl ends early: the disk did not keep"), "{said}");
-        let left: Vec<u32> = incoming
-            .iter()
-            .map(|line| match line {
-                Line::Entry(Entry::Second(second)) => second.second,
-                other => panic!("{other:?}"),
-            })
-            .collect();
-        assert!(left.iter().all(|second| (*second as usize) < WAITING), "{left:?}");
+        let closed = store.finish(Finished::default()).unwrap();
+        assert!(matches!(&closed.problems[..], [Error::Stalled { path: named }] if *named == path));
+        let saved = closed.saved;
+        assert_eq!(saved.recording.seconds, 3);
+        assert!(!saved.complete() && saved.finished.is_none());
+        assert_eq!(saved.exit_code(), 3);
+        // The same as what is read later.
+        let later = SavedRun::open(&saved.folder).unwrap();
+        assert_eq!((later.recording, later.verdict), (saved.recording, saved.verdict));
     }
 }

@@ -13,7 +13,7 @@ const MOST_PENDING: usize = 32 << 20;
 
 /// A file that only grows.
 #[derive(Debug)]
-pub struct Appender {
+pub struct AppendFile {
     path: PathBuf,
     file: File,
     /// Bytes that are in the file for good.
@@ -26,7 +26,7 @@ pub struct Appender {
     given_up: bool,
 }
 
-impl Appender {
+impl AppendFile {
     /// A new file; that one exists already is an error.
     pub fn create(path: &Path) -> Result<Self, Error> {
         let file = OpenOptions::new()
@@ -48,11 +48,6 @@ impl Appender {
             trouble: None,
             given_up: false,
         }
-    }
-
-    /// The file itself, to lock it.
-    pub fn file(&self) -> &File {
-        &self.file
     }
 
     /// Adds bytes; they reach the file with the next [`write`](Self::write).
@@ -105,7 +100,7 @@ mod tests {
     #[test]
     fn a_full_disk_is_named_and_costs_nothing_that_was_written() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut appender = Appender::over(Path::new("/dev/full"), full);
+        let mut appender = AppendFile::over(Path::new("/dev/full"), full);
         appender.add(b"lost");
         appender.write();
         let error = appender.close().unwrap_err().to_string();
@@ -116,7 +111,7 @@ mod tests {
     fn what_had_no_room_is_written_once_there_is_some() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
-        let mut appender = Appender::create(&path).unwrap();
+        let mut appender = AppendFile::create(&path).unwrap();
         appender.add(b"one\n");
         appender.write();
         let roomy = std::mem::replace(
@@ -137,7 +132,7 @@ mod tests {
     fn what_waits_has_a_limit_and_leaves_no_gap() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
-        let mut appender = Appender::create(&path).unwrap();
+        let mut appender = AppendFile::create(&path).unwrap();
         appender.add(b"one\n");
         appender.add(&vec![b'x'; MOST_PENDING]);
         appender.add(b"three\n");
@@ -150,7 +145,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lines");
         std::fs::write(&path, "mine").unwrap();
-        assert!(Appender::create(&path).is_err());
+        assert!(AppendFile::create(&path).is_err());
         assert_eq!(std::fs::read(&path).unwrap(), b"mine");
     }
 }

@@ -17,7 +17,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 /// The format of the journal and its version.
-pub const SCHEMA: &str = "planrun.recording/1";
+pub(super) const SCHEMA: &str = "planrun.recording/1";
 
 /// No line is longer; what claims to be is damage. A second of hundreds of full histograms fits.
 const LONGEST_LINE: u64 = 256 << 20;
@@ -213,31 +213,9 @@ pub(crate) fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
     serde_json::from_str(&format!("{{{json}")).ok()
 }
 
-/// What was found behind the header.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Extent {
-    /// Bytes of whole lines.
-    pub whole: u64,
-    /// Bytes of the file.
-    pub total: u64,
-}
-
-/// Reads the header of the journal of a result folder.
-pub fn read_header(folder: &Path) -> Result<Header, Error> {
-    Ok(Reader::open(folder)?.0)
-}
-
-/// Reads the journal of a result folder: every whole line in turn into `visit`, from the header on.
-pub fn read(folder: &Path, visit: &mut dyn FnMut(Line)) -> Result<Extent, Error> {
-    let (header, mut reader) = Reader::open(folder)?;
-    visit(Line::Header(header));
-    while let Some(line) = reader.next()? {
-        visit(line);
-    }
-    Ok(Extent { whole: reader.whole, total: reader.total })
-}
-
-struct Reader {
+/// The lines of a journal, from the header on, up to the first that is not whole.
+#[derive(Debug)]
+pub(super) struct Reader {
     path: PathBuf,
     file: BufReader<File>,
     number: u64,
@@ -248,7 +226,7 @@ struct Reader {
 
 impl Reader {
     /// Opens the journal, behind its header.
-    fn open(folder: &Path) -> Result<(Header, Self), Error> {
+    pub(super) fn open(folder: &Path) -> Result<(Header, Self), Error> {
         let path = folder.join(name::JOURNAL);
         let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
         let file = File::open(&path).map_err(|reason| match reason.kind() {
@@ -269,7 +247,7 @@ impl Reader {
     }
 
     /// The next line; `None` at the end and before the first one that is not whole.
-    fn next(&mut self) -> Result<Option<Line>, Error> {
+    pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
         self.bytes.clear();
         let mut room = (&mut self.file).take(LONGEST_LINE);
         room.read_until(b'\n', &mut self.bytes).map_err(Error::read(&self.path))?;
@@ -279,5 +257,15 @@ impl Reader {
             self.whole += self.bytes.len() as u64;
         }
         Ok(line)
+    }
+
+    /// How many lines have been read.
+    pub(super) fn lines(&self) -> u64 {
+        self.number
+    }
+
+    /// Bytes behind the last whole line; to be asked at the end.
+    pub(super) fn torn_bytes(&self) -> u64 {
+        self.total - self.whole
     }
 }

@@ -1,0 +1,93 @@
+//! Turns a folder into what belongs to one run alone: its name, its lock, the checksums of its files.
+
+use super::{Error, name};
+use nix::errno::Errno;
+use nix::fcntl::{Flock, FlockArg};
+use sha2::{Digest, Sha256};
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+/// Makes a folder of this name, or with `-2`, `-3` and so on behind it when there is one already.
+pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
+    fs::create_dir_all(parent).map_err(|reason| Error::Folder { path: parent.into(), reason })?;
+    let mut path = parent.join(wanted);
+    for number in 2.. {
+        match fs::create_dir(&path) {
+            Ok(()) => break,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1_000 => {
+                path = parent.join(format!("{wanted}-{number}"));
+            }
+            Err(reason) => return Err(Error::Folder { path, reason }),
+        }
+    }
+    Ok(path)
+}
+
+/// The right to write into a result folder; a running run holds it to its end.
+#[derive(Debug)]
+pub struct FolderLock {
+    /// `None` on a file system without locks, which does without.
+    _lock: Option<Flock<File>>,
+}
+
+impl FolderLock {
+    /// Locks the folder; that somebody else holds it is an error.
+    pub fn take(folder: &Path) -> Result<Self, Error> {
+        let file = File::open(folder).map_err(Error::read(folder))?;
+        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
+            Ok(lock) => Ok(Self { _lock: Some(lock) }),
+            Err((_, Errno::EWOULDBLOCK)) => Err(Error::StillRunning { path: folder.into() }),
+            Err(_) => Ok(Self { _lock: None }),
+        }
+    }
+}
+
+/// The files of a result folder that carry facts, in the order of their names.
+pub fn file_names(folder: &Path) -> io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        let ours = !name.starts_with('.') && name != name::SUMS && !name.contains(['\n', '\\']);
+        if ours && entry.file_type()?.is_file() {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// Writes the checksums of all files as `sha256sum -c` reads them, and gives the files' names.
+pub fn checksums(folder: &Path) -> Result<Vec<String>, Error> {
+    let files = file_names(folder).map_err(Error::read(folder))?;
+    let line = |name: &String| {
+        let path = folder.join(name);
+        let digest = File::open(&path).and_then(digest).map_err(Error::read(&path))?;
+        Ok(format!("{digest}  {name}\n"))
+    };
+    let lines = files.iter().map(line).collect::<Result<Vec<_>, Error>>()?;
+    super::write(folder, name::SUMS, lines.concat().as_bytes())?;
+    Ok(files)
+}
+
+fn digest(mut file: File) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut chunk = vec![0; 1 << 16];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&chunk[..read]),
+        }
+    }
+}
+
+/// SHA-256 of a text or of bytes, in hexadecimal.
+pub fn sha256(text: impl AsRef<[u8]>) -> String {
+    hex(&Sha256::digest(text.as_ref()))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}

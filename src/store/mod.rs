@@ -1,0 +1,104 @@
+//! Turns entries into a folder that survives anything, and a folder back into the run that it holds.
+//!
+//! **Invariant:** handing over a fact never waits for the disk.
+//! **Invariant:** a finished file is whole, and a run never overwrites the results of another.
+//! **Invariant:** opening a saved run changes nothing: it takes no lock and makes no file.
+
+mod append_file;
+mod atomic_file;
+mod folder;
+mod journal;
+mod saved_run;
+mod writer;
+
+pub use atomic_file::{AtomicFile, write};
+pub use folder::{FolderLock, checksums, create, file_names, sha256};
+pub use journal::{
+    Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile, options,
+};
+#[cfg(any(test, fuzzing))]
+pub(crate) use journal::{decode, encode};
+pub use saved_run::{Damage, SavedRun};
+pub use writer::{Closed, NewRun, Series, Store};
+
+use std::io;
+use std::path::PathBuf;
+
+/// The file names that have a meaning of their own.
+mod name {
+    pub const PLAN: &str = "plan.toml";
+    pub const JOURNAL: &str = "recording.jsonl";
+    pub const ENVIRONMENT: &str = "environment.json";
+    pub const SUMS: &str = "SHA256SUMS";
+}
+
+/// Why results could not be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The folder could not be made.
+    #[error("cannot make the result folder {path}: {reason}", path = path.display())]
+    Folder {
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// A file could not be written.
+    #[error("cannot write {path}: {reason}", path = path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// The disk took so long that facts were left out.
+    #[error("{path} ends early: the disk did not keep up", path = path.display())]
+    Stalled {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be read.
+    #[error("cannot read {path}: {reason}", path = path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        reason: io::Error,
+    },
+    /// There is no run in the folder.
+    #[error("{path} is no result folder of planrun: {reason}", path = path.display())]
+    NotResults {
+        /// The folder.
+        path: PathBuf,
+        /// What is missing or wrong.
+        reason: String,
+    },
+    /// The plan of the run does not parse any more.
+    #[error("the plan in {path} does not parse", path = path.display())]
+    Plan {
+        /// The folder.
+        path: PathBuf,
+        /// Every reason.
+        errors: Box<crate::plan::PlanErrors>,
+    },
+    /// A run is still writing there.
+    #[error("{path} belongs to a run that is still going on", path = path.display())]
+    StillRunning {
+        /// The folder.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// A file that could not be written.
+    pub fn write(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |reason| Self::Write { path, reason }
+    }
+
+    /// A file that could not be read.
+    pub fn read(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |reason| Self::Read { path, reason }
+    }
+}

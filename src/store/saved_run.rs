@@ -1,0 +1,188 @@
+//! Turns a result folder back into the run that it holds, as far as it was saved.
+//!
+//! **Invariant:** the folder is only read: no lock is taken and no file is made, whether the run goes on or not.
+
+use super::journal::{self, Finished, Header, Line, Outline, Started};
+use super::{Error, folder, name};
+use crate::plan::{Plan, Source};
+use crate::record::{Entry, Recording, StopReason};
+use crate::verdict::{Judge, Verdict, Word};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// A run as its folder has it: everything that a report, a comparison or a page is made from.
+#[derive(Debug)]
+pub struct SavedRun {
+    /// The result folder.
+    pub folder: PathBuf,
+    /// How the run was asked for.
+    pub header: Header,
+    /// The plan as run, with the overrides of the command line.
+    pub plan: Plan,
+    /// What happened.
+    pub recording: Recording,
+    /// What that proves.
+    pub verdict: Verdict,
+    /// Where it went; `None` when it ended before its clock started.
+    pub started: Option<Started>,
+    /// What the other side says; `None` when the run was killed or goes on.
+    pub finished: Option<Finished>,
+    /// What is missing of the recording; `None` when all of it is there.
+    pub damage: Option<Damage>,
+    /// Lines of the journal that are in this value.
+    lines: u64,
+}
+
+/// What is missing at the end of a journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Damage {
+    /// Bytes at the end of the file that are no whole lines, and were left out.
+    pub torn_bytes: u64,
+}
+
+impl SavedRun {
+    /// Opens a result folder and judges what is in it.
+    ///
+    /// Environment variables that the plan names are read anew: the folder does not hold secrets.
+    ///
+    /// # Errors
+    /// When the folder holds no run, cannot be read, or its plan does not give the same scenarios.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
+        if !folder.is_dir() {
+            let reason = if folder.exists() { "it is a file" } else { "it does not exist" };
+            return Err(not_results(reason.to_owned()));
+        }
+        let (header, mut journal) = journal::Reader::open(folder)?;
+        let plan = plan_of(folder, &header)?;
+        if Outline::of(&plan) != header.scenarios {
+            let reason =
+                "its plan reads differently today: is an environment variable another one?";
+            return Err(not_results(reason.to_owned()));
+        }
+        let mut saved = Self::growing(folder, plan, header);
+        let mut judge = Judge::new(&saved.plan);
+        while let Some(line) = journal.next()? {
+            saved.add(line, &mut judge);
+        }
+        saved.judge(&judge);
+        let torn_bytes = journal.torn_bytes();
+        saved.damage = (torn_bytes > 0).then_some(Damage { torn_bytes });
+        saved.lines = journal.lines();
+        Ok(saved)
+    }
+
+    /// A run of which only the header is known.
+    fn growing(folder: &Path, plan: Plan, header: Header) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            header,
+            recording: Recording::new(plan.scenarios.len()),
+            verdict: Judge::new(&plan).verdict(),
+            plan,
+            started: None,
+            finished: None,
+            damage: None,
+            lines: 1,
+        }
+    }
+
+    /// Adds the next line of the journal.
+    fn add(&mut self, line: Line, judge: &mut Judge) {
+        match line {
+            Line::Entry(entry) => judge.add(&entry),
+            Line::Started(facts) => self.started = Some(facts),
+            Line::Finished(facts) => self.finished = Some(facts),
+            Line::Header(facts) => self.header = facts,
+        }
+    }
+
+    /// Takes over what the judge knows.
+    fn judge(&mut self, judge: &Judge) {
+        self.recording = judge.recording().clone();
+        self.verdict = judge.verdict();
+    }
+
+    /// The run that these lines are of, without a folder.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn of_lines(plan: &Plan, header: Header, lines: &[Line]) -> Self {
+        let mut saved = Self::growing(Path::new(""), plan.clone(), header);
+        let mut judge = Judge::new(plan);
+        for line in lines {
+            saved.add(line.clone(), &mut judge);
+        }
+        saved.judge(&judge);
+        saved
+    }
+
+    /// Whether the run came to an end of which it could tell; its end is its last fact.
+    pub fn complete(&self) -> bool {
+        self.recording.stopped.is_some()
+    }
+
+    /// The exit status of the run: its verdict's, unless a signal ended it.
+    pub fn exit_code(&self) -> u8 {
+        match (&self.recording.stopped, self.verdict.word) {
+            (Some((StopReason::Interrupted { signal: 1 }, _)), _) => 129,
+            (Some((StopReason::Interrupted { signal: 15 }, _)), _) => 143,
+            (Some((StopReason::Interrupted { .. }, _)), _) => 130,
+            (_, Word::Pass) => 0,
+            (_, Word::Fail) => 1,
+            (_, Word::Invalid) => 3,
+        }
+    }
+
+    /// Goes through the lines of the journal once more: those that this value was made from.
+    ///
+    /// # Errors
+    /// When the journal cannot be read any more.
+    pub fn replay(&self, visit: &mut dyn FnMut(&Line)) -> Result<(), Error> {
+        let (header, mut journal) = journal::Reader::open(&self.folder)?;
+        visit(&Line::Header(header));
+        while journal.lines() < self.lines {
+            match journal.next()? {
+                Some(line) => visit(&line),
+                None => break,
+            }
+        }
+        Ok(())
+    }
+
+    /// The facts of the run, one after the other.
+    ///
+    /// # Errors
+    /// When the journal cannot be read any more.
+    pub fn entries(&self, visit: &mut dyn FnMut(&Entry)) -> Result<(), Error> {
+        self.replay(&mut |line| {
+            if let Line::Entry(entry) = line {
+                visit(entry);
+            }
+        })
+    }
+}
+
+/// The plan as it was run.
+///
+/// An environment variable that is gone by now is only needed where a report shows its value; there
+/// its absence is noticed, as the plan reads differently then.
+fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
+    let not_results =
+        |reason: &str| Error::NotResults { path: folder.into(), reason: reason.to_owned() };
+    let path = folder.join(name::PLAN);
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => not_results("there is no plan.toml"),
+        io::ErrorKind::InvalidData => not_results("plan.toml is no text"),
+        _ => Error::Read { path: path.clone(), reason: error },
+    })?;
+    if folder::sha256(&text) != header.plan_sha256 {
+        return Err(not_results("plan.toml was changed after the run"));
+    }
+    let source = Source { name: path.display().to_string(), text };
+    let set = |name: &str| std::env::var(name).ok();
+    Plan::parse(&source, &header.overrides, &set).or_else(|errors| {
+        let any = |name: &str| set(name).or_else(|| Some("unset".to_owned()));
+        Plan::parse(&source, &header.overrides, &any)
+            .map_err(|_| Error::Plan { path: folder.into(), errors: Box::new(errors) })
+    })
+}
