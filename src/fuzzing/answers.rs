@@ -1,7 +1,7 @@
 //! Turns any bytes into what a server of HTTP says: to the parser, and to a connection with its requests under way.
 
 use super::{choices, known_plan, split};
-use crate::plan::{Endpoint, Protocol};
+use crate::plan::{AnswerLimits, Endpoint, Protocol};
 use crate::protocol::http::{
     Answer, Buffers, Ends, Lane, Multiplex, Parser, Script, Session, Step, Stock, Stream, Wrong,
 };
@@ -203,7 +203,8 @@ struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     fn new(bench: &'a Bench) -> Self {
-        let mut multiplex = Multiplex::begin(&bench.ends).expect("a listener");
+        let mut multiplex =
+            Multiplex::begin(&bench.ends, AnswerLimits::default()).expect("a listener");
         let server = Some(bench.accept());
         assert!(multiplex.open(&bench.ends).expect("an open connection"));
         multiplex.secure(&bench.ends, &bench.buffers).expect("nothing to secure");

@@ -1,6 +1,6 @@
 //! What one scenario does to its target, by protocol.
 
-use super::{Churn, Data, Level, Request, Stage, Threshold};
+use super::{AnswerLimits, Churn, Data, Level, Request, Stage, Threshold};
 use crate::units::{Time, uri};
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
@@ -130,6 +130,8 @@ pub struct Http {
     pub connection: ConnectionUse,
     /// What is spoken on it.
     pub version: Version,
+    /// How much of an answer is taken.
+    pub limits: AnswerLimits,
 }
 
 /// The version of HTTP.

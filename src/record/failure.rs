@@ -111,6 +111,10 @@ failures! {
     NoRow = "no_row", Local;
     /// A value that was to be filled in cannot be sent there.
     BadValue = "bad_value", Local;
+    /// An answer is larger than what this side takes: the sample names the key of `limits` that takes more.
+    OverLimit = "over_limit", Local;
+    /// An error of this side's own HTTP/2.
+    ClientError = "client_error", Local;
     /// ECONNREFUSED.
     Refused = "refused", Network;
     /// The connection did not open in time.

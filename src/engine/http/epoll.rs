@@ -68,9 +68,12 @@ impl Epoll {
         registry.register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
         let buffers = || Buffers::new(BUFFER, load.tls.is_some());
         let hub = match &load.scenario().protocol {
-            Protocol::Http(Http { version: Version::Http2 { streams }, connection, .. }) => {
-                Some(Hub::new(load.addresses.len(), *streams, *connection, buffers()))
-            }
+            Protocol::Http(Http {
+                version: Version::Http2 { streams },
+                connection,
+                limits,
+                ..
+            }) => Some(Hub::new(load.addresses.len(), *streams, (*connection, *limits), buffers())),
             _ => None,
         };
         Ok(Self {

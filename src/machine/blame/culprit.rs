@@ -70,6 +70,10 @@ culprits! {
     CgroupMemory = "cgroup_memory", Generator, "the control group ran out of memory";
     /// The network stack's memory.
     TcpMemory = "tcp_memory", Generator, "the memory for unread TCP data ran out";
+    /// The plan's limits on answers.
+    AnswerLimits = "answer_limits", Generator, "answers on ROUTE were larger than this plan takes";
+    /// This side's own HTTP/2.
+    Client = "client", Generator, "this side's own HTTP/2 gave up on ROUTE";
     /// The queue in front of the processors.
     NetdevBacklog = "netdev_backlog", Generator, "this machine's network backlog overflowed and packets were lost on ROUTE";
     /// The table of connection tracking.
@@ -206,6 +210,9 @@ impl Culprit {
                 "see that the target accepts and greets; without a greeting leave greeting out of the plan"
             }
             Self::ClosedEarly => "look for the target's limit on connections or on their life",
+            Self::AnswerLimits => {
+                "raise the key of limits in the scenario that the sample in failures.csv names"
+            }
             Self::ClosedIdle => {
                 "a longer keep-alive timeout on the target, connection.max_age below it, or retry = \"always\" on the request"
             }

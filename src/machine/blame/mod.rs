@@ -120,6 +120,8 @@ impl Evidence<'_> {
             Failure::StreamReset => Culprit::ResetStorm,
             Failure::ClosedByServer => Culprit::ClosedEarly,
             Failure::ClosedIdle => Culprit::ClosedIdle,
+            Failure::OverLimit => Culprit::AnswerLimits,
+            Failure::ClientError => Culprit::Client,
             Failure::HeartbeatMissed => Culprit::TargetLate,
             Failure::PeerTimeout => Culprit::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,

@@ -188,6 +188,8 @@ fn the_way_and_the_target_are_told_apart() {
         (Failure::Reset, Phase::Hold, Culprit::ResetStorm, Side::Target),
         (Failure::StreamReset, Phase::Request, Culprit::ResetStorm, Side::Target),
         (Failure::ClosedByServer, Phase::Hold, Culprit::ClosedEarly, Side::Target),
+        (Failure::OverLimit, Phase::Request, Culprit::AnswerLimits, Side::Generator),
+        (Failure::ClientError, Phase::Request, Culprit::Client, Side::Generator),
         (Failure::ClosedIdle, Phase::Request, Culprit::ClosedIdle, Side::Target),
         (Failure::GreetingMissed, Phase::Hold, Culprit::TargetFiles, Side::Target),
         (Failure::HeartbeatMissed, Phase::Hold, Culprit::TargetLate, Side::Target),

@@ -79,6 +79,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             Some(FullWord::Invalid) | None => OnFull::Invalid,
         },
         connection: connection(&raw.connection, errors),
+        limits: super::limits::limits(&raw.limits, errors),
         version,
     };
     let most = in_flight(stages, http.longest_pass());

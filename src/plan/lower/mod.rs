@@ -12,6 +12,7 @@ mod extent;
 mod faults;
 mod generator;
 mod http;
+mod limits;
 mod protocol;
 mod reach;
 mod request;

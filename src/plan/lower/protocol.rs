@@ -11,7 +11,7 @@ const OF_TCP_HOLD: [&str; 7] =
     ["expect", "greeting", "heartbeat", "close", "reconnect", "lifetime", "events"];
 
 /// Keys of a scenario that only http knows.
-const OF_HTTP: [&str; 14] = [
+const OF_HTTP: [&str; 15] = [
     "requests",
     "steps",
     "data",
@@ -26,6 +26,7 @@ const OF_HTTP: [&str; 14] = [
     "on_full",
     "connection",
     "version",
+    "limits",
 ];
 
 /// Says which keys belong to the other protocol.

@@ -67,6 +67,25 @@ table! {
     }
 }
 
+table! {
+    /// How much of an answer is taken. What is larger is a failure of this side's own, and the run INVALID.
+    #[schemars(rename = "AnswerLimits")]
+    RawAnswerLimits, "`limits`",
+    must {}
+    may {
+        /// Bytes of a head, and of what stands around the pieces of a body. Default: 524,288.
+        head: Count,
+        /// Headers of a head. Default: 5,000.
+        headers: Count,
+        /// Bytes of a value that is extracted. Default: 65,536.
+        value: Count,
+        /// Bytes of a body that are kept where JSON or a regular expression is looked up. Default: 16,777,216.
+        body: Count,
+        /// Bytes to which a body in gzip may expand. Default: 67,108,864.
+        decoded: Count,
+    }
+}
+
 /// Any value that JSON has, as TOML writes it: the text of JSON, with every digit that the plan has.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct JsonValue(pub String);

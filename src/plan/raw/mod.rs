@@ -11,7 +11,7 @@ mod quantities;
 mod search;
 mod tables;
 
-pub(super) use answers::{JsonValue, RawData, RawExpect, RawExtract};
+pub(super) use answers::{JsonValue, RawAnswerLimits, RawData, RawExpect, RawExtract};
 pub(super) use choices::{
     BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, OrderWord, ProtocolWord,
     RetryWord, SideWord, SpacingWord,

@@ -5,8 +5,9 @@ use super::{
     table, table_of,
 };
 use super::{
-    Entry, Field, Fillable, Keys, Named, OneOrMany, RawData, RawEvent, RawExpect, RawExtract,
-    RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status, check_keys,
+    Entry, Field, Fillable, Keys, Named, OneOrMany, RawAnswerLimits, RawData, RawEvent, RawExpect,
+    RawExtract, RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status,
+    check_keys,
 };
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text};
@@ -214,6 +215,8 @@ table! {
         connection: RawConnection,
         /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
         version: Text,
+        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
+        limits: RawAnswerLimits,
         /// What must hold for a PASS: `metric comparison bound`, or a table.
         thresholds: Vec<Entry>,
     }

@@ -1,8 +1,9 @@
 //! Turns the pieces of a body into what was sought in it.
 //!
-//! **Invariant:** at most 1 MiB of a body is kept, only where a place in it has to be found, and only until its answer ends.
+//! **Invariant:** no more of a body is kept than the plan's limit, only where a place in it has to be found, and only until its answer ends.
 
 use super::body::Check as Same;
+use crate::plan::AnswerLimits;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;
 use std::io::{self, Write};
@@ -10,12 +11,6 @@ use std::sync::Arc;
 
 /// What is said where something is looked for in nothing.
 pub(super) const EMPTY: &str = "there is no body";
-
-/// So much of a body is kept where its content is looked into.
-const KEPT: usize = 1 << 20;
-
-/// No body is decoded further: bytes.
-const DECODED: u64 = 64 << 20;
 
 /// The content of a body, piece by piece.
 #[derive(Debug, Default)]
@@ -25,6 +20,8 @@ pub(super) struct Content {
     /// Kept for what has to be found in all of it.
     kept: Option<Vec<u8>>,
     is_cut: bool,
+    most_kept: usize,
+    most_decoded: u64,
 }
 
 /// What is followed through a body.
@@ -50,8 +47,14 @@ impl Seeker {
 
 impl Content {
     /// What is sought in a body; `keeps`: some of it is kept.
-    pub(super) fn new(seekers: Vec<Seeker>, keeps: bool) -> Self {
-        Self { seekers, kept: keeps.then(Vec::new), ..Self::default() }
+    pub(super) fn new(seekers: Vec<Seeker>, keeps: bool, limits: AnswerLimits) -> Self {
+        Self {
+            seekers,
+            kept: keeps.then(Vec::new),
+            most_kept: usize::try_from(limits.body).unwrap_or(usize::MAX),
+            most_decoded: limits.decoded,
+            ..Self::default()
+        }
     }
 
     /// Whether nothing has come.
@@ -96,7 +99,7 @@ impl Content {
             }
         }
         if let Some(kept) = &mut self.kept {
-            let room = KEPT - kept.len();
+            let room = self.most_kept - kept.len();
             kept.extend_from_slice(&piece[..room.min(piece.len())]);
             self.is_cut |= piece.len() > room;
         }
@@ -104,9 +107,6 @@ impl Content {
 
     /// What was kept, as JSON.
     pub(super) fn json(&self) -> Result<&RawValue, String> {
-        if self.is_cut {
-            return Err("the body is longer than 1 MiB, and no more of it is kept".to_owned());
-        }
         if self.length == 0 {
             return Err(EMPTY.to_owned());
         }
@@ -116,7 +116,7 @@ impl Content {
 
 impl Write for Content {
     fn write(&mut self, piece: &[u8]) -> io::Result<usize> {
-        if self.length + piece.len() as u64 > DECODED {
+        if self.length + piece.len() as u64 > self.most_decoded {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         self.take(piece);
@@ -162,7 +162,8 @@ mod tests {
         let body = b"aab aabaab is there";
         let seek = |needle: &str, cuts: &[usize]| {
             let finder = Arc::new(Finder::new(needle.as_bytes()).into_owned());
-            let mut content = Content::new(vec![Seeker::contains(finder)], false);
+            let mut content =
+                Content::new(vec![Seeker::contains(finder)], false, AnswerLimits::default());
             let mut from = 0;
             for cut in cuts.iter().copied().chain([body.len()]) {
                 content.take(&body[from..cut]);
@@ -181,14 +182,14 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_kept_than_a_mebibyte() {
-        let mut content = Content::new(Vec::new(), true);
+    fn no_more_is_kept_than_the_limit() {
+        let limits = AnswerLimits { body: 1 << 20, ..AnswerLimits::default() };
+        let mut content = Content::new(Vec::new(), true, limits);
         content.take(b"[\"");
         for _ in 0..20 {
             content.take(&vec![b'x'; 100_000]);
         }
         content.take(b"\"]");
-        assert_eq!((content.kept().len(), content.is_cut()), (KEPT, true));
-        assert!(content.json().unwrap_err().contains("longer than 1 MiB"));
+        assert_eq!((content.kept().len(), content.is_cut()), (1 << 20, true));
     }
 }

@@ -146,7 +146,7 @@ impl Exchange {
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
         let Judged { fault, broken, gains } =
             judge(prepared, to, status.unwrap_or(0), wrong_body.err(), looked);
-        Answer { broken: Some(broken), gains, ..self.answer(fault, status, now_ns) }
+        Answer { broken, gains, ..self.answer(fault, status, now_ns) }
     }
 
     /// One that did not end in order.

@@ -1,6 +1,7 @@
 //! Turns what went wrong in an exchange into a cause of the closed set, with words for one sample.
 
 use super::Ends;
+use super::parse::Wrong;
 use crate::protocol::tls;
 use crate::record::{Cause, Failure, Phase};
 use crate::units::Address;
@@ -18,6 +19,26 @@ pub struct Fault {
 impl Fault {
     pub(super) fn new(failure: Failure, phase: Phase, sample: impl Into<String>) -> Self {
         Self { cause: Cause::new(failure, phase), sample: sample.into() }
+    }
+
+    /// An answer that is larger than this side takes: its words, and the key that takes more.
+    pub(super) fn over_limit(words: &str, key: &str, limit: u64) -> Self {
+        let more = limit.saturating_mul(2);
+        let words = format!(
+            "{words}: that is planrun's own limit, `limits = {{ {key} = {more} }}` takes more"
+        );
+        Self::new(Failure::OverLimit, Phase::Request, words)
+    }
+
+    /// Bytes that are no answer, after so many of it.
+    pub(super) fn parse(wrong: Wrong, bytes: u64) -> Self {
+        match wrong {
+            Wrong::TooLarge(limit) => Self::over_limit(&wrong.to_string(), "head", limit.into()),
+            Wrong::TooMany(limit) => Self::over_limit(&wrong.to_string(), "headers", limit.into()),
+            _ => {
+                Self::new(Failure::BadHttp, Phase::Request, format!("{wrong} after {bytes} bytes"))
+            }
+        }
     }
 
     /// A connection that did not open.

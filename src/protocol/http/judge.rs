@@ -41,8 +41,8 @@ impl Reader for Taker<'_> {
 pub(super) struct Judged {
     /// What is wrong with it.
     pub(super) fault: Option<Fault>,
-    /// The checks that do not hold, as bits.
-    pub(super) broken: u64,
+    /// The checks that do not hold, as bits; `None` where that is not known.
+    pub(super) broken: Option<u64>,
     pub(super) gains: Option<Box<Gains>>,
 }
 
@@ -58,8 +58,9 @@ pub(super) fn judge(
     if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
         broken |= bit;
     }
-    let (mut other, mut gains) = (None, None);
-    if let Some(looked) = looked {
+    let (mut other, mut gains, mut over) = (None, None, None);
+    if let Some(mut looked) = looked {
+        over = looked.over.take();
         broken |= looked.broken;
         let Looked { words, missing, .. } = looked;
         match (looked.broken, looked.wrong_body) {
@@ -83,5 +84,12 @@ pub(super) fn judge(
     } else {
         other.map(|(failure, words)| fault(failure, &words))
     };
+    // Beyond a limit of this side's own nothing is known, unless the target is wrong anyway.
+    let is_known = over.is_none();
+    if let (None, Some(over)) = (&fault, over) {
+        let sample = format!("{} at {to}: {}", prepared.words(), over.sample);
+        return Judged { fault: Some(Fault { sample, ..over }), broken: None, gains: None };
+    }
+    let broken = is_known.then_some(broken);
     Judged { fault, broken, gains }
 }

@@ -141,7 +141,7 @@ impl Lane {
     fn begin_request(&mut self, request: usize, prepared: &Prepared) {
         self.exchange = Exchange::new(request, prepared);
         self.written = 0;
-        self.parser = Parser::new(prepared.is_head);
+        self.parser = Parser::within(prepared.is_head, prepared.limits);
         self.rest = None;
     }
 
@@ -197,9 +197,7 @@ impl Lane {
                     self.over = true;
                     let fault = match (self.parser.close(), self.doom) {
                         (Ok(true), _) => return Step::Ended(self.complete(prepared, now_ns)),
-                        (Err(wrong), _) => {
-                            self.exchange.fault(Failure::BadHttp, &wrong.to_string())
-                        }
+                        (Err(wrong), _) => Fault::parse(wrong, self.exchange.bytes()),
                         (Ok(false), Some(errno)) => Fault::errno(errno, self.exchange.bytes()),
                         (Ok(false), None) => {
                             self.exchange.fault(Failure::ClosedByServer, "the connection ended")
@@ -226,7 +224,7 @@ impl Lane {
             let reader = self.exchange.taker(prepared);
             match self.parser.feed(&buffers.plain[..length], reader) {
                 Err(wrong) => {
-                    let fault = self.exchange.fault(Failure::BadHttp, &wrong.to_string());
+                    let fault = Fault::parse(wrong, self.exchange.bytes());
                     return Step::Ended(self.broken(prepared, fault, now_ns));
                 }
                 Ok(taken) if self.parser.is_done() => {

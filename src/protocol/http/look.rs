@@ -1,110 +1,18 @@
 //! Turns an answer, as it comes in, into checks that hold or do not, and into values that later requests use.
 //!
-//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no further than 64 MiB.
+//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no further than the plan's limit.
 
 use super::content::{Content, EMPTY, Seeker, shown};
 use super::encoding;
+use super::fault::Fault;
 use super::json;
-use crate::plan::{Comparison, Origin, Request, What};
+use super::looks::{Checked, Looks, Place};
+use crate::plan::AnswerLimits;
 use flate2::write::MultiGzDecoder;
 use httparse::Header;
-use memchr::memmem::Finder;
 use percent_encoding::{CONTROLS, percent_encode};
-use regex::bytes::Regex;
 use std::io::{self, Write as _};
 use std::sync::Arc;
-
-/// A value that is taken from an answer is at most so long: bytes.
-const VALUE: usize = 16 << 10;
-
-/// What is looked at in the answers to one request.
-#[derive(Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each says what is needed, and they combine")]
-pub(super) struct Looks {
-    checks: Vec<Checked>,
-    /// Which variable, called what, from where.
-    takes: Vec<(usize, String, Place)>,
-    /// Whether bodies have to be kept.
-    keeps: bool,
-    content: bool,
-    gzip: bool,
-    pub(super) cookies: bool,
-    pub(super) redirects: bool,
-}
-
-#[derive(Debug)]
-enum Checked {
-    /// Looked at elsewhere.
-    Else,
-    Body(Box<[u8]>),
-    Contains(Arc<Finder<'static>>),
-    /// Where, and the value in JSON.
-    Json(String, String),
-    Header(String, String),
-    Size(Comparison, u64),
-}
-
-#[derive(Debug)]
-enum Place {
-    Json(String),
-    Header(String),
-    Regex(Regex),
-}
-
-impl Looks {
-    /// What is looked at; `variables` are the names of all values.
-    pub(super) fn new(request: &Request, variables: &[String], options: Options) -> Self {
-        let checks = request.checks.iter().map(|check| match &check.what {
-            What::Status(_) | What::Time(_) => Checked::Else,
-            What::Body(body) => Checked::Body(body.as_bytes().into()),
-            What::Contains(text) => {
-                Checked::Contains(Arc::new(Finder::new(text.as_bytes()).into_owned()))
-            }
-            What::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
-            What::Header { name, value } => Checked::Header(name.clone(), value.clone()),
-            What::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
-        });
-        let checks: Vec<Checked> = checks.collect();
-        let takes = request.extract.iter().filter_map(|one| {
-            let place = match &one.from {
-                Origin::Json(pointer) => Place::Json(pointer.clone()),
-                Origin::Header(name) => Place::Header(name.clone()),
-                Origin::Regex(pattern) => Place::Regex(Regex::new(pattern).ok()?),
-            };
-            let at = variables.iter().position(|name| *name == one.name)?;
-            Some((at, one.name.clone(), place))
-        });
-        let takes: Vec<_> = takes.collect();
-        let keeps = checks.iter().any(|one| matches!(one, Checked::Json(..)))
-            || takes.iter().any(|(_, _, place)| !matches!(place, Place::Header(_)));
-        let streams = |one: &Checked| matches!(one, Checked::Body(_) | Checked::Contains(_));
-        Self {
-            content: keeps || checks.iter().any(streams),
-            keeps,
-            checks,
-            takes,
-            gzip: options.gzip,
-            cookies: options.cookies,
-            redirects: options.redirects,
-        }
-    }
-
-    /// Whether an answer can be judged without any of this: by its status, and a body that is compared as it comes.
-    pub(super) fn are_plain(&self) -> bool {
-        let bodies = self.checks.iter().filter(|one| matches!(one, Checked::Body(_))).count();
-        let others = self.checks.iter().any(|one| !matches!(one, Checked::Else | Checked::Body(_)));
-        let plain = self.takes.is_empty() && !others && bodies <= 1 && !(bodies > 0 && self.gzip);
-        plain && !self.cookies && !self.redirects
-    }
-}
-
-/// What a scenario asks of all its answers.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
-    pub gzip: bool,
-    pub cookies: bool,
-    pub redirects: bool,
-}
 
 /// What an answer gives to the session of its user.
 #[derive(Debug, Default)]
@@ -137,6 +45,8 @@ enum Stream {
     Plain(Content),
     Gzip(Box<MultiGzDecoder<Content>>),
     Broken(Content, String),
+    /// It expands beyond the limit.
+    Over(Content),
 }
 
 impl Looking {
@@ -146,7 +56,8 @@ impl Looking {
             Checked::Contains(finder) => Seeker::contains(Arc::clone(finder)),
             _ => Seeker::None,
         };
-        let content = Content::new(looks.checks.iter().map(seeker).collect(), looks.keeps);
+        let content =
+            Content::new(looks.checks.iter().map(seeker).collect(), looks.keeps, looks.limits);
         Self {
             stream: if looks.content { Stream::Plain(content) } else { Stream::Off },
             headers: vec![false; looks.checks.len()],
@@ -172,8 +83,10 @@ impl Looking {
         }
         for ((_, _, place), found) in looks.takes.iter().zip(&mut self.named) {
             if let Place::Header(name) = place {
-                let value = named(name).next().filter(|value| value.len() <= VALUE);
-                *found = value.and_then(|value| std::str::from_utf8(value).ok()).map(Into::into);
+                *found = named(name)
+                    .next()
+                    .and_then(|value| std::str::from_utf8(value).ok())
+                    .map(Into::into);
             }
         }
         if looks.cookies {
@@ -200,7 +113,7 @@ impl Looking {
     /// Takes a piece of the body.
     pub(super) fn body(&mut self, piece: &[u8]) {
         match &mut self.stream {
-            Stream::Off | Stream::Broken(..) => {}
+            Stream::Off | Stream::Broken(..) | Stream::Over(_) => {}
             Stream::Plain(content) => content.take(piece),
             Stream::Gzip(decoder) => {
                 if let Err(error) = decoder.write_all(piece) {
@@ -212,13 +125,12 @@ impl Looking {
 
     /// Ends a decoding that failed. What it has given so far stays; the decoder does not give it back, and its content is empty from now.
     fn break_off(&mut self, error: &io::Error) {
-        let words = match error.kind() {
-            io::ErrorKind::FileTooLarge => "expands beyond 64 MiB".to_owned(),
-            _ => format!("is no gzip: {error}"),
-        };
         if let Stream::Gzip(decoder) = &mut self.stream {
             let content = std::mem::take(decoder.get_mut());
-            self.stream = Stream::Broken(content, words);
+            self.stream = match error.kind() {
+                io::ErrorKind::FileTooLarge => Stream::Over(content),
+                _ => Stream::Broken(content, format!("is no gzip: {error}")),
+            };
         }
     }
 
@@ -245,7 +157,10 @@ impl Looking {
         {
             self.break_off(&error);
         }
-        let mut looked = Looked::default();
+        let mut looked = Looked { over: self.over(looks), ..Looked::default() };
+        if looked.over.is_some() {
+            return looked;
+        }
         for (at, check) in looks.checks.iter().enumerate() {
             if let Err(why) = self.holds(at, check, received) {
                 looked.broken |= 1 << at;
@@ -259,7 +174,17 @@ impl Looking {
         }
         for (at, (variable, name, place)) in looks.takes.iter().enumerate() {
             match self.found(at, place) {
+                Ok(value) if value.len() as u64 > looks.limits.value => {
+                    let limit = looks.limits.value;
+                    let words = format!("the value of `{name}` has more than {limit} bytes");
+                    looked.over.get_or_insert(Fault::over_limit(&words, "value", limit));
+                }
                 Ok(value) => self.gains.values.push((*variable, value)),
+                Err(_) if self.is_cut(place) => {
+                    let limit = looks.limits.body;
+                    let words = format!("`{name}` is not in the first {limit} bytes of the body");
+                    looked.over.get_or_insert(Fault::over_limit(&words, "body", limit));
+                }
                 Err(why) if looked.missing.is_none() => {
                     looked.missing = Some(format!("`{name}` was not found: {why}"));
                 }
@@ -270,11 +195,28 @@ impl Looking {
         looked
     }
 
+    /// What of it is beyond a limit of this side's own, where something depends on it.
+    fn over(&self, looks: &Looks) -> Option<Fault> {
+        let AnswerLimits { body, decoded, .. } = looks.limits;
+        if matches!(self.stream, Stream::Over(_)) {
+            let words = format!("the body expands beyond {decoded} bytes");
+            return Some(Fault::over_limit(&words, "decoded", decoded));
+        }
+        let is_json = looks.checks.iter().any(|one| matches!(one, Checked::Json(..)))
+            || looks.takes.iter().any(|(_, _, place)| matches!(place, Place::Json(_)));
+        self.content().filter(|content| is_json && content.is_cut()).map(|_| {
+            let words = format!("the body is longer than {body} bytes, and no more of it is kept");
+            Fault::over_limit(&words, "body", body)
+        })
+    }
+
     /// The content, as far as it could be decoded.
     fn content(&self) -> Option<&Content> {
         match &self.stream {
             Stream::Off => None,
-            Stream::Plain(content) | Stream::Broken(content, _) => Some(content),
+            Stream::Plain(content) | Stream::Broken(content, _) | Stream::Over(content) => {
+                Some(content)
+            }
             Stream::Gzip(decoder) => Some(decoder.get_ref()),
         }
     }
@@ -282,7 +224,9 @@ impl Looking {
     fn content_mut(&mut self) -> Option<&mut Content> {
         match &mut self.stream {
             Stream::Off => None,
-            Stream::Plain(content) | Stream::Broken(content, _) => Some(content),
+            Stream::Plain(content) | Stream::Broken(content, _) | Stream::Over(content) => {
+                Some(content)
+            }
             Stream::Gzip(decoder) => Some(decoder.get_mut()),
         }
     }
@@ -320,6 +264,11 @@ impl Looking {
         }
     }
 
+    /// Whether a value may be behind what is kept of the body.
+    fn is_cut(&self, place: &Place) -> bool {
+        matches!(place, Place::Regex(_)) && self.content().is_some_and(Content::is_cut)
+    }
+
     /// The text of the value at a place in JSON.
     fn pointed(&self, pointer: &str) -> Result<&str, String> {
         let json = self.content().ok_or(EMPTY)?.json()?;
@@ -330,7 +279,7 @@ impl Looking {
         if let (Place::Json(_) | Place::Regex(_), Stream::Broken(_, why)) = (place, &self.stream) {
             return Err(format!("the body {why}"));
         }
-        let value: Box<str> = match place {
+        Ok(match place {
             Place::Header(name) => {
                 self.named[at].clone().ok_or_else(|| format!("there is no header `{name}`"))?
             }
@@ -343,16 +292,11 @@ impl Looking {
                 let found = pattern.captures(content.kept());
                 let group = found.and_then(|found| found.get(1).or_else(|| found.get(0)));
                 let Some(group) = group else {
-                    let cut = if content.is_cut() { " in its first 1 MiB" } else { "" };
-                    return Err(format!("`{pattern}` matches nothing{cut}"));
+                    return Err(format!("`{pattern}` matches nothing"));
                 };
                 std::str::from_utf8(group.as_bytes()).map_err(|_| "it is not UTF-8")?.into()
             }
-        };
-        if value.len() > VALUE {
-            return Err("it is longer than 16 KiB".to_owned());
-        }
-        Ok(value)
+        })
     }
 }
 
@@ -367,6 +311,8 @@ pub(super) struct Looked {
     pub words: String,
     /// The first value that was not found.
     pub missing: Option<String>,
+    /// What this side does not take.
+    pub over: Option<Fault>,
     pub gains: Gains,
 }
 

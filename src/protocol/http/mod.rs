@@ -10,8 +10,8 @@
 //! ```
 //!
 //! **Invariant:** no redirect is followed and nothing is retried here: a `Session` says where one leads, and whoever has a loop sends again.
-//! **Invariant:** no more of an answer is kept than its head, while that has not come whole (16 KiB, 100 headers), and what is looked
-//! into (1 MiB of a body).
+//! **Invariant:** no more of an answer is kept than its head, while that has not come whole, and what is looked into; both within the
+//! limits of the plan.
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.
 //! **Invariant:** nothing waits here, and no clock is read.
 
@@ -26,6 +26,7 @@ mod json;
 mod judge;
 mod lane;
 mod look;
+mod looks;
 mod multiplex;
 mod origin;
 mod parse;

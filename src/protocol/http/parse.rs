@@ -1,15 +1,16 @@
 //! Turns the bytes of an answer, however they are split, into a status, a body and where the answer ends.
 //!
 //! **Invariant:** the result does not depend on how the bytes are split.
-//! **Invariant:** nothing is kept but a head that has not come whole (16 KiB, 100 headers).
+//! **Invariant:** nothing is kept but a head that has not come whole, within the plan's limits.
 
+use crate::plan::AnswerLimits;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 
-/// A head, the extension of a chunk, or all trailers may be this large.
-const MOST_BYTES: usize = 16 << 10;
+/// Most heads have no more headers; more need memory of their own.
+const USUAL_HEADERS: usize = 100;
 
-/// A head may have so many headers.
-const MOST_HEADERS: usize = 100;
+/// What is kept of a head grows by so much: what comes next is as likely the last of it.
+const GROWTH: usize = 4 << 10;
 
 /// A piece of a head that is shorter is looked at even when no line ends in it: what is not HTTP shows in its first bytes.
 const EARLY: usize = 64;
@@ -23,9 +24,12 @@ pub enum Wrong {
     /// Not a status.
     #[error("invalid status")]
     Status,
-    /// A head, its extensions or its trailers are too large.
-    #[error("more than 16 KiB around the body")]
-    TooLarge,
+    /// A head, its extensions or its trailers are larger than the plan's limit: bytes.
+    #[error("more than {0} bytes of head, or around the body")]
+    TooLarge(u32),
+    /// A head has more headers than the plan's limit.
+    #[error("more than {0} headers")]
+    TooMany(u32),
     /// Not a length, or several.
     #[error("invalid or conflicting content-length")]
     Length,
@@ -88,7 +92,9 @@ pub struct Parser {
     /// Answers to HEAD have no body.
     bodiless: bool,
     /// Bytes of the extension of the chunk that comes, or of trailers.
-    around: u16,
+    around: u32,
+    most_bytes: u32,
+    most_headers: u32,
     /// What came of a head that is not whole.
     #[expect(
         clippy::box_collection,
@@ -100,7 +106,14 @@ pub struct Parser {
 impl Parser {
     /// An answer that has yet to begin. `bodiless`: to HEAD.
     pub fn new(bodiless: bool) -> Self {
-        Self { state: State::Head, status: None, keep: false, bodiless, around: 0, kept: None }
+        Self::within(bodiless, AnswerLimits::default())
+    }
+
+    /// The same, within limits of the plan.
+    pub fn within(bodiless: bool, limits: AnswerLimits) -> Self {
+        let (most_bytes, most_headers) = (limits.head, limits.headers);
+        let (state, status, keep) = (State::Head, None, false);
+        Self { state, status, keep, bodiless, around: 0, most_bytes, most_headers, kept: None }
     }
 
     /// The status, once the head has come.
@@ -177,10 +190,13 @@ impl Parser {
             }
             return Ok(taken.unwrap_or(bytes.len()));
         };
-        let before = kept.len();
-        let room = (MOST_BYTES + 1).saturating_sub(before).min(bytes.len());
+        let (before, most) = (kept.len(), self.most_bytes as usize);
+        let room = (most + 1).saturating_sub(before).min(bytes.len());
+        if kept.capacity() - before < room {
+            kept.reserve_exact(room.max(GROWTH));
+        }
         kept.extend_from_slice(&bytes[..room]);
-        let ends = before < EARLY || kept.len() > MOST_BYTES || bytes[..room].contains(&b'\n');
+        let ends = before < EARLY || kept.len() > most || bytes[..room].contains(&b'\n');
         let taken = if ends { self.parse(&kept, reader)? } else { None };
         if let Some(taken) = taken {
             return Ok(taken - before);
@@ -191,16 +207,40 @@ impl Parser {
 
     /// Parses a head from its first byte; its length when it is whole.
     fn parse(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<Option<usize>, Wrong> {
-        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
-        let mut response = Response::new(&mut headers);
+        let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
+        match self.parse_into(bytes, reader, &mut usual) {
+            Err(Wrong::Head(httparse::Error::TooManyHeaders)) => {
+                let mut many = vec![EMPTY_HEADER; self.most_headers as usize];
+                match self.parse_into(bytes, reader, &mut many) {
+                    Err(Wrong::Head(httparse::Error::TooManyHeaders)) => {
+                        Err(Wrong::TooMany(self.most_headers))
+                    }
+                    parsed => parsed,
+                }
+            }
+            parsed => parsed,
+        }
+    }
+
+    fn parse_into<'a>(
+        &mut self,
+        bytes: &'a [u8],
+        reader: &mut impl Reader,
+        room: &mut [Header<'a>],
+    ) -> Result<Option<usize>, Wrong> {
+        let mut response = Response::new(room);
+        let most = self.most_bytes as usize;
         let mut config = ParserConfig::default();
         // Whoever reads an answer takes a folded line as one (RFC 9112, 5.2).
         config.allow_obsolete_multiline_headers_in_responses(true);
         let length = match config.parse_response(&mut response, bytes)? {
-            Status::Complete(length) if length <= MOST_BYTES => length,
-            Status::Partial if bytes.len() <= MOST_BYTES => return Ok(None),
-            Status::Complete(_) | Status::Partial => return Err(Wrong::TooLarge),
+            Status::Complete(length) if length <= most => length,
+            Status::Partial if bytes.len() <= most => return Ok(None),
+            Status::Complete(_) | Status::Partial => return Err(Wrong::TooLarge(self.most_bytes)),
         };
+        if response.headers.len() > self.most_headers as usize {
+            return Err(Wrong::TooMany(self.most_headers));
+        }
         let status = response.code.filter(|code| *code >= 100).ok_or(Wrong::Status)?;
         // Others than 101 only come before an answer (RFC 9110, 15.2).
         if (100..200).contains(&status) && status != 101 {
@@ -262,7 +302,7 @@ impl Parser {
 
     fn widen(&mut self) -> Result<(), Wrong> {
         self.around += 1;
-        if usize::from(self.around) > MOST_BYTES { Err(Wrong::TooLarge) } else { Ok(()) }
+        if self.around > self.most_bytes { Err(Wrong::TooLarge(self.most_bytes)) } else { Ok(()) }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Turns the requests of a plan into bytes that are built once and sent as they are.
 
 use super::fault::Fault;
-use super::look::{Gains, Looks, Options};
+use super::look::Gains;
+use super::looks::{Looks, Options};
 use super::multiplex::Framed;
 use super::origin::Home;
 use super::session::{Session, Taken};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
-use crate::plan::{Http, HttpUrl, Request, Retry, Template, Version, What};
+use crate::plan::{AnswerLimits, Http, HttpUrl, Request, Retry, Template, Version, What};
 use crate::record::{Failure, Phase};
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -37,6 +38,7 @@ pub(super) struct Prepared {
     pub(super) framed: Option<Box<Framed>>,
     body_bytes: u64,
     pub(super) is_head: bool,
+    pub(super) limits: AnswerLimits,
     retry: Retry,
     /// Whether it asks the server to close the connection.
     pub(super) closes: bool,
@@ -175,6 +177,7 @@ impl Prepared {
             gzip: http.compression,
             cookies: http.cookies,
             redirects: http.redirects > 0,
+            limits: http.limits,
         };
         let looks = Looks::new(request, variables, options);
         let looks = (!looks.are_plain()).then(|| Box::new(looks));
@@ -207,6 +210,7 @@ impl Prepared {
             body_bytes: body_bytes.unwrap_or(0),
             sheet: changed.then(|| Box::new(sheet)),
             is_head: method == Method::HEAD,
+            limits: http.limits,
             retry: request.retry,
             closes,
             name,

@@ -35,10 +35,6 @@ pub(super) fn endless_line(stream: &TcpStream) -> bool {
     flood(stream, "HTTP/1.1 200 OK\r\nx: ", "y")
 }
 
-pub(super) fn endless_headers(stream: &TcpStream) -> bool {
-    flood(stream, "HTTP/1.1 200 OK\r\n", "x-more: of the same\r\n")
-}
-
 pub(super) fn endless_reason(stream: &TcpStream) -> bool {
     flood(stream, "HTTP/1.1 200 ", "because ")
 }

@@ -6,6 +6,7 @@ mod answers;
 mod encodings;
 mod frames;
 mod held;
+mod limits;
 mod memory;
 mod replies;
 mod requests;

@@ -358,7 +358,7 @@ fn gzip_is_asked_for_decoded_and_never_expands_without_end() {
     assert_eq!(accounting(&run("/small", false))["ok"], 0);
     assert_eq!(encodings(&asked), None);
     let outcome = run("/bomb", true);
-    assert!(cause(&outcome).2.contains("expands beyond 64 MiB"), "{:?}", cause(&outcome));
+    assert!(cause(&outcome).2.contains("expands beyond 67108864 bytes"), "{:?}", cause(&outcome));
 }
 
 #[test]

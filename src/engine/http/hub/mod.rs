@@ -6,7 +6,7 @@
 mod table;
 
 use super::host::{Place, Ready, Room};
-use crate::plan::ConnectionUse;
+use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Secured, Stream};
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
@@ -30,6 +30,7 @@ pub(super) struct Hub {
     open: Vec<Vec<u32>>,
     streams: usize,
     uses: ConnectionUse,
+    limits: AnswerLimits,
     buffers: Rc<RefCell<Buffers>>,
     /// Those that have something to send, or to read.
     dirty: Vec<u32>,
@@ -43,7 +44,7 @@ impl Hub {
     pub(super) fn new(
         addresses: usize,
         streams: u32,
-        uses: ConnectionUse,
+        (uses, limits): (ConnectionUse, AnswerLimits),
         buffers: Buffers,
     ) -> Self {
         Self {
@@ -52,6 +53,7 @@ impl Hub {
             open: vec![Vec::new(); addresses],
             streams: usize::try_from(streams).unwrap_or(1).max(1),
             uses,
+            limits,
             buffers: Rc::new(RefCell::new(buffers)),
             dirty: Vec::new(),
             news: Vec::new(),
@@ -86,7 +88,7 @@ impl Hub {
         place: Place,
         ends: &Ends,
     ) -> Result<(Seat, Place), Fault> {
-        let link = Multiplex::begin(ends)?;
+        let link = Multiplex::begin(ends, self.limits)?;
         let connection = self.free.pop().unwrap_or_else(|| {
             self.tables.push(Table::new());
             u32::try_from(self.tables.len() - 1).unwrap_or(u32::MAX)

@@ -22,6 +22,7 @@ use super::connect::{self, Ends, Opened};
 use super::exchange::Unseen;
 use super::fault::Fault;
 use super::wire::{Buffers, Secured, Wire, broken};
+use crate::plan::AnswerLimits;
 use crate::record::{Failure, Phase};
 use crate::units::Address;
 use bytes::Bytes;
@@ -38,9 +39,6 @@ use std::task::{Context, Poll, Waker};
 /// So much of an answer may be under way: of one stream, and of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
-
-/// All headers of an answer may be this large, as HTTP/2 counts them.
-const HEADERS: u32 = 16 << 10;
 
 /// What is spoken inside TLS, in the words of ALPN.
 pub const ALPN: &str = "h2";
@@ -59,6 +57,9 @@ pub struct Multiplex {
     served: u64,
     /// Whether a whole answer has come on it.
     answered: bool,
+    limits: AnswerLimits,
+    /// Bytes of answers that streams have taken.
+    taken: u64,
     /// It takes no other request.
     over: bool,
     /// Whether the peer's settings have come.
@@ -81,7 +82,7 @@ struct Speech {
 
 impl Multiplex {
     /// Begins to open a connection.
-    pub fn begin(ends: &Ends) -> Result<Self, Fault> {
+    pub fn begin(ends: &Ends, limits: AnswerLimits) -> Result<Self, Fault> {
         let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
             to: ends.to.clone(),
@@ -90,6 +91,8 @@ impl Multiplex {
             in_flight: 0,
             served: 0,
             answered: false,
+            limits,
+            taken: 0,
             over: false,
             settled: false,
             fault: None,
@@ -169,7 +172,8 @@ impl Multiplex {
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            .max_header_list_size(HEADERS)
+            // A head within twice the limit is told to be beyond it here, not by an error that may mean anything.
+            .max_header_list_size(self.limits.head.saturating_mul(2))
             // None before the peer has said how many.
             .initial_max_send_streams(0);
         let greeting = pin!(builder.handshake::<_, Bytes>(socket));
@@ -300,10 +304,28 @@ impl Multiplex {
             return (of(Failure::ClosedByServer, 0), Unseen::Surely);
         }
         if error.is_io() {
-            (self.ended(bytes), Unseen::No)
-        } else {
-            (of(Failure::BadHttp, 0), Unseen::No)
+            return (self.ended(bytes), Unseen::No);
         }
+        // What the library calls a lack of calm are its own limits; of what else is not the peer's it says so.
+        let data = error.to_string();
+        let of_head = ["header_list_way_too_large", "too_many_continuations"];
+        let fault = match reason {
+            Reason::COMPRESSION_ERROR if error.is_library() => self.over_head(),
+            Reason::ENHANCE_YOUR_CALM if of_head.iter().any(|one| data.contains(one)) => {
+                self.over_head()
+            }
+            Reason::ENHANCE_YOUR_CALM => of(Failure::ClientError, 0),
+            _ if !error.is_library() => of(Failure::ClientError, 0),
+            _ => of(Failure::BadHttp, 0),
+        };
+        (fault, Unseen::No)
+    }
+
+    /// A head that is larger than this side takes.
+    fn over_head(&self) -> Fault {
+        let head = self.limits.head;
+        let words = format!("more than {head} bytes of head");
+        Fault::over_limit(&words, "head", head.into())
     }
 
     /// The end that the socket met.

@@ -8,6 +8,7 @@ use super::super::script::{Prepared, Script};
 use super::super::session::Session;
 use super::framed::Framed;
 use super::{Multiplex, State, idle};
+use crate::plan::AnswerLimits;
 use crate::record::{Failure, Phase};
 use bytes::Bytes;
 use h2::client::ResponseFuture;
@@ -17,8 +18,8 @@ use httparse::{EMPTY_HEADER, Header};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
-/// An answer may have so many headers, as on a connection of its own.
-const MOST_HEADERS: usize = 100;
+/// Most answers have no more headers.
+const USUAL_HEADERS: usize = 100;
 
 /// One request, and what comes of it. The request is under way until it has been advanced to its end, given up or let go of.
 pub struct Stream {
@@ -26,6 +27,8 @@ pub struct Stream {
     status: Option<u16>,
     /// Bytes that had come on the connection when it was asked.
     came: u64,
+    /// Bytes that streams of the connection had taken then.
+    taken: u64,
     /// Whether the connection had answered before.
     used: bool,
     takes: Takes,
@@ -89,6 +92,7 @@ impl Multiplex {
             exchange: Exchange::new(request, prepared),
             status: None,
             came: self.line.came(),
+            taken: self.taken,
             used: self.served > 1,
             takes,
             sends,
@@ -136,7 +140,10 @@ impl Multiplex {
         now_ns: u64,
     ) -> Step {
         let prepared = &script.requests[stream.exchange.request as usize];
-        let failed = match stream.take(prepared, waker, now_ns) {
+        let before = stream.exchange.bytes();
+        let took = stream.take(prepared, waker, now_ns);
+        self.taken += stream.exchange.bytes() - before;
+        let failed = match took {
             Poll::Pending => return Step::Wait,
             Poll::Ready(Ok(())) => {
                 self.in_flight -= 1;
@@ -148,6 +155,10 @@ impl Multiplex {
         };
         let bytes = stream.exchange.bytes();
         let (mut fault, mut unseen) = match failed {
+            // A head far beyond the limit is a stream's error like any other: what came and was not taken tells.
+            Failed::Stream(error) if error.is_library() && self.is_flooded(stream) => {
+                (self.over_head(), Unseen::No)
+            }
             Failed::Stream(error) => self.fault_of(&error, bytes),
             Failed::Unsent(fault, unseen) => (fault, unseen),
         };
@@ -157,6 +168,13 @@ impl Multiplex {
             (fault, unseen) = Exchange::idle_close(prepared, fault);
         }
         Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
+    }
+
+    /// Whether more came since a request was sent than its answer's head may have, and nobody took it.
+    fn is_flooded(&self, stream: &Stream) -> bool {
+        let came = self.line.came() - stream.came;
+        let taken = self.taken - stream.taken;
+        stream.status.is_none() && came.saturating_sub(taken) > u64::from(self.limits.head)
     }
 
     /// Gives up a request under way: it is out of time. A connection on which nothing has come since is given up, too.
@@ -234,12 +252,19 @@ impl Stream {
                         return Poll::Pending;
                     };
                     let (head, body) = response.into_parts();
+                    beyond(&head.headers, prepared.limits)?;
                     self.status = Some(head.status.as_u16());
                     self.exchange.came(size(&head.headers), now_ns);
                     if self.exchange.looks() || prepared.expected.is_some() {
-                        let mut headers = [EMPTY_HEADER; MOST_HEADERS];
-                        let headers = seen(&head.headers, &mut headers);
-                        self.exchange.taker(prepared).head(head.status.as_u16(), headers);
+                        let status = head.status.as_u16();
+                        let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
+                        let mut taker = self.exchange.taker(prepared);
+                        if head.headers.len() <= USUAL_HEADERS {
+                            taker.head(status, seen(&head.headers, &mut usual));
+                        } else {
+                            let mut many = vec![EMPTY_HEADER; head.headers.len()];
+                            taker.head(status, seen(&head.headers, &mut many));
+                        }
                     }
                     self.takes = Takes::Body(body);
                 }
@@ -264,7 +289,23 @@ fn size(headers: &HeaderMap) -> usize {
     headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum::<usize>().max(1)
 }
 
-/// The headers as they are looked at; those beyond the most are not.
+/// Says which limit a head exceeds; sizes are HTTP/2's (RFC 9113, 6.5.2).
+fn beyond(headers: &HeaderMap, limits: AnswerLimits) -> Result<(), Failed> {
+    let bytes = size(headers) as u64 + 28 * headers.len() as u64;
+    let over = |words: &str, key, limit: u32| {
+        let words = format!("more than {limit} {words}");
+        Err(Failed::Unsent(Fault::over_limit(&words, key, limit.into()), Unseen::No))
+    };
+    if headers.len() as u64 > u64::from(limits.headers) {
+        over("headers", "headers", limits.headers)
+    } else if bytes > u64::from(limits.head) {
+        over("bytes of head", "head", limits.head)
+    } else {
+        Ok(())
+    }
+}
+
+/// The headers as they are looked at.
 fn seen<'a, 'b>(headers: &'a HeaderMap, room: &'b mut [Header<'a>]) -> &'b [Header<'a>] {
     let mut count = 0;
     for (slot, (name, value)) in room.iter_mut().zip(headers) {
