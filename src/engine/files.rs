@@ -125,12 +125,32 @@ fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileP
     for (given, spot) in http.requests.iter().flat_map(givens) {
         let Given::Row(column) = given else { continue };
         if rows.column(column).is_none() {
-            problems.push(FileProblem {
-                spot: spot.clone(),
-                message: format!("{} has no column `{column}`", data.file.display()),
-                help: format!("its columns are {}", rows.columns().join(", ")),
-            });
+            problems.push(no_column(data, rows, column, spot));
         }
+    }
+}
+
+/// Says that a column is not there; a file of one column may have another separator than the plan thinks.
+fn no_column(data: &Data, rows: &Rows, column: &str, spot: &Spot) -> FileProblem {
+    let file = data.file.display();
+    let quoted: Vec<String> = rows.columns().iter().map(|name| format!("`{name}`")).collect();
+    let other = match rows.columns() {
+        [only] => [(';', ";"), ('\t', "\\t"), ('|', "|"), (',', ",")]
+            .into_iter()
+            .find(|(separator, _)| only.contains(*separator)),
+        _ => None,
+    };
+    let (more, help) = match other {
+        Some((_, written)) => (
+            format!("; its one column is {}: separated by `{written}`?", quoted.join("")),
+            format!("write `data = {{ file = \"{file}\", separator = \"{written}\" }}`"),
+        ),
+        None => (String::new(), format!("its columns are {}", quoted.join(", "))),
+    };
+    FileProblem {
+        spot: spot.clone(),
+        message: format!("{file} has no column `{column}`{more}"),
+        help,
     }
 }
 

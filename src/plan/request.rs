@@ -226,6 +226,8 @@ pub struct Data {
     pub file: PathBuf,
     /// Which row a pass takes.
     pub order: Order,
+    /// What stands between two values of a CSV file; one byte of ASCII.
+    pub separator: u8,
     /// Where the plan names the file.
     pub spot: Spot,
 }

@@ -226,7 +226,7 @@ mod tests {
     use super::*;
 
     fn passes(order: Order, source: RowSource) -> Passes {
-        let data = crate::plan::Data { file: "x.csv".into(), order, spot: None };
+        let data = crate::plan::Data { file: "x.csv".into(), order, separator: b',', spot: None };
         let http = Http { data: Some(data), ..Http::default() };
         Passes::new(&http, &[], source, 10)
     }

@@ -198,7 +198,7 @@ mod tests {
 
     fn words(rows: u64, think_ms: u64, levels: &[&[(Level, u64)]]) -> Option<String> {
         let think = Time(Duration::from_millis(think_ms));
-        let data = Data { file: "r.csv".into(), order: Order::Unique, spot: None };
+        let data = Data { file: "r.csv".into(), order: Order::Unique, separator: b',', spot: None };
         let http = Http {
             data: Some(data),
             think_time: ThinkTime { min: think, max: think },

@@ -3,6 +3,7 @@
 use super::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, RawAuth};
+use crate::plan::tree::{Place, Text};
 use crate::plan::{Encoding, Given, Request, Template};
 use ::http::HeaderValue;
 use base64::Engine as _;
@@ -26,15 +27,12 @@ pub(super) fn authorize(
                     .add(basic.at, "a name and a password have a `:` between them")
                     .help("write `basic = \"name:password\"`, or `\"${env.CREDENTIALS}\"`");
             }
+            check_secret(&basic.value, "name or the password", basic.at, errors);
             Template::from(format!("Basic {}", BASE64_STANDARD.encode(&basic.value.value)).as_str())
         }
         (None, Some(bearer)) => {
             let Fillable(text) = &bearer.value;
-            if text.value.is_empty() || HeaderValue::from_str(&text.value).is_err() {
-                errors
-                    .add(bearer.at, "this is no token")
-                    .help("a token is one word without line breaks: `bearer = \"${env.TOKEN}\"`");
-            }
+            check_secret(text, "token", bearer.at, errors);
             // What no step extracts is nowhere; a request before the step that does goes without.
             let variables: Vec<String> = requests
                 .iter()
@@ -71,4 +69,35 @@ pub(super) fn authorize(
             request.headers.push((HEADER.to_owned(), value.clone()));
         }
     }
+}
+
+/// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
+fn check_secret(text: &Text, what: &str, at: Place, errors: &mut Errors) {
+    let (name, password) = text.value.split_once(':').unwrap_or((&text.value, "-"));
+    let empty = text.value.is_empty()
+        || (text.is_secret() && what != "token" && (name.is_empty() || password.is_empty()));
+    let broken = text.value.chars().any(|c| matches!(c, '\r' | '\n'));
+    let wrong = if empty {
+        "is empty"
+    } else if broken {
+        "has a line break"
+    } else if HeaderValue::from_str(&text.value).is_err() {
+        "has a character that no header carries"
+    } else {
+        return;
+    };
+    let from = text.shown.split("${env.").skip(1).filter_map(|rest| rest.split('}').next());
+    let from: Vec<String> = from.map(|name| format!("`{name}`")).collect();
+    let (from, help) = if from.is_empty() {
+        (
+            String::new(),
+            "write one line of text: `\"${env.NAME}\"` takes it from the environment".to_owned(),
+        )
+    } else {
+        (
+            format!(" (from the environment: {})", from.join(", ")),
+            format!("set {} to one line of text, without a line break at its end", from.join(", ")),
+        )
+    };
+    errors.add(at, format!("the {what} {wrong}{from}")).help(help);
 }

@@ -8,6 +8,7 @@ use super::template::spot;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
+use crate::plan::tree::Text;
 use crate::plan::{Data, Http, Level, OnFull, Order, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;
@@ -90,10 +91,11 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
 fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
     let given = raw.file.given()?;
     let file = file_path(given, "rows.csv", errors);
-    let kind = file.extension().and_then(|one| one.to_str()).unwrap_or_default();
-    if !given.value.is_secret() && !["csv", "jsonl", "ndjson"].contains(&kind) {
+    let kind = file.extension().and_then(|one| one.to_str()).unwrap_or_default().to_owned();
+    let kind = kind.as_str();
+    if !given.value.is_secret() && !["csv", "tsv", "jsonl", "ndjson"].contains(&kind) {
         errors
-            .add(given.at, "the name of a data file ends in `.csv` or `.jsonl`")
+            .add(given.at, "the name of a data file ends in `.csv`, `.tsv` or `.jsonl`")
             .help("CSV has a line with the names of its columns, JSON lines have an object each");
     }
     let order = match raw.order.value() {
@@ -101,7 +103,32 @@ fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
         Some(OrderWord::Random) => Order::Random,
         Some(OrderWord::Unique) => Order::Unique,
     };
-    Some(Data { file, order, spot: spot(given.at) })
+    let usual = if kind == "tsv" { b'\t' } else { b',' };
+    let is_table = ["csv", "tsv"].contains(&kind);
+    let separator = separator(&raw.separator, is_table, errors).unwrap_or(usual);
+    Some(Data { file, order, separator, spot: spot(given.at) })
+}
+
+/// What stands between two values, where the plan says it.
+fn separator(field: &Field<Text>, is_table: bool, errors: &mut Errors) -> Option<u8> {
+    let given = field.given()?;
+    if !is_table {
+        errors
+            .add(given.at, "only CSV files have a separator")
+            .help("leave `separator` out: each line of the file is a JSON object");
+        return None;
+    }
+    match given.value.value.as_bytes() {
+        [byte] if !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\r' | b'\n' | b' ') => {
+            Some(*byte)
+        }
+        _ => {
+            errors
+                .add(given.at, "a separator is one character of punctuation, or a tab")
+                .help("write `separator = \";\"`, or `separator = \"\\t\"` for a tab");
+            None
+        }
+    }
 }
 
 fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {

@@ -58,12 +58,14 @@ table! {
     #[schemars(rename = "Data")]
     RawData, "`data`",
     must {
-        /// A CSV file with a header, or a file of JSON lines (`.jsonl`), seen from the folder of the plan; at most 32 MiB.
+        /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), seen from the folder of the plan; at most 32 MiB.
         file: Text,
     }
     may {
         /// Which row a pass takes. Default: `sequential`.
         order: OrderWord,
+        /// What stands between two values of a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv` file.
+        separator: Text,
     }
 }
 

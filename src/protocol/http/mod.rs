@@ -30,6 +30,7 @@ mod looks;
 mod multiplex;
 mod origin;
 mod parse;
+mod quotes;
 mod rows;
 mod script;
 mod session;

@@ -1,6 +1,6 @@
 //! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON lines.
 
-use super::json;
+use super::{json, quotes};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,8 +10,8 @@ pub const LARGEST_DATA: u64 = 32 << 20;
 /// How a file of data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// Comma-separated values, the columns' names first.
-    Csv,
+    /// Values with this byte between them, the columns' names first.
+    Csv(u8),
     /// An object a line.
     JsonLines,
 }
@@ -57,11 +57,13 @@ impl Rows {
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             let line = before.split(|byte| *byte == b'\n').count() as u64;
-            WrongRow { line, what: "it is not UTF-8".to_owned() }
+            let wide = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
+            let what = if wide { "it is UTF-16: save it as UTF-8" } else { "it is not UTF-8" };
+            WrongRow { line, what: what.to_owned() }
         })?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let rows = match format {
-            Format::Csv => Self::csv(text)?,
+            Format::Csv(separator) => Self::csv(text, separator)?,
             Format::JsonLines => Self::json_lines(text)?,
         };
         if rows.is_empty() {
@@ -70,8 +72,12 @@ impl Rows {
         Ok(rows)
     }
 
-    fn csv(text: &str) -> Result<Self, WrongRow> {
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(text.as_bytes());
+    fn csv(text: &str, separator: u8) -> Result<Self, WrongRow> {
+        quotes::check(text, separator)?;
+        let mut reader = csv::ReaderBuilder::new()
+            .flexible(true)
+            .delimiter(separator)
+            .from_reader(text.as_bytes());
         let wrong = |error: &csv::Error| WrongRow {
             line: error.position().map_or(0, csv::Position::line),
             what: error.to_string(),
@@ -85,7 +91,8 @@ impl Rows {
             if record.len() != rows.columns.len() {
                 let line = record.position().map_or(0, csv::Position::line);
                 let (has, wants) = (record.len(), rows.columns.len());
-                let what = format!("this row has {has} values, and the header {wants} names");
+                let (values, names) = (counted(has, "value"), counted(wants, "name"));
+                let what = format!("this row has {values}, and the header has {names}");
                 return Err(WrongRow { line, what });
             }
             for value in &record {
@@ -141,7 +148,14 @@ impl Rows {
                 "a column has no name".to_owned()
             }
             Some(name) => format!("two columns are called `{name}`"),
-            None => return Ok(()),
+            None => {
+                let Some(name) = self.columns.iter().find(|name| name.trim() != **name) else {
+                    return Ok(());
+                };
+                format!(
+                    "a column is called `{name}`, with a space: remove the spaces around the separators"
+                )
+            }
         };
         Err(WrongRow { line: 1, what })
     }
@@ -188,9 +202,16 @@ impl Rows {
     }
 }
 
+/// `1 value`, `2 values`.
+fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const CSV: Format = Format::Csv(b',');
 
     fn wrong(text: &[u8], format: Format) -> String {
         let WrongRow { line, what } = Rows::parse(text, format).unwrap_err();
@@ -200,7 +221,7 @@ mod tests {
     #[test]
     fn values_are_found_by_row_and_column() {
         let csv = "\u{feff}id,name\r\n7,\"Ada, the first\"\r\n8,\"say \"\"hi\"\"\nthere\"\r\n";
-        let rows = Rows::parse(csv.as_bytes(), Format::Csv).unwrap();
+        let rows = Rows::parse(csv.as_bytes(), CSV).unwrap();
         assert_eq!((rows.len(), rows.column("name"), rows.column("age")), (2, Some(1), None));
         assert_eq!(rows.value(0, 1), Some("Ada, the first"));
         assert_eq!(rows.value(1, 0), Some("8"));
@@ -223,17 +244,31 @@ mod tests {
     }
 
     #[test]
+    fn values_stand_between_the_separator_that_the_plan_names() {
+        let rows = Rows::parse(b"a;b\n1;\"2;3\"\n", Format::Csv(b';')).unwrap();
+        assert_eq!((rows.value(0, 0), rows.value(0, 1)), (Some("1"), Some("2;3")));
+        let rows = Rows::parse(b"a\tb\n1\t2,3\n", Format::Csv(b'\t')).unwrap();
+        assert_eq!(rows.value(0, 1), Some("2,3"));
+    }
+
+    #[test]
     fn what_is_wrong_has_its_line() {
-        use Format::{Csv, JsonLines};
-        assert_eq!(wrong(b"", Csv), "0: it has no rows");
-        assert_eq!(wrong(b"id\n", Csv), "0: it has no rows");
-        assert_eq!(wrong(b"a,a\n1,2\n", Csv), "1: two columns are called `a`");
-        assert_eq!(wrong(b"a,\n1,2\n", Csv), "1: a column has no name");
+        use Format::JsonLines;
+        assert_eq!(wrong(b"", CSV), "0: it has no rows");
+        assert_eq!(wrong(b"id\n", CSV), "0: it has no rows");
+        assert_eq!(wrong(b"a,a\n1,2\n", CSV), "1: two columns are called `a`");
+        assert_eq!(wrong(b"a,\n1,2\n", CSV), "1: a column has no name");
         assert_eq!(
-            wrong(b"a,b\n1,2\n3\n", Csv),
-            "3: this row has 1 values, and the header 2 names"
+            wrong(b"a,b\n1,2\n3\n", CSV),
+            "3: this row has 1 value, and the header has 2 names"
         );
-        assert_eq!(wrong(b"a\n1\n\xff\n", Csv), "3: it is not UTF-8");
+        let space =
+            "1: a column is called ` b`, with a space: remove the spaces around the separators";
+        assert_eq!(wrong(b"a, b\n1, 2\n", CSV), space);
+        assert_eq!(wrong(b"{\"a\":1,\" b\":2}\n", JsonLines), space);
+        assert_eq!(wrong(b"a\n1\n\xff\n", CSV), "3: it is not UTF-8");
+        assert_eq!(wrong(b"\xff\xfea\0\n\0", CSV), "1: it is UTF-16: save it as UTF-8");
+        assert_eq!(wrong(b"a,b\n1,\"2\n3,4\n", CSV), "2: a quote is never closed");
         assert_eq!(wrong(b"\n", JsonLines), "0: it has no rows");
         assert!(wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is no JSON object: "));
         assert_eq!(

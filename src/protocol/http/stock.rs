@@ -1,7 +1,7 @@
 //! Turns the files that a scenario names into what its requests are made of.
 
 use super::rows::{Format, Rows, WrongRow};
-use crate::plan::Http;
+use crate::plan::{Data, Http};
 use crate::units::figure::grouped;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ impl Stock {
     /// What is wrong with the file of rows.
     pub fn new(http: &Http, files: Files) -> Result<Self, WrongRow> {
         let rows = match (&http.data, files.data) {
-            (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(&data.file))?),
+            (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(data))?),
             _ => None,
         };
         let file = http.data.as_ref().map(|data| data.file.clone()).unwrap_or_default();
@@ -65,10 +65,8 @@ impl Stock {
 }
 
 /// How a file of rows is written, by the end of its name.
-pub fn format(file: &Path) -> Format {
-    if file.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv")) {
-        Format::Csv
-    } else {
-        Format::JsonLines
-    }
+fn format(data: &Data) -> Format {
+    let is =
+        |ending: &str| data.file.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    if is("csv") || is("tsv") { Format::Csv(data.separator) } else { Format::JsonLines }
 }

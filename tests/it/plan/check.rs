@@ -26,6 +26,75 @@ fn the_schedule_is_a_table_and_a_curve() {
     assert!(page("plans/quickstart.toml", &["--ascii"]).is_ascii());
 }
 
+const AUTHORIZED: &str = r#"
+name = "auth"
+
+[targets.web]
+address = "http://127.0.0.1:8080/"
+
+[scenarios.basic]
+protocol = "http"
+auth = { basic = "${env.USER_OF_API}:${env.PASSWORD}" }
+stages = [{ users = 2, hold = "10s" }]
+thresholds = []
+
+[scenarios.bearer]
+protocol = "http"
+auth = { bearer = "${env.TOKEN}" }
+stages = [{ users = 2, hold = "10s" }]
+thresholds = []
+"#;
+
+#[test]
+fn an_empty_or_broken_secret_names_its_variable_and_shows_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = folder.path().join("plan.toml");
+    std::fs::write(&plan, AUTHORIZED).expect("written");
+    let plan = plan.to_str().expect("UTF-8");
+    let check = |user: &str, password: &str, token: &str| {
+        let variables = [("USER_OF_API", user), ("PASSWORD", password), ("TOKEN", token)];
+        let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        planrun(".", &["check", plan], &variables)
+    };
+    assert_eq!(check("ada", "s3cret", "t0ken").status.code(), Some(0));
+    for (user, password, token, words) in [
+        (
+            "ada",
+            "",
+            "t0ken",
+            "the name or the password is empty (from the environment: `USER_OF_API`, `PASSWORD`)",
+        ),
+        ("", "s3cret", "t0ken", "the name or the password is empty"),
+        (
+            "ada",
+            "s3cret\n",
+            "t0ken",
+            "the name or the password has a line break (from the environment: `USER_OF_API`, `PASSWORD`)",
+        ),
+        ("ada", "s3cret", "", "the token is empty (from the environment: `TOKEN`)"),
+        (
+            "ada",
+            "s3cret",
+            "t0ken\r\n",
+            "the token has a line break (from the environment: `TOKEN`)",
+        ),
+    ] {
+        let output = check(user, password, token);
+        let text = said(&output);
+        assert_eq!(output.status.code(), Some(2), "{text}");
+        assert!(text.contains(words), "{words}: {text}");
+        assert!(!text.contains("s3cret") && !text.contains("t0ken"), "{text}");
+    }
+}
+
+#[test]
+fn rows_are_counted_and_those_that_run_out_are_warned_of() {
+    let page = page("tests/plans/ok/rows.toml", &[]);
+    assert!(page.contains("a row of rows.csv (3 rows) for each request, each used once"), "{page}");
+    let words = "warning: rows.csv has 3 rows, and each is used once: they last 10s only if the answers of a pass take 20s or longer";
+    assert!(page.contains(words), "{page}");
+}
+
 #[test]
 fn several_plans_are_all_checked() {
     let plans =

@@ -7,7 +7,12 @@ use crate::protocol::http::{Files, Stock};
 
 /// A load whose passes take rows of a file of ten, of which some are granted at first.
 fn granted(levels: &[(Level, u64)], count: u64) -> Load {
-    let data = Data { file: "x.csv".into(), order: crate::plan::Order::Unique, spot: None };
+    let data = Data {
+        file: "x.csv".into(),
+        order: crate::plan::Order::Unique,
+        separator: b',',
+        spot: None,
+    };
     let http = Http { data: Some(data), ..settings() };
     let file = b"id\n0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".to_vec();
     let files = Files { data: Some(file), ..Files::default() };
