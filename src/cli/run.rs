@@ -268,7 +268,7 @@ fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
         let addresses = &targets.resolved[target].addresses;
         let each = capacity[target].div_ceil(addresses.len().max(1) as u64);
         let first = addresses.first()?;
-        Some(Sources::of(first.tcp()?.ip(), each, ports, &plan.generator.source_addresses))
+        Some(Sources::of(first.tcp()?.ip(), each, ports, &plan.generator))
     };
     // Scenarios that share a target begin with different sources.
     let mut before = vec![0; plan.targets.len()];

@@ -75,7 +75,7 @@ impl Load {
             .filter(|from| to.tcp().is_some_and(|to| from.is_ipv4() == to.is_ipv4()));
         let port = self.ports.map_or(0, |(first, last)| {
             let span = u64::from(last - first) + 1;
-            first + u16::try_from(nth % span).unwrap_or(0)
+            first + u16::try_from(self.sources.place_of(nth) % span).unwrap_or(0)
         });
         Route { to, from, port }
     }

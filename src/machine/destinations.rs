@@ -46,10 +46,9 @@ pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
     }
     let asked = plan.generator.port_range;
     let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
-    let given = &plan.generator.source_addresses;
     all.into_iter()
         .map(|((words, address), (connections, closed_per_second))| {
-            let sources = Sources::of(address, connections, ports, given);
+            let sources = Sources::of(address, connections, ports, &plan.generator);
             Destination { words, address, connections, closed_per_second, sources }
         })
         .collect()

@@ -4,12 +4,17 @@
 //! destination no more connections than there are source ports. The kernel looks for a free port by trial: up to 35 % of the range in
 //! use that takes about three probes, and once every even port is gone each connection first walks half the range.
 //!
-//! **Invariant:** destinations are filled before sources: connections go to the destinations in turn, and only the index within a
-//! destination chooses the source. Each pair of source address and port costs kernel memory, and shorter chains are found faster.
+//! Addresses of the plan are spread over: connection `i` to a destination comes from address `i` modulo their number, so that a balancer
+//! that goes by the source sees all of them. A reserve (`source_use = "reserve"`, and the addresses that planrun takes on loopback) is for
+//! ports alone: the next address is used once the one before it has its share.
+//!
+//! **Invariant:** connections go to the destinations in turn, and only the index within a destination chooses the source.
+//! **Invariant:** of a reserve as few addresses are used as carry the connections. Each pair of source address and port costs kernel
+//! memory, and shorter chains are found faster.
 //! **Invariant:** pure; a connection's source is a function of its index and does not depend on workers.
 
 use super::figures::whole;
-use crate::plan::SourceRange;
+use crate::plan::{Generator, SourceRange, SourceUse};
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -23,29 +28,38 @@ pub struct Sources {
     pub addresses: Vec<IpAddr>,
     /// Connections from one address to this destination before the next address is used; never zero.
     pub per_tuple: u64,
+    /// Connections of other scenarios to the same destination that come before the first of these, where addresses are spread over.
+    before: u64,
 }
+
+/// More addresses of a plan are not spread over.
+const SPREAD_MOST: u64 = 65_536;
 
 impl Sources {
     /// Sources for `connections` to `destination`, all scenarios that share it together, when a source has `ports` usable ports.
-    /// `given` are the plan's; without any, loopback destinations get addresses of 127.1.0.0/16 as they need them, and for other
+    /// Those of the plan are used as it says; without any, loopback destinations get addresses of 127.1.0.0/16 as they need them, and for other
     /// ones the kernel chooses.
-    pub fn of(destination: IpAddr, connections: u64, ports: u64, given: &[SourceRange]) -> Self {
+    pub fn of(destination: IpAddr, connections: u64, ports: u64, plan: &Generator) -> Self {
         let easy = whole(ports as f64 * EASY_SHARE).max(1);
         let wanted = connections.div_ceil(easy).max(1);
-        let mut given = given_addresses(given, destination).peekable();
+        let mut given = given_addresses(&plan.source_addresses, destination).peekable();
+        if given.peek().is_some() && plan.source_use == SourceUse::Spread {
+            let most = connections.clamp(1, SPREAD_MOST);
+            return Self { addresses: given.take(enough(most)).collect(), per_tuple: 1, before: 0 };
+        }
         if given.peek().is_some() {
             let addresses: Vec<IpAddr> = given.take(enough(wanted)).collect();
             let even = connections.div_ceil(addresses.len() as u64);
-            return Self { per_tuple: even.max(easy), addresses };
+            return Self { per_tuple: even.max(easy), addresses, before: 0 };
         }
         match destination {
             // One address is enough: the kernel's own choice is what a server's access list expects.
             IpAddr::V4(v4) if v4.is_loopback() && wanted > 1 => {
                 let addresses: Vec<IpAddr> = loopback_sources(v4).take(enough(wanted)).collect();
                 let even = connections.div_ceil(addresses.len() as u64);
-                Self { per_tuple: even.max(easy), addresses }
+                Self { per_tuple: even.max(easy), addresses, before: 0 }
             }
-            _ => Self { addresses: Vec::new(), per_tuple: connections.max(1) },
+            _ => Self { addresses: Vec::new(), per_tuple: connections.max(1), before: 0 },
         }
     }
 
@@ -53,7 +67,9 @@ impl Sources {
     /// used last.
     #[must_use]
     pub fn after(mut self, before: u64) -> Self {
-        if !self.addresses.is_empty() {
+        if self.is_spread() {
+            self.before = before;
+        } else if !self.addresses.is_empty() {
             let taken = before.div_ceil(self.per_tuple.max(1)) % self.addresses.len() as u64;
             self.addresses.rotate_left(usize::try_from(taken).unwrap_or(0));
         }
@@ -63,8 +79,25 @@ impl Sources {
     /// The source of connection number `index` within its destination; `None` leaves it to the kernel. After the last address the
     /// first is used again: connections that are opened anew find the ports of those that are gone.
     pub fn source_of(&self, index: u64) -> Option<IpAddr> {
-        let turn = (index / self.per_tuple.max(1)) % (self.addresses.len().max(1) as u64);
+        let index = index.wrapping_add(self.before);
+        let turn = (index / self.per_tuple.max(1)) % self.count();
         usize::try_from(turn).ok().and_then(|turn| self.addresses.get(turn)).copied()
+    }
+
+    /// The place of connection number `index` within its destination among those from its source: what chooses its port, where ports
+    /// are chosen. No two that have a source in common have it in common before all ports are used.
+    pub fn place_of(&self, index: u64) -> u64 {
+        if self.is_spread() { index.wrapping_add(self.before) / self.count() } else { index }
+    }
+
+    /// Whether neighbours come from different addresses.
+    fn is_spread(&self) -> bool {
+        self.spread_over() > 1
+    }
+
+    /// How many addresses neighbours come from in turn; one where they do not.
+    pub fn spread_over(&self) -> u64 {
+        if self.per_tuple == 1 { self.count() } else { 1 }
     }
 
     /// How many addresses connections come from, the kernel's own choice included.

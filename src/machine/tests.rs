@@ -1,8 +1,8 @@
 use super::*;
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Http, HttpUrl, Level, Plan,
-    Protocol, Ramp, Scenario, Site, SourceRange, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
-    ThinkTime, Version,
+    Protocol, Ramp, Scenario, Site, SourceRange, SourceUse, Stage, StartAfter, Target, TcpHold,
+    TcpHoldServer, ThinkTime, Version,
 };
 use crate::units::{Rate, Time};
 use proptest::prelude::*;
@@ -207,40 +207,67 @@ fn workers_follow_descriptors_cores_and_the_plan() {
 #[test]
 fn sources_are_the_kernel_s_until_one_does_not_carry_them() {
     let loopback = "127.0.0.1".parse().expect("an address");
-    let one = Sources::of(loopback, 9_881, 28_232, &[]);
+    let one = Sources::of(loopback, 9_881, 28_232, &Generator::default());
     assert!(one.addresses.is_empty());
     assert_eq!(one.source_of(5_000), None);
-    let many = Sources::of(loopback, 20_000, 28_232, &[]);
+    let many = Sources::of(loopback, 20_000, 28_232, &Generator::default());
     assert_eq!(many.count(), 3);
     assert_eq!(many.per_tuple, 9_881);
     assert_eq!(many.source_of(0), Some("127.1.0.1".parse().expect("an address")));
     assert_eq!(many.source_of(9_881), Some("127.1.0.2".parse().expect("an address")));
-    let far = Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &[]);
+    let far =
+        Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &Generator::default());
     assert_eq!((far.count(), far.source_of(59_999)), (1, None));
-    let six = Sources::of("::1".parse().expect("an address"), 60_000, 28_232, &[]);
+    let six =
+        Sources::of("::1".parse().expect("an address"), 60_000, 28_232, &Generator::default());
     assert_eq!((six.count(), six.source_of(59_999)), (1, None));
 }
 
 #[test]
 fn scenarios_that_share_a_destination_begin_with_other_sources() {
     let loopback = "127.0.0.1".parse().expect("an address");
-    let of = |before| Sources::of(loopback, 60_000, 28_232, &[]).after(before);
+    let of = |before| Sources::of(loopback, 60_000, 28_232, &Generator::default()).after(before);
     let first = |sources: &Sources| sources.source_of(0).expect("a source").to_string();
     assert_eq!(of(0).count(), 7);
     assert_eq!(first(&of(0)), "127.1.0.1");
     assert_eq!(first(&of(20_000)), "127.1.0.4", "the first used two and a bit");
     assert_eq!(first(&of(40_000)), "127.1.0.6");
-    let kernel = Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &[]);
+    let kernel =
+        Sources::of("10.0.0.1".parse().expect("an address"), 60_000, 28_232, &Generator::default());
     assert_eq!(kernel.after(20_000).source_of(0), None);
 }
 
 #[test]
-fn sources_of_the_plan_are_used_in_order_and_as_many_as_it_takes() {
+fn sources_of_the_plan_are_spread_over_and_no_pair_repeats() {
+    let address = |text: &str| text.parse().expect("an address");
+    let range = SourceRange { first: address("10.0.0.1"), last: address("10.0.0.8") };
+    let plan = Generator { source_addresses: vec![range], ..Generator::default() };
+    let of = |connections| Sources::of(address("10.9.9.9"), connections, 28_232, &plan);
+    assert_eq!((of(3).count(), of(1).source_of(0)), (3, Some(address("10.0.0.1"))));
+    let (one, two) = (of(1_500), of(1_500).after(1_003));
+    let mut counts = std::collections::BTreeMap::new();
+    let mut pairs = std::collections::BTreeSet::new();
+    for (sources, connections) in [(&one, 1_003), (&two, 497)] {
+        for index in 0..connections {
+            let from = sources.source_of(index).expect("a source");
+            *counts.entry(from).or_insert(0) += 1;
+            assert!(pairs.insert((from, sources.place_of(index))));
+        }
+    }
+    assert_eq!(counts.len(), 8);
+    assert!(counts.values().all(|count| (187..=188).contains(count)), "{counts:?}");
+}
+
+#[test]
+fn a_reserve_is_used_in_order_and_as_much_of_it_as_it_takes() {
     let address = |text: &str| text.parse().expect("an address");
     let range =
         |first: &str, last: &str| SourceRange { first: address(first), last: address(last) };
     let given =
         [range("fd00::1", "fd00::9"), range("10.0.0.5", "10.0.0.6"), range("10.0.0.9", "10.0.0.9")];
+    let reserve = SourceUse::Reserve;
+    let given =
+        Generator { source_addresses: given.to_vec(), source_use: reserve, ..Generator::default() };
     let sources = Sources::of(address("10.9.9.9"), 15_000, 28_232, &given);
     assert_eq!(sources.addresses, [address("10.0.0.5"), address("10.0.0.6")]);
     let crowded = Sources::of(address("10.9.9.9"), 60_000, 28_232, &given);
@@ -263,7 +290,7 @@ proptest! {
 
     #[test]
     fn no_tuple_gets_more_than_its_share_on_loopback(count in 1_u64..5_000_000, ports in 100_u64..64_000) {
-        let sources = Sources::of("127.1.0.1".parse().expect("an address"), count, ports, &[]);
+        let sources = Sources::of("127.1.0.1".parse().expect("an address"), count, ports, &Generator::default());
         prop_assert!(!sources.addresses.contains(&"127.1.0.1".parse().expect("an address")));
         if sources.count() < 60_000 {
             prop_assert!(count.div_ceil(sources.count()) as f64 <= (ports as f64 * 0.35).max(1.0));

@@ -8,8 +8,10 @@ use std::net::IpAddr;
 pub struct Generator {
     /// Worker processes for each scenario; `None` lets planrun choose.
     pub workers: Option<u32>,
-    /// Addresses to connect from, used in this order; empty leaves the choice to planrun (loopback) or the kernel.
+    /// Addresses to connect from; empty leaves the choice to planrun (loopback) or the kernel.
     pub source_addresses: Vec<SourceRange>,
+    /// What these addresses are for.
+    pub source_use: SourceUse,
     /// First and last source port; `None` keeps the system's range.
     pub port_range: Option<(u16, u16)>,
     /// What a lost worker does to the run; the verdict is INVALID either way.
@@ -45,6 +47,16 @@ pub enum OnInvalid {
     Stop,
     /// It goes on to the end of the plan.
     Continue,
+}
+
+/// What the plan's source addresses are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceUse {
+    /// Connections are spread over all of them: a balancer that goes by the source sees as many clients.
+    #[default]
+    Spread,
+    /// For ports alone: the next address is used once the ports of the one before it get scarce.
+    Reserve,
 }
 
 /// A run of neighbouring addresses of one family, first to last.

@@ -31,7 +31,7 @@ mod tree;
 pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
 pub use contradiction::Contradiction;
 pub use error::{PlanError, PlanErrors};
-pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
+pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 pub use interpolate::Environment;
 pub use limits::AnswerLimits;
 pub(crate) use metric::within;

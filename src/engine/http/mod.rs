@@ -114,7 +114,7 @@ impl<H: Host> Requests<H> {
             stages: Stages::default(),
             busy: 0,
             room: load.share.part_of(http.max_in_flight, 1),
-            numbers: Numbers::new(load.addresses.len()),
+            numbers: Numbers::new(load.addresses.len(), load.sources.spread_over()),
             load,
             idle: Vec::new(),
             closing: false,

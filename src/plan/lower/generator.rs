@@ -2,10 +2,10 @@
 
 use crate::plan::error::Errors;
 use crate::plan::raw::{
-    At, Field, InvalidWord, LossWord, OneOrMany, RawGenerator, RawLimits, Workers,
+    At, Field, InvalidWord, LossWord, OneOrMany, RawGenerator, RawLimits, SourceUseWord, Workers,
 };
 use crate::plan::tree::Text;
-use crate::plan::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange};
+use crate::plan::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 use crate::units::Ratio;
 use std::net::IpAddr;
 
@@ -17,6 +17,7 @@ pub(super) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Gen
     Generator {
         workers: workers(&raw.workers, errors),
         source_addresses: source_addresses(&raw.source_addresses, errors),
+        source_use: source_use(raw, errors),
         port_range: raw.port_range.given().and_then(|given| port_range(given, errors)),
         on_worker_loss: match raw.on_worker_loss.value() {
             Some(LossWord::Stop) => OnWorkerLoss::Stop,
@@ -95,6 +96,18 @@ fn source_addresses(field: &Field<OneOrMany<Text>>, errors: &mut Errors) -> Vec<
             }
         })
         .collect()
+}
+
+fn source_use(raw: &RawGenerator, errors: &mut Errors) -> SourceUse {
+    if let Some(at) = raw.source_use.key().filter(|_| raw.source_addresses.is_absent()) {
+        errors
+            .add(at, "there are no source addresses to use")
+            .help("add `source_addresses = [\"127.0.0.2-127.0.0.9\"]`, or leave `source_use` out");
+    }
+    match raw.source_use.value() {
+        Some(SourceUseWord::Reserve) => SourceUse::Reserve,
+        Some(SourceUseWord::Spread) | None => SourceUse::Spread,
+    }
 }
 
 fn source_range(text: &str) -> Result<SourceRange, &'static str> {

@@ -60,6 +60,16 @@ words! {
 }
 
 words! {
+    /// What source addresses are for.
+    SourceUseWord {
+        /// Connections are spread over all of them.
+        Spread = "spread",
+        /// The next address is used once the ports of the one before it get scarce.
+        Reserve = "reserve",
+    }
+}
+
+words! {
     /// Who sends heartbeats.
     SideWord {
         /// The target.

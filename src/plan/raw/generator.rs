@@ -1,8 +1,8 @@
 //! The table of this machine, and the limits that it is held to.
 
 use super::{
-    Field, InvalidWord, Keys, LossWord, OneOrMany, RawTable, Read, Workers, check_keys, table,
-    table_of,
+    Field, InvalidWord, Keys, LossWord, OneOrMany, RawTable, Read, SourceUseWord, Workers,
+    check_keys, table, table_of,
 };
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text};
@@ -16,8 +16,10 @@ table! {
     may {
         /// Worker processes for each scenario: a number, or `auto`.
         workers: Workers,
-        /// Addresses to connect from: single ones, ranges `a-b`, CIDR.
+        /// Addresses to connect from: single ones, ranges `a-b`, CIDR. Connections are spread over all of them.
         source_addresses: OneOrMany<Text>,
+        /// What `source_addresses` are for. Default: `spread`.
+        source_use: SourceUseWord,
         /// First and last source port: `1024-65535`.
         port_range: Text,
         /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.

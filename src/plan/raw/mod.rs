@@ -14,7 +14,7 @@ mod tables;
 pub(super) use answers::{JsonValue, RawAnswerLimits, RawData, RawExpect, RawExtract};
 pub(super) use choices::{
     BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, OrderWord, ProtocolWord,
-    RetryWord, SideWord, SpacingWord,
+    RetryWord, SideWord, SourceUseWord, SpacingWord,
 };
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use generator::{RawGenerator, RawLimits};

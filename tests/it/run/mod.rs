@@ -12,6 +12,7 @@ mod scarce;
 mod search;
 mod sent;
 mod shapes;
+mod sources;
 mod stalls;
 mod streams;
 mod unix_sockets;
