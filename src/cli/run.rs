@@ -6,7 +6,7 @@ use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
 use crate::live::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
-use crate::plan::{Overrides, Plan, Protocol, Source, Target};
+use crate::plan::{Overrides, Plan, Protocol, Source, Target, sparse};
 use crate::protocol::http::Files;
 use crate::report::page::Page;
 use crate::report::{self, Series, text};
@@ -96,6 +96,7 @@ fn depart(
     let mut warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
     warnings.extend(insecure(&plan));
     warnings.extend(engine::row_outlooks(&plan, &files).iter().filter_map(RowOutlook::words));
+    warnings.extend(sparse(&plan).iter().map(|one| one.words(&plan)));
     Ok(Departure { exe, source, overrides, plan, limits, warnings, files })
 }
 

@@ -338,7 +338,9 @@ pub(super) fn verdict(verdict: &Verdict) -> String {
         let _ = write!(text, ": {}", rules.join(", "));
     }
     let held = verdict.findings.iter().filter(|finding| finding.state == State::Held).count();
-    if all > 0 {
+    if all == 0 {
+        text.push_str("; no thresholds: nothing was judged");
+    } else {
         let _ = write!(text, "; of {all} thresholds {held} held, {broken} broken");
     }
     text

@@ -265,6 +265,14 @@ impl TimeMetric {
 }
 
 impl Metric {
+    /// Samples below which it says nothing.
+    pub fn sample_floor(self) -> u64 {
+        match self {
+            Self::Time(_, stat) => stat.sample_floor(),
+            _ => 1,
+        }
+    }
+
     /// Every one that needs no name or duration of a plan, in the order of reports.
     pub fn all() -> impl Iterator<Item = Self> {
         let times = TimeMetric::ALL

@@ -34,6 +34,7 @@ pub use error::{PlanError, PlanErrors};
 pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 pub use interpolate::Environment;
 pub use limits::AnswerLimits;
+pub use lower::{Sparse, sparse};
 pub(crate) use metric::within;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use names::is_printable;

@@ -11,6 +11,8 @@ pub struct Threshold {
     pub check: String,
     /// The line in the plan's file, from 1.
     pub line: usize,
+    /// Whether it is there because the scenario says nothing of thresholds.
+    pub is_default: bool,
     /// What is measured.
     pub metric: Metric,
     /// How it is compared.

@@ -56,6 +56,7 @@ impl SavedRun {
         }
         let (header, mut journal) = journal::Reader::open(folder)?;
         let plan = plan_of(folder, &header)?;
+        let plan = without_later_defaults(plan, &header);
         if Outline::of(&plan) != header.scenarios {
             let reason =
                 "its plan reads differently today: is an environment variable another one?";
@@ -185,4 +186,14 @@ fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
         Plan::parse(&source, &header.overrides, &any)
             .map_err(|_| Error::Plan { path: folder.into(), errors: Box::new(errors) })
     })
+}
+
+/// The plan with the thresholds that it was run with: a run from before there were default ones had
+/// none.
+fn without_later_defaults(mut plan: Plan, header: &Header) -> Plan {
+    for (scenario, known) in plan.scenarios.iter_mut().zip(&header.scenarios) {
+        let known = &known.thresholds;
+        scenario.thresholds.retain(|one| !one.is_default || known.contains(&one.check));
+    }
+    plan
 }

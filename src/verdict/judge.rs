@@ -147,7 +147,7 @@ impl Judge {
     ) -> State {
         let state = state(threshold, measured);
         let needed = match state {
-            State::NoData => needed(threshold.metric),
+            State::NoData => threshold.metric.sample_floor(),
             State::TooFew { needed } => needed,
             State::Held | State::Broken | State::Unreached { .. } => return state,
         };
@@ -284,17 +284,9 @@ pub(crate) fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns
     to.saturating_sub(from)
 }
 
-/// Samples below which a metric says nothing.
-fn needed(metric: Metric) -> u64 {
-    match metric {
-        Metric::Time(_, stat) => stat.sample_floor(),
-        _ => 1,
-    }
-}
-
 pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
     let Some(measured) = measured else { return State::NoData };
-    let needed = needed(threshold.metric);
+    let needed = threshold.metric.sample_floor();
     if measured.samples < needed {
         return State::TooFew { needed };
     }

@@ -13,6 +13,8 @@ mod limits;
 mod shortfall;
 mod window;
 
+use crate::plan::{Metric, Plan, RatioMetric};
+use crate::record::{Cell, Gauges, Recording, Span, measure};
 pub use ascent::{Ascent, Next, Summit};
 pub use health::{Health, Standing};
 pub use judge::Judge;
@@ -80,6 +82,22 @@ impl State {
     pub fn is_broken(self) -> bool {
         matches!(self, Self::Broken | Self::Unreached { .. })
     }
+}
+
+/// Of the scenarios without thresholds in which more attempts failed than went well, the worst: its index, and the part that failed. No
+/// verdict is about it.
+pub fn unjudged_failures(plan: &Plan, recording: &Recording) -> Option<(usize, f64)> {
+    let scenarios = plan.scenarios.iter().zip(&recording.scenarios).enumerate();
+    let failing = scenarios.filter(|(_, (scenario, _))| scenario.thresholds.is_empty());
+    let failing = failing.filter_map(|(index, (scenario, facts))| {
+        let (mut cell, gauges) = (Cell::default(), Gauges::default());
+        facts.cells.values().for_each(|part| cell.merge_counts(part));
+        let span =
+            Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns: 0 };
+        let failed = measure(Metric::Ratio(RatioMetric::Failure), &span)?;
+        (failed.value > 0.5).then_some((index, failed.value))
+    });
+    failing.max_by(|(_, one), (_, other)| one.total_cmp(other))
 }
 
 /// How a threshold stands.

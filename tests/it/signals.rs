@@ -345,8 +345,8 @@ fn the_loss_of_a_built_in_server_is_told() {
     assert_eq!(outcome.scenario("hold").failures().values().sum::<u64>(), 256);
     assert!(outcome.stderr.contains("server process"), "{}", outcome.stderr);
     outcome.assert_whole();
-    // Without thresholds nothing of the target is judged, and nothing went wrong on this side.
-    assert_eq!(outcome.code, Some(0));
+    // The default threshold judges the target; nothing went wrong on this side.
+    assert_eq!((outcome.code, outcome.verdict()), (Some(1), "FAIL"));
     let again = run_once(PLAN, &["--set", "scenarios.hold.stages.0.hold=1s", "--only", "hold"]);
     assert_eq!(again.scenario("hold").counter("ok"), 256);
 }

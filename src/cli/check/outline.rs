@@ -7,7 +7,7 @@ use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
     Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
-    SearchWay, Spacing, StartAfter, Target, Threshold,
+    SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
 };
 use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
@@ -46,7 +46,9 @@ pub(super) fn outline(
         outline_scenario(page, plan, scenario, (schedule, data), (start, ascii))?;
     }
     let outlooks = engine::row_outlooks(plan, files);
-    for warning in outlooks.iter().filter_map(engine::RowOutlook::words) {
+    let mut warnings: Vec<String> = outlooks.iter().filter_map(engine::RowOutlook::words).collect();
+    warnings.extend(sparse(plan).iter().map(|one| one.words(plan)));
+    for warning in warnings {
         writeln!(page)?;
         page.hanging("", "  ", &format!("warning: {}", neutral(&warning)), Style::new())?;
     }
@@ -172,7 +174,7 @@ fn outline_scenario(
 
 fn thresholds(page: &mut Page<'_>, scenario: &Scenario) -> io::Result<()> {
     if scenario.thresholds.is_empty() {
-        let none = "no thresholds: the verdict says only whether the run is valid";
+        let none = "no thresholds: nothing will be judged but whether the run is valid";
         return page.hanging("  ", "    ", none, Style::new());
     }
     writeln!(page, "  thresholds")?;
@@ -266,6 +268,9 @@ fn looks_at(threshold: &Threshold, scenario: &Scenario) -> String {
     what.push_str(&threshold.window.map_or_else(String::new, |time| format!(", every {time}")));
     if threshold.abort {
         what.push_str(", ends the run when broken");
+    }
+    if threshold.is_default {
+        what.push_str("; the default, `thresholds = []` is none");
     }
     what
 }

@@ -38,6 +38,7 @@ pub(super) fn threshold(
 ) -> Threshold {
     Threshold {
         check: check.into(),
+        is_default: false,
         line: 1,
         metric,
         comparison,

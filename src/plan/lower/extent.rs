@@ -1,6 +1,6 @@
 //! How long the parts of a scenario are and what they hold, as far as arithmetic knows.
 
-use crate::plan::{Level, Ramp, Stage};
+use crate::plan::{During, Level, Ramp, Scope, Stage, Threshold};
 use crate::units::Time;
 
 /// One part of one stage, as far as arithmetic knows it.
@@ -99,4 +99,54 @@ fn ramp_length(from: u64, to: u64, ramp: Ramp) -> Option<u64> {
 pub(super) fn length(stages: &[Stage]) -> Option<Time> {
     let [_, hold] = extents(stages).pop()?;
     hold.end.map(|end| Time(std::time::Duration::from_nanos(end)))
+}
+
+/// A part, and when it begins on the scenario's clock, where ramps without a pace take no time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Placed {
+    pub extent: Extent,
+    pub begin_ns: u64,
+}
+
+impl Placed {
+    /// Nanoseconds.
+    pub(super) fn length_ns(&self) -> u64 {
+        self.extent.length.unwrap_or(0)
+    }
+}
+
+/// Ramp and hold of every stage, with their beginnings.
+pub(super) fn placed(stages: &[Stage]) -> Vec<[Placed; 2]> {
+    let mut begin_ns = 0_u64;
+    let mut place = |extent: Extent| {
+        let placed = Placed { extent, begin_ns };
+        begin_ns = begin_ns.saturating_add(placed.length_ns());
+        placed
+    };
+    extents(stages).into_iter().map(|parts| parts.map(&mut place)).collect()
+}
+
+/// What a threshold is looked at in, each with the parts that it sees: all stages but warm-ups together, or one by one.
+pub(super) fn looked_at(threshold: &Threshold, stages: &[Stage]) -> Vec<(String, Vec<Placed>)> {
+    let judged: Vec<usize> = (0..stages.len()).filter(|index| !stages[*index].warmup).collect();
+    let scopes: Vec<Vec<usize>> = match threshold.scope {
+        Scope::Scenario => vec![judged],
+        Scope::EachStage => judged.into_iter().map(|index| vec![index]).collect(),
+        Scope::Stage(index) => vec![vec![index]],
+    };
+    let places = placed(stages);
+    let of = |scope: Vec<usize>| {
+        let whom = match (&threshold.scope, scope.as_slice()) {
+            (Scope::Scenario, _) | (_, []) => "this scenario".to_owned(),
+            (_, [index, ..]) => format!("stage `{}`", stages[*index].name),
+        };
+        let parts =
+            scope.iter().flat_map(|index| places[*index]).filter(|part| match threshold.during {
+                During::All => true,
+                During::Hold => part.extent.hold,
+                During::Ramp => !part.extent.hold,
+            });
+        (whom, parts.collect())
+    };
+    scopes.into_iter().map(of).collect()
 }

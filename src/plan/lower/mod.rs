@@ -7,7 +7,9 @@ mod auth;
 mod check;
 mod churn;
 mod connection;
+mod default_threshold;
 mod expect;
+mod expected;
 mod extent;
 mod faults;
 mod generator;
@@ -23,6 +25,8 @@ mod tcp_hold;
 mod template;
 mod threshold;
 mod tls;
+
+pub use expected::{Sparse, sparse};
 
 use super::error::Errors;
 use super::names::{self, Kind};

@@ -1,11 +1,11 @@
 //! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
 
-use super::extent::{Extent, extents, length};
+use super::extent::{Extent, length, looked_at};
 use crate::plan::error::Errors;
 use crate::plan::tree::Place;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric, Scope,
-    Stage, Stat, Threshold, TimeMetric,
+    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric, Stage,
+    Stat, Threshold, TimeMetric,
 };
 use crate::units::Time;
 
@@ -24,34 +24,14 @@ pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &
         errors.add(at, message).help(help);
         return;
     }
-    let extents = extents(seen.stages);
-    let judged: Vec<usize> =
-        (0..seen.stages.len()).filter(|index| !seen.stages[*index].warmup).collect();
-    if judged.is_empty() {
+    if seen.stages.iter().all(|stage| stage.warmup) {
         errors
             .add(at, "every stage is a warm-up: thresholds look at none")
             .help("leave `warmup` out of the stage that is to be judged");
         return;
     }
-    let scopes: Vec<Vec<usize>> = match threshold.scope {
-        Scope::Scenario => vec![judged],
-        Scope::EachStage => judged.into_iter().map(|index| vec![index]).collect(),
-        Scope::Stage(index) => vec![vec![index]],
-    };
-    for scope in scopes {
-        let parts: Vec<Extent> = scope
-            .iter()
-            .flat_map(|index| extents[*index])
-            .filter(|part| match threshold.during {
-                During::All => true,
-                During::Hold => part.hold,
-                During::Ramp => !part.hold,
-            })
-            .collect();
-        let whom = match (&threshold.scope, scope.as_slice()) {
-            (Scope::Scenario, _) | (_, []) => "this scenario".to_owned(),
-            (_, [index, ..]) => format!("stage `{}`", seen.stages[*index].name),
-        };
+    for (whom, parts) in looked_at(threshold, seen.stages) {
+        let parts: Vec<Extent> = parts.into_iter().map(|part| part.extent).collect();
         if let Some((message, help)) = unseen(threshold, seen, &parts, &whom) {
             errors.add(at, message).help(help);
             return;
@@ -168,7 +148,7 @@ fn unseen(
         Metric::Time(TimeMetric::StormTime, _) => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
-    let (available, floor) = (sum?, sample_floor(metric));
+    let (available, floor) = (sum?, metric.sample_floor());
     if available == 0 {
         return Some(never(metric, threshold.during, seen, whom));
     }
@@ -246,6 +226,9 @@ fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String
         | Metric::Ratio(RatioMetric::HeartbeatSuccess) => {
             "the first heartbeat would be due after the end: hold longer, or lower `every`"
         }
+        Metric::Time(TimeMetric::ScheduleLag, _) if matches!(seen.protocol, Protocol::Http(_)) => {
+            "users have a schedule in a paced ramp only: write `during = \"ramp\"`"
+        }
         _ if is_of_hold(metric) => "leave `during` out: this is measured in the hold",
         _ if during == During::Hold && matches!(seen.protocol, Protocol::TcpHold(_)) => {
             "connections are opened in the ramp: leave `during` out"
@@ -281,14 +264,6 @@ fn too_few(
         _ => "plan for more".to_owned(),
     };
     (message, help)
-}
-
-/// Samples below which a metric says nothing.
-fn sample_floor(metric: Metric) -> u64 {
-    match metric {
-        Metric::Time(_, stat) => stat.sample_floor(),
-        _ => 1,
-    }
 }
 
 fn is_open_only(metric: Metric) -> bool {
@@ -357,6 +332,11 @@ fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
     }
     if is_open_only(metric) {
         return Some(0);
+    }
+    if matches!(metric, Metric::Time(TimeMetric::ScheduleLag, _)) {
+        // Users have no schedule but that of a paced ramp.
+        let (before, after) = part.users;
+        return Some(if part.hold { 0 } else { after.saturating_sub(before) });
     }
     let pauses = http.requests.iter().filter_map(|one| Some(one.think_time?.min));
     let think_time = pauses.fold(http.think_time.min, Time::min);

@@ -29,7 +29,7 @@ pub(super) fn search(
     if scenarios.iter().all(|scenario| scenario.thresholds.is_empty()) {
         errors
             .add(given.at, "no level can fail this search: the plan has no thresholds")
-            .help("add for example `thresholds = [\"failure_ratio < 1%\"]` to the scenario");
+            .help("leave `thresholds = []` out of the scenario: it has one by default");
     }
     let scenario = scenario(raw, given, scenarios, errors)?;
     let stage = stage(raw, scenario, errors)?;

@@ -1,6 +1,7 @@
 //! What must hold for a PASS.
 
 use super::check::{self, Check};
+use super::default_threshold::default_threshold;
 use super::reach::{self, Seen};
 use super::stages::Stages;
 use super::{Context, time};
@@ -27,9 +28,17 @@ pub(super) fn thresholds(
     context: &Context<'_>,
     errors: &mut Errors,
 ) -> Vec<Threshold> {
-    let (Some(given), Some(word)) = (raw.thresholds.given(), raw.protocol.value()) else {
-        return Vec::new();
+    let Some(word) = raw.protocol.value() else { return Vec::new() };
+    let seen = Seen {
+        protocol,
+        secured: context.secured.get(target).copied().unwrap_or(true),
+        stages: &stages.list,
+        overrides: context.overrides,
     };
+    if raw.thresholds.is_absent() {
+        return default_threshold(&seen).into_iter().collect();
+    }
+    let Some(given) = raw.thresholds.given() else { return Vec::new() };
     if let Some(Entry::Text(At { at, .. })) = given.value.get(MOST) {
         errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
         return Vec::new();
@@ -60,12 +69,6 @@ pub(super) fn thresholds(
             continue;
         };
         if errors.count() == before && stages.known && protocol_known {
-            let seen = Seen {
-                protocol,
-                secured: context.secured.get(target).copied().unwrap_or(true),
-                stages: &stages.list,
-                overrides: context.overrides,
-            };
             reach::check(&threshold, &seen, metric_place(text), errors);
         }
         thresholds.push(threshold);
@@ -124,6 +127,7 @@ fn threshold(
     Some(Threshold {
         check: check.to_owned(),
         line: line(text.at, context),
+        is_default: false,
         metric,
         comparison,
         bound,

@@ -217,7 +217,8 @@ table! {
         version: Text,
         /// http: how much of an answer is taken. What is larger is a failure of this side's own.
         limits: RawAnswerLimits,
-        /// What must hold for a PASS: `metric comparison bound`, or a table.
+        /// What must hold for a PASS: `metric comparison bound`, or a table. Default: `failure_ratio < 1%` (http) or
+        /// `success_ratio >= 99%` (tcp-hold); `[]` is none.
         thresholds: Vec<Entry>,
     }
 }

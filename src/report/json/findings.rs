@@ -101,6 +101,9 @@ pub struct ThresholdReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
     check: &'a str,
+    /// It is planrun's own: the plan says nothing of thresholds.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    default: bool,
     passed: bool,
     state: &'static str,
     metric: String,
@@ -140,6 +143,7 @@ impl<'a> ThresholdReport<'a> {
             scenario: &scenario.name,
             stage: stage.map(|stage| stage.name.as_str()),
             check: &threshold.check,
+            default: threshold.is_default,
             passed: finding.state == State::Held,
             state: state(finding.state),
             metric: threshold.metric.to_string(),

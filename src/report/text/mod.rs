@@ -15,12 +15,12 @@ use super::foreign::visible;
 use super::page::{Page, listed, wrapped};
 use super::section::end_of;
 use super::table::{Cell, Column, NOT_MEASURED, Table, shortened};
-use crate::plan::{Metric, Threshold};
+use crate::plan::{Metric, Protocol, Threshold};
 use crate::record::StopReason;
 use crate::store::SavedRun;
 use crate::store::options;
-use crate::units::figure::{grouped, time};
-use crate::verdict::{Finding, Standing, State, Word};
+use crate::units::figure::{grouped, percent, time};
+use crate::verdict::{Finding, Standing, State, Word, unjudged_failures};
 use anstyle::{AnsiColor, Style};
 pub use rules::rules;
 use std::io::{self, Write};
@@ -65,6 +65,7 @@ fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 
 fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let (style, sign) = match run.verdict.word {
+        Word::Pass if unjudged(run).is_some() => (DOUBT, "!"),
         Word::Pass => (GOOD, "✓"),
         Word::Fail => (BAD, "✗"),
         Word::Invalid => (DOUBT, "!"),
@@ -84,11 +85,32 @@ fn said(run: &SavedRun) -> String {
     let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
     match run.verdict.word {
-        Word::Pass if all == 0 => "done; the plan has no thresholds".to_owned(),
-        Word::Pass => format!("{all} of {all} {plural} held"),
+        Word::Pass if all == 0 => format!(
+            "no thresholds: nothing was judged{}",
+            unjudged(run).map_or_else(String::new, |failures| format!("; {failures}"))
+        ),
+        Word::Pass => match unjudged(run) {
+            Some(failures) => format!("{all} {plural} held, but {failures}, without thresholds"),
+            None => format!("{all} of {all} {plural} held"),
+        },
         Word::Fail => format!("{broken} of {all} {plural} broken"),
         Word::Invalid => "this run proves nothing about the target".to_owned(),
     }
+}
+
+/// What failed for the most part without a threshold to say so: `98.20% of requests failed`.
+fn unjudged(run: &SavedRun) -> Option<String> {
+    let (index, failed) = unjudged_failures(&run.plan, &run.recording)?;
+    let scenario = &run.plan.scenarios[index];
+    let what = match scenario.protocol {
+        Protocol::Http(_) => "requests",
+        Protocol::TcpHold(_) => "connections",
+    };
+    let whose = match run.plan.scenarios.len() {
+        1 => String::new(),
+        _ => format!(" of {}", visible(&scenario.name)),
+    };
+    Some(format!("{} of the {what}{whose} failed", percent(failed)))
 }
 
 fn ending(run: &SavedRun) -> String {
@@ -187,6 +209,9 @@ fn behind(threshold: &Threshold, finding: &Finding) -> String {
             words.push("few, but enough to tell".to_owned());
         }
         State::Held | State::Broken | State::NoData => {}
+    }
+    if threshold.is_default {
+        words.push("default threshold".to_owned());
     }
     if let (Some(end), Some(window)) = (finding.window_end, threshold.window) {
         words.push(format!("worst {window} up to second {end}"));

@@ -19,6 +19,7 @@ fn threshold(metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
     Threshold {
         check: format!("{metric} {comparison} {bound}"),
         line: 1,
+        is_default: false,
         metric,
         comparison,
         bound: Bound(bound),

@@ -54,7 +54,7 @@ static RUN: LazyLock<Outcome> = LazyLock::new(|| {
     let target = |treat: fn(TcpStream)| quoted(serve(treat));
     let (_room, full) = full();
     let half = format!("[\"{}\", \"{}\"]", serve(and_stays), dies_after_the_probe());
-    let common = "expect = \"hello\"\nconnect_timeout = \"600ms\"";
+    let common = "expect = \"hello\"\nconnect_timeout = \"600ms\"\nthresholds = []";
     let stages = "\nstages = [{ users = 10, ramp = \"200ms\", hold = \"1500ms\" }]";
     let greeted = &format!("greeting = \"500ms\"{stages}");
     let watched = "heartbeat = { from = \"server\", every = \"300ms\", grace = \"200ms\" }";

@@ -241,3 +241,71 @@ fn the_plan_to_start_from_is_right_and_overwrites_nothing() {
     let output = planrun(".", &["init", "-o", nowhere.to_str().expect("UTF-8")], &[]);
     assert_eq!(output.status.code(), Some(5), "{}", said(&output));
 }
+
+/// What `check` prints of this plan.
+fn checked(plan: &str) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("plan.toml");
+    std::fs::write(&path, plan).unwrap();
+    page(path.to_str().unwrap(), &[])
+}
+
+#[test]
+fn default_thresholds_are_shown_as_such() {
+    let plan = "name = \"p\"\n[targets.t]\nbuiltin = \"http\"\n[scenarios.s]\nprotocol = \"http\"\n\
+                stages = [{ users = 5, hold = \"5s\" }]\n";
+    let page = checked(plan);
+    assert!(page.contains("failure_ratio < 1%"), "{page}");
+    assert!(page.contains("the default, `thresholds = []` is none"), "{page}");
+    let page = checked(&format!("{plan}thresholds = []\n"));
+    assert!(page.contains("no thresholds: nothing will be judged"), "{page}");
+}
+
+#[test]
+fn thresholds_that_the_plan_is_likely_to_starve_are_foreseen() {
+    let http = |keys: &str, stage: &str, threshold: &str| {
+        checked(&format!(
+            "name = \"p\"\n[targets.t]\nbuiltin = \"http\"\n[scenarios.s]\nprotocol = \"http\"\n{keys}\n\
+             stages = [{{ name = \"x\", {stage} }}]\nthresholds = [{threshold}]\n"
+        ))
+    };
+    let hold = |keys: &str, stage: &str, threshold: &str| {
+        checked(&format!(
+            "name = \"p\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenarios.s]\nprotocol = \"tcp-hold\"\n{keys}\n\
+             stages = [{{ name = \"x\", {stage} }}]\nthresholds = [{threshold}]\n"
+        ))
+    };
+    let warned = |page: &str, about: &str| {
+        let words = page.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(words.contains("warning: "), "{page}");
+        assert!(words.contains(&format!("about {about} at most")), "{page}");
+    };
+    let fine = |page: &str| assert!(!page.contains("warning"), "{page}");
+    let p99 = "\"service_time.p99 < 1s\"";
+    // Mean pauses count, not the shortest: 50 users × 4 s / 550 ms.
+    let mixed = "think_time = \"100ms..1s\"";
+    warned(&http(mixed, "users = 50, hold = \"4s\"", p99), "364");
+    fine(&http(mixed, "users = 50, hold = \"5s\"", p99));
+    // A ramp has half of its users on average, and the first request of each.
+    let ramp = "{ check = \"service_time.p95 < 1s\", during = \"ramp\" }";
+    warned(&http(mixed, "users = 20, ramp = \"2s\", hold = \"1s\"", ramp), "56");
+    fine(&http(mixed, "users = 40, ramp = \"2s\", hold = \"1s\"", ramp));
+    // Arrivals are exact.
+    fine(&http("", "rate = \"92/s\", hold = \"4s\"", p99));
+    // A window.
+    let window = "{ check = \"service_time.p95 < 1s\", window = \"2s\" }";
+    warned(&http(mixed, "users = 15, hold = \"20s\"", window), "55");
+    fine(&http(mixed, "users = 30, hold = \"20s\"", window));
+    // Connections are kept, so that there are as many as users.
+    let connect = "\"connect.time.p99 < 1s\"";
+    warned(&http("", "users = 50, hold = \"60s\"", connect), "50");
+    fine(&http("connection = { max_requests = 1 }", "users = 50, hold = \"60s\"", connect));
+    // Heartbeats begin one period after the opening.
+    let client =
+        "heartbeat = { from = \"client\", send = \"ping\", every = \"2s\", timeout = \"1s\" }";
+    let rtt = "\"heartbeat.rtt.p99 < 1s\"";
+    warned(&hold(client, "users = 100, hold = \"8s\"", rtt), "300");
+    fine(&hold(client, "users = 100, hold = \"11s\"", rtt));
+    // Not foreseen by any arithmetic: how fast users without pauses are.
+    fine(&http("", "users = 1, hold = \"1s\"", p99));
+}

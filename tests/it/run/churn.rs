@@ -31,7 +31,7 @@ fn lifetimes_and_reconnects_keep_the_level_and_the_other_side_counts_the_same() 
                 "reconnect = \"at-once\"\n{STAGES}\nthresholds = [\"hold.time_ratio >= 95%\"]"
             ),
         ),
-        ("left", "faults = { close_after = \"1500ms\" }", STAGES),
+        ("left", "faults = { close_after = \"1500ms\" }", &format!("{STAGES}\nthresholds = []")),
     ]);
     let renewed = outcome.scenario("renewed");
     let [renewals, started, ok, lost, opened] =

@@ -13,7 +13,7 @@ fn plan(protocol: &str, common: &str, scenarios: &[(&str, &str, &str)]) -> Strin
             };
             format!(
                 "[targets.{name}]\nbuiltin = \"{protocol}\"\n{faults}\n\
-                 [scenarios.{name}]\nprotocol = \"{protocol}\"\ntarget = \"{name}\"\n{common}\n{keys}\n"
+                 [scenarios.{name}]\nprotocol = \"{protocol}\"\ntarget = \"{name}\"\n{common}\n{keys}\nthresholds = []\n"
             )
         })
         .collect();

@@ -208,3 +208,69 @@ fn wrong_replies_to_heartbeats_fail_and_right_ones_pass() {
     });
     assert_eq!(states(&run(0, &heartbeats(right), &[])), ["held"; 3]);
 }
+
+#[test]
+fn without_thresholds_there_is_one_and_an_empty_list_is_none() {
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let rest = "think_time = \"20ms\"\nstages = [{ users = 5, hold = \"500ms\" }]\n";
+    let plan = http(dead, rest);
+    let outcome = run(1, &plan, &["--force"]);
+    let threshold = &outcome.report["thresholds"][0];
+    assert_eq!(threshold["check"], "failure_ratio < 1%");
+    assert_eq!((&threshold["default"], &threshold["state"]), (&true.into(), &"broken".into()));
+    assert!(outcome.stdout.contains("default threshold"), "{}", outcome.stdout);
+    // The folder says so again, and a report made from it is the same.
+    let folder = outcome.results.clone().unwrap();
+    let again = Command::new(crate::outcome::exe()).arg("report").arg(&folder).output().unwrap();
+    assert!(again.status.success(), "{}", String::from_utf8_lossy(&again.stderr));
+    assert_eq!(crate::outcome::report(&folder)["thresholds"], outcome.report["thresholds"]);
+
+    let none = ["--force", "--set", "scenarios.s.thresholds=[]"];
+    let outcome = run(0, &plan, &none);
+    let first = outcome.stdout.lines().next().unwrap();
+    let said = "no thresholds: nothing was judged; 100% of the requests failed";
+    assert!(first.starts_with("! PASS") && first.contains(said), "{first}");
+    assert!(outcome.report["thresholds"].as_array().unwrap().is_empty());
+}
+
+#[test]
+fn held_connections_have_their_default_and_a_ramp_alone_is_judged_by_itself() {
+    let plan = r#"name = "defaults"
+[targets.lb]
+builtin = "tcp-hold"
+faults = { close_after = "200ms", share = "10%" }
+[targets.web]
+builtin = "http"
+[scenarios.hold]
+protocol = "tcp-hold"
+target = "lb"
+stages = [{ users = 100, ramp = "200ms", hold = "1s" }]
+[scenarios.ramp]
+protocol = "http"
+target = "web"
+think_time = "50ms"
+stages = [{ users = 10, ramp = "1s", hold = "0s" }]
+"#;
+    let outcome = run(1, plan, &[]);
+    assert_eq!(states(&outcome), ["broken", "held"]);
+    let all = outcome.report["thresholds"].as_array().unwrap();
+    assert_eq!(all[0]["check"], "success_ratio >= 99%");
+    assert_eq!((&all[0]["during"], &all[1]["during"]), (&"all".into(), &"all".into()));
+}
+
+#[test]
+fn the_plan_to_start_from_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = Command::new(crate::outcome::exe()).arg("init").current_dir(&folder).output();
+    assert!(init.unwrap().status.success());
+    let plan = std::fs::read_to_string(folder.path().join("plan.toml")).unwrap();
+    let outcome = run(0, &plan, &[]);
+    assert_eq!(outcome.verdict(), "PASS");
+    assert!(states(&outcome).iter().all(|state| *state == "held"));
+    // Not by a hair: the plan's arithmetic leaves room for a slow machine.
+    for threshold in outcome.report["thresholds"].as_array().unwrap() {
+        if threshold["metric"].as_str().unwrap().ends_with("p99") {
+            assert!(threshold["samples"].as_u64() >= Some(450), "{threshold}");
+        }
+    }
+}

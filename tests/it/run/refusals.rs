@@ -68,7 +68,7 @@ fn a_target_that_is_not_there_is_refused() {
 
 #[test]
 fn force_runs_against_a_target_that_is_not_there() {
-    let outcome = run(0, &hold(&dead()), &["--force"]);
+    let outcome = run(1, &hold(&dead()), &["--force"]);
     let facts = outcome.scenario("s");
     assert_eq!(facts.only_failure(), ("refused", "network", "connect", 10));
     assert_eq!(facts.counters(["due", "connect.ok", "failed"]), [10, 0, 10]);

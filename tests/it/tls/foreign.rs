@@ -64,7 +64,7 @@ fn openssl_as_the_server_is_held_checked_and_told_apart() {
                  [scenarios.{name}]\nprotocol = \"tcp-hold\"\ntarget = \"{name}\"\nexpect = \"ok\"\n\
                  greeting = \"5s\"\n\
                  heartbeat = {{ from = \"client\", send = \"ping\", every = \"1s\" }}\n\
-                 stages = [{{ users = 50, spawn_rate = \"50/s\", hold = \"3500ms\" }}]\n",
+                 stages = [{{ users = 50, spawn_rate = \"50/s\", hold = \"3500ms\" }}]\nthresholds = []\n",
                 peer.address,
                 folder.path().join("own.pem").display()
             )

@@ -88,7 +88,7 @@ fn faults_are_told_as_without_tls_and_a_silent_server_never_shakes_hands() {
             "[targets.{name}]\nbuiltin = \"tcp-hold\"\ntls = {{}}\nfaults = {{ {fault} }}\n\
              [scenarios.{name}]\nprotocol = \"tcp-hold\"\ntarget = \"{name}\"\nexpect = \"ok\"\n\
              greeting = \"2s\"\nconnect_timeout = \"2s\"\n\
-             stages = [{{ users = 20, spawn_rate = \"50/s\", hold = \"2500ms\" }}]\n"
+             stages = [{{ users = 20, spawn_rate = \"50/s\", hold = \"2500ms\" }}]\nthresholds = []\n"
         )
     });
     let outcome = run(0, &format!("name = \"faults\"\n{}", tables.concat()), &[]);

@@ -1,0 +1,40 @@
+//! What must hold for a PASS where a scenario does not say it.
+
+use super::reach::{self, Seen};
+use crate::plan::error::Errors;
+use crate::plan::tree::Place;
+use crate::plan::{Bound, Comparison, During, Metric, Protocol, RatioMetric, Scope, Threshold};
+use crate::units::Time;
+
+/// The threshold of a scenario without `thresholds`; `None` where it could never see anything.
+pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
+    let (check, metric, comparison, bound, during) = match seen.protocol {
+        Protocol::Http(_) => {
+            ("failure_ratio < 1%", RatioMetric::Failure, Comparison::Less, 0.01, During::Hold)
+        }
+        // Whole connections, whenever they were opened.
+        Protocol::TcpHold(_) => {
+            ("success_ratio >= 99%", RatioMetric::Success, Comparison::AtLeast, 0.99, During::All)
+        }
+    };
+    let threshold = Threshold {
+        check: check.to_owned(),
+        line: 0,
+        is_default: true,
+        metric: Metric::Ratio(metric),
+        comparison,
+        bound: Bound(bound),
+        scope: Scope::Scenario,
+        during,
+        window: None,
+        abort: false,
+        grace: Time::default(),
+    };
+    // A plan that only ramps up is judged by its ramp.
+    let everywhere = Threshold { during: During::All, ..threshold.clone() };
+    [threshold, everywhere].into_iter().find(|threshold| {
+        let mut problems = Errors::default();
+        reach::check(threshold, seen, Place::default(), &mut problems);
+        problems.count() == 0
+    })
+}
