@@ -3,6 +3,7 @@
 mod check;
 mod diagnostic;
 mod doctor;
+mod elsewhere;
 mod exit;
 mod init;
 mod man;
@@ -17,10 +18,13 @@ mod serve;
 mod signals;
 mod worker;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{Args, CommandFactory, Parser, Subcommand};
 #[cfg(any(test, fuzzing))]
 pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
+use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -41,6 +45,9 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a plan: the same as without this word.
+    #[command(hide = true)]
+    Run(run::RunArgs),
     /// Check plans without sending anything: every error at once, the schedule, what it needs.
     Check(check::CheckArgs),
     /// Say what this machine can do, against what a plan needs, with the line that fixes each shortage.
@@ -88,11 +95,36 @@ pub struct PlanPath {
     pub path: PathBuf,
 }
 
+/// Whether a word is one of this program's own commands, the main form apart.
+fn is_subcommand(word: &str) -> bool {
+    Cli::command().find_subcommand(word).is_some_and(|command| command.get_name() != "run")
+}
+
+/// Says what is to be done here in place of what was typed.
+fn refuse(answer: &elsewhere::Answer) -> ExitStatus {
+    diagnostic::print_error(&answer.message, Some(&answer.help));
+    if let Some(plan) = &answer.plan {
+        // Whoever closes the pipe has read enough.
+        let _ = anstream::stdout().write_all(plan.as_bytes());
+    }
+    ExitStatus::WrongPlan
+}
+
 /// The whole program.
 pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
+            let unknown = matches!(
+                error.kind(),
+                ErrorKind::UnknownArgument
+                    | ErrorKind::InvalidSubcommand
+                    | ErrorKind::ArgumentConflict
+            );
+            let words: Vec<OsString> = std::env::args_os().skip(1).collect();
+            if let Some(answer) = elsewhere::of_command_line(&words).filter(|_| unknown) {
+                return refuse(&answer).into();
+            }
             // A closed pipe behind `--help` is no failure of ours.
             let _ = error.print();
             return if error.use_stderr() {
@@ -104,6 +136,7 @@ pub fn main() -> ExitCode {
     };
     let status = match cli.command {
         None => search::run(&cli.run),
+        Some(Command::Run(args)) => search::run(&args),
         Some(Command::Check(args)) => check::check(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Serve(command)) => serve::serve(&command),

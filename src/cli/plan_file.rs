@@ -1,6 +1,6 @@
 //! Turns a path and the overrides of the command line into a plan.
 
-use super::{ExitStatus, OverrideArgs, diagnostic};
+use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine;
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
 use crate::protocol::http::Files;
@@ -29,6 +29,9 @@ pub(super) fn read_with_files(
     args: &OverrideArgs,
 ) -> Result<(Source, Overrides, Plan, Vec<Files>), ExitStatus> {
     let overrides = Overrides::from(args);
+    if let Some(answer) = elsewhere::of_path(path) {
+        return Err(refuse(&answer));
+    }
     let text = match read_text(path) {
         Ok(text) => text,
         Err((message, help)) => {

@@ -2,6 +2,7 @@
 
 use super::Given;
 use super::error::Errors;
+use super::foreign;
 use super::tree::{Place, Text};
 use std::ops::Range;
 
@@ -85,9 +86,9 @@ fn fill(
         !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
     });
     let Some(variable) = variable else {
-        errors.add(at, format!("`${{{name}}}` means nothing here")).help(
-            "write `${env.NAME}` for a variable of the environment, `${row.COLUMN}` for a value of the data, `${var.NAME}` for one that a step extracts, `$${` for the characters themselves",
-        );
+        errors
+            .add(at, format!("`${{{name}}}` means nothing here"))
+            .help(format!("{}, `$${{` for the characters themselves", foreign::value(name)));
         return None;
     };
     let value = environment(variable);

@@ -6,6 +6,7 @@
 mod churn;
 mod contradiction;
 mod error;
+mod foreign;
 mod generator;
 mod interpolate;
 mod limits;

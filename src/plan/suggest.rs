@@ -12,6 +12,20 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("rampup", "ramp"),
     ("duration", "hold"),
     ("hold_for", "hold"),
+    ("run_time", "hold"),
+    ("max_duration", "hold"),
+    ("time", "hold"),
+    ("length", "hold"),
+    ("threads", "users"),
+    ("shared_connections", "users"),
+    ("users_per_second", "spawn_rate"),
+    ("connect_rate", "spawn_rate"),
+    ("connection_rate", "spawn_rate"),
+    ("conn_rate", "spawn_rate"),
+    ("ramp_time", "ramp"),
+    ("warm_up", "warmup"),
+    ("from", "min"),
+    ("to", "max"),
     ("qps", "rate"),
     ("rps", "rate"),
     ("arrival_rate", "rate"),
@@ -66,6 +80,12 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("skip_verify", "insecure"),
 ];
 
+/// The known word that another tool's `word` is called here.
+pub(super) fn alias<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let plain = plain(word);
+    known.into_iter().find(|candidate| OTHER_WORDS.contains(&(plain.as_str(), *candidate)))
+}
+
 /// The word that is nearest to `word`, if one is near enough to be meant.
 pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words are no typing errors, and would cost time.
@@ -111,7 +131,7 @@ pub(super) fn listed<'a>(words: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// `spawnRate` and `Spawn-Rate` as `spawn_rate`.
-fn plain(word: &str) -> String {
+pub(super) fn plain(word: &str) -> String {
     let mut plain = String::with_capacity(word.len() + 4);
     let mut after_small = false;
     for c in word.chars() {
@@ -136,6 +156,19 @@ mod tests {
         assert_eq!(nearest("assertions", request), Some("expect"));
         assert_eq!(nearest("vus", request), None);
         assert_eq!(nearest("followRedirects", ["redirects"]), Some("redirects"));
+    }
+
+    #[test]
+    fn every_word_of_another_tool_leads_to_a_key_that_exists() {
+        let schema = crate::plan::Plan::schema();
+        let tables = schema["definitions"].as_object().unwrap().values().chain([&schema]);
+        let keys: Vec<&str> = tables
+            .filter_map(|table| table["properties"].as_object())
+            .flat_map(|keys| keys.keys().map(String::as_str))
+            .collect();
+        for (word, key) in OTHER_WORDS {
+            assert!(keys.contains(key), "`{word}` leads to `{key}`, which no table has");
+        }
     }
 
     #[test]

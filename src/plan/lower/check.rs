@@ -1,5 +1,6 @@
 //! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
 
+use crate::plan::foreign;
 use crate::plan::raw::ProtocolWord;
 use crate::plan::suggest::{did_you_mean, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, within};
@@ -147,7 +148,9 @@ fn metric(
         ));
     }
     if let Some((time, figure)) = split_figure(name) {
-        let help = match nearest(figure, Stat::ALL.iter().map(|stat| stat.name())) {
+        let near = foreign::figure(&figure.to_ascii_lowercase()).map(Stat::name);
+        let help = match near.or_else(|| nearest(figure, Stat::ALL.iter().map(|stat| stat.name())))
+        {
             Some(near) => format!("did you mean `{time}.{near}`? There are {}", figures()),
             None => format!("there are {}", figures()),
         };
@@ -159,7 +162,9 @@ fn metric(
         let help = format!("write `within.{time}.ratio >= 99%`");
         return Err((format!("there is no metric `{name}`"), help));
     }
-    let help = match nearest(name, known.iter().map(String::as_str)) {
+    let near = foreign::metric(name, protocol).map(|metric| metric.to_string());
+    let near = near.or_else(|| nearest(name, known.iter().map(String::as_str)).map(str::to_owned));
+    let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{mine} measures {}", families(protocol)),
     };
@@ -240,7 +245,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
     let value = match metric {
         Metric::Count(_) => text.parse::<Count>().map(|count| count.0 as f64),
         Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => {
-            text.parse::<Ratio>().map(|ratio| ratio.0)
+            unambiguous(text).map(|ratio| ratio.0)
         }
         Metric::Rate(_) => text.parse::<Rate>().map(Rate::value),
         Metric::Time(..) => text.parse::<Time>().map(|time| time.as_nanos() as f64),
@@ -262,6 +267,18 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
             _ => (message, help),
         }
     })
+}
+
+/// A ratio; a bare 1 is all to those who count from 0 to 1, and one in a hundred to those who think in percent.
+fn unambiguous(text: &str) -> Result<Ratio, UnitError> {
+    let ratio: Ratio = text.parse()?;
+    if ratio == Ratio(1.0) && !text.contains('%') {
+        return Err(UnitError {
+            message: format!("`{text}` may be 1% or 100%"),
+            help: Some("write `1%` for one in a hundred, `100%` for all".to_owned()),
+        });
+    }
+    Ok(ratio)
 }
 
 fn kind(metric: Metric) -> &'static str {

@@ -3,6 +3,8 @@
 use super::quantities::leaf_schema;
 use super::{At, RawCheck, Read, read, table_of, wrong_type};
 use crate::plan::error::Errors;
+use crate::plan::foreign;
+use crate::plan::interpolate::inside;
 use crate::plan::tree::{Key, Node, Text, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -48,7 +50,17 @@ impl Read for Fillable {
     const FILLED: bool = true;
 
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        Text::read(node, errors).map(Self)
+        let text = Text::read(node, errors)?;
+        if let Some((range, name)) = foreign::placeholder(&text.shown) {
+            let at = inside(&text, node.at, range.start, range.end);
+            errors.add(at, format!("`{}` would be sent as it is", &text.shown[range])).help(
+                format!(
+                    "{}; where a body must hold these characters: `body_file`",
+                    foreign::value(name)
+                ),
+            );
+        }
+        Some(Self(text))
     }
 }
 
@@ -58,7 +70,8 @@ impl<T: Read> Read for Vec<T> {
     /// Leaves out what could not be read; the list itself is there.
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let Value::List(items) = &node.value else {
-            wrong_type(node, "a list", errors).help("put it between `[` and `]`");
+            wrong_type(node, "a list", errors)
+                .help(T::LIST.unwrap_or("put it between `[` and `]`"));
             return None;
         };
         let list: Vec<T> = items.iter().filter_map(|item| read(item, errors)).collect();
@@ -142,6 +155,10 @@ pub(in crate::plan) enum Entry {
 }
 
 impl Read for Entry {
+    const LIST: Option<&'static str> = Some(
+        "write for example `thresholds = [\"service_time.p95 < 200ms\", \"failure_ratio < 1%\"]`",
+    );
+
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         match &node.value {
             Value::Text(text) => Some(Self::Text(At { at: node.at, value: text.clone() })),

@@ -27,7 +27,8 @@ pub(super) use tables::{
 };
 
 use super::error::Errors;
-use super::suggest::{did_you_mean, nearest};
+use super::foreign;
+use super::suggest::{alias, did_you_mean, nearest};
 use super::tree::{Node, Place, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -36,6 +37,8 @@ use std::borrow::Cow;
 pub(super) trait Read: Sized {
     /// Whether it may have parts that are filled in for each sending.
     const FILLED: bool = false;
+    /// What to write where a list of it should stand and something else does.
+    const LIST: Option<&'static str> = None;
 
     fn read(node: &Node, errors: &mut Errors) -> Option<Self>;
 }
@@ -214,10 +217,11 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Mis
         let is = format!("{} has these keys", keys.noun);
         misspelt.unknown = true;
         misspelt.meant.extend(nearest(name, known.clone()));
+        misspelt.meant.extend(foreign::meant(name, keys.noun, known.clone()));
         errors
             .add(key.at, format!("{} has no key `{name}`", keys.noun))
             .label("unknown key")
-            .help(did_you_mean(name, known.clone(), &is));
+            .help(elsewhere(name, keys).unwrap_or_else(|| did_you_mean(name, known.clone(), &is)));
     }
     for must in keys.must {
         if table.get(must).is_none() && !misspelt.meant.contains(must) {
@@ -229,6 +233,21 @@ fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Mis
         }
     }
     misspelt
+}
+
+/// What to write in place of a key that another tool, or another table of the plan, has; `None` where it is rather misspelt.
+fn elsewhere(name: &str, keys: &Keys) -> Option<String> {
+    let known = || keys.must.iter().chain(keys.may).copied();
+    if alias(name, known()).is_some() {
+        return None;
+    }
+    foreign::key(name, keys.noun).or_else(|| {
+        let has = |home: &&tables::Home| {
+            home.keys.must.iter().chain(home.keys.may).any(|key| *key == name)
+        };
+        let home = tables::HOMES.iter().find(has)?;
+        Some(format!("`{name}` is a key of {}: write it in {}", home.keys.noun, home.place))
+    })
 }
 
 /// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc comments) its JSON Schema.
@@ -250,15 +269,19 @@ macro_rules! table {
             $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
         }
 
+        impl $name {
+            /// What this table may hold.
+            const KEYS: Keys = Keys {
+                noun: $noun,
+                must: &[$(stringify!($must)),*],
+                may: &[$(stringify!($may)),*],
+            };
+        }
+
         impl Read for $name {
             fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
                 let table = table_of(node, $noun, errors)?;
-                let keys = Keys {
-                    noun: $noun,
-                    must: &[$(stringify!($must)),*],
-                    may: &[$(stringify!($may)),*],
-                };
-                let misspelt = check_keys(&keys, node.at, table, errors);
+                let misspelt = check_keys(&Self::KEYS, node.at, table, errors);
                 Some(Self {
                     table_at: node.at,
                     unknown_keys: misspelt.unknown,

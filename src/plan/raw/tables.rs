@@ -48,6 +48,26 @@ pub(super) const TABLE_EXAMPLES: [(&str, &str); 11] = [
     ("`faults`", "a table: `{ share = \"1%\", reset_after = \"5s\" }`"),
 ];
 
+/// A table, and where it is written.
+pub(super) struct Home {
+    pub keys: Keys,
+    pub place: &'static str,
+}
+
+/// The tables that a key is looked for in when it stands in the wrong one.
+pub(super) const HOMES: [Home; 10] = [
+    Home { keys: RawStage::KEYS, place: "`stages = [{ … }]` of a scenario" },
+    Home { keys: RawScenario::KEYS, place: "`[scenarios.NAME]`" },
+    Home { keys: RawTarget::KEYS, place: "`[targets.NAME]`" },
+    Home { keys: RawRequest::KEYS, place: "`requests = [{ … }]` of a scenario" },
+    Home { keys: RawPlan::KEYS, place: "the first lines, before any `[table]`" },
+    Home { keys: RawTls::KEYS, place: "`tls = { … }` of a target" },
+    Home { keys: RawHeartbeat::KEYS, place: "`heartbeat = { … }` of a scenario" },
+    Home { keys: RawCheck::KEYS, place: "`thresholds = [{ … }]` of a scenario" },
+    Home { keys: RawConnection::KEYS, place: "`connection = { … }` of a scenario" },
+    Home { keys: RawFaults::KEYS, place: "`faults = { … }` of a target that is `builtin`" },
+];
+
 table! {
     /// A test plan: whom it loads, how, and what must hold.
     #[schemars(rename = "Plan")]

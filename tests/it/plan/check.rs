@@ -309,3 +309,35 @@ fn thresholds_that_the_plan_is_likely_to_starve_are_foreseen() {
     // Not foreseen by any arithmetic: how fast users without pauses are.
     fine(&http("", "users = 1, hold = \"1s\"", p99));
 }
+
+#[test]
+fn a_url_gets_a_plan_on_standard_output() {
+    let output = planrun(".", &["-c", "7", "-d", "10", "http://127.0.0.1:9/x"], &[]);
+    assert_eq!(output.status.code(), Some(2));
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(said.contains("planrun runs a plan, and `http://127.0.0.1:9/x` is a URL"), "{said}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let plan = folder.path().join("my-plan.toml");
+    std::fs::write(&plan, &output.stdout).expect("written");
+    let output = planrun(".", &["check", plan.to_str().expect("UTF-8")], &[]);
+    let printed = String::from_utf8(output.stdout).expect("UTF-8");
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(printed.contains("10s"), "{printed}");
+}
+
+#[test]
+fn what_is_no_plan_leads_on() {
+    for (arguments, says) in [
+        (&["script.js"][..], "a plan is a TOML file"),
+        (&["run", "locustfile.py"], "`planrun init`"),
+        (&["plans/quickstart.toml", "--vus", "10"], "planrun has no flag `--vus`"),
+        (&["a.toml", "b.toml"], "one plan is run at a time"),
+        (&["run", "no-such.toml"], "there is no such file"),
+    ] {
+        let output = planrun(".", arguments, &[]);
+        let said = String::from_utf8(output.stderr).expect("UTF-8");
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(says), "{arguments:?}: {said}");
+        assert!(output.stdout.is_empty());
+    }
+}

@@ -1,0 +1,324 @@
+//! Turns a command line that was meant for another tool into one that works here, or into a plan to paste.
+
+use crate::plan::is_printable;
+use std::ffi::OsString;
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// What is wrong, and what to do.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub message: String,
+    pub help: String,
+    /// A plan to save, for standard output.
+    pub plan: Option<String>,
+}
+
+/// What a flag of k6, Locust, wrk, hey, oha, vegeta, Artillery, ab or `JMeter` says of the load.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    /// Concurrent users.
+    Users,
+    /// Arrivals a second.
+    Rate,
+    /// How long a level is held.
+    Hold,
+    /// How long it takes to reach.
+    Ramp,
+    /// Users that are added in a second.
+    SpawnRate,
+    /// A number of requests.
+    Requests,
+    /// The target's address.
+    Address,
+    /// How long an answer may take.
+    Timeout,
+    /// The method of a request.
+    Method,
+    /// A header of a request.
+    Header,
+    /// The body of a request.
+    Body,
+    /// Said elsewhere, or nowhere.
+    Other(&'static str),
+}
+
+const FLAGS: &[(&[&str], Meaning)] = &[
+    (
+        &[
+            "--vus",
+            "-u",
+            "--users",
+            "-c",
+            "--connections",
+            "--concurrency",
+            "--clients",
+            "--vus-max",
+        ],
+        Meaning::Users,
+    ),
+    (
+        &["-r", "-R", "-q", "--rate", "--rps", "--qps", "--arrival-rate", "--arrivalRate"],
+        Meaning::Rate,
+    ),
+    (&["-d", "-z", "--duration", "--run-time", "--hold-for", "--time"], Meaning::Hold),
+    (&["--ramp-up", "--rampup", "--ramp", "--ramp-time"], Meaning::Ramp),
+    (&["--spawn-rate", "--hatch-rate"], Meaning::SpawnRate),
+    (&["-n", "-i", "--iterations", "--requests", "--count"], Meaning::Requests),
+    (&["--url", "-H", "--host", "--address", "--targets"], Meaning::Address),
+    (&["--timeout", "--max-time"], Meaning::Timeout),
+    (&["-m", "-X", "--method", "--request"], Meaning::Method),
+    (&["--header", "--headers"], Meaning::Header),
+    (&["-D", "--body", "--data", "--payload"], Meaning::Body),
+    (
+        &["-s", "--stage", "--stages"],
+        Meaning::Other(
+            "the stages stand in the plan: `stages = [{ users = 10, ramp = \"10s\", hold = \"30s\" }]`",
+        ),
+    ),
+    (
+        &["-t", "-p", "--threads", "--processes", "--workers"],
+        Meaning::Other(
+            "processes are chosen by planrun; in the plan `[generator]` has `workers = 4`",
+        ),
+    ),
+    (
+        &["-o", "--output", "--json", "--csv", "--html", "-l", "--summary-export"],
+        Meaning::Other("every run writes JSON and CSV into its folder: `--out DIR` says where"),
+    ),
+    (&["--latency", "-L", "--histogram"], Meaning::Other("every run shows its percentiles")),
+    (
+        &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f", "--run"],
+        Meaning::Other(
+            "a run needs no such flag; `--progress none` shows nothing while it goes on, `NO_COLOR=1` no colours",
+        ),
+    ),
+    (
+        &["-k", "--insecure", "--insecure-skip-tls-verify"],
+        Meaning::Other("in the target's table: `tls = { insecure = true }`"),
+    ),
+    (
+        &["-e", "--env"],
+        Meaning::Other(
+            "`${env.NAME}` in a plan is a variable of the environment: `NAME=value planrun PLAN.toml`",
+        ),
+    ),
+    (
+        &["--tag", "--config", "--linger", "--paused"],
+        Meaning::Other(
+            "what a run does stands in its plan: `planrun init` writes one to start from",
+        ),
+    ),
+];
+
+/// What a command line says, as far as it can be understood.
+#[derive(Debug, Default)]
+struct Typed {
+    urls: Vec<String>,
+    files: Vec<String>,
+    flags: Vec<(String, Meaning, Option<String>)>,
+}
+
+fn is_url(text: &str) -> bool {
+    ["http://", "https://", "ws://", "wss://", "tcp://", "tls://"]
+        .iter()
+        .any(|start| text.starts_with(start))
+}
+
+impl Typed {
+    fn of(arguments: &[OsString]) -> Self {
+        let mut typed = Self::default();
+        let mut words = arguments.iter().map(|word| word.to_string_lossy().into_owned()).peekable();
+        while let Some(word) = words.next() {
+            if is_url(&word) {
+                typed.urls.push(word);
+                continue;
+            }
+            if !word.starts_with('-') || word == "-" {
+                typed.files.push(word);
+                continue;
+            }
+            let (name, attached) = match word.split_once('=') {
+                Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
+                None => (word.clone(), None),
+            };
+            let known = |name: &str| FLAGS.iter().find(|(names, _)| names.contains(&name));
+            let (name, attached) = match (known(&name), word.char_indices().nth(2)) {
+                // `-c10`.
+                (None, Some((at, _)))
+                    if !word.starts_with("--") && known(&word[..at]).is_some() =>
+                {
+                    (word[..at].to_owned(), Some(word[at..].to_owned()))
+                }
+                _ => (name, attached),
+            };
+            if let Some((_, meaning)) = known(&name) {
+                let takes = !matches!(meaning, Meaning::Other(_));
+                let next = || takes.then(|| words.next_if(|next| !next.starts_with('-'))).flatten();
+                let value = attached.or_else(next);
+                if let (Meaning::Address, Some(url)) =
+                    (meaning, value.as_ref().filter(|value| is_url(value)))
+                {
+                    typed.urls.push(url.clone());
+                }
+                typed.flags.push((name, *meaning, value));
+            }
+        }
+        typed
+    }
+
+    fn value(&self, meaning: Meaning) -> Option<&str> {
+        self.flags
+            .iter()
+            .find(|(_, one, _)| *one == meaning)
+            .and_then(|(_, _, value)| value.as_deref())
+    }
+
+    /// A time as a plan has it: other tools take a bare number for seconds.
+    fn time(&self, meaning: Meaning) -> Option<String> {
+        let value = self.value(meaning)?;
+        let text =
+            if value.parse::<u64>().is_ok() { format!("{value}s") } else { value.to_owned() };
+        text.parse::<crate::units::Time>().ok().map(|_| text)
+    }
+
+    fn rate(&self, meaning: Meaning) -> Option<String> {
+        let value = self.value(meaning)?;
+        let text =
+            if value.parse::<u64>().is_ok() { format!("{value}/s") } else { value.to_owned() };
+        text.parse::<crate::units::Rate>().ok().map(|_| text)
+    }
+
+    /// `users = 10, hold = "30s"`.
+    fn stage(&self) -> String {
+        let hold = self.time(Meaning::Hold).unwrap_or_else(|| "30s".to_owned());
+        let mut stage = if let Some(rate) = self.rate(Meaning::Rate) {
+            format!("rate = \"{rate}\"")
+        } else {
+            let users = self.value(Meaning::Users).and_then(|users| users.parse::<u64>().ok());
+            format!("users = {}", users.filter(|users| *users > 0).unwrap_or(10))
+        };
+        let spawn = self.rate(Meaning::SpawnRate).filter(|_| stage.starts_with("users"));
+        if let Some(spawn) = spawn {
+            let _ = write!(stage, ", spawn_rate = \"{spawn}\"");
+        } else if let Some(ramp) = self.time(Meaning::Ramp) {
+            let _ = write!(stage, ", ramp = \"{ramp}\"");
+        }
+        let _ = write!(stage, ", hold = \"{hold}\"");
+        stage
+    }
+
+    /// A plan that does what was typed, at this address.
+    fn plan(&self, url: &str) -> String {
+        let held = !url.starts_with("http");
+        let stage = self.stage();
+        let (address, protocol) = if held {
+            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+            (rest.split('/').next().unwrap_or(rest).to_owned(), "tcp-hold")
+        } else {
+            (url.to_owned(), "http")
+        };
+        let address = toml::Value::String(address);
+        let stage =
+            if held { stage.replacen("rate =", "users = 10, spawn_rate =", 1) } else { stage };
+        let thresholds = if held { "connect.success_ratio >= 99%" } else { "failure_ratio < 1%" };
+        format!(
+            "name = \"my-plan\"\n\n[targets.t]\naddress = {address}\n\n[scenarios.s]\nprotocol = \"{protocol}\"\nstages = [{{ {stage} }}]\nthresholds = [\"{thresholds}\"]\n"
+        )
+    }
+}
+
+/// What to say of a file that is no plan by its ending, or of a URL in its place.
+pub(super) fn of_path(path: &Path) -> Option<Answer> {
+    let shown = path.to_string_lossy();
+    if is_url(&shown) {
+        return Some(of_url(&Typed::default(), &shown));
+    }
+    let ending = path.extension()?.to_string_lossy().to_ascii_lowercase();
+    let tool = match ending.as_str() {
+        "js" | "ts" | "mjs" => "a script of k6 or Artillery",
+        "py" => "a locustfile",
+        "jmx" => "a test plan of JMeter",
+        "yaml" | "yml" => "written for Artillery, Taurus or Hyperfoil",
+        "json" => "JSON",
+        "lua" => "a script of wrk",
+        "scala" | "java" | "kt" => "a simulation of Gatling",
+        "har" => "a recording of a browser",
+        "hf" => "a benchmark of Hyperfoil",
+        _ => return None,
+    };
+    Some(Answer {
+        message: format!("a plan is a TOML file, and {shown} is {tool}"),
+        help: "`planrun init` writes a commented plan to start from: the same load as targets, scenarios, stages and thresholds".to_owned(),
+        plan: None,
+    })
+}
+
+fn of_url(typed: &Typed, url: &str) -> Answer {
+    Answer {
+        message: format!("planrun runs a plan, and `{url}` is a URL"),
+        help: "save the plan that follows as my-plan.toml, or send standard output there, then `planrun my-plan.toml`; `planrun init` writes one with comments".to_owned(),
+        plan: Some(typed.plan(&url.chars().filter(|c| is_printable(*c)).collect::<String>())),
+    }
+}
+
+/// What to say of a command line that could not be read; `None` where it was not meant for another tool.
+pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
+    let typed = Typed::of(arguments);
+    let files: Vec<&String> = typed.files.iter().filter(|file| *file != "run").collect();
+    let subcommand = files.first().is_some_and(|first| super::is_subcommand(first));
+    if subcommand {
+        return None;
+    }
+    if let Some(url) = typed.urls.first() {
+        return Some(of_url(&typed, url));
+    }
+    if let Some(answer) = files.iter().find_map(|file| of_path(Path::new(file))) {
+        return Some(answer);
+    }
+    if let Some((flag, meaning, value)) = typed.flags.first() {
+        let plan = files.first().map_or("PLAN.toml", |file| file.as_str());
+        return Some(of_flag(&typed, flag, *meaning, value.as_deref(), plan));
+    }
+    let is_plan = |file: &&&String| Path::new(file).extension().is_some_and(|end| end == "toml");
+    let plans: Vec<_> = files.iter().filter(is_plan).collect();
+    let [first, second, ..] = plans.as_slice() else { return None };
+    Some(Answer {
+        message: format!("one plan is run at a time: `{first}` or `{second}`?"),
+        help: format!(
+            "scenarios of one plan run at the same time: put them into one file; or one after the other: `planrun {first} && planrun {second}`"
+        ),
+        plan: None,
+    })
+}
+
+fn of_flag(typed: &Typed, flag: &str, meaning: Meaning, value: Option<&str>, plan: &str) -> Answer {
+    let stage = || {
+        format!(
+            "the load stands in the plan: `stages = [{{ {} }}]` of a scenario; `planrun init` writes one to start from",
+            typed.stage()
+        )
+    };
+    let set = |key: &str, value: &str| {
+        format!("; for one run: `planrun {plan} --set scenarios.NAME.stages.0.{key}={value}`")
+    };
+    let help = match meaning {
+        Meaning::Users => stage() + &set("users", value.unwrap_or("10")),
+        Meaning::Rate => stage() + &set("rate", &typed.rate(meaning).unwrap_or_else(|| "100/s".to_owned())),
+        Meaning::Hold => stage() + &set("hold", &typed.time(meaning).unwrap_or_else(|| "30s".to_owned())),
+        Meaning::Ramp | Meaning::SpawnRate => stage(),
+        Meaning::Requests => "a run ends by its time, not by a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
+        Meaning::Address => {
+            "a target's address stands in the plan; for one run: `--target NAME=ADDRESS`".to_owned()
+        }
+        Meaning::Timeout => "in the scenario: `timeout = \"5s\"`".to_owned(),
+        Meaning::Method | Meaning::Body | Meaning::Header => {
+            "in the scenario: `requests = [{ method = \"POST\", path = \"/\", headers = { content-type = \"application/json\" }, body = '{\"id\":1}' }]`".to_owned()
+        }
+        Meaning::Other(help) => help.to_owned(),
+    };
+    Answer { message: format!("planrun has no flag `{flag}`"), help, plan: None }
+}
+
+#[cfg(test)]
+mod tests;
