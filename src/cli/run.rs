@@ -37,6 +37,9 @@ pub struct RunArgs {
     /// Run although this machine or the target is not fit.
     #[arg(long)]
     force: bool,
+    /// Open no connection to a target before the run: its addresses are taken as they are.
+    #[arg(long)]
+    no_probe: bool,
     /// Run a plan that has a `[search]` once, at the level that its stage says.
     #[arg(long)]
     pub(super) no_search: bool,
@@ -82,8 +85,11 @@ pub(super) fn once(
 /// Everything that can be known before anything is sent.
 fn depart(
     args: &RunArgs,
-    (source, overrides, plan): (Source, Overrides, Plan),
+    (source, overrides, mut plan): (Source, Overrides, Plan),
 ) -> Result<Departure, ExitStatus> {
+    if args.no_probe {
+        plan.targets.iter_mut().for_each(|target| target.probe = false);
+    }
     let exe = std::env::current_exe().map_err(|error| {
         diagnostic::print_error(
             &format!("cannot find this program to start workers of it: {error}"),

@@ -121,12 +121,17 @@ impl Targets {
                 Credentials::files(&folder.join(certificate), &folder.join(key))
             });
             let credentials = credentials.transpose().map_err(failed)?;
+            let probing = match (target.probe, force) {
+                (false, _) => Probing::Off,
+                (true, true) => Probing::Tried,
+                (true, false) => Probing::Required,
+            };
             let (resolved, mut names) = match &target.endpoint {
                 Endpoint::Hosts(hosts) => {
-                    resolve(&target.name, hosts.iter().map(Whereabouts::Host), force)?
+                    resolve(&target.name, hosts.iter().map(Whereabouts::Host), probing)?
                 }
                 Endpoint::Urls(urls) => {
-                    resolve(&target.name, urls.iter().map(Whereabouts::of), force)?
+                    resolve(&target.name, urls.iter().map(Whereabouts::of), probing)?
                 }
                 Endpoint::Builtin(builtin) => {
                     let room = capacity.get(index).copied().unwrap_or(1);
@@ -244,6 +249,17 @@ impl<'a> Whereabouts<'a> {
     }
 }
 
+/// Whether a target's addresses are probed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Probing {
+    /// One of each name's must accept.
+    Required,
+    /// They are taken if none does.
+    Tried,
+    /// No connection is opened before the run: all are taken.
+    Off,
+}
+
 /// Opens a connection and closes it again.
 fn probe(address: &Address) -> io::Result<()> {
     match address {
@@ -257,7 +273,7 @@ fn probe(address: &Address) -> io::Result<()> {
 fn resolve<'a>(
     target: &str,
     all: impl Iterator<Item = Whereabouts<'a>>,
-    force: bool,
+    probing: Probing,
 ) -> Result<(Resolved, Vec<String>), TargetError> {
     let mut names = Vec::new();
     let mut resolved = Resolved { name: target.to_owned(), ..Resolved::default() };
@@ -274,7 +290,10 @@ fn resolve<'a>(
         }
         let mut refused = None;
         let mut accepting = Vec::new();
-        for address in &found {
+        if probing == Probing::Off {
+            accepting.clone_from(&found);
+        }
+        for address in found.iter().filter(|_| probing != Probing::Off) {
             match probe(address) {
                 Ok(()) => {
                     resolved.probes += 1;
@@ -291,7 +310,7 @@ fn resolve<'a>(
         }
         match (accepting.is_empty(), refused) {
             (false, _) => resolved.addresses.extend(accepting),
-            (true, Some(error)) if !force => return Err(error),
+            (true, Some(error)) if probing == Probing::Required => return Err(error),
             (true, Some(_)) => resolved.addresses.extend(found),
             (true, None) => {
                 return Err(failed(io::Error::new(
@@ -326,7 +345,8 @@ mod tests {
         let port = listener.local_addr().unwrap().port();
         let host = HostPort { host: "localhost".into(), port };
         let (resolved, names) =
-            resolve("t", [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(), false).unwrap();
+            resolve("t", [(); 2].map(|()| Whereabouts::Host(&host)).into_iter(), Probing::Required)
+                .unwrap();
         assert_eq!(names, ["localhost"; 2]);
         let address = Address::from(SocketAddr::from(([127, 0, 0, 1], port)));
         assert_eq!(resolved.addresses, [address.clone(), address]);
@@ -342,14 +362,17 @@ mod tests {
         drop(listener);
         let dead = HostPort { host: "127.0.0.1".into(), port };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&dead)].into_iter(), false),
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Required),
             Err(TargetError::Probe { .. })
         ));
-        let forced = resolve("t", [Whereabouts::Host(&dead)].into_iter(), true).unwrap().0;
+        let forced =
+            resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Tried).unwrap().0;
         assert_eq!((forced.addresses.len(), forced.resolved_in_ns), (1, None));
+        let silent = resolve("t", [Whereabouts::Host(&dead)].into_iter(), Probing::Off).unwrap().0;
+        assert_eq!((silent.addresses.len(), silent.probes), (1, 0));
         let unknown = HostPort { host: "no-such-name.invalid".into(), port: 80 };
         assert!(matches!(
-            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), true),
+            resolve("t", [Whereabouts::Host(&unknown)].into_iter(), Probing::Tried),
             Err(TargetError::Resolve { .. })
         ));
     }

@@ -78,13 +78,16 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
         News::WorkerLost { scenario, worker, why } => {
             one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
         }
+        News::Draining(scenario) => {
+            let text = words::draining(scene, *scenario);
+            one(Tone::Dim, "·", format!("{}: draining: {text}", name(scenario)))
+        }
         News::Stopped(reason) if *reason != StopReason::Completed => {
             one(Tone::Warn, "■", words::stop_reason(scene, reason))
         }
         News::Stopped(_)
         | News::Begun(..)
         | News::Reached(..)
-        | News::Draining(_)
         | News::Ended(_)
         | News::Stopping(_)
         | News::Finished

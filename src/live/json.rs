@@ -96,7 +96,10 @@ fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String,
         News::Begun(scenario, number) => ("stage_begun", stage(scenario, number)),
         News::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
         News::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
-        News::Draining(scenario) => ("draining", json!({ "scenario": name(scenario) })),
+        News::Draining(scenario) => {
+            let waits = words::draining(scene, *scenario);
+            ("draining", json!({ "scenario": name(scenario), "waits": waits }))
+        }
         News::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
         News::Failure { scenario, cause, sample } => {
             let mut facts = of_cause(*cause);

@@ -105,7 +105,10 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
             let stage = words::stage_name(scene, *scenario, *stage);
             one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
         }
-        News::Draining(scenario) => one("scenario", format!("{} drains", name(scenario))),
+        News::Draining(scenario) => one(
+            "scenario",
+            format!("{} drains: {}", name(scenario), words::draining(scene, *scenario)),
+        ),
         News::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
         News::Failure { scenario, cause, sample } => {
             let origin = cause.failure.origin();

@@ -5,7 +5,7 @@
 use super::scene::{SECOND_NS, Scene};
 use crate::engine::Resolved;
 use crate::machine::{Bill, Blame, FEWEST_CONNECTIONS, cost_bytes};
-use crate::plan::{Level, RateMetric};
+use crate::plan::{Level, Protocol, RateMetric};
 use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
 use crate::schedule::{Pace, Segment, Shape};
 use crate::units::{Time, figure};
@@ -75,6 +75,30 @@ fn levels(segment: &Segment) -> String {
     }
 }
 
+/// What the end of a scenario waits for, and how long at most: `waits for 12 requests, at most 30s`.
+pub(super) fn draining(scene: &Scene, scenario: usize) -> String {
+    let gauges = &scene.latest[scenario].gauges;
+    let some = |count: u64, what: &str| match count {
+        1 => format!("1 {what}"),
+        _ => format!("{} {what}s", figure::grouped(count)),
+    };
+    match &scene.plan.scenarios[scenario].protocol {
+        Protocol::Http(http) => match gauges.get(Gauge::InFlight) {
+            0 => format!("waits for requests under way, at most {}", http.timeout),
+            count => format!("waits for {}, at most {}", some(count, "request"), http.timeout),
+        },
+        Protocol::TcpHold(hold) => {
+            let mut text = format!("closes {}", some(gauges.get(Gauge::Open), "connection"));
+            let opening = gauges.get(Gauge::Connecting);
+            if opening > 0 {
+                let (opening, most) = (figure::grouped(opening), hold.connect_timeout);
+                let _ = write!(text, ", waits for {opening} that are being opened, at most {most}");
+            }
+            text
+        }
+    }
+}
+
 /// What a stage did: how its level was reached and held, and whether that went as planned to the end.
 pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (String, bool) {
     let facts = &scene.recording.scenarios[scenario];
@@ -128,6 +152,10 @@ pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (Str
     let under_way = scene.under_way(scenario, stage);
     if under_way > 0 {
         let _ = write!(text, " · {} under way", figure::grouped(under_way));
+    }
+    let retried = get(Counter::Retried);
+    if retried > 0 {
+        let _ = write!(text, " · {} retried", figure::grouped(retried));
     }
     if let Some(rate) = rate {
         let _ = write!(text, " · {}", figure::rate(rate));

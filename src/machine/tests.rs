@@ -35,7 +35,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         name: "p".into(),
         description: None,
         seed: 42,
-        targets: vec![Target { name: "t".into(), shown, endpoint, tls: None }],
+        targets: vec![Target { name: "t".into(), shown, endpoint, tls: None, probe: true }],
         scenarios,
         generator: Generator::default(),
         search: None,

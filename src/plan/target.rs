@@ -14,6 +14,8 @@ pub struct Target {
     pub shown: Vec<String>,
     /// Connections are secured before they count as open; `None`: they are plain.
     pub tls: Option<Tls>,
+    /// Whether a connection is opened to each address, and closed again, before the run.
+    pub probe: bool,
 }
 
 /// Whose certificate a target must have. A built-in server's own is trusted without being named.

@@ -63,6 +63,7 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
             shown: Vec::new(),
             endpoint: Endpoint::Hosts(Vec::new()),
             tls: None,
+            probe: true,
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),

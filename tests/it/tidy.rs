@@ -250,3 +250,16 @@ fn no_tracked_file_is_large() {
     assert!(seen > 500, "{seen} files");
     assert!(large.is_empty(), "{large:#?}");
 }
+
+#[test]
+fn the_quickstart_leaves_nothing_untracked_and_published_results_can_be_added() {
+    let ignored = |path: &str| {
+        let git =
+            Command::new("git").args(["check-ignore", "-q", path]).current_dir(root()).status();
+        git.expect("git").code() == Some(0)
+    };
+    let quickstart = read("plans/quickstart.toml");
+    assert!(quickstart.contains("\nname        = \"quickstart\"\n"), "its folder has its name");
+    assert!(ignored("results/quickstart/20261128T140340Z-28dff683/report.json"));
+    assert!(!ignored("results/http-10k-15k-20k/20261128T140340Z-28dff683/report.json"));
+}

@@ -111,6 +111,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         endpoint: Endpoint::Hosts(vec![HostPort { host: host.into(), port }]),
         shown: vec![format!("{host}:{port}")],
         tls: None,
+        probe: true,
     };
     Plan {
         name: "hold-while-serving".into(),

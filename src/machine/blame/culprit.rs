@@ -131,6 +131,9 @@ impl Culprit {
     pub(super) fn because(self, route: &str, spike: Option<(u64, u64)>) -> String {
         let words = self.words().replace("ROUTE", route);
         match (self, spike) {
+            (Self::ClosedEarly | Self::ResetStorm, Some((age, _))) => {
+                format!("{words}, most of them at the age of {age} ± 1 s")
+            }
             (Self::IdleTimeout, Some((age, count))) => format!("{} {words}", grouped(count))
                 .replace("at the same age", &format!("at {age} ± 1 s")),
             _ => words,

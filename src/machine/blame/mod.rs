@@ -10,7 +10,9 @@ pub use culprit::{Culprit, Side};
 pub use scenario::{Way, causes};
 
 use super::{Conntrack, Deltas, Limits, grouped};
+use crate::plan::{Heartbeat, Protocol};
 use crate::record::{Cause, Failure, Phase};
+use crate::units::Time;
 use nix::errno::Errno;
 use serde::Serialize;
 
@@ -37,6 +39,8 @@ pub struct Evidence<'a> {
     pub route: &'a str,
     /// Whether the target runs on this machine, so that the kernel's counters are its counters too.
     pub target_here: bool,
+    /// What the plan waits for, and how long.
+    pub protocol: Option<&'a Protocol>,
     /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose them.
     pub over_unix: bool,
 }
@@ -111,9 +115,8 @@ impl Evidence<'_> {
             Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,
             Failure::GreetingMissed => Culprit::TargetFiles,
             Failure::Reset if cause.phase == Phase::Connect => self.reset_at_accept(),
-            Failure::Reset | Failure::ClosedByServer | Failure::HeartbeatMissed
-                if self.spike().is_some() =>
-            {
+            // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
+            Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
                 Culprit::IdleTimeout
             }
             Failure::Reset => self.reset(),
@@ -233,6 +236,49 @@ impl Evidence<'_> {
         (count >= SPIKE_FEWEST && count * 2 >= all).then_some((*age, count))
     }
 
+    /// The spike, if connections were silent for as long: what is heard more often than that has no idle timeout, but an age.
+    fn idle_spike(&self) -> Option<(u64, u64)> {
+        let spoke_every = match self.protocol {
+            Some(Protocol::TcpHold(hold)) => {
+                hold.heartbeat.as_ref().map(|heartbeat| match heartbeat {
+                    Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => {
+                        every.0.as_secs()
+                    }
+                })
+            }
+            _ => None,
+        };
+        self.spike().filter(|(age, _)| spoke_every.is_none_or(|every| every + 1 >= *age))
+    }
+
+    /// What did not come and within which time, where the plan says that.
+    fn waited_in_vain(&self, culprit: Culprit) -> Option<String> {
+        let route = self.route;
+        match (culprit, self.protocol?) {
+            (Culprit::TargetLate, Protocol::TcpHold(hold)) => match hold.heartbeat.as_ref()? {
+                Heartbeat::Client { timeout, .. } => {
+                    Some(format!("heartbeats on {route} got no reply within {timeout}"))
+                }
+                Heartbeat::Server { every, grace } => {
+                    Some(format!("no heartbeat came on {route} within {}", Time(every.0 + grace.0)))
+                }
+            },
+            (Culprit::TargetSilent, Protocol::TcpHold(hold)) => {
+                let greeting = hold.greeting?;
+                Some(format!("the target sent no greeting within {greeting} on {route}"))
+            }
+            // A first byte may have a time of its own.
+            (Culprit::TargetSlow, Protocol::Http(http)) => {
+                let first = |(cause, _): &(Cause, u64)| cause.failure == Failure::FirstByteTimeout;
+                let whole = !self.failures.iter().any(first);
+                whole.then(|| {
+                    format!("the target gave no whole response within {} on {route}", http.timeout)
+                })
+            }
+            _ => None,
+        }
+    }
+
     /// `kept_out`: because of it connections did not open. What only ends open ones does not keep a level from being reached.
     fn accuse(&self, culprit: Culprit, count: u64, kept_out: bool) -> Blame {
         let side = self.side(culprit);
@@ -241,7 +287,9 @@ impl Evidence<'_> {
         } else {
             format!("{} failed", grouped(count))
         };
-        let because = culprit.because(self.route, self.spike());
+        let because = self
+            .waited_in_vain(culprit)
+            .unwrap_or_else(|| culprit.because(self.route, self.spike()));
         let sentence = format!("{what} because {because} ({side})");
         Blame { culprit, side, count, because, sentence, fix: culprit.fix(self.limits) }
     }

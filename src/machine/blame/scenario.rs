@@ -54,6 +54,7 @@ pub fn causes(
         limits,
         route: way.map_or("the way to the target", |way| &way.route),
         target_here: way.is_some_and(|way| way.both_ends_here),
+        protocol: Some(&scenario.protocol),
         over_unix: plan.target(scenario).endpoint.is_unix(),
     })
 }

@@ -29,6 +29,7 @@ struct Case<'a> {
     killed: u64,
     target_here: bool,
     over_unix: bool,
+    protocol: Option<Protocol>,
 }
 
 impl<'a> Case<'a> {
@@ -43,6 +44,7 @@ impl<'a> Case<'a> {
             killed: 0,
             target_here: true,
             over_unix: false,
+            protocol: None,
         }
     }
 
@@ -59,6 +61,7 @@ impl<'a> Case<'a> {
             route: ROUTE,
             target_here: self.target_here,
             over_unix: self.over_unix,
+            protocol: self.protocol.as_ref(),
         })
     }
 
@@ -220,7 +223,7 @@ fn resets_of_young_connections_happen_at_accept() {
 #[test]
 fn many_deaths_at_one_age_are_an_idle_timeout() {
     let spike: &[(u64, u64)] = &[(3, 20), (59, 10), (60, 390), (61, 12), (200, 30)];
-    for failure in [Failure::ClosedByServer, Failure::Reset, Failure::HeartbeatMissed] {
+    for failure in [Failure::ClosedByServer, Failure::Reset] {
         let failures = cause(failure, Phase::Hold);
         let case = Case { deaths: spike, target_here: false, ..Case::of(&failures) };
         assert_eq!(case.first(), (Culprit::IdleTimeout, Side::Network), "{failure}");
@@ -262,4 +265,45 @@ fn every_culprit_has_words_and_a_fix() {
         let bare = culprit.fix(&Limits::default());
         assert!(!bare.contains("None"), "{culprit:?}: {bare}");
     }
+}
+
+fn held(heartbeat: Heartbeat) -> Option<Protocol> {
+    let Protocol::TcpHold(mut hold) = crate::schedule::testing::hold() else {
+        return None;
+    };
+    hold.heartbeat = Some(heartbeat);
+    Some(Protocol::TcpHold(hold))
+}
+
+fn of_client(every: u64, timeout: u64) -> Option<Protocol> {
+    let time = |seconds| Time(std::time::Duration::from_secs(seconds));
+    held(Heartbeat::Client { send: "ping".into(), every: time(every), timeout: time(timeout) })
+}
+
+#[test]
+fn a_reply_that_never_came_is_said_to_be_that_and_nobody_on_the_way_is_blamed() {
+    let failures = cause(Failure::HeartbeatMissed, Phase::Hold);
+    // All at the same age: it is this side's timer that they share.
+    let case = Case { deaths: &[(2, 900)], protocol: of_client(1, 1), ..Case::of(&failures) };
+    assert_eq!(case.first(), (Culprit::TargetLate, Side::Target));
+    let said = case.blames().remove(0).sentence;
+    assert_eq!(
+        said,
+        "900 failed because heartbeats on 127.0.0.1 -> 127.0.0.1:8000 got no reply within 1s (target)"
+    );
+    let time = |seconds| Time(std::time::Duration::from_secs(seconds));
+    let protocol = held(Heartbeat::Server { every: time(60), grace: time(10) });
+    let said = Case { protocol, ..case }.blames().remove(0).because;
+    assert_eq!(said, "no heartbeat came on 127.0.0.1 -> 127.0.0.1:8000 within 1m10s");
+}
+
+#[test]
+fn what_is_heard_more_often_dies_of_age_and_not_of_silence() {
+    let failures = cause(Failure::ClosedByServer, Phase::Hold);
+    let case = Case { deaths: &[(60, 900)], protocol: of_client(5, 1), ..Case::of(&failures) };
+    let blame = case.blames().remove(0);
+    assert_eq!(blame.culprit, Culprit::ClosedEarly);
+    assert!(blame.because.ends_with("most of them at the age of 60 ± 1 s"), "{}", blame.because);
+    let silent = Case { protocol: of_client(120, 1), ..case };
+    assert_eq!(silent.first().0, Culprit::IdleTimeout);
 }

@@ -64,7 +64,9 @@ pub(super) fn targets(
             None => Endpoint::Hosts(Vec::new()),
         };
         let shown = given.as_ref().map_or_else(Vec::new, |given| shown(&given.value));
-        targets.push(Target { name: key.name.clone(), endpoint, shown, tls });
+        let probe = given.as_ref().and_then(|given| given.value.probe.value());
+        let probe = probe.copied().unwrap_or(true);
+        targets.push(Target { name: key.name.clone(), endpoint, shown, tls, probe });
     }
     targets
 }
@@ -82,6 +84,11 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
         errors
             .add(address, "a target has an `address` or is `builtin`, not both")
             .help("keep one of them; `--target NAME=ADDRESS` takes the place of a built-in server for one run");
+    }
+    if let (Some(probe), Some(_)) = (raw.probe.key(), raw.builtin.key()) {
+        errors
+            .add(probe, "a built-in server is not probed: planrun starts it itself")
+            .help("leave `probe` out");
     }
     if raw.address.is_absent() && raw.builtin.is_absent() {
         errors

@@ -112,6 +112,8 @@ table! {
         /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
         /// that begin with `https://`, which need it only to say more than that.
         tls: RawTls,
+        /// Whether a connection is opened to each address, and closed again, to see that it accepts any before the run. Default: true.
+        probe: bool,
     }
 }
 

@@ -165,10 +165,12 @@ impl Survival {
         End::DEATHS.iter().map(|end| self.count(*end)).sum()
     }
 
-    /// Deaths by how long the connection had been open, in whole seconds; ages beyond an hour to the minute.
+    /// Deaths from outside by how long the connection had been open, in whole seconds; ages beyond an hour to the minute. What this side's
+    /// own timers found out stands where the plan put it.
     pub fn ages(&self) -> BTreeMap<u64, u64> {
         let mut ages = BTreeMap::new();
-        let rows = End::DEATHS.iter().filter_map(|end| self.row(Row::Life(*end)));
+        let outside = End::DEATHS.iter().filter(|end| end.is_from_outside());
+        let rows = outside.filter_map(|end| self.row(Row::Life(*end)));
         for (bin, count) in rows.flatten() {
             *ages.entry(begins_s(*bin)).or_default() += count;
         }

@@ -2,8 +2,9 @@
 
 use super::{BAD, paragraph};
 use crate::plan::{Metric, RatioMetric};
-use crate::record::{Counter, Curve, End, spikes};
+use crate::record::{Counter, Curve, End, Survival, spikes};
 use crate::report::page::Page;
+use crate::report::page::listed;
 use crate::report::section::Section;
 use crate::units::figure::{grouped, percent, time};
 use anstyle::Style;
@@ -12,10 +13,11 @@ use std::io;
 /// Ages at which the curve is told.
 const AGES: [u64; 3] = [60, 600, 3_600];
 
-/// Nothing where all connections were kept.
+/// Why held connections ended; and where any was lost, how long they lived.
 pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let survival = &whole.cell.survival;
     let deaths = survival.deaths();
+    ends(survival, out)?;
     let Some(curve) = Curve::of(survival).filter(|_| deaths > 0) else { return Ok(()) };
     let ns = |seconds: u64| seconds as f64 * 1e9;
     if let Some(kept) = whole.measure(Metric::Ratio(RatioMetric::HoldTime)) {
@@ -46,4 +48,28 @@ pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     words.extend(curve.median_s().map(|median| format!("half died within {}", time(ns(median)))));
     paragraph(out, "  ", &words.join("; "), Style::new())?;
     spikes(survival).iter().try_for_each(|spike| paragraph(out, "  ", &spike.to_string(), BAD))
+}
+
+/// How connections ended, each way in words.
+fn ends(survival: &Survival, out: &mut Page<'_>) -> io::Result<()> {
+    let ended = End::ALL.iter().map(|end| (end, survival.count(*end)));
+    let ended: Vec<String> = ended
+        .filter(|(_, count)| *count > 0)
+        .map(|(end, count)| format!("{} {}", grouped(count), why(*end)))
+        .collect();
+    if ended.is_empty() {
+        return Ok(());
+    }
+    paragraph(out, "  ", &format!("connections ended: {}", listed(&ended)), Style::new())
+}
+
+fn why(end: End) -> &'static str {
+    match end {
+        End::Fin => "closed by the other side (FIN)",
+        End::Rst => "reset (RST)",
+        End::Silence => "silent for too long",
+        End::WrongData => "with a wrong message",
+        End::Other => "by another failure",
+        End::Censored => "as planned",
+    }
 }

@@ -107,6 +107,7 @@ fn memory_of_a_group_is_predicted() {
             limits: &limits,
             route: "127.0.0.1 -> t",
             target_here: true,
+            protocol: None,
             over_unix: false,
         });
         assert_eq!((blames[0].culprit, blames[0].side), (Culprit::CgroupMemory, Side::Generator));

@@ -68,6 +68,7 @@ impl Seen {
             limits: &Limits::read_at(&Host::default()),
             route: "127.0.0.1 -> t",
             target_here: self.target_here,
+            protocol: None,
             over_unix: false,
         })
     }

@@ -76,6 +76,27 @@ fn force_runs_against_a_target_that_is_not_there() {
 }
 
 #[test]
+fn a_target_is_left_alone_before_the_run_where_no_probe_is_wanted() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    for (plan, arguments, probes) in [
+        (hold(&address), &[][..], 1),
+        (hold(&address), &["--no-probe"], 0),
+        (hold(&address), &["--set", "targets.t.probe=false"], 0),
+    ] {
+        let outcome = run_once(&plan, arguments);
+        assert_eq!(
+            outcome.report["targets"][0]["preflight.probes"], probes,
+            "{:#}",
+            outcome.report["targets"]
+        );
+        listener.set_nonblocking(true).unwrap();
+        let accepted = std::iter::from_fn(|| listener.accept().ok()).count();
+        assert_eq!(accepted, 10 + probes);
+    }
+}
+
+#[test]
 fn nothing_is_left_below_the_folder_of_results() {
     let outcome = run_with(&hold(&dead()), |stage| {
         std::fs::create_dir(stage.folder.path().join("out")).unwrap();

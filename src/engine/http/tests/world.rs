@@ -83,6 +83,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
             shown: Vec::new(),
             endpoint: Endpoint::Builtin(Builtin::Http(server)),
             tls: None,
+            probe: true,
         }],
         scenarios: vec![scenario],
         generator: Generator::default(),
