@@ -211,6 +211,9 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
     if let Some(stage) = found.stage.and_then(|stage| of.stages.get(usize::from(stage))) {
         facts["stage"] = stage.name.as_str().into();
     }
+    if let Some(request) = found.request.and_then(|at| of.request(at)) {
+        facts["request"] = request.into();
+    }
     let metric = of.thresholds.get(usize::from(found.threshold)).map(|threshold| threshold.metric);
     match (found.value, metric) {
         (Some(ns), Some(Metric::Time(..))) => facts["value_ns"] = whole(ns).into(),

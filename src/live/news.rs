@@ -76,7 +76,7 @@ pub(super) struct Herald {
 }
 
 /// Scenario, threshold and stage: one finding among others.
-type Standing = (u16, u16, Option<u16>);
+type Standing = (u16, u16, Option<u16>, Option<u16>);
 
 impl Herald {
     pub(super) fn new(suspects: Suspects) -> Self {
@@ -140,7 +140,7 @@ impl Herald {
     fn changed(&mut self, findings: &[Finding]) -> Vec<News> {
         let mut news = Vec::new();
         for finding in findings {
-            let which = (finding.scenario, finding.threshold, finding.stage);
+            let which = (finding.scenario, finding.threshold, finding.stage, finding.request);
             let changed = match finding.state {
                 State::Broken | State::Unreached { .. } => self.broken.insert(which),
                 State::Held => self.broken.remove(&which),

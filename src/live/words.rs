@@ -243,6 +243,8 @@ pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, Strin
         None if scene.plan.scenarios.len() > 1 => format!("{}: ", scenario.name),
         None => String::new(),
     };
+    let request = finding.request.and_then(|at| scenario.request(at));
+    let place = request.map_or_else(|| place.clone(), |name| format!("{place}{name}: "));
     let value = finding.value.map(|value| threshold.metric.figure(value));
     let (sign, value) = match finding.state {
         State::Held => ('✓', value),

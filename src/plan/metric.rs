@@ -322,6 +322,18 @@ impl Metric {
         }
     }
 
+    /// Whether http measures it for each request: not what belongs to connections, or to what was never started.
+    pub fn is_of_request(self) -> bool {
+        use {CountMetric as C, TimeMetric as T};
+        match self {
+            Self::Count(count) => count == C::RequestsCount,
+            Self::Time(time, _) => {
+                matches!(time, T::ServiceTime | T::ResponseTime | T::FirstByte | T::FailedTime)
+            }
+            _ => self.is_of_http(),
+        }
+    }
+
     /// Whether http measures it.
     pub fn is_of_http(self) -> bool {
         use {CountMetric as C, RateMetric as R, RatioMetric as P, TimeMetric as T};

@@ -55,7 +55,7 @@ pub use target::{
     Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Site, Target,
     TcpHoldServer, Tls,
 };
-pub use threshold::{Bound, Comparison, During, Scope, Threshold};
+pub use threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 
 /// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides applied.
 #[derive(Debug, Clone, PartialEq)]

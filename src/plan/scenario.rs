@@ -176,6 +176,16 @@ pub struct ConnectionUse {
     pub max_age: Option<Time>,
 }
 
+impl Scenario {
+    /// http: the name of a request, by its index.
+    pub fn request(&self, at: u16) -> Option<&str> {
+        match &self.protocol {
+            Protocol::Http(http) => http.requests.get(usize::from(at)).map(|one| one.name.as_str()),
+            Protocol::TcpHold(_) => None,
+        }
+    }
+}
+
 impl Http {
     /// The host that all requests say by their header `host`, in lower case, without a port; `None` where one says another, or none.
     pub fn host(&self) -> Option<String> {

@@ -21,6 +21,8 @@ pub struct Threshold {
     pub bound: Bound,
     /// Which stages it looks at.
     pub scope: Scope,
+    /// Which requests of them.
+    pub requests: RequestScope,
     /// Which parts of them.
     pub during: During,
     /// It must hold in every window of this length inside its scope; `None` looks at the scope as a whole. At least one second.
@@ -89,6 +91,18 @@ pub enum Scope {
     EachStage,
     /// One stage: index into `Scenario::stages`.
     Stage(usize),
+}
+
+/// http: which requests a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RequestScope {
+    /// All of them, as one.
+    #[default]
+    All,
+    /// Each by itself.
+    Each,
+    /// One: index into `Http::requests`.
+    One(u16),
 }
 
 /// Which parts of its stages a threshold looks at.

@@ -1,6 +1,8 @@
 //! Turns attempts into the facts of one part of one stage.
 
-use super::{Cause, CookieLoss, Counter, Counters, Outcome, Storm, Survival, Tally, Times};
+use super::{
+    Cause, CookieLoss, Counter, Counters, Outcome, RequestTally, Storm, Survival, Tally, Times,
+};
 use crate::plan::{Part, TimeMetric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -55,19 +57,6 @@ pub struct CheckTally {
     pub passed: u64,
     /// It did not.
     pub failed: u64,
-}
-
-/// What became of the requests of one kind.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct RequestTally {
-    /// Ended well.
-    pub ok: u64,
-    /// Failed, time-outs apart.
-    pub failed: u64,
-    /// Ended by a time-out.
-    pub timed_out: u64,
-    /// Their `service_time`.
-    pub times: Times,
 }
 
 impl Cell {
@@ -151,11 +140,7 @@ impl Cell {
         merge_tallies(&mut self.failures, &other.failures);
         merge_tallies(&mut self.cookies, &other.cookies);
         for (request, tally) in &other.requests {
-            let mine = self.requests.entry(*request).or_default();
-            mine.ok += tally.ok;
-            mine.failed += tally.failed;
-            mine.timed_out += tally.timed_out;
-            mine.times.merge(&tally.times);
+            self.requests.entry(*request).or_default().merge(tally);
         }
     }
 
@@ -171,7 +156,7 @@ impl Cell {
 }
 
 /// Adds one to what is tallied under a key.
-fn tally<K: PartialEq>(
+pub(super) fn tally<K: PartialEq>(
     all: &mut Vec<(K, Tally)>,
     key: K,
     at_ns: u64,
@@ -188,7 +173,10 @@ fn tally<K: PartialEq>(
 }
 
 /// Adds what is tallied elsewhere under the same keys.
-fn merge_tallies<K: PartialEq + Copy>(mine: &mut Vec<(K, Tally)>, theirs: &[(K, Tally)]) {
+pub(super) fn merge_tallies<K: PartialEq + Copy>(
+    mine: &mut Vec<(K, Tally)>,
+    theirs: &[(K, Tally)],
+) {
     for (key, tally) in theirs {
         match mine.iter_mut().find(|(known, _)| known == key) {
             Some((_, one)) => one.merge(tally),

@@ -34,7 +34,10 @@ impl Recorder {
     /// Hands over all facts since the last time, and starts anew.
     pub fn take(&mut self, second: u32, gauges: Gauges, mut worker: WorkerFacts) -> Snapshot {
         worker.lag_max_ns = std::mem::take(&mut self.lag_max_ns);
-        let (cells, ended) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.ended));
+        let (mut cells, ended) = (std::mem::take(&mut self.cells), std::mem::take(&mut self.ended));
+        for (_, cell) in &mut cells {
+            cell.fold_requests();
+        }
         Snapshot { second, cells, gauges, ended, worker }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::LazyLock;
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// What longer times are recorded as: more than an hour, and still in the last of the powers of two that histograms are made of.
-const BEYOND_NS: u64 = 4_000_000_000_000;
+pub(super) const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -84,7 +84,7 @@ impl Times {
         }
     }
 
-    fn place(&mut self, metric: TimeMetric) -> &mut Histogram<u64> {
+    pub(super) fn place(&mut self, metric: TimeMetric) -> &mut Histogram<u64> {
         if self.0.is_empty() {
             self.0.resize(TimeMetric::ALL.len(), None);
         }

@@ -62,6 +62,27 @@ impl Words {
         }
     }
 
+    /// Of each request of some protocols: what belongs to no connection.
+    pub fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
+        let https = protocols.into_iter().filter(|one| matches!(one, Protocol::Http(_)));
+        let all = Self::all_of(&https.map(Self::of).collect::<Vec<_>>());
+        let counted = [
+            Counter::Started,
+            Counter::Ok,
+            Counter::Failed,
+            Counter::TimedOut,
+            Counter::Unfinished,
+            Counter::FailedLocal,
+            Counter::BytesReceived,
+        ];
+        Self {
+            counters: keep(&counted, |one| all.counters.contains(&one)),
+            gauges: Vec::new(),
+            times: keep(&all.times, |one| Metric::Time(one, Stat::Max).is_of_request()),
+            ..all
+        }
+    }
+
     /// Everything that is a part of a whole.
     pub fn parts(&self) -> impl Iterator<Item = Metric> {
         let within = self.within.iter().copied().map(Metric::Within);
@@ -70,27 +91,26 @@ impl Words {
 
     /// Of all protocols of a plan together.
     pub fn of_plan(plan: &Plan) -> Self {
-        let each: Vec<Self> = plan.scenarios.iter().map(|one| Self::of(&one.protocol)).collect();
+        let mut all = Self::all_of(
+            &plan.scenarios.iter().map(|one| Self::of(&one.protocol)).collect::<Vec<_>>(),
+        );
+        if !is_secured(plan) {
+            all.counters.retain(|one| *one != Counter::TlsResumed);
+            all.times.retain(|one| *one != TimeMetric::TlsTime);
+        }
+        all
+    }
+
+    fn all_of(each: &[Self]) -> Self {
+        let within = each.iter().flat_map(|words| words.within.iter().copied());
+        let within: BTreeSet<Time> = within.collect();
         Self {
-            counters: keep(Counter::ALL, |one| {
-                each.iter().any(|words| words.counters.contains(&one))
-                    && (one != Counter::TlsResumed || is_secured(plan))
-            }),
-            gauges: keep(Gauge::ALL, |one| each.iter().any(|words| words.gauges.contains(&one))),
-            ratios: keep(RatioMetric::ALL, |one| {
-                each.iter().any(|words| words.ratios.contains(&one))
-            }),
-            within: each
-                .iter()
-                .flat_map(|words| words.within.iter().copied())
-                .collect::<BTreeSet<_>>()
-                .into_iter()
-                .collect(),
-            rates: keep(RateMetric::ALL, |one| each.iter().any(|words| words.rates.contains(&one))),
-            times: keep(TimeMetric::ALL, |one| {
-                each.iter().any(|words| words.times.contains(&one))
-                    && (one != TimeMetric::TlsTime || is_secured(plan))
-            }),
+            counters: keep(Counter::ALL, |one| each.iter().any(|all| all.counters.contains(&one))),
+            gauges: keep(Gauge::ALL, |one| each.iter().any(|all| all.gauges.contains(&one))),
+            ratios: keep(RatioMetric::ALL, |one| each.iter().any(|all| all.ratios.contains(&one))),
+            within: within.into_iter().collect(),
+            rates: keep(RateMetric::ALL, |one| each.iter().any(|all| all.rates.contains(&one))),
+            times: keep(TimeMetric::ALL, |one| each.iter().any(|all| all.times.contains(&one))),
         }
     }
 }

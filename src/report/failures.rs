@@ -1,8 +1,9 @@
-//! Turns a run into `failures.csv`: a row per scenario, stage, part and cause.
+//! Turns a run into `failures.csv`: a row per scenario, stage, part, request and cause.
 
 use super::columns::{bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
+use crate::plan::{Protocol, Scenario};
 use crate::record::{Cause, Cell, Tally};
 use crate::store::SavedRun;
 
@@ -15,6 +16,7 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
             "scenario",
             "stage",
             "part",
+            "request",
             "failure",
             "origin",
             "phase",
@@ -28,11 +30,12 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
     for (scenario, facts) in run.plan.scenarios.iter().zip(&run.recording.scenarios) {
         for (key, cell_facts) in &facts.cells {
             let stage = scenario.stages.get(usize::from(key.stage)).map_or("", |stage| &stage.name);
-            for (cause, tally) in sorted(cell_facts) {
+            for (request, cause, tally) in sorted(cell_facts, scenario) {
                 let cells = [
                     cell(&scenario.name).into_owned(),
                     cell(stage).into_owned(),
                     key.part.to_string(),
+                    request.map(|name| cell(name).into_owned()).unwrap_or_default(),
                     cause.failure.to_string(),
                     cause.failure.origin().to_string(),
                     cause.phase.to_string(),
@@ -49,9 +52,27 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
     bytes(csv)
 }
 
-/// The causes, the most frequent first.
-pub fn sorted(cell: &Cell) -> Vec<&(Cause, Tally)> {
-    let mut causes: Vec<&(Cause, Tally)> = cell.failures.iter().collect();
-    causes.sort_by_key(|(cause, tally)| (std::cmp::Reverse(tally.count), *cause));
+/// The causes, by request where a scenario has requests, the most frequent first.
+pub fn sorted<'a>(
+    facts: &'a Cell,
+    scenario: &'a Scenario,
+) -> Vec<(Option<&'a str>, Cause, &'a Tally)> {
+    let of = |request: Option<&'a str>, failures: &'a [(Cause, Tally)]| {
+        failures.iter().map(move |(cause, tally)| (request, *cause, tally))
+    };
+    let by_request = facts.requests.values().any(|tally| !tally.failures.is_empty());
+    let mut causes: Vec<_> = match &scenario.protocol {
+        Protocol::Http(_) if by_request => {
+            let requests = facts.requests.iter();
+            requests.flat_map(|(at, tally)| of(scenario.request(*at), &tally.failures)).collect()
+        }
+        // Recordings of earlier versions have the causes of several requests as one.
+        Protocol::Http(http) if http.requests.len() == 1 => {
+            of(scenario.request(0), &facts.failures).collect()
+        }
+        _ => of(None, &facts.failures).collect(),
+    };
+    causes
+        .sort_by_key(|(request, cause, tally)| (std::cmp::Reverse(tally.count), *cause, *request));
     causes
 }

@@ -14,6 +14,7 @@ mod foreign;
 mod hlog;
 mod json;
 pub mod page;
+mod requests;
 mod search;
 mod section;
 mod series;
@@ -35,6 +36,7 @@ pub type Format = (&'static str, fn(&SavedRun) -> Vec<u8>);
 /// Every format that is made at the end.
 pub const FINAL: &[Format] = &[
     ("summary.csv", summary::write),
+    ("requests.csv", requests::write),
     ("failures.csv", failures::write),
     ("checks.csv", checks::write),
     ("report.json", json::write),

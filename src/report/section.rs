@@ -22,6 +22,12 @@ pub struct Section<'a> {
 }
 
 impl Section<'_> {
+    /// The same for one request: index into `Http::requests`.
+    pub fn of_request(&self, request: u16) -> Section<'_> {
+        let cell = self.cell.of_request(Some(request), true);
+        Section { protocol: self.protocol, cell, gauges: Gauges::default(), time: self.time }
+    }
+
     /// The value of a metric, and how much it rests on.
     pub fn measure(&self, metric: Metric) -> Option<Measure> {
         let length_ns = self.time.map_or(0, |(start, end)| end - start);

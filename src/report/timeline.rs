@@ -1,10 +1,12 @@
-//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and part that were current in it.
+//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and part that were current
+//! in it, and one for each of its requests, where it has several.
 
 use super::columns::{Column, Words, bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
+use super::requests::each;
 use super::section::Section;
-use crate::plan::{Metric, Plan, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Plan, Protocol, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, Recording, ScenarioSecond, Second};
 use std::borrow::Cow;
 
@@ -16,7 +18,7 @@ const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mea
 /// The first line.
 pub fn heading(plan: &Plan) -> Vec<u8> {
     let mut csv = csv();
-    let names = ["second", "scenario", "stage", "part"].map(str::to_owned);
+    let names = ["second", "scenario", "stage", "part", "request"].map(str::to_owned);
     let figures = columns(plan).into_iter().map(Column::heading);
     let workers = ["workers", "workers.cpu_ms", "workers.rss_bytes", "workers.lag_max_ms"];
     row(&mut csv, names.into_iter().chain(figures).chain(workers.map(str::to_owned)));
@@ -42,38 +44,55 @@ pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
             cell(&scenario.name).into_owned(),
             stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
             current.map(|key| key.part.to_string()).unwrap_or_default(),
+            String::new(),
         ];
-        row(&mut csv, names.into_iter().chain(figures(&columns, scenario, start, facts)));
+        let section = section(scenario, start, facts);
+        let own = figures(&columns, &Words::of(&scenario.protocol), &section);
+        row(&mut csv, names.clone().into_iter().chain(own).chain(workers(facts)));
+        let Protocol::Http(http) = &scenario.protocol else { continue };
+        if http.requests.len() < 2 {
+            continue;
+        }
+        let words = Words::of_requests([&scenario.protocol]);
+        for (name, section) in each(http, &section) {
+            // A second in which it was neither sent nor answered has no row of it.
+            if section.cell.is_empty() {
+                continue;
+            }
+            let mut names = names.clone();
+            names[4] = cell(name).into_owned();
+            let figures = figures(&columns, &words, &section);
+            let no_workers = [const { String::new() }; 4];
+            row(&mut csv, names.into_iter().chain(figures).chain(no_workers));
+        }
     }
     bytes(csv)
 }
 
-fn figures(
-    columns: &[Column],
-    scenario: &Scenario,
-    start: u64,
-    facts: &ScenarioSecond,
-) -> Vec<String> {
+fn section<'a>(scenario: &'a Scenario, start: u64, facts: &ScenarioSecond) -> Section<'a> {
     let mut all = Cell::default();
     for (_, cell) in &facts.cells {
         all.merge(cell);
     }
-    let section = Section {
+    Section {
         protocol: &scenario.protocol,
         cell: Cow::Owned(all),
         gauges: facts.gauges,
         time: Some((start, start + SECOND_NS)),
-    };
-    let words = Words::of(&scenario.protocol);
-    let mut figures: Vec<String> =
-        columns.iter().map(|column| column.value(&section, &words)).collect();
-    figures.extend([
+    }
+}
+
+fn figures(columns: &[Column], words: &Words, section: &Section<'_>) -> Vec<String> {
+    columns.iter().map(|column| column.value(section, words)).collect()
+}
+
+fn workers(facts: &ScenarioSecond) -> [String; 4] {
+    [
         facts.reporting.to_string(),
         ms(facts.workers.cpu_ns),
         facts.workers.rss_bytes.to_string(),
         ms(facts.workers.lag_max_ns),
-    ]);
-    figures
+    ]
 }
 
 fn columns(plan: &Plan) -> Vec<Column> {

@@ -209,10 +209,13 @@ pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
 fn samples(plan: &Plan, finding: &Finding, breaches: &mut Vec<Breach>) {
     let scenario = &plan.scenarios[usize::from(finding.scenario)];
     let check = &scenario.thresholds[usize::from(finding.threshold)].check;
-    let place = match finding.stage.and_then(|stage| scenario.stages.get(usize::from(stage))) {
+    let mut place = match finding.stage.and_then(|stage| scenario.stages.get(usize::from(stage))) {
         Some(stage) => format!("{}, stage {}", scenario.name, stage.name),
         None => scenario.name.clone(),
     };
+    if let Some(request) = finding.request.and_then(|at| scenario.request(at)) {
+        place = format!("{place}, request {request}");
+    }
     let detail = match finding.state {
         State::NoData => format!("{place}: nothing was measured for `{check}`"),
         State::TooFew { needed } => {

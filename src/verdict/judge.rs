@@ -2,7 +2,9 @@
 
 use super::window::Windows;
 use super::{Finding, Rule, State, Verdict, Word, breaches, health, shortfall};
-use crate::plan::{CountMetric, During, Metric, Part, Plan, Scenario, Scope, Threshold};
+use crate::plan::{
+    CountMetric, During, Metric, Part, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
+};
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span,
     StopReason, measure,
@@ -22,6 +24,8 @@ pub(super) struct View {
     pub(super) scenario: usize,
     /// One stage, or all but warm-ups.
     pub(super) stage: Option<usize>,
+    /// One request, or all of them.
+    pub(super) request: Option<u16>,
     during: During,
     /// Whole connections count wherever they were opened.
     cohort: bool,
@@ -30,7 +34,7 @@ pub(super) struct View {
 impl View {
     pub(super) fn new(
         scenario: usize,
-        stage: Option<usize>,
+        (stage, request): (Option<usize>, Option<u16>),
         threshold: &Threshold,
         plan: &Plan,
     ) -> Self {
@@ -40,7 +44,7 @@ impl View {
             && (name.starts_with("connect.") || name == "success_ratio" || name == "failure_ratio");
         // Lifetimes stand where the connection was due.
         let cohort = cohort || name.starts_with("first_message") || name.starts_with("survival.");
-        Self { scenario, stage, during: threshold.during, cohort }
+        Self { scenario, stage, request, during: threshold.during, cohort }
     }
 
     /// Whether the facts of `key` belong to it.
@@ -67,9 +71,9 @@ impl Judge {
         for (scenario, settings) in plan.scenarios.iter().enumerate() {
             for (index, threshold) in settings.thresholds.iter().enumerate() {
                 let Some(length) = threshold.window else { continue };
-                let stages = stages_of(threshold, settings);
-                windows.extend(stages.into_iter().map(|stage| {
-                    let view = View::new(scenario, stage, threshold, plan);
+                let places = places_of(threshold, settings);
+                windows.extend(places.into_iter().map(|place| {
+                    let view = View::new(scenario, place, threshold, plan);
                     Windows::new(index, view, length)
                 }));
             }
@@ -101,17 +105,23 @@ impl Judge {
         let mut findings = Vec::new();
         for (index, scenario) in self.plan.scenarios.iter().enumerate() {
             for (number, threshold) in scenario.thresholds.iter().enumerate() {
-                for stage in stages_of(threshold, scenario) {
-                    findings.push(self.find(index, number, stage, is_over));
+                for place in places_of(threshold, scenario) {
+                    findings.push(self.find(index, number, place, is_over));
                 }
             }
         }
         findings
     }
 
-    fn find(&self, scenario: usize, number: usize, stage: Option<usize>, is_over: bool) -> Finding {
+    fn find(
+        &self,
+        scenario: usize,
+        number: usize,
+        place: (Option<usize>, Option<u16>),
+        is_over: bool,
+    ) -> Finding {
         let threshold = &self.plan.scenarios[scenario].thresholds[number];
-        let view = View::new(scenario, stage, threshold, &self.plan);
+        let view = View::new(scenario, place, threshold, &self.plan);
         let (measured, window_end) = match threshold.window {
             Some(_) => {
                 let windows = self
@@ -128,7 +138,8 @@ impl Judge {
         Finding {
             scenario: narrow(scenario),
             threshold: narrow(number),
-            stage: stage.filter(|_| threshold.scope != Scope::Scenario).map(narrow),
+            stage: place.0.filter(|_| threshold.scope != Scope::Scenario).map(narrow),
+            request: place.1,
             state: self.state(threshold, &view, measured, is_over),
             value: measured.map(|measured| measured.value),
             samples: measured.map_or(0, |measured| measured.samples),
@@ -175,10 +186,12 @@ impl Judge {
             for part in [Part::Ramp, Part::Hold, Part::Drain] {
                 let key = CellKey { stage, part };
                 if view.sees(key, scenario) {
-                    match (recording.cells.get(&key), metric) {
-                        (Some(facts), Metric::Time(..)) => cell.merge(facts),
-                        (Some(facts), _) => cell.merge_counts(facts),
-                        (None, _) => {}
+                    let of_times = matches!(metric, Metric::Time(..));
+                    let facts = recording.cells.get(&key);
+                    match facts.map(|facts| facts.of_request(view.request, of_times)) {
+                        Some(facts) if of_times => cell.merge(&facts),
+                        Some(facts) => cell.merge_counts(&facts),
+                        None => {}
                     }
                     length_ns += part_length_ns(recording, key, end_ns);
                 }
@@ -249,7 +262,22 @@ impl Judge {
     }
 }
 
-/// The stages that a threshold is looked at in, one by one; `None` is all of them as one.
+/// The stages and requests that a threshold is looked at in, one by one; `None` is all of them as one.
+fn places_of(
+    threshold: &Threshold,
+    scenario: &Scenario,
+) -> impl Iterator<Item = (Option<usize>, Option<u16>)> {
+    let requests = match (threshold.requests, &scenario.protocol) {
+        (RequestScope::One(at), _) => vec![Some(at)],
+        (RequestScope::Each, Protocol::Http(http)) => {
+            (0..).zip(&http.requests).map(|(at, _)| Some(at)).collect()
+        }
+        _ => vec![None],
+    };
+    let stages = stages_of(threshold, scenario).into_iter();
+    stages.flat_map(move |stage| requests.clone().into_iter().map(move |request| (stage, request)))
+}
+
 fn stages_of(threshold: &Threshold, scenario: &Scenario) -> Vec<Option<usize>> {
     match threshold.scope {
         Scope::Scenario => vec![None],

@@ -65,6 +65,8 @@ pub struct Finding {
     pub threshold: u16,
     /// The stage it was looked at in, when it is looked at by stage: index into `Scenario::stages`.
     pub stage: Option<u16>,
+    /// The request it was looked at for, when it is looked at by request: index into `Http::requests`.
+    pub request: Option<u16>,
     /// How it stands.
     pub state: State,
     /// The value that decided: with a window the worst one. Absent when nothing was measured.

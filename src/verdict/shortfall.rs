@@ -93,7 +93,11 @@ fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> 
     let mut tried = Tried::default();
     let Some(last) = last_key(scenario, view) else { return tried };
     let from_ns = begin_ns(scenario, recording, view);
+    // A step that failed keeps its user from the steps behind it.
+    let in_steps = matches!(&scenario.protocol, Protocol::Http(http) if http.in_steps);
+    let request = view.request.filter(|_| !in_steps);
     for (key, cell) in recording.cells.range(..=last) {
+        let cell = &*cell.of_request(request, false);
         let whole = matches!(scenario.protocol, Protocol::TcpHold(_)) || view.sees(*key, scenario);
         if whole {
             let one = outcome(&scenario.protocol, cell);
@@ -179,7 +183,8 @@ fn feeding(
     for (_, cell) in seen() {
         tried.local += cell.counters.get(Counter::FailedLocal);
         for (at, tally) in &cell.requests {
-            if makes(http, *at, of_checks) {
+            let looked_at = view.request.is_none_or(|request| request == *at);
+            if looked_at && makes(http, *at, of_checks) {
                 tried.well += tally.ok;
                 tried.failed += tally.failed + tally.timed_out;
             }

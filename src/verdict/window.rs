@@ -46,7 +46,7 @@ impl Windows {
         let facts = second.scenarios.get(&index).unwrap_or(&empty);
         let mut cell = Cell::default();
         for (_, part) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
-            cell.merge(part);
+            cell.merge(&part.of_request(self.view.request, true));
         }
         let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
         let still = recording.scenarios[self.view.scenario]

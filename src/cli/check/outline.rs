@@ -6,8 +6,8 @@ use crate::cli::diagnostic::neutral;
 use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
-    Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, Scenario, Scope, Search,
-    SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
+    Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, RequestScope, Scenario, Scope,
+    Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
 };
 use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
@@ -260,6 +260,15 @@ fn looks_at(threshold: &Threshold, scenario: &Scenario) -> String {
         Scope::EachStage => "each stage".to_owned(),
         Scope::Stage(index) => format!("stage {}", scenario.stages[index].name),
     };
+    match threshold.requests {
+        RequestScope::All => {}
+        RequestScope::Each => what.push_str(", each request"),
+        RequestScope::One(at) => {
+            let name = scenario.request(at).map_or_else(|| "?".into(), neutral);
+            what.push_str(", request ");
+            what.push_str(&name);
+        }
+    }
     what.push_str(match threshold.during {
         During::Ramp => ", ramp",
         During::Hold => ", hold",

@@ -3,10 +3,11 @@
 use crate::plan::{Http, Part, TimeMetric};
 use crate::protocol::http::Fault;
 use crate::record::{
-    Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
+    Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
     WorkerFacts,
 };
 use crate::schedule::Timeline;
+use std::collections::BTreeMap;
 
 const FIRST: CellKey = CellKey { stage: 0, part: Part::Ramp };
 
@@ -107,17 +108,37 @@ impl Book {
     /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
         let key = self.part_at(due_ns.unwrap_or(now));
+        let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 };
+        let tallied = self.tallied;
         let cell = self.cell(key);
         cell.count(Counter::Due);
         cell.count(Counter::Started);
+        if tallied {
+            cell.requests.entry(attempt.number()).or_default().started += 1;
+        }
         self.levels.in_flight += 1;
-        Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 }
+        attempt
     }
 
     /// Books that an attempt has not ended.
     pub(super) fn leave(&mut self, attempt: &Attempt) {
         self.levels.in_flight -= 1;
-        self.cell(attempt.key).end(Outcome::Unfinished, 0, String::new);
+        let tallied = self.tallied;
+        let cell = self.cell(attempt.key);
+        cell.end(Outcome::Unfinished, 0, String::new);
+        if tallied {
+            cell.requests.entry(attempt.number()).or_default().unfinished += 1;
+        }
+    }
+
+    /// Books bytes of a body that ended nothing.
+    pub(super) fn received(&mut self, attempt: &Attempt, bytes: u64) {
+        let tallied = self.tallied;
+        let cell = self.recorder.cell(attempt.key);
+        cell.counters.add(Counter::BytesReceived, bytes);
+        if tallied {
+            cell.requests.entry(attempt.number()).or_default().bytes_received += bytes;
+        }
     }
 
     /// Books how an attempt ended. Times of successes and of responses that failed are kept apart, so that fast errors do not make a
@@ -135,42 +156,88 @@ impl Book {
         if open && cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
             cell.time(TimeMetric::QueueWait, split.wait);
         }
-        match (cause, split.service) {
-            (None, Some(service)) => {
-                record_times(cell, &ending, split, open);
-                if tallied {
-                    let tally = cell.requests.entry(ending.request).or_default();
-                    tally.times.record(TimeMetric::ServiceTime, service);
-                }
-                let took = if open { split.response } else { service };
-                for limit_ns in self.within.iter().filter(|limit_ns| took <= **limit_ns) {
-                    *cell.within.entry(*limit_ns).or_default() += 1;
-                }
-            }
-            (Some(_), Some(service)) if ending.is_whole => {
-                cell.time(TimeMetric::FailedTime, service);
-            }
-            _ => {}
+        if let (None, Some(first)) = (cause, ending.first_byte_ns) {
+            cell.time(TimeMetric::TransferTime, ending.ended_ns.saturating_sub(first));
         }
         cell.counters.add(Counter::BytesReceived, ending.body_bytes);
-        if let Some(broken) = ending.broken {
-            for (at, name) in self.checks[usize::from(ending.request)].iter().enumerate() {
-                cell.check(*name, broken & (1 << at) == 0);
-            }
-        }
-        if let Some(status) = ending.status {
-            *cell.statuses.entry(status).or_default() += 1;
-        }
-        if tallied {
-            let tally = cell.requests.entry(ending.request).or_default();
-            match cause {
-                None => tally.ok += 1,
-                Some(cause) if cause.failure.is_timeout() => tally.timed_out += 1,
-                Some(_) => tally.failed += 1,
-            }
-        }
+        let held = ending.broken.map(|broken| {
+            let checks = self.checks[usize::from(ending.request)].iter().enumerate();
+            checks.map(move |(at, name)| (*name, broken & (1 << at) == 0))
+        });
         let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
-        cell.end(outcome, ending.ended_ns, || fault.map_or_else(String::new, |f| f.sample));
+        let sample = || fault.map_or_else(String::new, |fault| fault.sample);
+        let response = Response { ending: &ending, split, open, cause, limits_ns: &self.within };
+        if !tallied {
+            response.book(
+                &mut |metric, ns| cell.times.record(metric, ns),
+                (&mut cell.within, &mut cell.statuses),
+            );
+            held.into_iter().flatten().for_each(|(name, holds)| cell.check(name, holds));
+            cell.end(outcome, ending.ended_ns, sample);
+            return;
+        }
+        // What is noted here alone is added to the whole when the second is handed over.
+        let tally = cell.requests.entry(ending.request).or_default();
+        response.book(
+            &mut |metric, ns| tally.times.record(metric, ns),
+            (&mut tally.within, &mut tally.statuses),
+        );
+        for (name, holds) in held.into_iter().flatten() {
+            let check = tally.checks.entry(name).or_default();
+            check.passed += u64::from(holds);
+            check.failed += u64::from(!holds);
+        }
+        tally.bytes_received += ending.body_bytes;
+        if cause.is_none() {
+            tally.ok += 1;
+            cell.count(Counter::Ok);
+            return;
+        }
+        let sample = sample();
+        tally.end(outcome, ending.ended_ns, || sample.clone());
+        cell.end(outcome, ending.ended_ns, || sample);
+    }
+}
+
+/// What came of an attempt, for the facts of its request.
+struct Response<'a> {
+    ending: &'a Ending,
+    split: Split,
+    /// Whether it was due by the schedule.
+    open: bool,
+    cause: Option<Cause>,
+    /// The times that thresholds want answers within.
+    limits_ns: &'a [u64],
+}
+
+impl Response<'_> {
+    fn book(
+        &self,
+        time: &mut impl FnMut(TimeMetric, u64),
+        (within, statuses): (&mut BTreeMap<u64, u64>, &mut BTreeMap<u16, u64>),
+    ) {
+        let Self { ending, split, open, .. } = self;
+        if let Some(status) = ending.status {
+            *statuses.entry(status).or_default() += 1;
+        }
+        let Some(service) = split.service else { return };
+        if self.cause.is_some() {
+            if ending.is_whole {
+                time(TimeMetric::FailedTime, service);
+            }
+            return;
+        }
+        time(TimeMetric::ServiceTime, service);
+        if let (Some(first), Some(sent)) = (ending.first_byte_ns, ending.sent_ns) {
+            time(TimeMetric::FirstByte, first.saturating_sub(sent));
+        }
+        if *open {
+            time(TimeMetric::ResponseTime, split.response);
+        }
+        let took = if *open { split.response } else { service };
+        for limit_ns in self.limits_ns.iter().filter(|limit_ns| took <= **limit_ns) {
+            *within.entry(*limit_ns).or_default() += 1;
+        }
     }
 }
 
@@ -197,10 +264,14 @@ impl Default for Attempt {
 }
 
 impl Attempt {
+    fn number(&self) -> u16 {
+        u16::try_from(self.request).unwrap_or(u16::MAX)
+    }
+
     /// An ending at `ended_ns`, before anything has come.
     pub(super) fn ending(&self, ended_ns: u64) -> Ending {
         Ending {
-            request: u16::try_from(self.request).unwrap_or(u16::MAX),
+            request: self.number(),
             begun_ns: self.begun_ns,
             sent_ns: self.sent_ns,
             ended_ns,
@@ -250,19 +321,5 @@ impl Ending {
             service: self.sent_ns.map(|sent| self.ended_ns - sent),
             response: self.ended_ns - due_ns,
         }
-    }
-}
-
-/// The times of a success.
-fn record_times(cell: &mut FactCell, ending: &Ending, split: Split, open: bool) {
-    if let Some(service) = split.service {
-        cell.time(TimeMetric::ServiceTime, service);
-    }
-    if let (Some(first), Some(sent)) = (ending.first_byte_ns, ending.sent_ns) {
-        cell.time(TimeMetric::FirstByte, first.saturating_sub(sent));
-        cell.time(TimeMetric::TransferTime, ending.ended_ns.saturating_sub(first));
-    }
-    if open {
-        cell.time(TimeMetric::ResponseTime, split.response);
     }
 }

@@ -10,7 +10,7 @@ use super::slots::{Slot, State};
 use super::users::After;
 use crate::plan::{Http, Level, Order, Part, Stage, ThinkTime, What};
 use crate::protocol::http::{Answer, Gains, Session};
-use crate::record::{Cause, Counter, Failure, Phase};
+use crate::record::{Cause, Failure, Phase};
 use fastrand::Rng;
 
 /// How the passes of a scenario go.
@@ -189,8 +189,7 @@ impl<H: Host> Requests<H> {
             match taken.follows {
                 Ok(false) => {}
                 Ok(true) => {
-                    let cell = self.book.cell(attempt.key);
-                    cell.counters.add(Counter::BytesReceived, answer.body_bytes);
+                    self.book.received(&attempt, answer.body_bytes);
                     if one.lane.is_some() {
                         self.send(slot, now);
                     } else {

@@ -37,6 +37,7 @@ pub(super) fn threshold(
     bound: f64,
 ) -> Threshold {
     Threshold {
+        requests: crate::plan::RequestScope::All,
         check: check.into(),
         is_default: false,
         line: 1,
@@ -200,6 +201,7 @@ pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
 
 pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -> Finding {
     Finding {
+        request: None,
         scenario,
         threshold,
         stage: None,

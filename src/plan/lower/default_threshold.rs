@@ -18,6 +18,7 @@ pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
         }
     };
     let threshold = Threshold {
+        requests: crate::plan::RequestScope::All,
         check: check.to_owned(),
         line: 0,
         is_default: true,

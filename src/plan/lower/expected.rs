@@ -2,6 +2,7 @@
 //! checks, and what a run then finds.
 
 use super::extent::{Placed, looked_at, placed};
+use super::threshold_request;
 use crate::plan::{
     During, Heartbeat, Http, Metric, Plan, Protocol, Scenario, Stat, Threshold, TimeMetric,
 };
@@ -74,6 +75,8 @@ pub fn sparse(plan: &Plan) -> Vec<Sparse> {
             let wanted = needed as f64 * if needed > 1 { MARGIN } else { 1.0 };
             let short = looked_at(threshold, &of.stages).into_iter().find_map(|(whom, parts)| {
                 let (expected, by_chance) = expected(threshold, of, &parts)?;
+                let (fraction, of_a_mix) = threshold_request::fraction(threshold, &of.protocol);
+                let (expected, by_chance) = (expected * fraction, by_chance || of_a_mix);
                 let wanted = if by_chance { wanted } else { needed as f64 };
                 (expected < wanted).then_some((whom, expected))
             });

@@ -24,6 +24,7 @@ mod target;
 mod tcp_hold;
 mod template;
 mod threshold;
+mod threshold_request;
 mod tls;
 
 pub use expected::{Sparse, sparse};

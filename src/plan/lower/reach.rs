@@ -1,11 +1,12 @@
 //! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
 
 use super::extent::{Extent, length, looked_at};
+use super::threshold_request;
 use crate::plan::error::Errors;
 use crate::plan::tree::Place;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric, Stage,
-    Stat, Threshold, TimeMetric,
+    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric,
+    RequestScope, Stage, Stat, Threshold, TimeMetric,
 };
 use crate::units::Time;
 
@@ -117,6 +118,15 @@ fn unseen(
     whom: &str,
 ) -> Option<(String, String)> {
     let metric = threshold.metric;
+    let named = match (threshold.requests, seen.protocol) {
+        (RequestScope::One(at), Protocol::Http(http)) => {
+            let name = http.requests.get(usize::from(at)).map_or("?", |request| &request.name);
+            format!("request `{name}` in {whom}")
+        }
+        (RequestScope::Each, _) => format!("the rarest request in {whom}"),
+        _ => whom.to_owned(),
+    };
+    let whom = named.as_str();
     if is_open_only(metric) && !parts.iter().any(|part| part.open) {
         return Some((
             format!("`{metric}` is measured where arrivals have a rate, and {whom} has `users`"),
@@ -148,7 +158,11 @@ fn unseen(
         Metric::Time(TimeMetric::StormTime, _) => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
-    let (available, floor) = (sum?, metric.sample_floor());
+    let share = |all| match seen.protocol {
+        Protocol::Http(http) => threshold_request::share(threshold.requests, http, all),
+        Protocol::TcpHold(_) => all,
+    };
+    let (available, floor) = (share(sum?), metric.sample_floor());
     if available == 0 {
         return Some(never(metric, threshold.during, seen, whom));
     }
@@ -162,7 +176,7 @@ fn unseen(
         During::All => in_window.fold(0, u64::saturating_add),
         During::Ramp | During::Hold => in_window.max()?,
     };
-    let available = most.min(available);
+    let available = share(most).min(available);
     let whom = format!("a window of {window} in {whom}");
     (available < floor).then(|| too_few(metric, available, floor, seen, &whom))
 }

@@ -4,7 +4,7 @@ use super::check::{self, Check};
 use super::default_threshold::default_threshold;
 use super::reach::{self, Seen};
 use super::stages::Stages;
-use super::{Context, time};
+use super::{Context, threshold_request, time};
 use crate::plan::error::Errors;
 use crate::plan::interpolate::inside;
 use crate::plan::names;
@@ -53,7 +53,7 @@ pub(super) fn thresholds(
         && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
     let mut thresholds = Vec::new();
     for entry in &given.value {
-        let (text, raw) = match entry {
+        let (text, entry_raw) = match entry {
             Entry::Text(text) => (text, None),
             Entry::Table(raw) => match raw.check.given() {
                 Some(text) => (text, Some(raw.as_ref())),
@@ -61,11 +61,8 @@ pub(super) fn thresholds(
             },
         };
         let before = errors.count();
-        let checks: &[String] = match protocol {
-            Protocol::Http(http) => &http.checks,
-            Protocol::TcpHold(_) => &[],
-        };
-        let Some(threshold) = threshold(text, raw, (*word, checks), stages, context, errors) else {
+        let of = (*word, protocol, protocol_known);
+        let Some(threshold) = threshold(text, entry_raw, of, stages, context, errors) else {
             continue;
         };
         if errors.count() == before && stages.known && protocol_known {
@@ -96,7 +93,7 @@ fn metric_place(text: &At<Text>) -> Place {
 fn threshold(
     text: &At<Text>,
     raw: Option<&RawCheck>,
-    (word, checks): (ProtocolWord, &[String]),
+    (word, protocol, known): (ProtocolWord, &Protocol, bool),
     stages: &Stages,
     context: &Context<'_>,
     errors: &mut Errors,
@@ -108,6 +105,10 @@ fn threshold(
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
+    let checks: &[String] = match protocol {
+        Protocol::Http(http) => &http.checks,
+        Protocol::TcpHold(_) => &[],
+    };
     let Check { metric, comparison, bound } = match check::parse(check, word, checks) {
         Ok(check) => check,
         Err(wrong) => {
@@ -132,6 +133,12 @@ fn threshold(
         comparison,
         bound,
         scope: scope(raw, stages, errors)?,
+        requests: threshold_request::scope(
+            &raw.request,
+            metric,
+            known.then_some(protocol),
+            errors,
+        )?,
         during,
         window: window(raw, errors),
         abort: raw.abort.value().copied().unwrap_or(false),

@@ -365,6 +365,8 @@ table! {
     may {
         /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.
         stage: Text,
+        /// http: the name of a request, or `*`: each request by itself. Default: all requests as one.
+        request: Text,
         /// Which parts of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all parts.
         during: DuringWord,
         /// It must hold in every window of this length.

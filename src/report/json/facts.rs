@@ -2,12 +2,13 @@
 
 use super::Named;
 use super::cost::CostReport;
+use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
-use crate::plan::{Level, Metric, Part, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric};
-use crate::record::{
-    Cause, Cell, CheckTally, CookieLoss, Counter, Mark, Origin, Phase, RequestTally, Tally, Times,
+use crate::plan::{
+    Level, Metric, Part, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
 };
+use crate::record::{Cause, Cell, CheckTally, CookieLoss, Counter, Mark, Origin, Phase, Tally};
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
 use crate::report::columns::Words;
@@ -109,11 +110,11 @@ struct Facts<'a> {
     checks: Vec<CheckReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies_lost: Vec<CookieReport>,
-    failures: Vec<FailureReport>,
+    failures: Vec<FailureReport<'a>>,
 }
 
 #[derive(Serialize)]
-struct Ratio {
+pub(super) struct Ratio {
     numerator: u64,
     denominator: u64,
     value: f64,
@@ -133,23 +134,13 @@ struct Accounting {
 }
 
 #[derive(Serialize)]
-struct Distribution {
+pub(super) struct Distribution {
     /// Whose times they are: successes, responses that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<&'static str>,
     samples: u64,
     #[serde(flatten)]
     stats: Named<String, u64>,
-}
-
-#[derive(Serialize)]
-struct RequestReport<'a> {
-    name: &'a str,
-    ok: u64,
-    failed: u64,
-    timed_out: u64,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    times: Named<&'static str, Distribution>,
 }
 
 #[derive(Serialize)]
@@ -172,7 +163,10 @@ struct CookieReport {
 }
 
 #[derive(Serialize)]
-struct FailureReport {
+pub(super) struct FailureReport<'a> {
+    /// http: of which request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     failure: &'static str,
     origin: Origin,
     phase: Phase,
@@ -269,11 +263,6 @@ impl<'a> Facts<'a> {
     fn new(scenario: &'a Scenario, section: &Section<'_>) -> Self {
         let words = Words::of(&scenario.protocol);
         let cell = &section.cell;
-        let ratio = |metric: Metric| {
-            let measure = section.measure(metric)?;
-            let (numerator, denominator) = measure.ratio?;
-            Some((metric.to_string(), Ratio { numerator, denominator, value: measure.value }))
-        };
         let rate = |metric: crate::plan::RateMetric| {
             let measure = section.measure(Metric::Rate(metric))?;
             Some((format!("{metric}_per_s"), thousandths(measure.value)))
@@ -286,7 +275,7 @@ impl<'a> Facts<'a> {
         Self {
             start_ns: section.time.map(|(start, _)| start),
             length_ns: section.time.map(|(start, end)| end - start),
-            ratios: Named(words.parts().filter_map(ratio).collect()),
+            ratios: Named(words.parts().filter_map(|one| ratio(section, one)).collect()),
             accounting: accounting(cell),
             counters: Named(counters.collect()),
             rates: Named(words.rates.iter().filter_map(|one| rate(*one)).collect()),
@@ -295,14 +284,10 @@ impl<'a> Facts<'a> {
             statuses: Named(
                 cell.statuses.iter().map(|(status, count)| (*status, *count)).collect(),
             ),
-            requests: cell
-                .requests
-                .iter()
-                .filter_map(|(at, tally)| request(scenario, *at, tally))
-                .collect(),
+            requests: requests(scenario, section),
             checks: tallies(scenario, cell).map(check).collect(),
             cookies_lost: cell.cookies.iter().map(cookie).collect(),
-            failures: sorted(cell).into_iter().map(failure).collect(),
+            failures: failures(cell, scenario),
         }
     }
 }
@@ -323,36 +308,31 @@ fn accounting(cell: &Cell) -> Accounting {
     }
 }
 
-fn distributions(section: &Section<'_>) -> Named<&'static str, Distribution> {
-    let whose = |metric| section.whose(metric);
-    distributions_of(&section.cell.times, whose, |metric, stat| section.stat(metric, stat))
-}
-
-fn distributions_of(
-    times: &Times,
-    whose: impl Fn(TimeMetric) -> Option<&'static str>,
-    value: impl Fn(TimeMetric, Stat) -> Option<f64>,
-) -> Named<&'static str, Distribution> {
+pub(super) fn distributions(section: &Section<'_>) -> Named<&'static str, Distribution> {
     let one = |metric: TimeMetric| {
-        let samples = times.count(metric);
-        let figure = |stat: &Stat| Some((format!("{stat}_ns"), whole(value(metric, *stat)?)));
+        let samples = section.cell.times.count(metric);
+        let figure =
+            |stat: &Stat| Some((format!("{stat}_ns"), whole(section.stat(metric, *stat)?)));
         let stats = Named(Stat::ALL.iter().filter_map(figure).collect());
-        (samples > 0).then_some((metric.name(), Distribution { of: whose(metric), samples, stats }))
+        let of = section.whose(metric);
+        (samples > 0).then_some((metric.name(), Distribution { of, samples, stats }))
     };
     Named(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
 }
 
-fn request<'a>(scenario: &'a Scenario, at: u16, tally: &RequestTally) -> Option<RequestReport<'a>> {
-    let crate::plan::Protocol::Http(http) = &scenario.protocol else { return None };
-    let name = &http.requests.get(usize::from(at))?.name;
-    let RequestTally { ok, failed, timed_out, ref times } = *tally;
-    Some(RequestReport {
-        name,
-        ok,
-        failed,
-        timed_out,
-        times: distributions_of(times, |_| None, |metric, stat| times.stat(metric, stat)),
-    })
+pub(super) fn ratio(section: &Section<'_>, metric: Metric) -> Option<(String, Ratio)> {
+    let measure = section.measure(metric)?;
+    let (numerator, denominator) = measure.ratio?;
+    Some((metric.to_string(), Ratio { numerator, denominator, value: measure.value }))
+}
+
+fn failures<'a>(cell: &Cell, scenario: &'a Scenario) -> Vec<FailureReport<'a>> {
+    let of_plan = |name: &str| {
+        let Protocol::Http(http) = &scenario.protocol else { return None };
+        http.requests.iter().map(|one| one.name.as_str()).find(|one| *one == name)
+    };
+    let all = sorted(cell, scenario).into_iter();
+    all.map(|(request, cause, tally)| failure(request.and_then(of_plan), cause, tally)).collect()
 }
 
 fn check((name, CheckTally { passed, failed }): (&str, CheckTally)) -> CheckReport<'_> {
@@ -371,8 +351,13 @@ fn cookie((loss, tally): &(CookieLoss, Tally)) -> CookieReport {
     }
 }
 
-fn failure((cause, tally): &(Cause, Tally)) -> FailureReport {
+pub(super) fn failure<'a>(
+    request: Option<&'a str>,
+    cause: Cause,
+    tally: &Tally,
+) -> FailureReport<'a> {
     FailureReport {
+        request,
         failure: cause.failure.name(),
         origin: cause.failure.origin(),
         phase: cause.phase,

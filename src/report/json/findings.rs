@@ -100,6 +100,8 @@ pub struct ThresholdReport<'a> {
     scenario: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<&'a str>,
     check: &'a str,
     /// It is planrun's own: the plan says nothing of thresholds.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -142,6 +144,7 @@ impl<'a> ThresholdReport<'a> {
         Some(Self {
             scenario: &scenario.name,
             stage: stage.map(|stage| stage.name.as_str()),
+            request: finding.request.and_then(|at| scenario.request(at)),
             check: &threshold.check,
             default: threshold.is_default,
             passed: finding.state == State::Held,

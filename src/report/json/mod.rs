@@ -5,6 +5,7 @@
 mod cost;
 mod facts;
 mod findings;
+mod requests;
 mod storms;
 mod survival;
 

@@ -5,6 +5,7 @@
 
 mod causes;
 mod checks;
+mod requests;
 mod rules;
 mod scenario;
 mod storms;
@@ -157,10 +158,13 @@ fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
             continue;
         };
         let stage = finding.stage.and_then(|stage| scenario.stages.get(usize::from(stage)));
-        let place = match stage {
+        let mut place = match stage {
             Some(stage) => format!("{} · {}", visible(&scenario.name), visible(&stage.name)),
             None => visible(&scenario.name).into_owned(),
         };
+        if let Some(request) = finding.request.and_then(|at| scenario.request(at)) {
+            place = format!("{place} · {}", visible(request));
+        }
         let (word, style) = state(finding.state);
         let value =
             finding.value.map_or(NOT_MEASURED.to_owned(), |value| threshold.metric.figure(value));

@@ -36,8 +36,9 @@ pub fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()>
     super::survival::write(&whole, out)?;
     super::causes::cost(run, index, out)?;
     times(&whole, out)?;
+    super::requests::write(scenario, &whole, out)?;
     super::checks::write(scenario, &whole.cell, out)?;
-    causes(&whole, out)
+    causes(scenario, &whole, out)
 }
 
 /// Protocol, target and workers.
@@ -64,7 +65,7 @@ fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
 }
 
 /// The distribution that says most about a part of a scenario: what users waited for, where that is measured.
-fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
+pub(super) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     match scenario.protocol {
         Protocol::TcpHold(_) => TimeMetric::ConnectTime,
         Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
@@ -197,7 +198,7 @@ fn figures(
 }
 
 /// A figure of a distribution; a dash where there are too few samples for it.
-fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> String {
+pub(super) fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> String {
     let measure = section.measure(Metric::Time(metric, stat));
     let enough = measure.filter(|measure| measure.samples >= stat.sample_floor());
     enough.map_or_else(|| NOT_MEASURED.to_owned(), |measure| time(measure.value))
@@ -303,8 +304,9 @@ fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
     Some(groups.iter().map(words).collect::<Vec<_>>().join("; "))
 }
 
-fn causes(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
-    let causes = sorted(&whole.cell);
+fn causes(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+    let causes = sorted(&whole.cell, scenario);
+    let several = matches!(&scenario.protocol, Protocol::Http(http) if http.requests.len() > 1);
     if causes.is_empty() {
         return Ok(());
     }
@@ -315,9 +317,13 @@ fn causes(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         Column::right("first seen").spare(1),
         Column::right("last seen").spare(2),
     ]);
-    for (cause, tally) in causes.iter().take(MOST_CAUSES) {
+    for (request, cause, tally) in causes.iter().take(MOST_CAUSES) {
+        let what = match request {
+            Some(request) if several => format!("{}: {cause}", visible(request)),
+            _ => cause.to_string(),
+        };
         table.row(vec![
-            Cell::styled(cause.to_string(), BAD),
+            Cell::styled(what, BAD),
             cause.failure.origin().name().into(),
             grouped(tally.count).into(),
             time(tally.first_ns as f64).into(),

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 fn threshold(metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
     Threshold {
+        requests: crate::plan::RequestScope::All,
         check: format!("{metric} {comparison} {bound}"),
         line: 1,
         is_default: false,
@@ -232,4 +233,64 @@ fn an_abort_waits_for_its_grace() {
     let judge = |grace| run(&plan(vec![abort(grace)]), None, |_, cell| requests(cell, 1, 1));
     assert_eq!(judge(3).abort(2_000_000_000), None);
     assert_eq!(judge(3).abort(3_000_000_000), Some((0, 0)));
+}
+
+#[test]
+fn each_request_is_judged_by_itself() {
+    use crate::plan::{Http, Request, RequestScope};
+    let by = |requests, metric, comparison, bound| Threshold {
+        requests,
+        ..threshold(metric, comparison, bound)
+    };
+    let p50 = Metric::Time(TimeMetric::ServiceTime, Stat::P50);
+    let within = Metric::Within(Time(Duration::from_millis(20)));
+    let windowed = Threshold {
+        window: Some(Time(Duration::from_secs(1))),
+        ..by(RequestScope::One(1), FAILURE, Comparison::Less, 0.5)
+    };
+    let mut plan = plan(vec![
+        by(RequestScope::All, p50, Comparison::Less, 2e7),
+        by(RequestScope::One(1), p50, Comparison::Less, 2e7),
+        by(RequestScope::Each, within, Comparison::AtLeast, 0.4),
+        windowed,
+    ]);
+    let named = |name: &str| Request { name: name.into(), ..Request::default() };
+    let requests = vec![named("home"), named("order")];
+    plan.scenarios[0].protocol = Protocol::Http(Http { requests, ..Http::default() });
+    // Nine of ten are quick; of the others half fail at once, and the rest take 40 ms.
+    let judge = run(&plan, DONE, |_, cell| {
+        for sample in 0..100 {
+            let order = sample % 10 == 0;
+            let took = if order { 40_000_000 } else { 1_000_000 };
+            let tally = cell.requests.entry(u16::from(order)).or_default();
+            tally.started += 1;
+            let outcome = if sample % 20 == 0 {
+                Outcome::Failed(Cause::new(Failure::Status, Phase::Request))
+            } else {
+                tally.times.record(TimeMetric::ServiceTime, took);
+                cell.times.record(TimeMetric::ServiceTime, took);
+                *tally.within.entry(20_000_000).or_default() += u64::from(!order);
+                Outcome::Ok
+            };
+            tally.end(outcome, 0, String::new);
+            cell.end(outcome, 0, String::new);
+            cell.count(Counter::Due);
+            cell.count(Counter::Started);
+        }
+    });
+    let found: Vec<_> = judge
+        .findings()
+        .into_iter()
+        .map(|one| (one.threshold, one.request, one.state, one.samples, one.ratio))
+        .collect();
+    assert_eq!(
+        found,
+        [
+            (0, None, State::Held, 950, None),
+            (1, Some(1), State::Broken, 50, None),
+            (2, Some(0), State::Held, 900, Some((900, 900))),
+            (2, Some(1), State::Broken, 100, Some((0, 100))),
+            (3, Some(1), State::Broken, 10, Some((5, 10))),
+        ]
+    );
 }

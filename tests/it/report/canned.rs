@@ -248,6 +248,7 @@ fn web(second: &mut Second) {
             cell.time(TimeMetric::ServiceTime, MS + sample * 20_000 + slow);
             cell.time(TimeMetric::FirstByte, MS / 2 + sample * 20_000 + slow);
             let request = cell.requests.entry(u16::from(sample % 10 == 9)).or_default();
+            request.started += 1;
             request.ok += u64::from(sample >= bad);
             request.times.record(TimeMetric::ServiceTime, MS + sample * 20_000 + slow);
         }
@@ -261,7 +262,7 @@ fn web(second: &mut Second) {
             };
             cell.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
             let request = cell.requests.entry(0).or_default();
-            if sample == 3 { request.timed_out += 1 } else { request.failed += 1 }
+            request.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
         }
     }
     if !cell.is_empty() {

@@ -3,6 +3,7 @@
 mod canned;
 mod command;
 mod damage;
+mod earlier;
 mod screen;
 
 use planrun::machine::Environment;
@@ -95,6 +96,7 @@ fn a_run_leaves_a_folder_with_every_file() {
             "plan.toml",
             "recording.jsonl",
             "report.json",
+            "requests.csv",
             "summary.csv",
             "timeline.csv"
         ]
@@ -203,7 +205,19 @@ fn the_same_number_stands_in_every_format() {
             "bytes.received",
         ] {
             let seconds = timeline.iter().filter(|row| row["scenario"] == *name);
-            let sum: u64 = seconds.map(|row| row[column].parse::<u64>().unwrap()).sum();
+            let (whole_rows, requests): (Vec<_>, Vec<_>) =
+                seconds.partition(|row| row["request"].is_empty());
+            let sum_of = |rows: &[&std::collections::HashMap<String, String>]| {
+                rows.iter().filter_map(|row| row[column].parse::<u64>().ok()).sum::<u64>()
+            };
+            let sum = sum_of(&whole_rows);
+            if *name == "web" && ["started", "ok", "failed", "timed_out"].contains(&column) {
+                assert_eq!(sum_of(&requests), sum, "{column}");
+                let rows = table(&read(&folder, "requests.csv"));
+                let rows: Vec<_> = rows.iter().filter(|row| row["stage"] == "*").collect();
+                assert_eq!(rows.len(), 2);
+                assert_eq!(sum_of(&rows), sum, "{column}");
+            }
             assert_eq!(all["counters"][column], sum, "{name} {column}");
             assert_eq!(whole[column], sum.to_string(), "{name} {column}");
         }

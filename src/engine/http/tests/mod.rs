@@ -301,6 +301,12 @@ fn several_requests_are_told_apart() {
     assert_eq!(requests[&0].ok + requests[&1].ok, 1_000);
     assert!((60..140).contains(&requests[&1].ok), "{}", requests[&1].ok);
     assert_eq!(requests[&1].times.count(TimeMetric::ServiceTime), requests[&1].ok);
+    // What is noted by request alone is in the whole as well, once.
+    let whole = ran.total();
+    assert_eq!(whole.times.count(TimeMetric::ServiceTime), 1_000);
+    assert_eq!(whole.statuses[&200], 1_000);
+    assert_eq!(requests.values().map(|one| one.started).sum::<u64>(), 1_000);
+    assert_eq!(requests.values().map(|one| one.statuses[&200]).sum::<u64>(), 1_000);
 }
 
 proptest::proptest! {

@@ -1,0 +1,243 @@
+//! Turns the durations of one request into samples that take memory only where there are some; the buckets are those of [`Times`].
+
+use super::Times;
+use super::times::{BEYOND_NS, HIGHEST_NS};
+use crate::plan::TimeMetric;
+use hdrhistogram::Histogram;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A power of two has so many buckets: three significant figures.
+const HALF: u64 = 1 << 10;
+
+/// So many samples are kept one by one before they are counted.
+const LOG: usize = 1 << 10;
+
+/// The times of one request, a few distributions at most.
+#[derive(Debug, Clone, Default)]
+pub struct SparseTimes(Vec<(TimeMetric, Samples)>);
+
+/// What a distribution has: samples that came of late, and how many fell into which bucket, the lowest first.
+#[derive(Debug, Clone, Default)]
+struct Samples {
+    log: Vec<u16>,
+    buckets: Vec<(u16, u64)>,
+}
+
+/// The bucket of a duration.
+fn bucket_of(ns: u64) -> u16 {
+    let ns = if ns > HIGHEST_NS { BEYOND_NS } else { ns };
+    let power = u64::from((u64::BITS - (ns | (2 * HALF - 1)).leading_zeros()).saturating_sub(11));
+    // The highest one is below 33 * 1,024.
+    u16::try_from(power * HALF + (ns >> power)).unwrap_or(u16::MAX)
+}
+
+/// The lowest duration of a bucket.
+fn lowest_of(bucket: u16) -> u64 {
+    let bucket = u64::from(bucket);
+    if bucket < 2 * HALF {
+        return bucket;
+    }
+    let power = bucket / HALF - 1;
+    (bucket - power * HALF) << power
+}
+
+/// Adds sorted counts to sorted counts.
+fn add_sorted(mine: &mut Vec<(u16, u64)>, theirs: impl Iterator<Item = (u16, u64)>) {
+    let mut merged: Vec<(u16, u64)> = Vec::with_capacity(mine.len() + 1);
+    let mut put = |bucket: u16, count: u64| match merged.last_mut() {
+        Some((last, sum)) if *last == bucket => *sum += count,
+        _ => merged.push((bucket, count)),
+    };
+    let mut left = mine.iter().copied().peekable();
+    for (bucket, count) in theirs {
+        while let Some((known, sum)) = left.next_if(|(known, _)| *known <= bucket) {
+            put(known, sum);
+        }
+        put(bucket, count);
+    }
+    left.for_each(|(known, sum)| put(known, sum));
+    *mine = merged;
+}
+
+impl Samples {
+    fn record(&mut self, ns: u64) {
+        self.log.push(bucket_of(ns));
+        if self.log.len() >= LOG {
+            self.settle();
+        }
+    }
+
+    /// Counts what is kept one by one.
+    fn settle(&mut self) {
+        self.log.sort_unstable();
+        add_sorted(&mut self.buckets, self.log.iter().map(|bucket| (*bucket, 1)));
+        self.log.clear();
+    }
+
+    /// All counts, the lowest bucket first.
+    fn counts(&self) -> Vec<(u16, u64)> {
+        let mut log = self.log.clone();
+        log.sort_unstable();
+        let mut counts = self.buckets.clone();
+        add_sorted(&mut counts, log.into_iter().map(|bucket| (bucket, 1)));
+        counts
+    }
+}
+
+impl SparseTimes {
+    /// Records one sample.
+    pub fn record(&mut self, metric: TimeMetric, ns: u64) {
+        self.place(metric).record(ns);
+    }
+
+    /// How many samples a metric has.
+    pub fn count(&self, metric: TimeMetric) -> u64 {
+        let known = self.0.iter().find(|(known, _)| *known == metric);
+        known.map_or(0, |(_, samples)| {
+            samples.log.len() as u64 + samples.buckets.iter().map(|(_, count)| count).sum::<u64>()
+        })
+    }
+
+    /// Adds all samples of `other`.
+    pub fn merge(&mut self, other: &Self) {
+        for (metric, theirs) in &other.0 {
+            let mine = self.place(*metric);
+            mine.settle();
+            add_sorted(&mut mine.buckets, theirs.counts().into_iter());
+        }
+    }
+
+    /// Adds all samples to distributions that hold every bucket.
+    pub fn add_to(&self, times: &mut Times) {
+        for (metric, samples) in &self.0 {
+            let whole = times.place(*metric);
+            let one_by_one = samples.log.iter().map(|bucket| (*bucket, 1));
+            for (bucket, count) in samples.buckets.iter().copied().chain(one_by_one) {
+                whole.saturating_record_n(lowest_of(bucket), count);
+            }
+        }
+    }
+
+    /// Bytes that it holds.
+    #[cfg(test)]
+    fn bytes(&self) -> usize {
+        let each = |samples: &Samples| samples.log.capacity() * 2 + samples.buckets.capacity() * 16;
+        self.0.capacity() * size_of::<(TimeMetric, Samples)>()
+            + self.0.iter().map(|(_, samples)| each(samples)).sum::<usize>()
+    }
+
+    fn place(&mut self, metric: TimeMetric) -> &mut Samples {
+        let at = self.0.iter().position(|(known, _)| *known == metric).unwrap_or_else(|| {
+            self.0.push((metric, Samples::default()));
+            self.0.len() - 1
+        });
+        &mut self.0[at].1
+    }
+}
+
+impl From<&Times> for SparseTimes {
+    fn from(times: &Times) -> Self {
+        let counts = |samples: &Histogram<u64>| {
+            let all = samples.iter_recorded();
+            all.map(|one| (bucket_of(one.value_iterated_to()), one.count_at_value())).collect()
+        };
+        let metrics = TimeMetric::ALL.iter().filter_map(|metric| {
+            let buckets = counts(times.get(*metric)?);
+            Some((*metric, Samples { log: Vec::new(), buckets }))
+        });
+        Self(metrics.collect())
+    }
+}
+
+impl PartialEq for SparseTimes {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |metric: &TimeMetric| {
+            let of = |times: &Self| {
+                let known = times.0.iter().find(|(known, _)| known == metric);
+                known.map(|(_, samples)| samples.counts()).unwrap_or_default()
+            };
+            of(self) == of(other)
+        };
+        TimeMetric::ALL.iter().all(same)
+    }
+}
+
+/// People and the journal read the histograms that all other times have; between processes the counts are enough.
+impl Serialize for SparseTimes {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            let mut times = Times::default();
+            self.add_to(&mut times);
+            return times.serialize(serializer);
+        }
+        let index = |metric: &TimeMetric| u8::try_from(metric.index()).unwrap_or(u8::MAX);
+        serializer.collect_seq(self.0.iter().map(|(one, samples)| (index(one), samples.counts())))
+    }
+}
+
+impl<'de> Deserialize<'de> for SparseTimes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return Times::deserialize(deserializer).map(|times| Self::from(&times));
+        }
+        let all = Vec::<(u8, Vec<(u16, u64)>)>::deserialize(deserializer)?;
+        let known = all.into_iter().filter_map(|(at, buckets)| {
+            let metric = TimeMetric::ALL.get(usize::from(at))?;
+            Some((*metric, Samples { log: Vec::new(), buckets }))
+        });
+        Ok(Self(known.collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const SERVICE: TimeMetric = TimeMetric::ServiceTime;
+
+    fn durations() -> impl Strategy<Value = Vec<u64>> {
+        let any = (0_u32..44, 0..u64::MAX).prop_map(|(bits, ns)| ns & ((1 << bits) - 1));
+        proptest::collection::vec(any, 0..3_000)
+    }
+
+    proptest! {
+        #[test]
+        fn its_samples_are_those_of_a_whole_histogram(all in durations(), cut in 0_usize..3_000) {
+            let (mut whole, mut one, mut other) =
+                (Times::default(), SparseTimes::default(), SparseTimes::default());
+            for (at, ns) in all.iter().enumerate() {
+                whole.record(SERVICE, *ns);
+                if at < cut { &mut one } else { &mut other }.record(SERVICE, *ns);
+            }
+            one.merge(&other);
+            prop_assert_eq!(one.count(SERVICE), all.len() as u64);
+            let mut again = Times::default();
+            one.add_to(&mut again);
+            for stat in crate::plan::Stat::ALL {
+                prop_assert_eq!(again.stat(SERVICE, *stat), whole.stat(SERVICE, *stat), "{}", stat);
+            }
+            prop_assert_eq!(again.get(SERVICE), whole.get(SERVICE));
+            let text = serde_json::to_string(&one).expect("text");
+            prop_assert_eq!(&serde_json::from_str::<SparseTimes>(&text).expect("times"), &one);
+            let bytes = postcard::to_stdvec(&one).expect("bytes");
+            prop_assert_eq!(&postcard::from_bytes::<SparseTimes>(&bytes).expect("times"), &one);
+        }
+    }
+
+    #[test]
+    fn a_request_that_is_rarely_sent_takes_little_memory() {
+        let mut times = SparseTimes::default();
+        assert_eq!(times.bytes(), 0);
+        let metrics = [SERVICE, TimeMetric::ResponseTime, TimeMetric::FirstByte];
+        for sample in 0..100 {
+            for metric in metrics {
+                times.record(metric, 1_000_000 * (sample + 1));
+            }
+        }
+        assert!(times.bytes() <= 2_048, "{}", times.bytes());
+        // Many samples of what is usual, one power of two wide, are far from a whole histogram's 264 KiB.
+        (0..100_000).for_each(|sample| times.record(SERVICE, 1_000_000 + sample * 10));
+        assert!(times.bytes() <= 48 << 10, "{}", times.bytes());
+    }
+}

@@ -1,0 +1,62 @@
+//! Turns the facts of each request into JSON.
+
+use super::Named;
+use super::facts::{Distribution, FailureReport, Ratio, distributions, failure, ratio};
+use crate::plan::{Protocol, Scenario};
+use crate::record::{Cell, Counter};
+use crate::report::columns::Words;
+use crate::report::section::Section;
+use serde::Serialize;
+
+/// One request; what was due and dropped belongs to none.
+#[derive(Serialize)]
+pub struct RequestReport<'a> {
+    name: &'a str,
+    started: u64,
+    ok: u64,
+    failed: u64,
+    timed_out: u64,
+    unfinished: u64,
+    ratios: Named<String, Ratio>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    times: Named<&'static str, Distribution>,
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    statuses: Named<u16, u64>,
+    failures: Vec<FailureReport<'a>>,
+}
+
+/// What there is to tell of each request in a section.
+pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<RequestReport<'a>> {
+    let Protocol::Http(http) = &scenario.protocol else { return Vec::new() };
+    let mut all = Vec::new();
+    for (at, request) in (0..).zip(&http.requests) {
+        let own = section.of_request(at);
+        let get = |counter| own.cell.counters.get(counter);
+        // A part in which it was neither sent nor answered has nothing to tell of it.
+        if own.cell.counters.is_zero() {
+            continue;
+        }
+        let words = Words::of_requests([&scenario.protocol]);
+        let mut times = distributions(&own);
+        times.0.retain(|(name, _)| words.times.iter().any(|time| time.name() == *name));
+        all.push(RequestReport {
+            name: &request.name,
+            started: get(Counter::Started),
+            ok: get(Counter::Ok),
+            failed: get(Counter::Failed),
+            timed_out: get(Counter::TimedOut),
+            unfinished: get(Counter::Unfinished),
+            ratios: Named(words.parts().filter_map(|one| ratio(&own, one)).collect()),
+            times,
+            statuses: Named(own.cell.statuses.iter().map(|(one, count)| (*one, *count)).collect()),
+            failures: owned_failures(&own.cell, &request.name),
+        });
+    }
+    all
+}
+
+fn owned_failures<'a>(cell: &Cell, request: &'a str) -> Vec<FailureReport<'a>> {
+    let mut all: Vec<_> = cell.failures.iter().collect();
+    all.sort_by_key(|(cause, tally)| (std::cmp::Reverse(tally.count), *cause));
+    all.into_iter().map(|(cause, tally)| failure(Some(request), *cause, tally)).collect()
+}

@@ -1,0 +1,77 @@
+//! Turns a run into `requests.csv`: a row for each request of each stage, and one for each request over all stages.
+
+use super::columns::{Column, Words, bytes, csv, row};
+use super::foreign::cell;
+use super::section::{ScenarioFacts, Section};
+use crate::plan::{Http, Metric, Protocol, RatioMetric, Stat};
+use crate::record::Counter;
+use crate::store::SavedRun;
+use std::borrow::Cow;
+
+/// Says that a row is of all stages together, as in `summary.csv`.
+const ALL_STAGES: &str = "*";
+
+/// The file; none where no scenario sends requests.
+pub fn write(run: &SavedRun) -> Vec<u8> {
+    let words = Words::of_requests(run.plan.scenarios.iter().map(|one| &one.protocol));
+    if words.counters.is_empty() {
+        return Vec::new();
+    }
+    let columns = columns(&words);
+    let mut csv = csv();
+    let names = ["scenario", "stage", "request"].map(str::to_owned);
+    row(&mut csv, names.into_iter().chain(columns.iter().map(|column| column.heading())));
+    for (index, scenario) in run.plan.scenarios.iter().enumerate() {
+        let Protocol::Http(http) = &scenario.protocol else { continue };
+        let facts = ScenarioFacts::new(run, index);
+        let words = Words::of_requests([&scenario.protocol]);
+        let stages = (0..).zip(&scenario.stages);
+        let stages = stages.map(|(number, stage)| (cell(&stage.name), facts.stage(number)));
+        for (stage, section) in stages.chain([(ALL_STAGES.into(), facts.whole())]) {
+            for (name, own) in each(http, &section) {
+                let names = [cell(&scenario.name), stage.clone(), cell(name)].map(Cow::into_owned);
+                let figures = columns.iter().map(|column| column.value(&own, &words));
+                row(&mut csv, names.into_iter().chain(figures));
+            }
+        }
+    }
+    bytes(csv)
+}
+
+/// The requests of a section, each with its own facts.
+pub fn each<'a>(
+    http: &'a Http,
+    section: &'a Section<'_>,
+) -> impl Iterator<Item = (&'a str, Section<'a>)> {
+    let requests = (0..).zip(&http.requests);
+    requests.map(|(at, request)| (request.name.as_str(), section.of_request(at)))
+}
+
+fn columns(words: &Words) -> Vec<Column> {
+    let (success, failure) =
+        (Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure));
+    let mut columns = vec![
+        Column::Numerator(success),
+        Column::Numerator(failure),
+        Column::Ratio(success),
+        Column::Ratio(failure),
+        Column::Denominator(success),
+        Column::Denominator(failure),
+    ];
+    let counted = words.counters.iter().copied().filter(|one| *one != Counter::BytesReceived);
+    columns.extend(counted.map(Column::Counter));
+    columns.extend(words.rates.iter().copied().map(Column::Rate));
+    for ratio in words.parts().filter(|one| *one != success && *one != failure) {
+        columns.extend([
+            Column::Numerator(ratio),
+            Column::Ratio(ratio),
+            Column::Denominator(ratio),
+        ]);
+    }
+    for time in &words.times {
+        columns.push(Column::Samples(*time));
+        columns.extend(Stat::ALL.iter().map(|stat| Column::Time(*time, *stat)));
+    }
+    columns.push(Column::Counter(Counter::BytesReceived));
+    columns
+}

@@ -1,0 +1,59 @@
+//! Turns the requests of a scenario into a table: how often each was sent, how often it failed, and how long it took.
+
+use super::scenario::{figure, main_time};
+use super::{BAD, QUIET};
+use crate::plan::{Metric, Protocol, RatioMetric, Scenario, Stat};
+use crate::record::Counter;
+use crate::report::foreign::visible;
+use crate::report::page::Page;
+use crate::report::requests::each;
+use crate::report::section::Section;
+use crate::report::table::{Cell, Column, Table};
+use crate::units::figure::{grouped, percent};
+use anstyle::Style;
+use std::io::{self, Write};
+
+/// Requests that are shown, in the plan's order; the others are in requests.csv.
+const MOST: usize = 20;
+
+pub fn write(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+    let Protocol::Http(http) = &scenario.protocol else { return Ok(()) };
+    if http.requests.len() < 2 || whole.cell.requests.is_empty() {
+        return Ok(());
+    }
+    let main = main_time(scenario, whole);
+    let mut table = Table::new(vec![
+        Column::name("request"),
+        Column::right("requests"),
+        Column::right("failures"),
+        Column::right("ratio").spare(1),
+        Column::right("p50").spare(3),
+        Column::right("p95"),
+        Column::right("p99").spare(2),
+        Column::right("max").spare(4),
+    ]);
+    for (name, own) in each(http, whole).take(MOST) {
+        let failures = own.measure(Metric::Ratio(RatioMetric::Failure));
+        let (failed, share) = match failures.and_then(|one| Some((one.ratio?.0, one.value))) {
+            Some((failed, share)) => (grouped(failed), percent(share)),
+            None => ("–".to_owned(), "–".to_owned()),
+        };
+        let bad = failures.is_some_and(|one| one.value > 0.0);
+        let alarm = if bad { BAD } else { Style::new() };
+        let mut cells: Vec<Cell> = vec![
+            visible(name).into_owned().into(),
+            grouped(own.cell.counters.get(Counter::Started)).into(),
+            Cell::styled(failed, alarm),
+            Cell::styled(share, alarm),
+        ];
+        let stats = [Stat::P50, Stat::P95, Stat::P99, Stat::Max];
+        cells.extend(stats.map(|stat| figure(&own, main, stat).into()));
+        table.row(cells);
+    }
+    writeln!(out)?;
+    table.write(out, 2)?;
+    if let Some(more @ 1..) = http.requests.len().checked_sub(MOST) {
+        out.paragraph("  ", &format!("and {more} more in requests.csv"), QUIET)?;
+    }
+    Ok(())
+}
