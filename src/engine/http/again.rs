@@ -26,6 +26,12 @@ fn pause_ns(times: u16) -> u64 {
     }
 }
 
+/// What a request ends with that never came to be sent.
+fn closed_unsent() -> Fault {
+    let cause = Cause::new(Failure::ClosedByServer, Phase::Request);
+    Fault { cause, sample: "every connection was closed before the request was sent".to_owned() }
+}
+
 impl<H: Host> Requests<H> {
     /// Sends a request again that was not processed; false when it was, or when there is no time left for that. `moved`: its connection has
     /// ended after it had answered others.
@@ -57,7 +63,7 @@ impl<H: Host> Requests<H> {
         let (mut fault, times) = (*one.sent_away.take()?, one.attempt.again);
         if times > 0 {
             let before = fault.sample;
-            fault.sample = format!("{before}; it was sent again {times} times, until its timeout");
+            fault.sample = format!("{before}; it went elsewhere {times} times, until its timeout");
         }
         Some(fault)
     }
@@ -81,12 +87,14 @@ impl<H: Host> Requests<H> {
         self.hang_up(slot);
         if let Some(fault) = trouble {
             self.fail_unsent(slot, fault, now);
-        } else if let Some(pause) = self.counted_pause(slot, moved, now) {
+            return;
+        }
+        self.slots.get(slot).sent_away.get_or_insert_with(|| Box::new(closed_unsent()));
+        if let Some(pause) = self.counted_pause(slot, moved, now) {
             self.go_after(slot, pause, now);
         } else {
-            let cause = Cause::new(Failure::ClosedByServer, Phase::Connect);
-            let sample = "every connection was closed before the request was sent".to_owned();
-            self.fail_unsent(slot, Fault { cause, sample }, now);
+            let fault = self.last_of_many(slot).unwrap_or_else(closed_unsent);
+            self.fail_unsent(slot, fault, now);
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Multiplex {
     line: Rc<Line>,
     state: State,
     in_flight: usize,
+    /// Bytes that had come when a request was last sent while no other was under way.
+    rested: u64,
     served: u64,
     /// Whether a whole answer has come on it.
     answered: bool,
@@ -89,6 +91,7 @@ impl Multiplex {
             line: Rc::default(),
             state: State::Raw(wire),
             in_flight: 0,
+            rested: 0,
             served: 0,
             answered: false,
             limits,

@@ -31,6 +31,8 @@ pub struct Stream {
     taken: u64,
     /// Whether the connection had answered before.
     used: bool,
+    /// Whether it was idle, but for requests that were sent at the same moment.
+    idle: bool,
     takes: Takes,
     sends: Option<SendStream<Bytes>>,
 }
@@ -79,6 +81,9 @@ impl Multiplex {
         framed: Option<Framed>,
         waker: &Waker,
     ) -> Stream {
+        if self.in_flight == 0 {
+            self.rested = self.line.came();
+        }
         self.in_flight += 1;
         self.served += 1;
         let (takes, sends) = match self.hand_over(framed, waker) {
@@ -94,6 +99,7 @@ impl Multiplex {
             came: self.line.came(),
             taken: self.taken,
             used: self.served > 1,
+            idle: self.rested == self.line.came(),
             takes,
             sends,
         }
@@ -164,7 +170,7 @@ impl Multiplex {
         };
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && stream.used && stream.came == self.line.came();
-        if unseen == Unseen::No && idle_close {
+        if unseen == Unseen::No && idle_close && (stream.idle || prepared.is_repeatable()) {
             (fault, unseen) = Exchange::idle_close(prepared, fault);
         }
         Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
