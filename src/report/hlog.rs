@@ -3,8 +3,7 @@
 //! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads `web.service_time:s02.hold`.
 
 use crate::plan::{Plan, TimeMetric};
-use crate::record::Second;
-use crate::store::{Header, Started};
+use crate::store::{Durations, Header, Started};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
@@ -36,31 +35,31 @@ pub fn times(started: &Started) -> Vec<u8> {
     .into_bytes()
 }
 
-/// A line for each histogram of a second.
-pub fn intervals(plan: &Plan, second: &Second) -> Vec<u8> {
+/// A line for each histogram of some seconds.
+pub fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
     let mut lines = Vec::new();
-    for (index, facts) in &second.scenarios {
-        let Some(scenario) = plan.scenarios.get(usize::from(*index)) else { continue };
-        for (key, cell) in &facts.cells {
-            for metric in TimeMetric::ALL {
-                let Some(samples) = cell.times.get(*metric) else { continue };
-                let mut bytes = Vec::new();
-                V2DeflateSerializer::new()
-                    .serialize(samples, &mut bytes)
-                    .expect("memory takes every histogram with these bounds");
-                lines.push(format!(
-                    "Tag={}.{metric}:s{:02}.{},{}.000,1.000,{:.3},{}\n",
-                    tag(&scenario.name),
-                    u32::from(key.stage) + 1,
-                    key.part,
-                    second.second,
-                    samples.max() as f64 / MAX_UNIT,
-                    STANDARD.encode(&bytes),
-                ));
-            }
+    let Some(scenario) = plan.scenarios.get(usize::from(durations.scenario)) else { return lines };
+    let length = u64::from(durations.last.saturating_sub(durations.first)) + 1;
+    for (key, cell) in &durations.cells {
+        for metric in TimeMetric::ALL {
+            let Some(samples) = cell.times.get(*metric) else { continue };
+            let mut bytes = Vec::new();
+            V2DeflateSerializer::new()
+                .serialize(samples, &mut bytes)
+                .expect("memory takes every histogram with these bounds");
+            let line = format!(
+                "Tag={}.{metric}:s{:02}.{},{}.000,{length}.000,{:.3},{}\n",
+                tag(&scenario.name),
+                u32::from(key.stage) + 1,
+                key.part,
+                durations.first,
+                samples.max() as f64 / MAX_UNIT,
+                STANDARD.encode(&bytes),
+            );
+            lines.extend_from_slice(line.as_bytes());
         }
     }
-    lines.concat().into_bytes()
+    lines
 }
 
 /// A name as a tag may have it: fields end at commas and spaces.

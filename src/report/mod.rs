@@ -71,7 +71,9 @@ pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> Made {
 
 /// Writes every report of a saved run again, also those that grew with it.
 pub fn write_again(saved: &SavedRun) -> Made {
-    let problems = series_again(&saved.folder, saved).err().into_iter().collect();
+    let mut problems: Vec<Error> =
+        store::finish_compression(&saved.folder).err().into_iter().collect();
+    problems.extend(series_again(&saved.folder, saved).err());
     write(saved, problems)
 }
 

@@ -4,8 +4,8 @@
 
 use super::{hlog, timeline};
 use crate::plan::Plan;
-use crate::record::{Entry, Recording};
-use crate::store::{self, Line};
+use crate::record::{Entry, Recording, ScenarioSecond, Second};
+use crate::store::{self, Durations, Line};
 
 /// What one line adds to each file, in the order of [`NAMES`].
 type Additions = [Vec<u8>; NAMES.len()];
@@ -18,22 +18,51 @@ const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
 pub struct Series {
     plan: Plan,
     marks: Recording,
+    /// Histograms of the seconds up to the next one, whose row shows them.
+    durations: Vec<Durations>,
 }
 
 impl Series {
     /// At the beginning of a run of this plan.
     pub fn new(plan: &Plan) -> Self {
-        Self { plan: plan.clone(), marks: Recording::new(plan.scenarios.len()) }
+        Self {
+            plan: plan.clone(),
+            marks: Recording::new(plan.scenarios.len()),
+            durations: Vec::new(),
+        }
+    }
+
+    fn rows(&mut self, second: &Second) -> Vec<u8> {
+        if self.durations.is_empty() {
+            return timeline::rows(&self.plan, &self.marks, second);
+        }
+        let mut whole = second.clone();
+        for durations in self.durations.drain(..) {
+            whole.scenarios.entry(durations.scenario).or_default().cells.extend(durations.cells);
+        }
+        timeline::rows(&self.plan, &self.marks, &whole)
+    }
+
+    fn intervals(&self, second: &Second) -> Vec<u8> {
+        let number = second.second;
+        let of = |(scenario, facts): (&u16, &ScenarioSecond)| {
+            let cells = facts.cells.clone();
+            let durations = Durations { scenario: *scenario, first: number, last: number, cells };
+            hlog::intervals(&self.plan, &durations)
+        };
+        second.scenarios.iter().flat_map(of).collect()
     }
 
     fn additions(&mut self, line: &Line) -> Additions {
         match line {
             Line::Header(header) => [timeline::heading(&self.plan), hlog::heading(header)],
             Line::Started(started) => [Vec::new(), hlog::times(started)],
-            Line::Entry(Entry::Second(second)) => [
-                timeline::rows(&self.plan, &self.marks, second),
-                hlog::intervals(&self.plan, second),
-            ],
+            Line::Entry(Entry::Second(second)) => [self.rows(second), self.intervals(second)],
+            Line::Durations(durations) => {
+                let intervals = hlog::intervals(&self.plan, durations);
+                self.durations.push(durations.clone());
+                [Vec::new(), intervals]
+            }
             Line::Entry(entry @ Entry::Boundary(_)) => {
                 self.marks.add(entry);
                 Additions::default()

@@ -29,6 +29,10 @@ impl AtomicFile {
         self.file.write_all(bytes).map_err(Error::write(&self.path))
     }
 
+    pub(super) fn write_some(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.file.write(bytes)
+    }
+
     /// Brings the file onto the disk, then under its own name.
     pub fn finish(mut self) -> Result<(), Error> {
         let file = &mut self.file;

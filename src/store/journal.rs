@@ -5,19 +5,21 @@
 //!
 //! **Invariant:** what follows a line that is not whole is not read.
 
-use super::{Error, name};
+use super::Error;
+use super::archive::Source;
 use crate::machine::{Limits, Way};
 use crate::plan::{Overrides, Plan, Scenario};
-use crate::record::Entry;
+use crate::record::{Cell, CellKey, Entry};
 use crate::units::Address;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The format of the journal and its version.
-pub(super) const SCHEMA: &str = "planrun.recording/1";
+pub(super) const SCHEMA: &str = "planrun.recording/2";
+
+/// The one before it, without [`Line::Durations`].
+const BEFORE: &str = "planrun.recording/1";
 
 /// No line is longer; what claims to be is damage. A second of hundreds of full histograms fits.
 const LONGEST_LINE: u64 = 256 << 20;
@@ -32,14 +34,29 @@ pub enum Line {
     Started(Started),
     /// A fact.
     Entry(Entry),
+    /// What things took that happened in the seconds before; those seconds' own lines do not have it.
+    Durations(Durations),
     /// The last line.
     Finished(Finished),
+}
+
+/// The histograms of several seconds of one scenario.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Durations {
+    /// Index into `Plan::scenarios`.
+    pub scenario: u16,
+    /// The first second.
+    pub first: u32,
+    /// The last one.
+    pub last: u32,
+    /// Their histograms, and nothing else.
+    pub cells: Vec<(CellKey, Cell)>,
 }
 
 /// How a run was asked for, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// `planrun.recording/1`.
+    /// `planrun.recording/2`.
     pub schema: String,
     /// What made the recording.
     pub tool: Tool,
@@ -216,28 +233,24 @@ pub(crate) fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
 /// The lines of a journal, from the header on, up to the first that is not whole.
 #[derive(Debug)]
 pub(super) struct Reader {
-    path: PathBuf,
-    file: BufReader<File>,
+    source: Source,
     number: u64,
-    whole: u64,
-    total: u64,
+    /// Bytes that were read behind the last whole line.
+    torn: u64,
     bytes: Vec<u8>,
 }
 
 impl Reader {
     /// Opens the journal, behind its header.
     pub(super) fn open(folder: &Path) -> Result<(Header, Self), Error> {
-        let path = folder.join(name::JOURNAL);
         let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
-        let file = File::open(&path).map_err(|reason| match reason.kind() {
-            io::ErrorKind::NotFound => not_results("there is no recording.jsonl".to_owned()),
-            _ => Error::Read { path: path.clone(), reason },
-        })?;
-        let total = file.metadata().map_err(Error::read(&path))?.len();
-        let file = BufReader::with_capacity(1 << 16, file);
-        let mut reader = Self { path, file, number: 0, whole: 0, total, bytes: Vec::new() };
+        let source = Source::open(folder)?
+            .ok_or_else(|| not_results("there is no recording.jsonl".to_owned()))?;
+        let mut reader = Self { source, number: 0, torn: 0, bytes: Vec::new() };
         match reader.next()? {
-            Some(Line::Header(header)) if header.schema == SCHEMA => Ok((header, reader)),
+            Some(Line::Header(header)) if [SCHEMA, BEFORE].contains(&&*header.schema) => {
+                Ok((header, reader))
+            }
             Some(Line::Header(header)) => Err(not_results(format!(
                 "its recording is `{}`, this planrun reads `{SCHEMA}`",
                 header.schema
@@ -249,12 +262,11 @@ impl Reader {
     /// The next line; `None` at the end and before the first one that is not whole.
     pub(super) fn next(&mut self) -> Result<Option<Line>, Error> {
         self.bytes.clear();
-        let mut room = (&mut self.file).take(LONGEST_LINE);
-        room.read_until(b'\n', &mut self.bytes).map_err(Error::read(&self.path))?;
+        self.source.read_line(LONGEST_LINE, &mut self.bytes)?;
         let line = decode(self.number, &self.bytes);
-        if line.is_some() {
-            self.number += 1;
-            self.whole += self.bytes.len() as u64;
+        match line {
+            Some(_) => self.number += 1,
+            None => self.torn += self.bytes.len() as u64,
         }
         Ok(line)
     }
@@ -264,8 +276,10 @@ impl Reader {
         self.number
     }
 
-    /// Bytes behind the last whole line; to be asked at the end.
-    pub(super) fn torn_bytes(&self) -> u64 {
-        self.total - self.whole
+    /// Bytes behind the last whole line, at least 1 where a compressed journal is damaged; to be
+    /// asked at the end.
+    pub(super) fn torn_bytes(&mut self) -> Result<u64, Error> {
+        let torn = self.torn + self.source.rest()?;
+        Ok(torn.max(u64::from(self.source.broken)))
     }
 }

@@ -5,16 +5,21 @@
 //! **Invariant:** opening a saved run changes nothing: it takes no lock and makes no file.
 
 mod append_file;
+mod archive;
 mod atomic_file;
+mod downsampler;
 mod folder;
 mod journal;
 mod saved_run;
 mod writer;
 
+pub use archive::{compress, finish_compression};
 pub use atomic_file::{AtomicFile, write};
+pub use downsampler::{keeps_seconds, most_bytes};
 pub use folder::{FolderLock, checksums, create, file_names, sha256};
 pub use journal::{
-    Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile, options,
+    Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile,
+    options,
 };
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::{decode, encode};
@@ -28,6 +33,8 @@ use std::path::PathBuf;
 mod name {
     pub const PLAN: &str = "plan.toml";
     pub const JOURNAL: &str = "recording.jsonl";
+    /// The journal of a run that has ended.
+    pub const ARCHIVE: &str = "recording.jsonl.gz";
     pub const ENVIRONMENT: &str = "environment.json";
     pub const SUMS: &str = "SHA256SUMS";
 }

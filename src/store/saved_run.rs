@@ -68,7 +68,7 @@ impl SavedRun {
             saved.add(line, &mut judge);
         }
         saved.judge(&judge);
-        let torn_bytes = journal.torn_bytes();
+        let torn_bytes = journal.torn_bytes()?;
         saved.damage = (torn_bytes > 0).then_some(Damage { torn_bytes });
         saved.lines = journal.lines();
         Ok(saved)
@@ -95,6 +95,7 @@ impl SavedRun {
             Line::Entry(entry) => judge.add(&entry),
             Line::Started(facts) => self.started = Some(facts),
             Line::Finished(facts) => self.finished = Some(facts),
+            Line::Durations(of) => judge.add_durations(of.scenario, &of.cells),
             Line::Header(facts) => self.header = facts,
         }
     }

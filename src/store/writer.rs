@@ -4,6 +4,7 @@
 //! **Invariant:** lines that are in the journal stay valid, whatever the disk does later.
 
 use super::append_file::AppendFile;
+use super::downsampler::Downsampler;
 use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};
 use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
 use crate::machine::Environment;
@@ -89,8 +90,8 @@ impl Store {
             created_at: now,
             scenarios: Outline::of(plan),
         };
-        let mut writer = Writer::create(&folder, series)?;
-        writer.add(&Line::Header(header));
+        let mut writer = Writer::create(&folder, plan, series)?;
+        writer.add(Line::Header(header));
         writer.sync();
         // Marks are small, and those of all scenarios may pass at once.
         let marks: usize = plan.scenarios.iter().map(|one| 2 * one.stages.len() + 2).sum();
@@ -161,6 +162,10 @@ impl Store {
             Err(_) if self.stalled => {}
             Err(_) => problems.push(stalled()),
         }
+        // A recording of which something is amiss stays as it is.
+        if problems.is_empty() {
+            problems.extend(super::compress(&self.folder).err());
+        }
         Ok(Closed { saved: SavedRun::open(&self.folder)?, problems, lock: self.lock })
     }
 }
@@ -177,18 +182,26 @@ struct Writer {
     journal: AppendFile,
     others: Vec<AppendFile>,
     series: Box<dyn Series>,
+    downsampler: Downsampler,
     number: u64,
 }
 
 impl Writer {
-    fn create(folder: &Path, series: Box<dyn Series>) -> Result<Self, Error> {
+    fn create(folder: &Path, plan: &Plan, series: Box<dyn Series>) -> Result<Self, Error> {
         let journal = AppendFile::create(&folder.join(name::JOURNAL))?;
         let others: Result<Vec<_>, _> =
             series.names().iter().map(|name| AppendFile::create(&folder.join(name))).collect();
-        Ok(Self { journal, others: others?, series, number: 0 })
+        let downsampler = Downsampler::new(plan);
+        Ok(Self { journal, others: others?, series, downsampler, number: 0 })
     }
 
-    fn add(&mut self, line: &Line) {
+    fn add(&mut self, line: Line) {
+        for line in self.downsampler.next(line) {
+            self.put(&line);
+        }
+    }
+
+    fn put(&mut self, line: &Line) {
         self.journal.add(&journal::encode(self.number, line));
         self.number += 1;
         for (file, bytes) in self.others.iter_mut().zip(self.series.next(line)) {
@@ -212,7 +225,7 @@ impl Writer {
         loop {
             match incoming.recv_timeout(due.saturating_duration_since(Instant::now())) {
                 Ok(line) => {
-                    self.add(&line);
+                    self.add(line);
                     self.write();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -222,6 +235,9 @@ impl Writer {
                 self.sync();
                 due = Instant::now() + SYNC_EVERY;
             }
+        }
+        for line in self.downsampler.rest() {
+            self.put(&line);
         }
         let journal = self.journal.close().err();
         let others = self.others.into_iter().filter_map(|file| file.close().err());

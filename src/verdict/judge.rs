@@ -91,6 +91,14 @@ impl Judge {
         }
     }
 
+    /// Adds histograms that were kept apart from their seconds.
+    pub fn add_durations(&mut self, scenario: u16, cells: &[(CellKey, Cell)]) {
+        let Some(known) = self.recording.scenarios.get_mut(usize::from(scenario)) else { return };
+        for (key, cell) in cells {
+            known.cells.entry(*key).or_default().merge(cell);
+        }
+    }
+
     /// The facts so far.
     pub fn recording(&self) -> &Recording {
         &self.recording

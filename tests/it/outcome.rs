@@ -228,6 +228,13 @@ impl Outcome {
     }
 
     /// One file of the result folder.
+    /// The lines of the recording.
+    pub fn journal(&self) -> String {
+        let path = self.results.as_ref().unwrap().join("recording.jsonl.gz");
+        let output = std::process::Command::new("zcat").arg(path).output().unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     pub fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.results.as_ref().unwrap().join(name)).unwrap()
     }

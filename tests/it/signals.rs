@@ -289,7 +289,7 @@ fn a_worker_that_pauses_proves_nothing() {
 
 /// The longest stall of any worker of a scenario, by the journal.
 fn longest_stall(outcome: &Outcome, scenario: usize) -> u64 {
-    let journal = outcome.file("recording.jsonl");
+    let journal = outcome.journal();
     let lines = journal.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
     let workers = lines.map(|line| {
         let second = &line["entry"]["second"]["scenarios"][scenario.to_string()];

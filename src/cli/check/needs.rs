@@ -4,6 +4,8 @@ use crate::machine::{Check, Fitness, Limits, Needs, Opening, Probes, grouped, pr
 use crate::plan::Plan;
 use crate::report::page::Page;
 use crate::report::table::{Column, Table};
+use crate::store;
+use crate::units::figure::bytes;
 use anstyle::Style;
 use std::io;
 
@@ -35,6 +37,18 @@ pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan) -> io::Result<()> {
         format!("{opening}{ends}").into(),
     ]);
     table.row(vec!["time".into(), needs.shortest_run.to_string().into(), "-".into()]);
+    let most = store::most_bytes(plan, needs.shortest_run.0);
+    let more = if plan.scenarios.iter().any(store::keeps_seconds) {
+        "; more, as a threshold has a window of a percentile"
+    } else {
+        ""
+    };
+    table.row(vec![
+        "disk".into(),
+        bytes(most).into(),
+        "-".into(),
+        format!("results at most, less once the run has ended{more}").into(),
+    ]);
     let mut unfit = false;
     for row in preflight(plan, &Limits::read(), &Probes::default()) {
         let small_cap = row.check == Check::InFlight && row.fitness >= Fitness::Warn;

@@ -1,6 +1,6 @@
 //! What a journal gives that was cut, changed or put together wrongly.
 
-use super::{canned, finished, read, run};
+use super::{canned, finished, read, run, unpack};
 use planrun::record::Entry;
 use planrun::store::{Damage, Error, SavedRun};
 use std::fs;
@@ -11,6 +11,7 @@ fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
     let out = tempfile::tempdir().unwrap();
     let entries = canned::short();
     let folder = run(out.path(), &entries).folder;
+    unpack(&folder);
     let path = folder.join("recording.jsonl");
     let journal = fs::read(&path).unwrap();
     let whole: Vec<usize> =
@@ -49,6 +50,7 @@ fn a_flipped_bit_never_gives_a_wrong_number() {
     let out = tempfile::tempdir().unwrap();
     let entries = canned::short();
     let folder = run(out.path(), &entries).folder;
+    unpack(&folder);
     let path = folder.join("recording.jsonl");
     let journal = fs::read(&path).unwrap();
     let mut random = fastrand::Rng::with_seed(42);
@@ -67,6 +69,7 @@ fn a_flipped_bit_never_gives_a_wrong_number() {
 #[test]
 fn lines_that_are_lost_doubled_or_swapped_end_the_recording() {
     let (_out, folder) = finished();
+    unpack(&folder);
     let path = folder.join("recording.jsonl");
     let journal = read(&folder, "recording.jsonl");
     let lines: Vec<&str> = journal.lines().collect();
