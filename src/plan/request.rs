@@ -166,6 +166,8 @@ impl Default for Body {
 pub struct Check {
     /// Index into `Http::checks`: the name under which it is counted.
     pub name: u16,
+    /// Whether the plan named it: then it is counted, fails its request, and the pass goes on.
+    pub is_named: bool,
     /// What is looked at.
     pub what: What,
 }

@@ -6,7 +6,7 @@ use super::users::After;
 use super::{Host, Place, Ready, Requests, Room, anew};
 use crate::plan::TimeMetric;
 use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
-use crate::record::{Counter, Origin, Phase};
+use crate::record::{Counter, Origin};
 
 /// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
 const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);
@@ -66,7 +66,7 @@ impl<H: Host> Requests<H> {
         };
         self.settle(slot);
         let fault = self.told(slot, fault, now);
-        let after = after(&fault);
+        let after = After::of(&fault);
         let local = after == After::Local;
         let cell = self.book.cell(attempt.key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
@@ -125,7 +125,7 @@ impl<H: Host> Requests<H> {
         let fault = self.told(slot, fault, now);
         let attempt = self.slots.get(slot).attempt;
         let mut ending = attempt.ending(now);
-        let after = after(&fault);
+        let after = After::of(&fault);
         ending.fault = Some(fault);
         self.book.end(&attempt, ending);
         self.settle(slot);
@@ -231,7 +231,7 @@ impl<H: Host> Requests<H> {
             return;
         }
         let attempt = self.slots.get(slot).attempt;
-        let after = answer.fault.as_ref().map_or(After::Go, after);
+        let after = self.passes.after(attempt.request, &answer);
         let mut ending = attempt.ending(answer.ended_ns);
         ending.first_byte_ns = answer.first_byte_ns;
         ending.status = answer.status;
@@ -333,12 +333,4 @@ impl<H: Host> Requests<H> {
 fn is_whole(answer: &Answer) -> bool {
     let of_answer = |fault: &Fault| fault.cause.failure.origin() == Origin::Application;
     answer.broken.is_some() || answer.fault.as_ref().is_none_or(of_answer)
-}
-
-fn after(fault: &Fault) -> After {
-    match (fault.cause.failure.origin(), fault.cause.phase) {
-        (Origin::Local, _) => After::Local,
-        (_, Phase::Connect | Phase::Tls) => After::Unconnected,
-        _ => After::Failed,
-    }
 }

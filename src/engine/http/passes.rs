@@ -32,6 +32,8 @@ pub(super) struct Passes {
     pub(super) stock: RowStock,
     /// By request: checks of the time, as the bit, the limit and the words.
     timed: Vec<Vec<(u64, u64, String)>>,
+    /// By request: the bits of the checks that end the pass where they do not hold.
+    ending: Vec<u64>,
 }
 
 impl Passes {
@@ -59,6 +61,7 @@ impl Passes {
             source,
             stock: RowStock::new(source),
             timed: timed.collect(),
+            ending: http.requests.iter().map(|request| ending(&request.checks)).collect(),
         }
     }
 
@@ -104,6 +107,21 @@ impl Passes {
         one.session = Some(session);
     }
 
+    /// What follows an answer to a request.
+    pub(super) fn after(&self, request: u32, answer: &Answer) -> After {
+        let Some(fault) = &answer.fault else { return After::Go };
+        match After::of(fault) {
+            After::Failed if self.is_only_named(request, answer) => After::Go,
+            after => after,
+        }
+    }
+
+    /// Whether all that is wrong with an answer are named checks that do not hold.
+    fn is_only_named(&self, request: u32, answer: &Answer) -> bool {
+        let ending = self.ending.get(request as usize).copied().unwrap_or(u64::MAX);
+        !answer.lacks && answer.broken.is_some_and(|broken| broken != 0 && broken & ending == 0)
+    }
+
     /// Goes on to the next step; false when the pass has ended.
     fn advance<L>(&self, one: &mut Slot<L>, after: After) -> bool {
         one.step = if after == After::Go { one.step + 1 } else { self.steps };
@@ -112,6 +130,12 @@ impl Passes {
         }
         one.step > 0
     }
+}
+
+/// The bits of the checks that end a pass: those without a name of their own. A named check is counted, as in k6.
+fn ending(checks: &[crate::plan::Check]) -> u64 {
+    let bits = checks.iter().enumerate().filter(|(_, check)| !check.is_named);
+    bits.fold(0, |all, (at, _)| all | 1 << at)
 }
 
 impl<H: Host> Requests<H> {

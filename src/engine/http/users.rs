@@ -3,6 +3,8 @@
 use super::slots::State;
 use super::{Host, Place, Requests};
 use crate::plan::Part;
+use crate::protocol::http::Fault;
+use crate::record::{Origin, Phase};
 
 const MS: u64 = 1_000_000;
 
@@ -28,6 +30,17 @@ pub(super) enum After {
     Unconnected,
     /// The generator itself failed.
     Local,
+}
+
+impl After {
+    /// What follows a fault that ends a pass.
+    pub(super) fn of(fault: &Fault) -> Self {
+        match (fault.cause.failure.origin(), fault.cause.phase) {
+            (Origin::Local, _) => Self::Local,
+            (_, Phase::Connect | Phase::Tls) => Self::Unconnected,
+            _ => Self::Failed,
+        }
+    }
 }
 
 impl<H: Host> Requests<H> {

@@ -45,7 +45,7 @@ pub(super) fn checks(
         }
         for (name, what) in whats {
             let name = names.of(own.clone().unwrap_or(name));
-            checks.push(Check { name, what });
+            checks.push(Check { name, is_named: own.is_some(), what });
         }
     }
     if let Some(at) = field.key().filter(|_| checks.len() > MOST) {

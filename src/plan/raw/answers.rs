@@ -19,7 +19,7 @@ table! {
     must {}
     may {
         /// The name under which what this table says is counted, together with all else of this name in the scenario. Default: a name for
-        /// each, made from what it says: `status 200`.
+        /// each, made from what it says: `status 200`. In `steps`, a check with a name does not end the pass where it does not hold.
         name: Text,
         /// This status, or one of these. Default: any from 200 to 399.
         status: OneOrMany<Status>,

@@ -207,7 +207,8 @@ table! {
         events: Vec<RawEvent>,
         /// http: chosen by weight. Default: one GET of the target's own path.
         requests: Vec<RawRequest>,
-        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass; the next begins at the first.
+        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
+        /// hold; the next pass begins at the first.
         steps: Vec<RawRequest>,
         /// http: a file of rows; each pass takes one, each request where there are no steps.
         data: RawData,

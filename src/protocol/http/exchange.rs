@@ -25,6 +25,8 @@ pub struct Answer {
     pub unseen: Unseen,
     /// The checks that do not hold, as bits by their place in the request; `None` without a whole answer to judge.
     pub broken: Option<u64>,
+    /// Whether a value that later steps need was not found in it.
+    pub lacks: bool,
     /// What it gives to the session.
     pub gains: Option<Box<Gains>>,
 }
@@ -144,9 +146,9 @@ impl Exchange {
             None => None,
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let Judged { fault, broken, gains } =
+        let Judged { fault, broken, lacks, gains } =
             judge(prepared, to, status.unwrap_or(0), wrong_body.err(), looked);
-        Answer { broken, gains, ..self.answer(fault, status, now_ns) }
+        Answer { broken, lacks, gains, ..self.answer(fault, status, now_ns) }
     }
 
     /// One that did not end in order.
@@ -172,6 +174,7 @@ impl Exchange {
             ended_ns,
             unseen: Unseen::No,
             broken: None,
+            lacks: false,
             gains: None,
         }
     }

@@ -43,6 +43,8 @@ pub(super) struct Judged {
     pub(super) fault: Option<Fault>,
     /// The checks that do not hold, as bits; `None` where that is not known.
     pub(super) broken: Option<u64>,
+    /// Whether a value that later steps need was not found.
+    pub(super) lacks: bool,
     pub(super) gains: Option<Box<Gains>>,
 }
 
@@ -58,11 +60,12 @@ pub(super) fn judge(
     if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
         broken |= bit;
     }
-    let (mut other, mut gains, mut over) = (None, None, None);
+    let (mut other, mut gains, mut over, mut lacks) = (None, None, None, false);
     if let Some(mut looked) = looked {
         over = looked.over.take();
         broken |= looked.broken;
         let Looked { words, missing, .. } = looked;
+        lacks = missing.is_some();
         match (looked.broken, looked.wrong_body) {
             (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
             (_, true) => wrong_body = Some(words),
@@ -88,8 +91,13 @@ pub(super) fn judge(
     let is_known = over.is_none();
     if let (None, Some(over)) = (&fault, over) {
         let sample = format!("{} at {to}: {}", prepared.words(), over.sample);
-        return Judged { fault: Some(Fault { sample, ..over }), broken: None, gains: None };
+        return Judged {
+            fault: Some(Fault { sample, ..over }),
+            broken: None,
+            lacks: true,
+            gains: None,
+        };
     }
     let broken = is_known.then_some(broken);
-    Judged { fault, broken, gains }
+    Judged { fault, broken, lacks, gains }
 }

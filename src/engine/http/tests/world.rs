@@ -296,6 +296,7 @@ fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
     let status = fault.is_none().then_some(200);
     let first_byte_ns = status.map(|_| ended_ns);
     Answer {
+        lacks: false,
         fault,
         status,
         body_bytes: 2,

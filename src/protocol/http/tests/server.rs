@@ -109,7 +109,7 @@ pub(super) fn get() -> Request {
 pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
     let status = status.map(|status| What::Status(vec![status]));
     let whats = status.into_iter().chain(body.map(|body| What::Body(body.into())));
-    let checks = whats.map(|what| Check { name: 0, what }).collect();
+    let checks = whats.map(|what| Check { name: 0, is_named: false, what }).collect();
     Request { checks, ..get() }
 }
 
