@@ -205,9 +205,25 @@ fn what_was_published_is_still_read() {
         };
         let (was, is) = (of(&run), of(copy.path()));
         assert_eq!(was["verdict"], is["verdict"], "{}", run.display());
+        // Every figure that both have is the same.
+        let (was, is) = (summary(&run), summary(copy.path()));
+        assert_eq!(was.len(), is.len());
+        for (was, is) in was.iter().zip(&is) {
+            for (column, value) in was.iter().filter(|(column, _)| is.contains_key(*column)) {
+                assert_eq!(&is[column], value, "{} {column}", run.display());
+            }
+            assert!(is.len() > 60, "{}", is.len());
+        }
+        let is = of(copy.path());
         // What nobody measured then is not called fine now.
         let health = is["health"].as_array().unwrap();
         let steal = health.iter().find(|one| one["rule"] == "steal").unwrap();
         assert!(steal["state"] == "not_measured" || !steal["measured"].is_null(), "{steal}");
     }
+}
+
+/// The rows of a folder's summary by their headings.
+fn summary(folder: &Path) -> Vec<std::collections::BTreeMap<String, String>> {
+    let mut reader = csv::Reader::from_path(folder.join("summary.csv")).unwrap();
+    reader.deserialize().map(Result::unwrap).collect()
 }
