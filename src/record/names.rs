@@ -179,9 +179,12 @@ table! {
         Retried = "retried",
         /// http: cookies that users did not keep, or let go of for a newer one.
         CookiesLost = "cookies.lost",
-        /// Bytes received: messages or bodies.
+        /// Bytes received: messages or bodies (as they came: encoded ones are not decoded, framing is left out). http counts them when a
+        /// request ends or is let go of, of each sending.
         BytesReceived = "bytes.received",
-        /// Bytes sent by tcp-hold heartbeats, or http bodies.
+        /// Bytes sent by tcp-hold heartbeats, or http bodies: what the kernel took, not what was to be sent. With TLS what its session took
+        /// (it holds back at most one record), with HTTP/2 what flow control let out. http counts them when a request ends or is let go
+        /// of, of each sending.
         BytesSent = "bytes.sent",
     }
 }

@@ -280,14 +280,16 @@ impl<H: Host> Hold<H> {
                 continue;
             }
             let Some(socket) = connection.socket.as_ref() else { continue };
-            match self.host.send(socket, message) {
+            let sent = self.host.send(socket, message);
+            // Also of one that did not go as a whole.
+            let taken = *sent.as_ref().unwrap_or(&0) as u64;
+            self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken);
+            match sent {
                 Ok(sent) if sent == message.len() => {
                     connection.asked_ns = now;
                     self.asked.push(slot, now);
                     self.beating.push(slot, since + every);
-                    let cell = self.recorder.cell(self.stages.now());
-                    cell.count(Counter::HeartbeatSent);
-                    cell.counters.add(Counter::BytesSent, sent as u64);
+                    self.recorder.cell(self.stages.now()).count(Counter::HeartbeatSent);
                 }
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
                     let cause = tls::cause(&error, Phase::Hold);

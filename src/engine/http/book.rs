@@ -1,7 +1,7 @@
 //! Turns what becomes of each attempt into facts of the part in which it was due.
 
 use crate::plan::{Http, Part, TimeMetric};
-use crate::protocol::http::Fault;
+use crate::protocol::http::{Fault, Moved};
 use crate::record::{
     Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
     WorkerFacts,
@@ -120,15 +120,17 @@ impl Book {
         attempt
     }
 
-    /// Books that an attempt has not ended.
-    pub(super) fn leave(&mut self, attempt: &Attempt) {
+    /// Books that an attempt has not ended, and what its last sending had moved by then.
+    pub(super) fn leave(&mut self, attempt: &Attempt, moved: Moved) {
         self.levels.in_flight -= 1;
         let tallied = self.tallied;
         let cell = self.cell(attempt.key);
+        cell.counters.add(Counter::BytesSent, moved.sent);
         cell.end(Outcome::Unfinished, 0, String::new);
         if tallied {
             cell.requests.entry(attempt.number()).or_default().unfinished += 1;
         }
+        self.received(attempt, moved.received);
     }
 
     /// Books bytes of a body that ended nothing.

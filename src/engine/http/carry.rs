@@ -97,11 +97,11 @@ impl<H: Host> Requests<H> {
             }
         }
         one.state = State::Asking;
-        let (key, request) = (one.attempt.key, one.attempt.request);
+        let request = one.attempt.request;
         let place = Place { slot, turn: one.turn };
         one.since_ns = now;
-        let (sent, bytes) = match &mut one.session {
-            None => (self.host.send(lane, request), self.host.body_bytes(request)),
+        let sent = match &mut one.session {
+            None => self.host.send(lane, request),
             Some(session) => match self.host.send_for(lane, request, session, now) {
                 Ok(sent) => sent,
                 Err(fault) => {
@@ -113,9 +113,6 @@ impl<H: Host> Requests<H> {
         one.attempt.sent_ns.get_or_insert(now);
         if !sent {
             self.again.push(place);
-        }
-        if bytes > 0 {
-            self.book.cell(key).counters.add(Counter::BytesSent, bytes);
         }
         self.arm(slot);
     }
@@ -214,6 +211,11 @@ impl<H: Host> Requests<H> {
     fn answered(&mut self, slot: u32, mut answer: Answer, now: u64) {
         let one = self.slots.get(slot);
         one.served += 1;
+        // Each sending of a request has its own answer.
+        if answer.sent_bytes > 0 {
+            let cell = self.book.cell(one.attempt.key);
+            cell.counters.add(Counter::BytesSent, answer.sent_bytes);
+        }
         let goes_on = one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane));
         let moved = !goes_on && self.has_answered(slot);
         let one = self.slots.get(slot);

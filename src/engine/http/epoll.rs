@@ -10,7 +10,7 @@ use super::hub::Hub;
 use super::way::Way;
 use crate::plan::{Http, Protocol, Version};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Script, Secured, Session, Step, Taken,
+    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Script, Secured, Session, Step, Taken,
 };
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -273,7 +273,7 @@ impl Host for Epoll {
         request: u32,
         session: &mut Session,
         now_ns: u64,
-    ) -> Result<(bool, u64), Fault> {
+    ) -> Result<bool, Fault> {
         let script = &self.scripts[way.script()];
         let sheet = (&mut self.sheet, now_ns);
         way.send_for(self.hub.as_mut(), script, request as usize, session, sheet)
@@ -308,8 +308,8 @@ impl Host for Epoll {
         way.takes_a_request(self.hub.as_ref())
     }
 
-    fn body_bytes(&self, request: u32) -> u64 {
-        self.scripts[0].body_bytes(request as usize)
+    fn moved(&self, way: &Way) -> Moved {
+        way.moved()
     }
 }
 

@@ -1,7 +1,7 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
 use super::super::wire::{Notice, Order};
-use crate::protocol::http::{Answer, Fault, Gains, Limits, Secured, Session, Step, Taken};
+use crate::protocol::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
 use crate::record::WorkerFacts;
 use std::io;
 
@@ -103,15 +103,15 @@ pub trait Host {
     /// Sends a request; false when that failed, which no event will say.
     fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;
 
-    /// Sends a request of a user that carries something along: whether that worked, and the bytes of its body. An error: it was not sent.
+    /// Sends a request of a user that carries something along: whether that worked. An error: it was not sent.
     fn send_for(
         &mut self,
         lane: &mut Self::Lane,
         request: u32,
         _session: &mut Session,
         _now_ns: u64,
-    ) -> Result<(bool, u64), Fault> {
-        Ok((self.send(lane, request), self.body_bytes(request)))
+    ) -> Result<bool, Fault> {
+        Ok(self.send(lane, request))
     }
 
     /// Gives what an answer has to the session of a user or connection.
@@ -134,6 +134,6 @@ pub trait Host {
     /// Whether another request can be sent.
     fn takes_a_request(&self, lane: &Self::Lane) -> bool;
 
-    /// Bytes of a request's body.
-    fn body_bytes(&self, request: u32) -> u64;
+    /// Body bytes that the request under way has moved: of one that is let go of, nobody else tells.
+    fn moved(&self, lane: &Self::Lane) -> Moved;
 }

@@ -3,7 +3,7 @@
 use super::slots::State;
 use super::{Host, Place, Requests};
 use crate::plan::Part;
-use crate::protocol::http::Fault;
+use crate::protocol::http::{Fault, Moved};
 use crate::record::{Origin, Phase};
 
 const MS: u64 = 1_000_000;
@@ -256,7 +256,9 @@ impl<H: Host> Requests<H> {
         let one = self.slots.get(slot);
         if one.has_request() {
             let attempt = one.attempt;
-            self.book.leave(&attempt);
+            let asked = one.lane.as_ref().filter(|_| one.state == State::Asking);
+            let moved = asked.map_or_else(Moved::default, |lane| self.host.moved(lane));
+            self.book.leave(&attempt, moved);
         }
         let one = self.slots.get(slot);
         let was_open = !one.is_connecting();

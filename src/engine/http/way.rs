@@ -3,7 +3,7 @@
 use super::host::Room;
 use super::hub::{Hub, Seat};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Lane, Limits, Script, Secured, Session, Step, Stream,
+    Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Script, Secured, Session, Step, Stream,
 };
 use rustls::client::UnbufferedClientConnection;
 
@@ -141,20 +141,19 @@ impl Way {
         request: usize,
         session: &mut Session,
         (sheet, now_ns): (&mut Vec<u8>, u64),
-    ) -> Result<(bool, u64), Fault> {
+    ) -> Result<bool, Fault> {
         match (&mut self.carrier, hub) {
             (Carrier::Own(lane), _) => {
-                let bytes = lane.send_for(script, request, session, sheet, now_ns)?;
-                Ok((!lane.is_doomed(), bytes))
+                lane.send_for(script, request, session, sheet, now_ns)?;
+                Ok(!lane.is_doomed())
             }
             (Carrier::Seat(seat, stream), Some(hub)) => {
-                let Some((link, bell)) = hub.ask(*seat) else { return Ok((true, 0)) };
-                let (asked, bytes) =
-                    link.ask_for(script, request, session, (sheet, now_ns), bell)?;
+                let Some((link, bell)) = hub.ask(*seat) else { return Ok(true) };
+                let asked = link.ask_for(script, request, session, (sheet, now_ns), bell)?;
                 *stream = Some(Box::new(asked));
-                Ok((true, bytes))
+                Ok(true)
             }
-            (Carrier::Seat(..), None) => Ok((true, 0)),
+            (Carrier::Seat(..), None) => Ok(true),
         }
     }
 
@@ -204,6 +203,16 @@ impl Way {
                 Some(link.give_up(script, &mut stream, limits, now_ns))
             }
             (Carrier::Seat(..), None) => None,
+        }
+    }
+
+    /// Body bytes that the request under way has moved.
+    pub(super) fn moved(&self) -> Moved {
+        match &self.carrier {
+            Carrier::Own(lane) => lane.moved(),
+            Carrier::Seat(_, stream) => {
+                stream.as_ref().map_or_else(Moved::default, |one| one.moved())
+            }
         }
     }
 

@@ -17,6 +17,8 @@ pub struct Answer {
     pub status: Option<u16>,
     /// Bytes of the body that came, without their framing.
     pub body_bytes: u64,
+    /// Bytes of the request's body that went, as [`Moved::sent`] has them.
+    pub sent_bytes: u64,
     /// When the first byte of the answer came.
     pub first_byte_ns: Option<u64>,
     /// When the last byte came, or the fault.
@@ -42,6 +44,16 @@ pub enum Unseen {
     Perhaps,
     /// The server says that it has not processed it (RFC 9113, 8.7).
     Surely,
+}
+
+/// Bytes of bodies, without their framing, that one sending of a request has moved so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Moved {
+    /// Of the request: what the kernel took; with TLS what its session took, which holds back at most one record; with HTTP/2 what the
+    /// flow control of the connection let out.
+    pub sent: u64,
+    /// Of the answer.
+    pub received: u64,
 }
 
 /// When a request is out of time.
@@ -88,6 +100,11 @@ impl Exchange {
     /// Bytes of the answer so far.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes of the answer's body so far.
+    pub(super) fn received(&self) -> u64 {
+        self.check.received()
     }
 
     /// Who takes what has come.
@@ -169,7 +186,8 @@ impl Exchange {
         Answer {
             fault,
             status,
-            body_bytes: self.check.received(),
+            body_bytes: self.received(),
+            sent_bytes: 0,
             first_byte_ns: self.first_byte_ns,
             ended_ns,
             unseen: Unseen::No,

@@ -1,7 +1,7 @@
 //! Turns requests, one after the other, into answers over one connection.
 
 use super::connect::{self, Ends, Opened};
-use super::exchange::{Answer, Exchange, Limits, Unseen};
+use super::exchange::{Answer, Exchange, Limits, Moved, Unseen};
 use super::fault::Fault;
 use super::parse::Parser;
 use super::script::{Prepared, Script};
@@ -39,9 +39,13 @@ pub struct Lane {
     /// It takes no other request.
     over: bool,
     exchange: Exchange,
+    /// Bytes of the request: all of them, those of its head, and those that were written. They are much fewer than 4 GiB: plans are text,
+    /// and their files are bounded.
+    whole: u32,
+    head: u32,
     written: u32,
     parser: Parser,
-    /// What could not be sent at once of a request that was written for this sending.
+    /// What could not be sent at once of a request that was written for this sending: its last bytes.
     rest: Option<Box<[u8]>>,
 }
 
@@ -56,6 +60,8 @@ impl Lane {
             used: false,
             over: false,
             exchange: Exchange::none(0),
+            whole: 0,
+            head: 0,
             written: 0,
             parser: Parser::new(false),
             rest: None,
@@ -112,7 +118,7 @@ impl Lane {
         self.write(prepared);
     }
 
-    /// Sends a request of a session; the bytes of its body. `room` is written over.
+    /// Sends a request of a session. `room` is written over.
     pub fn send_for(
         &mut self,
         script: &Script,
@@ -120,47 +126,54 @@ impl Lane {
         session: &mut Session,
         room: &mut Vec<u8>,
         now_ns: u64,
-    ) -> Result<u64, Fault> {
+    ) -> Result<(), Fault> {
         let prepared = &script.requests[request];
         let filled = script.fill(request, session, room, now_ns)?;
         self.begin_request(request, prepared);
         let Some(body_bytes) = filled else {
             self.write(prepared);
-            return Ok(script.body_bytes(request));
+            return Ok(());
         };
+        (self.whole, self.head) = sizes(room.len(), body_bytes);
         // Nothing of it is kept, unless the socket is full.
         let sent = self.push(room);
         if sent < room.len() {
             self.rest = Some(room[sent..].into());
-        } else {
-            self.written = u32::try_from(prepared.bytes.len()).unwrap_or(u32::MAX);
         }
-        Ok(body_bytes)
+        Ok(())
     }
 
     fn begin_request(&mut self, request: usize, prepared: &Prepared) {
         self.exchange = Exchange::new(request, prepared);
+        (self.whole, self.head) = sizes(prepared.bytes.len(), prepared.body_bytes);
         self.written = 0;
         self.parser = Parser::within(prepared.is_head, prepared.limits);
         self.rest = None;
     }
 
     /// Whether some of the request has yet to be sent.
-    fn is_sending(&self, prepared: &Prepared) -> bool {
-        let whole = self.rest.as_ref().map_or(prepared.bytes.len(), |rest| rest.len());
-        (self.written as usize) < whole
+    fn is_sending(&self) -> bool {
+        self.written < self.whole
     }
 
     fn write(&mut self, prepared: &Prepared) {
         let rest = self.rest.take();
         let bytes = rest.as_ref().unwrap_or(&prepared.bytes);
-        let sent = self.push(&bytes[self.written as usize..]);
-        // Requests are much smaller than 4 GiB: plans are text, and their files are bounded.
-        self.written += u32::try_from(sent).unwrap_or(u32::MAX);
+        let left = (self.whole - self.written) as usize;
+        self.push(&bytes[bytes.len() - left..]);
         self.rest = rest;
     }
 
-    /// Writes as far as there is room; how much that was.
+    /// Body bytes that have come and gone of the request under way: what the socket took, and what it gave.
+    pub fn moved(&self) -> Moved {
+        Moved { sent: self.sent(), received: self.exchange.received() }
+    }
+
+    fn sent(&self) -> u64 {
+        self.written.saturating_sub(self.head).into()
+    }
+
+    /// Writes as far as there is room; how much that was. What TLS took counts as written: at most a record of it waits for room.
     fn push(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         while self.doom.is_none() && sent < bytes.len() {
@@ -171,6 +184,7 @@ impl Lane {
                 Err(error) => self.doom = error.raw_os_error().or(Some(0)),
             }
         }
+        self.written += u32::try_from(sent).unwrap_or(u32::MAX);
         sent
     }
 
@@ -188,7 +202,7 @@ impl Lane {
         now_ns: u64,
     ) -> Step {
         let prepared = &script.requests[self.exchange.request as usize];
-        if self.is_sending(prepared) {
+        if self.is_sending() {
             self.write(prepared);
         }
         for _ in 0..TURN {
@@ -264,11 +278,13 @@ impl Lane {
 
     fn complete(&mut self, prepared: &Prepared, now_ns: u64) -> Answer {
         // What answers a request that is still being sent has not read it.
-        let unsent = self.is_sending(prepared);
+        let unsent = self.is_sending();
         self.rest = None;
         self.used = true;
         self.over |= unsent || prepared.closes || !self.parser.keeps();
-        self.exchange.whole(prepared, &self.to, self.parser.status(), now_ns)
+        let sent_bytes = self.sent();
+        let whole = self.exchange.whole(prepared, &self.to, self.parser.status(), now_ns);
+        Answer { sent_bytes, ..whole }
     }
 
     fn broken(&mut self, prepared: &Prepared, fault: Fault, now_ns: u64) -> Answer {
@@ -278,9 +294,19 @@ impl Lane {
         let idle_close = closed && self.used && self.exchange.bytes() == 0;
         let (fault, unseen) =
             if idle_close { Exchange::idle_close(prepared, fault) } else { (fault, Unseen::No) };
-        let status = self.parser.status();
-        Answer { unseen, ..self.exchange.broken(prepared, &self.to, fault, status, now_ns) }
+        let (status, sent_bytes) = (self.parser.status(), self.sent());
+        Answer {
+            sent_bytes,
+            unseen,
+            ..self.exchange.broken(prepared, &self.to, fault, status, now_ns)
+        }
     }
+}
+
+/// The bytes of a request, and those of its head.
+fn sizes(whole: usize, body: u64) -> (u32, u32) {
+    let whole = u32::try_from(whole).unwrap_or(u32::MAX);
+    (whole, whole.saturating_sub(u32::try_from(body).unwrap_or(u32::MAX)))
 }
 
 fn is_nothing(error: &io::Error) -> bool {

@@ -39,7 +39,7 @@ mod stock;
 mod wire;
 
 pub use connect::Ends;
-pub use exchange::{Answer, Limits, Unseen};
+pub use exchange::{Answer, Limits, Moved, Unseen};
 pub use fault::Fault;
 pub use lane::{Lane, Step};
 pub use look::Gains;

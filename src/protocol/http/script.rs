@@ -36,7 +36,8 @@ pub(super) struct Prepared {
     sheet: Option<Box<Sheet>>,
     /// The same for HTTP/2, where that is spoken.
     pub(super) framed: Option<Box<Framed>>,
-    body_bytes: u64,
+    /// How many of them are body; zero where they are filled in.
+    pub(super) body_bytes: u64,
     pub(super) is_head: bool,
     pub(super) limits: AnswerLimits,
     retry: Retry,
@@ -138,11 +139,6 @@ impl Script {
     /// Whether requests go over TLS.
     pub(super) fn is_secure(&self) -> bool {
         self.home.url.is_secure
-    }
-
-    /// Bytes of a request's body.
-    pub fn body_bytes(&self, request: usize) -> u64 {
-        self.requests[request].body_bytes
     }
 }
 

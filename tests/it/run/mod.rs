@@ -15,6 +15,7 @@ mod shapes;
 mod sources;
 mod stalls;
 mod streams;
+mod taken;
 mod unix_sockets;
 mod validity;
 mod verdicts;

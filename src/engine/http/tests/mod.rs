@@ -219,6 +219,9 @@ fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
     assert_eq!(hard.get(Counter::Unfinished), 10);
     assert!((700 * MS..703 * MS).contains(&hard.end_ns), "{}", hard.end_ns);
     assert_eq!(hard.total().times.count(TimeMetric::ServiceTime), hard.get(Counter::Ok));
+    // What was under way has moved bytes as well: three each way out, one back where two make an answer.
+    assert_eq!(hard.get(Counter::BytesSent), 3 * hard.get(Counter::Started));
+    assert_eq!(hard.get(Counter::BytesReceived), 2 * hard.get(Counter::Ok) + 10);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::plan::{
     Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
+use crate::protocol::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
 };
@@ -283,8 +283,8 @@ impl Host for Simulated {
         !lane.over
     }
 
-    fn body_bytes(&self, _: u32) -> u64 {
-        0
+    fn moved(&self, lane: &Fake) -> Moved {
+        Moved { sent: 3 * u64::from(lane.sent > 0), received: 1 }
     }
 }
 
@@ -300,6 +300,7 @@ fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
         fault,
         status,
         body_bytes: 2,
+        sent_bytes: 3,
         first_byte_ns,
         ended_ns,
         unseen: Unseen::No,

@@ -11,6 +11,7 @@
 //! **Invariant:** nothing is asked before the peer has sent its settings, nor more at once than they allow.
 //! **Invariant:** what has come for a stream is taken at once and given back to the peer's window; none of it is kept.
 
+mod counted;
 mod framed;
 mod socket;
 mod stream;
@@ -25,7 +26,7 @@ use super::wire::{Buffers, Secured, Wire, broken};
 use crate::plan::AnswerLimits;
 use crate::record::{Failure, Phase};
 use crate::units::Address;
-use bytes::Bytes;
+use counted::Counted;
 use h2::client::{Builder, Connection, SendRequest};
 use h2::{Error, Reason};
 use rustls::client::UnbufferedClientConnection;
@@ -78,8 +79,8 @@ enum State {
 }
 
 struct Speech {
-    connection: Connection<Socket, Bytes>,
-    requests: SendRequest<Bytes>,
+    connection: Connection<Socket, Counted>,
+    requests: SendRequest<Counted>,
 }
 
 impl Multiplex {
@@ -179,7 +180,7 @@ impl Multiplex {
             .max_header_list_size(self.limits.head.saturating_mul(2))
             // None before the peer has said how many.
             .initial_max_send_streams(0);
-        let greeting = pin!(builder.handshake::<_, Bytes>(socket));
+        let greeting = pin!(builder.handshake::<_, Counted>(socket));
         match greeting.poll(&mut idle()) {
             Poll::Ready(Ok((requests, connection))) => {
                 self.state = State::Speaks(Box::new(Speech { connection, requests }));

@@ -1,21 +1,22 @@
 //! Turns one stream of a connection into an answer.
 
-use super::super::exchange::{Answer, Exchange, Limits, Unseen};
+use super::super::exchange::{Answer, Exchange, Limits, Moved, Unseen};
 use super::super::fault::Fault;
 use super::super::lane::Step;
 use super::super::parse::Reader as _;
 use super::super::script::{Prepared, Script};
 use super::super::session::Session;
+use super::counted::{Counted, Sent};
 use super::framed::Framed;
 use super::{Multiplex, State, idle};
 use crate::plan::AnswerLimits;
 use crate::record::{Failure, Phase};
-use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{Error, Reason, RecvStream, SendStream};
 use http::HeaderMap;
 use httparse::{EMPTY_HEADER, Header};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 /// Most answers have no more headers.
@@ -34,7 +35,9 @@ pub struct Stream {
     /// Whether it was idle, but for requests that were sent at the same moment.
     idle: bool,
     takes: Takes,
-    sends: Option<SendStream<Bytes>>,
+    sends: Option<SendStream<Counted>>,
+    /// Bytes of its body that went; `None` without one.
+    sent: Sent,
 }
 
 /// What is taken next.
@@ -53,7 +56,7 @@ impl Multiplex {
         self.send(prepared, request, framed, waker)
     }
 
-    /// Sends a request of a session; with it the bytes of its body. `room` is written over.
+    /// Sends a request of a session. `room` is written over.
     pub fn ask_for(
         &mut self,
         script: &Script,
@@ -61,17 +64,17 @@ impl Multiplex {
         session: &mut Session,
         (room, now_ns): (&mut Vec<u8>, u64),
         waker: &Waker,
-    ) -> Result<(Stream, u64), Fault> {
+    ) -> Result<Stream, Fault> {
         let prepared = &script.requests[request];
-        let Some(body_bytes) = script.fill(request, session, room, now_ns)? else {
-            return Ok((self.ask(script, request, waker), script.body_bytes(request)));
-        };
+        if script.fill(request, session, room, now_ns)?.is_none() {
+            return Ok(self.ask(script, request, waker));
+        }
         let framed = Framed::new(room, script.is_secure()).ok_or_else(|| {
             let words = "a value that HTTP/2 cannot send: it was not sent";
             let words = format!("{}: {words}", prepared.words());
             Fault::new(Failure::BadValue, Phase::Request, words)
         })?;
-        Ok((self.send(prepared, request, Some(framed), waker), body_bytes))
+        Ok(self.send(prepared, request, Some(framed), waker))
     }
 
     fn send(
@@ -86,7 +89,8 @@ impl Multiplex {
         }
         self.in_flight += 1;
         self.served += 1;
-        let (takes, sends) = match self.hand_over(framed, waker) {
+        let sent: Sent = framed.as_ref().filter(|one| !one.body.is_empty()).map(|_| Rc::default());
+        let (takes, sends) = match self.hand_over(framed, &sent, waker) {
             Ok((head, sends)) => (Takes::Head(head), Some(sends)),
             Err(failed) => {
                 waker.wake_by_ref();
@@ -102,14 +106,16 @@ impl Multiplex {
             idle: self.rested == self.line.came(),
             takes,
             sends,
+            sent,
         }
     }
 
     fn hand_over(
         &mut self,
         framed: Option<Framed>,
+        sent: &Sent,
         waker: &Waker,
-    ) -> Result<(ResponseFuture, SendStream<Bytes>), (Fault, Unseen)> {
+    ) -> Result<(ResponseFuture, SendStream<Counted>), (Fault, Unseen)> {
         let gone = |one: &Self| (one.ended(0), Unseen::Surely);
         let State::Speaks(speech) = &mut self.state else { return Err(gone(self)) };
         // Whoever builds a script sees to it that all of it can be sent.
@@ -118,17 +124,17 @@ impl Multiplex {
             Poll::Ready(Err(error)) => Some(error),
             _ => None,
         };
-        let sent = match failed {
+        let asked = match failed {
             Some(error) => Err(error),
-            None => speech.requests.send_request(head, body.is_empty()),
+            None => speech.requests.send_request(head, sent.is_none()),
         };
-        let sent = sent.and_then(|(head, mut sends)| {
-            if !body.is_empty() {
-                sends.send_data(body, true)?;
+        let asked = asked.and_then(|(head, mut sends)| {
+            if let Some(sent) = sent {
+                sends.send_data(Counted::new(body, sent), true)?;
             }
             Ok((head, sends))
         });
-        let (mut head, sends) = sent.map_err(|error| {
+        let (mut head, sends) = asked.map_err(|error| {
             let (fault, _) = self.fault_of(&error, 0);
             (fault, Unseen::Surely)
         })?;
@@ -154,8 +160,8 @@ impl Multiplex {
             Poll::Ready(Ok(())) => {
                 self.in_flight -= 1;
                 self.answered = true;
-                let answer = stream.exchange.whole(prepared, &self.to, stream.status, now_ns);
-                return Step::Ended(answer);
+                let whole = stream.exchange.whole(prepared, &self.to, stream.status, now_ns);
+                return Step::Ended(Answer { sent_bytes: stream.moved().sent, ..whole });
             }
             Poll::Ready(Err(failed)) => failed,
         };
@@ -212,7 +218,8 @@ impl Multiplex {
         now_ns: u64,
     ) -> Answer {
         self.in_flight -= 1;
-        stream.exchange.broken(prepared, &self.to, fault, stream.status, now_ns)
+        let broken = stream.exchange.broken(prepared, &self.to, fault, stream.status, now_ns);
+        Answer { sent_bytes: stream.moved().sent, ..broken }
     }
 }
 
@@ -232,6 +239,12 @@ impl Stream {
     /// When it is out of time.
     pub fn deadline(&self, limits: Limits) -> u64 {
         self.exchange.deadline(limits)
+    }
+
+    /// Body bytes that have come and gone so far.
+    pub fn moved(&self) -> Moved {
+        let sent = self.sent.as_ref().map_or(0, |sent| sent.get());
+        Moved { sent, received: self.exchange.received() }
     }
 
     fn cancel(&mut self) {

@@ -1,0 +1,36 @@
+//! Turns a body into one that counts how much of it went out.
+
+use bytes::{Buf, Bytes};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// How many bytes of a body went out; `None`: there is no body.
+pub(super) type Sent = Option<Rc<Cell<u64>>>;
+
+/// A body on its way. The connection advances it by what flow control lets out, and the socket takes.
+#[derive(Debug)]
+pub(super) struct Counted {
+    body: Bytes,
+    sent: Rc<Cell<u64>>,
+}
+
+impl Counted {
+    pub(super) fn new(body: Bytes, sent: &Rc<Cell<u64>>) -> Self {
+        Self { body, sent: Rc::clone(sent) }
+    }
+}
+
+impl Buf for Counted {
+    fn remaining(&self) -> usize {
+        self.body.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.body.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.body.advance(count);
+        self.sent.set(self.sent.get() + count as u64);
+    }
+}
