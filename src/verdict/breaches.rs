@@ -41,7 +41,7 @@ pub(super) fn of(
         breaches.push(Breach { rule: Rule::WorkerLost, detail });
     }
     breaches.extend(health::breaches(plan, measured));
-    for finding in findings {
+    for finding in findings.iter().filter(|finding| !is_default(plan, finding)) {
         samples(plan, finding, &mut breaches);
     }
     match &recording.stopped {
@@ -204,6 +204,13 @@ pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
     (ended && started != ok + failed + timed_out + unfinished).then(|| {
         format!("started {started} is not ok {ok} + failed {failed} + timed_out {timed_out} + unfinished {unfinished}")
     })
+}
+
+/// Whether nobody asked for a threshold whose samples are too few; without any the run says nothing all the same.
+fn is_default(plan: &Plan, finding: &Finding) -> bool {
+    let thresholds = &plan.scenarios[usize::from(finding.scenario)].thresholds;
+    thresholds[usize::from(finding.threshold)].is_default
+        && matches!(finding.state, State::TooFew { .. })
 }
 
 fn samples(plan: &Plan, finding: &Finding, breaches: &mut Vec<Breach>) {

@@ -168,6 +168,10 @@ impl Judge {
         let needed = match state {
             State::NoData => threshold.metric.sample_floor(),
             State::TooFew { needed } => needed,
+            State::Broken if threshold.is_default => {
+                let (cell, _) = self.facts(threshold.metric, view);
+                return shortfall::of_default(&self.plan.scenarios[view.scenario], &cell);
+            }
             State::Held | State::Broken | State::Unreached { .. } => return state,
         };
         let scenario = &self.plan.scenarios[view.scenario];

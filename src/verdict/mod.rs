@@ -86,11 +86,19 @@ impl State {
     }
 }
 
-/// Of the scenarios without thresholds in which more attempts failed than went well, the worst: its index, and the part that failed. No
-/// verdict is about it.
-pub fn unjudged_failures(plan: &Plan, recording: &Recording) -> Option<(usize, f64)> {
+/// Of the scenarios without thresholds, or with too few requests for the default one, in which more attempts failed than went well, the
+/// worst: its index, and the part that failed. No verdict is about it.
+pub fn unjudged_failures(
+    plan: &Plan,
+    recording: &Recording,
+    findings: &[Finding],
+) -> Option<(usize, f64)> {
     let scenarios = plan.scenarios.iter().zip(&recording.scenarios).enumerate();
-    let failing = scenarios.filter(|(_, (scenario, _))| scenario.thresholds.is_empty());
+    let is_judged = |index: usize| {
+        let own = findings.iter().filter(|finding| usize::from(finding.scenario) == index);
+        own.filter(|finding| !matches!(finding.state, State::TooFew { .. })).count() > 0
+    };
+    let failing = scenarios.filter(|(index, _)| !is_judged(*index));
     let failing = failing.filter_map(|(index, (scenario, facts))| {
         let (mut cell, gauges) = (Cell::default(), Gauges::default());
         facts.cells.values().for_each(|part| cell.merge_counts(part));

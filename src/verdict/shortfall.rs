@@ -5,6 +5,7 @@
 //! | what the facts say | state | alone makes the run |
 //! |---|---|---|
 //! | as many samples as it takes | held or broken | PASS or FAIL |
+//! | of a default threshold, broken by fewer than six requests that were all answered | too few | PASS, and says so |
 //! | too few for a percentile, and enough beyond its bound to be sure | broken | FAIL |
 //! | no failure of the target's, or not more than the generator's own | no data, too few | INVALID |
 //! | failures of the target's, and nothing that went well | unreached | FAIL |
@@ -26,8 +27,21 @@ use crate::record::{
     Cell, CellKey, Counter, Gauges, Mark, Origin, Phase, ScenarioRecording, Span, measure,
 };
 
-/// A percentile is not called broken on fewer samples, wherever they lie.
+/// A percentile is not called broken on fewer samples, wherever they lie; nor is the default threshold of http.
 const FEWEST_FOR_BROKEN: u64 = 6;
+
+/// How a default threshold stands whose bound is broken: a handful of requests that were all answered is a look at the target, and
+/// nobody asked for a judgement. Held connections, and requests without a response, count each.
+pub(super) fn of_default(scenario: &Scenario, cell: &Cell) -> State {
+    let get = |counter| cell.counters.get(counter);
+    let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
+    let answered: u64 = cell.statuses.values().sum();
+    let is_small = matches!(scenario.protocol, Protocol::Http(_))
+        && ended < FEWEST_FOR_BROKEN
+        && answered == ended
+        && get(Counter::Unfinished) + get(Counter::TimedOut) == 0;
+    if is_small { State::TooFew { needed: FEWEST_FOR_BROKEN } } else { State::Broken }
+}
 
 /// What became of attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -268,10 +268,10 @@ impl Outcome {
         let text = self.file("failures.csv");
         let mut rows = csv::Reader::from_reader(text.as_bytes());
         let mut sums: BTreeMap<(String, String), u64> = BTreeMap::new();
-        for row in rows.records() {
-            let row = row.unwrap();
-            let count: u64 = row[7].parse().unwrap();
-            *sums.entry((row[0].to_owned(), row[3].to_owned())).or_default() += count;
+        for row in rows.deserialize() {
+            let row: BTreeMap<String, String> = row.unwrap();
+            let key = (row["scenario"].clone(), row["failure"].clone());
+            *sums.entry(key).or_default() += row["count"].parse::<u64>().unwrap();
         }
         let mut expected: BTreeMap<(String, String), u64> = BTreeMap::new();
         for scenario in self.report["scenarios"].as_array().unwrap() {

@@ -84,15 +84,21 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 fn said(run: &SavedRun) -> String {
     let all = run.verdict.findings.len();
     let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
+    let held = run.verdict.findings.iter().filter(|one| one.state == State::Held).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
     match run.verdict.word {
-        Word::Pass if all == 0 => format!(
-            "no thresholds: nothing was judged{}",
+        Word::Pass if held == 0 => format!(
+            "{}{}",
+            if all == 0 {
+                "no thresholds: nothing was judged"
+            } else {
+                "too few requests to judge"
+            },
             unjudged(run).map_or_else(String::new, |failures| format!("; {failures}"))
         ),
         Word::Pass => match unjudged(run) {
-            Some(failures) => format!("{all} {plural} held, but {failures}, without thresholds"),
-            None => format!("{all} of {all} {plural} held"),
+            Some(failures) => format!("{held} {plural} held, but {failures}, without thresholds"),
+            None => format!("{held} of {all} {plural} held"),
         },
         Word::Fail => format!("{broken} of {all} {plural} broken"),
         Word::Invalid => "this run proves nothing about the target".to_owned(),
@@ -101,7 +107,7 @@ fn said(run: &SavedRun) -> String {
 
 /// What failed for the most part without a threshold to say so: `98.20% of requests failed`.
 fn unjudged(run: &SavedRun) -> Option<String> {
-    let (index, failed) = unjudged_failures(&run.plan, &run.recording)?;
+    let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.verdict.findings)?;
     let scenario = &run.plan.scenarios[index];
     let what = match scenario.protocol {
         Protocol::Http(_) => "requests",

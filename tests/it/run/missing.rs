@@ -259,6 +259,27 @@ stages = [{ users = 10, ramp = "1s", hold = "0s" }]
 }
 
 #[test]
+fn a_few_answered_requests_do_not_break_the_default() {
+    let plan = |faults: &str, think: &str| {
+        format!(
+            "name = \"few\"\n[targets.web]\nbuiltin = \"http\"\nfaults = {{ {faults} }}\n\
+             [scenarios.web]\nprotocol = \"http\"\ntimeout = \"500ms\"\nthink_time = \"{think}\"\n\
+             stages = [{{ users = 1, hold = \"1s\" }}]\n"
+        )
+    };
+    let outcome = run(0, &plan("status = 404", "250ms"), &[]);
+    assert_eq!(states(&outcome), ["too_few_samples"]);
+    let first = outcome.stdout.lines().next().unwrap();
+    assert!(
+        first.starts_with("! PASS") && first.contains("100% of the requests failed"),
+        "{first}"
+    );
+    // Six of them do, and so does one that gets no response.
+    assert_eq!(states(&run(1, &plan("status = 404", "50ms"), &[])), ["broken"]);
+    assert!(run(1, &plan("silence = true", "250ms"), &[]).stdout.contains("FAIL"));
+}
+
+#[test]
 fn the_plan_to_start_from_passes() {
     let folder = tempfile::tempdir().unwrap();
     let init = Command::new(crate::outcome::exe()).arg("init").current_dir(&folder).output();
