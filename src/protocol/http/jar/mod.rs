@@ -1,9 +1,12 @@
 //! Turns what servers say by `set-cookie` into what one user sends back (RFC 6265), towards the hosts that it asks.
 
+mod date;
+
 use super::origin::shown;
 use crate::record::CookieLoss;
 use crate::units::uri;
-use cookie::{Cookie, Expiration};
+use cookie::Cookie;
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A user keeps so many cookies; one more takes the place of the oldest. Browsers keep 150 to 180 of a site.
@@ -106,8 +109,9 @@ impl Jar {
         let path = path.split(['?', '#']).next().unwrap_or(path);
         let said = String::from_utf8_lossy(&out[from..]).into_owned();
         let said = |name: &str| {
-            let mut pairs = said.split(';').map(|pair| pair.split('=').next().unwrap_or(pair));
-            pairs.any(|one| one.trim() == name)
+            let pairs = said.split(';').filter(|pair| !pair.trim().is_empty());
+            let mut names = pairs.map(|pair| pair.split_once('=').map_or("", |(name, _)| name));
+            names.any(|one| one.trim() == name)
         };
         let sent =
             |one: &&Kept| one.is_for(host, path) && one.until_ns > now_ns && !said(&one.name);
@@ -121,7 +125,9 @@ impl Jar {
             if out.len() > from {
                 out.extend_from_slice(b"; ");
             }
-            for piece in [&*one.name, "=", &*one.value] {
+            // A cookie without a name is its value alone, as in browsers.
+            let equals = if one.name.is_empty() { "" } else { "=" };
+            for piece in [&*one.name, equals, &*one.value] {
                 out.extend_from_slice(piece.as_bytes());
             }
         }
@@ -134,9 +140,14 @@ fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
         let name = said.split(['=', ';']).next().unwrap_or_default();
         Err((CookieLoss::Malformed, lost(name, why)))
     };
-    let Ok(cookie) = Cookie::parse(said) else { return malformed("has no name or no value") };
+    let (written, nameless) = named(said);
+    let Ok(cookie) = Cookie::parse(&*written) else { return malformed("is empty") };
     let (name, value) = cookie.name_value();
-    let sendable = |byte: u8| byte >= b' ' && byte != 0x7f;
+    let name = if nameless { "" } else { name };
+    if name.is_empty() && value.is_empty() {
+        return malformed("is empty");
+    }
+    let sendable = |byte: u8| (byte >= b' ' && byte != 0x7f) || byte == b'\t';
     if !name.bytes().chain(value.bytes()).all(sendable) {
         return malformed("has a control character");
     }
@@ -168,7 +179,9 @@ fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
     }
     let path = cookie.path().filter(|path| path.starts_with('/'));
     let begins = |prefix: &str| {
-        name.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
+        // A value alone must not pass for a name with a prefix.
+        let begin = if name.is_empty() { value } else { name };
+        begin.get(..prefix.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(prefix))
     };
     let of_host = is_secure && cookie.domain().is_none() && path == Some("/");
     if (begins("__Host-") && !of_host) || (begins("__Secure-") && !is_secure) {
@@ -181,8 +194,20 @@ fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
         domain: domain.into(),
         host_only,
         path: path.unwrap_or(folder(from.path)).into(),
-        until_ns: until(&cookie, from),
+        until_ns: until(&cookie, said, from),
     })
+}
+
+/// A cookie with a name that a parser takes, and whether that stands for none: browsers keep a value alone, and `=value`.
+fn named(said: &str) -> (Cow<'_, str>, bool) {
+    let pair = said.split(';').next().unwrap_or_default();
+    match pair.split_once('=') {
+        None => (format!("_={said}").into(), true),
+        Some((name, _)) if name.trim().is_empty() => {
+            (format!("_{}", said.trim_start()).into(), true)
+        }
+        Some(_) => (said.into(), false),
+    }
 }
 
 fn lost(name: &str, why: &str) -> String {
@@ -202,14 +227,21 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// When a cookie ends, on the run's clock; `max-age` goes before `expires`.
-fn until(cookie: &Cookie<'_>, from: Sender<'_>) -> u64 {
-    let seconds = match (cookie.max_age(), cookie.expires()) {
+fn until(cookie: &Cookie<'_>, said: &str, from: Sender<'_>) -> u64 {
+    let seconds = match (cookie.max_age(), expires(said)) {
         (Some(age), _) => age.whole_seconds(),
-        (None, Some(Expiration::DateTime(at))) => at.unix_timestamp().saturating_sub(from.unix_s),
-        (None, Some(Expiration::Session) | None) => return u64::MAX,
+        (None, Some(at)) => at.saturating_sub(from.unix_s),
+        (None, None) => return u64::MAX,
     };
     let seconds = u64::try_from(seconds).unwrap_or(0);
     from.now_ns.saturating_add(seconds.saturating_mul(1_000_000_000))
+}
+
+/// The last date of it, in Unix time; the parser of cookies takes fewer forms than servers write.
+fn expires(said: &str) -> Option<i64> {
+    let attributes = said.split(';').skip(1).filter_map(|one| one.split_once('='));
+    let dates = attributes.filter(|(name, _)| name.trim().eq_ignore_ascii_case("expires"));
+    dates.filter_map(|(_, date)| date::unix_s(date)).last()
 }
 
 /// Whether a host belongs to a domain (RFC 6265, 5.1.3).

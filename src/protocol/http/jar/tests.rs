@@ -103,15 +103,17 @@ fn what_the_plan_says_goes_before_what_is_kept() {
 #[test]
 fn prefixes_and_malformed_cookies_are_refused() {
     let secured = Sender { secured: true, ..HERE };
-    for kept in ["__Host-id=1; Secure; Path=/", "__Secure-id=1; Secure", "id=", "a=b=c"] {
+    for kept in ["__Host-id=1; Secure; Path=/", "__Secure-id=1; Secure", "id=", "a=b=c", "a=b\tc"] {
         assert_eq!(why(secured, kept), None, "{kept}");
     }
     for (said, loss) in [
         ("__Host-id=1; Secure", CookieLoss::Prefix),
         ("__Host-id=1; Secure; Path=/; Domain=example.org", CookieLoss::Prefix),
         ("__secure-id=1", CookieLoss::Prefix),
-        ("id", CookieLoss::Malformed),
-        ("=1", CookieLoss::Malformed),
+        ("", CookieLoss::Malformed),
+        ("=; Path=/", CookieLoss::Malformed),
+        ("=__Host-id=1; Path=/", CookieLoss::Prefix),
+        ("__Secure-id", CookieLoss::Prefix),
         ("id=a\u{1}b", CookieLoss::Malformed),
         ("id=\u{fffd}", CookieLoss::Malformed),
     ] {
@@ -128,6 +130,35 @@ fn cookies_end() {
     let date = ["id=1; Path=/; Expires=Sun, 09 Sep 2001 01:46:50 GMT"];
     assert_eq!(sent(&date, "/", 14).as_deref(), Some("id=1"));
     assert_eq!(sent(&date, "/", 15), None);
+}
+
+#[test]
+fn whatever_form_a_date_has_a_cookie_ends_by_it() {
+    for date in [
+        "Thu Jan  1 00:00:00 1970",
+        "Thu, 01 Jan 1970 00:00:00 UTC",
+        "1 Jan 1970 0:0:0 GMT",
+        "Sat, 1 Jan 98 00:00:00 GMT",
+        "Thu, 01-Jan-1970 00:00:01 GMT",
+        "Wed, 01 Jan 2098 00:00:00 GMT; Expires=Thu, 01 Jan 1970 00:00:00 GMT",
+    ] {
+        let gone = format!("id=; Path=/; expires={date}");
+        assert_eq!(sent(&["id=1; Path=/", &gone], "/", 6), None, "{date}");
+    }
+    // What is no date is no attribute.
+    for date in ["0", "-1", "never"] {
+        let kept = format!("id=1; Path=/; Expires={date}");
+        assert_eq!(sent(&[&kept], "/", 6).as_deref(), Some("id=1"), "{date}");
+    }
+    let age = ["id=1; Path=/; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Max-Age=9"];
+    assert_eq!(sent(&age, "/", 6).as_deref(), Some("id=1"));
+}
+
+#[test]
+fn cookies_without_a_name_are_their_value() {
+    assert_eq!(sent(&["one; Path=/"], "/", 6).as_deref(), Some("one"));
+    assert_eq!(sent(&["=a=b; Path=/", "id=1; Path=/"], "/", 6).as_deref(), Some("a=b; id=1"));
+    assert_eq!(sent(&["one; Path=/", "two; Path=/"], "/", 6).as_deref(), Some("two"));
 }
 
 #[test]
