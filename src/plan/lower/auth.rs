@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 const HEADER: &str = "authorization";
+const BASIC: &str = "name or the password";
 
 /// Adds the header to the requests that have none.
 pub(super) fn authorize(
@@ -22,12 +23,12 @@ pub(super) fn authorize(
     let raw = &given.value;
     let value = match (raw.basic.given(), raw.bearer.given()) {
         (Some(basic), None) => {
-            if !basic.value.value.contains(':') {
+            if !basic.value.value.is_empty() && !basic.value.value.contains(':') {
                 errors
                     .add(basic.at, "a name and a password have a `:` between them")
                     .help("write `basic = \"name:password\"`, or `\"${env.CREDENTIALS}\"`");
             }
-            check_secret(&basic.value, "name or the password", basic.at, errors);
+            check_secret(&basic.value, BASIC, basic.at, errors);
             Template::from(format!("Basic {}", BASE64_STANDARD.encode(&basic.value.value)).as_str())
         }
         (None, Some(bearer)) => {
@@ -72,10 +73,13 @@ pub(super) fn authorize(
 }
 
 /// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
-fn check_secret(text: &Text, what: &str, at: Place, errors: &mut Errors) {
-    let (name, password) = text.value.split_once(':').unwrap_or((&text.value, "-"));
-    let empty = text.value.is_empty()
-        || (text.is_secret() && what != "token" && (name.is_empty() || password.is_empty()));
+pub(super) fn check_secret(text: &Text, what: &str, at: Place, errors: &mut Errors) {
+    // What is wrong with the environment itself has been said.
+    if text.broken {
+        return;
+    }
+    let half_empty = || what == BASIC && has_empty_half(text);
+    let empty = text.value.is_empty() || takes_nothing(text) || half_empty();
     let broken = text.value.chars().any(|c| matches!(c, '\r' | '\n'));
     let wrong = if empty {
         "is empty"
@@ -100,4 +104,23 @@ fn check_secret(text: &Text, what: &str, at: Place, errors: &mut Errors) {
         )
     };
     errors.add(at, format!("the {what} {wrong}{from}")).help(help);
+}
+
+/// Whether the environment gives nothing for what is to come from it.
+fn takes_nothing(text: &Text) -> bool {
+    let mut pieces = text.shown.split("${env.");
+    let mut rest = pieces.next().unwrap_or_default().to_owned();
+    let filled = pieces.filter_map(|piece| piece.split_once('}'));
+    let count = filled.map(|(_, behind)| rest.push_str(behind)).count();
+    count > 0 && rest == text.value
+}
+
+/// Whether a name or a password that is to come from the environment is empty; one that the plan leaves out is meant so.
+fn has_empty_half(text: &Text) -> bool {
+    let halves = |text: &str| {
+        let (name, password) = text.split_once(':').unwrap_or((text, "-"));
+        [name.is_empty(), password.is_empty()]
+    };
+    text.is_secret()
+        && halves(&text.value).into_iter().zip(halves(&text.shown)).any(|(is, was)| is && !was)
 }

@@ -1,5 +1,6 @@
 //! The kinds of requests of a scenario.
 
+use super::auth::check_secret;
 use super::count;
 use super::expect::{Names, checks, extracts};
 use super::template::{Known, add_parameter, of_body, of_path, spot, template};
@@ -280,10 +281,13 @@ fn headers(
         } else if headers.iter().any(|(other, _)| *other == name) {
             errors.add(key.at, format!("the header `{name}` is there twice"));
         }
-        if name == "host" && !value.is_ascii() {
+        let text = &header.value.0;
+        if name == "host" && !is_host(value) {
             errors
                 .add(header.at, "this is no name of a host")
                 .help("write it as in a URL, without the scheme: `host = \"shop.example\"`");
+        } else if text.is_secret() && HeaderValue::from_str(&text.shown).is_ok() {
+            check_secret(text, &format!("value of the header `{name}`"), header.at, errors);
         } else if HeaderValue::from_str(value).is_err() {
             errors
                 .add(header.at, "a header's value has no line breaks or control characters")
@@ -296,6 +300,13 @@ fn headers(
         headers.push((name, value));
     }
     headers
+}
+
+/// Whether a server can be asked by this: a name or an address, and a port. An empty one is meant so.
+fn is_host(value: &str) -> bool {
+    let wrong = |c: char| c.is_whitespace() || "/\\@?#,".contains(c);
+    let bare = value.matches(':').count() > 1 && !value.starts_with('[');
+    value.is_ascii() && (value.contains("${") || !(value.contains(wrong) || bare))
 }
 
 /// The name of a host beyond ASCII, as it is sent; `None` where it stands as it is.

@@ -52,7 +52,7 @@ fn assert_harmless(name: &str, said: &str, environment: &[(String, String)]) {
     let control = said.chars().find(|c| c.is_control() && *c != '\n');
     assert_eq!(control, None, "{name}");
     assert!(!said.contains('\u{202e}'), "{name}");
-    for (_, value) in environment {
+    for (_, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
         assert!(!said.contains(value.as_str()), "{name} says a value of the environment: {said}");
     }
     let shown = said.lines().filter(|line| line.starts_with("error: ")).count();
