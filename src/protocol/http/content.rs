@@ -110,7 +110,10 @@ impl Content {
         if self.length == 0 {
             return Err(EMPTY.to_owned());
         }
-        serde_json::from_slice(self.kept()).map_err(|error| format!("the body is no JSON: {error}"))
+        let text = self.kept();
+        // Browsers pass over a byte order mark, too.
+        let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
+        serde_json::from_slice(text).map_err(|error| format!("the body is no JSON: {error}"))
     }
 }
 
@@ -179,6 +182,18 @@ mod tests {
         }
         let each: Vec<usize> = (0..body.len()).collect();
         assert!(seek("aabaab is", &each) && seek("a", &each) && !seek("aabaabaab", &each));
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_json() {
+        let json = |body: &[u8]| {
+            let mut content = Content::new(Vec::new(), true, AnswerLimits::default());
+            content.take(body);
+            content.json().map(|json| json.get().to_owned())
+        };
+        assert_eq!(json(b"\xef\xbb\xbf{\"a\":1}").as_deref(), Ok("{\"a\":1}"));
+        assert!(json(b"\xef\xbb\xbf\xef\xbb\xbf1").is_err());
+        assert_eq!(json(b""), Err(EMPTY.to_owned()));
     }
 
     #[test]

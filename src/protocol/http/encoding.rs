@@ -4,18 +4,28 @@ use httparse::Header;
 
 /// The encodings of a body, as the head has them; `None` when there is none. Allocates only where there is one.
 pub(super) fn of(headers: &[Header<'_>]) -> Option<Box<str>> {
-    let said = headers.iter().filter(|one| {
-        // Few headers matter, and they differ in length.
-        one.name.len() == 16 && one.name.eq_ignore_ascii_case("content-encoding")
-    });
-    let tokens = said.flat_map(|one| one.value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
-    let is_one = |token: &&[u8]| !token.is_empty() && !token.eq_ignore_ascii_case(b"identity");
     let mut all = String::new();
-    for token in tokens.filter(is_one) {
-        all.push_str(if all.is_empty() { "" } else { ", " });
-        all.push_str(&token[..token.len().min(64)].escape_ascii().to_string());
+    for Header { name, value } in headers {
+        // Few headers matter, and they differ in length.
+        let none: &[u8] = match name.len() {
+            16 if name.eq_ignore_ascii_case("content-encoding") => b"identity",
+            17 if name.eq_ignore_ascii_case("transfer-encoding") => b"chunked",
+            _ => continue,
+        };
+        let tokens = value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+        let tokens = tokens.filter(|one| !one.is_empty() && !one.eq_ignore_ascii_case(none));
+        add(&mut all, tokens, none == b"chunked");
     }
     (!all.is_empty()).then(|| all.into())
+}
+
+/// Adds what is one of the encodings; on its way alone, it has no name that anything decodes here.
+fn add<'a>(all: &mut String, tokens: impl Iterator<Item = &'a [u8]>, on_its_way: bool) {
+    for token in tokens {
+        all.push_str(if all.is_empty() { "" } else { ", " });
+        all.push_str(if on_its_way { "transfer-encoding " } else { "" });
+        all.push_str(&token[..token.len().min(64)].escape_ascii().to_string());
+    }
 }
 
 /// Whether this is gzip, once.
@@ -54,5 +64,8 @@ mod tests {
         assert_eq!(of(&["identity, br", "zstd"]).as_deref(), Some("br, zstd"));
         assert!(is_gzip("GZIP") && is_gzip("x-gzip") && !is_gzip("gzip, gzip") && !is_gzip("br"));
         assert_eq!(super::of(&[Header { name: "content-language", value: b"br" }]), None);
+        let on_its_way = |value: &[u8]| super::of(&[Header { name: "Transfer-Encoding", value }]);
+        assert_eq!(on_its_way(b"Chunked"), None);
+        assert_eq!(on_its_way(b"gzip, chunked").as_deref(), Some("transfer-encoding gzip"));
     }
 }

@@ -29,8 +29,22 @@ fn index(token: &str) -> Option<usize> {
 }
 
 /// The text itself where a value is a string; `None` for any other value.
-pub(super) fn string(json: &str) -> Option<String> {
+fn string(json: &str) -> Option<String> {
     serde_json::from_str(json).ok()
+}
+
+/// A value as text: a string without its quotes, anything else as it is written.
+///
+/// # Errors
+/// What is wrong with a string that no text can be: half of a surrogate pair.
+pub(super) fn text(json: &str) -> Result<Cow<'_, str>, &'static str> {
+    match string(json) {
+        Some(text) => Ok(text.into()),
+        None if json.starts_with('"') => {
+            Err("a string with half of a surrogate pair, which no text can have")
+        }
+        None => Ok(json.into()),
+    }
 }
 
 fn fields(json: &str) -> Option<Fields<'_>> {
@@ -125,6 +139,12 @@ mod tests {
         }
         assert_eq!(string(r#""x\n\u00e4""#).as_deref(), Some("x\nä"));
         assert_eq!(string("7"), None);
+        assert_eq!(
+            (super::text("1.0").as_deref(), super::text(r#""a""#).as_deref()),
+            (Ok("1.0"), Ok("a"))
+        );
+        assert_eq!(super::text(r#""\ud83d\ude00""#).as_deref(), Ok("\u{1f600}"));
+        assert!(super::text(r#""\ud800""#).is_err());
     }
 
     #[test]

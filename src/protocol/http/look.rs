@@ -285,7 +285,7 @@ impl Looking {
             }
             Place::Json(pointer) => {
                 let value = self.pointed(pointer)?;
-                json::string(value).map_or_else(|| value.into(), Into::into)
+                json::text(value).map_err(|what| format!("it is {what}"))?.into()
             }
             Place::Regex(pattern) => {
                 let content = self.content().filter(|one| !one.is_empty()).ok_or(EMPTY)?;

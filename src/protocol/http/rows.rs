@@ -61,7 +61,12 @@ impl Rows {
             let what = if wide { "it is UTF-16: save it as UTF-8" } else { "it is not UTF-8" };
             WrongRow { line, what: what.to_owned() }
         })?;
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        if let Some(at) = text.find('\0') {
+            let line = text[..at].split('\n').count() as u64;
+            let what = "it has a NUL byte, as UTF-16 and binary files have: save it as UTF-8";
+            return Err(WrongRow { line, what: what.to_owned() });
+        }
+        let text = without_mark(text);
         let rows = match format {
             Format::Csv(separator) => Self::csv(text, separator)?,
             Format::JsonLines => Self::json_lines(text)?,
@@ -73,6 +78,15 @@ impl Rows {
     }
 
     fn csv(text: &str, separator: u8) -> Result<Self, WrongRow> {
+        if let Some(said) = first_line(text).strip_prefix("sep=")
+            && said.len() == 1
+        {
+            let what = format!(
+                "`sep={said}` is a line for Excel alone: remove it, and write `separator = \"{}\"` in the plan",
+                said.escape_default()
+            );
+            return Err(WrongRow { line: 1, what });
+        }
         quotes::check(text, separator)?;
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
@@ -118,6 +132,9 @@ impl Rows {
                     }
                 })?;
             if rows.columns.is_empty() {
+                if row.is_empty() {
+                    return Err(WrongRow { line, what: "this object has no names".to_owned() });
+                }
                 rows.columns = row.keys().cloned().collect();
                 rows.check_columns()?;
             }
@@ -126,11 +143,13 @@ impl Rows {
                     let what = format!("this row has no `{column}`, and the first row has");
                     return Err(WrongRow { line, what });
                 };
-                match (value.get(), json::string(value.get())) {
-                    (_, Some(text)) => rows.push(&text),
-                    ("null", _) => rows.push(""),
-                    (other, _) => rows.push(other),
+                if value.get() == "null" {
+                    rows.push("");
+                    continue;
                 }
+                let value = json::text(value.get())
+                    .map_err(|what| WrongRow { line, what: format!("`{column}` is {what}") })?;
+                rows.push(&value);
             }
             if let Some(other) = row.keys().find(|key| !rows.columns.contains(key)) {
                 let what = format!("this row has `{other}`, and the first row has not");
@@ -202,6 +221,17 @@ impl Rows {
     }
 }
 
+/// The text without a byte order mark, and without the empty lines around it: readers of CSV pass over those, and would take the mark
+/// for a part of the first name.
+fn without_mark(text: &str) -> &str {
+    let inner = text.trim_start_matches(['\r', '\n']);
+    inner.strip_prefix('\u{feff}').unwrap_or(text)
+}
+
+fn first_line(text: &str) -> &str {
+    text.lines().next().unwrap_or_default()
+}
+
 /// `1 value`, `2 values`.
 fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
@@ -252,6 +282,19 @@ mod tests {
     }
 
     #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        for text in ["\u{feff}a,b\n1,2\n", "\u{feff}\n\na,b\n1,2\n", "\r\n\n\u{feff}a,b\n1,2\n"] {
+            let rows = Rows::parse(text.as_bytes(), CSV).unwrap();
+            assert_eq!(
+                (rows.columns(), rows.value(0, 0)),
+                (&["a".into(), "b".into()][..], Some("1"))
+            );
+        }
+        let rows = Rows::parse("\n\u{feff}{\"a\":1}\n".as_bytes(), Format::JsonLines).unwrap();
+        assert_eq!(rows.value(0, 0), Some("1"));
+    }
+
+    #[test]
     fn what_is_wrong_has_its_line() {
         use Format::JsonLines;
         assert_eq!(wrong(b"", CSV), "0: it has no rows");
@@ -268,8 +311,20 @@ mod tests {
         assert_eq!(wrong(b"{\"a\":1,\" b\":2}\n", JsonLines), space);
         assert_eq!(wrong(b"a\n1\n\xff\n", CSV), "3: it is not UTF-8");
         assert_eq!(wrong(b"\xff\xfea\0\n\0", CSV), "1: it is UTF-16: save it as UTF-8");
+        let nul = "it has a NUL byte, as UTF-16 and binary files have: save it as UTF-8";
+        assert_eq!(wrong(b"a\0\n\x001\0", CSV), format!("1: {nul}"));
+        assert_eq!(wrong(b"a,b\n1\0,2\n", CSV), format!("2: {nul}"));
+        assert_eq!(
+            wrong(b"sep=;\r\na;b\r\n1;2\r\n", CSV),
+            "1: `sep=;` is a line for Excel alone: remove it, and write `separator = \";\"` in the plan"
+        );
         assert_eq!(wrong(b"a,b\n1,\"2\n3,4\n", CSV), "2: a quote is never closed");
         assert_eq!(wrong(b"\n", JsonLines), "0: it has no rows");
+        assert_eq!(wrong(b"\n{}\n{\"a\":1}\n", JsonLines), "2: this object has no names");
+        assert_eq!(
+            wrong(b"{\"a\":1}\n{\"a\":\"\\ud800\"}\n", JsonLines),
+            "2: `a` is a string with half of a surrogate pair, which no text can have"
+        );
         assert!(wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is no JSON object: "));
         assert_eq!(
             wrong(b"{\"a\":1}\n{}\n", JsonLines),

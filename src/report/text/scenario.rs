@@ -241,10 +241,7 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
     }
     let retried = whole.cell.counters.get(Counter::Retried);
     if retried > 0 {
-        words.push(format!(
-            "retried {}: not served by the target, sent once more",
-            grouped(retried)
-        ));
+        words.push(format!("retried {}: not served by the target, sent again", grouped(retried)));
     }
     let statuses = whole
         .cell
