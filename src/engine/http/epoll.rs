@@ -10,7 +10,8 @@ use super::hub::Hub;
 use super::way::Way;
 use crate::plan::{Http, Protocol, Version};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Script, Secured, Session, Step, Taken,
+    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Opening, Script, Secured, Session,
+    Step, Taken,
 };
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -254,9 +255,9 @@ impl Host for Epoll {
     }
 
     fn crowded(&mut self, way: &mut Way, number: u64) -> Fault {
-        let settled = way.is_settled(self.hub.as_ref());
-        let fault = Fault::unsent(&self.ends(number), settled);
-        if !settled {
+        let opening = way.opening(self.hub.as_ref());
+        let fault = Fault::unsent(&self.ends(number), opening);
+        if opening != Opening::Settled {
             way.fail(self.hub.as_mut(), &fault);
         }
         fault

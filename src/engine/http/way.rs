@@ -3,7 +3,8 @@
 use super::host::Room;
 use super::hub::{Hub, Seat};
 use crate::protocol::http::{
-    Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Script, Secured, Session, Step, Stream,
+    Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
+    Stream,
 };
 use rustls::client::UnbufferedClientConnection;
 
@@ -110,11 +111,11 @@ impl Way {
         }
     }
 
-    /// Whether the peer has said how many requests it takes at once.
-    pub(super) fn is_settled(&self, hub: Option<&Hub>) -> bool {
+    /// What the peer has said of how many requests it takes at once.
+    pub(super) fn opening(&self, hub: Option<&Hub>) -> Opening {
         match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.is_settled(*seat),
-            _ => true,
+            (Carrier::Seat(seat, _), Some(hub)) => hub.opening(*seat),
+            _ => Opening::Settled,
         }
     }
 
@@ -183,7 +184,7 @@ impl Way {
         match &self.carrier {
             Carrier::Own(lane) => lane.deadline(limits),
             Carrier::Seat(_, Some(stream)) => stream.deadline(limits),
-            Carrier::Seat(_, None) if self.is_settled(hub) => limits.whole_ns,
+            Carrier::Seat(_, None) if self.opening(hub) == Opening::Settled => limits.whole_ns,
             Carrier::Seat(_, None) => limits.first_byte_ns.min(limits.whole_ns),
         }
     }

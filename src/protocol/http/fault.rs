@@ -64,14 +64,21 @@ impl Fault {
         Self::new(Failure::ConnectTimeout, Phase::Tls, sample)
     }
 
-    /// A request for which there was no room in time on a connection that is shared; `settled`: the server had said how much there is.
-    pub fn unsent(ends: &Ends, settled: bool) -> Self {
-        let (failure, phase, words) = if settled {
-            let words = "no stream of the connection became free in time";
-            (Failure::RequestTimeout, Phase::Request, words)
-        } else {
-            let words = "the settings of HTTP/2 did not come in time";
-            (Failure::FirstByteTimeout, Phase::Connect, words)
+    /// A request for which there was no room in time on a connection that is shared.
+    pub fn unsent(ends: &Ends, opening: Opening) -> Self {
+        let (failure, phase, words) = match opening {
+            Opening::Settled => {
+                let words = "no stream of the connection became free in time";
+                (Failure::RequestTimeout, Phase::Request, words)
+            }
+            Opening::Closed => {
+                let words = "the server allows no stream: its settings of HTTP/2 say SETTINGS_MAX_CONCURRENT_STREAMS = 0";
+                (Failure::FirstByteTimeout, Phase::Connect, words)
+            }
+            Opening::Silent => {
+                let words = "the settings of HTTP/2 did not come in time";
+                (Failure::FirstByteTimeout, Phase::Connect, words)
+            }
         };
         Self::new(failure, phase, format!("{}: {words}", way(ends)))
     }
@@ -88,6 +95,17 @@ impl Fault {
         let sample = format!("{error}, after {bytes} bytes");
         Self { cause: Cause::from_errno(errno, Phase::Request), sample }
     }
+}
+
+/// What the server of a connection that is shared has said of how many requests it takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// Nothing yet.
+    Silent,
+    /// None.
+    Closed,
+    /// So many.
+    Settled,
 }
 
 fn way(ends: &Ends) -> String {

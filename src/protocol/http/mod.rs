@@ -40,7 +40,7 @@ mod wire;
 
 pub use connect::Ends;
 pub use exchange::{Answer, Limits, Moved, Unseen};
-pub use fault::Fault;
+pub use fault::{Fault, Opening};
 pub use lane::{Lane, Step};
 pub use look::Gains;
 pub use multiplex::{ALPN, Multiplex, Stream};

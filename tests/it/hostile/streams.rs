@@ -96,6 +96,14 @@ fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
 }
 
 #[test]
+fn a_server_that_allows_no_stream_is_no_silent_one() {
+    for (name, words) in [("no_streams", "allows no stream"), ("mute", "did not come in time")] {
+        let sample = RUN.outcome.scenario(name).0["failures"][0]["sample"].to_string();
+        assert!(sample.contains(words), "{name}: {sample}");
+    }
+}
+
+#[test]
 fn a_run_against_them_ends_in_time() {
     let outcome = &RUN.outcome;
     assert!(outcome.took < Duration::from_secs(40), "{:?}", outcome.took);

@@ -7,7 +7,7 @@ mod table;
 
 use super::host::{Place, Ready, Room};
 use crate::plan::{AnswerLimits, ConnectionUse};
-use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Secured, Stream};
+use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -197,10 +197,10 @@ impl Hub {
         self.tables[seat.connection as usize].link.as_ref()?.trouble()
     }
 
-    /// Whether requests wait for the peer's settings.
-    pub(super) fn is_settled(&self, seat: Seat) -> bool {
+    /// What the peer has said of how many requests it takes at once.
+    pub(super) fn opening(&self, seat: Seat) -> Opening {
         let table = &self.tables[seat.connection as usize];
-        table.link.as_ref().is_some_and(Multiplex::is_settled)
+        table.link.as_ref().map_or(Opening::Silent, Multiplex::opening)
     }
 
     /// Whether another request can be sent, now or later.

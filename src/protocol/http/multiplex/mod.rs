@@ -21,7 +21,7 @@ pub use stream::Stream;
 
 use super::connect::{self, Ends, Opened};
 use super::exchange::Unseen;
-use super::fault::Fault;
+use super::fault::{Fault, Opening};
 use super::wire::{Buffers, Secured, Wire, broken};
 use crate::plan::AnswerLimits;
 use crate::record::{Failure, Phase};
@@ -40,6 +40,9 @@ use std::task::{Context, Poll, Waker};
 /// So much of an answer may be under way: of one stream, and of a connection.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
+
+/// The head of a frame of HTTP/2: bytes.
+const FRAME_HEAD: u64 = 9;
 
 /// What is spoken inside TLS, in the words of ALPN.
 pub const ALPN: &str = "h2";
@@ -248,9 +251,16 @@ impl Multiplex {
         self.over
     }
 
-    /// Whether the peer has sent its settings: it speaks HTTP/2.
-    pub fn is_settled(&self) -> bool {
-        self.settled
+    /// What the peer has said of how many requests it takes at once. Its settings are the first that it may send: when something came,
+    /// and nothing was wrong with it, they allow none.
+    pub fn opening(&self) -> Opening {
+        if self.settled {
+            Opening::Settled
+        } else if self.line.came() >= FRAME_HEAD && self.fault.is_none() {
+            Opening::Closed
+        } else {
+            Opening::Silent
+        }
     }
 
     /// Requests that were sent on it.
