@@ -1,8 +1,10 @@
 //! Turns the files that a plan names into bytes, or into what is wrong with them.
 
 use super::rows::{RowOutlook, row_outlooks};
-use crate::plan::{Body, Data, Given, Http, Plan, Protocol, Request, Spot};
-use crate::protocol::http::{DataFile, Files, LARGEST_DATA, Rows, Stock};
+use crate::plan::{
+    Body, Data, Encoding, Given, Http, Piece, Plan, Protocol, Request, Spot, Template,
+};
+use crate::protocol::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -82,6 +84,7 @@ fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> F
                     path: path.canonicalize().unwrap_or(path),
                     rows: rows.len(),
                     memory: rows.memory(),
+                    no_paths: no_paths(http, &rows),
                 });
                 check_columns(http, data, &rows, problems);
             }
@@ -118,6 +121,20 @@ fn unreadable(path: &Path, spot: &Spot, error: &io::Error) -> FileProblem {
         message: format!("cannot read {}: {why}", path.display()),
         help: "files are seen from the folder of the plan".to_owned(),
     }
+}
+
+/// What is no path in the columns that a path begins with.
+fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
+    let mut columns: Vec<&str> = Vec::new();
+    for Template { pieces } in http.requests.iter().filter_map(|one| one.path.as_ref()) {
+        if let Some(Piece::Fill { given: Given::Row(name), encoding: Encoding::Target, .. }) =
+            pieces.first()
+            && !columns.contains(&name.as_str())
+        {
+            columns.push(name);
+        }
+    }
+    columns.into_iter().filter_map(|column| NoPaths::of(rows, column)).collect()
 }
 
 /// Says which columns are used and not there.

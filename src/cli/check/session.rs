@@ -3,7 +3,7 @@
 use crate::cli::diagnostic::neutral;
 use crate::machine::grouped;
 use crate::plan::{Http, Order, Version};
-use crate::protocol::http::DataFile;
+use crate::protocol::http::{DataFile, NoPaths};
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
@@ -39,6 +39,17 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
             rows => format!(" ({} rows)", grouped(rows)),
         });
         lines.push(format!("a row of {}{count} for each {unit}, {order}", neutral(&name)));
+        for NoPaths { column, rows, first } in file.into_iter().flat_map(|file| &file.no_paths) {
+            let rows = match rows {
+                1 => "1 row".to_owned(),
+                rows => format!("{} rows", grouped(*rows)),
+            };
+            let what = "a path begins with `/`, or is a URL of the target";
+            lines.push(format!(
+                "warning: `{}` cannot be sent as a path in {rows}, first in row {first}: {what}",
+                neutral(column)
+            ));
+        }
     }
     if http.cookies {
         lines.push("each user keeps its cookies".to_owned());

@@ -209,7 +209,7 @@ mod tests {
         for more in &levels[1..] {
             plan.scenarios.push(testing::scenario(Protocol::Http(http.clone()), more));
         }
-        let data_file = Some(DataFile { path: "/r.csv".into(), rows, memory: 0 });
+        let data_file = Some(DataFile { path: "/r.csv".into(), rows, ..DataFile::default() });
         let files = vec![Files { data_file, ..Files::default() }; levels.len()];
         row_outlooks(&plan, &files)[0].words()
     }

@@ -51,7 +51,7 @@ pub(crate) use rows::Format;
 pub use rows::{LARGEST_DATA, Rows, WrongRow};
 pub use script::{Script, ScriptError};
 pub use session::{Session, Taken};
-pub use stock::{DataFile, Files, Stock};
+pub use stock::{DataFile, Files, NoPaths, Stock};
 pub use wire::{Buffers, Secured};
 
 #[cfg(test)]

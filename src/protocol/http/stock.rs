@@ -26,6 +26,37 @@ pub struct DataFile {
     pub rows: u64,
     /// How much memory its rows take in each worker, in bytes.
     pub memory: u64,
+    /// Of each column that is used as a path: rows in which it is surely none.
+    pub no_paths: Vec<NoPaths>,
+}
+
+/// Rows whose value cannot be sent as the path that the plan makes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NoPaths {
+    /// The column's name.
+    pub column: String,
+    /// How many rows.
+    pub rows: u64,
+    /// The first of them, from 1.
+    pub first: u64,
+}
+
+impl NoPaths {
+    /// The rows in which a column neither begins with `/` nor is a URL; `None` when there is none.
+    pub fn of(rows: &Rows, column: &str) -> Option<Self> {
+        let at = rows.column(column)?;
+        let is_path = |value: &str| {
+            let scheme = value.split_once("://").map_or("", |(scheme, _)| scheme);
+            value.starts_with('/')
+                || value == "*"
+                || ["http", "https"].iter().any(|one| scheme.eq_ignore_ascii_case(one))
+        };
+        let wrong = |row: &u64| rows.value(*row, at).is_some_and(|value| !is_path(value));
+        let mut wrong = (0..rows.len()).filter(wrong);
+        let first = wrong.next()? + 1;
+        let count = wrong.count() as u64 + 1;
+        Some(Self { column: column.to_owned(), rows: count, first })
+    }
 }
 
 /// What requests are made of.

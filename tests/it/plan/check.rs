@@ -96,6 +96,13 @@ fn rows_are_counted_and_those_that_run_out_are_warned_of() {
 }
 
 #[test]
+fn rows_that_are_no_paths_are_warned_of() {
+    let page = page("tests/plans/ok/paths.toml", &[]);
+    let words = "warning: `path` cannot be sent as a path in 2 rows, first in row 2: a path begins with `/`, or is a URL of the target";
+    assert!(page.contains(words), "{page}");
+}
+
+#[test]
 fn several_plans_are_all_checked() {
     let plans =
         ["check", "toml-unquoted-count.toml", "../ok/smallest-hold.toml", "name-empty.toml"];
