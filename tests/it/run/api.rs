@@ -15,7 +15,7 @@ pub(super) struct Asked {
     /// `GET /path`.
     pub(super) line: String,
     pub(super) headers: BTreeMap<String, String>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 fn read(reader: &mut BufReader<TcpStream>) -> Option<Asked> {
@@ -88,7 +88,7 @@ pub(super) fn go(plan: &str, files: &[(&str, &[u8])]) -> Outcome {
     })
 }
 
-fn accounting(outcome: &Outcome) -> BTreeMap<String, u64> {
+pub(super) fn accounting(outcome: &Outcome) -> BTreeMap<String, u64> {
     let accounting = &outcome.report["scenarios"][0]["accounting"];
     assert_eq!(accounting["identities_hold"], true, "{}", outcome.stderr);
     let counts = accounting.as_object().unwrap().iter();
@@ -388,17 +388,4 @@ fn gzip_is_asked_for_decoded_and_never_expands_without_end() {
     assert_eq!(encodings(&asked), None);
     let outcome = run("/bomb", true);
     assert!(cause(&outcome).2.contains("expands beyond 67108864 bytes"), "{:?}", cause(&outcome));
-}
-
-#[test]
-fn a_large_body_of_a_session_is_sent_in_as_many_parts_as_it_takes() {
-    let (address, asked) = serve(|_| answer(200, "", "x"));
-    let body: Vec<u8> = (0..8_000_000_u32).map(|i| (i % 251) as u8).collect();
-    let scenario = "cookies = true\nthink_time = \"1s\"\n\
-         requests = [{ method = \"POST\", path = \"/\", body_file = \"large.bin\" }]\n\
-         stages = [{ users = 2, hold = \"200ms\" }]\n";
-    let outcome = go(&plan(address, scenario), &[("large.bin", &body)]);
-    assert_eq!(accounting(&outcome)["ok"], 2, "{}", outcome.stdout);
-    let asked = asked.lock().unwrap();
-    assert!(asked.len() == 2 && asked.iter().all(|one| one.body == body));
 }

@@ -1,5 +1,6 @@
-//! Values in bodies: what arrives is what the content type says, whatever the value holds.
+//! Bodies of sessions: what arrives is what the content type says, whatever a value holds, and all of it.
 
+use super::api::{accounting, answer, go, plan, serve};
 use crate::outcome::{Stage, run_as};
 
 #[test]
@@ -27,4 +28,17 @@ thresholds = ["checks.success_ratio == 100%", "failure_ratio == 0%"]
         stage.command(&[])
     });
     assert_eq!(outcome.scenario("api").counter("ok"), 80);
+}
+
+#[test]
+fn a_large_body_of_a_session_is_sent_in_as_many_parts_as_it_takes() {
+    let (address, asked) = serve(|_| answer(200, "", "x"));
+    let body: Vec<u8> = (0..8_000_000_u32).map(|i| (i % 251) as u8).collect();
+    let scenario = "cookies = true\nthink_time = \"1s\"\n\
+         requests = [{ method = \"POST\", path = \"/\", body_file = \"large.bin\" }]\n\
+         stages = [{ users = 2, hold = \"200ms\" }]\n";
+    let outcome = go(&plan(address, scenario), &[("large.bin", &body)]);
+    assert_eq!(accounting(&outcome)["ok"], 2, "{}", outcome.stdout);
+    let asked = asked.lock().unwrap();
+    assert!(asked.len() == 2 && asked.iter().all(|one| one.body == body));
 }
