@@ -78,11 +78,13 @@ fn a_hostile_connection_costs_little_memory() {
         ("calm", 1, flooding("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok", "x", 0)),
         // Just short of what a head may be, and then nothing more: all of it is kept.
         ("long_head", USERS, flooding(lengthy, "y", 7)),
+        // Ends at the limit of a head.
         ("endless_line", USERS, flooding(lengthy, "y", usize::MAX)),
         ("endless_body", USERS, flooding("HTTP/1.1 200 OK\r\n\r\n", "y", usize::MAX)),
         ("endless_chunks", USERS, flooding(chunks, "1;x\r\ny\r\n", usize::MAX)),
     ];
-    let peaks = peaks("floods", &servers, "");
+    // A head may have 512 KiB; what one costs at most goes by the plan's limit.
+    let peaks = peaks("floods", &servers, "limits = { head = \"16k\" }\n");
     // What is kept is seen: this would fail if it were not measured.
     assert!(peaks[1] > peaks[0] + USERS * (8 << 10), "{peaks:?}");
 }

@@ -67,7 +67,7 @@ pub(super) fn answer(status: u16, headers: &str, body: impl AsRef<[u8]>) -> Vec<
     [head.as_bytes(), body].concat()
 }
 
-fn lines(asked: &Mutex<Vec<Asked>>) -> Vec<String> {
+pub(super) fn lines(asked: &Mutex<Vec<Asked>>) -> Vec<String> {
     asked.lock().unwrap().iter().map(|one| one.line.clone()).collect()
 }
 
@@ -153,35 +153,6 @@ fn a_step_that_fails_ends_the_pass_and_the_next_one_begins_anew() {
     let counts = accounting(&outcome);
     assert_eq!(counts["started"], lines.len() as u64);
     assert!(counts["failed"].abs_diff(counts["ok"]) <= 1, "{counts:?}");
-}
-
-#[test]
-fn a_check_that_the_plan_names_does_not_end_the_pass() {
-    let (address, asked) = serve(|_| answer(200, "", "{\"id\":\"a\"}"));
-    let first = |check: &str, extract: &str| {
-        format!(
-            "steps = [{{ path = \"/a\", expect = {{ {check} }}, extract = {{ id = {{ json = \"{extract}\" }} }} }}, \
-             {{ path = \"/b/${{var.id}}\" }}]\n\
-             think_time = \"10ms\"\nstages = [{{ users = 1, hold = \"300ms\" }}]\nthresholds = []\n"
-        )
-    };
-    let goes_on = [
-        ("name = \"other\", json = { \"/id\" = \"b\" }", "/id", true),
-        ("name = \"gone\", status = 404", "/id", true),
-        ("name = \"fast\", time = \"1ns\"", "/id", true),
-        // Without a name, or without the value that the next step needs, the pass ends.
-        ("json = { \"/id\" = \"b\" }", "/id", false),
-        ("name = \"other\", json = { \"/id\" = \"b\" }", "/none", false),
-    ];
-    for (check, extract, expected) in goes_on {
-        asked.lock().unwrap().clear();
-        let outcome = go(&plan(address, &first(check, extract)), &[]);
-        let lines = lines(&asked);
-        let failed = accounting(&outcome)["failed"];
-        let first = lines.iter().filter(|line| *line == "GET /a").count();
-        assert_eq!(failed, first as u64, "{check}");
-        assert_eq!(lines.iter().any(|line| line == "GET /b/a"), expected, "{check}: {lines:?}");
-    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod churn;
 mod faults;
 mod http2;
 mod missing;
+mod named_checks;
 mod refusals;
 mod rows;
 mod scarce;
