@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** no character of a plan, of an argument or of a file's name reaches the terminal that could do more than be seen.
 
-use crate::plan::{PlanError, PlanErrors, is_printable};
+use crate::plan::{PlanError, PlanErrors};
+use crate::units::{is_printable, visible};
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Renderer, Snippet};
-use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
@@ -24,28 +24,12 @@ pub(super) fn print_plan_errors(errors: &PlanErrors) {
 
 /// Prints one error that has no place in a plan.
 pub(super) fn print_error(message: &str, help: Option<&str>) {
-    let mut group = Group::with_title(Level::ERROR.primary_title(neutral(message)));
+    let mut group = Group::with_title(Level::ERROR.primary_title(visible(message)));
     if let Some(help) = help {
-        group = group.element(Level::HELP.message(neutral(help)));
+        group = group.element(Level::HELP.message(visible(help)));
     }
     let text = Renderer::styled().render(&[group]);
     let _ = writeln!(anstream::stderr(), "{text}");
-}
-
-/// The text with everything that could do more than be seen replaced by a picture of it.
-pub(super) fn neutral(text: &str) -> Cow<'_, str> {
-    if text.chars().all(is_printable) {
-        return Cow::Borrowed(text);
-    }
-    Cow::Owned(text.chars().map(|c| if is_printable(c) { c } else { picture(c) }).collect())
-}
-
-fn picture(c: char) -> char {
-    match c {
-        '\0'..='\u{1f}' => char::from_u32(0x2400 + u32::from(c)).unwrap_or('\u{fffd}'),
-        '\u{7f}' => '\u{2421}',
-        _ => '\u{fffd}',
-    }
 }
 
 /// The text that is printed for these errors, without colours.
@@ -61,7 +45,7 @@ fn render(errors: &PlanErrors, renderer: &Renderer) -> String {
     }
     if errors.count() > SHOWN {
         let more = errors.count() - SHOWN;
-        let title = format!("and {more} more in {}", neutral(&errors.source().name));
+        let title = format!("and {more} more in {}", visible(&errors.source().name));
         let group = Group::with_title(Level::ERROR.primary_title(title));
         let _ = writeln!(text, "{}\n", renderer.render(&[group]));
     }
@@ -69,26 +53,26 @@ fn render(errors: &PlanErrors, renderer: &Renderer) -> String {
 }
 
 fn render_one(errors: &PlanErrors, error: &PlanError, renderer: &Renderer) -> String {
-    let title = Level::ERROR.primary_title(neutral(&error.message).into_owned());
+    let title = Level::ERROR.primary_title(visible(&error.message).into_owned());
     let source = errors.source();
     let (text, path) = match &error.argument {
         Some(argument) => (argument.as_str(), "command line"),
         None => (source.text.as_str(), source.name.as_str()),
     };
-    let path = neutral(path).into_owned();
+    let path = visible(path).into_owned();
     let group = Group::with_title(title);
     let mut group = match &error.span {
         None => group.element(Origin::path(path)),
         Some(span) => {
             let excerpt = Excerpt::new(text, span, error.also.as_ref().map(|(span, _)| span));
-            let label = error.label.as_ref().map(|label| neutral(label).into_owned());
+            let label = error.label.as_ref().map(|label| visible(label).into_owned());
             let primary = AnnotationKind::Primary.span(excerpt.span(span)).label(label);
             let mut snippet = Snippet::source(excerpt.text.clone())
                 .line_start(excerpt.first_line)
                 .path(path)
                 .annotation(primary);
             if let Some((span, label)) = &error.also {
-                let label = neutral(label).into_owned();
+                let label = visible(label).into_owned();
                 snippet = snippet
                     .annotation(AnnotationKind::Context.span(excerpt.span(span)).label(label));
             }
@@ -96,7 +80,7 @@ fn render_one(errors: &PlanErrors, error: &PlanError, renderer: &Renderer) -> St
         }
     };
     if let Some(help) = &error.help {
-        group = group.element(Level::HELP.message(neutral(help).into_owned()));
+        group = group.element(Level::HELP.message(visible(help).into_owned()));
     }
     renderer.render(&[group])
 }
@@ -136,16 +120,18 @@ impl Excerpt {
     }
 }
 
-/// As [`neutral`], but every character keeps its number of bytes, so that places stay right; the renderer itself sees to C0.
+/// The text with what is not printable replaced by as many bytes, so that places stay right; the
+/// renderer itself replaces ASCII control characters.
 fn same_length(text: &str) -> String {
-    text.replace("\r\n", " \n")
-        .trim_end_matches('\r')
-        .chars()
-        .map(|c| match c.len_utf8() {
-            _ if is_printable(c) || c.is_ascii() => c,
-            2 => '\u{b7}',
-            3 => '\u{fffd}',
-            _ => c,
-        })
-        .collect()
+    let text = text.replace("\r\n", " \n");
+    let mut shown = String::with_capacity(text.len());
+    for c in text.trim_end_matches('\r').chars() {
+        match c.len_utf8() {
+            _ if is_printable(c) || c.is_ascii() => shown.push(c),
+            2 => shown.push('\u{b7}'),
+            3 => shown.push('\u{fffd}'),
+            _ => shown.push_str("\u{fffd}?"),
+        }
+    }
+    shown
 }

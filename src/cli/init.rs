@@ -26,7 +26,7 @@ pub(super) fn init(args: &InitArgs) -> ExitStatus {
             let _ = writeln!(
                 anstream::stderr(),
                 "wrote {}; look at it, then: planrun check {0}",
-                diagnostic::neutral(&shown.to_string())
+                crate::units::visible(&shown.to_string())
             );
             ExitStatus::Pass
         }

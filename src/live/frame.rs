@@ -4,11 +4,12 @@
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
 use super::scene::{Place, Scene};
-use super::text::{Line, Look, Tone, neutral};
+use super::text::{Line, Look, Tone};
 use super::words;
 use crate::plan::Part;
 use crate::record::CellKey;
 use crate::units::figure;
+use crate::units::visible;
 use crate::verdict::State;
 
 /// Lines that are drawn at most.
@@ -335,7 +336,7 @@ impl Drawing<'_> {
 
 /// A text in exactly so many columns.
 fn pad(text: &str, width: usize) -> String {
-    let text = neutral(text);
+    let text = visible(text);
     let text = console::truncate_str(&text, width, "…").into_owned();
     let taken = console::measure_text_width(&text);
     text + &" ".repeat(width.saturating_sub(taken))

@@ -9,11 +9,12 @@ use super::lines::Said;
 use super::news::News;
 use super::rhythm::{Allowance, Rhythm, Weight};
 use super::scene::{Place, Scene};
-use super::text::{cut, steers};
+use super::text::cut;
 use super::words;
 use crate::machine::Bill;
 use crate::plan::{Metric, Stat};
 use crate::record::{Cause, Counter, Gauge, StopReason};
+use crate::units::is_printable;
 use crate::verdict::{Finding, State};
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
@@ -77,12 +78,12 @@ impl Json {
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {
-        if steers(c) {
+        if is_printable(c) {
+            safe.push(c);
+        } else {
             for unit in c.encode_utf16(&mut [0; 2]) {
                 let _ = write!(safe, "\\u{unit:04x}");
             }
-        } else {
-            safe.push(c);
         }
     }
     safe

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** whatever a plan, a server or a resolver said, no control character and no change of direction leaves here.
 
+use crate::units::visible;
 use anstyle::{AnsiColor, Style};
 use std::fmt::Write as _;
 
@@ -28,9 +29,9 @@ impl Look {
 
     /// A text in the characters that this look allows; safe to print.
     pub(super) fn say(self, text: &str) -> String {
-        let clean = neutral(text);
+        let clean = visible(text);
         if !self.ascii {
-            return clean;
+            return clean.into_owned();
         }
         let mut plain = String::with_capacity(clean.len());
         for c in clean.chars() {
@@ -53,27 +54,6 @@ impl Look {
         }
         plain
     }
-}
-
-/// Whether a character can steer a terminal, hide, or turn a text around.
-pub(super) fn steers(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{feff}')
-        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
-        || matches!(c, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// A text with every character that steers written as its number: `\u{1b}`.
-pub(super) fn neutral(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for c in text.chars() {
-        if steers(c) {
-            let _ = write!(safe, "{}", c.escape_unicode());
-        } else {
-            safe.push(c);
-        }
-    }
-    safe
 }
 
 /// The first `most` characters of a text, with `…` where something was left out.
@@ -173,11 +153,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_steers_a_terminal_is_written_as_its_number() {
+    fn what_steers_a_terminal_is_written_as_an_escape() {
         let foreign = "a\x1b]0;x\x07\r\n\u{9b}31m\u{202e}gpj\u{200b}\u{7f}é";
-        let safe = neutral(foreign);
-        assert!(!safe.chars().any(steers), "{safe}");
-        assert_eq!(safe, r"a\u{1b}]0;x\u{7}\u{d}\u{a}\u{9b}31m\u{202e}gpj\u{200b}\u{7f}é");
+        for ascii in [false, true] {
+            let safe = Look { ascii, colour: false }.say(foreign);
+            let last = if ascii { r"\u{e9}" } else { "é" };
+            let want = r"a\x1b]0;x\x07\r\n\u{9b}31m\u{202e}gpj\u{200b}\x7f";
+            assert_eq!(safe, format!("{want}{last}"));
+        }
     }
 
     #[test]

@@ -38,7 +38,6 @@ pub use limits::AnswerLimits;
 pub use lower::{Sparse, sparse};
 pub(crate) use metric::within;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
-pub use names::is_printable;
 pub use parse::LARGEST_PLAN;
 pub use request::{
     Body, Check, Data, Encoding, Extract, Given, Order, Origin, Piece, Request, Retry, Spot,

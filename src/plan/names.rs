@@ -3,16 +3,10 @@
 use super::error::Errors;
 use super::raw::At;
 use super::tree::{Place, Text};
+use crate::units::is_printable;
 
 /// Names longer than this do not fit a table: characters.
 const LONGEST: usize = 100;
-
-/// Whether a character can be printed as it is: no control character, nothing that changes the direction of text or is invisible.
-pub fn is_printable(c: char) -> bool {
-    let invisible = matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{061c}');
-    !c.is_control() && !invisible
-}
 
 /// Which characters a name may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

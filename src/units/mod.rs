@@ -9,12 +9,14 @@ mod rate;
 mod ratio;
 mod time;
 pub mod uri;
+mod visible;
 
 pub use address::Address;
 pub use count::Count;
 pub use rate::Rate;
 pub use ratio::Ratio;
 pub use time::Time;
+pub use visible::{is_printable, visible};
 
 /// Why a text is not the quantity that it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

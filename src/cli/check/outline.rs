@@ -2,7 +2,6 @@
 
 use super::curve::{clock, curve, short};
 use super::needs::write_needs;
-use crate::cli::diagnostic::neutral;
 use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
@@ -13,6 +12,7 @@ use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
 use crate::report::table::{Cell, Column, Table};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
+use crate::units::visible;
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -26,7 +26,7 @@ pub(super) fn outline(
     let schedule = Schedule::new(plan);
     let starts = starts(plan, &schedule);
     let mut data_files = files.iter().map(|one| one.data_file.as_ref());
-    let description = plan.description.as_deref().map(|text| format!(": {}", neutral(text)));
+    let description = plan.description.as_deref().map(|text| format!(": {}", visible(text)));
     let title = format!("plan {}{}", plan.name, description.unwrap_or_default());
     page.hanging("", "  ", &title, Style::new())?;
     let end = starts
@@ -50,7 +50,7 @@ pub(super) fn outline(
     warnings.extend(sparse(plan).iter().map(|one| one.words(plan)));
     for warning in warnings {
         writeln!(page)?;
-        page.hanging("", "  ", &format!("warning: {}", neutral(&warning)), Style::new())?;
+        page.hanging("", "  ", &format!("warning: {}", visible(&warning)), Style::new())?;
     }
     writeln!(page)?;
     write_needs(page, plan)
@@ -181,7 +181,7 @@ fn thresholds(page: &mut Page<'_>, scenario: &Scenario) -> io::Result<()> {
     let mut table = Table::new(vec![Column::left(""), Column::sentence("")]);
     for threshold in &scenario.thresholds {
         table.row(vec![
-            neutral(&threshold.check).into_owned().into(),
+            visible(&threshold.check).into_owned().into(),
             looks_at(threshold, scenario).into(),
         ]);
     }
@@ -198,9 +198,9 @@ fn whereabouts(target: &Target) -> String {
         Endpoint::Builtin(Builtin::TcpHold(_) | Builtin::Http(_)) => "built-in server".to_owned(),
         Endpoint::Hosts(_) | Endpoint::Urls(_) => match target.shown.as_slice() {
             [first, second, rest @ ..] if !rest.is_empty() => {
-                format!("{}, {} and {} more", neutral(first), neutral(second), rest.len())
+                format!("{}, {} and {} more", visible(first), visible(second), rest.len())
             }
-            all => all.iter().map(|one| neutral(one)).collect::<Vec<_>>().join(", "),
+            all => all.iter().map(|one| visible(one)).collect::<Vec<_>>().join(", "),
         },
     }
 }
@@ -264,7 +264,7 @@ fn looks_at(threshold: &Threshold, scenario: &Scenario) -> String {
         RequestScope::All => {}
         RequestScope::Each => what.push_str(", each request"),
         RequestScope::One(at) => {
-            let name = scenario.request(at).map_or_else(|| "?".into(), neutral);
+            let name = scenario.request(at).map_or_else(|| "?".into(), visible);
             what.push_str(", request ");
             what.push_str(&name);
         }

@@ -1,9 +1,9 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
-use crate::cli::diagnostic::neutral;
 use crate::machine::grouped;
 use crate::plan::{Http, Order, Version};
 use crate::protocol::http::{DataFile, NoPaths};
+use crate::units::visible;
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
@@ -18,7 +18,7 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
         }
     }
     if http.in_steps {
-        let names = http.requests.iter().take(MOST).map(|one| neutral(&one.name));
+        let names = http.requests.iter().take(MOST).map(|one| visible(&one.name));
         let mut names: Vec<String> = names.map(Into::into).collect();
         if http.requests.len() > MOST {
             names.push(format!("and {} more", http.requests.len() - MOST));
@@ -38,7 +38,7 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
             1 => " (1 row)".to_owned(),
             rows => format!(" ({} rows)", grouped(rows)),
         });
-        lines.push(format!("a row of {}{count} for each {unit}, {order}", neutral(&name)));
+        lines.push(format!("a row of {}{count} for each {unit}, {order}", visible(&name)));
         for NoPaths { column, rows, first } in file.into_iter().flat_map(|file| &file.no_paths) {
             let rows = match rows {
                 1 => "1 row".to_owned(),
@@ -47,7 +47,7 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
             let what = "a path begins with `/`, or is a URL of the target";
             lines.push(format!(
                 "warning: `{}` cannot be sent as a path in {rows}, first in row {first}: {what}",
-                neutral(column)
+                visible(column)
             ));
         }
     }

@@ -1,7 +1,6 @@
 //! Turns what was found into a page for people: the answer first, then the rows, then what to do.
 
 use super::{Examination, Subject, reach_words};
-use crate::cli::diagnostic::neutral;
 use crate::machine::{
     Advice, Effect, Fitness, Needs, Reach, Row, SocketCost, bytes, grouped, memory_needed, servers,
     workers,
@@ -9,6 +8,7 @@ use crate::machine::{
 use crate::plan::Plan;
 use crate::report::page::{Page, wrapped};
 use crate::report::table::{Cell, Column, Table, shortened};
+use crate::units::visible;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 
@@ -44,7 +44,7 @@ fn plan_part(
     } else {
         ("cannot run here", colour(Fitness::Fail))
     };
-    let name = shortened(&neutral(&plan.name), page.width() - "plan  ".len() - verdict.len());
+    let name = shortened(&visible(&plan.name), page.width() - "plan  ".len() - verdict.len());
     writeln!(page, "plan {name} {style}{verdict}{style:#}")?;
     page.hanging("needs ", "      ", &needs_words(plan, examination), Style::new())?;
     let reach = format!("reach as things are: {}", reach_words(rows));

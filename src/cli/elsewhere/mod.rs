@@ -1,6 +1,6 @@
 //! Turns a command line that was meant for another tool into one that works here, or into a plan to paste.
 
-use crate::plan::is_printable;
+use crate::units::is_printable;
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;

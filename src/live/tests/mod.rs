@@ -60,7 +60,7 @@ fn lines_in_ascii_are_ascii() {
 fn every_line_has_its_time_and_nothing_that_steers() {
     let (plan, events) = both();
     for line in lines_of(&plan, &events, Look::default()) {
-        assert!(!line.chars().any(super::text::steers), "{line}");
+        assert!(line.chars().all(crate::units::is_printable), "{line}");
         let (time, rest) = line.split_once(' ').unwrap();
         assert_eq!(time.len(), 7, "{line}");
         assert!(rest.chars().next().unwrap().is_ascii_lowercase(), "{line}");
@@ -87,7 +87,7 @@ fn json_is_an_object_a_line_with_the_schema_in_the_first() {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(objects[0]["schema"], "planrun-progress-1");
     assert!(objects[1..].iter().all(|object| object.get("schema").is_none()));
-    assert!(lines.iter().all(|line| !line.chars().any(super::text::steers)));
+    assert!(lines.iter().all(|line| line.chars().all(crate::units::is_printable)));
     let at = |object: &serde_json::Value| object["at_ns"].as_u64().unwrap();
     assert!(objects.windows(2).all(|pair| at(&pair[0]) <= at(&pair[1])));
     let of = |event: &str| objects.iter().filter(|object| object["event"] == event).count();

@@ -5,6 +5,7 @@ use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, JsonValue, Named, OneOrMany, RawExpect, RawExtract, RawTable};
 use crate::plan::tree::{Place, Text};
 use crate::plan::{Check, Extract, Origin, What};
+use crate::units::is_printable;
 use ::http::HeaderName;
 
 /// A request has at most so many checks: they are told apart by the bits of one number.
@@ -101,7 +102,7 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, What)> {
 
 /// A text as it may stand in a name: on one line, short, and without the environment's values.
 fn shown(text: &Text) -> String {
-    let printable = |c: char| if names::is_printable(c) { c } else { ' ' };
+    let printable = |c: char| if is_printable(c) { c } else { ' ' };
     let mut shown: String = text.shown.chars().map(printable).take(60).collect();
     if text.shown.chars().count() > 60 {
         shown.push('…');
@@ -126,7 +127,7 @@ fn pointer(pointer: &str, at: Place, errors: &mut Errors) {
             .add(at, "a `~` in a place of JSON is written `~0`, and a `/` in a name `~1`")
             .help(format!("write `\"{}\"`", pointer.replace('~', "~0")));
     }
-    if !pointer.chars().all(names::is_printable) {
+    if !pointer.chars().all(is_printable) {
         errors.add(at, "a place in JSON has characters that can be seen");
     }
 }

@@ -14,7 +14,7 @@ use crate::plan::tree::{Place, Text};
 use crate::plan::{
     CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
 };
-use crate::units::Time;
+use crate::units::{Time, is_printable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -99,7 +99,7 @@ fn threshold(
     errors: &mut Errors,
 ) -> Option<Threshold> {
     let check = names::public(text, errors)?;
-    if !check.chars().all(names::is_printable) {
+    if !check.chars().all(is_printable) {
         errors
             .add(text.at, "a threshold stands on one line, with spaces between its parts")
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");

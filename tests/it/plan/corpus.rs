@@ -49,9 +49,8 @@ fn every_wrong_plan_gets_its_text() {
 
 /// No escape reaches the terminal, no value of the environment is said, no more than 20 errors are shown.
 fn assert_harmless(name: &str, said: &str, environment: &[(String, String)]) {
-    let control = said.chars().find(|c| c.is_control() && *c != '\n');
-    assert_eq!(control, None, "{name}");
-    assert!(!said.contains('\u{202e}'), "{name}");
+    let hidden = said.chars().find(|c| *c != '\n' && !planrun::units::is_printable(*c));
+    assert_eq!(hidden, None, "{name}");
     for (_, value) in environment.iter().filter(|(_, value)| !value.is_empty()) {
         assert!(!said.contains(value.as_str()), "{name} says a value of the environment: {said}");
     }
