@@ -15,7 +15,7 @@ use crate::machine::Bill;
 use crate::plan::{Metric, Stat};
 use crate::record::{Cause, Counter, Gauge, StopReason};
 use crate::units::is_printable;
-use crate::verdict::{Finding, State};
+use crate::verdict::Finding;
 use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
@@ -200,13 +200,7 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
     let mut facts = json!({
         "scenario": of.name,
         "check": of.thresholds.get(usize::from(found.threshold)).map(|threshold| &threshold.check),
-        "state": match found.state {
-            State::Held => "held",
-            State::Broken => "broken",
-            State::NoData => "no_data",
-            State::Unreached { .. } => "unreached",
-            State::TooFew { .. } => "too_few",
-        },
+        "state": found.state.name(),
         "samples": found.samples,
     });
     if let Some(stage) = found.stage.and_then(|stage| of.stages.get(usize::from(stage))) {
@@ -229,14 +223,7 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
 }
 
 fn stopped(scene: &Scene, reason: &StopReason) -> Value {
-    let word = match reason {
-        StopReason::Completed => "completed",
-        StopReason::Aborted { .. } => "aborted",
-        StopReason::Interrupted { .. } => "interrupted",
-        StopReason::WorkerLoss => "worker_loss",
-        StopReason::BeyondRepair { .. } => "beyond_repair",
-    };
-    json!({ "reason": word, "why": words::stop_reason(scene, reason) })
+    json!({ "reason": reason.name(), "why": words::stop_reason(scene, reason) })
 }
 
 fn finished(scene: &Scene) -> Value {

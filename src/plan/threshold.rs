@@ -115,3 +115,14 @@ pub enum During {
     /// Ramps, holds and the drain.
     All,
 }
+
+impl During {
+    /// The word in plans and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::Hold => "hold",
+            Self::All => "all",
+        }
+    }
+}

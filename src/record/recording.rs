@@ -103,6 +103,19 @@ pub enum StopReason {
     },
 }
 
+impl StopReason {
+    /// The word in reports and in the lines of `--progress json`.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Completed => "completed",
+            Self::Aborted { .. } => "aborted",
+            Self::Interrupted { .. } => "interrupted",
+            Self::WorkerLoss => "worker_loss",
+            Self::BeyondRepair { .. } => "beyond_repair",
+        }
+    }
+}
+
 /// The facts of a whole run, or of the part of it that was saved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {

@@ -79,13 +79,6 @@ pub struct Finding {
     pub window_end: Option<u32>,
 }
 
-impl State {
-    /// Whether the target is to blame.
-    pub fn is_broken(self) -> bool {
-        matches!(self, Self::Broken | Self::Unreached { .. })
-    }
-}
-
 /// Of the scenarios without thresholds, or with too few requests for the default one, in which more attempts failed than went well, the
 /// worst: its index, and the part that failed. No verdict is about it.
 pub fn unjudged_failures(
@@ -131,6 +124,24 @@ pub enum State {
         /// How many it takes.
         needed: u64,
     },
+}
+
+impl State {
+    /// The word in reports and in the lines of `--progress json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Held => "held",
+            Self::Broken => "broken",
+            Self::NoData => "no_data",
+            Self::Unreached { .. } => "unreached",
+            Self::TooFew { .. } => "too_few_samples",
+        }
+    }
+
+    /// Whether the target is to blame.
+    pub fn is_broken(self) -> bool {
+        matches!(self, Self::Broken | Self::Unreached { .. })
+    }
 }
 
 /// A rule of validity that the run broke.

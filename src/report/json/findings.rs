@@ -1,6 +1,6 @@
 //! Turns thresholds and rules of validity into JSON.
 
-use crate::plan::{Bound, During, Metric};
+use crate::plan::{Bound, Metric};
 use crate::report::figures::whole;
 use crate::store::SavedRun;
 use crate::verdict::{Breach, Finding, Health, Standing, State, Unit};
@@ -148,7 +148,7 @@ impl<'a> ThresholdReport<'a> {
             check: &threshold.check,
             default: threshold.is_default,
             passed: finding.state == State::Held,
-            state: state(finding.state),
+            state: finding.state.name(),
             metric: threshold.metric.to_string(),
             comparison: threshold.comparison.to_string(),
             bound: (!time).then_some(bound),
@@ -163,25 +163,10 @@ impl<'a> ThresholdReport<'a> {
                 State::TooFew { needed } | State::Unreached { needed, .. } => Some(needed),
                 State::Held | State::Broken | State::NoData => None,
             },
-            during: match threshold.during {
-                During::Ramp => "ramp",
-                During::Hold => "hold",
-                During::All => "all",
-            },
+            during: threshold.during.name(),
             window_ns: threshold.window.map(crate::units::Time::as_nanos),
             window_end: finding.window_end,
             line: threshold.line,
         })
-    }
-}
-
-/// The word of a state, in reports and on screen.
-pub fn state(state: State) -> &'static str {
-    match state {
-        State::Held => "held",
-        State::Broken => "broken",
-        State::NoData => "no_data",
-        State::Unreached { .. } => "unreached",
-        State::TooFew { .. } => "too_few_samples",
     }
 }

@@ -181,21 +181,10 @@ impl<'a> Report<'a> {
     }
 }
 
-/// The word of a reason to end.
-pub fn reason(reason: &StopReason) -> &'static str {
-    match reason {
-        StopReason::Completed => "completed",
-        StopReason::Aborted { .. } => "aborted",
-        StopReason::Interrupted { .. } => "interrupted",
-        StopReason::WorkerLoss => "worker_loss",
-        StopReason::BeyondRepair { .. } => "beyond_repair",
-    }
-}
-
 fn stopped(run: &SavedRun) -> Option<Stopped<'_>> {
     let (why, at_ns) = run.recording.stopped.as_ref()?;
     let mut stopped = Stopped {
-        reason: reason(why),
+        reason: why.name(),
         at_ns: *at_ns,
         signal: None,
         scenario: None,

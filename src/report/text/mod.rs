@@ -185,14 +185,14 @@ fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     table.write(out, 2)
 }
 
-fn state(state: State) -> (&'static str, Style) {
-    match state {
-        State::Held => ("✓ held", GOOD),
-        State::Broken => ("✗ broken", BAD),
-        State::NoData => ("? no data", DOUBT),
-        State::Unreached { .. } => ("✗ unreached", BAD),
-        State::TooFew { .. } => ("? too few", DOUBT),
-    }
+/// The state's word, with a sign and its colour.
+fn state(state: State) -> (String, Style) {
+    let (sign, style) = match state {
+        State::Held => ('✓', GOOD),
+        State::Broken | State::Unreached { .. } => ('✗', BAD),
+        State::NoData | State::TooFew { .. } => ('?', DOUBT),
+    };
+    (format!("{sign} {}", state.name().replace('_', " ")), style)
 }
 
 /// What a measured value rests on.

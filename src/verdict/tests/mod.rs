@@ -294,3 +294,17 @@ fn each_request_is_judged_by_itself() {
         ]
     );
 }
+
+#[test]
+fn each_state_has_one_word() {
+    let states = [
+        (State::Held, "held"),
+        (State::Broken, "broken"),
+        (State::NoData, "no_data"),
+        (State::Unreached { needed: 1, failed: 1 }, "unreached"),
+        (State::TooFew { needed: 368 }, "too_few_samples"),
+    ];
+    for (state, word) in states {
+        assert_eq!(state.name(), word);
+    }
+}

@@ -1,6 +1,7 @@
 //! Standard output and error that nobody reads, or that are full: the run goes on, and its files are there.
 
 use crate::outcome::{Stage, run_as};
+use serde_json::Value;
 use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 
@@ -72,4 +73,27 @@ fn readers_that_leave_stop_nothing() {
             command
         });
     }
+}
+
+#[test]
+fn the_lines_of_json_say_the_words_of_the_report() {
+    let all = r#"thresholds = ["failure_ratio < 1%", "service_time.p50 < 1ns"]"#;
+    let plan = PLAN.replace("thresholds = [\"failure_ratio < 1%\"]", all);
+    let outcome = run_as(1, &plan, |stage| {
+        let mut command = Command::new(crate::outcome::exe());
+        command.args(["plan.toml", "--out", "out", "--progress", "json"]);
+        stage.prepare(&mut command);
+        command
+    });
+    let said = outcome.stderr.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let said: Vec<Value> = said.collect();
+    let of = |event: &str| said.iter().find(|one| one["event"] == event).expect("the event");
+    let states = |thresholds: &Value| {
+        let all = thresholds.as_array().expect("thresholds").iter();
+        all.map(|one| (one["check"].clone(), one["state"].clone())).collect::<Vec<_>>()
+    };
+    let live = states(&of("finished")["thresholds"]);
+    assert_eq!(live, states(&outcome.report["thresholds"]));
+    assert!(live.iter().any(|(_, state)| state == "broken"), "{live:?}");
+    assert_eq!(of("stopped")["reason"], outcome.report["stopped"]["reason"]);
 }
