@@ -2,12 +2,13 @@
 //!
 //! **Invariant:** ratios and causes are of the whole run so far; rates and times of its last second.
 
-use super::scene::{Latest, SECOND_NS, Scene};
+use super::scene::{Latest, Scene};
 use crate::plan::{
     Level, Metric, Part, Protocol, RateMetric, RatioMetric, Stage, Stat, TimeMetric,
 };
 use crate::record::{Cause, Cell, CellKey, Counter, Gauge, Measure, Origin, Span, measure};
 use crate::schedule::{Pace, Shape};
+use crate::units::SECOND_NS;
 
 impl Scene {
     /// Connections open, or users at work, and the word for them.

@@ -27,8 +27,6 @@ mod tests;
 pub use text::Look;
 pub use watch::Watcher;
 
-use scene::SECOND_NS;
-
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {

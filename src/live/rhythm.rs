@@ -3,7 +3,7 @@
 //! **Invariant:** what is written in eight hours stays under 100 KiB, however the run goes: heartbeats wait longer the longer they are, and
 //! other lines share an allowance that grows slowly.
 
-use super::scene::SECOND_NS;
+use crate::units::SECOND_NS;
 use std::collections::HashMap;
 use std::hash::Hash;
 

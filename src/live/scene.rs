@@ -8,10 +8,8 @@ use crate::record::{
     Cell, CellKey, Entry, Gauges, Mark, Recording, ScenarioSecond, Second, WorkerFacts,
 };
 use crate::schedule::{Schedule, Segment, Shape, Timeline};
+use crate::units::SECOND_NS;
 use crate::verdict::{Finding, Verdict};
-
-/// Nanoseconds in a second.
-pub(super) const SECOND_NS: u64 = 1_000_000_000;
 
 /// How long after a stage's end what is still under way of it is waited for, before its result is told.
 const PATIENCE_NS: u64 = 5 * SECOND_NS;

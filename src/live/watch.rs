@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the scene misses no fact.
 
+use super::Progress;
 use super::bar::Bar;
 use super::canvas::Canvas;
 use super::frame::{Size, frame};
@@ -14,10 +15,10 @@ use super::news::{Herald, News};
 use super::scene::Scene;
 use super::suspects::Suspects;
 use super::text::Look;
-use super::{Progress, SECOND_NS};
 use crate::engine::Event;
 use crate::machine::{Limits, Way};
 use crate::plan::Plan;
+use crate::units::SECOND_NS;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::path::Path;

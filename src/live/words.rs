@@ -2,12 +2,14 @@
 //!
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
-use super::scene::{SECOND_NS, Scene};
+use super::scene::Scene;
 use crate::engine::Resolved;
 use crate::machine::{Bill, Blame, FEWEST_CONNECTIONS, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};
 use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
 use crate::schedule::{Pace, Segment, Shape};
+use crate::units::SECOND_NS;
+use crate::units::narrow;
 use crate::units::{Time, figure};
 use crate::verdict::{Finding, State, Verdict, Word};
 use std::fmt::Write as _;
@@ -102,7 +104,7 @@ pub(super) fn draining(scene: &Scene, scenario: usize) -> String {
 /// What a stage did: how its level was reached and held, and whether that went as planned to the end.
 pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (String, bool) {
     let facts = &scene.recording.scenarios[scenario];
-    let number = u16::try_from(stage).unwrap_or(u16::MAX);
+    let number = narrow(stage);
     let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
     let (ramp, hold) = (facts.at(Mark::Ramp(number)), facts.at(Mark::Hold(number)));
     let next = facts.at(Mark::Ramp(number.saturating_add(1)));

@@ -6,6 +6,7 @@ use super::{
     Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, Strain, Supply,
     WorkerFacts,
 };
+use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -186,7 +187,7 @@ impl ScenarioRecording {
         workers: (&WorkerFacts, u32),
         (host, crowd): (Option<&HostSample>, Option<f64>),
     ) {
-        let first_ns = u64::from(second) * 1_000_000_000;
+        let first_ns = u64::from(second) * SECOND_NS;
         let (begun, ended) = (self.part_at(first_ns), self.part_at(first_ns + 999_999_999));
         let supply = host.and_then(|sample| sample.supply.as_ref());
         if let Some(key) = begun.filter(|_| begun == ended) {
@@ -302,7 +303,7 @@ impl Recording {
                     (second.host.as_ref(), crowd),
                 );
                 // What begins with the end of the second is not in its levels yet.
-                let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
+                let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
                 let key = scenario.part_at(last_ns);
                 if let Some(key) = key.filter(|key| !scenario.ended.contains(key)) {
                     scenario.gauges_at.insert(key, facts.gauges);
@@ -318,7 +319,7 @@ impl Recording {
                         looks.1 = look;
                     }
                     // A second in which the scenario ended is its last part's.
-                    let first_ns = u64::from(second.second) * 1_000_000_000;
+                    let first_ns = u64::from(second.second) * SECOND_NS;
                     if let Some(key) = key.or_else(|| scenario.part_at(first_ns)) {
                         add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
                     }

@@ -5,6 +5,8 @@ use crate::record::{
     Cell, CellKey, Counter, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
 };
 use crate::store::SavedRun;
+use crate::units::SECOND_NS;
+use crate::units::narrow;
 use crate::verdict::part_length_ns;
 use std::borrow::Cow;
 
@@ -61,7 +63,7 @@ impl Section<'_> {
 
 /// When the recording ends, on the run's clock.
 pub fn end_of(recording: &Recording) -> u64 {
-    let seconds = u64::from(recording.seconds) * 1_000_000_000;
+    let seconds = u64::from(recording.seconds) * SECOND_NS;
     recording.stopped.as_ref().map_or(seconds, |(_, at_ns)| *at_ns)
 }
 
@@ -80,9 +82,9 @@ impl<'a> ScenarioFacts<'a> {
         let scenario = &run.plan.scenarios[index];
         Self {
             protocol: &scenario.protocol,
-            stages: u16::try_from(scenario.stages.len()).unwrap_or(u16::MAX),
+            stages: narrow(scenario.stages.len()),
             facts: &run.recording.scenarios[index],
-            end_ns: u64::from(run.recording.seconds) * 1_000_000_000,
+            end_ns: u64::from(run.recording.seconds) * SECOND_NS,
         }
     }
 

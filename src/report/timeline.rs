@@ -8,9 +8,8 @@ use super::requests::each;
 use super::section::Section;
 use crate::plan::{Metric, Plan, Protocol, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, Recording, ScenarioSecond, Second};
+use crate::units::SECOND_NS;
 use std::borrow::Cow;
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// The figures of a distribution that one second has.
 const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];

@@ -28,9 +28,6 @@ use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
 use poisson::Poisson;
 
-/// Nanoseconds in a second.
-pub(crate) const SECOND_NS: u64 = 1_000_000_000;
-
 /// So many neighbouring held connections stay in one worker, of a scenario with at most so many `users`. They are opened in one burst
 /// that wakes two processes, not all of them; the longer the burst (256 at 20,000 a second: 13 ms), the later does a worker that is
 /// behind compete with the next ones for a core. Few users are spread over all workers in short ones.

@@ -1,8 +1,8 @@
 //! One stage as arithmetic: what is due by when, counted from the stage's start.
 
-use super::SECOND_NS;
 use crate::plan::Spacing;
 use crate::units::Rate;
+use crate::units::SECOND_NS;
 
 /// One stage: its ramp, then its hold.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,6 +1,7 @@
 use super::testing::{hold, http, scenario, time};
 use super::*;
 use crate::record::Mark;
+use crate::units::SECOND_NS;
 use proptest::prelude::*;
 
 fn users(users: u64, ramp: Ramp) -> Level {

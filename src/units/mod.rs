@@ -5,6 +5,7 @@
 mod address;
 mod count;
 pub mod figure;
+mod index;
 mod rate;
 mod ratio;
 mod time;
@@ -13,10 +14,14 @@ mod visible;
 
 pub use address::Address;
 pub use count::Count;
+pub use index::narrow;
 pub use rate::Rate;
 pub use ratio::Ratio;
 pub use time::Time;
 pub use visible::{is_printable, visible};
+
+/// Nanoseconds in a second.
+pub const SECOND_NS: u64 = 1_000_000_000;
 
 /// Why a text is not the quantity that it should be.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -1,10 +1,9 @@
 //! Turns `2000/s` into an exact ratio of a number and a time.
 
+use super::SECOND_NS;
 use super::{Count, UnitError, decimal, split};
 use std::fmt;
 use std::str::FromStr;
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// So many things in so much time, kept as the two whole numbers so that a schedule made from it has no rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

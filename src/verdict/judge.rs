@@ -9,6 +9,8 @@ use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span,
     StopReason, measure,
 };
+use crate::units::SECOND_NS;
+use crate::units::narrow;
 
 /// Follows a run and judges it.
 #[derive(Debug, Clone)]
@@ -142,7 +144,6 @@ impl Judge {
             }
             None => (self.measure(threshold.metric, view), None),
         };
-        let narrow = |index: usize| u16::try_from(index).unwrap_or(u16::MAX);
         Finding {
             scenario: narrow(scenario),
             threshold: narrow(number),
@@ -192,9 +193,9 @@ impl Judge {
         let recording = &self.recording.scenarios[view.scenario];
         let mut cell = Cell::default();
         let mut length_ns = 0;
-        let end_ns = u64::from(self.recording.seconds) * 1_000_000_000;
+        let end_ns = u64::from(self.recording.seconds) * SECOND_NS;
         for (stage, _) in scenario.stages.iter().enumerate() {
-            let stage = u16::try_from(stage).unwrap_or(u16::MAX);
+            let stage = narrow(stage);
             for part in [Part::Ramp, Part::Hold, Part::Drain] {
                 let key = CellKey { stage, part };
                 if view.sees(key, scenario) {

@@ -26,6 +26,7 @@ use crate::plan::{
 use crate::record::{
     Cell, CellKey, Counter, Gauges, Mark, Origin, Phase, ScenarioRecording, Span, measure,
 };
+use crate::units::narrow;
 
 /// A percentile is not called broken on fewer samples, wherever they lie; nor is the default threshold of http.
 const FEWEST_FOR_BROKEN: u64 = 6;
@@ -241,7 +242,7 @@ fn connecting_since(scenario: &Scenario, recording: &ScenarioRecording, view: &V
 }
 
 fn keys(scenario: &Scenario) -> impl DoubleEndedIterator<Item = CellKey> {
-    let stages = 0..u16::try_from(scenario.stages.len()).unwrap_or(u16::MAX);
+    let stages = 0..narrow(scenario.stages.len());
     stages
         .flat_map(|stage| [Part::Ramp, Part::Hold, Part::Drain].map(|part| CellKey { stage, part }))
 }

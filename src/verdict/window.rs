@@ -4,7 +4,9 @@ use super::State;
 use super::judge::{View, state};
 use crate::plan::{Comparison, Plan, Scenario, Threshold};
 use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
+use crate::units::SECOND_NS;
 use crate::units::Time;
+use crate::units::narrow;
 use std::collections::VecDeque;
 
 /// The last seconds of a view, and the worst window so far.
@@ -20,7 +22,7 @@ pub(super) struct Windows {
 
 impl Windows {
     pub(super) fn new(threshold: usize, view: View, length: Time) -> Self {
-        let seconds = usize::try_from(length.0.as_nanos().div_ceil(1_000_000_000))
+        let seconds = usize::try_from(length.0.as_nanos().div_ceil(u128::from(SECOND_NS)))
             .unwrap_or(usize::MAX)
             .max(1);
         Self { threshold, view, seconds, recent: VecDeque::new(), worst: None }
@@ -35,20 +37,20 @@ impl Windows {
     pub(super) fn add(&mut self, second: &Second, plan: &Plan, recording: &Recording) {
         let scenario = &plan.scenarios[self.view.scenario];
         let threshold = &scenario.thresholds[self.threshold];
-        let middle_ns = u64::from(second.second) * 1_000_000_000 + 500_000_000;
+        let middle_ns = u64::from(second.second) * SECOND_NS + SECOND_NS / 2;
         let now = recording.scenarios[self.view.scenario].part_at(middle_ns);
         if now.is_none_or(|key| !self.view.sees(key, scenario)) {
             self.recent.clear();
             return;
         }
-        let index = u16::try_from(self.view.scenario).unwrap_or(u16::MAX);
+        let index = narrow(self.view.scenario);
         let empty = ScenarioSecond::default();
         let facts = second.scenarios.get(&index).unwrap_or(&empty);
         let mut cell = Cell::default();
         for (_, part) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
             cell.merge(&part.of_request(self.view.request, true));
         }
-        let last_ns = (u64::from(second.second) + 1) * 1_000_000_000 - 1;
+        let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
         let still = recording.scenarios[self.view.scenario]
             .part_at(last_ns)
             .is_some_and(|key| self.view.sees(key, scenario));
@@ -60,7 +62,7 @@ impl Windows {
         if self.recent.len() == self.seconds {
             let mut whole = Cell::default();
             self.recent.iter().for_each(|(_, cell, _)| whole.merge(cell));
-            let length_ns = self.seconds as u64 * 1_000_000_000;
+            let length_ns = self.seconds as u64 * SECOND_NS;
             let span =
                 Span { protocol: &scenario.protocol, cell: &whole, gauges: &gauges, length_ns };
             self.weigh(threshold, measure(threshold.metric, &span), second.second);

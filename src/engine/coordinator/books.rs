@@ -4,7 +4,8 @@ use crate::plan::{Part, Protocol};
 use crate::record::{
     CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
 };
-use crate::schedule::{Due, SECOND_NS, ScenarioSchedule, Shape, Share};
+use crate::schedule::{Due, ScenarioSchedule, Shape, Share};
+use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
 
 /// How long a second waits for the last worker's snapshot before it is written without it.

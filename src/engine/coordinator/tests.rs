@@ -1,8 +1,9 @@
 use super::books::Books;
 use crate::plan::{Level, Part, Ramp};
 use crate::record::{Cell, CellKey, Counter, Gauge, Gauges, Second, Snapshot, WorkerFacts};
-use crate::schedule::{SECOND_NS, Schedule, Share, testing};
+use crate::schedule::{Schedule, Share, testing};
 use crate::units::Rate;
+use crate::units::SECOND_NS;
 
 const RAMP: CellKey = CellKey { stage: 0, part: Part::Ramp };
 

@@ -24,7 +24,7 @@ use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
 use crate::record::{
     Cause, CellKey, Counter, End, Failure, Gauge, Gauges, Outcome, Phase, Recorder,
 };
-use crate::schedule::SECOND_NS;
+use crate::units::SECOND_NS;
 use account::Account;
 use churn::Churn;
 use draw::Draws;

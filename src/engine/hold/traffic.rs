@@ -6,7 +6,7 @@ use crate::plan::{Heartbeat, Part, TimeMetric};
 use crate::protocol::tcp_hold::{Heard, hear};
 use crate::protocol::tls;
 use crate::record::{Cause, Counter, Failure, Phase};
-use crate::schedule::SECOND_NS;
+use crate::units::SECOND_NS;
 use std::io::{Error, ErrorKind};
 
 impl<H: Host> Hold<H> {

@@ -36,7 +36,7 @@ use super::wire::{Notice, Order};
 use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
 use crate::protocol::http::{Rows, Script, ScriptError};
 use crate::record::Mark;
-use crate::schedule::SECOND_NS;
+use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use alarms::Alarms;
 use book::Book;

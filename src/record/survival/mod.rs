@@ -10,10 +10,9 @@ pub use curve::{Curve, Point};
 pub use spikes::{Spike, SpikeKind, spikes};
 
 use super::{Cause, Failure};
+use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// Bins are a second wide up to an hour, a minute wide up to a week; what is longer is in the last one.
 const FINE: u64 = 3_600;

@@ -2,6 +2,7 @@
 
 use super::Named;
 use crate::record::{Curve, End, Point, Survival, spikes};
+use crate::units::SECOND_NS;
 use serde::Serialize;
 
 /// A curve is thinned to at most so many points.
@@ -9,8 +10,6 @@ const MOST_POINTS: usize = 100;
 
 /// Ages that are always told, where they were reached.
 pub const AGES: [(&str, u64); 3] = [("1m", 60), ("10m", 600), ("1h", 3_600)];
-
-const SECOND_NS: u64 = 1_000_000_000;
 
 /// The lifetimes of held connections.
 #[derive(Serialize)]
