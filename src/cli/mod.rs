@@ -25,7 +25,6 @@ pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
 use std::ffi::OsString;
 use std::io::Write;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Runs a load test that is written down as a plan, and says PASS, FAIL or INVALID.
@@ -85,14 +84,6 @@ pub struct OverrideArgs {
     /// Run only this scenario; may be given several times.
     #[arg(long = "only", value_name = "SCENARIO")]
     pub only: Vec<String>,
-}
-
-/// Where a plan's file is.
-#[derive(Debug, Clone, Args)]
-pub struct PlanPath {
-    /// The plan.
-    #[arg(value_name = "PLAN.toml")]
-    pub path: PathBuf,
 }
 
 /// Whether a word is one of this program's own commands, the main form apart.

@@ -155,7 +155,7 @@ impl ScenarioSchedule {
     }
 
     /// The highest arrivals a second of any stage; zero for a closed scenario.
-    pub fn peak_rate(&self) -> f64 {
+    fn peak_rate(&self) -> f64 {
         let rate = |segment: &Segment| match segment.shape {
             Shape::Users { .. } => 0.0,
             Shape::Rate { from, to, .. } => from.max(to),

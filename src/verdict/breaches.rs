@@ -1,5 +1,6 @@
 //! The rules of validity: when a run proves nothing about its target.
 
+use super::accounting::{drops_are_meant, imbalance};
 use super::limits::LIMITS;
 use super::{Breach, Finding, Health, Rule, State, health};
 use crate::plan::{Level, Part, Plan, Protocol, Scenario, Stage, Stat, TimeMetric, most_in_flight};
@@ -93,7 +94,7 @@ fn allowed(limit: f64) -> String {
 fn dropped(plan: &Plan, scenario: &Scenario, cell: &Cell, place: &str, breaches: &mut Vec<Breach>) {
     let (dropped, due) = (cell.counters.get(Counter::Dropped), cell.counters.get(Counter::Due));
     let limit = limit(plan, Rule::Dropped);
-    if dropped as f64 <= limit * due as f64 || health::drops_are_meant(scenario) {
+    if dropped as f64 <= limit * due as f64 || drops_are_meant(scenario) {
         return;
     }
     let (allowed, cap) = (allowed(limit), small_cap(scenario));
@@ -146,7 +147,7 @@ pub(super) fn beyond_repair(plan: &Plan, recording: &Recording) -> Option<Rule> 
             // Nothing of an endless number is too much, and none of it is allowed.
             bad > 0.0 && (limit == 0.0 || bad > limit * most)
         };
-        if beyond(Counter::Dropped, Rule::Dropped) && !health::drops_are_meant(scenario) {
+        if beyond(Counter::Dropped, Rule::Dropped) && !drops_are_meant(scenario) {
             return Some(Rule::Dropped);
         }
         beyond(Counter::FailedLocal, Rule::LocalFailures).then_some(Rule::LocalFailures)
@@ -190,20 +191,6 @@ fn small_cap(scenario: &Scenario) -> String {
         grouped(most),
         http.longest_pass()
     )
-}
-
-/// The accounting identities of one part; what has been started may be open as long as the run goes on.
-pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
-    let get = |counter| cell.counters.get(counter);
-    let (due, started, dropped) = (get(Counter::Due), get(Counter::Started), get(Counter::Dropped));
-    if due != started + dropped {
-        return Some(format!("due {due} is not started {started} + dropped {dropped}"));
-    }
-    let (ok, failed) = (get(Counter::Ok), get(Counter::Failed));
-    let (timed_out, unfinished) = (get(Counter::TimedOut), get(Counter::Unfinished));
-    (ended && started != ok + failed + timed_out + unfinished).then(|| {
-        format!("started {started} is not ok {ok} + failed {failed} + timed_out {timed_out} + unfinished {unfinished}")
-    })
 }
 
 /// Whether nobody asked for a threshold whose samples are too few; without any the run says nothing all the same.

@@ -2,12 +2,10 @@
 //!
 //! **Invariant:** what was not measured is said to be so; it is never within its limit.
 
+use super::accounting::{drops_are_meant, imbalance};
 use super::limits::{LIMITS, Limit};
-use super::{Breach, Rule, Unit, breaches::imbalance};
-use crate::plan::{
-    Bound, Comparison, Level, Metric, OnFull, Part, Plan, Protocol, Ramp, Scenario, Stat,
-    TimeMetric,
-};
+use super::{Breach, Rule, Unit};
+use crate::plan::{Bound, Comparison, Level, Metric, Part, Plan, Ramp, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
 
 /// The least budget for lag: timers are not more exact.
@@ -219,11 +217,6 @@ fn by_cell(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
         }
     }
     samples
-}
-
-/// Whether what is dropped counts against the target.
-pub(super) fn drops_are_meant(scenario: &Scenario) -> bool {
-    matches!(&scenario.protocol, Protocol::Http(http) if http.on_full == OnFull::Fail)
 }
 
 /// What the tightest bound on response times leaves for the generator's lag.

@@ -5,12 +5,14 @@
 //!
 //! Who is to blame where samples are missing is a table in `shortfall`.
 
+mod accounting;
 mod ascent;
 mod breaches;
 mod health;
 mod judge;
 mod limits;
 mod shortfall;
+mod view;
 mod window;
 
 use crate::plan::{Metric, Plan, RatioMetric};

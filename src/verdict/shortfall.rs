@@ -19,7 +19,7 @@
 //! While a run goes on a threshold is only unreached once nothing went well and as many attempts failed as it takes samples.
 
 use super::State;
-use super::judge::View;
+use super::view::View;
 use crate::plan::{
     CountMetric, Http, Metric, Part, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
 };

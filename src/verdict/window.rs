@@ -1,7 +1,7 @@
 //! A threshold with a window: the worst of all stretches of that length inside its scope.
 
 use super::State;
-use super::judge::{View, state};
+use super::view::{View, state};
 use crate::plan::{Comparison, Plan, Scenario, Threshold};
 use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
 use crate::units::SECOND_NS;

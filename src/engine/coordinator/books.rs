@@ -54,15 +54,14 @@ impl Books {
         let at = snapshot.second.max(self.next);
         let facts = self.scenario(at, self.accounts[worker].scenario);
         if late {
-            let cells = ScenarioSecond { reporting: 0, ..ScenarioSecond::default() };
-            let (cells_of, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
-            let mut only = Snapshot { second: at, cells: cells_of, ended, ..Snapshot::default() };
+            let (cells, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
+            let mut only = Snapshot { second: at, cells, ended, ..Snapshot::default() };
             only.worker.lag_max_ns = snapshot.worker.lag_max_ns;
             only.worker.stall_max_ns = snapshot.worker.stall_max_ns;
             only.worker.stalled_ns = snapshot.worker.stalled_ns;
             let reporting = facts.reporting;
             facts.add(&only);
-            facts.reporting = reporting + cells.reporting;
+            facts.reporting = reporting;
         } else {
             facts.add(snapshot);
         }

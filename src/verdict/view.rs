@@ -1,0 +1,65 @@
+//! Says which parts of a scenario a threshold looks at, and how it stands by what was measured there.
+
+use super::State;
+use crate::plan::{During, Part, Plan, Scenario, Threshold};
+use crate::record::{CellKey, Measure};
+
+/// What a threshold is looked at in: some stages, some parts, of one scenario.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct View {
+    pub(super) scenario: usize,
+    /// One stage, or all but warm-ups.
+    pub(super) stage: Option<usize>,
+    /// One request, or all of them.
+    pub(super) request: Option<u16>,
+    during: During,
+    /// Whole connections count wherever they were opened.
+    cohort: bool,
+}
+
+impl View {
+    pub(super) fn new(
+        scenario: usize,
+        (stage, request): (Option<usize>, Option<u16>),
+        threshold: &Threshold,
+        plan: &Plan,
+    ) -> Self {
+        let hold = matches!(plan.scenarios[scenario].protocol, crate::plan::Protocol::TcpHold(_));
+        let name = threshold.metric.to_string();
+        let cohort = hold
+            && (name.starts_with("connect.") || name == "success_ratio" || name == "failure_ratio");
+        // Lifetimes stand where the connection was due.
+        let cohort = cohort || name.starts_with("first_message") || name.starts_with("survival.");
+        Self { scenario, stage, request, during: threshold.during, cohort }
+    }
+
+    /// Whether the facts of `key` belong to it.
+    pub(super) fn sees(&self, key: CellKey, scenario: &Scenario) -> bool {
+        let stage = usize::from(key.stage);
+        let in_stage = match self.stage {
+            Some(wanted) => stage == wanted,
+            None => scenario.stages.get(stage).is_some_and(|stage| !stage.warmup),
+        };
+        let in_part = match self.during {
+            During::All => true,
+            _ if self.cohort => true,
+            During::Ramp => key.part == Part::Ramp,
+            During::Hold => key.part == Part::Hold,
+        };
+        in_stage && in_part
+    }
+}
+
+/// How a threshold stands by the comparison alone, shortfalls apart.
+pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
+    let Some(measured) = measured else { return State::NoData };
+    let needed = threshold.metric.sample_floor();
+    if measured.samples < needed {
+        return State::TooFew { needed };
+    }
+    if threshold.comparison.holds(measured.value, threshold.bound.0) {
+        State::Held
+    } else {
+        State::Broken
+    }
+}
