@@ -322,11 +322,11 @@ impl Metric {
         }
     }
 
-    /// Whether http measures it for each request: not what belongs to connections, or to what was never started.
+    /// Whether http measures it for each request: not what belongs to connections.
     pub fn is_of_request(self) -> bool {
         use {CountMetric as C, TimeMetric as T};
         match self {
-            Self::Count(count) => count == C::RequestsCount,
+            Self::Count(count) => matches!(count, C::RequestsCount | C::Dropped),
             Self::Time(time, _) => {
                 matches!(time, T::ServiceTime | T::ResponseTime | T::FirstByte | T::FailedTime)
             }

@@ -21,6 +21,7 @@ mod scale;
 mod scenario;
 mod schema;
 mod search;
+mod secret;
 mod source;
 mod stage;
 mod suggest;
@@ -48,6 +49,7 @@ pub use scenario::{
     ThinkTime, Version, most_in_flight,
 };
 pub use search::{LevelUnit, Search, SearchWay};
+pub use secret::Secrets;
 pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Spacing, Stage};
 pub use target::{

@@ -7,7 +7,7 @@ use super::overrides;
 use super::raw::{RawPlan, Read};
 use super::syntax::{self, Trust};
 use super::tree::Builder;
-use super::{Overrides, Plan, Source};
+use super::{Overrides, Plan, Protocol, Secrets, Source};
 use toml::de::DeTable;
 
 /// Larger plans are refused: bytes.
@@ -45,7 +45,13 @@ impl Plan {
         let mut tree = builder.document(document.get_ref(), &mut errors);
         overrides::apply(overrides, &mut tree, environment, &mut errors);
         let raw = RawPlan::read(&tree, &mut errors).unwrap_or_default();
-        let plan = lower(&raw, source, overrides, &mut errors);
+        let mut plan = lower(&raw, source, overrides, &mut errors);
+        let secrets = Secrets::of(&tree, environment);
+        for scenario in &mut plan.scenarios {
+            if let Protocol::Http(http) = &mut scenario.protocol {
+                http.secrets = secrets.clone();
+            }
+        }
         if wrong_values > 0 {
             // What was said about a value that is no TOML is not said again in other words.
             errors.retain_first(wrong_values, |span| {

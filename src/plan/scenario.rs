@@ -1,6 +1,6 @@
 //! What one scenario does to its target, by protocol.
 
-use super::{AnswerLimits, Churn, Data, Level, Request, Stage, Threshold};
+use super::{AnswerLimits, Churn, Data, Level, Request, Secrets, Stage, Threshold};
 use crate::units::{Time, uri};
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
@@ -132,6 +132,8 @@ pub struct Http {
     pub version: Version,
     /// How much of an answer is taken.
     pub limits: AnswerLimits,
+    /// What must not be shown of all that is sent and comes back.
+    pub secrets: Secrets,
 }
 
 /// The version of HTTP.

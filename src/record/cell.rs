@@ -65,6 +65,15 @@ impl Cell {
         self.counters.add(counter, 1);
     }
 
+    /// Counts what was due and could not be started; `request`: which one it would have been, where they are told apart.
+    pub fn drop_due(&mut self, request: Option<u16>) {
+        self.count(Counter::Due);
+        self.count(Counter::Dropped);
+        if let Some(request) = request {
+            self.requests.entry(request).or_default().dropped += 1;
+        }
+    }
+
     /// Counts a check.
     pub fn check(&mut self, name: u16, holds: bool) {
         let at = usize::from(name);

@@ -5,12 +5,15 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What became of the requests of one kind; what was due and dropped belongs to none.
+/// What became of the requests of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestTally {
     /// Sent, or to be sent.
     #[serde(default)]
     pub started: u64,
+    /// Due, and not started.
+    #[serde(default)]
+    pub dropped: u64,
     /// Ended well.
     pub ok: u64,
     /// Failed, time-outs apart.
@@ -57,9 +60,16 @@ impl RequestTally {
         }
     }
 
+    /// Started less ended: below zero over a time in which more ended than began.
+    pub fn under_way(&self) -> i64 {
+        let ended = self.ok + self.failed + self.timed_out + self.unfinished;
+        self.started.cast_signed() - ended.cast_signed()
+    }
+
     /// Adds everything of `other`.
     pub fn merge(&mut self, other: &Self) {
         self.started += other.started;
+        self.dropped += other.dropped;
         self.ok += other.ok;
         self.failed += other.failed;
         self.timed_out += other.timed_out;
@@ -88,8 +98,9 @@ impl RequestTally {
         let ended = self.ok + self.failed + self.timed_out + self.unfinished;
         let started = self.started.max(ended);
         for (counter, count) in [
-            (Counter::Due, started),
+            (Counter::Due, started + self.dropped),
             (Counter::Started, started),
+            (Counter::Dropped, self.dropped),
             (Counter::Ok, self.ok),
             (Counter::Failed, self.failed),
             (Counter::TimedOut, self.timed_out),

@@ -25,7 +25,11 @@ struct Samples {
 
 /// The bucket of a duration.
 fn bucket_of(ns: u64) -> u16 {
-    let ns = if ns > HIGHEST_NS { BEYOND_NS } else { ns };
+    bucket_at(if ns > HIGHEST_NS { BEYOND_NS } else { ns })
+}
+
+/// The bucket of a duration that is in one: the highest of the last one below an hour is more than an hour.
+fn bucket_at(ns: u64) -> u16 {
     let power = u64::from((u64::BITS - (ns | (2 * HALF - 1)).leading_zeros()).saturating_sub(11));
     // The highest one is below 33 * 1,024.
     u16::try_from(power * HALF + (ns >> power)).unwrap_or(u16::MAX)
@@ -139,7 +143,7 @@ impl From<&Times> for SparseTimes {
     fn from(times: &Times) -> Self {
         let counts = |samples: &Histogram<u64>| {
             let all = samples.iter_recorded();
-            all.map(|one| (bucket_of(one.value_iterated_to()), one.count_at_value())).collect()
+            all.map(|one| (bucket_at(one.value_iterated_to()), one.count_at_value())).collect()
         };
         let metrics = TimeMetric::ALL.iter().filter_map(|metric| {
             let buckets = counts(times.get(*metric)?);
@@ -223,6 +227,15 @@ mod tests {
             let bytes = postcard::to_stdvec(&one).expect("bytes");
             prop_assert_eq!(&postcard::from_bytes::<SparseTimes>(&bytes).expect("times"), &one);
         }
+    }
+
+    #[test]
+    fn what_took_almost_an_hour_is_read_back_as_that() {
+        let mut times = SparseTimes::default();
+        times.record(SERVICE, 3_599_182_594_048);
+        times.record(SERVICE, HIGHEST_NS + 1);
+        let text = serde_json::to_string(&times).expect("text");
+        assert_eq!(serde_json::from_str::<SparseTimes>(&text).expect("times"), times);
     }
 
     #[test]

@@ -67,7 +67,9 @@ impl Words {
         let https = protocols.into_iter().filter(|one| matches!(one, Protocol::Http(_)));
         let all = Self::all_of(&https.map(Self::of).collect::<Vec<_>>());
         let counted = [
+            Counter::Due,
             Counter::Started,
+            Counter::Dropped,
             Counter::Ok,
             Counter::Failed,
             Counter::TimedOut,

@@ -2,7 +2,7 @@
 
 use crate::plan::{Part, Protocol};
 use crate::record::{
-    CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
+    Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
 };
 use crate::schedule::{Due, ScenarioSchedule, Shape, Share};
 use crate::units::SECOND_NS;
@@ -28,6 +28,8 @@ struct Account {
     /// The first second that it has not told of.
     told: u32,
     counters: BTreeMap<CellKey, Counters>,
+    /// What was begun and has not ended, by request where they are told apart.
+    under_way: BTreeMap<(CellKey, u16), i64>,
     gauges: Gauges,
     facts: WorkerFacts,
 }
@@ -35,9 +37,11 @@ struct Account {
 impl Books {
     /// Opens the account of the next worker.
     pub(super) fn open(&mut self, scenario: u16) {
-        let counters = BTreeMap::new();
+        let (counters, under_way) = (BTreeMap::new(), BTreeMap::new());
         let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
-        self.accounts.push(Account { scenario, live: true, told: 0, counters, gauges, facts });
+        let (live, told) = (true, 0);
+        let account = Account { scenario, live, told, counters, under_way, gauges, facts };
+        self.accounts.push(account);
     }
 
     /// Takes in what a worker saw. What comes too late for its second is booked in the next one that is written.
@@ -45,6 +49,9 @@ impl Books {
         let account = &mut self.accounts[worker];
         for (key, cell) in &snapshot.cells {
             account.counters.entry(*key).or_default().merge(&cell.counters);
+            for (request, tally) in &cell.requests {
+                *account.under_way.entry((*key, *request)).or_default() += tally.under_way();
+            }
         }
         account.told = snapshot.second + 1;
         account.gauges = snapshot.gauges;
@@ -82,29 +89,39 @@ impl Books {
     /// share up to `end_ns` of the run is dropped.
     pub(super) fn lose(&mut self, worker: usize, protocol: &Protocol) {
         self.accounts[worker].live = false;
-        let mut missing = Vec::new();
+        let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
         for (key, counters) in &self.accounts[worker].counters {
             let (unfinished, open) = open_attempts(counters, protocol);
+            let cell = missing.entry(*key).or_default();
+            cell.counters.add(Counter::Unfinished, unfinished);
+            cell.counters.add(Counter::UnfinishedOpen, open);
+        }
+        for ((key, request), under_way) in &self.accounts[worker].under_way {
+            let unfinished = u64::try_from(*under_way).unwrap_or(0);
             if unfinished > 0 {
-                let mut counters = Counters::default();
-                counters.add(Counter::Unfinished, unfinished);
-                counters.add(Counter::UnfinishedOpen, open);
-                missing.push((*key, counters));
+                let cell = missing.entry(*key).or_default();
+                cell.requests.entry(*request).or_default().unfinished = unfinished;
             }
         }
         self.book(worker, missing);
     }
 
     /// Books what fell due for the share of a lost worker after it was lost, by `ramps`: when each stage's ramp began, up to `end_ns`.
+    /// `chosen`: which request an arrival would have sent, where they are told apart.
     pub(super) fn drop_share(
         &mut self,
         worker: usize,
         share: Share,
         schedule: &ScenarioSchedule,
-        ramps: &[Option<u64>],
-        end_ns: u64,
+        (ramps, end_ns): (&[Option<u64>], u64),
+        chosen: impl Fn(u64) -> Option<u16>,
     ) {
-        let mut missing = Vec::new();
+        let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
+        let known: BTreeMap<CellKey, u64> = self.accounts[worker]
+            .counters
+            .iter()
+            .map(|(key, counters)| (*key, counters.get(Counter::Due)))
+            .collect();
         for (stage, begun) in ramps.iter().enumerate() {
             let Some(begun) = begun else { continue };
             let mut due: BTreeMap<CellKey, u64> = BTreeMap::new();
@@ -118,38 +135,33 @@ impl Books {
             {
                 if !matches!(what, Due::Down(_)) {
                     let part = if offset < ramp_ns { Part::Ramp } else { Part::Hold };
-                    *due.entry(CellKey {
-                        stage: u16::try_from(stage).unwrap_or(u16::MAX),
-                        part,
-                    })
-                    .or_default() += 1;
+                    let key = CellKey { stage: u16::try_from(stage).unwrap_or(u16::MAX), part };
+                    let nth = due.entry(key).or_default();
+                    *nth += 1;
+                    if *nth > known.get(&key).copied().unwrap_or(0) {
+                        let arrival = match what {
+                            Due::Arrival(number) => chosen(number),
+                            Due::Up(_) | Due::Down(_) => None,
+                        };
+                        missing.entry(key).or_default().drop_due(arrival);
+                    }
                 }
                 walk.advance();
-            }
-            for (key, due) in due {
-                let known = self.accounts[worker]
-                    .counters
-                    .get(&key)
-                    .map_or(0, |counters| counters.get(Counter::Due));
-                let mut counters = Counters::default();
-                counters.add(Counter::Due, due.saturating_sub(known));
-                counters.add(Counter::Dropped, due.saturating_sub(known));
-                missing.push((key, counters));
             }
         }
         self.book(worker, missing);
     }
 
-    fn book(&mut self, worker: usize, missing: Vec<(CellKey, Counters)>) {
+    fn book(&mut self, worker: usize, missing: BTreeMap<CellKey, Cell>) {
         let (scenario, next) = (self.accounts[worker].scenario, self.next);
         let facts = self.scenario(next, scenario);
-        for (key, counters) in missing.into_iter().filter(|(_, counters)| !counters.is_zero()) {
+        for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
                 facts.cells.iter().position(|(known, _)| *known == key).unwrap_or_else(|| {
-                    facts.cells.push((key, crate::record::Cell::default()));
+                    facts.cells.push((key, Cell::default()));
                     facts.cells.len() - 1
                 });
-            facts.cells[place].1.counters.merge(&counters);
+            facts.cells[place].1.merge(&cell);
         }
     }
 

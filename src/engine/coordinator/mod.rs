@@ -13,6 +13,7 @@ mod supply;
 
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
+use super::http::Choices;
 use super::rows::shared_rows;
 use super::wire::{FromWorker, Notice, Order, ToWorker};
 use crate::plan::{OnWorkerLoss, Protocol};
@@ -277,9 +278,12 @@ impl Run<'_> {
         let schedule = self.schedule.scenario(usize::from(scenario));
         let ramps = self.course.ramps(scenario, schedule.segments.len());
         let end_ns = self.course.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
+        let choices = Choices::apart(&self.order.plan, usize::from(scenario));
+        let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
         for (worker, member) in self.crew.members.iter().enumerate() {
             if member.scenario == scenario && member.standing == Standing::Lost {
-                self.books.drop_share(worker, member.share, schedule, &ramps, end_ns);
+                let until = (ramps.as_slice(), end_ns);
+                self.books.drop_share(worker, member.share, schedule, until, chosen);
             }
         }
     }

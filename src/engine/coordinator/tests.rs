@@ -1,6 +1,8 @@
 use super::books::Books;
-use crate::plan::{Level, Part, Ramp};
-use crate::record::{Cell, CellKey, Counter, Gauge, Gauges, Second, Snapshot, WorkerFacts};
+use crate::plan::{Http, Level, Part, Protocol, Ramp, Request, Spacing};
+use crate::record::{
+    Cell, CellKey, Counter, Gauge, Gauges, RequestTally, Second, Snapshot, WorkerFacts,
+};
 use crate::schedule::{Schedule, Share, testing};
 use crate::units::Rate;
 use crate::units::SECOND_NS;
@@ -108,9 +110,57 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
     // Opened 36, of which 3 were lost and 1 ended well.
     assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
     let share = Share { index: 1, of: 2 };
-    books.drop_share(1, share, schedule.scenario(0), &[Some(0)], 2 * SECOND_NS);
+    books.drop_share(1, share, schedule.scenario(0), (&[Some(0)], 2 * SECOND_NS), |_| None);
     let rest = books.rest().unwrap();
     assert_eq!(get(&rest, Counter::Dropped), 128 - 40);
     assert_eq!(get(&rest, Counter::Due), 128 - 40);
     assert!(books.rest().is_none());
+}
+
+#[test]
+fn each_request_of_a_lost_worker_adds_up() {
+    let http = Http { requests: vec![Request::default(), Request::default()], ..Http::default() };
+    let protocol = Protocol::Http(http);
+    let level = Level::Rate {
+        rate: Rate::per_second(10),
+        ramp: testing::time(0),
+        spacing: Spacing::Constant,
+    };
+    let plan = testing::plan(testing::scenario(protocol.clone(), &[(level, 9_000)]));
+    let schedule = Schedule::new(&plan);
+    let key = CellKey { stage: 0, part: Part::Hold };
+    let told = |second, tallies: [(u64, u64); 2]| {
+        let mut cell = Cell::default();
+        for (request, (started, ok)) in (0..).zip(tallies) {
+            cell.counters.add(Counter::Due, started);
+            cell.counters.add(Counter::Started, started);
+            cell.counters.add(Counter::Ok, ok);
+            cell.requests.insert(request, RequestTally { started, ok, ..RequestTally::default() });
+        }
+        Snapshot { second, cells: vec![(key, cell)], ..Snapshot::default() }
+    };
+    let mut books = books(1);
+    books.add(0, &told(0, [(5, 3), (3, 0)]));
+    // More of the first one ended in this second than began.
+    books.add(0, &told(1, [(0, 1), (2, 4)]));
+    books.lose(0, &protocol);
+    let (share, begun) = (Share { index: 0, of: 1 }, [Some(0)]);
+    let until = (begun.as_slice(), 2 * SECOND_NS);
+    books.drop_share(0, share, schedule.scenario(0), until, |number| {
+        Some(u16::from(number % 5 > 2))
+    });
+    let mut all = Cell::default();
+    while let Some(second) = books.rest() {
+        second.scenarios[&0].cells.iter().for_each(|(_, cell)| all.merge(cell));
+    }
+    let get = |request| {
+        let cell = all.of_request(request, false);
+        let counters = [Counter::Due, Counter::Started, Counter::Dropped, Counter::Ok];
+        let counters = counters.into_iter().chain([Counter::Unfinished]);
+        counters.map(|one| cell.counters.get(one)).collect::<Vec<_>>()
+    };
+    // Of the twenty that were due in two seconds, the last ten were dropped: six and four.
+    assert_eq!(get(None), [20, 10, 10, 8, 2]);
+    assert_eq!(get(Some(0)), [11, 5, 6, 4, 1]);
+    assert_eq!(get(Some(1)), [9, 5, 4, 4, 1]);
 }

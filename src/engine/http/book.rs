@@ -77,11 +77,10 @@ impl Book {
         self.recorder.cell(key).time(TimeMetric::ScheduleLag, ns);
     }
 
-    /// Books what was due and could not be started.
-    pub(super) fn drop_due(&mut self, key: CellKey) {
-        let cell = self.cell(key);
-        cell.count(Counter::Due);
-        cell.count(Counter::Dropped);
+    /// Books a request that was due and could not be started.
+    pub(super) fn drop_due(&mut self, due_ns: u64, request: u16) {
+        let (key, request) = (self.part_at(due_ns), self.tallied.then_some(request));
+        self.cell(key).drop_due(request);
     }
 
     /// Notes that a part has ended.

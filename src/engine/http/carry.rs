@@ -239,11 +239,19 @@ impl<H: Host> Requests<H> {
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.is_whole = is_whole(&answer);
-        ending.fault = answer.fault;
+        ending.fault = answer.fault.map(|fault| self.named(slot, fault));
         ending.broken = answer.broken;
         self.book.end(&attempt, ending);
         self.settle(slot);
         self.go_on(slot, after, now);
+    }
+
+    /// A fault whose words name the request that was sent.
+    fn named(&mut self, slot: u32, fault: Fault) -> Fault {
+        let one = self.slots.get(slot);
+        let (number, request, session) = (one.number, one.attempt.request, one.session.as_deref());
+        let sample = self.host.words_of(number, request, session, fault.sample);
+        Fault { sample, ..fault }
     }
 
     fn limits(&mut self, slot: u32) -> Limits {

@@ -1,31 +1,53 @@
 //! Turns the plan's seed into choices that do not depend on how many workers there are.
 
-use crate::plan::{Http, Request, ThinkTime};
+use crate::plan::{Http, Plan, Protocol, Request, ThinkTime};
 use fastrand::Rng;
 use std::time::Duration;
 
 /// What a user or an arrival chooses from.
 #[derive(Debug)]
-pub(super) struct Choices {
+pub struct Choices {
     seed: u64,
     /// Sums of the weights up to and with each request.
     sums: Vec<u64>,
     think_time: ThinkTime,
+    in_steps: bool,
 }
 
 impl Choices {
-    pub(super) fn new(seed: u64, scenario: usize, http: &Http) -> Self {
+    /// Those of a scenario, by its index in the plan.
+    pub fn new(seed: u64, scenario: usize, http: &Http) -> Self {
         let sums = http.requests.iter().scan(0, |sum, Request { weight, .. }| {
             *sum += u64::from(*weight);
             Some(*sum)
         });
         let seed = mix(seed ^ mix(scenario as u64));
-        Self { seed, sums: sums.collect(), think_time: http.think_time }
+        Self { seed, sums: sums.collect(), think_time: http.think_time, in_steps: http.in_steps }
+    }
+
+    /// Those of a scenario whose requests are told apart; `None` where it has no requests, or one.
+    pub fn apart(plan: &Plan, scenario: usize) -> Option<Self> {
+        match &plan.scenarios[scenario].protocol {
+            Protocol::Http(http) if http.requests.len() > 1 => {
+                Some(Self::new(plan.seed, scenario, http))
+            }
+            Protocol::Http(_) | Protocol::TcpHold(_) => None,
+        }
     }
 
     /// The random numbers of user or arrival number `i`.
     pub(super) fn of(&self, i: u64) -> Rng {
         Rng::with_seed(mix(self.seed ^ mix(i)))
+    }
+
+    /// The first request of an arrival, or of a pass; an index into the plan's requests.
+    pub(super) fn first(&self, rng: &mut Rng) -> usize {
+        if self.in_steps { 0 } else { self.request(rng) }
+    }
+
+    /// The first request of arrival number `i`: a pure function of `i`.
+    pub fn of_arrival(&self, i: u64) -> u16 {
+        u16::try_from(self.first(&mut self.of(i))).unwrap_or(u16::MAX)
     }
 
     /// An index into the requests, by weight.

@@ -287,6 +287,17 @@ impl Host for Epoll {
         script.give(session, gains, now_ns, unix_s)
     }
 
+    fn words_of(
+        &self,
+        number: u64,
+        request: u32,
+        session: Option<&Session>,
+        words: String,
+    ) -> String {
+        let script = &self.scripts[self.load.address(number)];
+        script.words_of(request as usize, session, self.load.route(number).to, &words)
+    }
+
     fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
         let script = &self.scripts[way.script()];
         way.advance(self.hub.as_mut(), script, closed, (&mut self.buffers, now_ns))

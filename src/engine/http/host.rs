@@ -119,6 +119,17 @@ pub trait Host {
         Taken { follows: Ok(false), lost: Vec::new() }
     }
 
+    /// The words of a failure with the request that it is of.
+    fn words_of(
+        &self,
+        _number: u64,
+        _request: u32,
+        _session: Option<&Session>,
+        words: String,
+    ) -> String {
+        words
+    }
+
     /// Goes on with the request under way.
     fn advance(&mut self, lane: &mut Self::Lane, closed: bool, now_ns: u64) -> Step;
 

@@ -27,6 +27,7 @@ mod stages;
 mod users;
 mod way;
 
+pub use choice::Choices;
 pub use epoll::Epoll;
 pub use host::{Host, Place, Ready, Room};
 pub use way::Way;
@@ -40,7 +41,6 @@ use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use alarms::Alarms;
 use book::Book;
-use choice::Choices;
 use numbers::Numbers;
 use passes::Passes;
 use short::Short;

@@ -67,8 +67,8 @@ impl<H: Host> Requests<H> {
     /// Drops what was due and has no row when the scenario ends; users that wait were told to go.
     pub(super) fn drop_what_waits_for_rows(&mut self) {
         self.short.users.clear();
-        for (_, due_ns) in std::mem::take(&mut self.short.arrivals) {
-            self.book.drop_due(self.book.part_at(due_ns));
+        for (number, due_ns) in std::mem::take(&mut self.short.arrivals) {
+            self.book.drop_due(due_ns, self.choices.of_arrival(number));
         }
     }
 

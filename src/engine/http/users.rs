@@ -145,7 +145,7 @@ impl<H: Host> Requests<H> {
     pub(super) fn arrive(&mut self, number: u64, due_ns: u64, now: u64) {
         self.closing = false;
         if self.busy >= self.room {
-            self.book.drop_due(self.book.part_at(due_ns));
+            self.book.drop_due(due_ns, self.choices.of_arrival(number));
             return;
         }
         if self.passes.is_short_of_rows() {
@@ -154,7 +154,7 @@ impl<H: Host> Requests<H> {
         }
         self.busy += 1;
         let mut rng = self.choices.of(number);
-        let request = if self.passes.in_steps { 0 } else { self.choices.request(&mut rng) };
+        let request = self.choices.first(&mut rng);
         let slot = self.idle_slot().unwrap_or_else(|| {
             let (index, of) = (self.load.share.index, self.load.share.of);
             let nth = self.numbers.take();

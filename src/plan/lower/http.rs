@@ -9,7 +9,7 @@ use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Data, Http, Level, OnFull, Order, Stage, ThinkTime, most_in_flight};
+use crate::plan::{Data, Http, Level, OnFull, Order, Secrets, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;
 
@@ -81,6 +81,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
         },
         connection: connection(&raw.connection, errors),
         limits: super::limits::limits(&raw.limits, errors),
+        secrets: Secrets::default(),
         version,
     };
     let most = in_flight(stages, http.longest_pass());

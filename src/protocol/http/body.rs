@@ -1,5 +1,8 @@
 //! Turns the pieces of a body into one verdict: as expected, or where it first differs.
 
+use super::beginning::{Beginning, SHOWN_BYTES as BEGINNING_BYTES};
+use crate::plan::Secrets;
+
 /// Longest piece of a wrong body that is shown.
 const SHOWN_BYTES: usize = 64;
 
@@ -10,6 +13,8 @@ pub(super) struct Check {
     wrong: Option<Box<str>>,
     /// Why it cannot be compared: it is encoded.
     encoded: Option<Box<str>>,
+    /// How the body of an answer begins that is wrong, or may turn out to be.
+    beginning: Option<Box<Beginning>>,
 }
 
 impl Check {
@@ -18,9 +23,40 @@ impl Check {
         self.encoded = Some(why.into());
     }
 
+    /// What comes may have to be shown.
+    pub(super) fn keep(&mut self, encoding: Option<Box<str>>) {
+        self.beginning = Some(Box::new(Beginning::new(encoding)));
+    }
+
+    /// How the body begins, in words; nothing of one that was not kept. `expected`: what it was compared with.
+    pub(super) fn beginning(&self, expected: Option<&[u8]>, secrets: &Secrets) -> String {
+        match (&self.beginning, expected) {
+            (Some(beginning), _) => beginning.words(self.received, secrets),
+            (None, Some(expected)) => self.as_expected(expected).words(self.received, secrets),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The beginning of a body that is as expected so far.
+    fn as_expected(&self, expected: &[u8]) -> Beginning {
+        let same = usize::try_from(self.received).unwrap_or(usize::MAX);
+        let mut beginning = Beginning::default();
+        beginning.take(&expected[..same.min(expected.len()).min(BEGINNING_BYTES)]);
+        beginning
+    }
+
     /// Takes the next piece; any when nothing is expected.
     pub(super) fn feed(&mut self, expected: Option<&[u8]>, piece: &[u8]) {
         let at = usize::try_from(self.received).unwrap_or(usize::MAX);
+        if let Some(beginning) = &mut self.beginning {
+            beginning.take(piece);
+        } else if let Some(expected) = expected
+            && !expected.get(at..).unwrap_or_default().starts_with(piece)
+        {
+            let mut beginning = self.as_expected(expected);
+            beginning.take(piece);
+            self.beginning = Some(Box::new(beginning));
+        }
         self.received += piece.len() as u64;
         let Some(expected) = expected.filter(|_| self.wrong.is_none()) else { return };
         let rest = expected.get(at..).unwrap_or_default();

@@ -6,7 +6,6 @@ use super::judge::{Judged, Taker, judge};
 use super::look::{Gains, Looking};
 use super::script::Prepared;
 use crate::record::{Failure, Phase};
-use crate::units::Address;
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
@@ -149,7 +148,6 @@ impl Exchange {
     pub(super) fn whole(
         &mut self,
         prepared: &Prepared,
-        to: &Address,
         status: Option<u16>,
         now_ns: u64,
     ) -> Answer {
@@ -163,8 +161,11 @@ impl Exchange {
             None => None,
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let Judged { fault, broken, lacks, gains } =
-            judge(prepared, to, status.unwrap_or(0), wrong_body.err(), looked);
+        let Judged { mut fault, broken, lacks, gains } =
+            judge(prepared, status.unwrap_or(0), wrong_body.err(), looked);
+        if let Some(fault) = &mut fault {
+            self.show_answer(prepared, fault, status);
+        }
         Answer { broken, lacks, gains, ..self.answer(fault, status, now_ns) }
     }
 
@@ -172,14 +173,23 @@ impl Exchange {
     pub(super) fn broken(
         &mut self,
         prepared: &Prepared,
-        to: &Address,
         mut fault: Fault,
         status: Option<u16>,
         now_ns: u64,
     ) -> Answer {
         self.looking = None;
-        fault.sample = format!("{} at {to}: {}", prepared.words(), fault.sample);
+        self.show_answer(prepared, &mut fault, status);
         self.answer(Some(fault), status, now_ns)
+    }
+
+    /// Adds to the words of a fault what came: the status, and how the body begins.
+    fn show_answer(&self, prepared: &Prepared, fault: &mut Fault, status: Option<u16>) {
+        let Some(status) = status else { return };
+        if fault.cause.failure != Failure::Status {
+            fault.sample = format!("{}; status {status}", fault.sample);
+        }
+        let expected = prepared.expected.as_ref().map(|(_, body)| &**body);
+        fault.sample.push_str(&self.check.beginning(expected, &prepared.secrets));
     }
 
     fn answer(&self, fault: Option<Fault>, status: Option<u16>, ended_ns: u64) -> Answer {

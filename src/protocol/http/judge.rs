@@ -7,7 +7,6 @@ use super::look::{Gains, Looked, Looking};
 use super::parse::Reader;
 use super::script::Prepared;
 use crate::record::{Failure, Phase};
-use crate::units::Address;
 
 /// Who takes an answer: the count of its body, and what looks into it.
 pub(super) struct Taker<'a> {
@@ -21,10 +20,13 @@ impl Reader for Taker<'_> {
         if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
             looking.head(looks, status, headers);
         }
-        if self.prepared.expected.is_some()
-            && let Some(encoded) = encoding::of(headers)
-        {
-            self.check.is_encoded(encoding::undecoded(&encoded, false));
+        let (expected, shows) = (self.prepared.expected.is_some(), self.prepared.may_show(status));
+        let encoding = if expected || shows { encoding::of(headers) } else { None };
+        if let Some(encoded) = encoding.as_ref().filter(|_| expected) {
+            self.check.is_encoded(encoding::undecoded(encoded, false));
+        }
+        if shows || encoding.is_some() {
+            self.check.keep(encoding);
         }
     }
 
@@ -51,7 +53,6 @@ pub(super) struct Judged {
 /// Judges an answer that is whole. `wrong_body`: how a body that was compared as it came differs.
 pub(super) fn judge(
     prepared: &Prepared,
-    to: &Address,
     status: u16,
     mut wrong_body: Option<String>,
     looked: Option<Looked>,
@@ -73,10 +74,7 @@ pub(super) fn judge(
         }
         gains = Some(Box::new(looked.gains));
     }
-    let fault = |failure, words: &str| {
-        let sample = format!("{} at {to}: {words}", prepared.words());
-        Fault::new(failure, Phase::Request, sample)
-    };
+    let fault = |failure, words: &str| Fault::new(failure, Phase::Request, words);
     let fault = if !taken {
         let mut fault = fault(Failure::Status, &format!("status {status}"));
         fault.cause.code = i32::from(status);
@@ -90,13 +88,7 @@ pub(super) fn judge(
     // Beyond a limit of this side's own nothing is known, unless the target is wrong anyway.
     let is_known = over.is_none();
     if let (None, Some(over)) = (&fault, over) {
-        let sample = format!("{} at {to}: {}", prepared.words(), over.sample);
-        return Judged {
-            fault: Some(Fault { sample, ..over }),
-            broken: None,
-            lacks: true,
-            gains: None,
-        };
+        return Judged { fault: Some(over), broken: None, lacks: true, gains: None };
     }
     let broken = is_known.then_some(broken);
     Judged { fault, broken, lacks, gains }

@@ -8,7 +8,6 @@ use super::script::{Prepared, Script};
 use super::session::Session;
 use super::wire::{self, Buffers, Secured, Wire};
 use crate::record::Failure;
-use crate::units::Address;
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -31,7 +30,6 @@ const TURN: u32 = 16;
 #[derive(Debug)]
 pub struct Lane {
     wire: Wire,
-    to: Address,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
     /// Whether an answer has come on it.
@@ -55,7 +53,6 @@ impl Lane {
         let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
             wire,
-            to: ends.to.clone(),
             doom: None,
             used: false,
             over: false,
@@ -283,7 +280,7 @@ impl Lane {
         self.used = true;
         self.over |= unsent || prepared.closes || !self.parser.keeps();
         let sent_bytes = self.sent();
-        let whole = self.exchange.whole(prepared, &self.to, self.parser.status(), now_ns);
+        let whole = self.exchange.whole(prepared, self.parser.status(), now_ns);
         Answer { sent_bytes, ..whole }
     }
 
@@ -295,11 +292,7 @@ impl Lane {
         let (fault, unseen) =
             if idle_close { Exchange::idle_close(prepared, fault) } else { (fault, Unseen::No) };
         let (status, sent_bytes) = (self.parser.status(), self.sent());
-        Answer {
-            sent_bytes,
-            unseen,
-            ..self.exchange.broken(prepared, &self.to, fault, status, now_ns)
-        }
+        Answer { sent_bytes, unseen, ..self.exchange.broken(prepared, fault, status, now_ns) }
     }
 }
 

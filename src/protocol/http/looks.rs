@@ -79,6 +79,12 @@ impl Looks {
         }
     }
 
+    /// Whether an answer may fail for what is looked at in it.
+    pub(super) fn may_fail(&self) -> bool {
+        let fails = |one: &Checked| !matches!(one, Checked::Else);
+        !self.takes.is_empty() || self.checks.iter().any(fails)
+    }
+
     /// Whether an answer can be judged without any of this: by its status, and a body that is compared as it comes.
     pub(super) fn are_plain(&self) -> bool {
         let bodies = self.checks.iter().filter(|one| matches!(one, Checked::Body(_))).count();

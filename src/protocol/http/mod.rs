@@ -15,6 +15,7 @@
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.
 //! **Invariant:** nothing waits here, and no clock is read.
 
+mod beginning;
 mod body;
 mod connect;
 mod content;

@@ -1,5 +1,6 @@
 //! Turns the requests of a plan into bytes that are built once and sent as they are.
 
+use super::beginning::on_one_line;
 use super::fault::Fault;
 use super::look::Gains;
 use super::looks::{Looks, Options};
@@ -8,10 +9,14 @@ use super::origin::Home;
 use super::session::{Session, Taken};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
-use crate::plan::{AnswerLimits, Http, HttpUrl, Request, Retry, Template, Version, What};
+use crate::plan::{AnswerLimits, Http, HttpUrl, Request, Retry, Secrets, Template, Version, What};
 use crate::record::{Failure, Phase};
+use crate::units::Address;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
+
+/// Longest path that is shown: bytes.
+const LONGEST_PATH: usize = 300;
 
 /// What the lanes to one URL send. One for all lanes.
 #[derive(Debug)]
@@ -49,6 +54,8 @@ pub(super) struct Prepared {
     pub(super) expected: Option<(u64, Box<[u8]>)>,
     /// What else is looked at.
     pub(super) looks: Option<Box<Looks>>,
+    /// What must not be shown.
+    pub(super) secrets: Arc<Secrets>,
 }
 
 /// Why a request cannot be built.
@@ -102,7 +109,8 @@ impl Script {
             }
         }
         let home = Home::new(url, all, http.redirects);
-        let prepare = |request| Prepared::new(request, http, &home, stock, &variables);
+        let secrets = Arc::new(http.secrets.clone());
+        let prepare = |request| Prepared::new(request, (http, &secrets), &home, stock, &variables);
         let requests = http.requests.iter().map(prepare);
         Ok(Self { requests: requests.collect::<Result<_, _>>()?, stock: Arc::clone(stock), home })
     }
@@ -140,12 +148,26 @@ impl Script {
     pub(super) fn is_secure(&self) -> bool {
         self.home.url.is_secure
     }
+
+    /// The words of a failure with the request that it is of, as it was really sent, and to where. Values of the environment are hidden.
+    pub fn words_of(
+        &self,
+        request: usize,
+        session: Option<&Session>,
+        to: &Address,
+        words: &str,
+    ) -> String {
+        let prepared = &self.requests[request];
+        let asked = session.map(|one| (one.path(), one.sends_get()));
+        let words = prepared.secrets.hide(words, false);
+        format!("{} at {to}: {words}", prepared.words_for(asked))
+    }
 }
 
 impl Prepared {
     fn new(
         request: &Request,
-        http: &Http,
+        (http, secrets): (&Http, &Arc<Secrets>),
         home: &Home,
         stock: &Stock,
         variables: &[String],
@@ -216,6 +238,7 @@ impl Prepared {
                 .find_map(|(bit, what)| Some((bit, body(what)?)))
                 .filter(|_| looks.is_none()),
             looks,
+            secrets: Arc::clone(secrets),
         })
     }
 
@@ -247,10 +270,27 @@ impl Prepared {
         }
     }
 
+    /// Whether some of the answer's body may have to be shown: the status is wrong, or it is looked into.
+    pub(super) fn may_show(&self, status: u16) -> bool {
+        self.looks.as_ref().is_some_and(|looks| looks.may_fail()) || !self.statuses(status).0
+    }
+
     /// `home: GET /` for samples; one without a name of its own is `GET /`.
     pub(super) fn words(&self) -> String {
-        let line = format!("{} {}", self.method, self.path);
-        if self.name == line { line } else { format!("{}: {line}", self.name) }
+        self.words_for(None)
+    }
+
+    /// The same with the path that was really asked for, and whether that was by GET, whatever the plan says.
+    fn words_for(&self, asked: Option<(&str, bool)>) -> String {
+        let (path, as_get) = asked.unwrap_or((&self.path, false));
+        let is_cut = path.len() > LONGEST_PATH;
+        let path = path.as_bytes().get(..LONGEST_PATH).unwrap_or(path.as_bytes());
+        let path = on_one_line(path, is_cut, &self.secrets) + if is_cut { "…" } else { "" };
+        let get = as_get && !self.is_head;
+        let line = format!("{} {path}", if get { "GET" } else { self.method.as_str() });
+        let own = format!("{} {}", self.method, self.secrets.hide(&self.path, false));
+        let is_named = self.name != line && self.name != own;
+        if is_named { format!("{}: {line}", self.name) } else { line }
     }
 }
 

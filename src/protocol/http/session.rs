@@ -103,6 +103,16 @@ impl Session {
         self.exhausted || self.hop.is_some() || self.jar.is_some()
     }
 
+    /// What was asked for last.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether it asks by GET whatever the plan says, because a redirect said so.
+    pub(super) fn sends_get(&self) -> bool {
+        self.hop.as_ref().is_some_and(|hop| hop.as_get)
+    }
+
     /// What `Host` said last.
     pub(super) fn host(&self) -> &str {
         &self.host

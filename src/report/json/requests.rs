@@ -8,11 +8,13 @@ use crate::report::columns::Words;
 use crate::report::section::Section;
 use serde::Serialize;
 
-/// One request; what was due and dropped belongs to none.
+/// One request.
 #[derive(Serialize)]
 pub struct RequestReport<'a> {
     name: &'a str,
+    due: u64,
     started: u64,
+    dropped: u64,
     ok: u64,
     failed: u64,
     timed_out: u64,
@@ -41,7 +43,9 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
         times.0.retain(|(name, _)| words.times.iter().any(|time| time.name() == *name));
         all.push(RequestReport {
             name: &request.name,
+            due: get(Counter::Due),
             started: get(Counter::Started),
+            dropped: get(Counter::Dropped),
             ok: get(Counter::Ok),
             failed: get(Counter::Failed),
             timed_out: get(Counter::TimedOut),

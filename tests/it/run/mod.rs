@@ -9,6 +9,7 @@ mod missing;
 mod named_checks;
 mod refusals;
 mod rows;
+mod samples;
 mod scarce;
 mod search;
 mod sent;

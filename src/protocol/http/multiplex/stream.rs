@@ -160,7 +160,7 @@ impl Multiplex {
             Poll::Ready(Ok(())) => {
                 self.in_flight -= 1;
                 self.answered = true;
-                let whole = stream.exchange.whole(prepared, &self.to, stream.status, now_ns);
+                let whole = stream.exchange.whole(prepared, stream.status, now_ns);
                 return Step::Ended(Answer { sent_bytes: stream.moved().sent, ..whole });
             }
             Poll::Ready(Err(failed)) => failed,
@@ -218,7 +218,7 @@ impl Multiplex {
         now_ns: u64,
     ) -> Answer {
         self.in_flight -= 1;
-        let broken = stream.exchange.broken(prepared, &self.to, fault, stream.status, now_ns);
+        let broken = stream.exchange.broken(prepared, fault, stream.status, now_ns);
         Answer { sent_bytes: stream.moved().sent, ..broken }
     }
 }
@@ -274,8 +274,9 @@ impl Stream {
                     beyond(&head.headers, prepared.limits)?;
                     self.status = Some(head.status.as_u16());
                     self.exchange.came(size(&head.headers), now_ns);
-                    if self.exchange.looks() || prepared.expected.is_some() {
-                        let status = head.status.as_u16();
+                    let status = head.status.as_u16();
+                    let shows = prepared.may_show(status);
+                    if self.exchange.looks() || prepared.expected.is_some() || shows {
                         let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
                         let mut taker = self.exchange.taker(prepared);
                         if head.headers.len() <= USUAL_HEADERS {

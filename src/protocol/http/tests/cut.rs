@@ -103,7 +103,8 @@ async fn play(framed: &Framed, cut: usize, end: End) {
     assert_eq!(answer.body_bytes, body, "{place}: {answer:?}");
     assert_eq!(answer.unseen, Unseen::No, "{place}");
     if let Some(fault) = &answer.fault {
-        let bytes = format!("after {cut} bytes");
+        let status = answer.status.map_or(String::new(), |status| format!("; status {status}"));
+        let bytes = format!("after {cut} bytes{status}");
         assert!(fault.sample.ends_with(&bytes), "{place}: {}", fault.sample);
         assert_eq!(fault.cause.phase, Phase::Request, "{place}");
         assert!(!lane.is_open(), "{place}");

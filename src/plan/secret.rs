@@ -1,0 +1,103 @@
+//! Turns values that came from the environment back into `${env.NAME}` wherever a text is shown.
+
+use super::interpolate::Environment;
+use super::tree::{Node, Value};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt;
+
+/// What a plan took from the environment, in the forms in which it may come back, the longest first.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Secrets(Vec<(String, String)>);
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Secrets {
+    /// Those of a plan.
+    pub(super) fn of(plan: &Node, environment: Environment<'_>) -> Self {
+        let mut all = Vec::new();
+        collect(plan, environment, &mut all);
+        all.retain(|(value, _)| !value.is_empty());
+        all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
+        all.dedup_by(|a, b| a.0 == b.0);
+        Self(all)
+    }
+
+    /// The text with `${env.NAME}` for each value. `is_cut`: the text went on, so that its end may be the beginning of a value, which
+    /// is left out.
+    pub fn hide(&self, text: &str, is_cut: bool) -> String {
+        let mut hidden = String::with_capacity(text.len());
+        let mut rest = text;
+        while let Some(first) = rest.chars().next() {
+            let found = self.0.iter().find(|(value, _)| rest.starts_with(value.as_str()));
+            if let Some((value, shown)) = found {
+                hidden.push_str(shown);
+                rest = &rest[value.len()..];
+                continue;
+            }
+            if is_cut && self.0.iter().any(|(value, _)| value.starts_with(rest)) {
+                break;
+            }
+            hidden.push(first);
+            rest = &rest[first.len_utf8()..];
+        }
+        hidden
+    }
+}
+
+fn collect(node: &Node, environment: Environment<'_>, all: &mut Vec<(String, String)>) {
+    match &node.value {
+        Value::List(nodes) => nodes.iter().for_each(|one| collect(one, environment, all)),
+        Value::Table(table) => {
+            table.entries.iter().for_each(|(_, one)| collect(one, environment, all));
+        }
+        Value::Text(text) if text.is_secret() => {
+            let names = text.shown.split("${env.").skip(1).filter_map(|rest| rest.split_once('}'));
+            let mut any = false;
+            for (name, _) in names {
+                let Some(value) = environment(name) else { continue };
+                any = true;
+                let shown = format!("${{env.{name}}}");
+                let json = serde_json::to_string(&value).unwrap_or_default();
+                let json = json.trim_matches('"').to_owned();
+                let percent = utf8_percent_encode(&value, NON_ALPHANUMERIC).to_string();
+                all.extend([value, json, percent].map(|form| (form, shown.clone())));
+            }
+            if any {
+                // As basic authentication sends it.
+                all.push((STANDARD.encode(&text.value), text.shown.clone()));
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn secrets(pairs: &[(&str, &str)]) -> Secrets {
+        Secrets(pairs.iter().map(|(a, b)| ((*a).to_owned(), (*b).to_owned())).collect())
+    }
+
+    #[test]
+    fn values_are_hidden_wherever_they_stand() {
+        let all = secrets(&[("hunter2", "${env.PW}"), ("e", "${env.E}")]);
+        assert_eq!(all.hide("a=hunter2&b=hunter2", false), "a=${env.PW}&b=${env.PW}");
+        assert_eq!(all.hide("the", false), "th${env.E}");
+        assert_eq!(Secrets::default().hide("größer", true), "größer");
+    }
+
+    #[test]
+    fn the_beginning_of_a_value_at_a_cut_is_left_out() {
+        let all = secrets(&[("hunter2", "${env.PW}")]);
+        assert_eq!(all.hide("a=hunt", true), "a=");
+        assert_eq!(all.hide("a=hunt", false), "a=hunt");
+        assert_eq!(all.hide("a=hunter2", true), "a=${env.PW}");
+    }
+}
