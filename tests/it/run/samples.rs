@@ -50,7 +50,7 @@ fn a_sample_has_the_path_the_status_and_the_body_and_no_secret() {
                 "contains = \"sold\"",
                 format!("the body does not contain `sold`; status 200, {shown}"),
             ),
-            ("buy", "size = \"< 3B\"", format!("; status 200, {shown}")),
+            ("buy", "size = 3", format!("; status 200, {shown}")),
         ] {
             let named =
                 if name.is_empty() { String::new() } else { format!("name = \"{name}\", ") };
