@@ -43,7 +43,7 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
 /// Judges what was saved and writes every report. What keeps it from that is on standard error by then.
 fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
     // Locked before it is read: a run that ends meanwhile writes its own reports.
-    let lock = args.folder.is_dir().then(|| FolderLock::take(&args.folder)).transpose();
+    let lock = args.folder.is_dir().then(|| FolderLock::take_after_run(&args.folder)).transpose();
     let _lock = lock.map_err(|error| refused(&error))?;
     let saved = SavedRun::open(&args.folder).map_err(|error| refused(&error))?;
     let made = report::write_again(&saved);

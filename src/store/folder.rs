@@ -24,22 +24,39 @@ pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// The right to write into a result folder; a running run holds it to its end.
+/// The right to write into a result folder. A run has it alone, to its end; afterwards whoever makes reports again has it, one after the
+/// other.
 #[derive(Debug)]
 pub struct FolderLock {
-    /// `None` on a file system without locks, which does without.
-    _lock: Option<Flock<File>>,
+    /// None on a file system without locks, which does without.
+    _locks: Vec<Flock<File>>,
 }
 
 impl FolderLock {
-    /// Locks the folder; that somebody else holds it is an error.
+    /// Locks the folder for a run; that somebody else holds it is an error.
     pub fn take(folder: &Path) -> Result<Self, Error> {
-        let file = File::open(folder).map_err(Error::read(folder))?;
-        match Flock::lock(file, FlockArg::LockExclusiveNonblock) {
-            Ok(lock) => Ok(Self { _lock: Some(lock) }),
-            Err((_, Errno::EWOULDBLOCK)) => Err(Error::StillRunning { path: folder.into() }),
-            Err(_) => Ok(Self { _lock: None }),
-        }
+        let lock = locked(folder, folder, FlockArg::LockExclusiveNonblock)?;
+        Ok(Self { _locks: lock.into_iter().collect() })
+    }
+
+    /// Locks the folder of a run that has ended, to make its reports again; waits for others that do the same. That the run goes on is an
+    /// error.
+    pub fn take_after_run(folder: &Path) -> Result<Self, Error> {
+        // A run holds its folder alone: shared with those who come after it, the folder says that it has ended.
+        let ended = locked(folder, folder, FlockArg::LockSharedNonblock)?;
+        let plan = folder.join(name::PLAN);
+        let turn = plan.is_file().then(|| locked(folder, &plan, FlockArg::LockExclusive));
+        let turn = turn.transpose()?.flatten();
+        Ok(Self { _locks: ended.into_iter().chain(turn).collect() })
+    }
+}
+
+fn locked(folder: &Path, path: &Path, how: FlockArg) -> Result<Option<Flock<File>>, Error> {
+    let file = File::open(path).map_err(Error::read(path))?;
+    match Flock::lock(file, how) {
+        Ok(lock) => Ok(Some(lock)),
+        Err((_, Errno::EWOULDBLOCK)) => Err(Error::StillRunning { path: folder.into() }),
+        Err(_) => Ok(None),
     }
 }
 

@@ -27,8 +27,24 @@ fn a_run_that_goes_on_can_be_looked_at_and_not_be_written_to() {
     assert!(saved.recording.baseline.is_some() && !saved.complete());
     assert_eq!(names(store.folder()), before);
     assert!(matches!(FolderLock::take(store.folder()), Err(Error::StillRunning { .. })));
+    let early = FolderLock::take_after_run(store.folder());
+    assert!(matches!(early, Err(Error::StillRunning { .. })));
     let folder = store.folder().to_owned();
     drop(store.finish(canned::finished()).unwrap());
+    // One report does not take another one for the run, and neither begins while the other writes.
+    let first = FolderLock::take_after_run(&folder).unwrap();
+    let (told, tells) = std::sync::mpsc::channel();
+    let path = folder.clone();
+    let second = std::thread::spawn(move || {
+        let lock = FolderLock::take_after_run(&path);
+        told.send(lock.is_ok()).unwrap();
+    });
+    let soon = std::time::Duration::from_millis(100);
+    assert!(tells.recv_timeout(soon).is_err());
+    assert!(matches!(FolderLock::take(&folder), Err(Error::StillRunning { .. })));
+    drop(first);
+    assert!(tells.recv_timeout(30 * soon).unwrap());
+    second.join().unwrap();
     FolderLock::take(&folder).unwrap();
 }
 
