@@ -1,7 +1,8 @@
 //! Turns attempts into the facts of one part of one stage.
 
 use super::{
-    Cause, CookieLoss, Counter, Counters, Outcome, RequestTally, Storm, Survival, Tally, Times,
+    Cause, ConnectionEnd, CookieLoss, Counter, Counters, Outcome, RequestTally, Storm, Survival,
+    Tally, Times,
 };
 use crate::plan::{Part, TimeMetric};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,9 @@ pub struct Cell {
     /// http: cookies that users did not keep, by the reason.
     #[serde(default)]
     pub cookies: Vec<(CookieLoss, Tally)>,
+    /// http: connections that ended, by the reason, each where its last request was due.
+    #[serde(default)]
+    pub ends: BTreeMap<ConnectionEnd, u64>,
 }
 
 /// How often a check was made.
@@ -115,6 +119,11 @@ impl Cell {
         tally(&mut self.cookies, loss, at_ns, || words);
     }
 
+    /// Counts a connection that has ended.
+    pub fn end_connection(&mut self, end: ConnectionEnd) {
+        *self.ends.entry(end).or_default() += 1;
+    }
+
     /// Records one time.
     pub fn time(&mut self, metric: TimeMetric, ns: u64) {
         self.times.record(metric, ns);
@@ -129,6 +138,9 @@ impl Cell {
         }
         for (limit_ns, count) in &other.within {
             *self.within.entry(*limit_ns).or_default() += count;
+        }
+        for (end, count) in &other.ends {
+            *self.ends.entry(*end).or_default() += count;
         }
         if self.checks.len() < other.checks.len() {
             self.checks.resize(other.checks.len(), CheckTally::default());
@@ -161,6 +173,7 @@ impl Cell {
             && self.statuses.is_empty()
             && self.survival.is_empty()
             && self.storms.is_empty()
+            && self.ends.is_empty()
     }
 }
 

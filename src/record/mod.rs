@@ -4,6 +4,7 @@
 //! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed from a merged histogram.
 
 mod cell;
+mod connection_end;
 mod cookie;
 mod failure;
 mod host;
@@ -20,6 +21,7 @@ mod survival;
 mod times;
 
 pub use cell::{Cell, CellKey, CheckTally};
+pub use connection_end::ConnectionEnd;
 pub use cookie::CookieLoss;
 pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
 pub use host::{HostSample, Look, Peak};

@@ -9,7 +9,7 @@
 use super::slots::State;
 use super::{Host, Requests};
 use crate::protocol::http::{Answer, Fault, Unseen};
-use crate::record::{Cause, Counter, Failure, Phase};
+use crate::record::{Cause, ConnectionEnd, Counter, Failure, Phase};
 
 /// A request is sent again so often without a pause.
 const AT_ONCE: u16 = 16;
@@ -84,7 +84,7 @@ impl<H: Host> Requests<H> {
         let trouble = one.lane.as_ref().and_then(|lane| self.host.trouble(lane));
         one.state = State::Waiting;
         let moved = self.has_answered(slot);
-        self.hang_up(slot);
+        self.hang_up(slot, ConnectionEnd::Failed);
         if let Some(fault) = trouble {
             self.fail_unsent(slot, fault, now);
             return;
@@ -131,8 +131,9 @@ impl<H: Host> Requests<H> {
     pub(super) fn resume(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         let takes = one.lane.as_ref().is_none_or(|lane| self.host.takes_a_request(lane));
-        if !takes || (one.lane.is_some() && one.is_spent(self.uses, now)) {
-            self.hang_up(slot);
+        let spent = one.spent(self.uses, now);
+        if let Some(why) = if takes { spent } else { Some(ConnectionEnd::Idle) } {
+            self.hang_up(slot, why);
         }
         if self.slots.get(slot).lane.is_some() {
             self.send(slot, now);

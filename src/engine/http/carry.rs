@@ -5,8 +5,8 @@ use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests, Room, anew};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step};
-use crate::record::{Counter, Origin};
+use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
+use crate::record::{ConnectionEnd, Counter, Failure, Origin};
 
 /// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
 const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);
@@ -147,9 +147,9 @@ impl<H: Host> Requests<H> {
                 self.host.disturb(lane);
                 let gone = !self.host.takes_a_request(lane);
                 if gone && one.state == State::Idle {
-                    self.let_go(slot);
+                    self.let_go(slot, ConnectionEnd::Idle);
                 } else if gone {
-                    self.hang_up(slot);
+                    self.hang_up(slot, ConnectionEnd::Idle);
                 }
             }
             State::Opening | State::Knocking | State::Free => {}
@@ -200,11 +200,14 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    pub(super) fn hang_up(&mut self, slot: u32) {
-        if let Some(lane) = self.slots.get(slot).lane.take()
-            && self.host.leave(lane)
-        {
+    /// Ends the connection of a slot, or its part in one that is shared.
+    pub(super) fn hang_up(&mut self, slot: u32, why: ConnectionEnd) {
+        let one = self.slots.get(slot);
+        let Some(lane) = one.lane.take() else { return };
+        let (key, why) = (one.attempt.key, self.host.ended(&lane).unwrap_or(why));
+        if self.host.leave(lane) {
             self.book.levels.open -= 1;
+            self.book.cell(key).end_connection(why);
         }
     }
 
@@ -218,9 +221,10 @@ impl<H: Host> Requests<H> {
         }
         let goes_on = one.lane.as_ref().is_some_and(|lane| self.host.takes_a_request(lane));
         let moved = !goes_on && self.has_answered(slot);
-        let one = self.slots.get(slot);
-        if !goes_on || one.is_spent(self.uses, now) {
-            self.hang_up(slot);
+        let spent = self.slots.get(slot).spent(self.uses, now);
+        let ended = if goes_on { spent } else { Some(end_by(&answer, moved)) };
+        if let Some(why) = ended {
+            self.hang_up(slot, why);
         }
         if self.sends_again(slot, &mut answer, moved, now) {
             return;
@@ -329,13 +333,29 @@ impl<H: Host> Requests<H> {
             let number = one.number;
             let Some(lane) = &mut one.lane else { return };
             let fault = self.host.crowded(lane, number);
-            self.hang_up(slot);
+            self.hang_up(slot, ConnectionEnd::Timeout);
             self.fail_unsent(slot, fault, now);
         } else if let Some(lane) = &mut one.lane
             && let Some(answer) = self.host.give_up(lane, limits, now)
         {
             self.answered(slot, answer, now);
         }
+    }
+}
+
+/// Why a connection ended that takes no request after this answer; `served`: it had answered others.
+fn end_by(answer: &Answer, served: bool) -> ConnectionEnd {
+    let Some(fault) = &answer.fault else { return ConnectionEnd::Server };
+    let failure = fault.cause.failure;
+    let cut = matches!(failure, Failure::ClosedByServer | Failure::Reset);
+    match failure.origin() {
+        _ if failure.is_timeout() => ConnectionEnd::Timeout,
+        _ if failure == Failure::ClosedIdle || answer.unseen == Unseen::Perhaps => {
+            ConnectionEnd::Idle
+        }
+        _ if cut && served && answer.first_byte_ns.is_none() => ConnectionEnd::Idle,
+        Origin::Application if is_whole(answer) => ConnectionEnd::Server,
+        _ => ConnectionEnd::Failed,
     }
 }
 

@@ -13,7 +13,7 @@ use crate::protocol::http::{
     Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Opening, Script, Secured, Session,
     Step, Taken,
 };
-use crate::record::WorkerFacts;
+use crate::record::{ConnectionEnd, WorkerFacts};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};
@@ -236,6 +236,10 @@ impl Host for Epoll {
             if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) };
         way.fail(self.hub.as_mut(), &late);
         late
+    }
+
+    fn ended(&self, way: &Way) -> Option<ConnectionEnd> {
+        way.ended(self.hub.as_ref())
     }
 
     fn leave(&mut self, way: Way) -> bool {

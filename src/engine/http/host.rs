@@ -2,7 +2,7 @@
 
 use super::super::wire::{Notice, Order};
 use crate::protocol::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
-use crate::record::WorkerFacts;
+use crate::record::{ConnectionEnd, WorkerFacts};
 use std::io;
 
 /// A slot, and which of its connections is meant.
@@ -74,6 +74,11 @@ pub trait Host {
 
     /// A connection that was not open in time, or not secured in time.
     fn late(&mut self, lane: &mut Self::Lane, number: u64, securing: bool) -> Fault;
+
+    /// Why a connection ended, or is about to, where that is known better than by the last request.
+    fn ended(&self, _lane: &Self::Lane) -> Option<ConnectionEnd> {
+        None
+    }
 
     /// Leaves a connection; true when it has gone with that: nobody else shares it.
     fn leave(&mut self, _lane: Self::Lane) -> bool {

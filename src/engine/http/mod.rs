@@ -36,7 +36,7 @@ use super::load::Load;
 use super::wire::{Notice, Order};
 use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
 use crate::protocol::http::{Rows, Script, ScriptError};
-use crate::record::Mark;
+use crate::record::{ConnectionEnd, Mark};
 use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use alarms::Alarms;
@@ -197,7 +197,7 @@ impl<H: Host> Requests<H> {
     fn finish(&mut self, now: u64) {
         self.drop_what_waits_for_rows();
         for slot in 0..self.slots.len() {
-            self.let_go(slot);
+            self.let_go(slot, ConnectionEnd::Planned);
         }
         let snapshot = self.book.take(self.second, self.host.facts());
         self.host.tell(Notice::Snapshot(Box::new(snapshot)));

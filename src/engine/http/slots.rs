@@ -4,6 +4,7 @@ use super::book::Attempt;
 use super::host::Place;
 use crate::plan::ConnectionUse;
 use crate::protocol::http::{Fault, Session};
+use crate::record::ConnectionEnd;
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -77,10 +78,13 @@ impl<L> Slot<L> {
         matches!(self.state, State::Opening | State::Knocking | State::Securing)
     }
 
-    /// Whether its connection must not be used for another request.
-    pub(super) fn is_spent(&self, uses: ConnectionUse, now: u64) -> bool {
-        uses.max_requests.is_some_and(|most| self.served >= most)
-            || uses.max_age.is_some_and(|age| now.saturating_sub(self.open_ns) >= age.as_nanos())
+    /// Why its connection must not be used for another request; `None` when it may.
+    pub(super) fn spent(&self, uses: ConnectionUse, now: u64) -> Option<ConnectionEnd> {
+        let age_ns = now.saturating_sub(self.open_ns);
+        if uses.max_requests.is_some_and(|most| self.served >= most) {
+            return Some(ConnectionEnd::MaxRequests);
+        }
+        uses.max_age.filter(|age| age_ns >= age.as_nanos()).map(|_| ConnectionEnd::MaxAge)
     }
 }
 

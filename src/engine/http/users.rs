@@ -4,7 +4,7 @@ use super::slots::State;
 use super::{Host, Place, Requests};
 use crate::plan::Part;
 use crate::protocol::http::{Fault, Moved};
-use crate::record::{Origin, Phase};
+use crate::record::{ConnectionEnd, Origin, Phase};
 
 const MS: u64 = 1_000_000;
 
@@ -75,7 +75,7 @@ impl<H: Host> Requests<H> {
             self.unsettle(slot);
         }
         if rests {
-            self.let_go(slot);
+            self.let_go(slot, ConnectionEnd::Planned);
         }
     }
 
@@ -119,7 +119,7 @@ impl<H: Host> Requests<H> {
         let part = self.pass_marks(now);
         let one = self.slots.get(slot);
         if one.leaving || part.part == Part::Drain || part.stage >= one.gone_by {
-            self.let_go(slot);
+            self.let_go(slot, ConnectionEnd::Planned);
             return;
         }
         if one.step == 0 {
@@ -181,7 +181,7 @@ impl<H: Host> Requests<H> {
     pub(super) fn close_idle(&mut self) {
         self.closing = true;
         while let Some(slot) = self.idle_slot() {
-            self.let_go(slot);
+            self.let_go(slot, ConnectionEnd::Planned);
         }
     }
 
@@ -227,7 +227,7 @@ impl<H: Host> Requests<H> {
         one.state = State::Idle;
         one.session = None;
         if self.closing || one.lane.is_none() {
-            self.let_go(slot);
+            self.let_go(slot, ConnectionEnd::Planned);
         } else {
             self.idle.push(Place { slot, turn: one.turn });
         }
@@ -245,8 +245,8 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    /// Lets a slot's user or connection go, whatever it does.
-    pub(super) fn let_go(&mut self, slot: u32) {
+    /// Lets a slot's user or connection go, whatever it does; `why` its connection ends.
+    pub(super) fn let_go(&mut self, slot: u32, why: ConnectionEnd) {
         let one = self.slots.get(slot);
         match one.state {
             State::Free if one.settling == 0 && !one.is_user => return,
@@ -261,12 +261,10 @@ impl<H: Host> Requests<H> {
             self.book.leave(&attempt, moved);
         }
         let one = self.slots.get(slot);
-        let was_open = !one.is_connecting();
-        if let Some(lane) = one.lane.take()
-            && self.host.leave(lane)
-            && was_open
-        {
-            self.book.levels.open -= 1;
+        if !one.is_connecting() {
+            self.hang_up(slot, why);
+        } else if let Some(lane) = one.lane.take() {
+            self.host.leave(lane);
         }
         let one = self.slots.get(slot);
         if std::mem::take(&mut one.is_user) {

@@ -6,6 +6,7 @@ use crate::protocol::http::{
     Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
     Stream,
 };
+use crate::record::ConnectionEnd;
 use rustls::client::UnbufferedClientConnection;
 
 /// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there is a hub.
@@ -78,6 +79,14 @@ impl Way {
     pub(super) fn fail(&self, hub: Option<&mut Hub>, fault: &Fault) {
         if let (Carrier::Seat(seat, _), Some(hub)) = (&self.carrier, hub) {
             hub.fail(*seat, fault.clone());
+        }
+    }
+
+    /// Why a connection that is shared takes no more requests.
+    pub(super) fn ended(&self, hub: Option<&Hub>) -> Option<ConnectionEnd> {
+        match (&self.carrier, hub) {
+            (Carrier::Seat(seat, _), Some(hub)) => hub.ended(*seat),
+            _ => None,
         }
     }
 

@@ -110,6 +110,9 @@ struct Facts<'a> {
     checks: Vec<CheckReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies_lost: Vec<CookieReport>,
+    /// Connections that ended, by the reason.
+    #[serde(skip_serializing_if = "Named::is_empty")]
+    connections_ended: Named<&'static str, u64>,
     failures: Vec<FailureReport<'a>>,
 }
 
@@ -287,6 +290,9 @@ impl<'a> Facts<'a> {
             requests: requests(scenario, section),
             checks: tallies(scenario, cell).map(check).collect(),
             cookies_lost: cell.cookies.iter().map(cookie).collect(),
+            connections_ended: Named(
+                cell.ends.iter().map(|(end, count)| (end.name(), *count)).collect(),
+            ),
             failures: failures(cell, scenario),
         }
     }

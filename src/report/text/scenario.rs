@@ -6,7 +6,7 @@ use crate::record::{Counter, Gauge};
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
-use crate::report::page::Page;
+use crate::report::page::{Page, listed};
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::table::{Cell, Column, NOT_MEASURED, Table, shortened};
 use crate::store::SavedRun;
@@ -242,6 +242,12 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
     let retried = whole.cell.counters.get(Counter::Retried);
     if retried > 0 {
         words.push(format!("retried {}: not served by the target, sent again", grouped(retried)));
+    }
+    let ends = whole.cell.ends.iter();
+    let ends: Vec<String> =
+        ends.map(|(end, count)| format!("{} {}", grouped(*count), end.words())).collect();
+    if !ends.is_empty() {
+        words.push(format!("connections ended: {}", listed(&ends)));
     }
     let statuses = whole
         .cell

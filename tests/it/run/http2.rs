@@ -43,6 +43,8 @@ fn https_agrees_on_it_first_and_goes_on_with_sessions() {
     let [ok, opened, resumed] = web.counters(["ok", "connect.ok", "tls.resumed"]);
     assert!(ok > 200 && opened >= ok / 10, "{ok} {opened}");
     assert_eq!(served(&outcome, "secured"), opened);
+    let ends = &web.0["connections_ended"];
+    assert!(ends["max_requests"].as_u64().unwrap() >= opened - 20, "{ends}");
     // The first ones come before there is anything to go on with.
     assert!(resumed > 0 && resumed == served(&outcome, "resumed"), "{resumed} of {opened}");
     assert_eq!(web.counters(["failed", "timed_out", "retried"]), [0, 0, 0]);
@@ -58,6 +60,9 @@ fn arrivals_share_connections_too_and_a_connection_has_its_age() {
     assert_eq!(web.counters(["due", "ok", "dropped"]), [400, 400, 0]);
     let opened = web.counter("connect.ok");
     assert!((4..=20).contains(&opened), "{opened}");
+    let ends = &web.0["connections_ended"];
+    let [aged, planned] = ["max_age", "planned"].map(|end| ends[end].as_u64().unwrap_or(0));
+    assert!(aged > 0 && aged + planned == opened, "{ends}");
 }
 
 #[test]

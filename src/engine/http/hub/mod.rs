@@ -8,6 +8,7 @@ mod table;
 use super::host::{Place, Ready, Room};
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
+use crate::record::ConnectionEnd;
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -180,7 +181,7 @@ impl Hub {
         let table = self.table(seat.connection);
         let link = table.link.as_mut()?;
         if most.is_some_and(|most| link.served() + 1 >= most) {
-            link.retire();
+            link.retire(ConnectionEnd::MaxRequests);
         }
         Some((link, table.chairs[seat.at as usize].bell()))
     }
@@ -208,6 +209,11 @@ impl Hub {
         self.tables[seat.connection as usize].takes_more()
     }
 
+    /// Why the connection of a seat takes no more requests.
+    pub(super) fn ended(&self, seat: Seat) -> Option<ConnectionEnd> {
+        self.tables[seat.connection as usize].link.as_ref()?.ended_by()
+    }
+
     /// Gives a seat up; true when an open connection has gone with it.
     pub(super) fn leave(&mut self, seat: Seat, stream: Option<Box<Stream>>) -> bool {
         let table = self.table(seat.connection);
@@ -219,7 +225,7 @@ impl Hub {
         if table.opener.is_some() && table.opener == place {
             table.opener = None;
             if let Some(link) = &mut table.link {
-                link.retire();
+                link.retire(ConnectionEnd::Planned);
             }
         }
         let (address, more) = (table.address, table.takes_more());

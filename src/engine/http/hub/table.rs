@@ -3,6 +3,7 @@
 use super::super::host::{Place, Room};
 use crate::plan::ConnectionUse;
 use crate::protocol::http::Multiplex;
+use crate::record::ConnectionEnd;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -116,7 +117,7 @@ impl Table {
         if uses.max_age.is_some_and(|age| old(age.as_nanos()))
             && let Some(link) = &mut self.link
         {
-            link.retire();
+            link.retire(ConnectionEnd::MaxAge);
         }
     }
 

@@ -5,7 +5,7 @@ mod world;
 use super::book::Ending;
 use super::*;
 use crate::plan::{ConnectionUse, Part, Ramp, Stat, ThinkTime, TimeMetric};
-use crate::record::{CellKey, Counter, Failure, Gauge, Mark};
+use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Mark};
 use crate::schedule::Share;
 use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
@@ -276,6 +276,8 @@ fn an_idle_close_is_retried_and_counted() {
     assert!(retried > 20, "{retried}");
     assert_eq!(ran.get(Counter::Failed), 0);
     assert_eq!(ran.get(Counter::ConnectOk), retried + 1);
+    let ends = [(ConnectionEnd::Idle, retried), (ConnectionEnd::Planned, 1)];
+    assert_eq!(ran.total().ends, BTreeMap::from(ends));
     assert_eq!(world.sent.borrow().len() as u64, ran.get(Counter::Ok) + retried);
 
     // Again and again, until its time is over; and then it fails as it did at last.

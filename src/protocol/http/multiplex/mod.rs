@@ -24,7 +24,7 @@ use super::exchange::Unseen;
 use super::fault::{Fault, Opening};
 use super::wire::{Buffers, Secured, Wire, broken};
 use crate::plan::AnswerLimits;
-use crate::record::{Failure, Phase};
+use crate::record::{ConnectionEnd, Failure, Phase};
 use crate::units::Address;
 use counted::Counted;
 use h2::client::{Builder, Connection, SendRequest};
@@ -72,6 +72,8 @@ pub struct Multiplex {
     settled: bool,
     /// Why it takes none, when that is the fault of somebody.
     fault: Option<Fault>,
+    /// Why it takes none, in a word.
+    end: Option<ConnectionEnd>,
 }
 
 enum State {
@@ -103,6 +105,7 @@ impl Multiplex {
             over: false,
             settled: false,
             fault: None,
+            end: None,
         })
     }
 
@@ -219,16 +222,18 @@ impl Multiplex {
             // A GOAWAY, or no number is left for a stream.
             if let Poll::Ready(Err(error)) = speech.requests.poll_ready(&mut idle()) {
                 let (fault, _) = self.fault_of(&error, 0);
-                self.over = true;
+                let end = self.end_by(Some(&error));
+                self.retire(end);
                 self.fault.get_or_insert(fault);
             }
             return self.line.has_more();
         };
+        let end = self.end_by(error.as_ref());
         let fault = match error {
             Some(error) => self.fault_of(&error, 0).0,
             None => self.ended(0),
         };
-        self.over = true;
+        self.retire(end);
         self.fault.get_or_insert(fault);
         self.state = State::Gone;
         false
@@ -236,14 +241,30 @@ impl Multiplex {
 
     /// Takes no other request for this reason.
     pub fn fail(&mut self, fault: Fault) {
-        self.over = true;
+        self.retire(ConnectionEnd::Failed);
         self.fault.get_or_insert(fault);
         self.state = State::Gone;
     }
 
-    /// Takes no other request.
-    pub fn retire(&mut self) {
+    /// Takes no other request; why, unless it takes none already.
+    pub fn retire(&mut self, end: ConnectionEnd) {
         self.over = true;
+        self.end.get_or_insert(end);
+    }
+
+    /// Why it takes no other request.
+    pub fn ended_by(&self) -> Option<ConnectionEnd> {
+        self.end
+    }
+
+    /// What the end of the connection is counted as; `None`: its socket ended.
+    fn end_by(&self, error: Option<&Error>) -> ConnectionEnd {
+        match error {
+            Some(error) if error.is_go_away() && error.is_remote() => ConnectionEnd::GoAway,
+            Some(error) if !error.is_io() => ConnectionEnd::Failed,
+            _ if self.in_flight == 0 => ConnectionEnd::Idle,
+            _ => ConnectionEnd::Failed,
+        }
     }
 
     /// Whether it takes no other request.
