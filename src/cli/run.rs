@@ -99,7 +99,9 @@ fn depart(
     })?;
     let limits = Limits::read();
     let files = plan_file::read_files(&source, &plan)?;
-    let mut warnings = preflight::check(&plan, &limits, &Probes::take(&plan, &limits), args.force)?;
+    let mut probes = Probes::take(&plan, &limits);
+    probes.file_bytes = engine::file_bytes(&plan, &files);
+    let mut warnings = preflight::check(&plan, &limits, &probes, args.force)?;
     warnings.extend(insecure(&plan));
     warnings.extend(engine::row_outlooks(&plan, &files).iter().filter_map(RowOutlook::words));
     warnings.extend(sparse(&plan).iter().map(|one| one.words(&plan)));

@@ -2,7 +2,8 @@
 
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
-    Body, Data, Encoding, Given, Http, Piece, Plan, Protocol, Request, Spot, Template,
+    Body, Data, Encoding, Endpoint, Given, Http, Piece, Plan, Protocol, Request, Spot, Template,
+    Version,
 };
 use crate::protocol::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
 use std::fs::File;
@@ -39,6 +40,35 @@ pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProb
     let outlooks = row_outlooks(plan, &all);
     problems.extend(outlooks.into_iter().filter_map(|one| too_few(plan, one)));
     if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it was read and once in the request to each
+/// address; once more where the request is written anew for each sending, or spoken over HTTP/2.
+pub fn file_bytes(plan: &Plan, files: &[Files]) -> Vec<u64> {
+    let each = plan.scenarios.iter().zip(files).map(|(scenario, files)| {
+        let Protocol::Http(http) = &scenario.protocol else { return 0 };
+        let addresses = match &plan.targets[scenario.target].endpoint {
+            Endpoint::Hosts(hosts) => hosts.len(),
+            Endpoint::Urls(urls) => urls.len(),
+            Endpoint::Builtin(_) => 1,
+        };
+        let copies = |request: &Request| {
+            let anew = http.cookies
+                || http.redirects > 0
+                || http.data.is_some()
+                || !givens(request).is_empty();
+            1 + u64::from(anew) + u64::from(matches!(http.version, Version::Http2 { .. }))
+        };
+        let bodies = files.bodies.iter().map(|(path, bytes)| {
+            let of_file = http.requests.iter().filter(
+                |request| matches!(&request.body, Body::File { path: own, .. } if own == path),
+            );
+            let sent: u64 = of_file.map(copies).sum();
+            bytes.len() as u64 * (1 + sent * addresses as u64)
+        });
+        bodies.sum::<u64>() + files.data_file.as_ref().map_or(0, |file| file.memory)
+    });
+    each.collect()
 }
 
 fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> Files {

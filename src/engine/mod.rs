@@ -20,7 +20,7 @@ pub use clock::{Clock, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunOrder, run};
 pub use event::{Event, Resolved, ServerSide};
 pub use facts::{Own, Pulse};
-pub use files::{FileProblem, read_files};
+pub use files::{FileProblem, file_bytes, read_files};
 pub use link::Link;
 pub use load::{Load, Route};
 pub use rows::{RowOutlook, RowSource, row_outlooks};

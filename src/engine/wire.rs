@@ -25,6 +25,9 @@ pub const VERSION: u32 = 5;
 /// A frame larger than this is not ours.
 const FRAME_MAX: usize = 64 << 20;
 
+/// What an inbox keeps of its room once a larger frame was taken, in bytes: bodies and rows come once.
+const KEPT_ROOM: usize = 64 << 10;
+
 /// From the coordinator to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
@@ -190,6 +193,9 @@ impl Inbox {
         let Some(frame) = self.bytes.get(4..4 + length) else { return Ok(None) };
         let message = postcard::from_bytes(frame)?;
         self.bytes.drain(..4 + length);
+        if self.bytes.capacity() > KEPT_ROOM {
+            self.bytes.shrink_to(KEPT_ROOM);
+        }
         Ok(Some(message))
     }
 }

@@ -19,6 +19,8 @@ pub struct Needs {
     pub scenarios: Vec<ScenarioNeeds>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
+    /// What all workers together keep of files, bodies and rows, in bytes; known once the files were read.
+    pub file_bytes: u64,
 }
 
 /// What one scenario needs.
@@ -92,7 +94,14 @@ impl Needs {
     pub fn of(plan: &Plan) -> Self {
         let scenarios =
             plan.scenarios.iter().map(|scenario| ScenarioNeeds::of(scenario, plan)).collect();
-        Self { scenarios, shortest_run: shortest_run(plan) }
+        Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0 }
+    }
+
+    /// With what each worker of a scenario keeps of files, in bytes, and how many workers the scenarios have.
+    #[must_use]
+    pub fn with_files(self, each: &[u64], workers: &[u32]) -> Self {
+        let all = each.iter().zip(workers).map(|(bytes, workers)| bytes * u64::from(*workers));
+        Self { file_bytes: all.sum(), ..self }
     }
 
     /// What those scenarios need whose connections know packets and their timers.

@@ -38,6 +38,8 @@ pub struct Probes {
     /// Microseconds of processor time to open a connection on loopback and get its first message, both ends together; `None` when that
     /// failed, or connections are tracked.
     pub open_us: Option<f64>,
+    /// What each worker of a scenario keeps of the files that the plan names, in bytes; by index into `Plan::scenarios`.
+    pub file_bytes: Vec<u64>,
 }
 
 impl Probes {

@@ -18,7 +18,11 @@ pub struct Going {
 impl Going {
     /// Waits until `seconds` of the run are in its journal.
     pub fn start(plan: &str, arguments: &[&str], seconds: usize) -> Self {
-        let stage = Stage::new(plan);
+        Self::of(Stage::new(plan), arguments, seconds)
+    }
+
+    /// The same, with files that the stage has.
+    pub fn of(stage: Stage, arguments: &[&str], seconds: usize) -> Self {
         let since = Instant::now();
         let child = stage.start(arguments);
         let out = stage.folder.path().join("out");

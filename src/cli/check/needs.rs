@@ -1,7 +1,9 @@
 //! What a plan needs, beside what this machine has.
 
+use crate::engine::file_bytes;
 use crate::machine::{Check, Fitness, Limits, Needs, Opening, Probes, grouped, preflight};
 use crate::plan::Plan;
+use crate::protocol::http::Files;
 use crate::report::page::Page;
 use crate::report::table::{Column, Table};
 use crate::store;
@@ -14,7 +16,7 @@ const SHOWN: [Check; 5] =
     [Check::ProcessFiles, Check::Processes, Check::SystemFiles, Check::SourcePorts, Check::Memory];
 
 /// Writes the table of needs: connections, descriptors, ports, memory, time.
-pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan) -> io::Result<()> {
+pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan, files: &[Files]) -> io::Result<()> {
     let needs = Needs::of(plan);
     let opening = match needs.opening() {
         Opening::PerSecond(rate) => format!("opened at {:.0}/s", rate.ceil()),
@@ -50,7 +52,8 @@ pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan) -> io::Result<()> {
         format!("results at most, less once the run has ended{more}").into(),
     ]);
     let mut unfit = false;
-    for row in preflight(plan, &Limits::read(), &Probes::default()) {
+    let probes = Probes { file_bytes: file_bytes(plan, files), ..Probes::default() };
+    for row in preflight(plan, &Limits::read(), &probes) {
         let small_cap = row.check == Check::InFlight && row.fitness >= Fitness::Warn;
         if !SHOWN.contains(&row.check) && !small_cap {
             continue;

@@ -53,7 +53,7 @@ pub(super) fn outline(
         page.hanging("", "  ", &format!("warning: {}", visible(&warning)), Style::new())?;
     }
     writeln!(page)?;
-    write_needs(page, plan)
+    write_needs(page, plan, files)
 }
 
 /// What is searched, and in which way.

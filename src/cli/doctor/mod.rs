@@ -3,12 +3,14 @@
 mod json;
 pub(super) mod page;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_plan, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::read_with_files, screen};
+use crate::engine::file_bytes;
 use crate::machine::{
     Advice, Fitness, Host, Limits, Probes, Reach, Row, advice, both_ends_here, grouped,
     one_end_here, preflight,
 };
 use crate::plan::Plan;
+use crate::protocol::http::Files;
 use crate::report::page::Page;
 use clap::Args;
 use std::io::Write;
@@ -30,8 +32,8 @@ pub struct DoctorArgs {
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     let limits = Limits::read();
     let examination = match &args.plan {
-        Some(path) => match read_plan(path, &args.overrides) {
-            Ok((_, _, plan)) => Examination::of_plan(plan, &limits),
+        Some(path) => match read_with_files(path, &args.overrides) {
+            Ok((_, _, plan, files)) => Examination::of_plan(plan, &files, &limits),
             Err(wrong) => return wrong,
         },
         None => Examination::of_machine(&limits),
@@ -53,6 +55,8 @@ struct Examination {
     subject: Subject,
     limits: Limits,
     advice: Vec<Advice>,
+    /// What each worker of a scenario keeps of files, in bytes.
+    file_bytes: Vec<u64>,
 }
 
 /// What was asked.
@@ -64,9 +68,12 @@ enum Subject {
 }
 
 impl Examination {
-    fn of_plan(plan: Plan, limits: &Limits) -> Self {
-        let rows = preflight(&plan, limits, &Probes::take(&plan, limits));
-        Self::new(Subject::Plan { plan: Box::new(plan), rows }, limits)
+    fn of_plan(plan: Plan, files: &[Files], limits: &Limits) -> Self {
+        let mut probes = Probes::take(&plan, limits);
+        probes.file_bytes = file_bytes(&plan, files);
+        let rows = preflight(&plan, limits, &probes);
+        let subject = Subject::Plan { plan: Box::new(plan), rows };
+        Self { file_bytes: probes.file_bytes, ..Self::new(subject, limits) }
     }
 
     fn of_machine(limits: &Limits) -> Self {
@@ -78,7 +85,12 @@ impl Examination {
     }
 
     fn new(subject: Subject, limits: &Limits) -> Self {
-        Self { subject, limits: limits.clone(), advice: advice(&Host::default()) }
+        Self {
+            subject,
+            limits: limits.clone(),
+            advice: advice(&Host::default()),
+            file_bytes: Vec::new(),
+        }
     }
 
     /// Whether a run could start. A machine by itself is always fit for something.

@@ -112,8 +112,10 @@ fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::
 
 /// Connections, sockets, rates, time, processes, memory: on one line.
 fn needs_words(plan: &Plan, examination: &Examination) -> String {
-    let (needs, limits) = (Needs::of(plan), &examination.limits);
-    let load: u32 = plan.scenarios.iter().map(|one| workers(one, plan, limits)).sum();
+    let limits = &examination.limits;
+    let each: Vec<u32> = plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
+    let needs = Needs::of(plan).with_files(&examination.file_bytes, &each);
+    let load: u32 = each.iter().sum();
     let serving: u32 = (0..plan.targets.len())
         .filter(|target| plan.scenarios.iter().any(|one| one.target == *target))
         .filter(|target| {

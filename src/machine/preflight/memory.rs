@@ -46,7 +46,7 @@ pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
     whole(fixed + connections)
 }
 
-/// Bytes of the processes, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
+/// Bytes of the processes with what they keep of files, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
 /// for a connection is not known, so ours is taken for it.
 fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
@@ -58,7 +58,7 @@ fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f
             + needs.users as f64 * user.0
             + served as f64 * (cost.accepted + user.1 + shared + accepts)
     });
-    (processes as f64 * PROCESS_BYTES, connections.sum())
+    (processes as f64 * PROCESS_BYTES + needs.file_bytes as f64, connections.sum())
 }
 
 fn row(facts: &Facts<'_>, check: Check, ours: bool, have: Option<u64>) -> Row {

@@ -51,12 +51,14 @@ impl<'a> Facts<'a> {
         };
         let server_processes =
             |target| if built_in(target) { servers(target, plan, limits) } else { 0 };
+        let workers: Vec<u32> =
+            plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
         Self {
             plan,
-            needs: Needs::of(plan),
+            needs: Needs::of(plan).with_files(&probes.file_bytes, &workers),
             limits,
             probes,
-            workers: plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect(),
+            workers,
             servers: (0..plan.targets.len()).map(server_processes).collect(),
             cost: limits.slabs.map_or_else(SocketCost::default, |slabs| slabs.cost()),
             cost_in_group: limits

@@ -5,6 +5,7 @@ mod bodies;
 mod churn;
 mod faults;
 mod http2;
+mod memory;
 mod missing;
 mod named_checks;
 mod refusals;

@@ -196,10 +196,12 @@ fn seconds_and_stages_sum_up_to_the_whole() {
         let records: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
         for scenario in ["levels", "unpaced", "later", "arrivals"] {
             for counter in ["due", "ok", "connect.ok", "bytes.received"] {
-                // In the summary, rows of whole scenarios say it again.
+                // In the summary, rows of whole scenarios say it again; in the timeline, those of requests.
                 let of = |record: &&csv::StringRecord| {
                     let whole = &record[at("stage")] == "*";
-                    &record[at("scenario")] == scenario && !whole
+                    let request = headings.iter().position(|heading| heading == "request");
+                    let of_request = request.is_some_and(|at| !record[at].is_empty());
+                    &record[at("scenario")] == scenario && !whole && !of_request
                 };
                 let sum: u64 = records
                     .iter()
