@@ -9,7 +9,6 @@ use super::text::{Look, cut};
 use super::words;
 use crate::record::CellKey;
 use crate::units::figure;
-use crate::verdict::State;
 use std::fmt::Write as _;
 
 /// Characters of a line beyond which it is cut, twice as many where a fix is to be copied; a heartbeat is not, it waits the longer.
@@ -119,7 +118,7 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
         }
         News::Threshold(finding) => {
             words::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
-                let how = if finding.state == State::Broken { "broken" } else { "holds again" };
+                let how = if finding.state.is_broken() { "broken" } else { "holds again" };
                 one("threshold", format!("{how}: {check}"))
             })
         }

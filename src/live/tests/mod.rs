@@ -14,6 +14,7 @@ use super::scene::Scene;
 use super::text::Look;
 use crate::engine::Event;
 use crate::plan::Plan;
+use crate::verdict::{Finding, State};
 use script::both;
 
 /// What is said to `events` when `say` words the news.
@@ -47,6 +48,26 @@ fn json_of(plan: &Plan, events: &[Event]) -> Vec<String> {
 fn lines_tell_the_run() {
     let (plan, events) = both();
     insta::assert_snapshot!(lines_of(&plan, &events, Look::default()).join("\n"));
+}
+
+#[test]
+fn a_threshold_that_no_sample_reaches_is_broken_and_does_not_hold_again() {
+    let (plan, mut events) = both();
+    events.truncate(4);
+    let unreached = State::Unreached { needed: 368, failed: 400 };
+    let found = script::finding(0, 0, unreached, 0.0);
+    events.push(Event::Judged(vec![Finding { value: None, samples: 0, ..found }]));
+    let mut bar = Bar::new(Look::default());
+    let mut shown = Vec::new();
+    told(&plan, &events, |scene, now_ns, news| {
+        shown.extend(bar.tell(scene, now_ns, 200, news));
+        Vec::new()
+    });
+    for last in [lines_of(&plan, &events, Look::default()).pop(), shown.pop()] {
+        let last = last.unwrap();
+        assert!(last.contains("broken: "), "{last}");
+        assert!(last.ends_with("(no samples, 400 failed)"), "{last}");
+    }
 }
 
 #[test]
