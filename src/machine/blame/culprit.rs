@@ -97,13 +97,13 @@ culprits! {
     /// Nobody listens.
     Refused = "refused", Target, "nothing listens on ROUTE, or it refuses";
     /// The target's queue of accepted connections.
-    AcceptQueue = "accept_queue", Target, "the target's accept queue overflowed on ROUTE";
+    AcceptQueue = "accept_queue", Target, "the target's accept queue probably overflowed on ROUTE";
     /// Reset as soon as accepted.
     ResetAtAccept = "reset_at_accept", Target, "the target reset connections as it accepted them on ROUTE";
     /// Reset later.
     ResetStorm = "reset_storm", Target, "the target reset open connections, or streams on them, on ROUTE";
     /// Open, but never served: others are.
-    TargetFiles = "target_files", Target, "the target left connections unserved in its queue on ROUTE while it served others: out of its own descriptors or workers";
+    TargetFiles = "target_files", Target, "the target left connections unserved in its queue on ROUTE while it served others: it is probably out of its own descriptors or workers";
     /// Open, but never served: none is.
     TargetSilent = "target_silent", Target, "the target served no connection on ROUTE";
     /// Closed early.

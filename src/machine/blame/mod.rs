@@ -290,6 +290,9 @@ impl Evidence<'_> {
         let because = self
             .waited_in_vain(culprit)
             .unwrap_or_else(|| culprit.because(self.route, self.spike()));
+        // The queue of a target on this machine has been counted, and nothing else keeps a Unix socket waiting.
+        let counted = culprit == Culprit::AcceptQueue && (self.target_here || self.over_unix);
+        let because = if counted { because.replace("probably ", "") } else { because };
         let sentence = format!("{what} because {because} ({side})");
         Blame { culprit, side, count, because, sentence, fix: culprit.fix(self.limits) }
     }

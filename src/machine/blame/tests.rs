@@ -170,6 +170,13 @@ fn a_connect_timeout_is_told_by_who_dropped() {
     assert_eq!(of(&[retries], true, 100), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 0), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries], false, 100), (Culprit::AcceptQueue, Side::Target));
+    // What was counted here is a fact; of a far target it is an inference, and said to be one.
+    let words = |target_here, names: &[&str]| {
+        let case = Case { deltas: rises(names), target_here, reached: 100, ..Case::of(&failures) };
+        case.blames().remove(0).because
+    };
+    assert!(words(true, &[overflows]).starts_with("the target's accept queue overflowed"));
+    assert!(words(false, &[retries]).starts_with("the target's accept queue probably overflowed"));
     // What overflows here is not the far target's.
     assert_eq!(of(&[retries, overflows], false, 0), (Culprit::Firewall, Side::Network));
     assert_eq!(of(&[retries, "conntrack.drop"], true, 100), (Culprit::Conntrack, Side::Generator));
