@@ -249,7 +249,7 @@ pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, Strin
     let place = request.map_or_else(|| place.clone(), |name| format!("{place}{name}: "));
     let value = finding.value.map(|value| threshold.metric.figure(value));
     let (sign, value) = match finding.state {
-        State::Held => ('✓', value),
+        State::Held => ('✓', value.or_else(|| Some("no response failed".to_owned()))),
         State::Broken => ('✗', value),
         State::Unreached { failed, .. } => {
             ('✗', Some(format!("no samples, {} failed", figure::grouped(failed))))

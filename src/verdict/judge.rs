@@ -2,7 +2,7 @@
 
 use super::view::{View, state};
 use super::window::Windows;
-use super::{Finding, Rule, State, Verdict, Word, breaches, health, shortfall};
+use super::{Finding, Rule, State, Verdict, Word, breaches, health, of_failures, shortfall};
 use crate::plan::{
     CountMetric, During, Metric, Part, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
 };
@@ -138,8 +138,14 @@ impl Judge {
                 return State::Broken;
             }
         }
+        let tried = shortfall::attempts(scenario, recording, view);
+        if is_over && of_failures::all_hold(threshold, &self.facts(threshold.metric, view).0, tried)
+        {
+            return State::Held;
+        }
         let samples = measured.map_or(0, |measured| measured.samples);
-        shortfall::state(threshold, scenario, recording, view, (samples, needed), is_over)
+        let of = (samples, needed);
+        shortfall::state(threshold, scenario, recording, view, of, is_over)
     }
 
     /// The facts that a view sees, those of times only where the metric is one, and how long they cover.

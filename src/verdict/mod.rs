@@ -11,6 +11,7 @@ mod breaches;
 mod health;
 mod judge;
 mod limits;
+mod of_failures;
 mod shortfall;
 mod view;
 mod window;

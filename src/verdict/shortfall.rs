@@ -7,6 +7,7 @@
 //! | as many samples as it takes | held or broken | PASS or FAIL |
 //! | of a default threshold, broken by fewer than six requests that were all answered | too few | PASS, and says so |
 //! | too few for a percentile, and enough beyond its bound to be sure | broken | FAIL |
+//! | of `failed_time` with an upper bound: no response failed, or few and each within it | held | PASS |
 //! | no failure of the target's, or not more than the generator's own | no data, too few | INVALID |
 //! | failures of the target's, and nothing that went well | unreached | FAIL |
 //! | with those that failed there would have been enough | unreached | FAIL |
@@ -104,7 +105,7 @@ pub(super) fn state(
 
 /// The attempts that could have given samples in a view: for connections all that were due up to its end, for requests those that were due
 /// in it, or that an earlier part had under way when it began.
-fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Tried {
+pub(super) fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Tried {
     let mut tried = Tried::default();
     let Some(last) = last_key(scenario, view) else { return tried };
     let from_ns = begin_ns(scenario, recording, view);

@@ -218,6 +218,7 @@ fn behind(threshold: &Threshold, finding: &Finding) -> String {
         State::Broken if is_below_floor(threshold, finding) => {
             words.push("few, but enough to tell".to_owned());
         }
+        State::Held if finding.value.is_none() => words.push("no response failed".to_owned()),
         State::Held | State::Broken | State::NoData => {}
     }
     if threshold.is_default {

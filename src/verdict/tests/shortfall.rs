@@ -115,6 +115,43 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
     assert_eq!(verdict(30, 0, Failure::Reset), (Word::Invalid, too_few));
 }
 
+/// Ten seconds of so many requests that were answered well, and of some that failed with a response, of so many milliseconds each.
+fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Word, State) {
+    let judge = run(&plan(vec![threshold]), DONE, |number, cell| {
+        answered(cell, good, 1);
+        if number == 0 {
+            failed(cell, bad.len() as u64, Failure::Status, 1);
+            for ms in bad {
+                cell.time(TimeMetric::FailedTime, ms * 1_000_000);
+            }
+            failed(cell, silent, Failure::RequestTimeout, 1);
+        }
+    });
+    let verdict = judge.verdict();
+    (verdict.word, verdict.findings[0].state)
+}
+
+#[test]
+fn what_is_asked_of_failures_holds_where_nothing_fails() {
+    let p99 = Metric::Time(TimeMetric::FailedTime, Stat::P99);
+    let below_a_second = || below(p99, 1e9);
+    let held = (Word::Pass, State::Held);
+    assert_eq!(with_failed(30, &[], 0, below_a_second()), held);
+    // Few that failed are all that there are.
+    assert_eq!(with_failed(30, &[5, 900], 0, below_a_second()), held);
+    let too_few = (Word::Invalid, State::TooFew { needed: 368 });
+    assert_eq!(with_failed(30, &[5, 1_100], 0, below_a_second()), too_few);
+    // Without a response nobody knows how long it would have taken; without an attempt nothing was tried.
+    assert_eq!(with_failed(30, &[5], 1, below_a_second()), too_few);
+    let no_data = (Word::Invalid, State::NoData);
+    assert_eq!(with_failed(30, &[], 1, below_a_second()), no_data);
+    assert_eq!(with_failed(0, &[], 0, below_a_second()), no_data);
+    // A lower bound wants failures, and other times want successes.
+    let above = threshold(p99, Comparison::Greater, 1e6);
+    assert_eq!(with_failed(30, &[], 0, above), no_data);
+    assert_eq!(with_failed(30, &[], 0, below(P99, 1e9)), too_few);
+}
+
 #[test]
 fn a_percentile_is_broken_on_few_samples_when_they_are_enough_to_tell() {
     let verdict = |slow: u64, bound: f64| {
