@@ -293,15 +293,19 @@ impl Recording {
                 }
                 scenario.gauges_at.entry(*key).or_default().merge(gauges);
             }
+            // A second of which a worker has not told is one in which it may have stood still.
+            let workers = facts.reporting.max(facts.at_work);
+            if workers > 0 {
+                scenario.bear(
+                    second.second,
+                    (&facts.workers, workers),
+                    (second.host.as_ref(), crowd),
+                );
+            }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
                 scenario.gauges = facts.gauges;
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
-                scenario.bear(
-                    second.second,
-                    (&facts.workers, facts.reporting),
-                    (second.host.as_ref(), crowd),
-                );
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
                 let key = scenario.part_at(last_ns);

@@ -87,6 +87,9 @@ pub struct ScenarioSecond {
     pub workers: WorkerFacts,
     /// How many workers these facts are from.
     pub reporting: u32,
+    /// How many workers were at work, those included that have not told of this second; zero in recordings that do not say.
+    #[serde(default)]
+    pub at_work: u32,
 }
 
 impl ScenarioSecond {

@@ -78,7 +78,7 @@ pub struct Strain {
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
     pub stalled_ns: u64,
-    /// Seconds of all workers, together.
+    /// Seconds of all workers at work, together, those included in which one told nothing because it stood still.
     pub worker_seconds: u64,
     /// The busiest five seconds of any worker, in thousandths of one processor.
     pub busy_permille: Option<u32>,
@@ -93,13 +93,9 @@ pub struct Strain {
 
 impl Strain {
     /// Adds the next second that lies wholly in the part.
-    pub(super) fn add(
-        &mut self,
-        (workers, reporting): (&WorkerFacts, u32),
-        supply: Option<&Supply>,
-    ) {
+    pub(super) fn add(&mut self, (workers, at_work): (&WorkerFacts, u32), supply: Option<&Supply>) {
         self.seconds += 1;
-        self.worker_seconds += u64::from(reporting);
+        self.worker_seconds += u64::from(at_work);
         self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
         self.stalled_ns += workers.stalled_ns;
         // The first windows of a part still see the one before.
@@ -128,7 +124,7 @@ impl Strain {
         }
     }
 
-    /// The part of their time in which workers stood still: as much of what they measured is theirs and not the target's.
+    /// The part of all the time of all workers in which they stood still: as much of what they measured is theirs and not the target's.
     pub fn stalled_share(&self) -> Option<f64> {
         let worked = self.worker_seconds as f64 * 1e9;
         self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)

@@ -191,7 +191,10 @@ impl Books {
                 let missing = account.told <= number;
                 let used = if missing { account.facts.cpu_ns } else { 0 };
                 facts.workers.cpu_ns += used;
-            } else if account.told <= number {
+                continue;
+            }
+            facts.at_work += 1;
+            if account.told <= number {
                 // One that is late still holds what it held.
                 facts.gauges.merge(&account.gauges);
                 facts.workers.merge(&account.facts);

@@ -1,7 +1,8 @@
 use super::books::Books;
 use crate::plan::{Http, Level, Part, Protocol, Ramp, Request, Spacing};
 use crate::record::{
-    Cell, CellKey, Counter, Gauge, Gauges, RequestTally, Second, Snapshot, WorkerFacts,
+    Boundary, Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Recording, RequestTally, Second,
+    Snapshot, WorkerFacts,
 };
 use crate::schedule::{Schedule, Share, testing};
 use crate::units::Rate;
@@ -82,6 +83,30 @@ fn a_stall_that_is_told_late_is_told_once() {
     assert_eq!((workers.stall_max_ns, workers.stalled_ns), (Some(7), 7));
     books.add(0, &snapshot(3, &[], 10));
     assert_eq!(books.next(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns, 0);
+}
+
+#[test]
+fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
+    let mut books = books(1);
+    let mut recording = Recording::new(1);
+    for (mark, at_ns) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 0)] {
+        recording.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+    }
+    books.add(0, &snapshot(0, &[], 10));
+    recording.add(&Entry::Second(books.next(SECOND_NS).unwrap()));
+    // Three seconds of silence, told of in the fifth.
+    for _ in 0..3 {
+        let silent = books.next(60 * SECOND_NS).unwrap();
+        let facts = &silent.scenarios[&0];
+        assert_eq!((facts.reporting, facts.at_work), (0, 1));
+        recording.add(&Entry::Second(silent));
+    }
+    let mut awake = snapshot(4, &[], 10);
+    (awake.worker.stall_max_ns, awake.worker.stalled_ns) = (Some(3 * SECOND_NS), 3 * SECOND_NS);
+    books.add(0, &awake);
+    recording.add(&Entry::Second(books.next(60 * SECOND_NS).unwrap()));
+    let hold = CellKey { stage: 0, part: Part::Hold };
+    assert_eq!(recording.scenarios[0].strain[&hold].stalled_share(), Some(0.6));
 }
 
 #[test]
