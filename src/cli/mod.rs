@@ -86,6 +86,10 @@ pub struct OverrideArgs {
     pub only: Vec<String>,
 }
 
+/// The commands that people type, the main form apart.
+const SUBCOMMANDS: &[&str] =
+    &["check", "doctor", "serve", "report", "init", "schema", "completions", "man"];
+
 /// Whether a word is one of this program's own commands, the main form apart.
 fn is_subcommand(word: &str) -> bool {
     Cli::command().find_subcommand(word).is_some_and(|command| command.get_name() != "run")

@@ -52,6 +52,7 @@ pub use search::{LevelUnit, Search, SearchWay};
 pub use secret::Secrets;
 pub use source::{Overrides, Source};
 pub use stage::{Level, Part, Ramp, Spacing, Stage};
+pub(crate) use suggest::nearest;
 pub use target::{
     Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Site, Target,
     TcpHoldServer, Tls,

@@ -87,7 +87,7 @@ pub(super) fn alias<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
 }
 
 /// The word that is nearest to `word`, if one is near enough to be meant.
-pub(super) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     // Longer words are no typing errors, and would cost time.
     if word.len() > 64 {
         return None;

@@ -234,6 +234,23 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     if is_url(&shown) {
         return Some(of_url(&Typed::default(), &shown));
     }
+    if shown == "-" {
+        return Some(Answer {
+            message: "a plan is read from its file, and `-` is none".to_owned(),
+            help: "give the file; `planrun check /dev/stdin < PLAN.toml` reads standard input"
+                .to_owned(),
+            plan: None,
+        });
+    }
+    if !path.exists()
+        && let Some(meant) = misspelt(&shown)
+    {
+        return Some(Answer {
+            message: format!("cannot read the plan {shown}: there is no such file"),
+            help: format!("did you mean `planrun {meant}`?"),
+            plan: None,
+        });
+    }
     let ending = path.extension()?.to_string_lossy().to_ascii_lowercase();
     let tool = match ending.as_str() {
         "js" | "ts" | "mjs" => "a script of k6 or Artillery",
@@ -254,6 +271,30 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     })
 }
 
+/// The subcommand that a word may be meant for.
+fn misspelt(word: &str) -> Option<&'static str> {
+    crate::plan::nearest(&word.to_lowercase(), super::SUBCOMMANDS.iter().copied())
+}
+
+/// What to say of a first word that is neither a plan nor a subcommand, with others behind it.
+fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
+    let [word, _, ..] = files else { return None };
+    let is_word = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+    if !is_word || Path::new(word).exists() {
+        return None;
+    }
+    let rest = arguments.iter().map(|one| one.to_string_lossy()).skip_while(|one| one != *word);
+    let rest: Vec<_> = rest.skip(1).collect();
+    let help = misspelt(word).map_or_else(
+        || {
+            "`planrun --help` lists the subcommands; a plan is run by `planrun PLAN.toml`"
+                .to_owned()
+        },
+        |meant| format!("did you mean `planrun {meant} {}`?", rest.join(" ")),
+    );
+    Some(Answer { message: format!("planrun has no subcommand `{word}`"), help, plan: None })
+}
+
 fn of_url(typed: &Typed, url: &str) -> Answer {
     Answer {
         message: format!("planrun runs a plan, and `{url}` is a URL"),
@@ -269,6 +310,9 @@ pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     let subcommand = files.first().is_some_and(|first| super::is_subcommand(first));
     if subcommand {
         return None;
+    }
+    if let Some(answer) = of_subcommand(arguments, &files) {
+        return Some(answer);
     }
     if let Some(url) = typed.urls.first() {
         return Some(of_url(&typed, url));

@@ -29,6 +29,17 @@ const LINES: &[(&str, &str)] = &[
 ];
 
 #[test]
+fn a_word_in_place_of_a_plan_leads_on() {
+    let help = |word: &str| of_path(Path::new(word)).map(|answer| answer.help);
+    assert_eq!(help("chek").as_deref(), Some("did you mean `planrun check`?"));
+    assert!(help("-").unwrap().contains("/dev/stdin"));
+    assert_eq!(help("no-such-plan.toml"), None);
+    for word in crate::cli::SUBCOMMANDS {
+        assert!(crate::cli::is_subcommand(word), "{word}");
+    }
+}
+
+#[test]
 fn a_url_is_answered_with_a_plan_that_can_be_run() {
     for (line, has) in LINES {
         let text = answer(line).plan.unwrap();
@@ -56,6 +67,10 @@ fn flags_and_files_of_other_tools_lead_on() {
         ("-n -t test.jmx -l results.jtl", "planrun init"),
         ("load.yaml", "planrun init"),
         ("a.toml b.toml", "planrun a.toml && planrun b.toml"),
+        ("chek a.toml --scale 5%", "`planrun check a.toml --scale 5%`"),
+        ("Doctor a.toml", "`planrun doctor a.toml`"),
+        ("reprot results/x", "`planrun report results/x`"),
+        ("compare a b", "`planrun --help` lists the subcommands"),
     ] {
         let Answer { message, help, .. } = answer(line);
         assert!(help.contains(says), "{line}: {message}: {help}");
