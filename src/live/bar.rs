@@ -7,7 +7,7 @@ use super::text::{Line, Look, Tone};
 use super::words;
 use crate::record::StopReason;
 
-/// Columns beyond which a line is cut, however the terminal would wrap it.
+/// Columns beyond which a line is cut, however it is folded.
 const LONGEST: usize = 480;
 
 /// Tells news on a terminal.
@@ -37,10 +37,24 @@ impl Bar {
         };
         let lines = lines(scene, now_ns, width, self.look, news).into_iter();
         lines
+            .flat_map(|line| fold(line, width, self.look))
             .map(|line| line.render(LONGEST, self.look))
             .filter(|text| self.allowance.take(now_ns, text.len(), weight))
             .collect()
     }
+}
+
+/// A line in as many as it takes, within [`LONGEST`] in all.
+fn fold(line: Line, width: usize, look: Look) -> Vec<Line> {
+    let mut lines = line.folded(width, look);
+    let most = (LONGEST / width.max(1)).max(1);
+    if lines.len() > most {
+        lines.truncate(most);
+        if let Some(last) = lines.last_mut() {
+            last.push(Tone::Plain, "…");
+        }
+    }
+    lines
 }
 
 fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> Vec<Line> {

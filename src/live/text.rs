@@ -124,6 +124,36 @@ impl Line {
         self.0.iter().map(|(_, text)| console::measure_text_width(&look.say(text))).sum()
     }
 
+    /// The line in as many as it takes of at most `width` columns, each behind the first with an indent. They break at spaces; a longer
+    /// word, such as a path, stays whole, so that it can be copied.
+    pub(super) fn folded(self, width: usize, look: Look) -> Vec<Self> {
+        const INDENT: &str = "    ";
+        let mut lines = vec![Self::default()];
+        // Columns taken in the last line, and whether they are more than its indent.
+        let (mut taken, mut begun) = (0, false);
+        for (tone, text) in self.0 {
+            for word in text.split_inclusive(' ') {
+                let columns = |word: &str| console::measure_text_width(&look.say(word));
+                if begun && taken + columns(word.trim_end()) > width {
+                    if let Some((_, last)) = lines.last_mut().and_then(|line| line.0.last_mut()) {
+                        last.truncate(last.trim_end().len());
+                    }
+                    lines.push(Self::default().with(Tone::Plain, INDENT));
+                    (taken, begun) = (INDENT.len(), false);
+                }
+                if word.trim_end().is_empty() && !begun && lines.len() > 1 {
+                    continue;
+                }
+                if let Some(line) = lines.last_mut() {
+                    line.push(tone, word);
+                }
+                taken += columns(word);
+                begun |= !word.trim_end().is_empty();
+            }
+        }
+        lines
+    }
+
     /// The line in at most `width` columns, with `…` where it did not fit.
     pub(super) fn render(&self, width: usize, look: Look) -> String {
         let more = if look.ascii { ".." } else { "…" };
@@ -184,6 +214,27 @@ mod tests {
         }
         let colour = Look { colour: true, ..look };
         assert_eq!(line.render(3, colour), "\x1b[1mab\x1b[0m…");
+    }
+
+    #[test]
+    fn a_line_is_folded_at_spaces() {
+        let look = Look::default();
+        let line = Line::default()
+            .with(Tone::Good, "✓ ")
+            .with(Tone::Strong, "stage")
+            .with(Tone::Plain, "  10 users in 1.00 s");
+        let folded = |width| -> Vec<String> {
+            let lines = line.clone().folded(width, look).into_iter();
+            lines.map(|line| line.render(100, look)).collect()
+        };
+        assert_eq!(folded(27), ["✓ stage  10 users in 1.00 s"]);
+        assert_eq!(folded(26), ["✓ stage  10 users in 1.00", "    s"]);
+        assert_eq!(folded(12), ["✓ stage  10", "    users in", "    1.00 s"]);
+        assert_eq!(folded(7), ["✓ stage", "    10", "    users", "    in", "    1.00", "    s"]);
+        let path = Line::default().with(Tone::Plain, "in results/a/long/path");
+        let whole: Vec<String> =
+            path.folded(10, look).iter().map(|line| line.render(100, look)).collect();
+        assert_eq!(whole, ["in", "    results/a/long/path"]);
     }
 
     #[test]

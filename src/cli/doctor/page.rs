@@ -52,7 +52,7 @@ fn plan_part(
     writeln!(page)?;
     let mut table = Table::new(vec![
         Column::name("check"),
-        Column::left("needed"),
+        Column::left("needed").spare(1),
         Column::left("have"),
         Column::left("verdict"),
     ]);
@@ -82,7 +82,7 @@ fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::
     writeln!(page)?;
     let mut table = Table::new(vec![
         Column::name("check"),
-        Column::left("have"),
+        Column::left("have").spare(1),
         Column::left("both ends here"),
         Column::left("one end here"),
     ]);

@@ -85,8 +85,9 @@ fn stages(
     let mut table = Table::new(vec![
         Column::name("stage"),
         Column::right(if hold { "connections" } else { "requests" }),
-        Column::right("success").spare(8),
-        Column::right("ratio").spare(7),
+        // A ratio goes before the number that it is of: alone it would be anybody's.
+        Column::right("success").spare(7),
+        Column::right("ratio").spare(8),
         Column::right("failure"),
         Column::right("ratio").spare(1),
         Column::right("dropped").spare(2),
