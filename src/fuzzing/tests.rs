@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::engine::wire::{FromWorker, Inbox, Notice, Order, ToWorker, VERSION, encode};
-use crate::plan::{Part, TimeMetric};
-use crate::record::{Cause, Cell, CellKey, Counter, Failure, Mark, Outcome, Phase, Snapshot};
+use crate::plan::{Phase, TimeMetric};
+use crate::record::{
+    Cause, Cell, CellKey, Counter, Failure, FailureStage, Mark, Outcome, Snapshot,
+};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -139,11 +141,11 @@ fn good_seeds_are_understood() {
 
 /// One of each message that is made without a plan.
 fn frames() -> [(&'static str, Vec<u8>); 2] {
-    let key = CellKey { stage: 0, part: Part::Hold };
+    let key = CellKey { stage: 0, phase: Phase::Hold };
     let mut cell = Cell::default();
     cell.count(Counter::Due);
     cell.time(TimeMetric::ConnectTime, 1_234_567);
-    let cause = Cause::new(Failure::Refused, Phase::Connect);
+    let cause = Cause::new(Failure::Refused, FailureStage::Connect);
     cell.end(Outcome::Failed(cause), 5, || "refused".to_owned());
     cell.check(1, true);
     let snapshot = Snapshot { second: 3, cells: vec![(key, cell)], ..Snapshot::default() };

@@ -4,7 +4,7 @@
 
 use super::scene::{Latest, Scene};
 use crate::plan::{
-    Level, Metric, Part, Protocol, RateMetric, RatioMetric, Stage, Stat, TimeMetric,
+    Level, Metric, Phase, Protocol, RateMetric, RatioMetric, Stage, Stat, TimeMetric,
 };
 use crate::record::{Cause, Cell, CellKey, Counter, Gauge, Measure, Origin, Span, measure};
 use crate::schedule::{Pace, Shape};
@@ -37,14 +37,14 @@ impl Scene {
     /// Attempts a second that the plan asked for in the last second; `None` where it leaves that to the machine.
     pub(super) fn planned_rate(&self, scenario: usize) -> Option<f64> {
         let middle = u64::from(self.latest[scenario].second?) * SECOND_NS + SECOND_NS / 2;
-        let key = self.recording.scenarios[scenario].part_at(middle)?;
-        if key.part == Part::Drain {
+        let key = self.recording.scenarios[scenario].phase_at(middle)?;
+        if key.phase == Phase::Drain {
             return None;
         }
         match self.segment(scenario, usize::from(key.stage))?.shape {
             Shape::Rate { .. } => Some(self.timelines[scenario].level_at(middle)),
             Shape::Users { from, to, pace: Pace::Paced(rate) }
-                if key.part == Part::Ramp && to > from && self.is_hold(scenario) =>
+                if key.phase == Phase::Ramp && to > from && self.is_hold(scenario) =>
             {
                 Some(rate.value())
             }

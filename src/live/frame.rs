@@ -6,7 +6,7 @@
 use super::scene::{Place, Scene};
 use super::text::{Line, Look, Tone};
 use super::words;
-use crate::plan::Part;
+use crate::plan::Phase;
 use crate::record::CellKey;
 use crate::units::figure;
 use crate::units::visible;
@@ -101,7 +101,7 @@ fn next_stages(scene: &Scene, now_ns: u64) -> Vec<(usize, usize)> {
     let of = |index: usize| {
         let from = match scene.place(index, now_ns) {
             Place::Waiting(_) => 0,
-            Place::In(key) if key.part != Part::Drain => usize::from(key.stage) + 1,
+            Place::In(key) if key.phase != Phase::Drain => usize::from(key.stage) + 1,
             Place::In(_) | Place::Ended => usize::MAX,
         };
         let until =
@@ -136,7 +136,7 @@ impl Drawing<'_> {
         let behind = pad(
             &format!(
                 "{} {}{of}{}",
-                key.part,
+                key.phase,
                 words::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
                 eta.unwrap_or_default()
             ),

@@ -184,7 +184,7 @@ fn over(scene: &Scene, scenario: usize, stage: usize) -> Value {
 fn of_cause(cause: Cause) -> Value {
     let mut facts = json!({
         "failure": cause.failure.name(),
-        "phase": cause.phase,
+        "phase": cause.at,
         "origin": cause.failure.origin().name(),
     });
     if cause.code != 0 {
@@ -268,7 +268,7 @@ fn of_scenario(scene: &Scene, index: usize, now_ns: u64) -> Value {
                 .stages
                 .get(usize::from(key.stage))
                 .map_or(Value::Null, |stage| stage.name.as_str().into());
-            facts["part"] = key.part.to_string().into();
+            facts["part"] = key.phase.to_string().into();
             facts["fraction"] = course.fraction.into();
             if let Some(left) = course.left_ns {
                 facts["left_ns"] = left.into();

@@ -192,7 +192,7 @@ fn of_scenario(scene: &Scene, index: usize, key: CellKey, now_ns: u64, alone: bo
     let mut parts = vec![format!(
         "{} {} {:.0}%",
         words::stage_name(scene, index, stage),
-        key.part,
+        key.phase,
         (course.fraction * 100.0).floor()
     )];
     let ratio = scene.failure_ratio(index).map(|ratio| figure::percent(ratio.value));

@@ -3,7 +3,7 @@
 //! **Invariant:** no clock; whoever asks says what time it is on the run's clock.
 
 use crate::engine::{Event, Resolved};
-use crate::plan::{Part, Plan, Scenario};
+use crate::plan::{Phase, Plan, Scenario};
 use crate::record::{
     Cell, CellKey, Entry, Gauges, Mark, Recording, ScenarioSecond, Second, WorkerFacts,
 };
@@ -75,9 +75,9 @@ pub(super) enum Place {
 pub(super) struct Course {
     /// How much of the whole stage is behind, 0 to 1.
     pub(super) fraction: f64,
-    /// Time since the part began.
+    /// Time since the phase began.
     pub(super) elapsed_ns: u64,
-    /// The part's length by the plan; `None` where only the run can tell.
+    /// The phase's length by the plan; `None` where only the run can tell.
     pub(super) length_ns: Option<u64>,
     /// Until the scenario's planned end; `None` where only the run can tell.
     pub(super) left_ns: Option<u64>,
@@ -169,28 +169,28 @@ impl Scene {
         if facts.at(Mark::End).is_some() {
             return Place::Ended;
         }
-        match facts.part_at(now_ns) {
+        match facts.phase_at(now_ns) {
             Some(key) => Place::In(key),
             None => Place::Waiting(self.timelines[scenario].at(Mark::Ramp(0))),
         }
     }
 
-    /// How far a part has come.
+    /// How far a phase has come.
     pub(super) fn course(&self, scenario: usize, key: CellKey, now_ns: u64) -> Course {
         let (facts, timeline) = (&self.recording.scenarios[scenario], &self.timelines[scenario]);
         let next = Mark::Ramp(key.stage.saturating_add(1));
-        let (mark, end) = match key.part {
-            Part::Ramp => (Mark::Ramp(key.stage), timeline.at(Mark::Hold(key.stage))),
-            Part::Hold => (Mark::Hold(key.stage), timeline.at(next).or(timeline.at(Mark::Drain))),
-            Part::Drain => (Mark::Drain, None),
+        let (mark, end) = match key.phase {
+            Phase::Ramp => (Mark::Ramp(key.stage), timeline.at(Mark::Hold(key.stage))),
+            Phase::Hold => (Mark::Hold(key.stage), timeline.at(next).or(timeline.at(Mark::Drain))),
+            Phase::Drain => (Mark::Drain, None),
         };
         let began = facts.at(mark).unwrap_or(now_ns);
         let left = timeline.at(Mark::Drain).map(|end| end.saturating_sub(now_ns));
         let length = end.map(|end| end.saturating_sub(began));
         let stage_began = facts.at(Mark::Ramp(key.stage)).unwrap_or(began);
         let stage_end = timeline.at(next).or(timeline.at(Mark::Drain));
-        let fraction = match (key.part, stage_end) {
-            (Part::Drain, _) => 1.0,
+        let fraction = match (key.phase, stage_end) {
+            (Phase::Drain, _) => 1.0,
             (_, Some(end)) if end > stage_began => {
                 now_ns.saturating_sub(stage_began) as f64 / (end - stage_began) as f64
             }
@@ -202,7 +202,7 @@ impl Scene {
             fraction: fraction.clamp(0.0, 1.0),
             elapsed_ns: now_ns.saturating_sub(began),
             length_ns: length,
-            left_ns: left.filter(|_| key.part != Part::Drain),
+            left_ns: left.filter(|_| key.phase != Phase::Drain),
         }
     }
 

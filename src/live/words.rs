@@ -167,20 +167,20 @@ pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (Str
 
 /// Attempts a second: connections in the ramp, or requests in the hold.
 fn stage_rate(scene: &Scene, scenario: usize, stage: usize, in_ramp: bool) -> Option<f64> {
-    use crate::plan::Part;
+    use crate::plan::Phase;
     let facts = &scene.recording.scenarios[scenario];
     let number = u16::try_from(stage).ok()?;
     let hold = facts.at(Mark::Hold(number))?;
-    let (part, from, to) = if in_ramp {
-        (Part::Ramp, facts.at(Mark::Ramp(number))?, hold)
+    let (phase, from, to) = if in_ramp {
+        (Phase::Ramp, facts.at(Mark::Ramp(number))?, hold)
     } else {
         (
-            Part::Hold,
+            Phase::Hold,
             hold,
             facts.at(Mark::Ramp(number.saturating_add(1))).or(facts.at(Mark::Drain))?,
         )
     };
-    let key = crate::record::CellKey { stage: number, part };
+    let key = crate::record::CellKey { stage: number, phase };
     let counters = facts.cells.get(&key)?.counters;
     let counter = if in_ramp { Counter::ConnectAttempts } else { Counter::Started };
     (to > from).then(|| counters.get(counter) as f64 * 1e9 / (to - from) as f64)

@@ -51,7 +51,7 @@ pub use scenario::{
 pub use search::{LevelUnit, Search, SearchWay};
 pub use secret::Secrets;
 pub use source::{Overrides, Source};
-pub use stage::{Level, Part, Ramp, Spacing, Stage};
+pub use stage::{Level, Phase, Ramp, Spacing, Stage};
 pub(crate) use suggest::nearest;
 pub use target::{
     Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Site, Target,

@@ -58,12 +58,12 @@ pub enum Ramp {
     Over(Time),
 }
 
-/// The parts of a stage, accounted apart.
+/// The phases of a stage. What happens is accounted for each by itself.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
-pub enum Part {
+pub enum Phase {
     /// On the way to the level.
     Ramp,
     /// At the level.
@@ -72,7 +72,7 @@ pub enum Part {
     Drain,
 }
 
-impl fmt::Display for Part {
+impl fmt::Display for Phase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ramp => "ramp",

@@ -1,23 +1,24 @@
-//! Turns attempts into the facts of one part of one stage.
+//! Turns attempts into the facts of one phase of one stage.
 
 use super::{
     Cause, ConnectionEnd, CookieLoss, Counter, Counters, Outcome, RequestTally, Storm, Survival,
     Tally, Times,
 };
-use crate::plan::{Part, TimeMetric};
+use crate::plan::{Phase, TimeMetric};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Which part of which stage.
+/// Which phase of which stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct CellKey {
     /// Index into `Scenario::stages`.
     pub stage: u16,
-    /// Part of that stage.
-    pub part: Part,
+    /// Phase of that stage; `part` in saved runs.
+    #[serde(rename = "part")]
+    pub phase: Phase,
 }
 
-/// The facts of one part of one stage, over any length of time; they merge by addition.
+/// The facts of one phase of one stage, over any length of time; they merge by addition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
     /// What was counted.

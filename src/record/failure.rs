@@ -46,10 +46,10 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Where in an attempt it failed.
+/// How far an attempt had come when it failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Phase {
+pub enum FailureStage {
     /// While the connection was being opened.
     Connect,
     /// During the TLS handshake.
@@ -60,7 +60,7 @@ pub enum Phase {
     Request,
 }
 
-impl fmt::Display for Phase {
+impl fmt::Display for FailureStage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Connect => "connect",
@@ -204,29 +204,30 @@ impl fmt::Display for Failure {
 pub struct Cause {
     /// What.
     pub failure: Failure,
-    /// Where.
-    pub phase: Phase,
+    /// How far the attempt had come; `phase` in saved runs and reports.
+    #[serde(rename = "phase")]
+    pub at: FailureStage,
     /// The errno, or the HTTP status; zero when there is none.
     pub code: i32,
 }
 
 impl Cause {
     /// A cause without a number.
-    pub fn new(failure: Failure, phase: Phase) -> Self {
-        Self { failure, phase, code: 0 }
+    pub fn new(failure: Failure, phase: FailureStage) -> Self {
+        Self { failure, at: phase, code: 0 }
     }
 
     /// The cause behind an errno; ETIMEDOUT while connecting is a connect time-out.
-    pub fn from_errno(errno: i32, phase: Phase) -> Self {
+    pub fn from_errno(errno: i32, phase: FailureStage) -> Self {
         let failure = match Failure::from_errno(errno) {
-            Failure::PeerTimeout if phase == Phase::Connect => Failure::ConnectTimeout,
+            Failure::PeerTimeout if phase == FailureStage::Connect => Failure::ConnectTimeout,
             failure => failure,
         };
-        Self { failure, phase, code: errno }
+        Self { failure, at: phase, code: errno }
     }
 
     /// The cause behind an I/O error.
-    pub fn from_io(error: &std::io::Error, phase: Phase) -> Self {
+    pub fn from_io(error: &std::io::Error, phase: FailureStage) -> Self {
         match error.raw_os_error() {
             Some(errno) => Self::from_errno(errno, phase),
             None if error.kind() == std::io::ErrorKind::UnexpectedEof => {
@@ -239,7 +240,7 @@ impl Cause {
 
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} in {}", self.failure, self.phase)?;
+        write!(f, "{} in {}", self.failure, self.at)?;
         match (self.code, self.failure) {
             (0, _) => Ok(()),
             (status, Failure::Status) => write!(f, " ({status})"),

@@ -1,4 +1,4 @@
-//! Turns what happened into facts that add up: counters, histograms and causes, by scenario, stage and part.
+//! Turns what happened into facts that add up: counters, histograms and causes, by scenario, stage and phase.
 //!
 //! **Invariant:** no clock, no I/O, and no way to take a fact back.
 //! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed from a merged histogram.
@@ -23,7 +23,7 @@ mod times;
 pub use cell::{Cell, CellKey, CheckTally};
 pub use connection_end::ConnectionEnd;
 pub use cookie::CookieLoss;
-pub use failure::{Cause, Failure, Origin, Outcome, Phase, Tally};
+pub use failure::{Cause, Failure, FailureStage, Origin, Outcome, Tally};
 pub use host::{HostSample, Look, Peak};
 pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};

@@ -114,7 +114,7 @@ macro_rules! table {
 }
 
 table! {
-    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to the part of the stage in which it was due.
+    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to the phase of the stage in which it was due.
     Counter,
     /// A value for each [`Counter`].
     Counters {
@@ -146,11 +146,11 @@ table! {
         ConnectFailedLocal = "connect.failed.local",
         /// tcp-hold: connections open when a hold began, or opened in it.
         HoldEntered = "hold.entered",
-        /// tcp-hold: connections lost in this part (by time of loss).
+        /// tcp-hold: connections lost in this phase (by time of loss).
         Lost = "hold.lost",
-        /// tcp-hold: connections closed as planned in this part (by time of close).
+        /// tcp-hold: connections closed as planned in this phase (by time of close).
         Closed = "closed",
-        /// tcp-hold: time that connections were open, summed over them, in this part: milliseconds.
+        /// tcp-hold: time that connections were open, summed over them, in this phase: milliseconds.
         TimeDelivered = "connection_time.delivered_ms",
         /// tcp-hold: time that they should have been open: the same, and for each connection that was lost the time until its user had
         /// another one open, or was to have none any more.
@@ -165,7 +165,7 @@ table! {
         Reconnects = "reconnects",
         /// tcp-hold: connections with at least one right message (by the time of the first).
         Verified = "verified",
-        /// tcp-hold: right messages received in this part.
+        /// tcp-hold: right messages received in this phase.
         MessagesReceived = "messages.received",
         /// tcp-hold: of those, the ones that were heartbeats.
         HeartbeatReceived = "heartbeat.received",

@@ -11,7 +11,7 @@ pub struct Recorder {
 }
 
 impl Recorder {
-    /// The facts of one part of one stage since the last snapshot.
+    /// The facts of one phase of one stage since the last snapshot.
     pub fn cell(&mut self, key: CellKey) -> &mut Cell {
         // A handful of cells at most, and the last one is the usual one.
         let place = self.cells.iter().rposition(|(known, _)| *known == key).unwrap_or_else(|| {
@@ -26,8 +26,8 @@ impl Recorder {
         self.lag_max_ns = self.lag_max_ns.max(ns);
     }
 
-    /// Notes the levels at the end of a part.
-    pub fn part_ended(&mut self, key: CellKey, gauges: Gauges) {
+    /// Notes the levels at the end of a phase.
+    pub fn phase_ended(&mut self, key: CellKey, gauges: Gauges) {
         self.ended.push((key, gauges));
     }
 

@@ -144,25 +144,25 @@ pub struct Recording {
 /// The facts of one scenario.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ScenarioRecording {
-    /// Everything that happened, by stage and part.
+    /// Everything that happened, by stage and phase.
     pub cells: BTreeMap<CellKey, Cell>,
     /// Levels at the end of the last second.
     pub gauges: Gauges,
-    /// Levels at the end of each part; of one that goes on, at the end of its last second.
+    /// Levels at the end of each phase; of one that goes on, at the end of its last second.
     pub gauges_at: BTreeMap<CellKey, Gauges>,
-    /// The parts whose end workers have told of, so that no later level counts.
+    /// The phases whose end workers have told of, so that no later level counts.
     ended: BTreeSet<CellKey>,
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
     /// When it passed which mark.
     pub boundaries: Vec<Boundary>,
-    /// Changes of the kernel's counters while each stage and part was the current one.
+    /// Changes of the kernel's counters while each stage and phase was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
-    /// The first and the last look at the machine while each stage and part was the current one.
+    /// The first and the last look at the machine while each stage and phase was the current one.
     pub looks: BTreeMap<CellKey, (Look, Look)>,
-    /// How workers and machine bore each stage and part, in the seconds that lie wholly in it.
+    /// How workers and machine bore each stage and phase, in the seconds that lie wholly in it.
     pub strain: BTreeMap<CellKey, Strain>,
-    /// Periods without processor, by the stage and part in which each look's second began.
+    /// Periods without processor, by the stage and phase in which each look's second began.
     pub throttled: BTreeMap<CellKey, u64>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
@@ -188,7 +188,7 @@ impl ScenarioRecording {
         (host, crowd): (Option<&HostSample>, Option<f64>),
     ) {
         let first_ns = u64::from(second) * SECOND_NS;
-        let (begun, ended) = (self.part_at(first_ns), self.part_at(first_ns + 999_999_999));
+        let (begun, ended) = (self.phase_at(first_ns), self.phase_at(first_ns + 999_999_999));
         let supply = host.and_then(|sample| sample.supply.as_ref());
         if let Some(key) = begun.filter(|_| begun == ended) {
             let strain = self.strain.entry(key).or_default();
@@ -208,9 +208,9 @@ impl ScenarioRecording {
         self.boundaries.iter().find(|boundary| boundary.mark == mark).map(|boundary| boundary.at_ns)
     }
 
-    /// The part that was current at `at_ns`; `None` before the scenario's start and after its end.
-    pub fn part_at(&self, at_ns: u64) -> Option<CellKey> {
-        use crate::plan::Part;
+    /// The phase that was current at `at_ns`; `None` before the scenario's start and after its end.
+    pub fn phase_at(&self, at_ns: u64) -> Option<CellKey> {
+        use crate::plan::Phase;
         let boundary = self
             .boundaries
             .iter()
@@ -221,9 +221,9 @@ impl ScenarioRecording {
             Mark::Drain | Mark::End => None,
         });
         match boundary.mark {
-            Mark::Ramp(stage) => Some(CellKey { stage, part: Part::Ramp }),
-            Mark::Hold(stage) => Some(CellKey { stage, part: Part::Hold }),
-            Mark::Drain => Some(CellKey { stage: last.max().unwrap_or(0), part: Part::Drain }),
+            Mark::Ramp(stage) => Some(CellKey { stage, phase: Phase::Ramp }),
+            Mark::Hold(stage) => Some(CellKey { stage, phase: Phase::Hold }),
+            Mark::Drain => Some(CellKey { stage: last.max().unwrap_or(0), phase: Phase::Drain }),
             Mark::End => None,
         }
     }
@@ -308,7 +308,7 @@ impl Recording {
                 scenario.workers = WorkerFacts { lag_max_ns: worst, ..facts.workers };
                 // What begins with the end of the second is not in its levels yet.
                 let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
-                let key = scenario.part_at(last_ns);
+                let key = scenario.phase_at(last_ns);
                 if let Some(key) = key.filter(|key| !scenario.ended.contains(key)) {
                     scenario.gauges_at.insert(key, facts.gauges);
                 }
@@ -322,9 +322,9 @@ impl Recording {
                             .or_insert_with(|| (look.clone(), Look::default()));
                         looks.1 = look;
                     }
-                    // A second in which the scenario ended is its last part's.
+                    // A second in which the scenario ended is its last phase's.
                     let first_ns = u64::from(second.second) * SECOND_NS;
-                    if let Some(key) = key.or_else(|| scenario.part_at(first_ns)) {
+                    if let Some(key) = key.or_else(|| scenario.phase_at(first_ns)) {
                         add_changes(scenario.kernel.entry(key).or_default(), &sample.counters);
                     }
                 }

@@ -91,7 +91,7 @@ impl RequestTally {
         super::cell::merge_tallies(&mut self.failures, &other.failures);
     }
 
-    /// The same facts as those of a part, with its times where they are asked for.
+    /// The same facts as those of a phase, with its times where they are asked for.
     fn cell(&self, with_times: bool) -> Cell {
         let mut cell = Cell::default();
         // Recordings of earlier versions do not have the number of those started.

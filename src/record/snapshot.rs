@@ -13,7 +13,7 @@ pub struct Snapshot {
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at its end.
     pub gauges: Gauges,
-    /// Levels at the end of each part that ended in it.
+    /// Levels at the end of each phase that ended in it.
     #[serde(default)]
     pub ended: Vec<(CellKey, Gauges)>,
     /// How the worker itself is.
@@ -80,7 +80,7 @@ pub struct ScenarioSecond {
     pub cells: Vec<(CellKey, Cell)>,
     /// Levels at the end of the second.
     pub gauges: Gauges,
-    /// Levels at the end of each part that ended in it.
+    /// Levels at the end of each phase that ended in it.
     #[serde(default)]
     pub ended: Vec<(CellKey, Gauges)>,
     /// The workers of this scenario together.

@@ -67,7 +67,7 @@ impl Supply {
     }
 }
 
-/// How workers and machine bore one part of a stage.
+/// How workers and machine bore one phase of a stage.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Strain {
     /// Whole seconds of it.
@@ -92,13 +92,13 @@ pub struct Strain {
 }
 
 impl Strain {
-    /// Adds the next second that lies wholly in the part.
+    /// Adds the next second that lies wholly in the phase.
     pub(super) fn add(&mut self, (workers, at_work): (&WorkerFacts, u32), supply: Option<&Supply>) {
         self.seconds += 1;
         self.worker_seconds += u64::from(at_work);
         self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
         self.stalled_ns += workers.stalled_ns;
-        // The first windows of a part still see the one before.
+        // The first windows of a phase still see the one before.
         if self.seconds >= WINDOW_SECONDS {
             self.busy_permille = self.busy_permille.max(workers.busy_permille);
             self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);

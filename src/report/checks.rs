@@ -1,4 +1,4 @@
-//! Turns a run into `checks.csv`: a row per scenario, stage, part and check; no file where nothing is checked.
+//! Turns a run into `checks.csv`: a row per scenario, stage, phase and check; no file where nothing is checked.
 
 use super::columns::{bytes, csv, row};
 use super::foreign::cell;
@@ -28,7 +28,7 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
                 let cells = [
                     cell(&scenario.name).into_owned(),
                     cell(stage).into_owned(),
-                    key.part.to_string(),
+                    key.phase.to_string(),
                     cell(name).into_owned(),
                     passed.to_string(),
                     failed.to_string(),

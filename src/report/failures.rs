@@ -1,4 +1,4 @@
-//! Turns a run into `failures.csv`: a row per scenario, stage, part, request and cause.
+//! Turns a run into `failures.csv`: a row per scenario, stage, phase, request and cause.
 
 use super::columns::{bytes, csv, row};
 use super::figures::ms;
@@ -34,11 +34,11 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
                 let cells = [
                     cell(&scenario.name).into_owned(),
                     cell(stage).into_owned(),
-                    key.part.to_string(),
+                    key.phase.to_string(),
                     request.map(|name| cell(name).into_owned()).unwrap_or_default(),
                     cause.failure.to_string(),
                     cause.failure.origin().to_string(),
-                    cause.phase.to_string(),
+                    cause.at.to_string(),
                     if cause.code == 0 { String::new() } else { cause.code.to_string() },
                     tally.count.to_string(),
                     ms(tally.first_ns),

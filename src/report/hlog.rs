@@ -51,7 +51,7 @@ pub fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
                 "Tag={}.{metric}:s{:02}.{},{}.000,{length}.000,{:.3},{}\n",
                 tag(&scenario.name),
                 u32::from(key.stage) + 1,
-                key.part,
+                key.phase,
                 durations.first,
                 samples.max() as f64 / MAX_UNIT,
                 STANDARD.encode(&bytes),

@@ -1,23 +1,23 @@
-//! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each part of a stage.
+//! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each phase of a stage.
 
-use crate::plan::{Metric, Part, Protocol, Stat, TimeMetric};
+use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
     Cell, CellKey, Counter, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
 };
 use crate::store::SavedRun;
 use crate::units::SECOND_NS;
 use crate::units::narrow;
-use crate::verdict::part_length_ns;
+use crate::verdict::phase_length_ns;
 use std::borrow::Cow;
 
-/// The facts of some stages and parts, and when they were.
+/// The facts of some stages and phases, and when they were.
 #[derive(Debug, Clone)]
 pub struct Section<'a> {
     /// Which words mean what.
     pub protocol: &'a Protocol,
     /// The merged facts.
     pub cell: Cow<'a, Cell>,
-    /// The levels at the end of the last part that is in it, a drain apart.
+    /// The levels at the end of the last phase that is in it, a drain apart.
     pub gauges: Gauges,
     /// When it began and ended, on the run's clock; a drain is not in the time. `None` if it never began.
     pub time: Option<(u64, u64)>,
@@ -95,15 +95,15 @@ impl<'a> ScenarioFacts<'a> {
         self.merged(|_| true, gauges)
     }
 
-    /// All parts of one stage; the drain belongs to the last.
+    /// All phases of one stage; the drain belongs to the last.
     pub fn stage(&self, stage: u16) -> Section<'a> {
         self.merged(|key| key.stage == stage, self.level(stage).unwrap_or_default())
     }
 
-    /// The parts of one stage of which there is anything to tell.
-    pub fn parts(&self, stage: u16) -> Vec<(Part, Section<'a>)> {
-        let part = |part: Part| {
-            let key = CellKey { stage, part };
+    /// The phases of one stage of which there is anything to tell.
+    pub fn phases(&self, stage: u16) -> Vec<(Phase, Section<'a>)> {
+        let phase = |phase: Phase| {
+            let key = CellKey { stage, phase };
             let cell = self.facts.cells.get(&key);
             let time = self.time(key);
             if time.is_none() && cell.is_none_or(Cell::is_empty) {
@@ -111,9 +111,9 @@ impl<'a> ScenarioFacts<'a> {
             }
             let cell = cell.map_or_else(|| Cow::Owned(Cell::default()), Cow::Borrowed);
             let gauges = self.facts.gauges_at.get(&key).copied().unwrap_or_default();
-            Some((part, Section { protocol: self.protocol, cell, gauges, time }))
+            Some((phase, Section { protocol: self.protocol, cell, gauges, time }))
         };
-        [Part::Ramp, Part::Hold, Part::Drain].into_iter().filter_map(part).collect()
+        [Phase::Ramp, Phase::Hold, Phase::Drain].into_iter().filter_map(phase).collect()
     }
 
     fn merged(&self, within: impl Fn(&CellKey) -> bool, gauges: Gauges) -> Section<'a> {
@@ -124,7 +124,7 @@ impl<'a> ScenarioFacts<'a> {
             merged.to_mut().merge(cell);
         }
         let keys = (0..self.stages).flat_map(|stage| {
-            [CellKey { stage, part: Part::Ramp }, CellKey { stage, part: Part::Hold }]
+            [CellKey { stage, phase: Phase::Ramp }, CellKey { stage, phase: Phase::Hold }]
         });
         let times = keys.filter(within).filter_map(|key| self.time(key));
         let time = times.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
@@ -133,20 +133,20 @@ impl<'a> ScenarioFacts<'a> {
 
     /// The levels at the end of a stage.
     fn level(&self, stage: u16) -> Option<Gauges> {
-        [Part::Hold, Part::Ramp]
+        [Phase::Hold, Phase::Ramp]
             .into_iter()
-            .find_map(|part| self.facts.gauges_at.get(&CellKey { stage, part }).copied())
+            .find_map(|phase| self.facts.gauges_at.get(&CellKey { stage, phase }).copied())
     }
 
-    /// From the part's own mark to the next one that was passed.
+    /// From the phase's own mark to the next one that was passed.
     fn time(&self, key: CellKey) -> Option<(u64, u64)> {
-        let mark = match key.part {
-            Part::Ramp => Mark::Ramp(key.stage),
-            Part::Hold => Mark::Hold(key.stage),
-            Part::Drain if key.stage + 1 == self.stages => Mark::Drain,
-            Part::Drain => return None,
+        let mark = match key.phase {
+            Phase::Ramp => Mark::Ramp(key.stage),
+            Phase::Hold => Mark::Hold(key.stage),
+            Phase::Drain if key.stage + 1 == self.stages => Mark::Drain,
+            Phase::Drain => return None,
         };
         let start = self.facts.at(mark)?;
-        Some((start, start + part_length_ns(self.facts, key, self.end_ns)))
+        Some((start, start + phase_length_ns(self.facts, key, self.end_ns)))
     }
 }

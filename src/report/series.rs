@@ -13,7 +13,7 @@ type Additions = [Vec<u8>; NAMES.len()];
 /// The files.
 const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
 
-/// The state between two lines: the plan's names, and which part of which stage is current.
+/// The state between two lines: the plan's names, and which phase of which stage is current.
 #[derive(Debug)]
 pub struct Series {
     plan: Plan,

@@ -1,4 +1,4 @@
-//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and part that were current
+//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that were current
 //! in it, and one for each of its requests, where it has several.
 
 use super::columns::{Column, Words, bytes, csv, row};
@@ -36,13 +36,13 @@ pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
             continue;
         };
         let start = u64::from(second.second) * SECOND_NS;
-        let current = passed.part_at(start + SECOND_NS / 2);
+        let current = passed.phase_at(start + SECOND_NS / 2);
         let stage = current.and_then(|key| scenario.stages.get(usize::from(key.stage)));
         let names = [
             second.second.to_string(),
             cell(&scenario.name).into_owned(),
             stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
-            current.map(|key| key.part.to_string()).unwrap_or_default(),
+            current.map(|key| key.phase.to_string()).unwrap_or_default(),
             String::new(),
         ];
         let section = section(scenario, start, facts);

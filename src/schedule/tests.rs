@@ -95,7 +95,7 @@ struct CellKeyOf;
 
 impl CellKeyOf {
     fn drain(stage: u16) -> crate::record::CellKey {
-        crate::record::CellKey { stage, part: crate::plan::Part::Drain }
+        crate::record::CellKey { stage, phase: crate::plan::Phase::Drain }
     }
 }
 

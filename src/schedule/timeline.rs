@@ -1,7 +1,7 @@
 //! When a scenario passes its marks: planned where arithmetic can say, announced where only the run can.
 
 use super::{Pace, ScenarioSchedule, Segment, Shape};
-use crate::plan::{Part, StartAfter};
+use crate::plan::{Phase, StartAfter};
 use crate::record::{CellKey, Mark};
 
 /// The marks of one scenario on the run's clock, as far as they are known.
@@ -92,13 +92,15 @@ impl Timeline {
         all.filter_map(|mark| self.at(mark).map(|at| (mark, at))).collect()
     }
 
-    /// The part of the scenario that is current at a moment; `None` before its start.
+    /// The phase of the scenario that is current at a moment; `None` before its start.
     pub fn part_at(&self, at_ns: u64) -> Option<CellKey> {
         let (mark, _) = self.marks().into_iter().rfind(|(_, at)| *at <= at_ns)?;
         Some(match mark {
-            Mark::Ramp(stage) => CellKey { stage, part: Part::Ramp },
-            Mark::Hold(stage) => CellKey { stage, part: Part::Hold },
-            Mark::Drain | Mark::End => CellKey { stage: self.last_stage(at_ns), part: Part::Drain },
+            Mark::Ramp(stage) => CellKey { stage, phase: Phase::Ramp },
+            Mark::Hold(stage) => CellKey { stage, phase: Phase::Hold },
+            Mark::Drain | Mark::End => {
+                CellKey { stage: self.last_stage(at_ns), phase: Phase::Drain }
+            }
         })
     }
 

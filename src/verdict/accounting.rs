@@ -1,9 +1,9 @@
-//! Tells whether the counts of a part add up, and whom dropped attempts count against.
+//! Tells whether the counts of a phase add up, and whom dropped attempts count against.
 
 use crate::plan::{OnFull, Protocol, Scenario};
 use crate::record::{Cell, Counter};
 
-/// The accounting identities of one part; what has been started may be open as long as the run goes on.
+/// The accounting identities of one phase; what has been started may be open as long as the run goes on.
 pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
     let get = |counter| cell.counters.get(counter);
     let (due, started, dropped) = (get(Counter::Due), get(Counter::Started), get(Counter::Dropped));

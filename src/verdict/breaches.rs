@@ -3,7 +3,9 @@
 use super::accounting::{drops_are_meant, imbalance};
 use super::limits::LIMITS;
 use super::{Breach, Finding, Health, Rule, State, health};
-use crate::plan::{Level, Part, Plan, Protocol, Scenario, Stage, Stat, TimeMetric, most_in_flight};
+use crate::plan::{
+    Level, Phase, Plan, Protocol, Scenario, Stage, Stat, TimeMetric, most_in_flight,
+};
 use crate::record::{Cell, CellKey, Counter, Failure, Origin, Recording, StopReason};
 use crate::units::figure::{grouped, percent, time};
 
@@ -22,7 +24,7 @@ pub(super) fn of(
                 .stages
                 .get(usize::from(key.stage))
                 .map_or("?", |stage| stage.name.as_str());
-            let place = format!("{name}, stage {stage}, {}", key.part);
+            let place = format!("{name}, stage {stage}, {}", key.phase);
             lag(plan, cell, &place, &mut breaches);
             dropped(plan, scenario, cell, &place, &mut breaches);
             local(plan, cell, &place, &mut breaches);
@@ -154,7 +156,7 @@ pub(super) fn beyond_repair(plan: &Plan, recording: &Recording) -> Option<Rule> 
     })
 }
 
-/// The most attempts that can fall due in a part; infinite where users set the pace, and for the drain, which is short.
+/// The most attempts that can fall due in a phase; infinite where users set the pace, and for the drain, which is short.
 fn most_due(scenario: &Scenario, key: CellKey) -> f64 {
     let stage = usize::from(key.stage);
     let rate = |stage: &Stage| match stage.level {
@@ -168,9 +170,9 @@ fn most_due(scenario: &Scenario, key: CellKey) -> f64 {
     };
     let before =
         usize::from(key.stage).checked_sub(1).and_then(|before| rate(&scenario.stages[before]));
-    match (key.part, stage.level) {
-        (Part::Hold, _) => rate_now * stage.hold.0.as_secs_f64(),
-        (Part::Ramp, Level::Rate { ramp, .. }) => {
+    match (key.phase, stage.level) {
+        (Phase::Hold, _) => rate_now * stage.hold.0.as_secs_f64(),
+        (Phase::Ramp, Level::Rate { ramp, .. }) => {
             rate_now.max(before.unwrap_or(0.0)) * ramp.0.as_secs_f64()
         }
         _ => f64::INFINITY,

@@ -5,7 +5,9 @@
 use super::accounting::{drops_are_meant, imbalance};
 use super::limits::{LIMITS, Limit};
 use super::{Breach, Rule, Unit};
-use crate::plan::{Bound, Comparison, Level, Metric, Part, Plan, Ramp, Scenario, Stat, TimeMetric};
+use crate::plan::{
+    Bound, Comparison, Level, Metric, Phase, Plan, Ramp, Scenario, Stat, TimeMetric,
+};
 use crate::record::{Cell, CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
 
 /// The least budget for lag: timers are not more exact.
@@ -34,7 +36,7 @@ pub struct Health {
     pub invalid: Option<f64>,
     /// Planrun's own limit, where the plan has set another in its place.
     pub own: Option<f64>,
-    /// Where it was worst: scenario, stage and part; absent when it is of the whole run.
+    /// Where it was worst: scenario, stage and phase; absent when it is of the whole run.
     pub place: Option<(u16, CellKey)>,
 }
 
@@ -127,7 +129,7 @@ fn words(plan: &Plan, (scenario, key): (u16, CellKey)) -> String {
     let scenario = plan.scenarios.get(usize::from(scenario));
     let stage = scenario.and_then(|scenario| scenario.stages.get(usize::from(key.stage)));
     let name = scenario.map_or("?", |scenario| scenario.name.as_str());
-    format!("{name}, stage {}, {}", stage.map_or("?", |stage| stage.name.as_str()), key.part)
+    format!("{name}, stage {}, {}", stage.map_or("?", |stage| stage.name.as_str()), key.phase)
 }
 
 /// Every rule of [`LIMITS`], held against the facts so far.
@@ -193,7 +195,7 @@ fn samples(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
         Rule::Dropped | Rule::ScheduleLag | Rule::LocalFailures | Rule::Overflow => {
             by_cell(limit, plan, recording)
         }
-        _ => by_part(limit, plan, recording),
+        _ => by_phase(limit, plan, recording),
     }
 }
 
@@ -230,27 +232,27 @@ fn budget(scenario: &Scenario) -> Option<f64> {
     bounds.reduce(f64::min).map(|tightest| (tightest * LAG_PART).max(LEAST_BUDGET_NS))
 }
 
-/// Of the parts that are measured: warm-ups and drains may be as they like.
-fn by_part(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
+/// Of the phases that are measured: warm-ups and drains may be as they like.
+fn by_phase(limit: &Limit, plan: &Plan, recording: &Recording) -> Vec<Sample> {
     let mut samples = Vec::new();
     for (number, (scenario, facts)) in (0..).zip(plan.scenarios.iter().zip(&recording.scenarios)) {
         for (index, stage) in (0..).zip(&scenario.stages).filter(|(_, stage)| !stage.warmup) {
-            for part in [Part::Ramp, Part::Hold] {
-                let key = CellKey { stage: index, part };
+            for phase in [Phase::Ramp, Phase::Hold] {
+                let key = CellKey { stage: index, phase };
                 let value = if limit.rule == Rule::Throttled {
                     // Where no group counts, nothing is known.
                     let counted = recording.supply.and_then(|all| all.throttled_periods);
                     let periods = facts.throttled.get(&key).copied().unwrap_or(0);
                     counted.map(|_| periods as f64)
                 } else {
-                    let strain = facts.strain.get(&key).filter(|_| part == Part::Hold);
+                    let strain = facts.strain.get(&key).filter(|_| phase == Phase::Hold);
                     strain.and_then(|strain| strained(limit.rule, strain))
                 };
                 let Some(value) = value else { continue };
                 let unpaced = matches!(stage.level, Level::Users { ramp: Ramp::Unpaced, .. });
                 let only_warns = match limit.rule {
                     Rule::WorkerCpu => !matches!(stage.level, Level::Rate { .. }),
-                    Rule::Throttled => part == Part::Ramp && unpaced,
+                    Rule::Throttled => phase == Phase::Ramp && unpaced,
                     Rule::ProcessCpu => !facts.cells.get(&key).is_some_and(is_late),
                     _ => false,
                 };

@@ -4,7 +4,7 @@ use super::view::{View, state};
 use super::window::Windows;
 use super::{Finding, Rule, State, Verdict, Word, breaches, health, of_failures, shortfall};
 use crate::plan::{
-    CountMetric, During, Metric, Part, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
+    CountMetric, During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
 };
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span,
@@ -157,8 +157,8 @@ impl Judge {
         let end_ns = u64::from(self.recording.seconds) * SECOND_NS;
         for (stage, _) in scenario.stages.iter().enumerate() {
             let stage = narrow(stage);
-            for part in [Part::Ramp, Part::Hold, Part::Drain] {
-                let key = CellKey { stage, part };
+            for phase in [Phase::Ramp, Phase::Hold, Phase::Drain] {
+                let key = CellKey { stage, phase };
                 if view.sees(key, scenario) {
                     let of_times = matches!(metric, Metric::Time(..));
                     let facts = recording.cells.get(&key);
@@ -167,7 +167,7 @@ impl Judge {
                         Some(facts) => cell.merge_counts(&facts),
                         None => {}
                     }
-                    length_ns += part_length_ns(recording, key, end_ns);
+                    length_ns += phase_length_ns(recording, key, end_ns);
                 }
             }
         }
@@ -180,7 +180,7 @@ impl Judge {
         let (cell, length_ns) = self.facts(metric, &view);
         let gauges = gauges_of(recording, &view, scenario);
         if metric == Metric::Count(CountMetric::ConnectionsOpen) {
-            // A level has been measured only once its part has been reached.
+            // A level has been measured only once its phase has been reached.
             recording.gauges_at.keys().find(|key| view.sees(**key, scenario))?;
         }
         measure(
@@ -263,7 +263,7 @@ fn stages_of(threshold: &Threshold, scenario: &Scenario) -> Vec<Option<usize>> {
     }
 }
 
-/// The levels at the end of the last part that a view sees.
+/// The levels at the end of the last phase that a view sees.
 fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) -> Gauges {
     let seen = recording.gauges_at.iter().rfind(|(key, _)| view.sees(**key, scenario));
     seen.map_or_else(Gauges::default, |(_, gauges)| {
@@ -273,12 +273,12 @@ fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) ->
     })
 }
 
-/// How long a part lasted, up to `end_ns` if it goes on.
-pub(crate) fn part_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
-    let mark = match key.part {
-        Part::Ramp => Mark::Ramp(key.stage),
-        Part::Hold => Mark::Hold(key.stage),
-        Part::Drain => Mark::Drain,
+/// How long a phase lasted, up to `end_ns` if it goes on.
+pub(crate) fn phase_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
+    let mark = match key.phase {
+        Phase::Ramp => Mark::Ramp(key.stage),
+        Phase::Hold => Mark::Hold(key.stage),
+        Phase::Drain => Mark::Drain,
     };
     let Some(from) = recording.at(mark) else { return 0 };
     let later = recording.boundaries.iter().filter(|boundary| boundary.mark.order() > mark.order());

@@ -133,7 +133,7 @@ pub(super) const LIMITS: [Limit; 20] = [
         Rule::Accounting,
         Unit::Count,
         (None, Some(0.0)),
-        "the books of {} parts do not add up",
+        "the books of {} phases do not add up",
         "please report this",
     ),
     limit(

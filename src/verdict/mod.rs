@@ -21,7 +21,7 @@ use crate::record::{Cell, Gauges, Recording, Span, measure};
 pub use ascent::{Ascent, Next, Summit};
 pub use health::{Health, Standing};
 pub use judge::Judge;
-pub(crate) use judge::part_length_ns;
+pub(crate) use judge::phase_length_ns;
 pub use limits::Unit;
 use std::fmt;
 
@@ -97,7 +97,7 @@ pub fn unjudged_failures(
     let failing = scenarios.filter(|(index, _)| !is_judged(*index));
     let failing = failing.filter_map(|(index, (scenario, facts))| {
         let (mut cell, gauges) = (Cell::default(), Gauges::default());
-        facts.cells.values().for_each(|part| cell.merge_counts(part));
+        facts.cells.values().for_each(|phase| cell.merge_counts(phase));
         let span =
             Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns: 0 };
         let failed = measure(Metric::Ratio(RatioMetric::Failure), &span)?;

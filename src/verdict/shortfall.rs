@@ -22,10 +22,10 @@
 use super::State;
 use super::view::View;
 use crate::plan::{
-    CountMetric, Http, Metric, Part, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
+    CountMetric, Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
 };
 use crate::record::{
-    Cell, CellKey, Counter, Gauges, Mark, Origin, Phase, ScenarioRecording, Span, measure,
+    Cell, CellKey, Counter, FailureStage, Gauges, Mark, Origin, ScenarioRecording, Span, measure,
 };
 use crate::units::narrow;
 
@@ -104,7 +104,7 @@ pub(super) fn state(
 }
 
 /// The attempts that could have given samples in a view: for connections all that were due up to its end, for requests those that were due
-/// in it, or that an earlier part had under way when it began.
+/// in it, or that an earlier phase had under way when it began.
 pub(super) fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Tried {
     let mut tried = Tried::default();
     let Some(last) = last_key(scenario, view) else { return tried };
@@ -155,7 +155,7 @@ fn held_up(cell: &Cell, from_ns: u64) -> u64 {
     later.map(|(_, tally)| tally.count).sum::<u64>() + unanswered(cell)
 }
 
-/// So many requests can be under way when one part follows the other.
+/// So many requests can be under way when one phase follows the other.
 fn most_at_once(scenario: &Scenario) -> u64 {
     use crate::plan::Level;
     let cap = match &scenario.protocol {
@@ -235,7 +235,7 @@ fn connecting_since(scenario: &Scenario, recording: &ScenarioRecording, view: &V
     };
     let earlier = recording.cells.range(..=last).filter(|(key, _)| !view.sees(**key, scenario));
     let causes = earlier.flat_map(|(_, cell)| &cell.failures).filter(|(cause, tally)| {
-        matches!(cause.phase, Phase::Connect | Phase::Tls)
+        matches!(cause.at, FailureStage::Connect | FailureStage::Tls)
             && cause.failure.origin() != Origin::Local
             && tally.last_ns >= from_ns
     });
@@ -244,21 +244,22 @@ fn connecting_since(scenario: &Scenario, recording: &ScenarioRecording, view: &V
 
 fn keys(scenario: &Scenario) -> impl DoubleEndedIterator<Item = CellKey> {
     let stages = 0..narrow(scenario.stages.len());
-    stages
-        .flat_map(|stage| [Part::Ramp, Part::Hold, Part::Drain].map(|part| CellKey { stage, part }))
+    stages.flat_map(|stage| {
+        [Phase::Ramp, Phase::Hold, Phase::Drain].map(|phase| CellKey { stage, phase })
+    })
 }
 
-/// The last part that a view sees.
+/// The last phase that a view sees.
 fn last_key(scenario: &Scenario, view: &View) -> Option<CellKey> {
     keys(scenario).rfind(|key| view.sees(*key, scenario))
 }
 
-/// When the first part that a view sees began; `None` while it has not.
+/// When the first phase that a view sees began; `None` while it has not.
 fn begin_ns(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Option<u64> {
-    let mark = |key: CellKey| match key.part {
-        Part::Ramp => Mark::Ramp(key.stage),
-        Part::Hold => Mark::Hold(key.stage),
-        Part::Drain => Mark::Drain,
+    let mark = |key: CellKey| match key.phase {
+        Phase::Ramp => Mark::Ramp(key.stage),
+        Phase::Hold => Mark::Hold(key.stage),
+        Phase::Drain => Mark::Drain,
     };
     keys(scenario)
         .filter(|key| view.sees(*key, scenario))

@@ -1,10 +1,10 @@
-//! Says which parts of a scenario a threshold looks at, and how it stands by what was measured there.
+//! Says which phases of a scenario a threshold looks at, and how it stands by what was measured there.
 
 use super::State;
-use crate::plan::{During, Part, Plan, Scenario, Threshold};
+use crate::plan::{During, Phase, Plan, Scenario, Threshold};
 use crate::record::{CellKey, Measure};
 
-/// What a threshold is looked at in: some stages, some parts, of one scenario.
+/// What a threshold is looked at in: some stages, some phases, of one scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct View {
     pub(super) scenario: usize,
@@ -40,13 +40,13 @@ impl View {
             Some(wanted) => stage == wanted,
             None => scenario.stages.get(stage).is_some_and(|stage| !stage.warmup),
         };
-        let in_part = match self.during {
+        let in_phase = match self.during {
             During::All => true,
             _ if self.cohort => true,
-            During::Ramp => key.part == Part::Ramp,
-            During::Hold => key.part == Part::Hold,
+            During::Ramp => key.phase == Phase::Ramp,
+            During::Hold => key.phase == Phase::Hold,
         };
-        in_stage && in_part
+        in_stage && in_phase
     }
 }
 

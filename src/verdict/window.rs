@@ -38,7 +38,7 @@ impl Windows {
         let scenario = &plan.scenarios[self.view.scenario];
         let threshold = &scenario.thresholds[self.threshold];
         let middle_ns = u64::from(second.second) * SECOND_NS + SECOND_NS / 2;
-        let now = recording.scenarios[self.view.scenario].part_at(middle_ns);
+        let now = recording.scenarios[self.view.scenario].phase_at(middle_ns);
         if now.is_none_or(|key| !self.view.sees(key, scenario)) {
             self.recent.clear();
             return;
@@ -47,12 +47,12 @@ impl Windows {
         let empty = ScenarioSecond::default();
         let facts = second.scenarios.get(&index).unwrap_or(&empty);
         let mut cell = Cell::default();
-        for (_, part) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
-            cell.merge(&part.of_request(self.view.request, true));
+        for (_, phase) in facts.cells.iter().filter(|(key, _)| self.view.sees(*key, scenario)) {
+            cell.merge(&phase.of_request(self.view.request, true));
         }
         let last_ns = (u64::from(second.second) + 1) * SECOND_NS - 1;
         let still = recording.scenarios[self.view.scenario]
-            .part_at(last_ns)
+            .phase_at(last_ns)
             .is_some_and(|key| self.view.sees(key, scenario));
         let gauges = if still { facts.gauges } else { self.levels_at_end(facts, scenario) };
         self.recent.push_back((second.second, cell, gauges));
@@ -69,7 +69,7 @@ impl Windows {
         }
     }
 
-    /// The levels when the last part that is seen came to its end; those of the second when no worker has told.
+    /// The levels when the last phase that is seen came to its end; those of the second when no worker has told.
     fn levels_at_end(&self, facts: &ScenarioSecond, scenario: &Scenario) -> Gauges {
         let seen = facts.ended.iter().filter(|(key, _)| self.view.sees(*key, scenario));
         let Some(last) = seen.clone().map(|(key, _)| *key).max() else { return facts.gauges };

@@ -1,6 +1,6 @@
 //! Turns the snapshots of many workers into one second after the other, and keeps the accounts of those that are lost.
 
-use crate::plan::{Part, Protocol};
+use crate::plan::{Phase, Protocol};
 use crate::record::{
     Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
 };
@@ -134,8 +134,8 @@ impl Books {
                 walk.peek().filter(|(_, offset)| begun + offset < end_ns)
             {
                 if !matches!(what, Due::Down(_)) {
-                    let part = if offset < ramp_ns { Part::Ramp } else { Part::Hold };
-                    let key = CellKey { stage: u16::try_from(stage).unwrap_or(u16::MAX), part };
+                    let phase = if offset < ramp_ns { Phase::Ramp } else { Phase::Hold };
+                    let key = CellKey { stage: u16::try_from(stage).unwrap_or(u16::MAX), phase };
                     let nth = due.entry(key).or_default();
                     *nth += 1;
                     if *nth > known.get(&key).copied().unwrap_or(0) {

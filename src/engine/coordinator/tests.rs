@@ -1,5 +1,5 @@
 use super::books::Books;
-use crate::plan::{Http, Level, Part, Protocol, Ramp, Request, Spacing};
+use crate::plan::{Http, Level, Phase, Protocol, Ramp, Request, Spacing};
 use crate::record::{
     Boundary, Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Recording, RequestTally, Second,
     Snapshot, WorkerFacts,
@@ -8,7 +8,7 @@ use crate::schedule::{Schedule, Share, testing};
 use crate::units::Rate;
 use crate::units::SECOND_NS;
 
-const RAMP: CellKey = CellKey { stage: 0, part: Part::Ramp };
+const RAMP: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
 
 fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     let mut cell = Cell::default();
@@ -105,7 +105,7 @@ fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     (awake.worker.stall_max_ns, awake.worker.stalled_ns) = (Some(3 * SECOND_NS), 3 * SECOND_NS);
     books.add(0, &awake);
     recording.add(&Entry::Second(books.next(60 * SECOND_NS).unwrap()));
-    let hold = CellKey { stage: 0, part: Part::Hold };
+    let hold = CellKey { stage: 0, phase: Phase::Hold };
     assert_eq!(recording.scenarios[0].strain[&hold].stalled_share(), Some(0.6));
 }
 
@@ -153,7 +153,7 @@ fn each_request_of_a_lost_worker_adds_up() {
     };
     let plan = testing::plan(testing::scenario(protocol.clone(), &[(level, 9_000)]));
     let schedule = Schedule::new(&plan);
-    let key = CellKey { stage: 0, part: Part::Hold };
+    let key = CellKey { stage: 0, phase: Phase::Hold };
     let told = |second, tallies: [(u64, u64); 2]| {
         let mut cell = Cell::default();
         for (request, (started, ok)) in (0..).zip(tallies) {

@@ -25,7 +25,7 @@ pub(super) struct Churn {
     timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// The first event that has not begun.
     next_event: usize,
-    /// Of those that have: when, and in which part.
+    /// Of those that have: when, and in which phase.
     begun: Vec<(u64, CellKey)>,
     /// Drops of events that have begun, in order of time.
     falls: VecDeque<Fall>,
@@ -150,7 +150,7 @@ impl<H: Host> Hold<H> {
             }
             // Stable: of drops at one time those of the first event come first.
             self.churn.falls.make_contiguous().sort_by_key(|fall| fall.at_ns);
-            self.churn.begun.push((at_ns, self.stages.part_at(at_ns)));
+            self.churn.begun.push((at_ns, self.stages.phase_at(at_ns)));
             self.churn.next_event += 1;
         }
     }
@@ -249,7 +249,7 @@ impl<H: Host> Hold<H> {
         }
     }
 
-    /// When an event that has begun fell due, and its facts. They stand in the part in which that was, so that it is whole there.
+    /// When an event that has begun fell due, and its facts. They stand in the phase in which that was, so that it is whole there.
     fn storm(&mut self, event: u16) -> Option<(u64, &mut Storm)> {
         let (at_ns, key) = *self.churn.begun.get(usize::from(event))?;
         Some((at_ns, self.recorder.cell(key).storms.entry(event).or_default()))

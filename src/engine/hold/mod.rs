@@ -22,7 +22,7 @@ use super::load::Load;
 use super::wire::{Notice, Order};
 use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
 use crate::record::{
-    Cause, CellKey, Counter, End, Failure, Gauge, Gauges, Outcome, Phase, Recorder,
+    Cause, CellKey, Counter, End, Failure, FailureStage, Gauge, Gauges, Outcome, Recorder,
 };
 use crate::units::SECOND_NS;
 use account::Account;
@@ -181,7 +181,7 @@ impl<H: Host> Hold<H> {
                 self.opening.push(slot, now);
             }
             Err(error) => {
-                let cause = Cause::from_io(&error, Phase::Connect);
+                let cause = Cause::from_io(&error, FailureStage::Connect);
                 self.refuse(slot, key, cause, now, String::new);
             }
         }
@@ -273,7 +273,7 @@ impl<H: Host> Hold<H> {
         }
     }
 
-    /// Books the time up to now to the part that is current.
+    /// Books the time up to now to the phase that is current.
     fn book_time(&mut self, now: u64) {
         self.account.pass(now, self.open);
         self.account.book(&mut self.recorder.cell(self.stages.now()).counters);
@@ -355,7 +355,7 @@ impl<H: Host> Hold<H> {
 
 /// A cause of the hold phase without a number.
 fn held(failure: Failure) -> Cause {
-    Cause::new(failure, Phase::Hold)
+    Cause::new(failure, FailureStage::Hold)
 }
 
 #[cfg(test)]

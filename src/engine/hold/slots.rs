@@ -35,8 +35,8 @@ pub struct Connection<S> {
     pub opened_after_us: u32,
     /// The stage in which the attempt was due.
     pub stage: u16,
-    /// The part in which the attempt was due, as a number of [`PARTS`].
-    part: u8,
+    /// The phase in which the attempt was due, as a number of [`PHASES`].
+    phase: u8,
     /// Where it is in its life.
     pub state: State,
     /// Whether a right message has come.
@@ -47,8 +47,8 @@ pub struct Connection<S> {
     pub owed: bool,
 }
 
-const PARTS: [crate::plan::Part; 3] =
-    [crate::plan::Part::Ramp, crate::plan::Part::Hold, crate::plan::Part::Drain];
+const PHASES: [crate::plan::Phase; 3] =
+    [crate::plan::Phase::Ramp, crate::plan::Phase::Hold, crate::plan::Phase::Drain];
 
 impl<S> Connection<S> {
     const FREE: Self = Self {
@@ -59,7 +59,7 @@ impl<S> Connection<S> {
         asked_ns: 0,
         opened_after_us: 0,
         stage: 0,
-        part: 0,
+        phase: 0,
         state: State::Free,
         verified: false,
         again: false,
@@ -68,12 +68,12 @@ impl<S> Connection<S> {
 
     /// Becomes a connection that is being opened.
     pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
-        let part = PARTS.iter().position(|part| *part == key.part).unwrap_or(0);
+        let phase = PHASES.iter().position(|phase| *phase == key.phase).unwrap_or(0);
         *self = Self {
             socket: Some(socket),
             begun_ns: now_ns,
             stage: key.stage,
-            part: u8::try_from(part).unwrap_or(0),
+            phase: u8::try_from(phase).unwrap_or(0),
             state: State::Connecting,
             again,
             owed: self.owed,
@@ -81,9 +81,9 @@ impl<S> Connection<S> {
         };
     }
 
-    /// The part of the stage in which the attempt was due: where its facts belong.
+    /// The phase of the stage in which the attempt was due: where its facts belong.
     pub fn key(&self) -> CellKey {
-        CellKey { stage: self.stage, part: PARTS[usize::from(self.part)] }
+        CellKey { stage: self.stage, phase: PHASES[usize::from(self.phase)] }
     }
 
     /// Becomes open.

@@ -4,7 +4,7 @@ use super::super::load::Load;
 use super::super::wire::Notice;
 use super::slots::State;
 use super::{BATCH, Hold, Host, OPENING_MAX};
-use crate::plan::{Close, Part};
+use crate::plan::{Close, Phase};
 use crate::record::{CellKey, Counter, End, Mark, Outcome};
 use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
 use std::collections::VecDeque;
@@ -41,7 +41,7 @@ impl Stages {
             timeline: load.timeline.clone(),
             count: u16::try_from(load.schedule.segments.len()).unwrap_or(u16::MAX),
             next: Mark::Ramp(0),
-            now: CellKey { stage: 0, part: Part::Ramp },
+            now: CellKey { stage: 0, phase: Phase::Ramp },
             ramps: VecDeque::new(),
             turn: None,
             draining: None,
@@ -50,16 +50,16 @@ impl Stages {
         }
     }
 
-    /// The part that is current.
+    /// The phase that is current.
     pub(super) fn now(&self) -> CellKey {
         self.now
     }
 
-    /// The part that was current then, whatever this worker has got to: the same for all of them.
-    pub(super) fn part_at(&self, at_ns: u64) -> CellKey {
+    /// The phase that was current then, whatever this worker has got to: the same for all of them.
+    pub(super) fn phase_at(&self, at_ns: u64) -> CellKey {
         let mut marks = (0..self.count).flat_map(|stage| {
-            [(Mark::Ramp(stage), Part::Ramp), (Mark::Hold(stage), Part::Hold)]
-                .map(|(mark, part)| (mark, CellKey { stage, part }))
+            [(Mark::Ramp(stage), Phase::Ramp), (Mark::Hold(stage), Phase::Hold)]
+                .map(|(mark, phase)| (mark, CellKey { stage, phase }))
         });
         let begun = |mark: Mark| self.timeline.at(mark).is_some_and(|begun_ns| begun_ns <= at_ns);
         marks.rfind(|(mark, _)| begun(*mark)).map_or(self.now, |(_, key)| key)
@@ -123,19 +123,19 @@ impl<H: Host> Hold<H> {
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
             if mark != Mark::Ramp(0) {
-                self.recorder.part_ended(self.stages.now, self.gauges());
+                self.recorder.phase_ended(self.stages.now, self.gauges());
             }
             self.book_time(at);
             match mark {
                 Mark::Ramp(stage) => {
-                    self.stages.now = CellKey { stage, part: Part::Ramp };
+                    self.stages.now = CellKey { stage, phase: Phase::Ramp };
                     let walk = self.load.schedule.walk(usize::from(stage), self.load.share);
                     let shape = self.load.schedule.segments[usize::from(stage)].shape;
                     let unpaced = matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
                     self.stages.ramps.push_back(Ramp { stage, base_ns: at, unpaced, walk });
                 }
                 Mark::Hold(stage) => {
-                    self.stages.now = CellKey { stage, part: Part::Hold };
+                    self.stages.now = CellKey { stage, phase: Phase::Hold };
                     self.recorder
                         .cell(self.stages.now)
                         .counters
@@ -144,7 +144,7 @@ impl<H: Host> Hold<H> {
                 Mark::Drain | Mark::End => {
                     self.drop_undone(at);
                     self.account.closed = true;
-                    self.stages.now.part = Part::Drain;
+                    self.stages.now.phase = Phase::Drain;
                     self.settle_all(now);
                     self.stages.draining = Some(0);
                 }
@@ -156,7 +156,7 @@ impl<H: Host> Hold<H> {
     /// planned is not late: the loop heard of the end before it looked at the clock again.
     fn drop_undone(&mut self, drain_ns: u64) {
         for mut ramp in std::mem::take(&mut self.stages.ramps) {
-            let key = CellKey { stage: ramp.stage, part: Part::Ramp };
+            let key = CellKey { stage: ramp.stage, phase: Phase::Ramp };
             while let Some((due, offset)) = ramp
                 .walk
                 .peek()
@@ -203,7 +203,7 @@ impl<H: Host> Hold<H> {
             }
             match due {
                 Due::Up(user) => {
-                    let key = CellKey { stage, part: Part::Ramp };
+                    let key = CellKey { stage, phase: Phase::Ramp };
                     self.start(user, key, (!unpaced).then_some(base_ns + offset), false);
                 }
                 Due::Down(user) => {

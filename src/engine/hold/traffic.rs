@@ -2,10 +2,10 @@
 
 use super::slots::State;
 use super::{Hold, Host, Ready, held};
-use crate::plan::{Heartbeat, Part, TimeMetric};
+use crate::plan::{Heartbeat, Phase, TimeMetric};
 use crate::protocol::tcp_hold::{Heard, hear};
 use crate::protocol::tls;
-use crate::record::{Cause, Counter, Failure, Phase};
+use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::units::SECOND_NS;
 use std::io::{Error, ErrorKind};
 
@@ -22,9 +22,10 @@ impl<H: Host> Hold<H> {
                     .socket
                     .as_ref()
                     .and_then(|socket| self.host.error(socket));
-                let cause = error.map_or(Cause::new(Failure::Reset, Phase::Connect), |error| {
-                    Cause::from_io(&error, Phase::Connect)
-                });
+                let cause = error
+                    .map_or(Cause::new(Failure::Reset, FailureStage::Connect), |error| {
+                        Cause::from_io(&error, FailureStage::Connect)
+                    });
                 return self.failed_to_open(event.slot, cause, now);
             }
             if !event.writable {
@@ -56,10 +57,10 @@ impl<H: Host> Hold<H> {
         if cause.failure != Failure::Reset {
             self.give_up(slot, cause, now, String::new);
         } else if self.secured {
-            self.give_up(slot, Cause { phase: Phase::Tls, ..cause }, now, String::new);
+            self.give_up(slot, Cause { at: FailureStage::Tls, ..cause }, now, String::new);
         } else {
             self.opened(slot, now);
-            self.read(slot, true, Cause { phase: Phase::Hold, ..cause }, now);
+            self.read(slot, true, Cause { at: FailureStage::Hold, ..cause }, now);
         }
     }
 
@@ -78,7 +79,7 @@ impl<H: Host> Hold<H> {
                 self.opened(slot, now);
             }
             Err(error) => {
-                self.give_up(slot, tls::cause(&error, Phase::Tls), now, || reason(&error));
+                self.give_up(slot, tls::cause(&error, FailureStage::Tls), now, || reason(&error));
             }
         }
     }
@@ -105,7 +106,7 @@ impl<H: Host> Hold<H> {
         let cell = self.recorder.cell(key);
         cell.count(Counter::ConnectOk);
         cell.time(TimeMetric::ConnectTime, took);
-        if self.stages.now().part == Part::Hold {
+        if self.stages.now().phase == Phase::Hold {
             self.recorder.cell(self.stages.now()).count(Counter::HoldEntered);
         }
         if self.settings.greeting.is_some() {
@@ -146,7 +147,7 @@ impl<H: Host> Hold<H> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let cause = tls::cause(&error, Phase::Hold);
+                    let cause = tls::cause(&error, FailureStage::Hold);
                     return self.lose(slot, cause, now, || reason(&error));
                 }
             }
@@ -210,7 +211,7 @@ impl<H: Host> Hold<H> {
                     continue;
                 }
                 let securing = connection.state == State::Securing;
-                let phase = if securing { Phase::Tls } else { Phase::Connect };
+                let phase = if securing { FailureStage::Tls } else { FailureStage::Connect };
                 let cause = Cause::new(Failure::ConnectTimeout, phase);
                 self.give_up(slot, cause, now, String::new);
             }
@@ -292,7 +293,7 @@ impl<H: Host> Hold<H> {
                     self.recorder.cell(self.stages.now()).count(Counter::HeartbeatSent);
                 }
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
-                    let cause = tls::cause(&error, Phase::Hold);
+                    let cause = tls::cause(&error, FailureStage::Hold);
                     self.lose(slot, cause, now, || reason(&error));
                 }
                 // The peer has stopped reading: what it was sent before fills every buffer.

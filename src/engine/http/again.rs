@@ -9,7 +9,7 @@
 use super::slots::State;
 use super::{Host, Requests};
 use crate::protocol::http::{Answer, Fault, Unseen};
-use crate::record::{Cause, ConnectionEnd, Counter, Failure, Phase};
+use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
 
 /// A request is sent again so often without a pause.
 const AT_ONCE: u16 = 16;
@@ -28,7 +28,7 @@ fn pause_ns(times: u16) -> u64 {
 
 /// What a request ends with that never came to be sent.
 fn closed_unsent() -> Fault {
-    let cause = Cause::new(Failure::ClosedByServer, Phase::Request);
+    let cause = Cause::new(Failure::ClosedByServer, FailureStage::Request);
     Fault { cause, sample: "every connection was closed before the request was sent".to_owned() }
 }
 

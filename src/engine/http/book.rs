@@ -1,6 +1,6 @@
-//! Turns what becomes of each attempt into facts of the part in which it was due.
+//! Turns what becomes of each attempt into facts of the phase in which it was due.
 
-use crate::plan::{Http, Part, TimeMetric};
+use crate::plan::{Http, Phase, TimeMetric};
 use crate::protocol::http::{Fault, Moved};
 use crate::record::{
     Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
@@ -9,7 +9,7 @@ use crate::record::{
 use crate::schedule::Timeline;
 use std::collections::BTreeMap;
 
-const FIRST: CellKey = CellKey { stage: 0, part: Part::Ramp };
+const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
 
 /// What is under way.
 #[derive(Debug, Default)]
@@ -31,8 +31,8 @@ pub(super) struct Book {
     checks: Vec<Box<[u16]>>,
     pub(super) levels: Levels,
     recorder: Recorder,
-    /// When which part begins, in order.
-    parts: Vec<(u64, CellKey)>,
+    /// When which phase begins, in order.
+    phases: Vec<(u64, CellKey)>,
 }
 
 impl Book {
@@ -48,7 +48,7 @@ impl Book {
                 .collect(),
             levels: Levels::default(),
             recorder: Recorder::default(),
-            parts: Vec::new(),
+            phases: Vec::new(),
         };
         book.learn(timeline);
         book
@@ -57,16 +57,16 @@ impl Book {
     /// Takes over what is known of the scenario's times.
     pub(super) fn learn(&mut self, timeline: &Timeline) {
         let begins = |(_, at)| timeline.part_at(at).map(|key| (at, key));
-        self.parts = timeline.marks().into_iter().filter_map(begins).collect();
+        self.phases = timeline.marks().into_iter().filter_map(begins).collect();
     }
 
-    /// The part that is current at a moment; the first one before the scenario's start.
-    pub(super) fn part_at(&self, ns: u64) -> CellKey {
-        let begun = self.parts.partition_point(|(at, _)| *at <= ns);
-        begun.checked_sub(1).map_or(FIRST, |last| self.parts[last].1)
+    /// The phase that is current at a moment; the first one before the scenario's start.
+    pub(super) fn phase_at(&self, ns: u64) -> CellKey {
+        let begun = self.phases.partition_point(|(at, _)| *at <= ns);
+        begun.checked_sub(1).map_or(FIRST, |last| self.phases[last].1)
     }
 
-    /// The facts of one part.
+    /// The facts of one phase.
     pub(super) fn cell(&mut self, key: CellKey) -> &mut FactCell {
         self.recorder.cell(key)
     }
@@ -79,14 +79,14 @@ impl Book {
 
     /// Books a request that was due and could not be started.
     pub(super) fn drop_due(&mut self, due_ns: u64, request: u16) {
-        let (key, request) = (self.part_at(due_ns), self.tallied.then_some(request));
+        let (key, request) = (self.phase_at(due_ns), self.tallied.then_some(request));
         self.cell(key).drop_due(request);
     }
 
-    /// Notes that a part has ended.
-    pub(super) fn part_ended(&mut self, key: CellKey) {
+    /// Notes that a phase has ended.
+    pub(super) fn phase_ended(&mut self, key: CellKey) {
         let gauges = self.gauges();
-        self.recorder.part_ended(key, gauges);
+        self.recorder.phase_ended(key, gauges);
     }
 
     /// Hands over the facts of a second.
@@ -106,7 +106,7 @@ impl Book {
 
     /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
-        let key = self.part_at(due_ns.unwrap_or(now));
+        let key = self.phase_at(due_ns.unwrap_or(now));
         let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 };
         let tallied = self.tallied;
         let cell = self.cell(key);

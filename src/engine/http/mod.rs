@@ -8,7 +8,7 @@
 //! ```
 //!
 //! **Invariant:** an attempt is booked when it falls due and ends in exactly one outcome: one that is let go of ends as unfinished.
-//! **Invariant:** all of a request belongs to the part of the stage in which it was due.
+//! **Invariant:** all of a request belongs to the phase of the stage in which it was due.
 //! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for its time-outs.
 
 mod again;

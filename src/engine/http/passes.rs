@@ -8,9 +8,9 @@ use super::Requests;
 use super::host::Host;
 use super::slots::{Slot, State};
 use super::users::After;
-use crate::plan::{Http, Level, Order, Part, Stage, ThinkTime, What};
+use crate::plan::{Http, Level, Order, Phase, Stage, ThinkTime, What};
 use crate::protocol::http::{Answer, Gains, Session};
-use crate::record::{Cause, Failure, Phase};
+use crate::record::{Cause, Failure, FailureStage};
 use fastrand::Rng;
 
 /// How the passes of a scenario go.
@@ -159,7 +159,7 @@ impl<H: Host> Requests<H> {
 
     /// The next step of an arrival: due when the one before it has ended, and its pause is over.
     pub(super) fn next_step(&mut self, slot: u32, now: u64) {
-        if self.pass_marks(now).part == Part::Drain {
+        if self.pass_marks(now).phase == Phase::Drain {
             self.end_arrival(slot);
             return;
         }
@@ -235,7 +235,7 @@ impl<H: Host> Requests<H> {
             for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {
                 *broken |= bit;
                 answer.fault.get_or_insert_with(|| crate::protocol::http::Fault {
-                    cause: Cause::new(Failure::Check, Phase::Request),
+                    cause: Cause::new(Failure::Check, FailureStage::Request),
                     sample: format!("it took {} ms, {words}", took / 1_000_000),
                 });
             }

@@ -41,8 +41,8 @@ pub(super) struct Stages {
     ordered_end_ns: Option<u64>,
     /// Once the drain has begun: when it ends at the latest.
     drained_ns: Option<u64>,
-    /// The part that was current when the loop last looked.
-    part: Option<CellKey>,
+    /// The phase that was current when the loop last looked.
+    phase: Option<CellKey>,
 }
 
 impl Stages {
@@ -84,11 +84,11 @@ impl Stages {
 }
 
 impl<H: Host> Requests<H> {
-    /// Notes the levels of a part that has ended, before anything is done that belongs to the next; the part that is current.
+    /// Notes the levels of a phase that has ended, before anything is done that belongs to the next; the phase that is current.
     pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {
-        let key = self.book.part_at(now);
-        if let Some(ended) = self.stages.part.replace(key).filter(|part| *part != key) {
-            self.book.part_ended(ended);
+        let key = self.book.phase_at(now);
+        if let Some(ended) = self.stages.phase.replace(key).filter(|phase| *phase != key) {
+            self.book.phase_ended(ended);
         }
         key
     }

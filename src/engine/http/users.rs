@@ -2,9 +2,9 @@
 
 use super::slots::State;
 use super::{Host, Place, Requests};
-use crate::plan::Part;
+use crate::plan::Phase;
 use crate::protocol::http::{Fault, Moved};
-use crate::record::{ConnectionEnd, Origin, Phase};
+use crate::record::{ConnectionEnd, FailureStage, Origin};
 
 const MS: u64 = 1_000_000;
 
@@ -35,9 +35,9 @@ pub(super) enum After {
 impl After {
     /// What follows a fault that ends a pass.
     pub(super) fn of(fault: &Fault) -> Self {
-        match (fault.cause.failure.origin(), fault.cause.phase) {
+        match (fault.cause.failure.origin(), fault.cause.at) {
             (Origin::Local, _) => Self::Local,
-            (_, Phase::Connect | Phase::Tls) => Self::Unconnected,
+            (_, FailureStage::Connect | FailureStage::Tls) => Self::Unconnected,
             _ => Self::Failed,
         }
     }
@@ -57,7 +57,7 @@ impl<H: Host> Requests<H> {
         self.slots.get(slot).gone_by = gone_by;
         self.book.levels.users += 1;
         match due_ns {
-            Some(due_ns) => self.book.lag(self.book.part_at(due_ns), now.saturating_sub(due_ns)),
+            Some(due_ns) => self.book.lag(self.book.phase_at(due_ns), now.saturating_sub(due_ns)),
             None => self.unsettle(slot),
         }
         slot
@@ -115,10 +115,10 @@ impl<H: Host> Requests<H> {
 
     /// A user's next request, or its end.
     pub(super) fn next_request(&mut self, slot: u32, now: u64) {
-        // Not only once a turn of the loop: those who go at the end of a part were there up to it.
-        let part = self.pass_marks(now);
+        // Not only once a turn of the loop: those who go at the end of a phase were there up to it.
+        let phase = self.pass_marks(now);
         let one = self.slots.get(slot);
-        if one.leaving || part.part == Part::Drain || part.stage >= one.gone_by {
+        if one.leaving || phase.phase == Phase::Drain || phase.stage >= one.gone_by {
             self.let_go(slot, ConnectionEnd::Planned);
             return;
         }

@@ -6,7 +6,7 @@ use crate::engine::Event;
 use crate::live::frame::{Size, frame};
 use crate::live::scene::Scene;
 use crate::live::text::Look;
-use crate::plan::{Part, Plan};
+use crate::plan::{Phase, Plan};
 use crate::record::{Counter, Entry, Gauge, HostSample, Mark, WorkerFacts};
 
 /// Two seconds of ramp to so many connections, then 20 seconds of hold; nothing was there before.
@@ -28,12 +28,12 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
             events.push(boundary(0, Mark::Hold(0), 2 * SECOND));
         }
         let (part, fresh, beats) =
-            if now < 2 { (Part::Ramp, users / 2, 0) } else { (Part::Hold, 0, users) };
+            if now < 2 { (Phase::Ramp, users / 2, 0) } else { (Phase::Hold, 0, users) };
         let open = users.min(u64::from(now + 1) * users / 2);
         let mut event = second(
             now,
             &[Did {
-                part: Some(part),
+                phase: Some(part),
                 counts: vec![
                     (Counter::Due, fresh),
                     (Counter::Started, fresh),

@@ -3,11 +3,11 @@
 use crate::engine::{Event, Resolved};
 use crate::plan::{
     Bound, Close, Comparison, During, Endpoint, Generator, Heartbeat, HostPort, Http, Level,
-    Metric, Part, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage, StartAfter,
+    Metric, Phase, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage, StartAfter,
     Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
 };
 use crate::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Gauges, Mark, Phase,
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Gauges, Mark,
     ScenarioSecond, Second, StopReason, WorkerFacts,
 };
 use crate::units::{Rate, Time};
@@ -152,7 +152,7 @@ pub(super) fn boundary(scenario: u16, mark: Mark, at_ns: u64) -> Event {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Did {
     pub(super) stage: u16,
-    pub(super) part: Option<Part>,
+    pub(super) phase: Option<Phase>,
     pub(super) counts: Vec<(Counter, u64)>,
     pub(super) failures: Vec<(Cause, u64)>,
     pub(super) time: Option<(TimeMetric, u64)>,
@@ -182,7 +182,7 @@ impl Did {
             lag_max_ns: 3_000_000,
             ..WorkerFacts::default()
         };
-        let key = CellKey { stage: self.stage, part: self.part.unwrap_or(Part::Hold) };
+        let key = CellKey { stage: self.stage, phase: self.phase.unwrap_or(Phase::Hold) };
         ScenarioSecond {
             cells: vec![(key, cell)],
             gauges,
@@ -214,7 +214,7 @@ pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -
 }
 
 pub(super) fn refused() -> Cause {
-    Cause::from_errno(111, Phase::Connect)
+    Cause::from_errno(111, FailureStage::Connect)
 }
 
 /// What the two scenarios of [`both`] do in a second.
@@ -223,7 +223,7 @@ pub(super) fn did(second: u32) -> [Did; 2] {
     let ramping = second < 10;
     let fresh = if ramping { 2_000 } else { 0 };
     let hold = Did {
-        part: Some(if ramping { Part::Ramp } else { Part::Hold }),
+        phase: Some(if ramping { Phase::Ramp } else { Phase::Hold }),
         counts: vec![
             (Counter::Due, fresh),
             (Counter::Started, fresh),
@@ -238,7 +238,7 @@ pub(super) fn did(second: u32) -> [Did; 2] {
     let failed = if second >= 5 { 11 } else { 0 };
     let web = Did {
         stage: u16::from(second >= 11),
-        part: Some(if second == 0 || second == 11 { Part::Ramp } else { Part::Hold }),
+        phase: Some(if second == 0 || second == 11 { Phase::Ramp } else { Phase::Hold }),
         counts: vec![
             (Counter::Due, 9_998),
             (Counter::Started, 9_998),
@@ -246,11 +246,11 @@ pub(super) fn did(second: u32) -> [Did; 2] {
             (Counter::Failed, failed),
         ],
         failures: if failed > 0 {
-            let status = Cause { failure: Failure::Status, phase: Phase::Request, code: 503 };
+            let status = Cause { failure: Failure::Status, at: FailureStage::Request, code: 503 };
             vec![
                 (refused(), 7),
                 (status, 3),
-                (Cause::new(Failure::RequestTimeout, Phase::Request), 1),
+                (Cause::new(Failure::RequestTimeout, FailureStage::Request), 1),
             ]
         } else {
             Vec::new()

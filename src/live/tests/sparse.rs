@@ -5,7 +5,7 @@ use super::{json_of, lines_of};
 use crate::engine::Event;
 use crate::live::text::Look;
 use crate::plan::Plan;
-use crate::record::{Cause, Entry, Failure, Mark, Phase, StopReason};
+use crate::record::{Cause, Entry, Failure, FailureStage, Mark, StopReason};
 use crate::verdict::{State, Verdict, Word};
 
 const EIGHT_HOURS: u32 = 28_800;
@@ -55,7 +55,7 @@ fn everything_wrong(now: u32) -> Vec<Event> {
         Event::Judged(vec![finding(0, 0, state, 0.0011), finding(0, 1, state, 2e8)]),
         Event::FirstFailure {
             scenario: 0,
-            cause: Cause { failure: Failure::Status, phase: Phase::Request, code },
+            cause: Cause { failure: Failure::Status, at: FailureStage::Request, code },
             at_ns,
             sample: "\x1b".repeat(10_000),
         },

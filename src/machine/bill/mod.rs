@@ -4,7 +4,7 @@
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
 use super::{Cost, Reading};
-use crate::plan::{Part, Plan, Protocol};
+use crate::plan::{Phase, Plan, Protocol};
 use crate::record::{HostSample, Look, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
@@ -195,8 +195,8 @@ impl Times {
         let start = Look { host: sample.clone(), workers: *idle, ..Look::default() };
         let mut before = &start;
         for (key, (first, last)) in &recording.scenarios[index].looks {
-            for (held, after) in [(false, first), (key.part == Part::Hold, last)] {
-                if key.part != Part::Drain {
+            for (held, after) in [(false, first), (key.phase == Phase::Hold, last)] {
+                if key.phase != Phase::Drain {
                     times.add(held, before, after);
                 }
                 before = after;

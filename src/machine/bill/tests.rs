@@ -39,7 +39,7 @@ fn recording(scenarios: u16) -> Recording {
             let mark = if number == 2 { Mark::Hold(0) } else { Mark::Drain };
             recording.add(&pass(index, mark, u64::from(number) * SECOND));
         }
-        let part = if number < 2 { Part::Ramp } else { Part::Hold };
+        let phase = if number < 2 { Phase::Ramp } else { Phase::Hold };
         let open = if number == 5 { 0 } else { u64::from(number + 1).min(2) * 500 };
         let mut cell = Cell::default();
         cell.counters.add(Counter::ConnectOk, if number < 2 { 500 } else { 0 });
@@ -52,7 +52,7 @@ fn recording(scenarios: u16) -> Recording {
         };
         for index in 0..scenarios {
             let mut facts = ScenarioSecond { reporting: 2, ..ScenarioSecond::default() };
-            facts.cells.push((CellKey { stage: 0, part }, cell.clone()));
+            facts.cells.push((CellKey { stage: 0, phase }, cell.clone()));
             facts.gauges.set(Gauge::Open, open);
             facts.workers.rss_bytes = 6_000_000 + open * 64;
             facts.workers.cpu_ns = (5 + u64::from(number + 1) * 10) * MS;

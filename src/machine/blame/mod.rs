@@ -11,7 +11,7 @@ pub use scenario::{Way, causes};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
-use crate::record::{Cause, Failure, Phase};
+use crate::record::{Cause, Failure, FailureStage};
 use crate::units::Time;
 use nix::errno::Errno;
 use serde::Serialize;
@@ -74,7 +74,7 @@ pub fn blame(evidence: &Evidence<'_>) -> Vec<Blame> {
         None => counts.push((culprit, count, kept_out)),
     };
     for (cause, count) in evidence.failures.iter().filter(|(_, count)| *count > 0) {
-        let opening = matches!(cause.phase, Phase::Connect | Phase::Tls);
+        let opening = matches!(cause.at, FailureStage::Connect | FailureStage::Tls);
         add(evidence.culprit(*cause), *count, opening);
     }
     if evidence.killed > 0 {
@@ -105,8 +105,8 @@ impl Evidence<'_> {
             Failure::NotPermitted if self.over_unix => Culprit::SocketFile,
             Failure::NotPermitted => Culprit::Firewall,
             Failure::Refused => Culprit::Refused,
-            Failure::ConnectTimeout if cause.phase == Phase::Tls => Culprit::TlsStalled,
-            Failure::Reset | Failure::ClosedByServer if cause.phase == Phase::Tls => {
+            Failure::ConnectTimeout if cause.at == FailureStage::Tls => Culprit::TlsStalled,
+            Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Tls => {
                 Culprit::TlsFailed
             }
             Failure::ConnectTimeout if self.over_unix => Culprit::AcceptQueue,
@@ -114,7 +114,7 @@ impl Evidence<'_> {
             Failure::Unreachable => Culprit::Unreachable,
             Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,
             Failure::GreetingMissed => Culprit::TargetFiles,
-            Failure::Reset if cause.phase == Phase::Connect => self.reset_at_accept(),
+            Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
             // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
                 Culprit::IdleTimeout

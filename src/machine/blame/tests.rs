@@ -72,10 +72,10 @@ impl<'a> Case<'a> {
 }
 
 fn errno(errno: Errno) -> [(Cause, u64); 1] {
-    [(Cause::from_errno(errno as i32, Phase::Connect), 900)]
+    [(Cause::from_errno(errno as i32, FailureStage::Connect), 900)]
 }
 
-fn cause(failure: Failure, phase: Phase) -> [(Cause, u64); 1] {
+fn cause(failure: Failure, phase: FailureStage) -> [(Cause, u64); 1] {
     [(Cause::new(failure, phase), 900)]
 }
 
@@ -114,7 +114,8 @@ fn a_sentence_says_where_it_stopped_why_and_whose_it_is() {
     assert!(blames[0].fix.contains("ip_local_port_range"), "{blames:?}");
     let blames = Case { reached: 1_000, ..Case::of(&errno(Errno::ECONNREFUSED)) }.blames();
     assert!(blames[0].sentence.starts_with("900 failed because nothing listens"), "{blames:?}");
-    let blames = Case { reached: 282, ..Case::of(&cause(Failure::Reset, Phase::Hold)) }.blames();
+    let blames =
+        Case { reached: 282, ..Case::of(&cause(Failure::Reset, FailureStage::Hold)) }.blames();
     assert!(blames[0].sentence.starts_with("900 failed because"), "{blames:?}");
 }
 
@@ -140,7 +141,7 @@ fn memory_is_told_apart_by_what_was_full() {
 
 #[test]
 fn a_connect_timeout_is_told_by_who_dropped() {
-    let failures = cause(Failure::ConnectTimeout, Phase::Connect);
+    let failures = cause(Failure::ConnectTimeout, FailureStage::Connect);
     let of = |names: &[&str], target_here, reached| {
         Case { deltas: rises(names), target_here, reached, ..Case::of(&failures) }.first()
     };
@@ -190,37 +191,37 @@ fn a_connect_timeout_is_told_by_who_dropped() {
 #[test]
 fn the_way_and_the_target_are_told_apart() {
     for (failure, phase, culprit, side) in [
-        (Failure::Refused, Phase::Connect, Culprit::Refused, Side::Target),
-        (Failure::NotPermitted, Phase::Connect, Culprit::Firewall, Side::Network),
-        (Failure::Unreachable, Phase::Connect, Culprit::Unreachable, Side::Network),
-        (Failure::PeerTimeout, Phase::Hold, Culprit::PathLost, Side::Network),
-        (Failure::Reset, Phase::Connect, Culprit::ResetAtAccept, Side::Target),
-        (Failure::Reset, Phase::Hold, Culprit::ResetStorm, Side::Target),
-        (Failure::StreamReset, Phase::Request, Culprit::ResetStorm, Side::Target),
-        (Failure::ClosedByServer, Phase::Hold, Culprit::ClosedEarly, Side::Target),
-        (Failure::OverLimit, Phase::Request, Culprit::AnswerLimits, Side::Generator),
-        (Failure::ClientError, Phase::Request, Culprit::Client, Side::Generator),
-        (Failure::ClosedIdle, Phase::Request, Culprit::ClosedIdle, Side::Target),
-        (Failure::GreetingMissed, Phase::Hold, Culprit::TargetFiles, Side::Target),
-        (Failure::HeartbeatMissed, Phase::Hold, Culprit::TargetLate, Side::Target),
-        (Failure::RequestTimeout, Phase::Request, Culprit::TargetSlow, Side::Target),
-        (Failure::WrongData, Phase::Hold, Culprit::WrongAnswer, Side::Target),
-        (Failure::Tls, Phase::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::Reset, Phase::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::ClosedByServer, Phase::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::ConnectTimeout, Phase::Tls, Culprit::TlsStalled, Side::Target),
-        (Failure::BadHttp, Phase::Request, Culprit::WrongProtocol, Side::Target),
+        (Failure::Refused, FailureStage::Connect, Culprit::Refused, Side::Target),
+        (Failure::NotPermitted, FailureStage::Connect, Culprit::Firewall, Side::Network),
+        (Failure::Unreachable, FailureStage::Connect, Culprit::Unreachable, Side::Network),
+        (Failure::PeerTimeout, FailureStage::Hold, Culprit::PathLost, Side::Network),
+        (Failure::Reset, FailureStage::Connect, Culprit::ResetAtAccept, Side::Target),
+        (Failure::Reset, FailureStage::Hold, Culprit::ResetStorm, Side::Target),
+        (Failure::StreamReset, FailureStage::Request, Culprit::ResetStorm, Side::Target),
+        (Failure::ClosedByServer, FailureStage::Hold, Culprit::ClosedEarly, Side::Target),
+        (Failure::OverLimit, FailureStage::Request, Culprit::AnswerLimits, Side::Generator),
+        (Failure::ClientError, FailureStage::Request, Culprit::Client, Side::Generator),
+        (Failure::ClosedIdle, FailureStage::Request, Culprit::ClosedIdle, Side::Target),
+        (Failure::GreetingMissed, FailureStage::Hold, Culprit::TargetFiles, Side::Target),
+        (Failure::HeartbeatMissed, FailureStage::Hold, Culprit::TargetLate, Side::Target),
+        (Failure::RequestTimeout, FailureStage::Request, Culprit::TargetSlow, Side::Target),
+        (Failure::WrongData, FailureStage::Hold, Culprit::WrongAnswer, Side::Target),
+        (Failure::Tls, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::Reset, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::ClosedByServer, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
+        (Failure::ConnectTimeout, FailureStage::Tls, Culprit::TlsStalled, Side::Target),
+        (Failure::BadHttp, FailureStage::Request, Culprit::WrongProtocol, Side::Target),
     ] {
         assert_eq!(Case::of(&cause(failure, phase)).first(), (culprit, side), "{failure}");
     }
-    let failures = cause(Failure::GreetingMissed, Phase::Hold);
+    let failures = cause(Failure::GreetingMissed, FailureStage::Hold);
     let silent = Case { verified: 0, ..Case::of(&failures) };
     assert_eq!(silent.first().0, Culprit::TargetSilent);
 }
 
 #[test]
 fn resets_of_young_connections_happen_at_accept() {
-    let failures = cause(Failure::Reset, Phase::Hold);
+    let failures = cause(Failure::Reset, FailureStage::Hold);
     let young = Case { deaths: &[(0, 890), (7, 10)], ..Case::of(&failures) };
     assert_eq!(young.first().0, Culprit::ResetAtAccept);
     let overflow = Case { deltas: rises(&["TcpExt.ListenOverflows"]), ..young };
@@ -231,7 +232,7 @@ fn resets_of_young_connections_happen_at_accept() {
 fn many_deaths_at_one_age_are_an_idle_timeout() {
     let spike: &[(u64, u64)] = &[(3, 20), (59, 10), (60, 390), (61, 12), (200, 30)];
     for failure in [Failure::ClosedByServer, Failure::Reset] {
-        let failures = cause(failure, Phase::Hold);
+        let failures = cause(failure, FailureStage::Hold);
         let case = Case { deaths: spike, target_here: false, ..Case::of(&failures) };
         assert_eq!(case.first(), (Culprit::IdleTimeout, Side::Network), "{failure}");
         assert!(
@@ -243,7 +244,7 @@ fn many_deaths_at_one_age_are_an_idle_timeout() {
         );
         assert_eq!(Case { target_here: true, ..case }.first().1, Side::Target);
     }
-    let closed = cause(Failure::ClosedByServer, Phase::Hold);
+    let closed = cause(Failure::ClosedByServer, FailureStage::Hold);
     let spread: Vec<(u64, u64)> = (2..100).map(|age| (age, 5)).collect();
     assert_eq!(Case { deaths: &spread, ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
     assert_eq!(Case { deaths: &[(60, 9)], ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
@@ -255,7 +256,7 @@ fn every_failure_is_blamed_once_and_the_most_come_first() {
     let failures: Vec<(Cause, u64)> = Failure::ALL
         .iter()
         .zip(1..)
-        .map(|(failure, count)| (Cause::new(*failure, Phase::Hold), count))
+        .map(|(failure, count)| (Cause::new(*failure, FailureStage::Hold), count))
         .collect();
     let blames = Case::of(&failures).blames();
     let total: u64 = blames.iter().map(|blame| blame.count).sum();
@@ -289,7 +290,7 @@ fn of_client(every: u64, timeout: u64) -> Option<Protocol> {
 
 #[test]
 fn a_reply_that_never_came_is_said_to_be_that_and_nobody_on_the_way_is_blamed() {
-    let failures = cause(Failure::HeartbeatMissed, Phase::Hold);
+    let failures = cause(Failure::HeartbeatMissed, FailureStage::Hold);
     // All at the same age: it is this side's timer that they share.
     let case = Case { deaths: &[(2, 900)], protocol: of_client(1, 1), ..Case::of(&failures) };
     assert_eq!(case.first(), (Culprit::TargetLate, Side::Target));
@@ -306,7 +307,7 @@ fn a_reply_that_never_came_is_said_to_be_that_and_nobody_on_the_way_is_blamed() 
 
 #[test]
 fn what_is_heard_more_often_dies_of_age_and_not_of_silence() {
-    let failures = cause(Failure::ClosedByServer, Phase::Hold);
+    let failures = cause(Failure::ClosedByServer, FailureStage::Hold);
     let case = Case { deaths: &[(60, 900)], protocol: of_client(5, 1), ..Case::of(&failures) };
     let blame = case.blames().remove(0);
     assert_eq!(blame.culprit, Culprit::ClosedEarly);

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::judge::{Judged, Taker, judge};
 use super::look::{Gains, Looking};
 use super::script::Prepared;
-use crate::record::{Failure, Phase};
+use crate::record::{Failure, FailureStage};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
@@ -137,11 +137,11 @@ impl Exchange {
             "the server closed the idle connection before it answered; {}",
             prepared.words_on_retry()
         );
-        (Fault::new(Failure::ClosedIdle, Phase::Request, words), Unseen::No)
+        (Fault::new(Failure::ClosedIdle, FailureStage::Request, words), Unseen::No)
     }
 
     pub(super) fn fault(&self, failure: Failure, what: &str) -> Fault {
-        Fault::new(failure, Phase::Request, format!("{what} after {} bytes", self.bytes))
+        Fault::new(failure, FailureStage::Request, format!("{what} after {} bytes", self.bytes))
     }
 
     /// An answer that is whole, be it the right one or not.

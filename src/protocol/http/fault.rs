@@ -3,7 +3,7 @@
 use super::Ends;
 use super::parse::Wrong;
 use crate::protocol::tls;
-use crate::record::{Cause, Failure, Phase};
+use crate::record::{Cause, Failure, FailureStage};
 use crate::units::Address;
 use std::io;
 
@@ -17,7 +17,7 @@ pub struct Fault {
 }
 
 impl Fault {
-    pub(super) fn new(failure: Failure, phase: Phase, sample: impl Into<String>) -> Self {
+    pub(super) fn new(failure: Failure, phase: FailureStage, sample: impl Into<String>) -> Self {
         Self { cause: Cause::new(failure, phase), sample: sample.into() }
     }
 
@@ -27,7 +27,7 @@ impl Fault {
         let words = format!(
             "{words}: that is planrun's own limit, `limits = {{ {key} = {more} }}` takes more"
         );
-        Self::new(Failure::OverLimit, Phase::Request, words)
+        Self::new(Failure::OverLimit, FailureStage::Request, words)
     }
 
     /// Bytes that are no answer, after so many of it.
@@ -35,16 +35,18 @@ impl Fault {
         match wrong {
             Wrong::TooLarge(limit) => Self::over_limit(&wrong.to_string(), "head", limit.into()),
             Wrong::TooMany(limit) => Self::over_limit(&wrong.to_string(), "headers", limit.into()),
-            _ => {
-                Self::new(Failure::BadHttp, Phase::Request, format!("{wrong} after {bytes} bytes"))
-            }
+            _ => Self::new(
+                Failure::BadHttp,
+                FailureStage::Request,
+                format!("{wrong} after {bytes} bytes"),
+            ),
         }
     }
 
     /// A connection that did not open.
     pub fn connect(ends: &Ends, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(ends));
-        Self { cause: Cause::from_io(error, Phase::Connect), sample }
+        Self { cause: Cause::from_io(error, FailureStage::Connect), sample }
     }
 
     /// A connection that was not open in time.
@@ -55,13 +57,13 @@ impl Fault {
             Address::Unix(_) => "its queue of connections stayed full",
         };
         let sample = format!("{}: {words}", way(ends));
-        Self::new(Failure::ConnectTimeout, Phase::Connect, sample)
+        Self::new(Failure::ConnectTimeout, FailureStage::Connect, sample)
     }
 
     /// A connection that was open, and was not secured in time.
     pub fn handshake_timeout(ends: &Ends) -> Self {
         let sample = format!("{}: not secured in time", way(ends));
-        Self::new(Failure::ConnectTimeout, Phase::Tls, sample)
+        Self::new(Failure::ConnectTimeout, FailureStage::Tls, sample)
     }
 
     /// A request for which there was no room in time on a connection that is shared.
@@ -69,15 +71,15 @@ impl Fault {
         let (failure, phase, words) = match opening {
             Opening::Settled => {
                 let words = "no stream of the connection became free in time";
-                (Failure::RequestTimeout, Phase::Request, words)
+                (Failure::RequestTimeout, FailureStage::Request, words)
             }
             Opening::Closed => {
                 let words = "the server allows no stream: its settings of HTTP/2 say SETTINGS_MAX_CONCURRENT_STREAMS = 0";
-                (Failure::FirstByteTimeout, Phase::Connect, words)
+                (Failure::FirstByteTimeout, FailureStage::Connect, words)
             }
             Opening::Silent => {
                 let words = "the settings of HTTP/2 did not come in time";
-                (Failure::FirstByteTimeout, Phase::Connect, words)
+                (Failure::FirstByteTimeout, FailureStage::Connect, words)
             }
         };
         Self::new(failure, phase, format!("{}: {words}", way(ends)))
@@ -86,14 +88,14 @@ impl Fault {
     /// A connection that was open, and could not be secured.
     pub fn handshake(ends: &Ends, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(ends));
-        Self { cause: tls::cause(error, Phase::Tls), sample }
+        Self { cause: tls::cause(error, FailureStage::Tls), sample }
     }
 
     /// A socket that failed.
     pub(super) fn errno(errno: i32, bytes: u64) -> Self {
         let error = io::Error::from_raw_os_error(errno);
         let sample = format!("{error}, after {bytes} bytes");
-        Self { cause: Cause::from_errno(errno, Phase::Request), sample }
+        Self { cause: Cause::from_errno(errno, FailureStage::Request), sample }
     }
 }
 

@@ -6,7 +6,7 @@ use super::fault::Fault;
 use super::look::{Gains, Looked, Looking};
 use super::parse::Reader;
 use super::script::Prepared;
-use crate::record::{Failure, Phase};
+use crate::record::{Failure, FailureStage};
 
 /// Who takes an answer: the count of its body, and what looks into it.
 pub(super) struct Taker<'a> {
@@ -74,7 +74,7 @@ pub(super) fn judge(
         }
         gains = Some(Box::new(looked.gains));
     }
-    let fault = |failure, words: &str| Fault::new(failure, Phase::Request, words);
+    let fault = |failure, words: &str| Fault::new(failure, FailureStage::Request, words);
     let fault = if !taken {
         let mut fault = fault(Failure::Status, &format!("status {status}"));
         fault.cause.code = i32::from(status);

@@ -10,7 +10,7 @@ use super::session::{Session, Taken};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
 use crate::plan::{AnswerLimits, Http, HttpUrl, Request, Retry, Secrets, Template, Version, What};
-use crate::record::{Failure, Phase};
+use crate::record::{Failure, FailureStage};
 use crate::units::Address;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use std::sync::Arc;
@@ -135,7 +135,7 @@ impl Script {
                 Unwritten::NoRow => (Failure::NoRow, self.stock.all_used()),
                 Unwritten::Value(words) => (Failure::BadValue, words),
             };
-            Fault::new(failure, Phase::Request, format!("{}: {words}", prepared.words()))
+            Fault::new(failure, FailureStage::Request, format!("{}: {words}", prepared.words()))
         })
     }
 

@@ -4,7 +4,7 @@ use super::fault::Fault;
 use super::jar::{Jar, Sender};
 use super::look::Gains;
 use super::origin::{Home, shown};
-use crate::record::{CookieLoss, Failure, Phase};
+use crate::record::{CookieLoss, Failure, FailureStage};
 
 /// What one user, or one arrival, carries along.
 #[derive(Debug, Default)]
@@ -156,7 +156,7 @@ impl Session {
         let follows = gains.location.map_or(Ok(false), |location| {
             self.follow(&location, gains.status, home)
                 .map(|()| true)
-                .map_err(|why| Fault::new(Failure::Redirect, Phase::Request, why))
+                .map_err(|why| Fault::new(Failure::Redirect, FailureStage::Request, why))
         });
         Taken { follows, lost }
     }

@@ -3,7 +3,7 @@
 use super::connect::Ends;
 use super::fault::Fault;
 use crate::protocol::tls::{self, Session};
-use crate::record::{Cause, Failure, Phase};
+use crate::record::{Cause, Failure, FailureStage};
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
@@ -166,7 +166,7 @@ impl Drop for Wire {
 
 /// What an error of a read or a write is counted as, after so many bytes of an answer.
 pub(super) fn broken(error: &io::Error, bytes: u64) -> Fault {
-    let phase = Phase::Request;
+    let phase = FailureStage::Request;
     let cause = if error.kind() == ErrorKind::UnexpectedEof {
         Cause::new(Failure::ClosedByServer, phase)
     } else {

@@ -16,7 +16,7 @@ pub use session::{End, Session};
 pub use sessions::Sessions;
 pub use trust::{Client, Credentials, Peers, Trust, server_name};
 
-use crate::record::{Cause, Failure, Phase};
+use crate::record::{Cause, Failure, FailureStage};
 use rustls::crypto::{CryptoProvider, ring};
 use std::io;
 use std::path::PathBuf;
@@ -75,7 +75,7 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The cause behind an error of a session or of its socket.
-pub fn cause(error: &io::Error, phase: Phase) -> Cause {
+pub fn cause(error: &io::Error, phase: FailureStage) -> Cause {
     if is_tls(error) { Cause::new(Failure::Tls, phase) } else { Cause::from_io(error, phase) }
 }
 

@@ -170,7 +170,7 @@ fn a_goodbye_and_an_end_without_one_are_told_apart() {
     assert_eq!(both.client_reads().unwrap(), b"ok");
     let error = both.client_reads().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::UnexpectedEof);
-    assert_eq!(cause(&error, Phase::Hold).failure, Failure::ClosedByServer);
+    assert_eq!(cause(&error, FailureStage::Hold).failure, Failure::ClosedByServer);
 }
 
 #[test]
@@ -178,7 +178,7 @@ fn bytes_that_are_no_tls_end_a_session() {
     let mut both = Both::shaken(&made());
     both.sockets.1.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
     let error = both.client_reads().unwrap_err();
-    assert_eq!(cause(&error, Phase::Hold), Cause::new(Failure::Tls, Phase::Hold));
+    assert_eq!(cause(&error, FailureStage::Hold), Cause::new(Failure::Tls, FailureStage::Hold));
 }
 
 #[test]

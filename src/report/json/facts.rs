@@ -1,4 +1,4 @@
-//! Turns the facts of a scenario into JSON: as a whole, by stage, by part of a stage.
+//! Turns the facts of a scenario into JSON: as a whole, by stage, by phase of a stage.
 
 use super::Named;
 use super::cost::CostReport;
@@ -6,9 +6,11 @@ use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::plan::{
-    Level, Metric, Part, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
+    Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
 };
-use crate::record::{Cause, Cell, CheckTally, CookieLoss, Counter, Mark, Origin, Phase, Tally};
+use crate::record::{
+    Cause, Cell, CheckTally, CookieLoss, Counter, FailureStage, Mark, Origin, Tally,
+};
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
 use crate::report::columns::Words;
@@ -69,7 +71,7 @@ struct StageReport<'a> {
     /// Changes of the kernel's counters meanwhile.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kernel: BTreeMap<&'a str, i64>,
-    parts: Named<Part, Facts<'a>>,
+    parts: Named<Phase, Facts<'a>>,
 }
 
 /// What the plan asks of a stage.
@@ -172,7 +174,7 @@ pub(super) struct FailureReport<'a> {
     request: Option<&'a str>,
     failure: &'static str,
     origin: Origin,
-    phase: Phase,
+    phase: FailureStage,
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<i32>,
     count: u64,
@@ -217,9 +219,9 @@ impl<'a> ScenarioReport<'a> {
                     kernel: kernel_of_stage(recorded, number),
                     parts: Named(
                         facts
-                            .parts(number)
+                            .phases(number)
                             .into_iter()
-                            .map(|(part, section)| (part, Facts::new(scenario, &section)))
+                            .map(|(phase, section)| (phase, Facts::new(scenario, &section)))
                             .collect(),
                     ),
                 })
@@ -366,7 +368,7 @@ pub(super) fn failure<'a>(
         request,
         failure: cause.failure.name(),
         origin: cause.failure.origin(),
-        phase: cause.phase,
+        phase: cause.at,
         code: (cause.code != 0).then_some(cause.code),
         count: tally.count,
         first_seen_ns: tally.first_ns,

@@ -89,7 +89,7 @@ impl<'a> HealthReport<'a> {
             figures,
             scenario: scenario.map(|scenario| scenario.name.as_str()),
             stage: stage.map(|stage| stage.name.as_str()),
-            part: key.map(|key| key.part.to_string()),
+            part: key.map(|key| key.phase.to_string()),
         }
     }
 }

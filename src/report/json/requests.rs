@@ -34,7 +34,7 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
     for (at, request) in (0..).zip(&http.requests) {
         let own = section.of_request(at);
         let get = |counter| own.cell.counters.get(counter);
-        // A part in which it was neither sent nor answered has nothing to tell of it.
+        // A phase in which it was neither sent nor answered has nothing to tell of it.
         if own.cell.counters.is_zero() {
             continue;
         }

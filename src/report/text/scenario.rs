@@ -1,7 +1,7 @@
 //! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
 
 use super::{BAD, QUIET, STRONG, paragraph};
-use crate::plan::{Metric, Part, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Phase, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 use crate::report::columns::Words;
 use crate::report::failures::sorted;
@@ -108,16 +108,17 @@ fn stages(
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
         let all = facts.stage(number);
-        let mut parts = facts.parts(number);
+        let mut phases = facts.phases(number);
         // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
-        let ramp = parts.iter().find(|(part, _)| *part == Part::Ramp).map(|(_, section)| section);
+        let ramp =
+            phases.iter().find(|(phase, _)| *phase == Phase::Ramp).map(|(_, section)| section);
         let paced = if hold { ramp } else { Some(&all) };
         table.row(row(Cell::styled(name, STRONG), &all, paced));
         // A ramp down and a drain start nothing.
         let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
-        parts.retain(|(part, section)| *part == Part::Hold || started(section));
-        for (part, section) in parts.iter().filter(|_| parts.len() > 1) {
-            let quiet = row(format!("  {part}").into(), section, Some(section));
+        phases.retain(|(phase, section)| *phase == Phase::Hold || started(section));
+        for (phase, section) in phases.iter().filter(|_| phases.len() > 1) {
+            let quiet = row(format!("  {phase}").into(), section, Some(section));
             table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
         }
     }

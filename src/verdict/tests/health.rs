@@ -43,7 +43,7 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
         give(number, &mut given);
         let mut second = Second { second: number, ..Second::default() };
         let facts = second.scenarios.entry(0).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Hold }, given.cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, given.cell));
         (facts.workers, facts.reporting) = (given.workers, 1);
         let counters = [("softnet.dropped".to_owned(), given.drops)].into();
         second.host = Some(HostSample {
@@ -94,7 +94,7 @@ const RULES: [(Rule, Standing, Give); 20] = [
         if n == 9 {
             given.cell.count(Counter::Due);
             given.cell.count(Counter::Started);
-            let cause = Cause::new(failure, Phase::Connect);
+            let cause = Cause::new(failure, FailureStage::Connect);
             given.cell.end(Outcome::Failed(cause), 1, String::new);
         }
     }),

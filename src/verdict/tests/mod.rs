@@ -4,12 +4,12 @@ mod shortfall;
 
 use super::*;
 use crate::plan::{
-    Bound, Comparison, CountMetric, During, Level, Metric, Part, Plan, Protocol, Ramp, RatioMetric,
-    Scope, Stat, Threshold, TimeMetric,
+    Bound, Comparison, CountMetric, During, Level, Metric, Phase, Plan, Protocol, Ramp,
+    RatioMetric, Scope, Stat, Threshold, TimeMetric,
 };
 use crate::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, Mark, Outcome, Phase, Second,
-    StopReason,
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Mark, Outcome,
+    Second, StopReason,
 };
 use crate::schedule::testing;
 use crate::units::Time;
@@ -53,7 +53,7 @@ fn run(plan: &Plan, reason: Option<StopReason>, fill: impl Fn(u32, &mut Cell)) -
             fill(number, &mut cell);
             let mut second = Second { second: number, ..Second::default() };
             let facts = second.scenarios.entry(0).or_default();
-            facts.cells.push((CellKey { stage, part: Part::Hold }, cell));
+            facts.cells.push((CellKey { stage, phase: Phase::Hold }, cell));
             facts.gauges.set(Gauge::Open, 10);
             facts.reporting = 1;
             judge.add(&Entry::Second(second));
@@ -72,7 +72,11 @@ fn requests(cell: &mut Cell, ok: u64, refused: u64) {
         cell.counters.add(counter, amount);
     }
     for _ in 0..refused {
-        cell.end(Outcome::Failed(Cause::new(Failure::Refused, Phase::Connect)), 1, String::new);
+        cell.end(
+            Outcome::Failed(Cause::new(Failure::Refused, FailureStage::Connect)),
+            1,
+            String::new,
+        );
     }
 }
 
@@ -198,7 +202,7 @@ fn what_the_generator_did_wrong_makes_the_run_invalid() {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         cell.end(
-            Outcome::Failed(Cause::new(Failure::TooManyFiles, Phase::Connect)),
+            Outcome::Failed(Cause::new(Failure::TooManyFiles, FailureStage::Connect)),
             1,
             String::new,
         );
@@ -214,7 +218,7 @@ fn local_failures_are_no_failures_of_the_target() {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         cell.end(
-            Outcome::Failed(Cause::new(Failure::NoSourcePort, Phase::Connect)),
+            Outcome::Failed(Cause::new(Failure::NoSourcePort, FailureStage::Connect)),
             1,
             String::new,
         );
@@ -265,7 +269,7 @@ fn each_request_is_judged_by_itself() {
             let tally = cell.requests.entry(u16::from(order)).or_default();
             tally.started += 1;
             let outcome = if sample % 20 == 0 {
-                Outcome::Failed(Cause::new(Failure::Status, Phase::Request))
+                Outcome::Failed(Cause::new(Failure::Status, FailureStage::Request))
             } else {
                 tally.times.record(TimeMetric::ServiceTime, took);
                 cell.times.record(TimeMetric::ServiceTime, took);

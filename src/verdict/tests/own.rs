@@ -21,13 +21,13 @@ fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
             cell.counters.add(Counter::Dropped, dropped);
             for _ in 0..local {
                 cell.count(Counter::Started);
-                let cause = Cause::new(Failure::NoBuffers, Phase::Connect);
+                let cause = Cause::new(Failure::NoBuffers, FailureStage::Connect);
                 cell.end(Outcome::Failed(cause), 1, String::new);
             }
         }
         let mut second = Second { second: number, ..Second::default() };
         let facts = second.scenarios.entry(0).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Hold }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, cell));
         facts.reporting = 1;
         judge.add(&Entry::Second(second));
     }
@@ -94,7 +94,7 @@ fn a_limit_of_the_plan_counts_in_place_of_the_own_one() {
         let mut cell = Cell::default();
         cell.time(TimeMetric::ScheduleLag, 11_000_000);
         let facts = second.scenarios.entry(0).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Hold }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, cell));
         judge.add(&Entry::Second(second));
         ended(judge).word
     };

@@ -16,7 +16,7 @@ fn failed(cell: &mut Cell, count: u64, failure: Failure, at_ns: u64) {
     cell.counters.add(Counter::Due, count);
     cell.counters.add(Counter::Started, count);
     for _ in 0..count {
-        let cause = Cause::new(failure, Phase::Request);
+        let cause = Cause::new(failure, FailureStage::Request);
         cell.end(Outcome::Failed(cause), at_ns, String::new);
     }
 }
@@ -52,7 +52,7 @@ fn hanging(plan: &Plan, outcome: Failure) -> Judge {
         }
         let mut second = Second { second: number, ..Second::default() };
         let facts = second.scenarios.entry(0).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Ramp }, cell));
         judge.add(&Entry::Second(second));
     }
     judge
@@ -267,14 +267,15 @@ fn connections_that_the_target_ended_owe_their_heartbeats() {
             cell.counters.add(counter, 10);
         }
         for _ in 0..10 {
-            let outcome = failure
-                .map_or(Outcome::Ok, |failure| Outcome::Failed(Cause::new(failure, Phase::Hold)));
+            let outcome = failure.map_or(Outcome::Ok, |failure| {
+                Outcome::Failed(Cause::new(failure, FailureStage::Hold))
+            });
             cell.end(outcome, 500_000_000, String::new);
             cell.time(TimeMetric::ConnectTime, 1_000);
         }
         let mut second = Second::default();
         let facts = second.scenarios.entry(0).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Ramp }, cell));
         judge.add(&Entry::Second(second));
         end(judge)
     };

@@ -51,7 +51,7 @@ impl Seen {
             .map(|failure| {
                 let cause = Cause {
                     failure: serde_json::from_value(failure["failure"].clone()).unwrap(),
-                    phase: serde_json::from_value(failure["phase"].clone()).unwrap(),
+                    at: serde_json::from_value(failure["phase"].clone()).unwrap(),
                     code: failure["code"].as_i64().unwrap_or(0).try_into().unwrap(),
                 };
                 (cause, failure["count"].as_u64().unwrap())

@@ -1,10 +1,10 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
 use planrun::machine::{Limits, Way};
-use planrun::plan::{Overrides, Part, Plan, Source, TimeMetric};
+use planrun::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use planrun::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, Gauge, HostSample, Mark, Outcome,
-    Phase, Second, StopReason, Supply, WorkerFacts,
+    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostSample, Mark,
+    Outcome, Second, StopReason, Supply, WorkerFacts,
 };
 use planrun::store::{Finished, ResolvedTarget, ServerCounters, Started};
 
@@ -186,16 +186,16 @@ fn hold(second: &mut Second) {
             cell.time(TimeMetric::ScheduleLag, 20_000 + sample * 100);
         }
         if refused > 0 {
-            let cause = Cause::from_errno(111, Phase::Connect);
+            let cause = Cause::from_errno(111, FailureStage::Connect);
             cell.end(Outcome::Failed(cause), at_ns, || "192.0.2.7:80 from 10.0.0.1:40001".into());
         }
     }
     if number == 5 {
-        let cause = Cause::from_errno(104, Phase::Hold);
+        let cause = Cause::from_errno(104, FailureStage::Hold);
         cell.end(Outcome::Failed(cause), at_ns, || "@192.0.2.7:80 after \x1b[31m5.5 s".into());
         lost.count(Counter::Lost);
     }
-    let hold = CellKey { stage: 0, part: Part::Hold };
+    let hold = CellKey { stage: 0, phase: Phase::Hold };
     if (3..8).contains(&number) {
         if number == 3 {
             lost.counters.add(Counter::HoldEntered, 1_199);
@@ -213,7 +213,7 @@ fn hold(second: &mut Second) {
         facts.cells.push((hold, lost));
     }
     if !cell.is_empty() {
-        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Ramp }, cell));
     }
     let open = match number {
         0 => 400,
@@ -231,9 +231,9 @@ fn web(second: &mut Second) {
     let number = second.second;
     let facts = second.scenarios.entry(1).or_default();
     let key = match number {
-        0 => CellKey { stage: 0, part: Part::Ramp },
-        1..4 => CellKey { stage: 0, part: Part::Hold },
-        _ => CellKey { stage: 1, part: Part::Hold },
+        0 => CellKey { stage: 0, phase: Phase::Ramp },
+        1..4 => CellKey { stage: 0, phase: Phase::Hold },
+        _ => CellKey { stage: 1, phase: Phase::Hold },
     };
     let mut cell = Cell::default();
     if number < 8 {
@@ -255,10 +255,10 @@ fn web(second: &mut Second) {
         for sample in 0..bad {
             let at_ns = 6 * SECOND + sample * 100 * MS;
             let cause = if sample == 3 {
-                Cause::new(Failure::RequestTimeout, Phase::Request)
+                Cause::new(Failure::RequestTimeout, FailureStage::Request)
             } else {
                 *cell.statuses.entry(503).or_default() += 1;
-                Cause { failure: Failure::Status, phase: Phase::Request, code: 503 }
+                Cause { failure: Failure::Status, at: FailureStage::Request, code: 503 }
             };
             cell.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
             let request = cell.requests.entry(0).or_default();
@@ -291,7 +291,7 @@ pub fn short() -> Vec<Entry> {
         cell.time(TimeMetric::ServiceTime, 100 * MS * u64::from(number + 1));
         let mut second = Second { second: number, ..Second::default() };
         let facts = second.scenarios.entry(1).or_default();
-        facts.cells.push((CellKey { stage: 0, part: Part::Ramp }, cell));
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Ramp }, cell));
         Entry::Second(second)
     };
     vec![

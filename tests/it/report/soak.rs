@@ -2,7 +2,7 @@
 
 use super::{again, canned, contents};
 use planrun::machine::Environment;
-use planrun::plan::{Part, Stat, TimeMetric};
+use planrun::plan::{Phase, Stat, TimeMetric};
 use planrun::record::{
     Boundary, Cell, CellKey, Counter, Entry, HostSample, Mark, ScenarioSecond, Second, StopReason,
 };
@@ -31,7 +31,7 @@ fn busy(random: &mut fastrand::Rng, metrics: &[TimeMetric], samples: u32) -> Sce
         }
     }
     cell.counters.add(Counter::Ok, u64::from(samples));
-    let key = CellKey { stage: 0, part: Part::Hold };
+    let key = CellKey { stage: 0, phase: Phase::Hold };
     ScenarioSecond { cells: vec![(key, cell)], reporting: 2, ..ScenarioSecond::default() }
 }
 
@@ -94,7 +94,8 @@ fn a_soak_grows_by_two_kilobytes_a_second_and_scenario_at_most() {
     assert!(rate <= 2 * 2_000, "{rate} bytes a second");
     assert!(rate > 200, "{rate} bytes a second are too few to be all");
     // Every sample is there, and every percentile the same.
-    let saved = &closed.saved.recording.scenarios[1].cells[&CellKey { stage: 0, part: Part::Hold }];
+    let saved =
+        &closed.saved.recording.scenarios[1].cells[&CellKey { stage: 0, phase: Phase::Hold }];
     for metric in HTTP {
         assert_eq!(saved.times.count(metric), u64::from(to) * 1_000);
         for stat in Stat::ALL {

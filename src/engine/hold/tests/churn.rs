@@ -64,7 +64,7 @@ fn who_never_comes_back_owes_the_rest_of_the_time() {
     assert_eq!(curve.at(9), Some((1.0, 0.0)));
     assert!((curve.at(20).unwrap().0 - 0.5).abs() < 1e-9);
     // In the hold each of them should have been open for 30 s; half were lost about 10 s after they opened, in the ramp of 100 ms.
-    let hold = outcomes.cell(0, Part::Hold);
+    let hold = outcomes.cell(0, Phase::Hold);
     let (kept, owed) =
         (hold.counters.get(Counter::TimeDelivered), hold.counters.get(Counter::TimePromised));
     assert!(owed.abs_diff(100 * 30_000) < 20, "{owed}");
@@ -79,7 +79,7 @@ fn at_once_means_at_once_after_a_loss_and_a_moment_after_a_refusal() {
     assert_eq!(outcomes.get(Counter::Started), 150);
     assert_eq!(outcomes.get(Counter::Reconnects), 50);
     assert_eq!(outcomes.get(Counter::Ok), 100);
-    let hold = outcomes.cell(0, Part::Hold);
+    let hold = outcomes.cell(0, Phase::Hold);
     let time = |counter| hold.counters.get(counter);
     let owed = time(Counter::TimePromised) - time(Counter::TimeDelivered);
     assert_eq!(owed, 50, "each was missing for the millisecond that it took to open");
@@ -190,10 +190,10 @@ fn each_event_has_its_own_time_to_come_back() {
     assert_eq!((storms[&1].dropped, storms[&1].gone), (1_000, 50));
     assert!((seconds(1, Stat::P50) - 2.1).abs() < 0.15, "{}", seconds(1, Stat::P50));
     assert!(seconds(1, Stat::P99).is_infinite());
-    // Each stands in the part in which it fell, whole.
-    assert_eq!(outcomes.cell(0, Part::Hold).storms.keys().collect::<Vec<_>>(), [&0]);
+    // Each stands in the phase in which it fell, whole.
+    assert_eq!(outcomes.cell(0, Phase::Hold).storms.keys().collect::<Vec<_>>(), [&0]);
     assert_eq!(
-        outcomes.cell(1, Part::Hold).storms,
+        outcomes.cell(1, Phase::Hold).storms,
         std::iter::once((1, storms[&1].clone())).collect()
     );
     // The longest counts.

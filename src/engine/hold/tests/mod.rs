@@ -3,7 +3,7 @@ mod secured;
 mod simulation;
 
 use super::*;
-use crate::plan::{Part, Ramp, TimeMetric};
+use crate::plan::{Phase, Ramp, TimeMetric};
 use crate::record::Mark;
 use simulation::{
     Act, Outcomes, Script, nothing, open_at_once, paced, plan, run, seconds, settings, stage,
@@ -17,10 +17,10 @@ fn levels_are_reached_held_and_left_in_order() {
     let outcomes = run(plan(settings(None), stages), Vec::new(), open_at_once(), nothing());
     assert_eq!(outcomes.get(Counter::Due), 200);
     assert_eq!(outcomes.get(Counter::Ok), 200);
-    assert_eq!(outcomes.cell(0, Part::Hold).counters.get(Counter::HoldEntered), 100);
-    assert_eq!(outcomes.cell(1, Part::Hold).counters.get(Counter::HoldEntered), 200);
-    assert_eq!(outcomes.cell(2, Part::Ramp).counters.get(Counter::Closed), 150);
-    assert_eq!(outcomes.cell(2, Part::Drain).counters.get(Counter::Closed), 50);
+    assert_eq!(outcomes.cell(0, Phase::Hold).counters.get(Counter::HoldEntered), 100);
+    assert_eq!(outcomes.cell(1, Phase::Hold).counters.get(Counter::HoldEntered), 200);
+    assert_eq!(outcomes.cell(2, Phase::Ramp).counters.get(Counter::Closed), 150);
+    assert_eq!(outcomes.cell(2, Phase::Drain).counters.get(Counter::Closed), 50);
     let lag = outcomes.whole().times.stat(TimeMetric::ScheduleLag, crate::plan::Stat::Max).unwrap();
     assert!(lag < 2.0, "a simulated loop is never late, but was by {lag} ns");
 }
@@ -170,7 +170,7 @@ fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
         nothing(),
     );
     assert_eq!(outcomes.get(Counter::Ok), 1_000);
-    assert_eq!(outcomes.cell(0, Part::Hold).counters.get(Counter::HoldEntered), 1_000);
+    assert_eq!(outcomes.cell(0, Phase::Hold).counters.get(Counter::HoldEntered), 1_000);
     assert!(outcomes.simulation.borrow().told.contains(&Notice::Reached { stage: 0 }));
     assert_eq!(outcomes.simulation.borrow().now_ns / SECOND_NS, 7);
     assert_eq!(outcomes.whole().times.count(TimeMetric::ScheduleLag), 0);

@@ -22,10 +22,10 @@ fn secured(settings: TcpHold, stages: Vec<Stage>) -> Plan {
     plan
 }
 
-fn causes(outcomes: &Outcomes) -> BTreeMap<(Failure, Phase), u64> {
+fn causes(outcomes: &Outcomes) -> BTreeMap<(Failure, FailureStage), u64> {
     let whole = outcomes.whole();
     let causes = whole.failures.iter();
-    causes.map(|(cause, tally)| ((cause.failure, cause.phase), tally.count)).collect()
+    causes.map(|(cause, tally)| ((cause.failure, cause.at), tally.count)).collect()
 }
 
 #[test]
@@ -74,12 +74,12 @@ fn every_way_to_fail_in_a_handshake_is_told_apart() {
     let stages = vec![stage(70, paced(70), 20)];
     let outcomes = run(secured(settings(None), stages), Vec::new(), script, nothing());
     let expected = [
-        (Failure::ConnectTimeout, Phase::Connect),
-        (Failure::ConnectTimeout, Phase::Tls),
-        (Failure::ClosedByServer, Phase::Tls),
-        (Failure::Reset, Phase::Tls),
-        (Failure::Tls, Phase::Tls),
-        (Failure::ClosedByServer, Phase::Hold),
+        (Failure::ConnectTimeout, FailureStage::Connect),
+        (Failure::ConnectTimeout, FailureStage::Tls),
+        (Failure::ClosedByServer, FailureStage::Tls),
+        (Failure::Reset, FailureStage::Tls),
+        (Failure::Tls, FailureStage::Tls),
+        (Failure::ClosedByServer, FailureStage::Hold),
     ];
     assert_eq!(causes(&outcomes), expected.into_iter().map(|cause| (cause, 10)).collect());
     assert_eq!(outcomes.get(Counter::Ok), 10);

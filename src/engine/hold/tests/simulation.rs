@@ -2,7 +2,7 @@
 
 use super::super::*;
 use super::secured;
-use crate::plan::{Level, Part, Plan, Ramp, Scenario, Stage};
+use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
 use crate::schedule::{Schedule, Share, testing};
 use crate::units::{Rate, Time};
@@ -195,8 +195,12 @@ pub(super) struct Outcomes {
 }
 
 impl Outcomes {
-    pub(super) fn cell(&self, stage: u16, part: Part) -> Cell {
-        self.recording.scenarios[0].cells.get(&CellKey { stage, part }).cloned().unwrap_or_default()
+    pub(super) fn cell(&self, stage: u16, phase: Phase) -> Cell {
+        self.recording.scenarios[0]
+            .cells
+            .get(&CellKey { stage, phase })
+            .cloned()
+            .unwrap_or_default()
     }
 
     pub(super) fn whole(&self) -> Cell {

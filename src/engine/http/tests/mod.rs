@@ -4,7 +4,7 @@ mod world;
 
 use super::book::Ending;
 use super::*;
-use crate::plan::{ConnectionUse, Part, Ramp, Stat, ThinkTime, TimeMetric};
+use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};
 use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Mark};
 use crate::schedule::Share;
 use crate::units::SECOND_NS;
@@ -13,7 +13,7 @@ use std::rc::Rc;
 use world::{World, load, paced, ran, rate, request, settings, time, users};
 
 const MS: u64 = 1_000_000;
-const HOLD: CellKey = CellKey { stage: 0, part: Part::Hold };
+const HOLD: CellKey = CellKey { stage: 0, phase: Phase::Hold };
 
 #[test]
 fn users_come_when_due_and_hold_their_level() {
@@ -105,7 +105,7 @@ fn users_and_arrivals_take_turns() {
     let stages = [users(5, paced(100), 950), rate(100, 2_000), users(3, paced(100), 970)];
     let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Due));
-    let arrivals = &ran.cells[&CellKey { stage: 1, part: Part::Hold }];
+    let arrivals = &ran.cells[&CellKey { stage: 1, phase: Phase::Hold }];
     assert_eq!(arrivals.counters.get(Counter::Ok), 200);
     assert_eq!(arrivals.times.count(TimeMetric::ResponseTime), 200);
     let seconds = |gauge| ran.snapshots.iter().map(|s| s.gauges.get(gauge)).collect::<Vec<_>>();
@@ -142,7 +142,7 @@ fn the_drain_lets_requests_end_and_starts_none() {
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::Ok), 100);
     assert!(world.sent.borrow().iter().all(|(at, _)| *at < 2 * SECOND_NS));
-    // Everything belongs to the part in which it was due.
+    // Everything belongs to the phase in which it was due.
     assert_eq!(ran.cells.keys().collect::<Vec<_>>(), [&HOLD]);
     assert!((2_680 * MS..2_690 * MS).contains(&ran.end_ns), "{}", ran.end_ns);
 }

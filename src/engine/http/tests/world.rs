@@ -9,7 +9,7 @@ use crate::plan::{
 };
 use crate::protocol::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Failure, Gauge, Mark, Phase, Snapshot, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Mark, Snapshot, WorkerFacts,
 };
 use crate::schedule::{Schedule, Share};
 use crate::units::{Rate, Time};
@@ -227,7 +227,7 @@ impl Host for Simulated {
 
     fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, Fault> {
         *self.world.knocks.borrow_mut() += 1;
-        let refused = self.world.refused.map(|failure| fault(failure, Phase::Connect));
+        let refused = self.world.refused.map(|failure| fault(failure, FailureStage::Connect));
         refused.map_or(Ok(self.now >= self.world.full_until_ns), Err)
     }
 
@@ -236,7 +236,7 @@ impl Host for Simulated {
     }
 
     fn late(&mut self, _: &mut Fake, _: u64, _: bool) -> Fault {
-        fault(Failure::ConnectTimeout, Phase::Connect)
+        fault(Failure::ConnectTimeout, FailureStage::Connect)
     }
 
     fn send(&mut self, lane: &mut Fake, _: u32) -> bool {
@@ -257,10 +257,10 @@ impl Host for Simulated {
         if now_ns < lane.next_ns {
             return Step::Wait;
         }
-        let closed = lane.over.then(|| fault(Failure::ClosedByServer, Phase::Request));
+        let closed = lane.over.then(|| fault(Failure::ClosedByServer, FailureStage::Request));
         if lane.wrong {
             let first_byte_ns = Some(now_ns);
-            let wrong = answer(Some(fault(Failure::Status, Phase::Request)), now_ns);
+            let wrong = answer(Some(fault(Failure::Status, FailureStage::Request)), now_ns);
             let status = Some(503);
             return Step::Ended(Answer { status, first_byte_ns, broken: Some(0), ..wrong });
         }
@@ -274,7 +274,7 @@ impl Host for Simulated {
 
     fn give_up(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Option<Answer> {
         lane.over = true;
-        Some(answer(Some(fault(Failure::RequestTimeout, Phase::Request)), now_ns))
+        Some(answer(Some(fault(Failure::RequestTimeout, FailureStage::Request)), now_ns))
     }
 
     fn disturb(&mut self, _: &mut Fake) {}
@@ -288,7 +288,7 @@ impl Host for Simulated {
     }
 }
 
-fn fault(failure: Failure, phase: Phase) -> Fault {
+fn fault(failure: Failure, phase: FailureStage) -> Fault {
     Fault { cause: Cause::new(failure, phase), sample: "simulated".into() }
 }
 

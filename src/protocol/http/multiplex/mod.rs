@@ -24,7 +24,7 @@ use super::exchange::Unseen;
 use super::fault::{Fault, Opening};
 use super::wire::{Buffers, Secured, Wire, broken};
 use crate::plan::AnswerLimits;
-use crate::record::{ConnectionEnd, Failure, Phase};
+use crate::record::{ConnectionEnd, Failure, FailureStage};
 use crate::units::Address;
 use counted::Counted;
 use h2::client::{Builder, Connection, SendRequest};
@@ -163,7 +163,7 @@ impl Multiplex {
                     |said| format!("`{}`", said.escape_ascii()),
                 );
                 let words = format!("{}: the server chose {said} in place of HTTP/2", self.to);
-                let fault = Fault::new(Failure::Tls, Phase::Tls, words);
+                let fault = Fault::new(Failure::Tls, FailureStage::Tls, words);
                 self.fail(fault.clone());
                 return Err(fault);
             }
@@ -197,7 +197,7 @@ impl Multiplex {
             }
             Poll::Pending => {
                 let words = "the socket has no room for its first bytes";
-                self.fail(Fault::new(Failure::OtherErrno, Phase::Connect, words));
+                self.fail(Fault::new(Failure::OtherErrno, FailureStage::Connect, words));
             }
         }
     }
@@ -297,11 +297,11 @@ impl Multiplex {
     /// What is wrong with a connection on which nothing was ever asked.
     pub fn trouble(&self) -> Option<Fault> {
         let mut fault = self.fault.clone().filter(|_| !self.settled)?;
-        if fault.cause.phase == Phase::Request {
+        if fault.cause.at == FailureStage::Request {
             let words = "before it sent the settings of HTTP/2";
             fault.sample = format!("{}: {words}: {}", self.to, fault.sample);
             // So that it is not asked again and again without a pause.
-            fault.cause.phase = Phase::Connect;
+            fault.cause.at = FailureStage::Connect;
         }
         Some(fault)
     }
@@ -324,7 +324,7 @@ impl Multiplex {
     fn fault_of(&self, error: &Error, bytes: u64) -> (Fault, Unseen) {
         let of = |failure, code| {
             let words = format!("{error}, after {bytes} bytes");
-            let mut fault = Fault::new(failure, Phase::Request, words);
+            let mut fault = Fault::new(failure, FailureStage::Request, words);
             fault.cause.code = code;
             fault
         };
@@ -367,7 +367,7 @@ impl Multiplex {
     fn ended(&self, bytes: u64) -> Fault {
         let closed = || {
             let words = format!("the connection ended, after {bytes} bytes");
-            Fault::new(Failure::ClosedByServer, Phase::Request, words)
+            Fault::new(Failure::ClosedByServer, FailureStage::Request, words)
         };
         let end = self.line.end(|end| match end {
             Ok(()) => closed(),

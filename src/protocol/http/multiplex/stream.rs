@@ -10,7 +10,7 @@ use super::counted::{Counted, Sent};
 use super::framed::Framed;
 use super::{Multiplex, State, idle};
 use crate::plan::AnswerLimits;
-use crate::record::{Failure, Phase};
+use crate::record::{Failure, FailureStage};
 use h2::client::ResponseFuture;
 use h2::{Error, Reason, RecvStream, SendStream};
 use http::HeaderMap;
@@ -72,7 +72,7 @@ impl Multiplex {
         let framed = Framed::new(room, script.is_secure()).ok_or_else(|| {
             let words = "a value that HTTP/2 cannot send: it was not sent";
             let words = format!("{}: {words}", prepared.words());
-            Fault::new(Failure::BadValue, Phase::Request, words)
+            Fault::new(Failure::BadValue, FailureStage::Request, words)
         })?;
         Ok(self.send(prepared, request, Some(framed), waker))
     }

@@ -106,7 +106,7 @@ async fn play(framed: &Framed, cut: usize, end: End) {
         let status = answer.status.map_or(String::new(), |status| format!("; status {status}"));
         let bytes = format!("after {cut} bytes{status}");
         assert!(fault.sample.ends_with(&bytes), "{place}: {}", fault.sample);
-        assert_eq!(fault.cause.phase, Phase::Request, "{place}");
+        assert_eq!(fault.cause.at, FailureStage::Request, "{place}");
         assert!(!lane.is_open(), "{place}");
     }
     again(&mut lane, &place).await;

@@ -6,7 +6,7 @@ mod unix;
 
 use super::*;
 use crate::plan::Request;
-use crate::record::{Failure, Origin, Phase};
+use crate::record::{Failure, FailureStage, Origin};
 use server::{
     Line, Server, Step, answer, answer_within, expecting, get, lane, script, soon, write,
 };
@@ -218,7 +218,7 @@ async fn connections_that_do_not_open_say_why() {
     let (mut lane_to_nobody, open) =
         lane(script(vec![get()], 2_000, 2_000), refusing.local_addr().unwrap());
     let fault = lane_to_nobody.open(soon(2_000)).await.unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
+    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
     assert_eq!(open.get(), 0);
 
     // An address of documentation (RFC 5737) is nobody's, and so not ours.

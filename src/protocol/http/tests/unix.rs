@@ -10,7 +10,7 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let path = folder.path().join("app.sock");
     let ends = Ends { to: Address::Unix(path.as_path().into()), from: None, port: 0 };
     let fault = Lane::begin(&ends).unwrap_err();
-    assert_eq!(fault.cause.phase, Phase::Connect);
+    assert_eq!(fault.cause.at, FailureStage::Connect);
     assert_eq!(fault.cause.failure.origin(), Origin::Network);
     assert!(fault.sample.contains("No such file"), "{}", fault.sample);
 
@@ -37,8 +37,8 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
 
     drop(listener);
     let fault = next.open(&ends).unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
+    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
     let fault = Lane::begin(&ends).unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.phase), (Failure::Refused, Phase::Connect));
+    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
     assert!(fault.sample.contains("Connection refused"), "{}", fault.sample);
 }
