@@ -1,6 +1,7 @@
 //! Turns a command line into work and an exit status: reads files, wires, prints.
 
 mod check;
+mod ci;
 mod diagnostic;
 mod doctor;
 mod elsewhere;

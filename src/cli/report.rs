@@ -1,5 +1,6 @@
 //! The `report` subcommand: every report again, from what a run saved.
 
+use super::ci::CiArgs;
 use super::{ExitStatus, diagnostic, screen};
 use crate::report::page::Page;
 use crate::report::{self, Made, text};
@@ -24,6 +25,8 @@ pub struct ReportArgs {
     /// Shows every rule of validity, too: what was measured, and its limits.
     #[arg(long, short)]
     verbose: bool,
+    #[command(flatten)]
+    ci: CiArgs,
 }
 
 pub(super) fn report(args: &ReportArgs) -> ExitStatus {
@@ -46,12 +49,17 @@ fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
     let lock = args.folder.is_dir().then(|| FolderLock::take_after_run(&args.folder)).transpose();
     let _lock = lock.map_err(|error| refused(&error))?;
     let saved = SavedRun::open(&args.folder).map_err(|error| refused(&error))?;
-    let made = report::write_again(&saved);
+    let outputs = args.ci.open(&saved.plan_file(), &|name| std::env::var_os(name));
+    let mut made = report::write_again(&saved);
     let page = &mut Page::new(summary, screen::columns());
     if args.verbose {
         text::rules(&saved, page).map_err(|_| ExitStatus::Internal)?;
         writeln!(page).map_err(|_| ExitStatus::Internal)?;
     }
+    made.problems.extend(match outputs {
+        Ok(outputs) => outputs.of_run(&saved),
+        Err(error) => vec![error],
+    });
     text::write(&saved, &made, page).map_err(|_| ExitStatus::Internal)?;
     Ok(made)
 }

@@ -1,5 +1,6 @@
 //! The main form: `planrun PLAN.toml`.
 
+use super::ci::CiArgs;
 use super::plan_file::{self, folder};
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
@@ -11,10 +12,9 @@ use crate::protocol::http::Files;
 use crate::report::page::Page;
 use crate::report::{self, Series, text};
 use crate::store::{
-    Closed, Error, Finished, NewRun, ResolvedTarget, ServerCounters, Started, Store, UsedFile,
-    sha256,
+    Closed, Error, Finished, NewRun, ResolvedTarget, SavedRun, ServerCounters, Started, Store,
+    UsedFile, sha256,
 };
-use crate::verdict::Verdict;
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -31,6 +31,8 @@ pub struct RunArgs {
     pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) overrides: OverrideArgs,
+    #[command(flatten)]
+    pub(super) ci: CiArgs,
     /// How the run is shown on standard error while it goes on.
     #[arg(long, value_enum, default_value_t)]
     progress: Progress,
@@ -59,13 +61,13 @@ struct Departure {
 /// What came of one run.
 pub(super) struct Ran {
     pub(super) status: ExitStatus,
-    /// What it proved, and where that is saved; `None` when it never began, or could not be brought to its end.
-    pub(super) proof: Option<(Verdict, PathBuf)>,
+    /// What was saved of it; `None` when it never began, or could not be brought to its end.
+    pub(super) saved: Option<Box<SavedRun>>,
 }
 
 impl From<ExitStatus> for Ran {
     fn from(status: ExitStatus) -> Self {
-        Self { status, proof: None }
+        Self { status, saved: None }
     }
 }
 
@@ -232,7 +234,7 @@ fn conclude(store: Store, finished: Finished, to: &mut dyn Write) -> Ran {
     }
     let status =
         if made.problems.is_empty() { ExitStatus::of_run(&saved) } else { ExitStatus::Internal };
-    Ran { status, proof: Some((saved.verdict, saved.folder)) }
+    Ran { status, saved: Some(Box::new(saved)) }
 }
 
 /// Makes the run, which signals end.

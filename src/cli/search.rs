@@ -1,9 +1,10 @@
 //! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
 
+use super::ci::{self, CiOutputs};
 use super::run::{Ran, RunArgs, once};
 use super::signals::Signals;
 use super::{ExitStatus, diagnostic, plan_file, screen};
-use crate::plan::{Plan, Search};
+use crate::plan::{Overrides, Plan, Search, Source};
 use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
 use crate::verdict::{Ascent, Next, Summit};
@@ -15,15 +16,32 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
     let Some(path) = &args.path else { return ExitStatus::WrongPlan };
     match plan_file::read_plan(path, &args.overrides) {
         Err(status) => status,
-        Ok((source, overrides, plan)) => match plan.search.clone().filter(|_| !args.no_search) {
-            Some(search) => climb(args, &plan, &search),
-            None => once(args, (source, overrides, plan), None, &mut anstream::stdout()).status,
-        },
+        Ok((source, overrides, plan)) => {
+            let outputs = match args.ci.open(path, &|name| std::env::var_os(name)) {
+                Ok(outputs) => outputs,
+                Err(error) => {
+                    ci::print(&[error]);
+                    return ExitStatus::Internal;
+                }
+            };
+            match plan.search.clone().filter(|_| !args.no_search) {
+                Some(search) => climb(args, &plan, &search, outputs),
+                None => single(args, (source, overrides, plan), outputs),
+            }
+        }
     }
 }
 
+/// One run, and what CI systems are told of it.
+fn single(args: &RunArgs, read: (Source, Overrides, Plan), outputs: CiOutputs) -> ExitStatus {
+    let ran = once(args, read, None, &mut anstream::stdout());
+    let problems = ran.saved.map(|saved| outputs.of_run(&saved)).unwrap_or_default();
+    ci::print(&problems);
+    if problems.is_empty() { ran.status } else { ExitStatus::Internal }
+}
+
 /// Runs the search to its end.
-fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
+fn climb(args: &RunArgs, plan: &Plan, search: &Search, outputs: CiOutputs) -> ExitStatus {
     let mut report = SearchReport::new(plan, search, Timestamp::now());
     let mut ascent = Ascent::new(search.clone());
     let mut signals = match Signals::listen() {
@@ -49,18 +67,18 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
             report.level(level)
         );
         let ran = at_level(args, search, level, &mut signals);
-        let reasons = ran.proof.as_ref().map(|(verdict, _)| why(plan, verdict));
+        let reasons = ran.saved.as_ref().map(|saved| why(plan, &saved.verdict));
         report.runs.push(LevelRun {
             level,
             again,
-            verdict: ran.proof.as_ref().map(|(verdict, _)| verdict.word.to_string()),
+            verdict: ran.saved.as_ref().map(|saved| saved.verdict.word.to_string()),
             exit_code: ran.status.code(),
             why: reasons.unwrap_or_default(),
-            folder: ran.proof.as_ref().map(|(_, folder)| folder.clone()),
+            folder: ran.saved.as_ref().map(|saved| saved.folder.clone()),
         });
-        match (ran.status, ran.proof) {
-            (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some((verdict, _))) => {
-                ascent.tell(level, verdict.word);
+        match (ran.status, ran.saved) {
+            (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some(saved)) => {
+                ascent.tell(level, saved.verdict.word);
             }
             // What this machine is not fit for is its limit, once it was fit for something.
             (ExitStatus::NotFit, _) if ascent.highest().is_some() => {
@@ -72,7 +90,10 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search) -> ExitStatus {
         report.highest = ascent.highest();
     };
     report.exit_code = status.code();
-    conclude(args, &report, status)
+    let status = conclude(args, &report, status);
+    let problems = if report.has_results() { outputs.of_search(&report) } else { Vec::new() };
+    ci::print(&problems);
+    if problems.is_empty() { status } else { ExitStatus::Internal }
 }
 
 /// One run of the plan at this level.
@@ -96,7 +117,7 @@ fn of_verdict(report: &SearchReport) -> ExitStatus {
 
 /// Saves and prints; a search of which nothing was run has said why.
 fn conclude(args: &RunArgs, report: &SearchReport, status: ExitStatus) -> ExitStatus {
-    if report.runs.iter().all(|run| run.folder.is_none()) {
+    if !report.has_results() {
         return status;
     }
     let mut text = Vec::new();

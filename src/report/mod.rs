@@ -7,6 +7,7 @@
 
 mod causes;
 mod checks;
+pub mod ci;
 mod columns;
 mod failures;
 mod figures;

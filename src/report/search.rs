@@ -137,8 +137,35 @@ impl SearchReport {
         Ok(parent.join(name))
     }
 
+    /// The name of the plan.
+    pub fn plan(&self) -> &str {
+        &self.plan
+    }
+
+    /// The level that the search has to reach to pass.
+    pub fn at_least(&self) -> u64 {
+        self.at_least
+    }
+
+    /// Whether any of its runs began.
+    pub fn has_results(&self) -> bool {
+        self.runs.iter().any(|run| run.folder.is_some())
+    }
+
+    /// What a level counts: `users` or `per_second`.
+    pub fn unit(&self) -> &'static str {
+        self.unit
+    }
+
     /// The table and the last line, for people.
     pub fn write(&self, out: &mut Page<'_>) -> io::Result<()> {
+        self.table().write(out, 2)?;
+        writeln!(out)?;
+        out.paragraph("", &self.conclusion(), Style::new())
+    }
+
+    /// A row for each run.
+    pub fn table(&self) -> Table {
         let mut table = Table::new(vec![
             Column::right("level"),
             Column::left("verdict"),
@@ -157,7 +184,11 @@ impl SearchReport {
                 table.note(why.clone().into());
             }
         }
-        table.write(out, 2)?;
+        table
+    }
+
+    /// The verdict, and the highest level that passed: one line.
+    pub fn conclusion(&self) -> String {
         let highest = self.highest.map(|level| self.level(level));
         let broken = self.broken.map(|level| self.level(level)).unwrap_or_default();
         let said = match (self.limit, highest) {
@@ -188,7 +219,6 @@ impl SearchReport {
             _ => String::new(),
         };
         let word = self.verdict.unwrap_or("STOPPED");
-        writeln!(out)?;
-        out.paragraph("", &format!("{word}  {}: {said}{wanted}", self.plan), Style::new())
+        format!("{word}  {}: {said}{wanted}", self.plan)
     }
 }

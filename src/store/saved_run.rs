@@ -118,6 +118,11 @@ impl SavedRun {
         saved
     }
 
+    /// Where the plan is, as it was run.
+    pub fn plan_file(&self) -> PathBuf {
+        self.folder.join(name::PLAN)
+    }
+
     /// Whether the run came to an end of which it could tell; its end is its last fact.
     pub fn complete(&self) -> bool {
         self.recording.stopped.is_some()

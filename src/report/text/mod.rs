@@ -7,7 +7,7 @@ mod causes;
 mod checks;
 mod requests;
 mod rules;
-mod scenario;
+pub(in crate::report) mod scenario;
 mod storms;
 mod survival;
 
@@ -81,7 +81,8 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out, "{style}{sign} {word}{style:#}  {said}")
 }
 
-fn said(run: &SavedRun) -> String {
+/// What the verdict rests on: `3 of 3 thresholds held`.
+pub(in crate::report) fn said(run: &SavedRun) -> String {
     let all = run.verdict.findings.len();
     let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
     let held = run.verdict.findings.iter().filter(|one| one.state == State::Held).count();
@@ -120,7 +121,8 @@ fn unjudged(run: &SavedRun) -> Option<String> {
     Some(format!("{} of the {what}{whose} failed", percent(failed)))
 }
 
-fn ending(run: &SavedRun) -> String {
+/// How the run ended, and when.
+pub(in crate::report) fn ending(run: &SavedRun) -> String {
     let after = time(end_of(&run.recording) as f64);
     match run.recording.stopped.as_ref().map(|(reason, _)| reason) {
         Some(StopReason::Completed) => format!("carried out in {after}"),
@@ -144,11 +146,15 @@ fn ending(run: &SavedRun) -> String {
 }
 
 fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    let findings = &run.verdict.findings;
-    if findings.is_empty() {
+    if run.verdict.findings.is_empty() {
         return Ok(());
     }
     heading(out, "Thresholds")?;
+    threshold_table(run).write(out, 2)
+}
+
+/// A row for each threshold where it was looked at.
+pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
     let mut table = Table::new(vec![
         Column::left(""),
         Column::name(""),
@@ -156,7 +162,7 @@ fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
         Column::right(""),
         Column::left("").spare(1),
     ]);
-    for finding in findings {
+    for finding in &run.verdict.findings {
         let Some(scenario) = run.plan.scenarios.get(usize::from(finding.scenario)) else {
             continue;
         };
@@ -172,8 +178,7 @@ fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
             place = format!("{place} · {}", visible(request));
         }
         let (word, style) = state(finding.state);
-        let value =
-            finding.value.map_or(NOT_MEASURED.to_owned(), |value| threshold.metric.figure(value));
+        let value = value_of(threshold, finding);
         table.row(vec![
             Cell::styled(word, style),
             place.into(),
@@ -182,7 +187,7 @@ fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
             Cell::styled(behind(threshold, finding), QUIET),
         ]);
     }
-    table.write(out, 2)
+    table
 }
 
 /// The state's word, with a sign and its colour.
@@ -195,8 +200,13 @@ fn state(state: State) -> (String, Style) {
     (format!("{sign} {}", state.name().replace('_', " ")), style)
 }
 
+/// The value that decided, as people read it.
+pub(in crate::report) fn value_of(threshold: &Threshold, finding: &Finding) -> String {
+    finding.value.map_or(NOT_MEASURED.to_owned(), |value| threshold.metric.figure(value))
+}
+
 /// What a measured value rests on.
-fn behind(threshold: &Threshold, finding: &Finding) -> String {
+pub(in crate::report) fn behind(threshold: &Threshold, finding: &Finding) -> String {
     let mut words = Vec::new();
     match (finding.ratio, threshold.metric, finding.value) {
         (Some((numerator, denominator)), ..) => {

@@ -81,6 +81,16 @@ fn stages(
     whole: &Section<'_>,
     out: &mut Page<'_>,
 ) -> io::Result<()> {
+    stage_table(scenario, facts, whole).write(out, 2)?;
+    shown_times(scenario, facts, whole).map_or(Ok(()), |text| paragraph(out, "  ", &text, QUIET))
+}
+
+/// A row for each stage, and for its parts.
+pub(in crate::report) fn stage_table(
+    scenario: &Scenario,
+    facts: &ScenarioFacts<'_>,
+    whole: &Section<'_>,
+) -> Table {
     let hold = matches!(scenario.protocol, Protocol::TcpHold(_));
     let mut table = Table::new(vec![
         Column::name("stage"),
@@ -126,20 +136,18 @@ fn stages(
         let paced = (!hold).then_some(whole);
         table.row(row(Cell::styled("all stages", STRONG), whole, paced));
     }
-    table.write(out, 2)?;
-    shown_times(scenario, facts, whole, out)
+    table
 }
 
 /// Which distribution the times of the table are of: stages of arrivals and of users have each their own.
-fn shown_times(
+pub(in crate::report) fn shown_times(
     scenario: &Scenario,
     facts: &ScenarioFacts<'_>,
     whole: &Section<'_>,
-    out: &mut Page<'_>,
-) -> io::Result<()> {
+) -> Option<String> {
     let main = main_time(scenario, whole);
     if whole.cell.times.count(main) == 0 {
-        return Ok(());
+        return None;
     }
     let whose = whole.whose(main).map(|whose| format!(", of {whose}")).unwrap_or_default();
     let text = format!("p50, p99 and max are of {main}{whose}");
@@ -153,10 +161,9 @@ fn shown_times(
         .map(|(_, stage)| visible(&stage.name).into_owned())
         .collect();
     if others.is_empty() {
-        return paragraph(out, "  ", &text, QUIET);
+        return Some(text);
     }
-    let text = format!("{text}; in {} of {}", others.join(", "), TimeMetric::ServiceTime);
-    paragraph(out, "  ", &text, QUIET)
+    Some(format!("{text}; in {} of {}", others.join(", "), TimeMetric::ServiceTime))
 }
 
 fn figures(
@@ -310,10 +317,24 @@ fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
 }
 
 fn causes(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+    let Some((table, more)) = cause_table(scenario, whole) else { return Ok(()) };
+    writeln!(out)?;
+    table.write(out, 2)?;
+    match more {
+        0 => Ok(()),
+        more => paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET),
+    }
+}
+
+/// The most frequent causes of failures, and how many more there are; `None` when nothing failed.
+pub(in crate::report) fn cause_table(
+    scenario: &Scenario,
+    whole: &Section<'_>,
+) -> Option<(Table, usize)> {
     let causes = sorted(&whole.cell, scenario);
     let several = matches!(&scenario.protocol, Protocol::Http(http) if http.requests.len() > 1);
     if causes.is_empty() {
-        return Ok(());
+        return None;
     }
     let mut table = Table::new(vec![
         Column::left("cause"),
@@ -338,10 +359,5 @@ fn causes(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
             table.note(Cell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
         }
     }
-    writeln!(out)?;
-    table.write(out, 2)?;
-    match causes.len().saturating_sub(MOST_CAUSES) {
-        0 => Ok(()),
-        more => paragraph(out, "  ", &format!("and {more} more causes in failures.csv"), QUIET),
-    }
+    Some((table, causes.len().saturating_sub(MOST_CAUSES)))
 }

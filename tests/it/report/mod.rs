@@ -1,6 +1,7 @@
 //! What a run leaves behind: every format of a canned run, live, saved and recovered; damaged journals, full disks.
 
 mod canned;
+mod ci;
 mod command;
 mod damage;
 mod earlier;

@@ -1,7 +1,10 @@
 //! Turns rows of short texts into aligned columns that never take more than the page's width. The only printer of tables.
 
+mod markdown;
+
 use super::page::Page;
 use anstyle::Style;
+pub use markdown::escaped;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
