@@ -25,5 +25,7 @@ pub(super) fn limits(field: &Field<RawAnswerLimits>, errors: &mut Errors) -> Ans
         value: one(&raw.value, "value", default.value, most.value),
         body: one(&raw.body, "body", default.body, most.body),
         decoded: one(&raw.decoded, "decoded", default.decoded, most.decoded),
+        cookies: small(one(&raw.cookies, "cookies", default.cookies.into(), most.cookies.into())),
+        cookie: small(one(&raw.cookie, "cookie", default.cookie.into(), most.cookie.into())),
     }
 }

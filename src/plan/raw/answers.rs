@@ -70,7 +70,8 @@ table! {
 }
 
 table! {
-    /// How much of an answer is taken. What is larger is a failure of this side's own, and the run INVALID.
+    /// How much of an answer is taken. What is larger is a failure of this side's own, and the run INVALID; cookies beyond
+    /// `cookies` and `cookie` are lost, counted (`cookies.lost`) and said.
     #[schemars(rename = "AnswerLimits")]
     RawAnswerLimits, "`limits`",
     must {}
@@ -85,6 +86,10 @@ table! {
         body: Count,
         /// Bytes to which a body in gzip may expand. Default: 67,108,864.
         decoded: Count,
+        /// Cookies that a user keeps; one more takes the place of the oldest, which is counted as lost. Default: 300.
+        cookies: Count,
+        /// Bytes of name and value of a cookie; a larger one is not kept, and counted as lost. Default: 32,768.
+        cookie: Count,
     }
 }
 

@@ -1,11 +1,11 @@
 //! Turns what a URL names (a value of a path, a redirect) into a request target, where it is of the server that is asked.
 
-use crate::plan::HttpUrl;
+use crate::plan::{AnswerLimits, HttpUrl};
 use crate::units::uri::sendable;
 use std::borrow::Cow;
 use url::{Position, Url};
 
-/// Where requests go, and how many redirects are followed.
+/// Where requests go, how many redirects are followed, and how much of answers is taken.
 #[derive(Debug, Clone)]
 pub(super) struct Home {
     pub(super) url: HttpUrl,
@@ -14,14 +14,21 @@ pub(super) struct Home {
     /// What `Host` says at each address of the target.
     addresses: Vec<String>,
     pub(super) redirects: u32,
+    pub(super) limits: AnswerLimits,
 }
 
 impl Home {
     /// Of a URL of a target, whose URLs are `all`.
-    pub(super) fn new(url: &HttpUrl, all: &[HttpUrl], redirects: u32) -> Self {
+    pub(super) fn new(
+        url: &HttpUrl,
+        all: &[HttpUrl],
+        redirects: u32,
+        limits: AnswerLimits,
+    ) -> Self {
         let addresses = all.iter().map(|url| url.host_header.clone()).collect();
-        let mut home = Self { url: url.clone(), own: String::new(), addresses, redirects };
-        home.own = home.parsed(&url.host_header);
+        let (url, own) = (url.clone(), String::new());
+        let mut home = Self { url, own, addresses, redirects, limits };
+        home.own = home.parsed(&home.url.host_header);
         home
     }
 
@@ -132,7 +139,7 @@ mod tests {
         let host_header = crate::units::uri::authority(host, port, is_secure);
         let url = HttpUrl { is_secure, site, host_header, path: "/".into() };
         let other = HttpUrl { host_header: "10.0.0.2:8080".into(), ..url.clone() };
-        Home::new(&url, &[url.clone(), other], 2)
+        Home::new(&url, &[url.clone(), other], 2, AnswerLimits::default())
     }
 
     #[test]

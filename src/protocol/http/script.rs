@@ -108,7 +108,7 @@ impl Script {
                 variables.push(one.name.clone());
             }
         }
-        let home = Home::new(url, all, http.redirects);
+        let home = Home::new(url, all, http.redirects, http.limits);
         let secrets = Arc::new(http.secrets.clone());
         let prepare = |request| Prepared::new(request, (http, &secrets), &home, stock, &variables);
         let requests = http.requests.iter().map(prepare);

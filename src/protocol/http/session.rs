@@ -144,7 +144,7 @@ impl Session {
             let host = home.host(&self.host);
             let from = Sender { host: &host, secured, path: &self.path, now_ns, unix_s };
             for said in &gains.cookies {
-                lost.extend(jar.take(said, from));
+                lost.extend(jar.take(said, from, home.limits));
             }
         }
         for (at, value) in gains.values {
@@ -177,13 +177,13 @@ impl Session {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{HostPort, HttpUrl, Site};
+    use crate::plan::{AnswerLimits, HostPort, HttpUrl, Site};
 
     fn home() -> Home {
         let site = Site::Host(HostPort { host: "shop.test".into(), port: 8080 });
         let host_header = "shop.test:8080".into();
         let url = HttpUrl { is_secure: false, site, host_header, path: "/".into() };
-        Home::new(&url, &[], 2)
+        Home::new(&url, &[], 2, AnswerLimits::default())
     }
 
     #[test]

@@ -165,3 +165,33 @@ fn bodies_and_values_have_limits_that_the_plan_raises() {
         &["`b` is not in the first 50000 bytes of the body", "body = 100000"],
     );
 }
+
+#[test]
+fn a_user_keeps_as_many_and_as_large_cookies_as_the_plan_says() {
+    let cookies: Vec<_> = (0..12).map(|n| format!("set-cookie: c{n}=1\r\n")).collect();
+    let cookies = cookies.concat();
+    let large = format!("set-cookie: large={}\r\n", "x".repeat(40 << 10));
+    let sets = || with_headers(&format!("{cookies}{large}"));
+    let run = |limits: &str| {
+        let outcome = ran(sets(), &format!("cookies = true\n{limits}"));
+        assert_passes(&outcome);
+        outcome
+    };
+    let lost = |outcome: &Outcome| -> Vec<(String, String)> {
+        let web = outcome.scenario("web");
+        let lost = web.0["cookies_lost"].as_array().into_iter().flatten();
+        let text = |one: &serde_json::Value, key: &str| one[key].as_str().unwrap().to_owned();
+        lost.map(|one| (text(one, "reason"), text(one, "sample"))).collect()
+    };
+    let by_default = lost(&run(""));
+    assert_eq!(by_default.len(), 1, "{by_default:?}");
+    assert_eq!(by_default[0].0, "too_large");
+    let key = "`limits = { cookie = 65536 }` keeps more";
+    assert!(by_default[0].1.contains(key), "{by_default:?}");
+    let few = run("limits = { cookies = 10, cookie = \"64k\" }");
+    let (reason, sample) = lost(&few).swap_remove(0);
+    assert_eq!(reason, "too_many");
+    assert!(sample.contains("`limits = { cookies = 20 }` keeps more"), "{sample}");
+    assert!(few.stdout.contains("limits = { cookies = 20 }"), "{}", few.stdout);
+    assert_eq!(lost(&run("limits = { cookie = \"64k\" }")), []);
+}

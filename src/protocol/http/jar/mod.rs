@@ -3,17 +3,12 @@
 mod date;
 
 use super::origin::shown;
+use crate::plan::AnswerLimits;
 use crate::record::CookieLoss;
 use crate::units::uri;
 use cookie::Cookie;
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
-/// A user keeps so many cookies; one more takes the place of the oldest. Browsers keep 150 to 180 of a site.
-const MOST: usize = 300;
-
-/// A larger cookie is not kept: bytes of name and value. Browsers keep 4 KiB, curl 8 KiB.
-const LARGEST: usize = 32 << 10;
 
 /// The cookies of one user.
 #[derive(Debug, Clone, Default)]
@@ -67,8 +62,13 @@ pub(super) type Lost = (CookieLoss, String);
 
 impl Jar {
     /// Takes one `set-cookie`; what is not kept, or not any more, because of it.
-    pub(super) fn take(&mut self, said: &str, from: Sender<'_>) -> Option<Lost> {
-        let one = match read(said, from) {
+    pub(super) fn take(
+        &mut self,
+        said: &str,
+        from: Sender<'_>,
+        limits: AnswerLimits,
+    ) -> Option<Lost> {
+        let one = match read(said, from, limits.cookie) {
             Ok(one) => one,
             Err(lost) => return Some(lost),
         };
@@ -80,14 +80,15 @@ impl Jar {
             *kept = one;
             return None;
         }
-        if self.kept.len() >= MOST {
+        let is_full = |kept: &[Kept]| kept.len() as u64 >= u64::from(limits.cookies);
+        if is_full(&self.kept) {
             self.kept.retain(|kept| kept.until_ns > from.now_ns);
         }
-        let oldest = (self.kept.len() >= MOST).then(|| self.kept.remove(0));
+        let oldest = is_full(&self.kept).then(|| self.kept.remove(0));
         self.kept.push(one);
         oldest.map(|oldest| {
-            let why = format!("is the oldest of more than {MOST}");
-            (CookieLoss::TooMany, lost(&oldest.name, &why))
+            let why = format!("is the oldest of more than {}", limits.cookies);
+            (CookieLoss::TooMany, lost_by_limit(&oldest.name, &why, "cookies", limits.cookies))
         })
     }
 
@@ -134,8 +135,8 @@ impl Jar {
     }
 }
 
-/// What a `set-cookie` says, or why it is not kept.
-fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
+/// What a `set-cookie` says, or why it is not kept; `largest`: bytes of name and value.
+fn read(said: &str, from: Sender<'_>, largest: u32) -> Result<Kept, Lost> {
     let malformed = |why: &str| {
         let name = said.split(['=', ';']).next().unwrap_or_default();
         Err((CookieLoss::Malformed, lost(name, why)))
@@ -154,9 +155,9 @@ fn read(said: &str, from: Sender<'_>) -> Result<Kept, Lost> {
     if value.contains(char::REPLACEMENT_CHARACTER) {
         return malformed("is not UTF-8");
     }
-    if name.len() + value.len() > LARGEST {
-        let why = format!("is larger than {} KiB", LARGEST >> 10);
-        return Err((CookieLoss::TooLarge, lost(name, &why)));
+    if (name.len() + value.len()) as u64 > u64::from(largest) {
+        let why = format!("is larger than {largest} bytes");
+        return Err((CookieLoss::TooLarge, lost_by_limit(name, &why, "cookie", largest)));
     }
     let domain = cookie.domain().map(|domain| domain.trim_start_matches('.'));
     let domain = domain.filter(|domain| !domain.is_empty());
@@ -212,6 +213,12 @@ fn named(said: &str) -> (Cow<'_, str>, bool) {
 
 fn lost(name: &str, why: &str) -> String {
     format!("cookie {} {why}: not kept", shown(name))
+}
+
+/// The words for a cookie that a limit of planrun's own costs, with the key that keeps more.
+fn lost_by_limit(name: &str, why: &str, key: &str, limit: u32) -> String {
+    let (lost, more) = (lost(name, why), u64::from(limit) * 2);
+    format!("{lost}; that is planrun's own limit, `limits = {{ {key} = {more} }}` keeps more")
 }
 
 /// Whether a host is this machine, to which browsers trust plain connections.

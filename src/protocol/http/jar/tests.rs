@@ -10,10 +10,14 @@ const HERE: Sender<'_> = Sender {
     unix_s: 1_000_000_000,
 };
 
+fn limits() -> AnswerLimits {
+    AnswerLimits::default()
+}
+
 fn sent_by(from: Sender<'_>, said: &[&str], path: &str, now_s: u64) -> Option<String> {
     let mut jar = Jar::default();
     for one in said {
-        jar.take(one, from);
+        jar.take(one, from, limits());
     }
     let mut out = Vec::new();
     jar.write(&mut out, 0, from.host, (path, now_s * 1_000_000_000));
@@ -25,7 +29,7 @@ fn sent(said: &[&str], path: &str, now_s: u64) -> Option<String> {
 }
 
 fn why(from: Sender<'_>, said: &str) -> Option<Lost> {
-    Jar::default().take(said, from)
+    Jar::default().take(said, from, limits())
 }
 
 #[test]
@@ -74,7 +78,7 @@ fn secure_cookies_of_this_machine_are_kept() {
 fn each_host_gets_its_own() {
     let mut jar = Jar::default();
     for said in ["own=1; Path=/", "all=2; Path=/; Domain=example.org"] {
-        assert_eq!(jar.take(said, HERE), None);
+        assert_eq!(jar.take(said, HERE, limits()), None);
     }
     let sent = |host: &str| {
         let mut out = Vec::new();
@@ -93,7 +97,7 @@ fn each_host_gets_its_own() {
 fn what_the_plan_says_goes_before_what_is_kept() {
     let mut jar = Jar::default();
     for said in ["sid=abc; Path=/", "consent=0; Path=/"] {
-        assert_eq!(jar.take(said, HERE), None);
+        assert_eq!(jar.take(said, HERE, limits()), None);
     }
     let mut out = b"cookie: consent=1; b=2;".to_vec();
     jar.write(&mut out, 8, HERE.host, ("/", 6_000_000_000));
@@ -162,20 +166,34 @@ fn cookies_without_a_name_are_their_value() {
 }
 
 #[test]
-fn a_user_keeps_no_more_than_so_many() {
+fn a_user_keeps_no_more_than_the_plan_says() {
     let mut jar = Jar::default();
+    let few = AnswerLimits { cookies: 20, cookie: 10, ..limits() };
     let mut lost = Vec::new();
-    for number in 0..MOST + 10 {
-        lost.extend(jar.take(&format!("c{number}=1; Path=/"), HERE));
+    for number in 0..30 {
+        lost.extend(jar.take(&format!("c{number}=1; Path=/"), HERE, few));
     }
-    assert_eq!((jar.kept.len(), lost.len()), (MOST, 10));
-    let words = format!("cookie c0 is the oldest of more than {MOST}: not kept");
-    assert_eq!(lost[0], (CookieLoss::TooMany, words));
+    assert_eq!((jar.kept.len(), lost.len()), (20, 10));
+    let words = "cookie c0 is the oldest of more than 20: not kept; that is planrun's own limit, \
+                 `limits = { cookies = 40 }` keeps more";
+    assert_eq!(lost[0], (CookieLoss::TooMany, words.to_owned()));
     assert_eq!(&*jar.kept[0].name, "c10");
-    assert_eq!(why(HERE, &format!("id={}", "x".repeat(LARGEST - 2))), None);
-    let words = "cookie id is larger than 32 KiB: not kept".to_owned();
-    let large = why(HERE, &format!("id={}", "x".repeat(LARGEST)));
-    assert_eq!(large, Some((CookieLoss::TooLarge, words)));
+    // One that is set again, or ends, needs no room.
+    for said in ["c29=2; Path=/", "c28=; Path=/; Max-Age=0", "c30=1; Path=/; Max-Age=1"] {
+        assert_eq!(jar.take(said, HERE, few), None, "{said}");
+    }
+    // Neither does one beside one that has ended by now.
+    let later = Sender { now_ns: HERE.now_ns + 2_000_000_000, ..HERE };
+    assert_eq!(jar.take("c31=1; Path=/", later, few), None);
+    let take = |bytes: usize, limits: AnswerLimits| {
+        Jar::default().take(&format!("id={}", "x".repeat(bytes - 2)), HERE, limits)
+    };
+    assert_eq!(take(10, few), None);
+    let words = "cookie id is larger than 10 bytes: not kept; that is planrun's own limit, \
+                 `limits = { cookie = 20 }` keeps more";
+    assert_eq!(take(11, few), Some((CookieLoss::TooLarge, words.to_owned())));
+    assert_eq!(take(32 << 10, limits()), None);
+    assert_eq!(take((32 << 10) + 1, limits()).map(|(loss, _)| loss), Some(CookieLoss::TooLarge));
 }
 
 #[test]
