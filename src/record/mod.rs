@@ -7,6 +7,7 @@ mod cell;
 mod connection_end;
 mod cookie;
 mod failure;
+mod histogram_v2;
 mod host;
 mod measure;
 mod names;

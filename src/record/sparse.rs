@@ -1,9 +1,8 @@
 //! Turns the durations of one request into samples that take memory only where there are some; the buckets are those of [`Times`].
 
-use super::Times;
-use super::times::{BEYOND_NS, HIGHEST_NS};
-use crate::plan::TimeMetric;
-use hdrhistogram::Histogram;
+use super::times::{BEYOND_NS, HIGHEST_NS, read_named, write_named};
+use super::{Times, histogram_v2};
+use crate::plan::{Stat, TimeMetric};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A power of two has so many buckets: three significant figures.
@@ -25,11 +24,7 @@ struct Samples {
 
 /// The bucket of a duration.
 fn bucket_of(ns: u64) -> u16 {
-    bucket_at(if ns > HIGHEST_NS { BEYOND_NS } else { ns })
-}
-
-/// The bucket of a duration that is in one: the highest of the last one below an hour is more than an hour.
-fn bucket_at(ns: u64) -> u16 {
+    let ns = if ns > HIGHEST_NS { BEYOND_NS } else { ns };
     let power = u64::from((u64::BITS - (ns | (2 * HALF - 1)).leading_zeros()).saturating_sub(11));
     // The highest one is below 33 * 1,024.
     u16::try_from(power * HALF + (ns >> power)).unwrap_or(u16::MAX)
@@ -43,6 +38,17 @@ fn lowest_of(bucket: u16) -> u64 {
     }
     let power = bucket / HALF - 1;
     (bucket - power * HALF) << power
+}
+
+/// The longest duration of a bucket.
+fn highest_of(bucket: u16) -> u64 {
+    lowest_of(bucket.saturating_add(1)) - 1
+}
+
+/// The duration that stands for a bucket in a mean.
+fn middle_of(bucket: u16) -> u64 {
+    let lowest = lowest_of(bucket);
+    lowest + ((highest_of(bucket) - lowest + 1) >> 1)
 }
 
 /// Adds sorted counts to sorted counts.
@@ -102,6 +108,49 @@ impl SparseTimes {
         })
     }
 
+    /// Whether there is no sample.
+    pub fn is_empty(&self) -> bool {
+        self.0.iter().all(|(_, samples)| samples.log.is_empty() && samples.buckets.is_empty())
+    }
+
+    /// One figure of a metric in nanoseconds, the same as that of [`Times`]; `None` without samples.
+    pub fn stat(&self, metric: TimeMetric, stat: Stat) -> Option<f64> {
+        let counts = self.counts(metric)?;
+        let total = counts.iter().map(|(_, count)| count).sum::<u64>();
+        let ns = match (stat, stat.quantile()) {
+            (Stat::Min, _) => lowest_of(counts.first()?.0),
+            (Stat::Max, _) => highest_of(counts.last()?.0),
+            (_, None) => {
+                let share = |(bucket, count): &(u16, u64)| {
+                    middle_of(*bucket) as f64 * *count as f64 / total as f64
+                };
+                return Some(counts.iter().map(share).sum());
+            }
+            (_, Some(quantile)) => {
+                // Rounded up to whole samples, as the histograms of the library do.
+                let rank = (quantile * total as f64).ceil().max(1.0);
+                let mut below = 0;
+                let at_rank = counts.iter().find(|(_, count)| {
+                    below += count;
+                    below as f64 >= rank
+                });
+                highest_of(at_rank.or(counts.last())?.0)
+            }
+        };
+        Some(ns as f64)
+    }
+
+    /// The histogram of a metric in the format V2 of `HdrHistogram`; `None` without samples.
+    pub fn histogram_v2(&self, metric: TimeMetric) -> Option<Vec<u8>> {
+        Some(histogram_v2::encode(&self.counts(metric)?))
+    }
+
+    /// How many samples fell into which bucket, the lowest first; `None` without samples.
+    fn counts(&self, metric: TimeMetric) -> Option<Vec<(u16, u64)>> {
+        let (_, samples) = self.0.iter().find(|(known, _)| *known == metric)?;
+        Some(samples.counts()).filter(|counts| !counts.is_empty())
+    }
+
     /// Adds all samples of `other`.
     pub fn merge(&mut self, other: &Self) {
         for (metric, theirs) in &other.0 {
@@ -139,29 +188,9 @@ impl SparseTimes {
     }
 }
 
-impl From<&Times> for SparseTimes {
-    fn from(times: &Times) -> Self {
-        let counts = |samples: &Histogram<u64>| {
-            let all = samples.iter_recorded();
-            all.map(|one| (bucket_at(one.value_iterated_to()), one.count_at_value())).collect()
-        };
-        let metrics = TimeMetric::ALL.iter().filter_map(|metric| {
-            let buckets = counts(times.get(*metric)?);
-            Some((*metric, Samples { log: Vec::new(), buckets }))
-        });
-        Self(metrics.collect())
-    }
-}
-
 impl PartialEq for SparseTimes {
     fn eq(&self, other: &Self) -> bool {
-        let same = |metric: &TimeMetric| {
-            let of = |times: &Self| {
-                let known = times.0.iter().find(|(known, _)| known == metric);
-                known.map(|(_, samples)| samples.counts()).unwrap_or_default()
-            };
-            of(self) == of(other)
-        };
+        let same = |metric: &TimeMetric| self.counts(*metric) == other.counts(*metric);
         TimeMetric::ALL.iter().all(same)
     }
 }
@@ -170,9 +199,8 @@ impl PartialEq for SparseTimes {
 impl Serialize for SparseTimes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
-            let mut times = Times::default();
-            self.add_to(&mut times);
-            return times.serialize(serializer);
+            let encode = |metric: &TimeMetric| Some((*metric, self.histogram_v2(*metric)?));
+            return write_named(TimeMetric::ALL.iter().filter_map(encode), serializer);
         }
         let index = |metric: &TimeMetric| u8::try_from(metric.index()).unwrap_or(u8::MAX);
         serializer.collect_seq(self.0.iter().map(|(one, samples)| (index(one), samples.counts())))
@@ -181,13 +209,21 @@ impl Serialize for SparseTimes {
 
 impl<'de> Deserialize<'de> for SparseTimes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let read = |buckets| Samples { log: Vec::new(), buckets };
         if deserializer.is_human_readable() {
-            return Times::deserialize(deserializer).map(|times| Self::from(&times));
+            let read = |(metric, bytes): (TimeMetric, Vec<u8>)| {
+                let buckets = histogram_v2::decode(&bytes).map_err(serde::de::Error::custom)?;
+                Ok((metric, read(buckets)))
+            };
+            return read_named(deserializer)?
+                .into_iter()
+                .map(read)
+                .collect::<Result<_, _>>()
+                .map(Self);
         }
         let all = Vec::<(u8, Vec<(u16, u64)>)>::deserialize(deserializer)?;
         let known = all.into_iter().filter_map(|(at, buckets)| {
-            let metric = TimeMetric::ALL.get(usize::from(at))?;
-            Some((*metric, Samples { log: Vec::new(), buckets }))
+            Some((*TimeMetric::ALL.get(usize::from(at))?, read(buckets)))
         });
         Ok(Self(known.collect()))
     }
@@ -220,9 +256,11 @@ mod tests {
             one.add_to(&mut again);
             for stat in crate::plan::Stat::ALL {
                 prop_assert_eq!(again.stat(SERVICE, *stat), whole.stat(SERVICE, *stat), "{}", stat);
+                prop_assert_eq!(one.stat(SERVICE, *stat), whole.stat(SERVICE, *stat), "{}", stat);
             }
             prop_assert_eq!(again.get(SERVICE), whole.get(SERVICE));
             let text = serde_json::to_string(&one).expect("text");
+            prop_assert_eq!(&text, &serde_json::to_string(&whole).expect("text"));
             prop_assert_eq!(&serde_json::from_str::<SparseTimes>(&text).expect("times"), &one);
             let bytes = postcard::to_stdvec(&one).expect("bytes");
             prop_assert_eq!(&postcard::from_bytes::<SparseTimes>(&bytes).expect("times"), &one);
