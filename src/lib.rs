@@ -21,7 +21,7 @@ pub mod store;
 
 pub mod report;
 
-pub mod live;
+pub mod observe;
 
 pub mod serve;
 

@@ -5,7 +5,7 @@ use super::plan_file::{self, folder};
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
-use crate::live::{Look, Progress, Watcher};
+use crate::observe::{Look, Progress, Watcher};
 use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
 use crate::plan::{Overrides, Plan, Protocol, Source, Target, sparse};
 use crate::protocol::http::Files;

@@ -4,10 +4,10 @@
 //! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts are functions of what was read.
 
 mod advice;
-mod bill;
-mod blame;
+mod cost;
 mod counters;
 mod destinations;
+mod diagnosis;
 mod environment;
 mod figures;
 mod limits;
@@ -21,8 +21,8 @@ mod withheld;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
-pub use bill::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
-pub use blame::{Blame, Culprit, Evidence, Side, Way, blame, causes};
+pub use cost::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
+pub use diagnosis::{Blame, Culprit, Evidence, Side, Way, blame, causes};
 pub use counters::{Counters, Deltas};
 pub use environment::Environment;
 pub use figures::{bytes, grouped};

@@ -17,12 +17,12 @@ const MAY_IMPORT: [(&str, &str); 13] = [
     ("engine", "units plan record schedule protocol machine verdict serve"),
     ("store", "units plan record machine verdict"),
     ("report", "units plan record schedule machine verdict store"),
-    ("live", "units plan record schedule verdict machine engine"),
-    ("cli", "units plan record schedule protocol machine verdict serve engine store report live"),
+    ("observe", "units plan record schedule verdict machine engine"),
+    ("cli", "units plan record schedule protocol machine verdict serve engine store report observe"),
 ];
 
-/// What `live` may know of the engine: what happens, and where targets are.
-const LIVE_MAY_SEE: [&str; 2] = ["Event", "Resolved"];
+/// What `observe` may know of the engine: what happens, and where targets are.
+const OBSERVE_MAY_SEE: [&str; 2] = ["Event", "Resolved"];
 
 /// No file is longer.
 const LINES: usize = 400;
@@ -108,10 +108,10 @@ fn modules_import_only_what_they_may() {
                 wrong.push(format!("{}: {module} imports {name}", path.display()));
             }
         }
-        if module == "live" {
+        if module == "observe" {
             let seen = named(&code, "crate::engine::");
-            let beyond = seen.iter().filter(|name| !LIVE_MAY_SEE.contains(&name.as_str()));
-            wrong.extend(beyond.map(|name| format!("{}: live sees {name}", path.display())));
+            let beyond = seen.iter().filter(|name| !OBSERVE_MAY_SEE.contains(&name.as_str()));
+            wrong.extend(beyond.map(|name| format!("{}: observe sees {name}", path.display())));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");

@@ -3,10 +3,10 @@
 //! **Invariant:** pure; the same evidence always names the same culprits.
 //! **Invariant:** every failure is blamed on exactly one culprit, so the counts add up.
 
-mod culprit;
+mod root_cause;
 mod scenario;
 
-pub use culprit::{Culprit, Side};
+pub use root_cause::{Culprit, Side};
 pub use scenario::{Way, causes};
 
 use super::{Conntrack, Deltas, Limits, grouped};

@@ -3,9 +3,9 @@
 //! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the terminal.
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
-use super::scene::{Place, Scene};
-use super::text::{Line, Look, Tone};
-use super::words;
+use crate::observe::state::{Place, Scene};
+use crate::observe::text::{Line, Look, Tone};
+use crate::observe::wording;
 use crate::plan::Phase;
 use crate::record::CellKey;
 use crate::units::figure;
@@ -23,15 +23,15 @@ const CAUSES: usize = 3;
 
 /// The terminal as it is now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
+pub(in crate::observe) struct Size {
     /// Rows.
-    pub(super) height: usize,
+    pub(in crate::observe) height: usize,
     /// Columns.
-    pub(super) width: usize,
+    pub(in crate::observe) width: usize,
 }
 
 /// The lines to draw, the most important first where there is no room for all.
-pub(super) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Look) -> Vec<Line> {
+pub(in crate::observe) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Look) -> Vec<Line> {
     if !scene.started() || scene.verdict.is_some() {
         return Vec::new();
     }
@@ -64,7 +64,7 @@ pub(super) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Look) -> Vec<L
     foot.push(
         drawing.fact(
             "generator",
-            Line::default().with(Tone::Plain, words::generator(scene).join(" · ")),
+            Line::default().with(Tone::Plain, wording::generator(scene).join(" · ")),
         ),
     );
     lines.extend(foot);
@@ -90,7 +90,7 @@ fn names(scene: &Scene, running: &[(usize, CellKey)], now_ns: u64) -> usize {
         .iter()
         .map(|(index, key)| (*index, usize::from(key.stage)))
         .chain(coming)
-        .map(|(index, stage)| console::measure_text_width(&words::stage_name(scene, index, stage)))
+        .map(|(index, stage)| console::measure_text_width(&wording::stage_name(scene, index, stage)))
         .max()
         .unwrap_or(0)
         .clamp(LABEL - 2, 24)
@@ -113,7 +113,7 @@ fn next_stages(scene: &Scene, now_ns: u64) -> Vec<(usize, usize)> {
 
 impl Drawing<'_> {
     fn name(&self, index: usize, stage: usize) -> String {
-        pad(&words::stage_name(self.scene, index, stage), self.names)
+        pad(&wording::stage_name(self.scene, index, stage), self.names)
     }
 
     fn fact(&self, label: &str, facts: Line) -> Line {
@@ -129,15 +129,15 @@ impl Drawing<'_> {
         let stage = usize::from(key.stage);
         let course = self.scene.course(index, key, self.now_ns);
         let of = match course.length_ns {
-            Some(length) => format!(" of {}", words::planned(length)),
+            Some(length) => format!(" of {}", wording::planned(length)),
             None => String::new(),
         };
-        let eta = course.left_ns.map(|left| format!(" · ETA {}", words::seconds(left)));
+        let eta = course.left_ns.map(|left| format!(" · ETA {}", wording::seconds(left)));
         let behind = pad(
             &format!(
                 "{} {}{of}{}",
                 key.phase,
-                words::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
+                wording::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
                 eta.unwrap_or_default()
             ),
             31,
@@ -157,13 +157,13 @@ impl Drawing<'_> {
     }
 
     fn full(&self, index: usize, key: CellKey) -> Vec<Line> {
-        let time = words::main_time(self.scene, index);
+        let time = wording::main_time(self.scene, index);
         let mut lines = vec![self.bar(index, key), self.fact("load", self.load(index, key))];
         if let Some(time) = time {
             lines.push(self.fact("time", Line::default().with(Tone::Plain, time)));
         }
         lines.push(self.fact("failures", self.failures(index)));
-        if let Some(cost) = words::cost(self.scene, index) {
+        if let Some(cost) = wording::cost(self.scene, index) {
             lines.push(self.fact("cost", Line::default().with(Tone::Plain, cost)));
         }
         lines
@@ -201,8 +201,8 @@ impl Drawing<'_> {
             .with(Tone::Active, format!("  {}", "━".repeat(done)))
             .with(Tone::Dim, "─".repeat(12 - done))
             .with(Tone::Plain, "  ");
-        let level = words::level(self.scene, index, usize::from(key.stage));
-        let load: Vec<String> = level.into_iter().chain([words::rate(self.scene, index)]).collect();
+        let level = wording::level(self.scene, index, usize::from(key.stage));
+        let load: Vec<String> = level.into_iter().chain([wording::rate(self.scene, index)]).collect();
         if let Some(ratio) = self.scene.failure_ratio(index) {
             let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
             line.push(tone, format!("{} failed", figure::percent(ratio.value)));
@@ -213,8 +213,8 @@ impl Drawing<'_> {
 
     fn load(&self, index: usize, key: CellKey) -> Line {
         let mut parts: Vec<String> =
-            words::level(self.scene, index, usize::from(key.stage)).into_iter().collect();
-        parts.push(words::rate(self.scene, index));
+            wording::level(self.scene, index, usize::from(key.stage)).into_iter().collect();
+        parts.push(wording::rate(self.scene, index));
         let in_flight = self.scene.in_flight(index);
         if in_flight > 0 {
             parts.push(format!("in flight {}", figure::grouped(in_flight)));
@@ -238,7 +238,7 @@ impl Drawing<'_> {
         }
         let causes = self.scene.causes(index);
         for (cause, count) in causes.iter().take(CAUSES) {
-            line.push(Tone::Plain, format!(" · {}", words::cause(*cause, *count)));
+            line.push(Tone::Plain, format!(" · {}", wording::cause(*cause, *count)));
         }
         if causes.len() > CAUSES {
             line.push(Tone::Dim, format!(" · {} more", causes.len() - CAUSES));
@@ -259,7 +259,7 @@ impl Drawing<'_> {
         let mut lines = vec![Line::default()];
         let mut left = findings.len();
         for finding in findings {
-            let Some((sign, text)) = words::threshold(self.scene, finding) else { continue };
+            let Some((sign, text)) = wording::threshold(self.scene, finding) else { continue };
             let tone = match finding.state {
                 State::Broken | State::Unreached { .. } => Tone::Bad,
                 State::Held => Tone::Good,
@@ -298,7 +298,7 @@ impl Drawing<'_> {
         });
         let text = match start.min() {
             Some(at_ns) if at_ns > self.now_ns => {
-                format!("  the load starts in {}", words::seconds(at_ns - self.now_ns))
+                format!("  the load starts in {}", wording::seconds(at_ns - self.now_ns))
             }
             _ => "  waiting for the last results".to_owned(),
         };
@@ -313,10 +313,10 @@ impl Drawing<'_> {
             .iter()
             .take(shown)
             .map(|(index, stage)| {
-                let what = words::stage_plan(self.scene, *index, *stage);
+                let what = wording::stage_plan(self.scene, *index, *stage);
                 let when = match (self.scene.place(*index, self.now_ns), stage) {
                     (Place::Waiting(Some(at_ns)), 0) => {
-                        format!(", starts in {}", words::seconds(at_ns.saturating_sub(self.now_ns)))
+                        format!(", starts in {}", wording::seconds(at_ns.saturating_sub(self.now_ns)))
                     }
                     (Place::Waiting(None), 0) => ", starts when the others hold".to_owned(),
                     _ => String::new(),

@@ -2,9 +2,9 @@
 
 use super::script::{self, SECOND, both, boundary, did, second, stage};
 use crate::engine::Event;
-use crate::live::frame::{Size, frame};
-use crate::live::scene::Scene;
-use crate::live::text::Look;
+use crate::observe::terminal::{Size, frame};
+use crate::observe::state::Scene;
+use crate::observe::text::Look;
 use crate::plan::{Level, Plan, Ramp, StartAfter};
 use crate::record::{Entry, Mark};
 use crate::units::Rate;

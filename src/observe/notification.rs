@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** every output tells the same news; they differ in form only.
 
-use super::rhythm::Repeats;
-use super::scene::Scene;
+use super::pacing::Repeats;
+use super::state::Scene;
 use super::suspects::Suspects;
 use crate::engine::Event;
 use crate::machine::Blame;

@@ -7,25 +7,23 @@
 //!
 //! **Invariant:** nothing here can hold up, change or end a run.
 
-mod bar;
-mod canvas;
 mod figures;
-mod frame;
 mod json;
 mod lines;
-mod news;
-mod rhythm;
-mod scene;
+mod notification;
+mod output;
+mod pacing;
+mod state;
 mod suspects;
+mod terminal;
 mod text;
-mod watch;
-mod words;
+mod wording;
 
 #[cfg(test)]
 mod tests;
 
 pub use text::Look;
-pub use watch::Watcher;
+pub use output::Watcher;
 
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

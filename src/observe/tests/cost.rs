@@ -3,9 +3,9 @@
 use super::script::{self, Did, SECOND, boundary, hold, second, stage, started};
 use super::{json_of, lines_of};
 use crate::engine::Event;
-use crate::live::frame::{Size, frame};
-use crate::live::scene::Scene;
-use crate::live::text::Look;
+use crate::observe::terminal::{Size, frame};
+use crate::observe::state::Scene;
+use crate::observe::text::Look;
 use crate::plan::{Phase, Plan};
 use crate::record::{Counter, Entry, Gauge, HostSample, Mark, WorkerFacts};
 

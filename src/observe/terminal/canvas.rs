@@ -11,7 +11,7 @@ use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard};
 
 /// A terminal to draw on.
-pub(super) struct Canvas {
+pub(in crate::observe) struct Canvas {
     size: fn() -> (u16, u16),
     state: Mutex<State>,
 }
@@ -28,7 +28,7 @@ struct State {
 
 impl Canvas {
     /// A canvas of a terminal whose rows and columns `size` tells.
-    pub(super) fn new(out: Box<dyn Write + Send>, size: fn() -> (u16, u16)) -> Self {
+    pub(in crate::observe) fn new(out: Box<dyn Write + Send>, size: fn() -> (u16, u16)) -> Self {
         let state = State { out, drawn: Vec::new(), lines: Vec::new(), moving: None };
         Self { size, state: Mutex::new(state) }
     }

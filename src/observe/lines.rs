@@ -2,11 +2,11 @@
 //!
 //! **Invariant:** eight hours stay under 100 KiB, in whatever run.
 
-use super::news::News;
-use super::rhythm::{Allowance, Rhythm, Weight};
-use super::scene::{Place, Scene};
+use super::notification::News;
+use super::pacing::{Allowance, Rhythm, Weight};
+use super::state::{Place, Scene};
 use super::text::{Look, cut};
-use super::words;
+use super::wording;
 use crate::record::CellKey;
 use crate::units::figure;
 use std::fmt::Write as _;
@@ -66,7 +66,7 @@ impl Lines {
     }
 
     fn line(&self, now_ns: u64, word: &str, text: &str) -> String {
-        self.look.say(&format!("{} {word:<9} {text}", words::elapsed(now_ns)))
+        self.look.say(&format!("{} {word:<9} {text}", wording::elapsed(now_ns)))
     }
 
     fn beat(&mut self, scene: &Scene, now_ns: u64) -> Vec<Said> {
@@ -90,23 +90,23 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
     match news {
         News::Started { warnings } => started(scene, warnings),
         News::Begun(scenario, stage) => {
-            let what = words::stage_plan(scene, *scenario, *stage);
-            one("stage", format!("{} begins: {what}", words::stage_name(scene, *scenario, *stage)))
+            let what = wording::stage_plan(scene, *scenario, *stage);
+            one("stage", format!("{} begins: {what}", wording::stage_name(scene, *scenario, *stage)))
         }
         News::Reached(scenario, stage) => {
             let hold = scene.plan.scenarios[*scenario].stages[*stage].hold;
-            let stage = words::stage_name(scene, *scenario, *stage);
+            let stage = wording::stage_name(scene, *scenario, *stage);
             one("stage", format!("{stage} has reached its level, holds for {hold}"))
         }
         News::Over(scenario, stage) => {
-            let (course, _) = words::stage_course(scene, *scenario, *stage);
-            let (result, _) = words::stage_result(scene, *scenario, *stage);
-            let stage = words::stage_name(scene, *scenario, *stage);
+            let (course, _) = wording::stage_course(scene, *scenario, *stage);
+            let (result, _) = wording::stage_result(scene, *scenario, *stage);
+            let stage = wording::stage_name(scene, *scenario, *stage);
             one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
         }
         News::Draining(scenario) => one(
             "scenario",
-            format!("{} drains: {}", name(scenario), words::draining(scene, *scenario)),
+            format!("{} drains: {}", name(scenario), wording::draining(scene, *scenario)),
         ),
         News::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
         News::Failure { scenario, cause, sample } => {
@@ -114,10 +114,10 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
             one("failure", format!("{}: first {cause}, {origin}: {sample}", name(scenario)))
         }
         News::Culprit { scenario, blame } => {
-            one("cause", format!("{}: {}", name(scenario), words::culprit(blame)))
+            one("cause", format!("{}: {}", name(scenario), wording::culprit(blame)))
         }
         News::Threshold(finding) => {
-            words::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
+            wording::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
                 let how = if finding.state.is_broken() { "broken" } else { "holds again" };
                 one("threshold", format!("{how}: {check}"))
             })
@@ -126,9 +126,9 @@ fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
             one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
         }
         News::Stopping(why) => one("stopping", why.clone()),
-        News::Stopped(reason) => one("stopped", words::stop_reason(scene, reason)),
+        News::Stopped(reason) => one("stopped", wording::stop_reason(scene, reason)),
         News::Finished => {
-            let verdict = scene.verdict.as_ref().map(words::verdict).unwrap_or_default();
+            let verdict = scene.verdict.as_ref().map(wording::verdict).unwrap_or_default();
             one("finished", verdict)
         }
         News::Second => Vec::new(),
@@ -142,7 +142,7 @@ fn started(scene: &Scene, warnings: &[String]) -> Vec<(&'static str, String)> {
         format!("{}, seed {}, results in {}", plan.name, plan.seed, scene.folder),
     )];
     for target in scene.targets.iter().take(LISTED) {
-        lines.push(("target", format!("{} is {}", target.name, words::target(target))));
+        lines.push(("target", format!("{} is {}", target.name, wording::target(target))));
     }
     for (index, scenario) in scene.scenarios().take(LISTED) {
         let workers = scene.workers.get(index).copied().unwrap_or(0);
@@ -191,24 +191,24 @@ fn of_scenario(scene: &Scene, index: usize, key: CellKey, now_ns: u64, alone: bo
     let course = scene.course(index, key, now_ns);
     let mut parts = vec![format!(
         "{} {} {:.0}%",
-        words::stage_name(scene, index, stage),
+        wording::stage_name(scene, index, stage),
         key.phase,
         (course.fraction * 100.0).floor()
     )];
     let ratio = scene.failure_ratio(index).map(|ratio| figure::percent(ratio.value));
     let time = scene.main_time(index);
     if alone {
-        parts.extend(words::level(scene, index, stage));
-        parts.push(words::rate(scene, index));
+        parts.extend(wording::level(scene, index, stage));
+        parts.push(wording::rate(scene, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
         parts.extend(time.map(|(metric, p50, p99)| {
             format!("{metric} p50 {} p99 {}", figure::time(p50), figure::time(p99))
         }));
-        parts.extend(words::cost(scene, index).map(|cost| cost.replace(" · ", ", ")));
+        parts.extend(wording::cost(scene, index).map(|cost| cost.replace(" · ", ", ")));
     } else {
         let hold = scene.is_hold(index);
-        parts.extend(words::level(scene, index, stage).filter(|_| hold));
-        parts.push(words::rate(scene, index));
+        parts.extend(wording::level(scene, index, stage).filter(|_| hold));
+        parts.push(wording::rate(scene, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
         parts
             .extend(time.filter(|_| !hold).map(|(_, _, p99)| format!("p99 {}", figure::time(p99))));

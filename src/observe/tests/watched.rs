@@ -1,10 +1,10 @@
 //! The threads: what is written in the end, and what a blocked or closed terminal costs.
 
 use super::script::both;
-use crate::live::canvas::Canvas;
-use crate::live::scene::Scene;
-use crate::live::suspects::Suspects;
-use crate::live::{Look, Progress, Watcher};
+use crate::observe::terminal::Canvas;
+use crate::observe::state::Scene;
+use crate::observe::suspects::Suspects;
+use crate::observe::{Look, Progress, Watcher};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** ratios and causes are of the whole run so far; rates and times of its last second.
 
-use super::scene::{Latest, Scene};
+use super::state::{Latest, Scene};
 use crate::plan::{
     Level, Metric, Phase, Protocol, RateMetric, RatioMetric, Stage, Stat, TimeMetric,
 };

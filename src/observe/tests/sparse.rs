@@ -3,7 +3,7 @@
 use super::script::{self, SECOND, boundary, did, finding, second, stage};
 use super::{json_of, lines_of};
 use crate::engine::Event;
-use crate::live::text::Look;
+use crate::observe::text::Look;
 use crate::plan::Plan;
 use crate::record::{Cause, Entry, Failure, FailureStage, Mark, StopReason};
 use crate::verdict::{State, Verdict, Word};

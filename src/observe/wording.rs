@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
-use super::scene::Scene;
+use super::state::Scene;
 use crate::engine::Resolved;
 use crate::machine::{Bill, Blame, FEWEST_CONNECTIONS, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};

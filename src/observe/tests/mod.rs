@@ -6,11 +6,11 @@ mod script;
 mod sparse;
 mod watched;
 
-use super::bar::Bar;
+use super::terminal::Bar;
 use super::json::Json;
 use super::lines::{Lines, Said};
-use super::news::{Herald, News};
-use super::scene::Scene;
+use super::notification::{Herald, News};
+use super::state::Scene;
 use super::text::Look;
 use crate::engine::Event;
 use crate::plan::Plan;

@@ -6,11 +6,11 @@
 //! **Invariant:** one object is one line, and no line can steer a terminal.
 
 use super::lines::Said;
-use super::news::News;
-use super::rhythm::{Allowance, Rhythm, Weight};
-use super::scene::{Place, Scene};
+use super::notification::News;
+use super::pacing::{Allowance, Rhythm, Weight};
+use super::state::{Place, Scene};
 use super::text::cut;
-use super::words;
+use super::wording;
 use crate::machine::Bill;
 use crate::plan::{Metric, Stat};
 use crate::record::{Cause, Counter, Gauge, StopReason};
@@ -98,7 +98,7 @@ fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String,
         News::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
         News::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
         News::Draining(scenario) => {
-            let waits = words::draining(scene, *scenario);
+            let waits = wording::draining(scene, *scenario);
             ("draining", json!({ "scenario": name(scenario), "waits": waits }))
         }
         News::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
@@ -171,7 +171,7 @@ fn started(scene: &Scene, warnings: &[String]) -> Value {
 
 fn over(scene: &Scene, scenario: usize, stage: usize) -> Value {
     let sum = scene.sum(scenario, |key| usize::from(key.stage) == stage);
-    let (_, whole) = words::stage_course(scene, scenario, stage);
+    let (_, whole) = wording::stage_course(scene, scenario, stage);
     let of = &scene.plan.scenarios[scenario];
     json!({
         "scenario": of.name,
@@ -223,7 +223,7 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
 }
 
 fn stopped(scene: &Scene, reason: &StopReason) -> Value {
-    json!({ "reason": reason.name(), "why": words::stop_reason(scene, reason) })
+    json!({ "reason": reason.name(), "why": wording::stop_reason(scene, reason) })
 }
 
 fn finished(scene: &Scene) -> Value {

@@ -1,10 +1,10 @@
 //! Turns news into the lines that stay on a terminal above the moving ones: the header, finished stages, what went wrong.
 
-use super::news::News;
-use super::rhythm::{Allowance, Weight};
-use super::scene::Scene;
-use super::text::{Line, Look, Tone};
-use super::words;
+use crate::observe::notification::News;
+use crate::observe::pacing::{Allowance, Weight};
+use crate::observe::state::Scene;
+use crate::observe::text::{Line, Look, Tone};
+use crate::observe::wording;
 use crate::record::StopReason;
 
 /// Columns beyond which a line is cut, however it is folded.
@@ -12,18 +12,18 @@ const LONGEST: usize = 480;
 
 /// Tells news on a terminal.
 #[derive(Debug)]
-pub(super) struct Bar {
+pub(in crate::observe) struct Bar {
     look: Look,
     allowance: Allowance,
 }
 
 impl Bar {
-    pub(super) fn new(look: Look) -> Self {
+    pub(in crate::observe) fn new(look: Look) -> Self {
         Self { look, allowance: Allowance::new(32_768, 4_096) }
     }
 
     /// The lines that some news deserve, for a terminal of so many columns.
-    pub(super) fn tell(
+    pub(in crate::observe) fn tell(
         &mut self,
         scene: &Scene,
         now_ns: u64,
@@ -59,7 +59,7 @@ fn fold(line: Line, width: usize, look: Look) -> Vec<Line> {
 
 fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> Vec<Line> {
     let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
-    let clock = Line::default().with(Tone::Dim, format!("{}  ", words::elapsed(now_ns)));
+    let clock = Line::default().with(Tone::Dim, format!("{}  ", wording::elapsed(now_ns)));
     let one = |tone, sign: &str, text: String| {
         let mut line = Line::default().with(tone, format!("{sign} "));
         line.append(clock.clone());
@@ -78,9 +78,9 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
             one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
         }
         News::Culprit { scenario, blame } => {
-            one(Tone::Bad, "✗", format!("{}: {}", name(scenario), words::culprit(blame)))
+            one(Tone::Bad, "✗", format!("{}: {}", name(scenario), wording::culprit(blame)))
         }
-        News::Threshold(finding) => match words::threshold(scene, finding) {
+        News::Threshold(finding) => match wording::threshold(scene, finding) {
             Some((sign, check)) if finding.state.is_broken() => {
                 one(Tone::Bad, &sign.to_string(), format!("broken: {check}"))
             }
@@ -93,11 +93,11 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
             one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
         }
         News::Draining(scenario) => {
-            let text = words::draining(scene, *scenario);
+            let text = wording::draining(scene, *scenario);
             one(Tone::Dim, "·", format!("{}: draining: {text}", name(scenario)))
         }
         News::Stopped(reason) if *reason != StopReason::Completed => {
-            one(Tone::Warn, "■", words::stop_reason(scene, reason))
+            one(Tone::Warn, "■", wording::stop_reason(scene, reason))
         }
         News::Stopped(_)
         | News::Begun(..)
@@ -120,7 +120,7 @@ fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
     let loaded = |name: &str| plan.scenarios.iter().any(|of| plan.target(of).name == name);
     for target in scene.targets.iter().filter(|target| loaded(&target.name)) {
         let arrow = Line::default().with(Tone::Dim, "→ ").with(Tone::Plain, &target.name);
-        pieces.push(arrow.with(Tone::Plain, format!(" {}", words::target(target))));
+        pieces.push(arrow.with(Tone::Plain, format!(" {}", wording::target(target))));
     }
     let label =
         |label: &str, text: &str| Line::default().with(Tone::Dim, label).with(Tone::Plain, text);
@@ -146,8 +146,8 @@ fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
 
 /// `✓ 10k  0 → 10,000 users in 1.00 s, held 30.0 s   10,000 ok · 0 failed · 9,998/s`
 fn over(scene: &Scene, scenario: usize, stage: usize, width: usize, look: Look) -> Vec<Line> {
-    let (course, whole) = words::stage_course(scene, scenario, stage);
-    let (result, failed) = words::stage_result(scene, scenario, stage);
+    let (course, whole) = wording::stage_course(scene, scenario, stage);
+    let (result, failed) = wording::stage_result(scene, scenario, stage);
     let (sign, tone) = match (whole, failed) {
         (false, _) => ("■", Tone::Warn),
         (true, 0) => ("✓", Tone::Good),
@@ -155,7 +155,7 @@ fn over(scene: &Scene, scenario: usize, stage: usize, width: usize, look: Look) 
     };
     let first = Line::default()
         .with(tone, format!("{sign} "))
-        .with(Tone::Strong, words::stage_name(scene, scenario, stage))
+        .with(Tone::Strong, wording::stage_name(scene, scenario, stage))
         .with(Tone::Plain, format!("  {course}"));
     let result = Line::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);
     if first.width(look) + result.width(look) + 3 <= width {

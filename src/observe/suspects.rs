@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing is looked at on the machine while nothing new has failed, or only a little more of the same.
 
-use super::scene::Scene;
+use super::state::Scene;
 use crate::machine::{Blame, Culprit, Limits, Way, causes};
 use std::collections::HashSet;
 

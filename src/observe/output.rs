@@ -6,13 +6,13 @@
 //! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the scene misses no fact.
 
 use super::Progress;
-use super::bar::Bar;
-use super::canvas::Canvas;
-use super::frame::{Size, frame};
+use super::terminal::Bar;
+use super::terminal::Canvas;
+use super::terminal::{Size, frame};
 use super::json::Json;
 use super::lines::{Lines, Said};
-use super::news::{Herald, News};
-use super::scene::Scene;
+use super::notification::{Herald, News};
+use super::state::Scene;
 use super::suspects::Suspects;
 use super::text::Look;
 use crate::engine::Event;
