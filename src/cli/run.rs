@@ -5,8 +5,8 @@ use super::plan_file::{self, folder};
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
-use crate::observe::{Look, Progress, Watcher};
-use crate::machine::{Environment, Limits, Needs, Probes, Sources, Way, is_here, workers};
+use crate::machine::{Environment, Limits, Needs, NetworkPath, Probes, Sources, is_here, workers};
+use crate::observe::{Observer, Progress, TextStyle};
 use crate::plan::{Overrides, Plan, Protocol, Source, Target, sparse};
 use crate::protocol::http::Files;
 use crate::report::page::Page;
@@ -146,7 +146,7 @@ fn journey(
         plan: plan.clone(),
         warnings,
     };
-    let ways: Vec<Way> = ways(&plan, &targets, &order.sources);
+    let ways: Vec<NetworkPath> = ways(&plan, &targets, &order.sources);
     let mut watcher = watcher(&plan, args.progress, &store, ways.clone());
     let began = limits.clone();
     let mut watch = |event: &Event| {
@@ -333,7 +333,7 @@ fn used_files(plan: &Plan, files: &[Files]) -> Vec<UsedFile> {
 }
 
 /// The way of each scenario's connections.
-fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<Way> {
+fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<NetworkPath> {
     let more = |first: String, all: usize| match all {
         0 | 1 => first,
         _ => format!("{first} and {} more", all - 1),
@@ -345,18 +345,18 @@ fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<Way> {
         let route = format!("{} -> {}", more(source, from.addresses.len()), more(target, to.len()));
         let both_ends_here =
             !to.is_empty() && to.iter().all(|to| to.tcp().is_none_or(|to| is_here(to.ip())));
-        Way { route, both_ends_here }
+        NetworkPath { route, both_ends_here }
     };
     plan.scenarios.iter().zip(sources).map(way).collect()
 }
 
 /// Whoever shows the run while it goes on.
-fn watcher(plan: &Plan, progress: Progress, store: &Store, ways: Vec<Way>) -> Watcher {
+fn watcher(plan: &Plan, progress: Progress, store: &Store, ways: Vec<NetworkPath>) -> Observer {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let progress = progress.resolve(terminal, variable("TERM").as_deref());
-    let look = Look::of(terminal && colours(), variable);
-    Watcher::new(plan, progress, store.folder(), look, ways)
+    let look = TextStyle::of(terminal && colours(), variable);
+    Observer::new(plan, progress, store.folder(), look, ways)
 }
 
 fn colours() -> bool {

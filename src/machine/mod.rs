@@ -21,9 +21,11 @@ mod withheld;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
-pub use cost::{Account, Bill, FEWEST_CONNECTIONS, cost_bytes};
-pub use diagnosis::{Blame, Culprit, Evidence, Side, Way, blame, causes};
+pub use cost::{FEWEST_CONNECTIONS, ProcessCost, ResourceCost, cost_bytes};
 pub use counters::{Counters, Deltas};
+pub use diagnosis::{
+    Diagnosis, Evidence, NetworkPath, RootCause, Side, diagnose, diagnose_scenario,
+};
 pub use environment::Environment;
 pub use figures::{bytes, grouped};
 pub use limits::{

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** ratios and causes are of the whole run so far; rates and times of its last second.
 
-use super::state::{Latest, Scene};
+use super::state::{LastSecond, RunState};
 use crate::plan::{
     Level, Metric, Phase, Protocol, RateMetric, RatioMetric, Stage, Stat, TimeMetric,
 };
@@ -10,7 +10,7 @@ use crate::record::{Cause, Cell, CellKey, Counter, Gauge, Measure, Origin, Span,
 use crate::schedule::{Pace, Shape};
 use crate::units::SECOND_NS;
 
-impl Scene {
+impl RunState {
     /// Connections open, or users at work, and the word for them.
     pub(super) fn level(&self, scenario: usize) -> (u64, Gauge) {
         let gauge = match self.plan.scenarios[scenario].protocol {
@@ -138,15 +138,16 @@ impl Scene {
     }
 
     /// Workers, processors, memory and lateness of all scenarios together in the last second.
-    pub(super) fn generator(&self) -> Latest {
-        let mut all = Latest::default();
+    pub(super) fn generator(&self) -> LastSecond {
+        let mut all = LastSecond::default();
         let (mut busy, mut known) = (0.0, 0);
         for latest in &self.latest {
             all.workers.merge(&latest.workers);
             all.reporting += latest.reporting;
+            all.at_work += latest.at_work;
             if let Some(cpu) = latest.cpu {
-                busy += cpu * f64::from(latest.reporting);
-                known += latest.reporting;
+                busy += cpu * f64::from(latest.at_work);
+                known += latest.at_work;
             }
         }
         all.cpu = (known > 0).then(|| busy / f64::from(known));

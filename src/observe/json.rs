@@ -5,13 +5,13 @@
 //!
 //! **Invariant:** one object is one line, and no line can steer a terminal.
 
-use super::lines::Said;
-use super::notification::News;
-use super::pacing::{Allowance, Rhythm, Weight};
-use super::state::{Place, Scene};
+use super::lines::OutputLine;
+use super::notification::Notification;
+use super::pacing::{HeartbeatInterval, LogBudget, Priority};
+use super::state::{Progression, RunState};
 use super::text::cut;
 use super::wording;
-use crate::machine::Bill;
+use crate::machine::ResourceCost;
 use crate::plan::{Metric, Stat};
 use crate::record::{Cause, Counter, Gauge, StopReason};
 use crate::units::is_printable;
@@ -28,19 +28,24 @@ const CAUSES: usize = 3;
 
 /// Tells news by JSON.
 #[derive(Debug)]
-pub(super) struct Json {
-    rhythm: Rhythm,
-    allowance: Allowance,
+pub(super) struct JsonFormat {
+    rhythm: HeartbeatInterval,
+    allowance: LogBudget,
 }
 
-impl Json {
+impl JsonFormat {
     pub(super) fn new() -> Self {
-        Self { rhythm: Rhythm::strict(), allowance: Allowance::new(262_144, 32_768) }
+        Self { rhythm: HeartbeatInterval::strict(), allowance: LogBudget::new(262_144, 32_768) }
     }
 
     /// The objects that some news deserve.
-    pub(super) fn tell(&mut self, scene: &Scene, now_ns: u64, news: &News) -> Option<Said> {
-        let beat = *news == News::Second;
+    pub(super) fn tell(
+        &mut self,
+        scene: &RunState,
+        now_ns: u64,
+        news: &Notification,
+    ) -> Option<OutputLine> {
+        let beat = *news == Notification::Second;
         if beat && !self.rhythm.due(now_ns) {
             return None;
         }
@@ -52,7 +57,7 @@ impl Json {
             }
         }
         let mut all = Map::new();
-        if matches!(news, News::Started { .. }) {
+        if matches!(news, Notification::Started { .. }) {
             all.insert("schema".to_owned(), SCHEMA.into());
         }
         all.insert("event".to_owned(), event.into());
@@ -60,17 +65,18 @@ impl Json {
         all.append(&mut facts);
         let text = harmless(&Value::Object(all).to_string());
         if beat {
-            self.rhythm.beaten(now_ns, text.len());
-            return Some(Said { text, beat });
+            self.rhythm.record(now_ns, text.len());
+            return Some(OutputLine { text, beat });
         }
         let weight = match news {
-            News::Started { .. } | News::Stopping(_) | News::Stopped(_) | News::Finished => {
-                Weight::Always
-            }
-            News::WorkerLost { .. } => Weight::Urgent,
-            _ => Weight::Usual,
+            Notification::Started { .. }
+            | Notification::Stopping(_)
+            | Notification::Stopped(_)
+            | Notification::Finished => Priority::Always,
+            Notification::WorkerLost { .. } => Priority::Urgent,
+            _ => Priority::Usual,
         };
-        self.allowance.take(now_ns, text.len() + 1, weight).then_some(Said { text, beat })
+        self.allowance.take(now_ns, text.len() + 1, weight).then_some(OutputLine { text, beat })
     }
 }
 
@@ -89,45 +95,49 @@ fn harmless(text: &str) -> String {
     safe
 }
 
-fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String, Value>) {
+fn object(
+    scene: &RunState,
+    now_ns: u64,
+    news: &Notification,
+) -> (&'static str, Map<String, Value>) {
     let name = |scenario: &usize| scene.plan.scenarios[*scenario].name.as_str();
     let stage = |scenario: &usize, stage: &usize| json!({ "scenario": name(scenario), "stage": scene.plan.scenarios[*scenario].stages[*stage].name });
     let (event, facts) = match news {
-        News::Started { warnings } => ("started", started(scene, warnings)),
-        News::Begun(scenario, number) => ("stage_begun", stage(scenario, number)),
-        News::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
-        News::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
-        News::Draining(scenario) => {
+        Notification::Started { warnings } => ("started", started(scene, warnings)),
+        Notification::Begun(scenario, number) => ("stage_begun", stage(scenario, number)),
+        Notification::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
+        Notification::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
+        Notification::Draining(scenario) => {
             let waits = wording::draining(scene, *scenario);
             ("draining", json!({ "scenario": name(scenario), "waits": waits }))
         }
-        News::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
-        News::Failure { scenario, cause, sample } => {
+        Notification::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
+        Notification::Failure { scenario, cause, sample } => {
             let mut facts = of_cause(*cause);
             facts["scenario"] = name(scenario).into();
             facts["sample"] = cut(sample, LONGEST).into();
             ("first_failure", facts)
         }
-        News::Culprit { scenario, blame } => (
+        Notification::RootCause { scenario, blame } => (
             "cause",
             json!({
                 "scenario": name(scenario),
-                "culprit": blame.culprit.name(),
+                "root_cause": blame.root_cause.name(),
                 "side": blame.side,
                 "count": blame.count,
                 "sentence": blame.sentence,
                 "fix": blame.fix,
             }),
         ),
-        News::Threshold(found) => ("threshold", finding(scene, found)),
-        News::WorkerLost { scenario, worker, why } => (
+        Notification::Threshold(found) => ("threshold", finding(scene, found)),
+        Notification::WorkerLost { scenario, worker, why } => (
             "worker_lost",
             json!({ "scenario": name(scenario), "worker": worker, "why": cut(why, LONGEST) }),
         ),
-        News::Stopping(why) => ("stopping", json!({ "why": why })),
-        News::Stopped(reason) => ("stopped", stopped(scene, reason)),
-        News::Finished => ("finished", finished(scene)),
-        News::Second => ("progress", progress(scene, now_ns)),
+        Notification::Stopping(why) => ("stopping", json!({ "why": why })),
+        Notification::Stopped(reason) => ("stopped", stopped(scene, reason)),
+        Notification::Finished => ("finished", finished(scene)),
+        Notification::Second => ("progress", progress(scene, now_ns)),
     };
     match facts {
         Value::Object(facts) => (event, facts),
@@ -135,7 +145,7 @@ fn object(scene: &Scene, now_ns: u64, news: &News) -> (&'static str, Map<String,
     }
 }
 
-fn started(scene: &Scene, warnings: &[String]) -> Value {
+fn started(scene: &RunState, warnings: &[String]) -> Value {
     let targets: Vec<Value> = scene
         .targets
         .iter()
@@ -169,7 +179,7 @@ fn started(scene: &Scene, warnings: &[String]) -> Value {
     })
 }
 
-fn over(scene: &Scene, scenario: usize, stage: usize) -> Value {
+fn over(scene: &RunState, scenario: usize, stage: usize) -> Value {
     let sum = scene.sum(scenario, |key| usize::from(key.stage) == stage);
     let (_, whole) = wording::stage_course(scene, scenario, stage);
     let of = &scene.plan.scenarios[scenario];
@@ -193,7 +203,7 @@ fn of_cause(cause: Cause) -> Value {
     facts
 }
 
-fn finding(scene: &Scene, found: &Finding) -> Value {
+fn finding(scene: &RunState, found: &Finding) -> Value {
     let Some(of) = scene.plan.scenarios.get(usize::from(found.scenario)) else {
         return Value::Null;
     };
@@ -222,11 +232,11 @@ fn finding(scene: &Scene, found: &Finding) -> Value {
     facts
 }
 
-fn stopped(scene: &Scene, reason: &StopReason) -> Value {
+fn stopped(scene: &RunState, reason: &StopReason) -> Value {
     json!({ "reason": reason.name(), "why": wording::stop_reason(scene, reason) })
 }
 
-fn finished(scene: &Scene) -> Value {
+fn finished(scene: &RunState) -> Value {
     let Some(verdict) = &scene.verdict else { return Value::Null };
     let findings: Vec<Value> = verdict.findings.iter().map(|one| finding(scene, one)).collect();
     let breaches: Vec<Value> = verdict
@@ -237,7 +247,7 @@ fn finished(scene: &Scene) -> Value {
     json!({ "verdict": verdict.word.to_string(), "thresholds": findings, "breaches": breaches })
 }
 
-fn progress(scene: &Scene, now_ns: u64) -> Value {
+fn progress(scene: &RunState, now_ns: u64) -> Value {
     let scenarios: Vec<Value> =
         (0..scene.plan.scenarios.len()).map(|index| of_scenario(scene, index, now_ns)).collect();
     let generator = scene.generator();
@@ -254,14 +264,14 @@ fn progress(scene: &Scene, now_ns: u64) -> Value {
     json!({ "scenarios": scenarios, "thresholds": thresholds, "workers": workers })
 }
 
-fn of_scenario(scene: &Scene, index: usize, now_ns: u64) -> Value {
+fn of_scenario(scene: &RunState, index: usize, now_ns: u64) -> Value {
     let of = &scene.plan.scenarios[index];
     let latest = &scene.latest[index];
     let mut facts = json!({ "scenario": of.name });
     match scene.place(index, now_ns) {
-        Place::Waiting(_) => facts["state"] = "waiting".into(),
-        Place::Ended => facts["state"] = "ended".into(),
-        Place::In(key) => {
+        Progression::Waiting(_) => facts["state"] = "waiting".into(),
+        Progression::Ended => facts["state"] = "ended".into(),
+        Progression::In(key) => {
             let course = scene.course(index, key, now_ns);
             facts["state"] = "running".into();
             facts["stage"] = of
@@ -303,25 +313,25 @@ fn of_scenario(scene: &Scene, index: usize, now_ns: u64) -> Value {
             facts[format!("{time}.{stat}_ns")] = whole(ns).into();
         }
     }
-    if let Some(bill) = Bill::of_scenario(&scene.plan, &scene.recording, index) {
-        facts["cost"] = cost(&bill);
+    if let Some(cost) = ResourceCost::of_scenario(&scene.plan, &scene.recording, index) {
+        facts["cost"] = of_cost(&cost);
     }
     facts
 }
 
 /// What was measured of it.
-fn cost(bill: &Bill) -> Value {
-    let mut facts = json!({ "connections": bill.connections });
-    let generator = bill.generator.cost;
+fn of_cost(cost: &ResourceCost) -> Value {
+    let mut facts = json!({ "connections": cost.connections });
+    let generator = cost.generator.cost;
     for (name, value) in [
         ("generator.rss_bytes_per_connection", generator.rss_per_connection),
         ("generator.cpu_seconds_per_thousand_connections", generator.cpu_per_thousand_connections),
         ("generator.cpu_seconds_per_heartbeat", generator.cpu_per_heartbeat),
         (
             "target.rss_bytes_per_connection",
-            bill.target.and_then(|target| target.cost.rss_per_connection),
+            cost.target.and_then(|target| target.cost.rss_per_connection),
         ),
-        ("kernel_bytes_per_connection", bill.kernel_per_connection),
+        ("kernel_bytes_per_connection", cost.kernel_per_connection),
     ] {
         if let Some(value) = value {
             facts[name] = value.into();

@@ -2,10 +2,10 @@
 //!
 //! **Invariant:** eight hours stay under 100 KiB, in whatever run.
 
-use super::notification::News;
-use super::pacing::{Allowance, Rhythm, Weight};
-use super::state::{Place, Scene};
-use super::text::{Look, cut};
+use super::notification::Notification;
+use super::pacing::{HeartbeatInterval, LogBudget, Priority};
+use super::state::{Progression, RunState};
+use super::text::{TextStyle, cut};
 use super::wording;
 use crate::record::CellKey;
 use crate::units::figure;
@@ -20,7 +20,7 @@ const LISTED: usize = 16;
 
 /// Lines that go to whoever writes them, and whether a newer one may take their place while they wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct OutputLine {
     /// Without line break.
     pub(super) text: String,
     /// A heartbeat: of two that wait, the newer is enough.
@@ -29,47 +29,54 @@ pub(super) struct Said {
 
 /// Tells news by lines.
 #[derive(Debug)]
-pub(super) struct Lines {
-    look: Look,
-    rhythm: Rhythm,
-    allowance: Allowance,
+pub(super) struct LineFormat {
+    look: TextStyle,
+    rhythm: HeartbeatInterval,
+    allowance: LogBudget,
 }
 
-impl Lines {
-    pub(super) fn new(look: Look) -> Self {
-        Self { look, rhythm: Rhythm::thrifty(), allowance: Allowance::new(8_192, 768) }
+impl LineFormat {
+    pub(super) fn new(look: TextStyle) -> Self {
+        Self { look, rhythm: HeartbeatInterval::thrifty(), allowance: LogBudget::new(8_192, 768) }
     }
 
     /// The lines that some news deserve.
-    pub(super) fn tell(&mut self, scene: &Scene, now_ns: u64, news: &News) -> Vec<Said> {
-        if *news == News::Second {
+    pub(super) fn tell(
+        &mut self,
+        scene: &RunState,
+        now_ns: u64,
+        news: &Notification,
+    ) -> Vec<OutputLine> {
+        if *news == Notification::Second {
             return self.beat(scene, now_ns);
         }
         let weight = match news {
-            News::Started { .. } | News::Stopping(_) | News::Stopped(_) | News::Finished => {
-                Weight::Always
-            }
-            News::WorkerLost { .. } => Weight::Urgent,
-            _ => Weight::Usual,
+            Notification::Started { .. }
+            | Notification::Stopping(_)
+            | Notification::Stopped(_)
+            | Notification::Finished => Priority::Always,
+            Notification::WorkerLost { .. } => Priority::Urgent,
+            _ => Priority::Usual,
         };
         let mut said = Vec::new();
-        let longest = if matches!(news, News::Culprit { .. }) { 2 * LONGEST } else { LONGEST };
+        let longest =
+            if matches!(news, Notification::RootCause { .. }) { 2 * LONGEST } else { LONGEST };
         for (word, text) in lines(scene, news) {
             // Twice: a sign may be written as many, and what is too long anyway need not be.
             let text = self.line(now_ns, word, &cut(&text, longest));
-            let text = self.look.say(&cut(&text, longest));
+            let text = self.look.encode(&cut(&text, longest));
             if self.allowance.take(now_ns, text.len() + 1, weight) {
-                said.push(Said { text, beat: false });
+                said.push(OutputLine { text, beat: false });
             }
         }
         said
     }
 
     fn line(&self, now_ns: u64, word: &str, text: &str) -> String {
-        self.look.say(&format!("{} {word:<9} {text}", wording::elapsed(now_ns)))
+        self.look.encode(&format!("{} {word:<9} {text}", wording::elapsed(now_ns)))
     }
 
-    fn beat(&mut self, scene: &Scene, now_ns: u64) -> Vec<Said> {
+    fn beat(&mut self, scene: &RunState, now_ns: u64) -> Vec<OutputLine> {
         if !self.rhythm.due(now_ns) {
             return Vec::new();
         }
@@ -79,63 +86,66 @@ impl Lines {
             let _ = write!(text, ", {withheld} lines withheld");
         }
         let text = self.line(now_ns, "progress", &text);
-        self.rhythm.beaten(now_ns, text.len() + 1);
-        vec![Said { text, beat: true }]
+        self.rhythm.record(now_ns, text.len() + 1);
+        vec![OutputLine { text, beat: true }]
     }
 }
 
-fn lines(scene: &Scene, news: &News) -> Vec<(&'static str, String)> {
+fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
     let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
     let one = |word, text| vec![(word, text)];
     match news {
-        News::Started { warnings } => started(scene, warnings),
-        News::Begun(scenario, stage) => {
+        Notification::Started { warnings } => started(scene, warnings),
+        Notification::Begun(scenario, stage) => {
             let what = wording::stage_plan(scene, *scenario, *stage);
-            one("stage", format!("{} begins: {what}", wording::stage_name(scene, *scenario, *stage)))
+            one(
+                "stage",
+                format!("{} begins: {what}", wording::stage_name(scene, *scenario, *stage)),
+            )
         }
-        News::Reached(scenario, stage) => {
+        Notification::Reached(scenario, stage) => {
             let hold = scene.plan.scenarios[*scenario].stages[*stage].hold;
             let stage = wording::stage_name(scene, *scenario, *stage);
             one("stage", format!("{stage} has reached its level, holds for {hold}"))
         }
-        News::Over(scenario, stage) => {
+        Notification::Over(scenario, stage) => {
             let (course, _) = wording::stage_course(scene, *scenario, *stage);
             let (result, _) = wording::stage_result(scene, *scenario, *stage);
             let stage = wording::stage_name(scene, *scenario, *stage);
             one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
         }
-        News::Draining(scenario) => one(
+        Notification::Draining(scenario) => one(
             "scenario",
             format!("{} drains: {}", name(scenario), wording::draining(scene, *scenario)),
         ),
-        News::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
-        News::Failure { scenario, cause, sample } => {
+        Notification::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
+        Notification::Failure { scenario, cause, sample } => {
             let origin = cause.failure.origin();
             one("failure", format!("{}: first {cause}, {origin}: {sample}", name(scenario)))
         }
-        News::Culprit { scenario, blame } => {
+        Notification::RootCause { scenario, blame } => {
             one("cause", format!("{}: {}", name(scenario), wording::culprit(blame)))
         }
-        News::Threshold(finding) => {
+        Notification::Threshold(finding) => {
             wording::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
                 let how = if finding.state.is_broken() { "broken" } else { "holds again" };
                 one("threshold", format!("{how}: {check}"))
             })
         }
-        News::WorkerLost { scenario, worker, why } => {
+        Notification::WorkerLost { scenario, worker, why } => {
             one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
         }
-        News::Stopping(why) => one("stopping", why.clone()),
-        News::Stopped(reason) => one("stopped", wording::stop_reason(scene, reason)),
-        News::Finished => {
+        Notification::Stopping(why) => one("stopping", why.clone()),
+        Notification::Stopped(reason) => one("stopped", wording::stop_reason(scene, reason)),
+        Notification::Finished => {
             let verdict = scene.verdict.as_ref().map(wording::verdict).unwrap_or_default();
             one("finished", verdict)
         }
-        News::Second => Vec::new(),
+        Notification::Second => Vec::new(),
     }
 }
 
-fn started(scene: &Scene, warnings: &[String]) -> Vec<(&'static str, String)> {
+fn started(scene: &RunState, warnings: &[String]) -> Vec<(&'static str, String)> {
     let plan = &scene.plan;
     let mut lines = vec![(
         "started",
@@ -164,14 +174,14 @@ fn started(scene: &Scene, warnings: &[String]) -> Vec<(&'static str, String)> {
 }
 
 /// How all scenarios stand, in one line.
-fn progress(scene: &Scene, now_ns: u64) -> String {
+fn progress(scene: &RunState, now_ns: u64) -> String {
     let alone = scene.plan.scenarios.len() == 1;
     let mut parts = Vec::new();
     for (index, scenario) in scene.scenarios() {
         match scene.place(index, now_ns) {
-            Place::In(key) => parts.push(of_scenario(scene, index, key, now_ns, alone)),
-            Place::Waiting(_) => parts.push(format!("{} waits", scenario.name)),
-            Place::Ended => {}
+            Progression::In(key) => parts.push(of_scenario(scene, index, key, now_ns, alone)),
+            Progression::Waiting(_) => parts.push(format!("{} waits", scenario.name)),
+            Progression::Ended => {}
         }
     }
     if parts.is_empty() {
@@ -186,7 +196,7 @@ fn progress(scene: &Scene, now_ns: u64) -> String {
     text
 }
 
-fn of_scenario(scene: &Scene, index: usize, key: CellKey, now_ns: u64, alone: bool) -> String {
+fn of_scenario(scene: &RunState, index: usize, key: CellKey, now_ns: u64, alone: bool) -> String {
     let stage = usize::from(key.stage);
     let course = scene.course(index, key, now_ns);
     let mut parts = vec![format!(

@@ -22,8 +22,8 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use text::Look;
-pub use output::Watcher;
+pub use output::Observer;
+pub use text::TextStyle;
 
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]

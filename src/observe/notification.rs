@@ -2,18 +2,18 @@
 //!
 //! **Invariant:** every output tells the same news; they differ in form only.
 
-use super::pacing::Repeats;
-use super::state::Scene;
-use super::suspects::Suspects;
+use super::pacing::RepeatLimit;
+use super::state::RunState;
+use super::suspects::LiveDiagnosis;
 use crate::engine::Event;
-use crate::machine::Blame;
+use crate::machine::Diagnosis;
 use crate::record::{Boundary, Cause, Entry, Mark, StopReason};
 use crate::verdict::{Finding, State};
 use std::collections::HashSet;
 
 /// One thing worth telling.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum News {
+pub(super) enum Notification {
     /// The run's clock has started.
     Started {
         /// Warnings of the preflight.
@@ -39,11 +39,11 @@ pub(super) enum News {
         sample: String,
     },
     /// Who is at fault, for the first time.
-    Culprit {
+    RootCause {
         /// Index into `Plan::scenarios`.
         scenario: usize,
         /// Who, and what to do.
-        blame: Blame,
+        blame: Diagnosis,
     },
     /// A threshold broke, or holds again.
     Threshold(Finding),
@@ -68,18 +68,18 @@ pub(super) enum News {
 
 /// Finds the news in a run's events.
 #[derive(Debug, Default)]
-pub(super) struct Herald {
+pub(super) struct Notifier {
     now_ns: u64,
     broken: HashSet<Standing>,
-    repeats: Repeats<Standing>,
-    suspects: Suspects,
+    repeats: RepeatLimit<Standing>,
+    suspects: LiveDiagnosis,
 }
 
 /// Scenario, threshold and stage: one finding among others.
 type Standing = (u16, u16, Option<u16>, Option<u16>);
 
-impl Herald {
-    pub(super) fn new(suspects: Suspects) -> Self {
+impl Notifier {
+    pub(super) fn new(suspects: LiveDiagnosis) -> Self {
         Self { suspects, ..Self::default() }
     }
 
@@ -89,13 +89,13 @@ impl Herald {
     }
 
     /// Takes an event into the scene and says what is new.
-    pub(super) fn hear(&mut self, scene: &mut Scene, event: &Event) -> Vec<News> {
+    pub(super) fn hear(&mut self, scene: &mut RunState, event: &Event) -> Vec<Notification> {
         scene.see(event);
         let mut news = Vec::new();
         let mut at_ns = scene.recorded_ns();
         match event {
             Event::Started { warnings, .. } => {
-                news.push(News::Started { warnings: warnings.clone() });
+                news.push(Notification::Started { warnings: warnings.clone() });
             }
             Event::Recorded(Entry::Boundary(boundary)) => {
                 at_ns = boundary.at_ns;
@@ -104,40 +104,44 @@ impl Herald {
             Event::Recorded(Entry::WorkerLost { scenario, worker, at_ns: when, why }) => {
                 at_ns = *when;
                 let scenario = usize::from(*scenario);
-                news.push(News::WorkerLost { scenario, worker: *worker, why: why.clone() });
+                news.push(Notification::WorkerLost { scenario, worker: *worker, why: why.clone() });
             }
             Event::Recorded(Entry::Stopped { at_ns: when, reason }) => {
                 at_ns = *when;
-                news.push(News::Stopped(reason.clone()));
+                news.push(Notification::Stopped(reason.clone()));
             }
             Event::FirstFailure { scenario, cause, at_ns: when, sample } => {
                 at_ns = *when;
                 let (scenario, sample) = (usize::from(*scenario), sample.clone());
-                news.push(News::Failure { scenario, cause: *cause, sample });
+                news.push(Notification::Failure { scenario, cause: *cause, sample });
             }
             Event::Judged(findings) => news.extend(self.changed(findings)),
-            Event::Stopping { why } => news.push(News::Stopping(why.clone())),
+            Event::Stopping { why } => news.push(Notification::Stopping(why.clone())),
             Event::Recorded(Entry::Baseline(_) | Entry::Second(_)) | Event::Finished { .. } => {}
         }
         self.now_ns = self.now_ns.max(at_ns);
-        news.extend(scene.ended_stages().into_iter().map(|(of, stage)| News::Over(of, stage)));
+        news.extend(
+            scene.ended_stages().into_iter().map(|(of, stage)| Notification::Over(of, stage)),
+        );
         let looks = matches!(event, Event::Recorded(Entry::Second(_)) | Event::Finished { .. });
         if looks {
             let last = matches!(event, Event::Finished { .. });
             let culprits = self.suspects.look(scene, last).into_iter();
-            news.extend(culprits.map(|(scenario, blame)| News::Culprit { scenario, blame }));
+            news.extend(
+                culprits.map(|(scenario, blame)| Notification::RootCause { scenario, blame }),
+            );
         }
         match event {
-            Event::Recorded(Entry::Second(_)) => news.push(News::Second),
-            Event::Finished { .. } => news.push(News::Finished),
+            Event::Recorded(Entry::Second(_)) => news.push(Notification::Second),
+            Event::Finished { .. } => news.push(Notification::Finished),
             _ => {}
         }
         let known = scene.plan.scenarios.len();
-        news.retain(|news| !matches!(news, News::Failure { scenario, .. } | News::WorkerLost { scenario, .. } if *scenario >= known));
+        news.retain(|news| !matches!(news, Notification::Failure { scenario, .. } | Notification::WorkerLost { scenario, .. } if *scenario >= known));
         news
     }
 
-    fn changed(&mut self, findings: &[Finding]) -> Vec<News> {
+    fn changed(&mut self, findings: &[Finding]) -> Vec<Notification> {
         let mut news = Vec::new();
         for finding in findings {
             let which = (finding.scenario, finding.threshold, finding.stage, finding.request);
@@ -147,21 +151,21 @@ impl Herald {
                 State::NoData | State::TooFew { .. } => false,
             };
             if changed && self.repeats.tell(which, self.now_ns) {
-                news.push(News::Threshold(finding.clone()));
+                news.push(Notification::Threshold(finding.clone()));
             }
         }
         news
     }
 }
 
-fn passed(scene: &Scene, boundary: Boundary) -> Option<News> {
+fn passed(scene: &RunState, boundary: Boundary) -> Option<Notification> {
     let scenario = usize::from(boundary.scenario);
     let of = scene.plan.scenarios.get(scenario)?;
     let known = |stage: u16| (usize::from(stage) < of.stages.len()).then_some(usize::from(stage));
     Some(match boundary.mark {
-        Mark::Ramp(stage) => News::Begun(scenario, known(stage)?),
-        Mark::Hold(stage) => News::Reached(scenario, known(stage)?),
-        Mark::Drain => News::Draining(scenario),
-        Mark::End => News::Ended(scenario),
+        Mark::Ramp(stage) => Notification::Begun(scenario, known(stage)?),
+        Mark::Hold(stage) => Notification::Reached(scenario, known(stage)?),
+        Mark::Drain => Notification::Draining(scenario),
+        Mark::End => Notification::Ended(scenario),
     })
 }

@@ -6,17 +6,17 @@
 //! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the scene misses no fact.
 
 use super::Progress;
-use super::terminal::Bar;
+use super::json::JsonFormat;
+use super::lines::{LineFormat, OutputLine};
+use super::notification::{Notification, Notifier};
+use super::state::RunState;
+use super::suspects::LiveDiagnosis;
 use super::terminal::Canvas;
+use super::terminal::PermanentLines;
 use super::terminal::{Size, frame};
-use super::json::Json;
-use super::lines::{Lines, Said};
-use super::notification::{Herald, News};
-use super::state::Scene;
-use super::suspects::Suspects;
-use super::text::Look;
+use super::text::TextStyle;
 use crate::engine::Event;
-use crate::machine::{Limits, Way};
+use crate::machine::{Limits, NetworkPath};
 use crate::plan::Plan;
 use crate::units::SECOND_NS;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -34,17 +34,23 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Shows a run to those who look at it. Dropping it shows no more.
 #[derive(Debug)]
-pub struct Watcher {
+pub struct Observer {
     events: Option<Sender<Event>>,
     written: Option<Receiver<()>>,
 }
 
-impl Watcher {
+impl Observer {
     /// Watches a run on standard error in the given form; `Auto` must have been resolved. `folder` is where the results go,
     /// `ways` are those of each scenario's connections.
-    pub fn new(plan: &Plan, progress: Progress, folder: &Path, look: Look, ways: Vec<Way>) -> Self {
-        let suspects = Suspects::new(ways, Limits::read);
-        let scene = Scene::new(plan, folder.display().to_string());
+    pub fn new(
+        plan: &Plan,
+        progress: Progress,
+        folder: &Path,
+        look: TextStyle,
+        ways: Vec<NetworkPath>,
+    ) -> Self {
+        let suspects = LiveDiagnosis::new(ways, Limits::read);
+        let scene = RunState::new(plan, folder.display().to_string());
         let size = || console::Term::stderr().size();
         Self::on(Box::new(std::io::stderr()), size, scene, progress, look, suspects)
     }
@@ -53,28 +59,28 @@ impl Watcher {
     pub(super) fn on(
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
-        scene: Scene,
+        scene: RunState,
         progress: Progress,
-        look: Look,
-        suspects: Suspects,
+        look: TextStyle,
+        suspects: LiveDiagnosis,
     ) -> Self {
         let nothing = Self { events: None, written: None };
         let form = match progress {
             Progress::None => return nothing,
-            Progress::Bar => Form::Bar(Bar::new(look)),
-            Progress::Json => Form::Json(Json::new()),
-            Progress::Lines | Progress::Auto => Form::Lines(Lines::new(look)),
+            Progress::Bar => Form::Bar(PermanentLines::new(look)),
+            Progress::Json => Form::Json(JsonFormat::new()),
+            Progress::Lines | Progress::Auto => Form::Lines(LineFormat::new(look)),
         };
         let pen = match form {
-            Form::Bar(_) => Pen::Terminal(Terminal::new(Canvas::new(out, size))),
-            Form::Lines(_) | Form::Json(_) => Pen::Plain(out),
+            Form::Bar(_) => OutputWriter::Terminal(Terminal::new(Canvas::new(out, size))),
+            Form::Lines(_) | Form::Json(_) => OutputWriter::Plain(out),
         };
-        let desk = Arc::new(Desk::default());
+        let desk = Arc::new(OutputQueue::default());
         let (events, heard) = mpsc::channel();
         let (done, written) = mpsc::channel();
-        let teller = Teller {
+        let teller = Renderer {
             scene,
-            herald: Herald::new(suspects),
+            herald: Notifier::new(suspects),
             form,
             look,
             size,
@@ -114,24 +120,24 @@ impl Watcher {
 
 #[derive(Debug)]
 enum Form {
-    Bar(Bar),
-    Lines(Lines),
-    Json(Json),
+    Bar(PermanentLines),
+    Lines(LineFormat),
+    Json(JsonFormat),
 }
 
 /// Words events.
-struct Teller {
-    scene: Scene,
-    herald: Herald,
+struct Renderer {
+    scene: RunState,
+    herald: Notifier,
     form: Form,
-    look: Look,
+    look: TextStyle,
     size: fn() -> (u16, u16),
-    desk: Arc<Desk>,
+    desk: Arc<OutputQueue>,
     /// When the run's clock started, by this side's.
     started: Option<Instant>,
 }
 
-impl Teller {
+impl Renderer {
     fn listen(mut self, events: &Receiver<Event>) {
         let mut next = Instant::now();
         loop {
@@ -160,12 +166,12 @@ impl Teller {
         }
     }
 
-    fn tell(&mut self, news: &News) {
+    fn tell(&mut self, news: &Notification) {
         let (scene, now_ns) = (&self.scene, self.herald.now_ns());
         let said = match &mut self.form {
             Form::Bar(bar) => {
                 let lines = bar.tell(scene, now_ns, usize::from((self.size)().1), news);
-                lines.into_iter().map(|text| Said { text, beat: false }).collect()
+                lines.into_iter().map(|text| OutputLine { text, beat: false }).collect()
             }
             Form::Lines(lines) => lines.tell(scene, now_ns, news),
             Form::Json(json) => json.tell(scene, now_ns, news).into_iter().collect(),
@@ -191,21 +197,21 @@ impl Teller {
 
 /// What waits to be written.
 #[derive(Debug, Default)]
-struct Desk {
-    papers: Mutex<Papers>,
+struct OutputQueue {
+    papers: Mutex<Pending>,
     news: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct Papers {
-    said: Vec<Said>,
+struct Pending {
+    said: Vec<OutputLine>,
     frame: Option<String>,
     closed: bool,
 }
 
-impl Papers {
+impl Pending {
     /// Adds a line; a heartbeat takes the place of one that still waits.
-    fn put(&mut self, said: Said) {
+    fn put(&mut self, said: OutputLine) {
         if said.beat {
             self.said.retain(|waiting| !waiting.beat);
         }
@@ -213,20 +219,20 @@ impl Papers {
     }
 }
 
-impl Desk {
-    fn papers(&self) -> MutexGuard<'_, Papers> {
+impl OutputQueue {
+    fn papers(&self) -> MutexGuard<'_, Pending> {
         self.papers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, change: impl FnOnce(&mut Papers)) {
+    fn change(&self, change: impl FnOnce(&mut Pending)) {
         change(&mut self.papers());
         self.news.notify_one();
     }
 
     /// Writes what comes until the desk is closed.
-    fn write(&self, mut pen: Pen) {
+    fn write(&self, mut pen: OutputWriter) {
         loop {
-            let quiet = |papers: &mut Papers| {
+            let quiet = |papers: &mut Pending| {
                 papers.said.is_empty() && papers.frame.is_none() && !papers.closed
             };
             let mut papers =
@@ -243,13 +249,13 @@ impl Desk {
     }
 }
 
-enum Pen {
+enum OutputWriter {
     Terminal(Terminal),
     Plain(Box<dyn Write + Send>),
 }
 
-impl Pen {
-    fn write(&mut self, said: &[Said], frame: Option<String>) {
+impl OutputWriter {
+    fn write(&mut self, said: &[OutputLine], frame: Option<String>) {
         match self {
             Self::Terminal(terminal) => terminal.write(said, frame),
             Self::Plain(out) => {
@@ -282,7 +288,7 @@ impl Terminal {
         Self { area, bar }
     }
 
-    fn write(&mut self, said: &[Said], frame: Option<String>) {
+    fn write(&mut self, said: &[OutputLine], frame: Option<String>) {
         if let Some(frame) = frame {
             self.bar.set_message(frame);
         }

@@ -18,13 +18,13 @@ const BEAT_BYTES: u64 = 160;
 
 /// When the next heartbeat is due.
 #[derive(Debug)]
-pub(super) struct Rhythm {
+pub(super) struct HeartbeatInterval {
     next_ns: u64,
     /// Whether a longer heartbeat waits longer.
     thrifty: bool,
 }
 
-impl Rhythm {
+impl HeartbeatInterval {
     /// The rhythm of lines: a longer heartbeat waits longer.
     pub(super) fn thrifty() -> Self {
         Self { next_ns: EARLY_NS, thrifty: true }
@@ -41,7 +41,7 @@ impl Rhythm {
     }
 
     /// Notes a heartbeat of so many bytes.
-    pub(super) fn beaten(&mut self, now_ns: u64, bytes: usize) {
+    pub(super) fn record(&mut self, now_ns: u64, bytes: usize) {
         let base = if now_ns < EARLY_END_NS { EARLY_NS } else { LATE_NS };
         let bytes = if self.thrifty { bytes as u64 } else { 0 };
         let gap = base * bytes.max(BEAT_BYTES) / BEAT_BYTES;
@@ -52,7 +52,7 @@ impl Rhythm {
 
 /// How much a line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Weight {
+pub(super) enum Priority {
     /// Stages, causes, thresholds.
     Usual,
     /// A lost worker: it decides the verdict.
@@ -63,35 +63,35 @@ pub(super) enum Weight {
 
 /// How many bytes may be written beside heartbeats.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub(super) struct LogBudget {
     start: u64,
     an_hour: u64,
     spent: u64,
-    withheld: u64,
+    suppressed: u64,
 }
 
 /// What urgent lines may take beyond the others.
 const URGENT_BYTES: u64 = 4_096;
 
-impl Allowance {
+impl LogBudget {
     /// An allowance of `start` bytes and as many more each hour as `an_hour`.
     pub(super) fn new(start: u64, an_hour: u64) -> Self {
-        Self { start, an_hour, spent: 0, withheld: 0 }
+        Self { start, an_hour, spent: 0, suppressed: 0 }
     }
 
     /// Whether a line of so many bytes may be written now; if so it is taken as written.
-    pub(super) fn take(&mut self, now_ns: u64, bytes: usize, weight: Weight) -> bool {
+    pub(super) fn take(&mut self, now_ns: u64, bytes: usize, weight: Priority) -> bool {
         let bytes = bytes as u64;
         let grown = self.start + self.an_hour * (now_ns / SECOND_NS) / 3_600;
         let limit = match weight {
-            Weight::Usual => grown,
-            Weight::Urgent => grown + URGENT_BYTES,
-            Weight::Always => u64::MAX,
+            Priority::Usual => grown,
+            Priority::Urgent => grown + URGENT_BYTES,
+            Priority::Always => u64::MAX,
         };
         let fits = self.spent + bytes <= limit;
         if !fits {
-            self.withheld += 1;
-        } else if weight != Weight::Always {
+            self.suppressed += 1;
+        } else if weight != Priority::Always {
             self.spent += bytes;
         }
         fits
@@ -99,17 +99,17 @@ impl Allowance {
 
     /// How many lines were withheld since this was last asked.
     pub(super) fn withheld(&mut self) -> u64 {
-        std::mem::take(&mut self.withheld)
+        std::mem::take(&mut self.suppressed)
     }
 }
 
 /// How often each thing may be repeated.
 #[derive(Debug)]
-pub(super) struct Repeats<K> {
+pub(super) struct RepeatLimit<K> {
     seen: HashMap<K, (u32, u64)>,
 }
 
-impl<K> Default for Repeats<K> {
+impl<K> Default for RepeatLimit<K> {
     fn default() -> Self {
         Self { seen: HashMap::new() }
     }
@@ -120,7 +120,7 @@ const TOLD: u32 = 6;
 /// … and then at most once in this time.
 const AGAIN_NS: u64 = 600 * SECOND_NS;
 
-impl<K: Eq + Hash> Repeats<K> {
+impl<K: Eq + Hash> RepeatLimit<K> {
     /// Whether to tell of a thing again.
     pub(super) fn tell(&mut self, thing: K, now_ns: u64) -> bool {
         let (times, last_ns) = self.seen.entry(thing).or_default();
@@ -137,12 +137,12 @@ impl<K: Eq + Hash> Repeats<K> {
 mod tests {
     use super::*;
 
-    fn beats(bytes: usize, mut rhythm: Rhythm) -> Vec<u64> {
+    fn beats(bytes: usize, mut rhythm: HeartbeatInterval) -> Vec<u64> {
         let seconds = (1..=28_800).map(|second| second * SECOND_NS);
         let mut beats = Vec::new();
         for now in seconds {
             if rhythm.due(now) {
-                rhythm.beaten(now, bytes);
+                rhythm.record(now, bytes);
                 beats.push(now / SECOND_NS);
             }
         }
@@ -151,38 +151,38 @@ mod tests {
 
     #[test]
     fn heartbeats_come_every_ten_seconds_then_every_minute() {
-        let all = beats(120, Rhythm::thrifty());
+        let all = beats(120, HeartbeatInterval::thrifty());
         assert_eq!(all[..3], [10, 20, 30]);
         assert_eq!(all[28..32], [290, 300, 360, 420]);
         assert_eq!(all.len(), 505);
-        assert_eq!(beats(5_000, Rhythm::strict()), all);
+        assert_eq!(beats(5_000, HeartbeatInterval::strict()), all);
     }
 
     #[test]
     fn a_long_heartbeat_waits_so_that_eight_hours_cost_the_same() {
         for bytes in [160, 200, 450, 3_000] {
-            let total = beats(bytes, Rhythm::thrifty()).len() * bytes;
+            let total = beats(bytes, HeartbeatInterval::thrifty()).len() * bytes;
             assert!(total <= 505 * 160 + 2 * bytes, "{bytes}: {total}");
         }
     }
 
     #[test]
     fn an_allowance_grows_and_keeps_something_for_what_is_urgent() {
-        let mut allowance = Allowance::new(1_000, 100);
-        assert!(allowance.take(0, 1_000, Weight::Usual));
-        assert!(!allowance.take(0, 1, Weight::Usual));
-        assert!(allowance.take(0, 4_096, Weight::Urgent));
-        assert!(!allowance.take(0, 1, Weight::Urgent));
-        assert!(allowance.take(0, 100_000, Weight::Always));
+        let mut allowance = LogBudget::new(1_000, 100);
+        assert!(allowance.take(0, 1_000, Priority::Usual));
+        assert!(!allowance.take(0, 1, Priority::Usual));
+        assert!(allowance.take(0, 4_096, Priority::Urgent));
+        assert!(!allowance.take(0, 1, Priority::Urgent));
+        assert!(allowance.take(0, 100_000, Priority::Always));
         assert_eq!(allowance.withheld(), 2);
         assert_eq!(allowance.withheld(), 0);
-        assert!(!allowance.take(3_600 * SECOND_NS, 100, Weight::Usual));
-        assert!(allowance.take(50 * 3_600 * SECOND_NS, 100, Weight::Usual));
+        assert!(!allowance.take(3_600 * SECOND_NS, 100, Priority::Usual));
+        assert!(allowance.take(50 * 3_600 * SECOND_NS, 100, Priority::Usual));
     }
 
     #[test]
     fn what_repeats_is_told_six_times_and_then_seldom() {
-        let mut repeats = Repeats::default();
+        let mut repeats = RepeatLimit::default();
         let told = (0..3_600).filter(|second| repeats.tell("flap", second * SECOND_NS)).count();
         assert_eq!(told, 6 + 5);
         assert!(repeats.tell("other", 0));

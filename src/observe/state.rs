@@ -16,7 +16,7 @@ const PATIENCE_NS: u64 = 5 * SECOND_NS;
 
 /// A run as far as it is known.
 #[derive(Debug)]
-pub(super) struct Scene {
+pub(super) struct RunState {
     /// What is carried out.
     pub(super) plan: Plan,
     /// Where the results go.
@@ -28,7 +28,7 @@ pub(super) struct Scene {
     /// All facts so far.
     pub(super) recording: Recording,
     /// The last second, by scenario.
-    pub(super) latest: Vec<Latest>,
+    pub(super) latest: Vec<LastSecond>,
     /// How the thresholds stand.
     pub(super) findings: Vec<Finding>,
     /// Why the run is being stopped, once it is.
@@ -44,7 +44,7 @@ pub(super) struct Scene {
 
 /// The last second of one scenario.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Latest {
+pub(super) struct LastSecond {
     /// Its number; `None` before the first.
     pub(super) second: Option<u32>,
     /// All that happened in it.
@@ -55,13 +55,36 @@ pub(super) struct Latest {
     pub(super) workers: WorkerFacts,
     /// How many workers spoke.
     pub(super) reporting: u32,
-    /// Part of a processor that a worker used on average; `None` while it cannot be told.
+    /// How many workers were at work, silent ones included.
+    pub(super) at_work: u32,
+    /// Share of a processor that a worker used on average since all workers last reported; `None`
+    /// while it is not known.
     pub(super) cpu: Option<f64>,
+    cpu_basis: Option<CpuBasis>,
+}
+
+/// The last second that all workers reported.
+#[derive(Debug, Clone, Copy)]
+struct CpuBasis {
+    second: u32,
+    /// Processor time of all workers up to its end.
+    cpu_ns: u64,
+    at_work: u32,
+}
+
+impl CpuBasis {
+    /// The share of a processor that each worker used up to `now`.
+    fn share(&self, now: &Self) -> Option<f64> {
+        let used = now.cpu_ns.checked_sub(self.cpu_ns)? as f64;
+        let length_ns = u64::from(now.second.saturating_sub(self.second)) * SECOND_NS;
+        (length_ns > 0 && now.at_work == self.at_work)
+            .then(|| used / (length_ns as f64 * f64::from(now.at_work)))
+    }
 }
 
 /// Where a scenario is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum Progression {
     /// It has not started; when it will, where that is known.
     Waiting(Option<u64>),
     /// In a part of a stage.
@@ -72,7 +95,7 @@ pub(super) enum Place {
 
 /// How far a part of a stage has come by the plan's times.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Course {
+pub(super) struct StageProgress {
     /// How much of the whole stage is behind, 0 to 1.
     pub(super) fraction: f64,
     /// Time since the phase began.
@@ -83,7 +106,7 @@ pub(super) struct Course {
     pub(super) left_ns: Option<u64>,
 }
 
-impl Scene {
+impl RunState {
     pub(super) fn new(plan: &Plan, folder: String) -> Self {
         let schedule = Schedule::new(plan);
         let timelines = schedule.timelines();
@@ -94,7 +117,7 @@ impl Scene {
             targets: Vec::new(),
             workers: Vec::new(),
             recording: Recording::new(scenarios),
-            latest: vec![Latest::default(); scenarios],
+            latest: vec![LastSecond::default(); scenarios],
             findings: Vec::new(),
             stopping: None,
             verdict: None,
@@ -164,19 +187,19 @@ impl Scene {
     }
 
     /// Where a scenario is.
-    pub(super) fn place(&self, scenario: usize, now_ns: u64) -> Place {
+    pub(super) fn place(&self, scenario: usize, now_ns: u64) -> Progression {
         let facts = &self.recording.scenarios[scenario];
         if facts.at(Mark::End).is_some() {
-            return Place::Ended;
+            return Progression::Ended;
         }
         match facts.phase_at(now_ns) {
-            Some(key) => Place::In(key),
-            None => Place::Waiting(self.timelines[scenario].at(Mark::Ramp(0))),
+            Some(key) => Progression::In(key),
+            None => Progression::Waiting(self.timelines[scenario].at(Mark::Ramp(0))),
         }
     }
 
     /// How far a phase has come.
-    pub(super) fn course(&self, scenario: usize, key: CellKey, now_ns: u64) -> Course {
+    pub(super) fn course(&self, scenario: usize, key: CellKey, now_ns: u64) -> StageProgress {
         let (facts, timeline) = (&self.recording.scenarios[scenario], &self.timelines[scenario]);
         let next = Mark::Ramp(key.stage.saturating_add(1));
         let (mark, end) = match key.phase {
@@ -198,7 +221,7 @@ impl Scene {
             // Only an unpaced ramp has no planned end: its course is how many are there.
             (_, None) => self.reached(scenario, usize::from(key.stage)),
         };
-        Course {
+        StageProgress {
             fraction: fraction.clamp(0.0, 1.0),
             elapsed_ns: now_ns.saturating_sub(began),
             length_ns: length,
@@ -243,20 +266,23 @@ impl Scene {
     }
 }
 
-impl Latest {
+impl LastSecond {
     fn look_at(&mut self, second: u32, facts: &ScenarioSecond) {
-        let used = facts.workers.cpu_ns.checked_sub(self.workers.cpu_ns);
-        let length = u64::from(second.saturating_sub(self.second.unwrap_or(second))) * SECOND_NS;
-        let same = facts.reporting == self.reporting && facts.reporting > 0 && length > 0;
-        self.cpu = used
-            .filter(|_| same)
-            .map(|used| used as f64 / (length as f64 * f64::from(facts.reporting)));
+        let at_work = facts.at_work.max(facts.reporting);
+        // What a silent worker uses is known once it speaks again, and is of all the time since.
+        if at_work > 0 && facts.reporting == at_work {
+            let basis = CpuBasis { second, cpu_ns: facts.workers.cpu_ns, at_work };
+            self.cpu = self.cpu_basis.replace(basis).and_then(|before| before.share(&basis));
+        } else {
+            self.cpu = None;
+        }
         self.second = Some(second);
         self.cell = Cell::default();
         for (_, cell) in &facts.cells {
             self.cell.merge(cell);
         }
         self.reporting = facts.reporting;
+        self.at_work = at_work;
         if facts.reporting > 0 {
             self.gauges = facts.gauges;
             self.workers = facts.workers;

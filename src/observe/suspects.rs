@@ -2,17 +2,17 @@
 //!
 //! **Invariant:** nothing is looked at on the machine while nothing new has failed, or only a little more of the same.
 
-use super::state::Scene;
-use crate::machine::{Blame, Culprit, Limits, Way, causes};
+use super::state::RunState;
+use crate::machine::{Diagnosis, Limits, NetworkPath, RootCause, diagnose_scenario};
 use std::collections::HashSet;
 
 /// A scenario and what is at fault in it.
-type Suspect = (usize, Culprit);
+type Suspect = (usize, RootCause);
 
 /// Follows who is to blame.
 #[derive(Debug)]
-pub(super) struct Suspects {
-    ways: Vec<Way>,
+pub(super) struct LiveDiagnosis {
+    ways: Vec<NetworkPath>,
     limits: fn() -> Limits,
     /// Failures and lost workers at the last look.
     known: u64,
@@ -23,20 +23,20 @@ pub(super) struct Suspects {
     told: HashSet<Suspect>,
 }
 
-impl Default for Suspects {
+impl Default for LiveDiagnosis {
     fn default() -> Self {
         Self::new(Vec::new(), Limits::default)
     }
 }
 
-impl Suspects {
+impl LiveDiagnosis {
     /// `ways`: of each scenario's connections. `limits`: reads this machine's.
-    pub(super) fn new(ways: Vec<Way>, limits: fn() -> Limits) -> Self {
+    pub(super) fn new(ways: Vec<NetworkPath>, limits: fn() -> Limits) -> Self {
         Self { ways, limits, known: 0, kinds: 0, seen: HashSet::new(), told: HashSet::new() }
     }
 
     /// The culprits that are new, each with its scenario. `last`: no later look will confirm them.
-    pub(super) fn look(&mut self, scene: &Scene, last: bool) -> Vec<(usize, Blame)> {
+    pub(super) fn look(&mut self, scene: &RunState, last: bool) -> Vec<(usize, Diagnosis)> {
         let cells = scene.recording.scenarios.iter().flat_map(|facts| facts.cells.values());
         let (mut known, mut kinds) =
             (scene.recording.lost.len() as u64, scene.recording.lost.len());
@@ -56,10 +56,10 @@ impl Suspects {
         let before = std::mem::take(&mut self.seen);
         for (index, _) in scene.scenarios() {
             let way = self.ways.get(index);
-            for blame in causes(&scene.plan, &scene.recording, index, &limits, way) {
-                let suspect = (index, blame.culprit);
+            for blame in diagnose_scenario(&scene.plan, &scene.recording, index, &limits, way) {
+                let suspect = (index, blame.root_cause);
                 // The cause of its failure stands there already, and there is nothing to add.
-                if blame.culprit == Culprit::Unknown {
+                if blame.root_cause == RootCause::Unknown {
                     continue;
                 }
                 self.seen.insert(suspect);

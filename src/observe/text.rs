@@ -8,14 +8,14 @@ use std::fmt::Write as _;
 
 /// How a terminal or a log takes text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Look {
+pub struct TextStyle {
     /// Only ASCII: `ok` for a check mark, `us` for microseconds.
     pub ascii: bool,
     /// Colours and weights by escape sequences.
     pub colour: bool,
 }
 
-impl Look {
+impl TextStyle {
     /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the environment.
     pub fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
@@ -28,7 +28,7 @@ impl Look {
     }
 
     /// A text in the characters that this look allows; safe to print.
-    pub(super) fn say(self, text: &str) -> String {
+    pub(super) fn encode(self, text: &str) -> String {
         let clean = visible(text);
         if !self.ascii {
             return clean.into_owned();
@@ -100,9 +100,9 @@ impl Tone {
 
 /// One line of pieces.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct Line(Vec<(Tone, String)>);
+pub(super) struct StyledLine(Vec<(Tone, String)>);
 
-impl Line {
+impl StyledLine {
     /// Adds a piece.
     pub(super) fn with(mut self, tone: Tone, text: impl AsRef<str>) -> Self {
         self.push(tone, text);
@@ -120,20 +120,20 @@ impl Line {
     }
 
     /// Columns that it takes.
-    pub(super) fn width(&self, look: Look) -> usize {
-        self.0.iter().map(|(_, text)| console::measure_text_width(&look.say(text))).sum()
+    pub(super) fn width(&self, look: TextStyle) -> usize {
+        self.0.iter().map(|(_, text)| console::measure_text_width(&look.encode(text))).sum()
     }
 
     /// The line in as many as it takes of at most `width` columns, each behind the first with an indent. They break at spaces; a longer
     /// word, such as a path, stays whole, so that it can be copied.
-    pub(super) fn folded(self, width: usize, look: Look) -> Vec<Self> {
+    pub(super) fn folded(self, width: usize, look: TextStyle) -> Vec<Self> {
         const INDENT: &str = "    ";
         let mut lines = vec![Self::default()];
         // Columns taken in the last line, and whether they are more than its indent.
         let (mut taken, mut begun) = (0, false);
         for (tone, text) in self.0 {
             for word in text.split_inclusive(' ') {
-                let columns = |word: &str| console::measure_text_width(&look.say(word));
+                let columns = |word: &str| console::measure_text_width(&look.encode(word));
                 if begun && taken + columns(word.trim_end()) > width {
                     if let Some((_, last)) = lines.last_mut().and_then(|line| line.0.last_mut()) {
                         last.truncate(last.trim_end().len());
@@ -155,14 +155,14 @@ impl Line {
     }
 
     /// The line in at most `width` columns, with `…` where it did not fit.
-    pub(super) fn render(&self, width: usize, look: Look) -> String {
+    pub(super) fn render(&self, width: usize, look: TextStyle) -> String {
         let more = if look.ascii { ".." } else { "…" };
         let fits = self.width(look) <= width;
         let mut left =
             if fits { width } else { width.saturating_sub(console::measure_text_width(more)) };
         let mut out = String::new();
         for (tone, text) in &self.0 {
-            let whole = look.say(text);
+            let whole = look.encode(text);
             let text = console::truncate_str(&whole, left, "");
             left -= console::measure_text_width(&text);
             let style = if look.colour { tone.style() } else { Style::new() };
@@ -186,7 +186,7 @@ mod tests {
     fn what_steers_a_terminal_is_written_as_an_escape() {
         let foreign = "a\x1b]0;x\x07\r\n\u{9b}31m\u{202e}gpj\u{200b}\u{7f}é";
         for ascii in [false, true] {
-            let safe = Look { ascii, colour: false }.say(foreign);
+            let safe = TextStyle { ascii, colour: false }.encode(foreign);
             let last = if ascii { r"\u{e9}" } else { "é" };
             let want = r"a\x1b]0;x\x07\r\n\u{9b}31m\u{202e}gpj\u{200b}\x7f";
             assert_eq!(safe, format!("{want}{last}"));
@@ -195,31 +195,31 @@ mod tests {
 
     #[test]
     fn ascii_has_a_word_for_every_sign() {
-        let ascii = Look { ascii: true, colour: false };
-        assert_eq!(ascii.say("✓ 0 → 9 · 3 µs – é"), r"ok 0 -> 9 | 3 us - \u{e9}");
+        let ascii = TextStyle { ascii: true, colour: false };
+        assert_eq!(ascii.encode("✓ 0 → 9 · 3 µs – é"), r"ok 0 -> 9 | 3 us - \u{e9}");
     }
 
     #[test]
     fn a_line_fits_and_says_where_it_was_cut() {
-        let line = Line::default()
+        let line = StyledLine::default()
             .with(Tone::Strong, "abc")
             .with(Tone::Plain, "日本語")
             .with(Tone::Dim, "x");
-        let look = Look::default();
+        let look = TextStyle::default();
         assert_eq!(line.render(10, look), "abc日本語x");
         assert_eq!(line.render(9, look), "abc日本…");
         assert_eq!(line.render(3, look), "ab…");
         for width in 1..12 {
             assert!(console::measure_text_width(&line.render(width, look)) <= width);
         }
-        let colour = Look { colour: true, ..look };
+        let colour = TextStyle { colour: true, ..look };
         assert_eq!(line.render(3, colour), "\x1b[1mab\x1b[0m…");
     }
 
     #[test]
     fn a_line_is_folded_at_spaces() {
-        let look = Look::default();
-        let line = Line::default()
+        let look = TextStyle::default();
+        let line = StyledLine::default()
             .with(Tone::Good, "✓ ")
             .with(Tone::Strong, "stage")
             .with(Tone::Plain, "  10 users in 1.00 s");
@@ -231,7 +231,7 @@ mod tests {
         assert_eq!(folded(26), ["✓ stage  10 users in 1.00", "    s"]);
         assert_eq!(folded(12), ["✓ stage  10", "    users in", "    1.00 s"]);
         assert_eq!(folded(7), ["✓ stage", "    10", "    users", "    in", "    1.00", "    s"]);
-        let path = Line::default().with(Tone::Plain, "in results/a/long/path");
+        let path = StyledLine::default().with(Tone::Plain, "in results/a/long/path");
         let whole: Vec<String> =
             path.folded(10, look).iter().map(|line| line.render(100, look)).collect();
         assert_eq!(whole, ["in", "    results/a/long/path"]);
@@ -240,7 +240,7 @@ mod tests {
     #[test]
     fn the_locale_decides_on_ascii() {
         let with = |name: &'static str, value: &'static str| {
-            Look::of(false, move |asked| (asked == name).then(|| value.to_owned())).ascii
+            TextStyle::of(false, move |asked| (asked == name).then(|| value.to_owned())).ascii
         };
         assert!(!with("LANG", "en_US.UTF-8"));
         assert!(!with("LC_CTYPE", "C.utf8"));
@@ -251,6 +251,6 @@ mod tests {
             "LANG" => Some("de_DE.UTF-8".to_owned()),
             _ => None,
         };
-        assert!(Look::of(false, both).ascii);
+        assert!(TextStyle::of(false, both).ascii);
     }
 }

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
-use super::state::Scene;
+use super::state::RunState;
 use crate::engine::Resolved;
-use crate::machine::{Bill, Blame, FEWEST_CONNECTIONS, cost_bytes};
+use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};
 use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
 use crate::schedule::{Pace, Segment, Shape};
@@ -40,14 +40,14 @@ pub(super) fn seconds(ns: u64) -> String {
 }
 
 /// `hold/ramp`, or only `ramp` where the plan has one scenario.
-pub(super) fn stage_name(scene: &Scene, scenario: usize, stage: usize) -> String {
+pub(super) fn stage_name(scene: &RunState, scenario: usize, stage: usize) -> String {
     let of = &scene.plan.scenarios[scenario];
     let stage = of.stages.get(stage).map_or("?", |stage| stage.name.as_str());
     if scene.plan.scenarios.len() == 1 { stage.to_owned() } else { format!("{}/{stage}", of.name) }
 }
 
 /// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
-pub(super) fn stage_plan(scene: &Scene, scenario: usize, stage: usize) -> String {
+pub(super) fn stage_plan(scene: &RunState, scenario: usize, stage: usize) -> String {
     let (Some(segment), Some(of)) =
         (scene.segment(scenario, stage), scene.plan.scenarios[scenario].stages.get(stage))
     else {
@@ -78,7 +78,7 @@ fn levels(segment: &Segment) -> String {
 }
 
 /// What the end of a scenario waits for, and how long at most: `waits for 12 requests, at most 30s`.
-pub(super) fn draining(scene: &Scene, scenario: usize) -> String {
+pub(super) fn draining(scene: &RunState, scenario: usize) -> String {
     let gauges = &scene.latest[scenario].gauges;
     let some = |count: u64, what: &str| match count {
         1 => format!("1 {what}"),
@@ -102,7 +102,7 @@ pub(super) fn draining(scene: &Scene, scenario: usize) -> String {
 }
 
 /// What a stage did: how its level was reached and held, and whether that went as planned to the end.
-pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (String, bool) {
+pub(super) fn stage_course(scene: &RunState, scenario: usize, stage: usize) -> (String, bool) {
     let facts = &scene.recording.scenarios[scenario];
     let number = narrow(stage);
     let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
@@ -137,7 +137,7 @@ pub(super) fn stage_course(scene: &Scene, scenario: usize, stage: usize) -> (Str
 }
 
 /// What came of a stage: `10,000 ok · 0 failed · 9,998/s`; and how many failed.
-pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (String, u64) {
+pub(super) fn stage_result(scene: &RunState, scenario: usize, stage: usize) -> (String, u64) {
     let of_stage = scene.sum(scenario, |key| usize::from(key.stage) == stage);
     let get = |counter| of_stage.counters.get(counter);
     let failed = get(Counter::Failed) + get(Counter::TimedOut);
@@ -166,7 +166,7 @@ pub(super) fn stage_result(scene: &Scene, scenario: usize, stage: usize) -> (Str
 }
 
 /// Attempts a second: connections in the ramp, or requests in the hold.
-fn stage_rate(scene: &Scene, scenario: usize, stage: usize, in_ramp: bool) -> Option<f64> {
+fn stage_rate(scene: &RunState, scenario: usize, stage: usize, in_ramp: bool) -> Option<f64> {
     use crate::plan::Phase;
     let facts = &scene.recording.scenarios[scenario];
     let number = u16::try_from(stage).ok()?;
@@ -187,7 +187,7 @@ fn stage_rate(scene: &Scene, scenario: usize, stage: usize, in_ramp: bool) -> Op
 }
 
 /// The level of now against that of the stage: `users 7,500 of 10,000`.
-pub(super) fn level(scene: &Scene, scenario: usize, stage: usize) -> Option<String> {
+pub(super) fn level(scene: &RunState, scenario: usize, stage: usize) -> Option<String> {
     let (level, gauge) = scene.level(scenario);
     let word = match gauge {
         Gauge::Open => "open",
@@ -203,7 +203,7 @@ pub(super) fn level(scene: &Scene, scenario: usize, stage: usize) -> Option<Stri
 
 /// The rate of the last second, against that of the plan where it has one: `24.9k/s of 25.0k/s planned`. Where connections are only
 /// held, the rate of their messages.
-pub(super) fn rate(scene: &Scene, scenario: usize) -> String {
+pub(super) fn rate(scene: &RunState, scenario: usize) -> String {
     let (rate, metric) = scene.rate(scenario);
     match scene.planned_rate(scenario) {
         Some(planned) => format!("{} of {} planned", figure::rate(rate), figure::rate(planned)),
@@ -217,7 +217,7 @@ pub(super) fn rate(scene: &Scene, scenario: usize) -> String {
 }
 
 /// The time that matters most: `service_time p50 403 µs · p99 2.10 ms`.
-pub(super) fn main_time(scene: &Scene, scenario: usize) -> Option<String> {
+pub(super) fn main_time(scene: &RunState, scenario: usize) -> Option<String> {
     let (metric, p50, p99) = scene.main_time(scenario)?;
     Some(format!("{metric} p50 {} · p99 {}", figure::time(p50), figure::time(p99)))
 }
@@ -235,7 +235,7 @@ pub(super) fn cause(cause: Cause, count: u64) -> String {
 }
 
 /// How a threshold stands: a sign, its stage and check, and the value.
-pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, String)> {
+pub(super) fn threshold(scene: &RunState, finding: &Finding) -> Option<(char, String)> {
     let scenario = scene.plan.scenarios.get(usize::from(finding.scenario))?;
     let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
     let place = match finding.stage {
@@ -265,7 +265,7 @@ pub(super) fn threshold(scene: &Scene, finding: &Finding) -> Option<(char, Strin
 }
 
 /// The generator's own health: `2 workers · cpu 71% · rss 1.91 GiB · lag 3.00 ms`.
-pub(super) fn generator(scene: &Scene) -> Vec<String> {
+pub(super) fn generator(scene: &RunState) -> Vec<String> {
     let all = scene.generator();
     let started: u32 = scene.workers.iter().sum();
     let lost = scene.recording.lost.len();
@@ -288,17 +288,17 @@ pub(super) fn generator(scene: &Scene) -> Vec<String> {
 }
 
 /// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None` while there are too few to tell.
-pub(super) fn cost(scene: &Scene, scenario: usize) -> Option<String> {
-    let bill = Bill::of_scenario(&scene.plan, &scene.recording, scenario)?;
-    if bill.connections < FEWEST_CONNECTIONS {
+pub(super) fn cost(scene: &RunState, scenario: usize) -> Option<String> {
+    let cost = ResourceCost::of_scenario(&scene.plan, &scene.recording, scenario)?;
+    if cost.connections < FEWEST_CONNECTIONS {
         return None;
     }
     let bytes = |name: &str, bytes: Option<f64>| Some(format!("{name} {}", cost_bytes(bytes?)));
-    let target = bill.target.and_then(|target| target.cost.rss_per_connection);
+    let target = cost.target.and_then(|target| target.cost.rss_per_connection);
     let memory: Vec<String> = [
-        bytes("generator", bill.generator.cost.rss_per_connection),
+        bytes("generator", cost.generator.cost.rss_per_connection),
         bytes("target", target),
-        bytes("kernel", bill.kernel_per_connection),
+        bytes("kernel", cost.kernel_per_connection),
     ]
     .into_iter()
     .flatten()
@@ -307,10 +307,10 @@ pub(super) fn cost(scene: &Scene, scenario: usize) -> Option<String> {
         return None;
     }
     let mut text = format!("{} a connection", memory.join(" · "));
-    if let Some(seconds) = bill.generator.cost.cpu_per_thousand_connections {
+    if let Some(seconds) = cost.generator.cost.cpu_per_thousand_connections {
         let _ = write!(text, " · cpu {}/1k", figure::time(seconds * 1e9));
     }
-    if let Some(seconds) = bill.generator.cost.cpu_per_heartbeat {
+    if let Some(seconds) = cost.generator.cost.cpu_per_heartbeat {
         let _ = write!(text, ", {}/heartbeat", figure::time(seconds * 1e9));
     }
     Some(text)
@@ -334,7 +334,7 @@ pub(super) fn target(target: &Resolved) -> String {
 }
 
 /// Why a run ended.
-pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
+pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
     match reason {
         StopReason::Completed => "the plan was carried out to its end".to_owned(),
         StopReason::Aborted { scenario, threshold } => {
@@ -356,7 +356,7 @@ pub(super) fn stop_reason(scene: &Scene, reason: &StopReason) -> String {
 }
 
 /// Who is at fault, and what to do about it.
-pub(super) fn culprit(blame: &Blame) -> String {
+pub(super) fn culprit(blame: &Diagnosis) -> String {
     format!("{}: {}; fix: {}", blame.side, blame.because, blame.fix)
 }
 

@@ -1,14 +1,14 @@
-//! Turns what was saved with a run into named culprits.
+//! Turns what was saved with a run into named root causes.
 //!
 //! **Invariant:** the machine that makes the report is not looked at.
 
-use crate::machine::{Blame, Limits};
+use crate::machine::{Diagnosis, Limits};
 use crate::record::ScenarioRecording;
 use crate::store::SavedRun;
 use std::collections::BTreeMap;
 
-/// The culprits of one scenario, the one with most failures first; empty when nothing failed.
-pub fn causes(run: &SavedRun, index: usize) -> Vec<Blame> {
+/// The root causes of one scenario, the one with most failures first; empty when nothing failed.
+pub fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
     let nothing = Limits::default();
     let limits = run
         .finished
@@ -16,7 +16,13 @@ pub fn causes(run: &SavedRun, index: usize) -> Vec<Blame> {
         .and_then(|finished| finished.limits.as_ref())
         .or(run.started.as_ref().and_then(|started| started.limits.as_ref()));
     let way = run.started.as_ref().and_then(|started| started.ways.get(index));
-    crate::machine::causes(&run.plan, &run.recording, index, limits.unwrap_or(&nothing), way)
+    crate::machine::diagnose_scenario(
+        &run.plan,
+        &run.recording,
+        index,
+        limits.unwrap_or(&nothing),
+        way,
+    )
 }
 
 /// How the kernel's counters changed while a stage was the current one; what did not change is not here.

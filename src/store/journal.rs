@@ -7,7 +7,7 @@
 
 use super::Error;
 use super::archive::Source;
-use crate::machine::{Limits, Way};
+use crate::machine::{Limits, NetworkPath};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::{Cell, CellKey, Entry};
 use crate::units::Address;
@@ -152,7 +152,7 @@ pub struct Started {
     pub warnings: Vec<String>,
     /// The way of each scenario's connections.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ways: Vec<Way>,
+    pub ways: Vec<NetworkPath>,
     /// The files that requests were made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<UsedFile>,

@@ -18,7 +18,10 @@ const MAY_IMPORT: [(&str, &str); 13] = [
     ("store", "units plan record machine verdict"),
     ("report", "units plan record schedule machine verdict store"),
     ("observe", "units plan record schedule verdict machine engine"),
-    ("cli", "units plan record schedule protocol machine verdict serve engine store report observe"),
+    (
+        "cli",
+        "units plan record schedule protocol machine verdict serve engine store report observe",
+    ),
 ];
 
 /// What `observe` may know of the engine: what happens, and where targets are.

@@ -10,20 +10,20 @@ use crate::units::figure;
 
 /// What held connections cost, when most of them were open.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Bill {
+pub struct ResourceCost {
     /// Connections that were open.
     pub connections: u64,
     /// Kernel memory for each of them, all their ends on this machine, in bytes.
     pub kernel_per_connection: Option<f64>,
     /// The workers.
-    pub generator: Account,
+    pub generator: ProcessCost,
     /// The built-in servers; absent without any, and where others use them, too.
-    pub target: Option<Account>,
+    pub target: Option<ProcessCost>,
 }
 
 /// What some processes cost.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Account {
+pub struct ProcessCost {
     /// Their resident memory with all connections open, in bytes.
     pub rss_bytes: u64,
     /// Their resident memory before the first connection, in bytes.
@@ -32,14 +32,14 @@ pub struct Account {
     pub cost: Cost,
 }
 
-impl Account {
+impl ProcessCost {
     /// All of the resident memory, divided by connections.
     pub fn rss_share(&self, connections: u64) -> Option<f64> {
         (connections > 0).then(|| self.rss_bytes as f64 / connections as f64)
     }
 }
 
-impl Bill {
+impl ResourceCost {
     /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
         let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::TcpHold(_));
@@ -50,15 +50,15 @@ impl Bill {
             .and_then(|sample| sample.workers.get(&u16::try_from(index).ok()?))
             .filter(|idle| idle.rss_bytes > 0);
         let times = Times::of_scenario(recording, index);
-        let mut bill = Self {
+        let mut total = Self {
             connections: peak.open,
             generator: account(peak.open, idle, &peak.workers, &times.generator),
             ..Self::default()
         };
         if plan.scenarios.len() == 1 {
-            bill.share_machine(baseline, peak, &times.target);
+            total.share_machine(baseline, peak, &times.target);
         }
-        Some(bill)
+        Some(total)
     }
 
     /// What the connections of all scenarios together cost; only where all of them hold connections, and there are several.
@@ -70,23 +70,23 @@ impl Bill {
         let (peak, baseline) = (recording.peak.as_ref()?, recording.baseline.as_ref());
         let mut idle = WorkerFacts::default();
         baseline.into_iter().flat_map(|one| one.workers.values()).for_each(|one| idle.merge(one));
-        let mut used = Used::default();
+        let mut used = CpuTime::default();
         for index in 0..plan.scenarios.len() {
             used.merge(&Times::of_scenario(recording, index).generator);
         }
         let idle = Some(&idle).filter(|idle| idle.rss_bytes > 0);
-        let mut bill = Self {
+        let mut total = Self {
             connections: peak.open,
             generator: account(peak.open, idle, &peak.workers, &used),
             ..Self::default()
         };
         // Whose connection a server worked for is not known.
-        bill.share_machine(baseline, peak, &Used::default());
-        Some(bill)
+        total.share_machine(baseline, peak, &CpuTime::default());
+        Some(total)
     }
 
     /// Adds what is the whole machine's: the kernel's memory and the servers.
-    fn share_machine(&mut self, baseline: Option<&HostSample>, peak: &Peak, servers: &Used) {
+    fn share_machine(&mut self, baseline: Option<&HostSample>, peak: &Peak, servers: &CpuTime) {
         let Some(baseline) = baseline else { return };
         let mut idle = WorkerFacts::default();
         baseline.workers.values().for_each(|one| idle.merge(one));
@@ -109,7 +109,12 @@ impl Bill {
     }
 }
 
-fn account(open: u64, idle: Option<&WorkerFacts>, now: &WorkerFacts, used: &Used) -> Account {
+fn account(
+    open: u64,
+    idle: Option<&WorkerFacts>,
+    now: &WorkerFacts,
+    used: &CpuTime,
+) -> ProcessCost {
     let reading = |facts: &WorkerFacts, connections| Reading {
         rss_bytes: facts.rss_bytes,
         connections,
@@ -117,7 +122,7 @@ fn account(open: u64, idle: Option<&WorkerFacts>, now: &WorkerFacts, used: &Used
     };
     let memory =
         idle.map(|idle| Cost::between(&reading(idle, 0), &reading(now, open))).unwrap_or_default();
-    Account {
+    ProcessCost {
         rss_bytes: now.rss_bytes,
         fixed_bytes: idle.map(|idle| idle.rss_bytes),
         cost: Cost { rss_per_connection: memory.rss_per_connection, ..used.cost() },
@@ -134,14 +139,14 @@ pub fn cost_bytes(bytes: f64) -> String {
 
 /// Processor time, and what it was used for.
 #[derive(Debug, Clone, Copy, Default)]
-struct Used {
+struct CpuTime {
     opening_ns: u64,
     opened: u64,
     holding_ns: u64,
     heartbeats: u64,
 }
 
-impl Used {
+impl CpuTime {
     /// Adds what was used from one look to the next: it is the opened connections', and in a hold in which none is opened the heartbeats'.
     /// What a hold uses while it opens connections, is neither's.
     fn add(&mut self, held: bool, cpu_ns: u64, opened: u64, heartbeats: u64) {
@@ -176,8 +181,8 @@ impl Used {
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Times {
-    generator: Used,
-    target: Used,
+    generator: CpuTime,
+    target: CpuTime,
 }
 
 impl Times {

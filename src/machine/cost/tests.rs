@@ -65,28 +65,28 @@ fn recording(scenarios: u16) -> Recording {
 
 #[test]
 fn a_scenario_alone_is_charged_for_everything() {
-    let bill = Bill::of_scenario(&plan(1), &recording(1), 0).unwrap();
-    assert_eq!(bill.connections, 1_000);
-    assert_eq!(bill.kernel_per_connection, Some(8_330.0));
-    let generator = bill.generator;
+    let total = ResourceCost::of_scenario(&plan(1), &recording(1), 0).unwrap();
+    assert_eq!(total.connections, 1_000);
+    assert_eq!(total.kernel_per_connection, Some(8_330.0));
+    let generator = total.generator;
     assert_eq!((generator.rss_bytes, generator.fixed_bytes), (6_064_000, Some(6_000_000)));
     assert_eq!(generator.cost.rss_per_connection, Some(64.0));
     assert_eq!(generator.rss_share(1_000), Some(6_064.0));
     assert_eq!(generator.cost.cpu_per_thousand_connections, Some(0.02));
     assert_eq!(generator.cost.cpu_per_heartbeat, Some(0.02 / 1_000.0));
-    let target = bill.target.unwrap();
+    let target = total.target.unwrap();
     assert_eq!(target.cost.rss_per_connection, Some(32.0));
     assert_eq!(target.cost.cpu_per_thousand_connections, Some(0.06));
-    assert!(Bill::of_run(&plan(1), &recording(1)).is_none(), "it is said once");
+    assert!(ResourceCost::of_run(&plan(1), &recording(1)).is_none(), "it is said once");
 }
 
 #[test]
 fn several_scenarios_share_the_kernel_and_the_servers() {
     let (plan, recording) = (plan(2), recording(2));
-    let one = Bill::of_scenario(&plan, &recording, 1).unwrap();
+    let one = ResourceCost::of_scenario(&plan, &recording, 1).unwrap();
     assert_eq!((one.connections, one.kernel_per_connection, one.target), (1_000, None, None));
     assert_eq!(one.generator.cost.rss_per_connection, Some(64.0));
-    let all = Bill::of_run(&plan, &recording).unwrap();
+    let all = ResourceCost::of_run(&plan, &recording).unwrap();
     assert_eq!((all.connections, all.kernel_per_connection), (2_000, Some(8_330.0)));
     assert_eq!(all.generator.cost.rss_per_connection, Some(64.0));
     assert_eq!(all.generator.cost.cpu_per_thousand_connections, Some(0.02));
@@ -99,11 +99,11 @@ fn several_scenarios_share_the_kernel_and_the_servers() {
 fn what_was_not_read_has_no_cost() {
     let mut unread = recording(1);
     unread.baseline = None;
-    let bill = Bill::of_scenario(&plan(1), &unread, 0).unwrap();
-    assert_eq!((bill.kernel_per_connection, bill.target), (None, None));
-    assert_eq!(bill.generator.cost, Cost::default());
-    assert_eq!(bill.generator.rss_bytes, 6_064_000);
-    assert!(Bill::of_scenario(&plan(1), &Recording::new(1), 0).is_none());
+    let total = ResourceCost::of_scenario(&plan(1), &unread, 0).unwrap();
+    assert_eq!((total.kernel_per_connection, total.target), (None, None));
+    assert_eq!(total.generator.cost, Cost::default());
+    assert_eq!(total.generator.rss_bytes, 6_064_000);
+    assert!(ResourceCost::of_scenario(&plan(1), &Recording::new(1), 0).is_none());
 }
 
 #[test]

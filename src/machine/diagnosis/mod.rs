@@ -1,13 +1,14 @@
-//! Turns failures, the kernel's counters and the limits into named culprits: what ran out, on whose side, and what to do.
+//! Turns failures, the kernel's counters and the limits into root causes: what ran out, on
+//! which side, and how to fix it.
 //!
-//! **Invariant:** pure; the same evidence always names the same culprits.
-//! **Invariant:** every failure is blamed on exactly one culprit, so the counts add up.
+//! **Invariant:** pure; the same evidence always gives the same diagnoses.
+//! **Invariant:** every failure has exactly one root cause, so the counts add up.
 
 mod root_cause;
 mod scenario;
 
-pub use root_cause::{Culprit, Side};
-pub use scenario::{Way, causes};
+pub use root_cause::{RootCause, Side};
+pub use scenario::{NetworkPath, diagnose_scenario};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
@@ -45,14 +46,14 @@ pub struct Evidence<'a> {
     pub over_unix: bool,
 }
 
-/// One culprit.
+/// A root cause, and what it did in this run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Blame {
+pub struct Diagnosis {
     /// What it is.
-    pub culprit: Culprit,
+    pub root_cause: RootCause,
     /// Whose side it is on.
     pub side: Side,
-    /// Failures that are blamed on it.
+    /// Failures that it explains.
     pub count: u64,
     /// What happened, in words.
     #[serde(skip)]
@@ -63,26 +64,26 @@ pub struct Blame {
     pub fix: String,
 }
 
-/// The culprits behind the failures, the one with most failures first. Empty when nothing failed.
-pub fn blame(evidence: &Evidence<'_>) -> Vec<Blame> {
-    let mut counts: Vec<(Culprit, u64, bool)> = Vec::new();
-    let mut add = |culprit: Culprit, count: u64, kept_out: bool| match counts
+/// The root causes of the failures, the most frequent first. Empty when nothing failed.
+pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Diagnosis> {
+    let mut counts: Vec<(RootCause, u64, bool)> = Vec::new();
+    let mut add = |root_cause: RootCause, count: u64, kept_out: bool| match counts
         .iter_mut()
-        .find(|(known, ..)| *known == culprit)
+        .find(|(known, ..)| *known == root_cause)
     {
         Some((_, sum, any)) => (*sum, *any) = (*sum + count, *any || kept_out),
-        None => counts.push((culprit, count, kept_out)),
+        None => counts.push((root_cause, count, kept_out)),
     };
     for (cause, count) in evidence.failures.iter().filter(|(_, count)| *count > 0) {
         let opening = matches!(cause.at, FailureStage::Connect | FailureStage::Tls);
-        add(evidence.culprit(*cause), *count, opening);
+        add(evidence.root_cause(*cause), *count, opening);
     }
     if evidence.killed > 0 {
-        add(evidence.killer(), evidence.killed, true);
+        add(evidence.kill_cause(), evidence.killed, true);
     }
-    counts.sort_by_key(|(culprit, count, _)| (std::cmp::Reverse(*count), *culprit));
-    let accuse = |(culprit, count, kept_out): &_| evidence.accuse(*culprit, *count, *kept_out);
-    counts.iter().map(accuse).collect()
+    counts.sort_by_key(|(root_cause, count, _)| (std::cmp::Reverse(*count), *root_cause));
+    let diagnosis = |(cause, count, kept_out): &_| evidence.diagnosis(*cause, *count, *kept_out);
+    counts.iter().map(diagnosis).collect()
 }
 
 /// Deaths at one age, within a second, are an idle timeout when they are at least so many and at least half of all.
@@ -92,78 +93,78 @@ const SPIKE_FEWEST: u64 = 10;
 const SPIKE_YOUNGEST: u64 = 2;
 
 impl Evidence<'_> {
-    fn culprit(&self, cause: Cause) -> Culprit {
+    fn root_cause(&self, cause: Cause) -> RootCause {
         match cause.failure {
-            Failure::TooManyFiles if cause.code == Errno::ENFILE as i32 => Culprit::SystemFiles,
-            Failure::TooManyFiles => Culprit::ProcessFiles,
+            Failure::TooManyFiles if cause.code == Errno::ENFILE as i32 => RootCause::SystemFiles,
+            Failure::TooManyFiles => RootCause::ProcessFiles,
             Failure::NoSourcePort if self.reached == 0 && !self.limits.ports_rest() => {
-                Culprit::SourceAddress
+                RootCause::SourceAddress
             }
-            Failure::NoSourcePort => Culprit::SourcePorts,
-            Failure::NoWatches => Culprit::EpollWatches,
+            Failure::NoSourcePort => RootCause::SourcePorts,
+            Failure::NoWatches => RootCause::EpollWatches,
             Failure::NoBuffers | Failure::NoMemory => self.memory(),
-            Failure::NotPermitted if self.over_unix => Culprit::SocketFile,
-            Failure::NotPermitted => Culprit::Firewall,
-            Failure::Refused => Culprit::Refused,
-            Failure::ConnectTimeout if cause.at == FailureStage::Tls => Culprit::TlsStalled,
+            Failure::NotPermitted if self.over_unix => RootCause::SocketFile,
+            Failure::NotPermitted => RootCause::Firewall,
+            Failure::Refused => RootCause::Refused,
+            Failure::ConnectTimeout if cause.at == FailureStage::Tls => RootCause::TlsStalled,
             Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Tls => {
-                Culprit::TlsFailed
+                RootCause::TlsFailed
             }
-            Failure::ConnectTimeout if self.over_unix => Culprit::AcceptQueue,
+            Failure::ConnectTimeout if self.over_unix => RootCause::AcceptQueue,
             Failure::ConnectTimeout => self.connect_timeout(),
-            Failure::Unreachable => Culprit::Unreachable,
-            Failure::GreetingMissed if self.verified == 0 => Culprit::TargetSilent,
-            Failure::GreetingMissed => Culprit::TargetFiles,
+            Failure::Unreachable => RootCause::Unreachable,
+            Failure::GreetingMissed if self.verified == 0 => RootCause::TargetSilent,
+            Failure::GreetingMissed => RootCause::TargetFiles,
             Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
             // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
-                Culprit::IdleTimeout
+                RootCause::IdleTimeout
             }
             Failure::Reset => self.reset(),
-            Failure::StreamReset => Culprit::ResetStorm,
-            Failure::ClosedByServer => Culprit::ClosedEarly,
-            Failure::ClosedIdle => Culprit::ClosedIdle,
-            Failure::OverLimit => Culprit::AnswerLimits,
-            Failure::ClientError => Culprit::Client,
-            Failure::HeartbeatMissed => Culprit::TargetLate,
-            Failure::PeerTimeout => Culprit::PathLost,
-            Failure::FirstByteTimeout | Failure::RequestTimeout => Culprit::TargetSlow,
+            Failure::StreamReset => RootCause::ResetStorm,
+            Failure::ClosedByServer => RootCause::ClosedEarly,
+            Failure::ClosedIdle => RootCause::ClosedIdle,
+            Failure::OverLimit => RootCause::AnswerLimits,
+            Failure::ClientError => RootCause::Client,
+            Failure::HeartbeatMissed => RootCause::TargetLate,
+            Failure::PeerTimeout => RootCause::PathLost,
+            Failure::FirstByteTimeout | Failure::RequestTimeout => RootCause::TargetSlow,
             Failure::WrongData
             | Failure::WrongBody
             | Failure::Status
             | Failure::Check
             | Failure::NotExtracted
-            | Failure::Redirect => Culprit::WrongAnswer,
-            Failure::Tls => Culprit::TlsFailed,
-            Failure::BadHttp => Culprit::WrongProtocol,
-            Failure::NoRow => Culprit::DataRows,
-            Failure::BadValue => Culprit::DataValue,
-            Failure::OtherErrno => Culprit::Unknown,
+            | Failure::Redirect => RootCause::WrongAnswer,
+            Failure::Tls => RootCause::TlsFailed,
+            Failure::BadHttp => RootCause::WrongProtocol,
+            Failure::NoRow => RootCause::DataRows,
+            Failure::BadValue => RootCause::DataValue,
+            Failure::OtherErrno => RootCause::Unknown,
         }
     }
 
     /// Why connecting took too long, by what the kernel dropped meanwhile.
-    fn connect_timeout(&self) -> Culprit {
+    fn connect_timeout(&self) -> RootCause {
         let rise = |name| self.deltas.rise(name);
         let lost_entries = rise("conntrack.drop") + rise("conntrack.insert_failed");
         if lost_entries > 0 || self.limits.conntrack.is_some_and(is_full) {
-            return Culprit::Conntrack;
+            return RootCause::Conntrack;
         }
         if self.target_here {
             if rise("TcpExt.ListenOverflows") + rise("TcpExt.TCPReqQFullDrop") > 0 {
-                return Culprit::AcceptQueue;
+                return RootCause::AcceptQueue;
             }
             if self.backlog_lost_them() {
-                return Culprit::NetdevBacklog;
+                return RootCause::NetdevBacklog;
             }
             // Nothing in this kernel's queues: something in front of them swallows packets.
-            return Culprit::Firewall;
+            return RootCause::Firewall;
         }
         match (self.backlog_lost_them(), self.reached) {
-            (true, _) => Culprit::NetdevBacklog,
-            (false, 0) => Culprit::Firewall,
+            (true, _) => RootCause::NetdevBacklog,
+            (false, 0) => RootCause::Firewall,
             // Some get through and others only send SYNs again: its queue is full, or the way to it is.
-            (false, _) => Culprit::AcceptQueue,
+            (false, _) => RootCause::AcceptQueue,
         }
     }
 
@@ -177,41 +178,41 @@ impl Evidence<'_> {
     }
 
     /// A full accept queue resets connections when the target's `tcp_abort_on_overflow` is set.
-    fn reset_at_accept(&self) -> Culprit {
+    fn reset_at_accept(&self) -> RootCause {
         if self.target_here && self.deltas.rise("TcpExt.ListenOverflows") > 0 {
-            Culprit::AcceptQueue
+            RootCause::AcceptQueue
         } else {
-            Culprit::ResetAtAccept
+            RootCause::ResetAtAccept
         }
     }
 
-    fn reset(&self) -> Culprit {
+    fn reset(&self) -> RootCause {
         let young: u64 =
             self.deaths.iter().filter(|(age, _)| *age == 0).map(|(_, count)| *count).sum();
         let all: u64 = self.deaths.iter().map(|(_, count)| *count).sum();
-        if all > 0 && young * 2 >= all { self.reset_at_accept() } else { Culprit::ResetStorm }
+        if all > 0 && young * 2 >= all { self.reset_at_accept() } else { RootCause::ResetStorm }
     }
 
-    fn memory(&self) -> Culprit {
+    fn memory(&self) -> RootCause {
         let rise = |name| self.deltas.rise(name);
         if rise("TcpExt.TCPAbortOnMemory") + rise("TcpExt.TCPMemoryPressures") > 0 {
-            Culprit::TcpMemory
+            RootCause::TcpMemory
         } else if self.cgroup_is_full() {
-            Culprit::CgroupMemory
+            RootCause::CgroupMemory
         } else {
-            Culprit::Memory
+            RootCause::Memory
         }
     }
 
     /// Who kills: the kernel, out of the group's memory or the machine's, or a person.
-    fn killer(&self) -> Culprit {
+    fn kill_cause(&self) -> RootCause {
         match (self.deltas.rise("vmstat.oom_kill") > 0, self.cgroup_is_full()) {
-            (true, true) => Culprit::CgroupMemory,
+            (true, true) => RootCause::CgroupMemory,
             (true, false) if self.limits.cgroup.is_some() && !self.memory_is_low() => {
-                Culprit::CgroupMemory
+                RootCause::CgroupMemory
             }
-            (true, false) => Culprit::Memory,
-            (false, _) => Culprit::Killed,
+            (true, false) => RootCause::Memory,
+            (false, _) => RootCause::Killed,
         }
     }
 
@@ -252,10 +253,10 @@ impl Evidence<'_> {
     }
 
     /// What did not come and within which time, where the plan says that.
-    fn waited_in_vain(&self, culprit: Culprit) -> Option<String> {
+    fn missed_deadline(&self, root_cause: RootCause) -> Option<String> {
         let route = self.route;
-        match (culprit, self.protocol?) {
-            (Culprit::TargetLate, Protocol::TcpHold(hold)) => match hold.heartbeat.as_ref()? {
+        match (root_cause, self.protocol?) {
+            (RootCause::TargetLate, Protocol::TcpHold(hold)) => match hold.heartbeat.as_ref()? {
                 Heartbeat::Client { timeout, .. } => {
                     Some(format!("heartbeats on {route} got no reply within {timeout}"))
                 }
@@ -263,12 +264,12 @@ impl Evidence<'_> {
                     Some(format!("no heartbeat came on {route} within {}", Time(every.0 + grace.0)))
                 }
             },
-            (Culprit::TargetSilent, Protocol::TcpHold(hold)) => {
+            (RootCause::TargetSilent, Protocol::TcpHold(hold)) => {
                 let greeting = hold.greeting?;
                 Some(format!("the target sent no greeting within {greeting} on {route}"))
             }
             // A first byte may have a time of its own.
-            (Culprit::TargetSlow, Protocol::Http(http)) => {
+            (RootCause::TargetSlow, Protocol::Http(http)) => {
                 let first = |(cause, _): &(Cause, u64)| cause.failure == Failure::FirstByteTimeout;
                 let whole = !self.failures.iter().any(first);
                 whole.then(|| {
@@ -280,28 +281,29 @@ impl Evidence<'_> {
     }
 
     /// `kept_out`: because of it connections did not open. What only ends open ones does not keep a level from being reached.
-    fn accuse(&self, culprit: Culprit, count: u64, kept_out: bool) -> Blame {
-        let side = self.side(culprit);
+    fn diagnosis(&self, root_cause: RootCause, count: u64, kept_out: bool) -> Diagnosis {
+        let side = self.side(root_cause);
         let what = if kept_out && self.reached < self.wanted {
             format!("stopped at {} of {} connections", grouped(self.reached), grouped(self.wanted))
         } else {
             format!("{} failed", grouped(count))
         };
         let because = self
-            .waited_in_vain(culprit)
-            .unwrap_or_else(|| culprit.because(self.route, self.spike()));
+            .missed_deadline(root_cause)
+            .unwrap_or_else(|| root_cause.because(self.route, self.spike()));
         // The queue of a target on this machine has been counted, and nothing else keeps a Unix socket waiting.
-        let counted = culprit == Culprit::AcceptQueue && (self.target_here || self.over_unix);
+        let counted = root_cause == RootCause::AcceptQueue && (self.target_here || self.over_unix);
         let because = if counted { because.replace("probably ", "") } else { because };
         let sentence = format!("{what} because {because} ({side})");
-        Blame { culprit, side, count, because, sentence, fix: culprit.fix(self.limits) }
+        Diagnosis { root_cause, side, count, because, sentence, fix: root_cause.fix(self.limits) }
     }
 
-    /// Whose side a culprit is on. What may be anywhere between is the target's where the two share a machine.
-    fn side(&self, culprit: Culprit) -> Side {
-        match (culprit, self.target_here) {
-            (Culprit::IdleTimeout, true) => Side::Target,
-            _ => culprit.side(),
+    /// The side of a root cause. One that may lie anywhere on the path is the target's when both share
+    /// a machine.
+    fn side(&self, root_cause: RootCause) -> Side {
+        match (root_cause, self.target_here) {
+            (RootCause::IdleTimeout, true) => Side::Target,
+            _ => root_cause.side(),
         }
     }
 }

@@ -1,10 +1,10 @@
-//! The culprits: names, sides, words, fixes.
+//! The root causes of failures: names, sides, descriptions, fixes.
 
 use crate::machine::{Limits, grouped};
 use serde::Serialize;
 use std::fmt;
 
-/// Where a culprit is.
+/// Where a root cause lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
@@ -26,13 +26,13 @@ impl fmt::Display for Side {
     }
 }
 
-macro_rules! culprits {
+macro_rules! root_causes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $side:ident, $words:literal;)*) => {
-        /// What can be at fault.
+        /// What can make connections and requests fail.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Culprit { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
+        pub enum RootCause { $($(#[$doc])* #[serde(rename = $name)] $variant,)* }
 
-        impl Culprit {
+        impl RootCause {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -53,7 +53,7 @@ macro_rules! culprits {
     };
 }
 
-culprits! {
+root_causes! {
     /// The limit on open files of a worker.
     ProcessFiles = "process_files", Generator, "a worker ran out of file descriptors on ROUTE";
     /// The system's table of open files.
@@ -126,7 +126,7 @@ culprits! {
     Unknown = "unknown", Network, "of an error that is none of the known ones, on ROUTE";
 }
 
-impl Culprit {
+impl RootCause {
     /// What happened on `route`, with the age of a spike of deaths where that is it.
     pub(super) fn because(self, route: &str, spike: Option<(u64, u64)>) -> String {
         let words = self.words().replace("ROUTE", route);

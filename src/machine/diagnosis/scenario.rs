@@ -1,6 +1,6 @@
-//! Turns what was recorded of a scenario into the evidence of what failed in it, and names the culprits.
+//! Turns what was recorded of a scenario into the evidence of what failed in it, and diagnoses it.
 
-use super::{Blame, Evidence, blame};
+use super::{Diagnosis, Evidence, diagnose};
 use crate::machine::{Deltas, Limits};
 use crate::plan::{Level, Plan, Protocol, Scenario};
 use crate::record::{Cause, Cell, Counter, Gauge, Recording, ScenarioRecording};
@@ -9,23 +9,23 @@ use serde::{Deserialize, Serialize};
 /// How a process that was killed ended, in the words of the standard library.
 const KILLED: &str = "SIGKILL";
 
-/// The way that connections take.
+/// The path of a scenario's connections.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Way {
+pub struct NetworkPath {
     /// From where to where, for people: `127.0.0.1 -> 127.0.0.1:8000`.
     pub route: String,
     /// Whether it ends on this machine.
     pub both_ends_here: bool,
 }
 
-/// The culprits of one scenario, the one with most failures first; empty when nothing failed.
-pub fn causes(
+/// The diagnoses of one scenario, the most frequent root cause first; empty when nothing failed.
+pub fn diagnose_scenario(
     plan: &Plan,
     recording: &Recording,
     index: usize,
     limits: &Limits,
-    way: Option<&Way>,
-) -> Vec<Blame> {
+    path: Option<&NetworkPath>,
+) -> Vec<Diagnosis> {
     let scenario = &plan.scenarios[index];
     let facts = &recording.scenarios[index];
     let whole = without_times(facts);
@@ -43,7 +43,7 @@ pub fn causes(
         Protocol::TcpHold(_) => whole.counters.get(Counter::Verified),
         Protocol::Http(_) => whole.counters.get(Counter::Ok),
     };
-    blame(&Evidence {
+    diagnose(&Evidence {
         wanted,
         reached,
         verified,
@@ -52,14 +52,14 @@ pub fn causes(
         killed,
         deltas: &Deltas(recording.kernel.clone()),
         limits,
-        route: way.map_or("the way to the target", |way| &way.route),
-        target_here: way.is_some_and(|way| way.both_ends_here),
+        route: path.map_or("the way to the target", |path| &path.route),
+        target_here: path.is_some_and(|path| path.both_ends_here),
         protocol: Some(&scenario.protocol),
         over_unix: plan.target(scenario).endpoint.is_unix(),
     })
 }
 
-/// All facts but the distributions, which are large and blame nobody.
+/// All facts but the distributions, which are large and explain nothing.
 fn without_times(facts: &ScenarioRecording) -> Cell {
     let mut whole = Cell::default();
     for cell in facts.cells.values() {

@@ -48,8 +48,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn blames(&self) -> Vec<Blame> {
-        blame(&Evidence {
+    fn diagnoses(&self) -> Vec<Diagnosis> {
+        diagnose(&Evidence {
             wanted: 1_000,
             reached: self.reached,
             verified: self.verified,
@@ -65,9 +65,9 @@ impl<'a> Case<'a> {
         })
     }
 
-    fn first(&self) -> (Culprit, Side) {
-        let blames = self.blames();
-        (blames[0].culprit, blames[0].side)
+    fn first(&self) -> (RootCause, Side) {
+        let diagnoses = self.diagnoses();
+        (diagnoses[0].root_cause, diagnoses[0].side)
     }
 }
 
@@ -81,62 +81,65 @@ fn cause(failure: Failure, phase: FailureStage) -> [(Cause, u64); 1] {
 
 #[test]
 fn the_generator_s_own_limits_are_told_by_their_errno() {
-    for (number, culprit) in [
-        (Errno::EMFILE, Culprit::ProcessFiles),
-        (Errno::ENFILE, Culprit::SystemFiles),
-        (Errno::EADDRNOTAVAIL, Culprit::SourcePorts),
-        (Errno::ENOSPC, Culprit::EpollWatches),
-        (Errno::ENOMEM, Culprit::Memory),
+    for (number, root_cause) in [
+        (Errno::EMFILE, RootCause::ProcessFiles),
+        (Errno::ENFILE, RootCause::SystemFiles),
+        (Errno::EADDRNOTAVAIL, RootCause::SourcePorts),
+        (Errno::ENOSPC, RootCause::EpollWatches),
+        (Errno::ENOMEM, RootCause::Memory),
     ] {
-        assert_eq!(Case::of(&errno(number)).first(), (culprit, Side::Generator), "{number}");
+        assert_eq!(Case::of(&errno(number)).first(), (root_cause, Side::Generator), "{number}");
     }
     let failures = errno(Errno::EADDRNOTAVAIL);
     let none = Case { reached: 0, ..Case::of(&failures) };
-    assert_eq!(none.first().0, Culprit::SourceAddress);
+    assert_eq!(none.first().0, RootCause::SourceAddress);
     // Those who came before keep them all.
     let ports = Some(Ports { first: 40_000, last: 40_999, ..Ports::default() });
     let rest = |resting| {
         let limits = Limits { ports: ports.clone(), time_wait: Some(resting), ..limits() };
-        let blame = Case { limits, reached: 0, ..Case::of(&failures) }.blames().remove(0);
-        (blame.culprit, blame.fix.contains("tcp_tw_reuse"))
+        let diagnosis = Case { limits, reached: 0, ..Case::of(&failures) }.diagnoses().remove(0);
+        (diagnosis.root_cause, diagnosis.fix.contains("tcp_tw_reuse"))
     };
-    assert_eq!(rest(499), (Culprit::SourceAddress, false));
-    assert_eq!(rest(500), (Culprit::SourcePorts, true));
+    assert_eq!(rest(499), (RootCause::SourceAddress, false));
+    assert_eq!(rest(500), (RootCause::SourcePorts, true));
 }
 
 #[test]
 fn a_sentence_says_where_it_stopped_why_and_whose_it_is() {
-    let blames = Case { reached: 282, ..Case::of(&errno(Errno::EADDRNOTAVAIL)) }.blames();
+    let diagnoses = Case { reached: 282, ..Case::of(&errno(Errno::EADDRNOTAVAIL)) }.diagnoses();
     assert_eq!(
-        blames[0].sentence,
+        diagnoses[0].sentence,
         "stopped at 282 of 1,000 connections because the source ports of 127.0.0.1 -> 127.0.0.1:8000 ran out (generator)"
     );
-    assert!(blames[0].fix.contains("ip_local_port_range"), "{blames:?}");
-    let blames = Case { reached: 1_000, ..Case::of(&errno(Errno::ECONNREFUSED)) }.blames();
-    assert!(blames[0].sentence.starts_with("900 failed because nothing listens"), "{blames:?}");
-    let blames =
-        Case { reached: 282, ..Case::of(&cause(Failure::Reset, FailureStage::Hold)) }.blames();
-    assert!(blames[0].sentence.starts_with("900 failed because"), "{blames:?}");
+    assert!(diagnoses[0].fix.contains("ip_local_port_range"), "{diagnoses:?}");
+    let diagnoses = Case { reached: 1_000, ..Case::of(&errno(Errno::ECONNREFUSED)) }.diagnoses();
+    assert!(
+        diagnoses[0].sentence.starts_with("900 failed because nothing listens"),
+        "{diagnoses:?}"
+    );
+    let diagnoses =
+        Case { reached: 282, ..Case::of(&cause(Failure::Reset, FailureStage::Hold)) }.diagnoses();
+    assert!(diagnoses[0].sentence.starts_with("900 failed because"), "{diagnoses:?}");
 }
 
 #[test]
 fn memory_is_told_apart_by_what_was_full() {
     let failures = errno(Errno::ENOBUFS);
     let tcp = Case { deltas: rises(&["TcpExt.TCPMemoryPressures"]), ..Case::of(&failures) };
-    assert_eq!(tcp.first().0, Culprit::TcpMemory);
+    assert_eq!(tcp.first().0, RootCause::TcpMemory);
     let group = |used| CgroupMemory { file: "/g/memory.max".into(), limit: 1_000, used };
     let full = Limits { cgroup: Some(group(990)), ..limits() };
     assert_eq!(
         Case { limits: full.clone(), ..Case::of(&failures) }.first().0,
-        Culprit::CgroupMemory
+        RootCause::CgroupMemory
     );
     let killed = |deltas, limits| Case { killed: 1, deltas, limits, ..Case::of(&[]) }.first().0;
-    assert_eq!(killed(rises(&["vmstat.oom_kill"]), full), Culprit::CgroupMemory);
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), full), RootCause::CgroupMemory);
     // After the kill the group is empty again; the machine was not short.
     let after = Limits { cgroup: Some(group(10)), ..limits() };
-    assert_eq!(killed(rises(&["vmstat.oom_kill"]), after), Culprit::CgroupMemory);
-    assert_eq!(killed(rises(&["vmstat.oom_kill"]), limits()), Culprit::Memory);
-    assert_eq!(killed(Deltas::default(), limits()), Culprit::Killed);
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), after), RootCause::CgroupMemory);
+    assert_eq!(killed(rises(&["vmstat.oom_kill"]), limits()), RootCause::Memory);
+    assert_eq!(killed(Deltas::default(), limits()), RootCause::Killed);
 }
 
 #[test]
@@ -147,85 +150,88 @@ fn a_connect_timeout_is_told_by_who_dropped() {
     };
     let retries = "TcpExt.TCPSynRetrans";
     let overflows = "TcpExt.ListenOverflows";
-    assert_eq!(of(&[retries, overflows], true, 100), (Culprit::AcceptQueue, Side::Target));
-    for (dropped, target_here, culprit) in [
-        (900, true, (Culprit::NetdevBacklog, Side::Generator)),
-        (900, false, (Culprit::NetdevBacklog, Side::Generator)),
+    assert_eq!(of(&[retries, overflows], true, 100), (RootCause::AcceptQueue, Side::Target));
+    for (dropped, target_here, root_cause) in [
+        (900, true, (RootCause::NetdevBacklog, Side::Generator)),
+        (900, false, (RootCause::NetdevBacklog, Side::Generator)),
         // Five packets of somebody else are no reason for 900 that timed out.
-        (5, true, (Culprit::Firewall, Side::Network)),
-        (5, false, (Culprit::AcceptQueue, Side::Target)),
+        (5, true, (RootCause::Firewall, Side::Network)),
+        (5, false, (RootCause::AcceptQueue, Side::Target)),
     ] {
         let deltas = Deltas(BTreeMap::from([("softnet.dropped".to_owned(), dropped)]));
         let case = Case { deltas: deltas.clone(), target_here, ..Case::of(&failures) };
-        assert_eq!(case.first(), culprit, "{dropped} {target_here}");
+        assert_eq!(case.first(), root_cause, "{dropped} {target_here}");
         // Nor is any number of them where not one connection came through.
         let none = Case { deltas, target_here, reached: 0, ..Case::of(&failures) };
-        assert_eq!(none.first(), (Culprit::Firewall, Side::Network), "{dropped} {target_here}");
+        assert_eq!(none.first(), (RootCause::Firewall, Side::Network), "{dropped} {target_here}");
     }
     // Nothing is lost on the way into a Unix socket, and no firewall stands there.
     let unix = Case { over_unix: true, ..Case::of(&failures) };
-    assert_eq!(unix.first(), (Culprit::AcceptQueue, Side::Target));
+    assert_eq!(unix.first(), (RootCause::AcceptQueue, Side::Target));
     let forbidden = errno(Errno::EACCES);
     let unix = Case { over_unix: true, ..Case::of(&forbidden) };
-    assert_eq!(unix.first(), (Culprit::SocketFile, Side::Generator));
-    assert_eq!(of(&[retries], true, 100), (Culprit::Firewall, Side::Network));
-    assert_eq!(of(&[retries], false, 0), (Culprit::Firewall, Side::Network));
-    assert_eq!(of(&[retries], false, 100), (Culprit::AcceptQueue, Side::Target));
+    assert_eq!(unix.first(), (RootCause::SocketFile, Side::Generator));
+    assert_eq!(of(&[retries], true, 100), (RootCause::Firewall, Side::Network));
+    assert_eq!(of(&[retries], false, 0), (RootCause::Firewall, Side::Network));
+    assert_eq!(of(&[retries], false, 100), (RootCause::AcceptQueue, Side::Target));
     // What was counted here is a fact; of a far target it is an inference, and said to be one.
     let words = |target_here, names: &[&str]| {
         let case = Case { deltas: rises(names), target_here, reached: 100, ..Case::of(&failures) };
-        case.blames().remove(0).because
+        case.diagnoses().remove(0).because
     };
     assert!(words(true, &[overflows]).starts_with("the target's accept queue overflowed"));
     assert!(words(false, &[retries]).starts_with("the target's accept queue probably overflowed"));
     // What overflows here is not the far target's.
-    assert_eq!(of(&[retries, overflows], false, 0), (Culprit::Firewall, Side::Network));
-    assert_eq!(of(&[retries, "conntrack.drop"], true, 100), (Culprit::Conntrack, Side::Generator));
+    assert_eq!(of(&[retries, overflows], false, 0), (RootCause::Firewall, Side::Network));
+    assert_eq!(
+        of(&[retries, "conntrack.drop"], true, 100),
+        (RootCause::Conntrack, Side::Generator)
+    );
     let full = Limits {
         conntrack: Some(Conntrack { count: 1_000, max: 1_000, buckets: None }),
         ..limits()
     };
-    assert_eq!(Case { limits: full, ..Case::of(&failures) }.first().0, Culprit::Conntrack);
+    assert_eq!(Case { limits: full, ..Case::of(&failures) }.first().0, RootCause::Conntrack);
 }
 
 #[test]
 fn the_way_and_the_target_are_told_apart() {
-    for (failure, phase, culprit, side) in [
-        (Failure::Refused, FailureStage::Connect, Culprit::Refused, Side::Target),
-        (Failure::NotPermitted, FailureStage::Connect, Culprit::Firewall, Side::Network),
-        (Failure::Unreachable, FailureStage::Connect, Culprit::Unreachable, Side::Network),
-        (Failure::PeerTimeout, FailureStage::Hold, Culprit::PathLost, Side::Network),
-        (Failure::Reset, FailureStage::Connect, Culprit::ResetAtAccept, Side::Target),
-        (Failure::Reset, FailureStage::Hold, Culprit::ResetStorm, Side::Target),
-        (Failure::StreamReset, FailureStage::Request, Culprit::ResetStorm, Side::Target),
-        (Failure::ClosedByServer, FailureStage::Hold, Culprit::ClosedEarly, Side::Target),
-        (Failure::OverLimit, FailureStage::Request, Culprit::AnswerLimits, Side::Generator),
-        (Failure::ClientError, FailureStage::Request, Culprit::Client, Side::Generator),
-        (Failure::ClosedIdle, FailureStage::Request, Culprit::ClosedIdle, Side::Target),
-        (Failure::GreetingMissed, FailureStage::Hold, Culprit::TargetFiles, Side::Target),
-        (Failure::HeartbeatMissed, FailureStage::Hold, Culprit::TargetLate, Side::Target),
-        (Failure::RequestTimeout, FailureStage::Request, Culprit::TargetSlow, Side::Target),
-        (Failure::WrongData, FailureStage::Hold, Culprit::WrongAnswer, Side::Target),
-        (Failure::Tls, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::Reset, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::ClosedByServer, FailureStage::Tls, Culprit::TlsFailed, Side::Target),
-        (Failure::ConnectTimeout, FailureStage::Tls, Culprit::TlsStalled, Side::Target),
-        (Failure::BadHttp, FailureStage::Request, Culprit::WrongProtocol, Side::Target),
+    for (failure, phase, root_cause, side) in [
+        (Failure::Refused, FailureStage::Connect, RootCause::Refused, Side::Target),
+        (Failure::NotPermitted, FailureStage::Connect, RootCause::Firewall, Side::Network),
+        (Failure::Unreachable, FailureStage::Connect, RootCause::Unreachable, Side::Network),
+        (Failure::PeerTimeout, FailureStage::Hold, RootCause::PathLost, Side::Network),
+        (Failure::Reset, FailureStage::Connect, RootCause::ResetAtAccept, Side::Target),
+        (Failure::Reset, FailureStage::Hold, RootCause::ResetStorm, Side::Target),
+        (Failure::StreamReset, FailureStage::Request, RootCause::ResetStorm, Side::Target),
+        (Failure::ClosedByServer, FailureStage::Hold, RootCause::ClosedEarly, Side::Target),
+        (Failure::OverLimit, FailureStage::Request, RootCause::AnswerLimits, Side::Generator),
+        (Failure::ClientError, FailureStage::Request, RootCause::Client, Side::Generator),
+        (Failure::ClosedIdle, FailureStage::Request, RootCause::ClosedIdle, Side::Target),
+        (Failure::GreetingMissed, FailureStage::Hold, RootCause::TargetFiles, Side::Target),
+        (Failure::HeartbeatMissed, FailureStage::Hold, RootCause::TargetLate, Side::Target),
+        (Failure::RequestTimeout, FailureStage::Request, RootCause::TargetSlow, Side::Target),
+        (Failure::WrongData, FailureStage::Hold, RootCause::WrongAnswer, Side::Target),
+        (Failure::Tls, FailureStage::Tls, RootCause::TlsFailed, Side::Target),
+        (Failure::Reset, FailureStage::Tls, RootCause::TlsFailed, Side::Target),
+        (Failure::ClosedByServer, FailureStage::Tls, RootCause::TlsFailed, Side::Target),
+        (Failure::ConnectTimeout, FailureStage::Tls, RootCause::TlsStalled, Side::Target),
+        (Failure::BadHttp, FailureStage::Request, RootCause::WrongProtocol, Side::Target),
     ] {
-        assert_eq!(Case::of(&cause(failure, phase)).first(), (culprit, side), "{failure}");
+        assert_eq!(Case::of(&cause(failure, phase)).first(), (root_cause, side), "{failure}");
     }
     let failures = cause(Failure::GreetingMissed, FailureStage::Hold);
     let silent = Case { verified: 0, ..Case::of(&failures) };
-    assert_eq!(silent.first().0, Culprit::TargetSilent);
+    assert_eq!(silent.first().0, RootCause::TargetSilent);
 }
 
 #[test]
 fn resets_of_young_connections_happen_at_accept() {
     let failures = cause(Failure::Reset, FailureStage::Hold);
     let young = Case { deaths: &[(0, 890), (7, 10)], ..Case::of(&failures) };
-    assert_eq!(young.first().0, Culprit::ResetAtAccept);
+    assert_eq!(young.first().0, RootCause::ResetAtAccept);
     let overflow = Case { deltas: rises(&["TcpExt.ListenOverflows"]), ..young };
-    assert_eq!(overflow.first().0, Culprit::AcceptQueue);
+    assert_eq!(overflow.first().0, RootCause::AcceptQueue);
 }
 
 #[test]
@@ -234,44 +240,44 @@ fn many_deaths_at_one_age_are_an_idle_timeout() {
     for failure in [Failure::ClosedByServer, Failure::Reset] {
         let failures = cause(failure, FailureStage::Hold);
         let case = Case { deaths: spike, target_here: false, ..Case::of(&failures) };
-        assert_eq!(case.first(), (Culprit::IdleTimeout, Side::Network), "{failure}");
+        assert_eq!(case.first(), (RootCause::IdleTimeout, Side::Network), "{failure}");
         assert!(
-            case.blames()[0]
+            case.diagnoses()[0]
                 .sentence
                 .contains("412 connections on 127.0.0.1 -> 127.0.0.1:8000 died at 60 ± 1 s"),
             "{:?}",
-            case.blames()
+            case.diagnoses()
         );
         assert_eq!(Case { target_here: true, ..case }.first().1, Side::Target);
     }
     let closed = cause(Failure::ClosedByServer, FailureStage::Hold);
     let spread: Vec<(u64, u64)> = (2..100).map(|age| (age, 5)).collect();
-    assert_eq!(Case { deaths: &spread, ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
-    assert_eq!(Case { deaths: &[(60, 9)], ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
-    assert_eq!(Case { deaths: &[(0, 900)], ..Case::of(&closed) }.first().0, Culprit::ClosedEarly);
+    assert_eq!(Case { deaths: &spread, ..Case::of(&closed) }.first().0, RootCause::ClosedEarly);
+    assert_eq!(Case { deaths: &[(60, 9)], ..Case::of(&closed) }.first().0, RootCause::ClosedEarly);
+    assert_eq!(Case { deaths: &[(0, 900)], ..Case::of(&closed) }.first().0, RootCause::ClosedEarly);
 }
 
 #[test]
-fn every_failure_is_blamed_once_and_the_most_come_first() {
+fn every_failure_has_one_root_cause_and_the_most_come_first() {
     let failures: Vec<(Cause, u64)> = Failure::ALL
         .iter()
         .zip(1..)
         .map(|(failure, count)| (Cause::new(*failure, FailureStage::Hold), count))
         .collect();
-    let blames = Case::of(&failures).blames();
-    let total: u64 = blames.iter().map(|blame| blame.count).sum();
+    let diagnoses = Case::of(&failures).diagnoses();
+    let total: u64 = diagnoses.iter().map(|diagnosis| diagnosis.count).sum();
     assert_eq!(total, failures.iter().map(|(_, count)| count).sum::<u64>());
-    assert!(blames.is_sorted_by_key(|blame| std::cmp::Reverse(blame.count)));
-    assert!(Case::of(&[]).blames().is_empty());
+    assert!(diagnoses.is_sorted_by_key(|diagnosis| std::cmp::Reverse(diagnosis.count)));
+    assert!(Case::of(&[]).diagnoses().is_empty());
 }
 
 #[test]
 fn every_culprit_has_words_and_a_fix() {
-    for culprit in Culprit::ALL {
-        assert!(!culprit.fix(&limits()).is_empty(), "{culprit:?}");
-        assert!(!culprit.because(ROUTE, None).contains("ROUTE"), "{culprit:?}");
-        let bare = culprit.fix(&Limits::default());
-        assert!(!bare.contains("None"), "{culprit:?}: {bare}");
+    for root_cause in RootCause::ALL {
+        assert!(!root_cause.fix(&limits()).is_empty(), "{root_cause:?}");
+        assert!(!root_cause.because(ROUTE, None).contains("ROUTE"), "{root_cause:?}");
+        let bare = root_cause.fix(&Limits::default());
+        assert!(!bare.contains("None"), "{root_cause:?}: {bare}");
     }
 }
 
@@ -293,15 +299,15 @@ fn a_reply_that_never_came_is_said_to_be_that_and_nobody_on_the_way_is_blamed() 
     let failures = cause(Failure::HeartbeatMissed, FailureStage::Hold);
     // All at the same age: it is this side's timer that they share.
     let case = Case { deaths: &[(2, 900)], protocol: of_client(1, 1), ..Case::of(&failures) };
-    assert_eq!(case.first(), (Culprit::TargetLate, Side::Target));
-    let said = case.blames().remove(0).sentence;
+    assert_eq!(case.first(), (RootCause::TargetLate, Side::Target));
+    let said = case.diagnoses().remove(0).sentence;
     assert_eq!(
         said,
         "900 failed because heartbeats on 127.0.0.1 -> 127.0.0.1:8000 got no reply within 1s (target)"
     );
     let time = |seconds| Time(std::time::Duration::from_secs(seconds));
     let protocol = held(Heartbeat::Server { every: time(60), grace: time(10) });
-    let said = Case { protocol, ..case }.blames().remove(0).because;
+    let said = Case { protocol, ..case }.diagnoses().remove(0).because;
     assert_eq!(said, "no heartbeat came on 127.0.0.1 -> 127.0.0.1:8000 within 1m10s");
 }
 
@@ -309,9 +315,13 @@ fn a_reply_that_never_came_is_said_to_be_that_and_nobody_on_the_way_is_blamed() 
 fn what_is_heard_more_often_dies_of_age_and_not_of_silence() {
     let failures = cause(Failure::ClosedByServer, FailureStage::Hold);
     let case = Case { deaths: &[(60, 900)], protocol: of_client(5, 1), ..Case::of(&failures) };
-    let blame = case.blames().remove(0);
-    assert_eq!(blame.culprit, Culprit::ClosedEarly);
-    assert!(blame.because.ends_with("most of them at the age of 60 ± 1 s"), "{}", blame.because);
+    let diagnosis = case.diagnoses().remove(0);
+    assert_eq!(diagnosis.root_cause, RootCause::ClosedEarly);
+    assert!(
+        diagnosis.because.ends_with("most of them at the age of 60 ± 1 s"),
+        "{}",
+        diagnosis.because
+    );
     let silent = Case { protocol: of_client(120, 1), ..case };
-    assert_eq!(silent.first().0, Culprit::IdleTimeout);
+    assert_eq!(silent.first().0, RootCause::IdleTimeout);
 }

@@ -3,8 +3,8 @@
 //! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the terminal.
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
-use crate::observe::state::{Place, Scene};
-use crate::observe::text::{Line, Look, Tone};
+use crate::observe::state::{Progression, RunState};
+use crate::observe::text::{StyledLine, TextStyle, Tone};
 use crate::observe::wording;
 use crate::plan::Phase;
 use crate::record::CellKey;
@@ -31,7 +31,12 @@ pub(in crate::observe) struct Size {
 }
 
 /// The lines to draw, the most important first where there is no room for all.
-pub(in crate::observe) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Look) -> Vec<Line> {
+pub(in crate::observe) fn frame(
+    scene: &RunState,
+    now_ns: u64,
+    size: Size,
+    look: TextStyle,
+) -> Vec<StyledLine> {
     if !scene.started() || scene.verdict.is_some() {
         return Vec::new();
     }
@@ -39,15 +44,15 @@ pub(in crate::observe) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Lo
     let running: Vec<(usize, CellKey)> = scene
         .scenarios()
         .filter_map(|(index, _)| match scene.place(index, now_ns) {
-            Place::In(key) => Some((index, key)),
-            Place::Waiting(_) | Place::Ended => None,
+            Progression::In(key) => Some((index, key)),
+            Progression::Waiting(_) | Progression::Ended => None,
         })
         .collect();
     let drawing =
         Drawing { scene, now_ns, width: size.width, look, names: names(scene, &running, now_ns) };
     let mut lines = Vec::new();
     if let Some(why) = &scene.stopping {
-        lines.push(Line::default().with(Tone::Warn, format!("■ {why}")));
+        lines.push(StyledLine::default().with(Tone::Warn, format!("■ {why}")));
     }
     match running.as_slice() {
         [] => lines.push(drawing.idle()),
@@ -61,12 +66,10 @@ pub(in crate::observe) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Lo
     let coming = usize::from(!next_stages(scene, now_ns).is_empty());
     let free = room.saturating_sub(lines.len() + 1 + coming);
     let mut foot = drawing.thresholds(free.clamp(1, THRESHOLDS));
-    foot.push(
-        drawing.fact(
-            "generator",
-            Line::default().with(Tone::Plain, wording::generator(scene).join(" · ")),
-        ),
-    );
+    foot.push(drawing.fact(
+        "generator",
+        StyledLine::default().with(Tone::Plain, wording::generator(scene).join(" · ")),
+    ));
     lines.extend(foot);
     let left = room.saturating_sub(lines.len());
     lines.extend(drawing.coming(left));
@@ -75,34 +78,36 @@ pub(in crate::observe) fn frame(scene: &Scene, now_ns: u64, size: Size, look: Lo
 }
 
 struct Drawing<'a> {
-    scene: &'a Scene,
+    scene: &'a RunState,
     now_ns: u64,
     width: usize,
-    look: Look,
+    look: TextStyle,
     /// Columns of the names of stages.
     names: usize,
 }
 
 /// Columns that the longest name of a stage on the screen takes.
-fn names(scene: &Scene, running: &[(usize, CellKey)], now_ns: u64) -> usize {
+fn names(scene: &RunState, running: &[(usize, CellKey)], now_ns: u64) -> usize {
     let coming = next_stages(scene, now_ns).into_iter();
     running
         .iter()
         .map(|(index, key)| (*index, usize::from(key.stage)))
         .chain(coming)
-        .map(|(index, stage)| console::measure_text_width(&wording::stage_name(scene, index, stage)))
+        .map(|(index, stage)| {
+            console::measure_text_width(&wording::stage_name(scene, index, stage))
+        })
         .max()
         .unwrap_or(0)
         .clamp(LABEL - 2, 24)
 }
 
 /// Stages that are still to come.
-fn next_stages(scene: &Scene, now_ns: u64) -> Vec<(usize, usize)> {
+fn next_stages(scene: &RunState, now_ns: u64) -> Vec<(usize, usize)> {
     let of = |index: usize| {
         let from = match scene.place(index, now_ns) {
-            Place::Waiting(_) => 0,
-            Place::In(key) if key.phase != Phase::Drain => usize::from(key.stage) + 1,
-            Place::In(_) | Place::Ended => usize::MAX,
+            Progression::Waiting(_) => 0,
+            Progression::In(key) if key.phase != Phase::Drain => usize::from(key.stage) + 1,
+            Progression::In(_) | Progression::Ended => usize::MAX,
         };
         let until =
             if scene.stopping.is_some() { 0 } else { scene.plan.scenarios[index].stages.len() };
@@ -116,8 +121,8 @@ impl Drawing<'_> {
         pad(&wording::stage_name(self.scene, index, stage), self.names)
     }
 
-    fn fact(&self, label: &str, facts: Line) -> Line {
-        let mut line = Line::default()
+    fn fact(&self, label: &str, facts: StyledLine) -> StyledLine {
+        let mut line = StyledLine::default()
             .with(Tone::Dim, format!("  {}", pad(label, self.names.max(LABEL - 2))))
             .with(Tone::Plain, "  ");
         line.append(facts);
@@ -125,7 +130,7 @@ impl Drawing<'_> {
     }
 
     /// The bar of the current stage: by the plan's times.
-    fn bar(&self, index: usize, key: CellKey) -> Line {
+    fn bar(&self, index: usize, key: CellKey) -> StyledLine {
         let stage = usize::from(key.stage);
         let course = self.scene.course(index, key, self.now_ns);
         let of = match course.length_ns {
@@ -142,7 +147,7 @@ impl Drawing<'_> {
             ),
             31,
         );
-        let mut line = Line::default()
+        let mut line = StyledLine::default()
             .with(Tone::Active, "▶ ")
             .with(Tone::Strong, self.name(index, stage))
             .with(Tone::Plain, "  ");
@@ -156,20 +161,20 @@ impl Drawing<'_> {
         line.with(Tone::Plain, "  ").with(Tone::Plain, behind.trim_end())
     }
 
-    fn full(&self, index: usize, key: CellKey) -> Vec<Line> {
+    fn full(&self, index: usize, key: CellKey) -> Vec<StyledLine> {
         let time = wording::main_time(self.scene, index);
         let mut lines = vec![self.bar(index, key), self.fact("load", self.load(index, key))];
         if let Some(time) = time {
-            lines.push(self.fact("time", Line::default().with(Tone::Plain, time)));
+            lines.push(self.fact("time", StyledLine::default().with(Tone::Plain, time)));
         }
         lines.push(self.fact("failures", self.failures(index)));
         if let Some(cost) = wording::cost(self.scene, index) {
-            lines.push(self.fact("cost", Line::default().with(Tone::Plain, cost)));
+            lines.push(self.fact("cost", StyledLine::default().with(Tone::Plain, cost)));
         }
         lines
     }
 
-    fn short(&self, index: usize, key: CellKey) -> Vec<Line> {
+    fn short(&self, index: usize, key: CellKey) -> Vec<StyledLine> {
         let mut load = self.load(index, key);
         if let Some((_, _, p99)) = self.scene.main_time(index) {
             load.push(Tone::Plain, format!(" · p99 {}", figure::time(p99)));
@@ -180,29 +185,30 @@ impl Drawing<'_> {
     }
 
     /// One line a scenario, as many as there is room for.
-    fn rows(&self, running: &[(usize, CellKey)], room: usize) -> Vec<Line> {
+    fn rows(&self, running: &[(usize, CellKey)], room: usize) -> Vec<StyledLine> {
         let shown = if running.len() > room { room.saturating_sub(1) } else { running.len() };
-        let mut lines: Vec<Line> =
+        let mut lines: Vec<StyledLine> =
             running.iter().take(shown).map(|(index, key)| self.row(*index, *key)).collect();
         if shown < running.len() {
             let more = format!("  and {} more scenarios", running.len() - shown);
-            lines.push(Line::default().with(Tone::Dim, more));
+            lines.push(StyledLine::default().with(Tone::Dim, more));
         }
         lines
     }
 
-    fn row(&self, index: usize, key: CellKey) -> Line {
+    fn row(&self, index: usize, key: CellKey) -> StyledLine {
         let course = self.scene.course(index, key, self.now_ns);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 12")]
         let done = (course.fraction * 12.0).floor() as usize;
-        let mut line = Line::default()
+        let mut line = StyledLine::default()
             .with(Tone::Active, "▶ ")
             .with(Tone::Strong, self.name(index, usize::from(key.stage)))
             .with(Tone::Active, format!("  {}", "━".repeat(done)))
             .with(Tone::Dim, "─".repeat(12 - done))
             .with(Tone::Plain, "  ");
         let level = wording::level(self.scene, index, usize::from(key.stage));
-        let load: Vec<String> = level.into_iter().chain([wording::rate(self.scene, index)]).collect();
+        let load: Vec<String> =
+            level.into_iter().chain([wording::rate(self.scene, index)]).collect();
         if let Some(ratio) = self.scene.failure_ratio(index) {
             let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
             line.push(tone, format!("{} failed", figure::percent(ratio.value)));
@@ -211,7 +217,7 @@ impl Drawing<'_> {
         line.with(Tone::Plain, load.join(" · "))
     }
 
-    fn load(&self, index: usize, key: CellKey) -> Line {
+    fn load(&self, index: usize, key: CellKey) -> StyledLine {
         let mut parts: Vec<String> =
             wording::level(self.scene, index, usize::from(key.stage)).into_iter().collect();
         parts.push(wording::rate(self.scene, index));
@@ -219,7 +225,7 @@ impl Drawing<'_> {
         if in_flight > 0 {
             parts.push(format!("in flight {}", figure::grouped(in_flight)));
         }
-        let mut line = Line::default().with(Tone::Plain, parts.join(" · "));
+        let mut line = StyledLine::default().with(Tone::Plain, parts.join(" · "));
         let dropped = self.scene.dropped(index);
         if dropped > 0 {
             line.push(Tone::Bad, format!(" · dropped {}", figure::grouped(dropped)));
@@ -227,12 +233,12 @@ impl Drawing<'_> {
         line
     }
 
-    fn failures(&self, index: usize) -> Line {
+    fn failures(&self, index: usize) -> StyledLine {
         let Some(ratio) = self.scene.failure_ratio(index) else {
-            return Line::default().with(Tone::Dim, "nothing has ended yet");
+            return StyledLine::default().with(Tone::Dim, "nothing has ended yet");
         };
         let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
-        let mut line = Line::default().with(tone, figure::percent(ratio.value));
+        let mut line = StyledLine::default().with(tone, figure::percent(ratio.value));
         if let Some((failed, _)) = ratio.ratio.filter(|(failed, _)| *failed > 0) {
             line.push(Tone::Plain, format!(" ({})", figure::grouped(failed)));
         }
@@ -247,7 +253,7 @@ impl Drawing<'_> {
     }
 
     /// The thresholds as they stand, the broken ones first, on so many lines.
-    fn thresholds(&self, most: usize) -> Vec<Line> {
+    fn thresholds(&self, most: usize) -> Vec<StyledLine> {
         let mut findings: Vec<_> = self.scene.findings.iter().collect();
         findings.sort_by_key(|finding| match finding.state {
             State::Broken | State::Unreached { .. } => 0,
@@ -256,7 +262,7 @@ impl Drawing<'_> {
             State::NoData => 3,
         });
         let room = self.width.saturating_sub(self.names.max(LABEL - 2) + 4);
-        let mut lines = vec![Line::default()];
+        let mut lines = vec![StyledLine::default()];
         let mut left = findings.len();
         for finding in findings {
             let Some((sign, text)) = wording::threshold(self.scene, finding) else { continue };
@@ -266,7 +272,7 @@ impl Drawing<'_> {
                 State::NoData | State::TooFew { .. } => Tone::Dim,
             };
             let rest = if finding.state == State::Held { Tone::Plain } else { tone };
-            let piece = Line::default().with(tone, format!("{sign} ")).with(rest, text);
+            let piece = StyledLine::default().with(tone, format!("{sign} ")).with(rest, text);
             let last = lines.len() == most;
             let more = if last && left > 1 { 10 } else { 0 };
             let place = lines.len() - 1;
@@ -289,10 +295,10 @@ impl Drawing<'_> {
         full.zip(labels).map(|(line, label)| self.fact(label, line)).collect()
     }
 
-    fn idle(&self) -> Line {
+    fn idle(&self) -> StyledLine {
         let start = self.scene.scenarios().filter_map(|(index, _)| {
             match self.scene.place(index, self.now_ns) {
-                Place::Waiting(Some(at_ns)) => Some(at_ns),
+                Progression::Waiting(Some(at_ns)) => Some(at_ns),
                 _ => None,
             }
         });
@@ -302,33 +308,38 @@ impl Drawing<'_> {
             }
             _ => "  waiting for the last results".to_owned(),
         };
-        Line::default().with(Tone::Dim, text)
+        StyledLine::default().with(Tone::Dim, text)
     }
 
     /// What is still to come, in so many lines.
-    fn coming(&self, room: usize) -> Vec<Line> {
+    fn coming(&self, room: usize) -> Vec<StyledLine> {
         let next = next_stages(self.scene, self.now_ns);
         let shown = if next.len() > room { room.saturating_sub(1) } else { next.len() };
-        let mut lines: Vec<Line> = next
+        let mut lines: Vec<StyledLine> = next
             .iter()
             .take(shown)
             .map(|(index, stage)| {
                 let what = wording::stage_plan(self.scene, *index, *stage);
                 let when = match (self.scene.place(*index, self.now_ns), stage) {
-                    (Place::Waiting(Some(at_ns)), 0) => {
-                        format!(", starts in {}", wording::seconds(at_ns.saturating_sub(self.now_ns)))
+                    (Progression::Waiting(Some(at_ns)), 0) => {
+                        format!(
+                            ", starts in {}",
+                            wording::seconds(at_ns.saturating_sub(self.now_ns))
+                        )
                     }
-                    (Place::Waiting(None), 0) => ", starts when the others hold".to_owned(),
+                    (Progression::Waiting(None), 0) => ", starts when the others hold".to_owned(),
                     _ => String::new(),
                 };
-                Line::default()
+                StyledLine::default()
                     .with(Tone::Dim, format!("· {}  {what}{when}", self.name(*index, *stage)))
             })
             .collect();
         if shown < next.len() && room > 0 {
             let more = next.len() - shown;
             let s = if more == 1 { "" } else { "s" };
-            lines.push(Line::default().with(Tone::Dim, format!("· {more} more stage{s} to come")));
+            lines.push(
+                StyledLine::default().with(Tone::Dim, format!("· {more} more stage{s} to come")),
+            );
         }
         lines
     }

@@ -6,4 +6,4 @@ mod permanent;
 
 pub(super) use canvas::Canvas;
 pub(super) use frame::{Size, frame};
-pub(super) use permanent::Bar;
+pub(super) use permanent::PermanentLines;

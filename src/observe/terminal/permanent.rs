@@ -1,9 +1,9 @@
 //! Turns news into the lines that stay on a terminal above the moving ones: the header, finished stages, what went wrong.
 
-use crate::observe::notification::News;
-use crate::observe::pacing::{Allowance, Weight};
-use crate::observe::state::Scene;
-use crate::observe::text::{Line, Look, Tone};
+use crate::observe::notification::Notification;
+use crate::observe::pacing::{LogBudget, Priority};
+use crate::observe::state::RunState;
+use crate::observe::text::{StyledLine, TextStyle, Tone};
 use crate::observe::wording;
 use crate::record::StopReason;
 
@@ -12,28 +12,30 @@ const LONGEST: usize = 480;
 
 /// Tells news on a terminal.
 #[derive(Debug)]
-pub(in crate::observe) struct Bar {
-    look: Look,
-    allowance: Allowance,
+pub(in crate::observe) struct PermanentLines {
+    look: TextStyle,
+    allowance: LogBudget,
 }
 
-impl Bar {
-    pub(in crate::observe) fn new(look: Look) -> Self {
-        Self { look, allowance: Allowance::new(32_768, 4_096) }
+impl PermanentLines {
+    pub(in crate::observe) fn new(look: TextStyle) -> Self {
+        Self { look, allowance: LogBudget::new(32_768, 4_096) }
     }
 
     /// The lines that some news deserve, for a terminal of so many columns.
     pub(in crate::observe) fn tell(
         &mut self,
-        scene: &Scene,
+        scene: &RunState,
         now_ns: u64,
         width: usize,
-        news: &News,
+        news: &Notification,
     ) -> Vec<String> {
         let weight = match news {
-            News::Started { .. } | News::Over(..) | News::Stopped(_) => Weight::Always,
-            News::WorkerLost { .. } => Weight::Urgent,
-            _ => Weight::Usual,
+            Notification::Started { .. } | Notification::Over(..) | Notification::Stopped(_) => {
+                Priority::Always
+            }
+            Notification::WorkerLost { .. } => Priority::Urgent,
+            _ => Priority::Usual,
         };
         let lines = lines(scene, now_ns, width, self.look, news).into_iter();
         lines
@@ -45,7 +47,7 @@ impl Bar {
 }
 
 /// A line in as many as it takes, within [`LONGEST`] in all.
-fn fold(line: Line, width: usize, look: Look) -> Vec<Line> {
+fn fold(line: StyledLine, width: usize, look: TextStyle) -> Vec<StyledLine> {
     let mut lines = line.folded(width, look);
     let most = (LONGEST / width.max(1)).max(1);
     if lines.len() > most {
@@ -57,30 +59,36 @@ fn fold(line: Line, width: usize, look: Look) -> Vec<Line> {
     lines
 }
 
-fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> Vec<Line> {
+fn lines(
+    scene: &RunState,
+    now_ns: u64,
+    width: usize,
+    look: TextStyle,
+    news: &Notification,
+) -> Vec<StyledLine> {
     let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
-    let clock = Line::default().with(Tone::Dim, format!("{}  ", wording::elapsed(now_ns)));
+    let clock = StyledLine::default().with(Tone::Dim, format!("{}  ", wording::elapsed(now_ns)));
     let one = |tone, sign: &str, text: String| {
-        let mut line = Line::default().with(tone, format!("{sign} "));
+        let mut line = StyledLine::default().with(tone, format!("{sign} "));
         line.append(clock.clone());
         vec![line.with(tone, text)]
     };
     match news {
-        News::Started { warnings } => {
+        Notification::Started { warnings } => {
             let mut lines = header(scene, width, look);
             for warning in warnings {
-                lines.push(Line::default().with(Tone::Warn, format!("! {warning}")));
+                lines.push(StyledLine::default().with(Tone::Warn, format!("! {warning}")));
             }
             lines
         }
-        News::Over(scenario, stage) => over(scene, *scenario, *stage, width, look),
-        News::Failure { scenario, cause, sample } => {
+        Notification::Over(scenario, stage) => over(scene, *scenario, *stage, width, look),
+        Notification::Failure { scenario, cause, sample } => {
             one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
         }
-        News::Culprit { scenario, blame } => {
+        Notification::RootCause { scenario, blame } => {
             one(Tone::Bad, "✗", format!("{}: {}", name(scenario), wording::culprit(blame)))
         }
-        News::Threshold(finding) => match wording::threshold(scene, finding) {
+        Notification::Threshold(finding) => match wording::threshold(scene, finding) {
             Some((sign, check)) if finding.state.is_broken() => {
                 one(Tone::Bad, &sign.to_string(), format!("broken: {check}"))
             }
@@ -89,44 +97,45 @@ fn lines(scene: &Scene, now_ns: u64, width: usize, look: Look, news: &News) -> V
             }
             None => Vec::new(),
         },
-        News::WorkerLost { scenario, worker, why } => {
+        Notification::WorkerLost { scenario, worker, why } => {
             one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
         }
-        News::Draining(scenario) => {
+        Notification::Draining(scenario) => {
             let text = wording::draining(scene, *scenario);
             one(Tone::Dim, "·", format!("{}: draining: {text}", name(scenario)))
         }
-        News::Stopped(reason) if *reason != StopReason::Completed => {
+        Notification::Stopped(reason) if *reason != StopReason::Completed => {
             one(Tone::Warn, "■", wording::stop_reason(scene, reason))
         }
-        News::Stopped(_)
-        | News::Begun(..)
-        | News::Reached(..)
-        | News::Ended(_)
-        | News::Stopping(_)
-        | News::Finished
-        | News::Second => Vec::new(),
+        Notification::Stopped(_)
+        | Notification::Begun(..)
+        | Notification::Reached(..)
+        | Notification::Ended(_)
+        | Notification::Stopping(_)
+        | Notification::Finished
+        | Notification::Second => Vec::new(),
     }
 }
 
 /// Plan, targets, seed and folder, on as few lines as they fit on.
-fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
+fn header(scene: &RunState, width: usize, look: TextStyle) -> Vec<StyledLine> {
     let plan = &scene.plan;
     let mut pieces = vec![
-        Line::default()
+        StyledLine::default()
             .with(Tone::Dim, format!("planrun {}  ", env!("CARGO_PKG_VERSION")))
             .with(Tone::Strong, &plan.name),
     ];
     let loaded = |name: &str| plan.scenarios.iter().any(|of| plan.target(of).name == name);
     for target in scene.targets.iter().filter(|target| loaded(&target.name)) {
-        let arrow = Line::default().with(Tone::Dim, "→ ").with(Tone::Plain, &target.name);
+        let arrow = StyledLine::default().with(Tone::Dim, "→ ").with(Tone::Plain, &target.name);
         pieces.push(arrow.with(Tone::Plain, format!(" {}", wording::target(target))));
     }
-    let label =
-        |label: &str, text: &str| Line::default().with(Tone::Dim, label).with(Tone::Plain, text);
+    let label = |label: &str, text: &str| {
+        StyledLine::default().with(Tone::Dim, label).with(Tone::Plain, text)
+    };
     pieces.push(label("seed ", &plan.seed.to_string()));
     pieces.push(label("results in ", &scene.folder));
-    let mut lines: Vec<Line> = Vec::new();
+    let mut lines: Vec<StyledLine> = Vec::new();
     for piece in pieces {
         match lines.last_mut() {
             Some(line) if line.width(look) + 2 + piece.width(look) <= width => {
@@ -134,7 +143,7 @@ fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
                 line.append(piece);
             }
             Some(_) => {
-                let mut line = Line::default().with(Tone::Plain, "  ");
+                let mut line = StyledLine::default().with(Tone::Plain, "  ");
                 line.append(piece);
                 lines.push(line);
             }
@@ -145,7 +154,13 @@ fn header(scene: &Scene, width: usize, look: Look) -> Vec<Line> {
 }
 
 /// `✓ 10k  0 → 10,000 users in 1.00 s, held 30.0 s   10,000 ok · 0 failed · 9,998/s`
-fn over(scene: &Scene, scenario: usize, stage: usize, width: usize, look: Look) -> Vec<Line> {
+fn over(
+    scene: &RunState,
+    scenario: usize,
+    stage: usize,
+    width: usize,
+    look: TextStyle,
+) -> Vec<StyledLine> {
     let (course, whole) = wording::stage_course(scene, scenario, stage);
     let (result, failed) = wording::stage_result(scene, scenario, stage);
     let (sign, tone) = match (whole, failed) {
@@ -153,17 +168,18 @@ fn over(scene: &Scene, scenario: usize, stage: usize, width: usize, look: Look) 
         (true, 0) => ("✓", Tone::Good),
         (true, _) => ("!", Tone::Warn),
     };
-    let first = Line::default()
+    let first = StyledLine::default()
         .with(tone, format!("{sign} "))
         .with(Tone::Strong, wording::stage_name(scene, scenario, stage))
         .with(Tone::Plain, format!("  {course}"));
-    let result = Line::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);
+    let result =
+        StyledLine::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);
     if first.width(look) + result.width(look) + 3 <= width {
         let mut line = first.with(Tone::Plain, "   ");
         line.append(result);
         vec![line]
     } else {
-        let mut second = Line::default().with(Tone::Plain, "    ");
+        let mut second = StyledLine::default().with(Tone::Plain, "    ");
         second.append(result);
         vec![first, second]
     }

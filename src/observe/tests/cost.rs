@@ -3,9 +3,9 @@
 use super::script::{self, Did, SECOND, boundary, hold, second, stage, started};
 use super::{json_of, lines_of};
 use crate::engine::Event;
+use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
-use crate::observe::state::Scene;
-use crate::observe::text::Look;
+use crate::observe::text::TextStyle;
 use crate::plan::{Phase, Plan};
 use crate::record::{Counter, Entry, Gauge, HostSample, Mark, WorkerFacts};
 
@@ -59,13 +59,17 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
 fn a_frame_has_a_line_for_it() {
     let draw = |users| {
         let (plan, events) = held(users);
-        let mut scene = Scene::new(&plan, "results/x/1".into());
+        let mut scene = RunState::new(&plan, "results/x/1".into());
         for event in &events {
             scene.see(event);
         }
         let size = Size { height: 24, width: 80 };
-        let lines = frame(&scene, 22 * SECOND, size, Look::default());
-        lines.iter().map(|line| line.render(80, Look::default())).collect::<Vec<_>>().join("\n")
+        let lines = frame(&scene, 22 * SECOND, size, TextStyle::default());
+        lines
+            .iter()
+            .map(|line| line.render(80, TextStyle::default()))
+            .collect::<Vec<_>>()
+            .join("\n")
     };
     insta::assert_snapshot!(draw(20_000));
     assert!(!draw(900).contains("a connection"), "pages weigh more than connections");
@@ -74,7 +78,7 @@ fn a_frame_has_a_line_for_it() {
 #[test]
 fn lines_and_json_have_it() {
     let (plan, events) = held(20_000);
-    let lines = lines_of(&plan, &events, Look::default());
+    let lines = lines_of(&plan, &events, TextStyle::default());
     let beat = lines.iter().rfind(|line| line.contains(" progress ")).unwrap();
     assert!(
         beat.contains("generator 64 B, kernel 8.13 KiB a connection, cpu 71.0 ms/1k"),

@@ -2,9 +2,9 @@
 
 use super::script::{self, SECOND, both, boundary, did, second, stage};
 use crate::engine::Event;
+use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
-use crate::observe::state::Scene;
-use crate::observe::text::Look;
+use crate::observe::text::TextStyle;
 use crate::plan::{Level, Plan, Ramp, StartAfter};
 use crate::record::{Entry, Mark};
 use crate::units::Rate;
@@ -12,8 +12,8 @@ use crate::units::Rate;
 const SMALL: Size = Size { height: 24, width: 80 };
 const LARGE: Size = Size { height: 40, width: 120 };
 
-fn at(plan: &Plan, events: &[Event], now_ns: u64, size: Size, look: Look) -> String {
-    let mut scene = Scene::new(plan, "results/x/1".into());
+fn at(plan: &Plan, events: &[Event], now_ns: u64, size: Size, look: TextStyle) -> String {
+    let mut scene = RunState::new(plan, "results/x/1".into());
     for event in events {
         let late = match event {
             Event::Recorded(Entry::Second(second)) => {
@@ -63,7 +63,7 @@ fn one() -> (Plan, Vec<Event>) {
 #[test]
 fn nothing_before_the_start() {
     let (plan, _) = one();
-    assert_eq!(at(&plan, &[], 0, SMALL, Look::default()), "");
+    assert_eq!(at(&plan, &[], 0, SMALL, TextStyle::default()), "");
 }
 
 #[test]
@@ -88,10 +88,10 @@ fn one_scenario_in_its_second_stage() {
             .unwrap(),
     );
     let now = 17 * SECOND + 300_000_000;
-    let small = at(&plan, &events, now, SMALL, Look::default());
-    let large = at(&plan, &events, now, LARGE, Look::default());
-    let ascii = at(&plan, &events, now, SMALL, Look { ascii: true, colour: false });
-    let tiny = at(&plan, &events, now, Size { height: 6, width: 40 }, Look::default());
+    let small = at(&plan, &events, now, SMALL, TextStyle::default());
+    let large = at(&plan, &events, now, LARGE, TextStyle::default());
+    let ascii = at(&plan, &events, now, SMALL, TextStyle { ascii: true, colour: false });
+    let tiny = at(&plan, &events, now, Size { height: 6, width: 40 }, TextStyle::default());
     assert!(ascii.is_ascii());
     insta::assert_snapshot!(format!("{small}\n\n{large}\n\n{ascii}\n\n{tiny}"));
 }
@@ -99,7 +99,8 @@ fn one_scenario_in_its_second_stage() {
 #[test]
 fn two_scenarios_ramping_holding_and_stopping() {
     let (plan, events) = both();
-    let frames = [7, 16, 22].map(|now| at(&plan, &events, now * SECOND, SMALL, Look::default()));
+    let frames =
+        [7, 16, 22].map(|now| at(&plan, &events, now * SECOND, SMALL, TextStyle::default()));
     insta::assert_snapshot!(frames.join("\n\n"));
 }
 
@@ -115,7 +116,7 @@ fn many_scenarios_get_a_line_each() {
     events.extend((0..12).map(|of| boundary(of, Mark::Ramp(0), 0)));
     let [_, web] = did(0);
     events.extend((0..20).map(|now| second(now, &vec![web.clone(); 12])));
-    insta::assert_snapshot!(at(&plan, &events, 20 * SECOND, SMALL, Look::default()));
+    insta::assert_snapshot!(at(&plan, &events, 20 * SECOND, SMALL, TextStyle::default()));
 }
 
 #[test]
@@ -133,7 +134,13 @@ fn an_open_stage_against_its_plan_and_a_scenario_that_waits() {
         let [_, web] = did(0);
         events.push(second(now, &[web]));
     }
-    insta::assert_snapshot!(at(&plan, &events, 7 * SECOND + 500_000_000, SMALL, Look::default()));
+    insta::assert_snapshot!(at(
+        &plan,
+        &events,
+        7 * SECOND + 500_000_000,
+        SMALL,
+        TextStyle::default()
+    ));
 }
 
 #[test]
@@ -143,5 +150,5 @@ fn an_unpaced_ramp_goes_by_those_that_are_there() {
     let plan = script::plan(vec![only]);
     let mut events = vec![script::started(&plan), boundary(0, Mark::Ramp(0), 0)];
     events.extend((0..10).map(|now| second(now, &did(now)[..1])));
-    insta::assert_snapshot!(at(&plan, &events, 5 * SECOND, SMALL, Look::default()));
+    insta::assert_snapshot!(at(&plan, &events, 5 * SECOND, SMALL, TextStyle::default()));
 }

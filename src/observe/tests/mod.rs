@@ -3,15 +3,16 @@
 mod cost;
 mod frames;
 mod script;
+mod shares;
 mod sparse;
 mod watched;
 
-use super::terminal::Bar;
-use super::json::Json;
-use super::lines::{Lines, Said};
-use super::notification::{Herald, News};
-use super::state::Scene;
-use super::text::Look;
+use super::json::JsonFormat;
+use super::lines::{LineFormat, OutputLine};
+use super::notification::{Notification, Notifier};
+use super::state::RunState;
+use super::terminal::PermanentLines;
+use super::text::TextStyle;
 use crate::engine::Event;
 use crate::plan::Plan;
 use crate::verdict::{Finding, State};
@@ -21,10 +22,10 @@ use script::both;
 fn told(
     plan: &Plan,
     events: &[Event],
-    mut say: impl FnMut(&Scene, u64, &News) -> Vec<Said>,
+    mut say: impl FnMut(&RunState, u64, &Notification) -> Vec<OutputLine>,
 ) -> Vec<String> {
-    let mut scene = Scene::new(plan, "results/x/1".into());
-    let mut herald = Herald::default();
+    let mut scene = RunState::new(plan, "results/x/1".into());
+    let mut herald = Notifier::default();
     let mut all = Vec::new();
     for event in events {
         for news in herald.hear(&mut scene, event) {
@@ -34,20 +35,20 @@ fn told(
     all
 }
 
-fn lines_of(plan: &Plan, events: &[Event], look: Look) -> Vec<String> {
-    let mut lines = Lines::new(look);
+fn lines_of(plan: &Plan, events: &[Event], look: TextStyle) -> Vec<String> {
+    let mut lines = LineFormat::new(look);
     told(plan, events, |scene, now_ns, news| lines.tell(scene, now_ns, news))
 }
 
 fn json_of(plan: &Plan, events: &[Event]) -> Vec<String> {
-    let mut json = Json::new();
+    let mut json = JsonFormat::new();
     told(plan, events, |scene, now_ns, news| json.tell(scene, now_ns, news).into_iter().collect())
 }
 
 #[test]
 fn lines_tell_the_run() {
     let (plan, events) = both();
-    insta::assert_snapshot!(lines_of(&plan, &events, Look::default()).join("\n"));
+    insta::assert_snapshot!(lines_of(&plan, &events, TextStyle::default()).join("\n"));
 }
 
 #[test]
@@ -57,13 +58,13 @@ fn a_threshold_that_no_sample_reaches_is_broken_and_does_not_hold_again() {
     let unreached = State::Unreached { needed: 368, failed: 400 };
     let found = script::finding(0, 0, unreached, 0.0);
     events.push(Event::Judged(vec![Finding { value: None, samples: 0, ..found }]));
-    let mut bar = Bar::new(Look::default());
+    let mut bar = PermanentLines::new(TextStyle::default());
     let mut shown = Vec::new();
     told(&plan, &events, |scene, now_ns, news| {
         shown.extend(bar.tell(scene, now_ns, 200, news));
         Vec::new()
     });
-    for last in [lines_of(&plan, &events, Look::default()).pop(), shown.pop()] {
+    for last in [lines_of(&plan, &events, TextStyle::default()).pop(), shown.pop()] {
         let last = last.unwrap();
         assert!(last.contains("broken: "), "{last}");
         assert!(last.ends_with("(no samples, 400 failed)"), "{last}");
@@ -73,14 +74,14 @@ fn a_threshold_that_no_sample_reaches_is_broken_and_does_not_hold_again() {
 #[test]
 fn lines_in_ascii_are_ascii() {
     let (plan, events) = both();
-    let lines = lines_of(&plan, &events, Look { ascii: true, colour: false });
+    let lines = lines_of(&plan, &events, TextStyle { ascii: true, colour: false });
     assert!(lines.iter().all(|line| line.is_ascii()));
 }
 
 #[test]
 fn every_line_has_its_time_and_nothing_that_steers() {
     let (plan, events) = both();
-    for line in lines_of(&plan, &events, Look::default()) {
+    for line in lines_of(&plan, &events, TextStyle::default()) {
         assert!(line.chars().all(crate::units::is_printable), "{line}");
         let (time, rest) = line.split_once(' ').unwrap();
         assert_eq!(time.len(), 7, "{line}");
@@ -91,10 +92,10 @@ fn every_line_has_its_time_and_nothing_that_steers() {
 #[test]
 fn the_lines_that_stay_on_a_terminal() {
     let (plan, events) = both();
-    let mut bar = Bar::new(Look::default());
+    let mut bar = PermanentLines::new(TextStyle::default());
     let staying = told(&plan, &events, |scene, now_ns, news| {
         let lines = bar.tell(scene, now_ns, 80, news).into_iter();
-        lines.map(|text| Said { text, beat: false }).collect()
+        lines.map(|text| OutputLine { text, beat: false }).collect()
     });
     let version = env!("CARGO_PKG_VERSION");
     insta::assert_snapshot!(staying.join("\n").replacen(version, "VERSION", 1));

@@ -3,7 +3,7 @@
 use super::script::{self, SECOND, boundary, did, finding, second, stage};
 use super::{json_of, lines_of};
 use crate::engine::Event;
-use crate::observe::text::Look;
+use crate::observe::text::TextStyle;
 use crate::plan::Plan;
 use crate::record::{Cause, Entry, Failure, FailureStage, Mark, StopReason};
 use crate::verdict::{State, Verdict, Word};
@@ -71,7 +71,7 @@ fn everything_wrong(now: u32) -> Vec<Event> {
 #[test]
 fn a_quiet_run() {
     let (plan, events) = eight_hours(1, |_| Vec::new());
-    let lines = lines_of(&plan, &events, Look::default());
+    let lines = lines_of(&plan, &events, TextStyle::default());
     assert!(lines.len() > 505, "{}", lines.len());
     assert!(bytes(&lines) < 100 * 1_024, "{}", bytes(&lines));
     let beats = |text: &[String]| text.iter().filter(|line| line.contains("progress")).count();
@@ -82,7 +82,7 @@ fn a_quiet_run() {
 #[test]
 fn a_run_in_which_everything_goes_wrong_all_the_time() {
     let (plan, events) = eight_hours(1, everything_wrong);
-    let lines = lines_of(&plan, &events, Look::default());
+    let lines = lines_of(&plan, &events, TextStyle::default());
     assert!(bytes(&lines) < 100 * 1_024, "{}", bytes(&lines));
     assert!(lines.iter().filter(|line| line.contains(" threshold ")).count() >= 12);
     assert!(
@@ -95,7 +95,7 @@ fn a_run_in_which_everything_goes_wrong_all_the_time() {
 #[test]
 fn a_run_of_many_scenarios() {
     let (plan, events) = eight_hours(6, everything_wrong);
-    let lines = lines_of(&plan, &events, Look::default());
+    let lines = lines_of(&plan, &events, TextStyle::default());
     assert!(bytes(&lines) < 100 * 1_024, "{}", bytes(&lines));
     for number in 0..6 {
         let name = format!("long-name-{number}/all day");

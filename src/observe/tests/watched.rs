@@ -1,10 +1,10 @@
 //! The threads: what is written in the end, and what a blocked or closed terminal costs.
 
 use super::script::both;
+use crate::observe::state::RunState;
+use crate::observe::suspects::LiveDiagnosis;
 use crate::observe::terminal::Canvas;
-use crate::observe::state::Scene;
-use crate::observe::suspects::Suspects;
-use crate::observe::{Look, Progress, Watcher};
+use crate::observe::{Observer, Progress, TextStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -60,15 +60,15 @@ impl Write for Closed {
     }
 }
 
-fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Watcher {
+fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Observer {
     let (plan, _) = both();
-    Watcher::on(
+    Observer::on(
         Box::new(out),
         || (24, 80),
-        Scene::new(&plan, "results/x/1".into()),
+        RunState::new(&plan, "results/x/1".into()),
         progress,
-        Look::default(),
-        Suspects::default(),
+        TextStyle::default(),
+        LiveDiagnosis::default(),
     )
 }
 

@@ -1,6 +1,6 @@
-//! Turns the bill of held connections, and the culprits of failures, into JSON.
+//! Turns the cost of held connections, and the root causes of failures, into JSON.
 
-use crate::machine::{Account, Bill, Blame};
+use crate::machine::{Diagnosis, ProcessCost, ResourceCost};
 use crate::report::causes::causes;
 use crate::store::SavedRun;
 use serde::Serialize;
@@ -42,27 +42,27 @@ struct AccountReport {
 impl CostReport {
     /// Of one scenario that holds connections.
     pub fn of_scenario(run: &SavedRun, index: usize) -> Option<Self> {
-        let bill = Bill::of_scenario(&run.plan, &run.recording, index)?;
+        let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index)?;
         let workers = run.started.as_ref().and_then(|started| started.workers.get(index).copied());
         let way = run.started.as_ref().and_then(|started| started.ways.get(index));
-        Some(Self::new(&bill, workers, way.map(|way| way.both_ends_here)))
+        Some(Self::new(&cost, workers, way.map(|way| way.both_ends_here)))
     }
 
     /// Of all scenarios together.
     pub fn of_run(run: &SavedRun) -> Option<Self> {
-        let bill = Bill::of_run(&run.plan, &run.recording)?;
+        let cost = ResourceCost::of_run(&run.plan, &run.recording)?;
         let ways =
             run.started.as_ref().map(|started| &started.ways).filter(|ways| !ways.is_empty());
         let here = ways.map(|ways| ways.iter().all(|way| way.both_ends_here));
         Some(Self::new(
-            &bill,
+            &cost,
             run.started.as_ref().map(|started| started.workers.iter().sum()),
             here,
         ))
     }
 
-    fn new(bill: &Bill, workers: Option<u32>, both_ends_here: Option<bool>) -> Self {
-        let account = |account: &Account, processes: Option<u32>| AccountReport {
+    fn new(cost: &ResourceCost, workers: Option<u32>, both_ends_here: Option<bool>) -> Self {
+        let account = |account: &ProcessCost, processes: Option<u32>| AccountReport {
             processes,
             rss_bytes: account.rss_bytes,
             fixed_rss_bytes: account.fixed_bytes,
@@ -71,7 +71,7 @@ impl CostReport {
                 .zip(processes.filter(|processes| *processes > 0))
                 .map(|(bytes, processes)| bytes / u64::from(processes)),
             rss_bytes_per_connection: account.cost.rss_per_connection.map(tenths),
-            total_rss_bytes_per_connection: account.rss_share(bill.connections).map(tenths),
+            total_rss_bytes_per_connection: account.rss_share(cost.connections).map(tenths),
             cpu_seconds_per_thousand_connections: account
                 .cost
                 .cpu_per_thousand_connections
@@ -79,11 +79,11 @@ impl CostReport {
             cpu_seconds_per_heartbeat: account.cost.cpu_per_heartbeat.map(nanoseconds),
         };
         Self {
-            connections: bill.connections,
+            connections: cost.connections,
             both_ends_here,
-            kernel_bytes_per_connection: bill.kernel_per_connection.map(tenths),
-            generator: account(&bill.generator, workers),
-            target: bill.target.as_ref().map(|target| account(target, None)),
+            kernel_bytes_per_connection: cost.kernel_per_connection.map(tenths),
+            generator: account(&cost.generator, workers),
+            target: cost.target.as_ref().map(|target| account(target, None)),
         }
     }
 }
@@ -97,16 +97,16 @@ fn nanoseconds(seconds: f64) -> f64 {
     (seconds * 1e9).round() / 1e9
 }
 
-/// A culprit, and the scenario whose connections it kept from being there.
+/// A root cause, and the scenario whose connections it kept from being there.
 #[derive(Serialize)]
 pub struct CauseReport<'a> {
     scenario: &'a str,
     #[serde(flatten)]
-    blame: Blame,
+    blame: Diagnosis,
 }
 
 impl<'a> CauseReport<'a> {
-    /// The culprits of every scenario, in the plan's order.
+    /// The root causes of every scenario, in the plan's order.
     pub fn all(run: &'a SavedRun) -> Vec<Self> {
         let of = |(index, scenario): (usize, &'a crate::plan::Scenario)| {
             let blames = causes(run, index).into_iter();

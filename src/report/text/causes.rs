@@ -1,7 +1,7 @@
-//! Turns culprits and costs into their lines of the summary.
+//! Turns diagnoses and costs into their lines of the summary.
 
 use super::{BAD, QUIET, STRONG, heading, listed, paragraph};
-use crate::machine::{Account, Bill, Blame, FEWEST_CONNECTIONS};
+use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ProcessCost, ResourceCost};
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
@@ -14,9 +14,9 @@ use std::io;
 /// Culprits of a scenario that are shown; the others are in report.json.
 const MOST: usize = 4;
 
-/// Why it stopped where it stopped: each culprit with its side, and what to do.
-pub fn culprits(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    let all: Vec<(usize, Vec<Blame>)> = (0..run.plan.scenarios.len())
+/// Why it stopped where it stopped: each root cause with its side, and what to do.
+pub fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+    let all: Vec<(usize, Vec<Diagnosis>)> = (0..run.plan.scenarios.len())
         .map(|index| (index, causes(run, index)))
         .filter(|(_, blames)| !blames.is_empty())
         .collect();
@@ -53,12 +53,12 @@ fn capital(sentence: &str) -> String {
 
 /// What a scenario's connections cost.
 pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
-    let bill = Bill::of_scenario(&run.plan, &run.recording, index);
-    let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
+    let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index);
+    let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
     };
     let way = run.started.as_ref().and_then(|started| started.ways.get(index));
-    for line in lines(&bill, way.is_some_and(|way| way.both_ends_here)) {
+    for line in lines(&cost, way.is_some_and(|way| way.both_ends_here)) {
         paragraph(out, "  ", &line, Style::new())?;
     }
     Ok(())
@@ -66,8 +66,8 @@ pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> 
 
 /// What the connections of all scenarios cost together.
 pub fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    let bill = Bill::of_run(&run.plan, &run.recording);
-    let Some(bill) = bill.filter(|bill| bill.connections >= FEWEST_CONNECTIONS) else {
+    let cost = ResourceCost::of_run(&run.plan, &run.recording);
+    let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
     };
     heading(out, "All connections together")?;
@@ -75,27 +75,27 @@ pub fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
         .started
         .as_ref()
         .is_some_and(|started| started.ways.iter().all(|way| way.both_ends_here));
-    lines(&bill, here).iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
+    lines(&cost, here).iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 
-fn lines(bill: &Bill, both_ends_here: bool) -> Vec<String> {
+fn lines(cost: &ResourceCost, both_ends_here: bool) -> Vec<String> {
     let accounts = || {
-        let generator = ("generator", &bill.generator);
-        [generator].into_iter().chain(bill.target.as_ref().map(|target| ("target", target)))
+        let generator = ("generator", &cost.generator);
+        [generator].into_iter().chain(cost.target.as_ref().map(|target| ("target", target)))
     };
     let mut memory: Vec<String> =
         accounts().filter_map(|(name, one)| of_account(name, one)).collect();
     let ends = if both_ends_here { "both ends" } else { "this end" };
-    let kernel = bill.kernel_per_connection.map(crate::machine::cost_bytes);
+    let kernel = cost.kernel_per_connection.map(crate::machine::cost_bytes);
     memory.extend(kernel.map(|bytes| format!("kernel {bytes} ({ends})")));
-    let each = |what: fn(&Account) -> Option<f64>| -> Vec<String> {
+    let each = |what: fn(&ProcessCost) -> Option<f64>| -> Vec<String> {
         let told =
-            |(name, one): (&str, &Account)| Some(format!("{name} {}", time(what(one)? * 1e9)));
+            |(name, one): (&str, &ProcessCost)| Some(format!("{name} {}", time(what(one)? * 1e9)));
         accounts().filter_map(told).collect()
     };
     let opening = each(|one| one.cost.cpu_per_thousand_connections);
     let holding = each(|one| one.cost.cpu_per_heartbeat);
-    let title = format!("memory a connection, {} open", grouped(bill.connections));
+    let title = format!("memory a connection, {} open", grouped(cost.connections));
     [
         (title, memory),
         ("CPU per 1,000 connections".into(), opening),
@@ -107,7 +107,7 @@ fn lines(bill: &Bill, both_ends_here: bool) -> Vec<String> {
     .collect()
 }
 
-fn of_account(name: &str, account: &Account) -> Option<String> {
+fn of_account(name: &str, account: &ProcessCost) -> Option<String> {
     use crate::units::figure::bytes;
     let each = crate::machine::cost_bytes(account.cost.rss_per_connection?);
     let fixed = account.fixed_bytes.map(|fixed| format!(" beyond {} fixed", bytes(fixed)));

@@ -38,7 +38,7 @@ pub fn write(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> 
     verdict(run, out)?;
     thresholds(run, out)?;
     breaches(run, out)?;
-    causes::culprits(run, out)?;
+    causes::diagnoses(run, out)?;
     for index in 0..run.plan.scenarios.len() {
         scenario::write(run, index, out)?;
     }

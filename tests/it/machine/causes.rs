@@ -36,7 +36,7 @@ impl Ran {
         let sentence = word("sentence").split_whitespace().collect::<Vec<_>>().join(" ");
         assert!(seen.contains(&sentence[1..]), "{sentence:?} is not in {seen}");
         assert!(seen.contains(word("fix").split_whitespace().next().unwrap()), "{seen}");
-        (word("culprit"), word("side"))
+        (word("root_cause"), word("side"))
     }
 
     pub(super) fn sentence(&self) -> &str {

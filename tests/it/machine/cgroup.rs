@@ -1,7 +1,7 @@
 //! The memory of a control group: predicted, and met within 2 % on either side.
 
 use super::{Lab, Ran};
-use planrun::machine::{CgroupMemory, Counters, Culprit, Evidence, Host, Limits, Side, blame};
+use planrun::machine::{CgroupMemory, Counters, Evidence, Host, Limits, RootCause, Side, diagnose};
 use std::path::PathBuf;
 
 /// Holds as many connections as to make what every process takes by itself a small part.
@@ -96,7 +96,7 @@ fn memory_of_a_group_is_predicted() {
             cgroup: Some(CgroupMemory { file: "memory.max".into(), limit: LIMIT, used: 0 }),
             ..Limits::read_at(&Host::default())
         };
-        let blames = blame(&Evidence {
+        let blames = diagnose(&Evidence {
             wanted: above,
             reached: predicted,
             verified: predicted,
@@ -110,6 +110,9 @@ fn memory_of_a_group_is_predicted() {
             protocol: None,
             over_unix: false,
         });
-        assert_eq!((blames[0].culprit, blames[0].side), (Culprit::CgroupMemory, Side::Generator));
+        assert_eq!(
+            (blames[0].root_cause, blames[0].side),
+            (RootCause::CgroupMemory, Side::Generator)
+        );
     });
 }

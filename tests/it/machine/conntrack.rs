@@ -5,7 +5,7 @@
 
 use super::culprits::Seen;
 use super::{Lab, assert_near};
-use planrun::machine::{Conntrack, Culprit, Host, Side};
+use planrun::machine::{Conntrack, Host, RootCause, Side};
 
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
@@ -46,7 +46,7 @@ fn a_full_table_is_predicted_and_blamed() {
         let drops = seen.ran.health("network_drops");
         assert_eq!(drops["state"], "warning", "{drops}");
         assert!(drops["measured"].as_f64() > Some(900.0), "{drops}");
-        seen.assert(Culprit::Conntrack, Side::Generator);
+        seen.assert(RootCause::Conntrack, Side::Generator);
     });
     drop(low);
 }

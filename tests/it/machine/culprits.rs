@@ -1,7 +1,9 @@
 //! Each cause made for real: a run meets it, and it is named with its side.
 
 use super::{Lab, Ran, sysctl};
-use planrun::machine::{Blame, Counters, Culprit, Deltas, Evidence, Host, Limits, Side, blame};
+use planrun::machine::{
+    Counters, Deltas, Diagnosis, Evidence, Host, Limits, RootCause, Side, diagnose,
+};
 use planrun::record::Cause;
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader};
@@ -44,7 +46,7 @@ impl Seen {
         Self { ran, deltas: Counters::read(&host).since(&counters), target_here: true }
     }
 
-    fn blames(&self) -> Vec<Blame> {
+    fn blames(&self) -> Vec<Diagnosis> {
         let failures = self.ran.report["scenarios"][0]["failures"].as_array().unwrap();
         let failures: Vec<(Cause, u64)> = failures
             .iter()
@@ -57,7 +59,7 @@ impl Seen {
                 (cause, failure["count"].as_u64().unwrap())
             })
             .collect();
-        blame(&Evidence {
+        diagnose(&Evidence {
             wanted: USERS,
             reached: self.ran.counter("connect.ok"),
             verified: self.ran.counter("verified"),
@@ -73,10 +75,10 @@ impl Seen {
         })
     }
 
-    pub(super) fn assert(&self, culprit: Culprit, side: Side) {
+    pub(super) fn assert(&self, culprit: RootCause, side: Side) {
         let blames = self.blames();
         let first = blames.first().unwrap_or_else(|| panic!("nobody: {}", self.ran.stderr));
-        assert_eq!((first.culprit, first.side), (culprit, side), "{blames:?} {:?}", self.deltas);
+        assert_eq!((first.root_cause, first.side), (culprit, side), "{blames:?} {:?}", self.deltas);
     }
 }
 
@@ -127,7 +129,7 @@ fn source_ports_run_out() {
         sysctl("net.ipv4.ip_local_port_range", "40000 40099");
         let plan = plan("builtin = \"tcp-hold\"", "source_addresses = [\"127.0.0.1\"]");
         let seen = Seen::of(lab, &[], &plan);
-        seen.assert(Culprit::SourcePorts, Side::Generator);
+        seen.assert(RootCause::SourcePorts, Side::Generator);
         assert!(seen.blames()[0].sentence.starts_with("stopped at 99 of 300 connections because"));
     });
 }
@@ -136,7 +138,7 @@ fn source_ports_run_out() {
 fn a_source_address_is_not_ours() {
     Lab::within(|lab| {
         let plan = plan(NOBODY, "source_addresses = [\"10.1.2.3\"]");
-        Seen::of(lab, &[], &plan).assert(Culprit::SourceAddress, Side::Generator);
+        Seen::of(lab, &[], &plan).assert(RootCause::SourceAddress, Side::Generator);
     });
 }
 
@@ -146,14 +148,14 @@ fn descriptors_of_a_worker_run_out() {
         let server = Server::start(&[]);
         let plan = plan(&server.target, "workers = 1");
         let seen = Seen::of(lab, &["prlimit", "--nofile=120:120"], &plan);
-        seen.assert(Culprit::ProcessFiles, Side::Generator);
+        seen.assert(RootCause::ProcessFiles, Side::Generator);
     });
 }
 
 #[test]
 fn nobody_listens() {
     Lab::within(|lab| {
-        Seen::of(lab, &[], &plan(NOBODY, "")).assert(Culprit::Refused, Side::Target);
+        Seen::of(lab, &[], &plan(NOBODY, "")).assert(RootCause::Refused, Side::Target);
     });
 }
 
@@ -162,7 +164,7 @@ fn there_is_no_way() {
     Lab::within(|lab| {
         let plan = plan("address = \"10.9.9.9:80\"", "");
         let seen = Seen { target_here: false, ..Seen::of(lab, &[], &plan) };
-        seen.assert(Culprit::Unreachable, Side::Network);
+        seen.assert(RootCause::Unreachable, Side::Network);
     });
 }
 
@@ -171,7 +173,7 @@ fn the_accept_queue_overflows() {
     Lab::within(|lab| {
         let (listener, target) = deaf(16);
         let seen = Seen::of(lab, &[], &plan(&target, ""));
-        seen.assert(Culprit::AcceptQueue, Side::Target);
+        seen.assert(RootCause::AcceptQueue, Side::Target);
         assert!(seen.deltas.rise("TcpExt.ListenOverflows") > 0);
         drop(listener);
     });
@@ -182,7 +184,7 @@ fn a_firewall_swallows_packets() {
     Lab::within(|lab| {
         let (listener, target) = deaf(1_000);
         lab.nft("table ip t { chain c { type filter hook input priority 0; tcp flags & (syn|ack) == syn drop; }; }");
-        Seen::of(lab, &[], &plan(&target, "")).assert(Culprit::Firewall, Side::Network);
+        Seen::of(lab, &[], &plan(&target, "")).assert(RootCause::Firewall, Side::Network);
         drop(listener);
     });
 }
@@ -192,14 +194,15 @@ fn the_target_runs_out_of_descriptors() {
     Lab::within(|lab| {
         let server = Server::start(&["prlimit", "--nofile=100:100"]);
         let seen = Seen::of(lab, &[], &plan(&server.target, ""));
-        seen.assert(Culprit::TargetFiles, Side::Target);
+        seen.assert(RootCause::TargetFiles, Side::Target);
     });
 }
 
 #[test]
 fn the_target_accepts_and_says_nothing() {
     Lab::within(|lab| {
-        Seen::of(lab, &[], &built_in("silence = true")).assert(Culprit::TargetSilent, Side::Target);
+        Seen::of(lab, &[], &built_in("silence = true"))
+            .assert(RootCause::TargetSilent, Side::Target);
     });
 }
 
@@ -207,7 +210,7 @@ fn the_target_accepts_and_says_nothing() {
 fn the_target_resets_open_connections() {
     Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("reset_after = \"1s\""));
-        seen.assert(Culprit::ResetStorm, Side::Target);
+        seen.assert(RootCause::ResetStorm, Side::Target);
     });
 }
 
@@ -215,7 +218,7 @@ fn the_target_resets_open_connections() {
 fn the_target_closes_early() {
     Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("close_after = \"1s\""));
-        seen.assert(Culprit::ClosedEarly, Side::Target);
+        seen.assert(RootCause::ClosedEarly, Side::Target);
     });
 }
 
@@ -223,6 +226,6 @@ fn the_target_closes_early() {
 fn the_target_answers_wrongly() {
     Lab::within(|lab| {
         let seen = Seen::of(lab, &[], &built_in("wrong_data = true"));
-        seen.assert(Culprit::WrongAnswer, Side::Target);
+        seen.assert(RootCause::WrongAnswer, Side::Target);
     });
 }

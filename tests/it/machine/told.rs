@@ -32,6 +32,6 @@ fn a_cause_is_told_once_while_the_run_goes_on() {
         let causes: Vec<_> = objects.iter().filter(|one| one["event"] == "cause").collect();
         assert_eq!(causes.len(), 1, "{}", ran.stderr);
         let word = |key: &str| causes[0][key].as_str().unwrap();
-        assert_eq!((word("culprit"), word("side")), ("source_ports", "generator"));
+        assert_eq!((word("root_cause"), word("side")), ("source_ports", "generator"));
     });
 }

@@ -1,6 +1,6 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
-use planrun::machine::{Limits, Way};
+use planrun::machine::{Limits, NetworkPath};
 use planrun::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use planrun::record::{
     Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostSample, Mark,
@@ -81,8 +81,11 @@ pub fn started() -> Started {
         warnings: vec!["net.core.somaxconn is 128".into()],
         files: Vec::new(),
         ways: vec![
-            Way { route: "10.0.0.1 -> 192.0.2.7:80 and 1 more".into(), both_ends_here: false },
-            Way { route: "127.0.0.1 -> 127.0.0.1:8080".into(), both_ends_here: true },
+            NetworkPath {
+                route: "10.0.0.1 -> 192.0.2.7:80 and 1 more".into(),
+                both_ends_here: false,
+            },
+            NetworkPath { route: "127.0.0.1 -> 127.0.0.1:8080".into(), both_ends_here: true },
         ],
         limits: Some(Limits { somaxconn: Some(128), ..Limits::default() }),
     }

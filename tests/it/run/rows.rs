@@ -89,7 +89,7 @@ fn no_user_goes_without_while_a_row_is_left_and_the_end_has_its_words() {
     );
     let cause = &outcome.report["causes"][0];
     assert_eq!(
-        (cause["culprit"].as_str(), cause["side"].as_str()),
+        (cause["root_cause"].as_str(), cause["side"].as_str()),
         (Some("data_rows"), Some("generator"))
     );
 }

@@ -112,7 +112,7 @@ fn users_wait_for_a_place_in_a_queue_that_is_full() {
     let said = "its queue of connections stayed full";
     assert!(outcome.file("report.json").contains(said));
     let causes = outcome.report["causes"].as_array().unwrap();
-    assert_eq!(causes[0]["culprit"], "accept_queue", "{causes:?}");
+    assert_eq!(causes[0]["root_cause"], "accept_queue", "{causes:?}");
     assert!(!outcome.stdout.contains("network backlog"), "{}", outcome.stdout);
 }
 
