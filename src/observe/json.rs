@@ -209,7 +209,7 @@ fn finding(scene: &RunState, found: &Finding) -> Value {
     };
     let mut facts = json!({
         "scenario": of.name,
-        "check": of.thresholds.get(usize::from(found.threshold)).map(|threshold| &threshold.check),
+        "check": of.thresholds.get(usize::from(found.threshold)).map(|threshold| &threshold.condition),
         "state": found.state.name(),
         "samples": found.samples,
     });

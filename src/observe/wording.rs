@@ -261,7 +261,7 @@ pub(super) fn threshold(scene: &RunState, finding: &Finding) -> Option<(char, St
         }
     };
     let value = value.map(|value| format!(" ({value})")).unwrap_or_default();
-    Some((sign, format!("{place}{}{value}", threshold.check)))
+    Some((sign, format!("{place}{}{value}", threshold.condition)))
 }
 
 /// The generator's own health: `2 workers · cpu 71% · rss 1.91 GiB · lag 3.00 ms`.
@@ -341,7 +341,7 @@ pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
             let of = scene.plan.scenarios.get(usize::from(*scenario));
             let check = of
                 .and_then(|of| of.thresholds.get(usize::from(*threshold)))
-                .map_or("a threshold", |threshold| threshold.check.as_str());
+                .map_or("a threshold", |threshold| threshold.condition.as_str());
             format!("aborted: {check} is broken")
         }
         StopReason::Interrupted { signal: 1 } => "interrupted by SIGHUP".to_owned(),

@@ -5,6 +5,7 @@
 
 mod churn;
 mod contradiction;
+mod earlier;
 mod error;
 mod foreign;
 mod generator;

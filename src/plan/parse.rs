@@ -3,15 +3,24 @@
 use super::error::{Errors, PlanErrors};
 use super::interpolate::Environment;
 use super::lower::lower;
-use super::overrides;
 use super::raw::{RawPlan, Read};
 use super::syntax::{self, Trust};
 use super::tree::Builder;
 use super::{Overrides, Plan, Protocol, Secrets, Source};
+use super::{earlier, overrides};
 use toml::de::DeTable;
 
 /// Larger plans are refused: bytes.
 pub const LARGEST_PLAN: usize = 1 << 20;
+
+/// Which keys a plan may have.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Keys {
+    /// Those of today.
+    Today,
+    /// Also those that earlier versions had.
+    AlsoEarlier,
+}
 
 impl Plan {
     /// Reads a plan, changed as the command line says. `environment` fills in `${env.NAME}`.
@@ -22,6 +31,27 @@ impl Plan {
         source: &Source,
         overrides: &Overrides,
         environment: Environment<'_>,
+    ) -> Result<Self, PlanErrors> {
+        Self::read(source, overrides, environment, Keys::Today)
+    }
+
+    /// Reads the plan of a saved run, which may have keys that are called otherwise by now.
+    ///
+    /// # Errors
+    /// As [`Plan::parse`].
+    pub fn parse_saved(
+        source: &Source,
+        overrides: &Overrides,
+        environment: Environment<'_>,
+    ) -> Result<Self, PlanErrors> {
+        Self::read(source, overrides, environment, Keys::AlsoEarlier)
+    }
+
+    fn read(
+        source: &Source,
+        overrides: &Overrides,
+        environment: Environment<'_>,
+        keys: Keys,
     ) -> Result<Self, PlanErrors> {
         if source.text.len() > LARGEST_PLAN {
             return Err(PlanErrors::whole(
@@ -44,6 +74,9 @@ impl Plan {
         let wrong_values = errors.count();
         let mut tree = builder.document(document.get_ref(), &mut errors);
         overrides::apply(overrides, &mut tree, environment, &mut errors);
+        if keys == Keys::AlsoEarlier {
+            earlier::rename_keys(&mut tree);
+        }
         let raw = RawPlan::read(&tree, &mut errors).unwrap_or_default();
         let mut plan = lower(&raw, source, overrides, &mut errors);
         let secrets = Secrets::of(&tree, environment);

@@ -41,7 +41,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("pause", "think_time"),
     ("checks", "thresholds"),
     ("interval", "every"),
-    ("metric", "check"),
+    ("metric", "condition"),
     // Of requests and of what comes back.
     ("url", "path"),
     ("uri", "path"),

@@ -7,8 +7,8 @@ use std::fmt;
 /// `metric comparison bound`, and where and when it is looked at.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Threshold {
-    /// The check as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
-    pub check: String,
+    /// The condition as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
+    pub condition: String,
     /// The line in the plan's file, from 1.
     pub line: usize,
     /// Whether it is there because the scenario says nothing of thresholds.

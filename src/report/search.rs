@@ -64,7 +64,7 @@ pub fn why(plan: &Plan, verdict: &Verdict) -> Vec<String> {
         let scenario = plan.scenarios.get(usize::from(finding.scenario))?;
         let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
         let value = finding.value.map_or("–".to_owned(), |value| threshold.metric.figure(value));
-        Some(format!("{}: {value}", threshold.check))
+        Some(format!("{}: {value}", threshold.condition))
     });
     let invalid = verdict.breaches.iter().map(|one| format!("{}: {}", one.rule.name(), one.detail));
     invalid.chain(broken).collect()

@@ -132,7 +132,7 @@ impl Outline {
             name: scenario.name.clone(),
             protocol: scenario.protocol.name().to_owned(),
             stages: scenario.stages.iter().map(|stage| stage.name.clone()).collect(),
-            thresholds: scenario.thresholds.iter().map(|one| one.check.clone()).collect(),
+            thresholds: scenario.thresholds.iter().map(|one| one.condition.clone()).collect(),
         };
         plan.scenarios.iter().map(outline).collect()
     }

@@ -187,9 +187,9 @@ fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
     }
     let source = Source { name: path.display().to_string(), text };
     let set = |name: &str| std::env::var(name).ok();
-    Plan::parse(&source, &header.overrides, &set).or_else(|errors| {
+    Plan::parse_saved(&source, &header.overrides, &set).or_else(|errors| {
         let any = |name: &str| set(name).or_else(|| Some("unset".to_owned()));
-        Plan::parse(&source, &header.overrides, &any)
+        Plan::parse_saved(&source, &header.overrides, &any)
             .map_err(|_| Error::Plan { path: folder.into(), errors: Box::new(errors) })
     })
 }
@@ -199,7 +199,7 @@ fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
 fn without_later_defaults(mut plan: Plan, header: &Header) -> Plan {
     for (scenario, known) in plan.scenarios.iter_mut().zip(&header.scenarios) {
         let known = &known.thresholds;
-        scenario.thresholds.retain(|one| !one.is_default || known.contains(&one.check));
+        scenario.thresholds.retain(|one| !one.is_default || known.contains(&one.condition));
     }
     plan
 }

@@ -204,7 +204,7 @@ fn is_default(plan: &Plan, finding: &Finding) -> bool {
 
 fn samples(plan: &Plan, finding: &Finding, breaches: &mut Vec<Breach>) {
     let scenario = &plan.scenarios[usize::from(finding.scenario)];
-    let check = &scenario.thresholds[usize::from(finding.threshold)].check;
+    let check = &scenario.thresholds[usize::from(finding.threshold)].condition;
     let mut place = match finding.stage.and_then(|stage| scenario.stages.get(usize::from(stage))) {
         Some(stage) => format!("{}, stage {}", scenario.name, stage.name),
         None => scenario.name.clone(),

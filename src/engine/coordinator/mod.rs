@@ -373,7 +373,7 @@ impl Run<'_> {
         {
             let check = &self.order.plan.scenarios[usize::from(scenario)].thresholds
                 [usize::from(threshold)]
-            .check;
+            .condition;
             let why = format!("`{check}` is broken: ending");
             self.stop(StopReason::Aborted { scenario, threshold }, &why);
         }

@@ -38,7 +38,7 @@ pub(super) fn threshold(
 ) -> Threshold {
     Threshold {
         requests: crate::plan::RequestScope::All,
-        check: check.into(),
+        condition: check.into(),
         is_default: false,
         line: 1,
         metric,

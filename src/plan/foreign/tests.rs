@@ -70,7 +70,7 @@ const ASKED: &[(&str, &str, &str)] = &[
     ("preAllocatedVUs", "a scenario", "max_in_flight"),
     ("abortOnFail", "a threshold", "abort = true"),
     ("delayAbortEval", "a threshold", "grace"),
-    ("threshold", "a threshold", "check"),
+    ("threshold", "a threshold", "condition"),
     ("on_connect", "a scenario", "greeting"),
     ("gracefulStop", "a scenario", "timeout"),
     ("startTime", "a scenario", "start_after"),

@@ -8,7 +8,7 @@ use crate::units::Time;
 
 /// The threshold of a scenario without `thresholds`; `None` where it could never see anything.
 pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
-    let (check, metric, comparison, bound, during) = match seen.protocol {
+    let (condition, metric, comparison, bound, during) = match seen.protocol {
         Protocol::Http(_) => {
             ("failure_ratio < 1%", RatioMetric::Failure, Comparison::Less, 0.01, During::Hold)
         }
@@ -19,7 +19,7 @@ pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
     };
     let threshold = Threshold {
         requests: crate::plan::RequestScope::All,
-        check: check.to_owned(),
+        condition: condition.to_owned(),
         line: 0,
         is_default: true,
         metric: Metric::Ratio(metric),

@@ -41,7 +41,7 @@ impl Sparse {
         };
         format!(
             "`{}` takes at least {} samples, and {whom} is likely to give about {} at most: the run would be INVALID; {}",
-            threshold.check,
+            threshold.condition,
             grouped(self.needed),
             whole(self.expected),
             advice(threshold, self.expected)

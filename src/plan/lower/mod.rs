@@ -4,8 +4,8 @@
 
 mod address;
 mod auth;
-mod check;
 mod churn;
+mod condition;
 mod connection;
 mod default_threshold;
 mod expect;

@@ -138,7 +138,7 @@ fn unseen(
             During::Ramp => ("has no ramp", "leave `during` out to look at the hold"),
             During::Hold | During::All => (
                 "holds nothing",
-                "give the stage a `hold`, or look at the ramp: `{ check = \"…\", during = \"ramp\" }`",
+                "give the stage a `hold`, or look at the ramp: `{ condition = \"…\", during = \"ramp\" }`",
             ),
         };
         return Some((

@@ -1,6 +1,6 @@
 //! What must hold for a PASS.
 
-use super::check::{self, Check};
+use super::condition::{self, Condition};
 use super::default_threshold::default_threshold;
 use super::reach::{self, Seen};
 use super::stages::Stages;
@@ -8,7 +8,9 @@ use super::{Context, threshold_request, time};
 use crate::plan::error::Errors;
 use crate::plan::interpolate::inside;
 use crate::plan::names;
-use crate::plan::raw::{At, DuringWord, Entry, ProtocolWord, RawCheck, RawScenario, RawTable};
+use crate::plan::raw::{
+    At, DuringWord, ProtocolWord, RawScenario, RawTable, RawThreshold, RawThresholdTable,
+};
 use crate::plan::suggest::did_you_mean;
 use crate::plan::tree::{Place, Text};
 use crate::plan::{
@@ -39,7 +41,7 @@ pub(super) fn thresholds(
         return default_threshold(&seen).into_iter().collect();
     }
     let Some(given) = raw.thresholds.given() else { return Vec::new() };
-    if let Some(Entry::Text(At { at, .. })) = given.value.get(MOST) {
+    if let Some(RawThreshold::Text(At { at, .. })) = given.value.get(MOST) {
         errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
         return Vec::new();
     }
@@ -54,8 +56,8 @@ pub(super) fn thresholds(
     let mut thresholds = Vec::new();
     for entry in &given.value {
         let (text, entry_raw) = match entry {
-            Entry::Text(text) => (text, None),
-            Entry::Table(raw) => match raw.check.given() {
+            RawThreshold::Text(text) => (text, None),
+            RawThreshold::Table(raw) => match raw.condition.given() {
                 Some(text) => (text, Some(raw.as_ref())),
                 None => continue,
             },
@@ -82,24 +84,24 @@ pub(super) fn within(thresholds: &[Threshold]) -> Vec<Time> {
     named.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-/// Where the metric of a check stands.
+/// Where the metric of a condition stands.
 fn metric_place(text: &At<Text>) -> Place {
     let shown = &text.value.shown;
     let start = shown.len() - shown.trim_start().len();
-    let end = check::end_of_metric(shown).unwrap_or(shown.len());
+    let end = condition::end_of_metric(shown).unwrap_or(shown.len());
     inside(&text.value, text.at, start, start.max(shown[..end].trim_end().len()))
 }
 
 fn threshold(
     text: &At<Text>,
-    raw: Option<&RawCheck>,
+    raw: Option<&RawThresholdTable>,
     (word, protocol, known): (ProtocolWord, &Protocol, bool),
     stages: &Stages,
     context: &Context<'_>,
     errors: &mut Errors,
 ) -> Option<Threshold> {
-    let check = names::public(text, errors)?;
-    if !check.chars().all(is_printable) {
+    let written = names::public(text, errors)?;
+    if !written.chars().all(is_printable) {
         errors
             .add(text.at, "a threshold stands on one line, with spaces between its parts")
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
@@ -109,15 +111,15 @@ fn threshold(
         Protocol::Http(http) => &http.checks,
         Protocol::TcpHold(_) => &[],
     };
-    let Check { metric, comparison, bound } = match check::parse(check, word, checks) {
-        Ok(check) => check,
+    let Condition { metric, comparison, bound } = match condition::parse(written, word, checks) {
+        Ok(condition) => condition,
         Err(wrong) => {
             let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);
             errors.add(at, wrong.message).help = wrong.help;
             return None;
         }
     };
-    let none = RawCheck::default();
+    let none = RawThresholdTable::default();
     let raw = raw.unwrap_or(&none);
     let during = match raw.during.value() {
         Some(DuringWord::Ramp) => During::Ramp,
@@ -126,7 +128,7 @@ fn threshold(
         None => usual_part(metric, word),
     };
     Some(Threshold {
-        check: check.to_owned(),
+        condition: written.to_owned(),
         line: line(text.at, context),
         is_default: false,
         metric,
@@ -185,7 +187,7 @@ fn line(at: Place, context: &Context<'_>) -> usize {
     context.source.text.get(..at.start).map_or(0, |before| before.matches('\n').count() + 1)
 }
 
-fn scope(raw: &RawCheck, stages: &Stages, errors: &mut Errors) -> Option<Scope> {
+fn scope(raw: &RawThresholdTable, stages: &Stages, errors: &mut Errors) -> Option<Scope> {
     let Some(given) = raw.stage.given() else { return Some(Scope::Scenario) };
     let name = given.value.value.as_str();
     if name == "*" {
@@ -208,7 +210,7 @@ fn scope(raw: &RawCheck, stages: &Stages, errors: &mut Errors) -> Option<Scope> 
     Some(Scope::Stage(index))
 }
 
-fn window(raw: &RawCheck, errors: &mut Errors) -> Option<Time> {
+fn window(raw: &RawThresholdTable, errors: &mut Errors) -> Option<Time> {
     let given = raw.window.given()?;
     let window = time(&raw.window, "window", Time(Duration::from_secs(1)), errors);
     if window.0.subsec_nanos() != 0 {

@@ -1,7 +1,8 @@
 //! The values of keys that are no quantities: strings, lists and tables with free names.
 
 use super::quantities::leaf_schema;
-use super::{At, RawCheck, Read, read, table_of, wrong_type};
+use super::{At, RawThresholdTable, Read, read, table_of, wrong_type};
+use crate::plan::earlier;
 use crate::plan::error::Errors;
 use crate::plan::foreign;
 use crate::plan::interpolate::inside;
@@ -149,12 +150,12 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
 
 /// A threshold: its text, or a table with it.
 #[derive(Debug, Clone)]
-pub(in crate::plan) enum Entry {
+pub(in crate::plan) enum RawThreshold {
     Text(At<Text>),
-    Table(Box<RawCheck>),
+    Table(Box<RawThresholdTable>),
 }
 
-impl Read for Entry {
+impl Read for RawThreshold {
     const LIST: Option<&'static str> = Some(
         "write for example `thresholds = [\"service_time.p95 < 200ms\", \"failure_ratio < 1%\"]`",
     );
@@ -162,7 +163,11 @@ impl Read for Entry {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         match &node.value {
             Value::Text(text) => Some(Self::Text(At { at: node.at, value: text.clone() })),
-            Value::Table(_) => RawCheck::read(node, errors).map(|raw| Self::Table(Box::new(raw))),
+            Value::Table(_) => {
+                let renamed = earlier::with_condition(node, errors);
+                RawThresholdTable::read(renamed.as_ref().unwrap_or(node), errors)
+                    .map(|raw| Self::Table(Box::new(raw)))
+            }
             _ => {
                 wrong_type(node, "a threshold (a string or a table)", errors)
                     .help("write for example `\"failure_ratio < 1%\"`");
@@ -172,13 +177,13 @@ impl Read for Entry {
     }
 }
 
-impl JsonSchema for Entry {
+impl JsonSchema for RawThreshold {
     fn schema_name() -> Cow<'static, str> {
         "Threshold".into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let table = generator.subschema_for::<RawCheck>();
+        let table = generator.subschema_for::<RawThresholdTable>();
         json_schema!({ "anyOf": [{ "type": "string" }, table] })
     }
 }

@@ -18,12 +18,12 @@ pub(super) use choices::{
 };
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use generator::{RawGenerator, RawLimits};
-pub(super) use leaves::{Entry, Fillable, Named, OneOrMany};
+pub(super) use leaves::{Fillable, Named, OneOrMany, RawThreshold};
 pub(super) use quantities::{Span, Status, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
-    RawAuth, RawCheck, RawConnection, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario,
-    RawStage, RawTarget,
+    RawAuth, RawConnection, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
+    RawTarget, RawThresholdTable,
 };
 
 use super::error::Errors;

@@ -5,9 +5,9 @@ use super::{
     table, table_of,
 };
 use super::{
-    Entry, Field, Fillable, Keys, Named, OneOrMany, RawAnswerLimits, RawData, RawEvent, RawExpect,
-    RawExtract, RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, Read, Span, Status,
-    check_keys,
+    Field, Fillable, Keys, Named, OneOrMany, RawAnswerLimits, RawData, RawEvent, RawExpect,
+    RawExtract, RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, RawThreshold, Read,
+    Span, Status, check_keys,
 };
 use crate::plan::error::Errors;
 use crate::plan::tree::{Node, Place, Text};
@@ -22,7 +22,7 @@ pub(super) const EXAMPLES: [(&str, &str); 16] = [
     ("stages", "stages = [{ users = \"10\", hold = \"10s\" }]"),
     ("from", "from = \"server\"` or `from = \"client\""),
     ("every", "every = \"60s\""),
-    ("check", "check = \"failure_ratio < 1%\""),
+    ("condition", "condition = \"failure_ratio < 1%\""),
     ("backoff", "backoff = \"1s..30s\""),
     ("mean", "mean = \"60s\""),
     ("at", "at = \"30s\""),
@@ -63,7 +63,7 @@ pub(super) const HOMES: [Home; 10] = [
     Home { keys: RawPlan::KEYS, place: "the first lines, before any `[table]`" },
     Home { keys: RawTls::KEYS, place: "`tls = { … }` of a target" },
     Home { keys: RawHeartbeat::KEYS, place: "`heartbeat = { … }` of a scenario" },
-    Home { keys: RawCheck::KEYS, place: "`thresholds = [{ … }]` of a scenario" },
+    Home { keys: RawThresholdTable::KEYS, place: "`thresholds = [{ … }]` of a scenario" },
     Home { keys: RawConnection::KEYS, place: "`connection = { … }` of a scenario" },
     Home { keys: RawFaults::KEYS, place: "`faults = { … }` of a target that is `builtin`" },
 ];
@@ -242,7 +242,7 @@ table! {
         limits: RawAnswerLimits,
         /// What must hold for a PASS: `metric comparison bound`, or a table. Default: `failure_ratio < 1%` (http) or
         /// `success_ratio >= 99%` (tcp-hold); `[]` is none.
-        thresholds: Vec<Entry>,
+        thresholds: Vec<RawThreshold>,
     }
 }
 
@@ -357,11 +357,11 @@ table! {
 
 table! {
     /// A threshold and where and when it is looked at.
-    #[schemars(rename = "Check")]
-    RawCheck, "a threshold",
+    #[schemars(rename = "ThresholdTable")]
+    RawThresholdTable, "a threshold",
     must {
         /// `metric comparison bound`: `connect.time.p99 < 1s`.
-        check: Text,
+        condition: Text,
     }
     may {
         /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.
@@ -374,7 +374,7 @@ table! {
         window: Time,
         /// Ends the run as soon as it is broken.
         abort: bool,
-        /// Live checks begin this long after the start of what is looked at.
+        /// It is judged live from this long after the start of what is looked at.
         grace: Time,
     }
 }

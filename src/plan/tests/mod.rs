@@ -203,7 +203,7 @@ fn overrides_reach_every_key() {
     assert_eq!(hold(&plan).close, Close::Rst);
     assert_eq!(plan.generator.workers, Some(3));
     assert_eq!(
-        (scenario.thresholds[0].check.as_str(), scenario.thresholds[0].line),
+        (scenario.thresholds[0].condition.as_str(), scenario.thresholds[0].line),
         ("hold.lost == 0", 0)
     );
     assert_eq!(plan.targets[0].shown, ["127.0.0.1:2"]);
@@ -294,7 +294,7 @@ fn thresholds_look_where_the_metric_lives() {
     let web = set(WEB, &["scenarios.web.thresholds=[\"success_ratio >= 99%\"]"]);
     assert_eq!(web.scenarios[0].thresholds[0].during, During::Hold);
     let text = format!(
-        "{HOLD}thresholds = [\n  \"hold.lost == 0\",\n  {{ check = \"hold.lost < 5\", stage = \"2\", window = \"5s\", abort = true, grace = \"1s\" }},\n]\n"
+        "{HOLD}thresholds = [\n  \"hold.lost == 0\",\n  {{ condition = \"hold.lost < 5\", stage = \"2\", window = \"5s\", abort = true, grace = \"1s\" }},\n]\n"
     );
     let plan = plan(&text);
     let [first, second] = plan.scenarios[0].thresholds.as_slice() else { panic!("two thresholds") };
@@ -350,4 +350,32 @@ fn faults_are_read() {
     };
     let server = HttpServer { body: "b".to_owned(), tls: None, faults };
     assert_eq!(plan(&text).targets[0].endpoint, Endpoint::Builtin(Builtin::Http(server)));
+}
+
+#[test]
+fn a_saved_plan_may_have_the_keys_of_its_time() {
+    let text = format!(
+        "{HOLD}thresholds = [\"hold.lost == 0\", {{ check = \"hold.lost < 5\", stage = \"2\" }}]\n"
+    );
+    let source = Source { name: "plan.toml".to_owned(), text: text.clone() };
+    let change = "scenarios.hold.thresholds.1.check=\"hold.lost < 7\"".to_owned();
+    for (set, condition) in [(vec![], "hold.lost < 5"), (vec![change], "hold.lost < 7")] {
+        let overrides = Overrides { set, ..Overrides::default() };
+        let saved = Plan::parse_saved(&source, &overrides, &no_environment).unwrap();
+        let thresholds = &saved.scenarios[0].thresholds;
+        assert_eq!((thresholds[1].condition.as_str(), thresholds.len()), (condition, 2));
+        // A plan that is about to be run is told.
+        let errors = read(&text, &overrides).unwrap_err();
+        let error = errors.iter().next().unwrap();
+        assert_eq!(error.message, "a threshold's `check` is now called `condition`");
+        assert_eq!(
+            error.help.as_deref(),
+            Some(format!("write `condition = \"{condition}\"`").as_str())
+        );
+        assert_eq!(errors.count(), 1);
+    }
+    let modern = text.replace("check =", "condition =");
+    let source = Source { text: modern.clone(), ..source };
+    let saved = Plan::parse_saved(&source, &Overrides::default(), &no_environment).unwrap();
+    assert_eq!(saved, plan(&modern));
 }

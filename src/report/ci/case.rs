@@ -65,7 +65,7 @@ fn threshold(run: &SavedRun, finding: &Finding) -> Option<Case> {
     }
     Some(Case {
         scenario: Some(visible(&scenario.name).into_owned()),
-        name: format!("{}{}", visible(&threshold.check), place(scenario, finding)),
+        name: format!("{}{}", visible(&threshold.condition), place(scenario, finding)),
         outcome,
         figures,
         line: (!threshold.is_default).then_some(threshold.line),

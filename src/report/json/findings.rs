@@ -145,7 +145,7 @@ impl<'a> ThresholdReport<'a> {
             scenario: &scenario.name,
             stage: stage.map(|stage| stage.name.as_str()),
             request: finding.request.and_then(|at| scenario.request(at)),
-            check: &threshold.check,
+            check: &threshold.condition,
             default: threshold.is_default,
             passed: finding.state == State::Held,
             state: finding.state.name(),

@@ -197,7 +197,7 @@ fn stopped(run: &SavedRun) -> Option<Stopped<'_>> {
             stopped.scenario = scenario.map(|one| one.name.as_str());
             stopped.threshold = scenario
                 .and_then(|one| one.thresholds.get(usize::from(*threshold)))
-                .map(|one| one.check.as_str());
+                .map(|one| one.condition.as_str());
         }
         StopReason::Interrupted { signal } => stopped.signal = Some(*signal),
         StopReason::BeyondRepair { rule } => stopped.rule = Some(rule),

@@ -182,7 +182,7 @@ pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
         table.row(vec![
             Cell::styled(word, style),
             place.into(),
-            visible(&threshold.check).into_owned().into(),
+            visible(&threshold.condition).into_owned().into(),
             Cell::styled(value, if finding.state.is_broken() { BAD } else { STRONG }),
             Cell::styled(behind(threshold, finding), QUIET),
         ]);

@@ -18,7 +18,7 @@ use std::time::Duration;
 fn threshold(metric: Metric, comparison: Comparison, bound: f64) -> Threshold {
     Threshold {
         requests: crate::plan::RequestScope::All,
-        check: format!("{metric} {comparison} {bound}"),
+        condition: format!("{metric} {comparison} {bound}"),
         line: 1,
         is_default: false,
         metric,
@@ -106,7 +106,7 @@ fn no_data_never_passes() {
     ];
     for metric in metrics {
         let judge = Judge::new(&plan(vec![metric.clone()]));
-        assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.check);
+        assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.condition);
         let verdict = judge.verdict();
         assert_eq!(verdict.word, Word::Invalid);
         assert!(verdict.breaches.iter().any(|breach| breach.rule == Rule::Samples));

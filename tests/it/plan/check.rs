@@ -294,13 +294,13 @@ fn thresholds_that_the_plan_is_likely_to_starve_are_foreseen() {
     warned(&http(mixed, "users = 50, hold = \"4s\"", p99), "364");
     fine(&http(mixed, "users = 50, hold = \"5s\"", p99));
     // A ramp has half of its users on average, and the first request of each.
-    let ramp = "{ check = \"service_time.p95 < 1s\", during = \"ramp\" }";
+    let ramp = "{ condition = \"service_time.p95 < 1s\", during = \"ramp\" }";
     warned(&http(mixed, "users = 20, ramp = \"2s\", hold = \"1s\"", ramp), "56");
     fine(&http(mixed, "users = 40, ramp = \"2s\", hold = \"1s\"", ramp));
     // Arrivals are exact.
     fine(&http("", "rate = \"92/s\", hold = \"4s\"", p99));
     // A window.
-    let window = "{ check = \"service_time.p95 < 1s\", window = \"2s\" }";
+    let window = "{ condition = \"service_time.p95 < 1s\", window = \"2s\" }";
     warned(&http(mixed, "users = 15, hold = \"20s\"", window), "55");
     fine(&http(mixed, "users = 30, hold = \"20s\"", window));
     // Connections are kept, so that there are as many as users.

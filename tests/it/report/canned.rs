@@ -36,8 +36,8 @@ stages = [
   { name = "15k", users = "15k", hold = "4s" },
 ]
 thresholds = [
-  { check = "service_time.p99 < 100ms", stage = "*" },
-  { check = "failure_ratio < 0.1%", window = "2s" },
+  { condition = "service_time.p99 < 100ms", stage = "*" },
+  { condition = "failure_ratio < 0.1%", window = "2s" },
 ]
 "#;
 pub const SECRET: &str = "hunter2";

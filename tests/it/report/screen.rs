@@ -27,7 +27,7 @@ fn no_line_on_the_screen_is_too_wide() {
     {
         scenario.name.clone_from(&name);
         scenario.stages.iter_mut().for_each(|stage| stage.name.clone_from(&name));
-        scenario.thresholds.iter_mut().for_each(|one| one.check = "a < b ".repeat(20));
+        scenario.thresholds.iter_mut().for_each(|one| one.condition = "a < b ".repeat(20));
     }
     saved.plan.name = "n".repeat(100);
     let detail = format!("{} {}", "\u{1b}[2Jword ".repeat(30), "x".repeat(300));

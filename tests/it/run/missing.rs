@@ -47,7 +47,7 @@ thresholds = ["failure_ratio < 1%", "service_time.p50 < 1s", "requests.count > 1
     // Once it can be told, the run ends where it is asked to: nobody waits for the hold.
     let rest = rest.replace("hold = \"1s\"", "hold = \"50s\"").replace(
         "\"service_time.p50 < 1s\"",
-        "{ check = \"service_time.p50 < 1s\", abort = true }",
+        "{ condition = \"service_time.p50 < 1s\", abort = true }",
     );
     let outcome = run(1, &http(server(swallow), &rest), &[]);
     assert_eq!(outcome.report["stopped"]["reason"], "aborted");

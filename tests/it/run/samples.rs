@@ -90,7 +90,7 @@ fn a_threshold_of_one_request_ends_the_run() {
          requests = [{ name = \"home\", path = \"/\" }, { name = \"order\", path = \"/status/500\" }]\n\
          think_time = \"10ms\"\nstages = [{ users = 4, hold = \"30s\" }]\n\
          thresholds = [\"failure_ratio < 90%\",\n\
-         { check = \"failure_ratio < 1%\", request = \"*\", abort = true, grace = \"1s\" }]\n\
+         { condition = \"failure_ratio < 1%\", request = \"*\", abort = true, grace = \"1s\" }]\n\
          [generator]\nworkers = 1\n";
     let outcome = run_once(plan, &[]);
     assert_eq!(outcome.code, Some(1), "{}", outcome.stdout);

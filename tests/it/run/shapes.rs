@@ -31,9 +31,9 @@ thresholds = [
   "hold.survival_ratio >= 100%",
   "success_ratio >= 100%",
   "heartbeat.success_ratio >= 100%",
-  { check = "connections.open >= 40", stage = "*" },
-  { check = "connect.attempts == 80", stage = "up" },
-  { check = "hold.lost <= 0", window = "1s" },
+  { condition = "connections.open >= 40", stage = "*" },
+  { condition = "connect.attempts == 80", stage = "up" },
+  { condition = "hold.lost <= 0", window = "1s" },
 ]
 
 [scenarios.unpaced]

@@ -28,9 +28,9 @@ stages = [
   { name = "second", users = 150, ramp = "500ms", hold = "1500ms" },
 ]
 thresholds = [
-  { check = "connect.success_ratio >= 99%", stage = "*" },
-  { check = "hold.survival_ratio >= 99%", stage = "*" },
-  { check = "hold.lost <= 10", window = "1s" },
+  { condition = "connect.success_ratio >= 99%", stage = "*" },
+  { condition = "hold.survival_ratio >= 99%", stage = "*" },
+  { condition = "hold.lost <= 10", window = "1s" },
   "connect.attempts == 150",
 ]
 "#;
@@ -68,7 +68,7 @@ target = "lb"
 expect = "ok"
 greeting = "5s"
 stages = [{ users = 50, ramp = "500ms", hold = "60s" }]
-thresholds = [{ check = "success_ratio >= 50%", abort = true, grace = "2s" }]
+thresholds = [{ condition = "success_ratio >= 50%", abort = true, grace = "2s" }]
 [scenarios.w]
 protocol = "http"
 target = "web"
@@ -102,7 +102,7 @@ protocol = "tcp-hold"
 expect = "ok"
 greeting = "5s"
 stages = [{ users = 6000, spawn_rate = "100/s", hold = "1s" }]
-thresholds = [{ check = "success_ratio >= 50%", abort = true }]
+thresholds = [{ condition = "success_ratio >= 50%", abort = true }]
 [scenarios.later]
 protocol = "tcp-hold"
 expect = "ok"

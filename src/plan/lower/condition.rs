@@ -8,20 +8,20 @@ use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use std::ops::Range;
 
 /// A threshold's text, understood.
-pub(super) struct Check {
+pub(super) struct Condition {
     pub metric: Metric,
     pub comparison: Comparison,
     pub bound: Bound,
 }
 
 /// What is wrong with it, and where in the text.
-pub(super) struct Wrong {
+pub(super) struct ConditionError {
     pub range: Range<usize>,
     pub message: String,
     pub help: Option<String>,
 }
 
-impl Wrong {
+impl ConditionError {
     fn new(range: Range<usize>, message: impl Into<String>, help: impl Into<String>) -> Self {
         Self { range, message: message.into(), help: Some(help.into()) }
     }
@@ -42,7 +42,11 @@ pub(super) fn end_of_metric(text: &str) -> Option<usize> {
 }
 
 /// Reads `metric comparison bound`; `checks` are the names of the scenario's checks.
-pub(super) fn parse(text: &str, protocol: ProtocolWord, checks: &[String]) -> Result<Check, Wrong> {
+pub(super) fn parse(
+    text: &str,
+    protocol: ProtocolWord,
+    checks: &[String],
+) -> Result<Condition, ConditionError> {
     let whole = 0..text.len();
     let Some(start) = end_of_metric(text) else {
         let message = if text.trim().is_empty() {
@@ -50,17 +54,21 @@ pub(super) fn parse(text: &str, protocol: ProtocolWord, checks: &[String]) -> Re
         } else {
             "this threshold has no comparison"
         };
-        return Err(Wrong::new(whole, message, GRAMMAR));
+        return Err(ConditionError::new(whole, message, GRAMMAR));
     };
     let signs = text[start..]
         .find(|c| !['<', '>', '=', '!'].contains(&c))
         .map_or(text.len(), |length| start + length);
     let comparison = comparison(&text[start..signs]).map_err(|help| {
-        Wrong::new(start..signs, format!("`{}` is no comparison", &text[start..signs]), help)
+        ConditionError::new(
+            start..signs,
+            format!("`{}` is no comparison", &text[start..signs]),
+            help,
+        )
     })?;
     if let Some(second) = text[signs..].find(['<', '>', '=', '!']) {
         let second = signs + second;
-        return Err(Wrong::new(
+        return Err(ConditionError::new(
             second..second + 1,
             "a threshold has one comparison",
             format!("{GRAMMAR}; write two thresholds for two bounds"),
@@ -69,22 +77,19 @@ pub(super) fn parse(text: &str, protocol: ProtocolWord, checks: &[String]) -> Re
     let metric_range = trimmed(text, 0..start);
     let bound_range = trimmed(text, signs..text.len());
     if metric_range.is_empty() {
-        return Err(Wrong::new(start..signs, "the metric is missing", GRAMMAR));
+        return Err(ConditionError::new(start..signs, "the metric is missing", GRAMMAR));
     }
     let metric = metric(&text[metric_range.clone()], protocol, checks)
-        .map_err(|(message, help)| Wrong::new(metric_range, message, help))?;
+        .map_err(|(message, help)| ConditionError::new(metric_range, message, help))?;
     if bound_range.is_empty() {
-        return Err(Wrong::new(start..signs, "the bound is missing", example(metric)));
+        return Err(ConditionError::new(start..signs, "the bound is missing", example(metric)));
     }
-    let bound = bound(&text[bound_range.clone()], metric).map_err(|(message, help)| Wrong {
-        range: bound_range.clone(),
-        message,
-        help,
-    })?;
+    let bound = bound(&text[bound_range.clone()], metric)
+        .map_err(|(message, help)| ConditionError { range: bound_range.clone(), message, help })?;
     if let Some((message, help)) = pointless(metric, comparison, bound) {
-        return Err(Wrong::new(whole, message, help));
+        return Err(ConditionError::new(whole, message, help));
     }
-    Ok(Check { metric, comparison, bound })
+    Ok(Condition { metric, comparison, bound })
 }
 
 fn trimmed(text: &str, range: Range<usize>) -> Range<usize> {
