@@ -2,8 +2,8 @@
 
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
-    Body, Data, Encoding, Endpoint, Given, Http, Piece, Plan, Protocol, Request, Spot, Template,
-    Version,
+    Body, Data, Encoding, Endpoint, Http, Piece, Placeholder, Plan, Protocol, Request, Template,
+    TextRange, Version,
 };
 use crate::protocol::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
 use std::fs::File;
@@ -17,7 +17,7 @@ const LARGEST_BODIES: u64 = 16 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileProblem {
     /// Where the plan names it, or uses what it has not.
-    pub spot: Spot,
+    pub spot: TextRange,
     /// What is wrong.
     pub message: String,
     /// What to do about it.
@@ -139,7 +139,7 @@ fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     Ok(Some(bytes).filter(|bytes| bytes.len() as u64 <= most))
 }
 
-fn unreadable(path: &Path, spot: &Spot, error: &io::Error) -> FileProblem {
+fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
     let why = match error.kind() {
         io::ErrorKind::NotFound => "there is no such file".to_owned(),
         io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
@@ -157,8 +157,9 @@ fn unreadable(path: &Path, spot: &Spot, error: &io::Error) -> FileProblem {
 fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
     let mut columns: Vec<&str> = Vec::new();
     for Template { pieces } in http.requests.iter().filter_map(|one| one.path.as_ref()) {
-        if let Some(Piece::Fill { given: Given::Row(name), encoding: Encoding::Target, .. }) =
-            pieces.first()
+        if let Some(Piece::Fill {
+            given: Placeholder::Row(name), encoding: Encoding::Target, ..
+        }) = pieces.first()
             && !columns.contains(&name.as_str())
         {
             columns.push(name);
@@ -170,7 +171,7 @@ fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
 /// Says which columns are used and not there.
 fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileProblem>) {
     for (given, spot) in http.requests.iter().flat_map(givens) {
-        let Given::Row(column) = given else { continue };
+        let Placeholder::Row(column) = given else { continue };
         if rows.column(column).is_none() {
             problems.push(no_column(data, rows, column, spot));
         }
@@ -178,7 +179,7 @@ fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileP
 }
 
 /// Says that a column is not there; a file of one column may have another separator than the plan thinks.
-fn no_column(data: &Data, rows: &Rows, column: &str, spot: &Spot) -> FileProblem {
+fn no_column(data: &Data, rows: &Rows, column: &str, spot: &TextRange) -> FileProblem {
     let file = data.file.display();
     let quoted: Vec<String> = rows.columns().iter().map(|name| format!("`{name}`")).collect();
     let other = match rows.columns() {
@@ -201,7 +202,7 @@ fn no_column(data: &Data, rows: &Rows, column: &str, spot: &Spot) -> FileProblem
     }
 }
 
-fn givens(request: &Request) -> Vec<(&Given, &Spot)> {
+fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
     let body = match &request.body {
         Body::Text(text) => Some(text),
         Body::File { .. } => None,

@@ -11,7 +11,7 @@ pub struct Churn {
     /// How long each connection is kept before another one takes its place; `None`: as long as the level is held.
     pub lifetime: Option<Lifetime>,
     /// Planned drops, in the order of their times.
-    pub events: Vec<Event>,
+    pub events: Vec<DisconnectEvent>,
 }
 
 impl Churn {
@@ -83,7 +83,7 @@ impl Lifetime {
 
 /// A share of the open connections is dropped.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Event {
+pub struct DisconnectEvent {
     /// When, from the scenario's start.
     pub at: Time,
     /// Which part of the users lose their connection; not zero.

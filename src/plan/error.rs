@@ -3,7 +3,7 @@
 //! **Invariant:** no value of an environment variable is ever in a message.
 
 use super::Source;
-use super::tree::Place;
+use super::tree::Span;
 use std::fmt;
 use std::ops::Range;
 
@@ -55,7 +55,7 @@ impl PlanError {
     }
 
     /// Adds a second place of the plan's text.
-    pub(super) fn also(&mut self, at: Place, label: impl Into<String>) -> &mut Self {
+    pub(super) fn also(&mut self, at: Span, label: impl Into<String>) -> &mut Self {
         if at.argument.is_none() && self.argument.is_none() {
             self.also = Some((at.range(), label.into()));
         }
@@ -84,11 +84,11 @@ impl PlanErrors {
     /// What is wrong with files that a plan names: where it names them, what, and what to do about it; at least one.
     pub fn of_files(
         source: &Source,
-        problems: impl IntoIterator<Item = (super::Spot, String, String)>,
+        problems: impl IntoIterator<Item = (super::TextRange, String, String)>,
     ) -> Self {
         let mut errors = Errors::default();
         for (spot, message, help) in problems {
-            let at = spot.clone().map(Place::file).unwrap_or_default();
+            let at = spot.clone().map(Span::file).unwrap_or_default();
             let error = errors.add(at, message);
             error.span = spot;
             error.help(help);
@@ -162,7 +162,7 @@ pub(super) struct Errors {
 
 impl Errors {
     /// Adds an error at a place.
-    pub(super) fn add(&mut self, at: Place, message: impl Into<String>) -> &mut PlanError {
+    pub(super) fn add(&mut self, at: Span, message: impl Into<String>) -> &mut PlanError {
         let mut error = PlanError::new(message);
         error.span = Some(at.range());
         error.argument = at.argument.map(|index| self.arguments[usize::from(index)].clone());

@@ -1,9 +1,9 @@
 //! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and `${var.…}` stand.
 
-use super::Given;
+use super::Placeholder;
 use super::error::Errors;
 use super::foreign;
-use super::tree::{Place, Text};
+use super::tree::{Span, Text};
 use std::ops::Range;
 
 /// Looks up a variable of the environment.
@@ -11,22 +11,22 @@ pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// A part of a string that is filled in for each sending.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Blank {
+pub(super) struct PlaceholderAt {
     /// Bytes of the string's value, `${` and `}` with them.
     pub range: Range<usize>,
     /// What it is filled with.
-    pub given: Given,
+    pub given: Placeholder,
     /// Where it stands in the plan.
-    pub at: Place,
+    pub at: Span,
 }
 
 /// The string with the environment filled in, and what is filled in later; `None` if that cannot be done, which is then among the errors.
 pub(super) fn interpolate(
     text: &Text,
-    at: Place,
+    at: Span,
     environment: Environment<'_>,
     errors: &mut Errors,
-) -> Option<(String, Vec<Blank>)> {
+) -> Option<(String, Vec<PlaceholderAt>)> {
     let mut value = String::with_capacity(text.shown.len());
     let mut blanks = Vec::new();
     let mut rest = text.shown.as_str();
@@ -53,7 +53,7 @@ pub(super) fn interpolate(
             Some(Filled::Later(given)) => {
                 let from = value.len();
                 value.push_str(&rest[start..end]);
-                blanks.push(Blank { range: from..value.len(), given, at: place });
+                blanks.push(PlaceholderAt { range: from..value.len(), given, at: place });
             }
             None => whole = false,
         }
@@ -66,21 +66,16 @@ pub(super) fn interpolate(
 /// What stands for `${…}`.
 enum Filled {
     Now(String),
-    Later(Given),
+    Later(Placeholder),
 }
 
-fn fill(
-    name: &str,
-    environment: Environment<'_>,
-    at: Place,
-    errors: &mut Errors,
-) -> Option<Filled> {
+fn fill(name: &str, environment: Environment<'_>, at: Span, errors: &mut Errors) -> Option<Filled> {
     let later = |prefix| name.strip_prefix(prefix).filter(|rest: &&str| !rest.is_empty());
     if let Some(column) = later("row.") {
-        return Some(Filled::Later(Given::Row(column.to_owned())));
+        return Some(Filled::Later(Placeholder::Row(column.to_owned())));
     }
     if let Some(variable) = later("var.") {
-        return Some(Filled::Later(Given::Var(variable.to_owned())));
+        return Some(Filled::Later(Placeholder::Var(variable.to_owned())));
     }
     let variable = name.strip_prefix("env.").filter(|variable| {
         !variable.is_empty() && variable.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
@@ -101,9 +96,9 @@ fn fill(
 }
 
 /// The place of some bytes of a string, or of the whole string when it is written with escapes.
-pub(super) fn inside(text: &Text, at: Place, start: usize, end: usize) -> Place {
+pub(super) fn inside(text: &Text, at: Span, start: usize, end: usize) -> Span {
     match text.literal {
-        Some(first) => Place { start: first + start, end: first + end, ..at },
+        Some(first) => Span { start: first + start, end: first + end, ..at },
         None => at,
     }
 }

@@ -4,9 +4,9 @@
 //! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
 
 mod churn;
-mod contradiction;
 mod earlier;
 mod error;
+mod fault_conflict;
 mod foreign;
 mod generator;
 mod interpolate;
@@ -31,9 +31,9 @@ mod target;
 mod threshold;
 mod tree;
 
-pub use churn::{Churn, Event, Jitter, Lifetime, Reconnect};
-pub use contradiction::Contradiction;
+pub use churn::{Churn, DisconnectEvent, Jitter, Lifetime, Reconnect};
 pub use error::{PlanError, PlanErrors};
+pub use fault_conflict::FaultConflict;
 pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 pub use interpolate::Environment;
 pub use limits::AnswerLimits;
@@ -42,8 +42,8 @@ pub(crate) use metric::within;
 pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use parse::LARGEST_PLAN;
 pub use request::{
-    Body, Check, Data, Encoding, Extract, Given, Order, Origin, Piece, Request, Retry, Spot,
-    Template, What,
+    Assertion, Body, Check, Data, Encoding, Extract, ExtractFrom, Piece, Placeholder, Request,
+    Retry, RowOrder, Template, TextRange,
 };
 pub use scenario::{
     Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,

@@ -2,7 +2,7 @@
 
 use super::error::Errors;
 use super::raw::At;
-use super::tree::{Place, Text};
+use super::tree::{Span, Text};
 use crate::units::is_printable;
 
 /// Names longer than this do not fit a table: characters.
@@ -20,7 +20,7 @@ pub(super) enum Kind {
 }
 
 /// Checks a name; an empty one stands for what could not be accepted.
-pub(super) fn check(name: &str, kind: Kind, at: Place, errors: &mut Errors) -> bool {
+pub(super) fn check(name: &str, kind: Kind, at: Span, errors: &mut Errors) -> bool {
     let (ok, help) = match kind {
         Kind::Folder => (
             name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c))

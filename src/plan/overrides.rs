@@ -5,7 +5,7 @@ use super::error::Errors;
 use super::interpolate::Environment;
 use super::scale::Scale;
 use super::suggest::did_you_mean;
-use super::tree::{Builder, Key, Node, Place, Table, Text, Value};
+use super::tree::{Builder, Key, Node, Span, Table, Text, Value};
 use toml::de::DeValue;
 
 /// Keys of a target that say where it is and how a built-in one behaves: all of them go when an address is given.
@@ -28,8 +28,8 @@ impl<'a> Argument<'a> {
     }
 
     /// A place from byte to byte of the option's value.
-    fn place(&self, from: usize, to: usize) -> Place {
-        Place { argument: self.index, start: self.start + from, end: self.start + to }
+    fn place(&self, from: usize, to: usize) -> Span {
+        Span { argument: self.index, start: self.start + from, end: self.start + to }
     }
 
     fn builder(&self, offset: usize) -> Builder<'_> {

@@ -44,7 +44,7 @@ pub enum Retry {
 }
 
 /// Where something stands in the plan's text, in bytes; `None` for what the command line says.
-pub type Spot = Option<Range<usize>>;
+pub type TextRange = Option<Range<usize>>;
 
 /// A text of which parts are filled in for each sending.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -61,11 +61,11 @@ pub enum Piece {
     /// Filled in.
     Fill {
         /// With what.
-        given: Given,
+        given: Placeholder,
         /// How it is written there.
         encoding: Encoding,
         /// Where it stands.
-        spot: Spot,
+        spot: TextRange,
     },
     /// In a path: `?`, or `&` where what stands before it has a query already.
     Separator,
@@ -73,7 +73,7 @@ pub enum Piece {
 
 /// What a part is filled in with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Given {
+pub enum Placeholder {
     /// The value in this column of the pass's row.
     Row(String),
     /// The value that an earlier step of the pass has extracted under this name.
@@ -125,7 +125,7 @@ impl Template {
     }
 
     /// What is filled in, and where it stands.
-    pub fn givens(&self) -> impl Iterator<Item = (&Given, &Spot)> {
+    pub fn givens(&self) -> impl Iterator<Item = (&Placeholder, &TextRange)> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(_) | Piece::Separator => None,
             Piece::Fill { given, spot, .. } => Some((given, spot)),
@@ -151,7 +151,7 @@ pub enum Body {
         /// Seen from the folder of the plan.
         path: PathBuf,
         /// Where the plan names it.
-        spot: Spot,
+        spot: TextRange,
     },
 }
 
@@ -169,12 +169,12 @@ pub struct Check {
     /// Whether the plan named it: then it is counted, fails its request, and the pass goes on.
     pub is_named: bool,
     /// What is looked at.
-    pub what: What,
+    pub what: Assertion,
 }
 
 /// What a check looks at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum Assertion {
     /// The status is one of these.
     Status(Vec<u16>),
     /// The body is this.
@@ -207,12 +207,12 @@ pub struct Extract {
     /// Its name in `${var.NAME}`.
     pub name: String,
     /// Where it is.
-    pub from: Origin,
+    pub from: ExtractFrom,
 }
 
 /// Where a value of an answer is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
+pub enum ExtractFrom {
     /// At this place of a JSON body (RFC 6901).
     Json(String),
     /// In this header, its name in lower case.
@@ -227,16 +227,16 @@ pub struct Data {
     /// Seen from the folder of the plan.
     pub file: PathBuf,
     /// Which row a pass takes.
-    pub order: Order,
+    pub order: RowOrder,
     /// What stands between two values of a CSV file; one byte of ASCII.
     pub separator: u8,
     /// Where the plan names the file.
-    pub spot: Spot,
+    pub spot: TextRange,
 }
 
 /// Which row a pass takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
+pub enum RowOrder {
     /// Pass `p` of user `u` takes row `u + p × the most users`, arrival `i` row `i`; behind the last row the first again.
     Sequential,
     /// Any, by the plan's seed and the number of the user or the arrival.

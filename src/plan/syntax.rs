@@ -1,7 +1,7 @@
 //! Turns what is wrong with the TOML itself into one plain error a line.
 
 use super::error::Errors;
-use super::tree::Place;
+use super::tree::Span;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -34,7 +34,7 @@ pub(super) fn report(
         found.retain(|(span, _)| span.end <= start);
         let (bracket, noun) = if what == '[' { (']', "list") } else { ('}', "table") };
         errors
-            .add(Place::file(start..start + 1), format!("this {noun} is never closed"))
+            .add(Span::file(start..start + 1), format!("this {noun} is never closed"))
             .help(format!("add `{bracket}` behind its last element"));
         trust = Trust::Nothing;
     }
@@ -104,7 +104,7 @@ fn explain(
     errors: &mut Errors,
 ) -> Option<Range<usize>> {
     let written = text.get(span.clone()).unwrap_or_default();
-    let place = Place::file(span.clone());
+    let place = Span::file(span.clone());
     let starts = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
     if starts(&["duplicate key"]) {
         errors.add(place, format!("`{written}` is there twice")).help("keep one of them");
@@ -116,7 +116,7 @@ fn explain(
             text[line.start..span.start].rfind(quote).map_or(span.start, |at| line.start + at);
         let at = start..line.end.max(start);
         errors
-            .add(Place::file(at.clone()), "this string is not closed")
+            .add(Span::file(at.clone()), "this string is not closed")
             .help(format!("add `{quote}` at its end"));
         return Some(at);
     }
@@ -133,7 +133,7 @@ fn explain(
     if starts(&ABOUT_A_VALUE)
         && let Some(token) = token_at(text, span.start, line)
     {
-        let (is, at) = (&text[token.clone()], Place::file(token.clone()));
+        let (is, at) = (&text[token.clone()], Span::file(token.clone()));
         match is {
             "" => errors.add(place, "the value is missing").help("write a value behind `=`"),
             "True" | "False" | "TRUE" | "FALSE" => errors

@@ -1,14 +1,14 @@
 //! Turns TOML into a tree in the order in which it was written, each node knowing where it stands.
 
 use super::error::Errors;
-use super::interpolate::{Blank, Environment, interpolate};
+use super::interpolate::{Environment, PlaceholderAt, interpolate};
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// A range of bytes in the plan's text, or in an argument of the command line.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Span {
     /// Which argument; `None`: the file.
     pub argument: Option<u16>,
     /// The first byte.
@@ -17,7 +17,7 @@ pub(super) struct Place {
     pub end: usize,
 }
 
-impl Place {
+impl Span {
     /// In the file.
     pub(super) fn file(range: Range<usize>) -> Self {
         Self { argument: None, start: range.start, end: range.end }
@@ -32,7 +32,7 @@ impl Place {
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Node {
-    pub at: Place,
+    pub at: Span,
     pub value: Value,
 }
 
@@ -76,7 +76,7 @@ pub(super) struct Text {
     /// Whether the environment could not be filled in, which has been said.
     pub broken: bool,
     /// What is filled in for each sending, in order.
-    pub blanks: Vec<Blank>,
+    pub blanks: Vec<PlaceholderAt>,
 }
 
 impl Text {
@@ -107,7 +107,7 @@ impl Table {
 /// A key and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Key {
-    pub at: Place,
+    pub at: Span,
     pub name: String,
 }
 
@@ -164,7 +164,7 @@ impl Builder<'_> {
     }
 
     /// A string at a place.
-    pub(super) fn text(&self, string: &str, at: Place, errors: &mut Errors) -> Text {
+    pub(super) fn text(&self, string: &str, at: Span, errors: &mut Errors) -> Text {
         let written = self.text.get(at.range()).unwrap_or_default();
         let quotes = ["\"\"\"", "'''", "\"", "'", ""];
         let literal = quotes
@@ -181,8 +181,8 @@ impl Builder<'_> {
         text
     }
 
-    fn place(&self, span: Range<usize>) -> Place {
-        Place {
+    fn place(&self, span: Range<usize>) -> Span {
+        Span {
             argument: self.argument,
             start: self.offset + span.start,
             end: self.offset + span.end,
@@ -190,24 +190,24 @@ impl Builder<'_> {
     }
 
     /// Only the bracket of what is written over several lines.
-    fn first_line(&self, at: Place) -> Place {
+    fn first_line(&self, at: Span) -> Span {
         match self.text.get(at.range()) {
-            Some(written) if written.contains('\n') => Place { end: at.start + 1, ..at },
+            Some(written) if written.contains('\n') => Span { end: at.start + 1, ..at },
             _ => at,
         }
     }
 
     /// The first line that says something.
-    fn beginning(&self) -> Place {
+    fn beginning(&self) -> Span {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {
             let content = line.trim_start_matches('\u{feff}').trim();
             if !content.is_empty() && !content.starts_with('#') {
                 let start = start + (line.len() - line.trim_start_matches('\u{feff}').len());
-                return Place { argument: self.argument, start, end: start };
+                return Span { argument: self.argument, start, end: start };
             }
             start += line.len();
         }
-        Place { argument: self.argument, start: 0, end: 0 }
+        Span { argument: self.argument, start: 0, end: 0 }
     }
 }

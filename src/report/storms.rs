@@ -1,13 +1,13 @@
 //! Turns the plan's events and what was recorded of them into pairs.
 
-use crate::plan::{Event, Protocol, Scenario};
+use crate::plan::{DisconnectEvent, Protocol, Scenario};
 use crate::record::{Cell, Counter, Storm};
 
 /// An event, and what became of the connections that it dropped.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fallen<'a> {
     /// As planned.
-    pub event: &'a Event,
+    pub event: &'a DisconnectEvent,
     /// As it was.
     pub storm: Storm,
 }

@@ -3,7 +3,7 @@
 //! **Invariant:** nothing random: the same seed hits the same numbers in every run, so that clients can predict and count them.
 
 use super::ServeError;
-use crate::plan::{Builtin, Contradiction, Faults};
+use crate::plan::{Builtin, FaultConflict, Faults};
 use crate::units::Ratio;
 
 /// Whether the fault hits connection (or request) `number` of a server process, counted from 0.
@@ -41,8 +41,8 @@ pub(super) fn any(faults: &Faults) -> bool {
 
 /// Refuses what cannot work, alone or together. A plan's servers have passed already.
 pub fn check(builtin: &Builtin) -> Result<(), ServeError> {
-    match builtin.contradictions().into_iter().next() {
-        Some(Contradiction { message, help, .. }) => Err(ServeError::Options { message, help }),
+    match builtin.fault_conflicts().into_iter().next() {
+        Some(FaultConflict { message, help, .. }) => Err(ServeError::Options { message, help }),
         None => Ok(()),
     }
 }

@@ -1,6 +1,6 @@
 //! Turns how connections come and go into lines of the page.
 
-use crate::plan::{Churn, Close, Event, Jitter, Lifetime, Reconnect};
+use crate::plan::{Churn, Close, DisconnectEvent, Jitter, Lifetime, Reconnect};
 use crate::units::Time;
 use crate::units::figure::percent;
 
@@ -37,8 +37,8 @@ pub(super) fn lines(churn: &Churn) -> Vec<String> {
     lines
 }
 
-fn event(event: &Event) -> String {
-    let Event { at, share, by, over } = event;
+fn event(event: &DisconnectEvent) -> String {
+    let DisconnectEvent { at, share, by, over } = event;
     let by = match by {
         Close::Fin => "FIN",
         Close::Rst => "RST",
@@ -72,8 +72,8 @@ mod tests {
             },
             lifetime: Some(Lifetime::Uniform { min: time(20), max: time(40) }),
             events: vec![
-                Event { at: time(15), share: Ratio(0.33), by: Close::Rst, over: time(0) },
-                Event { at: time(20), share: Ratio(1.0), by: Close::Fin, over: time(5) },
+                DisconnectEvent { at: time(15), share: Ratio(0.33), by: Close::Rst, over: time(0) },
+                DisconnectEvent { at: time(20), share: Ratio(1.0), by: Close::Fin, over: time(5) },
             ],
         };
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
 use crate::machine::grouped;
-use crate::plan::{Http, Order, Version};
+use crate::plan::{Http, RowOrder, Version};
 use crate::protocol::http::{DataFile, NoPaths};
 use crate::units::visible;
 
@@ -28,9 +28,9 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
     }
     if let Some(data) = &http.data {
         let order = match data.order {
-            Order::Sequential => "one after the other, and from the first again",
-            Order::Random => "chosen by the seed",
-            Order::Unique => "each used once",
+            RowOrder::Sequential => "one after the other, and from the first again",
+            RowOrder::Random => "chosen by the seed",
+            RowOrder::Unique => "each used once",
         };
         let unit = if http.in_steps { "pass" } else { "request" };
         let name = data.file.display().to_string();

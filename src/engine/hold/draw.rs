@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** nothing random: every draw is a pure function of the seed, the scenario, the user and a number.
 
-use crate::plan::{Event, Jitter, Lifetime};
+use crate::plan::{DisconnectEvent, Jitter, Lifetime};
 
 /// 2^64 over the golden ratio: steps of this size spread numbers round a circle as evenly as steps can.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
@@ -53,7 +53,7 @@ impl Draws {
 
     /// When event number `number` drops the connection of a user, from the event's time; `None` if it does not. Of any stretch of users
     /// nearly exactly the event's share is dropped, and their times are spread as evenly.
-    pub(super) fn drop_ns(self, number: usize, event: &Event, user: u64) -> Option<u64> {
+    pub(super) fn drop_ns(self, number: usize, event: &DisconnectEvent, user: u64) -> Option<u64> {
         let start = scatter(self.seed ^ scatter(!(number as u64)));
         let place = start.wrapping_add(user.wrapping_mul(GOLDEN)) as f64 / u64::MAX as f64;
         let share = event.share.0;
@@ -89,9 +89,9 @@ mod tests {
         Draws::new(42, 0)
     }
 
-    fn event(share: f64, over: u64) -> Event {
+    fn event(share: f64, over: u64) -> DisconnectEvent {
         let time = |seconds| Time(Duration::from_secs(seconds));
-        Event { at: time(0), share: Ratio(share), by: Close::Rst, over: time(over) }
+        DisconnectEvent { at: time(0), share: Ratio(share), by: Close::Rst, over: time(over) }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::Requests;
 use super::host::Host;
 use super::slots::{Slot, State};
 use super::users::After;
-use crate::plan::{Http, Level, Order, Phase, Stage, ThinkTime, What};
+use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
 use crate::protocol::http::{Answer, Gains, Session};
 use crate::record::{Cause, Failure, FailureStage};
 use fastrand::Rng;
@@ -24,7 +24,7 @@ pub(super) struct Passes {
     /// Whether users carry anything along.
     sessions: bool,
     cookies: bool,
-    rows: Option<(Order, u64)>,
+    rows: Option<(RowOrder, u64)>,
     /// The most users of the scenario: passes of users are numbered by it.
     users: u64,
     /// Where rows come from that are used once.
@@ -45,7 +45,9 @@ impl Passes {
         };
         let timed = http.requests.iter().map(|request| {
             let one = |(at, check): (usize, &crate::plan::Check)| match check.what {
-                What::Time(time) => Some((1 << at, time.as_nanos(), format!("not under {time}"))),
+                Assertion::Time(time) => {
+                    Some((1 << at, time.as_nanos(), format!("not under {time}")))
+                }
                 _ => None,
             };
             request.checks.iter().enumerate().filter_map(one).collect()
@@ -69,9 +71,9 @@ impl Passes {
     fn row(&mut self, pass: u64, rng: &mut Rng) -> Option<u64> {
         let (order, rows) = self.rows.filter(|(_, rows)| *rows > 0)?;
         match order {
-            Order::Sequential => Some(pass % rows),
-            Order::Random => Some(rng.u64(0..rows)),
-            Order::Unique => {
+            RowOrder::Sequential => Some(pass % rows),
+            RowOrder::Random => Some(rng.u64(0..rows)),
+            RowOrder::Unique => {
                 let row = match (self.source, self.stock.take()) {
                     (RowSource::Numbered { first }, _) => first.checked_add(pass)?,
                     (_, Taken::Row(row)) => row,
@@ -248,7 +250,7 @@ impl<H: Host> Requests<H> {
 mod tests {
     use super::*;
 
-    fn passes(order: Order, source: RowSource) -> Passes {
+    fn passes(order: RowOrder, source: RowSource) -> Passes {
         let data = crate::plan::Data { file: "x.csv".into(), order, separator: b',', spot: None };
         let http = Http { data: Some(data), ..Http::default() };
         Passes::new(&http, &[], source, 10)
@@ -257,12 +259,12 @@ mod tests {
     #[test]
     fn rows_that_are_used_once_come_by_number_or_from_the_stock() {
         let mut rng = Rng::with_seed(1);
-        let mut numbered = passes(Order::Unique, RowSource::Numbered { first: 4 });
+        let mut numbered = passes(RowOrder::Unique, RowSource::Numbered { first: 4 });
         assert!(!numbered.is_short_of_rows());
         let rows: Vec<_> = [0, 5, 2].map(|pass| numbered.row(pass, &mut rng)).into();
         assert_eq!(rows, [Some(4), Some(9), Some(6)]);
         assert_eq!(numbered.wants_rows(true), None);
-        let mut granted = passes(Order::Unique, RowSource::Granted { first: 7, count: 1 });
+        let mut granted = passes(RowOrder::Unique, RowSource::Granted { first: 7, count: 1 });
         assert_eq!((granted.is_short_of_rows(), granted.row(0, &mut rng)), (false, Some(7)));
         assert_eq!((granted.is_short_of_rows(), granted.row(1, &mut rng)), (true, None));
         assert_eq!(granted.wants_rows(true), Some(true));
@@ -271,10 +273,10 @@ mod tests {
     #[test]
     fn rows_come_one_after_the_other_or_by_chance() {
         let mut rng = Rng::with_seed(1);
-        let mut one = passes(Order::Sequential, RowSource::Any);
+        let mut one = passes(RowOrder::Sequential, RowSource::Any);
         let rows: Vec<_> = [0, 9, 10, 23].map(|pass| one.row(pass, &mut rng)).into();
         assert_eq!(rows, [Some(0), Some(9), Some(0), Some(3)]);
-        let mut any = passes(Order::Random, RowSource::Any);
+        let mut any = passes(RowOrder::Random, RowSource::Any);
         let draw = |any: &mut Passes, seed| {
             let mut rng = Rng::with_seed(seed);
             (0..50).map(|pass| any.row(pass, &mut rng).unwrap()).collect::<Vec<_>>()

@@ -6,7 +6,7 @@ mod stock;
 pub use outlook::{RowOutlook, row_outlooks};
 pub(super) use stock::{RowStock, Taken};
 
-use crate::plan::{Data, Http, Order, Plan, Protocol};
+use crate::plan::{Data, Http, Plan, Protocol, RowOrder};
 use crate::protocol::http::Files;
 use crate::schedule::{ScenarioSchedule, Schedule, Shape};
 use serde::{Deserialize, Serialize};
@@ -70,7 +70,9 @@ pub fn shared_rows(plan: &Plan, schedule: &Schedule, files: &[Files]) -> Vec<Sha
 /// The data of a scenario whose rows are used once each.
 pub fn unique(protocol: &Protocol) -> Option<&Data> {
     match protocol {
-        Protocol::Http(Http { data: Some(data), .. }) if data.order == Order::Unique => Some(data),
+        Protocol::Http(Http { data: Some(data), .. }) if data.order == RowOrder::Unique => {
+            Some(data)
+        }
         Protocol::Http(_) | Protocol::TcpHold(_) => None,
     }
 }

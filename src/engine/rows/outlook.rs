@@ -1,7 +1,7 @@
 //! Works out when rows that are used once run out, by the plan's own arithmetic.
 
 use super::{SharedRows, shared_rows, unique};
-use crate::plan::{Http, Plan, Protocol, Spot};
+use crate::plan::{Http, Plan, Protocol, TextRange};
 use crate::protocol::http::Files;
 use crate::record::Mark;
 use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
@@ -24,7 +24,7 @@ pub struct RowOutlook {
     /// The file, as the first of them names it.
     pub file: String,
     /// Where.
-    pub spot: Spot,
+    pub spot: TextRange,
     /// How many rows it has.
     pub rows: u64,
     /// How many are needed, however slow the answers are: arrivals, and the first pass of each user.
@@ -192,14 +192,15 @@ fn time(ns: f64) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Data, Level, Order, Ramp, Spacing, ThinkTime};
+    use crate::plan::{Data, Level, Ramp, RowOrder, Spacing, ThinkTime};
     use crate::protocol::http::DataFile;
     use crate::schedule::testing;
     use crate::units::Rate;
 
     fn words(rows: u64, think_ms: u64, levels: &[&[(Level, u64)]]) -> Option<String> {
         let think = Time(Duration::from_millis(think_ms));
-        let data = Data { file: "r.csv".into(), order: Order::Unique, separator: b',', spot: None };
+        let data =
+            Data { file: "r.csv".into(), order: RowOrder::Unique, separator: b',', spot: None };
         let http = Http {
             data: Some(data),
             think_time: ThinkTime { min: think, max: think },

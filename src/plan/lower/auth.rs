@@ -3,8 +3,8 @@
 use super::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, RawAuth};
-use crate::plan::tree::{Place, Text};
-use crate::plan::{Encoding, Given, Request, Template};
+use crate::plan::tree::{Span, Text};
+use crate::plan::{Encoding, Placeholder, Request, Template};
 use ::http::HeaderValue;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -62,8 +62,8 @@ pub(super) fn authorize(
     let mut extracted: Vec<String> = Vec::new();
     for request in requests {
         let there = value.givens().all(|(given, _)| match given {
-            Given::Row(_) => true,
-            Given::Var(name) => extracted.contains(name),
+            Placeholder::Row(_) => true,
+            Placeholder::Var(name) => extracted.contains(name),
         });
         extracted.extend(request.extract.iter().map(|one| one.name.clone()));
         if there && request.headers.iter().all(|(name, _)| name != HEADER) {
@@ -73,7 +73,7 @@ pub(super) fn authorize(
 }
 
 /// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
-pub(super) fn check_secret(text: &Text, what: &str, at: Place, errors: &mut Errors) {
+pub(super) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
     // What is wrong with the environment itself has been said.
     if text.broken {
         return;

@@ -5,7 +5,9 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{
     CloseWord, JitterWord, RawEvent, RawLifetime, RawPlan, RawReconnect, RawScenario, ReconnectWord,
 };
-use crate::plan::{Churn, Close, Event, Jitter, Lifetime, Plan, Protocol, Reconnect, Stage};
+use crate::plan::{
+    Churn, Close, DisconnectEvent, Jitter, Lifetime, Plan, Protocol, Reconnect, Stage,
+};
 use crate::units::{Ratio, Time};
 use std::time::Duration;
 
@@ -41,7 +43,7 @@ pub(super) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
     let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
         Protocol::TcpHold(hold) => {
-            let by_fin = |event: &Event| event.by == Close::Fin;
+            let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
             let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
             closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)
         }
@@ -54,7 +56,7 @@ pub(super) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     }
 }
 
-fn event(raw: &RawEvent, end: Option<Time>, errors: &mut Errors) -> Event {
+fn event(raw: &RawEvent, end: Option<Time>, errors: &mut Errors) -> DisconnectEvent {
     let at = raw.at.value().copied().unwrap_or_default();
     if let (Some(given), Some(end)) = (raw.at.given(), end)
         && at >= end
@@ -76,7 +78,7 @@ fn event(raw: &RawEvent, end: Option<Time>, errors: &mut Errors) -> Event {
         Some(CloseWord::Fin) => Close::Fin,
         Some(CloseWord::Rst) | None => Close::Rst,
     };
-    Event { at, share, by, over: raw.over.value().copied().unwrap_or_default() }
+    DisconnectEvent { at, share, by, over: raw.over.value().copied().unwrap_or_default() }
 }
 
 fn half(time: Time) -> Time {

@@ -1,13 +1,13 @@
 //! What must hold for a PASS where a scenario does not say it.
 
-use super::reach::{self, Seen};
+use super::reach::{self, ThresholdContext};
 use crate::plan::error::Errors;
-use crate::plan::tree::Place;
+use crate::plan::tree::Span;
 use crate::plan::{Bound, Comparison, During, Metric, Protocol, RatioMetric, Scope, Threshold};
 use crate::units::Time;
 
 /// The threshold of a scenario without `thresholds`; `None` where it could never see anything.
-pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
+pub(super) fn default_threshold(seen: &ThresholdContext<'_>) -> Option<Threshold> {
     let (condition, metric, comparison, bound, during) = match seen.protocol {
         Protocol::Http(_) => {
             ("failure_ratio < 1%", RatioMetric::Failure, Comparison::Less, 0.01, During::Hold)
@@ -35,7 +35,7 @@ pub(super) fn default_threshold(seen: &Seen<'_>) -> Option<Threshold> {
     let everywhere = Threshold { during: During::All, ..threshold.clone() };
     [threshold, everywhere].into_iter().find(|threshold| {
         let mut problems = Errors::default();
-        reach::check(threshold, seen, Place::default(), &mut problems);
+        reach::check(threshold, seen, Span::default(), &mut problems);
         problems.count() == 0
     })
 }

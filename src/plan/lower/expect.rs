@@ -3,8 +3,8 @@
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, JsonValue, Named, OneOrMany, RawExpect, RawExtract, RawTable};
-use crate::plan::tree::{Place, Text};
-use crate::plan::{Check, Extract, Origin, What};
+use crate::plan::tree::{Span, Text};
+use crate::plan::{Assertion, Check, Extract, ExtractFrom};
 use crate::units::is_printable;
 use ::http::HeaderName;
 
@@ -57,7 +57,7 @@ pub(super) fn checks(
 }
 
 /// What a table says, each with the name that it has without one of its own.
-fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, What)> {
+fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
     let mut whats = Vec::new();
     if let Some(given) = raw.status.given() {
         let list: Vec<u16> = given.value.0.iter().map(|one| one.value.0).collect();
@@ -65,10 +65,10 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, What)> {
             errors.add(given.at, "no status would do").help("write for example `status = 200`");
         }
         let words: Vec<String> = list.iter().map(ToString::to_string).collect();
-        whats.push((format!("status {}", words.join(" or ")), What::Status(list)));
+        whats.push((format!("status {}", words.join(" or ")), Assertion::Status(list)));
     }
     if let Some(body) = raw.body.value() {
-        whats.push(("body".to_owned(), What::Body(body.value.clone())));
+        whats.push(("body".to_owned(), Assertion::Body(body.value.clone())));
     }
     for given in raw.contains.value().into_iter().flat_map(|many| &many.0) {
         if given.value.value.is_empty() {
@@ -77,25 +77,25 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, What)> {
                 .help("write what it must contain: `contains = \"Welcome\"`");
         }
         let words = format!("contains \"{}\"", shown(&given.value));
-        whats.push((words, What::Contains(given.value.value.clone())));
+        whats.push((words, Assertion::Contains(given.value.value.clone())));
     }
     for (key, given) in raw.json.value().into_iter().flat_map(Named::read) {
         pointer(&key.name, key.at, errors);
         let (pointer, JsonValue(value)) = (key.name.clone(), given.value.clone());
-        whats.push((format!("json {pointer}"), What::Json { pointer, value }));
+        whats.push((format!("json {pointer}"), Assertion::Json { pointer, value }));
     }
     for (key, given) in raw.headers.value().into_iter().flat_map(Named::read) {
         let name = header(&key.name, key.at, errors);
         let value = given.value.value.clone();
-        whats.push((format!("header {name}"), What::Header { name, value }));
+        whats.push((format!("header {name}"), Assertion::Header { name, value }));
     }
     if let Some(size) = raw.size.value() {
         let words = format!("size {} {}", size.comparison, size.bytes);
-        whats.push((words, What::Size(size.comparison, size.bytes)));
+        whats.push((words, Assertion::Size(size.comparison, size.bytes)));
     }
     if let Some(given) = raw.time.given() {
         let time = super::time(&raw.time, "time", given.value, errors);
-        whats.push((format!("time < {time}"), What::Time(time)));
+        whats.push((format!("time < {time}"), Assertion::Time(time)));
     }
     whats
 }
@@ -111,7 +111,7 @@ fn shown(text: &Text) -> String {
 }
 
 /// Says what is wrong with a place in JSON.
-fn pointer(pointer: &str, at: Place, errors: &mut Errors) {
+fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
     let mut rest = pointer;
     let mut escaped = true;
     while let Some(tilde) = rest.find('~') {
@@ -132,7 +132,7 @@ fn pointer(pointer: &str, at: Place, errors: &mut Errors) {
     }
 }
 
-fn header(name: &str, at: Place, errors: &mut Errors) -> String {
+fn header(name: &str, at: Span, errors: &mut Errors) -> String {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         errors
             .add(at, "this is no name of a header")
@@ -158,14 +158,14 @@ pub(super) fn extracts(field: &Field<Named<RawExtract>>, errors: &mut Errors) ->
     extracts
 }
 
-fn origin(raw: &RawExtract, at: Place, errors: &mut Errors) -> Option<Origin> {
+fn origin(raw: &RawExtract, at: Span, errors: &mut Errors) -> Option<ExtractFrom> {
     match (raw.json.given(), raw.header.given(), raw.regex.given()) {
         (Some(json), None, None) => {
             pointer(&json.value.value, json.at, errors);
-            Some(Origin::Json(json.value.value.clone()))
+            Some(ExtractFrom::Json(json.value.value.clone()))
         }
         (None, Some(given), None) => {
-            Some(Origin::Header(header(&given.value.value, given.at, errors)))
+            Some(ExtractFrom::Header(header(&given.value.value, given.at, errors)))
         }
         (None, None, Some(regex)) => {
             if let Err(error) = regex::bytes::Regex::new(&regex.value.value) {
@@ -177,7 +177,7 @@ fn origin(raw: &RawExtract, at: Place, errors: &mut Errors) -> Option<Origin> {
                     .add(regex.at, message)
                     .help("write it between `'` and `'`, with a group around what is wanted: `'id=(\\d+)'`");
             }
-            Some(Origin::Regex(regex.value.value.clone()))
+            Some(ExtractFrom::Regex(regex.value.value.clone()))
         }
         (None, None, None) => {
             if !raw.is_doubtful() {

@@ -9,7 +9,7 @@ use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
 use crate::plan::tree::Text;
-use crate::plan::{Data, Http, Level, OnFull, Order, Secrets, Stage, ThinkTime, most_in_flight};
+use crate::plan::{Data, Http, Level, OnFull, RowOrder, Secrets, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;
 
@@ -100,9 +100,9 @@ fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
             .help("CSV has a line with the names of its columns, JSON lines have an object each");
     }
     let order = match raw.order.value() {
-        None | Some(OrderWord::Sequential) => Order::Sequential,
-        Some(OrderWord::Random) => Order::Random,
-        Some(OrderWord::Unique) => Order::Unique,
+        None | Some(OrderWord::Sequential) => RowOrder::Sequential,
+        Some(OrderWord::Random) => RowOrder::Random,
+        Some(OrderWord::Unique) => RowOrder::Unique,
     };
     let usual = if kind == "tsv" { b'\t' } else { b',' };
     let is_table = ["csv", "tsv"].contains(&kind);

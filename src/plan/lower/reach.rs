@@ -3,7 +3,7 @@
 use super::extent::{Extent, length, looked_at};
 use super::threshold_request;
 use crate::plan::error::Errors;
-use crate::plan::tree::Place;
+use crate::plan::tree::Span;
 use crate::plan::{
     CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric,
     RequestScope, Stage, Stat, Threshold, TimeMetric,
@@ -11,7 +11,7 @@ use crate::plan::{
 use crate::units::Time;
 
 /// What a scenario will do.
-pub(super) struct Seen<'a> {
+pub(super) struct ThresholdContext<'a> {
     pub protocol: &'a Protocol,
     /// Whether its connections are secured.
     pub secured: bool,
@@ -20,7 +20,12 @@ pub(super) struct Seen<'a> {
 }
 
 /// Says why a threshold could never be judged.
-pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &mut Errors) {
+pub(super) fn check(
+    threshold: &Threshold,
+    seen: &ThresholdContext<'_>,
+    at: Span,
+    errors: &mut Errors,
+) {
     if let Some((message, help)) = without_sense(threshold.metric, seen) {
         errors.add(at, message).help(help);
         return;
@@ -41,7 +46,7 @@ pub(super) fn check(threshold: &Threshold, seen: &Seen<'_>, at: Place, errors: &
 }
 
 /// Metrics that the scenario's own keys rule out.
-fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
+fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, String)> {
     if matches!(metric, Metric::Time(TimeMetric::TlsTime, _)) && !seen.secured {
         let add = match seen.protocol {
             Protocol::TcpHold(_) => "add `tls = {}` to the target",
@@ -113,7 +118,7 @@ fn without_sense(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
 /// Why nothing, or too little, can be seen in some parts.
 fn unseen(
     threshold: &Threshold,
-    seen: &Seen<'_>,
+    seen: &ThresholdContext<'_>,
     parts: &[Extent],
     whom: &str,
 ) -> Option<(String, String)> {
@@ -209,7 +214,7 @@ fn wrong_window(threshold: &Threshold, parts: &[Extent], whom: &str) -> Option<(
 }
 
 /// No connection can be older than its scenario.
-fn not_so_old(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
+fn not_so_old(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, String)> {
     let Metric::Ratio(ratio) = metric else { return None };
     let (age, length) = (ratio.survival_s()?, length(seen.stages)?);
     (length.0.as_secs() < age).then(|| {
@@ -221,7 +226,7 @@ fn not_so_old(metric: Metric, seen: &Seen<'_>) -> Option<(String, String)> {
 }
 
 /// The most connections that each event can drop.
-fn dropped(seen: &Seen<'_>) -> Option<Vec<u64>> {
+fn dropped(seen: &ThresholdContext<'_>) -> Option<Vec<u64>> {
     let Protocol::TcpHold(hold) = seen.protocol else { return None };
     let users = |stage: &Stage| match stage.level {
         Level::Users { users, .. } => users,
@@ -233,7 +238,12 @@ fn dropped(seen: &Seen<'_>) -> Option<Vec<u64>> {
     Some(hold.churn.events.iter().map(|event| of(event.share.0)).collect())
 }
 
-fn never(metric: Metric, during: During, seen: &Seen<'_>, whom: &str) -> (String, String) {
+fn never(
+    metric: Metric,
+    during: During,
+    seen: &ThresholdContext<'_>,
+    whom: &str,
+) -> (String, String) {
     let help = match metric {
         Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _)
         | Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
@@ -256,7 +266,7 @@ fn too_few(
     metric: Metric,
     available: u64,
     floor: u64,
-    seen: &Seen<'_>,
+    seen: &ThresholdContext<'_>,
     whom: &str,
 ) -> (String, String) {
     let scaled = seen

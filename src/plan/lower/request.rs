@@ -7,7 +7,7 @@ use super::template::{Known, add_parameter, of_body, of_path, spot, template};
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable, RetryWord};
-use crate::plan::tree::{Place, Text};
+use crate::plan::tree::{Span, Text};
 use crate::plan::{Body, Encoding, Request, Retry, Template, ThinkTime};
 use crate::units::uri;
 use ::http::uri::PathAndQuery;
@@ -49,7 +49,7 @@ pub(super) fn requests(raw: &RawScenario, names: &mut Names, errors: &mut Errors
         return Vec::new();
     }
     let mut known = Known { rows: !raw.data.is_absent(), steps: in_steps, variables: Vec::new() };
-    let mut named: Vec<(String, Place)> = Vec::new();
+    let mut named: Vec<(String, Span)> = Vec::new();
     let mut requests = Vec::new();
     for raw in &given.value {
         let request = request(raw, &known, names, errors);
@@ -203,7 +203,7 @@ fn begins_with_a_scheme(text: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_of_scheme)
 }
 
-fn path(given: &At<Fillable>, method: &str, query: Option<Place>, errors: &mut Errors) {
+fn path(given: &At<Fillable>, method: &str, query: Option<Span>, errors: &mut Errors) {
     let Fillable(text) = &given.value;
     // What is filled in later is encoded so that it fits.
     let mut path = text.value.clone();

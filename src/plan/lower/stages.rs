@@ -4,7 +4,7 @@ use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable, SpacingWord};
 use crate::plan::scale::Scale;
-use crate::plan::tree::Place;
+use crate::plan::tree::Span;
 use crate::plan::{Level, Ramp, Spacing, Stage};
 use crate::units::{Count, Rate, Time};
 
@@ -45,7 +45,7 @@ pub(super) fn stages(
         return Stages { list: Vec::new(), known: false };
     }
     let mut list: Vec<Stage> = Vec::new();
-    let mut places: Vec<Place> = Vec::new();
+    let mut places: Vec<Span> = Vec::new();
     let mut wrong = false;
     for (index, raw) in given.value.iter().enumerate() {
         let first = index == 0;
@@ -208,14 +208,14 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
     Level::Rate { rate: scale.rate(rate), ramp, spacing }
 }
 
-fn check_rate(rate: Rate, at: Place, errors: &mut Errors) {
+fn check_rate(rate: Rate, at: Span, errors: &mut Errors) {
     if rate.value() > HIGHEST as f64 {
         errors.add(at, format!("a rate is at most {}/s", Count(HIGHEST)));
     }
 }
 
 /// Says when the stages take longer than a run can.
-fn check_length(list: &[Stage], at: Place, errors: &mut Errors) {
+fn check_length(list: &[Stage], at: Span, errors: &mut Errors) {
     let mut from = 0;
     let mut total: u128 = 0;
     for stage in list {

@@ -6,7 +6,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{
     At, BuiltinWord, Field, Named, OneOrMany, ProtocolWord, RawScenario, RawTable, RawTarget,
 };
-use crate::plan::tree::{Key, Place, Text};
+use crate::plan::tree::{Key, Span, Text};
 use crate::plan::{
     Builtin, Certificate, Endpoint, Faults, Heartbeat, HttpServer, Protocol, Scenario, Target,
     TcpHold, TcpHoldServer,
@@ -21,11 +21,11 @@ pub(super) struct User<'a> {
     target: usize,
     protocol: ProtocolWord,
     /// The place of the protocol's word.
-    at: Place,
+    at: Span,
     hold: Option<TcpHold>,
-    greeting: Option<Place>,
-    expect: Option<Place>,
-    heartbeat: Option<Place>,
+    greeting: Option<Span>,
+    expect: Option<Span>,
+    heartbeat: Option<Span>,
 }
 
 /// A scenario as its target sees it; `None` when its protocol is not known.
@@ -217,12 +217,12 @@ fn builtin(
             Builtin::Http(HttpServer { body, tls, faults })
         }
     };
-    contradictions(&server, word, raw, users, errors);
+    report_conflicts(&server, word, raw, users, errors);
     server
 }
 
 /// What no server can do, at the key that asks for it.
-fn contradictions(
+fn report_conflicts(
     server: &Builtin,
     word: &At<BuiltinWord>,
     raw: &RawTarget,
@@ -230,14 +230,14 @@ fn contradictions(
     errors: &mut Errors,
 ) {
     let faults = raw.faults.value().map_or_else(Vec::new, RawTable::optional_keys);
-    for one in server.contradictions() {
+    for one in server.fault_conflicts() {
         // These have been told with words of their own.
         let of_http = ["status", "slow_body", "truncate_body"].contains(&one.field);
         if one.field == "share" || of_http && word.value == BuiltinWord::TcpHold {
             continue;
         }
         let of_users =
-            |place: fn(&User<'_>) -> Option<Place>| users.iter().find_map(|user| place(user));
+            |place: fn(&User<'_>) -> Option<Span>| users.iter().find_map(|user| place(user));
         let key = match one.field {
             "message" => of_users(|user| user.expect),
             "reply_to" | "every" => of_users(|user| user.heartbeat),

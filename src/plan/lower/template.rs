@@ -2,8 +2,8 @@
 
 use crate::plan::error::Errors;
 use crate::plan::suggest::did_you_mean;
-use crate::plan::tree::{Place, Text};
-use crate::plan::{Encoding, Given, Piece, Spot, Template};
+use crate::plan::tree::{Span, Text};
+use crate::plan::{Encoding, Piece, Placeholder, Template, TextRange};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What is encoded in a parameter: all but the unreserved characters of RFC 3986.
@@ -20,7 +20,7 @@ pub(super) struct Known {
 }
 
 /// Where something stands in the plan's file.
-pub(super) fn spot(at: Place) -> Spot {
+pub(super) fn spot(at: Span) -> TextRange {
     at.argument.is_none().then(|| at.range())
 }
 
@@ -130,21 +130,21 @@ pub(super) fn add_parameter(
 }
 
 /// Whether there will be such a value.
-fn check(given: &Given, at: Place, known: &Known, errors: &mut Errors) {
+fn check(given: &Placeholder, at: Span, known: &Known, errors: &mut Errors) {
     match given {
-        Given::Row(_) if known.rows => {}
-        Given::Row(column) => {
+        Placeholder::Row(_) if known.rows => {}
+        Placeholder::Row(column) => {
             errors
                 .add(at, format!("`${{row.{column}}}` needs rows, and this scenario has none"))
                 .help("add `data = { file = \"rows.csv\" }` to the scenario");
         }
-        Given::Var(name) if known.variables.contains(name) => {}
-        Given::Var(_) if !known.steps => {
+        Placeholder::Var(name) if known.variables.contains(name) => {}
+        Placeholder::Var(_) if !known.steps => {
             errors
                 .add(at, "values are handed on from step to step, and this scenario has none")
                 .help("write `steps = [{ … }, { … }]` in place of `requests`");
         }
-        Given::Var(name) => {
+        Placeholder::Var(name) => {
             let error = errors.add(at, format!("no earlier step extracts `{name}`"));
             let earlier = known.variables.iter().map(String::as_str);
             if known.variables.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::condition::{self, Condition};
 use super::default_threshold::default_threshold;
-use super::reach::{self, Seen};
+use super::reach::{self, ThresholdContext};
 use super::stages::Stages;
 use super::{Context, threshold_request, time};
 use crate::plan::error::Errors;
@@ -12,7 +12,7 @@ use crate::plan::raw::{
     At, DuringWord, ProtocolWord, RawScenario, RawTable, RawThreshold, RawThresholdTable,
 };
 use crate::plan::suggest::did_you_mean;
-use crate::plan::tree::{Place, Text};
+use crate::plan::tree::{Span, Text};
 use crate::plan::{
     CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
 };
@@ -31,7 +31,7 @@ pub(super) fn thresholds(
     errors: &mut Errors,
 ) -> Vec<Threshold> {
     let Some(word) = raw.protocol.value() else { return Vec::new() };
-    let seen = Seen {
+    let seen = ThresholdContext {
         protocol,
         secured: context.secured.get(target).copied().unwrap_or(true),
         stages: &stages.list,
@@ -85,7 +85,7 @@ pub(super) fn within(thresholds: &[Threshold]) -> Vec<Time> {
 }
 
 /// Where the metric of a condition stands.
-fn metric_place(text: &At<Text>) -> Place {
+fn metric_place(text: &At<Text>) -> Span {
     let shown = &text.value.shown;
     let start = shown.len() - shown.trim_start().len();
     let end = condition::end_of_metric(shown).unwrap_or(shown.len());
@@ -180,7 +180,7 @@ fn usual_part(metric: Metric, word: ProtocolWord) -> During {
 }
 
 /// The line of the file, from 1; zero for what the command line says.
-fn line(at: Place, context: &Context<'_>) -> usize {
+fn line(at: Span, context: &Context<'_>) -> usize {
     if at.argument.is_some() {
         return 0;
     }

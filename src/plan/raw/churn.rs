@@ -1,11 +1,11 @@
 //! The tables and values of keys that say how connections come and go: a word or a time, or a table with more.
 
 use super::CloseWord;
-use super::quantities::{Span, leaf_schema};
+use super::quantities::{TimeRange, leaf_schema};
 use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, words, wrong_type};
 use crate::plan::error::Errors;
 use crate::plan::suggest::{did_you_mean, listed};
-use crate::plan::tree::{Node, Place, Value};
+use crate::plan::tree::{Node, Span, Value};
 use crate::units::{Ratio, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -19,7 +19,8 @@ pub(in crate::plan) struct Pauses {
 
 impl Read for Pauses {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        Span::read(node, errors).map(|Span { min, max }| Self { first: min, longest: max })
+        TimeRange::read(node, errors)
+            .map(|TimeRange { min, max }| Self { first: min, longest: max })
     }
 }
 
@@ -69,7 +70,7 @@ impl JsonSchema for RawReconnect {
 /// How long a connection is kept: a time or two, or a table with the mean.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum RawLifetime {
-    Span(Span),
+    Span(TimeRange),
     Table(Box<RawMean>),
 }
 
@@ -77,7 +78,7 @@ impl Read for RawLifetime {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         match &node.value {
             Value::Table(_) => RawMean::read(node, errors).map(|raw| Self::Table(Box::new(raw))),
-            _ => Span::read(node, errors).map(Self::Span),
+            _ => TimeRange::read(node, errors).map(Self::Span),
         }
     }
 }
@@ -88,7 +89,7 @@ impl JsonSchema for RawLifetime {
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let span = generator.subschema_for::<Span>();
+        let span = generator.subschema_for::<TimeRange>();
         let table = generator.subschema_for::<RawMean>();
         json_schema!({ "anyOf": [span, table] })
     }

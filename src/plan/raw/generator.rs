@@ -5,7 +5,7 @@ use super::{
     check_keys, table, table_of,
 };
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Place, Text};
+use crate::plan::tree::{Node, Span, Text};
 use crate::units::{Ratio, Time};
 
 table! {

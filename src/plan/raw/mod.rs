@@ -19,7 +19,7 @@ pub(super) use choices::{
 pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
 pub(super) use generator::{RawGenerator, RawLimits};
 pub(super) use leaves::{Fillable, Named, OneOrMany, RawThreshold};
-pub(super) use quantities::{Span, Status, Workers};
+pub(super) use quantities::{Status, TimeRange, Workers};
 pub(super) use search::{RawLevel, RawSearch};
 pub(super) use tables::{
     RawAuth, RawConnection, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
@@ -29,7 +29,7 @@ pub(super) use tables::{
 use super::error::Errors;
 use super::foreign;
 use super::suggest::{alias, did_you_mean, nearest};
-use super::tree::{Node, Place, Table, Value};
+use super::tree::{Node, Span, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 
@@ -46,10 +46,10 @@ pub(super) trait Read: Sized {
 /// A table of the plan.
 pub(super) trait RawTable {
     /// The table itself.
-    fn place(&self) -> Place;
+    fn place(&self) -> Span;
 
     /// The optional keys that are there, with their places.
-    fn optional_keys(&self) -> Vec<(&'static str, Place)>;
+    fn optional_keys(&self) -> Vec<(&'static str, Span)>;
 
     /// Whether some of its keys are unknown or could not be read: then what is missing may have been meant.
     fn is_doubtful(&self) -> bool;
@@ -58,7 +58,7 @@ pub(super) trait RawTable {
 /// A value and its place.
 #[derive(Debug, Clone)]
 pub(super) struct At<T> {
-    pub at: Place,
+    pub at: Span,
     pub value: T,
 }
 
@@ -73,7 +73,7 @@ pub(super) enum Field<T> {
     /// It is there.
     Is {
         /// The place of the key itself.
-        key: Place,
+        key: Span,
         /// Its value.
         value: At<T>,
     },
@@ -104,7 +104,7 @@ impl<T> Field<T> {
     }
 
     /// The place of the key, if its value could be read.
-    pub(super) fn key(&self) -> Option<Place> {
+    pub(super) fn key(&self) -> Option<Span> {
         match self {
             Self::Is { key, .. } => Some(*key),
             Self::Absent | Self::Wrong => None,
@@ -202,7 +202,7 @@ struct Misspelt {
 }
 
 /// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
-fn check_keys(keys: &Keys, at: Place, table: &Table, errors: &mut Errors) -> Misspelt {
+fn check_keys(keys: &Keys, at: Span, table: &Table, errors: &mut Errors) -> Misspelt {
     let known = keys.must.iter().chain(keys.may).copied();
     let mut misspelt = Misspelt::default();
     for (key, _) in &table.entries {
@@ -262,7 +262,7 @@ macro_rules! table {
         $(#[$meta])*
         pub(in crate::plan) struct $name {
             #[schemars(skip)]
-            table_at: Place,
+            table_at: Span,
             #[schemars(skip)]
             unknown_keys: bool,
             $($(#[$must_meta])* pub $must: Field<$must_type>,)*
@@ -292,7 +292,7 @@ macro_rules! table {
         }
 
         impl RawTable for $name {
-            fn place(&self) -> Place {
+            fn place(&self) -> Span {
                 self.table_at
             }
 
@@ -300,8 +300,8 @@ macro_rules! table {
                 self.unknown_keys $(|| self.$must.is_wrong())* $(|| self.$may.is_wrong())*
             }
 
-            fn optional_keys(&self) -> Vec<(&'static str, Place)> {
-                let keys: Vec<(&'static str, Option<Place>)> =
+            fn optional_keys(&self) -> Vec<(&'static str, Span)> {
+                let keys: Vec<(&'static str, Option<Span>)> =
                     vec![$((stringify!($may), self.$may.key())),*];
                 keys.into_iter()
                     .filter_map(|(name, key)| key.map(|key| (name, key)))

@@ -158,12 +158,12 @@ leaf_schema!(
 
 /// A time, or two with `..` between them.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::plan) struct Span {
+pub(in crate::plan) struct TimeRange {
     pub min: Time,
     pub max: Time,
 }
 
-impl Read for Span {
+impl Read for TimeRange {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let ends = match &node.value {
             Value::Text(text) => text.value.split_once(".."),
@@ -190,7 +190,7 @@ impl Read for Span {
 }
 
 leaf_schema!(
-    Span,
+    TimeRange,
     "ThinkTime",
     quantity_schema("One time, or the shortest and the longest.", None, &["100ms..1s", "500ms"])
 );

@@ -3,7 +3,7 @@
 use super::quantities::leaf_schema;
 use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Place, Text, Value};
+use crate::plan::tree::{Node, Span, Text, Value};
 use crate::units::{Count, Rate, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

@@ -7,10 +7,10 @@ use super::{
 use super::{
     Field, Fillable, Keys, Named, OneOrMany, RawAnswerLimits, RawData, RawEvent, RawExpect,
     RawExtract, RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, RawThreshold, Read,
-    Span, Status, check_keys,
+    Status, TimeRange, check_keys,
 };
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Place, Text};
+use crate::plan::tree::{Node, Span, Text};
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
@@ -223,7 +223,7 @@ table! {
         /// http: who asks; sent with every request that has no `authorization` of its own.
         auth: RawAuth,
         /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
-        think_time: Span,
+        think_time: TimeRange,
         /// http: from a request's start to the last byte of its answer. Default: `30s`.
         timeout: Time,
         /// http: from sending to the first byte of the answer. Default: `timeout`.
@@ -320,7 +320,7 @@ table! {
         /// In `steps`: values of the answer for later steps, as `${var.NAME}`.
         extract: Named<RawExtract>,
         /// In `steps`: the pause behind this one, in place of the scenario's.
-        think_time: Span,
+        think_time: TimeRange,
         /// Whether it is sent again when the server closed the idle connection before it answered, and may have processed it. What the server
         /// says it has not processed is sent again in any case. Default: `idempotent`.
         retry: RetryWord,

@@ -1,6 +1,6 @@
 //! Turns what a plan says of an answer into what is looked at in it.
 
-use crate::plan::{AnswerLimits, Comparison, Origin, Request, What};
+use crate::plan::{AnswerLimits, Assertion, Comparison, ExtractFrom, Request};
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 use std::sync::Arc;
@@ -44,21 +44,21 @@ impl Looks {
     /// What is looked at; `variables` are the names of all values.
     pub(super) fn new(request: &Request, variables: &[String], options: Options) -> Self {
         let checks = request.checks.iter().map(|check| match &check.what {
-            What::Status(_) | What::Time(_) => Checked::Else,
-            What::Body(body) => Checked::Body(body.as_bytes().into()),
-            What::Contains(text) => {
+            Assertion::Status(_) | Assertion::Time(_) => Checked::Else,
+            Assertion::Body(body) => Checked::Body(body.as_bytes().into()),
+            Assertion::Contains(text) => {
                 Checked::Contains(Arc::new(Finder::new(text.as_bytes()).into_owned()))
             }
-            What::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
-            What::Header { name, value } => Checked::Header(name.clone(), value.clone()),
-            What::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
+            Assertion::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
+            Assertion::Header { name, value } => Checked::Header(name.clone(), value.clone()),
+            Assertion::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
         });
         let checks: Vec<Checked> = checks.collect();
         let takes = request.extract.iter().filter_map(|one| {
             let place = match &one.from {
-                Origin::Json(pointer) => Place::Json(pointer.clone()),
-                Origin::Header(name) => Place::Header(name.clone()),
-                Origin::Regex(pattern) => Place::Regex(Regex::new(pattern).ok()?),
+                ExtractFrom::Json(pointer) => Place::Json(pointer.clone()),
+                ExtractFrom::Header(name) => Place::Header(name.clone()),
+                ExtractFrom::Regex(pattern) => Place::Regex(Regex::new(pattern).ok()?),
             };
             let at = variables.iter().position(|name| *name == one.name)?;
             Some((at, one.name.clone(), place))

@@ -9,7 +9,9 @@ use super::origin::Home;
 use super::session::{Session, Taken};
 use super::sheet::{Sheet, Unwritten};
 use super::stock::Stock;
-use crate::plan::{AnswerLimits, Http, HttpUrl, Request, Retry, Secrets, Template, Version, What};
+use crate::plan::{
+    AnswerLimits, Assertion, Http, HttpUrl, Request, Retry, Secrets, Template, Version,
+};
 use crate::record::{Failure, FailureStage};
 use crate::units::Address;
 use http::{HeaderName, HeaderValue, Method, Uri};
@@ -200,12 +202,12 @@ impl Prepared {
         let looks = Looks::new(request, variables, options);
         let looks = (!looks.are_plain()).then(|| Box::new(looks));
         let bits = || request.checks.iter().enumerate().map(|(at, check)| (1 << at, &check.what));
-        let body = |what: &What| match what {
-            What::Body(body) => Some(body.as_bytes().into()),
+        let body = |what: &Assertion| match what {
+            Assertion::Body(body) => Some(body.as_bytes().into()),
             _ => None,
         };
-        let statuses = |what: &What| match what {
-            What::Status(list) => Some(list.clone()),
+        let statuses = |what: &Assertion| match what {
+            Assertion::Status(list) => Some(list.clone()),
             _ => None,
         };
         let framed = match http.version {
@@ -296,12 +298,12 @@ impl Prepared {
 
 /// A template as the plan has it.
 fn written(template: &Template) -> String {
-    use crate::plan::{Given, Piece};
+    use crate::plan::{Piece, Placeholder};
     let piece = |piece: &Piece| match piece {
         Piece::Text(text) => text.clone(),
         Piece::Separator => "?".to_owned(),
-        Piece::Fill { given: Given::Row(name), .. } => format!("${{row.{name}}}"),
-        Piece::Fill { given: Given::Var(name), .. } => format!("${{var.{name}}}"),
+        Piece::Fill { given: Placeholder::Row(name), .. } => format!("${{row.{name}}}"),
+        Piece::Fill { given: Placeholder::Var(name), .. } => format!("${{var.{name}}}"),
     };
     template.pieces.iter().map(piece).collect()
 }

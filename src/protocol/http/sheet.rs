@@ -5,7 +5,7 @@
 use super::origin::Home;
 use super::session::Session;
 use super::stock::Stock;
-use crate::plan::{Body, Encoding, Given, Piece, Request, Template};
+use crate::plan::{Body, Encoding, Piece, Placeholder, Request, Template};
 use crate::units::uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::io::Write as _;
@@ -234,11 +234,11 @@ fn parts(template: &Template, stock: &Stock, variables: &[String]) -> Option<Vec
     let part = |piece: &Piece| match piece {
         Piece::Text(text) => Some(Part::Fixed(text.as_bytes().into())),
         Piece::Separator => Some(Part::Separator),
-        Piece::Fill { given: Given::Row(column), encoding, .. } => {
+        Piece::Fill { given: Placeholder::Row(column), encoding, .. } => {
             let at = stock.rows.as_ref()?.column(column)?;
             Some(Part::Row(at, column.as_str().into(), *encoding))
         }
-        Piece::Fill { given: Given::Var(name), encoding, .. } => {
+        Piece::Fill { given: Placeholder::Var(name), encoding, .. } => {
             let at = variables.iter().position(|one| one == name)?;
             Some(Part::Var(at, name.as_str().into(), *encoding))
         }

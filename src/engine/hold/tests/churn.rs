@@ -1,7 +1,7 @@
 //! Connections that come and go while a level is held.
 
 use super::*;
-use crate::plan::{Event, Jitter, Lifetime, RatioMetric, Reconnect, Stat};
+use crate::plan::{DisconnectEvent, Jitter, Lifetime, RatioMetric, Reconnect, Stat};
 use crate::record::{Measure, Span, measure};
 use crate::units::{Ratio, Time};
 use simulation::Simulation;
@@ -16,8 +16,8 @@ fn held_for(users: u64, hold: u64, churn: crate::plan::Churn, on_connect: Script
     run(plan(with(churn), stages), Vec::new(), on_connect, nothing())
 }
 
-fn event(at: u64, share: f64, over: u64) -> Event {
-    Event { at: seconds(at), share: Ratio(share), by: Close::Rst, over: seconds(over) }
+fn event(at: u64, share: f64, over: u64) -> DisconnectEvent {
+    DisconnectEvent { at: seconds(at), share: Ratio(share), by: Close::Rst, over: seconds(over) }
 }
 
 fn backoff(first_ms: u64, longest: u64, jitter: Jitter) -> Reconnect {

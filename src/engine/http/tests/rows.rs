@@ -9,7 +9,7 @@ use crate::protocol::http::{Files, Stock};
 fn granted(levels: &[(Level, u64)], count: u64) -> Load {
     let data = Data {
         file: "x.csv".into(),
-        order: crate::plan::Order::Unique,
+        order: crate::plan::RowOrder::Unique,
         separator: b',',
         spot: None,
     };

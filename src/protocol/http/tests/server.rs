@@ -2,7 +2,7 @@
 
 use super::super::lane::Step as Came;
 use super::super::*;
-use crate::plan::{Check, HostPort, Http, HttpUrl, Request, Site, What};
+use crate::plan::{Assertion, Check, HostPort, Http, HttpUrl, Request, Site};
 use crate::units::Time;
 use std::cell::Cell;
 use std::future::pending;
@@ -107,8 +107,8 @@ pub(super) fn get() -> Request {
 }
 
 pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
-    let status = status.map(|status| What::Status(vec![status]));
-    let whats = status.into_iter().chain(body.map(|body| What::Body(body.into())));
+    let status = status.map(|status| Assertion::Status(vec![status]));
+    let whats = status.into_iter().chain(body.map(|body| Assertion::Body(body.into())));
     let checks = whats.map(|what| Check { name: 0, is_named: false, what }).collect();
     Request { checks, ..get() }
 }

@@ -12,7 +12,7 @@ const TEXT: usize = 100_000;
 
 /// Why a server cannot do what it is to do.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Contradiction {
+pub struct FaultConflict {
     /// The field that would have to change: of the server, or of its faults.
     pub field: &'static str,
     /// What is wrong.
@@ -23,7 +23,7 @@ pub struct Contradiction {
 
 impl Builtin {
     /// Every reason; none for a server that can be started.
-    pub fn contradictions(&self) -> Vec<Contradiction> {
+    pub fn fault_conflicts(&self) -> Vec<FaultConflict> {
         let mut found = Found(Vec::new());
         let faults = match self {
             Self::TcpHold(server) => {
@@ -58,11 +58,11 @@ impl Builtin {
     }
 }
 
-struct Found(Vec<Contradiction>);
+struct Found(Vec<FaultConflict>);
 
 impl Found {
     fn add(&mut self, field: &'static str, message: impl Into<String>, help: &str) {
-        self.0.push(Contradiction { field, message: message.into(), help: help.to_owned() });
+        self.0.push(FaultConflict { field, message: message.into(), help: help.to_owned() });
     }
 
     /// Texts travel to the server's processes on their command lines.
