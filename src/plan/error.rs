@@ -3,7 +3,7 @@
 //! **Invariant:** no value of an environment variable is ever in a message.
 
 use super::Source;
-use super::tree::Span;
+use super::span::Span;
 use std::fmt;
 use std::ops::Range;
 

@@ -3,22 +3,11 @@
 use super::Placeholder;
 use super::error::Errors;
 use super::foreign;
-use super::tree::{Span, Text};
-use std::ops::Range;
+use super::span::Span;
+use super::text::{PlaceholderAt, Text, inside};
 
 /// Looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
-
-/// A part of a string that is filled in for each sending.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct PlaceholderAt {
-    /// Bytes of the string's value, `${` and `}` with them.
-    pub range: Range<usize>,
-    /// What it is filled with.
-    pub given: Placeholder,
-    /// Where it stands in the plan.
-    pub at: Span,
-}
 
 /// The string with the environment filled in, and what is filled in later; `None` if that cannot be done, which is then among the errors.
 pub(super) fn interpolate(
@@ -93,12 +82,4 @@ fn fill(name: &str, environment: Environment<'_>, at: Span, errors: &mut Errors)
             .help(format!("set it first: `{variable}=… planrun …`"));
     }
     value.map(Filled::Now)
-}
-
-/// The place of some bytes of a string, or of the whole string when it is written with escapes.
-pub(super) fn inside(text: &Text, at: Span, start: usize, end: usize) -> Span {
-    match text.literal {
-        Some(first) => Span { start: first + start, end: first + end, ..at },
-        None => at,
-    }
 }

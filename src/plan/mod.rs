@@ -24,10 +24,12 @@ mod schema;
 mod search;
 mod secret;
 mod source;
+mod span;
 mod stage;
 mod suggest;
 mod syntax;
 mod target;
+mod text;
 mod threshold;
 mod tree;
 

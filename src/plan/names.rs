@@ -2,7 +2,8 @@
 
 use super::error::Errors;
 use super::raw::At;
-use super::tree::{Span, Text};
+use super::span::Span;
+use super::text::Text;
 use crate::units::is_printable;
 
 /// Names longer than this do not fit a table: characters.

@@ -4,8 +4,10 @@ use super::Overrides;
 use super::error::Errors;
 use super::interpolate::Environment;
 use super::scale::Scale;
+use super::span::Span;
 use super::suggest::did_you_mean;
-use super::tree::{Builder, Key, Node, Span, Table, Text, Value};
+use super::text::Text;
+use super::tree::{Builder, Key, Node, Table, Value};
 use toml::de::DeValue;
 
 /// Keys of a target that say where it is and how a built-in one behaves: all of them go when an address is given.

@@ -1,7 +1,7 @@
 //! Turns what is wrong with the TOML itself into one plain error a line.
 
 use super::error::Errors;
-use super::tree::Span;
+use super::span::Span;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};

@@ -1,33 +1,12 @@
 //! Turns TOML into a tree in the order in which it was written, each node knowing where it stands.
 
 use super::error::Errors;
-use super::interpolate::{Environment, PlaceholderAt, interpolate};
+use super::interpolate::{Environment, interpolate};
+use super::span::Span;
+use super::text::Text;
 use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
-
-/// A range of bytes in the plan's text, or in an argument of the command line.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    /// Which argument; `None`: the file.
-    pub argument: Option<u16>,
-    /// The first byte.
-    pub start: usize,
-    /// The byte behind the last.
-    pub end: usize,
-}
-
-impl Span {
-    /// In the file.
-    pub(super) fn file(range: Range<usize>) -> Self {
-        Self { argument: None, start: range.start, end: range.end }
-    }
-
-    /// The bytes.
-    pub(super) fn range(self) -> Range<usize> {
-        self.start..self.end
-    }
-}
 
 /// A value and its place.
 #[derive(Debug, Clone)]
@@ -61,28 +40,6 @@ impl Value {
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
         }
-    }
-}
-
-/// A string, before and after the environment was filled in.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Text {
-    /// With `${env.NAME}` as the plan has it: the only form that may be shown.
-    pub shown: String,
-    /// What it means.
-    pub value: String,
-    /// Where the first character stands, if the string is written without escapes: then places inside it are known.
-    pub literal: Option<usize>,
-    /// Whether the environment could not be filled in, which has been said.
-    pub broken: bool,
-    /// What is filled in for each sending, in order.
-    pub blanks: Vec<PlaceholderAt>,
-}
-
-impl Text {
-    /// Whether some of it comes from the environment, and so must not be shown.
-    pub(super) fn is_secret(&self) -> bool {
-        self.shown != self.value
     }
 }
 

@@ -3,7 +3,8 @@
 use super::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, RawAuth};
-use crate::plan::tree::{Span, Text};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
 use crate::plan::{Encoding, Placeholder, Request, Template};
 use ::http::HeaderValue;
 use base64::Engine as _;

@@ -2,7 +2,7 @@
 
 use super::reach::{self, ThresholdContext};
 use crate::plan::error::Errors;
-use crate::plan::tree::Span;
+use crate::plan::span::Span;
 use crate::plan::{Bound, Comparison, During, Metric, Protocol, RatioMetric, Scope, Threshold};
 use crate::units::Time;
 

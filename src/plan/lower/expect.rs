@@ -3,7 +3,8 @@
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{At, Field, JsonValue, Named, OneOrMany, RawExpect, RawExtract, RawTable};
-use crate::plan::tree::{Span, Text};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
 use crate::plan::{Assertion, Check, Extract, ExtractFrom};
 use crate::units::is_printable;
 use ::http::HeaderName;

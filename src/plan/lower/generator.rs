@@ -4,7 +4,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{
     At, Field, InvalidWord, LossWord, OneOrMany, RawGenerator, RawLimits, SourceUseWord, Workers,
 };
-use crate::plan::tree::Text;
+use crate::plan::text::Text;
 use crate::plan::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 use crate::units::Ratio;
 use std::net::IpAddr;

@@ -8,7 +8,7 @@ use super::template::spot;
 use super::{count, time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
-use crate::plan::tree::Text;
+use crate::plan::text::Text;
 use crate::plan::{Data, Http, Level, OnFull, RowOrder, Secrets, Stage, ThinkTime, most_in_flight};
 use crate::units::{Count, Time};
 use std::time::Duration;

@@ -192,7 +192,7 @@ fn target_of(
     found
 }
 
-fn start_after(field: &Field<super::tree::Text>, errors: &mut Errors) -> StartAfter {
+fn start_after(field: &Field<super::text::Text>, errors: &mut Errors) -> StartAfter {
     let Some(given) = field.given() else { return StartAfter::Delay(Time::default()) };
     if given.value.value == "hold" {
         return StartAfter::Hold;

@@ -3,7 +3,7 @@
 use super::extent::{Extent, length, looked_at};
 use super::threshold_request;
 use crate::plan::error::Errors;
-use crate::plan::tree::Span;
+use crate::plan::span::Span;
 use crate::plan::{
     CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric,
     RequestScope, Stage, Stat, Threshold, TimeMetric,

@@ -4,7 +4,7 @@ use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
 use crate::plan::raw::{ProtocolWord, RawScenario, RawStage, RawTable, SpacingWord};
 use crate::plan::scale::Scale;
-use crate::plan::tree::Span;
+use crate::plan::span::Span;
 use crate::plan::{Level, Ramp, Spacing, Stage};
 use crate::units::{Count, Rate, Time};
 

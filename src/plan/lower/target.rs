@@ -6,7 +6,9 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{
     At, BuiltinWord, Field, Named, OneOrMany, ProtocolWord, RawScenario, RawTable, RawTarget,
 };
-use crate::plan::tree::{Key, Span, Text};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::Key;
 use crate::plan::{
     Builtin, Certificate, Endpoint, Faults, Heartbeat, HttpServer, Protocol, Scenario, Target,
     TcpHold, TcpHoldServer,

@@ -3,7 +3,7 @@
 use super::{time, time_within};
 use crate::plan::error::Errors;
 use crate::plan::raw::{CloseWord, Field, RawHeartbeat, RawScenario, RawTable, SideWord};
-use crate::plan::tree::Text;
+use crate::plan::text::Text;
 use crate::plan::{Close, Heartbeat, Stage, TcpHold};
 use crate::units::Time;
 use std::time::Duration;

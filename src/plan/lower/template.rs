@@ -1,8 +1,9 @@
 //! Turns texts with `${row.…}` and `${var.…}` in them into templates.
 
 use crate::plan::error::Errors;
+use crate::plan::span::Span;
 use crate::plan::suggest::did_you_mean;
-use crate::plan::tree::{Span, Text};
+use crate::plan::text::Text;
 use crate::plan::{Encoding, Piece, Placeholder, Template, TextRange};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 

@@ -6,13 +6,14 @@ use super::reach::{self, ThresholdContext};
 use super::stages::Stages;
 use super::{Context, threshold_request, time};
 use crate::plan::error::Errors;
-use crate::plan::interpolate::inside;
 use crate::plan::names;
 use crate::plan::raw::{
     At, DuringWord, ProtocolWord, RawScenario, RawTable, RawThreshold, RawThresholdTable,
 };
+use crate::plan::span::Span;
 use crate::plan::suggest::did_you_mean;
-use crate::plan::tree::{Span, Text};
+use crate::plan::text::Text;
+use crate::plan::text::inside;
 use crate::plan::{
     CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
 };

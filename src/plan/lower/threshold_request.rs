@@ -3,7 +3,7 @@
 use crate::plan::error::Errors;
 use crate::plan::raw::Field;
 use crate::plan::suggest::did_you_mean;
-use crate::plan::tree::Text;
+use crate::plan::text::Text;
 use crate::plan::{Http, Metric, Protocol, RequestScope, Threshold};
 
 /// A mix is a matter of chance: by so many standard deviations a request can come more often than its weight says.

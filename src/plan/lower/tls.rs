@@ -2,7 +2,7 @@
 
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, Field, OneOrMany, RawTable, RawTarget};
-use crate::plan::tree::Text;
+use crate::plan::text::Text;
 use crate::plan::{Tls, names};
 use crate::units::uri;
 use rustls::pki_types::ServerName;

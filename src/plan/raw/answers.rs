@@ -7,7 +7,9 @@ use super::{
 };
 use crate::plan::Comparison;
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Span, Text, Value};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

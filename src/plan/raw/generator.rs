@@ -5,7 +5,9 @@ use super::{
     check_keys, table, table_of,
 };
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Span, Text};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::Node;
 use crate::units::{Ratio, Time};
 
 table! {

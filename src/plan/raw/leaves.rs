@@ -5,8 +5,9 @@ use super::{At, RawThresholdTable, Read, read, table_of, wrong_type};
 use crate::plan::earlier;
 use crate::plan::error::Errors;
 use crate::plan::foreign;
-use crate::plan::interpolate::inside;
-use crate::plan::tree::{Key, Node, Text, Value};
+use crate::plan::text::Text;
+use crate::plan::text::inside;
+use crate::plan::tree::{Key, Node, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
 

@@ -28,8 +28,9 @@ pub(super) use tables::{
 
 use super::error::Errors;
 use super::foreign;
+use super::span::Span;
 use super::suggest::{alias, did_you_mean, nearest};
-use super::tree::{Node, Span, Table, Value};
+use super::tree::{Node, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 

@@ -2,7 +2,8 @@
 
 use super::{Read, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Text, Value};
+use crate::plan::text::Text;
+use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

@@ -3,7 +3,9 @@
 use super::quantities::leaf_schema;
 use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Span, Text, Value};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Rate, Ratio};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;

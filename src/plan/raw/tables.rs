@@ -10,7 +10,9 @@ use super::{
     Status, TimeRange, check_keys,
 };
 use crate::plan::error::Errors;
-use crate::plan::tree::{Node, Span, Text};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::Node;
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.

@@ -1,0 +1,46 @@
+//! A string of the plan: what may be shown of it, what it means, and what is filled in later.
+
+use super::Placeholder;
+use super::span::Span;
+use std::ops::Range;
+
+/// A string, before and after the environment was filled in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Text {
+    /// With `${env.NAME}` as the plan has it: the only form that may be shown.
+    pub shown: String,
+    /// What it means.
+    pub value: String,
+    /// Where the first character stands, if the string is written without escapes: then places inside it are known.
+    pub literal: Option<usize>,
+    /// Whether the environment could not be filled in, which has been said.
+    pub broken: bool,
+    /// What is filled in for each sending, in order.
+    pub blanks: Vec<PlaceholderAt>,
+}
+
+impl Text {
+    /// Whether some of it comes from the environment, and so must not be shown.
+    pub(super) fn is_secret(&self) -> bool {
+        self.shown != self.value
+    }
+}
+
+/// A part of a string that is filled in for each sending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct PlaceholderAt {
+    /// Bytes of the string's value, `${` and `}` with them.
+    pub range: Range<usize>,
+    /// What it is filled with.
+    pub given: Placeholder,
+    /// Where it stands in the plan.
+    pub at: Span,
+}
+
+/// The place of some bytes of a string, or of the whole string when it is written with escapes.
+pub(super) fn inside(text: &Text, at: Span, start: usize, end: usize) -> Span {
+    match text.literal {
+        Some(first) => Span { start: first + start, end: first + end, ..at },
+        None => at,
+    }
+}
