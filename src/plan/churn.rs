@@ -2,9 +2,10 @@
 
 use super::Close;
 use crate::units::{Ratio, Time};
+use serde::{Deserialize, Serialize};
 
 /// How a scenario's connections come and go while its level is held. The default: they stay.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Churn {
     /// What follows a connection that was lost, dropped by an event, or not opened.
     pub reconnect: Reconnect,
@@ -27,7 +28,7 @@ impl Churn {
 }
 
 /// When a user without a connection tries again.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Reconnect {
     /// Not at all.
     #[default]
@@ -46,7 +47,7 @@ pub enum Reconnect {
 }
 
 /// How a pause is blurred.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Jitter {
     /// Not at all: users that were lost together come back together.
     None,
@@ -55,7 +56,7 @@ pub enum Jitter {
 }
 
 /// How long a connection is kept; drawn anew for each.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Lifetime {
     /// Uniform; both ends alike make it fixed. Never zero.
     Uniform {
@@ -82,7 +83,7 @@ impl Lifetime {
 }
 
 /// A share of the open connections is dropped.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct DisconnectEvent {
     /// When, from the scenario's start.
     pub at: Time,

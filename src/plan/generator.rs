@@ -1,10 +1,11 @@
 //! What `[generator]` says about the machine that makes the load.
 
 use crate::units::{Ratio, Time};
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// How this machine makes the load; every part has a default.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Generator {
     /// Worker processes for each scenario; `None` lets planrun choose.
     pub workers: Option<u32>,
@@ -23,7 +24,7 @@ pub struct Generator {
 }
 
 /// Limits of the plan's own, each by the name of its rule; `None` leaves planrun's. A value at its limit is within it.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct OwnLimits {
     /// Of the 99th percentile of how late attempts start.
     pub schedule_lag: Option<Time>,
@@ -40,7 +41,7 @@ pub struct OwnLimits {
 }
 
 /// What happens to a run that can only be INVALID any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnInvalid {
     /// It ends ten seconds later, with its reports: nobody waits an hour for what is known.
     #[default]
@@ -50,7 +51,7 @@ pub enum OnInvalid {
 }
 
 /// What the plan's source addresses are for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SourceUse {
     /// Connections are spread over all of them: a balancer that goes by the source sees as many clients.
     #[default]
@@ -60,7 +61,7 @@ pub enum SourceUse {
 }
 
 /// A run of neighbouring addresses of one family, first to last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRange {
     /// The first address to connect from.
     pub first: IpAddr,
@@ -69,7 +70,7 @@ pub struct SourceRange {
 }
 
 /// What happens when a worker process dies or stalls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnWorkerLoss {
     /// The other workers go on to the end of the plan.
     #[default]

@@ -1,8 +1,10 @@
 //! How much of an answer is taken.
 
+use serde::{Deserialize, Serialize};
+
 /// Limits of planrun's own on what an answer may be. One that is exceeded is never the target's failure:
 /// an answer beyond one is a local failure, a cookie beyond one is not kept, counted and said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerLimits {
     /// Bytes of a head, and of what stands around the pieces of a body.
     pub head: u32,

@@ -1,10 +1,11 @@
 //! The one table of names for what is measured: the same words in thresholds, JSON keys, CSV columns and on screen.
 
 use crate::units::{Time, figure};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// What a threshold can look at, and what a report names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Metric {
     /// A number of things.
     Count(CountMetric),
@@ -24,7 +25,7 @@ pub enum Metric {
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
         $(#[$meta])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         pub enum $name { $($(#[$doc])* $variant,)* }
 
         impl $name {

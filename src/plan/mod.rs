@@ -62,8 +62,10 @@ pub use target::{
 };
 pub use threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 
+use serde::{Deserialize, Serialize};
+
 /// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides applied.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Names the result folder; letters, digits, `-`, `_` and `.`.
     pub name: String,

@@ -2,11 +2,12 @@
 
 use super::{Comparison, ThinkTime};
 use crate::units::Time;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 use std::path::PathBuf;
 
 /// One kind of request, or one step.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Request {
     /// Its name in reports; unique in its scenario.
     pub name: String,
@@ -32,7 +33,7 @@ pub struct Request {
 
 /// What becomes of a request when the server closes the connection, which was idle before, without a byte of an answer: it may or may
 /// not have been processed. One that was certainly not processed is always sent again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Retry {
     /// It is sent again when its method is idempotent (RFC 9110, 9.2.2).
     #[default]
@@ -47,14 +48,14 @@ pub enum Retry {
 pub type TextRange = Option<Range<usize>>;
 
 /// A text of which parts are filled in for each sending.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Template {
     /// One after the other.
     pub pieces: Vec<Piece>,
 }
 
 /// A part of a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Piece {
     /// As it is.
     Text(String),
@@ -72,7 +73,7 @@ pub enum Piece {
 }
 
 /// What a part is filled in with.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Placeholder {
     /// The value in this column of the pass's row.
     Row(String),
@@ -81,7 +82,7 @@ pub enum Placeholder {
 }
 
 /// How a value is written where it is filled in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
     /// As it is.
     Plain,
@@ -142,7 +143,7 @@ impl From<&str> for Template {
 }
 
 /// What is sent behind the head.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// This text; empty is none.
     Text(Template),
@@ -162,7 +163,7 @@ impl Default for Body {
 }
 
 /// One thing that an answer must be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Check {
     /// Index into `Http::checks`: the name under which it is counted.
     pub name: u16,
@@ -173,7 +174,7 @@ pub struct Check {
 }
 
 /// What a check looks at.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Assertion {
     /// The status is one of these.
     Status(Vec<u16>),
@@ -202,7 +203,7 @@ pub enum Assertion {
 }
 
 /// A value of an answer that later steps use.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extract {
     /// Its name in `${var.NAME}`.
     pub name: String,
@@ -211,7 +212,7 @@ pub struct Extract {
 }
 
 /// Where a value of an answer is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExtractFrom {
     /// At this place of a JSON body (RFC 6901).
     Json(String),
@@ -222,7 +223,7 @@ pub enum ExtractFrom {
 }
 
 /// Rows of values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Data {
     /// Seen from the folder of the plan.
     pub file: PathBuf,
@@ -235,7 +236,7 @@ pub struct Data {
 }
 
 /// Which row a pass takes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowOrder {
     /// Pass `p` of user `u` takes row `u + p × the most users`, arrival `i` row `i`; behind the last row the first again.
     Sequential,

@@ -2,9 +2,10 @@
 
 use super::{AnswerLimits, Churn, Data, Level, Request, Secrets, Stage, Threshold};
 use crate::units::{Time, uri};
+use serde::{Deserialize, Serialize};
 
 /// One kind of load against one target; the scenarios of a plan run at the same time.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scenario {
     /// The name in `[scenarios.NAME]`.
     pub name: String,
@@ -21,7 +22,7 @@ pub struct Scenario {
 }
 
 /// When a scenario starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StartAfter {
     /// So long after the run's start; zero by default.
     Delay(Time),
@@ -30,7 +31,7 @@ pub enum StartAfter {
 }
 
 /// What each user of a scenario does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Opens one TCP connection and holds it.
     TcpHold(TcpHold),
@@ -49,7 +50,7 @@ impl Protocol {
 }
 
 /// How a connection is held.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TcpHold {
     /// Every message must be exactly this; `None` takes any bytes. Never empty.
     pub expect: Option<String>,
@@ -66,7 +67,7 @@ pub struct TcpHold {
 }
 
 /// Who sends heartbeats.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Heartbeat {
     /// The server sends a message `every` so often; `grace` late, it is missed.
     Server {
@@ -87,7 +88,7 @@ pub enum Heartbeat {
 }
 
 /// How this side ends a connection as planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Close {
     /// By FIN: the usual close.
     Fin,
@@ -96,7 +97,7 @@ pub enum Close {
 }
 
 /// What an HTTP user does.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Http {
     /// At least one.
     pub requests: Vec<Request>,
@@ -137,7 +138,7 @@ pub struct Http {
 }
 
 /// The version of HTTP.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Version {
     /// HTTP/1.1: one request at a time.
     #[default]
@@ -160,7 +161,7 @@ impl Version {
 }
 
 /// What it means that a due request was dropped because as many were under way as may be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnFull {
     /// The cap may be too small for a target that is as good as any: the run is INVALID.
     #[default]
@@ -170,7 +171,7 @@ pub enum OnFull {
 }
 
 /// How long a connection is used for requests. None is cut off in the middle of one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionUse {
     /// For so many requests, at least 1; `None`: without end. With 1 each request says `connection: close`.
     pub max_requests: Option<u64>,
@@ -245,7 +246,7 @@ pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
 }
 
 /// A uniform pause; both ends alike make it fixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ThinkTime {
     /// The shortest pause.
     pub min: Time,

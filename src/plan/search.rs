@@ -1,9 +1,10 @@
 //! What `[search]` says: between which levels the highest one is looked for that passes.
 
 use crate::units::Ratio;
+use serde::{Deserialize, Serialize};
 
 /// A search for the highest level of one stage that passes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Search {
     /// The scenario whose level is searched.
     pub scenario: String,
@@ -24,7 +25,7 @@ pub struct Search {
 }
 
 /// What a level counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LevelUnit {
     /// Connections or virtual users.
     Users,
@@ -33,7 +34,7 @@ pub enum LevelUnit {
 }
 
 /// How levels follow each other.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum SearchWay {
     /// Up by so much until one does not pass.
     Step(u64),

@@ -5,11 +5,24 @@ use super::tree::{Node, Value};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::ser::Error as _;
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
 /// What a plan took from the environment, in the forms in which it may come back, the longest first.
-#[derive(Clone, Default, PartialEq, Eq)]
+///
+/// Workers need them, so they travel in binary messages; a text format is for files and people, and gets none.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Secrets(Vec<(String, String)>);
+
+impl Serialize for Secrets {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() && !self.0.is_empty() {
+            return Err(S::Error::custom("values from the environment are never written as text"));
+        }
+        self.0.serialize(serializer)
+    }
+}
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -91,6 +104,15 @@ mod tests {
         assert_eq!(all.hide("a=hunter2&b=hunter2", false), "a=${env.PW}&b=${env.PW}");
         assert_eq!(all.hide("the", false), "th${env.E}");
         assert_eq!(Secrets::default().hide("größer", true), "größer");
+    }
+
+    #[test]
+    fn values_travel_to_workers_and_into_no_text() {
+        let all = secrets(&[("hunter2", "${env.PW}")]);
+        let bytes = postcard::to_stdvec(&all).unwrap();
+        assert_eq!(postcard::from_bytes::<Secrets>(&bytes).unwrap(), all);
+        assert!(serde_json::to_string(&all).is_err());
+        assert_eq!(serde_json::to_string(&Secrets::default()).unwrap(), "[]");
     }
 
     #[test]

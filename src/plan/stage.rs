@@ -1,10 +1,11 @@
 //! One stage: a level, how it is reached, how long it is held.
 
 use crate::units::{Rate, Time};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// A level that is reached and then held.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stage {
     /// Unique in its scenario; its number from 1 when the plan gives none.
     pub name: String,
@@ -17,7 +18,7 @@ pub struct Stage {
 }
 
 /// What a stage holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
     /// So many concurrent connections (tcp-hold) or virtual users (http).
     Users {
@@ -38,7 +39,7 @@ pub enum Level {
 }
 
 /// How far apart arrivals are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Spacing {
     /// As the rate says: at 100/s always 10 ms.
     #[default]
@@ -48,7 +49,7 @@ pub enum Spacing {
 }
 
 /// How a level of users is reached, up or down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ramp {
     /// As fast as the machine can: the hold begins when all are there.
     Unpaced,

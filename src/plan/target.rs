@@ -1,10 +1,11 @@
 //! Whom a plan loads: addresses, or a server that planrun starts itself.
 
 use crate::units::{Ratio, Time};
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// One named target.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Target {
     /// The name in `[targets.NAME]`.
     pub name: String,
@@ -19,7 +20,7 @@ pub struct Target {
 }
 
 /// Whose certificate a target must have. A built-in server's own is trusted without being named.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
     /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
     pub ca: Option<PathBuf>,
@@ -40,7 +41,7 @@ impl Default for Tls {
 }
 
 /// Where a target is.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Endpoint {
     /// tcp-hold: used in turn; at least one.
     Hosts(Vec<HostPort>),
@@ -59,7 +60,7 @@ impl Endpoint {
 }
 
 /// `host:port`; the host is a name, an IPv4 address, or an IPv6 address without its brackets.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HostPort {
     /// Name or address, without brackets.
     pub host: String,
@@ -68,7 +69,7 @@ pub struct HostPort {
 }
 
 /// Where an http target listens.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Site {
     /// A port of a host.
     Host(HostPort),
@@ -87,7 +88,7 @@ impl Site {
 }
 
 /// `http://host:port/path`, `https://`, or `unix:/run/app.sock:/path`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct HttpUrl {
     /// Whether it is `https`.
     pub is_secure: bool,
@@ -100,7 +101,7 @@ pub struct HttpUrl {
 }
 
 /// A server that planrun brings along.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Builtin {
     /// Greets, then sends a message every so often, or answers.
     TcpHold(TcpHoldServer),
@@ -109,7 +110,7 @@ pub enum Builtin {
 }
 
 /// What the built-in long-connection server does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TcpHoldServer {
     /// What it sends: as greeting, as heartbeat, as reply.
     pub message: String,
@@ -126,7 +127,7 @@ pub struct TcpHoldServer {
 }
 
 /// Where a built-in server's certificate comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certificate {
     /// Each process makes its own when it starts.
     Own,
@@ -140,7 +141,7 @@ pub enum Certificate {
 }
 
 /// What the built-in HTTP server does.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpServer {
     /// The body of every answer.
     pub body: String,
@@ -152,7 +153,7 @@ pub struct HttpServer {
 
 /// Faults on demand; the default has none. Each hits the `share` of connections (http: of requests where the fault is one of answers),
 /// chosen by `seed` and the connection's number, so that a run can be repeated and counted.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own, and they combine")]
 pub struct Faults {
     /// The part of connections that is hit.

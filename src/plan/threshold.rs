@@ -2,10 +2,11 @@
 
 use super::Metric;
 use crate::units::Time;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// `metric comparison bound`, and where and when it is looked at.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The condition as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
     pub condition: String,
@@ -34,7 +35,7 @@ pub struct Threshold {
 }
 
 /// The relation that must hold between value and bound.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Comparison {
     /// `<`
     Less,
@@ -79,11 +80,11 @@ impl fmt::Display for Comparison {
 }
 
 /// The bound in the metric's unit: a ratio 0 to 1, nanoseconds, a count, things a second, bytes a second.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bound(pub f64);
 
 /// Which stages a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Scope {
     /// All stages but warm-ups, as one.
     Scenario,
@@ -94,7 +95,7 @@ pub enum Scope {
 }
 
 /// http: which requests a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum RequestScope {
     /// All of them, as one.
     #[default]
@@ -106,7 +107,7 @@ pub enum RequestScope {
 }
 
 /// Which parts of its stages a threshold looks at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum During {
     /// The ramps.
     Ramp,

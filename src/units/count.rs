@@ -1,11 +1,14 @@
 //! Turns `10k` into 10,000.
 
 use super::{UnitError, decimal, split};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A number of things: users, connections, requests. Zero is allowed here; whoever needs more says so.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Count(pub u64);
 
 impl FromStr for Count {

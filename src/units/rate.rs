@@ -2,11 +2,12 @@
 
 use super::SECOND_NS;
 use super::{Count, UnitError, decimal, split};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// So many things in so much time, kept as the two whole numbers so that a schedule made from it has no rounding.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rate {
     /// How many things in `per_ns`.
     pub count: u64,

@@ -1,11 +1,12 @@
 //! Turns `99.9%` into 0.999.
 
 use super::UnitError;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A part of a whole, from 0 to 1.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Ratio(pub f64);
 
 impl FromStr for Ratio {

@@ -1,6 +1,7 @@
 //! Turns `500ms` into a duration.
 
 use super::{UnitError, decimal, split};
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -15,7 +16,9 @@ const UNITS: [(&str, u64); 6] = [
 ];
 
 /// A length of time, to the nanosecond.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Time(pub Duration);
 
 impl Time {
