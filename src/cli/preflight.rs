@@ -1,7 +1,7 @@
 //! What a run says when this machine is not fit for its plan.
 
 use super::{ExitStatus, diagnostic};
-use crate::machine::{Fitness, Limits, Probes, Row, preflight};
+use crate::machine::{Limits, Probes, Requirement, RequirementStatus, preflight};
 use crate::plan::Plan;
 use std::io::Write;
 
@@ -13,7 +13,8 @@ pub(super) fn check(
     force: bool,
 ) -> Result<Vec<String>, ExitStatus> {
     let rows = preflight(plan, limits, probes);
-    let unfit: Vec<&Row> = rows.iter().filter(|row| row.fitness == Fitness::Fail).collect();
+    let unfit: Vec<&Requirement> =
+        rows.iter().filter(|row| row.status == RequirementStatus::Fail).collect();
     if !unfit.is_empty() && !force {
         let mut out = anstream::stderr();
         for row in &unfit {
@@ -28,12 +29,13 @@ pub(super) fn check(
         diagnostic::print_error("this machine is not fit for the plan", Some(help));
         return Err(ExitStatus::NotFit);
     }
-    let worth_saying =
-        rows.iter().filter(|row| matches!(row.fitness, Fitness::Warn | Fitness::Fail));
+    let worth_saying = rows
+        .iter()
+        .filter(|row| matches!(row.status, RequirementStatus::Warn | RequirementStatus::Fail));
     Ok(worth_saying.map(words).collect())
 }
 
-fn words(row: &Row) -> String {
+fn words(row: &Requirement) -> String {
     let note = row.note.as_deref().map_or_else(String::new, |note| format!(" ({note})"));
-    format!("{}: needed {}, have {}{note}", row.check.name(), row.needed, row.have)
+    format!("{}: needed {}, have {}{note}", row.resource.name(), row.needed, row.have)
 }

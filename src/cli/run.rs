@@ -5,7 +5,9 @@ use super::plan_file::{self, folder};
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
-use crate::machine::{Environment, Limits, Needs, NetworkPath, Probes, Sources, is_here, workers};
+use crate::machine::{
+    Environment, Limits, NetworkPath, Probes, Requirements, Sources, is_here, workers,
+};
 use crate::observe::{Observer, Progress, TextStyle};
 use crate::plan::{Overrides, Plan, Protocol, Source, Target, sparse};
 use crate::protocol::http::Files;
@@ -264,7 +266,7 @@ fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
 /// Connections that each target will get, by index into `Plan::targets`.
 fn capacity(plan: &Plan) -> Vec<u64> {
     let mut capacity = vec![0; plan.targets.len()];
-    for (scenario, needs) in plan.scenarios.iter().zip(&Needs::of(plan).scenarios) {
+    for (scenario, needs) in plan.scenarios.iter().zip(&Requirements::of(plan).scenarios) {
         capacity[scenario.target] += needs.connections;
     }
     capacity
@@ -283,7 +285,7 @@ fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
     };
     // Scenarios that share a target begin with different sources.
     let mut before = vec![0; plan.targets.len()];
-    let needs = Needs::of(plan);
+    let needs = Requirements::of(plan);
     plan.scenarios
         .iter()
         .zip(&needs.scenarios)

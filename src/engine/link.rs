@@ -1,6 +1,6 @@
 //! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator delays no connection.
 
-use super::wire::{FromWorker, Inbox, Notice, Order, ToWorker, WireError, encode};
+use super::wire::{Command, FromWorker, Inbox, ToWorker, WireError, WorkerReport, encode};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -75,9 +75,9 @@ impl Link {
     }
 
     /// The next order of the coordinator that has come in; a worker's side.
-    pub fn order(&mut self) -> Option<Order> {
+    pub fn order(&mut self) -> Option<Command> {
         while let Ok(Some(message)) = self.take() {
-            if let ToWorker::Order(order) = message {
+            if let ToWorker::Command(order) = message {
                 return Some(order);
             }
         }
@@ -85,8 +85,8 @@ impl Link {
     }
 
     /// Tells the coordinator something. That it is gone is noticed by the next wait.
-    pub fn tell(&mut self, notice: Notice) {
-        let _ = self.send(&FromWorker::Notice(notice));
+    pub fn report(&mut self, notice: WorkerReport) {
+        let _ = self.send(&FromWorker::Report(notice));
     }
 
     /// Waits for the next message.

@@ -5,7 +5,7 @@ use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
 use crate::protocol::http::Stock;
 use crate::protocol::tls;
-use crate::schedule::{ScenarioSchedule, Share, Timeline};
+use crate::schedule::{Partition, ScenarioSchedule, Timeline};
 use crate::units::Address;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ pub struct Load {
     /// Index into `Plan::scenarios`.
     pub scenario: usize,
     /// Which part of it.
-    pub share: Share,
+    pub partition: Partition,
     /// What is due when.
     pub schedule: ScenarioSchedule,
     /// When which mark is passed, as far as it is known.

@@ -13,8 +13,8 @@ use crate::machine::Sources;
 use crate::plan::Overrides;
 use crate::protocol::http::Files;
 use crate::protocol::tls::Peers;
-use crate::record::{Mark, Snapshot, WorkerFacts};
-use crate::schedule::Share;
+use crate::record::{Snapshot, Transition, WorkerFacts};
+use crate::schedule::Partition;
 use crate::units::Address;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -39,26 +39,26 @@ pub enum ToWorker {
         t0_ns: u64,
     },
     /// Something that only the coordinator knows.
-    Order(Order),
+    Command(Command),
 }
 
 /// What a worker learns while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Order {
+pub enum Command {
     /// A mark that no arithmetic can know.
-    Boundary {
+    Transition {
         /// Which.
-        mark: Mark,
+        mark: Transition,
         /// When, on the run's clock.
         at_ns: u64,
     },
     /// This worker may now make its part of an unpaced ramp.
-    Turn {
+    StartRamp {
         /// Of this stage.
         stage: u16,
     },
     /// This worker may now close the connections that it still holds after the drain has begun.
-    Close,
+    StartClosing,
     /// Stop at once, without closing anything in order.
     Halt,
     /// These rows are this worker's alone; none now, and perhaps later, when `count` is zero.
@@ -88,7 +88,7 @@ pub struct Assignment {
     /// Index into `Plan::scenarios`.
     pub scenario: u16,
     /// This worker's part.
-    pub share: Share,
+    pub partition: Partition,
     /// The target, resolved and pinned.
     pub addresses: Vec<Address>,
     /// Which of the plan's addresses each of these belongs to; empty for a built-in server.
@@ -121,16 +121,16 @@ pub enum FromWorker {
         why: String,
     },
     /// What happened.
-    Notice(Notice),
+    Report(WorkerReport),
 }
 
 /// What a worker tells while it runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub enum Notice {
+pub enum WorkerReport {
     /// One second.
     Snapshot(Box<Snapshot>),
     /// All of this worker's part of an unpaced ramp has been tried, and every try has ended.
-    Reached {
+    RampReached {
         /// Of this stage.
         stage: u16,
     },
@@ -207,11 +207,11 @@ mod tests {
     #[test]
     fn frames_survive_any_split() {
         let messages = [
-            Order::Turn { stage: 3 },
-            Order::Halt,
-            Order::Boundary { mark: Mark::Hold(1), at_ns: 70 },
+            Command::StartRamp { stage: 3 },
+            Command::Halt,
+            Command::Transition { mark: Transition::Hold(1), at_ns: 70 },
         ]
-        .map(ToWorker::Order);
+        .map(ToWorker::Command);
         let bytes: Vec<u8> = messages.iter().flat_map(|message| encode(message).unwrap()).collect();
         for step in 1..bytes.len() {
             let mut inbox = Inbox::default();

@@ -1,11 +1,11 @@
 //! Turns a process into one share of the load: takes its assignment from standard input and runs the loop of its protocol.
 
 use super::clock::Clock;
-use super::facts::Own;
 use super::hold::{Epoll, Hold};
 use super::http::{self, Requests, scripts};
 use super::link::Link;
 use super::load::Load;
+use super::process_stats::ProcessStats;
 use super::wire::{Assignment, FromWorker, ToWorker, VERSION};
 use crate::plan::{Plan, Protocol, Source};
 use crate::protocol::http::Stock;
@@ -34,7 +34,7 @@ pub fn work() -> io::Result<()> {
             return link.flush_all();
         }
     };
-    link.send(&FromWorker::Ready { version: VERSION, facts: Own::open().facts() })?;
+    link.send(&FromWorker::Ready { version: VERSION, facts: ProcessStats::open().facts() })?;
     let ToWorker::Start { t0_ns } = link.wait()? else {
         return Err(io::Error::other("the second message is no start"));
     };
@@ -82,7 +82,7 @@ fn understand(assignment: Assignment) -> Result<Load, String> {
     let timeline = schedule.timelines().swap_remove(scenario);
     Ok(Load {
         scenario,
-        share: assignment.share,
+        partition: assignment.partition,
         schedule: schedule.scenario(scenario).clone(),
         timeline,
         addresses: assignment.addresses,

@@ -1,10 +1,10 @@
 //! Every seed, whole, cut and changed, through its target; and what the seeds of frames are made of.
 
 use super::*;
-use crate::engine::wire::{FromWorker, Inbox, Notice, Order, ToWorker, VERSION, encode};
+use crate::engine::wire::{Command, FromWorker, Inbox, ToWorker, VERSION, WorkerReport, encode};
 use crate::plan::{Phase, TimeMetric};
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Failure, FailureStage, Mark, Outcome, Snapshot,
+    Cause, Cell, CellKey, Counter, Failure, FailureStage, Outcome, Snapshot, Transition,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -150,19 +150,19 @@ fn frames() -> [(&'static str, Vec<u8>); 2] {
     cell.check(1, true);
     let snapshot = Snapshot { second: 3, cells: vec![(key, cell)], ..Snapshot::default() };
     let orders = [
-        Order::Boundary { mark: Mark::Hold(1), at_ns: 7_000_000_000 },
-        Order::Turn { stage: 1 },
-        Order::Close,
-        Order::Halt,
+        Command::Transition { mark: Transition::Hold(1), at_ns: 7_000_000_000 },
+        Command::StartRamp { stage: 1 },
+        Command::StartClosing,
+        Command::Halt,
     ];
     let to = std::iter::once(ToWorker::Start { t0_ns: 1 << 40 });
-    let to = to.chain(orders.map(ToWorker::Order)).map(|message| encode(&message).unwrap());
+    let to = to.chain(orders.map(ToWorker::Command)).map(|message| encode(&message).unwrap());
     let from = [
         FromWorker::Ready { version: VERSION, facts: snapshot.worker },
         FromWorker::Failed { why: "no".to_owned() },
-        FromWorker::Notice(Notice::Snapshot(Box::new(snapshot))),
-        FromWorker::Notice(Notice::Reached { stage: 2 }),
-        FromWorker::Notice(Notice::Done),
+        FromWorker::Report(WorkerReport::Snapshot(Box::new(snapshot))),
+        FromWorker::Report(WorkerReport::RampReached { stage: 2 }),
+        FromWorker::Report(WorkerReport::Done),
     ];
     let from = from.iter().map(|message| encode(message).unwrap());
     [

@@ -10,14 +10,14 @@ mod destinations;
 mod diagnosis;
 mod environment;
 mod figures;
+mod host_stats;
 mod limits;
-mod needs;
 mod preflight;
 mod probe;
+mod requirements;
 mod sources;
 mod typical;
 mod usage;
-mod withheld;
 mod workers;
 
 pub use advice::{Advice, Effect, advice};
@@ -28,16 +28,18 @@ pub use diagnosis::{
 };
 pub use environment::Environment;
 pub use figures::{bytes, grouped};
+pub use host_stats::{CumulativeHostStats, clock_source};
 pub use limits::{
     CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
 };
-pub use needs::{Needs, Opening, ScenarioNeeds};
-pub use preflight::{Check, Figure, Fitness, Reach, Row, memory_needed, preflight};
+pub use preflight::{
+    Figure, Headroom, Requirement, RequirementStatus, Resource, memory_needed, preflight,
+};
 pub use probe::{Probes, conntrack_live, is_here};
+pub use requirements::{Opening, Requirements, ScenarioRequirements};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
-pub use usage::{Cost, Reading};
-pub use withheld::{Withheld, clock_source};
+pub use usage::{Cost, HostUsage};
 pub use workers::{RESERVE, servers, workers};
 
 #[cfg(test)]

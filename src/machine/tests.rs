@@ -106,7 +106,7 @@ pub(super) fn small() -> Limits {
 #[test]
 fn a_million_held_connections_need_what_the_article_says() {
     let plan = plan(built_in(), vec![hold(vec![users(1_000_000, paced(20_000), 60)])]);
-    let needs = Needs::of(&plan);
+    let needs = Requirements::of(&plan);
     assert_eq!(needs.connections(), 1_000_000);
     assert_eq!(needs.sockets(), 2_000_000);
     assert_eq!(needs.opening(), Opening::PerSecond(20_000.0));
@@ -123,7 +123,7 @@ fn needs_count_levels_not_sums_and_the_fastest_ramp() {
         users(30_000, Ramp::Over(seconds(10)), 30),
         users(5_000, Ramp::Unpaced, 0),
     ];
-    let needs = Needs::of(&plan(hosts(&["10.0.0.1", "localhost"]), vec![hold(stages)]));
+    let needs = Requirements::of(&plan(hosts(&["10.0.0.1", "localhost"]), vec![hold(stages)]));
     assert_eq!(needs.connections(), 30_000);
     assert_eq!(needs.served_here(), 15_000, "one of two addresses is this machine");
     assert_eq!(needs.opening(), Opening::PerSecond(2_000.0), "going down opens nothing");
@@ -137,15 +137,15 @@ fn a_unix_socket_is_here_and_needs_no_ports() {
     urls[0].site = Site::Socket("/run/app.sock".into());
     let stages = vec![users(50_000, Ramp::Unpaced, 10)];
     let alone = plan(Endpoint::Urls(urls.clone()), vec![http(stages.clone())]);
-    assert_eq!(Needs::of(&alone).served_here(), 50_000);
+    assert_eq!(Requirements::of(&alone).served_here(), 50_000);
     assert!(destinations::destinations(&alone, &small()).is_empty());
-    assert!(Needs::of(&alone).over_tcp().scenarios.is_empty());
+    assert!(Requirements::of(&alone).over_tcp().scenarios.is_empty());
     let Endpoint::Urls(more) = web() else { unreachable!() };
     urls.extend(more);
     let both = plan(Endpoint::Urls(urls), vec![http(stages)]);
     let all = destinations::destinations(&both, &small());
     assert_eq!(all.iter().map(|one| one.connections).collect::<Vec<_>>(), [25_000]);
-    assert_eq!(Needs::of(&both).over_tcp().connections(), 50_000);
+    assert_eq!(Requirements::of(&both).over_tcp().connections(), 50_000);
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn an_open_stage_needs_what_may_be_in_flight() {
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let mut late = http(vec![users(5, Ramp::Unpaced, 1)]);
     late.start_after = StartAfter::Hold;
-    let needs = Needs::of(&plan(web(), vec![http(vec![stage]), late]));
+    let needs = Requirements::of(&plan(web(), vec![http(vec![stage]), late]));
     assert_eq!(needs.scenarios[0].connections, 10_000);
     assert!((needs.scenarios[0].arrivals_per_second - 16_000.0).abs() < 1e-9);
     assert_eq!(needs.shortest_run, seconds(90));
@@ -175,7 +175,7 @@ fn who_share_connections_need_fewer_and_as_many_processes() {
         plan(web(), vec![scenario])
     };
     let (alone, shared) = (scenario(Version::Http1), scenario(Version::Http2 { streams: 100 }));
-    let needs = Needs::of(&shared);
+    let needs = Requirements::of(&shared);
     assert_eq!((needs.scenarios[0].users, needs.connections()), (10_000, 100));
     assert_eq!(needs.opening(), Opening::PerSecond(10.0));
     for plan in [&alone, &shared] {
@@ -282,7 +282,7 @@ proptest! {
         let limits = Limits { open_files: Some(files), ..small() };
         let plan = plan(built_in(), vec![hold(vec![users(peak, Ramp::Unpaced, 1)])]);
         let workers = workers(&plan.scenarios[0], &plan, &limits);
-        let largest = workers::largest_worker(&Needs::of(&plan).scenarios[0], workers);
+        let largest = workers::largest_worker(&Requirements::of(&plan).scenarios[0], workers);
         prop_assert!(largest <= limits.usable_descriptors());
         let servers = u64::from(servers(0, &plan, &limits));
         prop_assert!(peak.div_ceil(servers) <= limits.usable_descriptors());

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// What processes and the kernel use at one moment, and what was done up to then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct HostUsage {
     /// Resident memory of the processes, in bytes.
     pub rss_bytes: u64,
     /// Processor time that they have used, in nanoseconds; the kernel counts it in hundredths of a second.
@@ -24,7 +24,7 @@ pub struct Reading {
     pub heartbeats: u64,
 }
 
-impl Reading {
+impl HostUsage {
     /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the caller's to fill in.
     pub fn take(host: &Host, pids: &[u32]) -> Self {
         let meminfo = host.text("proc/meminfo").unwrap_or_default();
@@ -75,7 +75,7 @@ pub struct Cost {
 
 impl Cost {
     /// The cost of what was done from `before` to `after`.
-    pub fn between(before: &Reading, after: &Reading) -> Self {
+    pub fn between(before: &HostUsage, after: &HostUsage) -> Self {
         let more = after.connections.saturating_sub(before.connections);
         let opened = after.opened.saturating_sub(before.opened);
         let heartbeats = after.heartbeats.saturating_sub(before.heartbeats);
@@ -113,28 +113,28 @@ mod tests {
         put("7/statm", "1000 25 10 1 0 5 0\n");
         put("7/stat", "7 (a) b) S 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0\n");
         put("meminfo", "MemTotal: 10 kB\nMemAvailable: 8 kB\n");
-        let reading = Reading::take(&Host::at(folder.path()), &[7, 8]);
+        let reading = HostUsage::take(&Host::at(folder.path()), &[7, 8]);
         assert_eq!((reading.rss_bytes, reading.cpu_ns), (25 * 4096, 2_000_000_000));
         assert_eq!((reading.available_bytes, reading.slab_bytes), (Some(8192), None));
     }
 
     #[test]
     fn this_process_uses_something() {
-        let reading = Reading::take(&Host::default(), &[std::process::id()]);
+        let reading = HostUsage::take(&Host::default(), &[std::process::id()]);
         assert!(reading.rss_bytes > 100_000, "{reading:?}");
         assert!(reading.available_bytes.is_some_and(|bytes| bytes > 0), "{reading:?}");
     }
 
     #[test]
     fn a_ramp_and_a_hold_cost_what_they_took() {
-        let before = Reading {
+        let before = HostUsage {
             rss_bytes: 8_000_000,
             cpu_ns: 1_000_000_000,
             slab_bytes: Some(1_000_000),
             available_bytes: Some(1 << 30),
-            ..Reading::default()
+            ..HostUsage::default()
         };
-        let up = Reading {
+        let up = HostUsage {
             rss_bytes: 14_400_000,
             cpu_ns: 3_000_000_000,
             slab_bytes: Some(834_000_000),
@@ -148,11 +148,11 @@ mod tests {
         assert_eq!(ramp.kernel_per_connection, Some(8_330.0));
         assert_eq!(ramp.cpu_per_thousand_connections, Some(0.02));
         assert_eq!(ramp.cpu_per_heartbeat, None, "opening took most of it");
-        let held = Reading { cpu_ns: 3_500_000_000, heartbeats: 100_050, ..up };
+        let held = HostUsage { cpu_ns: 3_500_000_000, heartbeats: 100_050, ..up };
         let hold = Cost::between(&up, &held);
         assert_eq!(hold.cpu_per_heartbeat, Some(5e-6));
         assert_eq!((hold.rss_per_connection, hold.cpu_per_thousand_connections), (None, None));
-        let unread = |reading: Reading| Reading { slab_bytes: None, ..reading };
+        let unread = |reading: HostUsage| HostUsage { slab_bytes: None, ..reading };
         let guessed = Cost::between(&unread(before), &unread(up)).kernel_per_connection;
         assert!((guessed.expect("from what is available") - 5_304.7).abs() < 0.1, "{guessed:?}");
     }

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** pure; the same plan on the same limits always gets the same number.
 
-use super::{Limits, Needs, ScenarioNeeds};
+use super::{Limits, Requirements, ScenarioRequirements};
 use crate::plan::{Plan, Scenario};
-use crate::schedule::{Share, hold_block};
+use crate::schedule::{Partition, hold_block};
 
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
@@ -32,7 +32,7 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
     if let Some(workers) = plan.generator.workers {
         return workers.max(1);
     }
-    let needs = ScenarioNeeds::of(scenario, plan);
+    let needs = ScenarioRequirements::of(scenario, plan);
     let block = block(&needs);
     let usable = limits.usable_descriptors().max(1);
     let at_least = worth(&needs, limits);
@@ -47,7 +47,7 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
 
 /// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of its own that is connected to in turn.
 pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
-    let needs = Needs::of(plan);
+    let needs = Requirements::of(plan);
     let loading = plan.scenarios.iter().zip(&needs.scenarios);
     let loading = loading.filter(|(scenario, _)| scenario.target == target);
     let connections: u64 = loading.map(|(_, needs)| needs.connections).sum();
@@ -66,20 +66,20 @@ fn server_processes(connections: u64, usable: u64) -> u64 {
 }
 
 /// The most connections that any of `workers` processes of this scenario owns.
-pub(super) fn largest_worker(needs: &ScenarioNeeds, workers: u32) -> u64 {
+pub(super) fn largest_worker(needs: &ScenarioRequirements, workers: u32) -> u64 {
     largest_share(needs.connections, block(needs), u64::from(workers.max(1)))
 }
 
-fn block(needs: &ScenarioNeeds) -> u64 {
+fn block(needs: &ScenarioRequirements) -> u64 {
     if needs.held { hold_block(needs.connections) } else { 1 }
 }
 
 fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
-    Share { index: 0, of: count(of) }.part_of(connections, block)
+    Partition { index: 0, of: count(of) }.part_of(connections, block)
 }
 
 /// Processes that the load is worth, descriptors apart: never more than there are cores.
-fn worth(needs: &ScenarioNeeds, limits: &Limits) -> u64 {
+fn worth(needs: &ScenarioRequirements, limits: &Limits) -> u64 {
     let busy = needs.users >= 64 || needs.arrivals_per_second >= 1000.0;
     match (needs.held, busy) {
         (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),

@@ -7,7 +7,7 @@ use super::state::RunState;
 use super::suspects::LiveDiagnosis;
 use crate::engine::Event;
 use crate::machine::Diagnosis;
-use crate::record::{Boundary, Cause, Entry, Mark, StopReason};
+use crate::record::{Cause, Entry, StageTransition, StopReason, Transition};
 use crate::verdict::{Finding, State};
 use std::collections::HashSet;
 
@@ -97,7 +97,7 @@ impl Notifier {
             Event::Started { warnings, .. } => {
                 news.push(Notification::Started { warnings: warnings.clone() });
             }
-            Event::Recorded(Entry::Boundary(boundary)) => {
+            Event::Recorded(Entry::Transition(boundary)) => {
                 at_ns = boundary.at_ns;
                 news.extend(passed(scene, *boundary));
             }
@@ -158,14 +158,14 @@ impl Notifier {
     }
 }
 
-fn passed(scene: &RunState, boundary: Boundary) -> Option<Notification> {
+fn passed(scene: &RunState, boundary: StageTransition) -> Option<Notification> {
     let scenario = usize::from(boundary.scenario);
     let of = scene.plan.scenarios.get(scenario)?;
     let known = |stage: u16| (usize::from(stage) < of.stages.len()).then_some(usize::from(stage));
-    Some(match boundary.mark {
-        Mark::Ramp(stage) => Notification::Begun(scenario, known(stage)?),
-        Mark::Hold(stage) => Notification::Reached(scenario, known(stage)?),
-        Mark::Drain => Notification::Draining(scenario),
-        Mark::End => Notification::Ended(scenario),
+    Some(match boundary.transition {
+        Transition::Ramp(stage) => Notification::Begun(scenario, known(stage)?),
+        Transition::Hold(stage) => Notification::Reached(scenario, known(stage)?),
+        Transition::Drain => Notification::Draining(scenario),
+        Transition::End => Notification::Ended(scenario),
     })
 }

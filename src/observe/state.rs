@@ -5,7 +5,7 @@
 use crate::engine::{Event, Resolved};
 use crate::plan::{Phase, Plan, Scenario};
 use crate::record::{
-    Cell, CellKey, Entry, Gauges, Mark, Recording, ScenarioSecond, Second, WorkerFacts,
+    Cell, CellKey, Entry, Gauges, Recording, ScenarioSecond, Second, Transition, WorkerFacts,
 };
 use crate::schedule::{Schedule, Segment, Shape, Timeline};
 use crate::units::SECOND_NS;
@@ -149,9 +149,9 @@ impl RunState {
         self.recording.add(entry);
         match entry {
             Entry::Second(second) => self.look_at(second),
-            Entry::Boundary(boundary) => {
+            Entry::Transition(boundary) => {
                 if let Some(timeline) = self.timelines.get_mut(usize::from(boundary.scenario)) {
-                    timeline.learn(boundary.mark, boundary.at_ns);
+                    timeline.learn(boundary.transition, boundary.at_ns);
                 }
             }
             Entry::Baseline(_) | Entry::WorkerLost { .. } | Entry::Stopped { .. } => {}
@@ -189,29 +189,31 @@ impl RunState {
     /// Where a scenario is.
     pub(super) fn place(&self, scenario: usize, now_ns: u64) -> Progression {
         let facts = &self.recording.scenarios[scenario];
-        if facts.at(Mark::End).is_some() {
+        if facts.at(Transition::End).is_some() {
             return Progression::Ended;
         }
         match facts.phase_at(now_ns) {
             Some(key) => Progression::In(key),
-            None => Progression::Waiting(self.timelines[scenario].at(Mark::Ramp(0))),
+            None => Progression::Waiting(self.timelines[scenario].at(Transition::Ramp(0))),
         }
     }
 
     /// How far a phase has come.
     pub(super) fn course(&self, scenario: usize, key: CellKey, now_ns: u64) -> StageProgress {
         let (facts, timeline) = (&self.recording.scenarios[scenario], &self.timelines[scenario]);
-        let next = Mark::Ramp(key.stage.saturating_add(1));
+        let next = Transition::Ramp(key.stage.saturating_add(1));
         let (mark, end) = match key.phase {
-            Phase::Ramp => (Mark::Ramp(key.stage), timeline.at(Mark::Hold(key.stage))),
-            Phase::Hold => (Mark::Hold(key.stage), timeline.at(next).or(timeline.at(Mark::Drain))),
-            Phase::Drain => (Mark::Drain, None),
+            Phase::Ramp => (Transition::Ramp(key.stage), timeline.at(Transition::Hold(key.stage))),
+            Phase::Hold => {
+                (Transition::Hold(key.stage), timeline.at(next).or(timeline.at(Transition::Drain)))
+            }
+            Phase::Drain => (Transition::Drain, None),
         };
         let began = facts.at(mark).unwrap_or(now_ns);
-        let left = timeline.at(Mark::Drain).map(|end| end.saturating_sub(now_ns));
+        let left = timeline.at(Transition::Drain).map(|end| end.saturating_sub(now_ns));
         let length = end.map(|end| end.saturating_sub(began));
-        let stage_began = facts.at(Mark::Ramp(key.stage)).unwrap_or(began);
-        let stage_end = timeline.at(next).or(timeline.at(Mark::Drain));
+        let stage_began = facts.at(Transition::Ramp(key.stage)).unwrap_or(began);
+        let stage_end = timeline.at(next).or(timeline.at(Transition::Drain));
         let fraction = match (key.phase, stage_end) {
             (Phase::Drain, _) => 1.0,
             (_, Some(end)) if end > stage_began => {
@@ -253,14 +255,14 @@ impl RunState {
 
     fn has_ended(&self, scenario: usize, stage: usize) -> bool {
         let facts = &self.recording.scenarios[scenario];
-        let began = |stage: usize| facts.at(Mark::Ramp(u16::try_from(stage).ok()?));
+        let began = |stage: usize| facts.at(Transition::Ramp(u16::try_from(stage).ok()?));
         if stage >= self.plan.scenarios[scenario].stages.len() || began(stage).is_none() {
             return false;
         }
         if self.verdict.is_some() {
             return true;
         }
-        let Some(end) = began(stage + 1).or(facts.at(Mark::End)) else { return false };
+        let Some(end) = began(stage + 1).or(facts.at(Transition::End)) else { return false };
         let recorded = self.recorded_ns();
         recorded >= end && (self.under_way(scenario, stage) == 0 || recorded >= end + PATIENCE_NS)
     }

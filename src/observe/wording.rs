@@ -6,7 +6,7 @@ use super::state::RunState;
 use crate::engine::Resolved;
 use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};
-use crate::record::{Cause, Counter, Failure, Gauge, Mark, StopReason};
+use crate::record::{Cause, Counter, Failure, Gauge, StopReason, Transition};
 use crate::schedule::{Pace, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::narrow;
@@ -106,9 +106,9 @@ pub(super) fn stage_course(scene: &RunState, scenario: usize, stage: usize) -> (
     let facts = &scene.recording.scenarios[scenario];
     let number = narrow(stage);
     let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
-    let (ramp, hold) = (facts.at(Mark::Ramp(number)), facts.at(Mark::Hold(number)));
-    let next = facts.at(Mark::Ramp(number.saturating_add(1)));
-    let end = next.or(facts.at(Mark::Drain)).or(facts.at(Mark::End)).or(scene
+    let (ramp, hold) = (facts.at(Transition::Ramp(number)), facts.at(Transition::Hold(number)));
+    let next = facts.at(Transition::Ramp(number.saturating_add(1)));
+    let end = next.or(facts.at(Transition::Drain)).or(facts.at(Transition::End)).or(scene
         .recording
         .stopped
         .as_ref()
@@ -170,14 +170,14 @@ fn stage_rate(scene: &RunState, scenario: usize, stage: usize, in_ramp: bool) ->
     use crate::plan::Phase;
     let facts = &scene.recording.scenarios[scenario];
     let number = u16::try_from(stage).ok()?;
-    let hold = facts.at(Mark::Hold(number))?;
+    let hold = facts.at(Transition::Hold(number))?;
     let (phase, from, to) = if in_ramp {
-        (Phase::Ramp, facts.at(Mark::Ramp(number))?, hold)
+        (Phase::Ramp, facts.at(Transition::Ramp(number))?, hold)
     } else {
         (
             Phase::Hold,
             hold,
-            facts.at(Mark::Ramp(number.saturating_add(1))).or(facts.at(Mark::Drain))?,
+            facts.at(Transition::Ramp(number.saturating_add(1))).or(facts.at(Transition::Drain))?,
         )
     };
     let key = crate::record::CellKey { stage: number, phase };

@@ -1,6 +1,6 @@
 //! Turns looks at the machine during a run into facts beside those of the load.
 
-use super::{Supply, WorkerFacts};
+use super::{HostDelta, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,8 +31,8 @@ pub struct HostSample {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
     /// What the machine withheld since the look before; absent at the baseline.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub supply: Option<Supply>,
+    #[serde(default, rename = "supply", skip_serializing_if = "Option::is_none")]
+    pub delta: Option<HostDelta>,
     /// At the baseline only: the workers of each scenario together, by index into `Plan::scenarios`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<u16, WorkerFacts>,
@@ -40,7 +40,7 @@ pub struct HostSample {
 
 /// A look at the machine and at one scenario's workers, with what the scenario had done by then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Look {
+pub struct HostReading {
     /// The machine.
     pub host: HostSample,
     /// The workers together.

@@ -1,10 +1,10 @@
 //! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
 
+use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, climb};
-use super::supply::Crowd;
 use super::{
-    Cell, CellKey, Counter, Gauge, Gauges, HostSample, Look, Peak, Second, Strain, Supply,
-    WorkerFacts,
+    Cell, CellKey, Counter, Gauge, Gauges, GeneratorLoad, HostDelta, HostReading, HostSample, Peak,
+    Second, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,8 @@ pub enum Entry {
     /// What happened in one second.
     Second(Second),
     /// A scenario passed a boundary.
-    Boundary(Boundary),
+    #[serde(rename = "boundary")]
+    Transition(StageTransition),
     /// A worker died or stalled; its open attempts are among the unfinished of the next second.
     WorkerLost {
         /// Index into `Plan::scenarios`.
@@ -42,11 +43,12 @@ pub enum Entry {
 
 /// A moment at which a scenario went from one thing to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Boundary {
+pub struct StageTransition {
     /// Index into `Plan::scenarios`.
     pub scenario: u16,
     /// What began.
-    pub mark: Mark,
+    #[serde(rename = "mark")]
+    pub transition: Transition,
     /// When, on the run's clock.
     pub at_ns: u64,
 }
@@ -54,7 +56,7 @@ pub struct Boundary {
 /// What begins at a boundary.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Mark {
+pub enum Transition {
     /// The ramp of a stage.
     Ramp(u16),
     /// The hold of a stage.
@@ -65,7 +67,7 @@ pub enum Mark {
     End,
 }
 
-impl Mark {
+impl Transition {
     /// Its place in the order in which a scenario passes its marks.
     pub fn order(self) -> u32 {
         match self {
@@ -131,10 +133,10 @@ pub struct Recording {
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
     /// What the machine withheld over the whole run; absent where nobody looked.
-    pub supply: Option<Supply>,
+    pub supply: Option<HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
-    crowd: Crowd,
+    crowd: CpuUtilisation,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
@@ -155,13 +157,13 @@ pub struct ScenarioRecording {
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
     /// When it passed which mark.
-    pub boundaries: Vec<Boundary>,
+    pub boundaries: Vec<StageTransition>,
     /// Changes of the kernel's counters while each stage and phase was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
     /// The first and the last look at the machine while each stage and phase was the current one.
-    pub looks: BTreeMap<CellKey, (Look, Look)>,
+    pub looks: BTreeMap<CellKey, (HostReading, HostReading)>,
     /// How workers and machine bore each stage and phase, in the seconds that lie wholly in it.
-    pub strain: BTreeMap<CellKey, Strain>,
+    pub strain: BTreeMap<CellKey, GeneratorLoad>,
     /// Periods without processor, by the stage and phase in which each look's second began.
     pub throttled: BTreeMap<CellKey, u64>,
     /// When it had most connections open.
@@ -170,9 +172,9 @@ pub struct ScenarioRecording {
 
 impl ScenarioRecording {
     /// A look at the machine, with what has been done up to now.
-    fn look(&self, host: &HostSample, workers: WorkerFacts) -> Look {
+    fn look(&self, host: &HostSample, workers: WorkerFacts) -> HostReading {
         let sum = |counter| self.cells.values().map(|cell| cell.counters.get(counter)).sum::<u64>();
-        Look {
+        HostReading {
             host: host.clone(),
             workers,
             opened: sum(Counter::ConnectOk),
@@ -189,7 +191,7 @@ impl ScenarioRecording {
     ) {
         let first_ns = u64::from(second) * SECOND_NS;
         let (begun, ended) = (self.phase_at(first_ns), self.phase_at(first_ns + 999_999_999));
-        let supply = host.and_then(|sample| sample.supply.as_ref());
+        let supply = host.and_then(|sample| sample.delta.as_ref());
         if let Some(key) = begun.filter(|_| begun == ended) {
             let strain = self.strain.entry(key).or_default();
             strain.add(workers, supply);
@@ -204,8 +206,11 @@ impl ScenarioRecording {
     }
 
     /// When a mark was passed, on the run's clock.
-    pub fn at(&self, mark: Mark) -> Option<u64> {
-        self.boundaries.iter().find(|boundary| boundary.mark == mark).map(|boundary| boundary.at_ns)
+    pub fn at(&self, mark: Transition) -> Option<u64> {
+        self.boundaries
+            .iter()
+            .find(|boundary| boundary.transition == mark)
+            .map(|boundary| boundary.at_ns)
     }
 
     /// The phase that was current at `at_ns`; `None` before the scenario's start and after its end.
@@ -215,16 +220,18 @@ impl ScenarioRecording {
             .boundaries
             .iter()
             .filter(|boundary| boundary.at_ns <= at_ns)
-            .max_by_key(|boundary| boundary.mark.order())?;
-        let last = self.boundaries.iter().filter_map(|boundary| match boundary.mark {
-            Mark::Ramp(stage) | Mark::Hold(stage) => Some(stage),
-            Mark::Drain | Mark::End => None,
+            .max_by_key(|boundary| boundary.transition.order())?;
+        let last = self.boundaries.iter().filter_map(|boundary| match boundary.transition {
+            Transition::Ramp(stage) | Transition::Hold(stage) => Some(stage),
+            Transition::Drain | Transition::End => None,
         });
-        match boundary.mark {
-            Mark::Ramp(stage) => Some(CellKey { stage, phase: Phase::Ramp }),
-            Mark::Hold(stage) => Some(CellKey { stage, phase: Phase::Hold }),
-            Mark::Drain => Some(CellKey { stage: last.max().unwrap_or(0), phase: Phase::Drain }),
-            Mark::End => None,
+        match boundary.transition {
+            Transition::Ramp(stage) => Some(CellKey { stage, phase: Phase::Ramp }),
+            Transition::Hold(stage) => Some(CellKey { stage, phase: Phase::Hold }),
+            Transition::Drain => {
+                Some(CellKey { stage: last.max().unwrap_or(0), phase: Phase::Drain })
+            }
+            Transition::End => None,
         }
     }
 }
@@ -243,7 +250,7 @@ impl Recording {
                 self.host = Some(sample.clone());
             }
             Entry::Second(second) => self.add_second(second),
-            Entry::Boundary(boundary) => {
+            Entry::Transition(boundary) => {
                 if let Some(scenario) = self.scenarios.get_mut(usize::from(boundary.scenario)) {
                     scenario.boundaries.push(*boundary);
                 }
@@ -270,7 +277,7 @@ impl Recording {
         self.seconds = self.seconds.max(second.second + 1);
         if let Some(sample) = &second.host {
             add_changes(&mut self.kernel, &sample.counters);
-            if let Some(supply) = &sample.supply {
+            if let Some(supply) = &sample.delta {
                 self.supply.get_or_insert_default().merge(supply);
             }
             self.host = Some(sample.clone());
@@ -319,7 +326,7 @@ impl Recording {
                         let looks = scenario
                             .looks
                             .entry(key)
-                            .or_insert_with(|| (look.clone(), Look::default()));
+                            .or_insert_with(|| (look.clone(), HostReading::default()));
                         looks.1 = look;
                     }
                     // A second in which the scenario ended is its last phase's.

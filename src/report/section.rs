@@ -2,7 +2,8 @@
 
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
-    Cell, CellKey, Counter, Gauges, Mark, Measure, Recording, ScenarioRecording, Span, measure,
+    Cell, CellKey, Counter, Gauges, Measure, Recording, ScenarioRecording, Span, Transition,
+    measure,
 };
 use crate::store::SavedRun;
 use crate::units::SECOND_NS;
@@ -141,9 +142,9 @@ impl<'a> ScenarioFacts<'a> {
     /// From the phase's own mark to the next one that was passed.
     fn time(&self, key: CellKey) -> Option<(u64, u64)> {
         let mark = match key.phase {
-            Phase::Ramp => Mark::Ramp(key.stage),
-            Phase::Hold => Mark::Hold(key.stage),
-            Phase::Drain if key.stage + 1 == self.stages => Mark::Drain,
+            Phase::Ramp => Transition::Ramp(key.stage),
+            Phase::Hold => Transition::Hold(key.stage),
+            Phase::Drain if key.stage + 1 == self.stages => Transition::Drain,
             Phase::Drain => return None,
         };
         let start = self.facts.at(mark)?;

@@ -63,7 +63,7 @@ impl Series {
                 self.durations.push(durations.clone());
                 [Vec::new(), intervals]
             }
-            Line::Entry(entry @ Entry::Boundary(_)) => {
+            Line::Entry(entry @ Entry::Transition(_)) => {
                 self.marks.add(entry);
                 Additions::default()
             }

@@ -13,16 +13,16 @@
 //! was drawn from the seed before it.
 //! **Invariant:** due times do not depend on how many workers there are, and the shares sum to the whole exactly.
 
+mod cursor;
+mod partition;
 mod poisson;
 mod segment;
-mod share;
 mod timeline;
-mod walk;
 
+pub use cursor::{ScheduleCursor, ScheduledEvent};
+pub use partition::Partition;
 pub use segment::{Pace, Segment, Shape};
-pub use share::Share;
 pub use timeline::Timeline;
-pub use walk::{Due, Walk};
 
 use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
@@ -93,7 +93,7 @@ impl Schedule {
     pub fn hold_start(timelines: &[Timeline]) -> Option<u64> {
         let mut latest = 0;
         for timeline in timelines.iter().filter(|timeline| !timeline.waits_for_hold()) {
-            latest = latest.max(timeline.at(crate::record::Mark::Hold(0))?);
+            latest = latest.max(timeline.at(crate::record::Transition::Hold(0))?);
         }
         Some(latest)
     }
@@ -175,11 +175,11 @@ impl ScenarioSchedule {
     }
 
     /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of arrivals).
-    pub fn walk(&self, stage: usize, share: Share) -> Walk {
+    pub fn cursor(&self, stage: usize, share: Partition) -> ScheduleCursor {
         let segment = &self.segments[stage];
         let poisson = matches!(segment.shape, Shape::Rate { spacing: Spacing::Poisson, .. })
             .then(|| Poisson::new(segment, self.seed, self.scenario, stage as u64));
-        Walk::new(segment, share, self.block, poisson)
+        ScheduleCursor::new(segment, share, self.block, poisson)
     }
 }
 

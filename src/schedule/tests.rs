@@ -1,6 +1,6 @@
 use super::testing::{hold, http, scenario, time};
 use super::*;
-use crate::record::Mark;
+use crate::record::Transition;
 use crate::units::SECOND_NS;
 use proptest::prelude::*;
 
@@ -12,8 +12,12 @@ fn scheduled(scenario: &Scenario) -> ScenarioSchedule {
     ScenarioSchedule::new(scenario, 42, 0)
 }
 
-fn walked(schedule: &ScenarioSchedule, stage: usize, share: Share) -> Vec<(Due, u64)> {
-    let mut walk = schedule.walk(stage, share);
+fn walked(
+    schedule: &ScenarioSchedule,
+    stage: usize,
+    share: Partition,
+) -> Vec<(ScheduledEvent, u64)> {
+    let mut walk = schedule.cursor(stage, share);
     std::iter::from_fn(|| {
         let next = walk.peek();
         walk.advance();
@@ -26,7 +30,7 @@ fn walked(schedule: &ScenarioSchedule, stage: usize, share: Share) -> Vec<(Due, 
 fn spawn_rate_is_kept_exactly_in_every_second() {
     let rate = Ramp::SpawnRate(Rate::per_second(2_000));
     let schedule = scheduled(&scenario(hold(), &[(users(10_000, rate), 1_000)]));
-    let due = walked(&schedule, 0, Share::WHOLE);
+    let due = walked(&schedule, 0, Partition::WHOLE);
     for second in 0..5 {
         let in_second = due.iter().filter(|(_, at)| at / SECOND_NS == second).count();
         assert_eq!(in_second, 2_000, "second {second}");
@@ -41,8 +45,12 @@ fn lower_levels_go_newest_first() {
         scheduled(&scenario(http(), &[(users(4, Ramp::Unpaced), 0), (users(1, over), 0)]));
     let third = SECOND_NS / 3;
     assert_eq!(
-        walked(&schedule, 1, Share::WHOLE),
-        [(Due::Down(3), 0), (Due::Down(2), third), (Due::Down(1), 2 * third)]
+        walked(&schedule, 1, Partition::WHOLE),
+        [
+            (ScheduledEvent::UserStop(3), 0),
+            (ScheduledEvent::UserStop(2), third),
+            (ScheduledEvent::UserStop(1), 2 * third)
+        ]
     );
 }
 
@@ -54,13 +62,13 @@ fn arrivals_follow_the_rate_through_ramp_and_hold() {
         spacing: Spacing::Constant,
     };
     let schedule = scheduled(&scenario(http(), &[(to(100, 2_000), 1_000), (to(50, 0), 1_000)]));
-    let first = walked(&schedule, 0, Share::WHOLE);
+    let first = walked(&schedule, 0, Partition::WHOLE);
     // Half of 100/s for two seconds, then all of it for one.
     assert_eq!(first.len(), 200);
     assert_eq!(schedule.segments[0].attempts(), 200);
     assert_eq!(first.iter().filter(|(_, at)| *at < SECOND_NS).count(), 25);
-    let second = walked(&schedule, 1, Share::WHOLE);
-    assert_eq!(second.first(), Some(&(Due::Arrival(200), 0)));
+    let second = walked(&schedule, 1, Partition::WHOLE);
+    assert_eq!(second.first(), Some(&(ScheduledEvent::Arrival(200), 0)));
     assert_eq!(second.len(), 50);
     assert!(second.windows(2).all(|pair| pair[1].1 - pair[0].1 == 20_000_000));
 }
@@ -72,22 +80,22 @@ fn marks_are_known_up_to_an_unpaced_ramp_and_learned_after_it() {
         &[(users(10, Ramp::Unpaced), 1_000), (users(20, Ramp::Over(time(500))), 1_000)],
     );
     let mut timeline = Timeline::new(&scheduled(&plan));
-    assert_eq!(timeline.marks(), [(Mark::Ramp(0), 0)]);
-    timeline.learn(Mark::Hold(0), 70);
+    assert_eq!(timeline.marks(), [(Transition::Ramp(0), 0)]);
+    timeline.learn(Transition::Hold(0), 70);
     let second = SECOND_NS;
     assert_eq!(
         timeline.marks(),
         [
-            (Mark::Ramp(0), 0),
-            (Mark::Hold(0), 70),
-            (Mark::Ramp(1), second + 70),
-            (Mark::Hold(1), second + second / 2 + 70),
-            (Mark::Drain, 2 * second + second / 2 + 70),
+            (Transition::Ramp(0), 0),
+            (Transition::Hold(0), 70),
+            (Transition::Ramp(1), second + 70),
+            (Transition::Hold(1), second + second / 2 + 70),
+            (Transition::Drain, 2 * second + second / 2 + 70),
         ]
     );
-    timeline.learn(Mark::Drain, second + 100);
-    assert_eq!(timeline.marks().last(), Some(&(Mark::Drain, second + 100)));
-    assert_eq!(timeline.at(Mark::Hold(1)), None);
+    timeline.learn(Transition::Drain, second + 100);
+    assert_eq!(timeline.marks().last(), Some(&(Transition::Drain, second + 100)));
+    assert_eq!(timeline.at(Transition::Hold(1)), None);
     assert_eq!(timeline.part_at(second + 200), Some(CellKeyOf::drain(1)));
 }
 
@@ -106,12 +114,12 @@ proptest! {
         let pace = Ramp::SpawnRate(Rate::per_second(rate));
         let schedule = scheduled(&scenario(protocol, &[(users(from, pace), 0), (users(to, pace), 0)]));
         for stage in 0..2 {
-            let whole = walked(&schedule, stage, Share::WHOLE);
-            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Share { index, of })).collect();
-            parts.sort_by_key(|(due, at)| (*at, match due { Due::Down(user) => u64::MAX - user, Due::Up(n) | Due::Arrival(n) => *n }));
+            let whole = walked(&schedule, stage, Partition::WHOLE);
+            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition { index, of })).collect();
+            parts.sort_by_key(|(due, at)| (*at, match due { ScheduledEvent::UserStop(user) => u64::MAX - user, ScheduledEvent::UserStart(n) | ScheduledEvent::Arrival(n) => *n }));
             prop_assert_eq!(whole, parts);
         }
-        let total: u64 = (0..of).map(|index| Share { index, of }.part_of(from, schedule.block)).sum();
+        let total: u64 = (0..of).map(|index| Partition { index, of }.part_of(from, schedule.block)).sum();
         prop_assert_eq!(total, from);
     }
 
@@ -122,28 +130,32 @@ proptest! {
         let schedule = scheduled(&scenario(http(), &[(level(from, 0), 700), (level(to, ramp), hold_ms)]));
         let mut number = 0;
         for stage in 0..2 {
-            let whole = walked(&schedule, stage, Share::WHOLE);
+            let whole = walked(&schedule, stage, Partition::WHOLE);
             prop_assert!(whole.windows(2).all(|pair| pair[0].1 <= pair[1].1));
             for (due, _) in &whole {
-                prop_assert_eq!(*due, Due::Arrival(number));
+                prop_assert_eq!(*due, ScheduledEvent::Arrival(number));
                 number += 1;
             }
             prop_assert_eq!(whole.len() as u64, schedule.segments[stage].attempts());
-            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Share { index, of })).collect();
-            parts.sort_by_key(|(due, at)| (*at, match due { Due::Arrival(n) | Due::Up(n) | Due::Down(n) => *n }));
+            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition { index, of })).collect();
+            parts.sort_by_key(|(due, at)| (*at, match due { ScheduledEvent::Arrival(n) | ScheduledEvent::UserStart(n) | ScheduledEvent::UserStop(n) => *n }));
             prop_assert!(whole.iter().all(|(_, at)| *at < schedule.segments[stage].rate_ns()));
             prop_assert_eq!(parts, whole);
         }
     }
 }
 
-fn by_chance(seed: u64) -> Vec<(Due, u64)> {
+fn by_chance(seed: u64) -> Vec<(ScheduledEvent, u64)> {
     let level = Level::Rate {
         rate: Rate::per_second(1_000),
         ramp: time(20_000),
         spacing: Spacing::Poisson,
     };
-    walked(&ScenarioSchedule::new(&scenario(http(), &[(level, 20_000)]), seed, 0), 0, Share::WHOLE)
+    walked(
+        &ScenarioSchedule::new(&scenario(http(), &[(level, 20_000)]), seed, 0),
+        0,
+        Partition::WHOLE,
+    )
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::{Pace, ScenarioSchedule, Segment, Shape};
 use crate::plan::{Phase, StartAfter};
-use crate::record::{CellKey, Mark};
+use crate::record::{CellKey, Transition};
 
 /// The marks of one scenario on the run's clock, as far as they are known.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,41 +42,43 @@ impl Timeline {
     }
 
     /// Takes over an announced mark.
-    pub fn learn(&mut self, mark: Mark, at_ns: u64) {
+    pub fn learn(&mut self, mark: Transition, at_ns: u64) {
         match mark {
-            Mark::Ramp(0) => self.start_ns = Some(at_ns),
-            Mark::Hold(stage) => {
+            Transition::Ramp(0) => self.start_ns = Some(at_ns),
+            Transition::Hold(stage) => {
                 if let Some(reached) = self.reached.get_mut(usize::from(stage)) {
                     *reached = Some(at_ns);
                 }
             }
-            Mark::Drain => self.drain = Some(at_ns),
-            Mark::Ramp(_) | Mark::End => {}
+            Transition::Drain => self.drain = Some(at_ns),
+            Transition::Ramp(_) | Transition::End => {}
         }
     }
 
     /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it has ended.
-    pub fn at(&self, mark: Mark) -> Option<u64> {
-        let Some(mut at) = self.start_ns else { return self.drain.filter(|_| mark == Mark::Drain) };
+    pub fn at(&self, mark: Transition) -> Option<u64> {
+        let Some(mut at) = self.start_ns else {
+            return self.drain.filter(|_| mark == Transition::Drain);
+        };
         for (stage, segment) in self.segments.iter().enumerate() {
             let number = u16::try_from(stage).ok()?;
-            if mark == Mark::Ramp(number) {
+            if mark == Transition::Ramp(number) {
                 return self.unless_drained(at);
             }
             at = match self.reached[stage] {
                 Some(reached) => reached,
                 None => match segment.ramp_ns() {
                     Some(ramp) => at.saturating_add(ramp),
-                    None => return self.drain.filter(|_| mark == Mark::Drain),
+                    None => return self.drain.filter(|_| mark == Transition::Drain),
                 },
             };
-            if mark == Mark::Hold(number) {
+            if mark == Transition::Hold(number) {
                 return self.unless_drained(at);
             }
             at = at.saturating_add(segment.hold_ns);
         }
         let drain = self.drain.map_or(at, |drain| drain.min(at));
-        (mark == Mark::Drain).then_some(drain)
+        (mark == Transition::Drain).then_some(drain)
     }
 
     /// A mark that lies behind an early drain is never passed.
@@ -85,10 +87,11 @@ impl Timeline {
     }
 
     /// All marks that are known, in order.
-    pub fn marks(&self) -> Vec<(Mark, u64)> {
+    pub fn marks(&self) -> Vec<(Transition, u64)> {
         let stages = (0..self.segments.len()).filter_map(|stage| u16::try_from(stage).ok());
-        let all =
-            stages.flat_map(|stage| [Mark::Ramp(stage), Mark::Hold(stage)]).chain([Mark::Drain]);
+        let all = stages
+            .flat_map(|stage| [Transition::Ramp(stage), Transition::Hold(stage)])
+            .chain([Transition::Drain]);
         all.filter_map(|mark| self.at(mark).map(|at| (mark, at))).collect()
     }
 
@@ -96,9 +99,9 @@ impl Timeline {
     pub fn part_at(&self, at_ns: u64) -> Option<CellKey> {
         let (mark, _) = self.marks().into_iter().rfind(|(_, at)| *at <= at_ns)?;
         Some(match mark {
-            Mark::Ramp(stage) => CellKey { stage, phase: Phase::Ramp },
-            Mark::Hold(stage) => CellKey { stage, phase: Phase::Hold },
-            Mark::Drain | Mark::End => {
+            Transition::Ramp(stage) => CellKey { stage, phase: Phase::Ramp },
+            Transition::Hold(stage) => CellKey { stage, phase: Phase::Hold },
+            Transition::Drain | Transition::End => {
                 CellKey { stage: self.last_stage(at_ns), phase: Phase::Drain }
             }
         })
@@ -106,8 +109,8 @@ impl Timeline {
 
     /// The stage that was the current one when the scenario drained.
     fn last_stage(&self, at_ns: u64) -> u16 {
-        let begun = |(mark, at): &(Mark, u64)| match mark {
-            Mark::Ramp(stage) if *at <= at_ns => Some(*stage),
+        let begun = |(mark, at): &(Transition, u64)| match mark {
+            Transition::Ramp(stage) if *at <= at_ns => Some(*stage),
             _ => None,
         };
         self.marks().iter().filter_map(begun).max().unwrap_or(0)
@@ -115,14 +118,14 @@ impl Timeline {
 
     /// The level that the plan asks for at a moment: users, or arrivals a second; zero outside the scenario.
     pub fn level_at(&self, at_ns: u64) -> f64 {
-        if self.at(Mark::Drain).is_some_and(|drain| drain <= at_ns) {
+        if self.at(Transition::Drain).is_some_and(|drain| drain <= at_ns) {
             return 0.0;
         }
         let begun = self
             .marks()
             .into_iter()
-            .rfind(|(mark, at)| matches!(mark, Mark::Ramp(_)) && *at <= at_ns);
-        let Some((Mark::Ramp(stage), from)) = begun else { return 0.0 };
+            .rfind(|(mark, at)| matches!(mark, Transition::Ramp(_)) && *at <= at_ns);
+        let Some((Transition::Ramp(stage), from)) = begun else { return 0.0 };
         let segment = &self.segments[usize::from(stage)];
         match segment.shape {
             // An unpaced ramp has no level of its own: what is wanted is all of it.

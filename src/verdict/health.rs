@@ -8,7 +8,7 @@ use super::{Breach, Rule, Unit};
 use crate::plan::{
     Bound, Comparison, Level, Metric, Phase, Plan, Ramp, Scenario, Stat, TimeMetric,
 };
-use crate::record::{Cell, CellKey, Counter, Recording, Strain, WINDOW_SECONDS};
+use crate::record::{Cell, CellKey, Counter, GeneratorLoad, Recording, WINDOW_SECONDS};
 
 /// The least budget for lag: timers are not more exact.
 const LEAST_BUDGET_NS: f64 = 1e6;
@@ -270,7 +270,7 @@ fn is_late(cell: &Cell) -> bool {
     cell.times.stat(TimeMetric::ScheduleLag, Stat::P99).is_some_and(|lag| lag > LATE_NS)
 }
 
-fn strained(rule: Rule, strain: &Strain) -> Option<f64> {
+fn strained(rule: Rule, strain: &GeneratorLoad) -> Option<f64> {
     let thousandths = |permille: Option<u32>| Some(f64::from(permille?) / 1_000.0);
     match rule {
         Rule::Stall => strain.stall_max_ns.map(|ns| ns as f64),

@@ -7,8 +7,8 @@ use crate::plan::{
     CountMetric, During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
 };
 use crate::record::{
-    Cell, CellKey, Entry, Gauge, Gauges, Mark, Measure, Recording, ScenarioRecording, Span,
-    StopReason, measure,
+    Cell, CellKey, Entry, Gauge, Gauges, Measure, Recording, ScenarioRecording, Span, StopReason,
+    Transition, measure,
 };
 use crate::units::SECOND_NS;
 use crate::units::narrow;
@@ -221,9 +221,9 @@ impl Judge {
                 [usize::from(finding.threshold)];
             let from = match (threshold.during, finding.stage.unwrap_or(0)) {
                 (During::Hold, stage) => {
-                    scenario.at(Mark::Hold(stage)).or(scenario.at(Mark::Ramp(stage)))
+                    scenario.at(Transition::Hold(stage)).or(scenario.at(Transition::Ramp(stage)))
                 }
-                (During::Ramp | During::All, stage) => scenario.at(Mark::Ramp(stage)),
+                (During::Ramp | During::All, stage) => scenario.at(Transition::Ramp(stage)),
             };
             threshold.abort
                 && finding.state.is_broken()
@@ -276,12 +276,13 @@ fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) ->
 /// How long a phase lasted, up to `end_ns` if it goes on.
 pub(crate) fn phase_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
     let mark = match key.phase {
-        Phase::Ramp => Mark::Ramp(key.stage),
-        Phase::Hold => Mark::Hold(key.stage),
-        Phase::Drain => Mark::Drain,
+        Phase::Ramp => Transition::Ramp(key.stage),
+        Phase::Hold => Transition::Hold(key.stage),
+        Phase::Drain => Transition::Drain,
     };
     let Some(from) = recording.at(mark) else { return 0 };
-    let later = recording.boundaries.iter().filter(|boundary| boundary.mark.order() > mark.order());
+    let later =
+        recording.boundaries.iter().filter(|boundary| boundary.transition.order() > mark.order());
     let to = later.map(|boundary| boundary.at_ns).min().unwrap_or(end_ns);
     to.saturating_sub(from)
 }

@@ -25,7 +25,8 @@ use crate::plan::{
     CountMetric, Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
 };
 use crate::record::{
-    Cell, CellKey, Counter, FailureStage, Gauges, Mark, Origin, ScenarioRecording, Span, measure,
+    Cell, CellKey, Counter, FailureStage, Gauges, Origin, ScenarioRecording, Span, Transition,
+    measure,
 };
 use crate::units::narrow;
 
@@ -257,9 +258,9 @@ fn last_key(scenario: &Scenario, view: &View) -> Option<CellKey> {
 /// When the first phase that a view sees began; `None` while it has not.
 fn begin_ns(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Option<u64> {
     let mark = |key: CellKey| match key.phase {
-        Phase::Ramp => Mark::Ramp(key.stage),
-        Phase::Hold => Mark::Hold(key.stage),
-        Phase::Drain => Mark::Drain,
+        Phase::Ramp => Transition::Ramp(key.stage),
+        Phase::Hold => Transition::Hold(key.stage),
+        Phase::Drain => Transition::Drain,
     };
     keys(scenario)
         .filter(|key| view.sees(*key, scenario))

@@ -1,7 +1,9 @@
 //! What a plan needs, beside what this machine has.
 
 use crate::engine::file_bytes;
-use crate::machine::{Check, Fitness, Limits, Needs, Opening, Probes, grouped, preflight};
+use crate::machine::{
+    Limits, Opening, Probes, RequirementStatus, Requirements, Resource, grouped, preflight,
+};
 use crate::plan::Plan;
 use crate::protocol::http::Files;
 use crate::report::page::Page;
@@ -12,12 +14,17 @@ use anstyle::Style;
 use std::io;
 
 /// What can be said without an experiment.
-const SHOWN: [Check; 5] =
-    [Check::ProcessFiles, Check::Processes, Check::SystemFiles, Check::SourcePorts, Check::Memory];
+const SHOWN: [Resource; 5] = [
+    Resource::ProcessFiles,
+    Resource::Processes,
+    Resource::SystemFiles,
+    Resource::SourcePorts,
+    Resource::Memory,
+];
 
 /// Writes the table of needs: connections, descriptors, ports, memory, time.
 pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan, files: &[Files]) -> io::Result<()> {
-    let needs = Needs::of(plan);
+    let needs = Requirements::of(plan);
     let opening = match needs.opening() {
         Opening::PerSecond(rate) => format!("opened at {:.0}/s", rate.ceil()),
         Opening::Unpaced => "opened as fast as possible".to_owned(),
@@ -54,15 +61,18 @@ pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan, files: &[Files]) -> 
     let mut unfit = false;
     let probes = Probes { file_bytes: file_bytes(plan, files), ..Probes::default() };
     for row in preflight(plan, &Limits::read(), &probes) {
-        let small_cap = row.check == Check::InFlight && row.fitness >= Fitness::Warn;
-        if !SHOWN.contains(&row.check) && !small_cap {
+        let small_cap = row.resource == Resource::InFlight && row.status >= RequirementStatus::Warn;
+        if !SHOWN.contains(&row.resource) && !small_cap {
             continue;
         }
-        unfit |= row.fitness >= Fitness::Warn;
-        let fitness =
-            if row.fitness == Fitness::Ok { String::new() } else { row.fitness.to_string() };
+        unfit |= row.status >= RequirementStatus::Warn;
+        let fitness = if row.status == RequirementStatus::Ok {
+            String::new()
+        } else {
+            row.status.to_string()
+        };
         table.row(vec![
-            row.check.name().into(),
+            row.resource.name().into(),
             row.needed.to_string().into(),
             row.have.to_string().into(),
             fitness.into(),

@@ -1,7 +1,7 @@
 //! Turns what was found into JSON.
 
 use super::{Examination, Subject};
-use crate::machine::{Needs, Opening, Reach, Row};
+use crate::machine::{Headroom, Opening, Requirement, Requirements};
 use serde_json::{Value, json};
 
 /// The version of these keys; it changes when one changes its meaning.
@@ -17,8 +17,8 @@ pub(super) fn json(examination: &Examination) -> String {
     let asked = match &examination.subject {
         Subject::Plan { plan, rows } => json!({
             "plan": plan.name,
-            "needs": needs(&Needs::of(plan)),
-            "reach": Reach::of(rows),
+            "needs": needs(&Requirements::of(plan)),
+            "reach": Headroom::of(rows),
             "rows": rows,
         }),
         Subject::Machine { both_ends, one_end } => json!({
@@ -32,11 +32,11 @@ pub(super) fn json(examination: &Examination) -> String {
     format!("{object:#}\n")
 }
 
-fn machine(rows: &[Row]) -> Value {
-    json!({ "reach": Reach::of(rows), "rows": rows })
+fn machine(rows: &[Requirement]) -> Value {
+    json!({ "reach": Headroom::of(rows), "rows": rows })
 }
 
-fn needs(needs: &Needs) -> Value {
+fn needs(needs: &Requirements) -> Value {
     let opening = match needs.opening() {
         Opening::PerSecond(rate) => json!(rate),
         Opening::Unpaced => Value::Null,

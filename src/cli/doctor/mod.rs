@@ -6,8 +6,8 @@ pub(super) mod page;
 use super::{ExitStatus, OverrideArgs, plan_file::read_with_files, screen};
 use crate::engine::file_bytes;
 use crate::machine::{
-    Advice, Fitness, Host, Limits, Probes, Reach, Row, advice, both_ends_here, grouped,
-    one_end_here, preflight,
+    Advice, Headroom, Host, Limits, Probes, Requirement, RequirementStatus, advice, both_ends_here,
+    grouped, one_end_here, preflight,
 };
 use crate::plan::Plan;
 use crate::protocol::http::Files;
@@ -62,9 +62,9 @@ struct Examination {
 /// What was asked.
 enum Subject {
     /// Whether a plan can be run.
-    Plan { plan: Box<Plan>, rows: Vec<Row> },
+    Plan { plan: Box<Plan>, rows: Vec<Requirement> },
     /// What is possible with both ends of every connection here, and with one.
-    Machine { both_ends: Vec<Row>, one_end: Vec<Row> },
+    Machine { both_ends: Vec<Requirement>, one_end: Vec<Requirement> },
 }
 
 impl Examination {
@@ -96,15 +96,17 @@ impl Examination {
     /// Whether a run could start. A machine by itself is always fit for something.
     fn fit(&self) -> bool {
         match &self.subject {
-            Subject::Plan { rows, .. } => rows.iter().all(|row| row.fitness != Fitness::Fail),
+            Subject::Plan { rows, .. } => {
+                rows.iter().all(|row| row.status != RequirementStatus::Fail)
+            }
             Subject::Machine { .. } => true,
         }
     }
 }
 
 /// `2,576,113 connections (memory)`.
-fn reach_words(rows: &[Row]) -> String {
-    match Reach::of(rows) {
+fn reach_words(rows: &[Requirement]) -> String {
+    match Headroom::of(rows) {
         Some(reach) => {
             format!("{} connections ({})", grouped(reach.connections), reach.limited_by.name())
         }

@@ -2,8 +2,8 @@
 
 use super::{Examination, Subject, reach_words};
 use crate::machine::{
-    Advice, Effect, Fitness, Needs, Reach, Row, SocketCost, bytes, grouped, memory_needed, servers,
-    workers,
+    Advice, Effect, Headroom, Requirement, RequirementStatus, Requirements, SocketCost, bytes,
+    grouped, memory_needed, servers, workers,
 };
 use crate::plan::Plan;
 use crate::report::page::{Page, wrapped};
@@ -14,12 +14,12 @@ use std::io::{self, Write};
 
 const FAINT: Style = Style::new().dimmed();
 
-fn colour(fitness: Fitness) -> Style {
+fn colour(fitness: RequirementStatus) -> Style {
     match fitness {
-        Fitness::Ok => AnsiColor::Green.on_default(),
-        Fitness::Warn => AnsiColor::Yellow.on_default(),
-        Fitness::Fail => AnsiColor::Red.on_default().bold(),
-        Fitness::NotAvailable => FAINT,
+        RequirementStatus::Ok => AnsiColor::Green.on_default(),
+        RequirementStatus::Warn => AnsiColor::Yellow.on_default(),
+        RequirementStatus::Fail => AnsiColor::Red.on_default().bold(),
+        RequirementStatus::NotAvailable => FAINT,
     }
 }
 
@@ -37,12 +37,12 @@ fn plan_part(
     page: &mut Page<'_>,
     examination: &Examination,
     plan: &Plan,
-    rows: &[Row],
+    rows: &[Requirement],
 ) -> io::Result<()> {
     let (verdict, style) = if examination.fit() {
-        ("can run here", colour(Fitness::Ok))
+        ("can run here", colour(RequirementStatus::Ok))
     } else {
-        ("cannot run here", colour(Fitness::Fail))
+        ("cannot run here", colour(RequirementStatus::Fail))
     };
     let name = shortened(&visible(&plan.name), page.width() - "plan  ".len() - verdict.len());
     writeln!(page, "plan {name} {style}{verdict}{style:#}")?;
@@ -58,10 +58,10 @@ fn plan_part(
     ]);
     for row in rows {
         table.row(vec![
-            row.check.name().into(),
+            row.resource.name().into(),
             row.needed.to_string().into(),
             row.have.to_string().into(),
-            Cell::styled(row.fitness.to_string(), colour(row.fitness)),
+            Cell::styled(row.status.to_string(), colour(row.status)),
         ]);
     }
     table.write(page, 2)?;
@@ -72,7 +72,11 @@ fn plan_part(
     Ok(())
 }
 
-fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::Result<()> {
+fn machine_part(
+    page: &mut Page<'_>,
+    both_ends: &[Requirement],
+    one_end: &[Requirement],
+) -> io::Result<()> {
     writeln!(page, "this machine can hold")?;
     let rest = " ".repeat(4);
     let both = format!("  with both ends here:             {}", reach_words(both_ends));
@@ -86,21 +90,23 @@ fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::
         Column::left("both ends here"),
         Column::left("one end here"),
     ]);
-    let reach = |row: &Row| row.reach.map_or("-".to_owned(), grouped);
+    let reach = |row: &Requirement| row.headroom.map_or("-".to_owned(), grouped);
     for (both, one) in both_ends.iter().zip(one_end) {
         table.row(vec![
-            both.check.name().into(),
+            both.resource.name().into(),
             both.have.to_string().into(),
             reach(both).into(),
             reach(one).into(),
         ]);
     }
     table.write(page, 2)?;
-    let limits: Vec<Row> = [both_ends, one_end]
+    let limits: Vec<Requirement> = [both_ends, one_end]
         .iter()
         .filter_map(|rows| {
-            let reach = Reach::of(rows)?;
-            rows.iter().find(|row| row.check == reach.limited_by && !row.fixes.is_empty()).cloned()
+            let reach = Headroom::of(rows)?;
+            rows.iter()
+                .find(|row| row.resource == reach.limited_by && !row.fixes.is_empty())
+                .cloned()
         })
         .collect();
     if !limits.is_empty() {
@@ -114,7 +120,7 @@ fn machine_part(page: &mut Page<'_>, both_ends: &[Row], one_end: &[Row]) -> io::
 fn needs_words(plan: &Plan, examination: &Examination) -> String {
     let limits = &examination.limits;
     let each: Vec<u32> = plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
-    let needs = Needs::of(plan).with_files(&examination.file_bytes, &each);
+    let needs = Requirements::of(plan).with_files(&examination.file_bytes, &each);
     let load: u32 = each.iter().sum();
     let serving: u32 = (0..plan.targets.len())
         .filter(|target| plan.scenarios.iter().any(|one| one.target == *target))
@@ -145,13 +151,13 @@ fn needs_words(plan: &Plan, examination: &Examination) -> String {
 }
 
 /// What is wrong or doubtful, worst first, each with what it means and the lines that fix it.
-fn findings(page: &mut Page<'_>, rows: &[Row]) -> io::Result<()> {
-    let mut rows: Vec<&Row> = rows.iter().filter(|row| !row.fixes.is_empty()).collect();
-    rows.sort_by_key(|row| std::cmp::Reverse(row.fitness));
+fn findings(page: &mut Page<'_>, rows: &[Requirement]) -> io::Result<()> {
+    let mut rows: Vec<&Requirement> = rows.iter().filter(|row| !row.fixes.is_empty()).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.status));
     for row in rows {
-        let style = colour(row.fitness);
+        let style = colour(row.status);
         let note = row.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
-        let Row { check, needed, have, fitness, .. } = row;
+        let Requirement { resource: check, needed, have, status: fitness, .. } = row;
         let words = format!("{}: needs {needed}, has {have}{note}", check.name());
         let fitness = fitness.to_string();
         write!(page, "{style}{fitness}{style:#} ")?;
@@ -178,9 +184,9 @@ fn advice_part(page: &mut Page<'_>, advice: &[Advice]) -> io::Result<()> {
     ]);
     for one in advice {
         let style = match one.effect {
-            Effect::Helps => colour(Fitness::Ok),
-            Effect::Depends => colour(Fitness::Warn),
-            Effect::Harms => colour(Fitness::Fail),
+            Effect::Helps => colour(RequirementStatus::Ok),
+            Effect::Depends => colour(RequirementStatus::Warn),
+            Effect::Harms => colour(RequirementStatus::Fail),
             Effect::Nothing | Effect::Gone => FAINT,
         };
         let which = match one.effect {

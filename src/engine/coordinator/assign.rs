@@ -5,13 +5,13 @@ use super::super::targets::peers_of;
 use super::super::wire::{Assignment, VERSION};
 use super::RunOrder;
 use crate::plan::Scenario;
-use crate::schedule::Share;
+use crate::schedule::Partition;
 
 /// What one worker of a scenario does.
 pub(super) fn assignment(
     order: &RunOrder,
     scenario: usize,
-    share: Share,
+    share: Partition,
     rows: RowSource,
 ) -> Assignment {
     let Scenario { target, protocol, .. } = &order.plan.scenarios[scenario];
@@ -24,7 +24,7 @@ pub(super) fn assignment(
         plan_text: order.source.text.clone(),
         overrides: order.overrides.clone(),
         scenario: narrow(scenario),
-        share,
+        partition: share,
         addresses: order.targets[target].addresses.clone(),
         origins: order.targets[target].origins.clone(),
         sources: order.sources[scenario].clone(),

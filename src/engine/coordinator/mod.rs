@@ -2,34 +2,34 @@
 //!
 //! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
 
+mod aggregator;
 mod assign;
-mod books;
-mod course;
-mod crew;
-mod lookout;
+mod give_up;
+mod host_sampler;
 mod order;
-mod patience;
-mod supply;
+mod progress;
+mod row_pools;
+mod workers;
 
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
 use super::http::Choices;
 use super::rows::shared_rows;
-use super::wire::{FromWorker, Notice, Order, ToWorker};
+use super::wire::{Command, FromWorker, ToWorker, WorkerReport};
 use crate::plan::{OnWorkerLoss, Protocol};
-use crate::record::{Boundary, Cause, Entry, HostSample, Mark, Second, StopReason};
-use crate::schedule::{Pace, Schedule, Shape, Share};
+use crate::record::{Cause, Entry, HostSample, Second, StageTransition, StopReason, Transition};
+use crate::schedule::{Pace, Partition, Schedule, Shape};
 use crate::verdict::Judge;
+use aggregator::Aggregator;
 use assign::{assignment, narrow};
-use books::Books;
-use course::{Announcement, Course, TurnOf};
-use crew::{Crew, Standing, Word};
-use lookout::Lookout;
+use host_sampler::HostSampler;
 pub use order::{Ended, EngineError, RunOrder};
+use progress::{Announcement, Progress, Token};
+use row_pools::{RowPools, Told};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use supply::{Supplies, Told};
 use tokio::sync::mpsc;
+use workers::{WorkerEvent, WorkerPool, WorkerState};
 
 /// A worker that has said nothing for so long is lost. It speaks once a second, but a hundred processes that open a million
 /// connections on two cores have kept each other waiting for more than four.
@@ -50,48 +50,48 @@ pub async fn run(
     signals: mpsc::Receiver<i32>,
     watch: &mut dyn FnMut(&Event),
 ) -> Result<Ended, EngineError> {
-    let mut crew = Crew::new();
-    let mut books = Books::default();
+    let mut crew = WorkerPool::new();
+    let mut books = Aggregator::default();
     let schedule = Schedule::new(&order.plan);
     let shared = shared_rows(&order.plan, &schedule, &order.files);
-    let mut supplies = Supplies::new(shared, &order.workers);
+    let mut supplies = RowPools::new(shared, &order.workers);
     for (index, workers) in order.workers.iter().enumerate() {
         let at_once = schedule.scenario(index).at_once().div_ceil(u64::from(*workers).max(1));
         for worker in 0..*workers {
-            let share = Share { index: worker, of: *workers };
-            let rows = supplies.open(index, at_once);
-            crew.hire(&order.exe, assignment(&order, index, share, rows))?;
-            books.open(narrow(index));
+            let share = Partition { index: worker, of: *workers };
+            let rows = supplies.first_rows(index, at_once);
+            crew.spawn(&order.exe, assignment(&order, index, share, rows))?;
+            books.add_worker(narrow(index));
         }
     }
     let idle = crew.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
-    crew.tell_all(&ToWorker::Start { t0_ns });
+    crew.send_to_all(&ToWorker::Start { t0_ns });
     watch(&Event::Started {
         targets: order.targets.clone(),
         workers: order.workers.clone(),
         warnings: order.warnings.clone(),
     });
-    let mut lookout = Lookout::new(order.servers.clone(), order.cores);
+    let mut lookout = HostSampler::new(order.servers.clone(), order.cores);
     let baseline = HostSample { workers: idle, ..lookout.baseline() };
-    let course = Course::new(&schedule, order.cores);
+    let course = Progress::new(&schedule, order.cores);
     let judge = Judge::new(&order.plan);
-    crew.members.iter_mut().for_each(|member| member.heard_ns = t0_ns);
+    crew.handles.iter_mut().for_each(|member| member.heard_ns = t0_ns);
     let mut run = Run {
         order,
         schedule,
-        crew,
-        books,
-        supplies,
-        course,
+        workers: crew,
+        aggregator: books,
+        row_pools: supplies,
+        progress: course,
         judge,
         clock: Clock::starting_at(t0_ns),
         watch,
         seen: BTreeSet::new(),
         reason: None,
         hopeless_ns: None,
-        looked_ns: t0_ns,
-        lookout,
+        ticked_ns: t0_ns,
+        host_sampler: lookout,
     };
     run.record(Entry::Baseline(baseline));
     run.follow(signals).await;
@@ -102,10 +102,10 @@ pub async fn run(
 struct Run<'a> {
     order: RunOrder,
     schedule: Schedule,
-    crew: Crew,
-    books: Books,
-    supplies: Supplies,
-    course: Course,
+    workers: WorkerPool,
+    aggregator: Aggregator,
+    row_pools: RowPools,
+    progress: Progress,
     judge: Judge,
     clock: Clock,
     watch: &'a mut dyn FnMut(&Event),
@@ -116,8 +116,8 @@ struct Run<'a> {
     /// Since when the run can only be INVALID, on the run's clock.
     hopeless_ns: Option<u64>,
     /// When the coordinator last looked at the clock, on the monotonic clock.
-    looked_ns: u64,
-    lookout: Lookout,
+    ticked_ns: u64,
+    host_sampler: HostSampler,
 }
 
 impl Run<'_> {
@@ -127,10 +127,10 @@ impl Run<'_> {
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut asked = 0;
         let mut halt_at = None;
-        while !self.course.is_over() {
+        while !self.progress.is_over() {
             tokio::select! {
-                (worker, word) = self.crew.word() => self.hear(worker, word),
-                _ = tick.tick() => self.look(),
+                (worker, word) = self.workers.next_event() => self.handle(worker, word),
+                _ = tick.tick() => self.tick(),
                 Some(signal) = signals.recv() => {
                     asked += 1;
                     self.interrupt(signal, asked);
@@ -155,7 +155,7 @@ impl Run<'_> {
             (self.watch)(&Event::Stopping {
                 why: "interrupted again: stopping at once".to_owned(),
             });
-            self.crew.tell_all(&ToWorker::Order(Order::Halt));
+            self.workers.send_to_all(&ToWorker::Command(Command::Halt));
         }
     }
 
@@ -166,88 +166,92 @@ impl Run<'_> {
         }
         self.reason = Some(reason);
         (self.watch)(&Event::Stopping { why: why.to_owned() });
-        let announcements = self.course.drain(self.clock.now_ns());
+        let announcements = self.progress.drain(self.clock.now_ns());
         self.announce(announcements);
     }
 
     fn announce(&mut self, announcements: Vec<Announcement>) {
         for announcement in announcements {
             match announcement {
-                Announcement::Mark(Boundary { scenario, mark, at_ns }) => {
-                    self.crew.tell_scenario(scenario, &Order::Boundary { mark, at_ns });
+                Announcement::Transition(StageTransition { scenario, transition: mark, at_ns }) => {
+                    self.workers.send_to_scenario(scenario, &Command::Transition { mark, at_ns });
                 }
-                Announcement::Turn { worker, of } => {
+                Announcement::Token { worker, of } => {
                     let order = match of {
-                        TurnOf::Ramp(stage) => Order::Turn { stage },
-                        TurnOf::Close => Order::Close,
+                        Token::Ramp(stage) => Command::StartRamp { stage },
+                        Token::Close => Command::StartClosing,
                     };
-                    self.crew.members[worker].tell(&ToWorker::Order(order));
+                    self.workers.handles[worker].send(&ToWorker::Command(order));
                 }
             }
         }
     }
 
-    fn tell(&mut self, told: Vec<Told>) {
+    fn send(&mut self, told: Vec<Told>) {
         for (worker, order) in told {
-            self.crew.members[worker].tell(&ToWorker::Order(order));
+            self.workers.handles[worker].send(&ToWorker::Command(order));
         }
     }
 
-    fn hear(&mut self, worker: usize, word: Word) {
-        let member = &mut self.crew.members[worker];
+    fn handle(&mut self, worker: usize, word: WorkerEvent) {
+        let member = &mut self.workers.handles[worker];
         member.heard_ns = monotonic_ns();
-        let (scenario, working) = (member.scenario, member.standing == Standing::Working);
+        let (scenario, working) = (member.scenario, member.state == WorkerState::Working);
         match word {
             // What a lost worker still says has been accounted for already.
             _ if !working => {}
-            Word::Message(FromWorker::Notice(Notice::Snapshot(snapshot))) => {
-                self.books.add(worker, &snapshot);
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::Snapshot(snapshot))) => {
+                self.aggregator.add(worker, &snapshot);
             }
-            Word::Message(FromWorker::Notice(Notice::Reached { .. })) => {
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::RampReached { .. })) => {
                 let now_ns = self.clock.now_ns();
                 // A quick worker is there before the next look at the clock.
                 self.pass_marks(now_ns);
-                let announcements = self.course.reached(scenario, worker, now_ns);
+                let announcements = self.progress.return_token(scenario, worker, now_ns);
                 self.announce(announcements);
             }
-            Word::Message(FromWorker::Notice(Notice::Done)) => {
-                self.crew.members[worker].standing = Standing::Done;
-                self.books.retire(worker);
-                let told = self.supplies.gone(worker);
-                self.tell(told);
-                let announcements = self.course.reached(scenario, worker, self.clock.now_ns());
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::Done)) => {
+                self.workers.handles[worker].state = WorkerState::Done;
+                self.aggregator.finish_worker(worker);
+                let told = self.row_pools.remove_worker(worker);
+                self.send(told);
+                let announcements =
+                    self.progress.return_token(scenario, worker, self.clock.now_ns());
                 self.announce(announcements);
                 self.end_if_done(scenario);
             }
-            Word::Message(FromWorker::Notice(Notice::WantRows { waits })) => {
-                let told = self.supplies.wanted(worker, waits);
-                self.tell(told);
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::WantRows { waits })) => {
+                let told = self.row_pools.request(worker, waits);
+                self.send(told);
             }
-            Word::Message(FromWorker::Notice(Notice::ReturnedRows { blocks })) => {
-                let told = self.supplies.returned(worker, &blocks);
-                self.tell(told);
+            WorkerEvent::Message(FromWorker::Report(WorkerReport::ReturnedRows { blocks })) => {
+                let told = self.row_pools.give_back(worker, &blocks);
+                self.send(told);
             }
-            Word::Message(FromWorker::Failed { why }) | Word::Gone(why) => self.lose(worker, &why),
-            Word::Message(FromWorker::Ready { .. }) => {}
+            WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why) => {
+                self.lose(worker, &why);
+            }
+            WorkerEvent::Message(FromWorker::Ready { .. }) => {}
         }
     }
 
     /// Accounts for a worker that died or stalled.
     fn lose(&mut self, worker: usize, why: &str) {
-        let member = &mut self.crew.members[worker];
+        let member = &mut self.workers.handles[worker];
         let (scenario, share) = (member.scenario, member.share);
-        member.standing = Standing::Lost;
+        member.state = WorkerState::Lost;
         let why = member.kill().unwrap_or_else(|| why.to_owned());
         let index = usize::from(scenario);
-        self.books.lose(worker, &self.order.plan.scenarios[index].protocol);
+        self.aggregator.lose_worker(worker, &self.order.plan.scenarios[index].protocol);
         let at_ns = self.clock.now_ns();
         let number = u16::try_from(share.index).unwrap_or(u16::MAX);
         self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
-        let told = self.supplies.gone(worker);
-        self.tell(told);
-        let announcements = self.course.reached(scenario, worker, at_ns);
+        let told = self.row_pools.remove_worker(worker);
+        self.send(told);
+        let announcements = self.progress.return_token(scenario, worker, at_ns);
         self.announce(announcements);
-        let none_left = self.crew.members.iter().all(|member| member.standing != Standing::Working);
+        let none_left =
+            self.workers.handles.iter().all(|member| member.state != WorkerState::Working);
         if none_left || self.order.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
             self.stop(StopReason::WorkerLoss, "a worker was lost: ending");
         }
@@ -255,90 +259,90 @@ impl Run<'_> {
     }
 
     fn lose_all(&mut self, why: &str) {
-        for worker in 0..self.crew.members.len() {
-            if self.crew.members[worker].standing == Standing::Working {
+        for worker in 0..self.workers.handles.len() {
+            if self.workers.handles[worker].state == WorkerState::Working {
                 self.lose(worker, why);
             }
         }
     }
 
     fn end_if_done(&mut self, scenario: u16) {
-        if !self.crew.is_done(scenario) {
+        if !self.workers.is_done(scenario) {
             return;
         }
         let now_ns = self.clock.now_ns();
         self.drop_shares_of_lost(scenario, now_ns);
         self.pass_marks(now_ns);
-        let end = self.course.end(scenario, now_ns);
-        self.record(Entry::Boundary(end));
+        let end = self.progress.end(scenario, now_ns);
+        self.record(Entry::Transition(end));
     }
 
     /// What fell due for a lost worker's share after it was lost was not started by anybody.
     fn drop_shares_of_lost(&mut self, scenario: u16, now_ns: u64) {
         let schedule = self.schedule.scenario(usize::from(scenario));
-        let ramps = self.course.ramps(scenario, schedule.segments.len());
-        let end_ns = self.course.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
+        let ramps = self.progress.ramps(scenario, schedule.segments.len());
+        let end_ns = self.progress.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
         let choices = Choices::apart(&self.order.plan, usize::from(scenario));
         let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
-        for (worker, member) in self.crew.members.iter().enumerate() {
-            if member.scenario == scenario && member.standing == Standing::Lost {
+        for (worker, member) in self.workers.handles.iter().enumerate() {
+            if member.scenario == scenario && member.state == WorkerState::Lost {
                 let until = (ramps.as_slice(), end_ns);
-                self.books.drop_share(worker, member.share, schedule, until, chosen);
+                self.aggregator.drop_partition(worker, member.share, schedule, until, chosen);
             }
         }
     }
 
     /// Looks at the clock: marks that have passed, seconds that are complete, workers that have gone silent.
-    fn look(&mut self) {
+    fn tick(&mut self) {
         let monotonic = monotonic_ns();
-        if monotonic > self.looked_ns + SILENCE_NS / 2 {
+        if monotonic > self.ticked_ns + SILENCE_NS / 2 {
             // It was this process that stood still.
-            self.crew.members.iter_mut().for_each(|member| member.heard_ns = monotonic);
+            self.workers.handles.iter_mut().for_each(|member| member.heard_ns = monotonic);
         }
-        self.looked_ns = monotonic;
+        self.ticked_ns = monotonic;
         let now_ns = self.clock.now_ns();
         self.pass_marks(now_ns);
-        while let Some(second) = self.books.next(now_ns) {
+        while let Some(second) = self.aggregator.next(now_ns) {
             self.write(second);
         }
-        for worker in 0..self.crew.members.len() {
-            let member = &self.crew.members[worker];
-            if member.standing == Standing::Working && monotonic > member.heard_ns + SILENCE_NS {
+        for worker in 0..self.workers.handles.len() {
+            let member = &self.workers.handles[worker];
+            if member.state == WorkerState::Working && monotonic > member.heard_ns + SILENCE_NS {
                 self.lose(worker, &format!("no word for {} s", SILENCE_NS / 1_000_000_000));
             }
         }
     }
 
     fn pass_marks(&mut self, now_ns: u64) {
-        for boundary in self.course.passed(now_ns) {
-            self.record(Entry::Boundary(boundary));
-            let Some(of) = self.turns_of(&boundary) else { continue };
-            let members = self.crew.members.iter().enumerate();
+        for boundary in self.progress.passed(now_ns) {
+            self.record(Entry::Transition(boundary));
+            let Some(of) = self.token_at(&boundary) else { continue };
+            let members = self.workers.handles.iter().enumerate();
             let working = members.filter(|(_, member)| {
-                member.scenario == boundary.scenario && member.standing == Standing::Working
+                member.scenario == boundary.scenario && member.state == WorkerState::Working
             });
             let workers = working.map(|(worker, _)| worker).collect();
-            let turns = self.course.take_turns(boundary.scenario, of, workers);
+            let turns = self.progress.grant_tokens(boundary.scenario, of, workers);
             self.announce(turns);
         }
     }
 
     /// What workers take turns at from this mark on.
-    fn turns_of(&self, boundary: &Boundary) -> Option<TurnOf> {
+    fn token_at(&self, boundary: &StageTransition) -> Option<Token> {
         let index = usize::from(boundary.scenario);
-        match boundary.mark {
-            Mark::Ramp(stage) => {
+        match boundary.transition {
+            Transition::Ramp(stage) => {
                 let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
                 let unpaced =
                     matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
-                unpaced.then_some(TurnOf::Ramp(stage))
+                unpaced.then_some(Token::Ramp(stage))
             }
-            Mark::Drain => {
+            Transition::Drain => {
                 let held =
                     matches!(self.order.plan.scenarios[index].protocol, Protocol::TcpHold(_));
-                held.then_some(TurnOf::Close)
+                held.then_some(Token::Close)
             }
-            Mark::Hold(_) | Mark::End => None,
+            Transition::Hold(_) | Transition::End => None,
         }
     }
 
@@ -348,7 +352,7 @@ impl Run<'_> {
     }
 
     fn write(&mut self, mut second: Second) {
-        second.host = Some(self.lookout.look(self.clock.now_ns()));
+        second.host = Some(self.host_sampler.sample(self.clock.now_ns()));
         let mut first = Vec::new();
         for (scenario, facts) in &second.scenarios {
             for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {
@@ -381,8 +385,8 @@ impl Run<'_> {
     }
 
     async fn finish(mut self) -> Ended {
-        self.crew.dismiss(END_WITHIN).await;
-        while let Some(second) = self.books.rest() {
+        self.workers.join(END_WITHIN).await;
+        while let Some(second) = self.aggregator.remaining_second() {
             self.write(second);
         }
         let reason = self.reason.take().unwrap_or(StopReason::Completed);

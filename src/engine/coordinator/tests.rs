@@ -1,10 +1,10 @@
-use super::books::Books;
+use super::aggregator::Aggregator;
 use crate::plan::{Http, Level, Phase, Protocol, Ramp, Request, Spacing};
 use crate::record::{
-    Boundary, Cell, CellKey, Counter, Entry, Gauge, Gauges, Mark, Recording, RequestTally, Second,
-    Snapshot, WorkerFacts,
+    Cell, CellKey, Counter, Entry, Gauge, Gauges, Recording, RequestTally, Second, Snapshot,
+    StageTransition, Transition, WorkerFacts,
 };
-use crate::schedule::{Schedule, Share, testing};
+use crate::schedule::{Partition, Schedule, testing};
 use crate::units::Rate;
 use crate::units::SECOND_NS;
 
@@ -21,9 +21,9 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker, ..Snapshot::default() }
 }
 
-fn books(workers: usize) -> Books {
-    let mut books = Books::default();
-    (0..workers).for_each(|_| books.open(0));
+fn books(workers: usize) -> Aggregator {
+    let mut books = Aggregator::default();
+    (0..workers).for_each(|_| books.add_worker(0));
     books
 }
 
@@ -89,8 +89,8 @@ fn a_stall_that_is_told_late_is_told_once() {
 fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     let mut books = books(1);
     let mut recording = Recording::new(1);
-    for (mark, at_ns) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 0)] {
-        recording.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+    for (mark, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 0)] {
+        recording.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
     }
     books.add(0, &snapshot(0, &[], 10));
     recording.add(&Entry::Second(books.next(SECOND_NS).unwrap()));
@@ -128,18 +128,18 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
         (Counter::Ok, 1),
     ];
     books.add(1, &snapshot(0, &begun, 32));
-    books.lose(1, &plan.scenarios[0].protocol);
+    books.lose_worker(1, &plan.scenarios[0].protocol);
     books.add(0, &snapshot(0, &[], 0));
     let second = books.next(SECOND_NS).unwrap();
     assert_eq!(get(&second, Counter::Unfinished), 34);
     // Opened 36, of which 3 were lost and 1 ended well.
     assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
-    let share = Share { index: 1, of: 2 };
-    books.drop_share(1, share, schedule.scenario(0), (&[Some(0)], 2 * SECOND_NS), |_| None);
-    let rest = books.rest().unwrap();
+    let share = Partition { index: 1, of: 2 };
+    books.drop_partition(1, share, schedule.scenario(0), (&[Some(0)], 2 * SECOND_NS), |_| None);
+    let rest = books.remaining_second().unwrap();
     assert_eq!(get(&rest, Counter::Dropped), 128 - 40);
     assert_eq!(get(&rest, Counter::Due), 128 - 40);
-    assert!(books.rest().is_none());
+    assert!(books.remaining_second().is_none());
 }
 
 #[test]
@@ -168,14 +168,14 @@ fn each_request_of_a_lost_worker_adds_up() {
     books.add(0, &told(0, [(5, 3), (3, 0)]));
     // More of the first one ended in this second than began.
     books.add(0, &told(1, [(0, 1), (2, 4)]));
-    books.lose(0, &protocol);
-    let (share, begun) = (Share { index: 0, of: 1 }, [Some(0)]);
+    books.lose_worker(0, &protocol);
+    let (share, begun) = (Partition { index: 0, of: 1 }, [Some(0)]);
     let until = (begun.as_slice(), 2 * SECOND_NS);
-    books.drop_share(0, share, schedule.scenario(0), until, |number| {
+    books.drop_partition(0, share, schedule.scenario(0), until, |number| {
         Some(u16::from(number % 5 > 2))
     });
     let mut all = Cell::default();
-    while let Some(second) = books.rest() {
+    while let Some(second) = books.remaining_second() {
         second.scenarios[&0].cells.iter().for_each(|(_, cell)| all.merge(cell));
     }
     let get = |request| {

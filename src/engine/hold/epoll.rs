@@ -1,10 +1,10 @@
 //! The real world of a hold loop: epoll, sockets, and the pipe to the coordinator.
 
 use super::super::clock::Clock;
-use super::super::facts::{BEAT_NS, Own, Pulse};
 use super::super::link::Link;
 use super::super::load::Load;
-use super::super::wire::{Notice, Order};
+use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
+use super::super::wire::{Command, WorkerReport};
 use super::{Host, Ready};
 use crate::plan::Close;
 use crate::protocol::socket;
@@ -29,8 +29,8 @@ pub struct Epoll {
     clock: Clock,
     link: Link,
     load: Load,
-    own: Own,
-    pulse: RefCell<Pulse>,
+    own: ProcessStats,
+    pulse: RefCell<StallDetector>,
     sessions: Sessions<UnbufferedClientConnection>,
 }
 
@@ -53,7 +53,7 @@ impl Epoll {
             clock,
             link,
             load,
-            own: Own::open(),
+            own: ProcessStats::open(),
             pulse: RefCell::default(),
             sessions: Sessions::default(),
         })
@@ -89,10 +89,10 @@ impl Host for Epoll {
     fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
         let at_most_ns = at_most_ns.min(BEAT_NS);
         let before = self.now_ns();
-        self.pulse.get_mut().look(before, before + at_most_ns);
+        self.pulse.get_mut().observe(before, before + at_most_ns);
         let polled = self.poll.poll(&mut self.events, Some(Duration::from_nanos(at_most_ns)));
         let after = self.now_ns();
-        self.pulse.get_mut().look(after, after);
+        self.pulse.get_mut().observe(after, after);
         match polled {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -114,12 +114,12 @@ impl Host for Epoll {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Order> {
+    fn order(&mut self) -> Option<Command> {
         self.link.order()
     }
 
-    fn tell(&mut self, notice: Notice) {
-        self.link.tell(notice);
+    fn tell(&mut self, notice: WorkerReport) {
+        self.link.report(notice);
     }
 
     fn secure(&mut self, socket: &TcpStream, user: u64) -> io::Result<bool> {
@@ -153,7 +153,7 @@ impl Host for Epoll {
 
     fn facts(&self) -> WorkerFacts {
         let mut facts = self.own.facts();
-        self.pulse.borrow_mut().fill(&mut facts);
+        self.pulse.borrow_mut().drain_into(&mut facts);
         facts
     }
 }

@@ -1,6 +1,6 @@
 //! What the hold loop lives in: a clock, sockets, a coordinator. Real ones in a worker, simulated ones in tests.
 
-use super::super::wire::{Notice, Order};
+use super::super::wire::{Command, WorkerReport};
 use crate::plan::Close;
 use crate::record::WorkerFacts;
 use std::io;
@@ -36,10 +36,10 @@ pub trait Host {
     fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// The next order of the coordinator that has come in.
-    fn order(&mut self) -> Option<Order>;
+    fn order(&mut self) -> Option<Command>;
 
     /// Tells the coordinator something; never waits for it.
-    fn tell(&mut self, notice: Notice);
+    fn tell(&mut self, notice: WorkerReport);
 
     /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is done.
     fn secure(&mut self, socket: &Self::Socket, user: u64) -> io::Result<bool>;

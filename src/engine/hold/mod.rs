@@ -19,7 +19,7 @@ pub use epoll::Epoll;
 pub use host::{Host, Ready};
 
 use super::load::Load;
-use super::wire::{Notice, Order};
+use super::wire::{Command, WorkerReport};
 use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
 use crate::record::{
     Cause, CellKey, Counter, End, Failure, FailureStage, Gauge, Gauges, Outcome, Recorder,
@@ -84,7 +84,7 @@ impl<H: Host> Hold<H> {
     /// A loop at the start of the run. The scenario must be one of held connections.
     pub fn new(host: H, load: Load) -> Option<Self> {
         let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { return None };
-        let slots = Slots::new(load.schedule.peak_users(), load.share, load.schedule.block);
+        let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
         Some(Self {
             host,
             expect: settings.expect.clone().map(String::into_bytes),
@@ -148,14 +148,14 @@ impl<H: Host> Hold<H> {
         self.host
     }
 
-    fn obey(&mut self, order: &Order) {
+    fn obey(&mut self, order: &Command) {
         match order {
-            Order::Boundary { mark, at_ns } => self.stages.learn(*mark, *at_ns),
-            Order::Turn { stage } => self.stages.take_turn(*stage),
-            Order::Close => self.stages.close(),
-            Order::Halt => self.halted = true,
+            Command::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
+            Command::StartRamp { stage } => self.stages.take_turn(*stage),
+            Command::StartClosing => self.stages.close(),
+            Command::Halt => self.halted = true,
             // Connections that are held take no rows.
-            Order::Rows { .. } | Order::NoRows | Order::ReturnRows => {}
+            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {}
         }
     }
 
@@ -284,13 +284,13 @@ impl<H: Host> Hold<H> {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
             self.book_time((u64::from(self.second) + 1) * SECOND_NS);
             let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-            self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+            self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
             self.second += 1;
         }
     }
 
     fn hand_over_delay_ns(&self) -> u64 {
-        (u64::from(self.load.share.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
+        (u64::from(self.load.partition.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
     }
 
     pub(super) fn gauges(&self) -> Gauges {
@@ -320,8 +320,8 @@ impl<H: Host> Hold<H> {
             cell.end(Outcome::Unfinished, now, String::new);
         }
         let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-        self.host.tell(Notice::Snapshot(Box::new(snapshot)));
-        self.host.tell(Notice::Done);
+        self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
+        self.host.tell(WorkerReport::Done);
     }
 
     /// When the loop has to look again even if nothing happens.

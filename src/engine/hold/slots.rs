@@ -1,7 +1,7 @@
 //! A worker's connections: one small record each, in a place that follows from the user's number.
 
 use crate::record::{CellKey, End, Life};
-use crate::schedule::Share;
+use crate::schedule::Partition;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,13 +111,13 @@ impl<S> Connection<S> {
 #[derive(Debug)]
 pub struct Slots<S> {
     connections: Vec<Connection<S>>,
-    share: Share,
+    share: Partition,
     block: u64,
 }
 
 impl<S> Slots<S> {
     /// Room for this share of `users`.
-    pub fn new(users: u64, share: Share, block: u64) -> Self {
+    pub fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
         let connections = std::iter::repeat_with(|| Connection::FREE).take(room).collect();
         Self { connections, share, block }
@@ -155,11 +155,11 @@ mod tests {
         for of in 1..6 {
             let mut seen = std::collections::BTreeSet::new();
             for index in 0..of {
-                let slots: Slots<()> = Slots::new(1_000, Share { index, of }, 64);
+                let slots: Slots<()> = Slots::new(1_000, Partition { index, of }, 64);
                 for slot in 0..slots.len() {
                     let user = slots.user(slot);
                     assert_eq!(slots.slot(user), slot);
-                    assert!(Share { index, of }.owns(user, 64));
+                    assert!(Partition { index, of }.owns(user, 64));
                     seen.insert(user);
                 }
             }

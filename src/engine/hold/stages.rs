@@ -1,12 +1,12 @@
 //! Where a worker is in its scenario, and what that makes due.
 
 use super::super::load::Load;
-use super::super::wire::Notice;
+use super::super::wire::WorkerReport;
 use super::slots::State;
 use super::{BATCH, Hold, Host, OPENING_MAX};
 use crate::plan::{Close, Phase};
-use crate::record::{CellKey, Counter, End, Mark, Outcome};
-use crate::schedule::{Due, Pace, Shape, Timeline, Walk};
+use crate::record::{CellKey, Counter, End, Outcome, Transition};
+use crate::schedule::{Pace, ScheduleCursor, ScheduledEvent, Shape, Timeline};
 use std::collections::VecDeque;
 
 /// A start that is late by less than this is as good as on time: what makes a run INVALID is later than this in its 99th percentile.
@@ -16,7 +16,7 @@ const LAST_MOMENT_NS: u64 = 100_000_000;
 pub(super) struct Stages {
     timeline: Timeline,
     count: u16,
-    next: Mark,
+    next: Transition,
     now: CellKey,
     ramps: VecDeque<Ramp>,
     turn: Option<u16>,
@@ -32,7 +32,7 @@ struct Ramp {
     stage: u16,
     base_ns: u64,
     unpaced: bool,
-    walk: Walk,
+    walk: ScheduleCursor,
 }
 
 impl Stages {
@@ -40,7 +40,7 @@ impl Stages {
         Self {
             timeline: load.timeline.clone(),
             count: u16::try_from(load.schedule.segments.len()).unwrap_or(u16::MAX),
-            next: Mark::Ramp(0),
+            next: Transition::Ramp(0),
             now: CellKey { stage: 0, phase: Phase::Ramp },
             ramps: VecDeque::new(),
             turn: None,
@@ -58,14 +58,15 @@ impl Stages {
     /// The phase that was current then, whatever this worker has got to: the same for all of them.
     pub(super) fn phase_at(&self, at_ns: u64) -> CellKey {
         let mut marks = (0..self.count).flat_map(|stage| {
-            [(Mark::Ramp(stage), Phase::Ramp), (Mark::Hold(stage), Phase::Hold)]
+            [(Transition::Ramp(stage), Phase::Ramp), (Transition::Hold(stage), Phase::Hold)]
                 .map(|(mark, phase)| (mark, CellKey { stage, phase }))
         });
-        let begun = |mark: Mark| self.timeline.at(mark).is_some_and(|begun_ns| begun_ns <= at_ns);
+        let begun =
+            |mark: Transition| self.timeline.at(mark).is_some_and(|begun_ns| begun_ns <= at_ns);
         marks.rfind(|(mark, _)| begun(*mark)).map_or(self.now, |(_, key)| key)
     }
 
-    pub(super) fn learn(&mut self, mark: Mark, at_ns: u64) {
+    pub(super) fn learn(&mut self, mark: Transition, at_ns: u64) {
         self.timeline.learn(mark, at_ns);
     }
 
@@ -88,31 +89,31 @@ impl Stages {
 
     /// When the scenario starts; `None` while that is not known.
     pub(super) fn start_ns(&self) -> Option<u64> {
-        self.timeline.at(Mark::Ramp(0))
+        self.timeline.at(Transition::Ramp(0))
     }
 
     /// When something falls due, or a mark is passed.
     pub(super) fn next_ns(&self) -> Option<u64> {
-        let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Mark::Drain));
+        let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Transition::Drain));
         let due = self.ramps.front().filter(|ramp| !ramp.unpaced);
         let due = due.and_then(|ramp| ramp.walk.peek().map(|(_, offset)| ramp.base_ns + offset));
         [mark.filter(|_| self.draining.is_none()), due].into_iter().flatten().min()
     }
 
     /// The mark that is passed next, if its time has come; marks behind an early drain are skipped.
-    fn pass(&mut self, now: u64) -> Option<(Mark, u64)> {
+    fn pass(&mut self, now: u64) -> Option<(Transition, u64)> {
         if self.draining.is_some() {
             return None;
         }
-        let drain = self.timeline.at(Mark::Drain).filter(|at| *at <= now);
+        let drain = self.timeline.at(Transition::Drain).filter(|at| *at <= now);
         let (mark, at) = match self.timeline.at(self.next).filter(|at| *at <= now) {
             Some(at) => (self.next, at),
-            None => (Mark::Drain, drain?),
+            None => (Transition::Drain, drain?),
         };
         self.next = match mark {
-            Mark::Ramp(stage) => Mark::Hold(stage),
-            Mark::Hold(stage) if stage + 1 < self.count => Mark::Ramp(stage + 1),
-            Mark::Hold(_) | Mark::Drain | Mark::End => Mark::Drain,
+            Transition::Ramp(stage) => Transition::Hold(stage),
+            Transition::Hold(stage) if stage + 1 < self.count => Transition::Ramp(stage + 1),
+            Transition::Hold(_) | Transition::Drain | Transition::End => Transition::Drain,
         };
         Some((mark, at))
     }
@@ -122,26 +123,26 @@ impl<H: Host> Hold<H> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
-            if mark != Mark::Ramp(0) {
+            if mark != Transition::Ramp(0) {
                 self.recorder.phase_ended(self.stages.now, self.gauges());
             }
             self.book_time(at);
             match mark {
-                Mark::Ramp(stage) => {
+                Transition::Ramp(stage) => {
                     self.stages.now = CellKey { stage, phase: Phase::Ramp };
-                    let walk = self.load.schedule.walk(usize::from(stage), self.load.share);
+                    let walk = self.load.schedule.cursor(usize::from(stage), self.load.partition);
                     let shape = self.load.schedule.segments[usize::from(stage)].shape;
                     let unpaced = matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
                     self.stages.ramps.push_back(Ramp { stage, base_ns: at, unpaced, walk });
                 }
-                Mark::Hold(stage) => {
+                Transition::Hold(stage) => {
                     self.stages.now = CellKey { stage, phase: Phase::Hold };
                     self.recorder
                         .cell(self.stages.now)
                         .counters
                         .add(Counter::HoldEntered, self.open);
                 }
-                Mark::Drain | Mark::End => {
+                Transition::Drain | Transition::End => {
                     self.drop_undone(at);
                     self.account.closed = true;
                     self.stages.now.phase = Phase::Drain;
@@ -163,7 +164,7 @@ impl<H: Host> Hold<H> {
                 .filter(|(_, offset)| ramp.base_ns + offset + LAST_MOMENT_NS < drain_ns)
             {
                 // An unpaced ramp that is stopped was not late: its rest never fell due.
-                if matches!(due, Due::Up(_)) && !ramp.unpaced {
+                if matches!(due, ScheduledEvent::UserStart(_)) && !ramp.unpaced {
                     let cell = self.recorder.cell(key);
                     cell.count(Counter::Due);
                     cell.count(Counter::Dropped);
@@ -191,7 +192,7 @@ impl<H: Host> Hold<H> {
                 }
                 self.stages.ramps.pop_front();
                 if unpaced {
-                    self.host.tell(Notice::Reached { stage });
+                    self.host.tell(WorkerReport::RampReached { stage });
                 }
                 continue;
             };
@@ -202,16 +203,16 @@ impl<H: Host> Hold<H> {
                 ramp.walk.advance();
             }
             match due {
-                Due::Up(user) => {
+                ScheduledEvent::UserStart(user) => {
                     let key = CellKey { stage, phase: Phase::Ramp };
                     self.start(user, key, (!unpaced).then_some(base_ns + offset), false);
                 }
-                Due::Down(user) => {
+                ScheduledEvent::UserStop(user) => {
                     let slot = self.slots.slot(user);
                     self.release(slot, now);
                 }
                 // Held connections come as users only.
-                Due::Arrival(_) => {}
+                ScheduledEvent::Arrival(_) => {}
             }
         }
         true

@@ -1,10 +1,10 @@
 //! The real world of a loop of requests: epoll, a timer, sockets, and the pipe to the coordinator.
 
 use super::super::clock::Clock;
-use super::super::facts::{BEAT_NS, Own, Pulse};
 use super::super::link::Link;
 use super::super::load::Load;
-use super::super::wire::{Notice, Order};
+use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
+use super::super::wire::{Command, WorkerReport};
 use super::host::{Host, Place, Ready, Room};
 use super::hub::Hub;
 use super::way::Way;
@@ -47,8 +47,8 @@ pub struct Epoll {
     link: Link,
     load: Load,
     scripts: Vec<Script>,
-    own: Own,
-    pulse: RefCell<Pulse>,
+    own: ProcessStats,
+    pulse: RefCell<StallDetector>,
     buffers: Buffers,
     /// Connections that are shared; `None`: each has its own.
     hub: Option<Hub>,
@@ -88,7 +88,7 @@ impl Epoll {
             hub,
             load,
             scripts,
-            own: Own::open(),
+            own: ProcessStats::open(),
             pulse: RefCell::default(),
             sheet: Vec::new(),
         })
@@ -134,11 +134,11 @@ impl Host for Epoll {
         let before = self.clock.now_ns();
         let again = !ready.is_empty() || self.hub.as_ref().is_some_and(Hub::is_dirty);
         let until_ns = if again { before } else { until_ns.min(before + BEAT_NS) };
-        self.pulse.get_mut().look(before, until_ns.max(before));
+        self.pulse.get_mut().observe(before, until_ns.max(before));
         let limit = self.limit(until_ns)?;
         let waited = self.poll.poll(&mut self.events, limit);
         let after = self.clock.now_ns();
-        self.pulse.get_mut().look(after, after);
+        self.pulse.get_mut().observe(after, after);
         match waited {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -169,17 +169,17 @@ impl Host for Epoll {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Order> {
+    fn order(&mut self) -> Option<Command> {
         self.link.order()
     }
 
-    fn tell(&mut self, notice: Notice) {
-        self.link.tell(notice);
+    fn tell(&mut self, notice: WorkerReport) {
+        self.link.report(notice);
     }
 
     fn facts(&self) -> WorkerFacts {
         let mut facts = self.own.facts();
-        self.pulse.borrow_mut().fill(&mut facts);
+        self.pulse.borrow_mut().drain_into(&mut facts);
         facts
     }
 

@@ -1,6 +1,6 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
-use super::super::wire::{Notice, Order};
+use super::super::wire::{Command, WorkerReport};
 use crate::protocol::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
 use crate::record::{ConnectionEnd, WorkerFacts};
 use std::io;
@@ -50,10 +50,10 @@ pub trait Host {
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// The next order of the coordinator that has come in.
-    fn order(&mut self) -> Option<Order>;
+    fn order(&mut self) -> Option<Command>;
 
     /// Tells the coordinator something; never waits for it.
-    fn tell(&mut self, notice: Notice);
+    fn tell(&mut self, notice: WorkerReport);
 
     /// How this worker is; the lag is filled in by the recorder.
     fn facts(&self) -> WorkerFacts;

@@ -33,10 +33,10 @@ pub use host::{Host, Place, Ready, Room};
 pub use way::Way;
 
 use super::load::Load;
-use super::wire::{Notice, Order};
+use super::wire::{Command, WorkerReport};
 use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
 use crate::protocol::http::{Rows, Script, ScriptError};
-use crate::record::{ConnectionEnd, Mark};
+use crate::record::{ConnectionEnd, Transition};
 use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use alarms::Alarms;
@@ -113,7 +113,7 @@ impl<H: Host> Requests<H> {
             slots: Slots::new(),
             stages: Stages::default(),
             busy: 0,
-            room: load.share.part_of(http.max_in_flight, 1),
+            room: load.partition.part_of(http.max_in_flight, 1),
             numbers: Numbers::new(load.addresses.len(), load.sources.spread_over()),
             load,
             idle: Vec::new(),
@@ -167,19 +167,19 @@ impl<H: Host> Requests<H> {
         self.host
     }
 
-    fn obey(&mut self, order: &Order) {
+    fn obey(&mut self, order: &Command) {
         match order {
-            Order::Boundary { mark, at_ns } => {
-                if *mark == Mark::Drain {
+            Command::Transition { mark, at_ns } => {
+                if *mark == Transition::Drain {
                     self.stages.end_at(*at_ns);
                 }
                 self.load.timeline.learn(*mark, *at_ns);
                 self.book.learn(&self.load.timeline);
             }
             // Users connect as fast as they are answered; turns are for those who only hold.
-            Order::Turn { .. } | Order::Close => {}
-            Order::Halt => self.halted = true,
-            Order::Rows { .. } | Order::NoRows | Order::ReturnRows => self.take_rows(order),
+            Command::StartRamp { .. } | Command::StartClosing => {}
+            Command::Halt => self.halted = true,
+            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => self.take_rows(order),
         }
     }
 
@@ -187,7 +187,7 @@ impl<H: Host> Requests<H> {
     fn hand_over(&mut self, now: u64) {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
             let snapshot = self.book.take(self.second, self.host.facts());
-            self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+            self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
             self.passes.stock.second_ended();
             self.second += 1;
         }
@@ -200,9 +200,9 @@ impl<H: Host> Requests<H> {
             self.let_go(slot, ConnectionEnd::Planned);
         }
         let snapshot = self.book.take(self.second, self.host.facts());
-        self.host.tell(Notice::Snapshot(Box::new(snapshot)));
+        self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
         self.return_rows();
-        self.host.tell(Notice::Done);
+        self.host.tell(WorkerReport::Done);
         debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
     }
 

@@ -3,7 +3,7 @@
 //! A user waits as if it thought a little longer. An arrival is late, which counts in its time; one that still waits when the
 //! scenario ends was never started, and counts as dropped.
 
-use super::super::wire::{Notice, Order};
+use super::super::wire::{Command, WorkerReport};
 use super::slots::State;
 use super::{Host, Place, Requests};
 use std::collections::VecDeque;
@@ -38,15 +38,15 @@ impl<H: Host> Requests<H> {
     pub(super) fn ask_for_rows(&mut self) {
         let waits = !self.short.users.is_empty() || !self.short.arrivals.is_empty();
         if let Some(waits) = self.passes.wants_rows(waits) {
-            self.host.tell(Notice::WantRows { waits });
+            self.host.tell(WorkerReport::WantRows { waits });
         }
     }
 
     /// Does what the coordinator says about rows.
-    pub(super) fn take_rows(&mut self, order: &Order) {
+    pub(super) fn take_rows(&mut self, order: &Command) {
         let ending = self.halted || self.stages.is_draining();
         if let Some(blocks) = self.passes.stock.obey(order, ending) {
-            self.host.tell(Notice::ReturnedRows { blocks });
+            self.host.tell(WorkerReport::ReturnedRows { blocks });
         }
         while !self.passes.is_short_of_rows() {
             let now = self.host.now_ns();
@@ -76,7 +76,7 @@ impl<H: Host> Requests<H> {
     pub(super) fn return_rows(&mut self) {
         let blocks = self.passes.stock.clear();
         if !blocks.is_empty() {
-            self.host.tell(Notice::ReturnedRows { blocks });
+            self.host.tell(WorkerReport::ReturnedRows { blocks });
         }
     }
 }

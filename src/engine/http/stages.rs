@@ -1,10 +1,10 @@
 //! Where a worker is in its scenario: turns the schedule into users that come and go, and arrivals that are released.
 
 use super::super::load::Load;
-use super::super::wire::Notice;
+use super::super::wire::WorkerReport;
 use super::{Host, Place, Requests};
-use crate::record::{CellKey, Mark};
-use crate::schedule::{Due, Shape, Walk};
+use crate::record::{CellKey, Transition};
+use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape};
 use std::collections::VecDeque;
 
 /// What is released before requests under way get a turn.
@@ -23,7 +23,7 @@ struct Current {
     base_ns: u64,
     unpaced: bool,
     told: bool,
-    walk: Walk,
+    walk: ScheduleCursor,
 }
 
 /// The state of the schedule for one worker.
@@ -57,7 +57,7 @@ impl Stages {
 
     /// When the last hold ends, or was told to; the ordered end also counts where the scenario has not begun.
     fn end_ns(&self, load: &Load) -> Option<u64> {
-        let planned = load.timeline.at(Mark::Drain);
+        let planned = load.timeline.at(Transition::Drain);
         [planned, self.ordered_end_ns].into_iter().flatten().min()
     }
 
@@ -71,7 +71,7 @@ impl Stages {
         let due = current.and_then(|current| Some(current.base_ns + current.walk.peek()?.1));
         let ramping = self.current.as_ref().is_some_and(|current| current.unpaced && !current.told);
         let first = self.firsts.front().map(|(at, _)| *at);
-        let mark = load.timeline.at(Mark::Ramp(self.next)).filter(|_| !ramping);
+        let mark = load.timeline.at(Transition::Ramp(self.next)).filter(|_| !ramping);
         [due, first, mark, self.end_ns(load)].into_iter().flatten().min()
     }
 
@@ -120,7 +120,7 @@ impl<H: Host> Requests<H> {
                 }
                 current.told = true;
                 let stage = current.stage;
-                self.host.tell(Notice::Reached { stage });
+                self.host.tell(WorkerReport::RampReached { stage });
             } else if !self.begin_next(now) {
                 return false;
             }
@@ -134,7 +134,8 @@ impl<H: Host> Requests<H> {
         let Some(segment) = self.load.schedule.segments.get(usize::from(stage)) else {
             return false;
         };
-        let Some(base_ns) = self.load.timeline.at(Mark::Ramp(stage)).filter(|at| *at <= now) else {
+        let Some(base_ns) = self.load.timeline.at(Transition::Ramp(stage)).filter(|at| *at <= now)
+        else {
             return false;
         };
         let unpaced = segment.ramp_ns().is_none();
@@ -142,29 +143,29 @@ impl<H: Host> Requests<H> {
             Shape::Rate { .. } => self.dismiss_all(),
             Shape::Users { .. } => self.close_idle(),
         }
-        let walk = self.load.schedule.walk(usize::from(stage), self.load.share);
+        let walk = self.load.schedule.cursor(usize::from(stage), self.load.partition);
         self.stages.current = Some(Current { stage, base_ns, unpaced, told: false, walk });
         self.stages.next += 1;
         true
     }
 
-    fn start(&mut self, due: Due, at_ns: u64, unpaced: bool) {
+    fn start(&mut self, due: ScheduledEvent, at_ns: u64, unpaced: bool) {
         // What was released before it in the same batch took its time.
         let now = self.host.now_ns();
         match due {
-            Due::Up(number) => {
+            ScheduledEvent::UserStart(number) => {
                 let gone_by = self.stages.next_open_stage(&self.load);
                 let slot = self.admit(number, (!unpaced).then_some(at_ns), gone_by, now);
                 self.stages.users.push((number, slot));
                 self.next_request(slot, now);
             }
-            Due::Down(number) => {
+            ScheduledEvent::UserStop(number) => {
                 // The highest number goes first, and was the last to come.
                 while let Some((_, slot)) = self.stages.users.pop_if(|(last, _)| *last >= number) {
                     self.dismiss(slot, unpaced);
                 }
             }
-            Due::Arrival(number) => self.arrive(number, at_ns, now),
+            ScheduledEvent::Arrival(number) => self.arrive(number, at_ns, now),
         }
     }
 

@@ -156,7 +156,7 @@ impl<H: Host> Requests<H> {
         let mut rng = self.choices.of(number);
         let request = self.choices.first(&mut rng);
         let slot = self.idle_slot().unwrap_or_else(|| {
-            let (index, of) = (self.load.share.index, self.load.share.of);
+            let (index, of) = (self.load.partition.index, self.load.partition.of);
             let nth = self.numbers.take();
             self.slots.take(nth * u64::from(of) + u64::from(index), false, rng.clone())
         });
@@ -270,7 +270,7 @@ impl<H: Host> Requests<H> {
         if std::mem::take(&mut one.is_user) {
             self.book.levels.users -= 1;
         } else {
-            self.numbers.give_back(one.number / u64::from(self.load.share.of));
+            self.numbers.give_back(one.number / u64::from(self.load.partition.of));
         }
         one.state = State::Free;
         self.settle(slot);

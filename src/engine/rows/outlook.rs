@@ -3,7 +3,7 @@
 use super::{SharedRows, shared_rows, unique};
 use crate::plan::{Http, Plan, Protocol, TextRange};
 use crate::protocol::http::Files;
-use crate::record::Mark;
+use crate::record::Transition;
 use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::Time;
@@ -50,7 +50,7 @@ fn outlook(plan: &Plan, schedule: &Schedule, shared: SharedRows) -> Option<RowOu
         .iter()
         .map(|index| Taker {
             schedule: schedule.scenario(*index),
-            start_ns: timelines[*index].at(Mark::Ramp(0)).unwrap_or(0),
+            start_ns: timelines[*index].at(Transition::Ramp(0)).unwrap_or(0),
             think_ns: pauses(&plan.scenarios[*index].protocol),
         })
         .collect();

@@ -3,9 +3,9 @@
 //! **Invariant:** what several scenarios use together is not attributed to one of them.
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
-use super::{Cost, Reading};
+use super::{Cost, HostUsage};
 use crate::plan::{Phase, Plan, Protocol};
-use crate::record::{HostSample, Look, Peak, Recording, WorkerFacts};
+use crate::record::{HostReading, HostSample, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
 /// What held connections cost, when most of them were open.
@@ -90,12 +90,12 @@ impl ResourceCost {
         let Some(baseline) = baseline else { return };
         let mut idle = WorkerFacts::default();
         baseline.workers.values().for_each(|one| idle.merge(one));
-        let reading = |sample: &HostSample, workers: &WorkerFacts, connections| Reading {
+        let reading = |sample: &HostSample, workers: &WorkerFacts, connections| HostUsage {
             rss_bytes: workers.rss_bytes + sample.servers_rss_bytes,
             slab_bytes: sample.kernel_bytes,
             available_bytes: sample.available_bytes,
             connections,
-            ..Reading::default()
+            ..HostUsage::default()
         };
         let after = reading(&peak.host, &peak.workers, peak.open);
         let cost = Cost::between(&reading(baseline, &idle, 0), &after);
@@ -115,10 +115,10 @@ fn account(
     now: &WorkerFacts,
     used: &CpuTime,
 ) -> ProcessCost {
-    let reading = |facts: &WorkerFacts, connections| Reading {
+    let reading = |facts: &WorkerFacts, connections| HostUsage {
         rss_bytes: facts.rss_bytes,
         connections,
-        ..Reading::default()
+        ..HostUsage::default()
     };
     let memory =
         idle.map(|idle| Cost::between(&reading(idle, 0), &reading(now, open))).unwrap_or_default();
@@ -168,9 +168,9 @@ impl CpuTime {
     }
 
     fn cost(&self) -> Cost {
-        let nothing = Reading::default();
+        let nothing = HostUsage::default();
         let of = |cpu_ns, opened, heartbeats| {
-            Cost::between(&nothing, &Reading { cpu_ns, opened, heartbeats, ..nothing })
+            Cost::between(&nothing, &HostUsage { cpu_ns, opened, heartbeats, ..nothing })
         };
         Cost {
             cpu_per_heartbeat: of(self.holding_ns, 0, self.heartbeats).cpu_per_heartbeat,
@@ -197,7 +197,7 @@ impl Times {
         else {
             return times;
         };
-        let start = Look { host: sample.clone(), workers: *idle, ..Look::default() };
+        let start = HostReading { host: sample.clone(), workers: *idle, ..HostReading::default() };
         let mut before = &start;
         for (key, (first, last)) in &recording.scenarios[index].looks {
             for (held, after) in [(false, first), (key.phase == Phase::Hold, last)] {
@@ -210,7 +210,7 @@ impl Times {
         times
     }
 
-    fn add(&mut self, held: bool, before: &Look, after: &Look) {
+    fn add(&mut self, held: bool, before: &HostReading, after: &HostReading) {
         let opened = after.opened - before.opened;
         let heartbeats = after.heartbeats - before.heartbeats;
         let generator = after.workers.cpu_ns.saturating_sub(before.workers.cpu_ns);

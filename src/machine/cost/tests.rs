@@ -1,5 +1,7 @@
 use super::*;
-use crate::record::{Boundary, Cell, CellKey, Counter, Entry, Gauge, Mark, ScenarioSecond, Second};
+use crate::record::{
+    Cell, CellKey, Counter, Entry, Gauge, ScenarioSecond, Second, StageTransition, Transition,
+};
 use crate::schedule::testing;
 use std::collections::BTreeMap;
 
@@ -30,13 +32,15 @@ fn recording(scenarios: u16) -> Recording {
     let baseline =
         HostSample { servers_cpu_ns: 0, kernel_bytes: Some(1_000_000), workers, ..looked(0, 0) };
     recording.add(&Entry::Baseline(baseline));
-    let pass = |scenario, mark, at_ns| Entry::Boundary(Boundary { scenario, mark, at_ns });
+    let pass = |scenario, mark, at_ns| {
+        Entry::Transition(StageTransition { scenario, transition: mark, at_ns })
+    };
     for index in 0..scenarios {
-        recording.add(&pass(index, Mark::Ramp(0), 0));
+        recording.add(&pass(index, Transition::Ramp(0), 0));
     }
     for number in 0..6_u32 {
         for index in (0..scenarios).filter(|_| number == 2 || number == 5) {
-            let mark = if number == 2 { Mark::Hold(0) } else { Mark::Drain };
+            let mark = if number == 2 { Transition::Hold(0) } else { Transition::Drain };
             recording.add(&pass(index, mark, u64::from(number) * SECOND));
         }
         let phase = if number < 2 { Phase::Ramp } else { Phase::Hold };

@@ -1,8 +1,8 @@
 //! Memory: the machine's, the control group's, the network stack's; and the tables that connections are kept in.
 
-use super::{Check, Facts, Figure, Fitness, Row};
+use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::figures::whole;
-use crate::machine::{Needs, SocketCost, bytes, grouped};
+use crate::machine::{Requirements, SocketCost, bytes, grouped};
 use crate::plan::Version;
 
 /// What this program keeps for each held connection, on each side.
@@ -36,19 +36,19 @@ const GIB: u64 = 1 << 30;
 /// The largest hash table of established connections that a namespace can have.
 const EHASH_MOST: u64 = 1 << 24;
 
-pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
     vec![machine(facts), cgroup(facts), unread(facts), hash_table(facts)]
 }
 
 /// Bytes that a plan takes on this machine with `processes` of load and of built-in servers, when a connection costs the kernel `cost`.
-pub fn memory_needed(needs: &Needs, cost: SocketCost, processes: u64) -> u64 {
+pub fn memory_needed(needs: &Requirements, cost: SocketCost, processes: u64) -> u64 {
     let (fixed, connections) = parts(needs, cost, processes, false);
     whole(fixed + connections)
 }
 
 /// Bytes of the processes with what they keep of files, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
 /// for a connection is not known, so ours is taken for it.
-fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
+fn parts(needs: &Requirements, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
         let shared = if needs.version == Version::Http1 { 0.0 } else { HTTP2_BYTES };
@@ -61,31 +61,31 @@ fn parts(needs: &Needs, cost: SocketCost, processes: u64, ours: bool) -> (f64, f
     (processes as f64 * PROCESS_BYTES + needs.file_bytes as f64, connections.sum())
 }
 
-fn row(facts: &Facts<'_>, check: Check, ours: bool, have: Option<u64>) -> Row {
+fn row(facts: &Facts<'_>, check: Resource, ours: bool, have: Option<u64>) -> Requirement {
     let cost = if ours { facts.cost_in_group } else { facts.cost };
     let (fixed, each) = parts(&facts.needs, cost, facts.processes(), ours);
     let needed = fixed + each;
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if needed * SLACK <= have as f64 => Fitness::Ok,
-        Some(have) if needed <= have as f64 => Fitness::Warn,
-        Some(_) => Fitness::Fail,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if needed * SLACK <= have as f64 => RequirementStatus::Ok,
+        Some(have) if needed <= have as f64 => RequirementStatus::Warn,
+        Some(_) => RequirementStatus::Fail,
     };
     let reach = have.map(|have| {
         let left = (have as f64 - fixed).max(0.0);
         whole(facts.connections() as f64 * left / each.max(1.0))
     });
-    Row::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
+    Requirement::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
 }
 
-fn machine(facts: &Facts<'_>) -> Row {
+fn machine(facts: &Facts<'_>) -> Requirement {
     let limits = facts.limits;
     let total = limits.memory_total.unwrap_or(0);
     let reserve = (total / 20).max(GIB.min(total / 8));
     let have = limits.memory_available.map(|available| available.saturating_sub(reserve));
-    let row = row(facts, Check::Memory, false, have);
+    let row = row(facts, Resource::Memory, false, have);
     let source = if limits.slabs.is_some() { "measured" } else { "usual" };
-    let reach = row.reach.unwrap_or(0);
+    let reach = row.headroom.unwrap_or(0);
     row.note(format!(
         "{source} kernel memory: {:.0} B for an end that connects, {:.0} B for one that is accepted; {} stay free",
         facts.cost.connected,
@@ -100,16 +100,16 @@ fn ours(facts: &Facts<'_>) -> u64 {
     whole(fixed + connections)
 }
 
-fn cgroup(facts: &Facts<'_>) -> Row {
+fn cgroup(facts: &Facts<'_>) -> Requirement {
     match &facts.limits.cgroup {
-        None => Row::new(
-            Check::CgroupMemory,
+        None => Requirement::new(
+            Resource::CgroupMemory,
             Figure::Bytes(ours(facts)),
             Figure::text("no limit"),
-            Fitness::Ok,
+            RequirementStatus::Ok,
         ),
         Some(group) => {
-            let row = row(facts, Check::CgroupMemory, true, Some(group.left()));
+            let row = row(facts, Resource::CgroupMemory, true, Some(group.left()));
             let limit = ours(facts) + group.used;
             row.note(format!("{} of {} used", bytes(group.used), bytes(group.limit)))
                 .fix(format!("echo {limit} > {}", group.file))
@@ -122,16 +122,16 @@ fn percent(facts: &Facts<'_>, reach: u64) -> u64 {
 }
 
 /// Every connection with one message that nobody has read yet.
-fn unread(facts: &Facts<'_>) -> Row {
+fn unread(facts: &Facts<'_>) -> Requirement {
     let needed = facts.needs.sockets() * UNREAD_BYTES;
     let have = facts.limits.tcp_mem.map(|[_, pressure, _]| pressure * PAGE);
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if needed <= have => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if needed <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
     let pages = (needed / PAGE).max(1);
-    Row::new(Check::TcpMemory, Figure::Bytes(needed), Figure::bytes(have), fitness)
+    Requirement::new(Resource::TcpMemory, Figure::Bytes(needed), Figure::bytes(have), fitness)
         .note("only if every connection has a message that nobody reads")
         .fix(format!(
             "sysctl -w net.ipv4.tcp_mem=\"{} {} {}\"",
@@ -141,19 +141,19 @@ fn unread(facts: &Facts<'_>) -> Row {
         ))
 }
 
-fn hash_table(facts: &Facts<'_>) -> Row {
+fn hash_table(facts: &Facts<'_>) -> Requirement {
     let sockets = facts.needs.sockets();
     // Two in a chain cost nothing that can be measured; eight cost about a tenth of the time to connect.
     let needed = sockets / 2;
     let have = facts.limits.ehash_entries;
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if needed <= have => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if needed <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
     let entries = sockets.next_power_of_two().min(EHASH_MOST);
     let chain = have.map_or(0.0, |have| sockets as f64 / have.max(1) as f64);
-    Row::new(Check::HashTable, Figure::Number(needed), Figure::number(have), fitness)
+    Requirement::new(Resource::HashTable, Figure::Number(needed), Figure::number(have), fitness)
         .note(format!("{chain:.1} in a chain with {} sockets", grouped(sockets)))
         .fix(format!(
             "sysctl -w net.ipv4.tcp_child_ehash_entries={entries}; unshare -n sh -c 'ip link set lo up; exec planrun PLAN.toml'"

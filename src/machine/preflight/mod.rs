@@ -7,29 +7,29 @@ mod memory;
 mod network;
 mod pace;
 mod processes;
-mod row;
+mod requirement;
 
 pub use memory::memory_needed;
-pub use row::{Check, Figure, Fitness, Reach, Row};
+pub use requirement::{Figure, Headroom, Requirement, RequirementStatus, Resource};
 
-use super::{Limits, Needs, Probes, SocketCost, servers, workers};
+use super::{Limits, Probes, Requirements, SocketCost, servers, workers};
 use crate::plan::{Endpoint, Plan};
 
-/// Every check of this machine against `plan`, in the order of [`Check`].
-pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Row> {
+/// Every check of this machine against `plan`, in the order of [`Resource`].
+pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Requirement> {
     let facts = Facts::new(plan, limits, probes);
     let mut rows = processes::rows(&facts);
     rows.extend(network::rows(&facts));
     rows.extend(memory::rows(&facts));
     rows.extend(pace::rows(&facts));
-    rows.sort_by_key(|row| row.check);
+    rows.sort_by_key(|row| row.resource);
     rows
 }
 
 /// What every check looks at.
 struct Facts<'a> {
     plan: &'a Plan,
-    needs: Needs,
+    needs: Requirements,
     limits: &'a Limits,
     probes: &'a Probes,
     /// Worker processes of each scenario.
@@ -55,7 +55,7 @@ impl<'a> Facts<'a> {
             plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
         Self {
             plan,
-            needs: Needs::of(plan).with_files(&probes.file_bytes, &workers),
+            needs: Requirements::of(plan).with_files(&probes.file_bytes, &workers),
             limits,
             probes,
             workers,

@@ -1,6 +1,6 @@
 //! Ports, addresses, queues and tables of the network stack.
 
-use super::{Check, Facts, Figure, Fitness, Row};
+use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
@@ -23,7 +23,7 @@ const SERVER_PAUSE_SECONDS: f64 = 0.5;
 /// Openings a second when the plan sets no pace: what one core does with both ends.
 const UNPACED_PER_SECOND: f64 = 34_000.0;
 
-pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
     vec![
         source_ports(facts),
         source_addresses(facts),
@@ -34,28 +34,38 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
     ]
 }
 
-fn source_ports(facts: &Facts<'_>) -> Row {
+fn source_ports(facts: &Facts<'_>) -> Requirement {
     let Some(range) = &facts.limits.ports else {
         let needed = Figure::Number(facts.connections());
-        return Row::new(Check::SourcePorts, needed, Figure::Unknown, Fitness::NotAvailable);
+        return Requirement::new(
+            Resource::SourcePorts,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        );
     };
     let asked = facts.plan.generator.port_range;
     let ports = range.usable(asked);
     let all = destinations(facts.plan, facts.limits);
     let tuple = |one: &Destination| one.connections.div_ceil(one.sources.count());
     let Some(worst) = all.iter().max_by_key(|one| tuple(one)) else {
-        return Row::new(Check::SourcePorts, Figure::Number(0), Figure::Number(ports), Fitness::Ok);
+        return Requirement::new(
+            Resource::SourcePorts,
+            Figure::Number(0),
+            Figure::Number(ports),
+            RequirementStatus::Ok,
+        );
     };
     let needed = tuple(worst);
     let share = needed as f64 / ports.max(1) as f64;
     let services = asked
         .map_or(0, |(first, last)| (first..=last).filter(|port| range.is_listening(*port)).count());
     let fitness = match share {
-        share if share > 1.0 => Fitness::Fail,
+        share if share > 1.0 => RequirementStatus::Fail,
         // Ports that are bound by hand are not searched for, but those of services are tried in vain.
-        share if asked.is_none() && share > SLOW_SHARE => Fitness::Warn,
-        _ if services > 0 => Fitness::Warn,
-        _ => Fitness::Ok,
+        share if asked.is_none() && share > SLOW_SHARE => RequirementStatus::Warn,
+        _ if services > 0 => RequirementStatus::Warn,
+        _ => RequirementStatus::Ok,
     };
     let easy = whole(ports as f64 * SLOW_SHARE).max(1);
     let sources = worst.connections.div_ceil(easy);
@@ -64,7 +74,7 @@ fn source_ports(facts: &Facts<'_>) -> Row {
         0 => String::new(),
         services => format!("; {services} of the range are ports of services"),
     };
-    let row = Row::new(Check::SourcePorts, Figure::Number(needed), Figure::Number(ports), fitness)
+    let row = Requirement::new(Resource::SourcePorts, Figure::Number(needed), Figure::Number(ports), fitness)
         .note(format!(
             "{} connections to {} from {} source{}{of_services}",
             grouped(worst.connections),
@@ -83,7 +93,7 @@ fn source_ports(facts: &Facts<'_>) -> Row {
     if automatic { row } else { row.reach(Some(facts.reach(needed, ports))) }
 }
 
-fn source_addresses(facts: &Facts<'_>) -> Row {
+fn source_addresses(facts: &Facts<'_>) -> Requirement {
     let wrong: Vec<String> = facts
         .probes
         .not_bindable
@@ -93,12 +103,17 @@ fn source_addresses(facts: &Facts<'_>) -> Row {
     let needed = facts.probes.bound + facts.probes.not_bindable.len() as u64;
     if needed == 0 {
         let note = "the kernel chooses";
-        return Row::new(Check::SourceAddresses, Figure::Number(0), Figure::Number(0), Fitness::Ok)
-            .note(note);
+        return Requirement::new(
+            Resource::SourceAddresses,
+            Figure::Number(0),
+            Figure::Number(0),
+            RequirementStatus::Ok,
+        )
+        .note(note);
     }
-    let fitness = if wrong.is_empty() { Fitness::Ok } else { Fitness::Fail };
-    let mut row = Row::new(
-        Check::SourceAddresses,
+    let fitness = if wrong.is_empty() { RequirementStatus::Ok } else { RequirementStatus::Fail };
+    let mut row = Requirement::new(
+        Resource::SourceAddresses,
         Figure::Number(needed),
         Figure::Number(facts.probes.bound),
         fitness,
@@ -117,29 +132,31 @@ fn source_addresses(facts: &Facts<'_>) -> Row {
     }
 }
 
-fn conntrack(facts: &Facts<'_>) -> Row {
+fn conntrack(facts: &Facts<'_>) -> Requirement {
     let needed = facts.connections();
-    let row = |have, fitness| Row::new(Check::Conntrack, Figure::Number(needed), have, fitness);
+    let row = |have, fitness| {
+        Requirement::new(Resource::Conntrack, Figure::Number(needed), have, fitness)
+    };
     let (table, live) = match (facts.limits.conntrack, facts.probes.conntrack_live) {
-        (None, _) => return row(Figure::text("none"), Fitness::Ok),
+        (None, _) => return row(Figure::text("none"), RequirementStatus::Ok),
         (Some(_), Some(false)) => {
-            return row(Figure::text("not tracking"), Fitness::Ok)
+            return row(Figure::text("not tracking"), RequirementStatus::Ok)
                 .note("probed: connections leave no entry in its table");
         }
         (Some(table), live) => (table, live),
     };
     let have = table.max.saturating_sub(table.count);
     if live.is_none() {
-        return row(Figure::Number(have), Fitness::NotAvailable)
+        return row(Figure::Number(have), RequirementStatus::NotAvailable)
             .note("could not be probed: whether connections are tracked is not known");
     }
     // Entries of connections that are gone linger, so a tenth more is better.
     let tight = needed + needed / 10 > have;
     let crowded = tight || table.buckets.is_some_and(|buckets| buckets < table.max / 4);
     let fitness = match (needed <= have, crowded) {
-        (false, _) => Fitness::Fail,
-        (true, true) => Fitness::Warn,
-        (true, false) => Fitness::Ok,
+        (false, _) => RequirementStatus::Fail,
+        (true, true) => RequirementStatus::Warn,
+        (true, false) => RequirementStatus::Ok,
     };
     let most = (needed + needed / 10 + table.count).max(table.max);
     row(Figure::Number(have), fitness)
@@ -149,34 +166,43 @@ fn conntrack(facts: &Facts<'_>) -> Row {
         .reach(Some(have))
 }
 
-fn accept_queue(facts: &Facts<'_>) -> Row {
+fn accept_queue(facts: &Facts<'_>) -> Requirement {
     let rate = facts.needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
     // With several server processes each has a queue of its own.
     let queues: u64 = facts.servers.iter().map(|count| u64::from(*count)).sum();
     let burst = whole(rate * SERVER_PAUSE_SECONDS).min(facts.connections());
     let needed = Figure::Number(burst.div_ceil(queues.max(1)));
     if facts.needs.served_here() == 0 {
-        return Row::new(Check::AcceptQueue, needed, Figure::Unknown, Fitness::NotAvailable).note(
-            "the target is not on this machine; look at its net.core.somaxconn and its backlog",
-        );
+        return Requirement::new(
+            Resource::AcceptQueue,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        )
+        .note("the target is not on this machine; look at its net.core.somaxconn and its backlog");
     }
     let have = facts.limits.somaxconn;
     let burst = burst.div_ceil(queues.max(1));
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if burst <= have => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if burst <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
-    Row::new(Check::AcceptQueue, needed, Figure::number(have), fitness)
+    Requirement::new(Resource::AcceptQueue, needed, Figure::number(have), fitness)
         .note("what half a second of openings fills while the server is away; its own backlog counts too")
         .fix(format!("sysctl -w net.core.somaxconn={}", burst.next_power_of_two()))
 }
 
-fn netdev_backlog(facts: &Facts<'_>) -> Row {
+fn netdev_backlog(facts: &Facts<'_>) -> Requirement {
     let needs = facts.needs.over_tcp();
     if needs.scenarios.is_empty() {
         let (needed, have) = (Figure::text("none"), facts.limits.netdev_max_backlog);
-        return Row::new(Check::NetdevBacklog, needed, Figure::number(have), Fitness::Ok);
+        return Requirement::new(
+            Resource::NetdevBacklog,
+            needed,
+            Figure::number(have),
+            RequirementStatus::Ok,
+        );
     }
     let rate = needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
     let few = PACKETS_OF_ONE * BATCH;
@@ -185,12 +211,17 @@ fn netdev_backlog(facts: &Facts<'_>) -> Row {
     let needed = most.min((PACKETS_OF_ONE * needs.connections()).max(few));
     let have = facts.limits.netdev_max_backlog;
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if needed <= have => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if needed <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
-    let row = Row::new(Check::NetdevBacklog, Figure::Number(needed), Figure::number(have), fitness)
-        .fix(format!("sysctl -w net.core.netdev_max_backlog={}", 3 * needed));
+    let row = Requirement::new(
+        Resource::NetdevBacklog,
+        Figure::Number(needed),
+        Figure::number(have),
+        fitness,
+    )
+    .fix(format!("sysctl -w net.core.netdev_max_backlog={}", 3 * needed));
     if have.is_none() {
         row.note("the value of the whole machine, which a network namespace does not show")
     } else {
@@ -198,15 +229,35 @@ fn netdev_backlog(facts: &Facts<'_>) -> Row {
     }
 }
 
-fn syncookies(facts: &Facts<'_>) -> Row {
+fn syncookies(facts: &Facts<'_>) -> Requirement {
     let needed = Figure::text("on");
     match (facts.needs.served_here(), facts.limits.syncookies) {
-        (0, _) => Row::new(Check::SynCookies, needed, Figure::Unknown, Fitness::NotAvailable)
-            .note("the target is not on this machine"),
-        (_, None) => Row::new(Check::SynCookies, needed, Figure::Unknown, Fitness::NotAvailable),
-        (_, Some(0)) => Row::new(Check::SynCookies, needed, Figure::text("off"), Fitness::Warn)
-            .note("a full queue drops connections for a second instead of going on")
-            .fix("sysctl -w net.ipv4.tcp_syncookies=1"),
-        (_, Some(_)) => Row::new(Check::SynCookies, needed, Figure::text("on"), Fitness::Ok),
+        (0, _) => Requirement::new(
+            Resource::SynCookies,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        )
+        .note("the target is not on this machine"),
+        (_, None) => Requirement::new(
+            Resource::SynCookies,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        ),
+        (_, Some(0)) => Requirement::new(
+            Resource::SynCookies,
+            needed,
+            Figure::text("off"),
+            RequirementStatus::Warn,
+        )
+        .note("a full queue drops connections for a second instead of going on")
+        .fix("sysctl -w net.ipv4.tcp_syncookies=1"),
+        (_, Some(_)) => Requirement::new(
+            Resource::SynCookies,
+            needed,
+            Figure::text("on"),
+            RequirementStatus::Ok,
+        ),
     }
 }

@@ -1,6 +1,6 @@
 //! Processor time and patience: whether the ramp, the heartbeats and the timeouts can be kept.
 
-use super::{Check, Facts, Figure, Fitness, Row};
+use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
@@ -38,7 +38,7 @@ const IDLE_SECONDS: f64 = 240.0;
 const TIME_WAIT_SECONDS: f64 = 60.0;
 const REUSED_AFTER_SECONDS: f64 = 1.0;
 
-pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
     vec![
         ramp(facts),
         heartbeats(facts),
@@ -69,7 +69,7 @@ fn handshake_us(facts: &Facts<'_>) -> f64 {
     all.sum::<f64>() / facts.connections().max(1) as f64
 }
 
-fn ramp(facts: &Facts<'_>) -> Row {
+fn ramp(facts: &Facts<'_>) -> Requirement {
     let both_ends = facts.probes.open_us.unwrap_or(OPEN_BOTH_ENDS_US);
     let part = CONNECTING_PART + (1.0 - CONNECTING_PART) * here(facts);
     let each_us = both_ends * part * cold(facts) + handshake_us(facts);
@@ -79,16 +79,26 @@ fn ramp(facts: &Facts<'_>) -> Row {
     if facts.limits.cpus.is_none() {
         let needed = facts.needs.opening().per_second().map(whole);
         let needed = needed.map_or(Figure::text("no pace"), Figure::PerSecond);
-        return Row::new(Check::RampCpu, needed, Figure::Unknown, Fitness::NotAvailable);
+        return Requirement::new(
+            Resource::RampCpu,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        );
     }
     let have = Figure::PerSecond(whole(most));
     match facts.needs.opening().per_second() {
-        None => Row::new(Check::RampCpu, Figure::text("no pace"), have, Fitness::Ok).note(format!(
-            "{how}: {each_us:.0} us for each; all are open after about {seconds:.0} s"
-        )),
+        None => Requirement::new(
+            Resource::RampCpu,
+            Figure::text("no pace"),
+            have,
+            RequirementStatus::Ok,
+        )
+        .note(format!("{how}: {each_us:.0} us for each; all are open after about {seconds:.0} s")),
         Some(rate) => {
-            let fitness = if rate <= most { Fitness::Ok } else { Fitness::Warn };
-            Row::new(Check::RampCpu, Figure::PerSecond(whole(rate)), have, fitness)
+            let fitness =
+                if rate <= most { RequirementStatus::Ok } else { RequirementStatus::Warn };
+            Requirement::new(Resource::RampCpu, Figure::PerSecond(whole(rate)), have, fitness)
                 .note(format!(
                     "{how}: {each_us:.0} us for each, on {:.0} % of the cores",
                     RAMP_PART * 100.0
@@ -98,34 +108,43 @@ fn ramp(facts: &Facts<'_>) -> Row {
     }
 }
 
-fn heartbeats(facts: &Facts<'_>) -> Row {
+fn heartbeats(facts: &Facts<'_>) -> Requirement {
     let rate = facts.needs.heartbeats_per_second();
     let each = HEARTBEAT_ONE_END_US + (HEARTBEAT_BOTH_ENDS_US - HEARTBEAT_ONE_END_US) * here(facts);
     let each = each * cold(facts);
     let (needed, have) = (rate * each / 1e6, HEARTBEAT_PART * facts.cores() as f64);
     if facts.limits.cpus.is_none() {
         let needed = Figure::Cores(needed);
-        return Row::new(Check::HeartbeatCpu, needed, Figure::Unknown, Fitness::NotAvailable);
+        return Requirement::new(
+            Resource::HeartbeatCpu,
+            needed,
+            Figure::Unknown,
+            RequirementStatus::NotAvailable,
+        );
     }
-    let fitness = if needed <= have { Fitness::Ok } else { Fitness::Warn };
+    let fitness = if needed <= have { RequirementStatus::Ok } else { RequirementStatus::Warn };
     // Seconds between two heartbeats of one connection at which they take just what they may.
     let shortest = facts.connections() as f64 * each / 1e6 / have;
-    Row::new(Check::HeartbeatCpu, Figure::Cores(needed), Figure::Cores(have), fitness)
+    Requirement::new(Resource::HeartbeatCpu, Figure::Cores(needed), Figure::Cores(have), fitness)
         .note(format!("{} heartbeats/s", grouped(whole(rate.ceil()))))
         .fix(format!("every = \"{}s\"", whole(shortest.ceil()).max(1)))
 }
 
-fn connect_timeout(facts: &Facts<'_>) -> Row {
+fn connect_timeout(facts: &Facts<'_>) -> Requirement {
     let needs = facts.needs.over_tcp();
     let shortest = needs.scenarios.iter().map(|needs| needs.connect_timeout).min();
     let Some(Time(shortest)) = shortest else {
         let (needed, have) = (Figure::text("none"), Figure::text("none"));
-        return Row::new(Check::ConnectTimeout, needed, have, Fitness::Ok);
+        return Requirement::new(Resource::ConnectTimeout, needed, have, RequirementStatus::Ok);
     };
     let seconds = shortest.as_secs_f64();
-    let fitness = if seconds >= 1.5 * SYN_RETRY_SECONDS { Fitness::Ok } else { Fitness::Warn };
-    Row::new(
-        Check::ConnectTimeout,
+    let fitness = if seconds >= 1.5 * SYN_RETRY_SECONDS {
+        RequirementStatus::Ok
+    } else {
+        RequirementStatus::Warn
+    };
+    Requirement::new(
+        Resource::ConnectTimeout,
         Figure::Seconds(3.0 * SYN_RETRY_SECONDS),
         Figure::Seconds(seconds),
         fitness,
@@ -135,7 +154,7 @@ fn connect_timeout(facts: &Facts<'_>) -> Row {
 }
 
 /// Whether something on the way may take a held connection for dead between two heartbeats.
-fn silence(facts: &Facts<'_>) -> Row {
+fn silence(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
     let far = scenarios.filter(|(_, needs)| needs.held && needs.served_here < needs.connections);
     let longest = far
@@ -144,9 +163,10 @@ fn silence(facts: &Facts<'_>) -> Row {
             needs.heartbeat_every.map_or(held, |every| every.0.as_secs_f64().min(held))
         })
         .fold(0.0, f64::max);
-    let fitness = if longest < IDLE_SECONDS { Fitness::Ok } else { Fitness::Warn };
-    Row::new(
-        Check::IdleTime,
+    let fitness =
+        if longest < IDLE_SECONDS { RequirementStatus::Ok } else { RequirementStatus::Warn };
+    Requirement::new(
+        Resource::IdleTime,
         Figure::Seconds(longest),
         Figure::text(format!("< {IDLE_SECONDS} s")),
         fitness,
@@ -156,7 +176,7 @@ fn silence(facts: &Facts<'_>) -> Row {
 }
 
 /// The end that closes first by FIN keeps a connection in `TIME_WAIT` for a minute.
-fn time_wait(facts: &Facts<'_>) -> Row {
+fn time_wait(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
     let closed: u64 = scenarios
         .filter(|(scenario, needs)| match &scenario.protocol {
@@ -167,18 +187,18 @@ fn time_wait(facts: &Facts<'_>) -> Row {
         .sum();
     let have = facts.limits.time_wait_max;
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if closed <= have => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if closed <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
-    Row::new(Check::TimeWait, Figure::Number(closed), Figure::number(have), fitness)
+    Requirement::new(Resource::TimeWait, Figure::Number(closed), Figure::number(have), fitness)
         .note("only after the run; what is too many is dropped at once, with a line in the kernel's log")
         .fix("close = \"rst\"")
         .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
 }
 
 /// Connections that come and go need ports for those that have gone, too.
-fn ports_at_rest(facts: &Facts<'_>) -> Row {
+fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
     let seconds = |one: &Destination| {
         let reused = match facts.limits.time_wait_reuse {
             Some(1) => true,
@@ -199,16 +219,16 @@ fn ports_at_rest(facts: &Facts<'_>) -> Row {
     let ports = ports.map(|ports| ports.usable(facts.plan.generator.port_range));
     let Some(worst) = closing.max_by_key(|one| needed(one)) else {
         let none = Figure::text("none are closed");
-        let fitness = ports.map_or(Fitness::NotAvailable, |_| Fitness::Ok);
-        return Row::new(Check::PortsAtRest, none, Figure::number(ports), fitness);
+        let fitness = ports.map_or(RequirementStatus::NotAvailable, |_| RequirementStatus::Ok);
+        return Requirement::new(Resource::PortsAtRest, none, Figure::number(ports), fitness);
     };
     let needed = needed(worst);
     let fitness = match ports {
-        None => Fitness::NotAvailable,
-        Some(ports) if needed <= ports => Fitness::Ok,
-        Some(_) => Fitness::Warn,
+        None => RequirementStatus::NotAvailable,
+        Some(ports) if needed <= ports => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Warn,
     };
-    Row::new(Check::PortsAtRest, Figure::Number(needed), Figure::number(ports), fitness)
+    Requirement::new(Resource::PortsAtRest, Figure::Number(needed), Figure::number(ports), fitness)
         .note(format!(
             "up to {:.0} connections/s to {} are closed here, each keeps its port for {:.0} s",
             worst.closed_per_second,
@@ -220,16 +240,21 @@ fn ports_at_rest(facts: &Facts<'_>) -> Row {
 }
 
 /// Ports in `TIME_WAIT` from before are not free for the same destination.
-fn time_wait_left(facts: &Facts<'_>) -> Row {
+fn time_wait_left(facts: &Facts<'_>) -> Requirement {
     let ports = facts.limits.ports.as_ref().map(|ports| ports.usable(None));
     let (Some(left), Some(ports)) = (facts.limits.time_wait, ports) else {
         let unknown = Figure::number(facts.limits.time_wait);
-        return Row::new(Check::TimeWaitLeft, Figure::text("few"), unknown, Fitness::NotAvailable);
+        return Requirement::new(
+            Resource::TimeWaitLeft,
+            Figure::text("few"),
+            unknown,
+            RequirementStatus::NotAvailable,
+        );
     };
     let most = ports / 5;
-    let fitness = if left <= most { Fitness::Ok } else { Fitness::Warn };
-    Row::new(
-        Check::TimeWaitLeft,
+    let fitness = if left <= most { RequirementStatus::Ok } else { RequirementStatus::Warn };
+    Requirement::new(
+        Resource::TimeWaitLeft,
         Figure::text(format!("<= {}", grouped(most))),
         Figure::Number(left),
         fitness,
@@ -238,7 +263,7 @@ fn time_wait_left(facts: &Facts<'_>) -> Row {
 }
 
 /// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs come first.
-fn in_flight(facts: &Facts<'_>) -> Row {
+fn in_flight(facts: &Facts<'_>) -> Requirement {
     let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
         Protocol::Http(http) => {
             let needed = most_in_flight(&scenario.stages, http.longest_pass());
@@ -251,11 +276,17 @@ fn in_flight(facts: &Facts<'_>) -> Row {
     let short =
         |(needed, http, _): &(u64, &Http, &[Stage])| needed.saturating_sub(http.max_in_flight);
     let Some((needed, http, stages)) = open.max_by_key(short) else {
-        return Row::new(Check::InFlight, Figure::Number(0), Figure::text("no rate"), Fitness::Ok);
+        return Requirement::new(
+            Resource::InFlight,
+            Figure::Number(0),
+            Figure::text("no rate"),
+            RequirementStatus::Ok,
+        );
     };
-    let fitness = if http.max_in_flight < needed { Fitness::Warn } else { Fitness::Ok };
-    let row = Row::new(
-        Check::InFlight,
+    let fitness =
+        if http.max_in_flight < needed { RequirementStatus::Warn } else { RequirementStatus::Ok };
+    let row = Requirement::new(
+        Resource::InFlight,
         Figure::Number(needed),
         Figure::Number(http.max_in_flight),
         fitness,

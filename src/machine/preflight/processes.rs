@@ -1,6 +1,6 @@
 //! Descriptors, files, watches: what each process and the system can have open.
 
-use super::{Check, Facts, Figure, Fitness, Row};
+use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::workers::largest_worker;
 use crate::machine::{RESERVE, grouped};
 
@@ -13,12 +13,12 @@ const CAP_SYS_ADMIN: u32 = 21;
 /// Raises the hard limit on open files.
 const CAP_SYS_RESOURCE: u32 = 24;
 
-pub(super) fn rows(facts: &Facts<'_>) -> Vec<Row> {
+pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
     vec![process_files(facts), processes(facts), system_files(facts), epoll_watches(facts)]
 }
 
 /// The largest worker or server process against the limit that it will have.
-fn process_files(facts: &Facts<'_>) -> Row {
+fn process_files(facts: &Facts<'_>) -> Requirement {
     let limits = facts.limits;
     let scenarios = facts.needs.scenarios.iter().zip(&facts.workers);
     let largest_worker = scenarios.map(|(needs, workers)| largest_worker(needs, *workers)).max();
@@ -32,12 +32,17 @@ fn process_files(facts: &Facts<'_>) -> Row {
     let needed = RESERVE + largest_worker.unwrap_or(0).max(largest_server.unwrap_or(0));
     let have = limits.open_files.map(|files| files.min(limits.nr_open.unwrap_or(u64::MAX)));
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if have >= needed => Fitness::Ok,
-        Some(_) => Fitness::Fail,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if have >= needed => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Fail,
     };
-    let row = Row::new(Check::ProcessFiles, Figure::Number(needed), Figure::number(have), fitness)
-        .note(format!("{RESERVE} of them are each process's own"));
+    let row = Requirement::new(
+        Resource::ProcessFiles,
+        Figure::Number(needed),
+        Figure::number(have),
+        fitness,
+    )
+    .note(format!("{RESERVE} of them are each process's own"));
     let Some(fixed) = facts.plan.generator.workers.map(u64::from) else { return row };
     let usable = limits.usable_descriptors();
     let row = row.reach(have.map(|_| fixed.max(1) * usable * facts.plan.scenarios.len() as u64));
@@ -57,7 +62,7 @@ fn raise_line(facts: &Facts<'_>, files: u64) -> String {
     }
 }
 
-fn processes(facts: &Facts<'_>) -> Row {
+fn processes(facts: &Facts<'_>) -> Requirement {
     let workers: u64 = facts.workers.iter().map(|count| u64::from(*count)).sum();
     let (needed, most) = (facts.processes(), PROCESSES_PER_CORE * facts.cores());
     // Both ends here double the number, but no more run at once.
@@ -67,12 +72,12 @@ fn processes(facts: &Facts<'_>) -> Row {
         None => Figure::Unknown,
     };
     let fitness = match (facts.limits.cpus, needed <= most) {
-        (None, _) => Fitness::NotAvailable,
-        (Some(_), true) => Fitness::Ok,
-        (Some(_), false) => Fitness::Warn,
+        (None, _) => RequirementStatus::NotAvailable,
+        (Some(_), true) => RequirementStatus::Ok,
+        (Some(_), false) => RequirementStatus::Warn,
     };
     let files = facts.limits.open_files.unwrap_or(1024);
-    Row::new(Check::Processes, Figure::Number(needed), have, fitness)
+    Requirement::new(Resource::Processes, Figure::Number(needed), have, fitness)
         .note(format!(
             "{} of load, {} of built-in servers",
             grouped(workers),
@@ -81,44 +86,50 @@ fn processes(facts: &Facts<'_>) -> Row {
         .fix(raise_line(facts, files * 8))
 }
 
-fn system_files(facts: &Facts<'_>) -> Row {
+fn system_files(facts: &Facts<'_>) -> Requirement {
     let limits = facts.limits;
     let needed = facts.needs.sockets() + facts.processes() * RESERVE;
     let (Some(max), Some(now)) = (limits.file_max, limits.files_now) else {
-        return Row::new(
-            Check::SystemFiles,
+        return Requirement::new(
+            Resource::SystemFiles,
             Figure::Number(needed),
             Figure::Unknown,
-            Fitness::NotAvailable,
+            RequirementStatus::NotAvailable,
         );
     };
     let have = max.saturating_sub(now);
     let unbound = limits.has_capability(CAP_SYS_ADMIN) == Some(true);
     let fitness = match (needed <= have, unbound) {
-        (true, _) => Fitness::Ok,
-        (false, true) => Fitness::Warn,
-        (false, false) => Fitness::Fail,
+        (true, _) => RequirementStatus::Ok,
+        (false, true) => RequirementStatus::Warn,
+        (false, false) => RequirementStatus::Fail,
     };
-    let row = Row::new(Check::SystemFiles, Figure::Number(needed), Figure::Number(have), fitness)
-        .fix(format!("sysctl -w fs.file-max={}", needed + now + needed / 10));
+    let row = Requirement::new(
+        Resource::SystemFiles,
+        Figure::Number(needed),
+        Figure::Number(have),
+        fitness,
+    )
+    .fix(format!("sysctl -w fs.file-max={}", needed + now + needed / 10));
     if unbound {
         // The bound still holds for a target that does not run as root.
-        let note = if fitness == Fitness::Ok { "" } else { "; a server that is not root's is" };
+        let note =
+            if fitness == RequirementStatus::Ok { "" } else { "; a server that is not root's is" };
         row.note(format!("processes of root are not bound by it{note}"))
     } else {
         row.reach(Some(facts.reach(needed, have)))
     }
 }
 
-fn epoll_watches(facts: &Facts<'_>) -> Row {
+fn epoll_watches(facts: &Facts<'_>) -> Requirement {
     let needed = facts.needs.sockets();
     let have = facts.limits.epoll_watches;
     let fitness = match have {
-        None => Fitness::NotAvailable,
-        Some(have) if needed <= have => Fitness::Ok,
-        Some(_) => Fitness::Fail,
+        None => RequirementStatus::NotAvailable,
+        Some(have) if needed <= have => RequirementStatus::Ok,
+        Some(_) => RequirementStatus::Fail,
     };
-    Row::new(Check::EpollWatches, Figure::Number(needed), Figure::number(have), fitness)
+    Requirement::new(Resource::EpollWatches, Figure::Number(needed), Figure::number(have), fitness)
         .fix(format!("sysctl -w fs.epoll.max_user_watches={}", needed + needed / 10))
         .reach(have.map(|have| facts.reach(needed, have)))
 }

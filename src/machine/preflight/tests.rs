@@ -43,16 +43,16 @@ fn far(connections: u64) -> Plan {
     plan(hosts(&["10.0.0.1"]), vec![hold(vec![users(connections, paced(1_000), 60)])])
 }
 
-fn find(rows: &[Row], check: Check) -> &Row {
-    rows.iter().find(|row| row.check == check).expect("every check has a row")
+fn find(rows: &[Requirement], check: Resource) -> &Requirement {
+    rows.iter().find(|row| row.resource == check).expect("every check has a row")
 }
 
-fn row(plan: &Plan, limits: &Limits, check: Check) -> Row {
+fn row(plan: &Plan, limits: &Limits, check: Resource) -> Requirement {
     find(&preflight(plan, limits, &untracked()), check).clone()
 }
 
-fn fitness(plan: &Plan, limits: &Limits, check: Check) -> Fitness {
-    row(plan, limits, check).fitness
+fn fitness(plan: &Plan, limits: &Limits, check: Resource) -> RequirementStatus {
+    row(plan, limits, check).status
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     let mut text = String::new();
     for row in &rows {
         let line =
-            format!("{} | {} | {} | {}\n", row.check.name(), row.needed, row.have, row.fitness);
+            format!("{} | {} | {} | {}\n", row.resource.name(), row.needed, row.have, row.status);
         text.push_str(&line);
     }
     insta::assert_snapshot!(text, @"
@@ -88,16 +88,16 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
     silence on a connection | 0 s | < 240 s | ok
     requests under way | 0 | no rate | ok
     ");
-    let reach = Reach::of(&rows).expect("watches set a bound");
-    assert_eq!(reach.limited_by, Check::EpollWatches);
+    let reach = Headroom::of(&rows).expect("watches set a bound");
+    assert_eq!(reach.limited_by, Resource::EpollWatches);
     assert!((2_600_000..2_800_000).contains(&reach.connections), "{reach:?}");
 }
 
 #[test]
 fn every_check_has_exactly_one_row_in_its_place() {
     let rows = preflight(&held(1, 1), &Limits::default(), &Probes::default());
-    let checks: Vec<Check> = rows.iter().map(|row| row.check).collect();
-    assert_eq!(checks, Check::ALL);
+    let checks: Vec<Resource> = rows.iter().map(|row| row.resource).collect();
+    assert_eq!(checks, Resource::ALL);
 }
 
 #[test]
@@ -105,25 +105,25 @@ fn nothing_that_could_not_be_read_is_ok_or_refuses() {
     let rows = preflight(&held(1_000_000, 20_000), &Limits::default(), &Probes::default());
     for row in &rows {
         let unread = row.have == Figure::Unknown;
-        assert_eq!(unread, row.fitness == Fitness::NotAvailable, "{row:?}");
-        assert_ne!(row.fitness, Fitness::Fail, "{row:?}");
+        assert_eq!(unread, row.status == RequirementStatus::NotAvailable, "{row:?}");
+        assert_ne!(row.status, RequirementStatus::Fail, "{row:?}");
     }
-    assert!(rows.iter().filter(|row| row.fitness == Fitness::NotAvailable).count() >= 10);
+    assert!(rows.iter().filter(|row| row.status == RequirementStatus::NotAvailable).count() >= 10);
 }
 
 #[test]
 fn fixed_workers_must_have_the_descriptors() {
     let mut plan = held(1_000_000, 20_000);
     plan.generator.workers = Some(10);
-    let row = row(&plan, &usual(), Check::ProcessFiles);
-    assert_eq!(row.fitness, Fitness::Fail);
+    let row = row(&plan, &usual(), Resource::ProcessFiles);
+    assert_eq!(row.status, RequirementStatus::Fail);
     assert_eq!(row.needed, Figure::Number(100_096 + 64), "391 blocks of 256 for the first");
-    assert_eq!(row.reach, Some(199_360));
+    assert_eq!(row.headroom, Some(199_360));
     assert_eq!(row.fixes[0], "[generator] workers = \"auto\"");
     plan.generator.workers = Some(51);
-    assert_eq!(fitness(&plan, &usual(), Check::ProcessFiles), Fitness::Ok);
+    assert_eq!(fitness(&plan, &usual(), Resource::ProcessFiles), RequirementStatus::Ok);
     let unread = Limits { open_files: None, ..usual() };
-    assert_eq!(fitness(&plan, &unread, Check::ProcessFiles), Fitness::NotAvailable);
+    assert_eq!(fitness(&plan, &unread, Resource::ProcessFiles), RequirementStatus::NotAvailable);
 }
 
 #[test]
@@ -131,24 +131,24 @@ fn few_connections_do_not_overflow_the_backlog() {
     let here =
         |connections| plan(built_in(), vec![http(vec![users(connections, Ramp::Unpaced, 60)])]);
     let backlog = |connections| {
-        let row = row(&here(connections), &usual(), Check::NetdevBacklog);
-        (row.needed, row.fitness)
+        let row = row(&here(connections), &usual(), Resource::NetdevBacklog);
+        (row.needed, row.status)
     };
-    assert_eq!(backlog(10), (Figure::Number(256), Fitness::Ok));
-    assert_eq!(backlog(250), (Figure::Number(1_000), Fitness::Ok));
-    assert_eq!(backlog(251), (Figure::Number(1_004), Fitness::Warn));
-    assert_eq!(backlog(20_000), (Figure::Number(10_000), Fitness::Warn));
+    assert_eq!(backlog(10), (Figure::Number(256), RequirementStatus::Ok));
+    assert_eq!(backlog(250), (Figure::Number(1_000), RequirementStatus::Ok));
+    assert_eq!(backlog(251), (Figure::Number(1_004), RequirementStatus::Warn));
+    assert_eq!(backlog(20_000), (Figure::Number(10_000), RequirementStatus::Warn));
     let Endpoint::Urls(mut urls) = web() else { unreachable!() };
     urls[0].site = Site::Socket("/run/app.sock".into());
     let socket = plan(Endpoint::Urls(urls), vec![http(vec![users(20_000, Ramp::Unpaced, 60)])]);
-    assert_eq!(fitness(&socket, &usual(), Check::NetdevBacklog), Fitness::Ok);
+    assert_eq!(fitness(&socket, &usual(), Resource::NetdevBacklog), RequirementStatus::Ok);
 }
 
 #[test]
 fn many_processes_on_few_cores_are_a_warning() {
     let low = Limits { open_files: Some(1_024), ..usual() };
-    let row = row(&held(100_000, 2_000), &low, Check::Processes);
-    assert_eq!(row.fitness, Fitness::Warn, "{row:?}");
+    let row = row(&held(100_000, 2_000), &low, Resource::Processes);
+    assert_eq!(row.status, RequirementStatus::Warn, "{row:?}");
     let line = "* hard nofile 8192    # in /etc/security/limits.conf, then log in anew";
     assert_eq!(row.fixes, [line], "this process may not raise its own");
 }
@@ -156,26 +156,29 @@ fn many_processes_on_few_cores_are_a_warning() {
 #[test]
 fn system_files_bind_those_without_the_capability() {
     let few = Limits { file_max: Some(100_000), ..usual() };
-    assert_eq!(fitness(&held(1_000_000, 20_000), &few, Check::SystemFiles), Fitness::Warn);
+    assert_eq!(
+        fitness(&held(1_000_000, 20_000), &few, Resource::SystemFiles),
+        RequirementStatus::Warn
+    );
     let bound = Limits { capabilities: Some(0), ..few };
-    let row = row(&held(1_000_000, 20_000), &bound, Check::SystemFiles);
-    assert_eq!(row.fitness, Fitness::Fail);
-    assert_eq!(row.reach, Some(1_000_000 * (100_000 - 522) / (2_000_000 + 104 * 64)));
+    let row = row(&held(1_000_000, 20_000), &bound, Resource::SystemFiles);
+    assert_eq!(row.status, RequirementStatus::Fail);
+    assert_eq!(row.headroom, Some(1_000_000 * (100_000 - 522) / (2_000_000 + 104 * 64)));
     assert!(row.fixes[0].starts_with("sysctl -w fs.file-max=2"), "{row:?}");
 }
 
 #[test]
 fn one_source_to_one_far_address_has_so_many_ports() {
-    let row_of = |connections| row(&far(connections), &usual(), Check::SourcePorts);
-    assert_eq!(row_of(9_000).fitness, Fitness::Ok);
-    assert_eq!(row_of(9_900).fitness, Fitness::Warn);
-    assert_eq!(row_of(28_232).fitness, Fitness::Warn);
+    let row_of = |connections| row(&far(connections), &usual(), Resource::SourcePorts);
+    assert_eq!(row_of(9_000).status, RequirementStatus::Ok);
+    assert_eq!(row_of(9_900).status, RequirementStatus::Warn);
+    assert_eq!(row_of(28_232).status, RequirementStatus::Warn);
     let row = row_of(28_233);
-    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(28_232)));
+    assert_eq!((row.status, row.headroom), (RequirementStatus::Fail, Some(28_232)));
     assert_eq!(row.fixes[0], "sysctl -w net.ipv4.ip_local_port_range=\"1024 65535\"");
     let two = plan(hosts(&["10.0.0.1", "10.0.0.2"]), far(50_000).scenarios);
-    let row = self::row(&two, &usual(), Check::SourcePorts);
-    assert_eq!((row.fitness, row.reach), (Fitness::Warn, Some(56_464)));
+    let row = self::row(&two, &usual(), Resource::SourcePorts);
+    assert_eq!((row.status, row.headroom), (RequirementStatus::Warn, Some(56_464)));
 }
 
 #[test]
@@ -183,13 +186,13 @@ fn sources_of_the_plan_multiply_the_ports() {
     let mut plan = far(60_000);
     let address = |last| std::net::Ipv4Addr::new(10, 1, 0, last).into();
     plan.generator.source_addresses = vec![SourceRange { first: address(1), last: address(3) }];
-    let row = row(&plan, &usual(), Check::SourcePorts);
-    assert_eq!((row.needed, row.reach), (Figure::Number(20_000), Some(84_696)));
+    let row = row(&plan, &usual(), Resource::SourcePorts);
+    assert_eq!((row.needed, row.headroom), (Figure::Number(20_000), Some(84_696)));
     let not_ours =
         Probes { not_bindable: vec![(address(3), "no".into())], bound: 2, ..untracked() };
     let rows = preflight(&plan, &usual(), &not_ours);
-    let row = find(&rows, Check::SourceAddresses);
-    assert_eq!(row.fitness, Fitness::Fail);
+    let row = find(&rows, Resource::SourceAddresses);
+    assert_eq!(row.status, RequirementStatus::Fail);
     assert!(row.fixes[0].starts_with("ip addr add 10.1.0.3/32 dev lo"), "{row:?}");
 }
 
@@ -197,74 +200,90 @@ fn sources_of_the_plan_multiply_the_ports() {
 fn ports_of_the_plan_are_bound_by_hand() {
     let mut plan = far(20_000);
     plan.generator.port_range = Some((1_024, 11_023));
-    let narrow = row(&plan, &usual(), Check::SourcePorts);
-    assert_eq!((narrow.have, narrow.fitness), (Figure::Number(10_000), Fitness::Fail));
+    let narrow = row(&plan, &usual(), Resource::SourcePorts);
+    assert_eq!((narrow.have, narrow.status), (Figure::Number(10_000), RequirementStatus::Fail));
     assert!(narrow.fixes[0].starts_with("[generator] port_range"), "{:?}", narrow.fixes);
     plan.generator.port_range = Some((1_024, 41_023));
-    assert_eq!(fitness(&plan, &usual(), Check::SourcePorts), Fitness::Ok, "not searched for");
+    assert_eq!(
+        fitness(&plan, &usual(), Resource::SourcePorts),
+        RequirementStatus::Ok,
+        "not searched for"
+    );
     let mut services = usual();
     services.ports.as_mut().expect("a range").listening = vec![80, 8_000];
-    let row = row(&plan, &services, Check::SourcePorts);
-    assert_eq!((row.have, row.fitness), (Figure::Number(39_999), Fitness::Warn));
+    let row = row(&plan, &services, Resource::SourcePorts);
+    assert_eq!((row.have, row.status), (Figure::Number(39_999), RequirementStatus::Warn));
 }
 
 #[test]
 fn watches_memory_and_groups_bound_the_reach() {
     let few = Limits { epoll_watches: Some(1_000_000), ..usual() };
-    let row = row(&held(1_000_000, 20_000), &few, Check::EpollWatches);
-    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(500_000)));
+    let row = row(&held(1_000_000, 20_000), &few, Resource::EpollWatches);
+    assert_eq!((row.status, row.headroom), (RequirementStatus::Fail, Some(500_000)));
     let small = Limits { memory_available: Some(4 * GIB), memory_total: Some(4 * GIB), ..usual() };
-    let row = self::row(&held(1_000_000, 20_000), &small, Check::Memory);
-    assert_eq!(row.fitness, Fitness::Fail);
-    assert!((420_000..440_000).contains(&row.reach.expect("a bound")), "{row:?}");
+    let row = self::row(&held(1_000_000, 20_000), &small, Resource::Memory);
+    assert_eq!(row.status, RequirementStatus::Fail);
+    assert!((420_000..440_000).contains(&row.headroom.expect("a bound")), "{row:?}");
     let group = CgroupMemory { file: "/g/memory.max".into(), limit: 2 * GIB, used: GIB };
     let grouped = Limits { cgroup: Some(group), ..usual() };
-    let row = self::row(&held(1_000_000, 20_000), &grouped, Check::CgroupMemory);
-    assert_eq!(row.fitness, Fitness::Fail);
+    let row = self::row(&held(1_000_000, 20_000), &grouped, Resource::CgroupMemory);
+    assert_eq!(row.status, RequirementStatus::Fail);
     assert!(row.fixes[0].ends_with("> /g/memory.max"), "{row:?}");
     let theirs = self::row(
         &plan(hosts(&["127.0.0.1"]), held(100_000, 1_000).scenarios),
         &grouped,
-        Check::CgroupMemory,
+        Resource::CgroupMemory,
     );
-    let ours = self::row(&held(100_000, 1_000), &grouped, Check::CgroupMemory);
-    assert!(theirs.reach > ours.reach, "another program's server is not in our group");
+    let ours = self::row(&held(100_000, 1_000), &grouped, Resource::CgroupMemory);
+    assert!(theirs.headroom > ours.headroom, "another program's server is not in our group");
 }
 
 #[test]
 fn tracking_counts_only_where_it_was_seen() {
     let live = Probes { conntrack_live: Some(true), ..Probes::default() };
     let rows = preflight(&held(300_000, 2_000), &usual(), &live);
-    let row = find(&rows, Check::Conntrack);
-    assert_eq!((row.fitness, row.reach), (Fitness::Fail, Some(262_144)));
+    let row = find(&rows, Resource::Conntrack);
+    assert_eq!((row.status, row.headroom), (RequirementStatus::Fail, Some(262_144)));
     assert_eq!(row.fixes[0], "sysctl -w net.netfilter.nf_conntrack_max=330000");
-    assert_eq!(fitness(&held(300_000, 2_000), &usual(), Check::Conntrack), Fitness::Ok);
+    assert_eq!(
+        fitness(&held(300_000, 2_000), &usual(), Resource::Conntrack),
+        RequirementStatus::Ok
+    );
     let none = Limits { conntrack: None, ..usual() };
-    assert_eq!(find(&preflight(&held(1, 1), &none, &live), Check::Conntrack).fitness, Fitness::Ok);
+    assert_eq!(
+        find(&preflight(&held(1, 1), &none, &live), Resource::Conntrack).status,
+        RequirementStatus::Ok
+    );
 }
 
 #[test]
 fn queues_are_measured_by_the_rate() {
     let burst = plan(hosts(&["127.0.0.1"]), held(100_000, 20_000).scenarios);
-    let row = row(&burst, &usual(), Check::AcceptQueue);
-    assert_eq!((row.needed, row.fitness), (Figure::Number(10_000), Fitness::Warn));
+    let row = row(&burst, &usual(), Resource::AcceptQueue);
+    assert_eq!((row.needed, row.status), (Figure::Number(10_000), RequirementStatus::Warn));
     assert_eq!(row.fixes, ["sysctl -w net.core.somaxconn=16384"]);
-    assert_eq!(fitness(&far(1_000), &usual(), Check::AcceptQueue), Fitness::NotAvailable);
-    assert_eq!(fitness(&burst, &usual(), Check::NetdevBacklog), Fitness::Warn);
-    assert_eq!(fitness(&held(1_000, 2_000), &usual(), Check::NetdevBacklog), Fitness::Ok);
+    assert_eq!(
+        fitness(&far(1_000), &usual(), Resource::AcceptQueue),
+        RequirementStatus::NotAvailable
+    );
+    assert_eq!(fitness(&burst, &usual(), Resource::NetdevBacklog), RequirementStatus::Warn);
+    assert_eq!(
+        fitness(&held(1_000, 2_000), &usual(), Resource::NetdevBacklog),
+        RequirementStatus::Ok
+    );
     let off = Limits { syncookies: Some(0), ..usual() };
-    assert_eq!(fitness(&held(1, 1), &off, Check::SynCookies), Fitness::Warn);
+    assert_eq!(fitness(&held(1, 1), &off, Resource::SynCookies), RequirementStatus::Warn);
 }
 
 #[test]
 fn pace_and_patience_are_warnings() {
-    assert_eq!(fitness(&held(100_000, 40_000), &usual(), Check::RampCpu), Fitness::Ok);
-    let row = row(&held(100_000, 60_000), &usual(), Check::RampCpu);
-    assert_eq!(row.fitness, Fitness::Warn);
+    assert_eq!(fitness(&held(100_000, 40_000), &usual(), Resource::RampCpu), RequirementStatus::Ok);
+    let row = row(&held(100_000, 60_000), &usual(), Resource::RampCpu);
+    assert_eq!(row.status, RequirementStatus::Warn);
     assert_eq!(row.fixes, ["spawn_rate = \"48200/s\""]);
     let slow = Probes { open_us: Some(290.0), ..untracked() };
     let rows = preflight(&held(100_000, 40_000), &usual(), &slow);
-    assert_eq!(find(&rows, Check::RampCpu).have, Figure::PerSecond(4_827));
+    assert_eq!(find(&rows, Resource::RampCpu).have, Figure::PerSecond(4_827));
     let mut often = held(1_000_000, 20_000);
     let Protocol::TcpHold(TcpHold { heartbeat, connect_timeout, close, .. }) =
         &mut often.scenarios[0].protocol
@@ -275,11 +294,15 @@ fn pace_and_patience_are_warnings() {
     *connect_timeout = seconds(1);
     *close = Close::Rst;
     let rows = preflight(&often, &usual(), &untracked());
-    assert_eq!(find(&rows, Check::HeartbeatCpu).fixes, ["every = \"17s\""]);
-    assert_eq!(find(&rows, Check::ConnectTimeout).fitness, Fitness::Warn);
-    assert_eq!(find(&rows, Check::TimeWait).fitness, Fitness::Ok, "a reset leaves nothing behind");
+    assert_eq!(find(&rows, Resource::HeartbeatCpu).fixes, ["every = \"17s\""]);
+    assert_eq!(find(&rows, Resource::ConnectTimeout).status, RequirementStatus::Warn);
+    assert_eq!(
+        find(&rows, Resource::TimeWait).status,
+        RequirementStatus::Ok,
+        "a reset leaves nothing behind"
+    );
     let left = Limits { time_wait: Some(20_000), ..usual() };
-    assert_eq!(fitness(&held(1, 1), &left, Check::TimeWaitLeft), Fitness::Warn);
+    assert_eq!(fitness(&held(1, 1), &left, Resource::TimeWaitLeft), RequirementStatus::Warn);
 }
 
 #[test]
@@ -298,28 +321,28 @@ fn connections_that_come_and_go_need_ports_for_those_that_have_gone() {
         plan(hosts(&[host]), vec![scenario])
     };
     let at_rest = |plan: &Plan, limits: &Limits| {
-        let row = row(plan, limits, Check::PortsAtRest);
-        (row.needed, row.fitness)
+        let row = row(plan, limits, Resource::PortsAtRest);
+        (row.needed, row.status)
     };
     let far = coming("10.0.0.1", 5, 90);
     // 5,000 users ask every two seconds, each fifth request ends a connection: 500 a second.
-    assert_eq!(at_rest(&far, &usual()), (Figure::Number(35_000), Fitness::Warn));
+    assert_eq!(at_rest(&far, &usual()), (Figure::Number(35_000), RequirementStatus::Warn));
     let longer = coming("10.0.0.1", 50, 90);
-    assert_eq!(at_rest(&longer, &usual()), (Figure::Number(8_000), Fitness::Ok));
+    assert_eq!(at_rest(&longer, &usual()), (Figure::Number(8_000), RequirementStatus::Ok));
     // A short run closes fewer.
     let shorter = coming("10.0.0.1", 5, 19);
-    assert_eq!(at_rest(&shorter, &usual()), (Figure::Number(15_000), Fitness::Ok));
+    assert_eq!(at_rest(&shorter, &usual()), (Figure::Number(15_000), RequirementStatus::Ok));
     let reused = Limits { time_wait_reuse: Some(1), ..usual() };
-    assert_eq!(at_rest(&far, &reused), (Figure::Number(5_500), Fitness::Ok));
+    assert_eq!(at_rest(&far, &reused), (Figure::Number(5_500), RequirementStatus::Ok));
     let here = coming("127.0.0.1", 5, 90);
-    assert_eq!(at_rest(&here, &usual()), (Figure::Number(5_500), Fitness::Ok));
+    assert_eq!(at_rest(&here, &usual()), (Figure::Number(5_500), RequirementStatus::Ok));
     let never = Limits { time_wait_reuse: Some(0), ..usual() };
-    assert_eq!(at_rest(&here, &never), (Figure::Number(35_000), Fitness::Warn));
+    assert_eq!(at_rest(&here, &never), (Figure::Number(35_000), RequirementStatus::Warn));
 
     let mut held = self::far(9_000);
     let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.churn.lifetime = Some(Lifetime::Exponential { mean: seconds(30) });
-    assert_eq!(at_rest(&held, &usual()), (Figure::Number(27_000), Fitness::Ok));
+    assert_eq!(at_rest(&held, &usual()), (Figure::Number(27_000), RequirementStatus::Ok));
     let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.close = Close::Rst;
     assert_eq!(at_rest(&held, &usual()).0, Figure::text("none are closed"));
@@ -331,11 +354,11 @@ fn long_silence_is_only_a_matter_of_what_lies_between() {
     let Protocol::TcpHold(hold) = &mut quiet.scenarios[0].protocol else { unreachable!() };
     hold.heartbeat = None;
     quiet.scenarios[0].stages[0].hold = seconds(600);
-    assert_eq!(fitness(&quiet, &usual(), Check::IdleTime), Fitness::Warn);
+    assert_eq!(fitness(&quiet, &usual(), Resource::IdleTime), RequirementStatus::Warn);
     let here = plan(built_in(), quiet.scenarios.clone());
-    assert_eq!(fitness(&here, &usual(), Check::IdleTime), Fitness::Ok);
+    assert_eq!(fitness(&here, &usual(), Resource::IdleTime), RequirementStatus::Ok);
     quiet.scenarios[0].stages[0].hold = seconds(60);
-    assert_eq!(fitness(&quiet, &usual(), Check::IdleTime), Fitness::Ok);
+    assert_eq!(fitness(&quiet, &usual(), Resource::IdleTime), RequirementStatus::Ok);
 }
 
 #[test]
@@ -347,9 +370,9 @@ fn http_needs_what_may_be_in_flight() {
     };
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let open = plan(hosts(&["10.0.0.1"]), vec![http(vec![stage])]);
-    assert_eq!(row(&open, &usual(), Check::SourcePorts).needed, Figure::Number(10_000));
+    assert_eq!(row(&open, &usual(), Resource::SourcePorts).needed, Figure::Number(10_000));
     let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
-    assert_eq!(row(&closed, &usual(), Check::RampCpu).needed, Figure::text("no pace"));
+    assert_eq!(row(&closed, &usual(), Resource::RampCpu).needed, Figure::text("no pace"));
 }
 
 #[test]
@@ -364,14 +387,17 @@ fn a_small_cap_cannot_be_told_from_a_slow_target() {
         let mut scenario = http(vec![stage.clone()]);
         let Protocol::Http(http) = &mut scenario.protocol else { unreachable!() };
         (http.timeout, http.max_in_flight) = (seconds(30), most);
-        row(&plan(hosts(&["10.0.0.1"]), vec![scenario]), &usual(), Check::InFlight)
+        row(&plan(hosts(&["10.0.0.1"]), vec![scenario]), &usual(), Resource::InFlight)
     };
-    assert_eq!((capped(3_329).needed, capped(3_329).fitness), (Figure::Number(3_329), Fitness::Ok));
+    assert_eq!(
+        (capped(3_329).needed, capped(3_329).status),
+        (Figure::Number(3_329), RequirementStatus::Ok)
+    );
     let small = capped(1_000);
-    assert_eq!((small.have, small.fitness), (Figure::Number(1_000), Fitness::Warn));
+    assert_eq!((small.have, small.status), (Figure::Number(1_000), RequirementStatus::Warn));
     assert_eq!(small.fixes, ["max_in_flight = 3329", "timeout = \"8s270ms\""]);
     assert_eq!(capped(0).fixes, ["max_in_flight = 3329"]);
-    assert_eq!(fitness(&held(100, 10), &usual(), Check::InFlight), Fitness::Ok);
+    assert_eq!(fitness(&held(100, 10), &usual(), Resource::InFlight), RequirementStatus::Ok);
 }
 
 #[test]
@@ -379,12 +405,12 @@ fn handshakes_cost_memory_and_processor_time() {
     let plain = held(100_000, 1_000);
     let mut secured = plain.clone();
     secured.targets[0].tls = Some(crate::plan::Tls::default());
-    let bytes = |plan: &Plan| match row(plan, &usual(), Check::Memory).needed {
+    let bytes = |plan: &Plan| match row(plan, &usual(), Resource::Memory).needed {
         Figure::Bytes(bytes) => bytes,
         other => panic!("{other:?}"),
     };
     assert_eq!((bytes(&secured) - bytes(&plain)) / 100_000, 8_300);
-    let pace = |plan: &Plan| match row(plan, &usual(), Check::RampCpu).have {
+    let pace = |plan: &Plan| match row(plan, &usual(), Resource::RampCpu).have {
         Figure::PerSecond(rate) => rate,
         other => panic!("{other:?}"),
     };

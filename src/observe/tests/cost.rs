@@ -7,7 +7,7 @@ use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
 use crate::observe::text::TextStyle;
 use crate::plan::{Phase, Plan};
-use crate::record::{Counter, Entry, Gauge, HostSample, Mark, WorkerFacts};
+use crate::record::{Counter, Entry, Gauge, HostSample, Transition, WorkerFacts};
 
 /// Two seconds of ramp to so many connections, then 20 seconds of hold; nothing was there before.
 fn held(users: u64) -> (Plan, Vec<Event>) {
@@ -21,11 +21,11 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
     let mut events = vec![
         started(&plan),
         Event::Recorded(Entry::Baseline(baseline)),
-        boundary(0, Mark::Ramp(0), 0),
+        boundary(0, Transition::Ramp(0), 0),
     ];
     for now in 0..22_u32 {
         if now == 2 {
-            events.push(boundary(0, Mark::Hold(0), 2 * SECOND));
+            events.push(boundary(0, Transition::Hold(0), 2 * SECOND));
         }
         let (part, fresh, beats) =
             if now < 2 { (Phase::Ramp, users / 2, 0) } else { (Phase::Hold, 0, users) };

@@ -6,7 +6,7 @@ use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
 use crate::observe::text::TextStyle;
 use crate::plan::{Level, Plan, Ramp, StartAfter};
-use crate::record::{Entry, Mark};
+use crate::record::{Entry, Transition};
 use crate::units::Rate;
 
 const SMALL: Size = Size { height: 24, width: 80 };
@@ -19,7 +19,7 @@ fn at(plan: &Plan, events: &[Event], now_ns: u64, size: Size, look: TextStyle) -
             Event::Recorded(Entry::Second(second)) => {
                 (u64::from(second.second) + 1) * SECOND > now_ns
             }
-            Event::Recorded(Entry::Boundary(boundary)) => boundary.at_ns > now_ns,
+            Event::Recorded(Entry::Transition(boundary)) => boundary.at_ns > now_ns,
             _ => false,
         };
         if late {
@@ -46,13 +46,13 @@ fn one() -> (Plan, Vec<Event>) {
     ];
     let mut events = vec![
         script::started(&plan),
-        boundary(0, Mark::Ramp(0), 0),
-        boundary(0, Mark::Hold(0), SECOND),
+        boundary(0, Transition::Ramp(0), 0),
+        boundary(0, Transition::Hold(0), SECOND),
     ];
     for now in 0..20 {
         if now == 11 {
-            events.push(boundary(0, Mark::Ramp(1), 11 * SECOND));
-            events.push(boundary(0, Mark::Hold(1), 11 * SECOND + SECOND / 2));
+            events.push(boundary(0, Transition::Ramp(1), 11 * SECOND));
+            events.push(boundary(0, Transition::Hold(1), 11 * SECOND + SECOND / 2));
         }
         let [_, web] = did(now);
         events.push(second(now, &[web]));
@@ -113,7 +113,7 @@ fn many_scenarios_get_a_line_each() {
     };
     let plan = script::plan((0..12).map(scenario).collect());
     let mut events = vec![script::started(&plan)];
-    events.extend((0..12).map(|of| boundary(of, Mark::Ramp(0), 0)));
+    events.extend((0..12).map(|of| boundary(of, Transition::Ramp(0), 0)));
     let [_, web] = did(0);
     events.extend((0..20).map(|now| second(now, &vec![web.clone(); 12])));
     insta::assert_snapshot!(at(&plan, &events, 20 * SECOND, SMALL, TextStyle::default()));
@@ -129,7 +129,7 @@ fn an_open_stage_against_its_plan_and_a_scenario_that_waits() {
         spacing: crate::plan::Spacing::Constant,
     };
     plan.scenarios[1].start_after = StartAfter::Hold;
-    let mut events = vec![script::started(&plan), boundary(0, Mark::Ramp(0), 0)];
+    let mut events = vec![script::started(&plan), boundary(0, Transition::Ramp(0), 0)];
     for now in 0..8 {
         let [_, web] = did(0);
         events.push(second(now, &[web]));
@@ -148,7 +148,7 @@ fn an_unpaced_ramp_goes_by_those_that_are_there() {
     let mut only = script::hold(vec![stage("all", 40_000, 1, 60)]);
     only.stages[0].level = Level::Users { users: 40_000, ramp: Ramp::Unpaced };
     let plan = script::plan(vec![only]);
-    let mut events = vec![script::started(&plan), boundary(0, Mark::Ramp(0), 0)];
+    let mut events = vec![script::started(&plan), boundary(0, Transition::Ramp(0), 0)];
     events.extend((0..10).map(|now| second(now, &did(now)[..1])));
     insta::assert_snapshot!(at(&plan, &events, 5 * SECOND, SMALL, TextStyle::default()));
 }

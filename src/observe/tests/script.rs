@@ -7,8 +7,8 @@ use crate::plan::{
     Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
 };
 use crate::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Gauges, Mark,
-    ScenarioSecond, Second, StopReason, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Gauges, ScenarioSecond,
+    Second, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use crate::units::{Rate, Time};
 use crate::verdict::{Breach, Finding, Rule, State, Verdict, Word};
@@ -144,8 +144,8 @@ pub(super) fn started(plan: &Plan) -> Event {
     }
 }
 
-pub(super) fn boundary(scenario: u16, mark: Mark, at_ns: u64) -> Event {
-    Event::Recorded(Entry::Boundary(Boundary { scenario, mark, at_ns }))
+pub(super) fn boundary(scenario: u16, mark: Transition, at_ns: u64) -> Event {
+    Event::Recorded(Entry::Transition(StageTransition { scenario, transition: mark, at_ns }))
 }
 
 /// What one scenario did in a second.
@@ -267,21 +267,24 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
         hold(vec![stage("ramp", 20_000, 2_000, 60)]),
         web(vec![stage("100", 100, 100, 10), stage("200", 200, 100, 30)]),
     ]);
-    let mut events =
-        vec![started(&plan), boundary(0, Mark::Ramp(0), 0), boundary(1, Mark::Ramp(0), 0)];
+    let mut events = vec![
+        started(&plan),
+        boundary(0, Transition::Ramp(0), 0),
+        boundary(1, Transition::Ramp(0), 0),
+    ];
     for now in 0..23 {
         let at_ns = u64::from(now) * SECOND;
         match now {
-            1 => events.push(boundary(1, Mark::Hold(0), at_ns)),
+            1 => events.push(boundary(1, Transition::Hold(0), at_ns)),
             5 => events.push(Event::FirstFailure {
                 scenario: 1,
                 cause: refused(),
                 at_ns,
                 sample: "connection 17 to 127.0.0.1:8080\x1b[2J\u{202e}".into(),
             }),
-            10 => events.push(boundary(0, Mark::Hold(0), at_ns)),
-            11 => events.push(boundary(1, Mark::Ramp(1), at_ns)),
-            12 => events.push(boundary(1, Mark::Hold(1), at_ns)),
+            10 => events.push(boundary(0, Transition::Hold(0), at_ns)),
+            11 => events.push(boundary(1, Transition::Ramp(1), at_ns)),
+            12 => events.push(boundary(1, Transition::Hold(1), at_ns)),
             18 => events.push(Event::Recorded(Entry::WorkerLost {
                 scenario: 0,
                 worker: 1,
@@ -290,7 +293,7 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             })),
             21 => events
                 .push(Event::Stopping { why: "Ctrl-C: closing; once more to stop at once".into() }),
-            22 => events.extend([0, 1].map(|of| boundary(of, Mark::Drain, at_ns))),
+            22 => events.extend([0, 1].map(|of| boundary(of, Transition::Drain, at_ns))),
             _ => {}
         }
         events.push(second(now, &did(now)));
@@ -310,7 +313,7 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             ),
         ]));
     }
-    events.extend([0, 1].map(|of| boundary(of, Mark::End, 22_900_000_000)));
+    events.extend([0, 1].map(|of| boundary(of, Transition::End, 22_900_000_000)));
     events.push(Event::Recorded(Entry::Stopped {
         at_ns: 22_950_000_000,
         reason: StopReason::Interrupted { signal: 2 },

@@ -3,7 +3,7 @@
 use super::script::{self, SECOND, boundary, did, stage};
 use crate::engine::Event;
 use crate::observe::state::RunState;
-use crate::record::{Entry, Mark, ScenarioSecond, Second};
+use crate::record::{Entry, ScenarioSecond, Second, Transition};
 use std::collections::BTreeMap;
 
 /// Two workers use 0.7 of a processor each. One of them is silent in seconds 2 to 4.
@@ -11,7 +11,7 @@ fn share_after(seconds: u32) -> Option<f64> {
     let plan = script::plan(vec![script::web(vec![stage("s", 100, 100, 60)])]);
     let mut state = RunState::new(&plan, "results/x/1".into());
     state.see(&script::started(&plan));
-    state.see(&boundary(0, Mark::Ramp(0), 0));
+    state.see(&boundary(0, Transition::Ramp(0), 0));
     for second in 0..seconds {
         let [_, web] = did(second);
         let silent = (2..5).contains(&second);

@@ -5,7 +5,7 @@ use super::{json_of, lines_of};
 use crate::engine::Event;
 use crate::observe::text::TextStyle;
 use crate::plan::Plan;
-use crate::record::{Cause, Entry, Failure, FailureStage, Mark, StopReason};
+use crate::record::{Cause, Entry, Failure, FailureStage, StopReason, Transition};
 use crate::verdict::{State, Verdict, Word};
 
 const EIGHT_HOURS: u32 = 28_800;
@@ -19,8 +19,8 @@ fn eight_hours(scenarios: u16, more: impl Fn(u32) -> Vec<Event>) -> (Plan, Vec<E
     };
     let plan = script::plan((0..scenarios).map(scenario).collect());
     let mut events = vec![script::started(&plan)];
-    events.extend((0..scenarios).map(|of| boundary(of, Mark::Ramp(0), 0)));
-    events.extend((0..scenarios).map(|of| boundary(of, Mark::Hold(0), SECOND)));
+    events.extend((0..scenarios).map(|of| boundary(of, Transition::Ramp(0), 0)));
+    events.extend((0..scenarios).map(|of| boundary(of, Transition::Hold(0), SECOND)));
     let [_, mut web] = did(6);
     // Histograms make no difference to lengths and all of it to the time that this takes.
     web.time = None;

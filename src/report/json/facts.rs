@@ -9,7 +9,7 @@ use crate::plan::{
     Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
 };
 use crate::record::{
-    Cause, Cell, CheckTally, CookieLoss, Counter, FailureStage, Mark, Origin, Tally,
+    Cause, Cell, CheckTally, CookieLoss, Counter, FailureStage, Origin, Tally, Transition,
 };
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
@@ -206,7 +206,7 @@ impl<'a> ScenarioReport<'a> {
             boundaries: recorded
                 .boundaries
                 .iter()
-                .map(|one| passed(scenario, one.mark, one.at_ns))
+                .map(|one| passed(scenario, one.transition, one.at_ns))
                 .collect(),
             stages: (0..)
                 .zip(&scenario.stages)
@@ -230,13 +230,13 @@ impl<'a> ScenarioReport<'a> {
     }
 }
 
-fn passed(scenario: &Scenario, mark: Mark, at_ns: u64) -> Passed<'_> {
+fn passed(scenario: &Scenario, mark: Transition, at_ns: u64) -> Passed<'_> {
     let name = |at: u16| scenario.stages.get(usize::from(at)).map(|stage| stage.name.as_str());
     let (mark, stage) = match mark {
-        Mark::Ramp(stage) => ("ramp", name(stage)),
-        Mark::Hold(stage) => ("hold", name(stage)),
-        Mark::Drain => ("drain", None),
-        Mark::End => ("end", None),
+        Transition::Ramp(stage) => ("ramp", name(stage)),
+        Transition::Hold(stage) => ("hold", name(stage)),
+        Transition::Drain => ("drain", None),
+        Transition::End => ("end", None),
     };
     Passed { mark, stage, at_ns }
 }

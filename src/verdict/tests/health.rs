@@ -1,12 +1,12 @@
 use super::*;
-use crate::record::{HostSample, Supply, WorkerFacts};
+use crate::record::{HostDelta, HostSample, WorkerFacts};
 
 /// What each second of a run is made of, beside requests that end well.
 #[derive(Default)]
 struct Given {
     cell: Cell,
     workers: WorkerFacts,
-    supply: Option<Supply>,
+    supply: Option<HostDelta>,
     drops: i64,
 }
 
@@ -16,9 +16,11 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
     plan.scenarios[0].stages[0].warmup = warmup;
     let mut judge = Judge::new(&plan);
     judge.add(&Entry::Baseline(HostSample::default()));
-    for (mark, second) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 3), (Mark::Drain, 23)] {
+    for (mark, second) in
+        [(Transition::Ramp(0), 0), (Transition::Hold(0), 3), (Transition::Drain, 23)]
+    {
         let at_ns = second * 1_000_000_000;
-        judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+        judge.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
     }
     for number in 0..24 {
         let mut given = Given {
@@ -28,14 +30,14 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
                 stall_max_ns: Some(0),
                 ..WorkerFacts::default()
             },
-            supply: Some(Supply {
+            supply: Some(HostDelta {
                 elapsed_ns: 1_000_000_000,
                 cpu_ns: 2_000_000_000,
                 throttled_periods: Some(0),
                 memory_stall_ns: Some(0),
                 clock_source_changes: Some(0),
                 swapped_in_pages: Some(0),
-                ..Supply::default()
+                ..HostDelta::default()
             }),
             ..Given::default()
         };
@@ -49,7 +51,7 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
         second.host = Some(HostSample {
             at_ns: u64::from(number) * 1_000_000_000,
             processors: 2,
-            supply: given.supply,
+            delta: given.supply,
             counters,
             ..HostSample::default()
         });
@@ -127,11 +129,11 @@ const RULES: [(Rule, Standing, Give); 20] = [
     }),
     (Rule::ClockSource, Standing::Violated, |n, given, much| {
         let clock_source_changes = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| Supply { clock_source_changes, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { clock_source_changes, ..supply });
     }),
     (Rule::SwapIn, Standing::Warned, |n, given, much| {
         let swapped_in_pages = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| Supply { swapped_in_pages, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { swapped_in_pages, ..supply });
     }),
     (Rule::CpuWait, Standing::Warned, |n, given, much| {
         let waiting = if much { 101 } else { 100 };
@@ -139,31 +141,31 @@ const RULES: [(Rule, Standing, Give); 20] = [
     }),
     (Rule::Steal, Standing::Violated, |_, given, much| {
         let steal_ns = if much { 101_000_000 } else { 10_000_000 };
-        given.supply = given.supply.map(|supply| Supply { steal_ns, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
     }),
     (Rule::StealBurst, Standing::Warned, |n, given, much| {
         // Of ten seconds of two processors.
         let steal_ns = if much { 201_000_000 } else { 200_000_000 };
         let steal_ns = if n == 9 { steal_ns } else { 0 };
-        given.supply = given.supply.map(|supply| Supply { steal_ns, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
     }),
     (Rule::Throttled, Standing::Violated, |n, given, much| {
         let throttled_periods = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| Supply { throttled_periods, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
     }),
     (Rule::ClockStep, Standing::Violated, |n, given, much| {
         // One that is led away slowly does not jump.
         let step = if much && n == 9 { -51_000_000 } else { 10_000_000 };
-        given.supply = given.supply.map(|supply| Supply { clock_step_ns: step, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { clock_step_ns: step, ..supply });
     }),
     (Rule::Suspended, Standing::Violated, |n, given, much| {
         let suspended_ns = if n == 9 { 50_000_000 + u64::from(much) } else { 0 };
-        given.supply = given.supply.map(|supply| Supply { suspended_ns, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { suspended_ns, ..supply });
     }),
     (Rule::MemoryStall, Standing::Violated, |n, given, much| {
         let stall = if much { 241_000_000 } else { 24_000_000 };
         let memory_stall_ns = Some(if n == 9 { stall } else { 0 });
-        given.supply = given.supply.map(|supply| Supply { memory_stall_ns, ..supply });
+        given.supply = given.supply.map(|supply| HostDelta { memory_stall_ns, ..supply });
     }),
     (Rule::NetworkDrops, Standing::Warned, |n, given, much| {
         given.drops = i64::from(n == 9 && much);
@@ -271,7 +273,7 @@ fn a_ramp_without_pace_may_meet_the_quota() {
     let throttled = |plan: Plan, at: u32| {
         let verdict = bear(plan, false, |number, given| {
             let throttled_periods = Some(u64::from(number == at));
-            given.supply = given.supply.map(|supply| Supply { throttled_periods, ..supply });
+            given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
         });
         (verdict.word, of(&verdict, Rule::Throttled).state)
     };

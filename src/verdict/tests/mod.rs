@@ -8,8 +8,8 @@ use crate::plan::{
     RatioMetric, Scope, Stat, Threshold, TimeMetric,
 };
 use crate::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Mark, Outcome,
-    Second, StopReason,
+    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Outcome, Second,
+    StageTransition, StopReason, Transition,
 };
 use crate::schedule::testing;
 use crate::units::Time;
@@ -44,8 +44,8 @@ fn run(plan: &Plan, reason: Option<StopReason>, fill: impl Fn(u32, &mut Cell)) -
     let mut judge = Judge::new(plan);
     for stage in 0..2_u16 {
         let at_ns = u64::from(stage) * 5_000_000_000;
-        for mark in [Mark::Ramp(stage), Mark::Hold(stage)] {
-            judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+        for mark in [Transition::Ramp(stage), Transition::Hold(stage)] {
+            judge.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
         }
         for number in 0..5 {
             let number = u32::from(stage) * 5 + number;

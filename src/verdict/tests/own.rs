@@ -12,7 +12,11 @@ fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
         Level::Rate { rate, ramp: Time(Duration::ZERO), spacing: crate::plan::Spacing::Constant };
     plan.scenarios[0].stages[0].hold = Time(Duration::from_secs(100));
     let mut judge = Judge::new(&plan);
-    judge.add(&Entry::Boundary(Boundary { scenario: 0, mark: Mark::Hold(0), at_ns: 0 }));
+    judge.add(&Entry::Transition(StageTransition {
+        scenario: 0,
+        transition: Transition::Hold(0),
+        at_ns: 0,
+    }));
     for number in 0..10 {
         let mut cell = Cell::default();
         requests(&mut cell, 10, 0);

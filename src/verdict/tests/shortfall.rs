@@ -37,13 +37,13 @@ fn below(metric: Metric, bound: f64) -> Threshold {
 fn hanging(plan: &Plan, outcome: Failure) -> Judge {
     let mut judge = Judge::new(plan);
     for (mark, at_ns) in [
-        (Mark::Ramp(0), 0),
-        (Mark::Hold(0), 1_000_000),
-        (Mark::Ramp(1), 5_000_000_000),
-        (Mark::Hold(1), 5_000_000_000),
-        (Mark::Drain, 6_000_000_000),
+        (Transition::Ramp(0), 0),
+        (Transition::Hold(0), 1_000_000),
+        (Transition::Ramp(1), 5_000_000_000),
+        (Transition::Hold(1), 5_000_000_000),
+        (Transition::Drain, 6_000_000_000),
     ] {
-        judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+        judge.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
     }
     for number in 0..9 {
         let mut cell = Cell::default();
@@ -257,8 +257,8 @@ fn connections_that_the_target_ended_owe_their_heartbeats() {
     plan.scenarios[0].protocol = testing::hold();
     let verdict = |failure: Option<Failure>| {
         let mut judge = Judge::new(&plan);
-        for (mark, at_ns) in [(Mark::Ramp(0), 0), (Mark::Hold(0), 1_000_000_000)] {
-            judge.add(&Entry::Boundary(Boundary { scenario: 0, mark, at_ns }));
+        for (mark, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 1_000_000_000)] {
+            judge.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
         }
         let mut cell = Cell::default();
         for counter in

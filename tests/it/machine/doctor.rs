@@ -1,7 +1,7 @@
 //! What `planrun doctor` says and how it ends.
 
 use super::{Lab, planrun, sysctl};
-use planrun::machine::{Check, conntrack_live};
+use planrun::machine::{Resource, conntrack_live};
 use planrun::serve::processes_for;
 
 const PLAN: &str = "name = \"few\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenarios.hold]\nprotocol = \"tcp-hold\"\n\
@@ -14,7 +14,7 @@ fn a_plan_that_fits_is_said_to() {
         assert_eq!((code, &doctor["fit"]), (0, &true.into()));
         let rows = doctor["rows"].as_array().unwrap();
         let checks: Vec<&str> = rows.iter().map(|row| row["check"].as_str().unwrap()).collect();
-        assert_eq!(checks, Check::ALL.iter().map(|check| check.key()).collect::<Vec<_>>());
+        assert_eq!(checks, Resource::ALL.iter().map(|check| check.key()).collect::<Vec<_>>());
         assert_eq!(doctor["needs"]["connections"], 100);
         assert!(doctor["advice"].as_array().unwrap().len() > 20);
     });

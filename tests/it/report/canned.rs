@@ -3,8 +3,8 @@
 use planrun::machine::{Limits, NetworkPath};
 use planrun::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use planrun::record::{
-    Boundary, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostSample, Mark,
-    Outcome, Second, StopReason, Supply, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostDelta, HostSample,
+    Outcome, Second, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use planrun::store::{Finished, ResolvedTarget, ServerCounters, Started};
 
@@ -106,14 +106,17 @@ pub fn entries() -> Vec<Entry> {
     })];
     for second in 0..9_u32 {
         let at_ns = u64::from(second) * SECOND;
-        let mut pass =
-            |scenario, mark| entries.push(Entry::Boundary(Boundary { scenario, mark, at_ns }));
+        let mut pass = |scenario, mark| {
+            entries.push(Entry::Transition(StageTransition { scenario, transition: mark, at_ns }));
+        };
         match second {
-            0 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Mark::Ramp(0))),
-            1 => pass(1, Mark::Hold(0)),
-            3 => pass(0, Mark::Hold(0)),
-            4 => [Mark::Ramp(1), Mark::Hold(1)].into_iter().for_each(|mark| pass(1, mark)),
-            8 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Mark::Drain)),
+            0 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Transition::Ramp(0))),
+            1 => pass(1, Transition::Hold(0)),
+            3 => pass(0, Transition::Hold(0)),
+            4 => [Transition::Ramp(1), Transition::Hold(1)]
+                .into_iter()
+                .for_each(|mark| pass(1, mark)),
+            8 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Transition::Drain)),
             _ => {}
         }
         let host = Some(looked(second));
@@ -124,7 +127,11 @@ pub fn entries() -> Vec<Entry> {
     }
     let at_ns = 8 * SECOND + 400 * MS;
     for scenario in [0, 1] {
-        entries.push(Entry::Boundary(Boundary { scenario, mark: Mark::End, at_ns }));
+        entries.push(Entry::Transition(StageTransition {
+            scenario,
+            transition: Transition::End,
+            at_ns,
+        }));
     }
     entries.push(Entry::Stopped { at_ns, reason: StopReason::Completed });
     entries
@@ -150,12 +157,12 @@ fn looked(second: u32) -> HostSample {
         at_ns: u64::from(second + 1) * SECOND + 10 * MS,
         kernel_bytes: Some(20_000_000 + u64::from(second.min(3)) * 1_000_000),
         counters: counters.into_iter().collect(),
-        supply: Some(Supply {
+        delta: Some(HostDelta {
             elapsed_ns: SECOND,
             cpu_ns: 2 * SECOND,
             steal_ns: if second == 6 { 60 * MS } else { 0 },
             clock_step_ns: -3,
-            ..Supply::default()
+            ..HostDelta::default()
         }),
         ..HostSample::default()
     }
@@ -287,7 +294,8 @@ fn levels(facts: &mut planrun::record::ScenarioSecond, number: u32, workers: u32
 
 /// A run of two seconds whose journal is short.
 pub fn short() -> Vec<Entry> {
-    let boundary = |mark, at_ns| Entry::Boundary(Boundary { scenario: 1, mark, at_ns });
+    let boundary =
+        |mark, at_ns| Entry::Transition(StageTransition { scenario: 1, transition: mark, at_ns });
     let second = |number| {
         let mut cell = Cell::default();
         cell.counters.add(Counter::Due, 3);
@@ -298,10 +306,10 @@ pub fn short() -> Vec<Entry> {
         Entry::Second(second)
     };
     vec![
-        boundary(Mark::Ramp(0), 0),
+        boundary(Transition::Ramp(0), 0),
         second(0),
         second(1),
-        boundary(Mark::End, 2 * SECOND),
+        boundary(Transition::End, 2 * SECOND),
         Entry::Stopped { at_ns: 2 * SECOND, reason: StopReason::Completed },
     ]
 }

@@ -4,7 +4,8 @@ use super::{again, canned, contents};
 use planrun::machine::Environment;
 use planrun::plan::{Phase, Stat, TimeMetric};
 use planrun::record::{
-    Boundary, Cell, CellKey, Counter, Entry, HostSample, Mark, ScenarioSecond, Second, StopReason,
+    Cell, CellKey, Counter, Entry, HostSample, ScenarioSecond, Second, StageTransition, StopReason,
+    Transition,
 };
 use planrun::report::Series;
 use planrun::store::{NewRun, SavedRun, Store};
@@ -43,7 +44,11 @@ fn size(folder: &Path) -> u64 {
 fn soak(seconds: u32, visit: &mut dyn FnMut(Entry)) {
     let mut random = fastrand::Rng::with_seed(7);
     for scenario in 0..2 {
-        visit(Entry::Boundary(Boundary { scenario, mark: Mark::Hold(0), at_ns: 0 }));
+        visit(Entry::Transition(StageTransition {
+            scenario,
+            transition: Transition::Hold(0),
+            at_ns: 0,
+        }));
     }
     for second in 0..seconds {
         let scenarios =

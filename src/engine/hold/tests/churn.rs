@@ -35,8 +35,8 @@ fn measured(outcomes: &Outcomes, metric: crate::plan::Metric) -> Measure {
 /// How many connections were open at the end of each second.
 fn levels(outcomes: &Outcomes) -> Vec<u64> {
     let told = &outcomes.simulation.borrow().told;
-    let open = |notice: &Notice| match notice {
-        Notice::Snapshot(snapshot) => Some(snapshot.gauges.get(Gauge::Open)),
+    let open = |notice: &WorkerReport| match notice {
+        WorkerReport::Snapshot(snapshot) => Some(snapshot.gauges.get(Gauge::Open)),
         _ => None,
     };
     told.iter().filter_map(open).collect()
@@ -264,8 +264,8 @@ fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
     let churn =
         crate::plan::Churn { reconnect: backoff(10, 1, Jitter::None), ..Default::default() };
     let orders = vec![
-        (0, Order::Turn { stage: 0 }),
-        (5 * SECOND_NS, Order::Boundary { mark: Mark::Hold(0), at_ns: 5 * SECOND_NS }),
+        (0, Command::StartRamp { stage: 0 }),
+        (5 * SECOND_NS, Command::Transition { mark: Transition::Hold(0), at_ns: 5 * SECOND_NS }),
     ];
     // A tenth of the users never gets an answer.
     let script: Script = Box::new(|simulation, slot, user| {
@@ -275,7 +275,7 @@ fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
     });
     let hold = TcpHold { connect_timeout: seconds(1), ..with(churn) };
     let outcomes = run(plan(hold, vec![stage(1_000, Ramp::Unpaced, 5)]), orders, script, nothing());
-    assert!(outcomes.simulation.borrow().told.contains(&Notice::Reached { stage: 0 }));
+    assert!(outcomes.simulation.borrow().told.contains(&WorkerReport::RampReached { stage: 0 }));
     assert_eq!(outcomes.get(Counter::Ok), 900);
     assert!(outcomes.get(Counter::ConnectFailed) >= 400);
 }

@@ -4,7 +4,7 @@ mod simulation;
 
 use super::*;
 use crate::plan::{Phase, Ramp, TimeMetric};
-use crate::record::Mark;
+use crate::record::Transition;
 use simulation::{
     Act, Outcomes, Script, nothing, open_at_once, paced, plan, run, seconds, settings, stage,
 };
@@ -160,8 +160,8 @@ fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
 #[test]
 fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
     let orders = vec![
-        (SECOND_NS, Order::Turn { stage: 0 }),
-        (2 * SECOND_NS, Order::Boundary { mark: Mark::Hold(0), at_ns: 2 * SECOND_NS }),
+        (SECOND_NS, Command::StartRamp { stage: 0 }),
+        (2 * SECOND_NS, Command::Transition { mark: Transition::Hold(0), at_ns: 2 * SECOND_NS }),
     ];
     let outcomes = run(
         plan(settings(None), vec![stage(1_000, Ramp::Unpaced, 5)]),
@@ -171,21 +171,24 @@ fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
     );
     assert_eq!(outcomes.get(Counter::Ok), 1_000);
     assert_eq!(outcomes.cell(0, Phase::Hold).counters.get(Counter::HoldEntered), 1_000);
-    assert!(outcomes.simulation.borrow().told.contains(&Notice::Reached { stage: 0 }));
+    assert!(outcomes.simulation.borrow().told.contains(&WorkerReport::RampReached { stage: 0 }));
     assert_eq!(outcomes.simulation.borrow().now_ns / SECOND_NS, 7);
     assert_eq!(outcomes.whole().times.count(TimeMetric::ScheduleLag), 0);
 }
 
 #[test]
 fn an_early_drain_closes_in_order_and_a_halt_does_not() {
-    let drain = vec![(3 * SECOND_NS, Order::Boundary { mark: Mark::Drain, at_ns: 3 * SECOND_NS })];
+    let drain = vec![(
+        3 * SECOND_NS,
+        Command::Transition { mark: Transition::Drain, at_ns: 3 * SECOND_NS },
+    )];
     let stages = || vec![stage(1_000, paced(100), 60)];
     let outcomes = run(plan(settings(None), stages()), drain, open_at_once(), nothing());
     assert_eq!(outcomes.get(Counter::Due), 300);
     assert_eq!(outcomes.get(Counter::Ok), 300);
     let halted = run(
         plan(settings(None), stages()),
-        vec![(3 * SECOND_NS, Order::Halt)],
+        vec![(3 * SECOND_NS, Command::Halt)],
         open_at_once(),
         nothing(),
     );

@@ -4,7 +4,7 @@ use super::super::*;
 use super::secured;
 use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
-use crate::schedule::{Schedule, Share, testing};
+use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,8 +32,8 @@ pub(super) struct Simulation {
     pub(super) agenda: BTreeMap<(u64, u64), (u32, Act)>,
     pub(super) number: u64,
     pub(super) inboxes: BTreeMap<u32, Vec<Act>>,
-    pub(super) orders: Vec<(u64, Order)>,
-    pub(super) told: Vec<Notice>,
+    pub(super) orders: Vec<(u64, Command)>,
+    pub(super) told: Vec<WorkerReport>,
     pub(super) sent: u64,
     pub(super) closed: Vec<Close>,
 }
@@ -94,13 +94,13 @@ impl Host for World {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Order> {
+    fn order(&mut self) -> Option<Command> {
         let simulation = &mut *self.simulation.borrow_mut();
         let due = simulation.orders.first().is_some_and(|(at, _)| *at <= simulation.now_ns);
         due.then(|| simulation.orders.remove(0).1)
     }
 
-    fn tell(&mut self, notice: Notice) {
+    fn tell(&mut self, notice: WorkerReport) {
         self.simulation.borrow_mut().told.push(notice);
     }
 
@@ -216,7 +216,7 @@ impl Outcomes {
 
 pub(super) fn run(
     plan: Plan,
-    orders: Vec<(u64, Order)>,
+    orders: Vec<(u64, Command)>,
     on_connect: Script,
     on_send: Script,
 ) -> Outcomes {
@@ -224,7 +224,7 @@ pub(super) fn run(
     let timeline = schedule.timelines().remove(0);
     let load = Load {
         scenario: 0,
-        share: Share::WHOLE,
+        partition: Partition::WHOLE,
         schedule: schedule.scenario(0).clone(),
         timeline,
         origins: Vec::new(),
@@ -237,13 +237,13 @@ pub(super) fn run(
         plan,
     };
     // The only worker need not wait for its turn to close.
-    let orders = std::iter::once((0, Order::Close)).chain(orders).collect();
+    let orders = std::iter::once((0, Command::StartClosing)).chain(orders).collect();
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
     Hold::new(world, load).unwrap().run().unwrap();
     let mut recording = Recording::new(1);
     for notice in &simulation.borrow().told {
-        if let Notice::Snapshot(snapshot) = notice {
+        if let WorkerReport::Snapshot(snapshot) = notice {
             recording.add(&crate::record::Entry::Second(second_of(snapshot)));
         }
     }

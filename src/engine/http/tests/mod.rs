@@ -5,8 +5,8 @@ mod world;
 use super::book::Ending;
 use super::*;
 use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};
-use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Mark};
-use crate::schedule::Share;
+use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Transition};
+use crate::schedule::Partition;
 use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ const HOLD: CellKey = CellKey { stage: 0, phase: Phase::Hold };
 #[test]
 fn users_come_when_due_and_hold_their_level() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
-    let load = load(settings(), &[users(20, paced(10), 3_000)], Share::WHOLE);
+    let load = load(settings(), &[users(20, paced(10), 3_000)], Partition::WHOLE);
     let ran = ran(&world, load, &[]);
     let opened = world.opened.borrow();
     let expected: Vec<(u64, u64)> = (0..20).map(|user| (user * 100 * MS, user)).collect();
@@ -45,7 +45,7 @@ fn two_shares_are_due_as_one_is() {
                 let mut world = World::new(|sent| sent + 5 * MS);
                 world.open_ns = Box::new(|since| since);
                 let world = Rc::new(world);
-                let load = load(settings(), &levels, Share { index, of: shares });
+                let load = load(settings(), &levels, Partition { index, of: shares });
                 count += ran(&world, load, &[]).get(Counter::Due);
                 sent.extend(world.sent.borrow().iter().map(|(at, _)| *at));
             }
@@ -70,7 +70,7 @@ fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
     let mut world = World::new(stall(2 * MS));
     world.open_ns = Box::new(stall(MS));
     let world = Rc::new(world);
-    let ran = ran(&world, load(settings(), &[rate(100, 10_000)], Share::WHOLE), &[]);
+    let ran = ran(&world, load(settings(), &[rate(100, 10_000)], Partition::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Due), 1_000);
     assert_eq!(ran.get(Counter::Ok), 1_000);
     let times = ran.total().times;
@@ -87,7 +87,7 @@ fn a_stall_of_the_server_shows_in_response_times_not_in_service_times() {
 fn the_highest_users_leave_first_and_finish_their_requests() {
     let world = Rc::new(World::new(|sent| sent + 30 * MS));
     let stages = [users(10, paced(100), 1_000), users(4, paced(10), 1_000)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
+    let ran = ran(&world, load(settings(), &stages, Partition::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Started));
     let last: BTreeMap<u64, u64> =
         world.sent.borrow().iter().map(|(at, user)| (*user, *at / MS)).collect();
@@ -103,7 +103,7 @@ fn the_highest_users_leave_first_and_finish_their_requests() {
 fn users_and_arrivals_take_turns() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
     let stages = [users(5, paced(100), 950), rate(100, 2_000), users(3, paced(100), 970)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
+    let ran = ran(&world, load(settings(), &stages, Partition::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Ok), ran.get(Counter::Due));
     let arrivals = &ran.cells[&CellKey { stage: 1, phase: Phase::Hold }];
     assert_eq!(arrivals.counters.get(Counter::Ok), 200);
@@ -124,7 +124,7 @@ fn an_unpaced_ramp_says_when_all_have_connected() {
     world.open_ns = Box::new(|since| since + 40 * MS);
     let world = Rc::new(world);
     let stages = [users(600, Ramp::Unpaced, 500), users(100, Ramp::Unpaced, 500)];
-    let ran = ran(&world, load(settings(), &stages, Share::WHOLE), &[]);
+    let ran = ran(&world, load(settings(), &stages, Partition::WHOLE), &[]);
     // 600 users in three rounds of at most 256; then 500 of them finish what they do.
     assert_eq!(ran.reached.iter().map(|(_, stage)| *stage).collect::<Vec<_>>(), [0, 1]);
     let (first, second) = (ran.reached[0].0 / MS, ran.reached[1].0 / MS);
@@ -138,7 +138,7 @@ fn an_unpaced_ramp_says_when_all_have_connected() {
 #[test]
 fn the_drain_lets_requests_end_and_starts_none() {
     let world = Rc::new(World::new(|sent| sent + 700 * MS));
-    let ran = ran(&world, load(settings(), &[rate(50, 2_000)], Share::WHOLE), &[]);
+    let ran = ran(&world, load(settings(), &[rate(50, 2_000)], Partition::WHOLE), &[]);
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::Ok), 100);
     assert!(world.sent.borrow().iter().all(|(at, _)| *at < 2 * SECOND_NS));
@@ -151,7 +151,7 @@ fn the_drain_lets_requests_end_and_starts_none() {
 fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     let world = Rc::new(World::new(|_| u64::MAX / 2));
     let http = Http { timeout: time(800), max_in_flight: 10, ..settings() };
-    let ran = ran(&world, load(http, &[rate(50, 2_000)], Share::WHOLE), &[]);
+    let ran = ran(&world, load(http, &[rate(50, 2_000)], Partition::WHOLE), &[]);
     // Ten at once, every 800 ms: the rest has no room.
     assert_eq!(ran.get(Counter::Due), 100);
     assert_eq!(ran.get(Counter::TimedOut), 30);
@@ -174,7 +174,7 @@ fn times_of_successes_and_of_failures_are_kept_apart() {
         world.open_ns = Box::new(|since| since + 5 * MS);
         let world = Rc::new(world);
         let http = Http { within: vec![time(39), time(41), time(60)], ..settings() };
-        let ran = ran(&world, load(http, &[level], Share::WHOLE), &[]);
+        let ran = ran(&world, load(http, &[level], Partition::WHOLE), &[]);
         let cell = ran.total();
         let (ok, failed) = (ran.get(Counter::Ok), ran.get(Counter::Failed));
         assert!(ok > 30 && failed > 30, "{ok} {failed}");
@@ -207,16 +207,16 @@ fn times_of_successes_and_of_failures_are_kept_apart() {
 
 #[test]
 fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
-    let drain = [(700 * MS, Order::Boundary { mark: Mark::Drain, at_ns: 700 * MS })];
+    let drain = [(700 * MS, Command::Transition { mark: Transition::Drain, at_ns: 700 * MS })];
     let world = Rc::new(World::new(|sent| sent + 100 * MS));
     let stages = [users(10, paced(100), 60_000)];
-    let gentle = ran(&world, load(settings(), &stages, Share::WHOLE), &drain);
+    let gentle = ran(&world, load(settings(), &stages, Partition::WHOLE), &drain);
     assert_eq!(gentle.get(Counter::Unfinished), 0);
     assert!((700 * MS..810 * MS).contains(&gentle.end_ns), "{}", gentle.end_ns);
 
-    let halt = [(700 * MS, Order::Halt)];
+    let halt = [(700 * MS, Command::Halt)];
     let world = Rc::new(World::new(|sent| sent + 400 * MS));
-    let hard = ran(&world, load(settings(), &stages, Share::WHOLE), &halt);
+    let hard = ran(&world, load(settings(), &stages, Partition::WHOLE), &halt);
     assert_eq!(hard.get(Counter::Unfinished), 10);
     assert!((700 * MS..703 * MS).contains(&hard.end_ns), "{}", hard.end_ns);
     assert_eq!(hard.total().times.count(TimeMetric::ServiceTime), hard.get(Counter::Ok));
@@ -233,7 +233,7 @@ fn users_that_are_refused_do_not_spin() {
         world.open_ns = Box::new(|since| since);
         world.refused = Some(failure);
         let world = Rc::new(world);
-        let one = load(http.clone(), &[users(1, paced(1), 10_000)], Share::WHOLE);
+        let one = load(http.clone(), &[users(1, paced(1), 10_000)], Partition::WHOLE);
         let ran = ran(&world, one, &[]);
         let failed = ran.get(Counter::Failed);
         assert!((most - 4..=most + 12).contains(&failed), "{failure}: {failed}");
@@ -250,7 +250,7 @@ fn who_finds_no_room_asks_again_as_long_as_it_may() {
         let mut world = World::new(|sent| sent + 9 * MS);
         world.full_until_ns = full_ms * MS;
         let world = Rc::new(world);
-        let one = load(settings(), &[users(1, paced(1), 3_000)], Share::WHOLE);
+        let one = load(settings(), &[users(1, paced(1), 3_000)], Partition::WHOLE);
         let ran = ran(&world, one, &[]);
         // A connection may take a second.
         assert_eq!([ran.get(Counter::TimedOut), ran.get(Counter::ConnectFailed)], [failed; 2]);
@@ -270,7 +270,7 @@ fn an_idle_close_is_retried_and_counted() {
     let mut world = World::new(|sent| sent + 9 * MS);
     world.idle_close_every = 3;
     let world = Rc::new(world);
-    let one = load(settings(), &[users(1, paced(1), 10_000)], Share::WHOLE);
+    let one = load(settings(), &[users(1, paced(1), 10_000)], Partition::WHOLE);
     let ran = ran(&world, one, &[]);
     let retried = ran.get(Counter::Retried);
     assert!(retried > 20, "{retried}");
@@ -283,7 +283,7 @@ fn an_idle_close_is_retried_and_counted() {
     // Again and again, until its time is over; and then it fails as it did at last.
     let mut world = World::new(|sent| sent + 9 * MS);
     world.idle_close_every = 1;
-    let one = load(settings(), &[users(1, paced(1), 1_000)], Share::WHOLE);
+    let one = load(settings(), &[users(1, paced(1), 1_000)], Partition::WHOLE);
     let ran = self::ran(&Rc::new(world), one, &[]);
     assert_eq!([ran.get(Counter::Ok), ran.get(Counter::Failed)], [0, 1]);
     let retried = ran.get(Counter::Retried);
@@ -302,7 +302,7 @@ fn an_idle_close_is_retried_and_counted() {
 fn several_requests_are_told_apart() {
     let world = Rc::new(World::new(|sent| sent + 9 * MS));
     let http = Http { requests: vec![request("home", 9), request("save", 1)], ..settings() };
-    let ran = ran(&world, load(http, &[rate(200, 5_000)], Share::WHOLE), &[]);
+    let ran = ran(&world, load(http, &[rate(200, 5_000)], Partition::WHOLE), &[]);
     let requests = ran.total().requests;
     assert_eq!(requests[&0].ok + requests[&1].ok, 1_000);
     assert!((60..140).contains(&requests[&1].ok), "{}", requests[&1].ok);
@@ -334,7 +334,7 @@ proptest::proptest! {
 fn connections_are_used_as_long_as_the_plan_says() {
     let run = |connection: ConnectionUse, level| {
         let world = Rc::new(World::new(|sent| sent + 9 * MS));
-        let load = load(Http { connection, ..settings() }, &[level], Share::WHOLE);
+        let load = load(Http { connection, ..settings() }, &[level], Partition::WHOLE);
         let ran = ran(&world, load, &[]);
         assert_eq!(ran.get(Counter::Ok), world.sent.borrow().len() as u64);
         assert_eq!(ran.get(Counter::ConnectOk), world.opened.borrow().len() as u64);
@@ -359,7 +359,7 @@ fn an_unpaced_ramp_does_not_outrun_a_target_that_accepts_slowly() {
     let ramp = |answer_ns: u64| {
         let world = Rc::new(World::new(move |sent| sent + answer_ns));
         let http = Http { timeout: time(60_000), ..settings() };
-        let load = load(http, &[users(3_000, Ramp::Unpaced, 2_000)], Share::WHOLE);
+        let load = load(http, &[users(3_000, Ramp::Unpaced, 2_000)], Partition::WHOLE);
         let ran = ran(&world, load, &[]);
         let opened: Vec<u64> = world.opened.borrow().iter().map(|(at, _)| *at).collect();
         (opened, ran.reached[0].0)

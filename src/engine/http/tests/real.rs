@@ -7,7 +7,7 @@ use crate::engine::link::Link;
 use crate::engine::wire::{FromWorker, Inbox};
 use crate::plan::{HostPort, Site, ThinkTime, TimeMetric};
 use crate::record::Counter;
-use crate::schedule::Share;
+use crate::schedule::Partition;
 use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
@@ -33,7 +33,7 @@ fn answer_all(listener: &TcpListener, answered: &Arc<AtomicU64>) {
 }
 
 /// Runs one worker on real sockets; what it told its coordinator.
-fn really_ran(load: Load) -> Vec<Notice> {
+fn really_ran(load: Load) -> Vec<WorkerReport> {
     let (input, keep) = nix::unistd::pipe().unwrap();
     let (told, output) = nix::unistd::pipe().unwrap();
     let link = Link::new(input, output).unwrap();
@@ -53,7 +53,7 @@ fn really_ran(load: Load) -> Vec<Notice> {
     inbox.feed(&hear.join().unwrap());
     let next = || inbox.take::<FromWorker>().unwrap();
     let notices = std::iter::from_fn(next).filter_map(|message| match message {
-        FromWorker::Notice(notice) => Some(notice),
+        FromWorker::Report(notice) => Some(notice),
         _ => None,
     });
     notices.collect()
@@ -69,10 +69,10 @@ fn a_real_server_counts_what_is_booked() {
     let think_time = ThinkTime { min: time(1), max: time(5) };
     let http = Http { think_time, ..settings() };
     let stages = [users(20, paced(200), 300), rate(300, 300)];
-    let load = Load { addresses: vec![address.into()], ..load(http, &stages, Share::WHOLE) };
+    let load = Load { addresses: vec![address.into()], ..load(http, &stages, Partition::WHOLE) };
     let mut total = crate::record::Cell::default();
     for notice in really_ran(load) {
-        if let Notice::Snapshot(snapshot) = notice {
+        if let WorkerReport::Snapshot(snapshot) = notice {
             snapshot.cells.iter().for_each(|(_, cell)| total.merge(cell));
         }
     }
@@ -121,7 +121,7 @@ fn each_address_is_asked_by_the_url_that_it_belongs_to() {
         path: format!("/{name}"),
     };
     let connection = ConnectionUse { max_requests: Some(1), max_age: None };
-    let load = load(Http { connection, ..settings() }, &[rate(60, 500)], Share::WHOLE);
+    let load = load(Http { connection, ..settings() }, &[rate(60, 500)], Partition::WHOLE);
     let mut load = Load { addresses, origins: vec![0, 0, 1], ..load };
     load.plan.targets[0].endpoint = Endpoint::Urls(vec![url("two"), url("one")]);
     really_ran(load);

@@ -9,9 +9,9 @@ use crate::plan::{
 };
 use crate::protocol::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Mark, Snapshot, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Snapshot, Transition, WorkerFacts,
 };
-use crate::schedule::{Schedule, Share};
+use crate::schedule::{Partition, Schedule};
 use crate::units::{Rate, Time};
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -58,7 +58,7 @@ pub(super) fn settings() -> Http {
     }
 }
 
-pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
+pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Load {
     let stages = levels.iter().enumerate().map(|(i, (level, hold_ms))| Stage {
         name: (i + 1).to_string(),
         level: *level,
@@ -92,7 +92,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Share) -> Load {
     let schedule = Schedule::new(&plan);
     Load {
         scenario: 0,
-        share,
+        partition: share,
         timeline: schedule.timelines().remove(0),
         schedule: schedule.scenario(0).clone(),
         origins: Vec::new(),
@@ -159,7 +159,7 @@ struct Simulated {
     events: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
     count: u64,
     /// Orders and when they are given, the last first.
-    orders: Vec<(u64, Order)>,
+    orders: Vec<(u64, Command)>,
     ran: Ran,
 }
 
@@ -191,26 +191,26 @@ impl Host for Simulated {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Order> {
+    fn order(&mut self) -> Option<Command> {
         self.orders.pop_if(|(at, _)| *at <= self.now).map(|(_, order)| order)
     }
 
-    fn tell(&mut self, notice: Notice) {
+    fn tell(&mut self, notice: WorkerReport) {
         match notice {
-            Notice::Snapshot(snapshot) => {
+            WorkerReport::Snapshot(snapshot) => {
                 for (key, cell) in &snapshot.cells {
                     self.ran.cells.entry(*key).or_default().merge(cell);
                 }
                 self.ran.snapshots.push(*snapshot);
             }
-            Notice::Reached { stage } => {
+            WorkerReport::RampReached { stage } => {
                 self.ran.reached.push((self.now, stage));
-                let order = Order::Boundary { mark: Mark::Hold(stage), at_ns: self.now };
+                let order = Command::Transition { mark: Transition::Hold(stage), at_ns: self.now };
                 self.orders.push((self.now, order));
             }
-            Notice::Done => self.ran.end_ns = self.now,
-            Notice::WantRows { waits } => self.ran.asked.push((self.now, waits)),
-            Notice::ReturnedRows { blocks } => self.ran.returned.extend(blocks),
+            WorkerReport::Done => self.ran.end_ns = self.now,
+            WorkerReport::WantRows { waits } => self.ran.asked.push((self.now, waits)),
+            WorkerReport::ReturnedRows { blocks } => self.ran.returned.extend(blocks),
         }
     }
 
@@ -334,7 +334,7 @@ impl Ran {
 }
 
 /// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced stage as soon as it is reached.
-pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Order)]) -> Ran {
+pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Command)]) -> Ran {
     let host = Simulated {
         world: Rc::clone(world),
         now: 0,

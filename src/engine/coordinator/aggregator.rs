@@ -4,7 +4,7 @@ use crate::plan::{Phase, Protocol};
 use crate::record::{
     Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
 };
-use crate::schedule::{Due, ScenarioSchedule, Shape, Share};
+use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent, Shape};
 use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
 
@@ -13,16 +13,16 @@ const PATIENCE_NS: u64 = 1_500_000_000;
 
 /// What has come in from every worker.
 #[derive(Debug, Default)]
-pub(super) struct Books {
-    accounts: Vec<Account>,
+pub(super) struct Aggregator {
+    accounts: Vec<WorkerTotals>,
     pending: BTreeMap<u32, Second>,
     /// The next second to be written.
-    next: u32,
+    next_second: u32,
 }
 
 /// What one worker has told so far.
 #[derive(Debug)]
-struct Account {
+struct WorkerTotals {
     scenario: u16,
     live: bool,
     /// The first second that it has not told of.
@@ -34,13 +34,13 @@ struct Account {
     facts: WorkerFacts,
 }
 
-impl Books {
+impl Aggregator {
     /// Opens the account of the next worker.
-    pub(super) fn open(&mut self, scenario: u16) {
+    pub(super) fn add_worker(&mut self, scenario: u16) {
         let (counters, under_way) = (BTreeMap::new(), BTreeMap::new());
         let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
         let (live, told) = (true, 0);
-        let account = Account { scenario, live, told, counters, under_way, gauges, facts };
+        let account = WorkerTotals { scenario, live, told, counters, under_way, gauges, facts };
         self.accounts.push(account);
     }
 
@@ -57,8 +57,8 @@ impl Books {
         account.gauges = snapshot.gauges;
         // What a second alone has seen is told once.
         account.facts = WorkerFacts { stall_max_ns: None, stalled_ns: 0, ..snapshot.worker };
-        let late = snapshot.second < self.next;
-        let at = snapshot.second.max(self.next);
+        let late = snapshot.second < self.next_second;
+        let at = snapshot.second.max(self.next_second);
         let facts = self.scenario(at, self.accounts[worker].scenario);
         if late {
             let (cells, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
@@ -81,13 +81,13 @@ impl Books {
     }
 
     /// Closes the account of a worker that has told everything.
-    pub(super) fn retire(&mut self, worker: usize) {
+    pub(super) fn finish_worker(&mut self, worker: usize) {
         self.accounts[worker].live = false;
     }
 
     /// Closes the account of a worker that will not tell any more: what it had begun is unfinished, what would have been due for its
     /// share up to `end_ns` of the run is dropped.
-    pub(super) fn lose(&mut self, worker: usize, protocol: &Protocol) {
+    pub(super) fn lose_worker(&mut self, worker: usize, protocol: &Protocol) {
         self.accounts[worker].live = false;
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
         for (key, counters) in &self.accounts[worker].counters {
@@ -103,15 +103,15 @@ impl Books {
                 cell.requests.entry(*request).or_default().unfinished = unfinished;
             }
         }
-        self.book(worker, missing);
+        self.record(worker, missing);
     }
 
     /// Books what fell due for the share of a lost worker after it was lost, by `ramps`: when each stage's ramp began, up to `end_ns`.
     /// `chosen`: which request an arrival would have sent, where they are told apart.
-    pub(super) fn drop_share(
+    pub(super) fn drop_partition(
         &mut self,
         worker: usize,
-        share: Share,
+        share: Partition,
         schedule: &ScenarioSchedule,
         (ramps, end_ns): (&[Option<u64>], u64),
         chosen: impl Fn(u64) -> Option<u16>,
@@ -125,7 +125,7 @@ impl Books {
         for (stage, begun) in ramps.iter().enumerate() {
             let Some(begun) = begun else { continue };
             let mut due: BTreeMap<CellKey, u64> = BTreeMap::new();
-            let mut walk = schedule.walk(stage, share);
+            let mut walk = schedule.cursor(stage, share);
             let ramp_ns = match schedule.segments[stage].shape {
                 Shape::Rate { ramp_ns, .. } => ramp_ns,
                 Shape::Users { .. } => u64::MAX,
@@ -133,15 +133,15 @@ impl Books {
             while let Some((what, offset)) =
                 walk.peek().filter(|(_, offset)| begun + offset < end_ns)
             {
-                if !matches!(what, Due::Down(_)) {
+                if !matches!(what, ScheduledEvent::UserStop(_)) {
                     let phase = if offset < ramp_ns { Phase::Ramp } else { Phase::Hold };
                     let key = CellKey { stage: u16::try_from(stage).unwrap_or(u16::MAX), phase };
                     let nth = due.entry(key).or_default();
                     *nth += 1;
                     if *nth > known.get(&key).copied().unwrap_or(0) {
                         let arrival = match what {
-                            Due::Arrival(number) => chosen(number),
-                            Due::Up(_) | Due::Down(_) => None,
+                            ScheduledEvent::Arrival(number) => chosen(number),
+                            ScheduledEvent::UserStart(_) | ScheduledEvent::UserStop(_) => None,
                         };
                         missing.entry(key).or_default().drop_due(arrival);
                     }
@@ -149,11 +149,11 @@ impl Books {
                 walk.advance();
             }
         }
-        self.book(worker, missing);
+        self.record(worker, missing);
     }
 
-    fn book(&mut self, worker: usize, missing: BTreeMap<CellKey, Cell>) {
-        let (scenario, next) = (self.accounts[worker].scenario, self.next);
+    fn record(&mut self, worker: usize, missing: BTreeMap<CellKey, Cell>) {
+        let (scenario, next) = (self.accounts[worker].scenario, self.next_second);
         let facts = self.scenario(next, scenario);
         for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
@@ -167,21 +167,21 @@ impl Books {
 
     /// The next second that can be written: all live workers have told of it, or it is time to go on without them.
     pub(super) fn next(&mut self, now_ns: u64) -> Option<Second> {
-        let end_ns = (u64::from(self.next) + 1) * SECOND_NS;
+        let end_ns = (u64::from(self.next_second) + 1) * SECOND_NS;
         let mut live = self.accounts.iter().filter(|account| account.live);
         let complete =
-            live.clone().next().is_some() && live.all(|account| account.told > self.next);
+            live.clone().next().is_some() && live.all(|account| account.told > self.next_second);
         (complete || now_ns >= end_ns + PATIENCE_NS).then(|| self.write())
     }
 
     /// Everything that is left, once all workers are gone.
-    pub(super) fn rest(&mut self) -> Option<Second> {
+    pub(super) fn remaining_second(&mut self) -> Option<Second> {
         (!self.pending.is_empty()).then(|| self.write())
     }
 
     fn write(&mut self) -> Second {
-        let number = self.next;
-        self.next += 1;
+        let number = self.next_second;
+        self.next_second += 1;
         let mut second =
             self.pending.remove(&number).unwrap_or(Second { second: number, ..Second::default() });
         for account in &self.accounts {

@@ -8,9 +8,9 @@ macro_rules! checks {
     ($($(#[$doc:meta])* $variant:ident = $key:literal, $name:literal;)*) => {
         /// What is checked, in the order of the table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-        pub enum Check { $($(#[$doc])* #[serde(rename = $key)] $variant,)* }
+        pub enum Resource { $($(#[$doc])* #[serde(rename = $key)] $variant,)* }
 
-        impl Check {
+        impl Resource {
             /// Every one.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
@@ -76,7 +76,7 @@ checks! {
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-pub enum Fitness {
+pub enum RequirementStatus {
     /// Enough.
     #[serde(rename = "ok")]
     Ok,
@@ -91,7 +91,7 @@ pub enum Fitness {
     Fail,
 }
 
-impl fmt::Display for Fitness {
+impl fmt::Display for RequirementStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Ok => "ok",
@@ -167,15 +167,17 @@ impl Serialize for Figure {
 
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct Requirement {
     /// What was checked.
-    pub check: Check,
+    #[serde(rename = "check")]
+    pub resource: Resource,
     /// What the plan needs.
     pub needed: Figure,
     /// What this machine has.
     pub have: Figure,
     /// How they compare.
-    pub fitness: Fitness,
+    #[serde(rename = "fitness")]
+    pub status: RequirementStatus,
     /// What it means, where that is not plain.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
@@ -183,14 +185,22 @@ pub struct Row {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixes: Vec<String>,
     /// Connections that are possible by this check alone; absent when it sets no bound.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reach: Option<u64>,
+    #[serde(rename = "reach", skip_serializing_if = "Option::is_none")]
+    pub headroom: Option<u64>,
 }
 
-impl Row {
+impl Requirement {
     /// A row without note, fix or bound.
-    pub fn new(check: Check, needed: Figure, have: Figure, fitness: Fitness) -> Self {
-        Self { check, needed, have, fitness, note: None, fixes: Vec::new(), reach: None }
+    pub fn new(check: Resource, needed: Figure, have: Figure, fitness: RequirementStatus) -> Self {
+        Self {
+            resource: check,
+            needed,
+            have,
+            status: fitness,
+            note: None,
+            fixes: Vec::new(),
+            headroom: None,
+        }
     }
 
     /// Says what it means.
@@ -203,7 +213,7 @@ impl Row {
     /// Says what to do; only kept where there is something to do.
     #[must_use]
     pub fn fix(mut self, line: impl Into<String>) -> Self {
-        if matches!(self.fitness, Fitness::Warn | Fitness::Fail) {
+        if matches!(self.status, RequirementStatus::Warn | RequirementStatus::Fail) {
             self.fixes.push(line.into());
         }
         self
@@ -212,25 +222,25 @@ impl Row {
     /// Says how many connections it allows.
     #[must_use]
     pub fn reach(mut self, connections: Option<u64>) -> Self {
-        self.reach = connections;
+        self.headroom = connections;
         self
     }
 }
 
 /// How far a plan's mix of connections can be taken on this machine as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Reach {
+pub struct Headroom {
     /// Connections at the peak.
     pub connections: u64,
     /// What stops it there.
-    pub limited_by: Check,
+    pub limited_by: Resource,
 }
 
-impl Reach {
+impl Headroom {
     /// The lowest bound of any row; `None` when nothing that could be read sets one.
-    pub fn of(rows: &[Row]) -> Option<Self> {
+    pub fn of(rows: &[Requirement]) -> Option<Self> {
         rows.iter()
-            .filter_map(|row| Some(Self { connections: row.reach?, limited_by: row.check }))
+            .filter_map(|row| Some(Self { connections: row.headroom?, limited_by: row.resource }))
             .min_by_key(|reach| reach.connections)
     }
 }

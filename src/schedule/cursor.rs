@@ -1,24 +1,24 @@
 //! What falls due for one share in one stage, in order.
 
 use super::poisson::Poisson;
-use super::{Segment, Shape, Share};
+use super::{Partition, Segment, Shape};
 
 /// One thing that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Due {
+pub enum ScheduledEvent {
     /// User number `.0` comes.
-    Up(u64),
+    UserStart(u64),
     /// User number `.0` goes.
-    Down(u64),
+    UserStop(u64),
     /// Arrival number `.0` of the scenario.
     Arrival(u64),
 }
 
 /// Walks over what is due in one stage, in the order of due times. A value: no clock, no memory of what was done about it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Walk {
+pub struct ScheduleCursor {
     segment: Segment,
-    share: Share,
+    share: Partition,
     block: u64,
     /// Up and arrivals: the next number. Down: one above the next user.
     next: u64,
@@ -26,10 +26,10 @@ pub struct Walk {
     poisson: Option<Poisson>,
 }
 
-impl Walk {
+impl ScheduleCursor {
     pub(super) fn new(
         segment: &Segment,
-        share: Share,
+        share: Partition,
         block: u64,
         poisson: Option<Poisson>,
     ) -> Self {
@@ -43,18 +43,23 @@ impl Walk {
     }
 
     /// What is due next, and when from the stage's start; `None` when nothing more is.
-    pub fn peek(&self) -> Option<(Due, u64)> {
+    pub fn peek(&self) -> Option<(ScheduledEvent, u64)> {
         match self.segment.shape {
-            Shape::Users { from, to, .. } if to >= from => (self.next < to)
-                .then(|| (Due::Up(self.next), self.segment.user_due_ns(self.next - from))),
-            Shape::Users { from, to, .. } => (self.next > to)
-                .then(|| (Due::Down(self.next - 1), self.segment.user_due_ns(from - self.next))),
+            Shape::Users { from, to, .. } if to >= from => (self.next < to).then(|| {
+                (ScheduledEvent::UserStart(self.next), self.segment.user_due_ns(self.next - from))
+            }),
+            Shape::Users { from, to, .. } => (self.next > to).then(|| {
+                (
+                    ScheduledEvent::UserStop(self.next - 1),
+                    self.segment.user_due_ns(from - self.next),
+                )
+            }),
             Shape::Rate { .. } => {
                 let due = match &self.poisson {
                     Some(poisson) => poisson.due_ns()?,
                     None => self.segment.arrival_due_ns(self.next)?,
                 };
-                Some((Due::Arrival(self.next), due))
+                Some((ScheduledEvent::Arrival(self.next), due))
             }
         }
     }

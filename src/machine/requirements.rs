@@ -14,9 +14,9 @@ use std::time::Duration;
 
 /// What a plan needs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Needs {
+pub struct Requirements {
     /// By index into `Plan::scenarios`.
-    pub scenarios: Vec<ScenarioNeeds>,
+    pub scenarios: Vec<ScenarioRequirements>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
     /// What all workers together keep of files, bodies and rows, in bytes; known once the files were read.
@@ -25,7 +25,7 @@ pub struct Needs {
 
 /// What one scenario needs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct ScenarioNeeds {
+pub struct ScenarioRequirements {
     /// Who opens connections or shares them, at the peak: the highest level of users, or `max_in_flight` of an open stage.
     pub users: u64,
     /// Connections open at once at the peak: one for each of these, or for as many of them as share one.
@@ -89,11 +89,14 @@ impl Opening {
     }
 }
 
-impl Needs {
+impl Requirements {
     /// What `plan` needs.
     pub fn of(plan: &Plan) -> Self {
-        let scenarios =
-            plan.scenarios.iter().map(|scenario| ScenarioNeeds::of(scenario, plan)).collect();
+        let scenarios = plan
+            .scenarios
+            .iter()
+            .map(|scenario| ScenarioRequirements::of(scenario, plan))
+            .collect();
         Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0 }
     }
 
@@ -142,7 +145,7 @@ impl Needs {
     }
 }
 
-impl ScenarioNeeds {
+impl ScenarioRequirements {
     /// Whether planrun serves the target itself on this machine.
     pub fn is_built_in(&self) -> bool {
         self.destinations.is_none()

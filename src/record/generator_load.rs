@@ -9,7 +9,7 @@ pub const WINDOW_SECONDS: u32 = 5;
 
 /// What the machine gave and withheld between two looks at it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Supply {
+pub struct HostDelta {
     /// How long the looks are apart.
     pub elapsed_ns: u64,
     /// Time of all processors together, at work or idle.
@@ -40,7 +40,7 @@ pub struct Supply {
     pub swapped_in_pages: Option<u64>,
 }
 
-impl Supply {
+impl HostDelta {
     /// Adds a later stretch: sums, and the larger step of the clock.
     pub fn merge(&mut self, later: &Self) {
         let sum = |mine: &mut Option<u64>, theirs: Option<u64>| {
@@ -69,11 +69,11 @@ impl Supply {
 
 /// How workers and machine bore one phase of a stage.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Strain {
+pub struct GeneratorLoad {
     /// Whole seconds of it.
     pub seconds: u32,
     /// The machine.
-    pub supply: Option<Supply>,
+    pub supply: Option<HostDelta>,
     /// The longest stall of any worker; absent where nobody measured it.
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
@@ -88,12 +88,16 @@ pub struct Strain {
     pub steal_worst: Option<f64>,
     /// The largest part of the processors that all processes of the run used in five seconds.
     pub run_worst: Option<f64>,
-    recent: VecDeque<Supply>,
+    recent: VecDeque<HostDelta>,
 }
 
-impl Strain {
+impl GeneratorLoad {
     /// Adds the next second that lies wholly in the phase.
-    pub(super) fn add(&mut self, (workers, at_work): (&WorkerFacts, u32), supply: Option<&Supply>) {
+    pub(super) fn add(
+        &mut self,
+        (workers, at_work): (&WorkerFacts, u32),
+        supply: Option<&HostDelta>,
+    ) {
         self.seconds += 1;
         self.worker_seconds += u64::from(at_work);
         self.stall_max_ns = self.stall_max_ns.max(workers.stall_max_ns);
@@ -110,7 +114,7 @@ impl Strain {
             self.recent.pop_front();
         }
         if self.recent.len() == WINDOW_SECONDS as usize {
-            let mut window = Supply::default();
+            let mut window = HostDelta::default();
             self.recent.iter().for_each(|one| window.merge(one));
             let worst = [self.steal_worst, window.steal_share()].into_iter().flatten();
             self.steal_worst = worst.reduce(f64::max);
@@ -133,9 +137,9 @@ impl Strain {
 
 /// What the processes of a run used of the processors, over the last five seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Crowd(VecDeque<(u64, u64)>);
+pub(super) struct CpuUtilisation(VecDeque<(u64, u64)>);
 
-impl Crowd {
+impl CpuUtilisation {
     /// Notes the processor time that all had used up to a moment; the part of all processors in the window that ends there.
     pub(super) fn add(&mut self, at_ns: u64, cpu_ns: u64, processors: u32) -> Option<f64> {
         // Time that goes back is that of a process that has gone.
@@ -160,7 +164,7 @@ mod tests {
     #[test]
     fn processes_of_a_run_share_the_processors() {
         const SECOND: u64 = 1_000_000_000;
-        let (mut crowd, mut shares) = (Crowd::default(), Vec::new());
+        let (mut crowd, mut shares) = (CpuUtilisation::default(), Vec::new());
         for second in 0..8 {
             // One of two processors, and both from the fifth second on.
             let used = second * SECOND + second.saturating_sub(5) * SECOND;
@@ -172,14 +176,14 @@ mod tests {
         assert_eq!(crowd.add(9 * SECOND, SECOND, 2), None);
     }
 
-    fn supply(steal_ms: u64) -> Supply {
+    fn supply(steal_ms: u64) -> HostDelta {
         let (elapsed_ns, cpu_ns) = (1_000_000_000, 2_000_000_000);
-        Supply { elapsed_ns, cpu_ns, steal_ns: steal_ms * 1_000_000, ..Supply::default() }
+        HostDelta { elapsed_ns, cpu_ns, steal_ns: steal_ms * 1_000_000, ..HostDelta::default() }
     }
 
     #[test]
     fn a_burst_of_steal_is_seen_in_its_five_seconds() {
-        let mut strain = Strain::default();
+        let mut strain = GeneratorLoad::default();
         for second in 0..10 {
             let steal = if (3..5).contains(&second) { 500 } else { 0 };
             strain.add((&WorkerFacts::default(), 1), Some(&supply(steal)));
@@ -192,7 +196,7 @@ mod tests {
 
     #[test]
     fn what_was_not_measured_stays_so() {
-        let mut strain = Strain::default();
+        let mut strain = GeneratorLoad::default();
         assert_eq!(strain.stalled_share(), None);
         let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
         (0..4).for_each(|_| strain.add((&busy, 1), None));
@@ -210,14 +214,14 @@ mod tests {
         let facts: WorkerFacts =
             serde_json::from_str(r#"{"cpu_ns":1,"rss_bytes":2,"lag_max_ns":3}"#).expect("facts");
         assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
-        let mut strain = Strain::default();
+        let mut strain = GeneratorLoad::default();
         strain.add((&facts, 1), None);
         assert_eq!((strain.stall_max_ns, strain.stalled_share()), (None, None));
     }
 
     #[test]
     fn one_of_many_that_stands_still_is_one_of_many() {
-        let mut strain = Strain::default();
+        let mut strain = GeneratorLoad::default();
         let mut all = WorkerFacts::default();
         for stalled_ns in [300_000_000, 0, 0] {
             let stall_max_ns = Some(stalled_ns);
@@ -229,10 +233,10 @@ mod tests {
 
     #[test]
     fn the_larger_step_of_the_clock_stays_and_the_rest_adds_up() {
-        let step = |clock_step_ns, throttled_periods| Supply {
+        let step = |clock_step_ns, throttled_periods| HostDelta {
             throttled_periods,
             clock_step_ns,
-            ..Supply::default()
+            ..HostDelta::default()
         };
         let mut all = step(2, None);
         all.merge(&step(-70, Some(3)));

@@ -18,7 +18,7 @@ pub const BEAT_NS: u64 = 100_000_000;
 
 /// Reads this process's own use of the machine. The files stay open: when descriptors run out, this still works.
 #[derive(Debug)]
-pub struct Own {
+pub struct ProcessStats {
     statm: Option<File>,
     schedstat: Option<File>,
     past: RefCell<VecDeque<Moment>>,
@@ -33,7 +33,7 @@ struct Moment {
     waited_ns: Option<u64>,
 }
 
-impl Own {
+impl ProcessStats {
     /// Opens what is read later.
     pub fn open() -> Self {
         Self {
@@ -95,15 +95,15 @@ fn page_size() -> u64 {
 /// How late a loop looks. It says when it means to look again, and then when it does.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "the unit is last in every name")]
-pub struct Pulse {
+pub struct StallDetector {
     due_ns: Option<u64>,
     longest_ns: u64,
     stalled_ns: u64,
 }
 
-impl Pulse {
+impl StallDetector {
     /// The loop looks now, and means to look again by `due_ns`: what it does before is work, if that is now.
-    pub fn look(&mut self, now_ns: u64, due_ns: u64) {
+    pub fn observe(&mut self, now_ns: u64, due_ns: u64) {
         let late = self.due_ns.map_or(0, |due| now_ns.saturating_sub(due));
         self.longest_ns = self.longest_ns.max(late);
         if late > STALL_NS {
@@ -113,7 +113,7 @@ impl Pulse {
     }
 
     /// Hands over what was seen since the last time.
-    pub fn fill(&mut self, facts: &mut WorkerFacts) {
+    pub fn drain_into(&mut self, facts: &mut WorkerFacts) {
         facts.stall_max_ns = facts.stall_max_ns.max(Some(std::mem::take(&mut self.longest_ns)));
         facts.stalled_ns += std::mem::take(&mut self.stalled_ns);
     }
@@ -127,20 +127,20 @@ mod tests {
 
     #[test]
     fn a_look_that_comes_late_is_a_stall() {
-        let (mut pulse, mut facts) = (Pulse::default(), WorkerFacts::default());
+        let (mut pulse, mut facts) = (StallDetector::default(), WorkerFacts::default());
         // The first one is not late, whenever it is.
-        pulse.look(500 * MS, 510 * MS);
-        pulse.look(510 * MS, 510 * MS);
+        pulse.observe(500 * MS, 510 * MS);
+        pulse.observe(510 * MS, 510 * MS);
         // Work of 30 ms, then a wait that lasts 480 ms too long.
-        pulse.look(540 * MS, 560 * MS);
-        pulse.look(1_040 * MS, 1_040 * MS);
+        pulse.observe(540 * MS, 560 * MS);
+        pulse.observe(1_040 * MS, 1_040 * MS);
         // One that came early is not late.
-        pulse.look(1_040 * MS, 1_140 * MS);
-        pulse.look(1_090 * MS, 1_090 * MS);
-        pulse.fill(&mut facts);
+        pulse.observe(1_040 * MS, 1_140 * MS);
+        pulse.observe(1_090 * MS, 1_090 * MS);
+        pulse.drain_into(&mut facts);
         assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(480 * MS), 480 * MS));
         let mut facts = WorkerFacts::default();
-        pulse.fill(&mut facts);
+        pulse.drain_into(&mut facts);
         assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(0), 0));
     }
 
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn this_process_is_seen() {
-        let own = Own::open();
+        let own = ProcessStats::open();
         let facts = own.facts();
         assert!(facts.rss_bytes > 100_000 && facts.cpu_ns > 0, "{facts:?}");
         assert!(own.past.borrow()[0].waited_ns.is_some());

@@ -6,35 +6,35 @@
 //! **Invariant:** a row is with the coordinator, with one worker, or on the way between them.
 
 use super::super::rows::{RowSource, SharedRows};
-use super::super::wire::Order;
+use super::super::wire::Command;
 use std::collections::{BTreeSet, VecDeque};
 
 /// What is granted at once: this part of what each worker could get.
 const PART_OF_FAIR: u64 = 4;
 
 /// What one worker is told.
-pub(super) type Told = (usize, Order);
+pub(super) type Told = (usize, Command);
 
 /// The rows of all files that are used once each.
 #[derive(Debug, Default)]
-pub(super) struct Supplies {
-    all: Vec<Supply>,
+pub(super) struct RowPools {
+    all: Vec<RowPool>,
     /// Of each worker.
     of_worker: Vec<Option<usize>>,
 }
 
-impl Supplies {
+impl RowPools {
     /// Before any worker is there. `workers`: of each scenario.
     pub(super) fn new(shared: Vec<SharedRows>, workers: &[u32]) -> Self {
         let supply = |rows: SharedRows| {
             let takers = rows.scenarios.iter().map(|scenario| u64::from(workers[*scenario])).sum();
-            Supply::new(rows, takers)
+            RowPool::new(rows, takers)
         };
         Self { all: shared.into_iter().map(supply).collect(), of_worker: Vec::new() }
     }
 
     /// Where the next worker, of this scenario, gets its rows. `at_once`: so many it may need before an answer can come.
-    pub(super) fn open(&mut self, scenario: usize, at_once: u64) -> RowSource {
+    pub(super) fn first_rows(&mut self, scenario: usize, at_once: u64) -> RowSource {
         let worker = self.of_worker.len();
         let mut all = self.all.iter_mut().enumerate();
         let found = all.find_map(|(index, one)| {
@@ -54,13 +54,13 @@ impl Supplies {
         RowSource::Granted { first, count }
     }
 
-    fn supply(&mut self, worker: usize) -> Option<&mut Supply> {
+    fn supply(&mut self, worker: usize) -> Option<&mut RowPool> {
         let index = (*self.of_worker.get(worker)?)?;
         self.all.get_mut(index).filter(|supply| supply.takers.contains(&worker))
     }
 
     /// A worker wants rows. `waits`: it has none, and a pass waits for one.
-    pub(super) fn wanted(&mut self, worker: usize, waits: bool) -> Vec<Told> {
+    pub(super) fn request(&mut self, worker: usize, waits: bool) -> Vec<Told> {
         self.supply(worker).map_or_else(Vec::new, |supply| {
             supply.asked.push_back((worker, waits));
             supply.serve()
@@ -68,7 +68,7 @@ impl Supplies {
     }
 
     /// A worker gives rows back, because it was told to or has ended.
-    pub(super) fn returned(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<Told> {
+    pub(super) fn give_back(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<Told> {
         self.supply(worker).map_or_else(Vec::new, |supply| {
             supply.pool.extend(blocks.iter().filter(|(_, count)| *count > 0));
             supply.answering.remove(&worker);
@@ -77,7 +77,7 @@ impl Supplies {
     }
 
     /// A worker is done or lost. The rows of a lost one are not granted again: it may have used them.
-    pub(super) fn gone(&mut self, worker: usize) -> Vec<Told> {
+    pub(super) fn remove_worker(&mut self, worker: usize) -> Vec<Told> {
         self.supply(worker).map_or_else(Vec::new, |supply| {
             supply.takers.remove(&worker);
             supply.answering.remove(&worker);
@@ -89,7 +89,7 @@ impl Supplies {
 
 /// The rows of one file.
 #[derive(Debug)]
-struct Supply {
+struct RowPool {
     rows: SharedRows,
     /// Blocks that nobody has: first row, and how many.
     pool: Vec<(u64, u64)>,
@@ -107,7 +107,7 @@ struct Supply {
     out: bool,
 }
 
-impl Supply {
+impl RowPool {
     fn new(rows: SharedRows, expected: u64) -> Self {
         Self {
             pool: vec![(0, rows.rows)],
@@ -148,21 +148,21 @@ impl Supply {
             let takers = self.takers.len().max(1) as u64;
             let fair = self.left() / (takers * PART_OF_FAIR);
             if let Some((first, count)) = self.take(fair.max(1)) {
-                told.push((worker, Order::Rows { first, count }));
+                told.push((worker, Command::Rows { first, count }));
                 self.asked_for = None;
             } else if self.out {
-                told.push((worker, Order::NoRows));
+                told.push((worker, Command::NoRows));
             } else if !waits {
-                told.push((worker, Order::Rows { first: 0, count: 0 }));
+                told.push((worker, Command::Rows { first: 0, count: 0 }));
             } else if !self.answering.is_empty() {
                 break;
             } else if self.asked_for == Some(worker) || self.takers.len() <= 1 {
                 self.out = true;
-                told.push((worker, Order::NoRows));
+                told.push((worker, Command::NoRows));
             } else {
                 self.asked_for = Some(worker);
                 self.answering = self.takers.iter().copied().filter(|one| *one != worker).collect();
-                told.extend(self.answering.iter().map(|one| (*one, Order::ReturnRows)));
+                told.extend(self.answering.iter().map(|one| (*one, Command::ReturnRows)));
                 break;
             }
             self.asked.pop_front();
@@ -182,10 +182,10 @@ mod tests {
 
     /// Workers with stocks of their own, and the messages between them and the supply, in any order that pipes allow.
     struct Played {
-        supplies: Supplies,
+        supplies: RowPools,
         stocks: Vec<RowStock>,
         /// On the way to each worker.
-        orders: Vec<VecDeque<Order>>,
+        orders: Vec<VecDeque<Command>>,
         rng: fastrand::Rng,
         used: Vec<u64>,
         starved: bool,
@@ -194,11 +194,11 @@ mod tests {
     impl Played {
         fn new(rows: u64, workers: &[u32], seed: u64) -> Self {
             let scenarios = (0..workers.len()).collect();
-            let mut supplies = Supplies::new(vec![shared(rows, scenarios)], workers);
+            let mut supplies = RowPools::new(vec![shared(rows, scenarios)], workers);
             let mut stocks = Vec::new();
             for (scenario, count) in workers.iter().enumerate() {
                 for _ in 0..*count {
-                    stocks.push(RowStock::new(supplies.open(scenario, 3)));
+                    stocks.push(RowStock::new(supplies.first_rows(scenario, 3)));
                 }
             }
             let orders = vec![VecDeque::new(); stocks.len()];
@@ -216,7 +216,7 @@ mod tests {
         fn step(&mut self, worker: usize) {
             if let Some(order) = self.orders[worker].pop_front() {
                 if let Some(blocks) = self.stocks[worker].obey(&order, false) {
-                    let told = self.supplies.returned(worker, &blocks);
+                    let told = self.supplies.give_back(worker, &blocks);
                     self.send(told);
                 }
                 return;
@@ -228,7 +228,7 @@ mod tests {
                 Taken::Later => {}
             }
             if let Some(waits) = self.stocks[worker].wants(taken == Taken::Later) {
-                let told = self.supplies.wanted(worker, waits);
+                let told = self.supplies.request(worker, waits);
                 self.send(told);
             }
         }
@@ -261,23 +261,23 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_gone_keeps_nobody_waiting() {
-        let mut supplies = Supplies::new(vec![shared(2, vec![0])], &[2]);
-        assert_eq!(supplies.open(0, 9), RowSource::Granted { first: 0, count: 1 });
-        assert_eq!(supplies.open(0, 9), RowSource::Granted { first: 1, count: 1 });
-        assert_eq!(supplies.wanted(0, true), [(1, Order::ReturnRows)]);
-        assert_eq!(supplies.gone(1), [(0, Order::NoRows)]);
-        assert_eq!(supplies.wanted(0, true), [(0, Order::NoRows)]);
+        let mut supplies = RowPools::new(vec![shared(2, vec![0])], &[2]);
+        assert_eq!(supplies.first_rows(0, 9), RowSource::Granted { first: 0, count: 1 });
+        assert_eq!(supplies.first_rows(0, 9), RowSource::Granted { first: 1, count: 1 });
+        assert_eq!(supplies.request(0, true), [(1, Command::ReturnRows)]);
+        assert_eq!(supplies.remove_worker(1), [(0, Command::NoRows)]);
+        assert_eq!(supplies.request(0, true), [(0, Command::NoRows)]);
         // What it says when it is gone comes too late.
-        assert_eq!(supplies.returned(1, &[(1, 1)]), []);
+        assert_eq!(supplies.give_back(1, &[(1, 1)]), []);
     }
 
     #[test]
     fn what_a_finished_scenario_has_left_goes_to_the_others() {
-        let mut supplies = Supplies::new(vec![shared(8, vec![0, 1])], &[1, 1]);
-        assert_eq!(supplies.open(0, 4), RowSource::Granted { first: 0, count: 4 });
-        assert_eq!(supplies.open(1, 4), RowSource::Granted { first: 4, count: 4 });
-        assert_eq!(supplies.returned(0, &[(2, 2)]), []);
-        assert_eq!(supplies.gone(0), []);
-        assert_eq!(supplies.wanted(1, false), [(1, Order::Rows { first: 2, count: 1 })]);
+        let mut supplies = RowPools::new(vec![shared(8, vec![0, 1])], &[1, 1]);
+        assert_eq!(supplies.first_rows(0, 4), RowSource::Granted { first: 0, count: 4 });
+        assert_eq!(supplies.first_rows(1, 4), RowSource::Granted { first: 4, count: 4 });
+        assert_eq!(supplies.give_back(0, &[(2, 2)]), []);
+        assert_eq!(supplies.remove_worker(0), []);
+        assert_eq!(supplies.request(1, false), [(1, Command::Rows { first: 2, count: 1 })]);
     }
 }

@@ -1,15 +1,15 @@
 //! The worker processes: started, told, listened to, ended.
 
-use super::super::wire::{Assignment, FromWorker, Inbox, Order, ToWorker, VERSION, encode};
+use super::super::wire::{Assignment, Command, FromWorker, Inbox, ToWorker, VERSION, encode};
 use super::EngineError;
 use crate::record::WorkerFacts;
-use crate::schedule::Share;
+use crate::schedule::Partition;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdout, Command};
+use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
 /// How long workers may take to understand their assignments.
@@ -19,25 +19,25 @@ const READY_WITHIN: Duration = Duration::from_mins(1);
 const EXIT_WITHIN: Duration = Duration::from_millis(100);
 
 /// What a worker does, or that it is gone.
-pub(super) enum Word {
+pub(super) enum WorkerEvent {
     Message(FromWorker),
     Gone(String),
 }
 
 /// One worker process.
-pub(super) struct Member {
+pub(super) struct WorkerHandle {
     pub(super) scenario: u16,
-    pub(super) share: Share,
+    pub(super) share: Partition,
     child: Child,
     orders: mpsc::UnboundedSender<Vec<u8>>,
-    pub(super) standing: Standing,
+    pub(super) state: WorkerState,
     /// When it last said something, on the monotonic clock.
     pub(super) heard_ns: u64,
 }
 
 /// How a worker stands with its coordinator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum WorkerState {
     /// At work.
     Working,
     /// Has told everything.
@@ -47,22 +47,22 @@ pub(super) enum Standing {
 }
 
 /// All worker processes.
-pub(super) struct Crew {
-    pub(super) members: Vec<Member>,
-    words: mpsc::Receiver<(usize, Word)>,
-    sender: mpsc::Sender<(usize, Word)>,
+pub(super) struct WorkerPool {
+    pub(super) handles: Vec<WorkerHandle>,
+    words: mpsc::Receiver<(usize, WorkerEvent)>,
+    sender: mpsc::Sender<(usize, WorkerEvent)>,
 }
 
-impl Crew {
+impl WorkerPool {
     pub(super) fn new() -> Self {
         let (sender, words) = mpsc::channel(1024);
-        Self { members: Vec::new(), words, sender }
+        Self { handles: Vec::new(), words, sender }
     }
 
     /// Starts one more worker with its assignment.
-    pub(super) fn hire(&mut self, exe: &Path, assignment: Assignment) -> Result<(), EngineError> {
-        let (scenario, share) = (assignment.scenario, assignment.share);
-        let mut child = Command::new(exe)
+    pub(super) fn spawn(&mut self, exe: &Path, assignment: Assignment) -> Result<(), EngineError> {
+        let (scenario, share) = (assignment.scenario, assignment.partition);
+        let mut child = tokio::process::Command::new(exe)
             .arg("worker")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -82,35 +82,44 @@ impl Crew {
                 }
             }
         });
-        tokio::task::spawn_local(listen(self.members.len(), output, self.sender.clone()));
-        let mut member =
-            Member { scenario, share, child, orders, standing: Standing::Working, heard_ns: 0 };
-        member.tell(&ToWorker::Assign(Box::new(assignment)));
-        self.members.push(member);
+        tokio::task::spawn_local(listen(self.handles.len(), output, self.sender.clone()));
+        let mut member = WorkerHandle {
+            scenario,
+            share,
+            child,
+            orders,
+            state: WorkerState::Working,
+            heard_ns: 0,
+        };
+        member.send(&ToWorker::Assign(Box::new(assignment)));
+        self.handles.push(member);
         Ok(())
     }
 
     /// Waits until every worker has understood its assignment; what those of each scenario use by then.
     pub(super) async fn all_ready(&mut self) -> Result<BTreeMap<u16, WorkerFacts>, EngineError> {
         let mut facts_of: BTreeMap<u16, WorkerFacts> = BTreeMap::new();
-        let mut waiting = self.members.len();
+        let mut waiting = self.handles.len();
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         while waiting > 0 {
             let word = tokio::time::timeout_at(deadline, self.words.recv()).await;
             let why = match word {
                 Ok(Some((
                     worker,
-                    Word::Message(FromWorker::Ready { version: VERSION, facts }),
+                    WorkerEvent::Message(FromWorker::Ready { version: VERSION, facts }),
                 ))) => {
-                    facts_of.entry(self.members[worker].scenario).or_default().merge(&facts);
+                    facts_of.entry(self.handles[worker].scenario).or_default().merge(&facts);
                     waiting -= 1;
                     continue;
                 }
-                Ok(Some((_, Word::Message(FromWorker::Ready { version, .. })))) => {
+                Ok(Some((_, WorkerEvent::Message(FromWorker::Ready { version, .. })))) => {
                     format!("it speaks version {version} of the messages, not {VERSION}")
                 }
-                Ok(Some((_, Word::Message(FromWorker::Failed { why }) | Word::Gone(why)))) => why,
-                Ok(Some((_, Word::Message(FromWorker::Notice(_))))) => {
+                Ok(Some((
+                    _,
+                    WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why),
+                ))) => why,
+                Ok(Some((_, WorkerEvent::Message(FromWorker::Report(_))))) => {
                     "it spoke before the start".to_owned()
                 }
                 Ok(None) | Err(_) => {
@@ -123,7 +132,7 @@ impl Crew {
     }
 
     /// The next word of any worker.
-    pub(super) async fn word(&mut self) -> (usize, Word) {
+    pub(super) async fn next_event(&mut self) -> (usize, WorkerEvent) {
         // The crew holds a sender itself, so the channel never ends.
         match self.words.recv().await {
             Some(word) => word,
@@ -132,29 +141,29 @@ impl Crew {
     }
 
     /// Tells all workers of a scenario.
-    pub(super) fn tell_scenario(&mut self, scenario: u16, order: &Order) {
-        let message = ToWorker::Order(order.clone());
-        self.members
+    pub(super) fn send_to_scenario(&mut self, scenario: u16, order: &Command) {
+        let message = ToWorker::Command(order.clone());
+        self.handles
             .iter_mut()
             .filter(|member| member.scenario == scenario)
-            .for_each(|member| member.tell(&message));
+            .for_each(|member| member.send(&message));
     }
 
     /// Tells all workers.
-    pub(super) fn tell_all(&mut self, message: &ToWorker) {
-        self.members.iter_mut().for_each(|member| member.tell(message));
+    pub(super) fn send_to_all(&mut self, message: &ToWorker) {
+        self.handles.iter_mut().for_each(|member| member.send(message));
     }
 
     /// Whether all workers of a scenario are done or lost.
     pub(super) fn is_done(&self, scenario: u16) -> bool {
-        let mut members = self.members.iter().filter(|member| member.scenario == scenario);
-        members.all(|member| member.standing != Standing::Working)
+        let mut members = self.handles.iter().filter(|member| member.scenario == scenario);
+        members.all(|member| member.state != WorkerState::Working)
     }
 
     /// Waits for all processes to end, and ends those that do not.
-    pub(super) async fn dismiss(&mut self, within: Duration) {
+    pub(super) async fn join(&mut self, within: Duration) {
         let deadline = tokio::time::Instant::now() + within;
-        for member in &mut self.members {
+        for member in &mut self.handles {
             if tokio::time::timeout_at(deadline, member.child.wait()).await.is_err() {
                 // One that has ended meanwhile cannot be killed, and need not be.
                 let _ = member.child.kill().await;
@@ -163,9 +172,9 @@ impl Crew {
     }
 }
 
-impl Member {
+impl WorkerHandle {
     /// Sends a message; a worker that is gone is noticed by its silence.
-    pub(super) fn tell(&mut self, message: &ToWorker) {
+    pub(super) fn send(&mut self, message: &ToWorker) {
         if let Ok(frame) = encode(message) {
             let _ = self.orders.send(frame);
         }
@@ -179,7 +188,7 @@ impl Member {
     }
 }
 
-async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usize, Word)>) {
+async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usize, WorkerEvent)>) {
     let mut inbox = Inbox::default();
     let mut buffer = vec![0; 64 << 10];
     let why = loop {
@@ -195,17 +204,17 @@ async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usi
         loop {
             match inbox.take() {
                 Ok(Some(message)) => {
-                    if words.send((worker, Word::Message(message))).await.is_err() {
+                    if words.send((worker, WorkerEvent::Message(message))).await.is_err() {
                         return;
                     }
                 }
                 Ok(None) => break,
                 Err(error) => {
-                    let _ = words.send((worker, Word::Gone(error.to_string()))).await;
+                    let _ = words.send((worker, WorkerEvent::Gone(error.to_string()))).await;
                     return;
                 }
             }
         }
     };
-    let _ = words.send((worker, Word::Gone(why))).await;
+    let _ = words.send((worker, WorkerEvent::Gone(why))).await;
 }

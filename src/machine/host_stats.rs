@@ -5,7 +5,7 @@ use super::limits::cgroup_folders;
 
 /// Sums since the machine, or the control group, began.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Withheld {
+pub struct CumulativeHostStats {
     /// Time of all processors, at work or idle; absent when it cannot be read.
     pub cpu_ns: Option<u64>,
     /// Of it, what a hypervisor gave to others.
@@ -20,7 +20,7 @@ pub struct Withheld {
     pub swapped_in_pages: Option<u64>,
 }
 
-impl Withheld {
+impl CumulativeHostStats {
     /// Reads all accounts.
     pub fn read(host: &Host) -> Self {
         let (cpu_ns, steal_ns) = processors(host).unzip();
@@ -73,14 +73,14 @@ fn full_stall(pressure: &str) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn read(files: &[(&str, &str)]) -> Withheld {
+    fn read(files: &[(&str, &str)]) -> CumulativeHostStats {
         let folder = tempfile::tempdir().expect("make a folder");
         for (name, text) in files {
             let path = folder.path().join(name);
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
             std::fs::write(path, text).expect("write a file");
         }
-        Withheld::read(&Host::at(folder.path()))
+        CumulativeHostStats::read(&Host::at(folder.path()))
     }
 
     #[test]
@@ -98,7 +98,7 @@ mod tests {
             ("sys/fs/cgroup/pod/cpu.stat", "nr_periods 9\nnr_throttled 2\nthrottled_usec 30\n"),
             ("sys/fs/cgroup/pod/box/cpu.stat", "nr_throttled 1\nthrottled_usec 20\nnr_bursts 0\n"),
         ]);
-        let expected = Withheld {
+        let expected = CumulativeHostStats {
             cpu_ns: Some(10_000_000_000),
             steal_ns: Some(200_000_000),
             throttled_periods: Some(3),
@@ -122,11 +122,11 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_absent() {
-        assert_eq!(read(&[]), Withheld::default());
+        assert_eq!(read(&[]), CumulativeHostStats::default());
     }
 
     #[test]
     fn this_machine_has_processors() {
-        assert!(Withheld::read(&Host::default()).cpu_ns.is_some_and(|ns| ns > 0));
+        assert!(CumulativeHostStats::read(&Host::default()).cpu_ns.is_some_and(|ns| ns > 0));
     }
 }

@@ -1,30 +1,30 @@
 //! Looks at the machine while a run goes on: what the servers and the kernel use, what the kernel counted, what the machine withheld.
 
 use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
-use crate::machine::{Counters, Host, Reading, Withheld, clock_source};
-use crate::record::{HostSample, Supply};
+use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source};
+use crate::record::{HostDelta, HostSample};
 
 /// Remembers the last look, so that counters become changes.
 #[derive(Debug)]
-pub(super) struct Lookout {
+pub(super) struct HostSampler {
     host: Host,
     servers: Vec<u32>,
     /// Processors that the run may use.
     cores: u32,
     clock_source: Option<String>,
     before: Counters,
-    withheld: Withheld,
+    withheld: CumulativeHostStats,
     looked_ns: u64,
     offsets_ns: Option<(i64, i64)>,
 }
 
-impl Lookout {
+impl HostSampler {
     /// A lookout that begins now. `servers` are the processes of the built-in servers.
     pub(super) fn new(servers: Vec<u32>, cores: usize) -> Self {
         let host = Host::default();
         Self {
             before: Counters::read(&host),
-            withheld: Withheld::read(&host),
+            withheld: CumulativeHostStats::read(&host),
             looked_ns: monotonic_ns(),
             offsets_ns: offsets_ns(),
             clock_source: clock_source(&host),
@@ -36,12 +36,12 @@ impl Lookout {
 
     /// The first look, to which later ones are compared.
     pub(super) fn baseline(&mut self) -> HostSample {
-        HostSample { supply: None, ..self.look(0) }
+        HostSample { delta: None, ..self.sample(0) }
     }
 
     /// One look: a few milliseconds at most, also with a hundred servers.
-    pub(super) fn look(&mut self, at_ns: u64) -> HostSample {
-        let reading = Reading::take(&self.host, &self.servers);
+    pub(super) fn sample(&mut self, at_ns: u64) -> HostSample {
+        let reading = HostUsage::take(&self.host, &self.servers);
         let now = Counters::read(&self.host);
         let changes = now.since(&self.before);
         self.before = now;
@@ -54,18 +54,18 @@ impl Lookout {
             kernel_bytes: reading.slab_bytes,
             available_bytes: reading.available_bytes,
             counters: changes.telling().map(|(name, change)| (name.to_owned(), change)).collect(),
-            supply: Some(self.supply()),
+            delta: Some(self.supply()),
             ..HostSample::default()
         }
     }
 
     /// What was withheld since the last time.
-    fn supply(&mut self) -> Supply {
-        let before = std::mem::replace(&mut self.withheld, Withheld::read(&self.host));
+    fn supply(&mut self) -> HostDelta {
+        let before = std::mem::replace(&mut self.withheld, CumulativeHostStats::read(&self.host));
         let now = self.withheld;
         let looked_ns = std::mem::replace(&mut self.looked_ns, monotonic_ns());
         let rise = |now: Option<u64>, before: Option<u64>| Some(now?.saturating_sub(before?));
-        let mut supply = Supply {
+        let mut supply = HostDelta {
             elapsed_ns: self.looked_ns.saturating_sub(looked_ns),
             cpu_ns: rise(now.cpu_ns, before.cpu_ns).unwrap_or(0),
             steal_ns: rise(now.steal_ns, before.steal_ns).unwrap_or(0),
@@ -74,7 +74,7 @@ impl Lookout {
             memory_stall_ns: rise(now.memory_stall_ns, before.memory_stall_ns),
             swapped_in_pages: rise(now.swapped_in_pages, before.swapped_in_pages),
             clock_source_changes: self.clock_source_changes(),
-            ..Supply::default()
+            ..HostDelta::default()
         };
         // A reading that failed is made up for by the next one.
         if let Some((wall, boot)) = offsets_ns() {
@@ -91,7 +91,7 @@ impl Lookout {
     }
 }
 
-impl Lookout {
+impl HostSampler {
     /// One when the kernel took another clock source since the last time.
     fn clock_source_changes(&mut self) -> Option<u64> {
         let now = clock_source(&self.host)?;
@@ -106,10 +106,10 @@ mod tests {
 
     #[test]
     fn a_look_tells_what_passed_since_the_last_one() {
-        let mut lookout = Lookout::new(Vec::new(), 2);
-        assert_eq!(lookout.baseline().supply, None);
+        let mut lookout = HostSampler::new(Vec::new(), 2);
+        assert_eq!(lookout.baseline().delta, None);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let supply = lookout.look(0).supply.expect("looked twice");
+        let supply = lookout.sample(0).delta.expect("looked twice");
         assert!(supply.elapsed_ns >= 50_000_000, "{supply:?}");
         assert!(supply.cpu_ns > 0, "{supply:?}");
         assert!(supply.clock_step_ns.abs() < 50_000_000, "{supply:?}");

@@ -1,16 +1,16 @@
 //! Where each scenario is: which marks have passed, whose turn it is in an unpaced ramp, what has to be announced.
 
-use crate::record::{Boundary, Mark};
+use crate::record::{StageTransition, Transition};
 use crate::schedule::{Schedule, Timeline};
 use std::collections::{BTreeSet, VecDeque};
 
 /// The course of all scenarios.
 #[derive(Debug)]
-pub(super) struct Course {
+pub(super) struct Progress {
     timelines: Vec<Timeline>,
     /// How many marks of each scenario have been recorded.
     recorded: Vec<BTreeSet<u32>>,
-    turns: Vec<Option<Turns>>,
+    turns: Vec<Option<TokenQueue>>,
     ended: Vec<bool>,
     /// Unpaced ramps that may run at once: as many as there are cores to run them.
     at_once: usize,
@@ -18,15 +18,15 @@ pub(super) struct Course {
 
 /// Work that workers take turns at: few at a time, so that they do not thrash the cores.
 #[derive(Debug)]
-struct Turns {
-    of: TurnOf,
+struct TokenQueue {
+    of: Token,
     waiting: VecDeque<usize>,
     running: BTreeSet<usize>,
 }
 
 /// What a worker may do when it is its turn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum TurnOf {
+pub(super) enum Token {
     /// Make its part of the unpaced ramp of a stage.
     Ramp(u16),
     /// Close what it held.
@@ -37,17 +37,17 @@ pub(super) enum TurnOf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announcement {
     /// To all workers of a scenario.
-    Mark(Boundary),
+    Transition(StageTransition),
     /// To one worker.
-    Turn {
+    Token {
         /// Number of the worker among all.
         worker: usize,
         /// What it may do.
-        of: TurnOf,
+        of: Token,
     },
 }
 
-impl Course {
+impl Progress {
     pub(super) fn new(schedule: &Schedule, cores: usize) -> Self {
         let timelines = schedule.timelines();
         let count = timelines.len();
@@ -61,45 +61,51 @@ impl Course {
     }
 
     /// The marks that have passed since the last time, in order of time.
-    pub(super) fn passed(&mut self, now_ns: u64) -> Vec<Boundary> {
+    pub(super) fn passed(&mut self, now_ns: u64) -> Vec<StageTransition> {
         let mut passed = Vec::new();
         for (index, timeline) in self.timelines.iter().enumerate() {
             for (mark, at_ns) in timeline.marks() {
                 if at_ns <= now_ns && self.recorded[index].insert(mark.order()) {
-                    passed.push(Boundary { scenario: number(index), mark, at_ns });
+                    passed.push(StageTransition {
+                        scenario: number(index),
+                        transition: mark,
+                        at_ns,
+                    });
                 }
             }
         }
-        passed.sort_by_key(|boundary| (boundary.at_ns, boundary.scenario, boundary.mark.order()));
+        passed.sort_by_key(|boundary| {
+            (boundary.at_ns, boundary.scenario, boundary.transition.order())
+        });
         passed
     }
 
     /// Begins work that workers take turns at: gives the first ones theirs.
-    pub(super) fn take_turns(
+    pub(super) fn grant_tokens(
         &mut self,
         scenario: u16,
-        of: TurnOf,
+        of: Token,
         workers: Vec<usize>,
     ) -> Vec<Announcement> {
-        let turns = Turns { of, waiting: workers.into(), running: BTreeSet::new() };
+        let turns = TokenQueue { of, waiting: workers.into(), running: BTreeSet::new() };
         self.turns[usize::from(scenario)] = Some(turns);
-        self.next_turns(scenario)
+        self.next_tokens(scenario)
     }
 
-    fn next_turns(&mut self, scenario: u16) -> Vec<Announcement> {
+    fn next_tokens(&mut self, scenario: u16) -> Vec<Announcement> {
         let at_once = self.at_once;
         let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
         let mut given = Vec::new();
         while turns.running.len() < at_once {
             let Some(worker) = turns.waiting.pop_front() else { break };
             turns.running.insert(worker);
-            given.push(Announcement::Turn { worker, of: turns.of });
+            given.push(Announcement::Token { worker, of: turns.of });
         }
         given
     }
 
     /// A worker has used its turn, or is gone: the next has its own, or the hold begins.
-    pub(super) fn reached(
+    pub(super) fn return_token(
         &mut self,
         scenario: u16,
         worker: usize,
@@ -110,26 +116,31 @@ impl Course {
         turns.running.remove(&worker);
         turns.waiting.retain(|waiting| *waiting != worker);
         if !turns.running.is_empty() || !turns.waiting.is_empty() {
-            return self.next_turns(scenario);
+            return self.next_tokens(scenario);
         }
         self.turns[usize::from(scenario)] = None;
         match of {
-            TurnOf::Ramp(stage) => self.announce(scenario, Mark::Hold(stage), now_ns),
-            TurnOf::Close => Vec::new(),
+            Token::Ramp(stage) => self.announce(scenario, Transition::Hold(stage), now_ns),
+            Token::Close => Vec::new(),
         }
     }
 
     /// Announces a mark, and what follows from it: scenarios that wait for the hold.
-    fn announce(&mut self, scenario: u16, mark: Mark, at_ns: u64) -> Vec<Announcement> {
+    fn announce(&mut self, scenario: u16, mark: Transition, at_ns: u64) -> Vec<Announcement> {
         self.timelines[usize::from(scenario)].learn(mark, at_ns);
-        let mut announcements = vec![Announcement::Mark(Boundary { scenario, mark, at_ns })];
+        let mut announcements =
+            vec![Announcement::Transition(StageTransition { scenario, transition: mark, at_ns })];
         if let Some(start) = Schedule::hold_start(&self.timelines) {
             for (index, timeline) in self.timelines.iter_mut().enumerate() {
-                if timeline.waits_for_hold() && timeline.at(Mark::Ramp(0)).is_none() {
+                if timeline.waits_for_hold() && timeline.at(Transition::Ramp(0)).is_none() {
                     let at_ns = start.max(at_ns);
                     timeline.start_at(at_ns);
-                    let boundary = Boundary { scenario: number(index), mark: Mark::Ramp(0), at_ns };
-                    announcements.push(Announcement::Mark(boundary));
+                    let boundary = StageTransition {
+                        scenario: number(index),
+                        transition: Transition::Ramp(0),
+                        at_ns,
+                    };
+                    announcements.push(Announcement::Transition(boundary));
                 }
             }
         }
@@ -141,18 +152,18 @@ impl Course {
         let mut announcements = Vec::new();
         for index in 0..self.timelines.len() {
             let timeline = &mut self.timelines[index];
-            if self.ended[index] || timeline.at(Mark::Drain).is_some_and(|at| at <= now_ns) {
+            if self.ended[index] || timeline.at(Transition::Drain).is_some_and(|at| at <= now_ns) {
                 continue;
             }
             // One that has not started yet starts and drains in the same moment.
-            if timeline.at(Mark::Ramp(0)).is_none_or(|at| at > now_ns) {
+            if timeline.at(Transition::Ramp(0)).is_none_or(|at| at > now_ns) {
                 timeline.start_at(now_ns);
             }
-            timeline.learn(Mark::Drain, now_ns);
+            timeline.learn(Transition::Drain, now_ns);
             self.turns[index] = None;
-            announcements.push(Announcement::Mark(Boundary {
+            announcements.push(Announcement::Transition(StageTransition {
                 scenario: number(index),
-                mark: Mark::Drain,
+                transition: Transition::Drain,
                 at_ns: now_ns,
             }));
         }
@@ -160,9 +171,9 @@ impl Course {
     }
 
     /// Ends a scenario.
-    pub(super) fn end(&mut self, scenario: u16, now_ns: u64) -> Boundary {
+    pub(super) fn end(&mut self, scenario: u16, now_ns: u64) -> StageTransition {
         self.ended[usize::from(scenario)] = true;
-        Boundary { scenario, mark: Mark::End, at_ns: now_ns }
+        StageTransition { scenario, transition: Transition::End, at_ns: now_ns }
     }
 
     /// Whether all scenarios have ended.
@@ -173,12 +184,12 @@ impl Course {
     /// When the ramp of each stage of a scenario began or would have begun, as far as that is known.
     pub(super) fn ramps(&self, scenario: u16, stages: usize) -> Vec<Option<u64>> {
         let timeline = &self.timelines[usize::from(scenario)];
-        (0..stages).map(|stage| timeline.at(Mark::Ramp(number(stage)))).collect()
+        (0..stages).map(|stage| timeline.at(Transition::Ramp(number(stage)))).collect()
     }
 
     /// When a scenario drains; `None` while that is not known.
     pub(super) fn drains_at(&self, scenario: u16) -> Option<u64> {
-        self.timelines[usize::from(scenario)].at(Mark::Drain)
+        self.timelines[usize::from(scenario)].at(Transition::Drain)
     }
 }
 
@@ -193,23 +204,23 @@ mod tests {
 
     #[test]
     fn turns_are_few_at_a_time_and_the_hold_begins_after_the_last() {
-        let mut course = Course::new(&testing::unpaced(1_000), 2);
+        let mut course = Progress::new(&testing::unpaced(1_000), 2);
         assert_eq!(course.passed(0).len(), 1);
-        let of = TurnOf::Ramp(0);
-        let turn = |worker| Announcement::Turn { worker, of };
-        assert_eq!(course.take_turns(0, of, vec![0, 1, 2]), [turn(0), turn(1)]);
-        assert_eq!(course.reached(0, 1, 10), [turn(2)]);
-        assert_eq!(course.reached(0, 0, 20), []);
-        let hold = Boundary { scenario: 0, mark: Mark::Hold(0), at_ns: 30 };
-        assert_eq!(course.reached(0, 2, 30), [Announcement::Mark(hold)]);
+        let of = Token::Ramp(0);
+        let turn = |worker| Announcement::Token { worker, of };
+        assert_eq!(course.grant_tokens(0, of, vec![0, 1, 2]), [turn(0), turn(1)]);
+        assert_eq!(course.return_token(0, 1, 10), [turn(2)]);
+        assert_eq!(course.return_token(0, 0, 20), []);
+        let hold = StageTransition { scenario: 0, transition: Transition::Hold(0), at_ns: 30 };
+        assert_eq!(course.return_token(0, 2, 30), [Announcement::Transition(hold)]);
         assert_eq!(course.passed(30), [hold]);
     }
 
     #[test]
     fn a_drain_is_announced_once_and_cuts_off_what_was_planned() {
-        let mut course = Course::new(&testing::unpaced(1_000), 2);
-        let drain = Boundary { scenario: 0, mark: Mark::Drain, at_ns: 5 };
-        assert_eq!(course.drain(5), [Announcement::Mark(drain)]);
+        let mut course = Progress::new(&testing::unpaced(1_000), 2);
+        let drain = StageTransition { scenario: 0, transition: Transition::Drain, at_ns: 5 };
+        assert_eq!(course.drain(5), [Announcement::Transition(drain)]);
         assert_eq!(course.drain(6), []);
         assert_eq!(course.passed(100).last(), Some(&drain));
     }

@@ -4,14 +4,14 @@ use serde::{Deserialize, Serialize};
 
 /// Part `index` of `of`. Whatever is divided is divided by index, never by rounding, so that the parts sum to the whole exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Share {
+pub struct Partition {
     /// From 0.
     pub index: u32,
     /// How many parts there are; at least 1.
     pub of: u32,
 }
 
-impl Share {
+impl Partition {
     /// The whole.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
