@@ -58,6 +58,8 @@ pub enum FailureStage {
     Hold,
     /// During a request and its answer.
     Request,
+    /// While a heartbeat that was sent on a held connection awaited its reply.
+    Heartbeat,
 }
 
 impl fmt::Display for FailureStage {
@@ -67,6 +69,7 @@ impl fmt::Display for FailureStage {
             Self::Tls => "tls",
             Self::Hold => "hold",
             Self::Request => "request",
+            Self::Heartbeat => "heartbeat",
         })
     }
 }

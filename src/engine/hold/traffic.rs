@@ -125,7 +125,10 @@ impl<H: Host> Hold<H> {
             let connection = self.slots.get(slot);
             let Some(socket) = connection.socket.as_ref() else { return };
             match self.host.receive(socket, &mut self.buffer) {
-                Ok(0) => return self.lose(slot, end, now, String::new),
+                Ok(0) => {
+                    let cause = in_reply(connection.asked_ns, end);
+                    return self.lose(slot, cause, now, String::new);
+                }
                 Ok(length) => {
                     self.recorder
                         .cell(self.stages.now())
@@ -147,7 +150,8 @@ impl<H: Host> Hold<H> {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => {
-                    let cause = tls::cause(&error, FailureStage::Hold);
+                    let cause =
+                        in_reply(connection.asked_ns, tls::cause(&error, FailureStage::Hold));
                     return self.lose(slot, cause, now, || reason(&error));
                 }
             }
@@ -305,6 +309,17 @@ impl<H: Host> Hold<H> {
                 }
             }
         }
+    }
+}
+
+/// The cause of an end, by whether a heartbeat awaited its reply: then that is what the peer did
+/// not like, rather than the connection's age or silence.
+fn in_reply(asked_ns: u64, cause: Cause) -> Cause {
+    match cause.failure {
+        Failure::ClosedByServer | Failure::Reset if asked_ns > 0 => {
+            Cause { at: FailureStage::Heartbeat, ..cause }
+        }
+        _ => cause,
     }
 }
 

@@ -12,10 +12,11 @@ pub use scenario::{NetworkPath, diagnose_scenario};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
-use crate::record::{Cause, Failure, FailureStage};
+use crate::record::{Cause, Failure, FailureStage, Origin};
 use crate::units::Time;
 use nix::errno::Errno;
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What is known when connections have failed.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct Evidence<'a> {
     pub wanted: u64,
     /// Connections that were open at the peak.
     pub reached: u64,
+    /// Connections that were opened.
+    pub opened: u64,
     /// Connections that got at least one right message, or requests that ended well.
     pub verified: u64,
     /// How often what failed.
@@ -115,6 +118,10 @@ impl Evidence<'_> {
             Failure::Unreachable => RootCause::Unreachable,
             Failure::GreetingMissed if self.verified == 0 => RootCause::TargetSilent,
             Failure::GreetingMissed => RootCause::TargetFiles,
+            Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Heartbeat => {
+                RootCause::HeartbeatRejected
+            }
+            Failure::Reset | Failure::ClosedByServer if self.no_response() => RootCause::NoResponse,
             Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
             // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
@@ -126,12 +133,12 @@ impl Evidence<'_> {
             Failure::ClosedIdle => RootCause::ClosedIdle,
             Failure::OverLimit => RootCause::AnswerLimits,
             Failure::ClientError => RootCause::Client,
-            Failure::HeartbeatMissed => RootCause::TargetLate,
+            Failure::HeartbeatMissed => self.heartbeat_missed(),
             Failure::PeerTimeout => RootCause::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => RootCause::TargetSlow,
+            Failure::Status => by_status(cause.code),
             Failure::WrongData
             | Failure::WrongBody
-            | Failure::Status
             | Failure::Check
             | Failure::NotExtracted
             | Failure::Redirect => RootCause::WrongAnswer,
@@ -141,6 +148,40 @@ impl Evidence<'_> {
             Failure::BadValue => RootCause::DataValue,
             Failure::OtherErrno => RootCause::Unknown,
         }
+    }
+
+    /// Whether requests were sent and nothing came back that is a response.
+    fn no_response(&self) -> bool {
+        let responded = |failure: Failure| {
+            !matches!(failure, Failure::Reset | Failure::ClosedByServer)
+                && matches!(failure.origin(), Origin::Application | Origin::Protocol)
+        };
+        matches!(self.protocol, Some(Protocol::Http(_)))
+            && self.verified == 0
+            && !self.failures.iter().any(|(cause, _)| responded(cause.failure))
+    }
+
+    /// Who is late: a target that replied to these connections before, or one that never served
+    /// them, because as many as missed a heartbeat never got a message.
+    fn heartbeat_missed(&self) -> RootCause {
+        let missed = |cause: &Cause| cause.failure == Failure::HeartbeatMissed;
+        let missed: u64 =
+            self.failures.iter().filter(|(cause, _)| missed(cause)).map(|(_, count)| count).sum();
+        match self.verified {
+            0 => RootCause::TargetSilent,
+            verified if verified + missed <= self.opened => RootCause::TargetFiles,
+            _ => RootCause::TargetLate,
+        }
+    }
+
+    /// The statuses that a root cause was named by, for people.
+    fn statuses(&self, root_cause: RootCause) -> String {
+        let of_this = |cause: &&Cause| {
+            cause.failure == Failure::Status && by_status(cause.code) == root_cause
+        };
+        let codes = self.failures.iter().map(|(cause, _)| cause).filter(of_this);
+        let codes: BTreeSet<String> = codes.map(|cause| cause.code.to_string()).collect();
+        codes.into_iter().collect::<Vec<_>>().join(", ")
     }
 
     /// Why connecting took too long, by what the kernel dropped meanwhile.
@@ -265,8 +306,18 @@ impl Evidence<'_> {
                 }
             },
             (RootCause::TargetSilent, Protocol::TcpHold(hold)) => {
-                let greeting = hold.greeting?;
-                Some(format!("the target sent no greeting within {greeting} on {route}"))
+                match (hold.greeting, hold.heartbeat.as_ref()?) {
+                    (Some(greeting), _) => {
+                        Some(format!("the target sent no greeting within {greeting} on {route}"))
+                    }
+                    (None, Heartbeat::Client { timeout, .. }) => Some(format!(
+                        "the target never replied to a heartbeat on {route}, {timeout} each"
+                    )),
+                    (None, Heartbeat::Server { every, grace }) => Some(format!(
+                        "the target never sent anything on {route}, within {}",
+                        Time(every.0 + grace.0)
+                    )),
+                }
             }
             // A first byte may have a time of its own.
             (RootCause::TargetSlow, Protocol::Http(http)) => {
@@ -290,7 +341,8 @@ impl Evidence<'_> {
         };
         let because = self
             .missed_deadline(root_cause)
-            .unwrap_or_else(|| root_cause.because(self.route, self.spike()));
+            .unwrap_or_else(|| root_cause.because(self.route, self.spike()))
+            .replace("STATUS", &self.statuses(root_cause));
         // The queue of a target on this machine has been counted, and nothing else keeps a Unix socket waiting.
         let counted = root_cause == RootCause::AcceptQueue && (self.target_here || self.over_unix);
         let because = if counted { because.replace("probably ", "") } else { because };
@@ -305,6 +357,16 @@ impl Evidence<'_> {
             (RootCause::IdleTimeout, true) => Side::Target,
             _ => root_cause.side(),
         }
+    }
+}
+
+/// What a status says that is not the expected one.
+fn by_status(status: i32) -> RootCause {
+    match status {
+        401 | 403 | 407 => RootCause::AccessDenied,
+        429 | 503 => RootCause::TurnedAway,
+        502 | 504 => RootCause::Upstream,
+        _ => RootCause::WrongAnswer,
     }
 }
 

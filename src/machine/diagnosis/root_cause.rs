@@ -110,6 +110,16 @@ root_causes! {
     ClosedEarly = "closed_early", Target, "the target closed connections on ROUTE that were in use";
     /// Closed while idle, as requests were on their way.
     ClosedIdle = "closed_idle", Target, "the target closed idle connections on ROUTE as requests were sent on them";
+    /// Closed or reset when a heartbeat was sent.
+    HeartbeatRejected = "heartbeat_rejected", Target, "connections on ROUTE were closed or reset instead of a reply to a heartbeat";
+    /// Closed or reset before any response was complete.
+    NoResponse = "no_response", Target, "the target closed connections on ROUTE before any response was complete";
+    /// A proxy whose own server does not respond.
+    Upstream = "upstream", Target, "the target on ROUTE is a proxy that got no response from its own server: status STATUS";
+    /// Requests turned away.
+    TurnedAway = "turned_away", Target, "the target on ROUTE turned requests away with status STATUS";
+    /// No access.
+    AccessDenied = "access_denied", Target, "the target on ROUTE denied access with status STATUS";
     /// Heartbeats that did not come.
     TargetLate = "target_late", Target, "the target's heartbeats on ROUTE did not come in time";
     /// Answers that did not come.
@@ -210,9 +220,24 @@ impl RootCause {
                 "raise the target's limit on open files (prlimit --pid PID --nofile=...) or its number of workers"
             }
             Self::TargetSilent => {
-                "see that the target accepts and greets; without a greeting leave greeting out of the plan"
+                "check that the target accepts connections and sends what the plan expects (`greeting`, `heartbeat`)"
             }
             Self::ClosedEarly => "look for the target's limit on connections or on their life",
+            Self::HeartbeatRejected => {
+                "check that the target understands `send`, its log says; if it replied to earlier heartbeats, send them more often than connections may be idle there or on the way"
+            }
+            Self::NoResponse => {
+                "check that the target speaks HTTP on this port; its log says why it closed, the sample in failures.csv how far it came"
+            }
+            Self::Upstream => {
+                "look at the server behind the target: whether it runs, and its timeouts"
+            }
+            Self::TurnedAway => {
+                "look into the target's limits (rate, connections, servers that are up), or lower the load"
+            }
+            Self::AccessDenied => {
+                "set `auth` or the headers in the plan, or let this client in there"
+            }
             Self::AnswerLimits => {
                 "raise the key of limits in the scenario that the sample in failures.csv names"
             }

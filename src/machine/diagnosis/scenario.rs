@@ -39,6 +39,7 @@ pub fn diagnose_scenario(
         return Vec::new();
     }
     let (wanted, reached) = levels(scenario, facts, &whole);
+    let opened = whole.counters.get(Counter::ConnectOk);
     let verified = match scenario.protocol {
         Protocol::TcpHold(_) => whole.counters.get(Counter::Verified),
         Protocol::Http(_) => whole.counters.get(Counter::Ok),
@@ -46,6 +47,7 @@ pub fn diagnose_scenario(
     diagnose(&Evidence {
         wanted,
         reached,
+        opened,
         verified,
         failures: &failures,
         deaths: &deaths,

@@ -25,6 +25,7 @@ struct Case<'a> {
     limits: Limits,
     deaths: &'a [(u64, u64)],
     reached: u64,
+    opened: u64,
     verified: u64,
     killed: u64,
     target_here: bool,
@@ -40,6 +41,7 @@ impl<'a> Case<'a> {
             limits: limits(),
             deaths: &[],
             reached: 100,
+            opened: 100,
             verified: 100,
             killed: 0,
             target_here: true,
@@ -52,6 +54,7 @@ impl<'a> Case<'a> {
         diagnose(&Evidence {
             wanted: 1_000,
             reached: self.reached,
+            opened: self.opened,
             verified: self.verified,
             failures: self.failures,
             deaths: self.deaths,
@@ -324,4 +327,60 @@ fn what_is_heard_more_often_dies_of_age_and_not_of_silence() {
     );
     let silent = Case { protocol: of_client(120, 1), ..case };
     assert_eq!(silent.first().0, RootCause::IdleTimeout);
+}
+
+#[test]
+fn a_close_in_reply_to_a_heartbeat_is_no_idle_timeout() {
+    for failure in [Failure::ClosedByServer, Failure::Reset] {
+        let failures = cause(failure, FailureStage::Heartbeat);
+        let case = Case { deaths: &[(2, 900)], protocol: of_client(2, 1), ..Case::of(&failures) };
+        assert_eq!(case.first(), (RootCause::HeartbeatRejected, Side::Target), "{failure}");
+    }
+}
+
+#[test]
+fn connections_that_were_never_served_are_told_from_late_heartbeats() {
+    let failures = [(Cause::new(Failure::HeartbeatMissed, FailureStage::Hold), 50)];
+    let case = Case { opened: 100, protocol: of_client(1, 1), ..Case::of(&failures) };
+    for (verified, root_cause) in
+        [(0, RootCause::TargetSilent), (50, RootCause::TargetFiles), (51, RootCause::TargetLate)]
+    {
+        let case = Case { verified, protocol: case.protocol.clone(), ..Case::of(&failures) };
+        assert_eq!(case.first(), (root_cause, Side::Target), "{verified}");
+    }
+    let said = Case { verified: 0, ..case }.diagnoses().remove(0).because;
+    assert_eq!(
+        said,
+        "the target never replied to a heartbeat on 127.0.0.1 -> 127.0.0.1:8000, 1s each"
+    );
+}
+
+#[test]
+fn statuses_name_who_did_not_serve() {
+    let status =
+        |code, count| (Cause { code, ..Cause::new(Failure::Status, FailureStage::Request) }, count);
+    let failures = [status(502, 5), status(504, 4), status(503, 3), status(401, 2), status(404, 1)];
+    let blames = Case::of(&failures).diagnoses();
+    let said: Vec<_> = blames.iter().map(|blame| (blame.root_cause, blame.count)).collect();
+    let named = [
+        RootCause::Upstream,
+        RootCause::TurnedAway,
+        RootCause::AccessDenied,
+        RootCause::WrongAnswer,
+    ];
+    assert_eq!(said, named.into_iter().zip([9, 3, 2, 1]).collect::<Vec<_>>());
+    assert!(blames[0].because.ends_with("status 502, 504"), "{}", blames[0].because);
+}
+
+#[test]
+fn requests_that_nothing_responded_to_are_not_a_limit_on_connections() {
+    let protocol = Some(crate::schedule::testing::http());
+    let closed = cause(Failure::ClosedByServer, FailureStage::Request);
+    let case = Case { verified: 0, protocol, ..Case::of(&closed) };
+    assert_eq!(case.first(), (RootCause::NoResponse, Side::Target));
+    assert_eq!(Case { verified: 1, ..case }.first().0, RootCause::ClosedEarly);
+    let also = [closed[0], (Cause::new(Failure::Status, FailureStage::Request), 1)];
+    let protocol = Some(crate::schedule::testing::http());
+    let case = Case { verified: 0, protocol, ..Case::of(&also) };
+    assert_eq!(case.first().0, RootCause::ClosedEarly);
 }

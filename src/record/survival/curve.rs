@@ -20,7 +20,7 @@ pub struct Point {
     /// Greenwood's standard error of that.
     pub error: f64,
     /// The part that had died of each cause by then, in the order of [`End::DEATHS`]; with `survival` they sum to 1.
-    pub incidence: [f64; 5],
+    pub incidence: [f64; 6],
 }
 
 /// A survival curve.
@@ -43,7 +43,7 @@ impl Curve {
             deaths.iter().chain([&censored]).flat_map(|bins| bins.keys().copied()).collect();
         let longest = *bins.last()?;
         let mut at_risk = survival.connections();
-        let (mut alive, mut greenwood, mut incidence) = (1.0_f64, 0.0_f64, [0.0; 5]);
+        let (mut alive, mut greenwood, mut incidence) = (1.0_f64, 0.0_f64, [0.0; 6]);
         let mut points = Vec::new();
         for bin in bins {
             let in_bin = |bins: &Bins| bins.get(&bin).copied().unwrap_or(0);

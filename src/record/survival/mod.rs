@@ -9,7 +9,7 @@ mod spikes;
 pub use curve::{Curve, Point};
 pub use spikes::{Spike, SpikeKind, spikes};
 
-use super::{Cause, Failure};
+use super::{Cause, Failure, FailureStage};
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -35,16 +35,25 @@ pub enum End {
     Other,
     /// It did not end by itself: it was closed as planned, or the run ended before it.
     Censored,
+    /// The peer closed or reset it instead of replying to a heartbeat.
+    Rejected,
 }
 
 impl End {
     /// Every one.
-    pub const ALL: [Self; 6] =
-        [Self::Fin, Self::Rst, Self::Silence, Self::WrongData, Self::Other, Self::Censored];
+    pub const ALL: [Self; 7] = [
+        Self::Fin,
+        Self::Rst,
+        Self::Silence,
+        Self::WrongData,
+        Self::Other,
+        Self::Rejected,
+        Self::Censored,
+    ];
 
     /// Those that are deaths.
-    pub const DEATHS: [Self; 5] =
-        [Self::Fin, Self::Rst, Self::Silence, Self::WrongData, Self::Other];
+    pub const DEATHS: [Self; 6] =
+        [Self::Fin, Self::Rst, Self::Silence, Self::WrongData, Self::Other, Self::Rejected];
 
     /// The word in reports.
     pub fn name(self) -> &'static str {
@@ -55,12 +64,16 @@ impl End {
             Self::WrongData => "wrong_data",
             Self::Other => "other",
             Self::Censored => "censored",
+            Self::Rejected => "rejected",
         }
     }
 
     /// The end that a failure is.
     pub fn of(cause: Cause) -> Self {
         match cause.failure {
+            Failure::ClosedByServer | Failure::Reset if cause.at == FailureStage::Heartbeat => {
+                Self::Rejected
+            }
             Failure::ClosedByServer => Self::Fin,
             Failure::Reset => Self::Rst,
             Failure::HeartbeatMissed | Failure::GreetingMissed | Failure::PeerTimeout => {
@@ -71,9 +84,16 @@ impl End {
         }
     }
 
-    /// Whether the other side, or something on the way, ended it; silence and wrong data are ends that this side finds.
+    /// Whether the other side, or something on the way, ended it by itself: silence and wrong data
+    /// are found by this side, and a rejected heartbeat was sent by it.
     fn is_from_outside(self) -> bool {
         matches!(self, Self::Fin | Self::Rst | Self::Other)
+    }
+
+    /// Whether many of these at one moment can tell of a restart: what follows from what this side
+    /// sent stands where the plan put it.
+    fn tells_of_a_moment(self) -> bool {
+        self.is_from_outside() || self == Self::Silence
     }
 }
 
@@ -132,7 +152,7 @@ impl Survival {
     pub fn record(&mut self, life: &Life) {
         let since = |from: u64| bin(life.ended_ns.saturating_sub(from));
         self.add(Row::Life(life.end), since(life.opened_ns), 1);
-        if life.end != End::Censored {
+        if life.end.tells_of_a_moment() {
             self.add(Row::Moment, bin(life.ended_ns), 1);
         }
         if life.end.is_from_outside() {

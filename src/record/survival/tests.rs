@@ -149,9 +149,22 @@ fn deaths_that_are_spread_and_deaths_that_this_side_found_are_no_spikes() {
     assert!(said(&survival).is_empty());
 }
 
+#[test]
+fn deaths_by_what_this_side_sent_tell_of_no_restart() {
+    for end in [End::WrongData, End::Rejected] {
+        let mut survival = Survival::default();
+        for user in 0..100_u64 {
+            let opened_ns = user * SECOND_NS / 100;
+            let ended_ns = opened_ns + 2 * SECOND_NS;
+            survival.record(&Life { end, opened_ns, heard_ns: opened_ns, ended_ns });
+        }
+        assert!(said(&survival).is_empty(), "{end:?}");
+    }
+}
+
 proptest! {
     #[test]
-    fn parts_add_up_and_survive_both_formats(ends in proptest::collection::vec((0_usize..6, 0_u64..1_000_000, 0_u64..1_000), 0..60), cut in 0_usize..60) {
+    fn parts_add_up_and_survive_both_formats(ends in proptest::collection::vec((0_usize..7, 0_u64..1_000_000, 0_u64..1_000), 0..60), cut in 0_usize..60) {
         let lives: Vec<Life> = ends.iter().map(|(end, seconds, quiet)| {
             let ended_ns = seconds * SECOND_NS;
             Life { end: End::ALL[*end], opened_ns: 0, heard_ns: ended_ns.saturating_sub(quiet * SECOND_NS), ended_ns }

@@ -41,7 +41,7 @@ pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         grouped(survival.connections()),
         ended.join(", ")
     )];
-    words.extend(AGES.iter().filter_map(|age| {
+    words.extend(AGES.iter().filter(|age| **age <= curve.seen_s).filter_map(|age| {
         let (alive, error) = curve.at(*age)?;
         Some(format!("{} ± {} lived {}", percent(alive), percent(error), time(ns(*age))))
     }));
@@ -71,5 +71,6 @@ fn why(end: End) -> &'static str {
         End::WrongData => "with a wrong message",
         End::Other => "by another failure",
         End::Censored => "as planned",
+        End::Rejected => "closed or reset instead of a reply to a heartbeat",
     }
 }

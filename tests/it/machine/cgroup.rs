@@ -99,6 +99,7 @@ fn memory_of_a_group_is_predicted() {
         let blames = diagnose(&Evidence {
             wanted: above,
             reached: predicted,
+            opened: predicted,
             verified: predicted,
             failures: &[],
             deaths: &[],

@@ -62,6 +62,7 @@ impl Seen {
         diagnose(&Evidence {
             wanted: USERS,
             reached: self.ran.counter("connect.ok"),
+            opened: self.ran.counter("connect.ok"),
             verified: self.ran.counter("verified"),
             failures: &failures,
             deaths: &[],

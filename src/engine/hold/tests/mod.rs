@@ -158,6 +158,38 @@ fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
 }
 
 #[test]
+fn an_end_that_comes_instead_of_a_reply_is_told_from_one_in_silence() {
+    let heartbeat =
+        Heartbeat::Client { send: "ping".into(), every: seconds(2), timeout: seconds(1) };
+    let on_send: Script = Box::new(|simulation, slot, _| {
+        let act = [Act::Fin, Act::Reset, Act::Say(b"ok")][slot as usize % 3];
+        let now = simulation.now_ns;
+        simulation.plan(now + 1_000_000, slot, act);
+        if slot == 2 {
+            // Its reply has come: what ends it a moment later is something else.
+            simulation.plan(now + 2_000_000, slot, Act::Fin);
+        }
+    });
+    let outcomes = run(
+        plan(settings(Some(heartbeat)), vec![stage(3, paced(1_000), 5)]),
+        Vec::new(),
+        open_at_once(),
+        on_send,
+    );
+    let whole = outcomes.whole();
+    let said: Vec<String> = whole.failures.iter().map(|(cause, _)| cause.to_string()).collect();
+    assert_eq!(
+        said,
+        [
+            "closed_by_server in heartbeat",
+            "reset in heartbeat (ECONNRESET)",
+            "closed_by_server in hold"
+        ]
+    );
+    assert_eq!((whole.survival.count(End::Rejected), whole.survival.count(End::Fin)), (2, 1));
+}
+
+#[test]
 fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
     let orders = vec![
         (SECOND_NS, Command::StartRamp { stage: 0 }),
