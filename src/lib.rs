@@ -3,6 +3,8 @@
 
 pub mod units;
 
+pub mod catalogue;
+
 pub mod plan;
 
 pub mod record;

@@ -12,7 +12,6 @@ mod generator;
 mod interpolate;
 mod limits;
 mod lower;
-mod metric;
 mod names;
 mod overrides;
 mod parse;
@@ -33,6 +32,7 @@ mod text;
 mod threshold;
 mod tree;
 
+pub use crate::catalogue::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use churn::{Churn, DisconnectEvent, Jitter, Lifetime, Reconnect};
 pub use error::{PlanError, PlanErrors};
 pub use fault_conflict::FaultConflict;
@@ -40,8 +40,6 @@ pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, 
 pub use interpolate::Environment;
 pub use limits::AnswerLimits;
 pub use lower::{Sparse, sparse};
-pub(crate) use metric::within;
-pub use metric::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use parse::LARGEST_PLAN;
 pub use request::{
     Assertion, Body, Check, Data, Encoding, Extract, ExtractFrom, Piece, Placeholder, Request,

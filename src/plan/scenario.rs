@@ -1,6 +1,7 @@
 //! What one scenario does to its target, by protocol.
 
 use super::{AnswerLimits, Churn, Data, Level, Request, Secrets, Stage, Threshold};
+use crate::catalogue::ProtocolKind;
 use crate::units::{Time, uri};
 use serde::{Deserialize, Serialize};
 
@@ -40,12 +41,22 @@ pub enum Protocol {
 }
 
 impl Protocol {
+    /// Which protocol it is, without its settings.
+    pub fn kind(&self) -> ProtocolKind {
+        match self {
+            Self::TcpHold(_) => ProtocolKind::TcpHold,
+            Self::Http(_) => ProtocolKind::Http,
+        }
+    }
+
     /// The word in the plan: `tcp-hold` or `http`.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::TcpHold(_) => "tcp-hold",
-            Self::Http(_) => "http",
-        }
+        self.kind().name()
+    }
+
+    /// Whether an attempt is a connection that is held; otherwise it is a request.
+    pub fn holds(&self) -> bool {
+        self.kind().holds()
     }
 }
 

@@ -40,8 +40,11 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
             let value = span.cell.times.stat(time, stat)?;
             Some(Measure { value, samples: span.cell.times.count(time), ratio: None })
         }
-        Metric::Ratio(ratio) if ratio.survival_s().is_some() => {
-            let (value, _) = Curve::of(&span.cell.survival)?.at(ratio.survival_s()?)?;
+        Metric::Ratio(
+            ratio @ (RatioMetric::Survival1m | RatioMetric::Survival10m | RatioMetric::Survival1h),
+        ) => {
+            let (_, age_s) = ratio.row().age?;
+            let (value, _) = Curve::of(&span.cell.survival)?.at(age_s)?;
             Some(Measure { value, samples: span.cell.survival.connections(), ratio: None })
         }
         Metric::Ratio(ratio) => part(parts(ratio, span)),

@@ -1,5 +1,6 @@
 //! Turns counters and gauges into small arrays with a name for each place.
 
+use crate::catalogue::{Need, Protocols};
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -7,7 +8,9 @@ use std::fmt;
 
 /// Defines an enum of names and an array that is indexed by it. People read a map without zeros, machines a sequence.
 macro_rules! table {
-    ($(#[$meta:meta])* $name:ident, $(#[$table_meta:meta])* $table:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)* }) => {
+    ($(#[$meta:meta])* $name:ident, $(#[$table_meta:meta])* $table:ident {
+        $($(#[$doc:meta])* $variant:ident = $text:literal of $set:ident $(with $need:ident)?,)*
+    }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $name { $($(#[$doc])* $variant,)* }
@@ -19,6 +22,16 @@ macro_rules! table {
             /// The word in reports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+
+            /// The protocols whose reports have it.
+            pub fn protocols(self) -> Protocols {
+                match self { $(Self::$variant => Protocols::$set,)* }
+            }
+
+            /// What a plan must have for reports to have it.
+            pub fn need(self) -> Option<Need> {
+                match self { $(Self::$variant => [$(Need::$need)?].into_iter().next(),)* }
             }
         }
 
@@ -119,73 +132,91 @@ table! {
     /// A value for each [`Counter`].
     Counters {
         /// Attempts due by the schedule: always `started + dropped`.
-        Due = "due",
+        Due = "due" of ALL,
         /// Attempts started: always `ok + failed + timed_out + unfinished` once all have ended.
-        Started = "started",
+        Started = "started" of ALL,
         /// Attempts that were due and never started.
-        Dropped = "dropped",
+        Dropped = "dropped" of ALL,
         /// Attempts that ended well.
-        Ok = "ok",
+        Ok = "ok" of ALL,
         /// Attempts that failed, time-outs apart.
-        Failed = "failed",
+        Failed = "failed" of ALL,
         /// Attempts that ended by a time-out.
-        TimedOut = "timed_out",
+        TimedOut = "timed_out" of ALL,
         /// Attempts that had not ended when the run did.
-        Unfinished = "unfinished",
+        Unfinished = "unfinished" of ALL,
         /// tcp-hold: of `unfinished`, those whose connection was open.
-        UnfinishedOpen = "unfinished.open",
+        UnfinishedOpen = "unfinished.open" of HOLDS,
         /// Of `failed`, those that are the generator's own fault.
-        FailedLocal = "failed.local",
+        FailedLocal = "failed.local" of ALL,
         /// Connections tried.
-        ConnectAttempts = "connect.attempts",
+        ConnectAttempts = "connect.attempts" of ALL,
         /// Connections opened.
-        ConnectOk = "connect.ok",
+        ConnectOk = "connect.ok" of ALL,
         /// Connections not opened (time-outs included), local failures apart.
-        ConnectFailed = "connect.failed",
+        ConnectFailed = "connect.failed" of ALL,
         /// Connections not opened by a fault of the generator.
-        ConnectFailedLocal = "connect.failed.local",
+        ConnectFailedLocal = "connect.failed.local" of ALL,
         /// tcp-hold: connections open when a hold began, or opened in it.
-        HoldEntered = "hold.entered",
+        HoldEntered = "hold.entered" of HOLDS,
         /// tcp-hold: connections lost in this phase (by time of loss).
-        Lost = "hold.lost",
+        Lost = "hold.lost" of HOLDS,
         /// tcp-hold: connections closed as planned in this phase (by time of close).
-        Closed = "closed",
+        Closed = "closed" of HOLDS,
         /// tcp-hold: time that connections were open, summed over them, in this phase: milliseconds.
-        TimeDelivered = "connection_time.delivered_ms",
+        TimeDelivered = "connection_time.delivered_ms" of HOLDS,
         /// tcp-hold: time that they should have been open: the same, and for each connection that was lost the time until its user had
         /// another one open, or was to have none any more.
-        TimePromised = "connection_time.promised_ms",
+        TimePromised = "connection_time.promised_ms" of HOLDS,
         /// tcp-hold: connections dropped by an event of the plan (by time of the drop).
-        StormDropped = "storm.dropped",
+        StormDropped = "storm.dropped" of HOLDS with Events,
         /// tcp-hold: of those, the ones whose user had a connection again (by the time of that).
-        StormRecovered = "storm.recovered",
+        StormRecovered = "storm.recovered" of HOLDS with Events,
         /// tcp-hold: of those, the ones whose user had none again before it was to have none any more.
-        StormUnrecovered = "storm.unrecovered",
+        StormUnrecovered = "storm.unrecovered" of HOLDS with Events,
         /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the end of its lifetime.
-        Reconnects = "reconnects",
+        Reconnects = "reconnects" of HOLDS with Reconnects,
         /// tcp-hold: connections with at least one right message (by the time of the first).
-        Verified = "verified",
+        Verified = "verified" of HOLDS,
         /// tcp-hold: right messages received in this phase.
-        MessagesReceived = "messages.received",
+        MessagesReceived = "messages.received" of HOLDS,
         /// tcp-hold: of those, the ones that were heartbeats.
-        HeartbeatReceived = "heartbeat.received",
+        HeartbeatReceived = "heartbeat.received" of HOLDS,
         /// tcp-hold: heartbeats that did not come in time.
-        HeartbeatMissed = "heartbeat.missed",
+        HeartbeatMissed = "heartbeat.missed" of HOLDS,
         /// tcp-hold: heartbeats sent by this side.
-        HeartbeatSent = "heartbeat.sent",
+        HeartbeatSent = "heartbeat.sent" of HOLDS,
         /// http: of the connections opened, those that were secured by going on with an earlier session.
-        TlsResumed = "tls.resumed",
+        TlsResumed = "tls.resumed" of REQUESTS with Tls,
         /// http: sendings of requests again, because the server had not processed them, or closed the idle connection as they came.
-        Retried = "retried",
+        Retried = "retried" of ALL,
         /// http: cookies that users did not keep, or let go of for a newer one.
-        CookiesLost = "cookies.lost",
+        CookiesLost = "cookies.lost" of REQUESTS with Cookies,
         /// Bytes received: messages or bodies (as they came: encoded ones are not decoded, framing is left out). http counts them when a
         /// request ends or is let go of, of each sending.
-        BytesReceived = "bytes.received",
+        BytesReceived = "bytes.received" of ALL,
         /// Bytes sent by tcp-hold heartbeats, or http bodies: what the kernel took, not what was to be sent. With TLS what its session took
         /// (it holds back at most one record), with HTTP/2 what flow control let out. http counts them when a request ends or is let go
         /// of, of each sending.
-        BytesSent = "bytes.sent",
+        BytesSent = "bytes.sent" of ALL,
+    }
+}
+
+impl Counter {
+    /// The counters of the accounting identities.
+    pub const ACCOUNTING: [Self; 7] = [
+        Self::Due,
+        Self::Started,
+        Self::Dropped,
+        Self::Ok,
+        Self::Failed,
+        Self::TimedOut,
+        Self::Unfinished,
+    ];
+
+    /// Whether http has it for each request.
+    pub fn is_per_request(self) -> bool {
+        Self::ACCOUNTING.contains(&self) || matches!(self, Self::FailedLocal | Self::BytesReceived)
     }
 }
 
@@ -195,12 +226,12 @@ table! {
     /// A value for each [`Gauge`].
     Gauges {
         /// Connections open.
-        Open = "connections.open",
+        Open = "connections.open" of ALL,
         /// Connections being opened.
-        Connecting = "connections.connecting",
+        Connecting = "connections.connecting" of ALL,
         /// Virtual users at work.
-        Users = "users",
+        Users = "users" of REQUESTS,
         /// Requests under way.
-        InFlight = "in_flight",
+        InFlight = "in_flight" of REQUESTS,
     }
 }

@@ -4,6 +4,7 @@
 
 use super::figures::{ms, thousandths, whole};
 use super::section::Section;
+use crate::catalogue::{Need, Report, Row, denominator, figure_ms, numerator, per_second, samples};
 use crate::plan::{Churn, Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 use crate::units::Time;
@@ -29,59 +30,34 @@ pub struct Words {
 impl Words {
     /// Of one protocol.
     pub fn of(protocol: &Protocol) -> Self {
-        let hold = matches!(protocol, Protocol::TcpHold(_));
-        let churn = match protocol {
-            Protocol::TcpHold(hold) => hold.churn.clone(),
-            Protocol::Http(_) => Churn::default(),
+        let kind = protocol.kind();
+        let shown = |row: &Row, report: Report| {
+            let of_events = row.needs(Need::Events);
+            row.is_of(kind) && row.report == report && (!of_events || has(protocol, Need::Events))
         };
-        let within = match protocol {
-            Protocol::TcpHold(_) => Vec::new(),
-            Protocol::Http(http) => http.within.clone(),
-        };
-        let storms = !churn.events.is_empty();
         Self {
-            counters: keep(Counter::ALL, |one| match one {
-                Counter::StormDropped | Counter::StormRecovered | Counter::StormUnrecovered => {
-                    storms
-                }
-                Counter::Reconnects => churn.reopens(),
-                Counter::TlsResumed => !hold,
-                Counter::CookiesLost => keeps_cookies(protocol),
-                _ => hold || !only_hold(one),
+            counters: keep(Counter::ALL, |one| {
+                one.protocols().has(kind) && one.need().is_none_or(|need| has(protocol, need))
             }),
-            gauges: keep(Gauge::ALL, |one| !hold || matches!(one, Gauge::Open | Gauge::Connecting)),
-            ratios: keep(RatioMetric::ALL, |one| {
-                ratio_is_of(one, hold) && (storms || one != RatioMetric::Recovery)
-            }),
-            within,
-            rates: keep(RateMetric::ALL, |one| hold == (one == RateMetric::Connect)),
-            times: keep(TimeMetric::ALL, |one| {
-                let of_storms = matches!(one, TimeMetric::RecoveryTime | TimeMetric::StormTime);
-                time_is_of(one, hold) && (storms || !of_storms)
-            }),
+            gauges: keep(Gauge::ALL, |one| one.protocols().has(kind)),
+            ratios: keep(RatioMetric::ALL, |one| shown(one.row(), Report::Ratio)),
+            within: within(protocol),
+            rates: keep(RateMetric::ALL, |one| shown(one.row(), Report::Rate)),
+            times: keep(TimeMetric::ALL, |one| shown(one.row(), Report::Times)),
         }
     }
 
     /// Of each request of some protocols: what belongs to no connection.
     pub fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
-        let https = protocols.into_iter().filter(|one| matches!(one, Protocol::Http(_)));
-        let all = Self::all_of(&https.map(Self::of).collect::<Vec<_>>());
-        let counted = [
-            Counter::Due,
-            Counter::Started,
-            Counter::Dropped,
-            Counter::Ok,
-            Counter::Failed,
-            Counter::TimedOut,
-            Counter::Unfinished,
-            Counter::FailedLocal,
-            Counter::BytesReceived,
-        ];
+        let requests = protocols.into_iter().filter(|one| !one.holds());
+        let all = Self::all_of(&requests.map(Self::of).collect::<Vec<_>>());
         Self {
-            counters: keep(&counted, |one| all.counters.contains(&one)),
+            counters: keep(&all.counters, Counter::is_per_request),
             gauges: Vec::new(),
-            times: keep(&all.times, |one| Metric::Time(one, Stat::Max).is_of_request()),
-            ..all
+            ratios: keep(&all.ratios, |one| one.row().per_request),
+            rates: keep(&all.rates, |one| one.row().per_request),
+            times: keep(&all.times, |one| one.row().per_request),
+            within: all.within,
         }
     }
 
@@ -91,14 +67,31 @@ impl Words {
         self.ratios.iter().copied().map(Metric::Ratio).chain(within)
     }
 
+    /// The columns of rates, of ratios other than success and failure, and of distributions.
+    pub fn figures(&self) -> Vec<Column> {
+        let mut columns: Vec<Column> = self.rates.iter().copied().map(Column::Rate).collect();
+        for ratio in self.parts().filter(|one| !OUTCOMES.contains(one)) {
+            columns.extend([
+                Column::Numerator(ratio),
+                Column::Ratio(ratio),
+                Column::Denominator(ratio),
+            ]);
+        }
+        for time in &self.times {
+            columns.push(Column::Samples(*time));
+            columns.extend(Stat::ALL.iter().map(|stat| Column::Time(*time, *stat)));
+        }
+        columns
+    }
+
     /// Of all protocols of a plan together.
     pub fn of_plan(plan: &Plan) -> Self {
         let mut all = Self::all_of(
             &plan.scenarios.iter().map(|one| Self::of(&one.protocol)).collect::<Vec<_>>(),
         );
         if !is_secured(plan) {
-            all.counters.retain(|one| *one != Counter::TlsResumed);
-            all.times.retain(|one| *one != TimeMetric::TlsTime);
+            all.counters.retain(|one| one.need() != Some(Need::Tls));
+            all.times.retain(|one| !one.row().needs(Need::Tls));
         }
         all
     }
@@ -117,8 +110,32 @@ impl Words {
     }
 }
 
-fn keeps_cookies(protocol: &Protocol) -> bool {
-    matches!(protocol, Protocol::Http(http) if http.cookies)
+/// Whether a scenario has what a counter or a metric of reports needs. Columns that a plan could
+/// fill by other means are there for each scenario of their protocol.
+fn has(protocol: &Protocol, need: Need) -> bool {
+    let (churn, cookies) = match protocol {
+        Protocol::TcpHold(hold) => (Some(&hold.churn), false),
+        Protocol::Http(http) => (None, http.cookies),
+    };
+    match need {
+        Need::Events => churn.is_some_and(|churn| !churn.events.is_empty()),
+        Need::Reconnects => churn.is_some_and(Churn::reopens),
+        Need::Cookies => cookies,
+        Need::Tls
+        | Need::Checks
+        | Need::Heartbeat
+        | Need::ServerHeartbeat
+        | Need::ClientHeartbeat
+        | Need::Messages
+        | Need::Rate => true,
+    }
+}
+
+fn within(protocol: &Protocol) -> Vec<Time> {
+    match protocol {
+        Protocol::TcpHold(_) => Vec::new(),
+        Protocol::Http(http) => http.within.clone(),
+    }
 }
 
 fn is_secured(plan: &Plan) -> bool {
@@ -129,60 +146,14 @@ fn keep<T: Copy>(all: &[T], wanted: impl Fn(T) -> bool) -> Vec<T> {
     all.iter().copied().filter(|one| wanted(*one)).collect()
 }
 
-fn only_hold(counter: Counter) -> bool {
-    matches!(
-        counter,
-        Counter::UnfinishedOpen
-            | Counter::HoldEntered
-            | Counter::Lost
-            | Counter::Closed
-            | Counter::TimeDelivered
-            | Counter::TimePromised
-            | Counter::Verified
-            | Counter::MessagesReceived
-            | Counter::HeartbeatReceived
-            | Counter::HeartbeatMissed
-            | Counter::HeartbeatSent
-    )
-}
+/// What every table of outcomes begins with.
+const OUTCOMES: [Metric; 2] =
+    [Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure)];
 
-fn ratio_is_of(ratio: RatioMetric, hold: bool) -> bool {
-    match ratio {
-        RatioMetric::Success | RatioMetric::Failure => true,
-        RatioMetric::ConnectSuccess
-        | RatioMetric::ConnectFailure
-        | RatioMetric::HoldSurvival
-        | RatioMetric::HoldTime
-        | RatioMetric::Recovery
-        | RatioMetric::HeartbeatSuccess => hold,
-        // Estimates: they stand with the curve that they are of.
-        // So do checks.
-        RatioMetric::Survival1m
-        | RatioMetric::Survival10m
-        | RatioMetric::Survival1h
-        | RatioMetric::Checks => false,
-        RatioMetric::Status2xx
-        | RatioMetric::Status3xx
-        | RatioMetric::Status4xx
-        | RatioMetric::Status5xx => !hold,
-    }
-}
-
-fn time_is_of(time: TimeMetric, hold: bool) -> bool {
-    match time {
-        TimeMetric::ConnectTime | TimeMetric::TlsTime | TimeMetric::ScheduleLag => true,
-        TimeMetric::FirstMessage
-        | TimeMetric::HeartbeatGap
-        | TimeMetric::HeartbeatRtt
-        | TimeMetric::RecoveryTime
-        | TimeMetric::StormTime => hold,
-        TimeMetric::ServiceTime
-        | TimeMetric::ResponseTime
-        | TimeMetric::FirstByte
-        | TimeMetric::TransferTime
-        | TimeMetric::FailedTime
-        | TimeMetric::QueueWait => !hold,
-    }
+/// The columns of successes and failures: numbers, ratios, what they are of.
+pub fn outcomes() -> Vec<Column> {
+    let each: [fn(Metric) -> Column; 3] = [Column::Numerator, Column::Ratio, Column::Denominator];
+    each.into_iter().flat_map(|column| OUTCOMES.map(column)).collect()
 }
 
 /// One column of figures.
@@ -210,14 +181,14 @@ impl Column {
     /// What stands above it, with its unit.
     pub fn heading(self) -> String {
         match self {
-            Self::Numerator(ratio) => ratio.to_string().replace("ratio", "count"),
+            Self::Numerator(ratio) => numerator(&ratio.to_string()),
             Self::Ratio(ratio) => ratio.to_string(),
-            Self::Denominator(ratio) => format!("{ratio}.denominator"),
+            Self::Denominator(ratio) => denominator(&ratio.to_string()),
             Self::Counter(counter) => counter.name().to_owned(),
             Self::Gauge(gauge) => gauge.name().to_owned(),
-            Self::Rate(rate) => format!("{rate}_per_s"),
-            Self::Samples(time) => format!("{time}.samples"),
-            Self::Time(time, stat) => format!("{time}.{stat}_ms"),
+            Self::Rate(rate) => per_second(rate.name()),
+            Self::Samples(time) => samples(time.name()),
+            Self::Time(time, stat) => figure_ms(time.name(), stat.name()),
         }
     }
 

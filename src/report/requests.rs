@@ -1,9 +1,9 @@
 //! Turns a run into `requests.csv`: a row for each request of each stage, and one for each request over all stages.
 
-use super::columns::{Column, Words, bytes, csv, row};
+use super::columns::{Column, Words, bytes, csv, outcomes, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
-use crate::plan::{Http, Metric, Protocol, RatioMetric, Stat};
+use crate::plan::{Http, Protocol};
 use crate::record::Counter;
 use crate::store::SavedRun;
 use std::borrow::Cow;
@@ -48,30 +48,10 @@ pub fn each<'a>(
 }
 
 fn columns(words: &Words) -> Vec<Column> {
-    let (success, failure) =
-        (Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure));
-    let mut columns = vec![
-        Column::Numerator(success),
-        Column::Numerator(failure),
-        Column::Ratio(success),
-        Column::Ratio(failure),
-        Column::Denominator(success),
-        Column::Denominator(failure),
-    ];
+    let mut columns = outcomes();
     let counted = words.counters.iter().copied().filter(|one| *one != Counter::BytesReceived);
     columns.extend(counted.map(Column::Counter));
-    columns.extend(words.rates.iter().copied().map(Column::Rate));
-    for ratio in words.parts().filter(|one| *one != success && *one != failure) {
-        columns.extend([
-            Column::Numerator(ratio),
-            Column::Ratio(ratio),
-            Column::Denominator(ratio),
-        ]);
-    }
-    for time in &words.times {
-        columns.push(Column::Samples(*time));
-        columns.extend(Stat::ALL.iter().map(|stat| Column::Time(*time, *stat)));
-    }
+    columns.extend(words.figures());
     columns.push(Column::Counter(Counter::BytesReceived));
     columns
 }

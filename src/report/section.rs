@@ -1,5 +1,6 @@
 //! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each phase of a stage.
 
+use crate::catalogue::{Samples, Whose};
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
     Cell, CellKey, Counter, Gauges, Measure, Recording, ScenarioRecording, Span, Transition,
@@ -42,17 +43,22 @@ impl Section<'_> {
     /// How many samples a distribution has. That of storms is kept by event: of these the one that dropped least.
     pub fn samples(&self, time: TimeMetric) -> u64 {
         let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
-        if time == TimeMetric::StormTime { storms() } else { self.cell.times.count(time) }
+        match time.row().samples {
+            Samples::Events => storms(),
+            _ => self.cell.times.count(time),
+        }
     }
 
     /// http: whose times a distribution has. Recordings of versions that did not tell successes and failures apart have more samples
     /// than successes.
     pub fn whose(&self, time: TimeMetric) -> Option<&'static str> {
-        Some(match time.successes()? {
-            true if self.samples(time) > self.cell.counters.get(Counter::Ok) => "all responses",
-            true => "successes",
-            false => "responses that failed",
-        })
+        let all = || self.samples(time) > self.cell.counters.get(Counter::Ok);
+        match time.row().whose {
+            Whose::All => None,
+            Whose::Successes if all() => Some("all responses"),
+            Whose::Successes => Some("successes"),
+            Whose::FailedResponses => Some("responses that failed"),
+        }
     }
 
     /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond every sample.

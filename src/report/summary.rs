@@ -1,9 +1,9 @@
 //! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one for each scenario as a whole.
 
-use super::columns::{Column, Csv, Words, bytes, csv, row};
+use super::columns::{Column, Csv, Words, bytes, csv, outcomes, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
-use crate::plan::{Metric, Plan, RatioMetric, Scenario, Stat};
+use crate::plan::{Plan, Scenario};
 use crate::record::Counter;
 use crate::store::SavedRun;
 
@@ -44,40 +44,11 @@ fn one(
 
 fn columns(plan: &Plan) -> Vec<Column> {
     let words = Words::of_plan(plan);
-    let (success, failure) =
-        (Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure));
-    let mut columns = vec![
-        Column::Numerator(success),
-        Column::Numerator(failure),
-        Column::Ratio(success),
-        Column::Ratio(failure),
-        Column::Denominator(success),
-        Column::Denominator(failure),
-    ];
-    let books = [
-        Counter::Due,
-        Counter::Started,
-        Counter::Dropped,
-        Counter::Ok,
-        Counter::Failed,
-        Counter::TimedOut,
-        Counter::Unfinished,
-    ];
-    columns.extend(books.map(Column::Counter));
-    columns.extend(words.rates.iter().copied().map(Column::Rate));
-    for ratio in words.parts().filter(|one| *one != success && *one != failure) {
-        columns.extend([
-            Column::Numerator(ratio),
-            Column::Ratio(ratio),
-            Column::Denominator(ratio),
-        ]);
-    }
-    for time in words.times {
-        columns.push(Column::Samples(time));
-        columns.extend(Stat::ALL.iter().map(|stat| Column::Time(time, *stat)));
-    }
+    let mut columns = outcomes();
+    columns.extend(Counter::ACCOUNTING.map(Column::Counter));
+    columns.extend(words.figures());
     columns.extend(words.gauges.into_iter().map(Column::Gauge));
-    let others = words.counters.into_iter().filter(|one| !books.contains(one));
+    let others = words.counters.into_iter().filter(|one| !Counter::ACCOUNTING.contains(one));
     columns.extend(others.map(Column::Counter));
     columns
 }

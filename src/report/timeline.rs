@@ -6,7 +6,8 @@ use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
 use super::section::Section;
-use crate::plan::{Metric, Plan, Protocol, Scenario, Stat, TimeMetric};
+use crate::catalogue::Samples;
+use crate::plan::{Metric, Plan, Protocol, Scenario, Stat};
 use crate::record::{Cell, Recording, ScenarioSecond, Second};
 use crate::units::SECOND_NS;
 use std::borrow::Cow;
@@ -103,7 +104,7 @@ fn columns(plan: &Plan) -> Vec<Column> {
     }
     columns.extend(words.gauges.into_iter().map(Column::Gauge));
     // An event is told as a whole, not by the second.
-    for time in words.times.into_iter().filter(|one| *one != TimeMetric::StormTime) {
+    for time in words.times.into_iter().filter(|one| one.row().samples != Samples::Events) {
         columns.push(Column::Samples(time));
         columns.extend(STATS.map(|stat| Column::Time(time, stat)));
     }

@@ -3,8 +3,9 @@
 use super::view::{View, state};
 use super::window::Windows;
 use super::{Finding, Rule, State, Verdict, Word, breaches, health, of_failures, shortfall};
+use crate::catalogue::Samples;
 use crate::plan::{
-    CountMetric, During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
+    During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
 };
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Measure, Recording, ScenarioRecording, Span, StopReason,
@@ -179,7 +180,7 @@ impl Judge {
         let recording = &self.recording.scenarios[view.scenario];
         let (cell, length_ns) = self.facts(metric, &view);
         let gauges = gauges_of(recording, &view, scenario);
-        if metric == Metric::Count(CountMetric::ConnectionsOpen) {
+        if metric.row().samples == Samples::Level {
             // A level has been measured only once its phase has been reached.
             recording.gauges_at.keys().find(|key| view.sees(**key, scenario))?;
         }

@@ -21,9 +21,8 @@
 
 use super::State;
 use super::view::View;
-use crate::plan::{
-    CountMetric, Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold, TimeMetric,
-};
+use crate::catalogue::Samples;
+use crate::plan::{Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
 use crate::record::{
     Cell, CellKey, Counter, FailureStage, Gauges, Origin, ScenarioRecording, Span, Transition,
     measure,
@@ -178,7 +177,7 @@ fn feeding(
     view: &View,
 ) -> Option<Tried> {
     let seen = || recording.cells.iter().filter(|(key, _)| view.sees(**key, scenario));
-    if is_of_connecting(metric) {
+    if metric.row().samples == Samples::Connects {
         let sum = |counter| seen().map(|(_, cell)| cell.counters.get(counter)).sum::<u64>();
         return Some(Tried {
             well: sum(Counter::ConnectOk),
@@ -216,15 +215,6 @@ fn makes(http: &Http, request: u16, name: Option<u16>) -> bool {
     request.is_some_and(|request| {
         request.checks.iter().any(|check| name.is_none_or(|name| check.name == name))
     })
-}
-
-fn is_of_connecting(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::Time(TimeMetric::ConnectTime | TimeMetric::TlsTime, _)
-            | Metric::Ratio(RatioMetric::ConnectSuccess | RatioMetric::ConnectFailure)
-            | Metric::Count(CountMetric::ConnectAttempts)
-    )
 }
 
 /// Connections that were being opened when a view began and failed in it.
@@ -273,7 +263,7 @@ fn begin_ns(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> 
 pub(super) fn is_surely_broken(threshold: &Threshold, cell: &Cell) -> bool {
     use crate::plan::Comparison::{AtMost, Less};
     let Metric::Time(time, stat) = threshold.metric else { return false };
-    let of_events = matches!(time, TimeMetric::RecoveryTime | TimeMetric::StormTime);
+    let of_events = matches!(time.row().samples, Samples::Drops | Samples::Events);
     if of_events || !matches!(threshold.comparison, Less | AtMost) {
         return false;
     }

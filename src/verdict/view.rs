@@ -13,8 +13,8 @@ pub(super) struct View {
     /// One request, or all of them.
     pub(super) request: Option<u16>,
     during: During,
-    /// Whole connections count wherever they were opened.
-    cohort: bool,
+    /// Whole connections count, whenever they were opened.
+    whole_connections: bool,
 }
 
 impl View {
@@ -24,13 +24,9 @@ impl View {
         threshold: &Threshold,
         plan: &Plan,
     ) -> Self {
-        let hold = matches!(plan.scenarios[scenario].protocol, crate::plan::Protocol::TcpHold(_));
-        let name = threshold.metric.to_string();
-        let cohort = hold
-            && (name.starts_with("connect.") || name == "success_ratio" || name == "failure_ratio");
-        // Lifetimes stand where the connection was due.
-        let cohort = cohort || name.starts_with("first_message") || name.starts_with("survival.");
-        Self { scenario, stage, request, during: threshold.during, cohort }
+        let protocol = plan.scenarios[scenario].protocol.kind();
+        let whole_connections = threshold.metric.row().connections.has(protocol);
+        Self { scenario, stage, request, during: threshold.during, whole_connections }
     }
 
     /// Whether the facts of `key` belong to it.
@@ -42,7 +38,7 @@ impl View {
         };
         let in_phase = match self.during {
             During::All => true,
-            _ if self.cohort => true,
+            _ if self.whole_connections => true,
             During::Ramp => key.phase == Phase::Ramp,
             During::Hold => key.phase == Phase::Hold,
         };

@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Which module may import which, in reading order; the same table as in src/ARCHITECTURE.md.
-const MAY_IMPORT: [(&str, &str); 13] = [
+const MAY_IMPORT: [(&str, &str); 14] = [
     ("units", ""),
-    ("plan", "units"),
-    ("record", "units plan"),
-    ("schedule", "units plan record"),
-    ("protocol", "units plan record"),
-    ("machine", "units plan record schedule"),
-    ("verdict", "units plan record"),
-    ("serve", "units plan protocol"),
-    ("engine", "units plan record schedule protocol machine verdict serve"),
-    ("store", "units plan record machine verdict"),
-    ("report", "units plan record schedule machine verdict store"),
-    ("observe", "units plan record schedule verdict machine engine"),
+    ("catalogue", "units"),
+    ("plan", "units catalogue"),
+    ("record", "units catalogue plan"),
+    ("schedule", "units catalogue plan record"),
+    ("protocol", "units catalogue plan record"),
+    ("machine", "units catalogue plan record schedule"),
+    ("verdict", "units catalogue plan record"),
+    ("serve", "units catalogue plan protocol"),
+    ("engine", "units catalogue plan record schedule protocol machine verdict serve"),
+    ("store", "units catalogue plan record machine verdict"),
+    ("report", "units catalogue plan record schedule machine verdict store"),
+    ("observe", "units catalogue plan record schedule verdict machine engine"),
     (
         "cli",
-        "units plan record schedule protocol machine verdict serve engine store report observe",
+        "units catalogue plan record schedule protocol machine verdict serve engine store report observe",
     ),
 ];
 

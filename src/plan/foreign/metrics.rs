@@ -1,6 +1,6 @@
 //! Turns other tools' names of what is measured into the metrics of thresholds.
 
-use crate::plan::raw::ProtocolWord;
+use crate::catalogue::ProtocolKind;
 use crate::plan::suggest::plain;
 use crate::plan::{Metric, Stat, TimeMetric};
 
@@ -92,33 +92,23 @@ pub(super) const OTHERS: &[(&str, &str, &str)] = &[
 ];
 
 /// The metric of this protocol that another tool's name means.
-pub(in crate::plan) fn metric(name: &str, protocol: ProtocolWord) -> Option<Metric> {
-    let own = |metric: &Metric| match protocol {
-        ProtocolWord::Http => metric.is_of_http(),
-        ProtocolWord::TcpHold => metric.is_of_tcp_hold(),
-    };
+pub(in crate::plan) fn metric(name: &str, protocol: ProtocolKind) -> Option<Metric> {
+    let own = |metric: &Metric| metric.is_of(protocol);
     // `http_req_duration{expected_response:true}`: what it is of.
     let words = plain(name.split('{').next().unwrap_or_default().trim());
     let name = words.as_str();
     let words = name.replace(['.', ':'], "_");
-    let main = match protocol {
-        ProtocolWord::Http => TimeMetric::ServiceTime,
-        ProtocolWord::TcpHold => TimeMetric::ConnectTime,
-    };
-    let whole =
-        OTHERS.iter().find(|(word, ..)| *word == words).map(|(_, http, hold)| match protocol {
-            ProtocolWord::Http => *http,
-            ProtocolWord::TcpHold => *hold,
-        });
+    let main = if protocol.holds() { TimeMetric::ConnectTime } else { TimeMetric::ServiceTime };
+    let whole = OTHERS.iter().find(|(word, ..)| *word == words);
+    let whole = whole.map(|(_, http, hold)| if protocol.holds() { *hold } else { *http });
     if let Some(metric) = whole.and_then(Metric::named).filter(own) {
         return Some(metric);
     }
     let time = |word: &str| {
         let own_name = TimeMetric::ALL.iter().find(|time| time.name().replace('.', "_") == word);
         let other = TIMES.iter().find(|(foreign, _)| *foreign == word).map(|(_, time)| time);
-        own_name.or(other).copied().map(|time| match (time, protocol) {
-            (TimeMetric::ServiceTime, ProtocolWord::TcpHold)
-            | (TimeMetric::HeartbeatRtt, ProtocolWord::Http) => main,
+        own_name.or(other).copied().map(|time| match (time, protocol.holds()) {
+            (TimeMetric::ServiceTime, true) | (TimeMetric::HeartbeatRtt, false) => main,
             (time, _) => time,
         })
     };

@@ -1,5 +1,5 @@
 use super::*;
-use crate::plan::raw::ProtocolWord;
+use crate::catalogue::ProtocolKind;
 use crate::plan::{Metric, Overrides, Plan, Source};
 
 /// A plan in which the answer's line stands where it says.
@@ -107,7 +107,7 @@ fn words_of_other_tools_get_an_answer_that_leads_on() {
 #[test]
 fn every_name_of_a_metric_leads_to_one_of_the_protocol() {
     for (word, http, hold) in metrics::OTHERS {
-        for (name, protocol) in [(http, ProtocolWord::Http), (hold, ProtocolWord::TcpHold)] {
+        for (name, protocol) in [(http, ProtocolKind::Http), (hold, ProtocolKind::TcpHold)] {
             if name.is_empty() {
                 continue;
             }
@@ -116,7 +116,7 @@ fn every_name_of_a_metric_leads_to_one_of_the_protocol() {
         }
     }
     for (word, _) in metrics::TIMES {
-        let found = [ProtocolWord::Http, ProtocolWord::TcpHold].map(|one| metric(word, one));
+        let found = [ProtocolKind::Http, ProtocolKind::TcpHold].map(|one| metric(word, one));
         assert!(found.iter().any(Option::is_some), "{word}");
     }
 }
@@ -155,13 +155,13 @@ const MEASURED: &[(&str, &str, &str)] = &[
 #[test]
 fn metrics_of_other_tools_are_known() {
     for (word, http, hold) in MEASURED {
-        for (name, protocol) in [(http, ProtocolWord::Http), (hold, ProtocolWord::TcpHold)] {
+        for (name, protocol) in [(http, ProtocolKind::Http), (hold, ProtocolKind::TcpHold)] {
             let found = metric(word, protocol).map(|metric| metric.to_string());
             assert_eq!(found.as_deref().unwrap_or_default(), *name, "{word} in {protocol:?}");
         }
     }
-    assert_eq!(metric("colour", ProtocolWord::Http), None);
-    assert_eq!(metric("p80", ProtocolWord::Http), None);
+    assert_eq!(metric("colour", ProtocolKind::Http), None);
+    assert_eq!(metric("p80", ProtocolKind::Http), None);
 }
 
 #[test]

@@ -1,9 +1,9 @@
 //! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
 
+use crate::catalogue::{Better, ProtocolKind, Unit, within};
 use crate::plan::foreign;
-use crate::plan::raw::ProtocolWord;
 use crate::plan::suggest::{did_you_mean, nearest};
-use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, within};
+use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use std::ops::Range;
 
@@ -44,7 +44,7 @@ pub(super) fn end_of_metric(text: &str) -> Option<usize> {
 /// Reads `metric comparison bound`; `checks` are the names of the scenario's checks.
 pub(super) fn parse(
     text: &str,
-    protocol: ProtocolWord,
+    protocol: ProtocolKind,
     checks: &[String],
 ) -> Result<Condition, ConditionError> {
     let whole = 0..text.len();
@@ -117,32 +117,27 @@ fn comparison(signs: &str) -> Result<Comparison, String> {
 /// The metric of a name, if this protocol measures it.
 fn metric(
     name: &str,
-    protocol: ProtocolWord,
+    protocol: ProtocolKind,
     checks: &[String],
 ) -> Result<Metric, (String, String)> {
     let one = name.strip_prefix(ONE_CHECK).and_then(|rest| rest.strip_suffix(OF_CHECK));
-    if let (Some(one), ProtocolWord::Http) = (one, protocol) {
+    if let (Some(one), false) = (one, protocol.holds()) {
         return named_check(one, checks);
     }
-    let (mine, other) = match protocol {
-        ProtocolWord::TcpHold => ("tcp-hold", "http"),
-        ProtocolWord::Http => ("http", "tcp-hold"),
-    };
-    let is_mine = |metric: &Metric| match protocol {
-        ProtocolWord::TcpHold => metric.is_of_tcp_hold(),
-        ProtocolWord::Http => metric.is_of_http(),
-    };
+    let mine = protocol.name();
+    let is_mine = |metric: &Metric| metric.is_of(protocol);
     let known: Vec<String> =
         Metric::all().filter(is_mine).map(|metric| metric.to_string()).collect();
-    if let (Some(time), ProtocolWord::Http) = (within(name), protocol) {
+    if let (Some(time), false) = (within(name), protocol.holds()) {
         return answered_within(time);
     }
     if let Some(metric) = Metric::named(name) {
         if is_mine(&metric) {
             return Ok(metric);
         }
+        let others = metric.row().protocols;
         return Err((
-            format!("`{name}` is measured in {other}, and this scenario is {mine}"),
+            format!("`{name}` is measured in {others}, and this scenario is {mine}"),
             format!("{mine} measures {}", families(protocol)),
         ));
     }
@@ -161,7 +156,7 @@ fn metric(
         };
         return Err((format!("`{time}` has no figure `{figure}`"), help));
     }
-    if let (Some(rest), ProtocolWord::Http) = (name.strip_prefix("within."), protocol) {
+    if let (Some(rest), false) = (name.strip_prefix("within."), protocol.holds()) {
         let time = rest.split_once('.').map_or(rest, |(time, _)| time);
         let time = time.parse::<Time>().map_or("200ms", |_| time);
         let help = format!("write `within.{time}.ratio >= 99%`");
@@ -224,22 +219,9 @@ fn figures() -> String {
 }
 
 /// What a protocol measures, distributions with a star.
-fn families(protocol: ProtocolWord) -> String {
-    let mut names: Vec<String> = Vec::new();
-    for metric in Metric::all() {
-        let mine = match protocol {
-            ProtocolWord::TcpHold => metric.is_of_tcp_hold(),
-            ProtocolWord::Http => metric.is_of_http(),
-        };
-        let name = match metric {
-            Metric::Time(time, _) => format!("{time}.*"),
-            other => other.to_string(),
-        };
-        if mine && !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    if protocol == ProtocolWord::Http {
+fn families(protocol: ProtocolKind) -> String {
+    let mut names = Metric::families(|row| row.is_of(protocol));
+    if !protocol.holds() {
         names.push("within.200ms.ratio (or any other time)".to_owned());
     }
     names.join(", ")
@@ -247,13 +229,12 @@ fn families(protocol: ProtocolWord) -> String {
 
 /// The bound, in the metric's own unit.
 fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
-    let value = match metric {
-        Metric::Count(_) => text.parse::<Count>().map(|count| count.0 as f64),
-        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => {
-            unambiguous(text).map(|ratio| ratio.0)
-        }
-        Metric::Rate(_) => text.parse::<Rate>().map(Rate::value),
-        Metric::Time(..) => text.parse::<Time>().map(|time| time.as_nanos() as f64),
+    let unit = metric.row().unit;
+    let value = match unit {
+        Unit::Count => text.parse::<Count>().map(|count| count.0 as f64),
+        Unit::Ratio => unambiguous(text).map(|ratio| ratio.0),
+        Unit::PerSecond | Unit::BytesPerSecond => text.parse::<Rate>().map(Rate::value),
+        Unit::Time => text.parse::<Time>().map(|time| time.as_nanos() as f64),
     };
     value.map(Bound).map_err(|UnitError { message, help }| {
         let is = [
@@ -266,7 +247,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
             // A number that only lacks its unit has a better hint of its own.
             Some((_, "a number")) if !metric.is_ratio() => (message, help),
             Some((_, is)) if *is != "a number" => (
-                format!("`{text}` is {is}, and `{metric}` is {}", kind(metric)),
+                format!("`{text}` is {is}, and `{metric}` is {}", unit.name()),
                 Some(example(metric)),
             ),
             _ => (message, help),
@@ -286,21 +267,14 @@ fn unambiguous(text: &str) -> Result<Ratio, UnitError> {
     Ok(ratio)
 }
 
-fn kind(metric: Metric) -> &'static str {
-    match metric {
-        Metric::Count(_) => "a count",
-        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => "a ratio",
-        Metric::Rate(_) => "a rate",
-        Metric::Time(..) => "a time",
-    }
-}
-
 fn example(metric: Metric) -> String {
-    let bound = match metric {
-        Metric::Count(_) => "== 0",
-        Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => ">= 99.9%",
-        Metric::Rate(_) => ">= 1000/s",
-        Metric::Time(..) => "< 100ms",
+    let row = metric.row();
+    let bound = match (row.unit, row.better) {
+        (Unit::Count, _) => "== 0",
+        (Unit::Ratio, Better::Lower) => "< 0.1%",
+        (Unit::Ratio, Better::Higher | Better::Neither) => ">= 99.9%",
+        (Unit::PerSecond | Unit::BytesPerSecond, _) => ">= 1000/s",
+        (Unit::Time, _) => "< 100ms",
     };
     format!("write for example `{metric} {bound}`")
 }
@@ -312,7 +286,7 @@ fn pointless(
     Bound(bound): Bound,
 ) -> Option<(String, String)> {
     let lowest = 0.0;
-    let highest = metric.is_ratio().then_some(1.0);
+    let highest = metric.row().unit.highest();
     let at_lowest = bound <= lowest;
     let at_highest = highest.is_some_and(|highest| bound >= highest);
     let word = match comparison {
@@ -355,7 +329,7 @@ mod tests {
                 Metric::Time(..) => Time(std::time::Duration::from_millis(figure)).to_string(),
             };
             let text = format!("{space}{metric}{space}{comparison}{space}{bound}{space}");
-            let word = if metric.is_of_http() { ProtocolWord::Http } else { ProtocolWord::TcpHold };
+            let word = if metric.is_of(ProtocolKind::Http) { ProtocolKind::Http } else { ProtocolKind::TcpHold };
             let Ok(check) = parse(&text, word, &[]) else { return Err(TestCaseError::fail(text)) };
             prop_assert_eq!((check.metric, check.comparison), (metric, comparison));
         }
@@ -364,28 +338,28 @@ mod tests {
         fn any_time_can_be_what_answers_come_within(ns in 1_u64..u64::MAX, figure in 1_u64..99) {
             let time = Time(std::time::Duration::from_nanos(ns));
             let text = format!("within.{time}.ratio >= {figure}%");
-            let Ok(check) = parse(&text, ProtocolWord::Http, &[]) else {
+            let Ok(check) = parse(&text, ProtocolKind::Http, &[]) else {
                 return Err(TestCaseError::fail(text));
             };
             prop_assert_eq!(check.metric, Metric::Within(time));
             prop_assert_eq!(Metric::named(&check.metric.to_string()), Some(check.metric));
-            prop_assert!(parse(&text, ProtocolWord::TcpHold, &[]).is_err());
+            prop_assert!(parse(&text, ProtocolKind::TcpHold, &[]).is_err());
         }
 
         #[test]
         fn a_check_of_any_name_is_read(name in "[ -~]{1,20}", figure in 1_u64..99) {
             let text = format!("check.{name}.success_ratio>={figure}%");
             let checks = ["other".to_owned(), name];
-            let Ok(check) = parse(&text, ProtocolWord::Http, &checks) else {
+            let Ok(check) = parse(&text, ProtocolKind::Http, &checks) else {
                 return Err(TestCaseError::fail(text));
             };
             prop_assert_eq!(check.metric, Metric::Check(1));
-            prop_assert!(parse(&text, ProtocolWord::Http, &checks[..1]).is_err());
+            prop_assert!(parse(&text, ProtocolKind::Http, &checks[..1]).is_err());
         }
 
         #[test]
         fn no_threshold_is_too_odd(text in ".{0,40}") {
-            for word in [ProtocolWord::Http, ProtocolWord::TcpHold] {
+            for word in [ProtocolKind::Http, ProtocolKind::TcpHold] {
                 if let Err(wrong) = parse(&text, word, &[]) {
                     prop_assert!(text.get(wrong.range).is_some());
                 }

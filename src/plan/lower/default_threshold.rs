@@ -3,19 +3,16 @@
 use super::reach::{self, ThresholdContext};
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
-use crate::plan::{Bound, Comparison, During, Metric, Protocol, RatioMetric, Scope, Threshold};
+use crate::plan::{Bound, Comparison, During, Metric, RatioMetric, Scope, Threshold};
 use crate::units::Time;
 
 /// The threshold of a scenario without `thresholds`; `None` where it could never see anything.
 pub(super) fn default_threshold(seen: &ThresholdContext<'_>) -> Option<Threshold> {
-    let (condition, metric, comparison, bound, during) = match seen.protocol {
-        Protocol::Http(_) => {
-            ("failure_ratio < 1%", RatioMetric::Failure, Comparison::Less, 0.01, During::Hold)
-        }
+    let (condition, metric, comparison, bound, during) = if seen.protocol.holds() {
         // Whole connections, whenever they were opened.
-        Protocol::TcpHold(_) => {
-            ("success_ratio >= 99%", RatioMetric::Success, Comparison::AtLeast, 0.99, During::All)
-        }
+        ("success_ratio >= 99%", RatioMetric::Success, Comparison::AtLeast, 0.99, During::All)
+    } else {
+        ("failure_ratio < 1%", RatioMetric::Failure, Comparison::Less, 0.01, During::Hold)
     };
     let threshold = Threshold {
         requests: crate::plan::RequestScope::All,

@@ -3,9 +3,8 @@
 
 use super::extent::{Placed, looked_at, placed};
 use super::threshold_request;
-use crate::plan::{
-    During, Heartbeat, Http, Metric, Plan, Protocol, Scenario, Stat, Threshold, TimeMetric,
-};
+use crate::catalogue::{Need, Samples};
+use crate::plan::{During, Heartbeat, Http, Metric, Plan, Protocol, Scenario, Stat, Threshold};
 use crate::units::figure::grouped;
 
 /// Where chance has a part, so much more than its floor is enough for a percentile.
@@ -57,7 +56,7 @@ fn whole(expected: f64) -> String {
 
 fn advice(threshold: &Threshold, expected: f64) -> String {
     let Metric::Time(time, _) = threshold.metric else { return "hold longer".to_owned() };
-    if matches!(time, TimeMetric::ConnectTime | TimeMetric::TlsTime) {
+    if time.row().samples == Samples::Connects {
         return format!("connections are kept: open more of them, or write `{time}.max`");
     }
     let enough =
@@ -122,11 +121,8 @@ fn samples(metric: Metric, scenario: &Scenario, part: &Placed) -> Option<(f64, b
     match &scenario.protocol {
         Protocol::Http(http) => requests(metric, http, part),
         Protocol::TcpHold(hold) => {
-            let Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _) = metric
-            else {
-                return None;
-            };
-            if hold.churn.is_any() {
+            let Metric::Time(time, _) = metric else { return None };
+            if time.row().samples != Samples::Heartbeats || hold.churn.is_any() {
                 return None;
             }
             Some((heartbeats(hold.heartbeat.as_ref()?, scenario, part), true))
@@ -137,31 +133,32 @@ fn samples(metric: Metric, scenario: &Scenario, part: &Placed) -> Option<(f64, b
 /// Requests of a part, as if answers took no time.
 fn requests(metric: Metric, http: &Http, part: &Placed) -> Option<(f64, bool)> {
     let Metric::Time(time, _) = metric else { return None };
+    let row = time.row();
     // No plan says how much fails.
-    if time == TimeMetric::FailedTime {
+    if row.samples == Samples::FailedResponses {
         return None;
     }
     let (before, after) = part.extent.users;
     if part.extent.open {
         // Exact, and `reach` has counted them.
-        let of_connecting = matches!(time, TimeMetric::ConnectTime | TimeMetric::TlsTime);
+        let of_connecting = row.samples == Samples::Connects;
         let length = part.length_ns() as f64 / 1e9;
         let arrivals = f64::midpoint(part.extent.rates.0, part.extent.rates.1) * length;
         let steps = if http.in_steps { http.requests.len() as f64 } else { 1.0 };
         return (!of_connecting).then_some((arrivals * steps, false));
     }
-    if matches!(time, TimeMetric::ResponseTime | TimeMetric::QueueWait) {
+    if row.needs(Need::Rate) {
         return Some((0.0, false));
     }
     let new = after.saturating_sub(before) as f64;
-    if matches!(time, TimeMetric::ConnectTime | TimeMetric::TlsTime) {
+    if row.samples == Samples::Connects {
         // A target may close them as well, and nobody knows how often.
         let kept = http.connection.max_requests.is_none() && http.connection.max_age.is_none();
         let opened = if part.extent.hold { 0.0 } else { new };
         return kept.then_some((opened / f64::from(http.version.streams()), false));
     }
     let pause = http.mean_think_time().0.as_secs_f64();
-    if pause <= 0.0 || time == TimeMetric::ScheduleLag {
+    if pause <= 0.0 || row.samples == Samples::Starts {
         return None;
     }
     let seconds = part.length_ns() as f64 / 1e9;

@@ -2,11 +2,12 @@
 
 use super::extent::{Extent, length, looked_at};
 use super::threshold_request;
+use crate::catalogue::{Need, Samples};
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
 use crate::plan::{
-    CountMetric, During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RatioMetric,
-    RequestScope, Stage, Stat, Threshold, TimeMetric,
+    During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RequestScope, Stage, Stat,
+    TcpHold, Threshold,
 };
 use crate::units::Time;
 
@@ -47,71 +48,47 @@ pub(super) fn check(
 
 /// Metrics that the scenario's own keys rule out.
 fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, String)> {
-    if matches!(metric, Metric::Time(TimeMetric::TlsTime, _)) && !seen.secured {
-        let add = match seen.protocol {
-            Protocol::TcpHold(_) => "add `tls = {}` to the target",
-            Protocol::Http(_) => {
-                "write `https://` in the target's address, or `tls = {}` beside `builtin`"
-            }
-        };
-        let what = format!("`{metric}` needs TLS, and this scenario's target has none");
-        return Some((what, add.to_owned()));
-    }
-    let hold = match seen.protocol {
-        Protocol::Http(http) => {
-            let none = metric == Metric::Ratio(RatioMetric::Checks) && http.checks.is_empty();
-            return none.then(|| {
-                (
-                    format!("`{metric}` needs checks, and this scenario has none"),
-                    "say what an answer must be: `expect = { status = 200 }`".to_owned(),
-                )
-            });
-        }
-        Protocol::TcpHold(hold) => hold,
+    let missing = metric.row().needs.iter().find(|need| !is_met(**need, seen))?;
+    let (what, line) = missing.words();
+    let has_none = match missing {
+        Need::Tls => "this scenario's target has none",
+        _ => "this scenario has none",
     };
-    let needs = |what: &str, line: &str| {
-        Some((
-            format!("`{metric}` needs {what}, and this scenario has none"),
-            format!("add `{line}` to the scenario"),
-        ))
+    let help = match missing {
+        Need::Tls if seen.protocol.holds() => "add `tls = {}` to the target".to_owned(),
+        Need::Tls => {
+            "write `https://` in the target's address, or `tls = {}` beside `builtin`".to_owned()
+        }
+        Need::Checks => format!("say what an answer must be: `{line}`"),
+        _ => format!("add `{line}` to the scenario"),
     };
-    let server = "heartbeat = { from = \"server\", every = \"60s\" }";
-    let client = "heartbeat = { from = \"client\", send = \"ping\", every = \"30s\" }";
-    let is_server = matches!(hold.heartbeat, Some(Heartbeat::Server { .. }));
-    let is_client = matches!(hold.heartbeat, Some(Heartbeat::Client { .. }));
-    match metric {
-        Metric::Time(TimeMetric::HeartbeatGap, _) if !is_server => {
-            needs("a heartbeat from the server", server)
+    Some((format!("`{metric}` needs {what}, and {has_none}"), help))
+}
+
+/// Whether a scenario has what a metric needs. Whether a stage has a rate is asked of each stage.
+fn is_met(need: Need, seen: &ThresholdContext<'_>) -> bool {
+    let (http, hold) = match seen.protocol {
+        Protocol::Http(http) => (Some(http), None),
+        Protocol::TcpHold(hold) => (None, Some(hold)),
+    };
+    let held = |is: fn(&TcpHold) -> bool| hold.is_none_or(is);
+    match need {
+        Need::Tls => seen.secured,
+        Need::Checks => http.is_none_or(|http| !http.checks.is_empty()),
+        Need::Heartbeat => held(|hold| hold.heartbeat.is_some()),
+        Need::ServerHeartbeat => {
+            held(|hold| matches!(hold.heartbeat, Some(Heartbeat::Server { .. })))
         }
-        Metric::Time(TimeMetric::HeartbeatRtt, _) if !is_client => {
-            needs("a heartbeat from the client", client)
+        Need::ClientHeartbeat => {
+            held(|hold| matches!(hold.heartbeat, Some(Heartbeat::Client { .. })))
         }
-        Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
-        | Metric::Ratio(RatioMetric::HeartbeatSuccess)
-            if hold.heartbeat.is_none() =>
-        {
-            needs("a heartbeat", server)
-        }
-        Metric::Time(TimeMetric::RecoveryTime | TimeMetric::StormTime, _)
-        | Metric::Ratio(RatioMetric::Recovery)
-        | Metric::Count(CountMetric::StormDropped)
-            if hold.churn.events.is_empty() =>
-        {
-            needs("events", "events = [{ at = \"30s\", drop = \"10%\" }]")
-        }
-        Metric::Time(TimeMetric::RecoveryTime | TimeMetric::StormTime, _)
-        | Metric::Ratio(RatioMetric::Recovery)
-        | Metric::Count(CountMetric::Reconnects)
-            if !hold.churn.reopens() =>
-        {
-            needs("connections that come back", "reconnect = \"at-once\"")
-        }
-        Metric::Time(TimeMetric::FirstMessage, _)
-            if hold.expect.is_none() && hold.greeting.is_none() && hold.heartbeat.is_none() =>
-        {
-            needs("messages", "greeting = \"5s\"")
-        }
-        _ => None,
+        Need::Events => held(|hold| !hold.churn.events.is_empty()),
+        Need::Reconnects => held(|hold| hold.churn.reopens()),
+        Need::Messages => held(|hold| {
+            hold.expect.is_some() || hold.greeting.is_some() || hold.heartbeat.is_some()
+        }),
+        Need::Cookies => http.is_none_or(|http| http.cookies),
+        Need::Rate => true,
     }
 }
 
@@ -132,7 +109,7 @@ fn unseen(
         _ => whom.to_owned(),
     };
     let whom = named.as_str();
-    if is_open_only(metric) && !parts.iter().any(|part| part.open) {
+    if metric.row().needs(Need::Rate) && !parts.iter().any(|part| part.open) {
         return Some((
             format!("`{metric}` is measured where arrivals have a rate, and {whom} has `users`"),
             "in a closed stage look at `service_time`, or give the stage a `rate`".to_owned(),
@@ -157,10 +134,10 @@ fn unseen(
     if let Some(problem) = not_so_old(metric, seen) {
         return Some(problem);
     }
-    let sum = match metric {
-        Metric::Time(TimeMetric::RecoveryTime, _) => dropped(seen).map(|each| each.iter().sum()),
+    let sum = match metric.row().samples {
+        Samples::Drops => dropped(seen).map(|each| each.iter().sum()),
         // Each event must give enough.
-        Metric::Time(TimeMetric::StormTime, _) => dropped(seen)?.into_iter().min(),
+        Samples::Events => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
     let share = |all| match seen.protocol {
@@ -189,7 +166,7 @@ fn unseen(
 /// A window must mean something, and fit into what it looks at.
 fn wrong_window(threshold: &Threshold, parts: &[Extent], whom: &str) -> Option<(String, String)> {
     let window = threshold.window?;
-    if matches!(threshold.metric, Metric::Time(TimeMetric::StormTime, _)) {
+    if threshold.metric.row().samples == Samples::Events {
         return Some((
             format!(
                 "`{}` looks at an event as a whole, not at a stretch of time",
@@ -215,8 +192,7 @@ fn wrong_window(threshold: &Threshold, parts: &[Extent], whom: &str) -> Option<(
 
 /// No connection can be older than its scenario.
 fn not_so_old(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, String)> {
-    let Metric::Ratio(ratio) = metric else { return None };
-    let (age, length) = (ratio.survival_s()?, length(seen.stages)?);
+    let ((_, age), length) = (metric.row().age?, length(seen.stages)?);
     (length.0.as_secs() < age).then(|| {
         (
             format!("`{metric}` would never see anything: the stages end after {length}"),
@@ -244,17 +220,15 @@ fn never(
     seen: &ThresholdContext<'_>,
     whom: &str,
 ) -> (String, String) {
-    let help = match metric {
-        Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _)
-        | Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
-        | Metric::Ratio(RatioMetric::HeartbeatSuccess) => {
+    let help = match metric.row().samples {
+        Samples::Heartbeats => {
             "the first heartbeat would be due after the end: hold longer, or lower `every`"
         }
-        Metric::Time(TimeMetric::ScheduleLag, _) if matches!(seen.protocol, Protocol::Http(_)) => {
+        Samples::Starts if !seen.protocol.holds() => {
             "users have a schedule in a paced ramp only: write `during = \"ramp\"`"
         }
-        _ if is_of_hold(metric) => "leave `during` out: this is measured in the hold",
-        _ if during == During::Hold && matches!(seen.protocol, Protocol::TcpHold(_)) => {
+        Samples::Held => "leave `during` out: this is measured in the hold",
+        _ if during == During::Hold && seen.protocol.holds() => {
             "connections are opened in the ramp: leave `during` out"
         }
         _ => "no connection is opened there: look at a stage that adds users",
@@ -290,17 +264,6 @@ fn too_few(
     (message, help)
 }
 
-fn is_open_only(metric: Metric) -> bool {
-    matches!(metric, Metric::Time(TimeMetric::ResponseTime | TimeMetric::QueueWait, _))
-}
-
-fn is_of_hold(metric: Metric) -> bool {
-    matches!(
-        metric,
-        Metric::Count(CountMetric::HoldLost) | Metric::Ratio(RatioMetric::HoldSurvival)
-    )
-}
-
 /// The most samples that a part can give; `None` when that is not known, and then it is some.
 fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     if part.is_empty() {
@@ -311,18 +274,10 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
         Protocol::Http(http) => return requests(metric, http, part),
     };
     let (before, after) = part.users;
-    match metric {
-        Metric::Count(CountMetric::ConnectionsOpen) | Metric::Ratio(RatioMetric::HoldTime) => None,
-        _ if is_of_hold(metric) => {
-            if part.hold {
-                Some(after)
-            } else {
-                Some(0)
-            }
-        }
-        Metric::Count(CountMetric::HeartbeatReceived | CountMetric::HeartbeatMissed)
-        | Metric::Ratio(RatioMetric::HeartbeatSuccess)
-        | Metric::Time(TimeMetric::HeartbeatGap | TimeMetric::HeartbeatRtt, _) => {
+    match metric.row().samples {
+        Samples::Level | Samples::ConnectionTime => None,
+        Samples::Held => Some(if part.hold { after } else { 0 }),
+        Samples::Heartbeats => {
             let (Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. }) =
                 hold.heartbeat.as_ref()?;
             // The oldest connection is at most as old as the scenario.
@@ -332,7 +287,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
             Some(before.max(after).saturating_mul(part.length? / every.as_nanos().max(1) + 1))
         }
         // A connection that was opened in a ramp may get its first message in the hold.
-        Metric::Time(TimeMetric::FirstMessage, _) if part.hold => Some(after),
+        Samples::FirstMessages if part.hold => Some(after),
         _ if hold.churn.is_any() => None,
         // Connections are opened in ramps only.
         _ if part.hold => Some(0),
@@ -354,10 +309,10 @@ fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
         let steps = if http.in_steps { http.requests.len() as u64 } else { 1 };
         return Some(passes.saturating_mul(steps));
     }
-    if is_open_only(metric) {
+    if metric.row().needs(Need::Rate) {
         return Some(0);
     }
-    if matches!(metric, Metric::Time(TimeMetric::ScheduleLag, _)) {
+    if metric.row().samples == Samples::Starts {
         // Users have no schedule but that of a paced ramp.
         let (before, after) = part.users;
         return Some(if part.hold { 0 } else { after.saturating_sub(before) });

@@ -5,18 +5,14 @@ use super::default_threshold::default_threshold;
 use super::reach::{self, ThresholdContext};
 use super::stages::Stages;
 use super::{Context, threshold_request, time};
+use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::names;
-use crate::plan::raw::{
-    At, DuringWord, ProtocolWord, RawScenario, RawTable, RawThreshold, RawThresholdTable,
-};
+use crate::plan::raw::{At, DuringWord, RawScenario, RawTable, RawThreshold, RawThresholdTable};
 use crate::plan::span::Span;
 use crate::plan::suggest::did_you_mean;
-use crate::plan::text::Text;
-use crate::plan::text::inside;
-use crate::plan::{
-    CountMetric, During, Metric, Protocol, RatioMetric, Scope, Threshold, TimeMetric,
-};
+use crate::plan::text::{Text, inside};
+use crate::plan::{During, Metric, Protocol, Scope, Threshold};
 use crate::units::{Time, is_printable};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -64,7 +60,7 @@ pub(super) fn thresholds(
             },
         };
         let before = errors.count();
-        let of = (*word, protocol, protocol_known);
+        let of = (word.kind(), protocol, protocol_known);
         let Some(threshold) = threshold(text, entry_raw, of, stages, context, errors) else {
             continue;
         };
@@ -96,7 +92,7 @@ fn metric_place(text: &At<Text>) -> Span {
 fn threshold(
     text: &At<Text>,
     raw: Option<&RawThresholdTable>,
-    (word, protocol, known): (ProtocolWord, &Protocol, bool),
+    (word, protocol, known): (ProtocolKind, &Protocol, bool),
     stages: &Stages,
     context: &Context<'_>,
     errors: &mut Errors,
@@ -126,7 +122,7 @@ fn threshold(
         Some(DuringWord::Ramp) => During::Ramp,
         Some(DuringWord::Hold) => During::Hold,
         Some(DuringWord::All) => During::All,
-        None => usual_part(metric, word),
+        None => usual_phases(metric, word),
     };
     Some(Threshold {
         condition: written.to_owned(),
@@ -149,35 +145,9 @@ fn threshold(
     })
 }
 
-/// What counts whole connections looks at all parts: a connection that was opened in a ramp is lost in a hold.
-fn usual_part(metric: Metric, word: ProtocolWord) -> During {
-    let whole_connections = match metric {
-        Metric::Time(
-            TimeMetric::ConnectTime
-            | TimeMetric::TlsTime
-            | TimeMetric::FirstMessage
-            | TimeMetric::RecoveryTime
-            | TimeMetric::StormTime,
-            _,
-        )
-        | Metric::Ratio(
-            RatioMetric::ConnectSuccess
-            | RatioMetric::ConnectFailure
-            | RatioMetric::Recovery
-            | RatioMetric::Survival1m
-            | RatioMetric::Survival10m
-            | RatioMetric::Survival1h,
-        )
-        | Metric::Count(
-            CountMetric::ConnectAttempts | CountMetric::Reconnects | CountMetric::StormDropped,
-        )
-        | Metric::Rate(crate::plan::RateMetric::Connect) => true,
-        Metric::Ratio(RatioMetric::Success | RatioMetric::Failure)
-        | Metric::Count(CountMetric::Dropped)
-        | Metric::Time(TimeMetric::ScheduleLag, _) => word == ProtocolWord::TcpHold,
-        _ => false,
-    };
-    if whole_connections { During::All } else { During::Hold }
+/// The phases that a threshold looks at where it does not say it.
+fn usual_phases(metric: Metric, protocol: ProtocolKind) -> During {
+    if metric.row().all_phases.has(protocol) { During::All } else { During::Hold }
 }
 
 /// The line of the file, from 1; zero for what the command line says.

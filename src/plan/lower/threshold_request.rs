@@ -26,7 +26,7 @@ pub(super) fn scope(
             return None;
         }
     };
-    if !metric.is_of_request() {
+    if !metric.row().per_request {
         errors
             .add(given.at, format!("`{metric}` is not measured for each request"))
             .help(format!("leave `request` out, or look at one of {}", families()));
@@ -49,16 +49,7 @@ pub(super) fn scope(
 
 /// What is measured for each request, distributions with a star.
 fn families() -> String {
-    let mut names: Vec<String> = Vec::new();
-    for metric in Metric::all().filter(|metric| metric.is_of_request()) {
-        let name = match metric {
-            Metric::Time(time, _) => format!("{time}.*"),
-            other => other.to_string(),
-        };
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
+    let mut names = Metric::families(|row| row.per_request);
     names.push("within.200ms.ratio".to_owned());
     names.join(", ")
 }

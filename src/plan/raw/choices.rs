@@ -1,6 +1,7 @@
 //! The words of a plan: closed sets, one for each kind of choice. The doc comments are what `planrun schema` shows in editors.
 
 use super::{Read, words, wrong_type};
+use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::suggest::{did_you_mean, listed};
 use crate::plan::tree::{Node, Value};
@@ -12,6 +13,16 @@ words! {
         TcpHold = "tcp-hold",
         /// Sends HTTP requests.
         Http = "http",
+    }
+}
+
+impl ProtocolWord {
+    /// The protocol with this name.
+    pub fn kind(self) -> ProtocolKind {
+        match self {
+            Self::TcpHold => ProtocolKind::TcpHold,
+            Self::Http => ProtocolKind::Http,
+        }
     }
 }
 

@@ -5,6 +5,7 @@ use super::cost::CostReport;
 use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
+use crate::catalogue::{Need, per_second};
 use crate::plan::{
     Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
 };
@@ -270,11 +271,11 @@ impl<'a> Facts<'a> {
         let cell = &section.cell;
         let rate = |metric: crate::plan::RateMetric| {
             let measure = section.measure(Metric::Rate(metric))?;
-            Some((format!("{metric}_per_s"), thousandths(measure.value)))
+            Some((per_second(metric.name()), thousandths(measure.value)))
         };
         // Without a handshake there is nothing of which some could have been resumed.
         let shook = cell.times.get(TimeMetric::TlsTime).is_some();
-        let counted = words.counters.iter().filter(|one| shook || **one != Counter::TlsResumed);
+        let counted = words.counters.iter().filter(|one| shook || one.need() != Some(Need::Tls));
         let counters = counted.map(|one| (one.name(), cell.counters.get(*one)));
         let gauges = words.gauges.iter().map(|one| (one.name(), section.gauges.get(*one)));
         Self {

@@ -4,6 +4,7 @@ mod world;
 
 use super::book::Ending;
 use super::*;
+use crate::catalogue::Whose;
 use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};
 use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Transition};
 use crate::schedule::Partition;
@@ -158,7 +159,7 @@ fn what_is_never_answered_is_timed_out_at_the_time_it_took() {
     assert_eq!(ran.get(Counter::Dropped), 70);
     // What has no response has no time.
     let cell = ran.total();
-    for time in TimeMetric::ALL.iter().filter(|time| time.successes().is_some()) {
+    for time in TimeMetric::ALL.iter().filter(|time| time.row().whose != Whose::All) {
         assert_eq!(cell.times.count(*time), 0, "{time}");
     }
     let late: Vec<u64> = cell.failures.iter().map(|(_, tally)| tally.first_ns / MS).collect();
@@ -179,7 +180,7 @@ fn times_of_successes_and_of_failures_are_kept_apart() {
         let (ok, failed) = (ran.get(Counter::Ok), ran.get(Counter::Failed));
         assert!(ok > 30 && failed > 30, "{ok} {failed}");
         let open = matches!(level.0, crate::plan::Level::Rate { .. });
-        for metric in TimeMetric::ALL.iter().filter(|time| time.successes() == Some(true)) {
+        for metric in TimeMetric::ALL.iter().filter(|time| time.row().whose == Whose::Successes) {
             let some = *metric != TimeMetric::ResponseTime || open;
             assert_eq!(cell.times.count(*metric), if some { ok } else { 0 }, "{metric}");
         }

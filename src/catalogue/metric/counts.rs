@@ -1,0 +1,116 @@
+//! Counts: a row each.
+
+use super::row::{Better, Need, Report, Row, Samples, Unit, Whose};
+use super::rows;
+use crate::catalogue::Protocols;
+
+/// What counts have in common.
+const COUNT: Row = Row {
+    name: "",
+    doc: "",
+    formula: "",
+    unit: Unit::Count,
+    better: Better::Lower,
+    protocols: Protocols::HOLDS,
+    connections: Protocols::NONE,
+    all_phases: Protocols::NONE,
+    per_request: false,
+    needs: &[],
+    samples: Samples::Attempts,
+    whose: Whose::All,
+    age: None,
+    report: Report::Threshold,
+};
+
+rows! {
+    /// Numbers of things.
+    CountMetric {
+        /// Connections that were tried.
+        ConnectAttempts = Row {
+            name: "connect.attempts",
+            formula: "`connect.attempts`",
+            better: Better::Neither,
+            connections: Protocols::HOLDS,
+            all_phases: Protocols::ALL,
+            samples: Samples::Connects,
+            report: Report::Counter("connect.attempts"),
+            ..COUNT
+        },
+        /// Connections that are open: live at this moment, in reports at the end of a phase.
+        ConnectionsOpen = Row {
+            name: "connections.open",
+            formula: "the level at the end of the last phase that is looked at",
+            better: Better::Higher,
+            samples: Samples::Level,
+            report: Report::Gauge("connections.open"),
+            ..COUNT
+        },
+        /// Connections that were lost while their stage was held.
+        HoldLost = Row {
+            name: "hold.lost",
+            formula: "`hold.lost`",
+            samples: Samples::Held,
+            report: Report::Counter("hold.lost"),
+            ..COUNT
+        },
+        /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of its
+        /// lifetime.
+        Reconnects = Row {
+            name: "reconnects",
+            formula: "`reconnects`",
+            all_phases: Protocols::ALL,
+            needs: &[Need::Reconnects],
+            report: Report::Counter("reconnects"),
+            ..COUNT
+        },
+        /// Connections that events of the plan dropped.
+        StormDropped = Row {
+            name: "storm.dropped",
+            formula: "`storm.dropped`",
+            better: Better::Neither,
+            all_phases: Protocols::ALL,
+            needs: &[Need::Events],
+            report: Report::Counter("storm.dropped"),
+            ..COUNT
+        },
+        /// Right messages that were received, greetings apart.
+        HeartbeatReceived = Row {
+            name: "heartbeat.received",
+            formula: "`heartbeat.received`",
+            better: Better::Higher,
+            needs: &[Need::Heartbeat],
+            samples: Samples::Heartbeats,
+            report: Report::Counter("heartbeat.received"),
+            ..COUNT
+        },
+        /// Heartbeats that did not come in time.
+        HeartbeatMissed = Row {
+            name: "heartbeat.missed",
+            formula: "`heartbeat.missed`",
+            needs: &[Need::Heartbeat],
+            samples: Samples::Heartbeats,
+            report: Report::Counter("heartbeat.missed"),
+            ..COUNT
+        },
+        /// Requests that were started.
+        RequestsCount = Row {
+            name: "requests.count",
+            formula: "`started`",
+            better: Better::Higher,
+            protocols: Protocols::REQUESTS,
+            per_request: true,
+            report: Report::Counter("started"),
+            ..COUNT
+        },
+        /// Attempts that were due and never started.
+        Dropped = Row {
+            name: "dropped",
+            formula: "`dropped`",
+            protocols: Protocols::ALL,
+            all_phases: Protocols::HOLDS,
+            per_request: true,
+            report: Report::Counter("dropped"),
+            ..COUNT
+        },
+    }
+}

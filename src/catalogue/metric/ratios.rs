@@ -1,0 +1,187 @@
+//! Ratios: a row each.
+
+use super::row::{Better, Need, Report, Row, Samples, Unit, Whose};
+use super::rows;
+use crate::catalogue::Protocols;
+
+/// What ratios have in common.
+const RATIO: Row = Row {
+    name: "",
+    doc: "",
+    formula: "",
+    unit: Unit::Ratio,
+    better: Better::Higher,
+    protocols: Protocols::HOLDS,
+    connections: Protocols::NONE,
+    all_phases: Protocols::NONE,
+    per_request: false,
+    needs: &[],
+    samples: Samples::Attempts,
+    whose: Whose::All,
+    age: None,
+    report: Report::Ratio,
+};
+
+/// What ratios of all attempts have in common: held connections count whole.
+const OF_ATTEMPTS: Row = Row {
+    protocols: Protocols::ALL,
+    connections: Protocols::HOLDS,
+    all_phases: Protocols::HOLDS,
+    per_request: true,
+    ..RATIO
+};
+
+/// What ratios of connections that were tried have in common.
+const OF_CONNECTS: Row = Row {
+    connections: Protocols::HOLDS,
+    all_phases: Protocols::ALL,
+    samples: Samples::Connects,
+    ..RATIO
+};
+
+/// What estimates of survival have in common: lifetimes count where the connection was due.
+const SURVIVAL: Row = Row {
+    formula: "Kaplan and Meier's estimate: the product of 1 - died / at risk over all ages up to it",
+    connections: Protocols::HOLDS,
+    all_phases: Protocols::ALL,
+    samples: Samples::Lifetimes,
+    report: Report::Survival,
+    ..RATIO
+};
+
+/// What ratios of responses by their status have in common.
+const OF_STATUSES: Row =
+    Row { protocols: Protocols::REQUESTS, per_request: true, samples: Samples::Responses, ..RATIO };
+
+/// How often one check of the plan passed: `check.NAME.success_ratio`.
+pub(super) const CHECK: Row = Row {
+    name: "check.success_ratio",
+    doc: "How often the check NAME of the plan passed: `check.NAME.success_ratio`.",
+    formula: "passed / (passed + failed)",
+    protocols: Protocols::REQUESTS,
+    per_request: true,
+    samples: Samples::Checks,
+    report: Report::Checks,
+    ..RATIO
+};
+
+/// Attempts that went well in a given time: `within.TIME.ratio`.
+pub(super) const WITHIN: Row = Row {
+    name: "within.TIME.ratio",
+    doc: "Attempts that went well within TIME, of all that ended: from the due time in open stages, \
+          from sending in closed ones.",
+    formula: "attempts within TIME / (`ok` + failures as in `failure_ratio` + `unfinished`)",
+    protocols: Protocols::REQUESTS,
+    per_request: true,
+    ..RATIO
+};
+
+rows! {
+    /// Ratios of a number to one that contains it.
+    RatioMetric {
+        /// Attempts that went well, of all that ended.
+        Success = Row {
+            name: "success_ratio",
+            formula: "`ok` / (`ok` + failures as in `failure_ratio` + `unfinished`)",
+            ..OF_ATTEMPTS
+        },
+        /// Attempts that failed or timed out, of all that ended. Failures of the generator's own are
+        /// in neither number.
+        Failure = Row {
+            name: "failure_ratio",
+            formula: "(`failed` - `failed.local` + `timed_out`, and `dropped` with \
+                      `on_full = \"fail\"`) / (these + `ok` + `unfinished`)",
+            better: Better::Lower,
+            ..OF_ATTEMPTS
+        },
+        /// Connections that opened, of those tried.
+        ConnectSuccess = Row {
+            name: "connect.success_ratio",
+            formula: "`connect.ok` / (`connect.ok` + `connect.failed`)",
+            ..OF_CONNECTS
+        },
+        /// Connections that did not open, of those tried.
+        ConnectFailure = Row {
+            name: "connect.failure_ratio",
+            formula: "`connect.failed` / (`connect.ok` + `connect.failed`)",
+            better: Better::Lower,
+            ..OF_CONNECTS
+        },
+        /// Connections that were not lost during a hold, of those open in it.
+        HoldSurvival = Row {
+            name: "hold.survival_ratio",
+            formula: "(`hold.entered` - `hold.lost`) / `hold.entered`",
+            samples: Samples::Held,
+            ..RATIO
+        },
+        /// Time that connections were open, of the time that they should have been: a lost one owes
+        /// the time until its user has another one open.
+        HoldTime = Row {
+            name: "hold.time_ratio",
+            formula: "`connection_time.delivered_ms` / `connection_time.promised_ms`",
+            samples: Samples::ConnectionTime,
+            ..RATIO
+        },
+        /// Connections that live longer than a minute.
+        Survival1m = Row { name: "survival.1m_ratio", age: Some(("1m", 60)), ..SURVIVAL },
+        /// Connections that live longer than ten minutes.
+        Survival10m = Row { name: "survival.10m_ratio", age: Some(("10m", 600)), ..SURVIVAL },
+        /// Connections that live longer than an hour.
+        Survival1h = Row { name: "survival.1h_ratio", age: Some(("1h", 3_600)), ..SURVIVAL },
+        /// Connections dropped by events whose users had one again, of all dropped whose fate is
+        /// known.
+        Recovery = Row {
+            name: "recovery.ratio",
+            formula: "`storm.recovered` / (`storm.recovered` + `storm.unrecovered`)",
+            all_phases: Protocols::ALL,
+            needs: &[Need::Events, Need::Reconnects],
+            ..RATIO
+        },
+        /// Heartbeats that came, of those that should have.
+        HeartbeatSuccess = Row {
+            name: "heartbeat.success_ratio",
+            formula: "`heartbeat.received` / (`heartbeat.received` + `heartbeat.missed`)",
+            needs: &[Need::Heartbeat],
+            samples: Samples::Heartbeats,
+            ..RATIO
+        },
+        /// Checks that passed, of all that were made.
+        Checks = Row {
+            name: "checks.success_ratio",
+            formula: "passed / (passed + failed), over all checks",
+            protocols: Protocols::REQUESTS,
+            per_request: true,
+            needs: &[Need::Checks],
+            samples: Samples::Checks,
+            report: Report::Checks,
+            ..RATIO
+        },
+        /// Responses with a status from 200 to 299, of all responses.
+        Status2xx = Row {
+            name: "status.2xx.ratio",
+            formula: "responses with 200 to 299 / all responses",
+            ..OF_STATUSES
+        },
+        /// Responses with a status from 300 to 399, of all responses.
+        Status3xx = Row {
+            name: "status.3xx.ratio",
+            formula: "responses with 300 to 399 / all responses",
+            better: Better::Neither,
+            ..OF_STATUSES
+        },
+        /// Responses with a status from 400 to 499, of all responses.
+        Status4xx = Row {
+            name: "status.4xx.ratio",
+            formula: "responses with 400 to 499 / all responses",
+            better: Better::Lower,
+            ..OF_STATUSES
+        },
+        /// Responses with a status from 500 to 599, of all responses.
+        Status5xx = Row {
+            name: "status.5xx.ratio",
+            formula: "responses with 500 to 599 / all responses",
+            better: Better::Lower,
+            ..OF_STATUSES
+        },
+    }
+}

@@ -1,0 +1,289 @@
+//! What there is to know of a metric, in one row.
+
+use crate::catalogue::{ProtocolKind, Protocols};
+use crate::units::figure;
+
+/// One metric.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Row {
+    /// The word in plans, reports and on screen.
+    pub name: &'static str,
+    /// What it is, in a sentence.
+    pub doc: &'static str,
+    /// How it is computed, in the words of counters.
+    pub formula: &'static str,
+    /// Of its value and of the bounds of thresholds.
+    pub unit: Unit,
+    /// Which values are good.
+    pub better: Better,
+    /// The protocols that measure it.
+    pub protocols: Protocols,
+    /// Of these, the ones in which it counts whole connections, whenever they were opened: a
+    /// threshold sees all phases of its stages, whatever `during` says.
+    pub connections: Protocols,
+    /// Of these, the ones in which a threshold without `during` looks at all phases; in the others
+    /// it looks at the hold.
+    pub all_phases: Protocols,
+    /// Whether it is measured for each request as well.
+    pub per_request: bool,
+    /// What a plan must have for it to be measured, the most telling first.
+    pub needs: &'static [Need],
+    /// What gives it samples.
+    pub samples: Samples,
+    /// Of a time: which attempts have it.
+    pub whose: Whose,
+    /// Of an estimate of survival: its age in words and in seconds.
+    pub age: Option<(&'static str, u64)>,
+    /// Where reports have it.
+    pub report: Report,
+}
+
+/// The unit of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A ratio from 0 to 1, kept with numerator and denominator.
+    Ratio,
+    /// Things a second.
+    PerSecond,
+    /// Bytes a second.
+    BytesPerSecond,
+    /// Nanoseconds.
+    Time,
+}
+
+impl Unit {
+    /// A value for people: `99.98%`, `1.23 ms`, `12,345`, `9,998/s`, `1.91 GiB/s`.
+    pub fn figure(self, value: f64) -> String {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+        let whole = value.round() as u64;
+        match self {
+            Self::Count => figure::grouped(whole),
+            Self::Ratio => figure::percent(value),
+            Self::PerSecond => figure::rate(value),
+            Self::BytesPerSecond => format!("{}/s", figure::bytes(whole)),
+            Self::Time => figure::time(value),
+        }
+    }
+
+    /// What a value is, with its article.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Count => "a count",
+            Self::Ratio => "a ratio",
+            Self::PerSecond | Self::BytesPerSecond => "a rate",
+            Self::Time => "a time",
+        }
+    }
+
+    /// The highest value there can be.
+    pub fn highest(self) -> Option<f64> {
+        match self {
+            Self::Ratio => Some(1.0),
+            Self::Count | Self::PerSecond | Self::BytesPerSecond | Self::Time => None,
+        }
+    }
+}
+
+/// Which values of a metric are good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Better {
+    /// High ones: thresholds set a lower bound.
+    Higher,
+    /// Low ones: thresholds set an upper bound.
+    Lower,
+    /// That depends on the plan.
+    Neither,
+}
+
+impl Better {
+    /// The word in documents.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+            Self::Neither => "either",
+        }
+    }
+}
+
+/// What a plan must have for a metric to be measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// A target with TLS.
+    Tls,
+    /// Checks of responses.
+    Checks,
+    /// A heartbeat, from either side.
+    Heartbeat,
+    /// A heartbeat from the server.
+    ServerHeartbeat,
+    /// A heartbeat from this side.
+    ClientHeartbeat,
+    /// Events that drop connections.
+    Events,
+    /// Users that open another connection after one has ended.
+    Reconnects,
+    /// Messages from the server.
+    Messages,
+    /// A stage with a rate.
+    Rate,
+    /// Users that keep cookies.
+    Cookies,
+}
+
+impl Need {
+    /// What is missing where it is not met, and what to add to the scenario.
+    pub fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Tls => ("TLS", "tls = {}"),
+            Self::Checks => ("checks", "expect = { status = 200 }"),
+            Self::Heartbeat => {
+                ("a heartbeat", "heartbeat = { from = \"server\", every = \"60s\" }")
+            }
+            Self::ServerHeartbeat => (
+                "a heartbeat from the server",
+                "heartbeat = { from = \"server\", every = \"60s\" }",
+            ),
+            Self::ClientHeartbeat => (
+                "a heartbeat from the client",
+                "heartbeat = { from = \"client\", send = \"ping\", every = \"30s\" }",
+            ),
+            Self::Events => ("events", "events = [{ at = \"30s\", drop = \"10%\" }]"),
+            Self::Reconnects => ("connections that come back", "reconnect = \"at-once\""),
+            Self::Messages => ("messages", "greeting = \"5s\""),
+            Self::Rate => ("a stage with a rate", "rate = \"1000/s\""),
+            Self::Cookies => ("cookies", "cookies = true"),
+        }
+    }
+}
+
+/// What gives a metric samples.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Samples {
+    /// Attempts: connections of protocols that hold them, else requests.
+    Attempts,
+    /// Requests whose responses came whole and failed: no plan says how many.
+    FailedResponses,
+    /// Attempts to open a connection.
+    Connects,
+    /// What was due by a schedule.
+    Starts,
+    /// First messages of connections.
+    FirstMessages,
+    /// Heartbeats that were due.
+    Heartbeats,
+    /// Connections that were open in a hold.
+    Held,
+    /// Connections that events dropped, all together.
+    Drops,
+    /// Connections that an event dropped, each event by itself.
+    Events,
+    /// Connections that have lived or live.
+    Lifetimes,
+    /// The number of open connections at an instant.
+    Level,
+    /// The time that connections were to be open.
+    ConnectionTime,
+    /// Checks that were made.
+    Checks,
+    /// Responses with a status.
+    Responses,
+}
+
+/// Which attempts have a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// All that came so far, well or not.
+    All,
+    /// Those that went well.
+    Successes,
+    /// Those whose response came whole and failed.
+    FailedResponses,
+}
+
+/// Where reports have a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// Under the name of a counter.
+    Counter(&'static str),
+    /// Under the name of a gauge.
+    Gauge(&'static str),
+    /// A ratio with numerator and denominator, under the metric's name.
+    Ratio,
+    /// A rate, under the metric's name.
+    Rate,
+    /// The figures of a distribution, under the metric's name.
+    Times,
+    /// By name in `checks.csv` and `checks`.
+    Checks,
+    /// With the survival curve, in report.json alone.
+    Survival,
+    /// With its threshold alone.
+    Threshold,
+}
+
+impl Row {
+    /// Whether a protocol measures it.
+    pub fn is_of(&self, protocol: ProtocolKind) -> bool {
+        self.protocols.has(protocol)
+    }
+
+    /// Whether it needs this of a plan.
+    pub fn needs(&self, need: Need) -> bool {
+        self.needs.contains(&need)
+    }
+
+    /// The columns of `summary.csv`; empty where it has none.
+    pub fn columns(&self) -> Vec<String> {
+        let name = self.name;
+        match self.report {
+            Report::Counter(name) | Report::Gauge(name) => vec![name.to_owned()],
+            Report::Ratio => vec![numerator(name), name.to_owned(), denominator(name)],
+            Report::Rate => vec![per_second(name)],
+            Report::Times => vec![samples(name), figure_ms(name, "*")],
+            Report::Checks | Report::Survival | Report::Threshold => Vec::new(),
+        }
+    }
+
+    /// The key in a section of report.json; absent where only a threshold has it.
+    pub fn json_key(&self) -> Option<String> {
+        let name = self.name;
+        Some(match self.report {
+            Report::Counter(counter) => format!("counters.{counter}"),
+            Report::Gauge(gauge) => format!("gauges.{gauge}"),
+            Report::Ratio => format!("ratios.{name}"),
+            Report::Rate => format!("rates.{}", per_second(name)),
+            Report::Times => format!("times.{name}"),
+            Report::Checks => "checks".to_owned(),
+            Report::Survival => format!("survival.after.{}", self.age?.0),
+            Report::Threshold => return None,
+        })
+    }
+}
+
+/// The column of what a ratio counts.
+pub fn numerator(ratio: &str) -> String {
+    ratio.replace("ratio", "count")
+}
+
+/// The column of what a ratio is of.
+pub fn denominator(ratio: &str) -> String {
+    format!("{ratio}.denominator")
+}
+
+/// The column and key of a rate.
+pub fn per_second(rate: &str) -> String {
+    format!("{rate}_per_s")
+}
+
+/// The column of the number of samples of a distribution.
+pub fn samples(time: &str) -> String {
+    format!("{time}.samples")
+}
+
+/// The column of one figure of a distribution.
+pub fn figure_ms(time: &str, stat: &str) -> String {
+    format!("{time}.{stat}_ms")
+}

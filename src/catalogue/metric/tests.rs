@@ -1,0 +1,50 @@
+use super::*;
+use crate::catalogue::Protocols;
+use std::collections::BTreeSet;
+
+#[test]
+fn every_row_says_what_it_is() {
+    let mut names = BTreeSet::new();
+    for row in Metric::rows() {
+        let Row { name, doc, formula, .. } = row;
+        assert!(names.insert(*name), "{name} twice");
+        assert!(!doc.trim().is_empty() && doc.trim().ends_with('.'), "{name}: {doc}");
+        assert!(!formula.is_empty(), "{name}");
+        assert_ne!(row.protocols, Protocols::NONE, "{name}");
+    }
+    assert_eq!(names.len(), 9 + 16 + 2 + 3 + 14);
+}
+
+#[test]
+fn the_unit_is_that_of_the_kind() {
+    for metric in Metric::all() {
+        let unit = metric.row().unit;
+        let is = match metric {
+            Metric::Count(_) => unit == Unit::Count,
+            Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => unit == Unit::Ratio,
+            Metric::Rate(_) => matches!(unit, Unit::PerSecond | Unit::BytesPerSecond),
+            Metric::Time(..) => unit == Unit::Time,
+        };
+        assert!(is, "{metric}: {unit:?}");
+    }
+}
+
+#[test]
+fn whole_connections_are_counted_where_connections_are_held() {
+    for row in Metric::rows() {
+        for protocol in row.connections.iter() {
+            assert!(protocol.holds() && row.is_of(protocol), "{}", row.name);
+            assert!(row.all_phases.has(protocol), "{}: whatever `during` says", row.name);
+        }
+    }
+}
+
+#[test]
+fn requests_measure_what_is_of_requests() {
+    for row in Metric::rows().filter(|row| row.per_request) {
+        assert!(row.is_of(ProtocolKind::Http), "{}", row.name);
+    }
+    let tcp_hold = Metric::families(|row| row.is_of(ProtocolKind::TcpHold));
+    assert!(tcp_hold.contains(&"connect.time.*".to_owned()));
+    assert!(!tcp_hold.contains(&"service_time.*".to_owned()));
+}

@@ -1,0 +1,12 @@
+//! The words of the field as rows of tables: what is measured, and in which protocols.
+//!
+//! **Invariant:** whatever plans, verdicts, reports and documents say of a metric comes from its row.
+
+mod metric;
+mod protocol;
+
+pub use metric::{
+    Better, CountMetric, Metric, Need, RateMetric, RatioMetric, Report, Row, Samples, Stat,
+    TimeMetric, Unit, Whose, denominator, figure_ms, numerator, per_second, samples, within,
+};
+pub use protocol::{ProtocolKind, Protocols};
