@@ -5,6 +5,7 @@
 
 mod churn;
 mod earlier;
+mod elements;
 mod error;
 mod fault_conflict;
 mod foreign;

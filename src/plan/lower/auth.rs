@@ -14,7 +14,7 @@ const HEADER: &str = "authorization";
 const BASIC: &str = "name or the password";
 
 /// Adds the header to the requests that have none.
-pub(super) fn authorize(
+pub(in crate::plan) fn authorize(
     field: &Field<RawAuth>,
     requests: &mut [Request],
     (rows, steps): (bool, bool),
@@ -74,7 +74,7 @@ pub(super) fn authorize(
 }
 
 /// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
-pub(super) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
+pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
     // What is wrong with the environment itself has been said.
     if text.broken {
         return;

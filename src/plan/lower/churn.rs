@@ -1,9 +1,10 @@
 //! How connections come and go while a level is held.
 
 use super::{extent, time};
+use crate::plan::elements::RawHold;
 use crate::plan::error::Errors;
 use crate::plan::raw::{
-    CloseWord, JitterWord, RawEvent, RawLifetime, RawPlan, RawReconnect, RawScenario, ReconnectWord,
+    CloseWord, JitterWord, RawEvent, RawLifetime, RawPlan, RawReconnect, ReconnectWord,
 };
 use crate::plan::{
     Churn, Close, DisconnectEvent, Jitter, Lifetime, Plan, Protocol, Reconnect, Stage,
@@ -18,7 +19,7 @@ const MOST: usize = 1_000;
 const SHORTEST: Time = Time(Duration::from_millis(10));
 
 /// `stages` is empty where they could not be read.
-pub(super) fn churn(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Churn {
+pub(in crate::plan) fn churn(raw: &RawHold, stages: &[Stage], errors: &mut Errors) -> Churn {
     let mut events = Vec::new();
     if let Some(given) = raw.events.given() {
         if given.value.is_empty() {
@@ -38,7 +39,7 @@ pub(super) fn churn(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) ->
 }
 
 /// A port that is bound by hand cannot be taken again for a minute after a connection that was ended by FIN from here.
-pub(super) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
+pub(in crate::plan) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     let key = raw.generator.value().and_then(|generator| generator.port_range.key());
     let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
     let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
@@ -87,7 +88,7 @@ fn half(time: Time) -> Time {
     Time(if half.as_secs() > 0 { Duration::from_secs(half.as_secs()) } else { half })
 }
 
-fn reconnect(raw: &RawScenario, errors: &mut Errors) -> Reconnect {
+fn reconnect(raw: &RawHold, errors: &mut Errors) -> Reconnect {
     match raw.reconnect.value() {
         Some(RawReconnect::Word(ReconnectWord::Never)) | None => Reconnect::Never,
         Some(RawReconnect::Word(ReconnectWord::AtOnce)) => Reconnect::AtOnce,
@@ -108,7 +109,7 @@ fn reconnect(raw: &RawScenario, errors: &mut Errors) -> Reconnect {
     }
 }
 
-fn lifetime(raw: &RawScenario, errors: &mut Errors) -> Option<Lifetime> {
+fn lifetime(raw: &RawHold, errors: &mut Errors) -> Option<Lifetime> {
     let given = raw.lifetime.given()?;
     let (lifetime, shortest, at) = match &given.value {
         RawLifetime::Span(span) => {

@@ -14,7 +14,7 @@ const MOST: usize = 64;
 
 /// The names of a scenario's checks: what says the same is counted together.
 #[derive(Default)]
-pub(super) struct Names(pub Vec<String>);
+pub(in crate::plan) struct Names(pub Vec<String>);
 
 impl Names {
     fn of(&mut self, name: String) -> u16 {
@@ -27,7 +27,7 @@ impl Names {
     }
 }
 
-pub(super) fn checks(
+pub(in crate::plan) fn checks(
     field: &Field<OneOrMany<RawExpect>>,
     names: &mut Names,
     errors: &mut Errors,
@@ -142,7 +142,10 @@ fn header(name: &str, at: Span, errors: &mut Errors) -> String {
     name.to_lowercase()
 }
 
-pub(super) fn extracts(field: &Field<Named<RawExtract>>, errors: &mut Errors) -> Vec<Extract> {
+pub(in crate::plan) fn extracts(
+    field: &Field<Named<RawExtract>>,
+    errors: &mut Errors,
+) -> Vec<Extract> {
     let mut extracts = Vec::new();
     for (key, given) in field.value().into_iter().flat_map(Named::read) {
         let name = key.name.as_str();

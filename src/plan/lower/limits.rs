@@ -6,7 +6,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::{Field, RawAnswerLimits};
 use crate::units::Count;
 
-pub(super) fn limits(field: &Field<RawAnswerLimits>, errors: &mut Errors) -> AnswerLimits {
+pub(in crate::plan) fn limits(field: &Field<RawAnswerLimits>, errors: &mut Errors) -> AnswerLimits {
     let (default, most) = (AnswerLimits::default(), AnswerLimits::MOST);
     let Some(raw) = field.value() else { return default };
     let mut one = |field: &Field<Count>, name: &str, default: u64, most: u64| {

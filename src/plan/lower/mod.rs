@@ -3,32 +3,30 @@
 //! **Invariant:** what could not be read was said where it was read; here only what makes no sense is said.
 
 mod address;
-mod auth;
-mod churn;
+pub(super) mod auth;
+pub(super) mod churn;
 mod condition;
-mod connection;
 mod default_threshold;
-mod expect;
+pub(super) mod expect;
 mod expected;
 mod extent;
 mod faults;
 mod generator;
-mod http;
-mod limits;
-mod protocol;
+pub(super) mod limits;
 mod reach;
-mod request;
+pub(super) mod request;
 mod search;
 mod stages;
 mod target;
-mod tcp_hold;
-mod template;
+pub(super) mod template;
 mod threshold;
 mod threshold_request;
 mod tls;
 
 pub use expected::{Sparse, sparse};
+pub(super) use stages::Stages;
 
+use super::elements;
 use super::error::Errors;
 use super::names::{self, Kind};
 use super::overrides;
@@ -134,10 +132,10 @@ fn check_names<T>(noun: &str, field: &Field<Named<T>>, errors: &mut Errors) {
 fn scenario(key: &Key, raw: &RawScenario, context: &Context<'_>, errors: &mut Errors) -> Scenario {
     let word = raw.protocol.value().copied();
     if let Some(word) = word {
-        protocol::reject_foreign_keys(word, raw, errors);
+        elements::reject_foreign_keys(word, raw, errors);
     }
     let stages = stages::stages(raw, word, context.scale, errors);
-    let mut protocol = protocol::protocol(word, raw, &stages, errors);
+    let mut protocol = elements::protocol(word, raw, &stages, errors);
     let target = target_of(key, raw, context, errors).unwrap_or(0);
     let thresholds = threshold::thresholds(raw, (target, &protocol), &stages, context, errors);
     if let crate::plan::Protocol::Http(http) = &mut protocol {
@@ -252,7 +250,7 @@ fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
 }
 
 /// A time that cannot be zero.
-fn time(field: &Field<Time>, name: &str, default: Time, errors: &mut Errors) -> Time {
+pub(super) fn time(field: &Field<Time>, name: &str, default: Time, errors: &mut Errors) -> Time {
     let Some(given) = field.given() else { return default };
     if given.value == Time::default() {
         errors.add(given.at, format!("`{name}` cannot be zero"));
@@ -262,7 +260,7 @@ fn time(field: &Field<Time>, name: &str, default: Time, errors: &mut Errors) -> 
 }
 
 /// A time that cannot be zero, and cannot be longer than another one.
-fn time_within(
+pub(super) fn time_within(
     field: &Field<Time>,
     name: &str,
     default: Time,
@@ -281,7 +279,7 @@ fn time_within(
 }
 
 /// A count that cannot be zero.
-fn count(field: &Field<Count>, name: &str, errors: &mut Errors) -> Option<u64> {
+pub(super) fn count(field: &Field<Count>, name: &str, errors: &mut Errors) -> Option<u64> {
     let given = field.given()?;
     if given.value.0 == 0 {
         errors.add(given.at, format!("`{name}` cannot be zero"));

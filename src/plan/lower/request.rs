@@ -4,9 +4,10 @@ use super::auth::check_secret;
 use super::count;
 use super::expect::{Names, checks, extracts};
 use super::template::{Known, add_parameter, of_body, of_path, spot, template};
+use crate::plan::elements::RawHttp;
 use crate::plan::error::Errors;
 use crate::plan::names::{self, Kind};
-use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawScenario, RawTable, RetryWord};
+use crate::plan::raw::{At, Field, Fillable, Named, RawRequest, RawTable, RetryWord};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::{Body, Encoding, Request, Retry, Template, ThinkTime};
@@ -22,7 +23,11 @@ const MOST: usize = 1_000;
 const FRAMING: [&str; 2] = ["content-length", "transfer-encoding"];
 
 /// The requests of a scenario, or its steps.
-pub(super) fn requests(raw: &RawScenario, names: &mut Names, errors: &mut Errors) -> Vec<Request> {
+pub(in crate::plan) fn requests(
+    raw: &RawHttp,
+    names: &mut Names,
+    errors: &mut Errors,
+) -> Vec<Request> {
     if let (Some(steps), Some(requests)) = (raw.steps.key(), raw.requests.key()) {
         errors
             .add(steps, "a scenario has either `requests` or `steps`")
@@ -166,7 +171,7 @@ fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
 }
 
 /// A path of a file, seen from the folder of the plan.
-pub(super) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
+pub(in crate::plan) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
     let path = names::public(given, errors).unwrap_or("-");
     if path.is_empty() || path.contains('\0') {
         errors

@@ -18,11 +18,18 @@ const HIGHEST: u64 = 1_000_000_000;
 const LONGEST_NS: u128 = 366 * 24 * 3_600 * 1_000_000_000;
 
 /// The stages, and whether they can be calculated with.
-pub(super) struct Stages {
+pub(in crate::plan) struct Stages {
     /// All of them; what could not be read has a stand-in.
     pub list: Vec<Stage>,
     /// Whether none is a stand-in.
     pub known: bool,
+}
+
+impl Stages {
+    /// The stages; none where they could not be read.
+    pub(in crate::plan) fn known(&self) -> &[Stage] {
+        if self.known { &self.list } else { &[] }
+    }
 }
 
 pub(super) fn stages(

@@ -43,9 +43,9 @@ pub(super) fn user<'a>(key: &'a Key, raw: &RawScenario, scenario: &Scenario) -> 
         protocol: protocol.value,
         at: protocol.at,
         hold,
-        greeting: raw.greeting.key(),
-        expect: raw.expect.key(),
-        heartbeat: raw.heartbeat.key(),
+        greeting: raw.hold.greeting.key(),
+        expect: raw.hold.expect.key(),
+        heartbeat: raw.hold.heartbeat.key(),
     })
 }
 

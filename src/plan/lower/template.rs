@@ -11,7 +11,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What can be filled in at some place of a scenario.
-pub(super) struct Known {
+pub(in crate::plan) struct Known {
     /// Whether the scenario has rows, or what was meant by them could not be read.
     pub rows: bool,
     /// Whether it has steps.
@@ -21,12 +21,12 @@ pub(super) struct Known {
 }
 
 /// Where something stands in the plan's file.
-pub(super) fn spot(at: Span) -> TextRange {
+pub(in crate::plan) fn spot(at: Span) -> TextRange {
     at.argument.is_none().then(|| at.range())
 }
 
 /// A path: a value that is all of it, or begins it, is a request target; others are encoded.
-pub(super) fn of_path(text: &Text, known: &Known, errors: &mut Errors) -> Template {
+pub(in crate::plan) fn of_path(text: &Text, known: &Known, errors: &mut Errors) -> Template {
     let mut template = template(text, Encoding::Path, known, errors);
     if let Some(Piece::Fill { encoding, .. }) = template.pieces.first_mut() {
         *encoding = Encoding::Target;
@@ -35,7 +35,7 @@ pub(super) fn of_path(text: &Text, known: &Known, errors: &mut Errors) -> Templa
 }
 
 /// A text in which values stand as they are, or encoded.
-pub(super) fn template(
+pub(in crate::plan) fn template(
     text: &Text,
     encoding: Encoding,
     known: &Known,
@@ -71,7 +71,12 @@ fn append(
 }
 
 /// A body, in which values are written so that what it says it is (its content type) stays whole.
-pub(super) fn of_body(text: &Text, kind: &str, known: &Known, errors: &mut Errors) -> Template {
+pub(in crate::plan) fn of_body(
+    text: &Text,
+    kind: &str,
+    known: &Known,
+    errors: &mut Errors,
+) -> Template {
     let kind = kind.split(';').next().unwrap_or_default().trim().to_lowercase();
     let is_json = kind == "application/json" || kind.ends_with("+json");
     let is_form = kind == "application/x-www-form-urlencoded";
@@ -110,7 +115,7 @@ impl Quoted {
 }
 
 /// Adds a parameter to a path.
-pub(super) fn add_parameter(
+pub(in crate::plan) fn add_parameter(
     path: &mut Template,
     name: &str,
     value: &Text,

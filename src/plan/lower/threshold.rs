@@ -8,7 +8,7 @@ use super::{Context, threshold_request, time};
 use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::names;
-use crate::plan::raw::{At, DuringWord, RawScenario, RawTable, RawThreshold, RawThresholdTable};
+use crate::plan::raw::{At, DuringWord, RawScenario, RawThreshold, RawThresholdTable};
 use crate::plan::span::Span;
 use crate::plan::suggest::did_you_mean;
 use crate::plan::text::{Text, inside};
@@ -42,14 +42,7 @@ pub(super) fn thresholds(
         errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
         return Vec::new();
     }
-    let protocol_known = !raw.heartbeat.is_wrong()
-        && !raw.heartbeat.value().is_some_and(RawTable::is_doubtful)
-        && !raw.expect.is_wrong()
-        && !raw.greeting.is_wrong()
-        && !raw.think_time.is_wrong()
-        && !raw.requests.is_wrong()
-        && !raw.steps.is_wrong()
-        && !(raw.reconnect.is_wrong() || raw.lifetime.is_wrong() || raw.events.is_wrong());
+    let protocol_known = raw.hold.is_known() && raw.http.is_known();
     let mut thresholds = Vec::new();
     for entry in &given.value {
         let (text, entry_raw) = match entry {

@@ -1,13 +1,9 @@
 //! Turns what a plan says of data and of answers into raw tables: rows, checks, values that are taken.
 
 use super::quantities::leaf_schema;
-use super::{
-    Field, Keys, Named, OneOrMany, OrderWord, RawTable, Read, Status, check_keys, read, table,
-    table_of, wrong_type,
-};
+use super::{Named, OneOrMany, OrderWord, Read, Status, read, table, wrong_type};
 use crate::plan::Comparison;
 use crate::plan::error::Errors;
-use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Time};

@@ -1,10 +1,7 @@
 //! The words of a plan: closed sets, one for each kind of choice. The doc comments are what `planrun schema` shows in editors.
 
-use super::{Read, words, wrong_type};
+use super::words;
 use crate::catalogue::ProtocolKind;
-use crate::plan::error::Errors;
-use crate::plan::suggest::{did_you_mean, listed};
-use crate::plan::tree::{Node, Value};
 
 words! {
     /// What each user of a scenario does.

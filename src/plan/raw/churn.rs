@@ -2,10 +2,8 @@
 
 use super::CloseWord;
 use super::quantities::{TimeRange, leaf_schema};
-use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, words, wrong_type};
+use super::{Read, table, words, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::span::Span;
-use crate::plan::suggest::{did_you_mean, listed};
 use crate::plan::tree::{Node, Value};
 use crate::units::{Ratio, Time};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};

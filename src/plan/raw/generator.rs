@@ -1,13 +1,7 @@
 //! The table of this machine, and the limits that it is held to.
 
-use super::{
-    Field, InvalidWord, Keys, LossWord, OneOrMany, RawTable, Read, SourceUseWord, Workers,
-    check_keys, table, table_of,
-};
-use crate::plan::error::Errors;
-use crate::plan::span::Span;
+use super::{InvalidWord, LossWord, OneOrMany, SourceUseWord, Workers, table};
 use crate::plan::text::Text;
-use crate::plan::tree::Node;
 use crate::units::{Ratio, Time};
 
 table! {

@@ -9,6 +9,7 @@ mod generator;
 mod leaves;
 mod quantities;
 mod search;
+mod table;
 mod tables;
 
 pub(super) use answers::{JsonValue, RawAnswerLimits, RawData, RawExpect, RawExtract};
@@ -21,15 +22,15 @@ pub(super) use generator::{RawGenerator, RawLimits};
 pub(super) use leaves::{Fillable, Named, OneOrMany, RawThreshold};
 pub(super) use quantities::{Status, TimeRange, Workers};
 pub(super) use search::{RawLevel, RawSearch};
+pub(super) use table::{Keys, Misspelt, RawTable, check_keys, table, table_of};
 pub(super) use tables::{
-    RawAuth, RawConnection, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage,
-    RawTarget, RawThresholdTable,
+    RawAuth, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget,
+    RawThresholdTable,
 };
 
 use super::error::Errors;
-use super::foreign;
 use super::span::Span;
-use super::suggest::{alias, did_you_mean, nearest};
+use super::suggest::{did_you_mean, listed};
 use super::tree::{Node, Table, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
@@ -42,18 +43,6 @@ pub(super) trait Read: Sized {
     const LIST: Option<&'static str> = None;
 
     fn read(node: &Node, errors: &mut Errors) -> Option<Self>;
-}
-
-/// A table of the plan.
-pub(super) trait RawTable {
-    /// The table itself.
-    fn place(&self) -> Span;
-
-    /// The optional keys that are there, with their places.
-    fn optional_keys(&self) -> Vec<(&'static str, Span)>;
-
-    /// Whether some of its keys are unknown or could not be read: then what is missing may have been meant.
-    fn is_doubtful(&self) -> bool;
 }
 
 /// A value and its place.
@@ -115,7 +104,7 @@ impl<T> Field<T> {
 
 impl<T: Read> Field<T> {
     /// The key's value in a table; `misspelt` are the keys that were meant by unknown ones.
-    fn of(table: &Table, name: &str, misspelt: &[&str], errors: &mut Errors) -> Self {
+    pub(super) fn of(table: &Table, name: &str, misspelt: &[&str], errors: &mut Errors) -> Self {
         let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
             return if misspelt.contains(&name) { Self::Wrong } else { Self::Absent };
         };
@@ -171,147 +160,6 @@ fn wrong_type<'e>(
         .label(format!("this is {kind}"))
 }
 
-/// The table of a node, or the words for why it is none.
-fn table_of<'n>(node: &'n Node, noun: &str, errors: &mut Errors) -> Option<&'n Table> {
-    if let Value::Table(table) = &node.value {
-        return Some(table);
-    }
-    let error = wrong_type(node, &format!("{noun} (a table)"), errors);
-    if let Some((_, example)) = tables::TABLE_EXAMPLES.iter().find(|(name, _)| *name == noun) {
-        error.help(format!("write {example}"));
-    }
-    None
-}
-
-/// What a table may hold.
-struct Keys {
-    /// "a stage": the table in messages.
-    noun: &'static str,
-    /// The keys that must be there.
-    must: &'static [&'static str],
-    /// The others.
-    may: &'static [&'static str],
-}
-
-/// What unknown keys of a table tell.
-#[derive(Default)]
-struct Misspelt {
-    /// Whether there are any.
-    unknown: bool,
-    /// The known ones that they were probably meant to be.
-    meant: Vec<&'static str>,
-}
-
-/// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
-fn check_keys(keys: &Keys, at: Span, table: &Table, errors: &mut Errors) -> Misspelt {
-    let known = keys.must.iter().chain(keys.may).copied();
-    let mut misspelt = Misspelt::default();
-    for (key, _) in &table.entries {
-        let name = key.name.as_str();
-        if known.clone().any(|known| known == name) {
-            continue;
-        }
-        if errors.is_full() {
-            errors.count_one();
-            continue;
-        }
-        let is = format!("{} has these keys", keys.noun);
-        misspelt.unknown = true;
-        misspelt.meant.extend(nearest(name, known.clone()));
-        misspelt.meant.extend(foreign::meant(name, keys.noun, known.clone()));
-        errors
-            .add(key.at, format!("{} has no key `{name}`", keys.noun))
-            .label("unknown key")
-            .help(elsewhere(name, keys).unwrap_or_else(|| did_you_mean(name, known.clone(), &is)));
-    }
-    for must in keys.must {
-        if table.get(must).is_none() && !misspelt.meant.contains(must) {
-            let example = tables::EXAMPLES
-                .iter()
-                .find(|(key, _)| key == must)
-                .map_or_else(|| format!("add `{must}`"), |(_, line)| format!("add `{line}`"));
-            errors.add(at, format!("{} needs the key `{must}`", keys.noun)).help(example);
-        }
-    }
-    misspelt
-}
-
-/// What to write in place of a key that another tool, or another table of the plan, has; `None` where it is rather misspelt.
-fn elsewhere(name: &str, keys: &Keys) -> Option<String> {
-    let known = || keys.must.iter().chain(keys.may).copied();
-    if alias(name, known()).is_some() {
-        return None;
-    }
-    foreign::key(name, keys.noun).or_else(|| {
-        let has = |home: &&tables::Home| {
-            home.keys.must.iter().chain(home.keys.may).any(|key| *key == name)
-        };
-        let home = tables::HOMES.iter().find(has)?;
-        Some(format!("`{name}` is a key of {}: write it in {}", home.keys.noun, home.place))
-    })
-}
-
-/// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc comments) its JSON Schema.
-macro_rules! table {
-    (
-        $(#[$meta:meta])* $name:ident, $noun:literal,
-        must { $($(#[$must_meta:meta])* $must:ident: $must_type:ty,)* }
-        may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
-    ) => {
-        #[derive(Debug, Clone, Default, schemars::JsonSchema)]
-        #[schemars(deny_unknown_fields)]
-        $(#[$meta])*
-        pub(in crate::plan) struct $name {
-            #[schemars(skip)]
-            table_at: Span,
-            #[schemars(skip)]
-            unknown_keys: bool,
-            $($(#[$must_meta])* pub $must: Field<$must_type>,)*
-            $($(#[$may_meta])* #[schemars(default)] pub $may: Field<$may_type>,)*
-        }
-
-        impl $name {
-            /// What this table may hold.
-            const KEYS: Keys = Keys {
-                noun: $noun,
-                must: &[$(stringify!($must)),*],
-                may: &[$(stringify!($may)),*],
-            };
-        }
-
-        impl Read for $name {
-            fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-                let table = table_of(node, $noun, errors)?;
-                let misspelt = check_keys(&Self::KEYS, node.at, table, errors);
-                Some(Self {
-                    table_at: node.at,
-                    unknown_keys: misspelt.unknown,
-                    $($must: Field::of(table, stringify!($must), &misspelt.meant, errors),)*
-                    $($may: Field::of(table, stringify!($may), &misspelt.meant, errors),)*
-                })
-            }
-        }
-
-        impl RawTable for $name {
-            fn place(&self) -> Span {
-                self.table_at
-            }
-
-            fn is_doubtful(&self) -> bool {
-                self.unknown_keys $(|| self.$must.is_wrong())* $(|| self.$may.is_wrong())*
-            }
-
-            fn optional_keys(&self) -> Vec<(&'static str, Span)> {
-                let keys: Vec<(&'static str, Option<Span>)> =
-                    vec![$((stringify!($may), self.$may.key())),*];
-                keys.into_iter()
-                    .filter_map(|(name, key)| key.map(|key| (name, key)))
-                    .collect()
-            }
-        }
-    };
-}
-
 /// Defines a closed set of words.
 macro_rules! words {
     ($(#[$meta:meta])* $name:ident { $($(#[$word_meta:meta])* $variant:ident = $word:literal,)* }) => {
@@ -319,26 +167,39 @@ macro_rules! words {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
         pub(in crate::plan) enum $name { $($(#[$word_meta])* #[serde(rename = $word)] $variant,)* }
 
-        impl Read for $name {
-            fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-                let words = [$($word),*];
-                let Value::Text(text) = &node.value else {
-                    wrong_type(node, &format!("one of {}", listed(words)), errors)
-                        .help(format!("write for example `\"{}\"`", words[0]));
-                    return None;
-                };
-                match text.value.as_str() {
+        impl $crate::plan::raw::Read for $name {
+            fn read(
+                node: &$crate::plan::tree::Node,
+                errors: &mut $crate::plan::error::Errors,
+            ) -> Option<Self> {
+                match $crate::plan::raw::word(node, &[$($word),*], errors)? {
                     $($word => Some(Self::$variant),)*
-                    _ => {
-                        errors
-                            .add(node.at, format!("expected one of {}, found `{}`", listed(words), text.shown))
-                            .help(did_you_mean(&text.shown, words, "write one of these"));
-                        None
-                    }
+                    _ => None,
                 }
             }
         }
     };
 }
 
-use {table, words};
+/// One of these words; any other is among the errors.
+pub(super) fn word<'n>(
+    node: &'n Node,
+    words: &[&'static str],
+    errors: &mut Errors,
+) -> Option<&'n str> {
+    let known = || words.iter().copied();
+    let Value::Text(text) = &node.value else {
+        wrong_type(node, &format!("one of {}", listed(known())), errors)
+            .help(format!("write for example `\"{}\"`", words[0]));
+        return None;
+    };
+    if !words.contains(&text.value.as_str()) {
+        errors
+            .add(node.at, format!("expected one of {}, found `{}`", listed(known()), text.shown))
+            .help(did_you_mean(&text.shown, known(), "write one of these"));
+        return None;
+    }
+    Some(&text.value)
+}
+
+pub(in crate::plan) use words;

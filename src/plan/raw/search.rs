@@ -1,9 +1,8 @@
 //! The table of a search, and the levels in it.
 
 use super::quantities::leaf_schema;
-use super::{Field, Keys, RawTable, Read, check_keys, table, table_of, wrong_type};
+use super::{Read, table, wrong_type};
 use crate::plan::error::Errors;
-use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Rate, Ratio};

@@ -1,18 +1,12 @@
 //! The tables of a plan. The doc comments are what `planrun schema` shows in editors.
 
+use super::{BuiltinWord, DuringWord, ProtocolWord, RetryWord, SideWord, SpacingWord, table};
 use super::{
-    BuiltinWord, CloseWord, DuringWord, FullWord, ProtocolWord, RetryWord, SideWord, SpacingWord,
-    table, table_of,
+    Fillable, Keys, Named, OneOrMany, RawExpect, RawExtract, RawGenerator, RawSearch, RawThreshold,
+    Status, TimeRange,
 };
-use super::{
-    Field, Fillable, Keys, Named, OneOrMany, RawAnswerLimits, RawData, RawEvent, RawExpect,
-    RawExtract, RawGenerator, RawLifetime, RawReconnect, RawSearch, RawTable, RawThreshold, Read,
-    Status, TimeRange, check_keys,
-};
-use crate::plan::error::Errors;
-use crate::plan::span::Span;
+use crate::plan::elements::{RawConnection, RawHold, RawHttp};
 use crate::plan::text::Text;
-use crate::plan::tree::Node;
 use crate::units::{Count, Rate, Ratio, Time};
 
 /// A line to paste for each key that must be there.
@@ -189,62 +183,15 @@ table! {
         target: Text,
         /// When it starts: a time after the run's start, or `hold`: when every other scenario has reached its first hold.
         start_after: Text,
-        /// tcp-hold: every message must be exactly this.
-        expect: Text,
-        /// tcp-hold: the server must send its first message within this time.
-        greeting: Time,
-        /// tcp-hold: who keeps the connection alive, and how it is watched.
-        heartbeat: RawHeartbeat,
         /// For opening a connection. Default: `10s`, or `timeout` if that is shorter.
         connect_timeout: Time,
-        /// tcp-hold: how planned ends are made. Default: `fin`.
-        close: CloseWord,
-        /// tcp-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
-        /// `never`.
-        reconnect: RawReconnect,
-        /// tcp-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
-        /// long as the level is held.
-        lifetime: RawLifetime,
-        /// tcp-hold: planned drops of a share of the open connections.
-        events: Vec<RawEvent>,
-        /// http: chosen by weight. Default: one GET of the target's own path.
-        requests: Vec<RawRequest>,
-        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
-        /// hold; the next pass begins at the first.
-        steps: Vec<RawRequest>,
-        /// http: a file of rows; each pass takes one, each request where there are no steps.
-        data: RawData,
-        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
-        /// header's. Default: `false`.
-        cookies: bool,
-        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
-        /// `host` header, where there is one. Default: 0, a redirect is an answer.
-        redirects: Count,
-        /// http: answers may come in gzip. Default: `false`.
-        compression: bool,
-        /// http: who asks; sent with every request that has no `authorization` of its own.
-        auth: RawAuth,
-        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
-        think_time: TimeRange,
-        /// http: from a request's start to the last byte of its answer. Default: `30s`.
-        timeout: Time,
-        /// http: from sending to the first byte of the answer. Default: `timeout`.
-        first_byte_timeout: Time,
-        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
-        /// rate times `timeout`, and six times the root of that; at most 20,000.
-        max_in_flight: Count,
-        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
-        /// failed by the target (`fail`). Default: `invalid`.
-        on_full: FullWord,
-        /// http: how long a connection is used. Default: as long as the target lets it.
-        connection: RawConnection,
-        /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
-        version: Text,
-        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
-        limits: RawAnswerLimits,
         /// What must hold for a PASS: `metric comparison bound`, or a table. Default: `failure_ratio < 1%` (http) or
         /// `success_ratio >= 99%` (tcp-hold); `[]` is none.
         thresholds: Vec<RawThreshold>,
+    }
+    with {
+        hold: RawHold,
+        http: RawHttp,
     }
 }
 
@@ -339,21 +286,6 @@ table! {
         basic: Text,
         /// A token.
         bearer: Fillable,
-    }
-}
-
-table! {
-    /// How long a connection is used.
-    #[schemars(rename = "Connection")]
-    RawConnection, "`connection`",
-    must {}
-    may {
-        /// For so many requests; with 1 each has a connection of its own.
-        max_requests: Count,
-        /// Requests begin on it as long as it is younger than this.
-        max_age: Time,
-        /// With `version = "2"`: so many users, or arrivals, share a connection, each with one request at a time. Default: 1.
-        streams: Count,
     }
 }
 

@@ -1,16 +1,26 @@
 //! What an HTTP user does.
 
-use super::auth::authorize;
-use super::connection::{connection, version};
-use super::expect::Names;
-use super::request::{file_path, requests};
-use super::template::spot;
-use super::{count, time, time_within};
+mod connection;
+
+use super::protocol::Element;
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, FullWord, OrderWord, RawData, RawScenario};
+use crate::plan::lower::auth::authorize;
+use crate::plan::lower::expect::Names;
+use crate::plan::lower::limits::limits;
+use crate::plan::lower::request::{file_path, requests};
+use crate::plan::lower::template::spot;
+use crate::plan::lower::{count, time, time_within};
+use crate::plan::raw::{
+    Field, FullWord, OrderWord, ProtocolWord, RawAnswerLimits, RawAuth, RawData, RawRequest,
+    RawScenario, TimeRange, table,
+};
 use crate::plan::text::Text;
-use crate::plan::{Data, Http, Level, OnFull, RowOrder, Secrets, Stage, ThinkTime, most_in_flight};
+use crate::plan::{
+    Data, Http, Level, OnFull, Protocol, RowOrder, Secrets, Stage, ThinkTime, most_in_flight,
+};
 use crate::units::{Count, Time};
+pub(in crate::plan) use connection::RawConnection;
+use connection::{connection, version};
 use std::time::Duration;
 
 const TIMEOUT: Time = Time(Duration::from_secs(30));
@@ -21,7 +31,71 @@ const MOST_IN_FLIGHT: u64 = 20_000;
 
 const MOST_REDIRECTS: u64 = 50;
 
-pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
+table! {
+    /// What a scenario says of requests.
+    RawHttp, "a scenario",
+    must {}
+    may {
+        /// http: chosen by weight. Default: one GET of the target's own path.
+        requests: Vec<RawRequest>,
+        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
+        /// hold; the next pass begins at the first.
+        steps: Vec<RawRequest>,
+        /// http: a file of rows; each pass takes one, each request where there are no steps.
+        data: RawData,
+        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
+        /// header's. Default: `false`.
+        cookies: bool,
+        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
+        /// `host` header, where there is one. Default: 0, a redirect is an answer.
+        redirects: Count,
+        /// http: answers may come in gzip. Default: `false`.
+        compression: bool,
+        /// http: who asks; sent with every request that has no `authorization` of its own.
+        auth: RawAuth,
+        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
+        think_time: TimeRange,
+        /// http: from a request's start to the last byte of its answer. Default: `30s`.
+        timeout: Time,
+        /// http: from sending to the first byte of the answer. Default: `timeout`.
+        first_byte_timeout: Time,
+        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
+        /// rate times `timeout`, and six times the root of that; at most 20,000.
+        max_in_flight: Count,
+        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
+        /// failed by the target (`fail`). Default: `invalid`.
+        on_full: FullWord,
+        /// http: how long a connection is used. Default: as long as the target lets it.
+        connection: RawConnection,
+        /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
+        version: Text,
+        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
+        limits: RawAnswerLimits,
+    }
+}
+
+impl RawHttp {
+    /// Whether all could be read that decides what is measured.
+    pub(in crate::plan) fn is_known(&self) -> bool {
+        !self.think_time.is_wrong() && !self.requests.is_wrong() && !self.steps.is_wrong()
+    }
+}
+
+/// Its place among the protocols.
+pub(super) const ELEMENT: Element = Element {
+    word: ProtocolWord::Http,
+    name: "http",
+    keys: &[&RawHttp::KEYS],
+    instead: &[(
+        "expect",
+        "say it of a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",
+    )],
+    lower: |raw, stages, errors| Protocol::Http(http(raw, &stages.list, errors)),
+};
+
+/// What each user does.
+pub(super) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
+    let raw = &scenario.http;
     let timeout = time(&raw.timeout, "timeout", TIMEOUT, errors);
     let limit = (timeout, "timeout");
     let connect = CONNECT_TIMEOUT.min(timeout);
@@ -61,7 +135,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             .map_or_else(ThinkTime::default, |span| ThinkTime { min: span.min, max: span.max }),
         timeout,
         connect_timeout: time_within(
-            &raw.connect_timeout,
+            &scenario.connect_timeout,
             "connect_timeout",
             connect,
             limit,
@@ -80,7 +154,7 @@ pub(super) fn http(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> 
             Some(FullWord::Invalid) | None => OnFull::Invalid,
         },
         connection: connection(&raw.connection, errors),
-        limits: super::limits::limits(&raw.limits, errors),
+        limits: limits(&raw.limits, errors),
         secrets: Secrets::default(),
         version,
     };

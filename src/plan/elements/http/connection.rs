@@ -1,9 +1,25 @@
 //! How long a connection is used, and what is spoken on it.
 
+use super::RawHttp;
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, Fillable, Named, RawConnection, RawScenario};
+use crate::plan::raw::{Field, Fillable, Named, table};
 use crate::plan::{ConnectionUse, Version};
 use crate::units::{Count, Time};
+
+table! {
+    /// How long a connection is used.
+    #[schemars(rename = "Connection")]
+    RawConnection, "`connection`",
+    must {}
+    may {
+        /// For so many requests; with 1 each has a connection of its own.
+        max_requests: Count,
+        /// Requests begin on it as long as it is younger than this.
+        max_age: Time,
+        /// With `version = "2"`: so many users, or arrivals, share a connection, each with one request at a time. Default: 1.
+        streams: Count,
+    }
+}
 
 pub(super) fn connection(field: &Field<RawConnection>, errors: &mut Errors) -> ConnectionUse {
     let Some(raw) = field.value() else { return ConnectionUse::default() };
@@ -27,7 +43,7 @@ pub(super) fn connection(field: &Field<RawConnection>, errors: &mut Errors) -> C
 const MOST_STREAMS: u64 = 10_000;
 
 /// The version of HTTP, and how many share a connection.
-pub(super) fn version(raw: &RawScenario, errors: &mut Errors) -> Version {
+pub(super) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
     let streams = raw.connection.value().and_then(|raw| raw.streams.given());
     let two = match raw.version.given() {
         None => false,
@@ -70,7 +86,7 @@ pub(super) fn version(raw: &RawScenario, errors: &mut Errors) -> Version {
 /// What HTTP/1.1 says of a connection, HTTP/2 has no headers for (RFC 9113, 8.2.2).
 const OF_CONNECTIONS: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "upgrade"];
 
-fn of_connections(raw: &RawScenario, errors: &mut Errors) {
+fn of_connections(raw: &RawHttp, errors: &mut Errors) {
     let requests = [&raw.requests, &raw.steps].into_iter().filter_map(Field::value).flatten();
     for (key, header) in requests.filter_map(|one| one.headers.value()).flat_map(Named::read) {
         let name = key.name.to_lowercase();

@@ -1,10 +1,14 @@
 //! How a connection is held.
 
-use super::{time, time_within};
+use super::hold::RawHold;
+use super::protocol::Element;
 use crate::plan::error::Errors;
-use crate::plan::raw::{CloseWord, Field, RawHeartbeat, RawScenario, RawTable, SideWord};
+use crate::plan::lower::{churn, time, time_within};
+use crate::plan::raw::{
+    CloseWord, Field, ProtocolWord, RawHeartbeat, RawScenario, RawTable, SideWord,
+};
 use crate::plan::text::Text;
-use crate::plan::{Close, Heartbeat, Stage, TcpHold};
+use crate::plan::{Close, Heartbeat, Protocol, Stage, TcpHold};
 use crate::units::Time;
 use std::time::Duration;
 
@@ -12,19 +16,34 @@ const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 const GRACE: Time = Time(Duration::from_secs(10));
 const REPLY_TIMEOUT: Time = Time(Duration::from_secs(5));
 
-pub(super) fn tcp_hold(raw: &RawScenario, stages: &[Stage], errors: &mut Errors) -> TcpHold {
+/// Its place among the protocols.
+pub(super) const ELEMENT: Element = Element {
+    word: ProtocolWord::TcpHold,
+    name: "tcp-hold",
+    keys: &[&RawHold::KEYS],
+    instead: &[("timeout", "write `connect_timeout` for how long a connection may take to open")],
+    lower: |raw, stages, errors| Protocol::TcpHold(tcp_hold(raw, stages.known(), errors)),
+};
+
+fn tcp_hold(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> TcpHold {
+    let raw = &scenario.hold;
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
     TcpHold {
         expect: message(&raw.expect, "expect", errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, errors)),
-        connect_timeout: time(&raw.connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),
+        connect_timeout: time(
+            &scenario.connect_timeout,
+            "connect_timeout",
+            CONNECT_TIMEOUT,
+            errors,
+        ),
         close: match raw.close.value() {
             Some(CloseWord::Rst) => Close::Rst,
             Some(CloseWord::Fin) | None => Close::Fin,
         },
-        churn: super::churn::churn(raw, stages, errors),
+        churn: churn::churn(raw, stages, errors),
     }
 }
 

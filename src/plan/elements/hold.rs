@@ -1,0 +1,45 @@
+//! The keys of scenarios whose users hold connections.
+
+use crate::plan::raw::{
+    CloseWord, RawEvent, RawHeartbeat, RawLifetime, RawReconnect, RawTable, table,
+};
+use crate::plan::text::Text;
+use crate::units::Time;
+
+table! {
+    /// What a scenario says of connections that are held.
+    RawHold, "a scenario",
+    must {}
+    may {
+        /// tcp-hold: every message must be exactly this.
+        expect: Text,
+        /// tcp-hold: the server must send its first message within this time.
+        greeting: Time,
+        /// tcp-hold: who keeps the connection alive, and how it is watched.
+        heartbeat: RawHeartbeat,
+        /// tcp-hold: how planned ends are made. Default: `fin`.
+        close: CloseWord,
+        /// tcp-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
+        /// `never`.
+        reconnect: RawReconnect,
+        /// tcp-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
+        /// long as the level is held.
+        lifetime: RawLifetime,
+        /// tcp-hold: planned drops of a share of the open connections.
+        events: Vec<RawEvent>,
+    }
+}
+
+impl RawHold {
+    /// Whether all could be read that decides what is measured.
+    pub(in crate::plan) fn is_known(&self) -> bool {
+        let heartbeat = &self.heartbeat;
+        let churn_is_wrong =
+            self.reconnect.is_wrong() || self.lifetime.is_wrong() || self.events.is_wrong();
+        !heartbeat.is_wrong()
+            && !heartbeat.value().is_some_and(RawTable::is_doubtful)
+            && !self.expect.is_wrong()
+            && !self.greeting.is_wrong()
+            && !churn_is_wrong
+    }
+}

@@ -1,0 +1,65 @@
+//! Which keys belong to which protocol, and what they mean together.
+
+use super::{http, tcp_hold};
+use crate::plan::Protocol;
+use crate::plan::error::Errors;
+use crate::plan::lower::Stages;
+use crate::plan::raw::{Keys, ProtocolWord, RawScenario, RawTable};
+
+/// What a plan may say of a scenario of one protocol.
+pub(super) struct Element {
+    /// What the plan calls it.
+    pub word: ProtocolWord,
+    /// The same, for messages.
+    pub name: &'static str,
+    /// Tables whose keys its scenarios may have, beside those of every scenario.
+    pub keys: &'static [&'static Keys],
+    /// Keys of other protocols, and what to write in place of each.
+    pub instead: &'static [(&'static str, &'static str)],
+    /// What its keys mean.
+    pub lower: fn(&RawScenario, &Stages, &mut Errors) -> Protocol,
+}
+
+/// The protocols.
+const ELEMENTS: [Element; 2] = [tcp_hold::ELEMENT, http::ELEMENT];
+
+impl Element {
+    fn has(&self, key: &str) -> bool {
+        self.keys.iter().any(|table| table.has(key))
+    }
+}
+
+/// Says which keys of a scenario belong to other protocols.
+pub(in crate::plan) fn reject_foreign_keys(
+    word: ProtocolWord,
+    raw: &RawScenario,
+    errors: &mut Errors,
+) {
+    let Some(mine) = ELEMENTS.iter().find(|element| element.word == word) else { return };
+    for (name, at) in raw.optional_keys() {
+        let owners = ELEMENTS.iter().filter(|element| element.has(name));
+        let owners: Vec<&str> = owners.map(|element| element.name).collect();
+        if owners.is_empty() || mine.has(name) {
+            continue;
+        }
+        let owners = owners.join(" and ");
+        let instead = mine.instead.iter().find(|(key, _)| *key == name);
+        errors
+            .add(at, format!("`{name}` belongs to {owners}, and this scenario is {}", mine.name))
+            .label(format!("a key of {owners}"))
+            .help(instead.map_or("leave it out", |(_, help)| help));
+    }
+}
+
+/// What each user does. Without a known protocol this stands for one, and its keys are not looked at.
+pub(in crate::plan) fn protocol(
+    word: Option<ProtocolWord>,
+    raw: &RawScenario,
+    stages: &Stages,
+    errors: &mut Errors,
+) -> Protocol {
+    match ELEMENTS.iter().find(|element| Some(element.word) == word) {
+        Some(element) => (element.lower)(raw, stages, errors),
+        None => Protocol::Http(http::http(&RawScenario::default(), &stages.list, errors)),
+    }
+}
