@@ -1,7 +1,7 @@
-//! Turns a path and the overrides of the command line into a plan.
+//! Turns a path and the overrides of the command line into a plan and the files that it names, read once.
 
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
-use crate::engine;
+use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
 use crate::protocol::http::Files;
 use std::fs::File;
@@ -15,50 +15,56 @@ impl From<&OverrideArgs> for Overrides {
     }
 }
 
-/// Reads a plan. What is wrong with it, or with its file, is on standard error by then.
-pub(super) fn read_plan(
-    path: &Path,
-    args: &OverrideArgs,
-) -> Result<(Source, Overrides, Plan), ExitStatus> {
-    read_with_files(path, args).map(|(source, overrides, plan, _)| (source, overrides, plan))
+/// A plan and everything that was read for it, once.
+#[derive(Debug, Clone)]
+pub(super) struct PlanFile {
+    pub(super) source: Source,
+    pub(super) overrides: Overrides,
+    pub(super) plan: Plan,
+    /// The files that each scenario names.
+    pub(super) files: Vec<Files>,
 }
 
-/// The same, with the files that the plan names.
-pub(super) fn read_with_files(
-    path: &Path,
-    args: &OverrideArgs,
-) -> Result<(Source, Overrides, Plan, Vec<Files>), ExitStatus> {
-    let overrides = Overrides::from(args);
-    if let Some(answer) = elsewhere::of_path(path) {
-        return Err(refuse(&answer));
-    }
-    let text = match read_text(path) {
-        Ok(text) => text,
-        Err((message, help)) => {
+impl PlanFile {
+    /// Reads a plan and the files that it names. What is wrong with them is on standard error by then.
+    pub(super) fn read(path: &Path, args: &OverrideArgs) -> Result<Self, ExitStatus> {
+        if let Some(answer) = elsewhere::of_path(path) {
+            return Err(refuse(&answer));
+        }
+        let text = read_text(path).map_err(|(message, help)| {
             diagnostic::print_error(&message, help);
-            return Err(ExitStatus::WrongPlan);
-        }
-    };
-    let source = Source { name: path.display().to_string(), text };
-    match Plan::parse(&source, &overrides, &|name| std::env::var(name).ok()) {
-        Ok(plan) => {
-            let files = read_files(&source, &plan)?;
-            Ok((source, overrides, plan, files))
-        }
-        Err(errors) => {
-            diagnostic::print_plan_errors(&errors);
-            Err(ExitStatus::WrongPlan)
-        }
+            ExitStatus::WrongPlan
+        })?;
+        let source = Source { name: path.display().to_string(), text };
+        let overrides = Overrides::from(args);
+        let plan = parse(&source, &overrides)?;
+        let files = engine::read_files(&plan, folder(&source))
+            .map_err(|problems| refuse_files(&source, problems))?;
+        Ok(Self { source, overrides, plan, files })
+    }
+
+    /// The same plan with one more `--set`, which changes a level and no file: nothing is read again.
+    pub(super) fn at_level(&self, setting: String) -> Result<Self, ExitStatus> {
+        let mut changed = self.clone();
+        changed.overrides.set.push(setting);
+        changed.plan = parse(&changed.source, &changed.overrides)?;
+        engine::recheck_files(&changed.plan, &changed.files)
+            .map_err(|problems| refuse_files(&changed.source, problems))?;
+        Ok(changed)
     }
 }
 
-/// The files that a plan names. What is wrong with them is on standard error by then.
-pub(super) fn read_files(source: &Source, plan: &Plan) -> Result<Vec<Files>, ExitStatus> {
-    engine::read_files(plan, folder(source)).map_err(|problems| {
-        let all = problems.into_iter().map(|one| (one.spot, one.message, one.help));
-        diagnostic::print_plan_errors(&PlanErrors::of_files(source, all));
+fn parse(source: &Source, overrides: &Overrides) -> Result<Plan, ExitStatus> {
+    Plan::parse(source, overrides, &|name| std::env::var(name).ok()).map_err(|errors| {
+        diagnostic::print_plan_errors(&errors);
         ExitStatus::WrongPlan
     })
+}
+
+fn refuse_files(source: &Source, problems: Vec<FileProblem>) -> ExitStatus {
+    let all = problems.into_iter().map(|one| (one.spot, one.message, one.help));
+    diagnostic::print_plan_errors(&PlanErrors::of_files(source, all));
+    ExitStatus::WrongPlan
 }
 
 /// Where the plan is: the files that it names are seen from there.

@@ -1,26 +1,26 @@
-//! The main form: `planrun PLAN.toml`.
+//! One run of a plan: prepared, executed, saved, reported.
 
 use super::ci::CiArgs;
-use super::plan_file::{self, folder};
+use super::plan_file::{PlanFile, folder};
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
-use crate::engine::{self, Event, RowOutlook, RunOrder, Targets};
-use crate::machine::{
-    Environment, Limits, NetworkPath, Probes, Requirements, Sources, is_here, workers,
+use crate::engine::{
+    self, Event, FileDigest, Manifest, Resolved, RowOutlook, RunSpec, ServerSide, Targets,
+    file_digests,
 };
+use crate::machine::{Environment, Limits, NetworkPath, Probes, connections_per_target};
 use crate::observe::{Observer, Progress, TextStyle};
-use crate::plan::{Overrides, Plan, Protocol, Source, Target, sparse};
-use crate::protocol::http::Files;
+use crate::plan::{Plan, Target, sparse};
 use crate::report::page::Page;
 use crate::report::{self, Series, text};
 use crate::store::{
     Closed, Error, Finished, NewRun, ResolvedTarget, SavedRun, ServerCounters, Started, Store,
-    UsedFile, sha256,
+    UsedFile,
 };
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Its arguments.
 #[derive(Debug, Clone, Args)]
@@ -49,152 +49,140 @@ pub struct RunArgs {
     pub(super) no_search: bool,
 }
 
-/// A plan that has passed its preflight, on its way to being run.
-struct Departure {
-    exe: PathBuf,
-    source: Source,
-    overrides: Overrides,
-    plan: Plan,
-    limits: Limits,
-    warnings: Vec<String>,
-    files: Vec<Files>,
-}
-
 /// What came of one run.
-pub(super) struct Ran {
+pub(super) struct RunOutcome {
     pub(super) status: ExitStatus,
     /// What was saved of it; `None` when it never began, or could not be brought to its end.
     pub(super) saved: Option<Box<SavedRun>>,
 }
 
-impl From<ExitStatus> for Ran {
+impl From<ExitStatus> for RunOutcome {
     fn from(status: ExitStatus) -> Self {
         Self { status, saved: None }
     }
 }
 
-/// One run; its summary goes to `summary`. `signals`: those that are heard already; otherwise they are from the moment on that it begins.
-pub(super) fn once(
-    args: &RunArgs,
-    read: (Source, Overrides, Plan),
-    signals: Option<&mut Signals>,
-    summary: &mut dyn Write,
-) -> Ran {
-    match depart(args, read) {
-        Ok(departure) => journey(args, departure, signals, summary),
-        Err(status) => status.into(),
-    }
+/// A plan that has passed its preflight.
+struct PreparedRun {
+    /// This program, which is started again as worker and as built-in server.
+    exe: PathBuf,
+    plan: PlanFile,
+    limits: Limits,
+    /// Warnings, in words.
+    warnings: Vec<String>,
 }
 
-/// Everything that can be known before anything is sent.
-fn depart(
+/// One run; its summary goes to `summary`. `signals`: the caller's, which end the run; without them the run
+/// listens for signals from its beginning.
+pub(super) fn run_once(
     args: &RunArgs,
-    (source, overrides, mut plan): (Source, Overrides, Plan),
-) -> Result<Departure, ExitStatus> {
+    plan: PlanFile,
+    signals: Option<&mut Signals>,
+    summary: &mut dyn Write,
+) -> RunOutcome {
+    prepare(args, plan)
+        .and_then(|prepared| execute(args, prepared, signals))
+        .map_or_else(RunOutcome::from, |closed| report(closed, summary))
+}
+
+/// Checks everything that can be known before anything is sent.
+fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitStatus> {
+    let PlanFile { plan, files, .. } = &mut plan_file;
     if args.no_probe {
         plan.targets.iter_mut().for_each(|target| target.probe = false);
     }
     let exe = std::env::current_exe().map_err(|error| {
-        diagnostic::print_error(
-            &format!("cannot find this program to start workers of it: {error}"),
-            None,
-        );
-        ExitStatus::Internal
+        internal(&format!("cannot find this program to start workers of it: {error}"))
     })?;
     let limits = Limits::read();
-    let files = plan_file::read_files(&source, &plan)?;
-    let mut probes = Probes::take(&plan, &limits);
-    probes.file_bytes = engine::file_bytes(&plan, &files);
-    let mut warnings = preflight::check(&plan, &limits, &probes, args.force)?;
-    warnings.extend(insecure(&plan));
-    warnings.extend(engine::row_outlooks(&plan, &files).iter().filter_map(RowOutlook::words));
-    warnings.extend(sparse(&plan).iter().map(|one| one.words(&plan)));
-    Ok(Departure { exe, source, overrides, plan, limits, warnings, files })
+    let mut probes = Probes::take(plan, &limits);
+    probes.file_bytes = engine::file_bytes(plan, files);
+    let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
+    warnings.extend(insecure(plan));
+    warnings.extend(engine::row_outlooks(plan, files).iter().filter_map(RowOutlook::words));
+    warnings.extend(sparse(plan).iter().map(|one| one.words(plan)));
+    Ok(PreparedRun { exe, plan: plan_file, limits, warnings })
 }
 
-/// The run and its reports.
-fn journey(
+/// Resolves the targets, makes the load, saves what happened.
+fn execute(
     args: &RunArgs,
-    departure: Departure,
+    prepared: PreparedRun,
     signals: Option<&mut Signals>,
-    summary: &mut dyn Write,
-) -> Ran {
-    let Departure { exe, source, overrides, plan, limits, warnings, files } = departure;
-    let used = used_files(&plan, &files);
-    let mut store = match store(args, &plan, &source, &overrides) {
-        Ok(store) => store,
-        Err(status) => return status.into(),
+) -> Result<Closed, ExitStatus> {
+    let PreparedRun { exe, plan, limits, warnings } = prepared;
+    let mut store = create_store(args, &plan)?;
+    let targets = match find_targets(args, &plan, &exe) {
+        Ok(targets) => targets,
+        Err(status) => {
+            store.discard();
+            return Err(status);
+        }
     };
-    let mut targets =
-        match Targets::prepare(&plan, folder(&source), &exe, &capacity(&plan), args.force) {
-            Ok(targets) => targets,
-            Err(error) => {
-                diagnostic::print_error(&error.to_string(), Some(&error.help()));
-                store.discard();
-                return ExitStatus::NotFit.into();
-            }
-        };
-    let order = RunOrder {
+    let manifest = Manifest::resolve(plan.plan, plan.files, &targets, &limits);
+    let paths = manifest.network_paths();
+    let mut observer = observer(&manifest.plan, args.progress, &store, paths.clone());
+    let used = used_files(&manifest);
+    let spec = RunSpec {
         exe,
-        workers: plan.scenarios.iter().map(|scenario| workers(scenario, &plan, &limits)).collect(),
-        sources: sources(&plan, &targets, &limits),
-        targets: targets.resolved.clone(),
+        manifest,
         servers: targets.server_pids(),
-        peers: targets.peers.clone(),
-        files,
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
-        source,
-        overrides,
-        plan: plan.clone(),
         warnings,
     };
-    let ways: Vec<NetworkPath> = ways(&plan, &targets, &order.sources);
-    let mut watcher = watcher(&plan, args.progress, &store, ways.clone());
-    let began = limits.clone();
     let mut watch = |event: &Event| {
         match event {
-            Event::Started { targets, workers, warnings } => {
-                store.started(Started {
-                    ways: ways.clone(),
-                    files: used.clone(),
-                    limits: Some(began.clone()),
-                    ..started(targets, workers, warnings)
-                });
-            }
+            Event::Started { targets, workers, warnings } => store.started(Started {
+                at: Timestamp::now(),
+                targets: targets.iter().map(resolved_target).collect(),
+                workers: workers.clone(),
+                warnings: warnings.clone(),
+                ways: paths.clone(),
+                files: used.clone(),
+                limits: Some(limits.clone()),
+            }),
             Event::Recorded(entry) => store.add(entry),
             _ => {}
         }
-        watcher.see(event);
+        observer.see(event);
     };
-    let ended = match follow(order, signals, &mut watch) {
-        Ok(ended) => ended,
-        Err(error) => {
-            watcher.finish();
-            diagnostic::print_error(&error, None);
-            return ExitStatus::Internal.into();
-        }
-    };
+    let ended = make_load(spec, signals, &mut watch);
     let limits = Some(Limits::read());
-    let (servers, problems) = std::mem::take(&mut targets).stop();
-    watch(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
-    watcher.finish();
-    for problem in problems {
+    let (servers, problems) = targets.stop();
+    let result = ended.map(|ended| {
+        watch(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
+    });
+    observer.finish();
+    result.map_err(|why| internal(&why))?;
+    for problem in &problems {
         diagnostic::print_error(&problem.to_string(), None);
     }
-    let servers = servers
-        .into_iter()
-        .map(|side| ServerCounters { target: side.target, counters: side.counters });
-    let finished = Finished { servers: servers.collect(), limits };
-    conclude(store, finished, summary)
+    let counters =
+        |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
+    let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
+    store.finish(finished).map_err(|error| internal(&error.to_string()))
+}
+
+/// Says what went wrong where the fault is neither the plan's nor the target's.
+fn internal(message: &str) -> ExitStatus {
+    diagnostic::print_error(message, None);
+    ExitStatus::Internal
+}
+
+/// Resolves and probes the targets, and starts the built-in servers.
+fn find_targets(args: &RunArgs, file: &PlanFile, exe: &Path) -> Result<Targets, ExitStatus> {
+    let connections = connections_per_target(&file.plan);
+    Targets::prepare(&file.plan, folder(&file.source), exe, &connections, args.force).map_err(
+        |error| {
+            diagnostic::print_error(&error.to_string(), Some(&error.help()));
+            ExitStatus::NotFit
+        },
+    )
 }
 
 /// The run's folder, made before anything is sent.
-fn store(
-    args: &RunArgs,
-    plan: &Plan,
-    source: &Source,
-    overrides: &Overrides,
-) -> Result<Store, ExitStatus> {
+fn create_store(args: &RunArgs, file: &PlanFile) -> Result<Store, ExitStatus> {
+    let PlanFile { source, overrides, plan, .. } = file;
     let environment = Environment::read();
     let run = NewRun {
         plan,
@@ -211,15 +199,9 @@ fn store(
     })
 }
 
-/// Closes the recording, writes the reports of what was saved, prints the summary, says how it went.
-fn conclude(store: Store, finished: Finished, to: &mut dyn Write) -> Ran {
-    let Closed { saved, problems, lock: _lock } = match store.finish(finished) {
-        Ok(closed) => closed,
-        Err(error) => {
-            diagnostic::print_error(&error.to_string(), None);
-            return ExitStatus::Internal.into();
-        }
-    };
+/// Writes the reports of what was saved, prints the summary, says how it went.
+fn report(closed: Closed, to: &mut dyn Write) -> RunOutcome {
+    let Closed { saved, problems, lock: _lock } = closed;
     let mut made = report::write(&saved, problems);
     let mut summary = Vec::new();
     let page = &mut Page::new(&mut summary, screen::columns());
@@ -228,27 +210,25 @@ fn conclude(store: Store, finished: Finished, to: &mut dyn Write) -> Ran {
     }
     // Whoever closes the pipe has read enough.
     let _ = to.write_all(&summary);
+    let help = "`planrun report DIR` makes the reports again from what was saved";
     for problem in &made.problems {
-        diagnostic::print_error(
-            &problem.to_string(),
-            Some("`planrun report DIR` makes the reports again from what was saved"),
-        );
+        diagnostic::print_error(&problem.to_string(), Some(help));
     }
     let status =
         if made.problems.is_empty() { ExitStatus::of_run(&saved) } else { ExitStatus::Internal };
-    Ran { status, saved: Some(Box::new(saved)) }
+    RunOutcome { status, saved: Some(Box::new(saved)) }
 }
 
-/// Makes the run, which signals end.
-fn follow(
-    order: RunOrder,
+/// Makes the load, which signals end.
+fn make_load(
+    spec: RunSpec,
     signals: Option<&mut Signals>,
     watch: &mut dyn FnMut(&Event),
 ) -> Result<engine::Ended, String> {
     let words = |error: &dyn std::error::Error| {
         error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
     };
-    let run = async |asked| engine::run(order, asked, watch).await.map_err(|error| words(&error));
+    let run = async |asked| engine::run(spec, asked, watch).await.map_err(|error| words(&error));
     match signals {
         Some(signals) => signals.during(run),
         None => Signals::listen().map_err(|error| words(&error))?.during(run),
@@ -263,102 +243,34 @@ fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
     })
 }
 
-/// Connections that each target will get, by index into `Plan::targets`.
-fn capacity(plan: &Plan) -> Vec<u64> {
-    let mut capacity = vec![0; plan.targets.len()];
-    for (scenario, needs) in plan.scenarios.iter().zip(&Requirements::of(plan).scenarios) {
-        capacity[scenario.target] += needs.connections;
-    }
-    capacity
-}
-
-/// Where each scenario connects from.
-fn sources(plan: &Plan, targets: &Targets, limits: &Limits) -> Vec<Sources> {
-    let capacity = capacity(plan);
-    let asked = plan.generator.port_range;
-    let ports = limits.ports.as_ref().map_or(u64::from(u16::MAX), |ports| ports.usable(asked));
-    let of = |target: usize| {
-        let addresses = &targets.resolved[target].addresses;
-        let each = capacity[target].div_ceil(addresses.len().max(1) as u64);
-        let first = addresses.first()?;
-        Some(Sources::of(first.tcp()?.ip(), each, ports, &plan.generator))
-    };
-    // Scenarios that share a target begin with different sources.
-    let mut before = vec![0; plan.targets.len()];
-    let needs = Requirements::of(plan);
-    plan.scenarios
-        .iter()
-        .zip(&needs.scenarios)
-        .map(|(scenario, needs)| {
-            let targets = targets.resolved[scenario.target].addresses.len().max(1) as u64;
-            let sources = of(scenario.target).unwrap_or_default().after(before[scenario.target]);
-            before[scenario.target] += needs.connections.div_ceil(targets);
-            sources
-        })
-        .collect()
-}
-
-fn started(targets: &[engine::Resolved], workers: &[u32], warnings: &[String]) -> Started {
-    let resolved = |target: &engine::Resolved| ResolvedTarget {
+fn resolved_target(target: &Resolved) -> ResolvedTarget {
+    ResolvedTarget {
         name: target.name.clone(),
         written: target.written.clone(),
         addresses: target.addresses.clone(),
         probes: target.probes,
         dns_time_ns: target.resolved_in_ns,
-    };
-    Started {
-        at: Timestamp::now(),
-        targets: targets.iter().map(resolved).collect(),
-        workers: workers.to_vec(),
-        warnings: warnings.to_vec(),
-        ways: Vec::new(),
-        files: Vec::new(),
-        limits: None,
     }
 }
 
-/// The files that requests were made of, and what was in them.
-fn used_files(plan: &Plan, files: &[Files]) -> Vec<UsedFile> {
-    let mut used = Vec::new();
-    for (scenario, files) in plan.scenarios.iter().zip(files) {
-        let Protocol::Http(http) = &scenario.protocol else { continue };
-        let data = http.data.as_ref().map(|data| &data.file).zip(files.data.as_ref());
-        let bodies = files.bodies.iter().map(|(path, bytes)| (path, bytes));
-        used.extend(data.into_iter().chain(bodies).map(|(path, bytes)| UsedFile {
-            scenario: scenario.name.clone(),
-            path: path.display().to_string(),
-            bytes: bytes.len() as u64,
-            sha256: sha256(bytes),
-        }));
-    }
-    used
+/// The files that requests are made from, as the run's folder names them.
+fn used_files(manifest: &Manifest) -> Vec<UsedFile> {
+    let used = |digest: FileDigest<'_>| UsedFile {
+        scenario: digest.scenario.to_owned(),
+        path: digest.path.display().to_string(),
+        bytes: digest.bytes,
+        sha256: digest.sha256,
+    };
+    file_digests(&manifest.plan, &manifest.files).into_iter().map(used).collect()
 }
 
-/// The way of each scenario's connections.
-fn ways(plan: &Plan, targets: &Targets, sources: &[Sources]) -> Vec<NetworkPath> {
-    let more = |first: String, all: usize| match all {
-        0 | 1 => first,
-        _ => format!("{first} and {} more", all - 1),
-    };
-    let way = |(scenario, from): (&crate::plan::Scenario, &Sources)| {
-        let to = &targets.resolved[scenario.target].addresses;
-        let source = from.addresses.first().map_or("this machine".to_owned(), ToString::to_string);
-        let target = to.first().map(ToString::to_string).unwrap_or_default();
-        let route = format!("{} -> {}", more(source, from.addresses.len()), more(target, to.len()));
-        let both_ends_here =
-            !to.is_empty() && to.iter().all(|to| to.tcp().is_none_or(|to| is_here(to.ip())));
-        NetworkPath { route, both_ends_here }
-    };
-    plan.scenarios.iter().zip(sources).map(way).collect()
-}
-
-/// Whoever shows the run while it goes on.
-fn watcher(plan: &Plan, progress: Progress, store: &Store, ways: Vec<NetworkPath>) -> Observer {
+/// Whatever shows the run while it goes on.
+fn observer(plan: &Plan, progress: Progress, store: &Store, paths: Vec<NetworkPath>) -> Observer {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let progress = progress.resolve(terminal, variable("TERM").as_deref());
-    let look = TextStyle::of(terminal && colours(), variable);
-    Observer::new(plan, progress, store.folder(), look, ways)
+    let style = TextStyle::of(terminal && colours(), variable);
+    Observer::new(plan, progress, store.folder(), style, paths)
 }
 
 fn colours() -> bool {

@@ -1,10 +1,11 @@
 //! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
 
 use super::ci::{self, CiOutputs};
-use super::run::{Ran, RunArgs, once};
+use super::plan_file::PlanFile;
+use super::run::{RunArgs, RunOutcome, run_once};
 use super::signals::Signals;
-use super::{ExitStatus, diagnostic, plan_file, screen};
-use crate::plan::{Overrides, Plan, Search, Source};
+use super::{ExitStatus, diagnostic, screen};
+use crate::plan::Search;
 use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
 use crate::verdict::{Ascent, Next, Summit};
@@ -14,9 +15,9 @@ use std::io::Write;
 /// The main form: one run, or a search.
 pub(super) fn run(args: &RunArgs) -> ExitStatus {
     let Some(path) = &args.path else { return ExitStatus::WrongPlan };
-    match plan_file::read_plan(path, &args.overrides) {
+    match PlanFile::read(path, &args.overrides) {
         Err(status) => status,
-        Ok((source, overrides, plan)) => {
+        Ok(file) => {
             let outputs = match args.ci.open(path, &|name| std::env::var_os(name)) {
                 Ok(outputs) => outputs,
                 Err(error) => {
@@ -24,24 +25,25 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
                     return ExitStatus::Internal;
                 }
             };
-            match plan.search.clone().filter(|_| !args.no_search) {
-                Some(search) => climb(args, &plan, &search, outputs),
-                None => single(args, (source, overrides, plan), outputs),
+            match file.plan.search.clone().filter(|_| !args.no_search) {
+                Some(search) => run_search(args, &file, &search, outputs),
+                None => single(args, file, outputs),
             }
         }
     }
 }
 
 /// One run, and what CI systems are told of it.
-fn single(args: &RunArgs, read: (Source, Overrides, Plan), outputs: CiOutputs) -> ExitStatus {
-    let ran = once(args, read, None, &mut anstream::stdout());
+fn single(args: &RunArgs, file: PlanFile, outputs: CiOutputs) -> ExitStatus {
+    let ran = run_once(args, file, None, &mut anstream::stdout());
     let problems = ran.saved.map(|saved| outputs.of_run(&saved)).unwrap_or_default();
     ci::print(&problems);
     if problems.is_empty() { ran.status } else { ExitStatus::Internal }
 }
 
 /// Runs the search to its end.
-fn climb(args: &RunArgs, plan: &Plan, search: &Search, outputs: CiOutputs) -> ExitStatus {
+fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutputs) -> ExitStatus {
+    let plan = &file.plan;
     let mut report = SearchReport::new(plan, search, Timestamp::now());
     let mut ascent = Ascent::new(search.clone());
     let mut signals = match Signals::listen() {
@@ -66,7 +68,7 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search, outputs: CiOutputs) -> Ex
             report.runs.len() + 1,
             report.level(level)
         );
-        let ran = at_level(args, search, level, &mut signals);
+        let ran = at_level(args, file, search.setting(level), &mut signals);
         let reasons = ran.saved.as_ref().map(|saved| why(plan, &saved.verdict));
         report.runs.push(LevelRun {
             level,
@@ -96,13 +98,10 @@ fn climb(args: &RunArgs, plan: &Plan, search: &Search, outputs: CiOutputs) -> Ex
     if problems.is_empty() { status } else { ExitStatus::Internal }
 }
 
-/// One run of the plan at this level.
-fn at_level(args: &RunArgs, search: &Search, level: u64, signals: &mut Signals) -> Ran {
-    let mut args = args.clone();
-    args.overrides.set.push(search.setting(level));
-    let Some(path) = &args.path else { return ExitStatus::WrongPlan.into() };
-    match plan_file::read_plan(path, &args.overrides) {
-        Ok(read) => once(&args, read, Some(signals), &mut std::io::sink()),
+/// One run of the plan at one level.
+fn at_level(args: &RunArgs, file: &PlanFile, setting: String, signals: &mut Signals) -> RunOutcome {
+    match file.at_level(setting) {
+        Ok(file) => run_once(args, file, Some(signals), &mut std::io::sink()),
         Err(status) => status.into(),
     }
 }

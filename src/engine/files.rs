@@ -6,6 +6,7 @@ use crate::plan::{
     TextRange, Version,
 };
 use crate::protocol::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
+use crate::units::sha256;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -24,7 +25,7 @@ pub struct FileProblem {
     pub help: String,
 }
 
-/// The files of each scenario; they are seen from `folder`, the plan's.
+/// Reads the files of each scenario, relative to `folder`, the plan's, and checks them.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -37,9 +38,51 @@ pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProb
         };
         all.push(files);
     }
-    let outlooks = row_outlooks(plan, &all);
-    problems.extend(outlooks.into_iter().filter_map(|one| too_few(plan, one)));
+    problems.extend(too_few_rows(plan, &all));
     if problems.is_empty() { Ok(all) } else { Err(problems) }
+}
+
+/// Checks files that were read for another level of the same plan: only how many rows it takes depends on the level.
+///
+/// # Errors
+/// Everything that is wrong with them.
+pub fn recheck_files(plan: &Plan, files: &[Files]) -> Result<(), Vec<FileProblem>> {
+    let problems = too_few_rows(plan, files);
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+fn too_few_rows(plan: &Plan, files: &[Files]) -> Vec<FileProblem> {
+    row_outlooks(plan, files).into_iter().filter_map(|one| too_few(plan, one)).collect()
+}
+
+/// What was in a file that requests are made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileDigest<'a> {
+    /// The scenario's name.
+    pub scenario: &'a str,
+    /// The path in the plan.
+    pub path: &'a Path,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// SHA-256 of its content, in hexadecimal.
+    pub sha256: String,
+}
+
+/// The digests of the files of each scenario, the file of rows first.
+pub fn file_digests<'a>(plan: &'a Plan, files: &'a [Files]) -> Vec<FileDigest<'a>> {
+    let mut digests = Vec::new();
+    for (scenario, files) in plan.scenarios.iter().zip(files) {
+        let Protocol::Http(http) = &scenario.protocol else { continue };
+        let data = http.data.as_ref().map(|data| data.file.as_path()).zip(files.data.as_ref());
+        let bodies = files.bodies.iter().map(|(path, bytes)| (path.as_path(), bytes));
+        digests.extend(data.into_iter().chain(bodies).map(|(path, content)| FileDigest {
+            scenario: &scenario.name,
+            path,
+            bytes: content.len() as u64,
+            sha256: sha256(content),
+        }));
+    }
+    digests
 }
 
 /// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it was read and once in the request to each

@@ -1,11 +1,13 @@
 //! What one worker has to do, understood.
 
+use super::channel::wire::Assignment;
+use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Plan, Protocol, Scenario};
 use crate::protocol::http::Stock;
 use crate::protocol::tls;
-use crate::schedule::{Partition, ScenarioSchedule, Timeline};
+use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
 use crate::units::Address;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -51,6 +53,39 @@ pub struct Route<'a> {
 }
 
 impl Load {
+    /// What a worker has to do, from what its coordinator has resolved.
+    ///
+    /// # Errors
+    /// In words, where something cannot be prepared on this machine.
+    pub fn of(manifest: WorkerManifest, assignment: &Assignment) -> Result<Self, String> {
+        let WorkerManifest { plan, scenario, inputs, files } = manifest;
+        let scenario = usize::from(scenario);
+        debug_assert!(scenario < plan.scenarios.len(), "scenario {scenario} is one of the plan");
+        debug_assert!(!inputs.addresses.is_empty(), "a target has an address");
+        let Assignment { partition, rows } = *assignment;
+        debug_assert!(partition.index < partition.of, "{partition:?} is one of its parts");
+        let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
+        let stock = match &plan.scenarios[scenario].protocol {
+            Protocol::Http(http) => Stock::new(http, files).map_err(|wrong| wrong.to_string())?,
+            Protocol::TcpHold(_) => Stock::default(),
+        };
+        let schedule = Schedule::new(&plan);
+        Ok(Self {
+            scenario,
+            partition,
+            timeline: schedule.timelines().swap_remove(scenario),
+            schedule: schedule.scenario(scenario).clone(),
+            addresses: inputs.addresses,
+            origins: inputs.origins,
+            sources: inputs.sources,
+            ports: plan.generator.port_range,
+            tls: tls.map_err(|error| error.to_string())?,
+            stock: stock.into(),
+            rows,
+            plan,
+        })
+    }
+
     /// The scenario.
     pub fn scenario(&self) -> &Scenario {
         &self.plan.scenarios[self.scenario]

@@ -2,26 +2,27 @@
 //!
 //! **Invariant:** the only clock of the run is read here.
 
+mod channel;
 mod clock;
 mod coordinator;
 mod event;
 mod files;
 pub mod hold;
 pub mod http;
-mod link;
 mod load;
+mod manifest;
 mod process_stats;
 mod rows;
 mod targets;
-pub mod wire;
 mod worker;
 
-pub use clock::{Clock, monotonic_ns};
-pub use coordinator::{Ended, EngineError, RunOrder, run};
+pub use channel::{Link, wire};
+pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
+pub use coordinator::{Ended, EngineError, RunSpec, run};
 pub use event::{Event, Resolved, ServerSide};
-pub use files::{FileProblem, file_bytes, read_files};
-pub use link::Link;
+pub use files::{FileDigest, FileProblem, file_bytes, file_digests, read_files, recheck_files};
 pub use load::{Load, Route};
+pub use manifest::{Manifest, ScenarioInputs, WorkerManifest};
 pub use process_stats::{ProcessStats, StallDetector};
 pub use rows::{RowOutlook, RowSource, row_outlooks};
 pub use targets::{TargetError, Targets};

@@ -1,7 +1,8 @@
 //! Every seed, whole, cut and changed, through its target; and what the seeds of frames are made of.
 
 use super::*;
-use crate::engine::wire::{Command, FromWorker, Inbox, ToWorker, VERSION, WorkerReport, encode};
+use crate::engine::ClockReading;
+use crate::engine::wire::{Command, FromWorker, Inbox, ToWorker, WorkerReport, encode};
 use crate::plan::{Phase, TimeMetric};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, FailureStage, Outcome, Snapshot, Transition,
@@ -155,10 +156,10 @@ fn frames() -> [(&'static str, Vec<u8>); 2] {
         Command::StartClosing,
         Command::Halt,
     ];
-    let to = std::iter::once(ToWorker::Start { t0_ns: 1 << 40 });
+    let to = std::iter::once(ToWorker::Start { t0: ClockReading::now() });
     let to = to.chain(orders.map(ToWorker::Command)).map(|message| encode(&message).unwrap());
     let from = [
-        FromWorker::Ready { version: VERSION, facts: snapshot.worker },
+        FromWorker::Ready { clock: ClockReading::now(), facts: snapshot.worker },
         FromWorker::Failed { why: "no".to_owned() },
         FromWorker::Report(WorkerReport::Snapshot(Box::new(snapshot))),
         FromWorker::Report(WorkerReport::RampReached { stage: 2 }),

@@ -15,6 +15,7 @@ mod limits;
 mod preflight;
 mod probe;
 mod requirements;
+mod scenario_sources;
 mod sources;
 mod typical;
 mod usage;
@@ -37,6 +38,7 @@ pub use preflight::{
 };
 pub use probe::{Probes, conntrack_live, is_here};
 pub use requirements::{Opening, Requirements, ScenarioRequirements};
+pub use scenario_sources::{connections_per_target, sources_of_scenarios};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, HostUsage};

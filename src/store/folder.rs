@@ -1,6 +1,7 @@
 //! Turns a folder into what belongs to one run alone: its name, its lock, the checksums of its files.
 
 use super::{Error, name};
+use crate::units::hex;
 use nix::errno::Errno;
 use nix::fcntl::{Flock, FlockArg};
 use sha2::{Digest, Sha256};
@@ -97,14 +98,4 @@ fn digest(mut file: File) -> io::Result<String> {
             read => hasher.update(&chunk[..read]),
         }
     }
-}
-
-/// SHA-256 of a text or of bytes, in hexadecimal.
-pub fn sha256(text: impl AsRef<[u8]>) -> String {
-    hex(&Sha256::digest(text.as_ref()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    digits.concat()
 }

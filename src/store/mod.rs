@@ -16,7 +16,7 @@ mod writer;
 pub use archive::{compress, finish_compression};
 pub use atomic_file::{AtomicFile, write};
 pub use downsampler::{keeps_seconds, most_bytes};
-pub use folder::{FolderLock, checksums, create, file_names, sha256};
+pub use folder::{FolderLock, checksums, create, file_names};
 pub use journal::{
     Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile,
     options,

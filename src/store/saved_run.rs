@@ -3,9 +3,10 @@
 //! **Invariant:** the folder is only read: no lock is taken and no file is made, whether the run goes on or not.
 
 use super::journal::{self, Finished, Header, Line, Outline, Started};
-use super::{Error, folder, name};
+use super::{Error, name};
 use crate::plan::{Plan, Source};
 use crate::record::{Entry, Recording, StopReason};
+use crate::units::sha256;
 use crate::verdict::{Judge, Verdict, Word};
 use std::fs;
 use std::io;
@@ -182,7 +183,7 @@ fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
         io::ErrorKind::InvalidData => not_results("plan.toml is no text"),
         _ => Error::Read { path: path.clone(), reason: error },
     })?;
-    if folder::sha256(&text) != header.plan_sha256 {
+    if sha256(&text) != header.plan_sha256 {
         return Err(not_results("plan.toml was changed after the run"));
     }
     let source = Source { name: path.display().to_string(), text };

@@ -10,6 +10,7 @@ use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
 use crate::machine::Environment;
 use crate::plan::{Overrides, Plan};
 use crate::record::Entry;
+use crate::units::sha256;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -74,7 +75,7 @@ impl Store {
     /// Makes `<out>/<plan>/<UTC time>-<digest>/` with everything that is known before a run, and starts to write.
     pub fn create(out: &Path, run: &NewRun<'_>, series: Box<dyn Series>) -> Result<Self, Error> {
         let NewRun { plan, text, overrides, now, environment } = *run;
-        let plan_sha256 = folder::sha256(text);
+        let plan_sha256 = sha256(text);
         let wanted = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), &plan_sha256[..8]);
         let folder = folder::create(&out.join(&plan.name), &wanted)?;
         let lock = FolderLock::take(&folder)?;

@@ -4,6 +4,7 @@
 
 mod address;
 mod count;
+mod digest;
 pub mod figure;
 mod index;
 mod rate;
@@ -14,6 +15,7 @@ mod visible;
 
 pub use address::Address;
 pub use count::Count;
+pub use digest::{hex, sha256};
 pub use index::narrow;
 pub use rate::Rate;
 pub use ratio::Ratio;

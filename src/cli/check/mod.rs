@@ -6,7 +6,7 @@ mod needs;
 mod outline;
 mod session;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_with_files, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, screen};
 use crate::report::page::Page;
 use clap::Args;
 use std::io::Write;
@@ -28,8 +28,8 @@ pub struct CheckArgs {
 pub(super) fn check(args: &CheckArgs) -> ExitStatus {
     let mut status = ExitStatus::Pass;
     for (number, path) in args.plans.iter().enumerate() {
-        let (plan, files) = match read_with_files(path, &args.overrides) {
-            Ok((_, _, plan, files)) => (plan, files),
+        let (plan, files) = match PlanFile::read(path, &args.overrides) {
+            Ok(PlanFile { plan, files, .. }) => (plan, files),
             Err(wrong) => {
                 status = wrong;
                 continue;

@@ -3,7 +3,7 @@
 mod json;
 pub(super) mod page;
 
-use super::{ExitStatus, OverrideArgs, plan_file::read_with_files, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, screen};
 use crate::engine::file_bytes;
 use crate::machine::{
     Advice, Headroom, Host, Limits, Probes, Requirement, RequirementStatus, advice, both_ends_here,
@@ -32,8 +32,8 @@ pub struct DoctorArgs {
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     let limits = Limits::read();
     let examination = match &args.plan {
-        Some(path) => match read_with_files(path, &args.overrides) {
-            Ok((_, _, plan, files)) => Examination::of_plan(plan, &files, &limits),
+        Some(path) => match PlanFile::read(path, &args.overrides) {
+            Ok(PlanFile { plan, files, .. }) => Examination::of_plan(plan, &files, &limits),
             Err(wrong) => return wrong,
         },
         None => Examination::of_machine(&limits),

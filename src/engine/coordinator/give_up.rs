@@ -10,7 +10,9 @@ const HOPELESS_NS: u64 = 10_000_000_000;
 impl Run<'_> {
     /// Ends a run that can only be INVALID any more, a little later.
     pub(super) fn give_up(&mut self) {
-        if self.progress.is_over() || self.order.plan.generator.on_invalid == OnInvalid::Continue {
+        if self.progress.is_over()
+            || self.spec.manifest.plan.generator.on_invalid == OnInvalid::Continue
+        {
             return;
         }
         let Some(rule) = self.judge.beyond_repair() else { return };

@@ -3,33 +3,33 @@
 //! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
 
 mod aggregator;
-mod assign;
 mod give_up;
 mod host_sampler;
-mod order;
 mod progress;
 mod row_pools;
+mod spec;
 mod workers;
 
+use super::channel::WorkerEvent;
+use super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
 use super::http::Choices;
 use super::rows::shared_rows;
-use super::wire::{Command, FromWorker, ToWorker, WorkerReport};
 use crate::plan::{OnWorkerLoss, Protocol};
 use crate::record::{Cause, Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{Pace, Partition, Schedule, Shape};
+use crate::units::narrow;
 use crate::verdict::Judge;
 use aggregator::Aggregator;
-use assign::{assignment, narrow};
 use host_sampler::HostSampler;
-pub use order::{Ended, EngineError, RunOrder};
 use progress::{Announcement, Progress, Token};
 use row_pools::{RowPools, Told};
+pub use spec::{Ended, EngineError, RunSpec};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
-use workers::{WorkerEvent, WorkerPool, WorkerState};
+use workers::{WorkerPool, WorkerState, manifest_frame};
 
 /// A worker that has said nothing for so long is lost. It speaks once a second, but a hundred processes that open a million
 /// connections on two cores have kept each other waiting for more than four.
@@ -46,52 +46,51 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 
 /// Makes a run. `signals` brings the numbers of signals that ask for its end: the first gracefully, the second at once.
 pub async fn run(
-    order: RunOrder,
+    spec: RunSpec,
     signals: mpsc::Receiver<i32>,
     watch: &mut dyn FnMut(&Event),
 ) -> Result<Ended, EngineError> {
-    let mut crew = WorkerPool::new();
-    let mut books = Aggregator::default();
-    let schedule = Schedule::new(&order.plan);
-    let shared = shared_rows(&order.plan, &schedule, &order.files);
-    let mut supplies = RowPools::new(shared, &order.workers);
-    for (index, workers) in order.workers.iter().enumerate() {
-        let at_once = schedule.scenario(index).at_once().div_ceil(u64::from(*workers).max(1));
-        for worker in 0..*workers {
-            let share = Partition { index: worker, of: *workers };
-            let rows = supplies.first_rows(index, at_once);
-            crew.spawn(&order.exe, assignment(&order, index, share, rows))?;
-            books.add_worker(narrow(index));
+    let RunSpec { exe, manifest, .. } = &spec;
+    let schedule = Schedule::new(&manifest.plan);
+    let shared = shared_rows(&manifest.plan, &schedule, &manifest.files);
+    let mut row_pools = RowPools::new(shared, &manifest.workers);
+    let (mut workers, mut aggregator) = (WorkerPool::new(), Aggregator::default());
+    for (scenario, count) in manifest.workers.iter().enumerate() {
+        let at_once = schedule.scenario(scenario).at_once().div_ceil(u64::from(*count).max(1));
+        let frame = manifest_frame(manifest.for_workers(scenario))?;
+        for index in 0..*count {
+            let partition = Partition { index, of: *count };
+            let rows = row_pools.first_rows(scenario, at_once);
+            let assignment = Assignment { partition, rows };
+            workers.spawn(exe, narrow(scenario), frame.clone(), assignment)?;
+            aggregator.add_worker(narrow(scenario));
         }
     }
-    let idle = crew.all_ready().await?;
+    let idle = workers.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
-    crew.send_to_all(&ToWorker::Start { t0_ns });
+    workers.start(t0_ns);
     watch(&Event::Started {
-        targets: order.targets.clone(),
-        workers: order.workers.clone(),
-        warnings: order.warnings.clone(),
+        targets: manifest.targets.clone(),
+        workers: manifest.workers.clone(),
+        warnings: spec.warnings.clone(),
     });
-    let mut lookout = HostSampler::new(order.servers.clone(), order.cores);
-    let baseline = HostSample { workers: idle, ..lookout.baseline() };
-    let course = Progress::new(&schedule, order.cores);
-    let judge = Judge::new(&order.plan);
-    crew.handles.iter_mut().for_each(|member| member.heard_ns = t0_ns);
+    let mut host_sampler = HostSampler::new(spec.servers.clone(), spec.cores);
+    let baseline = HostSample { workers: idle, ..host_sampler.baseline() };
     let mut run = Run {
-        order,
+        progress: Progress::new(&schedule, spec.cores),
+        judge: Judge::new(&manifest.plan),
+        spec,
         schedule,
-        workers: crew,
-        aggregator: books,
-        row_pools: supplies,
-        progress: course,
-        judge,
+        workers,
+        aggregator,
+        row_pools,
         clock: Clock::starting_at(t0_ns),
         watch,
         seen: BTreeSet::new(),
         reason: None,
         hopeless_ns: None,
         ticked_ns: t0_ns,
-        host_sampler: lookout,
+        host_sampler,
     };
     run.record(Entry::Baseline(baseline));
     run.follow(signals).await;
@@ -100,7 +99,7 @@ pub async fn run(
 
 /// A run that goes on.
 struct Run<'a> {
-    order: RunOrder,
+    spec: RunSpec,
     schedule: Schedule,
     workers: WorkerPool,
     aggregator: Aggregator,
@@ -238,11 +237,11 @@ impl Run<'_> {
     /// Accounts for a worker that died or stalled.
     fn lose(&mut self, worker: usize, why: &str) {
         let member = &mut self.workers.handles[worker];
-        let (scenario, share) = (member.scenario, member.share);
+        let (scenario, share) = (member.scenario, member.partition);
         member.state = WorkerState::Lost;
         let why = member.kill().unwrap_or_else(|| why.to_owned());
         let index = usize::from(scenario);
-        self.aggregator.lose_worker(worker, &self.order.plan.scenarios[index].protocol);
+        self.aggregator.lose_worker(worker, &self.spec.manifest.plan.scenarios[index].protocol);
         let at_ns = self.clock.now_ns();
         let number = u16::try_from(share.index).unwrap_or(u16::MAX);
         self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
@@ -252,7 +251,7 @@ impl Run<'_> {
         self.announce(announcements);
         let none_left =
             self.workers.handles.iter().all(|member| member.state != WorkerState::Working);
-        if none_left || self.order.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
+        if none_left || self.spec.manifest.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
             self.stop(StopReason::WorkerLoss, "a worker was lost: ending");
         }
         self.end_if_done(scenario);
@@ -282,12 +281,12 @@ impl Run<'_> {
         let schedule = self.schedule.scenario(usize::from(scenario));
         let ramps = self.progress.ramps(scenario, schedule.segments.len());
         let end_ns = self.progress.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
-        let choices = Choices::apart(&self.order.plan, usize::from(scenario));
+        let choices = Choices::apart(&self.spec.manifest.plan, usize::from(scenario));
         let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
         for (worker, member) in self.workers.handles.iter().enumerate() {
             if member.scenario == scenario && member.state == WorkerState::Lost {
                 let until = (ramps.as_slice(), end_ns);
-                self.aggregator.drop_partition(worker, member.share, schedule, until, chosen);
+                self.aggregator.drop_partition(worker, member.partition, schedule, until, chosen);
             }
         }
     }
@@ -338,8 +337,10 @@ impl Run<'_> {
                 unpaced.then_some(Token::Ramp(stage))
             }
             Transition::Drain => {
-                let held =
-                    matches!(self.order.plan.scenarios[index].protocol, Protocol::TcpHold(_));
+                let held = matches!(
+                    self.spec.manifest.plan.scenarios[index].protocol,
+                    Protocol::TcpHold(_)
+                );
                 held.then_some(Token::Close)
             }
             Transition::Hold(_) | Transition::End => None,
@@ -375,7 +376,7 @@ impl Run<'_> {
         if self.reason.is_none()
             && let Some((scenario, threshold)) = self.judge.abort(self.clock.now_ns())
         {
-            let check = &self.order.plan.scenarios[usize::from(scenario)].thresholds
+            let check = &self.spec.manifest.plan.scenarios[usize::from(scenario)].thresholds
                 [usize::from(threshold)]
             .condition;
             let why = format!("`{check}` is broken: ending");

@@ -1,126 +1,117 @@
-//! The worker processes: started, told, listened to, ended.
+//! The worker processes: started, given their assignments, followed, ended.
 
-use super::super::wire::{Assignment, Command, FromWorker, Inbox, ToWorker, VERSION, encode};
+use super::super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WireError, encode};
+use super::super::channel::{Channel, Pipe, WorkerEvent};
+use super::super::clock::monotonic_ns;
+use super::super::manifest::WorkerManifest;
 use super::EngineError;
 use crate::record::WorkerFacts;
 use crate::schedule::Partition;
+use bytes::Bytes;
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, ChildStdout};
 use tokio::sync::mpsc;
 
-/// How long workers may take to understand their assignments.
+/// How long workers may take to get ready.
 const READY_WITHIN: Duration = Duration::from_mins(1);
 
-/// From a worker's closed pipe to its exit status.
-const EXIT_WITHIN: Duration = Duration::from_millis(100);
+/// Events that wait to be handled before workers wait for the coordinator.
+const EVENTS_WAITING: usize = 1024;
 
-/// What a worker does, or that it is gone.
-pub(super) enum WorkerEvent {
-    Message(FromWorker),
-    Gone(String),
-}
-
-/// One worker process.
+/// One worker.
 pub(super) struct WorkerHandle {
     pub(super) scenario: u16,
-    pub(super) share: Partition,
-    child: Child,
-    orders: mpsc::UnboundedSender<Vec<u8>>,
+    pub(super) partition: Partition,
+    channel: Box<dyn Channel>,
     pub(super) state: WorkerState,
-    /// When it last said something, on the monotonic clock.
+    /// When it last sent something, on this process's monotonic clock.
     pub(super) heard_ns: u64,
 }
 
-/// How a worker stands with its coordinator.
+/// What the coordinator may still expect of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorkerState {
-    /// At work.
+    /// It is at work.
     Working,
-    /// Has told everything.
+    /// It has sent everything.
     Done,
-    /// Dead or stalled.
+    /// It died or stalled.
     Lost,
 }
 
-/// All worker processes.
+/// All workers of a run.
 pub(super) struct WorkerPool {
     pub(super) handles: Vec<WorkerHandle>,
-    words: mpsc::Receiver<(usize, WorkerEvent)>,
+    events: mpsc::Receiver<(usize, WorkerEvent)>,
     sender: mpsc::Sender<(usize, WorkerEvent)>,
+}
+
+/// A message as a frame that several workers can be sent.
+fn frame<T: Serialize>(message: &T) -> Result<Bytes, WireError> {
+    encode(message).map(Bytes::from)
+}
+
+/// The manifest of a scenario as a frame: encoded once, sent to each of its workers.
+pub(super) fn manifest_frame(manifest: WorkerManifest) -> Result<Bytes, EngineError> {
+    frame(&ToWorker::Manifest(Box::new(manifest))).map_err(EngineError::Manifest)
 }
 
 impl WorkerPool {
     pub(super) fn new() -> Self {
-        let (sender, words) = mpsc::channel(1024);
-        Self { handles: Vec::new(), words, sender }
+        let (sender, events) = mpsc::channel(EVENTS_WAITING);
+        Self { handles: Vec::new(), events, sender }
     }
 
-    /// Starts one more worker with its assignment.
-    pub(super) fn spawn(&mut self, exe: &Path, assignment: Assignment) -> Result<(), EngineError> {
-        let (scenario, share) = (assignment.scenario, assignment.partition);
-        let mut child = tokio::process::Command::new(exe)
-            .arg("worker")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            // A Ctrl-C of the terminal is for the coordinator.
-            .process_group(0)
-            .spawn()
+    /// Starts one more worker of a scenario with the scenario's manifest and its own assignment.
+    pub(super) fn spawn(
+        &mut self,
+        exe: &Path,
+        scenario: u16,
+        manifest: Bytes,
+        assignment: Assignment,
+    ) -> Result<(), EngineError> {
+        let channel = Pipe::spawn(exe, self.handles.len(), self.sender.clone())
             .map_err(|source| EngineError::Start { exe: exe.to_owned(), source })?;
-        let (Some(mut input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(EngineError::Worker { why: "it has no pipes".to_owned() });
-        };
-        let (orders, mut queue) = mpsc::unbounded_channel::<Vec<u8>>();
-        tokio::task::spawn_local(async move {
-            while let Some(frame) = queue.recv().await {
-                if input.write_all(&frame).await.is_err() {
-                    break;
-                }
-            }
-        });
-        tokio::task::spawn_local(listen(self.handles.len(), output, self.sender.clone()));
-        let mut member = WorkerHandle {
+        channel.send(manifest);
+        let mut handle = WorkerHandle {
             scenario,
-            share,
-            child,
-            orders,
+            partition: assignment.partition,
+            channel: Box::new(channel),
             state: WorkerState::Working,
-            heard_ns: 0,
+            heard_ns: monotonic_ns(),
         };
-        member.send(&ToWorker::Assign(Box::new(assignment)));
-        self.handles.push(member);
+        handle.send(&ToWorker::Assign(assignment));
+        self.handles.push(handle);
         Ok(())
     }
 
-    /// Waits until every worker has understood its assignment; what those of each scenario use by then.
+    /// Waits until every worker is ready; what those of each scenario use by then.
     pub(super) async fn all_ready(&mut self) -> Result<BTreeMap<u16, WorkerFacts>, EngineError> {
         let mut facts_of: BTreeMap<u16, WorkerFacts> = BTreeMap::new();
         let mut waiting = self.handles.len();
         let deadline = tokio::time::Instant::now() + READY_WITHIN;
         while waiting > 0 {
-            let word = tokio::time::timeout_at(deadline, self.words.recv()).await;
-            let why = match word {
-                Ok(Some((
-                    worker,
-                    WorkerEvent::Message(FromWorker::Ready { version: VERSION, facts }),
-                ))) => {
-                    facts_of.entry(self.handles[worker].scenario).or_default().merge(&facts);
+            let event = tokio::time::timeout_at(deadline, self.events.recv()).await;
+            let why = match event {
+                Ok(Some((worker, WorkerEvent::Message(FromWorker::Ready { clock, facts })))) => {
+                    let handle = &self.handles[worker];
+                    let sent_ns = handle.channel.clock_offset().here_ns(clock);
+                    debug_assert!(
+                        (handle.heard_ns..=monotonic_ns()).contains(&sent_ns),
+                        "worker {worker} reads its clock between its start and now"
+                    );
+                    facts_of.entry(handle.scenario).or_default().merge(&facts);
                     waiting -= 1;
                     continue;
-                }
-                Ok(Some((_, WorkerEvent::Message(FromWorker::Ready { version, .. })))) => {
-                    format!("it speaks version {version} of the messages, not {VERSION}")
                 }
                 Ok(Some((
                     _,
                     WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why),
                 ))) => why,
                 Ok(Some((_, WorkerEvent::Message(FromWorker::Report(_))))) => {
-                    "it spoke before the start".to_owned()
+                    "it reported before the start".to_owned()
                 }
                 Ok(None) | Err(_) => {
                     format!("{waiting} workers were not ready within {} s", READY_WITHIN.as_secs())
@@ -131,90 +122,110 @@ impl WorkerPool {
         Ok(facts_of)
     }
 
-    /// The next word of any worker.
+    /// The next event of any worker, and the worker's number.
     pub(super) async fn next_event(&mut self) -> (usize, WorkerEvent) {
-        // The crew holds a sender itself, so the channel never ends.
-        match self.words.recv().await {
-            Some(word) => word,
+        // The pool holds a sender itself, so the channel never ends.
+        match self.events.recv().await {
+            Some(event) => event,
             None => std::future::pending().await,
         }
     }
 
-    /// Tells all workers of a scenario.
-    pub(super) fn send_to_scenario(&mut self, scenario: u16, order: &Command) {
-        let message = ToWorker::Command(order.clone());
-        self.handles
-            .iter_mut()
-            .filter(|member| member.scenario == scenario)
-            .for_each(|member| member.send(&message));
+    /// Starts the run's clock of all workers at `t0_ns` of this process's monotonic clock.
+    pub(super) fn start(&mut self, t0_ns: u64) {
+        self.handles.iter_mut().for_each(|handle| handle.start(t0_ns));
     }
 
-    /// Tells all workers.
+    /// Sends a command to all workers of a scenario.
+    pub(super) fn send_to_scenario(&mut self, scenario: u16, command: &Command) {
+        let message = ToWorker::Command(command.clone());
+        self.handles
+            .iter_mut()
+            .filter(|handle| handle.scenario == scenario)
+            .for_each(|handle| handle.send(&message));
+    }
+
+    /// Sends a message to all workers.
     pub(super) fn send_to_all(&mut self, message: &ToWorker) {
-        self.handles.iter_mut().for_each(|member| member.send(message));
+        self.handles.iter_mut().for_each(|handle| handle.send(message));
     }
 
     /// Whether all workers of a scenario are done or lost.
     pub(super) fn is_done(&self, scenario: u16) -> bool {
-        let mut members = self.handles.iter().filter(|member| member.scenario == scenario);
-        members.all(|member| member.state != WorkerState::Working)
+        let mut handles = self.handles.iter().filter(|handle| handle.scenario == scenario);
+        handles.all(|handle| handle.state != WorkerState::Working)
     }
 
-    /// Waits for all processes to end, and ends those that do not.
+    /// Waits for all workers to end, and ends those that do not.
     pub(super) async fn join(&mut self, within: Duration) {
         let deadline = tokio::time::Instant::now() + within;
-        for member in &mut self.handles {
-            if tokio::time::timeout_at(deadline, member.child.wait()).await.is_err() {
-                // One that has ended meanwhile cannot be killed, and need not be.
-                let _ = member.child.kill().await;
-            }
+        for handle in &mut self.handles {
+            let left = deadline.saturating_duration_since(tokio::time::Instant::now());
+            handle.channel.join(left).await;
         }
     }
 }
 
 impl WorkerHandle {
-    /// Sends a message; a worker that is gone is noticed by its silence.
+    /// Sends a message; a worker that is gone is noticed by its event or by its silence.
     pub(super) fn send(&mut self, message: &ToWorker) {
-        if let Ok(frame) = encode(message) {
-            let _ = self.orders.send(frame);
+        // Everything but a manifest, which is encoded before, is far below the largest frame.
+        if let Ok(frame) = frame(message) {
+            self.channel.send(frame);
         }
     }
 
-    /// Ends the process at once; says how it had ended if it had.
+    /// Starts the run's clock of the worker at `t0_ns` of this process's monotonic clock.
+    pub(super) fn start(&mut self, t0_ns: u64) {
+        let t0 = self.channel.clock_offset().there(t0_ns);
+        self.send(&ToWorker::Start { t0 });
+        self.heard_ns = t0_ns;
+    }
+
+    /// Ends the worker at once; says how it had ended if it had.
     pub(super) fn kill(&mut self) -> Option<String> {
-        let ended = self.child.try_wait().ok().flatten().map(|status| status.to_string());
-        let _ = self.child.start_kill();
-        ended
+        self.channel.kill()
     }
 }
 
-async fn listen(worker: usize, mut output: ChildStdout, words: mpsc::Sender<(usize, WorkerEvent)>) {
-    let mut inbox = Inbox::default();
-    let mut buffer = vec![0; 64 << 10];
-    let why = loop {
-        match output.read(&mut buffer).await {
-            Ok(0) => {
-                // A process that dies closes its pipes before its exit status can be read.
-                tokio::time::sleep(EXIT_WITHIN).await;
-                break "its pipe was closed".to_owned();
-            }
-            Ok(length) => inbox.feed(&buffer[..length]),
-            Err(error) => break format!("its pipe cannot be read: {error}"),
-        }
-        loop {
-            match inbox.take() {
-                Ok(Some(message)) => {
-                    if words.send((worker, WorkerEvent::Message(message))).await.is_err() {
-                        return;
-                    }
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    let _ = words.send((worker, WorkerEvent::Gone(error.to_string()))).await;
-                    return;
-                }
-            }
-        }
-    };
-    let _ = words.send((worker, WorkerEvent::Gone(why))).await;
+#[cfg(test)]
+mod tests {
+    use super::super::super::channel::wire::VERSION;
+    use super::*;
+    use crate::engine::rows::RowSource;
+    use std::os::unix::fs::PermissionsExt;
+    use tokio::runtime::Builder;
+    use tokio::task::LocalSet;
+
+    /// What the coordinator says of a worker that sends these bytes.
+    fn said_of(sent: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        let fake = folder.path().join("planrun");
+        std::fs::write(&fake, format!("#!/bin/sh\nprintf '{sent}'\nexec cat\n")).unwrap();
+        std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        LocalSet::new().block_on(&runtime, async {
+            let mut pool = WorkerPool::new();
+            let assignment = Assignment { partition: Partition::WHOLE, rows: RowSource::Any };
+            pool.spawn(&fake, 0, Bytes::new(), assignment).unwrap();
+            pool.all_ready().await.unwrap_err().to_string()
+        })
+    }
+
+    #[test]
+    fn a_worker_of_another_version_is_told_as_such() {
+        let expected = format!(
+            "a worker could not begin: it speaks version 99 of the messages, this process version {VERSION}"
+        );
+        // Whatever it sends behind its hello is not decoded.
+        assert_eq!(said_of(r"planrun\000\143\000\000\000\377\377\377\377garbage"), expected);
+    }
+
+    #[test]
+    fn a_program_that_is_no_worker_is_told_as_such() {
+        assert_eq!(
+            said_of("Usage: planrun [OPTIONS]"),
+            "a worker could not begin: expected a planrun process, found one that sent Usage: planr"
+        );
+    }
 }

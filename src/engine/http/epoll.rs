@@ -1,7 +1,7 @@
 //! The real world of a loop of requests: epoll, a timer, sockets, and the pipe to the coordinator.
 
+use super::super::Link;
 use super::super::clock::Clock;
-use super::super::link::Link;
 use super::super::load::Load;
 use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
 use super::super::wire::{Command, WorkerReport};

@@ -1,9 +1,10 @@
 //! Turns what was recorded of a scenario into the evidence of what failed in it, and diagnoses it.
 
 use super::{Diagnosis, Evidence, diagnose};
-use crate::machine::{Deltas, Limits};
+use crate::machine::{Deltas, Limits, Sources, is_here};
 use crate::plan::{Level, Plan, Protocol, Scenario};
 use crate::record::{Cause, Cell, Counter, Gauge, Recording, ScenarioRecording};
+use crate::units::Address;
 use serde::{Deserialize, Serialize};
 
 /// How a process that was killed ended, in the words of the standard library.
@@ -16,6 +17,22 @@ pub struct NetworkPath {
     pub route: String,
     /// Whether it ends on this machine.
     pub both_ends_here: bool,
+}
+
+impl NetworkPath {
+    /// From some of `sources` to the addresses of a target.
+    pub fn of(sources: &Sources, addresses: &[Address]) -> Self {
+        let more = |first: String, all: usize| match all {
+            0 | 1 => first,
+            _ => format!("{first} and {} more", all - 1),
+        };
+        let from = sources.addresses.first().map_or("this machine".to_owned(), ToString::to_string);
+        let to = addresses.first().map(ToString::to_string).unwrap_or_default();
+        let (from, to) = (more(from, sources.addresses.len()), more(to, addresses.len()));
+        let mut here = addresses.iter().map(|to| to.tcp().is_none_or(|to| is_here(to.ip())));
+        let both_ends_here = !addresses.is_empty() && here.all(|is_here| is_here);
+        Self { route: format!("{from} -> {to}"), both_ends_here }
+    }
 }
 
 /// The diagnoses of one scenario, the most frequent root cause first; empty when nothing failed.

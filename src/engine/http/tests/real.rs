@@ -2,8 +2,8 @@
 
 use super::super::*;
 use super::world::{load, paced, rate, settings, time, users};
+use crate::engine::Link;
 use crate::engine::clock::Clock;
-use crate::engine::link::Link;
 use crate::engine::wire::{FromWorker, Inbox};
 use crate::plan::{HostPort, Site, ThinkTime, TimeMetric};
 use crate::record::Counter;

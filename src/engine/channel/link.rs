@@ -1,6 +1,6 @@
 //! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator delays no connection.
 
-use super::wire::{Command, FromWorker, Inbox, ToWorker, WireError, WorkerReport, encode};
+use super::wire::{Command, FromWorker, Inbox, ToWorker, WireError, WorkerReport, encode, hello};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -89,13 +89,31 @@ impl Link {
         let _ = self.send(&FromWorker::Report(notice));
     }
 
+    /// Says which version this process speaks, and waits until the coordinator has said the same.
+    ///
+    /// # Errors
+    /// Where the other side is not a coordinator of this version, or is gone.
+    pub fn greet(&mut self) -> io::Result<()> {
+        self.outbox.extend_from_slice(&hello());
+        self.flush_all()?;
+        self.read_until(|inbox| inbox.take_hello().map(|whole| whole.then_some(())))
+    }
+
     /// Waits for the next message.
     pub fn wait<T: DeserializeOwned>(&mut self) -> io::Result<T> {
+        self.read_until(Inbox::take)
+    }
+
+    /// Reads until the inbox yields something.
+    fn read_until<T>(
+        &mut self,
+        mut take: impl FnMut(&mut Inbox) -> Result<Option<T>, WireError>,
+    ) -> io::Result<T> {
         self.set_blocking(true)?;
         let mut buffer = [0; 16 << 10];
-        let message = loop {
-            if let Some(message) = self.take().map_err(io::Error::other)? {
-                break message;
+        let taken = loop {
+            if let Some(taken) = take(&mut self.inbox).map_err(io::Error::other)? {
+                break taken;
             }
             match self.input.read(&mut buffer)? {
                 0 => return Err(io::ErrorKind::BrokenPipe.into()),
@@ -103,7 +121,7 @@ impl Link {
             }
         };
         self.set_blocking(false)?;
-        Ok(message)
+        Ok(taken)
     }
 
     /// Takes in bytes that somebody else has read from the input.

@@ -1,67 +1,76 @@
-//! Turns messages between coordinator and workers into frames, and back: one versioned format, near or far.
+//! Turns messages between coordinator and workers into frames, and back: one versioned format for every channel.
 //!
 //! ```text
-//!  coordinator ── Assign ─▶ worker      frame = length (4 bytes, little endian) + postcard
-//!              ◀─ Ready ───
-//!              ── Start ──▶
-//!              ◀─ Snapshot, once a second; Reached; Done
-//!              ── Boundary, Turn, Stop ─▶
+//!  coordinator ── hello ────▶ worker    hello = b"planrun\0" + version (4 bytes, little endian)
+//!              ◀─ hello ─────
+//!              ── Manifest, Assign ─▶   frame = length (4 bytes, little endian) + postcard
+//!              ◀─ Ready ─────
+//!              ── Start ────▶
+//!              ◀─ Snapshot, once a second; RampReached, WantRows, ReturnedRows; Done
+//!              ── Transition, StartRamp, StartClosing, Rows, Halt ─▶
 //! ```
+//!
+//! A hello has the same twelve bytes in every version, and nothing else is decoded before it has been compared.
 
-use super::rows::RowSource;
-use crate::machine::Sources;
-use crate::plan::Overrides;
-use crate::protocol::http::Files;
-use crate::protocol::tls::Peers;
+use super::super::clock::ClockReading;
+use super::super::manifest::WorkerManifest;
+use super::super::rows::RowSource;
 use crate::record::{Snapshot, Transition, WorkerFacts};
 use crate::schedule::Partition;
-use crate::units::Address;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// The version of all messages; a worker of another version is refused.
-pub const VERSION: u32 = 5;
+/// The version of all messages. Each side refuses any other.
+pub const VERSION: u32 = 6;
 
-/// A frame larger than this is not ours.
+/// What both sides send first, in front of the version.
+const MAGIC: [u8; 8] = *b"planrun\0";
+
+/// The length of a hello in bytes.
+const HELLO_BYTES: usize = MAGIC.len() + size_of::<u32>();
+
+/// A longer frame is refused, in bytes.
 const FRAME_MAX: usize = 64 << 20;
 
-/// What an inbox keeps of its room once a larger frame was taken, in bytes: bodies and rows come once.
+/// The capacity that an inbox keeps after it took a larger frame, in bytes: a manifest comes once.
 const KEPT_ROOM: usize = 64 << 10;
 
 /// From the coordinator to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// What to do; the first message.
-    Assign(Box<Assignment>),
-    /// The run's clock starts at this reading of the machine's monotonic clock.
+    /// What the run is made from; the first message, the same for all workers of a scenario.
+    Manifest(Box<WorkerManifest>),
+    /// What this worker does of it; the second message.
+    Assign(Assignment),
+    /// The run's clock starts at this reading of the worker's own clock.
     Start {
-        /// Nanoseconds of `CLOCK_MONOTONIC`.
-        t0_ns: u64,
+        /// Translated by the coordinator.
+        t0: ClockReading,
     },
     /// Something that only the coordinator knows.
     Command(Command),
 }
 
-/// What a worker learns while it runs.
+/// What a worker is told while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Command {
-    /// A mark that no arithmetic can know.
+    /// A transition that no arithmetic can know.
     Transition {
         /// Which.
         mark: Transition,
         /// When, on the run's clock.
         at_ns: u64,
     },
-    /// This worker may now make its part of an unpaced ramp.
+    /// Run this worker's part of an unpaced ramp now.
     StartRamp {
         /// Of this stage.
         stage: u16,
     },
-    /// This worker may now close the connections that it still holds after the drain has begun.
+    /// Close the connections that are still held after the drain has begun.
     StartClosing,
     /// Stop at once, without closing anything in order.
     Halt,
-    /// These rows are this worker's alone; none now, and perhaps later, when `count` is zero.
+    /// These rows are this worker's alone. A `count` of zero means none now, perhaps later.
     Rows {
         /// The first.
         first: u64,
@@ -70,37 +79,15 @@ pub enum Command {
     },
     /// No row is left anywhere.
     NoRows,
-    /// Others have no rows: give back half of those that no pass has taken.
+    /// Others have no rows: give back half of those that no iteration has taken.
     ReturnRows,
 }
 
-/// What one worker does.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// What one worker does of its scenario.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
-    /// [`VERSION`] of the coordinator.
-    pub version: u32,
-    /// The plan's file name, for messages.
-    pub plan_name: String,
-    /// The plan's text.
-    pub plan_text: String,
-    /// What the command line changed.
-    pub overrides: Overrides,
-    /// Index into `Plan::scenarios`.
-    pub scenario: u16,
-    /// This worker's part.
+    /// Its part of the users and arrivals.
     pub partition: Partition,
-    /// The target, resolved and pinned.
-    pub addresses: Vec<Address>,
-    /// Which of the plan's addresses each of these belongs to; empty for a built-in server.
-    pub origins: Vec<u16>,
-    /// Where to connect from.
-    pub sources: Sources,
-    /// Ports to bind explicitly; `None` lets the kernel choose one at connect time.
-    pub ports: Option<(u16, u16)>,
-    /// Whom to secure connections with; `None`: they are plain.
-    pub tls: Option<Peers>,
-    /// http: the files that the scenario names.
-    pub files: Files,
     /// http: where rows come from that are used once.
     pub rows: RowSource,
 }
@@ -110,8 +97,8 @@ pub struct Assignment {
 pub enum FromWorker {
     /// The assignment is understood.
     Ready {
-        /// [`VERSION`] of the worker.
-        version: u32,
+        /// The worker's clock when it sent this.
+        clock: ClockReading,
         /// What it uses before it does anything.
         facts: WorkerFacts,
     },
@@ -151,12 +138,30 @@ pub enum WorkerReport {
 /// Why bytes are not a message.
 #[derive(Debug, thiserror::Error)]
 pub enum WireError {
+    /// The first bytes are not a hello.
+    #[error("expected a planrun process, found one that sent {}", .0.escape_ascii())]
+    Foreign(Vec<u8>),
+    /// The other side is another version of planrun.
+    #[error("it speaks version {0} of the messages, this process version {VERSION}")]
+    Version(u32),
     /// The length is out of bounds.
-    #[error("a frame of {0} bytes is not one of ours")]
+    #[error("a frame of {0} bytes is longer than {FRAME_MAX}")]
     Length(usize),
     /// The content is not a message of this version.
     #[error("a frame does not hold a message of version {VERSION}: {0}")]
     Content(#[from] postcard::Error),
+}
+
+/// What a process sends before anything else.
+pub fn hello() -> [u8; HELLO_BYTES] {
+    hello_of(VERSION)
+}
+
+fn hello_of(version: u32) -> [u8; HELLO_BYTES] {
+    let mut hello = [0; HELLO_BYTES];
+    hello[..MAGIC.len()].copy_from_slice(&MAGIC);
+    hello[MAGIC.len()..].copy_from_slice(&version.to_le_bytes());
+    hello
 }
 
 /// A message as a frame.
@@ -181,6 +186,25 @@ impl Inbox {
     /// Adds bytes that came in.
     pub fn feed(&mut self, bytes: &[u8]) {
         self.bytes.extend_from_slice(bytes);
+    }
+
+    /// The hello of the other side; `false` until it has come in whole.
+    ///
+    /// # Errors
+    /// Where it is not a hello, or one of another version.
+    pub fn take_hello(&mut self) -> Result<bool, WireError> {
+        let known = self.bytes.len().min(MAGIC.len());
+        if self.bytes[..known] != MAGIC[..known] {
+            let shown = self.bytes.len().min(HELLO_BYTES);
+            return Err(WireError::Foreign(self.bytes[..shown].to_vec()));
+        }
+        let Some(hello) = self.bytes.first_chunk::<HELLO_BYTES>() else { return Ok(false) };
+        if *hello != self::hello() {
+            let version = hello.last_chunk().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+            return Err(WireError::Version(version));
+        }
+        self.bytes.drain(..HELLO_BYTES);
+        Ok(true)
     }
 
     /// The next whole message, if there is one.
@@ -227,9 +251,25 @@ mod tests {
     }
 
     #[test]
+    fn a_hello_is_compared_before_anything_is_decoded() {
+        let mut inbox = Inbox::default();
+        for byte in hello() {
+            assert!(!inbox.take_hello().unwrap());
+            inbox.feed(&[byte]);
+        }
+        assert!(inbox.take_hello().unwrap());
+        assert!(inbox.bytes.is_empty());
+        // What follows the hello of another version need not even be a frame.
+        inbox.feed(&[&hello_of(VERSION + 1)[..], b"\xff\xff\xff\xff"].concat());
+        assert!(matches!(inbox.take_hello(), Err(WireError::Version(7))));
+    }
+
+    #[test]
     fn foreign_bytes_are_refused() {
         let mut inbox = Inbox::default();
         inbox.feed(b"GET / HTTP/1.1\r\n");
+        let error = inbox.take_hello().unwrap_err().to_string();
+        assert_eq!(error, "expected a planrun process, found one that sent GET / HTTP/1");
         assert!(matches!(inbox.take::<ToWorker>(), Err(WireError::Length(_))));
     }
 }

@@ -1,10 +1,7 @@
 //! What a run is made from, and what it comes to.
 
-use super::super::event::Resolved;
-use crate::machine::Sources;
-use crate::plan::{Overrides, Plan, Source};
-use crate::protocol::http::Files;
-use crate::protocol::tls::Peers;
+use super::super::channel::wire::WireError;
+use super::super::manifest::Manifest;
 use crate::record::Recording;
 use crate::verdict::Verdict;
 use std::io;
@@ -27,32 +24,21 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
+    /// What workers need is larger than a message may be.
+    #[error("cannot send the plan and its files to a worker")]
+    Manifest(#[source] WireError),
 }
 
-/// Everything that a run is made from.
+/// What the coordinator runs.
 #[derive(Debug, Clone)]
-pub struct RunOrder {
+pub struct RunSpec {
     /// The program that is started as worker: planrun itself.
     pub exe: PathBuf,
-    /// The plan's text.
-    pub source: Source,
-    /// What the command line changes of it.
-    pub overrides: Overrides,
-    /// The plan.
-    pub plan: Plan,
-    /// Where each target is.
-    pub targets: Vec<Resolved>,
-    /// Whom connections to each target are secured with.
-    pub peers: Vec<Option<Peers>>,
-    /// The files that each scenario names.
-    pub files: Vec<Files>,
-    /// Worker processes of each scenario.
-    pub workers: Vec<u32>,
-    /// Where each scenario connects from.
-    pub sources: Vec<Sources>,
+    /// What the load is made from.
+    pub manifest: Manifest,
     /// Processes of the built-in servers.
     pub servers: Vec<u32>,
-    /// Unpaced ramps that may be made at once.
+    /// Unpaced ramps that may run at once.
     pub cores: usize,
     /// Warnings of the preflight, in words.
     pub warnings: Vec<String>,
