@@ -13,6 +13,7 @@ mod failures;
 mod figures;
 mod foreign;
 mod hlog;
+mod html;
 mod json;
 pub mod page;
 mod requests;
@@ -41,6 +42,7 @@ pub const FINAL: &[Format] = &[
     ("failures.csv", failures::write),
     ("checks.csv", checks::write),
     ("report.json", json::write),
+    ("report.html", html::write),
 ];
 
 /// What came of writing the reports of a run.

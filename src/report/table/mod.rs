@@ -1,5 +1,6 @@
 //! Turns rows of short texts into aligned columns that never take more than the page's width. The only printer of tables.
 
+mod html;
 mod markdown;
 
 use super::page::Page;

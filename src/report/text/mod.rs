@@ -5,8 +5,8 @@
 
 mod causes;
 mod checks;
-mod requests;
-mod rules;
+pub(in crate::report) mod requests;
+pub(in crate::report) mod rules;
 pub(in crate::report) mod scenario;
 mod storms;
 mod survival;

@@ -17,9 +17,23 @@ use std::io::{self, Write};
 const MOST: usize = 20;
 
 pub fn write(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
-    let Protocol::Http(http) = &scenario.protocol else { return Ok(()) };
+    let Some((table, more)) = request_table(scenario, whole) else { return Ok(()) };
+    writeln!(out)?;
+    table.write(out, 2)?;
+    if more > 0 {
+        out.paragraph("  ", &format!("and {more} more in requests.csv"), QUIET)?;
+    }
+    Ok(())
+}
+
+/// A row for each of the first requests, and how many more there are; `None` for a scenario with one.
+pub(in crate::report) fn request_table(
+    scenario: &Scenario,
+    whole: &Section<'_>,
+) -> Option<(Table, usize)> {
+    let Protocol::Http(http) = &scenario.protocol else { return None };
     if http.requests.len() < 2 || whole.cell.requests.is_empty() {
-        return Ok(());
+        return None;
     }
     let main = main_time(scenario, whole);
     let mut table = Table::new(vec![
@@ -50,10 +64,5 @@ pub fn write(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io
         cells.extend(stats.map(|stat| figure(&own, main, stat).into()));
         table.row(cells);
     }
-    writeln!(out)?;
-    table.write(out, 2)?;
-    if let Some(more @ 1..) = http.requests.len().checked_sub(MOST) {
-        out.paragraph("  ", &format!("and {more} more in requests.csv"), QUIET)?;
-    }
-    Ok(())
+    Some((table, http.requests.len().saturating_sub(MOST)))
 }

@@ -10,6 +10,11 @@ use std::io;
 /// Every rule with what was measured where it was worst, its limits, and whose they are.
 pub fn rules(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     heading(out, "Rules of validity")?;
+    table(run).write(out, 2)
+}
+
+/// A row for each rule.
+pub(in crate::report) fn table(run: &SavedRun) -> Table {
     let mut table = Table::new(vec![
         Column::left(""),
         Column::name("rule"),
@@ -40,7 +45,7 @@ pub fn rules(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
             Cell::styled(own, QUIET),
         ]);
     }
-    table.write(out, 2)
+    table
 }
 
 /// A limit that the plan has loosened: what is within it may still be the generator's doing.

@@ -65,7 +65,7 @@ fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
 }
 
 /// The distribution that says most about a part of a scenario: what users waited for, where that is measured.
-pub(super) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
+pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     match scenario.protocol {
         Protocol::TcpHold(_) => TimeMetric::ConnectTime,
         Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
@@ -273,6 +273,20 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
 }
 
 fn times(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+    let Some(table) = time_table(whole) else { return Ok(()) };
+    writeln!(out)?;
+    table.write(out, 2)?;
+    let whose = whose(whole, &measured(whole));
+    whose.map_or(Ok(()), |words| paragraph(out, "  ", &words, QUIET))
+}
+
+/// The distributions that have samples.
+fn measured(whole: &Section<'_>) -> Vec<TimeMetric> {
+    TimeMetric::ALL.iter().copied().filter(|one| whole.cell.times.count(*one) > 0).collect()
+}
+
+/// A row for each distribution; `None` without samples.
+pub(in crate::report) fn time_table(whole: &Section<'_>) -> Option<Table> {
     const SHOWN: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::P9999, Stat::Max];
     let times = &whole.cell.times;
     let mut columns = vec![Column::name("time"), Column::right("samples").spare(1)];
@@ -286,19 +300,13 @@ fn times(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         })
     }));
     let mut table = Table::new(columns);
-    let measured: Vec<TimeMetric> =
-        TimeMetric::ALL.iter().copied().filter(|one| times.count(*one) > 0).collect();
+    let measured = measured(whole);
     for metric in &measured {
         let mut cells: Vec<Cell> = vec![metric.name().into(), grouped(times.count(*metric)).into()];
         cells.extend(SHOWN.map(|stat| figure(whole, *metric, stat).into()));
         table.row(cells);
     }
-    if measured.is_empty() {
-        return Ok(());
-    }
-    writeln!(out)?;
-    table.write(out, 2)?;
-    whose(whole, &measured).map_or(Ok(()), |words| paragraph(out, "  ", &words, QUIET))
+    (!measured.is_empty()).then_some(table)
 }
 
 /// Whose times they are, where successes and failures have some: `service_time, first_byte: of successes; …`.

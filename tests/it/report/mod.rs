@@ -5,6 +5,7 @@ mod ci;
 mod command;
 mod damage;
 mod earlier;
+mod html;
 mod looking;
 mod screen;
 mod soak;
@@ -105,6 +106,7 @@ fn a_run_leaves_a_folder_with_every_file() {
             "latency.hlog",
             "plan.toml",
             "recording.jsonl.gz",
+            "report.html",
             "report.json",
             "requests.csv",
             "summary.csv",

@@ -1,0 +1,182 @@
+//! Turns a saved run into `report.html`: one file that needs no network, with charts of what happened when.
+//!
+//! **Invariant:** text of others is escaped by the templates; the policy of the page lets only its own script run, known by its hash,
+//! and nothing be loaded.
+
+mod chart;
+mod points;
+mod scenario;
+
+use super::causes::causes;
+use super::foreign::visible;
+use super::text::{ending, rules, said, threshold_table};
+use crate::store::{SavedRun, options};
+use crate::verdict::{Standing, Word};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use points::Points;
+use sha2::{Digest, Sha256};
+
+const STYLE: &str = include_str!("style.css");
+const SCRIPT: &str = include_str!("script.js");
+
+/// The file; empty when the seconds of the run cannot be read any more.
+pub fn write(run: &SavedRun) -> Vec<u8> {
+    Points::read(run).map_or_else(|_| Vec::new(), |points| page(run, &points).0.into_bytes())
+}
+
+/// What the page may do: apply its own style, run its own script.
+fn policy() -> String {
+    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
+    format!(
+        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
+        hash(STYLE),
+        hash(SCRIPT)
+    )
+}
+
+fn page(run: &SavedRun, points: &Points) -> Markup {
+    let name = visible(&run.plan.name);
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(policy());
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (run.verdict.word) " " (name) }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                main {
+                    (heading(run))
+                    (thresholds(run))
+                    (why(run))
+                    @for index in 0..run.plan.scenarios.len() {
+                        (scenario::scenario(run, points, index))
+                    }
+                    (health(run))
+                    (reproduce(run))
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+fn heading(run: &SavedRun) -> Markup {
+    let class = match run.verdict.word {
+        Word::Pass => "pass",
+        Word::Fail => "fail",
+        Word::Invalid => "invalid",
+    };
+    html! {
+        header {
+            span class={ "verdict " (class) } { (run.verdict.word) }
+            h1 { (visible(&run.plan.name)) }
+            p { (visible(&said(run))) }
+            @if let Some(text) = &run.plan.description { p.quiet { (visible(text)) } }
+            p.quiet {
+                (visible(&ending(run)))
+                @if let Some(started) = &run.started { " · started " (started.at) }
+                " · seed " (run.plan.seed)
+            }
+        }
+    }
+}
+
+fn thresholds(run: &SavedRun) -> Markup {
+    html! {
+        @if !run.verdict.findings.is_empty() {
+            section { h2 { "Thresholds" } (threshold_table(run).html()) }
+        }
+    }
+}
+
+/// Why the run proves nothing, and what stopped its scenarios.
+fn why(run: &SavedRun) -> Markup {
+    let scenarios = 0..run.plan.scenarios.len();
+    let all: Vec<_> = scenarios.flat_map(|index| causes(run, index)).collect();
+    html! {
+        @if !run.verdict.breaches.is_empty() {
+            section {
+                h2 { "Why INVALID" }
+                dl {
+                    @for breach in &run.verdict.breaches {
+                        dt { (breach.rule.name()) }
+                        dd { (visible(&breach.detail)) }
+                    }
+                }
+            }
+        }
+        @if !all.is_empty() {
+            section {
+                h2 { "Causes" }
+                dl {
+                    @for one in &all {
+                        dt { (visible(&one.sentence)) }
+                        dd { "fix: " (visible(&one.fix)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn health(run: &SavedRun) -> Markup {
+    let warned = run.verdict.health.iter().filter(|one| one.state == Standing::Warned);
+    let warned: Vec<String> = warned
+        .filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?)))
+        .collect();
+    let warnings = run.started.as_ref().map_or(&[][..], |started| &started.warnings);
+    let counters: Vec<(&String, &i64)> =
+        run.recording.kernel.iter().filter(|(_, change)| **change != 0).collect();
+    html! {
+        section {
+            h2 { "What this run rests on" }
+            @if !warned.is_empty() || !warnings.is_empty() {
+                h3 { "Warnings" }
+                ul {
+                    @for text in warnings.iter().chain(&warned) { li { (visible(text)) } }
+                }
+            }
+            details { summary { "Rules of validity" } (rules::table(run).html()) }
+            @if !counters.is_empty() {
+                details {
+                    summary { "Counters of the kernel that moved" }
+                    div.wide { table {
+                        tbody {
+                            @for (name, change) in counters {
+                                tr { td { (visible(name)) } td.right { (change) } }
+                            }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}
+
+/// How to make the same run again, and what to hold this page against.
+fn reproduce(run: &SavedRun) -> Markup {
+    let options = options(&run.header.overrides);
+    let words = ["planrun plan.toml"].into_iter().chain(options.iter().map(String::as_str));
+    let command = words.map(visible).collect::<Vec<_>>().join(" ");
+    let tool = &run.header.tool;
+    html! {
+        section {
+            h2 { "How to reproduce it" }
+            pre { (command) }
+            p.quiet {
+                "plan.toml, environment.json and the recording stand beside this page; "
+                code { "sha256sum --check SHA256SUMS" }
+                " tells whether they are as they were written. Made by "
+                (visible(&tool.name)) " " (visible(&tool.version))
+                @if let Some(commit) = &tool.commit { " (" (visible(commit)) ")" }
+                ", plan " code { (run.header.plan_sha256) } "."
+            }
+        }
+    }
+}

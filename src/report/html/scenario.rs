@@ -1,0 +1,331 @@
+//! Turns one scenario into charts over time, its distribution, and its tables.
+
+use super::chart::{Axis, Chart, Heat, Series, Unit};
+use super::points::{Point, Points};
+use crate::plan::{Level, Phase, Protocol, Scenario, Stat, TimeMetric};
+use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
+use crate::report::foreign::visible;
+use crate::report::section::{ScenarioFacts, Section, end_of};
+use crate::report::text::requests::request_table;
+use crate::report::text::scenario::{cause_table, main_time, shown_times, stage_table, time_table};
+use crate::store::SavedRun;
+use hdrhistogram::Histogram;
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+/// Columns and rows of a heat map.
+const HEAT: (usize, usize) = (100, 28);
+
+/// Causes that a chart tells apart; the others are one.
+const MOST_CAUSES: usize = 6;
+
+pub(super) fn scenario(run: &SavedRun, points: &Points, index: usize) -> Markup {
+    let scenario = &run.plan.scenarios[index];
+    let facts = ScenarioFacts::new(run, index);
+    let whole = facts.whole();
+    let view = View {
+        scenario,
+        facts: &run.recording.scenarios[index],
+        whole: &whole,
+        points: &points.scenarios[index],
+        x: points.middles(index),
+        end_s: end_of(&run.recording) as f64 / 1e9,
+    };
+    let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
+    let requests = request_table(scenario, &whole);
+    let causes = cause_table(scenario, &whole);
+    html! {
+        section.scenario {
+            h2 { (visible(&scenario.name)) " " span.quiet { (scenario.protocol.name()) } }
+            (stage_table(scenario, &facts, &whole).html())
+            @if let Some(text) = shown_times(scenario, &facts, &whole) { p.quiet { (text) } }
+            div.charts { @for chart in charts { (chart) } }
+            @if let Some(table) = time_table(&whole) { h3 { "Times" } (table.html()) }
+            @if let Some((table, _)) = requests { h3 { "Requests" } (table.html()) }
+            @if let Some((table, more)) = causes {
+                h3 { "Why attempts failed" }
+                (table.html())
+                @if more > 0 { p.quiet { "and " (more) " more causes in failures.csv" } }
+            }
+        }
+    }
+}
+
+/// What the charts of a scenario are drawn from.
+struct View<'a> {
+    scenario: &'a Scenario,
+    facts: &'a ScenarioRecording,
+    whole: &'a Section<'a>,
+    points: &'a [Point],
+    x: Vec<f64>,
+    end_s: f64,
+}
+
+impl View<'_> {
+    fn charts(&self) -> Vec<Chart> {
+        let (level, rate) = match &self.scenario.protocol {
+            Protocol::Http(_) => ("Users and requests under way", "Requests a second"),
+            Protocol::TcpHold(_) => ("Connections", "Connections opened a second"),
+        };
+        let mut charts = vec![
+            self.over_time(level, Unit::Count, self.levels()),
+            self.over_time(rate, Unit::PerSecond, self.rates()),
+            Chart {
+                stacked: true,
+                ..self.over_time("Failures a second, by cause", Unit::PerSecond, self.failures())
+            },
+        ];
+        let main = main_time(self.scenario, self.whole);
+        for metric in
+            [main, TimeMetric::FailedTime, TimeMetric::HeartbeatGap, TimeMetric::HeartbeatRtt]
+        {
+            let title = format!("{metric} over time");
+            let chart = self.over_time(&title, Unit::Time, self.percentiles(metric));
+            charts.push(Chart { log: true, ..chart });
+        }
+        charts.extend(self.heat(main));
+        charts.extend([self.distribution(&[main, TimeMetric::FailedTime]), self.survival()]);
+        charts.push(self.over_time("Processors used by the workers", Unit::Count, self.cpu()));
+        charts.push(self.over_time("Latest start against the schedule", Unit::Time, self.lag()));
+        charts
+    }
+
+    fn over_time(&self, title: &str, unit: Unit, series: Vec<Series>) -> Chart {
+        Chart {
+            title: title.to_owned(),
+            unit,
+            axis: Axis::Seconds(self.end_s),
+            x: self.x.clone(),
+            series,
+            stacked: false,
+            log: false,
+            bands: self.bands(),
+            heat: None,
+        }
+    }
+
+    /// A value at each point that anybody told of.
+    fn each(&self, value: impl Fn(&Point) -> Option<f64>) -> Vec<Option<f64>> {
+        self.points.iter().map(|point| (point.seconds > 0).then(|| value(point))?).collect()
+    }
+
+    /// How many a second; the run may have ended within the last one.
+    fn per_second(&self, amount: impl Fn(&Point) -> f64) -> Vec<Option<f64>> {
+        let half = self.x.first().copied().unwrap_or(0.5);
+        let end = self.end_s;
+        let lengths = self.x.iter().map(|middle| (middle + half).min(end) - (middle - half));
+        let amounts = self.each(|point| Some(amount(point)));
+        let rate = |(amount, length): (Option<f64>, f64)| {
+            // A tenth of a second says nothing about a second.
+            Some(amount?).filter(|_| length > 0.1).map(|amount| amount / length)
+        };
+        amounts.into_iter().zip(lengths).map(rate).collect()
+    }
+
+    /// The stages: from when, until when, and their names.
+    fn bands(&self) -> Vec<(f64, f64, String)> {
+        let at = |mark: Transition| self.facts.at(mark).map(|ns| ns as f64 / 1e9);
+        let after = at(Transition::Drain).or(at(Transition::End)).unwrap_or(self.end_s);
+        let stages = (0..).zip(&self.scenario.stages);
+        stages
+            .filter_map(|(number, stage)| {
+                let from = at(Transition::Ramp(number)).or(at(Transition::Hold(number)))?;
+                let next = at(Transition::Ramp(number + 1)).or(at(Transition::Hold(number + 1)));
+                Some((from, next.unwrap_or(after).min(self.end_s), stage.name.clone()))
+            })
+            .collect()
+    }
+
+    fn levels(&self) -> Vec<Series> {
+        let gauge = |gauge: Gauge| {
+            Series::new(gauge.name(), self.each(|point| Some(point.gauges.get(gauge) as f64)))
+        };
+        let planned = Series { planned: true, ..Series::new("planned", self.planned(false)) };
+        match &self.scenario.protocol {
+            Protocol::TcpHold(_) => vec![gauge(Gauge::Open), gauge(Gauge::Connecting), planned],
+            Protocol::Http(_) => vec![gauge(Gauge::Users), gauge(Gauge::InFlight), planned],
+        }
+    }
+
+    fn rates(&self) -> Vec<Series> {
+        let count =
+            |counter: Counter| self.per_second(move |point| point.counters.get(counter) as f64);
+        vec![
+            Series::new("started", count(Counter::Started)),
+            match &self.scenario.protocol {
+                // A connection has succeeded when it is closed.
+                Protocol::TcpHold(_) => Series::new("opened", count(Counter::ConnectOk)),
+                Protocol::Http(_) => Series::new("succeeded", count(Counter::Ok)),
+            },
+            Series::new("dropped", count(Counter::Dropped)),
+            Series { planned: true, ..Series::new("planned", self.planned(true)) },
+        ]
+    }
+
+    /// What the plan asks for at each point, between the marks that the run passed: users, or arrivals a second.
+    fn planned(&self, rates: bool) -> Vec<Option<f64>> {
+        let level = |stage: u16| match self.scenario.stages.get(usize::from(stage))?.level {
+            Level::Users { users, .. } => (!rates).then_some(users as f64),
+            Level::Rate { rate, .. } => rates.then_some(rate.value()),
+        };
+        let at = |key: CellKey| match key.phase {
+            Phase::Ramp => self.facts.at(Transition::Ramp(key.stage)),
+            Phase::Hold => self.facts.at(Transition::Hold(key.stage)),
+            Phase::Drain => None,
+        };
+        let one = |x: f64| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "seconds of a run"
+            )]
+            let key = self.facts.phase_at((x * 1e9) as u64)?;
+            let own = level(key.stage)?;
+            let before = key.stage.checked_sub(1).and_then(level).unwrap_or(0.0);
+            match key.phase {
+                Phase::Hold => Some(own),
+                Phase::Drain => None,
+                Phase::Ramp => {
+                    let start = at(key)? as f64 / 1e9;
+                    let hold = at(CellKey { phase: Phase::Hold, ..key });
+                    let end = hold.map_or(self.end_s, |ns| ns as f64 / 1e9);
+                    let done = if end > start { (x - start) / (end - start) } else { 1.0 };
+                    Some(before + (own - before) * done.clamp(0.0, 1.0))
+                }
+            }
+        };
+        self.x.iter().map(|x| one(*x)).collect()
+    }
+
+    fn failures(&self) -> Vec<Series> {
+        let mut all: BTreeMap<Cause, u64> = BTreeMap::new();
+        for (cause, count) in self.points.iter().flat_map(|point| &point.failures) {
+            *all.entry(*cause).or_default() += count;
+        }
+        let mut causes: Vec<(Cause, u64)> = all.into_iter().collect();
+        causes.sort_by_key(|(cause, count)| (std::cmp::Reverse(*count), *cause));
+        let (shown, other) = causes.split_at(causes.len().min(MOST_CAUSES));
+        let count = |cause: Cause| {
+            self.per_second(move |point| point.failures.get(&cause).copied().unwrap_or(0) as f64)
+        };
+        let mut series: Vec<Series> =
+            shown.iter().map(|(cause, _)| Series::new(cause.to_string(), count(*cause))).collect();
+        let of_others = |point: &Point| {
+            other.iter().filter_map(|(cause, _)| point.failures.get(cause)).sum::<u64>() as f64
+        };
+        series.push(Series::new("other causes", self.per_second(of_others)));
+        series
+    }
+
+    fn percentiles(&self, metric: TimeMetric) -> Vec<Series> {
+        let stat = |stat: Stat| {
+            let value = |point: &Point| {
+                let enough = point.times.count(metric) >= stat.sample_floor();
+                enough.then(|| point.times.stat(metric, stat))?
+            };
+            Series::new(stat.name(), self.each(value))
+        };
+        [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Max].map(stat).to_vec()
+    }
+
+    /// How many samples of a distribution fell when and where.
+    fn heat(&self, metric: TimeMetric) -> Option<Chart> {
+        let of = |point: &Point, range: &Range<f64>, counts: &mut Vec<u64>| {
+            let Some(histogram) = point.times.get(metric) else { return };
+            for step in histogram.iter_recorded() {
+                let value = (step.value_iterated_to() as f64).clamp(range.start, range.end);
+                let share = (value / range.start).ln() / (range.end / range.start).ln();
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "between 0 and the number of rows"
+                )]
+                let row = ((share * HEAT.1 as f64) as usize).min(HEAT.1 - 1);
+                counts[row] += step.count_since_last_iteration();
+            }
+        };
+        let histograms = || self.points.iter().filter_map(|point| point.times.get(metric));
+        let low = histograms().map(|one| one.min().max(1)).min()? as f64;
+        let high = (histograms().map(Histogram::max).max()? as f64).max(low * 2.0);
+        let range = low..high;
+        let each = self.points.len().div_ceil(HEAT.0).max(1);
+        let columns = self.points.chunks(each).map(|points| {
+            let mut counts = vec![0; HEAT.1];
+            for point in points {
+                of(point, &range, &mut counts);
+            }
+            counts
+        });
+        let heat = Heat { columns: columns.collect(), range };
+        let title = format!("{metric}: how many samples when and where");
+        // The columns cover all points, whose last one may reach beyond the end of the run.
+        let end_s =
+            self.x.last().zip(self.x.first()).map_or(self.end_s, |(last, first)| last + first);
+        let axis = Axis::Seconds(end_s);
+        Some(Chart { heat: Some(heat), axis, ..self.over_time(&title, Unit::Time, Vec::new()) })
+    }
+
+    /// Percentile by percentile, as far as there are samples for them.
+    fn distribution(&self, metrics: &[TimeMetric]) -> Chart {
+        let most = metrics.iter().map(|one| self.whole.cell.times.count(*one)).max().unwrap_or(0);
+        let nines = (most.max(10) as f64).log10().clamp(1.0, 6.0);
+        let x: Vec<f64> = (0..=120).map(|step| nines * f64::from(step) / 120.0).collect();
+        let of = |metric: &TimeMetric| {
+            let histogram = self.whole.cell.times.get(*metric);
+            let value = |x: &f64| {
+                let histogram = histogram.filter(|one| one.len() as f64 >= 10_f64.powf(*x))?;
+                Some(histogram.value_at_quantile(1.0 - 10_f64.powf(-x)) as f64)
+            };
+            Series::new(metric.name(), x.iter().map(value).collect())
+        };
+        Chart {
+            title: "Times by percentile".to_owned(),
+            unit: Unit::Time,
+            axis: Axis::Nines(nines),
+            series: metrics.iter().map(of).collect(),
+            x,
+            stacked: false,
+            log: true,
+            bands: Vec::new(),
+            heat: None,
+        }
+    }
+
+    /// The part of connections that live longer than so long.
+    fn survival(&self) -> Chart {
+        let curve = Curve::of(&self.whole.cell.survival).filter(|one| !one.points.is_empty());
+        let seen = curve.as_ref().map_or(1, |curve| {
+            curve.seen_s.max(curve.points.last().map_or(1, |last| last.after_s)).max(1)
+        });
+        let x: Vec<f64> = (0..=200).map(|step| seen as f64 * f64::from(step) / 200.0).collect();
+        let value = |x: &f64| {
+            let points = &curve.as_ref()?.points;
+            let point = points.iter().rfind(|point| point.after_s as f64 <= *x);
+            Some(point.map_or(1.0, |point| point.survival))
+        };
+        let series = vec![Series::new("connections alive", x.iter().map(value).collect())];
+        Chart {
+            title: "Connections that live longer than".to_owned(),
+            unit: Unit::Ratio,
+            axis: Axis::Seconds(seen as f64),
+            series,
+            x,
+            stacked: false,
+            log: false,
+            bands: Vec::new(),
+            heat: None,
+        }
+    }
+
+    fn cpu(&self) -> Vec<Series> {
+        let used = self.per_second(|point| point.cpu_ns.unwrap_or(0) as f64 / 1e9);
+        let known = self.points.iter().map(|point| point.cpu_ns.is_some());
+        let used = used.into_iter().zip(known).map(|(used, known)| used.filter(|_| known));
+        vec![Series::new("processors", used.collect())]
+    }
+
+    fn lag(&self) -> Vec<Series> {
+        vec![Series::new("schedule_lag.max", self.each(|point| Some(point.lag_max_ns as f64)))]
+    }
+}
