@@ -3,63 +3,63 @@
 //! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed in.
 //! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
 
-mod churn;
 mod earlier;
 mod elements;
 mod error;
-mod fault_conflict;
 mod foreign;
-mod generator;
 mod interpolate;
-mod limits;
-mod lower;
 mod names;
 mod overrides;
 mod parse;
 mod raw;
-mod request;
 mod scale;
-mod scenario;
 mod schema;
-mod search;
 mod secret;
 mod source;
 mod span;
-mod stage;
 mod suggest;
 mod syntax;
-mod target;
 mod text;
-mod threshold;
 mod tree;
 
 pub use crate::catalogue::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
-pub use churn::{Churn, DisconnectEvent, Jitter, Lifetime, Reconnect};
+pub use elements::generator::{
+    Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse,
+};
+pub use elements::hold::Close;
+pub use elements::hold::churn::Churn;
+pub use elements::hold::event::DisconnectEvent;
+pub use elements::hold::heartbeat::Heartbeat;
+pub use elements::hold::lifetime::Lifetime;
+pub use elements::hold::reconnect::{Jitter, Reconnect};
+pub use elements::http::connection::ConnectionUse;
+pub use elements::http::data::{Data, RowOrder};
+pub use elements::http::expect::{Assertion, Check};
+pub use elements::http::extract::{Extract, ExtractFrom};
+pub use elements::http::limits::AnswerLimits;
+pub use elements::http::request::{Body, Request, Retry};
+pub use elements::http::template::{Encoding, Piece, Placeholder, Template, TextRange};
+pub use elements::http::version::Version;
+pub use elements::http::{Http, OnFull, ThinkTime, most_in_flight};
+pub use elements::protocol::Protocol;
+pub use elements::scenario::{Scenario, StartAfter};
+pub use elements::search::{LevelUnit, Search, SearchWay};
+pub use elements::stage::{Level, Phase, Ramp, Spacing, Stage};
+pub use elements::target::address::{HostPort, HttpUrl, Site};
+pub use elements::target::builtin::{Builtin, Certificate, HttpServer, TcpHoldServer};
+pub use elements::target::fault_conflict::FaultConflict;
+pub use elements::target::faults::Faults;
+pub use elements::target::tls::Tls;
+pub use elements::target::{Endpoint, Target};
+pub use elements::tcp_hold::TcpHold;
+pub use elements::threshold::expected::{Sparse, sparse};
+pub use elements::threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 pub use error::{PlanError, PlanErrors};
-pub use fault_conflict::FaultConflict;
-pub use generator::{Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse};
 pub use interpolate::Environment;
-pub use limits::AnswerLimits;
-pub use lower::{Sparse, sparse};
 pub use parse::LARGEST_PLAN;
-pub use request::{
-    Assertion, Body, Check, Data, Encoding, Extract, ExtractFrom, Piece, Placeholder, Request,
-    Retry, RowOrder, Template, TextRange,
-};
-pub use scenario::{
-    Close, ConnectionUse, Heartbeat, Http, OnFull, Protocol, Scenario, StartAfter, TcpHold,
-    ThinkTime, Version, most_in_flight,
-};
-pub use search::{LevelUnit, Search, SearchWay};
 pub use secret::Secrets;
 pub use source::{Overrides, Source};
-pub use stage::{Level, Phase, Ramp, Spacing, Stage};
 pub(crate) use suggest::nearest;
-pub use target::{
-    Builtin, Certificate, Endpoint, Faults, HostPort, HttpServer, HttpUrl, Site, Target,
-    TcpHoldServer, Tls,
-};
-pub use threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 
 use serde::{Deserialize, Serialize};
 

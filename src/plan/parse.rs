@@ -1,13 +1,12 @@
 //! The way from text to plan: TOML, overrides, keys, meaning; at each step everything that is wrong.
 
-use super::error::{Errors, PlanErrors};
-use super::interpolate::Environment;
-use super::lower::lower;
-use super::raw::{RawPlan, Read};
-use super::syntax::{self, Trust};
-use super::tree::Builder;
-use super::{Overrides, Plan, Protocol, Secrets, Source};
-use super::{earlier, overrides};
+use crate::plan::elements::plan::{RawPlan, lower};
+use crate::plan::error::{Errors, PlanErrors};
+use crate::plan::interpolate::Environment;
+use crate::plan::raw::Read;
+use crate::plan::syntax::Trust;
+use crate::plan::tree::Builder;
+use crate::plan::{Overrides, Plan, Protocol, Secrets, Source, earlier, overrides, syntax};
 use toml::de::DeTable;
 
 /// Larger plans are refused: bytes.

@@ -1,7 +1,7 @@
 //! Turns the tables of a plan into a JSON Schema for editors.
 
-use super::Plan;
-use super::raw::RawPlan;
+use crate::plan::Plan;
+use crate::plan::elements::plan::RawPlan;
 use schemars::generate::SchemaSettings;
 
 impl Plan {

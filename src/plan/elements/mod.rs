@@ -1,10 +1,14 @@
-//! What a plan consists of, an element a file: its keys, what they mean, and their defaults.
+//! What a plan consists of, an element a file: its type, its keys, what they mean, and their defaults.
 
-mod hold;
-mod http;
-mod protocol;
-mod tcp_hold;
-
-pub(super) use hold::RawHold;
-pub(super) use http::{RawConnection, RawHttp};
-pub(super) use protocol::{protocol, reject_foreign_keys};
+pub(in crate::plan) mod extent;
+pub(in crate::plan) mod generator;
+pub(in crate::plan) mod hold;
+pub(in crate::plan) mod http;
+pub(in crate::plan) mod plan;
+pub(in crate::plan) mod protocol;
+pub(in crate::plan) mod scenario;
+pub(in crate::plan) mod search;
+pub(in crate::plan) mod stage;
+pub(in crate::plan) mod target;
+pub(in crate::plan) mod tcp_hold;
+pub(in crate::plan) mod threshold;

@@ -1,13 +1,66 @@
-//! Which keys belong to which protocol, and what they mean together.
+//! The protocols: which keys belong to which, and what they mean together.
 
-use super::{http, tcp_hold};
-use crate::plan::Protocol;
+use crate::catalogue::ProtocolKind;
+use crate::plan::elements::http::Http;
+use crate::plan::elements::scenario::RawScenario;
+use crate::plan::elements::stage::Stages;
+use crate::plan::elements::tcp_hold::TcpHold;
+use crate::plan::elements::{http, tcp_hold};
 use crate::plan::error::Errors;
-use crate::plan::lower::Stages;
-use crate::plan::raw::{Keys, ProtocolWord, RawScenario, RawTable};
+use crate::plan::raw::{Keys, RawTable, words};
+use serde::{Deserialize, Serialize};
+
+/// What each user of a scenario does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Protocol {
+    /// Opens one TCP connection and holds it.
+    TcpHold(TcpHold),
+    /// Sends HTTP requests.
+    Http(Http),
+}
+
+impl Protocol {
+    /// Which protocol it is, without its settings.
+    pub fn kind(&self) -> ProtocolKind {
+        match self {
+            Self::TcpHold(_) => ProtocolKind::TcpHold,
+            Self::Http(_) => ProtocolKind::Http,
+        }
+    }
+
+    /// The word in the plan: `tcp-hold` or `http`.
+    pub fn name(&self) -> &'static str {
+        self.kind().name()
+    }
+
+    /// Whether an attempt is a connection that is held; otherwise it is a request.
+    pub fn holds(&self) -> bool {
+        self.kind().holds()
+    }
+}
+
+words! {
+    /// What each user of a scenario does.
+    ProtocolWord {
+        /// Opens one TCP connection and holds it.
+        TcpHold = "tcp-hold",
+        /// Sends HTTP requests.
+        Http = "http",
+    }
+}
+
+impl ProtocolWord {
+    /// The protocol with this name.
+    pub fn kind(self) -> ProtocolKind {
+        match self {
+            Self::TcpHold => ProtocolKind::TcpHold,
+            Self::Http => ProtocolKind::Http,
+        }
+    }
+}
 
 /// What a plan may say of a scenario of one protocol.
-pub(super) struct Element {
+pub(in crate::plan) struct Element {
     /// What the plan calls it.
     pub word: ProtocolWord,
     /// The same, for messages.

@@ -1,12 +1,10 @@
 //! The values of keys that are no quantities: strings, lists and tables with free names.
 
-use super::quantities::leaf_schema;
-use super::{At, RawThresholdTable, Read, read, table_of, wrong_type};
-use crate::plan::earlier;
 use crate::plan::error::Errors;
 use crate::plan::foreign;
-use crate::plan::text::Text;
-use crate::plan::text::inside;
+use crate::plan::raw::leaf_schema;
+use crate::plan::raw::{At, Read, read, table_of, wrong_type};
+use crate::plan::text::{Text, inside};
 use crate::plan::tree::{Key, Node, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use std::borrow::Cow;
@@ -146,45 +144,5 @@ impl<T: JsonSchema> JsonSchema for Named<T> {
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         let value = generator.subschema_for::<T>();
         json_schema!({ "type": "object", "additionalProperties": value })
-    }
-}
-
-/// A threshold: its text, or a table with it.
-#[derive(Debug, Clone)]
-pub(in crate::plan) enum RawThreshold {
-    Text(At<Text>),
-    Table(Box<RawThresholdTable>),
-}
-
-impl Read for RawThreshold {
-    const LIST: Option<&'static str> = Some(
-        "write for example `thresholds = [\"service_time.p95 < 200ms\", \"failure_ratio < 1%\"]`",
-    );
-
-    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        match &node.value {
-            Value::Text(text) => Some(Self::Text(At { at: node.at, value: text.clone() })),
-            Value::Table(_) => {
-                let renamed = earlier::with_condition(node, errors);
-                RawThresholdTable::read(renamed.as_ref().unwrap_or(node), errors)
-                    .map(|raw| Self::Table(Box::new(raw)))
-            }
-            _ => {
-                wrong_type(node, "a threshold (a string or a table)", errors)
-                    .help("write for example `\"failure_ratio < 1%\"`");
-                None
-            }
-        }
-    }
-}
-
-impl JsonSchema for RawThreshold {
-    fn schema_name() -> Cow<'static, str> {
-        "Threshold".into()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let table = generator.subschema_for::<RawThresholdTable>();
-        json_schema!({ "anyOf": [{ "type": "string" }, table] })
     }
 }

@@ -1,32 +1,17 @@
 //! Turns the tree into tables of optional, typed keys: what was written, before it is known whether it makes sense.
 //!
-//! **Invariant:** every table is defined once, here: its keys, their reader and the JSON Schema come from the same lines.
+//! **Invariant:** every table is defined once, in its element: its keys, their reader and the JSON Schema come from the same lines.
 
-mod answers;
-mod choices;
-mod churn;
-mod generator;
+mod bounds;
 mod leaves;
 mod quantities;
-mod search;
 mod table;
 mod tables;
 
-pub(super) use answers::{JsonValue, RawAnswerLimits, RawData, RawExpect, RawExtract};
-pub(super) use choices::{
-    BuiltinWord, CloseWord, DuringWord, FullWord, InvalidWord, LossWord, OrderWord, ProtocolWord,
-    RetryWord, SideWord, SourceUseWord, SpacingWord,
-};
-pub(super) use churn::{JitterWord, RawEvent, RawLifetime, RawReconnect, ReconnectWord};
-pub(super) use generator::{RawGenerator, RawLimits};
-pub(super) use leaves::{Fillable, Named, OneOrMany, RawThreshold};
-pub(super) use quantities::{Status, TimeRange, Workers};
-pub(super) use search::{RawLevel, RawSearch};
+pub(super) use bounds::{count, time, time_within};
+pub(super) use leaves::{Fillable, Named, OneOrMany};
+pub(super) use quantities::{Status, TimeRange, leaf_schema};
 pub(super) use table::{Keys, Misspelt, RawTable, check_keys, table, table_of};
-pub(super) use tables::{
-    RawAuth, RawFaults, RawHeartbeat, RawPlan, RawRequest, RawScenario, RawStage, RawTarget,
-    RawThresholdTable,
-};
 
 use super::error::Errors;
 use super::span::Span;
@@ -116,7 +101,7 @@ impl<T: Read> Field<T> {
 }
 
 /// Reads a node, unless it is known to be worth nothing.
-fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
+pub(super) fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
     match &node.value {
         Value::Text(text) if text.broken => None,
         Value::Text(text) if !T::FILLED && !text.blanks.is_empty() => {
@@ -149,7 +134,7 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
 }
 
 /// Says that something else stands where `expected` should.
-fn wrong_type<'e>(
+pub(super) fn wrong_type<'e>(
     node: &Node,
     expected: &str,
     errors: &'e mut Errors,

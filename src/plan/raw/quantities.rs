@@ -5,8 +5,7 @@ use crate::plan::error::Errors;
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use std::borrow::Cow;
+use schemars::{Schema, json_schema};
 
 /// Reads a quantity that is written as a string.
 fn quantity<T: std::str::FromStr<Err = UnitError>>(
@@ -43,19 +42,22 @@ fn quantity_schema(description: &str, number: Option<&str>, examples: &[&str]) -
     }
 }
 
+/// Defines the schema of a value that is no table.
 macro_rules! leaf_schema {
     ($type:ty, $name:literal, $schema:expr) => {
-        impl JsonSchema for $type {
-            fn schema_name() -> Cow<'static, str> {
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
                 $name.into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
                 $schema
             }
         }
     };
 }
+
+pub(in crate::plan) use leaf_schema;
 
 impl Read for Count {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
@@ -196,34 +198,6 @@ leaf_schema!(
     quantity_schema("One time, or the shortest and the longest.", None, &["100ms..1s", "500ms"])
 );
 
-/// A number, or `auto`.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::plan) enum Workers {
-    Auto,
-    Number(Count),
-}
-
-impl Read for Workers {
-    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        match &node.value {
-            Value::Text(text) if text.value == "auto" => Some(Self::Auto),
-            Value::Text(text) if !text.value.starts_with(|c: char| c.is_ascii_digit()) => {
-                errors
-                    .add(node.at, format!("expected a number or `auto`, found `{}`", text.shown))
-                    .help("write `\"auto\"`, or how many: `4`");
-                None
-            }
-            _ => Count::read(node, errors).map(Self::Number),
-        }
-    }
-}
-
-leaf_schema!(
-    Workers,
-    "Workers",
-    json_schema!({ "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 1 }] })
-);
-
 /// The status of an answer: 200 to 599, since informational ones end no request.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) struct Status(pub u16);
@@ -246,5 +220,3 @@ impl Read for Status {
 }
 
 leaf_schema!(Status, "Status", json_schema!({ "type": "integer", "minimum": 200, "maximum": 599 }));
-
-pub(super) use leaf_schema;

@@ -1,27 +1,161 @@
-//! What an HTTP user does.
+//! The protocol `http`: each user sends requests.
 
-mod connection;
+pub(in crate::plan) mod auth;
+pub(in crate::plan) mod connection;
+pub(in crate::plan) mod data;
+pub(in crate::plan) mod expect;
+pub(in crate::plan) mod extract;
+pub(in crate::plan) mod headers;
+pub(in crate::plan) mod limits;
+pub(in crate::plan) mod path;
+pub(in crate::plan) mod request;
+pub(in crate::plan) mod template;
+pub(in crate::plan) mod version;
 
-use super::protocol::Element;
+use crate::plan::elements::http::auth::{RawAuth, authorize};
+use crate::plan::elements::http::connection::ConnectionUse;
+use crate::plan::elements::http::connection::RawConnection;
+use crate::plan::elements::http::data::RawData;
+use crate::plan::elements::http::expect::Names;
+use crate::plan::elements::http::limits::RawAnswerLimits;
+use crate::plan::elements::http::request::{RawRequest, requests};
+use crate::plan::elements::http::version::Version;
+use crate::plan::elements::protocol::{Element, ProtocolWord};
+use crate::plan::elements::scenario::RawScenario;
 use crate::plan::error::Errors;
-use crate::plan::lower::auth::authorize;
-use crate::plan::lower::expect::Names;
-use crate::plan::lower::limits::limits;
-use crate::plan::lower::request::{file_path, requests};
-use crate::plan::lower::template::spot;
-use crate::plan::lower::{count, time, time_within};
-use crate::plan::raw::{
-    Field, FullWord, OrderWord, ProtocolWord, RawAnswerLimits, RawAuth, RawData, RawRequest,
-    RawScenario, TimeRange, table,
-};
+use crate::plan::raw::{Field, TimeRange, table, words};
+use crate::plan::raw::{count, time, time_within};
 use crate::plan::text::Text;
-use crate::plan::{
-    Data, Http, Level, OnFull, Protocol, RowOrder, Secrets, Stage, ThinkTime, most_in_flight,
-};
-use crate::units::{Count, Time};
-pub(in crate::plan) use connection::RawConnection;
-use connection::{connection, version};
+use crate::plan::{AnswerLimits, Data, Level, Protocol, Request, Secrets, Stage};
+use crate::units::{Count, Time, uri};
+use serde::{Deserialize, Serialize};
 use std::time::Duration;
+
+/// What an HTTP user does.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Http {
+    /// At least one.
+    pub requests: Vec<Request>,
+    /// Whether they are sent one after the other, as steps of a pass; otherwise each is chosen by weight.
+    pub in_steps: bool,
+    /// The names of all checks; those of `Check::name`.
+    pub checks: Vec<String>,
+    /// The times of all `within.TIME.ratio` that thresholds name, the shortest first.
+    pub within: Vec<Time>,
+    /// Where `${row.…}` comes from.
+    pub data: Option<Data>,
+    /// Whether users keep cookies.
+    pub cookies: bool,
+    /// So many redirects are followed.
+    pub redirects: u32,
+    /// Whether answers may come in gzip.
+    pub compression: bool,
+    /// The pause between an answer and the next request of the same user; zero by default.
+    pub think_time: ThinkTime,
+    /// From the request's start to the last byte of the answer.
+    pub timeout: Time,
+    /// For opening a connection; not longer than `timeout`.
+    pub connect_timeout: Time,
+    /// From sending the request to the first byte of the answer's head; not longer than `timeout`.
+    pub first_byte_timeout: Time,
+    /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
+    pub max_in_flight: u64,
+    /// What a drop for that reason means.
+    pub on_full: OnFull,
+    /// How long a connection is used.
+    pub connection: ConnectionUse,
+    /// What is spoken on it.
+    pub version: Version,
+    /// How much of an answer is taken.
+    pub limits: AnswerLimits,
+    /// What must not be shown of all that is sent and comes back.
+    pub secrets: Secrets,
+}
+
+/// What it means that a due request was dropped because as many were under way as may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnFull {
+    /// The cap may be too small for a target that is as good as any: the run is INVALID.
+    #[default]
+    Invalid,
+    /// The cap is meant: the target was too slow, and the request counts as failed.
+    Fail,
+}
+
+impl Http {
+    /// The host that all requests say by their header `host`, in lower case, without a port; `None` where one says another, or none.
+    pub fn host(&self) -> Option<String> {
+        let said = |request: &Request| {
+            let host = request.headers.iter().find(|(name, _)| name == "host");
+            host.and_then(|(_, value)| value.fixed())
+        };
+        let first = uri::host_of(&said(self.requests.first()?)?);
+        let same =
+            |request: &Request| said(request).map(|one| uri::host_of(&one)) == Some(first.clone());
+        self.requests.iter().all(same).then(|| first.clone())
+    }
+
+    /// How long a pass can take: each of its requests to its time-out, and the pauses between them.
+    pub fn longest_pass(&self) -> Time {
+        if !self.in_steps {
+            return self.timeout;
+        }
+        let pause = |one: &Request| one.think_time.unwrap_or(self.think_time).max.0;
+        let Some((_, first)) = self.requests.split_last() else { return self.timeout };
+        let pauses: std::time::Duration = first.iter().map(pause).sum();
+        let steps = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        Time(self.timeout.0.saturating_mul(steps).saturating_add(pauses))
+    }
+}
+
+impl Http {
+    /// What users wait between two requests, on average over the requests.
+    pub fn mean_think_time(&self) -> Time {
+        let pause = |one: &Request| {
+            let ThinkTime { min, max } = one.think_time.unwrap_or(self.think_time);
+            (min.0 + max.0) / 2
+        };
+        let count = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        Time(self.requests.iter().map(pause).sum::<std::time::Duration>() / count.max(1))
+    }
+}
+
+/// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout (for
+/// steps: × the longest pass), and six times its root for the bunching of arrivals. A cap below it drops requests when the target is
+/// slow, where a time-out would have told; zero without a rate.
+pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
+    let rate = |stage: &Stage| match stage.level {
+        Level::Rate { rate, .. } => rate.value(),
+        Level::Users { .. } => 0.0,
+    };
+    let mean = stages.iter().map(rate).fold(0.0, f64::max) * timeout.0.as_secs_f64();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "`as` saturates, and this is not below zero"
+    )]
+    let most = (mean + 6.0 * mean.sqrt()).ceil() as u64;
+    most
+}
+
+/// A uniform pause; both ends alike make it fixed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ThinkTime {
+    /// The shortest pause.
+    pub min: Time,
+    /// The longest pause; not below `min`.
+    pub max: Time,
+}
+
+words! {
+    /// What it means when as many requests are under way as may be.
+    FullWord {
+        /// The cap may be too small: the run proves nothing.
+        Invalid = "invalid",
+        /// The cap is meant: what is dropped counts as failed.
+        Fail = "fail",
+    }
+}
 
 const TIMEOUT: Time = Time(Duration::from_secs(30));
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
@@ -82,7 +216,7 @@ impl RawHttp {
 }
 
 /// Its place among the protocols.
-pub(super) const ELEMENT: Element = Element {
+pub(in crate::plan) const ELEMENT: Element = Element {
     word: ProtocolWord::Http,
     name: "http",
     keys: &[&RawHttp::KEYS],
@@ -94,12 +228,12 @@ pub(super) const ELEMENT: Element = Element {
 };
 
 /// What each user does.
-pub(super) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
+pub(in crate::plan) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
     let raw = &scenario.http;
     let timeout = time(&raw.timeout, "timeout", TIMEOUT, errors);
     let limit = (timeout, "timeout");
     let connect = CONNECT_TIMEOUT.min(timeout);
-    let version = version(raw, errors);
+    let version = version::version(raw, errors);
     let open = stages.iter().any(|stage| matches!(stage.level, Level::Rate { .. }));
     let closed = stages.iter().any(|stage| matches!(stage.level, Level::Users { .. }));
     if let Some(at) = raw.think_time.key().filter(|_| open && !closed && raw.steps.is_absent()) {
@@ -127,7 +261,7 @@ pub(super) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors
         requests,
         checks: names.0,
         within: Vec::new(),
-        data: raw.data.value().and_then(|raw| data(raw, errors)),
+        data: raw.data.value().and_then(|raw| data::data(raw, errors)),
         cookies: raw.cookies.value().copied().unwrap_or(false),
         redirects: redirects(&raw.redirects, errors),
         compression: raw.compression.value().copied().unwrap_or(false),
@@ -153,57 +287,14 @@ pub(super) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors
             Some(FullWord::Fail) => OnFull::Fail,
             Some(FullWord::Invalid) | None => OnFull::Invalid,
         },
-        connection: connection(&raw.connection, errors),
-        limits: limits(&raw.limits, errors),
+        connection: connection::connection(&raw.connection, errors),
+        limits: limits::limits(&raw.limits, errors),
         secrets: Secrets::default(),
         version,
     };
     let most = in_flight(stages, http.longest_pass());
     http.max_in_flight = count(&raw.max_in_flight, "max_in_flight", errors).unwrap_or(most);
     http
-}
-
-fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
-    let given = raw.file.given()?;
-    let file = file_path(given, "rows.csv", errors);
-    let kind = file.extension().and_then(|one| one.to_str()).unwrap_or_default().to_owned();
-    let kind = kind.as_str();
-    if !given.value.is_secret() && !["csv", "tsv", "jsonl", "ndjson"].contains(&kind) {
-        errors
-            .add(given.at, "the name of a data file ends in `.csv`, `.tsv` or `.jsonl`")
-            .help("CSV has a line with the names of its columns, JSON lines have an object each");
-    }
-    let order = match raw.order.value() {
-        None | Some(OrderWord::Sequential) => RowOrder::Sequential,
-        Some(OrderWord::Random) => RowOrder::Random,
-        Some(OrderWord::Unique) => RowOrder::Unique,
-    };
-    let usual = if kind == "tsv" { b'\t' } else { b',' };
-    let is_table = ["csv", "tsv"].contains(&kind);
-    let separator = separator(&raw.separator, is_table, errors).unwrap_or(usual);
-    Some(Data { file, order, separator, spot: spot(given.at) })
-}
-
-/// What stands between two values, where the plan says it.
-fn separator(field: &Field<Text>, is_table: bool, errors: &mut Errors) -> Option<u8> {
-    let given = field.given()?;
-    if !is_table {
-        errors
-            .add(given.at, "only CSV files have a separator")
-            .help("leave `separator` out: each line of the file is a JSON object");
-        return None;
-    }
-    match given.value.value.as_bytes() {
-        [byte] if !byte.is_ascii_alphanumeric() && !matches!(byte, b'"' | b'\r' | b'\n' | b' ') => {
-            Some(*byte)
-        }
-        _ => {
-            errors
-                .add(given.at, "a separator is one character of punctuation, or a tab")
-                .help("write `separator = \";\"`, or `separator = \"\\t\"` for a tab");
-            None
-        }
-    }
 }
 
 fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {

@@ -1,0 +1,344 @@
+//! How this machine makes the load, and the limits that it is held to.
+
+use crate::plan::error::Errors;
+use crate::plan::raw::{At, Field, OneOrMany, Read, leaf_schema, table, words};
+use crate::plan::text::Text;
+use crate::plan::tree::{Node, Value};
+use crate::units::{Count, Ratio, Time};
+use schemars::json_schema;
+use serde::{Deserialize, Serialize};
+use std::net::IpAddr;
+
+/// How this machine makes the load; every part has a default.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Generator {
+    /// Worker processes for each scenario; `None` lets planrun choose.
+    pub workers: Option<u32>,
+    /// Addresses to connect from; empty leaves the choice to planrun (loopback) or the kernel.
+    pub source_addresses: Vec<SourceRange>,
+    /// What these addresses are for.
+    pub source_use: SourceUse,
+    /// First and last source port; `None` keeps the system's range.
+    pub port_range: Option<(u16, u16)>,
+    /// What a lost worker does to the run; the verdict is INVALID either way.
+    pub on_worker_loss: OnWorkerLoss,
+    /// What happens once the run can only be INVALID any more.
+    pub on_invalid: OnInvalid,
+    /// Limits of rules of validity in place of planrun's own.
+    pub limits: OwnLimits,
+}
+
+/// Limits of the plan's own, each by the name of its rule; `None` leaves planrun's. A value at its limit is within it.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct OwnLimits {
+    /// Of the 99th percentile of how late attempts start.
+    pub schedule_lag: Option<Time>,
+    /// Of the part of the due attempts that is never started.
+    pub dropped: Option<Ratio>,
+    /// Of the part of the attempts that fails by this machine's own fault.
+    pub local_failures: Option<Ratio>,
+    /// Of the part of their time in which workers stand still.
+    pub stalled: Option<Ratio>,
+    /// Of what a worker uses of a processor.
+    pub worker_cpu: Option<Ratio>,
+    /// Of the part of the processors' time that a hypervisor gives to others.
+    pub steal: Option<Ratio>,
+}
+
+/// What happens to a run that can only be INVALID any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnInvalid {
+    /// It ends ten seconds later, with its reports: nobody waits an hour for what is known.
+    #[default]
+    Stop,
+    /// It goes on to the end of the plan.
+    Continue,
+}
+
+/// What the plan's source addresses are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum SourceUse {
+    /// Connections are spread over all of them: a balancer that goes by the source sees as many clients.
+    #[default]
+    Spread,
+    /// For ports alone: the next address is used once the ports of the one before it get scarce.
+    Reserve,
+}
+
+/// A run of neighbouring addresses of one family, first to last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRange {
+    /// The first address to connect from.
+    pub first: IpAddr,
+    /// The last address to connect from; not below `first`, of the same family.
+    pub last: IpAddr,
+}
+
+/// What happens when a worker process dies or stalls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnWorkerLoss {
+    /// The other workers go on to the end of the plan.
+    #[default]
+    Continue,
+    /// The run ends at once, with its reports.
+    Stop,
+}
+
+words! {
+    /// What source addresses are for.
+    SourceUseWord {
+        /// Connections are spread over all of them.
+        Spread = "spread",
+        /// The next address is used once the ports of the one before it get scarce.
+        Reserve = "reserve",
+    }
+}
+
+words! {
+    /// What a lost worker does to the run.
+    LossWord {
+        /// The others go on.
+        Continue = "continue",
+        /// The run ends, with its reports.
+        Stop = "stop",
+    }
+}
+
+words! {
+    /// What happens to a run that can only be INVALID any more.
+    InvalidWord {
+        /// It ends, with its reports.
+        Stop = "stop",
+        /// It goes on to the end of the plan.
+        Continue = "continue",
+    }
+}
+
+/// A number, or `auto`.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::plan) enum Workers {
+    Auto,
+    Number(Count),
+}
+
+impl Read for Workers {
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Text(text) if text.value == "auto" => Some(Self::Auto),
+            Value::Text(text) if !text.value.starts_with(|c: char| c.is_ascii_digit()) => {
+                errors
+                    .add(node.at, format!("expected a number or `auto`, found `{}`", text.shown))
+                    .help("write `\"auto\"`, or how many: `4`");
+                None
+            }
+            _ => Count::read(node, errors).map(Self::Number),
+        }
+    }
+}
+
+leaf_schema!(
+    Workers,
+    "Workers",
+    json_schema!({ "anyOf": [{ "type": "string" }, { "type": "integer", "minimum": 1 }] })
+);
+
+table! {
+    /// How this machine makes the load.
+    #[schemars(rename = "Generator")]
+    RawGenerator, "`generator`",
+    must {}
+    may {
+        /// Worker processes for each scenario: a number, or `auto`.
+        workers: Workers,
+        /// Addresses to connect from: single ones, ranges `a-b`, CIDR. Connections are spread over all of them.
+        source_addresses: OneOrMany<Text>,
+        /// What `source_addresses` are for. Default: `spread`.
+        source_use: SourceUseWord,
+        /// First and last source port: `1024-65535`.
+        port_range: Text,
+        /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
+        on_worker_loss: LossWord,
+        /// What happens to a run that can only be INVALID any more, ten seconds after that is so. Default: `stop`.
+        on_invalid: InvalidWord,
+        /// What this machine may do before a run is INVALID, in place of planrun's own limits.
+        limits: RawLimits,
+    }
+}
+
+table! {
+    /// Limits of rules of validity, by their names in reports; a value at its limit is within it.
+    #[schemars(rename = "Limits")]
+    RawLimits, "`limits`",
+    must {}
+    may {
+        /// The 99th percentile of how late attempts start. Default: `100ms`.
+        schedule_lag: Time,
+        /// The part of the due attempts that is never started. Default: `0%`.
+        dropped: Ratio,
+        /// The part of the attempts that fails by this machine's own fault. Default: `0%`.
+        local_failures: Ratio,
+        /// The part of their time in which workers stand still. Default: `1%`.
+        stalled: Ratio,
+        /// What a worker uses of a processor in its busiest five seconds, in stages with a `rate`. Default: `95%`.
+        worker_cpu: Ratio,
+        /// The part of the processors' time that a hypervisor gives to others. Default: `5%`.
+        steal: Ratio,
+    }
+}
+
+/// At most so many worker processes.
+const MOST_WORKERS: u64 = 1_024;
+
+pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Generator {
+    let Some(raw) = field.value() else { return Generator::default() };
+    Generator {
+        workers: workers(&raw.workers, errors),
+        source_addresses: source_addresses(&raw.source_addresses, errors),
+        source_use: source_use(raw, errors),
+        port_range: raw.port_range.given().and_then(|given| port_range(given, errors)),
+        on_worker_loss: match raw.on_worker_loss.value() {
+            Some(LossWord::Stop) => OnWorkerLoss::Stop,
+            Some(LossWord::Continue) | None => OnWorkerLoss::Continue,
+        },
+        on_invalid: match raw.on_invalid.value() {
+            Some(InvalidWord::Continue) => OnInvalid::Continue,
+            Some(InvalidWord::Stop) | None => OnInvalid::Stop,
+        },
+        limits: limits(&raw.limits),
+    }
+}
+
+fn limits(field: &Field<RawLimits>) -> OwnLimits {
+    let Some(raw) = field.value() else { return OwnLimits::default() };
+    let share = |field: &Field<Ratio>| field.value().copied();
+    OwnLimits {
+        schedule_lag: raw.schedule_lag.value().copied(),
+        dropped: share(&raw.dropped),
+        local_failures: share(&raw.local_failures),
+        stalled: share(&raw.stalled),
+        worker_cpu: share(&raw.worker_cpu),
+        steal: share(&raw.steal),
+    }
+}
+
+fn workers(field: &Field<Workers>, errors: &mut Errors) -> Option<u32> {
+    let given = field.given()?;
+    let Workers::Number(number) = given.value else { return None };
+    match u32::try_from(number.0) {
+        Ok(workers) if (1..=MOST_WORKERS).contains(&number.0) => Some(workers),
+        _ => {
+            errors
+                .add(given.at, format!("the number of workers is from 1 to {MOST_WORKERS}"))
+                .help("write `\"auto\"` to leave it to planrun");
+            None
+        }
+    }
+}
+
+fn port_range(given: &At<Text>, errors: &mut Errors) -> Option<(u16, u16)> {
+    let ends = given.value.value.split_once('-').and_then(|(first, last)| {
+        Some((first.trim().parse::<u16>().ok()?, last.trim().parse::<u16>().ok()?))
+    });
+    match ends {
+        Some((first, last)) if first > 0 && first <= last => return Some((first, last)),
+        Some((0, _)) => errors.add(given.at, "port 0 is no port"),
+        Some(_) => errors.add(given.at, "the first port is higher than the last"),
+        None => errors.add(given.at, "this is no range of ports"),
+    }
+    .help("write the first and the last port: `\"1024-65535\"`");
+    None
+}
+
+fn source_addresses(field: &Field<OneOrMany<Text>>, errors: &mut Errors) -> Vec<SourceRange> {
+    let Some(given) = field.given() else { return Vec::new() };
+    let list = &given.value.0;
+    if list.is_empty() {
+        errors
+            .add(given.at, "the list of addresses is empty")
+            .help("leave `source_addresses` out to leave the choice to planrun");
+    }
+    if let [only] = list.as_slice()
+        && only.value.value == "auto"
+    {
+        return Vec::new();
+    }
+    list.iter()
+        .filter_map(|address| match source_range(&address.value.value) {
+            Ok(range) => Some(range),
+            Err(message) => {
+                errors
+                    .add(address.at, message)
+                    .help("write an address, a range or a network: `\"127.0.0.2\"`, `\"127.1.0.1-127.1.0.9\"`, `\"127.1.0.0/24\"`");
+                None
+            }
+        })
+        .collect()
+}
+
+fn source_use(raw: &RawGenerator, errors: &mut Errors) -> SourceUse {
+    if let Some(at) = raw.source_use.key().filter(|_| raw.source_addresses.is_absent()) {
+        errors
+            .add(at, "there are no source addresses to use")
+            .help("add `source_addresses = [\"127.0.0.2-127.0.0.9\"]`, or leave `source_use` out");
+    }
+    match raw.source_use.value() {
+        Some(SourceUseWord::Reserve) => SourceUse::Reserve,
+        Some(SourceUseWord::Spread) | None => SourceUse::Spread,
+    }
+}
+
+fn source_range(text: &str) -> Result<SourceRange, &'static str> {
+    let address = |text: &str| text.trim().parse::<IpAddr>();
+    let range = if let Some((first, last)) = text.split_once('-') {
+        match (address(first), address(last)) {
+            (Ok(first), Ok(last)) => SourceRange { first, last },
+            _ => return Err("this is no range of addresses"),
+        }
+    } else if let Some((network, bits)) = text.split_once('/') {
+        let bits = bits
+            .trim()
+            .parse::<u32>()
+            .map_err(|_| "this is no network: behind `/` stands the number of its bits")?;
+        match address(network) {
+            Ok(network) => network_range(network, bits)
+                .ok_or("a network has at most 32 bits, or 128 with IPv6")?,
+            Err(_) => return Err("this is no network"),
+        }
+    } else {
+        let only = address(text).map_err(|_| "this is no address")?;
+        SourceRange { first: only, last: only }
+    };
+    if range.first.is_ipv4() != range.last.is_ipv4() {
+        return Err("one end of this range is IPv4, the other IPv6");
+    }
+    if range.first > range.last {
+        return Err("the first address of this range is behind the last");
+    }
+    if range.first.is_unspecified() || range.first.is_multicast() || range.last.is_multicast() {
+        return Err("nothing can be sent from here");
+    }
+    Ok(range)
+}
+
+/// The addresses of a network that hosts have: in IPv4 all but the first and the last, unless there are only two.
+fn network_range(network: IpAddr, bits: u32) -> Option<SourceRange> {
+    match network {
+        IpAddr::V4(address) => {
+            let host = u32::MAX.checked_shr(bits).unwrap_or(0);
+            let first = u32::from(address) & !host;
+            let ends = u32::from(bits <= 30);
+            (bits <= 32).then(|| SourceRange {
+                first: IpAddr::V4((first + ends).into()),
+                last: IpAddr::V4(((first | host) - ends).into()),
+            })
+        }
+        IpAddr::V6(address) => {
+            let host = u128::MAX.checked_shr(bits).unwrap_or(0);
+            let first = u128::from(address) & !host;
+            (bits <= 128).then(|| SourceRange {
+                first: IpAddr::V6(first.into()),
+                last: IpAddr::V6((first | host).into()),
+            })
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Who keeps a connection alive, and how it is watched.
+
+use crate::plan::elements::hold::message;
+use crate::plan::error::Errors;
+use crate::plan::raw::{RawTable, table, words};
+use crate::plan::raw::{time, time_within};
+use crate::plan::text::Text;
+use crate::units::Time;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Who sends heartbeats.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Heartbeat {
+    /// The server sends a message `every` so often; `grace` late, it is missed.
+    Server {
+        /// The server's period; not zero.
+        every: Time,
+        /// How late a message may be.
+        grace: Time,
+    },
+    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within `timeout`.
+    Client {
+        /// What is sent; not empty.
+        send: String,
+        /// The period; not zero.
+        every: Time,
+        /// How long the reply may take; not longer than `every`.
+        timeout: Time,
+    },
+}
+
+const GRACE: Time = Time(Duration::from_secs(10));
+const REPLY_TIMEOUT: Time = Time(Duration::from_secs(5));
+
+words! {
+    /// Who sends heartbeats.
+    SideWord {
+        /// The target.
+        Server = "server",
+        /// This side; the target replies.
+        Client = "client",
+    }
+}
+
+table! {
+    /// Who keeps a connection alive, and how it is watched.
+    #[schemars(rename = "Heartbeat")]
+    RawHeartbeat, "a heartbeat",
+    must {
+        /// Who sends: `server` or `client`.
+        from: SideWord,
+        /// How often.
+        every: Time,
+    }
+    may {
+        /// From the server: how late a message may be. Default: `10s`.
+        grace: Time,
+        /// From the client: what is sent.
+        send: Text,
+        /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
+        timeout: Time,
+    }
+}
+
+pub(in crate::plan) fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Heartbeat {
+    let every = time(&raw.every, "every", GRACE, errors);
+    let side = raw.from.value().copied();
+    let foreign: &[(&str, Option<_>)] = match side {
+        Some(SideWord::Server) => &[("send", raw.send.key()), ("timeout", raw.timeout.key())],
+        Some(SideWord::Client) => &[("grace", raw.grace.key())],
+        None => &[],
+    };
+    for (name, key) in foreign {
+        if let Some(at) = key {
+            let (this, other, use_this) = match side {
+                Some(SideWord::Client) => ("client", "server", "timeout"),
+                _ => ("server", "client", "grace"),
+            };
+            errors
+                .add(*at, format!("`{name}` belongs to a heartbeat from the {other}, and this one is from the {this}"))
+                .help(format!("leave `{name}` out; what a heartbeat from the {this} has is `{use_this}`"));
+        }
+    }
+    match side {
+        Some(SideWord::Client) => {
+            let default = REPLY_TIMEOUT.min(every);
+            if raw.send.is_absent() {
+                errors
+                    .add(raw.place(), "a heartbeat from the client needs the key `send`")
+                    .help("add `send = \"ping\"`: what is sent");
+            }
+            Heartbeat::Client {
+                send: message(&raw.send, "send", errors).unwrap_or_default(),
+                every,
+                timeout: time_within(&raw.timeout, "timeout", default, (every, "every"), errors),
+            }
+        }
+        Some(SideWord::Server) | None => {
+            Heartbeat::Server { every, grace: raw.grace.value().copied().unwrap_or(GRACE) }
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What scenarios say whose users hold connections.
+
+pub(in crate::plan) mod churn;
+pub(in crate::plan) mod event;
+pub(in crate::plan) mod heartbeat;
+pub(in crate::plan) mod lifetime;
+pub(in crate::plan) mod reconnect;
+
+use crate::plan::elements::hold::event::RawEvent;
+use crate::plan::elements::hold::heartbeat::RawHeartbeat;
+use crate::plan::elements::hold::lifetime::RawLifetime;
+use crate::plan::elements::hold::reconnect::RawReconnect;
+use crate::plan::error::Errors;
+use crate::plan::raw::{Field, RawTable, table, words};
+use crate::plan::text::Text;
+use crate::units::Time;
+use serde::{Deserialize, Serialize};
+
+/// How this side ends a connection as planned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Close {
+    /// By FIN: the usual close.
+    Fin,
+    /// By RST: leaves no `TIME_WAIT` behind.
+    Rst,
+}
+
+words! {
+    /// How a connection is ended as planned.
+    CloseWord {
+        /// The usual close.
+        Fin = "fin",
+        /// Leaves no `TIME_WAIT` behind.
+        Rst = "rst",
+    }
+}
+
+table! {
+    /// What a scenario says of connections that are held.
+    RawHold, "a scenario",
+    must {}
+    may {
+        /// tcp-hold: every message must be exactly this.
+        expect: Text,
+        /// tcp-hold: the server must send its first message within this time.
+        greeting: Time,
+        /// tcp-hold: who keeps the connection alive, and how it is watched.
+        heartbeat: RawHeartbeat,
+        /// tcp-hold: how planned ends are made. Default: `fin`.
+        close: CloseWord,
+        /// tcp-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
+        /// `never`.
+        reconnect: RawReconnect,
+        /// tcp-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
+        /// long as the level is held.
+        lifetime: RawLifetime,
+        /// tcp-hold: planned drops of a share of the open connections.
+        events: Vec<RawEvent>,
+    }
+}
+
+impl RawHold {
+    /// Whether all could be read that decides what is measured.
+    pub(in crate::plan) fn is_known(&self) -> bool {
+        let heartbeat = &self.heartbeat;
+        let churn_is_wrong =
+            self.reconnect.is_wrong() || self.lifetime.is_wrong() || self.events.is_wrong();
+        !heartbeat.is_wrong()
+            && !heartbeat.value().is_some_and(RawTable::is_doubtful)
+            && !self.expect.is_wrong()
+            && !self.greeting.is_wrong()
+            && !churn_is_wrong
+    }
+}
+
+/// What is sent or expected: some bytes.
+pub(in crate::plan) fn message(
+    field: &Field<Text>,
+    name: &str,
+    errors: &mut Errors,
+) -> Option<String> {
+    let given = field.given()?;
+    if given.value.value.is_empty() {
+        let out = if name == "send" { "" } else { "leave it out, or " };
+        errors
+            .add(given.at, format!("`{name}` cannot be empty"))
+            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
+    }
+    Some(given.value.value.clone())
+}

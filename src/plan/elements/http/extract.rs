@@ -1,0 +1,102 @@
+//! Values of a response that later steps use.
+
+use crate::plan::elements::http::expect::header;
+use crate::plan::elements::http::expect::pointer;
+use crate::plan::error::Errors;
+use crate::plan::raw::{Field, Named, RawTable, table};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use serde::{Deserialize, Serialize};
+
+/// A value of an answer that later steps use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extract {
+    /// Its name in `${var.NAME}`.
+    pub name: String,
+    /// Where it is.
+    pub from: ExtractFrom,
+}
+
+/// Where a value of an answer is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ExtractFrom {
+    /// At this place of a JSON body (RFC 6901).
+    Json(String),
+    /// In this header, its name in lower case.
+    Header(String),
+    /// Where this regular expression matches in the body.
+    Regex(String),
+}
+
+table! {
+    /// Where a value of an answer is: one of the three.
+    #[schemars(rename = "Extract")]
+    RawExtract, "a value to extract",
+    must {}
+    may {
+        /// At this place of a JSON body (RFC 6901): `/token`.
+        json: Text,
+        /// The value of this header.
+        header: Text,
+        /// What this regular expression's first group matches in the body; all that it matches, if it has no group.
+        regex: Text,
+    }
+}
+
+pub(in crate::plan) fn extracts(
+    field: &Field<Named<RawExtract>>,
+    errors: &mut Errors,
+) -> Vec<Extract> {
+    let mut extracts = Vec::new();
+    for (key, given) in field.value().into_iter().flat_map(Named::read) {
+        let name = key.name.as_str();
+        if !name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+            || name.is_empty()
+        {
+            errors
+                .add(key.at, "this cannot be the name of a value")
+                .help("use letters, digits, `_` and `-`: `token`");
+        }
+        let origin = origin(&given.value, given.at, errors);
+        extracts.extend(origin.map(|from| Extract { name: name.to_owned(), from }));
+    }
+    extracts
+}
+
+fn origin(raw: &RawExtract, at: Span, errors: &mut Errors) -> Option<ExtractFrom> {
+    match (raw.json.given(), raw.header.given(), raw.regex.given()) {
+        (Some(json), None, None) => {
+            pointer(&json.value.value, json.at, errors);
+            Some(ExtractFrom::Json(json.value.value.clone()))
+        }
+        (None, Some(given), None) => {
+            Some(ExtractFrom::Header(header(&given.value.value, given.at, errors)))
+        }
+        (None, None, Some(regex)) => {
+            if let Err(error) = regex::bytes::Regex::new(&regex.value.value) {
+                let message = match error {
+                    regex::Error::CompiledTooBig(_) => "this regular expression is too large",
+                    _ => "this is no regular expression",
+                };
+                errors
+                    .add(regex.at, message)
+                    .help("write it between `'` and `'`, with a group around what is wanted: `'id=(\\d+)'`");
+            }
+            Some(ExtractFrom::Regex(regex.value.value.clone()))
+        }
+        (None, None, None) => {
+            if !raw.is_doubtful() {
+                errors
+                    .add(at, "it is not said where the value is")
+                    .help("write `{ json = \"/token\" }`, `{ header = \"location\" }` or `{ regex = 'id=(\\d+)' }`");
+            }
+            None
+        }
+        _ => {
+            errors
+                .add(at, "a value is at one place: `json`, `header` or `regex`")
+                .help("keep one of them");
+            None
+        }
+    }
+}

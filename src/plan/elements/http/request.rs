@@ -1,0 +1,312 @@
+//! One kind of request: what is sent, what its response must be, what is taken from it.
+
+use crate::plan::elements::http::RawHttp;
+use crate::plan::elements::http::expect::Check;
+use crate::plan::elements::http::expect::{Names, RawExpect, checks};
+use crate::plan::elements::http::extract::Extract;
+use crate::plan::elements::http::extract::{RawExtract, extracts};
+use crate::plan::elements::http::headers::headers;
+use crate::plan::elements::http::path::path;
+use crate::plan::elements::http::path::with_query;
+use crate::plan::elements::http::template::TextRange;
+use crate::plan::elements::http::template::{Known, of_body, spot};
+use crate::plan::error::Errors;
+use crate::plan::names::Kind;
+use crate::plan::raw::count;
+use crate::plan::raw::{At, Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::{Template, ThinkTime, names};
+use crate::units::Count;
+use ::http::Method;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// One kind of request, or one step.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Request {
+    /// Its name in reports; unique in its scenario.
+    pub name: String,
+    /// An HTTP method.
+    pub method: String,
+    /// Path and query; `None` takes the path of the target's URL.
+    pub path: Option<Template>,
+    /// Its part among all requests, against the other weights; at least 1.
+    pub weight: u32,
+    /// Sent with it, names in lower case.
+    pub headers: Vec<(String, Template)>,
+    /// Sent with it; empty sends none.
+    pub body: Body,
+    /// What the answer must be; without a check of the status every status from 200 to 399 is taken. At most 64.
+    pub checks: Vec<Check>,
+    /// Values of the answer for later steps.
+    pub extract: Vec<Extract>,
+    /// The pause behind it; `None` takes the scenario's.
+    pub think_time: Option<ThinkTime>,
+    /// Whether it is sent again when it met the close of an idle connection.
+    pub retry: Retry,
+}
+
+/// What becomes of a request when the server closes the connection, which was idle before, without a byte of an answer: it may or may
+/// not have been processed. One that was certainly not processed is always sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Retry {
+    /// It is sent again when its method is idempotent (RFC 9110, 9.2.2).
+    #[default]
+    Idempotent,
+    /// It is sent again, whatever its method.
+    Always,
+    /// It fails.
+    Never,
+}
+
+/// What is sent behind the head.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Body {
+    /// This text; empty is none.
+    Text(Template),
+    /// The content of a file.
+    File {
+        /// Seen from the folder of the plan.
+        path: PathBuf,
+        /// Where the plan names it.
+        spot: TextRange,
+    },
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Text(Template::default())
+    }
+}
+
+words! {
+    /// Whether a request is sent again when the server closed the idle connection before it answered.
+    RetryWord {
+        /// When its method is idempotent: GET, HEAD, PUT, DELETE, OPTIONS, TRACE.
+        Idempotent = "idempotent",
+        /// Whatever its method: the server may process it twice.
+        Always = "always",
+        /// Never: it fails.
+        Never = "never",
+    }
+}
+
+table! {
+    /// One kind of request.
+    #[schemars(rename = "Request")]
+    RawRequest, "a request",
+    must {}
+    may {
+        /// Its name in reports. Default: its method and path.
+        name: Text,
+        /// Default: `GET`.
+        method: Text,
+        /// Path and query. A value that is all of it, or begins it, is sent as it is, its query and escapes included; it may be a URL of the
+        /// target. Values elsewhere in it are encoded. `*` with `OPTIONS`. Default: those of the target's URL.
+        path: Fillable,
+        /// Parameters that are added to the path's query, encoded as they must be.
+        query: Named<Fillable>,
+        /// Its part among all requests, against the other weights. Default: 1.
+        weight: Count,
+        /// Sent with it.
+        headers: Named<Fillable>,
+        /// Sent with it. Values in it are escaped where its `content-type` is JSON (inside of strings) or that of a form; else they stand as
+        /// they are.
+        body: Fillable,
+        /// Sent with it: the content of this file, seen from the folder of the plan. In place of `body`.
+        body_file: Text,
+        /// What the answer must be: a table, or several. Default: any status from 200 to 399.
+        expect: OneOrMany<RawExpect>,
+        /// In `steps`: values of the answer for later steps, as `${var.NAME}`.
+        extract: Named<RawExtract>,
+        /// In `steps`: the pause behind this one, in place of the scenario's.
+        think_time: TimeRange,
+        /// Whether it is sent again when the server closed the idle connection before it answered, and may have processed it. What the server
+        /// says it has not processed is sent again in any case. Default: `idempotent`.
+        retry: RetryWord,
+    }
+}
+
+/// A scenario has at most so many kinds of requests.
+const MOST: usize = 1_000;
+
+/// The requests of a scenario, or its steps.
+pub(in crate::plan) fn requests(
+    raw: &RawHttp,
+    names: &mut Names,
+    errors: &mut Errors,
+) -> Vec<Request> {
+    if let (Some(steps), Some(requests)) = (raw.steps.key(), raw.requests.key()) {
+        errors
+            .add(steps, "a scenario has either `requests` or `steps`")
+            .also(requests, "chosen by weight")
+            .help("leave one of them out: `requests` are chosen by weight, `steps` sent one after the other");
+    }
+    let in_steps = !raw.steps.is_absent();
+    let field = if in_steps { &raw.steps } else { &raw.requests };
+    let Some(given) = field.given() else { return vec![the_target_itself()] };
+    if given.value.is_empty() {
+        errors
+            .add(
+                given.at,
+                if in_steps {
+                    "the list of steps is empty"
+                } else {
+                    "the list of requests is empty"
+                },
+            )
+            .help("leave it out for one GET of the target's own path");
+    }
+    if let Some(raw) = given.value.get(MOST) {
+        let kinds = if in_steps { "steps" } else { "kinds of requests" };
+        errors.add(raw.place(), format!("a scenario has at most {MOST} {kinds}"));
+        return Vec::new();
+    }
+    let mut known = Known { rows: !raw.data.is_absent(), steps: in_steps, variables: Vec::new() };
+    let mut named: Vec<(String, Span)> = Vec::new();
+    let mut requests = Vec::new();
+    for raw in &given.value {
+        let request = request(raw, &known, names, errors);
+        known.variables.extend(request.extract.iter().map(|one| one.name.clone()));
+        let at = raw.name.given().map_or(raw.place(), |name| name.at);
+        if let Some((_, first)) = named.iter().find(|(name, _)| *name == request.name) {
+            errors
+                .add(at, format!("two requests are called `{}`", request.name))
+                .label("the second")
+                .also(*first, "the first")
+                .help("give one of them another `name`: reports tell requests apart by it");
+        }
+        named.push((request.name.clone(), at));
+        requests.push(request);
+    }
+    requests
+}
+
+/// One GET of the target's own path.
+fn the_target_itself() -> Request {
+    Request { name: "get".to_owned(), method: "GET".to_owned(), weight: 1, ..Request::default() }
+}
+
+fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Errors) -> Request {
+    let method = method(&raw.method, errors);
+    let path = raw.path.given().map(|given| {
+        path(given, &method, raw.query.key(), errors);
+        with_query(&given.value.0, &raw.query, known, errors)
+    });
+    if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
+        errors
+            .add(at, "a query needs the path that it is added to")
+            .help("write it, too: `path = \"/search\"`");
+    }
+    let name = match raw.name.given() {
+        Some(given) => {
+            let name = names::public(given, errors).unwrap_or_default();
+            if !name.is_empty() || !given.value.is_secret() {
+                names::check(name, Kind::Line, given.at, errors);
+            }
+            name.to_owned()
+        }
+        None => match raw.path.given() {
+            Some(given) => format!("{method} {}", given.value.0.shown),
+            None => method.to_lowercase(),
+        },
+    };
+    let weight = count(&raw.weight, "weight", errors).unwrap_or(1);
+    let weight = u32::try_from(weight).unwrap_or_else(|_| {
+        if let Some(given) = raw.weight.given() {
+            errors
+                .add(given.at, "this weight is too large")
+                .help("weights only count against each other: `weight = 9`");
+        }
+        1
+    });
+    outside_of_steps(raw, known, errors);
+    let think_time = raw.think_time.value();
+    Request {
+        name,
+        method,
+        path,
+        weight,
+        headers: headers(&raw.headers, known, errors),
+        body: body(raw, known, errors),
+        checks: checks(&raw.expect, names, errors),
+        extract: extracts(&raw.extract, errors),
+        think_time: think_time.map(|span| ThinkTime { min: span.min, max: span.max }),
+        retry: match raw.retry.value() {
+            None | Some(RetryWord::Idempotent) => Retry::Idempotent,
+            Some(RetryWord::Always) => Retry::Always,
+            Some(RetryWord::Never) => Retry::Never,
+        },
+    }
+}
+
+/// Says which keys have no meaning where requests are chosen by weight, or in steps.
+fn outside_of_steps(raw: &RawRequest, known: &Known, errors: &mut Errors) {
+    if let Some(at) = raw.weight.key().filter(|_| known.steps) {
+        errors
+            .add(at, "a step has no weight: every pass sends each step once")
+            .help("leave `weight` out, or write `requests` in place of `steps`");
+    }
+    let of_steps = [("extract", raw.extract.key()), ("think_time", raw.think_time.key())];
+    for (name, at) in of_steps.into_iter().filter(|_| !known.steps) {
+        if let Some(at) = at {
+            errors
+                .add(at, format!("`{name}` belongs to a step, and requests are chosen by weight"))
+                .help("write `steps` in place of `requests`, or leave it out");
+        }
+    }
+}
+
+fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
+    let Some(file) = raw.body_file.given() else {
+        let text = raw.body.value();
+        let headers = raw.headers.value().into_iter().flat_map(Named::read);
+        let mut kinds = headers.filter(|(key, _)| key.name.eq_ignore_ascii_case("content-type"));
+        let kind = kinds.next().map_or("", |(_, header)| header.value.0.value.as_str());
+        return Body::Text(
+            text.map_or_else(Template::default, |Fillable(text)| {
+                of_body(text, kind, known, errors)
+            }),
+        );
+    };
+    if let Some(at) = raw.body.key() {
+        errors
+            .add(at, "a body comes from the plan or from a file")
+            .also(file.at, "the file")
+            .help("keep one of `body` and `body_file`");
+    }
+    Body::File { path: file_path(file, "body.json", errors), spot: spot(file.at) }
+}
+
+/// A path of a file, seen from the folder of the plan.
+pub(in crate::plan) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
+    let path = names::public(given, errors).unwrap_or("-");
+    if path.is_empty() || path.contains('\0') {
+        errors
+            .add(given.at, "this is no path of a file")
+            .help(format!("write for example `\"{example}\"`"));
+    }
+    PathBuf::from(path)
+}
+
+fn method(field: &Field<Text>, errors: &mut Errors) -> String {
+    let Some(given) = field.given() else { return "GET".to_owned() };
+    let method = &given.value.value;
+    let upper = method.to_uppercase();
+    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"];
+    if given.value.is_secret() {
+        names::public(given, errors);
+    } else if method == "CONNECT" {
+        errors.add(given.at, "CONNECT opens a tunnel, and planrun sends requests");
+    } else if known.contains(&upper.as_str()) && upper != *method {
+        errors
+            .add(given.at, format!("`{method}` is no method: methods are in capitals"))
+            .help(format!("write `\"{upper}\"`"));
+    } else if Method::from_bytes(method.as_bytes()).is_err() {
+        errors
+            .add(given.at, "this is no method of HTTP")
+            .help("write for example `\"GET\"` or `\"POST\"`");
+    }
+    method.clone()
+}

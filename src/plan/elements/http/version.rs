@@ -1,0 +1,94 @@
+//! The version of HTTP.
+
+use crate::plan::elements::http::RawHttp;
+use crate::plan::error::Errors;
+use crate::plan::raw::{Field, Fillable, Named};
+use serde::{Deserialize, Serialize};
+
+/// The version of HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Version {
+    /// HTTP/1.1: one request at a time.
+    #[default]
+    Http1,
+    /// HTTP/2: by ALPN inside TLS, by prior knowledge without it.
+    Http2 {
+        /// So many users, or arrivals, share a connection: at least 1.
+        streams: u32,
+    },
+}
+
+impl Version {
+    /// How many users, or arrivals, share a connection.
+    pub fn streams(self) -> u32 {
+        match self {
+            Self::Http1 => 1,
+            Self::Http2 { streams } => streams,
+        }
+    }
+}
+
+/// More streams than that are no load of real clients, and no server allows them.
+const MOST_STREAMS: u64 = 10_000;
+
+/// The version of HTTP, and how many share a connection.
+pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
+    let streams = raw.connection.value().and_then(|raw| raw.streams.given());
+    let two = match raw.version.given() {
+        None => false,
+        Some(given) => match given.value.value.as_str() {
+            "1.1" => false,
+            "2" | "2.0" => true,
+            _ => {
+                let shown = &given.value.shown;
+                let words = format!("`{shown}` is no version of HTTP that planrun speaks");
+                errors.add(given.at, words).help("write `\"1.1\"` or `\"2\"`");
+                // Then nothing is said of what only one of them has.
+                true
+            }
+        },
+    };
+    if two {
+        of_connections(raw, errors);
+    }
+    let Some(streams) = streams else {
+        return if two { Version::Http2 { streams: 1 } } else { Version::Http1 };
+    };
+    if !two {
+        errors
+            .add(
+                streams.at,
+                "HTTP/1.1 has no `streams`: a connection carries one request at a time",
+            )
+            .help("write `version = \"2\"`, or leave `streams` out");
+        return Version::Http1;
+    }
+    let most = streams.value.0.clamp(1, MOST_STREAMS);
+    if most != streams.value.0 {
+        errors
+            .add(streams.at, format!("a connection is shared by 1 to {MOST_STREAMS} users"))
+            .help("servers allow 100 to 250 requests at once on a connection");
+    }
+    Version::Http2 { streams: u32::try_from(most).unwrap_or(u32::MAX) }
+}
+
+/// What HTTP/1.1 says of a connection, HTTP/2 has no headers for (RFC 9113, 8.2.2).
+const OF_CONNECTIONS: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "upgrade"];
+
+fn of_connections(raw: &RawHttp, errors: &mut Errors) {
+    let requests = [&raw.requests, &raw.steps].into_iter().filter_map(Field::value).flatten();
+    for (key, header) in requests.filter_map(|one| one.headers.value()).flat_map(Named::read) {
+        let name = key.name.to_lowercase();
+        let Fillable(value) = &header.value;
+        if name == "te" && !value.value.trim().eq_ignore_ascii_case("trailers") {
+            errors
+                .add(header.at, "HTTP/2 has one value for `te`: `trailers`")
+                .help("write `te = \"trailers\"`, or leave it out");
+        }
+        if OF_CONNECTIONS.contains(&name.as_str()) {
+            errors
+                .add(key.at, format!("HTTP/2 has no header `{name}`"))
+                .help("leave it out, or write `version = \"1.1\"`");
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! A whole plan.
+//!
+//! **Invariant:** what could not be read was said where it was read; here only what makes no sense is said.
+
+use crate::plan::elements::generator::RawGenerator;
+use crate::plan::elements::hold::churn;
+use crate::plan::elements::scenario::RawScenario;
+use crate::plan::elements::scenario::{Context, check_waits, scenario};
+use crate::plan::elements::search::RawSearch;
+use crate::plan::elements::target::RawTarget;
+use crate::plan::elements::target::tls;
+use crate::plan::elements::{generator, search, target};
+use crate::plan::error::Errors;
+use crate::plan::names::Kind;
+use crate::plan::raw::{At, Field, Named, table};
+use crate::plan::text::Text;
+use crate::plan::{Overrides, Plan, Source, StartAfter, names, overrides};
+use crate::units::{Count, Time};
+
+table! {
+    /// A test plan: whom it loads, how, and what must hold.
+    #[schemars(rename = "Plan")]
+    RawPlan, "a plan",
+    must {
+        /// Names the result folder: letters, digits, `-`, `_` and `.`.
+        name: Text,
+        /// Whom the plan loads, each with a name.
+        targets: Named<RawTarget>,
+        /// What runs at the same time, each with a name.
+        scenarios: Named<RawScenario>,
+    }
+    may {
+        /// One line for people.
+        description: Text,
+        /// Seeds think times, jitter and the choice of requests. Default: 42.
+        seed: Count,
+        /// How this machine makes the load.
+        generator: RawGenerator,
+        /// Looks for the highest level that passes, by one run after the other.
+        search: RawSearch,
+    }
+}
+
+/// A plan has at most so many scenarios, and so many targets.
+const MOST: usize = 100;
+
+/// The plan. Worth nothing when there are errors: then some of it stands for what could not be read.
+pub(in crate::plan) fn lower(
+    raw: &RawPlan,
+    source: &Source,
+    overrides: &Overrides,
+    errors: &mut Errors,
+) -> Plan {
+    let scale = overrides::scale(overrides, errors);
+    let none = Named(Vec::new());
+    let raw_targets = raw.targets.value().unwrap_or(&none);
+    let context = Context {
+        source,
+        overrides,
+        scale,
+        target_names: raw_targets.names().collect(),
+        secured: secured(raw_targets),
+        targets_known: raw.targets.given().is_some(),
+    };
+    check_names("target", &raw.targets, errors);
+    check_names("scenario", &raw.scenarios, errors);
+    let none = Named(Vec::new());
+    let raw_scenarios = raw.scenarios.value().unwrap_or(&none);
+    let mut users = Vec::new();
+    let mut scenarios = Vec::new();
+    for (key, given) in raw_scenarios.read() {
+        let scenario = scenario(key, &given.value, &context, errors);
+        if let Some(user) = target::user(key, &given.value, &scenario) {
+            users.push(user);
+        }
+        scenarios.push(scenario);
+    }
+    let targets = target::targets(raw_targets, &users, errors);
+    let names: Vec<&str> = raw_scenarios.read().map(|(key, _)| key.name.as_str()).collect();
+    let keep = overrides::only(overrides, &names, errors);
+    check_waits(raw_scenarios, &scenarios, errors);
+    let search = search::search(&raw.search, &scenarios, &context, errors);
+    let plan = Plan {
+        name: plan_name(raw, errors),
+        description: raw
+            .description
+            .given()
+            .and_then(|text| names::public(text, errors))
+            .map(str::to_owned),
+        seed: raw.seed.value().map_or(42, |seed| seed.0),
+        targets,
+        scenarios,
+        generator: generator::generator(&raw.generator, errors),
+        search,
+    };
+    churn::check_ports(raw, &plan, errors);
+    pick(plan, &keep)
+}
+
+fn plan_name(raw: &RawPlan, errors: &mut Errors) -> String {
+    let Some(given) = raw.name.given() else { return String::new() };
+    let Some(name) = names::public(given, errors) else { return String::new() };
+    names::check(name, Kind::Folder, given.at, errors);
+    name.to_owned()
+}
+
+/// Checks the names of targets or scenarios, and that there are some, and not too many.
+fn check_names<T>(noun: &str, field: &Field<Named<T>>, errors: &mut Errors) {
+    let Some(given) = field.given() else { return };
+    let named = &given.value.0;
+    if named.is_empty() {
+        errors
+            .add(given.at, format!("the plan has no {noun}"))
+            .help(format!("add a table `[{noun}s.NAME]`"));
+    }
+    if let Some((key, _)) = named.get(MOST) {
+        errors.add(key.at, format!("a plan has at most {MOST} {noun}s"));
+    }
+    for (key, _) in named {
+        names::check(&key.name, Kind::Word, key.at, errors);
+    }
+}
+
+/// Whether connections to each target are secured; one that could not be read is given the benefit of the doubt.
+fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
+    let tls = |target: &Option<At<RawTarget>>| {
+        target.as_ref().is_none_or(|target| {
+            !target.value.tls.is_absent() || tls::is_secure(&target.value.address)
+        })
+    };
+    targets.0.iter().map(|(_, target)| tls(target)).collect()
+}
+
+/// The plan with only the scenarios that are to run, and only the targets that these load.
+fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
+    let mut kept = keep.iter();
+    plan.scenarios.retain(|_| kept.next().copied().unwrap_or(true));
+    // With nobody left to wait for, what waited starts at once.
+    if plan.scenarios.iter().all(|scenario| scenario.start_after == StartAfter::Hold) {
+        for scenario in &mut plan.scenarios {
+            scenario.start_after = StartAfter::Delay(Time::default());
+        }
+    }
+    let used: Vec<usize> = (0..plan.targets.len())
+        .filter(|index| plan.scenarios.iter().any(|scenario| scenario.target == *index))
+        .collect();
+    for scenario in &mut plan.scenarios {
+        scenario.target = used.iter().position(|index| *index == scenario.target).unwrap_or(0);
+    }
+    let known = |name: &str| plan.scenarios.iter().any(|scenario| scenario.name == name);
+    if plan.search.as_ref().is_some_and(|search| !known(&search.scenario)) {
+        plan.search = None;
+    }
+    let mut index = 0;
+    plan.targets.retain(|_| {
+        index += 1;
+        used.contains(&(index - 1))
+    });
+    plan
+}

@@ -1,0 +1,372 @@
+//! A stage: a level, how it is reached, how long it is held.
+
+use crate::plan::elements::protocol::ProtocolWord;
+use crate::plan::elements::scenario::RawScenario;
+use crate::plan::error::Errors;
+use crate::plan::names;
+use crate::plan::names::Kind;
+use crate::plan::raw::{RawTable, table, words};
+use crate::plan::scale::Scale;
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::units::{Count, Rate, Time};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A level that is reached and then held.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stage {
+    /// Unique in its scenario; its number from 1 when the plan gives none.
+    pub name: String,
+    /// What is held, and how it is reached from the stage before.
+    pub level: Level,
+    /// How long the level is held once it is reached; zero for a peak.
+    pub hold: Time,
+    /// Keeps this stage out of thresholds.
+    pub warmup: bool,
+}
+
+/// What a stage holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Level {
+    /// So many concurrent connections (tcp-hold) or virtual users (http).
+    Users {
+        /// The level, not an addition; zero ramps all down.
+        users: u64,
+        /// How it is reached.
+        ramp: Ramp,
+    },
+    /// So many arrivals a second (open model; http only).
+    Rate {
+        /// The rate at the end of the ramp and through the hold.
+        rate: Rate,
+        /// Time in which the rate changes in a straight line from that of the stage before (zero at first).
+        ramp: Time,
+        /// How far apart they are.
+        spacing: Spacing,
+    },
+}
+
+/// How far apart arrivals are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum Spacing {
+    /// As the rate says: at 100/s always 10 ms.
+    #[default]
+    Constant,
+    /// By chance: a Poisson process of that rate, given its number of arrivals.
+    Poisson,
+}
+
+/// How a level of users is reached, up or down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Ramp {
+    /// As fast as the machine can: the hold begins when all are there.
+    Unpaced,
+    /// So many users a second.
+    SpawnRate(Rate),
+    /// Evenly in this time; not zero.
+    Over(Time),
+}
+
+/// The phases of a stage. What happens is accounted for each by itself.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// On the way to the level.
+    Ramp,
+    /// At the level.
+    Hold,
+    /// After the scenario's last hold, while what is under way ends.
+    Drain,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Ramp => "ramp",
+            Self::Hold => "hold",
+            Self::Drain => "drain",
+        })
+    }
+}
+
+words! {
+    /// How far apart arrivals are.
+    SpacingWord {
+        /// As the rate says.
+        Constant = "constant",
+        /// By chance, as those of many users who know nothing of each other.
+        Poisson = "poisson",
+    }
+}
+
+table! {
+    /// A level that is reached and then held.
+    #[schemars(rename = "Stage")]
+    RawStage, "a stage",
+    must {}
+    may {
+        /// Its name in reports. Default: its number, from 1.
+        name: Text,
+        /// A level of concurrent connections or virtual users. Instead of `rate`.
+        users: Count,
+        /// http: arrivals a second. Instead of `users`.
+        rate: Rate,
+        /// With `rate`: how far apart arrivals are: `constant`, or `poisson` for independent ones, by the plan's seed. Default: `constant`.
+        spacing: SpacingWord,
+        /// With `users`: how fast the level is reached. Without this and `ramp`: as fast as the machine can.
+        spawn_rate: Rate,
+        /// The time in which the level is reached.
+        ramp: Time,
+        /// How long the level is held. Default: not at all.
+        hold: Time,
+        /// Keeps this stage out of thresholds.
+        warmup: bool,
+    }
+}
+
+/// A scenario has at most so many stages.
+const MOST: usize = 1_000;
+
+/// The highest level of users, and of arrivals a second.
+const HIGHEST: u64 = 1_000_000_000;
+
+/// A scenario takes at most a year: nanoseconds.
+const LONGEST_NS: u128 = 366 * 24 * 3_600 * 1_000_000_000;
+
+/// The stages, and whether they can be calculated with.
+pub(in crate::plan) struct Stages {
+    /// All of them; what could not be read has a stand-in.
+    pub list: Vec<Stage>,
+    /// Whether none is a stand-in.
+    pub known: bool,
+}
+
+impl Stages {
+    /// The stages; none where they could not be read.
+    pub(in crate::plan) fn known(&self) -> &[Stage] {
+        if self.known { &self.list } else { &[] }
+    }
+}
+
+pub(in crate::plan) fn stages(
+    raw: &RawScenario,
+    protocol: Option<ProtocolWord>,
+    scale: Scale,
+    errors: &mut Errors,
+) -> Stages {
+    let Some(given) = raw.stages.given() else {
+        return Stages { list: Vec::new(), known: false };
+    };
+    let before = errors.count();
+    if given.value.is_empty() {
+        errors
+            .add(given.at, "the list of stages is empty")
+            .help("add a stage: `stages = [{ users = \"10\", hold = \"10s\" }]`");
+    }
+    if let Some(raw) = given.value.get(MOST) {
+        errors.add(raw.place(), format!("a scenario has at most {MOST} stages"));
+        return Stages { list: Vec::new(), known: false };
+    }
+    let mut list: Vec<Stage> = Vec::new();
+    let mut places: Vec<Span> = Vec::new();
+    let mut wrong = false;
+    for (index, raw) in given.value.iter().enumerate() {
+        let first = index == 0;
+        let name = name(raw, index, errors);
+        let at = raw.name.given().map_or(raw.place(), |name| name.at);
+        if let Some(twin) = list.iter().position(|stage: &Stage| stage.name == name) {
+            errors
+                .add(at, format!("two stages are called `{name}`"))
+                .label("the second")
+                .also(places[twin], "the first")
+                .help("give each stage a `name` of its own: thresholds and reports tell them apart by it");
+        }
+        wrong |= is_wrong(raw);
+        let level = level(raw, protocol, first, scale, errors);
+        let hold = raw.hold.value().copied().unwrap_or_default();
+        let warmup = raw.warmup.value().copied().unwrap_or(false);
+        places.push(at);
+        list.push(Stage { name, level, hold, warmup });
+    }
+    let known = !wrong && !list.is_empty() && errors.count() == before;
+    if known {
+        check_length(&list, given.at, errors);
+    }
+    Stages { list, known }
+}
+
+/// Whether a key that matters for the schedule could not be read.
+fn is_wrong(raw: &RawStage) -> bool {
+    let times = [&raw.ramp, &raw.hold];
+    raw.users.is_wrong()
+        || raw.rate.is_wrong()
+        || raw.spawn_rate.is_wrong()
+        || times.iter().any(|time| time.is_wrong())
+}
+
+fn name(raw: &RawStage, index: usize, errors: &mut Errors) -> String {
+    let Some(given) = raw.name.given() else { return (index + 1).to_string() };
+    let Some(name) = names::public(given, errors) else { return String::new() };
+    if name == "*" {
+        errors
+            .add(given.at, "a stage cannot be called `*`")
+            .help("in thresholds `stage = \"*\"` means each stage");
+    } else {
+        names::check(name, Kind::Line, given.at, errors);
+    }
+    name.to_owned()
+}
+
+fn level(
+    raw: &RawStage,
+    protocol: Option<ProtocolWord>,
+    first: bool,
+    scale: Scale,
+    errors: &mut Errors,
+) -> Level {
+    let is_hold = protocol == Some(ProtocolWord::TcpHold);
+    match (raw.users.given(), raw.rate.given()) {
+        (_, Some(rate)) if is_hold => {
+            errors
+                .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
+                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
+        }
+        (Some(_), Some(rate)) => {
+            errors
+                .add(rate.at, "a stage has `users` or `rate`, not both")
+                .help("keep `users` for a level of users, `rate` for arrivals a second");
+        }
+        (None, None) if raw.users.is_absent() && raw.rate.is_absent() => {
+            let (message, help) = if is_hold {
+                ("a stage needs `users`", "add `users = \"100\"`: the level of open connections")
+            } else {
+                (
+                    "a stage needs `users` or `rate`",
+                    "add `users = \"100\"`, or `rate = \"100/s\"` for arrivals",
+                )
+            };
+            errors.add(raw.place(), message).help(help);
+        }
+        (None, Some(_)) => return open(raw, first, scale, errors),
+        _ => {}
+    }
+    closed(raw, first, scale, errors)
+}
+
+fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level {
+    let users = raw.users.value().map_or(1, |users| users.0);
+    if let Some(given) = raw.users.given() {
+        if users == 0 && first {
+            errors
+                .add(given.at, "the first stage has no users")
+                .help("zero users ramp down what an earlier stage has brought up");
+        }
+        if users > HIGHEST {
+            errors.add(given.at, format!("a stage has at most {} users", Count(HIGHEST)));
+        }
+    }
+    if let Some(at) = raw.spacing.key() {
+        errors
+            .add(at, "`spacing` goes with `rate`, and this stage has `users`")
+            .help("leave it out: users come evenly, and go on when they are answered");
+    }
+    let ramp = match (raw.spawn_rate.given(), raw.ramp.given()) {
+        (Some(spawn_rate), Some(_)) => {
+            errors
+                .add(spawn_rate.at, "a stage has `spawn_rate` or `ramp`, not both")
+                .help("keep one: the other follows from it and from `users`");
+            Ramp::Unpaced
+        }
+        (Some(spawn_rate), None) => {
+            if spawn_rate.value.count == 0 {
+                errors
+                    .add(spawn_rate.at, "`spawn_rate` cannot be zero")
+                    .help("leave it out to go as fast as the machine can");
+            }
+            check_rate(spawn_rate.value, spawn_rate.at, errors);
+            Ramp::SpawnRate(scale.rate(spawn_rate.value))
+        }
+        (None, Some(ramp)) if ramp.value == Time::default() => {
+            errors
+                .add(ramp.at, "`ramp` cannot be zero where there are `users`")
+                .help("leave it out to go as fast as the machine can");
+            Ramp::Unpaced
+        }
+        (None, Some(ramp)) => Ramp::Over(ramp.value),
+        (None, None) => Ramp::Unpaced,
+    };
+    Level::Users { users: scale.count(users), ramp }
+}
+
+fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level {
+    let rate = raw.rate.value().copied().unwrap_or(Rate::per_second(1));
+    if let Some(given) = raw.rate.given() {
+        if rate.count == 0 && first {
+            errors
+                .add(given.at, "the first stage has a rate of zero")
+                .help("a rate of zero ramps down what an earlier stage has brought up");
+        }
+        check_rate(rate, given.at, errors);
+    }
+    if let Some(given) = raw.spawn_rate.given() {
+        errors
+            .add(given.at, "`spawn_rate` goes with `users`, and this stage has a `rate`")
+            .help("write `ramp = \"30s\"` for the time in which the rate is reached");
+    }
+    let ramp = raw.ramp.value().copied().unwrap_or_default();
+    let hold = raw.hold.value().copied().unwrap_or_default();
+    if ramp == Time::default()
+        && hold == Time::default()
+        && !raw.ramp.is_wrong()
+        && !raw.hold.is_wrong()
+    {
+        errors
+            .add(raw.place(), "this stage takes no time")
+            .help("add `hold = \"30s\"`: how long the rate is kept");
+    }
+    let spacing = match raw.spacing.value() {
+        Some(SpacingWord::Poisson) => Spacing::Poisson,
+        Some(SpacingWord::Constant) | None => Spacing::Constant,
+    };
+    Level::Rate { rate: scale.rate(rate), ramp, spacing }
+}
+
+fn check_rate(rate: Rate, at: Span, errors: &mut Errors) {
+    if rate.value() > HIGHEST as f64 {
+        errors.add(at, format!("a rate is at most {}/s", Count(HIGHEST)));
+    }
+}
+
+/// Says when the stages take longer than a run can.
+fn check_length(list: &[Stage], at: Span, errors: &mut Errors) {
+    let mut from = 0;
+    let mut total: u128 = 0;
+    for stage in list {
+        total += stage.hold.0.as_nanos();
+        match stage.level {
+            Level::Users { users, ramp } => {
+                let steps = u128::from(users.abs_diff(from));
+                total += match ramp {
+                    Ramp::Over(time) => time.0.as_nanos(),
+                    Ramp::SpawnRate(rate) => {
+                        steps * u128::from(rate.per_ns) / u128::from(rate.count.max(1))
+                    }
+                    Ramp::Unpaced => 0,
+                };
+                from = users;
+            }
+            Level::Rate { ramp, .. } => {
+                total += ramp.0.as_nanos();
+                from = 0;
+            }
+        }
+    }
+    if total > LONGEST_NS {
+        errors
+            .add(at, "these stages take longer than a year")
+            .help("mind the units: `m` is a minute, `ms` a thousandth of a second; a spawn rate may be too small");
+    }
+}

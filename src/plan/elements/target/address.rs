@@ -1,0 +1,267 @@
+//! Turns `host:port`, URLs and the paths of Unix sockets into addresses.
+
+use crate::units::uri;
+use ::http::uri::PathAndQuery;
+use serde::{Deserialize, Serialize};
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+/// `host:port`; the host is a name, an IPv4 address, or an IPv6 address without its brackets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HostPort {
+    /// Name or address, without brackets.
+    pub host: String,
+    /// 1 to 65535.
+    pub port: u16,
+}
+
+/// Where an http target listens.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Site {
+    /// A port of a host.
+    Host(HostPort),
+    /// The Unix socket with this absolute path.
+    Socket(PathBuf),
+}
+
+impl Site {
+    /// The host and port that an answer may name; those of a Unix socket are what requests say there: `localhost`.
+    pub fn authority(&self) -> (&str, u16) {
+        match self {
+            Self::Host(host) => (&host.host, host.port),
+            Self::Socket(_) => ("localhost", 80),
+        }
+    }
+}
+
+/// `http://host:port/path`, `https://`, or `unix:/run/app.sock:/path`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct HttpUrl {
+    /// Whether it is `https`.
+    pub is_secure: bool,
+    /// Where to connect.
+    pub site: Site,
+    /// What `Host:` says: the host and port as they were written; `localhost` for a Unix socket.
+    pub host_header: String,
+    /// The path and query, starting with `/`.
+    pub path: String,
+}
+
+/// What is wrong with an address, and what to write instead. Neither has a part of the address in it but `help`.
+pub(in crate::plan) struct Problem {
+    pub message: &'static str,
+    pub help: Option<String>,
+}
+
+fn problem<T>(message: &'static str, help: impl Into<String>) -> Result<T, Problem> {
+    Err(Problem { message, help: Some(help.into()) })
+}
+
+/// Reads `host:port`.
+pub(in crate::plan) fn host_port(text: &str) -> Result<HostPort, Problem> {
+    if let Some((_, rest)) = text.split_once("://") {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        return problem(
+            "a tcp-hold target is `host:port`, not a URL",
+            format!("write `\"{authority}\"`, with its port"),
+        );
+    }
+    if is_socket(text) {
+        return problem(
+            "a tcp-hold target is `host:port`: a Unix socket is for http",
+            "write for example `\"127.0.0.1:8080\"`",
+        );
+    }
+    authority(text, None)
+}
+
+/// The longest path of a Unix socket that the kernel takes (`sun_path` less its last zero).
+const LONGEST: usize = 107;
+
+/// Whether an address is that of a Unix socket.
+pub(in crate::plan) fn is_socket(text: &str) -> bool {
+    text.starts_with("unix:")
+}
+
+/// Reads `unix:/run/app.sock` or `unix:/run/app.sock:/path`; the path may be left out.
+fn socket(text: &str) -> Result<HttpUrl, Problem> {
+    let (file, path) = match text.split_once(":/") {
+        Some((file, path)) => (file, format!("/{path}")),
+        None => (text.trim_end_matches(':'), "/".to_owned()),
+    };
+    if !file.starts_with('/') || file.ends_with('/') || file.contains('\0') {
+        return problem(
+            "behind `unix:` stands the whole path of a socket",
+            "write for example `\"unix:/run/app.sock\"`, or `\"unix:/run/app.sock:/path\"`",
+        );
+    }
+    if file.len() > LONGEST {
+        return problem(
+            "the path of this socket is longer than the kernel takes",
+            format!("it may have {LONGEST} bytes: link a shorter one to it"),
+        );
+    }
+    check_path(&path)?;
+    let site = Site::Socket(PathBuf::from(file));
+    Ok(HttpUrl { is_secure: false, site, host_header: "localhost".to_owned(), path })
+}
+
+fn check_path(path: &str) -> Result<(), Problem> {
+    if path.contains('#') {
+        return problem("a `#` and what follows it is never sent", "leave it out");
+    }
+    if path.parse::<PathAndQuery>().is_err() {
+        return problem(
+            "the path holds something that cannot be sent",
+            "encode it: a space is `%20`",
+        );
+    }
+    Ok(())
+}
+
+/// Reads `http://host:port/path`, or `https://`; the port may be left out.
+pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
+    if let Some(rest) = text.strip_prefix("unix:") {
+        return socket(rest);
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let way = if text == "builtin" {
+            "for a server that planrun brings along write `builtin = \"http\"` in place of `address`"
+                .to_owned()
+        } else {
+            format!("write `\"http://{}/\"`", text.trim_end_matches('/'))
+        };
+        return problem("an http target is a URL", way);
+    };
+    let is_secure = match scheme.to_ascii_lowercase().as_str() {
+        "http" => false,
+        "https" => true,
+        _ => {
+            return problem(
+                "an http target is a URL that begins with `http://` or `https://`",
+                format!("write `\"http://{rest}\"`"),
+            );
+        }
+    };
+    if let Some((before, _)) = rest.split_once('#') {
+        return problem(
+            "a `#` and what follows it is never sent",
+            format!("write `\"{scheme}://{before}\"`"),
+        );
+    }
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (host, path) = rest.split_at(end);
+    if host.contains('@') {
+        return problem(
+            "a user and a password in a URL are not sent",
+            "send them as a header: `headers = { authorization = \"${env.AUTHORIZATION}\" }`",
+        );
+    }
+    let path = match path {
+        "" => "/".to_owned(),
+        query if query.starts_with('?') => format!("/{query}"),
+        path => path.to_owned(),
+    };
+    if path.parse::<PathAndQuery>().is_err() || path.contains(|c: char| !c.is_ascii_graphic()) {
+        return problem(
+            "the path of this URL has characters that no path can have",
+            format!("write `\"{scheme}://{host}{}\"`", uri::sendable(&path).collect::<String>()),
+        );
+    }
+    let place = authority(host, Some(if is_secure { 443 } else { 80 }))?;
+    let host_header = uri::authority(&place.host, place.port, is_secure);
+    Ok(HttpUrl { is_secure, site: Site::Host(place), host_header, path })
+}
+
+/// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
+fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem> {
+    if text.is_empty() {
+        return problem("the host is missing", "write for example `\"127.0.0.1:8080\"`");
+    }
+    if let Some(rest) = text.strip_prefix('[') {
+        let Some((host, behind)) = rest.split_once(']') else {
+            return problem(
+                "the `[` of this address is never closed",
+                "write for example `\"[::1]:80\"`",
+            );
+        };
+        if host.parse::<Ipv6Addr>().is_err() {
+            return problem(
+                "between `[` and `]` stands an IPv6 address",
+                "write for example `\"[::1]:80\"`",
+            );
+        }
+        let port = match behind.strip_prefix(':') {
+            Some(digits) => port(digits)?,
+            None if behind.is_empty() => known_port(default_port, text)?,
+            None => {
+                return problem(
+                    "behind `]` stands `:` and the port",
+                    "write for example `\"[::1]:80\"`",
+                );
+            }
+        };
+        return Ok(HostPort { host: host.to_owned(), port });
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return problem(
+            "an IPv6 address stands between brackets",
+            format!("write `\"[{text}]:80\"`"),
+        );
+    }
+    if text.starts_with(':') {
+        return problem("the host is missing", format!("write for example `\"127.0.0.1{text}\"`"));
+    }
+    let (host, port) = match text.rsplit_once(':') {
+        Some((host, digits)) => (host, port(digits)?),
+        None => (text, known_port(default_port, text)?),
+    };
+    let host = uri::host(host).unwrap_or_default();
+    check_host(&host)?;
+    Ok(HostPort { host, port })
+}
+
+fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
+    match default {
+        Some(port) => Ok(port),
+        None => {
+            problem("the port is missing", format!("write `\"{text}:80\"`, with the right port"))
+        }
+    }
+}
+
+fn port(digits: &str) -> Result<u16, Problem> {
+    match digits.parse::<u16>() {
+        Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
+        _ => problem(
+            "the port is no number from 1 to 65535",
+            "write for example `\"127.0.0.1:8080\"`",
+        ),
+    }
+}
+
+fn check_host(host: &str) -> Result<(), Problem> {
+    let digits = host.chars().all(|c| c.is_ascii_digit() || c == '.');
+    if digits && !host.is_empty() {
+        return match host.parse::<Ipv4Addr>() {
+            Ok(_) => Ok(()),
+            Err(_) => problem(
+                "this is no IPv4 address",
+                "it has four numbers from 0 to 255: `\"127.0.0.1:80\"`",
+            ),
+        };
+    }
+    let label = |label: &str| {
+        !label.is_empty()
+            && label.len() <= 63
+            && label.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_'].contains(&c))
+    };
+    let name = host.strip_suffix('.').unwrap_or(host);
+    if name.len() > 253 || !name.split('.').all(label) {
+        return problem(
+            "this is no name of a host",
+            "write a name, an IPv4 address, or an IPv6 address between brackets, then `:` and the port",
+        );
+    }
+    Ok(())
+}

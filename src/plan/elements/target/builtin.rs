@@ -1,0 +1,189 @@
+//! A server that planrun starts itself.
+
+use crate::plan::elements::protocol::ProtocolWord;
+use crate::plan::elements::target::User;
+use crate::plan::elements::target::{RawTarget, faults};
+use crate::plan::error::Errors;
+use crate::plan::raw::{At, RawTable, words};
+use crate::plan::span::Span;
+use crate::plan::{Faults, Heartbeat, TcpHold};
+use crate::units::Time;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// A server that planrun brings along.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Builtin {
+    /// Greets, then sends a message every so often, or answers.
+    TcpHold(TcpHoldServer),
+    /// Answers every request.
+    Http(HttpServer),
+}
+
+/// What the built-in long-connection server does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TcpHoldServer {
+    /// What it sends: as greeting, as heartbeat, as reply.
+    pub message: String,
+    /// Whether it sends `message` as soon as a connection is accepted.
+    pub greet: bool,
+    /// It sends `message` this often on each connection; `None`: never unasked.
+    pub every: Option<Time>,
+    /// It answers each of these with `message`; `None`: it reads and forgets.
+    pub reply_to: Option<String>,
+    /// The certificate with which it secures connections; `None`: they are plain.
+    pub tls: Option<Certificate>,
+    /// What it does wrong on purpose.
+    pub faults: Faults,
+}
+
+/// Where a built-in server's certificate comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Certificate {
+    /// Each process makes its own when it starts.
+    Own,
+    /// From PEM files.
+    Files {
+        /// The certificate, and those that lead to one that clients trust.
+        certificate: Box<Path>,
+        /// Its private key.
+        key: Box<Path>,
+    },
+}
+
+/// What the built-in HTTP server does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HttpServer {
+    /// The body of every answer.
+    pub body: String,
+    /// The certificate with which it secures connections; `None`: they are plain.
+    pub tls: Option<Certificate>,
+    /// What it does wrong on purpose.
+    pub faults: Faults,
+}
+
+words! {
+    /// A server that planrun brings along.
+    BuiltinWord {
+        /// Long connections.
+        TcpHold = "tcp-hold",
+        /// Requests.
+        Http = "http",
+    }
+}
+
+pub(super) fn builtin(
+    word: &At<BuiltinWord>,
+    raw: &RawTarget,
+    users: &[&User<'_>],
+    errors: &mut Errors,
+) -> Builtin {
+    let (protocol, name) = match word.value {
+        BuiltinWord::TcpHold => (ProtocolWord::TcpHold, "tcp-hold"),
+        BuiltinWord::Http => (ProtocolWord::Http, "http"),
+    };
+    if let Some(user) = users.iter().find(|user| user.protocol != protocol) {
+        errors
+            .add(word.at, format!("scenario `{}` does not speak {name}", user.name))
+            .also(user.at, "the scenario's protocol")
+            .help("write the scenario's protocol: the built-in server must speak the same");
+    }
+    let faults = faults::faults(&raw.faults, word.value, errors);
+    let server = match word.value {
+        BuiltinWord::TcpHold => {
+            if let Some(at) = raw.body.key() {
+                errors
+                    .add(at, "`body` belongs to the built-in http server")
+                    .help("leave it out: the server sends what the scenario's `expect` says");
+            }
+            Builtin::TcpHold(tcp_hold_server(raw, users, faults, errors))
+        }
+        BuiltinWord::Http => {
+            if let Some(at) = raw.greet.key() {
+                errors
+                    .add(at, "`greet` belongs to the built-in tcp-hold server")
+                    .help("leave it out");
+            }
+            let body = raw.body.value().map_or_else(|| "ok".to_owned(), |body| body.value.clone());
+            let tls = raw.tls.given().map(|_| Certificate::Own);
+            Builtin::Http(HttpServer { body, tls, faults })
+        }
+    };
+    report_conflicts(&server, word, raw, users, errors);
+    server
+}
+
+/// What no server can do, at the key that asks for it.
+fn report_conflicts(
+    server: &Builtin,
+    word: &At<BuiltinWord>,
+    raw: &RawTarget,
+    users: &[&User<'_>],
+    errors: &mut Errors,
+) {
+    let faults = raw.faults.value().map_or_else(Vec::new, RawTable::optional_keys);
+    for one in server.fault_conflicts() {
+        // These have been told with words of their own.
+        let of_http = ["status", "slow_body", "truncate_body"].contains(&one.field);
+        if one.field == "share" || of_http && word.value == BuiltinWord::TcpHold {
+            continue;
+        }
+        let of_users =
+            |place: fn(&User<'_>) -> Option<Span>| users.iter().find_map(|user| place(user));
+        let key = match one.field {
+            "message" => of_users(|user| user.expect),
+            "reply_to" | "every" => of_users(|user| user.heartbeat),
+            "body" => raw.body.key(),
+            fault => faults.iter().find(|(name, _)| *name == fault).map(|(_, place)| *place),
+        };
+        errors.add(key.unwrap_or(word.at), one.message).help(one.help);
+    }
+}
+
+/// The server that gives its scenario what this expects.
+fn tcp_hold_server(
+    raw: &RawTarget,
+    users: &[&User<'_>],
+    faults: Faults,
+    errors: &mut Errors,
+) -> TcpHoldServer {
+    let serve = |hold: &TcpHold| {
+        let (every, reply_to) = match &hold.heartbeat {
+            Some(Heartbeat::Server { every, .. }) => (Some(*every), None),
+            Some(Heartbeat::Client { send, .. }) => (None, Some(send.clone())),
+            None => (None, None),
+        };
+        (hold.expect.clone().unwrap_or_else(|| "ok".to_owned()), every, reply_to)
+    };
+    let asked: Vec<_> =
+        users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?)))).collect();
+    if let Some((one, wants)) = asked.first()
+        && let Some((other, _)) = asked.iter().find(|(_, other)| other != wants)
+    {
+        let (this, that) = (one.name, other.name);
+        errors
+            .add(
+                other.at,
+                format!(
+                    "scenarios `{this}` and `{that}` ask different things of one built-in server"
+                ),
+            )
+            .also(one.at, format!("scenario `{this}`"))
+            .help("give each a target of its own, or the same `expect` and `heartbeat`");
+    }
+    let greeting = users.iter().find_map(|user| user.greeting);
+    let greet = raw.greet.value().copied().unwrap_or(greeting.is_some());
+    if let (Some(given), Some(at), false) = (raw.greet.given(), greeting, greet) {
+        errors
+            .add(
+                given.at,
+                "with `greet = false` the `greeting` that the scenario waits for never comes",
+            )
+            .also(at, "the scenario waits for it")
+            .help("leave `greet` out, or `greeting`");
+    }
+    let (message, every, reply_to) =
+        asked.into_iter().next().map_or_else(|| ("ok".to_owned(), None, None), |(_, wants)| wants);
+    let tls = raw.tls.given().map(|_| Certificate::Own);
+    TcpHoldServer { message, greet, every, reply_to, tls, faults }
+}

@@ -1,0 +1,256 @@
+//! Whom a plan loads: addresses, or a server that planrun starts itself.
+
+pub(in crate::plan) mod address;
+pub(in crate::plan) mod builtin;
+pub(in crate::plan) mod fault_conflict;
+pub(in crate::plan) mod faults;
+pub(in crate::plan) mod tls;
+
+use crate::plan::elements::protocol::ProtocolWord;
+use crate::plan::elements::scenario::RawScenario;
+use crate::plan::elements::target::address::HostPort;
+use crate::plan::elements::target::address::HttpUrl;
+use crate::plan::elements::target::address::Problem;
+use crate::plan::elements::target::address::Site;
+use crate::plan::elements::target::builtin::BuiltinWord;
+use crate::plan::elements::target::faults::RawFaults;
+use crate::plan::elements::target::tls::RawTls;
+use crate::plan::elements::target::tls::Tls;
+use crate::plan::error::Errors;
+use crate::plan::raw::{At, Field, Named, OneOrMany, RawTable, table};
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use crate::plan::tree::Key;
+use crate::plan::{Builtin, Protocol, Scenario, TcpHold};
+use serde::{Deserialize, Serialize};
+
+/// One named target.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Target {
+    /// The name in `[targets.NAME]`.
+    pub name: String,
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Its addresses as the plan has them, for people: nothing from the environment is filled in. Empty for a built-in server.
+    pub shown: Vec<String>,
+    /// Connections are secured before they count as open; `None`: they are plain.
+    pub tls: Option<Tls>,
+    /// Whether a connection is opened to each address, and closed again, before the run.
+    pub probe: bool,
+}
+
+/// Where a target is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Endpoint {
+    /// tcp-hold: used in turn; at least one.
+    Hosts(Vec<HostPort>),
+    /// http: used in turn; at least one.
+    Urls(Vec<HttpUrl>),
+    /// planrun starts this server on loopback for the run.
+    Builtin(Builtin),
+}
+
+impl Endpoint {
+    /// Whether it is Unix sockets and nothing else.
+    pub fn is_unix(&self) -> bool {
+        let is_socket = |url: &HttpUrl| matches!(url.site, Site::Socket(_));
+        matches!(self, Self::Urls(urls) if urls.iter().all(is_socket))
+    }
+}
+
+table! {
+    /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    #[schemars(rename = "Target")]
+    RawTarget, "a target",
+    must {}
+    may {
+        /// tcp-hold: `host:port`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
+        address: OneOrMany<Text>,
+        /// Instead of `address`: planrun starts this server on loopback for the run.
+        builtin: BuiltinWord,
+        /// http, with `builtin`: the body of every answer. Default: `ok`.
+        body: Text,
+        /// tcp-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
+        /// scenario has a `greeting`.
+        greet: bool,
+        /// With `builtin`: what it does wrong on purpose.
+        faults: RawFaults,
+        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
+        /// that begin with `https://`, which need it only to say more than that.
+        tls: RawTls,
+        /// Whether a connection is opened to each address, and closed again, to see that it accepts any before the run. Default: true.
+        probe: bool,
+    }
+}
+
+/// A target has at most so many addresses.
+const MOST: usize = 1_000;
+
+/// A scenario as its target sees it.
+pub(in crate::plan) struct User<'a> {
+    name: &'a str,
+    target: usize,
+    protocol: ProtocolWord,
+    /// The place of the protocol's word.
+    at: Span,
+    hold: Option<TcpHold>,
+    greeting: Option<Span>,
+    expect: Option<Span>,
+    heartbeat: Option<Span>,
+}
+
+/// A scenario as its target sees it; `None` when its protocol is not known.
+pub(in crate::plan) fn user<'a>(
+    key: &'a Key,
+    raw: &RawScenario,
+    scenario: &Scenario,
+) -> Option<User<'a>> {
+    let protocol = raw.protocol.given()?;
+    let hold = match &scenario.protocol {
+        Protocol::TcpHold(hold) => Some(hold.clone()),
+        Protocol::Http(_) => None,
+    };
+    Some(User {
+        name: &key.name,
+        target: scenario.target,
+        protocol: protocol.value,
+        at: protocol.at,
+        hold,
+        greeting: raw.hold.greeting.key(),
+        expect: raw.hold.expect.key(),
+        heartbeat: raw.hold.heartbeat.key(),
+    })
+}
+
+pub(in crate::plan) fn targets(
+    raw: &Named<RawTarget>,
+    users: &[User<'_>],
+    errors: &mut Errors,
+) -> Vec<Target> {
+    let mut targets = Vec::with_capacity(raw.0.len());
+    for (index, (key, given)) in raw.0.iter().enumerate() {
+        let mine: Vec<&User<'_>> = users.iter().filter(|user| user.target == index).collect();
+        let tls = given.as_ref().and_then(|given| {
+            let is_http = mine.iter().any(|user| user.protocol == ProtocolWord::Http);
+            tls::tls(&given.value, is_http, errors)
+        });
+        let endpoint = match given {
+            Some(given) => endpoint(key, &given.value, &mine, errors),
+            None => Endpoint::Hosts(Vec::new()),
+        };
+        let shown = given.as_ref().map_or_else(Vec::new, |given| shown(&given.value));
+        let probe = given.as_ref().and_then(|given| given.value.probe.value());
+        let probe = probe.copied().unwrap_or(true);
+        targets.push(Target { name: key.name.clone(), endpoint, shown, tls, probe });
+    }
+    targets
+}
+
+/// The addresses as the plan has them, with nothing from the environment filled in.
+fn shown(raw: &RawTarget) -> Vec<String> {
+    match raw.address.value() {
+        Some(OneOrMany(list)) => list.iter().map(|text| text.value.shown.clone()).collect(),
+        None => Vec::new(),
+    }
+}
+
+fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors) -> Endpoint {
+    if let (Some(address), Some(_)) = (raw.address.key(), raw.builtin.key()) {
+        errors
+            .add(address, "a target has an `address` or is `builtin`, not both")
+            .help("keep one of them; `--target NAME=ADDRESS` takes the place of a built-in server for one run");
+    }
+    if let (Some(probe), Some(_)) = (raw.probe.key(), raw.builtin.key()) {
+        errors
+            .add(probe, "a built-in server is not probed: planrun starts it itself")
+            .help("leave `probe` out");
+    }
+    if raw.address.is_absent() && raw.builtin.is_absent() {
+        errors
+            .add(
+                raw.place(),
+                format!("target `{}` needs an `address`, or a `builtin` server", key.name),
+            )
+            .help("add `address = \"127.0.0.1:8080\"`, or `builtin = \"tcp-hold\"`");
+    }
+    if let Some(other) = users.iter().find(|user| user.protocol != users[0].protocol) {
+        errors
+            .add(other.at, format!("target `{}` is loaded by http and by tcp-hold", key.name))
+            .label(format!("scenario `{}`", other.name))
+            .also(users[0].at, format!("scenario `{}`", users[0].name))
+            .help("give each protocol a target of its own");
+        return Endpoint::Hosts(Vec::new());
+    }
+    let protocol = users.first().map(|user| user.protocol);
+    if let Some(word) = raw.builtin.given() {
+        return Endpoint::Builtin(builtin::builtin(word, raw, users, errors));
+    }
+    let only_builtin =
+        [("body", raw.body.key()), ("greet", raw.greet.key()), ("faults", raw.faults.key())];
+    for (name, key) in only_builtin {
+        if let Some(at) = key.filter(|_| !raw.builtin.is_wrong()) {
+            errors
+                .add(at, format!("`{name}` is for built-in servers"))
+                .help("leave it out, or write `builtin` in place of `address`");
+        }
+    }
+    addresses(&raw.address, protocol, errors)
+}
+
+fn addresses(
+    field: &Field<OneOrMany<Text>>,
+    protocol: Option<ProtocolWord>,
+    errors: &mut Errors,
+) -> Endpoint {
+    let Some(given) = field.given() else { return Endpoint::Hosts(Vec::new()) };
+    let list = given.value.0.as_slice();
+    if list.is_empty() {
+        errors
+            .add(given.at, "the list of addresses is empty")
+            .help("add one: `\"127.0.0.1:8080\"`");
+    }
+    if let Some(one) = list.get(MOST) {
+        errors.add(one.at, format!("a target has at most {MOST} addresses"));
+    }
+    let is_http = protocol.map_or_else(
+        || {
+            let is_url = |text: &str| text.contains("://") || address::is_socket(text);
+            list.iter().any(|text| is_url(&text.value.value))
+        },
+        |protocol| protocol == ProtocolWord::Http,
+    );
+    let list = &list[..list.len().min(MOST)];
+    if is_http {
+        let urls = read_all(list, address::url, errors);
+        let secure = urls.iter().filter(|url| url.is_secure).count();
+        if secure != 0 && secure != urls.len() {
+            errors
+                .add(
+                    given.at,
+                    "some of these addresses begin with `https://`, others with `http://`",
+                )
+                .help("give each kind a target of its own");
+        }
+        Endpoint::Urls(urls)
+    } else {
+        Endpoint::Hosts(read_all(list, address::host_port, errors))
+    }
+}
+
+fn read_all<T>(
+    list: &[At<Text>],
+    read: impl Fn(&str) -> Result<T, Problem>,
+    errors: &mut Errors,
+) -> Vec<T> {
+    list.iter()
+        .filter_map(|text| match read(&text.value.value) {
+            Ok(address) => Some(address),
+            Err(Problem { message, help }) => {
+                let error = errors.add(text.at, message);
+                // What would be written instead holds the address itself.
+                error.help = help.filter(|_| !text.value.is_secret());
+                None
+            }
+        })
+        .collect()
+}

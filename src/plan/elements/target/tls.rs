@@ -1,0 +1,145 @@
+//! Whose certificate a target must have.
+
+use crate::plan::elements::target::RawTarget;
+use crate::plan::error::Errors;
+use crate::plan::names;
+use crate::plan::raw::{At, Field, OneOrMany, RawTable, table};
+use crate::plan::text::Text;
+use crate::units::uri;
+use rustls::pki_types::ServerName;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Whose certificate a target must have. A built-in server's own is trusted without being named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tls {
+    /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
+    pub ca: Option<PathBuf>,
+    /// The name that the certificate must be for, and that the server is told. `None`: the host of each address.
+    pub server_name: Option<String>,
+    /// Any certificate will do.
+    pub insecure: bool,
+    /// Who the run says it is: PEM files of a certificate and of its private key, seen from the folder of the plan.
+    pub credentials: Option<(PathBuf, PathBuf)>,
+    /// http: whether connections go on with the sessions of earlier ones, as far as the target lets them.
+    pub resumes: bool,
+}
+
+impl Default for Tls {
+    fn default() -> Self {
+        Self { ca: None, server_name: None, insecure: false, credentials: None, resumes: true }
+    }
+}
+
+table! {
+    /// Whose certificate a target must have.
+    RawTls, "the table of TLS",
+    must {}
+    may {
+        /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted.
+        ca: Text,
+        /// The name that the certificate must be for, and that the server is told. Default: the host of the address.
+        server_name: Text,
+        /// Any certificate will do.
+        insecure: bool,
+        /// A PEM file, seen from the folder of the plan: the certificate by which this side says who it is.
+        cert: Text,
+        /// The private key of `cert`, a PEM file.
+        key: Text,
+        /// http: whether connections go on with the sessions of earlier ones, if the target lets them. Default: true.
+        resumption: bool,
+    }
+}
+
+/// Whether the addresses of a target begin with `https://`.
+pub(in crate::plan) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
+    let is_https = |text: &At<Text>| {
+        let scheme = text.value.value.split_once("://").map_or("", |(scheme, _)| scheme);
+        scheme.eq_ignore_ascii_case("https")
+    };
+    field.value().is_some_and(|OneOrMany(list)| list.iter().any(is_https))
+}
+
+/// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load it speak http.
+pub(in crate::plan) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Option<Tls> {
+    let is_https = is_secure(&target.address);
+    let builtin = target.builtin.value();
+    let (Some(key), Some(raw)) = (target.tls.key(), target.tls.value()) else {
+        return is_https.then(Tls::default);
+    };
+    let is_url = is_http && builtin.is_none();
+    if is_url && !is_https && target.address.given().is_some() {
+        errors
+            .add(key, "`tls` is for targets whose address begins with `https://`")
+            .help("write `https://` there, or leave `tls` out");
+        return None;
+    }
+    let resumes = raw.resumption.value().copied().unwrap_or(is_http);
+    if let Some(at) = raw.resumption.key().filter(|_| !is_http) {
+        errors
+            .add(at, "`resumption` belongs to http, and this target's scenarios are tcp-hold")
+            .help("leave it out: each held connection makes a whole handshake");
+    }
+    if builtin.is_some() {
+        for (name, at) in raw.optional_keys().into_iter().filter(|(name, _)| *name != "resumption")
+        {
+            errors
+                .add(at, format!("`{name}` is for targets with an `address`"))
+                .help("write `tls = {}`: the run trusts the certificate that the built-in server makes for it");
+        }
+        return Some(Tls { resumes, ..Tls::default() });
+    }
+    let insecure = raw.insecure.value().copied().unwrap_or(false);
+    if let (Some(ca), Some(at), true) = (raw.ca.key(), raw.insecure.key(), insecure) {
+        errors
+            .add(ca, "with `insecure = true` any certificate will do, and `ca` means nothing")
+            .also(at, "any certificate will do")
+            .help("keep one of them");
+    }
+    let ca = file(
+        &raw.ca,
+        "`ca = \"ca.pem\"`, or leave it out to trust what this machine trusts",
+        errors,
+    );
+    let example = "`cert = \"client.pem\", key = \"client.key\"`";
+    let certificate = file(&raw.cert, example, errors);
+    let secret = file(&raw.key, example, errors);
+    let halves = [("cert", "key", &raw.cert, &raw.key), ("key", "cert", &raw.key, &raw.cert)];
+    for (has, lacks, one, other) in halves {
+        if let Some(at) = one.key().filter(|_| other.is_absent()) {
+            errors
+                .add(at, format!("`{has}` needs `{lacks}`"))
+                .help(format!("a certificate is of use with its private key: write {example}"));
+        }
+    }
+    let server_name = raw.server_name.given().and_then(|text| {
+        names::public(text, errors)?;
+        let name = uri::host(&text.value.value).unwrap_or_default();
+        if ServerName::try_from(name.as_str()).is_err() {
+            errors
+                .add(
+                    text.at,
+                    "no certificate can be for this: it is neither a host name nor an address",
+                )
+                .help(
+                    "write the name alone, without scheme or port: `server_name = \"lb.example\"`",
+                );
+            return None;
+        }
+        Some(name)
+    });
+    Some(Tls { ca, server_name, insecure, credentials: certificate.zip(secret), resumes })
+}
+
+/// The path of a file; `example` is what to write instead of none.
+fn file(field: &Field<Text>, example: &str, errors: &mut Errors) -> Option<PathBuf> {
+    let text = field.given()?;
+    names::public(text, errors)?;
+    if text.value.value.is_empty() || text.value.value.contains('\0') {
+        errors
+            .add(text.at, "this is no path of a file")
+            .help(format!("write for example {example}"));
+        return None;
+    }
+    Some(PathBuf::from(&text.value.value))
+}

@@ -1,0 +1,184 @@
+//! What must hold for a PASS.
+
+use crate::catalogue::ProtocolKind;
+use crate::plan::elements::scenario::{Context, RawScenario};
+use crate::plan::elements::stage::Stages;
+use crate::plan::elements::threshold::condition::Condition;
+use crate::plan::elements::threshold::default::default_threshold;
+use crate::plan::elements::threshold::reach::ThresholdContext;
+use crate::plan::elements::threshold::{
+    DuringWord, RawThreshold, RawThresholdTable, condition, reach, request_scope,
+};
+use crate::plan::error::Errors;
+use crate::plan::raw::At;
+use crate::plan::raw::time;
+use crate::plan::span::Span;
+use crate::plan::suggest::did_you_mean;
+use crate::plan::text::{Text, inside};
+use crate::plan::{During, Metric, Protocol, Scope, Threshold, names};
+use crate::units::{Time, is_printable};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// A scenario has at most so many thresholds.
+const MOST: usize = 1_000;
+
+pub(in crate::plan) fn thresholds(
+    raw: &RawScenario,
+    (target, protocol): (usize, &Protocol),
+    stages: &Stages,
+    context: &Context<'_>,
+    errors: &mut Errors,
+) -> Vec<Threshold> {
+    let Some(word) = raw.protocol.value() else { return Vec::new() };
+    let seen = ThresholdContext {
+        protocol,
+        secured: context.secured.get(target).copied().unwrap_or(true),
+        stages: &stages.list,
+        overrides: context.overrides,
+    };
+    if raw.thresholds.is_absent() {
+        return default_threshold(&seen).into_iter().collect();
+    }
+    let Some(given) = raw.thresholds.given() else { return Vec::new() };
+    if let Some(RawThreshold::Text(At { at, .. })) = given.value.get(MOST) {
+        errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
+        return Vec::new();
+    }
+    let protocol_known = raw.hold.is_known() && raw.http.is_known();
+    let mut thresholds = Vec::new();
+    for entry in &given.value {
+        let (text, entry_raw) = match entry {
+            RawThreshold::Text(text) => (text, None),
+            RawThreshold::Table(raw) => match raw.condition.given() {
+                Some(text) => (text, Some(raw.as_ref())),
+                None => continue,
+            },
+        };
+        let before = errors.count();
+        let of = (word.kind(), protocol, protocol_known);
+        let Some(threshold) = threshold(text, entry_raw, of, stages, context, errors) else {
+            continue;
+        };
+        if errors.count() == before && stages.known && protocol_known {
+            reach::check(&threshold, &seen, metric_place(text), errors);
+        }
+        thresholds.push(threshold);
+    }
+    thresholds
+}
+
+/// The times that thresholds want requests to be answered within, the shortest first.
+pub(in crate::plan) fn within(thresholds: &[Threshold]) -> Vec<Time> {
+    let named = thresholds.iter().filter_map(|threshold| match threshold.metric {
+        Metric::Within(time) => Some(time),
+        _ => None,
+    });
+    named.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// Where the metric of a condition stands.
+fn metric_place(text: &At<Text>) -> Span {
+    let shown = &text.value.shown;
+    let start = shown.len() - shown.trim_start().len();
+    let end = condition::end_of_metric(shown).unwrap_or(shown.len());
+    inside(&text.value, text.at, start, start.max(shown[..end].trim_end().len()))
+}
+
+fn threshold(
+    text: &At<Text>,
+    raw: Option<&RawThresholdTable>,
+    (word, protocol, known): (ProtocolKind, &Protocol, bool),
+    stages: &Stages,
+    context: &Context<'_>,
+    errors: &mut Errors,
+) -> Option<Threshold> {
+    let written = names::public(text, errors)?;
+    if !written.chars().all(is_printable) {
+        errors
+            .add(text.at, "a threshold stands on one line, with spaces between its parts")
+            .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
+        return None;
+    }
+    let checks: &[String] = match protocol {
+        Protocol::Http(http) => &http.checks,
+        Protocol::TcpHold(_) => &[],
+    };
+    let Condition { metric, comparison, bound } = match condition::parse(written, word, checks) {
+        Ok(condition) => condition,
+        Err(wrong) => {
+            let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);
+            errors.add(at, wrong.message).help = wrong.help;
+            return None;
+        }
+    };
+    let none = RawThresholdTable::default();
+    let raw = raw.unwrap_or(&none);
+    let during = match raw.during.value() {
+        Some(DuringWord::Ramp) => During::Ramp,
+        Some(DuringWord::Hold) => During::Hold,
+        Some(DuringWord::All) => During::All,
+        None => usual_phases(metric, word),
+    };
+    Some(Threshold {
+        condition: written.to_owned(),
+        line: line(text.at, context),
+        is_default: false,
+        metric,
+        comparison,
+        bound,
+        scope: scope(raw, stages, errors)?,
+        requests: request_scope::scope(&raw.request, metric, known.then_some(protocol), errors)?,
+        during,
+        window: window(raw, errors),
+        abort: raw.abort.value().copied().unwrap_or(false),
+        grace: raw.grace.value().copied().unwrap_or_default(),
+    })
+}
+
+/// The phases that a threshold looks at where it does not say it.
+fn usual_phases(metric: Metric, protocol: ProtocolKind) -> During {
+    if metric.row().all_phases.has(protocol) { During::All } else { During::Hold }
+}
+
+/// The line of the file, from 1; zero for what the command line says.
+fn line(at: Span, context: &Context<'_>) -> usize {
+    if at.argument.is_some() {
+        return 0;
+    }
+    context.source.text.get(..at.start).map_or(0, |before| before.matches('\n').count() + 1)
+}
+
+fn scope(raw: &RawThresholdTable, stages: &Stages, errors: &mut Errors) -> Option<Scope> {
+    let Some(given) = raw.stage.given() else { return Some(Scope::Scenario) };
+    let name = given.value.value.as_str();
+    if name == "*" {
+        return Some(Scope::EachStage);
+    }
+    let Some(index) = stages.list.iter().position(|stage| stage.name == name) else {
+        if stages.known {
+            let names = stages.list.iter().map(|stage| stage.name.as_str());
+            errors
+                .add(given.at, format!("this scenario has no stage `{}`", given.value.shown))
+                .help(did_you_mean(&given.value.shown, names, "its stages are"));
+        }
+        return None;
+    };
+    if stages.list[index].warmup {
+        errors
+            .add(given.at, format!("stage `{name}` is a warm-up: thresholds do not look at it"))
+            .help("leave `warmup` out of the stage, or look at another one");
+    }
+    Some(Scope::Stage(index))
+}
+
+fn window(raw: &RawThresholdTable, errors: &mut Errors) -> Option<Time> {
+    let given = raw.window.given()?;
+    let window = time(&raw.window, "window", Time(Duration::from_secs(1)), errors);
+    if window.0.subsec_nanos() != 0 {
+        errors
+            .add(given.at, "a window is a whole number of seconds")
+            .help("what happens is counted by the second: write for example `window = \"10s\"`");
+    }
+    Some(window)
+}

@@ -1,0 +1,218 @@
+//! What must hold for a PASS.
+
+pub(in crate::plan) mod condition;
+pub(in crate::plan) mod default;
+pub(in crate::plan) mod expected;
+pub(in crate::plan) mod lowering;
+pub(in crate::plan) mod reach;
+pub(in crate::plan) mod request_scope;
+
+use crate::plan::error::Errors;
+use crate::plan::raw::{At, Read, table, words, wrong_type};
+use crate::plan::text::Text;
+use crate::plan::tree::{Node, Value};
+use crate::plan::{Metric, earlier};
+use crate::units::Time;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+
+/// `metric comparison bound`, and where and when it is looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Threshold {
+    /// The condition as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
+    pub condition: String,
+    /// The line in the plan's file, from 1.
+    pub line: usize,
+    /// Whether it is there because the scenario says nothing of thresholds.
+    pub is_default: bool,
+    /// What is measured.
+    pub metric: Metric,
+    /// How it is compared.
+    pub comparison: Comparison,
+    /// With what.
+    pub bound: Bound,
+    /// Which stages it looks at.
+    pub scope: Scope,
+    /// Which requests of them.
+    pub requests: RequestScope,
+    /// Which parts of them.
+    pub during: During,
+    /// It must hold in every window of this length inside its scope; `None` looks at the scope as a whole. At least one second.
+    pub window: Option<Time>,
+    /// Ends the run as soon as it is broken.
+    pub abort: bool,
+    /// Live checks are not made this long after the scope's start.
+    pub grace: Time,
+}
+
+/// The relation that must hold between value and bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Comparison {
+    /// `<`
+    Less,
+    /// `<=`
+    AtMost,
+    /// `>`
+    Greater,
+    /// `>=`
+    AtLeast,
+    /// `==`
+    Equal,
+    /// `!=`
+    NotEqual,
+}
+
+impl Comparison {
+    /// Whether `value comparison bound` is so.
+    pub fn holds(self, value: f64, bound: f64) -> bool {
+        #[expect(clippy::float_cmp, reason = "`== 0` and `== 100%` are asked of exact counts")]
+        match self {
+            Self::Less => value < bound,
+            Self::AtMost => value <= bound,
+            Self::Greater => value > bound,
+            Self::AtLeast => value >= bound,
+            Self::Equal => value == bound,
+            Self::NotEqual => value != bound,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Less => "<",
+            Self::AtMost => "<=",
+            Self::Greater => ">",
+            Self::AtLeast => ">=",
+            Self::Equal => "==",
+            Self::NotEqual => "!=",
+        })
+    }
+}
+
+/// The bound in the metric's unit: a ratio 0 to 1, nanoseconds, a count, things a second, bytes a second.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Bound(pub f64);
+
+/// Which stages a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Scope {
+    /// All stages but warm-ups, as one.
+    Scenario,
+    /// Each stage but warm-ups, by itself.
+    EachStage,
+    /// One stage: index into `Scenario::stages`.
+    Stage(usize),
+}
+
+/// http: which requests a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum RequestScope {
+    /// All of them, as one.
+    #[default]
+    All,
+    /// Each by itself.
+    Each,
+    /// One: index into `Http::requests`.
+    One(u16),
+}
+
+/// Which parts of its stages a threshold looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum During {
+    /// The ramps.
+    Ramp,
+    /// The holds.
+    Hold,
+    /// Ramps, holds and the drain.
+    All,
+}
+
+impl During {
+    /// The word in plans and reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ramp => "ramp",
+            Self::Hold => "hold",
+            Self::All => "all",
+        }
+    }
+}
+
+words! {
+    /// Which parts of its stages a threshold looks at.
+    DuringWord {
+        /// The ramps.
+        Ramp = "ramp",
+        /// The holds.
+        Hold = "hold",
+        /// Ramps, holds and the drain.
+        All = "all",
+    }
+}
+
+/// A threshold: its text, or a table with it.
+#[derive(Debug, Clone)]
+pub(in crate::plan) enum RawThreshold {
+    Text(At<Text>),
+    Table(Box<RawThresholdTable>),
+}
+
+impl Read for RawThreshold {
+    const LIST: Option<&'static str> = Some(
+        "write for example `thresholds = [\"service_time.p95 < 200ms\", \"failure_ratio < 1%\"]`",
+    );
+
+    fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
+        match &node.value {
+            Value::Text(text) => Some(Self::Text(At { at: node.at, value: text.clone() })),
+            Value::Table(_) => {
+                let renamed = earlier::with_condition(node, errors);
+                RawThresholdTable::read(renamed.as_ref().unwrap_or(node), errors)
+                    .map(|raw| Self::Table(Box::new(raw)))
+            }
+            _ => {
+                wrong_type(node, "a threshold (a string or a table)", errors)
+                    .help("write for example `\"failure_ratio < 1%\"`");
+                None
+            }
+        }
+    }
+}
+
+impl JsonSchema for RawThreshold {
+    fn schema_name() -> Cow<'static, str> {
+        "Threshold".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let table = generator.subschema_for::<RawThresholdTable>();
+        json_schema!({ "anyOf": [{ "type": "string" }, table] })
+    }
+}
+
+table! {
+    /// A threshold and where and when it is looked at.
+    #[schemars(rename = "ThresholdTable")]
+    RawThresholdTable, "a threshold",
+    must {
+        /// `metric comparison bound`: `connect.time.p99 < 1s`.
+        condition: Text,
+    }
+    may {
+        /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.
+        stage: Text,
+        /// http: the name of a request, or `*`: each request by itself. Default: all requests as one.
+        request: Text,
+        /// Which parts of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all parts.
+        during: DuringWord,
+        /// It must hold in every window of this length.
+        window: Time,
+        /// Ends the run as soon as it is broken.
+        abort: bool,
+        /// It is judged live from this long after the start of what is looked at.
+        grace: Time,
+    }
+}
