@@ -13,26 +13,26 @@ use std::path::{Path, PathBuf};
 /// Whether the CI system that a run is in is written to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum When {
-    /// Where the environment names one that is known: GitHub Actions.
+    /// Write where the environment names a known CI system: GitHub Actions.
     #[default]
     Auto,
-    /// Never.
+    /// Write nothing.
     Never,
 }
 
 /// Its arguments.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct CiArgs {
-    /// Write a JUnit XML file: a test case for each threshold and each rule of validity.
+    /// Write a JUnit XML file with a test case for each threshold and validity rule.
     #[arg(long, value_name = "FILE")]
     junit: Option<PathBuf>,
     /// Write the summary as Markdown.
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
-    /// Write the figures as OpenMetrics text, as GitLab's metrics reports take it.
+    /// Write the metrics as OpenMetrics text, as GitLab's metrics reports read it.
     #[arg(long, value_name = "FILE")]
     openmetrics: Option<PathBuf>,
-    /// Annotate the plan's lines and add to the step summary in GitHub Actions.
+    /// Annotate lines of the plan and extend the step summary in GitHub Actions.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
     ci: When,
 }

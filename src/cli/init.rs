@@ -12,7 +12,7 @@ const STARTER: &str = include_str!("starter.toml");
 /// Its arguments.
 #[derive(Debug, Args)]
 pub struct InitArgs {
-    /// Where to write it; an existing file stays as it is.
+    /// Write the plan to this file; an existing file is never overwritten.
     #[arg(short, long, value_name = "FILE", default_value = "plan.toml")]
     output: PathBuf,
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 /// For which shell.
 #[derive(Debug, Args)]
 pub struct CompletionsArgs {
-    /// The shell.
+    /// Shell to complete for.
     shell: Shell,
 }
 

@@ -28,14 +28,9 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Runs a load test that is written down as a plan, and says PASS, FAIL or INVALID.
+/// Run a load test from a plan file and report PASS, FAIL or INVALID.
 #[derive(Debug, Parser)]
-#[command(
-    version,
-    args_conflicts_with_subcommands = true,
-    disable_help_subcommand = true,
-    arg_required_else_help = true
-)]
+#[command(version, args_conflicts_with_subcommands = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
@@ -45,27 +40,28 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run a plan: the same as without this word.
+    /// Run a plan, as `planrun PLAN.toml` does.
     #[command(hide = true)]
     Run(run::RunArgs),
-    /// Check plans without sending anything: every error at once, the schedule, what it needs.
+    /// Check plans without sending anything: print every error, the schedule and the requirements.
     Check(check::CheckArgs),
-    /// Say what this machine can do, against what a plan needs, with the line that fixes each shortage.
+    /// Compare this machine's limits with what a plan needs, and print the command that fixes each
+    /// shortfall.
     Doctor(doctor::DoctorArgs),
     /// Start a built-in server on its own.
     #[command(subcommand)]
     Serve(serve::ServeCommand),
-    /// Make every report again from what a run saved.
+    /// Write every report again from a run's result folder.
     Report(report::ReportArgs),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
     /// Print the JSON Schema of plans.
     Schema,
-    /// Print shell completions.
+    /// Print the completion script of a shell.
     Completions(man::CompletionsArgs),
     /// Print the manual page.
     Man,
-    /// Internal: one process of load, driven by a coordinator through its standard input and output.
+    /// Generate one share of a run's load; started by the coordinator.
     #[command(hide = true)]
     Worker,
 }
@@ -73,13 +69,13 @@ enum Command {
 /// What changes a plan from the command line; recorded in the report.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OverrideArgs {
-    /// Override any key of the plan by its dotted path.
+    /// Override a key of the plan, by its dotted path; may be given several times.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
-    /// Scale every users and rate figure of the plan.
+    /// Scale every `users` and `rate` of the plan.
     #[arg(long, value_name = "PERCENT")]
     pub scale: Option<String>,
-    /// Point a target of the plan somewhere else.
+    /// Use another address for a target of the plan; may be given several times.
     #[arg(long = "target", value_name = "NAME=ADDRESS")]
     pub target: Vec<String>,
     /// Run only this scenario; may be given several times.

@@ -11,18 +11,18 @@ use std::path::PathBuf;
 
 const EXIT_STATUS: &str = "\
 Exit status:
-  0  the reports are written, whatever the run's verdict (it is on the screen and in report.json)
-  2  the folder is no result folder, or its run is still going on
-  5  the folder could not be read, or a report not be written";
+  0  the reports were written, whatever the run's verdict (see the summary and report.json)
+  2  the directory is not a result folder, or its run is still active
+  5  the folder could not be read, or a report could not be written";
 
 /// Its arguments.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
 pub struct ReportArgs {
-    /// The folder of a run, finished or interrupted: results/NAME/TIME-DIGEST.
+    /// Result folder of a finished or interrupted run: results/NAME/TIME-DIGEST.
     #[arg(value_name = "RESULT-DIR")]
     folder: PathBuf,
-    /// Shows every rule of validity, too: what was measured, and its limits.
+    /// Also print every validity rule with its measured value and limits.
     #[arg(long, short)]
     verbose: bool,
     #[command(flatten)]

@@ -25,26 +25,26 @@ use std::path::{Path, PathBuf};
 /// Its arguments.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// The plan to run.
+    /// Plan to run.
     #[arg(value_name = "PLAN.toml", required = true)]
     pub(super) path: Option<PathBuf>,
-    /// Where the run's folder goes.
+    /// Create the run's result folder below this directory.
     #[arg(long, value_name = "DIR", default_value = "results")]
     pub(super) out: PathBuf,
     #[command(flatten)]
     pub(super) overrides: OverrideArgs,
     #[command(flatten)]
     pub(super) ci: CiArgs,
-    /// How the run is shown on standard error while it goes on.
+    /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
     progress: Progress,
-    /// Run although this machine or the target is not fit.
+    /// Start even if this machine or a target fails the preflight checks.
     #[arg(long)]
     force: bool,
-    /// Open no connection to a target before the run: its addresses are taken as they are.
+    /// Skip the trial connection to each target before the run.
     #[arg(long)]
     no_probe: bool,
-    /// Run a plan that has a `[search]` once, at the level that its stage says.
+    /// Ignore `[search]`: run the plan once, at the level of its stages.
     #[arg(long)]
     pub(super) no_search: bool,
 }

@@ -15,29 +15,30 @@ use std::str::FromStr;
 /// Which server.
 #[derive(Debug, Subcommand)]
 pub enum ServeCommand {
-    /// Long connections: greets, sends a message every so often, answers, holds.
+    /// Hold TCP connections: greet, send heartbeats, reply.
     TcpHold(Box<TcpHoldArgs>),
-    /// HTTP/1.1 and HTTP/2: answers every request with the same body, and a few paths as they say.
+    /// Serve HTTP/1.1 and HTTP/2: the same body for every request, and some paths for tests.
     ///
-    /// `/echo` sends the request's body back. `/login` takes `{"user": NAME}`, sets a cookie and gives a token; `/me` says whose it is, or
-    /// 401. `/items/N` is JSON, `/bytes/N` so many bytes, `/status/N` that status, `/redirect/N` so many redirects to `/`. They come in gzip
-    /// where the client accepts it.
+    /// `/echo` returns the request's body. `/login` takes `{"user": NAME}`, sets a cookie and returns
+    /// a token; `/me` returns its user, or 401. `/items/N` returns JSON, `/bytes/N` N bytes,
+    /// `/status/N` status N, and `/redirect/N` redirects N times before `/`. Bodies are compressed
+    /// with gzip where the client accepts it.
     Http(Box<HttpArgs>),
 }
 
 /// What the tcp-hold server does.
 #[derive(Debug, Args)]
 pub struct TcpHoldArgs {
-    /// What it sends: as greeting, as heartbeat, as reply.
+    /// Send this message as greeting, heartbeat and reply.
     #[arg(long, value_name = "TEXT", default_value = "ok")]
     message: String,
-    /// Send nothing when a connection is accepted.
+    /// Send no greeting to new connections.
     #[arg(long)]
     no_greet: bool,
-    /// Send the message this often on each connection; 0 for never.
+    /// Send a heartbeat on each connection at this interval; 0 sends none.
     #[arg(long, value_name = "TIME", default_value = "60s", value_parser = unit::<Time>)]
     every: Time,
-    /// Answer each of these with the message.
+    /// Reply to each occurrence of this text with the message.
     #[arg(long, value_name = "TEXT")]
     reply_to: Option<String>,
     #[command(flatten)]
@@ -49,16 +50,16 @@ pub struct TcpHoldArgs {
 /// What the HTTP server does.
 #[derive(Debug, Args)]
 pub struct HttpArgs {
-    /// The body of every answer.
+    /// Respond to every request with this body.
     #[arg(long, value_name = "TEXT", default_value = "ok")]
     body: String,
-    /// Fault: answer with this status.
+    /// Respond with this status.
     #[arg(long, value_name = "CODE", help_heading = "Faults")]
     status: Option<u16>,
-    /// Fault: spread the body over this time.
+    /// Spread each body over this time.
     #[arg(long, value_name = "TIME", value_parser = unit::<Time>, help_heading = "Faults")]
     slow_body: Option<Time>,
-    /// Fault: promise a whole body, send half of it, close.
+    /// Announce the whole body, send half of it, then close.
     #[arg(long, help_heading = "Faults")]
     truncate_body: bool,
     #[command(flatten)]
@@ -71,13 +72,13 @@ pub struct HttpArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "TLS")]
 struct TlsArgs {
-    /// Secure connections by TLS, with a certificate made for this server.
+    /// Serve TLS with a certificate generated for this server.
     #[arg(long)]
     tls: bool,
-    /// Secure connections by TLS, with the certificate in this PEM file.
+    /// Serve TLS with the certificate in this PEM file.
     #[arg(long, value_name = "FILE", requires = "key")]
     cert: Option<PathBuf>,
-    /// The private key of that certificate, a PEM file.
+    /// Read the certificate's private key from this PEM file.
     #[arg(long, value_name = "FILE", requires = "cert")]
     key: Option<PathBuf>,
 }
@@ -97,16 +98,18 @@ impl TlsArgs {
 /// What all servers have.
 #[derive(Debug, Args)]
 struct CommonArgs {
-    /// Where to listen. Port 0 takes a free port, one for each process; any other is shared by the processes.
+    /// Listen on this address. Port 0 picks a free port for each process; any other port is shared
+    /// by all processes.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0")]
     listen: String,
-    /// How many processes serve; as many as the limit on open files asks for when not given.
+    /// Start this many processes; by default as many as `--capacity` and the limit on open files
+    /// require.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=4096))]
     processes: Option<u64>,
-    /// For how many connections there must be descriptors.
+    /// Provide file descriptors for this many connections.
     #[arg(long, value_name = "CONNECTIONS", default_value = "1", value_parser = unit::<Count>)]
     capacity: Count,
-    /// Print addresses and counters as JSON, a line each.
+    /// Print addresses and counters as one JSON object per line.
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -127,34 +130,34 @@ struct CommonArgs {
 #[command(next_help_heading = "Faults")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own, and they combine")]
 struct FaultArgs {
-    /// The part of connections (http: of requests, for faults of answers) that is hit.
+    /// Apply the faults to this share of connections (http: of requests, for faults in responses).
     #[arg(long, value_name = "RATIO", default_value = "100%", value_parser = unit::<Ratio>)]
     share: Ratio,
-    /// Chooses which are hit.
+    /// Seed the choice of affected connections.
     #[arg(long, value_name = "NUMBER", default_value_t = Faults::default().seed)]
     seed: u64,
-    /// Refuse every connection: hold the port and do not listen.
+    /// Refuse connections: bind the port without listening.
     #[arg(long)]
     refuse: bool,
-    /// Listen and never accept.
+    /// Listen, but never accept.
     #[arg(long)]
     never_accept: bool,
-    /// Reset the connection this long after it was accepted.
+    /// Reset a connection this long after accepting it.
     #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
     reset_after: Option<Time>,
-    /// Reset the connection once this many bytes were sent on it.
+    /// Reset a connection after sending this many bytes on it.
     #[arg(long, value_name = "BYTES")]
     reset_after_bytes: Option<u64>,
-    /// Accept, and never send a byte.
+    /// Accept, but never send a byte.
     #[arg(long)]
     silence: bool,
-    /// Send other bytes than it should.
+    /// Send wrong bytes.
     #[arg(long)]
     wrong_data: bool,
     /// Wait before every send.
     #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
     delay: Option<Time>,
-    /// Close the connection this long after it was accepted.
+    /// Close a connection this long after accepting it.
     #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
     close_after: Option<Time>,
 }

@@ -28,14 +28,14 @@ pub use text::TextStyle;
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Progress {
-    /// Bars on a terminal, lines otherwise.
+    /// Draw bars on a terminal, print lines otherwise.
     #[default]
     Auto,
-    /// A few lines that move, and above them what is worth keeping.
+    /// Redraw a few lines in place; events scroll above them.
     Bar,
-    /// A line an event, and a sparse heartbeat.
+    /// Print one line per event, and a figure now and then.
     Lines,
-    /// The same as a JSON object a line.
+    /// Print the same events as one JSON object per line.
     Json,
     /// Nothing.
     None,

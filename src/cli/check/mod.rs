@@ -15,12 +15,12 @@ use std::path::PathBuf;
 /// Its arguments.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// The plans.
+    /// Plans to check.
     #[arg(value_name = "PLAN.toml", required = true)]
     plans: Vec<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Draw the curve without Unicode.
+    /// Draw the curve in ASCII.
     #[arg(long)]
     ascii: bool,
 }

@@ -19,12 +19,12 @@ use std::path::PathBuf;
 /// Its arguments.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The plan; without one, what this machine can do at all.
+    /// Plan to compare with; without one, print what this machine can do.
     #[arg(value_name = "PLAN.toml")]
     plan: Option<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,
-    /// Print JSON.
+    /// Print the result as JSON.
     #[arg(long)]
     json: bool,
 }

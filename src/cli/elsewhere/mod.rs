@@ -73,41 +73,39 @@ const FLAGS: &[(&[&str], Meaning)] = &[
     (
         &["-s", "--stage", "--stages"],
         Meaning::Other(
-            "the stages stand in the plan: `stages = [{ users = 10, ramp = \"10s\", hold = \"30s\" }]`",
+            "set the stages in the plan: `stages = [{ users = 10, ramp = \"10s\", hold = \"30s\" }]`",
         ),
     ),
     (
         &["-t", "-p", "--threads", "--processes", "--workers"],
         Meaning::Other(
-            "processes are chosen by planrun; in the plan `[generator]` has `workers = 4`",
+            "planrun chooses the number of processes; to set it, write `workers = 4` below `[generator]`",
         ),
     ),
     (
         &["-o", "--output", "--json", "--csv", "--html", "-l", "--summary-export"],
-        Meaning::Other("every run writes JSON and CSV into its folder: `--out DIR` says where"),
+        Meaning::Other(
+            "every run writes JSON and CSV into its result folder; `--out DIR` sets where",
+        ),
     ),
-    (&["--latency", "-L", "--histogram"], Meaning::Other("every run shows its percentiles")),
+    (&["--latency", "-L", "--histogram"], Meaning::Other("every run prints percentiles")),
     (
         &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f", "--run"],
         Meaning::Other(
-            "a run needs no such flag; `--progress none` shows nothing while it goes on, `NO_COLOR=1` no colours",
+            "leave it out; `--progress none` prints nothing during the run, `NO_COLOR=1` no colours",
         ),
     ),
     (
         &["-k", "--insecure", "--insecure-skip-tls-verify"],
-        Meaning::Other("in the target's table: `tls = { insecure = true }`"),
+        Meaning::Other("set it in the target's table: `tls = { insecure = true }`"),
     ),
     (
         &["-e", "--env"],
-        Meaning::Other(
-            "`${env.NAME}` in a plan is a variable of the environment: `NAME=value planrun PLAN.toml`",
-        ),
+        Meaning::Other("write `${env.NAME}` in the plan, and run `NAME=value planrun PLAN.toml`"),
     ),
     (
-        &["--tag", "--config", "--linger", "--paused"],
-        Meaning::Other(
-            "what a run does stands in its plan: `planrun init` writes one to start from",
-        ),
+        &["--tag", "--config", "--plan", "--file", "--script", "--linger", "--paused"],
+        Meaning::Other("set it in the plan; `planrun init` writes one to start from"),
     ),
 ];
 
@@ -117,6 +115,12 @@ struct Typed {
     urls: Vec<String>,
     files: Vec<String>,
     flags: Vec<(String, Meaning, Option<String>)>,
+}
+
+/// `HOST:PORT`, which is an address to load and not a file that is here.
+fn is_address(text: &str) -> bool {
+    let port = text.rsplit_once(':').map(|(host, port)| (!host.is_empty(), port.parse::<u16>()));
+    matches!(port, Some((true, Ok(1..)))) && !text.contains('/') && !Path::new(text).exists()
 }
 
 fn is_url(text: &str) -> bool {
@@ -132,6 +136,10 @@ impl Typed {
         while let Some(word) = words.next() {
             if is_url(&word) {
                 typed.urls.push(word);
+                continue;
+            }
+            if is_address(&word) {
+                typed.urls.push(format!("tcp://{word}"));
                 continue;
             }
             if !word.starts_with('-') || word == "-" {
@@ -156,9 +164,8 @@ impl Typed {
                 let takes = !matches!(meaning, Meaning::Other(_));
                 let next = || takes.then(|| words.next_if(|next| !next.starts_with('-'))).flatten();
                 let value = attached.or_else(next);
-                if let (Meaning::Address, Some(url)) =
-                    (meaning, value.as_ref().filter(|value| is_url(value)))
-                {
+                // Whatever its flag is called: `-u` is a number of users in one tool, a URL in others.
+                if let Some(url) = value.as_ref().filter(|value| is_url(value)) {
                     typed.urls.push(url.clone());
                 }
                 typed.flags.push((name, *meaning, value));
@@ -195,7 +202,8 @@ impl Typed {
         let mut stage = if let Some(rate) = self.rate(Meaning::Rate) {
             format!("rate = \"{rate}\"")
         } else {
-            let users = self.value(Meaning::Users).and_then(|users| users.parse::<u64>().ok());
+            let mut users = self.flags.iter().filter(|(_, meaning, _)| *meaning == Meaning::Users);
+            let users = users.find_map(|(_, _, value)| value.as_ref()?.parse::<u64>().ok());
             format!("users = {}", users.filter(|users| *users > 0).unwrap_or(10))
         };
         let spawn = self.rate(Meaning::SpawnRate).filter(|_| stage.starts_with("users"));
@@ -234,10 +242,13 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     if is_url(&shown) {
         return Some(of_url(&Typed::default(), &shown));
     }
+    if is_address(&shown) {
+        return Some(of_url(&Typed::default(), &format!("tcp://{shown}")));
+    }
     if shown == "-" {
         return Some(Answer {
-            message: "a plan is read from its file, and `-` is none".to_owned(),
-            help: "give the file; `planrun check /dev/stdin < PLAN.toml` reads standard input"
+            message: "expected a plan file, found `-`".to_owned(),
+            help: "name the file; `planrun check /dev/stdin < PLAN.toml` reads standard input"
                 .to_owned(),
             plan: None,
         });
@@ -256,7 +267,7 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
         "js" | "ts" | "mjs" => "a script of k6 or Artillery",
         "py" => "a locustfile",
         "jmx" => "a test plan of JMeter",
-        "yaml" | "yml" => "written for Artillery, Taurus or Hyperfoil",
+        "yaml" | "yml" => "a script of Artillery, Taurus or Hyperfoil",
         "json" => "JSON",
         "lua" => "a script of wrk",
         "scala" | "java" | "kt" => "a simulation of Gatling",
@@ -265,15 +276,16 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
         _ => return None,
     };
     Some(Answer {
-        message: format!("a plan is a TOML file, and {shown} is {tool}"),
-        help: "`planrun init` writes a commented plan to start from: the same load as targets, scenarios, stages and thresholds".to_owned(),
+        message: format!("expected a plan, which is a TOML file; {shown} is {tool}"),
+        help: "write the same load as targets, scenarios, stages and thresholds; `planrun init` writes a commented plan to start from".to_owned(),
         plan: None,
     })
 }
 
 /// The subcommand that a word may be meant for.
 fn misspelt(word: &str) -> Option<&'static str> {
-    crate::plan::nearest(&word.to_lowercase(), super::SUBCOMMANDS.iter().copied())
+    let known = super::SUBCOMMANDS.iter().chain(&["run", "help"]).copied();
+    crate::plan::nearest(&word.to_lowercase(), known)
 }
 
 /// What to say of a first word that is neither a plan nor a subcommand, with others behind it.
@@ -286,10 +298,7 @@ fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
     let rest = arguments.iter().map(|one| one.to_string_lossy()).skip_while(|one| one != *word);
     let rest: Vec<_> = rest.skip(1).collect();
     let help = misspelt(word).map_or_else(
-        || {
-            "`planrun --help` lists the subcommands; a plan is run by `planrun PLAN.toml`"
-                .to_owned()
-        },
+        || "`planrun --help` lists the subcommands; `planrun PLAN.toml` runs a plan".to_owned(),
         |meant| format!("did you mean `planrun {meant} {}`?", rest.join(" ")),
     );
     Some(Answer { message: format!("planrun has no subcommand `{word}`"), help, plan: None })
@@ -297,8 +306,8 @@ fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
 
 fn of_url(typed: &Typed, url: &str) -> Answer {
     Answer {
-        message: format!("planrun runs a plan, and `{url}` is a URL"),
-        help: "save the plan that follows as my-plan.toml, or send standard output there, then `planrun my-plan.toml`; `planrun init` writes one with comments".to_owned(),
+        message: format!("expected a plan file, found the address `{url}`"),
+        help: "save the following plan as my-plan.toml (it is on standard output) and run `planrun my-plan.toml`; `planrun init` writes a plan with comments".to_owned(),
         plan: Some(typed.plan(&url.chars().filter(|c| is_printable(*c)).collect::<String>())),
     }
 }
@@ -307,7 +316,8 @@ fn of_url(typed: &Typed, url: &str) -> Answer {
 pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     let typed = Typed::of(arguments);
     let files: Vec<&String> = typed.files.iter().filter(|file| *file != "run").collect();
-    let subcommand = files.first().is_some_and(|first| super::is_subcommand(first));
+    let subcommand =
+        files.first().is_some_and(|first| *first == "help" || super::is_subcommand(first));
     if subcommand {
         return None;
     }
@@ -328,9 +338,9 @@ pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     let plans: Vec<_> = files.iter().filter(is_plan).collect();
     let [first, second, ..] = plans.as_slice() else { return None };
     Some(Answer {
-        message: format!("one plan is run at a time: `{first}` or `{second}`?"),
+        message: format!("expected one plan, found `{first}` and `{second}`"),
         help: format!(
-            "scenarios of one plan run at the same time: put them into one file; or one after the other: `planrun {first} && planrun {second}`"
+            "run them one after the other: `planrun {first} && planrun {second}`; to run them at the same time, put their scenarios into one plan"
         ),
         plan: None,
     })
@@ -339,25 +349,25 @@ pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
 fn of_flag(typed: &Typed, flag: &str, meaning: Meaning, value: Option<&str>, plan: &str) -> Answer {
     let stage = || {
         format!(
-            "the load stands in the plan: `stages = [{{ {} }}]` of a scenario; `planrun init` writes one to start from",
+            "set the load in the plan, in a scenario: `stages = [{{ {} }}]`; `planrun init` writes one to start from",
             typed.stage()
         )
     };
     let set = |key: &str, value: &str| {
-        format!("; for one run: `planrun {plan} --set scenarios.NAME.stages.0.{key}={value}`")
+        format!("; or for one run: `planrun {plan} --set scenarios.NAME.stages.0.{key}={value}`")
     };
     let help = match meaning {
         Meaning::Users => stage() + &set("users", value.unwrap_or("10")),
         Meaning::Rate => stage() + &set("rate", &typed.rate(meaning).unwrap_or_else(|| "100/s".to_owned())),
         Meaning::Hold => stage() + &set("hold", &typed.time(meaning).unwrap_or_else(|| "30s".to_owned())),
         Meaning::Ramp | Meaning::SpawnRate => stage(),
-        Meaning::Requests => "a run ends by its time, not by a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
+        Meaning::Requests => "a run ends after a time, not after a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
         Meaning::Address => {
-            "a target's address stands in the plan; for one run: `--target NAME=ADDRESS`".to_owned()
+            "set the target's address in the plan, or for one run: `--target NAME=ADDRESS`".to_owned()
         }
-        Meaning::Timeout => "in the scenario: `timeout = \"5s\"`".to_owned(),
+        Meaning::Timeout => "set it in the scenario: `timeout = \"5s\"`".to_owned(),
         Meaning::Method | Meaning::Body | Meaning::Header => {
-            "in the scenario: `requests = [{ method = \"POST\", path = \"/\", headers = { content-type = \"application/json\" }, body = '{\"id\":1}' }]`".to_owned()
+            "set it in the scenario: `requests = [{ method = \"POST\", path = \"/\", headers = { content-type = \"application/json\" }, body = '{\"id\":1}' }]`".to_owned()
         }
         Meaning::Other(help) => help.to_owned(),
     };

@@ -25,6 +25,8 @@ const LINES: &[(&str, &str)] = &[
         "--url=http://127.0.0.1:8080/ --rate=7 --ramp=5 --time=60",
         "rate = \"7/s\", ramp = \"5s\", hold = \"60s\"",
     ),
+    ("-u http://127.0.0.1:8080/ -c 3", "users = 3, hold"),
+    ("127.0.0.1:9000 -c 5", "address = \"127.0.0.1:9000\""),
     ("tcp://127.0.0.1:9000 -c 5", "protocol = \"tcp-hold\""),
 ];
 
@@ -59,7 +61,7 @@ fn flags_and_files_of_other_tools_lead_on() {
         ("x.toml -d 30", "stages.0.hold=30s"),
         ("x.toml --duration 30s", "stages.0.hold=30s"),
         ("x.toml --rate 50", "stages.0.rate=50/s"),
-        ("x.toml --iterations 5", "not by a number of requests"),
+        ("x.toml --iterations 5", "not after a number of requests"),
         ("x.toml --headless", "--progress none"),
         ("x.toml -H http", "--target NAME=ADDRESS"),
         ("script.js", "planrun init"),
@@ -70,6 +72,8 @@ fn flags_and_files_of_other_tools_lead_on() {
         ("chek a.toml --scale 5%", "`planrun check a.toml --scale 5%`"),
         ("Doctor a.toml", "`planrun doctor a.toml`"),
         ("reprot results/x", "`planrun report results/x`"),
+        ("runn a.toml", "`planrun run a.toml`"),
+        ("--plan a.toml", "planrun init"),
         ("compare a b", "`planrun --help` lists the subcommands"),
     ] {
         let Answer { message, help, .. } = answer(line);

@@ -322,7 +322,10 @@ fn a_url_gets_a_plan_on_standard_output() {
     let output = planrun(".", &["-c", "7", "-d", "10", "http://127.0.0.1:9/x"], &[]);
     assert_eq!(output.status.code(), Some(2));
     let said = String::from_utf8(output.stderr).expect("UTF-8");
-    assert!(said.contains("planrun runs a plan, and `http://127.0.0.1:9/x` is a URL"), "{said}");
+    assert!(
+        said.contains("expected a plan file, found the address `http://127.0.0.1:9/x`"),
+        "{said}"
+    );
     let folder = tempfile::tempdir().expect("a folder");
     let plan = folder.path().join("my-plan.toml");
     std::fs::write(&plan, &output.stdout).expect("written");
@@ -335,10 +338,10 @@ fn a_url_gets_a_plan_on_standard_output() {
 #[test]
 fn what_is_no_plan_leads_on() {
     for (arguments, says) in [
-        (&["script.js"][..], "a plan is a TOML file"),
+        (&["script.js"][..], "expected a plan, which is a TOML file"),
         (&["run", "locustfile.py"], "`planrun init`"),
         (&["plans/quickstart.toml", "--vus", "10"], "planrun has no flag `--vus`"),
-        (&["a.toml", "b.toml"], "one plan is run at a time"),
+        (&["a.toml", "b.toml"], "expected one plan, found `a.toml` and `b.toml`"),
         (&["run", "no-such.toml"], "there is no such file"),
     ] {
         let output = planrun(".", arguments, &[]);
