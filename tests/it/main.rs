@@ -8,6 +8,7 @@ mod machine;
 mod outcome;
 mod peers;
 mod plan;
+mod readme;
 mod report;
 mod run;
 mod scale;

@@ -1,0 +1,152 @@
+//! README and the pages of `docs/`: every plan in them can be read, every command is one, every link leads somewhere.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn pages() -> Vec<(PathBuf, String)> {
+    let docs = std::fs::read_dir(root().join("docs")).unwrap();
+    let docs = docs.map(|entry| entry.unwrap().path());
+    let own = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
+    let pages =
+        own.into_iter().chain(docs.filter(|path| path.extension().is_some_and(|e| e == "md")));
+    pages.map(|path| (path.clone(), std::fs::read_to_string(path).unwrap())).collect()
+}
+
+/// What stands between the fences of a language.
+fn blocks(page: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).map(|rest| rest.split("\n```").next().unwrap().to_owned()).collect()
+}
+
+fn planrun(arguments: &[&str], folder: &Path) -> (bool, String) {
+    let ran = Command::new(env!("CARGO_BIN_EXE_planrun"))
+        .args(arguments)
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
+}
+
+/// A whole plan of an excerpt: what an excerpt leaves out is filled in, and nothing else is changed.
+fn whole(excerpt: &str) -> String {
+    let mut table: toml::Table = toml::from_str(excerpt).unwrap();
+    let entry = |table: &mut toml::Table, key: &str, text: &str| {
+        let value = toml::from_str::<toml::Table>(&format!("x = {text}")).unwrap()["x"].clone();
+        table.entry(key).or_insert(value);
+    };
+    let thresholds = table.remove("thresholds");
+    entry(&mut table, "name", "\"excerpt\"");
+    entry(&mut table, "targets", "{ web = { builtin = \"http\" } }");
+    entry(&mut table, "scenarios", "{ s = {} }");
+    let several = table["targets"].as_table().unwrap().len() > 1;
+    for (_, scenario) in table["scenarios"].as_table_mut().unwrap() {
+        let scenario = scenario.as_table_mut().unwrap();
+        if several {
+            entry(scenario, "target", "\"web\"");
+        }
+        entry(scenario, "protocol", "\"http\"");
+        entry(scenario, "stages", "[{ users = 1000, hold = \"60s\" }]");
+        if let Some(thresholds) = &thresholds {
+            let requests =
+                "[{ name = \"order\", path = \"/\" }, { name = \"home\", path = \"/\" }]";
+            entry(scenario, "requests", requests);
+            scenario.insert("thresholds".to_owned(), thresholds.clone());
+        }
+    }
+    toml::to_string(&table).unwrap()
+}
+
+#[test]
+fn every_plan_can_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let rows = format!("user\n{}", "ann\n".repeat(5_000));
+    std::fs::write(folder.path().join("users.csv"), rows).unwrap();
+    let mut seen = 0;
+    for (path, page) in pages() {
+        for excerpt in blocks(&page, "toml") {
+            seen += 1;
+            std::fs::write(folder.path().join("plan.toml"), whole(&excerpt)).unwrap();
+            let (passed, said) = planrun(&["check", "plan.toml"], folder.path());
+            assert!(passed, "{}:\n{excerpt}\n{said}", path.display());
+        }
+    }
+    assert!(seen >= 5, "{seen} plans");
+}
+
+/// Commands of a page: lines of `sh` blocks, and what stands between backticks.
+fn commands(page: &str) -> Vec<String> {
+    let prose: String = page.split("\n```").step_by(2).collect();
+    let spans = prose.split('`').skip(1).step_by(2).map(str::to_owned);
+    let lines = blocks(page, "sh").join("\n");
+    let lines = lines.lines().map(|line| line.split(" #").next().unwrap().trim().to_owned());
+    spans.chain(lines).collect()
+}
+
+#[test]
+fn every_command_is_one() {
+    let mut seen = 0;
+    for (path, page) in pages() {
+        for command in commands(&page) {
+            let command = command.replace("cargo run --release -- ", "planrun ");
+            let Some(arguments) = command.strip_prefix("planrun ") else { continue };
+            let arguments = arguments.split('|').next().unwrap();
+            seen += 1;
+            let words: Vec<&str> = arguments.split_whitespace().chain(["--help"]).collect();
+            let (passed, said) = planrun(&words, root());
+            assert!(passed, "{}: {command}: {said}", path.display());
+            for file in words
+                .iter()
+                .filter(|word| word.starts_with("plans/") || word.starts_with("results/"))
+            {
+                assert!(
+                    file.contains('<') || root().join(file).exists(),
+                    "{}: {file}",
+                    path.display()
+                );
+            }
+        }
+    }
+    assert!(seen >= 15, "{seen} commands");
+}
+
+#[test]
+fn every_flag_is_one() {
+    let forms: [&[&str]; 4] =
+        [&["x.toml"], &["report", "x"], &["serve", "http"], &["serve", "tcp-hold"]];
+    for command in commands(&std::fs::read_to_string(root().join("README.md")).unwrap()) {
+        if !command.starts_with("--") {
+            continue;
+        }
+        let flag: Vec<&str> = command.split_whitespace().collect();
+        let known = forms
+            .iter()
+            .any(|form| planrun(&[form, flag.as_slice(), &["--help"]].concat(), root()).0);
+        assert!(known, "{command}");
+    }
+}
+
+#[test]
+fn every_link_leads_somewhere_and_every_plan_is_named() {
+    for (path, page) in pages() {
+        for link in page.split("](").skip(1).map(|rest| rest.split(')').next().unwrap()) {
+            let file = link.split('#').next().unwrap();
+            let is_here = !file.is_empty() && !file.contains("://");
+            assert!(
+                !is_here || path.parent().unwrap().join(file).exists(),
+                "{}: {link}",
+                path.display()
+            );
+        }
+    }
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    for plan in std::fs::read_dir(root().join("plans")).unwrap() {
+        let path = plan.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy();
+        let is_plan = path.extension().is_some_and(|ending| ending == "toml");
+        assert!(!is_plan || page.contains(&format!("(plans/{name})")), "{name}");
+    }
+}
