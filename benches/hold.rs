@@ -4,6 +4,7 @@
 //! all connections are open and verified, on both, and their ratio; memory of the generator and of the whole machine a connection;
 //! how well a spawn rate is kept; verified heartbeats a second; seconds from Ctrl-C to the end of the last process.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

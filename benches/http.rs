@@ -7,6 +7,7 @@
 //! from one answer for the next request, a search in the body, cookies. Tools that are not on PATH are left out. Needs nginx, taskset and
 //! two cores.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

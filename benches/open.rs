@@ -6,6 +6,7 @@
 //! their sending; planrun opens more and sends them, so that its times from the sending hold the wait, too. Tools that are not on PATH are
 //! left out: `wrk2`, `oha`. Needs nginx, taskset and two cores.
 
+#![expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,

@@ -1,5 +1,9 @@
 //! A declarative test-plan runner: a plan goes in, load goes out, reports and a verdict come back.
 #![doc = include_str!("ARCHITECTURE.md")]
+#![cfg_attr(
+    test,
+    expect(clippy::disallowed_methods, reason = "tests look at files, times and the environment")
+)]
 
 pub mod units;
 

@@ -1,5 +1,10 @@
 //! Turns a path and the overrides of the command line into a plan and the files that it names, read once.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "`${env.NAME}` of a plan is taken from the environment"
+)]
+
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};

@@ -1,5 +1,7 @@
 //! The `report` subcommand: every report again, from what a run saved.
 
+#![expect(clippy::disallowed_methods, reason = "what CI this is stands in the environment")]
+
 use super::ci::CiArgs;
 use super::{ExitStatus, diagnostic, screen};
 use crate::report::page::Page;

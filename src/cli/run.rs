@@ -1,5 +1,10 @@
 //! One run of a plan: prepared, executed, saved, reported.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "`${env.NAME}` of a plan is taken from the environment"
+)]
+
 use super::ci::CiArgs;
 use super::plan_file::{PlanFile, folder};
 use super::signals::Signals;

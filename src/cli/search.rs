@@ -1,5 +1,7 @@
 //! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
 
+#![expect(clippy::disallowed_methods, reason = "what CI this is stands in the environment")]
+
 use super::ci::{self, CiOutputs};
 use super::plan_file::PlanFile;
 use super::run::{RunArgs, RunOutcome, run_once};

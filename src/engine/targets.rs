@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
+#![expect(clippy::disallowed_methods, reason = "resolving names is timed, once, before the run")]
+
 use super::event::{Resolved, ServerSide};
 use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Target, Tls, Version};
 use crate::protocol::http::ALPN;

@@ -5,6 +5,11 @@
 //!
 //! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the scene misses no fact.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "frames are drawn at a pace, and lines show the time since the start"
+)]
+
 use super::Progress;
 use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};

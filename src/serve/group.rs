@@ -3,6 +3,8 @@
 //! **Invariant:** this process serves nothing itself; it waits for the end, or for the loss of one of its own.
 //! **Invariant:** no process of a group outlives this one: the kernel kills it, and its standard input ends.
 
+#![expect(clippy::disallowed_methods, reason = "processes that do not end in time are given up")]
+
 use super::running::{Process, Running, arguments};
 use super::{Counts, ServeError, Stop, check, listen};
 use crate::plan::Builtin;

@@ -1,5 +1,7 @@
 //! Turns a folder into what belongs to one run alone: its name, its lock, the checksums of its files.
 
+#![expect(clippy::disallowed_methods, reason = "the folder of a run is looked through")]
+
 use super::{Error, name};
 use crate::units::hex;
 use nix::errno::Errno;

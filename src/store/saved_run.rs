@@ -2,6 +2,11 @@
 //!
 //! **Invariant:** the folder is only read: no lock is taken and no file is made, whether the run goes on or not.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "the plan of a saved run is a file, and its `${env.NAME}` are masked"
+)]
+
 use super::journal::{self, Finished, Header, Line, Outline, Started};
 use super::{Error, name};
 use crate::plan::{Plan, Source};

@@ -3,6 +3,8 @@
 //! **Invariant:** handing over a fact never waits for the disk.
 //! **Invariant:** lines that are in the journal stay valid, whatever the disk does later.
 
+#![expect(clippy::disallowed_methods, reason = "the journal is synced at a pace")]
+
 use super::append_file::AppendFile;
 use super::downsampler::Downsampler;
 use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};

@@ -1,5 +1,10 @@
 //! The worker processes: started, given their assignments, followed, ended.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "workers that do not start or end in time are given up"
+)]
+
 use super::super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WireError, encode};
 use super::super::channel::{Channel, Pipe, WorkerEvent};
 use super::super::clock::monotonic_ns;

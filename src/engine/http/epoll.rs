@@ -1,5 +1,7 @@
 //! The real world of a loop of requests: epoll, a timer, sockets, and the pipe to the coordinator.
 
+#![expect(clippy::disallowed_methods, reason = "cookies expire by the wall clock")]
+
 use super::super::Link;
 use super::super::clock::Clock;
 use super::super::load::Load;

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** what cannot be read is absent; nothing here fails and nothing is guessed.
 
+#![expect(clippy::disallowed_methods, reason = "what a machine is stands in /proc and /sys")]
+
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use serde::Serialize;
 use std::collections::BTreeMap;

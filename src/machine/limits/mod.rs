@@ -3,6 +3,8 @@
 //! **Invariant:** what cannot be read is `None`.
 //! **Invariant:** network figures are those of the calling thread's network namespace.
 
+#![expect(clippy::disallowed_methods, reason = "the limits of a machine stand in /proc and /sys")]
+
 mod cgroup;
 mod ports;
 mod slab;

@@ -1,5 +1,10 @@
 //! Turns a certificate, made here or read from files, into the server's side of TLS.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "certificates and keys are files that the plan names"
+)]
+
 use super::{TlsError, provider};
 use rcgen::{CertificateParams, DnType, KeyPair};
 use rustls::ServerConfig;

@@ -1,5 +1,7 @@
 //! Turns what a plan says about certificates into the client's side of TLS.
 
+#![expect(clippy::disallowed_methods, reason = "authorities are files that the plan names")]
+
 use super::{TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{

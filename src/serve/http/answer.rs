@@ -1,5 +1,7 @@
 //! Turns the bytes of an answer into a body that comes at once, slowly, or not to its end.
 
+#![expect(clippy::disallowed_methods, reason = "a fault delays bodies by the clock")]
+
 use super::wire::Line;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};

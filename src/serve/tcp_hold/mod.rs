@@ -5,6 +5,8 @@
 //! **Invariant:** no buffer, task or timer for a connection; one that is secured has its session, which keeps no buffer either.
 //! **Invariant:** when the process has no descriptors left it waits for one; it does not spin.
 
+#![expect(clippy::disallowed_methods, reason = "heartbeats and faults of the server are timed")]
+
 mod conversation;
 mod crowd;
 mod pattern;
