@@ -6,7 +6,8 @@ mod metric;
 mod protocol;
 
 pub use metric::{
-    Better, CountMetric, Metric, Need, RateMetric, RatioMetric, Report, Row, Samples, Stat,
-    TimeMetric, Unit, Whose, denominator, figure_ms, numerator, per_second, samples, within,
+    Better, CountMetric, Metric, MetricRow, MetricUnit, Need, RateMetric, RatioMetric, Report,
+    Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator, per_second, samples,
+    within,
 };
 pub use protocol::{ProtocolKind, Protocols};

@@ -5,7 +5,7 @@
 use super::ci::CiArgs;
 use super::{ExitStatus, diagnostic, screen};
 use crate::report::page::Page;
-use crate::report::{self, Made, text};
+use crate::report::{self, WrittenReports, text};
 use crate::store::{Error, FolderLock, SavedRun};
 use clap::Args;
 use std::io::Write;
@@ -46,7 +46,7 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
 }
 
 /// Judges what was saved and writes every report. What keeps it from that is on standard error by then.
-fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<Made, ExitStatus> {
+fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, ExitStatus> {
     // Locked before it is read: a run that ends meanwhile writes its own reports.
     let lock = args.folder.is_dir().then(|| FolderLock::take_after_run(&args.folder)).transpose();
     let _lock = lock.map_err(|error| refused(&error))?;

@@ -10,7 +10,7 @@ use super::{ExitStatus, diagnostic, screen};
 use crate::plan::Search;
 use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
-use crate::verdict::{Ascent, Next, Summit};
+use crate::verdict::{CapacitySearch, Next, SearchOutcome};
 use jiff::Timestamp;
 use std::io::Write;
 
@@ -47,7 +47,7 @@ fn single(args: &RunArgs, file: PlanFile, outputs: CiOutputs) -> ExitStatus {
 fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutputs) -> ExitStatus {
     let plan = &file.plan;
     let mut report = SearchReport::new(plan, search, Timestamp::now());
-    let mut ascent = Ascent::new(search.clone());
+    let mut capacity = CapacitySearch::new(search.clone());
     let mut signals = match Signals::listen() {
         Ok(signals) => signals,
         Err(error) => {
@@ -56,10 +56,10 @@ fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutpu
         }
     };
     let status = loop {
-        let (level, again) = match ascent.next() {
+        let (level, again) = match capacity.next() {
             Next::Run { level, again } => (level, again),
-            Next::End(summit) => {
-                report.end(summit);
+            Next::End(outcome) => {
+                report.end(outcome);
                 break of_verdict(&report);
             }
         };
@@ -71,27 +71,27 @@ fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutpu
             report.level(level)
         );
         let ran = at_level(args, file, search.setting(level), &mut signals);
-        let reasons = ran.saved.as_ref().map(|saved| why(plan, &saved.verdict));
+        let reasons = ran.saved.as_ref().map(|saved| why(plan, &saved.judgement));
         report.runs.push(LevelRun {
             level,
             again,
-            verdict: ran.saved.as_ref().map(|saved| saved.verdict.word.to_string()),
+            verdict: ran.saved.as_ref().map(|saved| saved.judgement.verdict.to_string()),
             exit_code: ran.status.code(),
             why: reasons.unwrap_or_default(),
             folder: ran.saved.as_ref().map(|saved| saved.folder.clone()),
         });
         match (ran.status, ran.saved) {
             (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some(saved)) => {
-                ascent.tell(level, saved.verdict.word);
+                capacity.record(level, saved.judgement.verdict);
             }
             // What this machine is not fit for is its limit, once it was fit for something.
-            (ExitStatus::NotFit, _) if ascent.highest().is_some() => {
-                report.end(Summit::Generator { highest: ascent.highest(), level });
+            (ExitStatus::NotFit, _) if capacity.highest().is_some() => {
+                report.end(SearchOutcome::Generator { highest: capacity.highest(), level });
                 break of_verdict(&report);
             }
             (status, _) => break status,
         }
-        report.highest = ascent.highest();
+        report.highest = capacity.highest();
     };
     report.exit_code = status.code();
     let status = conclude(args, &report, status);

@@ -2,7 +2,7 @@
 
 use crate::record::{Cause, Entry};
 use crate::units::Address;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, Judgement};
 
 /// One thing that watchers learn, in order.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,7 +39,7 @@ pub enum Event {
     /// All is over.
     Finished {
         /// What the run proves.
-        verdict: Verdict,
+        verdict: Judgement,
         /// What the built-in servers counted, if there were any.
         servers: Vec<ServerSide>,
     },

@@ -244,7 +244,7 @@ fn finished(scene: &RunState) -> Value {
         .iter()
         .map(|breach| json!({ "rule": breach.rule.name(), "detail": breach.detail }))
         .collect();
-    json!({ "verdict": verdict.word.to_string(), "thresholds": findings, "breaches": breaches })
+    json!({ "verdict": verdict.verdict.to_string(), "thresholds": findings, "breaches": breaches })
 }
 
 fn progress(scene: &RunState, now_ns: u64) -> Value {

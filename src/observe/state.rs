@@ -9,7 +9,7 @@ use crate::record::{
 };
 use crate::schedule::{Schedule, Segment, Shape, Timeline};
 use crate::units::SECOND_NS;
-use crate::verdict::{Finding, Verdict};
+use crate::verdict::{Finding, Judgement};
 
 /// How long after a stage's end what is still under way of it is waited for, before its result is told.
 const PATIENCE_NS: u64 = 5 * SECOND_NS;
@@ -34,7 +34,7 @@ pub(super) struct RunState {
     /// Why the run is being stopped, once it is.
     pub(super) stopping: Option<String>,
     /// What came out, once that is known.
-    pub(super) verdict: Option<Verdict>,
+    pub(super) verdict: Option<Judgement>,
     schedule: Schedule,
     /// When each scenario passes its marks, as far as that is known.
     pub(super) timelines: Vec<Timeline>,

@@ -11,7 +11,7 @@ use crate::schedule::{Pace, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::narrow;
 use crate::units::{Time, figure};
-use crate::verdict::{Finding, State, Verdict, Word};
+use crate::verdict::{Finding, Judgement, State, Verdict};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -361,11 +361,11 @@ pub(super) fn culprit(blame: &Diagnosis) -> String {
 }
 
 /// What came out, in one line.
-pub(super) fn verdict(verdict: &Verdict) -> String {
+pub(super) fn verdict(verdict: &Judgement) -> String {
     let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken()).count();
     let all = verdict.findings.len();
-    let mut text = verdict.word.to_string();
-    if verdict.word == Word::Invalid {
+    let mut text = verdict.verdict.to_string();
+    if verdict.verdict == Verdict::Invalid {
         let rules: Vec<&str> = verdict.breaches.iter().map(|breach| breach.rule.name()).collect();
         let _ = write!(text, ": {}", rules.join(", "));
     }

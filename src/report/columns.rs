@@ -4,7 +4,9 @@
 
 use super::figures::{ms, thousandths, whole};
 use super::section::Section;
-use crate::catalogue::{Need, Report, Row, denominator, figure_ms, numerator, per_second, samples};
+use crate::catalogue::{
+    MetricRow, Need, Report, denominator, figure_ms, numerator, per_second, samples,
+};
 use crate::plan::{Churn, Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 use crate::units::Time;
@@ -12,7 +14,7 @@ use std::collections::BTreeSet;
 
 /// The words that mean something for a protocol, in the order of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Words {
+pub struct ReportedMetrics {
     /// What is counted.
     pub counters: Vec<Counter>,
     /// What has a level.
@@ -27,11 +29,11 @@ pub struct Words {
     pub times: Vec<TimeMetric>,
 }
 
-impl Words {
+impl ReportedMetrics {
     /// Of one protocol.
     pub fn of(protocol: &Protocol) -> Self {
         let kind = protocol.kind();
-        let shown = |row: &Row, report: Report| {
+        let shown = |row: &MetricRow, report: Report| {
             let of_events = row.needs(Need::Events);
             row.is_of(kind) && row.report == report && (!of_events || has(protocol, Need::Events))
         };
@@ -68,18 +70,18 @@ impl Words {
     }
 
     /// The columns of rates, of ratios other than success and failure, and of distributions.
-    pub fn figures(&self) -> Vec<Column> {
-        let mut columns: Vec<Column> = self.rates.iter().copied().map(Column::Rate).collect();
+    pub fn figures(&self) -> Vec<CsvColumn> {
+        let mut columns: Vec<CsvColumn> = self.rates.iter().copied().map(CsvColumn::Rate).collect();
         for ratio in self.parts().filter(|one| !OUTCOMES.contains(one)) {
             columns.extend([
-                Column::Numerator(ratio),
-                Column::Ratio(ratio),
-                Column::Denominator(ratio),
+                CsvColumn::Numerator(ratio),
+                CsvColumn::Ratio(ratio),
+                CsvColumn::Denominator(ratio),
             ]);
         }
         for time in &self.times {
-            columns.push(Column::Samples(*time));
-            columns.extend(Stat::ALL.iter().map(|stat| Column::Time(*time, *stat)));
+            columns.push(CsvColumn::Samples(*time));
+            columns.extend(Stat::ALL.iter().map(|stat| CsvColumn::Time(*time, *stat)));
         }
         columns
     }
@@ -151,14 +153,15 @@ const OUTCOMES: [Metric; 2] =
     [Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure)];
 
 /// The columns of successes and failures: numbers, ratios, what they are of.
-pub fn outcomes() -> Vec<Column> {
-    let each: [fn(Metric) -> Column; 3] = [Column::Numerator, Column::Ratio, Column::Denominator];
+pub fn outcomes() -> Vec<CsvColumn> {
+    let each: [fn(Metric) -> CsvColumn; 3] =
+        [CsvColumn::Numerator, CsvColumn::Ratio, CsvColumn::Denominator];
     each.into_iter().flat_map(|column| OUTCOMES.map(column)).collect()
 }
 
 /// One column of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Column {
+pub enum CsvColumn {
     /// What a ratio counts.
     Numerator(Metric),
     /// A part of a whole.
@@ -177,7 +180,7 @@ pub enum Column {
     Time(TimeMetric, Stat),
 }
 
-impl Column {
+impl CsvColumn {
     /// What stands above it, with its unit.
     pub fn heading(self) -> String {
         match self {
@@ -193,7 +196,7 @@ impl Column {
     }
 
     /// Its value in a section; empty where nothing was measured.
-    pub fn value(self, section: &Section<'_>, words: &Words) -> String {
+    pub fn value(self, section: &Section<'_>, words: &ReportedMetrics) -> String {
         if !self.means_something(words) {
             return String::new();
         }
@@ -215,7 +218,7 @@ impl Column {
         .unwrap_or_default()
     }
 
-    fn means_something(self, words: &Words) -> bool {
+    fn means_something(self, words: &ReportedMetrics) -> bool {
         match self {
             Self::Numerator(ratio) | Self::Ratio(ratio) | Self::Denominator(ratio) => {
                 words.parts().any(|one| one == ratio)

@@ -47,7 +47,7 @@ pub const FINAL: &[Format] = &[
 
 /// What came of writing the reports of a run.
 #[derive(Debug)]
-pub struct Made {
+pub struct WrittenReports {
     /// The result folder.
     pub folder: PathBuf,
     /// The files that are there, by name, in the order of their names.
@@ -58,7 +58,7 @@ pub struct Made {
 
 /// Writes every format that is made at the end, then the checksums. One that fails does not keep the
 /// others from being written. `problems` are those of the run so far.
-pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> Made {
+pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> WrittenReports {
     for (name, format) in FINAL {
         let bytes = format(saved);
         if !bytes.is_empty() {
@@ -69,11 +69,11 @@ pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> Made {
         problems.push(problem);
         store::file_names(&saved.folder).unwrap_or_default()
     });
-    Made { folder: saved.folder.clone(), files, problems }
+    WrittenReports { folder: saved.folder.clone(), files, problems }
 }
 
 /// Writes every report of a saved run again, also those that grew with it.
-pub fn write_again(saved: &SavedRun) -> Made {
+pub fn write_again(saved: &SavedRun) -> WrittenReports {
     let mut problems: Vec<Error> =
         store::finish_compression(&saved.folder).err().into_iter().collect();
     problems.extend(series_again(&saved.folder, saved).err());

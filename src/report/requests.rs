@@ -1,6 +1,6 @@
 //! Turns a run into `requests.csv`: a row for each request of each stage, and one for each request over all stages.
 
-use super::columns::{Column, Words, bytes, csv, outcomes, row};
+use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::{Http, Protocol};
@@ -13,7 +13,7 @@ const ALL_STAGES: &str = "*";
 
 /// The file; none where no scenario sends requests.
 pub fn write(run: &SavedRun) -> Vec<u8> {
-    let words = Words::of_requests(run.plan.scenarios.iter().map(|one| &one.protocol));
+    let words = ReportedMetrics::of_requests(run.plan.scenarios.iter().map(|one| &one.protocol));
     if words.counters.is_empty() {
         return Vec::new();
     }
@@ -24,7 +24,7 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let Protocol::Http(http) = &scenario.protocol else { continue };
         let facts = ScenarioFacts::new(run, index);
-        let words = Words::of_requests([&scenario.protocol]);
+        let words = ReportedMetrics::of_requests([&scenario.protocol]);
         let stages = (0..).zip(&scenario.stages);
         let stages = stages.map(|(number, stage)| (cell(&stage.name), facts.stage(number)));
         for (stage, section) in stages.chain([(ALL_STAGES.into(), facts.whole())]) {
@@ -47,11 +47,11 @@ pub fn each<'a>(
     requests.map(|(at, request)| (request.name.as_str(), section.of_request(at)))
 }
 
-fn columns(words: &Words) -> Vec<Column> {
+fn columns(words: &ReportedMetrics) -> Vec<CsvColumn> {
     let mut columns = outcomes();
     let counted = words.counters.iter().copied().filter(|one| *one != Counter::BytesReceived);
-    columns.extend(counted.map(Column::Counter));
+    columns.extend(counted.map(CsvColumn::Counter));
     columns.extend(words.figures());
-    columns.push(Column::Counter(Counter::BytesReceived));
+    columns.push(CsvColumn::Counter(Counter::BytesReceived));
     columns
 }

@@ -5,7 +5,7 @@ use super::table::{Column, Table};
 use crate::plan::{LevelUnit, Plan, Search};
 use crate::store::{self, Error};
 use crate::units::figure::grouped;
-use crate::verdict::{Summit, Verdict};
+use crate::verdict::{Judgement, SearchOutcome};
 use anstyle::Style;
 use jiff::Timestamp;
 use serde::Serialize;
@@ -58,7 +58,7 @@ pub struct SearchReport {
 }
 
 /// What broke in a run, or what makes it prove nothing, in words.
-pub fn why(plan: &Plan, verdict: &Verdict) -> Vec<String> {
+pub fn why(plan: &Plan, verdict: &Judgement) -> Vec<String> {
     let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken());
     let broken = broken.filter_map(|finding| {
         let scenario = plan.scenarios.get(usize::from(finding.scenario))?;
@@ -98,15 +98,15 @@ impl SearchReport {
     }
 
     /// Notes how the search ended.
-    pub fn end(&mut self, summit: Summit) {
+    pub fn end(&mut self, summit: SearchOutcome) {
         (self.limit, self.broken) = match summit {
-            Summit::Broken { broken, .. } => ("threshold", Some(broken)),
-            Summit::Max => ("max", None),
-            Summit::Nothing => ("nothing", Some(self.min)),
-            Summit::Generator { level, .. } => ("generator", Some(level)),
+            SearchOutcome::Broken { broken, .. } => ("threshold", Some(broken)),
+            SearchOutcome::Max => ("max", None),
+            SearchOutcome::Nothing => ("nothing", Some(self.min)),
+            SearchOutcome::Generator { level, .. } => ("generator", Some(level)),
         };
         self.verdict = Some(match (summit, self.highest) {
-            (Summit::Generator { .. }, _) => "INVALID",
+            (SearchOutcome::Generator { .. }, _) => "INVALID",
             (_, Some(highest)) if highest >= self.at_least => "PASS",
             _ => "FAIL",
         });

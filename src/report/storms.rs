@@ -5,7 +5,7 @@ use crate::record::{Cell, Counter, Storm};
 
 /// An event, and what became of the connections that it dropped.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fallen<'a> {
+pub struct EventFacts<'a> {
     /// As planned.
     pub event: &'a DisconnectEvent,
     /// As it was.
@@ -13,13 +13,16 @@ pub struct Fallen<'a> {
 }
 
 /// The events of a scenario, in the order of their times. None in a run that was saved before events were told apart.
-pub fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<Fallen<'a>> {
+pub fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
     let Protocol::TcpHold(hold) = &scenario.protocol else { return Vec::new() };
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
         return Vec::new();
     }
     let storm = |event| whole.storms.get(&event).cloned().unwrap_or_default();
-    (0..).zip(&hold.churn.events).map(|(at, event)| Fallen { event, storm: storm(at) }).collect()
+    (0..)
+        .zip(&hold.churn.events)
+        .map(|(at, event)| EventFacts { event, storm: storm(at) })
+        .collect()
 }
 
 #[cfg(test)]

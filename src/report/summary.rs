@@ -1,6 +1,6 @@
 //! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one for each scenario as a whole.
 
-use super::columns::{Column, Csv, Words, bytes, csv, outcomes, row};
+use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::{Plan, Scenario};
@@ -30,11 +30,11 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
 
 fn one(
     csv: &mut Csv,
-    columns: &[Column],
+    columns: &[CsvColumn],
     (scenario, stage): (&Scenario, &str),
     section: &Section<'_>,
 ) {
-    let words = Words::of(&scenario.protocol);
+    let words = ReportedMetrics::of(&scenario.protocol);
     let names =
         [cell(&scenario.name).into_owned(), scenario.protocol.name().to_owned(), stage.to_owned()];
     let figures = columns.iter().map(|column| column.value(section, &words));
@@ -42,13 +42,13 @@ fn one(
     row(csv, names.into_iter().chain(figures).chain(time.unwrap_or_default()));
 }
 
-fn columns(plan: &Plan) -> Vec<Column> {
-    let words = Words::of_plan(plan);
+fn columns(plan: &Plan) -> Vec<CsvColumn> {
+    let words = ReportedMetrics::of_plan(plan);
     let mut columns = outcomes();
-    columns.extend(Counter::ACCOUNTING.map(Column::Counter));
+    columns.extend(Counter::ACCOUNTING.map(CsvColumn::Counter));
     columns.extend(words.figures());
-    columns.extend(words.gauges.into_iter().map(Column::Gauge));
+    columns.extend(words.gauges.into_iter().map(CsvColumn::Gauge));
     let others = words.counters.into_iter().filter(|one| !Counter::ACCOUNTING.contains(one));
-    columns.extend(others.map(Column::Counter));
+    columns.extend(others.map(CsvColumn::Counter));
     columns
 }

@@ -1,7 +1,7 @@
 //! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that were current
 //! in it, and one for each of its requests, where it has several.
 
-use super::columns::{Column, Words, bytes, csv, row};
+use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
@@ -19,7 +19,7 @@ const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mea
 pub fn heading(plan: &Plan) -> Vec<u8> {
     let mut csv = csv();
     let names = ["second", "scenario", "stage", "part", "request"].map(str::to_owned);
-    let figures = columns(plan).into_iter().map(Column::heading);
+    let figures = columns(plan).into_iter().map(CsvColumn::heading);
     let workers = ["workers", "workers.cpu_ms", "workers.rss_bytes", "workers.lag_max_ms"];
     row(&mut csv, names.into_iter().chain(figures).chain(workers.map(str::to_owned)));
     bytes(csv)
@@ -47,13 +47,13 @@ pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
             String::new(),
         ];
         let section = section(scenario, start, facts);
-        let own = figures(&columns, &Words::of(&scenario.protocol), &section);
+        let own = figures(&columns, &ReportedMetrics::of(&scenario.protocol), &section);
         row(&mut csv, names.clone().into_iter().chain(own).chain(workers(facts)));
         let Protocol::Http(http) = &scenario.protocol else { continue };
         if http.requests.len() < 2 {
             continue;
         }
-        let words = Words::of_requests([&scenario.protocol]);
+        let words = ReportedMetrics::of_requests([&scenario.protocol]);
         for (name, section) in each(http, &section) {
             // A second in which it was neither sent nor answered has no row of it.
             if section.cell.is_empty() {
@@ -82,7 +82,7 @@ fn section<'a>(scenario: &'a Scenario, start: u64, facts: &ScenarioSecond) -> Se
     }
 }
 
-fn figures(columns: &[Column], words: &Words, section: &Section<'_>) -> Vec<String> {
+fn figures(columns: &[CsvColumn], words: &ReportedMetrics, section: &Section<'_>) -> Vec<String> {
     columns.iter().map(|column| column.value(section, words)).collect()
 }
 
@@ -95,18 +95,18 @@ fn workers(facts: &ScenarioSecond) -> [String; 4] {
     ]
 }
 
-fn columns(plan: &Plan) -> Vec<Column> {
-    let words = Words::of_plan(plan);
-    let mut columns: Vec<Column> = words.counters.into_iter().map(Column::Counter).collect();
-    columns.extend(words.rates.iter().copied().map(Column::Rate));
+fn columns(plan: &Plan) -> Vec<CsvColumn> {
+    let words = ReportedMetrics::of_plan(plan);
+    let mut columns: Vec<CsvColumn> = words.counters.into_iter().map(CsvColumn::Counter).collect();
+    columns.extend(words.rates.iter().copied().map(CsvColumn::Rate));
     for within in words.within.iter().copied().map(Metric::Within) {
-        columns.extend([Column::Numerator(within), Column::Ratio(within)]);
+        columns.extend([CsvColumn::Numerator(within), CsvColumn::Ratio(within)]);
     }
-    columns.extend(words.gauges.into_iter().map(Column::Gauge));
+    columns.extend(words.gauges.into_iter().map(CsvColumn::Gauge));
     // An event is told as a whole, not by the second.
     for time in words.times.into_iter().filter(|one| one.row().samples != Samples::Events) {
-        columns.push(Column::Samples(time));
-        columns.extend(STATS.map(|stat| Column::Time(time, stat)));
+        columns.push(CsvColumn::Samples(time));
+        columns.extend(STATS.map(|stat| CsvColumn::Time(time, stat)));
     }
     columns
 }

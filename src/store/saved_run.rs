@@ -12,7 +12,7 @@ use super::{Error, name};
 use crate::plan::{Plan, Source};
 use crate::record::{Entry, Recording, StopReason};
 use crate::units::sha256;
-use crate::verdict::{Judge, Verdict, Word};
+use crate::verdict::{Judge, Judgement, Verdict};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -29,7 +29,7 @@ pub struct SavedRun {
     /// What happened.
     pub recording: Recording,
     /// What that proves.
-    pub verdict: Verdict,
+    pub judgement: Judgement,
     /// Where it went; `None` when it ended before its clock started.
     pub started: Option<Started>,
     /// What the other side says; `None` when the run was killed or goes on.
@@ -86,7 +86,7 @@ impl SavedRun {
             folder: folder.to_owned(),
             header,
             recording: Recording::new(plan.scenarios.len()),
-            verdict: Judge::new(&plan).verdict(),
+            judgement: Judge::new(&plan).judgement(),
             plan,
             started: None,
             finished: None,
@@ -109,7 +109,7 @@ impl SavedRun {
     /// Takes over what the judge knows.
     fn judge(&mut self, judge: &Judge) {
         self.recording = judge.recording().clone();
-        self.verdict = judge.verdict();
+        self.judgement = judge.judgement();
     }
 
     /// The run that these lines are of, without a folder.
@@ -136,13 +136,13 @@ impl SavedRun {
 
     /// The exit status of the run: its verdict's, unless a signal ended it.
     pub fn exit_code(&self) -> u8 {
-        match (&self.recording.stopped, self.verdict.word) {
+        match (&self.recording.stopped, self.judgement.verdict) {
             (Some((StopReason::Interrupted { signal: 1 }, _)), _) => 129,
             (Some((StopReason::Interrupted { signal: 15 }, _)), _) => 143,
             (Some((StopReason::Interrupted { .. }, _)), _) => 130,
-            (_, Word::Pass) => 0,
-            (_, Word::Fail) => 1,
-            (_, Word::Invalid) => 3,
+            (_, Verdict::Pass) => 0,
+            (_, Verdict::Fail) => 1,
+            (_, Verdict::Invalid) => 3,
         }
     }
 

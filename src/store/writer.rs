@@ -317,6 +317,6 @@ mod tests {
         assert_eq!(saved.exit_code(), 3);
         // The same as what is read later.
         let later = SavedRun::open(&saved.folder).unwrap();
-        assert_eq!((later.recording, later.verdict), (saved.recording, saved.verdict));
+        assert_eq!((later.recording, later.judgement), (saved.recording, saved.judgement));
     }
 }

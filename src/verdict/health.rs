@@ -27,7 +27,7 @@ pub struct Health {
     /// Of the value and the limits.
     pub unit: Unit,
     /// How it stands.
-    pub state: Standing,
+    pub state: RuleStatus,
     /// The worst value; absent when nothing was measured.
     pub measured: Option<f64>,
     /// Beyond this it warns.
@@ -35,14 +35,14 @@ pub struct Health {
     /// Beyond this the run is INVALID.
     pub invalid: Option<f64>,
     /// Planrun's own limit, where the plan has set another in its place.
-    pub own: Option<f64>,
+    pub default_limit: Option<f64>,
     /// Where it was worst: scenario, stage and phase; absent when it is of the whole run.
     pub place: Option<(u16, CellKey)>,
 }
 
 /// Whether a value is within its limits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum RuleStatus {
     /// Nothing was measured: the machine does not tell, or the run was too short.
     NotMeasured,
     /// Within both.
@@ -53,7 +53,7 @@ pub enum Standing {
     Violated,
 }
 
-impl Standing {
+impl RuleStatus {
     /// The word in reports.
     pub fn name(self) -> &'static str {
         match self {
@@ -75,19 +75,19 @@ struct Sample {
 }
 
 impl Sample {
-    fn standing(&self) -> Standing {
+    fn status(&self) -> RuleStatus {
         let beyond = |limit: Option<f64>| limit.is_some_and(|limit| self.value > limit);
         match (beyond(self.invalid), beyond(self.warn)) {
-            (true, _) => Standing::Violated,
-            (false, true) => Standing::Warned,
-            (false, false) => Standing::Ok,
+            (true, _) => RuleStatus::Violated,
+            (false, true) => RuleStatus::Warned,
+            (false, false) => RuleStatus::Ok,
         }
     }
 }
 
 impl Health {
     fn worst(limit: &Limit, samples: &[Sample]) -> Self {
-        let key = |one: &Sample| (one.standing(), one.value);
+        let key = |one: &Sample| (one.status(), one.value);
         let worst = samples
             .iter()
             .copied()
@@ -95,29 +95,29 @@ impl Health {
         Self {
             rule: limit.rule,
             unit: limit.unit,
-            state: worst.map_or(Standing::NotMeasured, |worst| worst.standing()),
+            state: worst.map_or(RuleStatus::NotMeasured, |worst| worst.status()),
             measured: worst.map(|worst| worst.value),
             warn: worst.map_or(limit.warn, |worst| worst.warn),
             invalid: worst.map_or(limit.invalid, |worst| worst.invalid),
-            own: limit.own,
+            default_limit: limit.own,
             place: worst.and_then(|worst| worst.place),
         }
     }
 
     /// The limit that counts as things stand.
     fn limit(&self) -> Option<f64> {
-        if self.state == Standing::Violated { self.invalid } else { self.warn.or(self.invalid) }
+        if self.state == RuleStatus::Violated { self.invalid } else { self.warn.or(self.invalid) }
     }
 
     /// What was found, in words; absent when it is within its limits.
     pub fn words(&self, plan: &Plan) -> Option<String> {
         let limit = LIMITS.iter().find(|limit| limit.rule == self.rule)?;
-        let measured = self.measured.filter(|_| self.state >= Standing::Warned)?;
+        let measured = self.measured.filter(|_| self.state >= RuleStatus::Warned)?;
         let place = self.place.map_or_else(String::new, |place| words(plan, place) + ": ");
         let what = limit.what.replace("{}", &self.unit.figure(measured));
         let most = self.unit.figure(self.limit()?);
         let allowed = match self.state {
-            Standing::Violated => format!("at most {most} is allowed"),
+            RuleStatus::Violated => format!("at most {most} is allowed"),
             _ => format!("more than {most}"),
         };
         Some(format!("{place}{what}, {allowed}; {}", limit.advice))
@@ -147,7 +147,7 @@ pub(super) fn breaches<'a>(
         [Rule::Dropped, Rule::ScheduleLag, Rule::LocalFailures, Rule::WorkerLost, Rule::Accounting];
     let violated = health
         .iter()
-        .filter(|one| one.state == Standing::Violated && !TOLD_BY_PLACE.contains(&one.rule));
+        .filter(|one| one.state == RuleStatus::Violated && !TOLD_BY_PLACE.contains(&one.rule));
     violated.filter_map(|one| Some(Breach { rule: one.rule, detail: one.words(plan)? }))
 }
 

@@ -1,8 +1,8 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
-use super::view::{View, state};
+use super::view::{ThresholdView, state};
 use super::window::Windows;
-use super::{Finding, Rule, State, Verdict, Word, breaches, health, of_failures, shortfall};
+use super::{Finding, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall};
 use crate::catalogue::Samples;
 use crate::plan::{
     During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
@@ -31,7 +31,7 @@ impl Judge {
                 let Some(length) = threshold.window else { continue };
                 let places = places_of(threshold, settings);
                 windows.extend(places.into_iter().map(|place| {
-                    let view = View::new(scenario, place, threshold, plan);
+                    let view = ThresholdView::new(scenario, place, threshold, plan);
                     Windows::new(index, view, length)
                 }));
             }
@@ -87,7 +87,7 @@ impl Judge {
         is_over: bool,
     ) -> Finding {
         let threshold = &self.plan.scenarios[scenario].thresholds[number];
-        let view = View::new(scenario, place, threshold, &self.plan);
+        let view = ThresholdView::new(scenario, place, threshold, &self.plan);
         let (measured, window_end) = match threshold.window {
             Some(_) => {
                 let windows = self
@@ -117,7 +117,7 @@ impl Judge {
     fn state(
         &self,
         threshold: &Threshold,
-        view: &View,
+        view: &ThresholdView,
         measured: Option<Measure>,
         is_over: bool,
     ) -> State {
@@ -150,7 +150,7 @@ impl Judge {
     }
 
     /// The facts that a view sees, those of times only where the metric is one, and how long they cover.
-    fn facts(&self, metric: Metric, view: &View) -> (Cell, u64) {
+    fn facts(&self, metric: Metric, view: &ThresholdView) -> (Cell, u64) {
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
         let mut cell = Cell::default();
@@ -175,7 +175,7 @@ impl Judge {
         (cell, length_ns)
     }
 
-    fn measure(&self, metric: Metric, view: View) -> Option<Measure> {
+    fn measure(&self, metric: Metric, view: ThresholdView) -> Option<Measure> {
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
         let (cell, length_ns) = self.facts(metric, &view);
@@ -191,7 +191,7 @@ impl Judge {
     }
 
     /// What the run proves, as things stand.
-    pub fn verdict(&self) -> Verdict {
+    pub fn judgement(&self) -> Judgement {
         let findings = self.find_all(true);
         let health = health::of(&self.plan, &self.recording);
         let aborted = matches!(self.recording.stopped, Some((StopReason::Aborted { .. }, _)));
@@ -202,11 +202,11 @@ impl Judge {
             breaches.retain(|breach| breach.rule != Rule::Samples);
         }
         let word = match (breaches.is_empty(), broken) {
-            (false, _) => Word::Invalid,
-            (true, true) => Word::Fail,
-            (true, false) => Word::Pass,
+            (false, _) => Verdict::Invalid,
+            (true, true) => Verdict::Fail,
+            (true, false) => Verdict::Pass,
         };
-        Verdict { word, findings, breaches, health }
+        Judgement { verdict: word, findings, breaches, health }
     }
 
     /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
@@ -265,7 +265,7 @@ fn stages_of(threshold: &Threshold, scenario: &Scenario) -> Vec<Option<usize>> {
 }
 
 /// The levels at the end of the last phase that a view sees.
-fn gauges_of(recording: &ScenarioRecording, view: &View, scenario: &Scenario) -> Gauges {
+fn gauges_of(recording: &ScenarioRecording, view: &ThresholdView, scenario: &Scenario) -> Gauges {
     let seen = recording.gauges_at.iter().rfind(|(key, _)| view.sees(**key, scenario));
     seen.map_or_else(Gauges::default, |(_, gauges)| {
         let mut levels = Gauges::default();

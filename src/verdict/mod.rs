@@ -6,8 +6,8 @@
 //! Who is to blame where samples are missing is a table in `shortfall`.
 
 mod accounting;
-mod ascent;
 mod breaches;
+mod capacity_search;
 mod health;
 mod judge;
 mod limits;
@@ -18,8 +18,8 @@ mod window;
 
 use crate::plan::{Metric, Plan, RatioMetric};
 use crate::record::{Cell, Gauges, Recording, Span, measure};
-pub use ascent::{Ascent, Next, Summit};
-pub use health::{Health, Standing};
+pub use capacity_search::{CapacitySearch, Next, SearchOutcome};
+pub use health::{Health, RuleStatus};
 pub use judge::Judge;
 pub(crate) use judge::phase_length_ns;
 pub use limits::Unit;
@@ -27,9 +27,9 @@ use std::fmt;
 
 /// What a run proves.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Verdict {
+pub struct Judgement {
     /// The one word.
-    pub word: Word,
+    pub verdict: Verdict,
     /// A finding for each threshold, or for each of its stages.
     pub findings: Vec<Finding>,
     /// Why the run proves nothing; empty unless INVALID.
@@ -40,7 +40,7 @@ pub struct Verdict {
 
 /// PASS, FAIL or INVALID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Word {
+pub enum Verdict {
     /// Every threshold held.
     Pass,
     /// A threshold is broken.
@@ -49,7 +49,7 @@ pub enum Word {
     Invalid,
 }
 
-impl fmt::Display for Word {
+impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Pass => "PASS",

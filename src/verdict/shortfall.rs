@@ -20,7 +20,7 @@
 //! While a run goes on a threshold is only unreached once nothing went well and as many attempts failed as it takes samples.
 
 use super::State;
-use super::view::View;
+use super::view::ThresholdView;
 use crate::catalogue::Samples;
 use crate::plan::{Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
 use crate::record::{
@@ -47,7 +47,7 @@ pub(super) fn of_default(scenario: &Scenario, cell: &Cell) -> State {
 
 /// What became of attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Tried {
+pub(super) struct AttemptTotals {
     /// They went well.
     pub(super) well: u64,
     /// They failed, or were never answered, and the target is to blame.
@@ -58,16 +58,16 @@ pub(super) struct Tried {
 
 /// What there is to judge a shortfall by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Facts {
+pub(super) struct Shortfall {
     pub(super) samples: u64,
     pub(super) needed: u64,
     /// All attempts of the view.
-    pub(super) all: Tried,
+    pub(super) all: AttemptTotals,
     /// Those that give samples of the metric.
-    pub(super) feeding: Tried,
+    pub(super) feeding: AttemptTotals,
 }
 
-impl Facts {
+impl Shortfall {
     /// How the threshold stands; the lines of the table from the third on.
     pub(super) fn state(self, is_over: bool) -> State {
         let Self { samples, needed, all, feeding } = self;
@@ -75,7 +75,7 @@ impl Facts {
         if all.well == 0 && all.failed > all.local && (is_over || all.failed >= needed) {
             return unreached(all.failed);
         }
-        let Tried { well, failed, local } = feeding;
+        let AttemptTotals { well, failed, local } = feeding;
         // As many samples to an attempt as those have given that went well.
         let (samples_each, needed_each) = (
             u128::from(samples) * u128::from(well + failed),
@@ -94,19 +94,23 @@ pub(super) fn state(
     threshold: &Threshold,
     scenario: &Scenario,
     recording: &ScenarioRecording,
-    view: &View,
+    view: &ThresholdView,
     (samples, needed): (u64, u64),
     is_over: bool,
 ) -> State {
     let all = attempts(scenario, recording, view);
     let feeding = feeding(threshold.metric, scenario, recording, view).unwrap_or(all);
-    Facts { samples, needed, all, feeding }.state(is_over)
+    Shortfall { samples, needed, all, feeding }.state(is_over)
 }
 
 /// The attempts that could have given samples in a view: for connections all that were due up to its end, for requests those that were due
 /// in it, or that an earlier phase had under way when it began.
-pub(super) fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Tried {
-    let mut tried = Tried::default();
+pub(super) fn attempts(
+    scenario: &Scenario,
+    recording: &ScenarioRecording,
+    view: &ThresholdView,
+) -> AttemptTotals {
+    let mut tried = AttemptTotals::default();
     let Some(last) = last_key(scenario, view) else { return tried };
     let from_ns = begin_ns(scenario, recording, view);
     // A step that failed keeps its user from the steps behind it.
@@ -127,14 +131,14 @@ pub(super) fn attempts(scenario: &Scenario, recording: &ScenarioRecording, view:
     tried
 }
 
-fn outcome(protocol: &Protocol, cell: &Cell) -> Tried {
+fn outcome(protocol: &Protocol, cell: &Cell) -> AttemptTotals {
     let gauges = Gauges::default();
     let span = Span { protocol, cell, gauges: &gauges, length_ns: 0 };
     let part = |ratio| {
         let measured = measure(Metric::Ratio(ratio), &span).and_then(|measured| measured.ratio);
         measured.map_or(0, |(part, _)| part)
     };
-    Tried {
+    AttemptTotals {
         well: part(RatioMetric::Success),
         failed: part(RatioMetric::Failure) + unanswered(cell),
         local: cell.counters.get(Counter::FailedLocal),
@@ -174,12 +178,12 @@ fn feeding(
     metric: Metric,
     scenario: &Scenario,
     recording: &ScenarioRecording,
-    view: &View,
-) -> Option<Tried> {
+    view: &ThresholdView,
+) -> Option<AttemptTotals> {
     let seen = || recording.cells.iter().filter(|(key, _)| view.sees(**key, scenario));
     if metric.row().samples == Samples::Connects {
         let sum = |counter| seen().map(|(_, cell)| cell.counters.get(counter)).sum::<u64>();
-        return Some(Tried {
+        return Some(AttemptTotals {
             well: sum(Counter::ConnectOk),
             failed: sum(Counter::ConnectFailed) + connecting_since(scenario, recording, view),
             local: sum(Counter::ConnectFailedLocal),
@@ -195,7 +199,7 @@ fn feeding(
     if http.in_steps || http.requests.len() == 1 {
         return None;
     }
-    let mut tried = Tried::default();
+    let mut tried = AttemptTotals::default();
     for (_, cell) in seen() {
         tried.local += cell.counters.get(Counter::FailedLocal);
         for (at, tally) in &cell.requests {
@@ -218,7 +222,11 @@ fn makes(http: &Http, request: u16, name: Option<u16>) -> bool {
 }
 
 /// Connections that were being opened when a view began and failed in it.
-fn connecting_since(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> u64 {
+fn connecting_since(
+    scenario: &Scenario,
+    recording: &ScenarioRecording,
+    view: &ThresholdView,
+) -> u64 {
     let (Some(last), Some(from_ns)) =
         (last_key(scenario, view), begin_ns(scenario, recording, view))
     else {
@@ -241,12 +249,16 @@ fn keys(scenario: &Scenario) -> impl DoubleEndedIterator<Item = CellKey> {
 }
 
 /// The last phase that a view sees.
-fn last_key(scenario: &Scenario, view: &View) -> Option<CellKey> {
+fn last_key(scenario: &Scenario, view: &ThresholdView) -> Option<CellKey> {
     keys(scenario).rfind(|key| view.sees(*key, scenario))
 }
 
 /// When the first phase that a view sees began; `None` while it has not.
-fn begin_ns(scenario: &Scenario, recording: &ScenarioRecording, view: &View) -> Option<u64> {
+fn begin_ns(
+    scenario: &Scenario,
+    recording: &ScenarioRecording,
+    view: &ThresholdView,
+) -> Option<u64> {
     let mark = |key: CellKey| match key.phase {
         Phase::Ramp => Transition::Ramp(key.stage),
         Phase::Hold => Transition::Hold(key.stage),
@@ -298,13 +310,13 @@ fn surely_below(stat: Stat, samples: u64) -> Option<u64> {
 mod tests {
     use super::*;
 
-    fn tried(well: u64, failed: u64, local: u64) -> Tried {
-        Tried { well, failed, local }
+    fn tried(well: u64, failed: u64, local: u64) -> AttemptTotals {
+        AttemptTotals { well, failed, local }
     }
 
     /// A figure that takes 368 samples.
-    fn state(samples: u64, feeding: Tried) -> State {
-        Facts { samples, needed: 368, all: feeding, feeding }.state(true)
+    fn state(samples: u64, feeding: AttemptTotals) -> State {
+        Shortfall { samples, needed: 368, all: feeding, feeding }.state(true)
     }
 
     #[test]
@@ -334,7 +346,7 @@ mod tests {
 
     #[test]
     fn what_does_not_feed_a_metric_explains_nothing_unless_nothing_went_well() {
-        let facts = |all, feeding| Facts { samples: 0, needed: 1, all, feeding }.state(true);
+        let facts = |all, feeding| Shortfall { samples: 0, needed: 1, all, feeding }.state(true);
         assert_eq!(facts(tried(5, 5, 0), tried(0, 0, 0)), State::NoData);
         assert_eq!(
             facts(tried(0, 5, 0), tried(0, 0, 0)),
@@ -344,7 +356,7 @@ mod tests {
 
     #[test]
     fn while_a_run_goes_on_the_target_may_still_answer() {
-        let state = |samples, all| Facts { samples, needed: 6, all, feeding: all }.state(false);
+        let state = |samples, all| Shortfall { samples, needed: 6, all, feeding: all }.state(false);
         assert_eq!(state(0, tried(0, 5, 0)), State::NoData);
         assert_eq!(state(0, tried(0, 6, 0)), State::Unreached { needed: 6, failed: 6 });
         assert_eq!(state(1, tried(1, 50, 0)), State::TooFew { needed: 6 });

@@ -6,7 +6,7 @@ use crate::record::{CellKey, Measure};
 
 /// What a threshold is looked at in: some stages, some phases, of one scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct View {
+pub(super) struct ThresholdView {
     pub(super) scenario: usize,
     /// One stage, or all but warm-ups.
     pub(super) stage: Option<usize>,
@@ -17,7 +17,7 @@ pub(super) struct View {
     whole_connections: bool,
 }
 
-impl View {
+impl ThresholdView {
     pub(super) fn new(
         scenario: usize,
         (stage, request): (Option<usize>, Option<u16>),

@@ -1,7 +1,7 @@
 //! A threshold with a window: the worst of all stretches of that length inside its scope.
 
 use super::State;
-use super::view::{View, state};
+use super::view::{ThresholdView, state};
 use crate::plan::{Comparison, Plan, Scenario, Threshold};
 use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
 use crate::units::SECOND_NS;
@@ -14,14 +14,14 @@ use std::collections::VecDeque;
 pub(super) struct Windows {
     /// Index into `Scenario::thresholds`.
     pub(super) threshold: usize,
-    pub(super) view: View,
+    pub(super) view: ThresholdView,
     seconds: usize,
     recent: VecDeque<(u32, Cell, Gauges)>,
     worst: Option<(Measure, u32)>,
 }
 
 impl Windows {
-    pub(super) fn new(threshold: usize, view: View, length: Time) -> Self {
+    pub(super) fn new(threshold: usize, view: ThresholdView, length: Time) -> Self {
         let seconds = usize::try_from(length.0.as_nanos().div_ceil(u128::from(SECOND_NS)))
             .unwrap_or(usize::MAX)
             .max(1);

@@ -1,15 +1,15 @@
 //! Counts: a row each.
 
-use super::row::{Better, Need, Report, Row, Samples, Unit, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
 /// What counts have in common.
-const COUNT: Row = Row {
+const COUNT: MetricRow = MetricRow {
     name: "",
     doc: "",
     formula: "",
-    unit: Unit::Count,
+    unit: MetricUnit::Count,
     better: Better::Lower,
     protocols: Protocols::HOLDS,
     connections: Protocols::NONE,
@@ -26,7 +26,7 @@ rows! {
     /// Numbers of things.
     CountMetric {
         /// Connections that were tried.
-        ConnectAttempts = Row {
+        ConnectAttempts = MetricRow {
             name: "connect.attempts",
             formula: "`connect.attempts`",
             better: Better::Neither,
@@ -37,7 +37,7 @@ rows! {
             ..COUNT
         },
         /// Connections that are open: live at this moment, in reports at the end of a phase.
-        ConnectionsOpen = Row {
+        ConnectionsOpen = MetricRow {
             name: "connections.open",
             formula: "the level at the end of the last phase that is looked at",
             better: Better::Higher,
@@ -46,7 +46,7 @@ rows! {
             ..COUNT
         },
         /// Connections that were lost while their stage was held.
-        HoldLost = Row {
+        HoldLost = MetricRow {
             name: "hold.lost",
             formula: "`hold.lost`",
             samples: Samples::Held,
@@ -55,7 +55,7 @@ rows! {
         },
         /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of its
         /// lifetime.
-        Reconnects = Row {
+        Reconnects = MetricRow {
             name: "reconnects",
             formula: "`reconnects`",
             all_phases: Protocols::ALL,
@@ -64,7 +64,7 @@ rows! {
             ..COUNT
         },
         /// Connections that events of the plan dropped.
-        StormDropped = Row {
+        StormDropped = MetricRow {
             name: "storm.dropped",
             formula: "`storm.dropped`",
             better: Better::Neither,
@@ -74,7 +74,7 @@ rows! {
             ..COUNT
         },
         /// Right messages that were received, greetings apart.
-        HeartbeatReceived = Row {
+        HeartbeatReceived = MetricRow {
             name: "heartbeat.received",
             formula: "`heartbeat.received`",
             better: Better::Higher,
@@ -84,7 +84,7 @@ rows! {
             ..COUNT
         },
         /// Heartbeats that did not come in time.
-        HeartbeatMissed = Row {
+        HeartbeatMissed = MetricRow {
             name: "heartbeat.missed",
             formula: "`heartbeat.missed`",
             needs: &[Need::Heartbeat],
@@ -93,7 +93,7 @@ rows! {
             ..COUNT
         },
         /// Requests that were started.
-        RequestsCount = Row {
+        RequestsCount = MetricRow {
             name: "requests.count",
             formula: "`started`",
             better: Better::Higher,
@@ -103,7 +103,7 @@ rows! {
             ..COUNT
         },
         /// Attempts that were due and never started.
-        Dropped = Row {
+        Dropped = MetricRow {
             name: "dropped",
             formula: "`dropped`",
             protocols: Protocols::ALL,

@@ -16,8 +16,8 @@ pub use counts::CountMetric;
 pub use rates::RateMetric;
 pub use ratios::RatioMetric;
 pub use row::{
-    Better, Need, Report, Row, Samples, Unit, Whose, denominator, figure_ms, numerator, per_second,
-    samples,
+    Better, MetricRow, MetricUnit, Need, Report, Samples, Whose, denominator, figure_ms, numerator,
+    per_second, samples,
 };
 pub use stat::Stat;
 pub use times::TimeMetric;
@@ -63,11 +63,11 @@ macro_rules! rows {
             /// Every one, in the order of reports.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            const ROWS: &'static [$crate::catalogue::Row] =
-                &[$($crate::catalogue::Row { doc: concat!($($doc),*), ..$row }),*];
+            const ROWS: &'static [$crate::catalogue::MetricRow] =
+                &[$($crate::catalogue::MetricRow { doc: concat!($($doc),*), ..$row }),*];
 
             /// What there is to know of it.
-            pub const fn row(self) -> &'static $crate::catalogue::Row {
+            pub const fn row(self) -> &'static $crate::catalogue::MetricRow {
                 &Self::ROWS[self as usize]
             }
 
@@ -98,7 +98,7 @@ use rows;
 
 impl Metric {
     /// What there is to know of it. That of a distribution is of all its figures.
-    pub fn row(self) -> &'static Row {
+    pub fn row(self) -> &'static MetricRow {
         match self {
             Self::Count(count) => count.row(),
             Self::Ratio(ratio) => ratio.row(),
@@ -110,7 +110,7 @@ impl Metric {
     }
 
     /// Every row, in the order of reports and documents.
-    pub fn rows() -> impl Iterator<Item = &'static Row> {
+    pub fn rows() -> impl Iterator<Item = &'static MetricRow> {
         let counts = CountMetric::ALL.iter().map(|one| one.row());
         let ratios = RatioMetric::ALL.iter().map(|one| one.row());
         let given = [&ratios::CHECK, &ratios::WITHIN];
@@ -156,7 +156,7 @@ impl Metric {
 
     /// Whether its value is a ratio.
     pub fn is_ratio(self) -> bool {
-        self.row().unit == Unit::Ratio
+        self.row().unit == MetricUnit::Ratio
     }
 
     /// Whether a protocol measures it.
@@ -173,7 +173,7 @@ impl Metric {
     }
 
     /// The names of all that `wanted` accepts, distributions with a star.
-    pub fn families(wanted: impl Fn(&Row) -> bool) -> Vec<String> {
+    pub fn families(wanted: impl Fn(&MetricRow) -> bool) -> Vec<String> {
         let mut names: Vec<String> = Vec::new();
         for metric in Self::all().filter(|metric| wanted(metric.row())) {
             let name = metric.family();

@@ -1,15 +1,15 @@
 //! Rates: a row each.
 
-use super::row::{Better, Report, Row, Samples, Unit, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Report, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
 /// What rates have in common.
-const RATE: Row = Row {
+const RATE: MetricRow = MetricRow {
     name: "",
     doc: "",
     formula: "",
-    unit: Unit::PerSecond,
+    unit: MetricUnit::PerSecond,
     better: Better::Higher,
     protocols: Protocols::REQUESTS,
     connections: Protocols::NONE,
@@ -26,7 +26,7 @@ rows! {
     /// Things a second.
     RateMetric {
         /// Connections tried a second.
-        Connect = Row {
+        Connect = MetricRow {
             name: "connect.rate",
             formula: "`connect.attempts` / length of the phases looked at",
             protocols: Protocols::HOLDS,
@@ -36,16 +36,16 @@ rows! {
             ..RATE
         },
         /// Requests started a second.
-        Requests = Row {
+        Requests = MetricRow {
             name: "requests.rate",
             formula: "`started` / length of the phases looked at",
             ..RATE
         },
         /// Bytes of bodies received a second.
-        BytesReceived = Row {
+        BytesReceived = MetricRow {
             name: "bytes.received.rate",
             formula: "`bytes.received` / length of the phases looked at",
-            unit: Unit::BytesPerSecond,
+            unit: MetricUnit::BytesPerSecond,
             ..RATE
         },
     }

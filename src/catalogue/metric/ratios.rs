@@ -1,15 +1,15 @@
 //! Ratios: a row each.
 
-use super::row::{Better, Need, Report, Row, Samples, Unit, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
 /// What ratios have in common.
-const RATIO: Row = Row {
+const RATIO: MetricRow = MetricRow {
     name: "",
     doc: "",
     formula: "",
-    unit: Unit::Ratio,
+    unit: MetricUnit::Ratio,
     better: Better::Higher,
     protocols: Protocols::HOLDS,
     connections: Protocols::NONE,
@@ -23,7 +23,7 @@ const RATIO: Row = Row {
 };
 
 /// What ratios of all attempts have in common: held connections count whole.
-const OF_ATTEMPTS: Row = Row {
+const OF_ATTEMPTS: MetricRow = MetricRow {
     protocols: Protocols::ALL,
     connections: Protocols::HOLDS,
     all_phases: Protocols::HOLDS,
@@ -32,7 +32,7 @@ const OF_ATTEMPTS: Row = Row {
 };
 
 /// What ratios of connections that were tried have in common.
-const OF_CONNECTS: Row = Row {
+const OF_CONNECTS: MetricRow = MetricRow {
     connections: Protocols::HOLDS,
     all_phases: Protocols::ALL,
     samples: Samples::Connects,
@@ -40,7 +40,7 @@ const OF_CONNECTS: Row = Row {
 };
 
 /// What estimates of survival have in common: lifetimes count where the connection was due.
-const SURVIVAL: Row = Row {
+const SURVIVAL: MetricRow = MetricRow {
     formula: "Kaplan and Meier's estimate: the product of 1 - died / at risk over all ages up to it",
     connections: Protocols::HOLDS,
     all_phases: Protocols::ALL,
@@ -50,11 +50,15 @@ const SURVIVAL: Row = Row {
 };
 
 /// What ratios of responses by their status have in common.
-const OF_STATUSES: Row =
-    Row { protocols: Protocols::REQUESTS, per_request: true, samples: Samples::Responses, ..RATIO };
+const OF_STATUSES: MetricRow = MetricRow {
+    protocols: Protocols::REQUESTS,
+    per_request: true,
+    samples: Samples::Responses,
+    ..RATIO
+};
 
 /// How often one check of the plan passed: `check.NAME.success_ratio`.
-pub(super) const CHECK: Row = Row {
+pub(super) const CHECK: MetricRow = MetricRow {
     name: "check.success_ratio",
     doc: "How often the check NAME of the plan passed: `check.NAME.success_ratio`.",
     formula: "passed / (passed + failed)",
@@ -66,7 +70,7 @@ pub(super) const CHECK: Row = Row {
 };
 
 /// Attempts that went well in a given time: `within.TIME.ratio`.
-pub(super) const WITHIN: Row = Row {
+pub(super) const WITHIN: MetricRow = MetricRow {
     name: "within.TIME.ratio",
     doc: "Attempts that went well within TIME, of all that ended: from the due time in open stages, \
           from sending in closed ones.",
@@ -80,14 +84,14 @@ rows! {
     /// Ratios of a number to one that contains it.
     RatioMetric {
         /// Attempts that went well, of all that ended.
-        Success = Row {
+        Success = MetricRow {
             name: "success_ratio",
             formula: "`ok` / (`ok` + failures as in `failure_ratio` + `unfinished`)",
             ..OF_ATTEMPTS
         },
         /// Attempts that failed or timed out, of all that ended. Failures of the generator's own are
         /// in neither number.
-        Failure = Row {
+        Failure = MetricRow {
             name: "failure_ratio",
             formula: "(`failed` - `failed.local` + `timed_out`, and `dropped` with \
                       `on_full = \"fail\"`) / (these + `ok` + `unfinished`)",
@@ -95,20 +99,20 @@ rows! {
             ..OF_ATTEMPTS
         },
         /// Connections that opened, of those tried.
-        ConnectSuccess = Row {
+        ConnectSuccess = MetricRow {
             name: "connect.success_ratio",
             formula: "`connect.ok` / (`connect.ok` + `connect.failed`)",
             ..OF_CONNECTS
         },
         /// Connections that did not open, of those tried.
-        ConnectFailure = Row {
+        ConnectFailure = MetricRow {
             name: "connect.failure_ratio",
             formula: "`connect.failed` / (`connect.ok` + `connect.failed`)",
             better: Better::Lower,
             ..OF_CONNECTS
         },
         /// Connections that were not lost during a hold, of those open in it.
-        HoldSurvival = Row {
+        HoldSurvival = MetricRow {
             name: "hold.survival_ratio",
             formula: "(`hold.entered` - `hold.lost`) / `hold.entered`",
             samples: Samples::Held,
@@ -116,21 +120,21 @@ rows! {
         },
         /// Time that connections were open, of the time that they should have been: a lost one owes
         /// the time until its user has another one open.
-        HoldTime = Row {
+        HoldTime = MetricRow {
             name: "hold.time_ratio",
             formula: "`connection_time.delivered_ms` / `connection_time.promised_ms`",
             samples: Samples::ConnectionTime,
             ..RATIO
         },
         /// Connections that live longer than a minute.
-        Survival1m = Row { name: "survival.1m_ratio", age: Some(("1m", 60)), ..SURVIVAL },
+        Survival1m = MetricRow { name: "survival.1m_ratio", age: Some(("1m", 60)), ..SURVIVAL },
         /// Connections that live longer than ten minutes.
-        Survival10m = Row { name: "survival.10m_ratio", age: Some(("10m", 600)), ..SURVIVAL },
+        Survival10m = MetricRow { name: "survival.10m_ratio", age: Some(("10m", 600)), ..SURVIVAL },
         /// Connections that live longer than an hour.
-        Survival1h = Row { name: "survival.1h_ratio", age: Some(("1h", 3_600)), ..SURVIVAL },
+        Survival1h = MetricRow { name: "survival.1h_ratio", age: Some(("1h", 3_600)), ..SURVIVAL },
         /// Connections dropped by events whose users had one again, of all dropped whose fate is
         /// known.
-        Recovery = Row {
+        Recovery = MetricRow {
             name: "recovery.ratio",
             formula: "`storm.recovered` / (`storm.recovered` + `storm.unrecovered`)",
             all_phases: Protocols::ALL,
@@ -138,7 +142,7 @@ rows! {
             ..RATIO
         },
         /// Heartbeats that came, of those that should have.
-        HeartbeatSuccess = Row {
+        HeartbeatSuccess = MetricRow {
             name: "heartbeat.success_ratio",
             formula: "`heartbeat.received` / (`heartbeat.received` + `heartbeat.missed`)",
             needs: &[Need::Heartbeat],
@@ -146,7 +150,7 @@ rows! {
             ..RATIO
         },
         /// Checks that passed, of all that were made.
-        Checks = Row {
+        Checks = MetricRow {
             name: "checks.success_ratio",
             formula: "passed / (passed + failed), over all checks",
             protocols: Protocols::REQUESTS,
@@ -157,27 +161,27 @@ rows! {
             ..RATIO
         },
         /// Responses with a status from 200 to 299, of all responses.
-        Status2xx = Row {
+        Status2xx = MetricRow {
             name: "status.2xx.ratio",
             formula: "responses with 200 to 299 / all responses",
             ..OF_STATUSES
         },
         /// Responses with a status from 300 to 399, of all responses.
-        Status3xx = Row {
+        Status3xx = MetricRow {
             name: "status.3xx.ratio",
             formula: "responses with 300 to 399 / all responses",
             better: Better::Neither,
             ..OF_STATUSES
         },
         /// Responses with a status from 400 to 499, of all responses.
-        Status4xx = Row {
+        Status4xx = MetricRow {
             name: "status.4xx.ratio",
             formula: "responses with 400 to 499 / all responses",
             better: Better::Lower,
             ..OF_STATUSES
         },
         /// Responses with a status from 500 to 599, of all responses.
-        Status5xx = Row {
+        Status5xx = MetricRow {
             name: "status.5xx.ratio",
             formula: "responses with 500 to 599 / all responses",
             better: Better::Lower,

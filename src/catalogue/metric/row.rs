@@ -5,7 +5,7 @@ use crate::units::figure;
 
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row {
+pub struct MetricRow {
     /// The word in plans, reports and on screen.
     pub name: &'static str,
     /// What it is, in a sentence.
@@ -13,7 +13,7 @@ pub struct Row {
     /// How it is computed, in the words of counters.
     pub formula: &'static str,
     /// Of its value and of the bounds of thresholds.
-    pub unit: Unit,
+    pub unit: MetricUnit,
     /// Which values are good.
     pub better: Better,
     /// The protocols that measure it.
@@ -40,7 +40,7 @@ pub struct Row {
 
 /// The unit of a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
+pub enum MetricUnit {
     /// A number of things.
     Count,
     /// A ratio from 0 to 1, kept with numerator and denominator.
@@ -53,7 +53,7 @@ pub enum Unit {
     Time,
 }
 
-impl Unit {
+impl MetricUnit {
     /// A value for people: `99.98%`, `1.23 ms`, `12,345`, `9,998/s`, `1.91 GiB/s`.
     pub fn figure(self, value: f64) -> String {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
@@ -224,7 +224,7 @@ pub enum Report {
     Threshold,
 }
 
-impl Row {
+impl MetricRow {
     /// Whether a protocol measures it.
     pub fn is_of(&self, protocol: ProtocolKind) -> bool {
         self.protocols.has(protocol)

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 fn every_row_says_what_it_is() {
     let mut names = BTreeSet::new();
     for row in Metric::rows() {
-        let Row { name, doc, formula, .. } = row;
+        let MetricRow { name, doc, formula, .. } = row;
         assert!(names.insert(*name), "{name} twice");
         assert!(!doc.trim().is_empty() && doc.trim().ends_with('.'), "{name}: {doc}");
         assert!(!formula.is_empty(), "{name}");
@@ -20,10 +20,10 @@ fn the_unit_is_that_of_the_kind() {
     for metric in Metric::all() {
         let unit = metric.row().unit;
         let is = match metric {
-            Metric::Count(_) => unit == Unit::Count,
-            Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => unit == Unit::Ratio,
-            Metric::Rate(_) => matches!(unit, Unit::PerSecond | Unit::BytesPerSecond),
-            Metric::Time(..) => unit == Unit::Time,
+            Metric::Count(_) => unit == MetricUnit::Count,
+            Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => unit == MetricUnit::Ratio,
+            Metric::Rate(_) => matches!(unit, MetricUnit::PerSecond | MetricUnit::BytesPerSecond),
+            Metric::Time(..) => unit == MetricUnit::Time,
         };
         assert!(is, "{metric}: {unit:?}");
     }

@@ -1,15 +1,15 @@
 //! Distributions of times: a row each.
 
-use super::row::{Better, Need, Report, Row, Samples, Unit, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
 /// What times have in common.
-const TIME: Row = Row {
+const TIME: MetricRow = MetricRow {
     name: "",
     doc: "",
     formula: "",
-    unit: Unit::Time,
+    unit: MetricUnit::Time,
     better: Better::Lower,
     protocols: Protocols::HOLDS,
     connections: Protocols::NONE,
@@ -23,14 +23,18 @@ const TIME: Row = Row {
 };
 
 /// What times of requests that went well have in common.
-const OF_SUCCESSES: Row =
-    Row { protocols: Protocols::REQUESTS, per_request: true, whose: Whose::Successes, ..TIME };
+const OF_SUCCESSES: MetricRow = MetricRow {
+    protocols: Protocols::REQUESTS,
+    per_request: true,
+    whose: Whose::Successes,
+    ..TIME
+};
 
 rows! {
     /// Distributions of times, in nanoseconds.
     TimeMetric {
         /// From the start of a connection to its opening, the TLS handshake included.
-        ConnectTime = Row {
+        ConnectTime = MetricRow {
             name: "connect.time",
             formula: "opened - started, of connections that opened",
             protocols: Protocols::ALL,
@@ -40,7 +44,7 @@ rows! {
             ..TIME
         },
         /// Of `connect.time`, the TLS handshake.
-        TlsTime = Row {
+        TlsTime = MetricRow {
             name: "tls.time",
             formula: "opened - TCP connected, of connections that opened",
             protocols: Protocols::ALL,
@@ -50,7 +54,7 @@ rows! {
             ..TIME
         },
         /// From the start of a connection to the first right message.
-        FirstMessage = Row {
+        FirstMessage = MetricRow {
             name: "first_message",
             formula: "first right message - started",
             connections: Protocols::HOLDS,
@@ -60,7 +64,7 @@ rows! {
             ..TIME
         },
         /// Between two messages of one connection.
-        HeartbeatGap = Row {
+        HeartbeatGap = MetricRow {
             name: "heartbeat.gap",
             formula: "message - the one before, of one connection",
             needs: &[Need::ServerHeartbeat],
@@ -68,7 +72,7 @@ rows! {
             ..TIME
         },
         /// From the sending of a heartbeat to its reply.
-        HeartbeatRtt = Row {
+        HeartbeatRtt = MetricRow {
             name: "heartbeat.rtt",
             formula: "reply - sent",
             needs: &[Need::ClientHeartbeat],
@@ -78,7 +82,7 @@ rows! {
         /// From the drop of a connection by an event to the opening of its user's next one, over all
         /// that were dropped: `p50` is the time until half of them were back. What never came back
         /// is longer than everything.
-        RecoveryTime = Row {
+        RecoveryTime = MetricRow {
             name: "recovery.time",
             formula: "opened again - dropped, of all connections that events dropped",
             all_phases: Protocols::ALL,
@@ -89,7 +93,7 @@ rows! {
         /// From the time of an event until the users that it dropped had a connection again: `p50`
         /// is the time until half of them had, `p99` until 99 % of them had. Each event counts by
         /// itself, and the longest is reported; who never came back is longer than everything.
-        StormTime = Row {
+        StormTime = MetricRow {
             name: "storm.time",
             formula: "opened again - the event's time, of the event that took longest",
             all_phases: Protocols::ALL,
@@ -98,27 +102,27 @@ rows! {
             ..TIME
         },
         /// From sending to the last byte, of successes.
-        ServiceTime = Row {
+        ServiceTime = MetricRow {
             name: "service_time",
             formula: "last byte - sent",
             ..OF_SUCCESSES
         },
         /// From the due time to the last byte, of successes: in open stages, where arrivals have a
         /// rate.
-        ResponseTime = Row {
+        ResponseTime = MetricRow {
             name: "response_time",
             formula: "last byte - due = `schedule_lag` + `queue_wait` + `service_time`",
             needs: &[Need::Rate],
             ..OF_SUCCESSES
         },
         /// From sending to the first byte, of successes.
-        FirstByte = Row {
+        FirstByte = MetricRow {
             name: "first_byte",
             formula: "first byte - sent",
             ..OF_SUCCESSES
         },
         /// From the first byte of a response to its last, of successes; 0 where both came at once.
-        TransferTime = Row {
+        TransferTime = MetricRow {
             name: "transfer.time",
             formula: "last byte - first byte",
             per_request: false,
@@ -126,7 +130,7 @@ rows! {
         },
         /// From sending to the last byte of responses that came whole and failed: status, body,
         /// checks.
-        FailedTime = Row {
+        FailedTime = MetricRow {
             name: "failed_time",
             formula: "last byte - sent",
             samples: Samples::FailedResponses,
@@ -134,7 +138,7 @@ rows! {
             ..OF_SUCCESSES
         },
         /// How late the generator started what was due.
-        ScheduleLag = Row {
+        ScheduleLag = MetricRow {
             name: "schedule_lag",
             formula: "started - due",
             protocols: Protocols::ALL,
@@ -144,7 +148,7 @@ rows! {
         },
         /// From the start by the schedule to the sending, spent waiting for a connection: in open
         /// stages, where arrivals have a rate.
-        QueueWait = Row {
+        QueueWait = MetricRow {
             name: "queue_wait",
             formula: "sent - started",
             protocols: Protocols::REQUESTS,

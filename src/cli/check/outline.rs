@@ -10,7 +10,7 @@ use crate::plan::{
 };
 use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
-use crate::report::table::{Cell, Column, Table};
+use crate::report::table::{Column, Table, TableCell};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::visible;
 use anstyle::Style;
@@ -239,7 +239,7 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> T
             if stage.warmup { format!("{} (warm-up)", stage.name) } else { stage.name.clone() };
         let hold = clock(segment.hold_ns);
         let cells = [name, from, to, how, ramp, hold, at.to_string(), end.to_string(), attempts];
-        table.row(cells.map(Cell::from).into());
+        table.row(cells.map(TableCell::from).into());
         at = end;
     }
     table

@@ -7,7 +7,7 @@ use crate::machine::{
 };
 use crate::plan::Plan;
 use crate::report::page::{Page, wrapped};
-use crate::report::table::{Cell, Column, Table, shortened};
+use crate::report::table::{Column, Table, TableCell, shortened};
 use crate::units::visible;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
@@ -61,7 +61,7 @@ fn plan_part(
             row.resource.name().into(),
             row.needed.to_string().into(),
             row.have.to_string().into(),
-            Cell::styled(row.status.to_string(), colour(row.status)),
+            TableCell::styled(row.status.to_string(), colour(row.status)),
         ]);
     }
     table.write(page, 2)?;
@@ -198,7 +198,7 @@ fn advice_part(page: &mut Page<'_>, advice: &[Advice]) -> io::Result<()> {
             one.parameter.into(),
             one.here.as_deref().unwrap_or("not here").into(),
             one.advised.into(),
-            Cell::styled(which, style),
+            TableCell::styled(which, style),
             one.why.into(),
         ]);
     }

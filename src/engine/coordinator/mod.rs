@@ -394,7 +394,7 @@ impl Run<'_> {
         }
         let reason = self.reason.take().unwrap_or(StopReason::Completed);
         self.record(Entry::Stopped { at_ns: self.clock.now_ns(), reason });
-        Ended { verdict: self.judge.verdict(), recording: self.judge.recording().clone() }
+        Ended { verdict: self.judge.judgement(), recording: self.judge.recording().clone() }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::channel::wire::WireError;
 use super::super::manifest::Manifest;
 use crate::record::Recording;
-use crate::verdict::Verdict;
+use crate::verdict::Judgement;
 use std::io;
 use std::path::PathBuf;
 
@@ -48,7 +48,7 @@ pub struct RunSpec {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
     /// What it proves.
-    pub verdict: Verdict,
+    pub verdict: Judgement,
     /// Its facts.
     pub recording: Recording,
 }

@@ -11,7 +11,7 @@ use crate::record::{
     Second, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use crate::units::{Rate, Time};
-use crate::verdict::{Breach, Finding, Rule, State, Verdict, Word};
+use crate::verdict::{Breach, Finding, Judgement, Rule, State, Verdict};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -322,9 +322,9 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
     (plan, events)
 }
 
-fn verdict() -> Verdict {
-    Verdict {
-        word: Word::Invalid,
+fn verdict() -> Judgement {
+    Judgement {
+        verdict: Verdict::Invalid,
         findings: vec![
             finding(0, 0, State::Held, 1.0),
             finding(1, 0, State::Held, 0.000_9),

@@ -6,7 +6,7 @@ use crate::engine::Event;
 use crate::observe::text::TextStyle;
 use crate::plan::Plan;
 use crate::record::{Cause, Entry, Failure, FailureStage, StopReason, Transition};
-use crate::verdict::{State, Verdict, Word};
+use crate::verdict::{Judgement, State, Verdict};
 
 const EIGHT_HOURS: u32 = 28_800;
 
@@ -28,8 +28,8 @@ fn eight_hours(scenarios: u16, more: impl Fn(u32) -> Vec<Event>) -> (Plan, Vec<E
         events.push(second(now, &vec![web.clone(); usize::from(scenarios)]));
         events.extend(more(now));
     }
-    let verdict = Verdict {
-        word: Word::Fail,
+    let verdict = Judgement {
+        verdict: Verdict::Fail,
         findings: Vec::new(),
         breaches: Vec::new(),
         health: Vec::new(),

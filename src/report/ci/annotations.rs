@@ -14,7 +14,7 @@ const MOST: usize = 10;
 pub fn github(run: &SavedRun, plan: &str) -> Vec<String> {
     let said = |case: &Case| matches!(case.outcome, Outcome::Failed | Outcome::Error);
     let cases: Vec<Case> = thresholds(run).into_iter().chain(rules(run)).filter(said).collect();
-    let title = format!("{} {}", run.verdict.word, visible(&run.plan.name));
+    let title = format!("{} {}", run.judgement.verdict, visible(&run.plan.name));
     let mut lines: Vec<String> = cases
         .iter()
         .take(MOST)

@@ -4,7 +4,7 @@ use crate::plan::Scenario;
 use crate::report::foreign::visible;
 use crate::report::text::{behind, value_of};
 use crate::store::SavedRun;
-use crate::verdict::{Breach, Finding, Health, Standing, State, Word};
+use crate::verdict::{Breach, Finding, Health, RuleStatus, State, Verdict};
 
 /// How a case came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +37,13 @@ pub(super) struct Case {
 
 /// A case for each threshold, in the order of the plan.
 pub(super) fn thresholds(run: &SavedRun) -> Vec<Case> {
-    run.verdict.findings.iter().filter_map(|finding| threshold(run, finding)).collect()
+    run.judgement.findings.iter().filter_map(|finding| threshold(run, finding)).collect()
 }
 
 fn threshold(run: &SavedRun, finding: &Finding) -> Option<Case> {
     let scenario = run.plan.scenarios.get(usize::from(finding.scenario))?;
     let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
-    let invalid = run.verdict.word == Word::Invalid;
+    let invalid = run.judgement.verdict == Verdict::Invalid;
     let outcome = match finding.state {
         State::Held => Outcome::Passed,
         State::Broken | State::Unreached { .. } if invalid => Outcome::Skipped,
@@ -83,10 +83,10 @@ fn place(scenario: &Scenario, finding: &Finding) -> String {
 
 /// A case for each rule of validity: those that measure something, then what else the run broke.
 pub(super) fn rules(run: &SavedRun) -> Vec<Case> {
-    let verdict = &run.verdict;
+    let verdict = &run.judgement;
     let measured = verdict.health.iter().map(|health| rule(run, health));
     let is_measured = |breach: &&Breach| {
-        let violated = |one: &Health| one.rule == breach.rule && one.state == Standing::Violated;
+        let violated = |one: &Health| one.rule == breach.rule && one.state == RuleStatus::Violated;
         verdict.health.iter().any(violated)
     };
     let other = verdict.breaches.iter().filter(|breach| !is_measured(breach)).map(|breach| Case {
@@ -101,10 +101,10 @@ pub(super) fn rules(run: &SavedRun) -> Vec<Case> {
 
 fn rule(run: &SavedRun, health: &Health) -> Case {
     let outcome = match health.state {
-        Standing::Ok => Outcome::Passed,
-        Standing::Warned => Outcome::Warned,
-        Standing::Violated => Outcome::Error,
-        Standing::NotMeasured => Outcome::Skipped,
+        RuleStatus::Ok => Outcome::Passed,
+        RuleStatus::Warned => Outcome::Warned,
+        RuleStatus::Violated => Outcome::Error,
+        RuleStatus::NotMeasured => Outcome::Skipped,
     };
     let found = health.measured.map_or_else(
         || "not measured".to_owned(),

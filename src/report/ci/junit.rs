@@ -20,7 +20,7 @@ pub fn junit(run: &SavedRun) -> Vec<u8> {
     for (suite_name, cases) in [("thresholds", thresholds(run)), ("validity", rules(run))] {
         let mut suite = TestSuite::new(suite_name);
         suite.set_time(length);
-        suite.add_property(("verdict", run.verdict.word.to_string().as_str()));
+        suite.add_property(("verdict", run.judgement.verdict.to_string().as_str()));
         suite.add_property(("seed", run.plan.seed.to_string().as_str()));
         suite.add_property(("plan_sha256", run.header.plan_sha256.as_str()));
         suite.add_property(("results", visible(&run.folder.to_string_lossy()).as_ref()));

@@ -10,7 +10,7 @@ use crate::report::table::escaped;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table};
 use crate::report::text::{ending, said, threshold_table};
 use crate::store::SavedRun;
-use crate::verdict::Word;
+use crate::verdict::Verdict;
 
 /// Bytes of a summary. GitHub drops one of more than 1 MiB whole, and several steps may share a page.
 const MOST_BYTES: usize = 256 << 10;
@@ -21,7 +21,7 @@ const MOST_CAUSES: usize = 4;
 /// The file for one run.
 pub fn markdown(run: &SavedRun) -> Vec<u8> {
     let mut blocks = vec![heading(run), about(run)];
-    if !run.verdict.findings.is_empty() {
+    if !run.judgement.findings.is_empty() {
         blocks.push(format!("### Thresholds\n\n{}", threshold_table(run).markdown()));
     }
     blocks.extend(why_invalid(run));
@@ -34,13 +34,13 @@ pub fn markdown(run: &SavedRun) -> Vec<u8> {
 }
 
 fn heading(run: &SavedRun) -> String {
-    let sign = match run.verdict.word {
-        Word::Pass => "✅",
-        Word::Fail => "❌",
-        Word::Invalid => "⚠️",
+    let sign = match run.judgement.verdict {
+        Verdict::Pass => "✅",
+        Verdict::Fail => "❌",
+        Verdict::Invalid => "⚠️",
     };
     let name = escaped(&visible(&run.plan.name));
-    format!("## {sign} {}: {name}\n\n{}\n", run.verdict.word, escaped(&said(run)))
+    format!("## {sign} {}: {name}\n\n{}\n", run.judgement.verdict, escaped(&said(run)))
 }
 
 fn about(run: &SavedRun) -> String {
@@ -51,7 +51,7 @@ fn about(run: &SavedRun) -> String {
 
 fn why_invalid(run: &SavedRun) -> Option<String> {
     let line = |rule: &str, detail: &str| format!("- **{}**: {}\n", rule, escaped(detail));
-    let breaches = run.verdict.breaches.iter();
+    let breaches = run.judgement.breaches.iter();
     let lines: String =
         breaches.map(|one| line(&escaped(one.rule.name()), &visible(&one.detail))).collect();
     (!lines.is_empty()).then(|| format!("### Why INVALID\n\n{lines}"))

@@ -3,7 +3,7 @@
 //! GitLab compares two reports as text, so figures are rounded to three significant digits: noise below that shows no change.
 
 use crate::plan::{Metric, Stat};
-use crate::report::columns::Words;
+use crate::report::columns::ReportedMetrics;
 use crate::report::search::SearchReport;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::store::SavedRun;
@@ -18,7 +18,7 @@ type Families = BTreeMap<String, Vec<String>>;
 /// The file for one run.
 pub fn openmetrics(run: &SavedRun) -> Vec<u8> {
     let mut families = Families::new();
-    verdict(&mut families, &run.verdict.word.to_string());
+    verdict(&mut families, &run.judgement.verdict.to_string());
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let whole = ScenarioFacts::new(run, index).whole();
         figures(&mut families, &scenario.name, &whole);
@@ -45,7 +45,7 @@ fn verdict(families: &mut Families, is: &str) {
 }
 
 fn figures(families: &mut Families, scenario: &str, whole: &Section<'_>) {
-    let words = Words::of(whole.protocol);
+    let words = ReportedMetrics::of(whole.protocol);
     let own = labels(&[("scenario", scenario)]);
     let ratios = words.ratios.iter().map(|one| (Metric::Ratio(*one), one.to_string()));
     let rates = words.rates.iter().map(|one| {

@@ -11,7 +11,7 @@ use super::causes::causes;
 use super::foreign::visible;
 use super::text::{ending, rules, said, threshold_table};
 use crate::store::{SavedRun, options};
-use crate::verdict::{Standing, Word};
+use crate::verdict::{RuleStatus, Verdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -46,7 +46,7 @@ fn page(run: &SavedRun, points: &Points) -> Markup {
                 meta http-equiv="Content-Security-Policy" content=(policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
-                title { (run.verdict.word) " " (name) }
+                title { (run.judgement.verdict) " " (name) }
                 style { (PreEscaped(STYLE)) }
             }
             body {
@@ -67,14 +67,14 @@ fn page(run: &SavedRun, points: &Points) -> Markup {
 }
 
 fn heading(run: &SavedRun) -> Markup {
-    let class = match run.verdict.word {
-        Word::Pass => "pass",
-        Word::Fail => "fail",
-        Word::Invalid => "invalid",
+    let class = match run.judgement.verdict {
+        Verdict::Pass => "pass",
+        Verdict::Fail => "fail",
+        Verdict::Invalid => "invalid",
     };
     html! {
         header {
-            span class={ "verdict " (class) } { (run.verdict.word) }
+            span class={ "verdict " (class) } { (run.judgement.verdict) }
             h1 { (visible(&run.plan.name)) }
             p { (visible(&said(run))) }
             @if let Some(text) = &run.plan.description { p.quiet { (visible(text)) } }
@@ -89,7 +89,7 @@ fn heading(run: &SavedRun) -> Markup {
 
 fn thresholds(run: &SavedRun) -> Markup {
     html! {
-        @if !run.verdict.findings.is_empty() {
+        @if !run.judgement.findings.is_empty() {
             section { h2 { "Thresholds" } (threshold_table(run).html()) }
         }
     }
@@ -100,11 +100,11 @@ fn why(run: &SavedRun) -> Markup {
     let scenarios = 0..run.plan.scenarios.len();
     let all: Vec<_> = scenarios.flat_map(|index| causes(run, index)).collect();
     html! {
-        @if !run.verdict.breaches.is_empty() {
+        @if !run.judgement.breaches.is_empty() {
             section {
                 h2 { "Why INVALID" }
                 dl {
-                    @for breach in &run.verdict.breaches {
+                    @for breach in &run.judgement.breaches {
                         dt { (breach.rule.name()) }
                         dd { (visible(&breach.detail)) }
                     }
@@ -126,7 +126,7 @@ fn why(run: &SavedRun) -> Markup {
 }
 
 fn health(run: &SavedRun) -> Markup {
-    let warned = run.verdict.health.iter().filter(|one| one.state == Standing::Warned);
+    let warned = run.judgement.health.iter().filter(|one| one.state == RuleStatus::Warned);
     let warned: Vec<String> = warned
         .filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?)))
         .collect();

@@ -1,6 +1,6 @@
 //! Turns the facts of a scenario into JSON: as a whole, by stage, by phase of a stage.
 
-use super::Named;
+use super::OrderedMap;
 use super::cost::CostReport;
 use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
@@ -14,7 +14,7 @@ use crate::record::{
 };
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
-use crate::report::columns::Words;
+use crate::report::columns::ReportedMetrics;
 use crate::report::failures::sorted;
 use crate::report::figures::{thousandths, whole};
 use crate::report::section::{ScenarioFacts, Section};
@@ -30,20 +30,20 @@ pub struct ScenarioReport<'a> {
     protocol: &'static str,
     target: &'a str,
     #[serde(flatten)]
-    facts: Facts<'a>,
+    facts: SectionReport<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survival: Option<SurvivalReport>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     events: Vec<EventReport>,
-    workers: Workers,
+    workers: WorkersReport,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
-    boundaries: Vec<Passed<'a>>,
+    boundaries: Vec<BoundaryReport<'a>>,
     stages: Vec<StageReport<'a>>,
 }
 
 #[derive(Serialize)]
-struct Workers {
+struct WorkersReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
     cpu_ns: u64,
@@ -53,7 +53,7 @@ struct Workers {
 
 /// A mark that was passed.
 #[derive(Serialize)]
-struct Passed<'a> {
+struct BoundaryReport<'a> {
     mark: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
@@ -64,20 +64,20 @@ struct Passed<'a> {
 struct StageReport<'a> {
     name: &'a str,
     warmup: bool,
-    planned: Planned,
+    planned: PlannedReport,
     #[serde(flatten)]
-    facts: Facts<'a>,
+    facts: SectionReport<'a>,
     #[serde(skip_serializing_if = "Option::is_none")]
     survival: Option<SurvivalReport>,
     /// Changes of the kernel's counters meanwhile.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     kernel: BTreeMap<&'a str, i64>,
-    parts: Named<Phase, Facts<'a>>,
+    parts: OrderedMap<Phase, SectionReport<'a>>,
 }
 
 /// What the plan asks of a stage.
 #[derive(Serialize, Default)]
-struct Planned {
+struct PlannedReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,21 +92,21 @@ struct Planned {
 }
 
 #[derive(Serialize)]
-struct Facts<'a> {
+struct SectionReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     start_ns: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     length_ns: Option<u64>,
-    ratios: Named<String, Ratio>,
-    accounting: Accounting,
-    counters: Named<&'static str, u64>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    rates: Named<String, f64>,
-    gauges: Named<&'static str, u64>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    times: Named<&'static str, Distribution>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    statuses: Named<u16, u64>,
+    ratios: OrderedMap<String, RatioReport>,
+    accounting: AccountingReport,
+    counters: OrderedMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    rates: OrderedMap<String, f64>,
+    gauges: OrderedMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    times: OrderedMap<&'static str, DistributionReport>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    statuses: OrderedMap<u16, u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     requests: Vec<RequestReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -114,13 +114,13 @@ struct Facts<'a> {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     cookies_lost: Vec<CookieReport>,
     /// Connections that ended, by the reason.
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    connections_ended: Named<&'static str, u64>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    connections_ended: OrderedMap<&'static str, u64>,
     failures: Vec<FailureReport<'a>>,
 }
 
 #[derive(Serialize)]
-pub(super) struct Ratio {
+pub(super) struct RatioReport {
     numerator: u64,
     denominator: u64,
     value: f64,
@@ -128,7 +128,7 @@ pub(super) struct Ratio {
 
 /// The books: `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
 #[derive(Serialize)]
-struct Accounting {
+struct AccountingReport {
     due: u64,
     started: u64,
     dropped: u64,
@@ -140,13 +140,13 @@ struct Accounting {
 }
 
 #[derive(Serialize)]
-pub(super) struct Distribution {
+pub(super) struct DistributionReport {
     /// Whose times they are: successes, responses that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     of: Option<&'static str>,
     samples: u64,
     #[serde(flatten)]
-    stats: Named<String, u64>,
+    stats: OrderedMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -194,10 +194,10 @@ impl<'a> ScenarioReport<'a> {
             name: &scenario.name,
             protocol: scenario.protocol.name(),
             target: &run.plan.target(scenario).name,
-            facts: Facts::new(scenario, &whole),
+            facts: SectionReport::new(scenario, &whole),
             survival: SurvivalReport::of(&whole.cell.survival),
             events: storms(scenario, &whole.cell).iter().map(EventReport::new).collect(),
-            workers: Workers {
+            workers: WorkersReport {
                 count: run.started.as_ref().and_then(|started| started.workers.get(index).copied()),
                 cpu_ns: recorded.workers.cpu_ns,
                 rss_bytes: recorded.workers.rss_bytes,
@@ -207,7 +207,7 @@ impl<'a> ScenarioReport<'a> {
             boundaries: recorded
                 .boundaries
                 .iter()
-                .map(|one| passed(scenario, one.transition, one.at_ns))
+                .map(|one| boundary(scenario, one.transition, one.at_ns))
                 .collect(),
             stages: (0..)
                 .zip(&scenario.stages)
@@ -215,14 +215,14 @@ impl<'a> ScenarioReport<'a> {
                     name: &stage.name,
                     warmup: stage.warmup,
                     planned: planned(stage),
-                    facts: Facts::new(scenario, &facts.stage(number)),
+                    facts: SectionReport::new(scenario, &facts.stage(number)),
                     survival: SurvivalReport::of(&facts.stage(number).cell.survival),
                     kernel: kernel_of_stage(recorded, number),
-                    parts: Named(
+                    parts: OrderedMap(
                         facts
                             .phases(number)
                             .into_iter()
-                            .map(|(phase, section)| (phase, Facts::new(scenario, &section)))
+                            .map(|(phase, section)| (phase, SectionReport::new(scenario, &section)))
                             .collect(),
                     ),
                 })
@@ -231,7 +231,7 @@ impl<'a> ScenarioReport<'a> {
     }
 }
 
-fn passed(scenario: &Scenario, mark: Transition, at_ns: u64) -> Passed<'_> {
+fn boundary(scenario: &Scenario, mark: Transition, at_ns: u64) -> BoundaryReport<'_> {
     let name = |at: u16| scenario.stages.get(usize::from(at)).map(|stage| stage.name.as_str());
     let (mark, stage) = match mark {
         Transition::Ramp(stage) => ("ramp", name(stage)),
@@ -239,35 +239,35 @@ fn passed(scenario: &Scenario, mark: Transition, at_ns: u64) -> Passed<'_> {
         Transition::Drain => ("drain", None),
         Transition::End => ("end", None),
     };
-    Passed { mark, stage, at_ns }
+    BoundaryReport { mark, stage, at_ns }
 }
 
-fn planned(stage: &Stage) -> Planned {
+fn planned(stage: &Stage) -> PlannedReport {
     let hold_ns = stage.hold.as_nanos();
     match stage.level {
         Level::Users { users, ramp } => {
-            let planned = Planned { users: Some(users), hold_ns, ..Planned::default() };
+            let planned = PlannedReport { users: Some(users), hold_ns, ..PlannedReport::default() };
             match ramp {
                 Ramp::Unpaced => planned,
                 Ramp::SpawnRate(rate) => {
-                    Planned { spawn_rate_per_s: Some(rate.value()), ..planned }
+                    PlannedReport { spawn_rate_per_s: Some(rate.value()), ..planned }
                 }
-                Ramp::Over(time) => Planned { ramp_ns: Some(time.as_nanos()), ..planned },
+                Ramp::Over(time) => PlannedReport { ramp_ns: Some(time.as_nanos()), ..planned },
             }
         }
-        Level::Rate { rate, ramp, spacing } => Planned {
+        Level::Rate { rate, ramp, spacing } => PlannedReport {
             spacing: (spacing == Spacing::Poisson).then_some("poisson"),
             rate_per_s: Some(rate.value()),
             ramp_ns: Some(ramp.as_nanos()),
             hold_ns,
-            ..Planned::default()
+            ..PlannedReport::default()
         },
     }
 }
 
-impl<'a> Facts<'a> {
+impl<'a> SectionReport<'a> {
     fn new(scenario: &'a Scenario, section: &Section<'_>) -> Self {
-        let words = Words::of(&scenario.protocol);
+        let words = ReportedMetrics::of(&scenario.protocol);
         let cell = &section.cell;
         let rate = |metric: crate::plan::RateMetric| {
             let measure = section.measure(Metric::Rate(metric))?;
@@ -281,19 +281,19 @@ impl<'a> Facts<'a> {
         Self {
             start_ns: section.time.map(|(start, _)| start),
             length_ns: section.time.map(|(start, end)| end - start),
-            ratios: Named(words.parts().filter_map(|one| ratio(section, one)).collect()),
+            ratios: OrderedMap(words.parts().filter_map(|one| ratio(section, one)).collect()),
             accounting: accounting(cell),
-            counters: Named(counters.collect()),
-            rates: Named(words.rates.iter().filter_map(|one| rate(*one)).collect()),
-            gauges: Named(gauges.collect()),
+            counters: OrderedMap(counters.collect()),
+            rates: OrderedMap(words.rates.iter().filter_map(|one| rate(*one)).collect()),
+            gauges: OrderedMap(gauges.collect()),
             times: distributions(section),
-            statuses: Named(
+            statuses: OrderedMap(
                 cell.statuses.iter().map(|(status, count)| (*status, *count)).collect(),
             ),
             requests: requests(scenario, section),
             checks: tallies(scenario, cell).map(check).collect(),
             cookies_lost: cell.cookies.iter().map(cookie).collect(),
-            connections_ended: Named(
+            connections_ended: OrderedMap(
                 cell.ends.iter().map(|(end, count)| (end.name(), *count)).collect(),
             ),
             failures: failures(cell, scenario),
@@ -301,10 +301,10 @@ impl<'a> Facts<'a> {
     }
 }
 
-fn accounting(cell: &Cell) -> Accounting {
+fn accounting(cell: &Cell) -> AccountingReport {
     let get = |counter| cell.counters.get(counter);
     let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
-    Accounting {
+    AccountingReport {
         due: get(Counter::Due),
         started: get(Counter::Started),
         dropped: get(Counter::Dropped),
@@ -317,22 +317,22 @@ fn accounting(cell: &Cell) -> Accounting {
     }
 }
 
-pub(super) fn distributions(section: &Section<'_>) -> Named<&'static str, Distribution> {
+pub(super) fn distributions(section: &Section<'_>) -> OrderedMap<&'static str, DistributionReport> {
     let one = |metric: TimeMetric| {
         let samples = section.cell.times.count(metric);
         let figure =
             |stat: &Stat| Some((format!("{stat}_ns"), whole(section.stat(metric, *stat)?)));
-        let stats = Named(Stat::ALL.iter().filter_map(figure).collect());
+        let stats = OrderedMap(Stat::ALL.iter().filter_map(figure).collect());
         let of = section.whose(metric);
-        (samples > 0).then_some((metric.name(), Distribution { of, samples, stats }))
+        (samples > 0).then_some((metric.name(), DistributionReport { of, samples, stats }))
     };
-    Named(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
+    OrderedMap(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
 }
 
-pub(super) fn ratio(section: &Section<'_>, metric: Metric) -> Option<(String, Ratio)> {
+pub(super) fn ratio(section: &Section<'_>, metric: Metric) -> Option<(String, RatioReport)> {
     let measure = section.measure(metric)?;
     let (numerator, denominator) = measure.ratio?;
-    Some((metric.to_string(), Ratio { numerator, denominator, value: measure.value }))
+    Some((metric.to_string(), RatioReport { numerator, denominator, value: measure.value }))
 }
 
 fn failures<'a>(cell: &Cell, scenario: &'a Scenario) -> Vec<FailureReport<'a>> {

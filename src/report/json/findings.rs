@@ -3,7 +3,7 @@
 use crate::plan::{Bound, Metric};
 use crate::report::figures::whole;
 use crate::store::SavedRun;
-use crate::verdict::{Breach, Finding, Health, Standing, State, Unit};
+use crate::verdict::{Breach, Finding, Health, RuleStatus, State, Unit};
 use serde::Serialize;
 
 /// A rule of validity that was broken.
@@ -27,7 +27,7 @@ pub struct HealthReport<'a> {
     ok: Option<bool>,
     state: &'static str,
     #[serde(flatten)]
-    figures: Figures,
+    figures: HealthFigures,
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -38,7 +38,7 @@ pub struct HealthReport<'a> {
 
 /// What was measured; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a warning.
 #[derive(Serialize, Default)]
-struct Figures {
+struct HealthFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     measured: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,25 +66,25 @@ impl<'a> HealthReport<'a> {
             .zip(key)
             .and_then(|(scenario, key)| scenario.stages.get(usize::from(key.stage)));
         let figures = if health.unit == Unit::Time {
-            Figures {
+            HealthFigures {
                 measured_ns: health.measured.map(whole),
                 limit_ns: health.invalid.map(whole),
                 warn_limit_ns: health.warn.map(whole),
-                default_limit_ns: health.own.map(whole),
-                ..Figures::default()
+                default_limit_ns: health.default_limit.map(whole),
+                ..HealthFigures::default()
             }
         } else {
-            Figures {
+            HealthFigures {
                 measured: health.measured,
                 limit: health.invalid,
                 warn_limit: health.warn,
-                default_limit: health.own,
-                ..Figures::default()
+                default_limit: health.default_limit,
+                ..HealthFigures::default()
             }
         };
         Self {
             rule: health.rule.name(),
-            ok: health.measured.map(|_| health.state == Standing::Ok),
+            ok: health.measured.map(|_| health.state == RuleStatus::Ok),
             state: health.state.name(),
             figures,
             scenario: scenario.map(|scenario| scenario.name.as_str()),

@@ -36,15 +36,15 @@ pub fn pretty(value: &impl Serialize) -> Vec<u8> {
 
 /// A map whose keys keep their order.
 #[derive(Debug)]
-struct Named<K, V>(Vec<(K, V)>);
+struct OrderedMap<K, V>(Vec<(K, V)>);
 
-impl<K: Serialize, V: Serialize> Serialize for Named<K, V> {
+impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_map(self.0.iter().map(|(key, value)| (key, value)))
     }
 }
 
-impl<K, V> Named<K, V> {
+impl<K, V> OrderedMap<K, V> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -57,7 +57,7 @@ struct Report<'a> {
     exit_code: u8,
     complete: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
-    stopped: Option<Stopped<'a>>,
+    stopped: Option<StoppedReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     torn_bytes: Option<u64>,
     invalid: Vec<BreachReport>,
@@ -78,7 +78,7 @@ struct Report<'a> {
     scenarios: Vec<ScenarioReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     cost: Option<CostReport>,
-    workers_lost: Vec<LostWorker<'a>>,
+    workers_lost: Vec<LostWorkerReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     servers: Vec<ServerReport<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -86,7 +86,7 @@ struct Report<'a> {
 }
 
 #[derive(Serialize)]
-struct Stopped<'a> {
+struct StoppedReport<'a> {
     reason: &'static str,
     at_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -121,7 +121,7 @@ struct TargetReport<'a> {
 }
 
 #[derive(Serialize)]
-struct LostWorker<'a> {
+struct LostWorkerReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<&'a str>,
     worker: u16,
@@ -132,22 +132,22 @@ struct LostWorker<'a> {
 #[derive(Serialize)]
 struct ServerReport<'a> {
     target: &'a str,
-    counters: Named<&'a str, u64>,
+    counters: OrderedMap<&'a str, u64>,
 }
 
 impl<'a> Report<'a> {
     fn new(run: &'a SavedRun) -> Self {
         Self {
             schema: SCHEMA,
-            verdict: run.verdict.word.to_string(),
+            verdict: run.judgement.verdict.to_string(),
             exit_code: run.exit_code(),
             complete: run.complete(),
             stopped: stopped(run),
             torn_bytes: run.damage.map(|damage| damage.torn_bytes),
-            invalid: run.verdict.breaches.iter().map(BreachReport::new).collect(),
-            health: run.verdict.health.iter().map(|one| HealthReport::new(run, one)).collect(),
+            invalid: run.judgement.breaches.iter().map(BreachReport::new).collect(),
+            health: run.judgement.health.iter().map(|one| HealthReport::new(run, one)).collect(),
             thresholds: run
-                .verdict
+                .judgement
                 .findings
                 .iter()
                 .filter_map(|one| ThresholdReport::new(run, one))
@@ -181,9 +181,9 @@ impl<'a> Report<'a> {
     }
 }
 
-fn stopped(run: &SavedRun) -> Option<Stopped<'_>> {
+fn stopped(run: &SavedRun) -> Option<StoppedReport<'_>> {
     let (why, at_ns) = run.recording.stopped.as_ref()?;
-    let mut stopped = Stopped {
+    let mut stopped = StoppedReport {
         reason: why.name(),
         at_ns: *at_ns,
         signal: None,
@@ -216,10 +216,10 @@ fn target(target: &ResolvedTarget) -> TargetReport<'_> {
     }
 }
 
-fn lost_worker<'a>(run: &'a SavedRun, lost: &'a (u16, u16, u64, String)) -> LostWorker<'a> {
+fn lost_worker<'a>(run: &'a SavedRun, lost: &'a (u16, u16, u64, String)) -> LostWorkerReport<'a> {
     let (scenario, worker, at_ns, why) = lost;
     let scenario = run.plan.scenarios.get(usize::from(*scenario)).map(|one| one.name.as_str());
-    LostWorker { scenario, worker: *worker, at_ns: *at_ns, why }
+    LostWorkerReport { scenario, worker: *worker, at_ns: *at_ns, why }
 }
 
 fn servers(run: &SavedRun) -> Vec<ServerReport<'_>> {
@@ -227,7 +227,7 @@ fn servers(run: &SavedRun) -> Vec<ServerReport<'_>> {
     all.iter()
         .map(|server| ServerReport {
             target: &server.target,
-            counters: Named(
+            counters: OrderedMap(
                 server.counters.iter().map(|(name, value)| (name.as_str(), *value)).collect(),
             ),
         })

@@ -1,10 +1,10 @@
 //! Turns the facts of each request into JSON.
 
-use super::Named;
-use super::facts::{Distribution, FailureReport, Ratio, distributions, failure, ratio};
+use super::OrderedMap;
+use super::facts::{DistributionReport, FailureReport, RatioReport, distributions, failure, ratio};
 use crate::plan::{Protocol, Scenario};
 use crate::record::{Cell, Counter};
-use crate::report::columns::Words;
+use crate::report::columns::ReportedMetrics;
 use crate::report::section::Section;
 use serde::Serialize;
 
@@ -19,11 +19,11 @@ pub struct RequestReport<'a> {
     failed: u64,
     timed_out: u64,
     unfinished: u64,
-    ratios: Named<String, Ratio>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    times: Named<&'static str, Distribution>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    statuses: Named<u16, u64>,
+    ratios: OrderedMap<String, RatioReport>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    times: OrderedMap<&'static str, DistributionReport>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    statuses: OrderedMap<u16, u64>,
     failures: Vec<FailureReport<'a>>,
 }
 
@@ -38,7 +38,7 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
         if own.cell.counters.is_zero() {
             continue;
         }
-        let words = Words::of_requests([&scenario.protocol]);
+        let words = ReportedMetrics::of_requests([&scenario.protocol]);
         let mut times = distributions(&own);
         times.0.retain(|(name, _)| words.times.iter().any(|time| time.name() == *name));
         all.push(RequestReport {
@@ -50,9 +50,11 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
             failed: get(Counter::Failed),
             timed_out: get(Counter::TimedOut),
             unfinished: get(Counter::Unfinished),
-            ratios: Named(words.parts().filter_map(|one| ratio(&own, one)).collect()),
+            ratios: OrderedMap(words.parts().filter_map(|one| ratio(&own, one)).collect()),
             times,
-            statuses: Named(own.cell.statuses.iter().map(|(one, count)| (*one, *count)).collect()),
+            statuses: OrderedMap(
+                own.cell.statuses.iter().map(|(one, count)| (*one, *count)).collect(),
+            ),
             failures: owned_failures(&own.cell, &request.name),
         });
     }

@@ -2,7 +2,7 @@
 
 use crate::plan::{Close, Stat};
 use crate::report::figures::whole;
-use crate::report::storms::Fallen;
+use crate::report::storms::EventFacts;
 use serde::Serialize;
 
 /// One event. `null`: so many were never back.
@@ -20,8 +20,8 @@ pub struct EventReport {
 }
 
 impl EventReport {
-    pub fn new(fallen: &Fallen<'_>) -> Self {
-        let Fallen { event, storm } = fallen;
+    pub fn new(fallen: &EventFacts<'_>) -> Self {
+        let EventFacts { event, storm } = fallen;
         let after = |stat| storm.after(stat).filter(|ns| ns.is_finite()).map(whole);
         Self {
             at_ns: event.at.as_nanos(),

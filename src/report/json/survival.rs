@@ -1,6 +1,6 @@
 //! Turns lifetimes into JSON: how they ended, the survival curve, and what many deaths share.
 
-use super::Named;
+use super::OrderedMap;
 use crate::record::{Curve, End, Point, Survival, spikes};
 use crate::units::SECOND_NS;
 use serde::Serialize;
@@ -16,9 +16,9 @@ pub const AGES: [(&str, u64); 3] = [("1m", 60), ("10m", 600), ("1h", 3_600)];
 pub struct SurvivalReport {
     connections: u64,
     deaths: u64,
-    ended: Named<&'static str, u64>,
-    #[serde(skip_serializing_if = "Named::is_empty")]
-    after: Named<&'static str, Estimate>,
+    ended: OrderedMap<&'static str, u64>,
+    #[serde(skip_serializing_if = "OrderedMap::is_empty")]
+    after: OrderedMap<&'static str, Estimate>,
     #[serde(skip_serializing_if = "Option::is_none")]
     median_ns: Option<u64>,
     curve: Vec<PointReport>,
@@ -39,7 +39,7 @@ struct PointReport {
     died: u64,
     #[serde(flatten)]
     estimate: Estimate,
-    incidence: Named<&'static str, f64>,
+    incidence: OrderedMap<&'static str, f64>,
 }
 
 #[derive(Serialize)]
@@ -63,8 +63,8 @@ impl SurvivalReport {
         Some(Self {
             connections: survival.connections(),
             deaths: survival.deaths(),
-            ended: Named(End::ALL.iter().map(ended).filter(|(_, count)| *count > 0).collect()),
-            after: Named(after.collect()),
+            ended: OrderedMap(End::ALL.iter().map(ended).filter(|(_, count)| *count > 0).collect()),
+            after: OrderedMap(after.collect()),
             median_ns: curve.median_s().map(|seconds| seconds * SECOND_NS),
             curve: thinned(&curve.points).into_iter().map(point).collect(),
             spikes: spikes(survival)
@@ -88,7 +88,7 @@ fn point(point: Point) -> PointReport {
         at_risk: point.at_risk,
         died: point.died,
         estimate: Estimate { survival: point.survival, error: point.error },
-        incidence: Named(causes.filter(|(_, part)| *part > 0.0).collect()),
+        incidence: OrderedMap(causes.filter(|(_, part)| *part > 0.0).collect()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! Turns a table into HTML.
 
-use super::{Align, Cell, Narrow, Table, is_void};
+use super::{Align, Table, TableCell, WhenNarrow, is_void};
 use anstyle::{AnsiColor, Color, Effects};
 use maud::{Markup, html};
 
@@ -37,13 +37,13 @@ impl Table {
         let column = &self.columns[at];
         match (column.align, column.narrow) {
             (Align::Right, _) => Some("right"),
-            (Align::Left, Narrow::Below) => Some("long"),
+            (Align::Left, WhenNarrow::Below) => Some("long"),
             (Align::Left, _) => None,
         }
     }
 }
 
-fn content(cell: &Cell) -> Markup {
+fn content(cell: &TableCell) -> Markup {
     // Leading spaces are how a part of a stage is told from the stage.
     let part = if cell.text.starts_with(' ') { "\u{2003}" } else { "" };
     let text = format!("{part}{}", cell.text.trim());
@@ -53,7 +53,7 @@ fn content(cell: &Cell) -> Markup {
 }
 
 /// The look of a cell as a class of the page's style.
-fn class(cell: &Cell) -> Option<&'static str> {
+fn class(cell: &TableCell) -> Option<&'static str> {
     match cell.style.get_fg_color() {
         Some(Color::Ansi(AnsiColor::Red)) => Some("bad"),
         Some(Color::Ansi(AnsiColor::Green)) => Some("good"),

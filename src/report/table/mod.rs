@@ -20,7 +20,7 @@ enum Align {
 
 /// What becomes of a column's text where the table is too wide without any spare column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Narrow {
+enum WhenNarrow {
     /// It is shortened, after all names.
     Shorten,
     /// It is shortened first: a name is known by its beginning.
@@ -35,28 +35,28 @@ pub struct Column {
     heading: &'static str,
     align: Align,
     spare: u8,
-    narrow: Narrow,
+    narrow: WhenNarrow,
 }
 
 impl Column {
     /// Words under this heading; empty for none.
     pub const fn left(heading: &'static str) -> Self {
-        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Shorten }
+        Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Shorten }
     }
 
     /// Numbers under this heading; empty for none.
     pub const fn right(heading: &'static str) -> Self {
-        Self { heading, align: Align::Right, spare: 0, narrow: Narrow::Shorten }
+        Self { heading, align: Align::Right, spare: 0, narrow: WhenNarrow::Shorten }
     }
 
     /// Names under this heading: where the table is too wide, they are shortened first.
     pub const fn name(heading: &'static str) -> Self {
-        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Name }
+        Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Name }
     }
 
     /// Sentences under this heading: where the table is too wide, each stands below its row.
     pub const fn sentence(heading: &'static str) -> Self {
-        Self { heading, align: Align::Left, spare: 0, narrow: Narrow::Below }
+        Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Below }
     }
 
     /// The column is left out where the table is too wide, the highest number first; with 0 it never is.
@@ -68,20 +68,20 @@ impl Column {
 
 /// A cell: a text and how it looks.
 #[derive(Debug, Clone, Default)]
-pub struct Cell {
+pub struct TableCell {
     /// Without control characters.
     pub text: String,
     /// Plain by default.
     pub style: Style,
 }
 
-impl<T: Into<String>> From<T> for Cell {
+impl<T: Into<String>> From<T> for TableCell {
     fn from(text: T) -> Self {
         Self { text: text.into(), style: Style::new() }
     }
 }
 
-impl Cell {
+impl TableCell {
     /// With this look.
     pub fn styled(text: impl Into<String>, style: Style) -> Self {
         Self { text: text.into(), style }
@@ -98,8 +98,8 @@ pub struct Table {
 /// A row, and a line of its own below it.
 #[derive(Debug, Clone, Default)]
 struct Row {
-    cells: Vec<Cell>,
-    note: Option<Cell>,
+    cells: Vec<TableCell>,
+    note: Option<TableCell>,
 }
 
 const GAP: usize = 2;
@@ -134,13 +134,13 @@ impl Table {
     }
 
     /// Adds a row; what it lacks is empty.
-    pub fn row(&mut self, mut cells: Vec<Cell>) {
-        cells.resize(self.columns.len(), Cell::default());
+    pub fn row(&mut self, mut cells: Vec<TableCell>) {
+        cells.resize(self.columns.len(), TableCell::default());
         self.rows.push(Row { cells, note: None });
     }
 
     /// Adds a line below the last row, over all columns.
-    pub fn note(&mut self, note: Cell) {
+    pub fn note(&mut self, note: TableCell) {
         if let Some(row) = self.rows.last_mut() {
             row.note = Some(note);
         }
@@ -152,19 +152,22 @@ impl Table {
         let Layout { shown, widths, below } = self.lay_out(room);
         let heading = Style::new().dimmed();
         if shown.iter().any(|at| !self.columns[*at].heading.is_empty()) {
-            let cells: Vec<Cell> =
-                self.columns.iter().map(|column| Cell::styled(column.heading, heading)).collect();
+            let cells: Vec<TableCell> = self
+                .columns
+                .iter()
+                .map(|column| TableCell::styled(column.heading, heading))
+                .collect();
             self.line(out, indent, &shown, &widths, &cells)?;
         }
         let notes = " ".repeat(indent + GAP);
         for row in &self.rows {
             self.line(out, indent, &shown, &widths, &row.cells)?;
-            for Cell { text, style } in below.iter().map(|at| &row.cells[*at]) {
+            for TableCell { text, style } in below.iter().map(|at| &row.cells[*at]) {
                 if !is_void(text) {
                     out.paragraph(&notes, text, *style)?;
                 }
             }
-            if let Some(Cell { text, style }) = &row.note {
+            if let Some(TableCell { text, style }) = &row.note {
                 let text = shortened(text, room.saturating_sub(GAP));
                 writeln!(out, "{notes}{style}{text}{style:#}")?;
             }
@@ -190,7 +193,7 @@ impl Table {
         let shown = (0..widths.len()).filter(|at| widths[*at] > 0).collect();
         let mut layout = Layout { shown, widths, below: Vec::new() };
         while layout.total() > room {
-            let sentences = |at: &&usize| self.columns[**at].narrow == Narrow::Below;
+            let sentences = |at: &&usize| self.columns[**at].narrow == WhenNarrow::Below;
             if let Some(at) = layout.shown.iter().find(sentences).copied() {
                 layout.shown.retain(|one| *one != at);
                 layout.below.push(at);
@@ -210,7 +213,7 @@ impl Table {
         indent: usize,
         shown: &[usize],
         widths: &[usize],
-        cells: &[Cell],
+        cells: &[TableCell],
     ) -> io::Result<()> {
         let mut line = " ".repeat(indent);
         let mut owed = 0;
@@ -266,7 +269,7 @@ impl Layout {
                     .filter(|at| of(&columns[*at]) && self.widths[*at] > least);
                 fit.max_by_key(|at| self.widths[*at])
             };
-            let Some(widest) = widest(&|one| one.narrow == Narrow::Name, SHORTEST_NAME)
+            let Some(widest) = widest(&|one| one.narrow == WhenNarrow::Name, SHORTEST_NAME)
                 .or_else(|| widest(&|one| one.align == Align::Left, SHORTEST_NAME))
                 .or_else(|| widest(&|_| true, 1))
             else {
@@ -355,7 +358,8 @@ mod tests {
         ]);
         for name in ["a", "世界世界世界世界世界世界", "orders · the-stage-with-a-long-name"]
         {
-            let mut cells: Vec<Cell> = vec![name.into(), "connect.success_ratio >= 99.9%".into()];
+            let mut cells: Vec<TableCell> =
+                vec![name.into(), "connect.success_ratio >= 99.9%".into()];
             cells.extend([
                 "99.917%".into(),
                 "1,000/s".into(),

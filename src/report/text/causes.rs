@@ -7,7 +7,7 @@ use crate::report::foreign::visible;
 use crate::report::page::Page;
 use crate::store::SavedRun;
 use crate::units::figure::{grouped, time};
-use crate::verdict::Word;
+use crate::verdict::Verdict;
 use anstyle::Style;
 use std::io;
 
@@ -24,9 +24,9 @@ pub fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     // A generator that stood still may have made the target look as it does.
-    let title = match run.verdict.word {
-        Word::Invalid => "Causes, as far as an INVALID run can tell",
-        Word::Pass | Word::Fail => "Causes",
+    let title = match run.judgement.verdict {
+        Verdict::Invalid => "Causes, as far as an INVALID run can tell",
+        Verdict::Pass | Verdict::Fail => "Causes",
     };
     heading(out, title)?;
     for (index, blames) in &all {

@@ -6,7 +6,7 @@ use crate::record::{Cell as Facts, CheckTally};
 use crate::report::checks::tallies;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
-use crate::report::table::{Cell, Column, Table};
+use crate::report::table::{Column, Table, TableCell};
 use crate::units::figure::{grouped, percent};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -33,7 +33,7 @@ pub fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> io::Resu
         table.row(vec![
             visible(name).into_owned().into(),
             grouped(*passed).into(),
-            Cell::styled(grouped(*failed), style),
+            TableCell::styled(grouped(*failed), style),
             ratio.into(),
         ]);
     }

@@ -11,17 +11,17 @@ pub(in crate::report) mod scenario;
 mod storms;
 mod survival;
 
-use super::Made;
+use super::WrittenReports;
 use super::foreign::visible;
 use super::page::{Page, listed, wrapped};
 use super::section::end_of;
-use super::table::{Cell, Column, NOT_MEASURED, Table, shortened};
+use super::table::{Column, NOT_MEASURED, Table, TableCell, shortened};
 use crate::plan::{Metric, Protocol, Threshold};
 use crate::record::StopReason;
 use crate::store::SavedRun;
 use crate::store::options;
 use crate::units::figure::{grouped, percent, time};
-use crate::verdict::{Finding, Standing, State, Word, unjudged_failures};
+use crate::verdict::{Finding, RuleStatus, State, Verdict, unjudged_failures};
 use anstyle::{AnsiColor, Style};
 pub use rules::rules;
 use std::io::{self, Write};
@@ -34,7 +34,7 @@ const STRONG: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();
 
 /// Writes the summary.
-pub fn write(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+pub fn write(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     verdict(run, out)?;
     thresholds(run, out)?;
     breaches(run, out)?;
@@ -50,7 +50,7 @@ pub fn write(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> 
 }
 
 /// What a terminal still shows when all has been written: the verdict once more, and where the files are.
-fn last(run: &SavedRun, made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+fn last(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out)?;
     verdict_line(run, out)?;
     // A path is there to be copied: it is never cut.
@@ -65,13 +65,13 @@ fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 }
 
 fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    let (style, sign) = match run.verdict.word {
-        Word::Pass if unjudged(run).is_some() => (DOUBT, "!"),
-        Word::Pass => (GOOD, "✓"),
-        Word::Fail => (BAD, "✗"),
-        Word::Invalid => (DOUBT, "!"),
+    let (style, sign) = match run.judgement.verdict {
+        Verdict::Pass if unjudged(run).is_some() => (DOUBT, "!"),
+        Verdict::Pass => (GOOD, "✓"),
+        Verdict::Fail => (BAD, "✗"),
+        Verdict::Invalid => (DOUBT, "!"),
     };
-    let word = run.verdict.word;
+    let word = run.judgement.verdict;
     let (said, before) = (said(run), format!("{sign} {word}  "));
     // The name gives way before what is said of it.
     let room = out.width().saturating_sub(before.width());
@@ -83,12 +83,12 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 
 /// What the verdict rests on: `3 of 3 thresholds held`.
 pub(in crate::report) fn said(run: &SavedRun) -> String {
-    let all = run.verdict.findings.len();
-    let broken = run.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
-    let held = run.verdict.findings.iter().filter(|one| one.state == State::Held).count();
+    let all = run.judgement.findings.len();
+    let broken = run.judgement.findings.iter().filter(|one| one.state.is_broken()).count();
+    let held = run.judgement.findings.iter().filter(|one| one.state == State::Held).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
-    match run.verdict.word {
-        Word::Pass if held == 0 => format!(
+    match run.judgement.verdict {
+        Verdict::Pass if held == 0 => format!(
             "{}{}",
             if all == 0 {
                 "no thresholds: nothing was judged"
@@ -97,18 +97,18 @@ pub(in crate::report) fn said(run: &SavedRun) -> String {
             },
             unjudged(run).map_or_else(String::new, |failures| format!("; {failures}"))
         ),
-        Word::Pass => match unjudged(run) {
+        Verdict::Pass => match unjudged(run) {
             Some(failures) => format!("{held} {plural} held, but {failures}, without thresholds"),
             None => format!("{held} of {all} {plural} held"),
         },
-        Word::Fail => format!("{broken} of {all} {plural} broken"),
-        Word::Invalid => "this run proves nothing about the target".to_owned(),
+        Verdict::Fail => format!("{broken} of {all} {plural} broken"),
+        Verdict::Invalid => "this run proves nothing about the target".to_owned(),
     }
 }
 
 /// What failed for the most part without a threshold to say so: `98.20% of requests failed`.
 fn unjudged(run: &SavedRun) -> Option<String> {
-    let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.verdict.findings)?;
+    let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.judgement.findings)?;
     let scenario = &run.plan.scenarios[index];
     let what = match scenario.protocol {
         Protocol::Http(_) => "requests",
@@ -146,7 +146,7 @@ pub(in crate::report) fn ending(run: &SavedRun) -> String {
 }
 
 fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    if run.verdict.findings.is_empty() {
+    if run.judgement.findings.is_empty() {
         return Ok(());
     }
     heading(out, "Thresholds")?;
@@ -162,7 +162,7 @@ pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
         Column::right(""),
         Column::left("").spare(1),
     ]);
-    for finding in &run.verdict.findings {
+    for finding in &run.judgement.findings {
         let Some(scenario) = run.plan.scenarios.get(usize::from(finding.scenario)) else {
             continue;
         };
@@ -180,11 +180,11 @@ pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
         let (word, style) = state(finding.state);
         let value = value_of(threshold, finding);
         table.row(vec![
-            Cell::styled(word, style),
+            TableCell::styled(word, style),
             place.into(),
             visible(&threshold.condition).into_owned().into(),
-            Cell::styled(value, if finding.state.is_broken() { BAD } else { STRONG }),
-            Cell::styled(behind(threshold, finding), QUIET),
+            TableCell::styled(value, if finding.state.is_broken() { BAD } else { STRONG }),
+            TableCell::styled(behind(threshold, finding), QUIET),
         ]);
     }
     table
@@ -251,11 +251,11 @@ fn is_below_floor(threshold: &Threshold, finding: &Finding) -> bool {
 }
 
 fn breaches(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    if run.verdict.breaches.is_empty() {
+    if run.judgement.breaches.is_empty() {
         return Ok(());
     }
     heading(out, "Why INVALID")?;
-    for breach in &run.verdict.breaches {
+    for breach in &run.judgement.breaches {
         let name = breach.rule.name();
         write!(out, "  {DOUBT}! {name}{DOUBT:#}")?;
         let used = 4 + name.width();
@@ -296,11 +296,11 @@ fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
             grouped(damage.torn_bytes)
         )
     }));
-    let unhealthy = run.verdict.health.iter().filter(|one| one.state == Standing::Warned);
+    let unhealthy = run.judgement.health.iter().filter(|one| one.state == RuleStatus::Warned);
     warnings.extend(
         unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?))),
     );
-    let health = run.verdict.health.iter();
+    let health = run.judgement.health.iter();
     warnings.extend(health.filter_map(rules::loosened));
     if warnings.is_empty() {
         return Ok(());
@@ -309,7 +309,7 @@ fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     warnings.iter().try_for_each(|warning| paragraph(out, "  ", &visible(warning), Style::new()))
 }
 
-fn files(made: &Made, out: &mut Page<'_>) -> io::Result<()> {
+fn files(made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     if !made.problems.is_empty() {
         heading(out, "Not written")?;
         for problem in &made.problems {

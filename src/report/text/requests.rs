@@ -8,7 +8,7 @@ use crate::report::foreign::visible;
 use crate::report::page::Page;
 use crate::report::requests::each;
 use crate::report::section::Section;
-use crate::report::table::{Cell, Column, Table};
+use crate::report::table::{Column, Table, TableCell};
 use crate::units::figure::{grouped, percent};
 use anstyle::Style;
 use std::io::{self, Write};
@@ -54,11 +54,11 @@ pub(in crate::report) fn request_table(
         };
         let bad = failures.is_some_and(|one| one.value > 0.0);
         let alarm = if bad { BAD } else { Style::new() };
-        let mut cells: Vec<Cell> = vec![
+        let mut cells: Vec<TableCell> = vec![
             visible(name).into_owned().into(),
             grouped(own.cell.counters.get(Counter::Started)).into(),
-            Cell::styled(failed, alarm),
-            Cell::styled(share, alarm),
+            TableCell::styled(failed, alarm),
+            TableCell::styled(share, alarm),
         ];
         let stats = [Stat::P50, Stat::P95, Stat::P99, Stat::Max];
         cells.extend(stats.map(|stat| figure(&own, main, stat).into()));

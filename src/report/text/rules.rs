@@ -2,9 +2,9 @@
 
 use super::{BAD, DOUBT, GOOD, QUIET, STRONG, heading};
 use crate::report::page::Page;
-use crate::report::table::{Cell, Column, NOT_MEASURED, Table};
+use crate::report::table::{Column, NOT_MEASURED, Table, TableCell};
 use crate::store::SavedRun;
-use crate::verdict::{Health, Standing};
+use crate::verdict::{Health, RuleStatus};
 use std::io;
 
 /// Every rule with what was measured where it was worst, its limits, and whose they are.
@@ -23,26 +23,26 @@ pub(in crate::report) fn table(run: &SavedRun) -> Table {
         Column::right("INVALID beyond"),
         Column::sentence(""),
     ]);
-    for one in &run.verdict.health {
+    for one in &run.judgement.health {
         let (word, style) = match one.state {
-            Standing::Ok => ("✓ ok", GOOD),
-            Standing::Warned => ("! warning", DOUBT),
-            Standing::Violated => ("✗ violated", BAD),
-            Standing::NotMeasured => ("? not measured", QUIET),
+            RuleStatus::Ok => ("✓ ok", GOOD),
+            RuleStatus::Warned => ("! warning", DOUBT),
+            RuleStatus::Violated => ("✗ violated", BAD),
+            RuleStatus::NotMeasured => ("? not measured", QUIET),
         };
         let figure = |value: Option<f64>| {
             value.map_or(NOT_MEASURED.to_owned(), |value| one.unit.figure(value))
         };
         let own = one
-            .own
+            .default_limit
             .map_or_else(String::new, |own| format!("the plan's; else {}", one.unit.figure(own)));
         table.row(vec![
-            Cell::styled(word, style),
+            TableCell::styled(word, style),
             one.rule.name().to_owned().into(),
-            Cell::styled(figure(one.measured), STRONG),
+            TableCell::styled(figure(one.measured), STRONG),
             figure(one.warn).into(),
             figure(one.invalid).into(),
-            Cell::styled(own, QUIET),
+            TableCell::styled(own, QUIET),
         ]);
     }
     table
@@ -50,7 +50,7 @@ pub(in crate::report) fn table(run: &SavedRun) -> Table {
 
 /// A limit that the plan has loosened: what is within it may still be the generator's doing.
 pub(super) fn loosened(health: &Health) -> Option<String> {
-    let (own, set) = health.own.zip(health.invalid)?;
+    let (own, set) = health.default_limit.zip(health.invalid)?;
     (set > own).then(|| {
         let (set, own) = (health.unit.figure(set), health.unit.figure(own));
         let name = health.rule.name();

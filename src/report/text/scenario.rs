@@ -3,12 +3,12 @@
 use super::{BAD, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Phase, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
-use crate::report::columns::Words;
+use crate::report::columns::ReportedMetrics;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
 use crate::report::page::{Page, listed};
 use crate::report::section::{ScenarioFacts, Section};
-use crate::report::table::{Cell, Column, NOT_MEASURED, Table, shortened};
+use crate::report::table::{Column, NOT_MEASURED, Table, TableCell, shortened};
 use crate::store::SavedRun;
 use crate::units::figure::{grouped, percent, rate, time};
 use anstyle::Style;
@@ -109,11 +109,12 @@ pub(in crate::report) fn stage_table(
         Column::right("p99"),
         Column::right("max").spare(5),
     ]);
-    let row = |name: Cell, section: &Section<'_>, paced: Option<&Section<'_>>| -> Vec<Cell> {
-        let mut cells = vec![name];
-        cells.extend(figures(scenario, section, paced, whole));
-        cells
-    };
+    let row =
+        |name: TableCell, section: &Section<'_>, paced: Option<&Section<'_>>| -> Vec<TableCell> {
+            let mut cells = vec![name];
+            cells.extend(figures(scenario, section, paced, whole));
+            cells
+        };
     for (number, stage) in (0..).zip(&scenario.stages) {
         let name = visible(&stage.name);
         let name = if stage.warmup { format!("{name} (warm-up)") } else { name.into_owned() };
@@ -123,18 +124,18 @@ pub(in crate::report) fn stage_table(
         let ramp =
             phases.iter().find(|(phase, _)| *phase == Phase::Ramp).map(|(_, section)| section);
         let paced = if hold { ramp } else { Some(&all) };
-        table.row(row(Cell::styled(name, STRONG), &all, paced));
+        table.row(row(TableCell::styled(name, STRONG), &all, paced));
         // A ramp down and a drain start nothing.
         let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
         phases.retain(|(phase, section)| *phase == Phase::Hold || started(section));
         for (phase, section) in phases.iter().filter(|_| phases.len() > 1) {
             let quiet = row(format!("  {phase}").into(), section, Some(section));
-            table.row(quiet.into_iter().map(|cell| Cell::styled(cell.text, QUIET)).collect());
+            table.row(quiet.into_iter().map(|cell| TableCell::styled(cell.text, QUIET)).collect());
         }
     }
     if scenario.stages.len() > 1 {
         let paced = (!hold).then_some(whole);
-        table.row(row(Cell::styled("all stages", STRONG), whole, paced));
+        table.row(row(TableCell::styled("all stages", STRONG), whole, paced));
     }
     table
 }
@@ -171,7 +172,7 @@ fn figures(
     section: &Section<'_>,
     paced: Option<&Section<'_>>,
     whole: &Section<'_>,
-) -> Vec<Cell> {
+) -> Vec<TableCell> {
     let main = main_time(scenario, section);
     let get = |counter| section.cell.counters.get(counter);
     let told = |counter| {
@@ -193,8 +194,8 @@ fn figures(
         grouped(get(Counter::Started)).into(),
         or_dash(number(RatioMetric::Success)).into(),
         or_dash(share(RatioMetric::Success)).into(),
-        Cell::styled(or_dash(number(RatioMetric::Failure)), alarm),
-        Cell::styled(or_dash(share(RatioMetric::Failure)), alarm),
+        TableCell::styled(or_dash(number(RatioMetric::Failure)), alarm),
+        TableCell::styled(or_dash(share(RatioMetric::Failure)), alarm),
         told(Counter::Dropped).into(),
         told(Counter::Unfinished).into(),
         told(Counter::FailedLocal).into(),
@@ -234,7 +235,8 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
         RatioMetric::HeartbeatSuccess,
         RatioMetric::Recovery,
     ];
-    for metric in Words::of(&scenario.protocol).ratios.into_iter().filter(|one| shown.contains(one))
+    for metric in
+        ReportedMetrics::of(&scenario.protocol).ratios.into_iter().filter(|one| shown.contains(one))
     {
         let measured = whole.measure(Metric::Ratio(metric));
         if let Some((value, (numerator, denominator))) =
@@ -302,7 +304,8 @@ pub(in crate::report) fn time_table(whole: &Section<'_>) -> Option<Table> {
     let mut table = Table::new(columns);
     let measured = measured(whole);
     for metric in &measured {
-        let mut cells: Vec<Cell> = vec![metric.name().into(), grouped(times.count(*metric)).into()];
+        let mut cells: Vec<TableCell> =
+            vec![metric.name().into(), grouped(times.count(*metric)).into()];
         cells.extend(SHOWN.map(|stat| figure(whole, *metric, stat).into()));
         table.row(cells);
     }
@@ -357,14 +360,15 @@ pub(in crate::report) fn cause_table(
             _ => cause.to_string(),
         };
         table.row(vec![
-            Cell::styled(what, BAD),
+            TableCell::styled(what, BAD),
             cause.failure.origin().name().into(),
             grouped(tally.count).into(),
             time(tally.first_ns as f64).into(),
             time(tally.last_ns as f64).into(),
         ]);
         if !tally.sample.is_empty() {
-            table.note(Cell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
+            table
+                .note(TableCell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
         }
     }
     Some((table, causes.len().saturating_sub(MOST_CAUSES)))

@@ -4,7 +4,7 @@ use super::paragraph;
 use crate::plan::{Close, Scenario, Stat};
 use crate::record::Cell;
 use crate::report::page::Page;
-use crate::report::storms::{Fallen, storms};
+use crate::report::storms::{EventFacts, storms};
 use crate::units::figure::{grouped, percent, time};
 use anstyle::Style;
 use std::io;
@@ -23,7 +23,7 @@ pub fn write(scenario: &Scenario, whole: &Cell, out: &mut Page<'_>) -> io::Resul
     }
 }
 
-fn line(Fallen { event, storm }: &Fallen<'_>) -> String {
+fn line(EventFacts { event, storm }: &EventFacts<'_>) -> String {
     let by = match event.by {
         Close::Fin => "FIN",
         Close::Rst => "RST",

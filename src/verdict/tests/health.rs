@@ -11,7 +11,7 @@ struct Given {
 }
 
 /// A run of one stage: a ramp of three seconds, a hold of twenty.
-fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict {
+fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgement {
     plan.scenarios[0].stages.truncate(1);
     plan.scenarios[0].stages[0].warmup = warmup;
     let mut judge = Judge::new(&plan);
@@ -59,10 +59,10 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Verdict
     }
     let reason = StopReason::Completed;
     judge.add(&Entry::Stopped { at_ns: 24_000_000_000, reason });
-    judge.verdict()
+    judge.judgement()
 }
 
-fn of(verdict: &Verdict, rule: Rule) -> &Health {
+fn of(verdict: &Judgement, rule: Rule) -> &Health {
     verdict.health.iter().find(|one| one.rule == rule).expect("every rule is held")
 }
 
@@ -81,17 +81,17 @@ fn paced() -> Plan {
 type Give = fn(u32, &mut Given, bool);
 
 /// For each rule what is just allowed and, with `true`, what is just too much; and what that makes of the run.
-const RULES: [(Rule, Standing, Give); 20] = [
-    (Rule::Dropped, Standing::Violated, |n, given, much| {
+const RULES: [(Rule, RuleStatus, Give); 20] = [
+    (Rule::Dropped, RuleStatus::Violated, |n, given, much| {
         let counter = if much { Counter::Dropped } else { Counter::Started };
         given.cell.counters.add(Counter::Due, u64::from(n == 9));
         given.cell.counters.add(counter, u64::from(n == 9));
         given.cell.counters.add(Counter::Ok, u64::from(n == 9 && !much));
     }),
-    (Rule::ScheduleLag, Standing::Violated, |_, given, much| {
+    (Rule::ScheduleLag, RuleStatus::Violated, |_, given, much| {
         given.cell.time(TimeMetric::ScheduleLag, if much { 101_000_000 } else { 99_000_000 });
     }),
-    (Rule::LocalFailures, Standing::Violated, |n, given, much| {
+    (Rule::LocalFailures, RuleStatus::Violated, |n, given, much| {
         let failure = if much { Failure::NoBuffers } else { Failure::Refused };
         if n == 9 {
             given.cell.count(Counter::Due);
@@ -100,78 +100,78 @@ const RULES: [(Rule, Standing, Give); 20] = [
             given.cell.end(Outcome::Failed(cause), 1, String::new);
         }
     }),
-    (Rule::Accounting, Standing::Violated, |n, given, much| {
+    (Rule::Accounting, RuleStatus::Violated, |n, given, much| {
         given.cell.counters.add(Counter::Due, u64::from(n == 9 && much));
     }),
-    (Rule::Stall, Standing::Warned, |n, given, much| {
+    (Rule::Stall, RuleStatus::Warned, |n, given, much| {
         let late = if much { 101_000_000 } else { 100_000_000 };
         given.workers.stall_max_ns = Some(if n == 9 { late } else { 0 });
     }),
-    (Rule::Stalled, Standing::Violated, |n, given, much| {
+    (Rule::Stalled, RuleStatus::Violated, |n, given, much| {
         // Of 20 s of hold.
         let late = if much { 201_000_000 } else { 200_000_000 };
         given.workers.stalled_ns = if n == 9 { late } else { 0 };
     }),
-    (Rule::WorkerCpu, Standing::Violated, |n, given, much| {
+    (Rule::WorkerCpu, RuleStatus::Violated, |n, given, much| {
         let busy = if much { 951 } else { 900 };
         given.workers.busy_permille = Some(if n == 9 { busy } else { 500 });
     }),
-    (Rule::ProcessCpu, Standing::Violated, |n, given, much| {
+    (Rule::ProcessCpu, RuleStatus::Violated, |n, given, much| {
         // Of two processors, and attempts that were late.
         let each = if much { 1_720_000_000 } else { 1_680_000_000 };
         given.workers.cpu_ns = u64::from(n) * each;
         given.cell.time(TimeMetric::ScheduleLag, 11_000_000);
     }),
-    (Rule::Overflow, Standing::Violated, |n, given, much| {
+    (Rule::Overflow, RuleStatus::Violated, |n, given, much| {
         // Wherever it is measured, an hour is the end.
         let ns = 3_600_000_000_000 * if much { 24 } else { 1 };
         given.cell.time(TimeMetric::QueueWait, if n == 9 { ns } else { 1 });
     }),
-    (Rule::ClockSource, Standing::Violated, |n, given, much| {
+    (Rule::ClockSource, RuleStatus::Violated, |n, given, much| {
         let clock_source_changes = Some(u64::from(n == 9 && much));
         given.supply = given.supply.map(|supply| HostDelta { clock_source_changes, ..supply });
     }),
-    (Rule::SwapIn, Standing::Warned, |n, given, much| {
+    (Rule::SwapIn, RuleStatus::Warned, |n, given, much| {
         let swapped_in_pages = Some(u64::from(n == 9 && much));
         given.supply = given.supply.map(|supply| HostDelta { swapped_in_pages, ..supply });
     }),
-    (Rule::CpuWait, Standing::Warned, |n, given, much| {
+    (Rule::CpuWait, RuleStatus::Warned, |n, given, much| {
         let waiting = if much { 101 } else { 100 };
         given.workers.waiting_permille = Some(if n == 9 { waiting } else { 20 });
     }),
-    (Rule::Steal, Standing::Violated, |_, given, much| {
+    (Rule::Steal, RuleStatus::Violated, |_, given, much| {
         let steal_ns = if much { 101_000_000 } else { 10_000_000 };
         given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
     }),
-    (Rule::StealBurst, Standing::Warned, |n, given, much| {
+    (Rule::StealBurst, RuleStatus::Warned, |n, given, much| {
         // Of ten seconds of two processors.
         let steal_ns = if much { 201_000_000 } else { 200_000_000 };
         let steal_ns = if n == 9 { steal_ns } else { 0 };
         given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
     }),
-    (Rule::Throttled, Standing::Violated, |n, given, much| {
+    (Rule::Throttled, RuleStatus::Violated, |n, given, much| {
         let throttled_periods = Some(u64::from(n == 9 && much));
         given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
     }),
-    (Rule::ClockStep, Standing::Violated, |n, given, much| {
+    (Rule::ClockStep, RuleStatus::Violated, |n, given, much| {
         // One that is led away slowly does not jump.
         let step = if much && n == 9 { -51_000_000 } else { 10_000_000 };
         given.supply = given.supply.map(|supply| HostDelta { clock_step_ns: step, ..supply });
     }),
-    (Rule::Suspended, Standing::Violated, |n, given, much| {
+    (Rule::Suspended, RuleStatus::Violated, |n, given, much| {
         let suspended_ns = if n == 9 { 50_000_000 + u64::from(much) } else { 0 };
         given.supply = given.supply.map(|supply| HostDelta { suspended_ns, ..supply });
     }),
-    (Rule::MemoryStall, Standing::Violated, |n, given, much| {
+    (Rule::MemoryStall, RuleStatus::Violated, |n, given, much| {
         let stall = if much { 241_000_000 } else { 24_000_000 };
         let memory_stall_ns = Some(if n == 9 { stall } else { 0 });
         given.supply = given.supply.map(|supply| HostDelta { memory_stall_ns, ..supply });
     }),
-    (Rule::NetworkDrops, Standing::Warned, |n, given, much| {
+    (Rule::NetworkDrops, RuleStatus::Warned, |n, given, much| {
         given.drops = i64::from(n == 9 && much);
     }),
     // A loss is no fact of a second: see `a_lost_worker_is_counted`.
-    (Rule::WorkerLost, Standing::Ok, |_, _, _| {}),
+    (Rule::WorkerLost, RuleStatus::Ok, |_, _, _| {}),
 ];
 
 #[test]
@@ -179,15 +179,19 @@ fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
     for (rule, expected, give) in RULES {
         let fine = bear(paced(), false, |number, given| give(number, given, false));
         let health = of(&fine, rule);
-        assert_eq!((health.state, fine.word), (Standing::Ok, Word::Pass), "{rule:?}: {health:?}");
+        assert_eq!(
+            (health.state, fine.verdict),
+            (RuleStatus::Ok, Verdict::Pass),
+            "{rule:?}: {health:?}"
+        );
         let much = bear(paced(), false, |number, given| give(number, given, true));
         let health = of(&much, rule);
         assert_eq!(health.state, expected, "{rule:?}: {health:?}");
         let tripped = much.breaches.iter().any(|breach| breach.rule == rule);
-        assert_eq!(tripped, expected == Standing::Violated, "{rule:?}: {:?}", much.breaches);
-        assert_eq!(much.word == Word::Invalid, tripped, "{rule:?}: {:?}", much.breaches);
+        assert_eq!(tripped, expected == RuleStatus::Violated, "{rule:?}: {:?}", much.breaches);
+        assert_eq!(much.verdict == Verdict::Invalid, tripped, "{rule:?}: {:?}", much.breaches);
         let words = health.words(&paced());
-        assert_eq!(words.is_some(), expected >= Standing::Warned, "{rule:?}: {words:?}");
+        assert_eq!(words.is_some(), expected >= RuleStatus::Warned, "{rule:?}: {words:?}");
     }
 }
 
@@ -205,22 +209,22 @@ fn a_lost_worker_is_counted() {
     let mut judge = run(&plan, None, |_, cell| requests(cell, 10, 0));
     let why = "exit status 1".to_owned();
     judge.add(&Entry::WorkerLost { scenario: 0, worker: 1, at_ns: 9, why });
-    let verdict = judge.verdict();
+    let verdict = judge.judgement();
     assert_eq!(of(&verdict, Rule::WorkerLost).measured, Some(1.0));
-    assert_eq!(of(&verdict, Rule::WorkerLost).state, Standing::Violated);
+    assert_eq!(of(&verdict, Rule::WorkerLost).state, RuleStatus::Violated);
 }
 
 #[test]
 fn what_was_not_measured_is_not_within_its_limit() {
     let plan = plan(Vec::new());
-    let verdict = run(&plan, DONE, |_, cell| requests(cell, 10, 0)).verdict();
+    let verdict = run(&plan, DONE, |_, cell| requests(cell, 10, 0)).judgement();
     for rule in
         [Rule::Steal, Rule::Stall, Rule::Stalled, Rule::Throttled, Rule::ClockStep, Rule::WorkerCpu]
     {
         let health = of(&verdict, rule);
-        assert_eq!((health.state, health.measured), (Standing::NotMeasured, None), "{rule:?}");
+        assert_eq!((health.state, health.measured), (RuleStatus::NotMeasured, None), "{rule:?}");
     }
-    assert_eq!(verdict.word, Word::Pass);
+    assert_eq!(verdict.verdict, Verdict::Pass);
 }
 
 #[test]
@@ -248,11 +252,11 @@ fn a_rule_says_where_and_by_how_much() {
 fn users_without_a_rate_may_be_as_busy_as_they_can() {
     let busy = |plan: Plan, warmup| {
         let verdict = bear(plan, warmup, |_, given| given.workers.busy_permille = Some(990));
-        (verdict.word, of(&verdict, Rule::WorkerCpu).state)
+        (verdict.verdict, of(&verdict, Rule::WorkerCpu).state)
     };
-    assert_eq!(busy(paced(), false), (Word::Invalid, Standing::Violated));
-    assert_eq!(busy(plan(Vec::new()), false), (Word::Pass, Standing::Warned));
-    assert_eq!(busy(paced(), true), (Word::Pass, Standing::NotMeasured));
+    assert_eq!(busy(paced(), false), (Verdict::Invalid, RuleStatus::Violated));
+    assert_eq!(busy(plan(Vec::new()), false), (Verdict::Pass, RuleStatus::Warned));
+    assert_eq!(busy(paced(), true), (Verdict::Pass, RuleStatus::NotMeasured));
 }
 
 #[test]
@@ -262,10 +266,10 @@ fn both_ends_on_one_machine_may_use_all_of_it_as_long_as_nobody_is_late() {
             given.workers.cpu_ns = u64::from(number) * 1_990_000_000;
             given.cell.time(TimeMetric::ScheduleLag, lag);
         });
-        (verdict.word, of(&verdict, Rule::ProcessCpu).state)
+        (verdict.verdict, of(&verdict, Rule::ProcessCpu).state)
     };
-    assert_eq!(crowded(9_000_000), (Word::Pass, Standing::Warned));
-    assert_eq!(crowded(11_000_000), (Word::Invalid, Standing::Violated));
+    assert_eq!(crowded(9_000_000), (Verdict::Pass, RuleStatus::Warned));
+    assert_eq!(crowded(11_000_000), (Verdict::Invalid, RuleStatus::Violated));
 }
 
 #[test]
@@ -275,13 +279,13 @@ fn a_ramp_without_pace_may_meet_the_quota() {
             let throttled_periods = Some(u64::from(number == at));
             given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
         });
-        (verdict.word, of(&verdict, Rule::Throttled).state)
+        (verdict.verdict, of(&verdict, Rule::Throttled).state)
     };
-    assert_eq!(throttled(plan(Vec::new()), 1), (Word::Pass, Standing::Warned));
-    assert_eq!(throttled(plan(Vec::new()), 9), (Word::Invalid, Standing::Violated));
-    assert_eq!(throttled(paced(), 1), (Word::Invalid, Standing::Violated));
+    assert_eq!(throttled(plan(Vec::new()), 1), (Verdict::Pass, RuleStatus::Warned));
+    assert_eq!(throttled(plan(Vec::new()), 9), (Verdict::Invalid, RuleStatus::Violated));
+    assert_eq!(throttled(paced(), 1), (Verdict::Invalid, RuleStatus::Violated));
     // After the last hold nobody measures any more.
-    assert_eq!(throttled(paced(), 23), (Word::Pass, Standing::Ok));
+    assert_eq!(throttled(paced(), 23), (Verdict::Pass, RuleStatus::Ok));
 }
 
 #[test]
@@ -294,10 +298,10 @@ fn lag_that_takes_a_tenth_of_the_tightest_bound_is_worth_a_warning() {
             given.cell.time(TimeMetric::ScheduleLag, 11_000_000);
             given.cell.time(TimeMetric::ResponseTime, 12_000_000);
         });
-        (verdict.word, of(&verdict, Rule::ScheduleLag).state)
+        (verdict.verdict, of(&verdict, Rule::ScheduleLag).state)
     };
-    assert_eq!(lag(100_000_000.0), (Word::Pass, Standing::Warned));
-    assert_eq!(lag(200_000_000.0), (Word::Pass, Standing::Ok));
+    assert_eq!(lag(100_000_000.0), (Verdict::Pass, RuleStatus::Warned));
+    assert_eq!(lag(200_000_000.0), (Verdict::Pass, RuleStatus::Ok));
 }
 
 #[test]

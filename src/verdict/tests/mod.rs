@@ -86,10 +86,10 @@ const DONE: Option<StopReason> = Some(StopReason::Completed);
 #[test]
 fn the_word_follows_from_the_facts() {
     let plan = plan(vec![threshold(FAILURE, Comparison::Less, 0.1)]);
-    let verdict = |refused| run(&plan, DONE, |_, cell| requests(cell, 100, refused)).verdict();
-    assert_eq!(verdict(0).word, Word::Pass);
-    assert_eq!(verdict(11).word, Word::Pass);
-    assert_eq!(verdict(12).word, Word::Fail);
+    let verdict = |refused| run(&plan, DONE, |_, cell| requests(cell, 100, refused)).judgement();
+    assert_eq!(verdict(0).verdict, Verdict::Pass);
+    assert_eq!(verdict(11).verdict, Verdict::Pass);
+    assert_eq!(verdict(12).verdict, Verdict::Fail);
     assert_eq!(verdict(12).findings[0].ratio, Some((120, 1_120)));
 }
 
@@ -107,8 +107,8 @@ fn no_data_never_passes() {
     for metric in metrics {
         let judge = Judge::new(&plan(vec![metric.clone()]));
         assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.condition);
-        let verdict = judge.verdict();
-        assert_eq!(verdict.word, Word::Invalid);
+        let verdict = judge.judgement();
+        assert_eq!(verdict.verdict, Verdict::Invalid);
         assert!(verdict.breaches.iter().any(|breach| breach.rule == Rule::Samples));
     }
 }
@@ -127,8 +127,8 @@ fn a_percentile_with_too_few_samples_is_invalid() {
         })
     };
     assert_eq!(judge(36).findings()[0].state, State::TooFew { needed: 368 });
-    assert_eq!(judge(36).verdict().word, Word::Invalid);
-    assert_eq!(judge(37).verdict().word, Word::Pass);
+    assert_eq!(judge(36).judgement().verdict, Verdict::Invalid);
+    assert_eq!(judge(37).judgement().verdict, Verdict::Pass);
 }
 
 #[test]
@@ -179,10 +179,10 @@ fn a_window_finds_the_worst_stretch() {
 fn what_the_generator_did_wrong_makes_the_run_invalid() {
     let plan = plan(Vec::new());
     let rule = |reason, fill: &dyn Fn(u32, &mut Cell)| {
-        let verdict = run(&plan, reason, fill).verdict();
+        let verdict = run(&plan, reason, fill).judgement();
         assert_eq!(
-            verdict.word,
-            if verdict.breaches.is_empty() { Word::Pass } else { Word::Invalid }
+            verdict.verdict,
+            if verdict.breaches.is_empty() { Verdict::Pass } else { Verdict::Invalid }
         );
         verdict.breaches.first().map(|breach| breach.rule)
     };
@@ -224,7 +224,7 @@ fn local_failures_are_no_failures_of_the_target() {
         );
     });
     assert_eq!(judge.findings()[0].state, State::Held);
-    assert_eq!(judge.verdict().word, Word::Invalid);
+    assert_eq!(judge.judgement().verdict, Verdict::Invalid);
 }
 
 #[test]

@@ -38,9 +38,9 @@ fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
     judge
 }
 
-fn ended(mut judge: Judge) -> Verdict {
+fn ended(mut judge: Judge) -> Judgement {
     judge.add(&Entry::Stopped { at_ns: 10_000_000_000, reason: StopReason::Completed });
-    judge.verdict()
+    judge.judgement()
 }
 
 fn meant(plan: &mut Plan) {
@@ -54,20 +54,25 @@ fn drops_under_a_cap_that_is_meant_are_failures_of_the_target() {
     let well = threshold(Metric::Ratio(RatioMetric::Success), Comparison::AtLeast, 0.95);
     let mut plan = plan(vec![failed, well]);
     let invalid = ended(arrivals(plan.clone(), 10, 0));
-    assert_eq!(invalid.word, Word::Invalid);
+    assert_eq!(invalid.verdict, Verdict::Invalid);
     assert_eq!(invalid.breaches[0].rule, Rule::Dropped);
     // Of what was due, not of what was started.
     meant(&mut plan);
     let verdict = ended(arrivals(plan.clone(), 10, 0));
-    assert_eq!((verdict.word, verdict.breaches.len()), (Word::Fail, 0), "{:?}", verdict.breaches);
+    assert_eq!(
+        (verdict.verdict, verdict.breaches.len()),
+        (Verdict::Fail, 0),
+        "{:?}",
+        verdict.breaches
+    );
     assert_eq!(verdict.findings[0].ratio, Some((10, 110)));
     assert_eq!(verdict.findings[1].ratio, Some((100, 110)));
     let states: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
     assert_eq!(states, [State::Broken, State::Broken]);
     let health = verdict.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
-    assert_eq!((health.state, health.measured), (Standing::Ok, Some(10.0 / 110.0)));
+    assert_eq!((health.state, health.measured), (RuleStatus::Ok, Some(10.0 / 110.0)));
     // Local failures are this machine's all the same.
-    assert_eq!(ended(arrivals(plan, 10, 1)).word, Word::Invalid);
+    assert_eq!(ended(arrivals(plan, 10, 1)).verdict, Verdict::Invalid);
 }
 
 #[test]
@@ -77,20 +82,20 @@ fn a_limit_of_the_plan_counts_in_place_of_the_own_one() {
     loose.generator.limits.local_failures = Some(Ratio(0.01));
     strict.generator.limits.schedule_lag = Some(Time(Duration::from_millis(10)));
     let dropped = |plan: &Plan, dropped, local| ended(arrivals(plan.clone(), dropped, local));
-    assert_eq!(dropped(&loose, 11, 1).word, Word::Pass);
+    assert_eq!(dropped(&loose, 11, 1).verdict, Verdict::Pass);
     let much = dropped(&loose, 12, 0);
-    assert_eq!(much.word, Word::Invalid);
+    assert_eq!(much.verdict, Verdict::Invalid);
     assert!(much.breaches[0].detail.contains("12 of 112"), "{:?}", much.breaches);
     assert!(much.breaches[0].detail.contains("at most 10.00% is allowed"), "{:?}", much.breaches);
     let local = dropped(&loose, 0, 2);
     assert_eq!(local.breaches[0].rule, Rule::LocalFailures);
     let health = much.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
-    assert_eq!((health.invalid, health.own), (Some(0.1), Some(0.0)));
+    assert_eq!((health.invalid, health.default_limit), (Some(0.1), Some(0.0)));
     // One that says the same as planrun is not the plan's.
     loose.generator.limits.dropped = Some(Ratio(0.0));
     let same = dropped(&loose, 0, 0);
     let health = same.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
-    assert_eq!((health.invalid, health.own), (Some(0.0), None));
+    assert_eq!((health.invalid, health.default_limit), (Some(0.0), None));
 
     let late = |plan: &Plan| {
         let mut judge = arrivals(plan.clone(), 0, 0);
@@ -100,9 +105,9 @@ fn a_limit_of_the_plan_counts_in_place_of_the_own_one() {
         let facts = second.scenarios.entry(0).or_default();
         facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, cell));
         judge.add(&Entry::Second(second));
-        ended(judge).word
+        ended(judge).verdict
     };
-    assert_eq!((late(&strict), late(&plan(Vec::new()))), (Word::Invalid, Word::Pass));
+    assert_eq!((late(&strict), late(&plan(Vec::new()))), (Verdict::Invalid, Verdict::Pass));
 }
 
 #[test]
@@ -129,8 +134,8 @@ fn a_run_that_was_ended_as_beyond_repair_is_invalid_and_says_why() {
     let mut judge = arrivals(plan(Vec::new()), 1, 0);
     let reason = StopReason::BeyondRepair { rule: "dropped".into() };
     judge.add(&Entry::Stopped { at_ns: 12_000_000_000, reason });
-    let verdict = judge.verdict();
-    assert_eq!(verdict.word, Word::Invalid);
+    let verdict = judge.judgement();
+    assert_eq!(verdict.verdict, Verdict::Invalid);
     let ended = verdict.breaches.iter().find(|one| one.rule == Rule::Incomplete).unwrap();
     assert!(ended.detail.starts_with("ended at 12.0 s, because dropped"), "{}", ended.detail);
 }

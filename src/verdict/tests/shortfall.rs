@@ -25,7 +25,7 @@ fn unreached(needed: u64, failed: u64) -> State {
     State::Unreached { needed, failed }
 }
 
-fn rules(verdict: &Verdict) -> Vec<Rule> {
+fn rules(verdict: &Judgement) -> Vec<Rule> {
     verdict.breaches.iter().map(|breach| breach.rule).collect()
 }
 
@@ -58,9 +58,9 @@ fn hanging(plan: &Plan, outcome: Failure) -> Judge {
     judge
 }
 
-fn end(mut judge: Judge) -> Verdict {
+fn end(mut judge: Judge) -> Judgement {
     judge.add(&Entry::Stopped { at_ns: 9_000_000_000, reason: StopReason::Completed });
-    judge.verdict()
+    judge.judgement()
 }
 
 #[test]
@@ -73,12 +73,12 @@ fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
         Threshold { window: Some(Time(Duration::from_secs(2))), ..below(FAILURE, 0.01) },
     ]);
     let verdict = end(hanging(&plan, Failure::RequestTimeout));
-    assert_eq!((verdict.word, rules(&verdict)), (Word::Fail, vec![]));
+    assert_eq!((verdict.verdict, rules(&verdict)), (Verdict::Fail, vec![]));
     let needed: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
     assert_eq!(needed, [1, 6, 1, 368, 368, 1].map(|needed| unreached(needed, 10)));
     // What this machine did wrong says nothing about the target.
     let verdict = end(hanging(&plan, Failure::TooManyFiles));
-    assert_eq!(verdict.word, Word::Invalid);
+    assert_eq!(verdict.verdict, Verdict::Invalid);
     assert!(rules(&verdict).contains(&Rule::LocalFailures));
     assert!(rules(&verdict).contains(&Rule::Samples));
     assert!(verdict.findings.iter().all(|one| one.state == State::NoData));
@@ -92,8 +92,8 @@ fn what_failed_before_a_view_began_explains_nothing_in_it() {
             failed(cell, 100, Failure::Refused, u64::from(number) * 1_000_000_000);
         }
     });
-    assert_eq!(judge.verdict().findings[0].state, State::NoData);
-    assert_eq!(judge.verdict().word, Word::Invalid);
+    assert_eq!(judge.judgement().findings[0].state, State::NoData);
+    assert_eq!(judge.judgement().verdict, Verdict::Invalid);
 }
 
 #[test]
@@ -104,19 +104,19 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
             answered(cell, good, 1);
             failed(cell, bad, failure, 1);
         });
-        let verdict = judge.verdict();
-        (verdict.word, verdict.findings[0].state)
+        let verdict = judge.judgement();
+        (verdict.verdict, verdict.findings[0].state)
     };
-    assert_eq!(verdict(30, 7, Failure::Reset), (Word::Fail, unreached(368, 70)));
-    assert_eq!(verdict(2, 2, Failure::RequestTimeout), (Word::Fail, unreached(368, 20)));
+    assert_eq!(verdict(30, 7, Failure::Reset), (Verdict::Fail, unreached(368, 70)));
+    assert_eq!(verdict(2, 2, Failure::RequestTimeout), (Verdict::Fail, unreached(368, 20)));
     let too_few = State::TooFew { needed: 368 };
-    assert_eq!(verdict(30, 1, Failure::Reset), (Word::Invalid, too_few));
-    assert_eq!(verdict(30, 30, Failure::NoRow), (Word::Invalid, too_few));
-    assert_eq!(verdict(30, 0, Failure::Reset), (Word::Invalid, too_few));
+    assert_eq!(verdict(30, 1, Failure::Reset), (Verdict::Invalid, too_few));
+    assert_eq!(verdict(30, 30, Failure::NoRow), (Verdict::Invalid, too_few));
+    assert_eq!(verdict(30, 0, Failure::Reset), (Verdict::Invalid, too_few));
 }
 
 /// Ten seconds of so many requests that were answered well, and of some that failed with a response, of so many milliseconds each.
-fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Word, State) {
+fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Verdict, State) {
     let judge = run(&plan(vec![threshold]), DONE, |number, cell| {
         answered(cell, good, 1);
         if number == 0 {
@@ -127,23 +127,23 @@ fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Wo
             failed(cell, silent, Failure::RequestTimeout, 1);
         }
     });
-    let verdict = judge.verdict();
-    (verdict.word, verdict.findings[0].state)
+    let verdict = judge.judgement();
+    (verdict.verdict, verdict.findings[0].state)
 }
 
 #[test]
 fn what_is_asked_of_failures_holds_where_nothing_fails() {
     let p99 = Metric::Time(TimeMetric::FailedTime, Stat::P99);
     let below_a_second = || below(p99, 1e9);
-    let held = (Word::Pass, State::Held);
+    let held = (Verdict::Pass, State::Held);
     assert_eq!(with_failed(30, &[], 0, below_a_second()), held);
     // Few that failed are all that there are.
     assert_eq!(with_failed(30, &[5, 900], 0, below_a_second()), held);
-    let too_few = (Word::Invalid, State::TooFew { needed: 368 });
+    let too_few = (Verdict::Invalid, State::TooFew { needed: 368 });
     assert_eq!(with_failed(30, &[5, 1_100], 0, below_a_second()), too_few);
     // Without a response nobody knows how long it would have taken; without an attempt nothing was tried.
     assert_eq!(with_failed(30, &[5], 1, below_a_second()), too_few);
-    let no_data = (Word::Invalid, State::NoData);
+    let no_data = (Verdict::Invalid, State::NoData);
     assert_eq!(with_failed(30, &[], 1, below_a_second()), no_data);
     assert_eq!(with_failed(0, &[], 0, below_a_second()), no_data);
     // A lower bound wants failures, and other times want successes.
@@ -162,13 +162,13 @@ fn a_percentile_is_broken_on_few_samples_when_they_are_enough_to_tell() {
         });
         // A live look does not take a chance at each second.
         assert_eq!(judge.findings()[0].state, State::TooFew { needed: 368 });
-        judge.verdict()
+        judge.judgement()
     };
     // Of 180 samples six beyond the bound are what a p99 within it gives once in a hundred times.
     assert_eq!(verdict(6, 500e6).findings[0].state, State::Broken);
-    assert_eq!(verdict(6, 500e6).word, Word::Fail);
-    assert_eq!(verdict(5, 500e6).word, Word::Invalid);
-    assert_eq!(verdict(18, 1_100e6).word, Word::Invalid);
+    assert_eq!(verdict(6, 500e6).verdict, Verdict::Fail);
+    assert_eq!(verdict(5, 500e6).verdict, Verdict::Invalid);
+    assert_eq!(verdict(18, 1_100e6).verdict, Verdict::Invalid);
 }
 
 #[test]
@@ -180,15 +180,15 @@ fn a_broken_threshold_stands_whatever_others_lack_and_the_generators_faults_stan
             failed(cell, 1, Failure::Status, 1);
             fill(cell);
         })
-        .verdict()
+        .judgement()
     };
     let fine = verdict(&|_| ());
-    assert_eq!((fine.word, rules(&fine)), (Word::Fail, vec![]));
+    assert_eq!((fine.verdict, rules(&fine)), (Verdict::Fail, vec![]));
     assert_eq!(fine.findings[1].state, State::TooFew { needed: 368 });
     let starved = verdict(&|cell| cell.time(TimeMetric::ScheduleLag, 200_000_000));
-    assert_eq!((starved.word, rules(&starved)), (Word::Invalid, vec![Rule::ScheduleLag; 2]));
+    assert_eq!((starved.verdict, rules(&starved)), (Verdict::Invalid, vec![Rule::ScheduleLag; 2]));
     let local = verdict(&|cell| failed(cell, 1, Failure::TooManyFiles, 1));
-    assert_eq!((local.word, rules(&local)), (Word::Invalid, vec![Rule::LocalFailures; 2]));
+    assert_eq!((local.verdict, rules(&local)), (Verdict::Invalid, vec![Rule::LocalFailures; 2]));
 }
 
 #[test]
@@ -213,12 +213,12 @@ fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else()
                 cell.requests.entry(at).or_default().failed += count;
             }
         });
-        let verdict = judge.verdict();
+        let verdict = judge.judgement();
         assert_eq!(verdict.findings[0].state, verdict.findings[1].state);
-        (verdict.word, verdict.findings[0].state)
+        (verdict.verdict, verdict.findings[0].state)
     };
-    let fail = |failed| (Word::Fail, unreached(1, failed));
-    let invalid = (Word::Invalid, State::NoData);
+    let fail = |failed| (Verdict::Fail, unreached(1, failed));
+    let invalid = (Verdict::Invalid, State::NoData);
     assert_eq!(state(true, 5, [5, 0], Failure::Status), fail(50));
     assert_eq!(state(true, 0, [1, 0], Failure::RequestTimeout), fail(10));
     assert_eq!(state(true, 5, [0, 0], Failure::Status), invalid);
@@ -279,16 +279,19 @@ fn connections_that_the_target_ended_owe_their_heartbeats() {
         judge.add(&Entry::Second(second));
         end(judge)
     };
-    let states = |verdict: Verdict| {
-        (verdict.word, verdict.findings.into_iter().map(|one| one.state).collect::<Vec<_>>())
+    let states = |verdict: Judgement| {
+        (verdict.verdict, verdict.findings.into_iter().map(|one| one.state).collect::<Vec<_>>())
     };
     let wrong = unreached(6, 10);
     let (one, p99) = (unreached(1, 10), unreached(368, 10));
-    assert_eq!(states(verdict(Some(Failure::WrongData))), (Word::Fail, vec![wrong, one, one, p99]));
+    assert_eq!(
+        states(verdict(Some(Failure::WrongData))),
+        (Verdict::Fail, vec![wrong, one, one, p99])
+    );
     // Nobody failed: the plan has no heartbeat in it, or too few connections.
     let too_few = State::TooFew { needed: 368 };
     assert_eq!(
         states(verdict(None)),
-        (Word::Invalid, vec![State::NoData, State::NoData, State::NoData, too_few])
+        (Verdict::Invalid, vec![State::NoData, State::NoData, State::NoData, too_few])
     );
 }

@@ -60,14 +60,14 @@ fn every_format_is_as_it_was() {
 fn a_broken_threshold_is_a_failure_and_an_invalid_run_has_only_errors() {
     let (_out, folder) = finished();
     let saved = SavedRun::open(&folder).unwrap();
-    let broken = saved.verdict.findings.iter().filter(|one| one.state.is_broken()).count();
-    let cases = saved.verdict.findings.len() + saved.verdict.health.len();
+    let broken = saved.judgement.findings.iter().filter(|one| one.state.is_broken()).count();
+    let cases = saved.judgement.findings.len() + saved.judgement.health.len();
     assert!(broken > 0);
     assert_eq!(counted(&ci::junit(&saved)), [cases, broken, 0]);
     let (_out, saved) = cut();
     let [_, failures, errors] = counted(&ci::junit(&saved))[..] else { panic!() };
     assert_eq!(failures, 0);
-    assert!(errors >= saved.verdict.breaches.len(), "{:?}", saved.verdict.breaches);
+    assert!(errors >= saved.judgement.breaches.len(), "{:?}", saved.judgement.breaches);
     assert!(errors > 0);
 }
 

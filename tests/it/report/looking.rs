@@ -55,7 +55,7 @@ fn a_compressed_recording_says_the_same_and_a_cut_one_says_that_it_is_cut() {
     let packed = SavedRun::open(&folder).unwrap();
     unpack(&folder);
     let plain = SavedRun::open(&folder).unwrap();
-    assert!(plain.recording == packed.recording && plain.verdict == packed.verdict);
+    assert!(plain.recording == packed.recording && plain.judgement == packed.judgement);
     assert_eq!((plain.finished, plain.damage), (packed.finished, None));
     // A run that ended between the two steps of its compression.
     fs::write(folder.join("recording.jsonl.gz"), "half").unwrap();

@@ -13,7 +13,7 @@ mod soak;
 use planrun::machine::Environment;
 use planrun::record::Entry;
 use planrun::report::page::{Page, WIDTH};
-use planrun::report::{self, FINAL, Made, Series, text};
+use planrun::report::{self, FINAL, Series, WrittenReports, text};
 use planrun::store::{Error, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -34,11 +34,11 @@ fn store(out: &Path) -> Result<Store, Error> {
 }
 
 /// Runs the canned run into a folder below `out`, as the coordinator does it.
-fn live(out: &Path) -> Made {
+fn live(out: &Path) -> WrittenReports {
     run(out, &canned::entries())
 }
 
-fn run(out: &Path, entries: &[Entry]) -> Made {
+fn run(out: &Path, entries: &[Entry]) -> WrittenReports {
     let mut store = store(out).unwrap();
     store.started(canned::started());
     for entry in entries {
@@ -49,7 +49,7 @@ fn run(out: &Path, entries: &[Entry]) -> Made {
 }
 
 /// Makes the reports of a folder again, as `planrun report` does it, and what it prints.
-fn again(folder: &Path) -> Result<(Made, String), Error> {
+fn again(folder: &Path) -> Result<(WrittenReports, String), Error> {
     let saved = SavedRun::open(folder)?;
     let made = report::write_again(&saved);
     let mut printed = Vec::new();

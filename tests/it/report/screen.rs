@@ -2,7 +2,7 @@
 
 use super::{again, finished};
 use planrun::report::page::Page;
-use planrun::report::{Made, text};
+use planrun::report::{WrittenReports, text};
 use planrun::store::{Damage, SavedRun};
 use planrun::verdict::{Breach, Rule};
 use unicode_width::UnicodeWidthStr;
@@ -31,9 +31,9 @@ fn no_line_on_the_screen_is_too_wide() {
     }
     saved.plan.name = "n".repeat(100);
     let detail = format!("{} {}", "\u{1b}[2Jword ".repeat(30), "x".repeat(300));
-    saved.verdict.breaches.push(Breach { rule: Rule::Samples, detail });
+    saved.judgement.breaches.push(Breach { rule: Rule::Samples, detail });
     saved.damage = Some(Damage { torn_bytes: 12_345 });
-    let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
+    let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     for width in 60..=200 {
         let mut printed = Vec::new();
         text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
@@ -83,7 +83,7 @@ fn what_matters_most_is_left_on_a_narrow_screen() {
 /// The summary of a folder in so many columns.
 fn screen(folder: &std::path::Path, width: usize) -> String {
     let saved = SavedRun::open(folder).unwrap();
-    let made = Made { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
+    let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     let mut printed = Vec::new();
     text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
     anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string()

@@ -1,6 +1,6 @@
 //! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
 
-use crate::catalogue::{Better, ProtocolKind, Unit, within};
+use crate::catalogue::{Better, MetricUnit, ProtocolKind, within};
 use crate::plan::suggest::{did_you_mean, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, foreign};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
@@ -230,10 +230,10 @@ fn families(protocol: ProtocolKind) -> String {
 fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
     let unit = metric.row().unit;
     let value = match unit {
-        Unit::Count => text.parse::<Count>().map(|count| count.0 as f64),
-        Unit::Ratio => unambiguous(text).map(|ratio| ratio.0),
-        Unit::PerSecond | Unit::BytesPerSecond => text.parse::<Rate>().map(Rate::value),
-        Unit::Time => text.parse::<Time>().map(|time| time.as_nanos() as f64),
+        MetricUnit::Count => text.parse::<Count>().map(|count| count.0 as f64),
+        MetricUnit::Ratio => unambiguous(text).map(|ratio| ratio.0),
+        MetricUnit::PerSecond | MetricUnit::BytesPerSecond => text.parse::<Rate>().map(Rate::value),
+        MetricUnit::Time => text.parse::<Time>().map(|time| time.as_nanos() as f64),
     };
     value.map(Bound).map_err(|UnitError { message, help }| {
         let is = [
@@ -269,11 +269,11 @@ fn unambiguous(text: &str) -> Result<Ratio, UnitError> {
 fn example(metric: Metric) -> String {
     let row = metric.row();
     let bound = match (row.unit, row.better) {
-        (Unit::Count, _) => "== 0",
-        (Unit::Ratio, Better::Lower) => "< 0.1%",
-        (Unit::Ratio, Better::Higher | Better::Neither) => ">= 99.9%",
-        (Unit::PerSecond | Unit::BytesPerSecond, _) => ">= 1000/s",
-        (Unit::Time, _) => "< 100ms",
+        (MetricUnit::Count, _) => "== 0",
+        (MetricUnit::Ratio, Better::Lower) => "< 0.1%",
+        (MetricUnit::Ratio, Better::Higher | Better::Neither) => ">= 99.9%",
+        (MetricUnit::PerSecond | MetricUnit::BytesPerSecond, _) => ">= 1000/s",
+        (MetricUnit::Time, _) => "< 100ms",
     };
     format!("write for example `{metric} {bound}`")
 }

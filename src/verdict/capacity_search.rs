@@ -1,15 +1,15 @@
 //! Turns the verdicts of runs at single levels into the next level to run, and at last into the highest one that passes.
 //!
-//! **Invariant:** a level that did not pass is never run again, nor is one above it; so every ascent ends.
+//! **Invariant:** a level that did not pass is never run again, nor is one above it; so every search ends.
 
-use super::Word;
+use super::Verdict;
 use crate::plan::{Search, SearchWay};
 use crate::units::Ratio;
 use std::collections::BTreeSet;
 
 /// A search on its way.
 #[derive(Debug, Clone)]
-pub struct Ascent {
+pub struct CapacitySearch {
     search: Search,
     passed: BTreeSet<u64>,
     /// The lowest level that did not pass.
@@ -33,12 +33,12 @@ pub enum Next {
         again: bool,
     },
     /// The end.
-    End(Summit),
+    End(SearchOutcome),
 }
 
 /// How a search ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Summit {
+pub enum SearchOutcome {
     /// A level above broke a threshold.
     Broken {
         /// The highest level that passed.
@@ -59,7 +59,7 @@ pub enum Summit {
     },
 }
 
-impl Ascent {
+impl CapacitySearch {
     /// A search at its start.
     pub fn new(search: Search) -> Self {
         Self {
@@ -83,7 +83,7 @@ impl Ascent {
         if let Some(level) = self.unproven {
             let again = self.passed.contains(&level);
             return if self.limited {
-                Next::End(Summit::Generator { highest, level })
+                Next::End(SearchOutcome::Generator { highest, level })
             } else {
                 Next::Run { level, again }
             };
@@ -91,7 +91,7 @@ impl Ascent {
         let Some(highest) = highest else {
             return match self.broken {
                 None => Next::Run { level: self.search.min, again: false },
-                Some(_) => Next::End(Summit::Nothing),
+                Some(_) => Next::End(SearchOutcome::Nothing),
             };
         };
         if let Some(level) = self.between(highest) {
@@ -100,28 +100,31 @@ impl Ascent {
         if self.confirmations < self.search.confirm {
             return Next::Run { level: highest, again: true };
         }
-        Next::End(self.broken.map_or(Summit::Max, |broken| Summit::Broken { highest, broken }))
+        Next::End(
+            self.broken
+                .map_or(SearchOutcome::Max, |broken| SearchOutcome::Broken { highest, broken }),
+        )
     }
 
     /// Takes in what a run at this level proved.
-    pub fn tell(&mut self, level: u64, word: Word) {
+    pub fn record(&mut self, level: u64, word: Verdict) {
         match word {
-            Word::Invalid if self.unproven == Some(level) => self.limited = true,
-            Word::Invalid => self.unproven = Some(level),
-            Word::Pass | Word::Fail => self.unproven = None,
+            Verdict::Invalid if self.unproven == Some(level) => self.limited = true,
+            Verdict::Invalid => self.unproven = Some(level),
+            Verdict::Pass | Verdict::Fail => self.unproven = None,
         }
         match word {
-            Word::Pass if self.passed.contains(&level) => self.confirmations += 1,
-            Word::Pass => {
+            Verdict::Pass if self.passed.contains(&level) => self.confirmations += 1,
+            Verdict::Pass => {
                 self.passed.insert(level);
                 self.confirmations = 0;
             }
-            Word::Fail => {
+            Verdict::Fail => {
                 self.passed.retain(|passed| *passed < level);
                 self.broken = Some(self.broken.map_or(level, |broken| broken.min(level)));
                 self.confirmations = 0;
             }
-            Word::Invalid => {}
+            Verdict::Invalid => {}
         }
     }
 
@@ -157,14 +160,15 @@ mod tests {
     }
 
     /// Runs a search on a target that breaks above `limit`; the levels that were run, and the end.
-    fn climb(search: &Search, limit: u64) -> (Vec<u64>, Summit) {
-        let (mut ascent, mut levels) = (Ascent::new(search.clone()), Vec::new());
+    fn run_search(search: &Search, limit: u64) -> (Vec<u64>, SearchOutcome) {
+        let (mut capacity, mut levels) = (CapacitySearch::new(search.clone()), Vec::new());
         loop {
-            match ascent.next() {
-                Next::End(summit) => return (levels, summit),
+            match capacity.next() {
+                Next::End(outcome) => return (levels, outcome),
                 Next::Run { level, .. } => {
                     levels.push(level);
-                    ascent.tell(level, if level <= limit { Word::Pass } else { Word::Fail });
+                    capacity
+                        .record(level, if level <= limit { Verdict::Pass } else { Verdict::Fail });
                 }
             }
             assert!(levels.len() < 200, "{levels:?}");
@@ -175,50 +179,53 @@ mod tests {
     fn steps_go_up_until_one_breaks_and_confirm() {
         let search = search(100, 1_000, SearchWay::Step(200), 2);
         assert_eq!(
-            climb(&search, 550),
-            (vec![100, 300, 500, 700, 500, 500], Summit::Broken { highest: 500, broken: 700 })
+            run_search(&search, 550),
+            (
+                vec![100, 300, 500, 700, 500, 500],
+                SearchOutcome::Broken { highest: 500, broken: 700 }
+            )
         );
-        let (levels, summit) = climb(&search, 5_000);
+        let (levels, outcome) = run_search(&search, 5_000);
         assert_eq!(
-            (levels, summit),
-            (vec![100, 300, 500, 700, 900, 1_000, 1_000, 1_000], Summit::Max)
+            (levels, outcome),
+            (vec![100, 300, 500, 700, 900, 1_000, 1_000, 1_000], SearchOutcome::Max)
         );
-        assert_eq!(climb(&search, 99), (vec![100], Summit::Nothing));
+        assert_eq!(run_search(&search, 99), (vec![100], SearchOutcome::Nothing));
     }
 
     #[test]
     fn bisecting_doubles_and_then_halves() {
         let search = search(100, 10_000, SearchWay::Bisect(Ratio(0.05)), 1);
-        let (levels, summit) = climb(&search, 1_230);
+        let (levels, outcome) = run_search(&search, 1_230);
         assert_eq!(levels, [100, 200, 400, 800, 1_600, 1_200, 1_400, 1_300, 1_250, 1_200]);
-        assert_eq!(summit, Summit::Broken { highest: 1_200, broken: 1_250 });
+        assert_eq!(outcome, SearchOutcome::Broken { highest: 1_200, broken: 1_250 });
     }
 
     #[test]
     fn a_level_that_is_not_confirmed_did_not_pass() {
-        let mut ascent = Ascent::new(search(10, 40, SearchWay::Step(10), 1));
-        for (level, word) in [(10, Word::Pass), (20, Word::Pass), (30, Word::Fail)] {
-            assert_eq!(ascent.next(), Next::Run { level, again: false });
-            ascent.tell(level, word);
+        let mut capacity = CapacitySearch::new(search(10, 40, SearchWay::Step(10), 1));
+        for (level, word) in [(10, Verdict::Pass), (20, Verdict::Pass), (30, Verdict::Fail)] {
+            assert_eq!(capacity.next(), Next::Run { level, again: false });
+            capacity.record(level, word);
         }
-        assert_eq!(ascent.next(), Next::Run { level: 20, again: true });
-        ascent.tell(20, Word::Fail);
-        assert_eq!(ascent.next(), Next::Run { level: 10, again: true });
-        ascent.tell(10, Word::Pass);
-        assert_eq!(ascent.next(), Next::End(Summit::Broken { highest: 10, broken: 20 }));
+        assert_eq!(capacity.next(), Next::Run { level: 20, again: true });
+        capacity.record(20, Verdict::Fail);
+        assert_eq!(capacity.next(), Next::Run { level: 10, again: true });
+        capacity.record(10, Verdict::Pass);
+        assert_eq!(capacity.next(), Next::End(SearchOutcome::Broken { highest: 10, broken: 20 }));
     }
 
     #[test]
     fn what_proves_nothing_is_run_once_more_and_then_ends_the_search() {
-        let mut ascent = Ascent::new(search(10, 40, SearchWay::Step(10), 0));
-        ascent.tell(10, Word::Pass);
-        ascent.tell(20, Word::Invalid);
-        assert_eq!(ascent.next(), Next::Run { level: 20, again: false });
-        ascent.tell(20, Word::Pass);
-        ascent.tell(30, Word::Invalid);
-        ascent.tell(30, Word::Invalid);
-        let end = Summit::Generator { highest: Some(20), level: 30 };
-        assert_eq!(ascent.next(), Next::End(end));
+        let mut capacity = CapacitySearch::new(search(10, 40, SearchWay::Step(10), 0));
+        capacity.record(10, Verdict::Pass);
+        capacity.record(20, Verdict::Invalid);
+        assert_eq!(capacity.next(), Next::Run { level: 20, again: false });
+        capacity.record(20, Verdict::Pass);
+        capacity.record(30, Verdict::Invalid);
+        capacity.record(30, Verdict::Invalid);
+        let end = SearchOutcome::Generator { highest: Some(20), level: 30 };
+        assert_eq!(capacity.next(), Next::End(end));
     }
 
     proptest! {
@@ -226,11 +233,11 @@ mod tests {
         fn the_limit_is_found(min in 1_u64..1_000, more in 1_u64..1_000_000, limit in 0_u64..1_200_000, step in 5_000_u64..100_000, bisect: bool) {
             let way = if bisect { SearchWay::Bisect(Ratio(0.05)) } else { SearchWay::Step(step) };
             let max = min + more;
-            match climb(&search(min, max, way, 1), limit).1 {
-                Summit::Max => prop_assert!(limit >= max),
-                Summit::Nothing => prop_assert!(limit < min),
-                Summit::Generator { .. } => prop_assert!(false),
-                Summit::Broken { highest, broken } => {
+            match run_search(&search(min, max, way, 1), limit).1 {
+                SearchOutcome::Max => prop_assert!(limit >= max),
+                SearchOutcome::Nothing => prop_assert!(limit < min),
+                SearchOutcome::Generator { .. } => prop_assert!(false),
+                SearchOutcome::Broken { highest, broken } => {
                     prop_assert!(highest <= limit && limit < broken && broken <= max);
                     let close = if bisect { (highest as f64 * 0.05).max(1.0) } else { step as f64 };
                     prop_assert!((broken - highest) as f64 <= close);
