@@ -2,9 +2,12 @@
 //!
 //! **Invariant:** whatever plans, verdicts, reports and documents say of a metric comes from its row.
 
+mod limit;
 mod metric;
 mod protocol;
 
+pub use limit::LimitKey;
+pub(crate) use limit::settable_limits;
 pub use metric::{
     Better, CountMetric, Metric, MetricRow, MetricUnit, Need, RateMetric, RatioMetric, Report,
     Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator, per_second, samples,

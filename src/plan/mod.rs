@@ -23,9 +23,7 @@ mod text;
 mod tree;
 
 pub use crate::catalogue::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
-pub use elements::generator::{
-    Generator, OnInvalid, OnWorkerLoss, OwnLimits, SourceRange, SourceUse,
-};
+pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, SourceUse};
 pub use elements::hold::Close;
 pub use elements::hold::churn::Churn;
 pub use elements::hold::event::DisconnectEvent;
@@ -54,6 +52,7 @@ pub use elements::target::{Endpoint, Target};
 pub use elements::tcp_hold::TcpHold;
 pub use elements::threshold::expected::{Sparse, sparse};
 pub use elements::threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
+pub use elements::validity_limits::ValidityLimits;
 pub use error::{PlanError, PlanErrors};
 pub use interpolate::Environment;
 pub use parse::LARGEST_PLAN;

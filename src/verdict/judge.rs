@@ -1,5 +1,6 @@
 //! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
 
+use super::rules::{self, RunFacts};
 use super::view::{ThresholdView, state};
 use super::window::Windows;
 use super::{Finding, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall};
@@ -193,13 +194,14 @@ impl Judge {
     /// What the run proves, as things stand.
     pub fn judgement(&self) -> Judgement {
         let findings = self.find_all(true);
-        let health = health::of(&self.plan, &self.recording);
+        let facts = self.run_facts(&findings);
+        let health = health::of(&facts);
         let aborted = matches!(self.recording.stopped, Some((StopReason::Aborted { .. }, _)));
         let broken = aborted || findings.iter().any(|finding| finding.state.is_broken());
-        let mut breaches = breaches::of(&self.plan, &self.recording, &findings, &health);
+        let mut breaches = breaches::of(&facts, &health);
         if broken {
             // More samples of one metric cannot mend another.
-            breaches.retain(|breach| breach.rule != Rule::Samples);
+            breaches.retain(|breach| *breach.rule != rules::SAMPLES);
         }
         let word = match (breaches.is_empty(), broken) {
             (false, _) => Verdict::Invalid,
@@ -210,8 +212,13 @@ impl Judge {
     }
 
     /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
-    pub fn beyond_repair(&self) -> Option<Rule> {
-        breaches::beyond_repair(&self.plan, &self.recording)
+    pub fn beyond_repair(&self) -> Option<&'static Rule> {
+        breaches::beyond_repair(&self.run_facts(&[]))
+    }
+
+    /// What rules of validity see.
+    fn run_facts<'a>(&'a self, findings: &'a [Finding]) -> RunFacts<'a> {
+        RunFacts { plan: &self.plan, recording: &self.recording, findings }
     }
 
     /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.

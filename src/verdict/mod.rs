@@ -10,8 +10,8 @@ mod breaches;
 mod capacity_search;
 mod health;
 mod judge;
-mod limits;
 mod of_failures;
+pub mod rules;
 mod shortfall;
 mod view;
 mod window;
@@ -22,7 +22,7 @@ pub use capacity_search::{CapacitySearch, Next, SearchOutcome};
 pub use health::{Health, RuleStatus};
 pub use judge::Judge;
 pub(crate) use judge::phase_length_ns;
-pub use limits::Unit;
+pub use rules::{Rule, Unit};
 use std::fmt;
 
 /// What a run proves.
@@ -150,89 +150,10 @@ impl State {
 /// A rule of validity that the run broke.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {
-    /// The rule's name in reports.
-    pub rule: Rule,
+    /// Which.
+    pub rule: &'static Rule,
     /// By how much, in words: `schedule_lag p99 was 180 ms in stage 2; at most 100 ms`.
     pub detail: String,
-}
-
-/// What makes a run INVALID, or is worth a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Rule {
-    /// The generator was late against its own schedule.
-    ScheduleLag,
-    /// Attempts were due and never started.
-    Dropped,
-    /// Failures that are the generator's own.
-    LocalFailures,
-    /// A worker died or stalled.
-    WorkerLost,
-    /// A threshold saw no or too few samples.
-    Samples,
-    /// The run did not come to its end.
-    Incomplete,
-    /// The books do not add up.
-    Accounting,
-    /// A worker's loop looked long after it meant to.
-    Stall,
-    /// Stalls took too much of the time.
-    Stalled,
-    /// A worker needed all of its processor.
-    WorkerCpu,
-    /// A worker could have run and had no processor.
-    CpuWait,
-    /// A hypervisor gave processor time to others.
-    Steal,
-    /// The same, in the worst five seconds.
-    StealBurst,
-    /// A control group's share of processor time was used up.
-    Throttled,
-    /// The wall clock was set, or the machine was paused.
-    ClockStep,
-    /// The machine slept.
-    Suspended,
-    /// Everything waited for memory.
-    MemoryStall,
-    /// The kernel dropped packets on this machine.
-    NetworkDrops,
-    /// Times beyond the bounds of the histograms.
-    Overflow,
-    /// The run's processes together used up the processors.
-    ProcessCpu,
-    /// The kernel changed the clock that all times are read from.
-    ClockSource,
-    /// Memory came back from swap.
-    SwapIn,
-}
-
-impl Rule {
-    /// The word in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ScheduleLag => "schedule_lag",
-            Self::Dropped => "dropped",
-            Self::LocalFailures => "local_failures",
-            Self::WorkerLost => "worker_lost",
-            Self::Samples => "samples",
-            Self::Incomplete => "incomplete",
-            Self::Accounting => "accounting",
-            Self::Stall => "stall",
-            Self::Stalled => "stalled",
-            Self::WorkerCpu => "worker_cpu",
-            Self::CpuWait => "cpu_wait",
-            Self::Steal => "steal",
-            Self::StealBurst => "steal_burst",
-            Self::Throttled => "throttled",
-            Self::ClockStep => "clock_step",
-            Self::Suspended => "suspended",
-            Self::MemoryStall => "memory_stall",
-            Self::NetworkDrops => "network_drops",
-            Self::Overflow => "overflow",
-            Self::ProcessCpu => "process_cpu",
-            Self::ClockSource => "clock_source",
-            Self::SwapIn => "swap_in",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::record::{
     Second, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use crate::units::{Rate, Time};
-use crate::verdict::{Breach, Finding, Judgement, Rule, State, Verdict};
+use crate::verdict::{Breach, Finding, Judgement, State, Verdict, rules};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -331,8 +331,8 @@ fn verdict() -> Judgement {
             finding(1, 1, State::Held, 4_200_000.0),
         ],
         breaches: vec![
-            Breach { rule: Rule::WorkerLost, detail: "worker 1 of hold".into() },
-            Breach { rule: Rule::Incomplete, detail: "interrupted by SIGINT".into() },
+            Breach { rule: &rules::WORKER_LOST, detail: "worker 1 of hold".into() },
+            Breach { rule: &rules::INCOMPLETE, detail: "interrupted by SIGINT".into() },
         ],
         health: Vec::new(),
     }

@@ -1,10 +1,11 @@
 //! How this machine makes the load, and the limits that it is held to.
 
+use super::validity_limits::{RawLimits, ValidityLimits};
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, Field, OneOrMany, Read, leaf_schema, table, words};
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
-use crate::units::{Count, Ratio, Time};
+use crate::units::Count;
 use schemars::json_schema;
 use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
@@ -25,24 +26,7 @@ pub struct Generator {
     /// What happens once the run can only be INVALID any more.
     pub on_invalid: OnInvalid,
     /// Limits of rules of validity in place of planrun's own.
-    pub limits: OwnLimits,
-}
-
-/// Limits of the plan's own, each by the name of its rule; `None` leaves planrun's. A value at its limit is within it.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub struct OwnLimits {
-    /// Of the 99th percentile of how late attempts start.
-    pub schedule_lag: Option<Time>,
-    /// Of the part of the due attempts that is never started.
-    pub dropped: Option<Ratio>,
-    /// Of the part of the attempts that fails by this machine's own fault.
-    pub local_failures: Option<Ratio>,
-    /// Of the part of their time in which workers stand still.
-    pub stalled: Option<Ratio>,
-    /// Of what a worker uses of a processor.
-    pub worker_cpu: Option<Ratio>,
-    /// Of the part of the processors' time that a hypervisor gives to others.
-    pub steal: Option<Ratio>,
+    pub limits: ValidityLimits,
 }
 
 /// What happens to a run that can only be INVALID any more.
@@ -165,27 +149,6 @@ table! {
     }
 }
 
-table! {
-    /// Limits of rules of validity, by their names in reports; a value at its limit is within it.
-    #[schemars(rename = "Limits")]
-    RawLimits, "`limits`",
-    must {}
-    may {
-        /// The 99th percentile of how late attempts start. Default: `100ms`.
-        schedule_lag: Time,
-        /// The part of the due attempts that is never started. Default: `0%`.
-        dropped: Ratio,
-        /// The part of the attempts that fails by this machine's own fault. Default: `0%`.
-        local_failures: Ratio,
-        /// The part of their time in which workers stand still. Default: `1%`.
-        stalled: Ratio,
-        /// What a worker uses of a processor in its busiest five seconds, in stages with a `rate`. Default: `95%`.
-        worker_cpu: Ratio,
-        /// The part of the processors' time that a hypervisor gives to others. Default: `5%`.
-        steal: Ratio,
-    }
-}
-
 /// At most so many worker processes.
 const MOST_WORKERS: u64 = 1_024;
 
@@ -204,20 +167,7 @@ pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Error
             Some(InvalidWord::Continue) => OnInvalid::Continue,
             Some(InvalidWord::Stop) | None => OnInvalid::Stop,
         },
-        limits: limits(&raw.limits),
-    }
-}
-
-fn limits(field: &Field<RawLimits>) -> OwnLimits {
-    let Some(raw) = field.value() else { return OwnLimits::default() };
-    let share = |field: &Field<Ratio>| field.value().copied();
-    OwnLimits {
-        schedule_lag: raw.schedule_lag.value().copied(),
-        dropped: share(&raw.dropped),
-        local_failures: share(&raw.local_failures),
-        stalled: share(&raw.stalled),
-        worker_cpu: share(&raw.worker_cpu),
-        steal: share(&raw.steal),
+        limits: raw.limits.value().map(RawLimits::given).unwrap_or_default(),
     }
 }
 

@@ -109,7 +109,7 @@ fn no_data_never_passes() {
         assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.condition);
         let verdict = judge.judgement();
         assert_eq!(verdict.verdict, Verdict::Invalid);
-        assert!(verdict.breaches.iter().any(|breach| breach.rule == Rule::Samples));
+        assert!(verdict.breaches.iter().any(|breach| breach.rule == &rules::SAMPLES));
     }
 }
 
@@ -188,16 +188,16 @@ fn what_the_generator_did_wrong_makes_the_run_invalid() {
     };
     let fine = |_: u32, cell: &mut Cell| requests(cell, 10, 0);
     assert_eq!(rule(DONE, &fine), None);
-    assert_eq!(rule(None, &fine), Some(Rule::Incomplete));
-    assert_eq!(rule(Some(StopReason::Interrupted { signal: 2 }), &fine), Some(Rule::Incomplete));
-    assert_eq!(rule(DONE, &|_, cell| cell.count(Counter::Due)), Some(Rule::Accounting));
+    assert_eq!(rule(None, &fine), Some(&rules::INCOMPLETE));
+    assert_eq!(rule(Some(StopReason::Interrupted { signal: 2 }), &fine), Some(&rules::INCOMPLETE));
+    assert_eq!(rule(DONE, &|_, cell| cell.count(Counter::Due)), Some(&rules::ACCOUNTING));
     let dropped = |_: u32, cell: &mut Cell| {
         cell.count(Counter::Due);
         cell.count(Counter::Dropped);
     };
-    assert_eq!(rule(DONE, &dropped), Some(Rule::Dropped));
+    assert_eq!(rule(DONE, &dropped), Some(&rules::DROPPED));
     let late = |_: u32, cell: &mut Cell| cell.time(TimeMetric::ScheduleLag, 200_000_000);
-    assert_eq!(rule(DONE, &late), Some(Rule::ScheduleLag));
+    assert_eq!(rule(DONE, &late), Some(&rules::SCHEDULE_LAG));
     let local = |_: u32, cell: &mut Cell| {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
@@ -207,7 +207,7 @@ fn what_the_generator_did_wrong_makes_the_run_invalid() {
             String::new,
         );
     };
-    assert_eq!(rule(DONE, &local), Some(Rule::LocalFailures));
+    assert_eq!(rule(DONE, &local), Some(&rules::LOCAL_FAILURES));
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! What the plan says of its own: caps that are meant, limits in place of planrun's, and when nothing can be saved any more.
 
 use super::*;
+use crate::catalogue::LimitKey;
 use crate::plan::OnFull;
-use crate::units::Ratio;
 
 /// Arrivals, of which a few are dropped: 10 due and ok each second, and `dropped` more in the first.
 fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
@@ -55,7 +55,7 @@ fn drops_under_a_cap_that_is_meant_are_failures_of_the_target() {
     let mut plan = plan(vec![failed, well]);
     let invalid = ended(arrivals(plan.clone(), 10, 0));
     assert_eq!(invalid.verdict, Verdict::Invalid);
-    assert_eq!(invalid.breaches[0].rule, Rule::Dropped);
+    assert_eq!(invalid.breaches[0].rule, &rules::DROPPED);
     // Of what was due, not of what was started.
     meant(&mut plan);
     let verdict = ended(arrivals(plan.clone(), 10, 0));
@@ -69,7 +69,7 @@ fn drops_under_a_cap_that_is_meant_are_failures_of_the_target() {
     assert_eq!(verdict.findings[1].ratio, Some((100, 110)));
     let states: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
     assert_eq!(states, [State::Broken, State::Broken]);
-    let health = verdict.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
+    let health = verdict.health.iter().find(|one| one.rule == &rules::DROPPED).unwrap();
     assert_eq!((health.state, health.measured), (RuleStatus::Ok, Some(10.0 / 110.0)));
     // Local failures are this machine's all the same.
     assert_eq!(ended(arrivals(plan, 10, 1)).verdict, Verdict::Invalid);
@@ -78,9 +78,9 @@ fn drops_under_a_cap_that_is_meant_are_failures_of_the_target() {
 #[test]
 fn a_limit_of_the_plan_counts_in_place_of_the_own_one() {
     let (mut loose, mut strict) = (plan(Vec::new()), plan(Vec::new()));
-    loose.generator.limits.dropped = Some(Ratio(0.1));
-    loose.generator.limits.local_failures = Some(Ratio(0.01));
-    strict.generator.limits.schedule_lag = Some(Time(Duration::from_millis(10)));
+    loose.generator.limits.0.insert(LimitKey::Dropped, 0.1);
+    loose.generator.limits.0.insert(LimitKey::LocalFailures, 0.01);
+    strict.generator.limits.0.insert(LimitKey::ScheduleLag, 10e6);
     let dropped = |plan: &Plan, dropped, local| ended(arrivals(plan.clone(), dropped, local));
     assert_eq!(dropped(&loose, 11, 1).verdict, Verdict::Pass);
     let much = dropped(&loose, 12, 0);
@@ -88,13 +88,13 @@ fn a_limit_of_the_plan_counts_in_place_of_the_own_one() {
     assert!(much.breaches[0].detail.contains("12 of 112"), "{:?}", much.breaches);
     assert!(much.breaches[0].detail.contains("at most 10.00% is allowed"), "{:?}", much.breaches);
     let local = dropped(&loose, 0, 2);
-    assert_eq!(local.breaches[0].rule, Rule::LocalFailures);
-    let health = much.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
+    assert_eq!(local.breaches[0].rule, &rules::LOCAL_FAILURES);
+    let health = much.health.iter().find(|one| one.rule == &rules::DROPPED).unwrap();
     assert_eq!((health.invalid, health.default_limit), (Some(0.1), Some(0.0)));
     // One that says the same as planrun is not the plan's.
-    loose.generator.limits.dropped = Some(Ratio(0.0));
+    loose.generator.limits.0.insert(LimitKey::Dropped, 0.0);
     let same = dropped(&loose, 0, 0);
-    let health = same.health.iter().find(|one| one.rule == Rule::Dropped).unwrap();
+    let health = same.health.iter().find(|one| one.rule == &rules::DROPPED).unwrap();
     assert_eq!((health.invalid, health.default_limit), (Some(0.0), None));
 
     let late = |plan: &Plan| {
@@ -117,13 +117,13 @@ fn a_run_is_beyond_repair_once_the_whole_plan_cannot_make_up_for_it() {
     let own = plan(Vec::new());
     assert_eq!(beyond(&own, 0, 0), None);
     // Where nothing is allowed the first one decides.
-    assert_eq!(beyond(&own, 1, 0), Some(Rule::Dropped));
-    assert_eq!(beyond(&own, 0, 1), Some(Rule::LocalFailures));
+    assert_eq!(beyond(&own, 1, 0), Some(&rules::DROPPED));
+    assert_eq!(beyond(&own, 0, 1), Some(&rules::LOCAL_FAILURES));
     // 10 a second for 100 s are 1,000: a hundred may be dropped, now or later.
     let mut loose = plan(Vec::new());
-    loose.generator.limits.dropped = Some(Ratio(0.1));
+    loose.generator.limits.0.insert(LimitKey::Dropped, 0.1);
     assert_eq!(beyond(&loose, 100, 0), None);
-    assert_eq!(beyond(&loose, 101, 0), Some(Rule::Dropped));
+    assert_eq!(beyond(&loose, 101, 0), Some(&rules::DROPPED));
     let mut fine = plan(Vec::new());
     meant(&mut fine);
     assert_eq!(beyond(&fine, 1_000, 0), None);
@@ -136,6 +136,6 @@ fn a_run_that_was_ended_as_beyond_repair_is_invalid_and_says_why() {
     judge.add(&Entry::Stopped { at_ns: 12_000_000_000, reason });
     let verdict = judge.judgement();
     assert_eq!(verdict.verdict, Verdict::Invalid);
-    let ended = verdict.breaches.iter().find(|one| one.rule == Rule::Incomplete).unwrap();
-    assert!(ended.detail.starts_with("ended at 12.0 s, because dropped"), "{}", ended.detail);
+    let ended = verdict.breaches.iter().find(|one| one.rule == &rules::INCOMPLETE).unwrap();
+    assert!(ended.detail.starts_with("stopped at 12.0 s because `dropped`"), "{}", ended.detail);
 }

@@ -25,7 +25,7 @@ fn unreached(needed: u64, failed: u64) -> State {
     State::Unreached { needed, failed }
 }
 
-fn rules(verdict: &Judgement) -> Vec<Rule> {
+fn rules(verdict: &Judgement) -> Vec<&'static Rule> {
     verdict.breaches.iter().map(|breach| breach.rule).collect()
 }
 
@@ -79,8 +79,8 @@ fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
     // What this machine did wrong says nothing about the target.
     let verdict = end(hanging(&plan, Failure::TooManyFiles));
     assert_eq!(verdict.verdict, Verdict::Invalid);
-    assert!(rules(&verdict).contains(&Rule::LocalFailures));
-    assert!(rules(&verdict).contains(&Rule::Samples));
+    assert!(rules(&verdict).contains(&&rules::LOCAL_FAILURES));
+    assert!(rules(&verdict).contains(&&rules::SAMPLES));
     assert!(verdict.findings.iter().all(|one| one.state == State::NoData));
 }
 
@@ -186,9 +186,12 @@ fn a_broken_threshold_stands_whatever_others_lack_and_the_generators_faults_stan
     assert_eq!((fine.verdict, rules(&fine)), (Verdict::Fail, vec![]));
     assert_eq!(fine.findings[1].state, State::TooFew { needed: 368 });
     let starved = verdict(&|cell| cell.time(TimeMetric::ScheduleLag, 200_000_000));
-    assert_eq!((starved.verdict, rules(&starved)), (Verdict::Invalid, vec![Rule::ScheduleLag; 2]));
+    assert_eq!(
+        (starved.verdict, rules(&starved)),
+        (Verdict::Invalid, vec![&rules::SCHEDULE_LAG; 2])
+    );
     let local = verdict(&|cell| failed(cell, 1, Failure::TooManyFiles, 1));
-    assert_eq!((local.verdict, rules(&local)), (Verdict::Invalid, vec![Rule::LocalFailures; 2]));
+    assert_eq!((local.verdict, rules(&local)), (Verdict::Invalid, vec![&rules::LOCAL_FAILURES; 2]));
 }
 
 #[test]

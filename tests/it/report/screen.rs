@@ -4,7 +4,7 @@ use super::{again, finished};
 use planrun::report::page::Page;
 use planrun::report::{WrittenReports, text};
 use planrun::store::{Damage, SavedRun};
-use planrun::verdict::{Breach, Rule};
+use planrun::verdict::{Breach, rules};
 use unicode_width::UnicodeWidthStr;
 
 #[test]
@@ -31,7 +31,7 @@ fn no_line_on_the_screen_is_too_wide() {
     }
     saved.plan.name = "n".repeat(100);
     let detail = format!("{} {}", "\u{1b}[2Jword ".repeat(30), "x".repeat(300));
-    saved.judgement.breaches.push(Breach { rule: Rule::Samples, detail });
+    saved.judgement.breaches.push(Breach { rule: &rules::SAMPLES, detail });
     saved.damage = Some(Damage { torn_bytes: 12_345 });
     let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     for width in 60..=200 {

@@ -1,0 +1,19 @@
+//! `clock_source`: the kernel changed the clock that all times are read from.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, of_run};
+
+/// The kernel changed the clock that all times are read from.
+pub static CLOCK_SOURCE: Rule = Rule {
+    name: "clock_source",
+    doc: "Changes of the kernel's clock source.",
+    invalid: Some(0.0),
+    what: "the kernel changed its clock source {} times: it found that the one it had was wrong",
+    advice: "see `dmesg`; boot with the clock source that it settled on",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    let changes = facts.recording.supply.and_then(|all| all.clock_source_changes);
+    of_run(changes.map(|changes| changes as f64), limits)
+}

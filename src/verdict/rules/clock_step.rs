@@ -1,0 +1,21 @@
+//! `clock_step`: the wall clock was set, or the machine was paused.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, of_run};
+use crate::record::HostDelta;
+
+/// The wall clock was set, or the machine was paused.
+pub static CLOCK_STEP: Rule = Rule {
+    name: "clock_step",
+    doc: "Jumps of the wall clock against the steady one.",
+    unit: Unit::Time,
+    invalid: Some(50e6),
+    what: "the wall clock jumped by {}: it was set, or the machine was paused",
+    advice: "set the clock before the run, and do not pause the machine",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    let stepped = |all: HostDelta| all.clock_step_ns.unsigned_abs() as f64;
+    of_run(facts.recording.supply.map(stepped), limits)
+}

@@ -1,0 +1,22 @@
+//! `memory_stall`: everything waited for memory.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, of_run};
+
+/// Everything waited for memory.
+pub static MEMORY_STALL: Rule = Rule {
+    name: "memory_stall",
+    doc: "Time in which everything on this machine waited for memory.",
+    unit: Unit::Share,
+    warn: Some(0.001),
+    invalid: Some(0.01),
+    what: "everything waited for memory for {} of the time",
+    advice: "use less memory, or have more",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    let all = facts.recording.supply.filter(|all| all.elapsed_ns > 0);
+    let share = all.and_then(|all| Some(all.memory_stall_ns? as f64 / all.elapsed_ns as f64));
+    of_run(share, limits)
+}

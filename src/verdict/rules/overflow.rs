@@ -1,0 +1,22 @@
+//! `overflow`: times beyond the bounds of the histograms.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample};
+
+/// Times beyond the bounds of the histograms.
+pub static OVERFLOW: Rule = Rule {
+    name: "overflow",
+    doc: "Times longer than an hour, which histograms do not tell apart.",
+    invalid: Some(0.0),
+    what: "{} times were longer than the hour that histograms tell apart",
+    advice: "shorten what is timed: time-outs, heartbeats, events",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    let beyond = facts.cells().map(|one| {
+        let value = one.cell.times.beyond_bounds() as f64;
+        Sample { place: Some(one.place), value, limits }
+    });
+    beyond.collect()
+}

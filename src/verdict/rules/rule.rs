@@ -1,0 +1,275 @@
+//! What a rule of validity is, and what it sees of a run.
+
+use crate::catalogue::LimitKey;
+use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
+use crate::record::{Cell, CellKey, GeneratorLoad, Recording, ScenarioRecording};
+use crate::units::figure::{grouped, percent, time};
+use crate::units::narrow;
+use crate::verdict::Finding;
+
+/// A rule of validity. A value at a limit is within it.
+#[derive(Debug)]
+pub struct Rule {
+    /// The word in reports; for one that a plan may set, its key.
+    pub name: &'static str,
+    /// What it is about, in a sentence for documents.
+    pub doc: &'static str,
+    /// Of what is measured and of both limits.
+    pub unit: Unit,
+    /// Beyond this it warns.
+    pub warn: Option<f64>,
+    /// Beyond this the run is INVALID.
+    pub invalid: Option<f64>,
+    /// When it warns otherwise, for documents.
+    pub warn_note: &'static str,
+    /// When `invalid` counts, for documents.
+    pub invalid_note: &'static str,
+    /// The limit of a plan that replaces `invalid`.
+    pub setting: Option<LimitKey>,
+    /// What is measured, in words; `{}` is the value.
+    pub what: &'static str,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// The values that are held against the limits, each with its place. None where nothing was
+    /// measured: that is no value within its limits. A rule without has nothing to measure.
+    pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, Limits) -> Vec<Sample>>,
+    /// What broke it, where that is more than the worst value in words.
+    pub(in crate::verdict) breaches: Option<fn(&RunFacts<'_>, Limits) -> Vec<Found>>,
+    /// Whether the run will break it whatever the rest of the plan brings.
+    pub(in crate::verdict) is_beyond_repair: Option<fn(&RunFacts<'_>, Limits) -> bool>,
+}
+
+/// What most rules have in common.
+pub(super) const RULE: Rule = Rule {
+    name: "",
+    doc: "",
+    unit: Unit::Count,
+    warn: None,
+    invalid: None,
+    warn_note: "",
+    invalid_note: "",
+    setting: None,
+    what: "",
+    advice: "",
+    measure: None,
+    breaches: None,
+    is_beyond_repair: None,
+};
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Rule {}
+
+/// A place of a run: index of the scenario, stage and phase.
+pub(in crate::verdict) type RunPlace = (u16, CellKey);
+
+/// What broke a rule: where, if it is in one place, and in words.
+pub(in crate::verdict) type Found = (Option<RunPlace>, String);
+
+impl Rule {
+    /// The word in reports.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Its limits as the plan sets them; what the plan does not set stays. A warning is never stricter
+    /// than what makes a run INVALID.
+    pub(in crate::verdict) fn limits(&self, plan: &Plan) -> Limits {
+        let set = self.setting.and_then(|key| plan.generator.limits.get(key));
+        let own = Limits { warn: self.warn, invalid: self.invalid, default: None };
+        let Some(set) = set else { return own };
+        Limits {
+            invalid: Some(set),
+            warn: self.warn.map(|warn| warn.min(set)),
+            default: self.invalid.filter(|own| own.total_cmp(&set).is_ne()),
+        }
+    }
+}
+
+/// What the numbers of a rule are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// A number of things.
+    Count,
+    /// A ratio from 0 to 1.
+    Share,
+    /// Nanoseconds.
+    Time,
+}
+
+impl Unit {
+    /// A number of this unit for people.
+    pub fn figure(self, value: f64) -> String {
+        match self {
+            Self::Count => {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "counts are whole and not negative"
+                )]
+                let count = value as u64;
+                grouped(count)
+            }
+            Self::Share => percent(value),
+            Self::Time => time(value),
+        }
+    }
+}
+
+/// The limits of a rule in one run.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct Limits {
+    pub(in crate::verdict) warn: Option<f64>,
+    pub(in crate::verdict) invalid: Option<f64>,
+    /// Planrun's own, where the plan has set another one in its place.
+    pub(in crate::verdict) default: Option<f64>,
+}
+
+impl Limits {
+    /// Beyond this the run is INVALID.
+    pub(super) fn most(self) -> f64 {
+        self.invalid.unwrap_or(f64::INFINITY)
+    }
+
+    /// The same, where a value beyond them is only worth a warning if `is_harmless`.
+    pub(super) fn only_warn_if(self, is_harmless: bool) -> Self {
+        Self { invalid: self.invalid.filter(|_| !is_harmless), ..self }
+    }
+
+    /// Whether so many are beyond the limit even if all of `most_due` attempts come. Of an endless
+    /// number nothing is too much, unless none is allowed.
+    pub(super) fn are_passed_for_good(self, bad: u64, most_due: f64) -> bool {
+        let (bad, most) = (bad as f64, self.most());
+        bad > 0.0 && (most == 0.0 || bad > most * most_due)
+    }
+
+    /// `, at most 1% is allowed`, where a share is.
+    pub(super) fn allowed(self) -> String {
+        let most = self.most();
+        if most > 0.0 { format!(", at most {} is allowed", percent(most)) } else { String::new() }
+    }
+}
+
+/// One value that a rule is held against.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct Sample {
+    pub(in crate::verdict) place: Option<RunPlace>,
+    pub(in crate::verdict) value: f64,
+    pub(in crate::verdict) limits: Limits,
+}
+
+/// One value of the whole run, if it was measured.
+pub(super) fn of_run(value: Option<f64>, limits: Limits) -> Vec<Sample> {
+    value.map(|value| Sample { place: None, value, limits }).into_iter().collect()
+}
+
+/// What a rule sees of a run.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::verdict) struct RunFacts<'a> {
+    pub(in crate::verdict) plan: &'a Plan,
+    pub(in crate::verdict) recording: &'a Recording,
+    pub(in crate::verdict) findings: &'a [Finding],
+}
+
+/// The facts of a phase of a stage.
+#[derive(Clone, Copy)]
+pub(super) struct InCell<'a> {
+    pub(super) place: RunPlace,
+    pub(super) scenario: &'a Scenario,
+    pub(super) cell: &'a Cell,
+}
+
+/// A phase of a stage that is measured.
+#[derive(Clone, Copy)]
+pub(super) struct InPhase<'a> {
+    pub(super) place: RunPlace,
+    pub(super) stage: &'a Stage,
+    pub(super) facts: &'a ScenarioRecording,
+}
+
+impl<'a> InPhase<'a> {
+    /// How the generator fared in it; `None` in ramps.
+    pub(super) fn load_in_hold(&self) -> Option<&'a GeneratorLoad> {
+        let (_, key) = self.place;
+        self.facts.strain.get(&key).filter(|_| key.phase == Phase::Hold)
+    }
+
+    /// Whether users come as fast as this machine can make them.
+    pub(super) fn is_unpaced_ramp(&self) -> bool {
+        let unpaced = matches!(self.stage.level, Level::Users { ramp: Ramp::Unpaced, .. });
+        self.place.1.phase == Phase::Ramp && unpaced
+    }
+}
+
+impl<'a> RunFacts<'a> {
+    fn scenarios(&self) -> impl Iterator<Item = (u16, &'a Scenario, &'a ScenarioRecording)> {
+        let all = (0..).zip(self.plan.scenarios.iter().zip(&self.recording.scenarios));
+        all.map(|(number, (scenario, facts))| (number, scenario, facts))
+    }
+
+    /// Whether a second has been recorded.
+    pub(super) fn has_begun(&self) -> bool {
+        self.recording.seconds > 0
+    }
+
+    /// Everything that was due, warm-ups and drains too: what is wrong with the accounting or with
+    /// this machine is wrong everywhere.
+    pub(super) fn cells(&self) -> impl Iterator<Item = InCell<'a>> {
+        self.scenarios().flat_map(|(number, scenario, facts)| {
+            let cells = facts.cells.iter();
+            cells.map(move |(key, cell)| InCell { place: (number, *key), scenario, cell })
+        })
+    }
+
+    /// The ramps and holds of stages that are measured: warm-ups and drains may be as they like.
+    fn phases(&self) -> impl Iterator<Item = InPhase<'a>> {
+        self.scenarios().flat_map(|(number, scenario, facts)| {
+            let stages = scenario.stages.iter().enumerate();
+            let measured = stages.filter(|(_, stage)| !stage.warmup);
+            measured.flat_map(move |(index, stage)| {
+                let key = move |phase| CellKey { stage: narrow(index), phase };
+                let phases = [Phase::Ramp, Phase::Hold].map(key);
+                phases.map(|key| InPhase { place: (number, key), stage, facts })
+            })
+        })
+    }
+
+    /// A value for each phase that is measured, where there is one, with the limits that count there.
+    pub(super) fn by_phase(
+        &self,
+        measure: impl Fn(&InPhase<'a>) -> Option<f64>,
+        limits: impl Fn(&InPhase<'a>) -> Limits,
+    ) -> Vec<Sample> {
+        let sample = |one: InPhase<'a>| {
+            Some(Sample { place: Some(one.place), value: measure(&one)?, limits: limits(&one) })
+        };
+        self.phases().filter_map(sample).collect()
+    }
+
+    /// `web, stage 10k, hold`.
+    pub(super) fn words(&self, place: RunPlace) -> String {
+        place_words(self.plan, place)
+    }
+}
+
+/// `web, stage 10k, hold`.
+pub(in crate::verdict) fn place_words(plan: &Plan, (scenario, key): RunPlace) -> String {
+    let scenario = plan.scenarios.get(usize::from(scenario));
+    let stage = scenario.and_then(|scenario| scenario.stages.get(usize::from(key.stage)));
+    let name = scenario.map_or("?", |scenario| scenario.name.as_str());
+    format!("{name}, stage {}, {}", stage.map_or("?", |stage| stage.name.as_str()), key.phase)
+}
+
+/// Thousandths as a share.
+pub(super) fn thousandths(permille: Option<u32>) -> Option<f64> {
+    Some(f64::from(permille?) / 1_000.0)
+}
+
+/// A share of two counts; `None` where there is no whole.
+pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 / whole as f64)
+}

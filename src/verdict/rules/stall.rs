@@ -1,0 +1,21 @@
+//! `stall`: a worker stood still for long.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use crate::record::STALL_NS;
+
+/// A worker stood still for long.
+// One pause alone does no harm to a long run; how much of the time was lost is rule `stalled`.
+pub static STALL: Rule = Rule {
+    name: "stall",
+    doc: "The longest time that a worker stood still in a hold.",
+    unit: Unit::Time,
+    warn: Some(STALL_NS as f64),
+    what: "a worker stood still for {}",
+    advice: "something else ran on its processor, or it was stopped",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    facts.by_phase(|one| one.load_in_hold()?.stall_max_ns.map(|ns| ns as f64), |_| limits)
+}

@@ -1,0 +1,19 @@
+//! `suspended`: the machine slept.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, of_run};
+
+/// The machine slept.
+pub static SUSPENDED: Rule = Rule {
+    name: "suspended",
+    doc: "Time that the machine slept.",
+    unit: Unit::Time,
+    invalid: Some(50e6),
+    what: "the machine slept for {}",
+    advice: "keep it awake: `systemd-inhibit planrun PLAN.toml`",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    of_run(facts.recording.supply.map(|all| all.suspended_ns as f64), limits)
+}

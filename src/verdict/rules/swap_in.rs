@@ -1,0 +1,21 @@
+//! `swap_in`: memory came back from swap.
+
+use super::rule::{Limits, RULE, Rule, RunFacts, Sample, of_run};
+
+/// Memory came back from swap.
+// Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and as
+// waiting for memory.
+pub static SWAP_IN: Rule = Rule {
+    name: "swap_in",
+    doc: "Pages that were read back from swap.",
+    warn: Some(0.0),
+    what: "{} pages were read back from swap",
+    advice: "use less memory, or `swapoff -a` before the run",
+    measure: Some(measure),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    let pages = facts.recording.supply.and_then(|all| all.swapped_in_pages);
+    of_run(pages.map(|pages| pages as f64), limits)
+}

@@ -1,0 +1,29 @@
+//! `worker_lost`: a worker died or stalled.
+
+use super::rule::{Found, Limits, RULE, Rule, RunFacts, Sample, of_run};
+
+/// A worker died or stalled.
+pub static WORKER_LOST: Rule = Rule {
+    name: "worker_lost",
+    doc: "Workers that died or stopped reporting.",
+    invalid: Some(0.0),
+    what: "{} workers were lost",
+    advice: "see why in `workers_lost` of report.json",
+    measure: Some(measure),
+    breaches: Some(breaches),
+    ..RULE
+};
+
+fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+    of_run(facts.has_begun().then_some(facts.recording.lost.len() as f64), limits)
+}
+
+fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
+    let words = |(scenario, worker, at_ns, why): &(u16, u16, u64, String)| {
+        let scenario = facts.plan.scenarios.get(usize::from(*scenario));
+        let name = scenario.map_or("?", |scenario| scenario.name.as_str());
+        let seconds = *at_ns as f64 / 1e9;
+        (None, format!("worker {worker} of {name} was lost at {seconds:.1} s: {why}"))
+    };
+    facts.recording.lost.iter().map(words).collect()
+}
