@@ -4,9 +4,68 @@ use super::{HostDelta, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// One look at the machine: what servers of the run use, what the kernel uses, what its counters did since the look before.
+/// A machine that takes part in a run. Its facts carry it: limits, samples, requirements, diagnoses.
+///
+/// Where all processes run on one machine it is left out of what is saved.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct HostId(u16);
+
+impl HostId {
+    /// The machine that the coordinator runs on.
+    pub const COORDINATOR: Self = Self(0);
+
+    /// Machine number `number` of a run; the coordinator's is 0.
+    pub fn numbered(number: u16) -> Self {
+        Self(number)
+    }
+
+    /// Whether it is the coordinator's.
+    pub fn is_coordinator(&self) -> bool {
+        *self == Self::COORDINATOR
+    }
+}
+
+/// Reads and writes the samples of a second: the object of one machine as it is, those of several as a list.
+pub(super) mod samples {
+    use super::HostSample;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(Box<HostSample>),
+        Many(Vec<HostSample>),
+    }
+
+    pub(in super::super) fn serialize<S: Serializer>(
+        samples: &[HostSample],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        match samples {
+            [one] => one.serialize(serializer),
+            many => many.serialize(serializer),
+        }
+    }
+
+    pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Vec<HostSample>, D::Error> {
+        Ok(match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(one) => vec![*one],
+            OneOrMany::Many(many) => many,
+        })
+    }
+}
+
+/// One look at a machine: what servers of the run use, what the kernel uses, what its counters did since the look before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSample {
+    /// The machine.
+    #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
+    pub host: HostId,
     /// When, on the run's clock.
     pub at_ns: u64,
     /// Processor time that the built-in servers have used; zero without any.
@@ -100,6 +159,30 @@ pub(super) fn add_changes(sum: &mut BTreeMap<String, i64>, later: &BTreeMap<Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Second;
+
+    fn second(hosts: &[u16]) -> Second {
+        let sample = |host: &u16| HostSample {
+            host: HostId::numbered(*host),
+            at_ns: 1_000_000_000 + u64::from(*host),
+            ..HostSample::default()
+        };
+        Second { hosts: hosts.iter().map(sample).collect(), ..Second::default() }
+    }
+
+    #[test]
+    fn one_machine_is_saved_as_ever_and_several_by_their_number() {
+        let texts = [&[][..], &[0], &[0, 3]].map(|hosts| {
+            let second = second(hosts);
+            let text = serde_json::to_string(&second).expect("text");
+            assert_eq!(serde_json::from_str::<Second>(&text).expect("a second"), second);
+            text
+        });
+        assert!(!texts[0].contains("host"), "{}", texts[0]);
+        assert!(texts[1].contains(r#""host":{"at_ns":1000000000,"#), "{}", texts[1]);
+        assert!(texts[2].contains(r#""host":[{"at_ns":"#), "{}", texts[2]);
+        assert!(texts[2].contains(r#"{"host":3,"at_ns":1000000003,"#), "{}", texts[2]);
+    }
 
     #[test]
     fn memory_that_the_kernel_takes_back_has_been_paid_for() {

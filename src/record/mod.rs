@@ -26,7 +26,7 @@ pub use connection_end::ConnectionEnd;
 pub use cookie::CookieLoss;
 pub use failure::{Cause, Failure, FailureStage, Origin, Outcome, Tally};
 pub use generator_load::{GeneratorLoad, HostDelta, WINDOW_SECONDS};
-pub use host::{HostReading, HostSample, Peak};
+pub use host::{HostId, HostReading, HostSample, Peak};
 pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;

@@ -3,8 +3,8 @@
 use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, climb};
 use super::{
-    Cell, CellKey, Counter, Gauge, Gauges, GeneratorLoad, HostDelta, HostReading, HostSample, Peak,
-    Second, WorkerFacts,
+    Cell, CellKey, Counter, Gauge, Gauges, GeneratorLoad, HostDelta, HostId, HostReading,
+    HostSample, Peak, Second, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -128,8 +128,6 @@ pub struct Recording {
     pub seconds: u32,
     /// The machine before the first connection.
     pub baseline: Option<HostSample>,
-    /// The last look at the machine.
-    pub host: Option<HostSample>,
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
     /// What the machine withheld over the whole run; absent where nobody looked.
@@ -247,7 +245,6 @@ impl Recording {
         match entry {
             Entry::Baseline(sample) => {
                 self.baseline = Some(sample.clone());
-                self.host = Some(sample.clone());
             }
             Entry::Second(second) => self.add_second(second),
             Entry::Transition(boundary) => {
@@ -264,7 +261,7 @@ impl Recording {
 
     /// What part of the processors all processes of the run used of late.
     fn crowd(&mut self, second: &Second) -> Option<f64> {
-        let host = second.host.as_ref().filter(|host| host.processors > 0)?;
+        let host = second.host(HostId::COORDINATOR).filter(|host| host.processors > 0)?;
         let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
             let new = second.scenarios.get(&index).filter(|facts| facts.reporting > 0);
             new.map_or(known.workers.cpu_ns, |facts| facts.workers.cpu_ns)
@@ -275,12 +272,14 @@ impl Recording {
 
     fn add_second(&mut self, second: &Second) {
         self.seconds = self.seconds.max(second.second + 1);
-        if let Some(sample) = &second.host {
+        for sample in &second.hosts {
             add_changes(&mut self.kernel, &sample.counters);
             if let Some(supply) = &sample.delta {
                 self.supply.get_or_insert_default().merge(supply);
             }
-            self.host = Some(sample.clone());
+        }
+        let sample = second.host(HostId::COORDINATOR);
+        if let Some(sample) = sample {
             let (mut open, mut workers) = (0, WorkerFacts::default());
             for facts in second.scenarios.values() {
                 open += facts.gauges.get(Gauge::Open);
@@ -303,11 +302,7 @@ impl Recording {
             // A second of which a worker has not told is one in which it may have stood still.
             let workers = facts.reporting.max(facts.at_work);
             if workers > 0 {
-                scenario.bear(
-                    second.second,
-                    (&facts.workers, workers),
-                    (second.host.as_ref(), crowd),
-                );
+                scenario.bear(second.second, (&facts.workers, workers), (sample, crowd));
             }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
@@ -319,7 +314,7 @@ impl Recording {
                 if let Some(key) = key.filter(|key| !scenario.ended.contains(key)) {
                     scenario.gauges_at.insert(key, facts.gauges);
                 }
-                if let Some(sample) = &second.host {
+                if let Some(sample) = sample {
                     climb(&mut scenario.peak, facts.gauges.get(Gauge::Open), sample, facts.workers);
                     if let Some(key) = key {
                         let look = scenario.look(sample, facts.workers);

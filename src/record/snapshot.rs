@@ -1,6 +1,7 @@
 //! Turns one second of one worker, or of all of them, into something that travels and merges.
 
-use super::{Cell, CellKey, Gauges, HostSample};
+use super::host::samples;
+use super::{Cell, CellKey, Gauges, HostId, HostSample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -68,9 +69,16 @@ pub struct Second {
     pub second: u32,
     /// By index into `Plan::scenarios`.
     pub scenarios: BTreeMap<u16, ScenarioSecond>,
-    /// The machine when the second was written; absent where nobody looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub host: Option<HostSample>,
+    /// The machines of the run when the second was written, each at most once; empty where nobody looked.
+    #[serde(default, rename = "host", with = "samples", skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<HostSample>,
+}
+
+impl Second {
+    /// The sample of one machine.
+    pub fn host(&self, host: HostId) -> Option<&HostSample> {
+        self.hosts.iter().find(|sample| sample.host == host)
+    }
 }
 
 /// One second of one scenario.

@@ -355,7 +355,7 @@ impl Run<'_> {
     }
 
     fn write(&mut self, mut second: Second) {
-        second.host = Some(self.host_sampler.sample(self.clock.now_ns()));
+        second.hosts = vec![self.host_sampler.sample(self.clock.now_ns())];
         let mut first = Vec::new();
         for (scenario, facts) in &second.scenarios {
             for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {

@@ -51,7 +51,7 @@ fn recording(scenarios: u16) -> Recording {
             .add(Counter::HeartbeatReceived, if (2..5).contains(&number) { 500 } else { 0 });
         let mut second = Second {
             second: number,
-            host: Some(looked(number, open * u64::from(scenarios))),
+            hosts: vec![looked(number, open * u64::from(scenarios))],
             ..Second::default()
         };
         for index in 0..scenarios {

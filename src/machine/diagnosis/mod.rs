@@ -12,7 +12,7 @@ pub use scenario::{NetworkPath, diagnose_scenario};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
-use crate::record::{Cause, Failure, FailureStage, Origin};
+use crate::record::{Cause, Failure, FailureStage, HostId, Origin};
 use crate::units::Time;
 use nix::errno::Errno;
 use serde::Serialize;
@@ -52,6 +52,9 @@ pub struct Evidence<'a> {
 /// A root cause, and what it did in this run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Diagnosis {
+    /// The machine whose limits and counters it rests on.
+    #[serde(skip_serializing_if = "HostId::is_coordinator")]
+    pub host: HostId,
     /// What it is.
     pub root_cause: RootCause,
     /// Whose side it is on.
@@ -347,7 +350,16 @@ impl Evidence<'_> {
         let counted = root_cause == RootCause::AcceptQueue && (self.target_here || self.over_unix);
         let because = if counted { because.replace("probably ", "") } else { because };
         let sentence = format!("{what} because {because} ({side})");
-        Diagnosis { root_cause, side, count, because, sentence, fix: root_cause.fix(self.limits) }
+        let host = self.limits.host;
+        Diagnosis {
+            host,
+            root_cause,
+            side,
+            count,
+            because,
+            sentence,
+            fix: root_cause.fix(self.limits),
+        }
     }
 
     /// The side of a root cause. One that may lie anywhere on the path is the target's when both share

@@ -14,6 +14,7 @@ pub(super) use cgroup::cgroup_folders;
 pub use ports::Ports;
 pub use slab::{SocketCost, SocketSlabs};
 
+use crate::record::HostId;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -63,6 +64,9 @@ impl Host {
 /// What this machine sets bounds to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
+    /// The machine.
+    #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
+    pub host: HostId,
     /// Open files that a process can really have: the soft limit after it was raised as far as it goes.
     pub open_files: Option<u64>,
     /// `fs.nr_open`: the most that a limit on open files can be raised to.
@@ -145,6 +149,7 @@ impl Limits {
         let files: Option<Vec<u64>> = host.numbers("fs.file-nr");
         let sockstat = host.text("proc/thread-self/net/sockstat");
         Self {
+            host: HostId::COORDINATOR,
             open_files: None,
             nr_open: host.number("fs.nr_open"),
             file_max: host.number("fs.file-max"),

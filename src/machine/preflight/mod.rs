@@ -22,6 +22,9 @@ pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Requireme
     rows.extend(network::rows(&facts));
     rows.extend(memory::rows(&facts));
     rows.extend(pace::rows(&facts));
+    for row in &mut rows {
+        row.host = limits.host;
+    }
     rows.sort_by_key(|row| row.resource);
     rows
 }

@@ -1,6 +1,7 @@
 //! One check: what it is called, what it found, what to do about it.
 
 use crate::machine::{bytes, grouped};
+use crate::record::HostId;
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -168,6 +169,9 @@ impl Serialize for Figure {
 /// One line of the table.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Requirement {
+    /// The machine that it is compared with.
+    #[serde(skip_serializing_if = "HostId::is_coordinator")]
+    pub host: HostId,
     /// What was checked.
     #[serde(rename = "check")]
     pub resource: Resource,
@@ -191,12 +195,18 @@ pub struct Requirement {
 
 impl Requirement {
     /// A row without note, fix or bound.
-    pub fn new(check: Resource, needed: Figure, have: Figure, fitness: RequirementStatus) -> Self {
+    pub fn new(
+        resource: Resource,
+        needed: Figure,
+        have: Figure,
+        status: RequirementStatus,
+    ) -> Self {
         Self {
-            resource: check,
+            host: HostId::COORDINATOR,
+            resource,
             needed,
             have,
-            status: fitness,
+            status,
             note: None,
             fixes: Vec::new(),
             headroom: None,

@@ -48,7 +48,7 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
         );
         if let Event::Recorded(Entry::Second(second)) = &mut event {
             let kernel_bytes = Some(10_000_000 + open * 8_330);
-            second.host = Some(HostSample { kernel_bytes, ..HostSample::default() });
+            second.hosts = vec![HostSample { kernel_bytes, ..HostSample::default() }];
         }
         events.push(event);
     }

@@ -196,7 +196,7 @@ impl Did {
 pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
     let scenarios: BTreeMap<u16, ScenarioSecond> =
         (0_u16..).zip(scenarios).map(|(index, did)| (index, did.facts(second))).collect();
-    Event::Recorded(Entry::Second(Second { second, scenarios, host: None }))
+    Event::Recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() }))
 }
 
 pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -> Finding {

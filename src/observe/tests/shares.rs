@@ -20,7 +20,7 @@ fn share_after(seconds: u32) -> Option<f64> {
         facts.workers.cpu_ns = told(second) + told(if silent { 1 } else { second });
         facts.reporting = if silent { 1 } else { 2 };
         let scenarios = BTreeMap::from([(0, facts)]);
-        state.see(&Event::Recorded(Entry::Second(Second { second, scenarios, host: None })));
+        state.see(&Event::Recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() })));
     }
     state.generator().cpu
 }

@@ -48,13 +48,13 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgeme
         facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, given.cell));
         (facts.workers, facts.reporting) = (given.workers, 1);
         let counters = [("softnet.dropped".to_owned(), given.drops)].into();
-        second.host = Some(HostSample {
+        second.hosts = vec![HostSample {
             at_ns: u64::from(number) * 1_000_000_000,
             processors: 2,
             delta: given.supply,
             counters,
             ..HostSample::default()
-        });
+        }];
         judge.add(&Entry::Second(second));
     }
     let reason = StopReason::Completed;

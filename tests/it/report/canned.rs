@@ -119,8 +119,8 @@ pub fn entries() -> Vec<Entry> {
             8 => [0, 1].into_iter().for_each(|scenario| pass(scenario, Transition::Drain)),
             _ => {}
         }
-        let host = Some(looked(second));
-        let mut facts = Second { second, host, ..Second::default() };
+        let hosts = vec![looked(second)];
+        let mut facts = Second { second, hosts, ..Second::default() };
         hold(&mut facts);
         web(&mut facts);
         entries.push(Entry::Second(facts));

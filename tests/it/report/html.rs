@@ -112,7 +112,7 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
     let key = CellKey { stage: 0, phase: Phase::Hold };
     let facts = ScenarioSecond { cells: vec![(key, cell)], reporting: 1, ..Default::default() };
     let counters = payloads.iter().map(|payload| (payload.clone(), 7)).collect();
-    let host = Some(HostSample { counters, ..HostSample::default() });
+    let hosts = vec![HostSample { counters, ..HostSample::default() }];
     let lost = |why: &String| Entry::WorkerLost {
         scenario: 0,
         worker: 0,
@@ -123,7 +123,7 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
     let mut entries = vec![
         Entry::Baseline(HostSample::default()),
         Entry::Transition(begin),
-        Entry::Second(Second { second: 0, scenarios: [(0, facts)].into(), host }),
+        Entry::Second(Second { second: 0, scenarios: [(0, facts)].into(), hosts }),
     ];
     entries.extend(payloads.iter().map(lost));
     entries.push(Entry::Stopped { at_ns: 2_000_000_000, reason: StopReason::Completed });
