@@ -8,7 +8,7 @@ use crate::plan::{Plan, Protocol, Scenario};
 use crate::protocol::http::Stock;
 use crate::protocol::tls;
 use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
-use crate::units::Address;
+use crate::units::{Address, index, narrow};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -94,7 +94,7 @@ impl Load {
     /// Which of the addresses user or arrival number `i` connects to.
     pub fn address(&self, i: u64) -> usize {
         let turn = i / self.schedule.block;
-        usize::try_from(turn % self.addresses.len() as u64).unwrap_or(0)
+        index(turn % self.addresses.len() as u64)
     }
 
     /// Where user or arrival number `i` connects to, and from where: a pure function of `i`.
@@ -110,7 +110,7 @@ impl Load {
             .filter(|from| to.tcp().is_some_and(|to| from.is_ipv4() == to.is_ipv4()));
         let port = self.ports.map_or(0, |(first, last)| {
             let span = u64::from(last - first) + 1;
-            first + u16::try_from(self.sources.place_of(nth) % span).unwrap_or(0)
+            first + narrow(index(self.sources.place_of(nth) % span))
         });
         Route { to, from, port }
     }

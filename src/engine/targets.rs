@@ -10,7 +10,7 @@ use crate::protocol::http::ALPN;
 use crate::protocol::socket;
 use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust, server_name};
 use crate::serve::{Running, ServeError};
-use crate::units::Address;
+use crate::units::{Address, narrow};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -322,7 +322,7 @@ fn resolve<'a>(
             }
         }
         names.resize(resolved.addresses.len(), host.clone());
-        let origin = u16::try_from(resolved.written.len() - 1).unwrap_or(u16::MAX);
+        let origin = narrow(resolved.written.len() - 1);
         resolved.origins.resize(resolved.addresses.len(), origin);
     }
     Ok((resolved, names))

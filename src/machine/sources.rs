@@ -15,6 +15,7 @@
 
 use super::figures::whole;
 use crate::plan::{Generator, SourceRange, SourceUse};
+use crate::units::index;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -71,7 +72,7 @@ impl Sources {
             self.before = before;
         } else if !self.addresses.is_empty() {
             let taken = before.div_ceil(self.per_tuple.max(1)) % self.addresses.len() as u64;
-            self.addresses.rotate_left(usize::try_from(taken).unwrap_or(0));
+            self.addresses.rotate_left(index(taken));
         }
         self
     }
@@ -107,7 +108,7 @@ impl Sources {
 }
 
 fn enough(wanted: u64) -> usize {
-    usize::try_from(wanted).unwrap_or(usize::MAX)
+    index(wanted)
 }
 
 /// 127.1.0.1 and up, without the destination and without the addresses that look like networks and broadcasts.

@@ -154,6 +154,13 @@ impl ScenarioSchedule {
         self.segments.iter().map(level).max().unwrap_or(0)
     }
 
+    /// Whether the partitions of so many workers have every user of the highest level, and none twice.
+    pub fn is_shared_by(&self, workers: u32) -> bool {
+        let users = self.peak_users();
+        let part = |index| Partition { index, of: workers }.part_of(users, self.block);
+        (0..workers).map(part).sum::<u64>() == users
+    }
+
     /// The highest arrivals a second of any stage; zero for a closed scenario.
     fn peak_rate(&self) -> f64 {
         let rate = |segment: &Segment| match segment.shape {

@@ -1,4 +1,4 @@
-//! Narrows indices into a plan to what records and messages carry.
+//! Converts indices between what plans, records and memory count with: checked, never saturated.
 
 /// An index into a plan's scenarios, stages, requests, thresholds or checks, as records carry it.
 ///
@@ -10,9 +10,23 @@ pub fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("an index into a plan fits 16 bits")
 }
 
+/// A number of a user, an arrival or a byte as an index into memory.
+///
+/// # Panics
+/// Where the number does not fit, which only a machine of 32 bits can say. To saturate would take something else.
+#[track_caller]
+pub fn index(number: u64) -> usize {
+    usize::try_from(number).expect("an index into memory fits a pointer")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::narrow;
+    use super::{index, narrow};
+
+    #[test]
+    fn a_number_is_the_index_that_it_was() {
+        assert_eq!(index(u64::from(u32::MAX)), u32::MAX as usize);
+    }
 
     #[test]
     fn every_index_that_fits_is_kept() {

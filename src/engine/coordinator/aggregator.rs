@@ -1,65 +1,80 @@
-//! Turns the snapshots of many workers into one second after the other, and keeps the accounts of those that are lost.
+//! Merges the snapshots of all workers into seconds, and accounts for what lost workers leave behind.
 
 use crate::plan::{Phase, Protocol};
 use crate::record::{
     Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
 };
 use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent, Shape};
-use crate::units::SECOND_NS;
+use crate::units::{SECOND_NS, narrow};
 use std::collections::BTreeMap;
 
-/// How long a second waits for the last worker's snapshot before it is written without it.
+/// How long a second waits for the last worker's snapshot before it is written without it, in nanoseconds.
 const PATIENCE_NS: u64 = 1_500_000_000;
 
-/// What has come in from every worker.
+/// What has come in from all workers.
 #[derive(Debug, Default)]
 pub(super) struct Aggregator {
-    accounts: Vec<WorkerTotals>,
+    workers: Vec<WorkerTotals>,
     pending: BTreeMap<u32, Second>,
     /// The next second to be written.
     next_second: u32,
 }
 
-/// What one worker has told so far.
+/// What one worker has reported so far.
 #[derive(Debug)]
 struct WorkerTotals {
     scenario: u16,
     live: bool,
-    /// The first second that it has not told of.
+    /// The first second that it has not reported.
     told: u32,
     counters: BTreeMap<CellKey, Counters>,
-    /// What was begun and has not ended, by request where they are told apart.
+    /// Attempts that have started and not ended, by request where requests are told apart.
     under_way: BTreeMap<(CellKey, u16), i64>,
     gauges: Gauges,
     facts: WorkerFacts,
 }
 
 impl Aggregator {
-    /// Opens the account of the next worker.
+    /// Adds the next worker.
     pub(super) fn add_worker(&mut self, scenario: u16) {
         let (counters, under_way) = (BTreeMap::new(), BTreeMap::new());
         let (gauges, facts) = (Gauges::default(), WorkerFacts::default());
         let (live, told) = (true, 0);
-        let account = WorkerTotals { scenario, live, told, counters, under_way, gauges, facts };
-        self.accounts.push(account);
+        let totals = WorkerTotals { scenario, live, told, counters, under_way, gauges, facts };
+        self.workers.push(totals);
     }
 
-    /// Takes in what a worker saw. What comes too late for its second is booked in the next one that is written.
+    /// Merges what a worker saw. What comes too late for its second counts in the next one that is written.
     pub(super) fn add(&mut self, worker: usize, snapshot: &Snapshot) {
-        let account = &mut self.accounts[worker];
+        let totals = &mut self.workers[worker];
         for (key, cell) in &snapshot.cells {
-            account.counters.entry(*key).or_default().merge(&cell.counters);
+            totals.counters.entry(*key).or_default().merge(&cell.counters);
             for (request, tally) in &cell.requests {
-                *account.under_way.entry((*key, *request)).or_default() += tally.under_way();
+                *totals.under_way.entry((*key, *request)).or_default() += tally.under_way();
             }
         }
-        account.told = snapshot.second + 1;
-        account.gauges = snapshot.gauges;
-        // What a second alone has seen is told once.
-        account.facts = WorkerFacts { stall_max_ns: None, stalled_ns: 0, ..snapshot.worker };
+        debug_assert!(
+            totals.counters.values().all(|counters| {
+                let begun = counters.get(Counter::Started) + counters.get(Counter::Dropped);
+                begun <= counters.get(Counter::Due)
+            }),
+            "worker {worker}: whatever has started or was dropped was due"
+        );
+        totals.told = snapshot.second + 1;
+        totals.gauges = snapshot.gauges;
+        // What belongs to one second alone is reported once.
+        totals.facts = WorkerFacts { stall_max_ns: None, stalled_ns: 0, ..snapshot.worker };
         let late = snapshot.second < self.next_second;
         let at = snapshot.second.max(self.next_second);
-        let facts = self.scenario(at, self.accounts[worker].scenario);
+        debug_assert!(
+            snapshot
+                .cells
+                .iter()
+                .all(|(_, cell)| cell.counters.get(Counter::Dropped)
+                    <= cell.counters.get(Counter::Due)),
+            "what is dropped was due"
+        );
+        let facts = self.scenario(at, self.workers[worker].scenario);
         if late {
             let (cells, ended) = (snapshot.cells.clone(), snapshot.ended.clone());
             let mut only = Snapshot { second: at, cells, ended, ..Snapshot::default() };
@@ -80,23 +95,24 @@ impl Aggregator {
         entry.scenarios.entry(scenario).or_default()
     }
 
-    /// Closes the account of a worker that has told everything.
+    /// A worker has reported everything.
     pub(super) fn finish_worker(&mut self, worker: usize) {
-        self.accounts[worker].live = false;
+        self.workers[worker].live = false;
     }
 
-    /// Closes the account of a worker that will not tell any more: what it had begun is unfinished, what would have been due for its
-    /// share up to `end_ns` of the run is dropped.
+    /// A worker is lost: what it had started is unfinished. What falls due for its partition is added by
+    /// [`Self::drop_partition`].
     pub(super) fn lose_worker(&mut self, worker: usize, protocol: &Protocol) {
-        self.accounts[worker].live = false;
+        self.workers[worker].live = false;
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
-        for (key, counters) in &self.accounts[worker].counters {
+        for (key, counters) in &self.workers[worker].counters {
             let (unfinished, open) = open_attempts(counters, protocol);
             let cell = missing.entry(*key).or_default();
             cell.counters.add(Counter::Unfinished, unfinished);
             cell.counters.add(Counter::UnfinishedOpen, open);
         }
-        for ((key, request), under_way) in &self.accounts[worker].under_way {
+        for ((key, request), under_way) in &self.workers[worker].under_way {
+            debug_assert!(*under_way >= 0, "a request ends at most once: {under_way}");
             let unfinished = u64::try_from(*under_way).unwrap_or(0);
             if unfinished > 0 {
                 let cell = missing.entry(*key).or_default();
@@ -106,18 +122,19 @@ impl Aggregator {
         self.record(worker, missing);
     }
 
-    /// Books what fell due for the share of a lost worker after it was lost, by `ramps`: when each stage's ramp began, up to `end_ns`.
-    /// `chosen`: which request an arrival would have sent, where they are told apart.
+    /// Counts as dropped what fell due for the partition of a lost worker after it was lost: up to `end_ns`, by
+    /// `ramps`, when each stage's ramp began.
+    /// `chosen`: which request an arrival would have sent, where requests are told apart.
     pub(super) fn drop_partition(
         &mut self,
         worker: usize,
-        share: Partition,
+        partition: Partition,
         schedule: &ScenarioSchedule,
         (ramps, end_ns): (&[Option<u64>], u64),
         chosen: impl Fn(u64) -> Option<u16>,
     ) {
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
-        let known: BTreeMap<CellKey, u64> = self.accounts[worker]
+        let known: BTreeMap<CellKey, u64> = self.workers[worker]
             .counters
             .iter()
             .map(|(key, counters)| (*key, counters.get(Counter::Due)))
@@ -125,17 +142,17 @@ impl Aggregator {
         for (stage, begun) in ramps.iter().enumerate() {
             let Some(begun) = begun else { continue };
             let mut due: BTreeMap<CellKey, u64> = BTreeMap::new();
-            let mut walk = schedule.cursor(stage, share);
+            let mut cursor = schedule.cursor(stage, partition);
             let ramp_ns = match schedule.segments[stage].shape {
                 Shape::Rate { ramp_ns, .. } => ramp_ns,
                 Shape::Users { .. } => u64::MAX,
             };
             while let Some((what, offset)) =
-                walk.peek().filter(|(_, offset)| begun + offset < end_ns)
+                cursor.peek().filter(|(_, offset)| begun + offset < end_ns)
             {
                 if !matches!(what, ScheduledEvent::UserStop(_)) {
                     let phase = if offset < ramp_ns { Phase::Ramp } else { Phase::Hold };
-                    let key = CellKey { stage: u16::try_from(stage).unwrap_or(u16::MAX), phase };
+                    let key = CellKey { stage: narrow(stage), phase };
                     let nth = due.entry(key).or_default();
                     *nth += 1;
                     if *nth > known.get(&key).copied().unwrap_or(0) {
@@ -146,14 +163,14 @@ impl Aggregator {
                         missing.entry(key).or_default().drop_due(arrival);
                     }
                 }
-                walk.advance();
+                cursor.advance();
             }
         }
         self.record(worker, missing);
     }
 
     fn record(&mut self, worker: usize, missing: BTreeMap<CellKey, Cell>) {
-        let (scenario, next) = (self.accounts[worker].scenario, self.next_second);
+        let (scenario, next) = (self.workers[worker].scenario, self.next_second);
         let facts = self.scenario(next, scenario);
         for (key, cell) in missing.into_iter().filter(|(_, cell)| !cell.counters.is_zero()) {
             let place =
@@ -165,16 +182,16 @@ impl Aggregator {
         }
     }
 
-    /// The next second that can be written: all live workers have told of it, or it is time to go on without them.
-    pub(super) fn next(&mut self, now_ns: u64) -> Option<Second> {
+    /// The next second that can be written: all live workers have reported it, or have had the time to.
+    pub(super) fn complete_second(&mut self, now_ns: u64) -> Option<Second> {
         let end_ns = (u64::from(self.next_second) + 1) * SECOND_NS;
-        let mut live = self.accounts.iter().filter(|account| account.live);
+        let mut live = self.workers.iter().filter(|totals| totals.live);
         let complete =
-            live.clone().next().is_some() && live.all(|account| account.told > self.next_second);
+            live.clone().next().is_some() && live.all(|totals| totals.told > self.next_second);
         (complete || now_ns >= end_ns + PATIENCE_NS).then(|| self.write())
     }
 
-    /// Everything that is left, once all workers are gone.
+    /// The next second of what is left once all workers are gone.
     pub(super) fn remaining_second(&mut self) -> Option<Second> {
         (!self.pending.is_empty()).then(|| self.write())
     }
@@ -184,20 +201,20 @@ impl Aggregator {
         self.next_second += 1;
         let mut second =
             self.pending.remove(&number).unwrap_or(Second { second: number, ..Second::default() });
-        for account in &self.accounts {
-            let facts = second.scenarios.entry(account.scenario).or_default();
-            if !account.live {
+        for totals in &self.workers {
+            let facts = second.scenarios.entry(totals.scenario).or_default();
+            if !totals.live {
                 // What it used stays used.
-                let missing = account.told <= number;
-                let used = if missing { account.facts.cpu_ns } else { 0 };
+                let missing = totals.told <= number;
+                let used = if missing { totals.facts.cpu_ns } else { 0 };
                 facts.workers.cpu_ns += used;
                 continue;
             }
             facts.at_work += 1;
-            if account.told <= number {
+            if totals.told <= number {
                 // One that is late still holds what it held.
-                facts.gauges.merge(&account.gauges);
-                facts.workers.merge(&account.facts);
+                facts.gauges.merge(&totals.gauges);
+                facts.workers.merge(&totals.facts);
             }
         }
         second

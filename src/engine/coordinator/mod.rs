@@ -1,4 +1,4 @@
-//! Turns a plan whose targets are known into a run: starts workers, follows them, judges, ends them.
+//! Turns a manifest into a run: starts workers, follows them, judges what they report, ends them.
 //!
 //! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
 
@@ -7,6 +7,7 @@
 mod aggregator;
 mod give_up;
 mod host_sampler;
+mod lost_workers;
 mod progress;
 mod row_pools;
 mod spec;
@@ -16,9 +17,8 @@ use super::channel::WorkerEvent;
 use super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::Event;
-use super::http::Choices;
 use super::rows::shared_rows;
-use crate::plan::{OnWorkerLoss, Protocol};
+use crate::plan::Protocol;
 use crate::record::{Cause, Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{Pace, Partition, Schedule, Shape};
 use crate::units::narrow;
@@ -26,27 +26,31 @@ use crate::verdict::Judge;
 use aggregator::Aggregator;
 use host_sampler::HostSampler;
 use progress::{Announcement, Progress, Token};
-use row_pools::{RowPools, Told};
+use row_pools::{CommandTo, RowPools};
 pub use spec::{Ended, EngineError, RunSpec};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use workers::{WorkerPool, WorkerState, manifest_frame};
 
-/// A worker that has said nothing for so long is lost. It speaks once a second, but a hundred processes that open a million
-/// connections on two cores have kept each other waiting for more than four.
+/// A worker that has sent nothing for this long is lost, in nanoseconds. It reports once a second, but a hundred
+/// processes that open a million connections on two cores have kept each other waiting for more than four.
 const SILENCE_NS: u64 = 10_000_000_000;
 
-/// How often the coordinator looks at the clock.
+/// How often the coordinator reads the clock.
 const TICK: Duration = Duration::from_millis(50);
 
-/// From the last assignment to the run's first instant: time for the message to reach every worker.
+/// From the start message to the run's first instant: time for the message to reach every worker.
 const LEAD_NS: u64 = 200_000_000;
 
-/// How long workers may take to end after everything is told, or after they are told to stop at once.
+/// How long workers may take to end after their last report, or after they are told to stop at once.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
-/// Makes a run. `signals` brings the numbers of signals that ask for its end: the first gracefully, the second at once.
+/// Runs a manifest. `signals` brings the numbers of signals that ask for its end: the first gracefully, the
+/// second at once.
+///
+/// # Errors
+/// Where a worker cannot be started or is not fit to begin.
 pub async fn run(
     spec: RunSpec,
     signals: mpsc::Receiver<i32>,
@@ -60,6 +64,7 @@ pub async fn run(
     for (scenario, count) in manifest.workers.iter().enumerate() {
         let at_once = schedule.scenario(scenario).at_once().div_ceil(u64::from(*count).max(1));
         let frame = manifest_frame(manifest.for_workers(scenario))?;
+        debug_assert!(schedule.scenario(scenario).is_shared_by(*count), "parts sum to the level");
         for index in 0..*count {
             let partition = Partition { index, of: *count };
             let rows = row_pools.first_rows(scenario, at_once);
@@ -110,13 +115,13 @@ struct Run<'a> {
     judge: Judge,
     clock: Clock,
     watch: &'a mut dyn FnMut(&Event),
-    /// Causes that have been told of.
+    /// Causes whose first failure has been announced.
     seen: BTreeSet<(u16, Cause)>,
     /// Why the run is being brought to an end.
     reason: Option<StopReason>,
     /// Since when the run can only be INVALID, on the run's clock.
     hopeless_ns: Option<u64>,
-    /// When the coordinator last looked at the clock, on the monotonic clock.
+    /// When the coordinator last read the clock, on its monotonic clock.
     ticked_ns: u64,
     host_sampler: HostSampler,
 }
@@ -130,7 +135,7 @@ impl Run<'_> {
         let mut halt_at = None;
         while !self.progress.is_over() {
             tokio::select! {
-                (worker, word) = self.workers.next_event() => self.handle(worker, word),
+                (worker, event) = self.workers.next_event() => self.handle(worker, event),
                 _ = tick.tick() => self.tick(),
                 Some(signal) = signals.recv() => {
                     asked += 1;
@@ -178,56 +183,56 @@ impl Run<'_> {
                     self.workers.send_to_scenario(scenario, &Command::Transition { mark, at_ns });
                 }
                 Announcement::Token { worker, of } => {
-                    let order = match of {
+                    let command = match of {
                         Token::Ramp(stage) => Command::StartRamp { stage },
                         Token::Close => Command::StartClosing,
                     };
-                    self.workers.handles[worker].send(&ToWorker::Command(order));
+                    self.workers.handles[worker].send(&ToWorker::Command(command));
                 }
             }
         }
     }
 
-    fn send(&mut self, told: Vec<Told>) {
-        for (worker, order) in told {
-            self.workers.handles[worker].send(&ToWorker::Command(order));
+    fn send(&mut self, commands: Vec<CommandTo>) {
+        for (worker, command) in commands {
+            self.workers.handles[worker].send(&ToWorker::Command(command));
         }
     }
 
-    fn handle(&mut self, worker: usize, word: WorkerEvent) {
-        let member = &mut self.workers.handles[worker];
-        member.heard_ns = monotonic_ns();
-        let (scenario, working) = (member.scenario, member.state == WorkerState::Working);
-        match word {
-            // What a lost worker still says has been accounted for already.
+    fn handle(&mut self, worker: usize, event: WorkerEvent) {
+        let handle = &mut self.workers.handles[worker];
+        handle.heard_ns = monotonic_ns();
+        let (scenario, working) = (handle.scenario, handle.state == WorkerState::Working);
+        match event {
+            // What a lost worker still sends has been accounted for already.
             _ if !working => {}
             WorkerEvent::Message(FromWorker::Report(WorkerReport::Snapshot(snapshot))) => {
                 self.aggregator.add(worker, &snapshot);
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::RampReached { .. })) => {
                 let now_ns = self.clock.now_ns();
-                // A quick worker is there before the next look at the clock.
-                self.pass_marks(now_ns);
+                // A quick worker is there before the next tick.
+                self.pass_transitions(now_ns);
                 let announcements = self.progress.return_token(scenario, worker, now_ns);
                 self.announce(announcements);
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::Done)) => {
                 self.workers.handles[worker].state = WorkerState::Done;
                 self.aggregator.finish_worker(worker);
-                let told = self.row_pools.remove_worker(worker);
-                self.send(told);
+                let commands = self.row_pools.remove_worker(worker);
+                self.send(commands);
                 let announcements =
                     self.progress.return_token(scenario, worker, self.clock.now_ns());
                 self.announce(announcements);
                 self.end_if_done(scenario);
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::WantRows { waits })) => {
-                let told = self.row_pools.request(worker, waits);
-                self.send(told);
+                let commands = self.row_pools.request(worker, waits);
+                self.send(commands);
             }
             WorkerEvent::Message(FromWorker::Report(WorkerReport::ReturnedRows { blocks })) => {
-                let told = self.row_pools.give_back(worker, &blocks);
-                self.send(told);
+                let commands = self.row_pools.give_back(worker, &blocks);
+                self.send(commands);
             }
             WorkerEvent::Message(FromWorker::Failed { why }) | WorkerEvent::Gone(why) => {
                 self.lose(worker, &why);
@@ -236,102 +241,56 @@ impl Run<'_> {
         }
     }
 
-    /// Accounts for a worker that died or stalled.
-    fn lose(&mut self, worker: usize, why: &str) {
-        let member = &mut self.workers.handles[worker];
-        let (scenario, share) = (member.scenario, member.partition);
-        member.state = WorkerState::Lost;
-        let why = member.kill().unwrap_or_else(|| why.to_owned());
-        let index = usize::from(scenario);
-        self.aggregator.lose_worker(worker, &self.spec.manifest.plan.scenarios[index].protocol);
-        let at_ns = self.clock.now_ns();
-        let number = u16::try_from(share.index).unwrap_or(u16::MAX);
-        self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
-        let told = self.row_pools.remove_worker(worker);
-        self.send(told);
-        let announcements = self.progress.return_token(scenario, worker, at_ns);
-        self.announce(announcements);
-        let none_left =
-            self.workers.handles.iter().all(|member| member.state != WorkerState::Working);
-        if none_left || self.spec.manifest.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
-            self.stop(StopReason::WorkerLoss, "a worker was lost: ending");
-        }
-        self.end_if_done(scenario);
-    }
-
-    fn lose_all(&mut self, why: &str) {
-        for worker in 0..self.workers.handles.len() {
-            if self.workers.handles[worker].state == WorkerState::Working {
-                self.lose(worker, why);
-            }
-        }
-    }
-
     fn end_if_done(&mut self, scenario: u16) {
         if !self.workers.is_done(scenario) {
             return;
         }
         let now_ns = self.clock.now_ns();
-        self.drop_shares_of_lost(scenario, now_ns);
-        self.pass_marks(now_ns);
+        self.drop_partitions_of_lost(scenario, now_ns);
+        self.pass_transitions(now_ns);
         let end = self.progress.end(scenario, now_ns);
         self.record(Entry::Transition(end));
     }
 
-    /// What fell due for a lost worker's share after it was lost was not started by anybody.
-    fn drop_shares_of_lost(&mut self, scenario: u16, now_ns: u64) {
-        let schedule = self.schedule.scenario(usize::from(scenario));
-        let ramps = self.progress.ramps(scenario, schedule.segments.len());
-        let end_ns = self.progress.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
-        let choices = Choices::apart(&self.spec.manifest.plan, usize::from(scenario));
-        let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
-        for (worker, member) in self.workers.handles.iter().enumerate() {
-            if member.scenario == scenario && member.state == WorkerState::Lost {
-                let until = (ramps.as_slice(), end_ns);
-                self.aggregator.drop_partition(worker, member.partition, schedule, until, chosen);
-            }
-        }
-    }
-
-    /// Looks at the clock: marks that have passed, seconds that are complete, workers that have gone silent.
+    /// Acts on the time: transitions that have passed, seconds that are complete, workers that have gone silent.
     fn tick(&mut self) {
         let monotonic = monotonic_ns();
         if monotonic > self.ticked_ns + SILENCE_NS / 2 {
             // It was this process that stood still.
-            self.workers.handles.iter_mut().for_each(|member| member.heard_ns = monotonic);
+            self.workers.handles.iter_mut().for_each(|handle| handle.heard_ns = monotonic);
         }
         self.ticked_ns = monotonic;
         let now_ns = self.clock.now_ns();
-        self.pass_marks(now_ns);
-        while let Some(second) = self.aggregator.next(now_ns) {
+        self.pass_transitions(now_ns);
+        while let Some(second) = self.aggregator.complete_second(now_ns) {
             self.write(second);
         }
         for worker in 0..self.workers.handles.len() {
-            let member = &self.workers.handles[worker];
-            if member.state == WorkerState::Working && monotonic > member.heard_ns + SILENCE_NS {
+            let handle = &self.workers.handles[worker];
+            if handle.state == WorkerState::Working && monotonic > handle.heard_ns + SILENCE_NS {
                 self.lose(worker, &format!("no word for {} s", SILENCE_NS / 1_000_000_000));
             }
         }
     }
 
-    fn pass_marks(&mut self, now_ns: u64) {
-        for boundary in self.progress.passed(now_ns) {
-            self.record(Entry::Transition(boundary));
-            let Some(of) = self.token_at(&boundary) else { continue };
-            let members = self.workers.handles.iter().enumerate();
-            let working = members.filter(|(_, member)| {
-                member.scenario == boundary.scenario && member.state == WorkerState::Working
+    fn pass_transitions(&mut self, now_ns: u64) {
+        for passed in self.progress.passed(now_ns) {
+            self.record(Entry::Transition(passed));
+            let Some(of) = self.token_at(&passed) else { continue };
+            let handles = self.workers.handles.iter().enumerate();
+            let working = handles.filter(|(_, handle)| {
+                handle.scenario == passed.scenario && handle.state == WorkerState::Working
             });
             let workers = working.map(|(worker, _)| worker).collect();
-            let turns = self.progress.grant_tokens(boundary.scenario, of, workers);
-            self.announce(turns);
+            let announcements = self.progress.grant_tokens(passed.scenario, of, workers);
+            self.announce(announcements);
         }
     }
 
-    /// What workers take turns at from this mark on.
-    fn token_at(&self, boundary: &StageTransition) -> Option<Token> {
-        let index = usize::from(boundary.scenario);
-        match boundary.transition {
+    /// What workers need a token for from this transition on.
+    fn token_at(&self, passed: &StageTransition) -> Option<Token> {
+        let index = usize::from(passed.scenario);
+        match passed.transition {
             Transition::Ramp(stage) => {
                 let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
                 let unpaced =

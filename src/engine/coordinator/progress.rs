@@ -1,22 +1,24 @@
-//! Where each scenario is: which marks have passed, whose turn it is in an unpaced ramp, what has to be announced.
+//! Tracks how far each scenario is: which transitions have passed, which workers may ramp, what to announce to them.
 
 use crate::record::{StageTransition, Transition};
 use crate::schedule::{Schedule, Timeline};
+use crate::units::narrow;
 use std::collections::{BTreeSet, VecDeque};
 
-/// The course of all scenarios.
+/// How far all scenarios are.
 #[derive(Debug)]
 pub(super) struct Progress {
     timelines: Vec<Timeline>,
-    /// How many marks of each scenario have been recorded.
+    /// The transitions of each scenario that have been recorded, by their order.
     recorded: Vec<BTreeSet<u32>>,
-    turns: Vec<Option<TokenQueue>>,
+    /// Of each scenario whose workers wait for tokens.
+    tokens: Vec<Option<TokenQueue>>,
     ended: Vec<bool>,
-    /// Unpaced ramps that may run at once: as many as there are cores to run them.
+    /// Tokens given out at once for a scenario: one for each core.
     at_once: usize,
 }
 
-/// Work that workers take turns at: few at a time, so that they do not thrash the cores.
+/// Workers that wait for a token, and those that hold one: few work at a time, so that they do not thrash the cores.
 #[derive(Debug)]
 struct TokenQueue {
     of: Token,
@@ -24,16 +26,16 @@ struct TokenQueue {
     running: BTreeSet<usize>,
 }
 
-/// What a worker may do when it is its turn.
+/// What a worker may do while it holds a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
-    /// Make its part of the unpaced ramp of a stage.
+    /// Run its part of the unpaced ramp of a stage.
     Ramp(u16),
-    /// Close what it held.
+    /// Close the connections that it holds.
     Close,
 }
 
-/// Something that workers have to be told.
+/// Something to send to workers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Announcement {
     /// To all workers of a scenario.
@@ -42,7 +44,7 @@ pub(super) enum Announcement {
     Token {
         /// Number of the worker among all.
         worker: usize,
-        /// What it may do.
+        /// What it may do now.
         of: Token,
     },
 }
@@ -54,20 +56,20 @@ impl Progress {
         Self {
             timelines,
             recorded: vec![BTreeSet::new(); count],
-            turns: (0..count).map(|_| None).collect(),
+            tokens: (0..count).map(|_| None).collect(),
             ended: vec![false; count],
             at_once: cores.max(1),
         }
     }
 
-    /// The marks that have passed since the last time, in order of time.
+    /// The transitions that have passed since the last call, in order of time.
     pub(super) fn passed(&mut self, now_ns: u64) -> Vec<StageTransition> {
         let mut passed = Vec::new();
         for (index, timeline) in self.timelines.iter().enumerate() {
             for (mark, at_ns) in timeline.marks() {
                 if at_ns <= now_ns && self.recorded[index].insert(mark.order()) {
                     passed.push(StageTransition {
-                        scenario: number(index),
+                        scenario: narrow(index),
                         transition: mark,
                         at_ns,
                     });
@@ -80,52 +82,52 @@ impl Progress {
         passed
     }
 
-    /// Begins work that workers take turns at: gives the first ones theirs.
+    /// Lets these workers do one thing after the other: gives tokens to the first ones.
     pub(super) fn grant_tokens(
         &mut self,
         scenario: u16,
         of: Token,
         workers: Vec<usize>,
     ) -> Vec<Announcement> {
-        let turns = TokenQueue { of, waiting: workers.into(), running: BTreeSet::new() };
-        self.turns[usize::from(scenario)] = Some(turns);
+        let queue = TokenQueue { of, waiting: workers.into(), running: BTreeSet::new() };
+        self.tokens[usize::from(scenario)] = Some(queue);
         self.next_tokens(scenario)
     }
 
     fn next_tokens(&mut self, scenario: u16) -> Vec<Announcement> {
         let at_once = self.at_once;
-        let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
+        let Some(queue) = &mut self.tokens[usize::from(scenario)] else { return Vec::new() };
         let mut given = Vec::new();
-        while turns.running.len() < at_once {
-            let Some(worker) = turns.waiting.pop_front() else { break };
-            turns.running.insert(worker);
-            given.push(Announcement::Token { worker, of: turns.of });
+        while queue.running.len() < at_once {
+            let Some(worker) = queue.waiting.pop_front() else { break };
+            queue.running.insert(worker);
+            given.push(Announcement::Token { worker, of: queue.of });
         }
         given
     }
 
-    /// A worker has used its turn, or is gone: the next has its own, or the hold begins.
+    /// A worker has done its work or is gone: the next gets its token, or the hold begins.
     pub(super) fn return_token(
         &mut self,
         scenario: u16,
         worker: usize,
         now_ns: u64,
     ) -> Vec<Announcement> {
-        let Some(turns) = &mut self.turns[usize::from(scenario)] else { return Vec::new() };
-        let of = turns.of;
-        turns.running.remove(&worker);
-        turns.waiting.retain(|waiting| *waiting != worker);
-        if !turns.running.is_empty() || !turns.waiting.is_empty() {
+        let Some(queue) = &mut self.tokens[usize::from(scenario)] else { return Vec::new() };
+        let of = queue.of;
+        queue.running.remove(&worker);
+        queue.waiting.retain(|waiting| *waiting != worker);
+        if !queue.running.is_empty() || !queue.waiting.is_empty() {
             return self.next_tokens(scenario);
         }
-        self.turns[usize::from(scenario)] = None;
+        self.tokens[usize::from(scenario)] = None;
         match of {
             Token::Ramp(stage) => self.announce(scenario, Transition::Hold(stage), now_ns),
             Token::Close => Vec::new(),
         }
     }
 
-    /// Announces a mark, and what follows from it: scenarios that wait for the hold.
+    /// Announces a transition, and what follows from it: scenarios that wait for the hold start.
     fn announce(&mut self, scenario: u16, mark: Transition, at_ns: u64) -> Vec<Announcement> {
         self.timelines[usize::from(scenario)].learn(mark, at_ns);
         let mut announcements =
@@ -136,7 +138,7 @@ impl Progress {
                     let at_ns = start.max(at_ns);
                     timeline.start_at(at_ns);
                     let boundary = StageTransition {
-                        scenario: number(index),
+                        scenario: narrow(index),
                         transition: Transition::Ramp(0),
                         at_ns,
                     };
@@ -160,9 +162,9 @@ impl Progress {
                 timeline.start_at(now_ns);
             }
             timeline.learn(Transition::Drain, now_ns);
-            self.turns[index] = None;
+            self.tokens[index] = None;
             announcements.push(Announcement::Transition(StageTransition {
-                scenario: number(index),
+                scenario: narrow(index),
                 transition: Transition::Drain,
                 at_ns: now_ns,
             }));
@@ -184,7 +186,7 @@ impl Progress {
     /// When the ramp of each stage of a scenario began or would have begun, as far as that is known.
     pub(super) fn ramps(&self, scenario: u16, stages: usize) -> Vec<Option<u64>> {
         let timeline = &self.timelines[usize::from(scenario)];
-        (0..stages).map(|stage| timeline.at(Transition::Ramp(number(stage)))).collect()
+        (0..stages).map(|stage| timeline.at(Transition::Ramp(narrow(stage)))).collect()
     }
 
     /// When a scenario drains; `None` while that is not known.
@@ -193,35 +195,31 @@ impl Progress {
     }
 }
 
-fn number(index: usize) -> u16 {
-    u16::try_from(index).unwrap_or(u16::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::schedule::testing;
 
     #[test]
-    fn turns_are_few_at_a_time_and_the_hold_begins_after_the_last() {
-        let mut course = Progress::new(&testing::unpaced(1_000), 2);
-        assert_eq!(course.passed(0).len(), 1);
+    fn tokens_are_few_at_a_time_and_the_hold_begins_after_the_last() {
+        let mut progress = Progress::new(&testing::unpaced(1_000), 2);
+        assert_eq!(progress.passed(0).len(), 1);
         let of = Token::Ramp(0);
-        let turn = |worker| Announcement::Token { worker, of };
-        assert_eq!(course.grant_tokens(0, of, vec![0, 1, 2]), [turn(0), turn(1)]);
-        assert_eq!(course.return_token(0, 1, 10), [turn(2)]);
-        assert_eq!(course.return_token(0, 0, 20), []);
+        let token = |worker| Announcement::Token { worker, of };
+        assert_eq!(progress.grant_tokens(0, of, vec![0, 1, 2]), [token(0), token(1)]);
+        assert_eq!(progress.return_token(0, 1, 10), [token(2)]);
+        assert_eq!(progress.return_token(0, 0, 20), []);
         let hold = StageTransition { scenario: 0, transition: Transition::Hold(0), at_ns: 30 };
-        assert_eq!(course.return_token(0, 2, 30), [Announcement::Transition(hold)]);
-        assert_eq!(course.passed(30), [hold]);
+        assert_eq!(progress.return_token(0, 2, 30), [Announcement::Transition(hold)]);
+        assert_eq!(progress.passed(30), [hold]);
     }
 
     #[test]
     fn a_drain_is_announced_once_and_cuts_off_what_was_planned() {
-        let mut course = Progress::new(&testing::unpaced(1_000), 2);
+        let mut progress = Progress::new(&testing::unpaced(1_000), 2);
         let drain = StageTransition { scenario: 0, transition: Transition::Drain, at_ns: 5 };
-        assert_eq!(course.drain(5), [Announcement::Transition(drain)]);
-        assert_eq!(course.drain(6), []);
-        assert_eq!(course.passed(100).last(), Some(&drain));
+        assert_eq!(progress.drain(5), [Announcement::Transition(drain)]);
+        assert_eq!(progress.drain(6), []);
+        assert_eq!(progress.passed(100).last(), Some(&drain));
     }
 }

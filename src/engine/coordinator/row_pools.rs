@@ -1,4 +1,4 @@
-//! Grants rows of data to workers, so that no row is used twice and nobody goes without while a row is left anywhere.
+//! Grants rows of data to workers, so that no row is used twice and no worker goes without while a row is left anywhere.
 //!
 //! A worker asks ahead of its need and gets a block: large while there are many rows, one row at the end. When none is left to grant,
 //! and a pass waits for a row, all others give back half of what they hold. There is no row left when all have given back nothing.
@@ -9,31 +9,31 @@ use super::super::rows::{RowSource, SharedRows};
 use super::super::wire::Command;
 use std::collections::{BTreeSet, VecDeque};
 
-/// What is granted at once: this part of what each worker could get.
+/// A block is this part of a worker's even share of the rows that are left.
 const PART_OF_FAIR: u64 = 4;
 
-/// What one worker is told.
-pub(super) type Told = (usize, Command);
+/// A command to one worker, by its number.
+pub(super) type CommandTo = (usize, Command);
 
-/// The rows of all files that are used once each.
+/// The rows of all files whose rows are used once.
 #[derive(Debug, Default)]
 pub(super) struct RowPools {
     all: Vec<RowPool>,
-    /// Of each worker.
+    /// Of each worker, the pool that it takes from: an index into `all`.
     of_worker: Vec<Option<usize>>,
 }
 
 impl RowPools {
-    /// Before any worker is there. `workers`: of each scenario.
+    /// The pools of these files. `workers`: how many each scenario has.
     pub(super) fn new(shared: Vec<SharedRows>, workers: &[u32]) -> Self {
-        let supply = |rows: SharedRows| {
+        let pool = |rows: SharedRows| {
             let takers = rows.scenarios.iter().map(|scenario| u64::from(workers[*scenario])).sum();
             RowPool::new(rows, takers)
         };
-        Self { all: shared.into_iter().map(supply).collect(), of_worker: Vec::new() }
+        Self { all: shared.into_iter().map(pool).collect(), of_worker: Vec::new() }
     }
 
-    /// Where the next worker, of this scenario, gets its rows. `at_once`: so many it may need before an answer can come.
+    /// Where the next worker, of this scenario, gets its rows. `at_once`: how many it may need before an answer can come.
     pub(super) fn first_rows(&mut self, scenario: usize, at_once: u64) -> RowSource {
         let worker = self.of_worker.len();
         let mut all = self.all.iter_mut().enumerate();
@@ -41,48 +41,48 @@ impl RowPools {
             let at = one.rows.scenarios.iter().position(|taker| *taker == scenario)?;
             Some((index, at, one))
         });
-        let Some((index, at, supply)) = found else {
+        let Some((index, at, pool)) = found else {
             self.of_worker.push(None);
             return RowSource::Any;
         };
         self.of_worker.push(Some(index));
-        if let Some(firsts) = &supply.rows.numbered {
+        if let Some(firsts) = &pool.rows.numbered {
             return RowSource::Numbered { first: firsts[at] };
         }
-        supply.takers.insert(worker);
-        let (first, count) = supply.first_block(at_once);
+        pool.takers.insert(worker);
+        let (first, count) = pool.first_block(at_once);
         RowSource::Granted { first, count }
     }
 
-    fn supply(&mut self, worker: usize) -> Option<&mut RowPool> {
+    fn pool_of(&mut self, worker: usize) -> Option<&mut RowPool> {
         let index = (*self.of_worker.get(worker)?)?;
-        self.all.get_mut(index).filter(|supply| supply.takers.contains(&worker))
+        self.all.get_mut(index).filter(|pool| pool.takers.contains(&worker))
     }
 
-    /// A worker wants rows. `waits`: it has none, and a pass waits for one.
-    pub(super) fn request(&mut self, worker: usize, waits: bool) -> Vec<Told> {
-        self.supply(worker).map_or_else(Vec::new, |supply| {
-            supply.asked.push_back((worker, waits));
-            supply.serve()
+    /// A worker asks for rows. `waits`: it has none, and an iteration waits for one.
+    pub(super) fn request(&mut self, worker: usize, waits: bool) -> Vec<CommandTo> {
+        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+            pool.asked.push_back((worker, waits));
+            pool.serve()
         })
     }
 
     /// A worker gives rows back, because it was told to or has ended.
-    pub(super) fn give_back(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<Told> {
-        self.supply(worker).map_or_else(Vec::new, |supply| {
-            supply.pool.extend(blocks.iter().filter(|(_, count)| *count > 0));
-            supply.answering.remove(&worker);
-            supply.serve()
+    pub(super) fn give_back(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<CommandTo> {
+        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+            pool.blocks.extend(blocks.iter().filter(|(_, count)| *count > 0));
+            pool.answering.remove(&worker);
+            pool.serve()
         })
     }
 
     /// A worker is done or lost. The rows of a lost one are not granted again: it may have used them.
-    pub(super) fn remove_worker(&mut self, worker: usize) -> Vec<Told> {
-        self.supply(worker).map_or_else(Vec::new, |supply| {
-            supply.takers.remove(&worker);
-            supply.answering.remove(&worker);
-            supply.asked.retain(|(asker, _)| *asker != worker);
-            supply.serve()
+    pub(super) fn remove_worker(&mut self, worker: usize) -> Vec<CommandTo> {
+        self.pool_of(worker).map_or_else(Vec::new, |pool| {
+            pool.takers.remove(&worker);
+            pool.answering.remove(&worker);
+            pool.asked.retain(|(asker, _)| *asker != worker);
+            pool.serve()
         })
     }
 }
@@ -91,17 +91,17 @@ impl RowPools {
 #[derive(Debug)]
 struct RowPool {
     rows: SharedRows,
-    /// Blocks that nobody has: first row, and how many.
-    pool: Vec<(u64, u64)>,
+    /// Blocks that no worker has: first row, and how many.
+    blocks: Vec<(u64, u64)>,
     /// Workers that are not gone.
     takers: BTreeSet<usize>,
     /// How many of them there will be.
     expected: u64,
-    /// Who asked and was not answered, and whether a pass waits there.
+    /// Workers that asked and have no answer, and whether an iteration waits there.
     asked: VecDeque<(usize, bool)>,
-    /// Who was told to give rows back, and has not.
+    /// Workers that were told to give rows back and have not.
     answering: BTreeSet<usize>,
-    /// For whom: it gets no row if all answers are in and none has brought one.
+    /// The worker that this is for: it gets none if all have answered and no row came back.
     asked_for: Option<usize>,
     /// No row is left anywhere.
     out: bool,
@@ -110,7 +110,7 @@ struct RowPool {
 impl RowPool {
     fn new(rows: SharedRows, expected: u64) -> Self {
         Self {
-            pool: vec![(0, rows.rows)],
+            blocks: vec![(0, rows.rows)],
             rows,
             takers: BTreeSet::new(),
             expected: expected.max(1),
@@ -122,52 +122,52 @@ impl RowPool {
     }
 
     fn left(&self) -> u64 {
-        self.pool.iter().map(|(_, count)| count).sum()
+        self.blocks.iter().map(|(_, count)| count).sum()
     }
 
-    /// A block for a worker that begins.
+    /// The first block of a worker.
     fn first_block(&mut self, at_once: u64) -> (u64, u64) {
         let fair = self.rows.rows / self.expected;
         self.take((fair / PART_OF_FAIR).max(at_once.min(fair)).max(1)).unwrap_or_default()
     }
 
-    /// A block of at most so many rows; `None` when none is left.
+    /// A block of at most `most` rows; `None` when none is left.
     fn take(&mut self, most: u64) -> Option<(u64, u64)> {
-        let block = self.pool.iter_mut().find(|(_, count)| *count > 0)?;
+        let block = self.blocks.iter_mut().find(|(_, count)| *count > 0)?;
         let count = block.1.min(most);
         let granted = (block.0, count);
         *block = (block.0 + count, block.1 - count);
-        self.pool.retain(|(_, count)| *count > 0);
+        self.blocks.retain(|(_, count)| *count > 0);
         Some(granted)
     }
 
-    /// Answers those who have asked, as far as that can be done now.
-    fn serve(&mut self) -> Vec<Told> {
-        let mut told = Vec::new();
+    /// Answers the workers that have asked, as far as that can be done now.
+    fn serve(&mut self) -> Vec<CommandTo> {
+        let mut commands = Vec::new();
         while let Some((worker, waits)) = self.asked.front().copied() {
             let takers = self.takers.len().max(1) as u64;
             let fair = self.left() / (takers * PART_OF_FAIR);
             if let Some((first, count)) = self.take(fair.max(1)) {
-                told.push((worker, Command::Rows { first, count }));
+                commands.push((worker, Command::Rows { first, count }));
                 self.asked_for = None;
             } else if self.out {
-                told.push((worker, Command::NoRows));
+                commands.push((worker, Command::NoRows));
             } else if !waits {
-                told.push((worker, Command::Rows { first: 0, count: 0 }));
+                commands.push((worker, Command::Rows { first: 0, count: 0 }));
             } else if !self.answering.is_empty() {
                 break;
             } else if self.asked_for == Some(worker) || self.takers.len() <= 1 {
                 self.out = true;
-                told.push((worker, Command::NoRows));
+                commands.push((worker, Command::NoRows));
             } else {
                 self.asked_for = Some(worker);
                 self.answering = self.takers.iter().copied().filter(|one| *one != worker).collect();
-                told.extend(self.answering.iter().map(|one| (*one, Command::ReturnRows)));
+                commands.extend(self.answering.iter().map(|one| (*one, Command::ReturnRows)));
                 break;
             }
             self.asked.pop_front();
         }
-        told
+        commands
     }
 }
 
@@ -182,10 +182,10 @@ mod tests {
 
     /// Workers with stocks of their own, and the messages between them and the supply, in any order that pipes allow.
     struct Played {
-        supplies: RowPools,
+        pools: RowPools,
         stocks: Vec<RowStock>,
         /// On the way to each worker.
-        orders: Vec<VecDeque<Command>>,
+        commands: Vec<VecDeque<Command>>,
         rng: fastrand::Rng,
         used: Vec<u64>,
         starved: bool,
@@ -194,30 +194,30 @@ mod tests {
     impl Played {
         fn new(rows: u64, workers: &[u32], seed: u64) -> Self {
             let scenarios = (0..workers.len()).collect();
-            let mut supplies = RowPools::new(vec![shared(rows, scenarios)], workers);
+            let mut pools = RowPools::new(vec![shared(rows, scenarios)], workers);
             let mut stocks = Vec::new();
             for (scenario, count) in workers.iter().enumerate() {
                 for _ in 0..*count {
-                    stocks.push(RowStock::new(supplies.first_rows(scenario, 3)));
+                    stocks.push(RowStock::new(pools.first_rows(scenario, 3)));
                 }
             }
-            let orders = vec![VecDeque::new(); stocks.len()];
+            let commands = vec![VecDeque::new(); stocks.len()];
             let rng = fastrand::Rng::with_seed(seed);
-            Self { supplies, stocks, orders, rng, used: Vec::new(), starved: false }
+            Self { pools, stocks, commands, rng, used: Vec::new(), starved: false }
         }
 
-        fn send(&mut self, told: Vec<Told>) {
-            for (worker, order) in told {
-                self.orders[worker].push_back(order);
+        fn send(&mut self, commands: Vec<CommandTo>) {
+            for (worker, command) in commands {
+                self.commands[worker].push_back(command);
             }
         }
 
         /// A pass of this worker begins, or one order reaches it.
         fn step(&mut self, worker: usize) {
-            if let Some(order) = self.orders[worker].pop_front() {
-                if let Some(blocks) = self.stocks[worker].obey(&order, false) {
-                    let told = self.supplies.give_back(worker, &blocks);
-                    self.send(told);
+            if let Some(command) = self.commands[worker].pop_front() {
+                if let Some(blocks) = self.stocks[worker].obey(&command, false) {
+                    let commands = self.pools.give_back(worker, &blocks);
+                    self.send(commands);
                 }
                 return;
             }
@@ -228,8 +228,8 @@ mod tests {
                 Taken::Later => {}
             }
             if let Some(waits) = self.stocks[worker].wants(taken == Taken::Later) {
-                let told = self.supplies.request(worker, waits);
-                self.send(told);
+                let commands = self.pools.request(worker, waits);
+                self.send(commands);
             }
         }
 
@@ -261,23 +261,23 @@ mod tests {
 
     #[test]
     fn a_worker_that_is_gone_keeps_nobody_waiting() {
-        let mut supplies = RowPools::new(vec![shared(2, vec![0])], &[2]);
-        assert_eq!(supplies.first_rows(0, 9), RowSource::Granted { first: 0, count: 1 });
-        assert_eq!(supplies.first_rows(0, 9), RowSource::Granted { first: 1, count: 1 });
-        assert_eq!(supplies.request(0, true), [(1, Command::ReturnRows)]);
-        assert_eq!(supplies.remove_worker(1), [(0, Command::NoRows)]);
-        assert_eq!(supplies.request(0, true), [(0, Command::NoRows)]);
+        let mut pools = RowPools::new(vec![shared(2, vec![0])], &[2]);
+        assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 0, count: 1 });
+        assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 1, count: 1 });
+        assert_eq!(pools.request(0, true), [(1, Command::ReturnRows)]);
+        assert_eq!(pools.remove_worker(1), [(0, Command::NoRows)]);
+        assert_eq!(pools.request(0, true), [(0, Command::NoRows)]);
         // What it says when it is gone comes too late.
-        assert_eq!(supplies.give_back(1, &[(1, 1)]), []);
+        assert_eq!(pools.give_back(1, &[(1, 1)]), []);
     }
 
     #[test]
     fn what_a_finished_scenario_has_left_goes_to_the_others() {
-        let mut supplies = RowPools::new(vec![shared(8, vec![0, 1])], &[1, 1]);
-        assert_eq!(supplies.first_rows(0, 4), RowSource::Granted { first: 0, count: 4 });
-        assert_eq!(supplies.first_rows(1, 4), RowSource::Granted { first: 4, count: 4 });
-        assert_eq!(supplies.give_back(0, &[(2, 2)]), []);
-        assert_eq!(supplies.remove_worker(0), []);
-        assert_eq!(supplies.request(1, false), [(1, Command::Rows { first: 2, count: 1 })]);
+        let mut pools = RowPools::new(vec![shared(8, vec![0, 1])], &[1, 1]);
+        assert_eq!(pools.first_rows(0, 4), RowSource::Granted { first: 0, count: 4 });
+        assert_eq!(pools.first_rows(1, 4), RowSource::Granted { first: 4, count: 4 });
+        assert_eq!(pools.give_back(0, &[(2, 2)]), []);
+        assert_eq!(pools.remove_worker(0), []);
+        assert_eq!(pools.request(1, false), [(1, Command::Rows { first: 2, count: 1 })]);
     }
 }

@@ -21,10 +21,10 @@ fn snapshot(second: u32, counts: &[(Counter, u64)], open: u64) -> Snapshot {
     Snapshot { second, cells: vec![(RAMP, cell)], gauges, worker, ..Snapshot::default() }
 }
 
-fn books(workers: usize) -> Aggregator {
-    let mut books = Aggregator::default();
-    (0..workers).for_each(|_| books.add_worker(0));
-    books
+fn aggregator(workers: usize) -> Aggregator {
+    let mut aggregator = Aggregator::default();
+    (0..workers).for_each(|_| aggregator.add_worker(0));
+    aggregator
 }
 
 fn get(second: &Second, counter: Counter) -> u64 {
@@ -37,74 +37,77 @@ fn open(second: &Second) -> u64 {
 
 #[test]
 fn a_second_is_written_when_all_have_told_of_it() {
-    let mut books = books(2);
-    books.add(0, &snapshot(0, &[(Counter::Due, 3), (Counter::Started, 3)], 3));
-    assert_eq!(books.next(SECOND_NS), None);
-    books.add(1, &snapshot(0, &[(Counter::Due, 4), (Counter::Started, 4)], 4));
-    let second = books.next(SECOND_NS).unwrap();
+    let mut aggregator = aggregator(2);
+    aggregator.add(0, &snapshot(0, &[(Counter::Due, 3), (Counter::Started, 3)], 3));
+    assert_eq!(aggregator.complete_second(SECOND_NS), None);
+    aggregator.add(1, &snapshot(0, &[(Counter::Due, 4), (Counter::Started, 4)], 4));
+    let second = aggregator.complete_second(SECOND_NS).unwrap();
     assert_eq!((get(&second, Counter::Due), open(&second)), (7, 7));
     assert_eq!(second.scenarios[&0].workers.rss_bytes, 200);
-    assert_eq!(books.next(SECOND_NS), None);
+    assert_eq!(aggregator.complete_second(SECOND_NS), None);
 }
 
 #[test]
 fn a_late_worker_keeps_its_levels_and_loses_no_facts() {
-    let mut books = books(2);
+    let mut aggregator = aggregator(2);
     for worker in 0..2 {
-        books.add(worker, &snapshot(0, &[(Counter::Due, 1)], 10));
+        aggregator.add(worker, &snapshot(0, &[(Counter::Due, 1)], 10));
     }
-    assert_eq!(open(&books.next(SECOND_NS).unwrap()), 20);
-    books.add(0, &snapshot(1, &[(Counter::Due, 1)], 11));
-    let without = books.next(4 * SECOND_NS).unwrap();
+    assert_eq!(open(&aggregator.complete_second(SECOND_NS).unwrap()), 20);
+    aggregator.add(0, &snapshot(1, &[(Counter::Due, 1)], 11));
+    let without = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!((without.second, get(&without, Counter::Due), open(&without)), (1, 1, 21));
-    books.add(1, &snapshot(1, &[(Counter::Due, 5)], 12));
-    books.add(1, &snapshot(2, &[(Counter::Due, 7)], 13));
-    books.add(0, &snapshot(2, &[(Counter::Due, 1)], 12));
-    let after = books.next(4 * SECOND_NS).unwrap();
+    aggregator.add(1, &snapshot(1, &[(Counter::Due, 5)], 12));
+    aggregator.add(1, &snapshot(2, &[(Counter::Due, 7)], 13));
+    aggregator.add(0, &snapshot(2, &[(Counter::Due, 1)], 12));
+    let after = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!((after.second, get(&after, Counter::Due), open(&after)), (2, 13, 25));
 }
 
 #[test]
 fn a_stall_that_is_told_late_is_told_once() {
-    let mut books = books(2);
+    let mut aggregator = aggregator(2);
     for worker in 0..2 {
-        books.add(worker, &snapshot(0, &[], 10));
+        aggregator.add(worker, &snapshot(0, &[], 10));
     }
-    assert!(books.next(SECOND_NS).is_some());
-    books.add(0, &snapshot(1, &[], 10));
-    let without = books.next(4 * SECOND_NS).unwrap();
+    assert!(aggregator.complete_second(SECOND_NS).is_some());
+    aggregator.add(0, &snapshot(1, &[], 10));
+    let without = aggregator.complete_second(4 * SECOND_NS).unwrap();
     assert_eq!(without.scenarios[&0].workers.stalled_ns, 0);
     let mut late = snapshot(1, &[], 10);
     (late.worker.stall_max_ns, late.worker.stalled_ns) = (Some(7), 7);
-    books.add(1, &late);
-    books.add(0, &snapshot(2, &[], 10));
-    books.add(1, &snapshot(2, &[], 10));
-    let workers = books.next(4 * SECOND_NS).unwrap().scenarios[&0].workers;
+    aggregator.add(1, &late);
+    aggregator.add(0, &snapshot(2, &[], 10));
+    aggregator.add(1, &snapshot(2, &[], 10));
+    let workers = aggregator.complete_second(4 * SECOND_NS).unwrap().scenarios[&0].workers;
     assert_eq!((workers.stall_max_ns, workers.stalled_ns), (Some(7), 7));
-    books.add(0, &snapshot(3, &[], 10));
-    assert_eq!(books.next(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns, 0);
+    aggregator.add(0, &snapshot(3, &[], 10));
+    assert_eq!(
+        aggregator.complete_second(9 * SECOND_NS).unwrap().scenarios[&0].workers.stalled_ns,
+        0
+    );
 }
 
 #[test]
 fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
-    let mut books = books(1);
+    let mut aggregator = aggregator(1);
     let mut recording = Recording::new(1);
     for (mark, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 0)] {
         recording.add(&Entry::Transition(StageTransition { scenario: 0, transition: mark, at_ns }));
     }
-    books.add(0, &snapshot(0, &[], 10));
-    recording.add(&Entry::Second(books.next(SECOND_NS).unwrap()));
+    aggregator.add(0, &snapshot(0, &[], 10));
+    recording.add(&Entry::Second(aggregator.complete_second(SECOND_NS).unwrap()));
     // Three seconds of silence, told of in the fifth.
     for _ in 0..3 {
-        let silent = books.next(60 * SECOND_NS).unwrap();
+        let silent = aggregator.complete_second(60 * SECOND_NS).unwrap();
         let facts = &silent.scenarios[&0];
         assert_eq!((facts.reporting, facts.at_work), (0, 1));
         recording.add(&Entry::Second(silent));
     }
     let mut awake = snapshot(4, &[], 10);
     (awake.worker.stall_max_ns, awake.worker.stalled_ns) = (Some(3 * SECOND_NS), 3 * SECOND_NS);
-    books.add(0, &awake);
-    recording.add(&Entry::Second(books.next(60 * SECOND_NS).unwrap()));
+    aggregator.add(0, &awake);
+    recording.add(&Entry::Second(aggregator.complete_second(60 * SECOND_NS).unwrap()));
     let hold = CellKey { stage: 0, phase: Phase::Hold };
     assert_eq!(recording.scenarios[0].strain[&hold].stalled_share(), Some(0.6));
 }
@@ -117,7 +120,7 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
         &[(Level::Users { users: 256, ramp: rate }, 9_000)],
     ));
     let schedule = Schedule::new(&plan);
-    let mut books = books(2);
+    let mut aggregator = aggregator(2);
     let begun = [
         (Counter::Due, 40),
         (Counter::Started, 40),
@@ -127,19 +130,25 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
         (Counter::Failed, 5),
         (Counter::Ok, 1),
     ];
-    books.add(1, &snapshot(0, &begun, 32));
-    books.lose_worker(1, &plan.scenarios[0].protocol);
-    books.add(0, &snapshot(0, &[], 0));
-    let second = books.next(SECOND_NS).unwrap();
+    aggregator.add(1, &snapshot(0, &begun, 32));
+    aggregator.lose_worker(1, &plan.scenarios[0].protocol);
+    aggregator.add(0, &snapshot(0, &[], 0));
+    let second = aggregator.complete_second(SECOND_NS).unwrap();
     assert_eq!(get(&second, Counter::Unfinished), 34);
     // Opened 36, of which 3 were lost and 1 ended well.
     assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
-    let share = Partition { index: 1, of: 2 };
-    books.drop_partition(1, share, schedule.scenario(0), (&[Some(0)], 2 * SECOND_NS), |_| None);
-    let rest = books.remaining_second().unwrap();
+    let partition = Partition { index: 1, of: 2 };
+    aggregator.drop_partition(
+        1,
+        partition,
+        schedule.scenario(0),
+        (&[Some(0)], 2 * SECOND_NS),
+        |_| None,
+    );
+    let rest = aggregator.remaining_second().unwrap();
     assert_eq!(get(&rest, Counter::Dropped), 128 - 40);
     assert_eq!(get(&rest, Counter::Due), 128 - 40);
-    assert!(books.remaining_second().is_none());
+    assert!(aggregator.remaining_second().is_none());
 }
 
 #[test]
@@ -164,18 +173,18 @@ fn each_request_of_a_lost_worker_adds_up() {
         }
         Snapshot { second, cells: vec![(key, cell)], ..Snapshot::default() }
     };
-    let mut books = books(1);
-    books.add(0, &told(0, [(5, 3), (3, 0)]));
+    let mut aggregator = aggregator(1);
+    aggregator.add(0, &told(0, [(5, 3), (3, 0)]));
     // More of the first one ended in this second than began.
-    books.add(0, &told(1, [(0, 1), (2, 4)]));
-    books.lose_worker(0, &protocol);
-    let (share, begun) = (Partition { index: 0, of: 1 }, [Some(0)]);
+    aggregator.add(0, &told(1, [(0, 1), (2, 4)]));
+    aggregator.lose_worker(0, &protocol);
+    let (partition, begun) = (Partition { index: 0, of: 1 }, [Some(0)]);
     let until = (begun.as_slice(), 2 * SECOND_NS);
-    books.drop_partition(0, share, schedule.scenario(0), until, |number| {
+    aggregator.drop_partition(0, partition, schedule.scenario(0), until, |number| {
         Some(u16::from(number % 5 > 2))
     });
     let mut all = Cell::default();
-    while let Some(second) = books.remaining_second() {
+    while let Some(second) = aggregator.remaining_second() {
         second.scenarios[&0].cells.iter().for_each(|(_, cell)| all.merge(cell));
     }
     let get = |request| {
