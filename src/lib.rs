@@ -15,7 +15,7 @@ pub mod record;
 
 pub mod schedule;
 
-pub mod protocol;
+pub mod workload;
 
 pub mod machine;
 

@@ -8,7 +8,7 @@
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
-use crate::protocol::http::Files;
+use crate::workload::http::Files;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;

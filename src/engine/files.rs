@@ -5,8 +5,8 @@ use crate::plan::{
     Body, Data, Encoding, Endpoint, Http, Piece, Placeholder, Plan, Protocol, Request, Template,
     TextRange, Version,
 };
-use crate::protocol::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
 use crate::units::sha256;
+use crate::workload::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;

@@ -5,10 +5,10 @@ use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
 use crate::plan::{Plan, Protocol, Scenario};
-use crate::protocol::http::Stock;
-use crate::protocol::tls;
 use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
 use crate::units::{Address, index, narrow};
+use crate::workload::http::Stock;
+use crate::workload::tls;
 use std::net::IpAddr;
 use std::sync::Arc;
 

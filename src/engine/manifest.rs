@@ -7,9 +7,9 @@ use super::event::Resolved;
 use super::targets::{Targets, peers_of};
 use crate::machine::{Limits, NetworkPath, Sources, sources_of_scenarios, workers};
 use crate::plan::{Plan, Scenario};
-use crate::protocol::http::Files;
-use crate::protocol::tls::Peers;
 use crate::units::{Address, narrow};
+use crate::workload::http::Files;
+use crate::workload::tls::Peers;
 use serde::{Deserialize, Serialize};
 
 /// Everything that the load of a run is made from, resolved once.

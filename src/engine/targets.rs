@@ -6,11 +6,11 @@
 
 use super::event::{Resolved, ServerSide};
 use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Target, Tls, Version};
-use crate::protocol::http::ALPN;
-use crate::protocol::socket;
-use crate::protocol::tls::{Client, Credentials, Peers, TlsError, Trust, server_name};
 use crate::serve::{Running, ServeError};
 use crate::units::{Address, narrow};
+use crate::workload::http::ALPN;
+use crate::workload::socket;
+use crate::workload::tls::{Client, Credentials, Peers, TlsError, Trust, server_name};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;

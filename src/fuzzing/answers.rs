@@ -2,10 +2,10 @@
 
 use super::{choices, known_plan, split};
 use crate::plan::{AnswerLimits, Endpoint, Protocol};
-use crate::protocol::http::{
+use crate::units::Address;
+use crate::workload::http::{
     Answer, Buffers, Ends, Lane, Multiplex, Parser, Script, Session, Step, Stock, Stream, Wrong,
 };
-use crate::units::Address;
 use fastrand::Rng;
 use std::cell::{OnceCell, RefCell};
 use std::io::Write as _;

@@ -3,9 +3,9 @@
 use super::{choices, known_plan, split};
 use crate::engine::wire::{FromWorker, Inbox, ToWorker, encode};
 use crate::plan::Plan;
-use crate::protocol::http::{Format, Rows};
 use crate::report::FINAL;
 use crate::store::{Line, SavedRun, Tool, decode, encode as encode_line};
+use crate::workload::http::{Format, Rows};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::cell::OnceCell;

@@ -1,6 +1,6 @@
 //! Turns what can go wrong with a server into words, with what to do about it.
 
-use crate::protocol::tls::TlsError;
+use crate::workload::tls::TlsError;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;

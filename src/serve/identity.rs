@@ -2,7 +2,7 @@
 
 use super::ServeError;
 use crate::plan::Certificate;
-use crate::protocol::tls::{Identity, self_signed};
+use crate::workload::tls::{Identity, self_signed};
 use std::net::SocketAddr;
 
 /// Reads or makes the certificate of a server that listens there; `None`: its connections are plain.

@@ -11,17 +11,17 @@ const MAY_IMPORT: [(&str, &str); 14] = [
     ("plan", "units catalogue"),
     ("record", "units catalogue plan"),
     ("schedule", "units catalogue plan record"),
-    ("protocol", "units catalogue plan record"),
+    ("workload", "units catalogue plan record"),
     ("machine", "units catalogue plan record schedule"),
     ("verdict", "units catalogue plan record"),
-    ("serve", "units catalogue plan protocol"),
-    ("engine", "units catalogue plan record schedule protocol machine verdict serve"),
+    ("serve", "units catalogue plan workload"),
+    ("engine", "units catalogue plan record schedule workload machine verdict serve"),
     ("store", "units catalogue plan record machine verdict"),
     ("report", "units catalogue plan record schedule machine verdict store"),
     ("observe", "units catalogue plan record schedule verdict machine engine"),
     (
         "cli",
-        "units catalogue plan record schedule protocol machine verdict serve engine store report observe",
+        "units catalogue plan record schedule workload machine verdict serve engine store report observe",
     ),
 ];
 

@@ -5,11 +5,11 @@ use crate::machine::{
     Limits, Opening, Probes, RequirementStatus, Requirements, Resource, grouped, preflight,
 };
 use crate::plan::Plan;
-use crate::protocol::http::Files;
 use crate::report::page::Page;
 use crate::report::table::{Column, Table};
 use crate::store;
 use crate::units::figure::bytes;
+use crate::workload::http::Files;
 use anstyle::Style;
 use std::io;
 

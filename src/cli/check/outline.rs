@@ -8,11 +8,11 @@ use crate::plan::{
     Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, RequestScope, Scenario, Scope,
     Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
 };
-use crate::protocol::http::{DataFile, Files};
 use crate::report::page::Page;
 use crate::report::table::{Column, Table, TableCell};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::visible;
+use crate::workload::http::{DataFile, Files};
 use anstyle::Style;
 use std::io::{self, Write};
 

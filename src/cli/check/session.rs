@@ -2,8 +2,8 @@
 
 use crate::machine::grouped;
 use crate::plan::{Http, RowOrder, Version};
-use crate::protocol::http::{DataFile, NoPaths};
 use crate::units::visible;
+use crate::workload::http::{DataFile, NoPaths};
 
 /// Names of steps that are shown.
 const MOST: usize = 8;

@@ -10,8 +10,8 @@ use crate::machine::{
     grouped, one_end_here, preflight,
 };
 use crate::plan::Plan;
-use crate::protocol::http::Files;
 use crate::report::page::Page;
+use crate::workload::http::Files;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;

@@ -3,10 +3,10 @@
 use super::slots::State;
 use super::{Hold, Host, Ready, held};
 use crate::plan::{Heartbeat, Phase, TimeMetric};
-use crate::protocol::tcp_hold::{Heard, hear};
-use crate::protocol::tls;
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::units::SECOND_NS;
+use crate::workload::tcp_hold::{Heard, hear};
+use crate::workload::tls;
 use std::io::{Error, ErrorKind};
 
 impl<H: Host> Hold<H> {

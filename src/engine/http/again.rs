@@ -8,8 +8,8 @@
 
 use super::slots::State;
 use super::{Host, Requests};
-use crate::protocol::http::{Answer, Fault, Unseen};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
+use crate::workload::http::{Answer, Fault, Unseen};
 
 /// A request is sent again so often without a pause.
 const AT_ONCE: u16 = 16;

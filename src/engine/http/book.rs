@@ -1,12 +1,12 @@
 //! Turns what becomes of each attempt into facts of the phase in which it was due.
 
 use crate::plan::{Http, Phase, TimeMetric};
-use crate::protocol::http::{Fault, Moved};
 use crate::record::{
     Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
     WorkerFacts,
 };
 use crate::schedule::Timeline;
+use crate::workload::http::{Fault, Moved};
 use std::collections::BTreeMap;
 
 const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };

@@ -5,8 +5,8 @@ use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests, Room, anew};
 use crate::plan::TimeMetric;
-use crate::protocol::http::{Answer, Fault, Limits, Secured, Step, Unseen};
 use crate::record::{ConnectionEnd, Counter, Failure, Origin};
+use crate::workload::http::{Answer, Fault, Limits, Secured, Step, Unseen};
 
 /// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
 const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);

@@ -11,11 +11,11 @@ use super::host::{Host, Place, Ready, Room};
 use super::hub::Hub;
 use super::way::Way;
 use crate::plan::{Http, Protocol, Version};
-use crate::protocol::http::{
+use crate::record::{ConnectionEnd, WorkerFacts};
+use crate::workload::http::{
     Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Opening, Script, Secured, Session,
     Step, Taken,
 };
-use crate::record::{ConnectionEnd, WorkerFacts};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::timerfd::{ClockId, Expiration, TimerFd, TimerFlags, TimerSetTimeFlags};

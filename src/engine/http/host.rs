@@ -1,8 +1,8 @@
 //! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
 
 use super::super::wire::{Command, WorkerReport};
-use crate::protocol::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
 use crate::record::{ConnectionEnd, WorkerFacts};
+use crate::workload::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
 use std::io;
 
 /// A slot, and which of its connections is meant.

@@ -9,8 +9,8 @@ use super::host::Host;
 use super::slots::{Slot, State};
 use super::users::After;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
-use crate::protocol::http::{Answer, Gains, Session};
 use crate::record::{Cause, Failure, FailureStage};
+use crate::workload::http::{Answer, Gains, Session};
 use fastrand::Rng;
 
 /// How the passes of a scenario go.
@@ -236,7 +236,7 @@ impl<H: Host> Requests<H> {
             let took = answer.ended_ns.saturating_sub(sent);
             for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {
                 *broken |= bit;
-                answer.fault.get_or_insert_with(|| crate::protocol::http::Fault {
+                answer.fault.get_or_insert_with(|| crate::workload::http::Fault {
                     cause: Cause::new(Failure::Check, FailureStage::Request),
                     sample: format!("it took {} ms, {words}", took / 1_000_000),
                 });

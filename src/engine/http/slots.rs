@@ -3,8 +3,8 @@
 use super::book::Attempt;
 use super::host::Place;
 use crate::plan::ConnectionUse;
-use crate::protocol::http::{Fault, Session};
 use crate::record::ConnectionEnd;
+use crate::workload::http::{Fault, Session};
 use fastrand::Rng;
 
 /// What a slot is doing.

@@ -3,8 +3,8 @@
 use super::slots::State;
 use super::{Host, Place, Requests};
 use crate::plan::Phase;
-use crate::protocol::http::{Fault, Moved};
 use crate::record::{ConnectionEnd, FailureStage, Origin};
+use crate::workload::http::{Fault, Moved};
 
 const MS: u64 = 1_000_000;
 

@@ -2,11 +2,11 @@
 
 use super::host::Room;
 use super::hub::{Hub, Seat};
-use crate::protocol::http::{
+use crate::record::ConnectionEnd;
+use crate::workload::http::{
     Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
     Stream,
 };
-use crate::record::ConnectionEnd;
 use rustls::client::UnbufferedClientConnection;
 
 /// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there is a hub.

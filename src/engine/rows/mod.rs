@@ -7,8 +7,8 @@ pub use outlook::{RowOutlook, row_outlooks};
 pub(super) use stock::{RowStock, Taken};
 
 use crate::plan::{Data, Http, Plan, Protocol, RowOrder};
-use crate::protocol::http::Files;
 use crate::schedule::{ScenarioSchedule, Schedule, Shape};
+use crate::workload::http::Files;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 

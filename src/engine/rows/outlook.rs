@@ -2,12 +2,12 @@
 
 use super::{SharedRows, shared_rows, unique};
 use crate::plan::{Http, Plan, Protocol, TextRange};
-use crate::protocol::http::Files;
 use crate::record::Transition;
 use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::Time;
 use crate::units::figure::grouped;
+use crate::workload::http::Files;
 use std::time::Duration;
 
 /// No pass is answered faster: what would run out only then, does not.
@@ -193,9 +193,9 @@ fn time(ns: f64) -> Time {
 mod tests {
     use super::*;
     use crate::plan::{Data, Level, Ramp, RowOrder, Spacing, ThinkTime};
-    use crate::protocol::http::DataFile;
     use crate::schedule::testing;
     use crate::units::Rate;
+    use crate::workload::http::DataFile;
 
     fn words(rows: u64, think_ms: u64, levels: &[&[(Level, u64)]]) -> Option<String> {
         let think = Time(Duration::from_millis(think_ms));

@@ -16,7 +16,7 @@ use super::identity::identity;
 use super::listen::{self, Bound, Listen};
 use super::{Counts, ServeError, Stop};
 use crate::plan::{Faults, HttpServer};
-use crate::protocol::tls::Identity;
+use crate::workload::tls::Identity;
 use answer::Answer;
 use bytes::Bytes;
 use http::{Response, StatusCode};

@@ -6,7 +6,7 @@
 use super::crowd::{Crowd, reached};
 use super::script::Script;
 use super::tally::{End, Tally};
-use crate::protocol::tls::Sessions;
+use crate::workload::tls::Sessions;
 use mio::event::Event;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token};

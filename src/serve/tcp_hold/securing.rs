@@ -2,7 +2,7 @@
 
 use super::conversation::{Conversations, Flushed};
 use super::tally::End;
-use crate::protocol::tls;
+use crate::workload::tls;
 use rustls::server::UnbufferedServerConnection;
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;

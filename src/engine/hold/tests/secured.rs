@@ -3,7 +3,7 @@
 use super::simulation::*;
 use super::*;
 use crate::plan::{Plan, Stage, Stat, Tls};
-use crate::protocol::tls::{Client, Peers, Trust};
+use crate::workload::tls::{Client, Peers, Trust};
 
 pub(super) fn anyone() -> Client {
     let peers = Peers {

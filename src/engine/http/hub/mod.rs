@@ -7,8 +7,8 @@ mod table;
 
 use super::host::{Place, Ready, Room};
 use crate::plan::{AnswerLimits, ConnectionUse};
-use crate::protocol::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
 use crate::record::ConnectionEnd;
+use crate::workload::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;

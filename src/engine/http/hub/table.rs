@@ -2,8 +2,8 @@
 
 use super::super::host::{Place, Room};
 use crate::plan::ConnectionUse;
-use crate::protocol::http::Multiplex;
 use crate::record::ConnectionEnd;
+use crate::workload::http::Multiplex;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};

@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::rows::RowSource;
 use crate::plan::{Data, Level};
-use crate::protocol::http::{Files, Stock};
+use crate::workload::http::{Files, Stock};
 
 /// A load whose passes take rows of a file of ten, of which some are granted at first.
 fn granted(levels: &[(Level, u64)], count: u64) -> Load {

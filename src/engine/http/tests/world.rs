@@ -7,12 +7,12 @@ use crate::plan::{
     Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
-use crate::protocol::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Snapshot, Transition, WorkerFacts,
 };
 use crate::schedule::{Partition, Schedule};
 use crate::units::{Rate, Time};
+use crate::workload::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};

@@ -93,7 +93,7 @@ async fn follow(mut stream: TcpStream, steps: Vec<Step>) -> String {
                 while stream.read(&mut [0; 64]).await.is_ok_and(|length| length > 0) {}
             }
             Step::Rst => {
-                crate::protocol::socket::reset(stream.into_std().unwrap());
+                crate::workload::socket::reset(stream.into_std().unwrap());
                 break;
             }
             Step::Stall => while stream.read_buf(&mut read).await.is_ok_and(|length| length > 0) {},

@@ -2,9 +2,9 @@
 
 use super::Ends;
 use super::parse::Wrong;
-use crate::protocol::tls;
 use crate::record::{Cause, Failure, FailureStage};
 use crate::units::Address;
+use crate::workload::tls;
 use std::io;
 
 /// Why there is no good answer.

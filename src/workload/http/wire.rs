@@ -2,8 +2,8 @@
 
 use super::connect::Ends;
 use super::fault::Fault;
-use crate::protocol::tls::{self, Session};
 use crate::record::{Cause, Failure, FailureStage};
+use crate::workload::tls::{self, Session};
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;

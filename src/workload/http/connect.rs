@@ -1,9 +1,9 @@
 //! Turns a route into an open socket.
 
 use super::wire::Wire;
-use crate::protocol::socket;
 use crate::record::Failure;
 use crate::units::Address;
+use crate::workload::socket;
 use nix::errno::Errno;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
