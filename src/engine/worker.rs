@@ -8,6 +8,7 @@ use super::http::{self, Requests, scripts};
 use super::load::Load;
 use super::process_stats::ProcessStats;
 use crate::plan::Protocol;
+use crate::workload::hold::raw::Raw;
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -43,10 +44,10 @@ pub fn work() -> io::Result<()> {
     let clock = t0.starts();
     std::thread::sleep(clock.until_start());
     match load.scenario().protocol {
-        Protocol::TcpHold(_) => {
-            let Some(mut hold) = Hold::new(Epoll::new(clock, link, load.clone())?, load) else {
-                return Ok(());
-            };
+        Protocol::TcpHold(ref settings) => {
+            let (settings, raw) = (settings.clone(), Raw::new(settings));
+            let epoll = Epoll::new(clock, link, load.clone())?;
+            let mut hold = Hold::new(epoll, load, settings, raw);
             hold.run()?;
             hold.into_host().finish()
         }

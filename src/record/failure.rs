@@ -54,6 +54,8 @@ pub enum FailureStage {
     Connect,
     /// During the TLS handshake.
     Tls,
+    /// During the handshake of what is spoken on the connection.
+    Handshake,
     /// While the connection was held.
     Hold,
     /// During a request and its answer.
@@ -67,6 +69,7 @@ impl fmt::Display for FailureStage {
         f.pad(match self {
             Self::Connect => "connect",
             Self::Tls => "tls",
+            Self::Handshake => "handshake",
             Self::Hold => "hold",
             Self::Request => "request",
             Self::Heartbeat => "heartbeat",

@@ -8,6 +8,7 @@ use super::slots::State;
 use super::{BATCH, Hold, Host};
 use crate::plan::{Close, Reconnect, TimeMetric};
 use crate::record::{CellKey, Counter, End, Storm};
+use crate::workload::hold::Conversation;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
@@ -100,7 +101,7 @@ impl Churn {
     }
 }
 
-impl<H: Host> Hold<H> {
+impl<H: Host, C: Conversation> Hold<H, C> {
     /// Does what is due apart from the schedule, at most a batch of each kind; true when there is more.
     pub(super) fn do_churn(&mut self, now: u64) -> bool {
         if self.churn.past.is_empty() || self.stages.is_draining() {
@@ -123,7 +124,7 @@ impl<H: Host> Hold<H> {
                     self.overtake(slot);
                     self.try_again(slot, Some(due));
                 }
-                State::Connecting | State::Securing | State::Closing => {}
+                State::Connecting | State::Securing | State::Handshaking | State::Closing => {}
             }
         }
         self.churn.next_ns(self.stages.start_ns()).is_some_and(|next| next <= now)
@@ -259,10 +260,10 @@ impl<H: Host> Hold<H> {
     pub(super) fn close_as_planned(&mut self, slot: u32, how: Close, now: u64) {
         let connection = self.slots.get(slot);
         let (key, life) = (connection.key(), connection.life(End::Censored, now));
-        let Some(socket) = connection.end() else { return };
+        let Some((socket, talk)) = connection.end() else { return };
         self.account.pass(now, self.open);
         self.open -= 1;
-        self.host.close(socket, how);
+        self.part(slot, socket, talk, how);
         self.recorder.cell(self.stages.now()).count(Counter::Closed);
         let cell = self.recorder.cell(key);
         cell.survival.record(&life);

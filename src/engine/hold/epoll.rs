@@ -132,6 +132,12 @@ impl Host for Epoll {
         self.sessions.secure(socket)
     }
 
+    fn watch(&mut self, socket: &TcpStream, slot: u32) -> io::Result<()> {
+        let interest = Interest::READABLE;
+        let mut source = SourceFd(&socket.as_raw_fd());
+        self.poll.registry().reregister(&mut source, Token(slot as usize), interest)
+    }
+
     fn receive(&mut self, socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
         self.sessions.receive(socket, buffer)
     }

@@ -44,6 +44,9 @@ pub trait Host {
     /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is done.
     fn secure(&mut self, socket: &Self::Socket, user: u64) -> io::Result<bool>;
 
+    /// Watches an open connection as another slot from now on.
+    fn watch(&mut self, socket: &Self::Socket, slot: u32) -> io::Result<()>;
+
     /// Reads what is there.
     fn receive(&mut self, socket: &Self::Socket, buffer: &mut [u8]) -> io::Result<usize>;
 

@@ -10,9 +10,11 @@ mod churn;
 mod draw;
 mod epoll;
 mod host;
+mod leaving;
 mod queue;
 mod slots;
 mod stages;
+mod talk;
 mod traffic;
 
 pub use epoll::Epoll;
@@ -20,14 +22,16 @@ pub use host::{Host, Ready};
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};
-use crate::plan::{Close, Heartbeat, Protocol, TcpHold};
+use crate::plan::{Close, Heartbeat, TcpHold};
 use crate::record::{
     Cause, CellKey, Counter, End, Failure, FailureStage, Gauge, Gauges, Outcome, Recorder,
 };
 use crate::units::SECOND_NS;
+use crate::workload::hold::{ConnectionId, Conversation};
 use account::Account;
 use churn::Churn;
 use draw::Draws;
+use leaving::Leaving;
 use queue::Queue;
 use slots::{Slots, State};
 use stages::Stages;
@@ -48,15 +52,17 @@ const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
 const BUFFER: usize = 64 << 10;
 
 /// The loop of one worker.
-pub struct Hold<H: Host> {
+pub struct Hold<H: Host, C: Conversation> {
     host: H,
     load: Load,
     settings: TcpHold,
-    expect: Option<Vec<u8>>,
+    conversation: C,
     /// Whether connections are secured before they count as open.
     secured: bool,
     stages: Stages,
-    slots: Slots<H::Socket>,
+    slots: Slots<H::Socket, C::State>,
+    /// Connections that have said goodbye and await the peer's.
+    leaving: Leaving<H::Socket, C::State>,
     recorder: Recorder,
     open: u64,
     connecting: u64,
@@ -78,16 +84,19 @@ pub struct Hold<H: Host> {
     second: u32,
     halted: bool,
     buffer: Box<[u8]>,
+    /// What is about to be sent.
+    outgoing: Vec<u8>,
 }
 
-impl<H: Host> Hold<H> {
-    /// A loop at the start of the run. The scenario must be one of held connections.
-    pub fn new(host: H, load: Load) -> Option<Self> {
-        let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { return None };
+impl<H: Host, C: Conversation> Hold<H, C> {
+    /// A loop at the start of the run.
+    pub fn new(host: H, load: Load, settings: TcpHold, conversation: C) -> Self {
         let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
-        Some(Self {
+        let leaving = Leaving::new(slots.len());
+        Self {
             host,
-            expect: settings.expect.clone().map(String::into_bytes),
+            conversation,
+            leaving,
             secured: load.tls.is_some(),
             stages: Stages::new(&load),
             churn: Churn::new(
@@ -111,7 +120,8 @@ impl<H: Host> Hold<H> {
             second: 0,
             halted: false,
             buffer: vec![0; BUFFER].into_boxed_slice(),
-        })
+            outgoing: Vec::new(),
+        }
     }
 
     /// Runs to the end of the scenario, or until the coordinator says stop or is gone.
@@ -125,6 +135,7 @@ impl<H: Host> Hold<H> {
             // First, so that nothing that is due after a second's end is counted in it.
             self.hand_over(now);
             self.pass_marks(now);
+            self.stop_waiting_for_goodbyes(now);
             let busy = self.do_what_is_due(now) | self.do_churn(now);
             self.find_what_is_late(now);
             if self.halted || self.stages.is_over() {
@@ -215,10 +226,16 @@ impl<H: Host> Hold<H> {
     fn give_up(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
         let key = self.slots.get(slot).key();
         self.leave_connecting(slot);
-        if let Some(socket) = self.slots.get(slot).end() {
+        self.cut_off(slot);
+        self.refuse(slot, key, cause, now, what);
+    }
+
+    /// Ends a connection without a word.
+    fn cut_off(&mut self, slot: u32) {
+        if let Some((socket, talk)) = self.slots.get(slot).end() {
+            self.conversation.forget(slot, &talk);
             self.host.close(socket, Close::Rst);
         }
-        self.refuse(slot, key, cause, now, what);
     }
 
     /// Ends an attempt whose connection was open and should have stayed so.
@@ -226,9 +243,7 @@ impl<H: Host> Hold<H> {
         let connection = self.slots.get(slot);
         let (key, begun) = (connection.key(), connection.begun_ns);
         let life = connection.life(End::of(cause), now);
-        if let Some(socket) = connection.end() {
-            self.host.close(socket, Close::Rst);
-        }
+        self.cut_off(slot);
         self.account.pass(now, self.open);
         self.open -= 1;
         if !self.stages.is_draining() {
@@ -252,11 +267,9 @@ impl<H: Host> Hold<H> {
         let (key, state) = (connection.key(), connection.state);
         match state {
             State::Open => self.close_as_planned(slot, self.settings.close, now),
-            State::Connecting | State::Securing => {
+            State::Connecting | State::Securing | State::Handshaking => {
                 self.leave_connecting(slot);
-                if let Some(socket) = self.slots.get(slot).end() {
-                    self.host.close(socket, Close::Rst);
-                }
+                self.cut_off(slot);
                 self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
             }
             State::Free | State::Closing => {}
@@ -342,6 +355,7 @@ impl<H: Host> Hold<H> {
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),
+            self.leaving.next_ns(),
             greeting,
             beat,
             reply,

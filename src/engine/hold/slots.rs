@@ -12,6 +12,8 @@ pub enum State {
     Connecting,
     /// Open, and shaking hands for TLS.
     Securing,
+    /// Secured, if it is to be, and shaking hands for what is spoken on it.
+    Handshaking,
     /// Open.
     Open,
     /// Its attempt has ended; the socket is about to be closed.
@@ -20,14 +22,14 @@ pub enum State {
 
 /// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.
 #[derive(Debug)]
-pub struct Connection<S> {
+pub struct Connection<S, T> {
     /// Present unless free.
     pub socket: Option<S>,
-    /// Bytes of a message that have come so far.
-    pub matched: u32,
+    /// What its conversation keeps of it.
+    pub talk: T,
     /// When opening began, on the run's clock.
     pub begun_ns: u64,
-    /// When the last message came, or the connection opened; while it is secured, when that began.
+    /// When the last message came, or the connection opened; during a handshake, when that began.
     pub heard_ns: u64,
     /// When the heartbeat that awaits its reply was sent; zero when none does.
     pub asked_ns: u64,
@@ -50,21 +52,23 @@ pub struct Connection<S> {
 const PHASES: [crate::plan::Phase; 3] =
     [crate::plan::Phase::Ramp, crate::plan::Phase::Hold, crate::plan::Phase::Drain];
 
-impl<S> Connection<S> {
-    const FREE: Self = Self {
-        socket: None,
-        matched: 0,
-        begun_ns: 0,
-        heard_ns: 0,
-        asked_ns: 0,
-        opened_after_us: 0,
-        stage: 0,
-        phase: 0,
-        state: State::Free,
-        verified: false,
-        again: false,
-        owed: false,
-    };
+impl<S, T: Copy + Default> Connection<S, T> {
+    fn free() -> Self {
+        Self {
+            socket: None,
+            talk: T::default(),
+            begun_ns: 0,
+            heard_ns: 0,
+            asked_ns: 0,
+            opened_after_us: 0,
+            stage: 0,
+            phase: 0,
+            state: State::Free,
+            verified: false,
+            again: false,
+            owed: false,
+        }
+    }
 
     /// Becomes a connection that is being opened.
     pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
@@ -77,7 +81,7 @@ impl<S> Connection<S> {
             state: State::Connecting,
             again,
             owed: self.owed,
-            ..Self::FREE
+            ..Self::free()
         };
     }
 
@@ -99,27 +103,27 @@ impl<S> Connection<S> {
         Life { end, opened_ns, heard_ns: self.heard_ns, ended_ns: now_ns }
     }
 
-    /// Becomes free; hands over the socket.
-    pub fn end(&mut self) -> Option<S> {
-        let socket = self.socket.take();
-        *self = Self { owed: self.owed, ..Self::FREE };
+    /// Becomes free; hands over the socket and what its conversation kept.
+    pub fn end(&mut self) -> Option<(S, T)> {
+        let socket = self.socket.take().map(|socket| (socket, self.talk));
+        *self = Self { owed: self.owed, ..Self::free() };
         socket
     }
 }
 
 /// All connections of a worker.
 #[derive(Debug)]
-pub struct Slots<S> {
-    connections: Vec<Connection<S>>,
+pub struct Slots<S, T> {
+    connections: Vec<Connection<S, T>>,
     share: Partition,
     block: u64,
 }
 
-impl<S> Slots<S> {
+impl<S, T: Copy + Default> Slots<S, T> {
     /// Room for this share of `users`.
     pub fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
-        let connections = std::iter::repeat_with(|| Connection::FREE).take(room).collect();
+        let connections = std::iter::repeat_with(Connection::free).take(room).collect();
         Self { connections, share, block }
     }
 
@@ -136,7 +140,7 @@ impl<S> Slots<S> {
     }
 
     /// The connection in a slot.
-    pub fn get(&mut self, slot: u32) -> &mut Connection<S> {
+    pub fn get(&mut self, slot: u32) -> &mut Connection<S, T> {
         &mut self.connections[slot as usize]
     }
 
@@ -155,7 +159,7 @@ mod tests {
         for of in 1..6 {
             let mut seen = std::collections::BTreeSet::new();
             for index in 0..of {
-                let slots: Slots<()> = Slots::new(1_000, Partition { index, of }, 64);
+                let slots: Slots<(), ()> = Slots::new(1_000, Partition { index, of }, 64);
                 for slot in 0..slots.len() {
                     let user = slots.user(slot);
                     assert_eq!(slots.slot(user), slot);
@@ -169,6 +173,6 @@ mod tests {
 
     #[test]
     fn a_connection_costs_at_most_64_bytes() {
-        assert!(size_of::<Connection<std::net::TcpStream>>() <= 64);
+        assert!(size_of::<Connection<std::net::TcpStream, u32>>() <= 64);
     }
 }

@@ -7,6 +7,7 @@ use super::{BATCH, Hold, Host, OPENING_MAX};
 use crate::plan::{Close, Phase};
 use crate::record::{CellKey, Counter, End, Outcome, Transition};
 use crate::schedule::{Pace, ScheduleCursor, ScheduledEvent, Shape, Timeline};
+use crate::workload::hold::Conversation;
 use std::collections::VecDeque;
 
 /// A start that is late by less than this is as good as on time: what makes a run INVALID is later than this in its 99th percentile.
@@ -119,7 +120,7 @@ impl Stages {
     }
 }
 
-impl<H: Host> Hold<H> {
+impl<H: Host, C: Conversation> Hold<H, C> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
@@ -232,7 +233,7 @@ impl<H: Host> Hold<H> {
                     cell.survival.record(&life);
                     cell.end(Outcome::Ok, now, String::new);
                 }
-                State::Connecting | State::Securing => self.release(slot, now),
+                State::Connecting | State::Securing | State::Handshaking => self.release(slot, now),
                 State::Free | State::Closing => {}
             }
             self.forget(slot);
@@ -245,17 +246,21 @@ impl<H: Host> Hold<H> {
         if self.open > 0 && !self.stages.may_close {
             return false;
         }
+        if self.leaving.is_full() {
+            return false;
+        }
         for slot in from..end {
-            if self.settings.close == Close::Fin {
+            if self.settings.close == Close::Fin && !C::SAYS_GOODBYE {
                 self.discard(slot);
             }
-            if let Some(socket) = self.slots.get(slot).end() {
+            if let Some((socket, talk)) = self.slots.get(slot).end() {
                 self.open -= 1;
-                self.host.close(socket, self.settings.close);
+                self.part(slot, socket, talk, self.settings.close);
             }
         }
         self.stages.draining = Some(end);
-        self.stages.over = end == self.slots.len();
-        !self.stages.over
+        let all = end == self.slots.len();
+        self.stages.over = all && self.leaving.is_empty();
+        !all
     }
 }

@@ -1,17 +1,20 @@
 //! What comes over the connections, and what fails to come.
 
 use super::slots::State;
-use super::{Hold, Host, Ready, held};
+use super::{ConnectionId, Hold, Host, Ready, held};
 use crate::plan::{Heartbeat, Phase, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::units::SECOND_NS;
-use crate::workload::tcp_hold::{Heard, hear};
+use crate::workload::hold::Conversation;
 use crate::workload::tls;
 use std::io::{Error, ErrorKind};
 
-impl<H: Host> Hold<H> {
+impl<H: Host, C: Conversation> Hold<H, C> {
     /// Deals with one event.
     pub(super) fn react(&mut self, event: Ready, now: u64) {
+        if event.slot >= self.slots.len() {
+            return self.hear_goodbye(event.slot);
+        }
         // Handshakes take their time from all that happens after them.
         let now = if self.secured { self.host.now_ns() } else { now };
         if self.slots.get(event.slot).state == State::Connecting {
@@ -36,7 +39,7 @@ impl<H: Host> Hold<H> {
                 connection.state = State::Securing;
                 connection.heard_ns = now;
             } else {
-                self.opened(event.slot, now);
+                self.begin(event.slot, now);
             }
         }
         if self.slots.get(event.slot).state == State::Securing {
@@ -47,8 +50,17 @@ impl<H: Host> Hold<H> {
             State::Open if event.readable || event.closed || self.secured => {
                 self.read(event.slot, event.closed, held(Failure::ClosedByServer), now);
             }
+            State::Handshaking if event.readable || event.closed || self.secured => {
+                let end = Cause::new(Failure::ClosedByServer, FailureStage::Handshake);
+                self.read(event.slot, event.closed, end, now);
+            }
             State::Closing if event.readable => self.discard(event.slot),
-            State::Free | State::Connecting | State::Securing | State::Open | State::Closing => {}
+            State::Free
+            | State::Connecting
+            | State::Securing
+            | State::Handshaking
+            | State::Open
+            | State::Closing => {}
         }
     }
 
@@ -58,8 +70,10 @@ impl<H: Host> Hold<H> {
             self.give_up(slot, cause, now, String::new);
         } else if self.secured {
             self.give_up(slot, Cause { at: FailureStage::Tls, ..cause }, now, String::new);
+        } else if C::SHAKES_HANDS {
+            self.give_up(slot, Cause { at: FailureStage::Handshake, ..cause }, now, String::new);
         } else {
-            self.opened(slot, now);
+            self.begin(slot, now);
             self.read(slot, true, Cause { at: FailureStage::Hold, ..cause }, now);
         }
     }
@@ -76,7 +90,7 @@ impl<H: Host> Hold<H> {
                 let now = self.host.now_ns();
                 let key = connection.key();
                 self.recorder.cell(key).time(TimeMetric::TlsTime, now - since);
-                self.opened(slot, now);
+                self.begin(slot, now);
             }
             Err(error) => {
                 self.give_up(slot, tls::cause(&error, FailureStage::Tls), now, || reason(&error));
@@ -95,7 +109,7 @@ impl<H: Host> Hold<H> {
         }
     }
 
-    fn opened(&mut self, slot: u32, now: u64) {
+    pub(super) fn opened(&mut self, slot: u32, now: u64) {
         self.forgive(slot, now);
         self.leave_connecting(slot);
         let connection = self.slots.get(slot);
@@ -118,92 +132,11 @@ impl<H: Host> Hold<H> {
         self.settle(slot, now);
     }
 
-    /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth another one.
-    /// `end` is what an end of the stream means.
-    fn read(&mut self, slot: u32, closed: bool, end: Cause, now: u64) {
-        loop {
-            let connection = self.slots.get(slot);
-            let Some(socket) = connection.socket.as_ref() else { return };
-            match self.host.receive(socket, &mut self.buffer) {
-                Ok(0) => {
-                    let cause = in_reply(connection.asked_ns, end);
-                    return self.lose(slot, cause, now, String::new);
-                }
-                Ok(length) => {
-                    self.recorder
-                        .cell(self.stages.now())
-                        .counters
-                        .add(Counter::BytesReceived, length as u64);
-                    match hear(
-                        self.expect.as_deref(),
-                        &mut connection.matched,
-                        &self.buffer[..length],
-                    ) {
-                        Heard::Messages(0) => {}
-                        Heard::Messages(messages) => self.heard(slot, messages, now),
-                        Heard::Wrong(at) => return self.wrong(slot, at, length, now),
-                    }
-                    if length < self.buffer.len() && !closed && !self.secured {
-                        return;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => {
-                    let cause =
-                        in_reply(connection.asked_ns, tls::cause(&error, FailureStage::Hold));
-                    return self.lose(slot, cause, now, || reason(&error));
-                }
-            }
-        }
-    }
-
-    fn wrong(&mut self, slot: u32, at: usize, length: usize, now: u64) {
-        let from = at.min(length);
-        let shown = String::from_utf8_lossy(&self.buffer[from..length.min(from + 32)])
-            .escape_debug()
-            .to_string();
-        self.lose(slot, held(Failure::WrongData), now, || {
-            format!(": `{shown}` at byte {from} of a read")
-        });
-    }
-
-    /// Books right messages that came in one read.
-    fn heard(&mut self, slot: u32, messages: u32, now: u64) {
-        let connection = self.slots.get(slot);
-        let (key, begun, before, asked) =
-            (connection.key(), connection.begun_ns, connection.heard_ns, connection.asked_ns);
-        let first = !connection.verified;
-        connection.verified = true;
-        connection.heard_ns = now;
-        connection.asked_ns = 0;
-        let mut beats = u64::from(messages);
-        if first {
-            self.recorder.cell(key).time(TimeMetric::FirstMessage, now - begun);
-            self.recorder.cell(self.stages.now()).count(Counter::Verified);
-            beats -= u64::from(self.settings.greeting.is_some());
-        }
-        let cell = self.recorder.cell(self.stages.now());
-        cell.counters.add(Counter::MessagesReceived, u64::from(messages));
-        match self.settings.heartbeat {
-            Some(Heartbeat::Server { .. }) => {
-                cell.counters.add(Counter::HeartbeatReceived, beats);
-                if !first {
-                    cell.time(TimeMetric::HeartbeatGap, now - before);
-                }
-            }
-            Some(Heartbeat::Client { .. }) if asked > 0 => {
-                cell.count(Counter::HeartbeatReceived);
-                cell.time(TimeMetric::HeartbeatRtt, now.saturating_sub(asked));
-            }
-            Some(Heartbeat::Client { .. }) | None => {}
-        }
-    }
-
     /// Looks for everything whose time is up.
     pub(super) fn find_what_is_late(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
-        let opening = |state| matches!(state, State::Connecting | State::Securing);
+        let opening =
+            |state| matches!(state, State::Connecting | State::Securing | State::Handshaking);
         self.opening.forget(|slot, since| {
             let connection = self.slots.get(slot);
             !opening(connection.state) || connection.begun_ns != since
@@ -214,8 +147,11 @@ impl<H: Host> Hold<H> {
                 if !opening(connection.state) || connection.begun_ns != since {
                     continue;
                 }
-                let securing = connection.state == State::Securing;
-                let phase = if securing { FailureStage::Tls } else { FailureStage::Connect };
+                let phase = match connection.state {
+                    State::Securing => FailureStage::Tls,
+                    State::Handshaking => FailureStage::Handshake,
+                    _ => FailureStage::Connect,
+                };
                 let cause = Cause::new(Failure::ConnectTimeout, phase);
                 self.give_up(slot, cause, now, String::new);
             }
@@ -238,12 +174,12 @@ impl<H: Host> Hold<H> {
                 self.sweep_ns = now + (allowed / 8).clamp(10_000_000, SECOND_NS);
             }
             Some(Heartbeat::Server { .. }) | None => {}
-            Some(Heartbeat::Client { send, every, timeout }) => {
+            Some(Heartbeat::Client { every, timeout, .. }) => {
                 if let Some(until) = before(timeout) {
                     self.miss_replies(until, now);
                 }
                 if let Some(until) = before(every) {
-                    self.beat(send.as_bytes(), until, now);
+                    self.beat(until, now);
                 }
             }
         }
@@ -276,7 +212,7 @@ impl<H: Host> Hold<H> {
     }
 
     /// Sends every heartbeat that is due. The next one is due a period after this one was, not after it was sent.
-    fn beat(&mut self, message: &[u8], until: u64, now: u64) {
+    fn beat(&mut self, until: u64, now: u64) {
         let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
         let every = every.as_nanos();
         while let Some((slot, since)) = self.beating.pop(until) {
@@ -285,12 +221,16 @@ impl<H: Host> Hold<H> {
                 continue;
             }
             let Some(socket) = connection.socket.as_ref() else { continue };
-            let sent = self.host.send(socket, message);
+            self.outgoing.clear();
+            let id = ConnectionId { slot, begun_ns: connection.begun_ns };
+            self.conversation.beat(id, &mut self.outgoing);
+            let (length, sent) = (self.outgoing.len(), self.host.send(socket, &self.outgoing));
+            self.outgoing.clear();
             // Also of one that did not go as a whole.
             let taken = *sent.as_ref().unwrap_or(&0) as u64;
             self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken);
             match sent {
-                Ok(sent) if sent == message.len() => {
+                Ok(sent) if sent == length => {
                     connection.asked_ns = now;
                     self.asked.push(slot, now);
                     self.beating.push(slot, since + every);
@@ -312,18 +252,7 @@ impl<H: Host> Hold<H> {
     }
 }
 
-/// The cause of an end, by whether a heartbeat awaited its reply: then that is what the peer did
-/// not like, rather than the connection's age or silence.
-fn in_reply(asked_ns: u64, cause: Cause) -> Cause {
-    match cause.failure {
-        Failure::ClosedByServer | Failure::Reset if asked_ns > 0 => {
-            Cause { at: FailureStage::Heartbeat, ..cause }
-        }
-        _ => cause,
-    }
-}
-
 /// What a connection's TLS has to say about its end; what the kernel says stands in the cause.
-fn reason(error: &Error) -> String {
+pub(super) fn reason(error: &Error) -> String {
     error.get_ref().map_or_else(String::new, |why| format!(": {why}"))
 }

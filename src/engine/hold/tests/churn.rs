@@ -1,7 +1,7 @@
 //! Connections that come and go while a level is held.
 
 use super::*;
-use crate::plan::{DisconnectEvent, Jitter, Lifetime, RatioMetric, Reconnect, Stat};
+use crate::plan::{DisconnectEvent, Jitter, Lifetime, Protocol, RatioMetric, Reconnect, Stat};
 use crate::record::{Measure, Span, measure};
 use crate::units::{Ratio, Time};
 use simulation::Simulation;

@@ -2,11 +2,12 @@
 
 use super::super::*;
 use super::secured;
-use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
+use crate::plan::{Level, Phase, Plan, Protocol, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};
-use std::cell::RefCell;
+use crate::workload::hold::raw::Raw;
+use std::cell::{Cell as Shared, RefCell};
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -56,15 +57,15 @@ pub(super) struct World {
 }
 
 impl Host for World {
-    type Socket = u32;
+    type Socket = Shared<u32>;
 
     fn now_ns(&self) -> u64 {
         self.simulation.borrow().now_ns
     }
 
-    fn connect(&mut self, slot: u32, user: u64) -> io::Result<u32> {
+    fn connect(&mut self, slot: u32, user: u64) -> io::Result<Shared<u32>> {
         (self.on_connect)(&mut self.simulation.borrow_mut(), slot, user);
-        Ok(slot)
+        Ok(Shared::new(slot))
     }
 
     fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
@@ -104,9 +105,9 @@ impl Host for World {
         self.simulation.borrow_mut().told.push(notice);
     }
 
-    fn secure(&mut self, slot: &u32, _user: u64) -> io::Result<bool> {
+    fn secure(&mut self, slot: &Shared<u32>, _user: u64) -> io::Result<bool> {
         let simulation = &mut *self.simulation.borrow_mut();
-        let inbox = simulation.inboxes.entry(*slot).or_default();
+        let inbox = simulation.inboxes.entry(slot.get()).or_default();
         match (!inbox.is_empty()).then(|| inbox.remove(0)) {
             None => Ok(false),
             Some(Act::Secure) => Ok(true),
@@ -116,9 +117,22 @@ impl Host for World {
         }
     }
 
-    fn receive(&mut self, slot: &u32, buffer: &mut [u8]) -> io::Result<usize> {
+    fn watch(&mut self, socket: &Shared<u32>, slot: u32) -> io::Result<()> {
         let simulation = &mut *self.simulation.borrow_mut();
-        let inbox = simulation.inboxes.entry(*slot).or_default();
+        let before = socket.replace(slot);
+        for (planned, _) in simulation.agenda.values_mut().filter(|(planned, _)| *planned == before)
+        {
+            *planned = slot;
+        }
+        if let Some(inbox) = simulation.inboxes.remove(&before) {
+            simulation.inboxes.insert(slot, inbox);
+        }
+        Ok(())
+    }
+
+    fn receive(&mut self, slot: &Shared<u32>, buffer: &mut [u8]) -> io::Result<usize> {
+        let simulation = &mut *self.simulation.borrow_mut();
+        let inbox = simulation.inboxes.entry(slot.get()).or_default();
         if inbox.is_empty() {
             return Err(io::ErrorKind::WouldBlock.into());
         }
@@ -132,18 +146,19 @@ impl Host for World {
         }
     }
 
-    fn send(&mut self, slot: &u32, bytes: &[u8]) -> io::Result<usize> {
+    fn send(&mut self, slot: &Shared<u32>, bytes: &[u8]) -> io::Result<usize> {
         let mut simulation = self.simulation.borrow_mut();
         simulation.sent += 1;
-        (self.on_send)(&mut simulation, *slot, 0);
+        (self.on_send)(&mut simulation, slot.get(), 0);
         Ok(bytes.len())
     }
 
-    fn error(&mut self, _slot: &u32) -> Option<io::Error> {
+    fn error(&mut self, _slot: &Shared<u32>) -> Option<io::Error> {
         Some(io::Error::from_raw_os_error(nix::libc::ECONNREFUSED))
     }
 
-    fn close(&mut self, slot: u32, how: Close) {
+    fn close(&mut self, socket: Shared<u32>, how: Close) {
+        let slot = socket.get();
         let mut simulation = self.simulation.borrow_mut();
         simulation.inboxes.remove(&slot);
         simulation.agenda.retain(|_, (planned, _)| *planned != slot);
@@ -240,7 +255,9 @@ pub(super) fn run(
     let orders = std::iter::once((0, Command::StartClosing)).chain(orders).collect();
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
-    Hold::new(world, load).unwrap().run().unwrap();
+    let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { unreachable!() };
+    let raw = Raw::new(&settings);
+    Hold::new(world, load, settings, raw).run().unwrap();
     let mut recording = Recording::new(1);
     for notice in &simulation.borrow().told {
         if let WorkerReport::Snapshot(snapshot) = notice {

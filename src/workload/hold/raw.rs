@@ -1,10 +1,77 @@
-//! Turns bytes of a held connection into messages: right ones, or the place where they are wrong.
+//! Turns bytes of a held TCP connection into messages: right ones, or the place where they are wrong.
 //!
 //! **Invariant:** no buffer: a message may come in any number of pieces, and only a position is kept between them.
 
+use super::{ConnectionId, Conversation, Event, Fault, Received};
+use crate::plan::{Heartbeat, TcpHold};
+use crate::record::Failure;
+
+/// Bytes of a wrong message that are shown.
+const SHOWN: usize = 32;
+
+/// Messages without framing.
+#[derive(Debug)]
+pub struct Raw {
+    /// Every message must be exactly this; `None`: each read is a message.
+    expect: Option<Vec<u8>>,
+    beat: Vec<u8>,
+}
+
+impl Raw {
+    /// What a plan says of its connections.
+    pub fn new(settings: &TcpHold) -> Self {
+        let beat = match &settings.heartbeat {
+            Some(Heartbeat::Client { send, .. }) => send.clone().into_bytes(),
+            Some(Heartbeat::Server { .. }) | None => Vec::new(),
+        };
+        Self { expect: settings.expect.clone().map(String::into_bytes), beat }
+    }
+}
+
+impl Conversation for Raw {
+    /// Bytes of a message that have come so far.
+    type State = u32;
+
+    const SHAKES_HANDS: bool = false;
+    const SAYS_GOODBYE: bool = false;
+
+    fn begin(&mut self, _id: ConnectionId, _address: usize, _out: &mut Vec<u8>) {}
+
+    fn receive(
+        &mut self,
+        _id: ConnectionId,
+        matched: &mut u32,
+        bytes: &[u8],
+        _out: &mut Vec<u8>,
+    ) -> Received {
+        let event = match hear(self.expect.as_deref(), matched, bytes) {
+            Heard::Messages(messages) => Event::Messages { messages, heartbeats: messages },
+            Heard::Wrong(at) => Event::Failed(Box::new(wrong(bytes, at))),
+        };
+        Received { used: bytes.len(), event }
+    }
+
+    fn beat(&mut self, _id: ConnectionId, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.beat);
+    }
+
+    fn close(&mut self, _matched: &mut u32, _out: &mut Vec<u8>) {}
+
+    fn rename(&mut self, _from: u32, _to: u32, _matched: &u32) {}
+
+    fn forget(&mut self, _slot: u32, _matched: &u32) {}
+}
+
+fn wrong(bytes: &[u8], at: usize) -> Fault {
+    let from = at.min(bytes.len());
+    let shown = String::from_utf8_lossy(&bytes[from..bytes.len().min(from + SHOWN)]);
+    let detail = format!(": `{}` at byte {from} of a read", shown.escape_debug());
+    Fault { failure: Failure::WrongData, code: 0, detail }
+}
+
 /// What bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Heard {
+enum Heard {
     /// All right so far: so many messages were completed.
     Messages(u32),
     /// The byte at this place of what was read is not the expected one.
@@ -12,7 +79,7 @@ pub enum Heard {
 }
 
 /// Compares `bytes` with repetitions of `expect`, of which `matched` bytes came before. Without `expect` each read is a message.
-pub fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
+fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
     let Some(expect) = expect else { return Heard::Messages(1) };
     // The usual read is one whole message.
     if *matched == 0 && bytes == expect {

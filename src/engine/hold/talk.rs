@@ -1,0 +1,191 @@
+//! Turns what is read from connections into messages, heartbeats, replies and ends.
+
+use super::slots::State;
+use super::traffic::reason;
+use super::{ConnectionId, Hold, Host};
+use crate::plan::{Heartbeat, TimeMetric};
+use crate::record::{Cause, Counter, Failure, FailureStage};
+use crate::workload::hold::{Conversation, Event, Fault};
+use crate::workload::tls;
+use std::io::ErrorKind;
+
+impl<H: Host, C: Conversation> Hold<H, C> {
+    /// Begins the conversation on a connection that is open, and secured if it is to be.
+    pub(super) fn begin(&mut self, slot: u32, now: u64) {
+        if !C::SHAKES_HANDS {
+            return self.opened(slot, now);
+        }
+        let address = self.load.address(self.slots.user(slot));
+        let connection = self.slots.get(slot);
+        let id = ConnectionId { slot, begun_ns: connection.begun_ns };
+        connection.state = State::Handshaking;
+        connection.heard_ns = now;
+        self.outgoing.clear();
+        self.conversation.begin(id, address, &mut self.outgoing);
+        self.send(slot, now);
+    }
+
+    /// Sends what is to be sent as a whole; false where that ended the connection.
+    fn send(&mut self, slot: u32, now: u64) -> bool {
+        let connection = self.slots.get(slot);
+        let Some(socket) = connection.socket.as_ref() else { return false };
+        let at = if connection.state == State::Open {
+            FailureStage::Hold
+        } else {
+            FailureStage::Handshake
+        };
+        let sent = self.host.send(socket, &self.outgoing);
+        let taken = *sent.as_ref().unwrap_or(&0);
+        self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken as u64);
+        let length = self.outgoing.len();
+        self.outgoing.clear();
+        match sent {
+            Ok(sent) if sent == length => return true,
+            Err(error) if error.kind() != ErrorKind::WouldBlock => {
+                self.break_off(slot, tls::cause(&error, at), now, || reason(&error));
+            }
+            Ok(_) | Err(_) => {
+                let cause = Cause::new(Failure::NoBuffers, at);
+                self.break_off(slot, cause, now, || {
+                    format!(": the socket took {taken} of {length} bytes")
+                });
+            }
+        }
+        false
+    }
+
+    /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth
+    /// another one. `end` is what an end of the stream means.
+    pub(super) fn read(&mut self, slot: u32, closed: bool, end: Cause, now: u64) {
+        loop {
+            let connection = self.slots.get(slot);
+            let Some(socket) = connection.socket.as_ref() else { return };
+            match self.host.receive(socket, &mut self.buffer) {
+                Ok(0) => {
+                    let at =
+                        if connection.state == State::Open { FailureStage::Hold } else { end.at };
+                    let cause = in_reply(connection.asked_ns, Cause { at, ..end });
+                    return self.break_off(slot, cause, now, String::new);
+                }
+                Ok(length) => {
+                    self.recorder
+                        .cell(self.stages.now())
+                        .counters
+                        .add(Counter::BytesReceived, length as u64);
+                    if !self.take_in(slot, length, now)
+                        || (length < self.buffer.len() && !closed && !self.secured)
+                    {
+                        return;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => {
+                    let cause = in_reply(connection.asked_ns, tls::cause(&error, end.at));
+                    return self.break_off(slot, cause, now, || reason(&error));
+                }
+            }
+        }
+    }
+
+    /// Takes in what was read; false where that ended the connection.
+    fn take_in(&mut self, slot: u32, length: usize, now: u64) -> bool {
+        let mut from = 0;
+        while from < length {
+            let connection = self.slots.get(slot);
+            let id = ConnectionId { slot, begun_ns: connection.begun_ns };
+            let bytes = &self.buffer[from..length];
+            let received =
+                self.conversation.receive(id, &mut connection.talk, bytes, &mut self.outgoing);
+            from += received.used;
+            match received.event {
+                Event::Messages { messages: 0, heartbeats: 0 } => {}
+                Event::Messages { messages, heartbeats } => {
+                    self.heard(slot, messages, heartbeats, now);
+                }
+                Event::Opened => self.opened(slot, now),
+                Event::Failed(fault) => {
+                    self.fail(slot, &fault, now);
+                    return false;
+                }
+            }
+            if !self.outgoing.is_empty() && !self.send(slot, now) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// The conversation cannot go on. What it has to say about that goes out, if there is room.
+    fn fail(&mut self, slot: u32, fault: &Fault, now: u64) {
+        let connection = self.slots.get(slot);
+        let at = if connection.state == State::Open {
+            FailureStage::Hold
+        } else {
+            FailureStage::Handshake
+        };
+        if let Some(socket) = connection.socket.as_ref().filter(|_| !self.outgoing.is_empty()) {
+            let taken = self.host.send(socket, &self.outgoing).unwrap_or(0);
+            self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken as u64);
+        }
+        self.outgoing.clear();
+        let cause = Cause { failure: fault.failure, at, code: fault.code };
+        self.break_off(slot, cause, now, || fault.detail.clone());
+    }
+
+    /// Ends an attempt that failed on a connection, whether it had opened or not.
+    fn break_off(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
+        if self.slots.get(slot).state == State::Open {
+            self.lose(slot, cause, now, what);
+        } else {
+            self.give_up(slot, cause, now, what);
+        }
+    }
+
+    /// Books right messages, and signs of life, that came in one read.
+    fn heard(&mut self, slot: u32, messages: u32, heartbeats: u32, now: u64) {
+        let connection = self.slots.get(slot);
+        let (key, begun, before, asked) =
+            (connection.key(), connection.begun_ns, connection.heard_ns, connection.asked_ns);
+        let first = messages > 0 && !connection.verified;
+        connection.verified |= first;
+        let mut beats = u64::from(heartbeats);
+        if heartbeats > 0 {
+            connection.heard_ns = now;
+            connection.asked_ns = 0;
+        }
+        if first {
+            self.recorder.cell(key).time(TimeMetric::FirstMessage, now - begun);
+            self.recorder.cell(self.stages.now()).count(Counter::Verified);
+            // A greeting is no heartbeat.
+            beats -= u64::from(self.settings.greeting.is_some()).min(beats);
+        }
+        let cell = self.recorder.cell(self.stages.now());
+        cell.counters.add(Counter::MessagesReceived, u64::from(messages));
+        match self.settings.heartbeat {
+            _ if heartbeats == 0 => {}
+            Some(Heartbeat::Server { .. }) => {
+                cell.counters.add(Counter::HeartbeatReceived, beats);
+                if !first {
+                    cell.time(TimeMetric::HeartbeatGap, now - before);
+                }
+            }
+            Some(Heartbeat::Client { .. }) if asked > 0 => {
+                cell.count(Counter::HeartbeatReceived);
+                cell.time(TimeMetric::HeartbeatRtt, now.saturating_sub(asked));
+            }
+            Some(Heartbeat::Client { .. }) | None => {}
+        }
+    }
+}
+
+/// The cause of an end, by whether a heartbeat awaited its reply: then that is what the peer did
+/// not like, rather than the connection's age or silence.
+fn in_reply(asked_ns: u64, cause: Cause) -> Cause {
+    match cause.failure {
+        Failure::ClosedByServer | Failure::Reset if asked_ns > 0 => {
+            Cause { at: FailureStage::Heartbeat, ..cause }
+        }
+        _ => cause,
+    }
+}

@@ -1,0 +1,92 @@
+//! Turns bytes of a held connection into what they mean, and what this side says into bytes.
+//!
+//! A conversation is pure: no clock, no socket. One value serves all connections of a worker; what differs between
+//! them is a small state in the connection's own record.
+//!
+//! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results they make.
+
+pub mod raw;
+
+use crate::record::Failure;
+use std::fmt::Debug;
+
+/// Which connection bytes belong to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ConnectionId {
+    /// Its slot: no two connections of a worker have the same at one time.
+    pub slot: u32,
+    /// When it began to open: tells it from earlier connections of the slot.
+    pub begun_ns: u64,
+}
+
+/// What received bytes were.
+#[derive(Debug, PartialEq)]
+pub struct Received {
+    /// How many bytes this is about; the rest must be given again, and at least one is used.
+    pub used: usize,
+    /// What they meant.
+    pub event: Event,
+}
+
+/// What a peer has said.
+#[derive(Debug, PartialEq)]
+pub enum Event {
+    /// Messages were completed, and signs of life that count as heartbeats; both may be zero.
+    Messages {
+        /// Messages that are as expected.
+        messages: u32,
+        /// Heartbeats, or replies to them.
+        heartbeats: u32,
+    },
+    /// The handshake of the conversation is done: the connection is open.
+    Opened,
+    /// What came breaks the protocol or is not what was expected, or the peer has ended the conversation.
+    Failed(Box<Fault>),
+}
+
+/// Why a conversation cannot go on.
+#[derive(Debug, PartialEq)]
+pub struct Fault {
+    /// What it counts as.
+    pub failure: Failure,
+    /// A number of the protocol's own, such as a status; zero when there is none.
+    pub code: i32,
+    /// For people; begins where a sentence about the connection can go on.
+    pub detail: String,
+}
+
+/// What is said on held connections.
+pub trait Conversation {
+    /// What is kept of each connection.
+    type State: Copy + Default + Debug;
+
+    /// Whether a connection counts as open only after a handshake, which [`Self::begin`] begins.
+    const SHAKES_HANDS: bool;
+
+    /// Whether [`Self::close`] has something to say, to which the peer replies.
+    const SAYS_GOODBYE: bool;
+
+    /// Appends what opens the conversation with the target's address of this index.
+    fn begin(&mut self, id: ConnectionId, address: usize, out: &mut Vec<u8>);
+
+    /// Takes in bytes of the peer; what must be replied to them is appended to `out`.
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        state: &mut Self::State,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Received;
+
+    /// Appends a heartbeat of this side.
+    fn beat(&mut self, id: ConnectionId, out: &mut Vec<u8>);
+
+    /// Appends the goodbye of this side.
+    fn close(&mut self, state: &mut Self::State, out: &mut Vec<u8>);
+
+    /// The connection of `from` goes on under another slot.
+    fn rename(&mut self, from: u32, to: u32, state: &Self::State);
+
+    /// A connection is gone.
+    fn forget(&mut self, slot: u32, state: &Self::State);
+}
