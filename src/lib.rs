@@ -35,3 +35,6 @@ pub mod cli;
 
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! What holds across rooms: documents that are made from tables.
+
+mod docs;
