@@ -1,6 +1,7 @@
 //! The words of the field as rows of tables: what is measured, and in which protocols.
 //!
-//! **Invariant:** whatever plans, verdicts, reports and documents say of a metric comes from its row.
+//! **Invariant:** whatever plans, verdicts, reports and documents say of a metric comes from its
+//! row.
 
 mod limit;
 mod metric;

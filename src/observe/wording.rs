@@ -6,7 +6,7 @@ use super::state::RunState;
 use crate::engine::Resolved;
 use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};
-use crate::record::{Cause, Counter, Failure, Gauge, StopReason, Transition};
+use crate::record::{Cause, Counter, Failure, Gauge, StopReason, Transition, signal_name};
 use crate::schedule::{Pace, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::narrow;
@@ -344,10 +344,7 @@ pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
                 .map_or("a threshold", |threshold| threshold.condition.as_str());
             format!("aborted: {check} is broken")
         }
-        StopReason::Interrupted { signal: 1 } => "interrupted by SIGHUP".to_owned(),
-        StopReason::Interrupted { signal: 2 } => "interrupted by SIGINT".to_owned(),
-        StopReason::Interrupted { signal: 15 } => "interrupted by SIGTERM".to_owned(),
-        StopReason::Interrupted { signal } => format!("interrupted by signal {signal}"),
+        StopReason::Interrupted { signal } => format!("interrupted by {}", signal_name(*signal)),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
         StopReason::BeyondRepair { rule } => {
             format!("stopped: {rule} had made it INVALID, whatever came")

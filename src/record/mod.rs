@@ -30,7 +30,9 @@ pub use host::{HostId, HostReading, HostSample, Peak};
 pub use measure::{Measure, Span, measure};
 pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;
-pub use recording::{Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition};
+pub use recording::{
+    Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition, signal_name,
+};
 pub use request::RequestTally;
 pub use snapshot::{STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
 pub use sparse::SparseTimes;

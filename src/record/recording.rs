@@ -119,6 +119,12 @@ impl StopReason {
     }
 }
 
+/// The name of a signal: `SIGINT`; `signal 99` where it has none.
+pub fn signal_name(signal: i32) -> String {
+    nix::sys::signal::Signal::try_from(signal)
+        .map_or_else(|_| format!("signal {signal}"), |signal| signal.as_str().to_owned())
+}
+
 /// The facts of a whole run, or of the part of it that was saved.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Recording {

@@ -25,7 +25,8 @@ pub fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
     )
 }
 
-/// How the kernel's counters changed while a stage was the current one; what did not change is not here.
+/// How the kernel's counters changed while a stage was the current one; what did not change is not
+/// here.
 pub fn kernel_of_stage(facts: &ScenarioRecording, stage: u16) -> BTreeMap<&str, i64> {
     let mut sum: BTreeMap<&str, i64> = BTreeMap::new();
     for (_, changes) in facts.kernel.iter().filter(|(key, _)| key.stage == stage) {

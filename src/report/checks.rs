@@ -1,4 +1,5 @@
-//! Turns a run into `checks.csv`: a row per scenario, stage, phase and check; no file where nothing is checked.
+//! Turns a run into `checks.csv`: a row per scenario, stage, phase and check; no file where nothing
+//! is checked.
 
 use super::columns::{bytes, csv, row};
 use super::foreign::cell;
@@ -49,7 +50,8 @@ fn names(scenario: &Scenario) -> &[String] {
     }
 }
 
-/// The checks of a scenario and what became of them, in the plan's order; one that was never made has zeros.
+/// The checks of a scenario and what became of them, in the plan's order; one that was never made
+/// has zeros.
 pub fn tallies<'a>(
     scenario: &'a Scenario,
     cell: &Cell,

@@ -1,4 +1,5 @@
-//! Turns text that others chose (a server's words, a name in a plan) into text that is safe in a terminal and a spreadsheet.
+//! Turns text that others chose (a server's words, a name in a plan) into text that is safe in a
+//! terminal and a spreadsheet.
 
 pub use crate::units::visible;
 use std::borrow::Cow;

@@ -1,6 +1,8 @@
-//! Turns each second's histograms into lines of `latency.hlog`: the interval log, format 1.3, of the public `HdrHistogram` tools.
+//! Turns each second's histograms into lines of `latency.hlog`: the interval log, format 1.3, of
+//! the public `HdrHistogram` tools.
 //!
-//! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads `web.service_time:s02.hold`.
+//! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads
+//! `web.service_time:s02.hold`.
 
 use crate::plan::{Plan, TimeMetric};
 use crate::store::{Durations, Header, Started};

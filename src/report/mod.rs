@@ -1,9 +1,11 @@
-//! Turns saved facts into files and words: CSV, JSON, an interval log, the summary at the end of a run.
+//! Turns saved facts into files and words: CSV, JSON, an interval log, the summary at the end of a
+//! run.
 //!
 //! **Invariant:** a report is a function of a [`SavedRun`]: nothing in it was not saved before.
 //! **Invariant:** absent means not measured: nothing is null, NaN, or zero for want of data.
 //!
-//! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series` (grows with every second).
+//! A format is one file of this module and one line in [`FINAL`] (made at the end) or in `series`
+//! (grows with every second).
 
 mod causes;
 mod checks;
@@ -32,7 +34,8 @@ pub use series::Series;
 use crate::store::{self, AtomicFile, Error, SavedRun};
 use std::path::{Path, PathBuf};
 
-/// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no file.
+/// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no
+/// file.
 pub type Format = (&'static str, fn(&SavedRun) -> Vec<u8>);
 
 /// Every format that is made at the end.
@@ -56,8 +59,8 @@ pub struct WrittenReports {
     pub problems: Vec<Error>,
 }
 
-/// Writes every format that is made at the end, then the checksums. One that fails does not keep the
-/// others from being written. `problems` are those of the run so far.
+/// Writes every format that is made at the end, then the checksums. One that fails does not keep
+/// the others from being written. `problems` are those of the run so far.
 pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> WrittenReports {
     for (name, format) in FINAL {
         let bytes = format(saved);

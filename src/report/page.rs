@@ -14,7 +14,8 @@ const NARROWEST: usize = 20;
 /// A space at which no line ends.
 pub const UNBROKEN: &str = "\u{a0}";
 
-/// Text in the making, with colours as escape sequences; whoever prints it strips them where they are not wanted.
+/// Text in the making, with colours as escape sequences; whoever prints it strips them where they
+/// are not wanted.
 pub struct Page<'a> {
     out: &'a mut dyn Write,
     width: usize,

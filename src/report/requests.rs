@@ -1,4 +1,5 @@
-//! Turns a run into `requests.csv`: a row for each request of each stage, and one for each request over all stages.
+//! Turns a run into `requests.csv`: a row for each request of each stage, and one for each request
+//! over all stages.
 
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
 use super::foreign::cell;

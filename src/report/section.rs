@@ -1,4 +1,5 @@
-//! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each phase of a stage.
+//! Turns a scenario's facts into sections that reports have a row for: the whole, each stage, each
+//! phase of a stage.
 
 use crate::catalogue::{Samples, Whose};
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
@@ -21,7 +22,8 @@ pub struct Section<'a> {
     pub cell: Cow<'a, Cell>,
     /// The levels at the end of the last phase that is in it, a drain apart.
     pub gauges: Gauges,
-    /// When it began and ended, on the run's clock; a drain is not in the time. `None` if it never began.
+    /// When it began and ended, on the run's clock; a drain is not in the time. `None` if it never
+    /// began.
     pub time: Option<(u64, u64)>,
 }
 
@@ -40,7 +42,8 @@ impl Section<'_> {
         measure(metric, &span)
     }
 
-    /// How many samples a distribution has. That of storms is kept by event: of these the one that dropped least.
+    /// How many samples a distribution has. That of storms is kept by event: of these the one that
+    /// dropped least.
     pub fn samples(&self, time: TimeMetric) -> u64 {
         let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
         match time.row().samples {
@@ -49,8 +52,8 @@ impl Section<'_> {
         }
     }
 
-    /// http: whose times a distribution has. Recordings of versions that did not tell successes and failures apart have more samples
-    /// than successes.
+    /// http: whose times a distribution has. Recordings of versions that did not tell successes and
+    /// failures apart have more samples than successes.
     pub fn whose(&self, time: TimeMetric) -> Option<&'static str> {
         let all = || self.samples(time) > self.cell.counters.get(Counter::Ok);
         match time.row().whose {
@@ -61,7 +64,8 @@ impl Section<'_> {
         }
     }
 
-    /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond every sample.
+    /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond
+    /// every sample.
     pub fn stat(&self, time: TimeMetric, stat: Stat) -> Option<f64> {
         let measure = self.measure(Metric::Time(time, stat))?;
         Some(measure.value).filter(|value| value.is_finite())

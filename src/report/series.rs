@@ -1,6 +1,7 @@
 //! Turns the lines of a journal, one after the other, into the files that grow with every second.
 //!
-//! **Invariant:** live and recovered runs call this with the same lines in the same order, so that the files are the same to the byte.
+//! **Invariant:** live and recovered runs call this with the same lines in the same order, so that
+//! the files are the same to the byte.
 
 use super::{hlog, timeline};
 use crate::plan::Plan;

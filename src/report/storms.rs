@@ -12,7 +12,8 @@ pub struct EventFacts<'a> {
     pub storm: Storm,
 }
 
-/// The events of a scenario, in the order of their times. None in a run that was saved before events were told apart.
+/// The events of a scenario, in the order of their times. None in a run that was saved before
+/// events were told apart.
 pub fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
     let Protocol::TcpHold(hold) = &scenario.protocol else { return Vec::new() };
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {

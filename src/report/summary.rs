@@ -1,4 +1,5 @@
-//! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one for each scenario as a whole.
+//! Turns a run into `summary.csv`: a row per scenario and stage, success and failure first, and one
+//! for each scenario as a whole.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
 use super::foreign::cell;

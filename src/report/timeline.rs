@@ -1,5 +1,5 @@
-//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that were current
-//! in it, and one for each of its requests, where it has several.
+//! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that
+//! were current in it, and one for each of its requests, where it has several.
 
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, row};
 use super::figures::ms;

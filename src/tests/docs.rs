@@ -1,5 +1,6 @@
 //! `docs/metrics.md`, `docs/rules.md` and tables of the README are made from the catalogue and from
-//! the table of rules. `UPDATE=1 cargo test --lib tests::docs` writes them anew: read the difference.
+//! the table of rules. `UPDATE=1 cargo test --lib tests::docs` writes them anew: read the
+//! difference.
 
 use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, Report, Stat};
 use crate::verdict::rules::{self, Rule, Unit};

@@ -4,7 +4,8 @@
 use crate::plan::{Level, OnFull, Phase, Protocol, Scenario, Stage};
 use crate::record::{Cell, CellKey, Counter};
 
-/// The accounting identities of one phase; what has been started may be open as long as the run goes on.
+/// The accounting identities of one phase; what has been started may be open as long as the run
+/// goes on.
 pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
     let get = |counter| cell.counters.get(counter);
     let (due, started, dropped) = (get(Counter::Due), get(Counter::Started), get(Counter::Dropped));

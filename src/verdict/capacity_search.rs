@@ -1,6 +1,8 @@
-//! Turns the verdicts of runs at single levels into the next level to run, and at last into the highest one that passes.
+//! Turns the verdicts of runs at single levels into the next level to run, and at last into the
+//! highest one that passes.
 //!
-//! **Invariant:** a level that did not pass is never run again, nor is one above it; so every search ends.
+//! **Invariant:** a level that did not pass is never run again, nor is one above it; so every
+//! search ends.
 
 use super::Verdict;
 use crate::plan::{Search, SearchWay};

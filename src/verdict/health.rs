@@ -1,5 +1,5 @@
-//! How well the generator did: every rule of validity that measures something, with what was measured
-//! where it was worst.
+//! How well the generator did: every rule of validity that measures something, with what was
+//! measured where it was worst.
 //!
 //! **Invariant:** what was not measured is said to be so; it is never within its limit.
 

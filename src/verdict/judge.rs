@@ -1,4 +1,5 @@
-//! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data alike.
+//! Turns entries, one by one, into findings and a verdict. Live, at the end and from saved data
+//! alike.
 
 use super::rules::{self, RunFacts};
 use super::view::{ThresholdView, state};
@@ -150,7 +151,8 @@ impl Judge {
         shortfall::state(threshold, scenario, recording, view, of, is_over)
     }
 
-    /// The facts that a view sees, those of times only where the metric is one, and how long they cover.
+    /// The facts that a view sees, those of times only where the metric is one, and how long they
+    /// cover.
     fn facts(&self, metric: Metric, view: &ThresholdView) -> (Cell, u64) {
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
@@ -244,7 +246,8 @@ impl Judge {
     }
 }
 
-/// The stages and requests that a threshold is looked at in, one by one; `None` is all of them as one.
+/// The stages and requests that a threshold is looked at in, one by one; `None` is all of them as
+/// one.
 fn places_of(
     threshold: &Threshold,
     scenario: &Scenario,

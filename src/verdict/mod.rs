@@ -68,7 +68,8 @@ pub struct Finding {
     pub threshold: u16,
     /// The stage it was looked at in, when it is looked at by stage: index into `Scenario::stages`.
     pub stage: Option<u16>,
-    /// The request it was looked at for, when it is looked at by request: index into `Http::requests`.
+    /// The request it was looked at for, when it is looked at by request: index into
+    /// `Http::requests`.
     pub request: Option<u16>,
     /// How it stands.
     pub state: State,
@@ -82,8 +83,9 @@ pub struct Finding {
     pub window_end: Option<u32>,
 }
 
-/// Of the scenarios without thresholds, or with too few requests for the default one, in which more attempts failed than went well, the
-/// worst: its index, and the part that failed. No verdict is about it.
+/// Of the scenarios without thresholds, or with too few requests for the default one, in which more
+/// attempts failed than went well, the worst: its index, and the part that failed. No verdict is
+/// about it.
 pub fn unjudged_failures(
     plan: &Plan,
     recording: &Recording,

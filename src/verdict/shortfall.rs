@@ -14,10 +14,12 @@
 //! | at least as many failed as went well: each kept its user from more | unreached | FAIL |
 //! | some failed, and that does not explain what is missing | no data, too few | INVALID |
 //!
-//! Missing samples do not make a run INVALID in which a threshold is broken or unreached, or that a broken threshold ended:
-//! more samples of one metric cannot mend another. What the generator did wrong does, whatever the thresholds say.
+//! Missing samples do not make a run INVALID in which a threshold is broken or unreached, or that a
+//! broken threshold ended: more samples of one metric cannot mend another. What the generator did
+//! wrong does, whatever the thresholds say.
 //!
-//! While a run goes on a threshold is only unreached once nothing went well and as many attempts failed as it takes samples.
+//! While a run goes on a threshold is only unreached once nothing went well and as many attempts
+//! failed as it takes samples.
 
 use super::State;
 use super::view::ThresholdView;
@@ -29,11 +31,13 @@ use crate::record::{
 };
 use crate::units::narrow;
 
-/// A percentile is not called broken on fewer samples, wherever they lie; nor is the default threshold of http.
+/// A percentile is not called broken on fewer samples, wherever they lie; nor is the default
+/// threshold of http.
 const FEWEST_FOR_BROKEN: u64 = 6;
 
-/// How a default threshold stands whose bound is broken: a handful of requests that were all answered is a look at the target, and
-/// nobody asked for a judgement. Held connections, and requests without a response, count each.
+/// How a default threshold stands whose bound is broken: a handful of requests that were all
+/// answered is a look at the target, and nobody asked for a judgement. Held connections, and
+/// requests without a response, count each.
 pub(super) fn of_default(scenario: &Scenario, cell: &Cell) -> State {
     let get = |counter| cell.counters.get(counter);
     let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
@@ -103,8 +107,9 @@ pub(super) fn state(
     Shortfall { samples, needed, all, feeding }.state(is_over)
 }
 
-/// The attempts that could have given samples in a view: for connections all that were due up to its end, for requests those that were due
-/// in it, or that an earlier phase had under way when it began.
+/// The attempts that could have given samples in a view: for connections all that were due up to
+/// its end, for requests those that were due in it, or that an earlier phase had under way when it
+/// began.
 pub(super) fn attempts(
     scenario: &Scenario,
     recording: &ScenarioRecording,
@@ -151,7 +156,8 @@ fn unanswered(cell: &Cell) -> u64 {
     get(Counter::Unfinished).saturating_sub(get(Counter::UnfinishedOpen))
 }
 
-/// Attempts of an earlier part that failed by the target after this instant, at most: causes know when they were last seen.
+/// Attempts of an earlier part that failed by the target after this instant, at most: causes know
+/// when they were last seen.
 fn held_up(cell: &Cell, from_ns: u64) -> u64 {
     let later = cell.failures.iter().filter(|(cause, tally)| {
         cause.failure.origin() != Origin::Local && tally.last_ns >= from_ns
@@ -195,7 +201,8 @@ fn feeding(
         Metric::Ratio(RatioMetric::Checks) => Some(None),
         _ => None,
     }?;
-    // A step that failed keeps its user from the steps behind it; a request of a mix says nothing about the others.
+    // A step that failed keeps its user from the steps behind it; a request of a mix says nothing
+    // about the others.
     if http.in_steps || http.requests.len() == 1 {
         return None;
     }
@@ -270,8 +277,8 @@ fn begin_ns(
         .min()
 }
 
-/// Whether a percentile that has too few samples is beyond its upper bound all the same: with 97.5 % confidence, by the order statistic that
-/// bounds it from below.
+/// Whether a percentile that has too few samples is beyond its upper bound all the same: with 97.5
+/// % confidence, by the order statistic that bounds it from below.
 pub(super) fn is_surely_broken(threshold: &Threshold, cell: &Cell) -> bool {
     use crate::plan::Comparison::{AtMost, Less};
     let Metric::Time(time, stat) = threshold.metric else { return false };
@@ -285,14 +292,15 @@ pub(super) fn is_surely_broken(threshold: &Threshold, cell: &Cell) -> bool {
     value.is_some_and(|value| !threshold.comparison.holds(value, threshold.bound.0))
 }
 
-/// The rank from 1 of the highest of so many samples that the percentile lies at or above with 97.5 % confidence; `None` where even the
-/// lowest may lie above it.
+/// The rank from 1 of the highest of so many samples that the percentile lies at or above with 97.5
+/// % confidence; `None` where even the lowest may lie above it.
 fn surely_below(stat: Stat, samples: u64) -> Option<u64> {
     let quantile = stat.quantile()?;
     if !(FEWEST_FOR_BROKEN..stat.sample_floor()).contains(&samples) {
         return None;
     }
-    // How many samples lie beyond the percentile is binomial; below the floor the chance of none is not small.
+    // How many samples lie beyond the percentile is binomial; below the floor the chance of none is
+    // not small.
     let odds = (1.0 - quantile) / quantile;
     let mut chance = quantile.powf(samples as f64);
     let mut at_most = chance;
@@ -335,7 +343,8 @@ mod tests {
         // With those that failed there would have been enough.
         assert_eq!(state(300, tried(300, 68, 0)), unreached(68));
         assert_eq!(state(300, tried(300, 67, 0)), too_few);
-        // The same where an attempt gives several samples: 10 connections of 12 gave 310 of 368 heartbeats.
+        // The same where an attempt gives several samples: 10 connections of 12 gave 310 of 368
+        // heartbeats.
         assert_eq!(state(310, tried(10, 2, 0)), unreached(2));
         assert_eq!(state(300, tried(10, 2, 0)), too_few);
         // Half of them failed.

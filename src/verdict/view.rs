@@ -1,4 +1,5 @@
-//! Says which phases of a scenario a threshold looks at, and how it stands by what was measured there.
+//! Says which phases of a scenario a threshold looks at, and how it stands by what was measured
+//! there.
 
 use super::State;
 use crate::plan::{During, Phase, Plan, Scenario, Threshold};

@@ -28,12 +28,14 @@ impl Windows {
         Self { threshold, view, seconds, recent: VecDeque::new(), worst: None }
     }
 
-    /// The measure of the worst window, and the second at which it ended; `None` while no window has had enough samples.
+    /// The measure of the worst window, and the second at which it ended; `None` while no window
+    /// has had enough samples.
     pub(super) fn worst(&self) -> Option<(Measure, u32)> {
         self.worst
     }
 
-    /// Adds a second. A window counts when all of its seconds lie in the view: those in which the scenario was elsewhere cut it off.
+    /// Adds a second. A window counts when all of its seconds lie in the view: those in which the
+    /// scenario was elsewhere cut it off.
     pub(super) fn add(&mut self, second: &Second, plan: &Plan, recording: &Recording) {
         let scenario = &plan.scenarios[self.view.scenario];
         let threshold = &scenario.thresholds[self.threshold];
@@ -69,7 +71,8 @@ impl Windows {
         }
     }
 
-    /// The levels when the last phase that is seen came to its end; those of the second when no worker has told.
+    /// The levels when the last phase that is seen came to its end; those of the second when no
+    /// worker has told.
     fn levels_at_end(&self, facts: &ScenarioSecond, scenario: &Scenario) -> Gauges {
         let seen = facts.ended.iter().filter(|(key, _)| self.view.sees(*key, scenario));
         let Some(last) = seen.clone().map(|(key, _)| *key).max() else { return facts.gauges };
@@ -79,7 +82,8 @@ impl Windows {
     }
 
     fn weigh(&mut self, threshold: &Threshold, measured: Option<Measure>, end: u32) {
-        // A window with too few samples decides nothing; if all of them are so, neither does the threshold.
+        // A window with too few samples decides nothing; if all of them are so, neither does the
+        // threshold.
         let Some(measured) =
             measured.filter(|_| !matches!(state(threshold, measured), State::TooFew { .. }))
         else {

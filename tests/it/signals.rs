@@ -91,7 +91,7 @@ fn a_terminal_that_is_gone_ends_a_run_as_sigterm_does() {
     let hold = outcome.scenario("hold");
     let ended = hold.counters(["due", "ok", "unfinished"]);
     assert_eq!(ended, [256, 256, 0], "{}", outcome.file("failures.csv"));
-    assert!(outcome.stdout.contains("interrupted (SIGHUP)"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("interrupted by SIGHUP"), "{}", outcome.stdout);
 }
 
 #[test]

@@ -53,8 +53,8 @@ rows! {
             report: Report::Counter("hold.lost"),
             ..COUNT
         },
-        /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of its
-        /// lifetime.
+        /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of
+        /// its lifetime.
         Reconnects = MetricRow {
             name: "reconnects",
             formula: "`reconnects`",

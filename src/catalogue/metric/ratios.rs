@@ -89,8 +89,8 @@ rows! {
             formula: "`ok` / (`ok` + failures as in `failure_ratio` + `unfinished`)",
             ..OF_ATTEMPTS
         },
-        /// Attempts that failed or timed out, of all that ended. Failures of the generator's own are
-        /// in neither number.
+        /// Attempts that failed or timed out, of all that ended. Failures of the generator's own
+        /// are in neither number.
         Failure = MetricRow {
             name: "failure_ratio",
             formula: "(`failed` - `failed.local` + `timed_out`, and `dropped` with \
@@ -187,5 +187,12 @@ rows! {
             better: Better::Lower,
             ..OF_STATUSES
         },
+    }
+}
+
+impl RatioMetric {
+    /// The ages of all estimates of survival, the youngest first: in words, and in seconds.
+    pub fn ages() -> impl Iterator<Item = (&'static str, u64)> {
+        Self::ALL.iter().filter_map(|one| one.row().age)
     }
 }

@@ -79,9 +79,9 @@ rows! {
             samples: Samples::Heartbeats,
             ..TIME
         },
-        /// From the drop of a connection by an event to the opening of its user's next one, over all
-        /// that were dropped: `p50` is the time until half of them were back. What never came back
-        /// is longer than everything.
+        /// From the drop of a connection by an event to the opening of its user's next one, over
+        /// all that were dropped: `p50` is the time until half of them were back. What never came
+        /// back is longer than everything.
         RecoveryTime = MetricRow {
             name: "recovery.time",
             formula: "opened again - dropped, of all connections that events dropped",

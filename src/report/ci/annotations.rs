@@ -1,6 +1,8 @@
-//! Turns broken thresholds and errors of a plan into workflow commands of GitHub Actions, which it shows at the plan's lines.
+//! Turns broken thresholds and errors of a plan into workflow commands of GitHub Actions, which it
+//! shows at the plan's lines.
 //!
-//! Source: docs.github.com, "Workflow commands for GitHub Actions". It shows ten errors a step; the last one counts the others.
+//! Source: docs.github.com, "Workflow commands for GitHub Actions". It shows ten errors a step; the
+//! last one counts the others.
 
 use super::case::{Case, Outcome, rules, thresholds};
 use crate::plan::{PlanError, PlanErrors};
@@ -10,7 +12,8 @@ use crate::store::SavedRun;
 /// Errors of one step that GitHub shows.
 const MOST: usize = 10;
 
-/// One `::error` line for each threshold that is broken and each rule that makes the run INVALID. `plan` is the path as it was given.
+/// One `::error` line for each threshold that is broken and each rule that makes the run INVALID.
+/// `plan` is the path as it was given.
 pub fn github(run: &SavedRun, plan: &str) -> Vec<String> {
     let said = |case: &Case| matches!(case.outcome, Outcome::Failed | Outcome::Error);
     let cases: Vec<Case> = thresholds(run).into_iter().chain(rules(run)).filter(said).collect();

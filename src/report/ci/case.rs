@@ -1,4 +1,5 @@
-//! Turns thresholds and rules of validity into test cases: a name, how it came out, and the figures behind that.
+//! Turns thresholds and rules of validity into test cases: a name, how it came out, and the figures
+//! behind that.
 
 use crate::plan::Scenario;
 use crate::report::foreign::visible;

@@ -1,7 +1,8 @@
-//! Turns a run, or a search, into JUnit XML: a test case for each threshold and each rule of validity.
+//! Turns a run, or a search, into JUnit XML: a test case for each threshold and each rule of
+//! validity.
 //!
-//! A broken threshold is a `failure`, what makes the run INVALID is an `error`. GitLab shows no attributes of either, so the figures are
-//! in their text, too.
+//! A broken threshold is a `failure`, what makes the run INVALID is an `error`. GitLab shows no
+//! attributes of either, so the figures are in their text, too.
 
 use super::case::{Case, Outcome, rules, thresholds};
 use crate::report::foreign::visible;

@@ -1,6 +1,8 @@
-//! Turns a run, or a search, into Markdown: the verdict, thresholds, why it is INVALID, a table of stages, the causes of failures.
+//! Turns a run, or a search, into Markdown: the verdict, thresholds, why it is INVALID, a table of
+//! stages, the causes of failures.
 //!
-//! The text fits GitHub's step summary, which takes 1 MiB: what is too long for it is left out from the end, and said.
+//! The text fits GitHub's step summary, which takes 1 MiB: what is too long for it is left out from
+//! the end, and said.
 
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
@@ -12,7 +14,8 @@ use crate::report::text::{ending, said, threshold_table};
 use crate::store::SavedRun;
 use crate::verdict::Verdict;
 
-/// Bytes of a summary. GitHub drops one of more than 1 MiB whole, and several steps may share a page.
+/// Bytes of a summary. GitHub drops one of more than 1 MiB whole, and several steps may share a
+/// page.
 const MOST_BYTES: usize = 256 << 10;
 
 /// Causes of a scenario that are shown; the others are in report.json.

@@ -1,7 +1,8 @@
-//! Turns a saved run into what CI systems read: JUnit XML, Markdown, OpenMetrics, annotations at a plan's lines.
+//! Turns a saved run into what CI systems read: JUnit XML, Markdown, OpenMetrics, annotations at a
+//! plan's lines.
 //!
-//! **Invariant:** a broken threshold of a valid run is a failure, whatever makes a run INVALID is an error, and nothing that was not
-//! measured passes.
+//! **Invariant:** a broken threshold of a valid run is a failure, whatever makes a run INVALID is
+//! an error, and nothing that was not measured passes.
 
 mod annotations;
 mod case;

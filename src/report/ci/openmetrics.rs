@@ -1,6 +1,8 @@
-//! Turns a run, or a search, into OpenMetrics text: the verdict, ratios, rates and times of each scenario.
+//! Turns a run, or a search, into OpenMetrics text: the verdict, ratios, rates and times of each
+//! scenario.
 //!
-//! GitLab compares two reports as text, so figures are rounded to three significant digits: noise below that shows no change.
+//! GitLab compares two reports as text, so figures are rounded to three significant digits: noise
+//! below that shows no change.
 
 use crate::plan::{Metric, Stat};
 use crate::report::columns::ReportedMetrics;

@@ -1,4 +1,5 @@
-//! Turns series of numbers into charts: an SVG, a legend, and the values that a reader's cursor shows.
+//! Turns series of numbers into charts: an SVG, a legend, and the values that a reader's cursor
+//! shows.
 
 use crate::report::foreign::visible;
 use maud::{Markup, PreEscaped, html};
@@ -17,7 +18,8 @@ const BELOW: u32 = 24;
 const RIGHT: u32 = 14;
 const ABOVE: u32 = 6;
 
-/// Colours that are told apart on light and dark ground and by people who do not tell red from green (Okabe and Ito 2008).
+/// Colours that are told apart on light and dark ground and by people who do not tell red from
+/// green (Okabe and Ito 2008).
 pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -120,7 +122,8 @@ pub(super) struct Chart {
 pub(super) struct Heat {
     /// The bounds of the values, on a logarithmic scale.
     pub(super) range: Range<f64>,
-    /// One for each stretch of the run, each with a count for each band of values, the lowest first.
+    /// One for each stretch of the run, each with a count for each band of values, the lowest
+    /// first.
     pub(super) columns: Vec<Vec<u64>>,
 }
 
@@ -318,7 +321,8 @@ impl Chart {
 }
 
 impl Heat {
-    /// A path for each strength of colour: a rectangle of its own for each cell would be five times as long.
+    /// A path for each strength of colour: a rectangle of its own for each cell would be five times
+    /// as long.
     fn paths(&self) -> String {
         const STRENGTHS: usize = 8;
         let most = self.columns.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;

@@ -1,7 +1,8 @@
-//! Turns a saved run into `report.html`: one file that needs no network, with charts of what happened when.
+//! Turns a saved run into `report.html`: one file that needs no network, with charts of what
+//! happened when.
 //!
-//! **Invariant:** text of others is escaped by the templates; the policy of the page lets only its own script run, known by its hash,
-//! and nothing be loaded.
+//! **Invariant:** text of others is escaped by the templates; the policy of the page lets only its
+//! own script run, known by its hash, and nothing be loaded.
 
 mod chart;
 mod points;

@@ -1,4 +1,5 @@
-//! Turns the seconds of a saved run into at most [`MOST`] points a scenario, which charts are drawn from.
+//! Turns the seconds of a saved run into at most [`MOST`] points a scenario, which charts are drawn
+//! from.
 
 use crate::record::{Cause, Counters, Entry, Gauges, ScenarioSecond, Times};
 use crate::store::{Error, Line, SavedRun};

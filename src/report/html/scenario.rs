@@ -163,7 +163,8 @@ impl View<'_> {
         ]
     }
 
-    /// What the plan asks for at each point, between the marks that the run passed: users, or arrivals a second.
+    /// What the plan asks for at each point, between the marks that the run passed: users, or
+    /// arrivals a second.
     fn planned(&self, rates: bool) -> Vec<Option<f64>> {
         let level = |stage: u16| match self.scenario.stages.get(usize::from(stage))?.level {
             Level::Users { users, .. } => (!rates).then_some(users as f64),

@@ -5,7 +5,8 @@ use crate::report::causes::causes;
 use crate::store::SavedRun;
 use serde::Serialize;
 
-/// What held connections cost. Memory and processor time of the generator, of a built-in target and of the kernel are apart.
+/// What held connections cost. Memory and processor time of the generator, of a built-in target and
+/// of the kernel are apart.
 #[derive(Serialize)]
 pub struct CostReport {
     connections: u64,

@@ -129,6 +129,14 @@ pub(super) struct RatioReport {
 /// The books: `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
 #[derive(Serialize)]
 struct AccountingReport {
+    #[serde(flatten)]
+    attempts: AttemptsReport,
+    identities_hold: bool,
+}
+
+/// What became of attempts, of a scenario or of one request.
+#[derive(Serialize)]
+pub(super) struct AttemptsReport {
     due: u64,
     started: u64,
     dropped: u64,
@@ -136,7 +144,27 @@ struct AccountingReport {
     failed: u64,
     timed_out: u64,
     unfinished: u64,
-    identities_hold: bool,
+}
+
+impl AttemptsReport {
+    pub(super) fn new(cell: &Cell) -> Self {
+        let get = |counter| cell.counters.get(counter);
+        Self {
+            due: get(Counter::Due),
+            started: get(Counter::Started),
+            dropped: get(Counter::Dropped),
+            ok: get(Counter::Ok),
+            failed: get(Counter::Failed),
+            timed_out: get(Counter::TimedOut),
+            unfinished: get(Counter::Unfinished),
+        }
+    }
+
+    /// `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
+    fn add_up(&self) -> bool {
+        let ended = self.ok + self.failed + self.timed_out;
+        self.due == self.started + self.dropped && self.started == ended + self.unfinished
+    }
 }
 
 #[derive(Serialize)]
@@ -302,19 +330,8 @@ impl<'a> SectionReport<'a> {
 }
 
 fn accounting(cell: &Cell) -> AccountingReport {
-    let get = |counter| cell.counters.get(counter);
-    let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
-    AccountingReport {
-        due: get(Counter::Due),
-        started: get(Counter::Started),
-        dropped: get(Counter::Dropped),
-        ok: get(Counter::Ok),
-        failed: get(Counter::Failed),
-        timed_out: get(Counter::TimedOut),
-        unfinished: get(Counter::Unfinished),
-        identities_hold: get(Counter::Due) == get(Counter::Started) + get(Counter::Dropped)
-            && get(Counter::Started) == ended + get(Counter::Unfinished),
-    }
+    let attempts = AttemptsReport::new(cell);
+    AccountingReport { identities_hold: attempts.add_up(), attempts }
 }
 
 pub(super) fn distributions(section: &Section<'_>) -> OrderedMap<&'static str, DistributionReport> {

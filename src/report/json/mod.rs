@@ -1,6 +1,7 @@
 //! Turns a run into `report.json`: everything, in schema `planrun.report/1`.
 //!
-//! **Invariant:** what was not measured has no key; times are whole nanoseconds, ratios come with numerator and denominator.
+//! **Invariant:** what was not measured has no key; times are whole nanoseconds, ratios come with
+//! numerator and denominator.
 
 mod cost;
 mod facts;

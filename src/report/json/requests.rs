@@ -1,9 +1,11 @@
 //! Turns the facts of each request into JSON.
 
 use super::OrderedMap;
-use super::facts::{DistributionReport, FailureReport, RatioReport, distributions, failure, ratio};
+use super::facts::{
+    AttemptsReport, DistributionReport, FailureReport, RatioReport, distributions, failure, ratio,
+};
 use crate::plan::{Protocol, Scenario};
-use crate::record::{Cell, Counter};
+use crate::record::Cell;
 use crate::report::columns::ReportedMetrics;
 use crate::report::section::Section;
 use serde::Serialize;
@@ -12,13 +14,8 @@ use serde::Serialize;
 #[derive(Serialize)]
 pub struct RequestReport<'a> {
     name: &'a str,
-    due: u64,
-    started: u64,
-    dropped: u64,
-    ok: u64,
-    failed: u64,
-    timed_out: u64,
-    unfinished: u64,
+    #[serde(flatten)]
+    attempts: AttemptsReport,
     ratios: OrderedMap<String, RatioReport>,
     #[serde(skip_serializing_if = "OrderedMap::is_empty")]
     times: OrderedMap<&'static str, DistributionReport>,
@@ -33,7 +30,6 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
     let mut all = Vec::new();
     for (at, request) in (0..).zip(&http.requests) {
         let own = section.of_request(at);
-        let get = |counter| own.cell.counters.get(counter);
         // A phase in which it was neither sent nor answered has nothing to tell of it.
         if own.cell.counters.is_zero() {
             continue;
@@ -43,13 +39,7 @@ pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<Reques
         times.0.retain(|(name, _)| words.times.iter().any(|time| time.name() == *name));
         all.push(RequestReport {
             name: &request.name,
-            due: get(Counter::Due),
-            started: get(Counter::Started),
-            dropped: get(Counter::Dropped),
-            ok: get(Counter::Ok),
-            failed: get(Counter::Failed),
-            timed_out: get(Counter::TimedOut),
-            unfinished: get(Counter::Unfinished),
+            attempts: AttemptsReport::new(&own.cell),
             ratios: OrderedMap(words.parts().filter_map(|one| ratio(&own, one)).collect()),
             times,
             statuses: OrderedMap(

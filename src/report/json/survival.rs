@@ -1,15 +1,13 @@
 //! Turns lifetimes into JSON: how they ended, the survival curve, and what many deaths share.
 
 use super::OrderedMap;
+use crate::catalogue::RatioMetric;
 use crate::record::{Curve, End, Point, Survival, spikes};
 use crate::units::SECOND_NS;
 use serde::Serialize;
 
 /// A curve is thinned to at most so many points.
 const MOST_POINTS: usize = 100;
-
-/// Ages that are always told, where they were reached.
-pub const AGES: [(&str, u64); 3] = [("1m", 60), ("10m", 600), ("1h", 3_600)];
 
 /// The lifetimes of held connections.
 #[derive(Serialize)]
@@ -56,9 +54,10 @@ impl SurvivalReport {
     pub fn of(survival: &Survival) -> Option<Self> {
         let curve = Curve::of(survival)?;
         let ended = |end: &End| (end.name(), survival.count(*end));
-        let after = AGES.iter().filter_map(|(name, seconds)| {
-            let (survival, error) = curve.at(*seconds)?;
-            Some((*name, Estimate { survival, error }))
+        // The ages of metrics are always told, where they were reached.
+        let after = RatioMetric::ages().filter_map(|(name, seconds)| {
+            let (survival, error) = curve.at(seconds)?;
+            Some((name, Estimate { survival, error }))
         });
         Some(Self {
             connections: survival.connections(),
@@ -92,7 +91,8 @@ fn point(point: Point) -> PointReport {
     }
 }
 
-/// The points that are kept: all where they are few, else evenly chosen ones and the last; what died in between counts with the next one.
+/// The points that are kept: all where they are few, else evenly chosen ones and the last; what
+/// died in between counts with the next one.
 fn thinned(points: &[Point]) -> Vec<Point> {
     let step = points.len().div_ceil(MOST_POINTS).max(1);
     points

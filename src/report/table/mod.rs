@@ -1,4 +1,5 @@
-//! Turns rows of short texts into aligned columns that never take more than the page's width. The only printer of tables.
+//! Turns rows of short texts into aligned columns that never take more than the page's width. The
+//! only printer of tables.
 
 mod html;
 mod markdown;
@@ -59,7 +60,8 @@ impl Column {
         Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Below }
     }
 
-    /// The column is left out where the table is too wide, the highest number first; with 0 it never is.
+    /// The column is left out where the table is too wide, the highest number first; with 0 it
+    /// never is.
     #[must_use]
     pub const fn spare(self, spare: u8) -> Self {
         Self { spare, ..self }
@@ -258,7 +260,8 @@ impl Layout {
         self.shown.iter().map(|at| self.widths[*at]).sum::<usize>() + gaps
     }
 
-    /// Takes what is still too much from the widest name, then from the widest words, then from the widest of all.
+    /// Takes what is still too much from the widest name, then from the widest words, then from the
+    /// widest of all.
     fn shrink(&mut self, room: usize, columns: &[Column]) {
         while self.total() > room {
             let widest = |of: &dyn Fn(&Column) -> bool, least: usize| {
@@ -277,7 +280,8 @@ impl Layout {
             };
             let least = if columns[widest].align == Align::Left { SHORTEST_NAME } else { 1 };
             let excess = (self.total() - room).min(self.widths[widest].saturating_sub(least));
-            // One at a time where several are as wide: no name is cut to its beginning while another is whole.
+            // One at a time where several are as wide: no name is cut to its beginning while
+            // another is whole.
             self.widths[widest] -= excess.clamp(1, 4);
         }
     }

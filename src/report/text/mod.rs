@@ -1,6 +1,8 @@
-//! Turns a run into the summary that ends it on screen: the verdict, why, what happened, and at the end the verdict again and the folder.
+//! Turns a run into the summary that ends it on screen: the verdict, why, what happened, and at the
+//! end the verdict again and the folder.
 //!
-//! **Invariant:** no line is wider than the page, but for paths, which are there to be copied; and no control character of others reaches the terminal.
+//! **Invariant:** no line is wider than the page, but for paths, which are there to be copied; and
+//! no control character of others reaches the terminal.
 //! **Invariant:** colours say nothing that a word does not say as well.
 
 mod causes;
@@ -16,8 +18,8 @@ use super::foreign::visible;
 use super::page::{Page, listed, wrapped};
 use super::section::end_of;
 use super::table::{Column, NOT_MEASURED, Table, TableCell, shortened};
-use crate::plan::{Metric, Protocol, Threshold};
-use crate::record::StopReason;
+use crate::plan::{Metric, Threshold};
+use crate::record::{StopReason, signal_name};
 use crate::store::SavedRun;
 use crate::store::options;
 use crate::units::figure::{grouped, percent, time};
@@ -49,7 +51,8 @@ pub fn write(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::R
     last(run, made, out)
 }
 
-/// What a terminal still shows when all has been written: the verdict once more, and where the files are.
+/// What a terminal still shows when all has been written: the verdict once more, and where the
+/// files are.
 fn last(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out)?;
     verdict_line(run, out)?;
@@ -110,10 +113,7 @@ pub(in crate::report) fn said(run: &SavedRun) -> String {
 fn unjudged(run: &SavedRun) -> Option<String> {
     let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.judgement.findings)?;
     let scenario = &run.plan.scenarios[index];
-    let what = match scenario.protocol {
-        Protocol::Http(_) => "requests",
-        Protocol::TcpHold(_) => "connections",
-    };
+    let what = if scenario.protocol.holds() { "connections" } else { "requests" };
     let whose = match run.plan.scenarios.len() {
         1 => String::new(),
         _ => format!(" of {}", visible(&scenario.name)),
@@ -127,20 +127,13 @@ pub(in crate::report) fn ending(run: &SavedRun) -> String {
     match run.recording.stopped.as_ref().map(|(reason, _)| reason) {
         Some(StopReason::Completed) => format!("carried out in {after}"),
         Some(StopReason::Aborted { .. }) => format!("aborted by a threshold after {after}"),
-        Some(StopReason::Interrupted { signal: 1 }) => {
-            format!("interrupted (SIGHUP) after {after}")
-        }
-        Some(StopReason::Interrupted { signal: 15 }) => {
-            format!("interrupted (SIGTERM) after {after}")
-        }
-        Some(StopReason::Interrupted { signal: 2 }) => {
-            format!("interrupted (Ctrl-C) after {after}")
-        }
         Some(StopReason::Interrupted { signal }) => {
-            format!("interrupted (signal {signal}) after {after}")
+            format!("interrupted by {} after {after}", signal_name(*signal))
         }
-        Some(StopReason::WorkerLoss) => format!("ended for want of a worker after {after}"),
-        Some(StopReason::BeyondRepair { .. }) => format!("ended as beyond repair after {after}"),
+        Some(StopReason::WorkerLoss) => format!("stopped after {after}: a worker was lost"),
+        Some(StopReason::BeyondRepair { rule }) => {
+            format!("stopped after {after}: `{rule}` had already made the run INVALID")
+        }
         None => format!("INCOMPLETE: cut off, saved up to {after}"),
     }
 }

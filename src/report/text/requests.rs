@@ -1,4 +1,5 @@
-//! Turns the requests of a scenario into a table: how often each was sent, how often it failed, and how long it took.
+//! Turns the requests of a scenario into a table: how often each was sent, how often it failed, and
+//! how long it took.
 
 use super::scenario::{figure, main_time};
 use super::{BAD, QUIET};
@@ -26,7 +27,8 @@ pub fn write(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io
     Ok(())
 }
 
-/// A row for each of the first requests, and how many more there are; `None` for a scenario with one.
+/// A row for each of the first requests, and how many more there are; `None` for a scenario with
+/// one.
 pub(in crate::report) fn request_table(
     scenario: &Scenario,
     whole: &Section<'_>,

@@ -1,4 +1,5 @@
-//! Turns the rules of validity into a table of all of them, and into words for those that the plan has loosened.
+//! Turns the rules of validity into a table of all of them, and into words for those that the plan
+//! has loosened.
 
 use super::{BAD, DOUBT, GOOD, QUIET, STRONG, heading};
 use crate::report::page::Page;

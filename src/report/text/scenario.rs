@@ -1,4 +1,5 @@
-//! Turns one scenario into its part of the summary: a table by stage, its times, why attempts failed.
+//! Turns one scenario into its part of the summary: a table by stage, its times, why attempts
+//! failed.
 
 use super::{BAD, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Phase, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
@@ -64,7 +65,8 @@ fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
     words.join(" · ")
 }
 
-/// The distribution that says most about a part of a scenario: what users waited for, where that is measured.
+/// The distribution that says most about a part of a scenario: what users waited for, where that is
+/// measured.
 pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     match scenario.protocol {
         Protocol::TcpHold(_) => TimeMetric::ConnectTime,
@@ -140,7 +142,8 @@ pub(in crate::report) fn stage_table(
     table
 }
 
-/// Which distribution the times of the table are of: stages of arrivals and of users have each their own.
+/// Which distribution the times of the table are of: stages of arrivals and of users have each
+/// their own.
 pub(in crate::report) fn shown_times(
     scenario: &Scenario,
     facts: &ScenarioFacts<'_>,
@@ -214,7 +217,8 @@ pub(super) fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> S
     enough.map_or_else(|| NOT_MEASURED.to_owned(), |measure| time(measure.value))
 }
 
-/// The 99th percentile; with too few samples for it the highest one that they are enough for, by its name.
+/// The 99th percentile; with too few samples for it the highest one that they are enough for, by
+/// its name.
 fn finest(section: &Section<'_>, metric: TimeMetric) -> String {
     const OTHERS: [Stat; 4] = [Stat::P95, Stat::P90, Stat::P50, Stat::Max];
     let p99 = figure(section, metric, Stat::P99);
@@ -312,7 +316,8 @@ pub(in crate::report) fn time_table(whole: &Section<'_>) -> Option<Table> {
     (!measured.is_empty()).then_some(table)
 }
 
-/// Whose times they are, where successes and failures have some: `service_time, first_byte: of successes; …`.
+/// Whose times they are, where successes and failures have some: `service_time, first_byte: of
+/// successes; …`.
 fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
     measured.contains(&TimeMetric::FailedTime).then_some(())?;
     let mut groups: Vec<(&str, Vec<&str>)> = Vec::new();

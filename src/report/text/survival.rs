@@ -1,4 +1,5 @@
-//! Turns what became of held connections into lines: the time that was kept, who died of what, and what many deaths share.
+//! Turns what became of held connections into lines: the time that was kept, who died of what, and
+//! what many deaths share.
 
 use super::{BAD, paragraph};
 use crate::plan::{Metric, RatioMetric};
@@ -9,9 +10,6 @@ use crate::report::section::Section;
 use crate::units::figure::{grouped, percent, time};
 use anstyle::Style;
 use std::io;
-
-/// Ages at which the curve is told.
-const AGES: [u64; 3] = [60, 600, 3_600];
 
 /// Why held connections ended; and where any was lost, how long they lived.
 pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
@@ -41,9 +39,10 @@ pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         grouped(survival.connections()),
         ended.join(", ")
     )];
-    words.extend(AGES.iter().filter(|age| **age <= curve.seen_s).filter_map(|age| {
-        let (alive, error) = curve.at(*age)?;
-        Some(format!("{} ± {} lived {}", percent(alive), percent(error), time(ns(*age))))
+    let ages = RatioMetric::ages().map(|(_, age)| age).filter(|age| *age <= curve.seen_s);
+    words.extend(ages.filter_map(|age| {
+        let (alive, error) = curve.at(age)?;
+        Some(format!("{} ± {} lived {}", percent(alive), percent(error), time(ns(age))))
     }));
     words.extend(curve.median_s().map(|median| format!("half died within {}", time(ns(median)))));
     paragraph(out, "  ", &words.join("; "), Style::new())?;

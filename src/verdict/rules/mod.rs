@@ -1,9 +1,10 @@
-//! The rules of validity: when a run proves nothing about its target. A rule is a value in a file of
-//! its own; [`ALL`] is the table of them.
+//! The rules of validity: when a run proves nothing about its target. A rule is a value in a file
+//! of its own; [`ALL`] is the table of them.
 //!
-//! A rule makes a run INVALID where its number would be wrong without anybody noticing. It only warns
-//! where what it leads to is measured by another rule, or where ordinary runs on shared machines break
-//! it without harm. Shares of time follow one thought: from 1 % on, a p99 is no longer the target's.
+//! A rule makes a run INVALID where its number would be wrong without anybody noticing. It only
+//! warns where what it leads to is measured by another rule, or where ordinary runs on shared
+//! machines break it without harm. Shares of time follow one thought: from 1 % on, a p99 is no
+//! longer the target's.
 
 mod accounting;
 mod clock_source;

@@ -76,8 +76,8 @@ impl Rule {
         self.name
     }
 
-    /// Its limits as the plan sets them; what the plan does not set stays. A warning is never stricter
-    /// than what makes a run INVALID.
+    /// Its limits as the plan sets them; what the plan does not set stays. A warning is never
+    /// stricter than what makes a run INVALID.
     pub(in crate::verdict) fn limits(&self, plan: &Plan) -> Limits {
         let set = self.setting.and_then(|key| plan.generator.limits.get(key));
         let own = Limits { warn: self.warn, invalid: self.invalid, default: None };
@@ -238,7 +238,8 @@ impl<'a> RunFacts<'a> {
         })
     }
 
-    /// A value for each phase that is measured, where there is one, with the limits that count there.
+    /// A value for each phase that is measured, where there is one, with the limits that count
+    /// there.
     pub(super) fn by_phase(
         &self,
         measure: impl Fn(&InPhase<'a>) -> Option<f64>,

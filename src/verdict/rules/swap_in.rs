@@ -3,8 +3,8 @@
 use super::rule::{Limits, RULE, Rule, RunFacts, Sample, of_run};
 
 /// Memory came back from swap.
-// Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and as
-// waiting for memory.
+// Only a warning: the counter is of the whole machine, and what harm it does is seen as stalls and
+// as waiting for memory.
 pub static SWAP_IN: Rule = Rule {
     name: "swap_in",
     doc: "Pages that were read back from swap.",

@@ -5,7 +5,8 @@ use crate::catalogue::LimitKey;
 use crate::plan::Level;
 
 /// A worker needed all of its processor.
-// INVALID only for stages with a rate: users without think time are meant to be as fast as they can.
+// INVALID only for stages with a rate: users without think time are meant to be as fast as they
+// can.
 pub static WORKER_CPU: Rule = Rule {
     name: LimitKey::WorkerCpu.name(),
     doc: "What a worker used of a processor, in the busiest five seconds of a hold.",

@@ -80,7 +80,8 @@ fn paced() -> Plan {
 
 type Give = fn(u32, &mut Given, bool);
 
-/// For each rule what is just allowed and, with `true`, what is just too much; and what that makes of the run.
+/// For each rule what is just allowed and, with `true`, what is just too much; and what that makes
+/// of the run.
 const RULES: [(&Rule, RuleStatus, Give); 20] = [
     (&rules::DROPPED, RuleStatus::Violated, |n, given, much| {
         let counter = if much { Counter::Dropped } else { Counter::Started };

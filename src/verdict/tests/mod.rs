@@ -39,7 +39,8 @@ fn plan(thresholds: Vec<Threshold>) -> Plan {
     testing::plan(scenario)
 }
 
-/// A run of two stages of five seconds each, without ramps; each second is what `fill` puts into it.
+/// A run of two stages of five seconds each, without ramps; each second is what `fill` puts into
+/// it.
 fn run(plan: &Plan, reason: Option<StopReason>, fill: impl Fn(u32, &mut Cell)) -> Judge {
     let mut judge = Judge::new(plan);
     for stage in 0..2_u16 {

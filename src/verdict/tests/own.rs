@@ -1,10 +1,12 @@
-//! What the plan says of its own: caps that are meant, limits in place of planrun's, and when nothing can be saved any more.
+//! What the plan says of its own: caps that are meant, limits in place of planrun's, and when
+//! nothing can be saved any more.
 
 use super::*;
 use crate::catalogue::LimitKey;
 use crate::plan::OnFull;
 
-/// Arrivals, of which a few are dropped: 10 due and ok each second, and `dropped` more in the first.
+/// Arrivals, of which a few are dropped: 10 due and ok each second, and `dropped` more in the
+/// first.
 fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
     plan.scenarios[0].stages.truncate(1);
     let rate = crate::units::Rate::per_second(10);

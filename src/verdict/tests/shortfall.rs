@@ -115,7 +115,8 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
     assert_eq!(verdict(30, 0, Failure::Reset), (Verdict::Invalid, too_few));
 }
 
-/// Ten seconds of so many requests that were answered well, and of some that failed with a response, of so many milliseconds each.
+/// Ten seconds of so many requests that were answered well, and of some that failed with a
+/// response, of so many milliseconds each.
 fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Verdict, State) {
     let judge = run(&plan(vec![threshold]), DONE, |number, cell| {
         answered(cell, good, 1);
@@ -141,7 +142,8 @@ fn what_is_asked_of_failures_holds_where_nothing_fails() {
     assert_eq!(with_failed(30, &[5, 900], 0, below_a_second()), held);
     let too_few = (Verdict::Invalid, State::TooFew { needed: 368 });
     assert_eq!(with_failed(30, &[5, 1_100], 0, below_a_second()), too_few);
-    // Without a response nobody knows how long it would have taken; without an attempt nothing was tried.
+    // Without a response nobody knows how long it would have taken; without an attempt nothing was
+    // tried.
     assert_eq!(with_failed(30, &[5], 1, below_a_second()), too_few);
     let no_data = (Verdict::Invalid, State::NoData);
     assert_eq!(with_failed(30, &[], 1, below_a_second()), no_data);

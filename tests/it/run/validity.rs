@@ -50,7 +50,7 @@ fn a_run_that_is_beyond_repair_ends_and_says_so() {
         ["dropped", "incomplete"].iter().all(|rule| rules.contains(&(*rule).to_owned())),
         "{rules:?}"
     );
-    assert!(outcome.stdout.contains("ended as beyond repair"), "{}", outcome.stdout);
+    assert!(outcome.stdout.contains("had already made the run INVALID"), "{}", outcome.stdout);
     assert!(outcome.stderr.contains("dropped had made it INVALID"), "{}", outcome.stderr);
 }
 
