@@ -3,6 +3,7 @@
 //! **Invariant:** no value of an environment variable is ever in a message.
 
 use super::Source;
+use super::keys::Keys;
 use super::span::Span;
 use std::fmt;
 use std::ops::Range;
@@ -84,7 +85,7 @@ impl PlanErrors {
     /// What is wrong with files that a plan names: where it names them, what, and what to do about it; at least one.
     pub fn of_files(
         source: &Source,
-        problems: impl IntoIterator<Item = (super::TextRange, String, String)>,
+        problems: impl IntoIterator<Item = (super::span::TextRange, String, String)>,
     ) -> Self {
         let mut errors = Errors::default();
         for (spot, message, help) in problems {
@@ -152,6 +153,8 @@ impl std::error::Error for PlanErrors {}
 /// Collects errors while a plan is read.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
+    /// The tables that a key may belong to that stands in the wrong one.
+    pub tables: &'static [&'static Keys],
     list: Vec<PlanError>,
     /// Arguments of the command line that values may have come from.
     arguments: Vec<String>,
@@ -161,6 +164,11 @@ pub(super) struct Errors {
 }
 
 impl Errors {
+    /// None yet, of a plan that has these tables.
+    pub(super) fn of(tables: &'static [&'static Keys]) -> Self {
+        Self { tables, ..Self::default() }
+    }
+
     /// Adds an error at a place.
     pub(super) fn add(&mut self, at: Span, message: impl Into<String>) -> &mut PlanError {
         let mut error = PlanError::new(message);

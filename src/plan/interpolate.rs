@@ -1,9 +1,9 @@
 //! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and `${var.…}` stand.
 
-use super::Placeholder;
 use super::error::Errors;
 use super::foreign;
 use super::span::Span;
+use super::text::Placeholder;
 use super::text::{PlaceholderAt, Text, inside};
 
 /// Looks up a variable of the environment.

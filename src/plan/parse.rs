@@ -1,5 +1,6 @@
 //! The way from text to plan: TOML, overrides, keys, meaning; at each step everything that is wrong.
 
+use crate::plan::elements::plan::TABLES;
 use crate::plan::elements::plan::{RawPlan, lower};
 use crate::plan::error::{Errors, PlanErrors};
 use crate::plan::interpolate::Environment;
@@ -59,7 +60,7 @@ impl Plan {
                 "a plan is a page of text: is this the right file?",
             ));
         }
-        let mut errors = Errors::default();
+        let mut errors = Errors::of(&TABLES);
         let (document, found) = DeTable::parse_recoverable(&source.text);
         let (trust, said) = syntax::report(&source.text, &document, &found, &mut errors);
         if document.get_ref().is_empty() && trust == Trust::Whole {

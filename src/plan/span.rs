@@ -24,3 +24,6 @@ impl Span {
         self.start..self.end
     }
 }
+
+/// Where something stands in the plan's text, in bytes; `None` for what the command line says.
+pub type TextRange = Option<Range<usize>>;

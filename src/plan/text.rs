@@ -1,7 +1,7 @@
 //! A string of the plan: what may be shown of it, what it means, and what is filled in later.
 
-use super::Placeholder;
 use super::span::Span;
+use serde::{Deserialize, Serialize};
 use std::ops::Range;
 
 /// A string, before and after the environment was filled in.
@@ -35,6 +35,15 @@ pub(super) struct PlaceholderAt {
     pub given: Placeholder,
     /// Where it stands in the plan.
     pub at: Span,
+}
+
+/// What a part is filled in with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Placeholder {
+    /// The value in this column of the pass's row.
+    Row(String),
+    /// The value that an earlier step of the pass has extracted under this name.
+    Var(String),
 }
 
 /// The place of some bytes of a string, or of the whole string when it is written with escapes.

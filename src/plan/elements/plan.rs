@@ -3,15 +3,25 @@
 //! **Invariant:** what could not be read was said where it was read; here only what makes no sense is said.
 
 use crate::plan::elements::generator::RawGenerator;
-use crate::plan::elements::hold::churn;
+use crate::plan::elements::hold::close::Close;
+use crate::plan::elements::hold::event::DisconnectEvent;
+use crate::plan::elements::hold::heartbeat::RawHeartbeat;
+use crate::plan::elements::http::connection::RawConnection;
+use crate::plan::elements::http::request::RawRequest;
+use crate::plan::elements::protocol::Protocol;
 use crate::plan::elements::scenario::RawScenario;
 use crate::plan::elements::scenario::{Context, check_waits, scenario};
 use crate::plan::elements::search::RawSearch;
-use crate::plan::elements::target::RawTarget;
+use crate::plan::elements::stage::RawStage;
+use crate::plan::elements::target::faults::RawFaults;
+use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::tls;
+use crate::plan::elements::target::tls::RawTls;
+use crate::plan::elements::threshold::RawThresholdTable;
 use crate::plan::elements::{generator, search, target};
 use crate::plan::error::Errors;
 use crate::plan::names::Kind;
+use crate::plan::raw::Keys;
 use crate::plan::raw::{At, Field, Named, table};
 use crate::plan::text::Text;
 use crate::plan::{Overrides, Plan, Source, StartAfter, names, overrides};
@@ -20,14 +30,14 @@ use crate::units::{Count, Time};
 table! {
     /// A test plan: whom it loads, how, and what must hold.
     #[schemars(rename = "Plan")]
-    RawPlan, "a plan",
+    RawPlan, "a plan", in "the first lines, before any `[table]`",
     must {
         /// Names the result folder: letters, digits, `-`, `_` and `.`.
-        name: Text,
+        name: Text = "name = \"my-plan\"",
         /// Whom the plan loads, each with a name.
-        targets: Named<RawTarget>,
+        targets: Named<RawTarget> = "targets.web = { address = \"http://127.0.0.1:8080/\" }",
         /// What runs at the same time, each with a name.
-        scenarios: Named<RawScenario>,
+        scenarios: Named<RawScenario> = "[scenarios.web]",
     }
     may {
         /// One line for people.
@@ -40,6 +50,20 @@ table! {
         search: RawSearch,
     }
 }
+
+/// The tables that a key is looked for in when it stands in the wrong one.
+pub(in crate::plan) const TABLES: [&Keys; 10] = [
+    &RawStage::KEYS,
+    &RawScenario::KEYS,
+    &RawTarget::KEYS,
+    &RawRequest::KEYS,
+    &RawPlan::KEYS,
+    &RawTls::KEYS,
+    &RawHeartbeat::KEYS,
+    &RawThresholdTable::KEYS,
+    &RawConnection::KEYS,
+    &RawFaults::KEYS,
+];
 
 /// A plan has at most so many scenarios, and so many targets.
 const MOST: usize = 100;
@@ -70,7 +94,7 @@ pub(in crate::plan) fn lower(
     let mut scenarios = Vec::new();
     for (key, given) in raw_scenarios.read() {
         let scenario = scenario(key, &given.value, &context, errors);
-        if let Some(user) = target::user(key, &given.value, &scenario) {
+        if let Some(user) = target::user::user(key, &given.value, &scenario) {
             users.push(user);
         }
         scenarios.push(scenario);
@@ -93,7 +117,7 @@ pub(in crate::plan) fn lower(
         generator: generator::generator(&raw.generator, errors),
         search,
     };
-    churn::check_ports(raw, &plan, errors);
+    check_ports(raw, &plan, errors);
     pick(plan, &keep)
 }
 
@@ -157,4 +181,23 @@ fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
         used.contains(&(index - 1))
     });
     plan
+}
+
+/// A port that is bound by hand cannot be taken again for a minute after a connection that was ended by FIN from here.
+fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
+    let key = raw.generator.value().and_then(|generator| generator.port_range.key());
+    let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
+    let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
+        Protocol::TcpHold(hold) => {
+            let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
+            let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
+            closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)
+        }
+        Protocol::Http(_) => false,
+    });
+    if let Some(scenario) = waits {
+        errors
+            .add(at, format!("scenario `{}` closes connections by FIN and opens others in their places: their ports are taken for a minute", scenario.name))
+            .help("leave `port_range` out: the kernel chooses free ports; or end them by RST: `close = \"rst\"` in the scenario, `by = \"rst\"` in its events");
+    }
 }

@@ -1,13 +1,15 @@
 //! The protocols: which keys belong to which, and what they mean together.
 
 use crate::catalogue::ProtocolKind;
+use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::http::Http;
-use crate::plan::elements::scenario::RawScenario;
+use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::stage::Stages;
 use crate::plan::elements::tcp_hold::TcpHold;
 use crate::plan::elements::{http, tcp_hold};
 use crate::plan::error::Errors;
-use crate::plan::raw::{Keys, RawTable, words};
+use crate::plan::raw::{Field, Keys, RawTable, table, words};
+use crate::units::Time;
 use serde::{Deserialize, Serialize};
 
 /// What each user of a scenario does.
@@ -59,60 +61,93 @@ impl ProtocolWord {
     }
 }
 
+table! {
+    /// What a scenario says of its users, by its protocol.
+    RawProtocol, "a scenario",
+    must {}
+    may {
+        /// For opening a connection. Default: `10s`, or `timeout` if that is shorter.
+        connect_timeout: Time,
+    }
+    with {
+        hold: RawHold,
+        http: RawHttp,
+    }
+}
+
 /// What a plan may say of a scenario of one protocol.
-pub(in crate::plan) struct Element {
+struct Element {
     /// What the plan calls it.
-    pub word: ProtocolWord,
-    /// The same, for messages.
-    pub name: &'static str,
+    word: ProtocolWord,
     /// Tables whose keys its scenarios may have, beside those of every scenario.
-    pub keys: &'static [&'static Keys],
+    keys: &'static [&'static Keys],
     /// Keys of other protocols, and what to write in place of each.
-    pub instead: &'static [(&'static str, &'static str)],
+    instead: &'static [(&'static str, &'static str)],
     /// What its keys mean.
-    pub lower: fn(&RawScenario, &Stages, &mut Errors) -> Protocol,
+    lower: fn(&RawProtocol, &Stages, &mut Errors) -> Protocol,
 }
 
 /// The protocols.
-const ELEMENTS: [Element; 2] = [tcp_hold::ELEMENT, http::ELEMENT];
+const ELEMENTS: [Element; 2] = [
+    Element {
+        word: ProtocolWord::TcpHold,
+        keys: &[&RawHold::KEYS],
+        instead: &tcp_hold::INSTEAD,
+        lower: |raw, stages, errors| {
+            let timeout = &raw.connect_timeout;
+            Protocol::TcpHold(tcp_hold::tcp_hold(&raw.hold, timeout, stages.known(), errors))
+        },
+    },
+    Element {
+        word: ProtocolWord::Http,
+        keys: &[&RawHttp::KEYS],
+        instead: &http::INSTEAD,
+        lower: |raw, stages, errors| {
+            let timeout = &raw.connect_timeout;
+            Protocol::Http(http::http(&raw.http, timeout, &stages.list, errors))
+        },
+    },
+];
 
 impl Element {
+    fn name(&self) -> &'static str {
+        self.word.kind().name()
+    }
+
     fn has(&self, key: &str) -> bool {
         self.keys.iter().any(|table| table.has(key))
     }
 }
 
 /// Says which keys of a scenario belong to other protocols.
-pub(in crate::plan) fn reject_foreign_keys(
-    word: ProtocolWord,
-    raw: &RawScenario,
-    errors: &mut Errors,
-) {
+pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawProtocol, errors: &mut Errors) {
     let Some(mine) = ELEMENTS.iter().find(|element| element.word == word) else { return };
     for (name, at) in raw.optional_keys() {
         let owners = ELEMENTS.iter().filter(|element| element.has(name));
-        let owners: Vec<&str> = owners.map(|element| element.name).collect();
+        let owners: Vec<&str> = owners.map(Element::name).collect();
         if owners.is_empty() || mine.has(name) {
             continue;
         }
         let owners = owners.join(" and ");
         let instead = mine.instead.iter().find(|(key, _)| *key == name);
         errors
-            .add(at, format!("`{name}` belongs to {owners}, and this scenario is {}", mine.name))
+            .add(at, format!("`{name}` belongs to {owners}, and this scenario is {}", mine.name()))
             .label(format!("a key of {owners}"))
             .help(instead.map_or("leave it out", |(_, help)| help));
     }
 }
 
 /// What each user does. Without a known protocol this stands for one, and its keys are not looked at.
-pub(in crate::plan) fn protocol(
+pub(super) fn protocol(
     word: Option<ProtocolWord>,
-    raw: &RawScenario,
+    raw: &RawProtocol,
     stages: &Stages,
     errors: &mut Errors,
 ) -> Protocol {
     match ELEMENTS.iter().find(|element| Some(element.word) == word) {
         Some(element) => (element.lower)(raw, stages, errors),
-        None => Protocol::Http(http::http(&RawScenario::default(), &stages.list, errors)),
+        None => {
+            Protocol::Http(http::http(&RawHttp::default(), &Field::Absent, &stages.list, errors))
+        }
     }
 }

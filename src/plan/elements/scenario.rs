@@ -1,9 +1,6 @@
 //! One kind of load against one target.
 
-use crate::plan::elements::hold::RawHold;
-use crate::plan::elements::http::RawHttp;
-use crate::plan::elements::protocol::Protocol;
-use crate::plan::elements::protocol::ProtocolWord;
+use crate::plan::elements::protocol::{Protocol, ProtocolWord, RawProtocol};
 use crate::plan::elements::stage::RawStage;
 use crate::plan::elements::threshold::RawThreshold;
 use crate::plan::elements::{protocol, stage, threshold};
@@ -56,27 +53,24 @@ impl Scenario {
 table! {
     /// One kind of load against one target. The scenarios of a plan run at the same time.
     #[schemars(rename = "Scenario")]
-    RawScenario, "a scenario",
+    RawScenario, "a scenario", write "a table for each scenario: `[scenarios.NAME]`", in "`[scenarios.NAME]`",
     must {
         /// What each user does: `tcp-hold` opens one TCP connection and holds it, `http` sends requests.
-        protocol: ProtocolWord,
+        protocol: ProtocolWord = "protocol = \"tcp-hold\"` or `protocol = \"http\"",
         /// One after the other; levels, not additions.
-        stages: Vec<RawStage>,
+        stages: Vec<RawStage> = "stages = [{ users = \"10\", hold = \"10s\" }]",
     }
     may {
         /// A name in `[targets]`. May be left out when the plan has one target.
         target: Text,
         /// When it starts: a time after the run's start, or `hold`: when every other scenario has reached its first hold.
         start_after: Text,
-        /// For opening a connection. Default: `10s`, or `timeout` if that is shorter.
-        connect_timeout: Time,
         /// What must hold for a PASS: `metric comparison bound`, or a table. Default: `failure_ratio < 1%` (http) or
         /// `success_ratio >= 99%` (tcp-hold); `[]` is none.
         thresholds: Vec<RawThreshold>,
     }
     with {
-        hold: RawHold,
-        http: RawHttp,
+        of_protocol: RawProtocol,
     }
 }
 
@@ -100,10 +94,10 @@ pub(super) fn scenario(
 ) -> Scenario {
     let word = raw.protocol.value().copied();
     if let Some(word) = word {
-        protocol::reject_foreign_keys(word, raw, errors);
+        protocol::reject_foreign_keys(word, &raw.of_protocol, errors);
     }
-    let stages = stage::stages(raw, word, context.scale, errors);
-    let mut protocol = protocol::protocol(word, raw, &stages, errors);
+    let stages = stage::stages(&raw.stages, word.map(ProtocolWord::kind), context.scale, errors);
+    let mut protocol = protocol::protocol(word, &raw.of_protocol, &stages, errors);
     let target = target_of(key, raw, context, errors).unwrap_or(0);
     let thresholds =
         threshold::lowering::thresholds(raw, (target, &protocol), &stages, context, errors);

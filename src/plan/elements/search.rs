@@ -101,9 +101,9 @@ table! {
     RawSearch, "`search`",
     must {
         /// The first level, in what the stage counts: `1000` users, or `"1000/s"`.
-        min: RawLevel,
+        min: RawLevel = "min = \"1k\"",
         /// The highest level that is tried.
-        max: RawLevel,
+        max: RawLevel = "max = \"20k\"",
     }
     may {
         /// Whose level. May be left out when the plan has one scenario.

@@ -1,11 +1,10 @@
 //! A stage: a level, how it is reached, how long it is held.
 
-use crate::plan::elements::protocol::ProtocolWord;
-use crate::plan::elements::scenario::RawScenario;
+use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::names;
 use crate::plan::names::Kind;
-use crate::plan::raw::{RawTable, table, words};
+use crate::plan::raw::{Field, RawTable, table, words};
 use crate::plan::scale::Scale;
 use crate::plan::span::Span;
 use crate::plan::text::Text;
@@ -105,7 +104,7 @@ words! {
 table! {
     /// A level that is reached and then held.
     #[schemars(rename = "Stage")]
-    RawStage, "a stage",
+    RawStage, "a stage", write "a table for each stage: `{ users = \"10k\", hold = \"10s\" }`", in "`stages = [{ … }]` of a scenario",
     must {}
     may {
         /// Its name in reports. Default: its number, from 1.
@@ -152,12 +151,12 @@ impl Stages {
 }
 
 pub(in crate::plan) fn stages(
-    raw: &RawScenario,
-    protocol: Option<ProtocolWord>,
+    field: &Field<Vec<RawStage>>,
+    protocol: Option<ProtocolKind>,
     scale: Scale,
     errors: &mut Errors,
 ) -> Stages {
-    let Some(given) = raw.stages.given() else {
+    let Some(given) = field.given() else {
         return Stages { list: Vec::new(), known: false };
     };
     let before = errors.count();
@@ -222,12 +221,12 @@ fn name(raw: &RawStage, index: usize, errors: &mut Errors) -> String {
 
 fn level(
     raw: &RawStage,
-    protocol: Option<ProtocolWord>,
+    protocol: Option<ProtocolKind>,
     first: bool,
     scale: Scale,
     errors: &mut Errors,
 ) -> Level {
-    let is_hold = protocol == Some(ProtocolWord::TcpHold);
+    let is_hold = protocol.is_some_and(ProtocolKind::holds);
     match (raw.users.given(), raw.rate.given()) {
         (_, Some(rate)) if is_hold => {
             errors

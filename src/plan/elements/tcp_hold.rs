@@ -1,13 +1,12 @@
 //! The protocol `tcp-hold`: each user opens one TCP connection and holds it.
 
+use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::heartbeat::heartbeat;
-use crate::plan::elements::hold::message;
-use crate::plan::elements::hold::{CloseWord, RawHold, churn};
-use crate::plan::elements::protocol::{Element, ProtocolWord};
-use crate::plan::elements::scenario::RawScenario;
+use crate::plan::elements::hold::heartbeat::message;
+use crate::plan::elements::hold::{RawHold, churn};
 use crate::plan::error::Errors;
-use crate::plan::raw::time;
-use crate::plan::{Churn, Close, Heartbeat, Protocol, Stage};
+use crate::plan::raw::{Field, time};
+use crate::plan::{Churn, Close, Heartbeat, Stage};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -31,29 +30,24 @@ pub struct TcpHold {
 
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
-/// Its place among the protocols.
-pub(in crate::plan) const ELEMENT: Element = Element {
-    word: ProtocolWord::TcpHold,
-    name: "tcp-hold",
-    keys: &[&RawHold::KEYS],
-    instead: &[("timeout", "write `connect_timeout` for how long a connection may take to open")],
-    lower: |raw, stages, errors| Protocol::TcpHold(tcp_hold(raw, stages.known(), errors)),
-};
+/// Keys of other protocols, and what to write in place of each.
+pub(super) const INSTEAD: [(&str, &str); 1] =
+    [("timeout", "write `connect_timeout` for how long a connection may take to open")];
 
-fn tcp_hold(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> TcpHold {
-    let raw = &scenario.hold;
+/// What each user does; `stages` are empty where they could not be read.
+pub(super) fn tcp_hold(
+    raw: &RawHold,
+    connect_timeout: &Field<Time>,
+    stages: &[Stage],
+    errors: &mut Errors,
+) -> TcpHold {
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
     TcpHold {
         expect: message(&raw.expect, "expect", errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, errors)),
-        connect_timeout: time(
-            &scenario.connect_timeout,
-            "connect_timeout",
-            CONNECT_TIMEOUT,
-            errors,
-        ),
+        connect_timeout: time(connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),
         close: match raw.close.value() {
             Some(CloseWord::Rst) => Close::Rst,
             Some(CloseWord::Fin) | None => Close::Fin,

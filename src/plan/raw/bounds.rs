@@ -1,8 +1,12 @@
 //! Times and counts within their bounds.
 
 use crate::plan::error::Errors;
+use crate::plan::names;
+use crate::plan::raw::At;
 use crate::plan::raw::Field;
+use crate::plan::text::Text;
 use crate::units::{Count, Time};
+use std::path::PathBuf;
 
 /// A time that cannot be zero.
 pub(in crate::plan) fn time(
@@ -46,4 +50,15 @@ pub(in crate::plan) fn count(field: &Field<Count>, name: &str, errors: &mut Erro
         return None;
     }
     Some(given.value.0)
+}
+
+/// A path of a file, seen from the folder of the plan.
+pub(in crate::plan) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
+    let path = names::public(given, errors).unwrap_or("-");
+    if path.is_empty() || path.contains('\0') {
+        errors
+            .add(given.at, "this is no path of a file")
+            .help(format!("write for example `\"{example}\"`"));
+    }
+    PathBuf::from(path)
 }

@@ -3,7 +3,7 @@
 use crate::plan::error::Errors;
 use crate::plan::foreign;
 use crate::plan::raw::leaf_schema;
-use crate::plan::raw::{At, Read, read, table_of, wrong_type};
+use crate::plan::raw::{At, Keys, Read, read, table_of, wrong_type};
 use crate::plan::text::{Text, inside};
 use crate::plan::tree::{Key, Node, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -110,6 +110,10 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     }
 }
 
+/// A table of names, whatever they are.
+const NAMES: Keys =
+    Keys { noun: "a table of names", example: None, place: None, must: &[], may: &[], with: &[] };
+
 /// A table whose keys are names that the plan chooses.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct Named<T>(pub Vec<(Key, Option<At<T>>)>);
@@ -128,7 +132,7 @@ impl<T> Named<T> {
 
 impl<T: Read> Read for Named<T> {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
-        let table = table_of(node, "a table of names", errors)?;
+        let table = table_of(node, &NAMES, errors)?;
         let read = table.entries.iter().map(|(key, node)| {
             (key.clone(), read(node, errors).map(|value| At { at: node.at, value }))
         });

@@ -6,12 +6,12 @@ mod bounds;
 mod leaves;
 mod quantities;
 mod table;
-mod tables;
 
-pub(super) use bounds::{count, time, time_within};
+pub(super) use super::keys::Keys;
+pub(super) use bounds::{count, file_path, time, time_within};
 pub(super) use leaves::{Fillable, Named, OneOrMany};
 pub(super) use quantities::{Status, TimeRange, leaf_schema};
-pub(super) use table::{Keys, Misspelt, RawTable, check_keys, table, table_of};
+pub(super) use table::{Misspelt, RawTable, check_keys, table, table_of};
 
 use super::error::Errors;
 use super::span::Span;

@@ -1,6 +1,6 @@
 //! Defines tables of a plan: a key, its reader, its schema and its documentation are one line.
 
-use super::{tables, wrong_type};
+use super::{Keys, wrong_type};
 use crate::plan::error::Errors;
 use crate::plan::foreign;
 use crate::plan::span::Span;
@@ -22,42 +22,17 @@ pub(in crate::plan) trait RawTable {
 /// The table of a node, or the words for why it is none.
 pub(in crate::plan) fn table_of<'n>(
     node: &'n Node,
-    noun: &str,
+    keys: &Keys,
     errors: &mut Errors,
 ) -> Option<&'n Table> {
     if let Value::Table(table) = &node.value {
         return Some(table);
     }
-    let error = wrong_type(node, &format!("{noun} (a table)"), errors);
-    if let Some((_, example)) = tables::TABLE_EXAMPLES.iter().find(|(name, _)| *name == noun) {
+    let error = wrong_type(node, &format!("{} (a table)", keys.noun), errors);
+    if let Some(example) = keys.example {
         error.help(format!("write {example}"));
     }
     None
-}
-
-/// What a table may hold.
-pub(in crate::plan) struct Keys {
-    /// "a stage": the table in messages.
-    pub noun: &'static str,
-    /// The keys that must be there.
-    pub must: &'static [&'static str],
-    /// The others.
-    pub may: &'static [&'static str],
-    /// Tables whose keys may stand among these.
-    pub with: &'static [&'static Keys],
-}
-
-impl Keys {
-    /// All of them.
-    pub(in crate::plan) fn all(&self) -> impl Iterator<Item = &'static str> + Clone + use<> {
-        let with = self.with.iter().flat_map(|table| table.must.iter().chain(table.may));
-        self.must.iter().chain(self.may).chain(with).copied()
-    }
-
-    /// Whether this is one of them.
-    pub(in crate::plan) fn has(&self, name: &str) -> bool {
-        self.all().any(|key| key == name)
-    }
 }
 
 /// What unknown keys of a table tell.
@@ -76,11 +51,13 @@ pub(in crate::plan) fn check_keys(
     table: &Table,
     errors: &mut Errors,
 ) -> Misspelt {
-    let known = keys.all();
+    let tables = errors.tables;
+    let all = keys.all();
+    let known = all.iter().copied();
     let mut misspelt = Misspelt::default();
     for (key, _) in &table.entries {
         let name = key.name.as_str();
-        if known.clone().any(|known| known == name) {
+        if keys.has(name) {
             continue;
         }
         if errors.is_full() {
@@ -91,41 +68,39 @@ pub(in crate::plan) fn check_keys(
         misspelt.unknown = true;
         misspelt.meant.extend(nearest(name, known.clone()));
         misspelt.meant.extend(foreign::meant(name, keys.noun, known.clone()));
-        errors
-            .add(key.at, format!("{} has no key `{name}`", keys.noun))
-            .label("unknown key")
-            .help(elsewhere(name, keys).unwrap_or_else(|| did_you_mean(name, known.clone(), &is)));
+        errors.add(key.at, format!("{} has no key `{name}`", keys.noun)).label("unknown key").help(
+            elsewhere(name, keys, tables).unwrap_or_else(|| did_you_mean(name, known.clone(), &is)),
+        );
     }
-    for must in keys.must {
+    for (must, example) in keys.must {
         if table.get(must).is_none() && !misspelt.meant.contains(must) {
-            let example = tables::EXAMPLES
-                .iter()
-                .find(|(key, _)| key == must)
-                .map_or_else(|| format!("add `{must}`"), |(_, line)| format!("add `{line}`"));
-            errors.add(at, format!("{} needs the key `{must}`", keys.noun)).help(example);
+            errors
+                .add(at, format!("{} needs the key `{must}`", keys.noun))
+                .help(format!("add `{example}`"));
         }
     }
     misspelt
 }
 
 /// What to write in place of a key that another tool, or another table of the plan, has; `None` where it is rather misspelt.
-fn elsewhere(name: &str, keys: &Keys) -> Option<String> {
-    let known = || keys.all();
-    if alias(name, known()).is_some() {
+fn elsewhere(name: &str, keys: &Keys, tables: &[&Keys]) -> Option<String> {
+    if alias(name, keys.all()).is_some() {
         return None;
     }
     foreign::key(name, keys.noun).or_else(|| {
-        let home = tables::HOMES.iter().find(|home| home.keys.has(name))?;
-        Some(format!("`{name}` is a key of {}: write it in {}", home.keys.noun, home.place))
+        let home = tables.iter().find(|table| table.has(name))?;
+        Some(format!("`{name}` is a key of {}: write it in {}", home.noun, home.place?))
     })
 }
 
 /// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc
-/// comments) its JSON Schema. `with` names tables whose keys stand in this one as well.
+/// comments) its JSON Schema. Behind `write` stands what it looks like, behind `in` where it is
+/// written, behind a key that must be there a line to paste. `with` names tables whose keys stand in this one as well.
 macro_rules! table {
     (
-        $(#[$meta:meta])* $name:ident, $noun:literal,
-        must { $($(#[$must_meta:meta])* $must:ident: $must_type:ty,)* }
+        $(#[$meta:meta])*
+        $name:ident, $noun:literal $(, write $example:literal)? $(, in $place:literal)?,
+        must { $($(#[$must_meta:meta])* $must:ident: $must_type:ty = $line:literal,)* }
         may { $($(#[$may_meta:meta])* $may:ident: $may_type:ty,)* }
         $(with { $($(#[$with_meta:meta])* $with:ident: $with_type:ty,)* })?
     ) => {
@@ -149,7 +124,9 @@ macro_rules! table {
             /// What this table may hold.
             pub(in crate::plan) const KEYS: $crate::plan::raw::Keys = $crate::plan::raw::Keys {
                 noun: $noun,
-                must: &[$(stringify!($must)),*],
+                example: [$(Some($example),)? None][0],
+                place: [$(Some($place),)? None][0],
+                must: &[$((stringify!($must), $line)),*],
                 may: &[$(stringify!($may)),*],
                 with: &[$($(&<$with_type>::KEYS),*)?],
             };
@@ -178,7 +155,7 @@ macro_rules! table {
                 node: &$crate::plan::tree::Node,
                 errors: &mut $crate::plan::error::Errors,
             ) -> Option<Self> {
-                let table = $crate::plan::raw::table_of(node, $noun, errors)?;
+                let table = $crate::plan::raw::table_of(node, &Self::KEYS, errors)?;
                 let misspelt =
                     $crate::plan::raw::check_keys(&Self::KEYS, node.at, table, errors);
                 Some(Self::of(table, node.at, &misspelt, errors))

@@ -5,12 +5,9 @@ use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::hold::event::event;
 use crate::plan::elements::hold::lifetime::lifetime;
 use crate::plan::elements::hold::reconnect::reconnect;
-use crate::plan::elements::plan::RawPlan;
 use crate::plan::error::Errors;
-use crate::plan::{Close, DisconnectEvent, Lifetime, Plan, Protocol, Reconnect, Stage};
-use crate::units::Time;
+use crate::plan::{DisconnectEvent, Lifetime, Reconnect, Stage};
 use serde::{Deserialize, Serialize};
-use std::time::Duration;
 
 /// How a scenario's connections come and go while its level is held. The default: they stay.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -38,9 +35,6 @@ impl Churn {
 /// A scenario has at most so many events.
 const MOST: usize = 1_000;
 
-/// A pause or a lifetime that is shorter makes a loop that does nothing else.
-pub(super) const SHORTEST: Time = Time(Duration::from_millis(10));
-
 /// `stages` is empty where they could not be read.
 pub(in crate::plan) fn churn(raw: &RawHold, stages: &[Stage], errors: &mut Errors) -> Churn {
     let mut events = Vec::new();
@@ -58,24 +52,9 @@ pub(in crate::plan) fn churn(raw: &RawHold, stages: &[Stage], errors: &mut Error
         }
     }
     events.sort_by_key(|event| event.at);
-    Churn { reconnect: reconnect(raw, errors), lifetime: lifetime(raw, errors), events }
-}
-
-/// A port that is bound by hand cannot be taken again for a minute after a connection that was ended by FIN from here.
-pub(in crate::plan) fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
-    let key = raw.generator.value().and_then(|generator| generator.port_range.key());
-    let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
-    let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
-        Protocol::TcpHold(hold) => {
-            let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
-            let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
-            closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)
-        }
-        Protocol::Http(_) => false,
-    });
-    if let Some(scenario) = waits {
-        errors
-            .add(at, format!("scenario `{}` closes connections by FIN and opens others in their places: their ports are taken for a minute", scenario.name))
-            .help("leave `port_range` out: the kernel chooses free ports; or end them by RST: `close = \"rst\"` in the scenario, `by = \"rst\"` in its events");
+    Churn {
+        reconnect: reconnect(&raw.reconnect, errors),
+        lifetime: lifetime(&raw.lifetime, errors),
+        events,
     }
 }

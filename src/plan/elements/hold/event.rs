@@ -1,7 +1,7 @@
 //! Planned drops of a share of the open connections.
 
 use crate::plan::Close;
-use crate::plan::elements::hold::CloseWord;
+use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::error::Errors;
 use crate::plan::raw::table;
 use crate::units::{Ratio, Time};
@@ -27,9 +27,9 @@ table! {
     RawEvent, "an event",
     must {
         /// When, from the scenario's start.
-        at: Time,
+        at: Time = "at = \"30s\"",
         /// Which share of the users lose their connection: `10%`.
-        drop: Ratio,
+        drop: Ratio = "drop = \"10%\"",
     }
     may {
         /// How it ends: by `rst` or by `fin`. Default: `rst`.

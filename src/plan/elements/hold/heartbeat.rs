@@ -1,7 +1,7 @@
 //! Who keeps a connection alive, and how it is watched.
 
-use crate::plan::elements::hold::message;
 use crate::plan::error::Errors;
+use crate::plan::raw::Field;
 use crate::plan::raw::{RawTable, table, words};
 use crate::plan::raw::{time, time_within};
 use crate::plan::text::Text;
@@ -46,12 +46,12 @@ words! {
 table! {
     /// Who keeps a connection alive, and how it is watched.
     #[schemars(rename = "Heartbeat")]
-    RawHeartbeat, "a heartbeat",
+    RawHeartbeat, "a heartbeat", write "a table: `{ from = \"server\", every = \"60s\" }`", in "`heartbeat = { … }` of a scenario",
     must {
         /// Who sends: `server` or `client`.
-        from: SideWord,
+        from: SideWord = "from = \"server\"` or `from = \"client\"",
         /// How often.
-        every: Time,
+        every: Time = "every = \"60s\"",
     }
     may {
         /// From the server: how late a message may be. Default: `10s`.
@@ -100,4 +100,20 @@ pub(in crate::plan) fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Hea
             Heartbeat::Server { every, grace: raw.grace.value().copied().unwrap_or(GRACE) }
         }
     }
+}
+
+/// What is sent or expected: some bytes.
+pub(in crate::plan) fn message(
+    field: &Field<Text>,
+    name: &str,
+    errors: &mut Errors,
+) -> Option<String> {
+    let given = field.given()?;
+    if given.value.value.is_empty() {
+        let out = if name == "send" { "" } else { "leave it out, or " };
+        errors
+            .add(given.at, format!("`{name}` cannot be empty"))
+            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
+    }
+    Some(given.value.value.clone())
 }

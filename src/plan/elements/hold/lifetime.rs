@@ -1,8 +1,7 @@
 //! How long a connection is kept: a time or two, or a table with the mean.
 
-use crate::plan::elements::hold::RawHold;
-use crate::plan::elements::hold::churn::SHORTEST;
 use crate::plan::error::Errors;
+use crate::plan::raw::Field;
 use crate::plan::raw::TimeRange;
 use crate::plan::raw::time;
 use crate::plan::raw::{Read, table};
@@ -68,19 +67,22 @@ impl JsonSchema for RawLifetime {
     }
 }
 
+/// A pause or a lifetime that is shorter makes a loop that does nothing else.
+pub(super) const SHORTEST: Time = Time(Duration::from_millis(10));
+
 table! {
     /// Lifetimes that are drawn from a distribution.
     #[schemars(rename = "Mean")]
     RawMean, "the table of a lifetime",
     must {
         /// The mean of an exponential distribution.
-        mean: Time,
+        mean: Time = "mean = \"60s\"",
     }
     may {}
 }
 
-pub(super) fn lifetime(raw: &RawHold, errors: &mut Errors) -> Option<Lifetime> {
-    let given = raw.lifetime.given()?;
+pub(super) fn lifetime(field: &Field<RawLifetime>, errors: &mut Errors) -> Option<Lifetime> {
+    let given = field.given()?;
     let (lifetime, shortest, at) = match &given.value {
         RawLifetime::Span(span) => {
             (Lifetime::Uniform { min: span.min, max: span.max }, span.min, given.at)

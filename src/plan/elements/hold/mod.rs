@@ -1,39 +1,20 @@
 //! What scenarios say whose users hold connections.
 
 pub(in crate::plan) mod churn;
+pub(in crate::plan) mod close;
 pub(in crate::plan) mod event;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
 pub(in crate::plan) mod reconnect;
 
+use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::event::RawEvent;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::hold::lifetime::RawLifetime;
 use crate::plan::elements::hold::reconnect::RawReconnect;
-use crate::plan::error::Errors;
-use crate::plan::raw::{Field, RawTable, table, words};
+use crate::plan::raw::{RawTable, table};
 use crate::plan::text::Text;
 use crate::units::Time;
-use serde::{Deserialize, Serialize};
-
-/// How this side ends a connection as planned.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Close {
-    /// By FIN: the usual close.
-    Fin,
-    /// By RST: leaves no `TIME_WAIT` behind.
-    Rst,
-}
-
-words! {
-    /// How a connection is ended as planned.
-    CloseWord {
-        /// The usual close.
-        Fin = "fin",
-        /// Leaves no `TIME_WAIT` behind.
-        Rst = "rst",
-    }
-}
 
 table! {
     /// What a scenario says of connections that are held.
@@ -71,20 +52,4 @@ impl RawHold {
             && !self.greeting.is_wrong()
             && !churn_is_wrong
     }
-}
-
-/// What is sent or expected: some bytes.
-pub(in crate::plan) fn message(
-    field: &Field<Text>,
-    name: &str,
-    errors: &mut Errors,
-) -> Option<String> {
-    let given = field.given()?;
-    if given.value.value.is_empty() {
-        let out = if name == "send" { "" } else { "leave it out, or " };
-        errors
-            .add(given.at, format!("`{name}` cannot be empty"))
-            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
-    }
-    Some(given.value.value.clone())
 }

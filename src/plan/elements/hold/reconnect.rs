@@ -1,8 +1,8 @@
 //! What follows a connection that was lost: a word, or a table with pauses.
 
-use crate::plan::elements::hold::RawHold;
-use crate::plan::elements::hold::churn::SHORTEST;
+use crate::plan::elements::hold::lifetime::SHORTEST;
 use crate::plan::error::Errors;
+use crate::plan::raw::Field;
 use crate::plan::raw::{Read, table, words, wrong_type};
 use crate::plan::raw::{TimeRange, leaf_schema};
 use crate::plan::tree::{Node, Value};
@@ -102,7 +102,7 @@ table! {
     RawBackoff, "the table of a reconnect",
     must {
         /// The first pause and the longest: `1s..30s`; it doubles with each attempt that fails.
-        backoff: Pauses,
+        backoff: Pauses = "backoff = \"1s..30s\"",
     }
     may {
         /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
@@ -130,8 +130,8 @@ words! {
     }
 }
 
-pub(super) fn reconnect(raw: &RawHold, errors: &mut Errors) -> Reconnect {
-    match raw.reconnect.value() {
+pub(super) fn reconnect(field: &Field<RawReconnect>, errors: &mut Errors) -> Reconnect {
+    match field.value() {
         Some(RawReconnect::Word(ReconnectWord::Never)) | None => Reconnect::Never,
         Some(RawReconnect::Word(ReconnectWord::AtOnce)) => Reconnect::AtOnce,
         Some(RawReconnect::Table(raw)) => {

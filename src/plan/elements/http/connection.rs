@@ -17,7 +17,7 @@ pub struct ConnectionUse {
 table! {
     /// How long a connection is used.
     #[schemars(rename = "Connection")]
-    RawConnection, "`connection`",
+    RawConnection, "`connection`", write "a table: `{ max_requests = 1 }`", in "`connection = { … }` of a scenario",
     must {}
     may {
         /// For so many requests; with 1 each has a connection of its own.

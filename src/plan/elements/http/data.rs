@@ -1,9 +1,9 @@
 //! Rows of values: `${row.COLUMN}`.
 
-use crate::plan::elements::http::request::file_path;
-use crate::plan::elements::http::template::TextRange;
+use crate::plan::TextRange;
 use crate::plan::elements::http::template::spot;
 use crate::plan::error::Errors;
+use crate::plan::raw::file_path;
 use crate::plan::raw::{Field, table, words};
 use crate::plan::text::Text;
 use serde::{Deserialize, Serialize};
@@ -48,10 +48,10 @@ words! {
 table! {
     /// Rows of values: `${row.COLUMN}`.
     #[schemars(rename = "Data")]
-    RawData, "`data`",
+    RawData, "`data`", write "a table: `{ file = \"rows.csv\" }`",
     must {
         /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), seen from the folder of the plan; at most 32 MiB.
-        file: Text,
+        file: Text = "file = \"rows.csv\"",
     }
     may {
         /// Which row a pass takes. Default: `sequential`.

@@ -58,7 +58,7 @@ pub enum Assertion {
 table! {
     /// What an answer must be. Each of these is a check that is counted by name.
     #[schemars(rename = "Expect")]
-    RawExpect, "`expect`",
+    RawExpect, "`expect`", write "a table: `{ status = 200, body = \"ok\" }`",
     must {}
     may {
         /// The name under which what this table says is counted, together with all else of this name in the scenario. Default: a name for

@@ -31,7 +31,7 @@ pub enum ExtractFrom {
 table! {
     /// Where a value of an answer is: one of the three.
     #[schemars(rename = "Extract")]
-    RawExtract, "a value to extract",
+    RawExtract, "a value to extract", write "a table: `{ json = \"/token\" }`",
     must {}
     may {
         /// At this place of a JSON body (RFC 6901): `/token`.

@@ -1,6 +1,6 @@
 //! The headers of a request.
 
-use crate::plan::elements::http::auth::check_secret;
+use crate::plan::elements::http::header_secret::check_secret;
 use crate::plan::elements::http::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, Named};

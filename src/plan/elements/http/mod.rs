@@ -5,28 +5,28 @@ pub(in crate::plan) mod connection;
 pub(in crate::plan) mod data;
 pub(in crate::plan) mod expect;
 pub(in crate::plan) mod extract;
+pub(in crate::plan) mod header_secret;
 pub(in crate::plan) mod headers;
+pub(in crate::plan) mod keys;
 pub(in crate::plan) mod limits;
 pub(in crate::plan) mod path;
 pub(in crate::plan) mod request;
 pub(in crate::plan) mod template;
+pub(in crate::plan) mod think_time;
 pub(in crate::plan) mod version;
 
-use crate::plan::elements::http::auth::{RawAuth, authorize};
+use crate::plan::elements::http::auth::authorize;
 use crate::plan::elements::http::connection::ConnectionUse;
-use crate::plan::elements::http::connection::RawConnection;
-use crate::plan::elements::http::data::RawData;
 use crate::plan::elements::http::expect::Names;
-use crate::plan::elements::http::limits::RawAnswerLimits;
-use crate::plan::elements::http::request::{RawRequest, requests};
+use crate::plan::elements::http::keys::FullWord;
+use crate::plan::elements::http::keys::RawHttp;
+use crate::plan::elements::http::request::requests;
+use crate::plan::elements::http::think_time::ThinkTime;
 use crate::plan::elements::http::version::Version;
-use crate::plan::elements::protocol::{Element, ProtocolWord};
-use crate::plan::elements::scenario::RawScenario;
 use crate::plan::error::Errors;
-use crate::plan::raw::{Field, TimeRange, table, words};
+use crate::plan::raw::Field;
 use crate::plan::raw::{count, time, time_within};
-use crate::plan::text::Text;
-use crate::plan::{AnswerLimits, Data, Level, Protocol, Request, Secrets, Stage};
+use crate::plan::{AnswerLimits, Data, Level, Request, Secrets, Stage};
 use crate::units::{Count, Time, uri};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -138,25 +138,6 @@ pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
     most
 }
 
-/// A uniform pause; both ends alike make it fixed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ThinkTime {
-    /// The shortest pause.
-    pub min: Time,
-    /// The longest pause; not below `min`.
-    pub max: Time,
-}
-
-words! {
-    /// What it means when as many requests are under way as may be.
-    FullWord {
-        /// The cap may be too small: the run proves nothing.
-        Invalid = "invalid",
-        /// The cap is meant: what is dropped counts as failed.
-        Fail = "fail",
-    }
-}
-
 const TIMEOUT: Time = Time(Duration::from_secs(30));
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
@@ -165,71 +146,17 @@ const MOST_IN_FLIGHT: u64 = 20_000;
 
 const MOST_REDIRECTS: u64 = 50;
 
-table! {
-    /// What a scenario says of requests.
-    RawHttp, "a scenario",
-    must {}
-    may {
-        /// http: chosen by weight. Default: one GET of the target's own path.
-        requests: Vec<RawRequest>,
-        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
-        /// hold; the next pass begins at the first.
-        steps: Vec<RawRequest>,
-        /// http: a file of rows; each pass takes one, each request where there are no steps.
-        data: RawData,
-        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
-        /// header's. Default: `false`.
-        cookies: bool,
-        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
-        /// `host` header, where there is one. Default: 0, a redirect is an answer.
-        redirects: Count,
-        /// http: answers may come in gzip. Default: `false`.
-        compression: bool,
-        /// http: who asks; sent with every request that has no `authorization` of its own.
-        auth: RawAuth,
-        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
-        think_time: TimeRange,
-        /// http: from a request's start to the last byte of its answer. Default: `30s`.
-        timeout: Time,
-        /// http: from sending to the first byte of the answer. Default: `timeout`.
-        first_byte_timeout: Time,
-        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
-        /// rate times `timeout`, and six times the root of that; at most 20,000.
-        max_in_flight: Count,
-        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
-        /// failed by the target (`fail`). Default: `invalid`.
-        on_full: FullWord,
-        /// http: how long a connection is used. Default: as long as the target lets it.
-        connection: RawConnection,
-        /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
-        version: Text,
-        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
-        limits: RawAnswerLimits,
-    }
-}
-
-impl RawHttp {
-    /// Whether all could be read that decides what is measured.
-    pub(in crate::plan) fn is_known(&self) -> bool {
-        !self.think_time.is_wrong() && !self.requests.is_wrong() && !self.steps.is_wrong()
-    }
-}
-
-/// Its place among the protocols.
-pub(in crate::plan) const ELEMENT: Element = Element {
-    word: ProtocolWord::Http,
-    name: "http",
-    keys: &[&RawHttp::KEYS],
-    instead: &[(
-        "expect",
-        "say it of a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",
-    )],
-    lower: |raw, stages, errors| Protocol::Http(http(raw, &stages.list, errors)),
-};
+/// Keys of other protocols, and what to write in place of each.
+pub(super) const INSTEAD: [(&str, &str); 1] =
+    [("expect", "say it of a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`")];
 
 /// What each user does.
-pub(in crate::plan) fn http(scenario: &RawScenario, stages: &[Stage], errors: &mut Errors) -> Http {
-    let raw = &scenario.http;
+pub(super) fn http(
+    raw: &RawHttp,
+    connect_timeout: &Field<Time>,
+    stages: &[Stage],
+    errors: &mut Errors,
+) -> Http {
     let timeout = time(&raw.timeout, "timeout", TIMEOUT, errors);
     let limit = (timeout, "timeout");
     let connect = CONNECT_TIMEOUT.min(timeout);
@@ -253,8 +180,15 @@ pub(in crate::plan) fn http(scenario: &RawScenario, stages: &[Stage], errors: &m
     }
     let think_time = raw.think_time.value();
     let mut names = Names::default();
-    let mut requests = requests(raw, &mut names, errors);
+    if let (Some(steps), Some(requests)) = (raw.steps.key(), raw.requests.key()) {
+        errors
+            .add(steps, "a scenario has either `requests` or `steps`")
+            .also(requests, "chosen by weight")
+            .help("leave one of them out: `requests` are chosen by weight, `steps` sent one after the other");
+    }
     let (rows, steps) = (!raw.data.is_absent(), !raw.steps.is_absent());
+    let field = if steps { &raw.steps } else { &raw.requests };
+    let mut requests = requests(field, steps, rows, &mut names, errors);
     authorize(&raw.auth, &mut requests, (rows, steps), errors);
     let mut http = Http {
         in_steps: !raw.steps.is_absent(),
@@ -268,13 +202,7 @@ pub(in crate::plan) fn http(scenario: &RawScenario, stages: &[Stage], errors: &m
         think_time: think_time
             .map_or_else(ThinkTime::default, |span| ThinkTime { min: span.min, max: span.max }),
         timeout,
-        connect_timeout: time_within(
-            &scenario.connect_timeout,
-            "connect_timeout",
-            connect,
-            limit,
-            errors,
-        ),
+        connect_timeout: time_within(connect_timeout, "connect_timeout", connect, limit, errors),
         first_byte_timeout: time_within(
             &raw.first_byte_timeout,
             "first_byte_timeout",

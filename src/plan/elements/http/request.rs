@@ -1,6 +1,6 @@
 //! One kind of request: what is sent, what its response must be, what is taken from it.
 
-use crate::plan::elements::http::RawHttp;
+use crate::plan::TextRange;
 use crate::plan::elements::http::expect::Check;
 use crate::plan::elements::http::expect::{Names, RawExpect, checks};
 use crate::plan::elements::http::extract::Extract;
@@ -8,12 +8,12 @@ use crate::plan::elements::http::extract::{RawExtract, extracts};
 use crate::plan::elements::http::headers::headers;
 use crate::plan::elements::http::path::path;
 use crate::plan::elements::http::path::with_query;
-use crate::plan::elements::http::template::TextRange;
 use crate::plan::elements::http::template::{Known, of_body, spot};
 use crate::plan::error::Errors;
 use crate::plan::names::Kind;
 use crate::plan::raw::count;
-use crate::plan::raw::{At, Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
+use crate::plan::raw::file_path;
+use crate::plan::raw::{Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::{Template, ThinkTime, names};
@@ -95,7 +95,7 @@ words! {
 table! {
     /// One kind of request.
     #[schemars(rename = "Request")]
-    RawRequest, "a request",
+    RawRequest, "a request", write "a table for each request: `{ path = \"/\" }`", in "`requests = [{ … }]` of a scenario",
     must {}
     may {
         /// Its name in reports. Default: its method and path.
@@ -132,19 +132,13 @@ table! {
 const MOST: usize = 1_000;
 
 /// The requests of a scenario, or its steps.
-pub(in crate::plan) fn requests(
-    raw: &RawHttp,
+pub(super) fn requests(
+    field: &Field<Vec<RawRequest>>,
+    in_steps: bool,
+    rows: bool,
     names: &mut Names,
     errors: &mut Errors,
 ) -> Vec<Request> {
-    if let (Some(steps), Some(requests)) = (raw.steps.key(), raw.requests.key()) {
-        errors
-            .add(steps, "a scenario has either `requests` or `steps`")
-            .also(requests, "chosen by weight")
-            .help("leave one of them out: `requests` are chosen by weight, `steps` sent one after the other");
-    }
-    let in_steps = !raw.steps.is_absent();
-    let field = if in_steps { &raw.steps } else { &raw.requests };
     let Some(given) = field.given() else { return vec![the_target_itself()] };
     if given.value.is_empty() {
         errors
@@ -163,7 +157,7 @@ pub(in crate::plan) fn requests(
         errors.add(raw.place(), format!("a scenario has at most {MOST} {kinds}"));
         return Vec::new();
     }
-    let mut known = Known { rows: !raw.data.is_absent(), steps: in_steps, variables: Vec::new() };
+    let mut known = Known { rows, steps: in_steps, variables: Vec::new() };
     let mut named: Vec<(String, Span)> = Vec::new();
     let mut requests = Vec::new();
     for raw in &given.value {
@@ -277,17 +271,6 @@ fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
             .help("keep one of `body` and `body_file`");
     }
     Body::File { path: file_path(file, "body.json", errors), spot: spot(file.at) }
-}
-
-/// A path of a file, seen from the folder of the plan.
-pub(in crate::plan) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
-    let path = names::public(given, errors).unwrap_or("-");
-    if path.is_empty() || path.contains('\0') {
-        errors
-            .add(given.at, "this is no path of a file")
-            .help(format!("write for example `\"{example}\"`"));
-    }
-    PathBuf::from(path)
 }
 
 fn method(field: &Field<Text>, errors: &mut Errors) -> String {

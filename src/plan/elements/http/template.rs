@@ -2,14 +2,12 @@
 
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
+use crate::plan::span::TextRange;
 use crate::plan::suggest::did_you_mean;
+use crate::plan::text::Placeholder;
 use crate::plan::text::Text;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Deserialize, Serialize};
-use std::ops::Range;
-
-/// Where something stands in the plan's text, in bytes; `None` for what the command line says.
-pub type TextRange = Option<Range<usize>>;
 
 /// A text of which parts are filled in for each sending.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -34,15 +32,6 @@ pub enum Piece {
     },
     /// In a path: `?`, or `&` where what stands before it has a query already.
     Separator,
-}
-
-/// What a part is filled in with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Placeholder {
-    /// The value in this column of the pass's row.
-    Row(String),
-    /// The value that an earlier step of the pass has extracted under this name.
-    Var(String),
 }
 
 /// How a value is written where it is filled in.

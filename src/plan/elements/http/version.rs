@@ -1,6 +1,6 @@
 //! The version of HTTP.
 
-use crate::plan::elements::http::RawHttp;
+use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, Named};
 use serde::{Deserialize, Serialize};

@@ -1,10 +1,12 @@
 //! A server that planrun starts itself.
 
 use crate::plan::elements::protocol::ProtocolWord;
-use crate::plan::elements::target::User;
-use crate::plan::elements::target::{RawTarget, faults};
+use crate::plan::elements::target::faults;
+use crate::plan::elements::target::keys::BuiltinWord;
+use crate::plan::elements::target::keys::RawTarget;
+use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
-use crate::plan::raw::{At, RawTable, words};
+use crate::plan::raw::{At, RawTable};
 use crate::plan::span::Span;
 use crate::plan::{Faults, Heartbeat, TcpHold};
 use crate::units::Time;
@@ -62,16 +64,6 @@ pub struct HttpServer {
     pub faults: Faults,
 }
 
-words! {
-    /// A server that planrun brings along.
-    BuiltinWord {
-        /// Long connections.
-        TcpHold = "tcp-hold",
-        /// Requests.
-        Http = "http",
-    }
-}
-
 pub(super) fn builtin(
     word: &At<BuiltinWord>,
     raw: &RawTarget,
@@ -88,7 +80,7 @@ pub(super) fn builtin(
             .also(user.at, "the scenario's protocol")
             .help("write the scenario's protocol: the built-in server must speak the same");
     }
-    let faults = faults::faults(&raw.faults, word.value, errors);
+    let faults = faults::faults(&raw.faults, word.value.kind(), errors);
     let server = match word.value {
         BuiltinWord::TcpHold => {
             if let Some(at) = raw.body.key() {

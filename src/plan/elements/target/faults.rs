@@ -1,6 +1,6 @@
 //! What a built-in server does wrong on purpose.
 
-use crate::plan::elements::target::builtin::BuiltinWord;
+use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, RawTable, Status, table};
 use crate::plan::raw::{count, time};
@@ -64,7 +64,7 @@ impl Default for Faults {
 table! {
     /// What the built-in server does wrong on purpose.
     #[schemars(rename = "Faults")]
-    RawFaults, "`faults`",
+    RawFaults, "`faults`", write "a table: `{ share = \"1%\", reset_after = \"5s\" }`", in "`faults = { … }` of a target that is `builtin`",
     must {}
     may {
         /// The part of connections (or requests) that is hit. Default: all.
@@ -98,7 +98,7 @@ table! {
 
 pub(in crate::plan) fn faults(
     field: &Field<RawFaults>,
-    server: BuiltinWord,
+    server: ProtocolKind,
     errors: &mut Errors,
 ) -> Faults {
     let Some(raw) = field.value() else { return Faults::default() };
@@ -108,7 +108,7 @@ pub(in crate::plan) fn faults(
         ("truncate_body", raw.truncate_body.key()),
     ];
     for (name, key) in of_http {
-        if let Some(at) = key.filter(|_| server == BuiltinWord::TcpHold) {
+        if let Some(at) = key.filter(|_| server.holds()) {
             errors
                 .add(at, format!("`{name}` is a fault of the built-in http server"))
                 .help("leave it out; tcp-hold has `silence`, `wrong_data`, `reset_after`, `close_after` and others");

@@ -4,24 +4,23 @@ pub(in crate::plan) mod address;
 pub(in crate::plan) mod builtin;
 pub(in crate::plan) mod fault_conflict;
 pub(in crate::plan) mod faults;
+pub(in crate::plan) mod keys;
 pub(in crate::plan) mod tls;
+pub(in crate::plan) mod user;
 
+use crate::plan::Builtin;
 use crate::plan::elements::protocol::ProtocolWord;
-use crate::plan::elements::scenario::RawScenario;
 use crate::plan::elements::target::address::HostPort;
 use crate::plan::elements::target::address::HttpUrl;
 use crate::plan::elements::target::address::Problem;
 use crate::plan::elements::target::address::Site;
-use crate::plan::elements::target::builtin::BuiltinWord;
-use crate::plan::elements::target::faults::RawFaults;
-use crate::plan::elements::target::tls::RawTls;
+use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::tls::Tls;
+use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
-use crate::plan::raw::{At, Field, Named, OneOrMany, RawTable, table};
-use crate::plan::span::Span;
+use crate::plan::raw::{At, Field, Named, OneOrMany, RawTable};
 use crate::plan::text::Text;
 use crate::plan::tree::Key;
-use crate::plan::{Builtin, Protocol, Scenario, TcpHold};
 use serde::{Deserialize, Serialize};
 
 /// One named target.
@@ -58,69 +57,8 @@ impl Endpoint {
     }
 }
 
-table! {
-    /// Whom a plan loads: addresses, or a server that planrun starts itself.
-    #[schemars(rename = "Target")]
-    RawTarget, "a target",
-    must {}
-    may {
-        /// tcp-hold: `host:port`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
-        address: OneOrMany<Text>,
-        /// Instead of `address`: planrun starts this server on loopback for the run.
-        builtin: BuiltinWord,
-        /// http, with `builtin`: the body of every answer. Default: `ok`.
-        body: Text,
-        /// tcp-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
-        /// scenario has a `greeting`.
-        greet: bool,
-        /// With `builtin`: what it does wrong on purpose.
-        faults: RawFaults,
-        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
-        /// that begin with `https://`, which need it only to say more than that.
-        tls: RawTls,
-        /// Whether a connection is opened to each address, and closed again, to see that it accepts any before the run. Default: true.
-        probe: bool,
-    }
-}
-
 /// A target has at most so many addresses.
 const MOST: usize = 1_000;
-
-/// A scenario as its target sees it.
-pub(in crate::plan) struct User<'a> {
-    name: &'a str,
-    target: usize,
-    protocol: ProtocolWord,
-    /// The place of the protocol's word.
-    at: Span,
-    hold: Option<TcpHold>,
-    greeting: Option<Span>,
-    expect: Option<Span>,
-    heartbeat: Option<Span>,
-}
-
-/// A scenario as its target sees it; `None` when its protocol is not known.
-pub(in crate::plan) fn user<'a>(
-    key: &'a Key,
-    raw: &RawScenario,
-    scenario: &Scenario,
-) -> Option<User<'a>> {
-    let protocol = raw.protocol.given()?;
-    let hold = match &scenario.protocol {
-        Protocol::TcpHold(hold) => Some(hold.clone()),
-        Protocol::Http(_) => None,
-    };
-    Some(User {
-        name: &key.name,
-        target: scenario.target,
-        protocol: protocol.value,
-        at: protocol.at,
-        hold,
-        greeting: raw.hold.greeting.key(),
-        expect: raw.hold.expect.key(),
-        heartbeat: raw.hold.heartbeat.key(),
-    })
-}
 
 pub(in crate::plan) fn targets(
     raw: &Named<RawTarget>,
@@ -132,7 +70,8 @@ pub(in crate::plan) fn targets(
         let mine: Vec<&User<'_>> = users.iter().filter(|user| user.target == index).collect();
         let tls = given.as_ref().and_then(|given| {
             let is_http = mine.iter().any(|user| user.protocol == ProtocolWord::Http);
-            tls::tls(&given.value, is_http, errors)
+            let raw = &given.value;
+            tls::tls(&raw.tls, &raw.address, raw.builtin.value().is_some(), is_http, errors)
         });
         let endpoint = match given {
             Some(given) => endpoint(key, &given.value, &mine, errors),

@@ -1,6 +1,5 @@
 //! Whose certificate a target must have.
 
-use crate::plan::elements::target::RawTarget;
 use crate::plan::error::Errors;
 use crate::plan::names;
 use crate::plan::raw::{At, Field, OneOrMany, RawTable, table};
@@ -33,7 +32,7 @@ impl Default for Tls {
 
 table! {
     /// Whose certificate a target must have.
-    RawTls, "the table of TLS",
+    RawTls, "the table of TLS", in "`tls = { … }` of a target",
     must {}
     may {
         /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted.
@@ -61,14 +60,19 @@ pub(in crate::plan) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
 }
 
 /// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load it speak http.
-pub(in crate::plan) fn tls(target: &RawTarget, is_http: bool, errors: &mut Errors) -> Option<Tls> {
-    let is_https = is_secure(&target.address);
-    let builtin = target.builtin.value();
-    let (Some(key), Some(raw)) = (target.tls.key(), target.tls.value()) else {
+pub(super) fn tls(
+    field: &Field<RawTls>,
+    address: &Field<OneOrMany<Text>>,
+    is_builtin: bool,
+    is_http: bool,
+    errors: &mut Errors,
+) -> Option<Tls> {
+    let is_https = is_secure(address);
+    let (Some(key), Some(raw)) = (field.key(), field.value()) else {
         return is_https.then(Tls::default);
     };
-    let is_url = is_http && builtin.is_none();
-    if is_url && !is_https && target.address.given().is_some() {
+    let is_url = is_http && !is_builtin;
+    if is_url && !is_https && address.given().is_some() {
         errors
             .add(key, "`tls` is for targets whose address begins with `https://`")
             .help("write `https://` there, or leave `tls` out");
@@ -80,7 +84,7 @@ pub(in crate::plan) fn tls(target: &RawTarget, is_http: bool, errors: &mut Error
             .add(at, "`resumption` belongs to http, and this target's scenarios are tcp-hold")
             .help("leave it out: each held connection makes a whole handshake");
     }
-    if builtin.is_some() {
+    if is_builtin {
         for (name, at) in raw.optional_keys().into_iter().filter(|(name, _)| *name != "resumption")
         {
             errors

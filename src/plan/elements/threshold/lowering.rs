@@ -45,7 +45,7 @@ pub(in crate::plan) fn thresholds(
         errors.add(*at, format!("a scenario has at most {MOST} thresholds"));
         return Vec::new();
     }
-    let protocol_known = raw.hold.is_known() && raw.http.is_known();
+    let protocol_known = raw.of_protocol.hold.is_known() && raw.of_protocol.http.is_known();
     let mut thresholds = Vec::new();
     for entry in &given.value {
         let (text, entry_raw) = match entry {

@@ -196,10 +196,10 @@ impl JsonSchema for RawThreshold {
 table! {
     /// A threshold and where and when it is looked at.
     #[schemars(rename = "ThresholdTable")]
-    RawThresholdTable, "a threshold",
+    RawThresholdTable, "a threshold", in "`thresholds = [{ … }]` of a scenario",
     must {
         /// `metric comparison bound`: `connect.time.p99 < 1s`.
-        condition: Text,
+        condition: Text = "condition = \"failure_ratio < 1%\"",
     }
     may {
         /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.

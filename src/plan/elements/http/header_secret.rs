@@ -1,0 +1,62 @@
+//! Checks what comes from the environment and goes into headers.
+
+use crate::plan::error::Errors;
+use crate::plan::span::Span;
+use crate::plan::text::Text;
+use ::http::HeaderValue;
+
+/// What basic authentication takes.
+pub(super) const BASIC: &str = "name or the password";
+
+/// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
+pub(super) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
+    // What is wrong with the environment itself has been said.
+    if text.broken {
+        return;
+    }
+    let half_empty = || what == BASIC && has_empty_half(text);
+    let empty = text.value.is_empty() || takes_nothing(text) || half_empty();
+    let broken = text.value.chars().any(|c| matches!(c, '\r' | '\n'));
+    let wrong = if empty {
+        "is empty"
+    } else if broken {
+        "has a line break"
+    } else if HeaderValue::from_str(&text.value).is_err() {
+        "has a character that no header carries"
+    } else {
+        return;
+    };
+    let from = text.shown.split("${env.").skip(1).filter_map(|rest| rest.split('}').next());
+    let from: Vec<String> = from.map(|name| format!("`{name}`")).collect();
+    let (from, help) = if from.is_empty() {
+        (
+            String::new(),
+            "write one line of text: `\"${env.NAME}\"` takes it from the environment".to_owned(),
+        )
+    } else {
+        (
+            format!(" (from the environment: {})", from.join(", ")),
+            format!("set {} to one line of text, without a line break at its end", from.join(", ")),
+        )
+    };
+    errors.add(at, format!("the {what} {wrong}{from}")).help(help);
+}
+
+/// Whether the environment gives nothing for what is to come from it.
+fn takes_nothing(text: &Text) -> bool {
+    let mut pieces = text.shown.split("${env.");
+    let mut rest = pieces.next().unwrap_or_default().to_owned();
+    let filled = pieces.filter_map(|piece| piece.split_once('}'));
+    let count = filled.map(|(_, behind)| rest.push_str(behind)).count();
+    count > 0 && rest == text.value
+}
+
+/// Whether a name or a password that is to come from the environment is empty; one that the plan leaves out is meant so.
+fn has_empty_half(text: &Text) -> bool {
+    let halves = |text: &str| {
+        let (name, password) = text.split_once(':').unwrap_or((text, "-"));
+        [name.is_empty(), password.is_empty()]
+    };
+    text.is_secret()
+        && halves(&text.value).into_iter().zip(halves(&text.shown)).any(|(is, was)| is && !was)
+}

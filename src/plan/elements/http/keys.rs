@@ -1,0 +1,70 @@
+//! The keys of scenarios that send requests.
+
+use crate::plan::elements::http::auth::RawAuth;
+use crate::plan::elements::http::connection::RawConnection;
+use crate::plan::elements::http::data::RawData;
+use crate::plan::elements::http::limits::RawAnswerLimits;
+use crate::plan::elements::http::request::RawRequest;
+use crate::plan::raw::{TimeRange, table, words};
+use crate::plan::text::Text;
+use crate::units::{Count, Time};
+
+table! {
+    /// What a scenario says of requests.
+    RawHttp, "a scenario",
+    must {}
+    may {
+        /// http: chosen by weight. Default: one GET of the target's own path.
+        requests: Vec<RawRequest>,
+        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
+        /// hold; the next pass begins at the first.
+        steps: Vec<RawRequest>,
+        /// http: a file of rows; each pass takes one, each request where there are no steps.
+        data: RawData,
+        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
+        /// header's. Default: `false`.
+        cookies: bool,
+        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
+        /// `host` header, where there is one. Default: 0, a redirect is an answer.
+        redirects: Count,
+        /// http: answers may come in gzip. Default: `false`.
+        compression: bool,
+        /// http: who asks; sent with every request that has no `authorization` of its own.
+        auth: RawAuth,
+        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
+        think_time: TimeRange,
+        /// http: from a request's start to the last byte of its answer. Default: `30s`.
+        timeout: Time,
+        /// http: from sending to the first byte of the answer. Default: `timeout`.
+        first_byte_timeout: Time,
+        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
+        /// rate times `timeout`, and six times the root of that; at most 20,000.
+        max_in_flight: Count,
+        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
+        /// failed by the target (`fail`). Default: `invalid`.
+        on_full: FullWord,
+        /// http: how long a connection is used. Default: as long as the target lets it.
+        connection: RawConnection,
+        /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
+        version: Text,
+        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
+        limits: RawAnswerLimits,
+    }
+}
+
+impl RawHttp {
+    /// Whether all could be read that decides what is measured.
+    pub(in crate::plan) fn is_known(&self) -> bool {
+        !self.think_time.is_wrong() && !self.requests.is_wrong() && !self.steps.is_wrong()
+    }
+}
+
+words! {
+    /// What it means when as many requests are under way as may be.
+    FullWord {
+        /// The cap may be too small: the run proves nothing.
+        Invalid = "invalid",
+        /// The cap is meant: what is dropped counts as failed.
+        Fail = "fail",
+    }
+}

@@ -1,0 +1,53 @@
+//! The keys of a target.
+
+use crate::catalogue::ProtocolKind;
+use crate::plan::elements::target::faults::RawFaults;
+use crate::plan::elements::target::tls::RawTls;
+use crate::plan::raw::words;
+use crate::plan::raw::{OneOrMany, table};
+use crate::plan::text::Text;
+
+words! {
+    /// A server that planrun brings along.
+    BuiltinWord {
+        /// Long connections.
+        TcpHold = "tcp-hold",
+        /// Requests.
+        Http = "http",
+    }
+}
+
+table! {
+    /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    #[schemars(rename = "Target")]
+    RawTarget, "a target", write "a table for each target: `[targets.NAME]`", in "`[targets.NAME]`",
+    must {}
+    may {
+        /// tcp-hold: `host:port`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
+        address: OneOrMany<Text>,
+        /// Instead of `address`: planrun starts this server on loopback for the run.
+        builtin: BuiltinWord,
+        /// http, with `builtin`: the body of every answer. Default: `ok`.
+        body: Text,
+        /// tcp-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
+        /// scenario has a `greeting`.
+        greet: bool,
+        /// With `builtin`: what it does wrong on purpose.
+        faults: RawFaults,
+        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
+        /// that begin with `https://`, which need it only to say more than that.
+        tls: RawTls,
+        /// Whether a connection is opened to each address, and closed again, to see that it accepts any before the run. Default: true.
+        probe: bool,
+    }
+}
+
+impl BuiltinWord {
+    /// What it speaks.
+    pub(super) fn kind(self) -> ProtocolKind {
+        match self {
+            Self::TcpHold => ProtocolKind::TcpHold,
+            Self::Http => ProtocolKind::Http,
+        }
+    }
+}
