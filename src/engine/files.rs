@@ -192,7 +192,7 @@ fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
     FileProblem {
         spot: spot.clone(),
         message: format!("cannot read {}: {why}", path.display()),
-        help: "files are seen from the folder of the plan".to_owned(),
+        help: "paths are relative to the folder of the plan".to_owned(),
     }
 }
 

@@ -71,7 +71,7 @@ fn fill(name: &str, environment: Environment<'_>, at: Span, errors: &mut Errors)
     });
     let Some(variable) = variable else {
         errors
-            .add(at, format!("`${{{name}}}` means nothing here"))
+            .add(at, format!("`${{{name}}}` is not a known placeholder"))
             .help(format!("{}, `$${{` for the characters themselves", foreign::value(name)));
         return None;
     };

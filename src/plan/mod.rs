@@ -71,7 +71,7 @@ use serde::{Deserialize, Serialize};
 pub struct Plan {
     /// Names the result folder; letters, digits, `-`, `_` and `.`.
     pub name: String,
-    /// One line for people.
+    /// A one-line description.
     pub description: Option<String>,
     /// Seeds think times, jitter and the choice of requests.
     pub seed: u64,

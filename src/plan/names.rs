@@ -34,7 +34,7 @@ pub(super) fn check(name: &str, kind: Kind, at: Span, errors: &mut Errors) -> bo
         ),
         Kind::Line => (
             name.chars().all(is_printable) && name.trim() == name,
-            "use characters that can be seen, and no space at the ends",
+            "use printable characters, and no space at either end",
         ),
     };
     if name.is_empty() {
@@ -68,7 +68,7 @@ fn suggestion(name: &str, kind: Kind, help: &str) -> String {
 pub(super) fn public<'a>(text: &'a At<Text>, errors: &mut Errors) -> Option<&'a str> {
     if text.value.is_secret() {
         errors.add(text.at, "`${env.…}` cannot be used here").help(
-            "this is printed in reports, and values of the environment never are: write it out",
+            "write it out: it is printed in reports, where values of the environment never are",
         );
         return None;
     }

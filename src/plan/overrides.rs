@@ -101,7 +101,7 @@ pub(super) fn only(overrides: &Overrides, names: &[&str], errors: &mut Errors) -
 fn apply_target(target: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut Errors) {
     let Some(equals) = target.find('=') else {
         errors
-            .add(argument.place(0, target.len()), "a target needs its name and its address")
+            .add(argument.place(0, target.len()), "expected `NAME=ADDRESS`")
             .help(format!("write `--target NAME={target}`, with the name of one of `[targets]`"));
         return;
     };
@@ -129,7 +129,7 @@ fn apply_target(target: &str, argument: &Argument<'_>, root: &mut Table, errors:
 
 fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut Errors) {
     let Some((path, equals)) = path(set) else {
-        errors.add(argument.place(0, set.len()), "an override needs a key and a value").help(
+        errors.add(argument.place(0, set.len()), "expected `KEY=VALUE`").help(
             "write `--set KEY=VALUE`, with the key's dotted path: `--set scenarios.web.timeout=5s`",
         );
         return;
@@ -170,15 +170,17 @@ fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut 
                 };
                 walked.push(&index.name);
                 let Some(item) = element(items, index, argument, errors) else { return };
+                let kind = item.value.kind();
                 let Value::Table(table) = &mut item.value else {
                     let at = argument.place(index.from, index.to);
-                    errors.add(at, format!("`{}` is no table", walked.join(".")));
+                    let walked = walked.join(".");
+                    errors.add(at, format!("`{walked}` is {kind}, not a table"));
                     return;
                 };
                 table
             }
             _ => {
-                errors.add(at, format!("`{}` is {is}: it has no keys", walked.join(".")));
+                errors.add(at, format!("`{}` is {is}, not a table", walked.join(".")));
                 return;
             }
         };
@@ -228,11 +230,8 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
         Ok(value) => Some(argument.builder(from).node(&value, errors)),
         Err(error) if is_meant_as_toml(text.trim()) => {
             errors
-                .add(
-                    argument.place(from, set.len()),
-                    format!("this is no TOML: {}", error.message()),
-                )
-                .help("mind the quotes of the shell: `--set 'KEY=[\"a\", \"b\"]'`");
+                .add(argument.place(from, set.len()), format!("invalid TOML: {}", error.message()))
+                .help("quote it for the shell: `--set 'KEY=[\"a\", \"b\"]'`");
             None
         }
         Err(_) => Some(argument.text(from, set.len(), errors)),

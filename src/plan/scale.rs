@@ -19,7 +19,7 @@ impl Scale {
     /// Reads `1%`, `250%` or `0.01`; the words for what is wrong and what to write otherwise.
     pub(super) fn parse(text: &str) -> Result<Self, (String, String)> {
         let trimmed = text.trim();
-        let help = "a scale is a percentage: `1%`, `0.5%`, `200%`".to_owned();
+        let help = "write a percentage: `1%`, `0.5%`, `200%`".to_owned();
         let (digits, percent) = match trimmed.strip_suffix('%') {
             Some(digits) => (digits.trim(), true),
             None => (trimmed, false),
@@ -28,7 +28,7 @@ impl Scale {
             return Err((format!("`{trimmed}` is not a scale"), help));
         };
         match parts {
-            0 => Err(("a scale of nothing leaves nothing to run".to_owned(), help)),
+            0 => Err(("`--scale` cannot be zero".to_owned(), help)),
             _ if !percent && parts > UNIT => Err((
                 format!("`{trimmed}` is not between 0 and 1"),
                 format!("write `{digits}%` for a part, `{digits}00%` for a multiple"),

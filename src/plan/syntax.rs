@@ -107,7 +107,7 @@ fn explain(
     let place = Span::file(span.clone());
     let starts = |starts: &[&str]| starts.iter().any(|start| message.starts_with(start));
     if starts(&["duplicate key"]) {
-        errors.add(place, format!("`{written}` is there twice")).help("keep one of them");
+        errors.add(place, format!("`{written}` is set twice")).help("remove one of them");
         return Some(span.clone());
     }
     if starts(&["invalid basic string, expected `\"`", "invalid literal string, expected `'`"]) {
@@ -135,9 +135,9 @@ fn explain(
     {
         let (is, at) = (&text[token.clone()], Span::file(token.clone()));
         match is {
-            "" => errors.add(place, "the value is missing").help("write a value behind `=`"),
+            "" => errors.add(place, "the value is missing").help("write a value after `=`"),
             "True" | "False" | "TRUE" | "FALSE" => errors
-                .add(at, format!("`{is}` is no value in TOML"))
+                .add(at, format!("`{is}` is not a TOML value"))
                 .help(format!("write `{}`", is.to_lowercase())),
             _ => errors
                 .add(at, format!("`{is}` must stand between quotes"))
@@ -148,7 +148,7 @@ fn explain(
     let plain = message.strip_suffix(", expected nothing").unwrap_or(message);
     errors
         .add(place, plain.to_owned())
-        .help("a plan is TOML: `key = value` on a line of its own, tables as `[name]`");
+        .help("write TOML: one `key = value` on each line, tables as `[name]`");
     None
 }
 

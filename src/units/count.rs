@@ -31,7 +31,7 @@ impl FromStr for Count {
             }
             _ => {
                 return Err(UnitError::new(format!("`{text}` is not a count"))
-                    .help("a count is a whole number, with `k`, `M` or `G` behind it if you like: `10k`, `1M`, `1_000_000`"));
+                    .help("write a whole number, optionally followed by `k`, `M` or `G`: `10k`, `1M`, `1_000_000`"));
             }
         };
         decimal(digits, scale).map(Count).ok_or_else(|| {

@@ -31,7 +31,7 @@ impl FromStr for Rate {
     type Err = UnitError;
 
     fn from_str(text: &str) -> Result<Self, UnitError> {
-        let help = "a rate is a number by a time: `2000/s`, `1.5k/s`, `600/m`";
+        let help = "write a number per time: `2000/s`, `1.5k/s`, `600/m`";
         let wrong = || UnitError::new(format!("`{text}` is not a rate")).help(help);
         let Some((amount, unit)) = text.split_once('/') else {
             let number = text.trim().parse::<Count>().is_ok();

@@ -16,7 +16,7 @@ impl FromStr for Ratio {
         let trimmed = text.trim();
         let percent = trimmed.strip_suffix('%');
         let digits = percent.map_or(trimmed, str::trim);
-        let help = "a ratio is a percentage or a number from 0 to 1: `99.9%`, `0.999`";
+        let help = "write a percentage, or a number from 0 to 1: `99.9%`, `0.999`";
         let plain = !digits.is_empty()
             && digits.chars().all(|c| c.is_ascii_digit() || c == '.' || c == '_');
         // Read in one go: a division would round once more, and `99.9%` be above 999 of 1000.

@@ -35,7 +35,7 @@ impl FromStr for Time {
     fn from_str(text: &str) -> Result<Self, UnitError> {
         let wrong = || {
             UnitError::new(format!("`{text}` is not a time"))
-                .help("a time is a number with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`): `500ms`, `10s`, `1m30s`")
+                .help("write a number with a unit (`ns`, `us`, `ms`, `s`, `m`, `h`): `500ms`, `10s`, `1m30s`")
         };
         let mut rest = text.trim();
         if rest.is_empty() {

@@ -29,13 +29,13 @@ pub struct Generator {
     pub limits: ValidityLimits,
 }
 
-/// What happens to a run that can only be INVALID any more.
+/// What happens to a run that can only end INVALID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnInvalid {
     /// It ends ten seconds later, with its reports: nobody waits an hour for what is known.
     #[default]
     Stop,
-    /// It goes on to the end of the plan.
+    /// It continues to the end of the plan.
     Continue,
 }
 
@@ -69,7 +69,7 @@ pub enum OnWorkerLoss {
 }
 
 words! {
-    /// What source addresses are for.
+    /// How source addresses are used.
     SourceUseWord {
         /// Connections are spread over all of them.
         Spread = "spread",
@@ -81,19 +81,19 @@ words! {
 words! {
     /// What a lost worker does to the run.
     LossWord {
-        /// The others go on.
+        /// The other workers continue.
         Continue = "continue",
-        /// The run ends, with its reports.
+        /// The run stops, and reports are written.
         Stop = "stop",
     }
 }
 
 words! {
-    /// What happens to a run that can only be INVALID any more.
+    /// What happens to a run that can only end INVALID.
     InvalidWord {
-        /// It ends, with its reports.
+        /// It stops, and reports are written.
         Stop = "stop",
-        /// It goes on to the end of the plan.
+        /// It continues to the end of the plan.
         Continue = "continue",
     }
 }
@@ -136,13 +136,13 @@ table! {
         workers: Workers,
         /// Addresses to connect from: single ones, ranges `a-b`, CIDR. Connections are spread over all of them.
         source_addresses: OneOrMany<Text>,
-        /// What `source_addresses` are for. Default: `spread`.
+        /// How `source_addresses` are used. Default: `spread`.
         source_use: SourceUseWord,
         /// First and last source port: `1024-65535`.
         port_range: Text,
         /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
         on_worker_loss: LossWord,
-        /// What happens to a run that can only be INVALID any more, ten seconds after that is so. Default: `stop`.
+        /// What happens ten seconds after a run can only end INVALID. Default: `stop`.
         on_invalid: InvalidWord,
         /// What this machine may do before a run is INVALID, in place of planrun's own limits.
         limits: RawLimits,
@@ -178,7 +178,7 @@ fn workers(field: &Field<Workers>, errors: &mut Errors) -> Option<u32> {
         Ok(workers) if (1..=MOST_WORKERS).contains(&number.0) => Some(workers),
         _ => {
             errors
-                .add(given.at, format!("the number of workers is from 1 to {MOST_WORKERS}"))
+                .add(given.at, format!("expected 1 to {MOST_WORKERS}"))
                 .help("write `\"auto\"` to leave it to planrun");
             None
         }
@@ -191,9 +191,9 @@ fn port_range(given: &At<Text>, errors: &mut Errors) -> Option<(u16, u16)> {
     });
     match ends {
         Some((first, last)) if first > 0 && first <= last => return Some((first, last)),
-        Some((0, _)) => errors.add(given.at, "port 0 is no port"),
-        Some(_) => errors.add(given.at, "the first port is higher than the last"),
-        None => errors.add(given.at, "this is no range of ports"),
+        Some((0, _)) => errors.add(given.at, "expected a port from 1 to 65535, found 0"),
+        Some(_) => errors.add(given.at, "this range is reversed"),
+        None => errors.add(given.at, "expected a range of ports"),
     }
     .help("write the first and the last port: `\"1024-65535\"`");
     None
@@ -228,7 +228,7 @@ fn source_addresses(field: &Field<OneOrMany<Text>>, errors: &mut Errors) -> Vec<
 fn source_use(raw: &RawGenerator, errors: &mut Errors) -> SourceUse {
     if let Some(at) = raw.source_use.key().filter(|_| raw.source_addresses.is_absent()) {
         errors
-            .add(at, "there are no source addresses to use")
+            .add(at, "`source_use` needs `source_addresses`")
             .help("add `source_addresses = [\"127.0.0.2-127.0.0.9\"]`, or leave `source_use` out");
     }
     match raw.source_use.value() {
@@ -242,30 +242,29 @@ fn source_range(text: &str) -> Result<SourceRange, &'static str> {
     let range = if let Some((first, last)) = text.split_once('-') {
         match (address(first), address(last)) {
             (Ok(first), Ok(last)) => SourceRange { first, last },
-            _ => return Err("this is no range of addresses"),
+            _ => return Err("expected a range of addresses"),
         }
     } else if let Some((network, bits)) = text.split_once('/') {
-        let bits = bits
-            .trim()
-            .parse::<u32>()
-            .map_err(|_| "this is no network: behind `/` stands the number of its bits")?;
+        let bits =
+            bits.trim().parse::<u32>().map_err(|_| "expected the number of bits after `/`")?;
         match address(network) {
-            Ok(network) => network_range(network, bits)
-                .ok_or("a network has at most 32 bits, or 128 with IPv6")?,
-            Err(_) => return Err("this is no network"),
+            Ok(network) => {
+                network_range(network, bits).ok_or("expected at most 32 bits, or 128 for IPv6")?
+            }
+            Err(_) => return Err("expected a network"),
         }
     } else {
-        let only = address(text).map_err(|_| "this is no address")?;
+        let only = address(text).map_err(|_| "expected an address")?;
         SourceRange { first: only, last: only }
     };
     if range.first.is_ipv4() != range.last.is_ipv4() {
         return Err("one end of this range is IPv4, the other IPv6");
     }
     if range.first > range.last {
-        return Err("the first address of this range is behind the last");
+        return Err("this range is reversed");
     }
     if range.first.is_unspecified() || range.first.is_multicast() || range.last.is_multicast() {
-        return Err("nothing can be sent from here");
+        return Err("this address cannot be a source address");
     }
     Ok(range)
 }

@@ -28,19 +28,19 @@ use crate::plan::{Overrides, Plan, Source, StartAfter, names, overrides};
 use crate::units::{Count, Time};
 
 table! {
-    /// A test plan: whom it loads, how, and what must hold.
+    /// A test plan: its targets, its load, and what must hold.
     #[schemars(rename = "Plan")]
     RawPlan, "a plan", in "the first lines, before any `[table]`",
     must {
         /// Names the result folder: letters, digits, `-`, `_` and `.`.
         name: Text = "name = \"my-plan\"",
-        /// Whom the plan loads, each with a name.
+        /// The systems under test, each with a name.
         targets: Named<RawTarget> = "targets.web = { address = \"http://127.0.0.1:8080/\" }",
         /// What runs at the same time, each with a name.
         scenarios: Named<RawScenario> = "[scenarios.web]",
     }
     may {
-        /// One line for people.
+        /// A one-line description.
         description: Text,
         /// Seeds think times, jitter and the choice of requests. Default: 42.
         seed: Count,

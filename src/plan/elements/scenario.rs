@@ -152,8 +152,8 @@ fn start_after(field: &Field<Text>, errors: &mut Errors) -> StartAfter {
         return StartAfter::Delay(time);
     }
     errors
-        .add(given.at, format!("`{}` is no time and not `hold`", given.value.shown))
-        .help("write a time (`\"30s\"`), or `\"hold\"`: when the other scenarios have reached their first hold");
+        .add(given.at, format!("expected a duration or `hold`, found `{}`", given.value.shown))
+        .help("write `\"30s\"`, or `\"hold\"` to start when the other scenarios have reached their first hold");
     StartAfter::Delay(Time::default())
 }
 
@@ -167,7 +167,7 @@ pub(super) fn check_waits(raw: &Named<RawScenario>, scenarios: &[Scenario], erro
             given.value.start_after.given().filter(|_| !scenarios.is_empty())
         {
             errors
-                .add(*at, "there is no other scenario whose hold could be waited for")
+                .add(*at, "no other scenario has a hold to wait for")
                 .help("leave `start_after` out, or write a time: `start_after = \"30s\"`");
             return;
         }

@@ -110,11 +110,11 @@ table! {
         scenario: Text,
         /// Which stage of it, by its name. Default: the last one.
         stage: Text,
-        /// Goes up by so much. Default: levels are doubled, then bisected.
+        /// The difference between two levels. Default: levels are doubled, then bisected.
         step: RawLevel,
         /// Bisecting ends when the level that passed and the one that did not are this close. Default: `5%`.
         precision: Ratio,
-        /// How often the highest level is run again, and has to pass. Default: 1.
+        /// How often the highest level is run again and must pass. Default: 1.
         confirm: Count,
         /// The search is a PASS from this level on. Default: `min`.
         at_least: RawLevel,
@@ -157,7 +157,7 @@ pub(in crate::plan) fn search(
     let (min, max) = (min?, max?);
     if min >= max {
         let at = raw.max.given()?.at;
-        errors.add(at, "`max` is not above `min`").help("a search needs levels between them");
+        errors.add(at, "`max` is not above `min`").help("write a `max` above `min`");
     }
     Some(Search {
         scenario: scenario.name.clone(),
@@ -193,7 +193,7 @@ fn scenario<'a>(
         _ if raw.scenario.is_wrong() => None,
         _ => {
             errors
-                .add(given.at, "a search needs its `scenario` where there are several")
+                .add(given.at, "a search needs `scenario` if the plan has several")
                 .help(format!("one of {}", listed(names())));
             None
         }
@@ -227,9 +227,7 @@ fn level(field: &Field<RawLevel>, unit: LevelUnit, errors: &mut Errors) -> Optio
                 _ => ("a search goes in whole numbers a second", "write for example `\"500/s\"`"),
             }
         }
-        (RawLevel::Users(_), LevelUnit::Users) => {
-            ("a level of nothing proves nothing", "write `1`")
-        }
+        (RawLevel::Users(_), LevelUnit::Users) => ("a level cannot be zero", "write `1`"),
         (RawLevel::Users(_), LevelUnit::PerSecond) => {
             ("the stage has a `rate`, and this is a number of users", "write a rate: `\"500/s\"`")
         }
@@ -243,9 +241,7 @@ fn level(field: &Field<RawLevel>, unit: LevelUnit, errors: &mut Errors) -> Optio
 
 fn way(raw: &RawSearch, step: Option<u64>, max: u64, errors: &mut Errors) -> SearchWay {
     if let (Some(key), Some(_)) = (raw.precision.key(), raw.step.given()) {
-        errors
-            .add(key, "a search goes by `step` or to a `precision`, not both")
-            .help("leave one of them out");
+        errors.add(key, "a search has `step` or `precision`, not both").help("remove one of them");
     }
     if let (Some(step), Some(given)) = (step, raw.step.given())
         && step > max
@@ -255,7 +251,7 @@ fn way(raw: &RawSearch, step: Option<u64>, max: u64, errors: &mut Errors) -> Sea
     let precision = raw.precision.given();
     if let Some(given) = precision.filter(|given| !(0.001..=0.5).contains(&given.value.0)) {
         errors
-            .add(given.at, "a precision is from 0.1% to 50%")
+            .add(given.at, "expected a precision from 0.1% to 50%")
             .help("write for example `precision = \"5%\"`");
     }
     match step {

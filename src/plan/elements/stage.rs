@@ -46,7 +46,7 @@ pub enum Level {
     },
 }
 
-/// How far apart arrivals are.
+/// How arrivals are spaced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Spacing {
     /// As the rate says: at 100/s always 10 ms.
@@ -92,11 +92,11 @@ impl fmt::Display for Phase {
 }
 
 words! {
-    /// How far apart arrivals are.
+    /// How arrivals are spaced.
     SpacingWord {
         /// As the rate says.
         Constant = "constant",
-        /// By chance, as those of many users who know nothing of each other.
+        /// Independently of each other: a Poisson process.
         Poisson = "poisson",
     }
 }
@@ -181,7 +181,9 @@ pub(in crate::plan) fn stages(
                 .add(at, format!("two stages are called `{name}`"))
                 .label("the second")
                 .also(places[twin], "the first")
-                .help("give each stage a `name` of its own: thresholds and reports tell them apart by it");
+                .help(
+                    "give each stage its own `name`: thresholds and reports identify stages by it",
+                );
         }
         wrong |= is_wrong(raw);
         let level = level(raw, protocol, first, scale, errors);
@@ -231,7 +233,7 @@ fn level(
         (_, Some(rate)) if is_hold => {
             errors
                 .add(rate.at, "`rate` belongs to http, and this scenario is tcp-hold")
-                .help("write how many connections are held and how fast they come: `users = \"10k\", spawn_rate = \"1000/s\"`");
+                .help("write how many connections are held and how fast they are opened: `users = \"10k\", spawn_rate = \"1000/s\"`");
         }
         (Some(_), Some(rate)) => {
             errors
@@ -261,7 +263,7 @@ fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Lev
         if users == 0 && first {
             errors
                 .add(given.at, "the first stage has no users")
-                .help("zero users ramp down what an earlier stage has brought up");
+                .help("write at least 1: zero users only ramp down an earlier stage");
         }
         if users > HIGHEST {
             errors.add(given.at, format!("a stage has at most {} users", Count(HIGHEST)));
@@ -270,13 +272,13 @@ fn closed(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Lev
     if let Some(at) = raw.spacing.key() {
         errors
             .add(at, "`spacing` goes with `rate`, and this stage has `users`")
-            .help("leave it out: users come evenly, and go on when they are answered");
+            .help("leave it out: users start evenly, and continue after each response");
     }
     let ramp = match (raw.spawn_rate.given(), raw.ramp.given()) {
         (Some(spawn_rate), Some(_)) => {
             errors
                 .add(spawn_rate.at, "a stage has `spawn_rate` or `ramp`, not both")
-                .help("keep one: the other follows from it and from `users`");
+                .help("remove one: the other follows from it and `users`");
             Ramp::Unpaced
         }
         (Some(spawn_rate), None) => {
@@ -306,7 +308,7 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
         if rate.count == 0 && first {
             errors
                 .add(given.at, "the first stage has a rate of zero")
-                .help("a rate of zero ramps down what an earlier stage has brought up");
+                .help("write a rate above zero: zero only ramps down an earlier stage");
         }
         check_rate(rate, given.at, errors);
     }
@@ -323,7 +325,7 @@ fn open(raw: &RawStage, first: bool, scale: Scale, errors: &mut Errors) -> Level
         && !raw.hold.is_wrong()
     {
         errors
-            .add(raw.place(), "this stage takes no time")
+            .add(raw.place(), "this stage has no duration")
             .help("add `hold = \"30s\"`: how long the rate is kept");
     }
     let spacing = match raw.spacing.value() {
@@ -366,6 +368,6 @@ fn check_length(list: &[Stage], at: Span, errors: &mut Errors) {
     if total > LONGEST_NS {
         errors
             .add(at, "these stages take longer than a year")
-            .help("mind the units: `m` is a minute, `ms` a thousandth of a second; a spawn rate may be too small");
+            .help("check the units (`m` is a minute, `ms` a millisecond) and the spawn rates");
     }
 }

@@ -52,12 +52,12 @@ pub(in crate::plan) fn count(field: &Field<Count>, name: &str, errors: &mut Erro
     Some(given.value.0)
 }
 
-/// A path of a file, seen from the folder of the plan.
+/// A path of a file, relative to the folder of the plan.
 pub(in crate::plan) fn file_path(given: &At<Text>, example: &str, errors: &mut Errors) -> PathBuf {
     let path = names::public(given, errors).unwrap_or("-");
     if path.is_empty() || path.contains('\0') {
         errors
-            .add(given.at, "this is no path of a file")
+            .add(given.at, "this is not a file path")
             .help(format!("write for example `\"{example}\"`"));
     }
     PathBuf::from(path)

@@ -53,11 +53,8 @@ impl Read for Fillable {
         let text = Text::read(node, errors)?;
         if let Some((range, name)) = foreign::placeholder(&text.shown) {
             let at = inside(&text, node.at, range.start, range.end);
-            errors.add(at, format!("`{}` would be sent as it is", &text.shown[range])).help(
-                format!(
-                    "{}; where a body must hold these characters: `body_file`",
-                    foreign::value(name)
-                ),
+            errors.add(at, format!("`{}` would be sent unchanged", &text.shown[range])).help(
+                format!("{}; to send these characters, use `body_file`", foreign::value(name)),
             );
         }
         Some(Self(text))
@@ -71,7 +68,7 @@ impl<T: Read> Read for Vec<T> {
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let Value::List(items) = &node.value else {
             wrong_type(node, "a list", errors)
-                .help(T::LIST.unwrap_or("put it between `[` and `]`"));
+                .help(T::LIST.unwrap_or("write it between `[` and `]`"));
             return None;
         };
         let list: Vec<T> = items.iter().filter_map(|item| read(item, errors)).collect();

@@ -106,8 +106,8 @@ pub(super) fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
         Value::Text(text) if text.broken => None,
         Value::Text(text) if !T::FILLED && !text.blanks.is_empty() => {
             errors
-                .add(text.blanks[0].at, "this is known only when a request is sent")
-                .help("`${row.…}` and `${var.…}` stand in a request's `path`, `query`, `headers` and `body`, and in `bearer`");
+                .add(text.blanks[0].at, "this placeholder is filled in only when a request is sent")
+                .help("`${row.…}` and `${var.…}` can be used in a request's `path`, `query`, `headers` and `body`, and in `bearer`");
             None
         }
         _ => T::read(node, errors),

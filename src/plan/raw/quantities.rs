@@ -146,12 +146,8 @@ impl Read for Ratio {
     }
 }
 
-leaf_schema!(
-    Count,
-    "Count",
-    quantity_schema("A number of things.", Some("integer"), &["10k", "1M"])
-);
-leaf_schema!(Rate, "Rate", quantity_schema("So many in so much time.", None, &["2000/s", "600/m"]));
+leaf_schema!(Count, "Count", quantity_schema("A whole number.", Some("integer"), &["10k", "1M"]));
+leaf_schema!(Rate, "Rate", quantity_schema("A number per time.", None, &["2000/s", "600/m"]));
 leaf_schema!(Time, "Time", quantity_schema("A length of time.", None, &["500ms", "10s", "1m30s"]));
 leaf_schema!(
     Ratio,
@@ -184,7 +180,7 @@ impl Read for TimeRange {
         let (min, max): (Time, Time) = (end(first)?, end(last)?);
         if min > max {
             errors
-                .add(node.at, "the shortest of these times is longer than the longest")
+                .add(node.at, "this range is reversed")
                 .help("write the shorter time first: `\"100ms..1s\"`");
             return None;
         }
@@ -212,8 +208,8 @@ impl Read for Status {
         let status = number.filter(|status| (200..600).contains(status)).map(Self);
         if status.is_none() {
             errors
-                .add(node.at, "this is no status of an answer")
-                .help("a status is a number from 200 to 599: `200`");
+                .add(node.at, "expected an HTTP status from 200 to 599")
+                .help("write a status such as `200`");
         }
         status
     }

@@ -28,11 +28,11 @@ table! {
     must {
         /// When, from the scenario's start.
         at: Time = "at = \"30s\"",
-        /// Which share of the users lose their connection: `10%`.
+        /// The share of users that lose their connection: `10%`.
         drop: Ratio = "drop = \"10%\"",
     }
     may {
-        /// How it ends: by `rst` or by `fin`. Default: `rst`.
+        /// How connections are closed: by `rst` or by `fin`. Default: `rst`.
         by: CloseWord,
         /// The time over which the drops are spread. Default: all at once.
         over: Time,
@@ -44,18 +44,21 @@ pub(super) fn event(raw: &RawEvent, end: Option<Time>, errors: &mut Errors) -> D
     if let (Some(given), Some(end)) = (raw.at.given(), end)
         && at >= end
     {
-        errors.add(given.at, format!("nothing is open any more: the stages end after {end}")).help(
-            format!(
+        errors
+            .add(
+                given.at,
+                format!("no connection is open at this time: the stages end after {end}"),
+            )
+            .help(format!(
                 "write a time before that (`at` counts from the scenario's start): `at = \"{}\"`",
                 half(end)
-            ),
-        );
+            ));
     }
     let share = raw.drop.value().copied().unwrap_or(Ratio(1.0));
     if let Some(given) = raw.drop.given().filter(|given| given.value.0 <= 0.0) {
         errors
-            .add(given.at, "an event that drops nothing")
-            .help("write which share of the open connections it drops: `drop = \"10%\"`");
+            .add(given.at, "`drop` cannot be zero")
+            .help("write the share of connections to drop: `drop = \"10%\"`");
     }
     let by = match raw.by.value() {
         Some(CloseWord::Fin) => Close::Fin,

@@ -1,4 +1,4 @@
-//! Who keeps a connection alive, and how it is watched.
+//! Which side sends heartbeats, and how they are checked.
 
 use crate::plan::error::Errors;
 use crate::plan::raw::Field;
@@ -44,7 +44,7 @@ words! {
 }
 
 table! {
-    /// Who keeps a connection alive, and how it is watched.
+    /// Which side sends heartbeats, and how they are checked.
     #[schemars(rename = "Heartbeat")]
     RawHeartbeat, "a heartbeat", write "a table: `{ from = \"server\", every = \"60s\" }`", in "`heartbeat = { … }` of a scenario",
     must {

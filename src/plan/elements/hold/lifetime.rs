@@ -73,7 +73,7 @@ pub(super) const SHORTEST: Time = Time(Duration::from_millis(10));
 table! {
     /// Lifetimes that are drawn from a distribution.
     #[schemars(rename = "Mean")]
-    RawMean, "the table of a lifetime",
+    RawMean, "`lifetime`",
     must {
         /// The mean of an exponential distribution.
         mean: Time = "mean = \"60s\"",
@@ -95,7 +95,7 @@ pub(super) fn lifetime(field: &Field<RawLifetime>, errors: &mut Errors) -> Optio
     };
     if shortest < SHORTEST {
         errors
-            .add(at, format!("a lifetime is at least {SHORTEST}"))
+            .add(at, format!("expected at least {SHORTEST}"))
             .help("write for example `lifetime = \"60s\"`");
     }
     Some(lifetime)

@@ -25,7 +25,7 @@ table! {
         expect: Text,
         /// tcp-hold: the server must send its first message within this time.
         greeting: Time,
-        /// tcp-hold: who keeps the connection alive, and how it is watched.
+        /// tcp-hold: which side sends heartbeats, and how they are checked.
         heartbeat: RawHeartbeat,
         /// tcp-hold: how planned ends are made. Default: `fin`.
         close: CloseWord,

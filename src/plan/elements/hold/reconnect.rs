@@ -30,7 +30,7 @@ pub enum Reconnect {
     },
 }
 
-/// How a pause is blurred.
+/// How a pause is randomised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Jitter {
     /// Not at all: users that were lost together come back together.
@@ -99,23 +99,23 @@ impl JsonSchema for RawReconnect {
 table! {
     /// Pauses before connections are tried again.
     #[schemars(rename = "Backoff")]
-    RawBackoff, "the table of a reconnect",
+    RawBackoff, "`reconnect`",
     must {
         /// The first pause and the longest: `1s..30s`; it doubles with each attempt that fails.
         backoff: Pauses = "backoff = \"1s..30s\"",
     }
     may {
-        /// How a pause is blurred: `full`, to any time from zero to the pause, or `none`. Default: `full`.
+        /// How a pause is randomised: `full`, to any time from zero to the pause, or `none`. Default: `full`.
         jitter: JitterWord,
     }
 }
 
 words! {
-    /// How a pause is blurred.
+    /// How a pause is randomised.
     JitterWord {
         /// To any time from zero to the pause.
         Full = "full",
-        /// Not at all: those who were lost together come back together.
+        /// Not at all: users that were lost together reconnect together.
         None = "none",
     }
 }
@@ -142,9 +142,11 @@ pub(super) fn reconnect(field: &Field<RawReconnect>, errors: &mut Errors) -> Rec
             let Some(given) = raw.backoff.given() else { return Reconnect::Never };
             let pauses = given.value;
             if pauses.first < SHORTEST {
-                errors.add(given.at, format!("the first pause is shorter than {SHORTEST}")).help(
-                    "write for example `backoff = \"1s..30s\"`, or `reconnect = \"at-once\"`",
-                );
+                errors
+                    .add(given.at, format!("expected a first pause of at least {SHORTEST}"))
+                    .help(
+                        "write for example `backoff = \"1s..30s\"`, or `reconnect = \"at-once\"`",
+                    );
             }
             Reconnect::Backoff { first: pauses.first, longest: pauses.longest, jitter }
         }

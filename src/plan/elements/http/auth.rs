@@ -1,4 +1,4 @@
-//! Who asks, as a header of every request.
+//! Authentication, as a header of every request.
 
 use crate::plan::elements::http::header_secret::BASIC;
 use crate::plan::elements::http::header_secret::check_secret;
@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
 table! {
-    /// Who asks: one of the two.
+    /// Authentication: one of the two.
     #[schemars(rename = "Auth")]
     RawAuth, "`auth`", write "a table: `{ bearer = \"${env.TOKEN}\" }`",
     must {}
@@ -38,7 +38,7 @@ pub(in crate::plan) fn authorize(
         (Some(basic), None) => {
             if !basic.value.value.is_empty() && !basic.value.value.contains(':') {
                 errors
-                    .add(basic.at, "a name and a password have a `:` between them")
+                    .add(basic.at, "expected `:` between the name and the password")
                     .help("write `basic = \"name:password\"`, or `\"${env.CREDENTIALS}\"`");
             }
             check_secret(&basic.value, BASIC, basic.at, errors);
@@ -59,13 +59,13 @@ pub(in crate::plan) fn authorize(
         }
         (Some(_), Some(bearer)) => {
             errors
-                .add(bearer.at, "who asks is either `basic` or `bearer`")
-                .help("leave one of them out");
+                .add(bearer.at, "`auth` is either `basic` or `bearer`")
+                .help("remove one of them");
             return;
         }
         (None, None) => {
             if raw.basic.is_absent() && raw.bearer.is_absent() {
-                errors.add(given.at, "nobody is named").help(
+                errors.add(given.at, "`auth` needs `basic` or `bearer`").help(
                     "write `auth = { basic = \"name:password\" }` or `{ bearer = \"token\" }`",
                 );
             }

@@ -20,11 +20,11 @@ table! {
     RawConnection, "`connection`", write "a table: `{ max_requests = 1 }`", in "`connection = { … }` of a scenario",
     must {}
     may {
-        /// For so many requests; with 1 each has a connection of its own.
+        /// Close a connection after this many requests; 1 opens a new connection for each request.
         max_requests: Count,
-        /// Requests begin on it as long as it is younger than this.
+        /// Start no request on a connection older than this.
         max_age: Time,
-        /// With `version = "2"`: so many users, or arrivals, share a connection, each with one request at a time. Default: 1.
+        /// With `version = "2"`: how many users, or arrivals, share a connection, each with one request at a time. Default: 1.
         streams: Count,
     }
 }
@@ -36,7 +36,7 @@ pub(in crate::plan) fn connection(
     let Some(raw) = field.value() else { return ConnectionUse::default() };
     if let Some(given) = raw.max_requests.given().filter(|given| given.value == Count(0)) {
         errors
-            .add(given.at, "a connection is used for at least one request")
+            .add(given.at, "`max_requests` cannot be zero")
             .help("`max_requests = 1` makes a connection for each request");
     }
     if let Some(given) = raw.max_age.given().filter(|given| given.value == Time::default()) {

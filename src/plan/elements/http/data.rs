@@ -12,9 +12,9 @@ use std::path::PathBuf;
 /// Rows of values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Data {
-    /// Seen from the folder of the plan.
+    /// Relative to the folder of the plan.
     pub file: PathBuf,
-    /// Which row a pass takes.
+    /// Which row an iteration takes.
     pub order: RowOrder,
     /// What stands between two values of a CSV file; one byte of ASCII.
     pub separator: u8,
@@ -22,7 +22,7 @@ pub struct Data {
     pub spot: TextRange,
 }
 
-/// Which row a pass takes.
+/// Which row an iteration takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowOrder {
     /// Pass `p` of user `u` takes row `u + p × the most users`, arrival `i` row `i`; behind the last row the first again.
@@ -34,13 +34,13 @@ pub enum RowOrder {
 }
 
 words! {
-    /// Which row a pass takes.
+    /// Which row an iteration takes.
     OrderWord {
-        /// One after the other, and from the first again.
+        /// In order, starting again at the first.
         Sequential = "sequential",
-        /// Any, by the plan's seed.
+        /// At random, by the plan's seed.
         Random = "random",
-        /// Each row once in the whole run, also where several scenarios name the file.
+        /// Each row once in the whole run, even if several scenarios use the file.
         Unique = "unique",
     }
 }
@@ -50,11 +50,11 @@ table! {
     #[schemars(rename = "Data")]
     RawData, "`data`", write "a table: `{ file = \"rows.csv\" }`",
     must {
-        /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), seen from the folder of the plan; at most 32 MiB.
+        /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), relative to the folder of the plan; at most 32 MiB.
         file: Text = "file = \"rows.csv\"",
     }
     may {
-        /// Which row a pass takes. Default: `sequential`.
+        /// Which row an iteration takes. Default: `sequential`.
         order: OrderWord,
         /// What stands between two values of a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv` file.
         separator: Text,

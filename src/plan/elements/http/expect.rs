@@ -56,7 +56,7 @@ pub enum Assertion {
 }
 
 table! {
-    /// What an answer must be. Each of these is a check that is counted by name.
+    /// What a response must be. Each of these is a check that is counted by name.
     #[schemars(rename = "Expect")]
     RawExpect, "`expect`", write "a table: `{ status = 200, body = \"ok\" }`",
     must {}
@@ -154,7 +154,7 @@ impl Read for SizeBound {
             .unwrap_or((Comparison::Equal, written));
         let Ok(Count(bytes)) = number.trim().parse() else {
             errors
-                .add(node.at, "this is no size of a body")
+                .add(node.at, "expected a body size")
                 .help("write a number of bytes, or a bound: `512`, `\"<= 10k\"`");
             return None;
         };
@@ -205,8 +205,8 @@ pub(in crate::plan) fn checks(
         let whats = whats(raw, errors);
         if let Some(at) = raw.name.key().filter(|_| whats.is_empty() && !raw.is_doubtful()) {
             errors
-                .add(at, "this name stands for nothing")
-                .help("say what the answer must be: `{ name = \"logged in\", status = 200 }`");
+                .add(at, "this placeholder has no name")
+                .help("write what the response must be: `{ name = \"logged in\", status = 200 }`");
         }
         for (name, what) in whats {
             let name = names.of(own.clone().unwrap_or(name));
@@ -226,7 +226,9 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
     if let Some(given) = raw.status.given() {
         let list: Vec<u16> = given.value.0.iter().map(|one| one.value.0).collect();
         if list.is_empty() {
-            errors.add(given.at, "no status would do").help("write for example `status = 200`");
+            errors
+                .add(given.at, "`status` is empty: no response could match")
+                .help("write for example `status = 200`");
         }
         let words: Vec<String> = list.iter().map(ToString::to_string).collect();
         whats.push((format!("status {}", words.join(" or ")), Assertion::Status(list)));
@@ -237,7 +239,7 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
     for given in raw.contains.value().into_iter().flat_map(|many| &many.0) {
         if given.value.value.is_empty() {
             errors
-                .add(given.at, "every body contains nothing")
+                .add(given.at, "`contains` cannot be empty")
                 .help("write what it must contain: `contains = \"Welcome\"`");
         }
         let words = format!("contains \"{}\"", shown(&given.value));
@@ -284,7 +286,7 @@ pub(super) fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
     }
     if !pointer.is_empty() && !pointer.starts_with('/') {
         errors
-            .add(at, "a place in JSON starts with `/`")
+            .add(at, "a JSON pointer starts with `/`")
             .help(format!("write `\"/{}\"`", pointer.trim_start_matches("$.").replace('.', "/")));
     } else if !escaped {
         errors
@@ -299,7 +301,7 @@ pub(super) fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
 pub(super) fn header(name: &str, at: Span, errors: &mut Errors) -> String {
     if HeaderName::from_bytes(name.as_bytes()).is_err() {
         errors
-            .add(at, "this is no name of a header")
+            .add(at, "invalid header name")
             .help("a header's name has letters, digits and `-`: `content-type`");
     }
     name.to_lowercase()

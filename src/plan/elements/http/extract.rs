@@ -29,7 +29,7 @@ pub enum ExtractFrom {
 }
 
 table! {
-    /// Where a value of an answer is: one of the three.
+    /// Where a value of a response is: one of the three.
     #[schemars(rename = "Extract")]
     RawExtract, "a value to extract", write "a table: `{ json = \"/token\" }`",
     must {}
@@ -76,26 +76,26 @@ fn origin(raw: &RawExtract, at: Span, errors: &mut Errors) -> Option<ExtractFrom
             if let Err(error) = regex::bytes::Regex::new(&regex.value.value) {
                 let message = match error {
                     regex::Error::CompiledTooBig(_) => "this regular expression is too large",
-                    _ => "this is no regular expression",
+                    _ => "invalid regular expression",
                 };
-                errors
-                    .add(regex.at, message)
-                    .help("write it between `'` and `'`, with a group around what is wanted: `'id=(\\d+)'`");
+                errors.add(regex.at, message).help(
+                    "write it between single quotes, with a group around the value: `'id=(\\d+)'`",
+                );
             }
             Some(ExtractFrom::Regex(regex.value.value.clone()))
         }
         (None, None, None) => {
             if !raw.is_doubtful() {
                 errors
-                    .add(at, "it is not said where the value is")
+                    .add(at, "`extract` needs a source")
                     .help("write `{ json = \"/token\" }`, `{ header = \"location\" }` or `{ regex = 'id=(\\d+)' }`");
             }
             None
         }
         _ => {
             errors
-                .add(at, "a value is at one place: `json`, `header` or `regex`")
-                .help("keep one of them");
+                .add(at, "a value has one source: `json`, `header` or `regex`")
+                .help("remove one of them");
             None
         }
     }

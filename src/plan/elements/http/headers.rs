@@ -24,25 +24,25 @@ pub(super) fn headers(
         let value = ascii.as_ref().unwrap_or(&header.value.0.value);
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             errors
-                .add(key.at, "this is no name of a header")
+                .add(key.at, "invalid header name")
                 .help("a header's name has letters, digits and `-`: `content-type`");
         } else if FRAMING.contains(&name.as_str()) {
             errors
                 .add(key.at, format!("`{name}` follows from the body"))
-                .help("leave it out: it is sent as it must be");
+                .help("leave it out: planrun sends it");
         } else if headers.iter().any(|(other, _)| *other == name) {
-            errors.add(key.at, format!("the header `{name}` is there twice"));
+            errors.add(key.at, format!("the header `{name}` is set twice"));
         }
         let text = &header.value.0;
         if name == "host" && !is_host(value) {
-            errors
-                .add(header.at, "this is no name of a host")
-                .help("write it as in a URL, without the scheme: `host = \"shop.example\"`");
+            errors.add(header.at, "invalid host name").help(
+                "write a name and an optional port, without a scheme: `host = \"shop.example\"`",
+            );
         } else if text.is_secret() && HeaderValue::from_str(&text.shown).is_ok() {
             check_secret(text, &format!("value of the header `{name}`"), header.at, errors);
         } else if HeaderValue::from_str(value).is_err() {
             errors
-                .add(header.at, "a header's value has no line breaks or control characters")
+                .add(header.at, "a header value cannot contain line breaks or control characters")
                 .help("write it on one line");
         }
         let value = match ascii {

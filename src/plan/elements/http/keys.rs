@@ -24,21 +24,21 @@ table! {
         /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
         /// header's. Default: `false`.
         cookies: bool,
-        /// http: so many redirects are followed, only to the same scheme, host and port; the host is that of the
-        /// `host` header, where there is one. Default: 0, a redirect is an answer.
+        /// http: how many redirects are followed, only to the same scheme, host and port; the host is that of the
+        /// `host` header, where there is one. Default: 0, a redirect is a response like any other.
         redirects: Count,
-        /// http: answers may come in gzip. Default: `false`.
+        /// http: whether responses may be compressed with gzip. Default: `false`.
         compression: bool,
-        /// http: who asks; sent with every request that has no `authorization` of its own.
+        /// http: authentication; sent with every request that has no `authorization` of its own.
         auth: RawAuth,
-        /// http: the pause between an answer and the next request of the same user: `100ms..1s`, or one time. Default: none.
+        /// http: the pause between a response and the next request of the same user: `100ms..1s`, or one time. Default: none.
         think_time: TimeRange,
-        /// http: from a request's start to the last byte of its answer. Default: `30s`.
+        /// http: from a request's start to the last byte of its response. Default: `30s`.
         timeout: Time,
-        /// http: from sending to the first byte of the answer. Default: `timeout`.
+        /// http: from sending to the first byte of the response. Default: `timeout`.
         first_byte_timeout: Time,
-        /// http, stages with `rate`: requests that may be under way at once; what is due beyond is dropped. Default: the highest
-        /// rate times `timeout`, and six times the root of that; at most 20,000.
+        /// http, stages with `rate`: how many requests may be in flight; what is due beyond is dropped. Default: the highest
+        /// rate times `timeout`, plus six times its square root; at most 20,000.
         max_in_flight: Count,
         /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
         /// failed by the target (`fail`). Default: `invalid`.
@@ -47,7 +47,7 @@ table! {
         connection: RawConnection,
         /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
         version: Text,
-        /// http: how much of an answer is taken. What is larger is a failure of this side's own.
+        /// http: limits on the size of a response. What is larger is a failure of this side's own.
         limits: RawAnswerLimits,
     }
 }
@@ -60,11 +60,11 @@ impl RawHttp {
 }
 
 words! {
-    /// What it means when as many requests are under way as may be.
+    /// What it means that `max_in_flight` is reached.
     FullWord {
-        /// The cap may be too small: the run proves nothing.
+        /// The run is INVALID: the cap may be too small.
         Invalid = "invalid",
-        /// The cap is meant: what is dropped counts as failed.
+        /// What is dropped counts as failed.
         Fail = "fail",
     }
 }

@@ -1,4 +1,4 @@
-//! How much of an answer is taken.
+//! Limits on the size of a response.
 
 use crate::plan::error::Errors;
 use crate::plan::raw::count;
@@ -56,7 +56,7 @@ impl Default for AnswerLimits {
 }
 
 table! {
-    /// How much of an answer is taken. What is larger is a failure of this side's own, and the run INVALID; cookies beyond
+    /// Limits on the size of a response. What is larger is a failure of this side's own, and the run INVALID; cookies beyond
     /// `cookies` and `cookie` are lost, counted (`cookies.lost`) and said.
     #[schemars(rename = "AnswerLimits")]
     RawAnswerLimits, "`limits`",

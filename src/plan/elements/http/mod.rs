@@ -66,7 +66,7 @@ pub struct Http {
     pub connection: ConnectionUse,
     /// What is spoken on it.
     pub version: Version,
-    /// How much of an answer is taken.
+    /// Limits on the size of a response.
     pub limits: AnswerLimits,
     /// What must not be shown of all that is sent and comes back.
     pub secrets: Secrets,
@@ -147,8 +147,10 @@ const MOST_IN_FLIGHT: u64 = 20_000;
 const MOST_REDIRECTS: u64 = 50;
 
 /// Keys of other protocols, and what to write in place of each.
-pub(super) const INSTEAD: [(&str, &str); 1] =
-    [("expect", "say it of a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`")];
+pub(super) const INSTEAD: [(&str, &str); 1] = [(
+    "expect",
+    "write it in a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",
+)];
 
 /// What each user does.
 pub(super) fn http(
@@ -165,18 +167,18 @@ pub(super) fn http(
     let closed = stages.iter().any(|stage| matches!(stage.level, Level::Users { .. }));
     if let Some(at) = raw.think_time.key().filter(|_| open && !closed && raw.steps.is_absent()) {
         errors.add(at, "`think_time` has no meaning where every stage has a `rate`").help(
-            "the rate sets the pace: leave `think_time` out, or write `users` in place of `rate`",
+            "leave `think_time` out, or write `users` in place of `rate`: the rate sets the pace",
         );
     }
     if let Some(at) = raw.max_in_flight.key().filter(|_| closed && !open) {
         errors
             .add(at, "`max_in_flight` has no meaning where no stage has a `rate`")
-            .help("each user has one request under way: leave `max_in_flight` out");
+            .help("leave `max_in_flight` out: each user has one request in flight");
     }
     if let Some(at) = raw.on_full.key().filter(|_| closed && !open) {
         errors
             .add(at, "`on_full` has no meaning where no stage has a `rate`")
-            .help("users wait for their answers, and nothing is dropped: leave `on_full` out");
+            .help("leave `on_full` out: users wait for their responses, and nothing is dropped");
     }
     let think_time = raw.think_time.value();
     let mut names = Names::default();
@@ -184,7 +186,7 @@ pub(super) fn http(
         errors
             .add(steps, "a scenario has either `requests` or `steps`")
             .also(requests, "chosen by weight")
-            .help("leave one of them out: `requests` are chosen by weight, `steps` sent one after the other");
+            .help("remove one of them: `requests` are chosen by weight, `steps` sent one after the other");
     }
     let (rows, steps) = (!raw.data.is_absent(), !raw.steps.is_absent());
     let field = if steps { &raw.steps } else { &raw.requests };
@@ -230,7 +232,7 @@ fn redirects(field: &Field<Count>, errors: &mut Errors) -> u32 {
     if given.value.0 > MOST_REDIRECTS {
         errors
             .add(given.at, format!("at most {MOST_REDIRECTS} redirects are followed"))
-            .help("a longer chain is a loop: write for example `redirects = 5`");
+            .help("write fewer, for example `redirects = 5`");
     }
     u32::try_from(given.value.0.min(MOST_REDIRECTS)).unwrap_or(0)
 }

@@ -28,15 +28,15 @@ pub(super) fn path(given: &At<Fillable>, method: &str, query: Option<Span>, erro
         // All of the server, and nothing of it (RFC 9110, 9.3.7).
         if method != "OPTIONS" {
             errors
-                .add(given.at, "`*` is a path for OPTIONS alone")
+                .add(given.at, "only OPTIONS can have the path `*`")
                 .help("write `method = \"OPTIONS\"`, or a path: `\"/\"`");
         } else if let Some(at) = query {
             errors.add(at, "`*` has no query").help("leave `query` out, or write a path: `\"/\"`");
         }
     } else if begins_with_a_scheme(&path) {
         errors
-            .add(given.at, "a path is no URL")
-            .help("the host is the target's; write the path alone: `\"/index.html\"`");
+            .add(given.at, "expected a path, found a URL")
+            .help("write the path alone, the host is the target's: `\"/index.html\"`");
     } else if !path.starts_with('/') {
         let error = errors.add(given.at, "a path starts with `/`");
         if !text.is_secret() {
@@ -49,7 +49,7 @@ pub(super) fn path(given: &At<Fillable>, method: &str, query: Option<Span>, erro
     } else if path.parse::<PathAndQuery>().is_err()
         || path.contains(|c: char| !c.is_ascii_graphic())
     {
-        let error = errors.add(given.at, "this path has characters that no path can have");
+        let error = errors.add(given.at, "this path has characters that are not allowed in a path");
         if text.is_secret() {
             error.help("encode them: a space is `%20`");
         } else {

@@ -39,7 +39,7 @@ pub struct Request {
     pub body: Body,
     /// What the answer must be; without a check of the status every status from 200 to 399 is taken. At most 64.
     pub checks: Vec<Check>,
-    /// Values of the answer for later steps.
+    /// Values of the response for later steps.
     pub extract: Vec<Extract>,
     /// The pause behind it; `None` takes the scenario's.
     pub think_time: Option<ThinkTime>,
@@ -67,7 +67,7 @@ pub enum Body {
     Text(Template),
     /// The content of a file.
     File {
-        /// Seen from the folder of the plan.
+        /// Relative to the folder of the plan.
         path: PathBuf,
         /// Where the plan names it.
         spot: TextRange,
@@ -107,20 +107,20 @@ table! {
         path: Fillable,
         /// Parameters that are added to the path's query, encoded as they must be.
         query: Named<Fillable>,
-        /// Its part among all requests, against the other weights. Default: 1.
+        /// How often it is chosen, relative to the other weights. Default: 1.
         weight: Count,
         /// Sent with it.
         headers: Named<Fillable>,
         /// Sent with it. Values in it are escaped where its `content-type` is JSON (inside of strings) or that of a form; else they stand as
         /// they are.
         body: Fillable,
-        /// Sent with it: the content of this file, seen from the folder of the plan. In place of `body`.
+        /// Sent with it: the content of this file, relative to the folder of the plan. In place of `body`.
         body_file: Text,
-        /// What the answer must be: a table, or several. Default: any status from 200 to 399.
+        /// What the response must be: a table, or several. Default: any status from 200 to 399.
         expect: OneOrMany<RawExpect>,
-        /// In `steps`: values of the answer for later steps, as `${var.NAME}`.
+        /// In `steps`: values of the response for later steps, as `${var.NAME}`.
         extract: Named<RawExtract>,
-        /// In `steps`: the pause behind this one, in place of the scenario's.
+        /// In `steps`: the pause after this one, in place of the scenario's.
         think_time: TimeRange,
         /// Whether it is sent again when the server closed the idle connection before it answered, and may have processed it. What the server
         /// says it has not processed is sent again in any case. Default: `idempotent`.
@@ -169,7 +169,7 @@ pub(super) fn requests(
                 .add(at, format!("two requests are called `{}`", request.name))
                 .label("the second")
                 .also(*first, "the first")
-                .help("give one of them another `name`: reports tell requests apart by it");
+                .help("rename one of them: reports identify requests by name");
         }
         named.push((request.name.clone(), at));
         requests.push(request);
@@ -189,9 +189,7 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
         with_query(&given.value.0, &raw.query, known, errors)
     });
     if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
-        errors
-            .add(at, "a query needs the path that it is added to")
-            .help("write it, too: `path = \"/search\"`");
+        errors.add(at, "`query` needs `path`").help("add a path: `path = \"/search\"`");
     }
     let name = match raw.name.given() {
         Some(given) => {
@@ -266,9 +264,9 @@ fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
     };
     if let Some(at) = raw.body.key() {
         errors
-            .add(at, "a body comes from the plan or from a file")
+            .add(at, "a request has `body` or `body_file`, not both")
             .also(file.at, "the file")
-            .help("keep one of `body` and `body_file`");
+            .help("remove one of them");
     }
     Body::File { path: file_path(file, "body.json", errors), spot: spot(file.at) }
 }
@@ -281,14 +279,14 @@ fn method(field: &Field<Text>, errors: &mut Errors) -> String {
     if given.value.is_secret() {
         names::public(given, errors);
     } else if method == "CONNECT" {
-        errors.add(given.at, "CONNECT opens a tunnel, and planrun sends requests");
+        errors.add(given.at, "CONNECT is not supported");
     } else if known.contains(&upper.as_str()) && upper != *method {
         errors
-            .add(given.at, format!("`{method}` is no method: methods are in capitals"))
+            .add(given.at, format!("`{method}` is not an HTTP method: methods are in capitals"))
             .help(format!("write `\"{upper}\"`"));
     } else if Method::from_bytes(method.as_bytes()).is_err() {
         errors
-            .add(given.at, "this is no method of HTTP")
+            .add(given.at, "invalid HTTP method")
             .help("write for example `\"GET\"` or `\"POST\"`");
     }
     method.clone()

@@ -235,7 +235,7 @@ fn check(given: &Placeholder, at: Span, known: &Known, errors: &mut Errors) {
         Placeholder::Var(name) if known.variables.contains(name) => {}
         Placeholder::Var(_) if !known.steps => {
             errors
-                .add(at, "values are handed on from step to step, and this scenario has none")
+                .add(at, "`${var.…}` is set by an earlier step, and this scenario has no steps")
                 .help("write `steps = [{ … }, { … }]` in place of `requests`");
         }
         Placeholder::Var(name) => {
@@ -243,7 +243,7 @@ fn check(given: &Placeholder, at: Span, known: &Known, errors: &mut Errors) {
             let earlier = known.variables.iter().map(String::as_str);
             if known.variables.is_empty() {
                 error.help(format!(
-                    "take it from the answer of an earlier step: `extract = {{ {name} = {{ json = \"/{name}\" }} }}`"
+                    "extract it from the response of an earlier step: `extract = {{ {name} = {{ json = \"/{name}\" }} }}`"
                 ));
             } else {
                 error.help(did_you_mean(name, earlier, "earlier steps extract"));

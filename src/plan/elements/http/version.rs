@@ -41,7 +41,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
             "2" | "2.0" => true,
             _ => {
                 let shown = &given.value.shown;
-                let words = format!("`{shown}` is no version of HTTP that planrun speaks");
+                let words = format!("`{shown}` is not a supported HTTP version");
                 errors.add(given.at, words).help("write `\"1.1\"` or `\"2\"`");
                 // Then nothing is said of what only one of them has.
                 true
@@ -67,7 +67,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
     if most != streams.value.0 {
         errors
             .add(streams.at, format!("a connection is shared by 1 to {MOST_STREAMS} users"))
-            .help("servers allow 100 to 250 requests at once on a connection");
+            .help("write at most what servers allow: usually 100 to 250 streams");
     }
     Version::Http2 { streams: u32::try_from(most).unwrap_or(u32::MAX) }
 }
@@ -82,7 +82,7 @@ fn of_connections(raw: &RawHttp, errors: &mut Errors) {
         let Fillable(value) = &header.value;
         if name == "te" && !value.value.trim().eq_ignore_ascii_case("trailers") {
             errors
-                .add(header.at, "HTTP/2 has one value for `te`: `trailers`")
+                .add(header.at, "HTTP/2 allows only `te: trailers`")
                 .help("write `te = \"trailers\"`, or leave it out");
         }
         if OF_CONNECTIONS.contains(&name.as_str()) {

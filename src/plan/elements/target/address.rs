@@ -91,13 +91,13 @@ fn socket(text: &str) -> Result<HttpUrl, Problem> {
     };
     if !file.starts_with('/') || file.ends_with('/') || file.contains('\0') {
         return problem(
-            "behind `unix:` stands the whole path of a socket",
+            "expected an absolute path after `unix:`",
             "write for example `\"unix:/run/app.sock\"`, or `\"unix:/run/app.sock:/path\"`",
         );
     }
     if file.len() > LONGEST {
         return problem(
-            "the path of this socket is longer than the kernel takes",
+            "this socket path is longer than the kernel allows",
             format!("it may have {LONGEST} bytes: link a shorter one to it"),
         );
     }
@@ -108,11 +108,11 @@ fn socket(text: &str) -> Result<HttpUrl, Problem> {
 
 fn check_path(path: &str) -> Result<(), Problem> {
     if path.contains('#') {
-        return problem("a `#` and what follows it is never sent", "leave it out");
+        return problem("a `#` and what follows it are never sent", "leave it out");
     }
     if path.parse::<PathAndQuery>().is_err() {
         return problem(
-            "the path holds something that cannot be sent",
+            "this path has characters that cannot be sent",
             "encode it: a space is `%20`",
         );
     }
@@ -126,8 +126,7 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let way = if text == "builtin" {
-            "for a server that planrun brings along write `builtin = \"http\"` in place of `address`"
-                .to_owned()
+            "for a built-in server write `builtin = \"http\"` in place of `address`".to_owned()
         } else {
             format!("write `\"http://{}/\"`", text.trim_end_matches('/'))
         };
@@ -145,7 +144,7 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
     };
     if let Some((before, _)) = rest.split_once('#') {
         return problem(
-            "a `#` and what follows it is never sent",
+            "a `#` and what follows it are never sent",
             format!("write `\"{scheme}://{before}\"`"),
         );
     }
@@ -153,7 +152,7 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
     let (host, path) = rest.split_at(end);
     if host.contains('@') {
         return problem(
-            "a user and a password in a URL are not sent",
+            "a user name and password in a URL are not sent",
             "send them as a header: `headers = { authorization = \"${env.AUTHORIZATION}\" }`",
         );
     }
@@ -164,7 +163,7 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
     };
     if path.parse::<PathAndQuery>().is_err() || path.contains(|c: char| !c.is_ascii_graphic()) {
         return problem(
-            "the path of this URL has characters that no path can have",
+            "the path of this URL has characters that are not allowed in a path",
             format!("write `\"{scheme}://{host}{}\"`", uri::sendable(&path).collect::<String>()),
         );
     }
@@ -187,7 +186,7 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
         };
         if host.parse::<Ipv6Addr>().is_err() {
             return problem(
-                "between `[` and `]` stands an IPv6 address",
+                "expected an IPv6 address between `[` and `]`",
                 "write for example `\"[::1]:80\"`",
             );
         }
@@ -196,7 +195,7 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
             None if behind.is_empty() => known_port(default_port, text)?,
             None => {
                 return problem(
-                    "behind `]` stands `:` and the port",
+                    "expected `:` and a port after `]`",
                     "write for example `\"[::1]:80\"`",
                 );
             }
@@ -204,10 +203,7 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
         return Ok(HostPort { host: host.to_owned(), port });
     }
     if text.parse::<Ipv6Addr>().is_ok() {
-        return problem(
-            "an IPv6 address stands between brackets",
-            format!("write `\"[{text}]:80\"`"),
-        );
+        return problem("an IPv6 address must be in brackets", format!("write `\"[{text}]:80\"`"));
     }
     if text.starts_with(':') {
         return problem("the host is missing", format!("write for example `\"127.0.0.1{text}\"`"));
@@ -233,10 +229,7 @@ fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
 fn port(digits: &str) -> Result<u16, Problem> {
     match digits.parse::<u16>() {
         Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
-        _ => problem(
-            "the port is no number from 1 to 65535",
-            "write for example `\"127.0.0.1:8080\"`",
-        ),
+        _ => problem("expected a port from 1 to 65535", "write for example `\"127.0.0.1:8080\"`"),
     }
 }
 
@@ -246,8 +239,8 @@ fn check_host(host: &str) -> Result<(), Problem> {
         return match host.parse::<Ipv4Addr>() {
             Ok(_) => Ok(()),
             Err(_) => problem(
-                "this is no IPv4 address",
-                "it has four numbers from 0 to 255: `\"127.0.0.1:80\"`",
+                "invalid IPv4 address",
+                "write four numbers from 0 to 255: `\"127.0.0.1:80\"`",
             ),
         };
     }
@@ -259,7 +252,7 @@ fn check_host(host: &str) -> Result<(), Problem> {
     let name = host.strip_suffix('.').unwrap_or(host);
     if name.len() > 253 || !name.split('.').all(label) {
         return problem(
-            "this is no name of a host",
+            "invalid host name",
             "write a name, an IPv4 address, or an IPv6 address between brackets, then `:` and the port",
         );
     }

@@ -157,11 +157,11 @@ fn tcp_hold_server(
             .add(
                 other.at,
                 format!(
-                    "scenarios `{this}` and `{that}` ask different things of one built-in server"
+                    "scenarios `{this}` and `{that}` expect different things from one built-in server"
                 ),
             )
             .also(one.at, format!("scenario `{this}`"))
-            .help("give each a target of its own, or the same `expect` and `heartbeat`");
+            .help("give each its own target, or the same `expect` and `heartbeat`");
     }
     let greeting = users.iter().find_map(|user| user.greeting);
     let greet = raw.greet.value().copied().unwrap_or(greeting.is_some());
@@ -169,7 +169,7 @@ fn tcp_hold_server(
         errors
             .add(
                 given.at,
-                "with `greet = false` the `greeting` that the scenario waits for never comes",
+                "with `greet = false` the `greeting` that the scenario waits for is never sent",
             )
             .also(at, "the scenario waits for it")
             .help("leave `greet` out, or `greeting`");

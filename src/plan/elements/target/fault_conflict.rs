@@ -40,8 +40,8 @@ impl Builtin {
                     }
                 }
                 if server.every.is_some_and(|every| every.0 < Duration::from_millis(1)) {
-                    let message = "messages cannot go out more often than each 1ms";
-                    found.add("every", message, "give a longer period");
+                    let message = "a built-in server sends at most one message per millisecond";
+                    found.add("every", message, "write a longer time");
                 }
                 found.time("every", server.every);
                 found.not_of_tcp_hold(&server.faults);
@@ -68,7 +68,7 @@ impl Found {
     /// Texts travel to the server's processes on their command lines.
     fn text(&mut self, field: &'static str, text: &str) {
         if text.contains('\0') {
-            self.add(field, "a server cannot be given a text with a NUL byte", "leave it out");
+            self.add(field, "a built-in server cannot send a NUL byte", "leave it out");
         }
         if text.len() > TEXT {
             let message = format!("a server cannot be given a text of {} bytes", text.len());
@@ -78,7 +78,11 @@ impl Found {
 
     fn time(&mut self, field: &'static str, time: Option<Time>) {
         if time.is_some_and(|time| time.0 > LONGEST) {
-            self.add(field, "a server plans at most 24 days ahead", "give a shorter time");
+            self.add(
+                field,
+                "this is longer than a built-in server can wait: 24 days at most",
+                "write a shorter time",
+            );
         }
     }
 
@@ -97,7 +101,11 @@ impl Found {
     fn not_of_http(&mut self, body: &str, faults: &Faults) {
         let given = [("truncate_body", faults.truncate_body), ("wrong_data", faults.wrong_data)];
         for (field, _) in given.into_iter().filter(|(_, given)| *given && body.is_empty()) {
-            self.add(field, "an empty body cannot be truncated or wrong", "give a body");
+            self.add(
+                field,
+                "an empty body cannot be truncated or replaced",
+                "write a `body` that is not empty",
+            );
         }
         if faults.status.is_some_and(|status| !(200..=599).contains(&status)) {
             self.add("status", "an answer cannot have this status", "200 to 599 are");
@@ -110,12 +118,12 @@ impl Found {
         self.time("delay", faults.delay);
         self.time("slow_body", faults.slow_body);
         if faults.reset_after_bytes.is_some_and(|bytes| u32::try_from(bytes).is_err()) {
-            let message = "a server counts at most 4 GiB before a reset";
-            self.add("reset_after_bytes", message, "give fewer bytes");
+            let message = "this is more than a built-in server can count: 4 GiB at most";
+            self.add("reset_after_bytes", message, "write fewer bytes");
         }
         if faults.refuse && faults.never_accept {
             let message = "`refuse` and `never_accept` exclude each other";
-            self.add("never_accept", message, "choose one of them");
+            self.add("never_accept", message, "remove one of them");
         }
         if (faults.refuse || faults.never_accept) && faults.share.0 < 1.0 {
             let what = if faults.refuse { "refuse" } else { "never_accept" };

@@ -147,20 +147,20 @@ fn check_share(raw: &RawFaults, faults: &Faults, errors: &mut Errors) {
         .collect();
     if faults_given.is_empty() && !raw.is_doubtful() {
         errors
-            .add(raw.place(), "these faults have no fault")
+            .add(raw.place(), "`faults` names no fault")
             .help("add one, such as `reset_after = \"5s\"`, or leave `faults` out");
     }
     let Some(share) = raw.share.given() else { return };
     if share.value.0 == 0.0 {
         errors
-            .add(share.at, "a share of nothing hits nobody")
+            .add(share.at, "`share` cannot be zero")
             .help("write for example `share = \"1%\"`, or leave `faults` out");
     } else if faults.refuse || faults.never_accept {
         let whole = listed(
             faults_given.into_iter().filter(|name| ["refuse", "never_accept"].contains(name)),
         );
         errors
-            .add(share.at, format!("{whole} hits every connection: there is no share of it"))
+            .add(share.at, format!("{whole} affects every connection: it takes no `share`"))
             .help("leave `share` out");
     }
 }

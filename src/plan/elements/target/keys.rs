@@ -18,7 +18,7 @@ words! {
 }
 
 table! {
-    /// Whom a plan loads: addresses, or a server that planrun starts itself.
+    /// A system under test: addresses, or a server that planrun starts itself.
     #[schemars(rename = "Target")]
     RawTarget, "a target", write "a table for each target: `[targets.NAME]`", in "`[targets.NAME]`",
     must {}

@@ -1,4 +1,4 @@
-//! Whom a plan loads: addresses, or a server that planrun starts itself.
+//! A system under test: addresses, or a server that planrun starts itself.
 
 pub(in crate::plan) mod address;
 pub(in crate::plan) mod builtin;
@@ -95,9 +95,9 @@ fn shown(raw: &RawTarget) -> Vec<String> {
 
 fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors) -> Endpoint {
     if let (Some(address), Some(_)) = (raw.address.key(), raw.builtin.key()) {
-        errors
-            .add(address, "a target has an `address` or is `builtin`, not both")
-            .help("keep one of them; `--target NAME=ADDRESS` takes the place of a built-in server for one run");
+        errors.add(address, "a target has an `address` or is `builtin`, not both").help(
+            "remove one of them; `--target NAME=ADDRESS` replaces a built-in server for one run",
+        );
     }
     if let (Some(probe), Some(_)) = (raw.probe.key(), raw.builtin.key()) {
         errors
@@ -117,7 +117,7 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
             .add(other.at, format!("target `{}` is loaded by http and by tcp-hold", key.name))
             .label(format!("scenario `{}`", other.name))
             .also(users[0].at, format!("scenario `{}`", users[0].name))
-            .help("give each protocol a target of its own");
+            .help("write a separate target for each protocol");
         return Endpoint::Hosts(Vec::new());
     }
     let protocol = users.first().map(|user| user.protocol);
@@ -168,7 +168,7 @@ fn addresses(
                     given.at,
                     "some of these addresses begin with `https://`, others with `http://`",
                 )
-                .help("give each kind a target of its own");
+                .help("write a separate target for each scheme");
         }
         Endpoint::Urls(urls)
     } else {

@@ -1,4 +1,4 @@
-//! Whose certificate a target must have.
+//! The certificate that a target must present.
 
 use crate::plan::error::Errors;
 use crate::plan::names;
@@ -9,16 +9,16 @@ use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// Whose certificate a target must have. A built-in server's own is trusted without being named.
+/// The certificate that a target must present. A built-in server's own is trusted without being named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
-    /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
+    /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
     pub ca: Option<PathBuf>,
     /// The name that the certificate must be for, and that the server is told. `None`: the host of each address.
     pub server_name: Option<String>,
-    /// Any certificate will do.
+    /// Accept any certificate.
     pub insecure: bool,
-    /// Who the run says it is: PEM files of a certificate and of its private key, seen from the folder of the plan.
+    /// Who the run says it is: PEM files of a certificate and of its private key, relative to the folder of the plan.
     pub credentials: Option<(PathBuf, PathBuf)>,
     /// http: whether connections go on with the sessions of earlier ones, as far as the target lets them.
     pub resumes: bool,
@@ -31,17 +31,17 @@ impl Default for Tls {
 }
 
 table! {
-    /// Whose certificate a target must have.
-    RawTls, "the table of TLS", in "`tls = { … }` of a target",
+    /// The certificate that a target must present.
+    RawTls, "`tls`", in "`tls = { … }` of a target",
     must {}
     may {
-        /// A PEM file, seen from the folder of the plan: only what it holds, or has signed, is trusted.
+        /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is trusted.
         ca: Text,
         /// The name that the certificate must be for, and that the server is told. Default: the host of the address.
         server_name: Text,
-        /// Any certificate will do.
+        /// Accept any certificate.
         insecure: bool,
-        /// A PEM file, seen from the folder of the plan: the certificate by which this side says who it is.
+        /// A PEM file, relative to the folder of the plan: the client certificate.
         cert: Text,
         /// The private key of `cert`, a PEM file.
         key: Text,
@@ -82,7 +82,7 @@ pub(super) fn tls(
     if let Some(at) = raw.resumption.key().filter(|_| !is_http) {
         errors
             .add(at, "`resumption` belongs to http, and this target's scenarios are tcp-hold")
-            .help("leave it out: each held connection makes a whole handshake");
+            .help("leave it out: each held connection makes a full handshake");
     }
     if is_builtin {
         for (name, at) in raw.optional_keys().into_iter().filter(|(name, _)| *name != "resumption")
@@ -96,9 +96,9 @@ pub(super) fn tls(
     let insecure = raw.insecure.value().copied().unwrap_or(false);
     if let (Some(ca), Some(at), true) = (raw.ca.key(), raw.insecure.key(), insecure) {
         errors
-            .add(ca, "with `insecure = true` any certificate will do, and `ca` means nothing")
-            .also(at, "any certificate will do")
-            .help("keep one of them");
+            .add(ca, "`ca` has no effect with `insecure = true`")
+            .also(at, "accepts any certificate")
+            .help("remove one of them");
     }
     let ca = file(
         &raw.ca,
@@ -113,21 +113,16 @@ pub(super) fn tls(
         if let Some(at) = one.key().filter(|_| other.is_absent()) {
             errors
                 .add(at, format!("`{has}` needs `{lacks}`"))
-                .help(format!("a certificate is of use with its private key: write {example}"));
+                .help(format!("write both: {example}"));
         }
     }
     let server_name = raw.server_name.given().and_then(|text| {
         names::public(text, errors)?;
         let name = uri::host(&text.value.value).unwrap_or_default();
         if ServerName::try_from(name.as_str()).is_err() {
-            errors
-                .add(
-                    text.at,
-                    "no certificate can be for this: it is neither a host name nor an address",
-                )
-                .help(
-                    "write the name alone, without scheme or port: `server_name = \"lb.example\"`",
-                );
+            errors.add(text.at, "expected a host name or an address").help(
+                "write the name alone, without scheme or port: `server_name = \"lb.example\"`",
+            );
             return None;
         }
         Some(name)
@@ -140,9 +135,7 @@ fn file(field: &Field<Text>, example: &str, errors: &mut Errors) -> Option<PathB
     let text = field.given()?;
     names::public(text, errors)?;
     if text.value.value.is_empty() || text.value.value.contains('\0') {
-        errors
-            .add(text.at, "this is no path of a file")
-            .help(format!("write for example {example}"));
+        errors.add(text.at, "this is not a file path").help(format!("write for example {example}"));
         return None;
     }
     Some(PathBuf::from(&text.value.value))

@@ -61,7 +61,7 @@ pub(in crate::plan) fn parse(
     let comparison = comparison(&text[start..signs]).map_err(|help| {
         ConditionError::new(
             start..signs,
-            format!("`{}` is no comparison", &text[start..signs]),
+            format!("`{}` is not a comparison", &text[start..signs]),
             help,
         )
     })?;
@@ -142,7 +142,7 @@ fn metric(
     }
     if let Some(time) = TimeMetric::named(name) {
         return Err((
-            format!("`{name}` is a distribution: which figure of it?"),
+            format!("`{name}` is a distribution: it needs a statistic"),
             format!("write for example `{time}.p99`; there are {}", figures()),
         ));
     }
@@ -153,7 +153,7 @@ fn metric(
             Some(near) => format!("did you mean `{time}.{near}`? There are {}", figures()),
             None => format!("there are {}", figures()),
         };
-        return Err((format!("`{time}` has no figure `{figure}`"), help));
+        return Err((format!("`{time}` has no statistic `{figure}`"), help));
     }
     if let (Some(rest), false) = (name.strip_prefix("within."), protocol.holds()) {
         let time = rest.split_once('.').map_or(rest, |(time, _)| time);
@@ -175,7 +175,7 @@ fn answered_within(text: &str) -> Result<Metric, (String, String)> {
     let example = "write a time with its unit: `within.200ms.ratio >= 99%`".to_owned();
     match text.parse::<Time>() {
         Ok(time) if time == Time::default() => {
-            Err(("nothing is answered within no time".to_owned(), example))
+            Err(("expected a time longer than zero".to_owned(), example))
         }
         Ok(time) => Ok(Metric::Within(time)),
         Err(UnitError { message, .. }) => {
@@ -197,7 +197,7 @@ fn named_check(name: &str, checks: &[String]) -> Result<Metric, (String, String)
         return Ok(Metric::Check(at));
     }
     let help = if checks.is_empty() {
-        "say what an answer must be: `expect = { status = 200 }`".to_owned()
+        "write what a response must be: `expect = { status = 200 }`".to_owned()
     } else {
         let known = checks.iter().map(String::as_str);
         did_you_mean(name, known, "its checks are")
@@ -298,7 +298,7 @@ fn pointless(
     let hint = match (comparison, at_lowest) {
         (Comparison::Less, _) => format!("write `{metric} == 0` if it must be nothing"),
         (Comparison::Greater, _) => format!("write `{metric} == 100%` if it must be all"),
-        _ => "give it a bound that the target could miss".to_owned(),
+        _ => "write a bound that the target can miss".to_owned(),
     };
-    Some((format!("this holds {word}, whatever the target does"), hint))
+    Some((format!("this {word} holds, whatever the target does"), hint))
 }

@@ -96,7 +96,7 @@ fn threshold(
     let written = names::public(text, errors)?;
     if !written.chars().all(is_printable) {
         errors
-            .add(text.at, "a threshold stands on one line, with spaces between its parts")
+            .add(text.at, "a threshold must be on one line, with spaces between its parts")
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
@@ -178,7 +178,7 @@ fn window(raw: &RawThresholdTable, errors: &mut Errors) -> Option<Time> {
     if window.0.subsec_nanos() != 0 {
         errors
             .add(given.at, "a window is a whole number of seconds")
-            .help("what happens is counted by the second: write for example `window = \"10s\"`");
+            .help("write whole seconds, for example `window = \"10s\"`");
     }
     Some(window)
 }

@@ -41,7 +41,7 @@ pub struct Threshold {
     pub during: During,
     /// It must hold in every window of this length inside its scope; `None` looks at the scope as a whole. At least one second.
     pub window: Option<Time>,
-    /// Ends the run as soon as it is broken.
+    /// Stop the run as soon as it is broken.
     pub abort: bool,
     /// Live checks are not made this long after the scope's start.
     pub grace: Time,
@@ -119,7 +119,7 @@ pub enum RequestScope {
     One(u16),
 }
 
-/// Which parts of its stages a threshold looks at.
+/// Which phases of its stages a threshold covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum During {
     /// The ramps.
@@ -142,7 +142,7 @@ impl During {
 }
 
 words! {
-    /// Which parts of its stages a threshold looks at.
+    /// Which phases of its stages a threshold covers.
     DuringWord {
         /// The ramps.
         Ramp = "ramp",
@@ -194,7 +194,7 @@ impl JsonSchema for RawThreshold {
 }
 
 table! {
-    /// A threshold and where and when it is looked at.
+    /// A threshold, and where and when it applies.
     #[schemars(rename = "ThresholdTable")]
     RawThresholdTable, "a threshold", in "`thresholds = [{ … }]` of a scenario",
     must {
@@ -206,11 +206,11 @@ table! {
         stage: Text,
         /// http: the name of a request, or `*`: each request by itself. Default: all requests as one.
         request: Text,
-        /// Which parts of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all parts.
+        /// Which phases of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all phases.
         during: DuringWord,
-        /// It must hold in every window of this length.
+        /// The condition must hold in every window of this length.
         window: Time,
-        /// Ends the run as soon as it is broken.
+        /// Stop the run as soon as it is broken.
         abort: bool,
         /// It is judged live from this long after the start of what is looked at.
         grace: Time,

@@ -34,7 +34,7 @@ pub(in crate::plan) fn check(
     if seen.stages.iter().all(|stage| stage.warmup) {
         errors
             .add(at, "every stage is a warm-up: thresholds look at none")
-            .help("leave `warmup` out of the stage that is to be judged");
+            .help("remove `warmup` from the stage to be judged");
         return;
     }
     for (whom, parts) in looked_at(threshold, seen.stages) {
@@ -59,7 +59,7 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
         Need::Tls => {
             "write `https://` in the target's address, or `tls = {}` beside `builtin`".to_owned()
         }
-        Need::Checks => format!("say what an answer must be: `{line}`"),
+        Need::Checks => format!("write what a response must be: `{line}`"),
         _ => format!("add `{line}` to the scenario"),
     };
     Some((format!("`{metric}` needs {what}, and {has_none}"), help))
@@ -222,16 +222,16 @@ fn never(
 ) -> (String, String) {
     let help = match metric.row().samples {
         Samples::Heartbeats => {
-            "the first heartbeat would be due after the end: hold longer, or lower `every`"
+            "hold longer, or lower `every`: the first heartbeat would be due after the end"
         }
         Samples::Starts if !seen.protocol.holds() => {
-            "users have a schedule in a paced ramp only: write `during = \"ramp\"`"
+            "write `during = \"ramp\"`: users have a schedule in a paced ramp only"
         }
         Samples::Held => "leave `during` out: this is measured in the hold",
         _ if during == During::Hold && seen.protocol.holds() => {
-            "connections are opened in the ramp: leave `during` out"
+            "leave `during` out: connections are opened in the ramp"
         }
-        _ => "no connection is opened there: look at a stage that adds users",
+        _ => "look at a stage that adds users: no connection is opened here",
     };
     (format!("`{metric}` would never see anything in {whom}"), help.to_owned())
 }
