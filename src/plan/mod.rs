@@ -36,6 +36,7 @@ pub use elements::http::data::{Data, RowOrder};
 pub use elements::http::expect::{Assertion, Check};
 pub use elements::http::extract::{Extract, ExtractFrom};
 pub use elements::http::limits::AnswerLimits;
+pub use elements::http::pattern::Pattern;
 pub use elements::http::request::{Body, Request, Retry};
 pub use elements::http::template::{Encoding, Piece, Template};
 pub use elements::http::think_time::ThinkTime;

@@ -86,8 +86,12 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
 }
 
 pub(super) fn web(stages: Vec<Stage>) -> Scenario {
-    let request =
-        Request { name: "home".into(), method: "GET".into(), weight: 1, ..Request::default() };
+    let request = Request {
+        name: "home".into(),
+        method: ::http::Method::GET,
+        weight: 1,
+        ..Request::default()
+    };
     Scenario {
         name: "web".into(),
         target: 1,

@@ -58,7 +58,7 @@ impl Looks {
             let place = match &one.from {
                 ExtractFrom::Json(pointer) => Place::Json(pointer.clone()),
                 ExtractFrom::Header(name) => Place::Header(name.clone()),
-                ExtractFrom::Regex(pattern) => Place::Regex(Regex::new(pattern).ok()?),
+                ExtractFrom::Regex(pattern) => Place::Regex(pattern.regex().clone()),
             };
             let at = variables.iter().position(|name| *name == one.name)?;
             Some((at, one.name.clone(), place))

@@ -63,14 +63,6 @@ pub(super) struct Prepared {
 /// Why a request cannot be built.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
-    /// Not a method.
-    #[error("cannot build request `{request}`: `{method}` is not an HTTP method")]
-    Method {
-        /// Its name.
-        request: String,
-        /// What the plan has.
-        method: String,
-    },
     /// Not a path.
     #[error("cannot build request `{request}`: `{path}` is not a path")]
     Path {
@@ -175,9 +167,7 @@ impl Prepared {
         variables: &[String],
     ) -> Result<Self, ScriptError> {
         let (name, url) = (request.name.clone(), &home.url);
-        let method = Method::from_bytes(request.method.as_bytes()).map_err(|_| {
-            ScriptError::Method { request: name.clone(), method: request.method.clone() }
-        })?;
+        let method = request.method.clone();
         let own = Template::from(url.path.as_str());
         let path = request.path.as_ref().unwrap_or(&own);
         let wrong_path = || ScriptError::Path { request: name.clone(), path: written(path) };

@@ -69,7 +69,7 @@ impl Sheet {
                 || fills(&body)
                 || headers.iter().any(|(_, value)| fills(value)),
             says_length: ["POST", "PUT", "PATCH"].contains(&request.method.as_str()),
-            method: request.method.clone(),
+            method: request.method.as_str().to_owned(),
             path,
             headers,
             body,

@@ -43,7 +43,7 @@ pub(super) fn rate(rate: u64, hold_ms: u64) -> (Level, u64) {
 }
 
 pub(super) fn request(name: &str, weight: u32) -> Request {
-    Request { name: name.into(), method: "GET".into(), weight, ..Request::default() }
+    Request { name: name.into(), method: ::http::Method::GET, weight, ..Request::default() }
 }
 
 pub(super) fn settings() -> Http {

@@ -2,6 +2,7 @@
 
 use crate::plan::elements::http::expect::header;
 use crate::plan::elements::http::expect::pointer;
+use crate::plan::elements::http::pattern::Pattern;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, RawTable, table};
 use crate::plan::span::Span;
@@ -25,7 +26,7 @@ pub enum ExtractFrom {
     /// In this header, its name in lower case.
     Header(String),
     /// Where this regular expression matches in the body.
-    Regex(String),
+    Regex(Pattern),
 }
 
 table! {
@@ -73,16 +74,16 @@ fn origin(raw: &RawExtract, at: Span, errors: &mut Errors) -> Option<ExtractFrom
             Some(ExtractFrom::Header(header(&given.value.value, given.at, errors)))
         }
         (None, None, Some(regex)) => {
-            if let Err(error) = regex::bytes::Regex::new(&regex.value.value) {
+            let pattern = Pattern::new(&regex.value.value).map_err(|error| {
                 let message = match error {
-                    regex::Error::CompiledTooBig(_) => "this regular expression is too large",
+                    ::regex::Error::CompiledTooBig(_) => "this regular expression is too large",
                     _ => "invalid regular expression",
                 };
                 errors.add(regex.at, message).help(
                     "write it between single quotes, with a group around the value: `'id=(\\d+)'`",
                 );
-            }
-            Some(ExtractFrom::Regex(regex.value.value.clone()))
+            });
+            pattern.ok().map(ExtractFrom::Regex)
         }
         (None, None, None) => {
             if !raw.is_doubtful() {

@@ -6,6 +6,7 @@ use crate::plan::elements::http::expect::{Names, RawExpect, checks};
 use crate::plan::elements::http::extract::Extract;
 use crate::plan::elements::http::extract::{RawExtract, extracts};
 use crate::plan::elements::http::headers::headers;
+use crate::plan::elements::http::method::method;
 use crate::plan::elements::http::path::path;
 use crate::plan::elements::http::path::with_query;
 use crate::plan::elements::http::template::{Known, of_body, spot};
@@ -27,8 +28,9 @@ use std::path::PathBuf;
 pub struct Request {
     /// Its name in reports; unique in its scenario.
     pub name: String,
-    /// An HTTP method.
-    pub method: String,
+    /// Its HTTP method.
+    #[serde(with = "super::method")]
+    pub method: Method,
     /// Path and query; `None` takes the path of the target's URL.
     pub path: Option<Template>,
     /// Its part among all requests, against the other weights; at least 1.
@@ -179,13 +181,13 @@ pub(super) fn requests(
 
 /// One GET of the target's own path.
 fn the_target_itself() -> Request {
-    Request { name: "get".to_owned(), method: "GET".to_owned(), weight: 1, ..Request::default() }
+    Request { name: "get".to_owned(), method: Method::GET, weight: 1, ..Request::default() }
 }
 
 fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Errors) -> Request {
     let method = method(&raw.method, errors);
     let path = raw.path.given().map(|given| {
-        path(given, &method, raw.query.key(), errors);
+        path(given, method.as_str(), raw.query.key(), errors);
         with_query(&given.value.0, &raw.query, known, errors)
     });
     if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
@@ -201,7 +203,7 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
         }
         None => match raw.path.given() {
             Some(given) => format!("{method} {}", given.value.0.shown),
-            None => method.to_lowercase(),
+            None => method.as_str().to_lowercase(),
         },
     };
     let weight = count(&raw.weight, "weight", errors).unwrap_or(1);
@@ -269,25 +271,4 @@ fn body(raw: &RawRequest, known: &Known, errors: &mut Errors) -> Body {
             .help("remove one of them");
     }
     Body::File { path: file_path(file, "body.json", errors), spot: spot(file.at) }
-}
-
-fn method(field: &Field<Text>, errors: &mut Errors) -> String {
-    let Some(given) = field.given() else { return "GET".to_owned() };
-    let method = &given.value.value;
-    let upper = method.to_uppercase();
-    let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH", "TRACE"];
-    if given.value.is_secret() {
-        names::public(given, errors);
-    } else if method == "CONNECT" {
-        errors.add(given.at, "CONNECT is not supported");
-    } else if known.contains(&upper.as_str()) && upper != *method {
-        errors
-            .add(given.at, format!("`{method}` is not an HTTP method: methods are in capitals"))
-            .help(format!("write `\"{upper}\"`"));
-    } else if Method::from_bytes(method.as_bytes()).is_err() {
-        errors
-            .add(given.at, "invalid HTTP method")
-            .help("write for example `\"GET\"` or `\"POST\"`");
-    }
-    method.clone()
 }

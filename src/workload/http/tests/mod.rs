@@ -68,7 +68,7 @@ async fn an_answer_is_the_same_however_it_is_split() {
 
 #[tokio::test]
 async fn every_way_to_frame_an_answer_is_understood() {
-    let head = Request { method: "HEAD".into(), ..get() };
+    let head = Request { method: ::http::Method::HEAD, ..get() };
     let table = [
         (get(), OK, 200, 2, true),
         (get(), CHUNKED, 200, 2, true),
@@ -251,7 +251,7 @@ async fn connections_that_do_not_open_say_why() {
 #[tokio::test]
 async fn what_is_sent_is_what_the_plan_says() {
     let save = Request {
-        method: "POST".into(),
+        method: ::http::Method::POST,
         path: Some("/save".into()),
         headers: vec![
             ("content-type".into(), "text/plain".into()),
@@ -260,7 +260,7 @@ async fn what_is_sent_is_what_the_plan_says() {
         body: crate::plan::Body::Text("hello".into()),
         ..get()
     };
-    let empty = Request { method: "PUT".into(), ..get() };
+    let empty = Request { method: ::http::Method::PUT, ..get() };
     let steps =
         vec![Step::Read, write(OK), Step::Read, write(OK), Step::Read, write(OK), Step::Stall];
     let server = Server::start(vec![steps]).await;

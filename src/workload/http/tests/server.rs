@@ -103,7 +103,7 @@ async fn follow(mut stream: TcpStream, steps: Vec<Step>) -> String {
 }
 
 pub(super) fn get() -> Request {
-    Request { name: "home".into(), method: "GET".into(), weight: 1, ..Request::default() }
+    Request { name: "home".into(), method: ::http::Method::GET, weight: 1, ..Request::default() }
 }
 
 pub(super) fn expecting(status: Option<u16>, body: Option<&str>) -> Request {
