@@ -1,11 +1,12 @@
-//! What a run says when this machine is not fit for its plan.
+//! Refuses a run that this machine cannot carry out.
 
 use super::{ExitStatus, diagnostic};
 use crate::machine::{Limits, Probes, Requirement, RequirementStatus, preflight};
 use crate::plan::Plan;
 use std::io::Write;
 
-/// Checks this machine against the plan. Gives the warnings, in words; where the run cannot work, it is refused unless forced.
+/// Compares the plan with this machine and returns warnings, in words. A run that cannot work is refused unless it is
+/// forced.
 pub(super) fn check(
     plan: &Plan,
     limits: &Limits,
@@ -20,13 +21,12 @@ pub(super) fn check(
         for row in &unfit {
             diagnostic::print_error(&words(row), None);
             for line in &row.fixes {
-                // Standard error that is gone hurts nobody.
+                // Whoever closes standard error has read enough.
                 let _ = writeln!(out, "  fix: {line}");
             }
         }
-        let help =
-            "`planrun doctor PLAN` shows all checks; `--force` runs all the same; nothing was sent";
-        diagnostic::print_error("this machine is not fit for the plan", Some(help));
+        let help = "run `planrun doctor PLAN` to see every requirement, or pass `--force` to run anyway; nothing was sent";
+        diagnostic::print_error("this machine cannot run this plan", Some(help));
         return Err(ExitStatus::NotFit);
     }
     let worth_saying = rows

@@ -1,4 +1,4 @@
-//! Turns the files that a plan names into bytes, or into what is wrong with them.
+//! Reads and checks the files that a plan names.
 
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-/// All bodies of a scenario that come from files have at most so many bytes together.
+/// The most bytes that all bodies of a scenario from files have together.
 const LARGEST_BODIES: u64 = 16 << 20;
 
 /// What is wrong with a file that a plan names.
@@ -196,7 +196,7 @@ fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
     }
 }
 
-/// What is no path in the columns that a path begins with.
+/// The rows without a path, of each column that a path begins with.
 fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
     let mut columns: Vec<&str> = Vec::new();
     for Template { pieces } in http.requests.iter().filter_map(|one| one.path.as_ref()) {
@@ -211,7 +211,7 @@ fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
     columns.into_iter().filter_map(|column| NoPaths::of(rows, column)).collect()
 }
 
-/// Says which columns are used and not there.
+/// Reports the columns that are used and missing.
 fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileProblem>) {
     for (given, spot) in http.requests.iter().flat_map(givens) {
         let Placeholder::Row(column) = given else { continue };
@@ -221,7 +221,7 @@ fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileP
     }
 }
 
-/// Says that a column is not there; a file of one column may have another separator than the plan thinks.
+/// Reports that a column is missing; a file of one column may have another separator than the plan says.
 fn no_column(data: &Data, rows: &Rows, column: &str, spot: &TextRange) -> FileProblem {
     let file = data.file.display();
     let quoted: Vec<String> = rows.columns().iter().map(|name| format!("`{name}`")).collect();

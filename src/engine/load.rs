@@ -1,4 +1,4 @@
-//! What one worker has to do, understood.
+//! Turns a manifest and an assignment into what one worker does.
 
 use super::channel::wire::Assignment;
 use super::manifest::WorkerManifest;

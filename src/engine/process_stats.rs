@@ -1,4 +1,5 @@
-//! How this process itself is: its processor time and resident memory, how long it waited for a processor, how long its loop stood still.
+//! Measures this process: its processor time and resident memory, how long it waited for a processor, and how long its
+//! loop stalled.
 
 use super::clock::{cpu_ns, monotonic_ns};
 use crate::record::{STALL_NS, WINDOW_SECONDS, WorkerFacts};
@@ -10,10 +11,10 @@ use std::os::unix::fs::FileExt;
 /// A page, in bytes, on every machine that Linux calls x86-64, and on most others.
 const PAGE: u64 = 4096;
 
-/// Shares are of so much time; hand-overs are a little early or late.
+/// The window of utilisation, in nanoseconds; a little short, because snapshots are a little early or late.
 const WINDOW_NS: u64 = WINDOW_SECONDS as u64 * 1_000_000_000 - 100_000_000;
 
-/// A loop looks this often even if nothing is due, so that a stall in an idle moment is seen, too.
+/// A loop reads the clock this often even if nothing is due, in nanoseconds, so that a stall of an idle loop shows.
 pub const BEAT_NS: u64 = 100_000_000;
 
 /// Reads this process's own use of the machine. The files stay open: when descriptors run out, this still works.
@@ -34,7 +35,7 @@ struct Moment {
 }
 
 impl ProcessStats {
-    /// Opens what is read later.
+    /// Opens the files that are read later.
     pub fn open() -> Self {
         Self {
             statm: File::open("/proc/self/statm").ok(),
@@ -43,7 +44,7 @@ impl ProcessStats {
         }
     }
 
-    /// How this process is now; memory is zero where it cannot be read.
+    /// The usage of this process now; memory is zero where it cannot be read.
     pub fn facts(&self) -> WorkerFacts {
         let (at_ns, cpu_ns) = (monotonic_ns(), cpu_ns());
         let now = Moment { at_ns, cpu_ns, waited_ns: second_number(self.schedstat.as_ref()) };
@@ -92,7 +93,7 @@ fn page_size() -> u64 {
         .unwrap_or(PAGE)
 }
 
-/// How late a loop looks. It says when it means to look again, and then when it does.
+/// Detects how late a loop is: it announces when it means to read the clock again, and then when it does.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "the unit is last in every name")]
 pub struct StallDetector {
@@ -102,7 +103,7 @@ pub struct StallDetector {
 }
 
 impl StallDetector {
-    /// The loop looks now, and means to look again by `due_ns`: what it does before is work, if that is now.
+    /// The loop reads the clock now, and means to read it again by `due_ns`. Where that is now, what follows is work, not a wait.
     pub fn observe(&mut self, now_ns: u64, due_ns: u64) {
         let late = self.due_ns.map_or(0, |due| now_ns.saturating_sub(due));
         self.longest_ns = self.longest_ns.max(late);
@@ -112,7 +113,7 @@ impl StallDetector {
         self.due_ns = Some(due_ns);
     }
 
-    /// Hands over what was seen since the last time.
+    /// Moves what was seen since the last call into `facts`.
     pub fn drain_into(&mut self, facts: &mut WorkerFacts) {
         facts.stall_max_ns = facts.stall_max_ns.max(Some(std::mem::take(&mut self.longest_ns)));
         facts.stalled_ns += std::mem::take(&mut self.stalled_ns);

@@ -73,13 +73,13 @@ impl TargetError {
                 )
             }
             Self::Probe { target, .. } => format!(
-                "start the target, or point it somewhere else: `--target {target}=HOST:PORT`; `--force` runs all the same"
+                "start the target, or point it somewhere else: `--target {target}=HOST:PORT`, or pass `--force` to run anyway"
             ),
             Self::Tls { source: TlsError::System { .. }, .. } => {
                 "name the certificate to trust: `tls = { ca = \"ca.pem\" }`".to_owned()
             }
             Self::Tls { .. } => {
-                "`ca`, `cert` and `key` are PEM files, seen from the folder of the plan, and `server_name` the name in the target's certificate".to_owned()
+                "`ca`, `cert` and `key` are PEM files, relative to the folder of the plan, and `server_name` the name in the target's certificate".to_owned()
             }
             Self::Server { source, .. } => source.help().unwrap_or_else(|| {
                 "`planrun serve` shows what the server says on its own".to_owned()
@@ -159,7 +159,7 @@ impl Targets {
             let speaks = if is_http { "http/1.1" } else { "" }.to_owned();
             let resumes = is_http && tls.resumes;
             let peers = trust.map(|trust| Peers { trust, names, credentials, resumes, speaks });
-            // What no worker could use is told here, once.
+            // What no worker could use is reported here, once.
             peers.as_ref().map(Client::new).transpose().map_err(failed)?;
             targets.peers.push(peers);
             targets.resolved.push(resolved);
@@ -185,7 +185,7 @@ impl Targets {
     }
 }
 
-/// Whose certificates are taken; files are seen from the folder of the plan.
+/// Whose certificates are trusted; paths are relative to the folder of the plan.
 fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
     match &tls.ca {
         _ if tls.insecure => Ok(Trust::Anyone),

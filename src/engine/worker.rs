@@ -1,4 +1,5 @@
-//! Turns a process into one share of the load: takes its assignment from standard input and runs the loop of its protocol.
+//! Turns a process into one worker: reads its manifest and its assignment from standard input, and runs the loop of its
+//! protocol.
 
 use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
@@ -13,7 +14,10 @@ use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
 
-/// Runs a worker to its end. An error means that the coordinator is gone, or has been told why nothing can be done.
+/// Runs a worker to its end.
+///
+/// # Errors
+/// Where the coordinator is gone, or is not of this version.
 pub fn work() -> io::Result<()> {
     // A worker that stands still would not see its pipe close.
     set_pdeathsig(Signal::SIGKILL)?;

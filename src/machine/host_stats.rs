@@ -1,4 +1,4 @@
-//! Turns the kernel's accounts of processors, control groups and memory into what the machine has withheld so far.
+//! Reads from the kernel which resources processors, control groups and memory have withheld so far.
 
 use super::Host;
 use super::limits::cgroup_folders;

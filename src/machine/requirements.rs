@@ -1,4 +1,4 @@
-//! Turns a plan into what it takes to carry it out: connections, rates, heartbeats, time.
+//! Turns a plan into what it requires: connections, rates, heartbeats, time.
 //!
 //! **Invariant:** pure; nothing of the machine is read here.
 //! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures are never too small.
@@ -12,7 +12,7 @@ use crate::units::Time;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What a plan needs.
+/// What a plan requires, all scenarios together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirements {
     /// By index into `Plan::scenarios`.
@@ -23,10 +23,10 @@ pub struct Requirements {
     pub file_bytes: u64,
 }
 
-/// What one scenario needs.
+/// What one scenario requires.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioRequirements {
-    /// Who opens connections or shares them, at the peak: the highest level of users, or `max_in_flight` of an open stage.
+    /// Users that open connections or share them, at the peak: the highest level, or `max_in_flight` of an open stage.
     pub users: u64,
     /// Connections open at once at the peak: one for each of these, or for as many of them as share one.
     pub connections: u64,
@@ -59,7 +59,7 @@ pub struct ScenarioRequirements {
 /// How fast connections are opened.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Opening {
-    /// So many a second at most.
+    /// At most this many a second.
     PerSecond(f64),
     /// As fast as the machine can.
     Unpaced,

@@ -29,7 +29,7 @@ pub enum Entry {
         worker: u16,
         /// When it was noticed, on the run's clock.
         at_ns: u64,
-        /// What was seen: `exit status 1`, `no word for 10 s`.
+        /// What was seen: `exit status 1`, `sent nothing for 10 s`.
         why: String,
     },
     /// The run ended.

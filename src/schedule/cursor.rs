@@ -1,4 +1,4 @@
-//! What falls due for one share in one stage, in order.
+//! Steps through what falls due for one partition in one stage, in order.
 
 use super::poisson::Poisson;
 use super::{Partition, Segment, Shape};
@@ -6,30 +6,31 @@ use super::{Partition, Segment, Shape};
 /// One thing that is due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ScheduledEvent {
-    /// User number `.0` comes.
+    /// User number `.0` starts.
     UserStart(u64),
-    /// User number `.0` goes.
+    /// User number `.0` stops.
     UserStop(u64),
     /// Arrival number `.0` of the scenario.
     Arrival(u64),
 }
 
-/// Walks over what is due in one stage, in the order of due times. A value: no clock, no memory of what was done about it.
+/// A position among what is due in one stage, in the order of due times. A value: it has no clock, and does not know what
+/// was done about what was due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleCursor {
     segment: Segment,
-    share: Partition,
+    partition: Partition,
     block: u64,
-    /// Up and arrivals: the next number. Down: one above the next user.
+    /// Starts and arrivals: the next number. Stops: one above the next user.
     next: u64,
-    /// Where arrivals come by chance: the next one.
+    /// Where arrivals are random: the next one.
     poisson: Option<Poisson>,
 }
 
 impl ScheduleCursor {
     pub(super) fn new(
         segment: &Segment,
-        share: Partition,
+        partition: Partition,
         block: u64,
         poisson: Option<Poisson>,
     ) -> Self {
@@ -37,9 +38,9 @@ impl ScheduleCursor {
             Shape::Users { from, .. } => from,
             Shape::Rate { .. } => segment.first_arrival(),
         };
-        let mut walk = Self { segment: *segment, share, block, next, poisson };
-        walk.settle(next);
-        walk
+        let mut cursor = Self { segment: *segment, partition, block, next, poisson };
+        cursor.settle(next);
+        cursor
     }
 
     /// What is due next, and when from the stage's start; `None` when nothing more is.
@@ -79,10 +80,10 @@ impl ScheduleCursor {
         matches!(self.segment.shape, Shape::Users { from, to, .. } if to < from)
     }
 
-    /// Moves on to the next number that is this share's; chance was at number `before`.
+    /// Moves on to the next number of this partition; random arrivals were at number `before`.
     fn settle(&mut self, before: u64) {
         if !self.is_down() {
-            self.next = self.share.next_owned(self.next, self.block);
+            self.next = self.partition.next_owned(self.next, self.block);
             if let Some(poisson) = &mut self.poisson {
                 for _ in before..self.next {
                     poisson.advance(&self.segment);
@@ -90,7 +91,7 @@ impl ScheduleCursor {
             }
             return;
         }
-        while self.next > 0 && !self.share.owns(self.next - 1, self.block) {
+        while self.next > 0 && !self.partition.owns(self.next - 1, self.block) {
             // Down to the top of the block below.
             self.next = (self.next - 1) / self.block * self.block;
         }

@@ -1,4 +1,4 @@
-//! Turns a plan into what is due when, and whose share it is, by arithmetic alone.
+//! Turns a plan into what is due when, and for which worker, by arithmetic alone.
 //!
 //! ```text
 //!  level
@@ -9,9 +9,9 @@
 //!       ramp hold   ramp hold   ramp hold   drain
 //! ```
 //!
-//! **Invariant:** no clock is read here, and no error accumulates: every due time is a closed form of an index, or of one and what
-//! was drawn from the seed before it.
-//! **Invariant:** due times do not depend on how many workers there are, and the shares sum to the whole exactly.
+//! **Invariant:** no clock is read here, and no error accumulates: every due time is a closed form of an index, or of
+//! an index and what was drawn from the seed before it.
+//! **Invariant:** due times do not depend on the number of workers, and partitions sum to the whole exactly.
 
 mod cursor;
 mod partition;
@@ -28,9 +28,11 @@ use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
 use poisson::Poisson;
 
-/// So many neighbouring held connections stay in one worker, of a scenario with at most so many `users`. They are opened in one burst
-/// that wakes two processes, not all of them; the longer the burst (256 at 20,000 a second: 13 ms), the later does a worker that is
-/// behind compete with the next ones for a core. Few users are spread over all workers in short ones.
+/// How many consecutive users one worker owns, of a scenario that holds at most `users`.
+///
+/// They open in one burst, which wakes two processes instead of all. Larger blocks (256 at 20,000 a second: 13 ms) keep a
+/// late worker from competing with the next ones for a core. Small scenarios use small blocks, so that every worker gets
+/// some.
 pub fn hold_block(users: u64) -> u64 {
     (users / 2048).next_power_of_two().clamp(64, 256)
 }
@@ -41,16 +43,16 @@ pub struct Schedule {
     scenarios: Vec<ScenarioSchedule>,
 }
 
-/// When what is due in one scenario, counted from each stage's own start.
+/// What is due when in one scenario, counted from each stage's own start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioSchedule {
     /// When the scenario starts.
     pub start_after: StartAfter,
-    /// So many neighbouring users belong to the same worker.
+    /// How many consecutive users belong to the same worker.
     pub block: u64,
-    /// What arrivals by chance are drawn from.
+    /// The plan's seed, from which random arrivals are drawn.
     seed: u64,
-    /// Its place in the plan.
+    /// Its index in the plan.
     scenario: u64,
     /// One for each stage.
     pub segments: Vec<Segment>,
@@ -154,7 +156,7 @@ impl ScenarioSchedule {
         self.segments.iter().map(level).max().unwrap_or(0)
     }
 
-    /// Whether the partitions of so many workers have every user of the highest level, and none twice.
+    /// Whether the partitions of `workers` workers have every user of the highest level, and none twice.
     pub fn is_shared_by(&self, workers: u32) -> bool {
         let users = self.peak_users();
         let part = |index| Partition { index, of: workers }.part_of(users, self.block);

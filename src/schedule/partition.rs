@@ -1,4 +1,4 @@
-//! One worker's part of a scenario.
+//! Divides a scenario among its workers.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,12 +15,12 @@ impl Partition {
     /// The whole.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// Whether thing number `i` belongs to this share, when `block` neighbours stay together.
+    /// Whether user or arrival number `i` belongs to this partition, where blocks of `block` stay together.
     pub fn owns(self, i: u64, block: u64) -> bool {
         (i / block) % u64::from(self.of) == u64::from(self.index)
     }
 
-    /// The first thing at or after `i` that belongs to this share.
+    /// The first number at or after `i` that belongs to this partition.
     pub fn next_owned(self, i: u64, block: u64) -> u64 {
         let (index, of) = (u64::from(self.index), u64::from(self.of));
         let at = i / block;
@@ -28,7 +28,7 @@ impl Partition {
         if skip == 0 { i } else { (at + skip) * block }
     }
 
-    /// How many of the things `0..count` belong to this share.
+    /// How many of the numbers `0..count` belong to this partition.
     pub fn part_of(self, count: u64, block: u64) -> u64 {
         let (index, of) = (u64::from(self.index), u64::from(self.of));
         let (rounds, rest) = (count / (block * of), count % (block * of));

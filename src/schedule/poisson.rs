@@ -1,19 +1,20 @@
-//! Turns a seed into arrivals that know nothing of each other.
+//! Turns a seed into independent arrivals.
 
 use super::{Segment, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// One stage's arrivals by chance, in order: a Poisson process of the stage's rate, given that it has as many arrivals as are planned.
+/// The random arrivals of one stage, in order: a Poisson process of the stage's rate, conditioned on the planned number of
+/// arrivals.
 ///
-/// So many independent points, spread over the stage as its rate is, are what a Poisson process is once its number is known; their
-/// distances are drawn one after the other as those of ordered uniform numbers are (Lurie and Hartley, 1972). Numbers come from
-/// `ChaCha8` with the plan's seed, the scenario in its key and the stage as its stream, logarithms from `libm`: they are the same on
-/// every machine, and for every worker, who walks over those of others.
+/// Given its number of points, a Poisson process is that many independent points, distributed as the rate is. Their
+/// distances are drawn one after the other, as those of ordered uniform numbers (Lurie and Hartley, 1972). Numbers come
+/// from `ChaCha8` with the plan's seed, the scenario in its key and the stage as its stream, and logarithms from `libm`:
+/// they are the same on every machine and for every worker, which steps over those of others.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Poisson {
     rng: ChaCha8Rng,
-    /// Those that are still to come.
+    /// Arrivals that are still to come.
     left: u64,
     /// How much of the stage's arrivals, a real number, lies before the last one.
     passed: f64,
@@ -39,12 +40,12 @@ impl Poisson {
         poisson
     }
 
-    /// When the next one is due, from the stage's start.
+    /// When the next arrival is due, from the stage's start.
     pub(super) fn due_ns(&self) -> Option<u64> {
         self.due_ns
     }
 
-    /// Goes on to the one after it.
+    /// Steps to the next arrival.
     pub(super) fn advance(&mut self, segment: &Segment) {
         self.due_ns = None;
         if self.left == 0 {

@@ -16,7 +16,7 @@ pub struct Segment {
 /// How the level of a stage is reached.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Shape {
-    /// Users come, or go, one by one.
+    /// Users start, or stop, one by one.
     Users {
         /// The level before.
         from: u64,
@@ -40,17 +40,17 @@ pub enum Shape {
     },
 }
 
-/// How fast users come or go.
+/// How fast users start or stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Pace {
     /// As fast as the machine can: all are due at the start.
     Unpaced,
-    /// Exactly so many in so much time.
+    /// At exactly this rate.
     Paced(Rate),
 }
 
 impl Segment {
-    /// The length of the ramp; `None` when it ends only when all are there.
+    /// The length of the ramp; `None` where it ends once all users have started.
     pub fn ramp_ns(&self) -> Option<u64> {
         match self.shape {
             Shape::Rate { ramp_ns, .. } => Some(ramp_ns),
@@ -63,7 +63,7 @@ impl Segment {
         }
     }
 
-    /// When user number `j` of the ramp comes or goes, from the ramp's start.
+    /// When user number `j` of the ramp starts or stops, from the ramp's start.
     pub fn user_due_ns(&self, j: u64) -> u64 {
         match self.shape {
             Shape::Users { pace: Pace::Paced(rate), .. } => {

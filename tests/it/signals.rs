@@ -249,7 +249,7 @@ fn a_killed_worker_leaves_its_connections_unfinished() {
 fn a_worker_that_stands_still_is_lost() {
     let (outcome, noticed) = lose_a_worker(Signal::SIGSTOP, "on_worker_loss = \"stop\"\n");
     assert!(noticed < Duration::from_secs(13), "{noticed:?}");
-    assert_lost(&outcome, "no word for 10 s");
+    assert_lost(&outcome, "sent nothing for 10 s");
     let hold = outcome.scenario("hold");
     assert_eq!(hold.counters(["due", "ok", "unfinished"]), [256, 128, 128]);
     assert_eq!(outcome.report["stopped"]["reason"], "worker_loss");

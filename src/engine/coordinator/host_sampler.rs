@@ -1,10 +1,11 @@
-//! Looks at the machine while a run goes on: what the servers and the kernel use, what the kernel counted, what the machine withheld.
+//! Samples the coordinator's machine during a run: what servers and kernel use, what the kernel counted, and which
+//! resources the machine withheld.
 
 use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
 use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source};
 use crate::record::{HostDelta, HostSample};
 
-/// Remembers the last look, so that counters become changes.
+/// Keeps the last sample, so that counters become changes.
 #[derive(Debug)]
 pub(super) struct HostSampler {
     host: Host,
@@ -19,7 +20,7 @@ pub(super) struct HostSampler {
 }
 
 impl HostSampler {
-    /// A lookout that begins now. `servers` are the processes of the built-in servers.
+    /// A sampler that begins now. `servers` are the processes of the built-in servers.
     pub(super) fn new(servers: Vec<u32>, cores: usize) -> Self {
         let host = Host::default();
         Self {
@@ -34,12 +35,12 @@ impl HostSampler {
         }
     }
 
-    /// The first look, to which later ones are compared.
+    /// The first sample, which later ones are compared with.
     pub(super) fn baseline(&mut self) -> HostSample {
         HostSample { delta: None, ..self.sample(0) }
     }
 
-    /// One look: a few milliseconds at most, also with a hundred servers.
+    /// One sample: takes a few milliseconds at most, also with a hundred servers.
     pub(super) fn sample(&mut self, at_ns: u64) -> HostSample {
         let reading = HostUsage::take(&self.host, &self.servers);
         let now = Counters::read(&self.host);
@@ -105,11 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_look_tells_what_passed_since_the_last_one() {
-        let mut lookout = HostSampler::new(Vec::new(), 2);
-        assert_eq!(lookout.baseline().delta, None);
+    fn a_sample_has_what_passed_since_the_last_one() {
+        let mut sampler = HostSampler::new(Vec::new(), 2);
+        assert_eq!(sampler.baseline().delta, None);
         std::thread::sleep(std::time::Duration::from_millis(50));
-        let supply = lookout.sample(0).delta.expect("looked twice");
+        let supply = sampler.sample(0).delta.expect("looked twice");
         assert!(supply.elapsed_ns >= 50_000_000, "{supply:?}");
         assert!(supply.cpu_ns > 0, "{supply:?}");
         assert!(supply.clock_step_ns.abs() < 50_000_000, "{supply:?}");

@@ -26,7 +26,7 @@ impl Run<'_> {
         let none_left =
             self.workers.handles.iter().all(|handle| handle.state != WorkerState::Working);
         if none_left || self.spec.manifest.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
-            self.stop(StopReason::WorkerLoss, "a worker was lost: ending");
+            self.stop(StopReason::WorkerLoss, "stopping: a worker was lost");
         }
         self.end_if_done(scenario);
     }

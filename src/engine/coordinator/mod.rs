@@ -155,7 +155,7 @@ impl Run<'_> {
         if asked == 1 {
             self.stop(
                 StopReason::Interrupted { signal },
-                "interrupted: ending gracefully; once more to stop at once",
+                "interrupted: closing connections; interrupt again to stop at once",
             );
         } else {
             (self.watch)(&Event::Stopping {
@@ -268,7 +268,7 @@ impl Run<'_> {
         for worker in 0..self.workers.handles.len() {
             let handle = &self.workers.handles[worker];
             if handle.state == WorkerState::Working && monotonic > handle.heard_ns + SILENCE_NS {
-                self.lose(worker, &format!("no word for {} s", SILENCE_NS / 1_000_000_000));
+                self.lose(worker, &format!("sent nothing for {} s", SILENCE_NS / 1_000_000_000));
             }
         }
     }
@@ -337,10 +337,10 @@ impl Run<'_> {
         if self.reason.is_none()
             && let Some((scenario, threshold)) = self.judge.abort(self.clock.now_ns())
         {
-            let check = &self.spec.manifest.plan.scenarios[usize::from(scenario)].thresholds
+            let condition = &self.spec.manifest.plan.scenarios[usize::from(scenario)].thresholds
                 [usize::from(threshold)]
             .condition;
-            let why = format!("`{check}` is broken: ending");
+            let why = format!("stopping: threshold `{condition}` failed");
             self.stop(StopReason::Aborted { scenario, threshold }, &why);
         }
         self.give_up();

@@ -10,10 +10,10 @@ use crate::units::figure::grouped;
 use crate::workload::http::Files;
 use std::time::Duration;
 
-/// No pass is answered faster: what would run out only then, does not.
+/// No iteration is faster, in nanoseconds: rows that would run out only then do not.
 const FASTEST_NS: f64 = 50_000.0;
 
-/// A pass that takes longer is no pass.
+/// No iteration is slower, in nanoseconds.
 const SLOWEST_NS: f64 = 3_600e9;
 
 /// How long the rows of one file last.
@@ -27,12 +27,12 @@ pub struct RowOutlook {
     pub spot: TextRange,
     /// How many rows it has.
     pub rows: u64,
-    /// How many are needed, however slow the answers are: arrivals, and the first pass of each user.
+    /// How many are needed however slow responses are: one for each arrival, and for the first iteration of each user.
     pub needed: u64,
-    /// When the rows end at the earliest, and when the last scenario that takes them does; `None` when there are enough of them
-    /// however fast the answers are.
+    /// When the rows run out at the earliest, and when the last scenario that takes them ends; `None` where there are
+    /// enough however fast responses are.
     pub ends: Option<(Time, Time)>,
-    /// They last if the answers of a pass take so long; `None` where only arrivals take rows.
+    /// They last if the responses of an iteration take this long; `None` where only arrivals take rows.
     pub lasts_with: Option<Time>,
 }
 
@@ -84,7 +84,7 @@ impl RowOutlook {
         self.needed > self.rows
     }
 
-    /// What is to be said before the run; `None` when the rows last.
+    /// A warning before the run; `None` where the rows last.
     pub fn words(&self) -> Option<String> {
         let (runs_out, ends) = self.ends?;
         let (file, rows) = (&self.file, grouped(self.rows));
@@ -106,7 +106,7 @@ impl RowOutlook {
 struct Taker<'a> {
     schedule: &'a ScenarioSchedule,
     start_ns: u64,
-    /// Pauses of a pass, on average.
+    /// Pauses of an iteration, on average, in nanoseconds.
     think_ns: f64,
 }
 
@@ -115,7 +115,7 @@ impl Taker<'_> {
         self.schedule.segments.iter().map(length_ns).sum::<u64>().saturating_add(self.start_ns)
     }
 
-    /// Rows that were taken by then, if the answers of each pass take so long.
+    /// Rows that were taken by then, if the responses of each iteration take `answer_ns`.
     fn taken(&self, at_ns: u64, answer_ns: f64) -> f64 {
         let mut left_ns = at_ns.saturating_sub(self.start_ns);
         let mut sum = 0.0;

@@ -47,7 +47,7 @@ fn process_files(facts: &Facts<'_>) -> Requirement {
     let usable = limits.usable_descriptors();
     let row = row.reach(have.map(|_| fixed.max(1) * usable * facts.plan.scenarios.len() as u64));
     let enough = facts.connections().div_ceil(usable.max(1)) + 1;
-    row.note(format!("{} workers would do for all connections", grouped(enough)))
+    row.note(format!("{} workers are enough for all connections", grouped(enough)))
         .fix("[generator] workers = \"auto\"")
         .fix(raise_line(facts, needed))
 }

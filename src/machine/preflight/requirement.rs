@@ -1,4 +1,4 @@
-//! One check: what it is called, what it found, what to do about it.
+//! One requirement of a plan compared with a machine: its name, what is needed and there, and what to do about it.
 
 use crate::machine::{bytes, grouped};
 use crate::record::HostId;
@@ -7,7 +7,7 @@ use std::fmt;
 
 macro_rules! checks {
     ($($(#[$doc:meta])* $variant:ident = $key:literal, $name:literal;)*) => {
-        /// What is checked, in the order of the table.
+        /// The resource that is compared, in the order of the table.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         pub enum Resource { $($(#[$doc])* #[serde(rename = $key)] $variant,)* }
 
@@ -75,7 +75,7 @@ checks! {
     InFlight = "in_flight", "requests under way";
 }
 
-/// How a check came out.
+/// How a requirement compares with the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum RequirementStatus {
     /// Enough.
@@ -106,13 +106,13 @@ impl fmt::Display for RequirementStatus {
 /// An amount with its unit; in JSON the bare number, or text.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Figure {
-    /// So many.
+    /// A count.
     Number(u64),
-    /// So many bytes.
+    /// Bytes.
     Bytes(u64),
-    /// So many a second.
+    /// A count for each second.
     PerSecond(u64),
-    /// So much processor time a second, in cores.
+    /// Processor time for each second, in cores.
     Cores(f64),
     /// Seconds.
     Seconds(f64),
@@ -172,7 +172,7 @@ pub struct Requirement {
     /// The machine that it is compared with.
     #[serde(skip_serializing_if = "HostId::is_coordinator")]
     pub host: HostId,
-    /// What was checked.
+    /// What is compared.
     #[serde(rename = "check")]
     pub resource: Resource,
     /// What the plan needs.
@@ -188,7 +188,7 @@ pub struct Requirement {
     /// Lines that can be pasted into a shell or a plan; empty when nothing is to be fixed.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixes: Vec<String>,
-    /// Connections that are possible by this check alone; absent when it sets no bound.
+    /// Connections that this resource allows by itself; absent where it sets no bound.
     #[serde(rename = "reach", skip_serializing_if = "Option::is_none")]
     pub headroom: Option<u64>,
 }
@@ -237,12 +237,12 @@ impl Requirement {
     }
 }
 
-/// How far a plan's mix of connections can be taken on this machine as it is.
+/// How many connections of a plan's mix this machine allows as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Headroom {
     /// Connections at the peak.
     pub connections: u64,
-    /// What stops it there.
+    /// The resource that allows no more.
     pub limited_by: Resource,
 }
 
