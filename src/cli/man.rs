@@ -1,9 +1,8 @@
 //! The `completions` and `man` subcommands, both made from the command line's own definition.
 
-use super::{Cli, ExitStatus};
+use super::{Cli, ExitStatus, print_result};
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
-use std::io::Write;
 
 /// For which shell.
 #[derive(Debug, Args)]
@@ -15,19 +14,13 @@ pub struct CompletionsArgs {
 pub(super) fn completions(args: &CompletionsArgs) -> ExitStatus {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "planrun", &mut script);
-    print(&script)
+    print_result(&script)
 }
 
 pub(super) fn man() -> ExitStatus {
     let mut page = Vec::new();
     match clap_mangen::Man::new(Cli::command()).render(&mut page) {
-        Ok(()) => print(&page),
+        Ok(()) => print_result(&page),
         Err(_) => ExitStatus::Internal,
     }
-}
-
-/// Prints a result; whoever closes the pipe has read enough.
-fn print(bytes: &[u8]) -> ExitStatus {
-    let _ = std::io::stdout().write_all(bytes);
-    ExitStatus::Pass
 }

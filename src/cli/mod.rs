@@ -92,6 +92,18 @@ fn is_subcommand(word: &str) -> bool {
     Cli::command().find_subcommand(word).is_some_and(|command| command.get_name() != "run")
 }
 
+/// Prints a result. Whoever closes the pipe has read enough; a disk that is full has not.
+fn print_result(bytes: &[u8]) -> ExitStatus {
+    let mut stdout = anstream::stdout();
+    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            diagnostic::print_error(&format!("cannot write to standard output: {error}"), None);
+            ExitStatus::Internal
+        }
+        _ => ExitStatus::Pass,
+    }
+}
+
 /// Says what is to be done here in place of what was typed.
 fn refuse(answer: &elsewhere::Answer) -> ExitStatus {
     diagnostic::print_error(&answer.message, Some(&answer.help));

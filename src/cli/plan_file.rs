@@ -96,6 +96,10 @@ fn read_text(path: &Path) -> Result<String, (String, Option<&'static str>)> {
         let help = Some("a plan is a page of text: is this the right file?");
         return Err((format!("the plan {shown} is larger than 1 MiB"), help));
     }
+    if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+        let help = "save the file as UTF-8; zero bytes are found in UTF-16, and in files that are not text";
+        return Err((format!("the plan {shown} is not text: byte {at} is zero"), Some(help)));
+    }
     String::from_utf8(bytes).map_err(|error| {
         let at = error.utf8_error().valid_up_to();
         let line = error.as_bytes()[..at].split(|byte| *byte == b'\n').count();

@@ -1,12 +1,9 @@
 //! The `schema` subcommand.
 
-use super::ExitStatus;
+use super::{ExitStatus, print_result};
 use crate::plan::Plan;
-use std::io::Write;
 
 pub(super) fn schema() -> ExitStatus {
     let text = format!("{:#}\n", Plan::schema());
-    // Whoever closes the pipe has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    ExitStatus::Pass
+    print_result(text.as_bytes())
 }

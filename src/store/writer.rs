@@ -169,7 +169,11 @@ impl Store {
         if problems.is_empty() {
             problems.extend(super::compress(&self.folder).err());
         }
-        Ok(Closed { saved: SavedRun::open(&self.folder)?, problems, lock: self.lock })
+        match SavedRun::open(&self.folder) {
+            Ok(saved) => Ok(Closed { saved, problems, lock: self.lock }),
+            // What kept the recording from being written is why it cannot be read.
+            Err(error) => Err(problems.into_iter().next().unwrap_or(error)),
+        }
     }
 }
 

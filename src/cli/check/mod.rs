@@ -6,10 +6,9 @@ mod needs;
 mod outline;
 mod session;
 
-use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::report::page::Page;
 use clap::Args;
-use std::io::Write;
 use std::path::PathBuf;
 
 /// Its arguments.
@@ -41,8 +40,10 @@ pub(super) fn check(args: &CheckArgs) -> ExitStatus {
         }
         let page = &mut Page::new(&mut text, screen::terminal().unwrap_or(usize::MAX));
         let written = outline::outline(page, &plan, &files, args.ascii);
-        // Whoever closes the pipe has read enough.
-        drop(written.and_then(|()| anstream::stdout().write_all(&text)));
+        let printed = if written.is_ok() { print_result(&text) } else { ExitStatus::Internal };
+        if printed != ExitStatus::Pass {
+            status = printed;
+        }
     }
     status
 }

@@ -3,7 +3,7 @@
 mod json;
 pub(super) mod page;
 
-use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::engine::file_bytes;
 use crate::machine::{
     Advice, Headroom, Host, Limits, Probes, Requirement, RequirementStatus, advice, both_ends_here,
@@ -45,9 +45,10 @@ pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     } else {
         page::write(&examination, page)
     };
-    // Whoever closes the pipe has read enough.
-    drop(written.and_then(|()| anstream::stdout().write_all(&text)));
-    if examination.fit() { ExitStatus::Pass } else { ExitStatus::NotFit }
+    match if written.is_ok() { print_result(&text) } else { ExitStatus::Internal } {
+        ExitStatus::Pass if !examination.fit() => ExitStatus::NotFit,
+        printed => printed,
+    }
 }
 
 /// What was found.

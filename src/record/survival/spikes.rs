@@ -57,6 +57,8 @@ pub struct Spike {
     pub within_s: u64,
     /// How many.
     pub count: u64,
+    /// Whether they were opened together, too, so that their age may be what they share.
+    pub same_age: bool,
 }
 
 impl Spike {
@@ -69,17 +71,19 @@ impl Spike {
 
 impl fmt::Display for Spike {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { kind, at_s, within_s, count } = self;
+        let Self { kind, at_s, within_s, count, same_age } = self;
         match kind {
             SpikeKind::Age => write!(f, "{count} connections died at {at_s} ± {within_s} s: ")?,
             SpikeKind::Quiet => {
                 write!(f, "{count} connections died after {at_s} ± {within_s} s of silence: ")?;
             }
             SpikeKind::Moment => {
-                return write!(
-                    f,
-                    "{count} connections died in the run's second {at_s} (± {within_s}): a restart or a storm?"
-                );
+                write!(f, "{count} connections died in the run's second {at_s} (± {within_s})")?;
+                return f.write_str(if *same_age {
+                    ", all of about the same age: a limit on their age, or a restart?"
+                } else {
+                    ": a restart or a storm?"
+                });
             }
         }
         f.write_str(match kind {
@@ -104,8 +108,13 @@ pub fn spikes(survival: &Survival) -> Vec<Spike> {
     let mut moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
     // Connections that were opened together and died together share everything: without a timer that is known, the moment says it.
     let together = |spike: &Spike| moments.iter().any(|moment| is_most(moment.count, spike.count));
+    let together_at = |moment: &Spike| ages.iter().any(|age| is_most(age.count, moment.count));
+    let same_age: Vec<bool> = moments.iter().map(together_at).collect();
     ages.retain(|spike| spike.is_known_timer() || !together(spike));
     quiet.retain(|spike| spike.is_known_timer() || !together(spike));
+    for (moment, same_age) in moments.iter_mut().zip(same_age) {
+        moment.same_age = same_age;
+    }
     // Those that never heard anything were silent all their life: then the age says it.
     quiet.retain(|spike| !ages.iter().any(|age| is_most(age.count, spike.count)));
     ages.retain(|age| !quiet.iter().any(|spike| is_most(spike.count, age.count)));
@@ -139,7 +148,7 @@ fn found(bins: &Bins, kind: SpikeKind) -> Vec<Spike> {
         }
         if spikes.len() < MOST && stands_out(bins, count, from, to) {
             let within_s = ends_s(at) - begins_s(at);
-            spikes.push(Spike { kind, at_s: begins_s(at), within_s, count });
+            spikes.push(Spike { kind, at_s: begins_s(at), within_s, count, same_age: false });
         }
         left.retain(|bin, _| !(from..=to).contains(bin));
     }

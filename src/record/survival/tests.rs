@@ -150,6 +150,18 @@ fn deaths_that_are_spread_and_deaths_that_this_side_found_are_no_spikes() {
 }
 
 #[test]
+fn connections_that_were_opened_and_died_together_may_share_their_age() {
+    let mut survival = Survival::default();
+    for user in 0..50_u64 {
+        let opened_ns = user * SECOND_NS / 50;
+        let ended_ns = opened_ns + 4 * SECOND_NS;
+        survival.record(&Life { end: End::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
+    }
+    let words = "50 connections died in the run's second 4 (± 1), all of about the same age: a limit on their age, or a restart?";
+    assert_eq!(said(&survival), [words]);
+}
+
+#[test]
 fn deaths_by_what_this_side_sent_tell_of_no_restart() {
     for end in [End::WrongData, End::Rejected] {
         let mut survival = Survival::default();

@@ -351,3 +351,34 @@ fn what_is_no_plan_leads_on() {
         assert!(output.stdout.is_empty());
     }
 }
+
+#[test]
+fn a_full_disk_behind_standard_output_is_said_and_a_closed_pipe_is_not() {
+    for arguments in
+        [&["schema"][..], &["man"], &["completions", "bash"], &["check", "plans/quickstart.toml"]]
+    {
+        let full = std::fs::File::create("/dev/full").unwrap();
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_planrun"))
+            .args(arguments)
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .stdout(full)
+            .stderr(std::process::Stdio::piped())
+            .output()
+            .unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(5), "{arguments:?}: {said}");
+        assert!(said.contains("cannot write to standard output: No space left"), "{said}");
+    }
+}
+
+#[test]
+fn a_plan_in_utf_16_is_said_to_be_no_text() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = folder.path().join("plan.toml");
+    let bytes: Vec<u8> = "name = \"x\"".encode_utf16().flat_map(u16::to_be_bytes).collect();
+    std::fs::write(&plan, bytes).unwrap();
+    let output = planrun(".", &["check", plan.to_str().unwrap()], &[]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("is not text: byte 0 is zero") && said.contains("UTF-16"), "{said}");
+}
