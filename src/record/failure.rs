@@ -267,15 +267,19 @@ pub struct Tally {
     pub first_ns: u64,
     /// Last seen, on the run's clock.
     pub last_ns: u64,
-    /// One example in words: which connection, what came.
+    /// One example in words: which connection, what came. A worker tells it once: later tallies of
+    /// the same cause have none.
     pub sample: String,
 }
 
 impl Tally {
-    /// Adds another tally of the same cause; the earlier sample stays.
+    /// Adds another tally of the same cause; the earlier of two samples stays.
     pub fn merge(&mut self, other: &Self) {
-        if self.count == 0 || (other.count > 0 && other.first_ns < self.first_ns) {
+        let is_earlier = self.count == 0 || (other.count > 0 && other.first_ns < self.first_ns);
+        if is_earlier {
             self.first_ns = other.first_ns;
+        }
+        if self.sample.is_empty() || (is_earlier && !other.sample.is_empty()) {
             self.sample.clone_from(&other.sample);
         }
         self.last_ns = self.last_ns.max(other.last_ns);

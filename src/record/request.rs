@@ -128,15 +128,13 @@ impl RequestTally {
 }
 
 impl Cell {
-    /// The facts of one request. Where the scenario has no other one, they are its own.
+    /// The facts of one of several requests; those of the whole for `None`. A scenario's only request
+    /// has no facts of its own: see
+    /// [`Http::tells_requests_apart`](crate::plan::Http::tells_requests_apart).
     pub fn of_request(&self, request: Option<u16>, with_times: bool) -> Cow<'_, Self> {
-        match request {
-            Some(at) if !(self.requests.is_empty() && at == 0) => {
-                let tally = self.requests.get(&at);
-                Cow::Owned(tally.map(|tally| tally.cell(with_times)).unwrap_or_default())
-            }
-            _ => Cow::Borrowed(self),
-        }
+        let Some(at) = request else { return Cow::Borrowed(self) };
+        let tally = self.requests.get(&at);
+        Cow::Owned(tally.map(|tally| tally.cell(with_times)).unwrap_or_default())
     }
 
     /// Adds to the whole what is kept by request alone while it happens.

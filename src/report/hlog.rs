@@ -2,16 +2,23 @@
 //! the public `HdrHistogram` tools.
 //!
 //! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads
-//! `web.service_time:s02.hold`.
+//! `web.service_time:s02.hold`, of one of several requests `web/order.service_time:s02.hold`.
 
-use crate::plan::{Plan, TimeMetric};
+use crate::plan::{Plan, Protocol, Stat, TimeMetric};
+use crate::record::CellKey;
 use crate::store::{Durations, Header, Started};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
 use hdrhistogram::serialization::{Serializer as _, V2DeflateSerializer};
+use std::io::Write as _;
 
 /// Nanoseconds in the unit of `Interval_Max`.
 const MAX_UNIT: f64 = 1e6;
+
+/// What a compressed histogram in the format V2 begins with.
+const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 
 /// The first lines.
 pub fn heading(header: &Header) -> Vec<u8> {
@@ -41,31 +48,85 @@ pub fn times(started: &Started) -> Vec<u8> {
 pub fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
     let mut lines = Vec::new();
     let Some(scenario) = plan.scenarios.get(usize::from(durations.scenario)) else { return lines };
-    let length = u64::from(durations.last.saturating_sub(durations.first)) + 1;
     for (key, cell) in &durations.cells {
+        let mut interval = Interval { of: tag(&scenario.name), key: *key, durations };
         for metric in TimeMetric::ALL {
             let Some(samples) = cell.times.get(*metric) else { continue };
-            let mut bytes = Vec::new();
+            let mut packed = Vec::new();
             V2DeflateSerializer::new()
-                .serialize(samples, &mut bytes)
+                .serialize(samples, &mut packed)
                 .expect("memory takes every histogram with these bounds");
-            let line = format!(
-                "Tag={}.{metric}:s{:02}.{},{}.000,{length}.000,{:.3},{}\n",
-                tag(&scenario.name),
-                u32::from(key.stage) + 1,
-                key.phase,
-                durations.first,
-                samples.max() as f64 / MAX_UNIT,
-                STANDARD.encode(&bytes),
-            );
-            lines.extend_from_slice(line.as_bytes());
+            interval.add(&mut lines, *metric, samples.max() as f64, &packed);
+        }
+        let Protocol::Http(http) = &scenario.protocol else { continue };
+        for (at, facts) in &cell.requests {
+            let Some(request) = http.requests.get(usize::from(*at)) else { continue };
+            interval.of = format!("{}/{}", tag(&scenario.name), tag(&request.name));
+            for metric in TimeMetric::ALL {
+                let of_metric =
+                    facts.times.stat(*metric, Stat::Max).zip(facts.times.histogram_v2(*metric));
+                let Some((max, bytes)) = of_metric else { continue };
+                interval.add(&mut lines, *metric, max, &packed(&bytes));
+            }
         }
     }
     lines
+}
+
+/// What the histograms of a line are of.
+struct Interval<'a> {
+    of: String,
+    key: CellKey,
+    durations: &'a Durations,
+}
+
+impl Interval<'_> {
+    fn add(&self, lines: &mut Vec<u8>, metric: TimeMetric, max: f64, packed: &[u8]) {
+        let Durations { first, last, .. } = *self.durations;
+        let line = format!(
+            "Tag={}.{metric}:s{:02}.{},{first}.000,{}.000,{:.3},{}\n",
+            self.of,
+            u32::from(self.key.stage) + 1,
+            self.key.phase,
+            u64::from(last.saturating_sub(first)) + 1,
+            max / MAX_UNIT,
+            STANDARD.encode(packed),
+        );
+        lines.extend_from_slice(line.as_bytes());
+    }
+}
+
+/// A histogram in the format V2 as its compressed form.
+fn packed(histogram_v2: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    let packed = encoder.write_all(histogram_v2).and_then(|()| encoder.finish());
+    let packed = packed.expect("memory takes everything");
+    let length = u32::try_from(packed.len()).expect("a histogram has 300 KB at most");
+    [&COMPRESSED_COOKIE.to_be_bytes()[..], &length.to_be_bytes(), &packed].concat()
 }
 
 /// A name as a tag may have it: fields end at commas and spaces.
 fn tag(name: &str) -> String {
     let kept = |c: char| if c.is_ascii_alphanumeric() || "_-.".contains(c) { c } else { '_' };
     name.chars().map(kept).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{SparseTimes, Times};
+
+    #[test]
+    fn a_histogram_from_buckets_is_packed_as_the_library_does() {
+        let (mut sparse, mut whole) = (SparseTimes::default(), Times::default());
+        for ns in (0..2_000_u64).map(|sample| sample * sample * 977) {
+            sparse.record(TimeMetric::ServiceTime, ns);
+            whole.record(TimeMetric::ServiceTime, ns);
+        }
+        let mut expected = Vec::new();
+        let samples = whole.get(TimeMetric::ServiceTime).expect("samples");
+        V2DeflateSerializer::new().serialize(samples, &mut expected).expect("memory");
+        let bytes = sparse.histogram_v2(TimeMetric::ServiceTime).expect("samples");
+        assert_eq!(packed(&bytes), expected);
+    }
 }

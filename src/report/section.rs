@@ -4,8 +4,8 @@
 use crate::catalogue::{Samples, Whose};
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
-    Cell, CellKey, Counter, Gauges, Measure, Recording, ScenarioRecording, Span, Transition,
-    measure,
+    Cell, CellKey, Counter, Gauges, Measure, Recording, ScenarioRecording, Span, SparseTimes,
+    Transition, measure,
 };
 use crate::store::SavedRun;
 use crate::units::SECOND_NS;
@@ -22,6 +22,8 @@ pub struct Section<'a> {
     pub cell: Cow<'a, Cell>,
     /// The levels at the end of the last phase that is in it, a drain apart.
     pub gauges: Gauges,
+    /// One of several requests: its times, which the cell does not have.
+    pub times: Option<&'a SparseTimes>,
     /// When it began and ended, on the run's clock; a drain is not in the time. `None` if it never
     /// began.
     pub time: Option<(u64, u64)>,
@@ -30,12 +32,24 @@ pub struct Section<'a> {
 impl Section<'_> {
     /// The same for one request: index into `Http::requests`.
     pub fn of_request(&self, request: u16) -> Section<'_> {
-        let cell = self.cell.of_request(Some(request), true);
-        Section { protocol: self.protocol, cell, gauges: Gauges::default(), time: self.time }
+        let Self { protocol, time, .. } = *self;
+        let gauges = Gauges::default();
+        let apart = matches!(protocol, Protocol::Http(http) if http.tells_requests_apart());
+        if !apart {
+            let cell = Cow::Borrowed(&*self.cell);
+            return Section { protocol, cell, gauges, times: None, time };
+        }
+        let cell = self.cell.of_request(Some(request), false);
+        let times = self.cell.requests.get(&request).map(|tally| &tally.times);
+        Section { protocol, cell, gauges, times, time }
     }
 
     /// The value of a metric, and how much it rests on.
     pub fn measure(&self, metric: Metric) -> Option<Measure> {
+        if let (Metric::Time(time, stat), Some(times)) = (metric, self.times) {
+            let (value, samples) = (times.stat(time, stat)?, times.count(time));
+            return Some(Measure { value, samples, ratio: None });
+        }
         let length_ns = self.time.map_or(0, |(start, end)| end - start);
         let span =
             Span { protocol: self.protocol, cell: &self.cell, gauges: &self.gauges, length_ns };
@@ -46,9 +60,10 @@ impl Section<'_> {
     /// dropped least.
     pub fn samples(&self, time: TimeMetric) -> u64 {
         let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
-        match time.row().samples {
-            Samples::Events => storms(),
-            _ => self.cell.times.count(time),
+        match (self.times, time.row().samples) {
+            (Some(times), _) => times.count(time),
+            (None, Samples::Events) => storms(),
+            (None, _) => self.cell.times.count(time),
         }
     }
 
@@ -76,6 +91,16 @@ impl Section<'_> {
 pub fn end_of(recording: &Recording) -> u64 {
     let seconds = u64::from(recording.seconds) * SECOND_NS;
     recording.stopped.as_ref().map_or(seconds, |(_, at_ns)| *at_ns)
+}
+
+/// When a phase began and ended, up to `end_ns` if it goes on; `None` if it never began.
+pub fn phase_time(facts: &ScenarioRecording, key: CellKey, end_ns: u64) -> Option<(u64, u64)> {
+    let start = facts.at(match key.phase {
+        Phase::Ramp => Transition::Ramp(key.stage),
+        Phase::Hold => Transition::Hold(key.stage),
+        Phase::Drain => Transition::Drain,
+    })?;
+    Some((start, start + phase_length_ns(facts, key, end_ns)))
 }
 
 /// One scenario of a run.
@@ -122,7 +147,7 @@ impl<'a> ScenarioFacts<'a> {
             }
             let cell = cell.map_or_else(|| Cow::Owned(Cell::default()), Cow::Borrowed);
             let gauges = self.facts.gauges_at.get(&key).copied().unwrap_or_default();
-            Some((phase, Section { protocol: self.protocol, cell, gauges, time }))
+            Some((phase, Section { protocol: self.protocol, cell, gauges, times: None, time }))
         };
         [Phase::Ramp, Phase::Hold, Phase::Drain].into_iter().filter_map(phase).collect()
     }
@@ -139,7 +164,7 @@ impl<'a> ScenarioFacts<'a> {
         });
         let times = keys.filter(within).filter_map(|key| self.time(key));
         let time = times.reduce(|all, one| (all.0.min(one.0), all.1.max(one.1)));
-        Section { protocol: self.protocol, cell: merged, gauges, time }
+        Section { protocol: self.protocol, cell: merged, gauges, times: None, time }
     }
 
     /// The levels at the end of a stage.
@@ -151,13 +176,7 @@ impl<'a> ScenarioFacts<'a> {
 
     /// From the phase's own mark to the next one that was passed.
     fn time(&self, key: CellKey) -> Option<(u64, u64)> {
-        let mark = match key.phase {
-            Phase::Ramp => Transition::Ramp(key.stage),
-            Phase::Hold => Transition::Hold(key.stage),
-            Phase::Drain if key.stage + 1 == self.stages => Transition::Drain,
-            Phase::Drain => return None,
-        };
-        let start = self.facts.at(mark)?;
-        Some((start, start + phase_length_ns(self.facts, key, self.end_ns)))
+        let is_drained = key.phase != Phase::Drain || key.stage + 1 == self.stages;
+        phase_time(self.facts, key, self.end_ns).filter(|_| is_drained)
     }
 }

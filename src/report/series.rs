@@ -19,7 +19,8 @@ const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
 pub struct Series {
     plan: Plan,
     marks: Recording,
-    /// Histograms of the seconds up to the next one, whose row shows them.
+    /// What was kept apart from the seconds up to the next one: its row shows the histograms, and the
+    /// rows of requests follow it.
     durations: Vec<Durations>,
 }
 
@@ -37,11 +38,26 @@ impl Series {
         if self.durations.is_empty() {
             return timeline::rows(&self.plan, &self.marks, second);
         }
+        let (requests, histograms): (Vec<_>, Vec<_>) =
+            self.durations.drain(..).partition(of_requests);
         let mut whole = second.clone();
-        for durations in self.durations.drain(..) {
+        for durations in histograms {
             whole.scenarios.entry(durations.scenario).or_default().cells.extend(durations.cells);
         }
-        timeline::rows(&self.plan, &self.marks, &whole)
+        let mut rows = timeline::rows(&self.plan, &self.marks, &whole);
+        rows.extend(self.stretches(&requests));
+        rows
+    }
+
+    /// The rows of requests that no second follows.
+    fn last_rows(&mut self) -> Vec<u8> {
+        let left = std::mem::take(&mut self.durations);
+        self.stretches(&left)
+    }
+
+    fn stretches(&self, all: &[Durations]) -> Vec<u8> {
+        let rows = |one| timeline::rows_of_stretch(&self.plan, &self.marks, one);
+        all.iter().flat_map(rows).collect()
     }
 
     fn intervals(&self, second: &Second) -> Vec<u8> {
@@ -68,9 +84,13 @@ impl Series {
                 self.marks.add(entry);
                 Additions::default()
             }
-            Line::Entry(_) | Line::Finished(_) => Additions::default(),
+            Line::Entry(_) | Line::Finished(_) => [self.last_rows(), Vec::new()],
         }
     }
+}
+
+fn of_requests(durations: &Durations) -> bool {
+    durations.cells.iter().any(|(_, cell)| !cell.requests.is_empty())
 }
 
 impl store::Series for Series {

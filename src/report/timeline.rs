@@ -1,14 +1,16 @@
 //! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that
-//! were current in it, and one for each of its requests, where it has several.
+//! were current in it, and one for each of its requests, where it has several: in a long run one for
+//! each stretch of several seconds (`seconds`), up to and with `second`.
 
-use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, row};
+use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
-use super::section::Section;
+use super::section::{Section, phase_time};
 use crate::catalogue::Samples;
 use crate::plan::{Metric, Plan, Protocol, Scenario, Stat};
-use crate::record::{Cell, Recording, ScenarioSecond, Second};
+use crate::record::{Cell, CellKey, Gauges, Recording, ScenarioSecond, Second};
+use crate::store::Durations;
 use crate::units::SECOND_NS;
 use std::borrow::Cow;
 
@@ -18,7 +20,7 @@ const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mea
 /// The first line.
 pub fn heading(plan: &Plan) -> Vec<u8> {
     let mut csv = csv();
-    let names = ["second", "scenario", "stage", "part", "request"].map(str::to_owned);
+    let names = ["second", "scenario", "stage", "part", "request", "seconds"].map(str::to_owned);
     let figures = columns(plan).into_iter().map(CsvColumn::heading);
     let workers = ["workers", "workers.cpu_ms", "workers.rss_bytes", "workers.lag_max_ms"];
     row(&mut csv, names.into_iter().chain(figures).chain(workers.map(str::to_owned)));
@@ -37,36 +39,87 @@ pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
             continue;
         };
         let start = u64::from(second.second) * SECOND_NS;
-        let current = passed.phase_at(start + SECOND_NS / 2);
-        let stage = current.and_then(|key| scenario.stages.get(usize::from(key.stage)));
-        let names = [
-            second.second.to_string(),
-            cell(&scenario.name).into_owned(),
-            stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
-            current.map(|key| key.phase.to_string()).unwrap_or_default(),
-            String::new(),
-        ];
+        let place = Place {
+            second: second.second,
+            seconds: 1,
+            scenario,
+            key: passed.phase_at(start + SECOND_NS / 2),
+        };
         let section = section(scenario, start, facts);
         let own = figures(&columns, &ReportedMetrics::of(&scenario.protocol), &section);
-        row(&mut csv, names.clone().into_iter().chain(own).chain(workers(facts)));
-        let Protocol::Http(http) = &scenario.protocol else { continue };
-        if http.requests.len() < 2 {
-            continue;
-        }
-        let words = ReportedMetrics::of_requests([&scenario.protocol]);
-        for (name, section) in each(http, &section) {
-            // A second in which it was neither sent nor answered has no row of it.
-            if section.cell.is_empty() {
-                continue;
-            }
-            let mut names = names.clone();
-            names[4] = cell(name).into_owned();
-            let figures = figures(&columns, &words, &section);
-            let no_workers = [const { String::new() }; 4];
-            row(&mut csv, names.into_iter().chain(figures).chain(no_workers));
+        row(&mut csv, place.names("").into_iter().chain(own).chain(workers(facts)));
+        place.requests(&mut csv, &columns, &section);
+    }
+    bytes(csv)
+}
+
+/// The rows of requests whose facts were kept apart from their seconds: by stage and phase.
+pub fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Durations) -> Vec<u8> {
+    let mut csv = csv();
+    let index = usize::from(stretch.scenario);
+    if let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), marks.scenarios.get(index))
+    {
+        let columns = columns(plan);
+        let seconds = (stretch.last + 1).saturating_sub(stretch.first);
+        let (from, to) =
+            (u64::from(stretch.first) * SECOND_NS, (u64::from(stretch.last) + 1) * SECOND_NS);
+        for (key, cell) in &stretch.cells {
+            let place = Place { second: stretch.last, seconds, scenario, key: Some(*key) };
+            let phase = phase_time(passed, *key, to);
+            let time = phase.map(|(start, end)| (start.max(from), end.min(to)));
+            let section = Section {
+                protocol: &scenario.protocol,
+                cell: Cow::Borrowed(cell),
+                gauges: Gauges::default(),
+                times: None,
+                // What is due in one phase may end in the next.
+                time: time.filter(|(start, end)| start < end),
+            };
+            place.requests(&mut csv, &columns, &section);
         }
     }
     bytes(csv)
+}
+
+/// What the first columns of a row say.
+struct Place<'a> {
+    /// The last second that it is of.
+    second: u32,
+    /// How many seconds it is of.
+    seconds: u32,
+    scenario: &'a Scenario,
+    key: Option<CellKey>,
+}
+
+impl Place<'_> {
+    fn names(&self, request: &str) -> [String; 6] {
+        let stage = self.key.and_then(|key| self.scenario.stages.get(usize::from(key.stage)));
+        [
+            self.second.to_string(),
+            cell(&self.scenario.name).into_owned(),
+            stage.map(|stage| cell(&stage.name).into_owned()).unwrap_or_default(),
+            self.key.map(|key| key.phase.to_string()).unwrap_or_default(),
+            cell(request).into_owned(),
+            self.seconds.to_string(),
+        ]
+    }
+
+    /// Adds a row for each request that was sent or answered.
+    fn requests(&self, csv: &mut Csv, columns: &[CsvColumn], section: &Section<'_>) {
+        let Protocol::Http(http) = &self.scenario.protocol else { return };
+        if !http.tells_requests_apart() {
+            return;
+        }
+        let words = ReportedMetrics::of_requests([&self.scenario.protocol]);
+        for (name, own) in each(http, section) {
+            if own.cell.is_empty() {
+                continue;
+            }
+            let figures = figures(columns, &words, &own);
+            let no_workers = [const { String::new() }; 4];
+            row(csv, self.names(name).into_iter().chain(figures).chain(no_workers));
+        }
+    }
 }
 
 fn section<'a>(scenario: &'a Scenario, start: u64, facts: &ScenarioSecond) -> Section<'a> {
@@ -78,6 +131,7 @@ fn section<'a>(scenario: &'a Scenario, start: u64, facts: &ScenarioSecond) -> Se
         protocol: &scenario.protocol,
         cell: Cow::Owned(all),
         gauges: facts.gauges,
+        times: None,
         time: Some((start, start + SECOND_NS)),
     }
 }
@@ -109,4 +163,53 @@ fn columns(plan: &Plan) -> Vec<CsvColumn> {
         columns.extend(STATS.map(|stat| CsvColumn::Time(time, stat)));
     }
     columns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, Phase, Source};
+    use crate::record::{Entry, RequestTally, StageTransition, Transition};
+
+    #[test]
+    fn a_stretch_has_a_row_for_each_request_and_phase_with_its_own_length() {
+        let text = "name = \"s\"\ntargets.web.address = \"http://127.0.0.1:9/\"\n[scenarios.web]\n\
+             protocol = \"http\"\nrequests = [{ name = \"a\", path = \"/a\" }, { name = \"b\", path = \"/b\" }]\n\
+             stages = [{ name = \"up\", users = 9, ramp = \"30s\", hold = \"1h\" }]\n";
+        let source = Source { name: "s.toml".to_owned(), text: text.to_owned() };
+        let plan = Plan::parse(&source, &Overrides::default(), &|_| None).expect("a plan");
+        let mut marks = Recording::new(1);
+        for (transition, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 30 * SECOND_NS)]
+        {
+            marks.add(&Entry::Transition(StageTransition { scenario: 0, transition, at_ns }));
+        }
+        let cell = |started: u64| {
+            let mut cell = Cell::default();
+            let facts = RequestTally { started, ok: started, ..RequestTally::default() };
+            cell.requests.insert(1, facts);
+            cell
+        };
+        let key = |phase| CellKey { stage: 0, phase };
+        let cells = vec![(key(Phase::Ramp), cell(200)), (key(Phase::Hold), cell(100))];
+        let stretch = Durations { scenario: 0, first: 10, last: 34, cells };
+        let csv = [heading(&plan), rows_of_stretch(&plan, &marks, &stretch)].concat();
+        let mut reader = csv::Reader::from_reader(&*csv);
+        let heading = reader.headers().expect("a heading").clone();
+        let wanted = ["second", "part", "request", "seconds", "started", "requests.rate_per_s"]
+            .map(|name| {
+                heading.iter().position(|known| known == name).unwrap_or_else(|| panic!("{name}"))
+            });
+        let rows: Vec<Vec<String>> = reader
+            .records()
+            .map(|row| {
+                let row = row.expect("a row");
+                wanted.iter().map(|at| row[*at].to_owned()).collect()
+            })
+            .collect();
+        // 200 in 20 s of the ramp, 100 in 5 s of the hold.
+        assert_eq!(
+            rows,
+            [["34", "ramp", "b", "25", "200", "10"], ["34", "hold", "b", "25", "100", "20"]]
+        );
+    }
 }

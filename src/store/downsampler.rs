@@ -1,75 +1,160 @@
-//! Turns the histograms of seconds into those of longer stretches, so that a soak's files grow slowly.
+//! Turns what seconds have much of into that of longer stretches, so that a soak's files grow slowly.
 //!
-//! The first [`AT_FIRST`] bytes of histograms of a scenario are kept by the second. From then on a scenario
-//! has [`EACH_SECOND`] bytes a second to spend, and its histograms are merged until they are worth it.
+//! That is histograms, and the facts of each of several requests. Of each a scenario keeps some bytes
+//! by the second. From then on it has some bytes a second to spend, and what comes is merged until it
+//! is worth them.
 //!
-//! **Invariant:** nothing is lost: counts stay where they are, and histograms add up to the same ones.
+//! **Invariant:** nothing is lost: a scenario's counts stay where they are, and what is merged adds up
+//! to the same. Only a run that is killed lacks the last stretch of it.
 
 use super::journal::{Durations, Line};
-use crate::plan::{Metric, Plan, Protocol, Scenario};
-use crate::record::{Cell, CellKey, Entry, RequestTally, ScenarioSecond};
+use crate::plan::{Metric, Plan, Protocol, RequestScope, Scenario, Threshold};
+use crate::record::{Cell, CellKey, Entry, ScenarioSecond};
 use std::collections::BTreeMap;
+use std::io;
 use std::time::Duration;
 
-/// Bytes of histograms that are kept by the second.
-const AT_FIRST: usize = 1 << 20;
-
-/// Bytes of histograms a second after that, as they are in the journal.
-const EACH_SECOND: usize = 400;
-
-/// What a scenario adds a second to the files of its run at most, once [`AT_FIRST`] is used up.
+/// What a scenario adds a second to the files of its run at most, once its first bytes are used up.
 const GROWTH_PER_SECOND: u64 = 2_000;
+
+/// Bytes in all files for each second of what is merged, after its first bytes.
+const EACH_SECOND: u64 = 400;
+
+/// Bytes of a request's row in `timeline.csv`.
+const TIMELINE_ROW: u64 = 300;
+
+/// Bytes of what the reports at the end say of one request in one section of a scenario.
+const REPORT_OF_REQUEST: u64 = 2_500;
 
 /// Bytes that a run of this length writes at most before its recording is compressed. Scenarios that
 /// [keep every second](keeps_seconds) write more.
 pub fn most_bytes(plan: &Plan, length: Duration) -> u64 {
     let of = |scenario: &Scenario| {
-        let requests = match &scenario.protocol {
-            Protocol::Http(http) if http.requests.len() > 1 => http.requests.len() as u64,
-            _ => 0,
-        };
-        let growth = GROWTH_PER_SECOND + requests * GROWTH_PER_REQUEST;
-        // Histograms stand in the journal and in the interval log.
-        2 * AT_FIRST as u64 + growth.saturating_mul(length.as_secs())
+        let requests = requests(scenario);
+        let bulks: &[Bulk] = if requests > 0 { &Bulk::ALL } else { &[Bulk::Histograms] };
+        let at_first = bulks.iter().map(|bulk| bulk.at_first()).fold(0, u64::saturating_add);
+        // The whole, and each stage with its phases.
+        let sections = 1 + 3 * scenario.stages.len() as u64;
+        let growth = GROWTH_PER_SECOND.saturating_mul(length.as_secs());
+        at_first + growth + requests * sections * REPORT_OF_REQUEST
     };
     plan.scenarios.iter().map(of).fold(0, u64::saturating_add)
 }
 
-/// Whether the histograms of every second are kept: a window of a percentile is judged from them.
-pub fn keeps_seconds(scenario: &Scenario) -> bool {
-    let mut thresholds = scenario.thresholds.iter();
-    thresholds.any(|one| one.window.is_some() && matches!(one.metric, Metric::Time(..)))
+/// How many requests a scenario tells apart.
+fn requests(scenario: &Scenario) -> u64 {
+    match &scenario.protocol {
+        Protocol::Http(http) if http.tells_requests_apart() => http.requests.len() as u64,
+        _ => 0,
+    }
 }
 
-/// What each of several requests of a scenario adds a second: its counts, and its row of the timeline.
-const GROWTH_PER_REQUEST: u64 = 700;
+/// Whether more than counts is kept of every second: a window is judged from it.
+pub fn keeps_seconds(scenario: &Scenario) -> bool {
+    Bulk::ALL.iter().any(|bulk| bulk.is_kept(scenario))
+}
 
-/// Merges the histograms of each scenario.
+/// What is merged.
+#[derive(Debug, Clone, Copy)]
+enum Bulk {
+    /// Histograms of a scenario.
+    Histograms,
+    /// Counts, causes and histograms of each of several requests.
+    Requests,
+}
+
+impl Bulk {
+    const ALL: [Self; 2] = [Self::Histograms, Self::Requests];
+
+    /// Bytes in all files that are kept by the second.
+    fn at_first(self) -> u64 {
+        match self {
+            Self::Histograms => 2 << 20,
+            Self::Requests => 32 << 20,
+        }
+    }
+
+    /// Whether a threshold has a window that is judged from the seconds of it.
+    fn is_kept(self, scenario: &Scenario) -> bool {
+        let of_request = |one: &Threshold| one.requests != RequestScope::All;
+        let mut windows = scenario.thresholds.iter().filter(|one| one.window.is_some());
+        windows.any(|one| match self {
+            Self::Histograms => matches!(one.metric, Metric::Time(..)),
+            Self::Requests => of_request(one),
+        })
+    }
+
+    /// Takes it out of a cell.
+    fn take(self, cell: &mut Cell) -> Option<Cell> {
+        let mut taken = Cell::default();
+        match self {
+            Self::Histograms => taken.times = std::mem::take(&mut cell.times),
+            Self::Requests => taken.requests = std::mem::take(&mut cell.requests),
+        }
+        (taken != Cell::default()).then_some(taken)
+    }
+
+    /// Puts back what was taken.
+    fn put(self, taken: Cell, cell: &mut Cell) {
+        match self {
+            Self::Histograms => cell.times = taken.times,
+            Self::Requests => cell.requests = taken.requests,
+        }
+    }
+}
+
+/// Bytes that these take in all files: in the journal, as much at most in the interval log, and
+/// rows of the timeline.
+fn bytes<'a>(cells: impl Iterator<Item = (&'a CellKey, &'a Cell)>) -> u64 {
+    cells
+        .map(|one| {
+            let mut length = Length(0);
+            // Nothing stops a length from growing.
+            let _ = serde_json::to_writer(&mut length, &one);
+            2 * length.0 + TIMELINE_ROW * one.1.requests.len() as u64
+        })
+        .sum()
+}
+
+/// Counts what is written.
+struct Length(u64);
+
+impl io::Write for Length {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Merges what the seconds of each scenario have much of.
 #[derive(Debug)]
 pub(super) struct Downsampler {
-    /// By index into `Plan::scenarios`; `None` keeps every second.
-    scenarios: Vec<Option<Pending>>,
+    /// By index into `Plan::scenarios`; what is kept by the second has no place.
+    scenarios: Vec<Vec<Pending>>,
 }
 
 #[derive(Debug)]
 struct Pending {
-    budget: usize,
+    bulk: Bulk,
+    budget: u64,
     first: u32,
     last: u32,
+    /// Bytes of what waits, when that was last looked at: it only grows.
+    waiting: u64,
     cells: BTreeMap<CellKey, Cell>,
 }
 
 impl Downsampler {
     pub(super) fn new(plan: &Plan) -> Self {
-        let scenarios = plan.scenarios.iter().map(|scenario| {
-            (!keeps_seconds(scenario)).then(|| Pending {
-                budget: AT_FIRST,
-                first: 0,
-                last: 0,
-                cells: BTreeMap::new(),
-            })
-        });
-        Self { scenarios: scenarios.collect() }
+        let pending = |scenario: &Scenario| {
+            let bulks = Bulk::ALL.into_iter().filter(|bulk| !bulk.is_kept(scenario));
+            bulks.map(Pending::new).collect()
+        };
+        Self { scenarios: plan.scenarios.iter().map(pending).collect() }
     }
 
     /// The lines that are written for this one, in their order.
@@ -80,7 +165,7 @@ impl Downsampler {
                 let number = second.second;
                 for (index, facts) in &mut second.scenarios {
                     let pending = self.scenarios.get_mut(usize::from(*index));
-                    if let Some(Some(pending)) = pending {
+                    for pending in pending.into_iter().flatten() {
                         lines.extend(pending.second(*index, number, facts));
                     }
                 }
@@ -95,48 +180,53 @@ impl Downsampler {
     /// What waits, at the end.
     pub(super) fn rest(&mut self) -> Vec<Line> {
         let all = (0..).zip(&mut self.scenarios);
-        all.filter_map(|(index, pending)| pending.as_mut()?.flush(index)).collect()
+        all.flat_map(|(index, all)| all.iter_mut().filter_map(move |one| one.flush(index)))
+            .collect()
     }
 }
 
 impl Pending {
-    /// Takes the histograms out of a second, unless they may stay there.
+    fn new(bulk: Bulk) -> Self {
+        let (first, last, cells) = (0, 0, BTreeMap::new());
+        Self { bulk, budget: bulk.at_first(), first, last, waiting: 0, cells }
+    }
+
+    /// Takes it out of a second, unless it may stay there.
     fn second(&mut self, index: u16, number: u32, facts: &mut ScenarioSecond) -> Option<Line> {
-        self.budget = (self.budget + EACH_SECOND).min(AT_FIRST);
-        let waiting = !self.cells.is_empty();
-        let taken: Vec<(CellKey, Cell)> = facts
+        self.budget = (self.budget + EACH_SECOND).min(self.bulk.at_first());
+        let bulk = self.bulk;
+        let taken: Vec<(usize, CellKey, Cell)> = facts
             .cells
             .iter_mut()
-            .filter_map(|(key, cell)| Some((*key, histograms(cell)?)))
+            .enumerate()
+            .filter_map(|(at, (key, cell))| Some((at, *key, bulk.take(cell)?)))
             .collect();
-        if taken.is_empty() && !waiting {
-            return None;
-        }
-        if !waiting {
-            let size = size(&taken);
-            if size <= self.budget {
-                self.budget -= size;
-                for (key, cell) in &taken {
-                    let mine = facts.cells.iter_mut().find(|(known, _)| known == key);
-                    if let Some((_, mine)) = mine {
-                        mine.merge(cell);
-                    }
+        if self.cells.is_empty() {
+            if taken.is_empty() {
+                return None;
+            }
+            let bytes = bytes(taken.iter().map(|(_, key, cell)| (key, cell)));
+            if bytes <= self.budget {
+                self.budget -= bytes;
+                for (at, _, cell) in taken {
+                    bulk.put(cell, &mut facts.cells[at].1);
                 }
                 return None;
             }
-            self.first = number;
+            (self.first, self.waiting) = (number, bytes);
         }
         self.last = number;
-        for (key, cell) in &taken {
+        for (_, key, cell) in &taken {
             self.cells.entry(*key).or_default().merge(cell);
         }
-        let all: Vec<(CellKey, Cell)> =
-            self.cells.iter().map(|(key, cell)| (*key, cell.clone())).collect();
-        let size = size(&all);
-        if size > self.budget {
+        if self.waiting > self.budget {
             return None;
         }
-        self.budget -= size;
+        self.waiting = bytes(self.cells.iter());
+        if self.waiting > self.budget {
+            return None;
+        }
+        self.budget -= self.waiting;
         self.flush(index)
     }
 
@@ -147,20 +237,111 @@ impl Pending {
     }
 }
 
-/// Takes the histograms of a cell out of it.
-fn histograms(cell: &mut Cell) -> Option<Cell> {
-    let mut taken = Cell { times: std::mem::take(&mut cell.times), ..Cell::default() };
-    for (request, tally) in &mut cell.requests {
-        let times = std::mem::take(&mut tally.times);
-        let alone = RequestTally { times, ..RequestTally::default() };
-        if alone != RequestTally::default() {
-            taken.requests.insert(*request, alone);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, Phase, Source, TimeMetric};
+    use crate::record::{Cause, Counter, Failure, FailureStage, Outcome, Second};
+
+    fn plan(keys: &str) -> Plan {
+        let request = |at: u32| format!("{{ name = \"r{at}\", path = \"/{at}\" }}");
+        let requests: Vec<String> = (0..100).map(request).collect();
+        let text = format!(
+            "name = \"soak\"\ntargets.web.address = \"http://127.0.0.1:9/\"\n[scenarios.web]\n\
+             protocol = \"http\"\nrequests = [{}]\n{keys}\n\
+             stages = [{{ users = 9, hold = \"1h\" }}]\n",
+            requests.join(", ")
+        );
+        let source = Source { name: "soak.toml".to_owned(), text };
+        Plan::parse(&source, &Overrides::default(), &|_| None).expect("a plan")
+    }
+
+    const KEY: CellKey = CellKey { stage: 0, phase: Phase::Hold };
+
+    fn second(second: u32, random: &mut fastrand::Rng) -> Second {
+        let mut cell = Cell::default();
+        let cause = Cause { code: 503, ..Cause::new(Failure::Status, FailureStage::Request) };
+        for request in 0..100 {
+            let facts = cell.requests.entry(request).or_default();
+            for _ in 0..3 {
+                facts.started += 1;
+                let ns = 1_000_000 + random.u64(..200_000);
+                facts.times.record(TimeMetric::ServiceTime, ns);
+                facts.end(Outcome::Ok, u64::from(second), String::new);
+            }
+            facts.started += 1;
+            facts.end(Outcome::Failed(cause), u64::from(second), String::new);
+        }
+        cell.counters.add(Counter::Started, 400);
+        cell.counters.add(Counter::Ok, 300);
+        let facts = ScenarioSecond { cells: vec![(KEY, cell)], ..ScenarioSecond::default() };
+        Second { second, scenarios: [(0, facts)].into(), ..Second::default() }
+    }
+
+    #[test]
+    fn a_hundred_requests_grow_by_two_kilobytes_a_second_and_nothing_is_lost() {
+        let plan = plan("");
+        let mut downsampler = Downsampler::new(&plan);
+        // Less than a real run keeps by the second.
+        downsampler.scenarios[0].iter_mut().for_each(|pending| pending.budget = 2 << 20);
+        let mut random = fastrand::Rng::with_seed(11);
+        let (mut whole, mut written, mut bytes) = (Cell::default(), Cell::default(), Vec::new());
+        let mut stretches = 0;
+        let mut take = |lines: Vec<Line>, written: &mut Cell| {
+            let mut length = 0;
+            for line in lines {
+                length += super::super::journal::encode(0, &line).len() as u64;
+                match &line {
+                    Line::Entry(Entry::Second(second)) => {
+                        second.scenarios[&0].cells.iter().for_each(|(_, one)| written.merge(one));
+                    }
+                    Line::Durations(durations) => {
+                        stretches += 1;
+                        durations.cells.iter().for_each(|(_, one)| written.merge(one));
+                    }
+                    _ => {}
+                }
+            }
+            length
+        };
+        let length = 1_000;
+        for number in 0..length {
+            let second = second(number, &mut random);
+            second.scenarios[&0].cells.iter().for_each(|(_, cell)| whole.merge(cell));
+            let lines = downsampler.next(Line::Entry(Entry::Second(second)));
+            bytes.push(take(lines, &mut written));
+        }
+        let by_the_second = bytes.iter().take_while(|length| **length > 20_000).count();
+        assert!((5..100).contains(&by_the_second), "{by_the_second}");
+        take(downsampler.rest(), &mut written);
+        assert_eq!(written, whole);
+        assert!(stretches > 1, "{stretches}");
+        let late = &bytes[by_the_second + 1..];
+        let rate = late.iter().sum::<u64>() / late.len() as u64;
+        assert!(rate < GROWTH_PER_SECOND, "{rate}");
+        let most = most_bytes(&plan, Duration::from_secs(length.into()));
+        assert!(bytes.iter().sum::<u64>() < most, "{most}");
+    }
+
+    #[test]
+    fn what_a_window_is_judged_from_is_kept_by_the_second() {
+        let window = |condition: &str, request: &str| {
+            plan(&format!(
+                "thresholds = [{{ condition = \"{condition}\", window = \"5s\"{request} }}]"
+            ))
+        };
+        for (plan, kept) in [
+            (window("failure_ratio < 1%", ""), [false, false]),
+            (window("service_time.p90 < 1s", ""), [true, false]),
+            (window("failure_ratio < 1%", ", request = \"r7\""), [false, true]),
+        ] {
+            let scenario = &plan.scenarios[0];
+            assert_eq!(Bulk::ALL.map(|bulk| bulk.is_kept(scenario)), kept);
+            assert_eq!(keeps_seconds(scenario), kept.contains(&true));
+            assert_eq!(
+                Downsampler::new(&plan).scenarios[0].len(),
+                2 - kept.iter().filter(|one| **one).count()
+            );
         }
     }
-    (taken != Cell::default()).then_some(taken)
-}
-
-/// Bytes of these histograms in the journal.
-fn size(cells: &[(CellKey, Cell)]) -> usize {
-    serde_json::to_string(cells).map_or(0, |text| text.len())
 }

@@ -34,13 +34,14 @@ pub enum Line {
     Started(Started),
     /// A fact.
     Entry(Entry),
-    /// What things took that happened in the seconds before; those seconds' own lines do not have it.
+    /// Histograms and facts by request of the seconds before; those seconds' own lines do not have
+    /// them.
     Durations(Durations),
     /// The last line.
     Finished(Finished),
 }
 
-/// The histograms of several seconds of one scenario.
+/// What several seconds of one scenario have much of, as one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Durations {
     /// Index into `Plan::scenarios`.
@@ -49,7 +50,7 @@ pub struct Durations {
     pub first: u32,
     /// The last one.
     pub last: u32,
-    /// Their histograms, and nothing else.
+    /// Their histograms, or their facts by request, and nothing else.
     pub cells: Vec<(CellKey, Cell)>,
 }
 

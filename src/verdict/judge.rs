@@ -51,7 +51,7 @@ impl Judge {
         }
     }
 
-    /// Adds histograms that were kept apart from their seconds.
+    /// Adds histograms, or facts by request, that were kept apart from their seconds.
     pub fn add_durations(&mut self, scenario: u16, cells: &[(CellKey, Cell)]) {
         let Some(known) = self.recording.scenarios.get_mut(usize::from(scenario)) else { return };
         for (key, cell) in cells {

@@ -2,7 +2,7 @@
 //! there.
 
 use super::State;
-use crate::plan::{During, Phase, Plan, Scenario, Threshold};
+use crate::plan::{During, Phase, Plan, Protocol, Scenario, Threshold};
 use crate::record::{CellKey, Measure};
 
 /// What a threshold is looked at in: some stages, some phases, of one scenario.
@@ -11,7 +11,7 @@ pub(super) struct ThresholdView {
     pub(super) scenario: usize,
     /// One stage, or all but warm-ups.
     pub(super) stage: Option<usize>,
-    /// One request, or all of them.
+    /// One of several requests, or all of them.
     pub(super) request: Option<u16>,
     during: During,
     /// Whole connections count, whenever they were opened.
@@ -25,8 +25,10 @@ impl ThresholdView {
         threshold: &Threshold,
         plan: &Plan,
     ) -> Self {
-        let protocol = plan.scenarios[scenario].protocol.kind();
-        let whole_connections = threshold.metric.row().connections.has(protocol);
+        let protocol = &plan.scenarios[scenario].protocol;
+        let apart = matches!(protocol, Protocol::Http(http) if http.tells_requests_apart());
+        let request = request.filter(|_| apart);
+        let whole_connections = threshold.metric.row().connections.has(protocol.kind());
         Self { scenario, stage, request, during: threshold.during, whole_connections }
     }
 

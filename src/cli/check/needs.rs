@@ -48,7 +48,7 @@ pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan, files: &[Files]) -> 
     table.row(vec!["time".into(), needs.shortest_run.to_string().into(), "-".into()]);
     let most = store::most_bytes(plan, needs.shortest_run.0);
     let more = if plan.scenarios.iter().any(store::keeps_seconds) {
-        "; more, as a threshold has a window of a percentile"
+        "; more, as a threshold with a window is judged from every second"
     } else {
         ""
     };

@@ -39,7 +39,7 @@ impl Book {
     /// An empty book.
     pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
         let mut book = Self {
-            tallied: http.requests.len() > 1,
+            tallied: http.tells_requests_apart(),
             within: http.within.iter().map(|time| time.as_nanos()).collect(),
             checks: http
                 .requests

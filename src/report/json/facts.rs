@@ -336,7 +336,7 @@ fn accounting(cell: &Cell) -> AccountingReport {
 
 pub(super) fn distributions(section: &Section<'_>) -> OrderedMap<&'static str, DistributionReport> {
     let one = |metric: TimeMetric| {
-        let samples = section.cell.times.count(metric);
+        let samples = section.samples(metric);
         let figure =
             |stat: &Stat| Some((format!("{stat}_ns"), whole(section.stat(metric, *stat)?)));
         let stats = OrderedMap(Stat::ALL.iter().filter_map(figure).collect());

@@ -297,6 +297,11 @@ fn the_interval_log_adds_up_to_what_was_measured() {
     assert_eq!(second["p99_ns"], log.value_at_quantile(0.99));
     assert_eq!(second["max_ns"], log.max());
     assert!(merged.contains_key("hold.connect.time:s01.ramp"), "{:?}", merged.keys());
+    // Each of several requests has its own.
+    let request = &report["scenarios"][1]["stages"][1]["parts"]["hold"]["requests"][0];
+    let log = &merged[&format!("web/{}.service_time:s02.hold", request["name"].as_str().unwrap())];
+    assert_eq!(request["times"]["service_time"]["samples"], log.len());
+    assert_eq!(request["times"]["service_time"]["p99_ns"], log.value_at_quantile(0.99));
 }
 
 #[test]

@@ -111,6 +111,11 @@ impl Http {
 }
 
 impl Http {
+    /// Whether facts are kept by request: a scenario's only request has none of its own.
+    pub fn tells_requests_apart(&self) -> bool {
+        self.requests.len() > 1
+    }
+
     /// What users wait between two requests, on average over the requests.
     pub fn mean_think_time(&self) -> Time {
         let pause = |one: &Request| {
