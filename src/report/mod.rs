@@ -17,6 +17,7 @@ mod foreign;
 mod hlog;
 mod html;
 mod json;
+mod notes;
 pub mod page;
 mod requests;
 mod search;

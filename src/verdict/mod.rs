@@ -13,6 +13,7 @@ mod judge;
 mod of_failures;
 pub mod rules;
 mod shortfall;
+mod unlimited;
 mod view;
 mod window;
 
@@ -24,6 +25,7 @@ pub use judge::Judge;
 pub(crate) use judge::phase_length_ns;
 pub use rules::{Rule, Unit};
 use std::fmt;
+pub use unlimited::{UnlimitedFailures, unlimited_failures};
 
 /// What a run proves.
 #[derive(Debug, Clone, PartialEq)]

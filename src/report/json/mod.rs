@@ -10,6 +10,7 @@ mod requests;
 mod storms;
 mod survival;
 
+use super::notes::notes;
 use super::section::end_of;
 use crate::record::StopReason;
 use crate::store::SavedRun;
@@ -57,6 +58,9 @@ struct Report<'a> {
     verdict: String,
     exit_code: u8,
     complete: bool,
+    /// What the verdict leaves out, in sentences.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    notes: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     stopped: Option<StoppedReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,6 +147,7 @@ impl<'a> Report<'a> {
             verdict: run.judgement.verdict.to_string(),
             exit_code: run.exit_code(),
             complete: run.complete(),
+            notes: notes(run),
             stopped: stopped(run),
             torn_bytes: run.damage.map(|damage| damage.torn_bytes),
             invalid: run.judgement.breaches.iter().map(BreachReport::new).collect(),

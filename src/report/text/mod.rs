@@ -15,6 +15,7 @@ mod survival;
 
 use super::WrittenReports;
 use super::foreign::visible;
+use super::notes::notes;
 use super::page::{Page, listed, wrapped};
 use super::section::end_of;
 use super::table::{Column, NOT_MEASURED, Table, TableCell, shortened};
@@ -64,7 +65,8 @@ fn verdict(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     verdict_line(run, out)?;
     let mut facts = vec![format!("seed {}", run.plan.seed), ending(run)];
     facts.extend(options(&run.header.overrides).iter().map(|option| visible(option).into_owned()));
-    paragraph(out, "  ", &listed(&facts), QUIET)
+    paragraph(out, "  ", &listed(&facts), QUIET)?;
+    notes(run).iter().try_for_each(|note| paragraph(out, "  ", note, DOUBT))
 }
 
 fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {

@@ -141,3 +141,27 @@ stages = [{ name = "open", rate = "100/s", hold = "2s" }]
     let enough = run(0, plan, &["--set", "scenarios.s.max_in_flight=285"]);
     assert!(!enough.report["warnings"].to_string().contains("requests under way"));
 }
+
+#[test]
+fn failures_that_no_threshold_limits_are_said_beside_the_verdict() {
+    let plan = |more: &str| {
+        format!(
+            "name = \"unlimited\"\ntargets.t.builtin = \"http\"\n[scenarios.s]\nprotocol = \"http\"\n\
+             requests = [{{ name = \"good\", path = \"/\", weight = 11 }}, {{ name = \"gone\", path = \"/status/503\" }}]\n\
+             stages = [{{ rate = \"400/s\", hold = \"2s\" }}]\n\
+             thresholds = [\"response_time.p90 < 5s\"{more}]\n"
+        )
+    };
+    let outcome = run(0, &plan(""), &[]);
+    let note = outcome.report["notes"][0].as_str().expect("a note");
+    let failed = outcome.scenario("s").counter("failed");
+    assert!(failed > 0);
+    let words = format!(
+        "of the requests of s failed ({failed} of 800), and no threshold limits failures: \
+         `failure_ratio < 1%` would"
+    );
+    assert!(note.ends_with(&words), "{note}");
+    assert!(outcome.stdout.contains("no threshold limits failures"), "{}", outcome.stdout);
+    let limited = run(0, &plan(", \"failure_ratio < 50%\""), &[]);
+    assert!(limited.report.get("notes").is_none());
+}
