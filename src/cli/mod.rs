@@ -12,6 +12,7 @@ mod plan_file;
 mod preflight;
 mod report;
 mod run;
+mod saving;
 mod schema;
 mod screen;
 mod search;

@@ -7,21 +7,19 @@
 
 use super::ci::CiArgs;
 use super::plan_file::{PlanFile, folder};
+use super::saving::Saving;
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{
-    self, Event, FileDigest, Manifest, Resolved, RowOutlook, RunSpec, ServerSide, Targets,
+    self, Event, FileDigest, Manifest, RowOutlook, RunSpec, ServerSide, Subscribers, Targets,
     file_digests,
 };
-use crate::machine::{Environment, Limits, NetworkPath, Probes, connections_per_target};
+use crate::machine::{Environment, Limits, Probes, connections_per_target};
 use crate::observe::{Observer, Progress, TextStyle};
 use crate::plan::{Plan, Target, sparse};
 use crate::report::page::Page;
 use crate::report::{self, Series, text};
-use crate::store::{
-    Closed, Error, Finished, NewRun, ResolvedTarget, SavedRun, ServerCounters, Started, Store,
-    UsedFile,
-};
+use crate::store::{Closed, Error, Finished, NewRun, SavedRun, ServerCounters, Store, UsedFile};
 use clap::Args;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
@@ -116,7 +114,7 @@ fn execute(
     signals: Option<&mut Signals>,
 ) -> Result<Closed, ExitStatus> {
     let PreparedRun { exe, plan, limits, warnings } = prepared;
-    let mut store = create_store(args, &plan)?;
+    let store = create_store(args, &plan)?;
     let targets = match find_targets(args, &plan, &exe) {
         Ok(targets) => targets,
         Err(status) => {
@@ -125,9 +123,14 @@ fn execute(
         }
     };
     let manifest = Manifest::resolve(plan.plan, plan.files, &targets, &limits);
-    let paths = manifest.network_paths();
-    let mut observer = observer(&manifest.plan, args.progress, &store, paths.clone());
-    let used = used_files(&manifest);
+    let mut observer = observer(&manifest.plan, args.progress, &store);
+    let mut saving = Saving {
+        store,
+        paths: manifest.network_paths(),
+        files: used_files(&manifest),
+        limits: limits.clone(),
+    };
+    let mut subscribers = Subscribers::default().with(&mut observer).with(&mut saving);
     let spec = RunSpec {
         exe,
         manifest,
@@ -135,27 +138,11 @@ fn execute(
         cores: limits.cpus.map_or(1, |cpus| cpus as usize),
         warnings,
     };
-    let mut watch = |event: &Event| {
-        match event {
-            Event::Started { targets, workers, warnings } => store.started(Started {
-                at: Timestamp::now(),
-                targets: targets.iter().map(resolved_target).collect(),
-                workers: workers.clone(),
-                warnings: warnings.clone(),
-                ways: paths.clone(),
-                files: used.clone(),
-                limits: Some(limits.clone()),
-            }),
-            Event::Recorded(entry) => store.add(entry),
-            _ => {}
-        }
-        observer.see(event);
-    };
-    let ended = make_load(spec, signals, &mut watch);
+    let ended = make_load(spec, signals, &mut subscribers);
     let limits = Some(Limits::read());
     let (servers, problems) = targets.stop();
     let result = ended.map(|ended| {
-        watch(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
+        subscribers.notify(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
     });
     observer.finish();
     result.map_err(|why| internal(&why))?;
@@ -165,7 +152,7 @@ fn execute(
     let counters =
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
     let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
-    store.finish(finished).map_err(|error| internal(&error.to_string()))
+    saving.store.finish(finished).map_err(|error| internal(&error.to_string()))
 }
 
 /// Says what went wrong where the fault is neither the plan's nor the target's.
@@ -228,12 +215,13 @@ fn report(closed: Closed, to: &mut dyn Write) -> RunOutcome {
 fn make_load(
     spec: RunSpec,
     signals: Option<&mut Signals>,
-    watch: &mut dyn FnMut(&Event),
+    subscribers: &mut Subscribers<'_>,
 ) -> Result<engine::Ended, String> {
     let words = |error: &dyn std::error::Error| {
         error.source().map_or(error.to_string(), |why| format!("{error}: {why}"))
     };
-    let run = async |asked| engine::run(spec, asked, watch).await.map_err(|error| words(&error));
+    let run =
+        async |asked| engine::run(spec, asked, subscribers).await.map_err(|error| words(&error));
     match signals {
         Some(signals) => signals.during(run),
         None => Signals::listen().map_err(|error| words(&error))?.during(run),
@@ -248,16 +236,6 @@ fn insecure(plan: &Plan) -> impl Iterator<Item = String> {
     })
 }
 
-fn resolved_target(target: &Resolved) -> ResolvedTarget {
-    ResolvedTarget {
-        name: target.name.clone(),
-        written: target.written.clone(),
-        addresses: target.addresses.clone(),
-        probes: target.probes,
-        dns_time_ns: target.resolved_in_ns,
-    }
-}
-
 /// The files that requests are made from, as the run's folder names them.
 fn used_files(manifest: &Manifest) -> Vec<UsedFile> {
     let used = |digest: FileDigest<'_>| UsedFile {
@@ -270,12 +248,12 @@ fn used_files(manifest: &Manifest) -> Vec<UsedFile> {
 }
 
 /// Whatever shows the run while it goes on.
-fn observer(plan: &Plan, progress: Progress, store: &Store, paths: Vec<NetworkPath>) -> Observer {
+fn observer(plan: &Plan, progress: Progress, store: &Store) -> Observer {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let progress = progress.resolve(terminal, variable("TERM").as_deref());
     let style = TextStyle::of(terminal && colours(), variable);
-    Observer::new(plan, progress, store.folder(), style, paths)
+    Observer::new(plan, progress, store.folder(), style)
 }
 
 fn colours() -> bool {

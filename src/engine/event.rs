@@ -1,11 +1,16 @@
-//! What a run tells those who watch it: the store that saves it, the screen, later a dashboard.
+//! What a run tells its subscribers: the store that saves it, the terminal, lines, JSON, a page.
+//!
+//! **Invariant:** an event is cheap to clone: the facts of a second are shared, not copied.
 
-use crate::record::{Cause, Entry};
+use crate::record::{Cause, Diagnosis, Entry, StopReason};
 use crate::units::Address;
 use crate::verdict::{Finding, Judgement};
+use serde::Serialize;
+use std::sync::Arc;
 
-/// One thing that watchers learn, in order.
-#[derive(Debug, Clone, PartialEq)]
+/// One thing that subscribers learn, in order.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Event {
     /// Targets are resolved, servers and workers are up; the run's clock starts.
     Started {
@@ -17,7 +22,7 @@ pub enum Event {
         warnings: Vec<String>,
     },
     /// A fact that is saved.
-    Recorded(Entry),
+    Recorded(Arc<Entry>),
     /// A cause of failure was seen for the first time in this scenario.
     FirstFailure {
         /// Index into `Plan::scenarios`.
@@ -29,12 +34,24 @@ pub enum Event {
         /// One example in words.
         sample: String,
     },
+    /// A root cause of failures has been found, and was confirmed a second later or at the end;
+    /// once for each root cause.
+    Diagnosed {
+        /// Index into `Plan::scenarios`.
+        scenario: u16,
+        /// When, on the run's clock.
+        at_ns: u64,
+        /// The root cause, and how to fix it.
+        diagnosis: Diagnosis,
+    },
     /// How the thresholds stand; after every second.
     Judged(Vec<Finding>),
-    /// The run is being brought to its end, gracefully or at once.
+    /// The run is being brought to its end.
     Stopping {
-        /// Why, in words: `Ctrl-C: closing; once more to stop at once`.
-        why: String,
+        /// Why.
+        reason: StopReason,
+        /// Whether what is under way is not waited for.
+        at_once: bool,
     },
     /// All is over.
     Finished {
@@ -46,7 +63,7 @@ pub enum Event {
 }
 
 /// Where a target is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Resolved {
     /// The target's name.
     pub name: String,
@@ -56,17 +73,57 @@ pub struct Resolved {
     pub addresses: Vec<Address>,
     /// Which of `written` each address belongs to; empty for a built-in server.
     pub origins: Vec<u16>,
-    /// Probe connections that the preflight opened to it and closed again, before the run's clock started.
+    /// Probe connections that the preflight opened to it and closed again, before the run's clock
+    /// started.
     pub probes: u64,
     /// How long its names took to resolve, one after the other, in nanoseconds; `None`: it has none.
     pub resolved_in_ns: Option<u64>,
 }
 
 /// What a built-in server counted, as it printed it.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct ServerSide {
     /// The target's name.
     pub target: String,
     /// Counter and value, in the server's order.
     pub counters: Vec<(String, u64)>,
+}
+
+/// Whoever follows a run. Nothing that it does may hold up the run: what takes time belongs into a
+/// thread of its own.
+pub trait Subscriber {
+    /// Takes in the next event; returns at once.
+    fn notify(&mut self, event: &Event);
+}
+
+impl<F: FnMut(&Event)> Subscriber for F {
+    fn notify(&mut self, event: &Event) {
+        self(event);
+    }
+}
+
+/// All who follow a run, in the order in which they are told.
+#[derive(Default)]
+pub struct Subscribers<'a>(Vec<&'a mut dyn Subscriber>);
+
+impl std::fmt::Debug for Subscribers<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Subscribers").field(&self.0.len()).finish()
+    }
+}
+
+impl<'a> Subscribers<'a> {
+    /// The same with one more, who is told last.
+    #[must_use]
+    pub fn with(mut self, subscriber: &'a mut dyn Subscriber) -> Self {
+        self.0.push(subscriber);
+        self
+    }
+
+    /// Tells everybody.
+    pub fn notify(&mut self, event: &Event) {
+        for subscriber in &mut self.0 {
+            subscriber.notify(event);
+        }
+    }
 }

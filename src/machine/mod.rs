@@ -24,9 +24,7 @@ mod workers;
 pub use advice::{Advice, Effect, advice};
 pub use cost::{FEWEST_CONNECTIONS, ProcessCost, ResourceCost, cost_bytes};
 pub use counters::{Counters, Deltas};
-pub use diagnosis::{
-    Diagnosis, Evidence, NetworkPath, RootCause, Side, diagnose, diagnose_scenario,
-};
+pub use diagnosis::{Evidence, NetworkPath, diagnose, diagnose_scenario};
 pub use environment::Environment;
 pub use figures::{bytes, grouped};
 pub use host_stats::{CumulativeHostStats, clock_source};

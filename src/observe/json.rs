@@ -70,7 +70,7 @@ impl JsonFormat {
         }
         let weight = match news {
             Notification::Started { .. }
-            | Notification::Stopping(_)
+            | Notification::Stopping(..)
             | Notification::Stopped(_)
             | Notification::Finished => Priority::Always,
             Notification::WorkerLost { .. } => Priority::Urgent,
@@ -118,15 +118,15 @@ fn object(
             facts["sample"] = cut(sample, LONGEST).into();
             ("first_failure", facts)
         }
-        Notification::RootCause { scenario, blame } => (
+        Notification::Diagnosed { scenario, diagnosis } => (
             "cause",
             json!({
                 "scenario": name(scenario),
-                "root_cause": blame.root_cause.name(),
-                "side": blame.side,
-                "count": blame.count,
-                "sentence": blame.sentence,
-                "fix": blame.fix,
+                "root_cause": diagnosis.root_cause.name(),
+                "side": diagnosis.side,
+                "count": diagnosis.count,
+                "sentence": diagnosis.sentence,
+                "fix": diagnosis.fix,
             }),
         ),
         Notification::Threshold(found) => ("threshold", finding(scene, found)),
@@ -134,7 +134,14 @@ fn object(
             "worker_lost",
             json!({ "scenario": name(scenario), "worker": worker, "why": cut(why, LONGEST) }),
         ),
-        Notification::Stopping(why) => ("stopping", json!({ "why": why })),
+        Notification::Stopping(reason, at_once) => (
+            "stopping",
+            json!({
+                "reason": reason.name(),
+                "at_once": at_once,
+                "why": wording::stopping(scene, reason, *at_once),
+            }),
+        ),
         Notification::Stopped(reason) => ("stopped", stopped(scene, reason)),
         Notification::Finished => ("finished", finished(scene)),
         Notification::Second => ("progress", progress(scene, now_ns)),

@@ -52,7 +52,7 @@ impl LineFormat {
         }
         let weight = match news {
             Notification::Started { .. }
-            | Notification::Stopping(_)
+            | Notification::Stopping(..)
             | Notification::Stopped(_)
             | Notification::Finished => Priority::Always,
             Notification::WorkerLost { .. } => Priority::Urgent,
@@ -60,7 +60,7 @@ impl LineFormat {
         };
         let mut said = Vec::new();
         let longest =
-            if matches!(news, Notification::RootCause { .. }) { 2 * LONGEST } else { LONGEST };
+            if matches!(news, Notification::Diagnosed { .. }) { 2 * LONGEST } else { LONGEST };
         for (word, text) in lines(scene, news) {
             // Twice: a sign may be written as many, and what is too long anyway need not be.
             let text = self.line(now_ns, word, &cut(&text, longest));
@@ -123,8 +123,8 @@ fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
             let origin = cause.failure.origin();
             one("failure", format!("{}: first {cause}, {origin}: {sample}", name(scenario)))
         }
-        Notification::RootCause { scenario, blame } => {
-            one("cause", format!("{}: {}", name(scenario), wording::culprit(blame)))
+        Notification::Diagnosed { scenario, diagnosis } => {
+            one("cause", format!("{}: {}", name(scenario), wording::diagnosis(diagnosis)))
         }
         Notification::Threshold(finding) => {
             wording::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
@@ -135,7 +135,9 @@ fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
         Notification::WorkerLost { scenario, worker, why } => {
             one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
         }
-        Notification::Stopping(why) => one("stopping", why.clone()),
+        Notification::Stopping(reason, at_once) => {
+            one("stopping", wording::stopping(scene, reason, *at_once))
+        }
         Notification::Stopped(reason) => one("stopped", wording::stop_reason(scene, reason)),
         Notification::Finished => {
             let verdict = scene.verdict.as_ref().map(wording::verdict).unwrap_or_default();

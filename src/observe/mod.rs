@@ -14,7 +14,6 @@ mod notification;
 mod output;
 mod pacing;
 mod state;
-mod suspects;
 mod terminal;
 mod text;
 mod wording;

@@ -4,10 +4,8 @@
 
 use super::pacing::RepeatLimit;
 use super::state::RunState;
-use super::suspects::LiveDiagnosis;
 use crate::engine::Event;
-use crate::machine::Diagnosis;
-use crate::record::{Cause, Entry, StageTransition, StopReason, Transition};
+use crate::record::{Cause, Diagnosis, Entry, StageTransition, StopReason, Transition};
 use crate::verdict::{Finding, State};
 use std::collections::HashSet;
 
@@ -38,12 +36,12 @@ pub(super) enum Notification {
         /// One example; another's words.
         sample: String,
     },
-    /// Who is at fault, for the first time.
-    RootCause {
+    /// A root cause of failures, for the first time.
+    Diagnosed {
         /// Index into `Plan::scenarios`.
         scenario: usize,
-        /// Who, and what to do.
-        blame: Diagnosis,
+        /// What it is, and how to fix it.
+        diagnosis: Diagnosis,
     },
     /// A threshold broke, or holds again.
     Threshold(Finding),
@@ -56,8 +54,8 @@ pub(super) enum Notification {
         /// What was seen.
         why: String,
     },
-    /// The run is being brought to its end.
-    Stopping(String),
+    /// The run is being brought to its end: why, and whether at once.
+    Stopping(StopReason, bool),
     /// No load is made any more.
     Stopped(StopReason),
     /// The verdict is there.
@@ -72,17 +70,12 @@ pub(super) struct Notifier {
     now_ns: u64,
     broken: HashSet<Standing>,
     repeats: RepeatLimit<Standing>,
-    suspects: LiveDiagnosis,
 }
 
 /// Scenario, threshold and stage: one finding among others.
 type Standing = (u16, u16, Option<u16>, Option<u16>);
 
 impl Notifier {
-    pub(super) fn new(suspects: LiveDiagnosis) -> Self {
-        Self { suspects, ..Self::default() }
-    }
-
     /// The run's clock as far as events have told; never goes back.
     pub(super) fn now_ns(&self) -> u64 {
         self.now_ns
@@ -97,18 +90,11 @@ impl Notifier {
             Event::Started { warnings, .. } => {
                 news.push(Notification::Started { warnings: warnings.clone() });
             }
-            Event::Recorded(Entry::Transition(boundary)) => {
-                at_ns = boundary.at_ns;
-                news.extend(passed(scene, *boundary));
-            }
-            Event::Recorded(Entry::WorkerLost { scenario, worker, at_ns: when, why }) => {
+            Event::Recorded(entry) => news.extend(recorded(scene, entry, &mut at_ns)),
+            Event::Diagnosed { scenario, at_ns: when, diagnosis } => {
                 at_ns = *when;
-                let scenario = usize::from(*scenario);
-                news.push(Notification::WorkerLost { scenario, worker: *worker, why: why.clone() });
-            }
-            Event::Recorded(Entry::Stopped { at_ns: when, reason }) => {
-                at_ns = *when;
-                news.push(Notification::Stopped(reason.clone()));
+                let (scenario, diagnosis) = (usize::from(*scenario), diagnosis.clone());
+                news.push(Notification::Diagnosed { scenario, diagnosis });
             }
             Event::FirstFailure { scenario, cause, at_ns: when, sample } => {
                 at_ns = *when;
@@ -116,28 +102,24 @@ impl Notifier {
                 news.push(Notification::Failure { scenario, cause: *cause, sample });
             }
             Event::Judged(findings) => news.extend(self.changed(findings)),
-            Event::Stopping { why } => news.push(Notification::Stopping(why.clone())),
-            Event::Recorded(Entry::Baseline(_) | Entry::Second(_)) | Event::Finished { .. } => {}
+            Event::Stopping { reason, at_once } => {
+                news.push(Notification::Stopping(reason.clone(), *at_once));
+            }
+            Event::Finished { .. } => {}
         }
         self.now_ns = self.now_ns.max(at_ns);
         news.extend(
             scene.ended_stages().into_iter().map(|(of, stage)| Notification::Over(of, stage)),
         );
-        let looks = matches!(event, Event::Recorded(Entry::Second(_)) | Event::Finished { .. });
-        if looks {
-            let last = matches!(event, Event::Finished { .. });
-            let culprits = self.suspects.look(scene, last).into_iter();
-            news.extend(
-                culprits.map(|(scenario, blame)| Notification::RootCause { scenario, blame }),
-            );
-        }
         match event {
-            Event::Recorded(Entry::Second(_)) => news.push(Notification::Second),
+            Event::Recorded(entry) if matches!(**entry, Entry::Second(_)) => {
+                news.push(Notification::Second);
+            }
             Event::Finished { .. } => news.push(Notification::Finished),
             _ => {}
         }
         let known = scene.plan.scenarios.len();
-        news.retain(|news| !matches!(news, Notification::Failure { scenario, .. } | Notification::WorkerLost { scenario, .. } if *scenario >= known));
+        news.retain(|news| !matches!(news, Notification::Failure { scenario, .. } | Notification::Diagnosed { scenario, .. } | Notification::WorkerLost { scenario, .. } if *scenario >= known));
         news
     }
 
@@ -155,6 +137,26 @@ impl Notifier {
             }
         }
         news
+    }
+}
+
+/// What is new in a recorded fact; `at_ns` becomes its time where it has one.
+fn recorded(scene: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notification> {
+    match entry {
+        Entry::Transition(boundary) => {
+            *at_ns = boundary.at_ns;
+            passed(scene, *boundary)
+        }
+        Entry::WorkerLost { scenario, worker, at_ns: when, why } => {
+            *at_ns = *when;
+            let scenario = usize::from(*scenario);
+            Some(Notification::WorkerLost { scenario, worker: *worker, why: why.clone() })
+        }
+        Entry::Stopped { at_ns: when, reason } => {
+            *at_ns = *when;
+            Some(Notification::Stopped(reason.clone()))
+        }
+        Entry::Baseline(_) | Entry::Second(_) | Entry::Diagnosed { .. } => None,
     }
 }
 

@@ -15,13 +15,11 @@ use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};
 use super::notification::{Notification, Notifier};
 use super::state::RunState;
-use super::suspects::LiveDiagnosis;
 use super::terminal::Canvas;
 use super::terminal::PermanentLines;
 use super::terminal::{Size, frame};
 use super::text::TextStyle;
-use crate::engine::Event;
-use crate::machine::{Limits, NetworkPath};
+use crate::engine::{Event, Subscriber};
 use crate::plan::Plan;
 use crate::units::SECOND_NS;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -45,19 +43,12 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// Watches a run on standard error in the given form; `Auto` must have been resolved. `folder` is where the results go,
-    /// `ways` are those of each scenario's connections.
-    pub fn new(
-        plan: &Plan,
-        progress: Progress,
-        folder: &Path,
-        look: TextStyle,
-        ways: Vec<NetworkPath>,
-    ) -> Self {
-        let suspects = LiveDiagnosis::new(ways, Limits::read);
+    /// Shows a run on standard error in the given form; `Auto` must have been resolved. `folder` is
+    /// where the results go.
+    pub fn new(plan: &Plan, progress: Progress, folder: &Path, look: TextStyle) -> Self {
         let scene = RunState::new(plan, folder.display().to_string());
         let size = || console::Term::stderr().size();
-        Self::on(Box::new(std::io::stderr()), size, scene, progress, look, suspects)
+        Self::on(Box::new(std::io::stderr()), size, scene, progress, look)
     }
 
     /// The same on any writer.
@@ -67,7 +58,6 @@ impl Observer {
         scene: RunState,
         progress: Progress,
         look: TextStyle,
-        suspects: LiveDiagnosis,
     ) -> Self {
         let nothing = Self { events: None, written: None };
         let form = match progress {
@@ -85,7 +75,7 @@ impl Observer {
         let (done, written) = mpsc::channel();
         let teller = Renderer {
             scene,
-            herald: Notifier::new(suspects),
+            herald: Notifier::default(),
             form,
             look,
             size,
@@ -106,19 +96,20 @@ impl Observer {
         }
     }
 
-    /// Takes in the next event; returns at once.
-    pub fn see(&mut self, event: &Event) {
-        if let Some(events) = &self.events {
-            // The other end only goes when a thread has died; then there is nobody to show anything to.
-            let _ = events.send(event.clone());
-        }
-    }
-
     /// Ends the watching: the last words are written and moving lines removed, unless standard error has been blocked for two seconds.
     pub fn finish(mut self) {
         self.events = None;
         if let Some(written) = self.written.take() {
             let _ = written.recv_timeout(LAST_WORDS);
+        }
+    }
+}
+
+impl Subscriber for Observer {
+    fn notify(&mut self, event: &Event) {
+        if let Some(events) = &self.events {
+            // The other end only goes when a thread has died; then there is nobody to show anything to.
+            let _ = events.send(event.clone());
         }
     }
 }

@@ -5,7 +5,8 @@
 use crate::engine::{Event, Resolved};
 use crate::plan::{Phase, Plan, Scenario};
 use crate::record::{
-    Cell, CellKey, Entry, Gauges, Recording, ScenarioSecond, Second, Transition, WorkerFacts,
+    Cell, CellKey, Entry, Gauges, Recording, ScenarioSecond, Second, StopReason, Transition,
+    WorkerFacts,
 };
 use crate::schedule::{Schedule, Segment, Shape, Timeline};
 use crate::units::SECOND_NS;
@@ -31,8 +32,8 @@ pub(super) struct RunState {
     pub(super) latest: Vec<LastSecond>,
     /// How the thresholds stand.
     pub(super) findings: Vec<Finding>,
-    /// Why the run is being stopped, once it is.
-    pub(super) stopping: Option<String>,
+    /// Why the run is being stopped, once it is, and whether at once.
+    pub(super) stopping: Option<(StopReason, bool)>,
     /// What came out, once that is known.
     pub(super) verdict: Option<Judgement>,
     schedule: Schedule,
@@ -135,9 +136,11 @@ impl RunState {
                 self.workers.clone_from(workers);
             }
             Event::Recorded(entry) => self.record(entry),
-            Event::FirstFailure { .. } => {}
+            Event::FirstFailure { .. } | Event::Diagnosed { .. } => {}
             Event::Judged(findings) => self.findings.clone_from(findings),
-            Event::Stopping { why } => self.stopping = Some(why.clone()),
+            Event::Stopping { reason, at_once } => {
+                self.stopping = Some((reason.clone(), *at_once));
+            }
             Event::Finished { verdict, .. } => {
                 self.findings.clone_from(&verdict.findings);
                 self.verdict = Some(verdict.clone());
@@ -154,7 +157,10 @@ impl RunState {
                     timeline.learn(boundary.transition, boundary.at_ns);
                 }
             }
-            Entry::Baseline(_) | Entry::WorkerLost { .. } | Entry::Stopped { .. } => {}
+            Entry::Baseline(_)
+            | Entry::WorkerLost { .. }
+            | Entry::Diagnosed { .. }
+            | Entry::Stopped { .. } => {}
         }
     }
 

@@ -4,9 +4,11 @@
 
 use super::state::RunState;
 use crate::engine::Resolved;
-use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
+use crate::machine::{FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
 use crate::plan::{Level, Protocol, RateMetric};
-use crate::record::{Cause, Counter, Failure, Gauge, StopReason, Transition, signal_name};
+use crate::record::{
+    Cause, Counter, Diagnosis, Failure, Gauge, StopReason, Transition, signal_name,
+};
 use crate::schedule::{Pace, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::narrow;
@@ -338,11 +340,7 @@ pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
     match reason {
         StopReason::Completed => "the plan was carried out to its end".to_owned(),
         StopReason::Aborted { scenario, threshold } => {
-            let of = scene.plan.scenarios.get(usize::from(*scenario));
-            let check = of
-                .and_then(|of| of.thresholds.get(usize::from(*threshold)))
-                .map_or("a threshold", |threshold| threshold.condition.as_str());
-            format!("aborted: {check} is broken")
+            format!("aborted: {} is broken", condition(scene, *scenario, *threshold))
         }
         StopReason::Interrupted { signal } => format!("interrupted by {}", signal_name(*signal)),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
@@ -352,9 +350,34 @@ pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
     }
 }
 
-/// Who is at fault, and what to do about it.
-pub(super) fn culprit(blame: &Diagnosis) -> String {
-    format!("{}: {}; fix: {}", blame.side, blame.because, blame.fix)
+/// Why a run is being stopped, and what that means for what is under way.
+pub(super) fn stopping(scene: &RunState, reason: &StopReason, at_once: bool) -> String {
+    match reason {
+        StopReason::Interrupted { .. } if at_once => "interrupted again: stopping at once".into(),
+        StopReason::Interrupted { .. } => {
+            "interrupted: closing connections; interrupt again to stop at once".into()
+        }
+        StopReason::WorkerLoss => "stopping: a worker was lost".into(),
+        StopReason::Aborted { scenario, threshold } => {
+            format!("stopping: threshold `{}` failed", condition(scene, *scenario, *threshold))
+        }
+        StopReason::BeyondRepair { rule } => {
+            format!("stopping early: `{rule}` has already made this run INVALID")
+        }
+        StopReason::Completed => "stopping".into(),
+    }
+}
+
+/// A threshold as the plan has it.
+fn condition(scene: &RunState, scenario: u16, threshold: u16) -> &str {
+    let of = scene.plan.scenarios.get(usize::from(scenario));
+    let threshold = of.and_then(|of| of.thresholds.get(usize::from(threshold)));
+    threshold.map_or("a threshold", |threshold| threshold.condition.as_str())
+}
+
+/// A root cause of failures, and how to fix it.
+pub(super) fn diagnosis(diagnosis: &Diagnosis) -> String {
+    format!("{}: {}; fix: {}", diagnosis.side, diagnosis.because, diagnosis.fix)
 }
 
 /// What came out, in one line.

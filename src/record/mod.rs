@@ -15,6 +15,7 @@ mod names;
 mod recorder;
 mod recording;
 mod request;
+mod root_cause;
 mod snapshot;
 mod sparse;
 mod storm;
@@ -34,6 +35,7 @@ pub use recording::{
     Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition, signal_name,
 };
 pub use request::RequestTally;
+pub use root_cause::{Diagnosis, RootCause, Side};
 pub use snapshot::{STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
 pub use sparse::SparseTimes;
 pub use storm::Storm;

@@ -3,8 +3,8 @@
 use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, climb};
 use super::{
-    Cell, CellKey, Counter, Gauge, Gauges, GeneratorLoad, HostDelta, HostId, HostReading,
-    HostSample, Peak, Second, WorkerFacts,
+    Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId,
+    HostReading, HostSample, Peak, Second, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,15 @@ pub enum Entry {
         at_ns: u64,
         /// What was seen: `exit status 1`, `sent nothing for 10 s`.
         why: String,
+    },
+    /// Why attempts of a scenario have failed so far; in place of what was found before.
+    Diagnosed {
+        /// Index into `Plan::scenarios`.
+        scenario: u16,
+        /// When, on the run's clock.
+        at_ns: u64,
+        /// The most frequent root cause first.
+        diagnoses: Vec<Diagnosis>,
     },
     /// The run ended.
     Stopped {
@@ -172,6 +181,9 @@ pub struct ScenarioRecording {
     pub throttled: BTreeMap<CellKey, u64>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
+    /// Why attempts failed, as it was found last while the run went on; empty in recordings that do
+    /// not say.
+    pub diagnoses: Vec<Diagnosis>,
 }
 
 impl ScenarioRecording {
@@ -260,6 +272,11 @@ impl Recording {
             }
             Entry::WorkerLost { scenario, worker, at_ns, why } => {
                 self.lost.push((*scenario, *worker, *at_ns, why.clone()));
+            }
+            Entry::Diagnosed { scenario, diagnoses, .. } => {
+                if let Some(scenario) = self.scenarios.get_mut(usize::from(*scenario)) {
+                    scenario.diagnoses.clone_from(diagnoses);
+                }
             }
             Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
         }

@@ -2,20 +2,25 @@
 //!
 //! **Invariant:** the machine that makes the report is not looked at.
 
-use crate::machine::{Diagnosis, Limits};
-use crate::record::ScenarioRecording;
+use crate::machine::Limits;
+use crate::record::{Diagnosis, ScenarioRecording};
 use crate::store::SavedRun;
 use std::collections::BTreeMap;
 
 /// The root causes of one scenario, the one with most failures first; empty when nothing failed.
 pub fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
+    let saved = &run.recording.scenarios[index].diagnoses;
+    // A run that was killed said it before its last seconds.
+    if run.complete() && !saved.is_empty() {
+        return saved.clone();
+    }
     let nothing = Limits::default();
     let limits = run
         .finished
         .as_ref()
         .and_then(|finished| finished.limits.as_ref())
         .or(run.started.as_ref().and_then(|started| started.limits.as_ref()));
-    let way = run.started.as_ref().and_then(|started| started.ways.get(index));
+    let way = run.started.as_ref().and_then(|started| started.paths.get(index));
     crate::machine::diagnose_scenario(
         &run.plan,
         &run.recording,

@@ -16,10 +16,10 @@ use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// The format of the journal and its version.
-pub(super) const SCHEMA: &str = "planrun.recording/2";
+pub(super) const SCHEMA: &str = "planrun.recording/3";
 
-/// The one before it, without [`Line::Durations`].
-const BEFORE: &str = "planrun.recording/1";
+/// The ones before it, without [`Entry::Diagnosed`], and without [`Line::Durations`].
+const EARLIER: [&str; 2] = ["planrun.recording/2", "planrun.recording/1"];
 
 /// No line is longer; what claims to be is damage. A second of hundreds of full histograms fits.
 const LONGEST_LINE: u64 = 256 << 20;
@@ -57,7 +57,7 @@ pub struct Durations {
 /// How a run was asked for, and with what.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
-    /// `planrun.recording/2`.
+    /// `planrun.recording/3`.
     pub schema: String,
     /// What made the recording.
     pub tool: Tool,
@@ -151,9 +151,9 @@ pub struct Started {
     /// What the preflight warned of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
-    /// The way of each scenario's connections.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub ways: Vec<NetworkPath>,
+    /// The path of each scenario's connections.
+    #[serde(rename = "ways", default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<NetworkPath>,
     /// The files that requests were made of.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub files: Vec<UsedFile>,
@@ -231,6 +231,10 @@ pub(crate) fn decode(number: u64, bytes: &[u8]) -> Option<Line> {
     serde_json::from_str(&format!("{{{json}")).ok()
 }
 
+fn is_known(schema: &str) -> bool {
+    schema == SCHEMA || EARLIER.contains(&schema)
+}
+
 /// The lines of a journal, from the header on, up to the first that is not whole.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -249,9 +253,7 @@ impl Reader {
             .ok_or_else(|| not_results("there is no recording.jsonl".to_owned()))?;
         let mut reader = Self { source, number: 0, torn: 0, bytes: Vec::new() };
         match reader.next()? {
-            Some(Line::Header(header)) if [SCHEMA, BEFORE].contains(&&*header.schema) => {
-                Ok((header, reader))
-            }
+            Some(Line::Header(header)) if is_known(&header.schema) => Ok((header, reader)),
             Some(Line::Header(header)) => Err(not_results(format!(
                 "its recording is `{}`, this planrun reads `{SCHEMA}`",
                 header.schema

@@ -15,6 +15,7 @@ use crate::record::Entry;
 use crate::units::sha256;
 use jiff::Timestamp;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
@@ -40,11 +41,29 @@ pub trait Series: Send {
 #[derive(Debug)]
 pub struct Store {
     folder: PathBuf,
-    lines: SyncSender<Line>,
+    lines: SyncSender<Handed>,
     closed: Receiver<Vec<Error>>,
     /// The disk did not keep up: from here on nothing more is handed over.
     stalled: bool,
     lock: FolderLock,
+}
+
+/// What is handed over to the thread that writes.
+#[derive(Debug)]
+enum Handed {
+    Line(Box<Line>),
+    /// A fact that others may hold, too.
+    Entry(Arc<Entry>),
+}
+
+impl From<Handed> for Line {
+    /// Whoever lets go of a fact last has it without a copy.
+    fn from(handed: Handed) -> Self {
+        match handed {
+            Handed::Line(line) => *line,
+            Handed::Entry(entry) => Self::Entry(Arc::unwrap_or_clone(entry)),
+        }
+    }
 }
 
 /// What is known before a run.
@@ -117,12 +136,12 @@ impl Store {
 
     /// Notes that the run's clock has started. To be called once, before the first fact.
     pub fn started(&mut self, started: Started) {
-        self.hand_over(Line::Started(started));
+        self.hand_over(Handed::Line(Box::new(Line::Started(started))));
     }
 
     /// Notes the next fact.
-    pub fn add(&mut self, entry: &Entry) {
-        self.hand_over(Line::Entry(entry.clone()));
+    pub fn add(&mut self, entry: &Arc<Entry>) {
+        self.hand_over(Handed::Entry(Arc::clone(entry)));
     }
 
     /// Whether facts are lost because the disk does not keep up.
@@ -130,13 +149,13 @@ impl Store {
         self.stalled
     }
 
-    fn hand_over(&mut self, line: Line) {
+    fn hand_over(&mut self, handed: Handed) {
         if self.stalled {
             return;
         }
         // A journal with a gap would be read up to the gap only, so it ends there.
         if let Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) =
-            self.lines.try_send(line)
+            self.lines.try_send(handed)
         {
             self.stalled = true;
         }
@@ -156,7 +175,7 @@ impl Store {
     /// # Errors
     /// When the recording cannot be read back; what could not be written is in [`Closed::problems`].
     pub fn finish(mut self, finished: Finished) -> Result<Closed, Error> {
-        self.hand_over(Line::Finished(finished));
+        self.hand_over(Handed::Line(Box::new(Line::Finished(finished))));
         let stalled = || Error::Stalled { path: self.folder.join(name::JOURNAL) };
         let mut problems: Vec<Error> = self.stalled.then(stalled).into_iter().collect();
         drop(self.lines);
@@ -227,12 +246,12 @@ impl Writer {
     }
 
     /// Writes what comes until the run lets go; what could not be written is the result.
-    fn run(mut self, incoming: &Receiver<Line>) -> Vec<Error> {
+    fn run(mut self, incoming: &Receiver<Handed>) -> Vec<Error> {
         let mut due = Instant::now() + SYNC_EVERY;
         loop {
             match incoming.recv_timeout(due.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    self.add(line);
+                Ok(handed) => {
+                    self.add(handed.into());
                     self.write();
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -299,19 +318,21 @@ mod tests {
         )
         .unwrap();
         for number in 0..3 {
-            store.add(&second(number));
+            store.add(&Arc::new(second(number)));
         }
         // From here on the disk takes nothing for more than a minute.
         let (lines, stuck) = sync_channel(WAITING);
         drop(std::mem::replace(&mut store.lines, lines));
         for number in 3..4 + u32::try_from(WAITING).unwrap() {
-            store.add(&second(number));
+            store.add(&Arc::new(second(number)));
         }
         assert!(store.stalled());
         // Also when there is room again: what follows a gap would not be read.
         assert!(stuck.try_recv().is_ok());
-        store.add(&Entry::Stopped { at_ns: 1, reason: StopReason::Completed });
-        assert!(!stuck.try_iter().any(|line| matches!(line, Line::Entry(Entry::Stopped { .. }))));
+        store.add(&Arc::new(Entry::Stopped { at_ns: 1, reason: StopReason::Completed }));
+        assert!(!stuck.try_iter().any(
+            |line| matches!(line, Handed::Entry(entry) if matches!(*entry, Entry::Stopped { .. }))
+        ));
         let path = store.folder().join(name::JOURNAL);
         let closed = store.finish(Finished::default()).unwrap();
         assert!(matches!(&closed.problems[..], [Error::Stalled { path: named }] if *named == path));

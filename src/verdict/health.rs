@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::record::CellKey;
 
 /// How one rule came out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Health {
     /// Which.
     pub rule: &'static Rule,
@@ -29,7 +29,8 @@ pub struct Health {
 }
 
 /// Whether a value is within its limits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum RuleStatus {
     /// Nothing was measured: the machine does not tell, or the run was too short.
     NotMeasured,

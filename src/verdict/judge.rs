@@ -223,9 +223,10 @@ impl Judge {
         RunFacts { plan: &self.plan, recording: &self.recording, findings }
     }
 
-    /// The first threshold with `abort` that is broken now, past its grace: scenario and threshold.
-    pub fn abort(&self, now_ns: u64) -> Option<(u16, u16)> {
-        let must_end = |finding: &Finding| {
+    /// The first threshold with `abort` that is broken by these findings, past its grace: scenario
+    /// and threshold.
+    pub fn abort(&self, findings: &[Finding], now_ns: u64) -> Option<(u16, u16)> {
+        let must_end = |finding: &&Finding| {
             let scenario = &self.recording.scenarios[usize::from(finding.scenario)];
             let threshold = &self.plan.scenarios[usize::from(finding.scenario)].thresholds
                 [usize::from(finding.threshold)];
@@ -239,10 +240,7 @@ impl Judge {
                 && finding.state.is_broken()
                 && from.is_some_and(|from| now_ns >= from + threshold.grace.as_nanos())
         };
-        self.findings()
-            .into_iter()
-            .find(must_end)
-            .map(|finding| (finding.scenario, finding.threshold))
+        findings.iter().find(must_end).map(|finding| (finding.scenario, finding.threshold))
     }
 }
 

@@ -24,11 +24,12 @@ pub use health::{Health, RuleStatus};
 pub use judge::Judge;
 pub(crate) use judge::phase_length_ns;
 pub use rules::{Rule, Unit};
+use serde::Serialize;
 use std::fmt;
 pub use unlimited::{UnlimitedFailures, unlimited_failures};
 
 /// What a run proves.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
     /// The one word.
     pub verdict: Verdict,
@@ -41,7 +42,8 @@ pub struct Judgement {
 }
 
 /// PASS, FAIL or INVALID.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum Verdict {
     /// Every threshold held.
     Pass,
@@ -62,7 +64,7 @@ impl fmt::Display for Verdict {
 }
 
 /// What became of one threshold.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Index into `Plan::scenarios`.
     pub scenario: u16,
@@ -111,7 +113,8 @@ pub fn unjudged_failures(
 }
 
 /// How a threshold stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum State {
     /// It holds.
     Held,
@@ -152,7 +155,7 @@ impl State {
 }
 
 /// A rule of validity that the run broke.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breach {
     /// Which.
     pub rule: &'static Rule,

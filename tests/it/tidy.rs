@@ -25,8 +25,8 @@ const MAY_IMPORT: [(&str, &str); 14] = [
     ),
 ];
 
-/// What `observe` may know of the engine: what happens, and where targets are.
-const OBSERVE_MAY_SEE: [&str; 2] = ["Event", "Resolved"];
+/// What `observe` may know of the engine: what happens, how to hear of it, and where targets are.
+const OBSERVE_MAY_SEE: [&str; 3] = ["Event", "Resolved", "Subscriber"];
 
 /// No file is longer.
 const LINES: usize = 400;

@@ -7,7 +7,7 @@ use crate::plan::OnWorkerLoss;
 use crate::record::{Entry, StopReason};
 use crate::units::narrow;
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// Accounts for a worker that died or stalled.
     pub(super) fn lose(&mut self, worker: usize, why: &str) {
         let handle = &mut self.workers.handles[worker];
@@ -26,7 +26,7 @@ impl Run<'_> {
         let none_left =
             self.workers.handles.iter().all(|handle| handle.state != WorkerState::Working);
         if none_left || self.spec.manifest.plan.generator.on_worker_loss == OnWorkerLoss::Stop {
-            self.stop(StopReason::WorkerLoss, "stopping: a worker was lost");
+            self.stop(StopReason::WorkerLoss);
         }
         self.end_if_done(scenario);
     }

@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "a run that is to end has so long to do so")]
 
 mod aggregator;
-mod give_up;
+mod diagnostics;
 mod host_sampler;
 mod lost_workers;
 mod progress;
@@ -16,19 +16,20 @@ mod workers;
 use super::channel::WorkerEvent;
 use super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
-use super::event::Event;
+use super::event::{Event, Subscribers};
+use super::narrator::Narrator;
 use super::rows::shared_rows;
+use crate::machine::Limits;
 use crate::plan::Protocol;
-use crate::record::{Cause, Entry, HostSample, Second, StageTransition, StopReason, Transition};
+use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{Pace, Partition, Schedule, Shape};
 use crate::units::narrow;
-use crate::verdict::Judge;
 use aggregator::Aggregator;
+use diagnostics::Diagnostics;
 use host_sampler::HostSampler;
 use progress::{Announcement, Progress, Token};
 use row_pools::{CommandTo, RowPools};
 pub use spec::{Ended, EngineError, RunSpec};
-use std::collections::BTreeSet;
 use std::time::Duration;
 use tokio::sync::mpsc;
 use workers::{WorkerPool, WorkerState, manifest_frame};
@@ -54,7 +55,7 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 pub async fn run(
     spec: RunSpec,
     signals: mpsc::Receiver<i32>,
-    watch: &mut dyn FnMut(&Event),
+    subscribers: &mut Subscribers<'_>,
 ) -> Result<Ended, EngineError> {
     let RunSpec { exe, manifest, .. } = &spec;
     let schedule = Schedule::new(&manifest.plan);
@@ -76,7 +77,7 @@ pub async fn run(
     let idle = workers.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
     workers.start(t0_ns);
-    watch(&Event::Started {
+    subscribers.notify(&Event::Started {
         targets: manifest.targets.clone(),
         workers: manifest.workers.clone(),
         warnings: spec.warnings.clone(),
@@ -85,17 +86,16 @@ pub async fn run(
     let baseline = HostSample { workers: idle, ..host_sampler.baseline() };
     let mut run = Run {
         progress: Progress::new(&schedule, spec.cores),
-        judge: Judge::new(&manifest.plan),
+        narrator: Narrator::new(&manifest.plan),
+        diagnostics: Diagnostics::new(manifest.network_paths(), Limits::read),
         spec,
         schedule,
         workers,
         aggregator,
         row_pools,
         clock: Clock::starting_at(t0_ns),
-        watch,
-        seen: BTreeSet::new(),
+        subscribers,
         reason: None,
-        hopeless_ns: None,
         ticked_ns: t0_ns,
         host_sampler,
     };
@@ -105,28 +105,25 @@ pub async fn run(
 }
 
 /// A run that goes on.
-struct Run<'a> {
+struct Run<'a, 'b> {
     spec: RunSpec,
     schedule: Schedule,
     workers: WorkerPool,
     aggregator: Aggregator,
     row_pools: RowPools,
     progress: Progress,
-    judge: Judge,
+    narrator: Narrator,
+    diagnostics: Diagnostics,
     clock: Clock,
-    watch: &'a mut dyn FnMut(&Event),
-    /// Causes whose first failure has been announced.
-    seen: BTreeSet<(u16, Cause)>,
+    subscribers: &'a mut Subscribers<'b>,
     /// Why the run is being brought to an end.
     reason: Option<StopReason>,
-    /// Since when the run can only be INVALID, on the run's clock.
-    hopeless_ns: Option<u64>,
     /// When the coordinator last read the clock, on its monotonic clock.
     ticked_ns: u64,
     host_sampler: HostSampler,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// Follows the workers until all scenarios have ended.
     async fn follow(&mut self, mut signals: mpsc::Receiver<i32>) {
         let mut tick = tokio::time::interval(TICK);
@@ -152,26 +149,22 @@ impl Run<'_> {
     }
 
     fn interrupt(&mut self, signal: i32, asked: u32) {
+        let reason = StopReason::Interrupted { signal };
         if asked == 1 {
-            self.stop(
-                StopReason::Interrupted { signal },
-                "interrupted: closing connections; interrupt again to stop at once",
-            );
+            self.stop(reason);
         } else {
-            (self.watch)(&Event::Stopping {
-                why: "interrupted again: stopping at once".to_owned(),
-            });
+            self.subscribers.notify(&Event::Stopping { reason, at_once: true });
             self.workers.send_to_all(&ToWorker::Command(Command::Halt));
         }
     }
 
     /// Brings the run to its end gracefully; the first reason stays.
-    fn stop(&mut self, reason: StopReason, why: &str) {
+    fn stop(&mut self, reason: StopReason) {
         if self.reason.is_some() {
             return;
         }
-        self.reason = Some(reason);
-        (self.watch)(&Event::Stopping { why: why.to_owned() });
+        self.reason = Some(reason.clone());
+        self.subscribers.notify(&Event::Stopping { reason, at_once: false });
         let announcements = self.progress.drain(self.clock.now_ns());
         self.announce(announcements);
     }
@@ -309,41 +302,26 @@ impl Run<'_> {
     }
 
     fn record(&mut self, entry: Entry) {
-        self.judge.add(&entry);
-        (self.watch)(&Event::Recorded(entry));
+        for event in self.narrator.narrate(entry) {
+            match event {
+                Event::Stopping { reason, .. } => self.stop(reason),
+                event => self.subscribers.notify(&event),
+            }
+        }
     }
 
     fn write(&mut self, mut second: Second) {
         second.hosts = vec![self.host_sampler.sample(self.clock.now_ns())];
-        let mut first = Vec::new();
-        for (scenario, facts) in &second.scenarios {
-            for (cause, tally) in facts.cells.iter().flat_map(|(_, cell)| &cell.failures) {
-                if self.seen.insert((*scenario, *cause)) {
-                    let (at_ns, sample) = (tally.first_ns, tally.sample.clone());
-                    first.push(Event::FirstFailure {
-                        scenario: *scenario,
-                        cause: *cause,
-                        at_ns,
-                        sample,
-                    });
-                }
-            }
-        }
         self.record(Entry::Second(second));
-        for event in &first {
-            (self.watch)(event);
+        self.diagnose(false);
+    }
+
+    /// `last`: no later diagnosis of this run follows.
+    fn diagnose(&mut self, last: bool) {
+        let (recording, at_ns) = (self.narrator.recording(), self.clock.now_ns());
+        for entry in self.diagnostics.look(&self.spec.manifest.plan, recording, at_ns, last) {
+            self.record(entry);
         }
-        (self.watch)(&Event::Judged(self.judge.findings()));
-        if self.reason.is_none()
-            && let Some((scenario, threshold)) = self.judge.abort(self.clock.now_ns())
-        {
-            let condition = &self.spec.manifest.plan.scenarios[usize::from(scenario)].thresholds
-                [usize::from(threshold)]
-            .condition;
-            let why = format!("stopping: threshold `{condition}` failed");
-            self.stop(StopReason::Aborted { scenario, threshold }, &why);
-        }
-        self.give_up();
     }
 
     async fn finish(mut self) -> Ended {
@@ -351,9 +329,11 @@ impl Run<'_> {
         while let Some(second) = self.aggregator.remaining_second() {
             self.write(second);
         }
+        self.diagnose(true);
         let reason = self.reason.take().unwrap_or(StopReason::Completed);
         self.record(Entry::Stopped { at_ns: self.clock.now_ns(), reason });
-        Ended { verdict: self.judge.judgement(), recording: self.judge.recording().clone() }
+        let recording = self.narrator.recording().clone();
+        Ended { verdict: self.narrator.judgement(), recording }
     }
 }
 

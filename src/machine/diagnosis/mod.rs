@@ -7,15 +7,13 @@
 mod root_cause;
 mod scenario;
 
-pub use root_cause::{RootCause, Side};
 pub use scenario::{NetworkPath, diagnose_scenario};
 
 use super::{Conntrack, Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
-use crate::record::{Cause, Failure, FailureStage, HostId, Origin};
+use crate::record::{Cause, Diagnosis, Failure, FailureStage, Origin, RootCause, Side};
 use crate::units::Time;
 use nix::errno::Errno;
-use serde::Serialize;
 use std::collections::BTreeSet;
 
 /// What is known when connections have failed.
@@ -47,27 +45,6 @@ pub struct Evidence<'a> {
     pub protocol: Option<&'a Protocol>,
     /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose them.
     pub over_unix: bool,
-}
-
-/// A root cause, and what it did in this run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Diagnosis {
-    /// The machine whose limits and counters it rests on.
-    #[serde(skip_serializing_if = "HostId::is_coordinator")]
-    pub host: HostId,
-    /// What it is.
-    pub root_cause: RootCause,
-    /// Whose side it is on.
-    pub side: Side,
-    /// Failures that it explains.
-    pub count: u64,
-    /// What happened, in words.
-    #[serde(skip)]
-    pub because: String,
-    /// The whole in words: `stopped at 28,232 of 50,000 connections because ...`.
-    pub sentence: String,
-    /// What to do about it: a line to paste where there is one.
-    pub fix: String,
 }
 
 /// The root causes of the failures, the most frequent first. Empty when nothing failed.

@@ -1,9 +1,9 @@
 //! Turns what was recorded of a scenario into the evidence of what failed in it, and diagnoses it.
 
-use super::{Diagnosis, Evidence, diagnose};
+use super::{Evidence, diagnose};
 use crate::machine::{Deltas, Limits, Sources, is_here};
 use crate::plan::{Level, Plan, Protocol, Scenario};
-use crate::record::{Cause, Cell, Counter, Gauge, Recording, ScenarioRecording};
+use crate::record::{Cause, Cell, Counter, Diagnosis, Gauge, Recording, ScenarioRecording};
 use crate::units::Address;
 use serde::{Deserialize, Serialize};
 

@@ -51,7 +51,8 @@ pub(in crate::observe) fn frame(
     let drawing =
         Drawing { scene, now_ns, width: size.width, look, names: names(scene, &running, now_ns) };
     let mut lines = Vec::new();
-    if let Some(why) = &scene.stopping {
+    if let Some((reason, at_once)) = &scene.stopping {
+        let why = wording::stopping(scene, reason, *at_once);
         lines.push(StyledLine::default().with(Tone::Warn, format!("■ {why}")));
     }
     match running.as_slice() {

@@ -85,8 +85,8 @@ fn lines(
         Notification::Failure { scenario, cause, sample } => {
             one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
         }
-        Notification::RootCause { scenario, blame } => {
-            one(Tone::Bad, "✗", format!("{}: {}", name(scenario), wording::culprit(blame)))
+        Notification::Diagnosed { scenario, diagnosis } => {
+            one(Tone::Bad, "✗", format!("{}: {}", name(scenario), wording::diagnosis(diagnosis)))
         }
         Notification::Threshold(finding) => match wording::threshold(scene, finding) {
             Some((sign, check)) if finding.state.is_broken() => {
@@ -111,7 +111,7 @@ fn lines(
         | Notification::Begun(..)
         | Notification::Reached(..)
         | Notification::Ended(_)
-        | Notification::Stopping(_)
+        | Notification::Stopping(..)
         | Notification::Finished
         | Notification::Second => Vec::new(),
     }

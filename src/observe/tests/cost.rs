@@ -1,6 +1,6 @@
 //! What connections cost, while they are held.
 
-use super::script::{self, Did, SECOND, boundary, hold, second, stage, started};
+use super::script::{self, Did, SECOND, boundary, hold, recorded, second, stage, started};
 use super::{json_of, lines_of};
 use crate::engine::Event;
 use crate::observe::state::RunState;
@@ -8,6 +8,7 @@ use crate::observe::terminal::{Size, frame};
 use crate::observe::text::TextStyle;
 use crate::plan::{Phase, Plan};
 use crate::record::{Counter, Entry, Gauge, HostSample, Transition, WorkerFacts};
+use std::sync::Arc;
 
 /// Two seconds of ramp to so many connections, then 20 seconds of hold; nothing was there before.
 fn held(users: u64) -> (Plan, Vec<Event>) {
@@ -20,7 +21,7 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
     };
     let mut events = vec![
         started(&plan),
-        Event::Recorded(Entry::Baseline(baseline)),
+        recorded(Entry::Baseline(baseline)),
         boundary(0, Transition::Ramp(0), 0),
     ];
     for now in 0..22_u32 {
@@ -46,7 +47,9 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
                 ..Did::default()
             }],
         );
-        if let Event::Recorded(Entry::Second(second)) = &mut event {
+        if let Event::Recorded(entry) = &mut event
+            && let Entry::Second(second) = Arc::make_mut(entry)
+        {
             let kernel_bytes = Some(10_000_000 + open * 8_330);
             second.hosts = vec![HostSample { kernel_bytes, ..HostSample::default() }];
         }

@@ -16,10 +16,11 @@ fn at(plan: &Plan, events: &[Event], now_ns: u64, size: Size, look: TextStyle) -
     let mut scene = RunState::new(plan, "results/x/1".into());
     for event in events {
         let late = match event {
-            Event::Recorded(Entry::Second(second)) => {
-                (u64::from(second.second) + 1) * SECOND > now_ns
-            }
-            Event::Recorded(Entry::Transition(boundary)) => boundary.at_ns > now_ns,
+            Event::Recorded(entry) => match &**entry {
+                Entry::Second(second) => (u64::from(second.second) + 1) * SECOND > now_ns,
+                Entry::Transition(boundary) => boundary.at_ns > now_ns,
+                _ => false,
+            },
             _ => false,
         };
         if late {

@@ -7,12 +7,13 @@ use crate::plan::{
     Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
 };
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Gauges, ScenarioSecond,
-    Second, StageTransition, StopReason, Transition, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Diagnosis, Entry, Failure, FailureStage, Gauge, Gauges,
+    RootCause, ScenarioSecond, Second, Side, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use crate::units::{Rate, Time};
 use crate::verdict::{Breach, Finding, Judgement, State, Verdict, rules};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub(super) const SECOND: u64 = 1_000_000_000;
@@ -148,8 +149,12 @@ pub(super) fn started(plan: &Plan) -> Event {
     }
 }
 
+pub(super) fn recorded(entry: Entry) -> Event {
+    Event::Recorded(Arc::new(entry))
+}
+
 pub(super) fn boundary(scenario: u16, mark: Transition, at_ns: u64) -> Event {
-    Event::Recorded(Entry::Transition(StageTransition { scenario, transition: mark, at_ns }))
+    recorded(Entry::Transition(StageTransition { scenario, transition: mark, at_ns }))
 }
 
 /// What one scenario did in a second.
@@ -200,7 +205,7 @@ impl Did {
 pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
     let scenarios: BTreeMap<u16, ScenarioSecond> =
         (0_u16..).zip(scenarios).map(|(index, did)| (index, did.facts(second))).collect();
-    Event::Recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() }))
+    recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() }))
 }
 
 pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -> Finding {
@@ -265,6 +270,19 @@ pub(super) fn did(second: u32) -> [Did; 2] {
     [hold, web]
 }
 
+fn refusal() -> Diagnosis {
+    let because = "nothing listens on 10.0.0.2 -> 127.0.0.1:8080, or it refuses".to_owned();
+    Diagnosis {
+        host: crate::record::HostId::default(),
+        root_cause: RootCause::Refused,
+        side: Side::Target,
+        count: 14,
+        sentence: format!("14 failed because {because} (target)"),
+        because,
+        fix: "start the target, or correct its address".into(),
+    }
+}
+
 /// Both protocols at once, 23 s: a failure, a threshold that breaks and holds again, a lost worker, Ctrl-C.
 pub(super) fn both() -> (Plan, Vec<Event>) {
     let plan = plan(vec![
@@ -289,18 +307,23 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             10 => events.push(boundary(0, Transition::Hold(0), at_ns)),
             11 => events.push(boundary(1, Transition::Ramp(1), at_ns)),
             12 => events.push(boundary(1, Transition::Hold(1), at_ns)),
-            18 => events.push(Event::Recorded(Entry::WorkerLost {
+            18 => events.push(recorded(Entry::WorkerLost {
                 scenario: 0,
                 worker: 1,
                 at_ns: at_ns + 400_000_000,
                 why: "exit status 1".into(),
             })),
-            21 => events
-                .push(Event::Stopping { why: "Ctrl-C: closing; once more to stop at once".into() }),
+            21 => events.push(Event::Stopping {
+                reason: StopReason::Interrupted { signal: 2 },
+                at_once: false,
+            }),
             22 => events.extend([0, 1].map(|of| boundary(of, Transition::Drain, at_ns))),
             _ => {}
         }
         events.push(second(now, &did(now)));
+        if now == 6 {
+            events.push(Event::Diagnosed { scenario: 1, at_ns: 7 * SECOND, diagnosis: refusal() });
+        }
         let (state, value) = match now {
             0 => (State::NoData, 0.0),
             8..14 => (State::Broken, 0.0011),
@@ -318,7 +341,7 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
         ]));
     }
     events.extend([0, 1].map(|of| boundary(of, Transition::End, 22_900_000_000)));
-    events.push(Event::Recorded(Entry::Stopped {
+    events.push(recorded(Entry::Stopped {
         at_ns: 22_950_000_000,
         reason: StopReason::Interrupted { signal: 2 },
     }));

@@ -1,7 +1,6 @@
 //! Shares of processor time where workers are silent for a while.
 
-use super::script::{self, SECOND, boundary, did, stage};
-use crate::engine::Event;
+use super::script::{self, SECOND, boundary, did, recorded, stage};
 use crate::observe::state::RunState;
 use crate::record::{Entry, ScenarioSecond, Second, Transition};
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ fn share_after(seconds: u32) -> Option<f64> {
         facts.workers.cpu_ns = told(second) + told(if silent { 1 } else { second });
         facts.reporting = if silent { 1 } else { 2 };
         let scenarios = BTreeMap::from([(0, facts)]);
-        state.see(&Event::Recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() })));
+        state.see(&recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() })));
     }
     state.generator().cpu
 }

@@ -1,6 +1,6 @@
 //! Eight hours of a run in under 100 KiB, however it goes.
 
-use super::script::{self, SECOND, boundary, did, finding, second, stage};
+use super::script::{self, SECOND, boundary, did, finding, recorded, second, stage};
 use super::{json_of, lines_of};
 use crate::engine::Event;
 use crate::observe::text::TextStyle;
@@ -34,7 +34,7 @@ fn eight_hours(scenarios: u16, more: impl Fn(u32) -> Vec<Event>) -> (Plan, Vec<E
         breaches: Vec::new(),
         health: Vec::new(),
     };
-    events.push(Event::Recorded(Entry::Stopped {
+    events.push(recorded(Entry::Stopped {
         at_ns: u64::from(EIGHT_HOURS) * SECOND,
         reason: StopReason::Completed,
     }));
@@ -63,7 +63,7 @@ fn everything_wrong(now: u32) -> Vec<Event> {
     if now.is_multiple_of(60) {
         let why = "no word for 4 s".repeat(100);
         let worker = u16::try_from(now / 60).unwrap();
-        events.push(Event::Recorded(Entry::WorkerLost { scenario: 0, worker, at_ns, why }));
+        events.push(recorded(Entry::WorkerLost { scenario: 0, worker, at_ns, why }));
     }
     events
 }

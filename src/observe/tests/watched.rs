@@ -1,8 +1,8 @@
 //! The threads: what is written in the end, and what a blocked or closed terminal costs.
 
 use super::script::both;
+use crate::engine::Subscriber;
 use crate::observe::state::RunState;
-use crate::observe::suspects::LiveDiagnosis;
 use crate::observe::terminal::Canvas;
 use crate::observe::{Observer, Progress, TextStyle};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -68,14 +68,13 @@ fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Observer {
         RunState::new(&plan, "results/x/1".into()),
         progress,
         TextStyle::default(),
-        LiveDiagnosis::default(),
     )
 }
 
 fn watch(out: impl Write + Send + 'static, progress: Progress) -> Duration {
     let before = Instant::now();
     let mut watcher = watcher(out, progress);
-    both().1.iter().for_each(|event| watcher.see(event));
+    both().1.iter().for_each(|event| watcher.notify(event));
     let taken = before.elapsed();
     watcher.finish();
     taken
@@ -152,7 +151,7 @@ fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
         let paper = Paper::default();
         let mut watcher = watcher(Blocked(gate, paper.clone()), progress);
         let before = Instant::now();
-        both().1.iter().for_each(|event| watcher.see(event));
+        both().1.iter().for_each(|event| watcher.notify(event));
         assert!(before.elapsed() < Duration::from_secs(1), "{progress:?}");
         // From now on every write goes through at once.
         drop(go);

@@ -1,6 +1,7 @@
 //! Turns the cost of held connections, and the root causes of failures, into JSON.
 
-use crate::machine::{Diagnosis, ProcessCost, ResourceCost};
+use crate::machine::{ProcessCost, ResourceCost};
+use crate::record::Diagnosis;
 use crate::report::causes::causes;
 use crate::store::SavedRun;
 use serde::Serialize;
@@ -45,7 +46,7 @@ impl CostReport {
     pub fn of_scenario(run: &SavedRun, index: usize) -> Option<Self> {
         let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index)?;
         let workers = run.started.as_ref().and_then(|started| started.workers.get(index).copied());
-        let way = run.started.as_ref().and_then(|started| started.ways.get(index));
+        let way = run.started.as_ref().and_then(|started| started.paths.get(index));
         Some(Self::new(&cost, workers, way.map(|way| way.both_ends_here)))
     }
 
@@ -53,7 +54,7 @@ impl CostReport {
     pub fn of_run(run: &SavedRun) -> Option<Self> {
         let cost = ResourceCost::of_run(&run.plan, &run.recording)?;
         let ways =
-            run.started.as_ref().map(|started| &started.ways).filter(|ways| !ways.is_empty());
+            run.started.as_ref().map(|started| &started.paths).filter(|ways| !ways.is_empty());
         let here = ways.map(|ways| ways.iter().all(|way| way.both_ends_here));
         Some(Self::new(
             &cost,

@@ -1,7 +1,8 @@
 //! Turns diagnoses and costs into their lines of the summary.
 
 use super::{BAD, QUIET, STRONG, heading, listed, paragraph};
-use crate::machine::{Diagnosis, FEWEST_CONNECTIONS, ProcessCost, ResourceCost};
+use crate::machine::{FEWEST_CONNECTIONS, ProcessCost, ResourceCost};
+use crate::record::Diagnosis;
 use crate::report::causes::causes;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
@@ -57,7 +58,7 @@ pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> 
     let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
     };
-    let way = run.started.as_ref().and_then(|started| started.ways.get(index));
+    let way = run.started.as_ref().and_then(|started| started.paths.get(index));
     for line in lines(&cost, way.is_some_and(|way| way.both_ends_here)) {
         paragraph(out, "  ", &line, Style::new())?;
     }
@@ -74,7 +75,7 @@ pub fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let here = run
         .started
         .as_ref()
-        .is_some_and(|started| started.ways.iter().all(|way| way.both_ends_here));
+        .is_some_and(|started| started.paths.iter().all(|way| way.both_ends_here));
     lines(&cost, here).iter().try_for_each(|line| paragraph(out, "  ", line, Style::new()))
 }
 

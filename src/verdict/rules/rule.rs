@@ -6,6 +6,7 @@ use crate::record::{Cell, CellKey, GeneratorLoad, Recording, ScenarioRecording};
 use crate::units::figure::{grouped, percent, time};
 use crate::units::narrow;
 use crate::verdict::Finding;
+use serde::{Serialize, Serializer};
 
 /// A rule of validity. A value at a limit is within it.
 #[derive(Debug)]
@@ -70,6 +71,13 @@ pub(in crate::verdict) type RunPlace = (u16, CellKey);
 /// What broke a rule: where, if it is in one place, and in words.
 pub(in crate::verdict) type Found = (Option<RunPlace>, String);
 
+impl Serialize for Rule {
+    /// A rule is its name.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
 impl Rule {
     /// The word in reports.
     pub fn name(&self) -> &'static str {
@@ -91,7 +99,8 @@ impl Rule {
 }
 
 /// What the numbers of a rule are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Unit {
     /// A number of things.
     Count,

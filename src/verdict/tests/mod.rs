@@ -228,6 +228,11 @@ fn local_failures_are_no_failures_of_the_target() {
     assert_eq!(judge.judgement().verdict, Verdict::Invalid);
 }
 
+/// The threshold that ends the run now: scenario and threshold.
+fn aborted(judge: &Judge, now_ns: u64) -> Option<(u16, u16)> {
+    judge.abort(&judge.findings(), now_ns)
+}
+
 #[test]
 fn an_abort_waits_for_its_grace() {
     let abort = |grace| Threshold {
@@ -236,8 +241,8 @@ fn an_abort_waits_for_its_grace() {
         ..threshold(FAILURE, Comparison::Less, 0.01)
     };
     let judge = |grace| run(&plan(vec![abort(grace)]), None, |_, cell| requests(cell, 1, 1));
-    assert_eq!(judge(3).abort(2_000_000_000), None);
-    assert_eq!(judge(3).abort(3_000_000_000), Some((0, 0)));
+    assert_eq!(aborted(&judge(3), 2_000_000_000), None);
+    assert_eq!(aborted(&judge(3), 3_000_000_000), Some((0, 0)));
 }
 
 #[test]

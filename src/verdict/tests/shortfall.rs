@@ -244,8 +244,8 @@ fn a_dead_target_ends_a_run_that_asks_for_it() {
             }
         })
     };
-    assert_eq!(judge(5).abort(3_000_000_000), None);
-    assert_eq!(judge(6).abort(3_000_000_000), Some((0, 0)));
+    assert_eq!(aborted(&judge(5), 3_000_000_000), None);
+    assert_eq!(aborted(&judge(6), 3_000_000_000), Some((0, 0)));
     assert_eq!(judge(6).findings()[0].state, unreached(6, 6));
 }
 

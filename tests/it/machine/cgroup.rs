@@ -1,7 +1,8 @@
 //! The memory of a control group: predicted, and met within 2 % on either side.
 
 use super::{Lab, Ran};
-use planrun::machine::{CgroupMemory, Counters, Evidence, Host, Limits, RootCause, Side, diagnose};
+use planrun::machine::{CgroupMemory, Counters, Evidence, Host, Limits, diagnose};
+use planrun::record::{RootCause, Side};
 use std::path::PathBuf;
 
 /// Holds as many connections as to make what every process takes by itself a small part.

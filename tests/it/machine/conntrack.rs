@@ -3,9 +3,10 @@
 //! The size of the table is one for the whole machine and cannot be set in a namespace, so it is set low there for some seconds. That is
 //! only done where nothing else is tracked.
 
-use super::culprits::Seen;
+use super::root_causes::Seen;
 use super::{Lab, assert_near};
-use planrun::machine::{Conntrack, Host, RootCause, Side};
+use planrun::machine::{Conntrack, Host};
+use planrun::record::{RootCause, Side};
 
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
 
@@ -37,7 +38,7 @@ fn a_full_table_is_predicted_and_blamed() {
     let low = Low::new(3_000);
     Lab::within(|lab| {
         track(lab);
-        let plan = super::culprits::plan_of(4_000, "builtin = \"tcp-hold\"", "");
+        let plan = super::root_causes::plan_of(4_000, "builtin = \"tcp-hold\"", "");
         let (code, doctor) = lab.doctor(&[], &plan);
         assert_eq!((code, &doctor["reach"]["limited_by"]), (4, &"conntrack".into()));
         let predicted = doctor["reach"]["connections"].as_u64().unwrap();

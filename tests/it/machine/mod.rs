@@ -6,10 +6,10 @@ mod accounts;
 mod causes;
 mod cgroup;
 mod conntrack;
-mod culprits;
 mod doctor;
 mod middlebox;
 mod reach;
+mod root_causes;
 mod starved;
 mod told;
 

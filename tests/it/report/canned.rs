@@ -80,7 +80,7 @@ pub fn started() -> Started {
         workers: vec![2, 1],
         warnings: vec!["net.core.somaxconn is 128".into()],
         files: Vec::new(),
-        ways: vec![
+        paths: vec![
             NetworkPath {
                 route: "10.0.0.1 -> 192.0.2.7:80 and 1 more".into(),
                 both_ends_here: false,

@@ -86,11 +86,11 @@ fn hostile() -> String {
     let mut started = canned::started();
     started.targets.truncate(1);
     started.workers.truncate(1);
-    started.ways.truncate(1);
+    started.paths.truncate(1);
     started.warnings.clone_from(&payloads);
     store.started(started);
     for entry in entries(&payloads) {
-        store.add(&entry);
+        store.add(&std::sync::Arc::new(entry));
     }
     let closed = store.finish(canned::finished()).unwrap();
     read(&report::write(&closed.saved, closed.problems).folder, "report.html")

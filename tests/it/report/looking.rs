@@ -4,6 +4,7 @@ use super::{again, canned, contents, finished, store, unpack};
 use planrun::store::{Error, FolderLock, SavedRun};
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 #[test]
 fn a_run_that_goes_on_can_be_looked_at_and_not_be_written_to() {
@@ -11,7 +12,7 @@ fn a_run_that_goes_on_can_be_looked_at_and_not_be_written_to() {
     let mut store = store(out.path()).unwrap();
     store.started(canned::started());
     let entries = canned::entries();
-    store.add(&entries[0]);
+    store.add(&Arc::new(entries[0].clone()));
     let names = |folder: &Path| -> Vec<String> {
         contents(folder).into_iter().map(|(name, _)| name).collect()
     };

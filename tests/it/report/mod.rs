@@ -17,6 +17,7 @@ use planrun::report::{self, FINAL, Series, WrittenReports, text};
 use planrun::store::{Error, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const NOW: &str = "2026-11-22T16:45:00Z";
 
@@ -42,7 +43,7 @@ fn run(out: &Path, entries: &[Entry]) -> WrittenReports {
     let mut store = store(out).unwrap();
     store.started(canned::started());
     for entry in entries {
-        store.add(entry);
+        store.add(&Arc::new(entry.clone()));
     }
     let closed = store.finish(canned::finished()).unwrap();
     report::write(&closed.saved, closed.problems)

@@ -10,6 +10,7 @@ use planrun::record::{
 use planrun::report::Series;
 use planrun::store::{NewRun, SavedRun, Store};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 const HTTP: [TimeMetric; 5] = [
@@ -82,7 +83,7 @@ fn a_soak_grows_by_two_kilobytes_a_second_and_scenario_at_most() {
             second.scenarios[&1].cells.iter().for_each(|(_, cell)| whole.merge(cell));
             number = second.second + 1;
         }
-        store.add(&entry);
+        store.add(&Arc::new(entry));
         if number % 30 == 0 {
             // The store writes in a thread of its own.
             let written = || SavedRun::open(&folder).unwrap().recording.seconds;

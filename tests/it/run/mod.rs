@@ -8,6 +8,7 @@ mod http2;
 mod memory;
 mod missing;
 mod named_checks;
+mod narrated;
 mod read_once;
 mod refusals;
 mod rows;

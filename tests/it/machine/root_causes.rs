@@ -1,10 +1,8 @@
 //! Each cause made for real: a run meets it, and it is named with its side.
 
 use super::{Lab, Ran, sysctl};
-use planrun::machine::{
-    Counters, Deltas, Diagnosis, Evidence, Host, Limits, RootCause, Side, diagnose,
-};
-use planrun::record::Cause;
+use planrun::machine::{Counters, Deltas, Evidence, Host, Limits, diagnose};
+use planrun::record::{Cause, Diagnosis, RootCause, Side};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr};
