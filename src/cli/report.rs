@@ -48,11 +48,16 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
 /// Judges what was saved and writes every report. What keeps it from that is on standard error by then.
 fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, ExitStatus> {
     // Locked before it is read: a run that ends meanwhile writes its own reports.
-    let lock = args.folder.is_dir().then(|| FolderLock::take_after_run(&args.folder)).transpose();
-    let _lock = lock.map_err(|error| refused(&error))?;
+    let lock = if args.folder.is_dir() {
+        FolderLock::take_after_run(&args.folder)
+    } else {
+        // Opening it says what it is instead.
+        Ok(FolderLock::default())
+    };
+    let lock = lock.map_err(|error| refused(&error))?;
     let saved = SavedRun::open(&args.folder).map_err(|error| refused(&error))?;
     let outputs = args.ci.open(&saved.plan_file(), &|name| std::env::var_os(name));
-    let mut made = report::write_again(&saved);
+    let mut made = report::write_again(&saved, &lock);
     let page = &mut Page::new(summary, screen::columns());
     if args.verbose {
         text::rules(&saved, page).map_err(|_| ExitStatus::Internal)?;

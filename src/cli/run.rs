@@ -144,15 +144,17 @@ fn execute(
     let result = ended.map(|ended| {
         subscribers.notify(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
     });
-    observer.finish();
-    result.map_err(|why| internal(&why))?;
-    for problem in &problems {
-        diagnostic::print_error(&problem.to_string(), None);
-    }
     let counters =
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
     let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
-    saving.store.finish(finished).map_err(|error| internal(&error.to_string()))
+    // Whoever watches may be slow: what was found is saved by then.
+    let closed =
+        result.and_then(|()| saving.store.finish(finished).map_err(|error| error.to_string()));
+    observer.finish();
+    for problem in &problems {
+        diagnostic::print_error(&problem.to_string(), None);
+    }
+    closed.map_err(|why| internal(&why))
 }
 
 /// Says what went wrong where the fault is neither the plan's nor the target's.

@@ -1,4 +1,8 @@
-//! Turns news into JSON, an object a line, for programs that watch a run.
+//! Turns notifications into JSON, an object a line, for programs that watch a run.
+//!
+//! Nothing is left out: each second has its `progress`, and each change of a threshold its
+//! `threshold`. Only where nobody reads for so long that 64 MiB wait, lines are lost; then
+//! `{"event":"lost","lines":N}` stands where they were.
 //!
 //! The first object carries `schema`; within one version keys are added, never changed. Times are whole nanoseconds with `_ns` in the key,
 //! ratios 0 to 1 with numerator and denominator; what was not measured is absent.
@@ -7,7 +11,6 @@
 
 use super::lines::OutputLine;
 use super::notification::Notification;
-use super::pacing::{HeartbeatInterval, LogBudget, Priority};
 use super::state::{Progression, RunState};
 use super::text::cut;
 use super::wording;
@@ -20,64 +23,40 @@ use serde_json::{Map, Value, json};
 use std::fmt::Write as _;
 
 /// Name and version of what is written.
-const SCHEMA: &str = "planrun-progress-1";
+const SCHEMA: &str = "planrun.progress/1";
 /// Characters of foreign words beyond which they are cut.
 const LONGEST: usize = 1_000;
-/// Causes in a heartbeat.
-const CAUSES: usize = 3;
 
-/// Tells news by JSON.
-#[derive(Debug)]
-pub(super) struct JsonFormat {
-    rhythm: HeartbeatInterval,
-    allowance: LogBudget,
-}
+/// Tells all there is to tell by JSON.
+#[derive(Debug, Default)]
+pub(super) struct JsonFormat;
 
 impl JsonFormat {
-    pub(super) fn new() -> Self {
-        Self { rhythm: HeartbeatInterval::strict(), allowance: LogBudget::new(262_144, 32_768) }
+    /// The object of a notification.
+    pub(super) fn tell(scene: &RunState, now_ns: u64, news: &Notification) -> OutputLine {
+        let (event, mut facts) = object(scene, now_ns, news);
+        if matches!(news, Notification::Started { .. }) {
+            facts.insert("schema".to_owned(), SCHEMA.into());
+        }
+        line(event, now_ns, facts)
     }
 
-    /// The objects that some news deserve.
-    pub(super) fn tell(
-        &mut self,
-        scene: &RunState,
-        now_ns: u64,
-        news: &Notification,
-    ) -> Option<OutputLine> {
-        let beat = *news == Notification::Second;
-        if beat && !self.rhythm.due(now_ns) {
-            return None;
-        }
-        let (event, mut facts) = object(scene, now_ns, news);
-        if beat {
-            let withheld = self.allowance.withheld();
-            if withheld > 0 {
-                facts.insert("withheld".to_owned(), withheld.into());
-            }
-        }
-        let mut all = Map::new();
-        if matches!(news, Notification::Started { .. }) {
-            all.insert("schema".to_owned(), SCHEMA.into());
-        }
-        all.insert("event".to_owned(), event.into());
-        all.insert("at_ns".to_owned(), now_ns.into());
-        all.append(&mut facts);
-        let text = harmless(&Value::Object(all).to_string());
-        if beat {
-            self.rhythm.record(now_ns, text.len());
-            return Some(OutputLine { text, beat });
-        }
-        let weight = match news {
-            Notification::Started { .. }
-            | Notification::Stopping(..)
-            | Notification::Stopped(_)
-            | Notification::Finished => Priority::Always,
-            Notification::WorkerLost { .. } => Priority::Urgent,
-            _ => Priority::Usual,
-        };
-        self.allowance.take(now_ns, text.len() + 1, weight).then_some(OutputLine { text, beat })
+    /// The object that says how many others were lost before it, because nobody read them.
+    pub(super) fn lost(now_ns: u64, lines: u64) -> String {
+        line("lost", now_ns, Map::from_iter([("lines".to_owned(), lines.into())])).text
     }
+}
+
+/// What happened and when, in front of the facts.
+fn line(event: &str, now_ns: u64, mut facts: Map<String, Value>) -> OutputLine {
+    let mut all = Map::new();
+    if let Some(schema) = facts.remove("schema") {
+        all.insert("schema".to_owned(), schema);
+    }
+    all.insert("event".to_owned(), event.into());
+    all.insert("at_ns".to_owned(), now_ns.into());
+    all.append(&mut facts);
+    OutputLine { text: harmless(&Value::Object(all).to_string()), beat: false }
 }
 
 /// JSON's own escapes for what JSON allows and a terminal obeys. Such characters stand only inside strings.
@@ -308,7 +287,7 @@ fn of_scenario(scene: &RunState, index: usize, now_ns: u64) -> Value {
             json!({ "value": measure.value, "numerator": numerator, "denominator": denominator });
     }
     if so_far.get(Counter::Failed) + so_far.get(Counter::TimedOut) > 0 {
-        let causes = scene.causes(index).into_iter().take(CAUSES).map(|(cause, count)| {
+        let causes = scene.causes(index).into_iter().map(|(cause, count)| {
             let mut facts = of_cause(cause);
             facts["count"] = count.into();
             facts

@@ -2,8 +2,8 @@
 //!
 //! **Invariant:** eight hours stay under 100 KiB, in whatever run.
 
-use super::notification::Notification;
-use super::pacing::{HeartbeatInterval, LogBudget, Priority};
+use super::notification::{Notification, ThresholdPlace, place_of};
+use super::pacing::{HeartbeatInterval, LogBudget, Priority, RepeatLimit};
 use super::state::{Progression, RunState};
 use super::text::{TextStyle, cut};
 use super::wording;
@@ -33,11 +33,17 @@ pub(super) struct LineFormat {
     look: TextStyle,
     rhythm: HeartbeatInterval,
     allowance: LogBudget,
+    repeats: RepeatLimit<ThresholdPlace>,
 }
 
 impl LineFormat {
     pub(super) fn new(look: TextStyle) -> Self {
-        Self { look, rhythm: HeartbeatInterval::thrifty(), allowance: LogBudget::new(8_192, 768) }
+        Self {
+            look,
+            rhythm: HeartbeatInterval::new(),
+            allowance: LogBudget::new(8_192, 768),
+            repeats: RepeatLimit::default(),
+        }
     }
 
     /// The lines that some news deserve.
@@ -49,6 +55,11 @@ impl LineFormat {
     ) -> Vec<OutputLine> {
         if *news == Notification::Second {
             return self.beat(scene, now_ns);
+        }
+        if let Notification::Threshold(finding) = news
+            && !self.repeats.tell(place_of(finding), now_ns)
+        {
+            return Vec::new();
         }
         let weight = match news {
             Notification::Started { .. }
@@ -70,6 +81,11 @@ impl LineFormat {
             }
         }
         said
+    }
+
+    /// Says that lines were lost, because nobody read them.
+    pub(super) fn lost(now_ns: u64, lines: u64) -> String {
+        format!("{} {:<9} {lines} lines that nobody read", wording::elapsed(now_ns), "lost")
     }
 
     fn line(&self, now_ns: u64, word: &str, text: &str) -> String {

@@ -13,6 +13,7 @@ mod lines;
 mod notification;
 mod output;
 mod pacing;
+mod queue;
 mod state;
 mod terminal;
 mod text;

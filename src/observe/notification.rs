@@ -1,8 +1,7 @@
-//! Turns events into what is worth telling: each thing once, what flaps seldom.
+//! Turns events into what is new: each thing once.
 //!
-//! **Invariant:** every output tells the same news; they differ in form only.
+//! **Invariant:** every output is told the same; a log that must stay small leaves out repetitions.
 
-use super::pacing::RepeatLimit;
 use super::state::RunState;
 use crate::engine::Event;
 use crate::record::{Cause, Diagnosis, Entry, StageTransition, StopReason, Transition};
@@ -68,12 +67,16 @@ pub(super) enum Notification {
 #[derive(Debug, Default)]
 pub(super) struct Notifier {
     now_ns: u64,
-    broken: HashSet<Standing>,
-    repeats: RepeatLimit<Standing>,
+    broken: HashSet<ThresholdPlace>,
 }
 
-/// Scenario, threshold and stage: one finding among others.
-type Standing = (u16, u16, Option<u16>, Option<u16>);
+/// Scenario, threshold, stage and request: one finding among others.
+pub(super) type ThresholdPlace = (u16, u16, Option<u16>, Option<u16>);
+
+/// Which finding of each second this is.
+pub(super) fn place_of(finding: &Finding) -> ThresholdPlace {
+    (finding.scenario, finding.threshold, finding.stage, finding.request)
+}
 
 impl Notifier {
     /// The run's clock as far as events have told; never goes back.
@@ -126,13 +129,13 @@ impl Notifier {
     fn changed(&mut self, findings: &[Finding]) -> Vec<Notification> {
         let mut news = Vec::new();
         for finding in findings {
-            let which = (finding.scenario, finding.threshold, finding.stage, finding.request);
+            let which = place_of(finding);
             let changed = match finding.state {
                 State::Broken | State::Unreached { .. } => self.broken.insert(which),
                 State::Held => self.broken.remove(&which),
                 State::NoData | State::TooFew { .. } => false,
             };
-            if changed && self.repeats.tell(which, self.now_ns) {
+            if changed {
                 news.push(Notification::Threshold(finding.clone()));
             }
         }

@@ -1,9 +1,10 @@
 //! Turns events into writing on standard error, without ever keeping the run waiting.
 //!
-//! One thread takes in events and words them; it waits for nothing but events. Another writes, and may be held up by a terminal for as
-//! long as that pleases: meanwhile newer frames and heartbeats take the place of older ones, and everything else waits in order.
+//! One thread takes in events and words them; it waits for nothing but events. Another writes, and
+//! may be held up by a terminal or a reader for any time.
 //!
-//! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the scene misses no fact.
+//! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the state
+//! misses no fact.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,32 +15,31 @@ use super::Progress;
 use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};
 use super::notification::{Notification, Notifier};
+use super::queue::{OutputQueue, OutputWriter};
 use super::state::RunState;
-use super::terminal::Canvas;
-use super::terminal::PermanentLines;
-use super::terminal::{Size, frame};
+use super::terminal::{Canvas, PermanentLines, Size, Terminal, frame};
 use super::text::TextStyle;
 use crate::engine::{Event, Subscriber};
 use crate::plan::Plan;
 use crate::units::SECOND_NS;
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::Write;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(200);
-/// How long the end waits for the last words to be written.
-const LAST_WORDS: Duration = Duration::from_secs(2);
+/// The end of a run waits for whoever reads, as long as anything is read within this time.
+const READS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Shows a run to those who look at it. Dropping it shows no more.
 #[derive(Debug)]
 pub struct Observer {
     events: Option<Sender<Event>>,
     written: Option<Receiver<()>>,
+    queue: Arc<OutputQueue>,
 }
 
 impl Observer {
@@ -59,48 +59,56 @@ impl Observer {
         progress: Progress,
         look: TextStyle,
     ) -> Self {
-        let nothing = Self { events: None, written: None };
+        let queue = Arc::new(OutputQueue::default());
+        let nothing = Self { events: None, written: None, queue: Arc::clone(&queue) };
         let form = match progress {
             Progress::None => return nothing,
             Progress::Bar => Form::Bar(PermanentLines::new(look)),
-            Progress::Json => Form::Json(JsonFormat::new()),
+            Progress::Json => Form::Json,
             Progress::Lines | Progress::Auto => Form::Lines(LineFormat::new(look)),
         };
-        let pen = match form {
+        let writer = match form {
             Form::Bar(_) => OutputWriter::Terminal(Terminal::new(Canvas::new(out, size))),
-            Form::Lines(_) | Form::Json(_) => OutputWriter::Plain(out),
+            Form::Lines(_) | Form::Json => OutputWriter::Plain(out),
         };
-        let desk = Arc::new(OutputQueue::default());
         let (events, heard) = mpsc::channel();
         let (done, written) = mpsc::channel();
-        let teller = Renderer {
+        let renderer = Renderer {
             scene,
             herald: Notifier::default(),
             form,
             look,
             size,
-            desk: Arc::clone(&desk),
+            queue: Arc::clone(&queue),
             started: None,
         };
-        let telling =
-            thread::Builder::new().name("live-tell".into()).spawn(move || teller.listen(&heard));
-        let writing = thread::Builder::new().name("live-write".into()).spawn(move || {
-            desk.write(pen);
+        let rendering = thread::Builder::new()
+            .name("observe-render".into())
+            .spawn(move || renderer.listen(&heard));
+        let writing_queue = Arc::clone(&queue);
+        let writing = thread::Builder::new().name("observe-write".into()).spawn(move || {
+            writing_queue.write(writer);
             let _ = done.send(());
         });
         // Without threads nothing is shown; the run goes on.
-        if telling.is_err() || writing.is_err() {
+        if rendering.is_err() || writing.is_err() {
             nothing
         } else {
-            Self { events: Some(events), written: Some(written) }
+            Self { events: Some(events), written: Some(written), queue }
         }
     }
 
-    /// Ends the watching: the last words are written and moving lines removed, unless standard error has been blocked for two seconds.
+    /// Waits until everything is written and the moving lines are gone, unless nobody reads.
     pub fn finish(mut self) {
         self.events = None;
-        if let Some(written) = self.written.take() {
-            let _ = written.recv_timeout(LAST_WORDS);
+        let Some(written) = self.written.take() else { return };
+        let mut before = self.queue.written();
+        while written.recv_timeout(READS_WITHIN) == Err(RecvTimeoutError::Timeout) {
+            let now = self.queue.written();
+            if now == before {
+                return;
+            }
+            before = now;
         }
     }
 }
@@ -118,7 +126,17 @@ impl Subscriber for Observer {
 enum Form {
     Bar(PermanentLines),
     Lines(LineFormat),
-    Json(JsonFormat),
+    Json,
+}
+
+impl Form {
+    /// Says that lines were lost, because nobody read them.
+    fn lost(&self, now_ns: u64, lines: u64) -> String {
+        match self {
+            Self::Json => JsonFormat::lost(now_ns, lines),
+            Self::Bar(_) | Self::Lines(_) => LineFormat::lost(now_ns, lines),
+        }
+    }
 }
 
 /// Words events.
@@ -128,7 +146,7 @@ struct Renderer {
     form: Form,
     look: TextStyle,
     size: fn() -> (u16, u16),
-    desk: Arc<OutputQueue>,
+    queue: Arc<OutputQueue>,
     /// When the run's clock started, by this side's.
     started: Option<Instant>,
 }
@@ -148,7 +166,11 @@ impl Renderer {
                 next = Instant::now() + FRAME;
             }
         }
-        self.desk.change(|papers| papers.closed = true);
+        let (form, now_ns) = (&self.form, self.herald.now_ns());
+        self.queue.change(|pending| {
+            pending.tell_lost(|lost| form.lost(now_ns, lost));
+            pending.closed = true;
+        });
     }
 
     fn hear(&mut self, event: &Event) {
@@ -170,10 +192,15 @@ impl Renderer {
                 lines.into_iter().map(|text| OutputLine { text, beat: false }).collect()
             }
             Form::Lines(lines) => lines.tell(scene, now_ns, news),
-            Form::Json(json) => json.tell(scene, now_ns, news).into_iter().collect(),
+            Form::Json => vec![JsonFormat::tell(scene, now_ns, news)],
         };
+        let form = &self.form;
         if !said.is_empty() {
-            self.desk.change(|papers| said.into_iter().for_each(|said| papers.put(said)));
+            self.queue.change(|pending| {
+                for line in said {
+                    pending.put(line, |lost| form.lost(now_ns, lost));
+                }
+            });
         }
     }
 
@@ -187,115 +214,6 @@ impl Renderer {
         let lines = frame(&self.scene, now_ns.max(self.herald.now_ns()), size, self.look);
         let text: Vec<String> =
             lines.iter().map(|line| line.render(size.width, self.look)).collect();
-        self.desk.change(|papers| papers.frame = Some(text.join("\n")));
+        self.queue.change(|pending| pending.frame = Some(text.join("\n")));
     }
-}
-
-/// What waits to be written.
-#[derive(Debug, Default)]
-struct OutputQueue {
-    papers: Mutex<Pending>,
-    news: Condvar,
-}
-
-#[derive(Debug, Default)]
-struct Pending {
-    said: Vec<OutputLine>,
-    frame: Option<String>,
-    closed: bool,
-}
-
-impl Pending {
-    /// Adds a line; a heartbeat takes the place of one that still waits.
-    fn put(&mut self, said: OutputLine) {
-        if said.beat {
-            self.said.retain(|waiting| !waiting.beat);
-        }
-        self.said.push(said);
-    }
-}
-
-impl OutputQueue {
-    fn papers(&self) -> MutexGuard<'_, Pending> {
-        self.papers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Pending)) {
-        change(&mut self.papers());
-        self.news.notify_one();
-    }
-
-    /// Writes what comes until the desk is closed.
-    fn write(&self, mut pen: OutputWriter) {
-        loop {
-            let quiet = |papers: &mut Pending| {
-                papers.said.is_empty() && papers.frame.is_none() && !papers.closed
-            };
-            let mut papers =
-                self.news.wait_while(self.papers(), quiet).unwrap_or_else(PoisonError::into_inner);
-            let (said, frame, closed) =
-                (std::mem::take(&mut papers.said), papers.frame.take(), papers.closed);
-            drop(papers);
-            pen.write(&said, frame);
-            if closed {
-                pen.put_down();
-                return;
-            }
-        }
-    }
-}
-
-enum OutputWriter {
-    Terminal(Terminal),
-    Plain(Box<dyn Write + Send>),
-}
-
-impl OutputWriter {
-    fn write(&mut self, said: &[OutputLine], frame: Option<String>) {
-        match self {
-            Self::Terminal(terminal) => terminal.write(said, frame),
-            Self::Plain(out) => {
-                let text: String =
-                    said.iter().flat_map(|said| [said.text.as_str(), "\n"]).collect();
-                // Nobody reads on; the run does not depend on it.
-                let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
-            }
-        }
-    }
-
-    fn put_down(self) {
-        if let Self::Terminal(terminal) = self {
-            terminal.bar.finish_and_clear();
-        }
-    }
-}
-
-/// The moving lines, and above them the lines that stay.
-struct Terminal {
-    area: MultiProgress,
-    bar: ProgressBar,
-}
-
-impl Terminal {
-    fn new(canvas: Canvas) -> Self {
-        let target = ProgressDrawTarget::term_like_with_hz(Box::new(canvas), 20);
-        let area = MultiProgress::with_draw_target(target);
-        let bar = area.add(ProgressBar::new_spinner().with_style(style()));
-        Self { area, bar }
-    }
-
-    fn write(&mut self, said: &[OutputLine], frame: Option<String>) {
-        if let Some(frame) = frame {
-            self.bar.set_message(frame);
-        }
-        if !said.is_empty() {
-            let lines: Vec<&str> = said.iter().map(|said| said.text.as_str()).collect();
-            // A closed terminal shows nothing; the run does not depend on it.
-            let _ = self.area.println(lines.join("\n"));
-        }
-    }
-}
-
-fn style() -> ProgressStyle {
-    ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner())
 }

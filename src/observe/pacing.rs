@@ -20,19 +20,12 @@ const BEAT_BYTES: u64 = 160;
 #[derive(Debug)]
 pub(super) struct HeartbeatInterval {
     next_ns: u64,
-    /// Whether a longer heartbeat waits longer.
-    thrifty: bool,
 }
 
 impl HeartbeatInterval {
-    /// The rhythm of lines: a longer heartbeat waits longer.
-    pub(super) fn thrifty() -> Self {
-        Self { next_ns: EARLY_NS, thrifty: true }
-    }
-
-    /// The rhythm that looks at nothing but the clock.
-    pub(super) fn strict() -> Self {
-        Self { next_ns: EARLY_NS, thrifty: false }
+    /// The interval at the beginning of a run.
+    pub(super) fn new() -> Self {
+        Self { next_ns: EARLY_NS }
     }
 
     /// Whether a heartbeat is due.
@@ -43,8 +36,7 @@ impl HeartbeatInterval {
     /// Notes a heartbeat of so many bytes.
     pub(super) fn record(&mut self, now_ns: u64, bytes: usize) {
         let base = if now_ns < EARLY_END_NS { EARLY_NS } else { LATE_NS };
-        let bytes = if self.thrifty { bytes as u64 } else { 0 };
-        let gap = base * bytes.max(BEAT_BYTES) / BEAT_BYTES;
+        let gap = base * (bytes as u64).max(BEAT_BYTES) / BEAT_BYTES;
         // From the due time, so that a late second moves nothing.
         self.next_ns = (self.next_ns + gap).max(now_ns + gap / 2);
     }
@@ -151,17 +143,16 @@ mod tests {
 
     #[test]
     fn heartbeats_come_every_ten_seconds_then_every_minute() {
-        let all = beats(120, HeartbeatInterval::thrifty());
+        let all = beats(120, HeartbeatInterval::new());
         assert_eq!(all[..3], [10, 20, 30]);
         assert_eq!(all[28..32], [290, 300, 360, 420]);
         assert_eq!(all.len(), 505);
-        assert_eq!(beats(5_000, HeartbeatInterval::strict()), all);
     }
 
     #[test]
     fn a_long_heartbeat_waits_so_that_eight_hours_cost_the_same() {
         for bytes in [160, 200, 450, 3_000] {
-            let total = beats(bytes, HeartbeatInterval::thrifty()).len() * bytes;
+            let total = beats(bytes, HeartbeatInterval::new()).len() * bytes;
             assert!(total <= 505 * 160 + 2 * bytes, "{bytes}: {total}");
         }
     }

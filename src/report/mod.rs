@@ -32,7 +32,7 @@ mod timeline;
 pub use search::{LevelRun, SearchReport, why};
 pub use series::Series;
 
-use crate::store::{self, AtomicFile, Error, SavedRun};
+use crate::store::{self, AtomicFile, Error, FolderLock, SavedRun};
 use std::path::{Path, PathBuf};
 
 /// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no
@@ -76,10 +76,11 @@ pub fn write(saved: &SavedRun, mut problems: Vec<Error>) -> WrittenReports {
     WrittenReports { folder: saved.folder.clone(), files, problems }
 }
 
-/// Writes every report of a saved run again, also those that grew with it.
-pub fn write_again(saved: &SavedRun) -> WrittenReports {
+/// Writes every report of a saved run again, also those that grew with it, and compresses the
+/// recording of a run that was killed.
+pub fn write_again(saved: &SavedRun, lock: &FolderLock) -> WrittenReports {
     let mut problems: Vec<Error> =
-        store::finish_compression(&saved.folder).err().into_iter().collect();
+        store::compress_after_run(&saved.folder, lock).err().into_iter().collect();
     problems.extend(series_again(&saved.folder, saved).err());
     write(saved, problems)
 }

@@ -1,6 +1,6 @@
 //! Turns the journal of a run that has ended into a compressed one, and either into bytes again.
 
-use super::{AtomicFile, Error, name};
+use super::{AtomicFile, Error, FolderLock, name};
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -22,10 +22,12 @@ pub fn compress(folder: &Path) -> Result<(), Error> {
     fs::remove_file(&plain).map_err(Error::write(&plain))
 }
 
-/// Brings to its end a compression that was cut off between its two steps.
-pub fn finish_compression(folder: &Path) -> Result<(), Error> {
-    let both = [name::JOURNAL, name::ARCHIVE].iter().all(|name| folder.join(name).is_file());
-    if both { compress(folder) } else { Ok(()) }
+/// Compresses the journal of a run that has ended without doing so: one that was killed, or cut off
+/// between the two steps of a compression. Without a lock that says so, the run may still go on:
+/// then only what a compression left behind is brought to its end.
+pub fn compress_after_run(folder: &Path, lock: &FolderLock) -> Result<(), Error> {
+    let [plain, archive] = [name::JOURNAL, name::ARCHIVE].map(|name| folder.join(name).is_file());
+    if plain && (archive || lock.is_held()) { compress(folder) } else { Ok(()) }
 }
 
 /// A journal that is read, compressed or not.

@@ -29,17 +29,22 @@ pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
 
 /// The right to write into a result folder. A run has it alone, to its end; afterwards whoever makes reports again has it, one after the
 /// other.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FolderLock {
     /// None on a file system without locks, which does without.
-    _locks: Vec<Flock<File>>,
+    locks: Vec<Flock<File>>,
 }
 
 impl FolderLock {
     /// Locks the folder for a run; that somebody else holds it is an error.
     pub fn take(folder: &Path) -> Result<Self, Error> {
         let lock = locked(folder, folder, FlockArg::LockExclusiveNonblock)?;
-        Ok(Self { _locks: lock.into_iter().collect() })
+        Ok(Self { locks: lock.into_iter().collect() })
+    }
+
+    /// Whether there is a lock; a file system without locks has none.
+    pub fn is_held(&self) -> bool {
+        !self.locks.is_empty()
     }
 
     /// Locks the folder of a run that has ended, to make its reports again; waits for others that do the same. That the run goes on is an
@@ -50,7 +55,7 @@ impl FolderLock {
         let plan = folder.join(name::PLAN);
         let turn = plan.is_file().then(|| locked(folder, &plan, FlockArg::LockExclusive));
         let turn = turn.transpose()?.flatten();
-        Ok(Self { _locks: ended.into_iter().chain(turn).collect() })
+        Ok(Self { locks: ended.into_iter().chain(turn).collect() })
     }
 }
 

@@ -11,9 +11,10 @@ mod downsampler;
 mod folder;
 mod journal;
 mod saved_run;
+mod timeline;
 mod writer;
 
-pub use archive::{compress, finish_compression};
+pub use archive::{compress, compress_after_run};
 pub use atomic_file::{AtomicFile, write};
 pub use downsampler::{keeps_seconds, most_bytes};
 pub use folder::{FolderLock, checksums, create, file_names};
@@ -24,6 +25,7 @@ pub use journal::{
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::{decode, encode};
 pub use saved_run::{Damage, SavedRun};
+pub use timeline::{MOST_POINTS, Point, Timeline};
 pub use writer::{Closed, NewRun, Series, Store};
 
 use std::io;

@@ -8,6 +8,7 @@
 )]
 
 use super::journal::{self, Finished, Header, Line, Outline, Started};
+use super::timeline::Timeline;
 use super::{Error, name};
 use crate::plan::{Plan, Source};
 use crate::record::{Entry, Recording, StopReason};
@@ -28,6 +29,8 @@ pub struct SavedRun {
     pub plan: Plan,
     /// What happened.
     pub recording: Recording,
+    /// What happened when.
+    pub timeline: Timeline,
     /// What that proves.
     pub judgement: Judgement,
     /// Where it went; `None` when it ended before its clock started.
@@ -86,6 +89,7 @@ impl SavedRun {
             folder: folder.to_owned(),
             header,
             recording: Recording::new(plan.scenarios.len()),
+            timeline: Timeline::new(plan.scenarios.len()),
             judgement: Judge::new(&plan).judgement(),
             plan,
             started: None,
@@ -97,6 +101,7 @@ impl SavedRun {
 
     /// Adds the next line of the journal.
     fn add(&mut self, line: Line, judge: &mut Judge) {
+        self.timeline.add(&line);
         match line {
             Line::Entry(entry) => judge.add(&entry),
             Line::Started(facts) => self.started = Some(facts),

@@ -1,7 +1,7 @@
 //! Turns news into the lines that stay on a terminal above the moving ones: the header, finished stages, what went wrong.
 
-use crate::observe::notification::Notification;
-use crate::observe::pacing::{LogBudget, Priority};
+use crate::observe::notification::{Notification, ThresholdPlace, place_of};
+use crate::observe::pacing::{LogBudget, Priority, RepeatLimit};
 use crate::observe::state::RunState;
 use crate::observe::text::{StyledLine, TextStyle, Tone};
 use crate::observe::wording;
@@ -15,11 +15,12 @@ const LONGEST: usize = 480;
 pub(in crate::observe) struct PermanentLines {
     look: TextStyle,
     allowance: LogBudget,
+    repeats: RepeatLimit<ThresholdPlace>,
 }
 
 impl PermanentLines {
     pub(in crate::observe) fn new(look: TextStyle) -> Self {
-        Self { look, allowance: LogBudget::new(32_768, 4_096) }
+        Self { look, allowance: LogBudget::new(32_768, 4_096), repeats: RepeatLimit::default() }
     }
 
     /// The lines that some news deserve, for a terminal of so many columns.
@@ -30,6 +31,11 @@ impl PermanentLines {
         width: usize,
         news: &Notification,
     ) -> Vec<String> {
+        if let Notification::Threshold(finding) = news
+            && !self.repeats.tell(place_of(finding), now_ns)
+        {
+            return Vec::new();
+        }
         let weight = match news {
             Notification::Started { .. } | Notification::Over(..) | Notification::Stopped(_) => {
                 Priority::Always

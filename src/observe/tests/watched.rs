@@ -157,11 +157,47 @@ fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
         drop(go);
         watcher.finish();
         let text = paper.text();
+        if progress == Progress::Json {
+            assert_complete(&text);
+        }
         if progress == Progress::Lines {
             assert_eq!(text.lines().filter(|line| line.contains(" failure ")).count(), 1);
             assert!(text.lines().last().unwrap().contains("finished"), "{text}");
         }
     }
+}
+
+/// Every second of the run is there, and whatever else happened.
+fn assert_complete(text: &str) {
+    let object = |line| serde_json::from_str::<serde_json::Value>(line).unwrap();
+    let objects: Vec<serde_json::Value> = text.lines().map(object).collect();
+    let of = |event: &str| objects.iter().filter(|object| object["event"] == event).count();
+    assert_eq!((of("progress"), of("threshold"), of("lost")), (23, 2, 0), "{text}");
+    assert_eq!(objects.last().unwrap()["verdict"], "INVALID");
+}
+
+/// Takes its time for each write.
+struct Slow(Paper);
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        std::thread::sleep(Duration::from_millis(150));
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_slow_reader_of_json_holds_nothing_up_and_gets_all_of_it() {
+    let paper = Paper::default();
+    let before = Instant::now();
+    let taken = watch(Slow(paper.clone()), Progress::Json);
+    assert!(taken < Duration::from_secs(1), "the run waited for {taken:?}");
+    assert!(before.elapsed() > Duration::from_secs(1), "the end waited for the reader");
+    assert_complete(&paper.text());
 }
 
 #[test]

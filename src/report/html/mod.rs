@@ -5,7 +5,6 @@
 //! own script run, known by its hash, and nothing be loaded.
 
 mod chart;
-mod points;
 mod scenario;
 
 use super::causes::causes;
@@ -16,15 +15,14 @@ use crate::verdict::{RuleStatus, Verdict};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
-use points::Points;
 use sha2::{Digest, Sha256};
 
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
-/// The file; empty when the seconds of the run cannot be read any more.
+/// The file.
 pub fn write(run: &SavedRun) -> Vec<u8> {
-    Points::read(run).map_or_else(|_| Vec::new(), |points| page(run, &points).0.into_bytes())
+    page(run).0.into_bytes()
 }
 
 /// What the page may do: apply its own style, run its own script.
@@ -37,7 +35,7 @@ fn policy() -> String {
     )
 }
 
-fn page(run: &SavedRun, points: &Points) -> Markup {
+fn page(run: &SavedRun) -> Markup {
     let name = visible(&run.plan.name);
     html! {
         (DOCTYPE)
@@ -56,7 +54,7 @@ fn page(run: &SavedRun, points: &Points) -> Markup {
                     (thresholds(run))
                     (why(run))
                     @for index in 0..run.plan.scenarios.len() {
-                        (scenario::scenario(run, points, index))
+                        (scenario::scenario(run, index))
                     }
                     (health(run))
                     (reproduce(run))

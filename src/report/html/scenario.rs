@@ -1,14 +1,13 @@
 //! Turns one scenario into charts over time, its distribution, and its tables.
 
 use super::chart::{Axis, Chart, Heat, Series, Unit};
-use super::points::{Point, Points};
 use crate::plan::{Level, Phase, Protocol, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section, end_of};
 use crate::report::text::requests::request_table;
 use crate::report::text::scenario::{cause_table, main_time, shown_times, stage_table, time_table};
-use crate::store::SavedRun;
+use crate::store::{Point, SavedRun};
 use hdrhistogram::Histogram;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -20,7 +19,7 @@ const HEAT: (usize, usize) = (100, 28);
 /// Causes that a chart tells apart; the others are one.
 const MOST_CAUSES: usize = 6;
 
-pub(super) fn scenario(run: &SavedRun, points: &Points, index: usize) -> Markup {
+pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
@@ -28,8 +27,8 @@ pub(super) fn scenario(run: &SavedRun, points: &Points, index: usize) -> Markup 
         scenario,
         facts: &run.recording.scenarios[index],
         whole: &whole,
-        points: &points.scenarios[index],
-        x: points.middles(index),
+        points: run.timeline.points(index),
+        x: run.timeline.middles(index),
         end_s: end_of(&run.recording) as f64 / 1e9,
     };
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();

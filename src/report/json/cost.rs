@@ -1,7 +1,7 @@
 //! Turns the cost of held connections, and the root causes of failures, into JSON.
 
 use crate::machine::{ProcessCost, ResourceCost};
-use crate::record::Diagnosis;
+use crate::record::{Diagnosis, HostId, RootCause, Side};
 use crate::report::causes::causes;
 use crate::store::SavedRun;
 use serde::Serialize;
@@ -103,17 +103,27 @@ fn nanoseconds(seconds: f64) -> f64 {
 #[derive(Serialize)]
 pub struct CauseReport<'a> {
     scenario: &'a str,
-    #[serde(flatten)]
-    blame: Diagnosis,
+    #[serde(skip_serializing_if = "HostId::is_coordinator")]
+    host: HostId,
+    root_cause: RootCause,
+    side: Side,
+    count: u64,
+    sentence: String,
+    fix: String,
 }
 
 impl<'a> CauseReport<'a> {
     /// The root causes of every scenario, in the plan's order.
     pub fn all(run: &'a SavedRun) -> Vec<Self> {
         let of = |(index, scenario): (usize, &'a crate::plan::Scenario)| {
-            let blames = causes(run, index).into_iter();
-            blames.map(move |blame| Self { scenario: &scenario.name, blame })
+            let diagnoses = causes(run, index).into_iter();
+            diagnoses.map(move |diagnosis| Self::new(&scenario.name, diagnosis))
         };
         run.plan.scenarios.iter().enumerate().flat_map(of).collect()
+    }
+
+    fn new(scenario: &'a str, diagnosis: Diagnosis) -> Self {
+        let Diagnosis { host, root_cause, side, count, sentence, fix, .. } = diagnosis;
+        Self { scenario, host, root_cause, side, count, sentence, fix }
     }
 }

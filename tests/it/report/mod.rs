@@ -14,7 +14,7 @@ use planrun::machine::Environment;
 use planrun::record::Entry;
 use planrun::report::page::{Page, WIDTH};
 use planrun::report::{self, FINAL, Series, WrittenReports, text};
-use planrun::store::{Error, NewRun, SavedRun, Store};
+use planrun::store::{Error, FolderLock, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,7 +52,7 @@ fn run(out: &Path, entries: &[Entry]) -> WrittenReports {
 /// Makes the reports of a folder again, as `planrun report` does it, and what it prints.
 fn again(folder: &Path) -> Result<(WrittenReports, String), Error> {
     let saved = SavedRun::open(folder)?;
-    let made = report::write_again(&saved);
+    let made = report::write_again(&saved, &FolderLock::take_after_run(&saved.folder).unwrap());
     let mut printed = Vec::new();
     text::write(&saved, &made, &mut Page::new(&mut printed, WIDTH)).unwrap();
     let plain = anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string();

@@ -1,0 +1,228 @@
+//! Turns the seconds of a run into a time axis of at most [`MOST_POINTS`] points a scenario.
+//!
+//! **Invariant:** points add up to what all of their seconds add up to: they are merged, never sampled.
+
+use super::journal::{Durations, Line};
+use crate::record::{Cause, Counters, Entry, Gauges, ScenarioSecond, Second, Times};
+use std::collections::BTreeMap;
+
+/// Points of a scenario at most: as many as a chart has room for. A run of more seconds has points
+/// of 2, 4, 8 seconds and so on.
+pub const MOST_POINTS: usize = 300;
+
+/// What happened to one scenario in some seconds that follow each other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Point {
+    /// Seconds that it is of; zero where nobody told of any.
+    pub seconds: u32,
+    /// What was counted.
+    pub counters: Counters,
+    /// What things took.
+    pub times: Times,
+    /// Failures by cause, all requests together.
+    pub failures: BTreeMap<Cause, u64>,
+    /// Levels at its end.
+    pub gauges: Gauges,
+    /// Processor time of the workers together, in nanoseconds; absent where the time before is not
+    /// known.
+    pub cpu_ns: Option<u64>,
+    /// The latest start against the schedule, in nanoseconds.
+    pub lag_max_ns: u64,
+}
+
+/// The points of all scenarios, over the whole run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Timeline {
+    /// Seconds that a point is of.
+    width: u32,
+    /// By index into `Plan::scenarios`.
+    scenarios: Vec<Vec<Point>>,
+    /// Processor time of each scenario's workers up to its last second.
+    cpu_ns: Vec<Option<u64>>,
+}
+
+impl Timeline {
+    /// A time axis on which nothing has happened.
+    pub fn new(scenarios: usize) -> Self {
+        Self { width: 1, scenarios: vec![Vec::new(); scenarios], cpu_ns: vec![None; scenarios] }
+    }
+
+    /// Seconds that a point is of.
+    pub fn width(&self) -> u32 {
+        self.width
+    }
+
+    /// The points of a scenario, from the run's first second on; all scenarios have as many.
+    pub fn points(&self, scenario: usize) -> &[Point] {
+        &self.scenarios[scenario]
+    }
+
+    /// The middle of each point, in seconds of the run.
+    pub fn middles(&self, scenario: usize) -> Vec<f64> {
+        let width = f64::from(self.width);
+        let all = (0..).take(self.scenarios[scenario].len());
+        all.map(|at: u32| (f64::from(at) + 0.5) * width).collect()
+    }
+
+    /// Adds the next line of the journal.
+    pub(super) fn add(&mut self, line: &Line) {
+        match line {
+            Line::Entry(Entry::Second(second)) => self.add_second(second),
+            Line::Durations(durations) => self.add_durations(durations),
+            _ => {}
+        }
+    }
+
+    fn add_second(&mut self, second: &Second) {
+        self.reach(second.second);
+        for (index, facts) in &second.scenarios {
+            let index = usize::from(*index);
+            let at = (second.second / self.width) as usize;
+            let points = self.scenarios.get_mut(index);
+            if let Some(point) = points.and_then(|points| points.get_mut(at)) {
+                point.add(facts, &mut self.cpu_ns[index]);
+            }
+        }
+    }
+
+    /// Histograms of a long stretch stand in its middle.
+    fn add_durations(&mut self, durations: &Durations) {
+        let middle = durations.first.midpoint(durations.last);
+        self.reach(middle);
+        let at = (middle / self.width) as usize;
+        let points = self.scenarios.get_mut(usize::from(durations.scenario));
+        if let Some(point) = points.and_then(|points| points.get_mut(at)) {
+            durations.cells.iter().for_each(|(_, cell)| point.times.merge(&cell.times));
+        }
+    }
+
+    /// Makes room for a second: points as far as it, each of twice as many seconds where they would
+    /// be too many.
+    fn reach(&mut self, second: u32) {
+        while (second / self.width) as usize >= MOST_POINTS {
+            self.width *= 2;
+            for points in &mut self.scenarios {
+                let mut merged = Vec::with_capacity(points.len().div_ceil(2));
+                let mut pairs = std::mem::take(points).into_iter();
+                while let Some(mut point) = pairs.next() {
+                    if let Some(later) = pairs.next() {
+                        point.merge(&later);
+                    }
+                    merged.push(point);
+                }
+                *points = merged;
+            }
+        }
+        let length = (second / self.width) as usize + 1;
+        for points in &mut self.scenarios {
+            if points.len() < length {
+                points.resize(length, Point::default());
+            }
+        }
+    }
+}
+
+impl Point {
+    /// Adds the seconds behind its own.
+    pub fn merge(&mut self, later: &Self) {
+        self.counters.merge(&later.counters);
+        self.times.merge(&later.times);
+        for (cause, count) in &later.failures {
+            *self.failures.entry(*cause).or_default() += count;
+        }
+        if later.seconds > 0 {
+            self.gauges = later.gauges;
+        }
+        self.seconds += later.seconds;
+        if let Some(cpu_ns) = later.cpu_ns {
+            *self.cpu_ns.get_or_insert(0) += cpu_ns;
+        }
+        self.lag_max_ns = self.lag_max_ns.max(later.lag_max_ns);
+    }
+
+    fn add(&mut self, facts: &ScenarioSecond, cpu_before: &mut Option<u64>) {
+        self.seconds += 1;
+        for (_, cell) in &facts.cells {
+            self.counters.merge(&cell.counters);
+            self.times.merge(&cell.times);
+            let of_requests = cell.requests.values().flat_map(|tally| &tally.failures);
+            let by_request = cell.requests.values().any(|tally| !tally.failures.is_empty());
+            let own = cell.failures.iter().filter(|_| !by_request);
+            for (cause, tally) in of_requests.chain(own) {
+                *self.failures.entry(*cause).or_default() += tally.count;
+            }
+        }
+        if facts.reporting > 0 {
+            self.gauges = facts.gauges;
+            let cpu_ns = facts.workers.cpu_ns;
+            if let Some(before) = cpu_before.replace(cpu_ns) {
+                // A worker that is lost takes its time along.
+                *self.cpu_ns.get_or_insert(0) += cpu_ns.saturating_sub(before);
+            }
+            self.lag_max_ns = self.lag_max_ns.max(facts.workers.lag_max_ns);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::catalogue::TimeMetric;
+    use crate::plan::Phase;
+    use crate::record::{Cell, CellKey, Counter, Gauge, WorkerFacts};
+
+    fn second(number: u32) -> Line {
+        let mut cell = Cell::default();
+        cell.counters.add(Counter::Started, u64::from(number));
+        cell.time(TimeMetric::ServiceTime, 1_000 + u64::from(number));
+        let mut facts = ScenarioSecond { reporting: 1, ..ScenarioSecond::default() };
+        facts.cells.push((CellKey { stage: 0, phase: Phase::Hold }, cell));
+        facts.gauges.set(Gauge::Open, u64::from(number));
+        facts.workers = WorkerFacts { cpu_ns: 10 * u64::from(number), ..WorkerFacts::default() };
+        let scenarios = [(0, facts)].into();
+        Line::Entry(Entry::Second(Second { second: number, scenarios, hosts: Vec::new() }))
+    }
+
+    fn of(seconds: u32) -> Timeline {
+        let mut timeline = Timeline::new(1);
+        (0..seconds).for_each(|number| timeline.add(&second(number)));
+        timeline
+    }
+
+    #[test]
+    fn a_point_is_a_second_until_there_are_too_many() {
+        let short = of(300);
+        assert_eq!((short.width(), short.points(0).len()), (1, 300));
+        let long = of(301);
+        assert_eq!((long.width(), long.points(0).len()), (2, 151));
+        let eight_hours = of(28_800);
+        assert_eq!((eight_hours.width(), eight_hours.points(0).len()), (128, 225));
+    }
+
+    #[test]
+    fn points_add_up_whatever_their_width() {
+        for seconds in [10, 300, 301, 1_201, 5_000] {
+            let timeline = of(seconds);
+            let mut whole = Point::default();
+            timeline.points(0).iter().for_each(|point| whole.merge(point));
+            assert_eq!(whole.seconds, seconds);
+            let started = u64::from(seconds) * u64::from(seconds - 1) / 2;
+            assert_eq!(whole.counters.get(Counter::Started), started);
+            assert_eq!(whole.times.count(TimeMetric::ServiceTime), u64::from(seconds));
+            assert_eq!(whole.gauges.get(Gauge::Open), u64::from(seconds - 1));
+            assert_eq!(whole.cpu_ns, Some(10 * u64::from(seconds - 1)));
+        }
+    }
+
+    #[test]
+    fn histograms_of_a_long_stretch_stand_in_its_middle() {
+        let mut timeline = of(100);
+        let mut cell = Cell::default();
+        cell.time(TimeMetric::ServiceTime, 5);
+        let cells = vec![(CellKey { stage: 0, phase: Phase::Hold }, cell)];
+        let durations = Durations { scenario: 0, first: 40, last: 60, cells };
+        timeline.add(&Line::Durations(durations));
+        assert_eq!(timeline.points(0)[50].times.count(TimeMetric::ServiceTime), 2);
+        assert_eq!(timeline.points(0)[49].times.count(TimeMetric::ServiceTime), 1);
+    }
+}
