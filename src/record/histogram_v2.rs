@@ -3,9 +3,17 @@
 //!
 //! The buckets are those of [`Times`](super::Times): their numbers are the indices of its counts.
 
-use super::times::empty;
+use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use std::sync::LazyLock;
+
+/// The longest time that a histogram tells apart: one hour.
+pub const HIGHEST_NS: u64 = 3_600_000_000_000;
+
+/// A histogram of ours without samples.
+pub(super) fn empty() -> Histogram<u64> {
+    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("fixed bounds that the crate accepts")
+}
 
 /// What every histogram of ours begins with: cookie, length of the counts, digits and bounds.
 static HEAD: LazyLock<Vec<u8>> = LazyLock::new(|| {

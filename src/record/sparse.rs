@@ -1,6 +1,7 @@
 //! Turns the durations of one request into samples that take memory only where there are some; the buckets are those of [`Times`].
 
-use super::times::{BEYOND_NS, HIGHEST_NS, read_named, write_named};
+use super::histogram_v2::HIGHEST_NS;
+use super::times::{BEYOND_NS, read_named, write_named};
 use super::{Times, histogram_v2};
 use crate::plan::{Stat, TimeMetric};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};

@@ -1,6 +1,6 @@
 //! Turns durations into histograms: nanoseconds, three significant figures, fixed bounds, so that all of them add up.
 
-use super::histogram_v2;
+use super::histogram_v2::{self, HIGHEST_NS, empty};
 use crate::plan::{Stat, TimeMetric};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,19 +9,12 @@ use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// The longest time that a histogram tells apart: one hour.
-pub const HIGHEST_NS: u64 = 3_600_000_000_000;
-
 /// What longer times are recorded as: more than an hour, and still in the last of the powers of two that histograms are made of.
 pub(super) const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Times(Vec<Option<Box<Histogram<u64>>>>);
-
-pub(super) fn empty() -> Histogram<u64> {
-    Histogram::new_with_bounds(1, HIGHEST_NS, 3).expect("fixed bounds that the crate accepts")
-}
 
 /// The `rank`th smallest sample, from 1 to as many as there are.
 pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {

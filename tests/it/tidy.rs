@@ -267,3 +267,41 @@ fn the_quickstart_leaves_nothing_untracked_and_published_results_can_be_added() 
     assert!(ignored("results/quickstart/20261128T140340Z-28dff683/report.json"));
     assert!(!ignored("results/http-10k-15k-20k/20261128T140340Z-28dff683/report.json"));
 }
+
+/// Files of one folder that import each other, by way of others too; `mod.rs` is none of them.
+fn in_circles(all: &[PathBuf], folder: &Path) -> Vec<String> {
+    let name = |path: &Path| path.file_stem().unwrap().to_string_lossy().into_owned();
+    let below = folder.strip_prefix(root().join("src")).unwrap().to_string_lossy();
+    let below = below.replace('/', "::");
+    let mut reach: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for path in all.iter().filter(|path| path.parent() == Some(folder)) {
+        // What is of the folder above is in no circle of this one.
+        let code = code(path).replace("super::super::", "");
+        let mut seen = named(&code, "super::");
+        seen.extend(named(&code, &format!("crate::{below}::")));
+        seen.remove(&name(path));
+        reach.insert(name(path), seen);
+    }
+    for _ in 0..reach.len() {
+        let before = reach.clone();
+        for seen in reach.values_mut() {
+            let further = seen.iter().filter_map(|one| before.get(one)).flatten();
+            let further: Vec<String> = further.cloned().collect();
+            seen.extend(further);
+        }
+    }
+    let circles = reach.iter().filter(|(file, seen)| seen.contains(*file));
+    circles.map(|(file, _)| format!("{below}::{file}")).collect()
+}
+
+#[test]
+fn no_file_imports_itself_by_way_of_others() {
+    let all: Vec<PathBuf> = files("src")
+        .into_iter()
+        .filter(|path| !is_test(path) && !path.ends_with("mod.rs"))
+        .collect();
+    let folders: BTreeSet<&Path> = all.iter().filter_map(|path| path.parent()).collect();
+    let found: Vec<String> =
+        folders.into_iter().flat_map(|folder| in_circles(&all, folder)).collect();
+    assert!(found.is_empty(), "{found:#?}");
+}

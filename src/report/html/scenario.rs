@@ -6,7 +6,8 @@ use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Tr
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section, end_of};
 use crate::report::text::requests::request_table;
-use crate::report::text::scenario::{cause_table, main_time, shown_times, stage_table, time_table};
+use crate::report::text::scenario::{cause_table, shown_times, stage_table, time_table};
+use crate::report::text::times::main_time;
 use crate::store::{Point, SavedRun};
 use hdrhistogram::Histogram;
 use maud::{Markup, html};

@@ -2,21 +2,20 @@
 
 use super::OrderedMap;
 use super::cost::CostReport;
+use super::measures::{
+    AttemptsReport, DistributionReport, FailureReport, RatioReport, distributions, failure, ratio,
+};
 use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::catalogue::{Need, per_second};
-use crate::plan::{
-    Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, Stat, TimeMetric,
-};
-use crate::record::{
-    Cause, Cell, CheckTally, CookieLoss, Counter, FailureStage, Origin, Tally, Transition,
-};
+use crate::plan::{Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, TimeMetric};
+use crate::record::{Cell, CheckTally, CookieLoss, Tally, Transition};
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
 use crate::report::columns::ReportedMetrics;
 use crate::report::failures::sorted;
-use crate::report::figures::{thousandths, whole};
+use crate::report::figures::thousandths;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::storms::storms;
 use crate::store::SavedRun;
@@ -119,62 +118,12 @@ struct SectionReport<'a> {
     failures: Vec<FailureReport<'a>>,
 }
 
-#[derive(Serialize)]
-pub(super) struct RatioReport {
-    numerator: u64,
-    denominator: u64,
-    value: f64,
-}
-
 /// The books: `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
 #[derive(Serialize)]
 struct AccountingReport {
     #[serde(flatten)]
     attempts: AttemptsReport,
     identities_hold: bool,
-}
-
-/// What became of attempts, of a scenario or of one request.
-#[derive(Serialize)]
-pub(super) struct AttemptsReport {
-    due: u64,
-    started: u64,
-    dropped: u64,
-    ok: u64,
-    failed: u64,
-    timed_out: u64,
-    unfinished: u64,
-}
-
-impl AttemptsReport {
-    pub(super) fn new(cell: &Cell) -> Self {
-        let get = |counter| cell.counters.get(counter);
-        Self {
-            due: get(Counter::Due),
-            started: get(Counter::Started),
-            dropped: get(Counter::Dropped),
-            ok: get(Counter::Ok),
-            failed: get(Counter::Failed),
-            timed_out: get(Counter::TimedOut),
-            unfinished: get(Counter::Unfinished),
-        }
-    }
-
-    /// `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
-    fn add_up(&self) -> bool {
-        let ended = self.ok + self.failed + self.timed_out;
-        self.due == self.started + self.dropped && self.started == ended + self.unfinished
-    }
-}
-
-#[derive(Serialize)]
-pub(super) struct DistributionReport {
-    /// Whose times they are: successes, responses that failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    of: Option<&'static str>,
-    samples: u64,
-    #[serde(flatten)]
-    stats: OrderedMap<String, u64>,
 }
 
 #[derive(Serialize)]
@@ -190,22 +139,6 @@ struct CheckReport<'a> {
 #[derive(Serialize)]
 struct CookieReport {
     reason: &'static str,
-    count: u64,
-    first_seen_ns: u64,
-    last_seen_ns: u64,
-    sample: String,
-}
-
-#[derive(Serialize)]
-pub(super) struct FailureReport<'a> {
-    /// http: of which request.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<&'a str>,
-    failure: &'static str,
-    origin: Origin,
-    phase: FailureStage,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<i32>,
     count: u64,
     first_seen_ns: u64,
     last_seen_ns: u64,
@@ -334,24 +267,6 @@ fn accounting(cell: &Cell) -> AccountingReport {
     AccountingReport { identities_hold: attempts.add_up(), attempts }
 }
 
-pub(super) fn distributions(section: &Section<'_>) -> OrderedMap<&'static str, DistributionReport> {
-    let one = |metric: TimeMetric| {
-        let samples = section.samples(metric);
-        let figure =
-            |stat: &Stat| Some((format!("{stat}_ns"), whole(section.stat(metric, *stat)?)));
-        let stats = OrderedMap(Stat::ALL.iter().filter_map(figure).collect());
-        let of = section.whose(metric);
-        (samples > 0).then_some((metric.name(), DistributionReport { of, samples, stats }))
-    };
-    OrderedMap(TimeMetric::ALL.iter().filter_map(|metric| one(*metric)).collect())
-}
-
-pub(super) fn ratio(section: &Section<'_>, metric: Metric) -> Option<(String, RatioReport)> {
-    let measure = section.measure(metric)?;
-    let (numerator, denominator) = measure.ratio?;
-    Some((metric.to_string(), RatioReport { numerator, denominator, value: measure.value }))
-}
-
 fn failures<'a>(cell: &Cell, scenario: &'a Scenario) -> Vec<FailureReport<'a>> {
     let of_plan = |name: &str| {
         let Protocol::Http(http) = &scenario.protocol else { return None };
@@ -370,24 +285,6 @@ fn check((name, CheckTally { passed, failed }): (&str, CheckTally)) -> CheckRepo
 fn cookie((loss, tally): &(CookieLoss, Tally)) -> CookieReport {
     CookieReport {
         reason: loss.name(),
-        count: tally.count,
-        first_seen_ns: tally.first_ns,
-        last_seen_ns: tally.last_ns,
-        sample: tally.sample.clone(),
-    }
-}
-
-pub(super) fn failure<'a>(
-    request: Option<&'a str>,
-    cause: Cause,
-    tally: &Tally,
-) -> FailureReport<'a> {
-    FailureReport {
-        request,
-        failure: cause.failure.name(),
-        origin: cause.failure.origin(),
-        phase: cause.at,
-        code: (cause.code != 0).then_some(cause.code),
         count: tally.count,
         first_seen_ns: tally.first_ns,
         last_seen_ns: tally.last_ns,

@@ -6,6 +6,7 @@
 mod cost;
 mod facts;
 mod findings;
+mod measures;
 mod requests;
 mod storms;
 mod survival;

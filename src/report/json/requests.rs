@@ -1,7 +1,7 @@
 //! Turns the facts of each request into JSON.
 
 use super::OrderedMap;
-use super::facts::{
+use super::measures::{
     AttemptsReport, DistributionReport, FailureReport, RatioReport, distributions, failure, ratio,
 };
 use crate::plan::{Protocol, Scenario};

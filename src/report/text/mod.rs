@@ -12,6 +12,7 @@ pub(in crate::report) mod rules;
 pub(in crate::report) mod scenario;
 mod storms;
 mod survival;
+pub(in crate::report) mod times;
 
 use super::WrittenReports;
 use super::foreign::visible;

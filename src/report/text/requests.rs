@@ -1,7 +1,7 @@
 //! Turns the requests of a scenario into a table: how often each was sent, how often it failed, and
 //! how long it took.
 
-use super::scenario::{figure, main_time};
+use super::times::{figure, main_time};
 use super::{BAD, QUIET};
 use crate::plan::{Metric, Protocol, RatioMetric, Scenario, Stat};
 use crate::record::Counter;

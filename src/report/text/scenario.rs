@@ -1,6 +1,7 @@
 //! Turns one scenario into its part of the summary: a table by stage, its times, why attempts
 //! failed.
 
+use super::times::{figure, finest, main_time};
 use super::{BAD, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Phase, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
@@ -63,18 +64,6 @@ fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
         words.push(format!("{workers} worker{}", if *workers == 1 { "" } else { "s" }));
     }
     words.join(" · ")
-}
-
-/// The distribution that says most about a part of a scenario: what users waited for, where that is
-/// measured.
-pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
-    match scenario.protocol {
-        Protocol::TcpHold(_) => TimeMetric::ConnectTime,
-        Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
-            TimeMetric::ResponseTime
-        }
-        Protocol::Http(_) => TimeMetric::ServiceTime,
-    }
 }
 
 fn stages(
@@ -208,26 +197,6 @@ fn figures(
         finest(section, main).into(),
         figure(section, main, Stat::Max).into(),
     ]
-}
-
-/// A figure of a distribution; a dash where there are too few samples for it.
-pub(super) fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> String {
-    let measure = section.measure(Metric::Time(metric, stat));
-    let enough = measure.filter(|measure| measure.samples >= stat.sample_floor());
-    enough.map_or_else(|| NOT_MEASURED.to_owned(), |measure| time(measure.value))
-}
-
-/// The 99th percentile; with too few samples for it the highest one that they are enough for, by
-/// its name.
-fn finest(section: &Section<'_>, metric: TimeMetric) -> String {
-    const OTHERS: [Stat; 4] = [Stat::P95, Stat::P90, Stat::P50, Stat::Max];
-    let p99 = figure(section, metric, Stat::P99);
-    if p99 != NOT_MEASURED {
-        return p99;
-    }
-    let others = OTHERS.map(|stat| (stat, figure(section, metric, stat)));
-    let known = others.into_iter().find(|(_, text)| text != NOT_MEASURED);
-    known.map_or(p99, |(stat, text)| format!("{} {text}", stat.name()))
 }
 
 /// What happened to connections while they were held.

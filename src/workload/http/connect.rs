@@ -1,5 +1,6 @@
 //! Turns a route into an open socket.
 
+use super::ends::Ends;
 use super::wire::Wire;
 use crate::record::Failure;
 use crate::units::Address;
@@ -7,17 +8,6 @@ use crate::workload::socket;
 use nix::errno::Errno;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
-
-/// Where a lane's connections go, and from where.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ends {
-    /// To.
-    pub to: Address,
-    /// From; `None` leaves it to the kernel.
-    pub from: Option<IpAddr>,
-    /// From this port, as long as it is free; zero leaves it to the kernel.
-    pub port: u16,
-}
 
 /// Begins to open a connection.
 pub(super) fn begin(ends: &Ends) -> io::Result<Wire> {

@@ -1,6 +1,7 @@
 //! Turns requests, one after the other, into answers over one connection.
 
-use super::connect::{self, Ends, Opened};
+use super::connect::{self, Opened};
+use super::ends::Ends;
 use super::exchange::{Answer, Exchange, Limits, Moved, Unseen};
 use super::fault::Fault;
 use super::parse::Parser;

@@ -20,6 +20,7 @@ mod body;
 mod connect;
 mod content;
 mod encoding;
+mod ends;
 mod exchange;
 mod fault;
 mod jar;
@@ -39,7 +40,7 @@ mod sheet;
 mod stock;
 mod wire;
 
-pub use connect::Ends;
+pub use ends::Ends;
 pub use exchange::{Answer, Limits, Moved, Unseen};
 pub use fault::{Fault, Opening};
 pub use lane::{Lane, Step};

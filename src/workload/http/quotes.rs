@@ -1,8 +1,6 @@
 //! Finds quotes of a CSV file that would swallow what is behind them, or be taken for text: RFC 4180 has none of them, and a lenient
 //! reader takes them without a word.
 
-use super::rows::WrongRow;
-
 /// Where one is within a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Within {
@@ -19,9 +17,9 @@ enum Within {
 /// Looks through a whole file.
 ///
 /// # Errors
-/// The first quote that is wrong, with its line.
-pub(super) fn check(text: &str, separator: u8) -> Result<(), WrongRow> {
-    let wrong = |line, what: &str| Err(WrongRow { line, what: what.to_owned() });
+/// The line of the first quote that is wrong, and what is wrong with it.
+pub(super) fn check(text: &str, separator: u8) -> Result<(), (u64, &'static str)> {
+    let wrong = |line, what| Err((line, what));
     let (mut line, mut opened) = (1_u64, 1_u64);
     let start = Within::Start { spaces: false };
     let mut within = start;
@@ -64,7 +62,7 @@ mod tests {
     use super::*;
 
     fn found(text: &str) -> Option<(u64, String)> {
-        check(text, b',').err().map(|wrong| (wrong.line, wrong.what[..13].to_owned()))
+        check(text, b',').err().map(|(line, what)| (line, what[..13].to_owned()))
     }
 
     #[test]

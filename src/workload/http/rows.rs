@@ -87,7 +87,8 @@ impl Rows {
             );
             return Err(WrongRow { line: 1, what });
         }
-        quotes::check(text, separator)?;
+        quotes::check(text, separator)
+            .map_err(|(line, what)| WrongRow { line, what: what.to_owned() })?;
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(separator)

@@ -1,6 +1,6 @@
 //! Turns a socket, plain or secured by TLS, into something to read from and to write to without waiting.
 
-use super::connect::Ends;
+use super::ends::Ends;
 use super::fault::Fault;
 use crate::record::{Cause, Failure, FailureStage};
 use crate::workload::tls::{self, Session};

@@ -19,7 +19,8 @@ mod stream;
 pub(super) use framed::Framed;
 pub use stream::Stream;
 
-use super::connect::{self, Ends, Opened};
+use super::connect::{self, Opened};
+use super::ends::Ends;
 use super::exchange::Unseen;
 use super::fault::{Fault, Opening};
 use super::wire::{Buffers, Secured, Wire, broken};
