@@ -260,7 +260,7 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
         whats.push((words, Assertion::Size(size.comparison, size.bytes)));
     }
     if let Some(given) = raw.time.given() {
-        let time = super::time(&raw.time, "time", given.value, errors);
+        let time = crate::plan::raw::time(&raw.time, "time", given.value, errors);
         whats.push((format!("time < {time}"), Assertion::Time(time)));
     }
     whats
