@@ -124,9 +124,22 @@ fn is_address(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    ["http://", "https://", "ws://", "wss://", "tcp://", "tls://"]
-        .iter()
-        .any(|start| text.starts_with(start))
+    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    let known = ["http", "https", "ws", "wss", "tcp", "tls"];
+    scheme.is_some_and(|scheme| known.contains(&scheme.as_str()))
+}
+
+/// The address of a connection to hold: the port is the scheme's own where the URL has none.
+fn with_port(scheme: &str, rest: &str) -> String {
+    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+    // Colons stand within the brackets of an address of version 6, too.
+    let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
+    let default = if is_secured(scheme) { 443 } else { 80 };
+    if behind.contains(':') { host.to_owned() } else { format!("{host}:{default}") }
+}
+
+fn is_secured(scheme: &str) -> bool {
+    matches!(scheme, "wss" | "tls")
 }
 
 impl Typed {
@@ -218,20 +231,22 @@ impl Typed {
 
     /// A plan that does what was typed, at this address.
     fn plan(&self, url: &str) -> String {
-        let held = !url.starts_with("http");
+        let (scheme, rest) = url.split_once("://").unwrap_or(("tcp", url));
+        let scheme = scheme.to_ascii_lowercase();
+        let held = !scheme.starts_with("http");
         let stage = self.stage();
         let (address, protocol) = if held {
-            let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-            (rest.split('/').next().unwrap_or(rest).to_owned(), "tcp-hold")
+            (with_port(&scheme, rest), "tcp-hold")
         } else {
-            (url.to_owned(), "http")
+            (format!("{scheme}://{rest}"), "http")
         };
+        let tls = if is_secured(&scheme) { "tls = {}\n" } else { "" };
         let address = toml::Value::String(address);
         let stage =
             if held { stage.replacen("rate =", "users = 10, spawn_rate =", 1) } else { stage };
         let thresholds = if held { "connect.success_ratio >= 99%" } else { "failure_ratio < 1%" };
         format!(
-            "name = \"my-plan\"\n\n[targets.t]\naddress = {address}\n\n[scenarios.s]\nprotocol = \"{protocol}\"\nstages = [{{ {stage} }}]\nthresholds = [\"{thresholds}\"]\n"
+            "name = \"my-plan\"\n\n[targets.t]\naddress = {address}\n{tls}\n[scenarios.s]\nprotocol = \"{protocol}\"\nstages = [{{ {stage} }}]\nthresholds = [\"{thresholds}\"]\n"
         )
     }
 }

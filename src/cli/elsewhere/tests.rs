@@ -28,6 +28,13 @@ const LINES: &[(&str, &str)] = &[
     ("-u http://127.0.0.1:8080/ -c 3", "users = 3, hold"),
     ("127.0.0.1:9000 -c 5", "address = \"127.0.0.1:9000\""),
     ("tcp://127.0.0.1:9000 -c 5", "protocol = \"tcp-hold\""),
+    ("ws://shop.example/x", "address = \"shop.example:80\"\n\n"),
+    ("wss://shop.example/x", "address = \"shop.example:443\"\ntls = {}"),
+    ("wss://shop.example:8443?x=1", "address = \"shop.example:8443\"\ntls = {}"),
+    ("wss://[::1]/x", "address = \"[::1]:443\""),
+    ("tls://[::1]:9", "address = \"[::1]:9\"\ntls = {}"),
+    ("https://shop.example/x", "address = \"https://shop.example/x\""),
+    ("HTTPS://shop.example", "address = \"https://shop.example\""),
 ];
 
 #[test]
