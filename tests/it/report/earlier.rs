@@ -93,3 +93,36 @@ fn published_folders_are_whole_and_small() {
         }
     }
 }
+
+/// Recordings that are more than a third of their plain size: full of histograms, which an earlier
+/// version wrote compressed and as base64.
+const ABOVE_A_THIRD: [(&str, u64); 7] = [
+    ("100w-longconn/20261122T191242Z-0b3bc611", 39),
+    ("100w-longconn/20261122T220954Z-67cd8c96", 35),
+    ("100w-longconn/20261122T225102Z-f98acce5", 35),
+    ("http-10k-15k-20k/20261122T190702Z-e1f34d6a", 44),
+    ("http-10k-15k-20k/20261122T190948Z-e1f34d6a", 40),
+    ("open-16k/20261123T004401Z-159aee2a", 36),
+    ("two-million/20261122T222202Z-fbc019a3", 39),
+];
+
+#[test]
+fn kept_recordings_are_a_third_of_their_plain_size_but_for_those_that_are_named() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let mut seen = 0;
+    let plans = fs::read_dir(&kept).unwrap().map(|plan| plan.unwrap().path());
+    for plan in plans.filter(|plan| plan.is_dir()) {
+        for run in fs::read_dir(&plan).unwrap().map(|run| run.unwrap().path()) {
+            let Ok(bytes) = fs::read(run.join("recording.jsonl.gz")) else { continue };
+            let mut reader = flate2::read::MultiGzDecoder::new(&*bytes);
+            let plain = std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+            let percent = (bytes.len() as u64 * 100).div_ceil(plain);
+            let name = run.strip_prefix(&kept).unwrap().display().to_string();
+            let named = ABOVE_A_THIRD.iter().find(|(known, _)| *known == name);
+            let most = named.map_or(34, |(_, most)| *most);
+            assert!(percent <= most, "{name}: {percent} %");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 11, "{seen} runs");
+}
