@@ -32,6 +32,7 @@ fn main() {
     opening(connections, rounds, &out);
     pacing(&out);
     heartbeats(&out);
+    websockets(connections.min(20_000), rounds, &out);
     stopping(connections, &out);
     std::fs::remove_dir_all(&out).unwrap();
 }
@@ -48,10 +49,14 @@ fn run(out: &Path, scenario: &str) -> Value {
 }
 
 fn written(out: &Path, scenario: &str) -> (PathBuf, PathBuf) {
+    written_for("tcp-hold", out, scenario)
+}
+
+fn written_for(protocol: &str, out: &Path, scenario: &str) -> (PathBuf, PathBuf) {
     std::fs::create_dir_all(out).unwrap();
     let plan = out.join("plan.toml");
     let text = format!(
-        "name = \"bench\"\n[targets.lb]\nbuiltin = \"tcp-hold\"\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\n{scenario}\n"
+        "name = \"bench\"\n[targets.lb]\nbuiltin = \"{protocol}\"\n[scenarios.hold]\nprotocol = \"{protocol}\"\nexpect = \"ok\"\n{scenario}\n"
     );
     std::fs::write(&plan, text).unwrap();
     let folder = out.join("results");
@@ -196,6 +201,46 @@ fn heartbeats(out: &Path) {
             users * 1_000 / every,
             median(steady.to_vec()),
             report["verdict"]
+        );
+    }
+}
+
+/// WebSockets against plain connections, in turns: heartbeats verified a second, the worker's processor time for each, and its memory
+/// for each connection.
+fn websockets(users: u64, rounds: u64, out: &Path) {
+    let scenario = format!(
+        "greeting = \"60s\"\nheartbeat = {{ from = \"server\", every = \"200ms\", grace = \"5s\" }}\nclose = \"rst\"\n\
+         stages = [{{ users = {users}, hold = \"8s\" }}]"
+    );
+    let mut figures = std::collections::BTreeMap::<&str, Vec<[f64; 3]>>::new();
+    for _ in 0..rounds {
+        for protocol in ["tcp-hold", "ws-hold"] {
+            let (plan, folder) = written_for(protocol, out, &scenario);
+            let status = command(&plan, &folder).status().unwrap();
+            if !status.success() {
+                println!("  ! {protocol}: {status}");
+            }
+            let held = |column: &str| -> Vec<f64> {
+                let rows = timeline(out, column).into_iter();
+                rows.filter(|row| row.1 == "hold").map(|row| row.2).collect()
+            };
+            let received = held("heartbeat.received");
+            let steady = received[1..received.len() - 1].to_vec();
+            let cpu: f64 = held("workers.cpu_ms").iter().sum();
+            let rss = held("workers.rss_bytes").into_iter().fold(0.0, f64::max);
+            let beats: f64 = received.iter().sum();
+            let row = [median(steady), cpu * 1e6 / beats, rss / users as f64];
+            figures.entry(protocol).or_default().push(row);
+        }
+    }
+    for (protocol, rows) in figures {
+        let of = |at: usize| median(rows.iter().map(|row| row[at]).collect());
+        println!(
+            "{protocol}: {:.0} heartbeats verified a second, {:.0} ns of a worker's processor for each; {:.0} B a connection, \
+             the worker itself among them",
+            of(0),
+            of(1),
+            of(2)
         );
     }
 }

@@ -9,7 +9,7 @@ programs=(
   nginx:nginx-light haproxy:haproxy go:golang-go h2load:nghttp2-client python3:python3
   redis-server:redis-server ip:iproute2 nft:nftables unshare:util-linux prlimit:util-linux mount:mount cc:build-essential
 )
-modules=(gevent)
+modules=(gevent websockets)
 
 missing=()
 for pair in "${programs[@]}"; do

@@ -29,6 +29,8 @@ macro_rules! protocols {
 protocols! {
     /// Opens a TCP connection and holds it.
     TcpHold = "tcp-hold", true;
+    /// Opens a WebSocket and holds it.
+    WsHold = "ws-hold", true;
     /// Sends HTTP requests.
     Http = "http", false;
 }
@@ -52,6 +54,9 @@ impl Protocols {
     pub const HOLDS: Self = Self::those_that_hold(true);
     /// The protocols that send requests.
     pub const REQUESTS: Self = Self::those_that_hold(false);
+
+    /// The protocols of WebSockets.
+    pub const WEBSOCKETS: Self = Self(1 << ProtocolKind::WsHold as u8);
 
     const fn those_that_hold(holds: bool) -> Self {
         let (mut set, mut at) = (0, 0);

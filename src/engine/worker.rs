@@ -8,8 +8,10 @@ use super::hold::{Epoll, Hold};
 use super::http::{self, Requests, scripts};
 use super::load::Load;
 use super::process_stats::ProcessStats;
-use crate::plan::Protocol;
+use crate::plan::{Endpoint, Heartbeat, Protocol, TcpHold};
+use crate::workload::hold::Conversation;
 use crate::workload::hold::raw::Raw;
+use crate::workload::hold::websocket::{self, WebSocket};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -49,14 +51,65 @@ pub fn work() -> io::Result<()> {
     std::thread::sleep(clock.until_start());
     match load.scenario().protocol {
         Protocol::TcpHold(ref settings) => {
-            let (settings, raw) = (settings.clone(), Raw::new(settings));
-            let epoll = Epoll::new(clock, link, load.clone())?;
-            let mut hold = Hold::new(epoll, load, settings, raw);
-            hold.run()?;
-            hold.into_host().finish()
+            let settings = settings.clone();
+            if let Some(websocket) = websocket(&load, &settings) {
+                return hold(load, clock, link, settings, WebSocket::new(websocket));
+            }
+            let raw = Raw::new(&settings);
+            hold(load, clock, link, settings, raw)
         }
         Protocol::Http(_) => requests(load, clock, link),
     }
+}
+
+/// The loop of held connections.
+fn hold<C: Conversation>(
+    load: Load,
+    clock: Clock,
+    link: Link,
+    settings: TcpHold,
+    conversation: C,
+) -> io::Result<()> {
+    let epoll = Epoll::new(clock, link, load.clone())?;
+    let mut hold = Hold::new(epoll, load, settings, conversation);
+    hold.run()?;
+    hold.into_host().finish()
+}
+
+/// What connections say that are WebSockets.
+fn websocket(load: &Load, settings: &TcpHold) -> Option<websocket::Settings> {
+    let websocket = settings.websocket.as_deref()?;
+    let path = |own: &str| websocket.path.clone().unwrap_or_else(|| own.to_owned());
+    let places = (0..load.addresses.len()).map(|at| {
+        let origin = load.origins.get(at).copied().unwrap_or_default();
+        match &load.plan.target(load.scenario()).endpoint {
+            Endpoint::Urls(urls) if usize::from(origin) < urls.len() => {
+                let url = &urls[usize::from(origin)];
+                (url.host_header.clone(), path(&url.path))
+            }
+            _ => (load.addresses[at].to_string(), path("/")),
+        }
+    });
+    let is_binary = websocket.is_binary;
+    let heartbeat = match &settings.heartbeat {
+        Some(Heartbeat::Client { .. }) if websocket.beats_by_ping => websocket::Heartbeat::Pong,
+        Some(Heartbeat::Client { send, .. }) => {
+            let payload = send.clone().into_bytes();
+            websocket::Heartbeat::Reply { is_binary, payload }
+        }
+        Some(Heartbeat::Server { .. }) if websocket.beats_by_ping => websocket::Heartbeat::Pings,
+        Some(Heartbeat::Server { .. }) | None => websocket::Heartbeat::Messages,
+    };
+    Some(websocket::Settings {
+        places: places.collect(),
+        headers: websocket.headers.clone(),
+        protocols: websocket.subprotocols.clone(),
+        expect: settings.expect.clone().map(String::into_bytes),
+        heartbeat,
+        max_message: websocket.max_message,
+        secrets: websocket.secrets.clone(),
+        seed: fastrand::u64(..),
+    })
 }
 
 /// The loop of HTTP requests.

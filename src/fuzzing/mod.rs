@@ -9,9 +9,11 @@ mod answers;
 mod saved;
 #[cfg(test)]
 mod tests;
+mod websocket;
 
 pub use answers::{http1, http2};
 pub use saved::{journal, rows, wire};
+pub use websocket::websocket;
 
 use crate::plan::{Overrides, Plan, PlanErrors, Source};
 use crate::schedule::Schedule;
@@ -24,12 +26,13 @@ const PLAN: &str = include_str!("plan.toml");
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz/fuzz_targets`.
-pub const TARGETS: [(&str, Target); 6] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("http1", http1),
     ("http2", http2),
     ("journal", journal),
     ("plan", plan),
     ("rows", rows),
+    ("websocket", websocket),
     ("wire", wire),
 ];
 

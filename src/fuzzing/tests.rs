@@ -99,6 +99,11 @@ fn seeds_of_rows_hold() {
 }
 
 #[test]
+fn seeds_of_websockets_hold() {
+    replay("websocket", 20, 200);
+}
+
+#[test]
 fn seeds_of_frames_hold() {
     replay("wire", 2, 200);
 }

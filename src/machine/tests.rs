@@ -50,6 +50,7 @@ pub(super) fn built_in() -> Endpoint {
         reply_to: None,
         tls: None,
         faults: Faults::default(),
+        websocket: None,
     }))
 }
 
@@ -67,6 +68,7 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
         connect_timeout: seconds(10),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
+        websocket: None,
     };
     scenario(Protocol::TcpHold(protocol), stages)
 }

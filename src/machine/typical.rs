@@ -22,6 +22,7 @@ pub fn both_ends_here() -> Plan {
         reply_to: None,
         tls: None,
         faults: Faults::default(),
+        websocket: None,
     };
     held(Endpoint::Builtin(Builtin::TcpHold(server)))
 }
@@ -43,6 +44,7 @@ fn held(endpoint: Endpoint) -> Plan {
         connect_timeout: Time(Duration::from_secs(10)),
         close: Close::Rst,
         churn: crate::plan::Churn::default(),
+        websocket: None,
     };
     let level = Level::Users { users: CONNECTIONS, ramp: Ramp::Unpaced };
     let scenario = Scenario {

@@ -31,6 +31,7 @@ pub use elements::hold::event::DisconnectEvent;
 pub use elements::hold::heartbeat::Heartbeat;
 pub use elements::hold::lifetime::Lifetime;
 pub use elements::hold::reconnect::{Jitter, Reconnect};
+pub use elements::hold::websocket::WebSocket;
 pub use elements::http::connection::ConnectionUse;
 pub use elements::http::data::{Data, RowOrder};
 pub use elements::http::expect::{Assertion, Check};
@@ -47,7 +48,9 @@ pub use elements::scenario::{Scenario, StartAfter};
 pub use elements::search::{LevelUnit, Search, SearchWay};
 pub use elements::stage::{Level, Phase, Ramp, Spacing, Stage};
 pub use elements::target::address::{HostPort, HttpUrl, Site};
-pub use elements::target::builtin::{Builtin, Certificate, HttpServer, TcpHoldServer};
+pub use elements::target::builtin::{
+    Builtin, Certificate, HttpServer, TcpHoldServer, WebSocketServer,
+};
 pub use elements::target::fault_conflict::FaultConflict;
 pub use elements::target::faults::Faults;
 pub use elements::target::tls::Tls;

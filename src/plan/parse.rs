@@ -81,8 +81,13 @@ impl Plan {
         let mut plan = lower(&raw, source, overrides, &mut errors);
         let secrets = Secrets::of(&tree, environment);
         for scenario in &mut plan.scenarios {
-            if let Protocol::Http(http) = &mut scenario.protocol {
-                http.secrets = secrets.clone();
+            match &mut scenario.protocol {
+                Protocol::Http(http) => http.secrets = secrets.clone(),
+                Protocol::TcpHold(hold) => {
+                    if let Some(websocket) = &mut hold.websocket {
+                        websocket.secrets = secrets.clone();
+                    }
+                }
             }
         }
         if wrong_values > 0 {

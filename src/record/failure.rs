@@ -140,6 +140,30 @@ failures! {
     ClosedIdle = "closed_idle", Protocol;
     /// Not HTTP, or more of it than allowed.
     BadHttp = "bad_http", Protocol;
+    /// The handshake of a WebSocket was answered with another status than 101; the code is the status.
+    HandshakeStatus = "handshake_status", Application;
+    /// What answered the handshake of a WebSocket is no right response: the sample says what is wrong.
+    BadHandshake = "bad_handshake", Protocol;
+    /// The server ended a WebSocket by a Close frame; the code is its (RFC 6455, 7.4).
+    CloseFrame = "close_frame", Protocol;
+    /// A frame of a WebSocket's server is masked.
+    MaskedFrame = "masked_frame", Protocol;
+    /// A WebSocket frame has bits set that no extension uses.
+    ReservedBits = "reserved_bits", Protocol;
+    /// A WebSocket frame has an opcode that does not exist.
+    BadOpcode = "bad_opcode", Protocol;
+    /// A control frame of a WebSocket is too long, or fragmented.
+    BadControlFrame = "bad_control_frame", Protocol;
+    /// The length of a WebSocket frame is not in its shortest form, or has its first bit set.
+    BadFrameLength = "bad_frame_length", Protocol;
+    /// A WebSocket frame continues no message.
+    UnexpectedContinuation = "unexpected_continuation", Protocol;
+    /// A WebSocket message began within another one.
+    UnfinishedMessage = "unfinished_message", Protocol;
+    /// A text of a WebSocket is not UTF-8.
+    InvalidUtf8 = "invalid_utf8", Protocol;
+    /// A Close frame of a WebSocket has a code that may not be sent, or half of one.
+    BadCloseFrame = "bad_close_frame", Protocol;
     /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113, 7).
     StreamReset = "stream_reset", Protocol;
     /// The TLS handshake or a record failed.
@@ -249,7 +273,8 @@ impl fmt::Display for Cause {
         write!(f, "{} in {}", self.failure, self.at)?;
         match (self.code, self.failure) {
             (0, _) => Ok(()),
-            (status, Failure::Status) => write!(f, " ({status})"),
+            (status, Failure::Status | Failure::HandshakeStatus) => write!(f, " ({status})"),
+            (code, Failure::CloseFrame) => write!(f, " ({code} from the server)"),
             (code, Failure::StreamReset) => {
                 write!(f, " ({:?})", h2::Reason::from(code.unsigned_abs()))
             }

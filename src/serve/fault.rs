@@ -85,6 +85,7 @@ mod tests {
                 reply_to: None,
                 tls: None,
                 faults,
+                websocket: None,
             })
         };
         let message = |builtin: &Builtin| check(builtin).unwrap_err().to_string();

@@ -9,12 +9,12 @@ mod counts;
 mod error;
 mod fault;
 mod group;
+mod hold;
 mod http;
 mod identity;
 mod listen;
 mod running;
 mod stop;
-mod tcp_hold;
 
 pub use capacity::{processes_for, raise_descriptor_limit};
 pub use counts::Counts;
@@ -32,7 +32,7 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub enum Server {
     /// Long connections.
-    TcpHold(tcp_hold::Server),
+    TcpHold(hold::Server),
     /// HTTP.
     Http(http::Server),
 }
@@ -43,7 +43,7 @@ impl Server {
         check(builtin)?;
         Ok(match builtin {
             Builtin::TcpHold(options) => {
-                Self::TcpHold(tcp_hold::Server::bind(options.clone(), listen)?)
+                Self::TcpHold(hold::Server::bind(options.clone(), listen)?)
             }
             Builtin::Http(options) => Self::Http(http::Server::bind(options.clone(), listen)?),
         })

@@ -204,7 +204,7 @@ pub fn arguments(builtin: &Builtin) -> Vec<String> {
     let mut arguments = Vec::new();
     let faults = match builtin {
         Builtin::TcpHold(server) => {
-            arguments.push("tcp-hold".into());
+            arguments.push(if server.websocket.is_some() { "ws-hold" } else { "tcp-hold" }.into());
             arguments.push(format!("--message={}", server.message));
             if !server.greet {
                 arguments.push("--no-greet".into());
@@ -212,6 +212,14 @@ pub fn arguments(builtin: &Builtin) -> Vec<String> {
             arguments.push(format!("--every={}", server.every.unwrap_or_default()));
             if let Some(text) = &server.reply_to {
                 arguments.push(format!("--reply-to={text}"));
+            }
+            if let Some(websocket) = &server.websocket {
+                if let Some(name) = &websocket.subprotocol {
+                    arguments.push(format!("--subprotocol={name}"));
+                }
+                if websocket.pings {
+                    arguments.push("--pings".into());
+                }
             }
             arguments.extend(tls_arguments(server.tls.as_ref()));
             &server.faults

@@ -18,3 +18,4 @@ mod served;
 mod signals;
 mod tidy;
 mod tls;
+mod websockets;

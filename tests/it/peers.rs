@@ -32,11 +32,11 @@ impl Drop for Peer {
 }
 
 /// A port that was free a moment ago.
-fn port() -> u16 {
+pub(crate) fn port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
-fn await_port(port: u16) {
+pub(crate) fn await_port(port: u16) {
     await_true("a peer that listens", Duration::from_secs(20), || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()
     });
@@ -109,8 +109,24 @@ impl Nginx {
         Self::keeping("keepalive_requests 25;")
     }
 
+    /// Hands WebSockets on to another server on this machine.
+    pub(crate) fn proxying(server: u16) -> Self {
+        Self::with(
+            "",
+            &format!(
+                "location / {{ proxy_pass http://127.0.0.1:{server}; proxy_http_version 1.1; \
+                 proxy_set_header Upgrade $http_upgrade; proxy_set_header Connection \"upgrade\"; }} \
+                 location /nowhere {{ return 404; }}"
+            ),
+        )
+    }
+
     /// `keeps`: how long it keeps connections.
     pub(crate) fn keeping(keeps: &str) -> Self {
+        Self::with(keeps, "location / { return 200 ok; }")
+    }
+
+    fn with(keeps: &str, locations: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let (port, shared) = (port(), port());
         let at = folder.path().display();
@@ -121,7 +137,7 @@ impl Nginx {
             "daemon off;\nmaster_process off;\npid {at}/pid;\nerror_log {at}/error.log;\n\
          events {{ worker_connections 1000; }}\nhttp {{\n  access_log off;\n{temporary}\
          \x20 {keeps}\n  server {{\n    listen 127.0.0.1:{port}; client_max_body_size 1k;\n\
-         \x20   location / {{ return 200 ok; }}\n\
+         \x20   {locations}\n\
          \x20   location = /who {{ if ($http_authorization != \"Basic YTpi\") {{ return 401; }} return 200 $arg_q; }}\n\
          \x20      location = /status {{ stub_status; }}\n  }}\n\
          \x20 http2_max_concurrent_streams 4;\n\

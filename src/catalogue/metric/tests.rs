@@ -12,7 +12,7 @@ fn every_row_says_what_it_is() {
         assert!(!formula.is_empty(), "{name}");
         assert_ne!(row.protocols, Protocols::NONE, "{name}");
     }
-    assert_eq!(names.len(), 9 + 16 + 2 + 3 + 14);
+    assert_eq!(names.len(), 9 + 16 + 2 + 3 + 15);
 }
 
 #[test]

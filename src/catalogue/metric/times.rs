@@ -33,7 +33,7 @@ const OF_SUCCESSES: MetricRow = MetricRow {
 rows! {
     /// Distributions of times, in nanoseconds.
     TimeMetric {
-        /// From the start of a connection to its opening, the TLS handshake included.
+        /// From the start of a connection to its opening, handshakes included.
         ConnectTime = MetricRow {
             name: "connect.time",
             formula: "opened - started, of connections that opened",
@@ -50,6 +50,16 @@ rows! {
             protocols: Protocols::ALL,
             all_phases: Protocols::ALL,
             needs: &[Need::Tls],
+            samples: Samples::Connects,
+            ..TIME
+        },
+        /// Of `connect.time`, the opening handshake of the WebSocket.
+        HandshakeTime = MetricRow {
+            name: "handshake.time",
+            formula: "101 received - request sent, of connections that opened",
+            protocols: Protocols::WEBSOCKETS,
+            connections: Protocols::WEBSOCKETS,
+            all_phases: Protocols::WEBSOCKETS,
             samples: Samples::Connects,
             ..TIME
         },

@@ -103,7 +103,13 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                 Event::Messages { messages, heartbeats } => {
                     self.heard(slot, messages, heartbeats, now);
                 }
-                Event::Opened => self.opened(slot, now),
+                Event::Opened => {
+                    let connection = self.slots.get(slot);
+                    let took = now.saturating_sub(connection.heard_ns);
+                    let key = connection.key();
+                    self.recorder.cell(key).time(TimeMetric::HandshakeTime, took);
+                    self.opened(slot, now);
+                }
                 Event::Failed(fault) => {
                     self.fail(slot, &fault, now);
                     return false;

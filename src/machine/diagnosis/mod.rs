@@ -9,7 +9,7 @@ mod scenario;
 
 pub use scenario::{NetworkPath, diagnose_scenario};
 
-use super::{Conntrack, Deltas, Limits, grouped};
+use super::{Deltas, Limits, grouped};
 use crate::plan::{Heartbeat, Protocol};
 use crate::record::{Cause, Diagnosis, Failure, FailureStage, Origin, RootCause, Side};
 use crate::units::Time;
@@ -93,6 +93,7 @@ impl Evidence<'_> {
             Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Tls => {
                 RootCause::TlsFailed
             }
+            Failure::ConnectTimeout if cause.at == FailureStage::Handshake => self.unserved(),
             Failure::ConnectTimeout if self.over_unix => RootCause::AcceptQueue,
             Failure::ConnectTimeout => self.connect_timeout(),
             Failure::Unreachable => RootCause::Unreachable,
@@ -101,7 +102,11 @@ impl Evidence<'_> {
             Failure::Reset | Failure::ClosedByServer if cause.at == FailureStage::Heartbeat => {
                 RootCause::HeartbeatRejected
             }
-            Failure::Reset | Failure::ClosedByServer if self.no_response() => RootCause::NoResponse,
+            Failure::Reset | Failure::ClosedByServer
+                if cause.at == FailureStage::Handshake || self.no_response() =>
+            {
+                RootCause::NoResponse
+            }
             Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
             // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
@@ -109,25 +114,40 @@ impl Evidence<'_> {
             }
             Failure::Reset => self.reset(),
             Failure::StreamReset => RootCause::ResetStorm,
-            Failure::ClosedByServer => RootCause::ClosedEarly,
+            Failure::ClosedByServer | Failure::CloseFrame => RootCause::ClosedEarly,
             Failure::ClosedIdle => RootCause::ClosedIdle,
             Failure::OverLimit => RootCause::AnswerLimits,
             Failure::ClientError => RootCause::Client,
             Failure::HeartbeatMissed => self.heartbeat_missed(),
             Failure::PeerTimeout => RootCause::PathLost,
             Failure::FirstByteTimeout | Failure::RequestTimeout => RootCause::TargetSlow,
-            Failure::Status => by_status(cause.code),
+            Failure::Status | Failure::HandshakeStatus => root_cause::by_status(cause.code),
             Failure::WrongData
             | Failure::WrongBody
             | Failure::Check
             | Failure::NotExtracted
             | Failure::Redirect => RootCause::WrongAnswer,
             Failure::Tls => RootCause::TlsFailed,
-            Failure::BadHttp => RootCause::WrongProtocol,
+            Failure::BadHttp
+            | Failure::BadHandshake
+            | Failure::MaskedFrame
+            | Failure::ReservedBits
+            | Failure::BadOpcode
+            | Failure::BadControlFrame
+            | Failure::BadFrameLength
+            | Failure::UnexpectedContinuation
+            | Failure::UnfinishedMessage
+            | Failure::InvalidUtf8
+            | Failure::BadCloseFrame => RootCause::WrongProtocol,
             Failure::NoRow => RootCause::DataRows,
             Failure::BadValue => RootCause::DataValue,
             Failure::OtherErrno => RootCause::Unknown,
         }
+    }
+
+    /// Who leaves handshakes unanswered: a target that serves nobody, or one that serves others.
+    fn unserved(&self) -> RootCause {
+        if self.opened == 0 { RootCause::TargetSilent } else { RootCause::TargetFiles }
     }
 
     /// Whether requests were sent and nothing came back that is a response.
@@ -157,7 +177,8 @@ impl Evidence<'_> {
     /// The statuses that a root cause was named by, for people.
     fn statuses(&self, root_cause: RootCause) -> String {
         let of_this = |cause: &&Cause| {
-            cause.failure == Failure::Status && by_status(cause.code) == root_cause
+            matches!(cause.failure, Failure::Status | Failure::HandshakeStatus)
+                && root_cause::by_status(cause.code) == root_cause
         };
         let codes = self.failures.iter().map(|(cause, _)| cause).filter(of_this);
         let codes: BTreeSet<String> = codes.map(|cause| cause.code.to_string()).collect();
@@ -168,7 +189,7 @@ impl Evidence<'_> {
     fn connect_timeout(&self) -> RootCause {
         let rise = |name| self.deltas.rise(name);
         let lost_entries = rise("conntrack.drop") + rise("conntrack.insert_failed");
-        if lost_entries > 0 || self.limits.conntrack.is_some_and(is_full) {
+        if lost_entries > 0 || self.limits.conntrack.is_some_and(root_cause::is_full) {
             return RootCause::Conntrack;
         }
         if self.target_here {
@@ -347,21 +368,6 @@ impl Evidence<'_> {
             _ => root_cause.side(),
         }
     }
-}
-
-/// What a status says that is not the expected one.
-fn by_status(status: i32) -> RootCause {
-    match status {
-        401 | 403 | 407 => RootCause::AccessDenied,
-        429 | 503 => RootCause::TurnedAway,
-        502 | 504 => RootCause::Upstream,
-        _ => RootCause::WrongAnswer,
-    }
-}
-
-/// A table that drops what it has no room for.
-fn is_full(table: Conntrack) -> bool {
-    table.max > 0 && table.count >= table.max / 20 * 19
 }
 
 #[cfg(test)]

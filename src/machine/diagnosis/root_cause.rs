@@ -128,3 +128,18 @@ impl RootCause {
         }
     }
 }
+
+/// What a status says that is not the expected one.
+pub(super) fn by_status(status: i32) -> RootCause {
+    match status {
+        401 | 403 | 407 => RootCause::AccessDenied,
+        429 | 503 => RootCause::TurnedAway,
+        502 | 504 => RootCause::Upstream,
+        _ => RootCause::WrongAnswer,
+    }
+}
+
+/// A table that drops what it has no room for.
+pub(super) fn is_full(table: crate::machine::limits::Conntrack) -> bool {
+    table.max > 0 && table.count >= table.max / 20 * 19
+}

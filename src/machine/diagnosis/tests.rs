@@ -1,4 +1,5 @@
 use super::*;
+use crate::machine::Conntrack;
 use crate::machine::{CgroupMemory, Ports};
 use std::collections::BTreeMap;
 

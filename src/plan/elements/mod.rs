@@ -13,3 +13,4 @@ pub(in crate::plan) mod target;
 pub(in crate::plan) mod tcp_hold;
 pub(in crate::plan) mod threshold;
 pub(in crate::plan) mod validity_limits;
+pub(in crate::plan) mod ws_hold;

@@ -2,11 +2,13 @@
 
 use crate::catalogue::ProtocolKind;
 use crate::plan::elements::hold::RawHold;
+use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::elements::http::Http;
 use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::stage::Stages;
 use crate::plan::elements::tcp_hold::TcpHold;
-use crate::plan::elements::{http, tcp_hold};
+use crate::plan::elements::ws_hold::RawWebSocket;
+use crate::plan::elements::{http, tcp_hold, ws_hold};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Keys, RawTable, table, words};
 use crate::units::Time;
@@ -15,7 +17,7 @@ use serde::{Deserialize, Serialize};
 /// What each user of a scenario does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Protocol {
-    /// Opens one TCP connection and holds it.
+    /// Opens one connection and holds it: `tcp-hold`, `ws-hold`.
     TcpHold(TcpHold),
     /// Sends HTTP requests.
     Http(Http),
@@ -25,12 +27,13 @@ impl Protocol {
     /// Which protocol it is, without its settings.
     pub fn kind(&self) -> ProtocolKind {
         match self {
+            Self::TcpHold(hold) if hold.websocket.is_some() => ProtocolKind::WsHold,
             Self::TcpHold(_) => ProtocolKind::TcpHold,
             Self::Http(_) => ProtocolKind::Http,
         }
     }
 
-    /// The word in the plan: `tcp-hold` or `http`.
+    /// The word in the plan.
     pub fn name(&self) -> &'static str {
         self.kind().name()
     }
@@ -46,6 +49,8 @@ words! {
     ProtocolWord {
         /// Opens one TCP connection and holds it.
         TcpHold = "tcp-hold",
+        /// Opens one WebSocket and holds it.
+        WsHold = "ws-hold",
         /// Sends HTTP requests.
         Http = "http",
     }
@@ -56,6 +61,7 @@ impl ProtocolWord {
     pub fn kind(self) -> ProtocolKind {
         match self {
             Self::TcpHold => ProtocolKind::TcpHold,
+            Self::WsHold => ProtocolKind::WsHold,
             Self::Http => ProtocolKind::Http,
         }
     }
@@ -71,6 +77,7 @@ table! {
     }
     with {
         hold: RawHold,
+        websocket: RawWebSocket,
         http: RawHttp,
     }
 }
@@ -88,14 +95,28 @@ struct Element {
 }
 
 /// The protocols.
-const ELEMENTS: [Element; 2] = [
+const ELEMENTS: [Element; 3] = [
     Element {
         word: ProtocolWord::TcpHold,
         keys: &[&RawHold::KEYS],
         instead: &tcp_hold::INSTEAD,
         lower: |raw, stages, errors| {
             let timeout = &raw.connect_timeout;
-            Protocol::TcpHold(tcp_hold::tcp_hold(&raw.hold, timeout, stages.known(), errors))
+            let spoken = Spoken::Raw;
+            let keys = (&raw.hold, timeout, spoken);
+            Protocol::TcpHold(tcp_hold::held(keys, stages.known(), errors))
+        },
+    },
+    Element {
+        word: ProtocolWord::WsHold,
+        keys: &[&RawHold::KEYS, &RawWebSocket::KEYS],
+        instead: &tcp_hold::INSTEAD,
+        lower: |raw, stages, errors| {
+            let keys = (&raw.hold, &raw.connect_timeout, Spoken::WebSocket);
+            let mut hold = tcp_hold::held(keys, stages.known(), errors);
+            let websocket = ws_hold::websocket(&raw.websocket, &raw.hold, &hold, errors);
+            hold.websocket = Some(Box::new(websocket));
+            Protocol::TcpHold(hold)
         },
     },
     Element {

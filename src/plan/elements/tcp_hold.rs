@@ -3,6 +3,7 @@
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::heartbeat::heartbeat;
 use crate::plan::elements::hold::heartbeat::message;
+use crate::plan::elements::hold::websocket::{Spoken, WebSocket};
 use crate::plan::elements::hold::{RawHold, churn};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, time};
@@ -26,6 +27,8 @@ pub struct TcpHold {
     pub close: Close,
     /// What ends connections before their stage does, and what follows an end.
     pub churn: Churn,
+    /// What is spoken on the connection, if it is a WebSocket; `None`: bytes without frames.
+    pub websocket: Option<Box<WebSocket>>,
 }
 
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
@@ -35,9 +38,8 @@ pub(super) const INSTEAD: [(&str, &str); 1] =
     [("timeout", "write `connect_timeout` for how long a connection may take to open")];
 
 /// What each user does; `stages` are empty where they could not be read.
-pub(super) fn tcp_hold(
-    raw: &RawHold,
-    connect_timeout: &Field<Time>,
+pub(super) fn held(
+    (raw, connect_timeout, spoken): (&RawHold, &Field<Time>, Spoken),
     stages: &[Stage],
     errors: &mut Errors,
 ) -> TcpHold {
@@ -46,12 +48,13 @@ pub(super) fn tcp_hold(
     TcpHold {
         expect: message(&raw.expect, "expect", errors),
         greeting,
-        heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, errors)),
+        heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, spoken, errors)),
         connect_timeout: time(connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),
         close: match raw.close.value() {
             Some(CloseWord::Rst) => Close::Rst,
             Some(CloseWord::Fin) | None => Close::Fin,
         },
         churn: churn::churn(raw, stages, errors),
+        websocket: None,
     }
 }

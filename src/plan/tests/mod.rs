@@ -73,6 +73,7 @@ fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
         connect_timeout: seconds(10),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
+        websocket: None,
     };
     assert_eq!(hold(&plan), &expected);
     let client = "scenarios.hold.heartbeat={ from = \"client\", send = \"ping\", every = \"3s\" }";
@@ -119,6 +120,7 @@ fn a_builtin_server_gives_its_scenario_what_this_expects() {
         reply_to: None,
         tls: None,
         faults: Faults::default(),
+        websocket: None,
     };
     assert_eq!(plan.targets[0].endpoint, Endpoint::Builtin(Builtin::TcpHold(expected)));
     assert!(plan.targets[0].shown.is_empty());

@@ -74,12 +74,22 @@ impl End {
             Failure::ClosedByServer | Failure::Reset if cause.at == FailureStage::Heartbeat => {
                 Self::Rejected
             }
-            Failure::ClosedByServer => Self::Fin,
+            Failure::ClosedByServer | Failure::CloseFrame => Self::Fin,
             Failure::Reset => Self::Rst,
             Failure::HeartbeatMissed | Failure::GreetingMissed | Failure::PeerTimeout => {
                 Self::Silence
             }
-            Failure::WrongData => Self::WrongData,
+            Failure::WrongData
+            | Failure::BadHandshake
+            | Failure::MaskedFrame
+            | Failure::ReservedBits
+            | Failure::BadOpcode
+            | Failure::BadControlFrame
+            | Failure::BadFrameLength
+            | Failure::UnexpectedContinuation
+            | Failure::UnfinishedMessage
+            | Failure::InvalidUtf8
+            | Failure::BadCloseFrame => Self::WrongData,
             _ => Self::Other,
         }
     }

@@ -6,6 +6,7 @@
 //! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results they make.
 
 pub mod raw;
+pub mod websocket;
 
 use crate::record::Failure;
 use std::fmt::Debug;

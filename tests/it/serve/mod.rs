@@ -34,6 +34,7 @@ fn hold(faults: Faults) -> TcpHoldServer {
         every: None,
         reply_to: Some("ping".into()),
         tls: None,
+        websocket: None,
         faults,
     }
 }

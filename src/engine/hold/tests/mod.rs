@@ -1,6 +1,7 @@
 mod churn;
 mod secured;
 mod simulation;
+mod websocket;
 
 use super::*;
 use crate::plan::{Phase, Ramp, TimeMetric};
@@ -151,6 +152,7 @@ fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
     );
     assert_eq!(outcomes.get(Counter::HeartbeatMissed), 1);
     assert_eq!(outcomes.get(Counter::HeartbeatSent), outcomes.get(Counter::HeartbeatReceived) + 1);
+    assert_eq!(outcomes.simulation.borrow().sent, outcomes.get(Counter::HeartbeatSent));
     assert_eq!(outcomes.get(Counter::Ok), 9);
     let rtt =
         outcomes.whole().times.stat(TimeMetric::HeartbeatRtt, crate::plan::Stat::Max).unwrap();

@@ -36,6 +36,9 @@ pub(super) struct Simulation {
     pub(super) orders: Vec<(u64, Command)>,
     pub(super) told: Vec<WorkerReport>,
     pub(super) sent: u64,
+    /// What was sent last, and all that was sent.
+    pub(super) last: Vec<u8>,
+    pub(super) heard: Vec<Vec<u8>>,
     pub(super) closed: Vec<Close>,
 }
 
@@ -149,6 +152,8 @@ impl Host for World {
     fn send(&mut self, slot: &Shared<u32>, bytes: &[u8]) -> io::Result<usize> {
         let mut simulation = self.simulation.borrow_mut();
         simulation.sent += 1;
+        simulation.last = bytes.to_vec();
+        simulation.heard.push(bytes.to_vec());
         (self.on_send)(&mut simulation, slot.get(), 0);
         Ok(bytes.len())
     }
@@ -200,6 +205,7 @@ pub(super) fn settings(heartbeat: Option<Heartbeat>) -> TcpHold {
         connect_timeout: seconds(10),
         close: Close::Fin,
         churn: crate::plan::Churn::default(),
+        websocket: None,
     }
 }
 
@@ -235,6 +241,18 @@ pub(super) fn run(
     on_connect: Script,
     on_send: Script,
 ) -> Outcomes {
+    let Protocol::TcpHold(settings) = &plan.scenarios[0].protocol else { unreachable!() };
+    let raw = Raw::new(settings);
+    run_with(plan, orders, (on_connect, on_send), raw)
+}
+
+/// A run in which connections say this.
+pub(super) fn run_with<C: Conversation>(
+    plan: Plan,
+    orders: Vec<(u64, Command)>,
+    (on_connect, on_send): (Script, Script),
+    conversation: C,
+) -> Outcomes {
     let schedule = Schedule::new(&plan);
     let timeline = schedule.timelines().remove(0);
     let load = Load {
@@ -256,8 +274,7 @@ pub(super) fn run(
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
     let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { unreachable!() };
-    let raw = Raw::new(&settings);
-    Hold::new(world, load, settings, raw).run().unwrap();
+    Hold::new(world, load, settings, conversation).run().unwrap();
     let mut recording = Recording::new(1);
     for notice in &simulation.borrow().told {
         if let WorkerReport::Snapshot(snapshot) = notice {

@@ -1,5 +1,6 @@
 //! Which side sends heartbeats, and how they are checked.
 
+use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::error::Errors;
 use crate::plan::raw::Field;
 use crate::plan::raw::{RawTable, table, words};
@@ -12,16 +13,17 @@ use std::time::Duration;
 /// Who sends heartbeats.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Heartbeat {
-    /// The server sends a message `every` so often; `grace` late, it is missed.
+    /// The server sends a message, or a ping, `every` so often; `grace` late, it is missed.
     Server {
         /// The server's period; not zero.
         every: Time,
         /// How late a message may be.
         grace: Time,
     },
-    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within `timeout`.
+    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within `timeout`;
+    /// a ping of a WebSocket awaits its pong.
     Client {
-        /// What is sent; not empty.
+        /// What is sent; empty for a ping.
         send: String,
         /// The period; not zero.
         every: Time,
@@ -32,6 +34,16 @@ pub enum Heartbeat {
 
 const GRACE: Time = Time(Duration::from_secs(10));
 const REPLY_TIMEOUT: Time = Time(Duration::from_secs(5));
+
+words! {
+    /// What heartbeats of a WebSocket are.
+    FrameWord {
+        /// Messages.
+        Message = "message",
+        /// Ping frames, and pongs in reply.
+        Ping = "ping",
+    }
+}
 
 words! {
     /// Who sends heartbeats.
@@ -56,14 +68,21 @@ table! {
     may {
         /// From the server: how late a message may be. Default: `10s`.
         grace: Time,
-        /// From the client: what is sent.
+        /// From the client: what is sent. ws-hold: without it a ping is sent.
         send: Text,
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
         timeout: Time,
+        /// ws-hold: whether heartbeats are messages or pings: `message` or `ping`. Default: `message`, from the client by `send`.
+        frame: FrameWord,
     }
 }
 
-pub(in crate::plan) fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Heartbeat {
+pub(in crate::plan) fn heartbeat(
+    raw: &RawHeartbeat,
+    spoken: Spoken,
+    errors: &mut Errors,
+) -> Heartbeat {
+    let pings = pings(raw, spoken, errors);
     let every = time(&raw.every, "every", GRACE, errors);
     let side = raw.from.value().copied();
     let foreign: &[(&str, Option<_>)] = match side {
@@ -85,7 +104,7 @@ pub(in crate::plan) fn heartbeat(raw: &RawHeartbeat, errors: &mut Errors) -> Hea
     match side {
         Some(SideWord::Client) => {
             let default = REPLY_TIMEOUT.min(every);
-            if raw.send.is_absent() {
+            if raw.send.is_absent() && !pings {
                 errors
                     .add(raw.place(), "a heartbeat from the client needs the key `send`")
                     .help("add `send = \"ping\"`: what is sent");
@@ -116,4 +135,20 @@ pub(in crate::plan) fn message(
             .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
     }
     Some(given.value.value.clone())
+}
+
+/// Whether heartbeats are pings.
+fn pings(raw: &RawHeartbeat, spoken: Spoken, errors: &mut Errors) -> bool {
+    let frame = raw.frame.value().copied();
+    if let Some(at) = raw.frame.key().filter(|_| spoken == Spoken::Raw) {
+        errors
+            .add(at, "`frame` belongs to ws-hold, and this scenario is tcp-hold")
+            .help("leave it out: heartbeats of tcp-hold are messages");
+        return false;
+    }
+    if let (Some(FrameWord::Ping), Some(at)) = (frame, raw.send.key()) {
+        errors.add(at, "a ping carries no message").help("leave `send` out, or `frame`");
+    }
+    let is_silent = raw.send.is_absent() && raw.from.value() == Some(&SideWord::Client);
+    spoken == Spoken::WebSocket && (frame == Some(FrameWord::Ping) || is_silent && frame.is_none())
 }

@@ -6,6 +6,7 @@ pub(in crate::plan) mod event;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
 pub(in crate::plan) mod reconnect;
+pub(in crate::plan) mod websocket;
 
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::event::RawEvent;
@@ -21,21 +22,21 @@ table! {
     RawHold, "a scenario",
     must {}
     may {
-        /// tcp-hold: every message must be exactly this.
+        /// tcp-hold, ws-hold: every message must be exactly this.
         expect: Text,
-        /// tcp-hold: the server must send its first message within this time.
+        /// tcp-hold, ws-hold: the server must send its first message within this time.
         greeting: Time,
-        /// tcp-hold: which side sends heartbeats, and how they are checked.
+        /// tcp-hold, ws-hold: which side sends heartbeats, and how they are checked.
         heartbeat: RawHeartbeat,
-        /// tcp-hold: how planned ends are made. Default: `fin`.
+        /// tcp-hold, ws-hold: how planned ends are made. Default: `fin`.
         close: CloseWord,
-        /// tcp-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
+        /// tcp-hold, ws-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
         /// `never`.
         reconnect: RawReconnect,
-        /// tcp-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
+        /// tcp-hold, ws-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
         /// long as the level is held.
         lifetime: RawLifetime,
-        /// tcp-hold: planned drops of a share of the open connections.
+        /// tcp-hold, ws-hold: planned drops of a share of the open connections.
         events: Vec<RawEvent>,
     }
 }

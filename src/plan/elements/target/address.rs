@@ -119,6 +119,45 @@ fn check_path(path: &str) -> Result<(), Problem> {
     Ok(())
 }
 
+/// Reads `ws://host:port/path`, or `wss://`; the port may be left out.
+pub(in crate::plan) fn websocket(text: &str) -> Result<HttpUrl, Problem> {
+    if is_socket(text) {
+        return problem(
+            "a ws-hold target is a URL: a Unix socket is for http",
+            "write for example `\"ws://127.0.0.1:8080/\"`",
+        );
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let way = if text == "builtin" {
+            "for a server that planrun brings along write `builtin = \"ws-hold\"` in place of `address`"
+                .to_owned()
+        } else {
+            format!("write `\"ws://{}/\"`", text.trim_end_matches('/'))
+        };
+        return problem("a ws-hold target is a URL", way);
+    };
+    let (mine, theirs) = match scheme.to_ascii_lowercase().as_str() {
+        "ws" => ("ws://", "http://"),
+        "wss" => ("wss://", "https://"),
+        "https" => {
+            return problem(
+                "a ws-hold target is a URL that begins with `ws://` or `wss://`",
+                format!("write `\"wss://{rest}\"`"),
+            );
+        }
+        _ => {
+            return problem(
+                "a ws-hold target is a URL that begins with `ws://` or `wss://`",
+                format!("write `\"ws://{rest}\"`"),
+            );
+        }
+    };
+    url(&format!("{theirs}{rest}")).map_err(|problem| Problem {
+        help: problem.help.map(|help| help.replace(theirs, mine)),
+        ..problem
+    })
+}
+
 /// Reads `http://host:port/path`, or `https://`; the port may be left out.
 pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
     if let Some(rest) = text.strip_prefix("unix:") {

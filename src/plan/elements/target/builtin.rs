@@ -37,6 +37,17 @@ pub struct TcpHoldServer {
     pub tls: Option<Certificate>,
     /// What it does wrong on purpose.
     pub faults: Faults,
+    /// How it speaks WebSocket; `None`: it sends bytes without frames.
+    pub websocket: Option<WebSocketServer>,
+}
+
+/// How the built-in long-connection server speaks WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebSocketServer {
+    /// Chosen where a client offers it.
+    pub subprotocol: Option<String>,
+    /// Whether it sends pings `every` so often; otherwise it sends messages.
+    pub pings: bool,
 }
 
 /// Where a built-in server's certificate comes from.
@@ -72,6 +83,7 @@ pub(super) fn builtin(
 ) -> Builtin {
     let (protocol, name) = match word.value {
         BuiltinWord::TcpHold => (ProtocolWord::TcpHold, "tcp-hold"),
+        BuiltinWord::WsHold => (ProtocolWord::WsHold, "ws-hold"),
         BuiltinWord::Http => (ProtocolWord::Http, "http"),
     };
     if let Some(user) = users.iter().find(|user| user.protocol != protocol) {
@@ -82,7 +94,7 @@ pub(super) fn builtin(
     }
     let faults = faults::faults(&raw.faults, word.value.kind(), errors);
     let server = match word.value {
-        BuiltinWord::TcpHold => {
+        BuiltinWord::TcpHold | BuiltinWord::WsHold => {
             if let Some(at) = raw.body.key() {
                 errors
                     .add(at, "`body` belongs to the built-in http server")
@@ -117,7 +129,7 @@ fn report_conflicts(
     for one in server.fault_conflicts() {
         // These have been told with words of their own.
         let of_http = ["status", "slow_body", "truncate_body"].contains(&one.field);
-        if one.field == "share" || of_http && word.value == BuiltinWord::TcpHold {
+        if one.field == "share" || of_http && word.value != BuiltinWord::Http {
             continue;
         }
         let of_users =
@@ -140,12 +152,18 @@ fn tcp_hold_server(
     errors: &mut Errors,
 ) -> TcpHoldServer {
     let serve = |hold: &TcpHold| {
+        let websocket = hold.websocket.as_ref().map(|websocket| WebSocketServer {
+            subprotocol: websocket.subprotocols.first().cloned(),
+            pings: websocket.beats_by_ping,
+        });
         let (every, reply_to) = match &hold.heartbeat {
             Some(Heartbeat::Server { every, .. }) => (Some(*every), None),
-            Some(Heartbeat::Client { send, .. }) => (None, Some(send.clone())),
+            Some(Heartbeat::Client { send, .. }) => {
+                (None, Some(send.clone()).filter(|send| !send.is_empty()))
+            }
             None => (None, None),
         };
-        (hold.expect.clone().unwrap_or_else(|| "ok".to_owned()), every, reply_to)
+        (hold.expect.clone().unwrap_or_else(|| "ok".to_owned()), every, reply_to, websocket)
     };
     let asked: Vec<_> =
         users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?)))).collect();
@@ -174,8 +192,9 @@ fn tcp_hold_server(
             .also(at, "the scenario waits for it")
             .help("leave `greet` out, or `greeting`");
     }
-    let (message, every, reply_to) =
-        asked.into_iter().next().map_or_else(|| ("ok".to_owned(), None, None), |(_, wants)| wants);
+    let none = || ("ok".to_owned(), None, None, None);
+    let (message, every, reply_to, websocket) =
+        asked.into_iter().next().map_or_else(none, |(_, wants)| wants);
     let tls = raw.tls.given().map(|_| Certificate::Own);
-    TcpHoldServer { message, greet, every, reply_to, tls, faults }
+    TcpHoldServer { message, greet, every, reply_to, tls, faults, websocket }
 }

@@ -1,6 +1,6 @@
 //! Turns what a built-in server is to do into the reasons why no server can: alone, or together.
 
-use crate::plan::{Builtin, Faults};
+use crate::plan::{Builtin, Faults, TcpHoldServer};
 use crate::units::Time;
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ impl Builtin {
                     found.add("every", message, "write a longer time");
                 }
                 found.time("every", server.every);
-                found.not_of_tcp_hold(&server.faults);
+                found.not_of_hold(server, &server.faults);
                 &server.faults
             }
             Self::Http(server) => {
@@ -86,9 +86,13 @@ impl Found {
         }
     }
 
-    fn not_of_tcp_hold(&mut self, faults: &Faults) {
+    fn not_of_hold(&mut self, server: &TcpHoldServer, faults: &Faults) {
+        let is_websocket = server.websocket.is_some();
+        if faults.status.is_some_and(|status| is_websocket && !(200..=599).contains(&status)) {
+            self.add("status", "invalid response status", "use a status from 200 to 599");
+        }
         let given = [
-            ("status", faults.status.is_some()),
+            ("status", faults.status.is_some() && !is_websocket),
             ("slow_body", faults.slow_body.is_some()),
             ("truncate_body", faults.truncate_body),
         ];

@@ -87,7 +87,7 @@ table! {
         delay: Time,
         /// Closes a connection this long after it was accepted.
         close_after: Time,
-        /// http: answers with this status.
+        /// http: answers with this status; ws-hold: answers the handshake with it.
         status: Status,
         /// http: spreads a body over this time.
         slow_body: Time,
@@ -108,10 +108,11 @@ pub(in crate::plan) fn faults(
         ("truncate_body", raw.truncate_body.key()),
     ];
     for (name, key) in of_http {
-        if let Some(at) = key.filter(|_| server.holds()) {
+        let has_status = name == "status" && server == ProtocolKind::WsHold;
+        if let Some(at) = key.filter(|_| server.holds() && !has_status) {
             errors
                 .add(at, format!("`{name}` is a fault of the built-in http server"))
-                .help("leave it out; tcp-hold has `silence`, `wrong_data`, `reset_after`, `close_after` and others");
+                .help("leave it out; tcp-hold and ws-hold have `silence`, `wrong_data`, `reset_after`, `close_after` and others");
         }
     }
     let some = |field: &Field<Time>, name: &str, errors: &mut Errors| {

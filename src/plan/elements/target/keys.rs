@@ -12,6 +12,8 @@ words! {
     BuiltinWord {
         /// Long connections.
         TcpHold = "tcp-hold",
+        /// WebSockets.
+        WsHold = "ws-hold",
         /// Requests.
         Http = "http",
     }
@@ -23,13 +25,13 @@ table! {
     RawTarget, "a target", write "a table for each target: `[targets.NAME]`", in "`[targets.NAME]`",
     must {}
     may {
-        /// tcp-hold: `host:port`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
+        /// tcp-hold: `host:port`; ws-hold: a URL, `ws://` or `wss://`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
         address: OneOrMany<Text>,
         /// Instead of `address`: planrun starts this server on loopback for the run.
         builtin: BuiltinWord,
         /// http, with `builtin`: the body of every answer. Default: `ok`.
         body: Text,
-        /// tcp-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
+        /// tcp-hold, ws-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
         /// scenario has a `greeting`.
         greet: bool,
         /// With `builtin`: what it does wrong on purpose.
@@ -47,6 +49,7 @@ impl BuiltinWord {
     pub(super) fn kind(self) -> ProtocolKind {
         match self {
             Self::TcpHold => ProtocolKind::TcpHold,
+            Self::WsHold => ProtocolKind::WsHold,
             Self::Http => ProtocolKind::Http,
         }
     }

@@ -40,10 +40,11 @@ pub struct Target {
 
 /// Where a target is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "a plan has a few of them")]
 pub enum Endpoint {
     /// tcp-hold: used in turn; at least one.
     Hosts(Vec<HostPort>),
-    /// http: used in turn; at least one.
+    /// ws-hold, http: used in turn; at least one.
     Urls(Vec<HttpUrl>),
     /// planrun starts this server on loopback for the run.
     Builtin(Builtin),
@@ -114,7 +115,15 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
     }
     if let Some(other) = users.iter().find(|user| user.protocol != users[0].protocol) {
         errors
-            .add(other.at, format!("target `{}` is loaded by http and by tcp-hold", key.name))
+            .add(
+                other.at,
+                format!(
+                    "target `{}` is loaded by {} and by {}",
+                    key.name,
+                    other.protocol.kind(),
+                    users[0].protocol.kind()
+                ),
+            )
             .label(format!("scenario `{}`", other.name))
             .also(users[0].at, format!("scenario `{}`", users[0].name))
             .help("write a separate target for each protocol");
@@ -151,6 +160,9 @@ fn addresses(
     if let Some(one) = list.get(MOST) {
         errors.add(one.at, format!("a target has at most {MOST} addresses"));
     }
+    if protocol == Some(ProtocolWord::WsHold) {
+        return urls(given, address::websocket, ["wss", "ws"], errors);
+    }
     let is_http = protocol.map_or_else(
         || {
             let is_url = |text: &str| text.contains("://") || address::is_socket(text);
@@ -160,20 +172,33 @@ fn addresses(
     );
     let list = &list[..list.len().min(MOST)];
     if is_http {
-        let urls = read_all(list, address::url, errors);
-        let secure = urls.iter().filter(|url| url.is_secure).count();
-        if secure != 0 && secure != urls.len() {
-            errors
-                .add(
-                    given.at,
-                    "some of these addresses begin with `https://`, others with `http://`",
-                )
-                .help("write a separate target for each scheme");
-        }
-        Endpoint::Urls(urls)
+        urls(given, address::url, ["https", "http"], errors)
     } else {
         Endpoint::Hosts(read_all(list, address::host_port, errors))
     }
+}
+
+/// Addresses of one scheme: the first of these two, or the second.
+fn urls(
+    given: &At<OneOrMany<Text>>,
+    read: fn(&str) -> Result<HttpUrl, Problem>,
+    [secured, plain]: [&str; 2],
+    errors: &mut Errors,
+) -> Endpoint {
+    let OneOrMany(list) = &given.value;
+    let urls = read_all(&list[..list.len().min(MOST)], read, errors);
+    let secure = urls.iter().filter(|url| url.is_secure).count();
+    if secure != 0 && secure != urls.len() {
+        errors
+            .add(
+                given.at,
+                format!(
+                    "some of these addresses begin with `{secured}://`, others with `{plain}://`"
+                ),
+            )
+            .help("write a separate target for each scheme");
+    }
+    Endpoint::Urls(urls)
 }
 
 fn read_all<T>(

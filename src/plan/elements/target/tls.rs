@@ -54,7 +54,7 @@ table! {
 pub(in crate::plan) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
     let is_https = |text: &At<Text>| {
         let scheme = text.value.value.split_once("://").map_or("", |(scheme, _)| scheme);
-        scheme.eq_ignore_ascii_case("https")
+        scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("wss")
     };
     field.value().is_some_and(|OneOrMany(list)| list.iter().any(is_https))
 }

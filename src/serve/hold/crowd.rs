@@ -8,7 +8,7 @@ const NONE: u32 = u32::MAX;
 
 /// What is known of a connection. Times are milliseconds of the server's clock, modulo 2^32.
 #[derive(Debug)]
-pub(super) struct Connection<S> {
+pub(super) struct Connection<S, T> {
     /// `None`: the slot is free, and `next` is the next free one.
     stream: Option<S>,
     /// How many were accepted before, modulo 2^32; tells this connection from earlier ones in the same slot.
@@ -23,15 +23,15 @@ pub(super) struct Connection<S> {
     pub(super) offset: u32,
     /// Messages that wait for room in the socket's buffer, the one sent in part included.
     pub(super) owed: u16,
-    /// Bytes of the awaited message that have come so far.
-    pub(super) matched: u16,
+    /// What its conversation keeps of it.
+    pub(super) talk: T,
 }
 
 // mio's and std's debug builds may add to the stream; what counts is what is shipped.
 #[cfg(not(debug_assertions))]
-const _: () = assert!(size_of::<Connection<std::net::TcpStream>>() == 32);
+const _: () = assert!(size_of::<Connection<std::net::TcpStream, u16>>() == 32);
 
-impl<S> Connection<S> {
+impl<S, T> Connection<S, T> {
     pub(super) fn stream(&self) -> &S {
         self.stream.as_ref().expect("free slots are not handed out")
     }
@@ -39,15 +39,15 @@ impl<S> Connection<S> {
 
 /// All connections of a process.
 #[derive(Debug)]
-pub(super) struct Crowd<S> {
-    connections: Vec<Connection<S>>,
+pub(super) struct Crowd<S, T> {
+    connections: Vec<Connection<S, T>>,
     free: u32,
     first: u32,
     last: u32,
     open: u64,
 }
 
-impl<S> Crowd<S> {
+impl<S, T: Default> Crowd<S, T> {
     pub(super) fn new() -> Self {
         Self { connections: Vec::new(), free: NONE, first: NONE, last: NONE, open: 0 }
     }
@@ -68,7 +68,7 @@ impl<S> Crowd<S> {
             left,
             offset: 0,
             owed: 0,
-            matched: 0,
+            talk: T::default(),
         };
         let slot = if self.free == NONE {
             let slot = u32::try_from(self.connections.len()).ok().filter(|slot| *slot != NONE)?;
@@ -97,12 +97,12 @@ impl<S> Crowd<S> {
     }
 
     /// The connection in a slot, unless that is free.
-    pub(super) fn get(&mut self, slot: u32) -> Option<&mut Connection<S>> {
+    pub(super) fn get(&mut self, slot: u32) -> Option<&mut Connection<S, T>> {
         self.connections.get_mut(slot as usize).filter(|connection| connection.stream.is_some())
     }
 
     /// The connection in a slot if it is still the one of that number.
-    pub(super) fn same(&mut self, slot: u32, number: u32) -> Option<&mut Connection<S>> {
+    pub(super) fn same(&mut self, slot: u32, number: u32) -> Option<&mut Connection<S, T>> {
         self.get(slot).filter(|connection| connection.number == number)
     }
 
@@ -163,13 +163,13 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    fn queued(crowd: &mut Crowd<u32>) -> Vec<u32> {
+    fn queued(crowd: &mut Crowd<u32, ()>) -> Vec<u32> {
         std::iter::from_fn(|| crowd.take_due(u32::MAX >> 1)).map(|(slot, _)| slot).collect()
     }
 
     #[test]
     fn slots_are_used_again_and_numbers_tell_them_apart() {
-        let mut crowd = Crowd::new();
+        let mut crowd: Crowd<_, ()> = Crowd::new();
         let first = crowd.insert('a', 0, 0).unwrap();
         assert_eq!(crowd.insert('b', 1, 0), Some(1));
         assert_eq!(crowd.remove(first), Some('a'));
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn the_clock_may_wrap() {
-        let mut crowd = Crowd::new();
+        let mut crowd: Crowd<_, ()> = Crowd::new();
         let slot = crowd.insert((), 0, 0).unwrap();
         let late = u32::MAX - 5;
         crowd.queue(slot, late.wrapping_add(10));
@@ -195,7 +195,7 @@ mod tests {
         /// Against a queue and a list that are plain.
         #[test]
         fn the_queue_is_a_queue(steps in prop::collection::vec((0..4_u8, 0..40_usize), 1..300)) {
-            let mut crowd = Crowd::new();
+            let mut crowd: Crowd<_, ()> = Crowd::new();
             let mut plain = VecDeque::new();
             let mut open = Vec::new();
             for (time, (step, pick)) in (0_u32..).zip(steps) {

@@ -10,9 +10,13 @@
 mod conversation;
 mod crowd;
 mod pattern;
+mod receiving;
 mod script;
 mod securing;
+mod sending;
+mod talk;
 mod tally;
+mod websocket;
 
 use super::listen::{self, Bound, Listen};
 use super::{Counts, ServeError, Stop};
@@ -30,6 +34,8 @@ use std::io;
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
+use talk::{Raw, Talk};
+use websocket::WebSocket;
 
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -67,11 +73,32 @@ impl Server {
     }
 
     pub(super) fn run(self, stop: Stop) -> Result<Counts, ServeError> {
-        let mut serving = Loop::new(self, stop)?;
-        serving.run()?;
-        let conversations = &serving.conversations;
-        Ok(conversations.tally.counts(conversations.crowd.open(), conversations.tls.is_some()))
+        let reply_to = self.options.reply_to.as_deref();
+        match &self.options.websocket {
+            None => {
+                let raw = Raw::new(reply_to);
+                serve(self, raw, stop)
+            }
+            Some(options) => {
+                let status = self.options.faults.status;
+                let websocket = WebSocket::new(reply_to, options, status);
+                serve(self, websocket, stop)
+            }
+        }
     }
+}
+
+/// Serves until `stop` says so; what was counted.
+fn serve<T: Talk>(server: Server, talk: T, stop: Stop) -> Result<Counts, ServeError> {
+    let mut serving = Loop::new(server, talk, stop)?;
+    serving.run()?;
+    let conversations = &serving.conversations;
+    let mut counts =
+        conversations.tally.counts(conversations.crowd.open(), conversations.tls.is_some());
+    for (name, count) in conversations.talk.counts() {
+        counts.add(name, count);
+    }
+    Ok(counts)
 }
 
 /// Whether, and when, to accept.
@@ -87,22 +114,22 @@ enum Accepting {
     At(u32),
 }
 
-struct Loop {
+struct Loop<T: Talk> {
     poll: Poll,
     listener: TcpListener,
     stop: Stop,
-    conversations: Conversations,
+    conversations: Conversations<T>,
     accepting: Accepting,
     /// Connections accepted so far, modulo 2^32.
     number: u32,
     started: Instant,
 }
 
-impl Loop {
-    fn new(server: Server, stop: Stop) -> Result<Self, ServeError> {
+impl<T: Talk> Loop<T> {
+    fn new(server: Server, talk: T, stop: Stop) -> Result<Self, ServeError> {
         let accepts = server.bound.accepts;
         let mut listener = TcpListener::from_std(server.bound.socket.into());
-        let script = Script::new(&server.options);
+        let script = Script::new(&server.options, &talk);
         let secret = server.identity.map(|identity| identity.config);
         let mut open = || -> io::Result<(Poll, mio::Registry)> {
             let poll = Poll::new()?;
@@ -125,7 +152,7 @@ impl Loop {
             poll,
             listener,
             stop,
-            conversations: Conversations::new(script, secret, registry),
+            conversations: Conversations::new((script, talk), secret, registry),
             accepting: Accepting::WhenTold,
             number: 0,
             started: Instant::now(),

@@ -1,7 +1,7 @@
 //! The `serve` subcommand: a built-in server on its own, and what a run starts for `builtin =`.
 
 use super::ExitStatus;
-use crate::plan::{Builtin, Certificate, Faults, HttpServer, TcpHoldServer};
+use crate::plan::{Builtin, Certificate, Faults, HttpServer, TcpHoldServer, WebSocketServer};
 use crate::serve::{
     Announcement, Counts, Group, Listen, ServeError, Server, Stop, die_with, processes_for,
     raise_descriptor_limit, resolve,
@@ -17,6 +17,8 @@ use std::str::FromStr;
 pub enum ServeCommand {
     /// Hold TCP connections: greet, send heartbeats, reply.
     TcpHold(Box<TcpHoldArgs>),
+    /// WebSockets: shakes hands, greets, sends a message or a ping every so often, answers, holds.
+    WsHold(Box<WsHoldArgs>),
     /// Serve HTTP/1.1 and HTTP/2: the same body for every request, and some paths for tests.
     ///
     /// `/echo` returns the request's body. `/login` takes `{"user": NAME}`, sets a cookie and returns
@@ -45,6 +47,36 @@ pub struct TcpHoldArgs {
     tls: TlsArgs,
     #[command(flatten)]
     common: CommonArgs,
+}
+
+/// What the ws-hold server does.
+#[derive(Debug, Args)]
+pub struct WsHoldArgs {
+    #[command(flatten)]
+    hold: TcpHoldArgs,
+    /// Choose this subprotocol where a client offers it.
+    #[arg(long, value_name = "NAME")]
+    subprotocol: Option<String>,
+    /// Send pings, not messages, every so often.
+    #[arg(long)]
+    pings: bool,
+    /// Fault: answer handshakes with this status.
+    #[arg(long, value_name = "CODE", help_heading = "Faults")]
+    status: Option<u16>,
+}
+
+impl TcpHoldArgs {
+    fn server(&self) -> TcpHoldServer {
+        TcpHoldServer {
+            message: self.message.clone(),
+            greet: !self.no_greet,
+            every: Some(self.every).filter(|every| *every != Time::default()),
+            reply_to: self.reply_to.clone(),
+            tls: self.tls.certificate(),
+            faults: self.common.faults.faults(),
+            websocket: None,
+        }
+    }
 }
 
 /// What the HTTP server does.
@@ -193,14 +225,14 @@ impl FaultArgs {
 impl ServeCommand {
     fn builtin(&self) -> Builtin {
         match self {
-            Self::TcpHold(args) => Builtin::TcpHold(TcpHoldServer {
-                message: args.message.clone(),
-                greet: !args.no_greet,
-                every: Some(args.every).filter(|every| *every != Time::default()),
-                reply_to: args.reply_to.clone(),
-                tls: args.tls.certificate(),
-                faults: args.common.faults.faults(),
-            }),
+            Self::TcpHold(args) => Builtin::TcpHold(args.server()),
+            Self::WsHold(args) => {
+                let mut server = args.hold.server();
+                let (subprotocol, pings) = (args.subprotocol.clone(), args.pings);
+                server.websocket = Some(WebSocketServer { subprotocol, pings });
+                server.faults.status = args.status;
+                Builtin::TcpHold(server)
+            }
             Self::Http(args) => Builtin::Http(HttpServer {
                 body: args.body.clone(),
                 tls: args.tls.certificate(),
@@ -217,6 +249,7 @@ impl ServeCommand {
     fn common(&self) -> &CommonArgs {
         match self {
             Self::TcpHold(args) => &args.common,
+            Self::WsHold(args) => &args.hold.common,
             Self::Http(args) => &args.common,
         }
     }
@@ -331,67 +364,4 @@ fn print(text: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cli::{Cli, Command};
-    use crate::serve::arguments;
-    use clap::Parser;
-    use proptest::prelude::*;
-    use std::path::Path;
-    use std::time::Duration;
-
-    fn read(builtin: &Builtin) -> Builtin {
-        let line = ["planrun".into(), "serve".into()].into_iter().chain(arguments(builtin));
-        match Cli::try_parse_from(line).unwrap().command {
-            Some(Command::Serve(command)) => command.builtin(),
-            other => panic!("{other:?}"),
-        }
-    }
-
-    prop_compose! {
-        fn time()(nanoseconds in 1..u64::MAX / 2) -> Time {
-            Time(Duration::from_nanos(nanoseconds))
-        }
-    }
-
-    prop_compose! {
-        fn faults()(
-            share in 0.0..=1.0, seed: u64, bools: [bool; 4], times in [
-                prop::option::of(time()), prop::option::of(time()), prop::option::of(time()),
-            ], reset_after_bytes: Option<u64>,
-        ) -> Faults {
-            let [refuse, never_accept, silence, wrong_data] = bools;
-            let [reset_after, delay, close_after] = times;
-            Faults {
-                share: Ratio(share), seed, refuse, never_accept, reset_after, reset_after_bytes, silence,
-                wrong_data, delay, close_after, ..Faults::default()
-            }
-        }
-    }
-
-    fn certificate() -> impl Strategy<Value = Certificate> {
-        let files =
-            ("[a-z/.]{1,9}", "[a-z/.]{1,9}").prop_map(|(certificate, key)| Certificate::Files {
-                certificate: Path::new(&certificate).into(),
-                key: Path::new(&key).into(),
-            });
-        prop_oneof![Just(Certificate::Own), files]
-    }
-
-    proptest! {
-        /// What a run asks of a server's process is what the plan says.
-        #[test]
-        fn options_survive_the_command_line(
-            faults in faults(), message in ".{0,9}", greet: bool, every in prop::option::of(time()),
-            reply_to in prop::option::of(".{0,9}"), tls in prop::option::of(certificate()), status: Option<u16>, slow_body in prop::option::of(time()),
-            truncate_body: bool,
-        ) {
-            let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, tls: tls.clone(), faults: faults.clone() };
-            let hold = Builtin::TcpHold(hold);
-            prop_assert_eq!(read(&hold), hold);
-            let faults = Faults { status, slow_body, truncate_body, ..faults };
-            let http = Builtin::Http(HttpServer { body: message, tls, faults });
-            prop_assert_eq!(read(&http), http);
-        }
-    }
-}
+mod tests;

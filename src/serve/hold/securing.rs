@@ -1,13 +1,14 @@
 //! Turns an accepted connection into a secured one, after which its conversation begins.
 
 use super::conversation::{Conversations, Flushed};
+use super::talk::Talk;
 use super::tally::End;
 use crate::workload::tls;
 use rustls::server::UnbufferedServerConnection;
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
-impl Conversations {
+impl<T: Talk> Conversations<T> {
     /// Gives the connection a session, if it is to be secured; a silent one never answers its handshake.
     pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
         let (Some(tls), Some(one)) = (&self.tls, self.crowd.get(slot)) else { return false };
@@ -26,6 +27,9 @@ impl Conversations {
         match self.sessions.secure(one.stream()) {
             Ok(true) => {
                 self.tally.secured += 1;
+                if T::SHAKES_HANDS {
+                    return true;
+                }
                 self.begin_heartbeats(slot, number);
                 if self.greet(slot, number) == Flushed::Some {
                     self.await_room(slot);

@@ -1,6 +1,6 @@
 //! Turns the server's options into what the loop needs at hand: bytes ready to send, and times in milliseconds.
 
-use super::pattern::Pattern;
+use super::talk::Talk;
 use crate::plan::{Faults, TcpHoldServer};
 use crate::serve::fault::{any, hits, spoil};
 use crate::units::Time;
@@ -19,7 +19,8 @@ pub(super) struct Script {
     pub(super) length: usize,
     pub(super) greet: bool,
     pub(super) every_ms: Option<u32>,
-    pub(super) reply_to: Option<Pattern>,
+    /// What is sent as a heartbeat in place of the message.
+    pub(super) beat: Option<Vec<u8>>,
     faults: Option<Faults>,
     /// What ends a connection that a fault hits, and when.
     pub(super) end: Option<Ending>,
@@ -40,19 +41,19 @@ pub(super) struct Ending {
 
 impl Script {
     /// The options have passed [`crate::serve::check`].
-    pub(super) fn new(options: &TcpHoldServer) -> Self {
-        let message = options.message.as_bytes();
+    pub(super) fn new(options: &TcpHoldServer, talk: &impl Talk) -> Self {
+        let message = talk.frame(options.message.as_bytes());
         let copies = (BATCH / message.len()).max(1);
         let faults = &options.faults;
         let reset = faults.reset_after.map(|time| Ending { after_ms: millis(time), reset: true });
         let close = faults.close_after.map(|time| Ending { after_ms: millis(time), reset: false });
         Self {
             right: message.repeat(copies),
-            wrong: spoil(message).repeat(copies),
+            wrong: talk.frame(&spoil(options.message.as_bytes())).repeat(copies),
             length: message.len(),
             greet: options.greet,
             every_ms: options.every.map(millis),
-            reply_to: options.reply_to.as_deref().map(Pattern::new),
+            beat: talk.beat(),
             faults: any(faults).then(|| faults.clone()),
             end: reset.into_iter().chain(close).min_by_key(|end| end.after_ms),
             delay_ms: faults.delay.map(millis),

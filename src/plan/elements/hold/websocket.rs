@@ -1,0 +1,32 @@
+//! What is spoken on held connections.
+
+use crate::plan::Secrets;
+use serde::{Deserialize, Serialize};
+
+/// What is spoken on held connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::plan) enum Spoken {
+    /// Bytes without frames.
+    Raw,
+    /// WebSocket.
+    WebSocket,
+}
+
+/// What is spoken on a held connection that is a WebSocket.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebSocket {
+    /// The path and query of the handshake; `None`: that of the target's address.
+    pub path: Option<String>,
+    /// More headers of the handshake, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The subprotocols to offer; the server must choose one of them. Empty: none.
+    pub subprotocols: Vec<String>,
+    /// Whether messages of this side are binary; otherwise they are text.
+    pub is_binary: bool,
+    /// Whether heartbeats are pings and pongs; otherwise they are messages.
+    pub beats_by_ping: bool,
+    /// The longest message that is taken: bytes, 1 to 2^31 - 1.
+    pub max_message: u32,
+    /// What must not be shown of all that is sent and comes back.
+    pub secrets: Secrets,
+}

@@ -1,0 +1,252 @@
+//! Turns bytes of a WebSocket (RFC 6455, client's side) into messages, heartbeats, replies and its end.
+//!
+//! **Invariant:** a connection that waits for nothing owns no buffer: only a head or control frame that has come in part
+//! is kept, beside the records. Payloads are compared, or checked for UTF-8, as they come.
+
+pub mod frame;
+mod handshake;
+mod reading;
+mod state;
+#[cfg(test)]
+mod tests;
+mod violation;
+
+pub use handshake::accept_for;
+pub use state::State;
+pub use violation::Violation;
+
+use super::{ConnectionId, Conversation, Event, Fault, Received};
+use crate::plan::Secrets;
+use crate::record::Failure;
+use frame::Opcode;
+use handshake::Request;
+use std::collections::HashMap;
+
+/// What a client says and expects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `Host` and path of the handshake's request, by index of the target's address; at least one.
+    pub places: Vec<(String, String)>,
+    /// More headers of that request.
+    pub headers: Vec<(String, String)>,
+    /// The subprotocols to offer, of which the server must choose one; empty: none.
+    pub protocols: Vec<String>,
+    /// Every message must be exactly this; `None` takes any.
+    pub expect: Option<Vec<u8>>,
+    /// What counts as a heartbeat, and what is sent as one.
+    pub heartbeat: Heartbeat,
+    /// The longest message that is taken, in bytes; below 2^31.
+    pub max_message: u32,
+    /// What must not be shown of all that is sent and comes back.
+    pub secrets: Secrets,
+    /// Chooses keys and masks.
+    pub seed: u64,
+}
+
+/// What counts as a heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Heartbeat {
+    /// Messages of the server.
+    Messages,
+    /// Pings of the server.
+    Pings,
+    /// This side sends a ping: its pong.
+    Pong,
+    /// This side sends a message: the next one of the server.
+    Reply {
+        /// Whether it is sent as binary.
+        is_binary: bool,
+        /// What is sent.
+        payload: Vec<u8>,
+    },
+}
+
+/// The client's side of all WebSockets of a worker.
+#[derive(Debug)]
+pub struct WebSocket {
+    requests: Vec<Request>,
+    settings: Settings,
+    masks: fastrand::Rng,
+    /// By slot, what has come of a head or control frame that is not complete.
+    partial: HashMap<u32, Vec<u8>>,
+}
+
+impl WebSocket {
+    /// The side of a client.
+    pub fn new(settings: Settings) -> Self {
+        let Settings { places, protocols, headers, .. } = &settings;
+        let requests =
+            places.iter().map(|(host, path)| Request::new(host, path, protocols, headers));
+        Self {
+            requests: requests.collect(),
+            masks: fastrand::Rng::with_seed(settings.seed),
+            settings,
+            partial: HashMap::new(),
+        }
+    }
+
+    /// Two numbers that look like chance and belong to one connection, so that nothing of them must be kept.
+    fn nonce(&self, id: ConnectionId) -> [u8; 16] {
+        let mut rng = fastrand::Rng::with_seed(
+            self.settings.seed ^ id.begun_ns.rotate_left(20) ^ (u64::from(id.slot) << 40),
+        );
+        rng.u128(..).to_be_bytes()
+    }
+
+    /// What this connection's pings carry.
+    fn ping_payload(&self, id: ConnectionId) -> [u8; 4] {
+        let [a, b, c, d, ..] = self.nonce(id);
+        [a, b, c, d]
+    }
+
+    fn frame(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+        let mask = self.masks.u32(..).to_be_bytes();
+        frame::write(out, opcode, Some(mask), payload);
+    }
+
+    /// Takes in the head of the server's response to the handshake.
+    fn shake_hands(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        bytes: &[u8],
+    ) -> Result<Received, Fault> {
+        let mut head = Vec::new();
+        if state.is_partial() {
+            head = self.partial.remove(&id.slot).unwrap_or_default();
+            state.set_partial(false);
+        }
+        let before = head.len();
+        let key = handshake::key_of(self.nonce(id));
+        // The usual response comes in one read.
+        let whole = if before == 0 {
+            handshake::read(bytes, &key, &self.settings.protocols)?
+        } else {
+            head.extend_from_slice(bytes);
+            handshake::read(&head, &key, &self.settings.protocols)?
+        };
+        let Some(length) = whole else {
+            if before == 0 {
+                head.extend_from_slice(bytes);
+            }
+            self.keep(id.slot, state, head);
+            let event = Event::Messages { messages: 0, heartbeats: 0 };
+            return Ok(Received { used: bytes.len(), event });
+        };
+        state.open();
+        Ok(Received { used: length - before, event: Event::Opened })
+    }
+
+    fn keep(&mut self, slot: u32, state: &mut State, bytes: Vec<u8>) {
+        self.partial.insert(slot, bytes);
+        state.set_partial(true);
+    }
+}
+
+impl Conversation for WebSocket {
+    type State = State;
+
+    const SHAKES_HANDS: bool = true;
+    const SAYS_GOODBYE: bool = true;
+
+    fn begin(&mut self, id: ConnectionId, address: usize, out: &mut Vec<u8>) {
+        let key = handshake::key_of(self.nonce(id));
+        if let Some(request) = self.requests.get(address).or(self.requests.first()) {
+            request.write(&key, out);
+        }
+    }
+
+    fn receive(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Received {
+        let mut received = if state.is_open() {
+            self.frames(id, state, bytes, out)
+        } else {
+            self.shake_hands(id, state, bytes).unwrap_or_else(|fault| Received {
+                used: bytes.len(),
+                event: Event::Failed(Box::new(fault)),
+            })
+        };
+        // A violation is told to the server before the connection ends.
+        if let Event::Failed(fault) = &mut received.event
+            && let Some(code) = close_code(fault.failure)
+            && state.is_open()
+            && !state.is_closing()
+        {
+            self.frame(Opcode::Close, &code.to_be_bytes(), out);
+            fault.detail.extend(["; closed with ", &code.to_string()]);
+        }
+        if let Event::Failed(fault) = &mut received.event {
+            fault.detail = self.settings.secrets.hide(&fault.detail, false);
+        }
+        received
+    }
+
+    fn beat(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+        let mask = self.masks.u32(..).to_be_bytes();
+        match &self.settings.heartbeat {
+            Heartbeat::Messages | Heartbeat::Pings => {}
+            Heartbeat::Pong => {
+                let payload = self.ping_payload(id);
+                frame::write(out, Opcode::Ping, Some(mask), &payload);
+            }
+            Heartbeat::Reply { is_binary, payload } => {
+                let opcode = if *is_binary { Opcode::Binary } else { Opcode::Text };
+                frame::write(out, opcode, Some(mask), payload);
+            }
+        }
+    }
+
+    fn close(&mut self, state: &mut State, out: &mut Vec<u8>) {
+        state.close();
+        self.frame(Opcode::Close, &1000_u16.to_be_bytes(), out);
+    }
+
+    fn rename(&mut self, from: u32, to: u32, state: &State) {
+        if state.is_partial()
+            && let Some(bytes) = self.partial.remove(&from)
+        {
+            self.partial.insert(to, bytes);
+        }
+    }
+
+    fn forget(&mut self, slot: u32, state: &State) {
+        if state.is_partial() {
+            self.partial.remove(&slot);
+        }
+    }
+}
+
+/// The code with which this side closes for a failure that it found; `None`: the other side ended it.
+fn close_code(failure: Failure) -> Option<u16> {
+    match failure {
+        Failure::CloseFrame => None,
+        Failure::InvalidUtf8 => Some(1007),
+        Failure::OverLimit => Some(1009),
+        // The application cannot go on with what it was sent.
+        Failure::WrongData => Some(1008),
+        _ => Some(1002),
+    }
+}
+
+/// The code and the reason of a Close frame (RFC 6455, 5.5.1 and 7.4); 1005 stands for none.
+pub fn close_of(payload: &[u8]) -> Result<(u16, String), Violation> {
+    let Some((code, reason)) = payload.split_first_chunk::<2>() else {
+        return if payload.is_empty() {
+            Ok((1005, String::new()))
+        } else {
+            Err(Violation::Close(None))
+        };
+    };
+    let code = u16::from_be_bytes(*code);
+    // 1004 has no meaning yet; 1005, 1006 and 1015 stand for what no frame can say.
+    if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
+        return Err(Violation::Close(Some(code)));
+    }
+    let reason = std::str::from_utf8(reason).map_err(|_| Violation::Utf8)?;
+    Ok((code, reason.to_owned()))
+}

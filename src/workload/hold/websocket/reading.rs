@@ -1,0 +1,247 @@
+//! Turns frames of a server into messages, heartbeats, replies and the end of a conversation.
+
+use super::super::{ConnectionId, Event, Fault, Received};
+use super::frame::{Header, Opcode};
+use super::{Heartbeat, State, Violation, WebSocket, close_of};
+use crate::record::Failure;
+use crate::units::visible;
+
+/// Bytes of a wrong message that are shown.
+const SHOWN: usize = 32;
+
+/// What a piece of the input was.
+#[derive(Debug, Default)]
+struct Piece {
+    used: usize,
+    messages: u32,
+    heartbeats: u32,
+}
+
+impl WebSocket {
+    /// Takes in the next frame, or as much of it as there is.
+    fn piece(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Piece, Fault> {
+        if state.is_in_frame() {
+            return self.payload(state, bytes);
+        }
+        if state.is_partial() {
+            return self.rest(id, state, bytes, out);
+        }
+        match header(bytes)? {
+            Some(header) if !header.opcode.is_control() => {
+                let mut piece = self.begin_frame(state, &header)?;
+                piece.used = header.size;
+                Ok(piece)
+            }
+            Some(header) if header.total() <= bytes.len() as u64 => {
+                let (head, rest) = bytes.split_at(header.size);
+                let payload = &rest[..usize::try_from(header.length).unwrap_or(0)];
+                let heartbeats = self.control(id, state, (header.opcode, payload), out)?;
+                Ok(Piece { used: head.len() + payload.len(), heartbeats, ..Piece::default() })
+            }
+            _ => {
+                self.keep(id.slot, state, bytes.to_vec());
+                Ok(Piece { used: bytes.len(), ..Piece::default() })
+            }
+        }
+    }
+
+    /// Goes on with a frame of which a part has been kept.
+    fn rest(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<Piece, Fault> {
+        let mut held = self.partial.remove(&id.slot).unwrap_or_default();
+        state.set_partial(false);
+        let mut used = 0;
+        loop {
+            let header = header(&held)?;
+            let needed = match header {
+                None => 1,
+                Some(header) if header.opcode.is_control() => {
+                    usize::try_from(header.total()).unwrap_or(0) - held.len()
+                }
+                Some(_) => 0,
+            };
+            if let Some(header) = header.filter(|_| needed == 0) {
+                let mut piece = if header.opcode.is_control() {
+                    let frame = (header.opcode, &held[header.size..]);
+                    let heartbeats = self.control(id, state, frame, out)?;
+                    Piece { heartbeats, ..Piece::default() }
+                } else {
+                    self.begin_frame(state, &header)?
+                };
+                piece.used = used;
+                return Ok(piece);
+            }
+            if used == bytes.len() {
+                self.keep(id.slot, state, held);
+                return Ok(Piece { used, ..Piece::default() });
+            }
+            let more = needed.min(bytes.len() - used);
+            held.extend_from_slice(&bytes[used..used + more]);
+            used += more;
+        }
+    }
+
+    /// Begins a frame of a message.
+    fn begin_frame(&self, state: &mut State, header: &Header) -> Result<Piece, Fault> {
+        match header.opcode {
+            Opcode::Continuation if !state.is_in_message() => {
+                return Err(violated(Violation::Continuation));
+            }
+            Opcode::Text | Opcode::Binary if state.is_in_message() => {
+                return Err(violated(Violation::Unfinished));
+            }
+            Opcode::Text | Opcode::Binary => state.begin_message(header.opcode == Opcode::Text),
+            _ => {}
+        }
+        let length = header.length.saturating_add(u64::from(state.seen()));
+        let limit = self.settings.max_message;
+        match u32::try_from(header.length) {
+            Ok(left) if length <= u64::from(limit) => state.begin_frame(left, header.is_final),
+            _ => return Err(violated(Violation::TooLong { length, limit })),
+        }
+        if header.length == 0 { self.end_of_frame(state) } else { Ok(Piece::default()) }
+    }
+
+    /// Takes in payload of a message.
+    fn payload(&self, state: &mut State, bytes: &[u8]) -> Result<Piece, Fault> {
+        let length = bytes.len().min(state.left() as usize);
+        let payload = &bytes[..length];
+        match &self.settings.expect {
+            Some(expect) => {
+                let from = state.seen() as usize;
+                let wanted = expect.get(from..).unwrap_or_default();
+                if !wanted.starts_with(payload) {
+                    let same =
+                        payload.iter().zip(wanted).take_while(|(came, wanted)| came == wanted);
+                    return Err(wrong(payload, same.count(), from));
+                }
+            }
+            None if !state.is_text() => {}
+            None => state.check_text(payload).map_err(violated)?,
+        }
+        state.pass(length);
+        let mut piece =
+            if state.is_in_frame() { Piece::default() } else { self.end_of_frame(state)? };
+        piece.used = length;
+        Ok(piece)
+    }
+
+    fn end_of_frame(&self, state: &mut State) -> Result<Piece, Fault> {
+        if !state.is_last_frame() {
+            return Ok(Piece::default());
+        }
+        if let Some(expect) = &self.settings.expect
+            && expect.len() != state.seen() as usize
+        {
+            let detail =
+                format!(": a message of {} bytes, expected {}", state.seen(), expect.len());
+            return Err(Fault { failure: Failure::WrongData, code: 0, detail });
+        }
+        if !state.end_message() {
+            return Err(violated(Violation::Utf8));
+        }
+        let beats =
+            matches!(self.settings.heartbeat, Heartbeat::Messages | Heartbeat::Reply { .. });
+        Ok(Piece { used: 0, messages: 1, heartbeats: u32::from(beats) })
+    }
+
+    /// Takes in a control frame; heartbeats that it is.
+    fn control(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        (opcode, payload): (Opcode, &[u8]),
+        out: &mut Vec<u8>,
+    ) -> Result<u32, Fault> {
+        match opcode {
+            Opcode::Ping => {
+                self.frame(Opcode::Pong, payload, out);
+                Ok(u32::from(self.settings.heartbeat == Heartbeat::Pings))
+            }
+            Opcode::Pong => {
+                let is_ours =
+                    self.settings.heartbeat == Heartbeat::Pong && payload == self.ping_payload(id);
+                Ok(u32::from(is_ours))
+            }
+            _ => {
+                let (code, reason) = close_of(payload).map_err(violated)?;
+                // The peer's code is sent back, unless this side has closed already.
+                if !state.is_closing() {
+                    let echo = payload.get(..2).unwrap_or_default().to_vec();
+                    self.frame(Opcode::Close, &echo, out);
+                }
+                let said = if reason.is_empty() {
+                    String::new()
+                } else {
+                    format!(": the server said `{}`", visible(&reason))
+                };
+                let code = i32::from(code);
+                Err(Fault { failure: Failure::CloseFrame, code, detail: said })
+            }
+        }
+    }
+
+    /// Takes in frames until something ends the conversation.
+    pub(super) fn frames(
+        &mut self,
+        id: ConnectionId,
+        state: &mut State,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Received {
+        let (mut used, mut messages, mut heartbeats) = (0, 0, 0);
+        while used < bytes.len() {
+            let before = (*state, out.len());
+            match self.piece(id, state, &bytes[used..], out) {
+                Ok(piece) => {
+                    used += piece.used;
+                    messages += piece.messages;
+                    heartbeats += piece.heartbeats;
+                }
+                // What came before it counts first; this frame is looked at again.
+                Err(_) if messages + heartbeats > 0 => {
+                    *state = before.0;
+                    out.truncate(before.1);
+                    break;
+                }
+                Err(fault) => {
+                    return Received { used: bytes.len(), event: Event::Failed(Box::new(fault)) };
+                }
+            }
+        }
+        Received { used, event: Event::Messages { messages, heartbeats } }
+    }
+}
+
+/// The header of a server's frame.
+fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
+    match Header::read(bytes) {
+        Ok(_) if bytes.get(1).is_some_and(|second| second & 0x80 != 0) => {
+            Err(violated(Violation::Masked))
+        }
+        other => other.map_err(violated),
+    }
+}
+
+fn violated(violation: Violation) -> Fault {
+    let detail = format!(": {violation}");
+    Fault { failure: violation.failure(), code: 0, detail }
+}
+
+fn wrong(payload: &[u8], at: usize, from: usize) -> Fault {
+    let end = payload.len().min(at + SHOWN);
+    let shown = String::from_utf8_lossy(&payload[at..end]);
+    let detail = format!(": `{}` at byte {} of a message", visible(&shown), from + at);
+    Fault { failure: Failure::WrongData, code: 0, detail }
+}

@@ -1,0 +1,424 @@
+//! The conversation by tables, cut at every byte, and with everything that a server can say wrong.
+
+use super::frame::{Header, Opcode, apply, write, write_part};
+use super::*;
+use Opcode::{Binary, Continuation, Text};
+use proptest::prelude::*;
+
+const ID: ConnectionId = ConnectionId { slot: 3, begun_ns: 77 };
+
+fn settings(expect: Option<&str>, heartbeat: Heartbeat) -> Settings {
+    Settings {
+        places: vec![("example.org:9001".to_owned(), "/chat?room=1".to_owned())],
+        headers: Vec::new(),
+        protocols: Vec::new(),
+        expect: expect.map(|text| text.as_bytes().to_vec()),
+        heartbeat,
+        max_message: 1_000,
+        secrets: Secrets::default(),
+        seed: 5,
+    }
+}
+
+fn client(expect: Option<&str>) -> WebSocket {
+    WebSocket::new(settings(expect, Heartbeat::Messages))
+}
+
+/// The request of a handshake, and the response that accepts it.
+fn greeted(client: &mut WebSocket) -> (String, String) {
+    let mut out = Vec::new();
+    client.begin(ID, 0, &mut out);
+    let request = String::from_utf8(out).unwrap();
+    let key = request.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+    let response = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nupgrade: WebSocket\r\nconnection: keep-alive, Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        accept_for(key.as_bytes())
+    );
+    (request, response)
+}
+
+/// What a client makes of some bytes.
+#[derive(Debug, Default, PartialEq)]
+struct Heard {
+    opened: bool,
+    messages: u32,
+    heartbeats: u32,
+    failed: Option<(Failure, i32, String)>,
+    said: Vec<(Opcode, Vec<u8>)>,
+}
+
+/// Gives a client bytes in pieces that end at these places.
+fn hear(client: &mut WebSocket, state: &mut State, bytes: &[u8], cuts: &[usize]) -> Heard {
+    let (mut heard, mut out, mut from) = (Heard::default(), Vec::new(), 0);
+    for end in cuts.iter().copied().chain([bytes.len()]) {
+        while from < end && heard.failed.is_none() {
+            let received = client.receive(ID, state, &bytes[from..end], &mut out);
+            assert!((1..=end - from).contains(&received.used), "{received:?}");
+            from += received.used;
+            match received.event {
+                Event::Opened => heard.opened = true,
+                Event::Messages { messages, heartbeats } => {
+                    heard.messages += messages;
+                    heard.heartbeats += heartbeats;
+                }
+                Event::Failed(fault) => {
+                    heard.failed = Some((fault.failure, fault.code, fault.detail));
+                }
+            }
+        }
+    }
+    heard.said = frames(&out);
+    heard
+}
+
+/// The frames of a client, each masked.
+fn frames(mut bytes: &[u8]) -> Vec<(Opcode, Vec<u8>)> {
+    let mut frames = Vec::new();
+    while let Some(header) = Header::read(bytes).unwrap() {
+        let (head, rest) = bytes.split_at(header.size);
+        let (payload, rest) = rest.split_at(usize::try_from(header.length).unwrap());
+        let mut payload = payload.to_vec();
+        apply(header.mask.expect("a client masks"), &mut payload);
+        assert_eq!(head.len(), header.size);
+        frames.push((header.opcode, payload));
+        bytes = rest;
+    }
+    assert!(bytes.is_empty());
+    frames
+}
+
+fn opened() -> State {
+    let mut state = State::default();
+    state.open();
+    state
+}
+
+#[test]
+fn the_accept_key_is_that_of_the_rfc() {
+    assert_eq!(accept_for(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+}
+
+#[test]
+fn a_handshake_asks_for_what_the_plan_says() {
+    let mut client = WebSocket::new(Settings {
+        protocols: vec!["chat".into(), "superchat".into()],
+        headers: vec![("Authorization".into(), "Bearer x".into())],
+        ..settings(None, Heartbeat::Messages)
+    });
+    let (request, _) = greeted(&mut client);
+    let (key, rest) = request.split_once("Sec-WebSocket-Key: ").unwrap();
+    assert_eq!(
+        key,
+        "GET /chat?room=1 HTTP/1.1\r\nHost: example.org:9001\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    );
+    let (key, rest) = rest.split_once("\r\n").unwrap();
+    assert_eq!(key.len(), 24);
+    assert_eq!(
+        rest,
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: chat, superchat\r\nAuthorization: Bearer x\r\n\r\n"
+    );
+    let mut other = Vec::new();
+    client.begin(ConnectionId { slot: 4, ..ID }, 0, &mut other);
+    assert_ne!(String::from_utf8(other).unwrap(), request, "each connection has a key of its own");
+    let named = [("host".to_owned(), "other.example".to_owned())].to_vec();
+    let mut client =
+        WebSocket::new(Settings { headers: named, ..settings(None, Heartbeat::Messages) });
+    let request = greeted(&mut client).0;
+    assert_eq!(request.to_lowercase().matches("host:").count(), 1, "{request}");
+}
+
+/// A right conversation: handshake, messages in all forms, a ping.
+fn conversation(response: &str) -> Vec<u8> {
+    let mut bytes = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".to_vec();
+    bytes.extend_from_slice(response.as_bytes());
+    write(&mut bytes, Opcode::Text, None, "grüß".as_bytes());
+    write_part(&mut bytes, (Opcode::Text, false), None, "gr".as_bytes());
+    write(&mut bytes, Opcode::Ping, None, b"there?");
+    write_part(&mut bytes, (Opcode::Continuation, false), None, &"ü".as_bytes()[..1]);
+    write_part(&mut bytes, (Opcode::Continuation, false), None, b"");
+    write(&mut bytes, Opcode::Pong, None, b"unasked");
+    let rest: Vec<u8> = "ü".as_bytes()[1..].iter().chain("ß".as_bytes()).copied().collect();
+    write_part(&mut bytes, (Opcode::Continuation, true), None, &rest);
+    write(&mut bytes, Opcode::Binary, None, "grüß".as_bytes());
+    bytes
+}
+
+#[test]
+fn a_conversation_may_be_cut_at_every_byte() {
+    for expect in [Some("grüß"), None] {
+        let response = greeted(&mut client(expect)).1;
+        let bytes = conversation(&response);
+        let pong = vec![(Opcode::Pong, b"there?".to_vec())];
+        let whole = Heard { opened: true, messages: 3, heartbeats: 3, failed: None, said: pong };
+        for first in 0..=bytes.len() {
+            for second in [first, first + 1, first + 7, bytes.len()] {
+                let cuts = [first, second.min(bytes.len())];
+                let mut client = client(expect);
+                let heard = hear(&mut client, &mut State::default(), &bytes, &cuts);
+                assert_eq!(heard, whole, "cut at {cuts:?}");
+                assert!(client.partial.is_empty());
+            }
+        }
+        let every: Vec<usize> = (1..bytes.len()).collect();
+        let heard = hear(&mut client(expect), &mut State::default(), &bytes, &every);
+        assert_eq!(heard, whole);
+    }
+}
+
+#[test]
+fn responses_that_are_no_handshake_are_told_apart() {
+    let good = greeted(&mut client(None)).1;
+    let answer = |head: &str| format!("HTTP/1.1 {head}\r\n\r\n");
+    let without = |line: &str| {
+        good.lines().filter(|one| !one.starts_with(line)).collect::<Vec<_>>().join("\r\n")
+            + "\r\n\r\n"
+    };
+    let with = |line: &str| good.replace("\r\n\r\n", &format!("\r\n{line}\r\n\r\n"));
+    let (status, bad) = (Failure::HandshakeStatus, Failure::BadHandshake);
+    let cases = [
+        (answer("200 OK\r\ncontent-length: 0"), status, 200, "answered as for plain HTTP"),
+        (
+            answer("301 Moved Permanently\r\nlocation: https://a/"),
+            status,
+            301,
+            "redirects to `https://a/`",
+        ),
+        (answer("401 Unauthorized\r\nwww-authenticate: Basic"), status, 401, "asks for `Basic`"),
+        (answer("401 Unauthorized"), status, 401, ": Unauthorized"),
+        (answer("403 No \u{202e}way"), status, 403, ""),
+        (answer("404 Not Found"), status, 404, ": Not Found"),
+        (
+            answer("426 Upgrade Required\r\nsec-websocket-version: 8, 7"),
+            status,
+            426,
+            "asks for version 8, 7",
+        ),
+        (answer("426 Upgrade Required\r\nupgrade: h2c"), status, 426, "upgrade to `h2c`"),
+        (answer("503"), status, 503, ""),
+        (without("upgrade"), bad, 0, "no `Upgrade: websocket`"),
+        (without("connection"), bad, 0, "no `Connection: Upgrade`"),
+        (without("Sec-WebSocket-Accept"), bad, 0, "no `Sec-WebSocket-Accept`"),
+        (good.replace("Accept: ", "Accept: x"), bad, 0, "found `x"),
+        (with("Sec-WebSocket-Extensions: permessage-deflate"), bad, 0, "permessage-deflate"),
+        (with("Sec-WebSocket-Protocol: chat"), bad, 0, "`chat`, which was not offered"),
+        ("SSH-2.0-OpenSSH_9.9\r\n".into(), bad, 0, "not HTTP"),
+        (
+            format!("HTTP/1.1 101 \r\nx: {}\r\n", "y".repeat(20_000)),
+            bad,
+            0,
+            "more than 16384 bytes",
+        ),
+    ];
+    for (response, failure, code, words) in cases {
+        let bytes = response.as_bytes();
+        for cuts in [vec![], (1..bytes.len()).step_by(7).collect::<Vec<_>>()] {
+            let heard = hear(&mut client(None), &mut State::default(), bytes, &cuts);
+            let (found, number, detail) = heard.failed.unwrap_or_else(|| panic!("{response}"));
+            assert_eq!((found, number), (failure, code), "{response}: {detail}");
+            assert!(detail.contains(words), "{detail}");
+            assert!(!heard.opened && heard.said.is_empty());
+        }
+    }
+    let offering =
+        Settings { protocols: vec!["chat".into()], ..settings(None, Heartbeat::Messages) };
+    for (response, words) in [
+        (good.clone(), "chose no subprotocol of `chat`"),
+        (with("Sec-WebSocket-Protocol: other"), "`other`, which was not offered"),
+        (with("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat"), "not offered"),
+    ] {
+        let mut client = WebSocket::new(offering.clone());
+        let heard = hear(&mut client, &mut State::default(), response.as_bytes(), &[]);
+        assert!(heard.failed.as_ref().unwrap().2.contains(words), "{heard:?}");
+    }
+    let response = with("Sec-WebSocket-Protocol: chat");
+    let mut client = WebSocket::new(offering);
+    assert!(hear(&mut client, &mut State::default(), response.as_bytes(), &[]).opened);
+}
+
+#[test]
+fn violations_are_named_and_told_to_the_server() {
+    let masked = {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Opcode::Text, Some([1, 2, 3, 4]), b"ok");
+        bytes
+    };
+    let fragments = |parts: &[(Opcode, bool, &[u8])]| {
+        let mut bytes = Vec::new();
+        for (opcode, last, payload) in parts {
+            write_part(&mut bytes, (*opcode, *last), None, payload);
+        }
+        bytes
+    };
+    let close = |payload: &[u8]| fragments(&[(Opcode::Close, true, payload)]);
+    let cases: Vec<(Vec<u8>, Failure, u16)> = vec![
+        (masked, Failure::MaskedFrame, 1002),
+        (vec![0xC1, 0], Failure::ReservedBits, 1002),
+        (vec![0x83, 0], Failure::BadOpcode, 1002),
+        (vec![0x09, 0], Failure::BadControlFrame, 1002),
+        (vec![0x89, 126, 0, 126], Failure::BadControlFrame, 1002),
+        (vec![0x82, 126, 0, 1], Failure::BadFrameLength, 1002),
+        (vec![0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], Failure::BadFrameLength, 1002),
+        (vec![0x82, 127, 0, 0, 1, 0, 0, 0, 0, 0], Failure::OverLimit, 1009),
+        (
+            fragments(&[(Binary, false, &[0; 900]), (Continuation, true, &[0; 101])]),
+            Failure::OverLimit,
+            1009,
+        ),
+        (fragments(&[(Continuation, true, b"x")]), Failure::UnexpectedContinuation, 1002),
+        (fragments(&[(Text, false, b"x"), (Text, true, b"y")]), Failure::UnfinishedMessage, 1002),
+        (fragments(&[(Text, true, &[0xFF])]), Failure::InvalidUtf8, 1007),
+        (fragments(&[(Text, true, &[0xC3])]), Failure::InvalidUtf8, 1007),
+        (
+            fragments(&[(Text, false, &[0xC3]), (Continuation, true, b"x")]),
+            Failure::InvalidUtf8,
+            1007,
+        ),
+        (close(b"x"), Failure::BadCloseFrame, 1002),
+        (close(&999_u16.to_be_bytes()), Failure::BadCloseFrame, 1002),
+        (close(&1005_u16.to_be_bytes()), Failure::BadCloseFrame, 1002),
+        (close(&1015_u16.to_be_bytes()), Failure::BadCloseFrame, 1002),
+        (close(&5000_u16.to_be_bytes()), Failure::BadCloseFrame, 1002),
+        (close(&[0x03, 0xE8, 0xFF]), Failure::InvalidUtf8, 1007),
+    ];
+    for (wrong, failure, code) in cases {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Opcode::Ping, None, b"");
+        write(&mut bytes, Opcode::Binary, None, b"fine");
+        bytes.extend_from_slice(&wrong);
+        let before = bytes.len() - wrong.len();
+        for cuts in [vec![], (1..bytes.len()).collect(), vec![before], vec![before + 1]] {
+            let heard = hear(&mut client(None), &mut opened(), &bytes, &cuts);
+            let (found, number, detail) = heard.failed.unwrap_or_else(|| panic!("{wrong:x?}"));
+            assert_eq!((found, number), (failure, 0), "{wrong:x?}: {detail}");
+            assert!(detail.ends_with(&format!("; closed with {code}")), "{detail}");
+            assert_eq!(heard.messages, 1, "{wrong:x?}");
+            let said = [(Opcode::Pong, vec![]), (Opcode::Close, code.to_be_bytes().to_vec())];
+            assert_eq!(heard.said, said, "{wrong:x?}");
+        }
+    }
+}
+
+#[test]
+fn a_close_frame_says_who_ended_it_and_why() {
+    for (payload, code, detail, echo) in [
+        (&b""[..], 1005, "", &b""[..]),
+        (&[0x03, 0xE9][..], 1001, "", &[0x03, 0xE9][..]),
+        (b"\x03\xe9going \x1baway", 1001, ": the server said `going \\x1baway`", &[0x03, 0xE9]),
+        (b"\x0b\xb8!", 3000, ": the server said `!`", &[0x0B, 0xB8]),
+    ] {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Opcode::Close, None, payload);
+        write(&mut bytes, Opcode::Text, None, b"too late");
+        let heard = hear(&mut client(None), &mut opened(), &bytes, &[]);
+        assert_eq!(heard.failed, Some((Failure::CloseFrame, code, detail.to_owned())));
+        assert_eq!(heard.said, [(Opcode::Close, echo.to_vec())]);
+    }
+    // This side has said goodbye: the server's is no more than its reply.
+    let (mut client, mut state, mut out) = (client(None), opened(), Vec::new());
+    client.close(&mut state, &mut out);
+    assert_eq!(frames(&out), [(Opcode::Close, vec![0x03, 0xE8])]);
+    let heard = hear(&mut client, &mut state, &[0x88, 2, 0x03, 0xE8], &[]);
+    assert!(heard.said.is_empty());
+    assert_eq!(heard.failed, Some((Failure::CloseFrame, 1000, String::new())));
+}
+
+#[test]
+fn wrong_messages_are_found_where_they_are() {
+    let cases: [(&[u8], &str); 4] = [
+        (b"oK", "`K` at byte 1 of a message"),
+        (b"o", "a message of 1 bytes, expected 2"),
+        (b"okay", "`ay` at byte 2 of a message"),
+        (b"", "a message of 0 bytes, expected 2"),
+    ];
+    for (payload, words) in cases {
+        let mut bytes = Vec::new();
+        write(&mut bytes, Opcode::Text, None, b"ok");
+        write(&mut bytes, Opcode::Text, None, payload);
+        for cuts in [vec![], (1..bytes.len()).collect()] {
+            let heard = hear(&mut client(Some("ok")), &mut opened(), &bytes, &cuts);
+            let (failure, _, detail) = heard.failed.unwrap();
+            assert_eq!((failure, heard.messages), (Failure::WrongData, 1));
+            assert!(cuts.len() > 1 && payload == b"okay" || detail.contains(words), "{detail}");
+            assert_eq!(heard.said, [(Opcode::Close, 1008_u16.to_be_bytes().to_vec())]);
+        }
+    }
+}
+
+#[test]
+fn only_the_right_frames_are_heartbeats() {
+    let mut bytes = Vec::new();
+    write(&mut bytes, Opcode::Ping, None, b"p");
+    write(&mut bytes, Opcode::Pong, None, b"q");
+    write(&mut bytes, Opcode::Text, None, b"m");
+    write(&mut bytes, Opcode::Text, None, b"n");
+    let reply = Heartbeat::Reply { is_binary: true, payload: b"hello".to_vec() };
+    for (heartbeat, beats) in
+        [(Heartbeat::Messages, 2), (Heartbeat::Pings, 1), (Heartbeat::Pong, 0), (reply.clone(), 2)]
+    {
+        let mut client = WebSocket::new(settings(None, heartbeat));
+        let heard = hear(&mut client, &mut opened(), &bytes, &[]);
+        assert_eq!((heard.messages, heard.heartbeats), (2, beats));
+    }
+    let mut client = WebSocket::new(settings(None, Heartbeat::Pong));
+    let mut out = Vec::new();
+    client.beat(ID, &mut out);
+    let [(Opcode::Ping, payload)] = &frames(&out)[..] else { panic!("{out:?}") };
+    let mut pong = Vec::new();
+    write(&mut pong, Opcode::Pong, None, payload);
+    assert_eq!(hear(&mut client, &mut opened(), &pong, &[]).heartbeats, 1);
+    out.clear();
+    WebSocket::new(settings(None, reply)).beat(ID, &mut out);
+    assert_eq!(frames(&out), [(Opcode::Binary, b"hello".to_vec())]);
+}
+
+#[test]
+fn what_came_in_part_follows_a_connection_and_goes_with_it() {
+    let (mut client, mut state) = (client(None), opened());
+    assert_eq!(hear(&mut client, &mut state, &[0x89, 3, b'a'], &[]).said, []);
+    client.rename(ID.slot, 9, &state);
+    let id = ConnectionId { slot: 9, begun_ns: 0 };
+    let mut out = Vec::new();
+    client.receive(id, &mut state, b"bc", &mut out);
+    assert_eq!(frames(&out), [(Opcode::Pong, b"abc".to_vec())]);
+    hear(&mut client, &mut state, &[0x89], &[]);
+    client.forget(ID.slot, &state);
+    assert!(client.partial.is_empty());
+}
+
+proptest! {
+    /// Whatever a server says, cuts change nothing but how a wrong payload is shown.
+    #[test]
+    fn cuts_change_nothing(
+        parts in proptest::collection::vec(prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..6),
+            (0..3_usize, any::<bool>(), "[k-o]{0,3}|ok").prop_map(|(kind, last, text)| {
+                let mut bytes = Vec::new();
+                let opcode = [Opcode::Text, Opcode::Binary, Opcode::Continuation][kind];
+                write_part(&mut bytes, (opcode, last), None, text.as_bytes());
+                bytes
+            }),
+            ("[a-z]{0,4}", any::<bool>()).prop_map(|(text, ping)| {
+                let mut bytes = Vec::new();
+                write(&mut bytes, if ping { Opcode::Ping } else { Opcode::Pong }, None, text.as_bytes());
+                bytes
+            }),
+        ], 0..12),
+        cuts in proptest::collection::vec(0..80_usize, 0..12),
+        expects: bool,
+    ) {
+        let bytes = parts.concat();
+        let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+        cuts.sort_unstable();
+        let expect = expects.then_some("ok");
+        let mut heard: Vec<Heard> = [vec![], cuts]
+            .iter()
+            .map(|cuts| hear(&mut client(expect), &mut opened(), &bytes, cuts))
+            .collect();
+        for one in &mut heard {
+            if let Some((_, _, detail)) = &mut one.failed {
+                detail.clear();
+            }
+        }
+        prop_assert_eq!(&heard[0], &heard[1]);
+    }
+}
