@@ -13,9 +13,9 @@ pub mod plan;
 
 pub mod record;
 
-pub mod schedule;
+pub(crate) mod schedule;
 
-pub mod workload;
+pub(crate) mod workload;
 
 pub mod machine;
 
@@ -27,7 +27,7 @@ pub mod store;
 
 pub mod report;
 
-pub mod observe;
+pub(crate) mod observe;
 
 pub mod serve;
 

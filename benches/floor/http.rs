@@ -7,7 +7,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 /// Plays the floor if the arguments ask for it: `floor-http ADDRESS CONNECTIONS SECONDS` prints requests a second.
-pub fn take_part(args: &[String]) -> bool {
+pub(crate) fn take_part(args: &[String]) -> bool {
     if args.first().map(String::as_str) != Some("floor-http") {
         return false;
     }

@@ -17,7 +17,7 @@ const EACH: u64 = 18_880;
 const PER_SOURCE: u64 = 9_500;
 
 /// Plays one process of the floor if the arguments ask for it.
-pub fn take_part(args: &[String]) -> bool {
+pub(crate) fn take_part(args: &[String]) -> bool {
     match args.first().map(String::as_str) {
         Some("floor-serve") => serve(),
         Some("floor-hold") => hold(args[1].parse().unwrap(), args[2].parse().unwrap()),
@@ -107,7 +107,7 @@ impl Process {
 }
 
 /// Seconds until so many connections are open and answered.
-pub fn open(connections: u64) -> f64 {
+pub(crate) fn open(connections: u64) -> f64 {
     let shares: Vec<u64> =
         (0..connections.div_ceil(EACH)).map(|i| EACH.min(connections - i * EACH)).collect();
     let mut servers: Vec<Process> =

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 /// nginx, until it is dropped.
-pub struct Server {
+pub(crate) struct Server {
     child: Child,
     pub address: String,
     /// Where it speaks HTTP/2.
@@ -24,7 +24,7 @@ fn free() -> String {
 }
 
 impl Server {
-    pub fn start(folder: &Path) -> Self {
+    pub(crate) fn start(folder: &Path) -> Self {
         let (address, shared, secured) = (free(), free(), free());
         let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
         std::fs::write(folder.join("tls.pem"), made.cert.pem()).unwrap();
@@ -49,7 +49,7 @@ impl Server {
     }
 
     /// The process that answers.
-    pub fn worker(&self) -> Pid {
+    pub(crate) fn worker(&self) -> Pid {
         let id = self.child.id();
         let path = format!("/proc/{id}/task/{id}/children");
         let children = std::fs::read_to_string(path).unwrap();
@@ -58,7 +58,7 @@ impl Server {
 }
 
 /// Lets a process stand still for `pause`, `after` this time.
-pub fn freeze(pid: Pid, after: Duration, pause: Duration) -> std::thread::JoinHandle<()> {
+pub(crate) fn freeze(pid: Pid, after: Duration, pause: Duration) -> std::thread::JoinHandle<()> {
     std::thread::spawn(move || {
         std::thread::sleep(after);
         kill(pid, Signal::SIGSTOP).unwrap();

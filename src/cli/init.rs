@@ -11,7 +11,7 @@ const STARTER: &str = include_str!("starter.toml");
 
 /// Its arguments.
 #[derive(Debug, Args)]
-pub struct InitArgs {
+pub(super) struct InitArgs {
     /// Write the plan to this file; an existing file is never overwritten.
     #[arg(short, long, value_name = "FILE", default_value = "plan.toml")]
     output: PathBuf,

@@ -6,7 +6,7 @@ use clap_complete::Shell;
 
 /// For which shell.
 #[derive(Debug, Args)]
-pub struct CompletionsArgs {
+pub(super) struct CompletionsArgs {
     /// Shell to complete for.
     shell: Shell,
 }

@@ -20,7 +20,7 @@ Exit status:
 /// Its arguments.
 #[derive(Debug, Args)]
 #[command(after_help = EXIT_STATUS)]
-pub struct ReportArgs {
+pub(super) struct ReportArgs {
     /// Result folder of a finished or interrupted run: results/NAME/TIME-DIGEST.
     #[arg(value_name = "RESULT-DIR")]
     folder: PathBuf,

@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 /// Its arguments.
 #[derive(Debug, Clone, Args)]
-pub struct RunArgs {
+pub(super) struct RunArgs {
     /// Plan to run.
     #[arg(value_name = "PLAN.toml", required = true)]
     pub(super) path: Option<PathBuf>,

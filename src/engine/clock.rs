@@ -10,13 +10,13 @@ pub fn monotonic_ns() -> u64 {
 }
 
 /// Processor time of this process, in nanoseconds.
-pub fn cpu_ns() -> u64 {
+pub(super) fn cpu_ns() -> u64 {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
 /// How far the wall clock, and the clock that also counts sleep, are from the monotonic one, in nanoseconds; absent when this process
 /// was held up every time it looked, so that the readings are of different moments.
-pub fn offsets_ns() -> Option<(i64, i64)> {
+pub(super) fn offsets_ns() -> Option<(i64, i64)> {
     const TRIES: usize = 5;
     const CLOSE_NS: u64 = 1_000_000;
     (0..TRIES).find_map(|_| {

@@ -15,7 +15,7 @@ const PAGE: u64 = 4096;
 const WINDOW_NS: u64 = WINDOW_SECONDS as u64 * 1_000_000_000 - 100_000_000;
 
 /// A loop reads the clock this often even if nothing is due, in nanoseconds, so that a stall of an idle loop shows.
-pub const BEAT_NS: u64 = 100_000_000;
+pub(super) const BEAT_NS: u64 = 100_000_000;
 
 /// Reads this process's own use of the machine. The files stay open: when descriptors run out, this still works.
 #[derive(Debug)]

@@ -22,12 +22,12 @@ mod wording;
 #[cfg(test)]
 mod tests;
 
-pub use output::Observer;
-pub use text::TextStyle;
+pub(crate) use output::Observer;
+pub(crate) use text::TextStyle;
 
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// Draw bars on a terminal, print lines otherwise.
     #[default]
     Auto,
@@ -44,7 +44,7 @@ pub enum Progress {
 impl Progress {
     /// What `Auto` means here. `terminal`: standard error is one; `term`: the variable `TERM`.
     #[must_use]
-    pub fn resolve(self, terminal: bool, term: Option<&str>) -> Self {
+    pub(crate) fn resolve(self, terminal: bool, term: Option<&str>) -> Self {
         match self {
             Self::Auto if terminal && term != Some("dumb") => Self::Bar,
             Self::Auto => Self::Lines,

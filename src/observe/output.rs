@@ -36,7 +36,7 @@ const READS_WITHIN: Duration = Duration::from_secs(2);
 
 /// Shows a run to those who look at it. Dropping it shows no more.
 #[derive(Debug)]
-pub struct Observer {
+pub(crate) struct Observer {
     events: Option<Sender<Event>>,
     written: Option<Receiver<()>>,
     queue: Arc<OutputQueue>,
@@ -45,7 +45,7 @@ pub struct Observer {
 impl Observer {
     /// Shows a run on standard error in the given form; `Auto` must have been resolved. `folder` is
     /// where the results go.
-    pub fn new(plan: &Plan, progress: Progress, folder: &Path, look: TextStyle) -> Self {
+    pub(crate) fn new(plan: &Plan, progress: Progress, folder: &Path, look: TextStyle) -> Self {
         let scene = RunState::new(plan, folder.display().to_string());
         let size = || console::Term::stderr().size();
         Self::on(Box::new(std::io::stderr()), size, scene, progress, look)
@@ -99,7 +99,7 @@ impl Observer {
     }
 
     /// Waits until everything is written and the moving lines are gone, unless nobody reads.
-    pub fn finish(mut self) {
+    pub(crate) fn finish(mut self) {
         self.events = None;
         let Some(written) = self.written.take() else { return };
         let mut before = self.queue.written();

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 
 /// How a terminal or a log takes text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct TextStyle {
+pub(crate) struct TextStyle {
     /// Only ASCII: `ok` for a check mark, `us` for microseconds.
     pub ascii: bool,
     /// Colours and weights by escape sequences.
@@ -17,7 +17,7 @@ pub struct TextStyle {
 
 impl TextStyle {
     /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the environment.
-    pub fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
             .filter_map(variable)

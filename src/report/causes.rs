@@ -8,7 +8,7 @@ use crate::store::SavedRun;
 use std::collections::BTreeMap;
 
 /// The root causes of one scenario, the one with most failures first; empty when nothing failed.
-pub fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
+pub(super) fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
     let saved = &run.recording.scenarios[index].diagnoses;
     // A run that was killed said it before its last seconds.
     if run.complete() && !saved.is_empty() {
@@ -32,7 +32,7 @@ pub fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
 
 /// How the kernel's counters changed while a stage was the current one; what did not change is not
 /// here.
-pub fn kernel_of_stage(facts: &ScenarioRecording, stage: u16) -> BTreeMap<&str, i64> {
+pub(super) fn kernel_of_stage(facts: &ScenarioRecording, stage: u16) -> BTreeMap<&str, i64> {
     let mut sum: BTreeMap<&str, i64> = BTreeMap::new();
     for (_, changes) in facts.kernel.iter().filter(|(key, _)| key.stage == stage) {
         for (name, change) in changes {

@@ -8,7 +8,7 @@ use crate::record::{Cell, CheckTally};
 use crate::store::SavedRun;
 
 /// The file; empty when no scenario has checks.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
     row(
         &mut csv,
@@ -52,7 +52,7 @@ fn names(scenario: &Scenario) -> &[String] {
 
 /// The checks of a scenario and what became of them, in the plan's order; one that was never made
 /// has zeros.
-pub fn tallies<'a>(
+pub(super) fn tallies<'a>(
     scenario: &'a Scenario,
     cell: &Cell,
 ) -> impl Iterator<Item = (&'a str, CheckTally)> {

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 
 /// The words that mean something for a protocol, in the order of reports.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ReportedMetrics {
+pub(super) struct ReportedMetrics {
     /// What is counted.
     pub counters: Vec<Counter>,
     /// What has a level.
@@ -31,7 +31,7 @@ pub struct ReportedMetrics {
 
 impl ReportedMetrics {
     /// Of one protocol.
-    pub fn of(protocol: &Protocol) -> Self {
+    pub(super) fn of(protocol: &Protocol) -> Self {
         let kind = protocol.kind();
         let shown = |row: &MetricRow, report: Report| {
             let of_events = row.needs(Need::Events);
@@ -50,7 +50,7 @@ impl ReportedMetrics {
     }
 
     /// Of each request of some protocols: what belongs to no connection.
-    pub fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
+    pub(super) fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
         let requests = protocols.into_iter().filter(|one| !one.holds());
         let all = Self::all_of(&requests.map(Self::of).collect::<Vec<_>>());
         Self {
@@ -64,13 +64,13 @@ impl ReportedMetrics {
     }
 
     /// Everything that is a part of a whole.
-    pub fn parts(&self) -> impl Iterator<Item = Metric> {
+    pub(super) fn parts(&self) -> impl Iterator<Item = Metric> {
         let within = self.within.iter().copied().map(Metric::Within);
         self.ratios.iter().copied().map(Metric::Ratio).chain(within)
     }
 
     /// The columns of rates, of ratios other than success and failure, and of distributions.
-    pub fn figures(&self) -> Vec<CsvColumn> {
+    pub(super) fn figures(&self) -> Vec<CsvColumn> {
         let mut columns: Vec<CsvColumn> = self.rates.iter().copied().map(CsvColumn::Rate).collect();
         for ratio in self.parts().filter(|one| !OUTCOMES.contains(one)) {
             columns.extend([
@@ -87,7 +87,7 @@ impl ReportedMetrics {
     }
 
     /// Of all protocols of a plan together.
-    pub fn of_plan(plan: &Plan) -> Self {
+    pub(super) fn of_plan(plan: &Plan) -> Self {
         let mut all = Self::all_of(
             &plan.scenarios.iter().map(|one| Self::of(&one.protocol)).collect::<Vec<_>>(),
         );
@@ -153,7 +153,7 @@ const OUTCOMES: [Metric; 2] =
     [Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure)];
 
 /// The columns of successes and failures: numbers, ratios, what they are of.
-pub fn outcomes() -> Vec<CsvColumn> {
+pub(super) fn outcomes() -> Vec<CsvColumn> {
     let each: [fn(Metric) -> CsvColumn; 3] =
         [CsvColumn::Numerator, CsvColumn::Ratio, CsvColumn::Denominator];
     each.into_iter().flat_map(|column| OUTCOMES.map(column)).collect()
@@ -161,7 +161,7 @@ pub fn outcomes() -> Vec<CsvColumn> {
 
 /// One column of figures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CsvColumn {
+pub(super) enum CsvColumn {
     /// What a ratio counts.
     Numerator(Metric),
     /// A part of a whole.
@@ -182,7 +182,7 @@ pub enum CsvColumn {
 
 impl CsvColumn {
     /// What stands above it, with its unit.
-    pub fn heading(self) -> String {
+    pub(super) fn heading(self) -> String {
         match self {
             Self::Numerator(ratio) => numerator(&ratio.to_string()),
             Self::Ratio(ratio) => ratio.to_string(),
@@ -196,7 +196,7 @@ impl CsvColumn {
     }
 
     /// Its value in a section; empty where nothing was measured.
-    pub fn value(self, section: &Section<'_>, words: &ReportedMetrics) -> String {
+    pub(super) fn value(self, section: &Section<'_>, words: &ReportedMetrics) -> String {
         if !self.means_something(words) {
             return String::new();
         }
@@ -232,19 +232,19 @@ impl CsvColumn {
 }
 
 /// A CSV file in the making.
-pub type Csv = csv::Writer<Vec<u8>>;
+pub(super) type Csv = csv::Writer<Vec<u8>>;
 
 /// An empty CSV file.
-pub fn csv() -> Csv {
+pub(super) fn csv() -> Csv {
     csv::WriterBuilder::new().flexible(false).from_writer(Vec::new())
 }
 
 /// Adds a row.
-pub fn row<T: AsRef<[u8]>>(csv: &mut Csv, cells: impl IntoIterator<Item = T>) {
+pub(super) fn row<T: AsRef<[u8]>>(csv: &mut Csv, cells: impl IntoIterator<Item = T>) {
     csv.write_record(cells).expect("memory takes every row, and all rows are of one length");
 }
 
 /// The bytes.
-pub fn bytes(csv: Csv) -> Vec<u8> {
+pub(super) fn bytes(csv: Csv) -> Vec<u8> {
     csv.into_inner().expect("memory takes everything")
 }

@@ -8,7 +8,7 @@ use crate::record::{Cause, Cell, Tally};
 use crate::store::SavedRun;
 
 /// The file.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
     row(
         &mut csv,
@@ -53,7 +53,7 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
 }
 
 /// The causes, by request where a scenario has requests, the most frequent first.
-pub fn sorted<'a>(
+pub(super) fn sorted<'a>(
     facts: &'a Cell,
     scenario: &'a Scenario,
 ) -> Vec<(Option<&'a str>, Cause, &'a Tally)> {

@@ -1,13 +1,13 @@
 //! Turns measured numbers into the figures that machines read: exact, without separators.
 
 /// Nanoseconds as milliseconds, exactly: `12.345678`.
-pub fn ms(ns: u64) -> String {
+pub(super) fn ms(ns: u64) -> String {
     let text = format!("{}.{:06}", ns / 1_000_000, ns % 1_000_000);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
 /// A figure of a histogram as whole nanoseconds.
-pub fn whole(ns: f64) -> u64 {
+pub(super) fn whole(ns: f64) -> u64 {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -18,7 +18,7 @@ pub fn whole(ns: f64) -> u64 {
 }
 
 /// A number of things a second for machines: three decimals at most.
-pub fn thousandths(value: f64) -> f64 {
+pub(super) fn thousandths(value: f64) -> f64 {
     (value * 1e3).round() / 1e3
 }
 

@@ -1,11 +1,11 @@
 //! Turns text that others chose (a server's words, a name in a plan) into text that is safe in a
 //! terminal and a spreadsheet.
 
-pub use crate::units::visible;
+pub(super) use crate::units::visible;
 use std::borrow::Cow;
 
 /// The text as a CSV cell that no spreadsheet takes for a formula; see OWASP, CSV Injection.
-pub fn cell(text: &str) -> Cow<'_, str> {
+pub(super) fn cell(text: &str) -> Cow<'_, str> {
     let shown = visible(text);
     if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         Cow::Owned(format!("'{shown}"))

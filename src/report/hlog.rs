@@ -21,7 +21,7 @@ const MAX_UNIT: f64 = 1e6;
 const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 
 /// The first lines.
-pub fn heading(header: &Header) -> Vec<u8> {
+pub(super) fn heading(header: &Header) -> Vec<u8> {
     format!(
         "#[{} {}, plan {}: values in ns, Interval_Max in ms]\n\
          #[service_time, response_time, first_byte, transfer.time: of successes; failed_time: of responses that failed]\n\
@@ -32,7 +32,7 @@ pub fn heading(header: &Header) -> Vec<u8> {
 }
 
 /// The lines that say when the run's clock started.
-pub fn times(started: &Started) -> Vec<u8> {
+pub(super) fn times(started: &Started) -> Vec<u8> {
     let at = started.at.as_millisecond();
     let (seconds, millis) = (at.div_euclid(1_000), at.rem_euclid(1_000));
     format!(
@@ -45,7 +45,7 @@ pub fn times(started: &Started) -> Vec<u8> {
 }
 
 /// A line for each histogram of some seconds.
-pub fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
+pub(super) fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
     let mut lines = Vec::new();
     let Some(scenario) = plan.scenarios.get(usize::from(durations.scenario)) else { return lines };
     for (key, cell) in &durations.cells {

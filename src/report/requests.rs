@@ -13,7 +13,7 @@ use std::borrow::Cow;
 const ALL_STAGES: &str = "*";
 
 /// The file; none where no scenario sends requests.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let words = ReportedMetrics::of_requests(run.plan.scenarios.iter().map(|one| &one.protocol));
     if words.counters.is_empty() {
         return Vec::new();
@@ -40,7 +40,7 @@ pub fn write(run: &SavedRun) -> Vec<u8> {
 }
 
 /// The requests of a section, each with its own facts.
-pub fn each<'a>(
+pub(super) fn each<'a>(
     http: &'a Http,
     section: &'a Section<'_>,
 ) -> impl Iterator<Item = (&'a str, Section<'a>)> {

@@ -15,7 +15,7 @@ use std::borrow::Cow;
 
 /// The facts of some stages and phases, and when they were.
 #[derive(Debug, Clone)]
-pub struct Section<'a> {
+pub(super) struct Section<'a> {
     /// Which words mean what.
     pub protocol: &'a Protocol,
     /// The merged facts.
@@ -31,7 +31,7 @@ pub struct Section<'a> {
 
 impl Section<'_> {
     /// The same for one request: index into `Http::requests`.
-    pub fn of_request(&self, request: u16) -> Section<'_> {
+    pub(super) fn of_request(&self, request: u16) -> Section<'_> {
         let Self { protocol, time, .. } = *self;
         let gauges = Gauges::default();
         let apart = matches!(protocol, Protocol::Http(http) if http.tells_requests_apart());
@@ -45,7 +45,7 @@ impl Section<'_> {
     }
 
     /// The value of a metric, and how much it rests on.
-    pub fn measure(&self, metric: Metric) -> Option<Measure> {
+    pub(super) fn measure(&self, metric: Metric) -> Option<Measure> {
         if let (Metric::Time(time, stat), Some(times)) = (metric, self.times) {
             let (value, samples) = (times.stat(time, stat)?, times.count(time));
             return Some(Measure { value, samples, ratio: None });
@@ -58,7 +58,7 @@ impl Section<'_> {
 
     /// How many samples a distribution has. That of storms is kept by event: of these the one that
     /// dropped least.
-    pub fn samples(&self, time: TimeMetric) -> u64 {
+    pub(super) fn samples(&self, time: TimeMetric) -> u64 {
         let storms = || self.cell.storms.values().map(|storm| storm.dropped).min().unwrap_or(0);
         match (self.times, time.row().samples) {
             (Some(times), _) => times.count(time),
@@ -69,7 +69,7 @@ impl Section<'_> {
 
     /// http: whose times a distribution has. Recordings of versions that did not tell successes and
     /// failures apart have more samples than successes.
-    pub fn whose(&self, time: TimeMetric) -> Option<&'static str> {
+    pub(super) fn whose(&self, time: TimeMetric) -> Option<&'static str> {
         let all = || self.samples(time) > self.cell.counters.get(Counter::Ok);
         match time.row().whose {
             Whose::All => None,
@@ -81,20 +81,24 @@ impl Section<'_> {
 
     /// A figure of a distribution in nanoseconds; `None` without samples, and where it is beyond
     /// every sample.
-    pub fn stat(&self, time: TimeMetric, stat: Stat) -> Option<f64> {
+    pub(super) fn stat(&self, time: TimeMetric, stat: Stat) -> Option<f64> {
         let measure = self.measure(Metric::Time(time, stat))?;
         Some(measure.value).filter(|value| value.is_finite())
     }
 }
 
 /// When the recording ends, on the run's clock.
-pub fn end_of(recording: &Recording) -> u64 {
+pub(super) fn end_of(recording: &Recording) -> u64 {
     let seconds = u64::from(recording.seconds) * SECOND_NS;
     recording.stopped.as_ref().map_or(seconds, |(_, at_ns)| *at_ns)
 }
 
 /// When a phase began and ended, up to `end_ns` if it goes on; `None` if it never began.
-pub fn phase_time(facts: &ScenarioRecording, key: CellKey, end_ns: u64) -> Option<(u64, u64)> {
+pub(super) fn phase_time(
+    facts: &ScenarioRecording,
+    key: CellKey,
+    end_ns: u64,
+) -> Option<(u64, u64)> {
     let start = facts.at(match key.phase {
         Phase::Ramp => Transition::Ramp(key.stage),
         Phase::Hold => Transition::Hold(key.stage),
@@ -105,7 +109,7 @@ pub fn phase_time(facts: &ScenarioRecording, key: CellKey, end_ns: u64) -> Optio
 
 /// One scenario of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct ScenarioFacts<'a> {
+pub(super) struct ScenarioFacts<'a> {
     protocol: &'a Protocol,
     stages: u16,
     facts: &'a ScenarioRecording,
@@ -114,7 +118,7 @@ pub struct ScenarioFacts<'a> {
 
 impl<'a> ScenarioFacts<'a> {
     /// The scenario with this index in the plan.
-    pub fn new(run: &'a SavedRun, index: usize) -> Self {
+    pub(super) fn new(run: &'a SavedRun, index: usize) -> Self {
         let scenario = &run.plan.scenarios[index];
         Self {
             protocol: &scenario.protocol,
@@ -125,19 +129,19 @@ impl<'a> ScenarioFacts<'a> {
     }
 
     /// All of it.
-    pub fn whole(&self) -> Section<'a> {
+    pub(super) fn whole(&self) -> Section<'a> {
         let last = self.stages.saturating_sub(1);
         let gauges = (0..=last).rev().find_map(|stage| self.level(stage)).unwrap_or_default();
         self.merged(|_| true, gauges)
     }
 
     /// All phases of one stage; the drain belongs to the last.
-    pub fn stage(&self, stage: u16) -> Section<'a> {
+    pub(super) fn stage(&self, stage: u16) -> Section<'a> {
         self.merged(|key| key.stage == stage, self.level(stage).unwrap_or_default())
     }
 
     /// The phases of one stage of which there is anything to tell.
-    pub fn phases(&self, stage: u16) -> Vec<(Phase, Section<'a>)> {
+    pub(super) fn phases(&self, stage: u16) -> Vec<(Phase, Section<'a>)> {
         let phase = |phase: Phase| {
             let key = CellKey { stage, phase };
             let cell = self.facts.cells.get(&key);

@@ -5,7 +5,7 @@ use crate::record::{Cell, Counter, Storm};
 
 /// An event, and what became of the connections that it dropped.
 #[derive(Debug, Clone, PartialEq)]
-pub struct EventFacts<'a> {
+pub(super) struct EventFacts<'a> {
     /// As planned.
     pub event: &'a DisconnectEvent,
     /// As it was.
@@ -14,7 +14,7 @@ pub struct EventFacts<'a> {
 
 /// The events of a scenario, in the order of their times. None in a run that was saved before
 /// events were told apart.
-pub fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
+pub(super) fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
     let Protocol::TcpHold(hold) = &scenario.protocol else { return Vec::new() };
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
         return Vec::new();

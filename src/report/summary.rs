@@ -12,7 +12,7 @@ use crate::store::SavedRun;
 const ALL_STAGES: &str = "*";
 
 /// The file.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let columns = columns(&run.plan);
     let mut csv = csv();
     let names = ["scenario", "protocol", "stage"].map(str::to_owned);

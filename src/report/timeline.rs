@@ -18,7 +18,7 @@ use std::borrow::Cow;
 const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];
 
 /// The first line.
-pub fn heading(plan: &Plan) -> Vec<u8> {
+pub(super) fn heading(plan: &Plan) -> Vec<u8> {
     let mut csv = csv();
     let names = ["second", "scenario", "stage", "part", "request", "seconds"].map(str::to_owned);
     let figures = columns(plan).into_iter().map(CsvColumn::heading);
@@ -28,7 +28,7 @@ pub fn heading(plan: &Plan) -> Vec<u8> {
 }
 
 /// The rows of one second; `marks` holds the boundaries so far.
-pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
+pub(super) fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
     let mut csv = csv();
     let columns = columns(plan);
     for (index, facts) in &second.scenarios {
@@ -54,7 +54,7 @@ pub fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
 }
 
 /// The rows of requests whose facts were kept apart from their seconds: by stage and phase.
-pub fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Durations) -> Vec<u8> {
+pub(super) fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Durations) -> Vec<u8> {
     let mut csv = csv();
     let index = usize::from(stretch.scenario);
     if let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), marks.scenarios.get(index))

@@ -19,10 +19,10 @@ mod poisson;
 mod segment;
 mod timeline;
 
-pub use cursor::{ScheduleCursor, ScheduledEvent};
-pub use partition::Partition;
-pub use segment::{Pace, Segment, Shape};
-pub use timeline::Timeline;
+pub(crate) use cursor::{ScheduleCursor, ScheduledEvent};
+pub(crate) use partition::Partition;
+pub(crate) use segment::{Pace, Segment, Shape};
+pub(crate) use timeline::Timeline;
 
 use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
@@ -33,13 +33,13 @@ use poisson::Poisson;
 /// They open in one burst, which wakes two processes instead of all. Larger blocks (256 at 20,000 a second: 13 ms) keep a
 /// late worker from competing with the next ones for a core. Small scenarios use small blocks, so that every worker gets
 /// some.
-pub fn hold_block(users: u64) -> u64 {
+pub(crate) fn hold_block(users: u64) -> u64 {
     (users / 2048).next_power_of_two().clamp(64, 256)
 }
 
 /// The schedules of all scenarios of a plan.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     scenarios: Vec<ScenarioSchedule>,
 }
 
@@ -60,7 +60,7 @@ pub struct ScenarioSchedule {
 
 impl Schedule {
     /// The schedule of a plan.
-    pub fn new(plan: &Plan) -> Self {
+    pub(crate) fn new(plan: &Plan) -> Self {
         Self {
             scenarios: (0..)
                 .zip(&plan.scenarios)
@@ -70,17 +70,17 @@ impl Schedule {
     }
 
     /// The schedule of one scenario: index into `Plan::scenarios`.
-    pub fn scenario(&self, index: usize) -> &ScenarioSchedule {
+    pub(crate) fn scenario(&self, index: usize) -> &ScenarioSchedule {
         &self.scenarios[index]
     }
 
     /// All of them, in the plan's order.
-    pub fn scenarios(&self) -> &[ScenarioSchedule] {
+    pub(crate) fn scenarios(&self) -> &[ScenarioSchedule] {
         &self.scenarios
     }
 
     /// What is known of each scenario's times before the run: all of it, but for what follows the end of an unpaced ramp.
-    pub fn timelines(&self) -> Vec<Timeline> {
+    pub(crate) fn timelines(&self) -> Vec<Timeline> {
         let mut timelines: Vec<Timeline> = self.scenarios.iter().map(Timeline::new).collect();
         if let Some(start) = Self::hold_start(&timelines) {
             timelines
@@ -92,7 +92,7 @@ impl Schedule {
     }
 
     /// When scenarios that wait for the hold start: when every other one has reached its first. `None` while one has not said.
-    pub fn hold_start(timelines: &[Timeline]) -> Option<u64> {
+    pub(crate) fn hold_start(timelines: &[Timeline]) -> Option<u64> {
         let mut latest = 0;
         for timeline in timelines.iter().filter(|timeline| !timeline.waits_for_hold()) {
             latest = latest.max(timeline.at(crate::record::Transition::Hold(0))?);

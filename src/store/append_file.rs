@@ -13,7 +13,7 @@ const MOST_PENDING: usize = 32 << 20;
 
 /// A file that only grows.
 #[derive(Debug)]
-pub struct AppendFile {
+pub(super) struct AppendFile {
     path: PathBuf,
     file: File,
     /// Bytes that are in the file for good.
@@ -28,7 +28,7 @@ pub struct AppendFile {
 
 impl AppendFile {
     /// A new file; that one exists already is an error.
-    pub fn create(path: &Path) -> Result<Self, Error> {
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
         let file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -51,7 +51,7 @@ impl AppendFile {
     }
 
     /// Adds bytes; they reach the file with the next [`write`](Self::write).
-    pub fn add(&mut self, bytes: &[u8]) {
+    pub(super) fn add(&mut self, bytes: &[u8]) {
         if self.given_up || self.pending.len() + bytes.len() > MOST_PENDING {
             // A gap would be read as damage, and everything behind it be lost: better to end here.
             self.given_up = true;
@@ -61,7 +61,7 @@ impl AppendFile {
     }
 
     /// Brings what was added into the file, as far as that is possible now.
-    pub fn write(&mut self) {
+    pub(super) fn write(&mut self) {
         if self.pending.is_empty() {
             return;
         }
@@ -73,7 +73,7 @@ impl AppendFile {
     }
 
     /// Brings what is in the file onto the disk.
-    pub fn sync(&mut self) {
+    pub(super) fn sync(&mut self) {
         self.write();
         if self.length > self.synced && self.trouble.is_none() {
             self.trouble = self.file.sync_data().err();
@@ -82,7 +82,7 @@ impl AppendFile {
     }
 
     /// Ends the file: nothing behind the last whole write. What is not in it is the error.
-    pub fn close(mut self) -> Result<(), Error> {
+    pub(super) fn close(mut self) -> Result<(), Error> {
         self.sync();
         let cut = self.file.set_len(self.length);
         match (self.trouble, self.given_up) {

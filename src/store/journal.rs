@@ -212,7 +212,7 @@ pub struct ServerCounters {
 }
 
 /// The line with this number, with its end.
-pub fn encode(number: u64, line: &Line) -> Vec<u8> {
+pub(crate) fn encode(number: u64, line: &Line) -> Vec<u8> {
     let json = serde_json::to_string(line).expect("maps with text keys, and no I/O");
     // The tag of the line joins the number in one object.
     let body = format!("\"n\":{number},{}", &json[1..]);

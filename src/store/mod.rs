@@ -33,12 +33,12 @@ use std::path::PathBuf;
 
 /// The file names that have a meaning of their own.
 mod name {
-    pub const PLAN: &str = "plan.toml";
-    pub const JOURNAL: &str = "recording.jsonl";
+    pub(super) const PLAN: &str = "plan.toml";
+    pub(super) const JOURNAL: &str = "recording.jsonl";
     /// The journal of a run that has ended.
-    pub const ARCHIVE: &str = "recording.jsonl.gz";
-    pub const ENVIRONMENT: &str = "environment.json";
-    pub const SUMS: &str = "SHA256SUMS";
+    pub(super) const ARCHIVE: &str = "recording.jsonl.gz";
+    pub(super) const ENVIRONMENT: &str = "environment.json";
+    pub(super) const SUMS: &str = "SHA256SUMS";
 }
 
 /// Why results could not be written or read.

@@ -1,7 +1,7 @@
 //! Turns one due attempt into a held connection or an answered request.
 
-pub mod hold;
-pub mod http;
-pub mod socket;
+pub(crate) mod hold;
+pub(crate) mod http;
+pub(crate) mod socket;
 
-pub mod tls;
+pub(crate) mod tls;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 /// Begins to connect to `to`; writable once that is done. From `from` the kernel chooses the port only when the whole tuple is known
 /// (`IP_BIND_ADDRESS_NO_PORT`), so that a port serves many destinations; a `port` other than zero is bound as it is.
-pub fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<TcpStream> {
+pub(crate) fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<TcpStream> {
     let socket =
         Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
@@ -34,12 +34,12 @@ pub fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<Tc
 }
 
 /// A socket for Unix paths that is not connected yet.
-pub fn unix() -> io::Result<UnixStream> {
+pub(crate) fn unix() -> io::Result<UnixStream> {
     Ok(Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?.into())
 }
 
 /// Connects one, unless that has been done; false when the queue of the listener is full: no event tells when there is room again.
-pub fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
+pub(crate) fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
     // Asked before: a full queue says so to those who are in it, too.
     if socket.peer_addr().is_ok() {
         return Ok(true);
@@ -52,7 +52,7 @@ pub fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
 }
 
 /// Ends a connection by RST.
-pub fn reset(stream: TcpStream) {
+pub(crate) fn reset(stream: TcpStream) {
     // What cannot be set is closed by FIN instead.
     let _ = Socket::from(stream).set_linger(Some(Duration::ZERO));
 }

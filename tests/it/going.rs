@@ -8,7 +8,7 @@ use std::process::Child;
 use std::time::{Duration, Instant};
 
 /// A run that goes on, and the processes that belong to it.
-pub struct Going {
+pub(crate) struct Going {
     stage: Stage,
     pub child: Child,
     pub since: Instant,
@@ -17,12 +17,12 @@ pub struct Going {
 
 impl Going {
     /// Waits until `seconds` of the run are in its journal.
-    pub fn start(plan: &str, arguments: &[&str], seconds: usize) -> Self {
+    pub(crate) fn start(plan: &str, arguments: &[&str], seconds: usize) -> Self {
         Self::of(Stage::new(plan), arguments, seconds)
     }
 
     /// The same, with files that the stage has.
-    pub fn of(stage: Stage, arguments: &[&str], seconds: usize) -> Self {
+    pub(crate) fn of(stage: Stage, arguments: &[&str], seconds: usize) -> Self {
         let since = Instant::now();
         let child = stage.start(arguments);
         let out = stage.folder.path().join("out");
@@ -31,39 +31,39 @@ impl Going {
         going
     }
 
-    pub fn await_seconds(&self, seconds: usize) {
+    pub(crate) fn await_seconds(&self, seconds: usize) {
         await_true("a second of the run", Duration::from_secs(30), || self.seconds() >= seconds);
     }
 
     /// Seconds in the journal.
-    pub fn seconds(&self) -> usize {
+    pub(crate) fn seconds(&self) -> usize {
         let journal = results(&self.out).map(|results| results.join("recording.jsonl"));
         let text = journal.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         text.lines().filter(|line| line.contains(r#""second":{"second":"#)).count()
     }
 
-    pub fn pid(&self) -> i32 {
+    pub(crate) fn pid(&self) -> i32 {
         i32::try_from(self.child.id()).unwrap()
     }
 
     /// The processes below the coordinator whose command line has this word: `worker`, `serve`.
-    pub fn below(&self, word: &str) -> Vec<i32> {
+    pub(crate) fn below(&self, word: &str) -> Vec<i32> {
         let path = format!("/proc/{0}/task/{0}/children", self.pid());
         let children = std::fs::read_to_string(path).unwrap();
         let all = children.split_whitespace().map(|pid| pid.parse().unwrap());
         all.filter(|pid: &i32| command_line(*pid).contains(&word.to_owned())).collect()
     }
 
-    pub fn end(self) -> Outcome {
+    pub(crate) fn end(self) -> Outcome {
         self.stage.end(self.child, self.since)
     }
 }
 
-pub fn command_line(pid: i32) -> Vec<String> {
+pub(crate) fn command_line(pid: i32) -> Vec<String> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     text.split('\0').map(str::to_owned).collect()
 }
 
-pub fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     kill(Pid::from_raw(pid), signal).unwrap();
 }

@@ -12,13 +12,13 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// No run of these tests takes longer, on a busy machine either.
-pub const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How often a run is made again when the machine was too busy to keep to the plan's schedule.
 const AGAIN: usize = 4;
 
 /// Rules that a run breaks when this machine is too busy for it, whatever the test is about.
-pub const BUSY: [&str; 6] =
+pub(crate) const BUSY: [&str; 6] =
     ["schedule_lag", "stalled", "worker_cpu", "process_cpu", "steal", "memory_stall"];
 
 /// Rules by which a run says that the machine gave its processors, or its memory, to others.
@@ -28,17 +28,17 @@ const WITHHELD: [&str; 5] = ["cpu_wait", "steal", "steal_burst", "throttled", "m
 static RUNS: RwLock<()> = RwLock::new(());
 
 /// The program under test.
-pub fn exe() -> &'static Path {
+pub(crate) fn exe() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_planrun"))
 }
 
 /// A plan and the folder in which it is run.
-pub struct Stage {
+pub(crate) struct Stage {
     pub folder: TempDir,
 }
 
 /// A run that is over.
-pub struct Outcome {
+pub(crate) struct Outcome {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
@@ -51,21 +51,21 @@ pub struct Outcome {
 }
 
 impl Stage {
-    pub fn new(plan: &str) -> Self {
+    pub(crate) fn new(plan: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("plan.toml"), plan).unwrap();
         Self { folder }
     }
 
     /// The command line `planrun plan.toml --out out …`, not yet started.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(exe());
         command.args(["plan.toml", "--out", "out", "--progress", "lines"]).args(arguments);
         self.prepare(&mut command);
         command
     }
 
-    pub fn prepare(&self, command: &mut Command) {
+    pub(crate) fn prepare(&self, command: &mut Command) {
         command
             .current_dir(self.folder.path())
             .stdin(Stdio::null())
@@ -73,12 +73,12 @@ impl Stage {
             .stderr(Stdio::piped());
     }
 
-    pub fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().unwrap()
     }
 
     /// Waits for a run of this plan.
-    pub fn end(self, child: Child, since: Instant) -> Outcome {
+    pub(crate) fn end(self, child: Child, since: Instant) -> Outcome {
         let Output { status, stdout, stderr } = wait(child);
         let results = results(&self.folder.path().join("out"));
         Outcome {
@@ -94,7 +94,7 @@ impl Stage {
 }
 
 /// What a process wrote; one that does not end in time is ended, and fails the test.
-pub fn wait(child: Child) -> Output {
+pub(crate) fn wait(child: Child) -> Output {
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
     let (ended, watched) = std::sync::mpsc::channel::<()>();
     let watch = std::thread::spawn(move || {
@@ -111,7 +111,7 @@ pub fn wait(child: Child) -> Output {
 }
 
 /// The only result folder below `out`.
-pub fn results(out: &Path) -> Option<PathBuf> {
+pub(crate) fn results(out: &Path) -> Option<PathBuf> {
     let entries = |path: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(path)
             .map_or_else(|_| Vec::new(), |all| all.map(|entry| entry.unwrap().path()).collect())
@@ -122,18 +122,18 @@ pub fn results(out: &Path) -> Option<PathBuf> {
 }
 
 /// The report of a result folder; null when there is none.
-pub fn report(results: &Path) -> Value {
+pub(crate) fn report(results: &Path) -> Value {
     std::fs::read(results.join("report.json"))
         .map_or(Value::Null, |bytes| serde_json::from_slice(&bytes).unwrap())
 }
 
 /// Runs a plan once.
-pub fn run_once(plan: &str, arguments: &[&str]) -> Outcome {
+pub(crate) fn run_once(plan: &str, arguments: &[&str]) -> Outcome {
     run_with(plan, |stage| stage.command(arguments))
 }
 
 /// Runs a plan once, by a command of the test's own.
-pub fn run_with(plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
+pub(crate) fn run_with(plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
     let _others = RUNS.read().unwrap_or_else(PoisonError::into_inner);
     go(plan, command)
 }
@@ -147,13 +147,13 @@ fn go(plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
 
 /// Runs a plan, and asserts its exit status and what holds for the report of every run. A run in which this machine was late for its own
 /// schedule says so, rightly, and is made again.
-pub fn run(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
+pub(crate) fn run(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
     run_as(code, plan, |stage| stage.command(arguments))
 }
 
 /// As [`run`], of a test that is about the schedule: it has the machine to itself, and a late run fails the test. Only one from which
 /// others withheld the machine, by its own account, is made again.
-pub fn run_paced(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
+pub(crate) fn run_paced(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
     let _alone = RUNS.write().unwrap_or_else(PoisonError::into_inner);
     for _ in 1..AGAIN {
         let outcome = go(plan, |stage| stage.command(arguments));
@@ -171,12 +171,12 @@ fn accepted(code: i32, outcome: Outcome) -> Outcome {
 }
 
 /// As [`run`], by a command of the test's own.
-pub fn run_as(code: i32, plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
+pub(crate) fn run_as(code: i32, plan: &str, command: impl Fn(&Stage) -> Command) -> Outcome {
     run_beside(code, || (run_with(plan, &command), ())).0
 }
 
 /// As [`run`], of what makes a run and what it takes beside it: servers whose counters are of one run only.
-pub fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T) {
+pub(crate) fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T) {
     let mut left = AGAIN;
     loop {
         let (outcome, beside) = make();
@@ -189,7 +189,7 @@ pub fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T)
 }
 
 /// Runs a plan that breaks a threshold. A run that this machine was too busy for is INVALID, and counts the same.
-pub fn run_broken(plan: &str) -> Outcome {
+pub(crate) fn run_broken(plan: &str) -> Outcome {
     let outcome = run_once(plan, &[]);
     let as_it_should = outcome.code == Some(1) || outcome.code == Some(3) && outcome.was_late();
     assert!(as_it_should, "{}\n{}", outcome.stdout, outcome.stderr);
@@ -212,47 +212,47 @@ impl Outcome {
     }
 
     /// The broken rules of validity.
-    pub fn rules(&self) -> Vec<String> {
+    pub(crate) fn rules(&self) -> Vec<String> {
         let breaches = self.report["invalid"].as_array().into_iter().flatten();
         breaches.map(|breach| breach["rule"].as_str().unwrap().to_owned()).collect()
     }
 
     /// How a rule of validity that measures something came out.
-    pub fn health(&self, rule: &str) -> &Value {
+    pub(crate) fn health(&self, rule: &str) -> &Value {
         let all = self.report["health"].as_array().unwrap();
         all.iter().find(|one| one["rule"] == rule).unwrap()
     }
 
-    pub fn verdict(&self) -> &str {
+    pub(crate) fn verdict(&self) -> &str {
         self.report["verdict"].as_str().unwrap()
     }
 
     /// One file of the result folder.
     /// The lines of the recording.
-    pub fn journal(&self) -> String {
+    pub(crate) fn journal(&self) -> String {
         let path = self.results.as_ref().unwrap().join("recording.jsonl.gz");
         let output = std::process::Command::new("zcat").arg(path).output().unwrap();
         String::from_utf8(output.stdout).unwrap()
     }
 
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.results.as_ref().unwrap().join(name)).unwrap()
     }
 
-    pub fn scenario(&self, name: &str) -> Facts<'_> {
+    pub(crate) fn scenario(&self, name: &str) -> Facts<'_> {
         let all = self.report["scenarios"].as_array().unwrap();
         Facts(all.iter().find(|scenario| scenario["name"] == name).unwrap())
     }
 
     /// What the built-in server of a target counted.
-    pub fn server(&self, target: &str) -> BTreeMap<String, u64> {
+    pub(crate) fn server(&self, target: &str) -> BTreeMap<String, u64> {
         let all = self.report["servers"].as_array().unwrap();
         let server = all.iter().find(|server| server["target"] == target).unwrap();
         serde_json::from_value(server["counters"].clone()).unwrap()
     }
 
     /// What holds for every run that has a report.
-    pub fn assert_whole(&self) {
+    pub(crate) fn assert_whole(&self) {
         let Some(results) = &self.results else { return };
         assert_report_is_whole(&self.report);
         assert_sums(results);
@@ -286,29 +286,29 @@ impl Outcome {
 
 /// A scenario, stage or part of a report.
 #[derive(Clone, Copy)]
-pub struct Facts<'a>(pub &'a Value);
+pub(crate) struct Facts<'a>(pub &'a Value);
 
 impl<'a> Facts<'a> {
-    pub fn stage(self, name: &str) -> Self {
+    pub(crate) fn stage(self, name: &str) -> Self {
         let all = self.0["stages"].as_array().unwrap();
         Self(all.iter().find(|stage| stage["name"] == name).unwrap())
     }
 
-    pub fn part(self, name: &str) -> Self {
+    pub(crate) fn part(self, name: &str) -> Self {
         Self(&self.0["parts"][name])
     }
 
-    pub fn counter(self, name: &str) -> u64 {
+    pub(crate) fn counter(self, name: &str) -> u64 {
         self.0["counters"][name].as_u64().unwrap_or_else(|| panic!("{name} in {}", self.0))
     }
 
     /// Several counters at once.
-    pub fn counters<const N: usize>(self, names: [&str; N]) -> [u64; N] {
+    pub(crate) fn counters<const N: usize>(self, names: [&str; N]) -> [u64; N] {
         names.map(|name| self.counter(name))
     }
 
     /// Of one of a scenario's requests: how many ended well, and how many did not.
-    pub fn ended(self, request: &str) -> (u64, u64) {
+    pub(crate) fn ended(self, request: &str) -> (u64, u64) {
         let all = self.0["requests"].as_array().unwrap();
         let one = all.iter().find(|one| one["name"] == request).unwrap();
         let get = |key: &str| one[key].as_u64().unwrap();
@@ -316,12 +316,12 @@ impl<'a> Facts<'a> {
     }
 
     /// `None` when it was not measured.
-    pub fn ratio(self, name: &str) -> Option<f64> {
+    pub(crate) fn ratio(self, name: &str) -> Option<f64> {
         self.0["ratios"][name]["value"].as_f64()
     }
 
     /// Counts by cause.
-    pub fn failures(self) -> BTreeMap<String, u64> {
+    pub(crate) fn failures(self) -> BTreeMap<String, u64> {
         let mut counts = BTreeMap::new();
         for failure in self.0["failures"].as_array().unwrap() {
             let name = failure["failure"].as_str().unwrap().to_owned();
@@ -331,7 +331,7 @@ impl<'a> Facts<'a> {
     }
 
     /// The one cause of all failures, whichever requests met it: its name, origin, phase, count.
-    pub fn only_failure(self) -> (&'a str, &'a str, &'a str, u64) {
+    pub(crate) fn only_failure(self) -> (&'a str, &'a str, &'a str, u64) {
         let all = self.0["failures"].as_array().unwrap();
         let of = |one: &Value| ["failure", "origin", "phase", "code"].map(|key| one[key].clone());
         assert!(!all.is_empty() && all.iter().all(|one| of(one) == of(&all[0])), "{all:?}");
@@ -340,13 +340,13 @@ impl<'a> Facts<'a> {
         (word("failure"), word("origin"), word("phase"), count)
     }
 
-    pub fn samples(self, time: &str) -> u64 {
+    pub(crate) fn samples(self, time: &str) -> u64 {
         self.0["times"][time]["samples"].as_u64().unwrap_or(0)
     }
 }
 
 /// The identities of the contract, in every scenario, stage and part; parts sum up to stages, stages to scenarios.
-pub fn assert_report_is_whole(report: &Value) {
+pub(crate) fn assert_report_is_whole(report: &Value) {
     for scenario in report["scenarios"].as_array().unwrap() {
         let whole = assert_identities(scenario);
         let mut sum = [0; 7];
@@ -381,7 +381,7 @@ fn assert_identities(facts: &Value) -> [u64; 7] {
 }
 
 /// SHA256SUMS is right, for the tool that people have.
-pub fn assert_sums(results: &Path) {
+pub(crate) fn assert_sums(results: &Path) {
     let output = Command::new("sha256sum")
         .args(["--check", "--quiet", "--strict", "SHA256SUMS"])
         .current_dir(results)
@@ -391,7 +391,7 @@ pub fn assert_sums(results: &Path) {
 }
 
 /// Waits for a condition.
-pub fn await_true(what: &str, within: Duration, mut condition: impl FnMut() -> bool) {
+pub(crate) fn await_true(what: &str, within: Duration, mut condition: impl FnMut() -> bool) {
     let until = Instant::now() + within;
     while !condition() {
         assert!(Instant::now() < until, "{what} did not happen in time");

@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
     input: Option<ChildStdin>,
     lines: Lines<BufReader<ChildStdout>>,
@@ -15,12 +15,12 @@ pub struct Served {
 
 impl Served {
     /// One process that listens.
-    pub fn start(arguments: &[&str]) -> Self {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
         Self::start_as(Command::new(exe()), arguments)
     }
 
     /// As [`Self::start`], by a command that ends in the program.
-    pub fn start_as(mut command: Command, arguments: &[&str]) -> Self {
+    pub(crate) fn start_as(mut command: Command, arguments: &[&str]) -> Self {
         let mut child = command
             .arg("serve")
             .args(arguments)
@@ -37,7 +37,7 @@ impl Served {
     }
 
     /// Ends it; what it counted.
-    pub fn stop(mut self) -> BTreeMap<String, u64> {
+    pub(crate) fn stop(mut self) -> BTreeMap<String, u64> {
         drop(self.input.take());
         let line = self.lines.next().unwrap().unwrap();
         serde_json::from_str(&line).unwrap()

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 /// Its arguments.
 #[derive(Debug, Args)]
-pub struct CheckArgs {
+pub(super) struct CheckArgs {
     /// Plans to check.
     #[arg(value_name = "PLAN.toml", required = true)]
     plans: Vec<PathBuf>,

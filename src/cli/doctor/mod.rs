@@ -18,7 +18,7 @@ use std::path::PathBuf;
 
 /// Its arguments.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(super) struct DoctorArgs {
     /// Plan to compare with; without one, print what this machine can do.
     #[arg(value_name = "PLAN.toml")]
     plan: Option<PathBuf>,

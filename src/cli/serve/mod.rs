@@ -14,7 +14,7 @@ use std::str::FromStr;
 
 /// Which server.
 #[derive(Debug, Subcommand)]
-pub enum ServeCommand {
+pub(super) enum ServeCommand {
     /// Hold TCP connections: greet, send heartbeats, reply.
     TcpHold(Box<TcpHoldArgs>),
     /// WebSockets: shakes hands, greets, sends a message or a ping every so often, answers, holds.
@@ -30,7 +30,7 @@ pub enum ServeCommand {
 
 /// What the tcp-hold server does.
 #[derive(Debug, Args)]
-pub struct TcpHoldArgs {
+pub(super) struct TcpHoldArgs {
     /// Send this message as greeting, heartbeat and reply.
     #[arg(long, value_name = "TEXT", default_value = "ok")]
     message: String,
@@ -51,7 +51,7 @@ pub struct TcpHoldArgs {
 
 /// What the ws-hold server does.
 #[derive(Debug, Args)]
-pub struct WsHoldArgs {
+pub(super) struct WsHoldArgs {
     #[command(flatten)]
     hold: TcpHoldArgs,
     /// Choose this subprotocol where a client offers it.
@@ -81,7 +81,7 @@ impl TcpHoldArgs {
 
 /// What the HTTP server does.
 #[derive(Debug, Args)]
-pub struct HttpArgs {
+pub(super) struct HttpArgs {
     /// Respond to every request with this body.
     #[arg(long, value_name = "TEXT", default_value = "ok")]
     body: String,

@@ -5,7 +5,7 @@ use crate::schedule::Partition;
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub(super) enum State {
     /// No connection.
     Free,
     /// Being opened.
@@ -22,7 +22,7 @@ pub enum State {
 
 /// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.
 #[derive(Debug)]
-pub struct Connection<S, T> {
+pub(super) struct Connection<S, T> {
     /// Present unless free.
     pub socket: Option<S>,
     /// What its conversation keeps of it.
@@ -71,7 +71,7 @@ impl<S, T: Copy + Default> Connection<S, T> {
     }
 
     /// Becomes a connection that is being opened.
-    pub fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
+    pub(super) fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
         let phase = PHASES.iter().position(|phase| *phase == key.phase).unwrap_or(0);
         *self = Self {
             socket: Some(socket),
@@ -86,25 +86,25 @@ impl<S, T: Copy + Default> Connection<S, T> {
     }
 
     /// The phase of the stage in which the attempt was due: where its facts belong.
-    pub fn key(&self) -> CellKey {
+    pub(super) fn key(&self) -> CellKey {
         CellKey { stage: self.stage, phase: PHASES[usize::from(self.phase)] }
     }
 
     /// Becomes open.
-    pub fn open(&mut self, now_ns: u64) {
+    pub(super) fn open(&mut self, now_ns: u64) {
         self.state = State::Open;
         self.heard_ns = now_ns;
         self.opened_after_us = u32::try_from((now_ns - self.begun_ns) / 1_000).unwrap_or(u32::MAX);
     }
 
     /// Its life, if it ends so now.
-    pub fn life(&self, end: End, now_ns: u64) -> Life {
+    pub(super) fn life(&self, end: End, now_ns: u64) -> Life {
         let opened_ns = self.begun_ns + u64::from(self.opened_after_us) * 1_000;
         Life { end, opened_ns, heard_ns: self.heard_ns, ended_ns: now_ns }
     }
 
     /// Becomes free; hands over the socket and what its conversation kept.
-    pub fn end(&mut self) -> Option<(S, T)> {
+    pub(super) fn end(&mut self) -> Option<(S, T)> {
         let socket = self.socket.take().map(|socket| (socket, self.talk));
         *self = Self { owed: self.owed, ..Self::free() };
         socket
@@ -113,7 +113,7 @@ impl<S, T: Copy + Default> Connection<S, T> {
 
 /// All connections of a worker.
 #[derive(Debug)]
-pub struct Slots<S, T> {
+pub(super) struct Slots<S, T> {
     connections: Vec<Connection<S, T>>,
     share: Partition,
     block: u64,
@@ -121,31 +121,31 @@ pub struct Slots<S, T> {
 
 impl<S, T: Copy + Default> Slots<S, T> {
     /// Room for this share of `users`.
-    pub fn new(users: u64, share: Partition, block: u64) -> Self {
+    pub(super) fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
         let connections = std::iter::repeat_with(Connection::free).take(room).collect();
         Self { connections, share, block }
     }
 
     /// The slot of a user of this share.
-    pub fn slot(&self, user: u64) -> u32 {
+    pub(super) fn slot(&self, user: u64) -> u32 {
         let round = user / self.block / u64::from(self.share.of);
         u32::try_from(round * self.block + user % self.block).unwrap_or(u32::MAX)
     }
 
     /// The user of a slot.
-    pub fn user(&self, slot: u32) -> u64 {
+    pub(super) fn user(&self, slot: u32) -> u64 {
         let (round, within) = (u64::from(slot) / self.block, u64::from(slot) % self.block);
         (round * u64::from(self.share.of) + u64::from(self.share.index)) * self.block + within
     }
 
     /// The connection in a slot.
-    pub fn get(&mut self, slot: u32) -> &mut Connection<S, T> {
+    pub(super) fn get(&mut self, slot: u32) -> &mut Connection<S, T> {
         &mut self.connections[slot as usize]
     }
 
     /// How many slots there are.
-    pub fn len(&self) -> u32 {
+    pub(super) fn len(&self) -> u32 {
         u32::try_from(self.connections.len()).unwrap_or(u32::MAX)
     }
 }

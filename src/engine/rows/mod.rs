@@ -34,7 +34,7 @@ pub enum RowSource {
 
 /// One file whose rows are used once each, and the scenarios that take from it: one supply, however many they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SharedRows {
+pub(super) struct SharedRows {
     /// How many rows the file has.
     pub rows: u64,
     /// The scenarios, as indices into `Plan::scenarios`.
@@ -45,7 +45,7 @@ pub struct SharedRows {
 }
 
 /// The files whose rows are used once each.
-pub fn shared_rows(plan: &Plan, schedule: &Schedule, files: &[Files]) -> Vec<SharedRows> {
+pub(super) fn shared_rows(plan: &Plan, schedule: &Schedule, files: &[Files]) -> Vec<SharedRows> {
     let mut shared: Vec<(&Path, SharedRows)> = Vec::new();
     for (scenario, files) in files.iter().enumerate() {
         let Some(file) = &files.data_file else { continue };
@@ -68,7 +68,7 @@ pub fn shared_rows(plan: &Plan, schedule: &Schedule, files: &[Files]) -> Vec<Sha
 }
 
 /// The data of a scenario whose rows are used once each.
-pub fn unique(protocol: &Protocol) -> Option<&Data> {
+pub(super) fn unique(protocol: &Protocol) -> Option<&Data> {
     match protocol {
         Protocol::Http(Http { data: Some(data), .. }) if data.order == RowOrder::Unique => {
             Some(data)

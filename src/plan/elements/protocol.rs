@@ -58,7 +58,7 @@ words! {
 
 impl ProtocolWord {
     /// The protocol with this name.
-    pub fn kind(self) -> ProtocolKind {
+    pub(crate) fn kind(self) -> ProtocolKind {
         match self {
             Self::TcpHold => ProtocolKind::TcpHold,
             Self::WsHold => ProtocolKind::WsHold,

@@ -31,7 +31,7 @@ macro_rules! limits {
 
         impl RawLimits {
             /// The limits that are given, each in the unit of its rule.
-            pub fn given(&self) -> ValidityLimits {
+            pub(crate) fn given(&self) -> ValidityLimits {
                 let all = [$((LimitKey::$variant, self.$key.value().map(|one| one.number()))),*];
                 let given = all.into_iter().filter_map(|(key, limit)| Some((key, limit?)));
                 ValidityLimits(given.collect())

@@ -21,7 +21,7 @@ const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = include_str!("script.js");
 
 /// The file.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     page(run).0.into_bytes()
 }
 

@@ -9,7 +9,7 @@ use serde::Serialize;
 /// What held connections cost. Memory and processor time of the generator, of a built-in target and
 /// of the kernel are apart.
 #[derive(Serialize)]
-pub struct CostReport {
+pub(super) struct CostReport {
     connections: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     both_ends_here: Option<bool>,
@@ -43,7 +43,7 @@ struct AccountReport {
 
 impl CostReport {
     /// Of one scenario that holds connections.
-    pub fn of_scenario(run: &SavedRun, index: usize) -> Option<Self> {
+    pub(super) fn of_scenario(run: &SavedRun, index: usize) -> Option<Self> {
         let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index)?;
         let workers = run.started.as_ref().and_then(|started| started.workers.get(index).copied());
         let way = run.started.as_ref().and_then(|started| started.paths.get(index));
@@ -51,7 +51,7 @@ impl CostReport {
     }
 
     /// Of all scenarios together.
-    pub fn of_run(run: &SavedRun) -> Option<Self> {
+    pub(super) fn of_run(run: &SavedRun) -> Option<Self> {
         let cost = ResourceCost::of_run(&run.plan, &run.recording)?;
         let ways =
             run.started.as_ref().map(|started| &started.paths).filter(|ways| !ways.is_empty());
@@ -101,7 +101,7 @@ fn nanoseconds(seconds: f64) -> f64 {
 
 /// A root cause, and the scenario whose connections it kept from being there.
 #[derive(Serialize)]
-pub struct CauseReport<'a> {
+pub(super) struct CauseReport<'a> {
     scenario: &'a str,
     #[serde(skip_serializing_if = "HostId::is_coordinator")]
     host: HostId,
@@ -114,7 +114,7 @@ pub struct CauseReport<'a> {
 
 impl<'a> CauseReport<'a> {
     /// The root causes of every scenario, in the plan's order.
-    pub fn all(run: &'a SavedRun) -> Vec<Self> {
+    pub(super) fn all(run: &'a SavedRun) -> Vec<Self> {
         let of = |(index, scenario): (usize, &'a crate::plan::Scenario)| {
             let diagnoses = causes(run, index).into_iter();
             diagnoses.map(move |diagnosis| Self::new(&scenario.name, diagnosis))

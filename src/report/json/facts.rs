@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 /// One scenario.
 #[derive(Serialize)]
-pub struct ScenarioReport<'a> {
+pub(super) struct ScenarioReport<'a> {
     name: &'a str,
     protocol: &'static str,
     target: &'a str,
@@ -146,7 +146,7 @@ struct CookieReport {
 }
 
 impl<'a> ScenarioReport<'a> {
-    pub fn new(run: &'a SavedRun, index: usize) -> Self {
+    pub(super) fn new(run: &'a SavedRun, index: usize) -> Self {
         let scenario = &run.plan.scenarios[index];
         let facts = ScenarioFacts::new(run, index);
         let recorded = &run.recording.scenarios[index];

@@ -8,20 +8,20 @@ use serde::Serialize;
 
 /// A rule of validity that was broken.
 #[derive(Serialize)]
-pub struct BreachReport {
+pub(super) struct BreachReport {
     rule: &'static str,
     detail: String,
 }
 
 impl BreachReport {
-    pub fn new(breach: &Breach) -> Self {
+    pub(super) fn new(breach: &Breach) -> Self {
         Self { rule: breach.rule.name(), detail: breach.detail.clone() }
     }
 }
 
 /// A rule of validity that measures something, where it was worst.
 #[derive(Serialize)]
-pub struct HealthReport<'a> {
+pub(super) struct HealthReport<'a> {
     rule: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ok: Option<bool>,
@@ -59,7 +59,7 @@ struct HealthFigures {
 }
 
 impl<'a> HealthReport<'a> {
-    pub fn new(run: &'a SavedRun, health: &Health) -> Self {
+    pub(super) fn new(run: &'a SavedRun, health: &Health) -> Self {
         let scenario = health.place.and_then(|(at, _)| run.plan.scenarios.get(usize::from(at)));
         let key = health.place.map(|(_, key)| key);
         let stage = scenario
@@ -96,7 +96,7 @@ impl<'a> HealthReport<'a> {
 
 /// One threshold, where it was looked at.
 #[derive(Serialize)]
-pub struct ThresholdReport<'a> {
+pub(super) struct ThresholdReport<'a> {
     scenario: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
@@ -135,7 +135,7 @@ pub struct ThresholdReport<'a> {
 }
 
 impl<'a> ThresholdReport<'a> {
-    pub fn new(run: &'a SavedRun, finding: &Finding) -> Option<Self> {
+    pub(super) fn new(run: &'a SavedRun, finding: &Finding) -> Option<Self> {
         let scenario = run.plan.scenarios.get(usize::from(finding.scenario))?;
         let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
         let time = matches!(threshold.metric, Metric::Time(..));

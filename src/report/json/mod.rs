@@ -26,12 +26,12 @@ use serde::{Serialize, Serializer};
 const SCHEMA: &str = "planrun.report/1";
 
 /// The file.
-pub fn write(run: &SavedRun) -> Vec<u8> {
+pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     pretty(&Report::new(run))
 }
 
 /// As indented JSON with a line end.
-pub fn pretty(value: &impl Serialize) -> Vec<u8> {
+pub(super) fn pretty(value: &impl Serialize) -> Vec<u8> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("maps with text keys, and no I/O");
     bytes.push(b'\n');
     bytes

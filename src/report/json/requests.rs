@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// One request.
 #[derive(Serialize)]
-pub struct RequestReport<'a> {
+pub(super) struct RequestReport<'a> {
     name: &'a str,
     #[serde(flatten)]
     attempts: AttemptsReport,
@@ -25,7 +25,10 @@ pub struct RequestReport<'a> {
 }
 
 /// What there is to tell of each request in a section.
-pub fn requests<'a>(scenario: &'a Scenario, section: &Section<'_>) -> Vec<RequestReport<'a>> {
+pub(super) fn requests<'a>(
+    scenario: &'a Scenario,
+    section: &Section<'_>,
+) -> Vec<RequestReport<'a>> {
     let Protocol::Http(http) = &scenario.protocol else { return Vec::new() };
     let mut all = Vec::new();
     for (at, request) in (0..).zip(&http.requests) {

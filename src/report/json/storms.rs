@@ -7,7 +7,7 @@ use serde::Serialize;
 
 /// One event. `null`: so many were never back.
 #[derive(Serialize)]
-pub struct EventReport {
+pub(super) struct EventReport {
     at_ns: u64,
     over_ns: u64,
     share: f64,
@@ -20,7 +20,7 @@ pub struct EventReport {
 }
 
 impl EventReport {
-    pub fn new(fallen: &EventFacts<'_>) -> Self {
+    pub(super) fn new(fallen: &EventFacts<'_>) -> Self {
         let EventFacts { event, storm } = fallen;
         let after = |stat| storm.after(stat).filter(|ns| ns.is_finite()).map(whole);
         Self {

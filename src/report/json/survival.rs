@@ -11,7 +11,7 @@ const MOST_POINTS: usize = 100;
 
 /// The lifetimes of held connections.
 #[derive(Serialize)]
-pub struct SurvivalReport {
+pub(super) struct SurvivalReport {
     connections: u64,
     deaths: u64,
     ended: OrderedMap<&'static str, u64>,
@@ -51,7 +51,7 @@ struct SpikeReport {
 
 impl SurvivalReport {
     /// `None` when no held connection has ended.
-    pub fn of(survival: &Survival) -> Option<Self> {
+    pub(super) fn of(survival: &Survival) -> Option<Self> {
         let curve = Curve::of(survival)?;
         let ended = |end: &End| (end.name(), survival.count(*end));
         // The ages of metrics are always told, where they were reached.

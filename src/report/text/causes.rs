@@ -16,7 +16,7 @@ use std::io;
 const MOST: usize = 4;
 
 /// Why it stopped where it stopped: each root cause with its side, and what to do.
-pub fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let all: Vec<(usize, Vec<Diagnosis>)> = (0..run.plan.scenarios.len())
         .map(|index| (index, causes(run, index)))
         .filter(|(_, blames)| !blames.is_empty())
@@ -53,7 +53,7 @@ fn capital(sentence: &str) -> String {
 }
 
 /// What a scenario's connections cost.
-pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index);
     let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());
@@ -66,7 +66,7 @@ pub fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> 
 }
 
 /// What the connections of all scenarios cost together.
-pub fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let cost = ResourceCost::of_run(&run.plan, &run.recording);
     let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
         return Ok(());

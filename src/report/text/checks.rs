@@ -14,7 +14,7 @@ use std::io::{self, Write};
 /// Checks that are shown, those that broke most often first; the others are in checks.csv.
 const MOST: usize = 20;
 
-pub fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> io::Result<()> {
     let mut all: Vec<(&str, CheckTally)> = tallies(scenario, facts).collect();
     if all.is_empty() {
         return Ok(());

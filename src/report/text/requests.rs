@@ -17,7 +17,11 @@ use std::io::{self, Write};
 /// Requests that are shown, in the plan's order; the others are in requests.csv.
 const MOST: usize = 20;
 
-pub fn write(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+pub(crate) fn write(
+    scenario: &Scenario,
+    whole: &Section<'_>,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
     let Some((table, more)) = request_table(scenario, whole) else { return Ok(()) };
     writeln!(out)?;
     table.write(out, 2)?;

@@ -23,7 +23,7 @@ const MOST_CAUSES: usize = 8;
 /// Addresses of a target that are shown.
 const MOST_ADDRESSES: usize = 3;
 
-pub fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
+pub(crate) fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();

@@ -12,7 +12,7 @@ use std::io;
 /// Events that are shown; the others are in report.json.
 const MOST: usize = 8;
 
-pub fn write(scenario: &Scenario, whole: &Cell, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn write(scenario: &Scenario, whole: &Cell, out: &mut Page<'_>) -> io::Result<()> {
     let all = storms(scenario, whole);
     all.iter().take(MOST).try_for_each(|one| paragraph(out, "  ", &line(one), Style::new()))?;
     match all.len().saturating_sub(MOST) {

@@ -12,7 +12,7 @@ use anstyle::Style;
 use std::io;
 
 /// Why held connections ended; and where any was lost, how long they lived.
-pub fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
     let survival = &whole.cell.survival;
     let deaths = survival.deaths();
     ends(survival, out)?;

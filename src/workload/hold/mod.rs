@@ -5,8 +5,8 @@
 //!
 //! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results they make.
 
-pub mod raw;
-pub mod websocket;
+pub(crate) mod raw;
+pub(crate) mod websocket;
 
 use crate::record::Failure;
 use std::fmt::Debug;

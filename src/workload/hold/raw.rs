@@ -11,7 +11,7 @@ const SHOWN: usize = 32;
 
 /// Messages without framing.
 #[derive(Debug)]
-pub struct Raw {
+pub(crate) struct Raw {
     /// Every message must be exactly this; `None`: each read is a message.
     expect: Option<Vec<u8>>,
     beat: Vec<u8>,
@@ -19,7 +19,7 @@ pub struct Raw {
 
 impl Raw {
     /// What a plan says of its connections.
-    pub fn new(settings: &TcpHold) -> Self {
+    pub(crate) fn new(settings: &TcpHold) -> Self {
         let beat = match &settings.heartbeat {
             Some(Heartbeat::Client { send, .. }) => send.clone().into_bytes(),
             Some(Heartbeat::Server { .. }) | None => Vec::new(),

@@ -29,7 +29,7 @@ const TURN: u32 = 16;
 
 /// A connection: opening, idle, or with one request under way.
 #[derive(Debug)]
-pub struct Lane {
+pub(crate) struct Lane {
     wire: Wire,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
@@ -50,7 +50,7 @@ pub struct Lane {
 
 impl Lane {
     /// Begins to open a connection.
-    pub fn begin(ends: &Ends) -> Result<Self, Fault> {
+    pub(crate) fn begin(ends: &Ends) -> Result<Self, Fault> {
         let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
             wire,
@@ -67,12 +67,12 @@ impl Lane {
     }
 
     /// Its socket.
-    pub fn socket(&self) -> BorrowedFd<'_> {
+    pub(crate) fn socket(&self) -> BorrowedFd<'_> {
         self.wire.as_fd()
     }
 
     /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
-    pub fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
+    pub(crate) fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
         match connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))? {
             Opened::Now => {}
             Opened::Doomed(errno) => self.doom = Some(errno),
@@ -82,27 +82,27 @@ impl Lane {
     }
 
     /// The connection, which is open, is to be secured by `end` first.
-    pub fn secure_by(&mut self, end: UnbufferedClientConnection) {
+    pub(crate) fn secure_by(&mut self, end: UnbufferedClientConnection) {
         self.wire.secure_by(end);
     }
 
     /// Begins, or goes on with, what secures an open connection.
-    pub fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
+    pub(crate) fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
         self.wire.secure(ends, buffers)
     }
 
     /// Whether an answer has come on it.
-    pub fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.used
     }
 
     /// Whether another request can be sent.
-    pub fn takes_a_request(&self) -> bool {
+    pub(crate) fn takes_a_request(&self) -> bool {
         !self.over
     }
 
     /// The socket of an idle connection is ready: nothing good can have come.
-    pub fn disturb(&mut self, buffers: &mut Buffers) {
+    pub(crate) fn disturb(&mut self, buffers: &mut Buffers) {
         self.over |= match self.wire.read(buffers) {
             Ok(_) => true,
             Err(error) => !is_nothing(&error),
@@ -110,14 +110,14 @@ impl Lane {
     }
 
     /// Sends a request, by its index in the plan, as far as there is room.
-    pub fn send(&mut self, script: &Script, request: usize) {
+    pub(crate) fn send(&mut self, script: &Script, request: usize) {
         let prepared = &script.requests[request];
         self.begin_request(request, prepared);
         self.write(prepared);
     }
 
     /// Sends a request of a session. `room` is written over.
-    pub fn send_for(
+    pub(crate) fn send_for(
         &mut self,
         script: &Script,
         request: usize,
@@ -163,7 +163,7 @@ impl Lane {
     }
 
     /// Body bytes that have come and gone of the request under way: what the socket took, and what it gave.
-    pub fn moved(&self) -> Moved {
+    pub(crate) fn moved(&self) -> Moved {
         Moved { sent: self.sent(), received: self.exchange.received() }
     }
 
@@ -187,12 +187,12 @@ impl Lane {
     }
 
     /// Whether sending failed: no event will say so.
-    pub fn is_doomed(&self) -> bool {
+    pub(crate) fn is_doomed(&self) -> bool {
         self.doom.is_some()
     }
 
     /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may have closed its side.
-    pub fn advance(
+    pub(crate) fn advance(
         &mut self,
         script: &Script,
         closed: bool,
@@ -264,12 +264,12 @@ impl Lane {
     }
 
     /// When the request under way is out of time.
-    pub fn deadline(&self, limits: Limits) -> u64 {
+    pub(crate) fn deadline(&self, limits: Limits) -> u64 {
         self.exchange.deadline(limits)
     }
 
     /// Gives up the request under way: it is out of time.
-    pub fn give_up(&mut self, script: &Script, limits: Limits, now_ns: u64) -> Answer {
+    pub(crate) fn give_up(&mut self, script: &Script, limits: Limits, now_ns: u64) -> Answer {
         let fault = self.exchange.late(limits);
         self.broken(&script.requests[self.exchange.request as usize], fault, now_ns)
     }

@@ -40,21 +40,21 @@ mod sheet;
 mod stock;
 mod wire;
 
-pub use ends::Ends;
-pub use exchange::{Answer, Limits, Moved, Unseen};
-pub use fault::{Fault, Opening};
-pub use lane::{Lane, Step};
-pub use look::Gains;
-pub use multiplex::{ALPN, Multiplex, Stream};
+pub(crate) use ends::Ends;
+pub(crate) use exchange::{Answer, Limits, Moved, Unseen};
+pub(crate) use fault::{Fault, Opening};
+pub(crate) use lane::{Lane, Step};
+pub(crate) use look::Gains;
+pub(crate) use multiplex::{ALPN, Multiplex, Stream};
 #[cfg(any(test, fuzzing))]
 pub(crate) use parse::{Parser, Wrong};
 #[cfg(any(test, fuzzing))]
 pub(crate) use rows::Format;
-pub use rows::{LARGEST_DATA, Rows, WrongRow};
-pub use script::{Script, ScriptError};
-pub use session::{Session, Taken};
-pub use stock::{DataFile, Files, NoPaths, Stock};
-pub use wire::{Buffers, Secured};
+pub(crate) use rows::{LARGEST_DATA, Rows};
+pub(crate) use script::{Script, ScriptError};
+pub(crate) use session::{Session, Taken};
+pub(crate) use stock::{DataFile, Files, NoPaths, Stock};
+pub(crate) use wire::{Buffers, Secured};
 
 #[cfg(test)]
 mod tests;

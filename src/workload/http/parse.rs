@@ -17,7 +17,7 @@ const EARLY: usize = 64;
 
 /// Why bytes are not an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Wrong {
+pub(crate) enum Wrong {
     /// Not a head.
     #[error("invalid head: {0}")]
     Head(#[from] httparse::Error),
@@ -69,7 +69,7 @@ enum State {
 }
 
 /// What is interested in an answer; whatever takes pieces of a body is.
-pub trait Reader {
+pub(crate) trait Reader {
     /// The head has come.
     fn head(&mut self, _status: u16, _headers: &[Header<'_>]) {}
 
@@ -85,7 +85,7 @@ impl<F: FnMut(&[u8])> Reader for F {
 
 /// One answer as it comes in.
 #[derive(Debug)]
-pub struct Parser {
+pub(crate) struct Parser {
     state: State,
     status: Option<u16>,
     keep: bool,
@@ -105,40 +105,40 @@ pub struct Parser {
 
 impl Parser {
     /// An answer that has yet to begin. `bodiless`: to HEAD.
-    pub fn new(bodiless: bool) -> Self {
+    pub(crate) fn new(bodiless: bool) -> Self {
         Self::within(bodiless, AnswerLimits::default())
     }
 
     /// The same, within limits of the plan.
-    pub fn within(bodiless: bool, limits: AnswerLimits) -> Self {
+    pub(crate) fn within(bodiless: bool, limits: AnswerLimits) -> Self {
         let (most_bytes, most_headers) = (limits.head, limits.headers);
         let (state, status, keep) = (State::Head, None, false);
         Self { state, status, keep, bodiless, around: 0, most_bytes, most_headers, kept: None }
     }
 
     /// The status, once the head has come.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         self.status
     }
 
     /// Whether the answer is whole.
-    pub fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         self.state == State::Done
     }
 
     /// Whether another request may follow on the connection.
-    pub fn keeps(&self) -> bool {
+    pub(crate) fn keeps(&self) -> bool {
         self.keep
     }
 
     /// Memory that holds what came of a head.
     #[cfg(test)]
-    pub(super) fn kept_bytes(&self) -> usize {
+    pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity())
     }
 
     /// The connection has ended; true when that is how the answer ends.
-    pub fn close(&mut self) -> Result<bool, Wrong> {
+    pub(crate) fn close(&mut self) -> Result<bool, Wrong> {
         if self.state == State::Close {
             self.state = State::Done;
         }
@@ -150,7 +150,7 @@ impl Parser {
     }
 
     /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many were taken.
-    pub fn feed(&mut self, bytes: &[u8], mut reader: impl Reader) -> Result<usize, Wrong> {
+    pub(crate) fn feed(&mut self, bytes: &[u8], mut reader: impl Reader) -> Result<usize, Wrong> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];

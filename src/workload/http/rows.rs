@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A larger file of data is refused: bytes. It goes to every worker.
-pub const LARGEST_DATA: u64 = 32 << 20;
+pub(crate) const LARGEST_DATA: u64 = 32 << 20;
 
 /// How a file of data is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -15,7 +15,7 @@ const SCRATCH: usize = 32_768;
 
 /// What all lanes of a process read with: none owns a buffer.
 #[derive(Debug)]
-pub struct Buffers {
+pub(crate) struct Buffers {
     /// What has come, as the parser takes it.
     pub(super) plain: Box<[u8]>,
     /// What has come, as TLS takes it; empty where there is none.
@@ -24,7 +24,7 @@ pub struct Buffers {
 
 impl Buffers {
     /// For reads of at most `size` bytes, at least 32 KiB where connections are secured.
-    pub fn new(size: usize, secured: bool) -> Self {
+    pub(crate) fn new(size: usize, secured: bool) -> Self {
         let scratch = if secured { SCRATCH } else { 0 };
         Self {
             plain: vec![0; size.max(scratch)].into_boxed_slice(),

@@ -20,7 +20,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 
 /// Who a server is.
 #[derive(Debug)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// What all its sessions share.
     pub config: Arc<ServerConfig>,
     /// What clients must trust, as PEM.
@@ -29,7 +29,7 @@ pub struct Identity {
 
 /// A certificate that nobody but its owner has signed, and its key, as PEM.
 #[derive(Debug, Clone)]
-pub struct SelfSigned {
+pub(crate) struct SelfSigned {
     /// The certificate.
     pub certificate: String,
     /// Its private key.
@@ -37,7 +37,7 @@ pub struct SelfSigned {
 }
 
 /// Makes a certificate for the names of loopback and `address`, which `owner` tells apart from others.
-pub fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
+pub(crate) fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
     let mut names: Vec<String> = NAMES.map(String::from).to_vec();
     if !NAMES.contains(&address) {
         names.push(address.to_owned());
@@ -52,7 +52,7 @@ pub fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
 
 impl Identity {
     /// The same for a server of HTTP: clients may go on with its sessions, and choose HTTP/2.
-    pub fn of_http(mut self) -> Result<Self, TlsError> {
+    pub(crate) fn of_http(mut self) -> Result<Self, TlsError> {
         let config = Arc::make_mut(&mut self.config);
         config.alpn_protocols = ["h2", "http/1.1"].map(|name| name.as_bytes().to_vec()).into();
         config.send_tls13_tickets = 2;
@@ -61,7 +61,7 @@ impl Identity {
     }
 
     /// From what was made here.
-    pub fn of(made: &SelfSigned) -> Result<Self, TlsError> {
+    pub(crate) fn of(made: &SelfSigned) -> Result<Self, TlsError> {
         let wrong = |why: String| TlsError::Certificates { place: "the text".to_owned(), why };
         let key = PrivateKeyDer::from_pem_slice(made.key.as_bytes())
             .map_err(|error| wrong(error.to_string()))?;
@@ -69,7 +69,7 @@ impl Identity {
     }
 
     /// From PEM files.
-    pub fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
+    pub(crate) fn read(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let read = |path: &Path| {
             std::fs::read_to_string(path)
                 .map_err(|source| TlsError::Read { path: path.to_owned(), source })

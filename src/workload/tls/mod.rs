@@ -11,10 +11,10 @@ mod sessions;
 mod tests;
 mod trust;
 
-pub use identity::{Identity, SelfSigned, self_signed};
-pub use session::{End, Session};
-pub use sessions::Sessions;
-pub use trust::{Client, Credentials, Peers, Trust, server_name};
+pub(crate) use identity::{Identity, self_signed};
+pub(crate) use session::Session;
+pub(crate) use sessions::Sessions;
+pub(crate) use trust::{Client, Credentials, Peers, Trust, server_name};
 
 use crate::record::{Cause, Failure, FailureStage};
 use rustls::crypto::{CryptoProvider, ring};
@@ -75,11 +75,11 @@ fn provider() -> Arc<CryptoProvider> {
 }
 
 /// The cause behind an error of a session or of its socket.
-pub fn cause(error: &io::Error, phase: FailureStage) -> Cause {
+pub(crate) fn cause(error: &io::Error, phase: FailureStage) -> Cause {
     if is_tls(error) { Cause::new(Failure::Tls, phase) } else { Cause::from_io(error, phase) }
 }
 
 /// Whether TLS failed, not the connection below it.
-pub fn is_tls(error: &io::Error) -> bool {
+pub(crate) fn is_tls(error: &io::Error) -> bool {
     error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
 }

@@ -16,7 +16,7 @@ use std::net::TcpStream;
 const RECORD: usize = 16_384;
 
 /// One side of a connection's TLS.
-pub trait End {
+pub(crate) trait End {
     /// rustls' word for the side.
     type Data;
 
@@ -83,7 +83,7 @@ impl End for UnbufferedServerConnection {
 }
 
 /// The TLS of one connection.
-pub struct Session<E> {
+pub(crate) struct Session<E> {
     end: E,
     /// A record that has come in part.
     inbox: Vec<u8>,
@@ -114,7 +114,7 @@ impl<E> fmt::Debug for Session<E> {
 
 impl<E: End> Session<E> {
     /// A session that has yet to shake hands.
-    pub fn new(end: E) -> Self {
+    pub(crate) fn new(end: E) -> Self {
         Self {
             end,
             inbox: Vec::new(),
@@ -126,7 +126,7 @@ impl<E: End> Session<E> {
     }
 
     /// Goes on with the handshake as far as it goes without waiting; true once it is done and all of it is on its way.
-    pub fn secure(&mut self, socket: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
+    pub(crate) fn secure(&mut self, socket: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
         // A client speaks first.
         let mut plain = std::mem::take(&mut self.early);
         if self.end.is_handshaking() && self.inbox.is_empty() {
@@ -150,18 +150,18 @@ impl<E: End> Session<E> {
     }
 
     /// Whether the handshake has yet to be done.
-    pub fn is_securing(&self) -> bool {
+    pub(crate) fn is_securing(&self) -> bool {
         !self.is_secured
     }
 
     /// Whether the handshake went on with an earlier session.
-    pub fn is_resumed(&self) -> bool {
+    pub(crate) fn is_resumed(&self) -> bool {
         self.end.is_resumed()
     }
 
     /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.
     /// What `buffer` has no room for is kept for the next call: nothing, where it is as long as `scratch`.
-    pub fn receive(
+    pub(crate) fn receive(
         &mut self,
         socket: &TcpStream,
         scratch: &mut [u8],
@@ -185,7 +185,7 @@ impl<E: End> Session<E> {
     }
 
     /// Encrypts and sends; what the socket has no room for goes out later. How much of `bytes` was taken.
-    pub fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         self.flush(socket)?;
         if !self.outbox.is_empty() || self.end.is_handshaking() {
             return Err(ErrorKind::WouldBlock.into());
@@ -197,23 +197,23 @@ impl<E: End> Session<E> {
     }
 
     /// Hands to the kernel what is unsent; `WouldBlock` when there is no room for it.
-    pub fn flush_all(&mut self, socket: &TcpStream) -> io::Result<()> {
+    pub(crate) fn flush_all(&mut self, socket: &TcpStream) -> io::Result<()> {
         self.flush(socket)?;
         if self.outbox.is_empty() { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
     }
 
     /// What both sides agreed to speak (ALPN), if they did.
-    pub fn spoken(&self) -> Option<&[u8]> {
+    pub(crate) fn spoken(&self) -> Option<&[u8]> {
         self.end.spoken()
     }
 
     /// Whether something waits for room in the socket's buffer.
-    pub fn has_unsent(&self) -> bool {
+    pub(crate) fn has_unsent(&self) -> bool {
         !self.outbox.is_empty()
     }
 
     /// Says goodbye, if there is room for it.
-    pub fn close(mut self, socket: &TcpStream) {
+    pub(crate) fn close(mut self, socket: &TcpStream) {
         // Nobody waits for an answer: the socket is closed next, which says the same.
         if !self.end.is_handshaking() && self.say(Say::Goodbye).is_ok() {
             let _ = self.flush(socket);

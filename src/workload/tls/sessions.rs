@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 const SCRATCH: usize = 32_768;
 
 /// The sessions of a process, by descriptor, and the one buffer that all of them read with.
-pub struct Sessions<E> {
+pub(crate) struct Sessions<E> {
     by_descriptor: Vec<Option<Box<Session<E>>>>,
     scratch: Box<[u8]>,
 }
@@ -33,7 +33,7 @@ fn index(socket: &TcpStream) -> usize {
 
 impl<E: End> Sessions<E> {
     /// Gives a socket a session that has yet to shake hands.
-    pub fn begin(&mut self, socket: &TcpStream, end: E) {
+    pub(crate) fn begin(&mut self, socket: &TcpStream, end: E) {
         let index = index(socket);
         if self.by_descriptor.len() <= index {
             self.by_descriptor.resize_with(index + 1, || None);
@@ -42,12 +42,12 @@ impl<E: End> Sessions<E> {
     }
 
     /// Whether a socket has a session.
-    pub fn has(&self, socket: &TcpStream) -> bool {
+    pub(crate) fn has(&self, socket: &TcpStream) -> bool {
         self.by_descriptor.get(index(socket)).is_some_and(Option::is_some)
     }
 
     /// Goes on with the handshake; true once it is done, and at once where there is no session.
-    pub fn secure(&mut self, socket: &TcpStream) -> io::Result<bool> {
+    pub(crate) fn secure(&mut self, socket: &TcpStream) -> io::Result<bool> {
         match of(&mut self.by_descriptor, socket) {
             Some(session) => session.secure(socket, &mut self.scratch),
             None => Ok(true),
@@ -55,13 +55,17 @@ impl<E: End> Sessions<E> {
     }
 
     /// Whether a socket has a session whose handshake has yet to be done.
-    pub fn is_securing(&self, socket: &TcpStream) -> bool {
+    pub(crate) fn is_securing(&self, socket: &TcpStream) -> bool {
         let session = self.by_descriptor.get(index(socket));
         session.and_then(Option::as_ref).is_some_and(|session| session.is_securing())
     }
 
     /// Reads plaintext, as [`Session::receive`] does; from a socket without a session as it comes.
-    pub fn receive(&mut self, mut socket: &TcpStream, buffer: &mut [u8]) -> io::Result<usize> {
+    pub(crate) fn receive(
+        &mut self,
+        mut socket: &TcpStream,
+        buffer: &mut [u8],
+    ) -> io::Result<usize> {
         match of(&mut self.by_descriptor, socket) {
             Some(session) => session.receive(socket, &mut self.scratch, buffer),
             None => io::Read::read(&mut socket, buffer),
@@ -69,7 +73,7 @@ impl<E: End> Sessions<E> {
     }
 
     /// Sends, as [`Session::send`] does; to a socket without a session as it is.
-    pub fn send(&mut self, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    pub(crate) fn send(&mut self, mut socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         match of(&mut self.by_descriptor, socket) {
             Some(session) => session.send(socket, bytes),
             None => io::Write::write(&mut socket, bytes),
@@ -77,13 +81,13 @@ impl<E: End> Sessions<E> {
     }
 
     /// Whether something of a socket's session waits for room in its buffer.
-    pub fn has_unsent(&self, socket: &TcpStream) -> bool {
+    pub(crate) fn has_unsent(&self, socket: &TcpStream) -> bool {
         let session = self.by_descriptor.get(index(socket));
         session.and_then(Option::as_ref).is_some_and(|session| session.has_unsent())
     }
 
     /// Ends the session of a socket that is closed next; politely says so to the peer.
-    pub fn close(&mut self, socket: &TcpStream, politely: bool) {
+    pub(crate) fn close(&mut self, socket: &TcpStream, politely: bool) {
         let session = self.by_descriptor.get_mut(index(socket)).and_then(Option::take);
         if let Some(session) = session.filter(|_| politely) {
             session.close(socket);

@@ -1,3 +1,4 @@
+use super::identity::SelfSigned;
 use super::*;
 use rustls::client::UnbufferedClientConnection;
 use rustls::server::UnbufferedServerConnection;

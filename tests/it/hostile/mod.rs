@@ -26,7 +26,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// A server that does the same to each of its connections, in a thread each. It ends with the test's process.
-pub fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
+pub(crate) fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let treat = Arc::new(treat);
@@ -71,7 +71,7 @@ fn reset(stream: TcpStream) {
 }
 
 /// Keeps a connection until the other side ends it.
-pub fn keep(mut stream: TcpStream) {
+pub(crate) fn keep(mut stream: TcpStream) {
     let _ = std::io::copy(&mut stream, &mut std::io::sink());
 }
 

@@ -8,7 +8,7 @@ use planrun::record::{
 };
 use planrun::store::{Finished, ResolvedTarget, ServerCounters, Started};
 
-pub const TEXT: &str = r#"# Everything that a report can show.
+pub(super) const TEXT: &str = r#"# Everything that a report can show.
 name = "canned"
 description = "Everything that a report can show"
 
@@ -40,22 +40,22 @@ thresholds = [
   { condition = "failure_ratio < 0.1%", window = "2s" },
 ]
 "#;
-pub const SECRET: &str = "hunter2";
+pub(super) const SECRET: &str = "hunter2";
 const SECOND: u64 = 1_000_000_000;
 const MS: u64 = 1_000_000;
 
-pub fn overrides() -> Overrides {
+pub(super) fn overrides() -> Overrides {
     Overrides { target: vec!["web=http://127.0.0.1:8080/".into()], ..Overrides::default() }
 }
 
-pub fn plan() -> Plan {
+pub(super) fn plan() -> Plan {
     let source = Source { name: "canned.toml".into(), text: TEXT.into() };
     let token = |name: &str| (name == "CANNED_TOKEN").then(|| SECRET.to_owned());
     Plan::parse(&source, &overrides(), &token)
         .unwrap_or_else(|errors| panic!("{:?}", errors.iter().collect::<Vec<_>>()))
 }
 
-pub fn started() -> Started {
+pub(super) fn started() -> Started {
     Started {
         at: "2026-11-22T16:45:01.25Z".parse().unwrap(),
         targets: vec![
@@ -91,14 +91,14 @@ pub fn started() -> Started {
     }
 }
 
-pub fn finished() -> Finished {
+pub(super) fn finished() -> Finished {
     let counters = vec![("accepted".into(), 1_201), ("messages.sent".into(), 7_200)];
     let limits = Some(Limits { somaxconn: Some(128), ..Limits::default() });
     Finished { servers: vec![ServerCounters { target: "lb".into(), counters }], limits }
 }
 
 /// Every entry of the run, in order.
-pub fn entries() -> Vec<Entry> {
+pub(super) fn entries() -> Vec<Entry> {
     let mut entries = vec![Entry::Baseline(HostSample {
         kernel_bytes: Some(20_000_000),
         workers: [(0, idle(2)), (1, idle(1))].into(),
@@ -293,7 +293,7 @@ fn levels(facts: &mut planrun::record::ScenarioSecond, number: u32, workers: u32
 }
 
 /// A run of two seconds whose journal is short.
-pub fn short() -> Vec<Entry> {
+pub(super) fn short() -> Vec<Entry> {
     let boundary =
         |mark, at_ns| Entry::Transition(StageTransition { scenario: 1, transition: mark, at_ns });
     let second = |number| {

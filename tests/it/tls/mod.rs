@@ -9,10 +9,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Whom certificates of these tests are for.
-pub const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
+pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
 /// Writes a certificate for [`NAMES`] and its key into a folder, as `NAME.pem` and `NAME.key`; one that has expired if so.
-pub fn certificate(folder: &Path, name: &str, expired: bool) {
+pub(crate) fn certificate(folder: &Path, name: &str, expired: bool) {
     let mut parameters = rcgen::CertificateParams::new(NAMES.map(String::from).to_vec()).unwrap();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);
     if expired {
@@ -26,14 +26,14 @@ pub fn certificate(folder: &Path, name: &str, expired: bool) {
 }
 
 /// A process that ends when this does.
-pub struct Peer {
+pub(crate) struct Peer {
     child: Child,
     pub address: String,
 }
 
 impl Peer {
     /// Starts a process that says where it listens in its first line, `listening on ADDRESS`.
-    pub fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         let mut byte = [0];
@@ -47,7 +47,7 @@ impl Peer {
     }
 
     /// This program as a server.
-    pub fn serve(folder: &Path, arguments: &[&str]) -> Self {
+    pub(crate) fn serve(folder: &Path, arguments: &[&str]) -> Self {
         let mut command = Command::new(crate::outcome::exe());
         command.args(["serve", "tcp-hold", "--until-eof"]).args(arguments).current_dir(folder);
         Self::start(&mut command)

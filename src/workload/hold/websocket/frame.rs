@@ -3,11 +3,11 @@
 use super::violation::Violation;
 
 /// The longest payload of a control frame.
-pub const CONTROL_MAX: usize = 125;
+pub(crate) const CONTROL_MAX: usize = 125;
 
 /// What a frame is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opcode {
+pub(crate) enum Opcode {
     /// More of a message.
     Continuation,
     /// A message in UTF-8, or the first part of one.
@@ -36,7 +36,7 @@ impl Opcode {
     }
 
     /// Whether it is about the conversation, not of a message.
-    pub fn is_control(self) -> bool {
+    pub(crate) fn is_control(self) -> bool {
         matches!(self, Self::Close | Self::Ping | Self::Pong)
     }
 
@@ -55,7 +55,7 @@ impl Opcode {
 
 /// What stands before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Header {
+pub(crate) struct Header {
     /// Whether the message, if it is of one, ends with this frame.
     pub is_final: bool,
     /// What it is.
@@ -71,7 +71,7 @@ pub struct Header {
 impl Header {
     /// The header at the front of `bytes`; `None`: the rest of it must come first. What is wrong is found as soon as the
     /// bytes that say so are there.
-    pub fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
+    pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
         let Some(first) = bytes.first() else { return Ok(None) };
         if first & 0x70 != 0 {
             return Err(Violation::ReservedBits(first & 0x70));
@@ -108,18 +108,18 @@ impl Header {
     }
 
     /// Bytes of the header and the payload.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.size as u64 + self.length
     }
 }
 
 /// Appends a whole frame that ends its message.
-pub fn write(out: &mut Vec<u8>, opcode: Opcode, mask: Option<[u8; 4]>, payload: &[u8]) {
+pub(crate) fn write(out: &mut Vec<u8>, opcode: Opcode, mask: Option<[u8; 4]>, payload: &[u8]) {
     write_part(out, (opcode, true), mask, payload);
 }
 
 /// Appends a frame, and whether its message ends with it.
-pub fn write_part(
+pub(crate) fn write_part(
     out: &mut Vec<u8>,
     (opcode, is_final): (Opcode, bool),
     mask: Option<[u8; 4]>,
@@ -147,7 +147,7 @@ pub fn write_part(
 }
 
 /// Masks a payload, or takes its mask off.
-pub fn apply(mask: [u8; 4], payload: &mut [u8]) {
+pub(crate) fn apply(mask: [u8; 4], payload: &mut [u8]) {
     for (byte, mask) in payload.iter_mut().zip(mask.into_iter().cycle()) {
         *byte ^= mask;
     }

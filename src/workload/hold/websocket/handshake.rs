@@ -18,7 +18,7 @@ const HEAD_MAX: usize = 16 << 10;
 const HEADERS_MAX: usize = 128;
 
 /// What `Sec-WebSocket-Accept` must be for a `Sec-WebSocket-Key`.
-pub fn accept_for(key: &[u8]) -> String {
+pub(crate) fn accept_for(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(GUID).finalize())
 }
 

@@ -3,7 +3,7 @@
 //! **Invariant:** a connection that waits for nothing owns no buffer: only a head or control frame that has come in part
 //! is kept, beside the records. Payloads are compared, or checked for UTF-8, as they come.
 
-pub mod frame;
+pub(crate) mod frame;
 mod handshake;
 mod reading;
 mod state;
@@ -11,9 +11,9 @@ mod state;
 mod tests;
 mod violation;
 
-pub use handshake::accept_for;
-pub use state::State;
-pub use violation::Violation;
+pub(crate) use handshake::accept_for;
+pub(crate) use state::State;
+pub(crate) use violation::Violation;
 
 use super::{ConnectionId, Conversation, Event, Fault, Received};
 use crate::plan::Secrets;
@@ -24,7 +24,7 @@ use std::collections::HashMap;
 
 /// What a client says and expects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// `Host` and path of the handshake's request, by index of the target's address; at least one.
     pub places: Vec<(String, String)>,
     /// More headers of that request.
@@ -45,7 +45,7 @@ pub struct Settings {
 
 /// What counts as a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heartbeat {
+pub(crate) enum Heartbeat {
     /// Messages of the server.
     Messages,
     /// Pings of the server.
@@ -63,7 +63,7 @@ pub enum Heartbeat {
 
 /// The client's side of all WebSockets of a worker.
 #[derive(Debug)]
-pub struct WebSocket {
+pub(crate) struct WebSocket {
     requests: Vec<Request>,
     settings: Settings,
     masks: fastrand::Rng,
@@ -73,7 +73,7 @@ pub struct WebSocket {
 
 impl WebSocket {
     /// The side of a client.
-    pub fn new(settings: Settings) -> Self {
+    pub(crate) fn new(settings: Settings) -> Self {
         let Settings { places, protocols, headers, .. } = &settings;
         let requests =
             places.iter().map(|(host, path)| Request::new(host, path, protocols, headers));
@@ -234,7 +234,7 @@ fn close_code(failure: Failure) -> Option<u16> {
 }
 
 /// The code and the reason of a Close frame (RFC 6455, 5.5.1 and 7.4); 1005 stands for none.
-pub fn close_of(payload: &[u8]) -> Result<(u16, String), Violation> {
+pub(crate) fn close_of(payload: &[u8]) -> Result<(u16, String), Violation> {
     let Some((code, reason)) = payload.split_first_chunk::<2>() else {
         return if payload.is_empty() {
             Ok((1005, String::new()))

@@ -16,7 +16,7 @@ const TAIL: u8 = 6;
 
 /// The state of one connection: 12 bytes, 8 more than a raw one needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct State {
+pub(crate) struct State {
     /// Bytes of the current message that have come.
     seen: u32,
     /// Bytes of the current frame that are still to come.

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// What a peer did that it must not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Violation {
+pub(crate) enum Violation {
     /// A server's frame is masked.
     Masked,
     /// A client's frame is not masked.
@@ -39,7 +39,7 @@ pub enum Violation {
 
 impl Violation {
     /// What an attempt that it ends counts as.
-    pub fn failure(self) -> Failure {
+    pub(crate) fn failure(self) -> Failure {
         match self {
             Self::Masked | Self::Unmasked => Failure::MaskedFrame,
             Self::ReservedBits(_) => Failure::ReservedBits,
@@ -55,7 +55,7 @@ impl Violation {
     }
 
     /// The close code with which this side says so (RFC 6455, 7.4.1).
-    pub fn close_code(self) -> u16 {
+    pub(crate) fn close_code(self) -> u16 {
         match self {
             Self::Utf8 => 1007,
             Self::TooLong { .. } => 1009,

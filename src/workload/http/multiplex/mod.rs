@@ -17,7 +17,7 @@ mod socket;
 mod stream;
 
 pub(super) use framed::Framed;
-pub use stream::Stream;
+pub(crate) use stream::Stream;
 
 use super::connect::{self, Opened};
 use super::ends::Ends;
@@ -46,7 +46,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 const FRAME_HEAD: u64 = 9;
 
 /// What is spoken inside TLS, in the words of ALPN.
-pub const ALPN: &str = "h2";
+pub(crate) const ALPN: &str = "h2";
 
 /// What waits for nothing: whoever has a loop asks again.
 fn idle() -> Context<'static> {
@@ -54,7 +54,7 @@ fn idle() -> Context<'static> {
 }
 
 /// A connection that many requests share.
-pub struct Multiplex {
+pub(crate) struct Multiplex {
     to: Address,
     line: Rc<Line>,
     state: State,
@@ -91,7 +91,7 @@ struct Speech {
 
 impl Multiplex {
     /// Begins to open a connection.
-    pub fn begin(ends: &Ends, limits: AnswerLimits) -> Result<Self, Fault> {
+    pub(crate) fn begin(ends: &Ends, limits: AnswerLimits) -> Result<Self, Fault> {
         let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
         Ok(Self {
             to: ends.to.clone(),
@@ -111,7 +111,7 @@ impl Multiplex {
     }
 
     /// Its socket, until it speaks.
-    pub fn socket(&self) -> Option<BorrowedFd<'_>> {
+    pub(crate) fn socket(&self) -> Option<BorrowedFd<'_>> {
         match &self.state {
             State::Raw(wire) => Some(wire.as_fd()),
             State::Speaks(_) | State::Gone => None,
@@ -119,7 +119,7 @@ impl Multiplex {
     }
 
     /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
-    pub fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
+    pub(crate) fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
         let State::Raw(wire) = &self.state else { return Ok(true) };
         match connect::end(wire, ends).map_err(|error| Fault::connect(ends, &error)) {
             Ok(Opened::Now) => Ok(true),
@@ -136,14 +136,14 @@ impl Multiplex {
     }
 
     /// The connection, which is open, is to be secured by `end` first.
-    pub fn secure_by(&mut self, end: UnbufferedClientConnection) {
+    pub(crate) fn secure_by(&mut self, end: UnbufferedClientConnection) {
         if let State::Raw(wire) = &mut self.state {
             wire.secure_by(end);
         }
     }
 
     /// Begins, or goes on with, what secures an open connection; then it speaks.
-    pub fn secure(
+    pub(crate) fn secure(
         &mut self,
         ends: &Ends,
         buffers: &Rc<RefCell<Buffers>>,
@@ -204,12 +204,12 @@ impl Multiplex {
     }
 
     /// Its socket can be read; `closed`: and may have ended.
-    pub fn happened(&self, closed: bool) {
+    pub(crate) fn happened(&self, closed: bool) {
         self.line.happened(closed);
     }
 
     /// Reads and writes what it can; true when there is more, after others had their turn.
-    pub fn drive(&mut self) -> bool {
+    pub(crate) fn drive(&mut self) -> bool {
         let State::Speaks(speech) = &mut self.state else { return false };
         self.line.begin();
         let driven = Pin::new(&mut speech.connection).poll(&mut idle());
@@ -241,20 +241,20 @@ impl Multiplex {
     }
 
     /// Takes no other request for this reason.
-    pub fn fail(&mut self, fault: Fault) {
+    pub(crate) fn fail(&mut self, fault: Fault) {
         self.retire(ConnectionEnd::Failed);
         self.fault.get_or_insert(fault);
         self.state = State::Gone;
     }
 
     /// Takes no other request; why, unless it takes none already.
-    pub fn retire(&mut self, end: ConnectionEnd) {
+    pub(crate) fn retire(&mut self, end: ConnectionEnd) {
         self.over = true;
         self.end.get_or_insert(end);
     }
 
     /// Why it takes no other request.
-    pub fn ended_by(&self) -> Option<ConnectionEnd> {
+    pub(crate) fn ended_by(&self) -> Option<ConnectionEnd> {
         self.end
     }
 
@@ -269,13 +269,13 @@ impl Multiplex {
     }
 
     /// Whether it takes no other request.
-    pub fn is_over(&self) -> bool {
+    pub(crate) fn is_over(&self) -> bool {
         self.over
     }
 
     /// What the peer has said of how many requests it takes at once. Its settings are the first that it may send: when something came,
     /// and nothing was wrong with it, they allow none.
-    pub fn opening(&self) -> Opening {
+    pub(crate) fn opening(&self) -> Opening {
         if self.settled {
             Opening::Settled
         } else if self.line.came() >= FRAME_HEAD && self.fault.is_none() {
@@ -286,17 +286,17 @@ impl Multiplex {
     }
 
     /// Requests that were sent on it.
-    pub fn served(&self) -> u64 {
+    pub(crate) fn served(&self) -> u64 {
         self.served
     }
 
     /// Whether a whole answer has come on it.
-    pub fn has_answered(&self) -> bool {
+    pub(crate) fn has_answered(&self) -> bool {
         self.answered
     }
 
     /// What is wrong with a connection on which nothing was ever asked.
-    pub fn trouble(&self) -> Option<Fault> {
+    pub(crate) fn trouble(&self) -> Option<Fault> {
         let mut fault = self.fault.clone().filter(|_| !self.settled)?;
         if fault.cause.at == FailureStage::Request {
             let words = "before it sent the settings of HTTP/2";
@@ -308,7 +308,7 @@ impl Multiplex {
     }
 
     /// How many more requests it takes at once; at most `streams` in all.
-    pub fn room(&mut self, streams: usize) -> usize {
+    pub(crate) fn room(&mut self, streams: usize) -> usize {
         let State::Speaks(speech) = &mut self.state else { return 0 };
         if self.over || !self.settled {
             return 0;

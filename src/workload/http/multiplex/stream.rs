@@ -23,7 +23,7 @@ use std::task::{Context, Poll, Waker};
 const USUAL_HEADERS: usize = 100;
 
 /// One request, and what comes of it. The request is under way until it has been advanced to its end, given up or let go of.
-pub struct Stream {
+pub(crate) struct Stream {
     exchange: Exchange,
     status: Option<u16>,
     /// Bytes that had come on the connection when it was asked.
@@ -50,14 +50,14 @@ enum Takes {
 
 impl Multiplex {
     /// Sends a request, by its index in the plan; `waker` is woken when something comes of it.
-    pub fn ask(&mut self, script: &Script, request: usize, waker: &Waker) -> Stream {
+    pub(crate) fn ask(&mut self, script: &Script, request: usize, waker: &Waker) -> Stream {
         let prepared = &script.requests[request];
         let framed = prepared.framed.as_deref().cloned();
         self.send(prepared, request, framed, waker)
     }
 
     /// Sends a request of a session. `room` is written over.
-    pub fn ask_for(
+    pub(crate) fn ask_for(
         &mut self,
         script: &Script,
         request: usize,
@@ -144,7 +144,7 @@ impl Multiplex {
     }
 
     /// Goes on with a request under way.
-    pub fn advance(
+    pub(crate) fn advance(
         &mut self,
         script: &Script,
         stream: &mut Stream,
@@ -190,7 +190,7 @@ impl Multiplex {
     }
 
     /// Gives up a request under way: it is out of time. A connection on which nothing has come since is given up, too.
-    pub fn give_up(
+    pub(crate) fn give_up(
         &mut self,
         script: &Script,
         stream: &mut Stream,
@@ -205,7 +205,7 @@ impl Multiplex {
     }
 
     /// Lets go of a request under way.
-    pub fn let_go(&mut self, stream: &mut Stream) {
+    pub(crate) fn let_go(&mut self, stream: &mut Stream) {
         self.in_flight -= 1;
         stream.cancel();
     }
@@ -237,12 +237,12 @@ impl From<Error> for Failed {
 
 impl Stream {
     /// When it is out of time.
-    pub fn deadline(&self, limits: Limits) -> u64 {
+    pub(crate) fn deadline(&self, limits: Limits) -> u64 {
         self.exchange.deadline(limits)
     }
 
     /// Body bytes that have come and gone so far.
-    pub fn moved(&self) -> Moved {
+    pub(crate) fn moved(&self) -> Moved {
         let sent = self.sent.as_ref().map_or(0, |sent| sent.get());
         Moved { sent, received: self.exchange.received() }
     }
