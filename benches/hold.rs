@@ -1,8 +1,10 @@
-//! What holding costs: planrun with its built-in server against the floor, a bare epoll loop on both ends, in one run.
+//! What holding costs: planrun with its built-in server against the floor, a bare epoll loop on
+//! both ends, in one run.
 //!
-//! `cargo bench --bench hold -- [CONNECTIONS] [ROUNDS]`, 100,000 and 3 by default. Prints, for each round and as medians: seconds until
-//! all connections are open and verified, on both, and their ratio; memory of the generator and of the whole machine a connection;
-//! how well a spawn rate is kept; verified heartbeats a second; seconds from Ctrl-C to the end of the last process.
+//! `cargo bench --bench hold -- [CONNECTIONS] [ROUNDS]`, 100,000 and 3 by default. Prints, for each
+//! round and as medians: seconds until all connections are open and verified, on both, and their
+//! ratio; memory of the generator and of the whole machine a connection; how well a spawn rate is
+//! kept; verified heartbeats a second; seconds from Ctrl-C to the end of the last process.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 #![expect(
@@ -205,8 +207,8 @@ fn heartbeats(out: &Path) {
     }
 }
 
-/// WebSockets against plain connections, in turns: heartbeats verified a second, the worker's processor time for each, and its memory
-/// for each connection.
+/// WebSockets against plain connections, in turns: heartbeats verified a second, the worker's
+/// processor time for each, and its memory for each connection.
 fn websockets(users: u64, rounds: u64, out: &Path) {
     let scenario = format!(
         "greeting = \"60s\"\nheartbeat = {{ from = \"server\", every = \"200ms\", grace = \"5s\" }}\nclose = \"rst\"\n\

@@ -1,10 +1,13 @@
-//! What a request costs: planrun against wrk, h2load, oha and the floor, in turns, on one core, with nginx on the other.
+//! What a request costs: planrun against wrk, h2load, oha and the floor, in turns, on one core,
+//! with nginx on the other.
 //!
-//! `cargo bench --bench http -- [SECONDS] [ROUNDS]`, 5 and 3 by default. Prints, at 100 and at 10,000 kept connections, medians of
-//! requests a second, of processor time a request, and of the ratio to wrk in the same round; the same at 100 connections of TLS; then
-//! over HTTP/2, as ratios to h2load, for 100 users with ten and with one on each connection; then memory a user at 20,000 users. All
-//! checks and recording of planrun are on. `sessions` is planrun with two steps: a row of a file, a value that a regular expression takes
-//! from one answer for the next request, a search in the body, cookies. Tools that are not on PATH are left out. Needs nginx, taskset and
+//! `cargo bench --bench http -- [SECONDS] [ROUNDS]`, 5 and 3 by default. Prints, at 100 and at
+//! 10,000 kept connections, medians of requests a second, of processor time a request, and of the
+//! ratio to wrk in the same round; the same at 100 connections of TLS; then over HTTP/2, as ratios
+//! to h2load, for 100 users with ten and with one on each connection; then memory a user at 20,000
+//! users. All checks and recording of planrun are on. `sessions` is planrun with two steps: a row
+//! of a file, a value that a regular expression takes from one answer for the next request, a
+//! search in the body, cookies. Tools that are not on PATH are left out. Needs nginx, taskset and
 //! two cores.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures")]

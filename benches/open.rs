@@ -1,10 +1,13 @@
-//! What requests at a rate measure: planrun against wrk2 and oha (with its correction of latencies), on the same nginx, in turns.
+//! What requests at a rate measure: planrun against wrk2 and oha (with its correction of
+//! latencies), on the same nginx, in turns.
 //!
-//! `cargo bench --bench open -- [RATE]`, 4000 by default. Prints the distribution of times from when a request was due to its last byte,
-//! and from its sending where a tool knows that: once while the server answers, once while it stands still for one second of 14. What all
-//! should show then follows from arithmetic and is printed beside them. wrk2 and oha keep 100 connections, on which late requests wait for
-//! their sending; planrun opens more and sends them, so that its times from the sending hold the wait, too. Tools that are not on PATH are
-//! left out: `wrk2`, `oha`. Needs nginx, taskset and two cores.
+//! `cargo bench --bench open -- [RATE]`, 4000 by default. Prints the distribution of times from
+//! when a request was due to its last byte, and from its sending where a tool knows that: once
+//! while the server answers, once while it stands still for one second of 14. What all should show
+//! then follows from arithmetic and is printed beside them. wrk2 and oha keep 100 connections, on
+//! which late requests wait for their sending; planrun opens more and sends them, so that its times
+//! from the sending hold the wait, too. Tools that are not on PATH are left out: `wrk2`, `oha`.
+//! Needs nginx, taskset and two cores.
 
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures")]
 #![expect(
@@ -57,7 +60,8 @@ fn main() {
             }
         }
         if frozen {
-            // Of the requests due while it stands still, evenly spread, each waits for the rest of the second.
+            // Of the requests due while it stands still, evenly spread, each waits for the rest of
+            // the second.
             let part = 1.0 / RECORDED_S as f64;
             let exact = QUANTILES.map(|q| ((1.0 - (1.0 - q / 100.0) / part) * 1e3).max(0.0));
             print_row("by arithmetic, from the due time", &exact);

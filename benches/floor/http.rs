@@ -1,12 +1,13 @@
-//! The floor of requests: the least that a program can do in a closed loop on kept connections, straight on epoll. Write, read, parse
-//! the head, compare nothing, record nothing.
+//! The floor of requests: the least that a program can do in a closed loop on kept connections,
+//! straight on epoll. Write, read, parse the head, compare nothing, record nothing.
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-/// Plays the floor if the arguments ask for it: `floor-http ADDRESS CONNECTIONS SECONDS` prints requests a second.
+/// Plays the floor if the arguments ask for it: `floor-http ADDRESS CONNECTIONS SECONDS` prints
+/// requests a second.
 pub(crate) fn take_part(args: &[String]) -> bool {
     if args.first().map(String::as_str) != Some("floor-http") {
         return false;

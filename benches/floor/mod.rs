@@ -1,5 +1,6 @@
-//! The floor: the least that a program can do to hold connections, straight on epoll. Accept, send, forget on one side; connect, read
-//! two bytes, forget on the other. As many processes as planrun uses, two clients at a time.
+//! The floor: the least that a program can do to hold connections, straight on epoll. Accept, send,
+//! forget on one side; connect, read two bytes, forget on the other. As many processes as planrun
+//! uses, two clients at a time.
 
 use nix::sys::epoll::{Epoll, EpollCreateFlags, EpollEvent, EpollFlags, EpollTimeout};
 use nix::sys::socket::{setsockopt, sockopt};

@@ -1,4 +1,5 @@
-//! Turns a run into the files that CI systems were asked for, and into what the CI system around it shows.
+//! Turns a run into the files that CI systems were asked for, and into what the CI system around it
+//! shows.
 
 use super::diagnostic;
 use crate::report::SearchReport;
@@ -43,7 +44,8 @@ struct GitHub {
     summary: Option<PathBuf>,
 }
 
-/// The files that a run's end is to be written to, begun before anything is sent: an hour of load is not lost to a folder that is not there.
+/// The files that a run's end is to be written to, begun before anything is sent: an hour of load
+/// is not lost to a folder that is not there.
 #[derive(Debug, Default)]
 pub(super) struct CiOutputs {
     junit: Option<AtomicFile>,

@@ -1,6 +1,8 @@
-//! Turns errors into text with the line, the place in it and what to write instead. The only printer of errors.
+//! Turns errors into text with the line, the place in it and what to write instead. The only
+//! printer of errors.
 //!
-//! **Invariant:** no character of a plan, of an argument or of a file's name reaches the terminal that could do more than be seen.
+//! **Invariant:** no character of a plan, of an argument or of a file's name reaches the terminal
+//! that could do more than be seen.
 
 use crate::plan::{PlanError, PlanErrors};
 use crate::units::{is_printable, visible};
@@ -85,7 +87,8 @@ fn render_one(errors: &PlanErrors, error: &PlanError, renderer: &Renderer) -> St
     renderer.render(&[group])
 }
 
-/// The lines of a text that an error is about: rendering takes time with the length of what it is given.
+/// The lines of a text that an error is about: rendering takes time with the length of what it is
+/// given.
 struct Excerpt {
     text: String,
     /// Number of the first line, from 1.

@@ -1,4 +1,5 @@
-//! Turns how things went into the process's exit status. README's table is checked against this one by a test.
+//! Turns how things went into the process's exit status. README's table is checked against this one
+//! by a test.
 
 use crate::store::SavedRun;
 use std::process::ExitCode;

@@ -1,4 +1,5 @@
-//! Turns a path and the overrides of the command line into a plan and the files that it names, read once.
+//! Turns a path and the overrides of the command line into a plan and the files that it names, read
+//! once.
 
 #![expect(
     clippy::disallowed_methods,
@@ -31,7 +32,8 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// Reads a plan and the files that it names. What is wrong with them is on standard error by then.
+    /// Reads a plan and the files that it names. What is wrong with them is on standard error by
+    /// then.
     pub(super) fn read(path: &Path, args: &OverrideArgs) -> Result<Self, ExitStatus> {
         if let Some(answer) = elsewhere::of_path(path) {
             return Err(refuse(&answer));
@@ -48,7 +50,8 @@ impl PlanFile {
         Ok(Self { source, overrides, plan, files })
     }
 
-    /// The same plan with one more `--set`, which changes a level and no file: nothing is read again.
+    /// The same plan with one more `--set`, which changes a level and no file: nothing is read
+    /// again.
     pub(super) fn at_level(&self, setting: String) -> Result<Self, ExitStatus> {
         let mut changed = self.clone();
         changed.overrides.set.push(setting);

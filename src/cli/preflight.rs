@@ -5,8 +5,8 @@ use crate::machine::{Limits, Probes, Requirement, RequirementStatus, preflight};
 use crate::plan::Plan;
 use std::io::Write;
 
-/// Compares the plan with this machine and returns warnings, in words. A run that cannot work is refused unless it is
-/// forced.
+/// Compares the plan with this machine and returns warnings, in words. A run that cannot work is
+/// refused unless it is forced.
 pub(super) fn check(
     plan: &Plan,
     limits: &Limits,

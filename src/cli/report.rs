@@ -45,7 +45,8 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
     if made.problems.is_empty() { ExitStatus::Pass } else { ExitStatus::Internal }
 }
 
-/// Judges what was saved and writes every report. What keeps it from that is on standard error by then.
+/// Judges what was saved and writes every report. What keeps it from that is on standard error by
+/// then.
 fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, ExitStatus> {
     // Locked before it is read: a run that ends meanwhile writes its own reports.
     let lock = if args.folder.is_dir() {

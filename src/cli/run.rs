@@ -75,8 +75,8 @@ struct PreparedRun {
     warnings: Vec<String>,
 }
 
-/// One run; its summary goes to `summary`. `signals`: the caller's, which end the run; without them the run
-/// listens for signals from its beginning.
+/// One run; its summary goes to `summary`. `signals`: the caller's, which end the run; without them
+/// the run listens for signals from its beginning.
 pub(super) fn run_once(
     args: &RunArgs,
     plan: PlanFile,

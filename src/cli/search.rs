@@ -1,4 +1,5 @@
-//! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the other, each as complete as any run.
+//! The main form, `planrun PLAN.toml`: one run; or, with a `[search]`, runs at one level after the
+//! other, each as complete as any run.
 
 #![expect(clippy::disallowed_methods, reason = "what CI this is stands in the environment")]
 

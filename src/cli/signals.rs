@@ -9,14 +9,16 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::LocalSet;
 
-/// A runtime, and who listens on it. What comes between two runs of a search ends the next one as it begins.
+/// A runtime, and who listens on it. What comes between two runs of a search ends the next one as
+/// it begins.
 pub(super) struct Signals {
     runtime: Runtime,
     heard: Vec<(i32, Signal)>,
 }
 
 impl Signals {
-    /// From now on SIGHUP, SIGINT and SIGTERM end no process by themselves. SIGHUP that is ignored (`nohup`) stays so.
+    /// From now on SIGHUP, SIGINT and SIGTERM end no process by themselves. SIGHUP that is ignored
+    /// (`nohup`) stays so.
     pub(super) fn listen() -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let inside = runtime.enter();

@@ -1,4 +1,5 @@
-//! The run's clock: nanoseconds since the start, on the machine's monotonic clock, which all processes of a machine share.
+//! The run's clock: nanoseconds since the start, on the machine's monotonic clock, which all
+//! processes of a machine share.
 
 use nix::time::{ClockId, clock_gettime};
 use serde::{Deserialize, Serialize};
@@ -14,8 +15,9 @@ pub(super) fn cpu_ns() -> u64 {
     read(ClockId::CLOCK_PROCESS_CPUTIME_ID)
 }
 
-/// How far the wall clock, and the clock that also counts sleep, are from the monotonic one, in nanoseconds; absent when this process
-/// was held up every time it looked, so that the readings are of different moments.
+/// How far the wall clock, and the clock that also counts sleep, are from the monotonic one, in
+/// nanoseconds; absent when this process was held up every time it looked, so that the readings are
+/// of different moments.
 pub(super) fn offsets_ns() -> Option<(i64, i64)> {
     const TRIES: usize = 5;
     const CLOSE_NS: u64 = 1_000_000;
@@ -78,9 +80,9 @@ impl ClockReading {
     }
 }
 
-/// How far a worker's monotonic clock is ahead of the coordinator's. Every reading that crosses a channel is
-/// translated by the channel's offset; times on the run's clock need none, because each process counts them
-/// from its own translated start.
+/// How far a worker's monotonic clock is ahead of the coordinator's. Every reading that crosses a
+/// channel is translated by the channel's offset; times on the run's clock need none, because each
+/// process counts them from its own translated start.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClockOffset {
     ahead_ns: i64,

@@ -76,7 +76,8 @@ pub struct Resolved {
     /// Probe connections that the preflight opened to it and closed again, before the run's clock
     /// started.
     pub probes: u64,
-    /// How long its names took to resolve, one after the other, in nanoseconds; `None`: it has none.
+    /// How long its names took to resolve, one after the other, in nanoseconds; `None`: it has
+    /// none.
     pub resolved_in_ns: Option<u64>,
 }
 

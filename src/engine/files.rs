@@ -42,7 +42,8 @@ pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProb
     if problems.is_empty() { Ok(all) } else { Err(problems) }
 }
 
-/// Checks files that were read for another level of the same plan: only how many rows it takes depends on the level.
+/// Checks files that were read for another level of the same plan: only how many rows it takes
+/// depends on the level.
 ///
 /// # Errors
 /// Everything that is wrong with them.
@@ -85,8 +86,9 @@ pub fn file_digests<'a>(plan: &'a Plan, files: &'a [Files]) -> Vec<FileDigest<'a
     digests
 }
 
-/// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it was read and once in the request to each
-/// address; once more where the request is written anew for each sending, or spoken over HTTP/2.
+/// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it
+/// was read and once in the request to each address; once more where the request is written anew
+/// for each sending, or spoken over HTTP/2.
 pub fn file_bytes(plan: &Plan, files: &[Files]) -> Vec<u64> {
     let each = plan.scenarios.iter().zip(files).map(|(scenario, files)| {
         let Protocol::Http(http) = &scenario.protocol else { return 0 };
@@ -221,7 +223,8 @@ fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileP
     }
 }
 
-/// Reports that a column is missing; a file of one column may have another separator than the plan says.
+/// Reports that a column is missing; a file of one column may have another separator than the plan
+/// says.
 fn no_column(data: &Data, rows: &Rows, column: &str, spot: &TextRange) -> FileProblem {
     let file = data.file.display();
     let quoted: Vec<String> = rows.columns().iter().map(|name| format!("`{name}`")).collect();
@@ -255,7 +258,8 @@ fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
     templates.flat_map(crate::plan::Template::givens).collect()
 }
 
-/// What is wrong when each row is used once and the schedule alone asks for more; `None` when it need not.
+/// What is wrong when each row is used once and the schedule alone asks for more; `None` when it
+/// need not.
 fn too_few(plan: &Plan, outlook: RowOutlook) -> Option<FileProblem> {
     let (runs_out, ends) = outlook.ends.filter(|_| outlook.is_certain())?;
     let names = outlook.scenarios.iter().map(|index| format!("`{}`", plan.scenarios[*index].name));

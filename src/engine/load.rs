@@ -103,7 +103,8 @@ impl Load {
         let turn = i / block;
         let to = &self.addresses[self.address(i)];
         let nth = turn / targets * block + i % block;
-        // Sources are chosen for the family of the first address; one of the other family gets the kernel's choice.
+        // Sources are chosen for the family of the first address; one of the other family gets the
+        // kernel's choice.
         let from = self
             .sources
             .source_of(nth)

@@ -1,7 +1,7 @@
 //! Turns a checked plan, its files and the targets found for it into what the run is made from.
 //!
-//! **Invariant:** workers get a manifest, never the plan's text: what was checked is what runs, whatever becomes of the
-//! files meanwhile, and no worker looks at its own environment.
+//! **Invariant:** workers get a manifest, never the plan's text: what was checked is what runs,
+//! whatever becomes of the files meanwhile, and no worker looks at its own environment.
 
 use super::event::Resolved;
 use super::targets::{Targets, peers_of};
@@ -42,8 +42,8 @@ pub struct ScenarioInputs {
 
 /// What the workers of one scenario get of a [`Manifest`].
 ///
-/// It holds the values that the plan took from the environment: it goes through the channel to a worker, and
-/// into no file.
+/// It holds the values that the plan took from the environment: it goes through the channel to a
+/// worker, and into no file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct WorkerManifest {
     /// The checked plan.
@@ -57,7 +57,8 @@ pub struct WorkerManifest {
 }
 
 impl Manifest {
-    /// The manifest of a plan whose files were read and whose targets were found. `files`: of each scenario.
+    /// The manifest of a plan whose files were read and whose targets were found. `files`: of each
+    /// scenario.
     pub fn resolve(plan: Plan, files: Vec<Files>, targets: &Targets, limits: &Limits) -> Self {
         debug_assert_eq!(files.len(), plan.scenarios.len(), "files of each scenario");
         debug_assert_eq!(targets.resolved.len(), plan.targets.len(), "an entry for each target");

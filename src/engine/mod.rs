@@ -1,4 +1,5 @@
-//! Turns a plan's schedule into load and its results into entries: the worker's loop, the coordinator, the pipe between them.
+//! Turns a plan's schedule into load and its results into entries: the worker's loop, the
+//! coordinator, the pipe between them.
 //!
 //! **Invariant:** the only clock of the run is read here.
 

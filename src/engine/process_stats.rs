@@ -1,5 +1,5 @@
-//! Measures this process: its processor time and resident memory, how long it waited for a processor, and how long its
-//! loop stalled.
+//! Measures this process: its processor time and resident memory, how long it waited for a
+//! processor, and how long its loop stalled.
 
 use super::clock::{cpu_ns, monotonic_ns};
 use crate::record::{STALL_NS, WINDOW_SECONDS, WorkerFacts};
@@ -11,13 +11,16 @@ use std::os::unix::fs::FileExt;
 /// A page, in bytes, on every machine that Linux calls x86-64, and on most others.
 const PAGE: u64 = 4096;
 
-/// The window of utilisation, in nanoseconds; a little short, because snapshots are a little early or late.
+/// The window of utilisation, in nanoseconds; a little short, because snapshots are a little early
+/// or late.
 const WINDOW_NS: u64 = WINDOW_SECONDS as u64 * 1_000_000_000 - 100_000_000;
 
-/// A loop reads the clock this often even if nothing is due, in nanoseconds, so that a stall of an idle loop shows.
+/// A loop reads the clock this often even if nothing is due, in nanoseconds, so that a stall of an
+/// idle loop shows.
 pub(super) const BEAT_NS: u64 = 100_000_000;
 
-/// Reads this process's own use of the machine. The files stay open: when descriptors run out, this still works.
+/// Reads this process's own use of the machine. The files stay open: when descriptors run out, this
+/// still works.
 #[derive(Debug)]
 pub struct ProcessStats {
     statm: Option<File>,
@@ -77,7 +80,8 @@ fn shares(past: &mut VecDeque<Moment>, now: Moment) -> (Option<u32>, Option<u32>
     )
 }
 
-/// Of `statm` that is resident memory in pages; of `schedstat`, time spent waiting for a processor in nanoseconds.
+/// Of `statm` that is resident memory in pages; of `schedstat`, time spent waiting for a processor
+/// in nanoseconds.
 fn second_number(file: Option<&File>) -> Option<u64> {
     let mut buffer = [0; 128];
     let length = file?.read_at(&mut buffer, 0).ok()?;
@@ -93,7 +97,8 @@ fn page_size() -> u64 {
         .unwrap_or(PAGE)
 }
 
-/// Detects how late a loop is: it announces when it means to read the clock again, and then when it does.
+/// Detects how late a loop is: it announces when it means to read the clock again, and then when it
+/// does.
 #[derive(Debug, Default)]
 #[expect(clippy::struct_field_names, reason = "the unit is last in every name")]
 pub struct StallDetector {
@@ -103,7 +108,8 @@ pub struct StallDetector {
 }
 
 impl StallDetector {
-    /// The loop reads the clock now, and means to read it again by `due_ns`. Where that is now, what follows is work, not a wait.
+    /// The loop reads the clock now, and means to read it again by `due_ns`. Where that is now,
+    /// what follows is work, not a wait.
     pub fn observe(&mut self, now_ns: u64, due_ns: u64) {
         let late = self.due_ns.map_or(0, |due| now_ns.saturating_sub(due));
         self.longest_ns = self.longest_ns.max(late);

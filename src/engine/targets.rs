@@ -1,4 +1,5 @@
-//! Turns the targets of a plan into addresses: names resolved once and pinned, listeners probed, built-in servers started.
+//! Turns the targets of a plan into addresses: names resolved once and pinned, listeners probed,
+//! built-in servers started.
 //!
 //! **Invariant:** a run never resolves a name: what is pinned here is what is used and shown.
 
@@ -99,7 +100,8 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Resolves, probes and starts. `folder` is that of the plan; `capacity` says how many connections each target will get; `force` takes silent targets too.
+    /// Resolves, probes and starts. `folder` is that of the plan; `capacity` says how many
+    /// connections each target will get; `force` takes silent targets too.
     pub fn prepare(
         plan: &Plan,
         folder: &Path,
@@ -194,8 +196,9 @@ fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
     }
 }
 
-/// Whom the connections of a scenario are secured with: what is spoken inside, and the name by which the server is asked for its
-/// certificate: where the plan gives none, that of the `host` header, and else that of the address.
+/// Whom the connections of a scenario are secured with: what is spoken inside, and the name by
+/// which the server is asked for its certificate: where the plan gives none, that of the `host`
+/// header, and else that of the address.
 pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Protocol) -> Peers {
     let Protocol::Http(http) = protocol else { return peers };
     if http.version != Version::Http1 {
@@ -271,7 +274,8 @@ fn probe(address: &Address) -> io::Result<()> {
     }
 }
 
-/// The addresses of one target, and the host of each. Of a name's addresses only those count that accept a connection; a literal address must.
+/// The addresses of one target, and the host of each. Of a name's addresses only those count that
+/// accept a connection; a literal address must.
 fn resolve<'a>(
     target: &str,
     all: impl Iterator<Item = Whereabouts<'a>>,

@@ -1,5 +1,5 @@
-//! Turns a process into one worker: reads its manifest and its assignment from standard input, and runs the loop of its
-//! protocol.
+//! Turns a process into one worker: reads its manifest and its assignment from standard input, and
+//! runs the loop of its protocol.
 
 use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
@@ -23,7 +23,8 @@ use std::io;
 pub fn work() -> io::Result<()> {
     // A worker that stands still would not see its pipe close.
     set_pdeathsig(Signal::SIGKILL)?;
-    // A terminal that is gone is the coordinator's business: it ends the run, and this process with it.
+    // A terminal that is gone is the coordinator's business: it ends the run, and this process with
+    // it.
     let mut hangup = SigSet::empty();
     hangup.add(Signal::SIGHUP);
     hangup.thread_block()?;

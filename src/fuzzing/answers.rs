@@ -1,4 +1,5 @@
-//! Turns any bytes into what a server of HTTP says: to the parser, and to a connection with its requests under way.
+//! Turns any bytes into what a server of HTTP says: to the parser, and to a connection with its
+//! requests under way.
 
 use super::{choices, known_plan, split};
 use crate::plan::{AnswerLimits, Endpoint, Protocol};
@@ -20,7 +21,8 @@ use std::task::Waker;
 /// Requests of one connection.
 const REQUESTS: usize = 4;
 
-/// A connection is asked so often whether there is more, before it is taken for one that never ends.
+/// A connection is asked so often whether there is more, before it is taken for one that never
+/// ends.
 const TURNS: usize = 10_000;
 
 /// What all connections of a thread go by.
@@ -76,7 +78,8 @@ impl Drop for Bench {
     }
 }
 
-/// What is known after all bytes: the status, the body, bytes taken, whether the answer is whole and the connection kept.
+/// What is known after all bytes: the status, the body, bytes taken, whether the answer is whole
+/// and the connection kept.
 type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
 
 fn told(bodiless: bool, pieces: &[&[u8]]) -> Told {
@@ -95,7 +98,8 @@ fn told(bodiless: bool, pieces: &[&[u8]]) -> Told {
 /// What a server of HTTP/1.1 says to up to four requests of one connection.
 ///
 /// # Panics
-/// Where the split of the bytes plays a part, or an answer does not end although the connection has.
+/// Where the split of the bytes plays a part, or an answer does not end although the connection
+/// has.
 pub fn http1(bytes: &[u8]) {
     let mut rng = choices(bytes);
     let pieces = split(bytes, &mut rng);

@@ -1,7 +1,8 @@
-//! Turns any bytes into a use of each parser of foreign bytes, and holds what must be true whatever they are.
+//! Turns any bytes into a use of each parser of foreign bytes, and holds what must be true whatever
+//! they are.
 //!
-//! There are two callers: cargo-fuzz (`fuzz/`), with bytes that it makes up, and ordinary tests, with
-//! the seeds that it starts from.
+//! There are two callers: cargo-fuzz (`fuzz/`), with bytes that it makes up, and ordinary tests,
+//! with the seeds that it starts from.
 //!
 //! **Invariant:** the same bytes do the same; every choice is drawn from them.
 
@@ -57,7 +58,8 @@ fn known_plan() -> Plan {
     }
 }
 
-/// A plan's text, with the command line that `# args:` in its first lines says, as in tests/plans/bad.
+/// A plan's text, with the command line that `# args:` in its first lines says, as in
+/// tests/plans/bad.
 ///
 /// # Panics
 /// Where an error has no place in the text, or a good plan has no schedule.

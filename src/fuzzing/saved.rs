@@ -14,13 +14,16 @@ thread_local! {
     static KNOWN: OnceCell<Plan> = const { OnceCell::new() };
 }
 
-/// Numbers with more digits add up to what overflows; a release build wraps, and only they are wrong.
+/// Numbers with more digits add up to what overflows; a release build wraps, and only they are
+/// wrong.
 const MOST_DIGITS: usize = 12;
 
-/// A journal as it is saved. Checksums are not held against its lines: no bytes that are made up have the right ones.
+/// A journal as it is saved. Checksums are not held against its lines: no bytes that are made up
+/// have the right ones.
 ///
 /// # Panics
-/// Where a line that was read is written differently, or the facts of a forged line cannot be judged and reported.
+/// Where a line that was read is written differently, or the facts of a forged line cannot be
+/// judged and reported.
 pub fn journal(bytes: &[u8]) {
     assert!(decode(0, bytes).is_none() || bytes.starts_with(b"{\"crc32\":\""));
     let mut lines = Vec::new();
@@ -104,7 +107,8 @@ fn taken<T: Serialize + DeserializeOwned>(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
 /// A file of data: CSV, and JSON lines.
 ///
 /// # Panics
-/// Where a row has no value for a column, or CSV that was read is not the same when it is written and read again.
+/// Where a row has no value for a column, or CSV that was read is not the same when it is written
+/// and read again.
 pub fn rows(bytes: &[u8]) {
     let csv = Format::Csv(b',');
     for format in [csv, Format::JsonLines] {

@@ -1,4 +1,5 @@
-//! Every seed, whole, cut and changed, through its target; and what the seeds of frames are made of.
+//! Every seed, whole, cut and changed, through its target; and what the seeds of frames are made
+//! of.
 
 use super::*;
 use crate::engine::ClockReading;

@@ -1,4 +1,5 @@
-//! Turns any bytes into what a server of WebSocket says: a whole handshake and frames, or frames alone.
+//! Turns any bytes into what a server of WebSocket says: a whole handshake and frames, or frames
+//! alone.
 
 use super::{choices, split};
 use crate::plan::Secrets;
@@ -75,7 +76,8 @@ fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> Outcome {
     outcome
 }
 
-/// What a server of WebSocket says: from its handshake on where the bytes begin as HTTP does, else after it.
+/// What a server of WebSocket says: from its handshake on where the bytes begin as HTTP does, else
+/// after it.
 ///
 /// # Panics
 /// Where a split plays a part, or what the client says is not whole, masked frames.

@@ -1,4 +1,5 @@
-//! Turns the kernel parameters of old tuning articles into what they do today, beside their values on this machine.
+//! Turns the kernel parameters of old tuning articles into what they do today, beside their values
+//! on this machine.
 //!
 //! **Invariant:** nothing is written; a parameter that does not exist here is said to be absent.
 

@@ -6,10 +6,11 @@ use super::Host;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// The kernel's counters at one moment, by name: `TcpExt.ListenOverflows`, `softnet.dropped`, `TCP.mem`.
+/// The kernel's counters at one moment, by name: `TcpExt.ListenOverflows`, `softnet.dropped`,
+/// `TCP.mem`.
 ///
-/// Those of `netstat`, `snmp`, `sockstat` and connection tracking are of the calling thread's network namespace; those of `softnet` and
-/// `vmstat` are of the whole machine.
+/// Those of `netstat`, `snmp`, `sockstat` and connection tracking are of the calling thread's
+/// network namespace; those of `softnet` and `vmstat` are of the whole machine.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counters(BTreeMap<String, u64>);
 
@@ -108,7 +109,8 @@ impl Deltas {
     }
 }
 
-/// `Group: Name Name` over `Group: 1 2`. Some values are negative (`MaxConn`); they are not counters.
+/// `Group: Name Name` over `Group: 1 2`. Some values are negative (`MaxConn`); they are not
+/// counters.
 fn tables(text: &str, add: &mut impl FnMut(String, u64)) {
     let mut lines = text.lines();
     while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
@@ -145,7 +147,8 @@ fn softnet(text: &str, add: &mut impl FnMut(String, u64)) {
     }
 }
 
-/// Names, then a line for each processor in hexadecimal. `entries` is the whole table's on every line.
+/// Names, then a line for each processor in hexadecimal. `entries` is the whole table's on every
+/// line.
 fn conntrack(text: &str, add: &mut impl FnMut(String, u64)) {
     let mut lines = text.lines();
     let names: Vec<&str> = lines.next().unwrap_or_default().split_whitespace().collect();

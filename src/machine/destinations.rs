@@ -1,6 +1,7 @@
 //! Turns a plan into its destinations: how many connections each gets, and from which sources.
 //!
-//! **Invariant:** names are not resolved here: a name counts as one address that is not loopback, but for `localhost`.
+//! **Invariant:** names are not resolved here: a name counts as one address that is not loopback,
+//! but for `localhost`.
 
 use super::{Limits, Requirements, Sources, servers};
 use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Site, Target};

@@ -1,4 +1,5 @@
-//! Reads from the kernel which resources processors, control groups and memory have withheld so far.
+//! Reads from the kernel which resources processors, control groups and memory have withheld so
+//! far.
 
 use super::Host;
 use super::limits::cgroup_folders;
@@ -10,11 +11,13 @@ pub struct CumulativeHostStats {
     pub cpu_ns: Option<u64>,
     /// Of it, what a hypervisor gave to others.
     pub steal_ns: Option<u64>,
-    /// Periods in which the control groups around this process had used up their share; absent when no group counts them.
+    /// Periods in which the control groups around this process had used up their share; absent when
+    /// no group counts them.
     pub throttled_periods: Option<u64>,
     /// How long their processes stood still for that.
     pub throttled_ns: Option<u64>,
-    /// Time in which every process that had work waited for memory; absent where the kernel does not measure it.
+    /// Time in which every process that had work waited for memory; absent where the kernel does
+    /// not measure it.
     pub memory_stall_ns: Option<u64>,
     /// Pages that were read back from swap; absent where the kernel does not count them.
     pub swapped_in_pages: Option<u64>,
@@ -51,8 +54,8 @@ pub fn clock_source(host: &Host) -> Option<String> {
     host.text("sys/devices/system/clocksource/clocksource0/current_clocksource")
 }
 
-/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, in hundredths of a second. Guests are in
-/// user already.
+/// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, in
+/// hundredths of a second. Guests are in user already.
 fn processors(host: &Host) -> Option<(u64, u64)> {
     const TICK_NS: u64 = 10_000_000;
     let stat = host.text("proc/stat")?;

@@ -1,6 +1,8 @@
-//! Turns small experiments into what no file tells: whether connections are tracked, which sources can be bound, what opening costs.
+//! Turns small experiments into what no file tells: whether connections are tracked, which sources
+//! can be bound, what opening costs.
 //!
-//! **Invariant:** nothing leaves this machine: every connection goes from 127.0.0.1 to 127.0.0.1, and is reset at the end.
+//! **Invariant:** nothing leaves this machine: every connection goes from 127.0.0.1 to 127.0.0.1,
+//! and is reset at the end.
 
 use super::destinations::destinations;
 use super::{Conntrack, Host, Limits};
@@ -29,16 +31,18 @@ const BOUND_MOST: usize = 1024;
 /// What the experiments showed.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probes {
-    /// Whether connections leave an entry in the table of connection tracking; `None` when that could not be tried.
+    /// Whether connections leave an entry in the table of connection tracking; `None` when that
+    /// could not be tried.
     pub conntrack_live: Option<bool>,
     /// Source addresses of the plan that can be bound.
     pub bound: u64,
     /// Those that cannot, and why.
     pub not_bindable: Vec<(IpAddr, String)>,
-    /// Microseconds of processor time to open a connection on loopback and get its first message, both ends together; `None` when that
-    /// failed, or connections are tracked.
+    /// Microseconds of processor time to open a connection on loopback and get its first message,
+    /// both ends together; `None` when that failed, or connections are tracked.
     pub open_us: Option<f64>,
-    /// What each worker of a scenario keeps of the files that the plan names, in bytes; by index into `Plan::scenarios`.
+    /// What each worker of a scenario keeps of the files that the plan names, in bytes; by index
+    /// into `Plan::scenarios`.
     pub file_bytes: Vec<u64>,
 }
 
@@ -50,7 +54,8 @@ impl Probes {
             .flat_map(|destination| destination.sources.addresses)
             .collect();
         let conntrack_live = conntrack_live();
-        // Where connections are tracked, hundreds of them would take room in the table for some seconds.
+        // Where connections are tracked, hundreds of them would take room in the table for some
+        // seconds.
         let open_us = if conntrack_live == Some(true) { None } else { open_us().ok() };
         let mut probes = Self { conntrack_live, open_us, ..Self::default() };
         for address in addresses.into_iter().take(BOUND_MOST) {
@@ -68,7 +73,8 @@ pub fn is_here(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-/// Whether connections of this network namespace are tracked: the table must grow by as many as are opened.
+/// Whether connections of this network namespace are tracked: the table must grow by as many as are
+/// opened.
 pub fn conntrack_live() -> Option<bool> {
     let host = Host::default();
     let count = || Conntrack::read(&host).map(|table| table.count);
@@ -87,7 +93,8 @@ pub fn conntrack_live() -> Option<bool> {
     None
 }
 
-/// Both ends of a connection. However it ends, it is reset: nothing in `TIME_WAIT` takes a port from the run.
+/// Both ends of a connection. However it ends, it is reset: nothing in `TIME_WAIT` takes a port
+/// from the run.
 struct Pair {
     out: TcpStream,
     inside: TcpStream,
@@ -113,8 +120,8 @@ fn pairs(count: u64) -> io::Result<Vec<Pair>> {
     (0..count).map(|_| Pair::open(&listener)).collect()
 }
 
-/// Processor time, because others may be at work: on loopback the whole handshake runs inside this thread's own calls. The quickest of
-/// several batches, because caches are cold at first.
+/// Processor time, because others may be at work: on loopback the whole handshake runs inside this
+/// thread's own calls. The quickest of several batches, because caches are cold at first.
 fn open_us() -> io::Result<f64> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
     let mut quickest = f64::INFINITY;

@@ -1,7 +1,8 @@
 //! Turns a plan into what it requires: connections, rates, heartbeats, time.
 //!
 //! **Invariant:** pure; nothing of the machine is read here.
-//! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures are never too small.
+//! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures
+//! are never too small.
 
 use super::figures::whole;
 use crate::plan::{
@@ -19,16 +20,19 @@ pub struct Requirements {
     pub scenarios: Vec<ScenarioRequirements>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
-    /// What all workers together keep of files, bodies and rows, in bytes; known once the files were read.
+    /// What all workers together keep of files, bodies and rows, in bytes; known once the files
+    /// were read.
     pub file_bytes: u64,
 }
 
 /// What one scenario requires.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioRequirements {
-    /// Users that open connections or share them, at the peak: the highest level, or `max_in_flight` of an open stage.
+    /// Users that open connections or share them, at the peak: the highest level, or
+    /// `max_in_flight` of an open stage.
     pub users: u64,
-    /// Connections open at once at the peak: one for each of these, or for as many of them as share one.
+    /// Connections open at once at the peak: one for each of these, or for as many of them as share
+    /// one.
     pub connections: u64,
     /// What is spoken on them, if that is HTTP.
     pub version: Version,
@@ -38,7 +42,8 @@ pub struct ScenarioRequirements {
     pub secured: bool,
     /// How fast connections are opened at most.
     pub opening: Opening,
-    /// Connections a second that this side closes by FIN while the run goes on, where the plan says how many; zero otherwise.
+    /// Connections a second that this side closes by FIN while the run goes on, where the plan says
+    /// how many; zero otherwise.
     pub closed_per_second: f64,
     /// Requests a second at the peak of its open stages; zero without one.
     pub arrivals_per_second: f64,
@@ -48,11 +53,13 @@ pub struct ScenarioRequirements {
     pub heartbeat_every: Option<Time>,
     /// How long a connection may take to open.
     pub connect_timeout: Time,
-    /// Connections whose other end is on this machine too: built-in targets, loopback addresses and `localhost`.
+    /// Connections whose other end is on this machine too: built-in targets, loopback addresses and
+    /// `localhost`.
     pub served_here: u64,
     /// Whether any of them is TCP; the others go to Unix sockets.
     pub over_tcp: bool,
-    /// Addresses that are connected to in turn; `None` for a built-in target, whose ports are as many as its processes.
+    /// Addresses that are connected to in turn; `None` for a built-in target, whose ports are as
+    /// many as its processes.
     pub destinations: Option<u64>,
 }
 
@@ -100,7 +107,8 @@ impl Requirements {
         Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0 }
     }
 
-    /// With what each worker of a scenario keeps of files, in bytes, and how many workers the scenarios have.
+    /// With what each worker of a scenario keeps of files, in bytes, and how many workers the
+    /// scenarios have.
     #[must_use]
     pub fn with_files(self, each: &[u64], workers: &[u32]) -> Self {
         let all = each.iter().zip(workers).map(|(bytes, workers)| bytes * u64::from(*workers));
@@ -119,7 +127,8 @@ impl Requirements {
         self.scenarios.iter().map(|scenario| scenario.connections).sum()
     }
 
-    /// Ends of connections on this machine: one for each connection, two where it is served here too.
+    /// Ends of connections on this machine: one for each connection, two where it is served here
+    /// too.
     pub fn sockets(&self) -> u64 {
         self.connections() + self.served_here()
     }
@@ -210,7 +219,8 @@ fn is_served_here(url: &HttpUrl) -> bool {
     }
 }
 
-/// The most users or requests under way, the fastest coming of them and the most arrivals a second of any stage.
+/// The most users or requests under way, the fastest coming of them and the most arrivals a second
+/// of any stage.
 fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
     let max_in_flight = match &scenario.protocol {
         Protocol::Http(http) => http.max_in_flight,

@@ -1,17 +1,22 @@
-//! Turns the number of connections to one destination into the source addresses that they come from.
+//! Turns the number of connections to one destination into the source addresses that they come
+//! from.
 //!
-//! A connection is told apart by source address, source port, destination address and destination port, so one source address gives one
-//! destination no more connections than there are source ports. The kernel looks for a free port by trial: up to 35 % of the range in
-//! use that takes about three probes, and once every even port is gone each connection first walks half the range.
+//! A connection is told apart by source address, source port, destination address and destination
+//! port, so one source address gives one destination no more connections than there are source
+//! ports. The kernel looks for a free port by trial: up to 35 % of the range in use that takes
+//! about three probes, and once every even port is gone each connection first walks half the range.
 //!
-//! Addresses of the plan are spread over: connection `i` to a destination comes from address `i` modulo their number, so that a balancer
-//! that goes by the source sees all of them. A reserve (`source_use = "reserve"`, and the addresses that planrun takes on loopback) is for
-//! ports alone: the next address is used once the one before it has its share.
+//! Addresses of the plan are spread over: connection `i` to a destination comes from address `i`
+//! modulo their number, so that a balancer that goes by the source sees all of them. A reserve
+//! (`source_use = "reserve"`, and the addresses that planrun takes on loopback) is for ports alone:
+//! the next address is used once the one before it has its share.
 //!
-//! **Invariant:** connections go to the destinations in turn, and only the index within a destination chooses the source.
-//! **Invariant:** of a reserve as few addresses are used as carry the connections. Each pair of source address and port costs kernel
-//! memory, and shorter chains are found faster.
-//! **Invariant:** pure; a connection's source is a function of its index and does not depend on workers.
+//! **Invariant:** connections go to the destinations in turn, and only the index within a
+//! destination chooses the source.
+//! **Invariant:** of a reserve as few addresses are used as carry the connections. Each pair of
+//! source address and port costs kernel memory, and shorter chains are found faster.
+//! **Invariant:** pure; a connection's source is a function of its index and does not depend on
+//! workers.
 
 use super::figures::whole;
 use crate::plan::{Generator, SourceRange, SourceUse};
@@ -19,7 +24,8 @@ use crate::units::index;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 
-/// The part of the port range that a pair of source and destination may use before the search for ports gets slow.
+/// The part of the port range that a pair of source and destination may use before the search for
+/// ports gets slow.
 const EASY_SHARE: f64 = 0.35;
 
 /// Where the connections to one destination come from.
@@ -27,9 +33,11 @@ const EASY_SHARE: f64 = 0.35;
 pub struct Sources {
     /// In order of use; empty leaves the choice to the kernel.
     pub addresses: Vec<IpAddr>,
-    /// Connections from one address to this destination before the next address is used; never zero.
+    /// Connections from one address to this destination before the next address is used; never
+    /// zero.
     pub per_tuple: u64,
-    /// Connections of other scenarios to the same destination that come before the first of these, where addresses are spread over.
+    /// Connections of other scenarios to the same destination that come before the first of these,
+    /// where addresses are spread over.
     before: u64,
 }
 
@@ -37,9 +45,10 @@ pub struct Sources {
 const SPREAD_MOST: u64 = 65_536;
 
 impl Sources {
-    /// Sources for `connections` to `destination`, all scenarios that share it together, when a source has `ports` usable ports.
-    /// Those of the plan are used as it says; without any, loopback destinations get addresses of 127.1.0.0/16 as they need them, and for other
-    /// ones the kernel chooses.
+    /// Sources for `connections` to `destination`, all scenarios that share it together, when a
+    /// source has `ports` usable ports. Those of the plan are used as it says; without any,
+    /// loopback destinations get addresses of 127.1.0.0/16 as they need them, and for other ones
+    /// the kernel chooses.
     pub fn of(destination: IpAddr, connections: u64, ports: u64, plan: &Generator) -> Self {
         let easy = whole(ports as f64 * EASY_SHARE).max(1);
         let wanted = connections.div_ceil(easy).max(1);
@@ -54,7 +63,8 @@ impl Sources {
             return Self { per_tuple: even.max(easy), addresses, before: 0 };
         }
         match destination {
-            // One address is enough: the kernel's own choice is what a server's access list expects.
+            // One address is enough: the kernel's own choice is what a server's access list
+            // expects.
             IpAddr::V4(v4) if v4.is_loopback() && wanted > 1 => {
                 let addresses: Vec<IpAddr> = loopback_sources(v4).take(enough(wanted)).collect();
                 let even = connections.div_ceil(addresses.len() as u64);
@@ -64,8 +74,8 @@ impl Sources {
         }
     }
 
-    /// The same sources for connections that come when `before` others to the same destination have their sources already: theirs are
-    /// used last.
+    /// The same sources for connections that come when `before` others to the same destination have
+    /// their sources already: theirs are used last.
     #[must_use]
     pub fn after(mut self, before: u64) -> Self {
         if self.is_spread() {
@@ -77,16 +87,18 @@ impl Sources {
         self
     }
 
-    /// The source of connection number `index` within its destination; `None` leaves it to the kernel. After the last address the
-    /// first is used again: connections that are opened anew find the ports of those that are gone.
+    /// The source of connection number `index` within its destination; `None` leaves it to the
+    /// kernel. After the last address the first is used again: connections that are opened anew
+    /// find the ports of those that are gone.
     pub fn source_of(&self, index: u64) -> Option<IpAddr> {
         let index = index.wrapping_add(self.before);
         let turn = (index / self.per_tuple.max(1)) % self.count();
         usize::try_from(turn).ok().and_then(|turn| self.addresses.get(turn)).copied()
     }
 
-    /// The place of connection number `index` within its destination among those from its source: what chooses its port, where ports
-    /// are chosen. No two that have a source in common have it in common before all ports are used.
+    /// The place of connection number `index` within its destination among those from its source:
+    /// what chooses its port, where ports are chosen. No two that have a source in common have it
+    /// in common before all ports are used.
     pub fn place_of(&self, index: u64) -> u64 {
         if self.is_spread() { index.wrapping_add(self.before) / self.count() } else { index }
     }
@@ -111,7 +123,8 @@ fn enough(wanted: u64) -> usize {
     index(wanted)
 }
 
-/// 127.1.0.1 and up, without the destination and without the addresses that look like networks and broadcasts.
+/// 127.1.0.1 and up, without the destination and without the addresses that look like networks and
+/// broadcasts.
 fn loopback_sources(destination: Ipv4Addr) -> impl Iterator<Item = IpAddr> {
     let first = u32::from(Ipv4Addr::new(127, 1, 0, 1));
     let last = u32::from(Ipv4Addr::new(127, 1, 255, 254));

@@ -1,7 +1,8 @@
-//! Turns the question "what can this machine do?" into two plans that every machine is asked about: a million held connections, with
-//! both ends here and with one.
+//! Turns the question "what can this machine do?" into two plans that every machine is asked about:
+//! a million held connections, with both ends here and with one.
 //!
-//! **Invariant:** nothing is ever sent by these plans; only the rows of their preflight are looked at.
+//! **Invariant:** nothing is ever sent by these plans; only the rows of their preflight are looked
+//! at.
 
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Level, Plan, Protocol, Ramp,
@@ -27,7 +28,8 @@ pub fn both_ends_here() -> Plan {
     held(Endpoint::Builtin(Builtin::TcpHold(server)))
 }
 
-/// Holds connections to one address elsewhere, from one source; the address is one that documentation uses.
+/// Holds connections to one address elsewhere, from one source; the address is one that
+/// documentation uses.
 pub fn one_end_here() -> Plan {
     held(Endpoint::Hosts(vec![HostPort { host: "192.0.2.1".to_owned(), port: 80 }]))
 }

@@ -1,4 +1,5 @@
-//! Turns two readings of what processes and kernel use into the cost of a connection and of a heartbeat.
+//! Turns two readings of what processes and kernel use into the cost of a connection and of a
+//! heartbeat.
 //!
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
@@ -10,9 +11,11 @@ use serde::{Deserialize, Serialize};
 pub struct HostUsage {
     /// Resident memory of the processes, in bytes.
     pub rss_bytes: u64,
-    /// Processor time that they have used, in nanoseconds; the kernel counts it in hundredths of a second.
+    /// Processor time that they have used, in nanoseconds; the kernel counts it in hundredths of a
+    /// second.
     pub cpu_ns: u64,
-    /// Memory of the slabs that sockets live in, of the whole machine; absent when the tables cannot be read.
+    /// Memory of the slabs that sockets live in, of the whole machine; absent when the tables
+    /// cannot be read.
     pub slab_bytes: Option<u64>,
     /// Memory that can be had, of the whole machine.
     pub available_bytes: Option<u64>,
@@ -25,7 +28,8 @@ pub struct HostUsage {
 }
 
 impl HostUsage {
-    /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the caller's to fill in.
+    /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the
+    /// caller's to fill in.
     pub fn take(host: &Host, pids: &[u32]) -> Self {
         let meminfo = host.text("proc/meminfo").unwrap_or_default();
         let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
@@ -51,7 +55,8 @@ fn rss_bytes(host: &Host, pid: u32) -> Option<u64> {
     pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
 }
 
-/// User and system time: the 14th and 15th field of `stat`, counted behind the name, which may hold anything.
+/// User and system time: the 14th and 15th field of `stat`, counted behind the name, which may hold
+/// anything.
 fn cpu_ns(host: &Host, pid: u32) -> Option<u64> {
     const TICK_NS: u64 = 10_000_000;
     let stat = host.text(&format!("proc/{pid}/stat"))?;
@@ -69,7 +74,8 @@ pub struct Cost {
     pub kernel_per_connection: Option<f64>,
     /// Processor seconds for a thousand connections opened, whatever else was done meanwhile.
     pub cpu_per_thousand_connections: Option<f64>,
-    /// Processor seconds for a heartbeat; only where no connection was opened meanwhile, so that the time is theirs.
+    /// Processor seconds for a heartbeat; only where no connection was opened meanwhile, so that
+    /// the time is theirs.
     pub cpu_per_heartbeat: Option<f64>,
 }
 
@@ -85,7 +91,8 @@ impl Cost {
         let slabs = after.slab_bytes.zip(before.slab_bytes);
         let kernel = match (slabs, after.available_bytes.zip(before.available_bytes)) {
             (Some((after, before)), _) => Some(after as f64 - before as f64),
-            // What is gone and not the processes' own is the kernel's, as long as nothing else runs.
+            // What is gone and not the processes' own is the kernel's, as long as nothing else
+            // runs.
             (None, Some((after, before))) => Some(before as f64 - after as f64 - rss),
             (None, None) => None,
         };

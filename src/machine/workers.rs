@@ -1,4 +1,5 @@
-//! Turns a scenario and the limit on open files into a number of processes, for the load and for built-in servers.
+//! Turns a scenario and the limit on open files into a number of processes, for the load and for
+//! built-in servers.
 //!
 //! **Invariant:** pure; the same plan on the same limits always gets the same number.
 
@@ -9,7 +10,8 @@ use crate::schedule::{Partition, hold_block};
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
 
-/// What a process can count on when the limit cannot be read: the kernel's own default for a soft limit.
+/// What a process can count on when the limit cannot be read: the kernel's own default for a soft
+/// limit.
 const OPEN_FILES_UNREAD: u64 = 1024;
 
 /// Connections that a process of its own is worth, as long as there is a core for it.
@@ -27,7 +29,8 @@ impl Limits {
     }
 }
 
-/// Worker processes for one scenario of `plan`: what `[generator]` says, or else as many as the descriptors and the load ask for.
+/// Worker processes for one scenario of `plan`: what `[generator]` says, or else as many as the
+/// descriptors and the load ask for.
 pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
     if let Some(workers) = plan.generator.workers {
         return workers.max(1);
@@ -36,7 +39,8 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
     let block = block(&needs);
     let usable = limits.usable_descriptors().max(1);
     let at_least = worth(&needs, limits);
-    // More workers than blocks would leave some without work; one block each is all that dividing can do.
+    // More workers than blocks would leave some without work; one block each is all that dividing
+    // can do.
     let blocks = needs.users.div_ceil(block).max(1);
     let mut workers = needs.connections.div_ceil(usable).max(at_least).clamp(1, blocks);
     while workers < blocks && largest_share(needs.connections, block, workers) > usable {
@@ -45,7 +49,8 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
     count(workers)
 }
 
-/// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of its own that is connected to in turn.
+/// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of
+/// its own that is connected to in turn.
 pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
     let needs = Requirements::of(plan);
     let loading = plan.scenarios.iter().zip(&needs.scenarios);
@@ -54,8 +59,9 @@ pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
     count(server_processes(connections, limits.usable_descriptors()))
 }
 
-/// As the servers themselves count: one when all connections fit, and else with a margin (5 %, or six standard deviations of a random
-/// choice if that is more), because connections do not spread evenly.
+/// As the servers themselves count: one when all connections fit, and else with a margin (5 %, or
+/// six standard deviations of a random choice if that is more), because connections do not spread
+/// evenly.
 fn server_processes(connections: u64, usable: u64) -> u64 {
     let each = usable.max(1);
     if connections <= each {

@@ -1,6 +1,8 @@
-//! Turns the scene into the figures that are shown: levels, rates, ratios, times, the generator's health.
+//! Turns the scene into the figures that are shown: levels, rates, ratios, times, the generator's
+//! health.
 //!
-//! **Invariant:** ratios and causes are of the whole run so far; rates and times of its last second.
+//! **Invariant:** ratios and causes are of the whole run so far; rates and times of its last
+//! second.
 
 use super::state::{LastSecond, RunState};
 use crate::plan::{
@@ -34,7 +36,8 @@ impl RunState {
         (latest.cell.counters.get(counter) as f64, metric)
     }
 
-    /// Attempts a second that the plan asked for in the last second; `None` where it leaves that to the machine.
+    /// Attempts a second that the plan asked for in the last second; `None` where it leaves that to
+    /// the machine.
     pub(super) fn planned_rate(&self, scenario: usize) -> Option<f64> {
         let middle = u64::from(self.latest[scenario].second?) * SECOND_NS + SECOND_NS / 2;
         let key = self.recording.scenarios[scenario].phase_at(middle)?;
@@ -73,7 +76,8 @@ impl RunState {
         sum
     }
 
-    /// Attempts of a stage of which nobody knows yet how they end: requests, or connections that are being opened.
+    /// Attempts of a stage of which nobody knows yet how they end: requests, or connections that
+    /// are being opened.
     pub(super) fn under_way(&self, scenario: usize, stage: usize) -> u64 {
         let of_stage = self.sum(scenario, |key| usize::from(key.stage) == stage).counters;
         let all = |counters: &[Counter]| counters.iter().map(|one| of_stage.get(*one)).sum::<u64>();
@@ -118,7 +122,8 @@ impl RunState {
         causes
     }
 
-    /// The time that matters most now, of the last second: metric, median and 99th percentile in nanoseconds.
+    /// The time that matters most now, of the last second: metric, median and 99th percentile in
+    /// nanoseconds.
     pub(super) fn main_time(&self, scenario: usize) -> Option<(TimeMetric, f64, f64)> {
         let open = |stage: &Stage| matches!(stage.level, Level::Rate { .. });
         let of = &self.plan.scenarios[scenario];

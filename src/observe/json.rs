@@ -4,8 +4,9 @@
 //! `threshold`. Only where nobody reads for so long that 64 MiB wait, lines are lost; then
 //! `{"event":"lost","lines":N}` stands where they were.
 //!
-//! The first object carries `schema`; within one version keys are added, never changed. Times are whole nanoseconds with `_ns` in the key,
-//! ratios 0 to 1 with numerator and denominator; what was not measured is absent.
+//! The first object carries `schema`; within one version keys are added, never changed. Times are
+//! whole nanoseconds with `_ns` in the key, ratios 0 to 1 with numerator and denominator; what was
+//! not measured is absent.
 //!
 //! **Invariant:** one object is one line, and no line can steer a terminal.
 
@@ -59,7 +60,8 @@ fn line(event: &str, now_ns: u64, mut facts: Map<String, Value>) -> OutputLine {
     OutputLine { text: harmless(&Value::Object(all).to_string()), beat: false }
 }
 
-/// JSON's own escapes for what JSON allows and a terminal obeys. Such characters stand only inside strings.
+/// JSON's own escapes for what JSON allows and a terminal obeys. Such characters stand only inside
+/// strings.
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,4 +1,5 @@
-//! Turns news into lines for logs: one a thing, each with the elapsed time and a word to search for in front.
+//! Turns news into lines for logs: one a thing, each with the elapsed time and a word to search for
+//! in front.
 //!
 //! **Invariant:** eight hours stay under 100 KiB, in whatever run.
 
@@ -11,14 +12,16 @@ use crate::record::CellKey;
 use crate::units::figure;
 use std::fmt::Write as _;
 
-/// Characters of a line beyond which it is cut, twice as many where a fix is to be copied; a heartbeat is not, it waits the longer.
+/// Characters of a line beyond which it is cut, twice as many where a fix is to be copied; a
+/// heartbeat is not, it waits the longer.
 const LONGEST: usize = 240;
 /// Warnings that are told one by one.
 const WARNINGS: usize = 12;
 /// Targets and scenarios that are told one by one.
 const LISTED: usize = 16;
 
-/// Lines that go to whoever writes them, and whether a newer one may take their place while they wait.
+/// Lines that go to whoever writes them, and whether a newer one may take their place while they
+/// wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OutputLine {
     /// Without line break.

@@ -1,4 +1,5 @@
-//! Turns the events of a run into something to watch: bars on a terminal, lines in a log, JSON for programs; all on standard error.
+//! Turns the events of a run into something to watch: bars on a terminal, lines in a log, JSON for
+//! programs; all on standard error.
 //!
 //! ```text
 //!  Event ─▶ Scene (all facts so far) ─▶ News (what is worth telling) ─▶ lines │ json │ bar: lines that stay

@@ -116,7 +116,8 @@ impl Observer {
 impl Subscriber for Observer {
     fn notify(&mut self, event: &Event) {
         if let Some(events) = &self.events {
-            // The other end only goes when a thread has died; then there is nobody to show anything to.
+            // The other end only goes when a thread has died; then there is nobody to show anything
+            // to.
             let _ = events.send(event.clone());
         }
     }

@@ -1,7 +1,9 @@
-//! Turns the run's clock into leave to write: often at first, seldom later, and never more than a log can bear.
+//! Turns the run's clock into leave to write: often at first, seldom later, and never more than a
+//! log can bear.
 //!
-//! **Invariant:** what is written in eight hours stays under 100 KiB, however the run goes: heartbeats wait longer the longer they are, and
-//! other lines share an allowance that grows slowly.
+//! **Invariant:** what is written in eight hours stays under 100 KiB, however the run goes:
+//! heartbeats wait longer the longer they are, and other lines share an allowance that grows
+//! slowly.
 
 use crate::units::SECOND_NS;
 use std::collections::HashMap;

@@ -1,8 +1,8 @@
 //! What waits to be written, and the thread's own that writes it.
 //!
-//! A terminal or a reader may be slow: newer frames and heartbeats take the place of older ones, and
-//! all other lines wait in order, up to [`MOST_WAITING`] bytes of them. Beyond that the newest are
-//! lost; how many is said as soon as there is room again.
+//! A terminal or a reader may be slow: newer frames and heartbeats take the place of older ones,
+//! and all other lines wait in order, up to [`MOST_WAITING`] bytes of them. Beyond that the newest
+//! are lost; how many is said as soon as there is room again.
 //!
 //! **Invariant:** whoever adds to the queue never waits for whoever reads.
 
@@ -43,8 +43,8 @@ pub(super) struct Pending {
 }
 
 impl Pending {
-    /// Adds a line; a heartbeat takes the place of one that still waits. `lost` words how many lines
-    /// were lost before it.
+    /// Adds a line; a heartbeat takes the place of one that still waits. `lost` words how many
+    /// lines were lost before it.
     pub(super) fn put(&mut self, line: OutputLine, lost: impl FnOnce(u64) -> String) {
         if line.beat {
             let bytes = &mut self.bytes;

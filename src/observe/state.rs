@@ -12,7 +12,8 @@ use crate::schedule::{Schedule, Segment, Shape, Timeline};
 use crate::units::SECOND_NS;
 use crate::verdict::{Finding, Judgement};
 
-/// How long after a stage's end what is still under way of it is waited for, before its result is told.
+/// How long after a stage's end what is still under way of it is waited for, before its result is
+/// told.
 const PATIENCE_NS: u64 = 5 * SECOND_NS;
 
 /// A run as far as it is known.
@@ -247,7 +248,8 @@ impl RunState {
         level.abs_diff(*from) as f64 / to.abs_diff(*from).max(1) as f64
     }
 
-    /// Stages that have ended and whose facts are all there, each told once: scenario and stage. What is long in ending is not waited for.
+    /// Stages that have ended and whose facts are all there, each told once: scenario and stage.
+    /// What is long in ending is not waited for.
     pub(super) fn ended_stages(&mut self) -> Vec<(usize, usize)> {
         let mut ended = Vec::new();
         for scenario in 0..self.told.len() {

@@ -1,6 +1,7 @@
 //! Turns texts of any origin into lines that fit a terminal and cannot steer it.
 //!
-//! **Invariant:** whatever a plan, a server or a resolver said, no control character and no change of direction leaves here.
+//! **Invariant:** whatever a plan, a server or a resolver said, no control character and no change
+//! of direction leaves here.
 
 use crate::units::visible;
 use anstyle::{AnsiColor, Style};
@@ -16,7 +17,8 @@ pub(crate) struct TextStyle {
 }
 
 impl TextStyle {
-    /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the environment.
+    /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the
+    /// environment.
     pub(crate) fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
@@ -124,8 +126,9 @@ impl StyledLine {
         self.0.iter().map(|(_, text)| console::measure_text_width(&look.encode(text))).sum()
     }
 
-    /// The line in as many as it takes of at most `width` columns, each behind the first with an indent. They break at spaces; a longer
-    /// word, such as a path, stays whole, so that it can be copied.
+    /// The line in as many as it takes of at most `width` columns, each behind the first with an
+    /// indent. They break at spaces; a longer word, such as a path, stays whole, so that it can be
+    /// copied.
     pub(super) fn folded(self, width: usize, look: TextStyle) -> Vec<Self> {
         const INDENT: &str = "    ";
         let mut lines = vec![Self::default()];

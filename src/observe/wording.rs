@@ -79,7 +79,7 @@ fn levels(segment: &Segment) -> String {
     }
 }
 
-/// What the end of a scenario waits for, and how long at most: `waits for 12 requests, at most 30s`.
+/// What a scenario's end waits for, and how long at most: `waits for 12 requests, at most 30s`.
 pub(super) fn draining(scene: &RunState, scenario: usize) -> String {
     let gauges = &scene.latest[scenario].gauges;
     let some = |count: u64, what: &str| match count {
@@ -103,7 +103,7 @@ pub(super) fn draining(scene: &RunState, scenario: usize) -> String {
     }
 }
 
-/// What a stage did: how its level was reached and held, and whether that went as planned to the end.
+/// What a stage did: how its level was reached and held, and whether that went as planned.
 pub(super) fn stage_course(scene: &RunState, scenario: usize, stage: usize) -> (String, bool) {
     let facts = &scene.recording.scenarios[scenario];
     let number = narrow(stage);
@@ -203,8 +203,8 @@ pub(super) fn level(scene: &RunState, scenario: usize, stage: usize) -> Option<S
     }
 }
 
-/// The rate of the last second, against that of the plan where it has one: `24.9k/s of 25.0k/s planned`. Where connections are only
-/// held, the rate of their messages.
+/// The rate of the last second, against that of the plan where it has one:
+/// `24.9k/s of 25.0k/s planned`. Where connections are only held, the rate of their messages.
 pub(super) fn rate(scene: &RunState, scenario: usize) -> String {
     let (rate, metric) = scene.rate(scenario);
     match scene.planned_rate(scenario) {
@@ -224,7 +224,7 @@ pub(super) fn main_time(scene: &RunState, scenario: usize) -> Option<String> {
     Some(format!("{metric} p50 {} · p99 {}", figure::time(p50), figure::time(p99)))
 }
 
-/// A cause in few words: `refused 11`, `status 503 4`; the place only where it is not the usual one.
+/// A cause in few words: `refused 11`, `status 503 4`; an unusual place is named.
 pub(super) fn cause(cause: Cause, count: u64) -> String {
     let name = match cause.failure {
         Failure::Status => format!("status {}", cause.code),
@@ -289,7 +289,8 @@ pub(super) fn generator(scene: &RunState) -> Vec<String> {
     parts
 }
 
-/// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None` while there are too few to tell.
+/// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None`
+/// while there are too few to tell.
 pub(super) fn cost(scene: &RunState, scenario: usize) -> Option<String> {
     let cost = ResourceCost::of_scenario(&scene.plan, &scene.recording, scenario)?;
     if cost.connections < FEWEST_CONNECTIONS {

@@ -17,7 +17,8 @@ const BYTE_ORDER_MARK: char = '\u{feff}';
 /// One thing that is wrong with a plan.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlanError {
-    /// Where, in bytes of the plan's text, or of `argument` if there is one; `None` when it is about the file as a whole.
+    /// Where, in bytes of the plan's text, or of `argument` if there is one; `None` when it is
+    /// about the file as a whole.
     pub span: Option<Range<usize>>,
     /// The argument of the command line that is wrong, as it was typed: `--set name=x`.
     pub argument: Option<String>,
@@ -82,7 +83,8 @@ impl PlanErrors {
         Self { source, errors: vec![error], dropped: 0 }
     }
 
-    /// What is wrong with files that a plan names: where it names them, what, and what to do about it; at least one.
+    /// What is wrong with files that a plan names: where it names them, what, and what to do about
+    /// it; at least one.
     pub fn of_files(
         source: &Source,
         problems: impl IntoIterator<Item = (super::span::TextRange, String, String)>,
@@ -102,7 +104,8 @@ impl PlanErrors {
         &self.source
     }
 
-    /// The errors, by place: those of the file first, then those of the command line. At most 1,000.
+    /// The errors, by place: those of the file first, then those of the command line. At most
+    /// 1,000.
     pub fn iter(&self) -> std::slice::Iter<'_, PlanError> {
         self.errors.iter()
     }
@@ -112,7 +115,8 @@ impl PlanErrors {
         self.errors.len() + self.dropped
     }
 
-    /// Line and column of an error, both from 1, the column in characters; `None` when it has no place in the file.
+    /// Line and column of an error, both from 1, the column in characters; `None` when it has no
+    /// place in the file.
     pub fn line_and_column(&self, error: &PlanError) -> Option<(usize, usize)> {
         let span = error.span.as_ref().filter(|_| error.argument.is_none())?;
         let before = self.source.text.get(..span.start)?;
@@ -189,7 +193,8 @@ impl Errors {
         Some(index)
     }
 
-    /// Whether more errors are only counted: then it is not worth finding out what to say about them.
+    /// Whether more errors are only counted: then it is not worth finding out what to say about
+    /// them.
     pub(super) fn is_full(&self) -> bool {
         self.list.len() >= KEPT
     }
@@ -204,7 +209,8 @@ impl Errors {
         self.list.len() + self.dropped
     }
 
-    /// Of the errors behind the first `count`, keeps only those of the file for which `keep` says so; those of arguments stay.
+    /// Of the errors behind the first `count`, keeps only those of the file for which `keep` says
+    /// so; those of arguments stay.
     pub(super) fn retain_first(&mut self, count: usize, keep: impl Fn(&Range<usize>) -> bool) {
         let mut index = 0;
         self.list.retain(|error| {

@@ -1,4 +1,5 @@
-//! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and `${var.…}` stand.
+//! Turns `${env.NAME}` into the value of an environment variable, and notes where `${row.…}` and
+//! `${var.…}` stand.
 
 use super::error::Errors;
 use super::foreign;
@@ -9,7 +10,8 @@ use super::text::{PlaceholderAt, Text, inside};
 /// Looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The string with the environment filled in, and what is filled in later; `None` if that cannot be done, which is then among the errors.
+/// The string with the environment filled in, and what is filled in later; `None` if that cannot be
+/// done, which is then among the errors.
 pub(super) fn interpolate(
     text: &Text,
     at: Span,

@@ -1,7 +1,9 @@
 //! Turns a plan's text into a [`Plan`], or into every reason why it cannot.
 //!
-//! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed in.
-//! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks again.
+//! **Invariant:** pure; no file is read here, no clock, no environment other than the one handed
+//! in.
+//! **Invariant:** after parsing, nothing in a [`Plan`] can be invalid, so nothing downstream checks
+//! again.
 
 mod earlier;
 mod elements;
@@ -70,7 +72,8 @@ pub use text::Placeholder;
 
 use serde::{Deserialize, Serialize};
 
-/// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides applied.
+/// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides
+/// applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Names the result folder; letters, digits, `-`, `_` and `.`.

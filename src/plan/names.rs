@@ -1,4 +1,5 @@
-//! Which names a plan may give to things: what is printed, compared and used as a file's name must be harmless.
+//! Which names a plan may give to things: what is printed, compared and used as a file's name must
+//! be harmless.
 
 use super::error::Errors;
 use super::raw::At;

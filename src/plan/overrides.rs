@@ -10,7 +10,8 @@ use super::text::Text;
 use super::tree::{Builder, Key, Node, Table, Value};
 use toml::de::DeValue;
 
-/// Keys of a target that say where it is and how a built-in one behaves: all of them go when an address is given.
+/// Keys of a target that say where it is and how a built-in one behaves: all of them go when an
+/// address is given.
 const PLACE_OF_TARGET: [&str; 5] = ["address", "builtin", "body", "greet", "faults"];
 
 /// One argument of the command line, as it is shown and pointed into.

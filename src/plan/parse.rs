@@ -1,4 +1,5 @@
-//! The way from text to plan: TOML, overrides, keys, meaning; at each step everything that is wrong.
+//! The way from text to plan: TOML, overrides, keys, meaning; at each step everything that is
+//! wrong.
 
 use crate::plan::elements::plan::TABLES;
 use crate::plan::elements::plan::{RawPlan, lower};

@@ -9,9 +9,11 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
-/// What a plan took from the environment, in the forms in which it may come back, the longest first.
+/// What a plan took from the environment, in the forms in which it may come back, the longest
+/// first.
 ///
-/// Workers need them, so they travel in binary messages; a text format is for files and people, and gets none.
+/// Workers need them, so they travel in binary messages; a text format is for files and people, and
+/// gets none.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 pub struct Secrets(Vec<(String, String)>);
 
@@ -41,8 +43,8 @@ impl Secrets {
         Self(all)
     }
 
-    /// The text with `${env.NAME}` for each value. `is_cut`: the text went on, so that its end may be the beginning of a value, which
-    /// is left out.
+    /// The text with `${env.NAME}` for each value. `is_cut`: the text went on, so that its end may
+    /// be the beginning of a value, which is left out.
     pub fn hide(&self, text: &str, is_cut: bool) -> String {
         let mut hidden = String::with_capacity(text.len());
         let mut rest = text;

@@ -17,7 +17,8 @@ pub(super) enum Trust {
     Nothing,
 }
 
-/// Adds an error for each place that is no TOML; says what the rest is worth, and of which ranges nothing more is to be said.
+/// Adds an error for each place that is no TOML; says what the rest is worth, and of which ranges
+/// nothing more is to be said.
 pub(super) fn report(
     text: &str,
     document: &Spanned<DeTable<'_>>,
@@ -29,7 +30,8 @@ pub(super) fn report(
     found.sort_by_key(|(span, _)| span.start);
     let mut trust = Trust::Whole;
     let mut said: Vec<Range<usize>> = Vec::new();
-    // What is never closed swallows all that follows it: only what stands before it is an error of its own.
+    // What is never closed swallows all that follows it: only what stands before it is an error of
+    // its own.
     if let Some((start, what)) = never_closed(text, document, &found) {
         found.retain(|(span, _)| span.end <= start);
         let (bracket, noun) = if what == '[' { (']', "list") } else { ('}', "table") };
@@ -95,7 +97,8 @@ fn reaching_end(value: &Spanned<DeValue<'_>>, text: &str, first: &mut Option<usi
     }
 }
 
-/// Adds one error. When only one value or key is wrong with it, and the shape of the rest can be trusted, returns its range.
+/// Adds one error. When only one value or key is wrong with it, and the shape of the rest can be
+/// trusted, returns its range.
 fn explain(
     text: &str,
     span: &Range<usize>,
@@ -182,7 +185,8 @@ fn token_at(text: &str, at: usize, line: &Range<usize>) -> Option<Range<usize>> 
     Some(start..start + trimmed.len())
 }
 
-/// Of longer lines only what is near a place is looked at, so that a file of one line takes no longer than others: bytes.
+/// Of longer lines only what is near a place is looked at, so that a file of one line takes no
+/// longer than others: bytes.
 const LONG_LINE: usize = 2_000;
 
 /// The line of a place, without its end.

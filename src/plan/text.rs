@@ -11,7 +11,8 @@ pub(super) struct Text {
     pub shown: String,
     /// What it means.
     pub value: String,
-    /// Where the first character stands, if the string is written without escapes: then places inside it are known.
+    /// Where the first character stands, if the string is written without escapes: then places
+    /// inside it are known.
     pub literal: Option<usize>,
     /// Whether the environment could not be filled in, which has been said.
     pub broken: bool,

@@ -32,13 +32,15 @@ pub struct Cell {
     /// tcp-hold: how long connections lived, and what ended them; those that were due here.
     #[serde(default)]
     pub survival: Survival,
-    /// tcp-hold: what became of the connections that events dropped, by index into `Churn::events`; those that fell due here.
+    /// tcp-hold: what became of the connections that events dropped, by index into `Churn::events`;
+    /// those that fell due here.
     #[serde(default)]
     pub storms: BTreeMap<u16, Storm>,
     /// http: answers by status.
     #[serde(default)]
     pub statuses: BTreeMap<u16, u64>,
-    /// http: attempts that were answered well within a time that a threshold names, by that time in nanoseconds.
+    /// http: attempts that were answered well within a time that a threshold names, by that time in
+    /// nanoseconds.
     #[serde(default)]
     pub within: BTreeMap<u64, u64>,
     /// http, when the scenario has several requests: by index into `Http::requests`.
@@ -70,7 +72,8 @@ impl Cell {
         self.counters.add(counter, 1);
     }
 
-    /// Counts what was due and could not be started; `request`: which one it would have been, where they are told apart.
+    /// Counts what was due and could not be started; `request`: which one it would have been, where
+    /// they are told apart.
     pub fn drop_due(&mut self, request: Option<u16>) {
         self.count(Counter::Due);
         self.count(Counter::Dropped);
@@ -130,7 +133,8 @@ impl Cell {
         self.times.record(metric, ns);
     }
 
-    /// Adds what ratios, rates and counts are made of: all but times, causes and events, which are a thousand times as large.
+    /// Adds what ratios, rates and counts are made of: all but times, causes and events, which are
+    /// a thousand times as large.
     pub fn merge_counts(&mut self, other: &Self) {
         self.counters.merge(&other.counters);
         self.survival.merge(&other.survival);

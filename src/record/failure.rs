@@ -117,7 +117,8 @@ failures! {
     NoRow = "no_row", Local;
     /// A value that was to be filled in cannot be sent there.
     BadValue = "bad_value", Local;
-    /// An answer is larger than what this side takes: the sample names the key of `limits` that takes more.
+    /// An answer is larger than what this side takes: the sample names the key of `limits` that
+    /// takes more.
     OverLimit = "over_limit", Local;
     /// An error of this side's own HTTP/2.
     ClientError = "client_error", Local;
@@ -135,14 +136,16 @@ failures! {
     OtherErrno = "other", Network;
     /// The server closed (FIN) a connection that was to be held, or in the middle of an answer.
     ClosedByServer = "closed_by_server", Protocol;
-    /// The server closed or reset a kept connection that was idle before, without a byte of an answer, and the request was not sent again:
-    /// it may have been processed.
+    /// The server closed or reset a kept connection that was idle before, without a byte of an
+    /// answer, and the request was not sent again: it may have been processed.
     ClosedIdle = "closed_idle", Protocol;
     /// Not HTTP, or more of it than allowed.
     BadHttp = "bad_http", Protocol;
-    /// The handshake of a WebSocket was answered with another status than 101; the code is the status.
+    /// The handshake of a WebSocket was answered with another status than 101; the code is the
+    /// status.
     HandshakeStatus = "handshake_status", Application;
-    /// What answered the handshake of a WebSocket is no right response: the sample says what is wrong.
+    /// What answered the handshake of a WebSocket is no right response: the sample says what is
+    /// wrong.
     BadHandshake = "bad_handshake", Protocol;
     /// The server ended a WebSocket by a Close frame; the code is its (RFC 6455, 7.4).
     CloseFrame = "close_frame", Protocol;
@@ -164,7 +167,8 @@ failures! {
     InvalidUtf8 = "invalid_utf8", Protocol;
     /// A Close frame of a WebSocket has a code that may not be sent, or half of one.
     BadCloseFrame = "bad_close_frame", Protocol;
-    /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113, 7).
+    /// The server ended one stream of a connection (`RST_STREAM`); the code is HTTP/2's (RFC 9113,
+    /// 7).
     StreamReset = "stream_reset", Protocol;
     /// The TLS handshake or a record failed.
     Tls = "tls", Protocol;

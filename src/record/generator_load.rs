@@ -1,10 +1,12 @@
-//! Turns what the machine withheld, and how workers bore it, into figures of a stretch of time that rules can be held against.
+//! Turns what the machine withheld, and how workers bore it, into figures of a stretch of time that
+//! rules can be held against.
 
 use super::WorkerFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Shares of processor time are taken over so many seconds: fewer would say more of the kernel's ticks than of the load.
+/// Shares of processor time are taken over so many seconds: fewer would say more of the kernel's
+/// ticks than of the load.
 pub const WINDOW_SECONDS: u32 = 5;
 
 /// What the machine gave and withheld between two looks at it.
@@ -17,13 +19,15 @@ pub struct HostDelta {
     /// Of it, what a hypervisor gave to others.
     #[serde(default)]
     pub steal_ns: u64,
-    /// Periods in which control groups around this process had used up their share; absent where no group counts them.
+    /// Periods in which control groups around this process had used up their share; absent where no
+    /// group counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_periods: Option<u64>,
     /// How long their processes stood still for that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_ns: Option<u64>,
-    /// Time in which every process that had work waited for memory; absent where the kernel does not measure it.
+    /// Time in which every process that had work waited for memory; absent where the kernel does
+    /// not measure it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_stall_ns: Option<u64>,
     /// How far the wall clock went ahead of the monotonic clock, or fell behind.
@@ -78,7 +82,8 @@ pub struct GeneratorLoad {
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
     pub stalled_ns: u64,
-    /// Seconds of all workers at work, together, those included in which one told nothing because it stood still.
+    /// Seconds of all workers at work, together, those included in which one told nothing because
+    /// it stood still.
     pub worker_seconds: u64,
     /// The busiest five seconds of any worker, in thousandths of one processor.
     pub busy_permille: Option<u32>,
@@ -121,14 +126,16 @@ impl GeneratorLoad {
         }
     }
 
-    /// Notes what part of the processors all processes of the run used in the five seconds up to the one that was added last.
+    /// Notes what part of the processors all processes of the run used in the five seconds up to
+    /// the one that was added last.
     pub(super) fn crowd(&mut self, share: f64) {
         if self.seconds >= WINDOW_SECONDS {
             self.run_worst = Some(self.run_worst.map_or(share, |worst| worst.max(share)));
         }
     }
 
-    /// The part of all the time of all workers in which they stood still: as much of what they measured is theirs and not the target's.
+    /// The part of all the time of all workers in which they stood still: as much of what they
+    /// measured is theirs and not the target's.
     pub fn stalled_share(&self) -> Option<f64> {
         let worked = self.worker_seconds as f64 * 1e9;
         self.stall_max_ns.filter(|_| worked > 0.0).map(|_| self.stalled_ns as f64 / worked)
@@ -140,7 +147,8 @@ impl GeneratorLoad {
 pub(super) struct CpuUtilisation(VecDeque<(u64, u64)>);
 
 impl CpuUtilisation {
-    /// Notes the processor time that all had used up to a moment; the part of all processors in the window that ends there.
+    /// Notes the processor time that all had used up to a moment; the part of all processors in the
+    /// window that ends there.
     pub(super) fn add(&mut self, at_ns: u64, cpu_ns: u64, processors: u32) -> Option<f64> {
         // Time that goes back is that of a process that has gone.
         if self.0.back().is_some_and(|(_, before)| *before > cpu_ns) {

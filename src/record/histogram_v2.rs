@@ -1,5 +1,5 @@
-//! Turns counts by bucket into bytes of `HdrHistogram`'s format V2 and back, without the 264 KiB that
-//! a histogram with every bucket takes.
+//! Turns counts by bucket into bytes of `HdrHistogram`'s format V2 and back, without the 264 KiB
+//! that a histogram with every bucket takes.
 //!
 //! The buckets are those of [`Times`](super::Times): their numbers are the indices of its counts.
 

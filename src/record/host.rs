@@ -4,7 +4,8 @@ use super::{HostDelta, WorkerFacts};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A machine that takes part in a run. Its facts carry it: limits, samples, requirements, diagnoses.
+/// A machine that takes part in a run. Its facts carry it: limits, samples, requirements,
+/// diagnoses.
 ///
 /// Where all processes run on one machine it is left out of what is saved.
 #[derive(
@@ -28,7 +29,8 @@ impl HostId {
     }
 }
 
-/// Reads and writes the samples of a second: the object of one machine as it is, those of several as a list.
+/// Reads and writes the samples of a second: the object of one machine as it is, those of several
+/// as a list.
 pub(super) mod samples {
     use super::HostSample;
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -60,7 +62,8 @@ pub(super) mod samples {
     }
 }
 
-/// One look at a machine: what servers of the run use, what the kernel uses, what its counters did since the look before.
+/// One look at a machine: what servers of the run use, what the kernel uses, what its counters did
+/// since the look before.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSample {
     /// The machine.
@@ -80,19 +83,22 @@ pub struct HostSample {
     /// Processors that the run may use; zero where nobody said.
     #[serde(default)]
     pub processors: u32,
-    /// Memory of the slabs that sockets live in, of the whole machine; absent when it cannot be read.
+    /// Memory of the slabs that sockets live in, of the whole machine; absent when it cannot be
+    /// read.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kernel_bytes: Option<u64>,
     /// Memory that can be had, of the whole machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_bytes: Option<u64>,
-    /// Changes of the kernel's counters since the look before, without zeros: `TcpExt.ListenOverflows`.
+    /// Changes of the kernel's counters since the look before, without zeros:
+    /// `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
     /// What the machine withheld since the look before; absent at the baseline.
     #[serde(default, rename = "supply", skip_serializing_if = "Option::is_none")]
     pub delta: Option<HostDelta>,
-    /// At the baseline only: the workers of each scenario together, by index into `Plan::scenarios`.
+    /// At the baseline only: the workers of each scenario together, by index into
+    /// `Plan::scenarios`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<u16, WorkerFacts>,
 }
@@ -112,9 +118,10 @@ pub struct HostReading {
 
 /// The moment at which most connections were open.
 ///
-/// A look is taken a little after the end of its second. Only where the next second has the same level is it sure to be a look at that
-/// level; so the last second of a level does not count. Of the others the one with the most resident memory does: pages that the kernel
-/// took back meanwhile have been paid for.
+/// A look is taken a little after the end of its second. Only where the next second has the same
+/// level is it sure to be a look at that level; so the last second of a level does not count. Of
+/// the others the one with the most resident memory does: pages that the kernel took back meanwhile
+/// have been paid for.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Peak {
     /// Connections open.

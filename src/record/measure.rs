@@ -7,7 +7,8 @@ use crate::plan::{
     CountMetric, Metric, OnFull, Protocol, RateMetric, RatioMetric, Stat, TimeMetric,
 };
 
-/// The facts that a metric is computed from: merged cells, the levels at their end, and how long they cover.
+/// The facts that a metric is computed from: merged cells, the levels at their end, and how long
+/// they cover.
 #[derive(Debug, Clone, Copy)]
 pub struct Span<'a> {
     /// Which words mean what: connections or requests.
@@ -89,8 +90,8 @@ fn part((numerator, denominator): (u64, u64)) -> Option<Measure> {
     })
 }
 
-/// A figure of the time to recovery over all connections whose fate is known. One that never came back took longer than any that did:
-/// a figure that falls on such a one is infinite.
+/// A figure of the time to recovery over all connections whose fate is known. One that never came
+/// back took longer than any that did: a figure that falls on such a one is infinite.
 fn recovery(stat: Stat, cell: &Cell) -> Option<Measure> {
     let times = cell.times.get(TimeMetric::RecoveryTime);
     let back = times.map_or(0, hdrhistogram::Histogram::len);
@@ -110,7 +111,8 @@ fn recovery(stat: Stat, cell: &Cell) -> Option<Measure> {
     Some(Measure { value: value.unwrap_or(f64::INFINITY), samples: decided, ratio: None })
 }
 
-/// A figure of the event that took longest by it; none while one is open. An event that dropped nothing says nothing.
+/// A figure of the event that took longest by it; none while one is open. An event that dropped
+/// nothing says nothing.
 fn storms(stat: Stat, cell: &Cell) -> Option<Measure> {
     let fallen = cell.storms.values().filter(|storm| storm.dropped > 0);
     let samples = fallen.clone().map(|storm| storm.dropped).min()?;
@@ -177,7 +179,8 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
     }
 }
 
-/// Attempts that were dropped under a cap that is meant: failures of a target that was too slow for it.
+/// Attempts that were dropped under a cap that is meant: failures of a target that was too slow for
+/// it.
 fn refused_by_cap(span: &Span<'_>) -> u64 {
     match span.protocol {
         Protocol::Http(http) if http.on_full == OnFull::Fail => {
@@ -187,8 +190,8 @@ fn refused_by_cap(span: &Span<'_>) -> u64 {
     }
 }
 
-/// Attempts that ended well. A held connection that is still open counts as well so far, so that live values mean what the last one
-/// means: at the end no connection is open, and this is `ok`.
+/// Attempts that ended well. A held connection that is still open counts as well so far, so that
+/// live values mean what the last one means: at the end no connection is open, and this is `ok`.
 fn well(span: &Span<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);
     match span.protocol {

@@ -1,7 +1,9 @@
-//! Turns what happened into facts that add up: counters, histograms and causes, by scenario, stage and phase.
+//! Turns what happened into facts that add up: counters, histograms and causes, by scenario, stage
+//! and phase.
 //!
 //! **Invariant:** no clock, no I/O, and no way to take a fact back.
-//! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed from a merged histogram.
+//! **Invariant:** everything merges by addition, in any order; a percentile is only ever computed
+//! from a merged histogram.
 
 mod cell;
 mod connection_end;

@@ -6,7 +6,8 @@ use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// Defines an enum of names and an array that is indexed by it. People read a map without zeros, machines a sequence.
+/// Defines an enum of names and an array that is indexed by it. People read a map without zeros,
+/// machines a sequence.
 macro_rules! table {
     ($(#[$meta:meta])* $name:ident, $(#[$table_meta:meta])* $table:ident {
         $($(#[$doc:meta])* $variant:ident = $text:literal of $set:ident $(with $need:ident)?,)*
@@ -127,7 +128,8 @@ macro_rules! table {
 }
 
 table! {
-    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to the phase of the stage in which it was due.
+    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to
+    /// the phase of the stage in which it was due.
     Counter,
     /// A value for each [`Counter`].
     Counters {
@@ -163,18 +165,21 @@ table! {
         Lost = "hold.lost" of HOLDS,
         /// tcp-hold: connections closed as planned in this phase (by time of close).
         Closed = "closed" of HOLDS,
-        /// tcp-hold: time that connections were open, summed over them, in this phase: milliseconds.
+        /// tcp-hold: time that connections were open, summed over them, in this phase:
+        /// milliseconds.
         TimeDelivered = "connection_time.delivered_ms" of HOLDS,
-        /// tcp-hold: time that they should have been open: the same, and for each connection that was lost the time until its user had
-        /// another one open, or was to have none any more.
+        /// tcp-hold: time that they should have been open: the same, and for each connection that
+        /// was lost the time until its user had another one open, or was to have none any more.
         TimePromised = "connection_time.promised_ms" of HOLDS,
         /// tcp-hold: connections dropped by an event of the plan (by time of the drop).
         StormDropped = "storm.dropped" of HOLDS with Events,
         /// tcp-hold: of those, the ones whose user had a connection again (by the time of that).
         StormRecovered = "storm.recovered" of HOLDS with Events,
-        /// tcp-hold: of those, the ones whose user had none again before it was to have none any more.
+        /// tcp-hold: of those, the ones whose user had none again before it was to have none any
+        /// more.
         StormUnrecovered = "storm.unrecovered" of HOLDS with Events,
-        /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the end of its lifetime.
+        /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the
+        /// end of its lifetime.
         Reconnects = "reconnects" of HOLDS with Reconnects,
         /// tcp-hold: connections with at least one right message (by the time of the first).
         Verified = "verified" of HOLDS,
@@ -186,18 +191,21 @@ table! {
         HeartbeatMissed = "heartbeat.missed" of HOLDS,
         /// tcp-hold: heartbeats sent by this side.
         HeartbeatSent = "heartbeat.sent" of HOLDS,
-        /// http: of the connections opened, those that were secured by going on with an earlier session.
+        /// http: of the connections opened, those that were secured by going on with an earlier
+        /// session.
         TlsResumed = "tls.resumed" of REQUESTS with Tls,
-        /// http: sendings of requests again, because the server had not processed them, or closed the idle connection as they came.
+        /// http: sendings of requests again, because the server had not processed them, or closed
+        /// the idle connection as they came.
         Retried = "retried" of ALL,
         /// http: cookies that users did not keep, or let go of for a newer one.
         CookiesLost = "cookies.lost" of REQUESTS with Cookies,
-        /// Bytes received: messages or bodies (as they came: encoded ones are not decoded, framing is left out). http counts them when a
-        /// request ends or is let go of, of each sending.
+        /// Bytes received: messages or bodies (as they came: encoded ones are not decoded, framing
+        /// is left out). http counts them when a request ends or is let go of, of each sending.
         BytesReceived = "bytes.received" of ALL,
-        /// Bytes sent by tcp-hold heartbeats, or http bodies: what the kernel took, not what was to be sent. With TLS what its session took
-        /// (it holds back at most one record), with HTTP/2 what flow control let out. http counts them when a request ends or is let go
-        /// of, of each sending.
+        /// Bytes sent by tcp-hold heartbeats, or http bodies: what the kernel took, not what was to
+        /// be sent. With TLS what its session took (it holds back at most one record), with HTTP/2
+        /// what flow control let out. http counts them when a request ends or is let go of, of each
+        /// sending.
         BytesSent = "bytes.sent" of ALL,
     }
 }

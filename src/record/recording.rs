@@ -1,4 +1,5 @@
-//! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by the same fold.
+//! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by
+//! the same fold.
 
 use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, climb};
@@ -108,7 +109,8 @@ pub enum StopReason {
     },
     /// A worker was lost and the plan says `on_worker_loss = "stop"`, or no worker was left.
     WorkerLoss,
-    /// A rule of validity was broken so that the run could only be INVALID, and the plan does not say `on_invalid = "continue"`.
+    /// A rule of validity was broken so that the run could only be INVALID, and the plan does not
+    /// say `on_invalid = "continue"`.
     BeyondRepair {
         /// Its name in reports.
         rule: String,

@@ -1,4 +1,5 @@
-//! Turns what becomes of the attempts of one request into facts of their own, beside those of the scenario.
+//! Turns what becomes of the attempts of one request into facts of their own, beside those of the
+//! scenario.
 
 use super::{Cause, Cell, CheckTally, Counter, Outcome, SparseTimes, Tally};
 use serde::{Deserialize, Serialize};
@@ -128,8 +129,8 @@ impl RequestTally {
 }
 
 impl Cell {
-    /// The facts of one of several requests; those of the whole for `None`. A scenario's only request
-    /// has no facts of its own: see
+    /// The facts of one of several requests; those of the whole for `None`. A scenario's only
+    /// request has no facts of its own: see
     /// [`Http::tells_requests_apart`](crate::plan::Http::tells_requests_apart).
     pub fn of_request(&self, request: Option<u16>, with_times: bool) -> Cow<'_, Self> {
         let Some(at) = request else { return Cow::Borrowed(self) };

@@ -35,16 +35,19 @@ pub struct WorkerFacts {
     pub rss_bytes: u64,
     /// The latest start in this second, against the schedule.
     pub lag_max_ns: u64,
-    /// The longest time in this second by which its loop looked later than it meant to; absent where nobody measured it.
+    /// The longest time in this second by which its loop looked later than it meant to; absent
+    /// where nobody measured it.
     #[serde(default)]
     pub stall_max_ns: Option<u64>,
     /// All times in this second that were longer than [`STALL_NS`], together.
     #[serde(default)]
     pub stalled_ns: u64,
-    /// Processor time of the last five seconds, in thousandths of one processor; absent before they have passed.
+    /// Processor time of the last five seconds, in thousandths of one processor; absent before they
+    /// have passed.
     #[serde(default)]
     pub busy_permille: Option<u32>,
-    /// Time of the last five seconds in which it could have run and had no processor, in thousandths; absent likewise.
+    /// Time of the last five seconds in which it could have run and had no processor, in
+    /// thousandths; absent likewise.
     #[serde(default)]
     pub waiting_permille: Option<u32>,
 }
@@ -69,7 +72,8 @@ pub struct Second {
     pub second: u32,
     /// By index into `Plan::scenarios`.
     pub scenarios: BTreeMap<u16, ScenarioSecond>,
-    /// The machines of the run when the second was written, each at most once; empty where nobody looked.
+    /// The machines of the run when the second was written, each at most once; empty where nobody
+    /// looked.
     #[serde(default, rename = "host", with = "samples", skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<HostSample>,
 }
@@ -95,7 +99,8 @@ pub struct ScenarioSecond {
     pub workers: WorkerFacts,
     /// How many workers these facts are from.
     pub reporting: u32,
-    /// How many workers were at work, those included that have not told of this second; zero in recordings that do not say.
+    /// How many workers were at work, those included that have not told of this second; zero in
+    /// recordings that do not say.
     #[serde(default)]
     pub at_work: u32,
 }

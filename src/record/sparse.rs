@@ -1,4 +1,5 @@
-//! Turns the durations of one request into samples that take memory only where there are some; the buckets are those of [`Times`].
+//! Turns the durations of one request into samples that take memory only where there are some; the
+//! buckets are those of [`Times`].
 
 use super::histogram_v2::HIGHEST_NS;
 use super::times::{BEYOND_NS, read_named, write_named};
@@ -16,7 +17,8 @@ const LOG: usize = 1 << 10;
 #[derive(Debug, Clone, Default)]
 pub struct SparseTimes(Vec<(TimeMetric, Samples)>);
 
-/// What a distribution has: samples that came of late, and how many fell into which bucket, the lowest first.
+/// What a distribution has: samples that came of late, and how many fell into which bucket, the
+/// lowest first.
 #[derive(Debug, Clone, Default)]
 struct Samples {
     log: Vec<u16>,
@@ -114,7 +116,8 @@ impl SparseTimes {
         self.0.iter().all(|(_, samples)| samples.log.is_empty() && samples.buckets.is_empty())
     }
 
-    /// One figure of a metric in nanoseconds, the same as that of [`Times`]; `None` without samples.
+    /// One figure of a metric in nanoseconds, the same as that of [`Times`]; `None` without
+    /// samples.
     pub fn stat(&self, metric: TimeMetric, stat: Stat) -> Option<f64> {
         let counts = self.counts(metric)?;
         let total = counts.iter().map(|(_, count)| count).sum::<u64>();
@@ -196,7 +199,8 @@ impl PartialEq for SparseTimes {
     }
 }
 
-/// People and the journal read the histograms that all other times have; between processes the counts are enough.
+/// People and the journal read the histograms that all other times have; between processes the
+/// counts are enough.
 impl Serialize for SparseTimes {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         if serializer.is_human_readable() {
@@ -288,7 +292,8 @@ mod tests {
             }
         }
         assert!(times.bytes() <= 2_048, "{}", times.bytes());
-        // Many samples of what is usual, one power of two wide, are far from a whole histogram's 264 KiB.
+        // Many samples of what is usual, one power of two wide, are far from a whole histogram's
+        // 264 KiB.
         (0..100_000).for_each(|sample| times.record(SERVICE, 1_000_000 + sample * 10));
         assert!(times.bytes() <= 48 << 10, "{}", times.bytes());
     }

@@ -1,6 +1,7 @@
 //! Turns the drops and returns of one event of the plan into how long its storm took.
 //!
-//! **Invariant:** everything merges by addition, in any order; a share is only ever taken of all workers' connections together.
+//! **Invariant:** everything merges by addition, in any order; a share is only ever taken of all
+//! workers' connections together.
 
 use super::Times;
 use super::times::at_rank;
@@ -14,7 +15,8 @@ pub struct Storm {
     pub dropped: u64,
     /// Of these, the ones whose user had none again before it was to have none any more.
     pub gone: u64,
-    /// Of the others, as [`TimeMetric::StormTime`]: when their user had one again, from the event's own time.
+    /// Of the others, as [`TimeMetric::StormTime`]: when their user had one again, from the event's
+    /// own time.
     pub times: Times,
 }
 
@@ -36,8 +38,8 @@ impl Storm {
         self.times.merge(&other.times);
     }
 
-    /// From the event's time until this share of all that it dropped was back: nanoseconds, infinite when it can never be. `None` while
-    /// that is open, and when nothing was dropped.
+    /// From the event's time until this share of all that it dropped was back: nanoseconds,
+    /// infinite when it can never be. `None` while that is open, and when nothing was dropped.
     pub fn after(&self, stat: Stat) -> Option<f64> {
         let back = self.recovered();
         if self.dropped == 0 {

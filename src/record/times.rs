@@ -1,4 +1,5 @@
-//! Turns durations into histograms: nanoseconds, three significant figures, fixed bounds, so that all of them add up.
+//! Turns durations into histograms: nanoseconds, three significant figures, fixed bounds, so that
+//! all of them add up.
 
 use super::histogram_v2::{self, HIGHEST_NS, empty};
 use crate::plan::{Stat, TimeMetric};
@@ -9,7 +10,8 @@ use hdrhistogram::serialization::{Deserializer as HdrReader, Serializer as _, V2
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 
-/// What longer times are recorded as: more than an hour, and still in the last of the powers of two that histograms are made of.
+/// What longer times are recorded as: more than an hour, and still in the last of the powers of two
+/// that histograms are made of.
 pub(super) const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.

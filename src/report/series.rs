@@ -19,8 +19,8 @@ const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
 pub struct Series {
     plan: Plan,
     marks: Recording,
-    /// What was kept apart from the seconds up to the next one: its row shows the histograms, and the
-    /// rows of requests follow it.
+    /// What was kept apart from the seconds up to the next one: its row shows the histograms, and
+    /// the rows of requests follow it.
     durations: Vec<Durations>,
 }
 

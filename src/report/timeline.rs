@@ -1,6 +1,6 @@
 //! Turns each second into rows of `timeline.csv`: one per scenario, with the stage and phase that
-//! were current in it, and one for each of its requests, where it has several: in a long run one for
-//! each stretch of several seconds (`seconds`), up to and with `second`.
+//! were current in it, and one for each of its requests, where it has several: in a long run one
+//! for each stretch of several seconds (`seconds`), up to and with `second`.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
 use super::figures::ms;

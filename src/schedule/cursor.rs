@@ -14,8 +14,8 @@ pub enum ScheduledEvent {
     Arrival(u64),
 }
 
-/// A position among what is due in one stage, in the order of due times. A value: it has no clock, and does not know what
-/// was done about what was due.
+/// A position among what is due in one stage, in the order of due times. A value: it has no clock,
+/// and does not know what was done about what was due.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleCursor {
     segment: Segment,

@@ -9,9 +9,10 @@
 //!       ramp hold   ramp hold   ramp hold   drain
 //! ```
 //!
-//! **Invariant:** no clock is read here, and no error accumulates: every due time is a closed form of an index, or of
-//! an index and what was drawn from the seed before it.
-//! **Invariant:** due times do not depend on the number of workers, and partitions sum to the whole exactly.
+//! **Invariant:** no clock is read here, and no error accumulates: every due time is a closed form
+//! of an index, or of an index and what was drawn from the seed before it.
+//! **Invariant:** due times do not depend on the number of workers, and partitions sum to the whole
+//! exactly.
 
 mod cursor;
 mod partition;
@@ -30,9 +31,9 @@ use poisson::Poisson;
 
 /// How many consecutive users one worker owns, of a scenario that holds at most `users`.
 ///
-/// They open in one burst, which wakes two processes instead of all. Larger blocks (256 at 20,000 a second: 13 ms) keep a
-/// late worker from competing with the next ones for a core. Small scenarios use small blocks, so that every worker gets
-/// some.
+/// They open in one burst, which wakes two processes instead of all. Larger blocks (256 at 20,000 a
+/// second: 13 ms) keep a late worker from competing with the next ones for a core. Small scenarios
+/// use small blocks, so that every worker gets some.
 pub(crate) fn hold_block(users: u64) -> u64 {
     (users / 2048).next_power_of_two().clamp(64, 256)
 }
@@ -79,7 +80,8 @@ impl Schedule {
         &self.scenarios
     }
 
-    /// What is known of each scenario's times before the run: all of it, but for what follows the end of an unpaced ramp.
+    /// What is known of each scenario's times before the run: all of it, but for what follows the
+    /// end of an unpaced ramp.
     pub(crate) fn timelines(&self) -> Vec<Timeline> {
         let mut timelines: Vec<Timeline> = self.scenarios.iter().map(Timeline::new).collect();
         if let Some(start) = Self::hold_start(&timelines) {
@@ -91,7 +93,8 @@ impl Schedule {
         timelines
     }
 
-    /// When scenarios that wait for the hold start: when every other one has reached its first. `None` while one has not said.
+    /// When scenarios that wait for the hold start: when every other one has reached its first.
+    /// `None` while one has not said.
     pub(crate) fn hold_start(timelines: &[Timeline]) -> Option<u64> {
         let mut latest = 0;
         for timeline in timelines.iter().filter(|timeline| !timeline.waits_for_hold()) {
@@ -156,7 +159,8 @@ impl ScenarioSchedule {
         self.segments.iter().map(level).max().unwrap_or(0)
     }
 
-    /// Whether the partitions of `workers` workers have every user of the highest level, and none twice.
+    /// Whether the partitions of `workers` workers have every user of the highest level, and none
+    /// twice.
     pub fn is_shared_by(&self, workers: u32) -> bool {
         let users = self.peak_users();
         let part = |index| Partition { index, of: workers }.part_of(users, self.block);
@@ -183,7 +187,8 @@ impl ScenarioSchedule {
         self.peak_users().saturating_add(arrivals)
     }
 
-    /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of arrivals).
+    /// What falls due for one share in one stage's ramp (of users), or in its ramp and hold (of
+    /// arrivals).
     pub fn cursor(&self, stage: usize, share: Partition) -> ScheduleCursor {
         let segment = &self.segments[stage];
         let poisson = matches!(segment.shape, Shape::Rate { spacing: Spacing::Poisson, .. })

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Part `index` of `of`. Whatever is divided is divided by index, never by rounding, so that the parts sum to the whole exactly.
+/// Part `index` of `of`. Whatever is divided is divided by index, never by rounding, so that the
+/// parts sum to the whole exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Partition {
     /// From 0.
@@ -15,7 +16,8 @@ impl Partition {
     /// The whole.
     pub const WHOLE: Self = Self { index: 0, of: 1 };
 
-    /// Whether user or arrival number `i` belongs to this partition, where blocks of `block` stay together.
+    /// Whether user or arrival number `i` belongs to this partition, where blocks of `block` stay
+    /// together.
     pub fn owns(self, i: u64, block: u64) -> bool {
         (i / block) % u64::from(self.of) == u64::from(self.index)
     }

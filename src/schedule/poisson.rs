@@ -4,13 +4,14 @@ use super::{Segment, Shape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// The random arrivals of one stage, in order: a Poisson process of the stage's rate, conditioned on the planned number of
-/// arrivals.
+/// The random arrivals of one stage, in order: a Poisson process of the stage's rate, conditioned
+/// on the planned number of arrivals.
 ///
-/// Given its number of points, a Poisson process is that many independent points, distributed as the rate is. Their
-/// distances are drawn one after the other, as those of ordered uniform numbers (Lurie and Hartley, 1972). Numbers come
-/// from `ChaCha8` with the plan's seed, the scenario in its key and the stage as its stream, and logarithms from `libm`:
-/// they are the same on every machine and for every worker, which steps over those of others.
+/// Given its number of points, a Poisson process is that many independent points, distributed as
+/// the rate is. Their distances are drawn one after the other, as those of ordered uniform numbers
+/// (Lurie and Hartley, 1972). Numbers come from `ChaCha8` with the plan's seed, the scenario in its
+/// key and the stage as its stream, and logarithms from `libm`: they are the same on every machine
+/// and for every worker, which steps over those of others.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Poisson {
     rng: ChaCha8Rng,

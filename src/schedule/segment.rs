@@ -33,7 +33,8 @@ pub enum Shape {
         to: f64,
         /// The length of the ramp.
         ramp_ns: u64,
-        /// Arrivals of all stages before this one: a real number, so that no fraction is lost between stages.
+        /// Arrivals of all stages before this one: a real number, so that no fraction is lost
+        /// between stages.
         before: f64,
         /// How far apart arrivals are.
         spacing: Spacing,
@@ -74,7 +75,8 @@ impl Segment {
         }
     }
 
-    /// Arrivals from the scenario's start to `offset_ns` into this stage: a real number; zero for users.
+    /// Arrivals from the scenario's start to `offset_ns` into this stage: a real number; zero for
+    /// users.
     pub fn arrivals_by(&self, offset_ns: u64) -> f64 {
         let Shape::Rate { from, to, ramp_ns, before, .. } = self.shape else { return 0.0 };
         let second = SECOND_NS as f64;
@@ -85,16 +87,16 @@ impl Segment {
         before + from * in_ramp + slope * in_ramp * in_ramp / 2.0 + to * in_hold
     }
 
-    /// When arrival number `i` of the scenario is due, from this stage's start, if arrivals come evenly; `None` if it is not in this
-    /// stage.
+    /// When arrival number `i` of the scenario is due, from this stage's start, if arrivals come
+    /// evenly; `None` if it is not in this stage.
     pub fn arrival_due_ns(&self, i: u64) -> Option<u64> {
         let Shape::Rate { before, .. } = self.shape else { return None };
         let due = self.reached_ns(i as f64 - before)?;
         (due < self.rate_ns()).then_some(due)
     }
 
-    /// When so many arrivals, a real number, have come since this stage's start: the inverse of [`Self::arrivals_by`]. `None` for
-    /// users, and where the rate is zero by then.
+    /// When so many arrivals, a real number, have come since this stage's start: the inverse of
+    /// [`Self::arrivals_by`]. `None` for users, and where the rate is zero by then.
     pub(super) fn reached_ns(&self, ahead: f64) -> Option<u64> {
         let Shape::Rate { from, to, ramp_ns, .. } = self.shape else { return None };
         let second = SECOND_NS as f64;
@@ -104,7 +106,8 @@ impl Segment {
         let seconds = if ahead <= 0.0 {
             0.0
         } else if ahead < of_ramp {
-            // The root of `from t + slope t²/2 = ahead` in the form that does not cancel, also for a slope of zero.
+            // The root of `from t + slope t²/2 = ahead` in the form that does not cancel, also for
+            // a slope of zero.
             let slope = (to - from) / ramp;
             2.0 * ahead / (from + (from * from + 2.0 * slope * ahead).max(0.0).sqrt())
         } else {
@@ -139,7 +142,8 @@ impl Segment {
         first
     }
 
-    /// The level `offset_ns` after the stage's start: users, or arrivals a second. An unpaced ramp counts as over at once.
+    /// The level `offset_ns` after the stage's start: users, or arrivals a second. An unpaced ramp
+    /// counts as over at once.
     pub fn level_at(&self, offset_ns: u64) -> f64 {
         match self.shape {
             Shape::Users { from, to, .. } => {

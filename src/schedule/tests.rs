@@ -163,7 +163,8 @@ fn arrivals_by_chance_are_as_many_as_planned_and_follow_the_ramp() {
     let due = by_chance(42);
     assert_eq!(due.len(), 30_000);
     let by = |ns: u64| due.partition_point(|(_, at)| *at < ns) as f64;
-    // A quarter of the ramp's arrivals lie in its first half; four standard deviations of a binomial count on either side.
+    // A quarter of the ramp's arrivals lie in its first half; four standard deviations of a
+    // binomial count on either side.
     assert!((by(10 * SECOND_NS) - 2_500.0).abs() < 4.0 * 48.0, "{}", by(10 * SECOND_NS));
     assert!((by(20 * SECOND_NS) - 10_000.0).abs() < 4.0 * 82.0, "{}", by(20 * SECOND_NS));
 }
@@ -172,7 +173,8 @@ fn arrivals_by_chance_are_as_many_as_planned_and_follow_the_ramp() {
 fn distances_by_chance_are_exponential_and_counts_as_spread_as_poissons() {
     let due: Vec<u64> =
         by_chance(42).into_iter().map(|(_, at)| at).filter(|at| *at >= 20 * SECOND_NS).collect();
-    // Kolmogorov and Smirnov: the largest distance from 1 - exp(-rate t), times the root of the number, is below 1.63 in 99 of 100.
+    // Kolmogorov and Smirnov: the largest distance from 1 - exp(-rate t), times the root of the
+    // number, is below 1.63 in 99 of 100.
     let mut gaps: Vec<f64> = due.windows(2).map(|pair| (pair[1] - pair[0]) as f64 / 1e6).collect();
     gaps.sort_by(f64::total_cmp);
     let (count, mean) = (gaps.len() as f64, gaps.iter().sum::<f64>() / gaps.len() as f64);

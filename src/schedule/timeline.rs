@@ -1,4 +1,5 @@
-//! When a scenario passes its marks: planned where arithmetic can say, announced where only the run can.
+//! When a scenario passes its marks: planned where arithmetic can say, announced where only the run
+//! can.
 
 use super::{Pace, ScenarioSchedule, Segment, Shape};
 use crate::plan::{Phase, StartAfter};
@@ -55,7 +56,8 @@ impl Timeline {
         }
     }
 
-    /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it has ended.
+    /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it
+    /// has ended.
     pub fn at(&self, mark: Transition) -> Option<u64> {
         let Some(mut at) = self.start_ns else {
             return self.drain.filter(|_| mark == Transition::Drain);
@@ -116,7 +118,8 @@ impl Timeline {
         self.marks().iter().filter_map(begun).max().unwrap_or(0)
     }
 
-    /// The level that the plan asks for at a moment: users, or arrivals a second; zero outside the scenario.
+    /// The level that the plan asks for at a moment: users, or arrivals a second; zero outside the
+    /// scenario.
     pub fn level_at(&self, at_ns: u64) -> f64 {
         if self.at(Transition::Drain).is_some_and(|drain| drain <= at_ns) {
             return 0.0;

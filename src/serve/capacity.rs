@@ -1,9 +1,11 @@
-//! Turns a number of connections into a number of processes: the limit on open files is one of each process.
+//! Turns a number of connections into a number of processes: the limit on open files is one of each
+//! process.
 
 use super::ServeError;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
-/// Descriptors of a process that are no connections: standard streams, listener, epoll, signals, and room to spare.
+/// Descriptors of a process that are no connections: standard streams, listener, epoll, signals,
+/// and room to spare.
 const RESERVED: u64 = 64;
 
 /// Raises this process's limit on open files as far as it goes without rights; returns it.
@@ -22,8 +24,9 @@ pub fn raise_descriptor_limit() -> Result<u64, ServeError> {
 
 /// How many processes hold `connections` when each may open `descriptors` files.
 ///
-/// One takes them all if they fit. Several get a margin (5 %, or six standard deviations of a random choice if that is more), because neither
-/// clients that take ports in turn nor a shared port spread connections evenly.
+/// One takes them all if they fit. Several get a margin (5 %, or six standard deviations of a
+/// random choice if that is more), because neither clients that take ports in turn nor a shared
+/// port spread connections evenly.
 pub fn processes_for(connections: u64, descriptors: u64) -> u64 {
     let each = descriptors.saturating_sub(RESERVED).max(1);
     if connections <= each {

@@ -1,4 +1,5 @@
-//! Turns what server processes counted into one sum, as JSON for programs and as a table for people.
+//! Turns what server processes counted into one sum, as JSON for programs and as a table for
+//! people.
 
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, Serializer};
@@ -17,7 +18,8 @@ impl Counts {
         }
     }
 
-    /// Adds every count of `other`. `peak_open` becomes the sum of the processes' peaks, which is at least the peak of the sum.
+    /// Adds every count of `other`. `peak_open` becomes the sum of the processes' peaks, which is
+    /// at least the peak of the sum.
     pub fn merge(&mut self, other: &Self) {
         for (name, amount) in &other.0 {
             self.add(name, *amount);

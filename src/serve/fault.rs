@@ -1,6 +1,7 @@
 //! Turns a seed, a share and a number into whether a fault hits.
 //!
-//! **Invariant:** nothing random: the same seed hits the same numbers in every run, so that clients can predict and count them.
+//! **Invariant:** nothing random: the same seed hits the same numbers in every run, so that clients
+//! can predict and count them.
 
 use super::ServeError;
 use crate::plan::{Builtin, FaultConflict, Faults};
@@ -8,8 +9,9 @@ use crate::units::Ratio;
 
 /// Whether the fault hits connection (or request) `number` of a server process, counted from 0.
 ///
-/// The numbers walk round a circle in steps of the golden ratio, from a place that the seed chooses; those that land in the first `share` of
-/// the circle are hit. So of any `n` numbers in a row `n * share` are hit, give or take three, and never in step with anything else that counts.
+/// The numbers walk round a circle in steps of the golden ratio, from a place that the seed
+/// chooses; those that land in the first `share` of the circle are hit. So of any `n` numbers in a
+/// row `n * share` are hit, give or take three, and never in step with anything else that counts.
 /// <https://en.wikipedia.org/wiki/Low-discrepancy_sequence#Additive_recurrence>
 pub fn hits(seed: u64, number: u64, share: Ratio) -> bool {
     const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;

@@ -1,7 +1,10 @@
-//! Turns one server into several processes of it, because descriptors, or cores, ask for more than one.
+//! Turns one server into several processes of it, because descriptors, or cores, ask for more than
+//! one.
 //!
-//! **Invariant:** this process serves nothing itself; it waits for the end, or for the loss of one of its own.
-//! **Invariant:** no process of a group outlives this one: the kernel kills it, and its standard input ends.
+//! **Invariant:** this process serves nothing itself; it waits for the end, or for the loss of one
+//! of its own.
+//! **Invariant:** no process of a group outlives this one: the kernel kills it, and its standard
+//! input ends.
 
 #![expect(clippy::disallowed_methods, reason = "processes that do not end in time are given up")]
 
@@ -22,8 +25,9 @@ pub struct Group {
 }
 
 impl Group {
-    /// Starts `processes` of `exe` (this program). Port 0 gives each a port of its own; any other port is shared, and the kernel spreads
-    /// connections over the processes. Process `i` counts its connections from 0, and seeds its faults with the seed plus `i`.
+    /// Starts `processes` of `exe` (this program). Port 0 gives each a port of its own; any other
+    /// port is shared, and the kernel spreads connections over the processes. Process `i` counts
+    /// its connections from 0, and seeds its faults with the seed plus `i`.
     pub fn start(
         exe: &Path,
         builtin: &Builtin,
@@ -75,7 +79,8 @@ impl Group {
         self.members.iter().flat_map(Running::pids).collect()
     }
 
-    /// Waits until `stop` says so; the sum of what all processes counted. A process that ends before is an error.
+    /// Waits until `stop` says so; the sum of what all processes counted. A process that ends
+    /// before is an error.
     pub fn run(mut self, mut stop: Stop) -> Result<Counts, ServeError> {
         let mut stopping = stop.requested()?;
         while !stopping {

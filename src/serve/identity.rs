@@ -5,7 +5,8 @@ use crate::plan::Certificate;
 use crate::workload::tls::{Identity, self_signed};
 use std::net::SocketAddr;
 
-/// Reads or makes the certificate of a server that listens there; `None`: its connections are plain.
+/// Reads or makes the certificate of a server that listens there; `None`: its connections are
+/// plain.
 pub(super) fn identity(
     certificate: Option<&Certificate>,
     address: SocketAddr,

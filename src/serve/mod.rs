@@ -1,7 +1,9 @@
 //! Turns a port into a server that behaves as a test needs it to, and says at the end what it did.
 //!
-//! **Invariant:** what a fault hits is a pure function of the seed and a number, so that both sides can be compared to the last unit.
-//! **Invariant:** no server process outlives the one that started it: the end of its standard input ends it.
+//! **Invariant:** what a fault hits is a pure function of the seed and a number, so that both sides
+//! can be compared to the last unit.
+//! **Invariant:** no server process outlives the one that started it: the end of its standard input
+//! ends it.
 //! **Invariant:** a server with nothing due does not wake up.
 
 mod capacity;

@@ -1,6 +1,7 @@
 //! Turns a server's options into a process of its own, whose addresses and counters this side gets.
 //!
-//! **Invariant:** the process ends when this side does, however that ends: its standard input ends with it.
+//! **Invariant:** the process ends when this side does, however that ends: its standard input ends
+//! with it.
 
 #![expect(
     clippy::disallowed_methods,
@@ -19,7 +20,8 @@ use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long a server may take until it listens: processes start one after the other, and a busy machine may be slow.
+/// How long a server may take until it listens: processes start one after the other, and a busy
+/// machine may be slow.
 const START: Duration = Duration::from_secs(30);
 
 /// What a server process says once it listens.
@@ -42,7 +44,8 @@ pub struct Running {
 }
 
 impl Running {
-    /// Starts `exe` (this program) as a server on loopback that has the descriptors for `capacity` connections; waits until it listens.
+    /// Starts `exe` (this program) as a server on loopback that has the descriptors for `capacity`
+    /// connections; waits until it listens.
     pub fn start(exe: &Path, builtin: &Builtin, capacity: u64) -> Result<Self, ServeError> {
         let mut arguments = arguments(builtin);
         arguments.push(format!("--listen={}:0", Ipv4Addr::LOCALHOST));
@@ -73,7 +76,8 @@ impl Running {
         self.announcement.certificate.as_deref()
     }
 
-    /// Asks the server to stop, and waits for its counters. After `deadline` it is killed, and its counters are lost.
+    /// Asks the server to stop, and waits for its counters. After `deadline` it is killed, and its
+    /// counters are lost.
     pub fn stop(mut self, deadline: Duration) -> Result<Vec<(String, u64)>, ServeError> {
         self.ask_to_stop();
         self.counts(Instant::now() + deadline).map(Counts::into_vec)

@@ -8,7 +8,8 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use std::io::{self, Read, Stdin};
 use std::os::fd::{AsFd, BorrowedFd};
 
-/// Whether this process was started with SIGHUP ignored, as `nohup` does it: then the terminal's end is not the run's.
+/// Whether this process was started with SIGHUP ignored, as `nohup` does it: then the terminal's
+/// end is not the run's.
 pub fn ignores_hangup() -> bool {
     let hangup = 1_u64 << (Signal::SIGHUP as i32 - 1);
     let status = procfs::process::Process::myself().and_then(|this| this.status());
@@ -23,8 +24,10 @@ pub struct Stop {
 }
 
 impl Stop {
-    /// SIGTERM ends the server; so do SIGINT and SIGHUP, unless `until_eof`: then the end of standard input does, and Ctrl-C and a terminal that
-    /// is gone are the business of whoever holds the other end. Where SIGHUP is ignored (`nohup`), it stays so. Must be called before there is a second thread, or a signal may go there and kill the process.
+    /// SIGTERM ends the server; so do SIGINT and SIGHUP, unless `until_eof`: then the end of
+    /// standard input does, and Ctrl-C and a terminal that is gone are the business of whoever
+    /// holds the other end. Where SIGHUP is ignored (`nohup`), it stays so. Must be called before
+    /// there is a second thread, or a signal may go there and kill the process.
     pub fn listen(until_eof: bool) -> Result<Self, ServeError> {
         let open = || -> nix::Result<Self> {
             let mut blocked = SigSet::empty();

@@ -1,6 +1,7 @@
 //! Turns lines into the growing end of a file, over a disk that may be full for a while.
 //!
-//! **Invariant:** what was once written stays as it is; what could not be written is tried again at the same place.
+//! **Invariant:** what was once written stays as it is; what could not be written is tried again at
+//! the same place.
 
 use super::Error;
 use std::fs::{File, OpenOptions};

@@ -8,7 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
-/// Compresses the journal of a folder: the whole compressed file is there before the plain one goes.
+/// Compresses the journal of a folder: the whole compressed file is there before the plain one
+/// goes.
 pub fn compress(folder: &Path) -> Result<(), Error> {
     let plain = folder.join(name::JOURNAL);
     let mut source = File::open(&plain).map_err(Error::read(&plain))?;
@@ -67,7 +68,8 @@ impl Source {
         Ok(None)
     }
 
-    /// Adds the next line to `line`, up to so many bytes. Where a compressed journal is damaged, it ends.
+    /// Adds the next line to `line`, up to so many bytes. Where a compressed journal is damaged, it
+    /// ends.
     pub(super) fn read_line(&mut self, longest: u64, line: &mut Vec<u8>) -> Result<(), Error> {
         let read = match &mut self.bytes {
             Bytes::Plain(file) => file.take(longest).read_until(b'\n', line),

@@ -1,11 +1,12 @@
-//! Turns what seconds have much of into that of longer stretches, so that a soak's files grow slowly.
+//! Turns what seconds have much of into that of longer stretches, so that a soak's files grow
+//! slowly.
 //!
-//! That is histograms, and the facts of each of several requests. Of each a scenario keeps some bytes
-//! by the second. From then on it has some bytes a second to spend, and what comes is merged until it
-//! is worth them.
+//! That is histograms, and the facts of each of several requests. Of each a scenario keeps some
+//! bytes by the second. From then on it has some bytes a second to spend, and what comes is merged
+//! until it is worth them.
 //!
-//! **Invariant:** nothing is lost: a scenario's counts stay where they are, and what is merged adds up
-//! to the same. Only a run that is killed lacks the last stretch of it.
+//! **Invariant:** nothing is lost: a scenario's counts stay where they are, and what is merged adds
+//! up to the same. Only a run that is killed lacks the last stretch of it.
 
 use super::journal::{Durations, Line};
 use crate::plan::{Metric, Plan, Protocol, RequestScope, Scenario, Threshold};
@@ -26,8 +27,8 @@ const TIMELINE_ROW: u64 = 300;
 /// Bytes of what the reports at the end say of one request in one section of a scenario.
 const REPORT_OF_REQUEST: u64 = 2_500;
 
-/// Bytes that a run of this length writes at most before its recording is compressed. Scenarios that
-/// [keep every second](keeps_seconds) write more.
+/// Bytes that a run of this length writes at most before its recording is compressed. Scenarios
+/// that [keep every second](keeps_seconds) write more.
 pub fn most_bytes(plan: &Plan, length: Duration) -> u64 {
     let of = |scenario: &Scenario| {
         let requests = requests(scenario);

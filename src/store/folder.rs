@@ -1,4 +1,5 @@
-//! Turns a folder into what belongs to one run alone: its name, its lock, the checksums of its files.
+//! Turns a folder into what belongs to one run alone: its name, its lock, the checksums of its
+//! files.
 
 #![expect(clippy::disallowed_methods, reason = "the folder of a run is looked through")]
 
@@ -27,8 +28,8 @@ pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// The right to write into a result folder. A run has it alone, to its end; afterwards whoever makes reports again has it, one after the
-/// other.
+/// The right to write into a result folder. A run has it alone, to its end; afterwards whoever
+/// makes reports again has it, one after the other.
 #[derive(Debug, Default)]
 pub struct FolderLock {
     /// None on a file system without locks, which does without.
@@ -47,10 +48,11 @@ impl FolderLock {
         !self.locks.is_empty()
     }
 
-    /// Locks the folder of a run that has ended, to make its reports again; waits for others that do the same. That the run goes on is an
-    /// error.
+    /// Locks the folder of a run that has ended, to make its reports again; waits for others that
+    /// do the same. That the run goes on is an error.
     pub fn take_after_run(folder: &Path) -> Result<Self, Error> {
-        // A run holds its folder alone: shared with those who come after it, the folder says that it has ended.
+        // A run holds its folder alone: shared with those who come after it, the folder says that
+        // it has ended.
         let ended = locked(folder, folder, FlockArg::LockSharedNonblock)?;
         let plan = folder.join(name::PLAN);
         let turn = plan.is_file().then(|| locked(folder, &plan, FlockArg::LockExclusive));

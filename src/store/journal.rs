@@ -1,7 +1,9 @@
-//! Turns what a run writes down into lines that check themselves, and back into the longest prefix that is whole.
+//! Turns what a run writes down into lines that check themselves, and back into the longest prefix
+//! that is whole.
 //!
-//! A line is `{"crc32":"89abcdef","n":12,"entry":{…}}`: JSON, with the CRC-32 of everything behind its comma and the line's number, so that
-//! a torn, changed, lost or doubled line is noticed. The first line is the header.
+//! A line is `{"crc32":"89abcdef","n":12,"entry":{…}}`: JSON, with the CRC-32 of everything behind
+//! its comma and the line's number, so that a torn, changed, lost or doubled line is noticed. The
+//! first line is the header.
 //!
 //! **Invariant:** what follows a line that is not whole is not read.
 
@@ -184,7 +186,8 @@ pub struct ResolvedTarget {
     pub written: Vec<String>,
     /// The addresses that were used in turn.
     pub addresses: Vec<Address>,
-    /// Connections that the preflight opened to it and closed again, before the run's clock started.
+    /// Connections that the preflight opened to it and closed again, before the run's clock
+    /// started.
     pub probes: u64,
     /// How long its names took to resolve, before the run's clock started; `None`: it has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]

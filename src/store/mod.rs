@@ -1,4 +1,5 @@
-//! Turns entries into a folder that survives anything, and a folder back into the run that it holds.
+//! Turns entries into a folder that survives anything, and a folder back into the run that it
+//! holds.
 //!
 //! **Invariant:** handing over a fact never waits for the disk.
 //! **Invariant:** a finished file is whole, and a run never overwrites the results of another.

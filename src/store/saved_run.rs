@@ -1,6 +1,7 @@
 //! Turns a result folder back into the run that it holds, as far as it was saved.
 //!
-//! **Invariant:** the folder is only read: no lock is taken and no file is made, whether the run goes on or not.
+//! **Invariant:** the folder is only read: no lock is taken and no file is made, whether the run
+//! goes on or not.
 
 #![expect(
     clippy::disallowed_methods,

@@ -1,6 +1,7 @@
 //! Turns the seconds of a run into a time axis of at most [`MOST_POINTS`] points a scenario.
 //!
-//! **Invariant:** points add up to what all of their seconds add up to: they are merged, never sampled.
+//! **Invariant:** points add up to what all of their seconds add up to: they are merged, never
+//! sampled.
 
 use super::journal::{Durations, Line};
 use crate::record::{Cause, Counters, Entry, Gauges, ScenarioSecond, Second, Times};

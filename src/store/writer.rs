@@ -19,7 +19,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
-/// Seconds that may wait for the disk: a minute of them. A second of a busy run is a few MiB as histograms.
+/// Seconds that may wait for the disk: a minute of them. A second of a busy run is a few MiB as
+/// histograms.
 const WAITING: usize = 64;
 
 /// How long after a line it is on the disk; it is in the file at once.
@@ -93,7 +94,8 @@ pub struct Closed {
 }
 
 impl Store {
-    /// Makes `<out>/<plan>/<UTC time>-<digest>/` with everything that is known before a run, and starts to write.
+    /// Makes `<out>/<plan>/<UTC time>-<digest>/` with everything that is known before a run, and
+    /// starts to write.
     pub fn create(out: &Path, run: &NewRun<'_>, series: Box<dyn Series>) -> Result<Self, Error> {
         let NewRun { plan, text, overrides, now, environment } = *run;
         let plan_sha256 = sha256(text);
@@ -165,7 +167,8 @@ impl Store {
     pub fn discard(self) {
         drop(self.lines);
         let _ = self.closed.recv_timeout(FINISH_WITHIN);
-        // What cannot be removed tells of a run that was not: no harm, and nothing to be done about it.
+        // What cannot be removed tells of a run that was not: no harm, and nothing to be done about
+        // it.
         let _ = std::fs::remove_dir_all(&self.folder);
         let _ = self.folder.parent().map(std::fs::remove_dir);
     }
@@ -173,7 +176,8 @@ impl Store {
     /// Ends the recording and reads back what was saved: reports and verdict rest on that alone.
     ///
     /// # Errors
-    /// When the recording cannot be read back; what could not be written is in [`Closed::problems`].
+    /// When the recording cannot be read back; what could not be written is in
+    /// [`Closed::problems`].
     pub fn finish(mut self, finished: Finished) -> Result<Closed, Error> {
         self.hand_over(Handed::Line(Box::new(Line::Finished(finished))));
         let stalled = || Error::Stalled { path: self.folder.join(name::JOURNAL) };

@@ -1,6 +1,7 @@
 //! Turns measured numbers into short texts for people: grouped, rounded, with their unit.
 //!
-//! **Invariant:** rounding never makes a claim: `0%` and `100%` are written only of exactly none and exactly all.
+//! **Invariant:** rounding never makes a claim: `0%` and `100%` are written only of exactly none
+//! and exactly all.
 //! **Invariant:** what is written here is read by people only; nothing parses it back.
 
 /// Decimals of a percentage beyond which it is only said to lie above or below.
@@ -24,8 +25,8 @@ pub fn short(number: u64) -> String {
     if number < 10_000 { grouped(number) } else { scaled(number as f64, 1e3, &["", "k", "M", "G"]) }
 }
 
-/// A part of a whole, 0 to 1, as a percentage with at least two figures of its distance from the nearer end: `12.34%`, `0.0021%`,
-/// `99.9979%`, `>99.999999%`.
+/// A part of a whole, 0 to 1, as a percentage with at least two figures of its distance from the
+/// nearer end: `12.34%`, `0.0021%`, `99.9979%`, `>99.999999%`.
 pub fn percent(ratio: f64) -> String {
     if ratio.is_nan() {
         return absent();
@@ -52,8 +53,8 @@ pub fn percent(ratio: f64) -> String {
     }
 }
 
-/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on with minutes and hours, `2m05s`, `1h02m`;
-/// what takes for ever is `never`.
+/// A duration in nanoseconds in three figures: `850 ns`, `1.23 ms`, `59.9 s`; from a minute on with
+/// minutes and hours, `2m05s`, `1h02m`; what takes for ever is `never`.
 pub fn time(ns: f64) -> String {
     if ns.is_nan() {
         return absent();

@@ -3,8 +3,8 @@
 /// An index into a plan's scenarios, stages, requests, thresholds or checks, as records carry it.
 ///
 /// # Panics
-/// Where the index does not fit. A plan is refused long before: it has at most 1,000 of anything and
-/// 64 checks for each request. To saturate would book on something else.
+/// Where the index does not fit. A plan is refused long before: it has at most 1,000 of anything
+/// and 64 checks for each request. To saturate would book on something else.
 #[track_caller]
 pub fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("an index into a plan fits 16 bits")
@@ -13,7 +13,8 @@ pub fn narrow(index: usize) -> u16 {
 /// A number of a user, an arrival or a byte as an index into memory.
 ///
 /// # Panics
-/// Where the number does not fit, which only a machine of 32 bits can say. To saturate would take something else.
+/// Where the number does not fit, which only a machine of 32 bits can say. To saturate would take
+/// something else.
 #[track_caller]
 pub fn index(number: u64) -> usize {
     usize::try_from(number).expect("an index into memory fits a pointer")

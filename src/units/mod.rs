@@ -1,4 +1,5 @@
-//! Turns the quantities that people write into numbers, and back: what `Display` writes, `FromStr` reads.
+//! Turns the quantities that people write into numbers, and back: what `Display` writes, `FromStr`
+//! reads.
 //!
 //! **Invariant:** nothing here knows of plans, files or clocks.
 
@@ -53,7 +54,8 @@ fn split(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim())
 }
 
-/// A decimal number of `digits` in steps of `1 / scale`, exactly; `None` if it is no number, finer than a step, or too large.
+/// A decimal number of `digits` in steps of `1 / scale`, exactly; `None` if it is no number, finer
+/// than a step, or too large.
 fn decimal(digits: &str, scale: u64) -> Option<u64> {
     let clean: String = digits.chars().filter(|c| *c != '_').collect();
     let (whole, fraction) = clean.split_once('.').unwrap_or((&clean, ""));

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// So many things in so much time, kept as the two whole numbers so that a schedule made from it has no rounding.
+/// So many things in so much time, kept as the two whole numbers so that a schedule made from it
+/// has no rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rate {
     /// How many things in `per_ns`.

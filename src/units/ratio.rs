@@ -41,7 +41,8 @@ impl FromStr for Ratio {
 
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Ten decimals of a percentage are far below one in a million, and hide the binary fraction.
+        // Ten decimals of a percentage are far below one in a million, and hide the binary
+        // fraction.
         let percent = format!("{:.10}", self.0 * 100.0);
         f.pad(&format!("{}%", percent.trim_end_matches('0').trim_end_matches('.')))
     }

@@ -3,10 +3,12 @@
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::net::Ipv6Addr;
 
-/// What no request target can have: it would end the line, or no server takes it. All beyond ASCII belongs to it, too.
+/// What no request target can have: it would end the line, or no server takes it. All beyond ASCII
+/// belongs to it, too.
 const UNSENDABLE: AsciiSet = CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'`');
 
-/// A request target in which what cannot be sent is percent-encoded, and all else, `%` included, stands as it is.
+/// A request target in which what cannot be sent is percent-encoded, and all else, `%` included,
+/// stands as it is.
 pub fn sendable(target: &str) -> impl Iterator<Item = &str> {
     utf8_percent_encode(target, &UNSENDABLE)
 }
@@ -23,7 +25,8 @@ pub fn host(name: &str) -> Option<String> {
     }
 }
 
-/// `host:port` as `Host` says it: an IPv6 address between brackets, and without the port where it is the scheme's own.
+/// `host:port` as `Host` says it: an IPv6 address between brackets, and without the port where it
+/// is the scheme's own.
 pub fn authority(host: &str, port: u16, is_secure: bool) -> String {
     let host = match host.parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
@@ -33,7 +36,8 @@ pub fn authority(host: &str, port: u16, is_secure: bool) -> String {
     if port == default { host } else { format!("{host}:{port}") }
 }
 
-/// What a plan has for `Host`: its name in ASCII, and all else as it is. `None` where it cannot be sent.
+/// What a plan has for `Host`: its name in ASCII, and all else as it is. `None` where it cannot be
+/// sent.
 pub fn host_header(value: &str) -> Option<String> {
     if value.is_ascii() {
         return Some(value.to_owned());

@@ -1,13 +1,14 @@
-//! Turns text that others chose (a server's words, a name in a plan) into text that is safe to show.
+//! Turns text that others chose (a server's words, a name in a plan) into text that is safe to
+//! show.
 //!
 //! **Invariant:** every room that prints foreign text goes by this one set of characters.
 
 use std::borrow::Cow;
 use std::fmt::Write;
 
-/// Whether a character can be printed as it is. Control characters, line and paragraph separators, and
-/// characters that are invisible or change the direction of text cannot: they can hide or turn what
-/// stands around them, or steer a terminal.
+/// Whether a character can be printed as it is. Control characters, line and paragraph separators,
+/// and characters that are invisible or change the direction of text cannot: they can hide or turn
+/// what stands around them, or steer a terminal.
 ///
 /// The invisible ones are Unicode's `Default_Ignorable_Code_Point` and the interlinear annotations.
 /// U+FE00 to U+FE0F can be printed: emoji are written with them.

@@ -1,5 +1,5 @@
-//! Says which scenarios had failures that no threshold limits: a percentile of successes holds however
-//! many attempts fail beside them.
+//! Says which scenarios had failures that no threshold limits: a percentile of successes holds
+//! however many attempts fail beside them.
 
 use crate::plan::{Metric, Plan, RatioMetric, RequestScope, Scenario, Threshold};
 use crate::record::{Cell, Gauges, Recording, Span, measure};
@@ -11,7 +11,8 @@ pub struct UnlimitedFailures {
     pub scenario: usize,
     /// Attempts that failed or timed out; failures of this machine's own are not among them.
     pub failed: u64,
-    /// Attempts that ended, and those that the run's end cut off; local failures are not among them.
+    /// Attempts that ended, and those that the run's end cut off; local failures are not among
+    /// them.
     pub of: u64,
 }
 

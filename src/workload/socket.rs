@@ -9,8 +9,9 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-/// Begins to connect to `to`; writable once that is done. From `from` the kernel chooses the port only when the whole tuple is known
-/// (`IP_BIND_ADDRESS_NO_PORT`), so that a port serves many destinations; a `port` other than zero is bound as it is.
+/// Begins to connect to `to`; writable once that is done. From `from` the kernel chooses the port
+/// only when the whole tuple is known (`IP_BIND_ADDRESS_NO_PORT`), so that a port serves many
+/// destinations; a `port` other than zero is bound as it is.
 pub(crate) fn connect(to: SocketAddr, from: Option<IpAddr>, port: u16) -> io::Result<TcpStream> {
     let socket =
         Socket::new(Domain::for_address(to), Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
@@ -38,7 +39,8 @@ pub(crate) fn unix() -> io::Result<UnixStream> {
     Ok(Socket::new(Domain::UNIX, Type::STREAM.nonblocking(), None)?.into())
 }
 
-/// Connects one, unless that has been done; false when the queue of the listener is full: no event tells when there is room again.
+/// Connects one, unless that has been done; false when the queue of the listener is full: no event
+/// tells when there is room again.
 pub(crate) fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
     // Asked before: a full queue says so to those who are in it, too.
     if socket.peer_addr().is_ok() {

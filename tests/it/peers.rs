@@ -1,4 +1,5 @@
-//! Real servers and proxies: what they counted is what the report says. A peer that is not installed fails the test.
+//! Real servers and proxies: what they counted is what the report says. A peer that is not
+//! installed fails the test.
 
 use crate::outcome::{Outcome, await_true, run_beside, run_once};
 use std::io::{Read, Write};
@@ -164,8 +165,8 @@ fn stub_status(port: u16) -> (u64, u64) {
     (counts[0], counts[2])
 }
 
-/// A passing run of users and of arrivals against nginx, which counts the same requests and connections as the run. With `keys` it
-/// speaks HTTP/2.
+/// A passing run of users and of arrivals against nginx, which counts the same requests and
+/// connections as the run. With `keys` it speaks HTTP/2.
 fn counted_by_nginx(keys: &str, users: u32) -> Outcome {
     let nginx = Nginx::start();
     let Nginx { port, shared, .. } = nginx;
@@ -234,7 +235,8 @@ fn nginx_answers_before_it_has_read_the_request() {
         let outcome = run_beside(0, || (run_once(&plan, &[]), ())).0;
         let [ok, opened] = outcome.scenario("web").counters(["ok", "connect.ok"]);
         assert!(ok >= 20, "{keys}{ok}");
-        // Half of a request lies on a connection of HTTP/1.1; the others share theirs, whatever became of one.
+        // Half of a request lies on a connection of HTTP/1.1; the others share theirs, whatever
+        // became of one.
         assert!(if keys.is_empty() { opened == ok } else { opened < ok }, "{keys}{opened} {ok}");
     }
 }
@@ -289,7 +291,8 @@ thresholds = ["connect.success_ratio >= 100%", "hold.survival_ratio >= 100%", "s
     let probes = outcome.report["targets"][0]["preflight.probes"].as_u64().unwrap();
     assert_eq!((sessions, probes), (hold.counter("connect.ok") + probes, 1));
     assert_eq!(hold.counters(["due", "ok", "verified", "heartbeat.missed"]), [300, 300, 300, 0]);
-    // Each got two messages at least. The server of the article does not look for an end: it sends until that fails.
+    // Each got two messages at least. The server of the article does not look for an end: it sends
+    // until that fails.
     let received = hold.counter("messages.received");
     assert!(received >= 600, "{received}");
     assert_eq!(hold.counter("bytes.received"), 2 * received);
@@ -346,7 +349,8 @@ workers = 1
         assert_eq!(web.counter("connect.ok"), 20 / shared_by);
         assert_eq!(web.counters(["retried", "unfinished"]), [0, 0]);
         let [started, ok] = web.counters(["started", "ok"]);
-        // A connection that ends without a request, as a probe does, is a request to it in HTTP/1.1.
+        // A connection that ends without a request, as a probe does, is a request to it in
+        // HTTP/1.1.
         let empty = if bind.is_empty() { probes } else { 0 };
         assert_eq!(counted, [20 / shared_by + probes, started + empty, ok], "{bind}");
         assert_eq!(web.0["statuses"]["200"].as_u64(), Some(ok));

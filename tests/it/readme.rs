@@ -1,4 +1,5 @@
-//! README and the pages of `docs/`: every plan in them can be read, every command is one, every link leads somewhere.
+//! README and the pages of `docs/`: every plan in them can be read, every command is one, every
+//! link leads somewhere.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -31,7 +32,8 @@ fn planrun(arguments: &[&str], folder: &Path) -> (bool, String) {
     (ran.status.success(), String::from_utf8_lossy(&ran.stderr).into_owned())
 }
 
-/// A whole plan of an excerpt: what an excerpt leaves out is filled in, and nothing else is changed.
+/// A whole plan of an excerpt: what an excerpt leaves out is filled in, and nothing else is
+/// changed.
 fn whole(excerpt: &str) -> String {
     let mut table: toml::Table = toml::from_str(excerpt).unwrap();
     let entry = |table: &mut toml::Table, key: &str, text: &str| {

@@ -1,5 +1,6 @@
-//! The figures of a million held connections, at a tenth of it: what is counted exactly, and what has a limit that no busy machine moves.
-//! How fast all of it is belongs to `cargo bench --bench hold`.
+//! The figures of a million held connections, at a tenth of it: what is counted exactly, and what
+//! has a limit that no busy machine moves. How fast all of it is belongs to
+//! `cargo bench --bench hold`.
 
 use crate::outcome::{Outcome, Stage, await_true, results, run_paced};
 use nix::sys::signal::{Signal, kill};
@@ -55,13 +56,15 @@ fn a_hundred_thousand_are_opened_on_time_verified_held_and_cheap() {
     assert_eq!(hold.counters(names), [all, all, all, all, all, 0, 0]);
     assert_eq!(hold.ratio("success_ratio"), Some(1.0));
 
-    // Both ends count the same: all that the generator heard was sent, and all but what was on its way at the end was heard.
+    // Both ends count the same: all that the generator heard was sent, and all but what was on its
+    // way at the end was heard.
     let server = outcome.server("lb");
     assert_eq!((server["accepted"], server["peak_open"], server["greeted"]), (all, all, all));
     let heard = hold.counter("messages.received");
     assert_eq!(heard, all + hold.counter("heartbeat.received"));
     assert!(heard <= server["messages_sent"], "{heard} of {server:?}");
-    // Held for nine seconds and sent one each four: two at least, but for the few whose second one was late.
+    // Held for nine seconds and sent one each four: two at least, but for the few whose second one
+    // was late.
     let beats = hold.counter("heartbeat.received");
     assert!(beats >= 2 * all - all / 10, "{beats}");
 

@@ -1,4 +1,5 @@
-//! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and the report says what happened.
+//! Signals to any process of a run: nothing that was measured is lost, no process stays behind, and
+//! the report says what happened.
 
 use crate::going::{Going, command_line, send};
 use crate::outcome::{BUSY, Outcome, await_true, exe, report, results, run_once};

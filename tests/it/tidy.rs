@@ -305,3 +305,19 @@ fn no_file_imports_itself_by_way_of_others() {
         folders.into_iter().flat_map(|folder| in_circles(&all, folder)).collect();
     assert!(found.is_empty(), "{found:#?}");
 }
+
+#[test]
+fn comments_fit_a_hundred_columns() {
+    let mut wrong = Vec::new();
+    for path in [files("src"), files("tests"), files("benches")].concat() {
+        for (number, line) in (1..).zip(read(&path).lines()) {
+            let words = line.trim_start();
+            // Tables and diagrams cannot be broken.
+            let drawn = words.contains(['│', '─', '└', '|']);
+            if words.starts_with("//") && !drawn && line.chars().count() > 100 {
+                wrong.push(format!("{}:{number}", path.display()));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

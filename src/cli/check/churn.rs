@@ -4,7 +4,8 @@ use crate::plan::{Churn, Close, DisconnectEvent, Jitter, Lifetime, Reconnect};
 use crate::units::Time;
 use crate::units::figure::percent;
 
-/// A line for each thing that changes what is open while a level is held; none where connections stay.
+/// A line for each thing that changes what is open while a level is held; none where connections
+/// stay.
 pub(super) fn lines(churn: &Churn) -> Vec<String> {
     let mut lines = Vec::new();
     lines.extend(churn.lifetime.map(|lifetime| match lifetime {

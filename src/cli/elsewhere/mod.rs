@@ -1,4 +1,5 @@
-//! Turns a command line that was meant for another tool into one that works here, or into a plan to paste.
+//! Turns a command line that was meant for another tool into one that works here, or into a plan to
+//! paste.
 
 use crate::units::is_printable;
 use std::ffi::OsString;
@@ -177,7 +178,8 @@ impl Typed {
                 let takes = !matches!(meaning, Meaning::Other(_));
                 let next = || takes.then(|| words.next_if(|next| !next.starts_with('-'))).flatten();
                 let value = attached.or_else(next);
-                // Whatever its flag is called: `-u` is a number of users in one tool, a URL in others.
+                // Whatever its flag is called: `-u` is a number of users in one tool, a URL in
+                // others.
                 if let Some(url) = value.as_ref().filter(|value| is_url(value)) {
                     typed.urls.push(url.clone());
                 }
@@ -327,7 +329,8 @@ fn of_url(typed: &Typed, url: &str) -> Answer {
     }
 }
 
-/// What to say of a command line that could not be read; `None` where it was not meant for another tool.
+/// What to say of a command line that could not be read; `None` where it was not meant for another
+/// tool.
 pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     let typed = Typed::of(arguments);
     let files: Vec<&String> = typed.files.iter().filter(|file| *file != "run").collect();

@@ -21,10 +21,10 @@ pub(super) enum ServeCommand {
     WsHold(Box<WsHoldArgs>),
     /// Serve HTTP/1.1 and HTTP/2: the same body for every request, and some paths for tests.
     ///
-    /// `/echo` returns the request's body. `/login` takes `{"user": NAME}`, sets a cookie and returns
-    /// a token; `/me` returns its user, or 401. `/items/N` returns JSON, `/bytes/N` N bytes,
-    /// `/status/N` status N, and `/redirect/N` redirects N times before `/`. Bodies are compressed
-    /// with gzip where the client accepts it.
+    /// `/echo` returns the request's body. `/login` takes `{"user": NAME}`, sets a cookie and
+    /// returns a token; `/me` returns its user, or 401. `/items/N` returns JSON, `/bytes/N` N
+    /// bytes, `/status/N` status N, and `/redirect/N` redirects N times before `/`. Bodies are
+    /// compressed with gzip where the client accepts it.
     Http(Box<HttpArgs>),
 }
 
@@ -306,7 +306,8 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
     group.run(stop)
 }
 
-/// Says where the server is. What clients must trust stands in a file for as long as the server runs.
+/// Says where the server is. What clients must trust stands in a file for as long as the server
+/// runs.
 fn announce(
     common: &CommonArgs,
     announcement: Announcement,

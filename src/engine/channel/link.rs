@@ -1,4 +1,5 @@
-//! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator delays no connection.
+//! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator
+//! delays no connection.
 
 use super::wire::{Command, FromWorker, Inbox, ToWorker, WireError, WorkerReport, encode, hello};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};

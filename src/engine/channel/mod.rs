@@ -1,7 +1,7 @@
 //! Carries messages between the coordinator and one worker.
 //!
-//! The coordinator knows workers by [`Channel`] alone; [`Pipe`] is a process of this machine. The worker's end is
-//! [`Link`], which its loop polls with its sockets.
+//! The coordinator knows workers by [`Channel`] alone; [`Pipe`] is a process of this machine. The
+//! worker's end is [`Link`], which its loop polls with its sockets.
 
 mod link;
 mod pipe;
@@ -34,7 +34,8 @@ pub(super) type Joined<'a> = Pin<Box<dyn Future<Output = ()> + 'a>>;
 
 /// The coordinator's end of a channel to one worker.
 pub(super) trait Channel {
-    /// Queues a frame; never waits. A worker that is gone is noticed by its event or by its silence.
+    /// Queues a frame; never waits. A worker that is gone is noticed by its event or by its
+    /// silence.
     fn send(&self, frame: Bytes);
 
     /// Ends the worker at once; says how it had ended if it had.

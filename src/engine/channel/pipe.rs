@@ -12,7 +12,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::mpsc;
 
-/// How long to wait for the exit status once a worker has closed its pipe: it closes its pipes first.
+/// How long to wait for the exit status once a worker has closed its pipe: it closes its pipes
+/// first.
 const EXIT_WITHIN: Duration = Duration::from_millis(100);
 
 /// A worker process and the two pipes to it.

@@ -1,4 +1,5 @@
-//! Turns messages between coordinator and workers into frames, and back: one versioned format for every channel.
+//! Turns messages between coordinator and workers into frames, and back: one versioned format for
+//! every channel.
 //!
 //! ```text
 //!  coordinator ── hello ────▶ worker    hello = b"planrun\0" + version (4 bytes, little endian)
@@ -10,7 +11,8 @@
 //!              ── Transition, StartRamp, StartClosing, Rows, Halt ─▶
 //! ```
 //!
-//! A hello has the same twelve bytes in every version, and nothing else is decoded before it has been compared.
+//! A hello has the same twelve bytes in every version, and nothing else is decoded before it has
+//! been compared.
 
 use super::super::clock::ClockReading;
 use super::super::manifest::WorkerManifest;

@@ -1,4 +1,5 @@
-//! Merges the snapshots of all workers into seconds, and accounts for what lost workers leave behind.
+//! Merges the snapshots of all workers into seconds, and accounts for what lost workers leave
+//! behind.
 
 use crate::plan::{Phase, Protocol};
 use crate::record::{
@@ -8,7 +9,8 @@ use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent, Shape};
 use crate::units::{SECOND_NS, narrow};
 use std::collections::BTreeMap;
 
-/// How long a second waits for the last worker's snapshot before it is written without it, in nanoseconds.
+/// How long a second waits for the last worker's snapshot before it is written without it, in
+/// nanoseconds.
 const PATIENCE_NS: u64 = 1_500_000_000;
 
 /// What has come in from all workers.
@@ -44,7 +46,8 @@ impl Aggregator {
         self.workers.push(totals);
     }
 
-    /// Merges what a worker saw. What comes too late for its second counts in the next one that is written.
+    /// Merges what a worker saw. What comes too late for its second counts in the next one that is
+    /// written.
     pub(super) fn add(&mut self, worker: usize, snapshot: &Snapshot) {
         let totals = &mut self.workers[worker];
         for (key, cell) in &snapshot.cells {
@@ -100,8 +103,8 @@ impl Aggregator {
         self.workers[worker].live = false;
     }
 
-    /// A worker is lost: what it had started is unfinished. What falls due for its partition is added by
-    /// [`Self::drop_partition`].
+    /// A worker is lost: what it had started is unfinished. What falls due for its partition is
+    /// added by [`Self::drop_partition`].
     pub(super) fn lose_worker(&mut self, worker: usize, protocol: &Protocol) {
         self.workers[worker].live = false;
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
@@ -122,9 +125,9 @@ impl Aggregator {
         self.record(worker, missing);
     }
 
-    /// Counts as dropped what fell due for the partition of a lost worker after it was lost: up to `end_ns`, by
-    /// `ramps`, when each stage's ramp began.
-    /// `chosen`: which request an arrival would have sent, where requests are told apart.
+    /// Counts as dropped what fell due for the partition of a lost worker after it was lost: up to
+    /// `end_ns`, by `ramps`, when each stage's ramp began. `chosen`: which request an arrival would
+    /// have sent, where requests are told apart.
     pub(super) fn drop_partition(
         &mut self,
         worker: usize,
@@ -182,7 +185,8 @@ impl Aggregator {
         }
     }
 
-    /// The next second that can be written: all live workers have reported it, or have had the time to.
+    /// The next second that can be written: all live workers have reported it, or have had the time
+    /// to.
     pub(super) fn complete_second(&mut self, now_ns: u64) -> Option<Second> {
         let end_ns = (u64::from(self.next_second) + 1) * SECOND_NS;
         let mut live = self.workers.iter().filter(|totals| totals.live);

@@ -1,5 +1,5 @@
-//! Samples the coordinator's machine during a run: what servers and kernel use, what the kernel counted, and which
-//! resources the machine withheld.
+//! Samples the coordinator's machine during a run: what servers and kernel use, what the kernel
+//! counted, and which resources the machine withheld.
 
 use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
 use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source};

@@ -39,7 +39,8 @@ impl Run<'_, '_> {
         }
     }
 
-    /// What fell due for a lost worker's partition after it was lost was not started by anybody: it is dropped.
+    /// What fell due for a lost worker's partition after it was lost was not started by anybody: it
+    /// is dropped.
     pub(super) fn drop_partitions_of_lost(&mut self, scenario: u16, now_ns: u64) {
         let schedule = self.schedule.scenario(usize::from(scenario));
         let ramps = self.progress.ramps(scenario, schedule.segments.len());

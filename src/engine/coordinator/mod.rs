@@ -1,6 +1,7 @@
 //! Turns a manifest into a run: starts workers, follows them, judges what they report, ends them.
 //!
-//! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a request.
+//! **Invariant:** the coordinator makes no load, and what it does never delays a connection or a
+//! request.
 
 #![expect(clippy::disallowed_methods, reason = "a run that is to end has so long to do so")]
 
@@ -34,8 +35,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use workers::{WorkerPool, WorkerState, manifest_frame};
 
-/// A worker that has sent nothing for this long is lost, in nanoseconds. It reports once a second, but a hundred
-/// processes that open a million connections on two cores have kept each other waiting for more than four.
+/// A worker that has sent nothing for this long is lost, in nanoseconds. It reports once a second,
+/// but a hundred processes that open a million connections on two cores have kept each other
+/// waiting for more than four.
 const SILENCE_NS: u64 = 10_000_000_000;
 
 /// How often the coordinator reads the clock.
@@ -44,11 +46,12 @@ const TICK: Duration = Duration::from_millis(50);
 /// From the start message to the run's first instant: time for the message to reach every worker.
 const LEAD_NS: u64 = 200_000_000;
 
-/// How long workers may take to end after their last report, or after they are told to stop at once.
+/// How long workers may take to end after their last report, or after they are told to stop at
+/// once.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
-/// Runs a manifest. `signals` brings the numbers of signals that ask for its end: the first gracefully, the
-/// second at once.
+/// Runs a manifest. `signals` brings the numbers of signals that ask for its end: the first
+/// gracefully, the second at once.
 ///
 /// # Errors
 /// Where a worker cannot be started or is not fit to begin.
@@ -245,7 +248,8 @@ impl Run<'_, '_> {
         self.record(Entry::Transition(end));
     }
 
-    /// Acts on the time: transitions that have passed, seconds that are complete, workers that have gone silent.
+    /// Acts on the time: transitions that have passed, seconds that are complete, workers that have
+    /// gone silent.
     fn tick(&mut self) {
         let monotonic = monotonic_ns();
         if monotonic > self.ticked_ns + SILENCE_NS / 2 {

@@ -1,4 +1,5 @@
-//! Tracks how far each scenario is: which transitions have passed, which workers may ramp, what to announce to them.
+//! Tracks how far each scenario is: which transitions have passed, which workers may ramp, what to
+//! announce to them.
 
 use crate::record::{StageTransition, Transition};
 use crate::schedule::{Schedule, Timeline};
@@ -18,7 +19,8 @@ pub(super) struct Progress {
     at_once: usize,
 }
 
-/// Workers that wait for a token, and those that hold one: few work at a time, so that they do not thrash the cores.
+/// Workers that wait for a token, and those that hold one: few work at a time, so that they do not
+/// thrash the cores.
 #[derive(Debug)]
 struct TokenQueue {
     of: Token,
@@ -183,7 +185,8 @@ impl Progress {
         self.ended.iter().all(|ended| *ended)
     }
 
-    /// When the ramp of each stage of a scenario began or would have begun, as far as that is known.
+    /// When the ramp of each stage of a scenario began or would have begun, as far as that is
+    /// known.
     pub(super) fn ramps(&self, scenario: u16, stages: usize) -> Vec<Option<u64>> {
         let timeline = &self.timelines[usize::from(scenario)];
         (0..stages).map(|stage| timeline.at(Transition::Ramp(narrow(stage)))).collect()

@@ -1,7 +1,9 @@
-//! Grants rows of data to workers, so that no row is used twice and no worker goes without while a row is left anywhere.
+//! Grants rows of data to workers, so that no row is used twice and no worker goes without while a
+//! row is left anywhere.
 //!
-//! A worker asks ahead of its need and gets a block: large while there are many rows, one row at the end. When none is left to grant,
-//! and a pass waits for a row, all others give back half of what they hold. There is no row left when all have given back nothing.
+//! A worker asks ahead of its need and gets a block: large while there are many rows, one row at
+//! the end. When none is left to grant, and a pass waits for a row, all others give back half of
+//! what they hold. There is no row left when all have given back nothing.
 //!
 //! **Invariant:** a row is with the coordinator, with one worker, or on the way between them.
 
@@ -33,7 +35,8 @@ impl RowPools {
         Self { all: shared.into_iter().map(pool).collect(), of_worker: Vec::new() }
     }
 
-    /// Where the next worker, of this scenario, gets its rows. `at_once`: how many it may need before an answer can come.
+    /// Where the next worker, of this scenario, gets its rows. `at_once`: how many it may need
+    /// before an answer can come.
     pub(super) fn first_rows(&mut self, scenario: usize, at_once: u64) -> RowSource {
         let worker = self.of_worker.len();
         let mut all = self.all.iter_mut().enumerate();
@@ -76,7 +79,8 @@ impl RowPools {
         })
     }
 
-    /// A worker is done or lost. The rows of a lost one are not granted again: it may have used them.
+    /// A worker is done or lost. The rows of a lost one are not granted again: it may have used
+    /// them.
     pub(super) fn remove_worker(&mut self, worker: usize) -> Vec<CommandTo> {
         self.pool_of(worker).map_or_else(Vec::new, |pool| {
             pool.takers.remove(&worker);
@@ -180,7 +184,8 @@ mod tests {
         SharedRows { rows, scenarios, numbered: None }
     }
 
-    /// Workers with stocks of their own, and the messages between them and the supply, in any order that pipes allow.
+    /// Workers with stocks of their own, and the messages between them and the supply, in any order
+    /// that pipes allow.
     struct Played {
         pools: RowPools,
         stocks: Vec<RowStock>,

@@ -1,6 +1,8 @@
-//! Turns the number of open connections over time into connection-seconds: kept, and owed by connections that were lost.
+//! Turns the number of open connections over time into connection-seconds: kept, and owed by
+//! connections that were lost.
 //!
-//! **Invariant:** no time is counted twice and none is left out: sums are exact to the nanosecond, and what is not booked yet is carried.
+//! **Invariant:** no time is counted twice and none is left out: sums are exact to the nanosecond,
+//! and what is not booked yet is carried.
 
 use crate::record::{Counter, Counters};
 
@@ -20,7 +22,8 @@ pub(super) struct Account {
 }
 
 impl Account {
-    /// Counts the time up to now, through which `open` connections were open. Called before that number or `owed` changes.
+    /// Counts the time up to now, through which `open` connections were open. Called before that
+    /// number or `owed` changes.
     pub(super) fn pass(&mut self, now_ns: u64, open: u64) {
         let passed = u128::from(now_ns.saturating_sub(self.until_ns));
         self.until_ns = self.until_ns.max(now_ns);

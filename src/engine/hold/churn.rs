@@ -1,7 +1,10 @@
-//! Turns lifetimes that are over, planned drops and pauses that have passed into connections that are closed, dropped and tried again.
+//! Turns lifetimes that are over, planned drops and pauses that have passed into connections that
+//! are closed, dropped and tried again.
 //!
-//! **Invariant:** a scenario whose connections only stay pays nothing: no timer, no record beside the connection's own.
-//! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that one held.
+//! **Invariant:** a scenario whose connections only stay pays nothing: no timer, no record beside
+//! the connection's own.
+//! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that
+//! one held.
 
 use super::draw::Draws;
 use super::slots::State;
@@ -22,7 +25,8 @@ pub(super) struct Churn {
     draws: Draws,
     /// By slot; empty where connections only stay.
     past: Vec<Past>,
-    /// When something is to be done about a slot, and the number that its user must still have then.
+    /// When something is to be done about a slot, and the number that its user must still have
+    /// then.
     timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// The first event that has not begun.
     next_event: usize,
@@ -39,7 +43,8 @@ struct Past {
     dropped_ns: u64,
     /// Which event that was.
     event: u16,
-    /// Counts ends: tells a timer that has been overtaken from one that has not, and draws from each other.
+    /// Counts ends: tells a timer that has been overtaken from one that has not, and draws from
+    /// each other.
     number: u32,
     /// Tries since it last had a connection.
     tries: u8,
@@ -102,7 +107,8 @@ impl Churn {
 }
 
 impl<H: Host, C: Conversation> Hold<H, C> {
-    /// Does what is due apart from the schedule, at most a batch of each kind; true when there is more.
+    /// Does what is due apart from the schedule, at most a batch of each kind; true when there is
+    /// more.
     pub(super) fn do_churn(&mut self, now: u64) -> bool {
         if self.churn.past.is_empty() || self.stages.is_draining() {
             return false;
@@ -188,7 +194,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// A user is without a connection that it should have: it tries again as the plan says, not before `earliest_ns`.
+    /// A user is without a connection that it should have: it tries again as the plan says, not
+    /// before `earliest_ns`.
     pub(super) fn come_back(&mut self, slot: u32, now: u64, earliest_ns: u64) {
         if self.stages.is_draining() {
             return;
@@ -250,7 +257,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// When an event that has begun fell due, and its facts. They stand in the phase in which that was, so that it is whole there.
+    /// When an event that has begun fell due, and its facts. They stand in the phase in which that
+    /// was, so that it is whole there.
     fn storm(&mut self, event: u16) -> Option<(u64, &mut Storm)> {
         let (at_ns, key) = *self.churn.begun.get(usize::from(event))?;
         Some((at_ns, self.recorder.cell(key).storms.entry(event).or_default()))

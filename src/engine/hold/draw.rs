@@ -1,10 +1,13 @@
-//! Turns the plan's seed into pauses, lifetimes and choices that do not depend on how many workers there are.
+//! Turns the plan's seed into pauses, lifetimes and choices that do not depend on how many workers
+//! there are.
 //!
-//! **Invariant:** nothing random: every draw is a pure function of the seed, the scenario, the user and a number.
+//! **Invariant:** nothing random: every draw is a pure function of the seed, the scenario, the user
+//! and a number.
 
 use crate::plan::{DisconnectEvent, Jitter, Lifetime};
 
-/// 2^64 over the golden ratio: steps of this size spread numbers round a circle as evenly as steps can.
+/// 2^64 over the golden ratio: steps of this size spread numbers round a circle as evenly as steps
+/// can.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The draws of one scenario.
@@ -51,8 +54,9 @@ impl Draws {
         }
     }
 
-    /// When event number `number` drops the connection of a user, from the event's time; `None` if it does not. Of any stretch of users
-    /// nearly exactly the event's share is dropped, and their times are spread as evenly.
+    /// When event number `number` drops the connection of a user, from the event's time; `None` if
+    /// it does not. Of any stretch of users nearly exactly the event's share is dropped, and their
+    /// times are spread as evenly.
     pub(super) fn drop_ns(self, number: usize, event: &DisconnectEvent, user: u64) -> Option<u64> {
         let start = scatter(self.seed ^ scatter(!(number as u64)));
         let place = start.wrapping_add(user.wrapping_mul(GOLDEN)) as f64 / u64::MAX as f64;

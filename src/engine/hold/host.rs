@@ -1,4 +1,5 @@
-//! What the hold loop lives in: a clock, sockets, a coordinator. Real ones in a worker, simulated ones in tests.
+//! What the hold loop lives in: a clock, sockets, a coordinator. Real ones in a worker, simulated
+//! ones in tests.
 
 use super::super::wire::{Command, WorkerReport};
 use crate::plan::Close;
@@ -41,7 +42,8 @@ pub trait Host {
     /// Tells the coordinator something; never waits for it.
     fn tell(&mut self, notice: WorkerReport);
 
-    /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is done.
+    /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is
+    /// done.
     fn secure(&mut self, socket: &Self::Socket, user: u64) -> io::Result<bool>;
 
     /// Watches an open connection as another slot from now on.

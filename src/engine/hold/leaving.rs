@@ -1,4 +1,5 @@
-//! Turns connections that have said goodbye into closed ones: once the peer has said its own, or has taken too long.
+//! Turns connections that have said goodbye into closed ones: once the peer has said its own, or
+//! has taken too long.
 //!
 //! Their attempts are booked already; their slots may have new connections.
 

@@ -1,7 +1,9 @@
-//! Turns what falls due for one worker into connections that are opened, verified, watched and closed.
+//! Turns what falls due for one worker into connections that are opened, verified, watched and
+//! closed.
 //!
-//! One loop, one small record a connection. What is due comes from the schedule; what is late is found by queues of equal
-//! deadlines and, for heartbeats of the server, by a sweep over all records.
+//! One loop, one small record a connection. What is due comes from the schedule; what is late is
+//! found by queues of equal deadlines and, for heartbeats of the server, by a sweep over all
+//! records.
 //!
 //! **Invariant:** no task, timer or buffer belongs to a connection.
 
@@ -36,15 +38,17 @@ use queue::Queue;
 use slots::{Slots, State};
 use stages::Stages;
 
-/// Connections that are opened or closed before the loop looks at events again: bounds both the lag of events and the length of
-/// the kernel's loopback queue.
+/// Connections that are opened or closed before the loop looks at events again: bounds both the lag
+/// of events and the length of the kernel's loopback queue.
 const BATCH: usize = 32;
 
-/// Connections that may be opening at once in an unpaced ramp: more only fill the target's accept queue.
+/// Connections that may be opening at once in an unpaced ramp: more only fill the target's accept
+/// queue.
 const OPENING_MAX: u64 = 512;
 
-/// A worker that has nothing else to do hands over a second so much later than the one before it, up to the longest delay: fifty of
-/// them at once would hold up the one that is opening connections.
+/// A worker that has nothing else to do hands over a second so much later than the one before it,
+/// up to the longest delay: fifty of them at once would hold up the one that is opening
+/// connections.
 const HAND_OVER_APART_NS: u64 = 8_000_000;
 const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
 
@@ -170,8 +174,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced ramp.
-    /// `again`: it takes the place of one that its user had or tried before.
+    /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced
+    /// ramp. `again`: it takes the place of one that its user had or tried before.
     fn start(&mut self, user: u64, key: CellKey, due_ns: Option<u64>, again: bool) {
         let slot = self.slots.slot(user);
         let now = self.host.now_ns();
@@ -261,7 +265,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         self.come_back(slot, now, Self::after_floor(begun));
     }
 
-    /// The schedule wants a user no more: a connection that is open ends well, one that never came to that is unfinished.
+    /// The schedule wants a user no more: a connection that is open ends well, one that never came
+    /// to that is unfinished.
     fn release(&mut self, slot: u32, now: u64) {
         let connection = self.slots.get(slot);
         let (key, state) = (connection.key(), connection.state);

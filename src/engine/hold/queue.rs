@@ -1,4 +1,5 @@
-//! Deadlines of one length: who began first is due first, so a queue keeps them in order without a timer for each.
+//! Deadlines of one length: who began first is due first, so a queue keeps them in order without a
+//! timer for each.
 
 use std::collections::VecDeque;
 

@@ -10,7 +10,8 @@ use crate::schedule::{Pace, ScheduleCursor, ScheduledEvent, Shape, Timeline};
 use crate::workload::hold::Conversation;
 use std::collections::VecDeque;
 
-/// A start that is late by less than this is as good as on time: what makes a run INVALID is later than this in its 99th percentile.
+/// A start that is late by less than this is as good as on time: what makes a run INVALID is later
+/// than this in its 99th percentile.
 const LAST_MOMENT_NS: u64 = 100_000_000;
 
 /// The state of the schedule for one worker.
@@ -154,8 +155,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// What was due before the drain and could not be started is dropped. What fell due in the last moment before an end that nobody
-    /// planned is not late: the loop heard of the end before it looked at the clock again.
+    /// What was due before the drain and could not be started is dropped. What fell due in the last
+    /// moment before an end that nobody planned is not late: the loop heard of the end before it
+    /// looked at the clock again.
     fn drop_undone(&mut self, drain_ns: u64) {
         for mut ramp in std::mem::take(&mut self.stages.ramps) {
             let key = CellKey { stage: ramp.stage, phase: Phase::Ramp };
@@ -219,8 +221,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         true
     }
 
-    /// Ends every attempt as planned, all in the same moment. The sockets are closed when it is this worker's turn: a million of them
-    /// closed by all workers at once only thrash the cores.
+    /// Ends every attempt as planned, all in the same moment. The sockets are closed when it is
+    /// this worker's turn: a million of them closed by all workers at once only thrash the cores.
     fn settle_all(&mut self, now: u64) {
         for slot in 0..self.slots.len() {
             match self.slots.get(slot).state {

@@ -54,8 +54,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         false
     }
 
-    /// Reads until nothing is left. A short read has emptied the socket; only an end that was announced is worth
-    /// another one. `end` is what an end of the stream means.
+    /// Reads until nothing is left. A short read has emptied the socket; only an end that was
+    /// announced is worth another one. `end` is what an end of the stream means.
     pub(super) fn read(&mut self, slot: u32, closed: bool, end: Cause, now: u64) {
         loop {
             let connection = self.slots.get(slot);

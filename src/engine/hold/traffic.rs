@@ -46,7 +46,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             self.secure(event.slot, now);
         }
         match self.slots.get(event.slot).state {
-            // What a secured connection hears may have come with its handshake, and what it says may have waited for room.
+            // What a secured connection hears may have come with its handshake, and what it says
+            // may have waited for room.
             State::Open if event.readable || event.closed || self.secured => {
                 self.read(event.slot, event.closed, held(Failure::ClosedByServer), now);
             }
@@ -64,7 +65,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// Books a connection that failed before it was seen open. Only an open one can be reset: it was open and lost before this loop looked.
+    /// Books a connection that failed before it was seen open. Only an open one can be reset: it
+    /// was open and lost before this loop looked.
     fn failed_to_open(&mut self, slot: u32, cause: Cause, now: u64) {
         if cause.failure != Failure::Reset {
             self.give_up(slot, cause, now, String::new);
@@ -98,7 +100,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a reset.
+    /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a
+    /// reset.
     pub(super) fn discard(&mut self, slot: u32) {
         let Some(socket) = self.slots.get(slot).socket.as_ref() else { return };
         while self
@@ -185,7 +188,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// Loses every connection that has not heard from the server for longer than it is allowed to be silent.
+    /// Loses every connection that has not heard from the server for longer than it is allowed to
+    /// be silent.
     fn sweep(&mut self, allowed_ns: u64, now: u64) {
         for slot in 0..self.slots.len() {
             let connection = self.slots.get(slot);
@@ -211,7 +215,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         }
     }
 
-    /// Sends every heartbeat that is due. The next one is due a period after this one was, not after it was sent.
+    /// Sends every heartbeat that is due. The next one is due a period after this one was, not
+    /// after it was sent.
     fn beat(&mut self, until: u64, now: u64) {
         let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
         let every = every.as_nanos();

@@ -1,10 +1,11 @@
 //! Turns a request that the server did not process into another sending of it.
 //!
-//! A server may say that it has not processed a request (a GOAWAY, a refused stream), or close an idle connection at the moment in which
-//! a request is on its way: a connection that has served before ends without one byte of an answer. The first may be sent again in any
-//! case, the second where the plan lets it. Such a request goes to another connection, or another stream, as often as it takes and as its
-//! `timeout` allows, and each time is counted as `retried`; what comes of the last sending is its outcome, and its time runs from the
-//! first. Nothing else is sent again.
+//! A server may say that it has not processed a request (a GOAWAY, a refused stream), or close an
+//! idle connection at the moment in which a request is on its way: a connection that has served
+//! before ends without one byte of an answer. The first may be sent again in any case, the second
+//! where the plan lets it. Such a request goes to another connection, or another stream, as often
+//! as it takes and as its `timeout` allows, and each time is counted as `retried`; what comes of
+//! the last sending is its outcome, and its time runs from the first. Nothing else is sent again.
 
 use super::slots::State;
 use super::{Host, Requests};
@@ -33,8 +34,8 @@ fn closed_unsent() -> Fault {
 }
 
 impl<H: Host> Requests<H> {
-    /// Sends a request again that was not processed; false when it was, or when there is no time left for that. `moved`: its connection has
-    /// ended after it had answered others.
+    /// Sends a request again that was not processed; false when it was, or when there is no time
+    /// left for that. `moved`: its connection has ended after it had answered others.
     pub(super) fn sends_again(
         &mut self,
         slot: u32,
@@ -68,7 +69,8 @@ impl<H: Host> Requests<H> {
         Some(fault)
     }
 
-    /// What a request ends with: one that ran out of time while it was sent again and again does not end for the last of these.
+    /// What a request ends with: one that ran out of time while it was sent again and again does
+    /// not end for the last of these.
     pub(super) fn told(&mut self, slot: u32, fault: Fault, now: u64) -> Fault {
         let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.within.whole);
         if fault.cause.failure.is_timeout() && now >= over {
@@ -104,7 +106,8 @@ impl<H: Host> Requests<H> {
         lane.is_some_and(|lane| self.host.has_answered(lane))
     }
 
-    /// Counts that a request goes on elsewhere; the pause before that, or `None` when its time is over before.
+    /// Counts that a request goes on elsewhere; the pause before that, or `None` when its time is
+    /// over before.
     fn counted_pause(&mut self, slot: u32, moved: bool, now: u64) -> Option<u64> {
         let whole = self.within.whole;
         let attempt = &mut self.slots.get(slot).attempt;

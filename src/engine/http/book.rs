@@ -104,7 +104,8 @@ impl Book {
         gauges
     }
 
-    /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is due when it begins.
+    /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is
+    /// due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
         let key = self.phase_at(due_ns.unwrap_or(now));
         let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 };
@@ -142,8 +143,9 @@ impl Book {
         }
     }
 
-    /// Books how an attempt ended. Times of successes and of responses that failed are kept apart, so that fast errors do not make a
-    /// target look fast; what has no response, and the generator's own failures, have none.
+    /// Books how an attempt ended. Times of successes and of responses that failed are kept apart,
+    /// so that fast errors do not make a target look fast; what has no response, and the
+    /// generator's own failures, have none.
     pub(super) fn end(&mut self, attempt: &Attempt, mut ending: Ending) {
         self.levels.in_flight -= 1;
         let (tallied, open) = (self.tallied, attempt.due_ns.is_some());

@@ -8,7 +8,8 @@ use crate::plan::TimeMetric;
 use crate::record::{ConnectionEnd, Counter, Failure, Origin};
 use crate::workload::http::{Answer, Fault, Limits, Secured, Step, Unseen};
 
-/// Who finds no room where it goes asks again after half of the time that it has waited, but within these bounds.
+/// Who finds no room where it goes asks again after half of the time that it has waited, but within
+/// these bounds.
 const KNOCK_NS: (u64, u64) = (1_000_000, 50_000_000);
 
 impl<H: Host> Requests<H> {
@@ -290,7 +291,8 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    /// Sees to it that a slot is looked at when it is out of time. An alarm that rings too early is cheaper than one for each request.
+    /// Sees to it that a slot is looked at when it is out of time. An alarm that rings too early is
+    /// cheaper than one for each request.
     pub(super) fn arm(&mut self, slot: u32) {
         let Some(deadline) = self.deadline(slot) else { return };
         let one = self.slots.get(slot);
@@ -343,7 +345,8 @@ impl<H: Host> Requests<H> {
     }
 }
 
-/// Why a connection ended that takes no request after this answer; `served`: it had answered others.
+/// Why a connection ended that takes no request after this answer; `served`: it had answered
+/// others.
 fn end_by(answer: &Answer, served: bool) -> ConnectionEnd {
     let Some(fault) = &answer.fault else { return ConnectionEnd::Server };
     let failure = fault.cause.failure;
@@ -359,7 +362,8 @@ fn end_by(answer: &Answer, served: bool) -> ConnectionEnd {
     }
 }
 
-/// Whether a whole response came: it was judged, or what was wrong with it could only be seen once it was there.
+/// Whether a whole response came: it was judged, or what was wrong with it could only be seen once
+/// it was there.
 fn is_whole(answer: &Answer) -> bool {
     let of_answer = |fault: &Fault| fault.cause.failure.origin() == Origin::Application;
     answer.broken.is_some() || answer.fault.as_ref().is_none_or(of_answer)

@@ -69,7 +69,8 @@ impl Choices {
     }
 }
 
-/// Spreads neighbouring numbers over all numbers: the finalizer of `SplitMix64` (Steele, Lea, Flood 2014).
+/// Spreads neighbouring numbers over all numbers: the finalizer of `SplitMix64` (Steele, Lea, Flood
+/// 2014).
 fn mix(n: u64) -> u64 {
     let n = n.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let n = (n ^ (n >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -1,4 +1,5 @@
-//! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker, simulated ones in tests.
+//! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker,
+//! simulated ones in tests.
 
 use super::super::wire::{Command, WorkerReport};
 use crate::record::{ConnectionEnd, WorkerFacts};
@@ -38,7 +39,8 @@ pub enum Room {
     Never,
 }
 
-/// The world of a loop of requests. `number` is that of a user or of a connection for arrivals: it gives the route.
+/// The world of a loop of requests. `number` is that of a user or of a connection for arrivals: it
+/// gives the route.
 pub trait Host {
     /// A connection; dropped, it is closed. Small: one is kept for each user.
     type Lane;
@@ -46,7 +48,8 @@ pub trait Host {
     /// Now, on the run's clock.
     fn now_ns(&self) -> u64;
 
-    /// Waits for something to happen, at most until then. An error means that the coordinator is gone.
+    /// Waits for something to happen, at most until then. An error means that the coordinator is
+    /// gone.
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// The next order of the coordinator that has come in.
@@ -66,7 +69,8 @@ pub trait Host {
     /// Begins to open a connection.
     fn begin(&mut self, place: Place, number: u64) -> Result<Self::Lane, Fault>;
 
-    /// Whether a connection is open, once it can be written to. False: it waits for room where it goes, and no event tells when there is.
+    /// Whether a connection is open, once it can be written to. False: it waits for room where it
+    /// goes, and no event tells when there is.
     fn open(&mut self, lane: &mut Self::Lane, number: u64) -> Result<bool, Fault>;
 
     /// Begins, or goes on with, what secures an open connection.
@@ -108,7 +112,8 @@ pub trait Host {
     /// Sends a request; false when that failed, which no event will say.
     fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;
 
-    /// Sends a request of a user that carries something along: whether that worked. An error: it was not sent.
+    /// Sends a request of a user that carries something along: whether that worked. An error: it
+    /// was not sent.
     fn send_for(
         &mut self,
         lane: &mut Self::Lane,
@@ -150,6 +155,7 @@ pub trait Host {
     /// Whether another request can be sent.
     fn takes_a_request(&self, lane: &Self::Lane) -> bool;
 
-    /// Body bytes that the request under way has moved: of one that is let go of, nobody else tells.
+    /// Body bytes that the request under way has moved: of one that is let go of, nobody else
+    /// tells.
     fn moved(&self, lane: &Self::Lane) -> Moved;
 }

@@ -7,9 +7,11 @@
 //!         └ carry ── one request: connection, sending, answer ─▶ Book ─▶ Snapshot, once a second
 //! ```
 //!
-//! **Invariant:** an attempt is booked when it falls due and ends in exactly one outcome: one that is let go of ends as unfinished.
+//! **Invariant:** an attempt is booked when it falls due and ends in exactly one outcome: one that
+//! is let go of ends as unfinished.
 //! **Invariant:** all of a request belongs to the phase of the stage in which it was due.
-//! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for its time-outs.
+//! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for
+//! its time-outs.
 
 mod again;
 mod alarms;
@@ -70,7 +72,8 @@ pub struct Requests<H: Host> {
     /// Requests of arrivals that are under way, and how many may be.
     busy: u64,
     room: u64,
-    /// Connections that wait for an arrival, the one that was used last behind the others; some have gone.
+    /// Connections that wait for an arrival, the one that was used last behind the others; some
+    /// have gone.
     idle: Vec<Place>,
     /// Those of connections for arrivals.
     numbers: Numbers,
@@ -206,7 +209,8 @@ impl<H: Host> Requests<H> {
         debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
     }
 
-    /// When the loop has to look again even if nothing happens; in the past when that time has come meanwhile.
+    /// When the loop has to look again even if nothing happens; in the past when that time has come
+    /// meanwhile.
     fn next_ns(&self) -> u64 {
         let second = (u64::from(self.second) + 1) * SECOND_NS;
         let own = [self.stages.next_ns(&self.load), self.alarms.next_ns(), self.rests.next_ns()];
@@ -229,7 +233,8 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     }
 }
 
-/// One script for each address of a load, by the URL that it belongs to; a server that planrun started itself is known by its address.
+/// One script for each address of a load, by the URL that it belongs to; a server that planrun
+/// started itself is known by its address.
 pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
     let script = |url: &HttpUrl, all: &[HttpUrl]| Script::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {

@@ -1,6 +1,8 @@
-//! Turns new connections for arrivals into numbers, which give their routes: target addresses in turn, and for each of them the numbers
-//! that have become free before new ones, so that source ports repeat. Where sources are spread over, there are at least as many numbers
-//! as sources, and the one that has been free for longest comes next: whoever opens a connection for each request uses all of them.
+//! Turns new connections for arrivals into numbers, which give their routes: target addresses in
+//! turn, and for each of them the numbers that have become free before new ones, so that source
+//! ports repeat. Where sources are spread over, there are at least as many numbers as sources, and
+//! the one that has been free for longest comes next: whoever opens a connection for each request
+//! uses all of them.
 
 use std::collections::VecDeque;
 
@@ -16,7 +18,8 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// For a target with so many addresses, at least one, from so many sources that are spread over.
+    /// For a target with so many addresses, at least one, from so many sources that are spread
+    /// over.
     pub(super) fn new(addresses: usize, sources: u64) -> Self {
         Self { addresses: vec![(VecDeque::new(), 0); addresses.max(1)], least: sources, turn: 0 }
     }

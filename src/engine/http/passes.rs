@@ -1,7 +1,9 @@
-//! Turns the end of a request into what comes next in its pass: another step, or a new pass with a row of its own.
+//! Turns the end of a request into what comes next in its pass: another step, or a new pass with a
+//! row of its own.
 //!
-//! A pass is what a user does before it begins anew, or what an arrival does: all steps, one after the other; a single request where
-//! there are no steps. The row of a pass does not depend on how many workers there are, unless users take rows that are used once.
+//! A pass is what a user does before it begins anew, or what an arrival does: all steps, one after
+//! the other; a single request where there are no steps. The row of a pass does not depend on how
+//! many workers there are, unless users take rows that are used once.
 
 use super::super::rows::{RowSource, RowStock, Taken};
 use super::Requests;
@@ -95,7 +97,8 @@ impl Passes {
         matches!(self.source, RowSource::Granted { .. }).then(|| self.stock.wants(waits))?
     }
 
-    /// Begins a pass of a user or an arrival; `number`: which of them. It must not be short of rows.
+    /// Begins a pass of a user or an arrival; `number`: which of them. It must not be short of
+    /// rows.
     pub(super) fn begin<L>(&mut self, one: &mut Slot<L>, number: u64) {
         one.step = 0;
         if !self.sessions {
@@ -134,7 +137,8 @@ impl Passes {
     }
 }
 
-/// The bits of the checks that end a pass: those without a name of their own. A named check is counted, as in k6.
+/// The bits of the checks that end a pass: those without a name of their own. A named check is
+/// counted, as in k6.
 fn ending(checks: &[crate::plan::Check]) -> u64 {
     let bits = checks.iter().enumerate().filter(|(_, check)| !check.is_named);
     bits.fold(0, |all, (at, _)| all | 1 << at)
@@ -197,7 +201,8 @@ impl<H: Host> Requests<H> {
         u64::try_from(think.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Gives an answer to the session of its user, and holds its time against the limits; true when a redirect is followed.
+    /// Gives an answer to the session of its user, and holds its time against the limits; true when
+    /// a redirect is followed.
     pub(super) fn absorb(
         &mut self,
         slot: u32,

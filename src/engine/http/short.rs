@@ -1,7 +1,8 @@
-//! Lets passes wait whose row is on its way: the coordinator is asked ahead of need, so this is rare, and takes moments.
+//! Lets passes wait whose row is on its way: the coordinator is asked ahead of need, so this is
+//! rare, and takes moments.
 //!
-//! A user waits as if it thought a little longer. An arrival is late, which counts in its time; one that still waits when the
-//! scenario ends was never started, and counts as dropped.
+//! A user waits as if it thought a little longer. An arrival is late, which counts in its time; one
+//! that still waits when the scenario ends was never started, and counts as dropped.
 
 use super::super::wire::{Command, WorkerReport};
 use super::slots::State;

@@ -1,4 +1,5 @@
-//! Where a worker is in its scenario: turns the schedule into users that come and go, and arrivals that are released.
+//! Where a worker is in its scenario: turns the schedule into users that come and go, and arrivals
+//! that are released.
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
@@ -10,11 +11,13 @@ use std::collections::VecDeque;
 /// What is released before requests under way get a turn.
 const BATCH: usize = 64;
 
-/// Users of an unpaced ramp that may be connecting at once: more only fill the target's accept queue.
+/// Users of an unpaced ramp that may be connecting at once: more only fill the target's accept
+/// queue.
 const CONNECTING_MAX: u64 = 256;
 
-/// Users of an unpaced ramp that may be connecting or waiting for their first answer at once: a target that accepts slowly has a queue
-/// of usually 4,096, and forgets what overflows it without a word.
+/// Users of an unpaced ramp that may be connecting or waiting for their first answer at once: a
+/// target that accepts slowly has a queue of usually 4,096, and forgets what overflows it without a
+/// word.
 const UNSETTLED_MAX: u64 = 1_024;
 
 /// The stage that is being made.
@@ -33,9 +36,11 @@ pub(super) struct Stages {
     next: u16,
     /// What an unpaced ramp has begun and not yet brought to its end.
     pub(super) unsettled: u64,
-    /// Its users that are connected and wait for their first answer, and how long that is waited for.
+    /// Its users that are connected and wait for their first answer, and how long that is waited
+    /// for.
     pub(super) firsts: VecDeque<(u64, Place)>,
-    /// Those who have come and were not told to leave, in the order of their numbers, with their slots.
+    /// Those who have come and were not told to leave, in the order of their numbers, with their
+    /// slots.
     pub(super) users: Vec<(u64, u32)>,
     /// An early end that was ordered.
     ordered_end_ns: Option<u64>,
@@ -55,7 +60,8 @@ impl Stages {
         self.drained_ns.is_some()
     }
 
-    /// When the last hold ends, or was told to; the ordered end also counts where the scenario has not begun.
+    /// When the last hold ends, or was told to; the ordered end also counts where the scenario has
+    /// not begun.
     fn end_ns(&self, load: &Load) -> Option<u64> {
         let planned = load.timeline.at(Transition::Drain);
         [planned, self.ordered_end_ns].into_iter().flatten().min()
@@ -84,7 +90,8 @@ impl Stages {
 }
 
 impl<H: Host> Requests<H> {
-    /// Notes the levels of a phase that has ended, before anything is done that belongs to the next; the phase that is current.
+    /// Notes the levels of a phase that has ended, before anything is done that belongs to the
+    /// next; the phase that is current.
     pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {
         let key = self.book.phase_at(now);
         if let Some(ended) = self.stages.phase.replace(key).filter(|phase| *phase != key) {
@@ -175,7 +182,8 @@ impl<H: Host> Requests<H> {
         }
     }
 
-    /// Begins the drain once its time has come: what is under way has as long as a request may take.
+    /// Begins the drain once its time has come: what is under way has as long as a request may
+    /// take.
     pub(super) fn begin_drain(&mut self, now: u64) {
         let Some(end) = self.stages.end_ns(&self.load).filter(|end| *end <= now) else { return };
         let undone = self.stages.current.as_ref().and_then(|current| {

@@ -1,4 +1,5 @@
-//! Turns virtual users into requests with think times between them, and arrivals into requests on connections that are kept.
+//! Turns virtual users into requests with think times between them, and arrivals into requests on
+//! connections that are kept.
 
 use super::slots::State;
 use super::{Host, Place, Requests};
@@ -8,12 +9,14 @@ use crate::workload::http::{Fault, Moved};
 
 const MS: u64 = 1_000_000;
 
-/// A user waits so long after a connection that did not come about, whatever its think time, and twice as long after each further
-/// one, up to the longest wait: a target that refuses everything is not asked faster than it can be told apart from a busy loop.
+/// A user waits so long after a connection that did not come about, whatever its think time, and
+/// twice as long after each further one, up to the longest wait: a target that refuses everything
+/// is not asked faster than it can be told apart from a busy loop.
 const FIRST_WAIT_NS: u64 = 10 * MS;
 const LONGEST_WAIT_NS: u64 = 1_000 * MS;
 
-/// A user waits so long after the generator itself failed: it is out of something, and others have to give that back first.
+/// A user waits so long after the generator itself failed: it is out of something, and others have
+/// to give that back first.
 const LOCAL_WAIT_NS: u64 = 100 * MS;
 
 /// So long does an unpaced ramp wait for a user's first answer before it counts it as there.
@@ -44,8 +47,8 @@ impl After {
 }
 
 impl<H: Host> Requests<H> {
-    /// Lets a user in. `due_ns`: when it was to come; `None` in an unpaced ramp, where nothing is late. `gone_by`: the stage that
-    /// has no users any more; what begins in it is an arrival's.
+    /// Lets a user in. `due_ns`: when it was to come; `None` in an unpaced ramp, where nothing is
+    /// late. `gone_by`: the stage that has no users any more; what begins in it is an arrival's.
     pub(super) fn admit(
         &mut self,
         number: u64,
@@ -84,8 +87,8 @@ impl<H: Host> Requests<H> {
         self.stages.unsettled += 1;
     }
 
-    /// A user of an unpaced ramp is connected: it is there once its first answer has come, or after a moment. What was not accepted yet
-    /// looks connected, too.
+    /// A user of an unpaced ramp is connected: it is there once its first answer has come, or after
+    /// a moment. What was not accepted yet looks connected, too.
     pub(super) fn await_first_answer(&mut self, slot: u32, now: u64) {
         let one = self.slots.get(slot);
         if one.settling > 0 {

@@ -1,4 +1,5 @@
-//! Turns what is done with a connection into what is done with one of its own, or with a seat at one that is shared.
+//! Turns what is done with a connection into what is done with one of its own, or with a seat at
+//! one that is shared.
 
 use super::host::Room;
 use super::hub::{Hub, Seat};
@@ -9,7 +10,8 @@ use crate::workload::http::{
 };
 use rustls::client::UnbufferedClientConnection;
 
-/// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there is a hub.
+/// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there
+/// is a hub.
 pub struct Way {
     carrier: Carrier,
     script: u32,

@@ -1,4 +1,5 @@
-//! Turns the entries of a run into its events: live as they are recorded, and again from a saved run.
+//! Turns the entries of a run into its events: live as they are recorded, and again from a saved
+//! run.
 //!
 //! **Invariant:** pure; the same entries give the same events, whenever and wherever that is done.
 
@@ -55,8 +56,8 @@ impl Narrator {
         self.judge.judgement()
     }
 
-    /// The events of the next entry, in order. [`Event::Stopping`] asks the coordinator for the end;
-    /// why else a run is stopped, no entry says before [`Entry::Stopped`].
+    /// The events of the next entry, in order. [`Event::Stopping`] asks the coordinator for the
+    /// end; why else a run is stopped, no entry says before [`Entry::Stopped`].
     pub fn narrate(&mut self, entry: Entry) -> Vec<Event> {
         self.judge.add(&entry);
         let entry = Arc::new(entry);

@@ -32,15 +32,17 @@ pub enum RowSource {
     },
 }
 
-/// One file whose rows are used once each, and the scenarios that take from it: one supply, however many they are.
+/// One file whose rows are used once each, and the scenarios that take from it: one supply, however
+/// many they are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct SharedRows {
     /// How many rows the file has.
     pub rows: u64,
     /// The scenarios, as indices into `Plan::scenarios`.
     pub scenarios: Vec<usize>,
-    /// The row of arrival 0 of each scenario, where all arrivals are known before the run and have rows: attempt `i` then has a row
-    /// that depends on `i` alone. `None`: rows are granted as they are needed.
+    /// The row of arrival 0 of each scenario, where all arrivals are known before the run and have
+    /// rows: attempt `i` then has a row that depends on `i` alone. `None`: rows are granted as they
+    /// are needed.
     pub numbered: Option<Vec<u64>>,
 }
 

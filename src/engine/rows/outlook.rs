@@ -27,12 +27,14 @@ pub struct RowOutlook {
     pub spot: TextRange,
     /// How many rows it has.
     pub rows: u64,
-    /// How many are needed however slow responses are: one for each arrival, and for the first iteration of each user.
+    /// How many are needed however slow responses are: one for each arrival, and for the first
+    /// iteration of each user.
     pub needed: u64,
-    /// When the rows run out at the earliest, and when the last scenario that takes them ends; `None` where there are
-    /// enough however fast responses are.
+    /// When the rows run out at the earliest, and when the last scenario that takes them ends;
+    /// `None` where there are enough however fast responses are.
     pub ends: Option<(Time, Time)>,
-    /// They last if the responses of an iteration take this long; `None` where only arrivals take rows.
+    /// They last if the responses of an iteration take this long; `None` where only arrivals take
+    /// rows.
     pub lasts_with: Option<Time>,
 }
 

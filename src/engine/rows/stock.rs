@@ -84,7 +84,8 @@ impl RowStock {
         })
     }
 
-    /// Takes in what the coordinator says; what it gives back, when it is told to. `all`: no pass begins any more.
+    /// Takes in what the coordinator says; what it gives back, when it is told to. `all`: no pass
+    /// begins any more.
     pub(crate) fn obey(&mut self, order: &Command, all: bool) -> Option<Vec<(u64, u64)>> {
         match order {
             Command::Rows { first, count } => {

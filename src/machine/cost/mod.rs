@@ -1,4 +1,5 @@
-//! Turns the facts of a run into what its connections and heartbeats cost: the generator, a built-in target, the kernel.
+//! Turns the facts of a run into what its connections and heartbeats cost: the generator, a
+//! built-in target, the kernel.
 //!
 //! **Invariant:** what several scenarios use together is not attributed to one of them.
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
@@ -40,7 +41,8 @@ impl ProcessCost {
 }
 
 impl ResourceCost {
-    /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the kernel's memory and the servers are its own.
+    /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the
+    /// kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
         let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::TcpHold(_));
         let scenario = recording.scenarios.get(index).filter(|_| held)?;
@@ -61,7 +63,8 @@ impl ResourceCost {
         Some(total)
     }
 
-    /// What the connections of all scenarios together cost; only where all of them hold connections, and there are several.
+    /// What the connections of all scenarios together cost; only where all of them hold
+    /// connections, and there are several.
     pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
         let held = |protocol: &Protocol| matches!(protocol, Protocol::TcpHold(_));
         if plan.scenarios.len() < 2 || !plan.scenarios.iter().all(|one| held(&one.protocol)) {
@@ -147,8 +150,9 @@ struct CpuTime {
 }
 
 impl CpuTime {
-    /// Adds what was used from one look to the next: it is the opened connections', and in a hold in which none is opened the heartbeats'.
-    /// What a hold uses while it opens connections, is neither's.
+    /// Adds what was used from one look to the next: it is the opened connections', and in a hold
+    /// in which none is opened the heartbeats'. What a hold uses while it opens connections, is
+    /// neither's.
     fn add(&mut self, held: bool, cpu_ns: u64, opened: u64, heartbeats: u64) {
         if !held && opened > 0 {
             self.opening_ns += cpu_ns;
@@ -186,8 +190,8 @@ struct Times {
 }
 
 impl Times {
-    /// Goes through a scenario's looks in order. What the processes had used before its start is not the load's. The last piece of a
-    /// ramp may end within the first second of the hold.
+    /// Goes through a scenario's looks in order. What the processes had used before its start is
+    /// not the load's. The last piece of a ramp may end within the first second of the hold.
     fn of_scenario(recording: &Recording, index: usize) -> Self {
         let mut times = Self::default();
         let sample = recording.baseline.as_ref();

@@ -43,7 +43,8 @@ pub struct Evidence<'a> {
     pub target_here: bool,
     /// What the plan waits for, and how long.
     pub protocol: Option<&'a Protocol>,
-    /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose them.
+    /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose
+    /// them.
     pub over_unix: bool,
 }
 
@@ -69,7 +70,8 @@ pub fn diagnose(evidence: &Evidence<'_>) -> Vec<Diagnosis> {
     counts.iter().map(diagnosis).collect()
 }
 
-/// Deaths at one age, within a second, are an idle timeout when they are at least so many and at least half of all.
+/// Deaths at one age, within a second, are an idle timeout when they are at least so many and at
+/// least half of all.
 const SPIKE_FEWEST: u64 = 10;
 
 /// No idle timeout is as short as this: seconds.
@@ -108,7 +110,8 @@ impl Evidence<'_> {
                 RootCause::NoResponse
             }
             Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
-            // A heartbeat that did not come is known by this side's own timer, which says nothing of what is on the way.
+            // A heartbeat that did not come is known by this side's own timer, which says nothing
+            // of what is on the way.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
                 RootCause::IdleTimeout
             }
@@ -205,13 +208,14 @@ impl Evidence<'_> {
         match (self.backlog_lost_them(), self.reached) {
             (true, _) => RootCause::NetdevBacklog,
             (false, 0) => RootCause::Firewall,
-            // Some get through and others only send SYNs again: its queue is full, or the way to it is.
+            // Some get through and others only send SYNs again: its queue is full, or the way to it
+            // is.
             (false, _) => RootCause::AcceptQueue,
         }
     }
 
-    /// Whether this machine's backlog dropped at least a packet for each connection that timed out: its counter is of everybody here. One
-    /// that overflows lets some through.
+    /// Whether this machine's backlog dropped at least a packet for each connection that timed out:
+    /// its counter is of everybody here. One that overflows lets some through.
     fn backlog_lost_them(&self) -> bool {
         let late = |cause: &Cause| cause.failure == Failure::ConnectTimeout;
         let timed_out = self.failures.iter().filter(|(cause, _)| late(cause));
@@ -267,7 +271,8 @@ impl Evidence<'_> {
         available.zip(total).is_some_and(|(available, total)| available < total / 20)
     }
 
-    /// The age in seconds at which at least half of the deaths are, give or take a second, and how many.
+    /// The age in seconds at which at least half of the deaths are, give or take a second, and how
+    /// many.
     fn spike(&self) -> Option<(u64, u64)> {
         let near = |age: u64| -> u64 {
             self.deaths.iter().filter(|(one, _)| one.abs_diff(age) <= 1).map(|(_, n)| *n).sum()
@@ -279,7 +284,8 @@ impl Evidence<'_> {
         (count >= SPIKE_FEWEST && count * 2 >= all).then_some((*age, count))
     }
 
-    /// The spike, if connections were silent for as long: what is heard more often than that has no idle timeout, but an age.
+    /// The spike, if connections were silent for as long: what is heard more often than that has no
+    /// idle timeout, but an age.
     fn idle_spike(&self) -> Option<(u64, u64)> {
         let spoke_every = match self.protocol {
             Some(Protocol::TcpHold(hold)) => {
@@ -332,7 +338,8 @@ impl Evidence<'_> {
         }
     }
 
-    /// `kept_out`: because of it connections did not open. What only ends open ones does not keep a level from being reached.
+    /// `kept_out`: because of it connections did not open. What only ends open ones does not keep a
+    /// level from being reached.
     fn diagnosis(&self, root_cause: RootCause, count: u64, kept_out: bool) -> Diagnosis {
         let side = self.side(root_cause);
         let what = if kept_out && self.reached < self.wanted {
@@ -344,7 +351,8 @@ impl Evidence<'_> {
             .missed_deadline(root_cause)
             .unwrap_or_else(|| root_cause.because(self.route, self.spike()))
             .replace("STATUS", &self.statuses(root_cause));
-        // The queue of a target on this machine has been counted, and nothing else keeps a Unix socket waiting.
+        // The queue of a target on this machine has been counted, and nothing else keeps a Unix
+        // socket waiting.
         let counted = root_cause == RootCause::AcceptQueue && (self.target_here || self.over_unix);
         let because = if counted { because.replace("probably ", "") } else { because };
         let sentence = format!("{what} because {because} ({side})");
@@ -360,8 +368,8 @@ impl Evidence<'_> {
         }
     }
 
-    /// The side of a root cause. One that may lie anywhere on the path is the target's when both share
-    /// a machine.
+    /// The side of a root cause. One that may lie anywhere on the path is the target's when both
+    /// share a machine.
     fn side(&self, root_cause: RootCause) -> Side {
         match (root_cause, self.target_here) {
             (RootCause::IdleTimeout, true) => Side::Target,

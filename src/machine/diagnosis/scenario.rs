@@ -92,8 +92,8 @@ fn without_times(facts: &ScenarioRecording) -> Cell {
     whole
 }
 
-/// Connections that there should have been at the peak, of those that fell due, and that there were. Requests have no such level: as
-/// many as were opened are enough.
+/// Connections that there should have been at the peak, of those that fell due, and that there
+/// were. Requests have no such level: as many as were opened are enough.
 fn levels(scenario: &Scenario, facts: &ScenarioRecording, whole: &Cell) -> (u64, u64) {
     let opened = whole.counters.get(Counter::ConnectOk).max(whole.counters.get(Counter::Ok));
     if matches!(scenario.protocol, Protocol::Http(_)) {

@@ -1,4 +1,5 @@
-//! Turns the host into a record of what it was when the run began, so that figures can be judged and compared later.
+//! Turns the host into a record of what it was when the run began, so that figures can be judged
+//! and compared later.
 //!
 //! **Invariant:** what cannot be read is absent; nothing here fails and nothing is guessed.
 
@@ -43,7 +44,8 @@ const SYSCTLS: [&str; 29] = [
     "vm.overcommit_memory",
 ];
 
-/// Parameters of the kernel's command line that move figures. The others may name hosts, disks or secrets, and stay out of results.
+/// Parameters of the kernel's command line that move figures. The others may name hosts, disks or
+/// secrets, and stay out of results.
 const BOOT_PARAMETERS: [&str; 24] = [
     "amd_pstate",
     "clocksource",
@@ -284,7 +286,8 @@ impl Host<'_> {
         }
     }
 
-    /// The limits of the nearest control group that says anything: version 2 in its own folder, version 1 by controller.
+    /// The limits of the nearest control group that says anything: version 2 in its own folder,
+    /// version 1 by controller.
     fn cgroup(&self) -> BTreeMap<String, String> {
         const LIMITS: [(&str, &str); 8] = [
             ("", "memory.max"),
@@ -311,7 +314,8 @@ impl Host<'_> {
         found
     }
 
-    /// In a container the group's own path may lie outside of what is mounted: then the mount's root is the group.
+    /// In a container the group's own path may lie outside of what is mounted: then the mount's
+    /// root is the group.
     fn nearest(&self, controller: &str, group: &str, file: &str) -> Option<String> {
         let mount = PathBuf::from("sys/fs/cgroup").join(controller);
         let inside = mount.join(group.trim_start_matches('/')).join(file);

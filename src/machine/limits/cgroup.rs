@@ -1,10 +1,12 @@
-//! Turns the control groups around this process into folders, and these into the one memory limit that is met first.
+//! Turns the control groups around this process into folders, and these into the one memory limit
+//! that is met first.
 
 use super::Host;
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path};
 
-/// The tightest memory limit of the groups that this process is in, from its own up to the outermost that can be seen.
+/// The tightest memory limit of the groups that this process is in, from its own up to the
+/// outermost that can be seen.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CgroupMemory {
     /// The file that sets it.
@@ -21,7 +23,8 @@ impl CgroupMemory {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Both versions of control groups are looked at; the one with the least left counts. `None` when no group limits memory.
+    /// Both versions of control groups are looked at; the one with the least left counts. `None`
+    /// when no group limits memory.
     pub fn read(host: &Host) -> Option<Self> {
         let found = groups(host, "memory").into_iter().filter_map(|(first, folder)| {
             let version = if first { &V1 } else { &V2 };
@@ -31,7 +34,8 @@ impl CgroupMemory {
     }
 }
 
-/// The folders of the groups that this process is in and that say anything of a controller, outermost first, of both versions.
+/// The folders of the groups that this process is in and that say anything of a controller,
+/// outermost first, of both versions.
 pub(in crate::machine) fn cgroup_folders(host: &Host, controller: &str) -> Vec<String> {
     groups(host, controller).into_iter().map(|(_, folder)| folder).collect()
 }
@@ -78,7 +82,8 @@ const V2: Version = Version {
     files: ["inactive_file", "active_file"],
 };
 
-/// The root within the hierarchy and the mount point of the first version's `controller`, or of the second version.
+/// The root within the hierarchy and the mount point of the first version's `controller`, or of the
+/// second version.
 fn mount<'a>(mounts: &'a str, controller: Option<&str>) -> Option<(&'a str, &'a str)> {
     let file_system = if controller.is_some() { "cgroup" } else { "cgroup2" };
     mounts.lines().find_map(|line| {

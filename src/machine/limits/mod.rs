@@ -67,7 +67,8 @@ pub struct Limits {
     /// The machine.
     #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
     pub host: HostId,
-    /// Open files that a process can really have: the soft limit after it was raised as far as it goes.
+    /// Open files that a process can really have: the soft limit after it was raised as far as it
+    /// goes.
     pub open_files: Option<u64>,
     /// `fs.nr_open`: the most that a limit on open files can be raised to.
     pub nr_open: Option<u64>,
@@ -89,10 +90,11 @@ pub struct Limits {
     pub memory_available: Option<u64>,
     /// All memory, in bytes.
     pub memory_total: Option<u64>,
-    /// The tightest memory limit of the control groups around this process; `None` when there is none.
+    /// The tightest memory limit of the control groups around this process; `None` when there is
+    /// none.
     pub cgroup: Option<CgroupMemory>,
-    /// Buckets of the table of established connections. A namespace that shares the system's table has it as a negative number;
-    /// here it is positive.
+    /// Buckets of the table of established connections. A namespace that shares the system's table
+    /// has it as a negative number; here it is positive.
     pub ehash_entries: Option<u64>,
     /// Connection tracking; `None` when the kernel has none.
     pub conntrack: Option<Conntrack>,
@@ -100,7 +102,8 @@ pub struct Limits {
     pub cpus: Option<u32>,
     /// Effective capabilities, one bit each.
     pub capabilities: Option<u64>,
-    /// What a socket costs the kernel; `None` when the slab tables cannot be read (they are root's).
+    /// What a socket costs the kernel; `None` when the slab tables cannot be read (they are
+    /// root's).
     #[serde(skip)]
     pub slabs: Option<SocketSlabs>,
     /// `net.ipv4.tcp_syncookies`.
@@ -124,8 +127,9 @@ pub struct Conntrack {
     pub buckets: Option<u64>,
 }
 
-/// Raises this process's soft limit on open files to the hard one and says where it stands then. A process with the capability to
-/// raise the hard limit is not used to do so: the workers' limit would no longer be the user's.
+/// Raises this process's soft limit on open files to the hard one and says where it stands then. A
+/// process with the capability to raise the hard limit is not used to do so: the workers' limit
+/// would no longer be the user's.
 pub fn raise_open_files() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     if soft < hard {
@@ -141,7 +145,8 @@ impl Limits {
         Self { open_files: raise_open_files(), ..Self::read_at(&Host::default()) }
     }
 
-    /// The limits that the files of `host` tell of; the limit on open files is a process's own and not among them.
+    /// The limits that the files of `host` tell of; the limit on open files is a process's own and
+    /// not among them.
     pub fn read_at(host: &Host) -> Self {
         let meminfo = host.text("proc/meminfo");
         let memory = |key| field(meminfo.as_deref()?, key).map(|kib: u64| kib * 1024);

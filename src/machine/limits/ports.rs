@@ -30,8 +30,8 @@ impl Ports {
         Some(Self { first, last, reserved: parse_reserved(&reserved), listening })
     }
 
-    /// How many ports one source has for one destination: those that the kernel gives out, or those of `asked` (a plan's
-    /// `port_range`), which are bound by hand and so may lie anywhere.
+    /// How many ports one source has for one destination: those that the kernel gives out, or those
+    /// of `asked` (a plan's `port_range`), which are bound by hand and so may lie anywhere.
     pub fn usable(&self, asked: Option<(u16, u16)>) -> u64 {
         let (first, last) = asked.unwrap_or((self.first, self.last));
         let reserved = |port: u16| {
@@ -40,7 +40,8 @@ impl Ports {
         };
         let mut size = u64::from(last.saturating_sub(first)) + 1;
         if asked.is_none() && size > 1 {
-            // One search tries ports of one parity and then as many of the other: of an odd number it leaves one out.
+            // One search tries ports of one parity and then as many of the other: of an odd number
+            // it leaves one out.
             size -= size % 2;
         }
         let taken = (first..=last).filter(|port| reserved(*port) || self.is_listening(*port));
@@ -63,7 +64,8 @@ fn parse_reserved(text: &str) -> Vec<(u16, u16)> {
         .collect()
 }
 
-/// The ports of listening sockets: they come first in the kernel's table, so a table of a million connections is not read to its end.
+/// The ports of listening sockets: they come first in the kernel's table, so a table of a million
+/// connections is not read to its end.
 fn listening(host: &Host, table: &str) -> Vec<u16> {
     const LISTEN: &str = "0A";
     let Ok(file) = std::fs::File::open(host.path(&format!("proc/thread-self/net/{table}"))) else {

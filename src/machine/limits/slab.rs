@@ -1,13 +1,16 @@
 //! Turns the kernel's slab tables into what one end of an idle connection costs.
 //!
-//! An idle TCP socket has no buffers. It is a `tcp_sock`, its inode with the socket, a file, a dentry and an entry of an epoll, each
-//! from a slab of its own, and some objects of shared slabs, which no table tells apart.
+//! An idle TCP socket has no buffers. It is a `tcp_sock`, its inode with the socket, a file, a
+//! dentry and an entry of an epoll, each from a slab of its own, and some objects of shared slabs,
+//! which no table tells apart.
 
-/// Objects of shared slabs for each socket: epoll's wait entry (64) and list head (16), security blobs of inode and file (56), the slot in
-/// the table of descriptors (8), the pointers that memory control groups keep for each object (56).
+/// Objects of shared slabs for each socket: epoll's wait entry (64) and list head (16), security
+/// blobs of inode and file (56), the slot in the table of descriptors (8), the pointers that memory
+/// control groups keep for each object (56).
 const SHARED: f64 = 200.0;
 
-/// Of these, what a memory control group is charged: not the security blobs, and not its own pointers.
+/// Of these, what a memory control group is charged: not the security blobs, and not its own
+/// pointers.
 const SHARED_IN_GROUP: f64 = 88.0;
 
 /// The entry for a pair of source address and port, which only the connecting end has.
@@ -61,8 +64,8 @@ pub struct Slab {
 }
 
 impl SocketSlabs {
-    /// Reads `/proc/slabinfo`. A cache that the kernel merged into another of the same size is not listed; it costs what it does in
-    /// Linux 6.18. `None` when not even `TCP` is listed.
+    /// Reads `/proc/slabinfo`. A cache that the kernel merged into another of the same size is not
+    /// listed; it costs what it does in Linux 6.18. `None` when not even `TCP` is listed.
     pub fn parse(slabinfo: &str) -> Option<Self> {
         let slab = |name| slabinfo.lines().find_map(|line| parse_line(line, name));
         let or = |name, object_bytes| slab(name).unwrap_or(Slab { object_bytes, total_bytes: 0 });
@@ -82,22 +85,25 @@ impl SocketSlabs {
         SocketCost { connected: accepted + BIND_BUCKET, accepted }
     }
 
-    /// What a memory control group is charged for one end. The socket of an accepted connection is made while a packet is handled, on
-    /// nobody's account, and so is the entry for a pair of source address and port.
+    /// What a memory control group is charged for one end. The socket of an accepted connection is
+    /// made while a packet is handled, on nobody's account, and so is the entry for a pair of
+    /// source address and port.
     pub fn cost_in_group(&self) -> SocketCost {
         let cost = self.cost();
         let connected = cost.accepted - SHARED + SHARED_IN_GROUP;
         SocketCost { connected, accepted: connected - self.tcp.object_bytes }
     }
 
-    /// All memory of these slabs, whoever uses them, in bytes: its growth is that of connections when little else happens.
+    /// All memory of these slabs, whoever uses them, in bytes: its growth is that of connections
+    /// when little else happens.
     pub fn total_bytes(&self) -> u64 {
         let parts = [self.tcp, self.inode, self.file, self.dentry, self.epoll];
         parts.iter().map(|slab| slab.total_bytes).sum()
     }
 }
 
-/// `name active_objs num_objs objsize objperslab pagesperslab : tunables ... : slabdata active_slabs num_slabs sharedavail`
+/// A line of the table, whose head is `name active_objs num_objs objsize objperslab pagesperslab
+/// : tunables ... : slabdata active_slabs num_slabs sharedavail`.
 fn parse_line(line: &str, name: &str) -> Option<Slab> {
     const PAGE: u64 = 4096;
     let mut words = line.strip_prefix(name)?.strip_prefix(' ')?.split_whitespace();

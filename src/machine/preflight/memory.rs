@@ -1,4 +1,5 @@
-//! Memory: the machine's, the control group's, the network stack's; and the tables that connections are kept in.
+//! Memory: the machine's, the control group's, the network stack's; and the tables that connections
+//! are kept in.
 
 use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::figures::whole;
@@ -8,20 +9,20 @@ use crate::plan::Version;
 /// What this program keeps for each held connection, on each side.
 const HELD_BYTES: f64 = 64.0;
 
-/// What this program keeps for each secured connection beyond that, on the side that connects and on the one that accepts: measured over
-/// 5,000 held ones; those of http took 4,200 and 4,600.
+/// What this program keeps for each secured connection beyond that, on the side that connects and
+/// on the one that accepts: measured over 5,000 held ones; those of http took 4,200 and 4,600.
 const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
 
-/// What this program keeps for each HTTP connection, on the side that connects and on the one that accepts, where hyper has its buffers:
-/// measured over 5,000 of them, and a little more.
+/// What this program keeps for each HTTP connection, on the side that connects and on the one that
+/// accepts, where hyper has its buffers: measured over 5,000 of them, and a little more.
 const HTTP_BYTES: (f64, f64) = (1_536.0, 17_408.0);
 
-/// What this program keeps for each connection of HTTP/2 beyond its users, on both sides: frames that come and go, and tables of headers.
-/// Measured over 5,000 with a request under way on each.
+/// What this program keeps for each connection of HTTP/2 beyond its users, on both sides: frames
+/// that come and go, and tables of headers. Measured over 5,000 with a request under way on each.
 const HTTP2_BYTES: f64 = 38_912.0;
 
-/// What a process takes before its first connection, the kernel's part included and what all share left out: measured. That of the
-/// process that asks is not among what is left.
+/// What a process takes before its first connection, the kernel's part included and what all share
+/// left out: measured. That of the process that asks is not among what is left.
 const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
 /// Slack for what no table tells: with less than this to spare there is a warning.
@@ -40,14 +41,16 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
     vec![machine(facts), cgroup(facts), unread(facts), hash_table(facts)]
 }
 
-/// Bytes that a plan takes on this machine with `processes` of load and of built-in servers, when a connection costs the kernel `cost`.
+/// Bytes that a plan takes on this machine with `processes` of load and of built-in servers, when a
+/// connection costs the kernel `cost`.
 pub fn memory_needed(needs: &Requirements, cost: SocketCost, processes: u64) -> u64 {
     let (fixed, connections) = parts(needs, cost, processes, false);
     whole(fixed + connections)
 }
 
-/// Bytes of the processes with what they keep of files, and of all connections. `ours` leaves out servers that planrun does not start; what another program keeps
-/// for a connection is not known, so ours is taken for it.
+/// Bytes of the processes with what they keep of files, and of all connections. `ours` leaves out
+/// servers that planrun does not start; what another program keeps for a connection is not known,
+/// so ours is taken for it.
 fn parts(needs: &Requirements, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
         let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
@@ -143,7 +146,8 @@ fn unread(facts: &Facts<'_>) -> Requirement {
 
 fn hash_table(facts: &Facts<'_>) -> Requirement {
     let sockets = facts.needs.sockets();
-    // Two in a chain cost nothing that can be measured; eight cost about a tenth of the time to connect.
+    // Two in a chain cost nothing that can be measured; eight cost about a tenth of the time to
+    // connect.
     let needed = sockets / 2;
     let have = facts.limits.ehash_entries;
     let fitness = match have {

@@ -1,4 +1,5 @@
-//! Turns a plan, the machine's limits and a few probes into rows: needed, have, verdict, and the line that fixes it.
+//! Turns a plan, the machine's limits and a few probes into rows: needed, have, verdict, and the
+//! line that fixes it.
 //!
 //! **Invariant:** pure; probes are taken elsewhere and handed in.
 //! **Invariant:** what could not be read is "not available", never ok, and refuses no run.
@@ -82,7 +83,8 @@ impl<'a> Facts<'a> {
         u64::from(self.limits.cpus.unwrap_or(1).max(1))
     }
 
-    /// Connections of the plan that are possible when `have` is to do what `needed` does for all of them.
+    /// Connections of the plan that are possible when `have` is to do what `needed` does for all of
+    /// them.
     fn reach(&self, needed: u64, have: u64) -> u64 {
         let exact = u128::from(self.connections()) * u128::from(have) / u128::from(needed.max(1));
         u64::try_from(exact).unwrap_or(u64::MAX)

@@ -62,7 +62,8 @@ fn source_ports(facts: &Facts<'_>) -> Requirement {
         .map_or(0, |(first, last)| (first..=last).filter(|port| range.is_listening(*port)).count());
     let fitness = match share {
         share if share > 1.0 => RequirementStatus::Fail,
-        // Ports that are bound by hand are not searched for, but those of services are tried in vain.
+        // Ports that are bound by hand are not searched for, but those of services are tried in
+        // vain.
         share if asked.is_none() && share > SLOW_SHARE => RequirementStatus::Warn,
         _ if services > 0 => RequirementStatus::Warn,
         _ => RequirementStatus::Ok,

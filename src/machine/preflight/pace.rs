@@ -7,13 +7,15 @@ use crate::machine::grouped;
 use crate::plan::{Close, Http, Level, OnFull, Protocol, Stage, most_in_flight};
 use crate::units::Time;
 
-/// Microseconds to open a connection and get its first message, both ends on one machine: measured on a small virtual machine.
+/// Microseconds to open a connection and get its first message, both ends on one machine: measured
+/// on a small virtual machine.
 const OPEN_BOTH_ENDS_US: f64 = 29.0;
 
 /// The part of it that the connecting end takes.
 const CONNECTING_PART: f64 = 14.0 / 29.0;
 
-/// Microseconds of a TLS handshake for the end that connects and for the one that accepts: measured in the same place.
+/// Microseconds of a TLS handshake for the end that connects and for the one that accepts: measured
+/// in the same place.
 const HANDSHAKE_US: (f64, f64) = (350.0, 260.0);
 
 /// Connections beyond which each costs about twice as much: caches and tables are cold.
@@ -30,11 +32,12 @@ const HEARTBEAT_PART: f64 = 0.5;
 /// One lost SYN is sent again after a second.
 const SYN_RETRY_SECONDS: f64 = 1.0;
 
-/// The shortest silence that a common load balancer takes for death: Azure's, 4 minutes; AWS's is 350 s.
+/// The shortest silence that a common load balancer takes for death: Azure's, 4 minutes; AWS's is
+/// 350 s.
 const IDLE_SECONDS: f64 = 240.0;
 
-/// How long the end that closes first keeps a connection in `TIME_WAIT`, and after which time a new one may take its port where that is
-/// allowed (`net.ipv4.tcp_tw_reuse`).
+/// How long the end that closes first keeps a connection in `TIME_WAIT`, and after which time a new
+/// one may take its port where that is allowed (`net.ipv4.tcp_tw_reuse`).
 const TIME_WAIT_SECONDS: f64 = 60.0;
 const REUSED_AFTER_SECONDS: f64 = 1.0;
 
@@ -262,7 +265,8 @@ fn time_wait_left(facts: &Facts<'_>) -> Requirement {
     .fix("sleep 60    # they are gone after a minute")
 }
 
-/// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs come first.
+/// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs
+/// come first.
 fn in_flight(facts: &Facts<'_>) -> Requirement {
     let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
         Protocol::Http(http) => {

@@ -1,4 +1,5 @@
-//! One requirement of a plan compared with a machine: its name, what is needed and there, and what to do about it.
+//! One requirement of a plan compared with a machine: its name, what is needed and there, and what
+//! to do about it.
 
 use crate::machine::{bytes, grouped};
 use crate::record::HostId;

@@ -1,7 +1,8 @@
 //! Turns what indicatif wants drawn into one write that a resized terminal does not garble.
 //!
-//! indicatif fills each line with spaces up to the margin and lets the terminal wrap, so that a terminal which is resized joins the lines
-//! again. Here every line ends in an erasure and a line break, and the way back to the first line is computed for the width of now.
+//! indicatif fills each line with spaces up to the margin and lets the terminal wrap, so that a
+//! terminal which is resized joins the lines again. Here every line ends in an erasure and a line
+//! break, and the way back to the first line is computed for the width of now.
 //!
 //! **Invariant:** the cursor rests at the end of the last line drawn.
 

@@ -1,6 +1,7 @@
 //! Turns the scene into the few lines that stand at the foot of a terminal while a run goes on.
 //!
-//! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the terminal.
+//! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the
+//! terminal.
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
 use crate::observe::state::{Progression, RunState};

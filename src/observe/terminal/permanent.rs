@@ -1,4 +1,5 @@
-//! Turns news into the lines that stay on a terminal above the moving ones: the header, finished stages, what went wrong.
+//! Turns news into the lines that stay on a terminal above the moving ones: the header, finished
+//! stages, what went wrong.
 
 use crate::observe::notification::{Notification, ThresholdPlace, place_of};
 use crate::observe::pacing::{LogBudget, Priority, RepeatLimit};

@@ -284,7 +284,8 @@ fn refusal() -> Diagnosis {
     }
 }
 
-/// Both protocols at once, 23 s: a failure, a threshold that breaks and holds again, a lost worker, Ctrl-C.
+/// Both protocols at once, 23 s: a failure, a threshold that breaks and holds again, a lost worker,
+/// Ctrl-C.
 pub(super) fn both() -> (Plan, Vec<Event>) {
     let plan = plan(vec![
         hold(vec![stage("ramp", 20_000, 2_000, 60)]),

@@ -126,7 +126,8 @@ pub(in crate::plan) fn placed(stages: &[Stage]) -> Vec<[Placed; 2]> {
     extents(stages).into_iter().map(|parts| parts.map(&mut place)).collect()
 }
 
-/// What a threshold is looked at in, each with the parts that it sees: all stages but warm-ups together, or one by one.
+/// What a threshold is looked at in, each with the parts that it sees: all stages but warm-ups
+/// together, or one by one.
 pub(in crate::plan) fn looked_at(
     threshold: &Threshold,
     stages: &[Stage],

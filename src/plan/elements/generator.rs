@@ -42,7 +42,8 @@ pub enum OnInvalid {
 /// What the plan's source addresses are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SourceUse {
-    /// Connections are spread over all of them: a balancer that goes by the source sees as many clients.
+    /// Connections are spread over all of them: a balancer that goes by the source sees as many
+    /// clients.
     #[default]
     Spread,
     /// For ports alone: the next address is used once the ports of the one before it get scarce.
@@ -134,7 +135,8 @@ table! {
     may {
         /// Worker processes for each scenario: a number, or `auto`.
         workers: Workers,
-        /// Addresses to connect from: single ones, ranges `a-b`, CIDR. Connections are spread over all of them.
+        /// Addresses to connect from: single ones, ranges `a-b`, CIDR. Connections are spread over
+        /// all of them.
         source_addresses: OneOrMany<Text>,
         /// How `source_addresses` are used. Default: `spread`.
         source_use: SourceUseWord,
@@ -269,7 +271,8 @@ fn source_range(text: &str) -> Result<SourceRange, &'static str> {
     Ok(range)
 }
 
-/// The addresses of a network that hosts have: in IPv4 all but the first and the last, unless there are only two.
+/// The addresses of a network that hosts have: in IPv4 all but the first and the last, unless there
+/// are only two.
 fn network_range(network: IpAddr, bits: u32) -> Option<SourceRange> {
     match network {
         IpAddr::V4(address) => {

@@ -1,4 +1,5 @@
-//! What a plan consists of, an element a file: its type, its keys, what they mean, and their defaults.
+//! What a plan consists of, an element a file: its type, its keys, what they mean, and their
+//! defaults.
 
 pub(in crate::plan) mod extent;
 pub(in crate::plan) mod generator;

@@ -1,6 +1,7 @@
 //! A whole plan.
 //!
-//! **Invariant:** what could not be read was said where it was read; here only what makes no sense is said.
+//! **Invariant:** what could not be read was said where it was read; here only what makes no sense
+//! is said.
 
 use crate::plan::elements::generator::RawGenerator;
 use crate::plan::elements::hold::close::Close;
@@ -68,7 +69,8 @@ pub(in crate::plan) const TABLES: [&Keys; 10] = [
 /// A plan has at most so many scenarios, and so many targets.
 const MOST: usize = 100;
 
-/// The plan. Worth nothing when there are errors: then some of it stands for what could not be read.
+/// The plan. Worth nothing when there are errors: then some of it stands for what could not be
+/// read.
 pub(in crate::plan) fn lower(
     raw: &RawPlan,
     source: &Source,
@@ -145,7 +147,8 @@ fn check_names<T>(noun: &str, field: &Field<Named<T>>, errors: &mut Errors) {
     }
 }
 
-/// Whether connections to each target are secured; one that could not be read is given the benefit of the doubt.
+/// Whether connections to each target are secured; one that could not be read is given the benefit
+/// of the doubt.
 fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
     let tls = |target: &Option<At<RawTarget>>| {
         target.as_ref().is_none_or(|target| {
@@ -183,7 +186,8 @@ fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
     plan
 }
 
-/// A port that is bound by hand cannot be taken again for a minute after a connection that was ended by FIN from here.
+/// A port that is bound by hand cannot be taken again for a minute after a connection that was
+/// ended by FIN from here.
 fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     let key = raw.generator.value().and_then(|generator| generator.port_range.key());
     let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };

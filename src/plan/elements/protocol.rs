@@ -158,7 +158,8 @@ pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawProtocol, errors:
     }
 }
 
-/// What each user does. Without a known protocol this stands for one, and its keys are not looked at.
+/// What each user does. Without a known protocol this stands for one, and its keys are not looked
+/// at.
 pub(super) fn protocol(
     word: Option<ProtocolWord>,
     raw: &RawProtocol,

@@ -55,7 +55,8 @@ table! {
     #[schemars(rename = "Scenario")]
     RawScenario, "a scenario", write "a table for each scenario: `[scenarios.NAME]`", in "`[scenarios.NAME]`",
     must {
-        /// What each user does: `tcp-hold` opens one TCP connection and holds it, `ws-hold` a WebSocket, `http` sends requests.
+        /// What each user does: `tcp-hold` opens one TCP connection and holds it, `ws-hold` a
+        /// WebSocket, `http` sends requests.
         protocol: ProtocolWord = "protocol = \"tcp-hold\"` or `protocol = \"http\"",
         /// One after the other; levels, not additions.
         stages: Vec<RawStage> = "stages = [{ users = \"10\", hold = \"10s\" }]",
@@ -63,10 +64,11 @@ table! {
     may {
         /// A name in `[targets]`. May be left out when the plan has one target.
         target: Text,
-        /// When it starts: a time after the run's start, or `hold`: when every other scenario has reached its first hold.
+        /// When it starts: a time after the run's start, or `hold`: when every other scenario has
+        /// reached its first hold.
         start_after: Text,
-        /// What must hold for a PASS: `metric comparison bound`, or a table. Default: `failure_ratio < 1%` (http) or
-        /// `success_ratio >= 99%` (tcp-hold, ws-hold); `[]` is none.
+        /// What must hold for a PASS: `metric comparison bound`, or a table. Default:
+        /// `failure_ratio < 1%` (http) or `success_ratio >= 99%` (tcp-hold, ws-hold); `[]` is none.
         thresholds: Vec<RawThreshold>,
     }
     with {

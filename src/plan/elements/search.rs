@@ -47,7 +47,8 @@ pub enum LevelUnit {
 pub enum SearchWay {
     /// Up by so much until one does not pass.
     Step(u64),
-    /// Doubled until one does not pass, then halved between until the gap is at most this share of the level that passed.
+    /// Doubled until one does not pass, then halved between until the gap is at most this share of
+    /// the level that passed.
     Bisect(Ratio),
 }
 
@@ -112,7 +113,8 @@ table! {
         stage: Text,
         /// The difference between two levels. Default: levels are doubled, then bisected.
         step: RawLevel,
-        /// Bisecting ends when the level that passed and the one that did not are this close. Default: `5%`.
+        /// Bisecting ends when the level that passed and the one that did not are this close.
+        /// Default: `5%`.
         precision: Ratio,
         /// How often the highest level is run again and must pass. Default: 1.
         confirm: Count,

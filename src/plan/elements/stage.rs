@@ -39,7 +39,8 @@ pub enum Level {
     Rate {
         /// The rate at the end of the ramp and through the hold.
         rate: Rate,
-        /// Time in which the rate changes in a straight line from that of the stage before (zero at first).
+        /// Time in which the rate changes in a straight line from that of the stage before (zero at
+        /// first).
         ramp: Time,
         /// How far apart they are.
         spacing: Spacing,
@@ -113,9 +114,11 @@ table! {
         users: Count,
         /// http: arrivals a second. Instead of `users`.
         rate: Rate,
-        /// With `rate`: how far apart arrivals are: `constant`, or `poisson` for independent ones, by the plan's seed. Default: `constant`.
+        /// With `rate`: how far apart arrivals are: `constant`, or `poisson` for independent ones,
+        /// by the plan's seed. Default: `constant`.
         spacing: SpacingWord,
-        /// With `users`: how fast the level is reached. Without this and `ramp`: as fast as the machine can.
+        /// With `users`: how fast the level is reached. Without this and `ramp`: as fast as the
+        /// machine can.
         spawn_rate: Rate,
         /// The time in which the level is reached.
         ramp: Time,

@@ -17,7 +17,8 @@ use std::time::Duration;
 pub struct TcpHold {
     /// Every message must be exactly this; `None` takes any bytes. Never empty.
     pub expect: Option<String>,
-    /// The server must send its first message within this time of the connection's opening; `None`: no such duty.
+    /// The server must send its first message within this time of the connection's opening; `None`:
+    /// no such duty.
     pub greeting: Option<Time>,
     /// Who keeps the connection alive, and how it is watched.
     pub heartbeat: Option<Heartbeat>,

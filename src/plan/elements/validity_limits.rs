@@ -6,8 +6,8 @@ use crate::units::{Ratio, Time};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Limits of rules of validity that the plan sets, in the unit of each: nanoseconds, or a share from
-/// 0 to 1. A value at its limit is within it.
+/// Limits of rules of validity that the plan sets, in the unit of each: nanoseconds, or a share
+/// from 0 to 1. A value at its limit is within it.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct ValidityLimits(pub BTreeMap<LimitKey, f64>);
 
@@ -22,7 +22,8 @@ impl ValidityLimits {
 macro_rules! limits {
     ($($(#[$doc:meta])* $variant:ident = $key:ident: $unit:ident, $default:literal;)*) => {
         table! {
-            /// Limits of rules of validity, by their names in reports; a value at its limit is within it.
+            /// Limits of rules of validity, by their names in reports; a value at its limit is
+            /// within it.
             #[schemars(rename = "Limits")]
             RawLimits, "`limits`",
             must {}

@@ -38,7 +38,8 @@ pub(super) const TIMES: &[(&str, TimeMetric)] = &[
     ("lag", TimeMetric::ScheduleLag),
 ];
 
-/// Other tools' names of everything else, and the metrics of HTTP and of held connections that they are; empty where there is none.
+/// Other tools' names of everything else, and the metrics of HTTP and of held connections that they
+/// are; empty where there is none.
 pub(super) const OTHERS: &[(&str, &str, &str)] = &[
     ("http_req_failed", "failure_ratio", "failure_ratio"),
     ("error_rate", "failure_ratio", "failure_ratio"),

@@ -1,4 +1,5 @@
-//! Turns words of other tools (k6, Locust, Taurus, Hyperfoil, `JMeter`, Artillery, wrk, Gatling) into what is written here.
+//! Turns words of other tools (k6, Locust, Taurus, Hyperfoil, `JMeter`, Artillery, wrk, Gatling)
+//! into what is written here.
 //!
 //! **Invariant:** what an answer says to write is a plan: a test reads every one of them.
 
@@ -75,7 +76,8 @@ fn answer(word: &str, noun: &str) -> Option<&'static Answer> {
     })
 }
 
-/// The first `{{name}}` of a text, as Artillery, Postman, Insomnia and other templates have it, and its name.
+/// The first `{{name}}` of a text, as Artillery, Postman, Insomnia and other templates have it, and
+/// its name.
 pub(super) fn placeholder(text: &str) -> Option<(Range<usize>, &str)> {
     text.match_indices("{{").find_map(|(start, _)| {
         let rest = &text[start + 2..];

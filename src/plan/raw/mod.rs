@@ -1,6 +1,8 @@
-//! Turns the tree into tables of optional, typed keys: what was written, before it is known whether it makes sense.
+//! Turns the tree into tables of optional, typed keys: what was written, before it is known whether
+//! it makes sense.
 //!
-//! **Invariant:** every table is defined once, in its element: its keys, their reader and the JSON Schema come from the same lines.
+//! **Invariant:** every table is defined once, in its element: its keys, their reader and the JSON
+//! Schema come from the same lines.
 
 mod bounds;
 mod leaves;

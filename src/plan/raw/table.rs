@@ -15,7 +15,8 @@ pub(in crate::plan) trait RawTable {
     /// The optional keys that are there, with their places.
     fn optional_keys(&self) -> Vec<(&'static str, Span)>;
 
-    /// Whether some of its keys are unknown or could not be read: then what is missing may have been meant.
+    /// Whether some of its keys are unknown or could not be read: then what is missing may have
+    /// been meant.
     fn is_doubtful(&self) -> bool;
 }
 
@@ -44,7 +45,8 @@ pub(in crate::plan) struct Misspelt {
     pub meant: Vec<&'static str>,
 }
 
-/// Says which keys of a table are unknown, and which are missing; returns those that unknown ones were probably meant to be.
+/// Says which keys of a table are unknown, and which are missing; returns those that unknown ones
+/// were probably meant to be.
 pub(in crate::plan) fn check_keys(
     keys: &Keys,
     at: Span,
@@ -82,7 +84,8 @@ pub(in crate::plan) fn check_keys(
     misspelt
 }
 
-/// What to write in place of a key that another tool, or another table of the plan, has; `None` where it is rather misspelt.
+/// What to write in place of a key that another tool, or another table of the plan, has; `None`
+/// where it is rather misspelt.
 fn elsewhere(name: &str, keys: &Keys, tables: &[&Keys]) -> Option<String> {
     if alias(name, keys.all()).is_some() {
         return None;
@@ -95,7 +98,8 @@ fn elsewhere(name: &str, keys: &Keys, tables: &[&Keys]) -> Option<String> {
 
 /// Defines a table of the plan: its struct of optional keys, their reader, and (from the same doc
 /// comments) its JSON Schema. Behind `write` stands what it looks like, behind `in` where it is
-/// written, behind a key that must be there a line to paste. `with` names tables whose keys stand in this one as well.
+/// written, behind a key that must be there a line to paste. `with` names tables whose keys stand
+/// in this one as well.
 macro_rules! table {
     (
         $(#[$meta:meta])*

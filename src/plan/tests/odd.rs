@@ -11,7 +11,8 @@ proptest! {
         let _ = read(&text, &Overrides::default());
     }
 
-    /// A plan with a piece cut out and another put in is read, or has an error: it is never half of a plan, and nothing panics.
+    /// A plan with a piece cut out and another put in is read, or has an error: it is never half of
+    /// a plan, and nothing panics.
     #[test]
     fn no_slip_is_too_odd(
         from in 0..EVERY_KEY.len(),

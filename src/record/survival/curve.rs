@@ -1,7 +1,9 @@
-//! Turns lifetimes into a survival curve: Kaplan and Meier's estimate, Greenwood's error, and what killed how many by when.
+//! Turns lifetimes into a survival curve: Kaplan and Meier's estimate, Greenwood's error, and what
+//! killed how many by when.
 //!
-//! A connection that was closed as planned, or outlived the run, was at risk as long as it was seen and says nothing about later times.
-//! Sources: Kaplan & Meier 1958; Greenwood 1926; Aalen & Johansen 1978 for the incidence of competing causes.
+//! A connection that was closed as planned, or outlived the run, was at risk as long as it was seen
+//! and says nothing about later times. Sources: Kaplan & Meier 1958; Greenwood 1926; Aalen &
+//! Johansen 1978 for the incidence of competing causes.
 
 use super::{Bins, End, Row, Survival, begins_s, ends_s};
 use std::collections::BTreeSet;
@@ -9,7 +11,8 @@ use std::collections::BTreeSet;
 /// The estimate after one bin in which connections died.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Point {
-    /// The end of the bin: seconds of life. Deaths are known to the bin, so the curve is at its lower bound within it.
+    /// The end of the bin: seconds of life. Deaths are known to the bin, so the curve is at its
+    /// lower bound within it.
     pub after_s: u64,
     /// Connections that had reached the bin.
     pub at_risk: u64,
@@ -19,7 +22,8 @@ pub struct Point {
     pub survival: f64,
     /// Greenwood's standard error of that.
     pub error: f64,
-    /// The part that had died of each cause by then, in the order of [`End::DEATHS`]; with `survival` they sum to 1.
+    /// The part that had died of each cause by then, in the order of [`End::DEATHS`]; with
+    /// `survival` they sum to 1.
     pub incidence: [f64; 6],
 }
 
@@ -28,7 +32,8 @@ pub struct Point {
 pub struct Curve {
     /// One for each bin in which connections died, in order.
     pub points: Vec<Point>,
-    /// The longest life that was seen, by the beginning of its bin: the curve says nothing beyond it.
+    /// The longest life that was seen, by the beginning of its bin: the curve says nothing beyond
+    /// it.
     pub seen_s: u64,
 }
 
@@ -68,7 +73,8 @@ impl Curve {
         Some(Self { points, seen_s: begins_s(longest) })
     }
 
-    /// The part of connections that live longer than so many seconds, and its standard error; `None` when none was seen that long.
+    /// The part of connections that live longer than so many seconds, and its standard error;
+    /// `None` when none was seen that long.
     pub fn at(&self, seconds: u64) -> Option<(f64, f64)> {
         let dead = self.points.last().is_some_and(|last| last.survival <= 0.0);
         if self.seen_s < seconds && !dead {
@@ -78,7 +84,8 @@ impl Curve {
         Some(point.map_or((1.0, 0.0), |point| (point.survival, point.error)))
     }
 
-    /// The life that half of the connections do not outlive, to its bin's end: seconds. `None` when more than half outlived the run.
+    /// The life that half of the connections do not outlive, to its bin's end: seconds. `None` when
+    /// more than half outlived the run.
     pub fn median_s(&self) -> Option<u64> {
         self.points.iter().find(|point| point.survival <= 0.5).map(|point| point.after_s)
     }

@@ -1,6 +1,8 @@
-//! Turns the ends of held connections into lifetimes that add up: by how they ended, in bins of fixed bounds.
+//! Turns the ends of held connections into lifetimes that add up: by how they ended, in bins of
+//! fixed bounds.
 //!
-//! **Invariant:** memory is bounded by the number of bins, not by the number of connections; without an end nothing is allocated.
+//! **Invariant:** memory is bounded by the number of bins, not by the number of connections;
+//! without an end nothing is allocated.
 //! **Invariant:** everything merges by addition, in any order.
 
 mod curve;
@@ -14,7 +16,8 @@ use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Bins are a second wide up to an hour, a minute wide up to a week; what is longer is in the last one.
+/// Bins are a second wide up to an hour, a minute wide up to a week; what is longer is in the last
+/// one.
 const FINE: u64 = 3_600;
 const COARSE_S: u64 = 60;
 const BINS: u64 = FINE + (7 * 24 * 3_600 - FINE) / COARSE_S;
@@ -27,7 +30,8 @@ pub enum End {
     Fin,
     /// The peer, or something on the way, reset it.
     Rst,
-    /// It fell silent: a heartbeat or greeting that did not come, bytes that were never acknowledged.
+    /// It fell silent: a heartbeat or greeting that did not come, bytes that were never
+    /// acknowledged.
     Silence,
     /// A message was not the expected one.
     WrongData,
@@ -194,8 +198,8 @@ impl Survival {
         End::DEATHS.iter().map(|end| self.count(*end)).sum()
     }
 
-    /// Deaths from outside by how long the connection had been open, in whole seconds; ages beyond an hour to the minute. What this side's
-    /// own timers found out stands where the plan put it.
+    /// Deaths from outside by how long the connection had been open, in whole seconds; ages beyond
+    /// an hour to the minute. What this side's own timers found out stands where the plan put it.
     pub fn ages(&self) -> BTreeMap<u64, u64> {
         let mut ages = BTreeMap::new();
         let outside = End::DEATHS.iter().filter(|end| end.is_from_outside());

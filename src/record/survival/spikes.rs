@@ -1,4 +1,5 @@
-//! Turns lifetimes at death into the moments that too many of them share: a timer on the way, a restart, a storm.
+//! Turns lifetimes at death into the moments that too many of them share: a timer on the way, a
+//! restart, a storm.
 
 use super::{Bins, End, Row, Survival, begins_s, ends_s};
 use std::fmt;
@@ -93,8 +94,8 @@ impl fmt::Display for Spike {
     }
 }
 
-/// The spikes among the deaths, the largest first. What this side found out by a timer of its own (a missed heartbeat) is no spike of
-/// age: it stands where the plan put it.
+/// The spikes among the deaths, the largest first. What this side found out by a timer of its own
+/// (a missed heartbeat) is no spike of age: it stands where the plan put it.
 pub fn spikes(survival: &Survival) -> Vec<Spike> {
     let none = Bins::new();
     let mut ages = Bins::new();
@@ -106,7 +107,8 @@ pub fn spikes(survival: &Survival) -> Vec<Spike> {
     let mut ages = found(&ages, SpikeKind::Age);
     let mut quiet = found(survival.row(Row::Quiet).unwrap_or(&none), SpikeKind::Quiet);
     let mut moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
-    // Connections that were opened together and died together share everything: without a timer that is known, the moment says it.
+    // Connections that were opened together and died together share everything: without a timer
+    // that is known, the moment says it.
     let together = |spike: &Spike| moments.iter().any(|moment| is_most(moment.count, spike.count));
     let together_at = |moment: &Spike| ages.iter().any(|age| is_most(age.count, moment.count));
     let same_age: Vec<bool> = moments.iter().map(together_at).collect();
@@ -155,8 +157,8 @@ fn found(bins: &Bins, kind: SpikeKind) -> Vec<Spike> {
     spikes
 }
 
-/// Whether so many between two bins are much more than around them, and fall off at once on both sides: the edge of a time in which many
-/// died is no spike.
+/// Whether so many between two bins are much more than around them, and fall off at once on both
+/// sides: the edge of a time in which many died is no spike.
 fn stands_out(bins: &Bins, count: u64, from: u32, to: u32) -> bool {
     let sum = |from: u32, to: u32| bins.range(from..=to).map(|(_, count)| *count).sum::<u64>();
     let within = sum(from, to);

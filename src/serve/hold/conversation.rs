@@ -1,6 +1,7 @@
 //! Turns an accepted connection into what the script says happens on it, until it ends.
 //!
-//! **Invariant:** one buffer serves all reads, and the script's bytes all sends; a connection owns neither.
+//! **Invariant:** one buffer serves all reads, and the script's bytes all sends; a connection owns
+//! neither.
 //! **Invariant:** a connection that ended is counted under exactly one end.
 
 use super::crowd::{Crowd, reached};
@@ -160,7 +161,8 @@ impl<T: Talk> Conversations<T> {
         }
     }
 
-    /// A socket has something to say, or room again. Events of a connection that is gone find nothing to do.
+    /// A socket has something to say, or room again. Events of a connection that is gone find
+    /// nothing to do.
     pub(super) fn on_event(&mut self, slot: u32, event: &Event) {
         if event.is_writable() && self.crowd.get(slot).is_some_and(|one| one.owed > 0) {
             self.flush_later(slot);
@@ -180,7 +182,8 @@ impl<T: Talk> Conversations<T> {
                 continue;
             };
             let number = one.number;
-            // Whole periods that a stopped process slept through are skipped, not made up for in a burst.
+            // Whole periods that a stopped process slept through are skipped, not made up for in a
+            // burst.
             let late_ms = self.now_ms.wrapping_sub(due_ms);
             let periods = late_ms / every_ms + 1;
             self.crowd.queue(slot, due_ms.wrapping_add(periods.wrapping_mul(every_ms)));

@@ -1,7 +1,9 @@
-//! Turns connections into small records in one slab, and the time of each one's next message into a queue through them.
+//! Turns connections into small records in one slab, and the time of each one's next message into a
+//! queue through them.
 //!
 //! **Invariant:** nothing is allocated for a connection but its record of 32 bytes.
-//! **Invariant:** every message is due the same period after the one before it, so the queue needs no sorting: what is queued last is due last.
+//! **Invariant:** every message is due the same period after the one before it, so the queue needs
+//! no sorting: what is queued last is due last.
 
 /// No slot.
 const NONE: u32 = u32::MAX;
@@ -11,7 +13,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Connection<S, T> {
     /// `None`: the slot is free, and `next` is the next free one.
     stream: Option<S>,
-    /// How many were accepted before, modulo 2^32; tells this connection from earlier ones in the same slot.
+    /// How many were accepted before, modulo 2^32; tells this connection from earlier ones in the
+    /// same slot.
     pub(super) number: u32,
     /// When its next message is due, if it is in the queue.
     due_ms: u32,

@@ -1,8 +1,11 @@
-//! Turns a port into a server of long connections: it greets, sends a message every so often, answers, and holds.
+//! Turns a port into a server of long connections: it greets, sends a message every so often,
+//! answers, and holds.
 //!
-//! One thread, one epoll, edge-triggered. Connections cost three system calls at their start and nothing while nothing is due.
+//! One thread, one epoll, edge-triggered. Connections cost three system calls at their start and
+//! nothing while nothing is due.
 //!
-//! **Invariant:** no buffer, task or timer for a connection; one that is secured has its session, which keeps no buffer either.
+//! **Invariant:** no buffer, task or timer for a connection; one that is secured has its session,
+//! which keeps no buffer either.
 //! **Invariant:** when the process has no descriptors left it waits for one; it does not spin.
 
 #![expect(clippy::disallowed_methods, reason = "heartbeats and faults of the server are timed")]

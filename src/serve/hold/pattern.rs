@@ -1,4 +1,5 @@
-//! Turns a stream of bytes into the number of times that a message is in it, however reads cut or join it.
+//! Turns a stream of bytes into the number of times that a message is in it, however reads cut or
+//! join it.
 //!
 //! **Invariant:** of a connection nothing is kept but how many bytes of the message have come.
 

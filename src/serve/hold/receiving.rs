@@ -9,7 +9,8 @@ use std::io::ErrorKind;
 const READS: usize = 16;
 
 impl<T: Talk> Conversations<T> {
-    /// Reads what has come. `to_the_end`: a short read does not mean that there is no more, because an end may lie behind it.
+    /// Reads what has come. `to_the_end`: a short read does not mean that there is no more, because
+    /// an end may lie behind it.
     pub(super) fn receive(&mut self, slot: u32, to_the_end: bool) {
         for _ in 0..READS {
             let Some(one) = self.crowd.get(slot) else { return };

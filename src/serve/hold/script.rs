@@ -1,4 +1,5 @@
-//! Turns the server's options into what the loop needs at hand: bytes ready to send, and times in milliseconds.
+//! Turns the server's options into what the loop needs at hand: bytes ready to send, and times in
+//! milliseconds.
 
 use super::talk::Talk;
 use crate::plan::{Faults, TcpHoldServer};

@@ -9,7 +9,8 @@ use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
 impl<T: Talk> Conversations<T> {
-    /// Gives the connection a session, if it is to be secured; a silent one never answers its handshake.
+    /// Gives the connection a session, if it is to be secured; a silent one never answers its
+    /// handshake.
     pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
         let (Some(tls), Some(one)) = (&self.tls, self.crowd.get(slot)) else { return false };
         if !self.script.silent(number)
@@ -20,7 +21,8 @@ impl<T: Talk> Conversations<T> {
         true
     }
 
-    /// Goes on with a handshake, after which the conversation begins; false while it must wait, or once it has failed.
+    /// Goes on with a handshake, after which the conversation begins; false while it must wait, or
+    /// once it has failed.
     pub(super) fn secure(&mut self, slot: u32) -> bool {
         let Some(one) = self.crowd.get(slot) else { return false };
         let number = one.number;

@@ -11,8 +11,8 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 impl<T: Talk> Conversations<T> {
-    /// Sends what the conversation says beside messages. It goes out as a whole, between messages, or not at all: a
-    /// client that does not read misses it.
+    /// Sends what the conversation says beside messages. It goes out as a whole, between messages,
+    /// or not at all: a client that does not read misses it.
     pub(super) fn send_at_once(&mut self, slot: u32) {
         let outgoing = std::mem::take(&mut self.outgoing);
         let Some(one) = self.crowd.get(slot) else { return };
@@ -72,7 +72,8 @@ impl<T: Talk> Conversations<T> {
         }
     }
 
-    /// Asks to be told when the socket has room; asking again gets a new edge, also when it has room already.
+    /// Asks to be told when the socket has room; asking again gets a new edge, also when it has
+    /// room already.
     pub(super) fn await_room(&mut self, slot: u32) {
         let Some(one) = self.crowd.get(slot) else { return };
         let fd = one.stream().as_raw_fd();

@@ -32,7 +32,8 @@ pub(super) struct Tally {
     reset_by_client: u64,
     closed_by_us: u64,
     reset_by_us: u64,
-    /// Messages that were never sent whole: the connection ended first, or its client does not read.
+    /// Messages that were never sent whole: the connection ended first, or its client does not
+    /// read.
     pub(super) send_failed: u64,
     /// Connections that faults were to hit.
     pub(super) affected: u64,

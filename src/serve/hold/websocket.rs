@@ -79,7 +79,8 @@ impl WebSocket {
         }
     }
 
-    /// Answers the request at the front of `input`, if it has come as a whole; its length, and whether it was accepted.
+    /// Answers the request at the front of `input`, if it has come as a whole; its length, and
+    /// whether it was accepted.
     fn shake_hands(&mut self, input: &[u8], out: &mut Vec<u8>) -> Option<(usize, bool)> {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
         let mut request = httparse::Request::new(&mut headers);
@@ -150,7 +151,8 @@ impl WebSocket {
         ))
     }
 
-    /// Takes in the frame at the front of `input`; its length, `None` where the rest must come first.
+    /// Takes in the frame at the front of `input`; its length, `None` where the rest must come
+    /// first.
     fn next(
         &mut self,
         message: &mut Option<Vec<u8>>,

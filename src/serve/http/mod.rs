@@ -1,10 +1,11 @@
-//! Turns a port into a server of HTTP/1.1 and HTTP/2 that answers every request with the same body, a few paths as they say, or with the faults it
-//! was asked for.
+//! Turns a port into a server of HTTP/1.1 and HTTP/2 that answers every request with the same body,
+//! a few paths as they say, or with the faults it was asked for.
 //!
 //! One thread serves; another only waits for the end.
 //!
-//! **Invariant:** `reset_after`, `reset_after_bytes`, `close_after` and `silence` hit connections, by their number; `status`,
-//! `wrong_data`, `delay`, `slow_body` and `truncate_body` hit requests, by theirs, in the order in which their heads were read.
+//! **Invariant:** `reset_after`, `reset_after_bytes`, `close_after` and `silence` hit connections,
+//! by their number; `status`, `wrong_data`, `delay`, `slow_body` and `truncate_body` hit requests,
+//! by theirs, in the order in which their heads were read.
 
 mod answer;
 mod routes;
@@ -189,7 +190,8 @@ impl Hall {
         let silent = hit && faults.silence;
         let service = service_fn(|request| {
             let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
-            // Here, not in the future: that is not polled when the client's end follows its request.
+            // Here, not in the future: that is not polled when the client's end follows its
+            // request.
             let number = hall.tally.requests.fetch_add(1, Relaxed);
             async move {
                 if silent {

@@ -1,4 +1,5 @@
-//! Turns requests for a few paths into answers that depend on them; every other path gets the server's body.
+//! Turns requests for a few paths into answers that depend on them; every other path gets the
+//! server's body.
 //!
 //! ```text
 //!  /echo        the request's body            /status/N     status N

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// The counters of one process. Atomic because tasks share them, not because there is a second thread.
+/// The counters of one process. Atomic because tasks share them, not because there is a second
+/// thread.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     pub(super) accepted: AtomicU64,
@@ -26,7 +27,8 @@ pub(super) struct Tally {
     pub(super) affected: AtomicU64,
     /// Times that accepting failed.
     pub(super) accept_failed: AtomicU64,
-    /// Handshakes that were done, those among them that went on with an earlier session, and those that failed.
+    /// Handshakes that were done, those among them that went on with an earlier session, and those
+    /// that failed.
     pub(super) secured: AtomicU64,
     pub(super) resumed: AtomicU64,
     pub(super) tls_failed: AtomicU64,

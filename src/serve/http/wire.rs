@@ -1,4 +1,5 @@
-//! Turns a TCP stream into one that counts its bytes, knows how it ended, and breaks off where a fault says so.
+//! Turns a TCP stream into one that counts its bytes, knows how it ended, and breaks off where a
+//! fault says so.
 
 use super::tally::Tally;
 use socket2::SockRef;

@@ -1,9 +1,10 @@
 //! Turns bytes of a held connection into what they mean, and what this side says into bytes.
 //!
-//! A conversation is pure: no clock, no socket. One value serves all connections of a worker; what differs between
-//! them is a small state in the connection's own record.
+//! A conversation is pure: no clock, no socket. One value serves all connections of a worker; what
+//! differs between them is a small state in the connection's own record.
 //!
-//! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results they make.
+//! **Invariant:** how the bytes of a peer are cut into reads changes nothing but how many results
+//! they make.
 
 pub(crate) mod raw;
 pub(crate) mod websocket;
@@ -41,7 +42,8 @@ pub enum Event {
     },
     /// The handshake of the conversation is done: the connection is open.
     Opened,
-    /// What came breaks the protocol or is not what was expected, or the peer has ended the conversation.
+    /// What came breaks the protocol or is not what was expected, or the peer has ended the
+    /// conversation.
     Failed(Box<Fault>),
 }
 

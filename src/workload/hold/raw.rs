@@ -1,6 +1,8 @@
-//! Turns bytes of a held TCP connection into messages: right ones, or the place where they are wrong.
+//! Turns bytes of a held TCP connection into messages: right ones, or the place where they are
+//! wrong.
 //!
-//! **Invariant:** no buffer: a message may come in any number of pieces, and only a position is kept between them.
+//! **Invariant:** no buffer: a message may come in any number of pieces, and only a position is
+//! kept between them.
 
 use super::{ConnectionId, Conversation, Event, Fault, Received};
 use crate::plan::{Heartbeat, TcpHold};
@@ -78,7 +80,8 @@ enum Heard {
     Wrong(usize),
 }
 
-/// Compares `bytes` with repetitions of `expect`, of which `matched` bytes came before. Without `expect` each read is a message.
+/// Compares `bytes` with repetitions of `expect`, of which `matched` bytes came before. Without
+/// `expect` each read is a message.
 fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
     let Some(expect) = expect else { return Heard::Messages(1) };
     // The usual read is one whole message.

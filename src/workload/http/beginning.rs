@@ -30,7 +30,8 @@ impl Beginning {
         self.bytes.extend_from_slice(&piece[..room]);
     }
 
-    /// `, body: …` on one line; nothing where there was no body. `received`: bytes of all of it, as they came.
+    /// `, body: …` on one line; nothing where there was no body. `received`: bytes of all of it, as
+    /// they came.
     pub(super) fn words(&self, received: u64, secrets: &Secrets) -> String {
         if self.bytes.is_empty() {
             return String::new();
@@ -61,7 +62,8 @@ impl Beginning {
     }
 }
 
-/// Bytes as text that does nothing to a terminal and hides what is secret; a character that is cut is left out.
+/// Bytes as text that does nothing to a terminal and hides what is secret; a character that is cut
+/// is left out.
 pub(super) fn on_one_line(bytes: &[u8], is_cut: bool, secrets: &Secrets) -> String {
     let mut text = String::with_capacity(bytes.len());
     let mut chunks = bytes.utf8_chunks().peekable();

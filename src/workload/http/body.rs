@@ -28,7 +28,8 @@ impl Check {
         self.beginning = Some(Box::new(Beginning::new(encoding)));
     }
 
-    /// How the body begins, in words; nothing of one that was not kept. `expected`: what it was compared with.
+    /// How the body begins, in words; nothing of one that was not kept. `expected`: what it was
+    /// compared with.
     pub(super) fn beginning(&self, expected: Option<&[u8]>, secrets: &Secrets) -> String {
         match (&self.beginning, expected) {
             (Some(beginning), _) => beginning.words(self.received, secrets),

@@ -52,7 +52,8 @@ pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Opened> {
         let was_open = errno.filter(|errno| Failure::from_errno(*errno) == Failure::Reset);
         return was_open.map(Opened::Doomed).ok_or(error);
     }
-    // On loopback a socket can be given its own destination as source port, and connects to itself where nobody listens.
+    // On loopback a socket can be given its own destination as source port, and connects to itself
+    // where nobody listens.
     if let (Wire::Tcp(stream, _), Address::Tcp(to)) = (wire, &ends.to)
         && to.ip().is_loopback()
         && stream.local_addr()? == *to

@@ -1,6 +1,7 @@
 //! Turns the pieces of a body into what was sought in it.
 //!
-//! **Invariant:** no more of a body is kept than the plan's limit, only where a place in it has to be found, and only until its answer ends.
+//! **Invariant:** no more of a body is kept than the plan's limit, only where a place in it has to
+//! be found, and only until its answer ends.
 
 use super::body::Check as Same;
 use crate::plan::AnswerLimits;
@@ -131,7 +132,8 @@ impl Write for Content {
     }
 }
 
-/// Looks for something that may begin in one piece and end in another; `carry` keeps what could be its beginning.
+/// Looks for something that may begin in one piece and end in another; `carry` keeps what could be
+/// its beginning.
 fn seek(finder: &Finder<'_>, carry: &mut Vec<u8>, piece: &[u8]) -> bool {
     let most = finder.needle().len().saturating_sub(1);
     if !carry.is_empty() {

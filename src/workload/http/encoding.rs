@@ -1,8 +1,10 @@
-//! Turns what a head says of the body's encoding into whether it can be decoded, and words for what cannot.
+//! Turns what a head says of the body's encoding into whether it can be decoded, and words for what
+//! cannot.
 
 use httparse::Header;
 
-/// The encodings of a body, as the head has them; `None` when there is none. Allocates only where there is one.
+/// The encodings of a body, as the head has them; `None` when there is none. Allocates only where
+/// there is one.
 pub(super) fn of(headers: &[Header<'_>]) -> Option<Box<str>> {
     let mut all = String::new();
     for Header { name, value } in headers {

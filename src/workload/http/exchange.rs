@@ -24,7 +24,8 @@ pub struct Answer {
     pub ended_ns: u64,
     /// Whether the request may be sent again.
     pub unseen: Unseen,
-    /// The checks that do not hold, as bits by their place in the request; `None` without a whole answer to judge.
+    /// The checks that do not hold, as bits by their place in the request; `None` without a whole
+    /// answer to judge.
     pub broken: Option<u64>,
     /// Whether a value that later steps need was not found in it.
     pub lacks: bool,
@@ -38,8 +39,9 @@ pub enum Unseen {
     /// It may not: the server has seen it, as far as one can tell, or the plan does not let it.
     #[default]
     No,
-    /// The connection had served before, and was closed or reset without one byte more: the server may have closed it for idleness while
-    /// the request was on its way. The plan lets such a request be sent again.
+    /// The connection had served before, and was closed or reset without one byte more: the server
+    /// may have closed it for idleness while the request was on its way. The plan lets such a
+    /// request be sent again.
     Perhaps,
     /// The server says that it has not processed it (RFC 9113, 8.7).
     Surely,
@@ -48,8 +50,8 @@ pub enum Unseen {
 /// Bytes of bodies, without their framing, that one sending of a request has moved so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Moved {
-    /// Of the request: what the kernel took; with TLS what its session took, which holds back at most one record; with HTTP/2 what the
-    /// flow control of the connection let out.
+    /// Of the request: what the kernel took; with TLS what its session took, which holds back at
+    /// most one record; with HTTP/2 what the flow control of the connection let out.
     pub sent: u64,
     /// Of the answer.
     pub received: u64,
@@ -128,7 +130,8 @@ impl Exchange {
         self.fault(failure, "out of time")
     }
 
-    /// What the end of an idle connection comes to that a request met: it may be sent again, or this is its failure.
+    /// What the end of an idle connection comes to that a request met: it may be sent again, or
+    /// this is its failure.
     pub(super) fn idle_close(prepared: &Prepared, fault: Fault) -> (Fault, Unseen) {
         if prepared.is_repeatable() {
             return (fault, Unseen::Perhaps);

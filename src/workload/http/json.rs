@@ -1,6 +1,8 @@
-//! Turns the text of JSON into the text of a value in it, and two texts into whether they mean the same.
+//! Turns the text of JSON into the text of a value in it, and two texts into whether they mean the
+//! same.
 //!
-//! **Invariant:** a number is its digits: none of it is ever rounded, or written another way than the text has it.
+//! **Invariant:** a number is its digits: none of it is ever rounded, or written another way than
+//! the text has it.
 
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -8,7 +10,8 @@ use std::collections::BTreeMap;
 
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
-/// The text of the value at a place (RFC 6901), as it stands in `json`; `None` when there is nothing.
+/// The text of the value at a place (RFC 6901), as it stands in `json`; `None` when there is
+/// nothing.
 pub(super) fn pointed<'a>(json: &'a RawValue, pointer: &str) -> Option<&'a str> {
     let mut value = json;
     for token in pointer.split('/').skip(1) {
@@ -55,7 +58,8 @@ fn items(json: &str) -> Option<Vec<&RawValue>> {
     json.starts_with('[').then(|| serde_json::from_str(json).ok())?
 }
 
-/// Whether two values are the same. Numbers are when their values are, digit by digit: `1`, `1.0` and `10e-1`.
+/// Whether two values are the same. Numbers are when their values are, digit by digit: `1`, `1.0`
+/// and `10e-1`.
 pub(super) fn same(left: &str, right: &str) -> bool {
     if let (Some(left), Some(right)) = (fields(left), fields(right)) {
         let has = |(key, left): (&Cow<'_, str>, &&RawValue)| {
@@ -77,7 +81,8 @@ pub(super) fn same(left: &str, right: &str) -> bool {
     }
 }
 
-/// A number: `0.digits` times ten to the power of `exponent`; its first and last digits are no zeros.
+/// A number: `0.digits` times ten to the power of `exponent`; its first and last digits are no
+/// zeros.
 #[derive(Debug, PartialEq, Eq)]
 struct Decimal {
     is_negative: bool,

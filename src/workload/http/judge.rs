@@ -1,4 +1,5 @@
-//! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it is counted as.
+//! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it
+//! is counted as.
 
 use super::body::Check;
 use super::encoding;

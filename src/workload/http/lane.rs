@@ -38,13 +38,14 @@ pub(crate) struct Lane {
     /// It takes no other request.
     over: bool,
     exchange: Exchange,
-    /// Bytes of the request: all of them, those of its head, and those that were written. They are much fewer than 4 GiB: plans are text,
-    /// and their files are bounded.
+    /// Bytes of the request: all of them, those of its head, and those that were written. They are
+    /// much fewer than 4 GiB: plans are text, and their files are bounded.
     whole: u32,
     head: u32,
     written: u32,
     parser: Parser,
-    /// What could not be sent at once of a request that was written for this sending: its last bytes.
+    /// What could not be sent at once of a request that was written for this sending: its last
+    /// bytes.
     rest: Option<Box<[u8]>>,
 }
 
@@ -71,7 +72,8 @@ impl Lane {
         self.wire.as_fd()
     }
 
-    /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
+    /// Whether the connection is open, once its socket can be written to; false: to be asked again
+    /// after a while.
     pub(crate) fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
         match connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))? {
             Opened::Now => {}
@@ -162,7 +164,8 @@ impl Lane {
         self.rest = rest;
     }
 
-    /// Body bytes that have come and gone of the request under way: what the socket took, and what it gave.
+    /// Body bytes that have come and gone of the request under way: what the socket took, and what
+    /// it gave.
     pub(crate) fn moved(&self) -> Moved {
         Moved { sent: self.sent(), received: self.exchange.received() }
     }
@@ -171,7 +174,8 @@ impl Lane {
         self.written.saturating_sub(self.head).into()
     }
 
-    /// Writes as far as there is room; how much that was. What TLS took counts as written: at most a record of it waits for room.
+    /// Writes as far as there is room; how much that was. What TLS took counts as written: at most
+    /// a record of it waits for room.
     fn push(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         while self.doom.is_none() && sent < bytes.len() {
@@ -191,7 +195,8 @@ impl Lane {
         self.doom.is_some()
     }
 
-    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may have closed its side.
+    /// Goes on with the request under way, as far as the socket lets it. `closed`: the server may
+    /// have closed its side.
     pub(crate) fn advance(
         &mut self,
         script: &Script,
@@ -248,7 +253,8 @@ impl Lane {
                     }
                     return Step::Ended(self.complete(prepared, now_ns));
                 }
-                // A read that does not fill the buffer has emptied the socket, unless TLS stands between.
+                // A read that does not fill the buffer has emptied the socket, unless TLS stands
+                // between.
                 Ok(_)
                     if length < buffers.plain.len()
                         && !closed

@@ -1,6 +1,8 @@
-//! Turns an answer, as it comes in, into checks that hold or do not, and into values that later requests use.
+//! Turns an answer, as it comes in, into checks that hold or do not, and into values that later
+//! requests use.
 //!
-//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no further than the plan's limit.
+//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no
+//! further than the plan's limit.
 
 use super::content::{Content, EMPTY, Seeker, shown};
 use super::encoding;
@@ -123,7 +125,8 @@ impl Looking {
         }
     }
 
-    /// Ends a decoding that failed. What it has given so far stays; the decoder does not give it back, and its content is empty from now.
+    /// Ends a decoding that failed. What it has given so far stays; the decoder does not give it
+    /// back, and its content is empty from now.
     fn break_off(&mut self, error: &io::Error) {
         if let Stream::Gzip(decoder) = &mut self.stream {
             let content = std::mem::take(decoder.get_mut());
@@ -144,9 +147,11 @@ impl Looking {
         self.gains
     }
 
-    /// What is broken, as bits by the place of the check, the first in words; what was gained, or the first value that was not found.
+    /// What is broken, as bits by the place of the check, the first in words; what was gained, or
+    /// the first value that was not found.
     pub(super) fn finish(mut self, looks: &Looks, received: u64) -> Looked {
-        // Where there is no body, there is nothing to decode: in answers to HEAD, with 204 or 304, or of no length.
+        // Where there is no body, there is nothing to decode: in answers to HEAD, with 204 or 304,
+        // or of no length.
         if received == 0
             && let Some(content) = self.content_mut()
         {

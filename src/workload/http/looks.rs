@@ -85,7 +85,8 @@ impl Looks {
         !self.takes.is_empty() || self.checks.iter().any(fails)
     }
 
-    /// Whether an answer can be judged without any of this: by its status, and a body that is compared as it comes.
+    /// Whether an answer can be judged without any of this: by its status, and a body that is
+    /// compared as it comes.
     pub(super) fn are_plain(&self) -> bool {
         let bodies = self.checks.iter().filter(|one| matches!(one, Checked::Body(_))).count();
         let others = self.checks.iter().any(|one| !matches!(one, Checked::Else | Checked::Body(_)));

@@ -1,4 +1,5 @@
-//! Turns one due request into an answer or a fault, over one keep-alive connection of HTTP/1.1, or over a stream of HTTP/2.
+//! Turns one due request into an answer or a fault, over one keep-alive connection of HTTP/1.1, or
+//! over a stream of HTTP/2.
 //!
 //! ```text
 //!  Script ── what is sent, built once as bytes, shared by all
@@ -9,9 +10,10 @@
 //!         └ disturb ──────▶ when the server closes it between two requests
 //! ```
 //!
-//! **Invariant:** no redirect is followed and nothing is retried here: a `Session` says where one leads, and whoever has a loop sends again.
-//! **Invariant:** no more of an answer is kept than its head, while that has not come whole, and what is looked into; both within the
-//! limits of the plan.
+//! **Invariant:** no redirect is followed and nothing is retried here: a `Session` says where one
+//! leads, and whoever has a loop sends again.
+//! **Invariant:** no more of an answer is kept than its head, while that has not come whole, and
+//! what is looked into; both within the limits of the plan.
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.
 //! **Invariant:** nothing waits here, and no clock is read.
 

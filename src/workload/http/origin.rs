@@ -1,4 +1,5 @@
-//! Turns what a URL names (a value of a path, a redirect) into a request target, where it is of the server that is asked.
+//! Turns what a URL names (a value of a path, a redirect) into a request target, where it is of the
+//! server that is asked.
 
 use crate::plan::{AnswerLimits, HttpUrl};
 use crate::units::uri::sendable;
@@ -36,7 +37,8 @@ impl Home {
         if self.url.is_secure { "https" } else { "http" }
     }
 
-    /// What a request asked for, as a URL. `host`: the `Host` that was sent; one that no URL can have is taken for the address's own.
+    /// What a request asked for, as a URL. `host`: the `Host` that was sent; one that no URL can
+    /// have is taken for the address's own.
     fn asked(&self, host: &str, path: &str) -> Option<Url> {
         let path = if path.starts_with('/') { path } else { "/" };
         let base = |host: &str| Url::parse(&format!("{}://{host}{path}", self.scheme())).ok();
@@ -57,8 +59,9 @@ impl Home {
         }
     }
 
-    /// Whether a URL is of the server that was asked as `host`. By a name that only the plan gives it, it may have any of three ports:
-    /// the one that was said, the scheme's own, and that of the address, since whoever stands in front of it may have another one.
+    /// Whether a URL is of the server that was asked as `host`. By a name that only the plan gives
+    /// it, it may have any of three ports: the one that was said, the scheme's own, and that of the
+    /// address, since whoever stands in front of it may have another one.
     fn is_here(&self, to: &Url, host: &str) -> bool {
         let same = |one: &Url| to.scheme() == one.scheme() && to.host() == one.host();
         let Some(asked) = self.asked(host, "/") else { return false };
@@ -95,7 +98,8 @@ impl Home {
         Ok(path.to_owned())
     }
 
-    /// What a value asks for that is the whole path of a request, or begins it; empty where it is the URL of a target without a path.
+    /// What a value asks for that is the whole path of a request, or begins it; empty where it is
+    /// the URL of a target without a path.
     ///
     /// # Errors
     /// Why it is no request target, in words that go on from "the value".
@@ -110,8 +114,8 @@ impl Home {
         }
     }
 
-    /// The path that a redirect leads to, as browsers read it; another host is never followed. `host` and `from`: the `Host` that was
-    /// sent, and the path that was asked for.
+    /// The path that a redirect leads to, as browsers read it; another host is never followed.
+    /// `host` and `from`: the `Host` that was sent, and the path that was asked for.
     pub(super) fn resolve(&self, to: &str, host: &str, from: &str) -> Result<String, String> {
         let wrong = || format!("the redirect leads to what is no URL: {}", shown(to));
         let base = self.asked(host, from).ok_or_else(wrong)?;

@@ -1,4 +1,5 @@
-//! Turns the bytes of an answer, however they are split, into a status, a body and where the answer ends.
+//! Turns the bytes of an answer, however they are split, into a status, a body and where the answer
+//! ends.
 //!
 //! **Invariant:** the result does not depend on how the bytes are split.
 //! **Invariant:** nothing is kept but a head that has not come whole, within the plan's limits.
@@ -12,7 +13,8 @@ const USUAL_HEADERS: usize = 100;
 /// What is kept of a head grows by so much: what comes next is as likely the last of it.
 const GROWTH: usize = 4 << 10;
 
-/// A piece of a head that is shorter is looked at even when no line ends in it: what is not HTTP shows in its first bytes.
+/// A piece of a head that is shorter is looked at even when no line ends in it: what is not HTTP
+/// shows in its first bytes.
 const EARLY: usize = 64;
 
 /// Why bytes are not an answer.
@@ -149,7 +151,8 @@ impl Parser {
         Ok(self.is_done())
     }
 
-    /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many were taken.
+    /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many
+    /// were taken.
     pub(crate) fn feed(&mut self, bytes: &[u8], mut reader: impl Reader) -> Result<usize, Wrong> {
         let mut at = 0;
         while at < bytes.len() {

@@ -1,5 +1,5 @@
-//! Finds quotes of a CSV file that would swallow what is behind them, or be taken for text: RFC 4180 has none of them, and a lenient
-//! reader takes them without a word.
+//! Finds quotes of a CSV file that would swallow what is behind them, or be taken for text: RFC
+//! 4180 has none of them, and a lenient reader takes them without a word.
 
 /// Where one is within a line.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON lines.
+//! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON
+//! lines.
 
 use super::{json, quotes};
 use serde_json::value::RawValue;
@@ -222,8 +223,8 @@ impl Rows {
     }
 }
 
-/// The text without a byte order mark, and without the empty lines around it: readers of CSV pass over those, and would take the mark
-/// for a part of the first name.
+/// The text without a byte order mark, and without the empty lines around it: readers of CSV pass
+/// over those, and would take the mark for a part of the first name.
 fn without_mark(text: &str) -> &str {
     let inner = text.trim_start_matches(['\r', '\n']);
     inner.strip_prefix('\u{feff}').unwrap_or(text)

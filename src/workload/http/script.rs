@@ -38,7 +38,8 @@ pub(super) struct Prepared {
     path: String,
     /// What `Host` says, where nothing is filled in.
     host: String,
-    /// Head and body, as they are sent; as they would be with empty values, where there is a sheet that fills them in.
+    /// Head and body, as they are sent; as they would be with empty values, where there is a sheet
+    /// that fills them in.
     pub(super) bytes: Box<[u8]>,
     sheet: Option<Box<Sheet>>,
     /// The same for HTTP/2, where that is spoken.
@@ -109,7 +110,8 @@ impl Script {
         Ok(Self { requests: requests.collect::<Result<_, _>>()?, stock: Arc::clone(stock), home })
     }
 
-    /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With it the bytes of its body.
+    /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With
+    /// it the bytes of its body.
     pub(super) fn fill(
         &self,
         request: usize,
@@ -143,7 +145,8 @@ impl Script {
         self.home.url.is_secure
     }
 
-    /// The words of a failure with the request that it is of, as it was really sent, and to where. Values of the environment are hidden.
+    /// The words of a failure with the request that it is of, as it was really sent, and to where.
+    /// Values of the environment are hidden.
     pub fn words_of(
         &self,
         request: usize,
@@ -244,7 +247,8 @@ impl Prepared {
         (broken == 0, broken)
     }
 
-    /// Whether it may be sent again when the server closed the idle connection before it answered: it may have been processed.
+    /// Whether it may be sent again when the server closed the idle connection before it answered:
+    /// it may have been processed.
     pub(super) fn is_repeatable(&self) -> bool {
         match self.retry {
             // RFC 9110, 9.2.2.
@@ -262,7 +266,8 @@ impl Prepared {
         }
     }
 
-    /// Whether some of the answer's body may have to be shown: the status is wrong, or it is looked into.
+    /// Whether some of the answer's body may have to be shown: the status is wrong, or it is looked
+    /// into.
     pub(super) fn may_show(&self, status: u16) -> bool {
         self.looks.as_ref().is_some_and(|looks| looks.may_fail()) || !self.statuses(status).0
     }
@@ -272,7 +277,8 @@ impl Prepared {
         self.words_for(None)
     }
 
-    /// The same with the path that was really asked for, and whether that was by GET, whatever the plan says.
+    /// The same with the path that was really asked for, and whether that was by GET, whatever the
+    /// plan says.
     fn words_for(&self, asked: Option<(&str, bool)>) -> String {
         let (path, as_get) = asked.unwrap_or((&self.path, false));
         let is_cut = path.len() > LONGEST_PATH;
@@ -298,7 +304,8 @@ fn written(template: &Template) -> String {
     template.pieces.iter().map(piece).collect()
 }
 
-/// All headers but those that follow from the body, and whether they ask the server to close the connection.
+/// All headers but those that follow from the body, and whether they ask the server to close the
+/// connection.
 fn headers(
     request: &Request,
     http: &Http,

@@ -1,4 +1,5 @@
-//! Turns what answers give to a user into what its next requests are made of: its row, values, cookies, and where a redirect leads.
+//! Turns what answers give to a user into what its next requests are made of: its row, values,
+//! cookies, and where a redirect leads.
 
 use super::fault::Fault;
 use super::jar::{Jar, Sender};
@@ -51,7 +52,8 @@ impl Session {
         self.passes
     }
 
-    /// Begins a pass: its values are gone, cookies stay. `row`: `None` when there is none left, where rows are used.
+    /// Begins a pass: its values are gone, cookies stay. `row`: `None` when there is none left,
+    /// where rows are used.
     pub fn begin_pass(&mut self, row: Option<u64>, uses_rows: bool) {
         self.passes += 1;
         self.row = row;
@@ -85,7 +87,8 @@ impl Session {
         self.jar.as_ref().is_some_and(|jar| !jar.is_empty())
     }
 
-    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on; what the plan says goes before what is kept.
+    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on; what the
+    /// plan says goes before what is kept.
     pub(super) fn add_cookies(
         &self,
         out: &mut Vec<u8>,

@@ -1,4 +1,5 @@
-//! Turns a request with values to be filled in, and a user's session, into the bytes of one sending.
+//! Turns a request with values to be filled in, and a user's session, into the bytes of one
+//! sending.
 //!
 //! **Invariant:** no value can end a line of the head, or add one.
 
@@ -47,7 +48,8 @@ pub(super) enum Unwritten {
 }
 
 impl Sheet {
-    /// The sheet of a request; `headers` are all that are sent, framing apart. `None` when a column or a variable is unknown.
+    /// The sheet of a request; `headers` are all that are sent, framing apart. `None` when a column
+    /// or a variable is unknown.
     pub(super) fn new(
         request: &Request,
         path: &Template,

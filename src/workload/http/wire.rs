@@ -1,4 +1,5 @@
-//! Turns a socket, plain or secured by TLS, into something to read from and to write to without waiting.
+//! Turns a socket, plain or secured by TLS, into something to read from and to write to without
+//! waiting.
 
 use super::ends::Ends;
 use super::fault::Fault;

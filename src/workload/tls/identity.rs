@@ -36,7 +36,8 @@ pub(crate) struct SelfSigned {
     pub key: String,
 }
 
-/// Makes a certificate for the names of loopback and `address`, which `owner` tells apart from others.
+/// Makes a certificate for the names of loopback and `address`, which `owner` tells apart from
+/// others.
 pub(crate) fn self_signed(address: &str, owner: &str) -> Result<SelfSigned, TlsError> {
     let mut names: Vec<String> = NAMES.map(String::from).to_vec();
     if !NAMES.contains(&address) {

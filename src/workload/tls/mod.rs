@@ -1,8 +1,11 @@
-//! Turns a socket into a secured one: whom to trust, who one is, and what of each connection's TLS must be kept.
+//! Turns a socket into a secured one: whom to trust, who one is, and what of each connection's TLS
+//! must be kept.
 //!
-//! Sessions lie beside the sockets, by descriptor, so that a connection without TLS pays nothing for those with it.
+//! Sessions lie beside the sockets, by descriptor, so that a connection without TLS pays nothing
+//! for those with it.
 //!
-//! **Invariant:** held connections resume no session: each handshake is a whole one, costs the same, and proves the same.
+//! **Invariant:** held connections resume no session: each handshake is a whole one, costs the
+//! same, and proves the same.
 
 mod identity;
 mod session;

@@ -1,6 +1,7 @@
 //! Turns what comes over one socket into plaintext, and plaintext into what goes over it.
 //!
-//! **Invariant:** a session that waits for nothing owns no buffer: only a record that has come, or gone, in part is kept.
+//! **Invariant:** a session that waits for nothing owns no buffer: only a record that has come, or
+//! gone, in part is kept.
 
 use rustls::HandshakeKind;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
@@ -125,7 +126,8 @@ impl<E: End> Session<E> {
         }
     }
 
-    /// Goes on with the handshake as far as it goes without waiting; true once it is done and all of it is on its way.
+    /// Goes on with the handshake as far as it goes without waiting; true once it is done and all
+    /// of it is on its way.
     pub(crate) fn secure(&mut self, socket: &TcpStream, scratch: &mut [u8]) -> io::Result<bool> {
         // A client speaks first.
         let mut plain = std::mem::take(&mut self.early);
@@ -159,8 +161,9 @@ impl<E: End> Session<E> {
         self.end.is_resumed()
     }
 
-    /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that word is an error of its own.
-    /// What `buffer` has no room for is kept for the next call: nothing, where it is as long as `scratch`.
+    /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that
+    /// word is an error of its own. What `buffer` has no room for is kept for the next call:
+    /// nothing, where it is as long as `scratch`.
     pub(crate) fn receive(
         &mut self,
         socket: &TcpStream,
@@ -184,7 +187,8 @@ impl<E: End> Session<E> {
         Ok(length)
     }
 
-    /// Encrypts and sends; what the socket has no room for goes out later. How much of `bytes` was taken.
+    /// Encrypts and sends; what the socket has no room for goes out later. How much of `bytes` was
+    /// taken.
     pub(crate) fn send(&mut self, socket: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
         self.flush(socket)?;
         if !self.outbox.is_empty() || self.end.is_handshaking() {

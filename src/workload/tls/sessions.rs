@@ -1,4 +1,5 @@
-//! Turns descriptors into sessions: beside the sockets, so that a connection's own record does not grow.
+//! Turns descriptors into sessions: beside the sockets, so that a connection's own record does not
+//! grow.
 
 use super::session::{End, Session};
 use std::fmt;

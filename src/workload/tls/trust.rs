@@ -66,7 +66,8 @@ impl fmt::Debug for Credentials {
 }
 
 impl Credentials {
-    /// From PEM files: a certificate, with those that lead to one that the server trusts, and its private key.
+    /// From PEM files: a certificate, with those that lead to one that the server trusts, and its
+    /// private key.
     pub fn files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
         let read = |path: &Path| {
             std::fs::read_to_string(path)
@@ -189,8 +190,8 @@ fn system() -> Result<RootCertStore, TlsError> {
     Ok(roots)
 }
 
-/// Takes what is signed by certificates that were given, and themselves: also as a server's own where they may sign others, as those
-/// that `openssl req -x509` makes may.
+/// Takes what is signed by certificates that were given, and themselves: also as a server's own
+/// where they may sign others, as those that `openssl req -x509` makes may.
 #[derive(Debug)]
 struct Given {
     by_signature: Arc<WebPkiServerVerifier>,

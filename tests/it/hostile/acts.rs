@@ -5,7 +5,8 @@ use std::net::{Shutdown, TcpStream};
 
 pub(super) const OK: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
-/// Says something, then the same again and again, 200 KB a second: more would only keep this machine busy.
+/// Says something, then the same again and again, 200 KB a second: more would only keep this
+/// machine busy.
 fn flood(stream: &TcpStream, first: &str, more: &str) -> bool {
     let more = more.repeat(4_096 / more.len());
     say(stream, first.as_bytes());

@@ -1,4 +1,5 @@
-//! Requests that a server did not process, or may not have: they go elsewhere, or say why they do not.
+//! Requests that a server did not process, or may not have: they go elsewhere, or say why they do
+//! not.
 
 use super::frames::{Act, GOAWAY, NONE, answer, converse, frame};
 use super::{say, serve};
@@ -124,7 +125,8 @@ fn an_idempotent_request_is_sent_again_unless_the_plan_says_never() {
 
 #[test]
 fn what_nginx_closes_for_idleness_is_sent_again() {
-    // A connection rests as long as nginx keeps it: some requests meet its close, and none fails for that.
+    // A connection rests as long as nginx keeps it: some requests meet its close, and none fails
+    // for that.
     let nginx = Nginx::keeping("keepalive_timeout 1s;");
     let requests = format!("{{ {POST}, retry = \"always\" }}");
     for (port, version) in [(nginx.port, "1.1"), (nginx.shared, "2")] {

@@ -1,4 +1,5 @@
-//! Turns the ways in which an answer can be odd or wrong into a table: what is said, what comes of it.
+//! Turns the ways in which an answer can be odd or wrong into a table: what is said, what comes of
+//! it.
 
 use super::acts;
 use crate::outcome::Facts;
@@ -16,7 +17,8 @@ pub(super) enum Expected {
 }
 
 impl Expected {
-    /// The requests `bad` of a scenario came out as this, and those that are `good` well, where they are `apart` from the others.
+    /// The requests `bad` of a scenario came out as this, and those that are `good` well, where
+    /// they are `apart` from the others.
     pub(super) fn assert_kept_apart(self, name: &str, facts: Facts<'_>, apart: bool) {
         let ((bad_ok, bad_failed), (good_ok, good_failed)) =
             (facts.ended("bad"), facts.ended("good"));

@@ -1,4 +1,5 @@
-//! Bodies that are not there, not decoded or not rounded: what checks and extracted values make of them, over both versions of HTTP.
+//! Bodies that are not there, not decoded or not rounded: what checks and extracted values make of
+//! them, over both versions of HTTP.
 
 use super::frames::{DATA, END, END_HEADERS, HEADERS, converse, frame, header};
 use super::{say, serve};
@@ -133,7 +134,8 @@ fn a_body_that_is_not_decoded_names_its_encoding() {
 
 #[test]
 fn bodies_of_http2_are_treated_alike() {
-    // Of two requests on a connection the first has no body, and the second one that nobody asked for.
+    // Of two requests on a connection the first has no body, and the second one that nobody asked
+    // for.
     let address = serve(|socket: TcpStream| {
         converse(&socket, &[], |one| {
             let block = [&[0x88][..], &header("content-encoding", "br")].concat();

@@ -1,4 +1,5 @@
-//! Turns a connection into one side of HTTP/2, frame by frame and by hand: it says whatever it likes.
+//! Turns a connection into one side of HTTP/2, frame by frame and by hand: it says whatever it
+//! likes.
 
 use super::{keep, pause, reset, say};
 use std::collections::HashMap;

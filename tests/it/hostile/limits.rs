@@ -1,4 +1,5 @@
-//! Answers that are larger than this side takes: a failure of its own, with the key that takes more, and never the target's.
+//! Answers that are larger than this side takes: a failure of its own, with the key that takes
+//! more, and never the target's.
 
 use super::frames::{
     Act, CONTINUATION, DATA, END_HEADERS, HEADERS, NONE, OK, answer, converse, frame, header,

@@ -39,7 +39,8 @@ fn peak(pid: i32) -> u64 {
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
 }
 
-/// Runs against each of these at once; the peaks of their workers, of which the first one's has a single user.
+/// Runs against each of these at once; the peaks of their workers, of which the first one's has a
+/// single user.
 fn peaks(name: &str, servers: &[(&str, u64, SocketAddr)], keys: &str) -> Vec<u64> {
     let scenarios = servers.iter().map(|(name, users, address)| {
         format!(
@@ -51,7 +52,8 @@ fn peaks(name: &str, servers: &[(&str, u64, SocketAddr)], keys: &str) -> Vec<u64
         "name = \"{name}\"\n{}[generator]\nworkers = 1\n",
         scenarios.collect::<Vec<_>>().concat()
     );
-    // A worker a scenario, in their order. By the third second everybody has been flooded to the end of its time once.
+    // A worker a scenario, in their order. By the third second everybody has been flooded to the
+    // end of its time once.
     let going = Going::start(&plan, &[], 3);
     let workers = going.below("worker");
     assert_eq!(workers.len(), servers.len());

@@ -18,14 +18,16 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// Held by a test that has hundreds of connections or processes: one of them at a time is enough for two cores.
+/// Held by a test that has hundreds of connections or processes: one of them at a time is enough
+/// for two cores.
 static CROWD: Mutex<()> = Mutex::new(());
 
 fn alone() -> MutexGuard<'static, ()> {
     CROWD.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A server that does the same to each of its connections, in a thread each. It ends with the test's process.
+/// A server that does the same to each of its connections, in a thread each. It ends with the
+/// test's process.
 pub(crate) fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -40,7 +42,8 @@ pub(crate) fn serve(treat: impl Fn(TcpStream) + Send + Sync + 'static) -> Socket
     address
 }
 
-/// Has room for the probe and nobody else, and never accepts. The socket must live as long as the run.
+/// Has room for the probe and nobody else, and never accepts. The socket must live as long as the
+/// run.
 fn full() -> (Socket, SocketAddr) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SockAddr::from(SocketAddr::from(([127, 0, 0, 1], 0)))).unwrap();

@@ -1,4 +1,5 @@
-//! Turns the ways in which a server of HTTP/2 can be odd or wrong into a table: what is said, what comes of it.
+//! Turns the ways in which a server of HTTP/2 can be odd or wrong into a table: what is said, what
+//! comes of it.
 
 use super::answers::Expected;
 use super::frames::{

@@ -177,8 +177,8 @@ fn what_never_ends_is_ended_in_time() {
         let plan = format!("name = \"endless\"\n{scenarios}[generator]\nworkers = 1\n");
         (run_once(&plan, &[]), ())
     });
-    // The longest ramp is that of somebody who asks once, the longest drain that of who is out of time. A second is allowed; another two
-    // are for a busy machine.
+    // The longest ramp is that of somebody who asks once, the longest drain that of who is out of
+    // time. A second is allowed; another two are for a busy machine.
     let ended_ms = outcome.report["stopped"]["at_ns"].as_u64().unwrap() / 1_000_000;
     assert!(ended_ms < HOLD_MS + TIMEOUT_MS + 3_000, "{ended_ms} ms");
 }
@@ -217,7 +217,8 @@ fn what_was_sent_is_what_came() {
 #[test]
 fn a_run_against_them_ends_well_and_says_so() {
     let outcome = &RUN.outcome;
-    // A hundred processes and as many servers keep each other waiting: exact times are the next test's.
+    // A hundred processes and as many servers keep each other waiting: exact times are the next
+    // test's.
     assert!(outcome.took < Duration::from_secs(40), "{:?}", outcome.took);
     assert!(!outcome.stderr.contains("panicked"), "{}", outcome.stderr);
     assert_eq!(outcome.report["workers_lost"], Value::Array(Vec::new()));

@@ -1,4 +1,5 @@
-//! Requests over HTTP/2, to servers that behave in every wrong way that is known: one run, a scenario for each.
+//! Requests over HTTP/2, to servers that behave in every wrong way that is known: one run, a
+//! scenario for each.
 
 use super::answers::Expected;
 use super::frames::converse;
@@ -48,7 +49,8 @@ fn run_against(behaviours: impl IntoIterator<Item = Behaviour>) -> Ran {
     Ran { outcome: run_broken(&plan), played }
 }
 
-/// Servers that send requests elsewhere until their time is over: on a busy machine that may be while the next connection is being made.
+/// Servers that send requests elsewhere until their time is over: on a busy machine that may be
+/// while the next connection is being made.
 const SENT_ELSEWHERE: [&str; 3] = ["goaway_unseen", "goaway_calm", "goaway_behind"];
 
 /// Whether a request's time was over before the connection that it went to was ready.
@@ -109,7 +111,8 @@ fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
 
 #[test]
 fn a_server_that_allows_no_stream_is_no_silent_one() {
-    // By themselves: among sixty others the settings of either may come late. The journal has a sample of each second.
+    // By themselves: among sixty others the settings of either may come late. The journal has a
+    // sample of each second.
     let ran = run_against(all().filter(|one| ["no_streams", "mute"].contains(&one.name)));
     let journal = ran.outcome.journal();
     assert!(journal.contains("allows no stream"), "{journal}");

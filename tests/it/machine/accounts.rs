@@ -1,5 +1,6 @@
-//! What a test cannot do to a whole machine, it writes into the kernel's accounts as a run reads them: a mount namespace has files of
-//! its own in their places, and a clock of its own is loaded before the C library's.
+//! What a test cannot do to a whole machine, it writes into the kernel's accounts as a run reads
+//! them: a mount namespace has files of its own in their places, and a clock of its own is loaded
+//! before the C library's.
 
 use super::{Lab, newest, succeed};
 use std::io::Write;
@@ -7,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-/// From the moment in which a file stands where `JUMPED` says, the wall clock is five seconds ahead, and of these the machine slept two.
+/// From the moment in which a file stands where `JUMPED` says, the wall clock is five seconds
+/// ahead, and of these the machine slept two.
 const CLOCK: &str = "
     #define _GNU_SOURCE
     #include <stdlib.h>

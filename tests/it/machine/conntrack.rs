@@ -1,7 +1,7 @@
 //! A full table of connection tracking: predicted, reached, and blamed.
 //!
-//! The size of the table is one for the whole machine and cannot be set in a namespace, so it is set low there for some seconds. That is
-//! only done where nothing else is tracked.
+//! The size of the table is one for the whole machine and cannot be set in a namespace, so it is
+//! set low there for some seconds. That is only done where nothing else is tracked.
 
 use super::root_causes::Seen;
 use super::{Lab, assert_near};
@@ -33,7 +33,8 @@ impl Drop for Low {
 
 #[test]
 fn a_full_table_is_predicted_and_blamed() {
-    // What the rule of the namespace asks for is loaded only then, and the size is there only after that.
+    // What the rule of the namespace asks for is loaded only then, and the size is there only after
+    // that.
     Lab::within(track);
     let low = Low::new(3_000);
     Lab::within(|lab| {

@@ -1,4 +1,5 @@
-//! Something between generator and target, or in the target's place, that is not planrun's own: what it does to connections is named.
+//! Something between generator and target, or in the target's place, that is not planrun's own:
+//! what it does to connections is named.
 
 use super::Lab;
 use super::causes::{Served, hold};
@@ -44,7 +45,8 @@ impl Drop for Proxy {
 #[test]
 fn an_idle_timeout_on_the_way() {
     Lab::within(|lab| {
-        // Half of the connections hear their one message three seconds later, and so die older: the silence is what they share.
+        // Half of the connections hear their one message three seconds later, and so die older: the
+        // silence is what they share.
         let server = Served::start(&[], &["--share", "50%", "--delay", "3s"]);
         // The namespace is this test's own, and so is every port.
         let proxy = Proxy::start(lab.folder.path(), 4_000, &server.address, "4s");

@@ -1,4 +1,5 @@
-//! This machine's limits, set low on purpose in network namespaces of their own, against what is predicted and what is blamed.
+//! This machine's limits, set low on purpose in network namespaces of their own, against what is
+//! predicted and what is blamed.
 //!
 //! These tests need root, as `tests/all.sh` in CI has: without it they fail, and do not pretend.
 
@@ -19,7 +20,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// A network namespace of its own with loopback up, for the thread that makes it and for the programs that it starts.
+/// A network namespace of its own with loopback up, for the thread that makes it and for the
+/// programs that it starts.
 struct Lab {
     folder: tempfile::TempDir,
 }
@@ -63,7 +65,8 @@ impl Lab {
         path
     }
 
-    /// `planrun doctor --json`, behind `before` (such as `prlimit --nofile=100:100`): the exit status and what it says.
+    /// `planrun doctor --json`, behind `before` (such as `prlimit --nofile=100:100`): the exit
+    /// status and what it says.
     fn doctor(&self, before: &[&str], plan: &str) -> (i32, Value) {
         let plan = self.plan(plan);
         let output = planrun(before, &["doctor", path(&plan), "--json"]);

@@ -81,7 +81,8 @@ impl Seen {
     }
 }
 
-/// A listener that never accepts, with room for so many connections; it listens as long as it is kept.
+/// A listener that never accepts, with room for so many connections; it listens as long as it is
+/// kept.
 fn deaf(backlog: i32) -> (Socket, String) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();

@@ -1,4 +1,5 @@
-//! A generator that gets too little of its processors says so: a quota of its control group, and neighbours on the same processor.
+//! A generator that gets too little of its processors says so: a quota of its control group, and
+//! neighbours on the same processor.
 
 use super::Lab;
 use std::path::PathBuf;

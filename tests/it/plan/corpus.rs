@@ -1,4 +1,5 @@
-//! Wrong plans, each beside the text that it gets. `UPDATE=1` writes the texts anew: read the difference.
+//! Wrong plans, each beside the text that it gets. `UPDATE=1` writes the texts anew: read the
+//! difference.
 
 use super::{folder_of_repository, planrun, plans_in};
 
@@ -47,7 +48,8 @@ fn every_wrong_plan_gets_its_text() {
     assert!(different.is_empty(), "{} differ:\n{}", different.len(), different.join("\n"));
 }
 
-/// No escape reaches the terminal, no value of the environment is said, no more than 20 errors are shown.
+/// No escape reaches the terminal, no value of the environment is said, no more than 20 errors are
+/// shown.
 fn assert_harmless(name: &str, said: &str, environment: &[(String, String)]) {
     let hidden = said.chars().find(|c| *c != '\n' && !planrun::units::is_printable(*c));
     assert_eq!(hidden, None, "{name}");

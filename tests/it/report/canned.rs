@@ -145,8 +145,8 @@ fn idle(workers: u64) -> WorkerFacts {
     }
 }
 
-/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth, and a
-/// hypervisor takes something of the seventh.
+/// The machine at the end of a second: some SYNs are sent again in the first and in the sixth, and
+/// a hypervisor takes something of the seventh.
 fn looked(second: u32) -> HostSample {
     let counters = match second {
         0 => vec![("TcpExt.TCPSynRetrans".to_owned(), 3), ("TCP.tw".to_owned(), 7)],
@@ -168,7 +168,8 @@ fn looked(second: u32) -> HostSample {
     }
 }
 
-/// 1,200 connections in three seconds, one of them refused; one is reset in second 5, all others end well in second 8.
+/// 1,200 connections in three seconds, one of them refused; one is reset in second 5, all others
+/// end well in second 8.
 fn hold(second: &mut Second) {
     let number = second.second;
     let at_ns = u64::from(number) * SECOND + 500 * MS;

@@ -1,4 +1,5 @@
-//! What CI systems are given: files in their formats, annotations at the plan's lines, a page in the step summary.
+//! What CI systems are given: files in their formats, annotations at the plan's lines, a page in
+//! the step summary.
 
 use super::{canned, contents, finished, read, run};
 use planrun::report::ci;
@@ -30,7 +31,8 @@ fn cut() -> (tempfile::TempDir, SavedRun) {
     (out, saved)
 }
 
-/// Parses the file as Python's expat does, and gives the numbers of its root: tests, failures, errors.
+/// Parses the file as Python's expat does, and gives the numbers of its root: tests, failures,
+/// errors.
 fn counted(junit: &[u8]) -> Vec<usize> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("junit.xml");

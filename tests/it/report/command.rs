@@ -1,4 +1,5 @@
-//! `planrun report` as a program: its exit status, full disks, folders that cannot be written to, runs that were killed.
+//! `planrun report` as a program: its exit status, full disks, folders that cannot be written to,
+//! runs that were killed.
 
 use super::{canned, contents, finished, read};
 use std::fs;
@@ -18,7 +19,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Runs a script with a mount namespace of its own, `$OUT` being an empty folder and `$RESULTS` a finished result folder.
+/// Runs a script with a mount namespace of its own, `$OUT` being an empty folder and `$RESULTS` a
+/// finished result folder.
 fn in_own_mounts(script: &str) -> Output {
     let (_out, results) = finished();
     let out = tempfile::tempdir().unwrap();

@@ -33,7 +33,8 @@ fn a_journal_that_is_cut_anywhere_gives_its_longest_whole_prefix() {
     }
 }
 
-/// The entries that are read again, and how many bytes are left out; `None` when the folder is no result folder any more.
+/// The entries that are read again, and how many bytes are left out; `None` when the folder is no
+/// result folder any more.
 fn replayed(folder: &Path) -> Option<(Vec<Entry>, u64)> {
     let saved = match SavedRun::open(folder) {
         Ok(saved) => saved,

@@ -1,4 +1,5 @@
-//! `report.html`: one file that loads nothing, runs only its own script, and shows the text of others as text.
+//! `report.html`: one file that loads nothing, runs only its own script, and shows the text of
+//! others as text.
 
 use super::{canned, finished, read};
 use base64::Engine as _;

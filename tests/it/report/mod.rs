@@ -1,4 +1,5 @@
-//! What a run leaves behind: every format of a canned run, live, saved and recovered; damaged journals, full disks.
+//! What a run leaves behind: every format of a canned run, live, saved and recovered; damaged
+//! journals, full disks.
 
 mod canned;
 mod ci;

@@ -1,4 +1,5 @@
-//! Sessions of an API: steps, rows, values, cookies, checks and redirects, against servers that write down what they were asked.
+//! Sessions of an API: steps, rows, values, cookies, checks and redirects, against servers that
+//! write down what they were asked.
 
 use crate::outcome::{Outcome, Stage, run_as, run_with};
 use flate2::Compression;

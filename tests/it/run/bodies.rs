@@ -1,4 +1,5 @@
-//! Bodies of sessions: what arrives is what the content type says, whatever a value holds, and all of it.
+//! Bodies of sessions: what arrives is what the content type says, whatever a value holds, and all
+//! of it.
 
 use super::api::{accounting, answer, go, plan, serve};
 use crate::outcome::{Stage, run_as};

@@ -1,9 +1,11 @@
-//! Connections that come and go while a level is held, on real sockets: the books, the other side's count, survival and recovery.
+//! Connections that come and go while a level is held, on real sockets: the books, the other side's
+//! count, survival and recovery.
 
 use crate::outcome::{Outcome, exe, run};
 use serde_json::Value;
 
-/// A run of several scenarios of held connections at the same time: a name, its server's faults, its own keys.
+/// A run of several scenarios of held connections at the same time: a name, its server's faults,
+/// its own keys.
 fn held(scenarios: &[(&str, &str, &str)]) -> Outcome {
     let tables: Vec<String> = scenarios
         .iter()

@@ -1,4 +1,5 @@
-//! Every fault of the built-in servers against what the report makes of it. The scenarios of one run share its time.
+//! Every fault of the built-in servers against what the report makes of it. The scenarios of one
+//! run share its time.
 
 use crate::outcome::{Outcome, run};
 

@@ -107,7 +107,8 @@ thresholds = ["service_time.p99 < 100ms"]
     let outcome = run(1, &http(address, rest), &[]);
     assert_eq!(states(&outcome), ["broken"]);
     assert!(outcome.stdout.contains("few, but enough to tell"), "{}", outcome.stdout);
-    // The same number of samples proves nothing where they lie within the bound: the plan is too short.
+    // The same number of samples proves nothing where they lie within the bound: the plan is too
+    // short.
     let outcome = run(3, &http(address, &rest.replace("100ms", "5s")), &[]);
     assert_eq!(states(&outcome), ["too_few_samples"]);
     assert_eq!(outcome.rules(), ["samples"]);

@@ -1,4 +1,5 @@
-//! Whole runs on built-in servers: the report says what happened, the other side agrees, the exit status follows.
+//! Whole runs on built-in servers: the report says what happened, the other side agrees, the exit
+//! status follows.
 
 mod api;
 mod bodies;

@@ -1,4 +1,5 @@
-//! What was checked is what runs: the plan and its files are read once, for a run and for a whole search.
+//! What was checked is what runs: the plan and its files are read once, for a run and for a whole
+//! search.
 
 use crate::outcome::{PATIENCE, Stage, await_true, exe, report, wait};
 use nix::sys::stat::Mode;
@@ -33,7 +34,8 @@ fn digests(report: &Value) -> Vec<String> {
     files.iter().map(|file| file["sha256"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Runs a plan that can be read once, with a file of rows that can be read once; the reports of its runs.
+/// Runs a plan that can be read once, with a file of rows that can be read once; the reports of its
+/// runs.
 fn run_from_pipes(search: &str) -> Vec<Value> {
     let folder = tempfile::tempdir().unwrap();
     let rows = folder.path().join("rows.csv");
@@ -47,7 +49,8 @@ fn run_from_pipes(search: &str) -> Vec<Value> {
         .spawn()
         .unwrap();
     child.stdin.take().unwrap().write_all(plan(&rows, search).as_bytes()).unwrap();
-    // Opening waits for the reader. There is one: whoever opened the file again would wait for ever.
+    // Opening waits for the reader. There is one: whoever opened the file again would wait for
+    // ever.
     let write = std::thread::spawn(move || std::fs::write(rows, ROWS).unwrap());
     let output = wait(child);
     write.join().unwrap();

@@ -1,4 +1,5 @@
-//! What a report tells of a failure, and of each request: as it was really sent, without what must stay secret.
+//! What a report tells of a failure, and of each request: as it was really sent, without what must
+//! stay secret.
 
 use crate::outcome::{Outcome, Stage, run_once, run_with};
 use serde_json::Value;

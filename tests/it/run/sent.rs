@@ -1,4 +1,5 @@
-//! What is sent, byte for byte: request targets, hosts and cookies, against servers that write down what they were asked.
+//! What is sent, byte for byte: request targets, hosts and cookies, against servers that write down
+//! what they were asked.
 
 use super::api::{Asked, answer, cause, go, plan, serve};
 use crate::outcome::{Outcome, run_as};
@@ -102,7 +103,8 @@ fn options_asks_for_all_of_the_server() {
     assert_eq!(lines, BTreeSet::from(both.map(str::to_owned)));
 }
 
-/// Answers the first request by a redirect and a cookie of the host that it was asked as, in the words of that host.
+/// Answers the first request by a redirect and a cookie of the host that it was asked as, in the
+/// words of that host.
 fn shop(one: &Asked) -> Vec<u8> {
     let has_cookie = one.headers.get("cookie").is_some_and(|cookie| cookie.contains("sid=abc"));
     match one.line.as_str() {
@@ -189,7 +191,8 @@ fn this_machine_keeps_secure_cookies_and_the_plan_adds_its_own() {
     assert_eq!(cookies[..2], ["GET /login None", "GET /me Some(\"consent=1; sid=abc\")"]);
 }
 
-/// A server of HTTP/2 that answers all with 200 and writes down what it was asked: method, scheme, authority, path and two headers.
+/// A server of HTTP/2 that answers all with 200 and writes down what it was asked: method, scheme,
+/// authority, path and two headers.
 fn framed() -> (SocketAddr, Arc<Mutex<BTreeSet<String>>>) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();

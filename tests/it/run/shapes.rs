@@ -1,4 +1,5 @@
-//! What plans can ask for: levels up and down, warm-ups, unpaced ramps, rates, starts after others, addresses of every kind.
+//! What plans can ask for: levels up and down, warm-ups, unpaced ramps, rates, starts after others,
+//! addresses of every kind.
 
 use crate::outcome::{Facts, Outcome, run_beside, run_once, run_paced};
 use crate::served::Served;
@@ -196,7 +197,8 @@ fn seconds_and_stages_sum_up_to_the_whole() {
         let records: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
         for scenario in ["levels", "unpaced", "later", "arrivals"] {
             for counter in ["due", "ok", "connect.ok", "bytes.received"] {
-                // In the summary, rows of whole scenarios say it again; in the timeline, those of requests.
+                // In the summary, rows of whole scenarios say it again; in the timeline, those of
+                // requests.
                 let of = |record: &&csv::StringRecord| {
                     let whole = &record[at("stage")] == "*";
                     let request = headings.iter().position(|heading| heading == "request");

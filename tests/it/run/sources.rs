@@ -34,7 +34,8 @@ fn serve() -> (SocketAddr, Seen) {
     (address, seen)
 }
 
-/// How many connections came from each address; the one that planrun looks with before the run is not among them.
+/// How many connections came from each address; the one that planrun looks with before the run is
+/// not among them.
 fn counts(scenario: &str, rest: &str) -> BTreeMap<IpAddr, u64> {
     let (address, seen) = serve();
     let address = if scenario.contains("\"http\"") {

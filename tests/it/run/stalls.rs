@@ -1,4 +1,5 @@
-//! Who stands still, and what the run makes of it: a server's stall is a fact of the target, the generator's own proves nothing.
+//! Who stands still, and what the run makes of it: a server's stall is a fact of the target, the
+//! generator's own proves nothing.
 
 use crate::going::{Going, send};
 use crate::outcome::{BUSY, Facts, Outcome};
@@ -67,7 +68,8 @@ fn a_server_that_freezes_shows_in_response_times() {
     assert_eq!((outcome.code, outcome.verdict()), (Some(1), "FAIL"), "{}", outcome.stdout);
     let open = outcome.scenario("open");
     assert_eq!(open.counter("due"), open.counter("ok"));
-    // 200 of 1,800 were due in the freeze and waited for its end: the worst hundredth more than 0.9 s.
+    // 200 of 1,800 were due in the freeze and waited for its end: the worst hundredth more than 0.9
+    // s.
     let p99 = time_ms(open, "response_time", "p99");
     assert!((800..1_300).contains(&p99), "{p99} ms");
     let p75 = time_ms(open, "service_time", "p75");

@@ -1,4 +1,5 @@
-//! Standard output and error that nobody reads, or that are full: the run goes on, and its files are there.
+//! Standard output and error that nobody reads, or that are full: the run goes on, and its files
+//! are there.
 
 use crate::outcome::{Stage, run_as};
 use serde_json::Value;

@@ -1,4 +1,5 @@
-//! Bytes that are reported as sent are those that went, not those of the plan: servers that read late, or let little in, count them too.
+//! Bytes that are reported as sent are those that went, not those of the plan: servers that read
+//! late, or let little in, count them too.
 
 use crate::outcome::{Outcome, Stage, run_once, run_with};
 use std::io::Read;

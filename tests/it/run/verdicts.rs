@@ -13,7 +13,8 @@ fn threshold<'a>(report: &'a Value, check: &str, stage: Option<&str>) -> &'a Val
 
 #[test]
 fn a_broken_threshold_is_a_fail() {
-    // The first 100 connections are closed by the server in the second stage, the next 50 are not closed any more.
+    // The first 100 connections are closed by the server in the second stage, the next 50 are not
+    // closed any more.
     let plan = r#"
 name = "fail"
 [targets.t]

@@ -15,7 +15,8 @@ fn is_hit(number: u64) -> bool {
     hits(7, number, Ratio(0.3))
 }
 
-/// Opens all connections in order; checks those that the fault must hit with `check`, and that the others work.
+/// Opens all connections in order; checks those that the fault must hit with `check`, and that the
+/// others work.
 fn try_fault(faults: Faults, check: impl Fn(&mut TcpStream)) -> BTreeMap<String, u64> {
     let running = start(hold(faults));
     let mut clients: Vec<_> = (0..CONNECTIONS).map(|_| connect(&running)).collect();

@@ -155,7 +155,8 @@ fn delays_answers() {
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
-/// Opens connections in order; checks those that the fault must hit with `check`, and that the others work.
+/// Opens connections in order; checks those that the fault must hit with `check`, and that the
+/// others work.
 fn try_connections(faults: &Faults, check: impl Fn(&mut TcpStream)) -> BTreeMap<String, u64> {
     let faults = Faults { share: Ratio(0.3), seed: 7, ..faults.clone() };
     let running = start_http("ok", faults);

@@ -32,7 +32,8 @@ fn h2load_gets_what_it_asks_for_and_http_1_beside_it() {
     old.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     assert_eq!(read(&mut old, 15), "HTTP/1.1 200 OK");
     drop(old);
-    // Neither the one nor the other: it has said a part of the preface, and that it will say no more.
+    // Neither the one nor the other: it has said a part of the preface, and that it will say no
+    // more.
     let mut half = connect(&running);
     half.write_all(b"PR").unwrap();
     half.shutdown(Shutdown::Write).unwrap();

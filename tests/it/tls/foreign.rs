@@ -6,8 +6,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Greets in records of one byte, answers `ping` with `ok`; every fifth connection ends after its first answer: in turn with a goodbye
-/// and without one. Arguments: certificate, key, highest version.
+/// Greets in records of one byte, answers `ping` with `ok`; every fifth connection ends after its
+/// first answer: in turn with a goodbye and without one. Arguments: certificate, key, highest
+/// version.
 const SERVER: &str = r#"
 import socket, ssl, sys, threading
 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -65,7 +65,8 @@ impl Drop for Nginx {
     }
 }
 
-/// nginx that takes only clients whose certificate `client.pem` has signed, and logs what each connection was.
+/// nginx that takes only clients whose certificate `client.pem` has signed, and logs what each
+/// connection was.
 fn nginx(folder: &Path) -> (Nginx, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let text = format!(
@@ -153,7 +154,8 @@ fn the_host_header_is_the_name_that_tls_asks_for() {
                  stages = [{{ users = 1, hold = \"300ms\" }}]\nthresholds = [\"success_ratio == 100%\"]\n"
             )
         };
-        // The certificate is for localhost and 127.0.0.1 alone, and an address is no name that TLS says.
+        // The certificate is for localhost and 127.0.0.1 alone, and an address is no name that TLS
+        // says.
         let plan = format!(
             "name = \"sni\"\n{}{}{}{}",
             target("said", ""),

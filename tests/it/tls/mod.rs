@@ -1,4 +1,5 @@
-//! Held connections and requests under TLS: real handshakes, with this program at both ends, and with a foreign peer at either.
+//! Held connections and requests under TLS: real handshakes, with this program at both ends, and
+//! with a foreign peer at either.
 
 mod foreign;
 mod handshakes;
@@ -11,7 +12,8 @@ use std::process::{Child, Command, Stdio};
 /// Whom certificates of these tests are for.
 pub(crate) const NAMES: [&str; 2] = ["localhost", "127.0.0.1"];
 
-/// Writes a certificate for [`NAMES`] and its key into a folder, as `NAME.pem` and `NAME.key`; one that has expired if so.
+/// Writes a certificate for [`NAMES`] and its key into a folder, as `NAME.pem` and `NAME.key`; one
+/// that has expired if so.
 pub(crate) fn certificate(folder: &Path, name: &str, expired: bool) {
     let mut parameters = rcgen::CertificateParams::new(NAMES.map(String::from).to_vec()).unwrap();
     parameters.distinguished_name.push(rcgen::DnType::CommonName, name);

@@ -1,4 +1,5 @@
-//! Targets whose certificates, or whose manners, are wrong; and what the plan says about whom to trust.
+//! Targets whose certificates, or whose manners, are wrong; and what the plan says about whom to
+//! trust.
 
 use super::{Peer, certificate};
 use crate::outcome::{Outcome, Stage, run_as};

@@ -63,7 +63,8 @@ fn who_never_comes_back_owes_the_rest_of_the_time() {
     let curve = crate::record::Curve::of(&life).unwrap();
     assert_eq!(curve.at(9), Some((1.0, 0.0)));
     assert!((curve.at(20).unwrap().0 - 0.5).abs() < 1e-9);
-    // In the hold each of them should have been open for 30 s; half were lost about 10 s after they opened, in the ramp of 100 ms.
+    // In the hold each of them should have been open for 30 s; half were lost about 10 s after they
+    // opened, in the ramp of 100 ms.
     let hold = outcomes.cell(0, Phase::Hold);
     let (kept, owed) =
         (hold.counters.get(Counter::TimeDelivered), hold.counters.get(Counter::TimePromised));
@@ -83,7 +84,8 @@ fn at_once_means_at_once_after_a_loss_and_a_moment_after_a_refusal() {
     let time = |counter| hold.counters.get(counter);
     let owed = time(Counter::TimePromised) - time(Counter::TimeDelivered);
     assert_eq!(owed, 50, "each was missing for the millisecond that it took to open");
-    // A server that refuses all is tried each 10 ms: once at first, and 100 times a second for 2.001 s.
+    // A server that refuses all is tried each 10 ms: once at first, and 100 times a second for
+    // 2.001 s.
     let refused: Script = Box::new(|simulation, slot, _| {
         simulation.plan(simulation.now_ns, slot, Act::Refuse);
     });
@@ -170,7 +172,8 @@ fn each_event_has_its_own_time_to_come_back() {
         events: vec![event(10, 0.3, 0), event(20, 1.0, 4)],
         ..Default::default()
     };
-    // In the first storm opening takes a second; in the second one a millisecond, and every twentieth user is not let in.
+    // In the first storm opening takes a second; in the second one a millisecond, and every
+    // twentieth user is not let in.
     let script: Script = Box::new(|simulation, slot, user| {
         let now = simulation.now_ns;
         let takes = if (10 * SECOND_NS..15 * SECOND_NS).contains(&now) { 1_000 } else { 1 };

@@ -59,7 +59,8 @@ fn accepted(key: &str) -> Act {
     .into_bytes())
 }
 
-/// A server that shakes hands after 30 ms, says `ok` 10 ms later, replies to pings and closes after 20 ms.
+/// A server that shakes hands after 30 ms, says `ok` 10 ms later, replies to pings and closes after
+/// 20 ms.
 fn server() -> Script {
     Box::new(|simulation, slot, _| {
         let now = simulation.now_ns;

@@ -1,7 +1,10 @@
-//! Turns connections of HTTP/2 into seats: each user, or arrival, has one, and sends its requests as streams of the connection.
+//! Turns connections of HTTP/2 into seats: each user, or arrival, has one, and sends its requests
+//! as streams of the connection.
 //!
-//! **Invariant:** a connection has at most as many seats as the plan says, all of one target address.
-//! **Invariant:** of those who wait for a stream, the one whose request began first is served first.
+//! **Invariant:** a connection has at most as many seats as the plan says, all of one target
+//! address.
+//! **Invariant:** of those who wait for a stream, the one whose request began first is served
+//! first.
 
 mod table;
 
@@ -107,7 +110,8 @@ impl Hub {
         self.tables[seat.connection as usize].link.as_ref()?.socket()
     }
 
-    /// Whether a connection is open, once it can be written to; false: to be asked again after a while.
+    /// Whether a connection is open, once it can be written to; false: to be asked again after a
+    /// while.
     pub(super) fn open(&mut self, seat: Seat, ends: &Ends) -> Result<bool, Fault> {
         let result = self.link(seat).map_or(Ok(true), |link| link.open(ends));
         self.touch(seat.connection);
@@ -174,7 +178,8 @@ impl Hub {
         table.link.as_ref().is_some_and(Multiplex::has_answered)
     }
 
-    /// The connection of a seat, to send a request on, and what is woken when something comes of it.
+    /// The connection of a seat, to send a request on, and what is woken when something comes of
+    /// it.
     pub(super) fn ask(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
         self.touch(seat.connection);
         let most = self.uses.max_requests;

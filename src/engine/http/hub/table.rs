@@ -146,7 +146,8 @@ impl Table {
         place
     }
 
-    /// Whether a request, which began at `since_ns`, can be sent from a seat now; otherwise it waits in line behind those that began before.
+    /// Whether a request, which began at `since_ns`, can be sent from a seat now; otherwise it
+    /// waits in line behind those that began before.
     pub(super) fn room(
         &mut self,
         (at, since_ns): (u32, u64),
@@ -181,7 +182,8 @@ impl Table {
         Room::Later
     }
 
-    /// Says who has something to look at: an answer, a free stream, or the end of the connection. `rung` is empty, and is so again.
+    /// Says who has something to look at: an answer, a free stream, or the end of the connection.
+    /// `rung` is empty, and is so again.
     pub(super) fn tell(&mut self, streams: usize, rung: &mut Vec<u32>, news: &mut Vec<Place>) {
         std::mem::swap(&mut *self.rung.lock().unwrap_or_else(PoisonError::into_inner), rung);
         for at in rung.drain(..) {

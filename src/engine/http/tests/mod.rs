@@ -26,7 +26,8 @@ fn users_come_when_due_and_hold_their_level() {
     assert_eq!(*opened, expected);
     let levels: Vec<u64> = ran.snapshots.iter().map(|s| s.gauges.get(Gauge::Users)).collect();
     assert_eq!(levels, [10, 20, 20, 20, 20, 0]);
-    // A round of a user is its think time and its answer: 110 ms with the first connection, 109 ms after.
+    // A round of a user is its think time and its answer: 110 ms with the first connection, 109 ms
+    // after.
     assert_eq!(ran.get(Counter::Due), world.sent.borrow().len() as u64);
     assert_eq!(ran.get(Counter::Unfinished), 0);
     let hold = &ran.cells[&HOLD];
@@ -93,7 +94,8 @@ fn the_highest_users_leave_first_and_finish_their_requests() {
     let last: BTreeMap<u64, u64> =
         world.sent.borrow().iter().map(|(at, user)| (*user, *at / MS)).collect();
     for user in 0..10 {
-        // Down from 1,100 ms: user 9 at once, 8 a tenth of a second later, to user 4; the others stay to the end at 2,700 ms.
+        // Down from 1,100 ms: user 9 at once, 8 a tenth of a second later, to user 4; the others
+        // stay to the end at 2,700 ms.
         let gone = if user < 4 { 2_700 } else { 1_100 + (9 - user) * 100 };
         assert!((gone - 170..=gone).contains(&last[&user]), "{user}: {}", last[&user]);
     }
@@ -221,7 +223,8 @@ fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
     assert_eq!(hard.get(Counter::Unfinished), 10);
     assert!((700 * MS..703 * MS).contains(&hard.end_ns), "{}", hard.end_ns);
     assert_eq!(hard.total().times.count(TimeMetric::ServiceTime), hard.get(Counter::Ok));
-    // What was under way has moved bytes as well: three each way out, one back where two make an answer.
+    // What was under way has moved bytes as well: three each way out, one back where two make an
+    // answer.
     assert_eq!(hard.get(Counter::BytesSent), 3 * hard.get(Counter::Started));
     assert_eq!(hard.get(Counter::BytesReceived), 2 * hard.get(Counter::Ok) + 10);
 }
@@ -349,7 +352,8 @@ fn connections_are_used_as_long_as_the_plan_says() {
     // Five users, each with a connection for every third of its requests.
     let (connections, sent) = run(requests(3), users(5, paced(100), 4_000));
     assert!((sent / 3..=sent / 3 + 5).contains(&connections), "{connections} {sent}");
-    // A user that thinks for 100 ms begins a new one every half second or a little later: at the first request after that.
+    // A user that thinks for 100 ms begins a new one every half second or a little later: at the
+    // first request after that.
     let aged = ConnectionUse { max_requests: None, max_age: Some(time(500)) };
     let (connections, _) = run(aged, users(1, paced(100), 5_990));
     assert_eq!(connections, 11);

@@ -89,7 +89,8 @@ fn a_real_server_counts_what_is_booked() {
     assert_eq!(total.times.count(TimeMetric::ResponseTime), 90);
 }
 
-/// Answers one request on each connection; the lines of heads that say whom they are for, and for what.
+/// Answers one request on each connection; the lines of heads that say whom they are for, and for
+/// what.
 fn listen_to(listener: TcpListener) -> Arc<std::sync::Mutex<Vec<String>>> {
     let heard = Arc::new(std::sync::Mutex::new(Vec::new()));
     let told = Arc::clone(&heard);

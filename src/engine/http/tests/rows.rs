@@ -62,7 +62,8 @@ fn what_no_pass_has_taken_is_given_back_at_the_end() {
     let world = Rc::new(World::new(|sent| sent + MS));
     let load = granted(&[rate(10, 300)], 8);
     let ran = ran(&world, load, &[(150 * MS, Command::ReturnRows)]);
-    // Two are taken by then, and three of the other six given back; one more is taken before the end.
+    // Two are taken by then, and three of the other six given back; one more is taken before the
+    // end.
     assert_eq!(ran.returned, [(5, 3), (3, 2)]);
     assert_eq!(ran.get(Counter::Ok), 3);
 }

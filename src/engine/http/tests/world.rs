@@ -333,7 +333,8 @@ impl Ran {
     }
 }
 
-/// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced stage as soon as it is reached.
+/// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced
+/// stage as soon as it is reached.
 pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Command)]) -> Ran {
     let host = Simulated {
         world: Rc::clone(world),

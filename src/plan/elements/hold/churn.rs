@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 pub struct Churn {
     /// What follows a connection that was lost, dropped by an event, or not opened.
     pub reconnect: Reconnect,
-    /// How long each connection is kept before another one takes its place; `None`: as long as the level is held.
+    /// How long each connection is kept before another one takes its place; `None`: as long as the
+    /// level is held.
     pub lifetime: Option<Lifetime>,
     /// Planned drops, in the order of their times.
     pub events: Vec<DisconnectEvent>,

@@ -20,8 +20,8 @@ pub enum Heartbeat {
         /// How late a message may be.
         grace: Time,
     },
-    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within `timeout`;
-    /// a ping of a WebSocket awaits its pong.
+    /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within
+    /// `timeout`; a ping of a WebSocket awaits its pong.
     Client {
         /// What is sent; empty for a ping.
         send: String,
@@ -70,9 +70,11 @@ table! {
         grace: Time,
         /// From the client: what is sent. ws-hold: without it a ping is sent.
         send: Text,
-        /// From the client: how long the reply may take. Default: `5s`, or `every` if that is shorter.
+        /// From the client: how long the reply may take. Default: `5s`, or `every` if that is
+        /// shorter.
         timeout: Time,
-        /// ws-hold: whether heartbeats are messages or pings: `message` or `ping`. Default: `message`, from the client by `send`.
+        /// ws-hold: whether heartbeats are messages or pings: `message` or `ping`. Default:
+        /// `message`, from the client by `send`.
         frame: FrameWord,
     }
 }

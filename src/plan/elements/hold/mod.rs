@@ -30,11 +30,11 @@ table! {
         heartbeat: RawHeartbeat,
         /// tcp-hold, ws-hold: how planned ends are made. Default: `fin`.
         close: CloseWord,
-        /// tcp-hold, ws-hold: what follows a connection that was lost, dropped or not opened: `never`, `at-once`, or a table with a `backoff`. Default:
-        /// `never`.
+        /// tcp-hold, ws-hold: what follows a connection that was lost, dropped or not opened:
+        /// `never`, `at-once`, or a table with a `backoff`. Default: `never`.
         reconnect: RawReconnect,
-        /// tcp-hold, ws-hold: how long a connection is kept before another one takes its place: `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as
-        /// long as the level is held.
+        /// tcp-hold, ws-hold: how long a connection is kept before another one takes its place:
+        /// `60s`, `30s..90s`, or `{ mean = "60s" }`. Default: as long as the level is held.
         lifetime: RawLifetime,
         /// tcp-hold, ws-hold: planned drops of a share of the open connections.
         events: Vec<RawEvent>,

@@ -105,7 +105,8 @@ table! {
         backoff: Pauses = "backoff = \"1s..30s\"",
     }
     may {
-        /// How a pause is randomised: `full`, to any time from zero to the pause, or `none`. Default: `full`.
+        /// How a pause is randomised: `full`, to any time from zero to the pause, or `none`.
+        /// Default: `full`.
         jitter: JitterWord,
     }
 }

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// How long a connection is used for requests. None is cut off in the middle of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionUse {
-    /// For so many requests, at least 1; `None`: without end. With 1 each request says `connection: close`.
+    /// For so many requests, at least 1; `None`: without end. With 1 each request says
+    /// `connection: close`.
     pub max_requests: Option<u64>,
     /// Requests begin on it as long as it is younger; `None`: without end.
     pub max_age: Option<Time>,
@@ -24,7 +25,8 @@ table! {
         max_requests: Count,
         /// Start no request on a connection older than this.
         max_age: Time,
-        /// With `version = "2"`: how many users, or arrivals, share a connection, each with one request at a time. Default: 1.
+        /// With `version = "2"`: how many users, or arrivals, share a connection, each with one
+        /// request at a time. Default: 1.
         streams: Count,
     }
 }

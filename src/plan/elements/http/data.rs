@@ -25,11 +25,13 @@ pub struct Data {
 /// Which row an iteration takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowOrder {
-    /// Pass `p` of user `u` takes row `u + p × the most users`, arrival `i` row `i`; behind the last row the first again.
+    /// Pass `p` of user `u` takes row `u + p × the most users`, arrival `i` row `i`; behind the
+    /// last row the first again.
     Sequential,
     /// Any, by the plan's seed and the number of the user or the arrival.
     Random,
-    /// No row twice in the whole run, in whatever scenario; no pass goes without while a row is left.
+    /// No row twice in the whole run, in whatever scenario; no pass goes without while a row is
+    /// left.
     Unique,
 }
 
@@ -50,13 +52,15 @@ table! {
     #[schemars(rename = "Data")]
     RawData, "`data`", write "a table: `{ file = \"rows.csv\" }`",
     must {
-        /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), relative to the folder of the plan; at most 32 MiB.
+        /// A CSV file with a header (`.csv`, `.tsv`), or a file of JSON lines (`.jsonl`), relative
+        /// to the folder of the plan; at most 32 MiB.
         file: Text = "file = \"rows.csv\"",
     }
     may {
         /// Which row an iteration takes. Default: `sequential`.
         order: OrderWord,
-        /// What stands between two values of a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv` file.
+        /// What stands between two values of a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv`
+        /// file.
         separator: Text,
     }
 }

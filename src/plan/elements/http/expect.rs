@@ -61,8 +61,9 @@ table! {
     RawExpect, "`expect`", write "a table: `{ status = 200, body = \"ok\" }`",
     must {}
     may {
-        /// The name under which what this table says is counted, together with all else of this name in the scenario. Default: a name for
-        /// each, made from what it says: `status 200`. In `steps`, a check with a name does not end the pass where it does not hold.
+        /// The name under which what this table says is counted, together with all else of this
+        /// name in the scenario. Default: a name for each, made from what it says: `status 200`. In
+        /// `steps`, a check with a name does not end the pass where it does not hold.
         name: Text,
         /// This status, or one of these. Default: any from 200 to 399.
         status: OneOrMany<Status>,
@@ -70,9 +71,11 @@ table! {
         body: Text,
         /// The body contains this, or all of these.
         contains: OneOrMany<Text>,
-        /// The body is JSON, and has these values at these places (RFC 6901): `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits.
+        /// The body is JSON, and has these values at these places (RFC 6901):
+        /// `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits.
         json: Named<JsonValue>,
-        /// Headers with these values; one without `;` is compared with what stands before the first `;`.
+        /// Headers with these values; one without `;` is compared with what stands before the first
+        /// `;`.
         headers: Named<Text>,
         /// Bytes of the body as they were sent: a number, or a bound: `<= 10k`.
         size: SizeBound,
@@ -81,7 +84,8 @@ table! {
     }
 }
 
-/// Any value that JSON has, as TOML writes it: the text of JSON, with every digit that the plan has.
+/// Any value that JSON has, as TOML writes it: the text of JSON, with every digit that the plan
+/// has.
 #[derive(Debug, Clone)]
 pub(in crate::plan) struct JsonValue(pub String);
 

@@ -39,7 +39,8 @@ table! {
         json: Text,
         /// The value of this header.
         header: Text,
-        /// What this regular expression's first group matches in the body; all that it matches, if it has no group.
+        /// What this regular expression's first group matches in the body; all that it matches, if
+        /// it has no group.
         regex: Text,
     }
 }

@@ -8,7 +8,8 @@ use ::http::HeaderValue;
 /// What basic authentication takes.
 pub(super) const BASIC: &str = "name or the password";
 
-/// Says what a header cannot carry, or what is missing: the variables of the environment are named, and no value is shown.
+/// Says what a header cannot carry, or what is missing: the variables of the environment are named,
+/// and no value is shown.
 pub(super) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
     // What is wrong with the environment itself has been said.
     if text.broken {
@@ -51,7 +52,8 @@ fn takes_nothing(text: &Text) -> bool {
     count > 0 && rest == text.value
 }
 
-/// Whether a name or a password that is to come from the environment is empty; one that the plan leaves out is meant so.
+/// Whether a name or a password that is to come from the environment is empty; one that the plan
+/// leaves out is meant so.
 fn has_empty_half(text: &Text) -> bool {
     let halves = |text: &str| {
         let (name, password) = text.split_once(':').unwrap_or((text, "-"));

@@ -54,7 +54,8 @@ pub(super) fn headers(
     headers
 }
 
-/// Whether a server can be asked by this: a name or an address, and a port. An empty one is meant so.
+/// Whether a server can be asked by this: a name or an address, and a port. An empty one is meant
+/// so.
 fn is_host(value: &str) -> bool {
     let wrong = |c: char| c.is_whitespace() || "/\\@?#,".contains(c);
     let bare = value.matches(':').count() > 1 && !value.starts_with('[');

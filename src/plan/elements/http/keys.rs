@@ -16,32 +16,37 @@ table! {
     may {
         /// http: chosen by weight. Default: one GET of the target's own path.
         requests: Vec<RawRequest>,
-        /// http: sent one after the other by each user, in place of `requests`. One that fails ends the pass, unless only checks with a `name` do not
-        /// hold; the next pass begins at the first.
+        /// http: sent one after the other by each user, in place of `requests`. One that fails ends
+        /// the pass, unless only checks with a `name` do not hold; the next pass begins at the
+        /// first.
         steps: Vec<RawRequest>,
         /// http: a file of rows; each pass takes one, each request where there are no steps.
         data: RawData,
-        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of a `cookie` header; of one name, the
-        /// header's. Default: `false`.
+        /// http: each user keeps the cookies that it is sent, and sends them back, behind those of
+        /// a `cookie` header; of one name, the header's. Default: `false`.
         cookies: bool,
-        /// http: how many redirects are followed, only to the same scheme, host and port; the host is that of the
-        /// `host` header, where there is one. Default: 0, a redirect is a response like any other.
+        /// http: how many redirects are followed, only to the same scheme, host and port; the host
+        /// is that of the `host` header, where there is one. Default: 0, a redirect is a response
+        /// like any other.
         redirects: Count,
         /// http: whether responses may be compressed with gzip. Default: `false`.
         compression: bool,
         /// http: authentication; sent with every request that has no `authorization` of its own.
         auth: RawAuth,
-        /// http: the pause between a response and the next request of the same user: `100ms..1s`, or one time. Default: none.
+        /// http: the pause between a response and the next request of the same user: `100ms..1s`,
+        /// or one time. Default: none.
         think_time: TimeRange,
         /// http: from a request's start to the last byte of its response. Default: `30s`.
         timeout: Time,
         /// http: from sending to the first byte of the response. Default: `timeout`.
         first_byte_timeout: Time,
-        /// http, stages with `rate`: how many requests may be in flight; what is due beyond is dropped. Default: the highest
-        /// rate times `timeout`, plus six times its square root; at most 20,000.
+        /// http, stages with `rate`: how many requests may be in flight; what is due beyond is
+        /// dropped. Default: the highest rate times `timeout`, plus six times its square root; at
+        /// most 20,000.
         max_in_flight: Count,
-        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is `invalid`, or what is dropped counts as
-        /// failed by the target (`fail`). Default: `invalid`.
+        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is
+        /// `invalid`, or what is dropped counts as failed by the target (`fail`). Default:
+        /// `invalid`.
         on_full: FullWord,
         /// http: how long a connection is used. Default: as long as the target lets it.
         connection: RawConnection,

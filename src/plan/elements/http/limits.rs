@@ -6,8 +6,9 @@ use crate::plan::raw::{Field, table};
 use crate::units::Count;
 use serde::{Deserialize, Serialize};
 
-/// Limits of planrun's own on what an answer may be. One that is exceeded is never the target's failure:
-/// an answer beyond one is a local failure, a cookie beyond one is not kept, counted and said.
+/// Limits of planrun's own on what an answer may be. One that is exceeded is never the target's
+/// failure: an answer beyond one is a local failure, a cookie beyond one is not kept, counted and
+/// said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerLimits {
     /// Bytes of a head, and of what stands around the pieces of a body.
@@ -40,8 +41,8 @@ impl AnswerLimits {
 }
 
 impl Default for AnswerLimits {
-    /// What curl and browsers take, or more: of cookies, browsers keep 150 to 180 of a site and 4 KiB
-    /// of each, curl 8 KiB.
+    /// What curl and browsers take, or more: of cookies, browsers keep 150 to 180 of a site and 4
+    /// KiB of each, curl 8 KiB.
     fn default() -> Self {
         Self {
             head: 512 << 10,
@@ -56,8 +57,9 @@ impl Default for AnswerLimits {
 }
 
 table! {
-    /// Limits on the size of a response. What is larger is a failure of this side's own, and the run INVALID; cookies beyond
-    /// `cookies` and `cookie` are lost, counted (`cookies.lost`) and said.
+    /// Limits on the size of a response. What is larger is a failure of this side's own, and the
+    /// run INVALID; cookies beyond `cookies` and `cookie` are lost, counted (`cookies.lost`) and
+    /// said.
     #[schemars(rename = "AnswerLimits")]
     RawAnswerLimits, "`limits`",
     must {}
@@ -68,13 +70,16 @@ table! {
         headers: Count,
         /// Bytes of a value that is extracted. Default: 65,536.
         value: Count,
-        /// Bytes of a body that are kept where JSON or a regular expression is looked up. Default: 16,777,216.
+        /// Bytes of a body that are kept where JSON or a regular expression is looked up. Default:
+        /// 16,777,216.
         body: Count,
         /// Bytes to which a body in gzip may expand. Default: 67,108,864.
         decoded: Count,
-        /// Cookies that a user keeps; one more takes the place of the oldest, which is counted as lost. Default: 300.
+        /// Cookies that a user keeps; one more takes the place of the oldest, which is counted as
+        /// lost. Default: 300.
         cookies: Count,
-        /// Bytes of name and value of a cookie; a larger one is not kept, and counted as lost. Default: 32,768.
+        /// Bytes of name and value of a cookie; a larger one is not kept, and counted as lost.
+        /// Default: 32,768.
         cookie: Count,
     }
 }

@@ -38,7 +38,8 @@ use std::time::Duration;
 pub struct Http {
     /// At least one.
     pub requests: Vec<Request>,
-    /// Whether they are sent one after the other, as steps of a pass; otherwise each is chosen by weight.
+    /// Whether they are sent one after the other, as steps of a pass; otherwise each is chosen by
+    /// weight.
     pub in_steps: bool,
     /// The names of all checks; those of `Check::name`.
     pub checks: Vec<String>,
@@ -60,7 +61,8 @@ pub struct Http {
     pub connect_timeout: Time,
     /// From sending the request to the first byte of the answer's head; not longer than `timeout`.
     pub first_byte_timeout: Time,
-    /// Open stages: requests that may be under way at once, of the whole scenario; what is due beyond is dropped.
+    /// Open stages: requests that may be under way at once, of the whole scenario; what is due
+    /// beyond is dropped.
     pub max_in_flight: u64,
     /// What a drop for that reason means.
     pub on_full: OnFull,
@@ -85,7 +87,8 @@ pub enum OnFull {
 }
 
 impl Http {
-    /// The host that all requests say by their header `host`, in lower case, without a port; `None` where one says another, or none.
+    /// The host that all requests say by their header `host`, in lower case, without a port; `None`
+    /// where one says another, or none.
     pub fn host(&self) -> Option<String> {
         let said = |request: &Request| {
             let host = request.headers.iter().find(|(name, _)| name == "host");
@@ -127,9 +130,10 @@ impl Http {
     }
 }
 
-/// How many requests of stages with a rate can be under way if each is answered or times out: by Little's law rate × timeout (for
-/// steps: × the longest pass), and six times its root for the bunching of arrivals. A cap below it drops requests when the target is
-/// slow, where a time-out would have told; zero without a rate.
+/// How many requests of stages with a rate can be under way if each is answered or times out: by
+/// Little's law rate × timeout (for steps: × the longest pass), and six times its root for the
+/// bunching of arrivals. A cap below it drops requests when the target is slow, where a time-out
+/// would have told; zero without a rate.
 pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
     let rate = |stage: &Stage| match stage.level {
         Level::Rate { rate, .. } => rate.value(),
@@ -148,7 +152,8 @@ pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
 const TIMEOUT: Time = Time(Duration::from_secs(30));
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
-/// Without a word of the plan, so many requests may be under way at most: about what one process can have files open.
+/// Without a word of the plan, so many requests may be under way at most: about what one process
+/// can have files open.
 const MOST_IN_FLIGHT: u64 = 20_000;
 
 const MOST_REDIRECTS: u64 = 50;

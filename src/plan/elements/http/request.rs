@@ -39,7 +39,8 @@ pub struct Request {
     pub headers: Vec<(String, Template)>,
     /// Sent with it; empty sends none.
     pub body: Body,
-    /// What the answer must be; without a check of the status every status from 200 to 399 is taken. At most 64.
+    /// What the answer must be; without a check of the status every status from 200 to 399 is
+    /// taken. At most 64.
     pub checks: Vec<Check>,
     /// Values of the response for later steps.
     pub extract: Vec<Extract>,
@@ -49,8 +50,9 @@ pub struct Request {
     pub retry: Retry,
 }
 
-/// What becomes of a request when the server closes the connection, which was idle before, without a byte of an answer: it may or may
-/// not have been processed. One that was certainly not processed is always sent again.
+/// What becomes of a request when the server closes the connection, which was idle before, without
+/// a byte of an answer: it may or may not have been processed. One that was certainly not processed
+/// is always sent again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Retry {
     /// It is sent again when its method is idempotent (RFC 9110, 9.2.2).
@@ -83,7 +85,8 @@ impl Default for Body {
 }
 
 words! {
-    /// Whether a request is sent again when the server closed the idle connection before it answered.
+    /// Whether a request is sent again when the server closed the idle connection before it
+    /// answered.
     RetryWord {
         /// When its method is idempotent: GET, HEAD, PUT, DELETE, OPTIONS, TRACE.
         Idempotent = "idempotent",
@@ -104,8 +107,9 @@ table! {
         name: Text,
         /// Default: `GET`.
         method: Text,
-        /// Path and query. A value that is all of it, or begins it, is sent as it is, its query and escapes included; it may be a URL of the
-        /// target. Values elsewhere in it are encoded. `*` with `OPTIONS`. Default: those of the target's URL.
+        /// Path and query. A value that is all of it, or begins it, is sent as it is, its query and
+        /// escapes included; it may be a URL of the target. Values elsewhere in it are encoded. `*`
+        /// with `OPTIONS`. Default: those of the target's URL.
         path: Fillable,
         /// Parameters that are added to the path's query, encoded as they must be.
         query: Named<Fillable>,
@@ -113,10 +117,11 @@ table! {
         weight: Count,
         /// Sent with it.
         headers: Named<Fillable>,
-        /// Sent with it. Values in it are escaped where its `content-type` is JSON (inside of strings) or that of a form; else they stand as
-        /// they are.
+        /// Sent with it. Values in it are escaped where its `content-type` is JSON (inside of
+        /// strings) or that of a form; else they stand as they are.
         body: Fillable,
-        /// Sent with it: the content of this file, relative to the folder of the plan. In place of `body`.
+        /// Sent with it: the content of this file, relative to the folder of the plan. In place of
+        /// `body`.
         body_file: Text,
         /// What the response must be: a table, or several. Default: any status from 200 to 399.
         expect: OneOrMany<RawExpect>,
@@ -124,8 +129,9 @@ table! {
         extract: Named<RawExtract>,
         /// In `steps`: the pause after this one, in place of the scenario's.
         think_time: TimeRange,
-        /// Whether it is sent again when the server closed the idle connection before it answered, and may have processed it. What the server
-        /// says it has not processed is sent again in any case. Default: `idempotent`.
+        /// Whether it is sent again when the server closed the idle connection before it answered,
+        /// and may have processed it. What the server says it has not processed is sent again in
+        /// any case. Default: `idempotent`.
         retry: RetryWord,
     }
 }

@@ -39,7 +39,8 @@ pub enum Piece {
 pub enum Encoding {
     /// As it is.
     Plain,
-    /// As the beginning of a request target, query included: as it is, but for what cannot be sent. A URL of the target is taken, too.
+    /// As the beginning of a request target, query included: as it is, but for what cannot be sent.
+    /// A URL of the target is taken, too.
     Target,
     /// Percent-encoded, `/` apart.
     Path,

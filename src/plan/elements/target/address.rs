@@ -25,7 +25,8 @@ pub enum Site {
 }
 
 impl Site {
-    /// The host and port that an answer may name; those of a Unix socket are what requests say there: `localhost`.
+    /// The host and port that an answer may name; those of a Unix socket are what requests say
+    /// there: `localhost`.
     pub fn authority(&self) -> (&str, u16) {
         match self {
             Self::Host(host) => (&host.host, host.port),
@@ -47,7 +48,8 @@ pub struct HttpUrl {
     pub path: String,
 }
 
-/// What is wrong with an address, and what to write instead. Neither has a part of the address in it but `help`.
+/// What is wrong with an address, and what to write instead. Neither has a part of the address in
+/// it but `help`.
 pub(in crate::plan) struct Problem {
     pub message: &'static str,
     pub help: Option<String>,

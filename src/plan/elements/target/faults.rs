@@ -8,8 +8,9 @@ use crate::plan::suggest::listed;
 use crate::units::{Count, Ratio, Time};
 use serde::{Deserialize, Serialize};
 
-/// Faults on demand; the default has none. Each hits the `share` of connections (http: of requests where the fault is one of answers),
-/// chosen by `seed` and the connection's number, so that a run can be repeated and counted.
+/// Faults on demand; the default has none. Each hits the `share` of connections (http: of requests
+/// where the fault is one of answers), chosen by `seed` and the connection's number, so that a run
+/// can be repeated and counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fault of its own, and they combine")]
 pub struct Faults {

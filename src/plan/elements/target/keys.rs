@@ -25,21 +25,25 @@ table! {
     RawTarget, "a target", write "a table for each target: `[targets.NAME]`", in "`[targets.NAME]`",
     must {}
     may {
-        /// tcp-hold: `host:port`; ws-hold: a URL, `ws://` or `wss://`; http: a URL, or a Unix socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in turn.
+        /// tcp-hold: `host:port`; ws-hold: a URL, `ws://` or `wss://`; http: a URL, or a Unix
+        /// socket, `unix:/run/app.sock` or `unix:/run/app.sock:/path`. Or a list of them, used in
+        /// turn.
         address: OneOrMany<Text>,
         /// Instead of `address`: planrun starts this server on loopback for the run.
         builtin: BuiltinWord,
         /// http, with `builtin`: the body of every answer. Default: `ok`.
         body: Text,
-        /// tcp-hold, ws-hold, with `builtin`: whether it sends its message as soon as a connection is accepted. Default: only when the
-        /// scenario has a `greeting`.
+        /// tcp-hold, ws-hold, with `builtin`: whether it sends its message as soon as a connection
+        /// is accepted. Default: only when the scenario has a `greeting`.
         greet: bool,
         /// With `builtin`: what it does wrong on purpose.
         faults: RawFaults,
-        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in server's own certificate. http: for addresses
-        /// that begin with `https://`, which need it only to say more than that.
+        /// Connections are secured by TLS. `{}` trusts what this machine trusts, or the built-in
+        /// server's own certificate. http: for addresses that begin with `https://`, which need it
+        /// only to say more than that.
         tls: RawTls,
-        /// Whether a connection is opened to each address, and closed again, to see that it accepts any before the run. Default: true.
+        /// Whether a connection is opened to each address, and closed again, to see that it accepts
+        /// any before the run. Default: true.
         probe: bool,
     }
 }

@@ -30,7 +30,8 @@ pub struct Target {
     pub name: String,
     /// Where it is.
     pub endpoint: Endpoint,
-    /// Its addresses as the plan has them, for people: nothing from the environment is filled in. Empty for a built-in server.
+    /// Its addresses as the plan has them, for people: nothing from the environment is filled in.
+    /// Empty for a built-in server.
     pub shown: Vec<String>,
     /// Connections are secured before they count as open; `None`: they are plain.
     pub tls: Option<Tls>,

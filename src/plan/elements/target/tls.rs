@@ -9,18 +9,23 @@ use rustls::pki_types::ServerName;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-/// The certificate that a target must present. A built-in server's own is trusted without being named.
+/// The certificate that a target must present. A built-in server's own is trusted without being
+/// named.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tls {
-    /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is trusted. `None`: what this machine trusts.
+    /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is
+    /// trusted. `None`: what this machine trusts.
     pub ca: Option<PathBuf>,
-    /// The name that the certificate must be for, and that the server is told. `None`: the host of each address.
+    /// The name that the certificate must be for, and that the server is told. `None`: the host of
+    /// each address.
     pub server_name: Option<String>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// Who the run says it is: PEM files of a certificate and of its private key, relative to the folder of the plan.
+    /// Who the run says it is: PEM files of a certificate and of its private key, relative to the
+    /// folder of the plan.
     pub credentials: Option<(PathBuf, PathBuf)>,
-    /// http: whether connections go on with the sessions of earlier ones, as far as the target lets them.
+    /// http: whether connections go on with the sessions of earlier ones, as far as the target lets
+    /// them.
     pub resumes: bool,
 }
 
@@ -35,9 +40,11 @@ table! {
     RawTls, "`tls`", in "`tls = { … }` of a target",
     must {}
     may {
-        /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is trusted.
+        /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is
+        /// trusted.
         ca: Text,
-        /// The name that the certificate must be for, and that the server is told. Default: the host of the address.
+        /// The name that the certificate must be for, and that the server is told. Default: the
+        /// host of the address.
         server_name: Text,
         /// Accept any certificate.
         insecure: bool,
@@ -45,7 +52,8 @@ table! {
         cert: Text,
         /// The private key of `cert`, a PEM file.
         key: Text,
-        /// http: whether connections go on with the sessions of earlier ones, if the target lets them. Default: true.
+        /// http: whether connections go on with the sessions of earlier ones, if the target lets
+        /// them. Default: true.
         resumption: bool,
     }
 }
@@ -59,7 +67,8 @@ pub(in crate::plan) fn is_secure(field: &Field<OneOrMany<Text>>) -> bool {
     field.value().is_some_and(|OneOrMany(list)| list.iter().any(is_https))
 }
 
-/// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load it speak http.
+/// What a target's `tls` and the schemes of its addresses say. `is_http`: the scenarios that load
+/// it speak http.
 pub(super) fn tls(
     field: &Field<RawTls>,
     address: &Field<OneOrMany<Text>>,

@@ -254,7 +254,8 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
     })
 }
 
-/// A ratio; a bare 1 is all to those who count from 0 to 1, and one in a hundred to those who think in percent.
+/// A ratio; a bare 1 is all to those who count from 0 to 1, and one in a hundred to those who think
+/// in percent.
 fn unambiguous(text: &str) -> Result<Ratio, UnitError> {
     let ratio: Ratio = text.parse()?;
     if ratio == Ratio(1.0) && !text.contains('%') {

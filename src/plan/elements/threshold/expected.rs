@@ -1,5 +1,5 @@
-//! Works out how many samples a threshold can count on, by the plan's own arithmetic: between what it may have at most, which `reach`
-//! checks, and what a run then finds.
+//! Works out how many samples a threshold can count on, by the plan's own arithmetic: between what
+//! it may have at most, which `reach` checks, and what a run then finds.
 
 use crate::catalogue::{Need, Samples};
 use crate::plan::elements::extent::{Placed, looked_at, placed};
@@ -87,7 +87,8 @@ pub fn sparse(plan: &Plan) -> Vec<Sparse> {
     all
 }
 
-/// About how many samples there will be, and whether chance has a part in it; `None` when arithmetic does not know.
+/// About how many samples there will be, and whether chance has a part in it; `None` when
+/// arithmetic does not know.
 fn expected(threshold: &Threshold, scenario: &Scenario, parts: &[Placed]) -> Option<(f64, bool)> {
     let metric = threshold.metric;
     let Some(window) = threshold.window else {

@@ -21,7 +21,8 @@ use std::fmt;
 /// `metric comparison bound`, and where and when it is looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
-    /// The condition as the plan has it, printed everywhere as it is written: `connect.time.p99 < 1s`.
+    /// The condition as the plan has it, printed everywhere as it is written:
+    /// `connect.time.p99 < 1s`.
     pub condition: String,
     /// The line in the plan's file, from 1.
     pub line: usize,
@@ -39,7 +40,8 @@ pub struct Threshold {
     pub requests: RequestScope,
     /// Which parts of them.
     pub during: During,
-    /// It must hold in every window of this length inside its scope; `None` looks at the scope as a whole. At least one second.
+    /// It must hold in every window of this length inside its scope; `None` looks at the scope as a
+    /// whole. At least one second.
     pub window: Option<Time>,
     /// Stop the run as soon as it is broken.
     pub abort: bool,
@@ -92,7 +94,8 @@ impl fmt::Display for Comparison {
     }
 }
 
-/// The bound in the metric's unit: a ratio 0 to 1, nanoseconds, a count, things a second, bytes a second.
+/// The bound in the metric's unit: a ratio 0 to 1, nanoseconds, a count, things a second, bytes a
+/// second.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Bound(pub f64);
 
@@ -204,9 +207,11 @@ table! {
     may {
         /// The name of a stage, or `*`: each stage by itself. Default: the scenario as a whole.
         stage: Text,
-        /// http: the name of a request, or `*`: each request by itself. Default: all requests as one.
+        /// http: the name of a request, or `*`: each request by itself. Default: all requests as
+        /// one.
         request: Text,
-        /// Which phases of stages. Default: the holds; for `connect.*`, `first_message.*` and the ratios of tcp-hold all phases.
+        /// Which phases of stages. Default: the holds; for `connect.*`, `first_message.*` and the
+        /// ratios of tcp-hold all phases.
         during: DuringWord,
         /// The condition must hold in every window of this length.
         window: Time,

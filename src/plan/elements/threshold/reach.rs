@@ -1,4 +1,5 @@
-//! Whether a threshold can see anything at all, and enough of it: a threshold without data would never pass.
+//! Whether a threshold can see anything at all, and enough of it: a threshold without data would
+//! never pass.
 
 use crate::catalogue::{Need, Samples};
 use crate::plan::elements::extent::{Extent, length, looked_at};

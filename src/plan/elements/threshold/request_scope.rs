@@ -6,7 +6,8 @@ use crate::plan::suggest::did_you_mean;
 use crate::plan::text::Text;
 use crate::plan::{Http, Metric, Protocol, RequestScope, Threshold};
 
-/// A mix is a matter of chance: by so many standard deviations a request can come more often than its weight says.
+/// A mix is a matter of chance: by so many standard deviations a request can come more often than
+/// its weight says.
 const DEVIATIONS: f64 = 3.0;
 
 /// Reads `request`; `protocol` is `None` where its requests could not be read.
@@ -54,7 +55,8 @@ fn families() -> String {
     names.join(", ")
 }
 
-/// The part of all requests that a threshold looks at, of each by itself the rarest; and whether that is a matter of chance.
+/// The part of all requests that a threshold looks at, of each by itself the rarest; and whether
+/// that is a matter of chance.
 pub(in crate::plan) fn fraction(threshold: &Threshold, protocol: &Protocol) -> (f64, bool) {
     let Protocol::Http(http) = protocol else { return (1.0, false) };
     // How often a check is made is known without.

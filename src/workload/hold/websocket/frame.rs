@@ -69,8 +69,8 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// The header at the front of `bytes`; `None`: the rest of it must come first. What is wrong is found as soon as the
-    /// bytes that say so are there.
+    /// The header at the front of `bytes`; `None`: the rest of it must come first. What is wrong is
+    /// found as soon as the bytes that say so are there.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
         let Some(first) = bytes.first() else { return Ok(None) };
         if first & 0x70 != 0 {

@@ -1,4 +1,5 @@
-//! Turns a connection into a WebSocket: what a client asks, what a server must answer (RFC 6455, 4).
+//! Turns a connection into a WebSocket: what a client asks, what a server must answer (RFC 6455,
+//! 4).
 
 use super::super::Fault;
 use crate::record::Failure;
@@ -64,7 +65,8 @@ impl Request {
     }
 }
 
-/// Reads the head of a response; its length once it has come as a whole and is right, `None` before.
+/// Reads the head of a response; its length once it has come as a whole and is right, `None`
+/// before.
 pub(super) fn read(bytes: &[u8], key: &str, protocols: &[String]) -> Result<Option<usize>, Fault> {
     let mut from = 0;
     loop {

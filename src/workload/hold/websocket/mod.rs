@@ -1,7 +1,9 @@
-//! Turns bytes of a WebSocket (RFC 6455, client's side) into messages, heartbeats, replies and its end.
+//! Turns bytes of a WebSocket (RFC 6455, client's side) into messages, heartbeats, replies and its
+//! end.
 //!
-//! **Invariant:** a connection that waits for nothing owns no buffer: only a head or control frame that has come in part
-//! is kept, beside the records. Payloads are compared, or checked for UTF-8, as they come.
+//! **Invariant:** a connection that waits for nothing owns no buffer: only a head or control frame
+//! that has come in part is kept, beside the records. Payloads are compared, or checked for UTF-8,
+//! as they come.
 
 pub(crate) mod frame;
 mod handshake;
@@ -85,7 +87,8 @@ impl WebSocket {
         }
     }
 
-    /// Two numbers that look like chance and belong to one connection, so that nothing of them must be kept.
+    /// Two numbers that look like chance and belong to one connection, so that nothing of them must
+    /// be kept.
     fn nonce(&self, id: ConnectionId) -> [u8; 16] {
         let mut rng = fastrand::Rng::with_seed(
             self.settings.seed ^ id.begun_ns.rotate_left(20) ^ (u64::from(id.slot) << 40),
@@ -221,7 +224,8 @@ impl Conversation for WebSocket {
     }
 }
 
-/// The code with which this side closes for a failure that it found; `None`: the other side ended it.
+/// The code with which this side closes for a failure that it found; `None`: the other side ended
+/// it.
 fn close_code(failure: Failure) -> Option<u16> {
     match failure {
         Failure::CloseFrame => None,

@@ -1,4 +1,5 @@
-//! Turns the date of a cookie into Unix time as browsers do (RFC 6265, 5.1.1): its parts, in whatever order and between whatever stands there.
+//! Turns the date of a cookie into Unix time as browsers do (RFC 6265, 5.1.1): its parts, in
+//! whatever order and between whatever stands there.
 
 use jiff::civil::{Date, DateTime, Time};
 

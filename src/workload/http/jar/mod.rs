@@ -1,4 +1,5 @@
-//! Turns what servers say by `set-cookie` into what one user sends back (RFC 6265), towards the hosts that it asks.
+//! Turns what servers say by `set-cookie` into what one user sends back (RFC 6265), towards the
+//! hosts that it asks.
 
 mod date;
 
@@ -97,7 +98,8 @@ impl Jar {
         self.kept.is_empty()
     }
 
-    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on, one of the same name apart.
+    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on, one of
+    /// the same name apart.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
@@ -199,7 +201,8 @@ fn read(said: &str, from: Sender<'_>, largest: u32) -> Result<Kept, Lost> {
     })
 }
 
-/// A cookie with a name that a parser takes, and whether that stands for none: browsers keep a value alone, and `=value`.
+/// A cookie with a name that a parser takes, and whether that stands for none: browsers keep a
+/// value alone, and `=value`.
 fn named(said: &str) -> (Cow<'_, str>, bool) {
     let pair = said.split(';').next().unwrap_or_default();
     match pair.split_once('=') {

@@ -7,7 +7,8 @@ use std::rc::Rc;
 /// How many bytes of a body went out; `None`: there is no body.
 pub(super) type Sent = Option<Rc<Cell<u64>>>;
 
-/// A body on its way. The connection advances it by what flow control lets out, and the socket takes.
+/// A body on its way. The connection advances it by what flow control lets out, and the socket
+/// takes.
 #[derive(Debug)]
 pub(super) struct Counted {
     body: Bytes,

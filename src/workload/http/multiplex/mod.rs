@@ -8,8 +8,10 @@
 //!    └ advance ───────────▶ Answer, as on a connection of its own
 //! ```
 //!
-//! **Invariant:** nothing is asked before the peer has sent its settings, nor more at once than they allow.
-//! **Invariant:** what has come for a stream is taken at once and given back to the peer's window; none of it is kept.
+//! **Invariant:** nothing is asked before the peer has sent its settings, nor more at once than
+//! they allow.
+//! **Invariant:** what has come for a stream is taken at once and given back to the peer's window;
+//! none of it is kept.
 
 mod counted;
 mod framed;
@@ -118,7 +120,8 @@ impl Multiplex {
         }
     }
 
-    /// Whether the connection is open, once its socket can be written to; false: to be asked again after a while.
+    /// Whether the connection is open, once its socket can be written to; false: to be asked again
+    /// after a while.
     pub(crate) fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
         let State::Raw(wire) = &self.state else { return Ok(true) };
         match connect::end(wire, ends).map_err(|error| Fault::connect(ends, &error)) {
@@ -183,7 +186,8 @@ impl Multiplex {
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            // A head within twice the limit is told to be beyond it here, not by an error that may mean anything.
+            // A head within twice the limit is told to be beyond it here, not by an error that may
+            // mean anything.
             .max_header_list_size(self.limits.head.saturating_mul(2))
             // None before the peer has said how many.
             .initial_max_send_streams(0);
@@ -273,8 +277,8 @@ impl Multiplex {
         self.over
     }
 
-    /// What the peer has said of how many requests it takes at once. Its settings are the first that it may send: when something came,
-    /// and nothing was wrong with it, they allow none.
+    /// What the peer has said of how many requests it takes at once. Its settings are the first
+    /// that it may send: when something came, and nothing was wrong with it, they allow none.
     pub(crate) fn opening(&self) -> Opening {
         if self.settled {
             Opening::Settled
@@ -321,7 +325,8 @@ impl Multiplex {
         most.saturating_sub(self.in_flight)
     }
 
-    /// What an error of a stream or of the connection is counted as, after so many bytes of an answer.
+    /// What an error of a stream or of the connection is counted as, after so many bytes of an
+    /// answer.
     fn fault_of(&self, error: &Error, bytes: u64) -> (Fault, Unseen) {
         let of = |failure, code| {
             let words = format!("{error}, after {bytes} bytes");
@@ -336,13 +341,15 @@ impl Multiplex {
             return (of(Failure::StreamReset, code), unseen);
         }
         if error.is_go_away() && error.is_remote() {
-            // Only those streams end by it that the server has not processed, whatever its reason (RFC 9113, 6.8).
+            // Only those streams end by it that the server has not processed, whatever its reason
+            // (RFC 9113, 6.8).
             return (of(Failure::ClosedByServer, 0), Unseen::Surely);
         }
         if error.is_io() {
             return (self.ended(bytes), Unseen::No);
         }
-        // What the library calls a lack of calm are its own limits; of what else is not the peer's it says so.
+        // What the library calls a lack of calm are its own limits; of what else is not the peer's
+        // it says so.
         let data = error.to_string();
         let of_head = ["header_list_way_too_large", "too_many_continuations"];
         let fault = match reason {

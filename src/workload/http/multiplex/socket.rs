@@ -1,6 +1,8 @@
-//! Turns a socket into what an HTTP/2 connection reads from and writes to, and keeps what it met there.
+//! Turns a socket into what an HTTP/2 connection reads from and writes to, and keeps what it met
+//! there.
 //!
-//! **Invariant:** one turn reads no more than its share: a peer that never stops sending does not keep the others waiting.
+//! **Invariant:** one turn reads no more than its share: a peer that never stops sending does not
+//! keep the others waiting.
 
 use super::super::wire::{Buffers, Wire};
 use std::cell::{Cell, RefCell};
@@ -68,7 +70,8 @@ impl Line {
         self.came.get()
     }
 
-    /// How the connection ended: with an error, or (`Ok`) because the peer closed it; `None` when the socket met nothing.
+    /// How the connection ended: with an error, or (`Ok`) because the peer closed it; `None` when
+    /// the socket met nothing.
     pub(super) fn end<T>(&self, look: impl FnOnce(Result<(), &io::Error>) -> T) -> Option<T> {
         match (&*self.error.borrow(), self.ended.get()) {
             (Some(error), _) => Some(look(Err(error))),
@@ -134,7 +137,8 @@ impl AsyncRead for Socket {
         let mut buffers = one.buffers.borrow_mut();
         let (read, whole) = (again(|| one.wire.receive(&mut buffers, room)), room.len());
         let met = one.line.met(read);
-        // A read that does not fill its room has emptied the socket, unless TLS stands between or the end is behind it.
+        // A read that does not fill its room has emptied the socket, unless TLS stands between or
+        // the end is behind it.
         let emptied = match met {
             Poll::Pending => true,
             Poll::Ready(Ok(length)) => {

@@ -22,7 +22,8 @@ use std::task::{Context, Poll, Waker};
 /// Most answers have no more headers.
 const USUAL_HEADERS: usize = 100;
 
-/// One request, and what comes of it. The request is under way until it has been advanced to its end, given up or let go of.
+/// One request, and what comes of it. The request is under way until it has been advanced to its
+/// end, given up or let go of.
 pub(crate) struct Stream {
     exchange: Exchange,
     status: Option<u16>,
@@ -167,7 +168,8 @@ impl Multiplex {
         };
         let bytes = stream.exchange.bytes();
         let (mut fault, mut unseen) = match failed {
-            // A head far beyond the limit is a stream's error like any other: what came and was not taken tells.
+            // A head far beyond the limit is a stream's error like any other: what came and was not
+            // taken tells.
             Failed::Stream(error) if error.is_library() && self.is_flooded(stream) => {
                 (self.over_head(), Unseen::No)
             }
@@ -182,14 +184,16 @@ impl Multiplex {
         Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
     }
 
-    /// Whether more came since a request was sent than its answer's head may have, and nobody took it.
+    /// Whether more came since a request was sent than its answer's head may have, and nobody took
+    /// it.
     fn is_flooded(&self, stream: &Stream) -> bool {
         let came = self.line.came() - stream.came;
         let taken = self.taken - stream.taken;
         stream.status.is_none() && came.saturating_sub(taken) > u64::from(self.limits.head)
     }
 
-    /// Gives up a request under way: it is out of time. A connection on which nothing has come since is given up, too.
+    /// Gives up a request under way: it is out of time. A connection on which nothing has come
+    /// since is given up, too.
     pub(crate) fn give_up(
         &mut self,
         script: &Script,

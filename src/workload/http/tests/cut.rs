@@ -1,4 +1,5 @@
-//! Turns an answer of 512 bytes, cut at every one of them, into the right cause, the right count, and a good next connection.
+//! Turns an answer of 512 bytes, cut at every one of them, into the right cause, the right count,
+//! and a good next connection.
 
 use super::server::{Line, Server, Step, get, lane, script, soon, write};
 use super::*;

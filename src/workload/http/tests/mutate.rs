@@ -1,4 +1,5 @@
-//! Turns good answers into thousands of bad ones: nothing panics, nothing hangs, nothing depends on how the bytes are split.
+//! Turns good answers into thousands of bad ones: nothing panics, nothing hangs, nothing depends on
+//! how the bytes are split.
 
 use super::parse::{split, told};
 use fastrand::Rng;

@@ -3,7 +3,8 @@
 use super::super::parse::{Parser, Wrong};
 use proptest::prelude::*;
 
-/// What is known after all bytes, fed in these pieces: the status, the body, bytes taken, whether it is whole and keeps.
+/// What is known after all bytes, fed in these pieces: the status, the body, bytes taken, whether
+/// it is whole and keeps.
 pub(super) type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
 
 pub(super) fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told {
