@@ -151,9 +151,8 @@ pub(crate) fn run(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
     run_as(code, plan, |stage| stage.command(arguments))
 }
 
-/// As [`run`], of a test that is about the schedule: it has the machine to itself, and a late run
-/// fails the test. Only one from which others withheld the machine, by its own account, is made
-/// again.
+/// As [`run`], for a test of the schedule, which has the machine to itself: a late run fails it.
+/// Only a run from which others withheld the machine, by its own account, is made again.
 pub(crate) fn run_paced(code: i32, plan: &str, arguments: &[&str]) -> Outcome {
     let _alone = RUNS.write().unwrap_or_else(PoisonError::into_inner);
     for _ in 1..AGAIN {
@@ -176,8 +175,7 @@ pub(crate) fn run_as(code: i32, plan: &str, command: impl Fn(&Stage) -> Command)
     run_beside(code, || (run_with(plan, &command), ())).0
 }
 
-/// As [`run`], of what makes a run and what it takes beside it: servers whose counters are of one
-/// run only.
+/// As [`run`], with what a run takes beside it: servers whose counters are of one run only.
 pub(crate) fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outcome, T) {
     let mut left = AGAIN;
     loop {
@@ -190,8 +188,7 @@ pub(crate) fn run_beside<T>(code: i32, make: impl Fn() -> (Outcome, T)) -> (Outc
     }
 }
 
-/// Runs a plan that breaks a threshold. A run that this machine was too busy for is INVALID, and
-/// counts the same.
+/// Runs a plan that breaks a threshold. A run that this machine was too busy for counts the same.
 pub(crate) fn run_broken(plan: &str) -> Outcome {
     let outcome = run_once(plan, &[]);
     let as_it_should = outcome.code == Some(1) || outcome.code == Some(3) && outcome.was_late();
@@ -348,8 +345,7 @@ impl<'a> Facts<'a> {
     }
 }
 
-/// The identities of the contract, in every scenario, stage and part; parts sum up to stages,
-/// stages to scenarios.
+/// The identities of the contract, in every scenario, stage and part; parts sum up to the whole.
 pub(crate) fn assert_report_is_whole(report: &Value) {
     for scenario in report["scenarios"].as_array().unwrap() {
         let whole = assert_identities(scenario);

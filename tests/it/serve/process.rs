@@ -160,7 +160,7 @@ fn wrong_options_are_told() {
         (vec!["tcp-hold", "--every=50"], "write `50s` or `50ms`"),
         (vec!["tcp-hold", "--listen=here"], "an address is `HOST:PORT`"),
         (vec!["tcp-hold", "--message="], "an empty message"),
-        (vec!["tcp-hold", "--every=1us"], "more often than each 1ms"),
+        (vec!["tcp-hold", "--every=1us"], "at most one message per millisecond"),
         (vec!["http", "--status=99"], "cannot have this status"),
     ] {
         let output = output(&arguments);
