@@ -2,6 +2,7 @@
 //! shows.
 
 use super::diagnostic;
+use crate::plan::PlanErrors;
 use crate::report::SearchReport;
 use crate::report::ci;
 use crate::store::{AtomicFile, Error, SavedRun};
@@ -35,7 +36,7 @@ pub(super) struct CiArgs {
     openmetrics: Option<PathBuf>,
     /// Annotate lines of the plan and extend the step summary in GitHub Actions.
     #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
-    ci: When,
+    pub(super) ci: When,
 }
 
 /// What GitHub Actions wants: errors on standard error, and a page.
@@ -56,6 +57,23 @@ pub(super) struct CiOutputs {
     plan: String,
 }
 
+fn is_github(when: When, variable: &dyn Fn(&str) -> Option<OsString>) -> bool {
+    when == When::Auto && variable("GITHUB_ACTIONS").is_some_and(|value| value == "true")
+}
+
+/// Annotates the lines of a plan that is wrong, in GitHub Actions.
+pub(super) fn annotate_plan(
+    errors: &PlanErrors,
+    when: When,
+    variable: &dyn Fn(&str) -> Option<OsString>,
+) {
+    let lines = is_github(when, variable).then(|| ci::github_plan_errors(errors));
+    for line in lines.into_iter().flatten() {
+        // Whoever closes standard error does not want to know.
+        let _ = writeln!(anstream::stderr(), "{line}");
+    }
+}
+
 impl CiArgs {
     /// Begins the files. `variable`: an environment variable.
     ///
@@ -67,8 +85,7 @@ impl CiArgs {
         variable: &dyn Fn(&str) -> Option<OsString>,
     ) -> Result<CiOutputs, Error> {
         let begin = |path: &Option<PathBuf>| path.as_deref().map(begin).transpose();
-        let is_github = self.ci == When::Auto
-            && variable("GITHUB_ACTIONS").is_some_and(|value| value == "true");
+        let is_github = is_github(self.ci, variable);
         let summary = variable("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty());
         Ok(CiOutputs {
             junit: begin(&self.junit)?,

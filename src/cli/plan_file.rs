@@ -6,6 +6,7 @@
     reason = "`${env.NAME}` of a plan is taken from the environment"
 )]
 
+use super::ci::{self, When};
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
@@ -33,8 +34,8 @@ pub(super) struct PlanFile {
 
 impl PlanFile {
     /// Reads a plan and the files that it names. What is wrong with them is on standard error by
-    /// then.
-    pub(super) fn read(path: &Path, args: &OverrideArgs) -> Result<Self, ExitStatus> {
+    /// then, also for the CI system around it.
+    pub(super) fn read(path: &Path, args: &OverrideArgs, ci: When) -> Result<Self, ExitStatus> {
         if let Some(answer) = elsewhere::of_path(path) {
             return Err(refuse(&answer));
         }
@@ -44,9 +45,9 @@ impl PlanFile {
         })?;
         let source = Source { name: path.display().to_string(), text };
         let overrides = Overrides::from(args);
-        let plan = parse(&source, &overrides)?;
+        let plan = parse(&source, &overrides).map_err(|errors| refuse_plan(&errors, ci))?;
         let files = engine::read_files(&plan, folder(&source))
-            .map_err(|problems| refuse_files(&source, problems))?;
+            .map_err(|problems| refuse_plan(&of_files(&source, problems), ci))?;
         Ok(Self { source, overrides, plan, files })
     }
 
@@ -55,23 +56,26 @@ impl PlanFile {
     pub(super) fn at_level(&self, setting: String) -> Result<Self, ExitStatus> {
         let mut changed = self.clone();
         changed.overrides.set.push(setting);
-        changed.plan = parse(&changed.source, &changed.overrides)?;
+        changed.plan = parse(&changed.source, &changed.overrides)
+            .map_err(|errors| refuse_plan(&errors, When::Never))?;
         engine::recheck_files(&changed.plan, &changed.files)
-            .map_err(|problems| refuse_files(&changed.source, problems))?;
+            .map_err(|problems| refuse_plan(&of_files(&changed.source, problems), When::Never))?;
         Ok(changed)
     }
 }
 
-fn parse(source: &Source, overrides: &Overrides) -> Result<Plan, ExitStatus> {
-    Plan::parse(source, overrides, &|name| std::env::var(name).ok()).map_err(|errors| {
-        diagnostic::print_plan_errors(&errors);
-        ExitStatus::WrongPlan
-    })
+fn parse(source: &Source, overrides: &Overrides) -> Result<Plan, PlanErrors> {
+    Plan::parse(source, overrides, &|name| std::env::var(name).ok())
 }
 
-fn refuse_files(source: &Source, problems: Vec<FileProblem>) -> ExitStatus {
+fn of_files(source: &Source, problems: Vec<FileProblem>) -> PlanErrors {
     let all = problems.into_iter().map(|one| (one.spot, one.message, one.help));
-    diagnostic::print_plan_errors(&PlanErrors::of_files(source, all));
+    PlanErrors::of_files(source, all)
+}
+
+fn refuse_plan(errors: &PlanErrors, ci: When) -> ExitStatus {
+    diagnostic::print_plan_errors(errors);
+    ci::annotate_plan(errors, ci, &|name| std::env::var_os(name));
     ExitStatus::WrongPlan
 }
 

@@ -18,7 +18,7 @@ use std::io::Write;
 /// The main form: one run, or a search.
 pub(super) fn run(args: &RunArgs) -> ExitStatus {
     let Some(path) = &args.path else { return ExitStatus::WrongPlan };
-    match PlanFile::read(path, &args.overrides) {
+    match PlanFile::read(path, &args.overrides, args.ci.ci) {
         Err(status) => status,
         Ok(file) => {
             let outputs = match args.ci.open(path, &|name| std::env::var_os(name)) {

@@ -6,6 +6,7 @@ mod needs;
 mod outline;
 mod session;
 
+use super::ci::When;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::report::page::Page;
 use clap::Args;
@@ -22,12 +23,15 @@ pub(super) struct CheckArgs {
     /// Draw the curve in ASCII.
     #[arg(long)]
     ascii: bool,
+    /// Annotate lines of a wrong plan in GitHub Actions.
+    #[arg(long, value_enum, default_value_t, value_name = "WHEN")]
+    ci: When,
 }
 
 pub(super) fn check(args: &CheckArgs) -> ExitStatus {
     let mut status = ExitStatus::Pass;
     for (number, path) in args.plans.iter().enumerate() {
-        let (plan, files) = match PlanFile::read(path, &args.overrides) {
+        let (plan, files) = match PlanFile::read(path, &args.overrides, args.ci) {
             Ok(PlanFile { plan, files, .. }) => (plan, files),
             Err(wrong) => {
                 status = wrong;

@@ -3,6 +3,7 @@
 mod json;
 pub(super) mod page;
 
+use super::ci::When;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::engine::file_bytes;
 use crate::machine::{
@@ -32,7 +33,7 @@ pub(super) struct DoctorArgs {
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
     let limits = Limits::read();
     let examination = match &args.plan {
-        Some(path) => match PlanFile::read(path, &args.overrides) {
+        Some(path) => match PlanFile::read(path, &args.overrides, When::Never) {
             Ok(PlanFile { plan, files, .. }) => Examination::of_plan(plan, &files, &limits),
             Err(wrong) => return wrong,
         },

@@ -121,3 +121,22 @@ fn nothing_is_sent_when_a_file_could_not_be_written_at_the_end() {
     assert!(text(&output.stderr).contains("nowhere/junit.xml"), "{}", text(&output.stderr));
     assert!(!folder.path().join("results").exists());
 }
+
+#[test]
+fn errors_of_a_plan_are_annotated_where_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("plan.toml"), "name = \"x\"\ncolour = \"red\"\n").unwrap();
+    for (arguments, annotated) in [
+        (&["plan.toml"][..], true),
+        (&["check", "plan.toml"], true),
+        (&["check", "plan.toml", "--ci", "never"], false),
+    ] {
+        let mut command = Command::new(PLANRUN);
+        command.args(arguments).current_dir(folder.path()).env("GITHUB_ACTIONS", "true");
+        let output = command.output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        let errors = text(&output.stderr);
+        let line = "::error file=plan.toml,line=2,col=1,title=wrong plan::";
+        assert_eq!(errors.contains(line), annotated, "{errors}");
+    }
+}
