@@ -2,8 +2,8 @@
 //! programs; all on standard error.
 //!
 //! ```text
-//!  Event ─▶ Scene (all facts so far) ─▶ News (what is worth telling) ─▶ lines │ json │ bar: lines that stay
-//!              └──────────────────────────────────────────────────────▶ frame: lines that move, five times a second
+//!  Event ─▶ RunState ─▶ Notification ─▶ lines │ JSON │ lines above the bar
+//!              └─────────────────────▶ frame: the bar, drawn five times a second
 //! ```
 //!
 //! **Invariant:** nothing here can hold up, change or end a run.

@@ -3,7 +3,7 @@
 //! ```text
 //!  Requests ── one loop over a Host: orders, marks, what is due, what is late, what has happened
 //!    ├ users stage:  a slot a user: request, think, request …      (due when it is started)
-//!    └ rate stage:   a slot a connection; an arrival takes the one that was idle last, or a new one (due by the schedule)
+//!    └ rate stage:   a slot a connection; an arrival takes the one idle last, or a new one
 //!         └ carry ── one request: connection, sending, answer ─▶ Book ─▶ Snapshot, once a second
 //! ```
 //!

@@ -161,7 +161,7 @@ fn wrong_options_are_told() {
         (vec!["tcp-hold", "--listen=here"], "an address is `HOST:PORT`"),
         (vec!["tcp-hold", "--message="], "an empty message"),
         (vec!["tcp-hold", "--every=1us"], "at most one message per millisecond"),
-        (vec!["http", "--status=99"], "cannot have this status"),
+        (vec!["http", "--status=99"], "invalid response status"),
     ] {
         let output = output(&arguments);
         let text = String::from_utf8(output.stderr).unwrap();

@@ -112,7 +112,7 @@ impl Found {
             );
         }
         if faults.status.is_some_and(|status| !(200..=599).contains(&status)) {
-            self.add("status", "an answer cannot have this status", "200 to 599 are");
+            self.add("status", "invalid response status", "use a status from 200 to 599");
         }
     }
 
