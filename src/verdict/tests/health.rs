@@ -176,6 +176,14 @@ const RULES: [(&Rule, RuleStatus, Give); 20] = [
 ];
 
 #[test]
+fn every_rule_that_measures_has_a_line_here() {
+    let here: Vec<&str> = RULES.iter().map(|(rule, ..)| rule.name).collect();
+    for rule in rules::ALL.iter().filter(|rule| rule.measure.is_some()) {
+        assert!(here.contains(&rule.name), "{}", rule.name);
+    }
+}
+
+#[test]
 fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
     for (rule, expected, give) in RULES {
         let fine = bear(paced(), false, |number, given| give(number, given, false));
