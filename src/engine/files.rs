@@ -34,7 +34,7 @@ pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProb
     for scenario in &plan.scenarios {
         let files = match &scenario.protocol {
             Protocol::Http(http) => of_scenario(http, folder, &mut problems),
-            Protocol::TcpHold(_) => Files::default(),
+            Protocol::Hold(_) => Files::default(),
         };
         all.push(files);
     }

@@ -67,7 +67,7 @@ impl Load {
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
         let stock = match &plan.scenarios[scenario].protocol {
             Protocol::Http(http) => Stock::new(http, files).map_err(|wrong| wrong.to_string())?,
-            Protocol::TcpHold(_) => Stock::default(),
+            Protocol::Hold(_) => Stock::default(),
         };
         let schedule = Schedule::new(&plan);
         Ok(Self {

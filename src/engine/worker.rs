@@ -8,7 +8,7 @@ use super::hold::{Epoll, Hold};
 use super::http::{self, Requests, scripts};
 use super::load::Load;
 use super::process_stats::ProcessStats;
-use crate::plan::{Endpoint, Heartbeat, Protocol, TcpHold};
+use crate::plan::{Endpoint, Heartbeat, HoldSettings, Protocol};
 use crate::workload::hold::Conversation;
 use crate::workload::hold::raw::Raw;
 use crate::workload::hold::websocket::{self, WebSocket};
@@ -51,7 +51,7 @@ pub fn work() -> io::Result<()> {
     let clock = t0.starts();
     std::thread::sleep(clock.until_start());
     match load.scenario().protocol {
-        Protocol::TcpHold(ref settings) => {
+        Protocol::Hold(ref settings) => {
             let settings = settings.clone();
             if let Some(websocket) = websocket(&load, &settings) {
                 return hold(load, clock, link, settings, WebSocket::new(websocket));
@@ -68,7 +68,7 @@ fn hold<C: Conversation>(
     load: Load,
     clock: Clock,
     link: Link,
-    settings: TcpHold,
+    settings: HoldSettings,
     conversation: C,
 ) -> io::Result<()> {
     let epoll = Epoll::new(clock, link, load.clone())?;
@@ -78,7 +78,7 @@ fn hold<C: Conversation>(
 }
 
 /// What connections say that are WebSockets.
-fn websocket(load: &Load, settings: &TcpHold) -> Option<websocket::Settings> {
+fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings> {
     let websocket = settings.websocket.as_deref()?;
     let path = |own: &str| websocket.path.clone().unwrap_or_else(|| own.to_owned());
     let places = (0..load.addresses.len()).map(|at| {

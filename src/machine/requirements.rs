@@ -6,8 +6,8 @@
 
 use super::figures::whole;
 use crate::plan::{
-    Close, Endpoint, Heartbeat, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site, Stage,
-    StartAfter, TcpHold, Version,
+    Close, Endpoint, Heartbeat, HoldSettings, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site,
+    Stage, StartAfter, Version,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -164,13 +164,13 @@ impl ScenarioRequirements {
     pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
         let version = match &scenario.protocol {
             Protocol::Http(http) => http.version,
-            Protocol::TcpHold(_) => Version::Http1,
+            Protocol::Hold(_) => Version::Http1,
         };
         let streams = u64::from(version.streams().max(1));
         let (users, opening, arrivals) = levels(scenario);
         let (connections, opening) = (users.div_ceil(streams), opening.shared_by(streams));
         let (mut heartbeat, connect_timeout, held) = match &scenario.protocol {
-            Protocol::TcpHold(hold) => (hold.heartbeat.as_ref(), hold.connect_timeout, true),
+            Protocol::Hold(hold) => (hold.heartbeat.as_ref(), hold.connect_timeout, true),
             Protocol::Http(http) => (None, http.connect_timeout, false),
         };
         let every = heartbeat.take().map(|heartbeat| match heartbeat {
@@ -224,7 +224,7 @@ fn is_served_here(url: &HttpUrl) -> bool {
 fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
     let max_in_flight = match &scenario.protocol {
         Protocol::Http(http) => http.max_in_flight,
-        Protocol::TcpHold(_) => 0,
+        Protocol::Hold(_) => 0,
     };
     let (mut connections, mut arrivals, mut before) = (0_u64, 0.0_f64, 0_u64);
     let mut opening = Opening::PerSecond(0.0);
@@ -256,8 +256,8 @@ fn closed_per_second(scenario: &Scenario, connections: u64) -> f64 {
         if time.is_zero() { 0.0 } else { count / time.as_secs_f64() }
     };
     let http = match &scenario.protocol {
-        Protocol::TcpHold(TcpHold { close: Close::Rst, .. }) => return 0.0,
-        Protocol::TcpHold(hold) => {
+        Protocol::Hold(HoldSettings { close: Close::Rst, .. }) => return 0.0,
+        Protocol::Hold(hold) => {
             let lifetime = hold.churn.lifetime;
             return lifetime.map_or(0.0, |lifetime| every(lifetime.mean(), connections as f64));
         }

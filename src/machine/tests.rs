@@ -1,7 +1,7 @@
 use super::*;
 use crate::plan::{
-    Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Http, HttpUrl, Level, Plan,
-    Protocol, Ramp, Scenario, Site, SourceRange, SourceUse, Stage, StartAfter, Target, TcpHold,
+    Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HoldSettings, HostPort, Http, HttpUrl,
+    Level, Plan, Protocol, Ramp, Scenario, Site, SourceRange, SourceUse, Stage, StartAfter, Target,
     TcpHoldServer, ThinkTime, Version,
 };
 use crate::units::{Rate, Time};
@@ -61,7 +61,7 @@ pub(super) fn hosts(names: &[&str]) -> Endpoint {
 }
 
 pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
-    let protocol = TcpHold {
+    let protocol = HoldSettings {
         expect: Some("ok".into()),
         greeting: Some(seconds(10)),
         heartbeat: Some(Heartbeat::Server { every: seconds(60), grace: seconds(10) }),
@@ -70,7 +70,7 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
         churn: crate::plan::Churn::default(),
         websocket: None,
     };
-    scenario(Protocol::TcpHold(protocol), stages)
+    scenario(Protocol::Hold(protocol), stages)
 }
 
 pub(super) fn http(stages: Vec<Stage>) -> Scenario {

@@ -5,8 +5,8 @@
 //! at.
 
 use crate::plan::{
-    Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HostPort, Level, Plan, Protocol, Ramp,
-    Scenario, Stage, StartAfter, Target, TcpHold, TcpHoldServer,
+    Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HoldSettings, HostPort, Level, Plan,
+    Protocol, Ramp, Scenario, Stage, StartAfter, Target, TcpHoldServer,
 };
 use crate::units::Time;
 use std::time::Duration;
@@ -39,7 +39,7 @@ fn minute() -> Time {
 }
 
 fn held(endpoint: Endpoint) -> Plan {
-    let protocol = TcpHold {
+    let protocol = HoldSettings {
         expect: Some("ok".to_owned()),
         greeting: Some(minute()),
         heartbeat: Some(Heartbeat::Server { every: minute(), grace: minute() }),
@@ -53,7 +53,7 @@ fn held(endpoint: Endpoint) -> Plan {
         name: "hold".to_owned(),
         target: 0,
         start_after: StartAfter::Delay(Time::default()),
-        protocol: Protocol::TcpHold(protocol),
+        protocol: Protocol::Hold(protocol),
         stages: vec![Stage { name: "1".to_owned(), level, hold: minute(), warmup: false }],
         thresholds: Vec::new(),
     };

@@ -16,7 +16,7 @@ impl RunState {
     /// Connections open, or users at work, and the word for them.
     pub(super) fn level(&self, scenario: usize) -> (u64, Gauge) {
         let gauge = match self.plan.scenarios[scenario].protocol {
-            Protocol::TcpHold(_) => Gauge::Open,
+            Protocol::Hold(_) => Gauge::Open,
             Protocol::Http(_) => Gauge::Users,
         };
         (self.latest[scenario].gauges.get(gauge), gauge)
@@ -25,7 +25,7 @@ impl RunState {
     /// Attempts a second in the last second: connections tried or requests started.
     pub(super) fn rate(&self, scenario: usize) -> (f64, RateMetric) {
         let metric = match self.plan.scenarios[scenario].protocol {
-            Protocol::TcpHold(_) => RateMetric::Connect,
+            Protocol::Hold(_) => RateMetric::Connect,
             Protocol::Http(_) => RateMetric::Requests,
         };
         let latest = &self.latest[scenario];
@@ -57,7 +57,7 @@ impl RunState {
 
     /// Whether a scenario holds connections.
     pub(super) fn is_hold(&self, scenario: usize) -> bool {
-        matches!(self.plan.scenarios[scenario].protocol, Protocol::TcpHold(_))
+        matches!(self.plan.scenarios[scenario].protocol, Protocol::Hold(_))
     }
 
     /// Counters and causes of some cells of a scenario, without their histograms.
@@ -128,7 +128,7 @@ impl RunState {
         let open = |stage: &Stage| matches!(stage.level, Level::Rate { .. });
         let of = &self.plan.scenarios[scenario];
         let wanted: &[TimeMetric] = match of.protocol {
-            Protocol::TcpHold(_) => {
+            Protocol::Hold(_) => {
                 &[TimeMetric::ConnectTime, TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap]
             }
             Protocol::Http(_) if of.stages.iter().any(open) => {

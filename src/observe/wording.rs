@@ -91,7 +91,7 @@ pub(super) fn draining(scene: &RunState, scenario: usize) -> String {
             0 => format!("waits for requests under way, at most {}", http.timeout),
             count => format!("waits for {}, at most {}", some(count, "request"), http.timeout),
         },
-        Protocol::TcpHold(hold) => {
+        Protocol::Hold(hold) => {
             let mut text = format!("closes {}", some(gauges.get(Gauge::Open), "connection"));
             let opening = gauges.get(Gauge::Connecting);
             if opening > 0 {

@@ -57,7 +57,7 @@ pub use elements::target::fault_conflict::FaultConflict;
 pub use elements::target::faults::Faults;
 pub use elements::target::tls::Tls;
 pub use elements::target::{Endpoint, Target};
-pub use elements::tcp_hold::TcpHold;
+pub use elements::tcp_hold::HoldSettings;
 pub use elements::threshold::expected::{Sparse, sparse};
 pub use elements::threshold::{Bound, Comparison, During, RequestScope, Scope, Threshold};
 pub use elements::validity_limits::ValidityLimits;

@@ -84,7 +84,7 @@ impl Plan {
         for scenario in &mut plan.scenarios {
             match &mut scenario.protocol {
                 Protocol::Http(http) => http.secrets = secrets.clone(),
-                Protocol::TcpHold(hold) => {
+                Protocol::Hold(hold) => {
                     if let Some(websocket) = &mut hold.websocket {
                         websocket.secrets = secrets.clone();
                     }

@@ -186,7 +186,7 @@ fn refused_by_cap(span: &Span<'_>) -> u64 {
         Protocol::Http(http) if http.on_full == OnFull::Fail => {
             span.cell.counters.get(Counter::Dropped)
         }
-        Protocol::Http(_) | Protocol::TcpHold(_) => 0,
+        Protocol::Http(_) | Protocol::Hold(_) => 0,
     }
 }
 
@@ -196,7 +196,7 @@ fn well(span: &Span<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);
     match span.protocol {
         Protocol::Http(_) => get(Counter::Ok),
-        Protocol::TcpHold(_) => {
+        Protocol::Hold(_) => {
             let ended_badly = get(Counter::Failed) + get(Counter::TimedOut);
             let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
             get(Counter::ConnectOk)

@@ -46,7 +46,7 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
 fn names(scenario: &Scenario) -> &[String] {
     match &scenario.protocol {
         Protocol::Http(http) => &http.checks,
-        Protocol::TcpHold(_) => &[],
+        Protocol::Hold(_) => &[],
     }
 }
 

@@ -116,7 +116,7 @@ impl ReportedMetrics {
 /// fill by other means are there for each scenario of their protocol.
 fn has(protocol: &Protocol, need: Need) -> bool {
     let (churn, cookies) = match protocol {
-        Protocol::TcpHold(hold) => (Some(&hold.churn), false),
+        Protocol::Hold(hold) => (Some(&hold.churn), false),
         Protocol::Http(http) => (None, http.cookies),
     };
     match need {
@@ -135,7 +135,7 @@ fn has(protocol: &Protocol, need: Need) -> bool {
 
 fn within(protocol: &Protocol) -> Vec<Time> {
     match protocol {
-        Protocol::TcpHold(_) => Vec::new(),
+        Protocol::Hold(_) => Vec::new(),
         Protocol::Http(http) => http.within.clone(),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn notes(run: &SavedRun) -> Vec<String> {
         let scenario = &run.plan.scenarios[one.scenario];
         let what = match scenario.protocol {
             Protocol::Http(_) => "requests",
-            Protocol::TcpHold(_) => "connections",
+            Protocol::Hold(_) => "connections",
         };
         format!(
             "{} of the {what} of {} failed ({} of {}), and no threshold limits failures: \

@@ -15,7 +15,7 @@ pub(super) struct EventFacts<'a> {
 /// The events of a scenario, in the order of their times. None in a run that was saved before
 /// events were told apart.
 pub(super) fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
-    let Protocol::TcpHold(hold) = &scenario.protocol else { return Vec::new() };
+    let Protocol::Hold(hold) = &scenario.protocol else { return Vec::new() };
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
         return Vec::new();
     }

@@ -144,7 +144,7 @@ impl ScenarioSchedule {
         }
         let start_after = scenario.start_after;
         let mut schedule = Self { start_after, block: 1, seed, scenario: index, segments };
-        if matches!(scenario.protocol, Protocol::TcpHold(_)) {
+        if matches!(scenario.protocol, Protocol::Hold(_)) {
             schedule.block = hold_block(schedule.peak_users());
         }
         schedule

@@ -2,8 +2,8 @@
 
 use super::Schedule;
 use crate::plan::{
-    Close, Endpoint, Generator, Http, Level, Plan, Protocol, Ramp, Scenario, Stage, StartAfter,
-    Target, TcpHold, ThinkTime,
+    Close, Endpoint, Generator, HoldSettings, Http, Level, Plan, Protocol, Ramp, Scenario, Stage,
+    StartAfter, Target, ThinkTime,
 };
 use crate::units::Time;
 use std::time::Duration;
@@ -30,7 +30,7 @@ pub(crate) fn scenario(protocol: Protocol, levels: &[(Level, u64)]) -> Scenario 
 }
 
 pub(crate) fn hold() -> Protocol {
-    Protocol::TcpHold(TcpHold {
+    Protocol::Hold(HoldSettings {
         expect: None,
         greeting: None,
         heartbeat: None,

@@ -123,7 +123,7 @@ pub(super) fn attempts(
     let request = view.request.filter(|_| !in_steps);
     for (key, cell) in recording.cells.range(..=last) {
         let cell = &*cell.of_request(request, false);
-        let whole = matches!(scenario.protocol, Protocol::TcpHold(_)) || view.sees(*key, scenario);
+        let whole = matches!(scenario.protocol, Protocol::Hold(_)) || view.sees(*key, scenario);
         if whole {
             let one = outcome(&scenario.protocol, cell);
             tried.well += one.well;
@@ -170,7 +170,7 @@ fn most_at_once(scenario: &Scenario) -> u64 {
     use crate::plan::Level;
     let cap = match &scenario.protocol {
         Protocol::Http(http) => http.max_in_flight,
-        Protocol::TcpHold(_) => 0,
+        Protocol::Hold(_) => 0,
     };
     let most = scenario.stages.iter().map(|stage| match stage.level {
         Level::Users { users, .. } => users,

@@ -156,7 +156,7 @@ fn outline_scenario(
         at = at.plus(length(part));
     }
     let lines = match &scenario.protocol {
-        Protocol::TcpHold(hold) => super::churn::lines(&hold.churn),
+        Protocol::Hold(hold) => super::churn::lines(&hold.churn),
         Protocol::Http(http) => super::session::lines(http, data),
     };
     for line in lines {
@@ -232,7 +232,7 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> T
         let ramp = ramp(segment);
         let end = at.plus(ramp).plus(Moment { ns: segment.hold_ns, at_least: false });
         let counted = matches!(segment.shape, Shape::Rate { .. })
-            || matches!(scenario.protocol, Protocol::TcpHold(_));
+            || matches!(scenario.protocol, Protocol::Hold(_));
         let attempts = if counted { grouped(segment.attempts()) } else { "-".to_owned() };
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };
         let name =

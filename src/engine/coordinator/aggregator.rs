@@ -236,7 +236,7 @@ fn open_attempts(counters: &Counters, protocol: &Protocol) -> (u64, u64) {
     let open = get(Counter::ConnectOk)
         .saturating_sub(get(Counter::Ok) + lost + get(Counter::UnfinishedOpen));
     match protocol {
-        Protocol::TcpHold(_) => (unfinished, open.min(unfinished)),
+        Protocol::Hold(_) => (unfinished, open.min(unfinished)),
         Protocol::Http(_) => (unfinished, 0),
     }
 }

@@ -295,10 +295,8 @@ impl Run<'_, '_> {
                 unpaced.then_some(Token::Ramp(stage))
             }
             Transition::Drain => {
-                let held = matches!(
-                    self.spec.manifest.plan.scenarios[index].protocol,
-                    Protocol::TcpHold(_)
-                );
+                let held =
+                    matches!(self.spec.manifest.plan.scenarios[index].protocol, Protocol::Hold(_));
                 held.then_some(Token::Close)
             }
             Transition::Hold(_) | Transition::End => None,

@@ -24,7 +24,7 @@ pub use host::{Host, Ready};
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};
-use crate::plan::{Close, Heartbeat, TcpHold};
+use crate::plan::{Close, Heartbeat, HoldSettings};
 use crate::record::{
     Cause, CellKey, Counter, End, Failure, FailureStage, Gauge, Gauges, Outcome, Recorder,
 };
@@ -59,7 +59,7 @@ const BUFFER: usize = 64 << 10;
 pub struct Hold<H: Host, C: Conversation> {
     host: H,
     load: Load,
-    settings: TcpHold,
+    settings: HoldSettings,
     conversation: C,
     /// Whether connections are secured before they count as open.
     secured: bool,
@@ -94,7 +94,7 @@ pub struct Hold<H: Host, C: Conversation> {
 
 impl<H: Host, C: Conversation> Hold<H, C> {
     /// A loop at the start of the run.
-    pub fn new(host: H, load: Load, settings: TcpHold, conversation: C) -> Self {
+    pub fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
         let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
         let leaving = Leaving::new(slots.len());
         Self {

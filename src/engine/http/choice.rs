@@ -31,7 +31,7 @@ impl Choices {
             Protocol::Http(http) if http.requests.len() > 1 => {
                 Some(Self::new(plan.seed, scenario, http))
             }
-            Protocol::Http(_) | Protocol::TcpHold(_) => None,
+            Protocol::Http(_) | Protocol::Hold(_) => None,
         }
     }
 

@@ -75,7 +75,7 @@ pub(super) fn unique(protocol: &Protocol) -> Option<&Data> {
         Protocol::Http(Http { data: Some(data), .. }) if data.order == RowOrder::Unique => {
             Some(data)
         }
-        Protocol::Http(_) | Protocol::TcpHold(_) => None,
+        Protocol::Http(_) | Protocol::Hold(_) => None,
     }
 }
 

@@ -44,7 +44,7 @@ impl ResourceCost {
     /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the
     /// kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
-        let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::TcpHold(_));
+        let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::Hold(_));
         let scenario = recording.scenarios.get(index).filter(|_| held)?;
         let peak = scenario.peak.as_ref()?;
         let baseline = recording.baseline.as_ref();
@@ -66,7 +66,7 @@ impl ResourceCost {
     /// What the connections of all scenarios together cost; only where all of them hold
     /// connections, and there are several.
     pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
-        let held = |protocol: &Protocol| matches!(protocol, Protocol::TcpHold(_));
+        let held = |protocol: &Protocol| matches!(protocol, Protocol::Hold(_));
         if plan.scenarios.len() < 2 || !plan.scenarios.iter().all(|one| held(&one.protocol)) {
             return None;
         }

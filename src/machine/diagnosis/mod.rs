@@ -288,7 +288,7 @@ impl Evidence<'_> {
     /// idle timeout, but an age.
     fn idle_spike(&self) -> Option<(u64, u64)> {
         let spoke_every = match self.protocol {
-            Some(Protocol::TcpHold(hold)) => {
+            Some(Protocol::Hold(hold)) => {
                 hold.heartbeat.as_ref().map(|heartbeat| match heartbeat {
                     Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => {
                         every.0.as_secs()
@@ -304,7 +304,7 @@ impl Evidence<'_> {
     fn missed_deadline(&self, root_cause: RootCause) -> Option<String> {
         let route = self.route;
         match (root_cause, self.protocol?) {
-            (RootCause::TargetLate, Protocol::TcpHold(hold)) => match hold.heartbeat.as_ref()? {
+            (RootCause::TargetLate, Protocol::Hold(hold)) => match hold.heartbeat.as_ref()? {
                 Heartbeat::Client { timeout, .. } => {
                     Some(format!("heartbeats on {route} got no reply within {timeout}"))
                 }
@@ -312,7 +312,7 @@ impl Evidence<'_> {
                     Some(format!("no heartbeat came on {route} within {}", Time(every.0 + grace.0)))
                 }
             },
-            (RootCause::TargetSilent, Protocol::TcpHold(hold)) => {
+            (RootCause::TargetSilent, Protocol::Hold(hold)) => {
                 match (hold.greeting, hold.heartbeat.as_ref()?) {
                     (Some(greeting), _) => {
                         Some(format!("the target sent no greeting within {greeting} on {route}"))

@@ -58,7 +58,7 @@ pub fn diagnose_scenario(
     let (wanted, reached) = levels(scenario, facts, &whole);
     let opened = whole.counters.get(Counter::ConnectOk);
     let verified = match scenario.protocol {
-        Protocol::TcpHold(_) => whole.counters.get(Counter::Verified),
+        Protocol::Hold(_) => whole.counters.get(Counter::Verified),
         Protocol::Http(_) => whole.counters.get(Counter::Ok),
     };
     diagnose(&Evidence {

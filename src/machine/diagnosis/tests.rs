@@ -286,11 +286,11 @@ fn every_culprit_has_words_and_a_fix() {
 }
 
 fn held(heartbeat: Heartbeat) -> Option<Protocol> {
-    let Protocol::TcpHold(mut hold) = crate::schedule::testing::hold() else {
+    let Protocol::Hold(mut hold) = crate::schedule::testing::hold() else {
         return None;
     };
     hold.heartbeat = Some(heartbeat);
-    Some(Protocol::TcpHold(hold))
+    Some(Protocol::Hold(hold))
 }
 
 fn of_client(every: u64, timeout: u64) -> Option<Protocol> {

@@ -183,7 +183,7 @@ fn time_wait(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
     let closed: u64 = scenarios
         .filter(|(scenario, needs)| match &scenario.protocol {
-            Protocol::TcpHold(hold) => hold.close == Close::Fin,
+            Protocol::Hold(hold) => hold.close == Close::Fin,
             Protocol::Http(_) => needs.over_tcp,
         })
         .map(|(_, needs)| needs.connections)
@@ -275,7 +275,7 @@ fn in_flight(facts: &Facts<'_>) -> Requirement {
             let counts = needed > 0 && http.on_full == OnFull::Invalid;
             counts.then_some((needed, http, scenario.stages.as_slice()))
         }
-        Protocol::TcpHold(_) => None,
+        Protocol::Hold(_) => None,
     });
     let short =
         |(needed, http, _): &(u64, &Http, &[Stage])| needed.saturating_sub(http.max_in_flight);

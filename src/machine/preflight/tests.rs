@@ -2,8 +2,8 @@ use super::*;
 use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users, web};
 use crate::machine::{CgroupMemory, Conntrack, Ports};
 use crate::plan::{
-    Close, ConnectionUse, Endpoint, Http, Level, Lifetime, Plan, Protocol, Ramp, Request, Site,
-    SourceRange, Stage, TcpHold, ThinkTime,
+    Close, ConnectionUse, Endpoint, HoldSettings, Http, Level, Lifetime, Plan, Protocol, Ramp,
+    Request, Site, SourceRange, Stage, ThinkTime,
 };
 use crate::units::Rate;
 
@@ -285,7 +285,7 @@ fn pace_and_patience_are_warnings() {
     let rows = preflight(&held(100_000, 40_000), &usual(), &slow);
     assert_eq!(find(&rows, Resource::RampCpu).have, Figure::PerSecond(4_827));
     let mut often = held(1_000_000, 20_000);
-    let Protocol::TcpHold(TcpHold { heartbeat, connect_timeout, close, .. }) =
+    let Protocol::Hold(HoldSettings { heartbeat, connect_timeout, close, .. }) =
         &mut often.scenarios[0].protocol
     else {
         unreachable!()
@@ -340,10 +340,10 @@ fn connections_that_come_and_go_need_ports_for_those_that_have_gone() {
     assert_eq!(at_rest(&here, &never), (Figure::Number(35_000), RequirementStatus::Warn));
 
     let mut held = self::far(9_000);
-    let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
+    let Protocol::Hold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.churn.lifetime = Some(Lifetime::Exponential { mean: seconds(30) });
     assert_eq!(at_rest(&held, &usual()), (Figure::Number(27_000), RequirementStatus::Ok));
-    let Protocol::TcpHold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
+    let Protocol::Hold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.close = Close::Rst;
     assert_eq!(at_rest(&held, &usual()).0, Figure::text("none are closed"));
 }
@@ -351,7 +351,7 @@ fn connections_that_come_and_go_need_ports_for_those_that_have_gone() {
 #[test]
 fn long_silence_is_only_a_matter_of_what_lies_between() {
     let mut quiet = far(10);
-    let Protocol::TcpHold(hold) = &mut quiet.scenarios[0].protocol else { unreachable!() };
+    let Protocol::Hold(hold) = &mut quiet.scenarios[0].protocol else { unreachable!() };
     hold.heartbeat = None;
     quiet.scenarios[0].stages[0].hold = seconds(600);
     assert_eq!(fitness(&quiet, &usual(), Resource::IdleTime), RequirementStatus::Warn);

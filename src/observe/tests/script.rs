@@ -2,9 +2,9 @@
 
 use crate::engine::{Event, Resolved};
 use crate::plan::{
-    Bound, Close, Comparison, During, Endpoint, Generator, Heartbeat, HostPort, Http, Level,
-    Metric, Phase, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage, StartAfter,
-    Stat, Target, TcpHold, ThinkTime, Threshold, TimeMetric,
+    Bound, Close, Comparison, During, Endpoint, Generator, Heartbeat, HoldSettings, HostPort, Http,
+    Level, Metric, Phase, Plan, Protocol, Ramp, RatioMetric, Request, Scenario, Scope, Stage,
+    StartAfter, Stat, Target, ThinkTime, Threshold, TimeMetric,
 };
 use crate::record::{
     Cause, Cell, CellKey, Counter, Diagnosis, Entry, Failure, FailureStage, Gauge, Gauges,
@@ -73,7 +73,7 @@ pub(super) fn hold(stages: Vec<Stage>) -> Scenario {
         name: "hold".into(),
         target: 0,
         start_after: StartAfter::Delay(seconds(0)),
-        protocol: Protocol::TcpHold(TcpHold {
+        protocol: Protocol::Hold(HoldSettings {
             expect: Some("ok".into()),
             greeting: None,
             heartbeat: Some(Heartbeat::Server { every: seconds(60), grace: seconds(10) }),

@@ -192,7 +192,7 @@ fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     let key = raw.generator.value().and_then(|generator| generator.port_range.key());
     let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
     let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
-        Protocol::TcpHold(hold) => {
+        Protocol::Hold(hold) => {
             let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
             let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
             closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)

@@ -6,7 +6,7 @@ use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::elements::http::Http;
 use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::stage::Stages;
-use crate::plan::elements::tcp_hold::TcpHold;
+use crate::plan::elements::tcp_hold::HoldSettings;
 use crate::plan::elements::ws_hold::RawWebSocket;
 use crate::plan::elements::{http, tcp_hold, ws_hold};
 use crate::plan::error::Errors;
@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Opens one connection and holds it: `tcp-hold`, `ws-hold`.
-    TcpHold(TcpHold),
+    Hold(HoldSettings),
     /// Sends HTTP requests.
     Http(Http),
 }
@@ -27,8 +27,8 @@ impl Protocol {
     /// Which protocol it is, without its settings.
     pub fn kind(&self) -> ProtocolKind {
         match self {
-            Self::TcpHold(hold) if hold.websocket.is_some() => ProtocolKind::WsHold,
-            Self::TcpHold(_) => ProtocolKind::TcpHold,
+            Self::Hold(hold) if hold.websocket.is_some() => ProtocolKind::WsHold,
+            Self::Hold(_) => ProtocolKind::TcpHold,
             Self::Http(_) => ProtocolKind::Http,
         }
     }
@@ -104,7 +104,7 @@ const ELEMENTS: [Element; 3] = [
             let timeout = &raw.connect_timeout;
             let spoken = Spoken::Raw;
             let keys = (&raw.hold, timeout, spoken);
-            Protocol::TcpHold(tcp_hold::held(keys, stages.known(), errors))
+            Protocol::Hold(tcp_hold::held(keys, stages.known(), errors))
         },
     },
     Element {
@@ -116,7 +116,7 @@ const ELEMENTS: [Element; 3] = [
             let mut hold = tcp_hold::held(keys, stages.known(), errors);
             let websocket = ws_hold::websocket(&raw.websocket, &raw.hold, &hold, errors);
             hold.websocket = Some(Box::new(websocket));
-            Protocol::TcpHold(hold)
+            Protocol::Hold(hold)
         },
     },
     Element {

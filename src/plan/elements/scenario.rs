@@ -45,7 +45,7 @@ impl Scenario {
     pub fn request(&self, at: u16) -> Option<&str> {
         match &self.protocol {
             Protocol::Http(http) => http.requests.get(usize::from(at)).map(|one| one.name.as_str()),
-            Protocol::TcpHold(_) => None,
+            Protocol::Hold(_) => None,
         }
     }
 }

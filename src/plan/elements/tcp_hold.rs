@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// How a connection is held.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TcpHold {
+pub struct HoldSettings {
     /// Every message must be exactly this; `None` takes any bytes. Never empty.
     pub expect: Option<String>,
     /// The server must send its first message within this time of the connection's opening; `None`:
@@ -43,10 +43,10 @@ pub(super) fn held(
     (raw, connect_timeout, spoken): (&RawHold, &Field<Time>, Spoken),
     stages: &[Stage],
     errors: &mut Errors,
-) -> TcpHold {
+) -> HoldSettings {
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
-    TcpHold {
+    HoldSettings {
         expect: message(&raw.expect, "expect", errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, spoken, errors)),

@@ -3,7 +3,7 @@
 use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::hold::heartbeat::FrameWord;
 use crate::plan::elements::hold::websocket::WebSocket;
-use crate::plan::elements::tcp_hold::TcpHold;
+use crate::plan::elements::tcp_hold::HoldSettings;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, OneOrMany, count, table, words};
 use crate::plan::text::Text;
@@ -60,7 +60,7 @@ const OWN: [&str; 7] = [
 pub(super) fn websocket(
     raw: &RawWebSocket,
     keys: &RawHold,
-    hold: &TcpHold,
+    hold: &HoldSettings,
     errors: &mut Errors,
 ) -> WebSocket {
     let is_ping = |raw: &Field<FrameWord>| raw.value() == Some(&FrameWord::Ping);
@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn websocket(plan: &Plan) -> &WebSocket {
-        let Protocol::TcpHold(hold) = &plan.scenarios[0].protocol else { panic!("a hold") };
+        let Protocol::Hold(hold) = &plan.scenarios[0].protocol else { panic!("a hold") };
         hold.websocket.as_deref().expect("a WebSocket")
     }
 

@@ -46,13 +46,13 @@ fn seconds(seconds: u64) -> Time {
 fn http(plan: &Plan) -> &Http {
     match &plan.scenarios[0].protocol {
         Protocol::Http(http) => http,
-        Protocol::TcpHold(_) => panic!("not http"),
+        Protocol::Hold(_) => panic!("not http"),
     }
 }
 
-fn hold(plan: &Plan) -> &TcpHold {
+fn hold(plan: &Plan) -> &HoldSettings {
     match &plan.scenarios[0].protocol {
-        Protocol::TcpHold(hold) => hold,
+        Protocol::Hold(hold) => hold,
         Protocol::Http(_) => panic!("not tcp-hold"),
     }
 }
@@ -66,7 +66,7 @@ fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
     assert_eq!(scenario.start_after, StartAfter::Delay(seconds(0)));
     assert_eq!(scenario.stages[1].name, "2");
     assert_eq!(scenario.stages[1].level, Level::Users { users: 10, ramp: Ramp::Unpaced });
-    let expected = TcpHold {
+    let expected = HoldSettings {
         expect: None,
         greeting: None,
         heartbeat: None,

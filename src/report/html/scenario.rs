@@ -66,7 +66,7 @@ impl View<'_> {
     fn charts(&self) -> Vec<Chart> {
         let (level, rate) = match &self.scenario.protocol {
             Protocol::Http(_) => ("Users and requests under way", "Requests a second"),
-            Protocol::TcpHold(_) => ("Connections", "Connections opened a second"),
+            Protocol::Hold(_) => ("Connections", "Connections opened a second"),
         };
         let mut charts = vec![
             self.over_time(level, Unit::Count, self.levels()),
@@ -143,7 +143,7 @@ impl View<'_> {
         };
         let planned = Series { planned: true, ..Series::new("planned", self.planned(false)) };
         match &self.scenario.protocol {
-            Protocol::TcpHold(_) => vec![gauge(Gauge::Open), gauge(Gauge::Connecting), planned],
+            Protocol::Hold(_) => vec![gauge(Gauge::Open), gauge(Gauge::Connecting), planned],
             Protocol::Http(_) => vec![gauge(Gauge::Users), gauge(Gauge::InFlight), planned],
         }
     }
@@ -155,7 +155,7 @@ impl View<'_> {
             Series::new("started", count(Counter::Started)),
             match &self.scenario.protocol {
                 // A connection has succeeded when it is closed.
-                Protocol::TcpHold(_) => Series::new("opened", count(Counter::ConnectOk)),
+                Protocol::Hold(_) => Series::new("opened", count(Counter::ConnectOk)),
                 Protocol::Http(_) => Series::new("succeeded", count(Counter::Ok)),
             },
             Series::new("dropped", count(Counter::Dropped)),

@@ -82,7 +82,7 @@ pub(in crate::report) fn stage_table(
     facts: &ScenarioFacts<'_>,
     whole: &Section<'_>,
 ) -> Table {
-    let hold = matches!(scenario.protocol, Protocol::TcpHold(_));
+    let hold = matches!(scenario.protocol, Protocol::Hold(_));
     let mut table = Table::new(vec![
         Column::name("stage"),
         Column::right(if hold { "connections" } else { "requests" }),
@@ -177,7 +177,7 @@ fn figures(
     let bad = get(Counter::Failed) + get(Counter::TimedOut) > get(Counter::FailedLocal);
     let alarm = if bad { BAD } else { Style::new() };
     let (speed, open) = match scenario.protocol {
-        Protocol::TcpHold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
+        Protocol::Hold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
         Protocol::Http(_) => (RateMetric::Requests, String::new()),
     };
     let speed = paced.and_then(|one| one.measure(Metric::Rate(speed))).map(|one| rate(one.value));

@@ -9,7 +9,7 @@ use crate::units::figure::time;
 /// measured.
 pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     match scenario.protocol {
-        Protocol::TcpHold(_) => TimeMetric::ConnectTime,
+        Protocol::Hold(_) => TimeMetric::ConnectTime,
         Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
             TimeMetric::ResponseTime
         }

@@ -5,7 +5,7 @@
 //! kept between them.
 
 use super::{ConnectionId, Conversation, Event, Fault, Received};
-use crate::plan::{Heartbeat, TcpHold};
+use crate::plan::{Heartbeat, HoldSettings};
 use crate::record::Failure;
 
 /// Bytes of a wrong message that are shown.
@@ -21,7 +21,7 @@ pub(crate) struct Raw {
 
 impl Raw {
     /// What a plan says of its connections.
-    pub(crate) fn new(settings: &TcpHold) -> Self {
+    pub(crate) fn new(settings: &HoldSettings) -> Self {
         let beat = match &settings.heartbeat {
             Some(Heartbeat::Client { send, .. }) => send.clone().into_bytes(),
             Some(Heartbeat::Server { .. }) | None => Vec::new(),

@@ -7,8 +7,8 @@ use crate::units::{Ratio, Time};
 use simulation::Simulation;
 use std::time::Duration;
 
-fn with(churn: crate::plan::Churn) -> TcpHold {
-    TcpHold { churn, ..settings(None) }
+fn with(churn: crate::plan::Churn) -> HoldSettings {
+    HoldSettings { churn, ..settings(None) }
 }
 
 fn held_for(users: u64, hold: u64, churn: crate::plan::Churn, on_connect: Script) -> Outcomes {
@@ -27,7 +27,7 @@ fn backoff(first_ms: u64, longest: u64, jitter: Jitter) -> Reconnect {
 
 fn measured(outcomes: &Outcomes, metric: crate::plan::Metric) -> Measure {
     let (cell, gauges) = (outcomes.whole(), Gauges::default());
-    let protocol = Protocol::TcpHold(settings(None));
+    let protocol = Protocol::Hold(settings(None));
     measure(metric, &Span { protocol: &protocol, cell: &cell, gauges: &gauges, length_ns: 1 })
         .unwrap()
 }
@@ -276,7 +276,7 @@ fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
             simulation.plan(simulation.now_ns + 1_000, slot, Act::Open);
         }
     });
-    let hold = TcpHold { connect_timeout: seconds(1), ..with(churn) };
+    let hold = HoldSettings { connect_timeout: seconds(1), ..with(churn) };
     let outcomes = run(plan(hold, vec![stage(1_000, Ramp::Unpaced, 5)]), orders, script, nothing());
     assert!(outcomes.simulation.borrow().told.contains(&WorkerReport::RampReached { stage: 0 }));
     assert_eq!(outcomes.get(Counter::Ok), 900);

@@ -16,7 +16,7 @@ pub(super) fn anyone() -> Client {
     Client::new(&peers).unwrap()
 }
 
-fn secured(settings: TcpHold, stages: Vec<Stage>) -> Plan {
+fn secured(settings: HoldSettings, stages: Vec<Stage>) -> Plan {
     let mut plan = plan(settings, stages);
     plan.targets[0].tls = Some(Tls::default());
     plan

@@ -179,8 +179,8 @@ pub(super) fn seconds(seconds: u64) -> Time {
     Time(Duration::from_secs(seconds))
 }
 
-pub(super) fn plan(settings: TcpHold, stages: Vec<Stage>) -> Plan {
-    let scenario = testing::scenario(Protocol::TcpHold(settings), &[]);
+pub(super) fn plan(settings: HoldSettings, stages: Vec<Stage>) -> Plan {
+    let scenario = testing::scenario(Protocol::Hold(settings), &[]);
     testing::plan(Scenario { stages, ..scenario })
 }
 
@@ -197,8 +197,8 @@ pub(super) fn paced(rate: u64) -> Ramp {
     Ramp::SpawnRate(Rate::per_second(rate))
 }
 
-pub(super) fn settings(heartbeat: Option<Heartbeat>) -> TcpHold {
-    TcpHold {
+pub(super) fn settings(heartbeat: Option<Heartbeat>) -> HoldSettings {
+    HoldSettings {
         expect: Some("ok".into()),
         greeting: None,
         heartbeat,
@@ -241,7 +241,7 @@ pub(super) fn run(
     on_connect: Script,
     on_send: Script,
 ) -> Outcomes {
-    let Protocol::TcpHold(settings) = &plan.scenarios[0].protocol else { unreachable!() };
+    let Protocol::Hold(settings) = &plan.scenarios[0].protocol else { unreachable!() };
     let raw = Raw::new(settings);
     run_with(plan, orders, (on_connect, on_send), raw)
 }
@@ -273,7 +273,7 @@ pub(super) fn run_with<C: Conversation>(
     let orders = std::iter::once((0, Command::StartClosing)).chain(orders).collect();
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
-    let Protocol::TcpHold(settings) = load.scenario().protocol.clone() else { unreachable!() };
+    let Protocol::Hold(settings) = load.scenario().protocol.clone() else { unreachable!() };
     Hold::new(world, load, settings, conversation).run().unwrap();
     let mut recording = Recording::new(1);
     for notice in &simulation.borrow().told {

@@ -8,7 +8,7 @@ use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, RawTable};
 use crate::plan::span::Span;
-use crate::plan::{Faults, Heartbeat, TcpHold};
+use crate::plan::{Faults, Heartbeat, HoldSettings};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -151,7 +151,7 @@ fn tcp_hold_server(
     faults: Faults,
     errors: &mut Errors,
 ) -> TcpHoldServer {
-    let serve = |hold: &TcpHold| {
+    let serve = |hold: &HoldSettings| {
         let websocket = hold.websocket.as_ref().map(|websocket| WebSocketServer {
             subprotocol: websocket.subprotocols.first().cloned(),
             pings: websocket.beats_by_ping,

@@ -4,7 +4,7 @@ use crate::plan::elements::protocol::ProtocolWord;
 use crate::plan::elements::scenario::RawScenario;
 use crate::plan::span::Span;
 use crate::plan::tree::Key;
-use crate::plan::{Protocol, Scenario, TcpHold};
+use crate::plan::{HoldSettings, Protocol, Scenario};
 
 /// A scenario as its target sees it.
 pub(in crate::plan) struct User<'a> {
@@ -13,7 +13,7 @@ pub(in crate::plan) struct User<'a> {
     pub protocol: ProtocolWord,
     /// The place of the protocol's word.
     pub at: Span,
-    pub hold: Option<TcpHold>,
+    pub hold: Option<HoldSettings>,
     pub greeting: Option<Span>,
     pub expect: Option<Span>,
     pub heartbeat: Option<Span>,
@@ -27,7 +27,7 @@ pub(in crate::plan) fn user<'a>(
 ) -> Option<User<'a>> {
     let protocol = raw.protocol.given()?;
     let hold = match &scenario.protocol {
-        Protocol::TcpHold(hold) => Some(hold.clone()),
+        Protocol::Hold(hold) => Some(hold.clone()),
         Protocol::Http(_) => None,
     };
     Some(User {

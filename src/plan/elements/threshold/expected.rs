@@ -121,7 +121,7 @@ fn expected(threshold: &Threshold, scenario: &Scenario, parts: &[Placed]) -> Opt
 fn samples(metric: Metric, scenario: &Scenario, part: &Placed) -> Option<(f64, bool)> {
     match &scenario.protocol {
         Protocol::Http(http) => requests(metric, http, part),
-        Protocol::TcpHold(hold) => {
+        Protocol::Hold(hold) => {
             let Metric::Time(time, _) = metric else { return None };
             if time.row().samples != Samples::Heartbeats || hold.churn.is_any() {
                 return None;

@@ -102,7 +102,7 @@ fn threshold(
     }
     let checks: &[String] = match protocol {
         Protocol::Http(http) => &http.checks,
-        Protocol::TcpHold(_) => &[],
+        Protocol::Hold(_) => &[],
     };
     let Condition { metric, comparison, bound } = match condition::parse(written, word, checks) {
         Ok(condition) => condition,

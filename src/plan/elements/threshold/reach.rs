@@ -7,8 +7,8 @@ use crate::plan::elements::threshold::request_scope;
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
 use crate::plan::{
-    During, Heartbeat, Http, Level, Metric, Overrides, Protocol, RequestScope, Stage, Stat,
-    TcpHold, Threshold,
+    During, Heartbeat, HoldSettings, Http, Level, Metric, Overrides, Protocol, RequestScope, Stage,
+    Stat, Threshold,
 };
 use crate::units::Time;
 
@@ -70,9 +70,9 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
 fn is_met(need: Need, seen: &ThresholdContext<'_>) -> bool {
     let (http, hold) = match seen.protocol {
         Protocol::Http(http) => (Some(http), None),
-        Protocol::TcpHold(hold) => (None, Some(hold)),
+        Protocol::Hold(hold) => (None, Some(hold)),
     };
-    let held = |is: fn(&TcpHold) -> bool| hold.is_none_or(is);
+    let held = |is: fn(&HoldSettings) -> bool| hold.is_none_or(is);
     match need {
         Need::Tls => seen.secured,
         Need::Checks => http.is_none_or(|http| !http.checks.is_empty()),
@@ -143,7 +143,7 @@ fn unseen(
     };
     let share = |all| match seen.protocol {
         Protocol::Http(http) => request_scope::share(threshold.requests, http, all),
-        Protocol::TcpHold(_) => all,
+        Protocol::Hold(_) => all,
     };
     let (available, floor) = (share(sum?), metric.sample_floor());
     if available == 0 {
@@ -204,7 +204,7 @@ fn not_so_old(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, St
 
 /// The most connections that each event can drop.
 fn dropped(seen: &ThresholdContext<'_>) -> Option<Vec<u64>> {
-    let Protocol::TcpHold(hold) = seen.protocol else { return None };
+    let Protocol::Hold(hold) = seen.protocol else { return None };
     let users = |stage: &Stage| match stage.level {
         Level::Users { users, .. } => users,
         Level::Rate { .. } => 0,
@@ -271,7 +271,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
         return Some(0);
     }
     let hold = match protocol {
-        Protocol::TcpHold(hold) => hold,
+        Protocol::Hold(hold) => hold,
         Protocol::Http(http) => return requests(metric, http, part),
     };
     let (before, after) = part.users;

@@ -20,7 +20,7 @@ pub(in crate::plan) fn scope(
     let Some(given) = field.given() else { return Some(RequestScope::All) };
     let http = match protocol? {
         Protocol::Http(http) => http,
-        Protocol::TcpHold(_) => {
+        Protocol::Hold(_) => {
             errors
                 .add(given.at, "`request` has no meaning in tcp-hold: its users make connections")
                 .help("leave `request` out, or look at one stage: `stage = \"…\"`");
