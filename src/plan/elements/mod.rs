@@ -11,7 +11,6 @@ pub(in crate::plan) mod scenario;
 pub(in crate::plan) mod search;
 pub(in crate::plan) mod stage;
 pub(in crate::plan) mod target;
-pub(in crate::plan) mod tcp_hold;
 pub(in crate::plan) mod threshold;
 pub(in crate::plan) mod validity_limits;
 pub(in crate::plan) mod ws_hold;

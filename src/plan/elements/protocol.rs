@@ -2,13 +2,13 @@
 
 use crate::catalogue::ProtocolKind;
 use crate::plan::elements::hold::RawHold;
+use crate::plan::elements::hold::settings::{self, HoldSettings};
 use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::elements::http::Http;
 use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::stage::Stages;
-use crate::plan::elements::tcp_hold::HoldSettings;
 use crate::plan::elements::ws_hold::RawWebSocket;
-use crate::plan::elements::{http, tcp_hold, ws_hold};
+use crate::plan::elements::{http, ws_hold};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Keys, RawTable, table, words};
 use crate::units::Time;
@@ -99,21 +99,21 @@ const ELEMENTS: [Element; 3] = [
     Element {
         word: ProtocolWord::TcpHold,
         keys: &[&RawHold::KEYS],
-        instead: &tcp_hold::INSTEAD,
+        instead: &settings::INSTEAD,
         lower: |raw, stages, errors| {
             let timeout = &raw.connect_timeout;
             let spoken = Spoken::Raw;
             let keys = (&raw.hold, timeout, spoken);
-            Protocol::Hold(tcp_hold::held(keys, stages.known(), errors))
+            Protocol::Hold(settings::held(keys, stages.known(), errors))
         },
     },
     Element {
         word: ProtocolWord::WsHold,
         keys: &[&RawHold::KEYS, &RawWebSocket::KEYS],
-        instead: &tcp_hold::INSTEAD,
+        instead: &settings::INSTEAD,
         lower: |raw, stages, errors| {
             let keys = (&raw.hold, &raw.connect_timeout, Spoken::WebSocket);
-            let mut hold = tcp_hold::held(keys, stages.known(), errors);
+            let mut hold = settings::held(keys, stages.known(), errors);
             let websocket = ws_hold::websocket(&raw.websocket, &raw.hold, &hold, errors);
             hold.websocket = Some(Box::new(websocket));
             Protocol::Hold(hold)

@@ -2,8 +2,8 @@
 
 use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::hold::heartbeat::FrameWord;
+use crate::plan::elements::hold::settings::HoldSettings;
 use crate::plan::elements::hold::websocket::WebSocket;
-use crate::plan::elements::tcp_hold::HoldSettings;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, OneOrMany, count, table, words};
 use crate::plan::text::Text;

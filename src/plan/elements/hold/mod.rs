@@ -6,6 +6,7 @@ pub(in crate::plan) mod event;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
 pub(in crate::plan) mod reconnect;
+pub(in crate::plan) mod settings;
 pub(in crate::plan) mod websocket;
 
 use crate::plan::elements::hold::close::CloseWord;

@@ -1,4 +1,4 @@
-//! The protocol `tcp-hold`: each user opens one TCP connection and holds it.
+//! What is said of connections that are held: `tcp-hold`, `ws-hold`.
 
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::heartbeat::heartbeat;
@@ -35,11 +35,11 @@ pub struct HoldSettings {
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
 /// Keys of other protocols, and what to write in place of each.
-pub(super) const INSTEAD: [(&str, &str); 1] =
+pub(in crate::plan::elements) const INSTEAD: [(&str, &str); 1] =
     [("timeout", "write `connect_timeout` for how long a connection may take to open")];
 
 /// What each user does; `stages` are empty where they could not be read.
-pub(super) fn held(
+pub(in crate::plan::elements) fn held(
     (raw, connect_timeout, spoken): (&RawHold, &Field<Time>, Spoken),
     stages: &[Stage],
     errors: &mut Errors,
