@@ -6,7 +6,7 @@
 //! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that
 //! one held.
 
-use super::draw::Draws;
+use super::churn_rng::Draws;
 use super::slots::State;
 use super::{BATCH, Hold, Host};
 use crate::plan::{Close, Reconnect, TimeMetric};

@@ -7,17 +7,17 @@
 //!
 //! **Invariant:** no task, timer or buffer belongs to a connection.
 
-mod account;
 mod churn;
-mod draw;
+mod churn_rng;
+mod closing;
+mod connection_time;
+mod conversation;
+mod deadlines;
 mod epoll;
+mod events;
 mod host;
-mod leaving;
-mod queue;
 mod slots;
 mod stages;
-mod talk;
-mod traffic;
 
 pub use epoll::Epoll;
 pub use host::{Host, Ready};
@@ -30,11 +30,11 @@ use crate::record::{
 };
 use crate::units::SECOND_NS;
 use crate::workload::hold::{ConnectionId, Conversation};
-use account::Account;
 use churn::Churn;
-use draw::Draws;
-use leaving::Leaving;
-use queue::Queue;
+use churn_rng::Draws;
+use closing::Leaving;
+use connection_time::Account;
+use deadlines::Queue;
 use slots::{Slots, State};
 use stages::Stages;
 

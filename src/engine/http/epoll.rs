@@ -7,9 +7,9 @@ use super::super::clock::Clock;
 use super::super::load::Load;
 use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
 use super::super::wire::{Command, WorkerReport};
+use super::connection::Way;
 use super::host::{Host, Place, Ready, Room};
-use super::hub::Hub;
-use super::way::Way;
+use super::pool::Hub;
 use crate::plan::{Http, Protocol, Version};
 use crate::record::{ConnectionEnd, WorkerFacts};
 use crate::workload::http::{

@@ -13,26 +13,26 @@
 //! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for
 //! its time-outs.
 
-mod again;
-mod alarms;
-mod book;
-mod carry;
-mod choice;
+mod attempts;
+mod connection;
+mod connection_numbers;
 mod epoll;
 mod host;
-mod hub;
-mod numbers;
-mod passes;
-mod short;
+mod iterations;
+mod pool;
+mod recorder;
+mod request_mix;
+mod resend;
 mod slots;
 mod stages;
+mod timers;
 mod users;
-mod way;
+mod waiting_for_rows;
 
-pub use choice::Choices;
+pub use connection::Way;
 pub use epoll::Epoll;
 pub use host::{Host, Place, Ready, Room};
-pub use way::Way;
+pub use request_mix::Choices;
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};
@@ -41,15 +41,15 @@ use crate::record::{ConnectionEnd, Transition};
 use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use crate::workload::http::{Rows, Script, ScriptError};
-use alarms::Alarms;
-use book::Book;
-use numbers::Numbers;
-use passes::Passes;
-use short::Short;
+use connection_numbers::Numbers;
+use iterations::Passes;
+use recorder::Book;
 use slots::Slots;
 use stages::Stages;
 use std::io;
 use std::net::SocketAddr;
+use timers::Alarms;
+use waiting_for_rows::Short;
 
 /// How long requests may take, in nanoseconds.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
 //! Turns slots into users and connections: one small record each, used again when it is free.
 
-use super::book::Attempt;
 use super::host::Place;
+use super::recorder::Attempt;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
 use crate::workload::http::{Fault, Session};

@@ -2,7 +2,7 @@ mod real;
 mod rows;
 mod world;
 
-use super::book::Ending;
+use super::recorder::Ending;
 use super::*;
 use crate::catalogue::Whose;
 use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};

@@ -6,18 +6,18 @@
 //! **Invariant:** of those who wait for a stream, the one whose request began first is served
 //! first.
 
-mod table;
+mod connection;
 
 use super::host::{Place, Ready, Room};
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
+use connection::Table;
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::Waker;
-use table::Table;
 
 /// Where one user or arrival sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Turns one attempt into a connection, a request and an answer, and books what came of it.
 
-use super::book::Attempt;
+use super::recorder::Attempt;
 use super::slots::State;
 use super::users::After;
 use super::{Host, Place, Ready, Requests, Room, anew};

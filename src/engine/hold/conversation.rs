@@ -1,7 +1,7 @@
 //! Turns what is read from connections into messages, heartbeats, replies and ends.
 
+use super::events::reason;
 use super::slots::State;
-use super::traffic::reason;
 use super::{ConnectionId, Hold, Host};
 use crate::plan::{Heartbeat, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};

@@ -3,7 +3,7 @@
 //!
 //! Their attempts are booked already; their slots may have new connections.
 
-use super::queue::Queue;
+use super::deadlines::Queue;
 use super::{ConnectionId, Hold, Host};
 use crate::plan::Close;
 use crate::record::Counter;

@@ -2,7 +2,7 @@
 //! one that is shared.
 
 use super::host::Room;
-use super::hub::{Hub, Seat};
+use super::pool::{Hub, Seat};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
