@@ -4,8 +4,8 @@
 use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
 use super::clock::{Clock, ClockReading};
-use super::hold::{Epoll, Hold};
-use super::http::{self, Requests, scripts};
+use super::hold::{Epoll, HoldWorker};
+use super::http::{self, HttpWorker, scripts};
 use super::load::Load;
 use super::process_stats::ProcessStats;
 use crate::plan::{Endpoint, Heartbeat, HoldSettings, Protocol};
@@ -72,7 +72,7 @@ fn hold<C: Conversation>(
     conversation: C,
 ) -> io::Result<()> {
     let epoll = Epoll::new(clock, link, load.clone())?;
-    let mut hold = Hold::new(epoll, load, settings, conversation);
+    let mut hold = HoldWorker::new(epoll, load, settings, conversation);
     hold.run()?;
     hold.into_host().finish()
 }
@@ -124,7 +124,7 @@ fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
         }
     };
     let epoll = http::Epoll::new(clock, link, load.clone(), scripts)?;
-    let Some(mut requests) = Requests::new(epoll, load) else { return Ok(()) };
+    let Some(mut requests) = HttpWorker::new(epoll, load) else { return Ok(()) };
     requests.run()?;
     requests.into_host().finish()
 }

@@ -2,7 +2,7 @@
 
 use super::Run;
 use super::workers::WorkerState;
-use crate::engine::http::Choices;
+use crate::engine::http::RequestMix;
 use crate::plan::OnWorkerLoss;
 use crate::record::{Entry, StopReason};
 use crate::units::narrow;
@@ -45,7 +45,7 @@ impl Run<'_, '_> {
         let schedule = self.schedule.scenario(usize::from(scenario));
         let ramps = self.progress.ramps(scenario, schedule.segments.len());
         let end_ns = self.progress.drains_at(scenario).map_or(now_ns, |drain| drain.min(now_ns));
-        let choices = Choices::apart(&self.spec.manifest.plan, usize::from(scenario));
+        let choices = RequestMix::where_several(&self.spec.manifest.plan, usize::from(scenario));
         let chosen = |number| choices.as_ref().map(|choices| choices.of_arrival(number));
         for (worker, handle) in self.workers.handles.iter().enumerate() {
             if handle.scenario == scenario && handle.state == WorkerState::Lost {

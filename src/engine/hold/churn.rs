@@ -6,9 +6,9 @@
 //! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that
 //! one held.
 
-use super::churn_rng::Draws;
+use super::churn_rng::ChurnRng;
 use super::slots::State;
-use super::{BATCH, Hold, Host};
+use super::{BATCH, HoldWorker, Host};
 use crate::plan::{Close, Reconnect, TimeMetric};
 use crate::record::{CellKey, Counter, End, Storm};
 use crate::workload::hold::Conversation;
@@ -16,15 +16,15 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 /// What a user waits at least after a try that came to nothing.
-const FLOOR_NS: u64 = 10_000_000;
+const RECONNECT_MIN_NS: u64 = 10_000_000;
 
 /// What is to come, and what was.
 #[derive(Debug)]
-pub(super) struct Churn {
+pub(super) struct ChurnState {
     settings: crate::plan::Churn,
-    draws: Draws,
+    rng: ChurnRng,
     /// By slot; empty where connections only stay.
-    past: Vec<Past>,
+    users: Vec<ReconnectState>,
     /// When something is to be done about a slot, and the number that its user must still have
     /// then.
     timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
@@ -33,12 +33,12 @@ pub(super) struct Churn {
     /// Of those that have: when, and in which phase.
     begun: Vec<(u64, CellKey)>,
     /// Drops of events that have begun, in order of time.
-    falls: VecDeque<Fall>,
+    drops: VecDeque<ScheduledDrop>,
 }
 
 /// What has become of a user.
 #[derive(Debug, Clone, Copy, Default)]
-struct Past {
+struct ReconnectState {
     /// When an event dropped its connection; zero when it has one again, or none did.
     dropped_ns: u64,
     /// Which event that was.
@@ -52,24 +52,24 @@ struct Past {
 
 /// One connection that an event drops.
 #[derive(Debug, Clone, Copy)]
-struct Fall {
+struct ScheduledDrop {
     at_ns: u64,
     slot: u32,
     event: u16,
     by: Close,
 }
 
-impl Churn {
-    pub(super) fn new(settings: crate::plan::Churn, draws: Draws, slots: u32) -> Self {
+impl ChurnState {
+    pub(super) fn new(settings: crate::plan::Churn, rng: ChurnRng, slots: u32) -> Self {
         let room = if settings.is_any() { slots as usize } else { 0 };
         Self {
             settings,
-            draws,
-            past: vec![Past::default(); room],
+            rng,
+            users: vec![ReconnectState::default(); room],
             timers: BinaryHeap::new(),
             next_event: 0,
             begun: Vec::new(),
-            falls: VecDeque::new(),
+            drops: VecDeque::new(),
         }
     }
 
@@ -79,12 +79,12 @@ impl Churn {
         let event =
             event.zip(start_ns).map(|(event, start)| start.saturating_add(event.at.as_nanos()));
         let timer = self.timers.peek().map(|Reverse((at, ..))| *at);
-        let fall = self.falls.front().map(|fall| fall.at_ns);
-        [event, timer, fall].into_iter().flatten().min()
+        let drop = self.drops.front().map(|drop| drop.at_ns);
+        [event, timer, drop].into_iter().flatten().min()
     }
 
-    fn past(&mut self, slot: u32) -> Option<&mut Past> {
-        self.past.get_mut(slot as usize)
+    fn user_state(&mut self, slot: u32) -> Option<&mut ReconnectState> {
+        self.users.get_mut(slot as usize)
     }
 
     /// The timer of a slot that is due and has not been overtaken.
@@ -94,7 +94,7 @@ impl Churn {
                 break;
             }
             self.timers.pop();
-            if self.past(slot).is_some_and(|past| past.number == number) {
+            if self.user_state(slot).is_some_and(|user_state| user_state.number == number) {
                 return Some((at, slot));
             }
         }
@@ -106,29 +106,29 @@ impl Churn {
     }
 }
 
-impl<H: Host, C: Conversation> Hold<H, C> {
+impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Does what is due apart from the schedule, at most a batch of each kind; true when there is
     /// more.
     pub(super) fn do_churn(&mut self, now: u64) -> bool {
-        if self.churn.past.is_empty() || self.stages.is_draining() {
+        if self.churn.users.is_empty() || self.stages.is_draining() {
             return false;
         }
         self.begin_events(now);
         for _ in 0..BATCH {
-            let Some(fall) = self.churn.falls.pop_front_if(|fall| fall.at_ns <= now) else { break };
-            self.fall(fall, now);
+            let Some(drop) = self.churn.drops.pop_front_if(|drop| drop.at_ns <= now) else { break };
+            self.drop_connection(drop, now);
         }
         for _ in 0..BATCH {
             let Some((due, slot)) = self.churn.timer(now) else { break };
             match self.slots.get(slot).state {
                 State::Free => {
                     let paced = matches!(self.churn.settings.reconnect, Reconnect::Backoff { .. });
-                    self.try_again(slot, paced.then_some(due));
+                    self.reconnect(slot, paced.then_some(due));
                 }
                 State::Open => {
                     self.close_as_planned(slot, self.settings.close, now);
-                    self.overtake(slot);
-                    self.try_again(slot, Some(due));
+                    self.cancel_timers(slot);
+                    self.reconnect(slot, Some(due));
                 }
                 State::Connecting | State::Securing | State::Handshaking | State::Closing => {}
             }
@@ -147,8 +147,8 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             let number = self.churn.next_event;
             for slot in 0..self.slots.len() {
                 let user = self.slots.user(slot);
-                let offset = self.churn.draws.drop_ns(number, &event, user);
-                self.churn.falls.extend(offset.map(|offset| Fall {
+                let offset = self.churn.rng.drop_ns(number, &event, user);
+                self.churn.drops.extend(offset.map(|offset| ScheduledDrop {
                     at_ns: at_ns.saturating_add(offset),
                     slot,
                     event: u16::try_from(number).unwrap_or(u16::MAX),
@@ -156,82 +156,82 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                 }));
             }
             // Stable: of drops at one time those of the first event come first.
-            self.churn.falls.make_contiguous().sort_by_key(|fall| fall.at_ns);
+            self.churn.drops.make_contiguous().sort_by_key(|drop| drop.at_ns);
             self.churn.begun.push((at_ns, self.stages.phase_at(at_ns)));
             self.churn.next_event += 1;
         }
     }
 
     /// Drops a connection, if it is open.
-    fn fall(&mut self, fall: Fall, now: u64) {
-        if self.slots.get(fall.slot).state == State::Open {
-            self.close_as_planned(fall.slot, fall.by, now);
+    fn drop_connection(&mut self, drop: ScheduledDrop, now: u64) {
+        if self.slots.get(drop.slot).state == State::Open {
+            self.close_as_planned(drop.slot, drop.by, now);
             self.recorder.cell(self.stages.now()).count(Counter::StormDropped);
-            if let Some(past) = self.churn.past(fall.slot) {
-                past.dropped_ns = now;
-                past.event = fall.event;
+            if let Some(user_state) = self.churn.user_state(drop.slot) {
+                user_state.dropped_ns = now;
+                user_state.event = drop.event;
             }
-            if let Some((_, storm)) = self.storm(fall.event) {
+            if let Some((_, storm)) = self.storm(drop.event) {
                 storm.dropped += 1;
             }
-            self.come_back(fall.slot, now, now);
+            self.schedule_reconnect(drop.slot, now, now);
         }
-        if self.churn.falls.is_empty() {
-            self.churn.falls = VecDeque::new();
+        if self.churn.drops.is_empty() {
+            self.churn.drops = VecDeque::new();
         }
     }
 
-    fn try_again(&mut self, slot: u32, due_ns: Option<u64>) {
+    fn reconnect(&mut self, slot: u32, due_ns: Option<u64>) {
         let (user, key) = (self.slots.user(slot), self.stages.now());
         self.recorder.cell(key).count(Counter::Reconnects);
-        self.start(user, key, due_ns, true);
+        self.begin_attempt(user, key, due_ns, true);
     }
 
     /// Makes timers of a slot void.
-    fn overtake(&mut self, slot: u32) {
-        if let Some(past) = self.churn.past(slot) {
-            past.number = past.number.wrapping_add(1);
+    fn cancel_timers(&mut self, slot: u32) {
+        if let Some(user_state) = self.churn.user_state(slot) {
+            user_state.number = user_state.number.wrapping_add(1);
         }
     }
 
     /// A user is without a connection that it should have: it tries again as the plan says, not
     /// before `earliest_ns`.
-    pub(super) fn come_back(&mut self, slot: u32, now: u64, earliest_ns: u64) {
+    pub(super) fn schedule_reconnect(&mut self, slot: u32, now: u64, earliest_ns: u64) {
         if self.stages.is_draining() {
             return;
         }
-        self.overtake(slot);
+        self.cancel_timers(slot);
         let user = self.slots.user(slot);
-        let (reconnect, draws) = (self.churn.settings.reconnect, self.churn.draws);
-        let Some(past) = self.churn.past(slot) else { return };
+        let (reconnect, rng) = (self.churn.settings.reconnect, self.churn.rng);
+        let Some(user_state) = self.churn.user_state(slot) else { return };
         let pause = match reconnect {
-            Reconnect::Never => return self.forget(slot),
+            Reconnect::Never => return self.stop_reconnecting(slot),
             Reconnect::AtOnce => 0,
             Reconnect::Backoff { first, longest, jitter } => {
                 let bounds = (first.as_nanos(), longest.as_nanos());
-                draws.pause_ns(bounds, jitter, (user, past.number), past.tries)
+                rng.pause_ns(bounds, jitter, (user, user_state.number), user_state.tries)
             }
         };
-        past.tries = past.tries.saturating_add(1);
-        let entry = (now.saturating_add(pause).max(earliest_ns), slot, past.number);
+        user_state.tries = user_state.tries.saturating_add(1);
+        let entry = (now.saturating_add(pause).max(earliest_ns), slot, user_state.number);
         self.churn.timers.push(Reverse(entry));
     }
 
     /// The earliest next try after one that began then and did not hold.
-    pub(super) fn after_floor(begun_ns: u64) -> u64 {
-        begun_ns.saturating_add(FLOOR_NS)
+    pub(super) fn earliest_retry(begun_ns: u64) -> u64 {
+        begun_ns.saturating_add(RECONNECT_MIN_NS)
     }
 
     /// A user has a connection.
-    pub(super) fn settle(&mut self, slot: u32, now: u64) {
+    pub(super) fn connection_opened(&mut self, slot: u32, now: u64) {
         let user = self.slots.user(slot);
-        let (lifetime, draws) = (self.churn.settings.lifetime, self.churn.draws);
-        let Some(past) = self.churn.past(slot) else { return };
-        past.tries = 0;
-        let (number, event) = (past.number, past.event);
-        let dropped_ns = std::mem::take(&mut past.dropped_ns);
+        let (lifetime, rng) = (self.churn.settings.lifetime, self.churn.rng);
+        let Some(user_state) = self.churn.user_state(slot) else { return };
+        user_state.tries = 0;
+        let (number, event) = (user_state.number, user_state.event);
+        let dropped_ns = std::mem::take(&mut user_state.dropped_ns);
         if let Some(lifetime) = lifetime {
-            let end_ns = now.saturating_add(draws.lifetime_ns(lifetime, user, number));
+            let end_ns = now.saturating_add(rng.lifetime_ns(lifetime, user, number));
             self.churn.timers.push(Reverse((end_ns, slot, number)));
         }
         if dropped_ns > 0 {
@@ -245,11 +245,11 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     }
 
     /// A user is to have no connection any more, or gets none.
-    pub(super) fn forget(&mut self, slot: u32) {
-        self.overtake(slot);
-        let Some(past) = self.churn.past(slot) else { return };
-        let event = past.event;
-        if std::mem::take(&mut past.dropped_ns) > 0 {
+    pub(super) fn stop_reconnecting(&mut self, slot: u32) {
+        self.cancel_timers(slot);
+        let Some(user_state) = self.churn.user_state(slot) else { return };
+        let event = user_state.event;
+        if std::mem::take(&mut user_state.dropped_ns) > 0 {
             self.recorder.cell(self.stages.now()).count(Counter::StormUnrecovered);
             if let Some((_, storm)) = self.storm(event) {
                 storm.gone += 1;
@@ -268,10 +268,10 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     pub(super) fn close_as_planned(&mut self, slot: u32, how: Close, now: u64) {
         let connection = self.slots.get(slot);
         let (key, life) = (connection.key(), connection.life(End::Censored, now));
-        let Some((socket, talk)) = connection.end() else { return };
-        self.account.pass(now, self.open);
+        let Some((socket, conversation)) = connection.end() else { return };
+        self.time.advance(now, self.open);
         self.open -= 1;
-        self.part(slot, socket, talk, how);
+        self.begin_closing(slot, socket, conversation, how);
         self.recorder.cell(self.stages.now()).count(Counter::Closed);
         let cell = self.recorder.cell(key);
         cell.survival.record(&life);

@@ -12,11 +12,11 @@ const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The draws of one scenario.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Draws {
+pub(super) struct ChurnRng {
     seed: u64,
 }
 
-impl Draws {
+impl ChurnRng {
     pub(super) fn new(seed: u64, scenario: usize) -> Self {
         Self { seed: scatter(seed ^ scatter(scenario as u64)) }
     }
@@ -89,8 +89,8 @@ mod tests {
 
     const SECOND: u64 = 1_000_000_000;
 
-    fn draws() -> Draws {
-        Draws::new(42, 0)
+    fn draws() -> ChurnRng {
+        ChurnRng::new(42, 0)
     }
 
     fn event(share: f64, over: u64) -> DisconnectEvent {

@@ -2,14 +2,14 @@
 
 use super::events::reason;
 use super::slots::State;
-use super::{ConnectionId, Hold, Host};
+use super::{ConnectionId, HoldWorker, Host};
 use crate::plan::{Heartbeat, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::workload::hold::{Conversation, Event, Fault};
 use crate::workload::tls;
 use std::io::ErrorKind;
 
-impl<H: Host, C: Conversation> Hold<H, C> {
+impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Begins the conversation on a connection that is open, and secured if it is to be.
     pub(super) fn begin(&mut self, slot: u32, now: u64) {
         if !C::SHAKES_HANDS {
@@ -95,8 +95,12 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             let connection = self.slots.get(slot);
             let id = ConnectionId { slot, begun_ns: connection.begun_ns };
             let bytes = &self.buffer[from..length];
-            let received =
-                self.conversation.receive(id, &mut connection.talk, bytes, &mut self.outgoing);
+            let received = self.conversation.receive(
+                id,
+                &mut connection.conversation,
+                bytes,
+                &mut self.outgoing,
+            );
             from += received.used;
             match received.event {
                 Event::Messages { messages: 0, heartbeats: 0 } => {}
@@ -142,9 +146,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     /// Ends an attempt that failed on a connection, whether it had opened or not.
     fn break_off(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
         if self.slots.get(slot).state == State::Open {
-            self.lose(slot, cause, now, what);
+            self.connection_lost(slot, cause, now, what);
         } else {
-            self.give_up(slot, cause, now, what);
+            self.abandon_connecting(slot, cause, now, what);
         }
     }
 

@@ -5,11 +5,11 @@ use std::collections::VecDeque;
 
 /// Deadlines that all lie the same time after what began them.
 #[derive(Debug, Default)]
-pub(super) struct Queue {
+pub(super) struct DeadlineQueue {
     entries: VecDeque<(u32, u64)>,
 }
 
-impl Queue {
+impl DeadlineQueue {
     /// Notes that something of `slot` began at `since_ns`; not before what was noted last.
     pub(super) fn push(&mut self, slot: u32, since_ns: u64) {
         self.entries.push_back((slot, since_ns));

@@ -29,8 +29,8 @@ pub struct Epoll {
     clock: Clock,
     link: Link,
     load: Load,
-    own: ProcessStats,
-    pulse: RefCell<StallDetector>,
+    process: ProcessStats,
+    stalls: RefCell<StallDetector>,
     sessions: Sessions<UnbufferedClientConnection>,
 }
 
@@ -53,8 +53,8 @@ impl Epoll {
             clock,
             link,
             load,
-            own: ProcessStats::open(),
-            pulse: RefCell::default(),
+            process: ProcessStats::open(),
+            stalls: RefCell::default(),
             sessions: Sessions::default(),
         })
     }
@@ -89,10 +89,10 @@ impl Host for Epoll {
     fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
         let at_most_ns = at_most_ns.min(BEAT_NS);
         let before = self.now_ns();
-        self.pulse.get_mut().observe(before, before + at_most_ns);
+        self.stalls.get_mut().observe(before, before + at_most_ns);
         let polled = self.poll.poll(&mut self.events, Some(Duration::from_nanos(at_most_ns)));
         let after = self.now_ns();
-        self.pulse.get_mut().observe(after, after);
+        self.stalls.get_mut().observe(after, after);
         match polled {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -118,7 +118,7 @@ impl Host for Epoll {
         self.link.order()
     }
 
-    fn tell(&mut self, notice: WorkerReport) {
+    fn report(&mut self, notice: WorkerReport) {
         self.link.report(notice);
     }
 
@@ -158,8 +158,8 @@ impl Host for Epoll {
     }
 
     fn facts(&self) -> WorkerFacts {
-        let mut facts = self.own.facts();
-        self.pulse.borrow_mut().drain_into(&mut facts);
+        let mut facts = self.process.facts();
+        self.stalls.borrow_mut().drain_into(&mut facts);
         facts
     }
 }

@@ -1,7 +1,7 @@
 //! What comes over the connections, and what fails to come.
 
 use super::slots::State;
-use super::{ConnectionId, Hold, Host, Ready, held};
+use super::{ConnectionId, HoldWorker, Host, Ready, held};
 use crate::plan::{Heartbeat, Phase, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::units::SECOND_NS;
@@ -9,11 +9,11 @@ use crate::workload::hold::Conversation;
 use crate::workload::tls;
 use std::io::{Error, ErrorKind};
 
-impl<H: Host, C: Conversation> Hold<H, C> {
+impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Deals with one event.
     pub(super) fn react(&mut self, event: Ready, now: u64) {
         if event.slot >= self.slots.len() {
-            return self.hear_goodbye(event.slot);
+            return self.read_goodbye(event.slot);
         }
         // Handshakes take their time from all that happens after them.
         let now = if self.secured { self.host.now_ns() } else { now };
@@ -69,11 +69,21 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     /// was open and lost before this loop looked.
     fn failed_to_open(&mut self, slot: u32, cause: Cause, now: u64) {
         if cause.failure != Failure::Reset {
-            self.give_up(slot, cause, now, String::new);
+            self.abandon_connecting(slot, cause, now, String::new);
         } else if self.secured {
-            self.give_up(slot, Cause { at: FailureStage::Tls, ..cause }, now, String::new);
+            self.abandon_connecting(
+                slot,
+                Cause { at: FailureStage::Tls, ..cause },
+                now,
+                String::new,
+            );
         } else if C::SHAKES_HANDS {
-            self.give_up(slot, Cause { at: FailureStage::Handshake, ..cause }, now, String::new);
+            self.abandon_connecting(
+                slot,
+                Cause { at: FailureStage::Handshake, ..cause },
+                now,
+                String::new,
+            );
         } else {
             self.begin(slot, now);
             self.read(slot, true, Cause { at: FailureStage::Hold, ..cause }, now);
@@ -95,7 +105,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                 self.begin(slot, now);
             }
             Err(error) => {
-                self.give_up(slot, tls::cause(&error, FailureStage::Tls), now, || reason(&error));
+                self.abandon_connecting(slot, tls::cause(&error, FailureStage::Tls), now, || {
+                    reason(&error)
+                });
             }
         }
     }
@@ -113,12 +125,12 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     }
 
     pub(super) fn opened(&mut self, slot: u32, now: u64) {
-        self.forgive(slot, now);
+        self.no_longer_missing(slot, now);
         self.leave_connecting(slot);
         let connection = self.slots.get(slot);
         connection.open(now);
         let (key, took) = (connection.key(), now - connection.begun_ns);
-        self.account.pass(now, self.open);
+        self.time.advance(now, self.open);
         self.open += 1;
         let cell = self.recorder.cell(key);
         cell.count(Counter::ConnectOk);
@@ -127,16 +139,16 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             self.recorder.cell(self.stages.now()).count(Counter::HoldEntered);
         }
         if self.settings.greeting.is_some() {
-            self.greeting.push(slot, now);
+            self.awaiting_greeting.push(slot, now);
         }
         if matches!(self.settings.heartbeat, Some(Heartbeat::Client { .. })) {
-            self.beating.push(slot, now);
+            self.next_heartbeat.push(slot, now);
         }
-        self.settle(slot, now);
+        self.connection_opened(slot, now);
     }
 
     /// Looks for everything whose time is up.
-    pub(super) fn find_what_is_late(&mut self, now: u64) {
+    pub(super) fn expire_deadlines(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
         let opening =
             |state| matches!(state, State::Connecting | State::Securing | State::Handshaking);
@@ -156,17 +168,17 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                     _ => FailureStage::Connect,
                 };
                 let cause = Cause::new(Failure::ConnectTimeout, phase);
-                self.give_up(slot, cause, now, String::new);
+                self.abandon_connecting(slot, cause, now, String::new);
             }
         }
         if let Some(until) = self.settings.greeting.and_then(before) {
-            while let Some((slot, since)) = self.greeting.pop(until) {
+            while let Some((slot, since)) = self.awaiting_greeting.pop(until) {
                 let connection = self.slots.get(slot);
                 if connection.state == State::Open
                     && connection.begun_ns <= since
                     && !connection.verified
                 {
-                    self.lose(slot, held(Failure::GreetingMissed), now, String::new);
+                    self.connection_lost(slot, held(Failure::GreetingMissed), now, String::new);
                 }
             }
         }
@@ -179,7 +191,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             Some(Heartbeat::Server { .. }) | None => {}
             Some(Heartbeat::Client { every, timeout, .. }) => {
                 if let Some(until) = before(timeout) {
-                    self.miss_replies(until, now);
+                    self.expire_replies(until, now);
                 }
                 if let Some(until) = before(every) {
                     self.beat(until, now);
@@ -198,19 +210,21 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             {
                 let silent = (now - connection.heard_ns) as f64 / SECOND_NS as f64;
                 self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
-                self.lose(slot, held(Failure::HeartbeatMissed), now, || {
+                self.connection_lost(slot, held(Failure::HeartbeatMissed), now, || {
                     format!(", silent for {silent:.1} s")
                 });
             }
         }
     }
 
-    fn miss_replies(&mut self, until: u64, now: u64) {
-        while let Some((slot, since)) = self.asked.pop(until) {
+    fn expire_replies(&mut self, until: u64, now: u64) {
+        while let Some((slot, since)) = self.awaiting_reply.pop(until) {
             let connection = self.slots.get(slot);
             if connection.state == State::Open && connection.asked_ns == since {
                 self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
-                self.lose(slot, held(Failure::HeartbeatMissed), now, || ", no reply".to_owned());
+                self.connection_lost(slot, held(Failure::HeartbeatMissed), now, || {
+                    ", no reply".to_owned()
+                });
             }
         }
     }
@@ -220,7 +234,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     fn beat(&mut self, until: u64, now: u64) {
         let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
         let every = every.as_nanos();
-        while let Some((slot, since)) = self.beating.pop(until) {
+        while let Some((slot, since)) = self.next_heartbeat.pop(until) {
             let connection = self.slots.get(slot);
             if connection.state != State::Open || connection.begun_ns > since {
                 continue;
@@ -237,18 +251,18 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             match sent {
                 Ok(sent) if sent == length => {
                     connection.asked_ns = now;
-                    self.asked.push(slot, now);
-                    self.beating.push(slot, since + every);
+                    self.awaiting_reply.push(slot, now);
+                    self.next_heartbeat.push(slot, since + every);
                     self.recorder.cell(self.stages.now()).count(Counter::HeartbeatSent);
                 }
                 Err(error) if error.kind() != ErrorKind::WouldBlock => {
                     let cause = tls::cause(&error, FailureStage::Hold);
-                    self.lose(slot, cause, now, || reason(&error));
+                    self.connection_lost(slot, cause, now, || reason(&error));
                 }
                 // The peer has stopped reading: what it was sent before fills every buffer.
                 Ok(_) | Err(_) => {
                     self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
-                    self.lose(slot, held(Failure::HeartbeatMissed), now, || {
+                    self.connection_lost(slot, held(Failure::HeartbeatMissed), now, || {
                         ", the peer does not read".to_owned()
                     });
                 }

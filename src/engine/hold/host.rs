@@ -40,7 +40,7 @@ pub trait Host {
     fn order(&mut self) -> Option<Command>;
 
     /// Tells the coordinator something; never waits for it.
-    fn tell(&mut self, notice: WorkerReport);
+    fn report(&mut self, notice: WorkerReport);
 
     /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is
     /// done.

@@ -30,11 +30,11 @@ use crate::record::{
 };
 use crate::units::SECOND_NS;
 use crate::workload::hold::{ConnectionId, Conversation};
-use churn::Churn;
-use churn_rng::Draws;
-use closing::Leaving;
-use connection_time::Account;
-use deadlines::Queue;
+use churn::ChurnState;
+use churn_rng::ChurnRng;
+use closing::ClosingConnections;
+use connection_time::ConnectionTime;
+use deadlines::DeadlineQueue;
 use slots::{Slots, State};
 use stages::Stages;
 
@@ -56,7 +56,7 @@ const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
 const BUFFER: usize = 64 << 10;
 
 /// The loop of one worker.
-pub struct Hold<H: Host, C: Conversation> {
+pub struct HoldWorker<H: Host, C: Conversation> {
     host: H,
     load: Load,
     settings: HoldSettings,
@@ -66,22 +66,22 @@ pub struct Hold<H: Host, C: Conversation> {
     stages: Stages,
     slots: Slots<H::Socket, C::State>,
     /// Connections that have said goodbye and await the peer's.
-    leaving: Leaving<H::Socket, C::State>,
+    closing: ClosingConnections<H::Socket, C::State>,
     recorder: Recorder,
     open: u64,
     connecting: u64,
     /// Of these, the ones that a ramp asked for.
     ramping: u64,
-    account: Account,
-    churn: Churn,
+    time: ConnectionTime,
+    churn: ChurnState,
     /// Connections that are opening, by when that began.
-    opening: Queue,
+    opening: DeadlineQueue,
     /// Open connections that owe their first message, by when they opened.
-    greeting: Queue,
+    awaiting_greeting: DeadlineQueue,
     /// Open connections, by when they were sent a heartbeat or opened.
-    beating: Queue,
+    next_heartbeat: DeadlineQueue,
     /// Heartbeats sent, by when.
-    asked: Queue,
+    awaiting_reply: DeadlineQueue,
     /// When all records are looked at next for a missing heartbeat of the server.
     sweep_ns: u64,
     /// The next second to hand over.
@@ -92,20 +92,20 @@ pub struct Hold<H: Host, C: Conversation> {
     outgoing: Vec<u8>,
 }
 
-impl<H: Host, C: Conversation> Hold<H, C> {
+impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// A loop at the start of the run.
     pub fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
         let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
-        let leaving = Leaving::new(slots.len());
+        let leaving = ClosingConnections::new(slots.len());
         Self {
             host,
             conversation,
-            leaving,
+            closing: leaving,
             secured: load.tls.is_some(),
             stages: Stages::new(&load),
-            churn: Churn::new(
+            churn: ChurnState::new(
                 settings.churn.clone(),
-                Draws::new(load.plan.seed, load.scenario),
+                ChurnRng::new(load.plan.seed, load.scenario),
                 slots.len(),
             ),
             slots,
@@ -115,11 +115,11 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             open: 0,
             connecting: 0,
             ramping: 0,
-            account: Account::default(),
-            opening: Queue::default(),
-            greeting: Queue::default(),
-            beating: Queue::default(),
-            asked: Queue::default(),
+            time: ConnectionTime::default(),
+            opening: DeadlineQueue::default(),
+            awaiting_greeting: DeadlineQueue::default(),
+            next_heartbeat: DeadlineQueue::default(),
+            awaiting_reply: DeadlineQueue::default(),
             sweep_ns: 0,
             second: 0,
             halted: false,
@@ -139,9 +139,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             // First, so that nothing that is due after a second's end is counted in it.
             self.hand_over(now);
             self.pass_marks(now);
-            self.stop_waiting_for_goodbyes(now);
+            self.expire_goodbyes(now);
             let busy = self.do_what_is_due(now) | self.do_churn(now);
-            self.find_what_is_late(now);
+            self.expire_deadlines(now);
             if self.halted || self.stages.is_over() {
                 self.finish(now);
                 return Ok(());
@@ -166,7 +166,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
     fn obey(&mut self, order: &Command) {
         match order {
             Command::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
-            Command::StartRamp { stage } => self.stages.take_turn(*stage),
+            Command::StartRamp { stage } => self.stages.grant_ramp(*stage),
             Command::StartClosing => self.stages.close(),
             Command::Halt => self.halted = true,
             // Connections that are held take no rows.
@@ -176,7 +176,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
 
     /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced
     /// ramp. `again`: it takes the place of one that its user had or tried before.
-    fn start(&mut self, user: u64, key: CellKey, due_ns: Option<u64>, again: bool) {
+    fn begin_attempt(&mut self, user: u64, key: CellKey, due_ns: Option<u64>, again: bool) {
         let slot = self.slots.slot(user);
         let now = self.host.now_ns();
         let cell = self.recorder.cell(key);
@@ -197,13 +197,13 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             }
             Err(error) => {
                 let cause = Cause::from_io(&error, FailureStage::Connect);
-                self.refuse(slot, key, cause, now, String::new);
+                self.connect_failed(slot, key, cause, now, String::new);
             }
         }
     }
 
     /// Books an attempt whose connection did not open.
-    fn refuse(
+    fn connect_failed(
         &mut self,
         slot: u32,
         key: CellKey,
@@ -217,42 +217,54 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         let local = cause.failure.origin() == crate::record::Origin::Local;
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
         cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}{}", what()));
-        self.come_back(slot, now, Self::after_floor(now));
+        self.schedule_reconnect(slot, now, Self::earliest_retry(now));
     }
 
     /// A connection is no longer being opened.
     fn leave_connecting(&mut self, slot: u32) {
         self.connecting -= 1;
-        self.ramping -= u64::from(!self.slots.get(slot).again);
+        self.ramping -= u64::from(!self.slots.get(slot).is_reconnect);
     }
 
     /// Ends an attempt whose connection is being opened.
-    fn give_up(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
+    fn abandon_connecting(
+        &mut self,
+        slot: u32,
+        cause: Cause,
+        now: u64,
+        what: impl FnOnce() -> String,
+    ) {
         let key = self.slots.get(slot).key();
         self.leave_connecting(slot);
-        self.cut_off(slot);
-        self.refuse(slot, key, cause, now, what);
+        self.reset(slot);
+        self.connect_failed(slot, key, cause, now, what);
     }
 
     /// Ends a connection without a word.
-    fn cut_off(&mut self, slot: u32) {
-        if let Some((socket, talk)) = self.slots.get(slot).end() {
-            self.conversation.forget(slot, &talk);
+    fn reset(&mut self, slot: u32) {
+        if let Some((socket, conversation)) = self.slots.get(slot).end() {
+            self.conversation.forget(slot, &conversation);
             self.host.close(socket, Close::Rst);
         }
     }
 
     /// Ends an attempt whose connection was open and should have stayed so.
-    fn lose(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
+    fn connection_lost(
+        &mut self,
+        slot: u32,
+        cause: Cause,
+        now: u64,
+        what: impl FnOnce() -> String,
+    ) {
         let connection = self.slots.get(slot);
         let (key, begun) = (connection.key(), connection.begun_ns);
         let life = connection.life(End::of(cause), now);
-        self.cut_off(slot);
-        self.account.pass(now, self.open);
+        self.reset(slot);
+        self.time.advance(now, self.open);
         self.open -= 1;
         if !self.stages.is_draining() {
-            self.slots.get(slot).owed = true;
-            self.account.owed += 1;
+            self.slots.get(slot).missing = true;
+            self.time.missing += 1;
         }
         let user = self.slots.user(slot);
         let to = self.load.route(user).to;
@@ -262,47 +274,47 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         let cell = self.recorder.cell(key);
         cell.survival.record(&life);
         cell.end(Outcome::Failed(cause), now, words);
-        self.come_back(slot, now, Self::after_floor(begun));
+        self.schedule_reconnect(slot, now, Self::earliest_retry(begun));
     }
 
     /// The schedule wants a user no more: a connection that is open ends well, one that never came
     /// to that is unfinished.
-    fn release(&mut self, slot: u32, now: u64) {
+    fn stop_user(&mut self, slot: u32, now: u64) {
         let connection = self.slots.get(slot);
         let (key, state) = (connection.key(), connection.state);
         match state {
             State::Open => self.close_as_planned(slot, self.settings.close, now),
             State::Connecting | State::Securing | State::Handshaking => {
                 self.leave_connecting(slot);
-                self.cut_off(slot);
+                self.reset(slot);
                 self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
             }
             State::Free | State::Closing => {}
         }
-        self.forgive(slot, now);
-        self.forget(slot);
+        self.no_longer_missing(slot, now);
+        self.stop_reconnecting(slot);
     }
 
     /// A user owes no more time.
-    fn forgive(&mut self, slot: u32, now: u64) {
-        if std::mem::take(&mut self.slots.get(slot).owed) {
-            self.account.pass(now, self.open);
-            self.account.owed -= 1;
+    fn no_longer_missing(&mut self, slot: u32, now: u64) {
+        if std::mem::take(&mut self.slots.get(slot).missing) {
+            self.time.advance(now, self.open);
+            self.time.missing -= 1;
         }
     }
 
     /// Books the time up to now to the phase that is current.
-    fn book_time(&mut self, now: u64) {
-        self.account.pass(now, self.open);
-        self.account.book(&mut self.recorder.cell(self.stages.now()).counters);
+    fn record_time(&mut self, now: u64) {
+        self.time.advance(now, self.open);
+        self.time.record(&mut self.recorder.cell(self.stages.now()).counters);
     }
 
     /// Hands over every second that has ended.
     fn hand_over(&mut self, now: u64) {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
-            self.book_time((u64::from(self.second) + 1) * SECOND_NS);
+            self.record_time((u64::from(self.second) + 1) * SECOND_NS);
             let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-            self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
+            self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
             self.second += 1;
         }
     }
@@ -321,9 +333,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
 
     /// Books what has not ended, and hands over the rest.
     fn finish(&mut self, now: u64) {
-        self.book_time(now);
+        self.record_time(now);
         for slot in 0..self.slots.len() {
-            self.forget(slot);
+            self.stop_reconnecting(slot);
             let connection = self.slots.get(slot);
             let (key, state) = (connection.key(), connection.state);
             let life = connection.life(End::Censored, now);
@@ -338,29 +350,30 @@ impl<H: Host, C: Conversation> Hold<H, C> {
             cell.end(Outcome::Unfinished, now, String::new);
         }
         let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-        self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
-        self.host.tell(WorkerReport::Done);
+        self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
+        self.host.report(WorkerReport::Done);
     }
 
     /// When the loop has to look again even if nothing happens.
     fn next_ns(&self) -> u64 {
-        let after = |queue: &Queue, time: crate::units::Time| {
+        let after = |queue: &DeadlineQueue, time: crate::units::Time| {
             queue.next().map(|since| since + time.as_nanos())
         };
         let (beat, reply) = match &self.settings.heartbeat {
             Some(Heartbeat::Client { every, timeout, .. }) => {
-                (after(&self.beating, *every), after(&self.asked, *timeout))
+                (after(&self.next_heartbeat, *every), after(&self.awaiting_reply, *timeout))
             }
             Some(Heartbeat::Server { .. }) => (Some(self.sweep_ns), None),
             None => (None, None),
         };
-        let greeting = self.settings.greeting.and_then(|within| after(&self.greeting, within));
+        let greeting =
+            self.settings.greeting.and_then(|within| after(&self.awaiting_greeting, within));
         [
             Some((u64::from(self.second) + 1) * SECOND_NS + self.hand_over_delay_ns()),
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),
-            self.leaving.next_ns(),
+            self.closing.next_ns(),
             greeting,
             beat,
             reply,

@@ -22,11 +22,11 @@ pub(super) enum State {
 
 /// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.
 #[derive(Debug)]
-pub(super) struct Connection<S, T> {
+pub(super) struct HeldConnection<S, T> {
     /// Present unless free.
     pub socket: Option<S>,
     /// What its conversation keeps of it.
-    pub talk: T,
+    pub conversation: T,
     /// When opening began, on the run's clock.
     pub begun_ns: u64,
     /// When the last message came, or the connection opened; during a handshake, when that began.
@@ -44,19 +44,19 @@ pub(super) struct Connection<S, T> {
     /// Whether a right message has come.
     pub verified: bool,
     /// Whether it takes the place of one that its user had or tried before.
-    pub again: bool,
+    pub is_reconnect: bool,
     /// Whether its user has lost a connection, and has had none since; also while it is free.
-    pub owed: bool,
+    pub missing: bool,
 }
 
 const PHASES: [crate::plan::Phase; 3] =
     [crate::plan::Phase::Ramp, crate::plan::Phase::Hold, crate::plan::Phase::Drain];
 
-impl<S, T: Copy + Default> Connection<S, T> {
+impl<S, T: Copy + Default> HeldConnection<S, T> {
     fn free() -> Self {
         Self {
             socket: None,
-            talk: T::default(),
+            conversation: T::default(),
             begun_ns: 0,
             heard_ns: 0,
             asked_ns: 0,
@@ -65,8 +65,8 @@ impl<S, T: Copy + Default> Connection<S, T> {
             phase: 0,
             state: State::Free,
             verified: false,
-            again: false,
-            owed: false,
+            is_reconnect: false,
+            missing: false,
         }
     }
 
@@ -79,8 +79,8 @@ impl<S, T: Copy + Default> Connection<S, T> {
             stage: key.stage,
             phase: u8::try_from(phase).unwrap_or(0),
             state: State::Connecting,
-            again,
-            owed: self.owed,
+            is_reconnect: again,
+            missing: self.missing,
             ..Self::free()
         };
     }
@@ -105,8 +105,8 @@ impl<S, T: Copy + Default> Connection<S, T> {
 
     /// Becomes free; hands over the socket and what its conversation kept.
     pub(super) fn end(&mut self) -> Option<(S, T)> {
-        let socket = self.socket.take().map(|socket| (socket, self.talk));
-        *self = Self { owed: self.owed, ..Self::free() };
+        let socket = self.socket.take().map(|socket| (socket, self.conversation));
+        *self = Self { missing: self.missing, ..Self::free() };
         socket
     }
 }
@@ -114,7 +114,7 @@ impl<S, T: Copy + Default> Connection<S, T> {
 /// All connections of a worker.
 #[derive(Debug)]
 pub(super) struct Slots<S, T> {
-    connections: Vec<Connection<S, T>>,
+    connections: Vec<HeldConnection<S, T>>,
     share: Partition,
     block: u64,
 }
@@ -123,7 +123,7 @@ impl<S, T: Copy + Default> Slots<S, T> {
     /// Room for this share of `users`.
     pub(super) fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
-        let connections = std::iter::repeat_with(Connection::free).take(room).collect();
+        let connections = std::iter::repeat_with(HeldConnection::free).take(room).collect();
         Self { connections, share, block }
     }
 
@@ -140,7 +140,7 @@ impl<S, T: Copy + Default> Slots<S, T> {
     }
 
     /// The connection in a slot.
-    pub(super) fn get(&mut self, slot: u32) -> &mut Connection<S, T> {
+    pub(super) fn get(&mut self, slot: u32) -> &mut HeldConnection<S, T> {
         &mut self.connections[slot as usize]
     }
 
@@ -173,6 +173,6 @@ mod tests {
 
     #[test]
     fn a_connection_costs_at_most_64_bytes() {
-        assert!(size_of::<Connection<std::net::TcpStream, u32>>() <= 64);
+        assert!(size_of::<HeldConnection<std::net::TcpStream, u32>>() <= 64);
     }
 }

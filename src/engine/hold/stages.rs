@@ -3,7 +3,7 @@
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
 use super::slots::State;
-use super::{BATCH, Hold, Host, OPENING_MAX};
+use super::{BATCH, HoldWorker, Host, OPENING_MAX};
 use crate::plan::{Close, Phase};
 use crate::record::{CellKey, Counter, End, Outcome, Transition};
 use crate::schedule::{Pace, ScheduleCursor, ScheduledEvent, Shape, Timeline};
@@ -20,8 +20,8 @@ pub(super) struct Stages {
     count: u16,
     next: Transition,
     now: CellKey,
-    ramps: VecDeque<Ramp>,
-    turn: Option<u16>,
+    ramps: VecDeque<RampInProgress>,
+    token: Option<u16>,
     /// The next slot to close, once the drain has begun.
     draining: Option<u32>,
     /// Whether it is this worker's turn to close.
@@ -30,11 +30,11 @@ pub(super) struct Stages {
 }
 
 /// One ramp that is being made.
-struct Ramp {
+struct RampInProgress {
     stage: u16,
     base_ns: u64,
     unpaced: bool,
-    walk: ScheduleCursor,
+    cursor: ScheduleCursor,
 }
 
 impl Stages {
@@ -45,7 +45,7 @@ impl Stages {
             next: Transition::Ramp(0),
             now: CellKey { stage: 0, phase: Phase::Ramp },
             ramps: VecDeque::new(),
-            turn: None,
+            token: None,
             draining: None,
             may_close: false,
             over: false,
@@ -72,8 +72,8 @@ impl Stages {
         self.timeline.learn(mark, at_ns);
     }
 
-    pub(super) fn take_turn(&mut self, stage: u16) {
-        self.turn = Some(stage);
+    pub(super) fn grant_ramp(&mut self, stage: u16) {
+        self.token = Some(stage);
     }
 
     pub(super) fn close(&mut self) {
@@ -98,7 +98,7 @@ impl Stages {
     pub(super) fn next_ns(&self) -> Option<u64> {
         let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Transition::Drain));
         let due = self.ramps.front().filter(|ramp| !ramp.unpaced);
-        let due = due.and_then(|ramp| ramp.walk.peek().map(|(_, offset)| ramp.base_ns + offset));
+        let due = due.and_then(|ramp| ramp.cursor.peek().map(|(_, offset)| ramp.base_ns + offset));
         [mark.filter(|_| self.draining.is_none()), due].into_iter().flatten().min()
     }
 
@@ -121,21 +121,26 @@ impl Stages {
     }
 }
 
-impl<H: Host, C: Conversation> Hold<H, C> {
+impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
             if mark != Transition::Ramp(0) {
                 self.recorder.phase_ended(self.stages.now, self.gauges());
             }
-            self.book_time(at);
+            self.record_time(at);
             match mark {
                 Transition::Ramp(stage) => {
                     self.stages.now = CellKey { stage, phase: Phase::Ramp };
-                    let walk = self.load.schedule.cursor(usize::from(stage), self.load.partition);
+                    let cursor = self.load.schedule.cursor(usize::from(stage), self.load.partition);
                     let shape = self.load.schedule.segments[usize::from(stage)].shape;
                     let unpaced = matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
-                    self.stages.ramps.push_back(Ramp { stage, base_ns: at, unpaced, walk });
+                    self.stages.ramps.push_back(RampInProgress {
+                        stage,
+                        base_ns: at,
+                        unpaced,
+                        cursor,
+                    });
                 }
                 Transition::Hold(stage) => {
                     self.stages.now = CellKey { stage, phase: Phase::Hold };
@@ -146,9 +151,9 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                 }
                 Transition::Drain | Transition::End => {
                     self.drop_undone(at);
-                    self.account.closed = true;
+                    self.time.closed = true;
                     self.stages.now.phase = Phase::Drain;
-                    self.settle_all(now);
+                    self.end_all_attempts(now);
                     self.stages.draining = Some(0);
                 }
             }
@@ -162,7 +167,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         for mut ramp in std::mem::take(&mut self.stages.ramps) {
             let key = CellKey { stage: ramp.stage, phase: Phase::Ramp };
             while let Some((due, offset)) = ramp
-                .walk
+                .cursor
                 .peek()
                 .filter(|(_, offset)| ramp.base_ns + offset + LAST_MOMENT_NS < drain_ns)
             {
@@ -173,7 +178,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                     cell.count(Counter::Dropped);
                     self.recorder.lag(drain_ns - ramp.base_ns - offset);
                 }
-                ramp.walk.advance();
+                ramp.cursor.advance();
             }
         }
     }
@@ -186,16 +191,16 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         for _ in 0..BATCH {
             let Some(ramp) = self.stages.ramps.front() else { return false };
             let (stage, base_ns, unpaced) = (ramp.stage, ramp.base_ns, ramp.unpaced);
-            if unpaced && self.stages.turn != Some(stage) && ramp.walk.peek().is_some() {
+            if unpaced && self.stages.token != Some(stage) && ramp.cursor.peek().is_some() {
                 return false;
             }
-            let Some((due, offset)) = ramp.walk.peek() else {
+            let Some((due, offset)) = ramp.cursor.peek() else {
                 if unpaced && self.ramping > 0 {
                     return false;
                 }
                 self.stages.ramps.pop_front();
                 if unpaced {
-                    self.host.tell(WorkerReport::RampReached { stage });
+                    self.host.report(WorkerReport::RampReached { stage });
                 }
                 continue;
             };
@@ -203,16 +208,16 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                 return false;
             }
             if let Some(ramp) = self.stages.ramps.front_mut() {
-                ramp.walk.advance();
+                ramp.cursor.advance();
             }
             match due {
                 ScheduledEvent::UserStart(user) => {
                     let key = CellKey { stage, phase: Phase::Ramp };
-                    self.start(user, key, (!unpaced).then_some(base_ns + offset), false);
+                    self.begin_attempt(user, key, (!unpaced).then_some(base_ns + offset), false);
                 }
                 ScheduledEvent::UserStop(user) => {
                     let slot = self.slots.slot(user);
-                    self.release(slot, now);
+                    self.stop_user(slot, now);
                 }
                 // Held connections come as users only.
                 ScheduledEvent::Arrival(_) => {}
@@ -223,7 +228,7 @@ impl<H: Host, C: Conversation> Hold<H, C> {
 
     /// Ends every attempt as planned, all in the same moment. The sockets are closed when it is
     /// this worker's turn: a million of them closed by all workers at once only thrash the cores.
-    fn settle_all(&mut self, now: u64) {
+    fn end_all_attempts(&mut self, now: u64) {
         for slot in 0..self.slots.len() {
             match self.slots.get(slot).state {
                 State::Open => {
@@ -235,10 +240,12 @@ impl<H: Host, C: Conversation> Hold<H, C> {
                     cell.survival.record(&life);
                     cell.end(Outcome::Ok, now, String::new);
                 }
-                State::Connecting | State::Securing | State::Handshaking => self.release(slot, now),
+                State::Connecting | State::Securing | State::Handshaking => {
+                    self.stop_user(slot, now);
+                }
                 State::Free | State::Closing => {}
             }
-            self.forget(slot);
+            self.stop_reconnecting(slot);
         }
     }
 
@@ -248,21 +255,21 @@ impl<H: Host, C: Conversation> Hold<H, C> {
         if self.open > 0 && !self.stages.may_close {
             return false;
         }
-        if self.leaving.is_full() {
+        if self.closing.is_full() {
             return false;
         }
         for slot in from..end {
             if self.settings.close == Close::Fin && !C::SAYS_GOODBYE {
                 self.discard(slot);
             }
-            if let Some((socket, talk)) = self.slots.get(slot).end() {
+            if let Some((socket, conversation)) = self.slots.get(slot).end() {
                 self.open -= 1;
-                self.part(slot, socket, talk, self.settings.close);
+                self.begin_closing(slot, socket, conversation, self.settings.close);
             }
         }
         self.stages.draining = Some(end);
         let all = end == self.slots.len();
-        self.stages.over = all && self.leaving.is_empty();
+        self.stages.over = all && self.closing.is_empty();
         !all
     }
 }

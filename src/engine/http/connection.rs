@@ -1,8 +1,8 @@
 //! Turns what is done with a connection into what is done with one of its own, or with a seat at
 //! one that is shared.
 
-use super::host::Room;
-use super::pool::{Hub, Seat};
+use super::host::Capacity;
+use super::pool::{ConnectionPool, StreamId};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
@@ -12,32 +12,32 @@ use rustls::client::UnbufferedClientConnection;
 
 /// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there
 /// is a hub.
-pub struct Way {
-    carrier: Carrier,
+pub struct HttpConnection {
+    kind: ConnectionKind,
     script: u32,
     /// It has got its session of TLS.
-    securing: bool,
+    has_tls_session: bool,
 }
 
-enum Carrier {
-    Own(Lane),
+enum ConnectionKind {
+    Http1(Lane),
     /// With what is under way on it.
-    Seat(Seat, Option<Box<Stream>>),
+    Http2Stream(StreamId, Option<Box<Stream>>),
 }
 
-impl Way {
+impl HttpConnection {
     /// A connection of its own.
-    pub(super) fn own(lane: Lane, address: usize) -> Self {
-        Self::new(Carrier::Own(lane), address)
+    pub(super) fn http1(connection: Lane, address: usize) -> Self {
+        Self::new(ConnectionKind::Http1(connection), address)
     }
 
     /// A seat at a shared one.
-    pub(super) fn seat(seat: Seat, address: usize) -> Self {
-        Self::new(Carrier::Seat(seat, None), address)
+    pub(super) fn http2_stream(id: StreamId, address: usize) -> Self {
+        Self::new(ConnectionKind::Http2Stream(id, None), address)
     }
 
-    fn new(carrier: Carrier, address: usize) -> Self {
-        Self { carrier, script: u32::try_from(address).unwrap_or(0), securing: false }
+    fn new(kind: ConnectionKind, address: usize) -> Self {
+        Self { kind, script: u32::try_from(address).unwrap_or(0), has_tls_session: false }
     }
 
     /// Which of the scripts it follows.
@@ -46,199 +46,221 @@ impl Way {
     }
 
     /// Whether it is about to be secured; true once.
-    pub(super) fn begins_to_secure(&mut self) -> bool {
-        !std::mem::replace(&mut self.securing, true)
+    pub(super) fn needs_tls_session(&mut self) -> bool {
+        !std::mem::replace(&mut self.has_tls_session, true)
     }
 
-    pub(super) fn open(&mut self, hub: Option<&mut Hub>, ends: &Ends) -> Result<bool, Fault> {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => lane.open(ends),
-            (Carrier::Seat(seat, _), Some(hub)) => hub.open(*seat, ends),
-            (Carrier::Seat(..), None) => Ok(true),
+    pub(super) fn open(
+        &mut self,
+        pool: Option<&mut ConnectionPool>,
+        ends: &Ends,
+    ) -> Result<bool, Fault> {
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => connection.open(ends),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.open(*id, ends),
+            (ConnectionKind::Http2Stream(..), None) => Ok(true),
         }
     }
 
     pub(super) fn secure(
         &mut self,
-        hub: Option<&mut Hub>,
+        pool: Option<&mut ConnectionPool>,
         ends: &Ends,
         end: Option<UnbufferedClientConnection>,
         (buffers, now_ns): (&mut Buffers, u64),
     ) -> Result<Secured, Fault> {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => {
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => {
                 if let Some(end) = end {
-                    lane.secure_by(end);
+                    connection.secure_by(end);
                 }
-                lane.secure(ends, buffers)
+                connection.secure(ends, buffers)
             }
-            (Carrier::Seat(seat, _), Some(hub)) => hub.secure(*seat, ends, end, now_ns),
-            (Carrier::Seat(..), None) => Ok(Secured::Plain),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.secure(*id, ends, end, now_ns),
+            (ConnectionKind::Http2Stream(..), None) => Ok(Secured::Plain),
         }
     }
 
     /// Nobody waits any longer for a connection that is shared.
-    pub(super) fn fail(&self, hub: Option<&mut Hub>, fault: &Fault) {
-        if let (Carrier::Seat(seat, _), Some(hub)) = (&self.carrier, hub) {
-            hub.fail(*seat, fault.clone());
+    pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, fault: &Fault) {
+        if let (ConnectionKind::Http2Stream(id, _), Some(pool)) = (&self.kind, pool) {
+            pool.fail(*id, fault.clone());
         }
     }
 
     /// Why a connection that is shared takes no more requests.
-    pub(super) fn ended(&self, hub: Option<&Hub>) -> Option<ConnectionEnd> {
-        match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.ended(*seat),
+    pub(super) fn end_reason(&self, pool: Option<&ConnectionPool>) -> Option<ConnectionEnd> {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.end_reason(*id),
             _ => None,
         }
     }
 
-    pub(super) fn leave(self, hub: Option<&mut Hub>) -> bool {
-        match (self.carrier, hub) {
-            (Carrier::Seat(seat, stream), Some(hub)) => hub.leave(seat, stream),
+    pub(super) fn leave(self, pool: Option<&mut ConnectionPool>) -> bool {
+        match (self.kind, pool) {
+            (ConnectionKind::Http2Stream(id, stream), Some(pool)) => pool.leave(id, stream),
             _ => true,
         }
     }
 
-    pub(super) fn room(&self, hub: Option<&mut Hub>, since_ns: u64, now_ns: u64) -> Room {
-        match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.room(*seat, since_ns, now_ns),
-            _ => Room::Now,
+    pub(super) fn capacity(
+        &self,
+        pool: Option<&mut ConnectionPool>,
+        since_ns: u64,
+        now_ns: u64,
+    ) -> Capacity {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => {
+                pool.capacity(*id, since_ns, now_ns)
+            }
+            _ => Capacity::Now,
         }
     }
 
     /// Whether anything was answered on it.
-    pub(super) fn has_answered(&self, hub: Option<&Hub>) -> bool {
-        match (&self.carrier, hub) {
-            (Carrier::Own(lane), _) => lane.has_answered(),
-            (Carrier::Seat(seat, _), Some(hub)) => hub.has_answered(*seat),
-            (Carrier::Seat(..), None) => false,
+    pub(super) fn has_answered(&self, pool: Option<&ConnectionPool>) -> bool {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => connection.has_answered(),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.has_answered(*id),
+            (ConnectionKind::Http2Stream(..), None) => false,
         }
     }
 
-    pub(super) fn trouble(&self, hub: Option<&Hub>) -> Option<Fault> {
-        match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.trouble(*seat),
+    pub(super) fn refusal(&self, pool: Option<&ConnectionPool>) -> Option<Fault> {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.refusal(*id),
             _ => None,
         }
     }
 
     /// What the peer has said of how many requests it takes at once.
-    pub(super) fn opening(&self, hub: Option<&Hub>) -> Opening {
-        match (&self.carrier, hub) {
-            (Carrier::Seat(seat, _), Some(hub)) => hub.opening(*seat),
+    pub(super) fn opening(&self, pool: Option<&ConnectionPool>) -> Opening {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.opening(*id),
             _ => Opening::Settled,
         }
     }
 
-    pub(super) fn send(&mut self, hub: Option<&mut Hub>, script: &Script, request: usize) -> bool {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => {
-                lane.send(script, request);
-                return !lane.is_doomed();
+    pub(super) fn send(
+        &mut self,
+        pool: Option<&mut ConnectionPool>,
+        script: &Script,
+        request: usize,
+    ) -> bool {
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => {
+                connection.send(script, request);
+                return !connection.is_doomed();
             }
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                if let Some((link, bell)) = hub.ask(*seat) {
-                    *stream = Some(Box::new(link.ask(script, request, bell)));
+            (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
+                if let Some((http2, waker)) = pool.ask(*id) {
+                    *stream = Some(Box::new(http2.ask(script, request, waker)));
                 }
             }
-            (Carrier::Seat(..), None) => {}
+            (ConnectionKind::Http2Stream(..), None) => {}
         }
         true
     }
 
-    pub(super) fn send_for(
+    pub(super) fn send_with_session(
         &mut self,
-        hub: Option<&mut Hub>,
+        pool: Option<&mut ConnectionPool>,
         script: &Script,
         request: usize,
         session: &mut Session,
         (sheet, now_ns): (&mut Vec<u8>, u64),
     ) -> Result<bool, Fault> {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => {
-                lane.send_for(script, request, session, sheet, now_ns)?;
-                Ok(!lane.is_doomed())
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => {
+                connection.send_for(script, request, session, sheet, now_ns)?;
+                Ok(!connection.is_doomed())
             }
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                let Some((link, bell)) = hub.ask(*seat) else { return Ok(true) };
-                let asked = link.ask_for(script, request, session, (sheet, now_ns), bell)?;
+            (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
+                let Some((http2, waker)) = pool.ask(*id) else { return Ok(true) };
+                let asked = http2.ask_for(script, request, session, (sheet, now_ns), waker)?;
                 *stream = Some(Box::new(asked));
                 Ok(true)
             }
-            (Carrier::Seat(..), None) => Ok(true),
+            (ConnectionKind::Http2Stream(..), None) => Ok(true),
         }
     }
 
     pub(super) fn advance(
         &mut self,
-        hub: Option<&mut Hub>,
+        pool: Option<&mut ConnectionPool>,
         script: &Script,
         closed: bool,
         (buffers, now_ns): (&mut Buffers, u64),
     ) -> Step {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => lane.advance(script, closed, buffers, now_ns),
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                let Some((link, bell)) = hub.answer(*seat) else { return Step::Wait };
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => {
+                connection.advance(script, closed, buffers, now_ns)
+            }
+            (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
+                let Some((http2, waker)) = pool.answer(*id) else { return Step::Wait };
                 let Some(under_way) = stream else { return Step::Wait };
-                let step = link.advance(script, under_way, bell, now_ns);
+                let step = http2.advance(script, under_way, waker, now_ns);
                 if matches!(step, Step::Ended(_)) {
                     *stream = None;
                 }
                 step
             }
-            (Carrier::Seat(..), None) => Step::Wait,
+            (ConnectionKind::Http2Stream(..), None) => Step::Wait,
         }
     }
 
-    pub(super) fn deadline(&self, hub: Option<&Hub>, limits: Limits) -> u64 {
-        match &self.carrier {
-            Carrier::Own(lane) => lane.deadline(limits),
-            Carrier::Seat(_, Some(stream)) => stream.deadline(limits),
-            Carrier::Seat(_, None) if self.opening(hub) == Opening::Settled => limits.whole_ns,
-            Carrier::Seat(_, None) => limits.first_byte_ns.min(limits.whole_ns),
+    pub(super) fn deadline(&self, pool: Option<&ConnectionPool>, limits: Limits) -> u64 {
+        match &self.kind {
+            ConnectionKind::Http1(connection) => connection.deadline(limits),
+            ConnectionKind::Http2Stream(_, Some(stream)) => stream.deadline(limits),
+            ConnectionKind::Http2Stream(_, None) if self.opening(pool) == Opening::Settled => {
+                limits.whole_ns
+            }
+            ConnectionKind::Http2Stream(_, None) => limits.first_byte_ns.min(limits.whole_ns),
         }
     }
 
-    pub(super) fn give_up(
+    pub(super) fn time_out(
         &mut self,
-        hub: Option<&mut Hub>,
+        pool: Option<&mut ConnectionPool>,
         script: &Script,
         limits: Limits,
         now_ns: u64,
     ) -> Option<Answer> {
-        match (&mut self.carrier, hub) {
-            (Carrier::Own(lane), _) => Some(lane.give_up(script, limits, now_ns)),
-            (Carrier::Seat(seat, stream), Some(hub)) => {
-                let (link, _) = hub.answer(*seat)?;
-                let mut stream = stream.take()?;
-                Some(link.give_up(script, &mut stream, limits, now_ns))
+        match (&mut self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => {
+                Some(connection.give_up(script, limits, now_ns))
             }
-            (Carrier::Seat(..), None) => None,
+            (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
+                let (http2, _) = pool.answer(*id)?;
+                let mut stream = stream.take()?;
+                Some(http2.give_up(script, &mut stream, limits, now_ns))
+            }
+            (ConnectionKind::Http2Stream(..), None) => None,
         }
     }
 
     /// Body bytes that the request under way has moved.
-    pub(super) fn moved(&self) -> Moved {
-        match &self.carrier {
-            Carrier::Own(lane) => lane.moved(),
-            Carrier::Seat(_, stream) => {
+    pub(super) fn bytes_moved(&self) -> Moved {
+        match &self.kind {
+            ConnectionKind::Http1(connection) => connection.moved(),
+            ConnectionKind::Http2Stream(_, stream) => {
                 stream.as_ref().map_or_else(Moved::default, |one| one.moved())
             }
         }
     }
 
-    pub(super) fn disturb(&mut self, buffers: &mut Buffers) {
-        if let Carrier::Own(lane) = &mut self.carrier {
-            lane.disturb(buffers);
+    pub(super) fn idle_event(&mut self, buffers: &mut Buffers) {
+        if let ConnectionKind::Http1(connection) = &mut self.kind {
+            connection.disturb(buffers);
         }
     }
 
-    pub(super) fn takes_a_request(&self, hub: Option<&Hub>) -> bool {
-        match (&self.carrier, hub) {
-            (Carrier::Own(lane), _) => lane.takes_a_request(),
-            (Carrier::Seat(seat, _), Some(hub)) => hub.takes_more(*seat),
-            (Carrier::Seat(..), None) => false,
+    pub(super) fn takes_a_request(&self, pool: Option<&ConnectionPool>) -> bool {
+        match (&self.kind, pool) {
+            (ConnectionKind::Http1(connection), _) => connection.takes_a_request(),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.accepts_requests(*id),
+            (ConnectionKind::Http2Stream(..), None) => false,
         }
     }
 }

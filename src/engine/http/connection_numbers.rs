@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 
 /// The numbers of one worker's connections.
 #[derive(Debug)]
-pub(super) struct Numbers {
+pub(super) struct ConnectionNumbers {
     /// One for each target address: numbers that are free, and how many there are in all.
     addresses: Vec<(VecDeque<u64>, u64)>,
     /// So many numbers are made before one is used again.
@@ -17,7 +17,7 @@ pub(super) struct Numbers {
     turn: usize,
 }
 
-impl Numbers {
+impl ConnectionNumbers {
     /// For a target with so many addresses, at least one, from so many sources that are spread
     /// over.
     pub(super) fn new(addresses: usize, sources: u64) -> Self {
@@ -53,7 +53,7 @@ mod tests {
 
     #[test]
     fn addresses_take_turns_and_numbers_repeat() {
-        let mut numbers = Numbers::new(3, 1);
+        let mut numbers = ConnectionNumbers::new(3, 1);
         let mut seen = Vec::new();
         for _ in 0..7 {
             let number = numbers.take();
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn sources_take_turns_where_connections_do_not_last() {
-        let mut numbers = Numbers::new(1, 3);
+        let mut numbers = ConnectionNumbers::new(1, 3);
         let mut seen = Vec::new();
         for _ in 0..7 {
             let number = numbers.take();

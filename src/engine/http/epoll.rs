@@ -7,9 +7,9 @@ use super::super::clock::Clock;
 use super::super::load::Load;
 use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
 use super::super::wire::{Command, WorkerReport};
-use super::connection::Way;
-use super::host::{Host, Place, Ready, Room};
-use super::pool::Hub;
+use super::connection::HttpConnection;
+use super::host::{Capacity, Host, Ready, SlotId};
+use super::pool::ConnectionPool;
 use crate::plan::{Http, Protocol, Version};
 use crate::record::{ConnectionEnd, WorkerFacts};
 use crate::workload::http::{
@@ -35,7 +35,7 @@ const SHORTEST_NS: u64 = 20_000;
 const BUFFER: usize = 64 << 10;
 
 /// Marks the connections that are shared among the places of events.
-const SHARED: u32 = 1 << 31;
+const POOLED: u32 = 1 << 31;
 
 /// Epoll and the pipe.
 pub struct Epoll {
@@ -49,11 +49,11 @@ pub struct Epoll {
     link: Link,
     load: Load,
     scripts: Vec<Script>,
-    own: ProcessStats,
-    pulse: RefCell<StallDetector>,
+    process: ProcessStats,
+    stalls: RefCell<StallDetector>,
     buffers: Buffers,
     /// Connections that are shared; `None`: each has its own.
-    hub: Option<Hub>,
+    pool: Option<ConnectionPool>,
     /// Where requests that differ from sending to sending are written.
     sheet: Vec<u8>,
 }
@@ -70,13 +70,18 @@ impl Epoll {
         let fd = timer.as_fd().as_raw_fd();
         registry.register(&mut SourceFd(&fd), TIMER, Interest::READABLE)?;
         let buffers = || Buffers::new(BUFFER, load.tls.is_some());
-        let hub = match &load.scenario().protocol {
+        let pool = match &load.scenario().protocol {
             Protocol::Http(Http {
                 version: Version::Http2 { streams },
                 connection,
                 limits,
                 ..
-            }) => Some(Hub::new(load.addresses.len(), *streams, (*connection, *limits), buffers())),
+            }) => Some(ConnectionPool::new(
+                load.addresses.len(),
+                *streams,
+                (*connection, *limits),
+                buffers(),
+            )),
             _ => None,
         };
         Ok(Self {
@@ -87,11 +92,11 @@ impl Epoll {
             clock,
             link,
             buffers: buffers(),
-            hub,
+            pool,
             load,
             scripts,
-            own: ProcessStats::open(),
-            pulse: RefCell::default(),
+            process: ProcessStats::open(),
+            stalls: RefCell::default(),
             sheet: Vec::new(),
         })
     }
@@ -123,24 +128,24 @@ impl Epoll {
 }
 
 impl Host for Epoll {
-    type Lane = Way;
+    type Connection = HttpConnection;
 
     fn now_ns(&self) -> u64 {
         self.clock.now_ns()
     }
 
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
-        if let Some(hub) = &mut self.hub {
-            hub.flush(ready);
+        if let Some(pool) = &mut self.pool {
+            pool.flush(ready);
         }
         let before = self.clock.now_ns();
-        let again = !ready.is_empty() || self.hub.as_ref().is_some_and(Hub::is_dirty);
+        let again = !ready.is_empty() || self.pool.as_ref().is_some_and(ConnectionPool::is_dirty);
         let until_ns = if again { before } else { until_ns.min(before + BEAT_NS) };
-        self.pulse.get_mut().observe(before, until_ns.max(before));
+        self.stalls.get_mut().observe(before, until_ns.max(before));
         let limit = self.limit(until_ns)?;
         let waited = self.poll.poll(&mut self.events, limit);
         let after = self.clock.now_ns();
-        self.pulse.get_mut().observe(after, after);
+        self.stalls.get_mut().observe(after, after);
         match waited {
             Ok(()) => {}
             Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
@@ -153,20 +158,20 @@ impl Host for Epoll {
                 TIMER => {}
                 Token(token) => {
                     let event = Ready {
-                        place: place(token),
+                        id: slot_id(token),
                         readable: event.is_readable(),
                         writable: event.is_writable() || event.is_error(),
                         closed: event.is_read_closed() || event.is_error(),
                     };
-                    match &mut self.hub {
-                        Some(hub) => hub.event(unshared(event.place), event, ready),
+                    match &mut self.pool {
+                        Some(pool) => pool.event(pooled_id(event.id), event, ready),
                         None => ready.push(event),
                     }
                 }
             }
         }
-        if let Some(hub) = &mut self.hub {
-            hub.flush(ready);
+        if let Some(pool) = &mut self.pool {
+            pool.flush(ready);
         }
         Ok(())
     }
@@ -175,125 +180,141 @@ impl Host for Epoll {
         self.link.order()
     }
 
-    fn tell(&mut self, notice: WorkerReport) {
+    fn report(&mut self, notice: WorkerReport) {
         self.link.report(notice);
     }
 
     fn facts(&self) -> WorkerFacts {
-        let mut facts = self.own.facts();
-        self.pulse.borrow_mut().drain_into(&mut facts);
+        let mut facts = self.process.facts();
+        self.stalls.borrow_mut().drain_into(&mut facts);
         facts
     }
 
-    fn join(&mut self, place: Place, number: u64, now_ns: u64) -> Option<Way> {
+    fn join(&mut self, id: SlotId, number: u64, now_ns: u64) -> Option<HttpConnection> {
         let address = self.load.address(number);
-        let seat = self.hub.as_mut()?.join(address, place, now_ns)?;
-        Some(Way::seat(seat, address))
+        let stream = self.pool.as_mut()?.join(address, id, now_ns)?;
+        Some(HttpConnection::http2_stream(stream, address))
     }
 
-    fn begin(&mut self, place: Place, number: u64) -> Result<Way, Fault> {
+    fn connect(&mut self, id: SlotId, number: u64) -> Result<HttpConnection, Fault> {
         let ends = self.ends(number);
         let address = self.load.address(number);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
-        let Some(hub) = &mut self.hub else {
-            let lane = Lane::begin(&ends)?;
-            let fd = lane.socket().as_raw_fd();
+        let Some(pool) = &mut self.pool else {
+            let http1 = Lane::begin(&ends)?;
+            let fd = http1.socket().as_raw_fd();
             registry
-                .register(&mut SourceFd(&fd), token(place), interest)
+                .register(&mut SourceFd(&fd), token(id), interest)
                 .map_err(|error| Fault::connect(&ends, &error))?;
-            return Ok(Way::own(lane, address));
+            return Ok(HttpConnection::http1(http1, address));
         };
-        let (seat, own) = hub.begin(address, place, &ends)?;
-        let shared = token(Place { slot: own.slot | SHARED, ..own });
-        let fd = hub.socket(seat).map(|socket| socket.as_raw_fd());
+        let (stream, own) = pool.begin(address, id, &ends)?;
+        let shared = token(SlotId { slot: own.slot | POOLED, ..own });
+        let fd = pool.socket(stream).map(|socket| socket.as_raw_fd());
         let watched =
             fd.map_or(Ok(()), |fd| registry.register(&mut SourceFd(&fd), shared, interest));
         if let Err(error) = watched {
-            hub.leave(seat, None);
+            pool.leave(stream, None);
             return Err(Fault::connect(&ends, &error));
         }
-        Ok(Way::seat(seat, address))
+        Ok(HttpConnection::http2_stream(stream, address))
     }
 
-    fn open(&mut self, way: &mut Way, number: u64) -> Result<bool, Fault> {
+    fn open(&mut self, connection: &mut HttpConnection, number: u64) -> Result<bool, Fault> {
         let ends = self.ends(number);
-        way.open(self.hub.as_mut(), &ends)
+        connection.open(self.pool.as_mut(), &ends)
     }
 
-    fn secure(&mut self, way: &mut Way, number: u64) -> Result<Secured, Fault> {
+    fn secure(&mut self, connection: &mut HttpConnection, number: u64) -> Result<Secured, Fault> {
         let ends = self.ends(number);
         let mut end = None;
-        if let Some(tls) = self.load.tls.as_ref().filter(|_| way.begins_to_secure()) {
+        if let Some(tls) = self.load.tls.as_ref().filter(|_| connection.needs_tls_session()) {
             let begun = tls.session(self.load.address(number)).map_err(io::Error::other);
             end = Some(begun.map_err(|error| Fault::handshake(&ends, &error))?);
         }
         let now_ns = self.clock.now_ns();
-        way.secure(self.hub.as_mut(), &ends, end, (&mut self.buffers, now_ns))
+        connection.secure(self.pool.as_mut(), &ends, end, (&mut self.buffers, now_ns))
     }
 
-    fn late(&mut self, way: &mut Way, number: u64, securing: bool) -> Fault {
+    fn connect_timed_out(
+        &mut self,
+        connection: &mut HttpConnection,
+        number: u64,
+        securing: bool,
+    ) -> Fault {
         let ends = self.ends(number);
         let late =
             if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) };
-        way.fail(self.hub.as_mut(), &late);
+        connection.fail(self.pool.as_mut(), &late);
         late
     }
 
-    fn ended(&self, way: &Way) -> Option<ConnectionEnd> {
-        way.ended(self.hub.as_ref())
+    fn end_reason(&self, connection: &HttpConnection) -> Option<ConnectionEnd> {
+        connection.end_reason(self.pool.as_ref())
     }
 
-    fn leave(&mut self, way: Way) -> bool {
-        way.leave(self.hub.as_mut())
+    fn leave(&mut self, connection: HttpConnection) -> bool {
+        connection.leave(self.pool.as_mut())
     }
 
-    fn room(&mut self, way: &mut Way, since_ns: u64, now_ns: u64) -> Room {
-        way.room(self.hub.as_mut(), since_ns, now_ns)
+    fn capacity(
+        &mut self,
+        connection: &mut HttpConnection,
+        since_ns: u64,
+        now_ns: u64,
+    ) -> Capacity {
+        connection.capacity(self.pool.as_mut(), since_ns, now_ns)
     }
 
-    fn has_answered(&self, way: &Way) -> bool {
-        way.has_answered(self.hub.as_ref())
+    fn has_answered(&self, connection: &HttpConnection) -> bool {
+        connection.has_answered(self.pool.as_ref())
     }
 
-    fn trouble(&self, way: &Way) -> Option<Fault> {
-        way.trouble(self.hub.as_ref())
+    fn refusal(&self, connection: &HttpConnection) -> Option<Fault> {
+        connection.refusal(self.pool.as_ref())
     }
 
-    fn crowded(&mut self, way: &mut Way, number: u64) -> Fault {
-        let opening = way.opening(self.hub.as_ref());
+    fn stream_timed_out(&mut self, connection: &mut HttpConnection, number: u64) -> Fault {
+        let opening = connection.opening(self.pool.as_ref());
         let fault = Fault::unsent(&self.ends(number), opening);
         if opening != Opening::Settled {
-            way.fail(self.hub.as_mut(), &fault);
+            connection.fail(self.pool.as_mut(), &fault);
         }
         fault
     }
 
-    fn send(&mut self, way: &mut Way, request: u32) -> bool {
-        let script = &self.scripts[way.script()];
-        way.send(self.hub.as_mut(), script, request as usize)
+    fn send(&mut self, connection: &mut HttpConnection, request: u32) -> bool {
+        let script = &self.scripts[connection.script()];
+        connection.send(self.pool.as_mut(), script, request as usize)
     }
 
-    fn send_for(
+    fn send_with_session(
         &mut self,
-        way: &mut Way,
+        connection: &mut HttpConnection,
         request: u32,
         session: &mut Session,
         now_ns: u64,
     ) -> Result<bool, Fault> {
-        let script = &self.scripts[way.script()];
+        let script = &self.scripts[connection.script()];
         let sheet = (&mut self.sheet, now_ns);
-        way.send_for(self.hub.as_mut(), script, request as usize, session, sheet)
+        connection.send_with_session(self.pool.as_mut(), script, request as usize, session, sheet)
     }
 
-    fn give(&mut self, number: u64, session: &mut Session, gains: Gains, now_ns: u64) -> Taken {
+    fn update_session(
+        &mut self,
+        number: u64,
+        session: &mut Session,
+        gains: Gains,
+        now_ns: u64,
+    ) -> Taken {
         let script = &self.scripts[self.load.address(number)];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
         script.give(session, gains, now_ns, unix_s)
     }
 
-    fn words_of(
+    fn describe(
         &self,
         number: u64,
         request: u32,
@@ -304,43 +325,48 @@ impl Host for Epoll {
         script.words_of(request as usize, session, self.load.route(number).to, &words)
     }
 
-    fn advance(&mut self, way: &mut Way, closed: bool, now_ns: u64) -> Step {
-        let script = &self.scripts[way.script()];
-        way.advance(self.hub.as_mut(), script, closed, (&mut self.buffers, now_ns))
+    fn advance(&mut self, connection: &mut HttpConnection, closed: bool, now_ns: u64) -> Step {
+        let script = &self.scripts[connection.script()];
+        connection.advance(self.pool.as_mut(), script, closed, (&mut self.buffers, now_ns))
     }
 
-    fn deadline(&self, way: &Way, limits: Limits) -> u64 {
-        way.deadline(self.hub.as_ref(), limits)
+    fn deadline(&self, connection: &HttpConnection, limits: Limits) -> u64 {
+        connection.deadline(self.pool.as_ref(), limits)
     }
 
-    fn give_up(&mut self, way: &mut Way, limits: Limits, now_ns: u64) -> Option<Answer> {
-        let script = &self.scripts[way.script()];
-        way.give_up(self.hub.as_mut(), script, limits, now_ns)
+    fn time_out(
+        &mut self,
+        connection: &mut HttpConnection,
+        limits: Limits,
+        now_ns: u64,
+    ) -> Option<Answer> {
+        let script = &self.scripts[connection.script()];
+        connection.time_out(self.pool.as_mut(), script, limits, now_ns)
     }
 
-    fn disturb(&mut self, way: &mut Way) {
-        way.disturb(&mut self.buffers);
+    fn idle_event(&mut self, connection: &mut HttpConnection) {
+        connection.idle_event(&mut self.buffers);
     }
 
-    fn takes_a_request(&self, way: &Way) -> bool {
-        way.takes_a_request(self.hub.as_ref())
+    fn takes_a_request(&self, connection: &HttpConnection) -> bool {
+        connection.takes_a_request(self.pool.as_ref())
     }
 
-    fn moved(&self, way: &Way) -> Moved {
-        way.moved()
+    fn bytes_moved(&self, connection: &HttpConnection) -> Moved {
+        connection.bytes_moved()
     }
 }
 
-fn token(Place { slot, turn }: Place) -> Token {
-    Token((turn as usize) << 32 | slot as usize)
+fn token(SlotId { slot, generation }: SlotId) -> Token {
+    Token((generation as usize) << 32 | slot as usize)
 }
 
 /// The place of a connection that is shared, among its like.
-fn unshared(place: Place) -> Place {
-    Place { slot: place.slot & !SHARED, ..place }
+fn pooled_id(id: SlotId) -> SlotId {
+    SlotId { slot: id.slot & !POOLED, ..id }
 }
 
-fn place(token: usize) -> Place {
+fn slot_id(token: usize) -> SlotId {
     let half = |bits: usize| u32::try_from(bits & 0xffff_ffff).unwrap_or(u32::MAX);
-    Place { slot: half(token), turn: half(token >> 32) }
+    SlotId { slot: half(token), generation: half(token >> 32) }
 }

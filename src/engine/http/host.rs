@@ -8,18 +8,18 @@ use std::io;
 
 /// A slot, and which of its connections is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
+pub struct SlotId {
     /// The slot.
     pub slot: u32,
     /// Changes with each connection of the slot.
-    pub turn: u32,
+    pub generation: u32,
 }
 
 /// Something became possible on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ready {
     /// Which one.
-    pub place: Place,
+    pub id: SlotId,
     /// It can be read from, or its end can be seen.
     pub readable: bool,
     /// It is open, or will never be.
@@ -30,7 +30,7 @@ pub struct Ready {
 
 /// Whether a request can be sent on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Room {
+pub enum Capacity {
     /// At once.
     Now,
     /// Others have to end first, or the peer has to say something: an event tells when.
@@ -43,7 +43,7 @@ pub enum Room {
 /// gives the route.
 pub trait Host {
     /// A connection; dropped, it is closed. Small: one is kept for each user.
-    type Lane;
+    type Connection;
 
     /// Now, on the run's clock.
     fn now_ns(&self) -> u64;
@@ -56,81 +56,92 @@ pub trait Host {
     fn order(&mut self) -> Option<Command>;
 
     /// Tells the coordinator something; never waits for it.
-    fn tell(&mut self, notice: WorkerReport);
+    fn report(&mut self, notice: WorkerReport);
 
     /// How this worker is; the lag is filled in by the recorder.
     fn facts(&self) -> WorkerFacts;
 
     /// A place on a connection that others opened, where they are shared.
-    fn join(&mut self, _place: Place, _number: u64, _now_ns: u64) -> Option<Self::Lane> {
+    fn join(&mut self, _place: SlotId, _number: u64, _now_ns: u64) -> Option<Self::Connection> {
         None
     }
 
     /// Begins to open a connection.
-    fn begin(&mut self, place: Place, number: u64) -> Result<Self::Lane, Fault>;
+    fn connect(&mut self, id: SlotId, number: u64) -> Result<Self::Connection, Fault>;
 
     /// Whether a connection is open, once it can be written to. False: it waits for room where it
     /// goes, and no event tells when there is.
-    fn open(&mut self, lane: &mut Self::Lane, number: u64) -> Result<bool, Fault>;
+    fn open(&mut self, connection: &mut Self::Connection, number: u64) -> Result<bool, Fault>;
 
     /// Begins, or goes on with, what secures an open connection.
-    fn secure(&mut self, lane: &mut Self::Lane, number: u64) -> Result<Secured, Fault>;
+    fn secure(&mut self, connection: &mut Self::Connection, number: u64) -> Result<Secured, Fault>;
 
     /// A connection that was not open in time, or not secured in time.
-    fn late(&mut self, lane: &mut Self::Lane, number: u64, securing: bool) -> Fault;
+    fn connect_timed_out(
+        &mut self,
+        connection: &mut Self::Connection,
+        number: u64,
+        securing: bool,
+    ) -> Fault;
 
     /// Why a connection ended, or is about to, where that is known better than by the last request.
-    fn ended(&self, _lane: &Self::Lane) -> Option<ConnectionEnd> {
+    fn end_reason(&self, _lane: &Self::Connection) -> Option<ConnectionEnd> {
         None
     }
 
     /// Leaves a connection; true when it has gone with that: nobody else shares it.
-    fn leave(&mut self, _lane: Self::Lane) -> bool {
+    fn leave(&mut self, _lane: Self::Connection) -> bool {
         true
     }
 
     /// Whether a request, which began at `since_ns`, can be sent now.
-    fn room(&mut self, _lane: &mut Self::Lane, _since_ns: u64, _now_ns: u64) -> Room {
-        Room::Now
+    fn capacity(&mut self, _lane: &mut Self::Connection, _since_ns: u64, _now_ns: u64) -> Capacity {
+        Capacity::Now
     }
 
     /// Whether anything was answered on a connection.
-    fn has_answered(&self, _lane: &Self::Lane) -> bool {
+    fn has_answered(&self, _lane: &Self::Connection) -> bool {
         false
     }
 
     /// Why a shared connection never took a request.
-    fn trouble(&self, _lane: &Self::Lane) -> Option<Fault> {
+    fn refusal(&self, _lane: &Self::Connection) -> Option<Fault> {
         None
     }
 
     /// What a request ends with that was never sent, because there was no room for it in time.
-    fn crowded(&mut self, lane: &mut Self::Lane, number: u64) -> Fault {
-        self.late(lane, number, false)
+    fn stream_timed_out(&mut self, connection: &mut Self::Connection, number: u64) -> Fault {
+        self.connect_timed_out(connection, number, false)
     }
 
     /// Sends a request; false when that failed, which no event will say.
-    fn send(&mut self, lane: &mut Self::Lane, request: u32) -> bool;
+    fn send(&mut self, connection: &mut Self::Connection, request: u32) -> bool;
 
     /// Sends a request of a user that carries something along: whether that worked. An error: it
     /// was not sent.
-    fn send_for(
+    fn send_with_session(
         &mut self,
-        lane: &mut Self::Lane,
+        connection: &mut Self::Connection,
         request: u32,
         _session: &mut Session,
         _now_ns: u64,
     ) -> Result<bool, Fault> {
-        Ok(self.send(lane, request))
+        Ok(self.send(connection, request))
     }
 
     /// Gives what an answer has to the session of a user or connection.
-    fn give(&mut self, _number: u64, _session: &mut Session, _gains: Gains, _now_ns: u64) -> Taken {
+    fn update_session(
+        &mut self,
+        _number: u64,
+        _session: &mut Session,
+        _gains: Gains,
+        _now_ns: u64,
+    ) -> Taken {
         Taken { follows: Ok(false), lost: Vec::new() }
     }
 
     /// The words of a failure with the request that it is of.
-    fn words_of(
+    fn describe(
         &self,
         _number: u64,
         _request: u32,
@@ -141,21 +152,26 @@ pub trait Host {
     }
 
     /// Goes on with the request under way.
-    fn advance(&mut self, lane: &mut Self::Lane, closed: bool, now_ns: u64) -> Step;
+    fn advance(&mut self, connection: &mut Self::Connection, closed: bool, now_ns: u64) -> Step;
 
     /// When the request under way is out of time.
-    fn deadline(&self, lane: &Self::Lane, limits: Limits) -> u64;
+    fn deadline(&self, connection: &Self::Connection, limits: Limits) -> u64;
 
     /// Gives up the request under way; `None` when there is none.
-    fn give_up(&mut self, lane: &mut Self::Lane, limits: Limits, now_ns: u64) -> Option<Answer>;
+    fn time_out(
+        &mut self,
+        connection: &mut Self::Connection,
+        limits: Limits,
+        now_ns: u64,
+    ) -> Option<Answer>;
 
     /// Something happened on an idle connection.
-    fn disturb(&mut self, lane: &mut Self::Lane);
+    fn idle_event(&mut self, connection: &mut Self::Connection);
 
     /// Whether another request can be sent.
-    fn takes_a_request(&self, lane: &Self::Lane) -> bool;
+    fn takes_a_request(&self, connection: &Self::Connection) -> bool;
 
     /// Body bytes that the request under way has moved: of one that is let go of, nobody else
     /// tells.
-    fn moved(&self, lane: &Self::Lane) -> Moved;
+    fn bytes_moved(&self, connection: &Self::Connection) -> Moved;
 }

@@ -6,10 +6,10 @@
 //! many workers there are, unless users take rows that are used once.
 
 use super::super::rows::{RowSource, RowStock, Taken};
-use super::Requests;
+use super::HttpWorker;
 use super::host::Host;
 use super::slots::{Slot, State};
-use super::users::After;
+use super::users::Continuation;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
 use crate::record::{Cause, Failure, FailureStage};
 use crate::workload::http::{Answer, Gains, Session};
@@ -17,14 +17,14 @@ use fastrand::Rng;
 
 /// How the passes of a scenario go.
 #[derive(Debug)]
-pub(super) struct Passes {
+pub(super) struct Iterations {
     /// How many steps; 1 without steps.
     steps: u16,
     pub(super) in_steps: bool,
     /// Pauses of their own, by step.
-    thinks: Vec<Option<ThinkTime>>,
+    think_times: Vec<Option<ThinkTime>>,
     /// Whether users carry anything along.
-    sessions: bool,
+    uses_sessions: bool,
     cookies: bool,
     rows: Option<(RowOrder, u64)>,
     /// The most users of the scenario: passes of users are numbered by it.
@@ -33,12 +33,12 @@ pub(super) struct Passes {
     source: RowSource,
     pub(super) stock: RowStock,
     /// By request: checks of the time, as the bit, the limit and the words.
-    timed: Vec<Vec<(u64, u64, String)>>,
+    time_checks: Vec<Vec<(u64, u64, String)>>,
     /// By request: the bits of the checks that end the pass where they do not hold.
-    ending: Vec<u64>,
+    fatal_checks: Vec<u64>,
 }
 
-impl Passes {
+impl Iterations {
     pub(super) fn new(http: &Http, stages: &[Stage], source: RowSource, rows: u64) -> Self {
         let extracts = http.requests.iter().any(|request| !request.extract.is_empty());
         let users = |stage: &Stage| match stage.level {
@@ -46,26 +46,30 @@ impl Passes {
             Level::Rate { .. } => 0,
         };
         let timed = http.requests.iter().map(|request| {
-            let one = |(at, check): (usize, &crate::plan::Check)| match check.what {
+            let entry = |(at, check): (usize, &crate::plan::Check)| match check.what {
                 Assertion::Time(time) => {
                     Some((1 << at, time.as_nanos(), format!("not under {time}")))
                 }
                 _ => None,
             };
-            request.checks.iter().enumerate().filter_map(one).collect()
+            request.checks.iter().enumerate().filter_map(entry).collect()
         });
         Self {
             steps: if http.in_steps { u16::try_from(http.requests.len()).unwrap_or(1) } else { 1 },
             in_steps: http.in_steps,
-            thinks: http.requests.iter().map(|request| request.think_time).collect(),
-            sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,
+            think_times: http.requests.iter().map(|request| request.think_time).collect(),
+            uses_sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,
             cookies: http.cookies,
             rows: http.data.as_ref().map(|data| (data.order, rows)),
             users: stages.iter().map(users).max().unwrap_or(0).max(1),
             source,
             stock: RowStock::new(source),
-            timed: timed.collect(),
-            ending: http.requests.iter().map(|request| ending(&request.checks)).collect(),
+            time_checks: timed.collect(),
+            fatal_checks: http
+                .requests
+                .iter()
+                .map(|request| fatal_checks(&request.checks))
+                .collect(),
         }
     }
 
@@ -99,66 +103,68 @@ impl Passes {
 
     /// Begins a pass of a user or an arrival; `number`: which of them. It must not be short of
     /// rows.
-    pub(super) fn begin<L>(&mut self, one: &mut Slot<L>, number: u64) {
-        one.step = 0;
-        if !self.sessions {
+    pub(super) fn begin<L>(&mut self, entry: &mut Slot<L>, number: u64) {
+        entry.step = 0;
+        if !self.uses_sessions {
             return;
         }
         let mut session =
-            one.session.take().unwrap_or_else(|| Box::new(Session::new(self.cookies)));
+            entry.session.take().unwrap_or_else(|| Box::new(Session::new(self.cookies)));
         let pass = number.wrapping_add(session.passes().wrapping_mul(self.users));
-        let row = self.row(pass, &mut one.rng);
+        let row = self.row(pass, &mut entry.rng);
         session.begin_pass(row, self.rows.is_some());
-        one.session = Some(session);
+        entry.session = Some(session);
     }
 
     /// What follows an answer to a request.
-    pub(super) fn after(&self, request: u32, answer: &Answer) -> After {
-        let Some(fault) = &answer.fault else { return After::Go };
-        match After::of(fault) {
-            After::Failed if self.is_only_named(request, answer) => After::Go,
+    pub(super) fn after(&self, request: u32, answer: &Answer) -> Continuation {
+        let Some(fault) = &answer.fault else { return Continuation::Proceed };
+        match Continuation::of(fault) {
+            Continuation::Failed if self.only_named_checks_failed(request, answer) => {
+                Continuation::Proceed
+            }
             after => after,
         }
     }
 
     /// Whether all that is wrong with an answer are named checks that do not hold.
-    fn is_only_named(&self, request: u32, answer: &Answer) -> bool {
-        let ending = self.ending.get(request as usize).copied().unwrap_or(u64::MAX);
+    fn only_named_checks_failed(&self, request: u32, answer: &Answer) -> bool {
+        let ending = self.fatal_checks.get(request as usize).copied().unwrap_or(u64::MAX);
         !answer.lacks && answer.broken.is_some_and(|broken| broken != 0 && broken & ending == 0)
     }
 
     /// Goes on to the next step; false when the pass has ended.
-    fn advance<L>(&self, one: &mut Slot<L>, after: After) -> bool {
-        one.step = if after == After::Go { one.step + 1 } else { self.steps };
-        if one.step >= self.steps {
-            one.step = 0;
+    fn advance<L>(&self, entry: &mut Slot<L>, after: Continuation) -> bool {
+        entry.step = if after == Continuation::Proceed { entry.step + 1 } else { self.steps };
+        if entry.step >= self.steps {
+            entry.step = 0;
         }
-        one.step > 0
+        entry.step > 0
     }
 }
 
 /// The bits of the checks that end a pass: those without a name of their own. A named check is
 /// counted, as in k6.
-fn ending(checks: &[crate::plan::Check]) -> u64 {
+fn fatal_checks(checks: &[crate::plan::Check]) -> u64 {
     let bits = checks.iter().enumerate().filter(|(_, check)| !check.is_named);
     bits.fold(0, |all, (at, _)| all | 1 << at)
 }
 
-impl<H: Host> Requests<H> {
+impl<H: Host> HttpWorker<H> {
     /// Begins what comes after a request of an arrival; false when its pass has ended.
-    pub(super) fn goes_on_with_pass(&mut self, slot: u32, after: After, now: u64) -> bool {
-        if !self.passes.in_steps {
+    pub(super) fn continues_iteration(&mut self, slot: u32, after: Continuation, now: u64) -> bool {
+        if !self.iterations.in_steps {
             return false;
         }
         let ended = self.slots.get(slot).step;
-        if !self.passes.advance(self.slots.get(slot), after) {
+        if !self.iterations.advance(self.slots.get(slot), after) {
             return false;
         }
         let pause = self.pause(slot, ended);
         if pause == 0 {
             self.next_step(slot, now);
         } else {
-            self.rest(slot, now.saturating_add(pause));
+            self.think_until(slot, now.saturating_add(pause));
         }
         true
     }
@@ -170,58 +176,58 @@ impl<H: Host> Requests<H> {
             return;
         }
         let step = self.slots.get(slot).step;
-        let attempt = self.book.start(Some(now), u32::from(step), now);
-        self.carry(slot, attempt, now);
+        let attempt = self.recorder.start(Some(now), u32::from(step), now);
+        self.begin_attempt(slot, attempt, now);
     }
 
     /// Ends the passes of arrivals that rest between two steps.
-    pub(super) fn end_resting_passes(&mut self) {
+    pub(super) fn end_thinking_arrivals(&mut self) {
         for slot in 0..self.slots.len() {
-            let one = self.slots.get(slot);
-            if one.state == State::Resting && !one.is_user {
+            let entry = self.slots.get(slot);
+            if entry.state == State::Thinking && !entry.is_user {
                 self.end_arrival(slot);
             }
         }
     }
 
     /// Goes on to the next step of a user, or to its next pass; the pause before it in nanoseconds.
-    pub(super) fn pause_after(&mut self, slot: u32, after: After) -> u64 {
+    pub(super) fn pause_after(&mut self, slot: u32, after: Continuation) -> u64 {
         let ended = self.slots.get(slot).step;
-        if self.passes.in_steps {
-            self.passes.advance(self.slots.get(slot), after);
+        if self.iterations.in_steps {
+            self.iterations.advance(self.slots.get(slot), after);
         }
         self.pause(slot, ended)
     }
 
     /// The pause behind a step.
     fn pause(&mut self, slot: u32, step: u16) -> u64 {
-        let own = self.passes.thinks.get(usize::from(step)).copied().flatten();
-        let own = own.filter(|_| self.passes.in_steps);
-        let think = self.choices.think(&mut self.slots.get(slot).rng, own);
+        let own = self.iterations.think_times.get(usize::from(step)).copied().flatten();
+        let own = own.filter(|_| self.iterations.in_steps);
+        let think = self.mix.think(&mut self.slots.get(slot).rng, own);
         u64::try_from(think.as_nanos()).unwrap_or(u64::MAX)
     }
 
     /// Gives an answer to the session of its user, and holds its time against the limits; true when
     /// a redirect is followed.
-    pub(super) fn absorb(
+    pub(super) fn inspect_response(
         &mut self,
         slot: u32,
         answer: &mut Answer,
         gains: Option<Box<Gains>>,
         now: u64,
     ) -> bool {
-        let one = self.slots.get(slot);
-        let attempt = one.attempt;
-        if let (Some(gains), Some(session)) = (gains, &mut one.session) {
-            let taken = self.host.give(one.number, session, *gains, now);
+        let entry = self.slots.get(slot);
+        let attempt = entry.attempt;
+        if let (Some(gains), Some(session)) = (gains, &mut entry.session) {
+            let taken = self.host.update_session(entry.number, session, *gains, now);
             for (loss, words) in taken.lost {
-                self.book.cell(attempt.key).lose_cookie(loss, now, words);
+                self.recorder.cell(attempt.key).lose_cookie(loss, now, words);
             }
             match taken.follows {
                 Ok(false) => {}
                 Ok(true) => {
-                    self.book.received(&attempt, answer.body_bytes);
-                    if one.lane.is_some() {
+                    self.recorder.received(&attempt, answer.body_bytes);
+                    if entry.connection.is_some() {
                         self.send(slot, now);
                     } else {
                         self.connect(slot, now);
@@ -234,7 +240,7 @@ impl<H: Host> Requests<H> {
                 }
             }
         }
-        let timed = &self.passes.timed[attempt.request as usize];
+        let timed = &self.iterations.time_checks[attempt.request as usize];
         if let (false, Some(broken), Some(sent)) =
             (timed.is_empty(), &mut answer.broken, attempt.sent_ns)
         {
@@ -255,10 +261,10 @@ impl<H: Host> Requests<H> {
 mod tests {
     use super::*;
 
-    fn passes(order: RowOrder, source: RowSource) -> Passes {
+    fn passes(order: RowOrder, source: RowSource) -> Iterations {
         let data = crate::plan::Data { file: "x.csv".into(), order, separator: b',', spot: None };
         let http = Http { data: Some(data), ..Http::default() };
-        Passes::new(&http, &[], source, 10)
+        Iterations::new(&http, &[], source, 10)
     }
 
     #[test]
@@ -278,11 +284,11 @@ mod tests {
     #[test]
     fn rows_come_one_after_the_other_or_by_chance() {
         let mut rng = Rng::with_seed(1);
-        let mut one = passes(RowOrder::Sequential, RowSource::Any);
-        let rows: Vec<_> = [0, 9, 10, 23].map(|pass| one.row(pass, &mut rng)).into();
+        let mut entry = passes(RowOrder::Sequential, RowSource::Any);
+        let rows: Vec<_> = [0, 9, 10, 23].map(|pass| entry.row(pass, &mut rng)).into();
         assert_eq!(rows, [Some(0), Some(9), Some(0), Some(3)]);
         let mut any = passes(RowOrder::Random, RowSource::Any);
-        let draw = |any: &mut Passes, seed| {
+        let draw = |any: &mut Iterations, seed| {
             let mut rng = Rng::with_seed(seed);
             (0..50).map(|pass| any.row(pass, &mut rng).unwrap()).collect::<Vec<_>>()
         };

@@ -29,10 +29,10 @@ mod timers;
 mod users;
 mod waiting_for_rows;
 
-pub use connection::Way;
+pub use connection::HttpConnection;
 pub use epoll::Epoll;
-pub use host::{Host, Place, Ready, Room};
-pub use request_mix::Choices;
+pub use host::{Capacity, Host, Ready, SlotId};
+pub use request_mix::RequestMix;
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};
@@ -41,73 +41,73 @@ use crate::record::{ConnectionEnd, Transition};
 use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
 use crate::workload::http::{Rows, Script, ScriptError};
-use connection_numbers::Numbers;
-use iterations::Passes;
-use recorder::Book;
+use connection_numbers::ConnectionNumbers;
+use iterations::Iterations;
+use recorder::HttpRecorder;
 use slots::Slots;
 use stages::Stages;
 use std::io;
 use std::net::SocketAddr;
-use timers::Alarms;
-use waiting_for_rows::Short;
+use timers::Timers;
+use waiting_for_rows::WaitingForRows;
 
 /// How long requests may take, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
-struct Within {
+struct TimeLimits {
     connect: u64,
     first_byte: u64,
-    whole: u64,
+    total: u64,
 }
 
 /// The loop of one worker.
-pub struct Requests<H: Host> {
+pub struct HttpWorker<H: Host> {
     host: H,
     load: Load,
-    within: Within,
-    book: Book,
-    choices: Choices,
-    passes: Passes,
-    slots: Slots<H::Lane>,
+    limits: TimeLimits,
+    recorder: HttpRecorder,
+    mix: RequestMix,
+    iterations: Iterations,
+    slots: Slots<H::Connection>,
     stages: Stages,
     /// Requests of arrivals that are under way, and how many may be.
-    busy: u64,
-    room: u64,
+    in_flight: u64,
+    max_in_flight: u64,
     /// Connections that wait for an arrival, the one that was used last behind the others; some
     /// have gone.
-    idle: Vec<Place>,
+    idle: Vec<SlotId>,
     /// Those of connections for arrivals.
-    numbers: Numbers,
+    numbers: ConnectionNumbers,
     /// Connections end after their request.
-    closing: bool,
+    close_after_use: bool,
     /// How long connections are used.
-    uses: ConnectionUse,
+    connection_use: ConnectionUse,
     /// Time-outs.
-    alarms: Alarms,
+    timeouts: Timers,
     /// Ends of think times and other waits.
-    rests: Alarms,
+    wake_ups: Timers,
     /// Those on whose connections something is known to have happened.
-    again: Vec<Place>,
+    ready_again: Vec<SlotId>,
     /// The next second to hand over.
     second: u32,
     halted: bool,
     /// Users, and arrivals with the times when they were due, that wait for a row.
-    short: Short,
+    waiting_for_rows: WaitingForRows,
 }
 
-impl<H: Host> Requests<H> {
+impl<H: Host> HttpWorker<H> {
     /// A loop at the start of the run. The scenario must be one of HTTP requests.
     pub fn new(host: H, load: Load) -> Option<Self> {
         let Protocol::Http(http) = load.scenario().protocol.clone() else { return None };
         Some(Self {
             host,
-            within: Within {
+            limits: TimeLimits {
                 connect: http.connect_timeout.as_nanos(),
                 first_byte: http.first_byte_timeout.as_nanos(),
-                whole: http.timeout.as_nanos(),
+                total: http.timeout.as_nanos(),
             },
-            book: Book::new(&http, &load.timeline),
-            choices: Choices::new(load.plan.seed, load.scenario, &http),
-            passes: Passes::new(
+            recorder: HttpRecorder::new(&http, &load.timeline),
+            mix: RequestMix::new(load.plan.seed, load.scenario, &http),
+            iterations: Iterations::new(
                 &http,
                 &load.scenario().stages,
                 load.rows,
@@ -115,19 +115,19 @@ impl<H: Host> Requests<H> {
             ),
             slots: Slots::new(),
             stages: Stages::default(),
-            busy: 0,
-            room: load.partition.part_of(http.max_in_flight, 1),
-            numbers: Numbers::new(load.addresses.len(), load.sources.spread_over()),
+            in_flight: 0,
+            max_in_flight: load.partition.part_of(http.max_in_flight, 1),
+            numbers: ConnectionNumbers::new(load.addresses.len(), load.sources.spread_over()),
             load,
             idle: Vec::new(),
-            closing: false,
-            uses: http.connection,
-            alarms: Alarms::default(),
-            rests: Alarms::default(),
-            again: Vec::new(),
+            close_after_use: false,
+            connection_use: http.connection,
+            timeouts: Timers::default(),
+            wake_ups: Timers::default(),
+            ready_again: Vec::new(),
             second: 0,
             halted: false,
-            short: Short::default(),
+            waiting_for_rows: WaitingForRows::default(),
         })
     }
 
@@ -142,9 +142,9 @@ impl<H: Host> Requests<H> {
             // First, so that nothing that is due after a second's end is counted in it.
             self.hand_over(now);
             self.pass_marks(now);
-            self.find_what_is_late(now);
-            self.end_rests(now);
-            self.end_first_waits(now);
+            self.expire_timers(now);
+            self.wake_thinkers(now);
+            self.settle_overdue(now);
             let busy = !self.halted && !self.stages.is_draining() && self.release(now);
             if !busy {
                 self.begin_drain(now);
@@ -153,10 +153,10 @@ impl<H: Host> Requests<H> {
                 self.finish(now);
                 return Ok(());
             }
-            let idle = !busy && self.again.is_empty();
+            let idle = !busy && self.ready_again.is_empty();
             let until = if idle { self.next_ns() } else { 0 };
             ready.clear();
-            ready.extend(self.again.drain(..).map(anew));
+            ready.extend(self.ready_again.drain(..).map(ready_again));
             self.host.wait(until, &mut ready)?;
             for event in &ready {
                 let now = self.host.now_ns();
@@ -177,7 +177,7 @@ impl<H: Host> Requests<H> {
                     self.stages.end_at(*at_ns);
                 }
                 self.load.timeline.learn(*mark, *at_ns);
-                self.book.learn(&self.load.timeline);
+                self.recorder.learn(&self.load.timeline);
             }
             // Users connect as fast as they are answered; turns are for those who only hold.
             Command::StartRamp { .. } | Command::StartClosing => {}
@@ -189,9 +189,9 @@ impl<H: Host> Requests<H> {
     /// Hands over every second that has ended.
     fn hand_over(&mut self, now: u64) {
         while now >= (u64::from(self.second) + 1) * SECOND_NS {
-            let snapshot = self.book.take(self.second, self.host.facts());
-            self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
-            self.passes.stock.second_ended();
+            let snapshot = self.recorder.take(self.second, self.host.facts());
+            self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
+            self.iterations.stock.second_ended();
             self.second += 1;
         }
     }
@@ -200,12 +200,12 @@ impl<H: Host> Requests<H> {
     fn finish(&mut self, now: u64) {
         self.drop_what_waits_for_rows();
         for slot in 0..self.slots.len() {
-            self.let_go(slot, ConnectionEnd::Planned);
+            self.free_slot(slot, ConnectionEnd::Planned);
         }
-        let snapshot = self.book.take(self.second, self.host.facts());
-        self.host.tell(WorkerReport::Snapshot(Box::new(snapshot)));
+        let snapshot = self.recorder.take(self.second, self.host.facts());
+        self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
         self.return_rows();
-        self.host.tell(WorkerReport::Done);
+        self.host.report(WorkerReport::Done);
         debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
     }
 
@@ -213,14 +213,15 @@ impl<H: Host> Requests<H> {
     /// meanwhile.
     fn next_ns(&self) -> u64 {
         let second = (u64::from(self.second) + 1) * SECOND_NS;
-        let own = [self.stages.next_ns(&self.load), self.alarms.next_ns(), self.rests.next_ns()];
+        let own =
+            [self.stages.next_ns(&self.load), self.timeouts.next_ns(), self.wake_ups.next_ns()];
         own.into_iter().flatten().fold(second, u64::min)
     }
 }
 
 /// What is said of a connection on which more is known to have come.
-fn anew(place: Place) -> Ready {
-    Ready { place, readable: true, writable: false, closed: true }
+fn ready_again(id: SlotId) -> Ready {
+    Ready { id, readable: true, writable: false, closed: true }
 }
 
 /// The URL of a server that listens at this address.

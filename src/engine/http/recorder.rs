@@ -13,7 +13,7 @@ const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
 
 /// What is under way.
 #[derive(Debug, Default)]
-pub(super) struct Levels {
+pub(super) struct LiveCounts {
     pub(super) open: u64,
     pub(super) connecting: u64,
     pub(super) users: u64,
@@ -22,36 +22,36 @@ pub(super) struct Levels {
 
 /// A worker's book.
 #[derive(Debug)]
-pub(super) struct Book {
+pub(super) struct HttpRecorder {
     /// Whether requests are told apart.
-    tallied: bool,
+    per_request: bool,
     /// The times of all `within.TIME.ratio`, in nanoseconds.
     within: Box<[u64]>,
     /// By request: the names of its checks.
     checks: Vec<Box<[u16]>>,
-    pub(super) levels: Levels,
+    pub(super) live: LiveCounts,
     recorder: Recorder,
     /// When which phase begins, in order.
     phases: Vec<(u64, CellKey)>,
 }
 
-impl Book {
+impl HttpRecorder {
     /// An empty book.
     pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
-        let mut book = Self {
-            tallied: http.tells_requests_apart(),
+        let mut recorder = Self {
+            per_request: http.tells_requests_apart(),
             within: http.within.iter().map(|time| time.as_nanos()).collect(),
             checks: http
                 .requests
                 .iter()
                 .map(|request| request.checks.iter().map(|check| check.name).collect())
                 .collect(),
-            levels: Levels::default(),
+            live: LiveCounts::default(),
             recorder: Recorder::default(),
             phases: Vec::new(),
         };
-        book.learn(timeline);
-        book
+        recorder.learn(timeline);
+        recorder
     }
 
     /// Takes over what is known of the scenario's times.
@@ -79,7 +79,7 @@ impl Book {
 
     /// Books a request that was due and could not be started.
     pub(super) fn drop_due(&mut self, due_ns: u64, request: u16) {
-        let (key, request) = (self.phase_at(due_ns), self.tallied.then_some(request));
+        let (key, request) = (self.phase_at(due_ns), self.per_request.then_some(request));
         self.cell(key).drop_due(request);
     }
 
@@ -97,10 +97,10 @@ impl Book {
 
     fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
-        gauges.set(Gauge::Open, self.levels.open);
-        gauges.set(Gauge::Connecting, self.levels.connecting);
-        gauges.set(Gauge::Users, self.levels.users);
-        gauges.set(Gauge::InFlight, self.levels.in_flight);
+        gauges.set(Gauge::Open, self.live.open);
+        gauges.set(Gauge::Connecting, self.live.connecting);
+        gauges.set(Gauge::Users, self.live.users);
+        gauges.set(Gauge::InFlight, self.live.in_flight);
         gauges
     }
 
@@ -108,22 +108,22 @@ impl Book {
     /// due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
         let key = self.phase_at(due_ns.unwrap_or(now));
-        let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, again: 0 };
-        let tallied = self.tallied;
+        let attempt = Attempt { key, due_ns, request, begun_ns: now, sent_ns: None, resends: 0 };
+        let tallied = self.per_request;
         let cell = self.cell(key);
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         if tallied {
             cell.requests.entry(attempt.number()).or_default().started += 1;
         }
-        self.levels.in_flight += 1;
+        self.live.in_flight += 1;
         attempt
     }
 
     /// Books that an attempt has not ended, and what its last sending had moved by then.
-    pub(super) fn leave(&mut self, attempt: &Attempt, moved: Moved) {
-        self.levels.in_flight -= 1;
-        let tallied = self.tallied;
+    pub(super) fn unfinished(&mut self, attempt: &Attempt, moved: Moved) {
+        self.live.in_flight -= 1;
+        let tallied = self.per_request;
         let cell = self.cell(attempt.key);
         cell.counters.add(Counter::BytesSent, moved.sent);
         cell.end(Outcome::Unfinished, 0, String::new);
@@ -135,7 +135,7 @@ impl Book {
 
     /// Books bytes of a body that ended nothing.
     pub(super) fn received(&mut self, attempt: &Attempt, bytes: u64) {
-        let tallied = self.tallied;
+        let tallied = self.per_request;
         let cell = self.recorder.cell(attempt.key);
         cell.counters.add(Counter::BytesReceived, bytes);
         if tallied {
@@ -146,9 +146,9 @@ impl Book {
     /// Books how an attempt ended. Times of successes and of responses that failed are kept apart,
     /// so that fast errors do not make a target look fast; what has no response, and the
     /// generator's own failures, have none.
-    pub(super) fn end(&mut self, attempt: &Attempt, mut ending: Ending) {
-        self.levels.in_flight -= 1;
-        let (tallied, open) = (self.tallied, attempt.due_ns.is_some());
+    pub(super) fn end(&mut self, attempt: &Attempt, mut ending: AttemptEnd) {
+        self.live.in_flight -= 1;
+        let (tallied, open) = (self.per_request, attempt.due_ns.is_some());
         let split = ending.split(attempt.due_ns.unwrap_or(ending.begun_ns));
         if open {
             self.lag(attempt.key, split.lag);
@@ -163,15 +163,16 @@ impl Book {
             cell.time(TimeMetric::TransferTime, ending.ended_ns.saturating_sub(first));
         }
         cell.counters.add(Counter::BytesReceived, ending.body_bytes);
-        let held = ending.broken.map(|broken| {
+        let held = ending.failed_checks.map(|broken| {
             let checks = self.checks[usize::from(ending.request)].iter().enumerate();
             checks.map(move |(at, name)| (*name, broken & (1 << at) == 0))
         });
         let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
         let sample = || fault.map_or_else(String::new, |fault| fault.sample);
-        let response = Response { ending: &ending, split, open, cause, limits_ns: &self.within };
+        let response =
+            ResponseFacts { ending: &ending, split, open, cause, limits_ns: &self.within };
         if !tallied {
-            response.book(
+            response.record(
                 &mut |metric, ns| cell.times.record(metric, ns),
                 (&mut cell.within, &mut cell.statuses),
             );
@@ -181,7 +182,7 @@ impl Book {
         }
         // What is noted here alone is added to the whole when the second is handed over.
         let tally = cell.requests.entry(ending.request).or_default();
-        response.book(
+        response.record(
             &mut |metric, ns| tally.times.record(metric, ns),
             (&mut tally.within, &mut tally.statuses),
         );
@@ -203,9 +204,9 @@ impl Book {
 }
 
 /// What came of an attempt, for the facts of its request.
-struct Response<'a> {
-    ending: &'a Ending,
-    split: Split,
+struct ResponseFacts<'a> {
+    ending: &'a AttemptEnd,
+    split: TimeSplit,
     /// Whether it was due by the schedule.
     open: bool,
     cause: Option<Cause>,
@@ -213,8 +214,8 @@ struct Response<'a> {
     limits_ns: &'a [u64],
 }
 
-impl Response<'_> {
-    fn book(
+impl ResponseFacts<'_> {
+    fn record(
         &self,
         time: &mut impl FnMut(TimeMetric, u64),
         (within, statuses): (&mut BTreeMap<u64, u64>, &mut BTreeMap<u16, u64>),
@@ -257,12 +258,12 @@ pub(super) struct Attempt {
     /// When it was first sent.
     pub(super) sent_ns: Option<u64>,
     /// How often it was sent in vain, or went to another connection before it was sent.
-    pub(super) again: u16,
+    pub(super) resends: u16,
 }
 
 impl Default for Attempt {
     fn default() -> Self {
-        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, again: 0 }
+        Self { key: FIRST, due_ns: None, request: 0, begun_ns: 0, sent_ns: None, resends: 0 }
     }
 }
 
@@ -272,20 +273,20 @@ impl Attempt {
     }
 
     /// An ending at `ended_ns`, before anything has come.
-    pub(super) fn ending(&self, ended_ns: u64) -> Ending {
-        Ending {
+    pub(super) fn end(&self, ended_ns: u64) -> AttemptEnd {
+        AttemptEnd {
             request: self.number(),
             begun_ns: self.begun_ns,
             sent_ns: self.sent_ns,
             ended_ns,
-            ..Ending::default()
+            ..AttemptEnd::default()
         }
     }
 }
 
 /// How a request ended.
 #[derive(Debug, Default)]
-pub(super) struct Ending {
+pub(super) struct AttemptEnd {
     /// Index into the plan's requests.
     pub(super) request: u16,
     /// When its carrying out began.
@@ -299,14 +300,14 @@ pub(super) struct Ending {
     /// Whether a whole response came, be it the right one or not.
     pub(super) is_whole: bool,
     /// The checks that do not hold, as bits; `None` without an answer to judge.
-    pub(super) broken: Option<u64>,
+    pub(super) failed_checks: Option<u64>,
     /// `None` is a success.
     pub(super) fault: Option<Fault>,
 }
 
 /// Where the time of a request went, in nanoseconds: `response = lag + wait + service`, exactly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Split {
+pub(super) struct TimeSplit {
     pub(super) lag: u64,
     pub(super) wait: u64,
     /// `None`: never sent.
@@ -314,11 +315,11 @@ pub(super) struct Split {
     pub(super) response: u64,
 }
 
-impl Ending {
+impl AttemptEnd {
     /// Where the time went since `due_ns`, which is not after the beginning.
-    pub(super) fn split(&self, due_ns: u64) -> Split {
+    pub(super) fn split(&self, due_ns: u64) -> TimeSplit {
         let sent = self.sent_ns.unwrap_or(self.ended_ns);
-        Split {
+        TimeSplit {
             lag: self.begun_ns - due_ns,
             wait: sent - self.begun_ns,
             service: self.sent_ns.map(|sent| self.ended_ns - sent),

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 /// What a user or an arrival chooses from.
 #[derive(Debug)]
-pub struct Choices {
+pub struct RequestMix {
     seed: u64,
     /// Sums of the weights up to and with each request.
-    sums: Vec<u64>,
+    cumulative_weights: Vec<u64>,
     think_time: ThinkTime,
     in_steps: bool,
 }
 
-impl Choices {
+impl RequestMix {
     /// Those of a scenario, by its index in the plan.
     pub fn new(seed: u64, scenario: usize, http: &Http) -> Self {
         let sums = http.requests.iter().scan(0, |sum, Request { weight, .. }| {
@@ -22,11 +22,16 @@ impl Choices {
             Some(*sum)
         });
         let seed = mix(seed ^ mix(scenario as u64));
-        Self { seed, sums: sums.collect(), think_time: http.think_time, in_steps: http.in_steps }
+        Self {
+            seed,
+            cumulative_weights: sums.collect(),
+            think_time: http.think_time,
+            in_steps: http.in_steps,
+        }
     }
 
     /// Those of a scenario whose requests are told apart; `None` where it has no requests, or one.
-    pub fn apart(plan: &Plan, scenario: usize) -> Option<Self> {
+    pub fn where_several(plan: &Plan, scenario: usize) -> Option<Self> {
         match &plan.scenarios[scenario].protocol {
             Protocol::Http(http) if http.requests.len() > 1 => {
                 Some(Self::new(plan.seed, scenario, http))
@@ -36,7 +41,7 @@ impl Choices {
     }
 
     /// The random numbers of user or arrival number `i`.
-    pub(super) fn of(&self, i: u64) -> Rng {
+    pub(super) fn rng(&self, i: u64) -> Rng {
         Rng::with_seed(mix(self.seed ^ mix(i)))
     }
 
@@ -47,12 +52,12 @@ impl Choices {
 
     /// The first request of arrival number `i`: a pure function of `i`.
     pub fn of_arrival(&self, i: u64) -> u16 {
-        u16::try_from(self.first(&mut self.of(i))).unwrap_or(u16::MAX)
+        u16::try_from(self.first(&mut self.rng(i))).unwrap_or(u16::MAX)
     }
 
     /// An index into the requests, by weight.
     pub(super) fn request(&self, rng: &mut Rng) -> usize {
-        match self.sums.as_slice() {
+        match self.cumulative_weights.as_slice() {
             [] | [_] => 0,
             sums @ [.., total] => {
                 let at = rng.u64(0..*total);
@@ -83,7 +88,7 @@ mod tests {
     use super::*;
     use crate::units::Time;
 
-    fn choices(seed: u64, weights: &[u32]) -> Choices {
+    fn choices(seed: u64, weights: &[u32]) -> RequestMix {
         let request = |weight: &u32| Request { weight: *weight, ..Request::default() };
         let time = |ms| Time(Duration::from_millis(ms));
         let http = Http {
@@ -91,13 +96,13 @@ mod tests {
             think_time: ThinkTime { min: time(100), max: time(1_000) },
             ..Http::default()
         };
-        Choices::new(seed, 0, &http)
+        RequestMix::new(seed, 0, &http)
     }
 
     #[test]
     fn requests_are_chosen_by_weight() {
         let choices = choices(42, &[9, 1]);
-        let mut rng = choices.of(7);
+        let mut rng = choices.rng(7);
         let second = (0..10_000).filter(|_| choices.request(&mut rng) == 1).count();
         assert!((900..1_100).contains(&second), "{second}");
     }
@@ -106,7 +111,7 @@ mod tests {
     fn the_same_seed_chooses_the_same_and_another_does_not() {
         let draw = |seed, i| {
             let choices = choices(seed, &[1, 1, 1]);
-            let mut rng = choices.of(i);
+            let mut rng = choices.rng(i);
             (0..20)
                 .map(|_| (choices.request(&mut rng), choices.think(&mut rng, None)))
                 .collect::<Vec<_>>()

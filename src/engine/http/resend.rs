@@ -8,12 +8,12 @@
 //! the last sending is its outcome, and its time runs from the first. Nothing else is sent again.
 
 use super::slots::State;
-use super::{Host, Requests};
+use super::{Host, HttpWorker};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
 use crate::workload::http::{Answer, Fault, Unseen};
 
 /// A request is sent again so often without a pause.
-const AT_ONCE: u16 = 16;
+const WITHOUT_PAUSE: u16 = 16;
 
 /// Behind them the first pause, and the longest; each is twice as long as the one before.
 const FIRST_PAUSE_NS: u64 = 1_000_000;
@@ -21,7 +21,7 @@ const LONGEST_PAUSE_NS: u64 = 50_000_000;
 
 /// The pause before a request that was sent in vain so often.
 fn pause_ns(times: u16) -> u64 {
-    match times.checked_sub(AT_ONCE) {
+    match times.checked_sub(WITHOUT_PAUSE) {
         None | Some(0) => 0,
         Some(beyond) => (FIRST_PAUSE_NS << (beyond - 1).min(6)).min(LONGEST_PAUSE_NS),
     }
@@ -33,10 +33,10 @@ fn closed_unsent() -> Fault {
     Fault { cause, sample: "every connection was closed before the request was sent".to_owned() }
 }
 
-impl<H: Host> Requests<H> {
+impl<H: Host> HttpWorker<H> {
     /// Sends a request again that was not processed; false when it was, or when there is no time
     /// left for that. `moved`: its connection has ended after it had answered others.
-    pub(super) fn sends_again(
+    pub(super) fn resends(
         &mut self,
         slot: u32,
         answer: &mut Answer,
@@ -47,21 +47,21 @@ impl<H: Host> Requests<H> {
             return false;
         }
         let fault = answer.fault.take().map(Box::new);
-        self.slots.get(slot).sent_away = fault;
-        let Some(pause) = self.counted_pause(slot, moved, now) else {
-            answer.fault = self.last_of_many(slot);
+        self.slots.get(slot).rejection = fault;
+        let Some(pause) = self.count_resend(slot, moved, now) else {
+            answer.fault = self.last_rejection(slot);
             return false;
         };
         let key = self.slots.get(slot).attempt.key;
-        self.book.cell(key).count(Counter::Retried);
-        self.go_after(slot, pause, now);
+        self.recorder.cell(key).count(Counter::Retried);
+        self.resend_after(slot, pause, now);
         true
     }
 
     /// What a request has met again and again until its time was over.
-    fn last_of_many(&mut self, slot: u32) -> Option<Fault> {
-        let one = self.slots.get(slot);
-        let (mut fault, times) = (*one.sent_away.take()?, one.attempt.again);
+    fn last_rejection(&mut self, slot: u32) -> Option<Fault> {
+        let entry = self.slots.get(slot);
+        let (mut fault, times) = (*entry.rejection.take()?, entry.attempt.resends);
         if times > 0 {
             let before = fault.sample;
             fault.sample = format!("{before}; it went elsewhere {times} times, until its timeout");
@@ -71,74 +71,78 @@ impl<H: Host> Requests<H> {
 
     /// What a request ends with: one that ran out of time while it was sent again and again does
     /// not end for the last of these.
-    pub(super) fn told(&mut self, slot: u32, fault: Fault, now: u64) -> Fault {
-        let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.within.whole);
+    pub(super) fn final_fault(&mut self, slot: u32, fault: Fault, now: u64) -> Fault {
+        let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.limits.total);
         if fault.cause.failure.is_timeout() && now >= over {
-            self.last_of_many(slot).unwrap_or(fault)
+            self.last_rejection(slot).unwrap_or(fault)
         } else {
             fault
         }
     }
 
     /// The connection that a request waits for takes none: it goes to another one.
-    pub(super) fn move_on(&mut self, slot: u32, now: u64) {
-        let one = self.slots.get(slot);
-        let trouble = one.lane.as_ref().and_then(|lane| self.host.trouble(lane));
-        one.state = State::Waiting;
+    pub(super) fn leave_connection(&mut self, slot: u32, now: u64) {
+        let entry = self.slots.get(slot);
+        let trouble =
+            entry.connection.as_ref().and_then(|connection| self.host.refusal(connection));
+        entry.state = State::AwaitingStream;
         let moved = self.has_answered(slot);
-        self.hang_up(slot, ConnectionEnd::Failed);
+        self.end_connection(slot, ConnectionEnd::Failed);
         if let Some(fault) = trouble {
             self.fail_unsent(slot, fault, now);
             return;
         }
-        self.slots.get(slot).sent_away.get_or_insert_with(|| Box::new(closed_unsent()));
-        if let Some(pause) = self.counted_pause(slot, moved, now) {
-            self.go_after(slot, pause, now);
+        self.slots.get(slot).rejection.get_or_insert_with(|| Box::new(closed_unsent()));
+        if let Some(pause) = self.count_resend(slot, moved, now) {
+            self.resend_after(slot, pause, now);
         } else {
-            let fault = self.last_of_many(slot).unwrap_or_else(closed_unsent);
+            let fault = self.last_rejection(slot).unwrap_or_else(closed_unsent);
             self.fail_unsent(slot, fault, now);
         }
     }
 
     /// Whether anything was answered on the connection of a slot.
     pub(super) fn has_answered(&mut self, slot: u32) -> bool {
-        let lane = self.slots.get(slot).lane.as_ref();
-        lane.is_some_and(|lane| self.host.has_answered(lane))
+        let connection = self.slots.get(slot).connection.as_ref();
+        connection.is_some_and(|connection| self.host.has_answered(connection))
     }
 
     /// Counts that a request goes on elsewhere; the pause before that, or `None` when its time is
     /// over before.
-    fn counted_pause(&mut self, slot: u32, moved: bool, now: u64) -> Option<u64> {
-        let whole = self.within.whole;
+    fn count_resend(&mut self, slot: u32, moved: bool, now: u64) -> Option<u64> {
+        let whole = self.limits.total;
         let attempt = &mut self.slots.get(slot).attempt;
         // Connections that answer some and go have a turn for everybody.
-        let pause = if moved { 0 } else { pause_ns(attempt.again.saturating_add(1)) };
+        let pause = if moved { 0 } else { pause_ns(attempt.resends.saturating_add(1)) };
         if now.saturating_add(pause) >= attempt.begun_ns.saturating_add(whole) {
             return None;
         }
-        attempt.again = attempt.again.saturating_add(1);
+        attempt.resends = attempt.resends.saturating_add(1);
         Some(pause)
     }
 
-    fn go_after(&mut self, slot: u32, pause: u64, now: u64) {
+    fn resend_after(&mut self, slot: u32, pause: u64, now: u64) {
         if pause == 0 {
-            self.resume(slot, now);
+            self.send_or_connect(slot, now);
             return;
         }
-        let one = self.slots.get(slot);
-        (one.state, one.rest_ns) = (State::Pausing, now.saturating_add(pause));
-        self.arm(slot);
+        let entry = self.slots.get(slot);
+        (entry.state, entry.wake_ns) = (State::AwaitingResend, now.saturating_add(pause));
+        self.set_timer(slot);
     }
 
     /// Sends a request on the connection of its slot, or on another one if that takes none.
-    pub(super) fn resume(&mut self, slot: u32, now: u64) {
-        let one = self.slots.get(slot);
-        let takes = one.lane.as_ref().is_none_or(|lane| self.host.takes_a_request(lane));
-        let spent = one.spent(self.uses, now);
+    pub(super) fn send_or_connect(&mut self, slot: u32, now: u64) {
+        let entry = self.slots.get(slot);
+        let takes = entry
+            .connection
+            .as_ref()
+            .is_none_or(|connection| self.host.takes_a_request(connection));
+        let spent = entry.spent(self.connection_use, now);
         if let Some(why) = if takes { spent } else { Some(ConnectionEnd::Idle) } {
-            self.hang_up(slot, why);
+            self.end_connection(slot, why);
         }
-        if self.slots.get(slot).lane.is_some() {
+        if self.slots.get(slot).connection.is_some() {
             self.send(slot, now);
         } else {
             self.connect(slot, now);

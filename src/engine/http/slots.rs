@@ -1,6 +1,6 @@
 //! Turns slots into users and connections: one small record each, used again when it is free.
 
-use super::host::Place;
+use super::host::SlotId;
 use super::recorder::Attempt;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
@@ -12,19 +12,19 @@ use fastrand::Rng;
 pub(super) enum State {
     Free,
     /// Its connection is being opened, for a request.
-    Opening,
+    Connecting,
     /// The same, after it found no room where it goes: it asks again.
-    Knocking,
+    RetryingConnect,
     /// Its connection is open, and being secured, for a request.
     Securing,
     /// Its request waits for room on a connection that it shares.
-    Waiting,
+    AwaitingStream,
     /// Its request was not processed, and waits before it is sent again.
-    Pausing,
+    AwaitingResend,
     /// Its request is under way.
-    Asking,
+    InFlight,
     /// A user thinks, or waits after a failure.
-    Resting,
+    Thinking,
     /// A connection waits for an arrival.
     Idle,
 }
@@ -32,7 +32,7 @@ pub(super) enum State {
 /// A user, or a connection for arrivals.
 #[derive(Debug)]
 pub(super) struct Slot<L> {
-    pub(super) turn: u32,
+    pub(super) generation: u32,
     pub(super) state: State,
     pub(super) is_user: bool,
     /// A user that goes after its request.
@@ -40,47 +40,47 @@ pub(super) struct Slot<L> {
     /// Connections in a row that did not come about; bounded.
     pub(super) failures: u8,
     /// How many times an unpaced ramp waits for it.
-    pub(super) settling: u8,
+    pub(super) awaited_by_ramp: u8,
     /// A user's: the stage that has no users any more.
-    pub(super) gone_by: u16,
+    pub(super) removed_in_stage: u16,
     pub(super) number: u64,
     /// Which step of its pass comes next, or is under way.
     pub(super) step: u16,
     /// What it carries along, where scenarios ask for it.
     pub(super) session: Option<Box<Session>>,
     pub(super) rng: Rng,
-    pub(super) lane: Option<L>,
+    pub(super) connection: Option<L>,
     /// While it has a request.
     pub(super) attempt: Attempt,
     /// Why it was not processed, when it was sent in vain before.
-    pub(super) sent_away: Option<Box<Fault>>,
+    pub(super) rejection: Option<Box<Fault>>,
     /// While it is connecting: since when; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
     /// When its connection was open, secured or not.
-    pub(super) open_ns: u64,
+    pub(super) opened_ns: u64,
     /// How many requests it has carried.
     pub(super) served: u64,
     /// While `Resting`, `Knocking` or `Pausing`: until when.
-    pub(super) rest_ns: u64,
+    pub(super) wake_ns: u64,
     /// When its time-outs are looked at next.
-    pub(super) armed_ns: u64,
+    pub(super) timer_ns: u64,
 }
 
 impl<L> Slot<L> {
     /// Whether a request is under way, sent or not.
     pub(super) fn has_request(&self) -> bool {
         self.is_connecting()
-            || matches!(self.state, State::Waiting | State::Pausing | State::Asking)
+            || matches!(self.state, State::AwaitingStream | State::AwaitingResend | State::InFlight)
     }
 
     /// Whether its connection is not to be used yet.
     pub(super) fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Opening | State::Knocking | State::Securing)
+        matches!(self.state, State::Connecting | State::RetryingConnect | State::Securing)
     }
 
     /// Why its connection must not be used for another request; `None` when it may.
     pub(super) fn spent(&self, uses: ConnectionUse, now: u64) -> Option<ConnectionEnd> {
-        let age_ns = now.saturating_sub(self.open_ns);
+        let age_ns = now.saturating_sub(self.opened_ns);
         if uses.max_requests.is_some_and(|most| self.served >= most) {
             return Some(ConnectionEnd::MaxRequests);
         }
@@ -104,41 +104,42 @@ impl<L> Slots<L> {
     pub(super) fn take(&mut self, number: u64, is_user: bool, rng: Rng) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.all.push(Slot {
-                turn: 0,
+                generation: 0,
                 state: State::Free,
                 is_user,
                 leaving: false,
                 failures: 0,
-                settling: 0,
-                gone_by: u16::MAX,
+                awaited_by_ramp: 0,
+                removed_in_stage: u16::MAX,
                 number,
                 step: 0,
                 session: None,
                 rng: rng.clone(),
-                lane: None,
+                connection: None,
                 attempt: Attempt::default(),
-                sent_away: None,
+                rejection: None,
                 since_ns: 0,
-                open_ns: 0,
+                opened_ns: 0,
                 served: 0,
-                rest_ns: 0,
-                armed_ns: u64::MAX,
+                wake_ns: 0,
+                timer_ns: u64::MAX,
             });
             u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
         });
-        let one = self.get(slot);
-        (one.number, one.is_user, one.rng) = (number, is_user, rng);
-        (one.step, one.session) = (0, None);
-        (one.leaving, one.failures, one.settling, one.gone_by) = (false, 0, 0, u16::MAX);
+        let entry = self.get(slot);
+        (entry.number, entry.is_user, entry.rng) = (number, is_user, rng);
+        (entry.step, entry.session) = (0, None);
+        (entry.leaving, entry.failures, entry.awaited_by_ramp, entry.removed_in_stage) =
+            (false, 0, 0, u16::MAX);
         slot
     }
 
     /// Gives a slot back; its connection has gone.
     pub(super) fn give_back(&mut self, slot: u32) {
-        let one = self.get(slot);
-        one.state = State::Free;
-        one.session = None;
-        one.turn = one.turn.wrapping_add(1);
+        let entry = self.get(slot);
+        entry.state = State::Free;
+        entry.session = None;
+        entry.generation = entry.generation.wrapping_add(1);
         self.free.push(slot);
     }
 
@@ -147,8 +148,8 @@ impl<L> Slots<L> {
     }
 
     /// The slot of a connection that may have gone.
-    pub(super) fn at(&mut self, place: Place) -> Option<&mut Slot<L>> {
-        self.all.get_mut(place.slot as usize).filter(|slot| slot.turn == place.turn)
+    pub(super) fn current(&mut self, id: SlotId) -> Option<&mut Slot<L>> {
+        self.all.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)
     }
 
     pub(super) fn len(&self) -> u32 {
@@ -163,12 +164,12 @@ impl<L> Slots<L> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Way;
+    use super::super::HttpConnection;
     use super::*;
 
     #[test]
     fn a_user_costs_at_most_512_bytes() {
-        let size = size_of::<Slot<Way>>();
+        let size = size_of::<Slot<HttpConnection>>();
         assert!(size <= 512, "{size}");
     }
 }

@@ -3,7 +3,7 @@
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
-use super::{Host, Place, Requests};
+use super::{Host, HttpWorker, SlotId};
 use crate::record::{CellKey, Transition};
 use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape};
 use std::collections::VecDeque;
@@ -21,24 +21,24 @@ const CONNECTING_MAX: u64 = 256;
 const UNSETTLED_MAX: u64 = 1_024;
 
 /// The stage that is being made.
-struct Current {
+struct CurrentStage {
     stage: u16,
     base_ns: u64,
     unpaced: bool,
-    told: bool,
-    walk: ScheduleCursor,
+    is_reported: bool,
+    cursor: ScheduleCursor,
 }
 
 /// The state of the schedule for one worker.
 #[derive(Default)]
 pub(super) struct Stages {
-    current: Option<Current>,
+    current: Option<CurrentStage>,
     next: u16,
     /// What an unpaced ramp has begun and not yet brought to its end.
     pub(super) unsettled: u64,
     /// Its users that are connected and wait for their first answer, and how long that is waited
     /// for.
-    pub(super) firsts: VecDeque<(u64, Place)>,
+    pub(super) first_responses: VecDeque<(u64, SlotId)>,
     /// Those who have come and were not told to leave, in the order of their numbers, with their
     /// slots.
     pub(super) users: Vec<(u64, u32)>,
@@ -74,9 +74,10 @@ impl Stages {
         }
         // What is left of an unpaced ramp waits for those who connect, not for its time.
         let current = self.current.as_ref().filter(|current| !current.unpaced);
-        let due = current.and_then(|current| Some(current.base_ns + current.walk.peek()?.1));
-        let ramping = self.current.as_ref().is_some_and(|current| current.unpaced && !current.told);
-        let first = self.firsts.front().map(|(at, _)| *at);
+        let due = current.and_then(|current| Some(current.base_ns + current.cursor.peek()?.1));
+        let ramping =
+            self.current.as_ref().is_some_and(|current| current.unpaced && !current.is_reported);
+        let first = self.first_responses.front().map(|(at, _)| *at);
         let mark = load.timeline.at(Transition::Ramp(self.next)).filter(|_| !ramping);
         [due, first, mark, self.end_ns(load)].into_iter().flatten().min()
     }
@@ -84,18 +85,18 @@ impl Stages {
     /// The next stage that has arrivals in place of users.
     fn next_open_stage(&self, load: &Load) -> u16 {
         let segments = (0..).zip(&load.schedule.segments);
-        let mut open = segments.filter(|(_, one)| matches!(one.shape, Shape::Rate { .. }));
+        let mut open = segments.filter(|(_, entry)| matches!(entry.shape, Shape::Rate { .. }));
         open.find(|(stage, _)| *stage >= self.next).map_or(u16::MAX, |(stage, _)| stage)
     }
 }
 
-impl<H: Host> Requests<H> {
+impl<H: Host> HttpWorker<H> {
     /// Notes the levels of a phase that has ended, before anything is done that belongs to the
     /// next; the phase that is current.
     pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {
-        let key = self.book.phase_at(now);
+        let key = self.recorder.phase_at(now);
         if let Some(ended) = self.stages.phase.replace(key).filter(|phase| *phase != key) {
-            self.book.phase_ended(ended);
+            self.recorder.phase_ended(ended);
         }
         key
     }
@@ -104,30 +105,30 @@ impl<H: Host> Requests<H> {
     pub(super) fn release(&mut self, now: u64) -> bool {
         let end = self.stages.end_ns(&self.load);
         for _ in 0..BATCH {
-            let (unsettled, connecting) = (self.stages.unsettled, self.book.levels.connecting);
+            let (unsettled, connecting) = (self.stages.unsettled, self.recorder.live.connecting);
             let Some(current) = &mut self.stages.current else {
                 if !self.begin_next(now) {
                     return false;
                 }
                 continue;
             };
-            if let Some((due, offset)) = current.walk.peek() {
+            if let Some((due, offset)) = current.cursor.peek() {
                 let at = current.base_ns + offset;
                 let full =
                     current.unpaced && (connecting >= CONNECTING_MAX || unsettled >= UNSETTLED_MAX);
                 if at > now || end.is_some_and(|end| at >= end) || full {
                     return false;
                 }
-                current.walk.advance();
+                current.cursor.advance();
                 let unpaced = current.unpaced;
                 self.start(due, at, unpaced);
-            } else if current.unpaced && !current.told {
+            } else if current.unpaced && !current.is_reported {
                 if unsettled > 0 {
                     return false;
                 }
-                current.told = true;
+                current.is_reported = true;
                 let stage = current.stage;
-                self.host.tell(WorkerReport::RampReached { stage });
+                self.host.report(WorkerReport::RampReached { stage });
             } else if !self.begin_next(now) {
                 return false;
             }
@@ -147,11 +148,12 @@ impl<H: Host> Requests<H> {
         };
         let unpaced = segment.ramp_ns().is_none();
         match segment.shape {
-            Shape::Rate { .. } => self.dismiss_all(),
-            Shape::Users { .. } => self.close_idle(),
+            Shape::Rate { .. } => self.stop_all_users(),
+            Shape::Users { .. } => self.close_idle_connections(),
         }
         let walk = self.load.schedule.cursor(usize::from(stage), self.load.partition);
-        self.stages.current = Some(Current { stage, base_ns, unpaced, told: false, walk });
+        self.stages.current =
+            Some(CurrentStage { stage, base_ns, unpaced, is_reported: false, cursor: walk });
         self.stages.next += 1;
         true
     }
@@ -162,23 +164,23 @@ impl<H: Host> Requests<H> {
         match due {
             ScheduledEvent::UserStart(number) => {
                 let gone_by = self.stages.next_open_stage(&self.load);
-                let slot = self.admit(number, (!unpaced).then_some(at_ns), gone_by, now);
+                let slot = self.start_user(number, (!unpaced).then_some(at_ns), gone_by, now);
                 self.stages.users.push((number, slot));
                 self.next_request(slot, now);
             }
             ScheduledEvent::UserStop(number) => {
                 // The highest number goes first, and was the last to come.
                 while let Some((_, slot)) = self.stages.users.pop_if(|(last, _)| *last >= number) {
-                    self.dismiss(slot, unpaced);
+                    self.stop_user(slot, unpaced);
                 }
             }
             ScheduledEvent::Arrival(number) => self.arrive(number, at_ns, now),
         }
     }
 
-    pub(super) fn dismiss_all(&mut self) {
+    pub(super) fn stop_all_users(&mut self) {
         for (_, slot) in std::mem::take(&mut self.stages.users) {
-            self.dismiss(slot, false);
+            self.stop_user(slot, false);
         }
     }
 
@@ -187,15 +189,15 @@ impl<H: Host> Requests<H> {
     pub(super) fn begin_drain(&mut self, now: u64) {
         let Some(end) = self.stages.end_ns(&self.load).filter(|end| *end <= now) else { return };
         let undone = self.stages.current.as_ref().and_then(|current| {
-            let due = current.base_ns + current.walk.peek()?.1;
+            let due = current.base_ns + current.cursor.peek()?.1;
             (due < end && !current.unpaced).then_some(due)
         });
         if self.stages.drained_ns.is_none() && undone.is_none() {
-            self.dismiss_all();
-            self.close_idle();
-            self.end_resting_passes();
+            self.stop_all_users();
+            self.close_idle_connections();
+            self.end_thinking_arrivals();
             self.drop_what_waits_for_rows();
-            self.stages.drained_ns = Some(end.saturating_add(self.within.whole));
+            self.stages.drained_ns = Some(end.saturating_add(self.limits.total));
         }
     }
 

@@ -6,57 +6,58 @@
 
 use super::super::wire::{Command, WorkerReport};
 use super::slots::State;
-use super::{Host, Place, Requests};
+use super::{Host, HttpWorker, SlotId};
 use std::collections::VecDeque;
 
 /// Who waits for rows.
 #[derive(Debug, Default)]
-pub(super) struct Short {
-    users: VecDeque<Place>,
+pub(super) struct WaitingForRows {
+    users: VecDeque<SlotId>,
     /// Numbers, and when they were due.
     arrivals: VecDeque<(u64, u64)>,
 }
 
 /// The end of a rest that no clock ends.
-const UNTIL_TOLD: u64 = u64::MAX;
+const UNTIL_ROWS_COME: u64 = u64::MAX;
 
-impl<H: Host> Requests<H> {
+impl<H: Host> HttpWorker<H> {
     /// Lets a user wait for the row of its next pass.
     pub(super) fn await_row(&mut self, slot: u32) {
-        let one = self.slots.get(slot);
-        (one.state, one.rest_ns) = (State::Resting, UNTIL_TOLD);
-        self.short.users.push_back(Place { slot, turn: one.turn });
+        let entry = self.slots.get(slot);
+        (entry.state, entry.wake_ns) = (State::Thinking, UNTIL_ROWS_COME);
+        self.waiting_for_rows.users.push_back(SlotId { slot, generation: entry.generation });
         self.ask_for_rows();
     }
 
     /// Lets an arrival wait for its row.
     pub(super) fn let_arrival_wait(&mut self, number: u64, due_ns: u64) {
-        self.short.arrivals.push_back((number, due_ns));
+        self.waiting_for_rows.arrivals.push_back((number, due_ns));
         self.ask_for_rows();
     }
 
     /// Asks for rows when few are left.
     pub(super) fn ask_for_rows(&mut self) {
-        let waits = !self.short.users.is_empty() || !self.short.arrivals.is_empty();
-        if let Some(waits) = self.passes.wants_rows(waits) {
-            self.host.tell(WorkerReport::WantRows { waits });
+        let waits =
+            !self.waiting_for_rows.users.is_empty() || !self.waiting_for_rows.arrivals.is_empty();
+        if let Some(waits) = self.iterations.wants_rows(waits) {
+            self.host.report(WorkerReport::WantRows { waits });
         }
     }
 
     /// Does what the coordinator says about rows.
     pub(super) fn take_rows(&mut self, order: &Command) {
         let ending = self.halted || self.stages.is_draining();
-        if let Some(blocks) = self.passes.stock.obey(order, ending) {
-            self.host.tell(WorkerReport::ReturnedRows { blocks });
+        if let Some(blocks) = self.iterations.stock.obey(order, ending) {
+            self.host.report(WorkerReport::ReturnedRows { blocks });
         }
-        while !self.passes.is_short_of_rows() {
+        while !self.iterations.is_short_of_rows() {
             let now = self.host.now_ns();
-            if let Some((number, due_ns)) = self.short.arrivals.pop_front() {
+            if let Some((number, due_ns)) = self.waiting_for_rows.arrivals.pop_front() {
                 self.arrive(number, due_ns, now);
-            } else if let Some(place) = self.short.users.pop_front() {
-                let waits = |state, rest_ns| state == State::Resting && rest_ns == UNTIL_TOLD;
-                if self.slots.at(place).is_some_and(|one| waits(one.state, one.rest_ns)) {
-                    self.next_request(place.slot, now);
+            } else if let Some(id) = self.waiting_for_rows.users.pop_front() {
+                let waits = |state, rest_ns| state == State::Thinking && rest_ns == UNTIL_ROWS_COME;
+                if self.slots.current(id).is_some_and(|entry| waits(entry.state, entry.wake_ns)) {
+                    self.next_request(id.slot, now);
                 }
             } else {
                 break;
@@ -67,17 +68,17 @@ impl<H: Host> Requests<H> {
 
     /// Drops what was due and has no row when the scenario ends; users that wait were told to go.
     pub(super) fn drop_what_waits_for_rows(&mut self) {
-        self.short.users.clear();
-        for (number, due_ns) in std::mem::take(&mut self.short.arrivals) {
-            self.book.drop_due(due_ns, self.choices.of_arrival(number));
+        self.waiting_for_rows.users.clear();
+        for (number, due_ns) in std::mem::take(&mut self.waiting_for_rows.arrivals) {
+            self.recorder.drop_due(due_ns, self.mix.of_arrival(number));
         }
     }
 
     /// Gives back what no pass has taken: others may need it.
     pub(super) fn return_rows(&mut self) {
-        let blocks = self.passes.stock.clear();
+        let blocks = self.iterations.stock.clear();
         if !blocks.is_empty() {
-            self.host.tell(WorkerReport::ReturnedRows { blocks });
+            self.host.report(WorkerReport::ReturnedRows { blocks });
         }
     }
 }

@@ -104,7 +104,7 @@ impl Host for World {
         due.then(|| simulation.orders.remove(0).1)
     }
 
-    fn tell(&mut self, notice: WorkerReport) {
+    fn report(&mut self, notice: WorkerReport) {
         self.simulation.borrow_mut().told.push(notice);
     }
 
@@ -274,7 +274,7 @@ pub(super) fn run_with<C: Conversation>(
     let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
     let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
     let Protocol::Hold(settings) = load.scenario().protocol.clone() else { unreachable!() };
-    Hold::new(world, load, settings, conversation).run().unwrap();
+    HoldWorker::new(world, load, settings, conversation).run().unwrap();
     let mut recording = Recording::new(1);
     for notice in &simulation.borrow().told {
         if let WorkerReport::Snapshot(snapshot) = notice {

@@ -261,11 +261,11 @@ fn connections_that_are_replaced_say_goodbye_beside_their_successors() {
 
 #[test]
 fn a_connection_costs_at_most_8_bytes_more_than_a_raw_one() {
-    use super::slots::Connection;
+    use super::slots::HeldConnection;
     use crate::workload::hold::websocket::State;
     let (raw, websocket) = (
-        size_of::<Connection<std::net::TcpStream, u32>>(),
-        size_of::<Connection<std::net::TcpStream, State>>(),
+        size_of::<HeldConnection<std::net::TcpStream, u32>>(),
+        size_of::<HeldConnection<std::net::TcpStream, State>>(),
     );
     assert!(websocket <= raw + 8 && websocket <= 72, "{websocket} and {raw} bytes");
 }

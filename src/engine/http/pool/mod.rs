@@ -8,11 +8,11 @@
 
 mod connection;
 
-use super::host::{Place, Ready, Room};
+use super::host::{Capacity, Ready, SlotId};
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
-use connection::Table;
+use connection::PooledConnection;
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
 use std::os::fd::BorrowedFd;
@@ -21,29 +21,29 @@ use std::task::Waker;
 
 /// Where one user or arrival sits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Seat {
+pub(super) struct StreamId {
     pub(super) connection: u32,
-    at: u32,
+    slot: u32,
 }
 
 /// All connections of a worker that are shared.
-pub(super) struct Hub {
-    tables: Vec<Table>,
+pub(super) struct ConnectionPool {
+    connections: Vec<PooledConnection>,
     free: Vec<u32>,
     /// By target address: those that may have a free seat.
-    open: Vec<Vec<u32>>,
-    streams: usize,
+    available: Vec<Vec<u32>>,
+    max_streams: usize,
     uses: ConnectionUse,
     limits: AnswerLimits,
     buffers: Rc<RefCell<Buffers>>,
     /// Those that have something to send, or to read.
     dirty: Vec<u32>,
     /// Who is to be told something.
-    news: Vec<Place>,
-    rung: Vec<u32>,
+    to_notify: Vec<SlotId>,
+    woken: Vec<u32>,
 }
 
-impl Hub {
+impl ConnectionPool {
     /// A hub without connections; `streams` share each of them.
     pub(super) fn new(
         addresses: usize,
@@ -52,35 +52,35 @@ impl Hub {
         buffers: Buffers,
     ) -> Self {
         Self {
-            tables: Vec::new(),
+            connections: Vec::new(),
             free: Vec::new(),
-            open: vec![Vec::new(); addresses],
-            streams: usize::try_from(streams).unwrap_or(1).max(1),
+            available: vec![Vec::new(); addresses],
+            max_streams: usize::try_from(streams).unwrap_or(1).max(1),
             uses,
             limits,
             buffers: Rc::new(RefCell::new(buffers)),
             dirty: Vec::new(),
-            news: Vec::new(),
-            rung: Vec::new(),
+            to_notify: Vec::new(),
+            woken: Vec::new(),
         }
     }
 
     /// A seat at a connection that is there, or being opened.
-    pub(super) fn join(&mut self, address: usize, place: Place, now: u64) -> Option<Seat> {
-        while let Some(connection) = self.open[address].last().copied() {
-            let (most, uses) = (self.streams, self.uses);
-            let table = self.table(connection);
-            table.look_at_age(uses, now);
+    pub(super) fn join(&mut self, address: usize, user: SlotId, now: u64) -> Option<StreamId> {
+        while let Some(index) = self.available[address].last().copied() {
+            let (most, uses) = (self.max_streams, self.uses);
+            let connection = self.connection(index);
+            connection.retire_if_old(uses, now);
             let left = uses.max_requests.map_or(u64::MAX, |most| {
-                most.saturating_sub(table.link.as_ref().map_or(0, Multiplex::served))
+                most.saturating_sub(connection.http2.as_ref().map_or(0, Multiplex::served))
             });
             let room = most.min(usize::try_from(left).unwrap_or(usize::MAX));
-            if table.takes_more() && table.seated() < room {
-                let at = table.sit(place);
-                return Some(Seat { connection, at });
+            if connection.accepts_requests() && connection.streams() < room {
+                let slot = connection.add_stream(user);
+                return Some(StreamId { connection: index, slot });
             }
             // It comes back when a seat becomes free, unless it is over.
-            self.open[address].pop();
+            self.available[address].pop();
         }
         None
     }
@@ -89,182 +89,187 @@ impl Hub {
     pub(super) fn begin(
         &mut self,
         address: usize,
-        place: Place,
+        user: SlotId,
         ends: &Ends,
-    ) -> Result<(Seat, Place), Fault> {
-        let link = Multiplex::begin(ends, self.limits)?;
-        let connection = self.free.pop().unwrap_or_else(|| {
-            self.tables.push(Table::new());
-            u32::try_from(self.tables.len() - 1).unwrap_or(u32::MAX)
+    ) -> Result<(StreamId, SlotId), Fault> {
+        let http2 = Multiplex::begin(ends, self.limits)?;
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.connections.push(PooledConnection::new());
+            u32::try_from(self.connections.len() - 1).unwrap_or(u32::MAX)
         });
-        let table = self.table(connection);
-        table.begin(address, place, link);
-        let at = table.sit(place);
-        let turn = table.turn;
-        self.open[address].push(connection);
-        Ok((Seat { connection, at }, Place { slot: connection, turn }))
+        let connection = self.connection(index);
+        connection.begin(address, user, http2);
+        let slot = connection.add_stream(user);
+        let generation = connection.generation;
+        self.available[address].push(index);
+        Ok((StreamId { connection: index, slot }, SlotId { slot: index, generation }))
     }
 
     /// The socket of a connection that is being opened.
-    pub(super) fn socket(&self, seat: Seat) -> Option<BorrowedFd<'_>> {
-        self.tables[seat.connection as usize].link.as_ref()?.socket()
+    pub(super) fn socket(&self, stream_id: StreamId) -> Option<BorrowedFd<'_>> {
+        self.connections[stream_id.connection as usize].http2.as_ref()?.socket()
     }
 
     /// Whether a connection is open, once it can be written to; false: to be asked again after a
     /// while.
-    pub(super) fn open(&mut self, seat: Seat, ends: &Ends) -> Result<bool, Fault> {
-        let result = self.link(seat).map_or(Ok(true), |link| link.open(ends));
-        self.touch(seat.connection);
+    pub(super) fn open(&mut self, stream_id: StreamId, ends: &Ends) -> Result<bool, Fault> {
+        let result = self.http2(stream_id).map_or(Ok(true), |http2| http2.open(ends));
+        self.mark_dirty(stream_id.connection);
         result
     }
 
     /// Begins, or goes on with, what secures an open connection; `end` begins it.
     pub(super) fn secure(
         &mut self,
-        seat: Seat,
+        stream_id: StreamId,
         ends: &Ends,
         end: Option<UnbufferedClientConnection>,
         now: u64,
     ) -> Result<Secured, Fault> {
         let buffers = Rc::clone(&self.buffers);
-        let Some(link) = self.link(seat) else { return Ok(Secured::Plain) };
+        let Some(http2) = self.http2(stream_id) else { return Ok(Secured::Plain) };
         if let Some(end) = end {
-            link.secure_by(end);
+            http2.secure_by(end);
         }
-        let secured = link.secure(ends, &buffers);
+        let secured = http2.secure(ends, &buffers);
         if matches!(secured, Ok(Secured::Plain | Secured::Whole | Secured::Resumed)) {
-            let table = self.table(seat.connection);
-            (table.is_open, table.opener, table.since_ns) = (true, None, now);
+            let connection = self.connection(stream_id.connection);
+            (connection.is_open, connection.opener, connection.opened_ns) = (true, None, now);
         }
-        self.touch(seat.connection);
+        self.mark_dirty(stream_id.connection);
         secured
     }
 
     /// A connection will not be open in time.
-    pub(super) fn fail(&mut self, seat: Seat, fault: Fault) {
-        if let Some(link) = self.link(seat) {
-            link.fail(fault);
+    pub(super) fn fail(&mut self, stream_id: StreamId, fault: Fault) {
+        if let Some(http2) = self.http2(stream_id) {
+            http2.fail(fault);
         }
-        self.touch(seat.connection);
+        self.mark_dirty(stream_id.connection);
     }
 
     /// Something has happened on a connection.
-    pub(super) fn event(&mut self, token: Place, event: Ready, ready: &mut Vec<Ready>) {
-        let Some(table) = self.tables.get_mut(token.slot as usize) else { return };
-        if table.turn != token.turn {
+    pub(super) fn event(&mut self, token: SlotId, event: Ready, ready: &mut Vec<Ready>) {
+        let Some(connection) = self.connections.get_mut(token.slot as usize) else { return };
+        if connection.generation != token.generation {
             return;
         }
-        if let Some(place) = table.opener {
-            ready.push(Ready { place, ..event });
+        if let Some(user) = connection.opener {
+            ready.push(Ready { id: user, ..event });
             return;
         }
-        if let Some(link) = &table.link
+        if let Some(http2) = &connection.http2
             && (event.readable || event.closed)
         {
-            link.happened(event.closed);
+            http2.happened(event.closed);
         }
-        self.touch(token.slot);
+        self.mark_dirty(token.slot);
     }
 
     /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.
-    pub(super) fn room(&mut self, seat: Seat, since_ns: u64, now: u64) -> Room {
-        let (streams, uses) = (self.streams, self.uses);
-        self.table(seat.connection).room((seat.at, since_ns), streams, uses, now)
+    pub(super) fn capacity(&mut self, stream_id: StreamId, since_ns: u64, now: u64) -> Capacity {
+        let (streams, uses) = (self.max_streams, self.uses);
+        self.connection(stream_id.connection).capacity(
+            (stream_id.slot, since_ns),
+            streams,
+            uses,
+            now,
+        )
     }
 
     /// Whether anything was answered on the connection of a seat.
-    pub(super) fn has_answered(&self, seat: Seat) -> bool {
-        let table = &self.tables[seat.connection as usize];
-        table.link.as_ref().is_some_and(Multiplex::has_answered)
+    pub(super) fn has_answered(&self, stream_id: StreamId) -> bool {
+        let connection = &self.connections[stream_id.connection as usize];
+        connection.http2.as_ref().is_some_and(Multiplex::has_answered)
     }
 
     /// The connection of a seat, to send a request on, and what is woken when something comes of
     /// it.
-    pub(super) fn ask(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
-        self.touch(seat.connection);
+    pub(super) fn ask(&mut self, stream_id: StreamId) -> Option<(&mut Multiplex, &Waker)> {
+        self.mark_dirty(stream_id.connection);
         let most = self.uses.max_requests;
-        let table = self.table(seat.connection);
-        let link = table.link.as_mut()?;
-        if most.is_some_and(|most| link.served() + 1 >= most) {
-            link.retire(ConnectionEnd::MaxRequests);
+        let connection = self.connection(stream_id.connection);
+        let http2 = connection.http2.as_mut()?;
+        if most.is_some_and(|most| http2.served() + 1 >= most) {
+            http2.retire(ConnectionEnd::MaxRequests);
         }
-        Some((link, table.chairs[seat.at as usize].bell()))
+        Some((http2, connection.slots[stream_id.slot as usize].waker()))
     }
 
     /// The connection of a seat, to go on with a request.
-    pub(super) fn answer(&mut self, seat: Seat) -> Option<(&mut Multiplex, &Waker)> {
-        self.touch(seat.connection);
-        let table = self.table(seat.connection);
-        Some((table.link.as_mut()?, table.chairs[seat.at as usize].bell()))
+    pub(super) fn answer(&mut self, stream_id: StreamId) -> Option<(&mut Multiplex, &Waker)> {
+        self.mark_dirty(stream_id.connection);
+        let connection = self.connection(stream_id.connection);
+        Some((connection.http2.as_mut()?, connection.slots[stream_id.slot as usize].waker()))
     }
 
     /// Why a connection never spoke HTTP/2.
-    pub(super) fn trouble(&self, seat: Seat) -> Option<Fault> {
-        self.tables[seat.connection as usize].link.as_ref()?.trouble()
+    pub(super) fn refusal(&self, stream_id: StreamId) -> Option<Fault> {
+        self.connections[stream_id.connection as usize].http2.as_ref()?.trouble()
     }
 
     /// What the peer has said of how many requests it takes at once.
-    pub(super) fn opening(&self, seat: Seat) -> Opening {
-        let table = &self.tables[seat.connection as usize];
-        table.link.as_ref().map_or(Opening::Silent, Multiplex::opening)
+    pub(super) fn opening(&self, stream_id: StreamId) -> Opening {
+        let connection = &self.connections[stream_id.connection as usize];
+        connection.http2.as_ref().map_or(Opening::Silent, Multiplex::opening)
     }
 
     /// Whether another request can be sent, now or later.
-    pub(super) fn takes_more(&self, seat: Seat) -> bool {
-        self.tables[seat.connection as usize].takes_more()
+    pub(super) fn accepts_requests(&self, stream_id: StreamId) -> bool {
+        self.connections[stream_id.connection as usize].accepts_requests()
     }
 
     /// Why the connection of a seat takes no more requests.
-    pub(super) fn ended(&self, seat: Seat) -> Option<ConnectionEnd> {
-        self.tables[seat.connection as usize].link.as_ref()?.ended_by()
+    pub(super) fn end_reason(&self, stream_id: StreamId) -> Option<ConnectionEnd> {
+        self.connections[stream_id.connection as usize].http2.as_ref()?.ended_by()
     }
 
     /// Gives a seat up; true when an open connection has gone with it.
-    pub(super) fn leave(&mut self, seat: Seat, stream: Option<Box<Stream>>) -> bool {
-        let table = self.table(seat.connection);
-        if let (Some(link), Some(mut stream)) = (&mut table.link, stream) {
-            link.let_go(&mut stream);
+    pub(super) fn leave(&mut self, stream_id: StreamId, stream: Option<Box<Stream>>) -> bool {
+        let connection = self.connection(stream_id.connection);
+        if let (Some(http2), Some(mut stream)) = (&mut connection.http2, stream) {
+            http2.let_go(&mut stream);
         }
-        let place = table.stand_up(seat.at);
+        let user = connection.remove_stream(stream_id.slot);
         // Nobody else opens it; those who wait open another one.
-        if table.opener.is_some() && table.opener == place {
-            table.opener = None;
-            if let Some(link) = &mut table.link {
-                link.retire(ConnectionEnd::Planned);
+        if connection.opener.is_some() && connection.opener == user {
+            connection.opener = None;
+            if let Some(http2) = &mut connection.http2 {
+                http2.retire(ConnectionEnd::Planned);
             }
         }
-        let (address, more) = (table.address, table.takes_more());
-        if table.seated() == 0 {
-            let was_open = std::mem::take(&mut table.is_open);
-            table.link = None;
-            table.turn = table.turn.wrapping_add(1);
-            self.open[address].retain(|one| *one != seat.connection);
-            self.free.push(seat.connection);
+        let (address, more) = (connection.address, connection.accepts_requests());
+        if connection.streams() == 0 {
+            let was_open = std::mem::take(&mut connection.is_open);
+            connection.http2 = None;
+            connection.generation = connection.generation.wrapping_add(1);
+            self.available[address].retain(|one| *one != stream_id.connection);
+            self.free.push(stream_id.connection);
             return was_open;
         }
-        if more && !self.open[address].contains(&seat.connection) {
-            self.open[address].push(seat.connection);
+        if more && !self.available[address].contains(&stream_id.connection) {
+            self.available[address].push(stream_id.connection);
         }
-        self.touch(seat.connection);
+        self.mark_dirty(stream_id.connection);
         false
     }
 
     /// Sends and reads what there is, and says who has something to look at.
     pub(super) fn flush(&mut self, ready: &mut Vec<Ready>) {
-        let streams = self.streams;
-        for connection in std::mem::take(&mut self.dirty) {
-            let table = &mut self.tables[connection as usize];
-            table.is_dirty = false;
-            let Some(link) = &mut table.link else { continue };
-            let more = link.drive();
-            table.tell(streams, &mut self.rung, &mut self.news);
+        let streams = self.max_streams;
+        for index in std::mem::take(&mut self.dirty) {
+            let connection = &mut self.connections[index as usize];
+            connection.is_dirty = false;
+            let Some(http2) = &mut connection.http2 else { continue };
+            let more = http2.drive();
+            connection.collect_notifications(streams, &mut self.woken, &mut self.to_notify);
             if more {
-                self.touch(connection);
+                self.mark_dirty(index);
             }
         }
-        let told = self.news.drain(..);
-        ready.extend(told.map(|place| Ready {
-            place,
+        let told = self.to_notify.drain(..);
+        ready.extend(told.map(|user| Ready {
+            id: user,
             readable: true,
             writable: true,
             closed: true,
@@ -276,18 +281,18 @@ impl Hub {
         !self.dirty.is_empty()
     }
 
-    fn table(&mut self, connection: u32) -> &mut Table {
-        &mut self.tables[connection as usize]
+    fn connection(&mut self, index: u32) -> &mut PooledConnection {
+        &mut self.connections[index as usize]
     }
 
-    fn link(&mut self, seat: Seat) -> Option<&mut Multiplex> {
-        self.table(seat.connection).link.as_mut()
+    fn http2(&mut self, stream_id: StreamId) -> Option<&mut Multiplex> {
+        self.connection(stream_id.connection).http2.as_mut()
     }
 
-    fn touch(&mut self, connection: u32) {
-        let table = &mut self.tables[connection as usize];
-        if !std::mem::replace(&mut table.is_dirty, true) {
-            self.dirty.push(connection);
+    fn mark_dirty(&mut self, index: u32) {
+        let connection = &mut self.connections[index as usize];
+        if !std::mem::replace(&mut connection.is_dirty, true) {
+            self.dirty.push(index);
         }
     }
 }

@@ -2,7 +2,7 @@ mod real;
 mod rows;
 mod world;
 
-use super::recorder::Ending;
+use super::recorder::AttemptEnd;
 use super::*;
 use crate::catalogue::Whose;
 use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};
@@ -328,7 +328,7 @@ proptest::proptest! {
         let begun_ns = due + lag;
         let sent_ns = service.map(|_| begun_ns + wait);
         let ended_ns = begun_ns + wait + service.unwrap_or(0);
-        let split = Ending { begun_ns, sent_ns, ended_ns, ..Ending::default() }.split(due);
+        let split = AttemptEnd { begun_ns, sent_ns, ended_ns, ..AttemptEnd::default() }.split(due);
         proptest::prop_assert_eq!(split.service, service);
         proptest::prop_assert_eq!(split.lag + split.wait + split.service.unwrap_or(0), split.response);
     }

@@ -46,7 +46,7 @@ fn really_ran(load: Load) -> Vec<WorkerReport> {
         bytes
     });
     let host = Epoll::new(clock, link, load.clone(), scripts).unwrap();
-    let mut requests = Requests::new(host, load).unwrap();
+    let mut requests = HttpWorker::new(host, load).unwrap();
     requests.run().unwrap();
     requests.into_host().finish().unwrap();
     let mut inbox = Inbox::default();

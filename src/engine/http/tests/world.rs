@@ -142,7 +142,7 @@ impl World {
 
 /// A connection that knows when it opens or answers.
 struct Fake {
-    place: Place,
+    place: SlotId,
     number: u64,
     /// When something happens next.
     next_ns: u64,
@@ -164,14 +164,14 @@ struct Simulated {
 }
 
 impl Simulated {
-    fn happens(&mut self, at: u64, Place { slot, turn }: Place) {
+    fn happens(&mut self, at: u64, SlotId { slot, generation: turn }: SlotId) {
         self.count += 1;
         self.events.push(Reverse((at, self.count, slot, turn)));
     }
 }
 
 impl Host for Simulated {
-    type Lane = Fake;
+    type Connection = Fake;
 
     fn now_ns(&self) -> u64 {
         self.now
@@ -185,8 +185,8 @@ impl Host for Simulated {
             && at <= self.now
         {
             self.events.pop();
-            let place = Place { slot, turn };
-            ready.push(Ready { place, readable: false, writable: true, closed: false });
+            let place = SlotId { slot, generation: turn };
+            ready.push(Ready { id: place, readable: false, writable: true, closed: false });
         }
         Ok(())
     }
@@ -195,7 +195,7 @@ impl Host for Simulated {
         self.orders.pop_if(|(at, _)| *at <= self.now).map(|(_, order)| order)
     }
 
-    fn tell(&mut self, notice: WorkerReport) {
+    fn report(&mut self, notice: WorkerReport) {
         match notice {
             WorkerReport::Snapshot(snapshot) => {
                 for (key, cell) in &snapshot.cells {
@@ -218,7 +218,7 @@ impl Host for Simulated {
         WorkerFacts::default()
     }
 
-    fn begin(&mut self, place: Place, number: u64) -> Result<Fake, Fault> {
+    fn connect(&mut self, place: SlotId, number: u64) -> Result<Fake, Fault> {
         self.world.opened.borrow_mut().push((self.now, number));
         let next_ns = (self.world.open_ns)(self.now);
         self.happens(next_ns, place);
@@ -231,11 +231,11 @@ impl Host for Simulated {
         refused.map_or(Ok(self.now >= self.world.full_until_ns), Err)
     }
 
-    fn secure(&mut self, _: &mut Self::Lane, _: u64) -> Result<Secured, Fault> {
+    fn secure(&mut self, _: &mut Self::Connection, _: u64) -> Result<Secured, Fault> {
         Ok(Secured::Plain)
     }
 
-    fn late(&mut self, _: &mut Fake, _: u64, _: bool) -> Fault {
+    fn connect_timed_out(&mut self, _: &mut Fake, _: u64, _: bool) -> Fault {
         fault(Failure::ConnectTimeout, FailureStage::Connect)
     }
 
@@ -272,18 +272,18 @@ impl Host for Simulated {
         limits.whole_ns
     }
 
-    fn give_up(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Option<Answer> {
+    fn time_out(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Option<Answer> {
         lane.over = true;
         Some(answer(Some(fault(Failure::RequestTimeout, FailureStage::Request)), now_ns))
     }
 
-    fn disturb(&mut self, _: &mut Fake) {}
+    fn idle_event(&mut self, _: &mut Fake) {}
 
     fn takes_a_request(&self, lane: &Fake) -> bool {
         !lane.over
     }
 
-    fn moved(&self, lane: &Fake) -> Moved {
+    fn bytes_moved(&self, lane: &Fake) -> Moved {
         Moved { sent: 3 * u64::from(lane.sent > 0), received: 1 }
     }
 }
@@ -344,7 +344,7 @@ pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Command)]) -> R
         orders: orders.iter().rev().cloned().collect(),
         ran: Ran::default(),
     };
-    let mut requests = Requests::new(host, load).unwrap();
+    let mut requests = HttpWorker::new(host, load).unwrap();
     requests.run().unwrap();
     let ran = requests.into_host().ran;
     check_identities(&ran);
