@@ -5,6 +5,7 @@
 
 mod limit;
 mod metric;
+mod names;
 mod protocol;
 
 pub use limit::LimitKey;
@@ -14,4 +15,5 @@ pub use metric::{
     Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator, per_second, samples,
     within,
 };
+pub use names::{Counter, Gauge};
 pub use protocol::{ProtocolKind, Protocols};

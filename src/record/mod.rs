@@ -8,12 +8,12 @@
 mod cell;
 mod connection_end;
 mod cookie;
+mod counters;
 mod failure;
 mod generator_load;
 mod histogram_v2;
 mod host;
 mod measure;
-mod names;
 mod recorder;
 mod recording;
 mod request;
@@ -24,15 +24,16 @@ mod storm;
 mod survival;
 mod times;
 
+pub use crate::catalogue::{Counter, Gauge};
 pub use cell::{Cell, CellKey, CheckTally};
 pub use connection_end::ConnectionEnd;
 pub use cookie::CookieLoss;
+pub use counters::{Counters, Gauges};
 pub use failure::{Cause, Failure, FailureStage, Origin, Outcome, Tally};
 pub use generator_load::{GeneratorLoad, HostDelta, WINDOW_SECONDS};
 pub use histogram_v2::HIGHEST_NS;
 pub use host::{HostId, HostReading, HostSample, Peak};
 pub use measure::{Measure, Span, measure};
-pub use names::{Counter, Counters, Gauge, Gauges};
 pub use recorder::Recorder;
 pub use recording::{
     Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition, signal_name,
