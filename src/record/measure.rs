@@ -3,9 +3,8 @@
 use super::storm::rank;
 use super::times::at_rank;
 use super::{Cell, Counter, Curve, Gauge, Gauges};
-use crate::plan::{
-    CountMetric, Metric, OnFull, Protocol, RateMetric, RatioMetric, Stat, TimeMetric,
-};
+use crate::catalogue::{Counted, MetricRow};
+use crate::plan::{Metric, OnFull, Protocol, RatioMetric, Stat, TimeMetric};
 
 /// The facts that a metric is computed from: merged cells, the levels at their end, and how long
 /// they cover.
@@ -58,20 +57,15 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
             part((span.cell.within.get(&time.as_nanos()).copied().unwrap_or(0), ended))
         }
         Metric::Count(count) => {
-            let value = number(count, span);
+            let value = counted(count.row(), span)?;
             let attempts =
                 span.cell.counters.get(Counter::Due).max(span.gauges.get(Gauge::Open)).max(value);
             let samples = attempts.max(span.cell.counters.get(Counter::HoldEntered));
             (samples > 0).then_some(Measure { value: value as f64, samples, ratio: None })
         }
         Metric::Rate(rate) => {
-            let counters = &span.cell.counters;
-            let things = match rate {
-                RateMetric::Connect => counters.get(Counter::ConnectAttempts),
-                RateMetric::Requests => counters.get(Counter::Started),
-                RateMetric::BytesReceived => counters.get(Counter::BytesReceived),
-            };
-            let samples = counters.get(Counter::Due);
+            let things = counted(rate.row(), span)?;
+            let samples = span.cell.counters.get(Counter::Due);
             (span.length_ns > 0 && samples > 0).then(|| Measure {
                 value: things as f64 * 1e9 / span.length_ns as f64,
                 samples,
@@ -125,19 +119,12 @@ fn storms(stat: Stat, cell: &Cell) -> Option<Measure> {
     Some(Measure { value, samples, ratio: None })
 }
 
-fn number(count: CountMetric, span: &Span<'_>) -> u64 {
-    let counters = &span.cell.counters;
-    match count {
-        CountMetric::ConnectAttempts => counters.get(Counter::ConnectAttempts),
-        CountMetric::ConnectionsOpen => span.gauges.get(Gauge::Open),
-        CountMetric::HoldLost => counters.get(Counter::Lost),
-        CountMetric::Reconnects => counters.get(Counter::Reconnects),
-        CountMetric::StormDropped => counters.get(Counter::StormDropped),
-        CountMetric::HeartbeatReceived => counters.get(Counter::HeartbeatReceived),
-        CountMetric::HeartbeatMissed => counters.get(Counter::HeartbeatMissed),
-        CountMetric::RequestsCount => counters.get(Counter::Started),
-        CountMetric::Dropped => counters.get(Counter::Dropped),
-    }
+/// How many of what a count or a rate is of.
+fn counted(row: &MetricRow, span: &Span<'_>) -> Option<u64> {
+    Some(match row.counts? {
+        Counted::Counter(counter) => span.cell.counters.get(counter),
+        Counted::Gauge(gauge) => span.gauges.get(gauge),
+    })
 }
 
 /// Numerator and denominator. Local failures are in neither: they say nothing about the target.

@@ -88,10 +88,6 @@ fn reported(metric: &MetricRow) -> String {
     };
     let columns = match metric.report {
         Report::Checks => "`checks.csv`".to_owned(),
-        Report::Threshold if metric.per_request => {
-            let name = metric.name;
-            code(&[crate::catalogue::numerator(name), name.to_owned()])
-        }
         _ => code(&metric.columns()),
     };
     let key = metric.json_key().map(|key| format!("`{key}`")).unwrap_or_default();

@@ -1,8 +1,8 @@
 //! Counts: a row each.
 
-use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
+use super::row::{Better, Counted, MetricRow, MetricUnit, Need, Report, Samples, Whose};
 use super::rows;
-use crate::catalogue::Protocols;
+use crate::catalogue::{Counter, Gauge, Protocols};
 
 /// What counts have in common.
 const COUNT: MetricRow = MetricRow {
@@ -16,10 +16,11 @@ const COUNT: MetricRow = MetricRow {
     all_phases: Protocols::NONE,
     per_request: false,
     needs: &[],
+    counts: None,
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
-    report: Report::Threshold,
+    report: Report::Counted,
 };
 
 rows! {
@@ -33,7 +34,7 @@ rows! {
             connections: Protocols::HOLDS,
             all_phases: Protocols::ALL,
             samples: Samples::Connects,
-            report: Report::Counter("connect.attempts"),
+            counts: Some(Counted::Counter(Counter::ConnectAttempts)),
             ..COUNT
         },
         /// Connections that are open: live at this moment, in reports at the end of a phase.
@@ -42,7 +43,7 @@ rows! {
             formula: "the level at the end of the last phase that is looked at",
             better: Better::Higher,
             samples: Samples::Level,
-            report: Report::Gauge("connections.open"),
+            counts: Some(Counted::Gauge(Gauge::Open)),
             ..COUNT
         },
         /// Connections that were lost while their stage was held.
@@ -50,7 +51,7 @@ rows! {
             name: "hold.lost",
             formula: "`hold.lost`",
             samples: Samples::Held,
-            report: Report::Counter("hold.lost"),
+            counts: Some(Counted::Counter(Counter::Lost)),
             ..COUNT
         },
         /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of
@@ -60,7 +61,7 @@ rows! {
             formula: "`reconnects`",
             all_phases: Protocols::ALL,
             needs: &[Need::Reconnects],
-            report: Report::Counter("reconnects"),
+            counts: Some(Counted::Counter(Counter::Reconnects)),
             ..COUNT
         },
         /// Connections that events of the plan dropped.
@@ -70,7 +71,7 @@ rows! {
             better: Better::Neither,
             all_phases: Protocols::ALL,
             needs: &[Need::Events],
-            report: Report::Counter("storm.dropped"),
+            counts: Some(Counted::Counter(Counter::StormDropped)),
             ..COUNT
         },
         /// Right messages that were received, greetings apart.
@@ -80,7 +81,7 @@ rows! {
             better: Better::Higher,
             needs: &[Need::Heartbeat],
             samples: Samples::Heartbeats,
-            report: Report::Counter("heartbeat.received"),
+            counts: Some(Counted::Counter(Counter::HeartbeatReceived)),
             ..COUNT
         },
         /// Heartbeats that did not come in time.
@@ -89,7 +90,7 @@ rows! {
             formula: "`heartbeat.missed`",
             needs: &[Need::Heartbeat],
             samples: Samples::Heartbeats,
-            report: Report::Counter("heartbeat.missed"),
+            counts: Some(Counted::Counter(Counter::HeartbeatMissed)),
             ..COUNT
         },
         /// Requests that were started.
@@ -99,7 +100,7 @@ rows! {
             better: Better::Higher,
             protocols: Protocols::REQUESTS,
             per_request: true,
-            report: Report::Counter("started"),
+            counts: Some(Counted::Counter(Counter::Started)),
             ..COUNT
         },
         /// Attempts that were due and never started.
@@ -109,7 +110,7 @@ rows! {
             protocols: Protocols::ALL,
             all_phases: Protocols::HOLDS,
             per_request: true,
-            report: Report::Counter("dropped"),
+            counts: Some(Counted::Counter(Counter::Dropped)),
             ..COUNT
         },
     }

@@ -16,8 +16,8 @@ pub use counts::CountMetric;
 pub use rates::RateMetric;
 pub use ratios::RatioMetric;
 pub use row::{
-    Better, MetricRow, MetricUnit, Need, Report, Samples, Whose, denominator, figure_ms, numerator,
-    per_second, samples,
+    Better, Counted, MetricRow, MetricUnit, Need, Report, Samples, Whose, denominator, figure_ms,
+    numerator, per_second, samples,
 };
 pub use stat::Stat;
 pub use times::TimeMetric;

@@ -1,8 +1,8 @@
 //! Rates: a row each.
 
-use super::row::{Better, MetricRow, MetricUnit, Report, Samples, Whose};
+use super::row::{Better, Counted, MetricRow, MetricUnit, Report, Samples, Whose};
 use super::rows;
-use crate::catalogue::Protocols;
+use crate::catalogue::{Counter, Protocols};
 
 /// What rates have in common.
 const RATE: MetricRow = MetricRow {
@@ -16,6 +16,7 @@ const RATE: MetricRow = MetricRow {
     all_phases: Protocols::NONE,
     per_request: true,
     needs: &[],
+    counts: None,
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
@@ -29,6 +30,7 @@ rows! {
         Connect = MetricRow {
             name: "connect.rate",
             formula: "`connect.attempts` / length of the phases looked at",
+            counts: Some(Counted::Counter(Counter::ConnectAttempts)),
             protocols: Protocols::HOLDS,
             connections: Protocols::HOLDS,
             all_phases: Protocols::ALL,
@@ -39,12 +41,14 @@ rows! {
         Requests = MetricRow {
             name: "requests.rate",
             formula: "`started` / length of the phases looked at",
+            counts: Some(Counted::Counter(Counter::Started)),
             ..RATE
         },
         /// Bytes of bodies received a second.
         BytesReceived = MetricRow {
             name: "bytes.received.rate",
             formula: "`bytes.received` / length of the phases looked at",
+            counts: Some(Counted::Counter(Counter::BytesReceived)),
             unit: MetricUnit::BytesPerSecond,
             ..RATE
         },

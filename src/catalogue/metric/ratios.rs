@@ -16,6 +16,7 @@ const RATIO: MetricRow = MetricRow {
     all_phases: Protocols::NONE,
     per_request: false,
     needs: &[],
+    counts: None,
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,

@@ -1,6 +1,6 @@
 //! What there is to know of a metric, in one row.
 
-use crate::catalogue::{ProtocolKind, Protocols};
+use crate::catalogue::{Counter, Gauge, ProtocolKind, Protocols};
 use crate::units::figure;
 
 /// One metric.
@@ -28,6 +28,8 @@ pub struct MetricRow {
     pub per_request: bool,
     /// What a plan must have for it to be measured, the most telling first.
     pub needs: &'static [Need],
+    /// What a count or a rate is of; nothing for a ratio or a time.
+    pub counts: Option<Counted>,
     /// What gives it samples.
     pub samples: Samples,
     /// Of a time: which attempts have it.
@@ -36,6 +38,15 @@ pub struct MetricRow {
     pub age: Option<(&'static str, u64)>,
     /// Where reports have it.
     pub report: Report,
+}
+
+/// What a count or a rate is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Counted {
+    /// What has happened.
+    Counter(Counter),
+    /// What there is, at the end of the phases looked at.
+    Gauge(Gauge),
 }
 
 /// The unit of a metric.
@@ -206,10 +217,8 @@ pub enum Whose {
 /// Where reports have a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Report {
-    /// Under the name of a counter.
-    Counter(&'static str),
-    /// Under the name of a gauge.
-    Gauge(&'static str),
+    /// Under the name of what it counts.
+    Counted,
     /// A ratio with numerator and denominator, under the metric's name.
     Ratio,
     /// A rate, under the metric's name.
@@ -220,8 +229,6 @@ pub enum Report {
     Checks,
     /// With the survival curve, in report.json alone.
     Survival,
-    /// With its threshold alone.
-    Threshold,
 }
 
 impl MetricRow {
@@ -235,30 +242,41 @@ impl MetricRow {
         self.needs.contains(&need)
     }
 
+    /// What it counts: the table of report.json that has it, and its name there.
+    fn counted(&self) -> Option<(&'static str, &'static str)> {
+        Some(match self.counts? {
+            Counted::Counter(counter) => ("counters", counter.name()),
+            Counted::Gauge(gauge) => ("gauges", gauge.name()),
+        })
+    }
+
     /// The columns of `summary.csv`; empty where it has none.
     pub fn columns(&self) -> Vec<String> {
         let name = self.name;
         match self.report {
-            Report::Counter(name) | Report::Gauge(name) => vec![name.to_owned()],
+            Report::Counted => {
+                self.counted().map(|(_, name)| name.to_owned()).into_iter().collect()
+            }
             Report::Ratio => vec![numerator(name), name.to_owned(), denominator(name)],
             Report::Rate => vec![per_second(name)],
             Report::Times => vec![samples(name), figure_ms(name, "*")],
-            Report::Checks | Report::Survival | Report::Threshold => Vec::new(),
+            Report::Checks | Report::Survival => Vec::new(),
         }
     }
 
-    /// The key in a section of report.json; absent where only a threshold has it.
+    /// The key in a section of report.json; absent where a row lacks what its report names.
     pub fn json_key(&self) -> Option<String> {
         let name = self.name;
         Some(match self.report {
-            Report::Counter(counter) => format!("counters.{counter}"),
-            Report::Gauge(gauge) => format!("gauges.{gauge}"),
+            Report::Counted => {
+                let (table, counted) = self.counted()?;
+                format!("{table}.{counted}")
+            }
             Report::Ratio => format!("ratios.{name}"),
             Report::Rate => format!("rates.{}", per_second(name)),
             Report::Times => format!("times.{name}"),
             Report::Checks => "checks".to_owned(),
             Report::Survival => format!("survival.after.{}", self.age?.0),
-            Report::Threshold => return None,
         })
     }
 }
