@@ -8,7 +8,7 @@ use crate::plan::interpolate::Environment;
 use crate::plan::raw::Read;
 use crate::plan::syntax::Trust;
 use crate::plan::tree::Builder;
-use crate::plan::{Overrides, Plan, Protocol, Secrets, Source, earlier, overrides, syntax};
+use crate::plan::{Overrides, Plan, Secrets, Source, earlier, overrides, syntax};
 use toml::de::DeTable;
 
 /// Larger plans are refused: bytes.
@@ -82,13 +82,8 @@ impl Plan {
         let mut plan = lower(&raw, source, overrides, &mut errors);
         let secrets = Secrets::of(&tree, environment);
         for scenario in &mut plan.scenarios {
-            match &mut scenario.protocol {
-                Protocol::Http(http) => http.secrets = secrets.clone(),
-                Protocol::Hold(hold) => {
-                    if let Some(websocket) = &mut hold.websocket {
-                        websocket.secrets = secrets.clone();
-                    }
-                }
+            if let Some(mine) = scenario.protocol.secrets_mut() {
+                *mine = secrets.clone();
             }
         }
         if wrong_values > 0 {

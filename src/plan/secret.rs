@@ -2,11 +2,14 @@
 
 use super::interpolate::Environment;
 use super::tree::{Node, Value};
+use super::{Overrides, Plan, PlanErrors, Protocol, Source};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::ser::Error as _;
 use serde::{Deserialize, Serialize, Serializer};
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// What a plan took from the environment, in the forms in which it may come back, the longest
@@ -29,6 +32,54 @@ impl Serialize for Secrets {
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Secrets({})", self.0.len())
+    }
+}
+
+impl Protocol {
+    /// Where a scenario keeps what is hidden in texts that the target sends.
+    pub(super) fn secrets_mut(&mut self) -> Option<&mut Secrets> {
+        match self {
+            Self::Http(http) => Some(&mut http.secrets),
+            Self::Hold(hold) => hold.websocket.as_mut().map(|one| &mut one.secrets),
+        }
+    }
+}
+
+impl Plan {
+    /// Reads the plan of a saved run with `${env.NAME}` in place of each value of the environment
+    /// that is a text. Numbers and addresses cannot do without theirs.
+    ///
+    /// # Errors
+    /// As [`Plan::parse_saved`].
+    pub fn parse_without_values(
+        source: &Source,
+        overrides: &Overrides,
+        environment: Environment<'_>,
+    ) -> Result<Self, PlanErrors> {
+        let asked = RefCell::new(BTreeSet::new());
+        let noted = |name: &str| {
+            asked.borrow_mut().insert(name.to_owned());
+            environment(name)
+        };
+        let mut plan = Self::parse_saved(source, overrides, &noted)?;
+        let masked = |hidden: &BTreeSet<String>| {
+            let text = |name: &str| {
+                let shown = || format!("${{env.{name}}}");
+                if hidden.contains(name) { Some(shown()) } else { environment(name) }
+            };
+            Self::parse_saved(source, overrides, &text)
+        };
+        let mut hidden = BTreeSet::new();
+        for name in asked.into_inner() {
+            hidden.insert(name.clone());
+            match masked(&hidden) {
+                Ok(without) => plan = without,
+                Err(_) => drop(hidden.remove(&name)),
+            }
+        }
+        let each = plan.scenarios.iter_mut().filter_map(|one| one.protocol.secrets_mut());
+        each.for_each(|secrets| *secrets = Secrets::default());
+        Ok(plan)
     }
 }
 
@@ -106,6 +157,26 @@ mod tests {
         assert_eq!(all.hide("a=hunter2&b=hunter2", false), "a=${env.PW}&b=${env.PW}");
         assert_eq!(all.hide("the", false), "th${env.E}");
         assert_eq!(Secrets::default().hide("größer", true), "größer");
+    }
+
+    #[test]
+    fn a_plan_without_values_has_the_names_of_texts_and_the_values_of_numbers() {
+        let text = "name = \"p\"\n[targets.t]\naddress = \"http://${env.HOST}/\"\n[scenarios.s]\n\
+            protocol = \"http\"\nrequests = [{ path = \"/\", headers = { x-key = \"${env.PW}\" } }]\n\
+            stages = [{ users = \"${env.USERS}\", hold = \"1s\" }]\n";
+        let source = Source { name: "p.toml".to_owned(), text: text.to_owned() };
+        let parse = |password: &str, users: &str| {
+            let value = |name: &str| {
+                let known = [("HOST", "localhost"), ("PW", password), ("USERS", users)];
+                known.iter().find(|(one, _)| *one == name).map(|(_, value)| (*value).to_owned())
+            };
+            Plan::parse_without_values(&source, &Overrides::default(), &value).unwrap()
+        };
+        let plan = parse("hunter2", "20");
+        let json = serde_json::to_string(&plan).unwrap();
+        assert!(json.contains("${env.PW}") && !json.contains("hunter2"), "{json}");
+        assert_eq!(plan, parse("other", "20"));
+        assert_ne!(plan, parse("hunter2", "21"));
     }
 
     #[test]

@@ -15,12 +15,14 @@
 //! exactly.
 
 mod cursor;
+mod digest;
 mod partition;
 mod poisson;
 mod segment;
 mod timeline;
 
 pub(crate) use cursor::{ScheduleCursor, ScheduledEvent};
+pub(crate) use digest::Digests;
 pub(crate) use partition::Partition;
 pub(crate) use segment::{Pace, Segment, Shape};
 pub(crate) use timeline::Timeline;

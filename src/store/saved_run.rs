@@ -28,6 +28,8 @@ pub struct SavedRun {
     pub header: Header,
     /// The plan as run, with the overrides of the command line.
     pub plan: Plan,
+    /// The same with `${env.NAME}` in place of texts from the environment: what may be shown.
+    pub plan_without_values: Plan,
     /// What happened.
     pub recording: Recording,
     /// What happened when.
@@ -65,7 +67,7 @@ impl SavedRun {
             return Err(not_results(reason.to_owned()));
         }
         let (header, mut journal) = journal::Reader::open(folder)?;
-        let plan = plan_of(folder, &header)?;
+        let (plan, without_values) = plans_of(folder, &header)?;
         let plan = without_later_defaults(plan, &header);
         if Outline::of(&plan) != header.scenarios {
             let reason =
@@ -73,6 +75,7 @@ impl SavedRun {
             return Err(not_results(reason.to_owned()));
         }
         let mut saved = Self::growing(folder, plan, header);
+        saved.plan_without_values = without_later_defaults(without_values, &saved.header);
         let mut judge = Judge::new(&saved.plan);
         while let Some(line) = journal.next()? {
             saved.add(line, &mut judge);
@@ -92,6 +95,7 @@ impl SavedRun {
             recording: Recording::new(plan.scenarios.len()),
             timeline: Timeline::new(plan.scenarios.len()),
             judgement: Judge::new(&plan).judgement(),
+            plan_without_values: plan.clone(),
             plan,
             started: None,
             finished: None,
@@ -181,11 +185,11 @@ impl SavedRun {
     }
 }
 
-/// The plan as it was run.
+/// The plan as it was run, and without values of the environment.
 ///
 /// An environment variable that is gone by now is only needed where a report shows its value; there
 /// its absence is noticed, as the plan reads differently then.
-fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
+fn plans_of(folder: &Path, header: &Header) -> Result<(Plan, Plan), Error> {
     let not_results =
         |reason: &str| Error::NotResults { path: folder.into(), reason: reason.to_owned() };
     let path = folder.join(name::PLAN);
@@ -199,11 +203,12 @@ fn plan_of(folder: &Path, header: &Header) -> Result<Plan, Error> {
     }
     let source = Source { name: path.display().to_string(), text };
     let set = |name: &str| std::env::var(name).ok();
-    Plan::parse_saved(&source, &header.overrides, &set).or_else(|errors| {
-        let any = |name: &str| set(name).or_else(|| Some("unset".to_owned()));
-        Plan::parse_saved(&source, &header.overrides, &any)
-            .map_err(|_| Error::Plan { path: folder.into(), errors: Box::new(errors) })
-    })
+    let any = |name: &str| set(name).or_else(|| Some("unset".to_owned()));
+    let overrides = &header.overrides;
+    Plan::parse_saved(&source, overrides, &set)
+        .or_else(|errors| Plan::parse_saved(&source, overrides, &any).map_err(|_| errors))
+        .and_then(|plan| Ok((plan, Plan::parse_without_values(&source, overrides, &any)?)))
+        .map_err(|errors| Error::Plan { path: folder.into(), errors: Box::new(errors) })
 }
 
 /// The plan with the thresholds that it was run with: a run from before there were default ones had

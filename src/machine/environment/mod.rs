@@ -5,7 +5,10 @@
 
 #![expect(clippy::disallowed_methods, reason = "what a machine is stands in /proc and /sys")]
 
+mod program;
+
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
+use program::Program;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -94,6 +97,8 @@ pub struct Environment {
     pub planrun_commit: Option<&'static str>,
     /// How the program was built: `release` or `debug`.
     pub build: &'static str,
+    /// What the program was built from and with.
+    pub program: Program,
     /// The system.
     pub kernel: Kernel,
     /// The processors.
@@ -132,6 +137,9 @@ pub struct Kernel {
     /// `tsc`, `kvm-clock`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub clocksource: Option<String>,
+    /// Transparent huge pages, as the kernel shows it: `always [madvise] never`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transparent_hugepage: Option<String>,
 }
 
 /// The processors.
@@ -152,6 +160,18 @@ pub struct Cpu {
     /// The frequency governor of the first processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governor: Option<String>,
+    /// What is known of the hypervisor: `kvm`, `xen`, …
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hypervisor_type: Option<String>,
+    /// The revision of the first processor's microcode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub microcode: Option<String>,
+    /// Whether cores run two threads at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smt: Option<bool>,
+    /// Mitigations by the name of the flaw, those apart that do not concern this processor.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub mitigations: BTreeMap<String, String>,
 }
 
 /// The memory.
@@ -192,6 +212,7 @@ impl Environment {
         let mut environment = Self::read_below(Path::new("/"));
         environment.cpu.usable = usable;
         environment.rlimits = rlimits.collect();
+        environment.program = Program::this();
         environment
     }
 
@@ -207,6 +228,7 @@ impl Environment {
             planrun: env!("CARGO_PKG_VERSION").to_owned(),
             planrun_commit: option_env!("PLANRUN_COMMIT"),
             build: if cfg!(debug_assertions) { "debug" } else { "release" },
+            program: Program::default(),
             kernel: host.kernel(),
             cpu: host.cpu(),
             memory: host.memory(),
@@ -248,6 +270,7 @@ impl Host<'_> {
             cmdline: self.line("proc/cmdline").map(|line| boot_parameters(&line)),
             clocksource: self
                 .line("sys/devices/system/clocksource/clocksource0/current_clocksource"),
+            transparent_hugepage: self.line("sys/kernel/mm/transparent_hugepage/enabled"),
         }
     }
 
@@ -269,7 +292,22 @@ impl Host<'_> {
             hypervisor: field("flags")
                 .map(|flags| flags.split(' ').any(|flag| flag == "hypervisor")),
             governor: self.line("sys/devices/system/cpu/cpu0/cpufreq/scaling_governor"),
+            hypervisor_type: self.line("sys/hypervisor/type"),
+            microcode: field("microcode"),
+            smt: self.line("sys/devices/system/cpu/smt/active").map(|active| active == "1"),
+            mitigations: self.mitigations(),
         }
+    }
+
+    fn mitigations(&self) -> BTreeMap<String, String> {
+        let folder = self.root.join("sys/devices/system/cpu/vulnerabilities");
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let known = entries.filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let state = fs::read_to_string(entry.path()).ok()?.trim().to_owned();
+            (state != "Not affected").then_some((name, state))
+        });
+        known.collect()
     }
 
     fn memory(&self) -> Memory {

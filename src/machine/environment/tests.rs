@@ -31,6 +31,9 @@ fn what_can_be_read_is_there() {
         ("proc/self/cgroup", "0::/user.slice\n"),
         ("sys/fs/cgroup/user.slice/memory.max", "max\n"),
         ("sys/fs/cgroup/cpu.max", "200000 100000\n"),
+        ("sys/devices/system/cpu/smt/active", "1\n"),
+        ("sys/devices/system/cpu/vulnerabilities/meltdown", "Not affected\n"),
+        ("sys/devices/system/cpu/vulnerabilities/retbleed", "Mitigation: IBRS\n"),
         ("etc/os-release", "NAME=\"Debian\"\nPRETTY_NAME=\"Debian GNU/Linux 12\"\n"),
     ]);
     assert_eq!(environment.kernel.release.as_deref(), Some("6.1.0-18-amd64"));
@@ -47,6 +50,9 @@ fn what_can_be_read_is_there() {
     assert_eq!(environment.memory, memory);
     assert_eq!(environment.load_average, Some([0.5, 1.25, 2.0]));
     assert_eq!(environment.cgroup["memory.max"], "max");
+    assert_eq!(environment.cpu.smt, Some(true));
+    let mitigations = [("retbleed".to_owned(), "Mitigation: IBRS".to_owned())];
+    assert_eq!(environment.cpu.mitigations, mitigations.into());
     assert_eq!(environment.cgroup["cpu.max"], "200000 100000");
 }
 
@@ -65,6 +71,23 @@ fn what_cannot_be_read_is_absent() {
 fn this_host_has_a_kernel_and_a_limit_on_files() {
     let environment = Environment::read();
     assert!(environment.kernel.release.is_some());
+    let program = &environment.program;
+    assert!(program.sha256.as_ref().is_some_and(|digest| digest.len() == 64), "{program:?}");
+    assert!(program.rustc.is_some_and(|version| version.starts_with("rustc 1.")), "{program:?}");
+    assert!(program.target.is_some_and(|target| target.contains("linux")), "{program:?}");
     assert!(environment.rlimits["nofile"].soft.is_some_and(|limit| limit > 0));
     assert!(environment.cpu.usable.is_some_and(|count| count > 0));
+}
+
+#[test]
+fn nothing_private_is_in_it() {
+    let json = serde_json::to_string(&Environment::read()).unwrap();
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
+    let host = host.trim();
+    assert!(host.len() < 4 || !json.contains(host), "{host}: {json}");
+    for (name, value) in std::env::vars() {
+        // A version or a path of the system may stand in both.
+        let own = ["RUST", "CARGO", "PLANRUN"].iter().any(|prefix| name.starts_with(prefix));
+        assert!(own || value.len() < 12 || !json.contains(&value), "{name}");
+    }
 }

@@ -14,6 +14,7 @@ mod survival;
 use super::notes::notes;
 use super::section::end_of;
 use crate::record::StopReason;
+use crate::schedule::Digests;
 use crate::store::SavedRun;
 use crate::store::{ResolvedTarget, Tool, UsedFile, options};
 use cost::{CauseReport, CostReport};
@@ -113,6 +114,8 @@ struct PlanReport<'a> {
     sha256: &'a str,
     seed: u64,
     overrides: Vec<String>,
+    /// SHA-256 of what the plan means, to tell runs apart.
+    digests: Digests,
 }
 
 #[derive(Serialize)]
@@ -166,6 +169,7 @@ impl<'a> Report<'a> {
                 sha256: &run.header.plan_sha256,
                 seed: run.plan.seed,
                 overrides: options(&run.header.overrides),
+                digests: Digests::of(&run.plan_without_values),
             },
             tool: &run.header.tool,
             created_at: run.header.created_at,
