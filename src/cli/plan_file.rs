@@ -10,7 +10,7 @@ use super::ci::{self, When};
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -29,7 +29,7 @@ pub(super) struct PlanFile {
     pub(super) overrides: Overrides,
     pub(super) plan: Plan,
     /// The files that each scenario names.
-    pub(super) files: Vec<Files>,
+    pub(super) files: Vec<ScenarioFiles>,
 }
 
 impl PlanFile {

@@ -6,7 +6,7 @@ use crate::plan::{
     TextRange, Version,
 };
 use crate::units::sha256;
-use crate::workload::http::{DataFile, Files, LARGEST_DATA, NoPaths, Rows, Stock};
+use crate::workload::http::{DataFile, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -29,12 +29,12 @@ pub struct FileProblem {
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProblem>> {
+pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<ScenarioFiles>, Vec<FileProblem>> {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for scenario in &plan.scenarios {
         let files = match &scenario.protocol {
             Protocol::Http(http) => of_scenario(http, folder, &mut problems),
-            Protocol::Hold(_) => Files::default(),
+            Protocol::Hold(_) => ScenarioFiles::default(),
         };
         all.push(files);
     }
@@ -47,12 +47,12 @@ pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<Files>, Vec<FileProb
 ///
 /// # Errors
 /// Everything that is wrong with them.
-pub fn recheck_files(plan: &Plan, files: &[Files]) -> Result<(), Vec<FileProblem>> {
+pub fn recheck_files(plan: &Plan, files: &[ScenarioFiles]) -> Result<(), Vec<FileProblem>> {
     let problems = too_few_rows(plan, files);
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn too_few_rows(plan: &Plan, files: &[Files]) -> Vec<FileProblem> {
+fn too_few_rows(plan: &Plan, files: &[ScenarioFiles]) -> Vec<FileProblem> {
     row_outlooks(plan, files).into_iter().filter_map(|one| too_few(plan, one)).collect()
 }
 
@@ -70,7 +70,7 @@ pub struct FileDigest<'a> {
 }
 
 /// The digests of the files of each scenario, the file of rows first.
-pub fn file_digests<'a>(plan: &'a Plan, files: &'a [Files]) -> Vec<FileDigest<'a>> {
+pub fn file_digests<'a>(plan: &'a Plan, files: &'a [ScenarioFiles]) -> Vec<FileDigest<'a>> {
     let mut digests = Vec::new();
     for (scenario, files) in plan.scenarios.iter().zip(files) {
         let Protocol::Http(http) = &scenario.protocol else { continue };
@@ -89,7 +89,7 @@ pub fn file_digests<'a>(plan: &'a Plan, files: &'a [Files]) -> Vec<FileDigest<'a
 /// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it
 /// was read and once in the request to each address; once more where the request is written anew
 /// for each sending, or spoken over HTTP/2.
-pub fn file_bytes(plan: &Plan, files: &[Files]) -> Vec<u64> {
+pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
     let each = plan.scenarios.iter().zip(files).map(|(scenario, files)| {
         let Protocol::Http(http) = &scenario.protocol else { return 0 };
         let addresses = match &plan.targets[scenario.target].endpoint {
@@ -116,8 +116,8 @@ pub fn file_bytes(plan: &Plan, files: &[Files]) -> Vec<u64> {
     each.collect()
 }
 
-fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> Files {
-    let mut files = Files::default();
+fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> ScenarioFiles {
+    let mut files = ScenarioFiles::default();
     let mut left = LARGEST_BODIES;
     for request in &http.requests {
         let Body::File { path, spot } = &request.body else { continue };
@@ -151,9 +151,9 @@ fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> F
         Err(error) => problems.push(unreadable(&data.file, &data.spot, &error)),
     }
     if files.data.is_some() {
-        let only = Files { data: files.data.clone(), ..Files::default() };
-        match Stock::new(http, only) {
-            Ok(Stock { rows: Some(rows), .. }) => {
+        let only = ScenarioFiles { data: files.data.clone(), ..ScenarioFiles::default() };
+        match TestData::new(http, only) {
+            Ok(TestData { rows: Some(rows), .. }) => {
                 let path = folder.join(&data.file);
                 files.data_file = Some(DataFile {
                     path: path.canonicalize().unwrap_or(path),
@@ -199,7 +199,7 @@ fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
 }
 
 /// The rows without a path, of each column that a path begins with.
-fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
+fn no_paths(http: &Http, rows: &Rows) -> Vec<InvalidPaths> {
     let mut columns: Vec<&str> = Vec::new();
     for Template { pieces } in http.requests.iter().filter_map(|one| one.path.as_ref()) {
         if let Some(Piece::Fill {
@@ -210,7 +210,7 @@ fn no_paths(http: &Http, rows: &Rows) -> Vec<NoPaths> {
             columns.push(name);
         }
     }
-    columns.into_iter().filter_map(|column| NoPaths::of(rows, column)).collect()
+    columns.into_iter().filter_map(|column| InvalidPaths::of(rows, column)).collect()
 }
 
 /// Reports the columns that are used and missing.

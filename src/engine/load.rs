@@ -7,9 +7,9 @@ use crate::machine::Sources;
 use crate::plan::{Plan, Protocol, Scenario};
 use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
 use crate::units::{Address, index, narrow};
-use crate::workload::http::Stock;
+use crate::workload::Route;
+use crate::workload::http::TestData;
 use crate::workload::tls;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// One worker's part of one scenario.
@@ -36,20 +36,9 @@ pub struct Load {
     /// What connections are secured with; `None`: they are plain.
     pub tls: Option<tls::Client>,
     /// http: what requests are made of beside the plan.
-    pub stock: Arc<Stock>,
+    pub stock: Arc<TestData>,
     /// http: where rows come from that are used once.
     pub rows: RowSource,
-}
-
-/// Where one connection goes, and from where.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Route<'a> {
-    /// To.
-    pub to: &'a Address,
-    /// From this address; `None` leaves it to the kernel.
-    pub from: Option<IpAddr>,
-    /// From this port; zero leaves it to the kernel.
-    pub port: u16,
 }
 
 impl Load {
@@ -66,8 +55,10 @@ impl Load {
         debug_assert!(partition.index < partition.of, "{partition:?} is one of its parts");
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
         let stock = match &plan.scenarios[scenario].protocol {
-            Protocol::Http(http) => Stock::new(http, files).map_err(|wrong| wrong.to_string())?,
-            Protocol::Hold(_) => Stock::default(),
+            Protocol::Http(http) => {
+                TestData::new(http, files).map_err(|wrong| wrong.to_string())?
+            }
+            Protocol::Hold(_) => TestData::default(),
         };
         let schedule = Schedule::new(&plan);
         Ok(Self {

@@ -8,7 +8,7 @@ use super::targets::{Targets, peers_of};
 use crate::machine::{Limits, NetworkPath, Sources, sources_of_scenarios, workers};
 use crate::plan::{Plan, Scenario};
 use crate::units::{Address, narrow};
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use crate::workload::tls::Peers;
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub struct Manifest {
     /// Where the connections of each scenario go, and from where, by index into `Plan::scenarios`.
     pub scenarios: Vec<ScenarioInputs>,
     /// The files that each scenario names, as they were read when the plan was checked.
-    pub files: Vec<Files>,
+    pub files: Vec<ScenarioFiles>,
     /// Worker processes of each scenario.
     pub workers: Vec<u32>,
 }
@@ -53,13 +53,18 @@ pub struct WorkerManifest {
     /// Where its connections go, and from where.
     pub inputs: ScenarioInputs,
     /// http: the content of the files that the scenario names.
-    pub files: Files,
+    pub files: ScenarioFiles,
 }
 
 impl Manifest {
     /// The manifest of a plan whose files were read and whose targets were found. `files`: of each
     /// scenario.
-    pub fn resolve(plan: Plan, files: Vec<Files>, targets: &Targets, limits: &Limits) -> Self {
+    pub fn resolve(
+        plan: Plan,
+        files: Vec<ScenarioFiles>,
+        targets: &Targets,
+        limits: &Limits,
+    ) -> Self {
         debug_assert_eq!(files.len(), plan.scenarios.len(), "files of each scenario");
         debug_assert_eq!(targets.resolved.len(), plan.targets.len(), "an entry for each target");
         let addresses: Vec<&[Address]> =
@@ -115,7 +120,12 @@ mod tests {
     fn manifest(plan: Plan, data: Option<Vec<u8>>) -> WorkerManifest {
         let address = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 80)));
         let inputs = ScenarioInputs { addresses: vec![address; 8], ..ScenarioInputs::default() };
-        WorkerManifest { plan, scenario: 0, inputs, files: Files { data, ..Files::default() } }
+        WorkerManifest {
+            plan,
+            scenario: 0,
+            inputs,
+            files: ScenarioFiles { data, ..ScenarioFiles::default() },
+        }
     }
 
     fn frame(manifest: &WorkerManifest) -> Vec<u8> {

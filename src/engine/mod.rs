@@ -23,7 +23,7 @@ pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunSpec, run};
 pub use event::{Event, Resolved, ServerSide, Subscriber, Subscribers};
 pub use files::{FileDigest, FileProblem, file_bytes, file_digests, read_files, recheck_files};
-pub use load::{Load, Route};
+pub use load::Load;
 pub use manifest::{Manifest, ScenarioInputs, WorkerManifest};
 pub use narrator::Narrator;
 pub use process_stats::{ProcessStats, StallDetector};

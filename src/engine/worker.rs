@@ -10,8 +10,8 @@ use super::load::Load;
 use super::process_stats::ProcessStats;
 use crate::plan::{Endpoint, Heartbeat, HoldSettings, Protocol};
 use crate::workload::hold::Conversation;
-use crate::workload::hold::raw::Raw;
-use crate::workload::hold::websocket::{self, WebSocket};
+use crate::workload::hold::raw::RawTcp;
+use crate::workload::hold::websocket::{self, WebSocketClient};
 use nix::sys::prctl::set_pdeathsig;
 use nix::sys::signal::{SigSet, Signal};
 use std::io;
@@ -54,9 +54,9 @@ pub fn work() -> io::Result<()> {
         Protocol::Hold(ref settings) => {
             let settings = settings.clone();
             if let Some(websocket) = websocket(&load, &settings) {
-                return hold(load, clock, link, settings, WebSocket::new(websocket));
+                return hold(load, clock, link, settings, WebSocketClient::new(websocket));
             }
-            let raw = Raw::new(&settings);
+            let raw = RawTcp::new(&settings);
             hold(load, clock, link, settings, raw)
         }
         Protocol::Http(_) => requests(load, clock, link),
@@ -93,13 +93,17 @@ fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings
     });
     let is_binary = websocket.is_binary;
     let heartbeat = match &settings.heartbeat {
-        Some(Heartbeat::Client { .. }) if websocket.beats_by_ping => websocket::Heartbeat::Pong,
+        Some(Heartbeat::Client { .. }) if websocket.beats_by_ping => {
+            websocket::HeartbeatFrame::Pong
+        }
         Some(Heartbeat::Client { send, .. }) => {
             let payload = send.clone().into_bytes();
-            websocket::Heartbeat::Reply { is_binary, payload }
+            websocket::HeartbeatFrame::Reply { is_binary, payload }
         }
-        Some(Heartbeat::Server { .. }) if websocket.beats_by_ping => websocket::Heartbeat::Pings,
-        Some(Heartbeat::Server { .. }) | None => websocket::Heartbeat::Messages,
+        Some(Heartbeat::Server { .. }) if websocket.beats_by_ping => {
+            websocket::HeartbeatFrame::Pings
+        }
+        Some(Heartbeat::Server { .. }) | None => websocket::HeartbeatFrame::Messages,
     };
     Some(websocket::Settings {
         places: places.collect(),

@@ -4,8 +4,10 @@
 use super::{choices, known_plan, split};
 use crate::plan::{AnswerLimits, Endpoint, Protocol};
 use crate::units::Address;
+use crate::workload::Route;
 use crate::workload::http::{
-    Answer, Buffers, Ends, Lane, Multiplex, Parser, Script, Session, Step, Stock, Stream, Wrong,
+    Buffers, ExchangeStep, Http1Connection, Http2Connection, Http2Stream, ParseError, Parser,
+    RequestOutcome, RequestSet, TestData, UserSession,
 };
 use fastrand::Rng;
 use std::cell::{OnceCell, RefCell};
@@ -29,10 +31,10 @@ const TURNS: usize = 10_000;
 struct Bench {
     listener: UnixListener,
     path: PathBuf,
-    ends: Ends,
+    address: Address,
     buffers: Rc<RefCell<Buffers>>,
     /// Of the scenarios `session` and `shared`.
-    scripts: [Script; 2],
+    scripts: [RequestSet; 2],
 }
 
 thread_local! {
@@ -52,16 +54,20 @@ impl Bench {
             let scenario = &plan.scenarios[index];
             let Protocol::Http(http) = &scenario.protocol else { panic!("a scenario of http") };
             let Endpoint::Urls(urls) = &plan.target(scenario).endpoint else { panic!("URLs") };
-            Script::new(http, &urls[0], urls, &Arc::new(Stock::default())).expect("requests")
+            RequestSet::new(http, &urls[0], urls, &Arc::new(TestData::default())).expect("requests")
         };
         Self {
             listener,
-            ends: Ends { to: Address::Unix(path.as_path().into()), from: None, port: 0 },
+            address: Address::Unix(path.as_path().into()),
             path,
             // Small, so that answers of the size that a fuzzer makes need several reads.
             buffers: Rc::new(RefCell::new(Buffers::new(512, false))),
             scripts: [script(0), script(1)],
         }
+    }
+
+    fn route(&self) -> Route<'_> {
+        Route { to: &self.address, from: None, port: 0 }
     }
 
     /// The server's end of the connection that was just begun.
@@ -80,7 +86,7 @@ impl Drop for Bench {
 
 /// What is known after all bytes: the status, the body, bytes taken, whether the answer is whole
 /// and the connection kept.
-type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
+type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), ParseError>;
 
 fn told(bodiless: bool, pieces: &[&[u8]]) -> Told {
     let (mut parser, mut body, mut taken) = (Parser::new(bodiless), Vec::new(), 0);
@@ -116,10 +122,10 @@ pub fn http1(bytes: &[u8]) {
 /// One lane: requests one after the other, while the server says its pieces.
 fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
     let script = &bench.scripts[0];
-    let mut lane = Lane::begin(&bench.ends).expect("a listener");
+    let mut lane = Http1Connection::begin(bench.route()).expect("a listener");
     let mut server = Some(bench.accept());
-    assert!(lane.open(&bench.ends).expect("an open connection"));
-    let (mut session, mut room) = (Session::new(true), Vec::new());
+    assert!(lane.open(bench.route()).expect("an open connection"));
+    let (mut session, mut room) = (UserSession::new(true), Vec::new());
     let (mut pieces, mut now_ns, mut request) = (pieces.iter(), 0, 0);
     while request < REQUESTS && lane.takes_a_request() {
         session.begin_pass(None, false);
@@ -132,9 +138,9 @@ fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
                 now_ns += 1;
                 let closed = server.is_none();
                 match lane.advance(script, closed, &mut bench.buffers.borrow_mut(), now_ns) {
-                    Step::Ended(answer) => break 'answer answer,
-                    Step::Again => {}
-                    Step::Wait => match pieces.next() {
+                    ExchangeStep::Ended(answer) => break 'answer answer,
+                    ExchangeStep::Again => {}
+                    ExchangeStep::Wait => match pieces.next() {
                         Some(piece) => say(server.as_mut(), piece),
                         None => hang_up(&mut server, rng),
                     },
@@ -143,7 +149,7 @@ fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
             panic!("request {request} has no end");
         };
         assert_answer(&answer, now_ns);
-        if let Some(gains) = answer.gains {
+        if let Some(gains) = answer.extracted {
             let _ = script.give(&mut session, *gains, now_ns, 1_800_000_000);
         }
         request += 1;
@@ -164,10 +170,10 @@ fn hang_up(server: &mut Option<UnixStream>, rng: &mut Rng) {
     }
 }
 
-fn assert_answer(answer: &Answer, now_ns: u64) {
-    assert!(answer.fault.is_some() || answer.status.is_some(), "{answer:?}");
+fn assert_answer(answer: &RequestOutcome, now_ns: u64) {
+    assert!(answer.error.is_some() || answer.status.is_some(), "{answer:?}");
     assert!(answer.ended_ns <= now_ns && answer.first_byte_ns.is_none_or(|ns| ns <= now_ns));
-    if let Some(fault) = &answer.fault {
+    if let Some(fault) = &answer.error {
         let harmless = |c: char| !c.is_control();
         assert!(fault.sample.chars().all(harmless), "{:?}", fault.sample);
     }
@@ -197,10 +203,10 @@ pub fn http2(bytes: &[u8]) {
 
 /// A connection with several requests under way.
 struct Shared<'a> {
-    script: &'a Script,
-    multiplex: Multiplex,
+    script: &'a RequestSet,
+    multiplex: Http2Connection,
     server: Option<UnixStream>,
-    streams: Vec<Stream>,
+    streams: Vec<Http2Stream>,
     asked: usize,
     now_ns: u64,
 }
@@ -208,10 +214,10 @@ struct Shared<'a> {
 impl<'a> Shared<'a> {
     fn new(bench: &'a Bench) -> Self {
         let mut multiplex =
-            Multiplex::begin(&bench.ends, AnswerLimits::default()).expect("a listener");
+            Http2Connection::begin(bench.route(), AnswerLimits::default()).expect("a listener");
         let server = Some(bench.accept());
-        assert!(multiplex.open(&bench.ends).expect("an open connection"));
-        multiplex.secure(&bench.ends, &bench.buffers).expect("nothing to secure");
+        assert!(multiplex.open(bench.route()).expect("an open connection"));
+        multiplex.secure(bench.route(), &bench.buffers).expect("nothing to secure");
         let script = &bench.scripts[1];
         Self { script, multiplex, server, streams: Vec::new(), asked: 0, now_ns: 0 }
     }
@@ -219,7 +225,7 @@ impl<'a> Shared<'a> {
     fn ask(&mut self) {
         while self.asked < REQUESTS && self.multiplex.room(REQUESTS) > 0 {
             let request = self.asked % 2;
-            self.streams.push(self.multiplex.ask(self.script, request, Waker::noop()));
+            self.streams.push(self.multiplex.send(self.script, request, Waker::noop()));
             self.asked += 1;
         }
         self.drive(false);
@@ -232,17 +238,17 @@ impl<'a> Shared<'a> {
 
     fn drive(&mut self, closed: bool) {
         self.now_ns += 1;
-        self.multiplex.happened(closed);
+        self.multiplex.socket_ready(closed);
         let more = (0..TURNS).take_while(|_| self.multiplex.drive()).count();
         assert!(more < TURNS, "the connection always has more");
         let (multiplex, script, now_ns) = (&mut self.multiplex, self.script, self.now_ns);
         self.streams.retain_mut(|stream| {
             match multiplex.advance(script, stream, Waker::noop(), now_ns) {
-                Step::Ended(answer) => {
+                ExchangeStep::Ended(answer) => {
                     assert_answer(&answer, now_ns);
                     false
                 }
-                Step::Wait | Step::Again => true,
+                ExchangeStep::Wait | ExchangeStep::Again => true,
             }
         });
     }

@@ -4,9 +4,11 @@
 use super::{choices, split};
 use crate::plan::Secrets;
 use crate::record::Failure;
-use crate::workload::hold::websocket::frame::{Header, Opcode};
-use crate::workload::hold::websocket::{Heartbeat, Settings, State, WebSocket, accept_for};
-use crate::workload::hold::{ConnectionId, Conversation, Event};
+use crate::workload::hold::websocket::frame::{FrameHeader, Opcode};
+use crate::workload::hold::websocket::{
+    HeartbeatFrame, Settings, WebSocketClient, WebSocketState, accept_for,
+};
+use crate::workload::hold::{ConnectionId, Conversation, ConversationEvent};
 
 const ID: ConnectionId = ConnectionId { slot: 1, begun_ns: 1 };
 
@@ -20,13 +22,13 @@ struct Outcome {
     said: Vec<Opcode>,
 }
 
-fn client(expect: Option<&str>) -> WebSocket {
-    WebSocket::new(Settings {
+fn client(expect: Option<&str>) -> WebSocketClient {
+    WebSocketClient::new(Settings {
         places: vec![("localhost".to_owned(), "/".to_owned())],
         headers: Vec::new(),
         protocols: Vec::new(),
         expect: expect.map(|text| text.as_bytes().to_vec()),
-        heartbeat: Heartbeat::Pings,
+        heartbeat: HeartbeatFrame::Pings,
         max_message: 1 << 16,
         secrets: Secrets::default(),
         seed: 1,
@@ -34,7 +36,7 @@ fn client(expect: Option<&str>) -> WebSocket {
 }
 
 /// The response that opens the only connection of [`client`].
-fn handshake(client: &mut WebSocket) -> Vec<u8> {
+fn handshake(client: &mut WebSocketClient) -> Vec<u8> {
     let mut request = Vec::new();
     client.begin(ID, 0, &mut request);
     let request = String::from_utf8_lossy(&request);
@@ -46,7 +48,8 @@ fn handshake(client: &mut WebSocket) -> Vec<u8> {
 
 fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> Outcome {
     let mut client = client(expect);
-    let (mut outcome, mut state, mut out) = (Outcome::default(), State::default(), Vec::new());
+    let (mut outcome, mut state, mut out) =
+        (Outcome::default(), WebSocketState::default(), Vec::new());
     for piece in pieces {
         let mut rest = *piece;
         while !rest.is_empty() && outcome.failed.is_none() {
@@ -54,12 +57,12 @@ fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> Outcome {
             assert!((1..=rest.len()).contains(&received.used), "{received:?}");
             rest = &rest[received.used..];
             match received.event {
-                Event::Opened => outcome.opened = true,
-                Event::Messages { messages, heartbeats } => {
+                ConversationEvent::Opened => outcome.opened = true,
+                ConversationEvent::Messages { messages, heartbeats } => {
                     outcome.messages += u64::from(messages);
                     outcome.heartbeats += u64::from(heartbeats);
                 }
-                Event::Failed(fault) => {
+                ConversationEvent::Failed(fault) => {
                     assert!(!fault.detail.contains(char::is_control), "{}", fault.detail);
                     outcome.failed = Some((fault.failure, fault.code));
                 }
@@ -68,7 +71,7 @@ fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> Outcome {
     }
     let mut said = out.as_slice();
     while !said.is_empty() {
-        let header = Header::read(said).ok().flatten().expect("a client says whole frames");
+        let header = FrameHeader::read(said).ok().flatten().expect("a client says whole frames");
         assert!(header.mask.is_some(), "a client masks");
         outcome.said.push(header.opcode);
         said = &said[usize::try_from(header.total()).expect("a short frame")..];

@@ -2,6 +2,8 @@
 
 pub(crate) mod hold;
 pub(crate) mod http;
+mod route;
 pub(crate) mod socket;
-
 pub(crate) mod tls;
+
+pub(crate) use route::Route;

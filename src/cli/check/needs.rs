@@ -9,7 +9,7 @@ use crate::report::page::Page;
 use crate::report::table::{Column, Table};
 use crate::store;
 use crate::units::figure::bytes;
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use anstyle::Style;
 use std::io;
 
@@ -23,7 +23,11 @@ const SHOWN: [Resource; 5] = [
 ];
 
 /// Writes the table of needs: connections, descriptors, ports, memory, time.
-pub(super) fn write_needs(page: &mut Page<'_>, plan: &Plan, files: &[Files]) -> io::Result<()> {
+pub(super) fn write_needs(
+    page: &mut Page<'_>,
+    plan: &Plan,
+    files: &[ScenarioFiles],
+) -> io::Result<()> {
     let needs = Requirements::of(plan);
     let opening = match needs.opening() {
         Opening::PerSecond(rate) => format!("opened at {:.0}/s", rate.ceil()),

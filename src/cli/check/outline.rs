@@ -12,7 +12,7 @@ use crate::report::page::Page;
 use crate::report::table::{Column, Table, TableCell};
 use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::visible;
-use crate::workload::http::{DataFile, Files};
+use crate::workload::http::{DataFile, ScenarioFiles};
 use anstyle::Style;
 use std::io::{self, Write};
 
@@ -20,7 +20,7 @@ use std::io::{self, Write};
 pub(super) fn outline(
     page: &mut Page<'_>,
     plan: &Plan,
-    files: &[Files],
+    files: &[ScenarioFiles],
     ascii: bool,
 ) -> io::Result<()> {
     let schedule = Schedule::new(plan);

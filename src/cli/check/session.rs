@@ -3,7 +3,7 @@
 use crate::machine::grouped;
 use crate::plan::{Http, RowOrder, Version};
 use crate::units::visible;
-use crate::workload::http::{DataFile, NoPaths};
+use crate::workload::http::{DataFile, InvalidPaths};
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
@@ -39,7 +39,8 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
             rows => format!(" ({} rows)", grouped(rows)),
         });
         lines.push(format!("a row of {}{count} for each {unit}, {order}", visible(&name)));
-        for NoPaths { column, rows, first } in file.into_iter().flat_map(|file| &file.no_paths) {
+        for InvalidPaths { column, rows, first } in file.into_iter().flat_map(|file| &file.no_paths)
+        {
             let rows = match rows {
                 1 => "1 row".to_owned(),
                 rows => format!("{} rows", grouped(*rows)),

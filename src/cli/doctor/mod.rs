@@ -12,7 +12,7 @@ use crate::machine::{
 };
 use crate::plan::Plan;
 use crate::report::page::Page;
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use clap::Args;
 use std::io::Write;
 use std::path::PathBuf;
@@ -70,7 +70,7 @@ enum Subject {
 }
 
 impl Examination {
-    fn of_plan(plan: Plan, files: &[Files], limits: &Limits) -> Self {
+    fn of_plan(plan: Plan, files: &[ScenarioFiles], limits: &Limits) -> Self {
         let mut probes = Probes::take(&plan, limits);
         probes.file_bytes = file_bytes(&plan, files);
         let rows = preflight(&plan, limits, &probes);

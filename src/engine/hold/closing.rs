@@ -8,7 +8,7 @@ use super::{ConnectionId, HoldWorker, Host};
 use crate::plan::Close;
 use crate::record::Counter;
 use crate::units::SECOND_NS;
-use crate::workload::hold::{Conversation, Event};
+use crate::workload::hold::{Conversation, ConversationEvent};
 use std::io::ErrorKind;
 
 /// How long the peer may take for its goodbye.
@@ -98,7 +98,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         how: Close,
     ) {
         self.outgoing.clear();
-        if how == Close::Fin && C::SAYS_GOODBYE {
+        if how == Close::Fin && C::HAS_CLOSING_HANDSHAKE {
             self.conversation.close(&mut conversation, &mut self.outgoing);
         }
         let closing = self.closing.next_slot();
@@ -110,13 +110,13 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             && self.host.watch(&socket, closing).is_ok();
         self.outgoing.clear();
         if waits {
-            self.conversation.rename(slot, closing, &conversation);
+            self.conversation.move_slot(slot, closing, &conversation);
             let since_ns = self.host.now_ns();
             self.closing.insert(ClosingConnection { socket, conversation, since_ns });
             // What came before the socket was watched anew has no event of its own.
             self.read_goodbye(closing);
         } else {
-            self.conversation.forget(slot, &conversation);
+            self.conversation.remove(slot, &conversation);
             self.host.close(socket, how);
         }
     }
@@ -155,7 +155,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
                 self.conversation.receive(id, &mut closing.conversation, bytes, &mut self.outgoing);
             // Nothing follows a goodbye.
             self.outgoing.clear();
-            if matches!(received.event, Event::Failed(_)) {
+            if matches!(received.event, ConversationEvent::Failed(_)) {
                 return true;
             }
             from += received.used;
@@ -165,7 +165,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
 
     fn finish_closing(&mut self, slot: u32) {
         if let Some(closing) = self.closing.remove(slot) {
-            self.conversation.forget(slot, &closing.conversation);
+            self.conversation.remove(slot, &closing.conversation);
             self.host.close(closing.socket, Close::Fin);
         }
     }

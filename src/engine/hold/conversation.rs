@@ -5,14 +5,14 @@ use super::slots::State;
 use super::{ConnectionId, HoldWorker, Host};
 use crate::plan::{Heartbeat, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
-use crate::workload::hold::{Conversation, Event, Fault};
+use crate::workload::hold::{Conversation, ConversationError, ConversationEvent};
 use crate::workload::tls;
 use std::io::ErrorKind;
 
 impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Begins the conversation on a connection that is open, and secured if it is to be.
     pub(super) fn begin(&mut self, slot: u32, now: u64) {
-        if !C::SHAKES_HANDS {
+        if !C::HAS_OPENING_HANDSHAKE {
             return self.opened(slot, now);
         }
         let address = self.load.address(self.slots.user(slot));
@@ -103,18 +103,18 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             );
             from += received.used;
             match received.event {
-                Event::Messages { messages: 0, heartbeats: 0 } => {}
-                Event::Messages { messages, heartbeats } => {
+                ConversationEvent::Messages { messages: 0, heartbeats: 0 } => {}
+                ConversationEvent::Messages { messages, heartbeats } => {
                     self.heard(slot, messages, heartbeats, now);
                 }
-                Event::Opened => {
+                ConversationEvent::Opened => {
                     let connection = self.slots.get(slot);
                     let took = now.saturating_sub(connection.heard_ns);
                     let key = connection.key();
                     self.recorder.cell(key).time(TimeMetric::HandshakeTime, took);
                     self.opened(slot, now);
                 }
-                Event::Failed(fault) => {
+                ConversationEvent::Failed(fault) => {
                     self.fail(slot, &fault, now);
                     return false;
                 }
@@ -127,7 +127,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
     }
 
     /// The conversation cannot go on. What it has to say about that goes out, if there is room.
-    fn fail(&mut self, slot: u32, fault: &Fault, now: u64) {
+    fn fail(&mut self, slot: u32, fault: &ConversationError, now: u64) {
         let connection = self.slots.get(slot);
         let at = if connection.state == State::Open {
             FailureStage::Hold

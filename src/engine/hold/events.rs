@@ -77,7 +77,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
                 now,
                 String::new,
             );
-        } else if C::SHAKES_HANDS {
+        } else if C::HAS_OPENING_HANDSHAKE {
             self.abandon_connecting(
                 slot,
                 Cause { at: FailureStage::Handshake, ..cause },
@@ -242,7 +242,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             let Some(socket) = connection.socket.as_ref() else { continue };
             self.outgoing.clear();
             let id = ConnectionId { slot, begun_ns: connection.begun_ns };
-            self.conversation.beat(id, &mut self.outgoing);
+            self.conversation.send_heartbeat(id, &mut self.outgoing);
             let (length, sent) = (self.outgoing.len(), self.host.send(socket, &self.outgoing));
             self.outgoing.clear();
             // Also of one that did not go as a whole.

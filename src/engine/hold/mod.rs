@@ -243,7 +243,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Ends a connection without a word.
     fn reset(&mut self, slot: u32) {
         if let Some((socket, conversation)) = self.slots.get(slot).end() {
-            self.conversation.forget(slot, &conversation);
+            self.conversation.remove(slot, &conversation);
             self.host.close(socket, Close::Rst);
         }
     }

@@ -259,7 +259,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             return false;
         }
         for slot in from..end {
-            if self.settings.close == Close::Fin && !C::SAYS_GOODBYE {
+            if self.settings.close == Close::Fin && !C::HAS_CLOSING_HANDSHAKE {
                 self.discard(slot);
             }
             if let Some((socket, conversation)) = self.slots.get(slot).end() {

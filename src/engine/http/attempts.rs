@@ -6,7 +6,9 @@ use super::users::Continuation;
 use super::{Capacity, Host, HttpWorker, Ready, SlotId, ready_again};
 use crate::plan::TimeMetric;
 use crate::record::{ConnectionEnd, Counter, Failure, Origin};
-use crate::workload::http::{Answer, Fault, Limits, Secured, Step, Unseen};
+use crate::workload::http::{
+    Deadlines, ExchangeStep, Handshake, RequestError, RequestOutcome, RetrySafety,
+};
 
 /// Who finds no room where it goes asks again after half of the time that it has waited, but within
 /// these bounds.
@@ -52,7 +54,7 @@ impl<H: Host> HttpWorker<H> {
     }
 
     /// A connection is open, or will never be.
-    fn connected(&mut self, slot: u32, result: Result<(), Fault>, now: u64) {
+    fn connected(&mut self, slot: u32, result: Result<(), RequestError>, now: u64) {
         self.recorder.live.connecting -= 1;
         let entry = self.slots.get(slot);
         let (attempt, took) = (entry.attempt, now.saturating_sub(entry.since_ns));
@@ -121,7 +123,7 @@ impl<H: Host> HttpWorker<H> {
     }
 
     /// A request that could not be written.
-    pub(super) fn fail_unsent(&mut self, slot: u32, fault: Fault, now: u64) {
+    pub(super) fn fail_unsent(&mut self, slot: u32, fault: RequestError, now: u64) {
         let fault = self.final_fault(slot, fault, now);
         let attempt = self.slots.get(slot).attempt;
         let mut ending = attempt.end(now);
@@ -142,9 +144,9 @@ impl<H: Host> HttpWorker<H> {
             State::Securing => self.secure(slot, event, now),
             State::AwaitingStream => self.send(slot, now),
             State::InFlight => match self.host.advance(connection, event.closed, now) {
-                Step::Wait => {}
-                Step::Again => self.ready_again.push(event.id),
-                Step::Ended(answer) => self.response_ended(slot, answer, now),
+                ExchangeStep::Wait => {}
+                ExchangeStep::Again => self.ready_again.push(event.id),
+                ExchangeStep::Ended(answer) => self.response_ended(slot, answer, now),
             },
             State::Thinking | State::Idle | State::AwaitingResend => {
                 self.host.idle_event(connection);
@@ -184,14 +186,14 @@ impl<H: Host> HttpWorker<H> {
         let entry = self.slots.get(slot);
         let Some(connection) = &mut entry.connection else { return };
         match self.host.secure(connection, entry.number) {
-            Ok(Secured::Waits) => return,
-            Ok(Secured::Plain) => self.connected(slot, Ok(()), now),
+            Ok(Handshake::Pending) => return,
+            Ok(Handshake::NotNeeded) => self.connected(slot, Ok(()), now),
             Ok(secured) => {
                 // Cryptography takes its time.
                 let now = self.host.now_ns();
                 let cell = self.recorder.cell(entry.attempt.key);
                 cell.time(TimeMetric::TlsTime, now.saturating_sub(entry.opened_ns));
-                if secured == Secured::Resumed {
+                if secured == Handshake::Resumed {
                     cell.count(Counter::TlsResumed);
                 }
                 self.connected(slot, Ok(()), now);
@@ -215,7 +217,7 @@ impl<H: Host> HttpWorker<H> {
         }
     }
 
-    fn response_ended(&mut self, slot: u32, mut answer: Answer, now: u64) {
+    fn response_ended(&mut self, slot: u32, mut answer: RequestOutcome, now: u64) {
         let entry = self.slots.get(slot);
         entry.served += 1;
         // Each sending of a request has its own answer.
@@ -237,9 +239,9 @@ impl<H: Host> HttpWorker<H> {
             return;
         }
         if answer.first_byte_ns.is_none() {
-            answer.fault = answer.fault.map(|fault| self.final_fault(slot, fault, now));
+            answer.error = answer.error.map(|fault| self.final_fault(slot, fault, now));
         }
-        let gains = answer.gains.take();
+        let gains = answer.extracted.take();
         if self.inspect_response(slot, &mut answer, gains, now) {
             return;
         }
@@ -250,33 +252,33 @@ impl<H: Host> HttpWorker<H> {
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.is_whole = is_whole(&answer);
-        ending.fault = answer.fault.map(|fault| self.with_request_named(slot, fault));
-        ending.failed_checks = answer.broken;
+        ending.fault = answer.error.map(|fault| self.with_request_named(slot, fault));
+        ending.failed_checks = answer.failed_checks;
         self.recorder.end(&attempt, ending);
         self.settle(slot);
         self.after_attempt(slot, after, now);
     }
 
     /// A fault whose words name the request that was sent.
-    fn with_request_named(&mut self, slot: u32, fault: Fault) -> Fault {
+    fn with_request_named(&mut self, slot: u32, fault: RequestError) -> RequestError {
         let entry = self.slots.get(slot);
         let (number, request, session) =
             (entry.number, entry.attempt.request, entry.session.as_deref());
         let sample = self.host.describe(number, request, session, fault.sample);
-        Fault { sample, ..fault }
+        RequestError { sample, ..fault }
     }
 
-    fn limits(&mut self, slot: u32) -> Limits {
+    fn limits(&mut self, slot: u32) -> Deadlines {
         let within = self.limits;
         let entry = self.slots.get(slot);
-        Limits {
+        Deadlines {
             first_byte_ns: entry.since_ns.saturating_add(within.first_byte),
             whole_ns: entry.attempt.begun_ns.saturating_add(within.total),
         }
     }
 
     /// When a connection has to be open and secured.
-    fn connect_deadline(&mut self, slot: u32, limits: Limits) -> u64 {
+    fn connect_deadline(&mut self, slot: u32, limits: Deadlines) -> u64 {
         let since_ns = self.slots.get(slot).since_ns;
         limits.whole_ns.min(since_ns.saturating_add(self.limits.connect))
     }
@@ -355,13 +357,13 @@ impl<H: Host> HttpWorker<H> {
 
 /// Why a connection ended that takes no request after this answer; `served`: it had answered
 /// others.
-fn end_by(answer: &Answer, served: bool) -> ConnectionEnd {
-    let Some(fault) = &answer.fault else { return ConnectionEnd::Server };
+fn end_by(answer: &RequestOutcome, served: bool) -> ConnectionEnd {
+    let Some(fault) = &answer.error else { return ConnectionEnd::Server };
     let failure = fault.cause.failure;
     let cut = matches!(failure, Failure::ClosedByServer | Failure::Reset);
     match failure.origin() {
         _ if failure.is_timeout() => ConnectionEnd::Timeout,
-        _ if failure == Failure::ClosedIdle || answer.unseen == Unseen::Perhaps => {
+        _ if failure == Failure::ClosedIdle || answer.retry_safety == RetrySafety::Permitted => {
             ConnectionEnd::Idle
         }
         _ if cut && served && answer.first_byte_ns.is_none() => ConnectionEnd::Idle,
@@ -372,7 +374,7 @@ fn end_by(answer: &Answer, served: bool) -> ConnectionEnd {
 
 /// Whether a whole response came: it was judged, or what was wrong with it could only be seen once
 /// it was there.
-fn is_whole(answer: &Answer) -> bool {
-    let of_answer = |fault: &Fault| fault.cause.failure.origin() == Origin::Application;
-    answer.broken.is_some() || answer.fault.as_ref().is_none_or(of_answer)
+fn is_whole(answer: &RequestOutcome) -> bool {
+    let of_answer = |fault: &RequestError| fault.cause.failure.origin() == Origin::Application;
+    answer.failed_checks.is_some() || answer.error.as_ref().is_none_or(of_answer)
 }

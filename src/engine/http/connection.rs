@@ -4,9 +4,10 @@
 use super::host::Capacity;
 use super::pool::{ConnectionPool, StreamId};
 use crate::record::ConnectionEnd;
+use crate::workload::Route;
 use crate::workload::http::{
-    Answer, Buffers, Ends, Fault, Lane, Limits, Moved, Opening, Script, Secured, Session, Step,
-    Stream,
+    Buffers, Deadlines, ExchangeStep, Handshake, Http1Connection, Http2Stream, PeerSettings,
+    RequestError, RequestOutcome, RequestSet, Transferred, UserSession,
 };
 use rustls::client::UnbufferedClientConnection;
 
@@ -20,14 +21,14 @@ pub struct HttpConnection {
 }
 
 enum ConnectionKind {
-    Http1(Lane),
+    Http1(Http1Connection),
     /// With what is under way on it.
-    Http2Stream(StreamId, Option<Box<Stream>>),
+    Http2Stream(StreamId, Option<Box<Http2Stream>>),
 }
 
 impl HttpConnection {
     /// A connection of its own.
-    pub(super) fn http1(connection: Lane, address: usize) -> Self {
+    pub(super) fn http1(connection: Http1Connection, address: usize) -> Self {
         Self::new(ConnectionKind::Http1(connection), address)
     }
 
@@ -53,11 +54,11 @@ impl HttpConnection {
     pub(super) fn open(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        ends: &Ends,
-    ) -> Result<bool, Fault> {
+        route: Route<'_>,
+    ) -> Result<bool, RequestError> {
         match (&mut self.kind, pool) {
-            (ConnectionKind::Http1(connection), _) => connection.open(ends),
-            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.open(*id, ends),
+            (ConnectionKind::Http1(connection), _) => connection.open(route),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.open(*id, route),
             (ConnectionKind::Http2Stream(..), None) => Ok(true),
         }
     }
@@ -65,24 +66,26 @@ impl HttpConnection {
     pub(super) fn secure(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        ends: &Ends,
+        route: Route<'_>,
         end: Option<UnbufferedClientConnection>,
         (buffers, now_ns): (&mut Buffers, u64),
-    ) -> Result<Secured, Fault> {
+    ) -> Result<Handshake, RequestError> {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
                 if let Some(end) = end {
                     connection.secure_by(end);
                 }
-                connection.secure(ends, buffers)
+                connection.secure(route, buffers)
             }
-            (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.secure(*id, ends, end, now_ns),
-            (ConnectionKind::Http2Stream(..), None) => Ok(Secured::Plain),
+            (ConnectionKind::Http2Stream(id, _), Some(pool)) => {
+                pool.secure(*id, route, end, now_ns)
+            }
+            (ConnectionKind::Http2Stream(..), None) => Ok(Handshake::NotNeeded),
         }
     }
 
     /// Nobody waits any longer for a connection that is shared.
-    pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, fault: &Fault) {
+    pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, fault: &RequestError) {
         if let (ConnectionKind::Http2Stream(id, _), Some(pool)) = (&self.kind, pool) {
             pool.fail(*id, fault.clone());
         }
@@ -126,7 +129,7 @@ impl HttpConnection {
         }
     }
 
-    pub(super) fn refusal(&self, pool: Option<&ConnectionPool>) -> Option<Fault> {
+    pub(super) fn refusal(&self, pool: Option<&ConnectionPool>) -> Option<RequestError> {
         match (&self.kind, pool) {
             (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.refusal(*id),
             _ => None,
@@ -134,17 +137,17 @@ impl HttpConnection {
     }
 
     /// What the peer has said of how many requests it takes at once.
-    pub(super) fn opening(&self, pool: Option<&ConnectionPool>) -> Opening {
+    pub(super) fn opening(&self, pool: Option<&ConnectionPool>) -> PeerSettings {
         match (&self.kind, pool) {
             (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.opening(*id),
-            _ => Opening::Settled,
+            _ => PeerSettings::Received,
         }
     }
 
     pub(super) fn send(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &Script,
+        script: &RequestSet,
         request: usize,
     ) -> bool {
         match (&mut self.kind, pool) {
@@ -154,7 +157,7 @@ impl HttpConnection {
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
                 if let Some((http2, waker)) = pool.ask(*id) {
-                    *stream = Some(Box::new(http2.ask(script, request, waker)));
+                    *stream = Some(Box::new(http2.send(script, request, waker)));
                 }
             }
             (ConnectionKind::Http2Stream(..), None) => {}
@@ -165,11 +168,11 @@ impl HttpConnection {
     pub(super) fn send_with_session(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &Script,
+        script: &RequestSet,
         request: usize,
-        session: &mut Session,
+        session: &mut UserSession,
         (sheet, now_ns): (&mut Vec<u8>, u64),
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, RequestError> {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
                 connection.send_for(script, request, session, sheet, now_ns)?;
@@ -188,32 +191,34 @@ impl HttpConnection {
     pub(super) fn advance(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &Script,
+        script: &RequestSet,
         closed: bool,
         (buffers, now_ns): (&mut Buffers, u64),
-    ) -> Step {
+    ) -> ExchangeStep {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
                 connection.advance(script, closed, buffers, now_ns)
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
-                let Some((http2, waker)) = pool.answer(*id) else { return Step::Wait };
-                let Some(under_way) = stream else { return Step::Wait };
+                let Some((http2, waker)) = pool.answer(*id) else { return ExchangeStep::Wait };
+                let Some(under_way) = stream else { return ExchangeStep::Wait };
                 let step = http2.advance(script, under_way, waker, now_ns);
-                if matches!(step, Step::Ended(_)) {
+                if matches!(step, ExchangeStep::Ended(_)) {
                     *stream = None;
                 }
                 step
             }
-            (ConnectionKind::Http2Stream(..), None) => Step::Wait,
+            (ConnectionKind::Http2Stream(..), None) => ExchangeStep::Wait,
         }
     }
 
-    pub(super) fn deadline(&self, pool: Option<&ConnectionPool>, limits: Limits) -> u64 {
+    pub(super) fn deadline(&self, pool: Option<&ConnectionPool>, limits: Deadlines) -> u64 {
         match &self.kind {
             ConnectionKind::Http1(connection) => connection.deadline(limits),
             ConnectionKind::Http2Stream(_, Some(stream)) => stream.deadline(limits),
-            ConnectionKind::Http2Stream(_, None) if self.opening(pool) == Opening::Settled => {
+            ConnectionKind::Http2Stream(_, None)
+                if self.opening(pool) == PeerSettings::Received =>
+            {
                 limits.whole_ns
             }
             ConnectionKind::Http2Stream(_, None) => limits.first_byte_ns.min(limits.whole_ns),
@@ -223,10 +228,10 @@ impl HttpConnection {
     pub(super) fn time_out(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &Script,
-        limits: Limits,
+        script: &RequestSet,
+        limits: Deadlines,
         now_ns: u64,
-    ) -> Option<Answer> {
+    ) -> Option<RequestOutcome> {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
                 Some(connection.give_up(script, limits, now_ns))
@@ -241,11 +246,11 @@ impl HttpConnection {
     }
 
     /// Body bytes that the request under way has moved.
-    pub(super) fn bytes_moved(&self) -> Moved {
+    pub(super) fn bytes_moved(&self) -> Transferred {
         match &self.kind {
             ConnectionKind::Http1(connection) => connection.moved(),
             ConnectionKind::Http2Stream(_, stream) => {
-                stream.as_ref().map_or_else(Moved::default, |one| one.moved())
+                stream.as_ref().map_or_else(Transferred::default, |one| one.moved())
             }
         }
     }

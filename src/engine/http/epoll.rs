@@ -13,8 +13,8 @@ use super::pool::ConnectionPool;
 use crate::plan::{Http, Protocol, Version};
 use crate::record::{ConnectionEnd, WorkerFacts};
 use crate::workload::http::{
-    Answer, Buffers, Ends, Fault, Gains, Lane, Limits, Moved, Opening, Script, Secured, Session,
-    Step, Taken,
+    Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
+    RequestError, RequestOutcome, RequestSet, SessionUpdate, Transferred, UserSession,
 };
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -48,7 +48,7 @@ pub struct Epoll {
     clock: Clock,
     link: Link,
     load: Load,
-    scripts: Vec<Script>,
+    scripts: Vec<RequestSet>,
     process: ProcessStats,
     stalls: RefCell<StallDetector>,
     buffers: Buffers,
@@ -60,7 +60,7 @@ pub struct Epoll {
 
 impl Epoll {
     /// A world whose clock starts as told, for the requests of `load`.
-    pub fn new(clock: Clock, link: Link, load: Load, scripts: Vec<Script>) -> io::Result<Self> {
+    pub fn new(clock: Clock, link: Link, load: Load, scripts: Vec<RequestSet>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let registry = poll.registry();
         let timer = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
@@ -104,11 +104,6 @@ impl Epoll {
     /// Sends what is left to the coordinator.
     pub fn finish(mut self) -> io::Result<()> {
         self.link.flush_all()
-    }
-
-    fn ends(&self, number: u64) -> Ends {
-        let route = self.load.route(number);
-        Ends { to: route.to.clone(), from: route.from, port: route.port }
     }
 
     /// How long epoll may wait; without end when the timer ends it.
@@ -196,45 +191,49 @@ impl Host for Epoll {
         Some(HttpConnection::http2_stream(stream, address))
     }
 
-    fn connect(&mut self, id: SlotId, number: u64) -> Result<HttpConnection, Fault> {
-        let ends = self.ends(number);
+    fn connect(&mut self, id: SlotId, number: u64) -> Result<HttpConnection, RequestError> {
+        let route = self.load.route(number);
         let address = self.load.address(number);
         let interest = Interest::READABLE | Interest::WRITABLE;
         let registry = self.poll.registry();
         let Some(pool) = &mut self.pool else {
-            let http1 = Lane::begin(&ends)?;
+            let http1 = Http1Connection::begin(route)?;
             let fd = http1.socket().as_raw_fd();
             registry
                 .register(&mut SourceFd(&fd), token(id), interest)
-                .map_err(|error| Fault::connect(&ends, &error))?;
+                .map_err(|error| RequestError::connect(route, &error))?;
             return Ok(HttpConnection::http1(http1, address));
         };
-        let (stream, own) = pool.begin(address, id, &ends)?;
+        let (stream, own) = pool.begin(address, id, route)?;
         let shared = token(SlotId { slot: own.slot | POOLED, ..own });
         let fd = pool.socket(stream).map(|socket| socket.as_raw_fd());
         let watched =
             fd.map_or(Ok(()), |fd| registry.register(&mut SourceFd(&fd), shared, interest));
         if let Err(error) = watched {
             pool.leave(stream, None);
-            return Err(Fault::connect(&ends, &error));
+            return Err(RequestError::connect(route, &error));
         }
         Ok(HttpConnection::http2_stream(stream, address))
     }
 
-    fn open(&mut self, connection: &mut HttpConnection, number: u64) -> Result<bool, Fault> {
-        let ends = self.ends(number);
-        connection.open(self.pool.as_mut(), &ends)
+    fn open(&mut self, connection: &mut HttpConnection, number: u64) -> Result<bool, RequestError> {
+        let route = self.load.route(number);
+        connection.open(self.pool.as_mut(), route)
     }
 
-    fn secure(&mut self, connection: &mut HttpConnection, number: u64) -> Result<Secured, Fault> {
-        let ends = self.ends(number);
+    fn secure(
+        &mut self,
+        connection: &mut HttpConnection,
+        number: u64,
+    ) -> Result<Handshake, RequestError> {
+        let route = self.load.route(number);
         let mut end = None;
         if let Some(tls) = self.load.tls.as_ref().filter(|_| connection.needs_tls_session()) {
             let begun = tls.session(self.load.address(number)).map_err(io::Error::other);
-            end = Some(begun.map_err(|error| Fault::handshake(&ends, &error))?);
+            end = Some(begun.map_err(|error| RequestError::handshake(route, &error))?);
         }
         let now_ns = self.clock.now_ns();
-        connection.secure(self.pool.as_mut(), &ends, end, (&mut self.buffers, now_ns))
+        connection.secure(self.pool.as_mut(), route, end, (&mut self.buffers, now_ns))
     }
 
     fn connect_timed_out(
@@ -242,10 +241,13 @@ impl Host for Epoll {
         connection: &mut HttpConnection,
         number: u64,
         securing: bool,
-    ) -> Fault {
-        let ends = self.ends(number);
-        let late =
-            if securing { Fault::handshake_timeout(&ends) } else { Fault::connect_timeout(&ends) };
+    ) -> RequestError {
+        let route = self.load.route(number);
+        let late = if securing {
+            RequestError::handshake_timeout(route)
+        } else {
+            RequestError::connect_timeout(route)
+        };
         connection.fail(self.pool.as_mut(), &late);
         late
     }
@@ -271,14 +273,14 @@ impl Host for Epoll {
         connection.has_answered(self.pool.as_ref())
     }
 
-    fn refusal(&self, connection: &HttpConnection) -> Option<Fault> {
+    fn refusal(&self, connection: &HttpConnection) -> Option<RequestError> {
         connection.refusal(self.pool.as_ref())
     }
 
-    fn stream_timed_out(&mut self, connection: &mut HttpConnection, number: u64) -> Fault {
+    fn stream_timed_out(&mut self, connection: &mut HttpConnection, number: u64) -> RequestError {
         let opening = connection.opening(self.pool.as_ref());
-        let fault = Fault::unsent(&self.ends(number), opening);
-        if opening != Opening::Settled {
+        let fault = RequestError::unsent(self.load.route(number), opening);
+        if opening != PeerSettings::Received {
             connection.fail(self.pool.as_mut(), &fault);
         }
         fault
@@ -293,9 +295,9 @@ impl Host for Epoll {
         &mut self,
         connection: &mut HttpConnection,
         request: u32,
-        session: &mut Session,
+        session: &mut UserSession,
         now_ns: u64,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, RequestError> {
         let script = &self.scripts[connection.script()];
         let sheet = (&mut self.sheet, now_ns);
         connection.send_with_session(self.pool.as_mut(), script, request as usize, session, sheet)
@@ -304,10 +306,10 @@ impl Host for Epoll {
     fn update_session(
         &mut self,
         number: u64,
-        session: &mut Session,
-        gains: Gains,
+        session: &mut UserSession,
+        gains: Extracted,
         now_ns: u64,
-    ) -> Taken {
+    ) -> SessionUpdate {
         let script = &self.scripts[self.load.address(number)];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
@@ -318,28 +320,33 @@ impl Host for Epoll {
         &self,
         number: u64,
         request: u32,
-        session: Option<&Session>,
+        session: Option<&UserSession>,
         words: String,
     ) -> String {
         let script = &self.scripts[self.load.address(number)];
         script.words_of(request as usize, session, self.load.route(number).to, &words)
     }
 
-    fn advance(&mut self, connection: &mut HttpConnection, closed: bool, now_ns: u64) -> Step {
+    fn advance(
+        &mut self,
+        connection: &mut HttpConnection,
+        closed: bool,
+        now_ns: u64,
+    ) -> ExchangeStep {
         let script = &self.scripts[connection.script()];
         connection.advance(self.pool.as_mut(), script, closed, (&mut self.buffers, now_ns))
     }
 
-    fn deadline(&self, connection: &HttpConnection, limits: Limits) -> u64 {
+    fn deadline(&self, connection: &HttpConnection, limits: Deadlines) -> u64 {
         connection.deadline(self.pool.as_ref(), limits)
     }
 
     fn time_out(
         &mut self,
         connection: &mut HttpConnection,
-        limits: Limits,
+        limits: Deadlines,
         now_ns: u64,
-    ) -> Option<Answer> {
+    ) -> Option<RequestOutcome> {
         let script = &self.scripts[connection.script()];
         connection.time_out(self.pool.as_mut(), script, limits, now_ns)
     }
@@ -352,7 +359,7 @@ impl Host for Epoll {
         connection.takes_a_request(self.pool.as_ref())
     }
 
-    fn bytes_moved(&self, connection: &HttpConnection) -> Moved {
+    fn bytes_moved(&self, connection: &HttpConnection) -> Transferred {
         connection.bytes_moved()
     }
 }

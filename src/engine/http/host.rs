@@ -3,7 +3,10 @@
 
 use super::super::wire::{Command, WorkerReport};
 use crate::record::{ConnectionEnd, WorkerFacts};
-use crate::workload::http::{Answer, Fault, Gains, Limits, Moved, Secured, Session, Step, Taken};
+use crate::workload::http::{
+    Deadlines, ExchangeStep, Extracted, Handshake, RequestError, RequestOutcome, SessionUpdate,
+    Transferred, UserSession,
+};
 use std::io;
 
 /// A slot, and which of its connections is meant.
@@ -67,14 +70,22 @@ pub trait Host {
     }
 
     /// Begins to open a connection.
-    fn connect(&mut self, id: SlotId, number: u64) -> Result<Self::Connection, Fault>;
+    fn connect(&mut self, id: SlotId, number: u64) -> Result<Self::Connection, RequestError>;
 
     /// Whether a connection is open, once it can be written to. False: it waits for room where it
     /// goes, and no event tells when there is.
-    fn open(&mut self, connection: &mut Self::Connection, number: u64) -> Result<bool, Fault>;
+    fn open(
+        &mut self,
+        connection: &mut Self::Connection,
+        number: u64,
+    ) -> Result<bool, RequestError>;
 
     /// Begins, or goes on with, what secures an open connection.
-    fn secure(&mut self, connection: &mut Self::Connection, number: u64) -> Result<Secured, Fault>;
+    fn secure(
+        &mut self,
+        connection: &mut Self::Connection,
+        number: u64,
+    ) -> Result<Handshake, RequestError>;
 
     /// A connection that was not open in time, or not secured in time.
     fn connect_timed_out(
@@ -82,7 +93,7 @@ pub trait Host {
         connection: &mut Self::Connection,
         number: u64,
         securing: bool,
-    ) -> Fault;
+    ) -> RequestError;
 
     /// Why a connection ended, or is about to, where that is known better than by the last request.
     fn end_reason(&self, _lane: &Self::Connection) -> Option<ConnectionEnd> {
@@ -105,12 +116,12 @@ pub trait Host {
     }
 
     /// Why a shared connection never took a request.
-    fn refusal(&self, _lane: &Self::Connection) -> Option<Fault> {
+    fn refusal(&self, _lane: &Self::Connection) -> Option<RequestError> {
         None
     }
 
     /// What a request ends with that was never sent, because there was no room for it in time.
-    fn stream_timed_out(&mut self, connection: &mut Self::Connection, number: u64) -> Fault {
+    fn stream_timed_out(&mut self, connection: &mut Self::Connection, number: u64) -> RequestError {
         self.connect_timed_out(connection, number, false)
     }
 
@@ -123,9 +134,9 @@ pub trait Host {
         &mut self,
         connection: &mut Self::Connection,
         request: u32,
-        _session: &mut Session,
+        _session: &mut UserSession,
         _now_ns: u64,
-    ) -> Result<bool, Fault> {
+    ) -> Result<bool, RequestError> {
         Ok(self.send(connection, request))
     }
 
@@ -133,11 +144,11 @@ pub trait Host {
     fn update_session(
         &mut self,
         _number: u64,
-        _session: &mut Session,
-        _gains: Gains,
+        _session: &mut UserSession,
+        _gains: Extracted,
         _now_ns: u64,
-    ) -> Taken {
-        Taken { follows: Ok(false), lost: Vec::new() }
+    ) -> SessionUpdate {
+        SessionUpdate { follows: Ok(false), lost: Vec::new() }
     }
 
     /// The words of a failure with the request that it is of.
@@ -145,25 +156,30 @@ pub trait Host {
         &self,
         _number: u64,
         _request: u32,
-        _session: Option<&Session>,
+        _session: Option<&UserSession>,
         words: String,
     ) -> String {
         words
     }
 
     /// Goes on with the request under way.
-    fn advance(&mut self, connection: &mut Self::Connection, closed: bool, now_ns: u64) -> Step;
+    fn advance(
+        &mut self,
+        connection: &mut Self::Connection,
+        closed: bool,
+        now_ns: u64,
+    ) -> ExchangeStep;
 
     /// When the request under way is out of time.
-    fn deadline(&self, connection: &Self::Connection, limits: Limits) -> u64;
+    fn deadline(&self, connection: &Self::Connection, limits: Deadlines) -> u64;
 
     /// Gives up the request under way; `None` when there is none.
     fn time_out(
         &mut self,
         connection: &mut Self::Connection,
-        limits: Limits,
+        limits: Deadlines,
         now_ns: u64,
-    ) -> Option<Answer>;
+    ) -> Option<RequestOutcome>;
 
     /// Something happened on an idle connection.
     fn idle_event(&mut self, connection: &mut Self::Connection);
@@ -173,5 +189,5 @@ pub trait Host {
 
     /// Body bytes that the request under way has moved: of one that is let go of, nobody else
     /// tells.
-    fn bytes_moved(&self, connection: &Self::Connection) -> Moved;
+    fn bytes_moved(&self, connection: &Self::Connection) -> Transferred;
 }

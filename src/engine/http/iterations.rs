@@ -12,7 +12,7 @@ use super::slots::{Slot, State};
 use super::users::Continuation;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
 use crate::record::{Cause, Failure, FailureStage};
-use crate::workload::http::{Answer, Gains, Session};
+use crate::workload::http::{Extracted, RequestOutcome, UserSession};
 use fastrand::Rng;
 
 /// How the passes of a scenario go.
@@ -109,7 +109,7 @@ impl Iterations {
             return;
         }
         let mut session =
-            entry.session.take().unwrap_or_else(|| Box::new(Session::new(self.cookies)));
+            entry.session.take().unwrap_or_else(|| Box::new(UserSession::new(self.cookies)));
         let pass = number.wrapping_add(session.passes().wrapping_mul(self.users));
         let row = self.row(pass, &mut entry.rng);
         session.begin_pass(row, self.rows.is_some());
@@ -117,8 +117,8 @@ impl Iterations {
     }
 
     /// What follows an answer to a request.
-    pub(super) fn after(&self, request: u32, answer: &Answer) -> Continuation {
-        let Some(fault) = &answer.fault else { return Continuation::Proceed };
+    pub(super) fn after(&self, request: u32, answer: &RequestOutcome) -> Continuation {
+        let Some(fault) = &answer.error else { return Continuation::Proceed };
         match Continuation::of(fault) {
             Continuation::Failed if self.only_named_checks_failed(request, answer) => {
                 Continuation::Proceed
@@ -128,9 +128,10 @@ impl Iterations {
     }
 
     /// Whether all that is wrong with an answer are named checks that do not hold.
-    fn only_named_checks_failed(&self, request: u32, answer: &Answer) -> bool {
+    fn only_named_checks_failed(&self, request: u32, answer: &RequestOutcome) -> bool {
         let ending = self.fatal_checks.get(request as usize).copied().unwrap_or(u64::MAX);
-        !answer.lacks && answer.broken.is_some_and(|broken| broken != 0 && broken & ending == 0)
+        !answer.misses_value
+            && answer.failed_checks.is_some_and(|broken| broken != 0 && broken & ending == 0)
     }
 
     /// Goes on to the next step; false when the pass has ended.
@@ -212,8 +213,8 @@ impl<H: Host> HttpWorker<H> {
     pub(super) fn inspect_response(
         &mut self,
         slot: u32,
-        answer: &mut Answer,
-        gains: Option<Box<Gains>>,
+        answer: &mut RequestOutcome,
+        gains: Option<Box<Extracted>>,
         now: u64,
     ) -> bool {
         let entry = self.slots.get(slot);
@@ -235,19 +236,19 @@ impl<H: Host> HttpWorker<H> {
                     return true;
                 }
                 Err(fault) => {
-                    answer.broken = None;
-                    answer.fault.get_or_insert(fault);
+                    answer.failed_checks = None;
+                    answer.error.get_or_insert(fault);
                 }
             }
         }
         let timed = &self.iterations.time_checks[attempt.request as usize];
         if let (false, Some(broken), Some(sent)) =
-            (timed.is_empty(), &mut answer.broken, attempt.sent_ns)
+            (timed.is_empty(), &mut answer.failed_checks, attempt.sent_ns)
         {
             let took = answer.ended_ns.saturating_sub(sent);
             for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {
                 *broken |= bit;
-                answer.fault.get_or_insert_with(|| crate::workload::http::Fault {
+                answer.error.get_or_insert_with(|| crate::workload::http::RequestError {
                     cause: Cause::new(Failure::Check, FailureStage::Request),
                     sample: format!("it took {} ms, {words}", took / 1_000_000),
                 });

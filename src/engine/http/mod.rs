@@ -40,7 +40,7 @@ use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Si
 use crate::record::{ConnectionEnd, Transition};
 use crate::units::SECOND_NS;
 use crate::units::{Address, uri};
-use crate::workload::http::{Rows, Script, ScriptError};
+use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
 use iterations::Iterations;
 use recorder::HttpRecorder;
@@ -236,8 +236,8 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
 
 /// One script for each address of a load, by the URL that it belongs to; a server that planrun
 /// started itself is known by its address.
-pub fn scripts(load: &Load, http: &Http) -> Result<Vec<Script>, ScriptError> {
-    let script = |url: &HttpUrl, all: &[HttpUrl]| Script::new(http, url, all, &load.stock);
+pub fn scripts(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
+    let script = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {
         Endpoint::Urls(urls) => {
             load.origins.iter().map(|origin| script(&urls[usize::from(*origin)], urls)).collect()

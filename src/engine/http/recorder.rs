@@ -6,7 +6,7 @@ use crate::record::{
     WorkerFacts,
 };
 use crate::schedule::Timeline;
-use crate::workload::http::{Fault, Moved};
+use crate::workload::http::{RequestError, Transferred};
 use std::collections::BTreeMap;
 
 const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
@@ -121,7 +121,7 @@ impl HttpRecorder {
     }
 
     /// Books that an attempt has not ended, and what its last sending had moved by then.
-    pub(super) fn unfinished(&mut self, attempt: &Attempt, moved: Moved) {
+    pub(super) fn unfinished(&mut self, attempt: &Attempt, moved: Transferred) {
         self.live.in_flight -= 1;
         let tallied = self.per_request;
         let cell = self.cell(attempt.key);
@@ -302,7 +302,7 @@ pub(super) struct AttemptEnd {
     /// The checks that do not hold, as bits; `None` without an answer to judge.
     pub(super) failed_checks: Option<u64>,
     /// `None` is a success.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<RequestError>,
 }
 
 /// Where the time of a request went, in nanoseconds: `response = lag + wait + service`, exactly.

@@ -10,7 +10,7 @@
 use super::slots::State;
 use super::{Host, HttpWorker};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
-use crate::workload::http::{Answer, Fault, Unseen};
+use crate::workload::http::{RequestError, RequestOutcome, RetrySafety};
 
 /// A request is sent again so often without a pause.
 const WITHOUT_PAUSE: u16 = 16;
@@ -28,9 +28,12 @@ fn pause_ns(times: u16) -> u64 {
 }
 
 /// What a request ends with that never came to be sent.
-fn closed_unsent() -> Fault {
+fn closed_unsent() -> RequestError {
     let cause = Cause::new(Failure::ClosedByServer, FailureStage::Request);
-    Fault { cause, sample: "every connection was closed before the request was sent".to_owned() }
+    RequestError {
+        cause,
+        sample: "every connection was closed before the request was sent".to_owned(),
+    }
 }
 
 impl<H: Host> HttpWorker<H> {
@@ -39,17 +42,17 @@ impl<H: Host> HttpWorker<H> {
     pub(super) fn resends(
         &mut self,
         slot: u32,
-        answer: &mut Answer,
+        answer: &mut RequestOutcome,
         moved: bool,
         now: u64,
     ) -> bool {
-        if answer.unseen == Unseen::No {
+        if answer.retry_safety == RetrySafety::Unsafe {
             return false;
         }
-        let fault = answer.fault.take().map(Box::new);
+        let fault = answer.error.take().map(Box::new);
         self.slots.get(slot).rejection = fault;
         let Some(pause) = self.count_resend(slot, moved, now) else {
-            answer.fault = self.last_rejection(slot);
+            answer.error = self.last_rejection(slot);
             return false;
         };
         let key = self.slots.get(slot).attempt.key;
@@ -59,7 +62,7 @@ impl<H: Host> HttpWorker<H> {
     }
 
     /// What a request has met again and again until its time was over.
-    fn last_rejection(&mut self, slot: u32) -> Option<Fault> {
+    fn last_rejection(&mut self, slot: u32) -> Option<RequestError> {
         let entry = self.slots.get(slot);
         let (mut fault, times) = (*entry.rejection.take()?, entry.attempt.resends);
         if times > 0 {
@@ -71,7 +74,7 @@ impl<H: Host> HttpWorker<H> {
 
     /// What a request ends with: one that ran out of time while it was sent again and again does
     /// not end for the last of these.
-    pub(super) fn final_fault(&mut self, slot: u32, fault: Fault, now: u64) -> Fault {
+    pub(super) fn final_fault(&mut self, slot: u32, fault: RequestError, now: u64) -> RequestError {
         let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.limits.total);
         if fault.cause.failure.is_timeout() && now >= over {
             self.last_rejection(slot).unwrap_or(fault)

@@ -4,7 +4,7 @@ use super::host::SlotId;
 use super::recorder::Attempt;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
-use crate::workload::http::{Fault, Session};
+use crate::workload::http::{RequestError, UserSession};
 use fastrand::Rng;
 
 /// What a slot is doing.
@@ -47,13 +47,13 @@ pub(super) struct Slot<L> {
     /// Which step of its pass comes next, or is under way.
     pub(super) step: u16,
     /// What it carries along, where scenarios ask for it.
-    pub(super) session: Option<Box<Session>>,
+    pub(super) session: Option<Box<UserSession>>,
     pub(super) rng: Rng,
     pub(super) connection: Option<L>,
     /// While it has a request.
     pub(super) attempt: Attempt,
     /// Why it was not processed, when it was sent in vain before.
-    pub(super) rejection: Option<Box<Fault>>,
+    pub(super) rejection: Option<Box<RequestError>>,
     /// While it is connecting: since when; while `Asking`: when the request was sent.
     pub(super) since_ns: u64,
     /// When its connection was open, secured or not.

@@ -5,7 +5,7 @@ use super::slots::State;
 use super::{Host, HttpWorker, SlotId};
 use crate::plan::Phase;
 use crate::record::{ConnectionEnd, FailureStage, Origin};
-use crate::workload::http::{Fault, Moved};
+use crate::workload::http::{RequestError, Transferred};
 
 const MS: u64 = 1_000_000;
 
@@ -37,7 +37,7 @@ pub(super) enum Continuation {
 
 impl Continuation {
     /// What follows a fault that ends a pass.
-    pub(super) fn of(fault: &Fault) -> Self {
+    pub(super) fn of(fault: &RequestError) -> Self {
         match (fault.cause.failure.origin(), fault.cause.at) {
             (Origin::Local, _) => Self::Local,
             (_, FailureStage::Connect | FailureStage::Tls) => Self::NotConnected,
@@ -263,8 +263,8 @@ impl<H: Host> HttpWorker<H> {
         if entry.has_request() {
             let attempt = entry.attempt;
             let asked = entry.connection.as_ref().filter(|_| entry.state == State::InFlight);
-            let moved =
-                asked.map_or_else(Moved::default, |connection| self.host.bytes_moved(connection));
+            let moved = asked
+                .map_or_else(Transferred::default, |connection| self.host.bytes_moved(connection));
             self.recorder.unfinished(&attempt, moved);
         }
         let entry = self.slots.get(slot);

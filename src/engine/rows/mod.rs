@@ -8,7 +8,7 @@ pub(super) use stock::{RowStock, Taken};
 
 use crate::plan::{Data, Http, Plan, Protocol, RowOrder};
 use crate::schedule::{ScenarioSchedule, Schedule, Shape};
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -47,7 +47,11 @@ pub(super) struct SharedRows {
 }
 
 /// The files whose rows are used once each.
-pub(super) fn shared_rows(plan: &Plan, schedule: &Schedule, files: &[Files]) -> Vec<SharedRows> {
+pub(super) fn shared_rows(
+    plan: &Plan,
+    schedule: &Schedule,
+    files: &[ScenarioFiles],
+) -> Vec<SharedRows> {
     let mut shared: Vec<(&Path, SharedRows)> = Vec::new();
     for (scenario, files) in files.iter().enumerate() {
         let Some(file) = &files.data_file else { continue };

@@ -7,7 +7,7 @@ use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::SECOND_NS;
 use crate::units::Time;
 use crate::units::figure::grouped;
-use crate::workload::http::Files;
+use crate::workload::http::ScenarioFiles;
 use std::time::Duration;
 
 /// No iteration is faster, in nanoseconds: rows that would run out only then do not.
@@ -39,7 +39,7 @@ pub struct RowOutlook {
 }
 
 /// The outlook of each file whose rows are used once.
-pub fn row_outlooks(plan: &Plan, files: &[Files]) -> Vec<RowOutlook> {
+pub fn row_outlooks(plan: &Plan, files: &[ScenarioFiles]) -> Vec<RowOutlook> {
     let schedule = Schedule::new(plan);
     let shared = shared_rows(plan, &schedule, files);
     shared.into_iter().filter_map(|one| outlook(plan, &schedule, one)).collect()
@@ -214,7 +214,7 @@ mod tests {
             plan.scenarios.push(testing::scenario(Protocol::Http(http.clone()), more));
         }
         let data_file = Some(DataFile { path: "/r.csv".into(), rows, ..DataFile::default() });
-        let files = vec![Files { data_file, ..Files::default() }; levels.len()];
+        let files = vec![ScenarioFiles { data_file, ..ScenarioFiles::default() }; levels.len()];
         row_outlooks(&plan, &files)[0].words()
     }
 

@@ -5,7 +5,7 @@
 use super::talk::{Heard, Talk};
 use super::tally::End;
 use crate::plan::WebSocketServer;
-use crate::workload::hold::websocket::frame::{Header, Opcode, apply, write};
+use crate::workload::hold::websocket::frame::{FrameHeader, Opcode, apply, write};
 use crate::workload::hold::websocket::{Violation, accept_for, close_of};
 use std::collections::HashMap;
 
@@ -159,7 +159,7 @@ impl WebSocket {
         input: &[u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<(usize, Step)>, Violation> {
-        let Some(header) = Header::read(input)? else { return Ok(None) };
+        let Some(header) = FrameHeader::read(input)? else { return Ok(None) };
         let Some(mask) = header.mask else { return Err(Violation::Unmasked) };
         let before = message.as_ref().map_or(0, Vec::len) as u64;
         let length = before + header.length;

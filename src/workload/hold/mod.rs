@@ -27,12 +27,12 @@ pub struct Received {
     /// How many bytes this is about; the rest must be given again, and at least one is used.
     pub used: usize,
     /// What they meant.
-    pub event: Event,
+    pub event: ConversationEvent,
 }
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
-pub enum Event {
+pub enum ConversationEvent {
     /// Messages were completed, and signs of life that count as heartbeats; both may be zero.
     Messages {
         /// Messages that are as expected.
@@ -44,12 +44,12 @@ pub enum Event {
     Opened,
     /// What came breaks the protocol or is not what was expected, or the peer has ended the
     /// conversation.
-    Failed(Box<Fault>),
+    Failed(Box<ConversationError>),
 }
 
 /// Why a conversation cannot go on.
 #[derive(Debug, PartialEq)]
-pub struct Fault {
+pub struct ConversationError {
     /// What it counts as.
     pub failure: Failure,
     /// A number of the protocol's own, such as a status; zero when there is none.
@@ -64,10 +64,10 @@ pub trait Conversation {
     type State: Copy + Default + Debug;
 
     /// Whether a connection counts as open only after a handshake, which [`Self::begin`] begins.
-    const SHAKES_HANDS: bool;
+    const HAS_OPENING_HANDSHAKE: bool;
 
     /// Whether [`Self::close`] has something to say, to which the peer replies.
-    const SAYS_GOODBYE: bool;
+    const HAS_CLOSING_HANDSHAKE: bool;
 
     /// Appends what opens the conversation with the target's address of this index.
     fn begin(&mut self, id: ConnectionId, address: usize, out: &mut Vec<u8>);
@@ -82,14 +82,14 @@ pub trait Conversation {
     ) -> Received;
 
     /// Appends a heartbeat of this side.
-    fn beat(&mut self, id: ConnectionId, out: &mut Vec<u8>);
+    fn send_heartbeat(&mut self, id: ConnectionId, out: &mut Vec<u8>);
 
     /// Appends the goodbye of this side.
     fn close(&mut self, state: &mut Self::State, out: &mut Vec<u8>);
 
     /// The connection of `from` goes on under another slot.
-    fn rename(&mut self, from: u32, to: u32, state: &Self::State);
+    fn move_slot(&mut self, from: u32, to: u32, state: &Self::State);
 
     /// A connection is gone.
-    fn forget(&mut self, slot: u32, state: &Self::State);
+    fn remove(&mut self, slot: u32, state: &Self::State);
 }

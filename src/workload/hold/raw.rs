@@ -4,7 +4,7 @@
 //! **Invariant:** no buffer: a message may come in any number of pieces, and only a position is
 //! kept between them.
 
-use super::{ConnectionId, Conversation, Event, Fault, Received};
+use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
 use crate::plan::{Heartbeat, HoldSettings};
 use crate::record::Failure;
 
@@ -13,13 +13,13 @@ const SHOWN: usize = 32;
 
 /// Messages without framing.
 #[derive(Debug)]
-pub(crate) struct Raw {
+pub(crate) struct RawTcp {
     /// Every message must be exactly this; `None`: each read is a message.
     expect: Option<Vec<u8>>,
     beat: Vec<u8>,
 }
 
-impl Raw {
+impl RawTcp {
     /// What a plan says of its connections.
     pub(crate) fn new(settings: &HoldSettings) -> Self {
         let beat = match &settings.heartbeat {
@@ -30,12 +30,12 @@ impl Raw {
     }
 }
 
-impl Conversation for Raw {
+impl Conversation for RawTcp {
     /// Bytes of a message that have come so far.
     type State = u32;
 
-    const SHAKES_HANDS: bool = false;
-    const SAYS_GOODBYE: bool = false;
+    const HAS_OPENING_HANDSHAKE: bool = false;
+    const HAS_CLOSING_HANDSHAKE: bool = false;
 
     fn begin(&mut self, _id: ConnectionId, _address: usize, _out: &mut Vec<u8>) {}
 
@@ -46,34 +46,36 @@ impl Conversation for Raw {
         bytes: &[u8],
         _out: &mut Vec<u8>,
     ) -> Received {
-        let event = match hear(self.expect.as_deref(), matched, bytes) {
-            Heard::Messages(messages) => Event::Messages { messages, heartbeats: messages },
-            Heard::Wrong(at) => Event::Failed(Box::new(wrong(bytes, at))),
+        let event = match compare(self.expect.as_deref(), matched, bytes) {
+            Match::Messages(messages) => {
+                ConversationEvent::Messages { messages, heartbeats: messages }
+            }
+            Match::Wrong(at) => ConversationEvent::Failed(Box::new(wrong(bytes, at))),
         };
         Received { used: bytes.len(), event }
     }
 
-    fn beat(&mut self, _id: ConnectionId, out: &mut Vec<u8>) {
+    fn send_heartbeat(&mut self, _id: ConnectionId, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.beat);
     }
 
     fn close(&mut self, _matched: &mut u32, _out: &mut Vec<u8>) {}
 
-    fn rename(&mut self, _from: u32, _to: u32, _matched: &u32) {}
+    fn move_slot(&mut self, _from: u32, _to: u32, _matched: &u32) {}
 
-    fn forget(&mut self, _slot: u32, _matched: &u32) {}
+    fn remove(&mut self, _slot: u32, _matched: &u32) {}
 }
 
-fn wrong(bytes: &[u8], at: usize) -> Fault {
+fn wrong(bytes: &[u8], at: usize) -> ConversationError {
     let from = at.min(bytes.len());
     let shown = String::from_utf8_lossy(&bytes[from..bytes.len().min(from + SHOWN)]);
     let detail = format!(": `{}` at byte {from} of a read", shown.escape_debug());
-    Fault { failure: Failure::WrongData, code: 0, detail }
+    ConversationError { failure: Failure::WrongData, code: 0, detail }
 }
 
 /// What bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Heard {
+enum Match {
     /// All right so far: so many messages were completed.
     Messages(u32),
     /// The byte at this place of what was read is not the expected one.
@@ -82,11 +84,11 @@ enum Heard {
 
 /// Compares `bytes` with repetitions of `expect`, of which `matched` bytes came before. Without
 /// `expect` each read is a message.
-fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
-    let Some(expect) = expect else { return Heard::Messages(1) };
+fn compare(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Match {
+    let Some(expect) = expect else { return Match::Messages(1) };
     // The usual read is one whole message.
     if *matched == 0 && bytes == expect {
-        return Heard::Messages(1);
+        return Match::Messages(1);
     }
     let mut messages = 0;
     let mut at = *matched as usize;
@@ -96,7 +98,7 @@ fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
         if rest[..take] != expect[at..at + take] {
             let same =
                 rest.iter().zip(&expect[at..]).take_while(|(came, wanted)| came == wanted).count();
-            return Heard::Wrong(bytes.len() - rest.len() + same);
+            return Match::Wrong(bytes.len() - rest.len() + same);
         }
         at += take;
         rest = &rest[take..];
@@ -106,7 +108,7 @@ fn hear(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Heard {
         }
     }
     *matched = u32::try_from(at).unwrap_or(u32::MAX);
-    Heard::Messages(messages)
+    Match::Messages(messages)
 }
 
 #[cfg(test)]
@@ -117,15 +119,15 @@ mod tests {
     #[test]
     fn wrong_bytes_are_found_where_they_are() {
         let mut matched = 0;
-        assert_eq!(hear(Some(b"okay"), &mut matched, b"okayok"), Heard::Messages(1));
+        assert_eq!(compare(Some(b"okay"), &mut matched, b"okayok"), Match::Messages(1));
         assert_eq!(matched, 2);
-        assert_eq!(hear(Some(b"okay"), &mut matched, b"ayokAy"), Heard::Wrong(4));
-        assert_eq!(hear(Some(b"ok"), &mut 0, b"no"), Heard::Wrong(0));
+        assert_eq!(compare(Some(b"okay"), &mut matched, b"ayokAy"), Match::Wrong(4));
+        assert_eq!(compare(Some(b"ok"), &mut 0, b"no"), Match::Wrong(0));
     }
 
     #[test]
     fn without_an_expectation_each_read_is_a_message() {
-        assert_eq!(hear(None, &mut 0, b"anything"), Heard::Messages(1));
+        assert_eq!(compare(None, &mut 0, b"anything"), Match::Messages(1));
     }
 
     proptest! {
@@ -138,9 +140,9 @@ mod tests {
                     break;
                 }
                 let (now, later) = rest.split_at(rest.len().min(*cut));
-                match hear(Some(message.as_bytes()), &mut matched, now) {
-                    Heard::Messages(more) => heard += more,
-                    Heard::Wrong(at) => prop_assert!(false, "wrong at {at}"),
+                match compare(Some(message.as_bytes()), &mut matched, now) {
+                    Match::Messages(more) => heard += more,
+                    Match::Wrong(at) => prop_assert!(false, "wrong at {at}"),
                 }
                 rest = later;
             }

@@ -1,6 +1,6 @@
 //! Turns the pieces of a body into one verdict: as expected, or where it first differs.
 
-use super::beginning::{Beginning, SHOWN_BYTES as BEGINNING_BYTES};
+use super::preview::{BodyPreview, SHOWN_BYTES as BEGINNING_BYTES};
 use crate::plan::Secrets;
 
 /// Longest piece of a wrong body that is shown.
@@ -8,16 +8,16 @@ const SHOWN_BYTES: usize = 64;
 
 /// Compares a body with the expected one as it comes in; keeps a position, not the body.
 #[derive(Debug, Default)]
-pub(super) struct Check {
+pub(super) struct BodyComparison {
     received: u64,
     wrong: Option<Box<str>>,
     /// Why it cannot be compared: it is encoded.
     encoded: Option<Box<str>>,
     /// How the body of an answer begins that is wrong, or may turn out to be.
-    beginning: Option<Box<Beginning>>,
+    beginning: Option<Box<BodyPreview>>,
 }
 
-impl Check {
+impl BodyComparison {
     /// What comes is encoded, and cannot be compared, for this reason.
     pub(super) fn is_encoded(&mut self, why: String) {
         self.encoded = Some(why.into());
@@ -25,7 +25,7 @@ impl Check {
 
     /// What comes may have to be shown.
     pub(super) fn keep(&mut self, encoding: Option<Box<str>>) {
-        self.beginning = Some(Box::new(Beginning::new(encoding)));
+        self.beginning = Some(Box::new(BodyPreview::new(encoding)));
     }
 
     /// How the body begins, in words; nothing of one that was not kept. `expected`: what it was
@@ -39,9 +39,9 @@ impl Check {
     }
 
     /// The beginning of a body that is as expected so far.
-    fn as_expected(&self, expected: &[u8]) -> Beginning {
+    fn as_expected(&self, expected: &[u8]) -> BodyPreview {
         let same = usize::try_from(self.received).unwrap_or(usize::MAX);
-        let mut beginning = Beginning::default();
+        let mut beginning = BodyPreview::default();
         beginning.take(&expected[..same.min(expected.len()).min(BEGINNING_BYTES)]);
         beginning
     }
@@ -97,7 +97,7 @@ mod tests {
     use super::*;
 
     fn check(expected: Option<&str>, pieces: &[&str]) -> (u64, Result<(), String>) {
-        let (expected, mut check) = (expected.map(str::as_bytes), Check::default());
+        let (expected, mut check) = (expected.map(str::as_bytes), BodyComparison::default());
         for piece in pieces {
             check.feed(expected, piece.as_bytes());
         }

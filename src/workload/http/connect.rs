@@ -1,23 +1,25 @@
 //! Turns a route into an open socket.
 
-use super::ends::Ends;
-use super::wire::Wire;
+use super::transport::Transport;
 use crate::record::Failure;
 use crate::units::Address;
+use crate::workload::Route;
 use crate::workload::socket;
 use nix::errno::Errno;
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream};
 
 /// Begins to open a connection.
-pub(super) fn begin(ends: &Ends) -> io::Result<Wire> {
-    match &ends.to {
-        Address::Tcp(to) => tcp(*to, ends.from, ends.port).map(|socket| Wire::Tcp(socket, None)),
+pub(super) fn begin(route: Route<'_>) -> io::Result<Transport> {
+    match route.to {
+        Address::Tcp(to) => {
+            tcp(*to, route.from, route.port).map(|socket| Transport::Tcp(socket, None))
+        }
         Address::Unix(path) => {
             let socket = socket::unix()?;
             // Where there is no room yet, `end` asks again.
             socket::connect_unix(&socket, path)?;
-            Ok(Wire::Unix(socket))
+            Ok(Transport::Unix(socket))
         }
     }
 }
@@ -41,12 +43,12 @@ pub(super) enum Opened {
 }
 
 /// Whether a connection is open, once it can be written to.
-pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Opened> {
-    if let (Wire::Unix(socket), Address::Unix(path)) = (wire, &ends.to) {
+pub(super) fn end(transport: &Transport, route: Route<'_>) -> io::Result<Opened> {
+    if let (Transport::Unix(socket), Address::Unix(path)) = (transport, route.to) {
         let open = socket::connect_unix(socket, path)?;
         return Ok(if open { Opened::Now } else { Opened::Later });
     }
-    if let Some(error) = wire.take_error()? {
+    if let Some(error) = transport.take_error()? {
         let errno = error.raw_os_error();
         // What never was open is refused, not reset.
         let was_open = errno.filter(|errno| Failure::from_errno(*errno) == Failure::Reset);
@@ -54,7 +56,7 @@ pub(super) fn end(wire: &Wire, ends: &Ends) -> io::Result<Opened> {
     }
     // On loopback a socket can be given its own destination as source port, and connects to itself
     // where nobody listens.
-    if let (Wire::Tcp(stream, _), Address::Tcp(to)) = (wire, &ends.to)
+    if let (Transport::Tcp(stream, _), Address::Tcp(to)) = (transport, route.to)
         && to.ip().is_loopback()
         && stream.local_addr()? == *to
     {

@@ -3,7 +3,7 @@
 //! **Invariant:** no more of a body is kept than the plan's limit, only where a place in it has to
 //! be found, and only until its answer ends.
 
-use super::body::Check as Same;
+use super::body::BodyComparison as Same;
 use crate::plan::AnswerLimits;
 use memchr::memmem::Finder;
 use serde_json::value::RawValue;

@@ -1,17 +1,17 @@
 //! Turns what comes of one request into an answer, whatever carries it.
 
-use super::body::Check;
-use super::fault::Fault;
-use super::judge::{Judged, Taker, judge};
-use super::look::{Gains, Looking};
-use super::script::Prepared;
+use super::body::BodyComparison;
+use super::fault::RequestError;
+use super::inspector::{Extracted, ResponseInspector};
+use super::judge::{BodySink, Judgement, judge};
+use super::request_set::PreparedRequest;
 use crate::record::{Failure, FailureStage};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
-pub struct Answer {
+pub struct RequestOutcome {
     /// What is wrong with it; `None` is a success.
-    pub fault: Option<Fault>,
+    pub error: Option<RequestError>,
     /// The status, once a head has come.
     pub status: Option<u16>,
     /// Bytes of the body that came, without their framing.
@@ -23,33 +23,33 @@ pub struct Answer {
     /// When the last byte came, or the fault.
     pub ended_ns: u64,
     /// Whether the request may be sent again.
-    pub unseen: Unseen,
+    pub retry_safety: RetrySafety,
     /// The checks that do not hold, as bits by their place in the request; `None` without a whole
     /// answer to judge.
-    pub broken: Option<u64>,
+    pub failed_checks: Option<u64>,
     /// Whether a value that later steps need was not found in it.
-    pub lacks: bool,
+    pub misses_value: bool,
     /// What it gives to the session.
-    pub gains: Option<Box<Gains>>,
+    pub extracted: Option<Box<Extracted>>,
 }
 
 /// Whether a request that was not answered may be sent again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Unseen {
+pub enum RetrySafety {
     /// It may not: the server has seen it, as far as one can tell, or the plan does not let it.
     #[default]
-    No,
+    Unsafe,
     /// The connection had served before, and was closed or reset without one byte more: the server
     /// may have closed it for idleness while the request was on its way. The plan lets such a
     /// request be sent again.
-    Perhaps,
+    Permitted,
     /// The server says that it has not processed it (RFC 9113, 8.7).
-    Surely,
+    Safe,
 }
 
 /// Bytes of bodies, without their framing, that one sending of a request has moved so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Moved {
+pub struct Transferred {
     /// Of the request: what the kernel took; with TLS what its session took, which holds back at
     /// most one record; with HTTP/2 what the flow control of the connection let out.
     pub sent: u64,
@@ -59,7 +59,7 @@ pub struct Moved {
 
 /// When a request is out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct Deadlines {
     /// Until the first byte has come.
     pub first_byte_ns: u64,
     /// Until the last byte has come.
@@ -74,22 +74,31 @@ pub(super) struct Exchange {
     /// Of the answer, as far as it has come.
     bytes: u64,
     first_byte_ns: Option<u64>,
-    check: Check,
-    looking: Option<Box<Looking>>,
+    check: BodyComparison,
+    inspector: Option<Box<ResponseInspector>>,
 }
 
 impl Exchange {
     /// Of a request that is sent now.
-    pub(super) fn new(request: usize, prepared: &Prepared) -> Self {
+    pub(super) fn new(request: usize, prepared: &PreparedRequest) -> Self {
         Self {
-            looking: prepared.looks.as_ref().map(|looks| Box::new(Looking::new(looks))),
+            inspector: prepared
+                .assertions
+                .as_ref()
+                .map(|assertions| Box::new(ResponseInspector::new(assertions))),
             ..Self::none(u32::try_from(request).unwrap_or(u32::MAX))
         }
     }
 
     /// Of nothing yet.
     pub(super) fn none(request: u32) -> Self {
-        Self { request, bytes: 0, first_byte_ns: None, check: Check::default(), looking: None }
+        Self {
+            request,
+            bytes: 0,
+            first_byte_ns: None,
+            check: BodyComparison::default(),
+            inspector: None,
+        }
     }
 
     /// So much more of the answer has come.
@@ -109,22 +118,22 @@ impl Exchange {
     }
 
     /// Who takes what has come.
-    pub(super) fn taker<'a>(&'a mut self, prepared: &'a Prepared) -> Taker<'a> {
-        Taker { prepared, check: &mut self.check, looking: self.looking.as_deref_mut() }
+    pub(super) fn taker<'a>(&'a mut self, prepared: &'a PreparedRequest) -> BodySink<'a> {
+        BodySink { prepared, check: &mut self.check, inspector: self.inspector.as_deref_mut() }
     }
 
     /// Whether somebody looks at the headers.
-    pub(super) fn looks(&self) -> bool {
-        self.looking.is_some()
+    pub(super) fn assertions(&self) -> bool {
+        self.inspector.is_some()
     }
 
     /// When it is out of time.
-    pub(super) fn deadline(&self, limits: Limits) -> u64 {
+    pub(super) fn deadline(&self, limits: Deadlines) -> u64 {
         if self.bytes == 0 { limits.first_byte_ns.min(limits.whole_ns) } else { limits.whole_ns }
     }
 
     /// It is out of time.
-    pub(super) fn late(&self, limits: Limits) -> Fault {
+    pub(super) fn late(&self, limits: Deadlines) -> RequestError {
         let waits = self.bytes == 0 && limits.first_byte_ns < limits.whole_ns;
         let failure = if waits { Failure::FirstByteTimeout } else { Failure::RequestTimeout };
         self.fault(failure, "out of time")
@@ -132,61 +141,80 @@ impl Exchange {
 
     /// What the end of an idle connection comes to that a request met: it may be sent again, or
     /// this is its failure.
-    pub(super) fn idle_close(prepared: &Prepared, fault: Fault) -> (Fault, Unseen) {
+    pub(super) fn idle_close(
+        prepared: &PreparedRequest,
+        fault: RequestError,
+    ) -> (RequestError, RetrySafety) {
         if prepared.is_repeatable() {
-            return (fault, Unseen::Perhaps);
+            return (fault, RetrySafety::Permitted);
         }
         let words = format!(
             "the server closed the idle connection before it answered; {}",
             prepared.words_on_retry()
         );
-        (Fault::new(Failure::ClosedIdle, FailureStage::Request, words), Unseen::No)
+        (RequestError::new(Failure::ClosedIdle, FailureStage::Request, words), RetrySafety::Unsafe)
     }
 
-    pub(super) fn fault(&self, failure: Failure, what: &str) -> Fault {
-        Fault::new(failure, FailureStage::Request, format!("{what} after {} bytes", self.bytes))
+    pub(super) fn fault(&self, failure: Failure, what: &str) -> RequestError {
+        RequestError::new(
+            failure,
+            FailureStage::Request,
+            format!("{what} after {} bytes", self.bytes),
+        )
     }
 
     /// An answer that is whole, be it the right one or not.
     pub(super) fn whole(
         &mut self,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
         status: Option<u16>,
         now_ns: u64,
-    ) -> Answer {
-        let looked = self.looking.take().zip(prepared.looks.as_deref());
-        let looked = match looked {
-            Some((looking, looks)) if looks.redirects && looking.redirects() => {
-                let gains = Some(Box::new(looking.into_gains()));
-                return Answer { gains, ..self.answer(None, status, now_ns) };
+    ) -> RequestOutcome {
+        let inspection = self.inspector.take().zip(prepared.assertions.as_deref());
+        let inspection = match inspection {
+            Some((inspector, assertions)) if assertions.redirects && inspector.redirects() => {
+                let extracted = Some(Box::new(inspector.into_gains()));
+                return RequestOutcome { extracted, ..self.answer(None, status, now_ns) };
             }
-            Some((looking, looks)) => Some(looking.finish(looks, self.check.received())),
+            Some((inspector, assertions)) => {
+                Some(inspector.finish(assertions, self.check.received()))
+            }
             None => None,
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let Judged { mut fault, broken, lacks, gains } =
-            judge(prepared, status.unwrap_or(0), wrong_body.err(), looked);
+        let Judgement { mut fault, broken, lacks, extracted } =
+            judge(prepared, status.unwrap_or(0), wrong_body.err(), inspection);
         if let Some(fault) = &mut fault {
             self.show_answer(prepared, fault, status);
         }
-        Answer { broken, lacks, gains, ..self.answer(fault, status, now_ns) }
+        RequestOutcome {
+            failed_checks: broken,
+            misses_value: lacks,
+            extracted,
+            ..self.answer(fault, status, now_ns)
+        }
     }
 
     /// One that did not end in order.
     pub(super) fn broken(
         &mut self,
-        prepared: &Prepared,
-        mut fault: Fault,
+        prepared: &PreparedRequest,
+        mut fault: RequestError,
         status: Option<u16>,
         now_ns: u64,
-    ) -> Answer {
-        self.looking = None;
+    ) -> RequestOutcome {
+        self.inspector = None;
         self.show_answer(prepared, &mut fault, status);
         self.answer(Some(fault), status, now_ns)
     }
 
     /// Adds to the words of a fault what came: the status, and how the body begins.
-    fn show_answer(&self, prepared: &Prepared, fault: &mut Fault, status: Option<u16>) {
+    fn show_answer(
+        &self,
+        prepared: &PreparedRequest,
+        fault: &mut RequestError,
+        status: Option<u16>,
+    ) {
         let Some(status) = status else { return };
         if fault.cause.failure != Failure::Status {
             fault.sample = format!("{}; status {status}", fault.sample);
@@ -195,18 +223,23 @@ impl Exchange {
         fault.sample.push_str(&self.check.beginning(expected, &prepared.secrets));
     }
 
-    fn answer(&self, fault: Option<Fault>, status: Option<u16>, ended_ns: u64) -> Answer {
-        Answer {
-            fault,
+    fn answer(
+        &self,
+        fault: Option<RequestError>,
+        status: Option<u16>,
+        ended_ns: u64,
+    ) -> RequestOutcome {
+        RequestOutcome {
+            error: fault,
             status,
             body_bytes: self.received(),
             sent_bytes: 0,
             first_byte_ns: self.first_byte_ns,
             ended_ns,
-            unseen: Unseen::No,
-            broken: None,
-            lacks: false,
-            gains: None,
+            retry_safety: RetrySafety::Unsafe,
+            failed_checks: None,
+            misses_value: false,
+            extracted: None,
         }
     }
 }

@@ -1,22 +1,22 @@
 //! Turns what went wrong in an exchange into a cause of the closed set, with words for one sample.
 
-use super::Ends;
-use super::parse::Wrong;
+use super::parse_error::ParseError;
 use crate::record::{Cause, Failure, FailureStage};
 use crate::units::Address;
+use crate::workload::Route;
 use crate::workload::tls;
 use std::io;
 
 /// Why there is no good answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fault {
+pub struct RequestError {
     /// What it is counted as.
     pub cause: Cause,
     /// One example in words.
     pub sample: String,
 }
 
-impl Fault {
+impl RequestError {
     pub(super) fn new(failure: Failure, phase: FailureStage, sample: impl Into<String>) -> Self {
         Self { cause: Cause::new(failure, phase), sample: sample.into() }
     }
@@ -31,10 +31,14 @@ impl Fault {
     }
 
     /// Bytes that are no answer, after so many of it.
-    pub(super) fn parse(wrong: Wrong, bytes: u64) -> Self {
+    pub(super) fn parse(wrong: ParseError, bytes: u64) -> Self {
         match wrong {
-            Wrong::TooLarge(limit) => Self::over_limit(&wrong.to_string(), "head", limit.into()),
-            Wrong::TooMany(limit) => Self::over_limit(&wrong.to_string(), "headers", limit.into()),
+            ParseError::TooLarge(limit) => {
+                Self::over_limit(&wrong.to_string(), "head", limit.into())
+            }
+            ParseError::TooMany(limit) => {
+                Self::over_limit(&wrong.to_string(), "headers", limit.into())
+            }
             _ => Self::new(
                 Failure::BadHttp,
                 FailureStage::Request,
@@ -44,50 +48,50 @@ impl Fault {
     }
 
     /// A connection that did not open.
-    pub fn connect(ends: &Ends, error: &io::Error) -> Self {
-        let sample = format!("{}: {error}", way(ends));
+    pub fn connect(route: Route<'_>, error: &io::Error) -> Self {
+        let sample = format!("{}: {error}", way(route));
         Self { cause: Cause::from_io(error, FailureStage::Connect), sample }
     }
 
     /// A connection that was not open in time.
-    pub fn connect_timeout(ends: &Ends) -> Self {
+    pub fn connect_timeout(route: Route<'_>) -> Self {
         // Nothing else keeps a Unix socket waiting.
-        let words = match ends.to {
+        let words = match route.to {
             Address::Tcp(_) => "not open in time",
             Address::Unix(_) => "its queue of connections stayed full",
         };
-        let sample = format!("{}: {words}", way(ends));
+        let sample = format!("{}: {words}", way(route));
         Self::new(Failure::ConnectTimeout, FailureStage::Connect, sample)
     }
 
     /// A connection that was open, and was not secured in time.
-    pub fn handshake_timeout(ends: &Ends) -> Self {
-        let sample = format!("{}: not secured in time", way(ends));
+    pub fn handshake_timeout(route: Route<'_>) -> Self {
+        let sample = format!("{}: not secured in time", way(route));
         Self::new(Failure::ConnectTimeout, FailureStage::Tls, sample)
     }
 
     /// A request for which there was no room in time on a connection that is shared.
-    pub fn unsent(ends: &Ends, opening: Opening) -> Self {
+    pub fn unsent(route: Route<'_>, opening: PeerSettings) -> Self {
         let (failure, phase, words) = match opening {
-            Opening::Settled => {
+            PeerSettings::Received => {
                 let words = "no stream of the connection became free in time";
                 (Failure::RequestTimeout, FailureStage::Request, words)
             }
-            Opening::Closed => {
+            PeerSettings::NoStreams => {
                 let words = "the server allows no stream: its settings of HTTP/2 say SETTINGS_MAX_CONCURRENT_STREAMS = 0";
                 (Failure::FirstByteTimeout, FailureStage::Connect, words)
             }
-            Opening::Silent => {
+            PeerSettings::Pending => {
                 let words = "the settings of HTTP/2 did not come in time";
                 (Failure::FirstByteTimeout, FailureStage::Connect, words)
             }
         };
-        Self::new(failure, phase, format!("{}: {words}", way(ends)))
+        Self::new(failure, phase, format!("{}: {words}", way(route)))
     }
 
     /// A connection that was open, and could not be secured.
-    pub fn handshake(ends: &Ends, error: &io::Error) -> Self {
-        let sample = format!("{}: {error}", way(ends));
+    pub fn handshake(route: Route<'_>, error: &io::Error) -> Self {
+        let sample = format!("{}: {error}", way(route));
         Self { cause: tls::cause(error, FailureStage::Tls), sample }
     }
 
@@ -101,16 +105,16 @@ impl Fault {
 
 /// What the server of a connection that is shared has said of how many requests it takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Opening {
+pub enum PeerSettings {
     /// Nothing yet.
-    Silent,
+    Pending,
     /// None.
-    Closed,
+    NoStreams,
     /// So many.
-    Settled,
+    Received,
 }
 
-fn way(ends: &Ends) -> String {
-    let from = ends.from.map_or_else(String::new, |from| format!(" from {from}"));
-    format!("connect to {}{from}", ends.to)
+fn way(route: Route<'_>) -> String {
+    let from = route.from.map_or_else(String::new, |from| format!(" from {from}"));
+    format!("connect to {}{from}", route.to)
 }

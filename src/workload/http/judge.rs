@@ -1,25 +1,27 @@
 //! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it
 //! is counted as.
 
-use super::body::Check;
+use super::body::BodyComparison;
 use super::encoding;
-use super::fault::Fault;
-use super::look::{Gains, Looked, Looking};
-use super::parse::Reader;
-use super::script::Prepared;
+use super::fault::RequestError;
+use super::inspector::{Extracted, Inspection, ResponseInspector};
+use super::parse::ResponseReader;
+use super::request_set::PreparedRequest;
 use crate::record::{Failure, FailureStage};
 
 /// Who takes an answer: the count of its body, and what looks into it.
-pub(super) struct Taker<'a> {
-    pub(super) prepared: &'a Prepared,
-    pub(super) check: &'a mut Check,
-    pub(super) looking: Option<&'a mut Looking>,
+pub(super) struct BodySink<'a> {
+    pub(super) prepared: &'a PreparedRequest,
+    pub(super) check: &'a mut BodyComparison,
+    pub(super) inspector: Option<&'a mut ResponseInspector>,
 }
 
-impl Reader for Taker<'_> {
+impl ResponseReader for BodySink<'_> {
     fn head(&mut self, status: u16, headers: &[httparse::Header<'_>]) {
-        if let (Some(looking), Some(looks)) = (&mut self.looking, &self.prepared.looks) {
-            looking.head(looks, status, headers);
+        if let (Some(inspector), Some(assertions)) =
+            (&mut self.inspector, &self.prepared.assertions)
+        {
+            inspector.head(assertions, status, headers);
         }
         let (expected, shows) = (self.prepared.expected.is_some(), self.prepared.may_show(status));
         let encoding = if expected || shows { encoding::of(headers) } else { None };
@@ -34,48 +36,48 @@ impl Reader for Taker<'_> {
     fn body(&mut self, piece: &[u8]) {
         let expected = self.prepared.expected.as_ref();
         self.check.feed(expected.map(|(_, body)| &**body), piece);
-        if let Some(looking) = &mut self.looking {
-            looking.body(piece);
+        if let Some(inspector) = &mut self.inspector {
+            inspector.body(piece);
         }
     }
 }
 
 /// What an answer comes to.
-pub(super) struct Judged {
+pub(super) struct Judgement {
     /// What is wrong with it.
-    pub(super) fault: Option<Fault>,
+    pub(super) fault: Option<RequestError>,
     /// The checks that do not hold, as bits; `None` where that is not known.
     pub(super) broken: Option<u64>,
     /// Whether a value that later steps need was not found.
     pub(super) lacks: bool,
-    pub(super) gains: Option<Box<Gains>>,
+    pub(super) extracted: Option<Box<Extracted>>,
 }
 
 /// Judges an answer that is whole. `wrong_body`: how a body that was compared as it came differs.
 pub(super) fn judge(
-    prepared: &Prepared,
+    prepared: &PreparedRequest,
     status: u16,
     mut wrong_body: Option<String>,
-    looked: Option<Looked>,
-) -> Judged {
+    inspection: Option<Inspection>,
+) -> Judgement {
     let (taken, mut broken) = prepared.statuses(status);
     if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
         broken |= bit;
     }
-    let (mut other, mut gains, mut over, mut lacks) = (None, None, None, false);
-    if let Some(mut looked) = looked {
-        over = looked.over.take();
-        broken |= looked.broken;
-        let Looked { words, missing, .. } = looked;
+    let (mut other, mut extracted, mut over, mut lacks) = (None, None, None, false);
+    if let Some(mut inspection) = inspection {
+        over = inspection.over.take();
+        broken |= inspection.broken;
+        let Inspection { words, missing, .. } = inspection;
         lacks = missing.is_some();
-        match (looked.broken, looked.wrong_body) {
+        match (inspection.broken, inspection.wrong_body) {
             (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
             (_, true) => wrong_body = Some(words),
             (_, false) => other = Some((Failure::Check, words)),
         }
-        gains = Some(Box::new(looked.gains));
+        extracted = Some(Box::new(inspection.extracted));
     }
-    let fault = |failure, words: &str| Fault::new(failure, FailureStage::Request, words);
+    let fault = |failure, words: &str| RequestError::new(failure, FailureStage::Request, words);
     let fault = if !taken {
         let mut fault = fault(Failure::Status, &format!("status {status}"));
         fault.cause.code = i32::from(status);
@@ -89,8 +91,8 @@ pub(super) fn judge(
     // Beyond a limit of this side's own nothing is known, unless the target is wrong anyway.
     let is_known = over.is_none();
     if let (None, Some(over)) = (&fault, over) {
-        return Judged { fault: Some(over), broken: None, lacks: true, gains: None };
+        return Judgement { fault: Some(over), broken: None, lacks: true, extracted: None };
     }
     let broken = is_known.then_some(broken);
-    Judged { fault, broken, lacks, gains }
+    Judgement { fault, broken, lacks, extracted }
 }

@@ -2,61 +2,63 @@
 //! over a stream of HTTP/2.
 //!
 //! ```text
-//!  Script ── what is sent, built once as bytes, shared by all
-//!    └▶ Lane ── one connection; whoever has a loop says when its socket is ready, and what time it is
-//!         ├ begin, open ──▶ Ok, or a Fault while connecting
-//!         ├ send, advance ▶ Answer: when its first and last bytes came, what is wrong with it
+//!  RequestSet ── what is sent, built once as bytes, shared by all connections
+//!    └▶ Http1Connection ── one connection; the engine says when its socket is ready, and the time
+//!         ├ begin, open ──▶ Ok, or a RequestError while connecting
+//!         ├ send, advance ▶ RequestOutcome: when its first and last bytes came, what is wrong
 //!         │    └ Parser ── bytes, however they are split ─▶ status, body, end
 //!         └ disturb ──────▶ when the server closes it between two requests
 //! ```
 //!
-//! **Invariant:** no redirect is followed and nothing is retried here: a `Session` says where one
-//! leads, and whoever has a loop sends again.
+//! **Invariant:** no redirect is followed and nothing is retried here: a `UserSession` says where
+//! one leads, and the engine sends again.
 //! **Invariant:** no more of an answer is kept than its head, while that has not come whole, and
 //! what is looked into; both within the limits of the plan.
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.
 //! **Invariant:** nothing waits here, and no clock is read.
 
-mod beginning;
+mod assertions;
+mod base_url;
 mod body;
 mod connect;
 mod content;
+mod cookie_jar;
+mod csv_quotes;
 mod encoding;
-mod ends;
 mod exchange;
 mod fault;
-mod jar;
+mod framing;
+mod http1;
+mod http2;
+mod inspector;
 mod json;
 mod judge;
-mod lane;
-mod look;
-mod looks;
-mod multiplex;
-mod origin;
 mod parse;
-mod quotes;
+mod parse_error;
+mod preview;
+mod request_set;
+mod request_template;
 mod rows;
-mod script;
 mod session;
-mod sheet;
-mod stock;
-mod wire;
+mod test_data;
+mod transport;
 
-pub(crate) use ends::Ends;
-pub(crate) use exchange::{Answer, Limits, Moved, Unseen};
-pub(crate) use fault::{Fault, Opening};
-pub(crate) use lane::{Lane, Step};
-pub(crate) use look::Gains;
-pub(crate) use multiplex::{ALPN, Multiplex, Stream};
+pub(crate) use exchange::{Deadlines, RequestOutcome, RetrySafety, Transferred};
+pub(crate) use fault::{PeerSettings, RequestError};
+pub(crate) use http1::{ExchangeStep, Http1Connection};
+pub(crate) use http2::{ALPN, Http2Connection, Http2Stream};
+pub(crate) use inspector::Extracted;
 #[cfg(any(test, fuzzing))]
-pub(crate) use parse::{Parser, Wrong};
+pub(crate) use parse::Parser;
+#[cfg(any(test, fuzzing))]
+pub(crate) use parse_error::ParseError;
+pub(crate) use request_set::{RequestSet, RequestSetError};
 #[cfg(any(test, fuzzing))]
 pub(crate) use rows::Format;
 pub(crate) use rows::{LARGEST_DATA, Rows};
-pub(crate) use script::{Script, ScriptError};
-pub(crate) use session::{Session, Taken};
-pub(crate) use stock::{DataFile, Files, NoPaths, Stock};
-pub(crate) use wire::{Buffers, Secured};
+pub(crate) use session::{SessionUpdate, UserSession};
+pub(crate) use test_data::{DataFile, InvalidPaths, ScenarioFiles, TestData};
+pub(crate) use transport::{Buffers, Handshake};
 
 #[cfg(test)]
 mod tests;

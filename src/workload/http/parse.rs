@@ -4,6 +4,8 @@
 //! **Invariant:** the result does not depend on how the bytes are split.
 //! **Invariant:** nothing is kept but a head that has not come whole, within the plan's limits.
 
+use super::framing::MessageFraming;
+use super::parse_error::ParseError;
 use crate::plan::AnswerLimits;
 use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 
@@ -17,35 +19,9 @@ const GROWTH: usize = 4 << 10;
 /// shows in its first bytes.
 const EARLY: usize = 64;
 
-/// Why bytes are not an answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Wrong {
-    /// Not a head.
-    #[error("invalid head: {0}")]
-    Head(#[from] httparse::Error),
-    /// Not a status.
-    #[error("invalid status")]
-    Status,
-    /// A head, its extensions or its trailers are larger than the plan's limit: bytes.
-    #[error("more than {0} bytes of head, or around the body")]
-    TooLarge(u32),
-    /// A head has more headers than the plan's limit.
-    #[error("more than {0} headers")]
-    TooMany(u32),
-    /// Not a length, or several.
-    #[error("invalid or conflicting content-length")]
-    Length,
-    /// Two ways to say where the body ends, or one that HTTP/1.0 does not have.
-    #[error("ambiguous transfer-encoding")]
-    Ambiguous,
-    /// Not a chunk.
-    #[error("invalid chunk")]
-    Chunk,
-}
-
 /// Where in an answer the next byte belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
+enum ParserState {
     Head,
     /// So many bytes of the body are left.
     Length(u64),
@@ -71,7 +47,7 @@ enum State {
 }
 
 /// What is interested in an answer; whatever takes pieces of a body is.
-pub(crate) trait Reader {
+pub(crate) trait ResponseReader {
     /// The head has come.
     fn head(&mut self, _status: u16, _headers: &[Header<'_>]) {}
 
@@ -79,7 +55,7 @@ pub(crate) trait Reader {
     fn body(&mut self, piece: &[u8]);
 }
 
-impl<F: FnMut(&[u8])> Reader for F {
+impl<F: FnMut(&[u8])> ResponseReader for F {
     fn body(&mut self, piece: &[u8]) {
         self(piece);
     }
@@ -88,7 +64,7 @@ impl<F: FnMut(&[u8])> Reader for F {
 /// One answer as it comes in.
 #[derive(Debug)]
 pub(crate) struct Parser {
-    state: State,
+    state: ParserState,
     status: Option<u16>,
     keep: bool,
     /// Answers to HEAD have no body.
@@ -114,7 +90,7 @@ impl Parser {
     /// The same, within limits of the plan.
     pub(crate) fn within(bodiless: bool, limits: AnswerLimits) -> Self {
         let (most_bytes, most_headers) = (limits.head, limits.headers);
-        let (state, status, keep) = (State::Head, None, false);
+        let (state, status, keep) = (ParserState::Head, None, false);
         Self { state, status, keep, bodiless, around: 0, most_bytes, most_headers, kept: None }
     }
 
@@ -125,7 +101,7 @@ impl Parser {
 
     /// Whether the answer is whole.
     pub(crate) fn is_done(&self) -> bool {
-        self.state == State::Done
+        self.state == ParserState::Done
     }
 
     /// Whether another request may follow on the connection.
@@ -140,9 +116,9 @@ impl Parser {
     }
 
     /// The connection has ended; true when that is how the answer ends.
-    pub(crate) fn close(&mut self) -> Result<bool, Wrong> {
-        if self.state == State::Close {
-            self.state = State::Done;
+    pub(crate) fn close(&mut self) -> Result<bool, ParseError> {
+        if self.state == ParserState::Close {
+            self.state = ParserState::Done;
         }
         // What was not looked at for want of the end of its line is not HTTP however it came.
         if let Some(kept) = self.kept.take() {
@@ -153,29 +129,35 @@ impl Parser {
 
     /// Takes the next bytes, up to the end of the answer, and hands out those of its body; how many
     /// were taken.
-    pub(crate) fn feed(&mut self, bytes: &[u8], mut reader: impl Reader) -> Result<usize, Wrong> {
+    pub(crate) fn feed(
+        &mut self,
+        bytes: &[u8],
+        mut reader: impl ResponseReader,
+    ) -> Result<usize, ParseError> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             at += match self.state {
-                State::Head => self.head(rest, &mut reader)?,
-                State::Length(left) => {
+                ParserState::Head => self.head(rest, &mut reader)?,
+                ParserState::Length(left) => {
                     let piece = piece(rest, left);
                     reader.body(piece);
-                    self.state = after(left - piece.len() as u64, State::Length, State::Done);
+                    self.state =
+                        after(left - piece.len() as u64, ParserState::Length, ParserState::Done);
                     piece.len()
                 }
-                State::Close => {
+                ParserState::Close => {
                     reader.body(rest);
                     rest.len()
                 }
-                State::Chunk(left) => {
+                ParserState::Chunk(left) => {
                     let piece = piece(rest, left);
                     reader.body(piece);
-                    self.state = after(left - piece.len() as u64, State::Chunk, State::ChunkCr);
+                    self.state =
+                        after(left - piece.len() as u64, ParserState::Chunk, ParserState::ChunkCr);
                     piece.len()
                 }
-                State::Done => return Ok(at),
+                ParserState::Done => return Ok(at),
                 _ => {
                     self.around(rest[0])?;
                     1
@@ -185,7 +167,11 @@ impl Parser {
         Ok(at)
     }
 
-    fn head(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<usize, Wrong> {
+    fn head(
+        &mut self,
+        bytes: &[u8],
+        reader: &mut impl ResponseReader,
+    ) -> Result<usize, ParseError> {
         let Some(mut kept) = self.kept.take() else {
             let taken = self.parse(bytes, reader)?;
             if taken.is_none() {
@@ -209,14 +195,18 @@ impl Parser {
     }
 
     /// Parses a head from its first byte; its length when it is whole.
-    fn parse(&mut self, bytes: &[u8], reader: &mut impl Reader) -> Result<Option<usize>, Wrong> {
+    fn parse(
+        &mut self,
+        bytes: &[u8],
+        reader: &mut impl ResponseReader,
+    ) -> Result<Option<usize>, ParseError> {
         let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
         match self.parse_into(bytes, reader, &mut usual) {
-            Err(Wrong::Head(httparse::Error::TooManyHeaders)) => {
+            Err(ParseError::Head(httparse::Error::TooManyHeaders)) => {
                 let mut many = vec![EMPTY_HEADER; self.most_headers as usize];
                 match self.parse_into(bytes, reader, &mut many) {
-                    Err(Wrong::Head(httparse::Error::TooManyHeaders)) => {
-                        Err(Wrong::TooMany(self.most_headers))
+                    Err(ParseError::Head(httparse::Error::TooManyHeaders)) => {
+                        Err(ParseError::TooMany(self.most_headers))
                     }
                     parsed => parsed,
                 }
@@ -228,9 +218,9 @@ impl Parser {
     fn parse_into<'a>(
         &mut self,
         bytes: &'a [u8],
-        reader: &mut impl Reader,
+        reader: &mut impl ResponseReader,
         room: &mut [Header<'a>],
-    ) -> Result<Option<usize>, Wrong> {
+    ) -> Result<Option<usize>, ParseError> {
         let mut response = Response::new(room);
         let most = self.most_bytes as usize;
         let mut config = ParserConfig::default();
@@ -239,73 +229,81 @@ impl Parser {
         let length = match config.parse_response(&mut response, bytes)? {
             Status::Complete(length) if length <= most => length,
             Status::Partial if bytes.len() <= most => return Ok(None),
-            Status::Complete(_) | Status::Partial => return Err(Wrong::TooLarge(self.most_bytes)),
+            Status::Complete(_) | Status::Partial => {
+                return Err(ParseError::TooLarge(self.most_bytes));
+            }
         };
         if response.headers.len() > self.most_headers as usize {
-            return Err(Wrong::TooMany(self.most_headers));
+            return Err(ParseError::TooMany(self.most_headers));
         }
-        let status = response.code.filter(|code| *code >= 100).ok_or(Wrong::Status)?;
+        let status = response.code.filter(|code| *code >= 100).ok_or(ParseError::Status)?;
         // Others than 101 only come before an answer (RFC 9110, 15.2).
         if (100..200).contains(&status) && status != 101 {
             return Ok(Some(length));
         }
-        let said = Said::new(response.headers, response.version == Some(0))?;
+        let said = MessageFraming::new(response.headers, response.version == Some(0))?;
         self.status = Some(status);
         self.keep = said.keep && status != 101;
         self.state = match said {
-            _ if self.bodiless || matches!(status, 101 | 204 | 304) => State::Done,
-            Said { chunked: Some(true), .. } => State::Size { size: 0, digits: 0 },
-            Said { chunked: None, length: Some(length), .. } => {
-                after(length, State::Length, State::Done)
+            _ if self.bodiless || matches!(status, 101 | 204 | 304) => ParserState::Done,
+            MessageFraming { chunked: Some(true), .. } => ParserState::Size { size: 0, digits: 0 },
+            MessageFraming { chunked: None, length: Some(length), .. } => {
+                after(length, ParserState::Length, ParserState::Done)
             }
-            _ => State::Close,
+            _ => ParserState::Close,
         };
-        self.keep &= self.state != State::Close;
+        self.keep &= self.state != ParserState::Close;
         reader.head(status, response.headers);
         Ok(Some(length))
     }
 
     /// One byte of what is around chunks.
-    fn around(&mut self, byte: u8) -> Result<(), Wrong> {
+    fn around(&mut self, byte: u8) -> Result<(), ParseError> {
         self.state = match (self.state, byte) {
-            (State::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
+            (ParserState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {
                 if digits == 16 {
-                    return Err(Wrong::Chunk);
+                    return Err(ParseError::Chunk);
                 }
                 let digit = char::from(byte).to_digit(16).map_or(0, u64::from);
-                State::Size { size: size << 4 | digit, digits: digits + 1 }
+                ParserState::Size { size: size << 4 | digit, digits: digits + 1 }
             }
-            (State::Size { digits: 0, .. }, _) | (State::Extension(_), b'\n') => {
-                return Err(Wrong::Chunk);
+            (ParserState::Size { digits: 0, .. }, _) | (ParserState::Extension(_), b'\n') => {
+                return Err(ParseError::Chunk);
             }
-            (State::Size { size, .. } | State::Extension(size), b'\r') => State::SizeEnd(size),
-            (State::Size { size, .. }, b';' | b' ' | b'\t') => State::Extension(size),
-            (State::Extension(size), _) => {
+            (ParserState::Size { size, .. } | ParserState::Extension(size), b'\r') => {
+                ParserState::SizeEnd(size)
+            }
+            (ParserState::Size { size, .. }, b';' | b' ' | b'\t') => ParserState::Extension(size),
+            (ParserState::Extension(size), _) => {
                 self.widen()?;
-                State::Extension(size)
+                ParserState::Extension(size)
             }
-            (State::SizeEnd(size), b'\n') => {
-                after(size, State::Chunk, State::Trailer { within: false })
+            (ParserState::SizeEnd(size), b'\n') => {
+                after(size, ParserState::Chunk, ParserState::Trailer { within: false })
             }
-            (State::ChunkCr, b'\r') => State::ChunkLf,
-            (State::ChunkLf, b'\n') => {
+            (ParserState::ChunkCr, b'\r') => ParserState::ChunkLf,
+            (ParserState::ChunkLf, b'\n') => {
                 self.around = 0;
-                State::Size { size: 0, digits: 0 }
+                ParserState::Size { size: 0, digits: 0 }
             }
-            (State::Trailer { within: false }, b'\r') => State::LastLf,
-            (State::Trailer { .. }, _) => {
+            (ParserState::Trailer { within: false }, b'\r') => ParserState::LastLf,
+            (ParserState::Trailer { .. }, _) => {
                 self.widen()?;
-                State::Trailer { within: byte != b'\n' }
+                ParserState::Trailer { within: byte != b'\n' }
             }
-            (State::LastLf, b'\n') => State::Done,
-            _ => return Err(Wrong::Chunk),
+            (ParserState::LastLf, b'\n') => ParserState::Done,
+            _ => return Err(ParseError::Chunk),
         };
         Ok(())
     }
 
-    fn widen(&mut self) -> Result<(), Wrong> {
+    fn widen(&mut self) -> Result<(), ParseError> {
         self.around += 1;
-        if self.around > self.most_bytes { Err(Wrong::TooLarge(self.most_bytes)) } else { Ok(()) }
+        if self.around > self.most_bytes {
+            Err(ParseError::TooLarge(self.most_bytes))
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -313,67 +311,6 @@ fn piece(bytes: &[u8], left: u64) -> &[u8] {
     &bytes[..usize::try_from(left).unwrap_or(usize::MAX).min(bytes.len())]
 }
 
-fn after(left: u64, more: fn(u64) -> State, done: State) -> State {
+fn after(left: u64, more: fn(u64) -> ParserState, done: ParserState) -> ParserState {
     if left == 0 { done } else { more(left) }
-}
-
-/// What a head says of the connection and of the body.
-#[derive(Default)]
-struct Said {
-    keep: bool,
-    length: Option<u64>,
-    /// `Some(false)`: encoded, but not in chunks at last.
-    chunked: Option<bool>,
-}
-
-impl Said {
-    fn new(headers: &[Header<'_>], is_old: bool) -> Result<Self, Wrong> {
-        let mut said = Self { keep: !is_old, ..Self::default() };
-        let mut close = false;
-        for Header { name, value } in headers {
-            // Few headers matter, and they differ in length.
-            match name.len() {
-                10 if name.eq_ignore_ascii_case("connection") => {
-                    for token in tokens(value) {
-                        close |= token.eq_ignore_ascii_case(b"close");
-                        said.keep |= token.eq_ignore_ascii_case(b"keep-alive");
-                    }
-                }
-                14 if name.eq_ignore_ascii_case("content-length") => {
-                    for token in tokens(value) {
-                        let length = number(token)?;
-                        if said.length.replace(length).is_some_and(|before| before != length) {
-                            return Err(Wrong::Length);
-                        }
-                    }
-                }
-                17 if name.eq_ignore_ascii_case("transfer-encoding") => {
-                    for token in tokens(value) {
-                        said.chunked = Some(token.eq_ignore_ascii_case(b"chunked"));
-                    }
-                }
-                _ => {}
-            }
-        }
-        said.keep &= !close;
-        // RFC 9112, 6.1 and 6.3: whoever says both may mean either.
-        if said.chunked.is_some() && (is_old || said.length.is_some()) {
-            return Err(Wrong::Ambiguous);
-        }
-        Ok(said)
-    }
-}
-
-fn tokens(value: &[u8]) -> impl Iterator<Item = &[u8]> {
-    value.split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
-}
-
-fn number(digits: &[u8]) -> Result<u64, Wrong> {
-    if digits.is_empty() {
-        return Err(Wrong::Length);
-    }
-    digits.iter().try_fold(0_u64, |sum, digit| {
-        let digit = digit.is_ascii_digit().then(|| u64::from(digit - b'0')).ok_or(Wrong::Length)?;
-        sum.checked_mul(10).and_then(|sum| sum.checked_add(digit)).ok_or(Wrong::Length)
-    })
 }

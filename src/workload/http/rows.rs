@@ -1,7 +1,7 @@
 //! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON
 //! lines.
 
-use super::{json, quotes};
+use super::{csv_quotes, json};
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,14 +19,14 @@ pub enum Format {
 
 /// What is wrong with a file of data.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct WrongRow {
+pub struct RowError {
     /// The line, from 1; zero when it is about the whole file.
     pub line: u64,
     /// What.
     pub what: String,
 }
 
-impl std::fmt::Display for WrongRow {
+impl std::fmt::Display for RowError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.line > 0 {
             write!(f, "line {}: {}", self.line, self.what)
@@ -51,21 +51,21 @@ impl Rows {
     ///
     /// # Errors
     /// The first thing that is wrong, by line.
-    pub fn parse(bytes: &[u8], format: Format) -> Result<Self, WrongRow> {
+    pub fn parse(bytes: &[u8], format: Format) -> Result<Self, RowError> {
         if bytes.len() as u64 > LARGEST_DATA {
-            return Err(WrongRow { line: 0, what: "it is larger than 32 MiB".to_owned() });
+            return Err(RowError { line: 0, what: "it is larger than 32 MiB".to_owned() });
         }
         let text = std::str::from_utf8(bytes).map_err(|error| {
             let before = &bytes[..error.valid_up_to()];
             let line = before.split(|byte| *byte == b'\n').count() as u64;
             let wide = [[0xff, 0xfe], [0xfe, 0xff]].iter().any(|mark| bytes.starts_with(mark));
             let what = if wide { "it is UTF-16: save it as UTF-8" } else { "it is not UTF-8" };
-            WrongRow { line, what: what.to_owned() }
+            RowError { line, what: what.to_owned() }
         })?;
         if let Some(at) = text.find('\0') {
             let line = text[..at].split('\n').count() as u64;
             let what = "it has a NUL byte, as UTF-16 and binary files have: save it as UTF-8";
-            return Err(WrongRow { line, what: what.to_owned() });
+            return Err(RowError { line, what: what.to_owned() });
         }
         let text = without_mark(text);
         let rows = match format {
@@ -73,12 +73,12 @@ impl Rows {
             Format::JsonLines => Self::json_lines(text)?,
         };
         if rows.is_empty() {
-            return Err(WrongRow { line: 0, what: "it has no rows".to_owned() });
+            return Err(RowError { line: 0, what: "it has no rows".to_owned() });
         }
         Ok(rows)
     }
 
-    fn csv(text: &str, separator: u8) -> Result<Self, WrongRow> {
+    fn csv(text: &str, separator: u8) -> Result<Self, RowError> {
         if let Some(said) = first_line(text).strip_prefix("sep=")
             && said.len() == 1
         {
@@ -86,15 +86,15 @@ impl Rows {
                 "`sep={said}` is a line for Excel alone: remove it, and write `separator = \"{}\"` in the plan",
                 said.escape_default()
             );
-            return Err(WrongRow { line: 1, what });
+            return Err(RowError { line: 1, what });
         }
-        quotes::check(text, separator)
-            .map_err(|(line, what)| WrongRow { line, what: what.to_owned() })?;
+        csv_quotes::check(text, separator)
+            .map_err(|(line, what)| RowError { line, what: what.to_owned() })?;
         let mut reader = csv::ReaderBuilder::new()
             .flexible(true)
             .delimiter(separator)
             .from_reader(text.as_bytes());
-        let wrong = |error: &csv::Error| WrongRow {
+        let wrong = |error: &csv::Error| RowError {
             line: error.position().map_or(0, csv::Position::line),
             what: error.to_string(),
         };
@@ -109,7 +109,7 @@ impl Rows {
                 let (has, wants) = (record.len(), rows.columns.len());
                 let (values, names) = (counted(has, "value"), counted(wants, "name"));
                 let what = format!("this row has {values}, and the header has {names}");
-                return Err(WrongRow { line, what });
+                return Err(RowError { line, what });
             }
             for value in &record {
                 rows.push(value);
@@ -118,7 +118,7 @@ impl Rows {
         Ok(rows)
     }
 
-    fn json_lines(text: &str) -> Result<Self, WrongRow> {
+    fn json_lines(text: &str) -> Result<Self, RowError> {
         let mut rows = Self::default();
         for (line, written) in (1..).zip(text.lines()) {
             if written.trim().is_empty() {
@@ -128,14 +128,14 @@ impl Rows {
                 serde_json::from_str(written).map_err(|error| {
                     let (what, column) = (error.to_string(), error.column());
                     let what = what.split(" at line ").next().unwrap_or_default();
-                    WrongRow {
+                    RowError {
                         line,
                         what: format!("this is no JSON object: {what} at column {column}"),
                     }
                 })?;
             if rows.columns.is_empty() {
                 if row.is_empty() {
-                    return Err(WrongRow { line, what: "this object has no names".to_owned() });
+                    return Err(RowError { line, what: "this object has no names".to_owned() });
                 }
                 rows.columns = row.keys().cloned().collect();
                 rows.check_columns()?;
@@ -143,25 +143,25 @@ impl Rows {
             for column in rows.columns.clone() {
                 let Some(value) = row.get(&column) else {
                     let what = format!("this row has no `{column}`, and the first row has");
-                    return Err(WrongRow { line, what });
+                    return Err(RowError { line, what });
                 };
                 if value.get() == "null" {
                     rows.push("");
                     continue;
                 }
                 let value = json::text(value.get())
-                    .map_err(|what| WrongRow { line, what: format!("`{column}` is {what}") })?;
+                    .map_err(|what| RowError { line, what: format!("`{column}` is {what}") })?;
                 rows.push(&value);
             }
             if let Some(other) = row.keys().find(|key| !rows.columns.contains(key)) {
                 let what = format!("this row has `{other}`, and the first row has not");
-                return Err(WrongRow { line, what });
+                return Err(RowError { line, what });
             }
         }
         Ok(rows)
     }
 
-    fn check_columns(&self) -> Result<(), WrongRow> {
+    fn check_columns(&self) -> Result<(), RowError> {
         let mut seen = BTreeSet::new();
         let twice = self.columns.iter().find(|name| !seen.insert(name.as_str()));
         let what = match twice {
@@ -178,7 +178,7 @@ impl Rows {
                 )
             }
         };
-        Err(WrongRow { line: 1, what })
+        Err(RowError { line: 1, what })
     }
 
     fn push(&mut self, value: &str) {
@@ -246,7 +246,7 @@ mod tests {
     const CSV: Format = Format::Csv(b',');
 
     fn wrong(text: &[u8], format: Format) -> String {
-        let WrongRow { line, what } = Rows::parse(text, format).unwrap_err();
+        let RowError { line, what } = Rows::parse(text, format).unwrap_err();
         format!("{line}: {what}")
     }
 

@@ -1,21 +1,21 @@
 //! Turns what answers give to a user into what its next requests are made of: its row, values,
 //! cookies, and where a redirect leads.
 
-use super::fault::Fault;
-use super::jar::{Jar, Sender};
-use super::look::Gains;
-use super::origin::{Home, shown};
+use super::base_url::{BaseUrl, shown};
+use super::cookie_jar::{CookieJar, CookieOrigin};
+use super::fault::RequestError;
+use super::inspector::Extracted;
 use crate::record::{CookieLoss, Failure, FailureStage};
 
 /// What one user, or one arrival, carries along.
 #[derive(Debug, Default)]
-pub struct Session {
+pub struct UserSession {
     row: Option<u64>,
     /// All rows have been used.
     exhausted: bool,
     values: Vec<Option<Box<str>>>,
-    jar: Option<Jar>,
-    hop: Option<Hop>,
+    cookie_jar: Option<CookieJar>,
+    redirect: Option<Redirect>,
     /// What was asked for last, and as which `Host`.
     path: String,
     host: String,
@@ -25,26 +25,26 @@ pub struct Session {
 
 /// What came of giving an answer to a session.
 #[derive(Debug)]
-pub struct Taken {
+pub struct SessionUpdate {
     /// Whether a redirect is to be followed, or why it is not.
-    pub follows: Result<bool, Fault>,
+    pub follows: Result<bool, RequestError>,
     /// Cookies that are not kept: why, and in words.
     pub lost: Vec<(CookieLoss, String)>,
 }
 
 /// A request that follows a redirect.
 #[derive(Debug, Clone)]
-pub(super) struct Hop {
+pub(super) struct Redirect {
     pub(super) path: String,
     /// By GET and without a body.
     pub(super) as_get: bool,
     count: u32,
 }
 
-impl Session {
+impl UserSession {
     /// A session at its start.
     pub fn new(cookies: bool) -> Self {
-        Self { jar: cookies.then(Jar::default), ..Self::default() }
+        Self { cookie_jar: cookies.then(CookieJar::default), ..Self::default() }
     }
 
     /// How many passes have begun.
@@ -59,12 +59,12 @@ impl Session {
         self.row = row;
         self.exhausted = uses_rows && row.is_none();
         self.values.clear();
-        self.hop = None;
+        self.redirect = None;
     }
 
     /// Begins a request.
     pub fn begin_request(&mut self) {
-        self.hop = None;
+        self.redirect = None;
     }
 
     pub(super) fn is_out_of_rows(&self) -> bool {
@@ -79,12 +79,12 @@ impl Session {
         self.values.get(at)?.as_deref()
     }
 
-    pub(super) fn hop(&self) -> Option<&Hop> {
-        self.hop.as_ref()
+    pub(super) fn redirect(&self) -> Option<&Redirect> {
+        self.redirect.as_ref()
     }
 
     pub(super) fn has_cookies(&self) -> bool {
-        self.jar.as_ref().is_some_and(|jar| !jar.is_empty())
+        self.cookie_jar.as_ref().is_some_and(|cookie_jar| !cookie_jar.is_empty())
     }
 
     /// Adds the cookies for a host and a path to those that stand in `out` from `from` on; what the
@@ -96,14 +96,14 @@ impl Session {
         host: &str,
         (path, now_ns): (&str, u64),
     ) {
-        if let Some(jar) = &self.jar {
-            jar.write(out, from, host, (path, now_ns));
+        if let Some(cookie_jar) = &self.cookie_jar {
+            cookie_jar.write(out, from, host, (path, now_ns));
         }
     }
 
     /// Whether what is sent differs from what all users send.
     pub(super) fn changes_requests(&self) -> bool {
-        self.exhausted || self.hop.is_some() || self.jar.is_some()
+        self.exhausted || self.redirect.is_some() || self.cookie_jar.is_some()
     }
 
     /// What was asked for last.
@@ -113,7 +113,7 @@ impl Session {
 
     /// Whether it asks by GET whatever the plan says, because a redirect said so.
     pub(super) fn sends_get(&self) -> bool {
-        self.hop.as_ref().is_some_and(|hop| hop.as_get)
+        self.redirect.as_ref().is_some_and(|redirect| redirect.as_get)
     }
 
     /// What `Host` said last.
@@ -140,39 +140,46 @@ impl Session {
     }
 
     /// Takes what an answer gives.
-    pub(super) fn take(&mut self, gains: Gains, home: &Home, now_ns: u64, unix_s: i64) -> Taken {
+    pub(super) fn take(
+        &mut self,
+        extracted: Extracted,
+        base_url: &BaseUrl,
+        now_ns: u64,
+        unix_s: i64,
+    ) -> SessionUpdate {
         let mut lost = Vec::new();
-        if let Some(jar) = &mut self.jar {
-            let secured = home.url.is_secure;
-            let host = home.host(&self.host);
-            let from = Sender { host: &host, secured, path: &self.path, now_ns, unix_s };
-            for said in &gains.cookies {
-                lost.extend(jar.take(said, from, home.limits));
+        if let Some(cookie_jar) = &mut self.cookie_jar {
+            let secured = base_url.url.is_secure;
+            let host = base_url.host(&self.host);
+            let from = CookieOrigin { host: &host, secured, path: &self.path, now_ns, unix_s };
+            for said in &extracted.cookies {
+                lost.extend(cookie_jar.take(said, from, base_url.limits));
             }
         }
-        for (at, value) in gains.values {
+        for (at, value) in extracted.values {
             if self.values.len() <= at {
                 self.values.resize(at + 1, None);
             }
             self.values[at] = Some(value);
         }
-        let follows = gains.location.map_or(Ok(false), |location| {
-            self.follow(&location, gains.status, home)
+        let follows = extracted.location.map_or(Ok(false), |location| {
+            self.follow(&location, extracted.status, base_url)
                 .map(|()| true)
-                .map_err(|why| Fault::new(Failure::Redirect, FailureStage::Request, why))
+                .map_err(|why| RequestError::new(Failure::Redirect, FailureStage::Request, why))
         });
-        Taken { follows, lost }
+        SessionUpdate { follows, lost }
     }
 
-    fn follow(&mut self, to: &str, status: u16, home: &Home) -> Result<(), String> {
-        let path = home.resolve(to, &self.host, &self.path)?;
-        let (count, was_get) = self.hop.as_ref().map_or((0, false), |hop| (hop.count, hop.as_get));
-        if count >= home.redirects {
-            let limit = home.redirects;
+    fn follow(&mut self, to: &str, status: u16, base_url: &BaseUrl) -> Result<(), String> {
+        let path = base_url.resolve(to, &self.host, &self.path)?;
+        let (count, was_get) =
+            self.redirect.as_ref().map_or((0, false), |redirect| (redirect.count, redirect.as_get));
+        if count >= base_url.redirects {
+            let limit = base_url.redirects;
             return Err(format!("more than {limit} redirects, the last one to {}", shown(&path)));
         }
         let as_get = was_get || matches!(status, 301..=303);
-        self.hop = Some(Hop { path, as_get, count: count + 1 });
+        self.redirect = Some(Redirect { path, as_get, count: count + 1 });
         Ok(())
     }
 }
@@ -182,22 +189,25 @@ mod tests {
     use super::*;
     use crate::plan::{AnswerLimits, HostPort, HttpUrl, Site};
 
-    fn home() -> Home {
+    fn base_url() -> BaseUrl {
         let site = Site::Host(HostPort { host: "shop.test".into(), port: 8080 });
         let host_header = "shop.test:8080".into();
         let url = HttpUrl { is_secure: false, site, host_header, path: "/".into() };
-        Home::new(&url, &[], 2, AnswerLimits::default())
+        BaseUrl::new(&url, &[], 2, AnswerLimits::default())
     }
 
     #[test]
     fn methods_follow_the_rules_and_chains_end() {
-        let mut session = Session::new(false);
+        let mut session = UserSession::new(false);
         session.asked_for("/start".into(), "shop.test:8080".into());
         let mut go = |status, location: &str| {
             let location = Some(location.to_owned());
-            let gains = Gains { location, status, ..Gains::default() };
-            let went = session.take(gains, &home(), 0, 0).follows;
-            (went.map_err(|fault| fault.sample), session.hop.as_ref().is_some_and(|hop| hop.as_get))
+            let extracted = Extracted { location, status, ..Extracted::default() };
+            let went = session.take(extracted, &base_url(), 0, 0).follows;
+            (
+                went.map_err(|fault| fault.sample),
+                session.redirect.as_ref().is_some_and(|redirect| redirect.as_get),
+            )
         };
         assert_eq!(go(307, "/x"), (Ok(true), false));
         assert_eq!(go(303, "/y"), (Ok(true), true));

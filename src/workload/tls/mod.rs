@@ -15,7 +15,7 @@ mod tests;
 mod trust;
 
 pub(crate) use identity::{Identity, self_signed};
-pub(crate) use session::Session;
+pub(crate) use session::TlsSession;
 pub(crate) use sessions::Sessions;
 pub(crate) use trust::{Client, Credentials, Peers, Trust, server_name};
 

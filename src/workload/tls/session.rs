@@ -17,7 +17,7 @@ use std::net::TcpStream;
 const RECORD: usize = 16_384;
 
 /// One side of a connection's TLS.
-pub(crate) trait End {
+pub(crate) trait TlsSide {
     /// rustls' word for the side.
     type Data;
 
@@ -37,7 +37,7 @@ pub(crate) trait End {
     fn spoken(&self) -> Option<&[u8]>;
 }
 
-impl End for UnbufferedClientConnection {
+impl TlsSide for UnbufferedClientConnection {
     type Data = ClientConnectionData;
 
     fn process<'c, 'i>(
@@ -60,7 +60,7 @@ impl End for UnbufferedClientConnection {
     }
 }
 
-impl End for UnbufferedServerConnection {
+impl TlsSide for UnbufferedServerConnection {
     type Data = ServerConnectionData;
 
     fn process<'c, 'i>(
@@ -84,7 +84,7 @@ impl End for UnbufferedServerConnection {
 }
 
 /// The TLS of one connection.
-pub(crate) struct Session<E> {
+pub(crate) struct TlsSession<E> {
     end: E,
     /// A record that has come in part.
     inbox: Vec<u8>,
@@ -100,20 +100,20 @@ pub(crate) struct Session<E> {
 
 /// What is to be sent.
 #[derive(Clone, Copy)]
-enum Say<'a> {
+enum Outgoing<'a> {
     Nothing,
     Data(&'a [u8]),
     Goodbye,
 }
 
-impl<E> fmt::Debug for Session<E> {
+impl<E> fmt::Debug for TlsSession<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Keys are nobody's business.
         f.debug_struct("Session").field("is_secured", &self.is_secured).finish_non_exhaustive()
     }
 }
 
-impl<E: End> Session<E> {
+impl<E: TlsSide> TlsSession<E> {
     /// A session that has yet to shake hands.
     pub(crate) fn new(end: E) -> Self {
         Self {
@@ -132,7 +132,7 @@ impl<E: End> Session<E> {
         // A client speaks first.
         let mut plain = std::mem::take(&mut self.early);
         if self.end.is_handshaking() && self.inbox.is_empty() {
-            self.process(&mut [], &mut plain, Say::Nothing).map_err(io::Error::other)?;
+            self.process(&mut [], &mut plain, Outgoing::Nothing).map_err(io::Error::other)?;
             self.flush(socket)?;
         }
         let result = loop {
@@ -195,7 +195,7 @@ impl<E: End> Session<E> {
             return Err(ErrorKind::WouldBlock.into());
         }
         let taken = &bytes[..bytes.len().min(RECORD)];
-        self.say(Say::Data(taken)).map_err(io::Error::other)?;
+        self.say(Outgoing::Data(taken)).map_err(io::Error::other)?;
         self.flush(socket)?;
         Ok(taken.len())
     }
@@ -219,12 +219,12 @@ impl<E: End> Session<E> {
     /// Says goodbye, if there is room for it.
     pub(crate) fn close(mut self, socket: &TcpStream) {
         // Nobody waits for an answer: the socket is closed next, which says the same.
-        if !self.end.is_handshaking() && self.say(Say::Goodbye).is_ok() {
+        if !self.end.is_handshaking() && self.say(Outgoing::Goodbye).is_ok() {
             let _ = self.flush(socket);
         }
     }
 
-    fn say(&mut self, what: Say<'_>) -> Result<(), rustls::Error> {
+    fn say(&mut self, what: Outgoing<'_>) -> Result<(), rustls::Error> {
         let mut inbox = std::mem::take(&mut self.inbox);
         let mut plain = std::mem::take(&mut self.early);
         let result = self.process(&mut inbox, &mut plain, what);
@@ -260,7 +260,7 @@ impl<E: End> Session<E> {
         }
         scratch[..kept].copy_from_slice(&self.inbox);
         let incoming = &mut scratch[..kept + read];
-        let result = self.process(incoming, plain, Say::Nothing);
+        let result = self.process(incoming, plain, Outgoing::Nothing);
         // An alert goes out even if nothing more is taken in.
         let flushed = self.flush(socket);
         let used = result.map_err(io::Error::other)?;
@@ -274,7 +274,7 @@ impl<E: End> Session<E> {
         &mut self,
         incoming: &mut [u8],
         plain: &mut Vec<u8>,
-        say: Say<'_>,
+        say: Outgoing<'_>,
     ) -> Result<usize, rustls::Error> {
         let mut used = 0;
         loop {
@@ -308,11 +308,11 @@ impl<E: End> Session<E> {
                 ConnectionState::PeerClosed => self.is_over = true,
                 ConnectionState::WriteTraffic(mut traffic) => {
                     match say {
-                        Say::Nothing => {}
-                        Say::Data(bytes) => append(&mut self.outbox, |room| {
+                        Outgoing::Nothing => {}
+                        Outgoing::Data(bytes) => append(&mut self.outbox, |room| {
                             traffic.encrypt(bytes, room).map_err(encrypted)
                         })?,
-                        Say::Goodbye => append(&mut self.outbox, |room| {
+                        Outgoing::Goodbye => append(&mut self.outbox, |room| {
                             traffic.queue_close_notify(room).map_err(encrypted)
                         })?,
                     }

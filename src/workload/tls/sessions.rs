@@ -1,7 +1,7 @@
 //! Turns descriptors into sessions: beside the sockets, so that a connection's own record does not
 //! grow.
 
-use super::session::{End, Session};
+use super::session::{TlsSession, TlsSide};
 use std::fmt;
 use std::io;
 use std::net::TcpStream;
@@ -12,11 +12,11 @@ const SCRATCH: usize = 32_768;
 
 /// The sessions of a process, by descriptor, and the one buffer that all of them read with.
 pub(crate) struct Sessions<E> {
-    by_descriptor: Vec<Option<Box<Session<E>>>>,
+    by_descriptor: Vec<Option<Box<TlsSession<E>>>>,
     scratch: Box<[u8]>,
 }
 
-impl<E: End> Default for Sessions<E> {
+impl<E: TlsSide> Default for Sessions<E> {
     fn default() -> Self {
         Self { by_descriptor: Vec::new(), scratch: vec![0; SCRATCH].into_boxed_slice() }
     }
@@ -32,14 +32,14 @@ fn index(socket: &TcpStream) -> usize {
     usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX)
 }
 
-impl<E: End> Sessions<E> {
+impl<E: TlsSide> Sessions<E> {
     /// Gives a socket a session that has yet to shake hands.
     pub(crate) fn begin(&mut self, socket: &TcpStream, end: E) {
         let index = index(socket);
         if self.by_descriptor.len() <= index {
             self.by_descriptor.resize_with(index + 1, || None);
         }
-        self.by_descriptor[index] = Some(Box::new(Session::new(end)));
+        self.by_descriptor[index] = Some(Box::new(TlsSession::new(end)));
     }
 
     /// Whether a socket has a session.
@@ -97,8 +97,8 @@ impl<E: End> Sessions<E> {
 }
 
 fn of<'a, E>(
-    by_descriptor: &'a mut [Option<Box<Session<E>>>],
+    by_descriptor: &'a mut [Option<Box<TlsSession<E>>>],
     socket: &TcpStream,
-) -> Option<&'a mut Session<E>> {
+) -> Option<&'a mut TlsSession<E>> {
     by_descriptor.get_mut(index(socket))?.as_deref_mut()
 }

@@ -269,6 +269,6 @@ fn a_session_that_waits_keeps_no_buffer() {
     both.server.send(&both.sockets.1, b"ok").unwrap();
     assert_eq!(both.client_reads().unwrap(), b"ok");
     assert!(!both.client.has_unsent(&both.sockets.0));
-    assert!(size_of::<Session<UnbufferedClientConnection>>() <= 1_200);
-    assert!(size_of::<Session<UnbufferedServerConnection>>() <= 1_200);
+    assert!(size_of::<TlsSession<UnbufferedClientConnection>>() <= 1_200);
+    assert!(size_of::<TlsSession<UnbufferedServerConnection>>() <= 1_200);
 }

@@ -42,11 +42,11 @@ impl Trust {
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
         match self {
             Self::System => Ok(verify(system()?)?),
-            Self::Only(text) => Ok(Arc::new(Given {
+            Self::Only(text) => Ok(Arc::new(PinnedRoots {
                 by_signature: verify(roots(text, "the text")?)?,
                 certificates: chain(text, "the text")?,
             })),
-            Self::Anyone => Ok(Arc::new(Anyone)),
+            Self::Anyone => Ok(Arc::new(NoVerification)),
         }
     }
 }
@@ -193,12 +193,12 @@ fn system() -> Result<RootCertStore, TlsError> {
 /// Takes what is signed by certificates that were given, and themselves: also as a server's own
 /// where they may sign others, as those that `openssl req -x509` makes may.
 #[derive(Debug)]
-struct Given {
+struct PinnedRoots {
     by_signature: Arc<WebPkiServerVerifier>,
     certificates: Vec<CertificateDer<'static>>,
 }
 
-impl ServerCertVerifier for Given {
+impl ServerCertVerifier for PinnedRoots {
     fn verify_server_cert(
         &self,
         end_entity: &CertificateDer<'_>,
@@ -258,9 +258,9 @@ fn may_sign(error: &rustls::Error) -> bool {
 
 /// Takes every certificate, for every name.
 #[derive(Debug)]
-struct Anyone;
+struct NoVerification;
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for NoVerification {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

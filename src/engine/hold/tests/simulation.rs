@@ -6,7 +6,7 @@ use crate::plan::{Level, Phase, Plan, Protocol, Ramp, Scenario, Stage};
 use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};
-use crate::workload::hold::raw::Raw;
+use crate::workload::hold::raw::RawTcp;
 use std::cell::{Cell as Shared, RefCell};
 use std::collections::BTreeMap;
 use std::io;
@@ -242,7 +242,7 @@ pub(super) fn run(
     on_send: Script,
 ) -> Outcomes {
     let Protocol::Hold(settings) = &plan.scenarios[0].protocol else { unreachable!() };
-    let raw = Raw::new(settings);
+    let raw = RawTcp::new(settings);
     run_with(plan, orders, (on_connect, on_send), raw)
 }
 

@@ -4,13 +4,15 @@ use super::simulation::*;
 use super::*;
 use crate::plan::{Close, Stat};
 use crate::record::FailureStage;
-use crate::workload::hold::websocket::frame::{Header, Opcode, apply, write};
-use crate::workload::hold::websocket::{Heartbeat as Beat, Settings, WebSocket, accept_for};
+use crate::workload::hold::websocket::frame::{FrameHeader, Opcode, apply, write};
+use crate::workload::hold::websocket::{
+    HeartbeatFrame as Beat, Settings, WebSocketClient, accept_for,
+};
 
 const MS: u64 = 1_000_000;
 
-fn websocket(heartbeat: Beat) -> WebSocket {
-    WebSocket::new(Settings {
+fn websocket(heartbeat: Beat) -> WebSocketClient {
+    WebSocketClient::new(Settings {
         places: vec![("localhost".to_owned(), "/".to_owned())],
         headers: Vec::new(),
         protocols: Vec::new(),
@@ -42,10 +44,11 @@ enum Said {
 fn said(bytes: &[u8]) -> Said {
     if bytes.starts_with(b"GET ") {
         let text = String::from_utf8_lossy(bytes);
-        let key = text.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
+        let key =
+            text.lines().find_map(|line| line.strip_prefix("Sec-WebSocketClient-Key: ")).unwrap();
         return Said::Key(key.to_owned());
     }
-    let header = Header::read(bytes).unwrap().unwrap();
+    let header = FrameHeader::read(bytes).unwrap().unwrap();
     let mut payload = bytes[header.size..].to_vec();
     apply(header.mask.expect("a client masks"), &mut payload);
     Said::Frame(header.opcode, payload)
@@ -53,7 +56,7 @@ fn said(bytes: &[u8]) -> Said {
 
 fn accepted(key: &str) -> Act {
     act(format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocketClient-Accept: {}\r\n\r\n",
         accept_for(key.as_bytes())
     )
     .into_bytes())
@@ -262,10 +265,10 @@ fn connections_that_are_replaced_say_goodbye_beside_their_successors() {
 #[test]
 fn a_connection_costs_at_most_8_bytes_more_than_a_raw_one() {
     use super::slots::HeldConnection;
-    use crate::workload::hold::websocket::State;
+    use crate::workload::hold::websocket::WebSocketState;
     let (raw, websocket) = (
         size_of::<HeldConnection<std::net::TcpStream, u32>>(),
-        size_of::<HeldConnection<std::net::TcpStream, State>>(),
+        size_of::<HeldConnection<std::net::TcpStream, WebSocketState>>(),
     );
     assert!(websocket <= raw + 8 && websocket <= 72, "{websocket} and {raw} bytes");
 }

@@ -3,7 +3,7 @@
 use super::super::host::{Capacity, SlotId};
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
-use crate::workload::http::Multiplex;
+use crate::workload::http::Http2Connection;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
@@ -51,7 +51,7 @@ pub(super) struct PooledConnection {
     pub(super) generation: u32,
     pub(super) address: usize,
     /// `None`: there is no connection.
-    pub(super) http2: Option<Multiplex>,
+    pub(super) http2: Option<Http2Connection>,
     /// Who opens it, until it is open.
     pub(super) opener: Option<SlotId>,
     /// Whether it was open, secured and all.
@@ -95,7 +95,7 @@ impl PooledConnection {
     }
 
     /// Begins anew, with a connection that is being opened.
-    pub(super) fn begin(&mut self, address: usize, opener: SlotId, http2: Multiplex) {
+    pub(super) fn begin(&mut self, address: usize, opener: SlotId, http2: Http2Connection) {
         (self.address, self.opener, self.http2) = (address, Some(opener), Some(http2));
         (self.is_open, self.end_is_announced, self.permits) = (false, false, 0);
         self.waiters.clear();

@@ -11,7 +11,10 @@ mod connection;
 use super::host::{Capacity, Ready, SlotId};
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::record::ConnectionEnd;
-use crate::workload::http::{Buffers, Ends, Fault, Multiplex, Opening, Secured, Stream};
+use crate::workload::Route;
+use crate::workload::http::{
+    Buffers, Handshake, Http2Connection, Http2Stream, PeerSettings, RequestError,
+};
 use connection::PooledConnection;
 use rustls::client::UnbufferedClientConnection;
 use std::cell::RefCell;
@@ -72,7 +75,7 @@ impl ConnectionPool {
             let connection = self.connection(index);
             connection.retire_if_old(uses, now);
             let left = uses.max_requests.map_or(u64::MAX, |most| {
-                most.saturating_sub(connection.http2.as_ref().map_or(0, Multiplex::served))
+                most.saturating_sub(connection.http2.as_ref().map_or(0, Http2Connection::served))
             });
             let room = most.min(usize::try_from(left).unwrap_or(usize::MAX));
             if connection.accepts_requests() && connection.streams() < room {
@@ -90,9 +93,9 @@ impl ConnectionPool {
         &mut self,
         address: usize,
         user: SlotId,
-        ends: &Ends,
-    ) -> Result<(StreamId, SlotId), Fault> {
-        let http2 = Multiplex::begin(ends, self.limits)?;
+        route: Route<'_>,
+    ) -> Result<(StreamId, SlotId), RequestError> {
+        let http2 = Http2Connection::begin(route, self.limits)?;
         let index = self.free.pop().unwrap_or_else(|| {
             self.connections.push(PooledConnection::new());
             u32::try_from(self.connections.len() - 1).unwrap_or(u32::MAX)
@@ -112,8 +115,12 @@ impl ConnectionPool {
 
     /// Whether a connection is open, once it can be written to; false: to be asked again after a
     /// while.
-    pub(super) fn open(&mut self, stream_id: StreamId, ends: &Ends) -> Result<bool, Fault> {
-        let result = self.http2(stream_id).map_or(Ok(true), |http2| http2.open(ends));
+    pub(super) fn open(
+        &mut self,
+        stream_id: StreamId,
+        route: Route<'_>,
+    ) -> Result<bool, RequestError> {
+        let result = self.http2(stream_id).map_or(Ok(true), |http2| http2.open(route));
         self.mark_dirty(stream_id.connection);
         result
     }
@@ -122,17 +129,17 @@ impl ConnectionPool {
     pub(super) fn secure(
         &mut self,
         stream_id: StreamId,
-        ends: &Ends,
+        route: Route<'_>,
         end: Option<UnbufferedClientConnection>,
         now: u64,
-    ) -> Result<Secured, Fault> {
+    ) -> Result<Handshake, RequestError> {
         let buffers = Rc::clone(&self.buffers);
-        let Some(http2) = self.http2(stream_id) else { return Ok(Secured::Plain) };
+        let Some(http2) = self.http2(stream_id) else { return Ok(Handshake::NotNeeded) };
         if let Some(end) = end {
             http2.secure_by(end);
         }
-        let secured = http2.secure(ends, &buffers);
-        if matches!(secured, Ok(Secured::Plain | Secured::Whole | Secured::Resumed)) {
+        let secured = http2.secure(route, &buffers);
+        if matches!(secured, Ok(Handshake::NotNeeded | Handshake::Full | Handshake::Resumed)) {
             let connection = self.connection(stream_id.connection);
             (connection.is_open, connection.opener, connection.opened_ns) = (true, None, now);
         }
@@ -141,7 +148,7 @@ impl ConnectionPool {
     }
 
     /// A connection will not be open in time.
-    pub(super) fn fail(&mut self, stream_id: StreamId, fault: Fault) {
+    pub(super) fn fail(&mut self, stream_id: StreamId, fault: RequestError) {
         if let Some(http2) = self.http2(stream_id) {
             http2.fail(fault);
         }
@@ -161,7 +168,7 @@ impl ConnectionPool {
         if let Some(http2) = &connection.http2
             && (event.readable || event.closed)
         {
-            http2.happened(event.closed);
+            http2.socket_ready(event.closed);
         }
         self.mark_dirty(token.slot);
     }
@@ -180,12 +187,12 @@ impl ConnectionPool {
     /// Whether anything was answered on the connection of a seat.
     pub(super) fn has_answered(&self, stream_id: StreamId) -> bool {
         let connection = &self.connections[stream_id.connection as usize];
-        connection.http2.as_ref().is_some_and(Multiplex::has_answered)
+        connection.http2.as_ref().is_some_and(Http2Connection::has_answered)
     }
 
     /// The connection of a seat, to send a request on, and what is woken when something comes of
     /// it.
-    pub(super) fn ask(&mut self, stream_id: StreamId) -> Option<(&mut Multiplex, &Waker)> {
+    pub(super) fn ask(&mut self, stream_id: StreamId) -> Option<(&mut Http2Connection, &Waker)> {
         self.mark_dirty(stream_id.connection);
         let most = self.uses.max_requests;
         let connection = self.connection(stream_id.connection);
@@ -197,21 +204,21 @@ impl ConnectionPool {
     }
 
     /// The connection of a seat, to go on with a request.
-    pub(super) fn answer(&mut self, stream_id: StreamId) -> Option<(&mut Multiplex, &Waker)> {
+    pub(super) fn answer(&mut self, stream_id: StreamId) -> Option<(&mut Http2Connection, &Waker)> {
         self.mark_dirty(stream_id.connection);
         let connection = self.connection(stream_id.connection);
         Some((connection.http2.as_mut()?, connection.slots[stream_id.slot as usize].waker()))
     }
 
     /// Why a connection never spoke HTTP/2.
-    pub(super) fn refusal(&self, stream_id: StreamId) -> Option<Fault> {
-        self.connections[stream_id.connection as usize].http2.as_ref()?.trouble()
+    pub(super) fn refusal(&self, stream_id: StreamId) -> Option<RequestError> {
+        self.connections[stream_id.connection as usize].http2.as_ref()?.connect_error()
     }
 
     /// What the peer has said of how many requests it takes at once.
-    pub(super) fn opening(&self, stream_id: StreamId) -> Opening {
+    pub(super) fn opening(&self, stream_id: StreamId) -> PeerSettings {
         let connection = &self.connections[stream_id.connection as usize];
-        connection.http2.as_ref().map_or(Opening::Silent, Multiplex::opening)
+        connection.http2.as_ref().map_or(PeerSettings::Pending, Http2Connection::peer_settings)
     }
 
     /// Whether another request can be sent, now or later.
@@ -221,11 +228,11 @@ impl ConnectionPool {
 
     /// Why the connection of a seat takes no more requests.
     pub(super) fn end_reason(&self, stream_id: StreamId) -> Option<ConnectionEnd> {
-        self.connections[stream_id.connection as usize].http2.as_ref()?.ended_by()
+        self.connections[stream_id.connection as usize].http2.as_ref()?.end_reason()
     }
 
     /// Gives a seat up; true when an open connection has gone with it.
-    pub(super) fn leave(&mut self, stream_id: StreamId, stream: Option<Box<Stream>>) -> bool {
+    pub(super) fn leave(&mut self, stream_id: StreamId, stream: Option<Box<Http2Stream>>) -> bool {
         let connection = self.connection(stream_id.connection);
         if let (Some(http2), Some(mut stream)) = (&mut connection.http2, stream) {
             http2.let_go(&mut stream);
@@ -285,7 +292,7 @@ impl ConnectionPool {
         &mut self.connections[index as usize]
     }
 
-    fn http2(&mut self, stream_id: StreamId) -> Option<&mut Multiplex> {
+    fn http2(&mut self, stream_id: StreamId) -> Option<&mut Http2Connection> {
         self.connection(stream_id.connection).http2.as_mut()
     }
 

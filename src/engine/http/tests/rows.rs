@@ -3,7 +3,7 @@
 use super::*;
 use crate::engine::rows::RowSource;
 use crate::plan::{Data, Level};
-use crate::workload::http::{Files, Stock};
+use crate::workload::http::{ScenarioFiles, TestData};
 
 /// A load whose passes take rows of a file of ten, of which some are granted at first.
 fn granted(levels: &[(Level, u64)], count: u64) -> Load {
@@ -15,8 +15,8 @@ fn granted(levels: &[(Level, u64)], count: u64) -> Load {
     };
     let http = Http { data: Some(data), ..settings() };
     let file = b"id\n0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".to_vec();
-    let files = Files { data: Some(file), ..Files::default() };
-    let stock = Stock::new(&http, files).unwrap().into();
+    let files = ScenarioFiles { data: Some(file), ..ScenarioFiles::default() };
+    let stock = TestData::new(&http, files).unwrap().into();
     let rows = RowSource::Granted { first: 0, count };
     Load { stock, rows, ..load(http, levels, Partition::WHOLE) }
 }

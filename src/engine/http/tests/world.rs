@@ -12,7 +12,9 @@ use crate::record::{
 };
 use crate::schedule::{Partition, Schedule};
 use crate::units::{Rate, Time};
-use crate::workload::http::{Answer, Fault, Limits, Moved, Secured, Step, Unseen};
+use crate::workload::http::{
+    Deadlines, ExchangeStep, Handshake, RequestError, RequestOutcome, RetrySafety, Transferred,
+};
 use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -218,24 +220,24 @@ impl Host for Simulated {
         WorkerFacts::default()
     }
 
-    fn connect(&mut self, place: SlotId, number: u64) -> Result<Fake, Fault> {
+    fn connect(&mut self, place: SlotId, number: u64) -> Result<Fake, RequestError> {
         self.world.opened.borrow_mut().push((self.now, number));
         let next_ns = (self.world.open_ns)(self.now);
         self.happens(next_ns, place);
         Ok(Fake { place, number, next_ns, sent: 0, wrong: false, over: false })
     }
 
-    fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, Fault> {
+    fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, RequestError> {
         *self.world.knocks.borrow_mut() += 1;
         let refused = self.world.refused.map(|failure| fault(failure, FailureStage::Connect));
         refused.map_or(Ok(self.now >= self.world.full_until_ns), Err)
     }
 
-    fn secure(&mut self, _: &mut Self::Connection, _: u64) -> Result<Secured, Fault> {
-        Ok(Secured::Plain)
+    fn secure(&mut self, _: &mut Self::Connection, _: u64) -> Result<Handshake, RequestError> {
+        Ok(Handshake::NotNeeded)
     }
 
-    fn connect_timed_out(&mut self, _: &mut Fake, _: u64, _: bool) -> Fault {
+    fn connect_timed_out(&mut self, _: &mut Fake, _: u64, _: bool) -> RequestError {
         fault(Failure::ConnectTimeout, FailureStage::Connect)
     }
 
@@ -253,26 +255,31 @@ impl Host for Simulated {
         true
     }
 
-    fn advance(&mut self, lane: &mut Fake, _: bool, now_ns: u64) -> Step {
+    fn advance(&mut self, lane: &mut Fake, _: bool, now_ns: u64) -> ExchangeStep {
         if now_ns < lane.next_ns {
-            return Step::Wait;
+            return ExchangeStep::Wait;
         }
         let closed = lane.over.then(|| fault(Failure::ClosedByServer, FailureStage::Request));
         if lane.wrong {
             let first_byte_ns = Some(now_ns);
             let wrong = answer(Some(fault(Failure::Status, FailureStage::Request)), now_ns);
             let status = Some(503);
-            return Step::Ended(Answer { status, first_byte_ns, broken: Some(0), ..wrong });
+            return ExchangeStep::Ended(RequestOutcome {
+                status,
+                first_byte_ns,
+                failed_checks: Some(0),
+                ..wrong
+            });
         }
-        let unseen = if lane.over { Unseen::Perhaps } else { Unseen::No };
-        Step::Ended(Answer { unseen, ..answer(closed, now_ns) })
+        let unseen = if lane.over { RetrySafety::Permitted } else { RetrySafety::Unsafe };
+        ExchangeStep::Ended(RequestOutcome { retry_safety: unseen, ..answer(closed, now_ns) })
     }
 
-    fn deadline(&self, _: &Fake, limits: Limits) -> u64 {
+    fn deadline(&self, _: &Fake, limits: Deadlines) -> u64 {
         limits.whole_ns
     }
 
-    fn time_out(&mut self, lane: &mut Fake, _: Limits, now_ns: u64) -> Option<Answer> {
+    fn time_out(&mut self, lane: &mut Fake, _: Deadlines, now_ns: u64) -> Option<RequestOutcome> {
         lane.over = true;
         Some(answer(Some(fault(Failure::RequestTimeout, FailureStage::Request)), now_ns))
     }
@@ -283,29 +290,29 @@ impl Host for Simulated {
         !lane.over
     }
 
-    fn bytes_moved(&self, lane: &Fake) -> Moved {
-        Moved { sent: 3 * u64::from(lane.sent > 0), received: 1 }
+    fn bytes_moved(&self, lane: &Fake) -> Transferred {
+        Transferred { sent: 3 * u64::from(lane.sent > 0), received: 1 }
     }
 }
 
-fn fault(failure: Failure, phase: FailureStage) -> Fault {
-    Fault { cause: Cause::new(failure, phase), sample: "simulated".into() }
+fn fault(failure: Failure, phase: FailureStage) -> RequestError {
+    RequestError { cause: Cause::new(failure, phase), sample: "simulated".into() }
 }
 
-fn answer(fault: Option<Fault>, ended_ns: u64) -> Answer {
+fn answer(fault: Option<RequestError>, ended_ns: u64) -> RequestOutcome {
     let status = fault.is_none().then_some(200);
     let first_byte_ns = status.map(|_| ended_ns);
-    Answer {
-        lacks: false,
-        fault,
+    RequestOutcome {
+        misses_value: false,
+        error: fault,
         status,
         body_bytes: 2,
         sent_bytes: 3,
         first_byte_ns,
         ended_ns,
-        unseen: Unseen::No,
-        broken: None,
-        gains: None,
+        retry_safety: RetrySafety::Unsafe,
+        failed_checks: None,
+        extracted: None,
     }
 }
 

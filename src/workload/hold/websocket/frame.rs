@@ -55,7 +55,7 @@ impl Opcode {
 
 /// What stands before a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) struct FrameHeader {
     /// Whether the message, if it is of one, ends with this frame.
     pub is_final: bool,
     /// What it is.
@@ -68,7 +68,7 @@ pub(crate) struct Header {
     pub size: usize,
 }
 
-impl Header {
+impl FrameHeader {
     /// The header at the front of `bytes`; `None`: the rest of it must come first. What is wrong is
     /// found as soon as the bytes that say so are there.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
@@ -195,7 +195,7 @@ mod tests {
             (&[0x82, 127, 0x80, 0, 0, 0, 0, 0, 0, 0], Violation::Length(1 << 63)),
         ];
         for (bytes, violation) in cases {
-            assert_eq!(Header::read(bytes), Err(violation), "{bytes:x?}");
+            assert_eq!(FrameHeader::read(bytes), Err(violation), "{bytes:x?}");
         }
     }
 
@@ -205,11 +205,11 @@ mod tests {
             let mask = masked.then_some([1, 2, 3, 4]);
             let mut out = Vec::new();
             write_part(&mut out, (Opcode::Binary, last), mask, &vec![9; length]);
-            let header = Header::read(&out).unwrap().unwrap();
-            let expected = Header { is_final: last, opcode: Opcode::Binary, mask, length: length as u64, size: out.len() - length };
+            let header = FrameHeader::read(&out).unwrap().unwrap();
+            let expected = FrameHeader { is_final: last, opcode: Opcode::Binary, mask, length: length as u64, size: out.len() - length };
             prop_assert_eq!(header, expected);
             for end in 0..header.size {
-                prop_assert_eq!(Header::read(&out[..end]), Ok(None));
+                prop_assert_eq!(FrameHeader::read(&out[..end]), Ok(None));
             }
             if let Some(mask) = mask {
                 apply(mask, &mut out[header.size..]);

@@ -1,7 +1,7 @@
 //! Turns a connection into a WebSocket: what a client asks, what a server must answer (RFC 6455,
 //! 4).
 
-use super::super::Fault;
+use super::super::ConversationError;
 use crate::record::Failure;
 use crate::units::visible;
 use base64::Engine as _;
@@ -30,12 +30,12 @@ pub(super) fn key_of(nonce: [u8; 16]) -> String {
 
 /// A request that lacks only its key.
 #[derive(Debug, Clone)]
-pub(super) struct Request {
+pub(super) struct UpgradeRequest {
     before: Vec<u8>,
     after: Vec<u8>,
 }
 
-impl Request {
+impl UpgradeRequest {
     pub(super) fn new(
         host: &str,
         path: &str,
@@ -67,7 +67,11 @@ impl Request {
 
 /// Reads the head of a response; its length once it has come as a whole and is right, `None`
 /// before.
-pub(super) fn read(bytes: &[u8], key: &str, protocols: &[String]) -> Result<Option<usize>, Fault> {
+pub(super) fn read(
+    bytes: &[u8],
+    key: &str,
+    protocols: &[String],
+) -> Result<Option<usize>, ConversationError> {
     let mut from = 0;
     loop {
         let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
@@ -95,15 +99,15 @@ pub(super) fn read(bytes: &[u8], key: &str, protocols: &[String]) -> Result<Opti
     }
 }
 
-fn wrong(detail: impl Display) -> Fault {
-    Fault { failure: Failure::BadHandshake, code: 0, detail: format!(": {detail}") }
+fn wrong(detail: impl Display) -> ConversationError {
+    ConversationError { failure: Failure::BadHandshake, code: 0, detail: format!(": {detail}") }
 }
 
 fn verify(
     response: &httparse::Response<'_, '_>,
     key: &str,
     protocols: &[String],
-) -> Result<(), Fault> {
+) -> Result<(), ConversationError> {
     let all = |name: &'static str| {
         let headers = response.headers.iter();
         let named = headers.filter(move |header| header.name.eq_ignore_ascii_case(name));
@@ -117,7 +121,7 @@ fn verify(
         let detail =
             of_status(status, response.reason.unwrap_or_default(), |name| all(name).next());
         let code = i32::from(status);
-        return Err(Fault { failure: Failure::HandshakeStatus, code, detail });
+        return Err(ConversationError { failure: Failure::HandshakeStatus, code, detail });
     }
     if !has_token("upgrade", "websocket") {
         return Err(wrong("the response has no `Upgrade: websocket`"));

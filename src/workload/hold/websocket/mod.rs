@@ -14,14 +14,14 @@ mod tests;
 mod violation;
 
 pub(crate) use handshake::accept_for;
-pub(crate) use state::State;
+pub(crate) use state::WebSocketState;
 pub(crate) use violation::Violation;
 
-use super::{ConnectionId, Conversation, Event, Fault, Received};
+use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
 use crate::plan::Secrets;
 use crate::record::Failure;
 use frame::Opcode;
-use handshake::Request;
+use handshake::UpgradeRequest;
 use std::collections::HashMap;
 
 /// What a client says and expects.
@@ -36,7 +36,7 @@ pub(crate) struct Settings {
     /// Every message must be exactly this; `None` takes any.
     pub expect: Option<Vec<u8>>,
     /// What counts as a heartbeat, and what is sent as one.
-    pub heartbeat: Heartbeat,
+    pub heartbeat: HeartbeatFrame,
     /// The longest message that is taken, in bytes; below 2^31.
     pub max_message: u32,
     /// What must not be shown of all that is sent and comes back.
@@ -47,7 +47,7 @@ pub(crate) struct Settings {
 
 /// What counts as a heartbeat.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Heartbeat {
+pub(crate) enum HeartbeatFrame {
     /// Messages of the server.
     Messages,
     /// Pings of the server.
@@ -65,20 +65,20 @@ pub(crate) enum Heartbeat {
 
 /// The client's side of all WebSockets of a worker.
 #[derive(Debug)]
-pub(crate) struct WebSocket {
-    requests: Vec<Request>,
+pub(crate) struct WebSocketClient {
+    requests: Vec<UpgradeRequest>,
     settings: Settings,
     masks: fastrand::Rng,
     /// By slot, what has come of a head or control frame that is not complete.
     partial: HashMap<u32, Vec<u8>>,
 }
 
-impl WebSocket {
+impl WebSocketClient {
     /// The side of a client.
     pub(crate) fn new(settings: Settings) -> Self {
         let Settings { places, protocols, headers, .. } = &settings;
         let requests =
-            places.iter().map(|(host, path)| Request::new(host, path, protocols, headers));
+            places.iter().map(|(host, path)| UpgradeRequest::new(host, path, protocols, headers));
         Self {
             requests: requests.collect(),
             masks: fastrand::Rng::with_seed(settings.seed),
@@ -111,9 +111,9 @@ impl WebSocket {
     fn shake_hands(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         bytes: &[u8],
-    ) -> Result<Received, Fault> {
+    ) -> Result<Received, ConversationError> {
         let mut head = Vec::new();
         if state.is_partial() {
             head = self.partial.remove(&id.slot).unwrap_or_default();
@@ -133,24 +133,24 @@ impl WebSocket {
                 head.extend_from_slice(bytes);
             }
             self.keep(id.slot, state, head);
-            let event = Event::Messages { messages: 0, heartbeats: 0 };
+            let event = ConversationEvent::Messages { messages: 0, heartbeats: 0 };
             return Ok(Received { used: bytes.len(), event });
         };
         state.open();
-        Ok(Received { used: length - before, event: Event::Opened })
+        Ok(Received { used: length - before, event: ConversationEvent::Opened })
     }
 
-    fn keep(&mut self, slot: u32, state: &mut State, bytes: Vec<u8>) {
+    fn keep(&mut self, slot: u32, state: &mut WebSocketState, bytes: Vec<u8>) {
         self.partial.insert(slot, bytes);
         state.set_partial(true);
     }
 }
 
-impl Conversation for WebSocket {
-    type State = State;
+impl Conversation for WebSocketClient {
+    type State = WebSocketState;
 
-    const SHAKES_HANDS: bool = true;
-    const SAYS_GOODBYE: bool = true;
+    const HAS_OPENING_HANDSHAKE: bool = true;
+    const HAS_CLOSING_HANDSHAKE: bool = true;
 
     fn begin(&mut self, id: ConnectionId, address: usize, out: &mut Vec<u8>) {
         let key = handshake::key_of(self.nonce(id));
@@ -162,7 +162,7 @@ impl Conversation for WebSocket {
     fn receive(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         bytes: &[u8],
         out: &mut Vec<u8>,
     ) -> Received {
@@ -171,11 +171,11 @@ impl Conversation for WebSocket {
         } else {
             self.shake_hands(id, state, bytes).unwrap_or_else(|fault| Received {
                 used: bytes.len(),
-                event: Event::Failed(Box::new(fault)),
+                event: ConversationEvent::Failed(Box::new(fault)),
             })
         };
         // A violation is told to the server before the connection ends.
-        if let Event::Failed(fault) = &mut received.event
+        if let ConversationEvent::Failed(fault) = &mut received.event
             && let Some(code) = close_code(fault.failure)
             && state.is_open()
             && !state.is_closing()
@@ -183,33 +183,33 @@ impl Conversation for WebSocket {
             self.frame(Opcode::Close, &code.to_be_bytes(), out);
             fault.detail.extend(["; closed with ", &code.to_string()]);
         }
-        if let Event::Failed(fault) = &mut received.event {
+        if let ConversationEvent::Failed(fault) = &mut received.event {
             fault.detail = self.settings.secrets.hide(&fault.detail, false);
         }
         received
     }
 
-    fn beat(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
+    fn send_heartbeat(&mut self, id: ConnectionId, out: &mut Vec<u8>) {
         let mask = self.masks.u32(..).to_be_bytes();
         match &self.settings.heartbeat {
-            Heartbeat::Messages | Heartbeat::Pings => {}
-            Heartbeat::Pong => {
+            HeartbeatFrame::Messages | HeartbeatFrame::Pings => {}
+            HeartbeatFrame::Pong => {
                 let payload = self.ping_payload(id);
                 frame::write(out, Opcode::Ping, Some(mask), &payload);
             }
-            Heartbeat::Reply { is_binary, payload } => {
+            HeartbeatFrame::Reply { is_binary, payload } => {
                 let opcode = if *is_binary { Opcode::Binary } else { Opcode::Text };
                 frame::write(out, opcode, Some(mask), payload);
             }
         }
     }
 
-    fn close(&mut self, state: &mut State, out: &mut Vec<u8>) {
+    fn close(&mut self, state: &mut WebSocketState, out: &mut Vec<u8>) {
         state.close();
         self.frame(Opcode::Close, &1000_u16.to_be_bytes(), out);
     }
 
-    fn rename(&mut self, from: u32, to: u32, state: &State) {
+    fn move_slot(&mut self, from: u32, to: u32, state: &WebSocketState) {
         if state.is_partial()
             && let Some(bytes) = self.partial.remove(&from)
         {
@@ -217,7 +217,7 @@ impl Conversation for WebSocket {
         }
     }
 
-    fn forget(&mut self, slot: u32, state: &State) {
+    fn remove(&mut self, slot: u32, state: &WebSocketState) {
         if state.is_partial() {
             self.partial.remove(&slot);
         }

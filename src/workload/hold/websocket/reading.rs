@@ -1,8 +1,8 @@
 //! Turns frames of a server into messages, heartbeats, replies and the end of a conversation.
 
-use super::super::{ConnectionId, Event, Fault, Received};
-use super::frame::{Header, Opcode};
-use super::{Heartbeat, State, Violation, WebSocket, close_of};
+use super::super::{ConnectionId, ConversationError, ConversationEvent, Received};
+use super::frame::{FrameHeader, Opcode};
+use super::{HeartbeatFrame, Violation, WebSocketClient, WebSocketState, close_of};
 use crate::record::Failure;
 use crate::units::visible;
 
@@ -11,21 +11,21 @@ const SHOWN: usize = 32;
 
 /// What a piece of the input was.
 #[derive(Debug, Default)]
-struct Piece {
+struct ReadStep {
     used: usize,
     messages: u32,
     heartbeats: u32,
 }
 
-impl WebSocket {
+impl WebSocketClient {
     /// Takes in the next frame, or as much of it as there is.
     fn piece(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         bytes: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Piece, Fault> {
+    ) -> Result<ReadStep, ConversationError> {
         if state.is_in_frame() {
             return self.payload(state, bytes);
         }
@@ -42,11 +42,11 @@ impl WebSocket {
                 let (head, rest) = bytes.split_at(header.size);
                 let payload = &rest[..usize::try_from(header.length).unwrap_or(0)];
                 let heartbeats = self.control(id, state, (header.opcode, payload), out)?;
-                Ok(Piece { used: head.len() + payload.len(), heartbeats, ..Piece::default() })
+                Ok(ReadStep { used: head.len() + payload.len(), heartbeats, ..ReadStep::default() })
             }
             _ => {
                 self.keep(id.slot, state, bytes.to_vec());
-                Ok(Piece { used: bytes.len(), ..Piece::default() })
+                Ok(ReadStep { used: bytes.len(), ..ReadStep::default() })
             }
         }
     }
@@ -55,10 +55,10 @@ impl WebSocket {
     fn rest(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         bytes: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Piece, Fault> {
+    ) -> Result<ReadStep, ConversationError> {
         let mut held = self.partial.remove(&id.slot).unwrap_or_default();
         state.set_partial(false);
         let mut used = 0;
@@ -75,7 +75,7 @@ impl WebSocket {
                 let mut piece = if header.opcode.is_control() {
                     let frame = (header.opcode, &held[header.size..]);
                     let heartbeats = self.control(id, state, frame, out)?;
-                    Piece { heartbeats, ..Piece::default() }
+                    ReadStep { heartbeats, ..ReadStep::default() }
                 } else {
                     self.begin_frame(state, &header)?
                 };
@@ -84,7 +84,7 @@ impl WebSocket {
             }
             if used == bytes.len() {
                 self.keep(id.slot, state, held);
-                return Ok(Piece { used, ..Piece::default() });
+                return Ok(ReadStep { used, ..ReadStep::default() });
             }
             let more = needed.min(bytes.len() - used);
             held.extend_from_slice(&bytes[used..used + more]);
@@ -93,7 +93,11 @@ impl WebSocket {
     }
 
     /// Begins a frame of a message.
-    fn begin_frame(&self, state: &mut State, header: &Header) -> Result<Piece, Fault> {
+    fn begin_frame(
+        &self,
+        state: &mut WebSocketState,
+        header: &FrameHeader,
+    ) -> Result<ReadStep, ConversationError> {
         match header.opcode {
             Opcode::Continuation if !state.is_in_message() => {
                 return Err(violated(Violation::Continuation));
@@ -110,11 +114,15 @@ impl WebSocket {
             Ok(left) if length <= u64::from(limit) => state.begin_frame(left, header.is_final),
             _ => return Err(violated(Violation::TooLong { length, limit })),
         }
-        if header.length == 0 { self.end_of_frame(state) } else { Ok(Piece::default()) }
+        if header.length == 0 { self.end_of_frame(state) } else { Ok(ReadStep::default()) }
     }
 
     /// Takes in payload of a message.
-    fn payload(&self, state: &mut State, bytes: &[u8]) -> Result<Piece, Fault> {
+    fn payload(
+        &self,
+        state: &mut WebSocketState,
+        bytes: &[u8],
+    ) -> Result<ReadStep, ConversationError> {
         let length = bytes.len().min(state.left() as usize);
         let payload = &bytes[..length];
         match &self.settings.expect {
@@ -132,46 +140,48 @@ impl WebSocket {
         }
         state.pass(length);
         let mut piece =
-            if state.is_in_frame() { Piece::default() } else { self.end_of_frame(state)? };
+            if state.is_in_frame() { ReadStep::default() } else { self.end_of_frame(state)? };
         piece.used = length;
         Ok(piece)
     }
 
-    fn end_of_frame(&self, state: &mut State) -> Result<Piece, Fault> {
+    fn end_of_frame(&self, state: &mut WebSocketState) -> Result<ReadStep, ConversationError> {
         if !state.is_last_frame() {
-            return Ok(Piece::default());
+            return Ok(ReadStep::default());
         }
         if let Some(expect) = &self.settings.expect
             && expect.len() != state.seen() as usize
         {
             let detail =
                 format!(": a message of {} bytes, expected {}", state.seen(), expect.len());
-            return Err(Fault { failure: Failure::WrongData, code: 0, detail });
+            return Err(ConversationError { failure: Failure::WrongData, code: 0, detail });
         }
         if !state.end_message() {
             return Err(violated(Violation::Utf8));
         }
-        let beats =
-            matches!(self.settings.heartbeat, Heartbeat::Messages | Heartbeat::Reply { .. });
-        Ok(Piece { used: 0, messages: 1, heartbeats: u32::from(beats) })
+        let beats = matches!(
+            self.settings.heartbeat,
+            HeartbeatFrame::Messages | HeartbeatFrame::Reply { .. }
+        );
+        Ok(ReadStep { used: 0, messages: 1, heartbeats: u32::from(beats) })
     }
 
     /// Takes in a control frame; heartbeats that it is.
     fn control(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         (opcode, payload): (Opcode, &[u8]),
         out: &mut Vec<u8>,
-    ) -> Result<u32, Fault> {
+    ) -> Result<u32, ConversationError> {
         match opcode {
             Opcode::Ping => {
                 self.frame(Opcode::Pong, payload, out);
-                Ok(u32::from(self.settings.heartbeat == Heartbeat::Pings))
+                Ok(u32::from(self.settings.heartbeat == HeartbeatFrame::Pings))
             }
             Opcode::Pong => {
-                let is_ours =
-                    self.settings.heartbeat == Heartbeat::Pong && payload == self.ping_payload(id);
+                let is_ours = self.settings.heartbeat == HeartbeatFrame::Pong
+                    && payload == self.ping_payload(id);
                 Ok(u32::from(is_ours))
             }
             _ => {
@@ -187,7 +197,7 @@ impl WebSocket {
                     format!(": the server said `{}`", visible(&reason))
                 };
                 let code = i32::from(code);
-                Err(Fault { failure: Failure::CloseFrame, code, detail: said })
+                Err(ConversationError { failure: Failure::CloseFrame, code, detail: said })
             }
         }
     }
@@ -196,7 +206,7 @@ impl WebSocket {
     pub(super) fn frames(
         &mut self,
         id: ConnectionId,
-        state: &mut State,
+        state: &mut WebSocketState,
         bytes: &[u8],
         out: &mut Vec<u8>,
     ) -> Received {
@@ -216,17 +226,20 @@ impl WebSocket {
                     break;
                 }
                 Err(fault) => {
-                    return Received { used: bytes.len(), event: Event::Failed(Box::new(fault)) };
+                    return Received {
+                        used: bytes.len(),
+                        event: ConversationEvent::Failed(Box::new(fault)),
+                    };
                 }
             }
         }
-        Received { used, event: Event::Messages { messages, heartbeats } }
+        Received { used, event: ConversationEvent::Messages { messages, heartbeats } }
     }
 }
 
 /// The header of a server's frame.
-fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
-    match Header::read(bytes) {
+fn header(bytes: &[u8]) -> Result<Option<FrameHeader>, ConversationError> {
+    match FrameHeader::read(bytes) {
         Ok(_) if bytes.get(1).is_some_and(|second| second & 0x80 != 0) => {
             Err(violated(Violation::Masked))
         }
@@ -234,14 +247,14 @@ fn header(bytes: &[u8]) -> Result<Option<Header>, Fault> {
     }
 }
 
-fn violated(violation: Violation) -> Fault {
+fn violated(violation: Violation) -> ConversationError {
     let detail = format!(": {violation}");
-    Fault { failure: violation.failure(), code: 0, detail }
+    ConversationError { failure: violation.failure(), code: 0, detail }
 }
 
-fn wrong(payload: &[u8], at: usize, from: usize) -> Fault {
+fn wrong(payload: &[u8], at: usize, from: usize) -> ConversationError {
     let end = payload.len().min(at + SHOWN);
     let shown = String::from_utf8_lossy(&payload[at..end]);
     let detail = format!(": `{}` at byte {} of a message", visible(&shown), from + at);
-    Fault { failure: Failure::WrongData, code: 0, detail }
+    ConversationError { failure: Failure::WrongData, code: 0, detail }
 }

@@ -16,7 +16,7 @@ const TAIL: u8 = 6;
 
 /// The state of one connection: 12 bytes, 8 more than a raw one needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct State {
+pub(crate) struct WebSocketState {
     /// Bytes of the current message that have come.
     seen: u32,
     /// Bytes of the current frame that are still to come.
@@ -26,7 +26,7 @@ pub(crate) struct State {
     flags: u8,
 }
 
-impl State {
+impl WebSocketState {
     fn has(self, flag: u8) -> bool {
         self.flags & flag != 0
     }
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn a_state_is_small() {
-        assert_eq!(size_of::<State>(), 12);
+        assert_eq!(size_of::<WebSocketState>(), 12);
     }
 
     proptest! {
@@ -173,7 +173,7 @@ mod tests {
             "\\PC{0,12}".prop_map(String::into_bytes),
             proptest::collection::vec(any::<u8>(), 0..8),
         ], cuts in proptest::collection::vec(1..4_usize, 1..20)) {
-            let mut state = State::default();
+            let mut state = WebSocketState::default();
             let (mut rest, mut valid) = (bytes.as_slice(), true);
             for cut in cuts.iter().cycle() {
                 if rest.is_empty() || !valid {

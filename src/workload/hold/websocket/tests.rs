@@ -1,13 +1,13 @@
 //! The conversation by tables, cut at every byte, and with everything that a server can say wrong.
 
-use super::frame::{Header, Opcode, apply, write, write_part};
+use super::frame::{FrameHeader, Opcode, apply, write, write_part};
 use super::*;
 use Opcode::{Binary, Continuation, Text};
 use proptest::prelude::*;
 
 const ID: ConnectionId = ConnectionId { slot: 3, begun_ns: 77 };
 
-fn settings(expect: Option<&str>, heartbeat: Heartbeat) -> Settings {
+fn settings(expect: Option<&str>, heartbeat: HeartbeatFrame) -> Settings {
     Settings {
         places: vec![("example.org:9001".to_owned(), "/chat?room=1".to_owned())],
         headers: Vec::new(),
@@ -20,12 +20,12 @@ fn settings(expect: Option<&str>, heartbeat: Heartbeat) -> Settings {
     }
 }
 
-fn client(expect: Option<&str>) -> WebSocket {
-    WebSocket::new(settings(expect, Heartbeat::Messages))
+fn client(expect: Option<&str>) -> WebSocketClient {
+    WebSocketClient::new(settings(expect, HeartbeatFrame::Messages))
 }
 
 /// The request of a handshake, and the response that accepts it.
-fn greeted(client: &mut WebSocket) -> (String, String) {
+fn greeted(client: &mut WebSocketClient) -> (String, String) {
     let mut out = Vec::new();
     client.begin(ID, 0, &mut out);
     let request = String::from_utf8(out).unwrap();
@@ -48,7 +48,12 @@ struct Heard {
 }
 
 /// Gives a client bytes in pieces that end at these places.
-fn hear(client: &mut WebSocket, state: &mut State, bytes: &[u8], cuts: &[usize]) -> Heard {
+fn hear(
+    client: &mut WebSocketClient,
+    state: &mut WebSocketState,
+    bytes: &[u8],
+    cuts: &[usize],
+) -> Heard {
     let (mut heard, mut out, mut from) = (Heard::default(), Vec::new(), 0);
     for end in cuts.iter().copied().chain([bytes.len()]) {
         while from < end && heard.failed.is_none() {
@@ -56,12 +61,12 @@ fn hear(client: &mut WebSocket, state: &mut State, bytes: &[u8], cuts: &[usize])
             assert!((1..=end - from).contains(&received.used), "{received:?}");
             from += received.used;
             match received.event {
-                Event::Opened => heard.opened = true,
-                Event::Messages { messages, heartbeats } => {
+                ConversationEvent::Opened => heard.opened = true,
+                ConversationEvent::Messages { messages, heartbeats } => {
                     heard.messages += messages;
                     heard.heartbeats += heartbeats;
                 }
-                Event::Failed(fault) => {
+                ConversationEvent::Failed(fault) => {
                     heard.failed = Some((fault.failure, fault.code, fault.detail));
                 }
             }
@@ -74,7 +79,7 @@ fn hear(client: &mut WebSocket, state: &mut State, bytes: &[u8], cuts: &[usize])
 /// The frames of a client, each masked.
 fn frames(mut bytes: &[u8]) -> Vec<(Opcode, Vec<u8>)> {
     let mut frames = Vec::new();
-    while let Some(header) = Header::read(bytes).unwrap() {
+    while let Some(header) = FrameHeader::read(bytes).unwrap() {
         let (head, rest) = bytes.split_at(header.size);
         let (payload, rest) = rest.split_at(usize::try_from(header.length).unwrap());
         let mut payload = payload.to_vec();
@@ -87,8 +92,8 @@ fn frames(mut bytes: &[u8]) -> Vec<(Opcode, Vec<u8>)> {
     frames
 }
 
-fn opened() -> State {
-    let mut state = State::default();
+fn opened() -> WebSocketState {
+    let mut state = WebSocketState::default();
     state.open();
     state
 }
@@ -100,10 +105,10 @@ fn the_accept_key_is_that_of_the_rfc() {
 
 #[test]
 fn a_handshake_asks_for_what_the_plan_says() {
-    let mut client = WebSocket::new(Settings {
+    let mut client = WebSocketClient::new(Settings {
         protocols: vec!["chat".into(), "superchat".into()],
         headers: vec![("Authorization".into(), "Bearer x".into())],
-        ..settings(None, Heartbeat::Messages)
+        ..settings(None, HeartbeatFrame::Messages)
     });
     let (request, _) = greeted(&mut client);
     let (key, rest) = request.split_once("Sec-WebSocket-Key: ").unwrap();
@@ -121,8 +126,10 @@ fn a_handshake_asks_for_what_the_plan_says() {
     client.begin(ConnectionId { slot: 4, ..ID }, 0, &mut other);
     assert_ne!(String::from_utf8(other).unwrap(), request, "each connection has a key of its own");
     let named = [("host".to_owned(), "other.example".to_owned())].to_vec();
-    let mut client =
-        WebSocket::new(Settings { headers: named, ..settings(None, Heartbeat::Messages) });
+    let mut client = WebSocketClient::new(Settings {
+        headers: named,
+        ..settings(None, HeartbeatFrame::Messages)
+    });
     let request = greeted(&mut client).0;
     assert_eq!(request.to_lowercase().matches("host:").count(), 1, "{request}");
 }
@@ -154,13 +161,13 @@ fn a_conversation_may_be_cut_at_every_byte() {
             for second in [first, first + 1, first + 7, bytes.len()] {
                 let cuts = [first, second.min(bytes.len())];
                 let mut client = client(expect);
-                let heard = hear(&mut client, &mut State::default(), &bytes, &cuts);
+                let heard = hear(&mut client, &mut WebSocketState::default(), &bytes, &cuts);
                 assert_eq!(heard, whole, "cut at {cuts:?}");
                 assert!(client.partial.is_empty());
             }
         }
         let every: Vec<usize> = (1..bytes.len()).collect();
-        let heard = hear(&mut client(expect), &mut State::default(), &bytes, &every);
+        let heard = hear(&mut client(expect), &mut WebSocketState::default(), &bytes, &every);
         assert_eq!(heard, whole);
     }
 }
@@ -212,7 +219,7 @@ fn responses_that_are_no_handshake_are_told_apart() {
     for (response, failure, code, words) in cases {
         let bytes = response.as_bytes();
         for cuts in [vec![], (1..bytes.len()).step_by(7).collect::<Vec<_>>()] {
-            let heard = hear(&mut client(None), &mut State::default(), bytes, &cuts);
+            let heard = hear(&mut client(None), &mut WebSocketState::default(), bytes, &cuts);
             let (found, number, detail) = heard.failed.unwrap_or_else(|| panic!("{response}"));
             assert_eq!((found, number), (failure, code), "{response}: {detail}");
             assert!(detail.contains(words), "{detail}");
@@ -220,19 +227,19 @@ fn responses_that_are_no_handshake_are_told_apart() {
         }
     }
     let offering =
-        Settings { protocols: vec!["chat".into()], ..settings(None, Heartbeat::Messages) };
+        Settings { protocols: vec!["chat".into()], ..settings(None, HeartbeatFrame::Messages) };
     for (response, words) in [
         (good.clone(), "chose no subprotocol of `chat`"),
         (with("Sec-WebSocket-Protocol: other"), "`other`, which was not offered"),
         (with("Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat"), "not offered"),
     ] {
-        let mut client = WebSocket::new(offering.clone());
-        let heard = hear(&mut client, &mut State::default(), response.as_bytes(), &[]);
+        let mut client = WebSocketClient::new(offering.clone());
+        let heard = hear(&mut client, &mut WebSocketState::default(), response.as_bytes(), &[]);
         assert!(heard.failed.as_ref().unwrap().2.contains(words), "{heard:?}");
     }
     let response = with("Sec-WebSocket-Protocol: chat");
-    let mut client = WebSocket::new(offering);
-    assert!(hear(&mut client, &mut State::default(), response.as_bytes(), &[]).opened);
+    let mut client = WebSocketClient::new(offering);
+    assert!(hear(&mut client, &mut WebSocketState::default(), response.as_bytes(), &[]).opened);
 }
 
 #[test]
@@ -351,23 +358,26 @@ fn only_the_right_frames_are_heartbeats() {
     write(&mut bytes, Opcode::Pong, None, b"q");
     write(&mut bytes, Opcode::Text, None, b"m");
     write(&mut bytes, Opcode::Text, None, b"n");
-    let reply = Heartbeat::Reply { is_binary: true, payload: b"hello".to_vec() };
-    for (heartbeat, beats) in
-        [(Heartbeat::Messages, 2), (Heartbeat::Pings, 1), (Heartbeat::Pong, 0), (reply.clone(), 2)]
-    {
-        let mut client = WebSocket::new(settings(None, heartbeat));
+    let reply = HeartbeatFrame::Reply { is_binary: true, payload: b"hello".to_vec() };
+    for (heartbeat, beats) in [
+        (HeartbeatFrame::Messages, 2),
+        (HeartbeatFrame::Pings, 1),
+        (HeartbeatFrame::Pong, 0),
+        (reply.clone(), 2),
+    ] {
+        let mut client = WebSocketClient::new(settings(None, heartbeat));
         let heard = hear(&mut client, &mut opened(), &bytes, &[]);
         assert_eq!((heard.messages, heard.heartbeats), (2, beats));
     }
-    let mut client = WebSocket::new(settings(None, Heartbeat::Pong));
+    let mut client = WebSocketClient::new(settings(None, HeartbeatFrame::Pong));
     let mut out = Vec::new();
-    client.beat(ID, &mut out);
+    client.send_heartbeat(ID, &mut out);
     let [(Opcode::Ping, payload)] = &frames(&out)[..] else { panic!("{out:?}") };
     let mut pong = Vec::new();
     write(&mut pong, Opcode::Pong, None, payload);
     assert_eq!(hear(&mut client, &mut opened(), &pong, &[]).heartbeats, 1);
     out.clear();
-    WebSocket::new(settings(None, reply)).beat(ID, &mut out);
+    WebSocketClient::new(settings(None, reply)).send_heartbeat(ID, &mut out);
     assert_eq!(frames(&out), [(Opcode::Binary, b"hello".to_vec())]);
 }
 
@@ -375,13 +385,13 @@ fn only_the_right_frames_are_heartbeats() {
 fn what_came_in_part_follows_a_connection_and_goes_with_it() {
     let (mut client, mut state) = (client(None), opened());
     assert_eq!(hear(&mut client, &mut state, &[0x89, 3, b'a'], &[]).said, []);
-    client.rename(ID.slot, 9, &state);
+    client.move_slot(ID.slot, 9, &state);
     let id = ConnectionId { slot: 9, begun_ns: 0 };
     let mut out = Vec::new();
     client.receive(id, &mut state, b"bc", &mut out);
     assert_eq!(frames(&out), [(Opcode::Pong, b"abc".to_vec())]);
     hear(&mut client, &mut state, &[0x89], &[]);
-    client.forget(ID.slot, &state);
+    client.remove(ID.slot, &state);
     assert!(client.partial.is_empty());
 }
 

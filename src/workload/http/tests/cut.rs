@@ -1,7 +1,7 @@
 //! Turns an answer of 512 bytes, cut at every one of them, into the right cause, the right count,
 //! and a good next connection.
 
-use super::server::{Line, Server, Step, get, lane, script, soon, write};
+use super::server::{Line, Server, Step, connection, get, request_set, soon, write};
 use super::*;
 use tokio::task::{JoinSet, LocalSet};
 
@@ -94,33 +94,34 @@ async fn play(framed: &Framed, cut: usize, end: End) {
     let next = vec![Step::Read, write(&framed.bytes), Step::Fin];
     let server = Server::start(vec![steps, next]).await;
     let (first_byte, whole) = if end == End::Stall { WITHIN } else { (10_000, 10_000) };
-    let (mut lane, open) = lane(script(vec![get()], 10_000, first_byte), server.address);
+    let (mut connection, open) =
+        connection(request_set(vec![get()], 10_000, first_byte), server.address);
     let place = format!("{end:?} after {cut} bytes of {:?}", &framed.bytes[17..40].escape_ascii());
 
-    lane.open(soon(10_000)).await.unwrap();
-    let answer = lane.send(0, soon(whole)).await;
+    connection.open(soon(10_000)).await.unwrap();
+    let answer = connection.send(0, soon(whole)).await;
     assert_eq!(failure(&answer), expected(framed, cut, end), "{place}: {answer:?}");
     let body = framed.is_body[..cut].iter().filter(|body| **body).count() as u64;
     assert_eq!(answer.body_bytes, body, "{place}: {answer:?}");
-    assert_eq!(answer.unseen, Unseen::No, "{place}");
-    if let Some(fault) = &answer.fault {
+    assert_eq!(answer.retry_safety, RetrySafety::Unsafe, "{place}");
+    if let Some(fault) = &answer.error {
         let status = answer.status.map_or(String::new(), |status| format!("; status {status}"));
         let bytes = format!("after {cut} bytes{status}");
         assert!(fault.sample.ends_with(&bytes), "{place}: {}", fault.sample);
         assert_eq!(fault.cause.at, FailureStage::Request, "{place}");
-        assert!(!lane.is_open(), "{place}");
+        assert!(!connection.is_open(), "{place}");
     }
-    again(&mut lane, &place).await;
-    drop(lane);
+    again(&mut connection, &place).await;
+    drop(connection);
     assert_eq!(open.get(), 0, "{place}");
     server.read().await;
 }
 
 /// The next connection to the same server answers well.
-async fn again(lane: &mut Line, place: &str) {
-    lane.open(soon(10_000)).await.unwrap();
-    let answer = lane.send(0, soon(10_000)).await;
-    assert_eq!((answer.fault.clone(), answer.status), (None, Some(200)), "behind {place}");
+async fn again(connection: &mut Line, place: &str) {
+    connection.open(soon(10_000)).await.unwrap();
+    let answer = connection.send(0, soon(10_000)).await;
+    assert_eq!((answer.error.clone(), answer.status), (None, Some(200)), "behind {place}");
 }
 
 /// 513 places to cut, three ways to end: 1,539 cases.
@@ -162,10 +163,15 @@ async fn a_connection_that_is_reset_before_it_is_used_is_reset_and_not_idle() {
             if matches!(end, Step::Rst) { Failure::Reset } else { Failure::ClosedByServer };
         let next = vec![Step::Read, write(Framed::by_length().bytes), Step::Fin];
         let server = Server::start(vec![vec![end], next]).await;
-        let (mut lane, _) = lane(script(vec![get()], 10_000, 10_000), server.address);
-        lane.open(soon(10_000)).await.unwrap();
-        let answer = lane.send(0, soon(10_000)).await;
-        assert_eq!((failure(&answer), answer.unseen), (Some(failed), Unseen::No), "{answer:?}");
-        again(&mut lane, "the reset").await;
+        let (mut connection, _) =
+            connection(request_set(vec![get()], 10_000, 10_000), server.address);
+        connection.open(soon(10_000)).await.unwrap();
+        let answer = connection.send(0, soon(10_000)).await;
+        assert_eq!(
+            (failure(&answer), answer.retry_safety),
+            (Some(failed), RetrySafety::Unsafe),
+            "{answer:?}"
+        );
+        again(&mut connection, "the reset").await;
     }
 }

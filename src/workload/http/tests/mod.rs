@@ -7,8 +7,9 @@ mod unix;
 use super::*;
 use crate::plan::Request;
 use crate::record::{Failure, FailureStage, Origin};
+use crate::workload::Route;
 use server::{
-    Line, Server, Step, answer, answer_within, expecting, get, lane, script, soon, write,
+    Line, Server, Step, answer, answer_within, connection, expecting, get, request_set, soon, write,
 };
 use std::rc::Rc;
 use std::time::Duration;
@@ -18,8 +19,8 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\n\r\n";
 
-fn failure(answer: &Answer) -> Option<Failure> {
-    answer.fault.as_ref().map(|fault| fault.cause.failure)
+fn failure(answer: &RequestOutcome) -> Option<Failure> {
+    answer.error.as_ref().map(|fault| fault.cause.failure)
 }
 
 #[tokio::test]
@@ -32,7 +33,10 @@ async fn an_answer_cut_at_any_byte_is_told_apart() {
             let rst = answer(get(), vec![Step::Read, write(part), Step::Rst]).await;
             assert_eq!(failure(&rst), Some(Failure::Reset), "RST after {part:?}: {rst:?}");
             // A connection that has not served before is not one that was idle.
-            assert_eq!((fin.unseen, rst.unseen), (Unseen::No, Unseen::No));
+            assert_eq!(
+                (fin.retry_safety, rst.retry_safety),
+                (RetrySafety::Unsafe, RetrySafety::Unsafe)
+            );
         }
     }
 }
@@ -60,7 +64,7 @@ async fn an_answer_is_the_same_however_it_is_split() {
             let (left, right) = whole.split_at(cut);
             let steps = vec![Step::Read, write(left), Step::Drip(right.into()), Step::Stall];
             let split = answer(expecting(Some(200), Some("ok")), steps).await;
-            assert_eq!(split.fault, None, "{cut}");
+            assert_eq!(split.error, None, "{cut}");
             assert_eq!((split.status, split.body_bytes), (Some(200), 2));
         }
     }
@@ -96,12 +100,13 @@ async fn every_way_to_frame_an_answer_is_understood() {
     for (request, text, status, bytes, kept) in table {
         let last = if kept { Step::Stall } else { Step::Fin };
         let server = Server::start(vec![vec![Step::Read, write(text), last]]).await;
-        let (mut lane, _) = lane(script(vec![request], 2_000, 2_000), server.address);
-        lane.open(soon(2_000)).await.unwrap();
-        let answer = lane.send(0, soon(2_000)).await;
-        assert_eq!(answer.fault, None, "{text}");
+        let (mut connection, _) =
+            connection(request_set(vec![request], 2_000, 2_000), server.address);
+        connection.open(soon(2_000)).await.unwrap();
+        let answer = connection.send(0, soon(2_000)).await;
+        assert_eq!(answer.error, None, "{text}");
         assert_eq!((answer.status, answer.body_bytes), (Some(status), bytes), "{text}");
-        assert_eq!(lane.is_open(), kept, "{text}");
+        assert_eq!(connection.is_open(), kept, "{text}");
     }
 }
 
@@ -140,7 +145,7 @@ async fn what_is_not_http_is_bad_http() {
         assert_eq!(failure(&whole), Some(Failure::BadHttp), "{short:?}: {whole:?}");
         let drip = answer(get(), vec![Step::Read, Step::Drip(text.into()), Step::Stall]).await;
         assert_eq!(failure(&drip), Some(Failure::BadHttp), "{short:?}, byte by byte: {drip:?}");
-        assert_eq!(whole.fault.clone().unwrap().cause.failure.origin(), Origin::Protocol);
+        assert_eq!(whole.error.clone().unwrap().cause.failure.origin(), Origin::Protocol);
     }
 }
 
@@ -166,18 +171,18 @@ async fn a_wrong_answer_leaves_a_good_connection() {
     let steps = vec![Step::Read, write(busy), Step::Read, write(OK), Step::Read, write(OK)];
     let server = Server::start(vec![steps]).await;
     let requests = vec![get(), expecting(Some(200), Some("no")), expecting(None, Some("ok"))];
-    let (mut lane, open) = lane(script(requests, 2_000, 2_000), server.address);
-    lane.open(soon(2_000)).await.unwrap();
-    let fault = lane.send(0, soon(2_000)).await.fault.clone().unwrap();
+    let (mut connection, open) = connection(request_set(requests, 2_000, 2_000), server.address);
+    connection.open(soon(2_000)).await.unwrap();
+    let fault = connection.send(0, soon(2_000)).await.error.clone().unwrap();
     assert_eq!((fault.cause.failure, fault.cause.code), (Failure::Status, 503));
     assert_eq!(fault.sample, "status 503, body: `busy`");
-    assert!(lane.is_open());
-    let fault = lane.send(1, soon(2_000)).await.fault.clone().unwrap();
+    assert!(connection.is_open());
+    let fault = connection.send(1, soon(2_000)).await.error.clone().unwrap();
     assert_eq!(fault.cause.failure, Failure::WrongBody);
     let sample = "the body differs at byte 0: `ok`; status 200, body: `ok`";
     assert_eq!(fault.sample, sample);
-    assert!(lane.is_open());
-    assert_eq!(lane.send(2, soon(2_000)).await.fault, None);
+    assert!(connection.is_open());
+    assert_eq!(connection.send(2, soon(2_000)).await.error, None);
     assert_eq!(open.get(), 1);
 }
 
@@ -186,14 +191,15 @@ async fn a_connection_that_the_server_closes_is_gone_before_the_next_request() {
     for end in [Step::Fin, Step::Rst] {
         let again = vec![Step::Read, write(OK), Step::Stall];
         let server = Server::start(vec![vec![Step::Read, write(OK), end], again]).await;
-        let (mut lane, open) = lane(script(vec![get()], 2_000, 2_000), server.address);
-        lane.open(soon(2_000)).await.unwrap();
-        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
-        tokio::time::timeout(Duration::from_secs(2), lane.closed()).await.unwrap();
-        assert!(!lane.is_open());
+        let (mut connection, open) =
+            connection(request_set(vec![get()], 2_000, 2_000), server.address);
+        connection.open(soon(2_000)).await.unwrap();
+        assert_eq!(connection.send(0, soon(2_000)).await.error, None);
+        tokio::time::timeout(Duration::from_secs(2), connection.closed()).await.unwrap();
+        assert!(!connection.is_open());
         assert_eq!(open.get(), 0);
-        lane.open(soon(2_000)).await.unwrap();
-        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
+        connection.open(soon(2_000)).await.unwrap();
+        assert_eq!(connection.send(0, soon(2_000)).await.error, None);
     }
 }
 
@@ -202,12 +208,13 @@ async fn a_used_connection_that_ends_without_a_byte_may_have_been_idle() {
     for end in [Step::Fin, Step::Rst] {
         let steps = vec![Step::Read, write(OK), Step::Read, end];
         let server = Server::start(vec![steps]).await;
-        let (mut lane, _) = lane(script(vec![get()], 2_000, 2_000), server.address);
-        lane.open(soon(2_000)).await.unwrap();
-        assert_eq!(lane.send(0, soon(2_000)).await.fault, None);
-        let answer = lane.send(0, soon(2_000)).await;
-        assert_eq!(answer.unseen, Unseen::Perhaps, "{answer:?}");
-        assert!(!lane.is_open());
+        let (mut connection, _) =
+            connection(request_set(vec![get()], 2_000, 2_000), server.address);
+        connection.open(soon(2_000)).await.unwrap();
+        assert_eq!(connection.send(0, soon(2_000)).await.error, None);
+        let answer = connection.send(0, soon(2_000)).await;
+        assert_eq!(answer.retry_safety, RetrySafety::Permitted, "{answer:?}");
+        assert!(!connection.is_open());
     }
 }
 
@@ -216,19 +223,19 @@ async fn connections_that_do_not_open_say_why() {
     let refusing = TcpSocket::new_v4().unwrap();
     refusing.bind(([127, 0, 0, 1], 0).into()).unwrap();
     let (mut lane_to_nobody, open) =
-        lane(script(vec![get()], 2_000, 2_000), refusing.local_addr().unwrap());
+        connection(request_set(vec![get()], 2_000, 2_000), refusing.local_addr().unwrap());
     let fault = lane_to_nobody.open(soon(2_000)).await.unwrap_err();
     assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
     assert_eq!(open.get(), 0);
 
     // An address of documentation (RFC 5737) is nobody's, and so not ours.
-    let elsewhere = Ends {
-        to: refusing.local_addr().unwrap().into(),
+    let elsewhere = Route {
+        to: &refusing.local_addr().unwrap().into(),
         from: Some([192, 0, 2, 1].into()),
         port: 0,
     };
     let mut stranger =
-        Line::new(Rc::new(script(vec![get()], 2_000, 2_000)), elsewhere, Rc::clone(&open));
+        Line::new(Rc::new(request_set(vec![get()], 2_000, 2_000)), elsewhere, Rc::clone(&open));
     let fault = stranger.open(soon(2_000)).await.unwrap_err();
     assert_eq!(fault.cause.failure, Failure::NoSourcePort);
     assert_eq!(fault.cause.failure.origin(), Origin::Local);
@@ -238,9 +245,9 @@ async fn connections_that_do_not_open_say_why() {
     let address = full.local_addr().unwrap();
     let mut queued = Vec::new();
     let fault = loop {
-        let (mut lane, _) = lane(script(vec![get()], 50, 2_000), address);
-        match lane.open(soon(2_000)).await {
-            Ok(()) => queued.push(lane),
+        let (mut connection, _) = connection(request_set(vec![get()], 50, 2_000), address);
+        match connection.open(soon(2_000)).await {
+            Ok(()) => queued.push(connection),
             Err(fault) => break fault,
         }
         assert!(queued.len() < 16);
@@ -264,12 +271,13 @@ async fn what_is_sent_is_what_the_plan_says() {
     let steps =
         vec![Step::Read, write(OK), Step::Read, write(OK), Step::Read, write(OK), Step::Stall];
     let server = Server::start(vec![steps]).await;
-    let (mut lane, _) = lane(script(vec![get(), save, empty], 2_000, 2_000), server.address);
-    lane.open(soon(2_000)).await.unwrap();
+    let (mut connection, _) =
+        connection(request_set(vec![get(), save, empty], 2_000, 2_000), server.address);
+    connection.open(soon(2_000)).await.unwrap();
     for request in 0..3 {
-        assert_eq!(lane.send(request, soon(2_000)).await.fault, None);
+        assert_eq!(connection.send(request, soon(2_000)).await.error, None);
     }
-    drop(lane);
+    drop(connection);
     let agent = concat!("user-agent: planrun/", env!("CARGO_PKG_VERSION"));
     let expected = format!(
         "GET /a?b=c HTTP/1.1\r\nhost: shop.test\r\n{agent}\r\n\r\n\

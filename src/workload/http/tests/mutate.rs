@@ -131,6 +131,6 @@ fn what_is_kept_of_a_head_is_bounded_whatever_comes() {
             assert!(parser.kept_bytes() <= 20 << 10, "{head:?}");
             assert!(fed <= 17 << 10, "{head:?} has no end");
         };
-        assert_eq!(wrong, super::super::parse::Wrong::TooLarge(16 << 10), "{head:?}");
+        assert_eq!(wrong, super::super::ParseError::TooLarge(16 << 10), "{head:?}");
     }
 }

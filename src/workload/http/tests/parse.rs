@@ -1,11 +1,11 @@
 //! Whatever the bytes and however they are split: one result.
 
-use super::super::parse::{Parser, Wrong};
+use super::super::{ParseError, Parser};
 use proptest::prelude::*;
 
 /// What is known after all bytes, fed in these pieces: the status, the body, bytes taken, whether
 /// it is whole and keeps.
-pub(super) type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), Wrong>;
+pub(super) type Told = Result<(Option<u16>, Vec<u8>, usize, bool, bool), ParseError>;
 
 pub(super) fn told<'a>(bodiless: bool, pieces: impl IntoIterator<Item = &'a [u8]>) -> Told {
     let (mut parser, mut body, mut taken) = (Parser::new(bodiless), Vec::new(), 0);
@@ -98,19 +98,19 @@ proptest! {
 #[test]
 fn who_may_mean_two_things_is_not_understood() {
     let table = [
-        ("content-length: 2\r\ntransfer-encoding: chunked\r\n", Wrong::Ambiguous),
-        ("transfer-encoding: chunked\r\ncontent-length: 2\r\n", Wrong::Ambiguous),
-        ("content-length: 2\r\ncontent-length: 3\r\n", Wrong::Length),
-        ("content-length: 2, 3\r\n", Wrong::Length),
-        ("content-length: +2\r\n", Wrong::Length),
-        ("content-length: \r\n", Wrong::Length),
+        ("content-length: 2\r\ntransfer-encoding: chunked\r\n", ParseError::Ambiguous),
+        ("transfer-encoding: chunked\r\ncontent-length: 2\r\n", ParseError::Ambiguous),
+        ("content-length: 2\r\ncontent-length: 3\r\n", ParseError::Length),
+        ("content-length: 2, 3\r\n", ParseError::Length),
+        ("content-length: +2\r\n", ParseError::Length),
+        ("content-length: \r\n", ParseError::Length),
     ];
     for (headers, wrong) in table {
         let text = format!("HTTP/1.1 200 OK\r\n{headers}\r\n");
         assert_eq!(told(false, [text.as_bytes()]), Err(wrong), "{headers}");
     }
     let old = b"HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
-    assert_eq!(told(false, [&old[..]]), Err(Wrong::Ambiguous));
+    assert_eq!(told(false, [&old[..]]), Err(ParseError::Ambiguous));
     let same = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ncontent-length: 2, 2\r\n\r\nok";
     assert_eq!(told(false, [&same[..]]), Ok((Some(200), b"ok".to_vec(), same.len(), true, true)));
 }

@@ -1,12 +1,13 @@
 //! A server that does exactly what a test says, and a lane to it.
 
-use super::super::lane::Step as Came;
+use super::super::http1::ExchangeStep as Came;
 use super::super::*;
 use crate::plan::{Assertion, Check, HostPort, Http, HttpUrl, Request, Site};
-use crate::units::Time;
+use crate::units::{Address, Time};
+use crate::workload::Route;
 use std::cell::Cell;
 use std::future::pending;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -119,13 +120,13 @@ fn time(ms: u64) -> Time {
 
 /// What is sent, and how long its lanes wait.
 pub(super) struct Settings {
-    pub(super) script: Script,
+    pub(super) request_set: RequestSet,
     connect: Duration,
     first_byte: Duration,
 }
 
 /// Time-outs in milliseconds: to connect, to the first byte; the whole is given with each request.
-pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> Settings {
+pub(super) fn request_set(requests: Vec<Request>, connect: u64, first_byte: u64) -> Settings {
     let http = Http {
         requests,
         timeout: time(10_000),
@@ -140,21 +141,21 @@ pub(super) fn script(requests: Vec<Request>, connect: u64, first_byte: u64) -> S
         host_header: "shop.test".into(),
         path: "/a?b=c".into(),
     };
-    let script = Script::new(&http, &url, &[], &Arc::default()).unwrap();
-    Settings { script, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
+    let request_set = RequestSet::new(&http, &url, &[], &Arc::default()).unwrap();
+    Settings { request_set, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
 }
 
 /// An answer, and how long it took.
 #[derive(Debug)]
 pub(super) struct Sent {
-    pub(super) answer: Answer,
+    pub(super) answer: RequestOutcome,
     pub(super) took: Duration,
 }
 
 impl Deref for Sent {
-    type Target = Answer;
+    type Target = RequestOutcome;
 
-    fn deref(&self) -> &Answer {
+    fn deref(&self) -> &RequestOutcome {
         &self.answer
     }
 }
@@ -168,9 +169,10 @@ fn forget(stream: &TcpStream) {
 /// A lane whose socket a runtime watches.
 pub(super) struct Line {
     settings: Rc<Settings>,
-    ends: Ends,
+    to: Address,
+    from: Option<IpAddr>,
     open: Rc<Cell<u64>>,
-    lane: Option<(TcpStream, Lane)>,
+    connection: Option<(TcpStream, Http1Connection)>,
     t0: Instant,
 }
 
@@ -181,12 +183,17 @@ impl Drop for Line {
 }
 
 impl Line {
-    pub(super) fn new(settings: Rc<Settings>, ends: Ends, open: Rc<Cell<u64>>) -> Self {
-        Self { settings, ends, open, lane: None, t0: Instant::now() }
+    pub(super) fn new(settings: Rc<Settings>, route: Route<'_>, open: Rc<Cell<u64>>) -> Self {
+        let (to, from) = (route.to.clone(), route.from);
+        Self { settings, to, from, open, connection: None, t0: Instant::now() }
+    }
+
+    fn route(&self) -> Route<'_> {
+        Route { to: &self.to, from: self.from, port: 0 }
     }
 
     fn hang_up(&mut self) {
-        if self.lane.take().is_some() {
+        if self.connection.take().is_some() {
             self.open.set(self.open.get() - 1);
         }
     }
@@ -195,18 +202,18 @@ impl Line {
         u64::try_from((moment - self.t0).as_nanos()).unwrap()
     }
 
-    pub(super) async fn open(&mut self, deadline: Instant) -> Result<(), Fault> {
+    pub(super) async fn open(&mut self, deadline: Instant) -> Result<(), RequestError> {
         self.hang_up();
         let deadline = deadline.min(Instant::now() + self.settings.connect);
-        let mut lane = Lane::begin(&self.ends)?;
+        let mut connection = Http1Connection::begin(self.route())?;
         let stream =
-            TcpStream::from_std(lane.socket().try_clone_to_owned().unwrap().into()).unwrap();
+            TcpStream::from_std(connection.socket().try_clone_to_owned().unwrap().into()).unwrap();
         tokio::select! {
             _ = stream.writable() => {}
-            () = sleep_until(deadline) => return Err(Fault::connect_timeout(&self.ends)),
+            () = sleep_until(deadline) => return Err(RequestError::connect_timeout(self.route())),
         }
-        lane.open(&self.ends)?;
-        self.lane = Some((stream, lane));
+        connection.open(self.route())?;
+        self.connection = Some((stream, connection));
         self.open.set(self.open.get() + 1);
         Ok(())
     }
@@ -214,29 +221,29 @@ impl Line {
     pub(super) async fn send(&mut self, request: usize, deadline: Instant) -> Sent {
         let (settings, sent) = (Rc::clone(&self.settings), Instant::now());
         let first_byte_ns = self.ns(sent + settings.first_byte);
-        let limits = Limits { first_byte_ns, whole_ns: self.ns(deadline) };
+        let limits = Deadlines { first_byte_ns, whole_ns: self.ns(deadline) };
         let t0 = self.t0;
         let ns = || u64::try_from((Instant::now() - t0).as_nanos()).unwrap();
-        let (stream, lane) = self.lane.as_mut().unwrap();
+        let (stream, connection) = self.connection.as_mut().unwrap();
         let mut buffers = Buffers::new(1024, false);
-        lane.send(&settings.script, request);
+        connection.send(&settings.request_set, request);
         let answer = loop {
-            match lane.advance(&settings.script, false, &mut buffers, ns()) {
+            match connection.advance(&settings.request_set, false, &mut buffers, ns()) {
                 Came::Ended(answer) => break answer,
                 Came::Again => tokio::task::yield_now().await,
                 Came::Wait => {
-                    let limit = lane.deadline(limits);
+                    let limit = connection.deadline(limits);
                     tokio::select! {
                         _ = stream.readable() => forget(stream),
                         () = sleep_until(t0 + Duration::from_nanos(limit)) => {}
                     }
                 }
             }
-            if ns() >= lane.deadline(limits) {
-                break lane.give_up(&settings.script, limits, ns());
+            if ns() >= connection.deadline(limits) {
+                break connection.give_up(&settings.request_set, limits, ns());
             }
         };
-        let over = !lane.takes_a_request();
+        let over = !connection.takes_a_request();
         if over {
             self.hang_up();
         }
@@ -249,21 +256,21 @@ impl Line {
 
     /// Whether a request can be sent now.
     pub(super) fn is_open(&mut self) -> bool {
-        let Some((_, lane)) = &mut self.lane else { return false };
-        lane.disturb(&mut Buffers::new(1024, false));
-        if !lane.takes_a_request() {
+        let Some((_, connection)) = &mut self.connection else { return false };
+        connection.disturb(&mut Buffers::new(1024, false));
+        if !connection.takes_a_request() {
             self.hang_up();
         }
-        self.lane.is_some()
+        self.connection.is_some()
     }
 
     /// Ready when the server has closed the connection between two requests.
     pub(super) async fn closed(&mut self) {
-        while let Some((stream, lane)) = &mut self.lane {
+        while let Some((stream, connection)) = &mut self.connection {
             stream.readable().await.unwrap();
             forget(stream);
-            lane.disturb(&mut Buffers::new(1024, false));
-            if !lane.takes_a_request() {
+            connection.disturb(&mut Buffers::new(1024, false));
+            if !connection.takes_a_request() {
                 self.hang_up();
                 return;
             }
@@ -273,10 +280,10 @@ impl Line {
 }
 
 /// A lane, and how many of its connections are open.
-pub(super) fn lane(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
+pub(super) fn connection(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
     let open = Rc::new(Cell::new(0));
-    let ends = Ends { to: to.into(), from: None, port: 0 };
-    (Line::new(Rc::new(settings), ends, Rc::clone(&open)), open)
+    let route = Route { to: &to.into(), from: None, port: 0 };
+    (Line::new(Rc::new(settings), route, Rc::clone(&open)), open)
 }
 
 /// One request on a new connection to a server that does these steps; at most two seconds.
@@ -291,13 +298,14 @@ pub(super) async fn answer_within(
     whole: u64,
 ) -> Sent {
     let server = Server::start(vec![steps]).await;
-    let (mut lane, open) = lane(script(vec![request], 2_000, first_byte), server.address);
-    lane.open(soon(2_000)).await.unwrap();
+    let (mut connection, open) =
+        connection(request_set(vec![request], 2_000, first_byte), server.address);
+    connection.open(soon(2_000)).await.unwrap();
     assert_eq!(open.get(), 1);
-    let answer = lane.send(0, soon(whole)).await;
-    let kept = lane.is_open();
+    let answer = connection.send(0, soon(whole)).await;
+    let kept = connection.is_open();
     assert_eq!(open.get(), u64::from(kept));
-    drop(lane);
+    drop(connection);
     assert_eq!(open.get(), 0);
     server.read().await;
     answer

@@ -2,14 +2,16 @@
 
 use super::*;
 use crate::units::Address;
+use crate::workload::Route;
 use std::os::unix::net::UnixListener;
 
 #[test]
 fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("app.sock");
-    let ends = Ends { to: Address::Unix(path.as_path().into()), from: None, port: 0 };
-    let fault = Lane::begin(&ends).unwrap_err();
+    let to = Address::Unix(path.as_path().into());
+    let route = Route { to: &to, from: None, port: 0 };
+    let fault = Http1Connection::begin(route).unwrap_err();
     assert_eq!(fault.cause.at, FailureStage::Connect);
     assert_eq!(fault.cause.failure.origin(), Origin::Network);
     assert!(fault.sample.contains("No such file"), "{}", fault.sample);
@@ -17,28 +19,28 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let listener = UnixListener::bind(&path).unwrap();
     let mut queued = Vec::new();
     let mut waiting = loop {
-        let mut lane = Lane::begin(&ends).unwrap();
-        if !lane.open(&ends).unwrap() {
-            break lane;
+        let mut connection = Http1Connection::begin(route).unwrap();
+        if !connection.open(route).unwrap() {
+            break connection;
         }
-        queued.push(lane);
+        queued.push(connection);
         assert!(queued.len() < 10_000, "the queue has no end");
     };
-    assert_eq!(waiting.open(&ends), Ok(false));
-    let late = Fault::connect_timeout(&ends);
+    assert_eq!(waiting.open(route), Ok(false));
+    let late = RequestError::connect_timeout(route);
     assert!(late.sample.ends_with("its queue of connections stayed full"), "{}", late.sample);
 
     // A place in it is free again: for the one that waits, and for nobody else.
     drop(listener.accept().unwrap());
-    assert_eq!(waiting.open(&ends), Ok(true));
-    let mut next = Lane::begin(&ends).unwrap();
-    assert_eq!(next.open(&ends), Ok(false));
-    assert_eq!(waiting.open(&ends), Ok(true));
+    assert_eq!(waiting.open(route), Ok(true));
+    let mut next = Http1Connection::begin(route).unwrap();
+    assert_eq!(next.open(route), Ok(false));
+    assert_eq!(waiting.open(route), Ok(true));
 
     drop(listener);
-    let fault = next.open(&ends).unwrap_err();
+    let fault = next.open(route).unwrap_err();
     assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
-    let fault = Lane::begin(&ends).unwrap_err();
+    let fault = Http1Connection::begin(route).unwrap_err();
     assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
     assert!(fault.sample.contains("Connection refused"), "{}", fault.sample);
 }

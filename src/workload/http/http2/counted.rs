@@ -5,23 +5,23 @@ use std::cell::Cell;
 use std::rc::Rc;
 
 /// How many bytes of a body went out; `None`: there is no body.
-pub(super) type Sent = Option<Rc<Cell<u64>>>;
+pub(super) type SentBytes = Option<Rc<Cell<u64>>>;
 
 /// A body on its way. The connection advances it by what flow control lets out, and the socket
 /// takes.
 #[derive(Debug)]
-pub(super) struct Counted {
+pub(super) struct CountedBody {
     body: Bytes,
     sent: Rc<Cell<u64>>,
 }
 
-impl Counted {
+impl CountedBody {
     pub(super) fn new(body: Bytes, sent: &Rc<Cell<u64>>) -> Self {
         Self { body, sent: Rc::clone(sent) }
     }
 }
 
-impl Buf for Counted {
+impl Buf for CountedBody {
     fn remaining(&self) -> usize {
         self.body.remaining()
     }

@@ -1,14 +1,14 @@
 //! Turns one stream of a connection into an answer.
 
-use super::super::exchange::{Answer, Exchange, Limits, Moved, Unseen};
-use super::super::fault::Fault;
-use super::super::lane::Step;
-use super::super::parse::Reader as _;
-use super::super::script::{Prepared, Script};
-use super::super::session::Session;
-use super::counted::{Counted, Sent};
-use super::framed::Framed;
-use super::{Multiplex, State, idle};
+use super::super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
+use super::super::fault::RequestError;
+use super::super::http1::ExchangeStep;
+use super::super::parse::ResponseReader as _;
+use super::super::request_set::{PreparedRequest, RequestSet};
+use super::super::session::UserSession;
+use super::counted::{CountedBody, SentBytes};
+use super::request::Http2Request;
+use super::{Http2Connection, Http2State, idle};
 use crate::plan::AnswerLimits;
 use crate::record::{Failure, FailureStage};
 use h2::client::ResponseFuture;
@@ -24,7 +24,7 @@ const USUAL_HEADERS: usize = 100;
 
 /// One request, and what comes of it. The request is under way until it has been advanced to its
 /// end, given up or let go of.
-pub(crate) struct Stream {
+pub(crate) struct Http2Stream {
     exchange: Exchange,
     status: Option<u16>,
     /// Bytes that had come on the connection when it was asked.
@@ -35,76 +35,82 @@ pub(crate) struct Stream {
     used: bool,
     /// Whether it was idle, but for requests that were sent at the same moment.
     idle: bool,
-    takes: Takes,
-    sends: Option<SendStream<Counted>>,
+    takes: ResponseState,
+    sends: Option<SendStream<CountedBody>>,
     /// Bytes of its body that went; `None` without one.
-    sent: Sent,
+    sent: SentBytes,
 }
 
 /// What is taken next.
-enum Takes {
+enum ResponseState {
     Head(ResponseFuture),
     Body(RecvStream),
     /// It could not be sent at all.
-    Failed(Fault, Unseen),
+    Failed(RequestError, RetrySafety),
 }
 
-impl Multiplex {
+impl Http2Connection {
     /// Sends a request, by its index in the plan; `waker` is woken when something comes of it.
-    pub(crate) fn ask(&mut self, script: &Script, request: usize, waker: &Waker) -> Stream {
-        let prepared = &script.requests[request];
-        let framed = prepared.framed.as_deref().cloned();
-        self.send(prepared, request, framed, waker)
+    pub(crate) fn send(
+        &mut self,
+        request_set: &RequestSet,
+        request: usize,
+        waker: &Waker,
+    ) -> Http2Stream {
+        let prepared = &request_set.requests[request];
+        let http2_request = prepared.http2_request.as_deref().cloned();
+        self.submit(prepared, request, http2_request, waker)
     }
 
     /// Sends a request of a session. `room` is written over.
     pub(crate) fn ask_for(
         &mut self,
-        script: &Script,
+        request_set: &RequestSet,
         request: usize,
-        session: &mut Session,
+        session: &mut UserSession,
         (room, now_ns): (&mut Vec<u8>, u64),
         waker: &Waker,
-    ) -> Result<Stream, Fault> {
-        let prepared = &script.requests[request];
-        if script.fill(request, session, room, now_ns)?.is_none() {
-            return Ok(self.ask(script, request, waker));
+    ) -> Result<Http2Stream, RequestError> {
+        let prepared = &request_set.requests[request];
+        if request_set.fill(request, session, room, now_ns)?.is_none() {
+            return Ok(self.send(request_set, request, waker));
         }
-        let framed = Framed::new(room, script.is_secure()).ok_or_else(|| {
+        let http2_request = Http2Request::new(room, request_set.is_secure()).ok_or_else(|| {
             let words = "a value that HTTP/2 cannot send: it was not sent";
             let words = format!("{}: {words}", prepared.words());
-            Fault::new(Failure::BadValue, FailureStage::Request, words)
+            RequestError::new(Failure::BadValue, FailureStage::Request, words)
         })?;
-        Ok(self.send(prepared, request, Some(framed), waker))
+        Ok(self.submit(prepared, request, Some(http2_request), waker))
     }
 
-    fn send(
+    fn submit(
         &mut self,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
         request: usize,
-        framed: Option<Framed>,
+        http2_request: Option<Http2Request>,
         waker: &Waker,
-    ) -> Stream {
+    ) -> Http2Stream {
         if self.in_flight == 0 {
-            self.rested = self.line.came();
+            self.received_when_idle = self.socket_status.came();
         }
         self.in_flight += 1;
         self.served += 1;
-        let sent: Sent = framed.as_ref().filter(|one| !one.body.is_empty()).map(|_| Rc::default());
-        let (takes, sends) = match self.hand_over(framed, &sent, waker) {
-            Ok((head, sends)) => (Takes::Head(head), Some(sends)),
+        let sent: SentBytes =
+            http2_request.as_ref().filter(|one| !one.body.is_empty()).map(|_| Rc::default());
+        let (takes, sends) = match self.hand_over(http2_request, &sent, waker) {
+            Ok((head, sends)) => (ResponseState::Head(head), Some(sends)),
             Err(failed) => {
                 waker.wake_by_ref();
-                (Takes::Failed(failed.0, failed.1), None)
+                (ResponseState::Failed(failed.0, failed.1), None)
             }
         };
-        Stream {
+        Http2Stream {
             exchange: Exchange::new(request, prepared),
             status: None,
-            came: self.line.came(),
-            taken: self.taken,
+            came: self.socket_status.came(),
+            taken: self.consumed,
             used: self.served > 1,
-            idle: self.rested == self.line.came(),
+            idle: self.received_when_idle == self.socket_status.came(),
             takes,
             sends,
             sent,
@@ -113,14 +119,14 @@ impl Multiplex {
 
     fn hand_over(
         &mut self,
-        framed: Option<Framed>,
-        sent: &Sent,
+        http2_request: Option<Http2Request>,
+        sent: &SentBytes,
         waker: &Waker,
-    ) -> Result<(ResponseFuture, SendStream<Counted>), (Fault, Unseen)> {
-        let gone = |one: &Self| (one.ended(0), Unseen::Surely);
-        let State::Speaks(speech) = &mut self.state else { return Err(gone(self)) };
+    ) -> Result<(ResponseFuture, SendStream<CountedBody>), (RequestError, RetrySafety)> {
+        let gone = |one: &Self| (one.ended(0), RetrySafety::Safe);
+        let Http2State::Open(speech) = &mut self.state else { return Err(gone(self)) };
         // Whoever builds a script sees to it that all of it can be sent.
-        let Some(Framed { head, body }) = framed else { return Err(gone(self)) };
+        let Some(Http2Request { head, body }) = http2_request else { return Err(gone(self)) };
         let failed = match speech.requests.poll_ready(&mut idle()) {
             Poll::Ready(Err(error)) => Some(error),
             _ => None,
@@ -131,13 +137,13 @@ impl Multiplex {
         };
         let asked = asked.and_then(|(head, mut sends)| {
             if let Some(sent) = sent {
-                sends.send_data(Counted::new(body, sent), true)?;
+                sends.send_data(CountedBody::new(body, sent), true)?;
             }
             Ok((head, sends))
         });
         let (mut head, sends) = asked.map_err(|error| {
             let (fault, _) = self.fault_of(&error, 0);
-            (fault, Unseen::Surely)
+            (fault, RetrySafety::Safe)
         })?;
         // Nothing can have come; from now on it is woken.
         let _ = Pin::new(&mut head).poll(&mut Context::from_waker(waker));
@@ -147,22 +153,25 @@ impl Multiplex {
     /// Goes on with a request under way.
     pub(crate) fn advance(
         &mut self,
-        script: &Script,
-        stream: &mut Stream,
+        request_set: &RequestSet,
+        stream: &mut Http2Stream,
         waker: &Waker,
         now_ns: u64,
-    ) -> Step {
-        let prepared = &script.requests[stream.exchange.request as usize];
+    ) -> ExchangeStep {
+        let prepared = &request_set.requests[stream.exchange.request as usize];
         let before = stream.exchange.bytes();
         let took = stream.take(prepared, waker, now_ns);
-        self.taken += stream.exchange.bytes() - before;
+        self.consumed += stream.exchange.bytes() - before;
         let failed = match took {
-            Poll::Pending => return Step::Wait,
+            Poll::Pending => return ExchangeStep::Wait,
             Poll::Ready(Ok(())) => {
                 self.in_flight -= 1;
                 self.answered = true;
                 let whole = stream.exchange.whole(prepared, stream.status, now_ns);
-                return Step::Ended(Answer { sent_bytes: stream.moved().sent, ..whole });
+                return ExchangeStep::Ended(RequestOutcome {
+                    sent_bytes: stream.moved().sent,
+                    ..whole
+                });
             }
             Poll::Ready(Err(failed)) => failed,
         };
@@ -170,25 +179,29 @@ impl Multiplex {
         let (mut fault, mut unseen) = match failed {
             // A head far beyond the limit is a stream's error like any other: what came and was not
             // taken tells.
-            Failed::Stream(error) if error.is_library() && self.is_flooded(stream) => {
-                (self.over_head(), Unseen::No)
+            StreamError::Stream(error) if error.is_library() && self.is_flooded(stream) => {
+                (self.over_head(), RetrySafety::Unsafe)
             }
-            Failed::Stream(error) => self.fault_of(&error, bytes),
-            Failed::Unsent(fault, unseen) => (fault, unseen),
+            StreamError::Stream(error) => self.fault_of(&error, bytes),
+            StreamError::Unsent(fault, unseen) => (fault, unseen),
         };
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
-        let idle_close = closed && stream.used && stream.came == self.line.came();
-        if unseen == Unseen::No && idle_close && (stream.idle || prepared.is_repeatable()) {
+        let idle_close = closed && stream.used && stream.came == self.socket_status.came();
+        if unseen == RetrySafety::Unsafe && idle_close && (stream.idle || prepared.is_repeatable())
+        {
             (fault, unseen) = Exchange::idle_close(prepared, fault);
         }
-        Step::Ended(Answer { unseen, ..self.end(prepared, stream, fault, now_ns) })
+        ExchangeStep::Ended(RequestOutcome {
+            retry_safety: unseen,
+            ..self.end(prepared, stream, fault, now_ns)
+        })
     }
 
     /// Whether more came since a request was sent than its answer's head may have, and nobody took
     /// it.
-    fn is_flooded(&self, stream: &Stream) -> bool {
-        let came = self.line.came() - stream.came;
-        let taken = self.taken - stream.taken;
+    fn is_flooded(&self, stream: &Http2Stream) -> bool {
+        let came = self.socket_status.came() - stream.came;
+        let taken = self.consumed - stream.taken;
         stream.status.is_none() && came.saturating_sub(taken) > u64::from(self.limits.head)
     }
 
@@ -196,59 +209,59 @@ impl Multiplex {
     /// since is given up, too.
     pub(crate) fn give_up(
         &mut self,
-        script: &Script,
-        stream: &mut Stream,
-        limits: Limits,
+        request_set: &RequestSet,
+        stream: &mut Http2Stream,
+        limits: Deadlines,
         now_ns: u64,
-    ) -> Answer {
-        let prepared = &script.requests[stream.exchange.request as usize];
+    ) -> RequestOutcome {
+        let prepared = &request_set.requests[stream.exchange.request as usize];
         let fault = stream.exchange.late(limits);
-        self.over |= stream.came == self.line.came();
+        self.over |= stream.came == self.socket_status.came();
         stream.cancel();
         self.end(prepared, stream, fault, now_ns)
     }
 
     /// Lets go of a request under way.
-    pub(crate) fn let_go(&mut self, stream: &mut Stream) {
+    pub(crate) fn let_go(&mut self, stream: &mut Http2Stream) {
         self.in_flight -= 1;
         stream.cancel();
     }
 
     fn end(
         &mut self,
-        prepared: &Prepared,
-        stream: &mut Stream,
-        fault: Fault,
+        prepared: &PreparedRequest,
+        stream: &mut Http2Stream,
+        fault: RequestError,
         now_ns: u64,
-    ) -> Answer {
+    ) -> RequestOutcome {
         self.in_flight -= 1;
         let broken = stream.exchange.broken(prepared, fault, stream.status, now_ns);
-        Answer { sent_bytes: stream.moved().sent, ..broken }
+        RequestOutcome { sent_bytes: stream.moved().sent, ..broken }
     }
 }
 
 /// Why there is no whole answer.
-enum Failed {
+enum StreamError {
     Stream(Error),
-    Unsent(Fault, Unseen),
+    Unsent(RequestError, RetrySafety),
 }
 
-impl From<Error> for Failed {
+impl From<Error> for StreamError {
     fn from(error: Error) -> Self {
         Self::Stream(error)
     }
 }
 
-impl Stream {
+impl Http2Stream {
     /// When it is out of time.
-    pub(crate) fn deadline(&self, limits: Limits) -> u64 {
+    pub(crate) fn deadline(&self, limits: Deadlines) -> u64 {
         self.exchange.deadline(limits)
     }
 
     /// Body bytes that have come and gone so far.
-    pub(crate) fn moved(&self) -> Moved {
+    pub(crate) fn moved(&self) -> Transferred {
         let sent = self.sent.as_ref().map_or(0, |sent| sent.get());
-        Moved { sent, received: self.exchange.received() }
+        Transferred { sent, received: self.exchange.received() }
     }
 
     fn cancel(&mut self) {
@@ -260,17 +273,17 @@ impl Stream {
     /// Takes what has come.
     fn take(
         &mut self,
-        prepared: &Prepared,
+        prepared: &PreparedRequest,
         waker: &Waker,
         now_ns: u64,
-    ) -> Poll<Result<(), Failed>> {
+    ) -> Poll<Result<(), StreamError>> {
         let cx = &mut Context::from_waker(waker);
         loop {
             match &mut self.takes {
-                Takes::Failed(fault, unseen) => {
-                    return Poll::Ready(Err(Failed::Unsent(fault.clone(), *unseen)));
+                ResponseState::Failed(fault, unseen) => {
+                    return Poll::Ready(Err(StreamError::Unsent(fault.clone(), *unseen)));
                 }
-                Takes::Head(head) => {
+                ResponseState::Head(head) => {
                     let Poll::Ready(response) = Pin::new(head).poll(cx)? else {
                         return Poll::Pending;
                     };
@@ -280,7 +293,7 @@ impl Stream {
                     self.exchange.came(size(&head.headers), now_ns);
                     let status = head.status.as_u16();
                     let shows = prepared.may_show(status);
-                    if self.exchange.looks() || prepared.expected.is_some() || shows {
+                    if self.exchange.assertions() || prepared.expected.is_some() || shows {
                         let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
                         let mut taker = self.exchange.taker(prepared);
                         if head.headers.len() <= USUAL_HEADERS {
@@ -290,13 +303,13 @@ impl Stream {
                             taker.head(status, seen(&head.headers, &mut many));
                         }
                     }
-                    self.takes = Takes::Body(body);
+                    self.takes = ResponseState::Body(body);
                 }
-                Takes::Body(body) => {
+                ResponseState::Body(body) => {
                     let Poll::Ready(piece) = body.poll_data(cx) else { return Poll::Pending };
                     let Some(piece) = piece.transpose()? else {
                         // Trailers are read, and mean nothing here.
-                        return body.poll_trailers(cx).map_ok(|_| ()).map_err(Failed::from);
+                        return body.poll_trailers(cx).map_ok(|_| ()).map_err(StreamError::from);
                     };
                     // Fails only where the stream has ended already.
                     let _ = body.flow_control().release_capacity(piece.len());
@@ -314,11 +327,14 @@ fn size(headers: &HeaderMap) -> usize {
 }
 
 /// Says which limit a head exceeds; sizes are HTTP/2's (RFC 9113, 6.5.2).
-fn beyond(headers: &HeaderMap, limits: AnswerLimits) -> Result<(), Failed> {
+fn beyond(headers: &HeaderMap, limits: AnswerLimits) -> Result<(), StreamError> {
     let bytes = size(headers) as u64 + 28 * headers.len() as u64;
     let over = |words: &str, key, limit: u32| {
         let words = format!("more than {limit} {words}");
-        Err(Failed::Unsent(Fault::over_limit(&words, key, limit.into()), Unseen::No))
+        Err(StreamError::Unsent(
+            RequestError::over_limit(&words, key, limit.into()),
+            RetrySafety::Unsafe,
+        ))
     };
     if headers.len() as u64 > u64::from(limits.headers) {
         over("headers", "headers", limits.headers)

@@ -13,12 +13,12 @@ pub(super) const SHOWN_BYTES: usize = 200;
 
 /// The first bytes of a body, as they came.
 #[derive(Debug, Default)]
-pub(super) struct Beginning {
+pub(super) struct BodyPreview {
     bytes: Vec<u8>,
     encoding: Option<Box<str>>,
 }
 
-impl Beginning {
+impl BodyPreview {
     /// Of a body that is encoded like this.
     pub(super) fn new(encoding: Option<Box<str>>) -> Self {
         Self { bytes: Vec::new(), encoding }
@@ -90,7 +90,7 @@ mod tests {
     use std::io::Write as _;
 
     fn words(encoding: Option<&str>, pieces: &[&[u8]]) -> String {
-        let mut beginning = Beginning::new(encoding.map(Into::into));
+        let mut beginning = BodyPreview::new(encoding.map(Into::into));
         for piece in pieces {
             beginning.take(piece);
         }

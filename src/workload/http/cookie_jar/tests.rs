@@ -2,7 +2,7 @@
 
 use super::*;
 
-const HERE: Sender<'_> = Sender {
+const HERE: CookieOrigin<'_> = CookieOrigin {
     host: "shop.example.org",
     secured: false,
     path: "/a/login?x=/y",
@@ -14,13 +14,13 @@ fn limits() -> AnswerLimits {
     AnswerLimits::default()
 }
 
-fn sent_by(from: Sender<'_>, said: &[&str], path: &str, now_s: u64) -> Option<String> {
-    let mut jar = Jar::default();
+fn sent_by(from: CookieOrigin<'_>, said: &[&str], path: &str, now_s: u64) -> Option<String> {
+    let mut cookie_jar = CookieJar::default();
     for one in said {
-        jar.take(one, from, limits());
+        cookie_jar.take(one, from, limits());
     }
     let mut out = Vec::new();
-    jar.write(&mut out, 0, from.host, (path, now_s * 1_000_000_000));
+    cookie_jar.write(&mut out, 0, from.host, (path, now_s * 1_000_000_000));
     (!out.is_empty()).then(|| String::from_utf8(out).unwrap())
 }
 
@@ -28,8 +28,8 @@ fn sent(said: &[&str], path: &str, now_s: u64) -> Option<String> {
     sent_by(HERE, said, path, now_s)
 }
 
-fn why(from: Sender<'_>, said: &str) -> Option<Lost> {
-    Jar::default().take(said, from, limits())
+fn why(from: CookieOrigin<'_>, said: &str) -> Option<RejectedCookie> {
+    CookieJar::default().take(said, from, limits())
 }
 
 #[test]
@@ -55,58 +55,58 @@ fn cookies_of_others_and_secret_ones_are_not_kept() {
     }
     let words = "cookie id is Secure and the connection is not: not kept".to_owned();
     assert_eq!(why(HERE, "id=1; Path=/; Secure"), Some((CookieLoss::Secure, words)));
-    let secured = Sender { secured: true, ..HERE };
+    let secured = CookieOrigin { secured: true, ..HERE };
     assert_eq!(sent_by(secured, &["id=1; Path=/; Secure"], "/", 6).as_deref(), Some("id=1"));
 }
 
 #[test]
 fn secure_cookies_of_this_machine_are_kept() {
     for host in ["localhost", "shop.localhost", "127.0.0.1", "127.9.9.9", "[::1]"] {
-        let from = Sender { host, ..HERE };
+        let from = CookieOrigin { host, ..HERE };
         let said = ["id=1; Path=/; Secure; HttpOnly; SameSite=Lax"];
         assert_eq!(sent_by(from, &said, "/", 6).as_deref(), Some("id=1"), "{host}");
         let own = format!("id=1; Path=/; Domain={host}");
         assert_eq!(sent_by(from, &[&own], "/", 6).as_deref(), Some("id=1"), "{host}");
     }
     for host in ["localhost.test", "128.0.0.1", "[::2]"] {
-        let lost = why(Sender { host, ..HERE }, "id=1; Secure");
+        let lost = why(CookieOrigin { host, ..HERE }, "id=1; Secure");
         assert_eq!(lost.map(|(loss, _)| loss), Some(CookieLoss::Secure), "{host}");
     }
 }
 
 #[test]
 fn each_host_gets_its_own() {
-    let mut jar = Jar::default();
+    let mut cookie_jar = CookieJar::default();
     for said in ["own=1; Path=/", "all=2; Path=/; Domain=example.org"] {
-        assert_eq!(jar.take(said, HERE, limits()), None);
+        assert_eq!(cookie_jar.take(said, HERE, limits()), None);
     }
     let sent = |host: &str| {
         let mut out = Vec::new();
-        jar.write(&mut out, 0, host, ("/", 6_000_000_000));
+        cookie_jar.write(&mut out, 0, host, ("/", 6_000_000_000));
         String::from_utf8(out).unwrap()
     };
     assert_eq!(sent("shop.example.org"), "own=1; all=2");
     assert_eq!(sent("example.org"), "all=2");
     assert_eq!(sent("x.shop.example.org"), "all=2");
     assert_eq!(sent("example.com"), "");
-    let idn = Sender { host: "www.xn--bcher-kva.example", ..HERE };
+    let idn = CookieOrigin { host: "www.xn--bcher-kva.example", ..HERE };
     assert_eq!(why(idn, "id=1; Domain=b\u{fc}cher.example"), None);
 }
 
 #[test]
 fn what_the_plan_says_goes_before_what_is_kept() {
-    let mut jar = Jar::default();
+    let mut cookie_jar = CookieJar::default();
     for said in ["sid=abc; Path=/", "consent=0; Path=/"] {
-        assert_eq!(jar.take(said, HERE, limits()), None);
+        assert_eq!(cookie_jar.take(said, HERE, limits()), None);
     }
     let mut out = b"cookie: consent=1; b=2;".to_vec();
-    jar.write(&mut out, 8, HERE.host, ("/", 6_000_000_000));
+    cookie_jar.write(&mut out, 8, HERE.host, ("/", 6_000_000_000));
     assert_eq!(out, b"cookie: consent=1; b=2; sid=abc");
 }
 
 #[test]
 fn prefixes_and_malformed_cookies_are_refused() {
-    let secured = Sender { secured: true, ..HERE };
+    let secured = CookieOrigin { secured: true, ..HERE };
     for kept in ["__Host-id=1; Secure; Path=/", "__Secure-id=1; Secure", "id=", "a=b=c", "a=b\tc"] {
         assert_eq!(why(secured, kept), None, "{kept}");
     }
@@ -167,26 +167,26 @@ fn cookies_without_a_name_are_their_value() {
 
 #[test]
 fn a_user_keeps_no_more_than_the_plan_says() {
-    let mut jar = Jar::default();
+    let mut cookie_jar = CookieJar::default();
     let few = AnswerLimits { cookies: 20, cookie: 10, ..limits() };
     let mut lost = Vec::new();
     for number in 0..30 {
-        lost.extend(jar.take(&format!("c{number}=1; Path=/"), HERE, few));
+        lost.extend(cookie_jar.take(&format!("c{number}=1; Path=/"), HERE, few));
     }
-    assert_eq!((jar.kept.len(), lost.len()), (20, 10));
+    assert_eq!((cookie_jar.kept.len(), lost.len()), (20, 10));
     let words = "cookie c0 is the oldest of more than 20: not kept; that is planrun's own limit, \
                  `limits = { cookies = 40 }` keeps more";
     assert_eq!(lost[0], (CookieLoss::TooMany, words.to_owned()));
-    assert_eq!(&*jar.kept[0].name, "c10");
+    assert_eq!(&*cookie_jar.kept[0].name, "c10");
     // One that is set again, or ends, needs no room.
     for said in ["c29=2; Path=/", "c28=; Path=/; Max-Age=0", "c30=1; Path=/; Max-Age=1"] {
-        assert_eq!(jar.take(said, HERE, few), None, "{said}");
+        assert_eq!(cookie_jar.take(said, HERE, few), None, "{said}");
     }
     // Neither does one beside one that has ended by now.
-    let later = Sender { now_ns: HERE.now_ns + 2_000_000_000, ..HERE };
-    assert_eq!(jar.take("c31=1; Path=/", later, few), None);
+    let later = CookieOrigin { now_ns: HERE.now_ns + 2_000_000_000, ..HERE };
+    assert_eq!(cookie_jar.take("c31=1; Path=/", later, few), None);
     let take = |bytes: usize, limits: AnswerLimits| {
-        Jar::default().take(&format!("id={}", "x".repeat(bytes - 2)), HERE, limits)
+        CookieJar::default().take(&format!("id={}", "x".repeat(bytes - 2)), HERE, limits)
     };
     assert_eq!(take(10, few), None);
     let words = "cookie id is larger than 10 bytes: not kept; that is planrun's own limit, \

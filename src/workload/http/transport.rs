@@ -1,10 +1,10 @@
 //! Turns a socket, plain or secured by TLS, into something to read from and to write to without
 //! waiting.
 
-use super::ends::Ends;
-use super::fault::Fault;
+use super::fault::RequestError;
 use crate::record::{Cause, Failure, FailureStage};
-use crate::workload::tls::{self, Session};
+use crate::workload::Route;
+use crate::workload::tls::{self, TlsSession};
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
 use std::net::TcpStream;
@@ -36,27 +36,27 @@ impl Buffers {
 
 /// How far the securing of a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Secured {
+pub enum Handshake {
     /// The peer must say more.
-    Waits,
+    Pending,
     /// There is nothing to secure.
-    Plain,
+    NotNeeded,
     /// By a whole handshake.
-    Whole,
+    Full,
     /// By going on with an earlier session.
     Resumed,
 }
 
-type Tls = Session<UnbufferedClientConnection>;
+type Tls = TlsSession<UnbufferedClientConnection>;
 
 /// A socket. What TLS needs lies apart, so that a plain one is as small as can be.
 #[derive(Debug)]
-pub(super) enum Wire {
+pub(super) enum Transport {
     Tcp(TcpStream, Option<Box<Tls>>),
     Unix(UnixStream),
 }
 
-impl Wire {
+impl Transport {
     /// The error that the socket met, if it met one; taken from it.
     pub(super) fn take_error(&self) -> io::Result<Option<io::Error>> {
         match self {
@@ -68,7 +68,7 @@ impl Wire {
     /// Gives an open socket a session that has yet to shake hands. Only TCP is secured.
     pub(super) fn secure_by(&mut self, end: UnbufferedClientConnection) {
         if let Self::Tcp(_, session) = self {
-            *session = Some(Box::new(Session::new(end)));
+            *session = Some(Box::new(TlsSession::new(end)));
         }
     }
 
@@ -78,13 +78,17 @@ impl Wire {
     }
 
     /// Goes on with the handshake.
-    pub(super) fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
-        let Self::Tcp(socket, Some(session)) = self else { return Ok(Secured::Plain) };
+    pub(super) fn secure(
+        &mut self,
+        route: Route<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Handshake, RequestError> {
+        let Self::Tcp(socket, Some(session)) = self else { return Ok(Handshake::NotNeeded) };
         match session.secure(socket, &mut buffers.scratch) {
-            Ok(false) => Ok(Secured::Waits),
-            Ok(true) if session.is_resumed() => Ok(Secured::Resumed),
-            Ok(true) => Ok(Secured::Whole),
-            Err(error) => Err(Fault::handshake(ends, &error)),
+            Ok(false) => Ok(Handshake::Pending),
+            Ok(true) if session.is_resumed() => Ok(Handshake::Resumed),
+            Ok(true) => Ok(Handshake::Full),
+            Err(error) => Err(RequestError::handshake(route, &error)),
         }
     }
 
@@ -146,7 +150,7 @@ impl Wire {
     }
 }
 
-impl AsFd for Wire {
+impl AsFd for Transport {
     fn as_fd(&self) -> BorrowedFd<'_> {
         match self {
             Self::Tcp(socket, _) => socket.as_fd(),
@@ -155,7 +159,7 @@ impl AsFd for Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for Transport {
     fn drop(&mut self) {
         if let Self::Tcp(socket, session) = self
             && let Some(session) = session.take()
@@ -166,12 +170,12 @@ impl Drop for Wire {
 }
 
 /// What an error of a read or a write is counted as, after so many bytes of an answer.
-pub(super) fn broken(error: &io::Error, bytes: u64) -> Fault {
+pub(super) fn broken(error: &io::Error, bytes: u64) -> RequestError {
     let phase = FailureStage::Request;
     let cause = if error.kind() == ErrorKind::UnexpectedEof {
         Cause::new(Failure::ClosedByServer, phase)
     } else {
         tls::cause(error, phase)
     };
-    Fault { cause, sample: format!("{error}, after {bytes} bytes") }
+    RequestError { cause, sample: format!("{error}, after {bytes} bytes") }
 }

@@ -4,11 +4,11 @@
 //! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no
 //! further than the plan's limit.
 
+use super::assertions::{Assertions, PreparedAssertion, ValueSource};
 use super::content::{Content, EMPTY, Seeker, shown};
 use super::encoding;
-use super::fault::Fault;
+use super::fault::RequestError;
 use super::json;
-use super::looks::{Checked, Looks, Place};
 use crate::plan::AnswerLimits;
 use flate2::write::MultiGzDecoder;
 use httparse::Header;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// What an answer gives to the session of its user.
 #[derive(Debug, Default)]
-pub struct Gains {
+pub struct Extracted {
     /// Values: which variable, and what was found.
     pub(super) values: Vec<(usize, Box<str>)>,
     /// What the server said by `set-cookie`.
@@ -31,17 +31,17 @@ pub struct Gains {
 
 /// One answer that is looked into.
 #[derive(Debug)]
-pub(super) struct Looking {
-    stream: Stream,
+pub(super) struct ResponseInspector {
+    stream: BodyDecoder,
     /// For each check of a header, whether it holds.
     headers: Vec<bool>,
-    gains: Gains,
+    extracted: Extracted,
     /// Values of headers that were asked for, by place in `takes`.
     named: Vec<Option<Box<str>>>,
 }
 
 #[derive(Debug)]
-enum Stream {
+enum BodyDecoder {
     /// Nobody asks for the content.
     Off,
     Plain(Content),
@@ -51,26 +51,29 @@ enum Stream {
     Over(Content),
 }
 
-impl Looking {
-    pub(super) fn new(looks: &Looks) -> Self {
-        let seeker = |check: &Checked| match check {
-            Checked::Body(body) => Seeker::same(body.clone()),
-            Checked::Contains(finder) => Seeker::contains(Arc::clone(finder)),
+impl ResponseInspector {
+    pub(super) fn new(assertions: &Assertions) -> Self {
+        let seeker = |check: &PreparedAssertion| match check {
+            PreparedAssertion::Body(body) => Seeker::same(body.clone()),
+            PreparedAssertion::Contains(finder) => Seeker::contains(Arc::clone(finder)),
             _ => Seeker::None,
         };
-        let content =
-            Content::new(looks.checks.iter().map(seeker).collect(), looks.keeps, looks.limits);
+        let content = Content::new(
+            assertions.checks.iter().map(seeker).collect(),
+            assertions.keeps,
+            assertions.limits,
+        );
         Self {
-            stream: if looks.content { Stream::Plain(content) } else { Stream::Off },
-            headers: vec![false; looks.checks.len()],
-            gains: Gains::default(),
-            named: vec![None; looks.takes.len()],
+            stream: if assertions.content { BodyDecoder::Plain(content) } else { BodyDecoder::Off },
+            headers: vec![false; assertions.checks.len()],
+            extracted: Extracted::default(),
+            named: vec![None; assertions.extracts.len()],
         }
     }
 
     /// Takes the head.
-    pub(super) fn head(&mut self, looks: &Looks, status: u16, headers: &[Header<'_>]) {
-        self.gains.status = status;
+    pub(super) fn head(&mut self, assertions: &Assertions, status: u16, headers: &[Header<'_>]) {
+        self.extracted.status = status;
         let named = |name: &str| {
             let name = name.to_owned();
             headers
@@ -78,34 +81,34 @@ impl Looking {
                 .filter(move |one| one.name.eq_ignore_ascii_case(&name))
                 .map(|one| one.value)
         };
-        for (check, holds) in looks.checks.iter().zip(&mut self.headers) {
-            if let Checked::Header(name, wanted) = check {
+        for (check, holds) in assertions.checks.iter().zip(&mut self.headers) {
+            if let PreparedAssertion::Header(name, wanted) = check {
                 *holds = named(name).any(|value| same_value(value, wanted.as_bytes()));
             }
         }
-        for ((_, _, place), found) in looks.takes.iter().zip(&mut self.named) {
-            if let Place::Header(name) = place {
+        for ((_, _, place), found) in assertions.extracts.iter().zip(&mut self.named) {
+            if let ValueSource::Header(name) = place {
                 *found = named(name)
                     .next()
                     .and_then(|value| std::str::from_utf8(value).ok())
                     .map(Into::into);
             }
         }
-        if looks.cookies {
+        if assertions.cookies {
             // What is not UTF-8 is told of where it is not kept.
             let said = named("set-cookie").map(|value| String::from_utf8_lossy(value).into_owned());
-            self.gains.cookies = said.collect();
+            self.extracted.cookies = said.collect();
         }
-        if looks.redirects && matches!(status, 301 | 302 | 303 | 307 | 308) {
-            self.gains.location = named("location").next().map(text);
+        if assertions.redirects && matches!(status, 301 | 302 | 303 | 307 | 308) {
+            self.extracted.location = named("location").next().map(text);
         }
         if let Some(encoded) = encoding::of(headers) {
-            self.stream = match std::mem::replace(&mut self.stream, Stream::Off) {
-                Stream::Plain(content) if looks.gzip && encoding::is_gzip(&encoded) => {
-                    Stream::Gzip(Box::new(MultiGzDecoder::new(content)))
+            self.stream = match std::mem::replace(&mut self.stream, BodyDecoder::Off) {
+                BodyDecoder::Plain(content) if assertions.gzip && encoding::is_gzip(&encoded) => {
+                    BodyDecoder::Gzip(Box::new(MultiGzDecoder::new(content)))
                 }
-                Stream::Plain(content) => {
-                    Stream::Broken(content, encoding::undecoded(&encoded, looks.gzip))
+                BodyDecoder::Plain(content) => {
+                    BodyDecoder::Broken(content, encoding::undecoded(&encoded, assertions.gzip))
                 }
                 other => other,
             };
@@ -115,9 +118,9 @@ impl Looking {
     /// Takes a piece of the body.
     pub(super) fn body(&mut self, piece: &[u8]) {
         match &mut self.stream {
-            Stream::Off | Stream::Broken(..) | Stream::Over(_) => {}
-            Stream::Plain(content) => content.take(piece),
-            Stream::Gzip(decoder) => {
+            BodyDecoder::Off | BodyDecoder::Broken(..) | BodyDecoder::Over(_) => {}
+            BodyDecoder::Plain(content) => content.take(piece),
+            BodyDecoder::Gzip(decoder) => {
                 if let Err(error) = decoder.write_all(piece) {
                     self.break_off(&error);
                 }
@@ -128,136 +131,144 @@ impl Looking {
     /// Ends a decoding that failed. What it has given so far stays; the decoder does not give it
     /// back, and its content is empty from now.
     fn break_off(&mut self, error: &io::Error) {
-        if let Stream::Gzip(decoder) = &mut self.stream {
+        if let BodyDecoder::Gzip(decoder) = &mut self.stream {
             let content = std::mem::take(decoder.get_mut());
             self.stream = match error.kind() {
-                io::ErrorKind::FileTooLarge => Stream::Over(content),
-                _ => Stream::Broken(content, format!("is no gzip: {error}")),
+                io::ErrorKind::FileTooLarge => BodyDecoder::Over(content),
+                _ => BodyDecoder::Broken(content, format!("is no gzip: {error}")),
             };
         }
     }
 
     /// Whether the answer is a redirect that may be followed.
     pub(super) fn redirects(&self) -> bool {
-        self.gains.location.is_some()
+        self.extracted.location.is_some()
     }
 
     /// What a redirect gives.
-    pub(super) fn into_gains(self) -> Gains {
-        self.gains
+    pub(super) fn into_gains(self) -> Extracted {
+        self.extracted
     }
 
     /// What is broken, as bits by the place of the check, the first in words; what was gained, or
     /// the first value that was not found.
-    pub(super) fn finish(mut self, looks: &Looks, received: u64) -> Looked {
+    pub(super) fn finish(mut self, assertions: &Assertions, received: u64) -> Inspection {
         // Where there is no body, there is nothing to decode: in answers to HEAD, with 204 or 304,
         // or of no length.
         if received == 0
             && let Some(content) = self.content_mut()
         {
-            self.stream = Stream::Plain(std::mem::take(content));
+            self.stream = BodyDecoder::Plain(std::mem::take(content));
         }
-        if let Stream::Gzip(decoder) = &mut self.stream
+        if let BodyDecoder::Gzip(decoder) = &mut self.stream
             && let Err(error) = decoder.try_finish()
         {
             self.break_off(&error);
         }
-        let mut looked = Looked { over: self.over(looks), ..Looked::default() };
-        if looked.over.is_some() {
-            return looked;
+        let mut inspection = Inspection { over: self.over(assertions), ..Inspection::default() };
+        if inspection.over.is_some() {
+            return inspection;
         }
-        for (at, check) in looks.checks.iter().enumerate() {
+        for (at, check) in assertions.checks.iter().enumerate() {
             if let Err(why) = self.holds(at, check, received) {
-                looked.broken |= 1 << at;
-                let same = matches!(check, Checked::Body(_));
+                inspection.broken |= 1 << at;
+                let same = matches!(check, PreparedAssertion::Body(_));
                 // The words are of what the failure is counted as.
-                if looked.words.is_empty() || (same && !looked.wrong_body) {
-                    looked.words = why;
+                if inspection.words.is_empty() || (same && !inspection.wrong_body) {
+                    inspection.words = why;
                 }
-                looked.wrong_body |= same;
+                inspection.wrong_body |= same;
             }
         }
-        for (at, (variable, name, place)) in looks.takes.iter().enumerate() {
+        for (at, (variable, name, place)) in assertions.extracts.iter().enumerate() {
             match self.found(at, place) {
-                Ok(value) if value.len() as u64 > looks.limits.value => {
-                    let limit = looks.limits.value;
+                Ok(value) if value.len() as u64 > assertions.limits.value => {
+                    let limit = assertions.limits.value;
                     let words = format!("the value of `{name}` has more than {limit} bytes");
-                    looked.over.get_or_insert(Fault::over_limit(&words, "value", limit));
+                    inspection.over.get_or_insert(RequestError::over_limit(&words, "value", limit));
                 }
-                Ok(value) => self.gains.values.push((*variable, value)),
+                Ok(value) => self.extracted.values.push((*variable, value)),
                 Err(_) if self.is_cut(place) => {
-                    let limit = looks.limits.body;
+                    let limit = assertions.limits.body;
                     let words = format!("`{name}` is not in the first {limit} bytes of the body");
-                    looked.over.get_or_insert(Fault::over_limit(&words, "body", limit));
+                    inspection.over.get_or_insert(RequestError::over_limit(&words, "body", limit));
                 }
-                Err(why) if looked.missing.is_none() => {
-                    looked.missing = Some(format!("`{name}` was not found: {why}"));
+                Err(why) if inspection.missing.is_none() => {
+                    inspection.missing = Some(format!("`{name}` was not found: {why}"));
                 }
                 Err(_) => {}
             }
         }
-        looked.gains = self.gains;
-        looked
+        inspection.extracted = self.extracted;
+        inspection
     }
 
     /// What of it is beyond a limit of this side's own, where something depends on it.
-    fn over(&self, looks: &Looks) -> Option<Fault> {
-        let AnswerLimits { body, decoded, .. } = looks.limits;
-        if matches!(self.stream, Stream::Over(_)) {
+    fn over(&self, assertions: &Assertions) -> Option<RequestError> {
+        let AnswerLimits { body, decoded, .. } = assertions.limits;
+        if matches!(self.stream, BodyDecoder::Over(_)) {
             let words = format!("the body expands beyond {decoded} bytes");
-            return Some(Fault::over_limit(&words, "decoded", decoded));
+            return Some(RequestError::over_limit(&words, "decoded", decoded));
         }
-        let is_json = looks.checks.iter().any(|one| matches!(one, Checked::Json(..)))
-            || looks.takes.iter().any(|(_, _, place)| matches!(place, Place::Json(_)));
+        let is_json =
+            assertions.checks.iter().any(|one| matches!(one, PreparedAssertion::Json(..)))
+                || assertions
+                    .extracts
+                    .iter()
+                    .any(|(_, _, place)| matches!(place, ValueSource::Json(_)));
         self.content().filter(|content| is_json && content.is_cut()).map(|_| {
             let words = format!("the body is longer than {body} bytes, and no more of it is kept");
-            Fault::over_limit(&words, "body", body)
+            RequestError::over_limit(&words, "body", body)
         })
     }
 
     /// The content, as far as it could be decoded.
     fn content(&self) -> Option<&Content> {
         match &self.stream {
-            Stream::Off => None,
-            Stream::Plain(content) | Stream::Broken(content, _) | Stream::Over(content) => {
-                Some(content)
-            }
-            Stream::Gzip(decoder) => Some(decoder.get_ref()),
+            BodyDecoder::Off => None,
+            BodyDecoder::Plain(content)
+            | BodyDecoder::Broken(content, _)
+            | BodyDecoder::Over(content) => Some(content),
+            BodyDecoder::Gzip(decoder) => Some(decoder.get_ref()),
         }
     }
 
     fn content_mut(&mut self) -> Option<&mut Content> {
         match &mut self.stream {
-            Stream::Off => None,
-            Stream::Plain(content) | Stream::Broken(content, _) | Stream::Over(content) => {
-                Some(content)
-            }
-            Stream::Gzip(decoder) => Some(decoder.get_mut()),
+            BodyDecoder::Off => None,
+            BodyDecoder::Plain(content)
+            | BodyDecoder::Broken(content, _)
+            | BodyDecoder::Over(content) => Some(content),
+            BodyDecoder::Gzip(decoder) => Some(decoder.get_mut()),
         }
     }
 
-    fn holds(&mut self, at: usize, check: &Checked, received: u64) -> Result<(), String> {
-        let needs_content =
-            matches!(check, Checked::Body(_) | Checked::Contains(_) | Checked::Json(..));
-        if let (true, Stream::Broken(_, why)) = (needs_content, &self.stream) {
+    fn holds(&mut self, at: usize, check: &PreparedAssertion, received: u64) -> Result<(), String> {
+        let needs_content = matches!(
+            check,
+            PreparedAssertion::Body(_)
+                | PreparedAssertion::Contains(_)
+                | PreparedAssertion::Json(..)
+        );
+        if let (true, BodyDecoder::Broken(_, why)) = (needs_content, &self.stream) {
             return Err(format!("the body {why}"));
         }
         match check {
-            Checked::Header(name, wanted) if !self.headers[at] => {
+            PreparedAssertion::Header(name, wanted) if !self.headers[at] => {
                 Err(format!("the header `{name}` is not `{wanted}`"))
             }
-            Checked::Else | Checked::Header(..) => Ok(()),
-            Checked::Size(comparison, bytes) => {
+            PreparedAssertion::Elsewhere | PreparedAssertion::Header(..) => Ok(()),
+            PreparedAssertion::Size(comparison, bytes) => {
                 if comparison.holds(received as f64, *bytes as f64) {
                     Ok(())
                 } else {
                     Err(format!("the body has {received} bytes, not {comparison} {bytes}"))
                 }
             }
-            Checked::Body(_) | Checked::Contains(_) => {
+            PreparedAssertion::Body(_) | PreparedAssertion::Contains(_) => {
                 self.content_mut().map_or(Ok(()), |content| content.found(at))
             }
-            Checked::Json(pointer, wanted) => {
+            PreparedAssertion::Json(pointer, wanted) => {
                 let value = self.pointed(pointer)?;
                 if json::same(value, wanted) {
                     Ok(())
@@ -270,8 +281,8 @@ impl Looking {
     }
 
     /// Whether a value may be behind what is kept of the body.
-    fn is_cut(&self, place: &Place) -> bool {
-        matches!(place, Place::Regex(_)) && self.content().is_some_and(Content::is_cut)
+    fn is_cut(&self, place: &ValueSource) -> bool {
+        matches!(place, ValueSource::Regex(_)) && self.content().is_some_and(Content::is_cut)
     }
 
     /// The text of the value at a place in JSON.
@@ -280,19 +291,21 @@ impl Looking {
         json::pointed(json, pointer).ok_or_else(|| format!("there is nothing at `{pointer}`"))
     }
 
-    fn found(&self, at: usize, place: &Place) -> Result<Box<str>, String> {
-        if let (Place::Json(_) | Place::Regex(_), Stream::Broken(_, why)) = (place, &self.stream) {
+    fn found(&self, at: usize, place: &ValueSource) -> Result<Box<str>, String> {
+        if let (ValueSource::Json(_) | ValueSource::Regex(_), BodyDecoder::Broken(_, why)) =
+            (place, &self.stream)
+        {
             return Err(format!("the body {why}"));
         }
         Ok(match place {
-            Place::Header(name) => {
+            ValueSource::Header(name) => {
                 self.named[at].clone().ok_or_else(|| format!("there is no header `{name}`"))?
             }
-            Place::Json(pointer) => {
+            ValueSource::Json(pointer) => {
                 let value = self.pointed(pointer)?;
                 json::text(value).map_err(|what| format!("it is {what}"))?.into()
             }
-            Place::Regex(pattern) => {
+            ValueSource::Regex(pattern) => {
                 let content = self.content().filter(|one| !one.is_empty()).ok_or(EMPTY)?;
                 let found = pattern.captures(content.kept());
                 let group = found.and_then(|found| found.get(1).or_else(|| found.get(0)));
@@ -307,7 +320,7 @@ impl Looking {
 
 /// What came of looking into an answer.
 #[derive(Debug, Default)]
-pub(super) struct Looked {
+pub(super) struct Inspection {
     /// Bits, by the place of the check.
     pub broken: u64,
     /// Whether a body that was to be the same is another one.
@@ -317,8 +330,8 @@ pub(super) struct Looked {
     /// The first value that was not found.
     pub missing: Option<String>,
     /// What this side does not take.
-    pub over: Option<Fault>,
-    pub gains: Gains,
+    pub over: Option<RequestError>,
+    pub extracted: Extracted,
 }
 
 /// A header that is UTF-8, or of which each byte beyond ASCII is percent-encoded.

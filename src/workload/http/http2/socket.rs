@@ -4,7 +4,7 @@
 //! **Invariant:** one turn reads no more than its share: a peer that never stops sending does not
 //! keep the others waiting.
 
-use super::super::wire::{Buffers, Wire};
+use super::super::transport::{Buffers, Transport};
 use std::cell::{Cell, RefCell};
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -17,7 +17,7 @@ const TURN: usize = 64 << 10;
 
 /// What the socket tells the connection on it.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SocketStatus {
     /// Something may be there to read.
     readable: Cell<bool>,
     /// The peer may have closed its side.
@@ -26,13 +26,13 @@ pub(super) struct Line {
     left: Cell<usize>,
     /// The turn ended before the bytes did.
     more: Cell<bool>,
-    came: Cell<u64>,
+    received: Cell<u64>,
     /// The peer has closed its side.
     ended: Cell<bool>,
     error: RefCell<Option<io::Error>>,
 }
 
-impl Default for Line {
+impl Default for SocketStatus {
     fn default() -> Self {
         Self {
             // What came before anybody watched.
@@ -40,22 +40,22 @@ impl Default for Line {
             closing: Cell::default(),
             left: Cell::default(),
             more: Cell::default(),
-            came: Cell::default(),
+            received: Cell::default(),
             ended: Cell::default(),
             error: RefCell::default(),
         }
     }
 }
 
-impl Line {
+impl SocketStatus {
     /// The socket can be read, and may have ended.
-    pub(super) fn happened(&self, closed: bool) {
+    pub(super) fn notify(&self, closed: bool) {
         self.readable.set(true);
         self.closing.set(self.closing.get() || closed);
     }
 
     /// Begins a turn.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin_turn(&self) {
         self.left.set(TURN);
         self.more.set(false);
     }
@@ -67,7 +67,7 @@ impl Line {
 
     /// Bytes that came in all.
     pub(super) fn came(&self) -> u64 {
-        self.came.get()
+        self.received.get()
     }
 
     /// How the connection ended: with an error, or (`Ok`) because the peer closed it; `None` when
@@ -97,14 +97,18 @@ impl Line {
 /// A socket whose readiness somebody else watches: no waker is ever kept.
 #[derive(Debug)]
 pub(super) struct Socket {
-    wire: Wire,
-    line: Rc<Line>,
+    transport: Transport,
+    line: Rc<SocketStatus>,
     buffers: Rc<RefCell<Buffers>>,
 }
 
 impl Socket {
-    pub(super) fn new(wire: Wire, line: Rc<Line>, buffers: Rc<RefCell<Buffers>>) -> Self {
-        Self { wire, line, buffers }
+    pub(super) fn new(
+        transport: Transport,
+        line: Rc<SocketStatus>,
+        buffers: Rc<RefCell<Buffers>>,
+    ) -> Self {
+        Self { transport, line, buffers }
     }
 }
 
@@ -135,21 +139,21 @@ impl AsyncRead for Socket {
         }
         let room = buffer.initialize_unfilled();
         let mut buffers = one.buffers.borrow_mut();
-        let (read, whole) = (again(|| one.wire.receive(&mut buffers, room)), room.len());
+        let (read, whole) = (again(|| one.transport.receive(&mut buffers, room)), room.len());
         let met = one.line.met(read);
         // A read that does not fill its room has emptied the socket, unless TLS stands between or
         // the end is behind it.
         let emptied = match met {
             Poll::Pending => true,
             Poll::Ready(Ok(length)) => {
-                length < whole && !one.wire.is_secured() && !one.line.closing.get()
+                length < whole && !one.transport.is_secured() && !one.line.closing.get()
             }
             Poll::Ready(Err(_)) => false,
         };
         one.line.readable.set(!emptied);
         met.map_ok(|length| {
             one.line.left.set(left.saturating_sub(length));
-            one.line.came.set(one.line.came.get() + length as u64);
+            one.line.received.set(one.line.received.get() + length as u64);
             one.line.ended.set(one.line.ended.get() || length == 0);
             buffer.advance(length);
         })
@@ -163,7 +167,7 @@ impl AsyncWrite for Socket {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let one = &mut *self;
-        one.line.met(again(|| one.wire.write(bytes)))
+        one.line.met(again(|| one.transport.write(bytes)))
     }
 
     fn poll_write_vectored(
@@ -172,7 +176,7 @@ impl AsyncWrite for Socket {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let one = &mut *self;
-        one.line.met(again(|| one.wire.write_all_of(slices)))
+        one.line.met(again(|| one.transport.write_all_of(slices)))
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -181,7 +185,7 @@ impl AsyncWrite for Socket {
 
     fn poll_flush(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         let one = &mut *self;
-        one.line.met(again(|| one.wire.flush()))
+        one.line.met(again(|| one.transport.flush()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -3,9 +3,9 @@
 //!
 //! **Invariant:** no value can end a line of the head, or add one.
 
-use super::origin::Home;
-use super::session::Session;
-use super::stock::Stock;
+use super::base_url::BaseUrl;
+use super::session::UserSession;
+use super::test_data::TestData;
 use crate::plan::{Body, Encoding, Piece, Placeholder, Request, Template};
 use crate::units::uri;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -16,12 +16,12 @@ const PATH: AsciiSet = QUERY.remove(b'/');
 
 /// A request that is written anew for each sending.
 #[derive(Debug)]
-pub(super) struct Sheet {
+pub(super) struct RequestTemplate {
     method: String,
-    path: Vec<Part>,
+    path: Vec<TemplatePart>,
     /// Names and values.
-    headers: Vec<(String, Vec<Part>)>,
-    body: Vec<Part>,
+    headers: Vec<(String, Vec<TemplatePart>)>,
+    body: Vec<TemplatePart>,
     /// A method that usually has a body says when there is none.
     says_length: bool,
     /// Whether it differs from sending to sending; otherwise only cookies and redirects change it.
@@ -29,7 +29,7 @@ pub(super) struct Sheet {
 }
 
 #[derive(Debug)]
-enum Part {
+enum TemplatePart {
     Fixed(Box<[u8]>),
     /// `?`, or `&` behind a query.
     Separator,
@@ -40,32 +40,34 @@ enum Part {
 
 /// Why a request cannot be written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Unwritten {
+pub(super) enum FillError {
     /// There is no row left.
     NoRow,
     /// Something is wrong with a value; in words, without the value.
     Value(String),
 }
 
-impl Sheet {
+impl RequestTemplate {
     /// The sheet of a request; `headers` are all that are sent, framing apart. `None` when a column
     /// or a variable is unknown.
     pub(super) fn new(
         request: &Request,
         path: &Template,
         headers: &[(String, Template)],
-        stock: &Stock,
+        test_data: &TestData,
         variables: &[String],
     ) -> Option<Self> {
-        let parts = |template: &Template| parts(template, stock, variables);
+        let parts = |template: &Template| parts(template, test_data, variables);
         let body = match &request.body {
             Body::Text(template) => parts(template)?,
-            Body::File { path, .. } => vec![Part::Fixed(stock.body(path)?.into())],
+            Body::File { path, .. } => vec![TemplatePart::Fixed(test_data.body(path)?.into())],
         };
         let headers = headers.iter().map(|(name, value)| Some((name.clone(), parts(value)?)));
         let headers = headers.collect::<Option<Vec<_>>>()?;
         let path = parts(path)?;
-        let fills = |parts: &[Part]| parts.iter().any(|part| !matches!(part, Part::Fixed(_)));
+        let fills = |parts: &[TemplatePart]| {
+            parts.iter().any(|part| !matches!(part, TemplatePart::Fixed(_)))
+        };
         Some(Self {
             is_filled: fills(&path)
                 || fills(&body)
@@ -82,19 +84,19 @@ impl Sheet {
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
-        session: &mut Session,
-        (stock, home): (&Stock, &Home),
+        session: &mut UserSession,
+        (test_data, base_url): (&TestData, &BaseUrl),
         now_ns: u64,
-    ) -> Result<u64, Unwritten> {
+    ) -> Result<u64, FillError> {
         if session.is_out_of_rows() {
-            return Err(Unwritten::NoRow);
+            return Err(FillError::NoRow);
         }
         out.clear();
         let (mut path, mut host) = session.forget();
-        self.host(&mut host, session, stock)?;
-        self.target(&mut path, &host, session, (stock, home))?;
-        let hop = session.hop();
-        let bare = hop.is_some_and(|hop| hop.as_get);
+        self.host(&mut host, session, test_data)?;
+        self.target(&mut path, &host, session, (test_data, base_url))?;
+        let redirect = session.redirect();
+        let bare = redirect.is_some_and(|redirect| redirect.as_get);
         let method = if bare && self.method != "HEAD" { "GET" } else { &self.method };
         // A Vec takes all that is written to it.
         let _ = write!(out, "{method} {path} HTTP/1.1\r\n");
@@ -110,15 +112,15 @@ impl Sheet {
             if name == "host" {
                 out.extend_from_slice(host.as_bytes());
             } else {
-                fill(parts, out, session, stock)?;
+                fill(parts, out, session, test_data)?;
             }
             if out[from..].iter().any(|byte| (*byte < b' ' && *byte != b'\t') || *byte == 0x7f) {
                 let what = "has a line break or a control character: it was not sent";
-                return Err(Unwritten::Value(format!("the value of the header `{name}` {what}")));
+                return Err(FillError::Value(format!("the value of the header `{name}` {what}")));
             }
             if name == "cookie" {
                 said_cookie = true;
-                session.add_cookies(out, from, &home.host(&host), (&path, now_ns));
+                session.add_cookies(out, from, &base_url.host(&host), (&path, now_ns));
             }
             out.extend_from_slice(b"\r\n");
         }
@@ -126,7 +128,7 @@ impl Sheet {
             let line = out.len();
             out.extend_from_slice(b"cookie: ");
             let from = out.len();
-            session.add_cookies(out, from, &home.host(&host), (&path, now_ns));
+            session.add_cookies(out, from, &base_url.host(&host), (&path, now_ns));
             if out.len() > from {
                 out.extend_from_slice(b"\r\n");
             } else {
@@ -135,7 +137,7 @@ impl Sheet {
         }
         let mut body = Vec::new();
         if !bare {
-            fill(&self.body, &mut body, session, stock)?;
+            fill(&self.body, &mut body, session, test_data)?;
         }
         if !body.is_empty() || (self.says_length && !bare) {
             let _ = write!(out, "content-length: {}\r\n", body.len());
@@ -147,15 +149,20 @@ impl Sheet {
     }
 
     /// What `Host` says.
-    fn host(&self, host: &mut String, session: &Session, stock: &Stock) -> Result<(), Unwritten> {
+    fn host(
+        &self,
+        host: &mut String,
+        session: &UserSession,
+        test_data: &TestData,
+    ) -> Result<(), FillError> {
         let said = self.headers.iter().find(|(name, _)| name == "host");
         let Some((_, parts)) = said else { return Ok(()) };
         let mut value = std::mem::take(host).into_bytes();
-        fill(parts, &mut value, session, stock)?;
+        fill(parts, &mut value, session, test_data)?;
         // Values are UTF-8, and so is what the plan says.
         *host = String::from_utf8(value).unwrap_or_default();
         if !host.is_ascii() {
-            let wrong = || Unwritten::Value("the value of the header `host` is no host".to_owned());
+            let wrong = || FillError::Value("the value of the header `host` is no host".to_owned());
             *host = uri::host_header(host).ok_or_else(wrong)?;
         }
         Ok(())
@@ -166,25 +173,25 @@ impl Sheet {
         &self,
         path: &mut String,
         host: &str,
-        session: &Session,
-        (stock, home): (&Stock, &Home),
-    ) -> Result<(), Unwritten> {
-        if let Some(hop) = session.hop() {
-            path.push_str(&hop.path);
+        session: &UserSession,
+        (test_data, base_url): (&TestData, &BaseUrl),
+    ) -> Result<(), FillError> {
+        if let Some(redirect) = session.redirect() {
+            path.push_str(&redirect.path);
             return Ok(());
         }
         let mut parts = self.path.as_slice();
         if let Some((first, rest)) = self.path.split_first()
-            && let Some((text, Encoding::Target)) = first.value(session, stock)?
+            && let Some((text, Encoding::Target)) = first.value(session, test_data)?
         {
-            let target = home.target(text, host).map_err(|why| {
-                Unwritten::Value(format!("the value of `{}` {why}", first.name()))
+            let target = base_url.target(text, host).map_err(|why| {
+                FillError::Value(format!("the value of `{}` {why}", first.name()))
             })?;
             path.push_str(&target);
             parts = rest;
         }
         let mut value = std::mem::take(path).into_bytes();
-        fill(parts, &mut value, session, stock)?;
+        fill(parts, &mut value, session, test_data)?;
         // A URL of the target may have no path.
         if parts.len() < self.path.len() && matches!(value.first(), None | Some(b'?')) {
             value.insert(0, b'/');
@@ -192,31 +199,31 @@ impl Sheet {
         match value.as_slice() {
             [b'/', ..] => {}
             b"*" if self.method == "OPTIONS" => {}
-            b"*" => return Err(Unwritten::Value("`*` is a path for OPTIONS alone".to_owned())),
-            _ => return Err(Unwritten::Value("the path does not begin with `/`".to_owned())),
+            b"*" => return Err(FillError::Value("`*` is a path for OPTIONS alone".to_owned())),
+            _ => return Err(FillError::Value("the path does not begin with `/`".to_owned())),
         }
         *path = String::from_utf8(value)
-            .map_err(|_| Unwritten::Value("the path is not UTF-8".to_owned()))?;
+            .map_err(|_| FillError::Value("the path is not UTF-8".to_owned()))?;
         Ok(())
     }
 }
 
-impl Part {
+impl TemplatePart {
     /// What is filled in here, and how; `None` where it is the same for all.
     fn value<'a>(
         &self,
-        session: &'a Session,
-        stock: &'a Stock,
-    ) -> Result<Option<(&'a str, Encoding)>, Unwritten> {
+        session: &'a UserSession,
+        test_data: &'a TestData,
+    ) -> Result<Option<(&'a str, Encoding)>, FillError> {
         Ok(match self {
             Self::Fixed(_) | Self::Separator => None,
             Self::Row(column, _, encoding) => {
-                let rows = stock.rows.as_ref();
+                let rows = test_data.rows.as_ref();
                 let value = rows.and_then(|rows| rows.value(session.row()?, *column));
-                Some((value.ok_or(Unwritten::NoRow)?, *encoding))
+                Some((value.ok_or(FillError::NoRow)?, *encoding))
             }
             Self::Var(at, name, encoding) => {
-                let missing = || Unwritten::Value(format!("`{name}` has no value"));
+                let missing = || FillError::Value(format!("`{name}` has no value"));
                 Some((session.value(*at).ok_or_else(missing)?, *encoding))
             }
         })
@@ -232,32 +239,36 @@ impl Part {
     }
 }
 
-fn parts(template: &Template, stock: &Stock, variables: &[String]) -> Option<Vec<Part>> {
+fn parts(
+    template: &Template,
+    test_data: &TestData,
+    variables: &[String],
+) -> Option<Vec<TemplatePart>> {
     let part = |piece: &Piece| match piece {
-        Piece::Text(text) => Some(Part::Fixed(text.as_bytes().into())),
-        Piece::Separator => Some(Part::Separator),
+        Piece::Text(text) => Some(TemplatePart::Fixed(text.as_bytes().into())),
+        Piece::Separator => Some(TemplatePart::Separator),
         Piece::Fill { given: Placeholder::Row(column), encoding, .. } => {
-            let at = stock.rows.as_ref()?.column(column)?;
-            Some(Part::Row(at, column.as_str().into(), *encoding))
+            let at = test_data.rows.as_ref()?.column(column)?;
+            Some(TemplatePart::Row(at, column.as_str().into(), *encoding))
         }
         Piece::Fill { given: Placeholder::Var(name), encoding, .. } => {
             let at = variables.iter().position(|one| one == name)?;
-            Some(Part::Var(at, name.as_str().into(), *encoding))
+            Some(TemplatePart::Var(at, name.as_str().into(), *encoding))
         }
     };
     template.pieces.iter().map(part).collect()
 }
 
 fn fill(
-    parts: &[Part],
+    parts: &[TemplatePart],
     out: &mut Vec<u8>,
-    session: &Session,
-    stock: &Stock,
-) -> Result<(), Unwritten> {
+    session: &UserSession,
+    test_data: &TestData,
+) -> Result<(), FillError> {
     for part in parts {
-        let Some((text, encoding)) = part.value(session, stock)? else {
+        let Some((text, encoding)) = part.value(session, test_data)? else {
             match part {
-                Part::Fixed(bytes) => out.extend_from_slice(bytes),
+                TemplatePart::Fixed(bytes) => out.extend_from_slice(bytes),
                 _ => out.push(if out.contains(&b'?') { b'&' } else { b'?' }),
             }
             continue;

@@ -8,7 +8,7 @@ use url::{Position, Url};
 
 /// Where requests go, how many redirects are followed, and how much of answers is taken.
 #[derive(Debug, Clone)]
-pub(super) struct Home {
+pub(super) struct BaseUrl {
     pub(super) url: HttpUrl,
     /// The host of the URL, without its port.
     own: String,
@@ -18,7 +18,7 @@ pub(super) struct Home {
     pub(super) limits: AnswerLimits,
 }
 
-impl Home {
+impl BaseUrl {
     /// Of a URL of a target, whose URLs are `all`.
     pub(super) fn new(
         url: &HttpUrl,
@@ -28,9 +28,9 @@ impl Home {
     ) -> Self {
         let addresses = all.iter().map(|url| url.host_header.clone()).collect();
         let (url, own) = (url.clone(), String::new());
-        let mut home = Self { url, own, addresses, redirects, limits };
-        home.own = home.parsed(&home.url.host_header);
-        home
+        let mut base_url = Self { url, own, addresses, redirects, limits };
+        base_url.own = base_url.parsed(&base_url.url.host_header);
+        base_url
     }
 
     fn scheme(&self) -> &'static str {
@@ -138,18 +138,18 @@ mod tests {
     use super::*;
     use crate::plan::{HostPort, Site};
 
-    fn home(host: &str, port: u16, is_secure: bool) -> Home {
+    fn base_url(host: &str, port: u16, is_secure: bool) -> BaseUrl {
         let site = Site::Host(HostPort { host: host.into(), port });
         let host_header = crate::units::uri::authority(host, port, is_secure);
         let url = HttpUrl { is_secure, site, host_header, path: "/".into() };
         let other = HttpUrl { host_header: "10.0.0.2:8080".into(), ..url.clone() };
-        Home::new(&url, &[url.clone(), other], 2, AnswerLimits::default())
+        BaseUrl::new(&url, &[url.clone(), other], 2, AnswerLimits::default())
     }
 
     #[test]
     fn redirects_lead_to_the_same_host_or_nowhere() {
         let to =
-            |to: &str| home("shop.test", 8080, false).resolve(to, "shop.test:8080", "/a/b?x=1");
+            |to: &str| base_url("shop.test", 8080, false).resolve(to, "shop.test:8080", "/a/b?x=1");
         for (location, path) in [
             ("/c", "/c"),
             ("c", "/a/c"),
@@ -169,7 +169,7 @@ mod tests {
         ] {
             assert_eq!(to(location).as_deref(), Ok(path), "{location}");
         }
-        let secure = home("shop.test", 443, true);
+        let secure = base_url("shop.test", 443, true);
         for location in ["https://shop.test/c", "https://shop.test:443/c", "//shop.test/c", "/c"] {
             let path = secure.resolve(location, "shop.test", "/");
             assert_eq!(path.as_deref(), Ok("/c"), "{location}");
@@ -190,8 +190,8 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_the_host_that_was_said() {
-        let home = home("127.0.0.1", 9000, false);
-        let to = |to: &str, host: &str| home.resolve(to, host, "/login").is_ok();
+        let base_url = base_url("127.0.0.1", 9000, false);
+        let to = |to: &str, host: &str| base_url.resolve(to, host, "/login").is_ok();
         for host in ["shop.example", "Shop.EXAMPLE", "shop.example:80", "shop.example:8080"] {
             assert!(to("http://shop.example/home", host), "{host}");
             assert!(to("//SHOP.example/home", host), "{host}");
@@ -206,14 +206,14 @@ mod tests {
         // What no URL can have is taken for the address's own.
         assert!(to("http://127.0.0.1:9000/", "a b"));
         let names =
-            ["127.0.0.1:9000", "Shop.example:1", "[::1]:9000", ""].map(|one| home.host(one));
+            ["127.0.0.1:9000", "Shop.example:1", "[::1]:9000", ""].map(|one| base_url.host(one));
         assert_eq!(names, ["127.0.0.1", "shop.example", "[::1]", "127.0.0.1"]);
     }
 
     #[test]
     fn values_are_request_targets_of_the_target() {
-        let home = home("127.0.0.1", 9000, false);
-        let target = |value: &str| home.target(value, "shop.example");
+        let base_url = base_url("127.0.0.1", 9000, false);
+        let target = |value: &str| base_url.target(value, "shop.example");
         for (value, path) in [
             ("/a?x=1&y=2", "/a?x=1&y=2"),
             ("/caf%C3%A9", "/caf%C3%A9"),

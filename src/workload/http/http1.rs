@@ -1,27 +1,27 @@
 //! Turns requests, one after the other, into answers over one connection.
 
 use super::connect::{self, Opened};
-use super::ends::Ends;
-use super::exchange::{Answer, Exchange, Limits, Moved, Unseen};
-use super::fault::Fault;
+use super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
+use super::fault::RequestError;
 use super::parse::Parser;
-use super::script::{Prepared, Script};
-use super::session::Session;
-use super::wire::{self, Buffers, Secured, Wire};
+use super::request_set::{PreparedRequest, RequestSet};
+use super::session::UserSession;
+use super::transport::{self, Buffers, Handshake, Transport};
 use crate::record::Failure;
+use crate::workload::Route;
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 
 /// How far a request has come.
 #[derive(Debug)]
-pub enum Step {
+pub enum ExchangeStep {
     /// More must come.
     Wait,
     /// More has come already; others have their turn first.
     Again,
     /// Nothing more will come.
-    Ended(Answer),
+    Ended(RequestOutcome),
 }
 
 /// Reads from one connection before others have their turn.
@@ -29,8 +29,8 @@ const TURN: u32 = 16;
 
 /// A connection: opening, idle, or with one request under way.
 #[derive(Debug)]
-pub(crate) struct Lane {
-    wire: Wire,
+pub(crate) struct Http1Connection {
+    transport: Transport,
     /// What the next use of the socket comes to: its error has been taken from it already.
     doom: Option<i32>,
     /// Whether an answer has come on it.
@@ -49,12 +49,13 @@ pub(crate) struct Lane {
     rest: Option<Box<[u8]>>,
 }
 
-impl Lane {
+impl Http1Connection {
     /// Begins to open a connection.
-    pub(crate) fn begin(ends: &Ends) -> Result<Self, Fault> {
-        let wire = connect::begin(ends).map_err(|error| Fault::connect(ends, &error))?;
+    pub(crate) fn begin(route: Route<'_>) -> Result<Self, RequestError> {
+        let transport =
+            connect::begin(route).map_err(|error| RequestError::connect(route, &error))?;
         Ok(Self {
-            wire,
+            transport,
             doom: None,
             used: false,
             over: false,
@@ -69,13 +70,15 @@ impl Lane {
 
     /// Its socket.
     pub(crate) fn socket(&self) -> BorrowedFd<'_> {
-        self.wire.as_fd()
+        self.transport.as_fd()
     }
 
     /// Whether the connection is open, once its socket can be written to; false: to be asked again
     /// after a while.
-    pub(crate) fn open(&mut self, ends: &Ends) -> Result<bool, Fault> {
-        match connect::end(&self.wire, ends).map_err(|error| Fault::connect(ends, &error))? {
+    pub(crate) fn open(&mut self, route: Route<'_>) -> Result<bool, RequestError> {
+        match connect::end(&self.transport, route)
+            .map_err(|error| RequestError::connect(route, &error))?
+        {
             Opened::Now => {}
             Opened::Doomed(errno) => self.doom = Some(errno),
             Opened::Later => return Ok(false),
@@ -85,12 +88,16 @@ impl Lane {
 
     /// The connection, which is open, is to be secured by `end` first.
     pub(crate) fn secure_by(&mut self, end: UnbufferedClientConnection) {
-        self.wire.secure_by(end);
+        self.transport.secure_by(end);
     }
 
     /// Begins, or goes on with, what secures an open connection.
-    pub(crate) fn secure(&mut self, ends: &Ends, buffers: &mut Buffers) -> Result<Secured, Fault> {
-        self.wire.secure(ends, buffers)
+    pub(crate) fn secure(
+        &mut self,
+        route: Route<'_>,
+        buffers: &mut Buffers,
+    ) -> Result<Handshake, RequestError> {
+        self.transport.secure(route, buffers)
     }
 
     /// Whether an answer has come on it.
@@ -105,15 +112,15 @@ impl Lane {
 
     /// The socket of an idle connection is ready: nothing good can have come.
     pub(crate) fn disturb(&mut self, buffers: &mut Buffers) {
-        self.over |= match self.wire.read(buffers) {
+        self.over |= match self.transport.read(buffers) {
             Ok(_) => true,
             Err(error) => !is_nothing(&error),
         };
     }
 
     /// Sends a request, by its index in the plan, as far as there is room.
-    pub(crate) fn send(&mut self, script: &Script, request: usize) {
-        let prepared = &script.requests[request];
+    pub(crate) fn send(&mut self, request_set: &RequestSet, request: usize) {
+        let prepared = &request_set.requests[request];
         self.begin_request(request, prepared);
         self.write(prepared);
     }
@@ -121,14 +128,14 @@ impl Lane {
     /// Sends a request of a session. `room` is written over.
     pub(crate) fn send_for(
         &mut self,
-        script: &Script,
+        request_set: &RequestSet,
         request: usize,
-        session: &mut Session,
+        session: &mut UserSession,
         room: &mut Vec<u8>,
         now_ns: u64,
-    ) -> Result<(), Fault> {
-        let prepared = &script.requests[request];
-        let filled = script.fill(request, session, room, now_ns)?;
+    ) -> Result<(), RequestError> {
+        let prepared = &request_set.requests[request];
+        let filled = request_set.fill(request, session, room, now_ns)?;
         self.begin_request(request, prepared);
         let Some(body_bytes) = filled else {
             self.write(prepared);
@@ -143,7 +150,7 @@ impl Lane {
         Ok(())
     }
 
-    fn begin_request(&mut self, request: usize, prepared: &Prepared) {
+    fn begin_request(&mut self, request: usize, prepared: &PreparedRequest) {
         self.exchange = Exchange::new(request, prepared);
         (self.whole, self.head) = sizes(prepared.bytes.len(), prepared.body_bytes);
         self.written = 0;
@@ -156,7 +163,7 @@ impl Lane {
         self.written < self.whole
     }
 
-    fn write(&mut self, prepared: &Prepared) {
+    fn write(&mut self, prepared: &PreparedRequest) {
         let rest = self.rest.take();
         let bytes = rest.as_ref().unwrap_or(&prepared.bytes);
         let left = (self.whole - self.written) as usize;
@@ -166,8 +173,8 @@ impl Lane {
 
     /// Body bytes that have come and gone of the request under way: what the socket took, and what
     /// it gave.
-    pub(crate) fn moved(&self) -> Moved {
-        Moved { sent: self.sent(), received: self.exchange.received() }
+    pub(crate) fn moved(&self) -> Transferred {
+        Transferred { sent: self.sent(), received: self.exchange.received() }
     }
 
     fn sent(&self) -> u64 {
@@ -179,7 +186,7 @@ impl Lane {
     fn push(&mut self, bytes: &[u8]) -> usize {
         let mut sent = 0;
         while self.doom.is_none() && sent < bytes.len() {
-            match self.wire.write(&bytes[sent..]) {
+            match self.transport.write(&bytes[sent..]) {
                 Ok(length) => sent += length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
@@ -199,50 +206,54 @@ impl Lane {
     /// have closed its side.
     pub(crate) fn advance(
         &mut self,
-        script: &Script,
+        request_set: &RequestSet,
         closed: bool,
         buffers: &mut Buffers,
         now_ns: u64,
-    ) -> Step {
-        let prepared = &script.requests[self.exchange.request as usize];
+    ) -> ExchangeStep {
+        let prepared = &request_set.requests[self.exchange.request as usize];
         if self.is_sending() {
             self.write(prepared);
         }
         for _ in 0..TURN {
-            let length = match self.wire.read(buffers) {
+            let length = match self.transport.read(buffers) {
                 Ok(0) => {
                     self.over = true;
                     let fault = match (self.parser.close(), self.doom) {
-                        (Ok(true), _) => return Step::Ended(self.complete(prepared, now_ns)),
-                        (Err(wrong), _) => Fault::parse(wrong, self.exchange.bytes()),
-                        (Ok(false), Some(errno)) => Fault::errno(errno, self.exchange.bytes()),
+                        (Ok(true), _) => {
+                            return ExchangeStep::Ended(self.complete(prepared, now_ns));
+                        }
+                        (Err(wrong), _) => RequestError::parse(wrong, self.exchange.bytes()),
+                        (Ok(false), Some(errno)) => {
+                            RequestError::errno(errno, self.exchange.bytes())
+                        }
                         (Ok(false), None) => {
                             self.exchange.fault(Failure::ClosedByServer, "the connection ended")
                         }
                     };
-                    return Step::Ended(self.broken(prepared, fault, now_ns));
+                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
                 }
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                    let Some(errno) = self.doom else { return Step::Wait };
-                    return Step::Ended(self.broken(
+                    let Some(errno) = self.doom else { return ExchangeStep::Wait };
+                    return ExchangeStep::Ended(self.broken(
                         prepared,
-                        Fault::errno(errno, self.exchange.bytes()),
+                        RequestError::errno(errno, self.exchange.bytes()),
                         now_ns,
                     ));
                 }
                 Err(error) => {
-                    let fault = wire::broken(&error, self.exchange.bytes());
-                    return Step::Ended(self.broken(prepared, fault, now_ns));
+                    let fault = transport::broken(&error, self.exchange.bytes());
+                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
                 }
             };
             self.exchange.came(length, now_ns);
             let reader = self.exchange.taker(prepared);
             match self.parser.feed(&buffers.plain[..length], reader) {
                 Err(wrong) => {
-                    let fault = Fault::parse(wrong, self.exchange.bytes());
-                    return Step::Ended(self.broken(prepared, fault, now_ns));
+                    let fault = RequestError::parse(wrong, self.exchange.bytes());
+                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
                 }
                 Ok(taken) if self.parser.is_done() => {
                     // Nobody asked for what is behind the answer.
@@ -251,7 +262,7 @@ impl Lane {
                     if closed || length == buffers.plain.len() {
                         self.disturb(buffers);
                     }
-                    return Step::Ended(self.complete(prepared, now_ns));
+                    return ExchangeStep::Ended(self.complete(prepared, now_ns));
                 }
                 // A read that does not fill the buffer has emptied the socket, unless TLS stands
                 // between.
@@ -259,28 +270,33 @@ impl Lane {
                     if length < buffers.plain.len()
                         && !closed
                         && self.doom.is_none()
-                        && !self.wire.is_secured() =>
+                        && !self.transport.is_secured() =>
                 {
-                    return Step::Wait;
+                    return ExchangeStep::Wait;
                 }
                 Ok(_) => {}
             }
         }
-        Step::Again
+        ExchangeStep::Again
     }
 
     /// When the request under way is out of time.
-    pub(crate) fn deadline(&self, limits: Limits) -> u64 {
+    pub(crate) fn deadline(&self, limits: Deadlines) -> u64 {
         self.exchange.deadline(limits)
     }
 
     /// Gives up the request under way: it is out of time.
-    pub(crate) fn give_up(&mut self, script: &Script, limits: Limits, now_ns: u64) -> Answer {
+    pub(crate) fn give_up(
+        &mut self,
+        request_set: &RequestSet,
+        limits: Deadlines,
+        now_ns: u64,
+    ) -> RequestOutcome {
         let fault = self.exchange.late(limits);
-        self.broken(&script.requests[self.exchange.request as usize], fault, now_ns)
+        self.broken(&request_set.requests[self.exchange.request as usize], fault, now_ns)
     }
 
-    fn complete(&mut self, prepared: &Prepared, now_ns: u64) -> Answer {
+    fn complete(&mut self, prepared: &PreparedRequest, now_ns: u64) -> RequestOutcome {
         // What answers a request that is still being sent has not read it.
         let unsent = self.is_sending();
         self.rest = None;
@@ -288,18 +304,30 @@ impl Lane {
         self.over |= unsent || prepared.closes || !self.parser.keeps();
         let sent_bytes = self.sent();
         let whole = self.exchange.whole(prepared, self.parser.status(), now_ns);
-        Answer { sent_bytes, ..whole }
+        RequestOutcome { sent_bytes, ..whole }
     }
 
-    fn broken(&mut self, prepared: &Prepared, fault: Fault, now_ns: u64) -> Answer {
+    fn broken(
+        &mut self,
+        prepared: &PreparedRequest,
+        fault: RequestError,
+        now_ns: u64,
+    ) -> RequestOutcome {
         self.over = true;
         self.rest = None;
         let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && self.used && self.exchange.bytes() == 0;
-        let (fault, unseen) =
-            if idle_close { Exchange::idle_close(prepared, fault) } else { (fault, Unseen::No) };
+        let (fault, unseen) = if idle_close {
+            Exchange::idle_close(prepared, fault)
+        } else {
+            (fault, RetrySafety::Unsafe)
+        };
         let (status, sent_bytes) = (self.parser.status(), self.sent());
-        Answer { sent_bytes, unseen, ..self.exchange.broken(prepared, fault, status, now_ns) }
+        RequestOutcome {
+            sent_bytes,
+            retry_safety: unseen,
+            ..self.exchange.broken(prepared, fault, status, now_ns)
+        }
     }
 }
 

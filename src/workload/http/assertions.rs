@@ -8,10 +8,10 @@ use std::sync::Arc;
 /// What is looked at in the answers to one request.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says what is needed, and they combine")]
-pub(super) struct Looks {
-    pub(super) checks: Vec<Checked>,
+pub(super) struct Assertions {
+    pub(super) checks: Vec<PreparedAssertion>,
     /// Which variable, called what, from where.
-    pub(super) takes: Vec<(usize, String, Place)>,
+    pub(super) extracts: Vec<(usize, String, ValueSource)>,
     /// Whether bodies have to be kept.
     pub(super) keeps: bool,
     pub(super) content: bool,
@@ -22,9 +22,9 @@ pub(super) struct Looks {
 }
 
 #[derive(Debug)]
-pub(super) enum Checked {
+pub(super) enum PreparedAssertion {
     /// Looked at elsewhere.
-    Else,
+    Elsewhere,
     Body(Box<[u8]>),
     Contains(Arc<Finder<'static>>),
     /// Where, and the value in JSON.
@@ -34,44 +34,50 @@ pub(super) enum Checked {
 }
 
 #[derive(Debug)]
-pub(super) enum Place {
+pub(super) enum ValueSource {
     Json(String),
     Header(String),
     Regex(Regex),
 }
 
-impl Looks {
+impl Assertions {
     /// What is looked at; `variables` are the names of all values.
-    pub(super) fn new(request: &Request, variables: &[String], options: Options) -> Self {
+    pub(super) fn new(request: &Request, variables: &[String], options: InspectionOptions) -> Self {
         let checks = request.checks.iter().map(|check| match &check.what {
-            Assertion::Status(_) | Assertion::Time(_) => Checked::Else,
-            Assertion::Body(body) => Checked::Body(body.as_bytes().into()),
+            Assertion::Status(_) | Assertion::Time(_) => PreparedAssertion::Elsewhere,
+            Assertion::Body(body) => PreparedAssertion::Body(body.as_bytes().into()),
             Assertion::Contains(text) => {
-                Checked::Contains(Arc::new(Finder::new(text.as_bytes()).into_owned()))
+                PreparedAssertion::Contains(Arc::new(Finder::new(text.as_bytes()).into_owned()))
             }
-            Assertion::Json { pointer, value } => Checked::Json(pointer.clone(), value.clone()),
-            Assertion::Header { name, value } => Checked::Header(name.clone(), value.clone()),
-            Assertion::Size(comparison, bytes) => Checked::Size(*comparison, *bytes),
+            Assertion::Json { pointer, value } => {
+                PreparedAssertion::Json(pointer.clone(), value.clone())
+            }
+            Assertion::Header { name, value } => {
+                PreparedAssertion::Header(name.clone(), value.clone())
+            }
+            Assertion::Size(comparison, bytes) => PreparedAssertion::Size(*comparison, *bytes),
         });
-        let checks: Vec<Checked> = checks.collect();
+        let checks: Vec<PreparedAssertion> = checks.collect();
         let takes = request.extract.iter().filter_map(|one| {
             let place = match &one.from {
-                ExtractFrom::Json(pointer) => Place::Json(pointer.clone()),
-                ExtractFrom::Header(name) => Place::Header(name.clone()),
-                ExtractFrom::Regex(pattern) => Place::Regex(pattern.regex().clone()),
+                ExtractFrom::Json(pointer) => ValueSource::Json(pointer.clone()),
+                ExtractFrom::Header(name) => ValueSource::Header(name.clone()),
+                ExtractFrom::Regex(pattern) => ValueSource::Regex(pattern.regex().clone()),
             };
             let at = variables.iter().position(|name| *name == one.name)?;
             Some((at, one.name.clone(), place))
         });
         let takes: Vec<_> = takes.collect();
-        let keeps = checks.iter().any(|one| matches!(one, Checked::Json(..)))
-            || takes.iter().any(|(_, _, place)| !matches!(place, Place::Header(_)));
-        let streams = |one: &Checked| matches!(one, Checked::Body(_) | Checked::Contains(_));
+        let keeps = checks.iter().any(|one| matches!(one, PreparedAssertion::Json(..)))
+            || takes.iter().any(|(_, _, place)| !matches!(place, ValueSource::Header(_)));
+        let streams = |one: &PreparedAssertion| {
+            matches!(one, PreparedAssertion::Body(_) | PreparedAssertion::Contains(_))
+        };
         Self {
             content: keeps || checks.iter().any(streams),
             keeps,
             checks,
-            takes,
+            extracts: takes,
             gzip: options.gzip,
             cookies: options.cookies,
             redirects: options.redirects,
@@ -81,23 +87,28 @@ impl Looks {
 
     /// Whether an answer may fail for what is looked at in it.
     pub(super) fn may_fail(&self) -> bool {
-        let fails = |one: &Checked| !matches!(one, Checked::Else);
-        !self.takes.is_empty() || self.checks.iter().any(fails)
+        let fails = |one: &PreparedAssertion| !matches!(one, PreparedAssertion::Elsewhere);
+        !self.extracts.is_empty() || self.checks.iter().any(fails)
     }
 
     /// Whether an answer can be judged without any of this: by its status, and a body that is
     /// compared as it comes.
     pub(super) fn are_plain(&self) -> bool {
-        let bodies = self.checks.iter().filter(|one| matches!(one, Checked::Body(_))).count();
-        let others = self.checks.iter().any(|one| !matches!(one, Checked::Else | Checked::Body(_)));
-        let plain = self.takes.is_empty() && !others && bodies <= 1 && !(bodies > 0 && self.gzip);
+        let bodies =
+            self.checks.iter().filter(|one| matches!(one, PreparedAssertion::Body(_))).count();
+        let others = self
+            .checks
+            .iter()
+            .any(|one| !matches!(one, PreparedAssertion::Elsewhere | PreparedAssertion::Body(_)));
+        let plain =
+            self.extracts.is_empty() && !others && bodies <= 1 && !(bodies > 0 && self.gzip);
         plain && !self.cookies && !self.redirects
     }
 }
 
 /// What a scenario asks of all its answers.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Options {
+pub(super) struct InspectionOptions {
     pub gzip: bool,
     pub cookies: bool,
     pub redirects: bool,

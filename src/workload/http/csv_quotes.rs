@@ -3,7 +3,7 @@
 
 /// Where one is within a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Within {
+enum CsvPosition {
     /// At the start of a value, or in spaces there.
     Start { spaces: bool },
     /// In a value without quotes.
@@ -21,37 +21,37 @@ enum Within {
 pub(super) fn check(text: &str, separator: u8) -> Result<(), (u64, &'static str)> {
     let wrong = |line, what| Err((line, what));
     let (mut line, mut opened) = (1_u64, 1_u64);
-    let start = Within::Start { spaces: false };
+    let start = CsvPosition::Start { spaces: false };
     let mut within = start;
     // All that has a meaning is ASCII, which no other character has a part of.
     for byte in text.bytes() {
         let ends = byte == separator || matches!(byte, b'\r' | b'\n');
         within = match (within, byte) {
-            (Within::Quoted, b'"') => Within::Closed,
-            (Within::Quoted, _) | (Within::Closed, b'"') => Within::Quoted,
+            (CsvPosition::Quoted, b'"') => CsvPosition::Closed,
+            (CsvPosition::Quoted, _) | (CsvPosition::Closed, b'"') => CsvPosition::Quoted,
             (_, _) if ends => start,
-            (Within::Start { spaces: false }, b'"') => {
+            (CsvPosition::Start { spaces: false }, b'"') => {
                 opened = line;
-                Within::Quoted
+                CsvPosition::Quoted
             }
-            (Within::Start { spaces: true }, b'"') => {
+            (CsvPosition::Start { spaces: true }, b'"') => {
                 return wrong(
                     line,
                     "a space stands before a quote, which makes it text: remove the space",
                 );
             }
-            (Within::Start { .. }, b' ') => Within::Start { spaces: true },
-            (Within::Closed, _) => {
+            (CsvPosition::Start { .. }, b' ') => CsvPosition::Start { spaces: true },
+            (CsvPosition::Closed, _) => {
                 return wrong(
                     line,
                     "text stands behind a closing quote: write a quote in a value twice, `\"\"`",
                 );
             }
-            (Within::Start { .. } | Within::Plain, _) => Within::Plain,
+            (CsvPosition::Start { .. } | CsvPosition::Plain, _) => CsvPosition::Plain,
         };
         line += u64::from(byte == b'\n');
     }
-    if within == Within::Quoted {
+    if within == CsvPosition::Quoted {
         return wrong(opened, "a quote is never closed");
     }
     Ok(())

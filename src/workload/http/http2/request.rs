@@ -12,12 +12,12 @@ const MOST_HEADERS: usize = 256;
 
 /// A request, ready to be sent on a stream.
 #[derive(Debug, Clone)]
-pub(in super::super) struct Framed {
+pub(in super::super) struct Http2Request {
     pub(super) head: Request<()>,
     pub(super) body: Bytes,
 }
 
-impl Framed {
+impl Http2Request {
     /// What `bytes`, a whole request, say; `None` when HTTP/2 cannot say it.
     pub(in super::super) fn new(bytes: &[u8], is_secure: bool) -> Option<Self> {
         let mut headers = [httparse::EMPTY_HEADER; MOST_HEADERS];
@@ -54,18 +54,22 @@ mod tests {
     #[test]
     fn a_request_keeps_all_but_what_is_of_its_connection() {
         let text = "POST /a?b=c HTTP/1.1\r\nhost: shop.test:8080\r\nx-id: 7\r\nconnection: close\r\ncontent-length: 2\r\n\r\nhi";
-        let framed = Framed::new(text.as_bytes(), true).unwrap();
-        assert_eq!(framed.head.uri(), "https://shop.test:8080/a?b=c");
-        assert_eq!(framed.head.method(), Method::POST);
-        let names: Vec<&str> = framed.head.headers().keys().map(HeaderName::as_str).collect();
+        let http2_request = Http2Request::new(text.as_bytes(), true).unwrap();
+        assert_eq!(http2_request.head.uri(), "https://shop.test:8080/a?b=c");
+        assert_eq!(http2_request.head.method(), Method::POST);
+        let names: Vec<&str> =
+            http2_request.head.headers().keys().map(HeaderName::as_str).collect();
         assert_eq!(names, ["x-id", "content-length"]);
-        assert_eq!(&*framed.body, b"hi");
+        assert_eq!(&*http2_request.body, b"hi");
         for path in ["*", "/caf%C3%A9?a={b}|[c]^\\'", "//a/../b"] {
             let text = format!("OPTIONS {path} HTTP/1.1\r\nhost: h\r\nte: trailers\r\n\r\n");
-            let framed = Framed::new(text.as_bytes(), false).unwrap();
-            assert_eq!(framed.head.uri().path_and_query().unwrap(), path);
-            assert_eq!(framed.head.headers()["te"], "trailers");
+            let http2_request = Http2Request::new(text.as_bytes(), false).unwrap();
+            assert_eq!(http2_request.head.uri().path_and_query().unwrap(), path);
+            assert_eq!(http2_request.head.headers()["te"], "trailers");
         }
-        assert_eq!(Framed::new(b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n", false).map(|_| ()), None);
+        assert_eq!(
+            Http2Request::new(b"GET / HTTP/1.1\r\nhost: a b\r\n\r\n", false).map(|_| ()),
+            None
+        );
     }
 }

@@ -1,14 +1,14 @@
 //! Turns the requests of a plan into bytes that are built once and sent as they are.
 
-use super::beginning::on_one_line;
-use super::fault::Fault;
-use super::look::Gains;
-use super::looks::{Looks, Options};
-use super::multiplex::Framed;
-use super::origin::Home;
-use super::session::{Session, Taken};
-use super::sheet::{Sheet, Unwritten};
-use super::stock::Stock;
+use super::assertions::{Assertions, InspectionOptions};
+use super::base_url::BaseUrl;
+use super::fault::RequestError;
+use super::http2::Http2Request;
+use super::inspector::Extracted;
+use super::preview::on_one_line;
+use super::request_template::{FillError, RequestTemplate};
+use super::session::{SessionUpdate, UserSession};
+use super::test_data::TestData;
 use crate::plan::{
     AnswerLimits, Assertion, Http, HttpUrl, Request, Retry, Secrets, Template, Version,
 };
@@ -22,16 +22,16 @@ const LONGEST_PATH: usize = 300;
 
 /// What the lanes to one URL send. One for all lanes.
 #[derive(Debug)]
-pub struct Script {
+pub struct RequestSet {
     /// In the plan's order.
-    pub(super) requests: Vec<Prepared>,
-    stock: Arc<Stock>,
-    home: Home,
+    pub(super) requests: Vec<PreparedRequest>,
+    test_data: Arc<TestData>,
+    base_url: BaseUrl,
 }
 
 /// One request, ready to be sent.
 #[derive(Debug)]
-pub(super) struct Prepared {
+pub(super) struct PreparedRequest {
     name: String,
     method: Method,
     /// As the plan has it.
@@ -41,9 +41,9 @@ pub(super) struct Prepared {
     /// Head and body, as they are sent; as they would be with empty values, where there is a sheet
     /// that fills them in.
     pub(super) bytes: Box<[u8]>,
-    sheet: Option<Box<Sheet>>,
+    request_template: Option<Box<RequestTemplate>>,
     /// The same for HTTP/2, where that is spoken.
-    pub(super) framed: Option<Box<Framed>>,
+    pub(super) http2_request: Option<Box<Http2Request>>,
     /// How many of them are body; zero where they are filled in.
     pub(super) body_bytes: u64,
     pub(super) is_head: bool,
@@ -56,14 +56,14 @@ pub(super) struct Prepared {
     /// The body that is taken, and the bit of its check; `None` takes any, or leaves it to `looks`.
     pub(super) expected: Option<(u64, Box<[u8]>)>,
     /// What else is looked at.
-    pub(super) looks: Option<Box<Looks>>,
+    pub(super) assertions: Option<Box<Assertions>>,
     /// What must not be shown.
     pub(super) secrets: Arc<Secrets>,
 }
 
 /// Why a request cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum ScriptError {
+pub enum RequestSetError {
     /// Not a path.
     #[error("cannot build request `{request}`: `{path}` is not a path")]
     Path {
@@ -88,14 +88,14 @@ pub enum ScriptError {
     },
 }
 
-impl Script {
+impl RequestSet {
     /// The requests of a scenario to one URL of its target, whose URLs are `all`.
     pub fn new(
         http: &Http,
         url: &HttpUrl,
         all: &[HttpUrl],
-        stock: &Arc<Stock>,
-    ) -> Result<Self, ScriptError> {
+        test_data: &Arc<TestData>,
+    ) -> Result<Self, RequestSetError> {
         let extracts = http.requests.iter().flat_map(|request| &request.extract);
         let mut variables: Vec<String> = Vec::new();
         for one in extracts {
@@ -103,11 +103,17 @@ impl Script {
                 variables.push(one.name.clone());
             }
         }
-        let home = Home::new(url, all, http.redirects, http.limits);
+        let base_url = BaseUrl::new(url, all, http.redirects, http.limits);
         let secrets = Arc::new(http.secrets.clone());
-        let prepare = |request| Prepared::new(request, (http, &secrets), &home, stock, &variables);
+        let prepare = |request| {
+            PreparedRequest::new(request, (http, &secrets), &base_url, test_data, &variables)
+        };
         let requests = http.requests.iter().map(prepare);
-        Ok(Self { requests: requests.collect::<Result<_, _>>()?, stock: Arc::clone(stock), home })
+        Ok(Self {
+            requests: requests.collect::<Result<_, _>>()?,
+            test_data: Arc::clone(test_data),
+            base_url,
+        })
     }
 
     /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With
@@ -115,34 +121,48 @@ impl Script {
     pub(super) fn fill(
         &self,
         request: usize,
-        session: &mut Session,
+        session: &mut UserSession,
         out: &mut Vec<u8>,
         now_ns: u64,
-    ) -> Result<Option<u64>, Fault> {
+    ) -> Result<Option<u64>, RequestError> {
         let prepared = &self.requests[request];
-        let sheet = prepared.sheet.as_ref();
-        let sheet = sheet.filter(|sheet| sheet.is_filled || session.changes_requests());
-        let Some(sheet) = sheet else {
+        let request_template = prepared.request_template.as_ref();
+        let request_template = request_template
+            .filter(|request_template| request_template.is_filled || session.changes_requests());
+        let Some(request_template) = request_template else {
             session.asks_for(&prepared.path, &prepared.host);
             return Ok(None);
         };
-        sheet.write(out, session, (&self.stock, &self.home), now_ns).map(Some).map_err(|why| {
-            let (failure, words) = match why {
-                Unwritten::NoRow => (Failure::NoRow, self.stock.all_used()),
-                Unwritten::Value(words) => (Failure::BadValue, words),
-            };
-            Fault::new(failure, FailureStage::Request, format!("{}: {words}", prepared.words()))
-        })
+        request_template
+            .write(out, session, (&self.test_data, &self.base_url), now_ns)
+            .map(Some)
+            .map_err(|why| {
+                let (failure, words) = match why {
+                    FillError::NoRow => (Failure::NoRow, self.test_data.all_used()),
+                    FillError::Value(words) => (Failure::BadValue, words),
+                };
+                RequestError::new(
+                    failure,
+                    FailureStage::Request,
+                    format!("{}: {words}", prepared.words()),
+                )
+            })
     }
 
     /// Gives a session what an answer has for it.
-    pub fn give(&self, session: &mut Session, gains: Gains, now_ns: u64, unix_s: i64) -> Taken {
-        session.take(gains, &self.home, now_ns, unix_s)
+    pub fn give(
+        &self,
+        session: &mut UserSession,
+        extracted: Extracted,
+        now_ns: u64,
+        unix_s: i64,
+    ) -> SessionUpdate {
+        session.take(extracted, &self.base_url, now_ns, unix_s)
     }
 
     /// Whether requests go over TLS.
     pub(super) fn is_secure(&self) -> bool {
-        self.home.url.is_secure
+        self.base_url.url.is_secure
     }
 
     /// The words of a failure with the request that it is of, as it was really sent, and to where.
@@ -150,7 +170,7 @@ impl Script {
     pub fn words_of(
         &self,
         request: usize,
-        session: Option<&Session>,
+        session: Option<&UserSession>,
         to: &Address,
         words: &str,
     ) -> String {
@@ -161,39 +181,41 @@ impl Script {
     }
 }
 
-impl Prepared {
+impl PreparedRequest {
     fn new(
         request: &Request,
         (http, secrets): (&Http, &Arc<Secrets>),
-        home: &Home,
-        stock: &Stock,
+        base_url: &BaseUrl,
+        test_data: &TestData,
         variables: &[String],
-    ) -> Result<Self, ScriptError> {
-        let (name, url) = (request.name.clone(), &home.url);
+    ) -> Result<Self, RequestSetError> {
+        let (name, url) = (request.name.clone(), &base_url.url);
         let method = request.method.clone();
         let own = Template::from(url.path.as_str());
         let path = request.path.as_ref().unwrap_or(&own);
-        let wrong_path = || ScriptError::Path { request: name.clone(), path: written(path) };
+        let wrong_path = || RequestSetError::Path { request: name.clone(), path: written(path) };
         if let Some(path) = path.fixed() {
             path.parse::<Uri>().map_err(|_| wrong_path())?;
         }
         let (headers, closes) = headers(request, http, url)?;
-        let sheet = Sheet::new(request, path, &headers, stock, variables).ok_or_else(wrong_path)?;
+        let request_template = RequestTemplate::new(request, path, &headers, test_data, variables)
+            .ok_or_else(wrong_path)?;
         let mut bytes = Vec::new();
-        let mut nobody = Session::new(false);
-        let body_bytes = sheet.write(&mut bytes, &mut nobody, (stock, home), 0);
-        let changed = sheet.is_filled || http.cookies || http.redirects > 0 || http.data.is_some();
+        let mut nobody = UserSession::new(false);
+        let body_bytes = request_template.write(&mut bytes, &mut nobody, (test_data, base_url), 0);
+        let changed =
+            request_template.is_filled || http.cookies || http.redirects > 0 || http.data.is_some();
         if !changed && body_bytes.is_err() {
             return Err(wrong_path());
         }
-        let options = Options {
+        let options = InspectionOptions {
             gzip: http.compression,
             cookies: http.cookies,
             redirects: http.redirects > 0,
             limits: http.limits,
         };
-        let looks = Looks::new(request, variables, options);
-        let looks = (!looks.are_plain()).then(|| Box::new(looks));
+        let assertions = Assertions::new(request, variables, options);
+        let assertions = (!assertions.are_plain()).then(|| Box::new(assertions));
         let bits = || request.checks.iter().enumerate().map(|(at, check)| (1 << at, &check.what));
         let body = |what: &Assertion| match what {
             Assertion::Body(body) => Some(body.as_bytes().into()),
@@ -203,25 +225,25 @@ impl Prepared {
             Assertion::Status(list) => Some(list.clone()),
             _ => None,
         };
-        let framed = match http.version {
+        let http2_request = match http.version {
             Version::Http1 => None,
             Version::Http2 { .. } => {
-                let unsendable = ScriptError::Unsendable { request: name.clone() };
-                let framed = Framed::new(&bytes, url.is_secure);
+                let unsendable = RequestSetError::Unsendable { request: name.clone() };
+                let http2_request = Http2Request::new(&bytes, url.is_secure);
                 // Without its values it may not be whole.
-                if framed.is_none() && body_bytes.is_ok() && !sheet.is_filled {
+                if http2_request.is_none() && body_bytes.is_ok() && !request_template.is_filled {
                     return Err(unsendable);
                 }
-                framed.map(Box::new)
+                http2_request.map(Box::new)
             }
         };
         Ok(Self {
-            framed,
+            http2_request,
             path: written(path),
             host: nobody.host().to_owned(),
             bytes: bytes.into(),
             body_bytes: body_bytes.unwrap_or(0),
-            sheet: changed.then(|| Box::new(sheet)),
+            request_template: changed.then(|| Box::new(request_template)),
             is_head: method == Method::HEAD,
             limits: http.limits,
             retry: request.retry,
@@ -231,8 +253,8 @@ impl Prepared {
             statuses: bits().filter_map(|(bit, what)| Some((bit, statuses(what)?))).collect(),
             expected: bits()
                 .find_map(|(bit, what)| Some((bit, body(what)?)))
-                .filter(|_| looks.is_none()),
-            looks,
+                .filter(|_| assertions.is_none()),
+            assertions,
             secrets: Arc::clone(secrets),
         })
     }
@@ -269,7 +291,8 @@ impl Prepared {
     /// Whether some of the answer's body may have to be shown: the status is wrong, or it is looked
     /// into.
     pub(super) fn may_show(&self, status: u16) -> bool {
-        self.looks.as_ref().is_some_and(|looks| looks.may_fail()) || !self.statuses(status).0
+        self.assertions.as_ref().is_some_and(|assertions| assertions.may_fail())
+            || !self.statuses(status).0
     }
 
     /// `home: GET /` for samples; one without a name of its own is `GET /`.
@@ -310,9 +333,11 @@ fn headers(
     request: &Request,
     http: &Http,
     url: &HttpUrl,
-) -> Result<(Vec<(String, Template)>, bool), ScriptError> {
-    let wrong =
-        |header: &str| ScriptError::Header { request: request.name.clone(), header: header.into() };
+) -> Result<(Vec<(String, Template)>, bool), RequestSetError> {
+    let wrong = |header: &str| RequestSetError::Header {
+        request: request.name.clone(),
+        header: header.into(),
+    };
     HeaderValue::from_str(&url.host_header).map_err(|_| wrong("host"))?;
     let agent = concat!("planrun/", env!("CARGO_PKG_VERSION"));
     let mut headers: Vec<(String, Template)> = [

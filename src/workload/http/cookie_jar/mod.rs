@@ -3,7 +3,7 @@
 
 mod date;
 
-use super::origin::shown;
+use super::base_url::shown;
 use crate::plan::AnswerLimits;
 use crate::record::CookieLoss;
 use crate::units::uri;
@@ -13,12 +13,12 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The cookies of one user.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Jar {
-    kept: Vec<Kept>,
+pub(super) struct CookieJar {
+    kept: Vec<StoredCookie>,
 }
 
 #[derive(Debug, Clone)]
-struct Kept {
+struct StoredCookie {
     name: Box<str>,
     value: Box<str>,
     domain: Box<str>,
@@ -29,7 +29,7 @@ struct Kept {
     until_ns: u64,
 }
 
-impl Kept {
+impl StoredCookie {
     /// Whether it is sent to a host and a path.
     fn is_for(&self, host: &str, path: &str) -> bool {
         let host_matches =
@@ -45,7 +45,7 @@ impl Kept {
 
 /// Who a cookie comes from, and when.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sender<'a> {
+pub(super) struct CookieOrigin<'a> {
     /// As it was asked: without a port, in lower case and ASCII.
     pub host: &'a str,
     /// Whether the connection is secured.
@@ -59,16 +59,16 @@ pub(super) struct Sender<'a> {
 }
 
 /// A cookie that is not kept: why, and in words.
-pub(super) type Lost = (CookieLoss, String);
+pub(super) type RejectedCookie = (CookieLoss, String);
 
-impl Jar {
+impl CookieJar {
     /// Takes one `set-cookie`; what is not kept, or not any more, because of it.
     pub(super) fn take(
         &mut self,
         said: &str,
-        from: Sender<'_>,
+        from: CookieOrigin<'_>,
         limits: AnswerLimits,
-    ) -> Option<Lost> {
+    ) -> Option<RejectedCookie> {
         let one = match read(said, from, limits.cookie) {
             Ok(one) => one,
             Err(lost) => return Some(lost),
@@ -81,7 +81,7 @@ impl Jar {
             *kept = one;
             return None;
         }
-        let is_full = |kept: &[Kept]| kept.len() as u64 >= u64::from(limits.cookies);
+        let is_full = |kept: &[StoredCookie]| kept.len() as u64 >= u64::from(limits.cookies);
         if is_full(&self.kept) {
             self.kept.retain(|kept| kept.until_ns > from.now_ns);
         }
@@ -116,9 +116,10 @@ impl Jar {
             let mut names = pairs.map(|pair| pair.split_once('=').map_or("", |(name, _)| name));
             names.any(|one| one.trim() == name)
         };
-        let sent =
-            |one: &&Kept| one.is_for(host, path) && one.until_ns > now_ns && !said(&one.name);
-        let mut sent: Vec<&Kept> = self.kept.iter().filter(sent).collect();
+        let sent = |one: &&StoredCookie| {
+            one.is_for(host, path) && one.until_ns > now_ns && !said(&one.name)
+        };
+        let mut sent: Vec<&StoredCookie> = self.kept.iter().filter(sent).collect();
         // Longer paths first; of equal ones the earlier.
         sent.sort_by_key(|one| std::cmp::Reverse(one.path.len()));
         for one in sent {
@@ -138,7 +139,7 @@ impl Jar {
 }
 
 /// What a `set-cookie` says, or why it is not kept; `largest`: bytes of name and value.
-fn read(said: &str, from: Sender<'_>, largest: u32) -> Result<Kept, Lost> {
+fn read(said: &str, from: CookieOrigin<'_>, largest: u32) -> Result<StoredCookie, RejectedCookie> {
     let malformed = |why: &str| {
         let name = said.split(['=', ';']).next().unwrap_or_default();
         Err((CookieLoss::Malformed, lost(name, why)))
@@ -191,7 +192,7 @@ fn read(said: &str, from: Sender<'_>, largest: u32) -> Result<Kept, Lost> {
         let why = "has not the attributes that its prefix asks for";
         return Err((CookieLoss::Prefix, lost(name, why)));
     }
-    Ok(Kept {
+    Ok(StoredCookie {
         name: name.into(),
         value: value.into(),
         domain: domain.into(),
@@ -237,7 +238,7 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// When a cookie ends, on the run's clock; `max-age` goes before `expires`.
-fn until(cookie: &Cookie<'_>, said: &str, from: Sender<'_>) -> u64 {
+fn until(cookie: &Cookie<'_>, said: &str, from: CookieOrigin<'_>) -> u64 {
     let seconds = match (cookie.max_age(), expires(said)) {
         (Some(age), _) => age.whole_seconds(),
         (None, Some(at)) => at.saturating_sub(from.unix_s),

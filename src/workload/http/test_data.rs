@@ -1,6 +1,6 @@
 //! Turns the files that a scenario names into what its requests are made of.
 
-use super::rows::{Format, Rows, WrongRow};
+use super::rows::{Format, RowError, Rows};
 use crate::plan::{Data, Http};
 use crate::units::figure::grouped;
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The files of a scenario, as they were read.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Files {
+pub struct ScenarioFiles {
     /// The file of rows.
     pub data: Option<Vec<u8>>,
     /// What is known of it.
@@ -27,12 +27,12 @@ pub struct DataFile {
     /// How much memory its rows take in each worker, in bytes.
     pub memory: u64,
     /// Of each column that is used as a path: rows in which it is surely none.
-    pub no_paths: Vec<NoPaths>,
+    pub no_paths: Vec<InvalidPaths>,
 }
 
 /// Rows whose value cannot be sent as the path that the plan makes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NoPaths {
+pub struct InvalidPaths {
     /// The column's name.
     pub column: String,
     /// How many rows.
@@ -41,7 +41,7 @@ pub struct NoPaths {
     pub first: u64,
 }
 
-impl NoPaths {
+impl InvalidPaths {
     /// The rows in which a column neither begins with `/` nor is a URL; `None` when there is none.
     pub fn of(rows: &Rows, column: &str) -> Option<Self> {
         let at = rows.column(column)?;
@@ -61,7 +61,7 @@ impl NoPaths {
 
 /// What requests are made of.
 #[derive(Debug, Default)]
-pub struct Stock {
+pub struct TestData {
     /// The rows.
     pub rows: Option<Rows>,
     /// Their file, as the plan names it.
@@ -69,12 +69,12 @@ pub struct Stock {
     bodies: Vec<(PathBuf, Vec<u8>)>,
 }
 
-impl Stock {
+impl TestData {
     /// The stock of a scenario.
     ///
     /// # Errors
     /// What is wrong with the file of rows.
-    pub fn new(http: &Http, files: Files) -> Result<Self, WrongRow> {
+    pub fn new(http: &Http, files: ScenarioFiles) -> Result<Self, RowError> {
         let rows = match (&http.data, files.data) {
             (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(data))?),
             _ => None,
