@@ -142,7 +142,8 @@ fn execute(
     let limits = Some(Limits::read());
     let (servers, problems) = targets.stop();
     let result = ended.map(|ended| {
-        subscribers.notify(&Event::Finished { verdict: ended.verdict, servers: servers.clone() });
+        let finished = Event::Finished { verdict: ended.verdict, servers: servers.clone() };
+        subscribers.notify(&finished, &ended.recording);
     });
     let counters =
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };

@@ -2,6 +2,7 @@
 
 use crate::engine::{Event, Resolved, Subscriber};
 use crate::machine::{Limits, NetworkPath};
+use crate::record::Recording;
 use crate::store::{ResolvedTarget, Started, Store, UsedFile};
 use jiff::Timestamp;
 
@@ -39,7 +40,7 @@ impl Saving {
 }
 
 impl Subscriber for Saving {
-    fn notify(&mut self, event: &Event) {
+    fn notify(&mut self, event: &Event, _: &Recording) {
         match event {
             Event::Started { targets, workers, warnings } => {
                 self.store.started(self.started(targets, workers, warnings));
@@ -48,7 +49,7 @@ impl Subscriber for Saving {
             // All else follows from these.
             Event::FirstFailure { .. }
             | Event::Diagnosed { .. }
-            | Event::Judged(_)
+            | Event::Judged { .. }
             | Event::Stopping { .. }
             | Event::Finished { .. } => {}
         }

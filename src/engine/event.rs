@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** an event is cheap to clone: the facts of a second are shared, not copied.
 
-use crate::record::{Cause, Diagnosis, Entry, StopReason};
+use crate::record::{Cause, Diagnosis, Entry, Recording, StopReason};
 use crate::units::Address;
-use crate::verdict::{Finding, Judgement};
+use crate::verdict::{Finding, Health, Judgement};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -44,8 +44,13 @@ pub enum Event {
         /// The root cause, and how to fix it.
         diagnosis: Diagnosis,
     },
-    /// How the thresholds stand; after every second.
-    Judged(Vec<Finding>),
+    /// How the run stands; after every second.
+    Judged {
+        /// The thresholds.
+        findings: Vec<Finding>,
+        /// The rules of validity that measure something.
+        health: Vec<Health>,
+    },
     /// The run is being brought to its end.
     Stopping {
         /// Why.
@@ -93,14 +98,9 @@ pub struct ServerSide {
 /// Whoever follows a run. Nothing that it does may hold up the run: what takes time belongs into a
 /// thread of its own.
 pub trait Subscriber {
-    /// Takes in the next event; returns at once.
-    fn notify(&mut self, event: &Event);
-}
-
-impl<F: FnMut(&Event)> Subscriber for F {
-    fn notify(&mut self, event: &Event) {
-        self(event);
-    }
+    /// Takes in the next event; returns at once. `facts`: all that has been recorded so far, this
+    /// event included; nobody else needs to add it up again.
+    fn notify(&mut self, event: &Event, facts: &Recording);
 }
 
 /// All who follow a run, in the order in which they are told.
@@ -121,10 +121,10 @@ impl<'a> Subscribers<'a> {
         self
     }
 
-    /// Tells everybody.
-    pub fn notify(&mut self, event: &Event) {
+    /// Tells everybody an event, and what has been recorded by then.
+    pub fn notify(&mut self, event: &Event, facts: &Recording) {
         for subscriber in &mut self.0 {
-            subscriber.notify(event);
+            subscriber.notify(event, facts);
         }
     }
 }

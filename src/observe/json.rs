@@ -12,8 +12,8 @@
 
 use super::lines::OutputLine;
 use super::notification::Notification;
-use super::state::{Progression, RunState};
 use super::text::cut;
+use super::view::{Progression, View};
 use super::wording;
 use crate::machine::ResourceCost;
 use crate::plan::{Metric, Stat};
@@ -34,8 +34,8 @@ pub(super) struct JsonFormat;
 
 impl JsonFormat {
     /// The object of a notification.
-    pub(super) fn tell(scene: &RunState, now_ns: u64, news: &Notification) -> OutputLine {
-        let (event, mut facts) = object(scene, now_ns, news);
+    pub(super) fn tell(view: &View, now_ns: u64, news: &Notification) -> OutputLine {
+        let (event, mut facts) = object(view, now_ns, news);
         if matches!(news, Notification::Started { .. }) {
             facts.insert("schema".to_owned(), SCHEMA.into());
         }
@@ -76,20 +76,17 @@ fn harmless(text: &str) -> String {
     safe
 }
 
-fn object(
-    scene: &RunState,
-    now_ns: u64,
-    news: &Notification,
-) -> (&'static str, Map<String, Value>) {
-    let name = |scenario: &usize| scene.plan.scenarios[*scenario].name.as_str();
-    let stage = |scenario: &usize, stage: &usize| json!({ "scenario": name(scenario), "stage": scene.plan.scenarios[*scenario].stages[*stage].name });
+fn object(view: &View, now_ns: u64, news: &Notification) -> (&'static str, Map<String, Value>) {
+    let of = |scenario: &usize| &view.outline.scenarios[*scenario];
+    let name = |scenario: &usize| of(scenario).name.as_str();
+    let stage = |scenario: &usize, stage: &usize| json!({ "scenario": name(scenario), "stage": of(scenario).stages[*stage].name });
     let (event, facts) = match news {
-        Notification::Started { warnings } => ("started", started(scene, warnings)),
+        Notification::Started { warnings } => ("started", started(view, warnings)),
         Notification::Begun(scenario, number) => ("stage_begun", stage(scenario, number)),
         Notification::Reached(scenario, number) => ("stage_reached", stage(scenario, number)),
-        Notification::Over(scenario, number) => ("stage_over", over(scene, *scenario, *number)),
+        Notification::Over(scenario, number) => ("stage_over", over(view, *scenario, *number)),
         Notification::Draining(scenario) => {
-            let waits = wording::draining(scene, *scenario);
+            let waits = wording::draining(view, *scenario);
             ("draining", json!({ "scenario": name(scenario), "waits": waits }))
         }
         Notification::Ended(scenario) => ("ended", json!({ "scenario": name(scenario) })),
@@ -110,7 +107,7 @@ fn object(
                 "fix": diagnosis.fix,
             }),
         ),
-        Notification::Threshold(found) => ("threshold", finding(scene, found)),
+        Notification::Threshold(found) => ("threshold", finding(view, found)),
         Notification::WorkerLost { scenario, worker, why } => (
             "worker_lost",
             json!({ "scenario": name(scenario), "worker": worker, "why": cut(why, LONGEST) }),
@@ -120,12 +117,12 @@ fn object(
             json!({
                 "reason": reason.name(),
                 "at_once": at_once,
-                "why": wording::stopping(scene, reason, *at_once),
+                "why": wording::stopping(view, reason, *at_once),
             }),
         ),
-        Notification::Stopped(reason) => ("stopped", stopped(scene, reason)),
-        Notification::Finished => ("finished", finished(scene)),
-        Notification::Second => ("progress", progress(scene, now_ns)),
+        Notification::Stopped(reason) => ("stopped", stopped(view, reason)),
+        Notification::Finished => ("finished", finished(view)),
+        Notification::Second => ("progress", progress(view, now_ns)),
     };
     match facts {
         Value::Object(facts) => (event, facts),
@@ -133,8 +130,9 @@ fn object(
     }
 }
 
-fn started(scene: &RunState, warnings: &[String]) -> Value {
-    let targets: Vec<Value> = scene
+fn started(view: &View, warnings: &[String]) -> Value {
+    let outline = &view.outline;
+    let targets: Vec<Value> = outline
         .targets
         .iter()
         .map(|target| {
@@ -142,40 +140,39 @@ fn started(scene: &RunState, warnings: &[String]) -> Value {
             json!({ "name": target.name, "written": target.written, "addresses": addresses })
         })
         .collect();
-    let scenarios: Vec<Value> = scene
-        .scenarios()
+    let scenarios: Vec<Value> = (0..)
+        .zip(&outline.scenarios)
         .map(|(index, scenario)| {
             let stages: Vec<&str> =
                 scenario.stages.iter().map(|stage| stage.name.as_str()).collect();
             json!({
                 "name": scenario.name,
-                "protocol": scenario.protocol.name(),
-                "target": scene.plan.target(scenario).name,
-                "workers": scene.workers.get(index),
+                "protocol": scenario.protocol,
+                "target": scenario.target,
+                "workers": outline.workers.get::<usize>(index),
                 "stages": stages,
             })
         })
         .collect();
     json!({
         "planrun": env!("CARGO_PKG_VERSION"),
-        "plan": scene.plan.name,
-        "seed": scene.plan.seed,
-        "folder": scene.folder,
+        "plan": outline.plan,
+        "seed": outline.seed,
+        "folder": outline.folder,
         "targets": targets,
         "scenarios": scenarios,
         "warnings": warnings,
     })
 }
 
-fn over(scene: &RunState, scenario: usize, stage: usize) -> Value {
-    let sum = scene.sum(scenario, |key| usize::from(key.stage) == stage);
-    let (_, whole) = wording::stage_course(scene, scenario, stage);
-    let of = &scene.plan.scenarios[scenario];
+fn over(view: &View, scenario: usize, stage: usize) -> Value {
+    let (_, whole) = wording::stage_course(view, scenario, stage);
+    let (of, now) = view.scenario(scenario);
     json!({
         "scenario": of.name,
         "stage": of.stages[stage].name,
         "whole": whole,
-        "counters": sum.counters,
+        "counters": now.stages[stage].counters,
     })
 }
 
@@ -191,8 +188,8 @@ fn of_cause(cause: Cause) -> Value {
     facts
 }
 
-fn finding(scene: &RunState, found: &Finding) -> Value {
-    let Some(of) = scene.plan.scenarios.get(usize::from(found.scenario)) else {
+fn finding(view: &View, found: &Finding) -> Value {
+    let Some(of) = view.outline.scenarios.get(usize::from(found.scenario)) else {
         return Value::Null;
     };
     let mut facts = json!({
@@ -204,8 +201,8 @@ fn finding(scene: &RunState, found: &Finding) -> Value {
     if let Some(stage) = found.stage.and_then(|stage| of.stages.get(usize::from(stage))) {
         facts["stage"] = stage.name.as_str().into();
     }
-    if let Some(request) = found.request.and_then(|at| of.request(at)) {
-        facts["request"] = request.into();
+    if let Some(request) = found.request.and_then(|at| of.requests.get(usize::from(at))) {
+        facts["request"] = request.as_str().into();
     }
     let metric = of.thresholds.get(usize::from(found.threshold)).map(|threshold| threshold.metric);
     match (found.value, metric) {
@@ -220,13 +217,13 @@ fn finding(scene: &RunState, found: &Finding) -> Value {
     facts
 }
 
-fn stopped(scene: &RunState, reason: &StopReason) -> Value {
-    json!({ "reason": reason.name(), "why": wording::stop_reason(scene, reason) })
+fn stopped(view: &View, reason: &StopReason) -> Value {
+    json!({ "reason": reason.name(), "why": wording::stop_reason(view, reason) })
 }
 
-fn finished(scene: &RunState) -> Value {
-    let Some(verdict) = &scene.verdict else { return Value::Null };
-    let findings: Vec<Value> = verdict.findings.iter().map(|one| finding(scene, one)).collect();
+fn finished(view: &View) -> Value {
+    let Some(verdict) = &view.judgement else { return Value::Null };
+    let findings: Vec<Value> = verdict.findings.iter().map(|one| finding(view, one)).collect();
     let breaches: Vec<Value> = verdict
         .breaches
         .iter()
@@ -235,38 +232,37 @@ fn finished(scene: &RunState) -> Value {
     json!({ "verdict": verdict.verdict.to_string(), "thresholds": findings, "breaches": breaches })
 }
 
-fn progress(scene: &RunState, now_ns: u64) -> Value {
+fn progress(view: &View, now_ns: u64) -> Value {
     let scenarios: Vec<Value> =
-        (0..scene.plan.scenarios.len()).map(|index| of_scenario(scene, index, now_ns)).collect();
-    let generator = scene.generator();
+        (0..view.scenarios.len()).map(|index| of_scenario(view, index, now_ns)).collect();
+    let generator = &view.generator;
     let mut workers = json!({
         "reporting": generator.reporting,
-        "lost": scene.recording.lost.len(),
-        "rss_bytes": generator.workers.rss_bytes,
-        "lag_max_ns": generator.workers.lag_max_ns,
+        "lost": generator.lost,
+        "rss_bytes": generator.rss_bytes,
+        "lag_max_ns": generator.lag_max_ns,
     });
-    if let Some(cpu) = generator.cpu {
+    if let Some(cpu) = generator.cpu_ratio {
         workers["cpu_ratio"] = cpu.into();
     }
-    let thresholds: Vec<Value> = scene.findings.iter().map(|one| finding(scene, one)).collect();
+    let thresholds: Vec<Value> = view.thresholds.iter().map(|one| finding(view, one)).collect();
     json!({ "scenarios": scenarios, "thresholds": thresholds, "workers": workers })
 }
 
-fn of_scenario(scene: &RunState, index: usize, now_ns: u64) -> Value {
-    let of = &scene.plan.scenarios[index];
-    let latest = &scene.latest[index];
+fn of_scenario(view: &View, index: usize, now_ns: u64) -> Value {
+    let (of, now) = view.scenario(index);
     let mut facts = json!({ "scenario": of.name });
-    match scene.place(index, now_ns) {
-        Progression::Waiting(_) => facts["state"] = "waiting".into(),
+    match now.progression {
+        Progression::Waiting { .. } => facts["state"] = "waiting".into(),
         Progression::Ended => facts["state"] = "ended".into(),
-        Progression::In(key) => {
-            let course = scene.course(index, key, now_ns);
+        Progression::Running(phase) => {
+            let course = phase.progress(now_ns);
             facts["state"] = "running".into();
             facts["stage"] = of
                 .stages
-                .get(usize::from(key.stage))
+                .get(usize::from(phase.stage))
                 .map_or(Value::Null, |stage| stage.name.as_str().into());
-            facts["part"] = key.phase.to_string().into();
+            facts["part"] = phase.phase.to_string().into();
             facts["fraction"] = course.fraction.into();
             if let Some(left) = course.left_ns {
                 facts["left_ns"] = left.into();
@@ -274,35 +270,34 @@ fn of_scenario(scene: &RunState, index: usize, now_ns: u64) -> Value {
         }
     }
     for gauge in Gauge::ALL {
-        facts[gauge.name()] = latest.gauges.get(*gauge).into();
+        facts[gauge.name()] = now.gauges.get(*gauge).into();
     }
-    let (rate, metric) = scene.rate(index);
-    facts[metric.name()] = rate.into();
-    if let Some(planned) = scene.planned_rate(index) {
+    facts[now.rate_metric.name()] = now.rate.into();
+    if let Some(planned) = now.planned_rate {
         facts["planned_rate"] = planned.into();
     }
-    let so_far = scene.sum(index, |_| true).counters;
+    let so_far = now.counters;
     facts["counters"] = json!(so_far);
-    if let Some(measure) = scene.failure_ratio(index) {
+    if let Some(measure) = now.failure_ratio {
         let (numerator, denominator) = measure.ratio.unwrap_or_default();
         facts["failure_ratio"] =
             json!({ "value": measure.value, "numerator": numerator, "denominator": denominator });
     }
     if so_far.get(Counter::Failed) + so_far.get(Counter::TimedOut) > 0 {
-        let causes = scene.causes(index).into_iter().map(|(cause, count)| {
-            let mut facts = of_cause(cause);
-            facts["count"] = count.into();
+        let causes = now.causes.iter().map(|one| {
+            let mut facts = of_cause(one.cause);
+            facts["count"] = one.count.into();
             facts
         });
         facts["causes"] = causes.collect();
     }
-    if let Some((time, p50, p99)) = scene.main_time(index) {
-        for (stat, ns) in [(Stat::P50, p50), (Stat::P99, p99)] {
-            facts[format!("{time}.{stat}_ns")] = whole(ns).into();
+    if let Some(time) = now.time {
+        for (stat, ns) in [(Stat::P50, time.p50), (Stat::P99, time.p99)] {
+            facts[format!("{}.{stat}_ns", time.metric)] = whole(ns).into();
         }
     }
-    if let Some(cost) = ResourceCost::of_scenario(&scene.plan, &scene.recording, index) {
-        facts["cost"] = of_cost(&cost);
+    if let Some(cost) = &now.cost {
+        facts["cost"] = of_cost(cost);
     }
     facts
 }

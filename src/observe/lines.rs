@@ -5,10 +5,9 @@
 
 use super::notification::{Notification, ThresholdPlace, place_of};
 use super::pacing::{HeartbeatInterval, LogBudget, Priority, RepeatLimit};
-use super::state::{Progression, RunState};
 use super::text::{TextStyle, cut};
+use super::view::{PhaseView, Progression, View};
 use super::wording;
-use crate::record::CellKey;
 use crate::units::figure;
 use std::fmt::Write as _;
 
@@ -52,12 +51,12 @@ impl LineFormat {
     /// The lines that some news deserve.
     pub(super) fn tell(
         &mut self,
-        scene: &RunState,
+        view: &View,
         now_ns: u64,
         news: &Notification,
     ) -> Vec<OutputLine> {
         if *news == Notification::Second {
-            return self.beat(scene, now_ns);
+            return self.beat(view, now_ns);
         }
         if let Notification::Threshold(finding) = news
             && !self.repeats.tell(place_of(finding), now_ns)
@@ -75,7 +74,7 @@ impl LineFormat {
         let mut said = Vec::new();
         let longest =
             if matches!(news, Notification::Diagnosed { .. }) { 2 * LONGEST } else { LONGEST };
-        for (word, text) in lines(scene, news) {
+        for (word, text) in words(view, news) {
             // Twice: a sign may be written as many, and what is too long anyway need not be.
             let text = self.line(now_ns, word, &cut(&text, longest));
             let text = self.look.encode(&cut(&text, longest));
@@ -95,11 +94,11 @@ impl LineFormat {
         self.look.encode(&format!("{} {word:<9} {text}", wording::elapsed(now_ns)))
     }
 
-    fn beat(&mut self, scene: &RunState, now_ns: u64) -> Vec<OutputLine> {
+    fn beat(&mut self, view: &View, now_ns: u64) -> Vec<OutputLine> {
         if !self.rhythm.due(now_ns) {
             return Vec::new();
         }
-        let mut text = progress(scene, now_ns);
+        let mut text = progress(view, now_ns);
         let withheld = self.allowance.withheld();
         if withheld > 0 {
             let _ = write!(text, ", {withheld} lines withheld");
@@ -110,32 +109,30 @@ impl LineFormat {
     }
 }
 
-fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
-    let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
+/// What there is to say of some news: each with the word to search for.
+pub(super) fn words(view: &View, news: &Notification) -> Vec<(&'static str, String)> {
+    let name = |scenario: &usize| &view.outline.scenarios[*scenario].name;
     let one = |word, text| vec![(word, text)];
     match news {
-        Notification::Started { warnings } => started(scene, warnings),
+        Notification::Started { warnings } => started(view, warnings),
         Notification::Begun(scenario, stage) => {
-            let what = wording::stage_plan(scene, *scenario, *stage);
-            one(
-                "stage",
-                format!("{} begins: {what}", wording::stage_name(scene, *scenario, *stage)),
-            )
+            let what = wording::stage_plan(view, *scenario, *stage);
+            one("stage", format!("{} begins: {what}", wording::stage_name(view, *scenario, *stage)))
         }
         Notification::Reached(scenario, stage) => {
-            let hold = scene.plan.scenarios[*scenario].stages[*stage].hold;
-            let stage = wording::stage_name(scene, *scenario, *stage);
+            let hold = view.outline.scenarios[*scenario].stages[*stage].hold();
+            let stage = wording::stage_name(view, *scenario, *stage);
             one("stage", format!("{stage} has reached its level, holds for {hold}"))
         }
         Notification::Over(scenario, stage) => {
-            let (course, _) = wording::stage_course(scene, *scenario, *stage);
-            let (result, _) = wording::stage_result(scene, *scenario, *stage);
-            let stage = wording::stage_name(scene, *scenario, *stage);
+            let (course, _) = wording::stage_course(view, *scenario, *stage);
+            let (result, _) = wording::stage_result(view, *scenario, *stage);
+            let stage = wording::stage_name(view, *scenario, *stage);
             one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
         }
         Notification::Draining(scenario) => one(
             "scenario",
-            format!("{} drains: {}", name(scenario), wording::draining(scene, *scenario)),
+            format!("{} drains: {}", name(scenario), wording::draining(view, *scenario)),
         ),
         Notification::Ended(scenario) => one("scenario", format!("{} has ended", name(scenario))),
         Notification::Failure { scenario, cause, sample } => {
@@ -146,7 +143,7 @@ fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
             one("cause", format!("{}: {}", name(scenario), wording::diagnosis(diagnosis)))
         }
         Notification::Threshold(finding) => {
-            wording::threshold(scene, finding).map_or_else(Vec::new, |(_, check)| {
+            wording::threshold(view, finding).map_or_else(Vec::new, |(_, check)| {
                 let how = if finding.state.is_broken() { "broken" } else { "holds again" };
                 one("threshold", format!("{how}: {check}"))
             })
@@ -155,31 +152,31 @@ fn lines(scene: &RunState, news: &Notification) -> Vec<(&'static str, String)> {
             one("worker", format!("lost: worker {worker} of {}: {why}", name(scenario)))
         }
         Notification::Stopping(reason, at_once) => {
-            one("stopping", wording::stopping(scene, reason, *at_once))
+            one("stopping", wording::stopping(view, reason, *at_once))
         }
-        Notification::Stopped(reason) => one("stopped", wording::stop_reason(scene, reason)),
+        Notification::Stopped(reason) => one("stopped", wording::stop_reason(view, reason)),
         Notification::Finished => {
-            let verdict = scene.verdict.as_ref().map(wording::verdict).unwrap_or_default();
+            let verdict = view.judgement.as_deref().map(wording::verdict).unwrap_or_default();
             one("finished", verdict)
         }
         Notification::Second => Vec::new(),
     }
 }
 
-fn started(scene: &RunState, warnings: &[String]) -> Vec<(&'static str, String)> {
-    let plan = &scene.plan;
+fn started(view: &View, warnings: &[String]) -> Vec<(&'static str, String)> {
+    let outline = &view.outline;
     let mut lines = vec![(
         "started",
-        format!("{}, seed {}, results in {}", plan.name, plan.seed, scene.folder),
+        format!("{}, seed {}, results in {}", outline.plan, outline.seed, outline.folder),
     )];
-    for target in scene.targets.iter().take(LISTED) {
+    for target in outline.targets.iter().take(LISTED) {
         lines.push(("target", format!("{} is {}", target.name, wording::target(target))));
     }
-    for (index, scenario) in scene.scenarios().take(LISTED) {
-        let workers = scene.workers.get(index).copied().unwrap_or(0);
-        let target = &plan.target(scenario).name;
+    for (index, scenario) in outline.scenarios.iter().enumerate().take(LISTED) {
+        let workers = outline.workers.get(index).copied().unwrap_or(0);
+        let target = &scenario.target;
         let s = if workers == 1 { "" } else { "s" };
-        let protocol = scenario.protocol.name();
+        let protocol = scenario.protocol;
         lines.push((
             "scenario",
             format!("{}: {protocol} to {target}, {workers} worker{s}", scenario.name),
@@ -195,13 +192,15 @@ fn started(scene: &RunState, warnings: &[String]) -> Vec<(&'static str, String)>
 }
 
 /// How all scenarios stand, in one line.
-fn progress(scene: &RunState, now_ns: u64) -> String {
-    let alone = scene.plan.scenarios.len() == 1;
+fn progress(view: &View, now_ns: u64) -> String {
+    let alone = view.outline.scenarios.len() == 1;
     let mut parts = Vec::new();
-    for (index, scenario) in scene.scenarios() {
-        match scene.place(index, now_ns) {
-            Progression::In(key) => parts.push(of_scenario(scene, index, key, now_ns, alone)),
-            Progression::Waiting(_) => parts.push(format!("{} waits", scenario.name)),
+    for (index, scenario) in view.outline.scenarios.iter().enumerate() {
+        match view.scenarios[index].progression {
+            Progression::Running(phase) => {
+                parts.push(of_scenario(view, index, &phase, now_ns, alone));
+            }
+            Progression::Waiting { .. } => parts.push(format!("{} waits", scenario.name)),
             Progression::Ended => {}
         }
     }
@@ -209,40 +208,36 @@ fn progress(scene: &RunState, now_ns: u64) -> String {
         parts.push("all scenarios have ended".to_owned());
     }
     let mut text = parts.join("; ");
-    let generator = scene.generator();
-    if let Some(cpu) = generator.cpu {
+    let generator = &view.generator;
+    if let Some(cpu) = generator.cpu_ratio {
         let _ = write!(text, "; cpu {:.0}%", cpu * 100.0);
     }
-    let _ = write!(text, ", lag {}", figure::time(generator.workers.lag_max_ns as f64));
+    let _ = write!(text, ", lag {}", figure::time(generator.lag_max_ns as f64));
     text
 }
 
-fn of_scenario(scene: &RunState, index: usize, key: CellKey, now_ns: u64, alone: bool) -> String {
-    let stage = usize::from(key.stage);
-    let course = scene.course(index, key, now_ns);
+fn of_scenario(view: &View, index: usize, phase: &PhaseView, now_ns: u64, alone: bool) -> String {
+    let (of, now) = view.scenario(index);
+    let stage = usize::from(phase.stage);
     let mut parts = vec![format!(
         "{} {} {:.0}%",
-        wording::stage_name(scene, index, stage),
-        key.phase,
-        (course.fraction * 100.0).floor()
+        wording::stage_name(view, index, stage),
+        phase.phase,
+        (phase.progress(now_ns).fraction * 100.0).floor()
     )];
-    let ratio = scene.failure_ratio(index).map(|ratio| figure::percent(ratio.value));
-    let time = scene.main_time(index);
+    let ratio = now.failure_ratio.map(|ratio| figure::percent(ratio.value));
     if alone {
-        parts.extend(wording::level(scene, index, stage));
-        parts.push(wording::rate(scene, index));
+        parts.extend(wording::level(view, index, stage));
+        parts.push(wording::rate(view, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
-        parts.extend(time.map(|(metric, p50, p99)| {
-            format!("{metric} p50 {} p99 {}", figure::time(p50), figure::time(p99))
-        }));
-        parts.extend(wording::cost(scene, index).map(|cost| cost.replace(" · ", ", ")));
+        parts.extend(wording::main_time(view, index).map(|time| time.replace(" ·", "")));
+        parts.extend(wording::cost(view, index).map(|cost| cost.replace(" · ", ", ")));
     } else {
-        let hold = scene.is_hold(index);
-        parts.extend(wording::level(scene, index, stage).filter(|_| hold));
-        parts.push(wording::rate(scene, index));
+        parts.extend(wording::level(view, index, stage).filter(|_| of.holds));
+        parts.push(wording::rate(view, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
-        parts
-            .extend(time.filter(|_| !hold).map(|(_, _, p99)| format!("p99 {}", figure::time(p99))));
+        let time = now.time.filter(|_| !of.holds);
+        parts.extend(time.map(|time| format!("p99 {}", figure::time(time.p99))));
     }
     parts.join(", ")
 }

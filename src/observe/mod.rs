@@ -2,28 +2,29 @@
 //! programs; all on standard error.
 //!
 //! ```text
-//!  Event ─▶ RunState ─▶ Notification ─▶ lines │ JSON │ lines above the bar
-//!              └─────────────────────▶ frame: the bar, drawn five times a second
+//!  Event ─▶ RunState ─▶ View ─▶ lines │ JSON │ lines above the bar: what is new
+//!                         └───▶ frame: the bar, drawn five times a second
 //! ```
 //!
 //! **Invariant:** nothing here can hold up, change or end a run.
 
-mod figures;
 mod json;
 mod lines;
 mod notification;
+mod observer;
 mod output;
 mod pacing;
 mod queue;
 mod state;
 mod terminal;
 mod text;
+mod view;
 mod wording;
 
 #[cfg(test)]
 mod tests;
 
-pub(crate) use output::Observer;
+pub(crate) use observer::Observer;
 pub(crate) use text::TextStyle;
 
 /// How a run is shown while it goes on.

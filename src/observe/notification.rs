@@ -4,7 +4,7 @@
 
 use super::state::RunState;
 use crate::engine::Event;
-use crate::record::{Cause, Diagnosis, Entry, StageTransition, StopReason, Transition};
+use crate::record::{Cause, Diagnosis, Entry, Recording, StageTransition, StopReason, Transition};
 use crate::verdict::{Finding, State};
 use std::collections::HashSet;
 
@@ -66,7 +66,6 @@ pub(super) enum Notification {
 /// Finds the news in a run's events.
 #[derive(Debug, Default)]
 pub(super) struct Notifier {
-    now_ns: u64,
     broken: HashSet<ThresholdPlace>,
 }
 
@@ -79,21 +78,22 @@ pub(super) fn place_of(finding: &Finding) -> ThresholdPlace {
 }
 
 impl Notifier {
-    /// The run's clock as far as events have told; never goes back.
-    pub(super) fn now_ns(&self) -> u64 {
-        self.now_ns
-    }
-
-    /// Takes an event into the scene and says what is new.
-    pub(super) fn hear(&mut self, scene: &mut RunState, event: &Event) -> Vec<Notification> {
-        scene.see(event);
+    /// Takes an event into the state and says what is new. `facts`: all that has been recorded,
+    /// this event included.
+    pub(super) fn hear(
+        &mut self,
+        state: &mut RunState,
+        event: &Event,
+        facts: &Recording,
+    ) -> Vec<Notification> {
+        state.see(event, facts);
         let mut news = Vec::new();
-        let mut at_ns = scene.recorded_ns();
+        let mut at_ns = state.recorded_ns();
         match event {
             Event::Started { warnings, .. } => {
                 news.push(Notification::Started { warnings: warnings.clone() });
             }
-            Event::Recorded(entry) => news.extend(recorded(scene, entry, &mut at_ns)),
+            Event::Recorded(entry) => news.extend(recorded(state, entry, &mut at_ns)),
             Event::Diagnosed { scenario, at_ns: when, diagnosis } => {
                 at_ns = *when;
                 let (scenario, diagnosis) = (usize::from(*scenario), diagnosis.clone());
@@ -104,15 +104,15 @@ impl Notifier {
                 let (scenario, sample) = (usize::from(*scenario), sample.clone());
                 news.push(Notification::Failure { scenario, cause: *cause, sample });
             }
-            Event::Judged(findings) => news.extend(self.changed(findings)),
+            Event::Judged { findings, .. } => news.extend(self.changed(findings)),
             Event::Stopping { reason, at_once } => {
                 news.push(Notification::Stopping(reason.clone(), *at_once));
             }
             Event::Finished { .. } => {}
         }
-        self.now_ns = self.now_ns.max(at_ns);
+        state.pass(at_ns);
         news.extend(
-            scene.ended_stages().into_iter().map(|(of, stage)| Notification::Over(of, stage)),
+            state.ended_stages(facts).into_iter().map(|(of, stage)| Notification::Over(of, stage)),
         );
         match event {
             Event::Recorded(entry) if matches!(**entry, Entry::Second(_)) => {
@@ -121,8 +121,12 @@ impl Notifier {
             Event::Finished { .. } => news.push(Notification::Finished),
             _ => {}
         }
-        let known = scene.plan.scenarios.len();
-        news.retain(|news| !matches!(news, Notification::Failure { scenario, .. } | Notification::Diagnosed { scenario, .. } | Notification::WorkerLost { scenario, .. } if *scenario >= known));
+        news.retain(|one| match one {
+            Notification::Failure { scenario, .. }
+            | Notification::Diagnosed { scenario, .. }
+            | Notification::WorkerLost { scenario, .. } => state.stages(*scenario).is_some(),
+            _ => true,
+        });
         news
     }
 
@@ -144,11 +148,11 @@ impl Notifier {
 }
 
 /// What is new in a recorded fact; `at_ns` becomes its time where it has one.
-fn recorded(scene: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notification> {
+fn recorded(state: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notification> {
     match entry {
         Entry::Transition(boundary) => {
             *at_ns = boundary.at_ns;
-            passed(scene, *boundary)
+            passed(state, *boundary)
         }
         Entry::WorkerLost { scenario, worker, at_ns: when, why } => {
             *at_ns = *when;
@@ -163,10 +167,10 @@ fn recorded(scene: &RunState, entry: &Entry, at_ns: &mut u64) -> Option<Notifica
     }
 }
 
-fn passed(scene: &RunState, boundary: StageTransition) -> Option<Notification> {
+fn passed(state: &RunState, boundary: StageTransition) -> Option<Notification> {
     let scenario = usize::from(boundary.scenario);
-    let of = scene.plan.scenarios.get(scenario)?;
-    let known = |stage: u16| (usize::from(stage) < of.stages.len()).then_some(usize::from(stage));
+    let stages = state.stages(scenario)?;
+    let known = |stage: u16| (usize::from(stage) < stages).then_some(usize::from(stage));
     Some(match boundary.transition {
         Transition::Ramp(stage) => Notification::Begun(scenario, known(stage)?),
         Transition::Hold(stage) => Notification::Reached(scenario, known(stage)?),

@@ -1,10 +1,9 @@
-//! Turns events into writing on standard error, without ever keeping the run waiting.
+//! Turns views into writing on standard error, without ever keeping the run waiting.
 //!
-//! One thread takes in events and words them; it waits for nothing but events. Another writes, and
+//! One thread takes views and words them; it waits for nothing but views. Another writes, and
 //! may be held up by a terminal or a reader for any time.
 //!
-//! **Invariant:** a slow, blocked or closed standard error costs the run nothing, and the state
-//! misses no fact.
+//! **Invariant:** a slow, blocked or closed standard error costs the run nothing.
 
 #![expect(
     clippy::disallowed_methods,
@@ -14,16 +13,13 @@
 use super::Progress;
 use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};
-use super::notification::{Notification, Notifier};
+use super::notification::Notification;
 use super::queue::{OutputQueue, OutputWriter};
-use super::state::RunState;
 use super::terminal::{Canvas, PermanentLines, Size, Terminal, frame};
 use super::text::TextStyle;
-use crate::engine::{Event, Subscriber};
-use crate::plan::Plan;
+use super::view::View;
 use crate::units::SECOND_NS;
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -34,35 +30,28 @@ const FRAME: Duration = Duration::from_millis(200);
 /// The end of a run waits for whoever reads, as long as anything is read within this time.
 const READS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Shows a run to those who look at it. Dropping it shows no more.
+/// What is shown next: how things stand, and what is new.
+type Update = (Arc<View>, Vec<Notification>);
+
+/// Shows views on a writer. Dropping it shows no more.
 #[derive(Debug)]
-pub(crate) struct Observer {
-    events: Option<Sender<Event>>,
-    written: Option<Receiver<()>>,
+pub(super) struct Output {
+    updates: Sender<Update>,
+    written: Receiver<()>,
     queue: Arc<OutputQueue>,
 }
 
-impl Observer {
-    /// Shows a run on standard error in the given form; `Auto` must have been resolved. `folder` is
-    /// where the results go.
-    pub(crate) fn new(plan: &Plan, progress: Progress, folder: &Path, look: TextStyle) -> Self {
-        let scene = RunState::new(plan, folder.display().to_string());
-        let size = || console::Term::stderr().size();
-        Self::on(Box::new(std::io::stderr()), size, scene, progress, look)
-    }
-
-    /// The same on any writer.
+impl Output {
+    /// Shows views in the given form; `None` where nothing is to be shown, or no thread can be had:
+    /// the run goes on without.
     pub(super) fn on(
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
-        scene: RunState,
         progress: Progress,
         look: TextStyle,
-    ) -> Self {
-        let queue = Arc::new(OutputQueue::default());
-        let nothing = Self { events: None, written: None, queue: Arc::clone(&queue) };
+    ) -> Option<Self> {
         let form = match progress {
-            Progress::None => return nothing,
+            Progress::None => return None,
             Progress::Bar => Form::Bar(PermanentLines::new(look)),
             Progress::Json => Form::Json,
             Progress::Lines | Progress::Auto => Form::Lines(LineFormat::new(look)),
@@ -71,54 +60,42 @@ impl Observer {
             Form::Bar(_) => OutputWriter::Terminal(Terminal::new(Canvas::new(out, size))),
             Form::Lines(_) | Form::Json => OutputWriter::Plain(out),
         };
-        let (events, heard) = mpsc::channel();
+        let queue = Arc::new(OutputQueue::default());
+        let (updates, heard) = mpsc::channel();
         let (done, written) = mpsc::channel();
-        let renderer = Renderer {
-            scene,
-            herald: Notifier::default(),
-            form,
-            look,
-            size,
-            queue: Arc::clone(&queue),
-            started: None,
-        };
-        let rendering = thread::Builder::new()
-            .name("observe-render".into())
-            .spawn(move || renderer.listen(&heard));
+        let renderer = Renderer { form, look, size, queue: Arc::clone(&queue), current: None };
         let writing_queue = Arc::clone(&queue);
-        let writing = thread::Builder::new().name("observe-write".into()).spawn(move || {
-            writing_queue.write(writer);
-            let _ = done.send(());
-        });
-        // Without threads nothing is shown; the run goes on.
-        if rendering.is_err() || writing.is_err() {
-            nothing
-        } else {
-            Self { events: Some(events), written: Some(written), queue }
-        }
+        thread::Builder::new()
+            .name("observe-render".into())
+            .spawn(move || renderer.listen(&heard))
+            .ok()?;
+        thread::Builder::new()
+            .name("observe-write".into())
+            .spawn(move || {
+                writing_queue.write(writer);
+                let _ = done.send(());
+            })
+            .ok()?;
+        Some(Self { updates, written, queue })
+    }
+
+    /// Shows what is new, and how things stand.
+    pub(super) fn show(&self, view: &Arc<View>, news: Vec<Notification>) {
+        // The other end only goes when a thread has died; then there is nobody to show anything to.
+        let _ = self.updates.send((Arc::clone(view), news));
     }
 
     /// Waits until everything is written and the moving lines are gone, unless nobody reads.
-    pub(crate) fn finish(mut self) {
-        self.events = None;
-        let Some(written) = self.written.take() else { return };
-        let mut before = self.queue.written();
+    pub(super) fn finish(self) {
+        let Self { updates, written, queue } = self;
+        drop(updates);
+        let mut before = queue.written();
         while written.recv_timeout(READS_WITHIN) == Err(RecvTimeoutError::Timeout) {
-            let now = self.queue.written();
+            let now = queue.written();
             if now == before {
                 return;
             }
             before = now;
-        }
-    }
-}
-
-impl Subscriber for Observer {
-    fn notify(&mut self, event: &Event) {
-        if let Some(events) = &self.events {
-            // The other end only goes when a thread has died; then there is nobody to show anything
-            // to.
-            let _ = events.send(event.clone());
         }
     }
 }
@@ -140,25 +117,35 @@ impl Form {
     }
 }
 
-/// Words events.
+/// Words views.
 struct Renderer {
-    scene: RunState,
-    herald: Notifier,
     form: Form,
     look: TextStyle,
     size: fn() -> (u16, u16),
     queue: Arc<OutputQueue>,
+    current: Option<Current>,
+}
+
+/// The run as it is now.
+struct Current {
+    view: Arc<View>,
     /// When the run's clock started, by this side's.
-    started: Option<Instant>,
+    started: Instant,
 }
 
 impl Renderer {
-    fn listen(mut self, events: &Receiver<Event>) {
+    fn listen(mut self, updates: &Receiver<Update>) {
         let mut next = Instant::now();
         loop {
             let wait = next.saturating_duration_since(Instant::now());
-            match events.recv_timeout(wait) {
-                Ok(event) => self.hear(&event),
+            let update = match &self.form {
+                Form::Bar(_) => updates.recv_timeout(wait),
+                Form::Lines(_) | Form::Json => {
+                    updates.recv().map_err(|_| RecvTimeoutError::Disconnected)
+                }
+            };
+            match update {
+                Ok((view, news)) => self.take(view, &news),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -167,33 +154,39 @@ impl Renderer {
                 next = Instant::now() + FRAME;
             }
         }
-        let (form, now_ns) = (&self.form, self.herald.now_ns());
+        let now_ns = self.current.as_ref().map_or(0, |current| current.view.now_ns);
+        let form = &self.form;
         self.queue.change(|pending| {
             pending.tell_lost(|lost| form.lost(now_ns, lost));
             pending.closed = true;
         });
     }
 
-    fn hear(&mut self, event: &Event) {
-        let news = self.herald.hear(&mut self.scene, event);
-        if let Event::Started { .. } = event {
-            self.started = Some(Instant::now());
+    fn take(&mut self, view: Arc<View>, news: &[Notification]) {
+        let started = match &self.current {
+            Some(current) => current.started,
+            None => Instant::now(),
+        };
+        let is_first = self.current.is_none();
+        self.current = Some(Current { view, started });
+        if is_first {
             self.draw();
         }
         for one in news {
-            self.tell(&one);
+            self.tell(one);
         }
     }
 
     fn tell(&mut self, news: &Notification) {
-        let (scene, now_ns) = (&self.scene, self.herald.now_ns());
+        let Some(Current { view, .. }) = &self.current else { return };
+        let now_ns = view.now_ns;
         let said = match &mut self.form {
             Form::Bar(bar) => {
-                let lines = bar.tell(scene, now_ns, usize::from((self.size)().1), news);
+                let lines = bar.tell(view, now_ns, usize::from((self.size)().1), news);
                 lines.into_iter().map(|text| OutputLine { text, beat: false }).collect()
             }
-            Form::Lines(lines) => lines.tell(scene, now_ns, news),
-            Form::Json => vec![JsonFormat::tell(scene, now_ns, news)],
+            Form::Lines(lines) => lines.tell(view, now_ns, news),
+            Form::Json => vec![JsonFormat::tell(view, now_ns, news)],
         };
         let form = &self.form;
         if !said.is_empty() {
@@ -207,12 +200,14 @@ impl Renderer {
 
     /// Puts a fresh frame in place of the last.
     fn draw(&mut self) {
-        let (Form::Bar(_), Some(started)) = (&self.form, self.started) else { return };
+        let (Form::Bar(_), Some(Current { view, started })) = (&self.form, &self.current) else {
+            return;
+        };
         let clock = started.elapsed();
         let now_ns = clock.as_secs() * SECOND_NS + u64::from(clock.subsec_nanos());
         let (height, width) = (self.size)();
         let size = Size { height: usize::from(height), width: usize::from(width) };
-        let lines = frame(&self.scene, now_ns.max(self.herald.now_ns()), size, self.look);
+        let lines = frame(view, now_ns.max(view.now_ns), size, self.look);
         let text: Vec<String> =
             lines.iter().map(|line| line.render(size.width, self.look)).collect();
         self.queue.change(|pending| pending.frame = Some(text.join("\n")));

@@ -1,17 +1,13 @@
-//! Turns parts of the scene into the phrases that every output uses.
+//! Turns parts of the view into the phrases that every output uses.
 //!
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
-use super::state::RunState;
+use super::view::{StageLevel, View};
+use crate::catalogue::RateMetric;
 use crate::engine::Resolved;
-use crate::machine::{FEWEST_CONNECTIONS, ResourceCost, cost_bytes};
-use crate::plan::{Level, Protocol, RateMetric};
-use crate::record::{
-    Cause, Counter, Diagnosis, Failure, Gauge, StopReason, Transition, signal_name,
-};
-use crate::schedule::{Pace, Segment, Shape};
+use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
+use crate::record::{Cause, Counter, Diagnosis, Failure, Gauge, StopReason, signal_name};
 use crate::units::SECOND_NS;
-use crate::units::narrow;
 use crate::units::{Time, figure};
 use crate::verdict::{Finding, Judgement, State, Verdict};
 use std::fmt::Write as _;
@@ -42,186 +38,129 @@ pub(super) fn seconds(ns: u64) -> String {
 }
 
 /// `hold/ramp`, or only `ramp` where the plan has one scenario.
-pub(super) fn stage_name(scene: &RunState, scenario: usize, stage: usize) -> String {
-    let of = &scene.plan.scenarios[scenario];
+pub(super) fn stage_name(view: &View, scenario: usize, stage: usize) -> String {
+    let of = &view.outline.scenarios[scenario];
     let stage = of.stages.get(stage).map_or("?", |stage| stage.name.as_str());
-    if scene.plan.scenarios.len() == 1 { stage.to_owned() } else { format!("{}/{stage}", of.name) }
-}
-
-/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
-pub(super) fn stage_plan(scene: &RunState, scenario: usize, stage: usize) -> String {
-    let (Some(segment), Some(of)) =
-        (scene.segment(scenario, stage), scene.plan.scenarios[scenario].stages.get(stage))
-    else {
-        return String::new();
-    };
-    let how = match (segment.shape, of.level) {
-        (Shape::Users { from, to, .. }, _) if from == to => String::new(),
-        (Shape::Users { pace: Pace::Unpaced, .. }, _) => ", as fast as it can".to_owned(),
-        (_, Level::Users { ramp: crate::plan::Ramp::SpawnRate(rate), .. }) => format!(" at {rate}"),
-        (_, Level::Users { ramp: crate::plan::Ramp::Over(time), .. }) => format!(" in {time}"),
-        (_, Level::Rate { ramp, .. }) if ramp.as_nanos() > 0 => format!(" in {ramp}"),
-        _ => String::new(),
-    };
-    let warmup = if of.warmup { ", warm-up" } else { "" };
-    format!("{}{how}, hold {}{warmup}", levels(segment), of.hold)
-}
-
-/// `10,000 → 15,000 users`.
-fn levels(segment: &Segment) -> String {
-    match segment.shape {
-        Shape::Users { from, to, .. } if from == to => format!("{} users", figure::grouped(to)),
-        Shape::Users { from, to, .. } => {
-            format!("{} → {} users", figure::grouped(from), figure::grouped(to))
-        }
-        Shape::Rate { to, ramp_ns: 0, .. } => figure::rate(to),
-        Shape::Rate { from, to, .. } => format!("{} → {}", figure::rate(from), figure::rate(to)),
+    if view.outline.scenarios.len() == 1 {
+        stage.to_owned()
+    } else {
+        format!("{}/{stage}", of.name)
     }
 }
 
+/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
+pub(super) fn stage_plan(view: &View, scenario: usize, stage: usize) -> &str {
+    view.outline.scenarios[scenario].stages.get(stage).map_or("", |stage| stage.words.as_str())
+}
+
 /// What a scenario's end waits for, and how long at most: `waits for 12 requests, at most 30s`.
-pub(super) fn draining(scene: &RunState, scenario: usize) -> String {
-    let gauges = &scene.latest[scenario].gauges;
+pub(super) fn draining(view: &View, scenario: usize) -> String {
+    let (of, now) = view.scenario(scenario);
+    let (gauges, patience) = (&now.gauges, &of.patience);
     let some = |count: u64, what: &str| match count {
         1 => format!("1 {what}"),
         _ => format!("{} {what}s", figure::grouped(count)),
     };
-    match &scene.plan.scenarios[scenario].protocol {
-        Protocol::Http(http) => match gauges.get(Gauge::InFlight) {
-            0 => format!("waits for requests under way, at most {}", http.timeout),
-            count => format!("waits for {}, at most {}", some(count, "request"), http.timeout),
-        },
-        Protocol::Hold(hold) => {
-            let mut text = format!("closes {}", some(gauges.get(Gauge::Open), "connection"));
-            let opening = gauges.get(Gauge::Connecting);
-            if opening > 0 {
-                let (opening, most) = (figure::grouped(opening), hold.connect_timeout);
-                let _ = write!(text, ", waits for {opening} that are being opened, at most {most}");
-            }
-            text
+    if of.holds {
+        let mut text = format!("closes {}", some(gauges.get(Gauge::Open), "connection"));
+        let opening = gauges.get(Gauge::Connecting);
+        if opening > 0 {
+            let opening = figure::grouped(opening);
+            let _ = write!(text, ", waits for {opening} that are being opened, at most {patience}");
         }
+        return text;
+    }
+    match gauges.get(Gauge::InFlight) {
+        0 => format!("waits for requests under way, at most {patience}"),
+        count => format!("waits for {}, at most {patience}", some(count, "request")),
     }
 }
 
 /// What a stage did: how its level was reached and held, and whether that went as planned.
-pub(super) fn stage_course(scene: &RunState, scenario: usize, stage: usize) -> (String, bool) {
-    let facts = &scene.recording.scenarios[scenario];
-    let number = narrow(stage);
-    let Some(segment) = scene.segment(scenario, stage) else { return (String::new(), false) };
-    let (ramp, hold) = (facts.at(Transition::Ramp(number)), facts.at(Transition::Hold(number)));
-    let next = facts.at(Transition::Ramp(number.saturating_add(1)));
-    let end = next.or(facts.at(Transition::Drain)).or(facts.at(Transition::End)).or(scene
-        .recording
-        .stopped
-        .as_ref()
-        .map(|(_, at_ns)| *at_ns));
+pub(super) fn stage_course(view: &View, scenario: usize, stage: usize) -> (String, bool) {
+    let (of, now) = view.scenario(scenario);
+    let (Some(plan), Some(did)) = (of.stages.get(stage), now.stages.get(stage)) else {
+        return (String::new(), false);
+    };
     let between = |from: Option<u64>, to: Option<u64>| Some(to?.saturating_sub(from?));
-    let mut text = levels(segment);
-    if let Some(hold) = hold {
-        if segment.ramp_ns() != Some(0) {
-            let taken = between(ramp, Some(hold)).unwrap_or(0);
+    let mut text = plan.levels.clone();
+    if let Some(hold) = did.hold_ns {
+        if plan.ramps {
+            let taken = between(did.ramp_ns, Some(hold)).unwrap_or(0);
             let _ = write!(text, " in {}", length(taken));
         }
-        let held = between(Some(hold), end).unwrap_or(0);
+        let held = between(Some(hold), did.end_ns).unwrap_or(0);
         // A tenth of a second is the coordinator's own doing.
-        let whole = held + SECOND_NS / 10 >= segment.hold_ns;
+        let whole = held + SECOND_NS / 10 >= plan.hold_ns;
         let held = length(held);
         let _ = write!(text, ", held {held}");
         if !whole {
-            let _ = write!(text, " of {}", planned(segment.hold_ns));
+            let _ = write!(text, " of {}", planned(plan.hold_ns));
         }
         (text, whole)
     } else {
-        let tried = between(ramp, end).unwrap_or(0);
+        let tried = between(did.ramp_ns, did.end_ns).unwrap_or(0);
         let _ = write!(text, ", not reached in {}", length(tried));
         (text, false)
     }
 }
 
 /// What came of a stage: `10,000 ok · 0 failed · 9,998/s`; and how many failed.
-pub(super) fn stage_result(scene: &RunState, scenario: usize, stage: usize) -> (String, u64) {
-    let of_stage = scene.sum(scenario, |key| usize::from(key.stage) == stage);
-    let get = |counter| of_stage.counters.get(counter);
+pub(super) fn stage_result(view: &View, scenario: usize, stage: usize) -> (String, u64) {
+    let (of, now) = view.scenario(scenario);
+    let Some(did) = now.stages.get(stage) else { return (String::new(), 0) };
+    let get = |counter| did.counters.get(counter);
     let failed = get(Counter::Failed) + get(Counter::TimedOut);
-    let (good, word, rate) = if scene.is_hold(scenario) {
-        (get(Counter::ConnectOk), "opened", stage_rate(scene, scenario, stage, true))
-    } else {
-        (get(Counter::Ok), "ok", stage_rate(scene, scenario, stage, false))
-    };
+    let (good, word) =
+        if of.holds { (get(Counter::ConnectOk), "opened") } else { (get(Counter::Ok), "ok") };
     let mut text = format!("{} {word} · {} failed", figure::grouped(good), figure::grouped(failed));
-    let unfinished = get(Counter::Unfinished);
-    if unfinished > 0 {
-        let _ = write!(text, " · {} unfinished", figure::grouped(unfinished));
+    for (count, what) in [
+        (get(Counter::Unfinished), "unfinished"),
+        (did.under_way, "under way"),
+        (get(Counter::Retried), "retried"),
+    ] {
+        if count > 0 {
+            let _ = write!(text, " · {} {what}", figure::grouped(count));
+        }
     }
-    let under_way = scene.under_way(scenario, stage);
-    if under_way > 0 {
-        let _ = write!(text, " · {} under way", figure::grouped(under_way));
-    }
-    let retried = get(Counter::Retried);
-    if retried > 0 {
-        let _ = write!(text, " · {} retried", figure::grouped(retried));
-    }
-    if let Some(rate) = rate {
+    if let Some(rate) = did.rate {
         let _ = write!(text, " · {}", figure::rate(rate));
     }
     (text, failed)
 }
 
-/// Attempts a second: connections in the ramp, or requests in the hold.
-fn stage_rate(scene: &RunState, scenario: usize, stage: usize, in_ramp: bool) -> Option<f64> {
-    use crate::plan::Phase;
-    let facts = &scene.recording.scenarios[scenario];
-    let number = u16::try_from(stage).ok()?;
-    let hold = facts.at(Transition::Hold(number))?;
-    let (phase, from, to) = if in_ramp {
-        (Phase::Ramp, facts.at(Transition::Ramp(number))?, hold)
-    } else {
-        (
-            Phase::Hold,
-            hold,
-            facts.at(Transition::Ramp(number.saturating_add(1))).or(facts.at(Transition::Drain))?,
-        )
-    };
-    let key = crate::record::CellKey { stage: number, phase };
-    let counters = facts.cells.get(&key)?.counters;
-    let counter = if in_ramp { Counter::ConnectAttempts } else { Counter::Started };
-    (to > from).then(|| counters.get(counter) as f64 * 1e9 / (to - from) as f64)
-}
-
 /// The level of now against that of the stage: `users 7,500 of 10,000`.
-pub(super) fn level(scene: &RunState, scenario: usize, stage: usize) -> Option<String> {
-    let (level, gauge) = scene.level(scenario);
-    let word = match gauge {
-        Gauge::Open => "open",
-        _ => "users",
-    };
-    match scene.segment(scenario, stage)?.shape {
-        Shape::Users { to, .. } => {
+pub(super) fn level(view: &View, scenario: usize, stage: usize) -> Option<String> {
+    let (of, now) = view.scenario(scenario);
+    let (gauge, word) = if of.holds { (Gauge::Open, "open") } else { (Gauge::Users, "users") };
+    match of.stages.get(stage)?.level {
+        StageLevel::Users(to) => {
+            let level = now.gauges.get(gauge);
             Some(format!("{word} {} of {}", figure::grouped(level), figure::grouped(to)))
         }
-        Shape::Rate { .. } => None,
+        StageLevel::Rate(_) => None,
     }
 }
 
 /// The rate of the last second, against that of the plan where it has one:
 /// `24.9k/s of 25.0k/s planned`. Where connections are only held, the rate of their messages.
-pub(super) fn rate(scene: &RunState, scenario: usize) -> String {
-    let (rate, metric) = scene.rate(scenario);
-    match scene.planned_rate(scenario) {
-        Some(planned) => format!("{} of {} planned", figure::rate(rate), figure::rate(planned)),
-        None if metric == RateMetric::Connect && rate < 1.0 => {
-            let counters = &scene.latest[scenario].cell.counters;
-            let messages = counters.get(Counter::MessagesReceived);
+pub(super) fn rate(view: &View, scenario: usize) -> String {
+    let (_, now) = view.scenario(scenario);
+    match now.planned_rate {
+        Some(planned) => format!("{} of {} planned", figure::rate(now.rate), figure::rate(planned)),
+        None if now.rate_metric == RateMetric::Connect && now.rate < 1.0 => {
+            let messages = now.counted.get(Counter::MessagesReceived);
             figure::rate(messages as f64).replace("/s", " messages/s")
         }
-        None => figure::rate(rate),
+        None => figure::rate(now.rate),
     }
 }
 
 /// The time that matters most: `service_time p50 403 µs · p99 2.10 ms`.
-pub(super) fn main_time(scene: &RunState, scenario: usize) -> Option<String> {
-    let (metric, p50, p99) = scene.main_time(scenario)?;
-    Some(format!("{metric} p50 {} · p99 {}", figure::time(p50), figure::time(p99)))
+pub(super) fn main_time(view: &View, scenario: usize) -> Option<String> {
+    let time = view.scenarios[scenario].time?;
+    let (p50, p99) = (figure::time(time.p50), figure::time(time.p99));
+    Some(format!("{} p50 {p50} · p99 {p99}", time.metric))
 }
 
 /// A cause in few words: `refused 11`, `status 503 4`; an unusual place is named.
@@ -237,17 +176,17 @@ pub(super) fn cause(cause: Cause, count: u64) -> String {
 }
 
 /// How a threshold stands: a sign, its stage and check, and the value.
-pub(super) fn threshold(scene: &RunState, finding: &Finding) -> Option<(char, String)> {
-    let scenario = scene.plan.scenarios.get(usize::from(finding.scenario))?;
+pub(super) fn threshold(view: &View, finding: &Finding) -> Option<(char, String)> {
+    let scenario = view.outline.scenarios.get(usize::from(finding.scenario))?;
     let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
     let place = match finding.stage {
         Some(stage) => {
-            format!("{}: ", stage_name(scene, usize::from(finding.scenario), usize::from(stage)))
+            format!("{}: ", stage_name(view, usize::from(finding.scenario), usize::from(stage)))
         }
-        None if scene.plan.scenarios.len() > 1 => format!("{}: ", scenario.name),
+        None if view.outline.scenarios.len() > 1 => format!("{}: ", scenario.name),
         None => String::new(),
     };
-    let request = finding.request.and_then(|at| scenario.request(at));
+    let request = finding.request.and_then(|at| scenario.requests.get(usize::from(at)));
     let place = request.map_or_else(|| place.clone(), |name| format!("{place}{name}: "));
     let value = finding.value.map(|value| threshold.metric.figure(value));
     let (sign, value) = match finding.state {
@@ -267,22 +206,22 @@ pub(super) fn threshold(scene: &RunState, finding: &Finding) -> Option<(char, St
 }
 
 /// The generator's own health: `2 workers · cpu 71% · rss 1.91 GiB · lag 3.00 ms`.
-pub(super) fn generator(scene: &RunState) -> Vec<String> {
-    let all = scene.generator();
-    let started: u32 = scene.workers.iter().sum();
-    let lost = scene.recording.lost.len();
+pub(super) fn generator(view: &View) -> Vec<String> {
+    let all = &view.generator;
+    let started: u32 = view.outline.workers.iter().sum();
+    let lost = all.lost;
     let workers = match (started, lost) {
         (1, 0) => "1 worker".to_owned(),
         (_, 0) => format!("{started} workers"),
         (_, lost) => format!("{started} workers, {lost} lost"),
     };
     let mut parts = vec![workers];
-    if let Some(cpu) = all.cpu {
+    if let Some(cpu) = all.cpu_ratio {
         parts.push(format!("cpu {:.0}%", cpu * 100.0));
     }
-    parts.push(format!("rss {}", figure::bytes(all.workers.rss_bytes)));
-    parts.push(format!("lag {}", figure::time(all.workers.lag_max_ns as f64)));
-    let local = scene.local_failures();
+    parts.push(format!("rss {}", figure::bytes(all.rss_bytes)));
+    parts.push(format!("lag {}", figure::time(all.lag_max_ns as f64)));
+    let local = view.local_failures();
     if local > 0 {
         parts.push(format!("{} local failures", figure::grouped(local)));
     }
@@ -291,8 +230,8 @@ pub(super) fn generator(scene: &RunState) -> Vec<String> {
 
 /// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None`
 /// while there are too few to tell.
-pub(super) fn cost(scene: &RunState, scenario: usize) -> Option<String> {
-    let cost = ResourceCost::of_scenario(&scene.plan, &scene.recording, scenario)?;
+pub(super) fn cost(view: &View, scenario: usize) -> Option<String> {
+    let cost = view.scenarios[scenario].cost?;
     if cost.connections < FEWEST_CONNECTIONS {
         return None;
     }
@@ -337,11 +276,11 @@ pub(super) fn target(target: &Resolved) -> String {
 }
 
 /// Why a run ended.
-pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
+pub(super) fn stop_reason(view: &View, reason: &StopReason) -> String {
     match reason {
         StopReason::Completed => "the plan was carried out to its end".to_owned(),
         StopReason::Aborted { scenario, threshold } => {
-            format!("aborted: {} is broken", condition(scene, *scenario, *threshold))
+            format!("aborted: {} is broken", condition(view, *scenario, *threshold))
         }
         StopReason::Interrupted { signal } => format!("interrupted by {}", signal_name(*signal)),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
@@ -352,7 +291,7 @@ pub(super) fn stop_reason(scene: &RunState, reason: &StopReason) -> String {
 }
 
 /// Why a run is being stopped, and what that means for what is under way.
-pub(super) fn stopping(scene: &RunState, reason: &StopReason, at_once: bool) -> String {
+pub(super) fn stopping(view: &View, reason: &StopReason, at_once: bool) -> String {
     match reason {
         StopReason::Interrupted { .. } if at_once => "interrupted again: stopping at once".into(),
         StopReason::Interrupted { .. } => {
@@ -360,7 +299,7 @@ pub(super) fn stopping(scene: &RunState, reason: &StopReason, at_once: bool) -> 
         }
         StopReason::WorkerLoss => "stopping: a worker was lost".into(),
         StopReason::Aborted { scenario, threshold } => {
-            format!("stopping: threshold `{}` failed", condition(scene, *scenario, *threshold))
+            format!("stopping: threshold `{}` failed", condition(view, *scenario, *threshold))
         }
         StopReason::BeyondRepair { rule } => {
             format!("stopping early: `{rule}` has already made this run INVALID")
@@ -370,8 +309,8 @@ pub(super) fn stopping(scene: &RunState, reason: &StopReason, at_once: bool) -> 
 }
 
 /// A threshold as the plan has it.
-fn condition(scene: &RunState, scenario: u16, threshold: u16) -> &str {
-    let of = scene.plan.scenarios.get(usize::from(scenario));
+fn condition(view: &View, scenario: u16, threshold: u16) -> &str {
+    let of = view.outline.scenarios.get(usize::from(scenario));
     let threshold = of.and_then(|of| of.thresholds.get(usize::from(threshold)));
     threshold.map_or("a threshold", |threshold| threshold.condition.as_str())
 }

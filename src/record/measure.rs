@@ -21,7 +21,7 @@ pub struct Span<'a> {
 }
 
 /// The value of a metric, and how much it rests on.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Measure {
     /// A ratio 0 to 1, nanoseconds, a count, or things a second.
     pub value: f64,

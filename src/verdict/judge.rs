@@ -4,7 +4,9 @@
 use super::rules::{self, RunFacts};
 use super::view::{ThresholdView, state};
 use super::window::Windows;
-use super::{Finding, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall};
+use super::{
+    Finding, Health, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall,
+};
 use crate::catalogue::Samples;
 use crate::plan::{
     During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
@@ -211,6 +213,11 @@ impl Judge {
             (true, false) => Verdict::Pass,
         };
         Judgement { verdict: word, findings, breaches, health }
+    }
+
+    /// How the generator does by the facts so far: every rule of validity that measures something.
+    pub fn health(&self, findings: &[Finding]) -> Vec<Health> {
+        health::of(&self.run_facts(findings))
     }
 
     /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.

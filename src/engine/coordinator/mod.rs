@@ -80,11 +80,11 @@ pub async fn run(
     let idle = workers.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
     workers.start(t0_ns);
-    subscribers.notify(&Event::Started {
+    let started = Event::Started {
         targets: manifest.targets.clone(),
         workers: manifest.workers.clone(),
         warnings: spec.warnings.clone(),
-    });
+    };
     let mut host_sampler = HostSampler::new(spec.servers.clone(), spec.cores);
     let baseline = HostSample { workers: idle, ..host_sampler.baseline() };
     let mut run = Run {
@@ -102,6 +102,7 @@ pub async fn run(
         ticked_ns: t0_ns,
         host_sampler,
     };
+    run.notify(&started);
     run.record(Entry::Baseline(baseline));
     run.follow(signals).await;
     Ok(run.finish().await)
@@ -156,7 +157,7 @@ impl Run<'_, '_> {
         if asked == 1 {
             self.stop(reason);
         } else {
-            self.subscribers.notify(&Event::Stopping { reason, at_once: true });
+            self.notify(&Event::Stopping { reason, at_once: true });
             self.workers.send_to_all(&ToWorker::Command(Command::Halt));
         }
     }
@@ -167,7 +168,7 @@ impl Run<'_, '_> {
             return;
         }
         self.reason = Some(reason.clone());
-        self.subscribers.notify(&Event::Stopping { reason, at_once: false });
+        self.notify(&Event::Stopping { reason, at_once: false });
         let announcements = self.progress.drain(self.clock.now_ns());
         self.announce(announcements);
     }
@@ -307,9 +308,13 @@ impl Run<'_, '_> {
         for event in self.narrator.narrate(entry) {
             match event {
                 Event::Stopping { reason, .. } => self.stop(reason),
-                event => self.subscribers.notify(&event),
+                event => self.notify(&event),
             }
         }
+    }
+
+    fn notify(&mut self, event: &Event) {
+        self.subscribers.notify(event, self.narrator.recording());
     }
 
     fn write(&mut self, mut second: Second) {

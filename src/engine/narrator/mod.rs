@@ -114,7 +114,8 @@ impl Narrator {
         let now_ns = (u64::from(second.second) + 1) * SECOND_NS;
         let findings = self.judge.findings();
         let abort = self.judge.abort(&findings, now_ns);
-        events.push(Event::Judged(findings));
+        let health = self.judge.health(&findings);
+        events.push(Event::Judged { findings, health });
         if self.stopping {
             return;
         }

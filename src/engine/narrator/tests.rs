@@ -64,7 +64,7 @@ fn a_cause_of_failure_is_told_once_and_every_second_is_judged() {
         panic!("{events:?}");
     };
     assert_eq!(sample, "a sample");
-    assert_eq!(of_kind(&events, |event| matches!(event, Event::Judged(_))).len(), 5);
+    assert_eq!(of_kind(&events, |event| matches!(event, Event::Judged { .. })).len(), 5);
 }
 
 #[test]
@@ -126,7 +126,7 @@ fn a_run_that_can_only_be_invalid_is_given_up_ten_seconds_later_unless_the_plan_
         entries.extend((0..20).map(|number| second(number, &counts, 0)));
         let events = told(&plan, &entries);
         let judged = events.iter().scan(0, |seconds, event| {
-            *seconds += u32::from(matches!(event, Event::Judged(_)));
+            *seconds += u32::from(matches!(event, Event::Judged { .. }));
             Some((*seconds, event))
         });
         let mut stops = judged.filter(|(_, event)| matches!(event, Event::Stopping { .. }));

@@ -10,7 +10,7 @@ use crate::record::{HostReading, HostSample, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
 /// What held connections cost, when most of them were open.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct ResourceCost {
     /// Connections that were open.
     pub connections: u64,
@@ -23,7 +23,7 @@ pub struct ResourceCost {
 }
 
 /// What some processes cost.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct ProcessCost {
     /// Their resident memory with all connections open, in bytes.
     pub rss_bytes: u64,

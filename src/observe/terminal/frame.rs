@@ -1,14 +1,14 @@
-//! Turns the scene into the few lines that stand at the foot of a terminal while a run goes on.
+//! Turns the view into the few lines that stand at the foot of a terminal while a run goes on.
 //!
-//! **Invariant:** pure; what is drawn is a function of the scene, the time and the size of the
+//! **Invariant:** pure; what is drawn is a function of the view, the time and the size of the
 //! terminal.
 //! **Invariant:** never more than ten lines, and never more than the terminal has.
 
-use crate::observe::state::{Progression, RunState};
 use crate::observe::text::{StyledLine, TextStyle, Tone};
+use crate::observe::view::{PhaseView, Progression, View};
 use crate::observe::wording;
 use crate::plan::Phase;
-use crate::record::CellKey;
+use crate::record::{Counter, Gauge};
 use crate::units::figure;
 use crate::units::visible;
 use crate::verdict::State;
@@ -33,44 +33,43 @@ pub(in crate::observe) struct Size {
 
 /// The lines to draw, the most important first where there is no room for all.
 pub(in crate::observe) fn frame(
-    scene: &RunState,
+    view: &View,
     now_ns: u64,
     size: Size,
     look: TextStyle,
 ) -> Vec<StyledLine> {
-    if !scene.started() || scene.verdict.is_some() {
+    if !view.started() || view.judgement.is_some() {
         return Vec::new();
     }
     let room = MOST.min(size.height.saturating_sub(1)).max(1);
-    let running: Vec<(usize, CellKey)> = scene
-        .scenarios()
-        .filter_map(|(index, _)| match scene.place(index, now_ns) {
-            Progression::In(key) => Some((index, key)),
-            Progression::Waiting(_) | Progression::Ended => None,
+    let running: Vec<(usize, PhaseView)> = (0..)
+        .zip(view.scenarios.iter())
+        .filter_map(|(index, now)| match now.progression {
+            Progression::Running(phase) => Some((index, phase)),
+            Progression::Waiting { .. } | Progression::Ended => None,
         })
         .collect();
-    let drawing =
-        Drawing { scene, now_ns, width: size.width, look, names: names(scene, &running, now_ns) };
+    let drawing = Drawing { view, now_ns, width: size.width, look, names: names(view, &running) };
     let mut lines = Vec::new();
-    if let Some((reason, at_once)) = &scene.stopping {
-        let why = wording::stopping(scene, reason, *at_once);
+    if let Some(stopping) = &view.stopping {
+        let why = wording::stopping(view, &stopping.reason, stopping.at_once);
         lines.push(StyledLine::default().with(Tone::Warn, format!("■ {why}")));
     }
     match running.as_slice() {
         [] => lines.push(drawing.idle()),
-        [(index, key)] => lines.extend(drawing.full(*index, *key)),
+        [(index, phase)] => lines.extend(drawing.full(*index, phase)),
         [first, second] => {
-            lines.extend(drawing.short(first.0, first.1));
-            lines.extend(drawing.short(second.0, second.1));
+            lines.extend(drawing.short(first.0, &first.1));
+            lines.extend(drawing.short(second.0, &second.1));
         }
         many => lines.extend(drawing.rows(many, room.saturating_sub(lines.len() + 2))),
     }
-    let coming = usize::from(!next_stages(scene, now_ns).is_empty());
+    let coming = usize::from(!next_stages(view).is_empty());
     let free = room.saturating_sub(lines.len() + 1 + coming);
     let mut foot = drawing.thresholds(free.clamp(1, THRESHOLDS));
     foot.push(drawing.fact(
         "generator",
-        StyledLine::default().with(Tone::Plain, wording::generator(scene).join(" · ")),
+        StyledLine::default().with(Tone::Plain, wording::generator(view).join(" · ")),
     ));
     lines.extend(foot);
     let left = room.saturating_sub(lines.len());
@@ -80,7 +79,7 @@ pub(in crate::observe) fn frame(
 }
 
 struct Drawing<'a> {
-    scene: &'a RunState,
+    view: &'a View,
     now_ns: u64,
     width: usize,
     look: TextStyle,
@@ -89,38 +88,36 @@ struct Drawing<'a> {
 }
 
 /// Columns that the longest name of a stage on the screen takes.
-fn names(scene: &RunState, running: &[(usize, CellKey)], now_ns: u64) -> usize {
-    let coming = next_stages(scene, now_ns).into_iter();
+fn names(view: &View, running: &[(usize, PhaseView)]) -> usize {
+    let coming = next_stages(view).into_iter();
     running
         .iter()
-        .map(|(index, key)| (*index, usize::from(key.stage)))
+        .map(|(index, phase)| (*index, usize::from(phase.stage)))
         .chain(coming)
-        .map(|(index, stage)| {
-            console::measure_text_width(&wording::stage_name(scene, index, stage))
-        })
+        .map(|(index, stage)| console::measure_text_width(&wording::stage_name(view, index, stage)))
         .max()
         .unwrap_or(0)
         .clamp(LABEL - 2, 24)
 }
 
 /// Stages that are still to come.
-fn next_stages(scene: &RunState, now_ns: u64) -> Vec<(usize, usize)> {
+fn next_stages(view: &View) -> Vec<(usize, usize)> {
     let of = |index: usize| {
-        let from = match scene.place(index, now_ns) {
-            Progression::Waiting(_) => 0,
-            Progression::In(key) if key.phase != Phase::Drain => usize::from(key.stage) + 1,
-            Progression::In(_) | Progression::Ended => usize::MAX,
+        let (of, now) = view.scenario(index);
+        let from = match now.progression {
+            Progression::Waiting { .. } => 0,
+            Progression::Running(at) if at.phase != Phase::Drain => usize::from(at.stage) + 1,
+            Progression::Running(_) | Progression::Ended => usize::MAX,
         };
-        let until =
-            if scene.stopping.is_some() { 0 } else { scene.plan.scenarios[index].stages.len() };
+        let until = if view.stopping.is_some() { 0 } else { of.stages.len() };
         (from.min(until)..until).map(move |stage| (index, stage))
     };
-    (0..scene.plan.scenarios.len()).flat_map(of).collect()
+    (0..view.scenarios.len()).flat_map(of).collect()
 }
 
 impl Drawing<'_> {
     fn name(&self, index: usize, stage: usize) -> String {
-        pad(&wording::stage_name(self.scene, index, stage), self.names)
+        pad(&wording::stage_name(self.view, index, stage), self.names)
     }
 
     fn fact(&self, label: &str, facts: StyledLine) -> StyledLine {
@@ -132,9 +129,9 @@ impl Drawing<'_> {
     }
 
     /// The bar of the current stage: by the plan's times.
-    fn bar(&self, index: usize, key: CellKey) -> StyledLine {
-        let stage = usize::from(key.stage);
-        let course = self.scene.course(index, key, self.now_ns);
+    fn bar(&self, index: usize, phase: &PhaseView) -> StyledLine {
+        let stage = usize::from(phase.stage);
+        let course = phase.progress(self.now_ns);
         let of = match course.length_ns {
             Some(length) => format!(" of {}", wording::planned(length)),
             None => String::new(),
@@ -143,7 +140,7 @@ impl Drawing<'_> {
         let behind = pad(
             &format!(
                 "{} {}{of}{}",
-                key.phase,
+                phase.phase,
                 wording::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
                 eta.unwrap_or_default()
             ),
@@ -163,34 +160,34 @@ impl Drawing<'_> {
         line.with(Tone::Plain, "  ").with(Tone::Plain, behind.trim_end())
     }
 
-    fn full(&self, index: usize, key: CellKey) -> Vec<StyledLine> {
-        let time = wording::main_time(self.scene, index);
-        let mut lines = vec![self.bar(index, key), self.fact("load", self.load(index, key))];
+    fn full(&self, index: usize, phase: &PhaseView) -> Vec<StyledLine> {
+        let time = wording::main_time(self.view, index);
+        let mut lines = vec![self.bar(index, phase), self.fact("load", self.load(index, phase))];
         if let Some(time) = time {
             lines.push(self.fact("time", StyledLine::default().with(Tone::Plain, time)));
         }
         lines.push(self.fact("failures", self.failures(index)));
-        if let Some(cost) = wording::cost(self.scene, index) {
+        if let Some(cost) = wording::cost(self.view, index) {
             lines.push(self.fact("cost", StyledLine::default().with(Tone::Plain, cost)));
         }
         lines
     }
 
-    fn short(&self, index: usize, key: CellKey) -> Vec<StyledLine> {
-        let mut load = self.load(index, key);
-        if let Some((_, _, p99)) = self.scene.main_time(index) {
-            load.push(Tone::Plain, format!(" · p99 {}", figure::time(p99)));
+    fn short(&self, index: usize, phase: &PhaseView) -> Vec<StyledLine> {
+        let mut load = self.load(index, phase);
+        if let Some(time) = self.view.scenarios[index].time {
+            load.push(Tone::Plain, format!(" · p99 {}", figure::time(time.p99)));
         }
-        let mut lines = vec![self.bar(index, key), self.fact("load", load)];
+        let mut lines = vec![self.bar(index, phase), self.fact("load", load)];
         lines.push(self.fact("failures", self.failures(index)));
         lines
     }
 
     /// One line a scenario, as many as there is room for.
-    fn rows(&self, running: &[(usize, CellKey)], room: usize) -> Vec<StyledLine> {
+    fn rows(&self, running: &[(usize, PhaseView)], room: usize) -> Vec<StyledLine> {
         let shown = if running.len() > room { room.saturating_sub(1) } else { running.len() };
         let mut lines: Vec<StyledLine> =
-            running.iter().take(shown).map(|(index, key)| self.row(*index, *key)).collect();
+            running.iter().take(shown).map(|(index, phase)| self.row(*index, phase)).collect();
         if shown < running.len() {
             let more = format!("  and {} more scenarios", running.len() - shown);
             lines.push(StyledLine::default().with(Tone::Dim, more));
@@ -198,20 +195,21 @@ impl Drawing<'_> {
         lines
     }
 
-    fn row(&self, index: usize, key: CellKey) -> StyledLine {
-        let course = self.scene.course(index, key, self.now_ns);
+    fn row(&self, index: usize, phase: &PhaseView) -> StyledLine {
+        let stage = usize::from(phase.stage);
+        let course = phase.progress(self.now_ns);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 12")]
         let done = (course.fraction * 12.0).floor() as usize;
         let mut line = StyledLine::default()
             .with(Tone::Active, "▶ ")
-            .with(Tone::Strong, self.name(index, usize::from(key.stage)))
+            .with(Tone::Strong, self.name(index, stage))
             .with(Tone::Active, format!("  {}", "━".repeat(done)))
             .with(Tone::Dim, "─".repeat(12 - done))
             .with(Tone::Plain, "  ");
-        let level = wording::level(self.scene, index, usize::from(key.stage));
+        let level = wording::level(self.view, index, stage);
         let load: Vec<String> =
-            level.into_iter().chain([wording::rate(self.scene, index)]).collect();
-        if let Some(ratio) = self.scene.failure_ratio(index) {
+            level.into_iter().chain([wording::rate(self.view, index)]).collect();
+        if let Some(ratio) = self.view.scenarios[index].failure_ratio {
             let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
             line.push(tone, format!("{} failed", figure::percent(ratio.value)));
             line.push(Tone::Plain, " · ");
@@ -219,16 +217,17 @@ impl Drawing<'_> {
         line.with(Tone::Plain, load.join(" · "))
     }
 
-    fn load(&self, index: usize, key: CellKey) -> StyledLine {
+    fn load(&self, index: usize, phase: &PhaseView) -> StyledLine {
         let mut parts: Vec<String> =
-            wording::level(self.scene, index, usize::from(key.stage)).into_iter().collect();
-        parts.push(wording::rate(self.scene, index));
-        let in_flight = self.scene.in_flight(index);
+            wording::level(self.view, index, usize::from(phase.stage)).into_iter().collect();
+        parts.push(wording::rate(self.view, index));
+        let now = &self.view.scenarios[index];
+        let in_flight = now.gauges.get(Gauge::InFlight);
         if in_flight > 0 {
             parts.push(format!("in flight {}", figure::grouped(in_flight)));
         }
         let mut line = StyledLine::default().with(Tone::Plain, parts.join(" · "));
-        let dropped = self.scene.dropped(index);
+        let dropped = now.counters.get(Counter::Dropped);
         if dropped > 0 {
             line.push(Tone::Bad, format!(" · dropped {}", figure::grouped(dropped)));
         }
@@ -236,7 +235,7 @@ impl Drawing<'_> {
     }
 
     fn failures(&self, index: usize) -> StyledLine {
-        let Some(ratio) = self.scene.failure_ratio(index) else {
+        let Some(ratio) = self.view.scenarios[index].failure_ratio else {
             return StyledLine::default().with(Tone::Dim, "nothing has ended yet");
         };
         let tone = if ratio.value > 0.0 { Tone::Bad } else { Tone::Good };
@@ -244,9 +243,9 @@ impl Drawing<'_> {
         if let Some((failed, _)) = ratio.ratio.filter(|(failed, _)| *failed > 0) {
             line.push(Tone::Plain, format!(" ({})", figure::grouped(failed)));
         }
-        let causes = self.scene.causes(index);
-        for (cause, count) in causes.iter().take(CAUSES) {
-            line.push(Tone::Plain, format!(" · {}", wording::cause(*cause, *count)));
+        let causes = &self.view.scenarios[index].causes;
+        for one in causes.iter().take(CAUSES) {
+            line.push(Tone::Plain, format!(" · {}", wording::cause(one.cause, one.count)));
         }
         if causes.len() > CAUSES {
             line.push(Tone::Dim, format!(" · {} more", causes.len() - CAUSES));
@@ -256,7 +255,7 @@ impl Drawing<'_> {
 
     /// The thresholds as they stand, the broken ones first, on so many lines.
     fn thresholds(&self, most: usize) -> Vec<StyledLine> {
-        let mut findings: Vec<_> = self.scene.findings.iter().collect();
+        let mut findings: Vec<_> = self.view.thresholds.iter().collect();
         findings.sort_by_key(|finding| match finding.state {
             State::Broken | State::Unreached { .. } => 0,
             State::Held => 1,
@@ -267,7 +266,7 @@ impl Drawing<'_> {
         let mut lines = vec![StyledLine::default()];
         let mut left = findings.len();
         for finding in findings {
-            let Some((sign, text)) = wording::threshold(self.scene, finding) else { continue };
+            let Some((sign, text)) = wording::threshold(self.view, finding) else { continue };
             let tone = match finding.state {
                 State::Broken | State::Unreached { .. } => Tone::Bad,
                 State::Held => Tone::Good,
@@ -298,11 +297,9 @@ impl Drawing<'_> {
     }
 
     fn idle(&self) -> StyledLine {
-        let start = self.scene.scenarios().filter_map(|(index, _)| {
-            match self.scene.place(index, self.now_ns) {
-                Progression::Waiting(Some(at_ns)) => Some(at_ns),
-                _ => None,
-            }
+        let start = self.view.scenarios.iter().filter_map(|now| match now.progression {
+            Progression::Waiting { starts_ns } => starts_ns,
+            _ => None,
         });
         let text = match start.min() {
             Some(at_ns) if at_ns > self.now_ns => {
@@ -315,21 +312,23 @@ impl Drawing<'_> {
 
     /// What is still to come, in so many lines.
     fn coming(&self, room: usize) -> Vec<StyledLine> {
-        let next = next_stages(self.scene, self.now_ns);
+        let next = next_stages(self.view);
         let shown = if next.len() > room { room.saturating_sub(1) } else { next.len() };
         let mut lines: Vec<StyledLine> = next
             .iter()
             .take(shown)
             .map(|(index, stage)| {
-                let what = wording::stage_plan(self.scene, *index, *stage);
-                let when = match (self.scene.place(*index, self.now_ns), stage) {
-                    (Progression::Waiting(Some(at_ns)), 0) => {
+                let what = wording::stage_plan(self.view, *index, *stage);
+                let when = match (self.view.scenarios[*index].progression, stage) {
+                    (Progression::Waiting { starts_ns: Some(at_ns) }, 0) => {
                         format!(
                             ", starts in {}",
                             wording::seconds(at_ns.saturating_sub(self.now_ns))
                         )
                     }
-                    (Progression::Waiting(None), 0) => ", starts when the others hold".to_owned(),
+                    (Progression::Waiting { starts_ns: None }, 0) => {
+                        ", starts when the others hold".to_owned()
+                    }
                     _ => String::new(),
                 };
                 StyledLine::default()

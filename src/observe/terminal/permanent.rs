@@ -3,8 +3,8 @@
 
 use crate::observe::notification::{Notification, ThresholdPlace, place_of};
 use crate::observe::pacing::{LogBudget, Priority, RepeatLimit};
-use crate::observe::state::RunState;
 use crate::observe::text::{StyledLine, TextStyle, Tone};
+use crate::observe::view::View;
 use crate::observe::wording;
 use crate::record::StopReason;
 
@@ -27,7 +27,7 @@ impl PermanentLines {
     /// The lines that some news deserve, for a terminal of so many columns.
     pub(in crate::observe) fn tell(
         &mut self,
-        scene: &RunState,
+        view: &View,
         now_ns: u64,
         width: usize,
         news: &Notification,
@@ -44,7 +44,7 @@ impl PermanentLines {
             Notification::WorkerLost { .. } => Priority::Urgent,
             _ => Priority::Usual,
         };
-        let lines = lines(scene, now_ns, width, self.look, news).into_iter();
+        let lines = lines(view, now_ns, width, self.look, news).into_iter();
         lines
             .flat_map(|line| fold(line, width, self.look))
             .map(|line| line.render(LONGEST, self.look))
@@ -67,13 +67,13 @@ fn fold(line: StyledLine, width: usize, look: TextStyle) -> Vec<StyledLine> {
 }
 
 fn lines(
-    scene: &RunState,
+    view: &View,
     now_ns: u64,
     width: usize,
     look: TextStyle,
     news: &Notification,
 ) -> Vec<StyledLine> {
-    let name = |scenario: &usize| &scene.plan.scenarios[*scenario].name;
+    let name = |scenario: &usize| &view.outline.scenarios[*scenario].name;
     let clock = StyledLine::default().with(Tone::Dim, format!("{}  ", wording::elapsed(now_ns)));
     let one = |tone, sign: &str, text: String| {
         let mut line = StyledLine::default().with(tone, format!("{sign} "));
@@ -82,20 +82,20 @@ fn lines(
     };
     match news {
         Notification::Started { warnings } => {
-            let mut lines = header(scene, width, look);
+            let mut lines = header(view, width, look);
             for warning in warnings {
                 lines.push(StyledLine::default().with(Tone::Warn, format!("! {warning}")));
             }
             lines
         }
-        Notification::Over(scenario, stage) => over(scene, *scenario, *stage, width, look),
+        Notification::Over(scenario, stage) => over(view, *scenario, *stage, width, look),
         Notification::Failure { scenario, cause, sample } => {
             one(Tone::Warn, "!", format!("{}: first {cause}: {sample}", name(scenario)))
         }
         Notification::Diagnosed { scenario, diagnosis } => {
             one(Tone::Bad, "✗", format!("{}: {}", name(scenario), wording::diagnosis(diagnosis)))
         }
-        Notification::Threshold(finding) => match wording::threshold(scene, finding) {
+        Notification::Threshold(finding) => match wording::threshold(view, finding) {
             Some((sign, check)) if finding.state.is_broken() => {
                 one(Tone::Bad, &sign.to_string(), format!("broken: {check}"))
             }
@@ -108,11 +108,11 @@ fn lines(
             one(Tone::Bad, "✗", format!("lost worker {worker} of {}: {why}", name(scenario)))
         }
         Notification::Draining(scenario) => {
-            let text = wording::draining(scene, *scenario);
+            let text = wording::draining(view, *scenario);
             one(Tone::Dim, "·", format!("{}: draining: {text}", name(scenario)))
         }
         Notification::Stopped(reason) if *reason != StopReason::Completed => {
-            one(Tone::Warn, "■", wording::stop_reason(scene, reason))
+            one(Tone::Warn, "■", wording::stop_reason(view, reason))
         }
         Notification::Stopped(_)
         | Notification::Begun(..)
@@ -125,23 +125,23 @@ fn lines(
 }
 
 /// Plan, targets, seed and folder, on as few lines as they fit on.
-fn header(scene: &RunState, width: usize, look: TextStyle) -> Vec<StyledLine> {
-    let plan = &scene.plan;
+fn header(view: &View, width: usize, look: TextStyle) -> Vec<StyledLine> {
+    let outline = &view.outline;
     let mut pieces = vec![
         StyledLine::default()
             .with(Tone::Dim, format!("planrun {}  ", env!("CARGO_PKG_VERSION")))
-            .with(Tone::Strong, &plan.name),
+            .with(Tone::Strong, &outline.plan),
     ];
-    let loaded = |name: &str| plan.scenarios.iter().any(|of| plan.target(of).name == name);
-    for target in scene.targets.iter().filter(|target| loaded(&target.name)) {
+    let loaded = |name: &str| outline.scenarios.iter().any(|of| of.target == name);
+    for target in outline.targets.iter().filter(|target| loaded(&target.name)) {
         let arrow = StyledLine::default().with(Tone::Dim, "→ ").with(Tone::Plain, &target.name);
         pieces.push(arrow.with(Tone::Plain, format!(" {}", wording::target(target))));
     }
     let label = |label: &str, text: &str| {
         StyledLine::default().with(Tone::Dim, label).with(Tone::Plain, text)
     };
-    pieces.push(label("seed ", &plan.seed.to_string()));
-    pieces.push(label("results in ", &scene.folder));
+    pieces.push(label("seed ", &outline.seed.to_string()));
+    pieces.push(label("results in ", &outline.folder));
     let mut lines: Vec<StyledLine> = Vec::new();
     for piece in pieces {
         match lines.last_mut() {
@@ -162,14 +162,14 @@ fn header(scene: &RunState, width: usize, look: TextStyle) -> Vec<StyledLine> {
 
 /// `✓ 10k  0 → 10,000 users in 1.00 s, held 30.0 s   10,000 ok · 0 failed · 9,998/s`
 fn over(
-    scene: &RunState,
+    view: &View,
     scenario: usize,
     stage: usize,
     width: usize,
     look: TextStyle,
 ) -> Vec<StyledLine> {
-    let (course, whole) = wording::stage_course(scene, scenario, stage);
-    let (result, failed) = wording::stage_result(scene, scenario, stage);
+    let (course, whole) = wording::stage_course(view, scenario, stage);
+    let (result, failed) = wording::stage_result(view, scenario, stage);
     let (sign, tone) = match (whole, failed) {
         (false, _) => ("■", Tone::Warn),
         (true, 0) => ("✓", Tone::Good),
@@ -177,7 +177,7 @@ fn over(
     };
     let first = StyledLine::default()
         .with(tone, format!("{sign} "))
-        .with(Tone::Strong, wording::stage_name(scene, scenario, stage))
+        .with(Tone::Strong, wording::stage_name(view, scenario, stage))
         .with(Tone::Plain, format!("  {course}"));
     let result =
         StyledLine::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);

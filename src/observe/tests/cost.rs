@@ -1,9 +1,8 @@
 //! What connections cost, while they are held.
 
 use super::script::{self, Did, SECOND, boundary, hold, recorded, second, stage, started};
-use super::{json_of, lines_of};
+use super::{json_of, lines_of, view_after};
 use crate::engine::Event;
-use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
 use crate::observe::text::TextStyle;
 use crate::plan::{Phase, Plan};
@@ -62,12 +61,9 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
 fn a_frame_has_a_line_for_it() {
     let draw = |users| {
         let (plan, events) = held(users);
-        let mut scene = RunState::new(&plan, "results/x/1".into());
-        for event in &events {
-            scene.see(event);
-        }
+        let view = view_after(&plan, events.iter()).unwrap();
         let size = Size { height: 24, width: 80 };
-        let lines = frame(&scene, 22 * SECOND, size, TextStyle::default());
+        let lines = frame(&view, 22 * SECOND, size, TextStyle::default());
         lines
             .iter()
             .map(|line| line.render(80, TextStyle::default()))

@@ -1,8 +1,8 @@
 //! The lines that move, as text.
 
 use super::script::{self, SECOND, both, boundary, did, second, stage};
+use super::view_after;
 use crate::engine::Event;
-use crate::observe::state::RunState;
 use crate::observe::terminal::{Size, frame};
 use crate::observe::text::TextStyle;
 use crate::plan::{Level, Plan, Ramp, StartAfter};
@@ -13,22 +13,16 @@ const SMALL: Size = Size { height: 24, width: 80 };
 const LARGE: Size = Size { height: 40, width: 120 };
 
 fn at(plan: &Plan, events: &[Event], now_ns: u64, size: Size, look: TextStyle) -> String {
-    let mut scene = RunState::new(plan, "results/x/1".into());
-    for event in events {
-        let late = match event {
-            Event::Recorded(entry) => match &**entry {
-                Entry::Second(second) => (u64::from(second.second) + 1) * SECOND > now_ns,
-                Entry::Transition(boundary) => boundary.at_ns > now_ns,
-                _ => false,
-            },
-            _ => false,
-        };
-        if late {
-            break;
-        }
-        scene.see(event);
-    }
-    let lines = frame(&scene, now_ns, size, look);
+    let early = |event: &&Event| match event {
+        Event::Recorded(entry) => match &**entry {
+            Entry::Second(second) => (u64::from(second.second) + 1) * SECOND <= now_ns,
+            Entry::Transition(boundary) => boundary.at_ns <= now_ns,
+            _ => true,
+        },
+        _ => true,
+    };
+    let view = view_after(plan, events.iter().take_while(early));
+    let lines = view.map_or_else(Vec::new, |view| frame(&view, now_ns, size, look));
     assert!(lines.len() <= 10.min(size.height), "{}", lines.len());
     let lines: Vec<String> = lines.iter().map(|line| line.render(size.width, look)).collect();
     for line in &lines {
@@ -75,9 +69,9 @@ fn one_scenario_in_its_second_stage() {
         both()
             .1
             .into_iter()
-            .rfind(|event| matches!(event, Event::Judged(_)))
+            .rfind(|event| matches!(event, Event::Judged { .. }))
             .map(|event| match event {
-                Event::Judged(findings) => Event::Judged(
+                Event::Judged { findings, .. } => script::judged(
                     findings
                         .into_iter()
                         .filter(|one| one.scenario == 1)

@@ -5,31 +5,63 @@ mod frames;
 mod script;
 mod shares;
 mod sparse;
+mod view;
 mod watched;
 
 use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};
-use super::notification::{Notification, Notifier};
-use super::state::RunState;
+use super::notification::Notification;
+use super::observer::Follower;
 use super::terminal::PermanentLines;
 use super::text::TextStyle;
+use super::view::View;
 use crate::engine::Event;
 use crate::plan::Plan;
+use crate::record::Recording;
 use crate::verdict::{Finding, State};
 use script::both;
+use std::sync::Arc;
+
+/// A run that is followed, with the facts that a coordinator would have.
+struct Followed {
+    follower: Follower,
+    facts: Recording,
+}
+
+impl Followed {
+    fn new(plan: &Plan) -> Self {
+        Self {
+            follower: Follower::new(plan, "results/x/1".into()),
+            facts: Recording::new(plan.scenarios.len()),
+        }
+    }
+
+    fn follow(&mut self, event: &Event) -> (Arc<View>, Vec<Notification>) {
+        if let Event::Recorded(entry) = event {
+            self.facts.add(entry);
+        }
+        self.follower.follow(event, &self.facts)
+    }
+}
+
+/// The view after some events; before the first there is none.
+fn view_after<'a>(plan: &Plan, events: impl Iterator<Item = &'a Event>) -> Option<Arc<View>> {
+    let mut run = Followed::new(plan);
+    events.map(|event| run.follow(event).0).last()
+}
 
 /// What is said to `events` when `say` words the news.
 fn told(
     plan: &Plan,
     events: &[Event],
-    mut say: impl FnMut(&RunState, u64, &Notification) -> Vec<OutputLine>,
+    mut say: impl FnMut(&View, u64, &Notification) -> Vec<OutputLine>,
 ) -> Vec<String> {
-    let mut scene = RunState::new(plan, "results/x/1".into());
-    let mut herald = Notifier::default();
+    let mut run = Followed::new(plan);
     let mut all = Vec::new();
     for event in events {
-        for news in herald.hear(&mut scene, event) {
-            all.extend(say(&scene, herald.now_ns(), &news).into_iter().map(|said| said.text));
+        let (view, news) = run.follow(event);
+        for one in news {
+            all.extend(say(&view, view.now_ns, &one).into_iter().map(|said| said.text));
         }
     }
     all
@@ -37,11 +69,11 @@ fn told(
 
 fn lines_of(plan: &Plan, events: &[Event], look: TextStyle) -> Vec<String> {
     let mut lines = LineFormat::new(look);
-    told(plan, events, |scene, now_ns, news| lines.tell(scene, now_ns, news))
+    told(plan, events, |view, now_ns, news| lines.tell(view, now_ns, news))
 }
 
 fn json_of(plan: &Plan, events: &[Event]) -> Vec<String> {
-    told(plan, events, |scene, now_ns, news| vec![JsonFormat::tell(scene, now_ns, news)])
+    told(plan, events, |view, now_ns, news| vec![JsonFormat::tell(view, now_ns, news)])
 }
 
 #[test]
@@ -56,11 +88,11 @@ fn a_threshold_that_no_sample_reaches_is_broken_and_does_not_hold_again() {
     events.truncate(4);
     let unreached = State::Unreached { needed: 368, failed: 400 };
     let found = script::finding(0, 0, unreached, 0.0);
-    events.push(Event::Judged(vec![Finding { value: None, samples: 0, ..found }]));
+    events.push(script::judged(vec![Finding { value: None, samples: 0, ..found }]));
     let mut bar = PermanentLines::new(TextStyle::default());
     let mut shown = Vec::new();
-    told(&plan, &events, |scene, now_ns, news| {
-        shown.extend(bar.tell(scene, now_ns, 200, news));
+    told(&plan, &events, |view, now_ns, news| {
+        shown.extend(bar.tell(view, now_ns, 200, news));
         Vec::new()
     });
     for last in [lines_of(&plan, &events, TextStyle::default()).pop(), shown.pop()] {
@@ -92,8 +124,8 @@ fn every_line_has_its_time_and_nothing_that_steers() {
 fn the_lines_that_stay_on_a_terminal() {
     let (plan, events) = both();
     let mut bar = PermanentLines::new(TextStyle::default());
-    let staying = told(&plan, &events, |scene, now_ns, news| {
-        let lines = bar.tell(scene, now_ns, 80, news).into_iter();
+    let staying = told(&plan, &events, |view, now_ns, news| {
+        let lines = bar.tell(view, now_ns, 80, news).into_iter();
         lines.map(|text| OutputLine { text, beat: false }).collect()
     });
     let version = env!("CARGO_PKG_VERSION");

@@ -223,6 +223,10 @@ pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -
     }
 }
 
+pub(super) fn judged(findings: Vec<Finding>) -> Event {
+    Event::Judged { findings, health: Vec::new() }
+}
+
 pub(super) fn refused() -> Cause {
     Cause::from_errno(111, FailureStage::Connect)
 }
@@ -331,7 +335,7 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             8..14 => (State::Broken, 0.0011),
             _ => (State::Held, 0.000_9),
         };
-        events.push(Event::Judged(vec![
+        events.push(judged(vec![
             finding(0, 0, if now < 11 { State::NoData } else { State::Held }, 1.0),
             finding(1, 0, state, value),
             finding(

@@ -1,16 +1,16 @@
 //! Shares of processor time where workers are silent for a while.
 
+use super::Followed;
 use super::script::{self, SECOND, boundary, did, recorded, stage};
-use crate::observe::state::RunState;
 use crate::record::{Entry, ScenarioSecond, Second, Transition};
 use std::collections::BTreeMap;
 
 /// Two workers use 0.7 of a processor each. One of them is silent in seconds 2 to 4.
 fn share_after(seconds: u32) -> Option<f64> {
     let plan = script::plan(vec![script::web(vec![stage("s", 100, 100, 60)])]);
-    let mut state = RunState::new(&plan, "results/x/1".into());
-    state.see(&script::started(&plan));
-    state.see(&boundary(0, Transition::Ramp(0), 0));
+    let mut run = Followed::new(&plan);
+    run.follow(&script::started(&plan));
+    let mut view = run.follow(&boundary(0, Transition::Ramp(0), 0)).0;
     for second in 0..seconds {
         let [_, web] = did(second);
         let silent = (2..5).contains(&second);
@@ -19,9 +19,10 @@ fn share_after(seconds: u32) -> Option<f64> {
         facts.workers.cpu_ns = told(second) + told(if silent { 1 } else { second });
         facts.reporting = if silent { 1 } else { 2 };
         let scenarios = BTreeMap::from([(0, facts)]);
-        state.see(&recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() })));
+        let second = Second { second, scenarios, hosts: Vec::new() };
+        view = run.follow(&recorded(Entry::Second(second))).0;
     }
-    state.generator().cpu
+    view.generator.cpu_ratio
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn everything_wrong(now: u32) -> Vec<Event> {
     let state = if now.is_multiple_of(2) { State::Broken } else { State::Held };
     let code = i32::try_from(now).unwrap();
     let mut events = vec![
-        Event::Judged(vec![finding(0, 0, state, 0.0011), finding(0, 1, state, 2e8)]),
+        script::judged(vec![finding(0, 0, state, 0.0011), finding(0, 1, state, 2e8)]),
         Event::FirstFailure {
             scenario: 0,
             cause: Cause { failure: Failure::Status, at: FailureStage::Request, code },

@@ -1,10 +1,11 @@
 //! The threads: what is written in the end, and what a blocked or closed terminal costs.
 
 use super::script::both;
-use crate::engine::Subscriber;
-use crate::observe::state::RunState;
+use crate::engine::{Event, Subscriber};
+use crate::observe::observer::Follower;
 use crate::observe::terminal::Canvas;
 use crate::observe::{Observer, Progress, TextStyle};
+use crate::record::Recording;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicU16, Ordering};
@@ -65,16 +66,27 @@ fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Observer {
     Observer::on(
         Box::new(out),
         || (24, 80),
-        RunState::new(&plan, "results/x/1".into()),
+        Follower::new(&plan, "results/x/1".into()),
         progress,
         TextStyle::default(),
     )
 }
 
+fn tell_all(watcher: &mut Observer) {
+    let (plan, events) = both();
+    let mut facts = Recording::new(plan.scenarios.len());
+    for event in &events {
+        if let Event::Recorded(entry) = event {
+            facts.add(entry);
+        }
+        watcher.notify(event, &facts);
+    }
+}
+
 fn watch(out: impl Write + Send + 'static, progress: Progress) -> Duration {
     let before = Instant::now();
     let mut watcher = watcher(out, progress);
-    both().1.iter().for_each(|event| watcher.notify(event));
+    tell_all(&mut watcher);
     let taken = before.elapsed();
     watcher.finish();
     taken
@@ -151,7 +163,7 @@ fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
         let paper = Paper::default();
         let mut watcher = watcher(Blocked(gate, paper.clone()), progress);
         let before = Instant::now();
-        both().1.iter().for_each(|event| watcher.notify(event));
+        tell_all(&mut watcher);
         assert!(before.elapsed() < Duration::from_secs(1), "{progress:?}");
         // From now on every write goes through at once.
         drop(go);

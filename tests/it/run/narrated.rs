@@ -39,7 +39,7 @@ fn narrated(saved: &SavedRun) -> (Told, usize) {
                 Event::Diagnosed { scenario, diagnosis, .. } => {
                     told.push(("cause", name(scenario), diagnosis.root_cause.name().to_owned()));
                 }
-                Event::Judged(_) => judged += 1,
+                Event::Judged { .. } => judged += 1,
                 _ => {}
             }
         }

@@ -1,0 +1,89 @@
+//! Turns the events of a run into views, and gives them to whoever shows them.
+//!
+//! **Invariant:** what adds up is read from the coordinator's recording; what is done on the
+//! coordinator's time is copying figures, and waits for nobody.
+
+use super::Progress;
+use super::lines;
+use super::notification::{Notification, Notifier};
+use super::output::Output;
+use super::state::RunState;
+use super::text::TextStyle;
+use super::view::{LogMessage, View};
+use crate::engine::{Event, Subscriber};
+use crate::plan::Plan;
+use crate::record::Recording;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Shows a run to those who look at it. Dropping it shows no more.
+#[derive(Debug)]
+pub(crate) struct Observer {
+    follower: Follower,
+    output: Option<Output>,
+}
+
+impl Observer {
+    /// Shows a run on standard error in the given form; `Auto` must have been resolved. `folder` is
+    /// where the results go.
+    pub(crate) fn new(plan: &Plan, progress: Progress, folder: &Path, style: TextStyle) -> Self {
+        let follower = Follower::new(plan, folder.display().to_string());
+        let size = || console::Term::stderr().size();
+        Self::on(Box::new(std::io::stderr()), size, follower, progress, style)
+    }
+
+    /// The same on any writer.
+    pub(super) fn on(
+        out: Box<dyn Write + Send>,
+        size: fn() -> (u16, u16),
+        follower: Follower,
+        progress: Progress,
+        style: TextStyle,
+    ) -> Self {
+        Self { follower, output: Output::on(out, size, progress, style) }
+    }
+
+    /// Waits until everything is written and the moving lines are gone, unless nobody reads.
+    pub(crate) fn finish(self) {
+        if let Some(output) = self.output {
+            output.finish();
+        }
+    }
+}
+
+impl Subscriber for Observer {
+    fn notify(&mut self, event: &Event, facts: &Recording) {
+        let Some(output) = &self.output else { return };
+        let (view, news) = self.follower.follow(event, facts);
+        output.show(&view, news);
+    }
+}
+
+/// Follows a run event by event.
+#[derive(Debug)]
+pub(super) struct Follower {
+    state: RunState,
+    notifier: Notifier,
+}
+
+impl Follower {
+    pub(super) fn new(plan: &Plan, folder: String) -> Self {
+        Self { state: RunState::new(plan, folder), notifier: Notifier::default() }
+    }
+
+    /// Takes in an event: what there is to see after it, and what is new.
+    pub(super) fn follow(
+        &mut self,
+        event: &Event,
+        facts: &Recording,
+    ) -> (Arc<View>, Vec<Notification>) {
+        let news = self.notifier.hear(&mut self.state, event, facts);
+        let mut view = self.state.view();
+        let at_ns = view.now_ns;
+        let message = |(kind, text)| LogMessage { at_ns, kind, text };
+        let messages = news.iter().flat_map(|one| lines::words(&view, one)).map(message).collect();
+        view.log = self.state.log(messages);
+        (Arc::new(view), news)
+    }
+}

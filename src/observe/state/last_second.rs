@@ -1,0 +1,149 @@
+//! The last second of one scenario, as figures.
+
+use super::super::view::{CauseCount, GeneratorView, TimeView};
+use crate::catalogue::TimeMetric;
+use crate::plan::Stat;
+use crate::record::{Cell, Counters, Gauges, ScenarioSecond, Times, WorkerFacts};
+use crate::units::SECOND_NS;
+use std::borrow::Cow;
+
+/// The last second of one scenario.
+#[derive(Debug, Clone, Default)]
+pub(super) struct LastSecond {
+    /// Its number; `None` before the first.
+    pub(super) second: Option<u32>,
+    /// All that was counted in it.
+    pub(super) counters: Counters,
+    /// Why attempts failed in it.
+    pub(super) failed: Vec<CauseCount>,
+    /// The time that matters most.
+    pub(super) time: Option<TimeView>,
+    /// The levels at its end.
+    pub(super) gauges: Gauges,
+    /// The workers together; the lag is that of this second.
+    workers: WorkerFacts,
+    /// How many workers spoke.
+    reporting: u32,
+    /// How many workers were at work, silent ones included.
+    at_work: u32,
+    /// Share of a processor that a worker used on average since all workers last reported; `None`
+    /// while it is not known.
+    cpu: Option<f64>,
+    cpu_basis: Option<CpuBasis>,
+}
+
+/// The last second that all workers reported.
+#[derive(Debug, Clone, Copy)]
+struct CpuBasis {
+    second: u32,
+    /// Processor time of all workers up to its end.
+    cpu_ns: u64,
+    at_work: u32,
+}
+
+impl CpuBasis {
+    /// The share of a processor that each worker used up to `now`.
+    fn share(&self, now: &Self) -> Option<f64> {
+        let used = now.cpu_ns.checked_sub(self.cpu_ns)? as f64;
+        let length_ns = u64::from(now.second.saturating_sub(self.second)) * SECOND_NS;
+        (length_ns > 0 && now.at_work == self.at_work)
+            .then(|| used / (length_ns as f64 * f64::from(now.at_work)))
+    }
+}
+
+impl LastSecond {
+    /// Takes in the next second. `times`: the metrics of which the first that has samples is shown.
+    pub(super) fn take(&mut self, second: u32, facts: &ScenarioSecond, times: &[TimeMetric]) {
+        let at_work = facts.at_work.max(facts.reporting);
+        // What a silent worker uses is known once it speaks again, and is of all the time since.
+        if at_work > 0 && facts.reporting == at_work {
+            let basis = CpuBasis { second, cpu_ns: facts.workers.cpu_ns, at_work };
+            self.cpu = self.cpu_basis.replace(basis).and_then(|before| before.share(&basis));
+        } else {
+            self.cpu = None;
+        }
+        self.second = Some(second);
+        self.counters = Counters::default();
+        self.failed.clear();
+        for (_, cell) in &facts.cells {
+            self.counters.merge(&cell.counters);
+            count_causes(&mut self.failed, cell);
+        }
+        self.time = time_of(&times_of(facts.cells.iter().map(|(_, cell)| cell)), times);
+        self.reporting = facts.reporting;
+        self.at_work = at_work;
+        if facts.reporting > 0 {
+            self.gauges = facts.gauges;
+            self.workers = facts.workers;
+        }
+    }
+
+    /// The workers of the scenario.
+    pub(super) fn workers(&self, lost: u32) -> GeneratorView {
+        GeneratorView {
+            reporting: self.reporting,
+            at_work: self.at_work,
+            cpu_ratio: self.cpu,
+            rss_bytes: self.workers.rss_bytes,
+            lag_max_ns: self.workers.lag_max_ns,
+            lost,
+        }
+    }
+}
+
+/// The workers of all scenarios together.
+pub(super) fn all_workers(scenarios: impl Iterator<Item = GeneratorView>) -> GeneratorView {
+    let mut all = GeneratorView::default();
+    let (mut busy, mut known) = (0.0, 0);
+    for one in scenarios {
+        all.rss_bytes += one.rss_bytes;
+        all.lag_max_ns = all.lag_max_ns.max(one.lag_max_ns);
+        all.reporting += one.reporting;
+        all.at_work += one.at_work;
+        all.lost += one.lost;
+        if let Some(cpu) = one.cpu_ratio {
+            busy += cpu * f64::from(one.at_work);
+            known += one.at_work;
+        }
+    }
+    all.cpu_ratio = (known > 0).then(|| busy / f64::from(known));
+    all
+}
+
+/// Adds the failures of some facts.
+pub(super) fn count_causes(causes: &mut Vec<CauseCount>, cell: &Cell) {
+    let counts = cell.failures.iter().map(|(cause, tally)| (*cause, tally.count));
+    counts.for_each(|(cause, count)| add_cause(causes, CauseCount { cause, count }));
+}
+
+/// Adds failures of one cause.
+pub(super) fn add_cause(causes: &mut Vec<CauseCount>, more: CauseCount) {
+    match causes.iter_mut().find(|known| known.cause == more.cause) {
+        Some(known) => known.count += more.count,
+        None => causes.push(more),
+    }
+}
+
+/// The times of some facts together; those of one are not copied.
+pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a, Times> {
+    let Some(first) = cells.next() else { return Cow::Owned(Times::default()) };
+    cells.fold(Cow::Borrowed(&first.times), |mut times, next| {
+        times.to_mut().merge(&next.times);
+        times
+    })
+}
+
+/// The figures of the first of some metrics that has samples.
+pub(super) fn time_of(times: &Times, metrics: &[TimeMetric]) -> Option<TimeView> {
+    metrics.iter().find_map(|metric| {
+        let stat = |stat| times.stat(*metric, stat);
+        Some(TimeView {
+            metric: *metric,
+            samples: times.count(*metric),
+            p50: stat(Stat::P50)?,
+            p90: stat(Stat::P90)?,
+            p99: stat(Stat::P99)?,
+            max: stat(Stat::Max)?,
+        })
+    })
+}

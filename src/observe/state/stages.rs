@@ -1,0 +1,106 @@
+//! Turns the facts of each stage into what there is to see of it; a stage is looked at again only
+//! when something has happened in it.
+
+use super::super::view::{CauseCount, ScenarioOutline, StageView};
+use super::last_second::{add_cause, count_causes, time_of};
+use crate::plan::Phase;
+use crate::record::{Cell, CellKey, Counter, Counters, Recording, ScenarioRecording, Transition};
+use crate::units::narrow;
+use std::sync::Arc;
+
+/// The stages of one scenario.
+#[derive(Debug)]
+pub(super) struct Stages(Vec<Arc<StageView>>);
+
+impl Stages {
+    pub(super) fn new(count: usize) -> Self {
+        Self(vec![Arc::default(); count])
+    }
+
+    pub(super) fn views(&self) -> &[Arc<StageView>] {
+        &self.0
+    }
+
+    /// Looks at one stage again.
+    pub(super) fn look(&mut self, stage: usize, of: &ScenarioOutline, run: &Recording, at: usize) {
+        if let Some(view) = self.0.get_mut(stage) {
+            *view = Arc::new(stage_view(stage, of, run, at));
+        }
+    }
+
+    /// Looks at all of them again.
+    pub(super) fn look_at_all(&mut self, of: &ScenarioOutline, run: &Recording, scenario: usize) {
+        (0..self.0.len()).for_each(|stage| self.look(stage, of, run, scenario));
+    }
+
+    /// All that was counted in the scenario so far, and why attempts failed, the most frequent
+    /// cause first.
+    pub(super) fn sum(&self) -> (Counters, Vec<CauseCount>) {
+        let (mut counters, mut causes) = (Counters::default(), Vec::new());
+        for stage in &self.0 {
+            counters.merge(&stage.counters);
+            stage.causes.iter().for_each(|one| add_cause(&mut causes, *one));
+        }
+        causes.sort_by_key(|one| (std::cmp::Reverse(one.count), one.cause));
+        (counters, causes)
+    }
+}
+
+fn stage_view(stage: usize, of: &ScenarioOutline, run: &Recording, scenario: usize) -> StageView {
+    let facts = &run.scenarios[scenario];
+    let number = narrow(stage);
+    let mut view = StageView {
+        ramp_ns: facts.at(Transition::Ramp(number)),
+        hold_ns: facts.at(Transition::Hold(number)),
+        ..StageView::default()
+    };
+    let next = facts.at(Transition::Ramp(number.saturating_add(1)));
+    view.end_ns = next
+        .or(facts.at(Transition::Drain))
+        .or(facts.at(Transition::End))
+        .or(run.stopped.as_ref().map(|(_, at_ns)| *at_ns))
+        .filter(|_| view.ramp_ns.is_some());
+    for (_, cell) in cells(facts, number) {
+        view.counters.merge(&cell.counters);
+        count_causes(&mut view.causes, cell);
+    }
+    view.under_way = under_way(&view.counters, of.holds);
+    view.rate = stage_rate(facts, number, of.holds);
+    // Connections are opened in the ramp, requests are sent in the hold.
+    let phase = if of.holds { Phase::Ramp } else { Phase::Hold };
+    let cell = facts.cells.get(&CellKey { stage: number, phase });
+    view.time = cell.and_then(|cell| time_of(&cell.times, of.main_times()));
+    view
+}
+
+fn cells(facts: &ScenarioRecording, stage: u16) -> impl Iterator<Item = (&CellKey, &Cell)> {
+    let key = |phase| CellKey { stage, phase };
+    facts.cells.range(key(Phase::Ramp)..=key(Phase::Drain))
+}
+
+/// Attempts of which nobody knows yet how they end: requests, or connections that are being opened.
+fn under_way(counters: &Counters, holds: bool) -> u64 {
+    let all = |some: &[Counter]| some.iter().map(|one| counters.get(*one)).sum::<u64>();
+    let (begun, known) = if holds {
+        let known = [Counter::ConnectOk, Counter::ConnectFailed, Counter::ConnectFailedLocal];
+        (Counter::ConnectAttempts, all(&known))
+    } else {
+        let known = [Counter::Ok, Counter::Failed, Counter::TimedOut, Counter::Unfinished];
+        (Counter::Started, all(&known))
+    };
+    counters.get(begun).saturating_sub(known)
+}
+
+/// Attempts a second: connections in the ramp, or requests in the hold.
+fn stage_rate(facts: &ScenarioRecording, stage: u16, holds: bool) -> Option<f64> {
+    let hold = facts.at(Transition::Hold(stage))?;
+    let (phase, from, to) = if holds {
+        (Phase::Ramp, facts.at(Transition::Ramp(stage))?, hold)
+    } else {
+        let next = facts.at(Transition::Ramp(stage.saturating_add(1)));
+        (Phase::Hold, hold, next.or(facts.at(Transition::Drain))?)
+    };
+    let counters = facts.cells.get(&CellKey { stage, phase })?.counters;
+    let counter = if holds { Counter::ConnectAttempts } else { Counter::Started };
+    (to > from).then(|| counters.get(counter) as f64 * 1e9 / (to - from) as f64)
+}

@@ -1,0 +1,197 @@
+//! What is known of a run when it starts, and does not change: names, stages, conditions.
+//!
+//! **Invariant:** nothing of a plan is here that could be secret: no body, header or variable.
+
+use crate::catalogue::{MetricUnit, TimeMetric};
+use crate::engine::Resolved;
+use crate::plan::{Level, Metric, Plan, Protocol, Ramp, Scenario, Stage, Threshold};
+use crate::schedule::{Pace, Schedule, Segment, Shape};
+use crate::units::{Time, figure};
+use serde::Serialize;
+
+/// A run's plan, places and names.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::observe) struct Outline {
+    /// The plan's name.
+    pub(in crate::observe) plan: String,
+    pub(in crate::observe) description: Option<String>,
+    pub(in crate::observe) seed: u64,
+    /// Where the results go.
+    pub(in crate::observe) folder: String,
+    /// Where the targets are; empty before the start.
+    pub(in crate::observe) targets: Vec<Resolved>,
+    /// Workers that were started, by scenario; empty before the start.
+    pub(in crate::observe) workers: Vec<u32>,
+    /// Warnings of the preflight.
+    pub(in crate::observe) warnings: Vec<String>,
+    pub(in crate::observe) scenarios: Vec<ScenarioOutline>,
+}
+
+/// What a scenario is to do.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::observe) struct ScenarioOutline {
+    pub(in crate::observe) name: String,
+    /// The word in the plan: `http`.
+    pub(in crate::observe) protocol: &'static str,
+    /// Whether it holds connections; otherwise it sends requests.
+    pub(in crate::observe) holds: bool,
+    /// Its target's name.
+    pub(in crate::observe) target: String,
+    /// How long the drain waits for an attempt that is under way.
+    pub(in crate::observe) patience: String,
+    pub(in crate::observe) stages: Vec<StageOutline>,
+    pub(in crate::observe) thresholds: Vec<ThresholdOutline>,
+    /// Names of its requests.
+    pub(in crate::observe) requests: Vec<String>,
+}
+
+/// What a stage is to do.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::observe) struct StageOutline {
+    pub(in crate::observe) name: String,
+    pub(in crate::observe) warmup: bool,
+    /// What changes: `10,000 → 15,000 users`.
+    pub(in crate::observe) levels: String,
+    /// All of it: `10,000 → 15,000 users at 10k/s, hold 30s`.
+    pub(in crate::observe) words: String,
+    pub(in crate::observe) level: StageLevel,
+    /// Whether its level is reached by a ramp.
+    pub(in crate::observe) ramps: bool,
+    pub(in crate::observe) hold_ns: u64,
+}
+
+/// The level of a stage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(in crate::observe) enum StageLevel {
+    /// Connections or users.
+    Users(u64),
+    /// Arrivals a second.
+    Rate(f64),
+}
+
+/// A threshold as the plan has it.
+#[derive(Debug, Clone, Serialize)]
+pub(in crate::observe) struct ThresholdOutline {
+    pub(in crate::observe) condition: String,
+    /// What it is about.
+    #[serde(skip)]
+    pub(in crate::observe) metric: Metric,
+    /// Of its values.
+    unit: MetricUnit,
+}
+
+impl Outline {
+    pub(in crate::observe) fn new(plan: &Plan, schedule: &Schedule, folder: String) -> Self {
+        let scenarios = plan.scenarios.iter().enumerate();
+        let outline = |(index, scenario): (usize, &Scenario)| {
+            ScenarioOutline::new(plan, scenario, &schedule.scenario(index).segments)
+        };
+        Self {
+            plan: plan.name.clone(),
+            description: plan.description.clone(),
+            seed: plan.seed,
+            folder,
+            targets: Vec::new(),
+            workers: Vec::new(),
+            warnings: Vec::new(),
+            scenarios: scenarios.map(outline).collect(),
+        }
+    }
+
+    /// Whether the run's clock has started.
+    pub(in crate::observe) fn started(&self) -> bool {
+        !self.workers.is_empty()
+    }
+}
+
+impl ScenarioOutline {
+    fn new(plan: &Plan, scenario: &Scenario, segments: &[Segment]) -> Self {
+        let (patience, requests) = match &scenario.protocol {
+            Protocol::Http(http) => {
+                (http.timeout, http.requests.iter().map(|request| request.name.clone()).collect())
+            }
+            Protocol::Hold(hold) => (hold.connect_timeout, Vec::new()),
+        };
+        let stages = scenario.stages.iter().zip(segments);
+        Self {
+            name: scenario.name.clone(),
+            protocol: scenario.protocol.name(),
+            holds: scenario.protocol.holds(),
+            target: plan.target(scenario).name.clone(),
+            patience: patience.to_string(),
+            stages: stages.map(|(stage, segment)| StageOutline::new(stage, segment)).collect(),
+            thresholds: scenario.thresholds.iter().map(ThresholdOutline::new).collect(),
+            requests,
+        }
+    }
+
+    /// The times that matter most, the first of which that has samples is shown.
+    pub(in crate::observe) fn main_times(&self) -> &'static [TimeMetric] {
+        let open = |stage: &StageOutline| matches!(stage.level, StageLevel::Rate(_));
+        if self.holds {
+            &[TimeMetric::ConnectTime, TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap]
+        } else if self.stages.iter().any(open) {
+            &[TimeMetric::ResponseTime, TimeMetric::ServiceTime]
+        } else {
+            &[TimeMetric::ServiceTime]
+        }
+    }
+}
+
+impl StageOutline {
+    fn new(stage: &Stage, segment: &Segment) -> Self {
+        let level = match (stage.level, segment.shape) {
+            (_, Shape::Rate { to, .. }) => StageLevel::Rate(to),
+            (Level::Users { users, .. }, _) => StageLevel::Users(users),
+            (Level::Rate { .. }, Shape::Users { to, .. }) => StageLevel::Users(to),
+        };
+        Self {
+            name: stage.name.clone(),
+            warmup: stage.warmup,
+            levels: levels(segment),
+            words: words(stage, segment),
+            level,
+            ramps: segment.ramp_ns() != Some(0),
+            hold_ns: segment.hold_ns,
+        }
+    }
+
+    /// How long its level is to be held.
+    pub(in crate::observe) fn hold(&self) -> Time {
+        Time(std::time::Duration::from_nanos(self.hold_ns))
+    }
+}
+
+impl ThresholdOutline {
+    fn new(threshold: &Threshold) -> Self {
+        let metric = threshold.metric;
+        Self { condition: threshold.condition.clone(), metric, unit: metric.row().unit }
+    }
+}
+
+/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
+fn words(stage: &Stage, segment: &Segment) -> String {
+    let how = match (segment.shape, stage.level) {
+        (Shape::Users { from, to, .. }, _) if from == to => String::new(),
+        (Shape::Users { pace: Pace::Unpaced, .. }, _) => ", as fast as it can".to_owned(),
+        (_, Level::Users { ramp: Ramp::SpawnRate(rate), .. }) => format!(" at {rate}"),
+        (_, Level::Users { ramp: Ramp::Over(time), .. }) => format!(" in {time}"),
+        (_, Level::Rate { ramp, .. }) if ramp.as_nanos() > 0 => format!(" in {ramp}"),
+        _ => String::new(),
+    };
+    let warmup = if stage.warmup { ", warm-up" } else { "" };
+    format!("{}{how}, hold {}{warmup}", levels(segment), stage.hold)
+}
+
+/// `10,000 → 15,000 users`.
+fn levels(segment: &Segment) -> String {
+    match segment.shape {
+        Shape::Users { from, to, .. } if from == to => format!("{} users", figure::grouped(to)),
+        Shape::Users { from, to, .. } => {
+            format!("{} → {} users", figure::grouped(from), figure::grouped(to))
+        }
+        Shape::Rate { to, ramp_ns: 0, .. } => figure::rate(to),
+        Shape::Rate { from, to, .. } => format!("{} → {}", figure::rate(from), figure::rate(to)),
+    }
+}
