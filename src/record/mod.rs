@@ -40,7 +40,7 @@ pub use recording::{
 };
 pub use request::RequestTally;
 pub use root_cause::{Diagnosis, RootCause, Side};
-pub use snapshot::{STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
+pub use snapshot::{KeptApart, STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
 pub use sparse::SparseTimes;
 pub use storm::Storm;
 pub use survival::{Curve, End, Life, Point, Spike, SpikeKind, Survival, spikes};

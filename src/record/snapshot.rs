@@ -103,6 +103,27 @@ pub struct ScenarioSecond {
     /// recordings that do not say.
     #[serde(default)]
     pub at_work: u32,
+    /// What the store keeps apart from this second, merged with that of others.
+    #[serde(default, skip_serializing_if = "KeptApart::is_nothing")]
+    pub apart: KeptApart,
+}
+
+/// Facts of a second that are not in its own line of a recording.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeptApart {
+    /// Histograms of the scenario.
+    #[serde(default)]
+    pub times: bool,
+    /// Counts, causes and histograms by request.
+    #[serde(default)]
+    pub requests: bool,
+}
+
+impl KeptApart {
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it with a reference")]
+    fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 impl ScenarioSecond {

@@ -11,6 +11,7 @@ mod causes;
 mod checks;
 pub mod ci;
 mod columns;
+mod damage;
 mod failures;
 mod figures;
 mod foreign;

@@ -73,6 +73,11 @@ impl AppendFile {
         }
     }
 
+    /// Whether all that was added is in the file.
+    pub(super) fn is_written(&self) -> bool {
+        self.pending.is_empty() && self.trouble.is_none() && !self.given_up
+    }
+
     /// Brings what is in the file onto the disk.
     pub(super) fn sync(&mut self) {
         self.write();

@@ -35,6 +35,7 @@ pub fn compress_after_run(folder: &Path, lock: &FolderLock) -> Result<(), Error>
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) path: PathBuf,
+    pub(super) name: &'static str,
     bytes: Bytes,
     /// Why a compressed journal cannot be read to its end.
     pub(super) broken: bool,
@@ -59,7 +60,7 @@ impl Source {
                     } else {
                         Bytes::Gzip(Box::new(BufReader::new(MultiGzDecoder::new(file))))
                     };
-                    return Ok(Some(Self { path, bytes, broken: false }));
+                    return Ok(Some(Self { path, name, bytes, broken: false }));
                 }
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(reason) => return Err(Error::Read { path, reason }),

@@ -6,11 +6,11 @@
 //! until it is worth them.
 //!
 //! **Invariant:** nothing is lost: a scenario's counts stay where they are, and what is merged adds
-//! up to the same. Only a run that is killed lacks the last stretch of it.
+//! up to the same. What waits is in a [file of its own](super::pending) for a run that is killed.
 
-use super::journal::{Durations, Line};
+use super::journal::{Durations, Line, encode};
 use crate::plan::{Metric, Plan, Protocol, RequestScope, Scenario, Threshold};
-use crate::record::{Cell, CellKey, Entry, ScenarioSecond};
+use crate::record::{Cell, CellKey, Entry, KeptApart, ScenarioSecond};
 use std::collections::BTreeMap;
 use std::io;
 use std::time::Duration;
@@ -56,8 +56,8 @@ pub fn keeps_seconds(scenario: &Scenario) -> bool {
 }
 
 /// What is merged.
-#[derive(Debug, Clone, Copy)]
-enum Bulk {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Bulk {
     /// Histograms of a scenario.
     Histograms,
     /// Counts, causes and histograms of each of several requests.
@@ -65,7 +65,28 @@ enum Bulk {
 }
 
 impl Bulk {
-    const ALL: [Self; 2] = [Self::Histograms, Self::Requests];
+    pub(super) const ALL: [Self; 2] = [Self::Histograms, Self::Requests];
+
+    /// What these were merged from.
+    pub(super) fn of(durations: &Durations) -> Self {
+        let is_requests = durations.cells.iter().any(|(_, cell)| !cell.requests.is_empty());
+        if is_requests { Self::Requests } else { Self::Histograms }
+    }
+
+    /// Whether it was taken out of a second.
+    pub(super) fn is_apart(self, apart: KeptApart) -> bool {
+        match self {
+            Self::Histograms => apart.times,
+            Self::Requests => apart.requests,
+        }
+    }
+
+    fn set_apart(self, apart: &mut KeptApart) {
+        match self {
+            Self::Histograms => apart.times = true,
+            Self::Requests => apart.requests = true,
+        }
+    }
 
     /// Bytes in all files that are kept by the second.
     fn at_first(self) -> u64 {
@@ -184,6 +205,28 @@ impl Downsampler {
         all.flat_map(|(index, all)| all.iter_mut().filter_map(move |one| one.flush(index)))
             .collect()
     }
+
+    /// Leaves so many bytes to be kept by the second.
+    #[cfg(test)]
+    pub(super) fn spend(&mut self, left: u64) {
+        self.scenarios.iter_mut().flatten().for_each(|pending| pending.budget = left);
+    }
+
+    /// What waits, as encoded lines; it goes on waiting.
+    pub(super) fn waiting(&mut self) -> Vec<u8> {
+        let (mut bytes, mut number) = (Vec::new(), 0);
+        for (index, all) in (0..).zip(&mut self.scenarios) {
+            for pending in all {
+                let Some(line) = pending.flush(index) else { continue };
+                bytes.extend(encode(number, &line));
+                number += 1;
+                if let Line::Durations(durations) = line {
+                    pending.cells = durations.cells.into_iter().collect();
+                }
+            }
+        }
+        bytes
+    }
 }
 
 impl Pending {
@@ -216,7 +259,10 @@ impl Pending {
             }
             (self.first, self.waiting) = (number, bytes);
         }
-        self.last = number;
+        if !taken.is_empty() {
+            self.last = number;
+            bulk.set_apart(&mut facts.apart);
+        }
         for (_, key, cell) in &taken {
             self.cells.entry(*key).or_default().merge(cell);
         }
@@ -284,7 +330,7 @@ mod tests {
         let plan = plan("");
         let mut downsampler = Downsampler::new(&plan);
         // Less than a real run keeps by the second.
-        downsampler.scenarios[0].iter_mut().for_each(|pending| pending.budget = 2 << 20);
+        downsampler.spend(2 << 20);
         let mut random = fastrand::Rng::with_seed(11);
         let (mut whole, mut written, mut bytes) = (Cell::default(), Cell::default(), Vec::new());
         let mut stretches = 0;

@@ -253,7 +253,7 @@ impl Reader {
     pub(super) fn open(folder: &Path) -> Result<(Header, Self), Error> {
         let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
         let source = Source::open(folder)?
-            .ok_or_else(|| not_results("there is no recording.jsonl".to_owned()))?;
+            .ok_or_else(|| not_results("there is no recording.jsonl.gz".to_owned()))?;
         let mut reader = Self { source, number: 0, torn: 0, bytes: Vec::new() };
         match reader.next()? {
             Some(Line::Header(header)) if is_known(&header.schema) => Ok((header, reader)),
@@ -261,7 +261,10 @@ impl Reader {
                 "its recording is `{}`, this planrun reads `{SCHEMA}`",
                 header.schema
             ))),
-            _ => Err(not_results("recording.jsonl does not begin with a whole header".to_owned())),
+            _ => {
+                let name = reader.file_name();
+                Err(not_results(format!("{name} does not begin with a whole header")))
+            }
         }
     }
 
@@ -275,6 +278,11 @@ impl Reader {
             None => self.torn += self.bytes.len() as u64,
         }
         Ok(line)
+    }
+
+    /// The name of the file.
+    pub(super) fn file_name(&self) -> &'static str {
+        self.source.name
     }
 
     /// How many lines have been read.

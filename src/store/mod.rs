@@ -11,13 +11,14 @@ mod atomic_file;
 mod downsampler;
 mod folder;
 mod journal;
+mod pending;
 mod saved_run;
 mod timeline;
 mod writer;
 
 pub use archive::{compress, compress_after_run};
 pub use atomic_file::{AtomicFile, write};
-pub use downsampler::{keeps_seconds, most_bytes};
+pub use downsampler::{Bulk, keeps_seconds, most_bytes};
 pub use folder::{FolderLock, checksums, create, file_names};
 pub use journal::{
     Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile,
@@ -25,6 +26,7 @@ pub use journal::{
 };
 #[cfg(any(test, fuzzing))]
 pub(crate) use journal::{decode, encode};
+pub use pending::MissingFacts;
 pub use saved_run::{Damage, SavedRun};
 pub use timeline::{MOST_POINTS, Point, Timeline};
 pub use writer::{Closed, NewRun, Series, Store};
@@ -38,6 +40,8 @@ mod name {
     pub(super) const JOURNAL: &str = "recording.jsonl";
     /// The journal of a run that has ended.
     pub(super) const ARCHIVE: &str = "recording.jsonl.gz";
+    /// What waits to be merged, while a run goes on and after it was killed.
+    pub(super) const PENDING: &str = "recording.pending.jsonl";
     pub(super) const ENVIRONMENT: &str = "environment.json";
     pub(super) const SUMS: &str = "SHA256SUMS";
 }

@@ -9,6 +9,7 @@
 )]
 
 use super::journal::{self, Finished, Header, Line, Outline, Started};
+use super::pending::{self, Awaited, MissingFacts};
 use super::timeline::Timeline;
 use super::{Error, name};
 use crate::plan::{Plan, Source};
@@ -42,8 +43,14 @@ pub struct SavedRun {
     pub finished: Option<Finished>,
     /// What is missing of the recording; `None` when all of it is there.
     pub damage: Option<Damage>,
+    /// Facts that are missing of seconds whose counts are there.
+    pub missing: Vec<MissingFacts>,
+    /// The name of the file that it was read from.
+    pub recording_file: &'static str,
     /// Lines of the journal that are in this value.
     lines: u64,
+    /// What waited to be merged when the run was killed; it stands before this line.
+    pending: (u64, Vec<Line>),
 }
 
 /// What is missing at the end of a journal.
@@ -77,13 +84,35 @@ impl SavedRun {
         let mut saved = Self::growing(folder, plan, header);
         saved.plan_without_values = without_later_defaults(without_values, &saved.header);
         let mut judge = Judge::new(&saved.plan);
+        saved.recording_file = journal.file_name();
+        let mut awaited = Awaited::default();
+        // They stand before the last of their seconds, which may be torn.
+        let mut held = Vec::new();
         while let Some(line) = journal.next()? {
+            if let Line::Durations(durations) = line {
+                held.push(durations);
+                continue;
+            }
+            if matches!(line, Line::Entry(Entry::Second(_))) {
+                saved.pending.0 = journal.lines() - 1;
+            }
+            saved.lines = journal.lines();
+            awaited.add(&line);
+            saved.add(line, &mut judge);
+            for durations in held.drain(..) {
+                awaited.came(&durations);
+                saved.add(Line::Durations(durations), &mut judge);
+            }
+        }
+        for durations in awaited.take(held, pending::read(folder)) {
+            let line = Line::Durations(durations);
+            saved.pending.1.push(line.clone());
             saved.add(line, &mut judge);
         }
+        saved.missing = awaited.missing();
         saved.judge(&judge);
         let torn_bytes = journal.torn_bytes()?;
         saved.damage = (torn_bytes > 0).then_some(Damage { torn_bytes });
-        saved.lines = journal.lines();
         Ok(saved)
     }
 
@@ -100,7 +129,10 @@ impl SavedRun {
             started: None,
             finished: None,
             damage: None,
+            missing: Vec::new(),
+            recording_file: name::JOURNAL,
             lines: 1,
+            pending: (0, Vec::new()),
         }
     }
 
@@ -134,6 +166,11 @@ impl SavedRun {
         saved
     }
 
+    /// Whether its recording is the compressed one of a run that has ended.
+    pub fn is_compressed(&self) -> bool {
+        self.recording_file == name::ARCHIVE
+    }
+
     /// Where the plan is, as it was run.
     pub fn plan_file(&self) -> PathBuf {
         self.folder.join(name::PLAN)
@@ -164,6 +201,9 @@ impl SavedRun {
         let (header, mut journal) = journal::Reader::open(&self.folder)?;
         visit(&Line::Header(header));
         while journal.lines() < self.lines {
+            if journal.lines() == self.pending.0 {
+                self.pending.1.iter().for_each(&mut *visit);
+            }
             match journal.next()? {
                 Some(line) => visit(&line),
                 None => break,

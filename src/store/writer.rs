@@ -8,6 +8,7 @@
 use super::append_file::AppendFile;
 use super::downsampler::Downsampler;
 use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};
+use super::pending::PendingFile;
 use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
 use crate::machine::Environment;
 use crate::plan::{Overrides, Plan};
@@ -208,24 +209,30 @@ fn json(environment: &Environment) -> Vec<u8> {
 }
 
 /// The thread's own: the journal, and the files that grow with it.
-struct Writer {
+pub(super) struct Writer {
     journal: AppendFile,
     others: Vec<AppendFile>,
     series: Box<dyn Series>,
-    downsampler: Downsampler,
+    pub(super) downsampler: Downsampler,
+    pending: PendingFile,
     number: u64,
 }
 
 impl Writer {
-    fn create(folder: &Path, plan: &Plan, series: Box<dyn Series>) -> Result<Self, Error> {
+    pub(super) fn create(
+        folder: &Path,
+        plan: &Plan,
+        series: Box<dyn Series>,
+    ) -> Result<Self, Error> {
         let journal = AppendFile::create(&folder.join(name::JOURNAL))?;
         let others: Result<Vec<_>, _> =
             series.names().iter().map(|name| AppendFile::create(&folder.join(name))).collect();
         let downsampler = Downsampler::new(plan);
-        Ok(Self { journal, others: others?, series, downsampler, number: 0 })
+        let pending = PendingFile::of(folder);
+        Ok(Self { journal, others: others?, series, downsampler, pending, number: 0 })
     }
 
-    fn add(&mut self, line: Line) {
+    pub(super) fn add(&mut self, line: Line) {
         for line in self.downsampler.next(line) {
             self.put(&line);
         }
@@ -239,9 +246,19 @@ impl Writer {
         }
     }
 
-    fn write(&mut self) {
+    pub(super) fn write(&mut self) {
         self.journal.write();
         self.others.iter_mut().for_each(AppendFile::write);
+        let waiting = self.downsampler.waiting();
+        if !waiting.is_empty() {
+            // What waits is never ahead of the counts.
+            self.journal.sync();
+        }
+        // Where it has no room, the journal has none either, and says so; the next second tries
+        // again.
+        if self.journal.is_written() {
+            let _ = self.pending.replace(&waiting);
+        }
     }
 
     fn sync(&mut self) {
@@ -270,8 +287,25 @@ impl Writer {
             self.put(&line);
         }
         let journal = self.journal.close().err();
+        // It stays beside a journal that lacks its end.
+        let pending = if journal.is_none() { self.pending.remove().err() } else { None };
         let others = self.others.into_iter().filter_map(|file| file.close().err());
-        journal.into_iter().chain(others).collect()
+        journal.into_iter().chain(pending).chain(others).collect()
+    }
+}
+
+/// No files beside the journal.
+#[cfg(test)]
+pub(super) struct Nothing;
+
+#[cfg(test)]
+impl Series for Nothing {
+    fn names(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    fn next(&mut self, _: &Line) -> Vec<Vec<u8>> {
+        Vec::new()
     }
 }
 
@@ -279,19 +313,6 @@ impl Writer {
 mod tests {
     use super::*;
     use crate::record::{Second, StopReason};
-
-    /// No files beside the journal.
-    struct Nothing;
-
-    impl Series for Nothing {
-        fn names(&self) -> &'static [&'static str] {
-            &[]
-        }
-
-        fn next(&mut self, _: &Line) -> Vec<Vec<u8>> {
-            Vec::new()
-        }
-    }
 
     const PLAN: &str = "name = \"stuck\"\n[targets]\nlb.address = \"127.0.0.1:9\"\n\
         [scenarios.hold]\nprotocol = \"tcp-hold\"\ntarget = \"lb\"\n\

@@ -16,7 +16,7 @@ use super::section::end_of;
 use crate::record::StopReason;
 use crate::schedule::Digests;
 use crate::store::SavedRun;
-use crate::store::{ResolvedTarget, Tool, UsedFile, options};
+use crate::store::{Bulk, MissingFacts, ResolvedTarget, Tool, UsedFile, options};
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BreachReport, HealthReport, ThresholdReport};
@@ -67,6 +67,9 @@ struct Report<'a> {
     stopped: Option<StoppedReport<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     torn_bytes: Option<u64>,
+    /// Facts of these seconds are missing, though their counts are there.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<MissingReport<'a>>,
     invalid: Vec<BreachReport>,
     health: Vec<HealthReport<'a>>,
     thresholds: Vec<ThresholdReport<'a>>,
@@ -90,6 +93,29 @@ struct Report<'a> {
     servers: Vec<ServerReport<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
+}
+
+#[derive(Serialize)]
+struct MissingReport<'a> {
+    scenario: &'a str,
+    facts: &'static str,
+    first_second: u32,
+    last_second: u32,
+}
+
+impl<'a> MissingReport<'a> {
+    fn new(run: &'a SavedRun, missing: MissingFacts) -> Self {
+        let MissingFacts { scenario, bulk, first, last } = missing;
+        Self {
+            scenario: &run.plan.scenarios[usize::from(scenario)].name,
+            facts: match bulk {
+                Bulk::Histograms => "times",
+                Bulk::Requests => "requests",
+            },
+            first_second: first,
+            last_second: last,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -154,6 +180,7 @@ impl<'a> Report<'a> {
             notes: notes(run),
             stopped: stopped(run),
             torn_bytes: run.damage.map(|damage| damage.torn_bytes),
+            missing: run.missing.iter().map(|one| MissingReport::new(run, *one)).collect(),
             invalid: run.judgement.breaches.iter().map(BreachReport::new).collect(),
             health: run.judgement.health.iter().map(|one| HealthReport::new(run, one)).collect(),
             thresholds: run

@@ -15,6 +15,7 @@ mod survival;
 pub(in crate::report) mod times;
 
 use super::WrittenReports;
+use super::damage::lacks;
 use super::foreign::visible;
 use super::notes::notes;
 use super::page::{Page, listed, wrapped};
@@ -286,12 +287,7 @@ fn servers(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let mut warnings: Vec<String> =
         run.started.as_ref().map_or_else(Vec::new, |started| started.warnings.clone());
-    warnings.extend(run.damage.map(|damage| {
-        format!(
-            "the last {} bytes of recording.jsonl are no whole lines; they were left out",
-            grouped(damage.torn_bytes)
-        )
-    }));
+    warnings.extend(lacks(run));
     let unhealthy = run.judgement.health.iter().filter(|one| one.state == RuleStatus::Warned);
     warnings.extend(
         unhealthy.filter_map(|one| Some(format!("{}: {}", one.rule.name(), one.words(&run.plan)?))),

@@ -78,7 +78,7 @@ fn a_folder_without_results_is_refused_with_2() {
     assert!(output.stdout.is_empty());
     let said = text(&output.stderr);
     let what = format!(
-        "{} is no result folder of planrun: there is no recording.jsonl",
+        "{} is no result folder of planrun: there is no recording.jsonl.gz",
         out.path().display()
     );
     assert!(said.contains(&what), "{said}");

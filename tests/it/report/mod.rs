@@ -345,7 +345,7 @@ fn what_is_no_result_folder_is_said_to_be_none() {
     let out = tempfile::tempdir().unwrap();
     let reason = |folder: &Path| SavedRun::open(folder).unwrap_err().to_string();
     assert!(reason(&out.path().join("nowhere")).ends_with("it does not exist"));
-    assert!(reason(out.path()).ends_with("there is no recording.jsonl"));
+    assert!(reason(out.path()).ends_with("there is no recording.jsonl.gz"));
     fs::write(out.path().join("recording.jsonl"), "{}\n").unwrap();
     assert!(reason(out.path()).ends_with("recording.jsonl does not begin with a whole header"));
     let (_out, folder) = finished();

@@ -1,0 +1,37 @@
+//! Turns what a recording lacks into sentences.
+
+use super::foreign::visible;
+use crate::store::{Bulk, SavedRun};
+use crate::units::figure::grouped;
+
+/// The sentences; none where the recording is whole.
+pub(super) fn lacks(run: &SavedRun) -> Vec<String> {
+    let file = run.recording_file;
+    let torn = run.damage.map(|damage| {
+        if run.is_compressed() {
+            format!(
+                "the end of {file} is damaged; everything behind its last whole line is left out"
+            )
+        } else {
+            let bytes = grouped(damage.torn_bytes);
+            format!("the last {bytes} bytes of {file} are no whole lines; they were left out")
+        }
+    });
+    let missing = run.missing.iter().map(|one| {
+        let scenario = &run.plan.scenarios[usize::from(one.scenario)].name;
+        let seconds = match (one.first, one.last) {
+            (first, last) if first == last => format!("second {first}"),
+            (first, last) => format!("seconds {first} to {last}"),
+        };
+        format!("{}: {} of {seconds} are missing", visible(scenario), name(one.bulk))
+    });
+    torn.into_iter().chain(missing).collect()
+}
+
+/// What is missing, in reports: its counts are there.
+fn name(bulk: Bulk) -> &'static str {
+    match bulk {
+        Bulk::Histograms => "times",
+        Bulk::Requests => "the figures of each request",
+    }
+}
