@@ -11,9 +11,9 @@ mod protocol;
 pub use limit::LimitKey;
 pub(crate) use limit::settable_limits;
 pub use metric::{
-    Better, CountMetric, Counted, Metric, MetricRow, MetricUnit, Need, RateMetric, RatioMetric,
-    Report, Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator, per_second,
-    samples, within,
+    Better, CountMetric, Counted, Metric, MetricRow, MetricUnit, MonitorStat, Need, RateMetric,
+    RatioMetric, Report, Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator,
+    per_second, samples, within,
 };
 pub use names::{Counter, Gauge};
 pub use protocol::{ProtocolKind, Protocols};

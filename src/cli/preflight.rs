@@ -1,9 +1,29 @@
 //! Refuses a run that this machine cannot carry out.
 
 use super::{ExitStatus, diagnostic};
+use crate::engine;
 use crate::machine::{Limits, Probes, Requirement, RequirementStatus, preflight};
 use crate::plan::Plan;
 use std::io::Write;
+
+/// Reads every monitor once and returns warnings, in words. One that cannot be read, or lacks a
+/// metric, ends the run before it begins, unless it is forced.
+pub(super) fn monitors(plan: &Plan, force: bool) -> Result<Vec<String>, ExitStatus> {
+    let errors = match engine::probe_monitors(&plan.monitors) {
+        Ok(errors) => errors,
+        Err(error) => {
+            diagnostic::print_error(&format!("cannot read the monitors: {error}"), None);
+            return Err(ExitStatus::Internal);
+        }
+    };
+    if !errors.is_empty() && !force {
+        for error in &errors {
+            diagnostic::print_error(&error.to_string(), Some(&error.help));
+        }
+        return Err(ExitStatus::NotFit);
+    }
+    Ok(errors.iter().map(ToString::to_string).collect())
+}
 
 /// Compares the plan with this machine and returns warnings, in words. A run that cannot work is
 /// refused unless it is forced.

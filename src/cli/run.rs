@@ -101,6 +101,9 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
     let mut probes = Probes::take(plan, &limits);
     probes.file_bytes = engine::file_bytes(plan, files);
     let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
+    if !args.no_probe {
+        warnings.extend(preflight::monitors(plan, args.force)?);
+    }
     warnings.extend(insecure(plan));
     warnings.extend(engine::row_outlooks(plan, files).iter().filter_map(RowOutlook::words));
     warnings.extend(sparse(plan).iter().map(|one| one.words(plan)));

@@ -32,6 +32,7 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
     let hosts: &[HostPort] = if let Endpoint::Hosts(hosts) = &endpoint { hosts } else { &[] };
     let shown = hosts.iter().map(|one| format!("{}:{}", one.host, one.port)).collect();
     Plan {
+        monitors: Vec::new(),
         name: "p".into(),
         description: None,
         seed: 42,

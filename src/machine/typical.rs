@@ -69,6 +69,7 @@ fn held(endpoint: Endpoint) -> Plan {
             probe: true,
         }],
         scenarios: vec![scenario],
+        monitors: Vec::new(),
         generator: Generator::default(),
         search: None,
     }

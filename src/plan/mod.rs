@@ -46,6 +46,7 @@ pub use elements::http::template::{Encoding, Piece, Template};
 pub use elements::http::think_time::ThinkTime;
 pub use elements::http::version::Version;
 pub use elements::http::{Http, OnFull, most_in_flight};
+pub use elements::monitor::{Monitor, MonitoredMetric};
 pub use elements::protocol::Protocol;
 pub use elements::scenario::{Scenario, StartAfter};
 pub use elements::search::{LevelUnit, Search, SearchWay};
@@ -86,6 +87,8 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// What runs at the same time; at least one.
     pub scenarios: Vec<Scenario>,
+    /// What is read beside the load.
+    pub monitors: Vec<Monitor>,
     /// How this machine makes the load.
     pub generator: Generator,
     /// The search for the highest level that passes.

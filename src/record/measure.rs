@@ -56,6 +56,8 @@ pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
             let (_, ended) = parts(RatioMetric::Success, span);
             part((span.cell.within.get(&time.as_nanos()).copied().unwrap_or(0), ended))
         }
+        // What exporters say is of no scenario's facts.
+        Metric::Monitor { .. } => None,
         Metric::Count(count) => {
             let value = counted(count.row(), span)?;
             let attempts =

@@ -14,6 +14,7 @@ mod generator_load;
 mod histogram_v2;
 mod host;
 mod measure;
+mod monitored;
 mod recorder;
 mod recording;
 mod request;
@@ -34,6 +35,7 @@ pub use generator_load::{GeneratorLoad, HostDelta, WINDOW_SECONDS};
 pub use histogram_v2::HIGHEST_NS;
 pub use host::{HostId, HostReading, HostSample, Peak};
 pub use measure::{Measure, Span, measure};
+pub use monitored::{MonitorReading, MonitorRecording, MonitorTally};
 pub use recorder::Recorder;
 pub use recording::{
     Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition, signal_name,

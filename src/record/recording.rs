@@ -3,6 +3,7 @@
 
 use super::generator_load::CpuUtilisation;
 use super::host::{add_changes, climb};
+use super::monitored::{MonitorReading, MonitorRecording, MonitorTally};
 use super::{
     Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId,
     HostReading, HostSample, Peak, Second, WorkerFacts,
@@ -42,6 +43,8 @@ pub enum Entry {
         /// The most frequent root cause first.
         diagnoses: Vec<Diagnosis>,
     },
+    /// A monitor was read.
+    Monitored(MonitorReading),
     /// The run ended.
     Stopped {
         /// When, on the run's clock.
@@ -152,6 +155,8 @@ pub struct Recording {
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
     crowd: CpuUtilisation,
+    /// What monitors read, by index into `Plan::monitors`.
+    pub monitors: BTreeMap<u16, MonitorRecording>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
@@ -181,6 +186,8 @@ pub struct ScenarioRecording {
     pub strain: BTreeMap<CellKey, GeneratorLoad>,
     /// Periods without processor, by the stage and phase in which each look's second began.
     pub throttled: BTreeMap<CellKey, u64>,
+    /// What monitors read while each stage and phase was the current one, by monitor and metric.
+    pub monitors: BTreeMap<CellKey, BTreeMap<(u16, u16), MonitorTally>>,
     /// When it had most connections open.
     pub peak: Option<Peak>,
     /// Why attempts failed, as it was found last while the run went on; empty in recordings that do
@@ -280,7 +287,21 @@ impl Recording {
                     scenario.diagnoses.clone_from(diagnoses);
                 }
             }
+            Entry::Monitored(reading) => self.add_reading(reading),
             Entry::Stopped { at_ns, reason } => self.stopped = Some((reason.clone(), *at_ns)),
+        }
+    }
+
+    /// Adds a reading to the monitor, and to the phase of each scenario that it was read in.
+    fn add_reading(&mut self, reading: &MonitorReading) {
+        let added = self.monitors.entry(reading.monitor).or_default().add(reading);
+        for scenario in &mut self.scenarios {
+            let Some(key) = scenario.phase_at(reading.at_ns) else { continue };
+            let tallies = scenario.monitors.entry(key).or_default();
+            for (metric, tally) in &added {
+                let all = tallies.entry((reading.monitor, *metric));
+                all.and_modify(|all| all.merge(tally)).or_insert(*tally);
+            }
         }
     }
 

@@ -18,6 +18,7 @@ mod foreign;
 mod hlog;
 mod html;
 mod json;
+mod monitors;
 mod notes;
 pub mod page;
 mod requests;

@@ -3,7 +3,7 @@
 //! **Invariant:** live and recovered runs call this with the same lines in the same order, so that
 //! the files are the same to the byte.
 
-use super::{hlog, timeline};
+use super::{hlog, monitors, timeline};
 use crate::plan::Plan;
 use crate::record::{Entry, Recording, ScenarioSecond, Second};
 use crate::store::{self, Durations, Line};
@@ -12,7 +12,10 @@ use crate::store::{self, Durations, Line};
 type Additions = [Vec<u8>; NAMES.len()];
 
 /// The files.
-const NAMES: [&str; 2] = ["timeline.csv", "latency.hlog"];
+const NAMES: [&str; 3] = ["timeline.csv", "latency.hlog", "monitors.csv"];
+
+/// Of these, those that every run has; the others have what monitors read.
+const OF_EVERY_RUN: usize = 2;
 
 /// The state between two lines: the plan's names, and which phase of which stage is current.
 #[derive(Debug)]
@@ -72,19 +75,26 @@ impl Series {
 
     fn additions(&mut self, line: &Line) -> Additions {
         match line {
-            Line::Header(header) => [timeline::heading(&self.plan), hlog::heading(header)],
-            Line::Started(started) => [Vec::new(), hlog::times(started)],
-            Line::Entry(Entry::Second(second)) => [self.rows(second), self.intervals(second)],
+            Line::Header(header) => {
+                [timeline::heading(&self.plan), hlog::heading(header), monitors::heading()]
+            }
+            Line::Started(started) => [Vec::new(), hlog::times(started), Vec::new()],
+            Line::Entry(Entry::Second(second)) => {
+                [self.rows(second), self.intervals(second), Vec::new()]
+            }
+            Line::Entry(Entry::Monitored(reading)) => {
+                [Vec::new(), Vec::new(), monitors::rows(&self.plan, reading)]
+            }
             Line::Durations(durations) => {
                 let intervals = hlog::intervals(&self.plan, durations);
                 self.durations.push(durations.clone());
-                [Vec::new(), intervals]
+                [Vec::new(), intervals, Vec::new()]
             }
             Line::Entry(entry @ Entry::Transition(_)) => {
                 self.marks.add(entry);
                 Additions::default()
             }
-            Line::Entry(_) | Line::Finished(_) => [self.last_rows(), Vec::new()],
+            Line::Entry(_) | Line::Finished(_) => [self.last_rows(), Vec::new(), Vec::new()],
         }
     }
 }
@@ -95,10 +105,12 @@ fn of_requests(durations: &Durations) -> bool {
 
 impl store::Series for Series {
     fn names(&self) -> &'static [&'static str] {
-        &NAMES
+        if self.plan.monitors.is_empty() { &NAMES[..OF_EVERY_RUN] } else { &NAMES }
     }
 
     fn next(&mut self, line: &Line) -> Vec<Vec<u8>> {
-        self.additions(line).into()
+        let mut additions = Vec::from(self.additions(line));
+        additions.truncate(store::Series::names(self).len());
+        additions
     }
 }

@@ -56,6 +56,7 @@ pub(crate) fn http() -> Protocol {
 /// A plan of one scenario.
 pub(crate) fn plan(scenario: Scenario) -> Plan {
     Plan {
+        monitors: Vec::new(),
         name: "test".into(),
         description: None,
         seed: 1,

@@ -9,6 +9,7 @@
 //! up to the same. What waits is in a [file of its own](super::pending) for a run that is killed.
 
 use super::journal::{Durations, Line, encode};
+use super::readings;
 use crate::plan::{Metric, Plan, Protocol, RequestScope, Scenario, Threshold};
 use crate::record::{Cell, CellKey, Entry, KeptApart, ScenarioSecond};
 use std::collections::BTreeMap;
@@ -39,7 +40,9 @@ pub fn most_bytes(plan: &Plan, length: Duration) -> u64 {
         let growth = GROWTH_PER_SECOND.saturating_mul(length.as_secs());
         at_first + growth + requests * sections * REPORT_OF_REQUEST
     };
-    plan.scenarios.iter().map(of).fold(0, u64::saturating_add)
+    let monitored = |monitor| readings::most_bytes(monitor, length);
+    let scenarios = plan.scenarios.iter().map(of);
+    scenarios.chain(plan.monitors.iter().map(monitored)).fold(0, u64::saturating_add)
 }
 
 /// How many requests a scenario tells apart.

@@ -12,6 +12,7 @@ mod downsampler;
 mod folder;
 mod journal;
 mod pending;
+mod readings;
 mod saved_run;
 mod timeline;
 mod writer;

@@ -4,7 +4,10 @@
 //! sampled.
 
 use super::journal::{Durations, Line};
-use crate::record::{Cause, Counters, Entry, Gauges, ScenarioSecond, Second, Times};
+use crate::record::{
+    Cause, Counters, Entry, Gauges, MonitorReading, ScenarioSecond, Second, Times,
+};
+use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
 
 /// Points of a scenario at most: as many as a chart has room for. A run of more seconds has points
@@ -40,12 +43,19 @@ pub struct Timeline {
     scenarios: Vec<Vec<Point>>,
     /// Processor time of each scenario's workers up to its last second.
     cpu_ns: Vec<Option<u64>>,
+    /// Sum and number of the values of each monitor and metric, by point.
+    monitors: BTreeMap<(u16, u16), Vec<(f64, u32)>>,
 }
 
 impl Timeline {
     /// A time axis on which nothing has happened.
     pub fn new(scenarios: usize) -> Self {
-        Self { width: 1, scenarios: vec![Vec::new(); scenarios], cpu_ns: vec![None; scenarios] }
+        Self {
+            width: 1,
+            scenarios: vec![Vec::new(); scenarios],
+            cpu_ns: vec![None; scenarios],
+            monitors: BTreeMap::new(),
+        }
     }
 
     /// Seconds that a point is of.
@@ -65,10 +75,21 @@ impl Timeline {
         all.map(|at: u32| (f64::from(at) + 0.5) * width).collect()
     }
 
+    /// The mean of what a monitor read of a metric in each point; nothing where it did not.
+    pub fn monitored(&self, monitor: u16, metric: u16) -> Vec<Option<f64>> {
+        let values = self.monitors.get(&(monitor, metric));
+        let mean = |at: usize| {
+            let (sum, count) = values?.get(at)?;
+            (*count > 0).then(|| sum / f64::from(*count))
+        };
+        (0..self.scenarios.first().map_or(0, Vec::len)).map(mean).collect()
+    }
+
     /// Adds the next line of the journal.
     pub(super) fn add(&mut self, line: &Line) {
         match line {
             Line::Entry(Entry::Second(second)) => self.add_second(second),
+            Line::Entry(Entry::Monitored(reading)) => self.add_reading(reading),
             Line::Durations(durations) => self.add_durations(durations),
             _ => {}
         }
@@ -83,6 +104,22 @@ impl Timeline {
             if let Some(point) = points.and_then(|points| points.get_mut(at)) {
                 point.add(facts, &mut self.cpu_ns[index]);
             }
+        }
+    }
+
+    fn add_reading(&mut self, reading: &MonitorReading) {
+        // What is read while a run ends belongs to its last second.
+        let second = u32::try_from(reading.at_ns / SECOND_NS).unwrap_or(u32::MAX);
+        let last = self.scenarios.first().map_or(0, Vec::len).max(1) - 1;
+        let at = ((second / self.width) as usize).min(last.saturating_add(1));
+        for (metric, value) in (0..).zip(&reading.values) {
+            let Some(value) = value else { continue };
+            let points = self.monitors.entry((reading.monitor, metric)).or_default();
+            if points.len() <= at {
+                points.resize(at + 1, (0.0, 0));
+            }
+            points[at].0 += value;
+            points[at].1 += 1;
         }
     }
 
@@ -112,6 +149,12 @@ impl Timeline {
                     merged.push(point);
                 }
                 *points = merged;
+            }
+            for points in self.monitors.values_mut() {
+                let merge = |pair: &[(f64, u32)]| {
+                    pair.iter().fold((0.0, 0), |(sum, count), one| (sum + one.0, count + one.1))
+                };
+                *points = points.chunks(2).map(merge).collect();
             }
         }
         let length = (second / self.width) as usize + 1;

@@ -88,6 +88,7 @@ fn reported(metric: &MetricRow) -> String {
     };
     let columns = match metric.report {
         Report::Checks => "`checks.csv`".to_owned(),
+        Report::Monitors => "`monitors.csv`".to_owned(),
         _ => code(&metric.columns()),
     };
     let key = metric.json_key().map(|key| format!("`{key}`")).unwrap_or_default();
@@ -108,11 +109,12 @@ fn metrics() -> String {
          `during` says.\n",
         stats.join(", ")
     );
-    let kinds: [(&str, OfKind); 4] = [
+    let kinds: [(&str, OfKind); 5] = [
         ("Counts", |one| one.unit == crate::catalogue::MetricUnit::Count),
         ("Ratios", |one| one.unit == crate::catalogue::MetricUnit::Ratio),
         ("Rates", |one| one.report == Report::Rate),
         ("Times", |one| one.unit == crate::catalogue::MetricUnit::Time),
+        ("Monitors", |one| one.report == Report::Monitors),
     ];
     for (title, of_kind) in kinds {
         writeln!(out, "\n## {title}\n").unwrap();

@@ -20,6 +20,33 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A number of any unit in four figures, whole ones with their thousands apart: `0.5213`, `12,345`,
+/// `-7`, `1.05e12`.
+pub fn number(value: f64) -> String {
+    if value.is_nan() {
+        return absent();
+    }
+    let size = value.abs();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below 10^15")]
+    let whole = |size: f64| grouped(size.round() as u64);
+    let digits = match size {
+        size if size >= 1e15 => format!("{size:.3e}"),
+        size if size >= 1e4 || size.fract() == 0.0 => whole(size),
+        size if size < 1e-4 => format!("{size:.3e}"),
+        size => {
+            let mut decimals = 3;
+            let mut unit = 10.0;
+            while size >= unit && decimals > 0 {
+                decimals -= 1;
+                unit *= 10.0;
+            }
+            let text = format!("{size:.0$}", if size < 1.0 { 4 } else { decimals });
+            text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        }
+    };
+    if value < 0.0 { format!("-{digits}") } else { digits }
+}
+
 /// A number in three figures: `7`, `9,998`, `12.3k`, `1.05M`.
 pub fn short(number: u64) -> String {
     if number < 10_000 { grouped(number) } else { scaled(number as f64, 1e3, &["", "k", "M", "G"]) }
@@ -131,6 +158,28 @@ fn scaled(number: f64, step: f64, units: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_of_any_unit_have_four_figures() {
+        let table = [
+            (0.0, "0"),
+            (7.0, "7"),
+            (-7.0, "-7"),
+            (0.5213, "0.5213"),
+            (0.52, "0.52"),
+            (14.588, "14.59"),
+            (999.94, "999.9"),
+            (1_234.6, "1235"),
+            (12_345.6, "12,346"),
+            (22_036_629_914.4, "22,036,629,914"),
+            (1.05e18, "1.050e18"),
+            (0.000_012_34, "1.234e-5"),
+            (-0.25, "-0.25"),
+        ];
+        for (value, text) in table {
+            assert_eq!(number(value), text);
+        }
+    }
 
     #[test]
     fn whole_numbers_have_their_thousands_apart() {

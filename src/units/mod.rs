@@ -6,6 +6,7 @@
 mod address;
 mod count;
 mod digest;
+pub mod exposition;
 pub mod figure;
 mod index;
 mod rate;

@@ -7,7 +7,7 @@ use super::window::Windows;
 use super::{
     Finding, Health, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall,
 };
-use crate::catalogue::Samples;
+use crate::catalogue::{MonitorStat, Samples};
 use crate::plan::{
     During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
 };
@@ -126,6 +126,10 @@ impl Judge {
         is_over: bool,
     ) -> State {
         let state = state(threshold, measured);
+        if matches!(threshold.metric, Metric::Monitor { .. }) {
+            // The load has no part in what an exporter says.
+            return state;
+        }
         let needed = match state {
             State::NoData => threshold.metric.sample_floor(),
             State::TooFew { needed } => needed,
@@ -181,6 +185,9 @@ impl Judge {
     }
 
     fn measure(&self, metric: Metric, view: ThresholdView) -> Option<Measure> {
+        if let Metric::Monitor { monitor, metric, stat } = metric {
+            return self.monitored((monitor, metric), stat, &view);
+        }
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
         let (cell, length_ns) = self.facts(metric, &view);
@@ -193,6 +200,25 @@ impl Judge {
             metric,
             &Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns },
         )
+    }
+
+    /// A figure of what a monitor read in the phases that a view sees.
+    fn monitored(
+        &self,
+        metric: (u16, u16),
+        stat: MonitorStat,
+        view: &ThresholdView,
+    ) -> Option<Measure> {
+        let scenario = &self.plan.scenarios[view.scenario];
+        let phases = &self.recording.scenarios[view.scenario].monitors;
+        let seen = phases.iter().filter(|(key, _)| view.sees(**key, scenario));
+        let tallies = seen.filter_map(|(_, of)| of.get(&metric).copied());
+        let whole = tallies.reduce(|mut all, later| {
+            all.merge(&later);
+            all
+        })?;
+        let (value, samples) = whole.stat(stat)?;
+        Some(Measure { value, samples, ratio: None })
     }
 
     /// What the run proves, as things stand.

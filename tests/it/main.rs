@@ -6,6 +6,7 @@
 mod going;
 mod hostile;
 mod machine;
+mod monitors;
 mod outcome;
 mod peers;
 mod plan;

@@ -11,10 +11,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A process that is ended with the test.
-struct Peer(Child);
+pub(crate) struct Peer(Child);
 
 impl Peer {
-    fn start(command: &mut Command) -> Self {
+    pub(crate) fn start(command: &mut Command) -> Self {
         let path = std::env::var("PATH").unwrap_or_default();
         let program = command.get_program().to_owned();
         let command = command.env("PATH", format!("{path}:/usr/sbin:/sbin")).stdin(Stdio::null());

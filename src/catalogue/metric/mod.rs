@@ -1,6 +1,7 @@
 //! The table of what is measured: a row for each metric, and the words of thresholds.
 
 mod counts;
+mod monitor;
 mod rates;
 mod ratios;
 mod row;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 pub use counts::CountMetric;
+pub use monitor::MonitorStat;
 pub use rates::RateMetric;
 pub use ratios::RatioMetric;
 pub use row::{
@@ -37,6 +39,15 @@ pub enum Metric {
     Check(u16),
     /// http: attempts that went well within this time, of all that ended.
     Within(Time),
+    /// A figure of what a monitor reads.
+    Monitor {
+        /// Index into `Plan::monitors`.
+        monitor: u16,
+        /// Index into `Monitor::metrics`.
+        metric: u16,
+        /// Which figure.
+        stat: MonitorStat,
+    },
 }
 
 /// Defines an enum of metrics, each with its row; the row's `doc` is the variant's comment.
@@ -106,6 +117,7 @@ impl Metric {
             Self::Time(time, _) => time.row(),
             Self::Check(_) => &ratios::CHECK,
             Self::Within(_) => &ratios::WITHIN,
+            Self::Monitor { .. } => &monitor::MONITOR,
         }
     }
 
@@ -120,6 +132,7 @@ impl Metric {
             .chain(given)
             .chain(rates)
             .chain(TimeMetric::ALL.iter().map(|one| one.row()))
+            .chain([&monitor::MONITOR])
     }
 
     /// A value of this metric for people, with its unit.
@@ -131,6 +144,7 @@ impl Metric {
     pub fn sample_floor(self) -> u64 {
         match self {
             Self::Time(_, stat) => stat.sample_floor(),
+            Self::Monitor { stat, .. } => stat.sample_floor(),
             Self::Count(_) | Self::Ratio(_) | Self::Rate(_) | Self::Check(_) | Self::Within(_) => 1,
         }
     }
@@ -193,10 +207,12 @@ pub fn within(name: &str) -> Option<&str> {
 impl fmt::Display for Metric {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // Its name is in the plan.
-            Self::Count(_) | Self::Ratio(_) | Self::Rate(_) | Self::Check(_) => {
-                f.pad(self.row().name)
-            }
+            // Those of checks and monitors are in the plan.
+            Self::Count(_)
+            | Self::Ratio(_)
+            | Self::Rate(_)
+            | Self::Check(_)
+            | Self::Monitor { .. } => f.pad(self.row().name),
             Self::Time(metric, stat) => f.pad(&format!("{metric}.{stat}")),
             Self::Within(time) => f.pad(&format!("within.{time}.ratio")),
         }

@@ -63,6 +63,8 @@ pub enum MetricUnit {
     BytesPerSecond,
     /// Nanoseconds.
     Time,
+    /// A number of whatever unit, also a negative one.
+    Number,
 }
 
 impl MetricUnit {
@@ -76,6 +78,7 @@ impl MetricUnit {
             Self::PerSecond => figure::rate(value),
             Self::BytesPerSecond => format!("{}/s", figure::bytes(whole)),
             Self::Time => figure::time(value),
+            Self::Number => figure::number(value),
         }
     }
 
@@ -86,6 +89,7 @@ impl MetricUnit {
             Self::Ratio => "a ratio",
             Self::PerSecond | Self::BytesPerSecond => "a rate",
             Self::Time => "a time",
+            Self::Number => "a number",
         }
     }
 
@@ -93,8 +97,15 @@ impl MetricUnit {
     pub fn highest(self) -> Option<f64> {
         match self {
             Self::Ratio => Some(1.0),
-            Self::Count | Self::PerSecond | Self::BytesPerSecond | Self::Time => None,
+            Self::Count | Self::PerSecond | Self::BytesPerSecond | Self::Time | Self::Number => {
+                None
+            }
         }
+    }
+
+    /// The lowest value there can be.
+    pub fn lowest(self) -> Option<f64> {
+        (self != Self::Number).then_some(0.0)
     }
 }
 
@@ -202,6 +213,8 @@ pub enum Samples {
     Checks,
     /// Responses with a status.
     Responses,
+    /// Values that a monitor read.
+    Scrapes,
 }
 
 /// Which attempts have a time.
@@ -230,6 +243,8 @@ pub enum Report {
     Checks,
     /// With the survival curve, in report.json alone.
     Survival,
+    /// By name in `monitors.csv` and `monitors`.
+    Monitors,
 }
 
 impl MetricRow {
@@ -261,7 +276,7 @@ impl MetricRow {
             Report::Ratio => vec![numerator(name), name.to_owned(), denominator(name)],
             Report::Rate => vec![per_second(name)],
             Report::Times => vec![samples(name), figure_ms(name, "*")],
-            Report::Checks | Report::Survival => Vec::new(),
+            Report::Checks | Report::Survival | Report::Monitors => Vec::new(),
         }
     }
 
@@ -277,6 +292,7 @@ impl MetricRow {
             Report::Rate => format!("rates.{}", per_second(name)),
             Report::Times => format!("times.{name}"),
             Report::Checks => "checks".to_owned(),
+            Report::Monitors => "monitors".to_owned(),
             Report::Survival => format!("survival.after.{}", self.age?.0),
         })
     }

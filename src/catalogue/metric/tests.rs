@@ -24,6 +24,7 @@ fn the_unit_is_that_of_the_kind() {
             Metric::Ratio(_) | Metric::Check(_) | Metric::Within(_) => unit == MetricUnit::Ratio,
             Metric::Rate(_) => matches!(unit, MetricUnit::PerSecond | MetricUnit::BytesPerSecond),
             Metric::Time(..) => unit == MetricUnit::Time,
+            Metric::Monitor { .. } => unit == MetricUnit::Number,
         };
         assert!(is, "{metric}: {unit:?}");
     }

@@ -5,8 +5,8 @@ use super::needs::write_needs;
 use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
-    Builtin, During, Endpoint, LevelUnit, OnFull, Plan, Protocol, RequestScope, Scenario, Scope,
-    Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
+    Builtin, During, Endpoint, LevelUnit, Monitor, OnFull, Plan, Protocol, RequestScope, Scenario,
+    Scope, Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
 };
 use crate::report::page::Page;
 use crate::report::table::{Column, Table, TableCell};
@@ -44,6 +44,13 @@ pub(super) fn outline(
         writeln!(page)?;
         let data = data_files.next().flatten();
         outline_scenario(page, plan, scenario, (schedule, data), (start, ascii))?;
+    }
+    for monitor in &plan.monitors {
+        let metrics: Vec<&str> = monitor.metrics.iter().map(|one| one.name.as_str()).collect();
+        let Monitor { name, written, every, .. } = monitor;
+        let text = format!("monitor {name}: {} of {written}, every {every}", metrics.join(", "));
+        writeln!(page)?;
+        page.hanging("", "  ", &visible(&text), Style::new())?;
     }
     let outlooks = engine::row_outlooks(plan, files);
     let mut warnings: Vec<String> = outlooks.iter().filter_map(engine::RowOutlook::words).collect();

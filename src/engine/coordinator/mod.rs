@@ -18,6 +18,7 @@ use super::channel::WorkerEvent;
 use super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Subscribers};
+use super::monitors::Readings;
 use super::narrator::Narrator;
 use super::rows::shared_rows;
 use crate::machine::Limits;
@@ -79,6 +80,9 @@ pub async fn run(
     }
     let idle = workers.all_ready().await?;
     let t0_ns = monotonic_ns() + LEAD_NS;
+    let clock = Clock::starting_at(t0_ns);
+    let readings =
+        Readings::start(&manifest.plan.monitors, clock).map_err(EngineError::Monitors)?;
     workers.start(t0_ns);
     let started = Event::Started {
         targets: manifest.targets.clone(),
@@ -96,7 +100,8 @@ pub async fn run(
         workers,
         aggregator,
         row_pools,
-        clock: Clock::starting_at(t0_ns),
+        clock,
+        readings,
         subscribers,
         reason: None,
         ticked_ns: t0_ns,
@@ -119,6 +124,7 @@ struct Run<'a, 'b> {
     narrator: Narrator,
     diagnostics: Diagnostics,
     clock: Clock,
+    readings: Readings,
     subscribers: &'a mut Subscribers<'b>,
     /// Why the run is being brought to an end.
     reason: Option<StopReason>,
@@ -137,6 +143,7 @@ impl Run<'_, '_> {
         while !self.progress.is_over() {
             tokio::select! {
                 (worker, event) = self.workers.next_event() => self.handle(worker, event),
+                reading = self.readings.next() => self.record(Entry::Monitored(reading)),
                 _ = tick.tick() => self.tick(),
                 Some(signal) = signals.recv() => {
                     asked += 1;
@@ -333,6 +340,9 @@ impl Run<'_, '_> {
 
     async fn finish(mut self) -> Ended {
         self.workers.join(END_WITHIN).await;
+        while let Some(reading) = self.readings.waiting() {
+            self.record(Entry::Monitored(reading));
+        }
         while let Some(second) = self.aggregator.remaining_second() {
             self.write(second);
         }

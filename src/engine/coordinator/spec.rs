@@ -27,6 +27,9 @@ pub enum EngineError {
     /// What workers need is larger than a message may be.
     #[error("cannot send the plan and its files to a worker")]
     Manifest(#[source] WireError),
+    /// No thread or timer could be had for the monitors.
+    #[error("cannot start to read the monitors")]
+    Monitors(#[source] io::Error),
 }
 
 /// What the coordinator runs.

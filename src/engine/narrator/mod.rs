@@ -87,7 +87,10 @@ impl Narrator {
                     events.extend(self.diagnosed(found, *at_ns));
                 }
             }
-            Entry::Baseline(_) | Entry::Transition(_) | Entry::WorkerLost { .. } => {}
+            Entry::Baseline(_)
+            | Entry::Transition(_)
+            | Entry::Monitored(_)
+            | Entry::WorkerLost { .. } => {}
         }
         events
     }

@@ -132,7 +132,10 @@ impl RunState {
                     self.stages[scenario].look_at_all(of, facts, scenario);
                 }
             }
-            Entry::Baseline(_) | Entry::WorkerLost { .. } | Entry::Diagnosed { .. } => {}
+            Entry::Baseline(_)
+            | Entry::WorkerLost { .. }
+            | Entry::Diagnosed { .. }
+            | Entry::Monitored(_) => {}
         }
         self.look(facts);
     }

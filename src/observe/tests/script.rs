@@ -121,6 +121,7 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         probe: true,
     };
     Plan {
+        monitors: Vec::new(),
         name: "hold-while-serving".into(),
         description: None,
         seed: 42,

@@ -5,6 +5,7 @@ pub(in crate::plan) mod extent;
 pub(in crate::plan) mod generator;
 pub(in crate::plan) mod hold;
 pub(in crate::plan) mod http;
+pub(in crate::plan) mod monitor;
 pub(in crate::plan) mod plan;
 pub(in crate::plan) mod protocol;
 pub(in crate::plan) mod scenario;

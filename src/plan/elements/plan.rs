@@ -9,6 +9,7 @@ use crate::plan::elements::hold::event::DisconnectEvent;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::http::connection::RawConnection;
 use crate::plan::elements::http::request::RawRequest;
+use crate::plan::elements::monitor::{self, RawMonitor};
 use crate::plan::elements::protocol::Protocol;
 use crate::plan::elements::scenario::RawScenario;
 use crate::plan::elements::scenario::{Context, check_waits, scenario};
@@ -45,6 +46,8 @@ table! {
         description: Text,
         /// Seeds think times, jitter and the choice of requests. Default: 42.
         seed: Count,
+        /// Exporters of metrics to read beside the load, each with a name.
+        monitors: Named<RawMonitor>,
         /// How this machine makes the load.
         generator: RawGenerator,
         /// Looks for the highest level that passes, by one run after the other.
@@ -53,7 +56,7 @@ table! {
 }
 
 /// The tables that a key is looked for in when it stands in the wrong one.
-pub(in crate::plan) const TABLES: [&Keys; 10] = [
+pub(in crate::plan) const TABLES: [&Keys; 11] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
     &RawTarget::KEYS,
@@ -64,6 +67,7 @@ pub(in crate::plan) const TABLES: [&Keys; 10] = [
     &RawThresholdTable::KEYS,
     &RawConnection::KEYS,
     &RawFaults::KEYS,
+    &RawMonitor::KEYS,
 ];
 
 /// A plan has at most so many scenarios, and so many targets.
@@ -80,7 +84,9 @@ pub(in crate::plan) fn lower(
     let scale = overrides::scale(overrides, errors);
     let none = Named(Vec::new());
     let raw_targets = raw.targets.value().unwrap_or(&none);
+    let monitors = monitor::monitors(&raw.monitors, errors);
     let context = Context {
+        monitors: &monitors,
         source,
         overrides,
         scale,
@@ -116,6 +122,7 @@ pub(in crate::plan) fn lower(
         seed: raw.seed.value().map_or(42, |seed| seed.0),
         targets,
         scenarios,
+        monitors,
         generator: generator::generator(&raw.generator, errors),
         search,
     };

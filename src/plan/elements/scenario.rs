@@ -1,5 +1,6 @@
 //! One kind of load against one target.
 
+use crate::plan::elements::monitor::Monitor;
 use crate::plan::elements::protocol::{Protocol, ProtocolWord, RawProtocol};
 use crate::plan::elements::stage::RawStage;
 use crate::plan::elements::threshold::RawThreshold;
@@ -82,6 +83,8 @@ pub(in crate::plan) struct Context<'a> {
     pub overrides: &'a Overrides,
     pub scale: Scale,
     pub target_names: Vec<&'a str>,
+    /// What is read beside the load.
+    pub monitors: &'a [Monitor],
     /// Whether connections to each target are secured.
     pub secured: Vec<bool>,
     /// Whether all targets could be read, so that an unknown name is really unknown.

@@ -42,11 +42,13 @@ pub(super) enum Unit {
     Time,
     /// 0 to 1.
     Ratio,
+    /// Of any unit.
+    Number,
 }
 
 impl Unit {
     pub(super) fn figure(self, value: f64) -> String {
-        use crate::units::figure::{percent, short, time};
+        use crate::units::figure::{number, percent, short, time};
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -60,6 +62,7 @@ impl Unit {
             Self::PerSecond => format!("{}/s", short(whole)),
             Self::Time => time(value),
             Self::Ratio => percent(value),
+            Self::Number => number(value),
         }
     }
 }

@@ -5,7 +5,9 @@
 //! own script run, known by its hash, and nothing be loaded.
 
 mod chart;
+mod monitors;
 mod scenario;
+mod stages;
 
 use super::causes::causes;
 use super::foreign::visible;
@@ -56,6 +58,7 @@ fn page(run: &SavedRun) -> Markup {
                     @for index in 0..run.plan.scenarios.len() {
                         (scenario::scenario(run, index))
                     }
+                    (monitors::monitors(run))
                     (health(run))
                     (reproduce(run))
                 }

@@ -1,6 +1,7 @@
 //! Turns one scenario into charts over time, its distribution, and its tables.
 
 use super::chart::{Axis, Chart, Heat, Series, Unit};
+use super::stages::bands;
 use crate::plan::{Level, Phase, Protocol, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
 use crate::report::foreign::visible;
@@ -100,7 +101,7 @@ impl View<'_> {
             series,
             stacked: false,
             log: false,
-            bands: self.bands(),
+            bands: bands(self.scenario, self.facts, self.end_s),
             heat: None,
         }
     }
@@ -121,20 +122,6 @@ impl View<'_> {
             Some(amount?).filter(|_| length > 0.1).map(|amount| amount / length)
         };
         amounts.into_iter().zip(lengths).map(rate).collect()
-    }
-
-    /// The stages: from when, until when, and their names.
-    fn bands(&self) -> Vec<(f64, f64, String)> {
-        let at = |mark: Transition| self.facts.at(mark).map(|ns| ns as f64 / 1e9);
-        let after = at(Transition::Drain).or(at(Transition::End)).unwrap_or(self.end_s);
-        let stages = (0..).zip(&self.scenario.stages);
-        stages
-            .filter_map(|(number, stage)| {
-                let from = at(Transition::Ramp(number)).or(at(Transition::Hold(number)))?;
-                let next = at(Transition::Ramp(number + 1)).or(at(Transition::Hold(number + 1)));
-                Some((from, next.unwrap_or(after).min(self.end_s), stage.name.clone()))
-            })
-            .collect()
     }
 
     fn levels(&self) -> Vec<Series> {

@@ -7,6 +7,7 @@ mod cost;
 mod facts;
 mod findings;
 mod measures;
+mod monitors;
 mod requests;
 mod storms;
 mod survival;
@@ -21,6 +22,7 @@ use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BreachReport, HealthReport, ThresholdReport};
 use jiff::Timestamp;
+use monitors::MonitorReport;
 use serde::{Serialize, Serializer};
 
 /// The format and its version.
@@ -91,6 +93,8 @@ struct Report<'a> {
     workers_lost: Vec<LostWorkerReport<'a>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     servers: Vec<ServerReport<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    monitors: Vec<MonitorReport<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     warnings: &'a [String],
 }
@@ -214,6 +218,7 @@ impl<'a> Report<'a> {
             cost: CostReport::of_run(run),
             workers_lost: run.recording.lost.iter().map(|lost| lost_worker(run, lost)).collect(),
             servers: servers(run),
+            monitors: MonitorReport::all(run),
             warnings: run.started.as_ref().map_or(&[], |started| &started.warnings),
         }
     }

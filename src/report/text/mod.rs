@@ -49,6 +49,7 @@ pub fn write(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::R
     }
     causes::cost_of_all(run, out)?;
     servers(run, out)?;
+    monitors(run, out)?;
     warnings(run, out)?;
     files(made, out)?;
     last(run, made, out)
@@ -284,6 +285,12 @@ fn servers(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     Ok(())
 }
 
+fn monitors(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+    let Some(table) = super::monitors::table(run) else { return Ok(()) };
+    heading(out, "What the monitors read")?;
+    table.write(out, 2)
+}
+
 fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let mut warnings: Vec<String> =
         run.started.as_ref().map_or_else(Vec::new, |started| started.warnings.clone());
@@ -294,6 +301,7 @@ fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     );
     let health = run.judgement.health.iter();
     warnings.extend(health.filter_map(rules::loosened));
+    warnings.extend(super::monitors::failures(run));
     if warnings.is_empty() {
         return Ok(());
     }

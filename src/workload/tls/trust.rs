@@ -146,6 +146,11 @@ impl Client {
         Ok(Self { config: peers.config()?, names })
     }
 
+    /// What all of its sessions share.
+    pub(crate) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.config)
+    }
+
     /// This side of a session with the peer of an address, which has yet to shake hands.
     pub fn session(&self, address: usize) -> Result<UnbufferedClientConnection, rustls::Error> {
         let name = self.names.get(address).cloned();

@@ -77,6 +77,7 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
     };
     let server = HttpServer { body: "ok".into(), tls: None, faults: Faults::default() };
     let plan = Plan {
+        monitors: Vec::new(),
         name: "test".into(),
         description: None,
         seed: 42,

@@ -10,7 +10,7 @@ pub(super) const BASIC: &str = "name or the password";
 
 /// Says what a header cannot carry, or what is missing: the variables of the environment are named,
 /// and no value is shown.
-pub(super) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
+pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
     // What is wrong with the environment itself has been said.
     if text.broken {
         return;

@@ -1,6 +1,7 @@
 //! Turns `connect.time.p99 < 1s` into a metric, a comparison and a bound.
 
 use crate::catalogue::{Better, MetricUnit, ProtocolKind, within};
+use crate::plan::elements::monitor::{self, Monitor};
 use crate::plan::suggest::{did_you_mean, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, foreign};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
@@ -40,11 +41,13 @@ pub(in crate::plan) fn end_of_metric(text: &str) -> Option<usize> {
     text[end..].find(['<', '>', '=', '!']).map(|at| end + at)
 }
 
-/// Reads `metric comparison bound`; `checks` are the names of the scenario's checks.
+/// Reads `metric comparison bound`; `checks` are the names of the scenario's checks, `monitors`
+/// those of the plan.
 pub(in crate::plan) fn parse(
     text: &str,
     protocol: ProtocolKind,
     checks: &[String],
+    monitors: &[Monitor],
 ) -> Result<Condition, ConditionError> {
     let whole = 0..text.len();
     let Some(start) = end_of_metric(text) else {
@@ -78,13 +81,19 @@ pub(in crate::plan) fn parse(
     if metric_range.is_empty() {
         return Err(ConditionError::new(start..signs, "the metric is missing", GRAMMAR));
     }
-    let metric = metric(&text[metric_range.clone()], protocol, checks)
-        .map_err(|(message, help)| ConditionError::new(metric_range, message, help))?;
+    let metric = metric(&text[metric_range.clone()], protocol, checks, monitors)
+        .map_err(|(message, help)| ConditionError::new(metric_range.clone(), message, help))?;
+    let name = text[metric_range.clone()].to_owned();
     if bound_range.is_empty() {
-        return Err(ConditionError::new(start..signs, "the bound is missing", example(metric)));
+        let help = example(metric).replace(&metric.to_string(), &name);
+        return Err(ConditionError::new(start..signs, "the bound is missing", help));
     }
-    let bound = bound(&text[bound_range.clone()], metric)
-        .map_err(|(message, help)| ConditionError { range: bound_range.clone(), message, help })?;
+    let bound = bound(&text[bound_range.clone()], metric).map_err(|(message, help)| {
+        // The name of a check or monitor is known only here.
+        let named = |text: String| text.replace(&metric.to_string(), &name);
+        let (message, help) = (named(message), help.map(named));
+        ConditionError { range: bound_range.clone(), message, help }
+    })?;
     if let Some((message, help)) = pointless(metric, comparison, bound) {
         return Err(ConditionError::new(whole, message, help));
     }
@@ -118,7 +127,11 @@ fn metric(
     name: &str,
     protocol: ProtocolKind,
     checks: &[String],
+    monitors: &[Monitor],
 ) -> Result<Metric, (String, String)> {
+    if let Some(metric) = monitor::metric(name, monitors) {
+        return metric;
+    }
     let one = name.strip_prefix(ONE_CHECK).and_then(|rest| rest.strip_suffix(OF_CHECK));
     if let (Some(one), false) = (one, protocol.holds()) {
         return named_check(one, checks);
@@ -230,6 +243,7 @@ fn families(protocol: ProtocolKind) -> String {
 fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> {
     let unit = metric.row().unit;
     let value = match unit {
+        MetricUnit::Number => number(text),
         MetricUnit::Count => text.parse::<Count>().map(|count| count.0 as f64),
         MetricUnit::Ratio => unambiguous(text).map(|ratio| ratio.0),
         MetricUnit::PerSecond | MetricUnit::BytesPerSecond => text.parse::<Rate>().map(Rate::value),
@@ -254,6 +268,12 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
     })
 }
 
+/// A number of any unit: `0.5`, `-3`, `10k`.
+fn number(text: &str) -> Result<f64, UnitError> {
+    let plain = text.replace('_', "").parse().ok().filter(|number: &f64| number.is_finite());
+    plain.map_or_else(|| text.parse::<Count>().map(|count| count.0 as f64), Ok)
+}
+
 /// A ratio; a bare 1 is all to those who count from 0 to 1, and one in a hundred to those who think
 /// in percent.
 fn unambiguous(text: &str) -> Result<Ratio, UnitError> {
@@ -275,6 +295,7 @@ fn example(metric: Metric) -> String {
         (MetricUnit::Ratio, Better::Higher | Better::Neither) => ">= 99.9%",
         (MetricUnit::PerSecond | MetricUnit::BytesPerSecond, _) => ">= 1000/s",
         (MetricUnit::Time, _) => "< 100ms",
+        (MetricUnit::Number, _) => "< 8",
     };
     format!("write for example `{metric} {bound}`")
 }
@@ -285,9 +306,9 @@ fn pointless(
     comparison: Comparison,
     Bound(bound): Bound,
 ) -> Option<(String, String)> {
-    let lowest = 0.0;
+    let lowest = metric.row().unit.lowest();
     let highest = metric.row().unit.highest();
-    let at_lowest = bound <= lowest;
+    let at_lowest = lowest.is_some_and(|lowest| bound <= lowest);
     let at_highest = highest.is_some_and(|highest| bound >= highest);
     let word = match comparison {
         Comparison::Less if at_lowest => "never",

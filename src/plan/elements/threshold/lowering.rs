@@ -104,14 +104,15 @@ fn threshold(
         Protocol::Http(http) => &http.checks,
         Protocol::Hold(_) => &[],
     };
-    let Condition { metric, comparison, bound } = match condition::parse(written, word, checks) {
-        Ok(condition) => condition,
-        Err(wrong) => {
-            let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);
-            errors.add(at, wrong.message).help = wrong.help;
-            return None;
-        }
-    };
+    let Condition { metric, comparison, bound } =
+        match condition::parse(written, word, checks, context.monitors) {
+            Ok(condition) => condition,
+            Err(wrong) => {
+                let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);
+                errors.add(at, wrong.message).help = wrong.help;
+                return None;
+            }
+        };
     let none = RawThresholdTable::default();
     let raw = raw.unwrap_or(&none);
     let during = match raw.during.value() {
@@ -130,7 +131,7 @@ fn threshold(
         scope: scope(raw, stages, errors)?,
         requests: request_scope::scope(&raw.request, metric, known.then_some(protocol), errors)?,
         during,
-        window: window(raw, errors),
+        window: window(raw, metric, errors),
         abort: raw.abort.value().copied().unwrap_or(false),
         grace: raw.grace.value().copied().unwrap_or_default(),
     })
@@ -172,8 +173,14 @@ fn scope(raw: &RawThresholdTable, stages: &Stages, errors: &mut Errors) -> Optio
     Some(Scope::Stage(index))
 }
 
-fn window(raw: &RawThresholdTable, errors: &mut Errors) -> Option<Time> {
+fn window(raw: &RawThresholdTable, metric: Metric, errors: &mut Errors) -> Option<Time> {
     let given = raw.window.given()?;
+    if matches!(metric, Metric::Monitor { .. }) {
+        errors
+            .add(given.at, "`window` does not apply to what a monitor reads")
+            .help("leave `window` out: `min` and `max` look at each value");
+        return None;
+    }
     let window = time(&raw.window, "window", Time(Duration::from_secs(1)), errors);
     if window.0.subsec_nanos() != 0 {
         errors

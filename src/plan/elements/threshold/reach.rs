@@ -270,6 +270,9 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     if part.is_empty() {
         return Some(0);
     }
+    if metric.row().samples == Samples::Scrapes {
+        return None;
+    }
     let hold = match protocol {
         Protocol::Hold(hold) => hold,
         Protocol::Http(http) => return requests(metric, http, part),

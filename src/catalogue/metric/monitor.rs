@@ -1,0 +1,90 @@
+//! What thresholds look at in the values of monitors.
+
+use super::row::{Better, MetricRow, MetricUnit, Report, Samples, Whose};
+use crate::catalogue::Protocols;
+use std::fmt;
+
+/// Defines the statistics: their names, and their comments as documentation.
+macro_rules! stats {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
+        /// A figure of the values of a monitor over the time that a threshold looks at.
+        #[derive(
+            Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
+            serde::Deserialize,
+        )]
+        pub enum MonitorStat { $($(#[doc = $doc])* $variant,)* }
+
+        impl MonitorStat {
+            /// Every one, in the order of reports.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The word in plans and reports.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+stats! {
+    /// The smallest value.
+    Min = "min",
+    /// The arithmetic mean of the values.
+    Mean = "mean",
+    /// The largest value.
+    Max = "max",
+    /// The last value.
+    Last = "last",
+    /// How much a counter rose; from a value that is smaller than the one before it counts from
+    /// zero, as after a restart.
+    Increase = "increase",
+    /// The increase a second.
+    Rate = "rate",
+}
+
+impl MonitorStat {
+    /// The one with this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|one| one.name() == name)
+    }
+
+    /// All names, in words.
+    pub fn names() -> String {
+        Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Values below which it says nothing: a rise takes two.
+    pub fn sample_floor(self) -> u64 {
+        match self {
+            Self::Min | Self::Mean | Self::Max | Self::Last => 1,
+            Self::Increase | Self::Rate => 2,
+        }
+    }
+}
+
+impl fmt::Display for MonitorStat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The metric of a value that a monitor reads.
+pub(super) const MONITOR: MetricRow = MetricRow {
+    name: "monitor.NAME.METRIC.max",
+    doc: " A figure of what `[monitors.NAME]` reads: `min`, `mean`, `max`, `last`, `increase` or \
+          `rate`.",
+    formula: "over the values that were read; `increase` and `rate` of a counter that starts again \
+              count from zero",
+    unit: MetricUnit::Number,
+    better: Better::Neither,
+    protocols: Protocols::ALL,
+    connections: Protocols::NONE,
+    all_phases: Protocols::NONE,
+    per_request: false,
+    needs: &[],
+    samples: Samples::Scrapes,
+    whose: Whose::All,
+    age: None,
+    report: Report::Monitors,
+    counts: None,
+};
