@@ -16,4 +16,4 @@ pub use metric::{
     per_second, samples, within,
 };
 pub use names::{Counter, Gauge};
-pub use protocol::{ProtocolKind, Protocols};
+pub use protocol::{ProtocolKind, ProtocolRow, Protocols};

@@ -1,10 +1,81 @@
 //! The protocols, and sets of them.
 
+use super::{Counter, Gauge, RateMetric, TimeMetric};
 use std::fmt;
 
-/// Defines the protocols: their names and whether each holds connections.
+/// What there is to know of a protocol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProtocolRow {
+    /// The word in plans and reports.
+    pub name: &'static str,
+    /// What attempts are.
+    pub attempts: &'static str,
+    /// Whether an attempt lasts as long as its user stays, through any number of phases: it is good
+    /// as long as it is open. Otherwise it ends by itself, and a user makes one after the other.
+    pub lasts: bool,
+    /// How many attempts are started a second.
+    pub rate: RateMetric,
+    /// Counts the attempts that are good so far.
+    pub good: Counter,
+    /// What these are called: in charts, and on screen.
+    pub good_words: [&'static str; 2],
+    /// Counts the attempts of which it is known whether the target takes them.
+    pub decided: &'static [Counter],
+    /// Counts the attempts that the target has served.
+    pub served: Counter,
+    /// The level that a plan asks for.
+    pub level: Gauge,
+    /// The attempts whose end, or whose opening, is waited for.
+    pub pending: Gauge,
+    /// What the chart of these two is called, and that of attempts a second.
+    pub charts: [&'static str; 2],
+    /// The distribution that says most of attempts.
+    pub attempt_time: TimeMetric,
+    /// The same from the time that an arrival was due.
+    pub time_from_due: Option<TimeMetric>,
+    /// Those that say most while no attempt is started.
+    pub idle_times: &'static [TimeMetric],
+}
+
+/// What protocols that hold connections have in common.
+const HOLD: ProtocolRow = ProtocolRow {
+    name: "",
+    attempts: "connections",
+    lasts: true,
+    rate: RateMetric::Connect,
+    good: Counter::ConnectOk,
+    good_words: ["opened", "opened"],
+    decided: &[Counter::ConnectOk, Counter::ConnectFailed, Counter::ConnectFailedLocal],
+    served: Counter::Verified,
+    level: Gauge::Open,
+    pending: Gauge::Connecting,
+    charts: ["Connections", "Connections opened a second"],
+    attempt_time: TimeMetric::ConnectTime,
+    time_from_due: None,
+    idle_times: &[TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap],
+};
+
+/// What protocols of requests have in common.
+const REQUEST: ProtocolRow = ProtocolRow {
+    name: "",
+    attempts: "requests",
+    lasts: false,
+    rate: RateMetric::Requests,
+    good: Counter::Ok,
+    good_words: ["succeeded", "ok"],
+    decided: &[Counter::Ok, Counter::Failed, Counter::TimedOut, Counter::Unfinished],
+    served: Counter::Ok,
+    level: Gauge::Users,
+    pending: Gauge::InFlight,
+    charts: ["Users and requests under way", "Requests a second"],
+    attempt_time: TimeMetric::ServiceTime,
+    time_from_due: Some(TimeMetric::ResponseTime),
+    idle_times: &[],
+};
+
+/// Defines the protocols, each with its row.
 macro_rules! protocols {
-    ($($(#[$doc:meta])* $variant:ident = $name:literal, $holds:literal;)*) => {
+    ($($(#[$doc:meta])* $variant:ident = $row:expr;)*) => {
         /// What the users of a scenario do.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProtocolKind { $($(#[$doc])* $variant,)* }
@@ -13,14 +84,16 @@ macro_rules! protocols {
             /// Every protocol, in the order of documents.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// The word in plans and reports.
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
+            const ROWS: &'static [ProtocolRow] = &[$($row),*];
+
+            /// What there is to know of it.
+            pub const fn row(self) -> &'static ProtocolRow {
+                &Self::ROWS[self as usize]
             }
 
-            /// Whether an attempt is a connection that is held; otherwise it is a request.
-            pub const fn holds(self) -> bool {
-                match self { $(Self::$variant => $holds,)* }
+            /// The word in plans and reports.
+            pub const fn name(self) -> &'static str {
+                self.row().name
             }
         }
     };
@@ -28,11 +101,11 @@ macro_rules! protocols {
 
 protocols! {
     /// Opens a TCP connection and holds it.
-    TcpHold = "tcp-hold", true;
+    TcpHold = ProtocolRow { name: "tcp-hold", ..HOLD };
     /// Opens a WebSocket and holds it.
-    WsHold = "ws-hold", true;
+    WsHold = ProtocolRow { name: "ws-hold", ..HOLD };
     /// Sends HTTP requests.
-    Http = "http", false;
+    Http = ProtocolRow { name: "http", ..REQUEST };
 }
 
 impl fmt::Display for ProtocolKind {
@@ -61,7 +134,7 @@ impl Protocols {
     const fn those_that_hold(holds: bool) -> Self {
         let (mut set, mut at) = (0, 0);
         while at < ProtocolKind::ALL.len() {
-            if ProtocolKind::ALL[at].holds() == holds {
+            if ProtocolKind::ALL[at].row().lasts == holds {
                 set |= 1 << ProtocolKind::ALL[at] as u8;
             }
             at += 1;

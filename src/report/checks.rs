@@ -3,7 +3,7 @@
 
 use super::columns::{bytes, csv, row};
 use super::foreign::cell;
-use crate::plan::{Protocol, Scenario};
+use crate::plan::Scenario;
 use crate::record::{Cell, CheckTally};
 use crate::store::SavedRun;
 
@@ -16,7 +16,7 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     );
     let mut any = false;
     for (scenario, facts) in run.plan.scenarios.iter().zip(&run.recording.scenarios) {
-        any |= !names(scenario).is_empty();
+        any |= !scenario.protocol.checks().is_empty();
         for (key, facts) in &facts.cells {
             let stage = scenario.stages.get(usize::from(key.stage)).map_or("", |stage| &stage.name);
             for (name, CheckTally { passed, failed }) in tallies(scenario, facts) {
@@ -43,13 +43,6 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     if any { bytes(csv) } else { Vec::new() }
 }
 
-fn names(scenario: &Scenario) -> &[String] {
-    match &scenario.protocol {
-        Protocol::Http(http) => &http.checks,
-        Protocol::Hold(_) => &[],
-    }
-}
-
 /// The checks of a scenario and what became of them, in the plan's order; one that was never made
 /// has zeros.
 pub(super) fn tallies<'a>(
@@ -57,7 +50,9 @@ pub(super) fn tallies<'a>(
     cell: &Cell,
 ) -> impl Iterator<Item = (&'a str, CheckTally)> {
     let tally = |at: usize| cell.checks.get(at).copied().unwrap_or_default();
-    names(scenario)
+    scenario
+        .protocol
+        .checks()
         .iter()
         .enumerate()
         .map(move |(at, name)| (name.as_str(), tally(at)))

@@ -43,7 +43,7 @@ impl ReportedMetrics {
             }),
             gauges: keep(Gauge::ALL, |one| one.protocols().has(kind)),
             ratios: keep(RatioMetric::ALL, |one| shown(one.row(), Report::Ratio)),
-            within: within(protocol),
+            within: protocol.within().to_vec(),
             rates: keep(RateMetric::ALL, |one| shown(one.row(), Report::Rate)),
             times: keep(TimeMetric::ALL, |one| shown(one.row(), Report::Times)),
         }
@@ -51,7 +51,7 @@ impl ReportedMetrics {
 
     /// Of each request of some protocols: what belongs to no connection.
     pub(super) fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
-        let requests = protocols.into_iter().filter(|one| !one.holds());
+        let requests = protocols.into_iter().filter(|one| !one.requests().is_empty());
         let all = Self::all_of(&requests.map(Self::of).collect::<Vec<_>>());
         Self {
             counters: keep(&all.counters, Counter::is_per_request),
@@ -115,14 +115,10 @@ impl ReportedMetrics {
 /// Whether a scenario has what a counter or a metric of reports needs. Columns that a plan could
 /// fill by other means are there for each scenario of their protocol.
 fn has(protocol: &Protocol, need: Need) -> bool {
-    let (churn, cookies) = match protocol {
-        Protocol::Hold(hold) => (Some(&hold.churn), false),
-        Protocol::Http(http) => (None, http.cookies),
-    };
     match need {
-        Need::Events => churn.is_some_and(|churn| !churn.events.is_empty()),
-        Need::Reconnects => churn.is_some_and(Churn::reopens),
-        Need::Cookies => cookies,
+        Need::Events => protocol.churn().is_some_and(|churn| !churn.events.is_empty()),
+        Need::Reconnects => protocol.churn().is_some_and(Churn::reopens),
+        Need::Cookies => protocol.keeps_cookies(),
         Need::Tls
         | Need::Checks
         | Need::Heartbeat
@@ -130,13 +126,6 @@ fn has(protocol: &Protocol, need: Need) -> bool {
         | Need::ClientHeartbeat
         | Need::Messages
         | Need::Rate => true,
-    }
-}
-
-fn within(protocol: &Protocol) -> Vec<Time> {
-    match protocol {
-        Protocol::Hold(_) => Vec::new(),
-        Protocol::Http(http) => http.within.clone(),
     }
 }
 

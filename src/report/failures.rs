@@ -3,7 +3,7 @@
 use super::columns::{bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
-use crate::plan::{Protocol, Scenario};
+use crate::plan::Scenario;
 use crate::record::{Cause, Cell, Tally};
 use crate::store::SavedRun;
 
@@ -61,15 +61,13 @@ pub(super) fn sorted<'a>(
         failures.iter().map(move |(cause, tally)| (request, *cause, tally))
     };
     let by_request = facts.requests.values().any(|tally| !tally.failures.is_empty());
-    let mut causes: Vec<_> = match &scenario.protocol {
-        Protocol::Http(_) if by_request => {
+    let mut causes: Vec<_> = match scenario.protocol.requests() {
+        _ if by_request => {
             let requests = facts.requests.iter();
             requests.flat_map(|(at, tally)| of(scenario.request(*at), &tally.failures)).collect()
         }
         // Recordings of earlier versions have the causes of several requests as one.
-        Protocol::Http(http) if http.requests.len() == 1 => {
-            of(scenario.request(0), &facts.failures).collect()
-        }
+        [only] => of(Some(only.name.as_str()), &facts.failures).collect(),
         _ => of(None, &facts.failures).collect(),
     };
     causes

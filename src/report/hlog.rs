@@ -4,7 +4,7 @@
 //! Values are nanoseconds; `Interval_Max` is in milliseconds; a tag reads
 //! `web.service_time:s02.hold`, of one of several requests `web/order.service_time:s02.hold`.
 
-use crate::plan::{Plan, Protocol, Stat, TimeMetric};
+use crate::plan::{Plan, Stat, TimeMetric};
 use crate::record::CellKey;
 use crate::store::{Durations, Header, Started};
 use base64::Engine as _;
@@ -58,10 +58,9 @@ pub(super) fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
                 .expect("memory takes every histogram with these bounds");
             interval.add(&mut lines, *metric, samples.max() as f64, &packed);
         }
-        let Protocol::Http(http) = &scenario.protocol else { continue };
         for (at, facts) in &cell.requests {
-            let Some(request) = http.requests.get(usize::from(*at)) else { continue };
-            interval.of = format!("{}/{}", tag(&scenario.name), tag(&request.name));
+            let Some(request) = scenario.request(*at) else { continue };
+            interval.of = format!("{}/{}", tag(&scenario.name), tag(request));
             for metric in TimeMetric::ALL {
                 let of_metric =
                     facts.times.stat(*metric, Stat::Max).zip(facts.times.histogram_v2(*metric));

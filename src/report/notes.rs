@@ -1,7 +1,6 @@
 //! Turns what a verdict leaves out into sentences beside it.
 
 use super::foreign::visible;
-use crate::plan::Protocol;
 use crate::store::SavedRun;
 use crate::units::figure::{grouped, percent};
 use crate::verdict::{Verdict, unlimited_failures};
@@ -13,10 +12,7 @@ pub(super) fn notes(run: &SavedRun) -> Vec<String> {
     }
     let unlimited = unlimited_failures(&run.plan, &run.recording).into_iter().map(|one| {
         let scenario = &run.plan.scenarios[one.scenario];
-        let what = match scenario.protocol {
-            Protocol::Http(_) => "requests",
-            Protocol::Hold(_) => "connections",
-        };
+        let what = scenario.protocol.row().attempts;
         format!(
             "{} of the {what} of {} failed ({} of {}), and no threshold limits failures: \
              `failure_ratio < 1%` would",

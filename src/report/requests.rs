@@ -4,7 +4,7 @@
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
-use crate::plan::{Http, Protocol};
+use crate::plan::Scenario;
 use crate::record::Counter;
 use crate::store::SavedRun;
 use std::borrow::Cow;
@@ -23,13 +23,12 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let names = ["scenario", "stage", "request"].map(str::to_owned);
     row(&mut csv, names.into_iter().chain(columns.iter().map(|column| column.heading())));
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
-        let Protocol::Http(http) = &scenario.protocol else { continue };
         let facts = ScenarioFacts::new(run, index);
         let words = ReportedMetrics::of_requests([&scenario.protocol]);
         let stages = (0..).zip(&scenario.stages);
         let stages = stages.map(|(number, stage)| (cell(&stage.name), facts.stage(number)));
         for (stage, section) in stages.chain([(ALL_STAGES.into(), facts.whole())]) {
-            for (name, own) in each(http, &section) {
+            for (name, own) in each(scenario, &section) {
                 let names = [cell(&scenario.name), stage.clone(), cell(name)].map(Cow::into_owned);
                 let figures = columns.iter().map(|column| column.value(&own, &words));
                 row(&mut csv, names.into_iter().chain(figures));
@@ -41,10 +40,10 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
 
 /// The requests of a section, each with its own facts.
 pub(super) fn each<'a>(
-    http: &'a Http,
+    scenario: &'a Scenario,
     section: &'a Section<'_>,
 ) -> impl Iterator<Item = (&'a str, Section<'a>)> {
-    let requests = (0..).zip(&http.requests);
+    let requests = (0..).zip(scenario.protocol.requests());
     requests.map(|(at, request)| (request.name.as_str(), section.of_request(at)))
 }
 

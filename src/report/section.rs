@@ -30,12 +30,11 @@ pub(super) struct Section<'a> {
 }
 
 impl Section<'_> {
-    /// The same for one request: index into `Http::requests`.
+    /// The same for one request: index into `Protocol::requests`.
     pub(super) fn of_request(&self, request: u16) -> Section<'_> {
         let Self { protocol, time, .. } = *self;
         let gauges = Gauges::default();
-        let apart = matches!(protocol, Protocol::Http(http) if http.tells_requests_apart());
-        if !apart {
+        if !protocol.tells_requests_apart() {
             let cell = Cow::Borrowed(&*self.cell);
             return Section { protocol, cell, gauges, times: None, time };
         }

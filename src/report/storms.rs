@@ -1,6 +1,6 @@
 //! Turns the plan's events and what was recorded of them into pairs.
 
-use crate::plan::{DisconnectEvent, Protocol, Scenario};
+use crate::plan::{DisconnectEvent, Scenario};
 use crate::record::{Cell, Counter, Storm};
 
 /// An event, and what became of the connections that it dropped.
@@ -15,15 +15,12 @@ pub(super) struct EventFacts<'a> {
 /// The events of a scenario, in the order of their times. None in a run that was saved before
 /// events were told apart.
 pub(super) fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
-    let Protocol::Hold(hold) = &scenario.protocol else { return Vec::new() };
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
         return Vec::new();
     }
+    let events = scenario.protocol.churn().into_iter().flat_map(|churn| &churn.events);
     let storm = |event| whole.storms.get(&event).cloned().unwrap_or_default();
-    (0..)
-        .zip(&hold.churn.events)
-        .map(|(at, event)| EventFacts { event, storm: storm(at) })
-        .collect()
+    (0..).zip(events).map(|(at, event)| EventFacts { event, storm: storm(at) }).collect()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::foreign::cell;
 use super::requests::each;
 use super::section::{Section, phase_time};
 use crate::catalogue::Samples;
-use crate::plan::{Metric, Plan, Protocol, Scenario, Stat};
+use crate::plan::{Metric, Plan, Scenario, Stat};
 use crate::record::{Cell, CellKey, Gauges, Recording, ScenarioSecond, Second};
 use crate::store::Durations;
 use crate::units::SECOND_NS;
@@ -106,12 +106,11 @@ impl Place<'_> {
 
     /// Adds a row for each request that was sent or answered.
     fn requests(&self, csv: &mut Csv, columns: &[CsvColumn], section: &Section<'_>) {
-        let Protocol::Http(http) = &self.scenario.protocol else { return };
-        if !http.tells_requests_apart() {
+        if !self.scenario.protocol.tells_requests_apart() {
             return;
         }
         let words = ReportedMetrics::of_requests([&self.scenario.protocol]);
-        for (name, own) in each(http, section) {
+        for (name, own) in each(self.scenario, section) {
             if own.cell.is_empty() {
                 continue;
             }

@@ -42,7 +42,7 @@ fn counts_and_rates_say_what_they_count() {
 fn whole_connections_are_counted_where_connections_are_held() {
     for row in Metric::rows() {
         for protocol in row.connections.iter() {
-            assert!(protocol.holds() && row.is_of(protocol), "{}", row.name);
+            assert!(protocol.row().lasts && row.is_of(protocol), "{}", row.name);
             assert!(row.all_phases.has(protocol), "{}: whatever `during` says", row.name);
         }
     }

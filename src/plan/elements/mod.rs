@@ -7,6 +7,7 @@ pub(in crate::plan) mod hold;
 pub(in crate::plan) mod http;
 pub(in crate::plan) mod monitor;
 pub(in crate::plan) mod plan;
+mod properties;
 pub(in crate::plan) mod protocol;
 pub(in crate::plan) mod scenario;
 pub(in crate::plan) mod search;

@@ -1,6 +1,6 @@
 //! The protocols: which keys belong to which, and what they mean together.
 
-use crate::catalogue::ProtocolKind;
+use crate::catalogue::{ProtocolKind, ProtocolRow};
 use crate::plan::elements::hold::RawHold;
 use crate::plan::elements::hold::settings::{self, HoldSettings};
 use crate::plan::elements::hold::websocket::Spoken;
@@ -33,14 +33,14 @@ impl Protocol {
         }
     }
 
+    /// What there is to know of the protocol, whatever its settings.
+    pub fn row(&self) -> &'static ProtocolRow {
+        self.kind().row()
+    }
+
     /// The word in the plan.
     pub fn name(&self) -> &'static str {
         self.kind().name()
-    }
-
-    /// Whether an attempt is a connection that is held; otherwise it is a request.
-    pub fn holds(&self) -> bool {
-        self.kind().holds()
     }
 }
 

@@ -231,7 +231,7 @@ fn level(
     scale: Scale,
     errors: &mut Errors,
 ) -> Level {
-    let is_hold = protocol.is_some_and(ProtocolKind::holds);
+    let is_hold = protocol.is_some_and(|protocol| protocol.row().lasts);
     match (raw.users.given(), raw.rate.given()) {
         (_, Some(rate)) if is_hold => {
             errors

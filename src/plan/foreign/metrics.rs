@@ -99,16 +99,16 @@ pub(in crate::plan) fn metric(name: &str, protocol: ProtocolKind) -> Option<Metr
     let words = plain(name.split('{').next().unwrap_or_default().trim());
     let name = words.as_str();
     let words = name.replace(['.', ':'], "_");
-    let main = if protocol.holds() { TimeMetric::ConnectTime } else { TimeMetric::ServiceTime };
+    let main = protocol.row().attempt_time;
     let whole = OTHERS.iter().find(|(word, ..)| *word == words);
-    let whole = whole.map(|(_, http, hold)| if protocol.holds() { *hold } else { *http });
+    let whole = whole.map(|(_, http, hold)| if protocol.row().lasts { *hold } else { *http });
     if let Some(metric) = whole.and_then(Metric::named).filter(own) {
         return Some(metric);
     }
     let time = |word: &str| {
         let own_name = TimeMetric::ALL.iter().find(|time| time.name().replace('.', "_") == word);
         let other = TIMES.iter().find(|(foreign, _)| *foreign == word).map(|(_, time)| time);
-        own_name.or(other).copied().map(|time| match (time, protocol.holds()) {
+        own_name.or(other).copied().map(|time| match (time, protocol.row().lasts) {
             (TimeMetric::ServiceTime, true) | (TimeMetric::HeartbeatRtt, false) => main,
             (time, _) => time,
         })

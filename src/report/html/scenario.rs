@@ -2,7 +2,7 @@
 
 use super::chart::{Axis, Chart, Heat, Series, Unit};
 use super::stages::bands;
-use crate::plan::{Level, Phase, Protocol, Scenario, Stat, TimeMetric};
+use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section, end_of};
@@ -65,10 +65,7 @@ struct View<'a> {
 
 impl View<'_> {
     fn charts(&self) -> Vec<Chart> {
-        let (level, rate) = match &self.scenario.protocol {
-            Protocol::Http(_) => ("Users and requests under way", "Requests a second"),
-            Protocol::Hold(_) => ("Connections", "Connections opened a second"),
-        };
+        let [level, rate] = self.scenario.protocol.row().charts;
         let mut charts = vec![
             self.over_time(level, Unit::Count, self.levels()),
             self.over_time(rate, Unit::PerSecond, self.rates()),
@@ -129,22 +126,17 @@ impl View<'_> {
             Series::new(gauge.name(), self.each(|point| Some(point.gauges.get(gauge) as f64)))
         };
         let planned = Series { planned: true, ..Series::new("planned", self.planned(false)) };
-        match &self.scenario.protocol {
-            Protocol::Hold(_) => vec![gauge(Gauge::Open), gauge(Gauge::Connecting), planned],
-            Protocol::Http(_) => vec![gauge(Gauge::Users), gauge(Gauge::InFlight), planned],
-        }
+        let protocol = self.scenario.protocol.row();
+        vec![gauge(protocol.level), gauge(protocol.pending), planned]
     }
 
     fn rates(&self) -> Vec<Series> {
         let count =
             |counter: Counter| self.per_second(move |point| point.counters.get(counter) as f64);
+        let protocol = self.scenario.protocol.row();
         vec![
             Series::new("started", count(Counter::Started)),
-            match &self.scenario.protocol {
-                // A connection has succeeded when it is closed.
-                Protocol::Hold(_) => Series::new("opened", count(Counter::ConnectOk)),
-                Protocol::Http(_) => Series::new("succeeded", count(Counter::Ok)),
-            },
+            Series::new(protocol.good_words[0], count(protocol.good)),
             Series::new("dropped", count(Counter::Dropped)),
             Series { planned: true, ..Series::new("planned", self.planned(true)) },
         ]

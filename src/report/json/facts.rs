@@ -9,7 +9,7 @@ use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::catalogue::{Need, per_second};
-use crate::plan::{Level, Metric, Phase, Protocol, Ramp, Scenario, Spacing, Stage, TimeMetric};
+use crate::plan::{Level, Metric, Phase, Ramp, Scenario, Spacing, Stage, TimeMetric};
 use crate::record::{Cell, CheckTally, CookieLoss, Tally, Transition};
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
@@ -269,8 +269,7 @@ fn accounting(cell: &Cell) -> AccountingReport {
 
 fn failures<'a>(cell: &Cell, scenario: &'a Scenario) -> Vec<FailureReport<'a>> {
     let of_plan = |name: &str| {
-        let Protocol::Http(http) = &scenario.protocol else { return None };
-        http.requests.iter().map(|one| one.name.as_str()).find(|one| *one == name)
+        scenario.protocol.requests().iter().map(|one| one.name.as_str()).find(|one| *one == name)
     };
     let all = sorted(cell, scenario).into_iter();
     all.map(|(request, cause, tally)| failure(request.and_then(of_plan), cause, tally)).collect()

@@ -4,7 +4,7 @@ use super::OrderedMap;
 use super::measures::{
     AttemptsReport, DistributionReport, FailureReport, RatioReport, distributions, failure, ratio,
 };
-use crate::plan::{Protocol, Scenario};
+use crate::plan::Scenario;
 use crate::record::Cell;
 use crate::report::columns::ReportedMetrics;
 use crate::report::section::Section;
@@ -29,9 +29,8 @@ pub(super) fn requests<'a>(
     scenario: &'a Scenario,
     section: &Section<'_>,
 ) -> Vec<RequestReport<'a>> {
-    let Protocol::Http(http) = &scenario.protocol else { return Vec::new() };
     let mut all = Vec::new();
-    for (at, request) in (0..).zip(&http.requests) {
+    for (at, request) in (0..).zip(scenario.protocol.requests()) {
         let own = section.of_request(at);
         // A phase in which it was neither sent nor answered has nothing to tell of it.
         if own.cell.counters.is_zero() {

@@ -118,7 +118,7 @@ pub(in crate::report) fn said(run: &SavedRun) -> String {
 fn unjudged(run: &SavedRun) -> Option<String> {
     let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.judgement.findings)?;
     let scenario = &run.plan.scenarios[index];
-    let what = if scenario.protocol.holds() { "connections" } else { "requests" };
+    let what = scenario.protocol.row().attempts;
     let whose = match run.plan.scenarios.len() {
         1 => String::new(),
         _ => format!(" of {}", visible(&scenario.name)),

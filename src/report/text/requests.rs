@@ -3,7 +3,7 @@
 
 use super::times::{figure, main_time};
 use super::{BAD, QUIET};
-use crate::plan::{Metric, Protocol, RatioMetric, Scenario, Stat};
+use crate::plan::{Metric, RatioMetric, Scenario, Stat};
 use crate::record::Counter;
 use crate::report::foreign::visible;
 use crate::report::page::Page;
@@ -37,8 +37,7 @@ pub(in crate::report) fn request_table(
     scenario: &Scenario,
     whole: &Section<'_>,
 ) -> Option<(Table, usize)> {
-    let Protocol::Http(http) = &scenario.protocol else { return None };
-    if http.requests.len() < 2 || whole.cell.requests.is_empty() {
+    if !scenario.protocol.tells_requests_apart() || whole.cell.requests.is_empty() {
         return None;
     }
     let main = main_time(scenario, whole);
@@ -52,7 +51,7 @@ pub(in crate::report) fn request_table(
         Column::right("p99").spare(2),
         Column::right("max").spare(4),
     ]);
-    for (name, own) in each(http, whole).take(MOST) {
+    for (name, own) in each(scenario, whole).take(MOST) {
         let failures = own.measure(Metric::Ratio(RatioMetric::Failure));
         let (failed, share) = match failures.and_then(|one| Some((one.ratio?.0, one.value))) {
             Some((failed, share)) => (grouped(failed), percent(share)),
@@ -70,5 +69,5 @@ pub(in crate::report) fn request_table(
         cells.extend(stats.map(|stat| figure(&own, main, stat).into()));
         table.row(cells);
     }
-    Some((table, http.requests.len().saturating_sub(MOST)))
+    Some((table, scenario.protocol.requests().len().saturating_sub(MOST)))
 }

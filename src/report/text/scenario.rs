@@ -3,7 +3,7 @@
 
 use super::times::{figure, finest, main_time};
 use super::{BAD, QUIET, STRONG, paragraph};
-use crate::plan::{Metric, Phase, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Phase, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
 use crate::report::columns::ReportedMetrics;
 use crate::report::failures::sorted;
@@ -82,10 +82,10 @@ pub(in crate::report) fn stage_table(
     facts: &ScenarioFacts<'_>,
     whole: &Section<'_>,
 ) -> Table {
-    let hold = matches!(scenario.protocol, Protocol::Hold(_));
+    let protocol = scenario.protocol.row();
     let mut table = Table::new(vec![
         Column::name("stage"),
-        Column::right(if hold { "connections" } else { "requests" }),
+        Column::right(protocol.attempts),
         // A ratio goes before the number that it is of: alone it would be anybody's.
         Column::right("success").spare(7),
         Column::right("ratio").spare(8),
@@ -114,7 +114,7 @@ pub(in crate::report) fn stage_table(
         // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
         let ramp =
             phases.iter().find(|(phase, _)| *phase == Phase::Ramp).map(|(_, section)| section);
-        let paced = if hold { ramp } else { Some(&all) };
+        let paced = if protocol.lasts { ramp } else { Some(&all) };
         table.row(row(TableCell::styled(name, STRONG), &all, paced));
         // A ramp down and a drain start nothing.
         let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
@@ -125,7 +125,7 @@ pub(in crate::report) fn stage_table(
         }
     }
     if scenario.stages.len() > 1 {
-        let paced = (!hold).then_some(whole);
+        let paced = (!protocol.lasts).then_some(whole);
         table.row(row(TableCell::styled("all stages", STRONG), whole, paced));
     }
     table
@@ -176,11 +176,10 @@ fn figures(
     let share = |metric| parts(metric).map(|one| percent(one.value));
     let bad = get(Counter::Failed) + get(Counter::TimedOut) > get(Counter::FailedLocal);
     let alarm = if bad { BAD } else { Style::new() };
-    let (speed, open) = match scenario.protocol {
-        Protocol::Hold(_) => (RateMetric::Connect, grouped(section.gauges.get(Gauge::Open))),
-        Protocol::Http(_) => (RateMetric::Requests, String::new()),
-    };
-    let speed = paced.and_then(|one| one.measure(Metric::Rate(speed))).map(|one| rate(one.value));
+    let protocol = scenario.protocol.row();
+    let open = (protocol.level == Gauge::Open).then(|| grouped(section.gauges.get(Gauge::Open)));
+    let speed =
+        paced.and_then(|one| one.measure(Metric::Rate(protocol.rate))).map(|one| rate(one.value));
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| NOT_MEASURED.to_owned());
     vec![
         grouped(get(Counter::Started)).into(),
@@ -191,7 +190,7 @@ fn figures(
         told(Counter::Dropped).into(),
         told(Counter::Unfinished).into(),
         told(Counter::FailedLocal).into(),
-        open.into(),
+        open.unwrap_or_default().into(),
         or_dash(speed).into(),
         figure(section, main, Stat::P50).into(),
         finest(section, main).into(),
@@ -317,7 +316,7 @@ pub(in crate::report) fn cause_table(
     whole: &Section<'_>,
 ) -> Option<(Table, usize)> {
     let causes = sorted(&whole.cell, scenario);
-    let several = matches!(&scenario.protocol, Protocol::Http(http) if http.requests.len() > 1);
+    let several = scenario.protocol.tells_requests_apart();
     if causes.is_empty() {
         return None;
     }

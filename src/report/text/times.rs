@@ -1,6 +1,6 @@
 //! Turns a distribution into the figures of it that tables show.
 
-use crate::plan::{Metric, Protocol, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Scenario, Stat, TimeMetric};
 use crate::report::section::Section;
 use crate::report::table::NOT_MEASURED;
 use crate::units::figure::time;
@@ -8,13 +8,9 @@ use crate::units::figure::time;
 /// The distribution that says most about a part of a scenario: what users waited for, where that is
 /// measured.
 pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
-    match scenario.protocol {
-        Protocol::Hold(_) => TimeMetric::ConnectTime,
-        Protocol::Http(_) if section.cell.times.count(TimeMetric::ResponseTime) > 0 => {
-            TimeMetric::ResponseTime
-        }
-        Protocol::Http(_) => TimeMetric::ServiceTime,
-    }
+    let protocol = scenario.protocol.row();
+    let from_due = protocol.time_from_due.filter(|one| section.cell.times.count(*one) > 0);
+    from_due.unwrap_or(protocol.attempt_time)
 }
 
 /// A figure of a distribution; a dash where there are too few samples for it.

@@ -110,7 +110,7 @@ pub(in crate::plan) fn faults(
     ];
     for (name, key) in of_http {
         let has_status = name == "status" && server == ProtocolKind::WsHold;
-        if let Some(at) = key.filter(|_| server.holds() && !has_status) {
+        if let Some(at) = key.filter(|_| server.row().lasts && !has_status) {
             errors
                 .add(at, format!("`{name}` is a fault of the built-in http server"))
                 .help("leave it out; tcp-hold and ws-hold have `silence`, `wrong_data`, `reset_after`, `close_after` and others");

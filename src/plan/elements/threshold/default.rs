@@ -9,7 +9,7 @@ use crate::units::Time;
 
 /// The threshold of a scenario without `thresholds`; `None` where it could never see anything.
 pub(in crate::plan) fn default_threshold(seen: &ThresholdContext<'_>) -> Option<Threshold> {
-    let (condition, metric, comparison, bound, during) = if seen.protocol.holds() {
+    let (condition, metric, comparison, bound, during) = if seen.protocol.row().lasts {
         // Whole connections, whenever they were opened.
         ("success_ratio >= 99%", RatioMetric::Success, Comparison::AtLeast, 0.99, During::All)
     } else {

@@ -56,7 +56,7 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
         _ => "this scenario has none",
     };
     let help = match missing {
-        Need::Tls if seen.protocol.holds() => "add `tls = {}` to the target".to_owned(),
+        Need::Tls if seen.protocol.row().lasts => "add `tls = {}` to the target".to_owned(),
         Need::Tls => {
             "write `https://` in the target's address, or `tls = {}` beside `builtin`".to_owned()
         }
@@ -225,11 +225,11 @@ fn never(
         Samples::Heartbeats => {
             "hold longer, or lower `every`: the first heartbeat would be due after the end"
         }
-        Samples::Starts if !seen.protocol.holds() => {
+        Samples::Starts if !seen.protocol.row().lasts => {
             "write `during = \"ramp\"`: users have a schedule in a paced ramp only"
         }
         Samples::Held => "leave `during` out: this is measured in the hold",
-        _ if during == During::Hold && seen.protocol.holds() => {
+        _ if during == During::Hold && seen.protocol.row().lasts => {
             "leave `during` out: connections are opened in the ramp"
         }
         _ => "look at a stage that adds users: no connection is opened here",

@@ -1,0 +1,142 @@
+//! What a plan says of a scenario's users, asked in words that mean something for each protocol.
+
+use crate::plan::elements::protocol::Protocol;
+use crate::plan::{
+    Churn, Close, Data, Heartbeat, HoldSettings, Http, Lifetime, OnFull, Request, Version,
+};
+use crate::units::{Count, Time};
+
+impl Protocol {
+    fn http(&self) -> Option<&Http> {
+        match self {
+            Self::Http(http) => Some(http),
+            Self::Hold(_) => None,
+        }
+    }
+
+    fn hold(&self) -> Option<&HoldSettings> {
+        match self {
+            Self::Hold(hold) => Some(hold),
+            Self::Http(_) => None,
+        }
+    }
+
+    /// The requests that it sends, in the order of the plan; facts know them by their index.
+    pub fn requests(&self) -> &[Request] {
+        self.http().map_or(&[], |http| &http.requests)
+    }
+
+    /// Whether facts are kept by request: a scenario's only request has none of its own.
+    pub fn tells_requests_apart(&self) -> bool {
+        self.requests().len() > 1
+    }
+
+    /// Whether the requests are steps of a pass, sent one after the other.
+    pub fn in_steps(&self) -> bool {
+        self.http().is_some_and(|http| http.in_steps)
+    }
+
+    /// The names of its checks; facts know them by their index.
+    pub fn checks(&self) -> &[String] {
+        self.http().map_or(&[], |http| &http.checks)
+    }
+
+    /// The times of all `within.TIME.ratio` that thresholds name, the shortest first.
+    pub fn within(&self) -> &[Time] {
+        self.http().map_or(&[], |http| &http.within)
+    }
+
+    /// Where rows come from.
+    pub fn data(&self) -> Option<&Data> {
+        self.http().and_then(|http| http.data.as_ref())
+    }
+
+    /// Whether users keep cookies.
+    pub fn keeps_cookies(&self) -> bool {
+        self.http().is_some_and(|http| http.cookies)
+    }
+
+    /// What users wait between two attempts, on average.
+    pub fn mean_think_time(&self) -> Time {
+        self.http().map_or_else(Time::default, Http::mean_think_time)
+    }
+
+    /// How long a connection may take to open.
+    pub fn connect_timeout(&self) -> Time {
+        match self {
+            Self::Http(http) => http.connect_timeout,
+            Self::Hold(hold) => hold.connect_timeout,
+        }
+    }
+
+    /// Within which time a response must have come whole; `None` where nothing is asked for.
+    pub fn response_timeout(&self) -> Option<Time> {
+        self.http().map(|http| http.timeout)
+    }
+
+    /// How long the end of a scenario waits for what is under way.
+    pub fn drain_timeout(&self) -> Time {
+        self.response_timeout().unwrap_or_else(|| self.connect_timeout())
+    }
+
+    /// How long what an arrival starts can be under way.
+    pub fn longest_arrival(&self) -> Time {
+        self.http().map_or_else(|| self.connect_timeout(), Http::longest_pass)
+    }
+
+    /// How many arrivals may be under way at once, of the whole scenario; zero where none arrive.
+    pub fn max_in_flight(&self) -> u64 {
+        self.http().map_or(0, |http| http.max_in_flight)
+    }
+
+    /// What a drop means because as many were under way.
+    pub fn on_full(&self) -> OnFull {
+        self.http().map_or_else(OnFull::default, |http| http.on_full)
+    }
+
+    /// What HTTP is spoken on its connections; one user a connection where none is.
+    pub fn version(&self) -> Version {
+        self.http().map_or_else(Version::default, |http| http.version)
+    }
+
+    /// Who keeps a connection alive, and how it is watched.
+    pub fn heartbeat(&self) -> Option<&Heartbeat> {
+        self.hold().and_then(|hold| hold.heartbeat.as_ref())
+    }
+
+    /// The time between two heartbeats.
+    pub fn heartbeat_every(&self) -> Option<Time> {
+        self.heartbeat().map(|heartbeat| match heartbeat {
+            Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
+        })
+    }
+
+    /// Within which time the server must send its first message.
+    pub fn greeting(&self) -> Option<Time> {
+        self.hold().and_then(|hold| hold.greeting)
+    }
+
+    /// What ends connections before their stage does, and what follows an end; `None` where
+    /// connections come and go with requests.
+    pub fn churn(&self) -> Option<&Churn> {
+        self.hold().map(|hold| &hold.churn)
+    }
+
+    /// How this side ends a connection.
+    pub fn close(&self) -> Close {
+        self.hold().map_or(Close::Fin, |hold| hold.close)
+    }
+
+    /// How old connections get, on average, before this side ends them.
+    pub fn lifetime(&self) -> Option<Time> {
+        match self {
+            Self::Http(http) => http.connection.max_age,
+            Self::Hold(hold) => hold.churn.lifetime.map(Lifetime::mean),
+        }
+    }
+
+    /// How many requests a connection carries before this side ends it.
+    pub fn requests_each(&self) -> Option<Count> {
+        self.http().and_then(|http| http.connection.max_requests).map(Count)
+    }
+}
