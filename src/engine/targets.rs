@@ -155,11 +155,10 @@ impl Targets {
             if let Some(name) = &tls.server_name {
                 names.fill(name.clone());
             }
-            let is_http = plan.scenarios.iter().any(|scenario| {
-                scenario.target == index && matches!(scenario.protocol, Protocol::Http(_))
-            });
-            let speaks = if is_http { "http/1.1" } else { "" }.to_owned();
-            let resumes = is_http && tls.resumes;
+            let users = plan.scenarios.iter().filter(|scenario| scenario.target == index);
+            let alpn = users.filter_map(|scenario| scenario.protocol.row().alpn).next();
+            let resumes = alpn.is_some() && tls.resumes;
+            let speaks = alpn.unwrap_or_default().to_owned();
             let peers = trust.map(|trust| Peers { trust, names, credentials, resumes, speaks });
             // What no worker could use is reported here, once.
             peers.as_ref().map(Client::new).transpose().map_err(failed)?;
@@ -200,14 +199,13 @@ fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
 /// which the server is asked for its certificate: where the plan gives none, that of the `host`
 /// header, and else that of the address.
 pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Protocol) -> Peers {
-    let Protocol::Http(http) = protocol else { return peers };
-    if http.version != Version::Http1 {
+    if protocol.version() != Version::Http1 {
         ALPN.clone_into(&mut peers.speaks);
     }
     let is_builtin = |one: &Target| matches!(one.endpoint, Endpoint::Builtin(_));
     let is_named = |one: &Target| one.tls.as_ref().is_some_and(|tls| tls.server_name.is_some());
     let open = target.is_some_and(|one| !is_builtin(one) && !is_named(one));
-    let said = http.host().filter(|name| open && server_name(name).is_ok());
+    let said = protocol.host().filter(|name| open && server_name(name).is_ok());
     if let Some(name) = said {
         peers.names.fill(name);
     }

@@ -5,9 +5,9 @@
 //! are never too small.
 
 use super::figures::whole;
+use crate::catalogue::ProtocolRow;
 use crate::plan::{
-    Close, Endpoint, Heartbeat, HoldSettings, HttpUrl, Level, Plan, Protocol, Ramp, Scenario, Site,
-    Stage, StartAfter, Version,
+    Close, Endpoint, HttpUrl, Level, Plan, Ramp, Scenario, Site, Stage, StartAfter, Version,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -36,8 +36,8 @@ pub struct ScenarioRequirements {
     pub connections: u64,
     /// What is spoken on them, if that is HTTP.
     pub version: Version,
-    /// Whether each is held (tcp-hold) or carries requests (http).
-    pub held: bool,
+    /// What there is to know of its protocol.
+    pub protocol: &'static ProtocolRow,
     /// Whether each is secured by TLS.
     pub secured: bool,
     /// How fast connections are opened at most.
@@ -162,20 +162,12 @@ impl ScenarioRequirements {
 
     /// What one scenario of `plan` needs.
     pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
-        let version = match &scenario.protocol {
-            Protocol::Http(http) => http.version,
-            Protocol::Hold(_) => Version::Http1,
-        };
+        let protocol = &scenario.protocol;
+        let version = protocol.version();
         let streams = u64::from(version.streams().max(1));
         let (users, opening, arrivals) = levels(scenario);
         let (connections, opening) = (users.div_ceil(streams), opening.shared_by(streams));
-        let (mut heartbeat, connect_timeout, held) = match &scenario.protocol {
-            Protocol::Hold(hold) => (hold.heartbeat.as_ref(), hold.connect_timeout, true),
-            Protocol::Http(http) => (None, http.connect_timeout, false),
-        };
-        let every = heartbeat.take().map(|heartbeat| match heartbeat {
-            Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => *every,
-        });
+        let every = protocol.heartbeat_every();
         let endpoint = &plan.target(scenario).endpoint;
         let here: Option<Vec<bool>> = match endpoint {
             Endpoint::Hosts(hosts) => Some(hosts.iter().map(|host| is_here(&host.host)).collect()),
@@ -190,7 +182,7 @@ impl ScenarioRequirements {
             users,
             connections,
             version,
-            held,
+            protocol: protocol.row(),
             secured: plan.target(scenario).tls.is_some(),
             opening,
             closed_per_second: closed_per_second(scenario, connections),
@@ -198,7 +190,7 @@ impl ScenarioRequirements {
             heartbeats_per_second: every
                 .map_or(0.0, |every| connections as f64 / every.0.as_secs_f64()),
             heartbeat_every: every,
-            connect_timeout,
+            connect_timeout: protocol.connect_timeout(),
             served_here,
             over_tcp: !endpoint.is_unix(),
             destinations: here.map(|all| all.len() as u64),
@@ -222,10 +214,7 @@ fn is_served_here(url: &HttpUrl) -> bool {
 /// The most users or requests under way, the fastest coming of them and the most arrivals a second
 /// of any stage.
 fn levels(scenario: &Scenario) -> (u64, Opening, f64) {
-    let max_in_flight = match &scenario.protocol {
-        Protocol::Http(http) => http.max_in_flight,
-        Protocol::Hold(_) => 0,
-    };
+    let max_in_flight = scenario.protocol.max_in_flight();
     let (mut connections, mut arrivals, mut before) = (0_u64, 0.0_f64, 0_u64);
     let mut opening = Opening::PerSecond(0.0);
     for stage in &scenario.stages {
@@ -255,23 +244,19 @@ fn closed_per_second(scenario: &Scenario, connections: u64) -> f64 {
     let every = |Time(time): Time, count: f64| {
         if time.is_zero() { 0.0 } else { count / time.as_secs_f64() }
     };
-    let http = match &scenario.protocol {
-        Protocol::Hold(HoldSettings { close: Close::Rst, .. }) => return 0.0,
-        Protocol::Hold(hold) => {
-            let lifetime = hold.churn.lifetime;
-            return lifetime.map_or(0.0, |lifetime| every(lifetime.mean(), connections as f64));
-        }
-        Protocol::Http(http) => http,
-    };
-    let aged = http.connection.max_age.map_or(0.0, |age| every(age, connections as f64));
-    let pass = if http.in_steps { http.requests.len() as f64 } else { 1.0 };
+    let protocol = &scenario.protocol;
+    if protocol.close() == Close::Rst {
+        return 0.0;
+    }
+    let aged = protocol.lifetime().map_or(0.0, |age| every(age, connections as f64));
+    let Some(most) = protocol.requests_each() else { return aged };
+    let pass = if protocol.in_steps() { protocol.requests().len() as f64 } else { 1.0 };
     let requests = scenario.stages.iter().map(|stage| match stage.level {
         Level::Rate { rate, .. } => rate.value() * pass,
         // Without a pause they are as fast as the target: nobody knows.
-        Level::Users { users, .. } => every(http.mean_think_time(), users as f64),
+        Level::Users { users, .. } => every(protocol.mean_think_time(), users as f64),
     });
-    let requests = requests.fold(0.0, f64::max);
-    aged + http.connection.max_requests.map_or(0.0, |most| requests / most as f64)
+    aged + requests.fold(0.0, f64::max) / most.0 as f64
 }
 
 fn pace(ramp: Ramp, new: u64) -> Opening {

@@ -77,7 +77,7 @@ pub(super) fn largest_worker(needs: &ScenarioRequirements, workers: u32) -> u64 
 }
 
 fn block(needs: &ScenarioRequirements) -> u64 {
-    if needs.held { hold_block(needs.connections) } else { 1 }
+    if needs.protocol.lasts { hold_block(needs.connections) } else { 1 }
 }
 
 fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
@@ -87,7 +87,7 @@ fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
 /// Processes that the load is worth, descriptors apart: never more than there are cores.
 fn worth(needs: &ScenarioRequirements, limits: &Limits) -> u64 {
     let busy = needs.users >= 64 || needs.arrivals_per_second >= 1000.0;
-    match (needs.held, busy) {
+    match (needs.protocol.lasts, busy) {
         (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),
         (false, true) => limits.cores(),
         (false, false) => 1,

@@ -171,11 +171,9 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
 /// Attempts that were dropped under a cap that is meant: failures of a target that was too slow for
 /// it.
 fn refused_by_cap(span: &Span<'_>) -> u64 {
-    match span.protocol {
-        Protocol::Http(http) if http.on_full == OnFull::Fail => {
-            span.cell.counters.get(Counter::Dropped)
-        }
-        Protocol::Http(_) | Protocol::Hold(_) => 0,
+    match span.protocol.on_full() {
+        OnFull::Fail => span.cell.counters.get(Counter::Dropped),
+        OnFull::Invalid => 0,
     }
 }
 
@@ -183,14 +181,12 @@ fn refused_by_cap(span: &Span<'_>) -> u64 {
 /// live values mean what the last one means: at the end no connection is open, and this is `ok`.
 fn well(span: &Span<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);
-    match span.protocol {
-        Protocol::Http(_) => get(Counter::Ok),
-        Protocol::Hold(_) => {
-            let ended_badly = get(Counter::Failed) + get(Counter::TimedOut);
-            let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
-            get(Counter::ConnectOk)
-                .saturating_sub(ended_badly.saturating_sub(never_open))
-                .saturating_sub(get(Counter::UnfinishedOpen))
-        }
+    if !span.protocol.row().lasts {
+        return get(Counter::Ok);
     }
+    let ended_badly = get(Counter::Failed) + get(Counter::TimedOut);
+    let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
+    get(Counter::ConnectOk)
+        .saturating_sub(ended_badly.saturating_sub(never_open))
+        .saturating_sub(get(Counter::UnfinishedOpen))
 }

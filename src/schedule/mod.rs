@@ -27,7 +27,7 @@ pub(crate) use partition::Partition;
 pub(crate) use segment::{Pace, Segment, Shape};
 pub(crate) use timeline::Timeline;
 
-use crate::plan::{Level, Plan, Protocol, Ramp, Scenario, Spacing, StartAfter};
+use crate::plan::{Level, Plan, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
 use poisson::Poisson;
 
@@ -146,7 +146,7 @@ impl ScenarioSchedule {
         }
         let start_after = scenario.start_after;
         let mut schedule = Self { start_after, block: 1, seed, scenario: index, segments };
-        if matches!(scenario.protocol, Protocol::Hold(_)) {
+        if scenario.protocol.row().lasts {
             schedule.block = hold_block(schedule.peak_users());
         }
         schedule

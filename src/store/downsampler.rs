@@ -10,7 +10,7 @@
 
 use super::journal::{Durations, Line, encode};
 use super::readings;
-use crate::plan::{Metric, Plan, Protocol, RequestScope, Scenario, Threshold};
+use crate::plan::{Metric, Plan, RequestScope, Scenario, Threshold};
 use crate::record::{Cell, CellKey, Entry, KeptApart, ScenarioSecond};
 use std::collections::BTreeMap;
 use std::io;
@@ -47,9 +47,10 @@ pub fn most_bytes(plan: &Plan, length: Duration) -> u64 {
 
 /// How many requests a scenario tells apart.
 fn requests(scenario: &Scenario) -> u64 {
-    match &scenario.protocol {
-        Protocol::Http(http) if http.tells_requests_apart() => http.requests.len() as u64,
-        _ => 0,
+    if scenario.protocol.tells_requests_apart() {
+        scenario.protocol.requests().len() as u64
+    } else {
+        0
     }
 }
 

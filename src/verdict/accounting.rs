@@ -1,7 +1,7 @@
 //! Tells whether the counts of a phase add up, how high they can get, and whom dropped attempts
 //! count against.
 
-use crate::plan::{Level, OnFull, Phase, Protocol, Scenario, Stage};
+use crate::plan::{Level, OnFull, Phase, Scenario, Stage};
 use crate::record::{Cell, CellKey, Counter};
 
 /// The accounting identities of one phase; what has been started may be open as long as the run
@@ -21,7 +21,7 @@ pub(super) fn imbalance(cell: &Cell, ended: bool) -> Option<String> {
 
 /// Whether what is dropped counts against the target.
 pub(super) fn drops_are_meant(scenario: &Scenario) -> bool {
-    matches!(&scenario.protocol, Protocol::Http(http) if http.on_full == OnFull::Fail)
+    scenario.protocol.on_full() == OnFull::Fail
 }
 
 /// The most attempts that can fall due in a phase; infinite where users set the pace, and for the

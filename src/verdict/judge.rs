@@ -9,7 +9,7 @@ use super::{
 };
 use crate::catalogue::{MonitorStat, Samples};
 use crate::plan::{
-    During, Metric, Phase, Plan, Protocol, RequestScope, Scenario, Scope, Threshold,
+    During, Metric, Phase, Plan, RequestScope, Scenario, Scope, Threshold,
 };
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Measure, Recording, ScenarioRecording, Span, StopReason,
@@ -135,7 +135,7 @@ impl Judge {
             State::TooFew { needed } => needed,
             State::Broken if threshold.is_default => {
                 let (cell, _) = self.facts(threshold.metric, view);
-                return shortfall::of_default(&self.plan.scenarios[view.scenario], &cell);
+                return shortfall::of_default(&cell);
             }
             State::Held | State::Broken | State::Unreached { .. } => return state,
         };
@@ -283,11 +283,10 @@ fn places_of(
     threshold: &Threshold,
     scenario: &Scenario,
 ) -> impl Iterator<Item = (Option<usize>, Option<u16>)> {
-    let requests = match (threshold.requests, &scenario.protocol) {
-        (RequestScope::One(at), _) => vec![Some(at)],
-        (RequestScope::Each, Protocol::Http(http)) => {
-            (0..).zip(&http.requests).map(|(at, _)| Some(at)).collect()
-        }
+    let all = scenario.protocol.requests();
+    let requests = match threshold.requests {
+        RequestScope::One(at) => vec![Some(at)],
+        RequestScope::Each if !all.is_empty() => (0..).zip(all).map(|(at, _)| Some(at)).collect(),
         _ => vec![None],
     };
     let stages = stages_of(threshold, scenario).into_iter();

@@ -24,7 +24,7 @@
 use super::State;
 use super::view::ThresholdView;
 use crate::catalogue::Samples;
-use crate::plan::{Http, Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
+use crate::plan::{Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
 use crate::record::{
     Cell, CellKey, Counter, FailureStage, Gauges, Origin, ScenarioRecording, Span, Transition,
     measure,
@@ -38,12 +38,11 @@ const FEWEST_FOR_BROKEN: u64 = 6;
 /// How a default threshold stands whose bound is broken: a handful of requests that were all
 /// answered is a look at the target, and nobody asked for a judgement. Held connections, and
 /// requests without a response, count each.
-pub(super) fn of_default(scenario: &Scenario, cell: &Cell) -> State {
+pub(super) fn of_default(cell: &Cell) -> State {
     let get = |counter| cell.counters.get(counter);
     let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
     let answered: u64 = cell.statuses.values().sum();
-    let is_small = matches!(scenario.protocol, Protocol::Http(_))
-        && ended < FEWEST_FOR_BROKEN
+    let is_small = ended < FEWEST_FOR_BROKEN
         && answered == ended
         && get(Counter::Unfinished) + get(Counter::TimedOut) == 0;
     if is_small { State::TooFew { needed: FEWEST_FOR_BROKEN } } else { State::Broken }
@@ -119,11 +118,10 @@ pub(super) fn attempts(
     let Some(last) = last_key(scenario, view) else { return tried };
     let from_ns = begin_ns(scenario, recording, view);
     // A step that failed keeps its user from the steps behind it.
-    let in_steps = matches!(&scenario.protocol, Protocol::Http(http) if http.in_steps);
-    let request = view.request.filter(|_| !in_steps);
+    let request = view.request.filter(|_| !scenario.protocol.in_steps());
     for (key, cell) in recording.cells.range(..=last) {
         let cell = &*cell.of_request(request, false);
-        let whole = matches!(scenario.protocol, Protocol::Hold(_)) || view.sees(*key, scenario);
+        let whole = scenario.protocol.row().lasts || view.sees(*key, scenario);
         if whole {
             let one = outcome(&scenario.protocol, cell);
             tried.well += one.well;
@@ -168,10 +166,7 @@ fn held_up(cell: &Cell, from_ns: u64) -> u64 {
 /// So many requests can be under way when one phase follows the other.
 fn most_at_once(scenario: &Scenario) -> u64 {
     use crate::plan::Level;
-    let cap = match &scenario.protocol {
-        Protocol::Http(http) => http.max_in_flight,
-        Protocol::Hold(_) => 0,
-    };
+    let cap = scenario.protocol.max_in_flight();
     let most = scenario.stages.iter().map(|stage| match stage.level {
         Level::Users { users, .. } => users,
         Level::Rate { .. } => cap,
@@ -195,7 +190,6 @@ fn feeding(
             local: sum(Counter::ConnectFailedLocal),
         });
     }
-    let Protocol::Http(http) = &scenario.protocol else { return None };
     let of_checks = match metric {
         Metric::Check(name) => Some(Some(name)),
         Metric::Ratio(RatioMetric::Checks) => Some(None),
@@ -203,7 +197,7 @@ fn feeding(
     }?;
     // A step that failed keeps its user from the steps behind it; a request of a mix says nothing
     // about the others.
-    if http.in_steps || http.requests.len() == 1 {
+    if scenario.protocol.in_steps() || !scenario.protocol.tells_requests_apart() {
         return None;
     }
     let mut tried = AttemptTotals::default();
@@ -211,7 +205,7 @@ fn feeding(
         tried.local += cell.counters.get(Counter::FailedLocal);
         for (at, tally) in &cell.requests {
             let looked_at = view.request.is_none_or(|request| request == *at);
-            if looked_at && makes(http, *at, of_checks) {
+            if looked_at && makes(&scenario.protocol, *at, of_checks) {
                 tried.well += tally.ok;
                 tried.failed += tally.failed + tally.timed_out;
             }
@@ -221,8 +215,8 @@ fn feeding(
 }
 
 /// Whether a request makes a check: this one, or any.
-fn makes(http: &Http, request: u16, name: Option<u16>) -> bool {
-    let request = http.requests.get(usize::from(request));
+fn makes(protocol: &Protocol, request: u16, name: Option<u16>) -> bool {
+    let request = protocol.requests().get(usize::from(request));
     request.is_some_and(|request| {
         request.checks.iter().any(|check| name.is_none_or(|name| check.name == name))
     })

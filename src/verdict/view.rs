@@ -2,7 +2,7 @@
 //! there.
 
 use super::State;
-use crate::plan::{During, Phase, Plan, Protocol, Scenario, Threshold};
+use crate::plan::{During, Phase, Plan, Scenario, Threshold};
 use crate::record::{CellKey, Measure};
 
 /// What a threshold is looked at in: some stages, some phases, of one scenario.
@@ -26,8 +26,7 @@ impl ThresholdView {
         plan: &Plan,
     ) -> Self {
         let protocol = &plan.scenarios[scenario].protocol;
-        let apart = matches!(protocol, Protocol::Http(http) if http.tells_requests_apart());
-        let request = request.filter(|_| apart);
+        let request = request.filter(|_| protocol.tells_requests_apart());
         let whole_connections = threshold.metric.row().connections.has(protocol.kind());
         Self { scenario, stage, request, during: threshold.during, whole_connections }
     }

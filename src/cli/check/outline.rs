@@ -162,17 +162,14 @@ fn outline_scenario(
         write!(page, "{}", curve(part, at.ns, unit, (page.width(), ascii)))?;
         at = at.plus(length(part));
     }
-    let lines = match &scenario.protocol {
-        Protocol::Hold(hold) => super::churn::lines(&hold.churn),
-        Protocol::Http(http) => super::session::lines(http, data),
-    };
-    for line in lines {
+    let protocol = &scenario.protocol;
+    let churn = protocol.churn().map(super::churn::lines);
+    let session = super::session::lines(protocol, data);
+    for line in churn.into_iter().flatten().chain(session) {
         page.hanging("  ", "    ", &line, Style::new())?;
     }
-    if let Protocol::Http(http) = &scenario.protocol
-        && http.on_full == OnFull::Fail
-    {
-        let most = grouped(http.max_in_flight);
+    if protocol.on_full() == OnFull::Fail {
+        let most = grouped(protocol.max_in_flight());
         let line = format!("beyond {most} requests under way, what is due counts as failed");
         page.hanging("  ", "    ", &line, Style::new())?;
     }
@@ -238,8 +235,7 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> T
         };
         let ramp = ramp(segment);
         let end = at.plus(ramp).plus(Moment { ns: segment.hold_ns, at_least: false });
-        let counted = matches!(segment.shape, Shape::Rate { .. })
-            || matches!(scenario.protocol, Protocol::Hold(_));
+        let counted = matches!(segment.shape, Shape::Rate { .. }) || scenario.protocol.row().lasts;
         let attempts = if counted { grouped(segment.attempts()) } else { "-".to_owned() };
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };
         let name =

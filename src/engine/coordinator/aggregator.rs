@@ -235,8 +235,5 @@ fn open_attempts(counters: &Counters, protocol: &Protocol) -> (u64, u64) {
     let lost = (get(Counter::Failed) + get(Counter::TimedOut)).saturating_sub(never_open);
     let open = get(Counter::ConnectOk)
         .saturating_sub(get(Counter::Ok) + lost + get(Counter::UnfinishedOpen));
-    match protocol {
-        Protocol::Hold(_) => (unfinished, open.min(unfinished)),
-        Protocol::Http(_) => (unfinished, 0),
-    }
+    (unfinished, if protocol.row().lasts { open.min(unfinished) } else { 0 })
 }

@@ -22,7 +22,6 @@ use super::monitors::Readings;
 use super::narrator::Narrator;
 use super::rows::shared_rows;
 use crate::machine::Limits;
-use crate::plan::Protocol;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{Pace, Partition, Schedule, Shape};
 use crate::units::narrow;
@@ -303,9 +302,8 @@ impl Run<'_, '_> {
                 unpaced.then_some(Token::Ramp(stage))
             }
             Transition::Drain => {
-                let held =
-                    matches!(self.spec.manifest.plan.scenarios[index].protocol, Protocol::Hold(_));
-                held.then_some(Token::Close)
+                let open = self.spec.manifest.plan.scenarios[index].protocol.row().lasts;
+                open.then_some(Token::Close)
             }
             Transition::Hold(_) | Transition::End => None,
         }

@@ -6,7 +6,7 @@ mod stock;
 pub use outlook::{RowOutlook, row_outlooks};
 pub(super) use stock::{RowStock, Taken};
 
-use crate::plan::{Data, Http, Plan, Protocol, RowOrder};
+use crate::plan::{Data, Plan, Protocol, RowOrder};
 use crate::schedule::{ScenarioSchedule, Schedule, Shape};
 use crate::workload::http::ScenarioFiles;
 use serde::{Deserialize, Serialize};
@@ -75,12 +75,7 @@ pub(super) fn shared_rows(
 
 /// The data of a scenario whose rows are used once each.
 pub(super) fn unique(protocol: &Protocol) -> Option<&Data> {
-    match protocol {
-        Protocol::Http(Http { data: Some(data), .. }) if data.order == RowOrder::Unique => {
-            Some(data)
-        }
-        Protocol::Http(_) | Protocol::Hold(_) => None,
-    }
+    protocol.data().filter(|data| data.order == RowOrder::Unique)
 }
 
 /// Where the rows of each scenario begin, if every arrival is known before the run and has a row.

@@ -1,7 +1,7 @@
 //! Works out when rows that are used once run out, by the plan's own arithmetic.
 
 use super::{SharedRows, shared_rows, unique};
-use crate::plan::{Http, Plan, Protocol, TextRange};
+use crate::plan::{Plan, Protocol, TextRange};
 use crate::record::Transition;
 use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape};
 use crate::units::SECOND_NS;
@@ -158,10 +158,8 @@ fn length_ns(segment: &Segment) -> u64 {
 
 /// The pauses of a pass, on average: nanoseconds.
 fn pauses(protocol: &Protocol) -> f64 {
-    let Protocol::Http(http) = protocol else { return 0.0 };
-    let Http { in_steps, requests, .. } = http;
-    let requests = if *in_steps { requests.len() as f64 } else { 1.0 };
-    http.mean_think_time().as_nanos() as f64 * requests
+    let requests = if protocol.in_steps() { protocol.requests().len() as f64 } else { 1.0 };
+    protocol.mean_think_time().as_nanos() as f64 * requests
 }
 
 /// Where a condition that stays true once it is begins to be.
@@ -194,7 +192,7 @@ fn time(ns: f64) -> Time {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{Data, Level, Ramp, RowOrder, Spacing, ThinkTime};
+    use crate::plan::{Data, Http, Level, Ramp, RowOrder, Spacing, ThinkTime};
     use crate::schedule::testing;
     use crate::units::Rate;
     use crate::workload::http::DataFile;

@@ -5,7 +5,7 @@
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
 use super::{Cost, HostUsage};
-use crate::plan::{Phase, Plan, Protocol};
+use crate::plan::{Phase, Plan};
 use crate::record::{HostReading, HostSample, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
@@ -41,11 +41,11 @@ impl ProcessCost {
 }
 
 impl ResourceCost {
-    /// What the connections of one tcp-hold scenario cost. Where it is the only scenario, the
-    /// kernel's memory and the servers are its own.
+    /// What the connections of one scenario cost, where they last. Where it is the only scenario,
+    /// the kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
-        let held = matches!(plan.scenarios.get(index)?.protocol, Protocol::Hold(_));
-        let scenario = recording.scenarios.get(index).filter(|_| held)?;
+        let lasts = plan.scenarios.get(index)?.protocol.row().lasts;
+        let scenario = recording.scenarios.get(index).filter(|_| lasts)?;
         let peak = scenario.peak.as_ref()?;
         let baseline = recording.baseline.as_ref();
         let idle = baseline
@@ -66,8 +66,8 @@ impl ResourceCost {
     /// What the connections of all scenarios together cost; only where all of them hold
     /// connections, and there are several.
     pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
-        let held = |protocol: &Protocol| matches!(protocol, Protocol::Hold(_));
-        if plan.scenarios.len() < 2 || !plan.scenarios.iter().all(|one| held(&one.protocol)) {
+        let all_last = plan.scenarios.iter().all(|one| one.protocol.row().lasts);
+        if plan.scenarios.len() < 2 || !all_last {
             return None;
         }
         let (peak, baseline) = (recording.peak.as_ref()?, recording.baseline.as_ref());

@@ -159,7 +159,7 @@ impl Evidence<'_> {
             !matches!(failure, Failure::Reset | Failure::ClosedByServer)
                 && matches!(failure.origin(), Origin::Application | Origin::Protocol)
         };
-        matches!(self.protocol, Some(Protocol::Http(_)))
+        self.protocol.is_some_and(|protocol| protocol.response_timeout().is_some())
             && self.verified == 0
             && !self.failures.iter().any(|(cause, _)| responded(cause.failure))
     }
@@ -287,24 +287,17 @@ impl Evidence<'_> {
     /// The spike, if connections were silent for as long: what is heard more often than that has no
     /// idle timeout, but an age.
     fn idle_spike(&self) -> Option<(u64, u64)> {
-        let spoke_every = match self.protocol {
-            Some(Protocol::Hold(hold)) => {
-                hold.heartbeat.as_ref().map(|heartbeat| match heartbeat {
-                    Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. } => {
-                        every.0.as_secs()
-                    }
-                })
-            }
-            _ => None,
-        };
+        let spoke_every = self.protocol.and_then(Protocol::heartbeat_every);
+        let spoke_every = spoke_every.map(|every| every.0.as_secs());
         self.spike().filter(|(age, _)| spoke_every.is_none_or(|every| every + 1 >= *age))
     }
 
     /// What did not come and within which time, where the plan says that.
     fn missed_deadline(&self, root_cause: RootCause) -> Option<String> {
         let route = self.route;
-        match (root_cause, self.protocol?) {
-            (RootCause::TargetLate, Protocol::Hold(hold)) => match hold.heartbeat.as_ref()? {
+        let protocol = self.protocol?;
+        match root_cause {
+            RootCause::TargetLate => match protocol.heartbeat()? {
                 Heartbeat::Client { timeout, .. } => {
                     Some(format!("heartbeats on {route} got no reply within {timeout}"))
                 }
@@ -312,26 +305,25 @@ impl Evidence<'_> {
                     Some(format!("no heartbeat came on {route} within {}", Time(every.0 + grace.0)))
                 }
             },
-            (RootCause::TargetSilent, Protocol::Hold(hold)) => {
-                match (hold.greeting, hold.heartbeat.as_ref()?) {
-                    (Some(greeting), _) => {
-                        Some(format!("the target sent no greeting within {greeting} on {route}"))
-                    }
-                    (None, Heartbeat::Client { timeout, .. }) => Some(format!(
-                        "the target never replied to a heartbeat on {route}, {timeout} each"
-                    )),
-                    (None, Heartbeat::Server { every, grace }) => Some(format!(
-                        "the target never sent anything on {route}, within {}",
-                        Time(every.0 + grace.0)
-                    )),
+            RootCause::TargetSilent => match (protocol.greeting(), protocol.heartbeat()?) {
+                (Some(greeting), _) => {
+                    Some(format!("the target sent no greeting within {greeting} on {route}"))
                 }
-            }
+                (None, Heartbeat::Client { timeout, .. }) => Some(format!(
+                    "the target never replied to a heartbeat on {route}, {timeout} each"
+                )),
+                (None, Heartbeat::Server { every, grace }) => Some(format!(
+                    "the target never sent anything on {route}, within {}",
+                    Time(every.0 + grace.0)
+                )),
+            },
             // A first byte may have a time of its own.
-            (RootCause::TargetSlow, Protocol::Http(http)) => {
+            RootCause::TargetSlow => {
+                let timeout = protocol.response_timeout()?;
                 let first = |(cause, _): &(Cause, u64)| cause.failure == Failure::FirstByteTimeout;
                 let whole = !self.failures.iter().any(first);
                 whole.then(|| {
-                    format!("the target gave no whole response within {} on {route}", http.timeout)
+                    format!("the target gave no whole response within {timeout} on {route}")
                 })
             }
             _ => None,

@@ -2,7 +2,7 @@
 
 use super::{Evidence, diagnose};
 use crate::machine::{Deltas, Limits, Sources, is_here};
-use crate::plan::{Level, Plan, Protocol, Scenario};
+use crate::plan::{Level, Plan, Scenario};
 use crate::record::{Cause, Cell, Counter, Diagnosis, Gauge, Recording, ScenarioRecording};
 use crate::units::Address;
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,7 @@ pub fn diagnose_scenario(
     }
     let (wanted, reached) = levels(scenario, facts, &whole);
     let opened = whole.counters.get(Counter::ConnectOk);
-    let verified = match scenario.protocol {
-        Protocol::Hold(_) => whole.counters.get(Counter::Verified),
-        Protocol::Http(_) => whole.counters.get(Counter::Ok),
-    };
+    let verified = whole.counters.get(scenario.protocol.row().served);
     diagnose(&Evidence {
         wanted,
         reached,
@@ -96,7 +93,7 @@ fn without_times(facts: &ScenarioRecording) -> Cell {
 /// were. Requests have no such level: as many as were opened are enough.
 fn levels(scenario: &Scenario, facts: &ScenarioRecording, whole: &Cell) -> (u64, u64) {
     let opened = whole.counters.get(Counter::ConnectOk).max(whole.counters.get(Counter::Ok));
-    if matches!(scenario.protocol, Protocol::Http(_)) {
+    if !scenario.protocol.row().lasts {
         return (opened, opened);
     }
     let users = scenario.stages.iter().map(|stage| match stage.level {

@@ -6,16 +6,9 @@ use crate::machine::figures::whole;
 use crate::machine::{Requirements, SocketCost, bytes, grouped};
 use crate::plan::Version;
 
-/// What this program keeps for each held connection, on each side.
-const HELD_BYTES: f64 = 64.0;
-
 /// What this program keeps for each secured connection beyond that, on the side that connects and
 /// on the one that accepts: measured over 5,000 held ones; those of http took 4,200 and 4,600.
 const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
-
-/// What this program keeps for each HTTP connection, on the side that connects and on the one that
-/// accepts, where hyper has its buffers: measured over 5,000 of them, and a little more.
-const HTTP_BYTES: (f64, f64) = (1_536.0, 17_408.0);
 
 /// What this program keeps for each connection of HTTP/2 beyond its users, on both sides: frames
 /// that come and go, and tables of headers. Measured over 5,000 with a request under way on each.
@@ -53,13 +46,13 @@ pub fn memory_needed(needs: &Requirements, cost: SocketCost, processes: u64) -> 
 /// so ours is taken for it.
 fn parts(needs: &Requirements, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
-        let user = if needs.held { (HELD_BYTES, HELD_BYTES) } else { HTTP_BYTES };
+        let (connecting, serving) = needs.protocol.user_bytes;
         let shared = if needs.version == Version::Http1 { 0.0 } else { HTTP2_BYTES };
         let served = if ours && !needs.is_built_in() { 0 } else { needs.served_here };
         let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
         needs.connections as f64 * (cost.connected + shared + connects)
-            + needs.users as f64 * user.0
-            + served as f64 * (cost.accepted + user.1 + shared + accepts)
+            + needs.users as f64 * connecting as f64
+            + served as f64 * (cost.accepted + serving as f64 + shared + accepts)
     });
     (processes as f64 * PROCESS_BYTES + needs.file_bytes as f64, connections.sum())
 }

@@ -4,7 +4,7 @@ use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
-use crate::plan::{Close, Http, Level, OnFull, Protocol, Stage, most_in_flight};
+use crate::plan::{Close, Level, OnFull, Scenario, Stage, most_in_flight};
 use crate::units::Time;
 
 /// Microseconds to open a connection and get its first message, both ends on one machine: measured
@@ -159,7 +159,8 @@ fn connect_timeout(facts: &Facts<'_>) -> Requirement {
 /// Whether something on the way may take a held connection for dead between two heartbeats.
 fn silence(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
-    let far = scenarios.filter(|(_, needs)| needs.held && needs.served_here < needs.connections);
+    let far = scenarios
+        .filter(|(_, needs)| needs.protocol.lasts && needs.served_here < needs.connections);
     let longest = far
         .map(|(scenario, needs)| {
             let held: f64 = scenario.stages.iter().map(|stage| stage.hold.0.as_secs_f64()).sum();
@@ -182,10 +183,7 @@ fn silence(facts: &Facts<'_>) -> Requirement {
 fn time_wait(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
     let closed: u64 = scenarios
-        .filter(|(scenario, needs)| match &scenario.protocol {
-            Protocol::Hold(hold) => hold.close == Close::Fin,
-            Protocol::Http(_) => needs.over_tcp,
-        })
+        .filter(|(scenario, needs)| scenario.protocol.close() == Close::Fin && needs.over_tcp)
         .map(|(_, needs)| needs.connections)
         .sum();
     let have = facts.limits.time_wait_max;
@@ -268,18 +266,15 @@ fn time_wait_left(facts: &Facts<'_>) -> Requirement {
 /// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs
 /// come first.
 fn in_flight(facts: &Facts<'_>) -> Requirement {
-    let open = facts.plan.scenarios.iter().filter_map(|scenario| match &scenario.protocol {
-        Protocol::Http(http) => {
-            let needed = most_in_flight(&scenario.stages, http.longest_pass());
-            // A cap that is meant may be as small as it likes.
-            let counts = needed > 0 && http.on_full == OnFull::Invalid;
-            counts.then_some((needed, http, scenario.stages.as_slice()))
-        }
-        Protocol::Hold(_) => None,
+    let open = facts.plan.scenarios.iter().filter_map(|scenario| {
+        let needed = most_in_flight(&scenario.stages, scenario.protocol.longest_arrival());
+        // A cap that is meant may be as small as it likes.
+        let counts = needed > 0 && scenario.protocol.on_full() == OnFull::Invalid;
+        counts.then_some((needed, scenario))
     });
     let short =
-        |(needed, http, _): &(u64, &Http, &[Stage])| needed.saturating_sub(http.max_in_flight);
-    let Some((needed, http, stages)) = open.max_by_key(short) else {
+        |(needed, one): &(u64, &Scenario)| needed.saturating_sub(one.protocol.max_in_flight());
+    let Some((needed, scenario)) = open.max_by_key(short) else {
         return Requirement::new(
             Resource::InFlight,
             Figure::Number(0),
@@ -287,35 +282,35 @@ fn in_flight(facts: &Facts<'_>) -> Requirement {
             RequirementStatus::Ok,
         );
     };
-    let fitness =
-        if http.max_in_flight < needed { RequirementStatus::Warn } else { RequirementStatus::Ok };
+    let have = scenario.protocol.max_in_flight();
+    let fitness = if have < needed { RequirementStatus::Warn } else { RequirementStatus::Ok };
     let row = Requirement::new(
         Resource::InFlight,
         Figure::Number(needed),
-        Figure::Number(http.max_in_flight),
+        Figure::Number(have),
         fitness,
     )
     .note(format!(
         "the highest rate times the timeout of {}: with a smaller max_in_flight what is dropped is \
                  as well the cap's fault as the target's",
-        http.timeout
+        scenario.protocol.drain_timeout()
     ))
     .fix(format!("max_in_flight = {needed}"));
-    match enough(stages, http) {
+    match enough(scenario) {
         Some(timeout) => row.fix(format!("timeout = \"{timeout}\"")),
         None => row,
     }
 }
 
 /// The longest timeout, in whole steps of 10 ms, with which the cap is large enough.
-fn enough(stages: &[Stage], http: &Http) -> Option<Time> {
+fn enough(scenario: &Scenario) -> Option<Time> {
     let rate = |stage: &Stage| match stage.level {
         Level::Rate { rate, .. } => rate.value(),
         Level::Users { .. } => 0.0,
     };
-    let highest = stages.iter().map(rate).fold(0.0, f64::max);
+    let highest = scenario.stages.iter().map(rate).fold(0.0, f64::max);
     // What is under way on average, m, is such that m + 6 √m is the cap.
-    let mean = ((9.0 + http.max_in_flight as f64).sqrt() - 3.0).powi(2);
+    let mean = ((9.0 + scenario.protocol.max_in_flight() as f64).sqrt() - 3.0).powi(2);
     let steps = whole(mean / highest * 100.0);
     (steps > 0).then(|| Time(std::time::Duration::from_millis(steps * 10)))
 }

@@ -31,6 +31,11 @@ impl Protocol {
         self.requests().len() > 1
     }
 
+    /// The host that all requests say by their header `host`.
+    pub fn host(&self) -> Option<String> {
+        self.http().and_then(Http::host)
+    }
+
     /// Whether the requests are steps of a pass, sent one after the other.
     pub fn in_steps(&self) -> bool {
         self.http().is_some_and(|http| http.in_steps)

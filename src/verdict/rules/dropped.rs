@@ -2,7 +2,7 @@
 
 use super::rule::{Found, Limits, RULE, Rule, RunFacts, Sample, Unit, share};
 use crate::catalogue::LimitKey;
-use crate::plan::{Protocol, Scenario, most_in_flight};
+use crate::plan::{Scenario, most_in_flight};
 use crate::record::Counter;
 use crate::units::figure::grouped;
 use crate::verdict::accounting::{drops_are_meant, most_due};
@@ -61,17 +61,17 @@ fn is_beyond_repair(facts: &RunFacts<'_>, limits: Limits) -> bool {
 
 /// What else than the generator may have caused drops, where the plan's cap is too small to tell.
 fn small_cap(scenario: &Scenario) -> String {
-    let Protocol::Http(http) = &scenario.protocol else { return String::new() };
-    let most = most_in_flight(&scenario.stages, http.longest_pass());
-    if http.max_in_flight >= most {
+    let protocol = &scenario.protocol;
+    let most = most_in_flight(&scenario.stages, protocol.longest_arrival());
+    if protocol.max_in_flight() >= most {
         return String::new();
     }
     format!(
         "; max_in_flight = {} is below the {} that the rate and a timeout of {} can have under \
          way, so that a slow target and a small cap look alike: raise it, shorten the timeout, or \
          write `on_full = \"fail\"` if it is meant",
-        grouped(http.max_in_flight),
+        grouped(protocol.max_in_flight()),
         grouped(most),
-        http.longest_pass()
+        protocol.longest_arrival()
     )
 }
