@@ -1,6 +1,7 @@
 //! The protocols, and sets of them.
 
-use super::{Counter, Gauge, RateMetric, TimeMetric};
+use super::{Counted, Counter, Gauge, RateMetric, TimeMetric};
+use serde::{Serialize, Serializer};
 use std::fmt;
 
 /// What there is to know of a protocol.
@@ -8,7 +9,9 @@ use std::fmt;
 pub struct ProtocolRow {
     /// The word in plans and reports.
     pub name: &'static str,
-    /// What attempts are.
+    /// What an attempt is.
+    pub attempt: &'static str,
+    /// What several are.
     pub attempts: &'static str,
     /// Whether an attempt lasts as long as its user stays, through any number of phases: it is good
     /// as long as it is open. Otherwise it ends by itself, and a user makes one after the other.
@@ -31,6 +34,8 @@ pub struct ProtocolRow {
     pub user_bytes: (u64, u64),
     /// The level that a plan asks for.
     pub level: Gauge,
+    /// What it is called on screen.
+    pub level_word: &'static str,
     /// The attempts whose end, or whose opening, is waited for.
     pub pending: Gauge,
     /// What the chart of these two is called, and that of attempts a second.
@@ -43,6 +48,29 @@ pub struct ProtocolRow {
     pub idle_times: &'static [TimeMetric],
 }
 
+impl Serialize for ProtocolRow {
+    /// Its name alone: the rest is the same in every run.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name)
+    }
+}
+
+impl ProtocolRow {
+    /// The distributions that say most of a part of a run, the most telling first.
+    pub fn main_times(&self) -> impl Iterator<Item = TimeMetric> + use<> {
+        let of_attempts = self.time_from_due.into_iter().chain([self.attempt_time]);
+        of_attempts.chain(self.idle_times.iter().copied())
+    }
+
+    /// Counts the attempts that were started.
+    pub fn started(&self) -> Counter {
+        match self.rate.row().counts {
+            Some(Counted::Counter(counter)) => counter,
+            Some(Counted::Gauge(_)) | None => Counter::Started,
+        }
+    }
+}
+
 /// What this program keeps for each held connection, on each side.
 const HELD_BYTES: (u64, u64) = (64, 64);
 
@@ -53,6 +81,7 @@ const HTTP_BYTES: (u64, u64) = (1_536, 17_408);
 /// What protocols that hold connections have in common.
 const HOLD: ProtocolRow = ProtocolRow {
     name: "",
+    attempt: "connection",
     attempts: "connections",
     lasts: true,
     rate: RateMetric::Connect,
@@ -63,6 +92,7 @@ const HOLD: ProtocolRow = ProtocolRow {
     alpn: None,
     user_bytes: HELD_BYTES,
     level: Gauge::Open,
+    level_word: "open",
     pending: Gauge::Connecting,
     charts: ["Connections", "Connections opened a second"],
     attempt_time: TimeMetric::ConnectTime,
@@ -73,6 +103,7 @@ const HOLD: ProtocolRow = ProtocolRow {
 /// What protocols of requests have in common.
 const REQUEST: ProtocolRow = ProtocolRow {
     name: "",
+    attempt: "request",
     attempts: "requests",
     lasts: false,
     rate: RateMetric::Requests,
@@ -83,6 +114,7 @@ const REQUEST: ProtocolRow = ProtocolRow {
     alpn: Some("http/1.1"),
     user_bytes: HTTP_BYTES,
     level: Gauge::Users,
+    level_word: "users",
     pending: Gauge::InFlight,
     charts: ["Users and requests under way", "Requests a second"],
     attempt_time: TimeMetric::ServiceTime,

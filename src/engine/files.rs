@@ -2,7 +2,7 @@
 
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
-    Body, Data, Encoding, Endpoint, Http, Piece, Placeholder, Plan, Protocol, Request, Template,
+    Body, Data, Encoding, Endpoint, Piece, Placeholder, Plan, Protocol, Request, Template,
     TextRange, Version,
 };
 use crate::units::sha256;
@@ -32,11 +32,7 @@ pub struct FileProblem {
 pub fn read_files(plan: &Plan, folder: &Path) -> Result<Vec<ScenarioFiles>, Vec<FileProblem>> {
     let (mut all, mut problems) = (Vec::new(), Vec::new());
     for scenario in &plan.scenarios {
-        let files = match &scenario.protocol {
-            Protocol::Http(http) => of_scenario(http, folder, &mut problems),
-            Protocol::Hold(_) => ScenarioFiles::default(),
-        };
-        all.push(files);
+        all.push(of_scenario(&scenario.protocol, folder, &mut problems));
     }
     problems.extend(too_few_rows(plan, &all));
     if problems.is_empty() { Ok(all) } else { Err(problems) }
@@ -73,8 +69,8 @@ pub struct FileDigest<'a> {
 pub fn file_digests<'a>(plan: &'a Plan, files: &'a [ScenarioFiles]) -> Vec<FileDigest<'a>> {
     let mut digests = Vec::new();
     for (scenario, files) in plan.scenarios.iter().zip(files) {
-        let Protocol::Http(http) = &scenario.protocol else { continue };
-        let data = http.data.as_ref().map(|data| data.file.as_path()).zip(files.data.as_ref());
+        let data = scenario.protocol.data().map(|data| data.file.as_path());
+        let data = data.zip(files.data.as_ref());
         let bodies = files.bodies.iter().map(|(path, bytes)| (path.as_path(), bytes));
         digests.extend(data.into_iter().chain(bodies).map(|(path, content)| FileDigest {
             scenario: &scenario.name,
@@ -91,21 +87,21 @@ pub fn file_digests<'a>(plan: &'a Plan, files: &'a [ScenarioFiles]) -> Vec<FileD
 /// for each sending, or spoken over HTTP/2.
 pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
     let each = plan.scenarios.iter().zip(files).map(|(scenario, files)| {
-        let Protocol::Http(http) = &scenario.protocol else { return 0 };
+        let protocol = &scenario.protocol;
         let addresses = match &plan.targets[scenario.target].endpoint {
             Endpoint::Hosts(hosts) => hosts.len(),
             Endpoint::Urls(urls) => urls.len(),
             Endpoint::Builtin(_) => 1,
         };
         let copies = |request: &Request| {
-            let anew = http.cookies
-                || http.redirects > 0
-                || http.data.is_some()
+            let anew = protocol.keeps_cookies()
+                || protocol.redirects() > 0
+                || protocol.data().is_some()
                 || !givens(request).is_empty();
-            1 + u64::from(anew) + u64::from(matches!(http.version, Version::Http2 { .. }))
+            1 + u64::from(anew) + u64::from(matches!(protocol.version(), Version::Http2 { .. }))
         };
         let bodies = files.bodies.iter().map(|(path, bytes)| {
-            let of_file = http.requests.iter().filter(
+            let of_file = protocol.requests().iter().filter(
                 |request| matches!(&request.body, Body::File { path: own, .. } if own == path),
             );
             let sent: u64 = of_file.map(copies).sum();
@@ -116,10 +112,14 @@ pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
     each.collect()
 }
 
-fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> ScenarioFiles {
+fn of_scenario(
+    protocol: &Protocol,
+    folder: &Path,
+    problems: &mut Vec<FileProblem>,
+) -> ScenarioFiles {
     let mut files = ScenarioFiles::default();
     let mut left = LARGEST_BODIES;
-    for request in &http.requests {
+    for request in protocol.requests() {
         let Body::File { path, spot } = &request.body else { continue };
         if files.bodies.iter().any(|(known, _)| known == path) {
             continue;
@@ -140,7 +140,7 @@ fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> S
             Err(error) => problems.push(unreadable(path, spot, &error)),
         }
     }
-    let Some(data) = &http.data else { return files };
+    let Some(data) = protocol.data() else { return files };
     match read(&folder.join(&data.file), LARGEST_DATA) {
         Ok(Some(bytes)) => files.data = Some(bytes),
         Ok(None) => problems.push(FileProblem {
@@ -152,16 +152,16 @@ fn of_scenario(http: &Http, folder: &Path, problems: &mut Vec<FileProblem>) -> S
     }
     if files.data.is_some() {
         let only = ScenarioFiles { data: files.data.clone(), ..ScenarioFiles::default() };
-        match TestData::new(http, only) {
+        match TestData::new(Some(data), only) {
             Ok(TestData { rows: Some(rows), .. }) => {
                 let path = folder.join(&data.file);
                 files.data_file = Some(DataFile {
                     path: path.canonicalize().unwrap_or(path),
                     rows: rows.len(),
                     memory: rows.memory(),
-                    no_paths: no_paths(http, &rows),
+                    no_paths: no_paths(protocol, &rows),
                 });
-                check_columns(http, data, &rows, problems);
+                check_columns(protocol, data, &rows, problems);
             }
             Ok(_) => {}
             Err(wrong) => {
@@ -199,9 +199,9 @@ fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
 }
 
 /// The rows without a path, of each column that a path begins with.
-fn no_paths(http: &Http, rows: &Rows) -> Vec<InvalidPaths> {
+fn no_paths(protocol: &Protocol, rows: &Rows) -> Vec<InvalidPaths> {
     let mut columns: Vec<&str> = Vec::new();
-    for Template { pieces } in http.requests.iter().filter_map(|one| one.path.as_ref()) {
+    for Template { pieces } in protocol.requests().iter().filter_map(|one| one.path.as_ref()) {
         if let Some(Piece::Fill {
             given: Placeholder::Row(name), encoding: Encoding::Target, ..
         }) = pieces.first()
@@ -214,8 +214,8 @@ fn no_paths(http: &Http, rows: &Rows) -> Vec<InvalidPaths> {
 }
 
 /// Reports the columns that are used and missing.
-fn check_columns(http: &Http, data: &Data, rows: &Rows, problems: &mut Vec<FileProblem>) {
-    for (given, spot) in http.requests.iter().flat_map(givens) {
+fn check_columns(protocol: &Protocol, data: &Data, rows: &Rows, problems: &mut Vec<FileProblem>) {
+    for (given, spot) in protocol.requests().iter().flat_map(givens) {
         let Placeholder::Row(column) = given else { continue };
         if rows.column(column).is_none() {
             problems.push(no_column(data, rows, column, spot));

@@ -4,7 +4,7 @@ use super::channel::wire::Assignment;
 use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
-use crate::plan::{Plan, Protocol, Scenario};
+use crate::plan::{Plan, Scenario};
 use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
 use crate::units::{Address, index, narrow};
 use crate::workload::Route;
@@ -54,12 +54,8 @@ impl Load {
         let Assignment { partition, rows } = *assignment;
         debug_assert!(partition.index < partition.of, "{partition:?} is one of its parts");
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
-        let stock = match &plan.scenarios[scenario].protocol {
-            Protocol::Http(http) => {
-                TestData::new(http, files).map_err(|wrong| wrong.to_string())?
-            }
-            Protocol::Hold(_) => TestData::default(),
-        };
+        let data = plan.scenarios[scenario].protocol.data();
+        let stock = TestData::new(data, files).map_err(|wrong| wrong.to_string())?;
         let schedule = Schedule::new(&plan);
         Ok(Self {
             scenario,

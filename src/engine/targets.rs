@@ -155,8 +155,8 @@ impl Targets {
             if let Some(name) = &tls.server_name {
                 names.fill(name.clone());
             }
-            let users = plan.scenarios.iter().filter(|scenario| scenario.target == index);
-            let alpn = users.filter_map(|scenario| scenario.protocol.row().alpn).next();
+            let mut users = plan.scenarios.iter().filter(|scenario| scenario.target == index);
+            let alpn = users.find_map(|scenario| scenario.protocol.row().alpn);
             let resumes = alpn.is_some() && tls.resumes;
             let speaks = alpn.unwrap_or_default().to_owned();
             let peers = trust.map(|trust| Peers { trust, names, credentials, resumes, speaks });

@@ -176,7 +176,7 @@ fn started(view: &View, warnings: &[String]) -> Vec<(&'static str, String)> {
         let workers = outline.workers.get(index).copied().unwrap_or(0);
         let target = &scenario.target;
         let s = if workers == 1 { "" } else { "s" };
-        let protocol = scenario.protocol;
+        let protocol = scenario.protocol.name;
         lines.push((
             "scenario",
             format!("{}: {protocol} to {target}, {workers} worker{s}", scenario.name),
@@ -233,10 +233,10 @@ fn of_scenario(view: &View, index: usize, phase: &PhaseView, now_ns: u64, alone:
         parts.extend(wording::main_time(view, index).map(|time| time.replace(" ·", "")));
         parts.extend(wording::cost(view, index).map(|cost| cost.replace(" · ", ", ")));
     } else {
-        parts.extend(wording::level(view, index, stage).filter(|_| of.holds));
+        parts.extend(wording::level(view, index, stage).filter(|_| of.protocol.lasts));
         parts.push(wording::rate(view, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
-        let time = now.time.filter(|_| !of.holds);
+        let time = now.time.filter(|_| !of.protocol.lasts);
         parts.extend(time.map(|time| format!("p99 {}", figure::time(time.p99))));
     }
     parts.join(", ")

@@ -3,10 +3,9 @@
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
 use super::view::{StageLevel, View};
-use crate::catalogue::RateMetric;
 use crate::engine::Resolved;
 use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
-use crate::record::{Cause, Counter, Diagnosis, Failure, Gauge, StopReason, signal_name};
+use crate::record::{Cause, Counter, Diagnosis, Failure, StopReason, signal_name};
 use crate::units::SECOND_NS;
 use crate::units::{Time, figure};
 use crate::verdict::{Finding, Judgement, State, Verdict};
@@ -57,22 +56,23 @@ pub(super) fn stage_plan(view: &View, scenario: usize, stage: usize) -> &str {
 pub(super) fn draining(view: &View, scenario: usize) -> String {
     let (of, now) = view.scenario(scenario);
     let (gauges, patience) = (&now.gauges, &of.patience);
-    let some = |count: u64, what: &str| match count {
-        1 => format!("1 {what}"),
-        _ => format!("{} {what}s", figure::grouped(count)),
+    let some = |count: u64| match count {
+        1 => format!("1 {}", of.protocol.attempt),
+        _ => format!("{} {}", figure::grouped(count), of.protocol.attempts),
     };
-    if of.holds {
-        let mut text = format!("closes {}", some(gauges.get(Gauge::Open), "connection"));
-        let opening = gauges.get(Gauge::Connecting);
+    let pending = gauges.get(of.protocol.pending);
+    if of.protocol.lasts {
+        let mut text = format!("closes {}", some(gauges.get(of.protocol.level)));
+        let opening = pending;
         if opening > 0 {
             let opening = figure::grouped(opening);
             let _ = write!(text, ", waits for {opening} that are being opened, at most {patience}");
         }
         return text;
     }
-    match gauges.get(Gauge::InFlight) {
-        0 => format!("waits for requests under way, at most {patience}"),
-        count => format!("waits for {}, at most {patience}", some(count, "request")),
+    match pending {
+        0 => format!("waits for {} under way, at most {patience}", of.protocol.attempts),
+        count => format!("waits for {}, at most {patience}", some(count)),
     }
 }
 
@@ -111,8 +111,7 @@ pub(super) fn stage_result(view: &View, scenario: usize, stage: usize) -> (Strin
     let Some(did) = now.stages.get(stage) else { return (String::new(), 0) };
     let get = |counter| did.counters.get(counter);
     let failed = get(Counter::Failed) + get(Counter::TimedOut);
-    let (good, word) =
-        if of.holds { (get(Counter::ConnectOk), "opened") } else { (get(Counter::Ok), "ok") };
+    let (good, [_, word]) = (get(of.protocol.good), of.protocol.good_words);
     let mut text = format!("{} {word} · {} failed", figure::grouped(good), figure::grouped(failed));
     for (count, what) in [
         (get(Counter::Unfinished), "unfinished"),
@@ -132,7 +131,7 @@ pub(super) fn stage_result(view: &View, scenario: usize, stage: usize) -> (Strin
 /// The level of now against that of the stage: `users 7,500 of 10,000`.
 pub(super) fn level(view: &View, scenario: usize, stage: usize) -> Option<String> {
     let (of, now) = view.scenario(scenario);
-    let (gauge, word) = if of.holds { (Gauge::Open, "open") } else { (Gauge::Users, "users") };
+    let (gauge, word) = (of.protocol.level, of.protocol.level_word);
     match of.stages.get(stage)?.level {
         StageLevel::Users(to) => {
             let level = now.gauges.get(gauge);
@@ -145,10 +144,10 @@ pub(super) fn level(view: &View, scenario: usize, stage: usize) -> Option<String
 /// The rate of the last second, against that of the plan where it has one:
 /// `24.9k/s of 25.0k/s planned`. Where connections are only held, the rate of their messages.
 pub(super) fn rate(view: &View, scenario: usize) -> String {
-    let (_, now) = view.scenario(scenario);
+    let (of, now) = view.scenario(scenario);
     match now.planned_rate {
         Some(planned) => format!("{} of {} planned", figure::rate(now.rate), figure::rate(planned)),
-        None if now.rate_metric == RateMetric::Connect && now.rate < 1.0 => {
+        None if of.protocol.lasts && now.rate < 1.0 => {
             let messages = now.counted.get(Counter::MessagesReceived);
             figure::rate(messages as f64).replace("/s", " messages/s")
         }

@@ -8,7 +8,7 @@
 //! **Invariant:** an edited threshold changes no digest of the load.
 
 use super::{Pace, Schedule, Shape};
-use crate::plan::{Endpoint, Plan, Protocol, Scenario, Target};
+use crate::plan::{Endpoint, Plan, Scenario, Target};
 use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent};
 use crate::units::sha256;
 use serde::Serialize;
@@ -70,11 +70,7 @@ fn remove_places(value: &mut Value) {
 }
 
 fn workload(plan: &Plan, scenario: &Scenario) -> Value {
-    let mut protocol = scenario.protocol.clone();
-    if let Protocol::Http(http) = &mut protocol {
-        // Times that thresholds name.
-        http.within.clear();
-    }
+    let protocol = scenario.protocol.without_thresholds();
     json!({
         "name": scenario.name,
         "target": plan.target(scenario).name,

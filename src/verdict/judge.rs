@@ -8,9 +8,7 @@ use super::{
     Finding, Health, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall,
 };
 use crate::catalogue::{MonitorStat, Samples};
-use crate::plan::{
-    During, Metric, Phase, Plan, RequestScope, Scenario, Scope, Threshold,
-};
+use crate::plan::{During, Metric, Phase, Plan, RequestScope, Scenario, Scope, Threshold};
 use crate::record::{
     Cell, CellKey, Entry, Gauge, Gauges, Measure, Recording, ScenarioRecording, Span, StopReason,
     Transition, measure,

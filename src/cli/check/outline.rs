@@ -5,8 +5,8 @@ use super::needs::write_needs;
 use crate::engine;
 use crate::machine::grouped;
 use crate::plan::{
-    Builtin, During, Endpoint, LevelUnit, Monitor, OnFull, Plan, Protocol, RequestScope, Scenario,
-    Scope, Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
+    Builtin, During, Endpoint, LevelUnit, Monitor, OnFull, Plan, RequestScope, Scenario, Scope,
+    Search, SearchWay, Spacing, StartAfter, Target, Threshold, sparse,
 };
 use crate::report::page::Page;
 use crate::report::table::{Column, Table, TableCell};

@@ -1,38 +1,38 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
 use crate::machine::grouped;
-use crate::plan::{Http, RowOrder, Version};
+use crate::plan::{Protocol, RowOrder, Version};
 use crate::units::visible;
 use crate::workload::http::{DataFile, InvalidPaths};
 
 /// Names of steps that are shown.
 const MOST: usize = 8;
 
-pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
+pub(super) fn lines(protocol: &Protocol, file: Option<&DataFile>) -> Vec<String> {
     let mut lines = Vec::new();
-    match http.version {
+    match protocol.version() {
         Version::Http1 => {}
         Version::Http2 { streams: 1 } => lines.push("HTTP/2".to_owned()),
         Version::Http2 { streams } => {
             lines.push(format!("HTTP/2, up to {streams} share a connection"));
         }
     }
-    if http.in_steps {
-        let names = http.requests.iter().take(MOST).map(|one| visible(&one.name));
+    if protocol.in_steps() {
+        let names = protocol.requests().iter().take(MOST).map(|one| visible(&one.name));
         let mut names: Vec<String> = names.map(Into::into).collect();
-        if http.requests.len() > MOST {
-            names.push(format!("and {} more", http.requests.len() - MOST));
+        if protocol.requests().len() > MOST {
+            names.push(format!("and {} more", protocol.requests().len() - MOST));
         }
         let names = names.join(", ");
-        lines.push(format!("a pass is {} steps: {names}", http.requests.len()));
+        lines.push(format!("a pass is {} steps: {names}", protocol.requests().len()));
     }
-    if let Some(data) = &http.data {
+    if let Some(data) = protocol.data() {
         let order = match data.order {
             RowOrder::Sequential => "one after the other, and from the first again",
             RowOrder::Random => "chosen by the seed",
             RowOrder::Unique => "each used once",
         };
-        let unit = if http.in_steps { "pass" } else { "request" };
+        let unit = if protocol.in_steps() { "pass" } else { "request" };
         let name = data.file.display().to_string();
         let count = file.map_or_else(String::new, |file| match file.rows {
             1 => " (1 row)".to_owned(),
@@ -52,14 +52,15 @@ pub(super) fn lines(http: &Http, file: Option<&DataFile>) -> Vec<String> {
             ));
         }
     }
-    if http.cookies {
+    if protocol.keeps_cookies() {
         lines.push("each user keeps its cookies".to_owned());
     }
-    if http.redirects > 0 {
-        let plural = if http.redirects == 1 { "" } else { "s" };
-        lines.push(format!("up to {} redirect{plural} on the same host followed", http.redirects));
+    let redirects = protocol.redirects();
+    if redirects > 0 {
+        let plural = if redirects == 1 { "" } else { "s" };
+        lines.push(format!("up to {redirects} redirect{plural} on the same host followed"));
     }
-    if http.compression {
+    if protocol.takes_gzip() {
         lines.push("answers may come in gzip".to_owned());
     }
     lines

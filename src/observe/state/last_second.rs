@@ -1,7 +1,7 @@
 //! The last second of one scenario, as figures.
 
 use super::super::view::{CauseCount, GeneratorView, TimeView};
-use crate::catalogue::TimeMetric;
+use crate::catalogue::ProtocolRow;
 use crate::plan::Stat;
 use crate::record::{Cell, Counters, Gauges, ScenarioSecond, Times, WorkerFacts};
 use crate::units::SECOND_NS;
@@ -53,7 +53,7 @@ impl CpuBasis {
 
 impl LastSecond {
     /// Takes in the next second. `times`: the metrics of which the first that has samples is shown.
-    pub(super) fn take(&mut self, second: u32, facts: &ScenarioSecond, times: &[TimeMetric]) {
+    pub(super) fn take(&mut self, second: u32, facts: &ScenarioSecond, protocol: &ProtocolRow) {
         let at_work = facts.at_work.max(facts.reporting);
         // What a silent worker uses is known once it speaks again, and is of all the time since.
         if at_work > 0 && facts.reporting == at_work {
@@ -69,7 +69,7 @@ impl LastSecond {
             self.counters.merge(&cell.counters);
             count_causes(&mut self.failed, cell);
         }
-        self.time = time_of(&times_of(facts.cells.iter().map(|(_, cell)| cell)), times);
+        self.time = time_of(&times_of(facts.cells.iter().map(|(_, cell)| cell)), protocol);
         self.reporting = facts.reporting;
         self.at_work = at_work;
         if facts.reporting > 0 {
@@ -133,13 +133,13 @@ pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a,
     })
 }
 
-/// The figures of the first of some metrics that has samples.
-pub(super) fn time_of(times: &Times, metrics: &[TimeMetric]) -> Option<TimeView> {
-    metrics.iter().find_map(|metric| {
-        let stat = |stat| times.stat(*metric, stat);
+/// The figures of the most telling distribution that has samples.
+pub(super) fn time_of(times: &Times, protocol: &ProtocolRow) -> Option<TimeView> {
+    protocol.main_times().find_map(|metric| {
+        let stat = |stat| times.stat(metric, stat);
         Some(TimeView {
-            metric: *metric,
-            samples: times.count(*metric),
+            metric,
+            samples: times.count(metric),
             p50: stat(Stat::P50)?,
             p90: stat(Stat::P90)?,
             p99: stat(Stat::P99)?,

@@ -9,13 +9,13 @@ mod stages;
 use super::view::{
     LogMessage, Outline, PhaseView, Progression, ScenarioView, Stopped, Stopping, View,
 };
-use crate::catalogue::{Metric, RateMetric, RatioMetric};
+use crate::catalogue::{Metric, RatioMetric};
 use crate::engine::Event;
 use crate::machine::ResourceCost;
 use crate::plan::{Phase, Plan};
 use crate::record::{
-    Cell, CellKey, Counter, Counters, Entry, Gauge, Gauges, HostSample, Measure, Recording, Second,
-    Span, Transition, measure,
+    Cell, CellKey, Counters, Entry, Gauges, HostSample, Measure, Recording, Second, Span,
+    Transition, measure,
 };
 use crate::schedule::{Pace, Schedule, Shape, Timeline};
 use crate::units::SECOND_NS;
@@ -147,7 +147,7 @@ impl RunState {
             let index = usize::from(*index);
             let Some(latest) = self.latest.get_mut(index) else { continue };
             let of = &self.outline.scenarios[index];
-            latest.take(second.second, in_second, of.main_times());
+            latest.take(second.second, in_second, of.protocol);
             let mut stages: Vec<u16> = in_second.cells.iter().map(|(key, _)| key.stage).collect();
             stages.dedup();
             for stage in stages {
@@ -209,10 +209,8 @@ impl RunState {
     }
 
     fn scenario(&self, index: usize, facts: &Recording) -> ScenarioView {
-        let (latest, holds) = (&self.latest[index], self.outline.scenarios[index].holds);
+        let (latest, protocol) = (&self.latest[index], self.outline.scenarios[index].protocol);
         let (counters, causes) = self.stages[index].sum();
-        let metric = if holds { RateMetric::Connect } else { RateMetric::Requests };
-        let attempts = if holds { Counter::ConnectAttempts } else { Counter::Started };
         let lost = facts.lost.iter().filter(|(of, ..)| usize::from(*of) == index).count();
         let end_ns = latest.second.map(|second| (u64::from(second) + 1) * SECOND_NS);
         ScenarioView {
@@ -220,8 +218,8 @@ impl RunState {
             second: latest.second,
             gauges: latest.gauges,
             planned_level: end_ns.map_or(0.0, |end| self.timelines[index].level_at(end)),
-            rate: latest.counters.get(attempts) as f64,
-            rate_metric: metric,
+            rate: latest.counters.get(protocol.started()) as f64,
+            rate_metric: protocol.rate,
             planned_rate: self.planned_rate(index, facts),
             counted: latest.counters,
             failed: latest.failed.clone(),
@@ -248,7 +246,9 @@ impl RunState {
         match segments.get(usize::from(key.stage))?.shape {
             Shape::Rate { .. } => Some(self.timelines[index].level_at(middle)),
             Shape::Users { from, to, pace: Pace::Paced(rate) }
-                if key.phase == Phase::Ramp && to > from && self.outline.scenarios[index].holds =>
+                if key.phase == Phase::Ramp
+                    && to > from
+                    && self.outline.scenarios[index].protocol.lasts =>
             {
                 Some(rate.value())
             }
@@ -309,8 +309,7 @@ impl RunState {
         let Some(Shape::Users { from, to, .. }) = segment.map(|segment| segment.shape) else {
             return 0.0;
         };
-        let gauge = if self.outline.scenarios[index].holds { Gauge::Open } else { Gauge::Users };
-        let level = self.latest[index].gauges.get(gauge);
+        let level = self.latest[index].gauges.get(self.outline.scenarios[index].protocol.level);
         level.abs_diff(from) as f64 / to.abs_diff(from).max(1) as f64
     }
 

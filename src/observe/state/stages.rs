@@ -3,8 +3,9 @@
 
 use super::super::view::{CauseCount, ScenarioOutline, StageView};
 use super::last_second::{add_cause, count_causes, time_of};
+use crate::catalogue::ProtocolRow;
 use crate::plan::Phase;
-use crate::record::{Cell, CellKey, Counter, Counters, Recording, ScenarioRecording, Transition};
+use crate::record::{Cell, CellKey, Counters, Recording, ScenarioRecording, Transition};
 use crate::units::narrow;
 use std::sync::Arc;
 
@@ -64,12 +65,12 @@ fn stage_view(stage: usize, of: &ScenarioOutline, run: &Recording, scenario: usi
         view.counters.merge(&cell.counters);
         count_causes(&mut view.causes, cell);
     }
-    view.under_way = under_way(&view.counters, of.holds);
-    view.rate = stage_rate(facts, number, of.holds);
+    view.under_way = under_way(&view.counters, of.protocol);
+    view.rate = stage_rate(facts, number, of.protocol);
     // Connections are opened in the ramp, requests are sent in the hold.
-    let phase = if of.holds { Phase::Ramp } else { Phase::Hold };
+    let phase = if of.protocol.lasts { Phase::Ramp } else { Phase::Hold };
     let cell = facts.cells.get(&CellKey { stage: number, phase });
-    view.time = cell.and_then(|cell| time_of(&cell.times, of.main_times()));
+    view.time = cell.and_then(|cell| time_of(&cell.times, of.protocol));
     view
 }
 
@@ -79,28 +80,20 @@ fn cells(facts: &ScenarioRecording, stage: u16) -> impl Iterator<Item = (&CellKe
 }
 
 /// Attempts of which nobody knows yet how they end: requests, or connections that are being opened.
-fn under_way(counters: &Counters, holds: bool) -> u64 {
-    let all = |some: &[Counter]| some.iter().map(|one| counters.get(*one)).sum::<u64>();
-    let (begun, known) = if holds {
-        let known = [Counter::ConnectOk, Counter::ConnectFailed, Counter::ConnectFailedLocal];
-        (Counter::ConnectAttempts, all(&known))
-    } else {
-        let known = [Counter::Ok, Counter::Failed, Counter::TimedOut, Counter::Unfinished];
-        (Counter::Started, all(&known))
-    };
-    counters.get(begun).saturating_sub(known)
+fn under_way(counters: &Counters, protocol: &ProtocolRow) -> u64 {
+    let decided = protocol.decided.iter().map(|one| counters.get(*one)).sum();
+    counters.get(protocol.started()).saturating_sub(decided)
 }
 
 /// Attempts a second: connections in the ramp, or requests in the hold.
-fn stage_rate(facts: &ScenarioRecording, stage: u16, holds: bool) -> Option<f64> {
+fn stage_rate(facts: &ScenarioRecording, stage: u16, protocol: &ProtocolRow) -> Option<f64> {
     let hold = facts.at(Transition::Hold(stage))?;
-    let (phase, from, to) = if holds {
+    let (phase, from, to) = if protocol.lasts {
         (Phase::Ramp, facts.at(Transition::Ramp(stage))?, hold)
     } else {
         let next = facts.at(Transition::Ramp(stage.saturating_add(1)));
         (Phase::Hold, hold, next.or(facts.at(Transition::Drain))?)
     };
     let counters = facts.cells.get(&CellKey { stage, phase })?.counters;
-    let counter = if holds { Counter::ConnectAttempts } else { Counter::Started };
-    (to > from).then(|| counters.get(counter) as f64 * 1e9 / (to - from) as f64)
+    (to > from).then(|| counters.get(protocol.started()) as f64 * 1e9 / (to - from) as f64)
 }

@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** nothing of a plan is here that could be secret: no body, header or variable.
 
-use crate::catalogue::{MetricUnit, TimeMetric};
+use crate::catalogue::{MetricUnit, ProtocolRow};
 use crate::engine::Resolved;
-use crate::plan::{Level, Metric, Plan, Protocol, Ramp, Scenario, Stage, Threshold};
+use crate::plan::{Level, Metric, Plan, Ramp, Scenario, Stage, Threshold};
 use crate::schedule::{Pace, Schedule, Segment, Shape};
 use crate::units::{Time, figure};
 use serde::Serialize;
@@ -31,10 +31,8 @@ pub(in crate::observe) struct Outline {
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::observe) struct ScenarioOutline {
     pub(in crate::observe) name: String,
-    /// The word in the plan: `http`.
-    pub(in crate::observe) protocol: &'static str,
-    /// Whether it holds connections; otherwise it sends requests.
-    pub(in crate::observe) holds: bool,
+    /// What there is to know of its protocol.
+    pub(in crate::observe) protocol: &'static ProtocolRow,
     /// Its target's name.
     pub(in crate::observe) target: String,
     /// How long the drain waits for an attempt that is under way.
@@ -107,34 +105,16 @@ impl Outline {
 
 impl ScenarioOutline {
     fn new(plan: &Plan, scenario: &Scenario, segments: &[Segment]) -> Self {
-        let (patience, requests) = match &scenario.protocol {
-            Protocol::Http(http) => {
-                (http.timeout, http.requests.iter().map(|request| request.name.clone()).collect())
-            }
-            Protocol::Hold(hold) => (hold.connect_timeout, Vec::new()),
-        };
+        let requests = scenario.protocol.requests().iter();
         let stages = scenario.stages.iter().zip(segments);
         Self {
             name: scenario.name.clone(),
-            protocol: scenario.protocol.name(),
-            holds: scenario.protocol.holds(),
+            protocol: scenario.protocol.row(),
             target: plan.target(scenario).name.clone(),
-            patience: patience.to_string(),
+            patience: scenario.protocol.drain_timeout().to_string(),
             stages: stages.map(|(stage, segment)| StageOutline::new(stage, segment)).collect(),
             thresholds: scenario.thresholds.iter().map(ThresholdOutline::new).collect(),
-            requests,
-        }
-    }
-
-    /// The times that matter most, the first of which that has samples is shown.
-    pub(in crate::observe) fn main_times(&self) -> &'static [TimeMetric] {
-        let open = |stage: &StageOutline| matches!(stage.level, StageLevel::Rate(_));
-        if self.holds {
-            &[TimeMetric::ConnectTime, TimeMetric::HeartbeatRtt, TimeMetric::HeartbeatGap]
-        } else if self.stages.iter().any(open) {
-            &[TimeMetric::ResponseTime, TimeMetric::ServiceTime]
-        } else {
-            &[TimeMetric::ServiceTime]
+            requests: requests.map(|request| request.name.clone()).collect(),
         }
     }
 }

@@ -51,6 +51,15 @@ impl Protocol {
         self.http().map_or(&[], |http| &http.within)
     }
 
+    /// The same load, without what thresholds name of it.
+    #[must_use]
+    pub fn without_thresholds(&self) -> Self {
+        match self {
+            Self::Http(http) => Self::Http(Http { within: Vec::new(), ..http.clone() }),
+            Self::Hold(_) => self.clone(),
+        }
+    }
+
     /// Where rows come from.
     pub fn data(&self) -> Option<&Data> {
         self.http().and_then(|http| http.data.as_ref())
@@ -59,6 +68,16 @@ impl Protocol {
     /// Whether users keep cookies.
     pub fn keeps_cookies(&self) -> bool {
         self.http().is_some_and(|http| http.cookies)
+    }
+
+    /// So many redirects are followed.
+    pub fn redirects(&self) -> u32 {
+        self.http().map_or(0, |http| http.redirects)
+    }
+
+    /// Whether answers may come in gzip.
+    pub fn takes_gzip(&self) -> bool {
+        self.http().is_some_and(|http| http.compression)
     }
 
     /// What users wait between two attempts, on average.

@@ -1,7 +1,7 @@
 //! Turns the files that a scenario names into what its requests are made of.
 
 use super::rows::{Format, RowError, Rows};
-use crate::plan::{Data, Http};
+use crate::plan::Data;
 use crate::units::figure::grouped;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -74,12 +74,12 @@ impl TestData {
     ///
     /// # Errors
     /// What is wrong with the file of rows.
-    pub fn new(http: &Http, files: ScenarioFiles) -> Result<Self, RowError> {
-        let rows = match (&http.data, files.data) {
+    pub fn new(data: Option<&Data>, files: ScenarioFiles) -> Result<Self, RowError> {
+        let rows = match (data, files.data) {
             (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(data))?),
             _ => None,
         };
-        let file = http.data.as_ref().map(|data| data.file.clone()).unwrap_or_default();
+        let file = data.map(|data| data.file.clone()).unwrap_or_default();
         Ok(Self { rows, file, bodies: files.bodies })
     }
 

@@ -16,7 +16,7 @@ fn granted(levels: &[(Level, u64)], count: u64) -> Load {
     let http = Http { data: Some(data), ..settings() };
     let file = b"id\n0\n1\n2\n3\n4\n5\n6\n7\n8\n9\n".to_vec();
     let files = ScenarioFiles { data: Some(file), ..ScenarioFiles::default() };
-    let stock = TestData::new(&http, files).unwrap().into();
+    let stock = TestData::new(http.data.as_ref(), files).unwrap().into();
     let rows = RowSource::Granted { first: 0, count };
     Load { stock, rows, ..load(http, levels, Partition::WHOLE) }
 }
