@@ -44,8 +44,7 @@ enum Said {
 fn said(bytes: &[u8]) -> Said {
     if bytes.starts_with(b"GET ") {
         let text = String::from_utf8_lossy(bytes);
-        let key =
-            text.lines().find_map(|line| line.strip_prefix("Sec-WebSocketClient-Key: ")).unwrap();
+        let key = text.lines().find_map(|line| line.strip_prefix("Sec-WebSocket-Key: ")).unwrap();
         return Said::Key(key.to_owned());
     }
     let header = FrameHeader::read(bytes).unwrap().unwrap();
@@ -56,7 +55,7 @@ fn said(bytes: &[u8]) -> Said {
 
 fn accepted(key: &str) -> Act {
     act(format!(
-        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocketClient-Accept: {}\r\n\r\n",
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n\r\n",
         accept_for(key.as_bytes())
     )
     .into_bytes())
