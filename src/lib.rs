@@ -27,6 +27,8 @@ pub mod store;
 
 pub mod report;
 
+pub mod results;
+
 pub(crate) mod observe;
 
 pub mod serve;

@@ -18,6 +18,7 @@ mod screen;
 mod search;
 mod serve;
 mod signals;
+mod verify;
 mod worker;
 
 use clap::error::ErrorKind;
@@ -54,6 +55,9 @@ enum Command {
     Serve(serve::ServeCommand),
     /// Write every report again from a run's result folder.
     Report(report::ReportArgs),
+    /// Check that result folders say what their data say: recompute every figure, the verdict and
+    /// every file, and compare checksums.
+    Verify(verify::VerifyArgs),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
     /// Print the JSON Schema of plans.
@@ -86,7 +90,7 @@ pub struct OverrideArgs {
 
 /// The commands that people type, the main form apart.
 const SUBCOMMANDS: &[&str] =
-    &["check", "doctor", "serve", "report", "init", "schema", "completions", "man"];
+    &["check", "doctor", "serve", "report", "verify", "init", "schema", "completions", "man"];
 
 /// Whether a word is one of this program's own commands, the main form apart.
 fn is_subcommand(word: &str) -> bool {
@@ -146,6 +150,7 @@ pub fn main() -> ExitCode {
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),
+        Some(Command::Verify(args)) => verify::verify(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => man::completions(&args),

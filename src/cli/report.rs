@@ -72,7 +72,7 @@ fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, Exit
     Ok(made)
 }
 
-fn refused(error: &Error) -> ExitStatus {
+pub(super) fn refused(error: &Error) -> ExitStatus {
     let (help, status) = match error {
         Error::Plan { errors, .. } => {
             diagnostic::print_plan_errors(errors);

@@ -27,7 +27,7 @@ pub use advice::{Advice, Effect, advice};
 pub use cost::{FEWEST_CONNECTIONS, ProcessCost, ResourceCost, cost_bytes};
 pub use counters::{Counters, Deltas};
 pub use diagnosis::{Evidence, NetworkPath, diagnose, diagnose_scenario};
-pub use environment::Environment;
+pub use environment::{Environment, Program};
 pub use figures::{bytes, grouped};
 pub use host_stats::{CumulativeHostStats, clock_source};
 pub use limits::{

@@ -85,8 +85,20 @@ pub fn file_names(folder: &Path) -> io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Writes the checksums of all files as `sha256sum -c` reads them, and gives the files' names.
+/// Whether a folder is one of a run: it has a recording.
+pub fn is_run(folder: &Path) -> bool {
+    [name::JOURNAL, name::ARCHIVE].iter().any(|name| folder.join(name).is_file())
+}
+
+/// Writes the checksums of all files, and gives the files' names.
 pub fn checksums(folder: &Path) -> Result<Vec<String>, Error> {
+    let (files, text) = sums(folder)?;
+    super::write(folder, name::SUMS, text.as_bytes())?;
+    Ok(files)
+}
+
+/// The names of all files, and their checksums as `sha256sum -c` reads them.
+pub fn sums(folder: &Path) -> Result<(Vec<String>, String), Error> {
     let files = file_names(folder).map_err(Error::read(folder))?;
     let line = |name: &String| {
         let path = folder.join(name);
@@ -94,8 +106,7 @@ pub fn checksums(folder: &Path) -> Result<Vec<String>, Error> {
         Ok(format!("{digest}  {name}\n"))
     };
     let lines = files.iter().map(line).collect::<Result<Vec<_>, Error>>()?;
-    super::write(folder, name::SUMS, lines.concat().as_bytes())?;
-    Ok(files)
+    Ok((files, lines.concat()))
 }
 
 fn digest(mut file: File) -> io::Result<String> {

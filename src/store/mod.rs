@@ -20,7 +20,7 @@ mod writer;
 pub use archive::{compress, compress_after_run};
 pub use atomic_file::{AtomicFile, write};
 pub use downsampler::{Bulk, keeps_seconds, most_bytes};
-pub use folder::{FolderLock, checksums, create, file_names};
+pub use folder::{FolderLock, checksums, create, file_names, is_run, sums};
 pub use journal::{
     Durations, Finished, Header, Line, ResolvedTarget, ServerCounters, Started, Tool, UsedFile,
     options,

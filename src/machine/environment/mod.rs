@@ -8,7 +8,7 @@
 mod program;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-use program::Program;
+pub use program::Program;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;

@@ -22,7 +22,7 @@ pub struct Program {
 
 impl Program {
     /// The one that runs.
-    pub(super) fn this() -> Self {
+    pub fn this() -> Self {
         Self {
             sha256: digest().ok(),
             rustc: option_env!("PLANRUN_RUSTC"),

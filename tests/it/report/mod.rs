@@ -10,6 +10,7 @@ mod html;
 mod looking;
 mod screen;
 mod soak;
+mod verified;
 
 use planrun::machine::Environment;
 use planrun::record::Entry;
