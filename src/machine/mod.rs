@@ -41,7 +41,7 @@ pub use requirements::{Opening, Requirements, ScenarioRequirements};
 pub use scenario_sources::{connections_per_target, sources_of_scenarios};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
-pub use usage::{Cost, HostUsage};
+pub use usage::{Cost, HostUsage, levels};
 pub use workers::{RESERVE, servers, workers};
 
 #[cfg(test)]

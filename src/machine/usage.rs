@@ -3,7 +3,8 @@
 //!
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
-use super::{Host, SocketSlabs};
+use super::{Counters, Host, SocketSlabs};
+use crate::record::HostLevels;
 use serde::{Deserialize, Serialize};
 
 /// What processes and the kernel use at one moment, and what was done up to then.
@@ -45,6 +46,23 @@ impl HostUsage {
             reading.cpu_ns += cpu_ns(host, *pid).unwrap_or(0);
         }
         reading
+    }
+}
+
+/// How busy a machine is and how many sockets its counters show.
+pub fn levels(host: &Host, counters: &Counters) -> HostLevels {
+    const PAGE: u64 = 4096;
+    let load = host.text("proc/loadavg");
+    let load: Option<f64> =
+        load.as_deref().and_then(|text| text.split_whitespace().next()?.parse().ok());
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
+    let hundredths = |load: f64| (load * 100.0).round() as u32;
+    let both = |v4: &str, v6: &str| Some(counters.get(v4)? + counters.get(v6).unwrap_or(0));
+    HostLevels {
+        load_hundredths: load.map(hundredths),
+        tcp_in_use: both("TCP.inuse", "TCP6.inuse"),
+        tcp_time_wait: counters.get("TCP.tw"),
+        tcp_buffer_bytes: counters.get("TCP.mem").map(|pages| pages * PAGE),
     }
 }
 
@@ -123,6 +141,28 @@ mod tests {
         let reading = HostUsage::take(&Host::at(folder.path()), &[7, 8]);
         assert_eq!((reading.rss_bytes, reading.cpu_ns), (25 * 4096, 2_000_000_000));
         assert_eq!((reading.available_bytes, reading.slab_bytes), (Some(8192), None));
+    }
+
+    #[test]
+    fn levels_are_those_of_uptime_and_of_both_families_of_sockets() {
+        let folder = tempfile::tempdir().expect("make a folder");
+        let put = |name: &str, text: &str| {
+            let path = folder.path().join("proc").join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
+            std::fs::write(path, text).expect("write a file");
+        };
+        let host = Host::at(folder.path());
+        assert_eq!(levels(&host, &Counters::read(&host)), HostLevels::default());
+        put("loadavg", "1.07 0.97 0.90 2/345 6789\n");
+        put("thread-self/net/sockstat", "TCP: inuse 10 orphan 0 tw 4 alloc 12 mem 3\n");
+        put("thread-self/net/sockstat6", "TCP6: inuse 5\n");
+        let expected = HostLevels {
+            load_hundredths: Some(107),
+            tcp_in_use: Some(15),
+            tcp_time_wait: Some(4),
+            tcp_buffer_bytes: Some(3 * 4096),
+        };
+        assert_eq!(levels(&host, &Counters::read(&host)), expected);
     }
 
     #[test]

@@ -90,6 +90,9 @@ pub struct HostSample {
     /// Memory that can be had, of the whole machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_bytes: Option<u64>,
+    /// What `uptime` and `ss -s` show; absent in recordings that do not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub levels: Option<HostLevels>,
     /// Changes of the kernel's counters since the look before, without zeros:
     /// `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -101,6 +104,23 @@ pub struct HostSample {
     /// `Plan::scenarios`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub workers: BTreeMap<u16, WorkerFacts>,
+}
+
+/// How busy the machine is and how many sockets it has. What cannot be read is absent.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HostLevels {
+    /// The load average of the last minute, in hundredths.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_hundredths: Option<u32>,
+    /// TCP sockets in use, of the network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_in_use: Option<u64>,
+    /// TCP sockets in `TIME_WAIT`, of the network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_time_wait: Option<u64>,
+    /// Memory of the buffers of TCP, of the whole machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tcp_buffer_bytes: Option<u64>,
 }
 
 /// A look at the machine and at one scenario's workers, with what the scenario had done by then.

@@ -33,7 +33,7 @@ pub use counters::{Counters, Gauges};
 pub use failure::{Cause, Failure, FailureStage, Origin, Outcome, Tally};
 pub use generator_load::{GeneratorLoad, HostDelta, WINDOW_SECONDS};
 pub use histogram_v2::HIGHEST_NS;
-pub use host::{HostId, HostReading, HostSample, Peak};
+pub use host::{HostId, HostLevels, HostReading, HostSample, Peak};
 pub use measure::{Measure, Span, measure};
 pub use monitored::{MonitorReading, MonitorRecording, MonitorTally};
 pub use recorder::Recorder;

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
     /// The machine before the first connection.
-    Baseline(HostSample),
+    Baseline(Box<HostSample>),
     /// What happened in one second.
     Second(Second),
     /// A scenario passed a boundary.
@@ -271,7 +271,7 @@ impl Recording {
     pub fn add(&mut self, entry: &Entry) {
         match entry {
             Entry::Baseline(sample) => {
-                self.baseline = Some(sample.clone());
+                self.baseline = Some((**sample).clone());
             }
             Entry::Second(second) => self.add_second(second),
             Entry::Transition(boundary) => {

@@ -5,7 +5,8 @@
 
 use super::journal::{Durations, Line};
 use crate::record::{
-    Cause, Counters, Entry, Gauges, MonitorReading, ScenarioSecond, Second, Times,
+    Cause, Counters, Entry, Gauges, HostDelta, HostId, HostSample, MonitorReading, ScenarioSecond,
+    Second, Times,
 };
 use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
@@ -32,6 +33,29 @@ pub struct Point {
     pub cpu_ns: Option<u64>,
     /// The latest start against the schedule, in nanoseconds.
     pub lag_max_ns: u64,
+    /// Resident memory of the workers together at its end.
+    pub rss_bytes: u64,
+}
+
+/// What the coordinator's machine showed in some seconds that follow each other.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct HostPoint {
+    /// The last look at it; absent where nobody looked.
+    pub sample: Option<HostSample>,
+    /// What was withheld.
+    pub delta: HostDelta,
+    /// Changes of the kernel's counters.
+    pub counters: BTreeMap<String, i64>,
+}
+
+impl HostPoint {
+    fn merge(&mut self, later: Self) {
+        self.sample = later.sample.or(self.sample.take());
+        self.delta.merge(&later.delta);
+        for (name, change) in later.counters {
+            *self.counters.entry(name).or_default() += change;
+        }
+    }
 }
 
 /// The points of all scenarios, over the whole run.
@@ -43,6 +67,8 @@ pub struct Timeline {
     scenarios: Vec<Vec<Point>>,
     /// Processor time of each scenario's workers up to its last second.
     cpu_ns: Vec<Option<u64>>,
+    /// The coordinator's machine, by point.
+    host: Vec<HostPoint>,
     /// Sum and number of the values of each monitor and metric, by point.
     monitors: BTreeMap<(u16, u16), Vec<(f64, u32)>>,
 }
@@ -54,6 +80,7 @@ impl Timeline {
             width: 1,
             scenarios: vec![Vec::new(); scenarios],
             cpu_ns: vec![None; scenarios],
+            host: Vec::new(),
             monitors: BTreeMap::new(),
         }
     }
@@ -73,6 +100,11 @@ impl Timeline {
         let width = f64::from(self.width);
         let all = (0..).take(self.scenarios[scenario].len());
         all.map(|at: u32| (f64::from(at) + 0.5) * width).collect()
+    }
+
+    /// The coordinator's machine, from the run's first second on.
+    pub fn host(&self) -> &[HostPoint] {
+        &self.host
     }
 
     /// The mean of what a monitor read of a metric in each point; nothing where it did not.
@@ -97,6 +129,16 @@ impl Timeline {
 
     fn add_second(&mut self, second: &Second) {
         self.reach(second.second);
+        let at = (second.second / self.width) as usize;
+        if let (Some(sample), Some(point)) =
+            (second.host(HostId::COORDINATOR), self.host.get_mut(at))
+        {
+            point.merge(HostPoint {
+                delta: sample.delta.unwrap_or_default(),
+                counters: sample.counters.clone(),
+                sample: Some(sample.clone()),
+            });
+        }
         for (index, facts) in &second.scenarios {
             let index = usize::from(*index);
             let at = (second.second / self.width) as usize;
@@ -150,6 +192,13 @@ impl Timeline {
                 }
                 *points = merged;
             }
+            let mut halves = std::mem::take(&mut self.host).into_iter();
+            while let Some(mut point) = halves.next() {
+                if let Some(later) = halves.next() {
+                    point.merge(later);
+                }
+                self.host.push(point);
+            }
             for points in self.monitors.values_mut() {
                 let merge = |pair: &[(f64, u32)]| {
                     pair.iter().fold((0.0, 0), |(sum, count), one| (sum + one.0, count + one.1))
@@ -158,6 +207,9 @@ impl Timeline {
             }
         }
         let length = (second / self.width) as usize + 1;
+        if self.host.len() < length {
+            self.host.resize(length, HostPoint::default());
+        }
         for points in &mut self.scenarios {
             if points.len() < length {
                 points.resize(length, Point::default());
@@ -176,6 +228,7 @@ impl Point {
         }
         if later.seconds > 0 {
             self.gauges = later.gauges;
+            self.rss_bytes = later.rss_bytes;
         }
         self.seconds += later.seconds;
         if let Some(cpu_ns) = later.cpu_ns {
@@ -198,6 +251,7 @@ impl Point {
         }
         if facts.reporting > 0 {
             self.gauges = facts.gauges;
+            self.rss_bytes = facts.workers.rss_bytes;
             let cpu_ns = facts.workers.cpu_ns;
             if let Some(before) = cpu_before.replace(cpu_ns) {
                 // A worker that is lost takes its time along.
@@ -255,6 +309,44 @@ mod tests {
             assert_eq!(whole.times.count(TimeMetric::ServiceTime), u64::from(seconds));
             assert_eq!(whole.gauges.get(Gauge::Open), u64::from(seconds - 1));
             assert_eq!(whole.cpu_ns, Some(10 * u64::from(seconds - 1)));
+        }
+    }
+
+    #[test]
+    fn the_machine_and_its_monitors_add_up_whatever_the_width() {
+        for seconds in [10, 301, 1_201] {
+            let mut timeline = Timeline::new(1);
+            for number in 0..seconds {
+                let host = HostSample {
+                    at_ns: u64::from(number),
+                    counters: [("TcpExt.ListenDrops".to_owned(), 2)].into(),
+                    delta: Some(HostDelta { elapsed_ns: 10, steal_ns: 1, ..HostDelta::default() }),
+                    ..HostSample::default()
+                };
+                let entry = Second { second: number, hosts: vec![host], ..Second::default() };
+                timeline.add(&Line::Entry(Entry::Second(entry)));
+                let reading = MonitorReading {
+                    at_ns: u64::from(number) * SECOND_NS,
+                    values: vec![Some(f64::from(number))],
+                    ..MonitorReading::default()
+                };
+                timeline.add(&Line::Entry(Entry::Monitored(reading)));
+            }
+            let points = timeline.host();
+            let dropped =
+                points.iter().filter_map(|point| point.counters.get("TcpExt.ListenDrops"));
+            assert_eq!(dropped.sum::<i64>(), 2 * i64::from(seconds));
+            let steal = points.iter().map(|point| point.delta.steal_ns);
+            assert_eq!(steal.sum::<u64>(), u64::from(seconds));
+            let last = points.last().and_then(|point| point.sample.as_ref());
+            assert_eq!(last.map(|sample| sample.at_ns), Some(u64::from(seconds) - 1));
+            let values = timeline.monitored(0, 0);
+            assert_eq!(values.len(), points.len());
+            let width = f64::from(timeline.width());
+            for (at, value) in (0_u32..).zip(&values[..values.len() - 1]) {
+                // Numbers from at * width on have this mean.
+                assert_eq!(*value, Some(f64::from(at).mul_add(width, (width - 1.0) / 2.0)));
+            }
         }
     }
 

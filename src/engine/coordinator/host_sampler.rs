@@ -2,7 +2,7 @@
 //! counted, and which resources the machine withheld.
 
 use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
-use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source};
+use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source, levels};
 use crate::record::{HostDelta, HostSample};
 
 /// Keeps the last sample, so that counters become changes.
@@ -45,6 +45,7 @@ impl HostSampler {
         let reading = HostUsage::take(&self.host, &self.servers);
         let now = Counters::read(&self.host);
         let changes = now.since(&self.before);
+        let levels = levels(&self.host, &now);
         self.before = now;
         HostSample {
             at_ns,
@@ -54,6 +55,7 @@ impl HostSampler {
             processors: self.cores,
             kernel_bytes: reading.slab_bytes,
             available_bytes: reading.available_bytes,
+            levels: Some(levels),
             counters: changes.telling().map(|(name, change)| (name.to_owned(), change)).collect(),
             delta: Some(self.supply()),
             ..HostSample::default()

@@ -107,7 +107,7 @@ pub async fn run(
         host_sampler,
     };
     run.notify(&started);
-    run.record(Entry::Baseline(baseline));
+    run.record(Entry::Baseline(Box::new(baseline)));
     run.follow(signals).await;
     Ok(run.finish().await)
 }

@@ -4,7 +4,7 @@ use super::*;
 use crate::machine::Limits;
 use crate::plan::{Overrides, Phase, Source};
 use crate::record::{
-    Cell, CellKey, Counter, Failure, FailureStage, HostSample, ScenarioSecond, StageTransition,
+    Cell, CellKey, Counter, Failure, FailureStage, ScenarioSecond, StageTransition,
 };
 
 fn plan(more: &str) -> Plan {
@@ -34,11 +34,7 @@ fn second(number: u32, counts: &[(Counter, u64)], failures: u64) -> Entry {
 fn began() -> Vec<Entry> {
     let mark =
         |transition| Entry::Transition(StageTransition { scenario: 0, transition, at_ns: 0 });
-    vec![
-        Entry::Baseline(HostSample::default()),
-        mark(Transition::Ramp(0)),
-        mark(Transition::Hold(0)),
-    ]
+    vec![Entry::Baseline(Box::default()), mark(Transition::Ramp(0)), mark(Transition::Hold(0))]
 }
 
 /// The events of a run but its recorded facts.

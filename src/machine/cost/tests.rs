@@ -31,7 +31,7 @@ fn recording(scenarios: u16) -> Recording {
     let workers = (0..scenarios).map(|index| (index, idle)).collect::<BTreeMap<_, _>>();
     let baseline =
         HostSample { servers_cpu_ns: 0, kernel_bytes: Some(1_000_000), workers, ..looked(0, 0) };
-    recording.add(&Entry::Baseline(baseline));
+    recording.add(&Entry::Baseline(Box::new(baseline)));
     let pass = |scenario, mark, at_ns| {
         Entry::Transition(StageTransition { scenario, transition: mark, at_ns })
     };

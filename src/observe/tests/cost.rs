@@ -20,7 +20,7 @@ fn held(users: u64) -> (Plan, Vec<Event>) {
     };
     let mut events = vec![
         started(&plan),
-        recorded(Entry::Baseline(baseline)),
+        recorded(Entry::Baseline(Box::new(baseline))),
         boundary(0, Transition::Ramp(0), 0),
     ];
     for now in 0..22_u32 {

@@ -8,6 +8,7 @@ use plotters::coord::ranged1d::{AsRangedCoord, Ranged, ValueFormatter};
 use plotters::prelude::*;
 use serde::Serialize;
 use std::ops::Range;
+use unicode_width::UnicodeWidthStr;
 
 /// Width and height of a chart; pages scale it.
 const SIZE: (u32, u32) = (560, 200);
@@ -17,6 +18,10 @@ const LEFT: u32 = 66;
 const BELOW: u32 = 24;
 const RIGHT: u32 = 14;
 const ABOVE: u32 = 6;
+
+/// Width of a letter of a stage's name, and the room around the name.
+const LETTER: f64 = 6.0;
+const BAND_MARGIN: f64 = 8.0;
 
 /// Colours that are told apart on light and dark ground and by people who do not tell red from
 /// green (Okabe and Ito 2008).
@@ -44,6 +49,8 @@ pub(super) enum Unit {
     Ratio,
     /// Of any unit.
     Number,
+    /// Bytes.
+    Bytes,
 }
 
 impl Unit {
@@ -63,6 +70,13 @@ impl Unit {
             Self::Time => time(value),
             Self::Ratio => percent(value),
             Self::Number => number(value),
+            // Ticks are decimal: so are the units.
+            Self::Bytes => match value {
+                value if value >= 1e9 => format!("{} GB", number(value / 1e9)),
+                value if value >= 1e6 => format!("{} MB", number(value / 1e6)),
+                value if value >= 1e3 => format!("{} kB", number(value / 1e3)),
+                value => format!("{} B", number(value)),
+            },
         }
     }
 }
@@ -267,18 +281,33 @@ impl Chart {
             .x_label_formatter(&label)
             .y_label_formatter(&|value| self.unit.figure(*value))
             .draw()?;
-        // A name needs room: one of a short stage would run into the next one.
-        let room = x_max / 12.0;
-        for (from, _, name) in self.bands.iter().filter(|(from, to, _)| to - from > room) {
+        for (from, name) in self.band_names(x_max) {
             let style = ("sans-serif", 11).into_font().color(&grey);
             let inset = x_max / 150.0;
-            chart.draw_series([Text::new(
-                visible(name).into_owned(),
-                (from + inset, range.end),
-                style,
-            )])?;
+            chart.draw_series([Text::new(name, (from + inset, range.end), style)])?;
         }
         self.draw_series(&mut chart)
+    }
+
+    /// What stands at the beginning of each band: the names of the stages; their numbers where not
+    /// every name has room, and nothing where a number has none.
+    fn band_names(&self, x_max: f64) -> Vec<(f64, String)> {
+        let plot = f64::from(SIZE.0 - LEFT - RIGHT);
+        let fits = |from: &f64, to: &f64, name: &str| {
+            (to - from) / x_max * plot >= BAND_MARGIN + LETTER * name.width() as f64
+        };
+        let names: Vec<(f64, f64, String)> = self
+            .bands
+            .iter()
+            .map(|(from, to, name)| (*from, *to, visible(name).into_owned()))
+            .collect();
+        let numbers = (1..).zip(&self.bands);
+        let numbers: Vec<(f64, f64, String)> =
+            numbers.map(|(number, (from, to, _))| (*from, *to, format!("{number}"))).collect();
+        let all_fit = names.iter().all(|(from, to, name)| fits(from, to, name));
+        let chosen = if all_fit { names } else { numbers };
+        let chosen = chosen.into_iter().filter(|(from, to, name)| fits(from, to, name));
+        chosen.map(|(from, _, name)| (from, name)).collect()
     }
 
     fn draw_series<X, Y>(

@@ -5,6 +5,7 @@
 //! own script run, known by its hash, and nothing be loaded.
 
 mod chart;
+mod host;
 mod monitors;
 mod scenario;
 mod stages;
@@ -59,6 +60,7 @@ fn page(run: &SavedRun) -> Markup {
                         (scenario::scenario(run, index))
                     }
                     (monitors::monitors(run))
+                    (host::host(run))
                     (health(run))
                     (reproduce(run))
                 }
@@ -82,7 +84,7 @@ fn heading(run: &SavedRun) -> Markup {
             @if let Some(text) = &run.plan.description { p.quiet { (visible(text)) } }
             p.quiet {
                 (visible(&ending(run)))
-                @if let Some(started) = &run.started { " · started " (started.at) }
+                @if let Some(started) = &run.started { " · started " (started.at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()) }
                 " · seed " (run.plan.seed)
             }
         }

@@ -85,6 +85,14 @@ impl View<'_> {
         charts.extend(self.heat(main));
         charts.extend([self.distribution(&[main, TimeMetric::FailedTime]), self.survival()]);
         charts.push(self.over_time("Processors used by the workers", Unit::Count, self.cpu()));
+        charts.push(self.over_time("Processor time for each attempt", Unit::Time, self.cost()));
+        charts.push(self.over_time("Memory of the workers", Unit::Bytes, self.memory()));
+        let each = vec![Series::new("resident", self.memory_each())];
+        charts.push(self.over_time(
+            "Memory of the workers for each open connection",
+            Unit::Bytes,
+            each,
+        ));
         charts.push(self.over_time("Latest start against the schedule", Unit::Time, self.lag()));
         charts
     }
@@ -303,6 +311,27 @@ impl View<'_> {
         let known = self.points.iter().map(|point| point.cpu_ns.is_some());
         let used = used.into_iter().zip(known).map(|(used, known)| used.filter(|_| known));
         vec![Series::new("processors", used.collect())]
+    }
+
+    /// Processor time of the workers, divided by the attempts that they started.
+    fn cost(&self) -> Vec<Series> {
+        let each = |point: &Point| {
+            let started = point.counters.get(Counter::Started);
+            let cpu_ns = point.cpu_ns.filter(|_| started > 0)?;
+            Some(cpu_ns as f64 / started as f64)
+        };
+        vec![Series::new("processor time", self.each(each))]
+    }
+
+    fn memory(&self) -> Vec<Series> {
+        vec![Series::new("resident", self.each(|point| Some(point.rss_bytes as f64)))]
+    }
+
+    fn memory_each(&self) -> Vec<Option<f64>> {
+        self.each(|point| {
+            let open = point.gauges.get(Gauge::Open);
+            (open > 0).then(|| point.rss_bytes as f64 / open as f64)
+        })
     }
 
     fn lag(&self) -> Vec<Series> {

@@ -9,6 +9,13 @@ const time = ns => {
 const figure = (unit, value) => {
   if (unit === 'time') return time(value);
   if (unit === 'ratio') return `${Number((value * 100).toPrecision(5))}%`;
+  if (unit === 'bytes') {
+    for (const [name, size] of [['GB', 1e9], ['MB', 1e6], ['kB', 1e3]]) {
+      if (value >= size) return `${Number((value / size).toPrecision(4))} ${name}`;
+    }
+    return `${value} B`;
+  }
+  if (unit === 'number') return value.toLocaleString('en', { maximumSignificantDigits: 5 });
   const text = (value < 10 ? Number(value.toFixed(2)) : Math.round(value)).toLocaleString('en');
   return unit === 'per_second' ? `${text}/s` : text;
 };

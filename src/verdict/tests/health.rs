@@ -15,7 +15,7 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgeme
     plan.scenarios[0].stages.truncate(1);
     plan.scenarios[0].stages[0].warmup = warmup;
     let mut judge = Judge::new(&plan);
-    judge.add(&Entry::Baseline(HostSample::default()));
+    judge.add(&Entry::Baseline(Box::default()));
     for (mark, second) in
         [(Transition::Ramp(0), 0), (Transition::Hold(0), 3), (Transition::Drain, 23)]
     {

@@ -99,11 +99,11 @@ pub(super) fn finished() -> Finished {
 
 /// Every entry of the run, in order.
 pub(super) fn entries() -> Vec<Entry> {
-    let mut entries = vec![Entry::Baseline(HostSample {
+    let mut entries = vec![Entry::Baseline(Box::new(HostSample {
         kernel_bytes: Some(20_000_000),
         workers: [(0, idle(2)), (1, idle(1))].into(),
         ..HostSample::default()
-    })];
+    }))];
     for second in 0..9_u32 {
         let at_ns = u64::from(second) * SECOND;
         let mut pass = |scenario, mark| {

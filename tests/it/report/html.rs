@@ -6,8 +6,8 @@ use base64::Engine as _;
 use planrun::machine::Environment;
 use planrun::plan::{Overrides, Phase, Plan, Source};
 use planrun::record::{
-    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample, Outcome,
-    ScenarioSecond, Second, StageTransition, StopReason, Transition,
+    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample, MonitorReading,
+    Outcome, ScenarioSecond, Second, StageTransition, StopReason, Transition,
 };
 use planrun::report::{self, Series};
 use planrun::store::{NewRun, Store};
@@ -70,7 +70,8 @@ fn hostile() -> String {
     let text = format!(
         "name = \"x\"\ndescription = {}\ntargets.t.address = \"http://127.0.0.1:1/\"\n\
          [scenarios.s]\nprotocol = \"http\"\nrequests = [{}]\n\
-         stages = [{{ users = 1, hold = \"2s\" }}]\n",
+         stages = [{{ users = 1, hold = \"2s\" }}]\n\
+         [monitors.m]\nurl = \"http://127.0.0.1:1/\"\nmetrics = [\"up\"]\n",
         serde_json::json!(payloads[0]),
         requests.join(", ")
     );
@@ -122,11 +123,13 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
     };
     let begin = StageTransition { scenario: 0, transition: Transition::Hold(0), at_ns: 0 };
     let mut entries = vec![
-        Entry::Baseline(HostSample::default()),
+        Entry::Baseline(Box::default()),
         Entry::Transition(begin),
         Entry::Second(Second { second: 0, scenarios: [(0, facts)].into(), hosts }),
     ];
     entries.extend(payloads.iter().map(lost));
+    let failed = Some(payloads.join(" "));
+    entries.push(Entry::Monitored(MonitorReading { failed, ..MonitorReading::default() }));
     entries.push(Entry::Stopped { at_ns: 2_000_000_000, reason: StopReason::Completed });
     entries
 }
@@ -286,6 +289,8 @@ fn a_page_has_a_chart_of_each_thing_that_happened() {
         "service_time: how many samples when and where",
         "Times by percentile",
         "Processors used by the workers",
+        "Memory of the workers",
+        "Processor time for each attempt",
     ] {
         assert!(page.contains(&format!("<strong>{title}</strong>")), "{title}");
     }

@@ -1,0 +1,135 @@
+//! Charts of the machine that made the load: what `uptime`, `free` and `ss -s` would have shown,
+//! what the kernel counted, and what was withheld.
+
+use super::chart::{Axis, Chart, Series, Unit};
+use super::stages::bands;
+use crate::record::{HostLevels, HostSample};
+use crate::report::foreign::visible;
+use crate::report::section::end_of;
+use crate::store::{HostPoint, SavedRun};
+use maud::{Markup, html};
+use std::collections::BTreeMap;
+
+/// Counters that a chart tells apart; the table has the others.
+const MOST_COUNTERS: usize = 6;
+
+pub(super) fn host(run: &SavedRun) -> Markup {
+    let view = View {
+        points: run.timeline.host(),
+        x: run.timeline.middles(0),
+        end_s: end_of(&run.recording) as f64 / 1e9,
+        width_s: f64::from(run.timeline.width()),
+        bands: bands(
+            &run.plan.scenarios[0],
+            &run.recording.scenarios[0],
+            end_of(&run.recording) as f64 / 1e9,
+        ),
+    };
+    let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
+    html! {
+        @if !charts.is_empty() {
+            section {
+                h2 { "The machine that made the load" }
+                div.charts { @for chart in charts { (chart) } }
+            }
+        }
+    }
+}
+
+struct View<'a> {
+    points: &'a [HostPoint],
+    x: Vec<f64>,
+    end_s: f64,
+    width_s: f64,
+    bands: Vec<(f64, f64, String)>,
+}
+
+impl View<'_> {
+    fn charts(&self) -> Vec<Chart> {
+        let level = |name: &str, of: fn(&HostLevels) -> Option<u64>| {
+            Series::new(name, self.each(|sample| Some(of(&sample.levels?)? as f64)))
+        };
+        let load = |sample: &HostSample| Some(f64::from(sample.levels?.load_hundredths?) / 100.0);
+        let bytes = |of: fn(&HostSample) -> Option<u64>| {
+            self.each(move |sample| of(sample).map(|bytes| bytes as f64))
+        };
+        let sockets = vec![
+            level("in use", |levels| levels.tcp_in_use),
+            level("TIME_WAIT", |levels| levels.tcp_time_wait),
+        ];
+        let kernel = vec![
+            Series::new("slabs of sockets", bytes(|sample| sample.kernel_bytes)),
+            level("buffers of TCP", |levels| levels.tcp_buffer_bytes),
+        ];
+        let available = Series::new("available", bytes(|sample| sample.available_bytes));
+        let withheld = vec![
+            self.withheld("steal", |point| point.delta.steal_ns),
+            self.withheld("throttled", |point| point.delta.throttled_ns.unwrap_or(0)),
+            self.withheld("waiting for memory", |point| point.delta.memory_stall_ns.unwrap_or(0)),
+        ];
+        vec![
+            self.chart("TCP sockets", Unit::Count, sockets),
+            self.chart("Load average", Unit::Number, vec![Series::new("load", self.each(load))]),
+            self.chart("Memory available", Unit::Bytes, vec![available]),
+            self.chart("Memory of the kernel", Unit::Bytes, kernel),
+            self.chart("Processors withheld", Unit::Number, seen(withheld)),
+            self.chart("Changes of the kernel's counters", Unit::PerSecond, self.counters()),
+        ]
+    }
+
+    fn chart(&self, title: &str, unit: Unit, series: Vec<Series>) -> Chart {
+        Chart {
+            title: title.to_owned(),
+            unit,
+            axis: Axis::Seconds(self.end_s),
+            x: self.x.clone(),
+            series,
+            stacked: false,
+            log: false,
+            bands: self.bands.clone(),
+            heat: None,
+        }
+    }
+
+    /// A value of each look at the machine.
+    fn each(&self, value: impl Fn(&HostSample) -> Option<f64>) -> Vec<Option<f64>> {
+        self.points.iter().map(|point| value(point.sample.as_ref()?)).collect()
+    }
+
+    /// How many processors were withheld in each point; none where nobody looked.
+    fn withheld(&self, name: &str, of: fn(&HostPoint) -> u64) -> Series {
+        let share = |point: &HostPoint| {
+            let elapsed = point.delta.elapsed_ns;
+            (elapsed > 0).then(|| of(point) as f64 / elapsed as f64)
+        };
+        Series::new(name, self.points.iter().map(share).collect())
+    }
+
+    /// The counters that moved most.
+    fn counters(&self) -> Vec<Series> {
+        let mut moved: BTreeMap<&str, i64> = BTreeMap::new();
+        // Sockets have a chart of their own.
+        let charted = |name: &str| name.starts_with("TCP.") || name.starts_with("TCP6.");
+        for (name, change) in self.points.iter().flat_map(|point| &point.counters) {
+            if !charted(name) {
+                *moved.entry(name).or_default() += change.abs();
+            }
+        }
+        let mut names: Vec<(&str, i64)> = moved.into_iter().collect();
+        names.sort_by_key(|(name, change)| (-change, *name));
+        let series = |(name, _): &(&str, i64)| {
+            let change = |point: &HostPoint| {
+                point.sample.as_ref()?;
+                Some(point.counters.get(*name).copied().unwrap_or(0) as f64 / self.width_s)
+            };
+            Series::new(visible(name), self.points.iter().map(change).collect())
+        };
+        names.iter().take(MOST_COUNTERS).map(series).collect()
+    }
+}
+
+/// Nothing where never as much as a hundredth of a processor was withheld: that is noise.
+fn seen(withheld: Vec<Series>) -> Vec<Series> {
+    let is_seen = |one: &Series| one.values.iter().flatten().any(|value| *value >= 0.01);
+    if withheld.iter().any(is_seen) { withheld } else { Vec::new() }
+}
