@@ -10,7 +10,6 @@ use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::http::connection::RawConnection;
 use crate::plan::elements::http::request::RawRequest;
 use crate::plan::elements::monitor::{self, RawMonitor};
-use crate::plan::elements::protocol::Protocol;
 use crate::plan::elements::scenario::RawScenario;
 use crate::plan::elements::scenario::{Context, check_waits, scenario};
 use crate::plan::elements::search::RawSearch;
@@ -198,13 +197,12 @@ fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
 fn check_ports(raw: &RawPlan, plan: &Plan, errors: &mut Errors) {
     let key = raw.generator.value().and_then(|generator| generator.port_range.key());
     let Some(at) = key.filter(|_| plan.generator.port_range.is_some()) else { return };
-    let waits = plan.scenarios.iter().find(|scenario| match &scenario.protocol {
-        Protocol::Hold(hold) => {
-            let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
-            let closes = hold.churn.lifetime.is_some() && hold.close == Close::Fin;
-            closes || hold.churn.reopens() && hold.churn.events.iter().any(by_fin)
-        }
-        Protocol::Http(_) => false,
+    let by_fin = |event: &DisconnectEvent| event.by == Close::Fin;
+    let waits = plan.scenarios.iter().find(|scenario| {
+        scenario.protocol.churn().is_some_and(|churn| {
+            let closes = churn.lifetime.is_some() && scenario.protocol.close() == Close::Fin;
+            closes || churn.reopens() && churn.events.iter().any(by_fin)
+        })
     });
     if let Some(scenario) = waits {
         errors

@@ -1,5 +1,6 @@
 //! What a plan says of a scenario's users, asked in words that mean something for each protocol.
 
+use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
 use crate::plan::{
     Churn, Close, Data, Heartbeat, HoldSettings, Http, Lifetime, OnFull, Request, Version,
@@ -51,6 +52,13 @@ impl Protocol {
         self.http().map_or(&[], |http| &http.within)
     }
 
+    /// Has attempts counted that go well within each of these times.
+    pub(super) fn count_within(&mut self, times: Vec<Time>) {
+        if let Self::Http(http) = self {
+            http.within = times;
+        }
+    }
+
     /// The same load, without what thresholds name of it.
     #[must_use]
     pub fn without_thresholds(&self) -> Self {
@@ -68,6 +76,14 @@ impl Protocol {
     /// Whether users keep cookies.
     pub fn keeps_cookies(&self) -> bool {
         self.http().is_some_and(|http| http.cookies)
+    }
+
+    /// What users wait at least between two attempts.
+    pub fn shortest_think_time(&self) -> Time {
+        self.http().map_or_else(Time::default, |http| {
+            let own = http.requests.iter().filter_map(|one| Some(one.think_time?.min));
+            own.fold(http.think_time.min, Time::min)
+        })
     }
 
     /// So many redirects are followed.
@@ -121,6 +137,30 @@ impl Protocol {
     /// What HTTP is spoken on its connections; one user a connection where none is.
     pub fn version(&self) -> Version {
         self.http().map_or_else(Version::default, |http| http.version)
+    }
+
+    /// Whether it has what a metric needs of a scenario; of a need of other protocols nothing is
+    /// said.
+    pub(in crate::plan) fn meets(&self, need: Need) -> bool {
+        let has = |is: fn(&HoldSettings) -> bool| self.hold().is_none_or(is);
+        let sends = |is: fn(&Http) -> bool| self.http().is_none_or(is);
+        match need {
+            Need::Checks => sends(|http| !http.checks.is_empty()),
+            Need::Cookies => sends(|http| http.cookies),
+            Need::Heartbeat => has(|hold| hold.heartbeat.is_some()),
+            Need::ServerHeartbeat => {
+                has(|hold| matches!(hold.heartbeat, Some(Heartbeat::Server { .. })))
+            }
+            Need::ClientHeartbeat => {
+                has(|hold| matches!(hold.heartbeat, Some(Heartbeat::Client { .. })))
+            }
+            Need::Events => has(|hold| !hold.churn.events.is_empty()),
+            Need::Reconnects => has(|hold| hold.churn.reopens()),
+            Need::Messages => has(|hold| {
+                hold.expect.is_some() || hold.greeting.is_some() || hold.heartbeat.is_some()
+            }),
+            Need::Tls | Need::Rate => true,
+        }
     }
 
     /// Who keeps a connection alive, and how it is watched.

@@ -44,10 +44,7 @@ pub enum StartAfter {
 impl Scenario {
     /// http: the name of a request, by its index.
     pub fn request(&self, at: u16) -> Option<&str> {
-        match &self.protocol {
-            Protocol::Http(http) => http.requests.get(usize::from(at)).map(|one| one.name.as_str()),
-            Protocol::Hold(_) => None,
-        }
+        self.protocol.requests().get(usize::from(at)).map(|one| one.name.as_str())
     }
 }
 
@@ -106,9 +103,7 @@ pub(super) fn scenario(
     let target = target_of(key, raw, context, errors).unwrap_or(0);
     let thresholds =
         threshold::lowering::thresholds(raw, (target, &protocol), &stages, context, errors);
-    if let crate::plan::Protocol::Http(http) = &mut protocol {
-        http.within = threshold::lowering::within(&thresholds);
-    }
+    protocol.count_within(threshold::lowering::within(&thresholds));
     Scenario {
         name: key.name.clone(),
         target,

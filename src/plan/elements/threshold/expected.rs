@@ -4,7 +4,8 @@
 use crate::catalogue::{Need, Samples};
 use crate::plan::elements::extent::{Placed, looked_at, placed};
 use crate::plan::elements::threshold::request_scope;
-use crate::plan::{During, Heartbeat, Http, Metric, Plan, Protocol, Scenario, Stat, Threshold};
+use crate::plan::{Churn, During, Metric, Plan, Protocol, Scenario, Stat, Threshold};
+use crate::units::Time;
 use crate::units::figure::grouped;
 
 /// Where chance has a part, so much more than its floor is enough for a percentile.
@@ -119,20 +120,19 @@ fn expected(threshold: &Threshold, scenario: &Scenario, parts: &[Placed]) -> Opt
 }
 
 fn samples(metric: Metric, scenario: &Scenario, part: &Placed) -> Option<(f64, bool)> {
-    match &scenario.protocol {
-        Protocol::Http(http) => requests(metric, http, part),
-        Protocol::Hold(hold) => {
-            let Metric::Time(time, _) = metric else { return None };
-            if time.row().samples != Samples::Heartbeats || hold.churn.is_any() {
-                return None;
-            }
-            Some((heartbeats(hold.heartbeat.as_ref()?, scenario, part), true))
-        }
+    let protocol = &scenario.protocol;
+    if !protocol.row().lasts {
+        return requests(metric, protocol, part);
     }
+    let Metric::Time(time, _) = metric else { return None };
+    if time.row().samples != Samples::Heartbeats || protocol.churn().is_some_and(Churn::is_any) {
+        return None;
+    }
+    Some((heartbeats(protocol.heartbeat_every()?, scenario, part), true))
 }
 
 /// Requests of a part, as if answers took no time.
-fn requests(metric: Metric, http: &Http, part: &Placed) -> Option<(f64, bool)> {
+fn requests(metric: Metric, protocol: &Protocol, part: &Placed) -> Option<(f64, bool)> {
     let Metric::Time(time, _) = metric else { return None };
     let row = time.row();
     // No plan says how much fails.
@@ -145,7 +145,7 @@ fn requests(metric: Metric, http: &Http, part: &Placed) -> Option<(f64, bool)> {
         let of_connecting = row.samples == Samples::Connects;
         let length = part.length_ns() as f64 / 1e9;
         let arrivals = f64::midpoint(part.extent.rates.0, part.extent.rates.1) * length;
-        let steps = if http.in_steps { http.requests.len() as f64 } else { 1.0 };
+        let steps = if protocol.in_steps() { protocol.requests().len() as f64 } else { 1.0 };
         return (!of_connecting).then_some((arrivals * steps, false));
     }
     if row.needs(Need::Rate) {
@@ -154,11 +154,11 @@ fn requests(metric: Metric, http: &Http, part: &Placed) -> Option<(f64, bool)> {
     let new = after.saturating_sub(before) as f64;
     if row.samples == Samples::Connects {
         // A target may close them as well, and nobody knows how often.
-        let kept = http.connection.max_requests.is_none() && http.connection.max_age.is_none();
+        let kept = protocol.requests_each().is_none() && protocol.lifetime().is_none();
         let opened = if part.extent.hold { 0.0 } else { new };
-        return kept.then_some((opened / f64::from(http.version.streams()), false));
+        return kept.then_some((opened / f64::from(protocol.version().streams()), false));
     }
-    let pause = http.mean_think_time().0.as_secs_f64();
+    let pause = protocol.mean_think_time().0.as_secs_f64();
     if pause <= 0.0 || row.samples == Samples::Starts {
         return None;
     }
@@ -168,8 +168,7 @@ fn requests(metric: Metric, http: &Http, part: &Placed) -> Option<(f64, bool)> {
 }
 
 /// Heartbeats that fall into a part, of connections that live until the end.
-fn heartbeats(heartbeat: &Heartbeat, scenario: &Scenario, part: &Placed) -> f64 {
-    let (Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. }) = heartbeat;
+fn heartbeats(every: Time, scenario: &Scenario, part: &Placed) -> f64 {
     let every = every.as_nanos().max(1) as f64;
     let (from, to) = (part.begin_ns as f64, (part.begin_ns + part.length_ns()) as f64);
     // The first is due one period after the opening.

@@ -100,12 +100,8 @@ fn threshold(
             .help("write `metric comparison bound`: `connect.time.p99 < 1s`");
         return None;
     }
-    let checks: &[String] = match protocol {
-        Protocol::Http(http) => &http.checks,
-        Protocol::Hold(_) => &[],
-    };
     let Condition { metric, comparison, bound } =
-        match condition::parse(written, word, checks, context.monitors) {
+        match condition::parse(written, word, protocol.checks(), context.monitors) {
             Ok(condition) => condition,
             Err(wrong) => {
                 let at = inside(&text.value, text.at, wrong.range.start, wrong.range.end);

@@ -7,8 +7,7 @@ use crate::plan::elements::threshold::request_scope;
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
 use crate::plan::{
-    During, Heartbeat, HoldSettings, Http, Level, Metric, Overrides, Protocol, RequestScope, Stage,
-    Stat, Threshold,
+    Churn, During, Level, Metric, Overrides, Protocol, RequestScope, Stage, Stat, Threshold,
 };
 use crate::units::Time;
 
@@ -68,28 +67,10 @@ fn without_sense(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String,
 
 /// Whether a scenario has what a metric needs. Whether a stage has a rate is asked of each stage.
 fn is_met(need: Need, seen: &ThresholdContext<'_>) -> bool {
-    let (http, hold) = match seen.protocol {
-        Protocol::Http(http) => (Some(http), None),
-        Protocol::Hold(hold) => (None, Some(hold)),
-    };
-    let held = |is: fn(&HoldSettings) -> bool| hold.is_none_or(is);
     match need {
         Need::Tls => seen.secured,
-        Need::Checks => http.is_none_or(|http| !http.checks.is_empty()),
-        Need::Heartbeat => held(|hold| hold.heartbeat.is_some()),
-        Need::ServerHeartbeat => {
-            held(|hold| matches!(hold.heartbeat, Some(Heartbeat::Server { .. })))
-        }
-        Need::ClientHeartbeat => {
-            held(|hold| matches!(hold.heartbeat, Some(Heartbeat::Client { .. })))
-        }
-        Need::Events => held(|hold| !hold.churn.events.is_empty()),
-        Need::Reconnects => held(|hold| hold.churn.reopens()),
-        Need::Messages => held(|hold| {
-            hold.expect.is_some() || hold.greeting.is_some() || hold.heartbeat.is_some()
-        }),
-        Need::Cookies => http.is_none_or(|http| http.cookies),
         Need::Rate => true,
+        of_protocol => seen.protocol.meets(of_protocol),
     }
 }
 
@@ -101,13 +82,14 @@ fn unseen(
     whom: &str,
 ) -> Option<(String, String)> {
     let metric = threshold.metric;
-    let named = match (threshold.requests, seen.protocol) {
-        (RequestScope::One(at), Protocol::Http(http)) => {
-            let name = http.requests.get(usize::from(at)).map_or("?", |request| &request.name);
+    let named = match threshold.requests {
+        RequestScope::One(at) => {
+            let request = seen.protocol.requests().get(usize::from(at));
+            let name = request.map_or("?", |request| &request.name);
             format!("request `{name}` in {whom}")
         }
-        (RequestScope::Each, _) => format!("the rarest request in {whom}"),
-        _ => whom.to_owned(),
+        RequestScope::Each => format!("the rarest request in {whom}"),
+        RequestScope::All => whom.to_owned(),
     };
     let whom = named.as_str();
     if metric.row().needs(Need::Rate) && !parts.iter().any(|part| part.open) {
@@ -141,10 +123,7 @@ fn unseen(
         Samples::Events => dropped(seen)?.into_iter().min(),
         _ => parts.iter().map(|part| samples(metric, seen.protocol, part)).sum::<Option<u64>>(),
     };
-    let share = |all| match seen.protocol {
-        Protocol::Http(http) => request_scope::share(threshold.requests, http, all),
-        Protocol::Hold(_) => all,
-    };
+    let share = |all| request_scope::share(threshold.requests, seen.protocol, all);
     let (available, floor) = (share(sum?), metric.sample_floor());
     if available == 0 {
         return Some(never(metric, threshold.during, seen, whom));
@@ -204,7 +183,7 @@ fn not_so_old(metric: Metric, seen: &ThresholdContext<'_>) -> Option<(String, St
 
 /// The most connections that each event can drop.
 fn dropped(seen: &ThresholdContext<'_>) -> Option<Vec<u64>> {
-    let Protocol::Hold(hold) = seen.protocol else { return None };
+    let churn = seen.protocol.churn()?;
     let users = |stage: &Stage| match stage.level {
         Level::Users { users, .. } => users,
         Level::Rate { .. } => 0,
@@ -212,7 +191,7 @@ fn dropped(seen: &ThresholdContext<'_>) -> Option<Vec<u64>> {
     let peak = seen.stages.iter().map(users).max()?;
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of them")]
     let of = |share: f64| (share * peak as f64).ceil() as u64;
-    Some(hold.churn.events.iter().map(|event| of(event.share.0)).collect())
+    Some(churn.events.iter().map(|event| of(event.share.0)).collect())
 }
 
 fn never(
@@ -273,17 +252,15 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     if metric.row().samples == Samples::Scrapes {
         return None;
     }
-    let hold = match protocol {
-        Protocol::Hold(hold) => hold,
-        Protocol::Http(http) => return requests(metric, http, part),
-    };
+    if !protocol.row().lasts {
+        return requests(metric, protocol, part);
+    }
     let (before, after) = part.users;
     match metric.row().samples {
         Samples::Level | Samples::ConnectionTime => None,
         Samples::Held => Some(if part.hold { after } else { 0 }),
         Samples::Heartbeats => {
-            let (Heartbeat::Server { every, .. } | Heartbeat::Client { every, .. }) =
-                hold.heartbeat.as_ref()?;
+            let every = protocol.heartbeat_every()?;
             // The oldest connection is at most as old as the scenario.
             if part.end? < every.as_nanos() {
                 return Some(0);
@@ -292,7 +269,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
         }
         // A connection that was opened in a ramp may get its first message in the hold.
         Samples::FirstMessages if part.hold => Some(after),
-        _ if hold.churn.is_any() => None,
+        _ if protocol.churn().is_some_and(Churn::is_any) => None,
         // Connections are opened in ramps only.
         _ if part.hold => Some(0),
         _ => Some(after.saturating_sub(before)),
@@ -300,7 +277,7 @@ fn samples(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
 }
 
 /// The most requests that a part can make.
-fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
+fn requests(metric: Metric, protocol: &Protocol, part: &Extent) -> Option<u64> {
     if part.open {
         let seconds = part.length? as f64 / 1e9;
         let arrivals = f64::midpoint(part.rates.0, part.rates.1) * seconds;
@@ -310,7 +287,7 @@ fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
             reason = "a positive number"
         )]
         let passes = arrivals.ceil() as u64;
-        let steps = if http.in_steps { http.requests.len() as u64 } else { 1 };
+        let steps = if protocol.in_steps() { protocol.requests().len() as u64 } else { 1 };
         return Some(passes.saturating_mul(steps));
     }
     if metric.row().needs(Need::Rate) {
@@ -321,8 +298,7 @@ fn requests(metric: Metric, http: &Http, part: &Extent) -> Option<u64> {
         let (before, after) = part.users;
         return Some(if part.hold { 0 } else { after.saturating_sub(before) });
     }
-    let pauses = http.requests.iter().filter_map(|one| Some(one.think_time?.min));
-    let think_time = pauses.fold(http.think_time.min, Time::min);
+    let think_time = protocol.shortest_think_time();
     if think_time == Time::default() {
         return None;
     }

@@ -4,7 +4,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::Field;
 use crate::plan::suggest::did_you_mean;
 use crate::plan::text::Text;
-use crate::plan::{Http, Metric, Protocol, RequestScope, Threshold};
+use crate::plan::{Metric, Protocol, RequestScope, Threshold};
 
 /// A mix is a matter of chance: by so many standard deviations a request can come more often than
 /// its weight says.
@@ -18,15 +18,13 @@ pub(in crate::plan) fn scope(
     errors: &mut Errors,
 ) -> Option<RequestScope> {
     let Some(given) = field.given() else { return Some(RequestScope::All) };
-    let http = match protocol? {
-        Protocol::Http(http) => http,
-        Protocol::Hold(_) => {
-            errors
-                .add(given.at, "`request` has no meaning in tcp-hold: its users make connections")
-                .help("leave `request` out, or look at one stage: `stage = \"…\"`");
-            return None;
-        }
-    };
+    let requests = protocol?.requests();
+    if requests.is_empty() {
+        errors
+            .add(given.at, "`request` has no meaning in tcp-hold: its users make connections")
+            .help("leave `request` out, or look at one stage: `stage = \"…\"`");
+        return None;
+    }
     if !metric.row().per_request {
         errors
             .add(given.at, format!("`{metric}` is not measured for each request"))
@@ -37,9 +35,9 @@ pub(in crate::plan) fn scope(
     if name == "*" {
         return Some(RequestScope::Each);
     }
-    let at = http.requests.iter().position(|request| request.name == name);
+    let at = requests.iter().position(|request| request.name == name);
     let Some(at) = at.and_then(|at| u16::try_from(at).ok()) else {
-        let names = http.requests.iter().map(|request| request.name.as_str());
+        let names = requests.iter().map(|request| request.name.as_str());
         errors
             .add(given.at, format!("this scenario has no request `{}`", given.value.shown))
             .help(did_you_mean(&given.value.shown, names, "its requests are"));
@@ -58,32 +56,31 @@ fn families() -> String {
 /// The part of all requests that a threshold looks at, of each by itself the rarest; and whether
 /// that is a matter of chance.
 pub(in crate::plan) fn fraction(threshold: &Threshold, protocol: &Protocol) -> (f64, bool) {
-    let Protocol::Http(http) = protocol else { return (1.0, false) };
     // How often a check is made is known without.
     if threshold.requests == RequestScope::All || matches!(threshold.metric, Metric::Check(_)) {
         return (1.0, false);
     }
-    if http.in_steps {
-        return (1.0 / http.requests.len().max(1) as f64, false);
+    if protocol.in_steps() {
+        return (1.0 / protocol.requests().len().max(1) as f64, false);
     }
-    let weights = || http.requests.iter().map(|request| f64::from(request.weight));
+    let weights = || protocol.requests().iter().map(|request| f64::from(request.weight));
     let weight = match threshold.requests {
         RequestScope::One(at) => weights().nth(usize::from(at)).unwrap_or(0.0),
         _ => weights().fold(f64::INFINITY, f64::min),
     };
     let sum: f64 = weights().sum();
-    if sum > 0.0 { (weight / sum, http.requests.len() > 1) } else { (0.0, false) }
+    if sum > 0.0 { (weight / sum, protocol.requests().len() > 1) } else { (0.0, false) }
 }
 
 /// So many of some requests are of one kind, at most; for each by itself: of the rarest.
-pub(in crate::plan) fn share(requests: RequestScope, http: &Http, all: u64) -> u64 {
+pub(in crate::plan) fn share(requests: RequestScope, protocol: &Protocol, all: u64) -> u64 {
     let of = |at: usize| {
-        if http.in_steps {
+        if protocol.in_steps() {
             // A pass that has begun may end after its part.
-            return all.div_ceil(http.requests.len().max(1) as u64);
+            return all.div_ceil(protocol.requests().len().max(1) as u64);
         }
-        let sum: f64 = http.requests.iter().map(|request| f64::from(request.weight)).sum();
-        let weight = http.requests.get(at).map_or(0.0, |request| f64::from(request.weight));
+        let sum: f64 = protocol.requests().iter().map(|request| f64::from(request.weight)).sum();
+        let weight = protocol.requests().get(at).map_or(0.0, |request| f64::from(request.weight));
         let mean = if sum > 0.0 { all as f64 * weight / sum } else { 0.0 };
         #[expect(
             clippy::cast_possible_truncation,
@@ -96,6 +93,6 @@ pub(in crate::plan) fn share(requests: RequestScope, http: &Http, all: u64) -> u
     match requests {
         RequestScope::All => all,
         RequestScope::One(at) => of(usize::from(at)),
-        RequestScope::Each => (0..http.requests.len()).map(of).min().unwrap_or(all),
+        RequestScope::Each => (0..protocol.requests().len()).map(of).min().unwrap_or(all),
     }
 }
