@@ -5,7 +5,7 @@ use super::manifest::WorkerManifest;
 use super::rows::RowSource;
 use crate::machine::Sources;
 use crate::plan::{Plan, Scenario};
-use crate::schedule::{Partition, ScenarioSchedule, Schedule, Timeline};
+use crate::schedule::{Partition, ScenarioSchedule, Schedule, StageTimes};
 use crate::units::{Address, index, narrow};
 use crate::workload::Route;
 use crate::workload::http::TestData;
@@ -24,7 +24,7 @@ pub struct Load {
     /// What is due when.
     pub schedule: ScenarioSchedule,
     /// When which mark is passed, as far as it is known.
-    pub timeline: Timeline,
+    pub timeline: StageTimes,
     /// The target, used in turn by blocks of users or by arrivals; at least one.
     pub addresses: Vec<Address>,
     /// Which of the plan's addresses each of these belongs to; empty for a built-in server.

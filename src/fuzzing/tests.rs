@@ -6,7 +6,7 @@ use crate::engine::ClockReading;
 use crate::engine::wire::{Command, FromWorker, Inbox, ToWorker, WorkerReport, encode};
 use crate::plan::{Phase, TimeMetric};
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Failure, FailureStage, Outcome, Snapshot, Transition,
+    AttemptOutcome, Cause, Cell, CellKey, Counter, Failure, FailureStage, Snapshot, Transition,
 };
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -153,7 +153,7 @@ fn frames() -> [(&'static str, Vec<u8>); 2] {
     cell.count(Counter::Due);
     cell.time(TimeMetric::ConnectTime, 1_234_567);
     let cause = Cause::new(Failure::Refused, FailureStage::Connect);
-    cell.end(Outcome::Failed(cause), 5, || "refused".to_owned());
+    cell.end(AttemptOutcome::Failed(cause), 5, || "refused".to_owned());
     cell.check(1, true);
     let snapshot = Snapshot { second: 3, cells: vec![(key, cell)], ..Snapshot::default() };
     let orders = [

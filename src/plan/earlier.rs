@@ -2,7 +2,7 @@
 //! that says so everywhere else.
 
 use super::error::Errors;
-use super::tree::{Node, Table, Value};
+use super::tree::{Node, TableNode, Value};
 
 /// What a threshold's condition was called.
 const CHECK: &str = "check";
@@ -28,7 +28,7 @@ pub(super) fn rename_keys(plan: &mut Node) {
     }
 }
 
-fn rename_check(threshold: &mut Table) {
+fn rename_check(threshold: &mut TableNode) {
     if threshold.get(CONDITION).is_some() {
         return;
     }

@@ -7,7 +7,7 @@ use super::scale::Scale;
 use super::span::Span;
 use super::suggest::did_you_mean;
 use super::text::Text;
-use super::tree::{Builder, Key, Node, Table, Value};
+use super::tree::{Builder, Key, Node, TableNode, Value};
 use toml::de::DeValue;
 
 /// Keys of a target that say where it is and how a built-in one behaves: all of them go when an
@@ -99,7 +99,7 @@ pub(super) fn only(overrides: &Overrides, names: &[&str], errors: &mut Errors) -
     keep
 }
 
-fn apply_target(target: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut Errors) {
+fn apply_target(target: &str, argument: &Argument<'_>, root: &mut TableNode, errors: &mut Errors) {
     let Some(equals) = target.find('=') else {
         errors
             .add(argument.place(0, target.len()), "expected `NAME=ADDRESS`")
@@ -128,7 +128,7 @@ fn apply_target(target: &str, argument: &Argument<'_>, root: &mut Table, errors:
     table.entries.push((key, Node { at, value: Value::List(addresses) }));
 }
 
-fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut Errors) {
+fn apply_set(set: &str, argument: &Argument<'_>, root: &mut TableNode, errors: &mut Errors) {
     let Some((path, equals)) = path(set) else {
         errors.add(argument.place(0, set.len()), "expected `KEY=VALUE`").help(
             "write `--set KEY=VALUE`, with the key's dotted path: `--set scenarios.web.timeout=5s`",
@@ -154,7 +154,7 @@ fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut 
                 return;
             }
             let key = Key { at, name: segment.name.clone() };
-            table.entries.push((key, Node { at, value: Value::Table(Table::default()) }));
+            table.entries.push((key, Node { at, value: Value::Table(TableNode::default()) }));
         }
         walked.push(&segment.name);
         let Some(node) = table.get_mut(&segment.name) else { return };
@@ -196,7 +196,7 @@ fn apply_set(set: &str, argument: &Argument<'_>, root: &mut Table, errors: &mut 
 /// The element of a list that a segment means: by its `name`, or by its number from 0.
 fn element<'n>(
     items: &'n mut [Node],
-    segment: &Segment,
+    segment: &PathSegment,
     argument: &Argument<'_>,
     errors: &mut Errors,
 ) -> Option<&'n mut Node> {
@@ -247,14 +247,14 @@ fn is_meant_as_toml(text: &str) -> bool {
 }
 
 /// One part of a dotted path.
-struct Segment {
+struct PathSegment {
     name: String,
     from: usize,
     to: usize,
 }
 
 /// The parts of a dotted path, quoted ones included, and the place of the equals sign behind it.
-fn path(set: &str) -> Option<(Vec<Segment>, usize)> {
+fn path(set: &str) -> Option<(Vec<PathSegment>, usize)> {
     let mut segments = Vec::new();
     let mut from = 0;
     loop {
@@ -270,7 +270,7 @@ fn path(set: &str) -> Option<(Vec<Segment>, usize)> {
         if name.trim().is_empty() {
             return None;
         }
-        segments.push(Segment { name: name.trim().to_owned(), from, to: from + length });
+        segments.push(PathSegment { name: name.trim().to_owned(), from, to: from + length });
         from += length;
         match set[from..].chars().next()? {
             '.' => from += 1,

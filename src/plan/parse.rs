@@ -6,7 +6,7 @@ use crate::plan::elements::plan::{RawPlan, lower};
 use crate::plan::error::{Errors, PlanErrors};
 use crate::plan::interpolate::Environment;
 use crate::plan::raw::Read;
-use crate::plan::syntax::Trust;
+use crate::plan::syntax::Usable;
 use crate::plan::tree::Builder;
 use crate::plan::{Overrides, Plan, Secrets, Source, earlier, overrides, syntax};
 use toml::de::DeTable;
@@ -16,11 +16,11 @@ pub const LARGEST_PLAN: usize = 1 << 20;
 
 /// Which keys a plan may have.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Keys {
+enum AcceptedKeys {
     /// Those of today.
-    Today,
+    Current,
     /// Also those that earlier versions had.
-    AlsoEarlier,
+    AlsoRenamed,
 }
 
 impl Plan {
@@ -33,7 +33,7 @@ impl Plan {
         overrides: &Overrides,
         environment: Environment<'_>,
     ) -> Result<Self, PlanErrors> {
-        Self::read(source, overrides, environment, Keys::Today)
+        Self::read(source, overrides, environment, AcceptedKeys::Current)
     }
 
     /// Reads the plan of a saved run, which may have keys that are called otherwise by now.
@@ -45,14 +45,14 @@ impl Plan {
         overrides: &Overrides,
         environment: Environment<'_>,
     ) -> Result<Self, PlanErrors> {
-        Self::read(source, overrides, environment, Keys::AlsoEarlier)
+        Self::read(source, overrides, environment, AcceptedKeys::AlsoRenamed)
     }
 
     fn read(
         source: &Source,
         overrides: &Overrides,
         environment: Environment<'_>,
-        keys: Keys,
+        keys: AcceptedKeys,
     ) -> Result<Self, PlanErrors> {
         if source.text.len() > LARGEST_PLAN {
             return Err(PlanErrors::whole(
@@ -64,18 +64,18 @@ impl Plan {
         let mut errors = Errors::of(&TABLES);
         let (document, found) = DeTable::parse_recoverable(&source.text);
         let (trust, said) = syntax::report(&source.text, &document, &found, &mut errors);
-        if document.get_ref().is_empty() && trust == Trust::Whole {
+        if document.get_ref().is_empty() && trust == Usable::Whole {
             let help = "`planrun init` writes a plan to start from";
             return Err(PlanErrors::whole(source, "the plan is empty", help));
         }
-        if trust == Trust::Nothing || errors.is_full() {
+        if trust == Usable::Nothing || errors.is_full() {
             return Err(errors.into_errors(source));
         }
         let builder = Builder { text: &source.text, argument: None, offset: 0, environment };
         let wrong_values = errors.count();
         let mut tree = builder.document(document.get_ref(), &mut errors);
         overrides::apply(overrides, &mut tree, environment, &mut errors);
-        if keys == Keys::AlsoEarlier {
+        if keys == AcceptedKeys::AlsoRenamed {
             earlier::rename_keys(&mut tree);
         }
         let raw = RawPlan::read(&tree, &mut errors).unwrap_or_default();

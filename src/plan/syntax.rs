@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 /// How much of a document that is no TOML can still be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Trust {
+pub(super) enum Usable {
     /// All of it: there was no error.
     Whole,
     /// Its shape: only values are wrong, and they are known to be there.
@@ -24,11 +24,11 @@ pub(super) fn report(
     document: &Spanned<DeTable<'_>>,
     found: &[toml::de::Error],
     errors: &mut Errors,
-) -> (Trust, Vec<Range<usize>>) {
+) -> (Usable, Vec<Range<usize>>) {
     let mut found: Vec<(Range<usize>, &str)> =
         found.iter().map(|error| (error.span().unwrap_or_default(), error.message())).collect();
     found.sort_by_key(|(span, _)| span.start);
-    let mut trust = Trust::Whole;
+    let mut trust = Usable::Whole;
     let mut said: Vec<Range<usize>> = Vec::new();
     // What is never closed swallows all that follows it: only what stands before it is an error of
     // its own.
@@ -38,7 +38,7 @@ pub(super) fn report(
         errors
             .add(Span::file(start..start + 1), format!("this {noun} is never closed"))
             .help(format!("add `{bracket}` behind its last element"));
-        trust = Trust::Nothing;
+        trust = Usable::Nothing;
     }
     for (span, message) in found {
         // One slip makes the parser stumble several times.
@@ -51,7 +51,7 @@ pub(super) fn report(
         }
         let line = line_of(text, span.start);
         let token = explain(text, &span, &line, message, errors);
-        trust = trust.max(if token.is_some() { Trust::Shape } else { Trust::Nothing });
+        trust = trust.max(if token.is_some() { Usable::Shape } else { Usable::Nothing });
         said.push(token.unwrap_or(line));
     }
     (trust, said)

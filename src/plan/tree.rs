@@ -26,7 +26,7 @@ pub(super) enum Value {
     Boolean(bool),
     Datetime,
     List(Vec<Node>),
-    Table(Table),
+    Table(TableNode),
 }
 
 impl Value {
@@ -45,11 +45,11 @@ impl Value {
 
 /// Keys and values in the order in which they were written.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Table {
+pub(super) struct TableNode {
     pub entries: Vec<(Key, Node)>,
 }
 
-impl Table {
+impl TableNode {
     /// The value of a key.
     pub(super) fn get(&self, name: &str) -> Option<&Node> {
         self.entries.iter().find(|(key, _)| key.name == name).map(|(_, node)| node)
@@ -108,7 +108,7 @@ impl Builder<'_> {
         Node { at, value }
     }
 
-    fn table(&self, table: &DeTable<'_>, errors: &mut Errors) -> Table {
+    fn table(&self, table: &DeTable<'_>, errors: &mut Errors) -> TableNode {
         let mut entries: Vec<(Key, Node)> = table
             .iter()
             .map(|(key, value)| {
@@ -117,7 +117,7 @@ impl Builder<'_> {
             })
             .collect();
         entries.sort_by_key(|(key, _)| key.at.start);
-        Table { entries }
+        TableNode { entries }
     }
 
     /// A string at a place.

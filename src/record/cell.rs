@@ -1,8 +1,8 @@
 //! Turns attempts into the facts of one phase of one stage.
 
 use super::{
-    Cause, ConnectionEnd, CookieLoss, Counter, Counters, Outcome, RequestTally, Storm, Survival,
-    Tally, Times,
+    AttemptOutcome, Cause, ConnectionEnd, CookieLoss, Counter, Counters, FailureTally,
+    RequestTally, Storm, Survival, TimeHistograms,
 };
 use crate::plan::{Phase, TimeMetric};
 use serde::{Deserialize, Serialize};
@@ -25,10 +25,10 @@ pub struct Cell {
     pub counters: Counters,
     /// What took how long.
     #[serde(default)]
-    pub times: Times,
+    pub times: TimeHistograms,
     /// Why attempts failed.
     #[serde(default)]
-    pub failures: Vec<(Cause, Tally)>,
+    pub failures: Vec<(Cause, FailureTally)>,
     /// tcp-hold: how long connections lived, and what ended them; those that were due here.
     #[serde(default)]
     pub survival: Survival,
@@ -51,7 +51,7 @@ pub struct Cell {
     pub checks: Vec<CheckTally>,
     /// http: cookies that users did not keep, by the reason.
     #[serde(default)]
-    pub cookies: Vec<(CookieLoss, Tally)>,
+    pub cookies: Vec<(CookieLoss, FailureTally)>,
     /// http: connections that ended, by the reason, each where its last request was due.
     #[serde(default)]
     pub ends: BTreeMap<ConnectionEnd, u64>,
@@ -94,11 +94,11 @@ impl Cell {
     }
 
     /// Counts how an attempt ended. `sample` is asked for words only when the cause is new here.
-    pub fn end(&mut self, outcome: Outcome, at_ns: u64, sample: impl FnOnce() -> String) {
+    pub fn end(&mut self, outcome: AttemptOutcome, at_ns: u64, sample: impl FnOnce() -> String) {
         match outcome {
-            Outcome::Ok => self.count(Counter::Ok),
-            Outcome::Unfinished => self.count(Counter::Unfinished),
-            Outcome::Failed(cause) => {
+            AttemptOutcome::Ok => self.count(Counter::Ok),
+            AttemptOutcome::Unfinished => self.count(Counter::Unfinished),
+            AttemptOutcome::Failed(cause) => {
                 self.count(if cause.failure.is_timeout() {
                     Counter::TimedOut
                 } else {
@@ -174,7 +174,7 @@ impl Cell {
     pub fn is_empty(&self) -> bool {
         self.counters.is_zero()
             && self.failures.is_empty()
-            && self.times == Times::default()
+            && self.times == TimeHistograms::default()
             && self.statuses.is_empty()
             && self.survival.is_empty()
             && self.storms.is_empty()
@@ -184,7 +184,7 @@ impl Cell {
 
 /// Adds one to what is tallied under a key.
 pub(super) fn tally<K: PartialEq>(
-    all: &mut Vec<(K, Tally)>,
+    all: &mut Vec<(K, FailureTally)>,
     key: K,
     at_ns: u64,
     sample: impl FnOnce() -> String,
@@ -194,15 +194,15 @@ pub(super) fn tally<K: PartialEq>(
         tally.first_ns = tally.first_ns.min(at_ns);
         tally.last_ns = tally.last_ns.max(at_ns);
     } else {
-        let tally = Tally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() };
+        let tally = FailureTally { count: 1, first_ns: at_ns, last_ns: at_ns, sample: sample() };
         all.push((key, tally));
     }
 }
 
 /// Adds what is tallied elsewhere under the same keys.
 pub(super) fn merge_tallies<K: PartialEq + Copy>(
-    mine: &mut Vec<(K, Tally)>,
-    theirs: &[(K, Tally)],
+    mine: &mut Vec<(K, FailureTally)>,
+    theirs: &[(K, FailureTally)],
 ) {
     for (key, tally) in theirs {
         match mine.iter_mut().find(|(known, _)| known == key) {

@@ -64,8 +64,8 @@ macro_rules! array {
 
         impl<'de> Deserialize<'de> for $table {
             fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                struct Reader;
-                impl<'de> Visitor<'de> for Reader {
+                struct TableVisitor;
+                impl<'de> Visitor<'de> for TableVisitor {
                     type Value = $table;
 
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -92,9 +92,9 @@ macro_rules! array {
                     }
                 }
                 if deserializer.is_human_readable() {
-                    deserializer.deserialize_map(Reader)
+                    deserializer.deserialize_map(TableVisitor)
                 } else {
-                    deserializer.deserialize_seq(Reader)
+                    deserializer.deserialize_seq(TableVisitor)
                 }
             }
         }

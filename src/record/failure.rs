@@ -5,7 +5,7 @@ use std::fmt;
 
 /// How one attempt ended. Every attempt ends in exactly one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum AttemptOutcome {
     /// As it should.
     Ok,
     /// In a failure; one that is a time-out counts as `timed_out`.
@@ -289,7 +289,7 @@ impl fmt::Display for Cause {
 
 /// How often a cause was seen, and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Tally {
+pub struct FailureTally {
     /// How often.
     pub count: u64,
     /// First seen, on the run's clock.
@@ -301,7 +301,7 @@ pub struct Tally {
     pub sample: String,
 }
 
-impl Tally {
+impl FailureTally {
     /// Adds another tally of the same cause; the earlier of two samples stays.
     pub fn merge(&mut self, other: &Self) {
         let is_earlier = self.count == 0 || (other.count > 0 && other.first_ns < self.first_ns);

@@ -77,7 +77,7 @@ pub struct GeneratorLoad {
     /// Whole seconds of it.
     pub seconds: u32,
     /// The machine.
-    pub supply: Option<HostDelta>,
+    pub delta: Option<HostDelta>,
     /// The longest stall of any worker; absent where nobody measured it.
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
@@ -101,7 +101,7 @@ impl GeneratorLoad {
     pub(super) fn add(
         &mut self,
         (workers, at_work): (&WorkerFacts, u32),
-        supply: Option<&HostDelta>,
+        delta: Option<&HostDelta>,
     ) {
         self.seconds += 1;
         self.worker_seconds += u64::from(at_work);
@@ -112,9 +112,9 @@ impl GeneratorLoad {
             self.busy_permille = self.busy_permille.max(workers.busy_permille);
             self.waiting_permille = self.waiting_permille.max(workers.waiting_permille);
         }
-        let Some(supply) = supply else { return };
-        self.supply.get_or_insert_default().merge(supply);
-        self.recent.push_back(*supply);
+        let Some(delta) = delta else { return };
+        self.delta.get_or_insert_default().merge(delta);
+        self.recent.push_back(*delta);
         if self.recent.len() > WINDOW_SECONDS as usize {
             self.recent.pop_front();
         }
@@ -128,7 +128,7 @@ impl GeneratorLoad {
 
     /// Notes what part of the processors all processes of the run used in the five seconds up to
     /// the one that was added last.
-    pub(super) fn crowd(&mut self, share: f64) {
+    pub(super) fn add_cpu_utilisation(&mut self, share: f64) {
         if self.seconds >= WINDOW_SECONDS {
             self.run_worst = Some(self.run_worst.map_or(share, |worst| worst.max(share)));
         }
@@ -172,49 +172,45 @@ mod tests {
     #[test]
     fn processes_of_a_run_share_the_processors() {
         const SECOND: u64 = 1_000_000_000;
-        let (mut crowd, mut shares) = (CpuUtilisation::default(), Vec::new());
+        let (mut cpu, mut shares) = (CpuUtilisation::default(), Vec::new());
         for second in 0..8 {
             // One of two processors, and both from the fifth second on.
             let used = second * SECOND + second.saturating_sub(5) * SECOND;
-            shares.push(crowd.add(second * SECOND, used, 2));
+            shares.push(cpu.add(second * SECOND, used, 2));
         }
         assert_eq!(shares[..5], [None; 5]);
         assert_eq!(shares[5..], [Some(0.5), Some(0.6), Some(0.7)]);
         // Some have gone: their time is not that of the others.
-        assert_eq!(crowd.add(9 * SECOND, SECOND, 2), None);
+        assert_eq!(cpu.add(9 * SECOND, SECOND, 2), None);
     }
 
-    fn supply(steal_ms: u64) -> HostDelta {
+    fn delta(steal_ms: u64) -> HostDelta {
         let (elapsed_ns, cpu_ns) = (1_000_000_000, 2_000_000_000);
         HostDelta { elapsed_ns, cpu_ns, steal_ns: steal_ms * 1_000_000, ..HostDelta::default() }
     }
 
     #[test]
     fn a_burst_of_steal_is_seen_in_its_five_seconds() {
-        let mut strain = GeneratorLoad::default();
+        let mut load = GeneratorLoad::default();
         for second in 0..10 {
             let steal = if (3..5).contains(&second) { 500 } else { 0 };
-            strain.add((&WorkerFacts::default(), 1), Some(&supply(steal)));
-            let windows = strain.steal_worst.is_some();
+            load.add((&WorkerFacts::default(), 1), Some(&delta(steal)));
+            let windows = load.steal_worst.is_some();
             assert_eq!(windows, second >= 4);
         }
-        assert_eq!(strain.steal_worst, Some(0.1));
-        assert_eq!(strain.supply.and_then(|all| all.steal_share()), Some(0.05));
+        assert_eq!(load.steal_worst, Some(0.1));
+        assert_eq!(load.delta.and_then(|all| all.steal_share()), Some(0.05));
     }
 
     #[test]
     fn what_was_not_measured_stays_so() {
-        let mut strain = GeneratorLoad::default();
-        assert_eq!(strain.stalled_share(), None);
+        let mut load = GeneratorLoad::default();
+        assert_eq!(load.stalled_share(), None);
         let busy = WorkerFacts { busy_permille: Some(990), ..WorkerFacts::default() };
-        (0..4).for_each(|_| strain.add((&busy, 1), None));
-        assert_eq!(
-            (strain.busy_permille, strain.supply),
-            (None, None),
-            "five seconds are not over"
-        );
-        strain.add((&busy, 1), None);
-        assert_eq!(strain.busy_permille, Some(990));
+        (0..4).for_each(|_| load.add((&busy, 1), None));
+        assert_eq!((load.busy_permille, load.delta), (None, None), "five seconds are not over");
+        load.add((&busy, 1), None);
+        assert_eq!(load.busy_permille, Some(990));
     }
 
     #[test]
@@ -222,21 +218,21 @@ mod tests {
         let facts: WorkerFacts =
             serde_json::from_str(r#"{"cpu_ns":1,"rss_bytes":2,"lag_max_ns":3}"#).expect("facts");
         assert_eq!((facts.stall_max_ns, facts.busy_permille, facts.lag_max_ns), (None, None, 3));
-        let mut strain = GeneratorLoad::default();
-        strain.add((&facts, 1), None);
-        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (None, None));
+        let mut load = GeneratorLoad::default();
+        load.add((&facts, 1), None);
+        assert_eq!((load.stall_max_ns, load.stalled_share()), (None, None));
     }
 
     #[test]
     fn one_of_many_that_stands_still_is_one_of_many() {
-        let mut strain = GeneratorLoad::default();
+        let mut load = GeneratorLoad::default();
         let mut all = WorkerFacts::default();
         for stalled_ns in [300_000_000, 0, 0] {
             let stall_max_ns = Some(stalled_ns);
             all.merge(&WorkerFacts { stall_max_ns, stalled_ns, ..WorkerFacts::default() });
         }
-        strain.add((&all, 3), None);
-        assert_eq!((strain.stall_max_ns, strain.stalled_share()), (Some(300_000_000), Some(0.1)));
+        load.add((&all, 3), None);
+        assert_eq!((load.stall_max_ns, load.stalled_share()), (Some(300_000_000), Some(0.1)));
     }
 
     #[test]

@@ -37,7 +37,7 @@ pub(super) mod samples {
 
     #[derive(Deserialize)]
     #[serde(untagged)]
-    enum OneOrMany {
+    enum SavedSamples {
         One(Box<HostSample>),
         Many(Vec<HostSample>),
     }
@@ -55,9 +55,9 @@ pub(super) mod samples {
     pub(in super::super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
     ) -> Result<Vec<HostSample>, D::Error> {
-        Ok(match OneOrMany::deserialize(deserializer)? {
-            OneOrMany::One(one) => vec![*one],
-            OneOrMany::Many(many) => many,
+        Ok(match SavedSamples::deserialize(deserializer)? {
+            SavedSamples::One(one) => vec![*one],
+            SavedSamples::Many(many) => many,
         })
     }
 }
@@ -156,7 +156,12 @@ pub struct Peak {
 }
 
 /// Takes in the next second of whatever the peak is of.
-pub(super) fn climb(peak: &mut Option<Peak>, open: u64, host: &HostSample, workers: WorkerFacts) {
+pub(super) fn update_peak(
+    peak: &mut Option<Peak>,
+    open: u64,
+    host: &HostSample,
+    workers: WorkerFacts,
+) {
     match peak {
         Some(known) if open == known.open => {
             if let Some((host, workers)) = known.next.replace((host.clone(), workers)) {
@@ -216,13 +221,13 @@ mod tests {
         let mut peak = None;
         for (open, rss_bytes) in [(1, 9), (5, 40), (5, 50), (5, 30), (5, 70), (2, 80)] {
             let workers = WorkerFacts { rss_bytes, ..WorkerFacts::default() };
-            climb(&mut peak, open, &HostSample::default(), workers);
+            update_peak(&mut peak, open, &HostSample::default(), workers);
         }
         let peak = peak.expect("a peak");
         assert_eq!(
             (peak.open, peak.workers.rss_bytes),
             (5, 50),
-            "the last look may be a later level's"
+            "the last reading may be a later level's"
         );
     }
 }

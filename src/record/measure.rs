@@ -9,7 +9,7 @@ use crate::plan::{Metric, OnFull, Protocol, RatioMetric, Stat, TimeMetric};
 /// The facts that a metric is computed from: merged cells, the levels at their end, and how long
 /// they cover.
 #[derive(Debug, Clone, Copy)]
-pub struct Span<'a> {
+pub struct MeasuredSpan<'a> {
     /// Which words mean what: connections or requests.
     pub protocol: &'a Protocol,
     /// The merged facts.
@@ -32,7 +32,7 @@ pub struct Measure {
 }
 
 /// The value of `metric` in `span`; `None` when nothing was measured there.
-pub fn measure(metric: Metric, span: &Span<'_>) -> Option<Measure> {
+pub fn measure(metric: Metric, span: &MeasuredSpan<'_>) -> Option<Measure> {
     match metric {
         Metric::Time(TimeMetric::RecoveryTime, stat) => recovery(stat, span.cell),
         Metric::Time(TimeMetric::StormTime, stat) => storms(stat, span.cell),
@@ -122,7 +122,7 @@ fn storms(stat: Stat, cell: &Cell) -> Option<Measure> {
 }
 
 /// How many of what a count or a rate is of.
-fn counted(row: &MetricRow, span: &Span<'_>) -> Option<u64> {
+fn counted(row: &MetricRow, span: &MeasuredSpan<'_>) -> Option<u64> {
     Some(match row.counts? {
         Counted::Counter(counter) => span.cell.counters.get(counter),
         Counted::Gauge(gauge) => span.gauges.get(gauge),
@@ -130,7 +130,7 @@ fn counted(row: &MetricRow, span: &Span<'_>) -> Option<u64> {
 }
 
 /// Numerator and denominator. Local failures are in neither: they say nothing about the target.
-fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
+fn parts(ratio: RatioMetric, span: &MeasuredSpan<'_>) -> (u64, u64) {
     let get = |counter| span.cell.counters.get(counter);
     let failed = (get(Counter::Failed) - get(Counter::FailedLocal))
         + get(Counter::TimedOut)
@@ -170,7 +170,7 @@ fn parts(ratio: RatioMetric, span: &Span<'_>) -> (u64, u64) {
 
 /// Attempts that were dropped under a cap that is meant: failures of a target that was too slow for
 /// it.
-fn refused_by_cap(span: &Span<'_>) -> u64 {
+fn refused_by_cap(span: &MeasuredSpan<'_>) -> u64 {
     match span.protocol.on_full() {
         OnFull::Fail => span.cell.counters.get(Counter::Dropped),
         OnFull::Invalid => 0,
@@ -179,7 +179,7 @@ fn refused_by_cap(span: &Span<'_>) -> u64 {
 
 /// Attempts that ended well. A held connection that is still open counts as well so far, so that
 /// live values mean what the last one means: at the end no connection is open, and this is `ok`.
-fn well(span: &Span<'_>) -> u64 {
+fn well(span: &MeasuredSpan<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);
     if !span.protocol.row().lasts {
         return get(Counter::Ok);

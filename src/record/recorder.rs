@@ -1,6 +1,6 @@
 //! Turns a worker's attempts into one snapshot a second.
 
-use super::{Cause, Cell, CellKey, CookieLoss, Gauges, Snapshot, Tally, WorkerFacts};
+use super::{Cause, Cell, CellKey, CookieLoss, FailureTally, Gauges, Snapshot, WorkerFacts};
 use std::collections::BTreeSet;
 
 /// A worker's own book: written to as things happen, handed over once a second.
@@ -9,12 +9,12 @@ pub struct Recorder {
     cells: Vec<(CellKey, Cell)>,
     ended: Vec<(CellKey, Gauges)>,
     lag_max_ns: u64,
-    told: BTreeSet<Sample>,
+    told: BTreeSet<SampleId>,
 }
 
 /// What an example in words is of: the words are handed over once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Sample {
+enum SampleId {
     Failure(CellKey, Option<u16>, Cause),
     Cookie(CellKey, CookieLoss),
 }
@@ -53,21 +53,21 @@ impl Recorder {
 
     /// Takes the words out of what was told before: they would be most of a failing second.
     fn keep_new_samples(&mut self, key: CellKey, cell: &mut Cell) {
-        let mut keep = |of: Sample, tally: &mut Tally| {
+        let mut keep = |of: SampleId, tally: &mut FailureTally| {
             if !self.told.insert(of) {
                 tally.sample = String::new();
             }
         };
         for (cause, tally) in &mut cell.failures {
-            keep(Sample::Failure(key, None, *cause), tally);
+            keep(SampleId::Failure(key, None, *cause), tally);
         }
         for (request, facts) in &mut cell.requests {
             for (cause, tally) in &mut facts.failures {
-                keep(Sample::Failure(key, Some(*request), *cause), tally);
+                keep(SampleId::Failure(key, Some(*request), *cause), tally);
             }
         }
         for (loss, tally) in &mut cell.cookies {
-            keep(Sample::Cookie(key, *loss), tally);
+            keep(SampleId::Cookie(key, *loss), tally);
         }
     }
 }
@@ -76,7 +76,7 @@ impl Recorder {
 mod tests {
     use super::*;
     use crate::plan::Phase;
-    use crate::record::{Failure, FailureStage, Outcome};
+    use crate::record::{AttemptOutcome, Failure, FailureStage};
 
     #[test]
     fn an_example_is_handed_over_once_and_stays() {
@@ -89,9 +89,9 @@ mod tests {
             for stage in 0..2 {
                 let cell = recorder.cell(key(stage));
                 let sample = || format!("second {second}");
-                cell.end(Outcome::Failed(cause), u64::from(second), sample);
+                cell.end(AttemptOutcome::Failed(cause), u64::from(second), sample);
                 let request = cell.requests.entry(7).or_default();
-                request.end(Outcome::Failed(cause), u64::from(second), sample);
+                request.end(AttemptOutcome::Failed(cause), u64::from(second), sample);
                 cell.lose_cookie(CookieLoss::Domain, u64::from(second), sample());
             }
             let snapshot = recorder.take(second, Gauges::default(), WorkerFacts::default());

@@ -2,7 +2,7 @@
 //! the same fold.
 
 use super::generator_load::CpuUtilisation;
-use super::host::{add_changes, climb};
+use super::host::{add_changes, update_peak};
 use super::monitored::{MonitorReading, MonitorRecording, MonitorTally};
 use super::{
     Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId,
@@ -151,14 +151,14 @@ pub struct Recording {
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
     /// What the machine withheld over the whole run; absent where nobody looked.
-    pub supply: Option<HostDelta>,
+    pub host_delta: Option<HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
-    crowd: CpuUtilisation,
+    cpu: CpuUtilisation,
     /// What monitors read, by index into `Plan::monitors`.
     pub monitors: BTreeMap<u16, MonitorRecording>,
     /// Workers that were lost: scenario, worker, when, why.
-    pub lost: Vec<(u16, u16, u64, String)>,
+    pub lost_workers: Vec<(u16, u16, u64, String)>,
     /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
     pub stopped: Option<(StopReason, u64)>,
 }
@@ -177,13 +177,13 @@ pub struct ScenarioRecording {
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
     /// When it passed which mark.
-    pub boundaries: Vec<StageTransition>,
+    pub transitions: Vec<StageTransition>,
     /// Changes of the kernel's counters while each stage and phase was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
     /// The first and the last look at the machine while each stage and phase was the current one.
-    pub looks: BTreeMap<CellKey, (HostReading, HostReading)>,
+    pub host_samples: BTreeMap<CellKey, (HostReading, HostReading)>,
     /// How workers and machine bore each stage and phase, in the seconds that lie wholly in it.
-    pub strain: BTreeMap<CellKey, GeneratorLoad>,
+    pub generator_load: BTreeMap<CellKey, GeneratorLoad>,
     /// Periods without processor, by the stage and phase in which each look's second began.
     pub throttled: BTreeMap<CellKey, u64>,
     /// What monitors read while each stage and phase was the current one, by monitor and metric.
@@ -197,7 +197,7 @@ pub struct ScenarioRecording {
 
 impl ScenarioRecording {
     /// A look at the machine, with what has been done up to now.
-    fn look(&self, host: &HostSample, workers: WorkerFacts) -> HostReading {
+    fn host_reading(&self, host: &HostSample, workers: WorkerFacts) -> HostReading {
         let sum = |counter| self.cells.values().map(|cell| cell.counters.get(counter)).sum::<u64>();
         HostReading {
             host: host.clone(),
@@ -208,23 +208,23 @@ impl ScenarioRecording {
     }
 
     /// Notes how workers and machine bore a second.
-    fn bear(
+    fn add_load(
         &mut self,
         second: u32,
         workers: (&WorkerFacts, u32),
-        (host, crowd): (Option<&HostSample>, Option<f64>),
+        (host, cpu): (Option<&HostSample>, Option<f64>),
     ) {
         let first_ns = u64::from(second) * SECOND_NS;
         let (begun, ended) = (self.phase_at(first_ns), self.phase_at(first_ns + 999_999_999));
-        let supply = host.and_then(|sample| sample.delta.as_ref());
+        let delta = host.and_then(|sample| sample.delta.as_ref());
         if let Some(key) = begun.filter(|_| begun == ended) {
-            let strain = self.strain.entry(key).or_default();
-            strain.add(workers, supply);
-            if let Some(share) = crowd {
-                strain.crowd(share);
+            let load = self.generator_load.entry(key).or_default();
+            load.add(workers, delta);
+            if let Some(share) = cpu {
+                load.add_cpu_utilisation(share);
             }
         }
-        let throttled = supply.and_then(|supply| supply.throttled_periods).unwrap_or(0);
+        let throttled = delta.and_then(|delta| delta.throttled_periods).unwrap_or(0);
         if let Some(key) = begun.or(ended).filter(|_| throttled > 0) {
             *self.throttled.entry(key).or_default() += throttled;
         }
@@ -232,25 +232,25 @@ impl ScenarioRecording {
 
     /// When a mark was passed, on the run's clock.
     pub fn at(&self, mark: Transition) -> Option<u64> {
-        self.boundaries
+        self.transitions
             .iter()
-            .find(|boundary| boundary.transition == mark)
-            .map(|boundary| boundary.at_ns)
+            .find(|transition| transition.transition == mark)
+            .map(|transition| transition.at_ns)
     }
 
     /// The phase that was current at `at_ns`; `None` before the scenario's start and after its end.
     pub fn phase_at(&self, at_ns: u64) -> Option<CellKey> {
         use crate::plan::Phase;
-        let boundary = self
-            .boundaries
+        let transition = self
+            .transitions
             .iter()
-            .filter(|boundary| boundary.at_ns <= at_ns)
-            .max_by_key(|boundary| boundary.transition.order())?;
-        let last = self.boundaries.iter().filter_map(|boundary| match boundary.transition {
+            .filter(|transition| transition.at_ns <= at_ns)
+            .max_by_key(|transition| transition.transition.order())?;
+        let last = self.transitions.iter().filter_map(|transition| match transition.transition {
             Transition::Ramp(stage) | Transition::Hold(stage) => Some(stage),
             Transition::Drain | Transition::End => None,
         });
-        match boundary.transition {
+        match transition.transition {
             Transition::Ramp(stage) => Some(CellKey { stage, phase: Phase::Ramp }),
             Transition::Hold(stage) => Some(CellKey { stage, phase: Phase::Hold }),
             Transition::Drain => {
@@ -274,13 +274,13 @@ impl Recording {
                 self.baseline = Some((**sample).clone());
             }
             Entry::Second(second) => self.add_second(second),
-            Entry::Transition(boundary) => {
-                if let Some(scenario) = self.scenarios.get_mut(usize::from(boundary.scenario)) {
-                    scenario.boundaries.push(*boundary);
+            Entry::Transition(transition) => {
+                if let Some(scenario) = self.scenarios.get_mut(usize::from(transition.scenario)) {
+                    scenario.transitions.push(*transition);
                 }
             }
             Entry::WorkerLost { scenario, worker, at_ns, why } => {
-                self.lost.push((*scenario, *worker, *at_ns, why.clone()));
+                self.lost_workers.push((*scenario, *worker, *at_ns, why.clone()));
             }
             Entry::Diagnosed { scenario, diagnoses, .. } => {
                 if let Some(scenario) = self.scenarios.get_mut(usize::from(*scenario)) {
@@ -306,22 +306,22 @@ impl Recording {
     }
 
     /// What part of the processors all processes of the run used of late.
-    fn crowd(&mut self, second: &Second) -> Option<f64> {
+    fn recent_cpu(&mut self, second: &Second) -> Option<f64> {
         let host = second.host(HostId::COORDINATOR).filter(|host| host.processors > 0)?;
         let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
             let new = second.scenarios.get(&index).filter(|facts| facts.reporting > 0);
             new.map_or(known.workers.cpu_ns, |facts| facts.workers.cpu_ns)
         });
         let used = workers.sum::<u64>() + host.servers_cpu_ns + host.own_cpu_ns;
-        self.crowd.add(host.at_ns, used, host.processors)
+        self.cpu.add(host.at_ns, used, host.processors)
     }
 
     fn add_second(&mut self, second: &Second) {
         self.seconds = self.seconds.max(second.second + 1);
         for sample in &second.hosts {
             add_changes(&mut self.kernel, &sample.counters);
-            if let Some(supply) = &sample.delta {
-                self.supply.get_or_insert_default().merge(supply);
+            if let Some(delta) = &sample.delta {
+                self.host_delta.get_or_insert_default().merge(delta);
             }
         }
         let sample = second.host(HostId::COORDINATOR);
@@ -331,9 +331,9 @@ impl Recording {
                 open += facts.gauges.get(Gauge::Open);
                 workers.merge(&facts.workers);
             }
-            climb(&mut self.peak, open, sample, workers);
+            update_peak(&mut self.peak, open, sample, workers);
         }
-        let crowd = self.crowd(second);
+        let cpu = self.recent_cpu(second);
         for (index, facts) in &second.scenarios {
             let Some(scenario) = self.scenarios.get_mut(usize::from(*index)) else { continue };
             for (key, cell) in &facts.cells {
@@ -348,7 +348,7 @@ impl Recording {
             // A second of which a worker has not told is one in which it may have stood still.
             let workers = facts.reporting.max(facts.at_work);
             if workers > 0 {
-                scenario.bear(second.second, (&facts.workers, workers), (sample, crowd));
+                scenario.add_load(second.second, (&facts.workers, workers), (sample, cpu));
             }
             if facts.reporting > 0 {
                 let worst = scenario.workers.lag_max_ns.max(facts.workers.lag_max_ns);
@@ -361,14 +361,19 @@ impl Recording {
                     scenario.gauges_at.insert(key, facts.gauges);
                 }
                 if let Some(sample) = sample {
-                    climb(&mut scenario.peak, facts.gauges.get(Gauge::Open), sample, facts.workers);
+                    update_peak(
+                        &mut scenario.peak,
+                        facts.gauges.get(Gauge::Open),
+                        sample,
+                        facts.workers,
+                    );
                     if let Some(key) = key {
-                        let look = scenario.look(sample, facts.workers);
-                        let looks = scenario
-                            .looks
+                        let reading = scenario.host_reading(sample, facts.workers);
+                        let samples = scenario
+                            .host_samples
                             .entry(key)
-                            .or_insert_with(|| (look.clone(), HostReading::default()));
-                        looks.1 = look;
+                            .or_insert_with(|| (reading.clone(), HostReading::default()));
+                        samples.1 = reading;
                     }
                     // A second in which the scenario ended is its last phase's.
                     let first_ns = u64::from(second.second) * SECOND_NS;

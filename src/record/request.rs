@@ -1,7 +1,7 @@
 //! Turns what becomes of the attempts of one request into facts of their own, beside those of the
 //! scenario.
 
-use super::{Cause, Cell, CheckTally, Counter, Outcome, SparseTimes, Tally};
+use super::{AttemptOutcome, Cause, Cell, CheckTally, Counter, FailureTally, SparseTimes};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -43,16 +43,16 @@ pub struct RequestTally {
     pub times: SparseTimes,
     /// Why they failed.
     #[serde(default)]
-    pub failures: Vec<(Cause, Tally)>,
+    pub failures: Vec<(Cause, FailureTally)>,
 }
 
 impl RequestTally {
     /// Counts how an attempt ended.
-    pub fn end(&mut self, outcome: Outcome, at_ns: u64, sample: impl FnOnce() -> String) {
+    pub fn end(&mut self, outcome: AttemptOutcome, at_ns: u64, sample: impl FnOnce() -> String) {
         match outcome {
-            Outcome::Ok => self.ok += 1,
-            Outcome::Unfinished => self.unfinished += 1,
-            Outcome::Failed(cause) => {
+            AttemptOutcome::Ok => self.ok += 1,
+            AttemptOutcome::Unfinished => self.unfinished += 1,
+            AttemptOutcome::Failed(cause) => {
                 let late = cause.failure.is_timeout();
                 *(if late { &mut self.timed_out } else { &mut self.failed }) += 1;
                 self.failed_local += u64::from(cause.failure.origin() == super::Origin::Local);

@@ -3,7 +3,7 @@
 
 use super::histogram_v2::HIGHEST_NS;
 use super::times::{BEYOND_NS, read_named, write_named};
-use super::{Times, histogram_v2};
+use super::{TimeHistograms, histogram_v2};
 use crate::plan::{Stat, TimeMetric};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -15,12 +15,12 @@ const LOG: usize = 1 << 10;
 
 /// The times of one request, a few distributions at most.
 #[derive(Debug, Clone, Default)]
-pub struct SparseTimes(Vec<(TimeMetric, Samples)>);
+pub struct SparseTimes(Vec<(TimeMetric, SparseSamples)>);
 
 /// What a distribution has: samples that came of late, and how many fell into which bucket, the
 /// lowest first.
 #[derive(Debug, Clone, Default)]
-struct Samples {
+struct SparseSamples {
     log: Vec<u16>,
     buckets: Vec<(u16, u64)>,
 }
@@ -72,7 +72,7 @@ fn add_sorted(mine: &mut Vec<(u16, u64)>, theirs: impl Iterator<Item = (u16, u64
     *mine = merged;
 }
 
-impl Samples {
+impl SparseSamples {
     fn record(&mut self, ns: u64) {
         self.log.push(bucket_of(ns));
         if self.log.len() >= LOG {
@@ -165,7 +165,7 @@ impl SparseTimes {
     }
 
     /// Adds all samples to distributions that hold every bucket.
-    pub fn add_to(&self, times: &mut Times) {
+    pub fn add_to(&self, times: &mut TimeHistograms) {
         for (metric, samples) in &self.0 {
             let whole = times.place(*metric);
             let one_by_one = samples.log.iter().map(|bucket| (*bucket, 1));
@@ -178,14 +178,15 @@ impl SparseTimes {
     /// Bytes that it holds.
     #[cfg(test)]
     fn bytes(&self) -> usize {
-        let each = |samples: &Samples| samples.log.capacity() * 2 + samples.buckets.capacity() * 16;
-        self.0.capacity() * size_of::<(TimeMetric, Samples)>()
+        let each =
+            |samples: &SparseSamples| samples.log.capacity() * 2 + samples.buckets.capacity() * 16;
+        self.0.capacity() * size_of::<(TimeMetric, SparseSamples)>()
             + self.0.iter().map(|(_, samples)| each(samples)).sum::<usize>()
     }
 
-    fn place(&mut self, metric: TimeMetric) -> &mut Samples {
+    fn place(&mut self, metric: TimeMetric) -> &mut SparseSamples {
         let at = self.0.iter().position(|(known, _)| *known == metric).unwrap_or_else(|| {
-            self.0.push((metric, Samples::default()));
+            self.0.push((metric, SparseSamples::default()));
             self.0.len() - 1
         });
         &mut self.0[at].1
@@ -214,7 +215,7 @@ impl Serialize for SparseTimes {
 
 impl<'de> Deserialize<'de> for SparseTimes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let read = |buckets| Samples { log: Vec::new(), buckets };
+        let read = |buckets| SparseSamples { log: Vec::new(), buckets };
         if deserializer.is_human_readable() {
             let read = |(metric, bytes): (TimeMetric, Vec<u8>)| {
                 let buckets = histogram_v2::decode(&bytes).map_err(serde::de::Error::custom)?;
@@ -250,14 +251,14 @@ mod tests {
         #[test]
         fn its_samples_are_those_of_a_whole_histogram(all in durations(), cut in 0_usize..3_000) {
             let (mut whole, mut one, mut other) =
-                (Times::default(), SparseTimes::default(), SparseTimes::default());
+                (TimeHistograms::default(), SparseTimes::default(), SparseTimes::default());
             for (at, ns) in all.iter().enumerate() {
                 whole.record(SERVICE, *ns);
                 if at < cut { &mut one } else { &mut other }.record(SERVICE, *ns);
             }
             one.merge(&other);
             prop_assert_eq!(one.count(SERVICE), all.len() as u64);
-            let mut again = Times::default();
+            let mut again = TimeHistograms::default();
             one.add_to(&mut again);
             for stat in crate::plan::Stat::ALL {
                 prop_assert_eq!(again.stat(SERVICE, *stat), whole.stat(SERVICE, *stat), "{}", stat);

@@ -3,7 +3,7 @@
 //! **Invariant:** everything merges by addition, in any order; a share is only ever taken of all
 //! workers' connections together.
 
-use super::Times;
+use super::TimeHistograms;
 use super::times::at_rank;
 use crate::plan::{Stat, TimeMetric};
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub struct Storm {
     pub gone: u64,
     /// Of the others, as [`TimeMetric::StormTime`]: when their user had one again, from the event's
     /// own time.
-    pub times: Times,
+    pub times: TimeHistograms,
 }
 
 impl Storm {

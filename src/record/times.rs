@@ -16,7 +16,7 @@ pub(super) const BEYOND_NS: u64 = 4_000_000_000_000;
 
 /// One histogram for each [`TimeMetric`] that has samples. Memory does not grow with samples.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Times(Vec<Option<Box<Histogram<u64>>>>);
+pub struct TimeHistograms(Vec<Option<Box<Histogram<u64>>>>);
 
 /// The `rank`th smallest sample, from 1 to as many as there are.
 pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {
@@ -24,7 +24,7 @@ pub(super) fn at_rank(samples: &Histogram<u64>, rank: u64) -> f64 {
     samples.value_at_quantile((rank as f64 - 0.5) / samples.len() as f64) as f64
 }
 
-impl Times {
+impl TimeHistograms {
     /// Records one sample.
     pub fn record(&mut self, metric: TimeMetric, ns: u64) {
         let samples = self.place(metric);
@@ -88,7 +88,7 @@ impl Times {
     }
 }
 
-impl Serialize for Times {
+impl Serialize for TimeHistograms {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let encode = |metric: &TimeMetric| {
             let mut bytes = Vec::new();
@@ -153,7 +153,7 @@ fn read(bytes: &[u8]) -> Result<Histogram<u64>, String> {
     HdrReader::new().deserialize(&mut &*bytes).map_err(|error| error.to_string())
 }
 
-impl<'de> Deserialize<'de> for Times {
+impl<'de> Deserialize<'de> for TimeHistograms {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         use serde::de::Error;
         let mut times = Self::default();
@@ -174,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_bounds_is_counted_wherever_it_goes() {
-        let mut times = Times::default();
+        let mut times = TimeHistograms::default();
         let longer = [HIGHEST_NS + 1, HIGHEST_NS * 24, u64::MAX];
         for ns in [1, 7, HIGHEST_NS].into_iter().chain(longer) {
             times.record(TimeMetric::HeartbeatGap, ns);
@@ -188,9 +188,9 @@ mod tests {
         );
         assert_eq!(times.beyond_bounds(), 3);
         let text = serde_json::to_string(&times).expect("text");
-        let mut saved: Times = serde_json::from_str(&text).expect("times");
+        let mut saved: TimeHistograms = serde_json::from_str(&text).expect("times");
         let bytes = postcard::to_stdvec(&times).expect("bytes");
-        let sent: Times = postcard::from_bytes(&bytes).expect("times");
+        let sent: TimeHistograms = postcard::from_bytes(&bytes).expect("times");
         saved.merge(&sent);
         assert_eq!(saved.beyond_bounds(), 6);
         assert!(saved.stat(TimeMetric::HeartbeatGap, Stat::Max) > Some(HIGHEST_NS as f64));

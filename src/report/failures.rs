@@ -4,7 +4,7 @@ use super::columns::{bytes, csv, row};
 use super::figures::ms;
 use super::foreign::cell;
 use crate::plan::Scenario;
-use crate::record::{Cause, Cell, Tally};
+use crate::record::{Cause, Cell, FailureTally};
 use crate::store::SavedRun;
 
 /// The file.
@@ -56,8 +56,8 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
 pub(super) fn sorted<'a>(
     facts: &'a Cell,
     scenario: &'a Scenario,
-) -> Vec<(Option<&'a str>, Cause, &'a Tally)> {
-    let of = |request: Option<&'a str>, failures: &'a [(Cause, Tally)]| {
+) -> Vec<(Option<&'a str>, Cause, &'a FailureTally)> {
+    let of = |request: Option<&'a str>, failures: &'a [(Cause, FailureTally)]| {
         failures.iter().map(move |(cause, tally)| (request, *cause, tally))
     };
     let by_request = facts.requests.values().any(|tally| !tally.failures.is_empty());

@@ -113,11 +113,11 @@ fn tag(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{SparseTimes, Times};
+    use crate::record::{SparseTimes, TimeHistograms};
 
     #[test]
     fn a_histogram_from_buckets_is_packed_as_the_library_does() {
-        let (mut sparse, mut whole) = (SparseTimes::default(), Times::default());
+        let (mut sparse, mut whole) = (SparseTimes::default(), TimeHistograms::default());
         for ns in (0..2_000_u64).map(|sample| sample * sample * 977) {
             sparse.record(TimeMetric::ServiceTime, ns);
             whole.record(TimeMetric::ServiceTime, ns);

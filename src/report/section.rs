@@ -4,8 +4,8 @@
 use crate::catalogue::{Samples, Whose};
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
-    Cell, CellKey, Counter, Gauges, Measure, Recording, ScenarioRecording, Span, SparseTimes,
-    Transition, measure,
+    Cell, CellKey, Counter, Gauges, Measure, MeasuredSpan, Recording, ScenarioRecording,
+    SparseTimes, Transition, measure,
 };
 use crate::store::SavedRun;
 use crate::units::SECOND_NS;
@@ -50,8 +50,12 @@ impl Section<'_> {
             return Some(Measure { value, samples, ratio: None });
         }
         let length_ns = self.time.map_or(0, |(start, end)| end - start);
-        let span =
-            Span { protocol: self.protocol, cell: &self.cell, gauges: &self.gauges, length_ns };
+        let span = MeasuredSpan {
+            protocol: self.protocol,
+            cell: &self.cell,
+            gauges: &self.gauges,
+            length_ns,
+        };
         measure(metric, &span)
     }
 

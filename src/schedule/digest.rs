@@ -7,7 +7,7 @@
 //!
 //! **Invariant:** an edited threshold changes no digest of the load.
 
-use super::{Pace, Schedule, Shape};
+use super::{Schedule, Shape, SpawnPace};
 use crate::plan::{Endpoint, Plan, Scenario, Target};
 use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent};
 use crate::units::sha256;
@@ -102,8 +102,8 @@ fn stages(schedule: &ScenarioSchedule) -> Value {
                 "from": from,
                 "to": to,
                 "pace": match pace {
-                    Pace::Unpaced => Value::Null,
-                    Pace::Paced(rate) => value(&rate),
+                    SpawnPace::Unpaced => Value::Null,
+                    SpawnPace::Paced(rate) => value(&rate),
                 },
             }),
             Shape::Rate { from, to, ramp_ns, before, spacing } => json!({

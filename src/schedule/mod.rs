@@ -19,13 +19,13 @@ mod digest;
 mod partition;
 mod poisson;
 mod segment;
-mod timeline;
+mod stage_times;
 
 pub(crate) use cursor::{ScheduleCursor, ScheduledEvent};
 pub(crate) use digest::Digests;
 pub(crate) use partition::Partition;
-pub(crate) use segment::{Pace, Segment, Shape};
-pub(crate) use timeline::Timeline;
+pub(crate) use segment::{Segment, Shape, SpawnPace};
+pub(crate) use stage_times::StageTimes;
 
 use crate::plan::{Level, Plan, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
@@ -84,8 +84,8 @@ impl Schedule {
 
     /// What is known of each scenario's times before the run: all of it, but for what follows the
     /// end of an unpaced ramp.
-    pub(crate) fn timelines(&self) -> Vec<Timeline> {
-        let mut timelines: Vec<Timeline> = self.scenarios.iter().map(Timeline::new).collect();
+    pub(crate) fn timelines(&self) -> Vec<StageTimes> {
+        let mut timelines: Vec<StageTimes> = self.scenarios.iter().map(StageTimes::new).collect();
         if let Some(start) = Self::hold_start(&timelines) {
             timelines
                 .iter_mut()
@@ -97,7 +97,7 @@ impl Schedule {
 
     /// When scenarios that wait for the hold start: when every other one has reached its first.
     /// `None` while one has not said.
-    pub(crate) fn hold_start(timelines: &[Timeline]) -> Option<u64> {
+    pub(crate) fn hold_start(timelines: &[StageTimes]) -> Option<u64> {
         let mut latest = 0;
         for timeline in timelines.iter().filter(|timeline| !timeline.waits_for_hold()) {
             latest = latest.max(timeline.at(crate::record::Transition::Hold(0))?);
@@ -115,9 +115,9 @@ impl ScenarioSchedule {
             let segment = match stage.level {
                 Level::Users { users: to, ramp } => {
                     let pace = match ramp {
-                        Ramp::Unpaced => Pace::Unpaced,
-                        Ramp::SpawnRate(rate) => Pace::Paced(rate),
-                        Ramp::Over(time) => Pace::Paced(Rate {
+                        Ramp::Unpaced => SpawnPace::Unpaced,
+                        Ramp::SpawnRate(rate) => SpawnPace::Paced(rate),
+                        Ramp::Over(time) => SpawnPace::Paced(Rate {
                             count: to.abs_diff(users).max(1),
                             per_ns: time.as_nanos(),
                         }),

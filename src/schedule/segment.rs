@@ -23,7 +23,7 @@ pub enum Shape {
         /// The level of this stage.
         to: u64,
         /// How fast.
-        pace: Pace,
+        pace: SpawnPace,
     },
     /// Arrivals: the rate changes in a straight line, then stays.
     Rate {
@@ -43,7 +43,7 @@ pub enum Shape {
 
 /// How fast users start or stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pace {
+pub enum SpawnPace {
     /// As fast as the machine can: all are due at the start.
     Unpaced,
     /// At exactly this rate.
@@ -56,8 +56,8 @@ impl Segment {
         match self.shape {
             Shape::Rate { ramp_ns, .. } => Some(ramp_ns),
             Shape::Users { from, to, .. } if from == to => Some(0),
-            Shape::Users { pace: Pace::Unpaced, .. } => None,
-            Shape::Users { from, to, pace: Pace::Paced(rate) } => {
+            Shape::Users { pace: SpawnPace::Unpaced, .. } => None,
+            Shape::Users { from, to, pace: SpawnPace::Paced(rate) } => {
                 let exact = u128::from(from.abs_diff(to)) * u128::from(rate.per_ns);
                 Some(u64::try_from(exact.div_ceil(u128::from(rate.count))).unwrap_or(u64::MAX))
             }
@@ -67,11 +67,11 @@ impl Segment {
     /// When user number `j` of the ramp starts or stops, from the ramp's start.
     pub fn user_due_ns(&self, j: u64) -> u64 {
         match self.shape {
-            Shape::Users { pace: Pace::Paced(rate), .. } => {
+            Shape::Users { pace: SpawnPace::Paced(rate), .. } => {
                 let exact = u128::from(j) * u128::from(rate.per_ns) / u128::from(rate.count);
                 u64::try_from(exact).unwrap_or(u64::MAX)
             }
-            Shape::Users { pace: Pace::Unpaced, .. } | Shape::Rate { .. } => 0,
+            Shape::Users { pace: SpawnPace::Unpaced, .. } | Shape::Rate { .. } => 0,
         }
     }
 

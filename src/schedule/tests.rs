@@ -79,7 +79,7 @@ fn marks_are_known_up_to_an_unpaced_ramp_and_learned_after_it() {
         hold(),
         &[(users(10, Ramp::Unpaced), 1_000), (users(20, Ramp::Over(time(500))), 1_000)],
     );
-    let mut timeline = Timeline::new(&scheduled(&plan));
+    let mut timeline = StageTimes::new(&scheduled(&plan));
     assert_eq!(timeline.marks(), [(Transition::Ramp(0), 0)]);
     timeline.learn(Transition::Hold(0), 70);
     let second = SECOND_NS;

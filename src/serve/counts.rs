@@ -56,8 +56,8 @@ impl Serialize for Counts {
 
 impl<'de> Deserialize<'de> for Counts {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Reader;
-        impl<'de> Visitor<'de> for Reader {
+        struct CountsVisitor;
+        impl<'de> Visitor<'de> for CountsVisitor {
             type Value = Counts;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,7 +72,7 @@ impl<'de> Deserialize<'de> for Counts {
                 Ok(counts)
             }
         }
-        deserializer.deserialize_map(Reader)
+        deserializer.deserialize_map(CountsVisitor)
     }
 }
 

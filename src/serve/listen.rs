@@ -20,7 +20,7 @@ pub struct Listen {
 
 /// A port that was taken.
 #[derive(Debug)]
-pub(super) struct Bound {
+pub(super) struct BoundListener {
     pub(super) socket: Socket,
     pub(super) address: SocketAddr,
     /// Whether connections are to be accepted.
@@ -40,8 +40,8 @@ pub(super) fn ensure_free(address: SocketAddr) -> Result<(), ServeError> {
 }
 
 /// Takes the port, non-blocking.
-pub(super) fn bind(listen: Listen, faults: &Faults) -> Result<Bound, ServeError> {
-    let taken = || -> io::Result<Bound> {
+pub(super) fn bind(listen: Listen, faults: &Faults) -> Result<BoundListener, ServeError> {
+    let taken = || -> io::Result<BoundListener> {
         let domain = Domain::for_address(listen.address);
         let socket = Socket::new(domain, Type::STREAM.nonblocking(), Some(Protocol::TCP))?;
         // Past connections in TIME_WAIT must not keep a fresh server from its port.
@@ -59,7 +59,7 @@ pub(super) fn bind(listen: Listen, faults: &Faults) -> Result<Bound, ServeError>
             .local_addr()?
             .as_socket()
             .ok_or_else(|| io::Error::other("the socket has no address"))?;
-        Ok(Bound { socket, address, accepts: !faults.refuse && !faults.never_accept })
+        Ok(BoundListener { socket, address, accepts: !faults.refuse && !faults.never_accept })
     };
     taken().map_err(|source| ServeError::Listen { address: listen.address, source })
 }

@@ -24,7 +24,7 @@ pub use error::ServeError;
 pub use fault::{check, hits};
 pub use group::{Group, die_with};
 pub use listen::{Listen, resolve};
-pub use running::{Announcement, Running, arguments};
+pub use running::{Running, ServerStarted, arguments};
 pub use stop::{Stop, ignores_hangup};
 
 use crate::plan::Builtin;

@@ -26,7 +26,7 @@ const START: Duration = Duration::from_secs(30);
 
 /// What a server process says once it listens.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Announcement {
+pub struct ServerStarted {
     /// Where clients connect; to be used in turn.
     pub listening: Vec<SocketAddr>,
     /// The processes that serve, the one that says this included.
@@ -40,7 +40,7 @@ pub struct Announcement {
 #[derive(Debug)]
 pub struct Running {
     process: Process,
-    announcement: Announcement,
+    announcement: ServerStarted,
 }
 
 impl Running {

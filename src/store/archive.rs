@@ -33,7 +33,7 @@ pub fn compress_after_run(folder: &Path, lock: &FolderLock) -> Result<(), Error>
 
 /// A journal that is read, compressed or not.
 #[derive(Debug)]
-pub(super) struct Source {
+pub(super) struct ArchiveSource {
     pub(super) path: PathBuf,
     pub(super) name: &'static str,
     bytes: Bytes,
@@ -47,7 +47,7 @@ enum Bytes {
     Gzip(Box<BufReader<MultiGzDecoder<BufReader<File>>>>),
 }
 
-impl Source {
+impl ArchiveSource {
     /// The journal of a folder; the plain one where both are there.
     pub(super) fn open(folder: &Path) -> Result<Option<Self>, Error> {
         for name in [name::JOURNAL, name::ARCHIVE] {

@@ -292,7 +292,7 @@ impl Pending {
 mod tests {
     use super::*;
     use crate::plan::{Overrides, Phase, Source, TimeMetric};
-    use crate::record::{Cause, Counter, Failure, FailureStage, Outcome, Second};
+    use crate::record::{AttemptOutcome, Cause, Counter, Failure, FailureStage, Second};
 
     fn plan(keys: &str) -> Plan {
         let request = |at: u32| format!("{{ name = \"r{at}\", path = \"/{at}\" }}");
@@ -318,10 +318,10 @@ mod tests {
                 facts.started += 1;
                 let ns = 1_000_000 + random.u64(..200_000);
                 facts.times.record(TimeMetric::ServiceTime, ns);
-                facts.end(Outcome::Ok, u64::from(second), String::new);
+                facts.end(AttemptOutcome::Ok, u64::from(second), String::new);
             }
             facts.started += 1;
-            facts.end(Outcome::Failed(cause), u64::from(second), String::new);
+            facts.end(AttemptOutcome::Failed(cause), u64::from(second), String::new);
         }
         cell.counters.add(Counter::Started, 400);
         cell.counters.add(Counter::Ok, 300);

@@ -8,7 +8,7 @@
 //! **Invariant:** what follows a line that is not whole is not read.
 
 use super::Error;
-use super::archive::Source;
+use super::archive::ArchiveSource;
 use crate::machine::{Limits, NetworkPath};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::{Cell, CellKey, Entry};
@@ -241,7 +241,7 @@ fn is_known(schema: &str) -> bool {
 /// The lines of a journal, from the header on, up to the first that is not whole.
 #[derive(Debug)]
 pub(super) struct Reader {
-    source: Source,
+    source: ArchiveSource,
     number: u64,
     /// Bytes that were read behind the last whole line.
     torn: u64,
@@ -252,7 +252,7 @@ impl Reader {
     /// Opens the journal, behind its header.
     pub(super) fn open(folder: &Path) -> Result<(Header, Self), Error> {
         let not_results = |reason: String| Error::NotResults { path: folder.into(), reason };
-        let source = Source::open(folder)?
+        let source = ArchiveSource::open(folder)?
             .ok_or_else(|| not_results("there is no recording.jsonl.gz".to_owned()))?;
         let mut reader = Self { source, number: 0, torn: 0, bytes: Vec::new() };
         match reader.next()? {

@@ -29,7 +29,7 @@ pub use journal::{
 pub(crate) use journal::{decode, encode};
 pub use pending::MissingFacts;
 pub use saved_run::{Damage, SavedRun};
-pub use timeline::{HostPoint, MOST_POINTS, Point, Timeline};
+pub use timeline::{HostPoint, MOST_POINTS, Timeline, TimelinePoint};
 pub use writer::{Closed, NewRun, Series, Store};
 
 use std::io;

@@ -6,7 +6,7 @@
 use super::journal::{Durations, Line};
 use crate::record::{
     Cause, Counters, Entry, Gauges, HostDelta, HostId, HostSample, MonitorReading, ScenarioSecond,
-    Second, Times,
+    Second, TimeHistograms,
 };
 use crate::units::SECOND_NS;
 use std::collections::BTreeMap;
@@ -17,13 +17,13 @@ pub const MOST_POINTS: usize = 300;
 
 /// What happened to one scenario in some seconds that follow each other.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Point {
+pub struct TimelinePoint {
     /// Seconds that it is of; zero where nobody told of any.
     pub seconds: u32,
     /// What was counted.
     pub counters: Counters,
     /// What things took.
-    pub times: Times,
+    pub times: TimeHistograms,
     /// Failures by cause, all requests together.
     pub failures: BTreeMap<Cause, u64>,
     /// Levels at its end.
@@ -64,7 +64,7 @@ pub struct Timeline {
     /// Seconds that a point is of.
     width: u32,
     /// By index into `Plan::scenarios`.
-    scenarios: Vec<Vec<Point>>,
+    scenarios: Vec<Vec<TimelinePoint>>,
     /// Processor time of each scenario's workers up to its last second.
     cpu_ns: Vec<Option<u64>>,
     /// The coordinator's machine, by point.
@@ -91,7 +91,7 @@ impl Timeline {
     }
 
     /// The points of a scenario, from the run's first second on; all scenarios have as many.
-    pub fn points(&self, scenario: usize) -> &[Point] {
+    pub fn points(&self, scenario: usize) -> &[TimelinePoint] {
         &self.scenarios[scenario]
     }
 
@@ -212,13 +212,13 @@ impl Timeline {
         }
         for points in &mut self.scenarios {
             if points.len() < length {
-                points.resize(length, Point::default());
+                points.resize(length, TimelinePoint::default());
             }
         }
     }
 }
 
-impl Point {
+impl TimelinePoint {
     /// Adds the seconds behind its own.
     pub fn merge(&mut self, later: &Self) {
         self.counters.merge(&later.counters);
@@ -301,7 +301,7 @@ mod tests {
     fn points_add_up_whatever_their_width() {
         for seconds in [10, 300, 301, 1_201, 5_000] {
             let timeline = of(seconds);
-            let mut whole = Point::default();
+            let mut whole = TimelinePoint::default();
             timeline.points(0).iter().for_each(|point| whole.merge(point));
             assert_eq!(whole.seconds, seconds);
             let started = u64::from(seconds) * u64::from(seconds - 1) / 2;

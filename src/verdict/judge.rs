@@ -10,8 +10,8 @@ use super::{
 use crate::catalogue::{MonitorStat, Samples};
 use crate::plan::{During, Metric, Phase, Plan, RequestScope, Scenario, Scope, Threshold};
 use crate::record::{
-    Cell, CellKey, Entry, Gauge, Gauges, Measure, Recording, ScenarioRecording, Span, StopReason,
-    Transition, measure,
+    Cell, CellKey, Entry, Gauge, Gauges, Measure, MeasuredSpan, Recording, ScenarioRecording,
+    StopReason, Transition, measure,
 };
 use crate::units::SECOND_NS;
 use crate::units::narrow;
@@ -196,7 +196,7 @@ impl Judge {
         }
         measure(
             metric,
-            &Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns },
+            &MeasuredSpan { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns },
         )
     }
 
@@ -321,7 +321,7 @@ pub(crate) fn phase_length_ns(recording: &ScenarioRecording, key: CellKey, end_n
     };
     let Some(from) = recording.at(mark) else { return 0 };
     let later =
-        recording.boundaries.iter().filter(|boundary| boundary.transition.order() > mark.order());
+        recording.transitions.iter().filter(|boundary| boundary.transition.order() > mark.order());
     let to = later.map(|boundary| boundary.at_ns).min().unwrap_or(end_ns);
     to.saturating_sub(from)
 }

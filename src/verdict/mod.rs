@@ -18,7 +18,7 @@ mod view;
 mod window;
 
 use crate::plan::{Metric, Plan, RatioMetric};
-use crate::record::{Cell, Gauges, Recording, Span, measure};
+use crate::record::{Cell, Gauges, MeasuredSpan, Recording, measure};
 pub use capacity_search::{CapacitySearch, Next, SearchOutcome};
 pub use health::{Health, RuleStatus};
 pub use judge::Judge;
@@ -104,8 +104,12 @@ pub fn unjudged_failures(
     let failing = failing.filter_map(|(index, (scenario, facts))| {
         let (mut cell, gauges) = (Cell::default(), Gauges::default());
         facts.cells.values().for_each(|phase| cell.merge_counts(phase));
-        let span =
-            Span { protocol: &scenario.protocol, cell: &cell, gauges: &gauges, length_ns: 0 };
+        let span = MeasuredSpan {
+            protocol: &scenario.protocol,
+            cell: &cell,
+            gauges: &gauges,
+            length_ns: 0,
+        };
         let failed = measure(Metric::Ratio(RatioMetric::Failure), &span)?;
         (failed.value > 0.5).then_some((index, failed.value))
     });

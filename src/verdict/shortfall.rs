@@ -26,8 +26,8 @@ use super::view::ThresholdView;
 use crate::catalogue::Samples;
 use crate::plan::{Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
 use crate::record::{
-    Cell, CellKey, Counter, FailureStage, Gauges, Origin, ScenarioRecording, Span, Transition,
-    measure,
+    Cell, CellKey, Counter, FailureStage, Gauges, MeasuredSpan, Origin, ScenarioRecording,
+    Transition, measure,
 };
 use crate::units::narrow;
 
@@ -136,7 +136,7 @@ pub(super) fn attempts(
 
 fn outcome(protocol: &Protocol, cell: &Cell) -> AttemptTotals {
     let gauges = Gauges::default();
-    let span = Span { protocol, cell, gauges: &gauges, length_ns: 0 };
+    let span = MeasuredSpan { protocol, cell, gauges: &gauges, length_ns: 0 };
     let part = |ratio| {
         let measured = measure(Metric::Ratio(ratio), &span).and_then(|measured| measured.ratio);
         measured.map_or(0, |(part, _)| part)

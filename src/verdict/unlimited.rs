@@ -2,7 +2,7 @@
 //! however many attempts fail beside them.
 
 use crate::plan::{Metric, Plan, RatioMetric, RequestScope, Scenario, Threshold};
-use crate::record::{Cell, Gauges, Recording, Span, measure};
+use crate::record::{Cell, Gauges, MeasuredSpan, Recording, measure};
 
 /// Failures of a scenario that none of its thresholds limits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +25,7 @@ pub fn unlimited_failures(plan: &Plan, recording: &Recording) -> Vec<UnlimitedFa
             let (mut cell, gauges) = (Cell::default(), Gauges::default());
             facts.cells.values().for_each(|phase| cell.merge_counts(phase));
             let protocol = &scenario.protocol;
-            let span = Span { protocol, cell: &cell, gauges: &gauges, length_ns: 0 };
+            let span = MeasuredSpan { protocol, cell: &cell, gauges: &gauges, length_ns: 0 };
             let (failed, of) = measure(Metric::Ratio(RatioMetric::Failure), &span)?.ratio?;
             (failed > 0).then_some(UnlimitedFailures { scenario: index, failed, of })
         })

@@ -3,7 +3,9 @@
 use super::State;
 use super::view::{ThresholdView, state};
 use crate::plan::{Comparison, Plan, Scenario, Threshold};
-use crate::record::{Cell, Gauges, Measure, Recording, ScenarioSecond, Second, Span, measure};
+use crate::record::{
+    Cell, Gauges, Measure, MeasuredSpan, Recording, ScenarioSecond, Second, measure,
+};
 use crate::units::SECOND_NS;
 use crate::units::Time;
 use crate::units::narrow;
@@ -65,8 +67,12 @@ impl Windows {
             let mut whole = Cell::default();
             self.recent.iter().for_each(|(_, cell, _)| whole.merge(cell));
             let length_ns = self.seconds as u64 * SECOND_NS;
-            let span =
-                Span { protocol: &scenario.protocol, cell: &whole, gauges: &gauges, length_ns };
+            let span = MeasuredSpan {
+                protocol: &scenario.protocol,
+                cell: &whole,
+                gauges: &gauges,
+                length_ns,
+            };
             self.weigh(threshold, measure(threshold.metric, &span), second.second);
         }
     }

@@ -10,7 +10,7 @@ use crate::plan::{
 };
 use crate::report::page::Page;
 use crate::report::table::{Column, Table, TableCell};
-use crate::schedule::{Pace, ScenarioSchedule, Schedule, Segment, Shape};
+use crate::schedule::{ScenarioSchedule, Schedule, Segment, Shape, SpawnPace};
 use crate::units::visible;
 use crate::workload::http::{DataFile, ScenarioFiles};
 use anstyle::Style;
@@ -248,11 +248,11 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> T
     table
 }
 
-fn pace_of(pace: Pace, level: bool) -> String {
+fn pace_of(pace: SpawnPace, level: bool) -> String {
     match pace {
         _ if level => "-".to_owned(),
-        Pace::Unpaced => "as fast as possible".to_owned(),
-        Pace::Paced(rate) => format!("{}/s", short(rate.value())),
+        SpawnPace::Unpaced => "as fast as possible".to_owned(),
+        SpawnPace::Paced(rate) => format!("{}/s", short(rate.value())),
     }
 }
 

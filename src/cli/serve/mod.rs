@@ -3,7 +3,7 @@
 use super::ExitStatus;
 use crate::plan::{Builtin, Certificate, Faults, HttpServer, TcpHoldServer, WebSocketServer};
 use crate::serve::{
-    Announcement, Counts, Group, Listen, ServeError, Server, Stop, die_with, processes_for,
+    Counts, Group, Listen, ServeError, Server, ServerStarted, Stop, die_with, processes_for,
     raise_descriptor_limit, resolve,
 };
 use crate::units::{Count, Ratio, Time, UnitError};
@@ -288,7 +288,7 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
         let server = Server::bind(builtin, Listen { address, shared: common.shared_port })?;
         let _kept = announce(
             common,
-            Announcement {
+            ServerStarted {
                 listening: vec![server.address()],
                 pids: vec![std::process::id()],
                 certificate: server.certificate().map(str::to_owned),
@@ -302,7 +302,7 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
     let mut pids = vec![std::process::id()];
     pids.extend(group.pids());
     let (listening, certificate) = (group.addresses(), group.certificate());
-    let _kept = announce(common, Announcement { listening, pids, certificate })?;
+    let _kept = announce(common, ServerStarted { listening, pids, certificate })?;
     group.run(stop)
 }
 
@@ -310,7 +310,7 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
 /// runs.
 fn announce(
     common: &CommonArgs,
-    announcement: Announcement,
+    announcement: ServerStarted,
 ) -> Result<Option<CertificateFile>, ServeError> {
     if common.json {
         print(&json(&announcement));

@@ -79,7 +79,7 @@ impl Diagnostics {
 
 /// How many failures and lost workers there are, and of how many kinds.
 fn failures(recording: &Recording) -> (u64, usize) {
-    let lost = recording.lost.len();
+    let lost = recording.lost_workers.len();
     let cells = recording.scenarios.iter().flat_map(|facts| facts.cells.values());
     let tallies = cells.flat_map(|cell| &cell.failures);
     tallies.fold((lost as u64, lost), |(known, kinds), (_, tally)| (known + tally.count, kinds + 1))

@@ -23,7 +23,7 @@ use super::narrator::Narrator;
 use super::rows::shared_rows;
 use crate::machine::Limits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
-use crate::schedule::{Pace, Partition, Schedule, Shape};
+use crate::schedule::{Partition, Schedule, Shape, SpawnPace};
 use crate::units::narrow;
 use aggregator::Aggregator;
 use diagnostics::Diagnostics;
@@ -297,8 +297,7 @@ impl Run<'_, '_> {
         match passed.transition {
             Transition::Ramp(stage) => {
                 let shape = self.schedule.scenario(index).segments[usize::from(stage)].shape;
-                let unpaced =
-                    matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
+                let unpaced = matches!(shape, Shape::Users { from, to, pace: SpawnPace::Unpaced } if from != to);
                 unpaced.then_some(Token::Ramp(stage))
             }
             Transition::Drain => {

@@ -2,14 +2,14 @@
 //! announce to them.
 
 use crate::record::{StageTransition, Transition};
-use crate::schedule::{Schedule, Timeline};
+use crate::schedule::{Schedule, StageTimes};
 use crate::units::narrow;
 use std::collections::{BTreeSet, VecDeque};
 
 /// How far all scenarios are.
 #[derive(Debug)]
 pub(super) struct Progress {
-    timelines: Vec<Timeline>,
+    timelines: Vec<StageTimes>,
     /// The transitions of each scenario that have been recorded, by their order.
     recorded: Vec<BTreeSet<u32>>,
     /// Of each scenario whose workers wait for tokens.

@@ -109,7 +109,7 @@ fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     aggregator.add(0, &awake);
     recording.add(&Entry::Second(aggregator.complete_second(60 * SECOND_NS).unwrap()));
     let hold = CellKey { stage: 0, phase: Phase::Hold };
-    assert_eq!(recording.scenarios[0].strain[&hold].stalled_share(), Some(0.6));
+    assert_eq!(recording.scenarios[0].generator_load[&hold].stalled_share(), Some(0.6));
 }
 
 #[test]

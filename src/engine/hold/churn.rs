@@ -10,7 +10,7 @@ use super::churn_rng::ChurnRng;
 use super::slots::State;
 use super::{BATCH, HoldWorker, Host};
 use crate::plan::{Close, Reconnect, TimeMetric};
-use crate::record::{CellKey, Counter, End, Storm};
+use crate::record::{CellKey, Counter, LifeEnd, Storm};
 use crate::workload::hold::Conversation;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -267,7 +267,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
     /// Ends an open connection by the plan's own will.
     pub(super) fn close_as_planned(&mut self, slot: u32, how: Close, now: u64) {
         let connection = self.slots.get(slot);
-        let (key, life) = (connection.key(), connection.life(End::Censored, now));
+        let (key, life) = (connection.key(), connection.life(LifeEnd::Censored, now));
         let Some((socket, conversation)) = connection.end() else { return };
         self.time.advance(now, self.open);
         self.open -= 1;
@@ -275,6 +275,6 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         self.recorder.cell(self.stages.now()).count(Counter::Closed);
         let cell = self.recorder.cell(key);
         cell.survival.record(&life);
-        cell.end(crate::record::Outcome::Ok, now, String::new);
+        cell.end(crate::record::AttemptOutcome::Ok, now, String::new);
     }
 }

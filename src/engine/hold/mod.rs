@@ -26,7 +26,8 @@ use super::load::Load;
 use super::wire::{Command, WorkerReport};
 use crate::plan::{Close, Heartbeat, HoldSettings};
 use crate::record::{
-    Cause, CellKey, Counter, End, Failure, FailureStage, Gauge, Gauges, Outcome, Recorder,
+    AttemptOutcome, Cause, CellKey, Counter, Failure, FailureStage, Gauge, Gauges, LifeEnd,
+    Recorder,
 };
 use crate::units::SECOND_NS;
 use crate::workload::hold::{ConnectionId, Conversation};
@@ -216,7 +217,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         let cell = self.recorder.cell(key);
         let local = cause.failure.origin() == crate::record::Origin::Local;
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
-        cell.end(Outcome::Failed(cause), now, || format!("user {user} to {to}{}", what()));
+        cell.end(AttemptOutcome::Failed(cause), now, || format!("user {user} to {to}{}", what()));
         self.schedule_reconnect(slot, now, Self::earliest_retry(now));
     }
 
@@ -258,7 +259,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
     ) {
         let connection = self.slots.get(slot);
         let (key, begun) = (connection.key(), connection.begun_ns);
-        let life = connection.life(End::of(cause), now);
+        let life = connection.life(LifeEnd::of(cause), now);
         self.reset(slot);
         self.time.advance(now, self.open);
         self.open -= 1;
@@ -273,7 +274,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         let words = || format!("user {user} to {to} after {age:.1} s{}", what());
         let cell = self.recorder.cell(key);
         cell.survival.record(&life);
-        cell.end(Outcome::Failed(cause), now, words);
+        cell.end(AttemptOutcome::Failed(cause), now, words);
         self.schedule_reconnect(slot, now, Self::earliest_retry(begun));
     }
 
@@ -287,7 +288,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             State::Connecting | State::Securing | State::Handshaking => {
                 self.leave_connecting(slot);
                 self.reset(slot);
-                self.recorder.cell(key).end(Outcome::Unfinished, now, String::new);
+                self.recorder.cell(key).end(AttemptOutcome::Unfinished, now, String::new);
             }
             State::Free | State::Closing => {}
         }
@@ -338,7 +339,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             self.stop_reconnecting(slot);
             let connection = self.slots.get(slot);
             let (key, state) = (connection.key(), connection.state);
-            let life = connection.life(End::Censored, now);
+            let life = connection.life(LifeEnd::Censored, now);
             if matches!(state, State::Free | State::Closing) {
                 continue;
             }
@@ -347,7 +348,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
                 cell.count(Counter::UnfinishedOpen);
                 cell.survival.record(&life);
             }
-            cell.end(Outcome::Unfinished, now, String::new);
+            cell.end(AttemptOutcome::Unfinished, now, String::new);
         }
         let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
         self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));

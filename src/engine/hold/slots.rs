@@ -1,6 +1,6 @@
 //! A worker's connections: one small record each, in a place that follows from the user's number.
 
-use crate::record::{CellKey, End, Life};
+use crate::record::{CellKey, Life, LifeEnd};
 use crate::schedule::Partition;
 
 /// Where a connection is in its life.
@@ -98,7 +98,7 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
     }
 
     /// Its life, if it ends so now.
-    pub(super) fn life(&self, end: End, now_ns: u64) -> Life {
+    pub(super) fn life(&self, end: LifeEnd, now_ns: u64) -> Life {
         let opened_ns = self.begun_ns + u64::from(self.opened_after_us) * 1_000;
         Life { end, opened_ns, heard_ns: self.heard_ns, ended_ns: now_ns }
     }

@@ -5,8 +5,8 @@ use super::super::wire::WorkerReport;
 use super::slots::State;
 use super::{BATCH, HoldWorker, Host, OPENING_MAX};
 use crate::plan::{Close, Phase};
-use crate::record::{CellKey, Counter, End, Outcome, Transition};
-use crate::schedule::{Pace, ScheduleCursor, ScheduledEvent, Shape, Timeline};
+use crate::record::{AttemptOutcome, CellKey, Counter, LifeEnd, Transition};
+use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape, SpawnPace, StageTimes};
 use crate::workload::hold::Conversation;
 use std::collections::VecDeque;
 
@@ -16,7 +16,7 @@ const LAST_MOMENT_NS: u64 = 100_000_000;
 
 /// The state of the schedule for one worker.
 pub(super) struct Stages {
-    timeline: Timeline,
+    timeline: StageTimes,
     count: u16,
     next: Transition,
     now: CellKey,
@@ -134,7 +134,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
                     self.stages.now = CellKey { stage, phase: Phase::Ramp };
                     let cursor = self.load.schedule.cursor(usize::from(stage), self.load.partition);
                     let shape = self.load.schedule.segments[usize::from(stage)].shape;
-                    let unpaced = matches!(shape, Shape::Users { from, to, pace: Pace::Unpaced } if from != to);
+                    let unpaced = matches!(shape, Shape::Users { from, to, pace: SpawnPace::Unpaced } if from != to);
                     self.stages.ramps.push_back(RampInProgress {
                         stage,
                         base_ns: at,
@@ -234,11 +234,11 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
                 State::Open => {
                     let connection = self.slots.get(slot);
                     connection.state = State::Closing;
-                    let (key, life) = (connection.key(), connection.life(End::Censored, now));
+                    let (key, life) = (connection.key(), connection.life(LifeEnd::Censored, now));
                     self.recorder.cell(self.stages.now()).count(Counter::Closed);
                     let cell = self.recorder.cell(key);
                     cell.survival.record(&life);
-                    cell.end(Outcome::Ok, now, String::new);
+                    cell.end(AttemptOutcome::Ok, now, String::new);
                 }
                 State::Connecting | State::Securing | State::Handshaking => {
                     self.stop_user(slot, now);

@@ -2,10 +2,10 @@
 
 use crate::plan::{Http, Phase, TimeMetric};
 use crate::record::{
-    Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Outcome, Recorder, Snapshot,
-    WorkerFacts,
+    AttemptOutcome, Cause, Cell as FactCell, CellKey, Counter, Gauge, Gauges, Origin, Recorder,
+    Snapshot, WorkerFacts,
 };
-use crate::schedule::Timeline;
+use crate::schedule::StageTimes;
 use crate::workload::http::{RequestError, Transferred};
 use std::collections::BTreeMap;
 
@@ -37,7 +37,7 @@ pub(super) struct HttpRecorder {
 
 impl HttpRecorder {
     /// An empty book.
-    pub(super) fn new(http: &Http, timeline: &Timeline) -> Self {
+    pub(super) fn new(http: &Http, timeline: &StageTimes) -> Self {
         let mut recorder = Self {
             per_request: http.tells_requests_apart(),
             within: http.within.iter().map(|time| time.as_nanos()).collect(),
@@ -55,7 +55,7 @@ impl HttpRecorder {
     }
 
     /// Takes over what is known of the scenario's times.
-    pub(super) fn learn(&mut self, timeline: &Timeline) {
+    pub(super) fn learn(&mut self, timeline: &StageTimes) {
         let begins = |(_, at)| timeline.part_at(at).map(|key| (at, key));
         self.phases = timeline.marks().into_iter().filter_map(begins).collect();
     }
@@ -126,7 +126,7 @@ impl HttpRecorder {
         let tallied = self.per_request;
         let cell = self.cell(attempt.key);
         cell.counters.add(Counter::BytesSent, moved.sent);
-        cell.end(Outcome::Unfinished, 0, String::new);
+        cell.end(AttemptOutcome::Unfinished, 0, String::new);
         if tallied {
             cell.requests.entry(attempt.number()).or_default().unfinished += 1;
         }
@@ -167,7 +167,7 @@ impl HttpRecorder {
             let checks = self.checks[usize::from(ending.request)].iter().enumerate();
             checks.map(move |(at, name)| (*name, broken & (1 << at) == 0))
         });
-        let outcome = cause.map_or(Outcome::Ok, Outcome::Failed);
+        let outcome = cause.map_or(AttemptOutcome::Ok, AttemptOutcome::Failed);
         let sample = || fault.map_or_else(String::new, |fault| fault.sample);
         let response =
             ResponseFacts { ending: &ending, split, open, cause, limits_ns: &self.within };

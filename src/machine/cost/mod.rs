@@ -203,7 +203,7 @@ impl Times {
         };
         let start = HostReading { host: sample.clone(), workers: *idle, ..HostReading::default() };
         let mut before = &start;
-        for (key, (first, last)) in &recording.scenarios[index].looks {
+        for (key, (first, last)) in &recording.scenarios[index].host_samples {
             for (held, after) in [(false, first), (key.phase == Phase::Hold, last)] {
                 if key.phase != Phase::Drain {
                     times.add(held, before, after);

@@ -50,7 +50,7 @@ pub fn diagnose_scenario(
         whole.failures.iter().map(|(cause, tally)| (*cause, tally.count)).collect();
     let deaths: Vec<(u64, u64)> = whole.survival.ages().into_iter().collect();
     let of_this = |lost: &&(u16, u16, u64, String)| usize::from(lost.0) == index;
-    let lost = recording.lost.iter().filter(of_this);
+    let lost = recording.lost_workers.iter().filter(of_this);
     let killed = lost.filter(|(.., why)| why.contains(KILLED)).count() as u64;
     if failures.is_empty() && killed == 0 {
         return Vec::new();

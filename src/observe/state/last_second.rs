@@ -3,7 +3,7 @@
 use super::super::view::{CauseCount, GeneratorView, TimeView};
 use crate::catalogue::ProtocolRow;
 use crate::plan::Stat;
-use crate::record::{Cell, Counters, Gauges, ScenarioSecond, Times, WorkerFacts};
+use crate::record::{Cell, Counters, Gauges, ScenarioSecond, TimeHistograms, WorkerFacts};
 use crate::units::SECOND_NS;
 use std::borrow::Cow;
 
@@ -125,8 +125,8 @@ pub(super) fn add_cause(causes: &mut Vec<CauseCount>, more: CauseCount) {
 }
 
 /// The times of some facts together; those of one are not copied.
-pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a, Times> {
-    let Some(first) = cells.next() else { return Cow::Owned(Times::default()) };
+pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a, TimeHistograms> {
+    let Some(first) = cells.next() else { return Cow::Owned(TimeHistograms::default()) };
     cells.fold(Cow::Borrowed(&first.times), |mut times, next| {
         times.to_mut().merge(&next.times);
         times
@@ -134,7 +134,7 @@ pub(super) fn times_of<'a>(mut cells: impl Iterator<Item = &'a Cell>) -> Cow<'a,
 }
 
 /// The figures of the most telling distribution that has samples.
-pub(super) fn time_of(times: &Times, protocol: &ProtocolRow) -> Option<TimeView> {
+pub(super) fn time_of(times: &TimeHistograms, protocol: &ProtocolRow) -> Option<TimeView> {
     protocol.main_times().find_map(|metric| {
         let stat = |stat| times.stat(metric, stat);
         Some(TimeView {

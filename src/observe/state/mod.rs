@@ -14,10 +14,10 @@ use crate::engine::Event;
 use crate::machine::ResourceCost;
 use crate::plan::{Phase, Plan};
 use crate::record::{
-    Cell, CellKey, Counters, Entry, Gauges, HostSample, Measure, Recording, Second, Span,
+    Cell, CellKey, Counters, Entry, Gauges, HostSample, Measure, MeasuredSpan, Recording, Second,
     Transition, measure,
 };
-use crate::schedule::{Pace, Schedule, Shape, Timeline};
+use crate::schedule::{Schedule, Shape, SpawnPace, StageTimes};
 use crate::units::SECOND_NS;
 use crate::verdict::{Finding, Health, Judgement};
 use last_second::{LastSecond, all_workers};
@@ -39,7 +39,7 @@ pub(super) struct RunState {
     schedule: Schedule,
     outline: Arc<Outline>,
     /// When each scenario passes its marks, as far as that is known.
-    timelines: Vec<Timeline>,
+    timelines: Vec<StageTimes>,
     latest: Vec<LastSecond>,
     stages: Vec<Stages>,
     /// Stages whose end has been told, by scenario.
@@ -211,7 +211,7 @@ impl RunState {
     fn scenario(&self, index: usize, facts: &Recording) -> ScenarioView {
         let (latest, protocol) = (&self.latest[index], self.outline.scenarios[index].protocol);
         let (counters, causes) = self.stages[index].sum();
-        let lost = facts.lost.iter().filter(|(of, ..)| usize::from(*of) == index).count();
+        let lost = facts.lost_workers.iter().filter(|(of, ..)| usize::from(*of) == index).count();
         let end_ns = latest.second.map(|second| (u64::from(second) + 1) * SECOND_NS);
         ScenarioView {
             progression: self.progression(index, facts),
@@ -245,7 +245,7 @@ impl RunState {
         let segments = &self.schedule.scenario(index).segments;
         match segments.get(usize::from(key.stage))?.shape {
             Shape::Rate { .. } => Some(self.timelines[index].level_at(middle)),
-            Shape::Users { from, to, pace: Pace::Paced(rate) }
+            Shape::Users { from, to, pace: SpawnPace::Paced(rate) }
                 if key.phase == Phase::Ramp
                     && to > from
                     && self.outline.scenarios[index].protocol.lasts =>
@@ -258,7 +258,7 @@ impl RunState {
 
     /// What failed of all so far.
     fn failure_ratio(&self, index: usize, counters: Counters) -> Option<Measure> {
-        let span = Span {
+        let span = MeasuredSpan {
             protocol: &self.plan.scenarios[index].protocol,
             cell: &Cell { counters, ..Cell::default() },
             gauges: &Gauges::default(),

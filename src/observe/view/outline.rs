@@ -5,7 +5,7 @@
 use crate::catalogue::{MetricUnit, ProtocolRow};
 use crate::engine::Resolved;
 use crate::plan::{Level, Metric, Plan, Ramp, Scenario, Stage, Threshold};
-use crate::schedule::{Pace, Schedule, Segment, Shape};
+use crate::schedule::{Schedule, Segment, Shape, SpawnPace};
 use crate::units::{Time, figure};
 use serde::Serialize;
 
@@ -154,7 +154,7 @@ impl ThresholdOutline {
 fn words(stage: &Stage, segment: &Segment) -> String {
     let how = match (segment.shape, stage.level) {
         (Shape::Users { from, to, .. }, _) if from == to => String::new(),
-        (Shape::Users { pace: Pace::Unpaced, .. }, _) => ", as fast as it can".to_owned(),
+        (Shape::Users { pace: SpawnPace::Unpaced, .. }, _) => ", as fast as it can".to_owned(),
         (_, Level::Users { ramp: Ramp::SpawnRate(rate), .. }) => format!(" at {rate}"),
         (_, Level::Users { ramp: Ramp::Over(time), .. }) => format!(" in {time}"),
         (_, Level::Rate { ramp, .. }) if ramp.as_nanos() > 0 => format!(" in {ramp}"),

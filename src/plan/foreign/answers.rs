@@ -1,14 +1,14 @@
 //! The keys of other tools, and what is written here in their place.
 
-use super::Home;
+use super::KeyPlace;
 
 /// What is written here in place of a key of another tool.
-pub(super) struct Answer {
+pub(super) struct ForeignKeyHint {
     /// Other tools' keys, in small letters with `_` between words.
     pub(super) words: &'static [&'static str],
     /// The tables in which a word is answered so; empty for all.
     pub(super) inside: &'static [&'static str],
-    pub(super) home: Home,
+    pub(super) home: KeyPlace,
     /// To be pasted.
     pub(super) line: &'static str,
     /// What it means, where the line alone does not say it.
@@ -18,17 +18,17 @@ pub(super) struct Answer {
 const fn answer(
     words: &'static [&'static str],
     inside: &'static [&'static str],
-    home: Home,
+    home: KeyPlace,
     line: &'static str,
     why: &'static str,
-) -> Answer {
-    Answer { words, inside, home, line, why }
+) -> ForeignKeyHint {
+    ForeignKeyHint { words, inside, home, line, why }
 }
 
 /// Tables in which a word of a stage is out of place.
 const OUTSIDE_OF_STAGES: &[&str] = &["a plan", "a target", "a scenario", "`search`"];
 
-pub(super) const ANSWERS: &[Answer] = &[
+pub(super) const ANSWERS: &[ForeignKeyHint] = &[
     // Levels and lengths.
     answer(
         &[
@@ -43,28 +43,28 @@ pub(super) const ANSWERS: &[Answer] = &[
             "shared_connections",
         ],
         OUTSIDE_OF_STAGES,
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 10, hold = \"30s\"",
         "",
     ),
     answer(
         &["duration", "hold_for", "run_time", "max_duration", "hold", "time"],
         OUTSIDE_OF_STAGES,
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 10, hold = \"30s\"",
         "",
     ),
     answer(
         &["ramp_up", "rampup", "ramp_time", "ramp_to", "start_vus", "start_time_ramp", "ramp"],
         OUTSIDE_OF_STAGES,
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 10, ramp = \"10s\", hold = \"30s\"",
         "a stage goes from the level before it to its own within `ramp`",
     ),
     answer(
         &["spawn_rate", "hatch_rate", "connect_rate", "connection_rate", "conn_rate"],
         OUTSIDE_OF_STAGES,
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 100, spawn_rate = \"10/s\", hold = \"30s\"",
         "",
     ),
@@ -82,7 +82,7 @@ pub(super) const ANSWERS: &[Answer] = &[
             "initial_users_per_sec",
         ],
         OUTSIDE_OF_STAGES,
-        Home::Stage,
+        KeyPlace::Stage,
         "rate = \"100/s\", hold = \"30s\"",
         "",
     ),
@@ -96,28 +96,28 @@ pub(super) const ANSWERS: &[Answer] = &[
             "target_rate",
         ],
         &["a stage"],
-        Home::Stage,
+        KeyPlace::Stage,
         "rate = \"100/s\", ramp = \"10s\", hold = \"30s\"",
         "",
     ),
     answer(
         &["target", "target_users", "end_users", "vus_max", "level", "target_concurrency"],
         &["a stage"],
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 10, ramp = \"10s\", hold = \"30s\"",
         "the level that the stage goes to; `rate = \"100/s\"` for arrivals",
     ),
     answer(
         &["executor"],
         &[],
-        Home::Stage,
+        KeyPlace::Stage,
         "users = 10, ramp = \"10s\", hold = \"30s\"",
         "`users` is a level of concurrent users (constant-vus, ramping-vus); `rate = \"100/s\"` starts requests at a rate, whatever the answers do (constant-arrival-rate, ramping-arrival-rate)",
     ),
     answer(
         &["time_unit"],
         &[],
-        Home::Stage,
+        KeyPlace::Stage,
         "rate = \"600/m\", hold = \"30s\"",
         "a rate carries its unit of time",
     ),
@@ -131,7 +131,7 @@ pub(super) const ANSWERS: &[Answer] = &[
             "max_connections_per_host",
         ],
         &[],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "max_in_flight = \"1k\"",
         "with a `rate`, connections are opened as they are needed, and this is their limit",
     ),
@@ -147,21 +147,21 @@ pub(super) const ANSWERS: &[Answer] = &[
             "vu_iterations",
         ],
         &[],
-        Home::Stage,
+        KeyPlace::Stage,
         "rate = \"100/s\", hold = \"10s\"",
         "a run ends by its time, not by a number of requests: this makes 1,000; or `data = { file = \"rows.csv\", order = \"unique\" }` sends each row once",
     ),
     answer(
         &["graceful_stop", "graceful_ramp_down", "stop_timeout"],
         &[],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "timeout = \"30s\"",
         "a stage's end waits for the requests under way, at most this long",
     ),
     answer(
         &["start_time", "delay", "start_delay", "initial_delay"],
         &["a scenario", "a stage", "a plan"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "start_after = \"30s\"",
         "",
     ),
@@ -179,14 +179,14 @@ pub(super) const ANSWERS: &[Answer] = &[
             "wait",
         ],
         &["a plan", "a target", "a stage"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "think_time = \"1s..2s\"",
         "",
     ),
     answer(
         &["wait_time", "pacing", "wait", "thinktime", "constant_timer"],
         &["a scenario", "a request"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "think_time = \"1s..2s\"",
         "",
     ),
@@ -206,14 +206,14 @@ pub(super) const ANSWERS: &[Answer] = &[
             "default_scenario",
         ],
         &[],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "steps = [{ name = \"login\", method = \"POST\", path = \"/login\" }, { name = \"home\", path = \"/\" }]",
         "each user sends the steps one after the other",
     ),
     answer(
         &["on_connect", "connect_message", "first_message", "send_on_connect", "on_open"],
         &[],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "heartbeat = { from = \"client\", send = \"ping\", every = \"30s\", timeout = \"5s\" }",
         "with `protocol = \"tcp-hold\"`: what is sent, and how soon its reply (`expect`) must come; `greeting = \"5s\"` awaits the server's first message",
     ),
@@ -228,7 +228,7 @@ pub(super) const ANSWERS: &[Answer] = &[
             "keepalive_interval",
         ],
         &["a scenario", "a plan", "a stage"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "heartbeat = { from = \"client\", send = \"ping\", every = \"30s\", timeout = \"5s\" }",
         "with `protocol = \"tcp-hold\"`",
     ),
@@ -249,49 +249,49 @@ pub(super) const ANSWERS: &[Answer] = &[
             "environments",
         ],
         &["a plan", "a scenario", "a stage", "`search`"],
-        Home::Target,
+        KeyPlace::Target,
         "address = \"http://127.0.0.1:8080/\"",
         "",
     ),
     answer(
         &["path", "method", "headers", "body", "query", "params"],
         &["a plan", "a scenario", "a stage", "a target"],
-        Home::Request,
+        KeyPlace::Request,
         "name = \"home\", method = \"GET\", path = \"/\"",
         "",
     ),
     answer(
         &["header"],
         &["a request", "a scenario", "a plan"],
-        Home::Request,
+        KeyPlace::Request,
         "path = \"/\", headers = { accept = \"text/html\" }",
         "",
     ),
     answer(
         &["get"],
         &["a request", "a scenario", "a plan"],
-        Home::Request,
+        KeyPlace::Request,
         "method = \"GET\", path = \"/\"",
         "",
     ),
     answer(
         &["post"],
         &["a request", "a scenario", "a plan"],
-        Home::Request,
+        KeyPlace::Request,
         "method = \"POST\", path = \"/\"",
         "",
     ),
     answer(
         &["put", "delete", "patch"],
         &["a request", "a scenario", "a plan"],
-        Home::Request,
+        KeyPlace::Request,
         "method = \"PUT\", path = \"/\"",
         "",
     ),
     answer(
         &["data_sources", "csv_data_set", "data_set", "csvdataset", "payload"],
         &["a plan", "a scenario", "a stage"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "data = { file = \"rows.csv\" }",
         "`${row.COLUMN}` in a request is filled with a value of the row",
     ),
@@ -305,21 +305,21 @@ pub(super) const ANSWERS: &[Answer] = &[
             "reject_unauthorized",
         ],
         &["a plan", "a scenario", "a stage", "a request"],
-        Home::Target,
+        KeyPlace::Target,
         "tls = { insecure = true }",
         "",
     ),
     answer(
         &["basic_auth", "username", "user", "password", "login"],
         &["a plan", "a scenario", "a request", "a target"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "auth = { basic = \"user:secret\" }",
         "",
     ),
     answer(
         &["token", "bearer_token", "authorization"],
         &["a plan", "a scenario", "a request", "a target"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "auth = { bearer = \"secret\" }",
         "",
     ),
@@ -334,21 +334,21 @@ pub(super) const ANSWERS: &[Answer] = &[
             "error_threshold",
         ],
         &[],
-        Home::Threshold,
+        KeyPlace::Threshold,
         "condition = \"failure_ratio < 1%\", abort = true",
         "the run ends as soon as the threshold is broken",
     ),
     answer(
         &["delay_abort_eval", "abort_delay"],
         &[],
-        Home::Threshold,
+        KeyPlace::Threshold,
         "condition = \"failure_ratio < 1%\", abort = true, grace = \"10s\"",
         "",
     ),
     answer(
         &["threshold", "metric"],
         &["a threshold"],
-        Home::Threshold,
+        KeyPlace::Threshold,
         "condition = \"service_time.p95 < 200ms\"",
         "",
     ),
@@ -364,7 +364,7 @@ pub(super) const ANSWERS: &[Answer] = &[
             "reporting",
         ],
         &["a plan", "a target", "a stage"],
-        Home::Scenario,
+        KeyPlace::Scenario,
         "thresholds = [\"failure_ratio < 1%\", \"service_time.p95 < 200ms\"]",
         "",
     ),

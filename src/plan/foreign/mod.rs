@@ -9,12 +9,12 @@ mod metrics;
 pub(super) use metrics::{figure, metric};
 
 use super::suggest::plain;
-use answers::{ANSWERS, Answer};
+use answers::{ANSWERS, ForeignKeyHint};
 use std::ops::Range;
 
 /// Where an answer's line belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Home {
+enum KeyPlace {
     /// The scenario's table.
     Scenario,
     /// A stage of it.
@@ -27,7 +27,7 @@ enum Home {
     Target,
 }
 
-impl Home {
+impl KeyPlace {
     /// The table's own name in messages.
     fn noun(self) -> &'static str {
         match self {
@@ -63,12 +63,12 @@ pub(super) fn meant<'a>(
 
 /// What to write in place of a key that the table `noun` does not have.
 pub(super) fn key(word: &str, noun: &str) -> Option<String> {
-    let Answer { home, line, why, .. } = answer(word, noun)?;
+    let ForeignKeyHint { home, line, why, .. } = answer(word, noun)?;
     let colon = if why.is_empty() { "" } else { ": " };
     Some(format!("write `{line}` in {}{colon}{why}", home.words()))
 }
 
-fn answer(word: &str, noun: &str) -> Option<&'static Answer> {
+fn answer(word: &str, noun: &str) -> Option<&'static ForeignKeyHint> {
     let word = plain(word);
     ANSWERS.iter().find(|answer| {
         answer.words.contains(&word.as_str())

@@ -3,7 +3,7 @@ use crate::catalogue::ProtocolKind;
 use crate::plan::{Metric, Overrides, Plan, Source};
 
 /// A plan in which the answer's line stands where it says.
-fn plan(answer: &Answer) -> String {
+fn plan(answer: &ForeignKeyHint) -> String {
     let at = |home| if answer.home == home { answer.line } else { "" };
     let held = answer.line.starts_with("heartbeat");
     let protocol = if held { "tcp-hold\"\nexpect = \"ok" } else { "http" };
@@ -12,22 +12,22 @@ fn plan(answer: &Answer) -> String {
     let level =
         if answer.line.starts_with("max_in_flight") { "rate = \"100/s\"" } else { "users = 50" };
     let level = format!("{level}, hold = \"60s\"");
-    let stage = if answer.home == Home::Stage { answer.line } else { &level };
+    let stage = if answer.home == KeyPlace::Stage { answer.line } else { &level };
     let address_line = format!("address = \"{address}\"");
     let target = if answer.line.starts_with("address") { "" } else { &address_line };
-    let request = format!("requests = [{{ {} }}]", or(Home::Request, "path = \"/\""));
+    let request = format!("requests = [{{ {} }}]", or(KeyPlace::Request, "path = \"/\""));
     let request = match answer.home {
-        Home::Scenario if answer.line.starts_with("steps") || held => String::new(),
+        KeyPlace::Scenario if answer.line.starts_with("steps") || held => String::new(),
         _ => request,
     };
     let threshold = match answer.home {
-        Home::Threshold => format!("thresholds = [{{ {} }}]", answer.line),
+        KeyPlace::Threshold => format!("thresholds = [{{ {} }}]", answer.line),
         _ => String::new(),
     };
     format!(
         "name = \"p\"\n[targets.t]\n{target}\n{}\n[scenarios.s]\nprotocol = \"{protocol}\"\n{}\n{request}\nstages = [{{ {stage} }}]\n{threshold}\n",
-        at(Home::Target),
-        at(Home::Scenario),
+        at(KeyPlace::Target),
+        at(KeyPlace::Scenario),
     )
 }
 

@@ -18,7 +18,7 @@ pub(super) use table::{Misspelt, RawTable, check_keys, table, table_of};
 use super::error::Errors;
 use super::span::Span;
 use super::suggest::{did_you_mean, listed};
-use super::tree::{Node, Table, Value};
+use super::tree::{Node, TableNode, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 
@@ -91,7 +91,12 @@ impl<T> Field<T> {
 
 impl<T: Read> Field<T> {
     /// The key's value in a table; `misspelt` are the keys that were meant by unknown ones.
-    pub(super) fn of(table: &Table, name: &str, misspelt: &[&str], errors: &mut Errors) -> Self {
+    pub(super) fn of(
+        table: &TableNode,
+        name: &str,
+        misspelt: &[&str],
+        errors: &mut Errors,
+    ) -> Self {
         let Some((key, node)) = table.entries.iter().find(|(key, _)| key.name == name) else {
             return if misspelt.contains(&name) { Self::Wrong } else { Self::Absent };
         };

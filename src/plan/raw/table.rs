@@ -5,7 +5,7 @@ use crate::plan::error::Errors;
 use crate::plan::foreign;
 use crate::plan::span::Span;
 use crate::plan::suggest::{alias, did_you_mean, nearest};
-use crate::plan::tree::{Node, Table, Value};
+use crate::plan::tree::{Node, TableNode, Value};
 
 /// A table of the plan.
 pub(in crate::plan) trait RawTable {
@@ -25,7 +25,7 @@ pub(in crate::plan) fn table_of<'n>(
     node: &'n Node,
     keys: &Keys,
     errors: &mut Errors,
-) -> Option<&'n Table> {
+) -> Option<&'n TableNode> {
     if let Value::Table(table) = &node.value {
         return Some(table);
     }
@@ -50,7 +50,7 @@ pub(in crate::plan) struct Misspelt {
 pub(in crate::plan) fn check_keys(
     keys: &Keys,
     at: Span,
-    table: &Table,
+    table: &TableNode,
     errors: &mut Errors,
 ) -> Misspelt {
     let tables = errors.tables;
@@ -137,7 +137,7 @@ macro_rules! table {
 
             /// Reads its keys, of which the unknown ones have been said.
             pub(in crate::plan) fn of(
-                table: &$crate::plan::tree::Table,
+                table: &$crate::plan::tree::TableNode,
                 at: $crate::plan::span::Span,
                 misspelt: &$crate::plan::raw::Misspelt,
                 errors: &mut $crate::plan::error::Errors,

@@ -5,12 +5,12 @@
 //! and says nothing about later times. Sources: Kaplan & Meier 1958; Greenwood 1926; Aalen &
 //! Johansen 1978 for the incidence of competing causes.
 
-use super::{Bins, End, Row, Survival, begins_s, ends_s};
+use super::{Bins, CurveKey, LifeEnd, Survival, begins_s, ends_s};
 use std::collections::BTreeSet;
 
 /// The estimate after one bin in which connections died.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Point {
+pub struct CurvePoint {
     /// The end of the bin: seconds of life. Deaths are known to the bin, so the curve is at its
     /// lower bound within it.
     pub after_s: u64,
@@ -31,7 +31,7 @@ pub struct Point {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// One for each bin in which connections died, in order.
-    pub points: Vec<Point>,
+    pub points: Vec<CurvePoint>,
     /// The longest life that was seen, by the beginning of its bin: the curve says nothing beyond
     /// it.
     pub seen_s: u64,
@@ -41,9 +41,9 @@ impl Curve {
     /// The curve of some lifetimes; `None` without any.
     pub fn of(survival: &Survival) -> Option<Self> {
         let none = Bins::new();
-        let row = |end: End| survival.row(Row::Life(end)).unwrap_or(&none);
-        let deaths = End::DEATHS.map(row);
-        let censored = row(End::Censored);
+        let row = |end: LifeEnd| survival.row(CurveKey::Life(end)).unwrap_or(&none);
+        let deaths = LifeEnd::DEATHS.map(row);
+        let censored = row(LifeEnd::Censored);
         let bins: BTreeSet<u32> =
             deaths.iter().chain([&censored]).flat_map(|bins| bins.keys().copied()).collect();
         let longest = *bins.last()?;
@@ -65,7 +65,14 @@ impl Curve {
                 }
                 let error = alive * greenwood.sqrt();
                 let after_s = ends_s(bin);
-                points.push(Point { after_s, at_risk, died, survival: alive, error, incidence });
+                points.push(CurvePoint {
+                    after_s,
+                    at_risk,
+                    died,
+                    survival: alive,
+                    error,
+                    incidence,
+                });
             }
             // Within a bin deaths come before the ends of observation, as is usual.
             at_risk -= died + in_bin(censored);

@@ -8,7 +8,7 @@
 mod curve;
 mod spikes;
 
-pub use curve::{Curve, Point};
+pub use curve::{Curve, CurvePoint};
 pub use spikes::{Spike, SpikeKind, spikes};
 
 use super::{Cause, Failure, FailureStage};
@@ -25,7 +25,7 @@ const BINS: u64 = FINE + (7 * 24 * 3_600 - FINE) / COARSE_S;
 /// How the life of a held connection ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum End {
+pub enum LifeEnd {
     /// The peer closed it.
     Fin,
     /// The peer, or something on the way, reset it.
@@ -43,7 +43,7 @@ pub enum End {
     Rejected,
 }
 
-impl End {
+impl LifeEnd {
     /// Every one.
     pub const ALL: [Self; 7] = [
         Self::Fin,
@@ -117,9 +117,9 @@ type Bins = BTreeMap<u32, u64>;
 /// What is kept of each end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Row {
+enum CurveKey {
     /// How long it had been open, by the way it ended.
-    Life(End),
+    Life(LifeEnd),
     /// Deaths from outside: how long nothing had come before.
     Quiet,
     /// Deaths: when in the run.
@@ -128,13 +128,13 @@ enum Row {
 
 /// The lifetimes of held connections. An empty one costs nothing.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Survival(Vec<(Row, Bins)>);
+pub struct Survival(Vec<(CurveKey, Bins)>);
 
 /// One end of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Life {
     /// How it ended.
-    pub end: End,
+    pub end: LifeEnd,
     /// When it opened, on the run's clock.
     pub opened_ns: u64,
     /// When its last message came, or it opened.
@@ -165,12 +165,12 @@ impl Survival {
     /// Adds one end.
     pub fn record(&mut self, life: &Life) {
         let since = |from: u64| bin(life.ended_ns.saturating_sub(from));
-        self.add(Row::Life(life.end), since(life.opened_ns), 1);
+        self.add(CurveKey::Life(life.end), since(life.opened_ns), 1);
         if life.end.tells_of_a_moment() {
-            self.add(Row::Moment, bin(life.ended_ns), 1);
+            self.add(CurveKey::Moment, bin(life.ended_ns), 1);
         }
         if life.end.is_from_outside() {
-            self.add(Row::Quiet, since(life.heard_ns), 1);
+            self.add(CurveKey::Quiet, since(life.heard_ns), 1);
         }
     }
 
@@ -189,21 +189,21 @@ impl Survival {
     }
 
     /// Connections that ended so.
-    pub fn count(&self, end: End) -> u64 {
-        self.row(Row::Life(end)).map_or(0, |bins| bins.values().sum())
+    pub fn count(&self, end: LifeEnd) -> u64 {
+        self.row(CurveKey::Life(end)).map_or(0, |bins| bins.values().sum())
     }
 
     /// Connections that died.
     pub fn deaths(&self) -> u64 {
-        End::DEATHS.iter().map(|end| self.count(*end)).sum()
+        LifeEnd::DEATHS.iter().map(|end| self.count(*end)).sum()
     }
 
     /// Deaths from outside by how long the connection had been open, in whole seconds; ages beyond
     /// an hour to the minute. What this side's own timers found out stands where the plan put it.
     pub fn ages(&self) -> BTreeMap<u64, u64> {
         let mut ages = BTreeMap::new();
-        let outside = End::DEATHS.iter().filter(|end| end.is_from_outside());
-        let rows = outside.filter_map(|end| self.row(Row::Life(*end)));
+        let outside = LifeEnd::DEATHS.iter().filter(|end| end.is_from_outside());
+        let rows = outside.filter_map(|end| self.row(CurveKey::Life(*end)));
         for (bin, count) in rows.flatten() {
             *ages.entry(begins_s(*bin)).or_default() += count;
         }
@@ -212,10 +212,10 @@ impl Survival {
 
     /// All that are known.
     pub fn connections(&self) -> u64 {
-        self.deaths() + self.count(End::Censored)
+        self.deaths() + self.count(LifeEnd::Censored)
     }
 
-    fn add(&mut self, row: Row, bin: u32, count: u64) {
+    fn add(&mut self, row: CurveKey, bin: u32, count: u64) {
         let place = self.0.iter().position(|(known, _)| *known == row).unwrap_or_else(|| {
             let place = self.0.partition_point(|(known, _)| *known < row);
             self.0.insert(place, (row, Bins::new()));
@@ -224,7 +224,7 @@ impl Survival {
         *self.0[place].1.entry(bin).or_default() += count;
     }
 
-    fn row(&self, row: Row) -> Option<&Bins> {
+    fn row(&self, row: CurveKey) -> Option<&Bins> {
         self.0.iter().find(|(known, _)| *known == row).map(|(_, bins)| bins)
     }
 }

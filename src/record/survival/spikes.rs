@@ -1,7 +1,7 @@
 //! Turns lifetimes at death into the moments that too many of them share: a timer on the way, a
 //! restart, a storm.
 
-use super::{Bins, End, Row, Survival, begins_s, ends_s};
+use super::{Bins, CurveKey, LifeEnd, Survival, begins_s, ends_s};
 use std::fmt;
 
 /// Fewer deaths are never a spike.
@@ -99,14 +99,14 @@ impl fmt::Display for Spike {
 pub fn spikes(survival: &Survival) -> Vec<Spike> {
     let none = Bins::new();
     let mut ages = Bins::new();
-    for end in End::DEATHS.into_iter().filter(|end| end.is_from_outside()) {
-        for (bin, count) in survival.row(Row::Life(end)).unwrap_or(&none) {
+    for end in LifeEnd::DEATHS.into_iter().filter(|end| end.is_from_outside()) {
+        for (bin, count) in survival.row(CurveKey::Life(end)).unwrap_or(&none) {
             *ages.entry(*bin).or_default() += count;
         }
     }
     let mut ages = found(&ages, SpikeKind::Age);
-    let mut quiet = found(survival.row(Row::Quiet).unwrap_or(&none), SpikeKind::Quiet);
-    let mut moments = found(survival.row(Row::Moment).unwrap_or(&none), SpikeKind::Moment);
+    let mut quiet = found(survival.row(CurveKey::Quiet).unwrap_or(&none), SpikeKind::Quiet);
+    let mut moments = found(survival.row(CurveKey::Moment).unwrap_or(&none), SpikeKind::Moment);
     // Connections that were opened together and died together share everything: without a timer
     // that is known, the moment says it.
     let together = |spike: &Spike| moments.iter().any(|moment| is_most(moment.count, spike.count));

@@ -1,11 +1,11 @@
 use super::*;
 use proptest::prelude::*;
 
-fn life(end: End, seconds: u64) -> Life {
+fn life(end: LifeEnd, seconds: u64) -> Life {
     Life { end, opened_ns: 0, heard_ns: 0, ended_ns: seconds * SECOND_NS }
 }
 
-fn lives(ends: &[(End, u64)]) -> Survival {
+fn lives(ends: &[(LifeEnd, u64)]) -> Survival {
     let mut survival = Survival::default();
     for (end, seconds) in ends {
         survival.record(&life(*end, *seconds));
@@ -21,16 +21,16 @@ fn near(one: f64, other: f64) {
 fn a_curve_is_what_is_computed_by_hand() {
     // Ten connections: deaths at 1, 3, 3 and 6 s, observation ends at 2, 3, 5, 8, 8 and 8 s.
     let survival = lives(&[
-        (End::Rst, 1),
-        (End::Censored, 2),
-        (End::Fin, 3),
-        (End::Rst, 3),
-        (End::Censored, 3),
-        (End::Censored, 5),
-        (End::Silence, 6),
-        (End::Censored, 8),
-        (End::Censored, 8),
-        (End::Censored, 8),
+        (LifeEnd::Rst, 1),
+        (LifeEnd::Censored, 2),
+        (LifeEnd::Fin, 3),
+        (LifeEnd::Rst, 3),
+        (LifeEnd::Censored, 3),
+        (LifeEnd::Censored, 5),
+        (LifeEnd::Silence, 6),
+        (LifeEnd::Censored, 8),
+        (LifeEnd::Censored, 8),
+        (LifeEnd::Censored, 8),
     ]);
     let curve = Curve::of(&survival).unwrap();
     let risks: Vec<(u64, u64, u64)> =
@@ -56,11 +56,11 @@ fn a_curve_is_what_is_computed_by_hand() {
 
 #[test]
 fn when_all_have_died_the_curve_is_zero_for_ever() {
-    let curve = Curve::of(&lives(&[(End::Fin, 1), (End::Fin, 2)])).unwrap();
+    let curve = Curve::of(&lives(&[(LifeEnd::Fin, 1), (LifeEnd::Fin, 2)])).unwrap();
     assert_eq!(curve.median_s(), Some(2));
     assert_eq!(curve.at(3_600), Some((0.0, 0.0)));
     assert_eq!(Curve::of(&Survival::default()), None);
-    let whole = Curve::of(&lives(&[(End::Censored, 60), (End::Censored, 61)])).unwrap();
+    let whole = Curve::of(&lives(&[(LifeEnd::Censored, 60), (LifeEnd::Censored, 61)])).unwrap();
     assert_eq!((whole.at(60), whole.at(62), whole.median_s()), (Some((1.0, 0.0)), None, None));
 }
 
@@ -85,8 +85,11 @@ fn an_idle_timeout_on_the_way_is_named() {
     for user in 0..1_000_u64 {
         // Opened over 100 s: what they share is their age.
         let opened_ns = user * SECOND_NS / 10;
-        let (end, age_ms) =
-            if user % 2 == 0 { (End::Fin, 60_000 + user % 7) } else { (End::Censored, 200_000) };
+        let (end, age_ms) = if user % 2 == 0 {
+            (LifeEnd::Fin, 60_000 + user % 7)
+        } else {
+            (LifeEnd::Censored, 200_000)
+        };
         survival.record(&Life {
             end,
             opened_ns,
@@ -105,7 +108,7 @@ fn silence_before_death_is_told_from_age() {
         let opened_ns = user * SECOND_NS / 4;
         let heard_ns = opened_ns + (user * 7_919 % 600) * SECOND_NS;
         let ended_ns = heard_ns + 350 * SECOND_NS;
-        survival.record(&Life { end: End::Rst, opened_ns, heard_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Rst, opened_ns, heard_ns, ended_ns });
     }
     let words = "600 connections died after 350 ± 1 s of silence: an idle timeout on the way?";
     assert_eq!(said(&survival), [words]);
@@ -117,7 +120,7 @@ fn a_restart_is_a_moment_of_the_run() {
     for user in 0..500_u64 {
         let opened_ns = user * SECOND_NS / 5;
         let ended_ns = 120 * SECOND_NS + user * 1_000_000;
-        survival.record(&Life { end: End::Rst, opened_ns, heard_ns: opened_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Rst, opened_ns, heard_ns: opened_ns, ended_ns });
     }
     let words = "500 connections died in the run's second 120 (± 1): a restart or a storm?";
     assert_eq!(said(&survival), [words]);
@@ -130,7 +133,7 @@ fn a_ramp_of_deaths_is_no_storm() {
         // Opened at 30 a second, each dies at 10 s: 30 a second die, for 10 seconds.
         let opened_ns = user * SECOND_NS / 30;
         let ended_ns = opened_ns + 10 * SECOND_NS;
-        survival.record(&Life { end: End::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
     }
     assert_eq!(said(&survival), ["300 connections died at 10 ± 1 s: a limit on their age?"]);
 }
@@ -142,9 +145,9 @@ fn deaths_that_are_spread_and_deaths_that_this_side_found_are_no_spikes() {
         let age = (user * 7_919 % 300) * SECOND_NS;
         let opened_ns = (user * 104_729 % 300) * SECOND_NS;
         let ended_ns = opened_ns + age;
-        survival.record(&Life { end: End::Rst, opened_ns, heard_ns: opened_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Rst, opened_ns, heard_ns: opened_ns, ended_ns });
         let ended_ns = opened_ns + 70 * SECOND_NS;
-        survival.record(&Life { end: End::Silence, opened_ns, heard_ns: opened_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Silence, opened_ns, heard_ns: opened_ns, ended_ns });
     }
     assert!(said(&survival).is_empty());
 }
@@ -155,7 +158,7 @@ fn connections_that_were_opened_and_died_together_may_share_their_age() {
     for user in 0..50_u64 {
         let opened_ns = user * SECOND_NS / 50;
         let ended_ns = opened_ns + 4 * SECOND_NS;
-        survival.record(&Life { end: End::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
+        survival.record(&Life { end: LifeEnd::Fin, opened_ns, heard_ns: opened_ns, ended_ns });
     }
     let words = "50 connections died in the run's second 4 (± 1), all of about the same age: a limit on their age, or a restart?";
     assert_eq!(said(&survival), [words]);
@@ -163,7 +166,7 @@ fn connections_that_were_opened_and_died_together_may_share_their_age() {
 
 #[test]
 fn deaths_by_what_this_side_sent_tell_of_no_restart() {
-    for end in [End::WrongData, End::Rejected] {
+    for end in [LifeEnd::WrongData, LifeEnd::Rejected] {
         let mut survival = Survival::default();
         for user in 0..100_u64 {
             let opened_ns = user * SECOND_NS / 100;
@@ -179,7 +182,7 @@ proptest! {
     fn parts_add_up_and_survive_both_formats(ends in proptest::collection::vec((0_usize..7, 0_u64..1_000_000, 0_u64..1_000), 0..60), cut in 0_usize..60) {
         let lives: Vec<Life> = ends.iter().map(|(end, seconds, quiet)| {
             let ended_ns = seconds * SECOND_NS;
-            Life { end: End::ALL[*end], opened_ns: 0, heard_ns: ended_ns.saturating_sub(quiet * SECOND_NS), ended_ns }
+            Life { end: LifeEnd::ALL[*end], opened_ns: 0, heard_ns: ended_ns.saturating_sub(quiet * SECOND_NS), ended_ns }
         }).collect();
         let (mut whole, mut one, mut other) = (Survival::default(), Survival::default(), Survival::default());
         for (number, life) in lives.iter().enumerate() {

@@ -9,7 +9,7 @@ use crate::report::section::{ScenarioFacts, Section, end_of};
 use crate::report::text::requests::request_table;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table, time_table};
 use crate::report::text::times::main_time;
-use crate::store::{Point, SavedRun};
+use crate::store::{SavedRun, TimelinePoint};
 use hdrhistogram::Histogram;
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -58,7 +58,7 @@ struct View<'a> {
     scenario: &'a Scenario,
     facts: &'a ScenarioRecording,
     whole: &'a Section<'a>,
-    points: &'a [Point],
+    points: &'a [TimelinePoint],
     x: Vec<f64>,
     end_s: f64,
 }
@@ -112,12 +112,12 @@ impl View<'_> {
     }
 
     /// A value at each point that anybody told of.
-    fn each(&self, value: impl Fn(&Point) -> Option<f64>) -> Vec<Option<f64>> {
+    fn each(&self, value: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<f64>> {
         self.points.iter().map(|point| (point.seconds > 0).then(|| value(point))?).collect()
     }
 
     /// How many a second; the run may have ended within the last one.
-    fn per_second(&self, amount: impl Fn(&Point) -> f64) -> Vec<Option<f64>> {
+    fn per_second(&self, amount: impl Fn(&TimelinePoint) -> f64) -> Vec<Option<f64>> {
         let half = self.x.first().copied().unwrap_or(0.5);
         let end = self.end_s;
         let lengths = self.x.iter().map(|middle| (middle + half).min(end) - (middle - half));
@@ -199,7 +199,7 @@ impl View<'_> {
         };
         let mut series: Vec<Series> =
             shown.iter().map(|(cause, _)| Series::new(cause.to_string(), count(*cause))).collect();
-        let of_others = |point: &Point| {
+        let of_others = |point: &TimelinePoint| {
             other.iter().filter_map(|(cause, _)| point.failures.get(cause)).sum::<u64>() as f64
         };
         series.push(Series::new("other causes", self.per_second(of_others)));
@@ -208,7 +208,7 @@ impl View<'_> {
 
     fn percentiles(&self, metric: TimeMetric) -> Vec<Series> {
         let stat = |stat: Stat| {
-            let value = |point: &Point| {
+            let value = |point: &TimelinePoint| {
                 let enough = point.times.count(metric) >= stat.sample_floor();
                 enough.then(|| point.times.stat(metric, stat))?
             };
@@ -219,7 +219,7 @@ impl View<'_> {
 
     /// How many samples of a distribution fell when and where.
     fn heat(&self, metric: TimeMetric) -> Option<Chart> {
-        let of = |point: &Point, range: &Range<f64>, counts: &mut Vec<u64>| {
+        let of = |point: &TimelinePoint, range: &Range<f64>, counts: &mut Vec<u64>| {
             let Some(histogram) = point.times.get(metric) else { return };
             for step in histogram.iter_recorded() {
                 let value = (step.value_iterated_to() as f64).clamp(range.start, range.end);
@@ -315,7 +315,7 @@ impl View<'_> {
 
     /// Processor time of the workers, divided by the attempts that they started.
     fn cost(&self) -> Vec<Series> {
-        let each = |point: &Point| {
+        let each = |point: &TimelinePoint| {
             let started = point.counters.get(Counter::Started);
             let cpu_ns = point.cpu_ns.filter(|_| started > 0)?;
             Some(cpu_ns as f64 / started as f64)

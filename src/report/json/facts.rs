@@ -10,7 +10,7 @@ use super::storms::EventReport;
 use super::survival::SurvivalReport;
 use crate::catalogue::{Need, per_second};
 use crate::plan::{Level, Metric, Phase, Ramp, Scenario, Spacing, Stage, TimeMetric};
-use crate::record::{Cell, CheckTally, CookieLoss, Tally, Transition};
+use crate::record::{Cell, CheckTally, CookieLoss, FailureTally, Transition};
 use crate::report::causes::kernel_of_stage;
 use crate::report::checks::tallies;
 use crate::report::columns::ReportedMetrics;
@@ -166,7 +166,7 @@ impl<'a> ScenarioReport<'a> {
             },
             cost: CostReport::of_scenario(run, index),
             boundaries: recorded
-                .boundaries
+                .transitions
                 .iter()
                 .map(|one| boundary(scenario, one.transition, one.at_ns))
                 .collect(),
@@ -281,7 +281,7 @@ fn check((name, CheckTally { passed, failed }): (&str, CheckTally)) -> CheckRepo
     CheckReport { name, passed, failed, success_ratio }
 }
 
-fn cookie((loss, tally): &(CookieLoss, Tally)) -> CookieReport {
+fn cookie((loss, tally): &(CookieLoss, FailureTally)) -> CookieReport {
     CookieReport {
         reason: loss.name(),
         count: tally.count,

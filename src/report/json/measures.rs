@@ -2,7 +2,7 @@
 
 use super::OrderedMap;
 use crate::plan::{Metric, Stat, TimeMetric};
-use crate::record::{Cause, Cell, Counter, FailureStage, Origin, Tally};
+use crate::record::{Cause, Cell, Counter, FailureStage, FailureTally, Origin};
 use crate::report::figures::whole;
 use crate::report::section::Section;
 use serde::Serialize;
@@ -94,7 +94,7 @@ pub(super) fn ratio(section: &Section<'_>, metric: Metric) -> Option<(String, Ra
 pub(super) fn failure<'a>(
     request: Option<&'a str>,
     cause: Cause,
-    tally: &Tally,
+    tally: &FailureTally,
 ) -> FailureReport<'a> {
     FailureReport {
         request,

@@ -216,7 +216,12 @@ impl<'a> Report<'a> {
                 .map(|at| ScenarioReport::new(run, at))
                 .collect(),
             cost: CostReport::of_run(run),
-            workers_lost: run.recording.lost.iter().map(|lost| lost_worker(run, lost)).collect(),
+            workers_lost: run
+                .recording
+                .lost_workers
+                .iter()
+                .map(|lost| lost_worker(run, lost))
+                .collect(),
             servers: servers(run),
             monitors: MonitorReport::all(run),
             warnings: run.started.as_ref().map_or(&[], |started| &started.warnings),

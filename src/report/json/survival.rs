@@ -2,7 +2,7 @@
 
 use super::OrderedMap;
 use crate::catalogue::RatioMetric;
-use crate::record::{Curve, End, Point, Survival, spikes};
+use crate::record::{Curve, CurvePoint, LifeEnd, Survival, spikes};
 use crate::units::SECOND_NS;
 use serde::Serialize;
 
@@ -53,7 +53,7 @@ impl SurvivalReport {
     /// `None` when no held connection has ended.
     pub(super) fn of(survival: &Survival) -> Option<Self> {
         let curve = Curve::of(survival)?;
-        let ended = |end: &End| (end.name(), survival.count(*end));
+        let ended = |end: &LifeEnd| (end.name(), survival.count(*end));
         // The ages of metrics are always told, where they were reached.
         let after = RatioMetric::ages().filter_map(|(name, seconds)| {
             let (survival, error) = curve.at(seconds)?;
@@ -62,7 +62,9 @@ impl SurvivalReport {
         Some(Self {
             connections: survival.connections(),
             deaths: survival.deaths(),
-            ended: OrderedMap(End::ALL.iter().map(ended).filter(|(_, count)| *count > 0).collect()),
+            ended: OrderedMap(
+                LifeEnd::ALL.iter().map(ended).filter(|(_, count)| *count > 0).collect(),
+            ),
             after: OrderedMap(after.collect()),
             median_ns: curve.median_s().map(|seconds| seconds * SECOND_NS),
             curve: thinned(&curve.points).into_iter().map(point).collect(),
@@ -80,8 +82,8 @@ impl SurvivalReport {
     }
 }
 
-fn point(point: Point) -> PointReport {
-    let causes = End::DEATHS.iter().map(|end| end.name()).zip(point.incidence);
+fn point(point: CurvePoint) -> PointReport {
+    let causes = LifeEnd::DEATHS.iter().map(|end| end.name()).zip(point.incidence);
     PointReport {
         after_ns: point.after_s * SECOND_NS,
         at_risk: point.at_risk,
@@ -93,14 +95,14 @@ fn point(point: Point) -> PointReport {
 
 /// The points that are kept: all where they are few, else evenly chosen ones and the last; what
 /// died in between counts with the next one.
-fn thinned(points: &[Point]) -> Vec<Point> {
+fn thinned(points: &[CurvePoint]) -> Vec<CurvePoint> {
     let step = points.len().div_ceil(MOST_POINTS).max(1);
     points
         .chunks(step)
         .filter_map(|chunk| {
             let (first, last) = (chunk.first()?, chunk.last()?);
             let died = chunk.iter().map(|point| point.died).sum();
-            Some(Point { at_risk: first.at_risk, died, ..*last })
+            Some(CurvePoint { at_risk: first.at_risk, died, ..*last })
         })
         .collect()
 }
@@ -115,7 +117,7 @@ mod tests {
         let mut survival = Survival::default();
         for second in 0..1_000 {
             let ended_ns = second * SECOND_NS;
-            survival.record(&Life { end: End::Fin, opened_ns: 0, heard_ns: 0, ended_ns });
+            survival.record(&Life { end: LifeEnd::Fin, opened_ns: 0, heard_ns: 0, ended_ns });
         }
         let report = SurvivalReport::of(&survival).unwrap();
         assert_eq!(report.curve.len(), MOST_POINTS);

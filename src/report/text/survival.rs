@@ -3,7 +3,7 @@
 
 use super::{BAD, paragraph};
 use crate::plan::{Metric, RatioMetric};
-use crate::record::{Counter, Curve, End, Survival, spikes};
+use crate::record::{Counter, Curve, LifeEnd, Survival, spikes};
 use crate::report::page::Page;
 use crate::report::page::listed;
 use crate::report::section::Section;
@@ -28,7 +28,7 @@ pub(super) fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
         );
         paragraph(out, "  ", &line, Style::new())?;
     }
-    let ended = End::DEATHS.iter().map(|end| (end, survival.count(*end)));
+    let ended = LifeEnd::DEATHS.iter().map(|end| (end, survival.count(*end)));
     let ended: Vec<String> = ended
         .filter(|(_, count)| *count > 0)
         .map(|(end, count)| format!("{} {}", end.name(), grouped(count)))
@@ -51,7 +51,7 @@ pub(super) fn write(whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
 
 /// How connections ended, each way in words.
 fn ends(survival: &Survival, out: &mut Page<'_>) -> io::Result<()> {
-    let ended = End::ALL.iter().map(|end| (end, survival.count(*end)));
+    let ended = LifeEnd::ALL.iter().map(|end| (end, survival.count(*end)));
     let ended: Vec<String> = ended
         .filter(|(_, count)| *count > 0)
         .map(|(end, count)| format!("{} {}", grouped(count), why(*end)))
@@ -62,14 +62,14 @@ fn ends(survival: &Survival, out: &mut Page<'_>) -> io::Result<()> {
     paragraph(out, "  ", &format!("connections ended: {}", listed(&ended)), Style::new())
 }
 
-fn why(end: End) -> &'static str {
+fn why(end: LifeEnd) -> &'static str {
     match end {
-        End::Fin => "closed by the other side (FIN)",
-        End::Rst => "reset (RST)",
-        End::Silence => "silent for too long",
-        End::WrongData => "with a wrong message",
-        End::Other => "by another failure",
-        End::Censored => "as planned",
-        End::Rejected => "closed or reset instead of a reply to a heartbeat",
+        LifeEnd::Fin => "closed by the other side (FIN)",
+        LifeEnd::Rst => "reset (RST)",
+        LifeEnd::Silence => "silent for too long",
+        LifeEnd::WrongData => "with a wrong message",
+        LifeEnd::Other => "by another failure",
+        LifeEnd::Censored => "as planned",
+        LifeEnd::Rejected => "closed or reset instead of a reply to a heartbeat",
     }
 }

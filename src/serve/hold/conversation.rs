@@ -4,10 +4,10 @@
 //! neither.
 //! **Invariant:** a connection that ended is counted under exactly one end.
 
-use super::crowd::{Crowd, reached};
+use super::crowd::{ConnectionTable, reached};
 use super::script::Script;
 use super::talk::Talk;
-use super::tally::{End, Tally};
+use super::tally::{ServedEnd, Tally};
 use crate::workload::tls::Sessions;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -27,8 +27,8 @@ const HEARTBEATS: usize = 256;
 
 /// All conversations of a process.
 #[derive(Debug)]
-pub(super) struct Conversations<T: Talk> {
-    pub(super) crowd: Crowd<TcpStream, T::State>,
+pub(super) struct ConnectionHandler<T: Talk> {
+    pub(super) crowd: ConnectionTable<TcpStream, T::State>,
     pub(super) talk: T,
     pub(super) tally: Tally,
     /// Descriptors were given back since this was last cleared.
@@ -44,16 +44,16 @@ pub(super) struct Conversations<T: Talk> {
     /// What the conversation sends at once.
     pub(super) outgoing: Vec<u8>,
     /// Sends that a fault delays, by time; each delay is the same.
-    pub(super) late: VecDeque<Appointment<Late>>,
+    pub(super) late: VecDeque<Timer<Late>>,
     /// Ends that a fault makes, by time; each comes equally long after the accept.
-    ends: VecDeque<Appointment<bool>>,
+    ends: VecDeque<Timer<bool>>,
     /// Connections that had more to read than their turn allowed.
     pub(super) unread: Vec<(u32, u32)>,
 }
 
 /// Something to do with a connection, if it is still there.
 #[derive(Debug)]
-pub(super) struct Appointment<W> {
+pub(super) struct Timer<W> {
     pub(super) at_ms: u32,
     pub(super) slot: u32,
     pub(super) number: u32,
@@ -88,14 +88,14 @@ pub(super) enum Flushed {
     Lost,
 }
 
-impl<T: Talk> Conversations<T> {
+impl<T: Talk> ConnectionHandler<T> {
     pub(super) fn new(
         (script, talk): (Script, T),
         tls: Option<Arc<ServerConfig>>,
         registry: Registry,
     ) -> Self {
         Self {
-            crowd: Crowd::new(),
+            crowd: ConnectionTable::new(),
             talk,
             outgoing: Vec::new(),
             tally: Tally::default(),
@@ -121,13 +121,13 @@ impl<T: Talk> Conversations<T> {
         let left = self.script.reset_after_bytes.unwrap_or(u32::MAX);
         let Some(slot) = self.crowd.insert(stream, number, left) else {
             // The stream is closed by now; there are no 2^32 descriptors anyway.
-            self.tally.ended(End::ClosedByUs);
+            self.tally.ended(ServedEnd::ClosedByUs);
             return;
         };
         self.tally.peak_open = self.tally.peak_open.max(self.crowd.open());
         if let Some(end) = self.script.end.filter(|_| hit) {
             let at_ms = self.now_ms.wrapping_add(end.after_ms);
-            self.ends.push_back(Appointment { at_ms, slot, number, what: end.reset });
+            self.ends.push_back(Timer { at_ms, slot, number, what: end.reset });
         }
         let secured = self.begin_session(slot, number);
         let waits = secured || T::SHAKES_HANDS;
@@ -139,7 +139,7 @@ impl<T: Talk> Conversations<T> {
         };
         if self.registry.register(&mut SourceFd(&fd), Token(slot as usize), interest).is_err() {
             self.tally.accept_failed += 1;
-            self.end(slot, End::ResetByUs);
+            self.end(slot, ServedEnd::ResetByUs);
             return;
         }
         if !waits {
@@ -217,7 +217,10 @@ impl<T: Talk> Conversations<T> {
                     self.outgoing = self.talk.goodbye();
                     self.send_at_once(one.slot);
                 }
-                self.end(one.slot, if one.what { End::ResetByUs } else { End::ClosedByUs });
+                self.end(
+                    one.slot,
+                    if one.what { ServedEnd::ResetByUs } else { ServedEnd::ClosedByUs },
+                );
             }
         }
     }

@@ -10,7 +10,7 @@ const NONE: u32 = u32::MAX;
 
 /// What is known of a connection. Times are milliseconds of the server's clock, modulo 2^32.
 #[derive(Debug)]
-pub(super) struct Connection<S, T> {
+pub(super) struct ServedConnection<S, T> {
     /// `None`: the slot is free, and `next` is the next free one.
     stream: Option<S>,
     /// How many were accepted before, modulo 2^32; tells this connection from earlier ones in the
@@ -34,7 +34,7 @@ pub(super) struct Connection<S, T> {
 #[cfg(not(debug_assertions))]
 const _: () = assert!(size_of::<Connection<std::net::TcpStream, u16>>() == 32);
 
-impl<S, T> Connection<S, T> {
+impl<S, T> ServedConnection<S, T> {
     pub(super) fn stream(&self) -> &S {
         self.stream.as_ref().expect("free slots are not handed out")
     }
@@ -42,15 +42,15 @@ impl<S, T> Connection<S, T> {
 
 /// All connections of a process.
 #[derive(Debug)]
-pub(super) struct Crowd<S, T> {
-    connections: Vec<Connection<S, T>>,
+pub(super) struct ConnectionTable<S, T> {
+    connections: Vec<ServedConnection<S, T>>,
     free: u32,
     first: u32,
     last: u32,
     open: u64,
 }
 
-impl<S, T: Default> Crowd<S, T> {
+impl<S, T: Default> ConnectionTable<S, T> {
     pub(super) fn new() -> Self {
         Self { connections: Vec::new(), free: NONE, first: NONE, last: NONE, open: 0 }
     }
@@ -62,7 +62,7 @@ impl<S, T: Default> Crowd<S, T> {
 
     /// Takes a connection in; its slot. `None` when there are 2^32 - 1 already.
     pub(super) fn insert(&mut self, stream: S, number: u32, left: u32) -> Option<u32> {
-        let connection = Connection {
+        let connection = ServedConnection {
             stream: Some(stream),
             number,
             due_ms: 0,
@@ -100,12 +100,12 @@ impl<S, T: Default> Crowd<S, T> {
     }
 
     /// The connection in a slot, unless that is free.
-    pub(super) fn get(&mut self, slot: u32) -> Option<&mut Connection<S, T>> {
+    pub(super) fn get(&mut self, slot: u32) -> Option<&mut ServedConnection<S, T>> {
         self.connections.get_mut(slot as usize).filter(|connection| connection.stream.is_some())
     }
 
     /// The connection in a slot if it is still the one of that number.
-    pub(super) fn same(&mut self, slot: u32, number: u32) -> Option<&mut Connection<S, T>> {
+    pub(super) fn same(&mut self, slot: u32, number: u32) -> Option<&mut ServedConnection<S, T>> {
         self.get(slot).filter(|connection| connection.number == number)
     }
 
@@ -166,13 +166,13 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    fn queued(crowd: &mut Crowd<u32, ()>) -> Vec<u32> {
+    fn queued(crowd: &mut ConnectionTable<u32, ()>) -> Vec<u32> {
         std::iter::from_fn(|| crowd.take_due(u32::MAX >> 1)).map(|(slot, _)| slot).collect()
     }
 
     #[test]
     fn slots_are_used_again_and_numbers_tell_them_apart() {
-        let mut crowd: Crowd<_, ()> = Crowd::new();
+        let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
         let first = crowd.insert('a', 0, 0).unwrap();
         assert_eq!(crowd.insert('b', 1, 0), Some(1));
         assert_eq!(crowd.remove(first), Some('a'));
@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_clock_may_wrap() {
-        let mut crowd: Crowd<_, ()> = Crowd::new();
+        let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
         let slot = crowd.insert((), 0, 0).unwrap();
         let late = u32::MAX - 5;
         crowd.queue(slot, late.wrapping_add(10));
@@ -198,7 +198,7 @@ mod tests {
         /// Against a queue and a list that are plain.
         #[test]
         fn the_queue_is_a_queue(steps in prop::collection::vec((0..4_u8, 0..40_usize), 1..300)) {
-            let mut crowd: Crowd<_, ()> = Crowd::new();
+            let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
             let mut plain = VecDeque::new();
             let mut open = Vec::new();
             for (time, (step, pick)) in (0_u32..).zip(steps) {

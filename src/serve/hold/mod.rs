@@ -21,12 +21,12 @@ mod talk;
 mod tally;
 mod websocket;
 
-use super::listen::{self, Bound, Listen};
+use super::listen::{self, BoundListener, Listen};
 use super::{Counts, ServeError, Stop};
 use crate::plan::TcpHoldServer;
 use crate::serve::identity::identity;
 use crate::workload::tls::Identity;
-use conversation::Conversations;
+use conversation::ConnectionHandler;
 use crowd::reached;
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
@@ -38,7 +38,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::os::fd::AsRawFd;
 use std::time::{Duration, Instant};
 use talk::{Raw, Talk};
-use websocket::WebSocket;
+use websocket::WebSocketTalk;
 
 const LISTENER: Token = Token(usize::MAX);
 const STOP: Token = Token(usize::MAX - 1);
@@ -55,7 +55,7 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 /// A server of long connections that has its port.
 #[derive(Debug)]
 pub struct Server {
-    bound: Bound,
+    bound: BoundListener,
     options: TcpHoldServer,
     identity: Option<Identity>,
 }
@@ -84,7 +84,7 @@ impl Server {
             }
             Some(options) => {
                 let status = self.options.faults.status;
-                let websocket = WebSocket::new(reply_to, options, status);
+                let websocket = WebSocketTalk::new(reply_to, options, status);
                 serve(self, websocket, stop)
             }
         }
@@ -121,7 +121,7 @@ struct Loop<T: Talk> {
     poll: Poll,
     listener: TcpListener,
     stop: Stop,
-    conversations: Conversations<T>,
+    conversations: ConnectionHandler<T>,
     accepting: Accepting,
     /// Connections accepted so far, modulo 2^32.
     number: u32,
@@ -155,7 +155,7 @@ impl<T: Talk> Loop<T> {
             poll,
             listener,
             stop,
-            conversations: Conversations::new((script, talk), secret, registry),
+            conversations: ConnectionHandler::new((script, talk), secret, registry),
             accepting: Accepting::WhenTold,
             number: 0,
             started: Instant::now(),

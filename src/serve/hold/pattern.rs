@@ -5,13 +5,13 @@
 
 /// A message to look for; Knuth, Morris and Pratt's search, so that no byte is read twice.
 #[derive(Debug)]
-pub(super) struct Pattern {
+pub(super) struct BytePattern {
     message: Vec<u8>,
     /// How many bytes still match after `i + 1` matched and the next does not.
     fallback: Vec<u16>,
 }
 
-impl Pattern {
+impl BytePattern {
     /// `message` has 1 to 65535 bytes.
     pub(super) fn new(message: &str) -> Self {
         let message = message.as_bytes().to_vec();
@@ -52,7 +52,7 @@ mod tests {
     proptest! {
         #[test]
         fn cuts_do_not_matter(message in "[ab]{1,5}", text in "[ab]{0,60}", cuts in prop::collection::vec(1..7_usize, 60)) {
-            let pattern = Pattern::new(&message);
+            let pattern = BytePattern::new(&message);
             let (mut matched, mut found, mut rest) = (0, 0, text.as_bytes());
             for cut in cuts {
                 let (piece, behind) = rest.split_at(cut.min(rest.len()));

@@ -1,14 +1,14 @@
 //! Turns what a connection has to read into replies, and into its end.
 
-use super::conversation::{Appointment, Conversations, Flushed, Late, Why};
+use super::conversation::{ConnectionHandler, Flushed, Late, Timer, Why};
 use super::talk::{Heard, Talk};
-use super::tally::End;
+use super::tally::ServedEnd;
 use std::io::ErrorKind;
 
 /// Reads of one connection before others have their turn.
 const READS: usize = 16;
 
-impl<T: Talk> Conversations<T> {
+impl<T: Talk> ConnectionHandler<T> {
     /// Reads what has come. `to_the_end`: a short read does not mean that there is no more, because
     /// an end may lie behind it.
     pub(super) fn receive(&mut self, slot: u32, to_the_end: bool) {
@@ -20,7 +20,7 @@ impl<T: Talk> Conversations<T> {
             }
             let Some(one) = self.crowd.get(slot) else { return };
             match self.sessions.receive(one.stream(), &mut self.buffer) {
-                Ok(0) => return self.end(slot, End::ClosedByClient),
+                Ok(0) => return self.end(slot, ServedEnd::ClosedByClient),
                 Ok(length) => {
                     self.tally.bytes_received += length as u64;
                     let bytes = &self.buffer[..length];
@@ -53,7 +53,7 @@ impl<T: Talk> Conversations<T> {
                 Some(delay_ms) => {
                     let what = Late::Handshake(std::mem::take(&mut self.outgoing));
                     let at_ms = self.now_ms.wrapping_add(delay_ms);
-                    self.late.push_back(Appointment { at_ms, slot, number, what });
+                    self.late.push_back(Timer { at_ms, slot, number, what });
                 }
             }
         } else {

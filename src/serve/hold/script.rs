@@ -24,7 +24,7 @@ pub(super) struct Script {
     pub(super) beat: Option<Vec<u8>>,
     faults: Option<Faults>,
     /// What ends a connection that a fault hits, and when.
-    pub(super) end: Option<Ending>,
+    pub(super) end: Option<PlannedEnd>,
     /// What a connection that a fault hits waits before each send.
     pub(super) delay_ms: Option<u32>,
     /// Bytes after which a connection that a fault hits is reset.
@@ -33,7 +33,7 @@ pub(super) struct Script {
 
 /// How a fault ends a connection.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Ending {
+pub(super) struct PlannedEnd {
     /// Counted from the accept.
     pub(super) after_ms: u32,
     /// By RST; or else by FIN.
@@ -46,8 +46,10 @@ impl Script {
         let message = talk.frame(options.message.as_bytes());
         let copies = (BATCH / message.len()).max(1);
         let faults = &options.faults;
-        let reset = faults.reset_after.map(|time| Ending { after_ms: millis(time), reset: true });
-        let close = faults.close_after.map(|time| Ending { after_ms: millis(time), reset: false });
+        let reset =
+            faults.reset_after.map(|time| PlannedEnd { after_ms: millis(time), reset: true });
+        let close =
+            faults.close_after.map(|time| PlannedEnd { after_ms: millis(time), reset: false });
         Self {
             right: message.repeat(copies),
             wrong: talk.frame(&spoil(options.message.as_bytes())).repeat(copies),

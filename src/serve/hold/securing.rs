@@ -1,14 +1,14 @@
 //! Turns an accepted connection into a secured one, after which its conversation begins.
 
-use super::conversation::{Conversations, Flushed};
+use super::conversation::{ConnectionHandler, Flushed};
 use super::talk::Talk;
-use super::tally::End;
+use super::tally::ServedEnd;
 use crate::workload::tls;
 use rustls::server::UnbufferedServerConnection;
 use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
-impl<T: Talk> Conversations<T> {
+impl<T: Talk> ConnectionHandler<T> {
     /// Gives the connection a session, if it is to be secured; a silent one never answers its
     /// handshake.
     pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
@@ -61,9 +61,9 @@ impl<T: Talk> Conversations<T> {
         self.end(
             slot,
             match error.kind() {
-                _ if tls_failed => End::ClosedByUs,
-                ErrorKind::UnexpectedEof => End::ClosedByClient,
-                _ => End::ResetByClient,
+                _ if tls_failed => ServedEnd::ClosedByUs,
+                ErrorKind::UnexpectedEof => ServedEnd::ClosedByClient,
+                _ => ServedEnd::ResetByClient,
             },
         );
     }

@@ -1,8 +1,8 @@
 //! Turns what a connection is owed into bytes that the kernel takes, and ends connections.
 
-use super::conversation::{Appointment, Conversations, Flushed, Late, Why};
+use super::conversation::{ConnectionHandler, Flushed, Late, Timer, Why};
 use super::talk::Talk;
-use super::tally::End;
+use super::tally::ServedEnd;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use socket2::SockRef;
@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-impl<T: Talk> Conversations<T> {
+impl<T: Talk> ConnectionHandler<T> {
     /// Sends what the conversation says beside messages. It goes out as a whole, between messages,
     /// or not at all: a client that does not read misses it.
     pub(super) fn send_at_once(&mut self, slot: u32) {
@@ -23,7 +23,7 @@ impl<T: Talk> Conversations<T> {
             Ok(length) => {
                 self.tally.bytes_sent += length as u64;
                 if length < outgoing.len() {
-                    self.end(slot, End::ResetByUs);
+                    self.end(slot, ServedEnd::ResetByUs);
                 }
             }
             Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -47,7 +47,7 @@ impl<T: Talk> Conversations<T> {
         };
         let at_ms = self.now_ms.wrapping_add(delay_ms);
         let what = Late::Messages(messages, why);
-        self.late.push_back(Appointment { at_ms, slot, number, what });
+        self.late.push_back(Timer { at_ms, slot, number, what });
         Flushed::All
     }
 
@@ -79,7 +79,7 @@ impl<T: Talk> Conversations<T> {
         let fd = one.stream().as_raw_fd();
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.registry.reregister(&mut SourceFd(&fd), Token(slot as usize), both).is_err() {
-            self.end(slot, End::ResetByUs);
+            self.end(slot, ServedEnd::ResetByUs);
         }
     }
 
@@ -110,7 +110,7 @@ impl<T: Talk> Conversations<T> {
                     self.tally.bytes_sent += length as u64;
                     self.tally.messages_sent += whole as u64;
                     if limited && one.left == 0 {
-                        self.end(slot, End::ResetByUs);
+                        self.end(slot, ServedEnd::ResetByUs);
                         return Flushed::Lost;
                     }
                 }
@@ -124,15 +124,15 @@ impl<T: Talk> Conversations<T> {
         }
     }
 
-    pub(super) fn end(&mut self, slot: u32, end: End) {
+    pub(super) fn end(&mut self, slot: u32, end: ServedEnd) {
         let owed = self.crowd.get(slot).map_or(0, |one| one.owed);
         let Some(stream) = self.crowd.remove(slot) else { return };
         self.talk.forget(slot);
-        self.sessions.close(&stream, end == End::ClosedByUs);
+        self.sessions.close(&stream, end == ServedEnd::ClosedByUs);
         self.tally.send_failed += u64::from(owed);
         self.tally.tls_failed += u64::from(self.sessions.is_securing(&stream));
         self.tally.ended(end);
-        if end == End::ResetByUs {
+        if end == ServedEnd::ResetByUs {
             // Cannot fail on an open socket; without it the close is a FIN.
             let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
         }

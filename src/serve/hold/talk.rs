@@ -1,7 +1,7 @@
 //! Turns what clients of a held connection send into what the server must do about it.
 
-use super::pattern::Pattern;
-use super::tally::End;
+use super::pattern::BytePattern;
+use super::tally::ServedEnd;
 use std::fmt::Debug;
 
 /// What received bytes ask for.
@@ -12,7 +12,7 @@ pub(super) struct Heard {
     /// So many messages must be replied to.
     pub(super) replies: u32,
     /// The conversation is over: the client has ended it, or this side does.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<ServedEnd>,
 }
 
 /// What is spoken on held connections, seen from the server.
@@ -51,12 +51,12 @@ pub(super) trait Talk: Debug {
 /// Messages without framing.
 #[derive(Debug)]
 pub(super) struct Raw {
-    reply_to: Option<Pattern>,
+    reply_to: Option<BytePattern>,
 }
 
 impl Raw {
     pub(super) fn new(reply_to: Option<&str>) -> Self {
-        Self { reply_to: reply_to.map(Pattern::new) }
+        Self { reply_to: reply_to.map(BytePattern::new) }
     }
 }
 

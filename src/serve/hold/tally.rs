@@ -4,7 +4,7 @@ use crate::serve::Counts;
 
 /// How a connection ended. Together with `open_at_end` these make up all that were accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
+pub(super) enum ServedEnd {
     /// The client's FIN came.
     ClosedByClient,
     /// The client's RST came, or the kernel gave the client up.
@@ -46,12 +46,12 @@ pub(super) struct Tally {
 }
 
 impl Tally {
-    pub(super) fn ended(&mut self, end: End) {
+    pub(super) fn ended(&mut self, end: ServedEnd) {
         match end {
-            End::ClosedByClient => self.closed_by_client += 1,
-            End::ResetByClient => self.reset_by_client += 1,
-            End::ClosedByUs => self.closed_by_us += 1,
-            End::ResetByUs => self.reset_by_us += 1,
+            ServedEnd::ClosedByClient => self.closed_by_client += 1,
+            ServedEnd::ResetByClient => self.reset_by_client += 1,
+            ServedEnd::ClosedByUs => self.closed_by_us += 1,
+            ServedEnd::ResetByUs => self.reset_by_us += 1,
         }
     }
 

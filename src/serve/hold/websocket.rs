@@ -3,7 +3,7 @@
 //! **Invariant:** only what has come in part is kept, beside the connections.
 
 use super::talk::{Heard, Talk};
-use super::tally::End;
+use super::tally::ServedEnd;
 use crate::plan::WebSocketServer;
 use crate::workload::hold::websocket::frame::{FrameHeader, Opcode, apply, write};
 use crate::workload::hold::websocket::{Violation, accept_for, close_of};
@@ -18,7 +18,7 @@ const MESSAGE_MAX: u32 = 1 << 20;
 
 /// What the server's conversations have in common.
 #[derive(Debug)]
-pub(super) struct WebSocket {
+pub(super) struct WebSocketTalk {
     reply_to: Option<Vec<u8>>,
     /// Chosen where a client offers it.
     subprotocol: Option<String>,
@@ -28,7 +28,7 @@ pub(super) struct WebSocket {
     pings: bool,
     /// By slot, what has come in part.
     partial: HashMap<u32, Partial>,
-    counts: Counts,
+    counts: FrameCounts,
 }
 
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ struct Partial {
 }
 
 #[derive(Debug, Default)]
-struct Counts {
+struct FrameCounts {
     handshakes: u64,
     handshakes_refused: u64,
     messages_received: u64,
@@ -51,19 +51,19 @@ struct Counts {
 
 /// Whether the handshake is done, and whether something is kept beside the connection.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct State {
+pub(super) struct ServedWebSocket {
     is_open: bool,
     is_partial: bool,
 }
 
 /// What one frame asked for.
-enum Step {
+enum FrameAction {
     Nothing,
     Reply,
     Over,
 }
 
-impl WebSocket {
+impl WebSocketTalk {
     pub(super) fn new(
         reply_to: Option<&str>,
         options: &WebSocketServer,
@@ -75,7 +75,7 @@ impl WebSocket {
             status,
             pings: options.pings,
             partial: HashMap::new(),
-            counts: Counts::default(),
+            counts: FrameCounts::default(),
         }
     }
 
@@ -158,7 +158,7 @@ impl WebSocket {
         message: &mut Option<Vec<u8>>,
         input: &[u8],
         out: &mut Vec<u8>,
-    ) -> Result<Option<(usize, Step)>, Violation> {
+    ) -> Result<Option<(usize, FrameAction)>, Violation> {
         let Some(header) = FrameHeader::read(input)? else { return Ok(None) };
         let Some(mask) = header.mask else { return Err(Violation::Unmasked) };
         let before = message.as_ref().map_or(0, Vec::len) as u64;
@@ -176,17 +176,17 @@ impl WebSocket {
             Opcode::Ping => {
                 self.counts.pings_received += 1;
                 write(out, Opcode::Pong, None, &payload);
-                Step::Nothing
+                FrameAction::Nothing
             }
             Opcode::Pong => {
                 self.counts.pongs_received += 1;
-                Step::Nothing
+                FrameAction::Nothing
             }
             Opcode::Close => {
                 close_of(&payload)?;
                 self.counts.closes_received += 1;
                 write(out, Opcode::Close, None, payload.get(..2).unwrap_or_default());
-                Step::Over
+                FrameAction::Over
             }
             opcode => {
                 match (message.as_mut(), opcode) {
@@ -196,11 +196,11 @@ impl WebSocket {
                     (None, _) => *message = Some(payload),
                 }
                 match message.take_if(|_| header.is_final) {
-                    None => Step::Nothing,
+                    None => FrameAction::Nothing,
                     Some(whole) => {
                         self.counts.messages_received += 1;
                         let is_asked = self.reply_to.as_ref() == Some(&whole);
-                        if is_asked { Step::Reply } else { Step::Nothing }
+                        if is_asked { FrameAction::Reply } else { FrameAction::Nothing }
                     }
                 }
             }
@@ -209,12 +209,18 @@ impl WebSocket {
     }
 }
 
-impl Talk for WebSocket {
-    type State = State;
+impl Talk for WebSocketTalk {
+    type State = ServedWebSocket;
 
     const SHAKES_HANDS: bool = true;
 
-    fn receive(&mut self, slot: u32, state: &mut State, bytes: &[u8], out: &mut Vec<u8>) -> Heard {
+    fn receive(
+        &mut self,
+        slot: u32,
+        state: &mut ServedWebSocket,
+        bytes: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Heard {
         let mut heard = Heard::default();
         let mut partial = if state.is_partial {
             self.partial.remove(&slot).unwrap_or_default()
@@ -236,20 +242,21 @@ impl Talk for WebSocket {
             input = &input[used..];
             state.is_open = accepted;
             heard.shaken = true;
-            heard.end = (!accepted).then_some(End::ClosedByUs);
+            heard.end = (!accepted).then_some(ServedEnd::ClosedByUs);
         }
         while state.is_open && heard.end.is_none() && !input.is_empty() {
             match self.next(&mut partial.message, input, out) {
                 Ok(None) => break,
                 Ok(Some((used, step))) => {
                     input = &input[used..];
-                    heard.replies += u32::from(matches!(step, Step::Reply));
-                    heard.end = matches!(step, Step::Over).then_some(End::ClosedByClient);
+                    heard.replies += u32::from(matches!(step, FrameAction::Reply));
+                    heard.end =
+                        matches!(step, FrameAction::Over).then_some(ServedEnd::ClosedByClient);
                 }
                 Err(violation) => {
                     self.counts.violations += 1;
                     write(out, Opcode::Close, None, &violation.close_code().to_be_bytes());
-                    heard.end = Some(End::ClosedByUs);
+                    heard.end = Some(ServedEnd::ClosedByUs);
                 }
             }
         }
@@ -304,13 +311,14 @@ mod tests {
 
     const REQUEST: &str = "GET /any HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: superchat, chat\r\n\r\n";
 
-    fn server() -> WebSocket {
+    fn server() -> WebSocketTalk {
         let options = WebSocketServer { subprotocol: Some("chat".into()), pings: false };
-        WebSocket::new(Some("ping"), &options, None)
+        WebSocketTalk::new(Some("ping"), &options, None)
     }
 
-    fn said(server: &mut WebSocket, bytes: &[u8], cut: usize) -> (Vec<u8>, Heard) {
-        let (mut state, mut out, mut sum) = (State::default(), Vec::new(), Heard::default());
+    fn said(server: &mut WebSocketTalk, bytes: &[u8], cut: usize) -> (Vec<u8>, Heard) {
+        let (mut state, mut out, mut sum) =
+            (ServedWebSocket::default(), Vec::new(), Heard::default());
         for piece in [&bytes[..cut], &bytes[cut..]] {
             if sum.end.is_some() || piece.is_empty() {
                 continue;
@@ -343,7 +351,7 @@ mod tests {
             let (out, heard) = said(&mut server, &bytes, cut);
             assert_eq!(
                 heard,
-                Heard { shaken: true, replies: 2, end: Some(End::ClosedByClient) },
+                Heard { shaken: true, replies: 2, end: Some(ServedEnd::ClosedByClient) },
                 "cut at {cut}"
             );
             let text = String::from_utf8_lossy(&out);
@@ -375,13 +383,13 @@ mod tests {
         for (bytes, begins) in cases {
             let mut server = server();
             let (out, heard) = said(&mut server, &bytes, bytes.len() / 2);
-            assert!(heard.end == Some(End::ClosedByUs), "{begins}");
+            assert!(heard.end == Some(ServedEnd::ClosedByUs), "{begins}");
             assert!(String::from_utf8_lossy(&out).starts_with(begins), "{}", out.escape_ascii());
         }
         let options = WebSocketServer { subprotocol: None, pings: false };
-        let mut refusing = WebSocket::new(None, &options, Some(401));
+        let mut refusing = WebSocketTalk::new(None, &options, Some(401));
         let (out, heard) = said(&mut refusing, REQUEST.as_bytes(), 7);
-        assert!(heard.shaken && heard.end == Some(End::ClosedByUs));
+        assert!(heard.shaken && heard.end == Some(ServedEnd::ClosedByUs));
         assert!(String::from_utf8_lossy(&out).contains("401 Unauthorized\r\nwww-authenticate"));
     }
 }

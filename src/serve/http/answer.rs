@@ -2,7 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "a fault delays bodies by the clock")]
 
-use super::wire::Line;
+use super::wire::FlushSignal;
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
@@ -21,18 +21,18 @@ pub(super) struct Truncated;
 
 /// The body of an answer.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct FaultyBody {
     /// What is still to be sent.
     left: Bytes,
     /// What the head promised beyond that, and will not come.
     withheld: u64,
-    pace: Option<Pace>,
+    pace: Option<BodyPacing>,
     cut: Option<Cut>,
 }
 
 /// When the pieces of a slow body are due: evenly spread, the last at the end of the time.
 #[derive(Debug)]
-struct Pace {
+struct BodyPacing {
     sleep: Pin<Box<Sleep>>,
     piece: usize,
     step: Duration,
@@ -41,11 +41,11 @@ struct Pace {
 /// Waits until what was promised and kept has left, so that exactly that much arrives.
 #[derive(Debug)]
 struct Cut {
-    line: Arc<Line>,
+    line: Arc<FlushSignal>,
     flushes: Option<u64>,
 }
 
-impl Answer {
+impl FaultyBody {
     pub(super) fn whole(bytes: Bytes) -> Self {
         Self { left: bytes, withheld: 0, pace: None, cut: None }
     }
@@ -56,12 +56,12 @@ impl Answer {
         let pieces = u32::try_from(self.left.len().div_ceil(piece)).unwrap_or(1).max(1);
         let step = time / pieces;
         let sleep = Box::pin(sleep_until(Instant::now() + step));
-        self.pace = Some(Pace { sleep, piece, step });
+        self.pace = Some(BodyPacing { sleep, piece, step });
         self
     }
 
     /// Keeps the second half back, and then breaks off.
-    pub(super) fn truncated(mut self, line: Arc<Line>) -> Self {
+    pub(super) fn truncated(mut self, line: Arc<FlushSignal>) -> Self {
         let whole = self.left.len();
         self.left.truncate(whole / 2);
         self.withheld = (whole - whole / 2) as u64;
@@ -70,7 +70,7 @@ impl Answer {
     }
 }
 
-impl Body for Answer {
+impl Body for FaultyBody {
     type Data = Bytes;
     type Error = Truncated;
 

@@ -14,11 +14,11 @@ mod wire;
 
 use super::fault::{any, hits, spoil};
 use super::identity::identity;
-use super::listen::{self, Bound, Listen};
+use super::listen::{self, BoundListener, Listen};
 use super::{Counts, ServeError, Stop};
 use crate::plan::{Faults, HttpServer};
 use crate::workload::tls::Identity;
-use answer::Answer;
+use answer::FaultyBody;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use http_body_util::{BodyExt, Limited};
@@ -40,7 +40,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 use tokio_rustls::TlsAcceptor;
-use wire::{Line, Version, Wire};
+use wire::{FlushSignal, ServedStream, SpokenVersion};
 
 /// Requests that are answered at once on a connection of HTTP/2.
 const MOST_STREAMS: u32 = 250;
@@ -51,13 +51,13 @@ const REST: Duration = Duration::from_millis(100);
 /// An HTTP server that has its port.
 #[derive(Debug)]
 pub struct Server {
-    bound: Bound,
+    bound: BoundListener,
     options: HttpServer,
     identity: Option<Identity>,
 }
 
 /// What all connections share.
-struct Hall {
+struct SharedState {
     faults: Faults,
     any_fault: bool,
     right: Bytes,
@@ -105,7 +105,7 @@ impl Server {
         });
         let body = Bytes::from(self.options.body);
         let tally = Arc::new(Tally::default());
-        let hall = Arc::new(Hall {
+        let hall = Arc::new(SharedState {
             any_fault: any(&self.options.faults),
             faults: self.options.faults,
             wrong: spoil(&body).into(),
@@ -151,7 +151,7 @@ async fn settle(tally: &Tally) {
     }
 }
 
-async fn accept(listener: TcpListener, hall: Arc<Hall>) {
+async fn accept(listener: TcpListener, hall: Arc<SharedState>) {
     let mut number = 0;
     loop {
         match listener.accept().await {
@@ -170,7 +170,7 @@ async fn accept(listener: TcpListener, hall: Arc<Hall>) {
     }
 }
 
-impl Hall {
+impl SharedState {
     /// Whether faults hit a connection or a request.
     fn hits(&self, number: u64) -> bool {
         self.any_fault && hits(self.faults.seed, number, self.faults.share)
@@ -184,9 +184,9 @@ impl Hall {
             || faults.reset_after_bytes.is_some();
         let hit = of_connections && self.hits(number);
         self.tally.affected.fetch_add(u64::from(hit), Relaxed);
-        let line = Arc::new(Line::default());
+        let line = Arc::new(FlushSignal::default());
         let left = faults.reset_after_bytes.filter(|_| hit);
-        let mut wire = Wire::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
+        let mut wire = ServedStream::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
         let silent = hit && faults.silence;
         let service = service_fn(|request| {
             let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
@@ -204,7 +204,7 @@ impl Hall {
             match &self.secures {
                 None => {
                     let version = wire.version().await;
-                    if silent && version == Version::Http2 {
+                    if silent && version == SpokenVersion::Http2 {
                         // Settings are a word, too.
                         let _ = tokio::io::copy(&mut wire, &mut tokio::io::sink()).await;
                         return Ok(());
@@ -223,7 +223,7 @@ impl Hall {
                         self.tally.resumed.fetch_add(1, Relaxed);
                     }
                     let agreed = secured.get_ref().1.alpn_protocol();
-                    let version = Version::agreed(agreed);
+                    let version = SpokenVersion::agreed(agreed);
                     talk(secured, service, version).await
                 }
             }
@@ -254,8 +254,8 @@ impl Hall {
         &self,
         request: http::Request<Incoming>,
         number: u64,
-        line: Arc<Line>,
-    ) -> Response<Answer> {
+        line: Arc<FlushSignal>,
+    ) -> Response<FaultyBody> {
         let faults = &self.faults;
         let of_requests = faults.status.is_some()
             || faults.wrong_data
@@ -270,10 +270,10 @@ impl Hall {
             let asked = Limited::new(asked, routes::MOST).collect().await;
             let asked = asked.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
             let routed = routes::route(path, &head.headers, asked);
-            (Answer::whole(routed.body), routed.status, routed.headers)
+            (FaultyBody::whole(routed.body), routed.status, routed.headers)
         } else {
             drain(asked).await;
-            (Answer::whole(self.right.clone()), StatusCode::OK, Vec::new())
+            (FaultyBody::whole(self.right.clone()), StatusCode::OK, Vec::new())
         };
         if hit {
             self.tally.affected.fetch_add(1, Relaxed);
@@ -284,7 +284,7 @@ impl Hall {
                 status = StatusCode::from_u16(code).unwrap_or(status);
             }
             if faults.wrong_data {
-                answer = Answer::whole(self.wrong.clone());
+                answer = FaultyBody::whole(self.wrong.clone());
                 headers.clear();
             }
             if faults.truncate_body {
@@ -303,16 +303,16 @@ impl Hall {
 }
 
 /// Answers the requests of one connection.
-async fn talk<I, S>(io: I, service: S, version: Version) -> Result<(), hyper::Error>
+async fn talk<I, S>(io: I, service: S, version: SpokenVersion) -> Result<(), hyper::Error>
 where
     I: AsyncRead + AsyncWrite + Unpin,
-    S: HttpService<Incoming, ResBody = Answer, Error = Infallible>,
+    S: HttpService<Incoming, ResBody = FaultyBody, Error = Infallible>,
     S::Future: Send + 'static,
 {
     let io = TokioIo::new(io);
     match version {
-        Version::Http1 => http1::Builder::new().serve_connection(io, service).await,
-        Version::Http2 => {
+        SpokenVersion::Http1 => http1::Builder::new().serve_connection(io, service).await,
+        SpokenVersion::Http2 => {
             let mut builder = http2::Builder::new(TokioExecutor::new());
             builder.max_concurrent_streams(MOST_STREAMS).serve_connection(io, service).await
         }

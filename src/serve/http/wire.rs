@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 
 /// What the connection and the answers on it tell each other.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(super) struct FlushSignal {
     /// The connection is to end by RST.
     reset: AtomicBool,
     /// Times that all there was to send had been handed to the kernel.
@@ -23,7 +23,7 @@ pub(super) struct Line {
     waiting: std::sync::Mutex<Vec<Waker>>,
 }
 
-impl Line {
+impl FlushSignal {
     /// The connection ends by RST when it is dropped.
     pub(super) fn reset(&self) {
         self.reset.store(true, Relaxed);
@@ -53,12 +53,12 @@ impl Line {
 
 /// What is spoken on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Version {
+pub(super) enum SpokenVersion {
     Http1,
     Http2,
 }
 
-impl Version {
+impl SpokenVersion {
     /// What a handshake agreed on.
     pub(super) fn agreed(alpn: Option<&[u8]>) -> Self {
         if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
@@ -73,9 +73,9 @@ const REST: Duration = Duration::from_millis(1);
 
 /// A connection.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct ServedStream {
     stream: TcpStream,
-    line: Arc<Line>,
+    line: Arc<FlushSignal>,
     tally: Arc<Tally>,
     /// Bytes until the reset, if a fault asks for one.
     left: Option<u64>,
@@ -83,10 +83,10 @@ pub(super) struct Wire {
     client_reset: bool,
 }
 
-impl Wire {
+impl ServedStream {
     pub(super) fn new(
         stream: TcpStream,
-        line: Arc<Line>,
+        line: Arc<FlushSignal>,
         tally: Arc<Tally>,
         left: Option<u64>,
     ) -> Self {
@@ -94,7 +94,7 @@ impl Wire {
     }
 
     /// What the client speaks, by its first bytes.
-    pub(super) async fn version(&mut self) -> Version {
+    pub(super) async fn version(&mut self) -> SpokenVersion {
         let mut first = [0; PREFACE.len()];
         // No longer than a second: what says only a part of it is not HTTP/2.
         for _ in 0..1_000 {
@@ -104,14 +104,14 @@ impl Wire {
                 break;
             };
             match &first[..length] {
-                PREFACE => return Version::Http2,
-                [] => return Version::Http1,
+                PREFACE => return SpokenVersion::Http2,
+                [] => return SpokenVersion::Http1,
                 // A client writes it at once; the network may not.
                 begun if PREFACE.starts_with(begun) => tokio::time::sleep(REST).await,
                 _ => break,
             }
         }
-        Version::Http1
+        SpokenVersion::Http1
     }
 
     /// How much of `length` bytes may be sent; an error when the fault is to strike.
@@ -141,7 +141,7 @@ impl Wire {
     }
 }
 
-impl AsyncRead for Wire {
+impl AsyncRead for ServedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -159,7 +159,7 @@ impl AsyncRead for Wire {
     }
 }
 
-impl AsyncWrite for Wire {
+impl AsyncWrite for ServedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -197,7 +197,7 @@ impl AsyncWrite for Wire {
     }
 }
 
-impl Drop for Wire {
+impl Drop for ServedStream {
     fn drop(&mut self) {
         let tally = &self.tally;
         tally.open.fetch_sub(1, Relaxed);

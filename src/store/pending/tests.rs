@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::{Overrides, Phase, Plan, Source, TimeMetric};
-use crate::record::{Cell, CellKey, Counter, Outcome, ScenarioSecond, Second};
+use crate::record::{AttemptOutcome, Cell, CellKey, Counter, ScenarioSecond, Second};
 use crate::store::SavedRun;
 use crate::store::journal::{Header, Outline, SCHEMA, Tool};
 use crate::store::writer::{Nothing, Writer};
@@ -33,7 +33,7 @@ fn second(second: u32, random: &mut fastrand::Rng) -> Line {
             let facts = cell.requests.entry(u16::try_from(request).unwrap()).or_default();
             facts.started += 1;
             facts.times.record(TimeMetric::ServiceTime, ns);
-            facts.end(Outcome::Ok, u64::from(second), String::new);
+            facts.end(AttemptOutcome::Ok, u64::from(second), String::new);
         }
     }
     for counter in [Counter::Started, Counter::Ok] {

@@ -14,6 +14,6 @@ pub static CLOCK_SOURCE: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
-    let changes = facts.recording.supply.and_then(|all| all.clock_source_changes);
+    let changes = facts.recording.host_delta.and_then(|all| all.clock_source_changes);
     of_run(changes.map(|changes| changes as f64), limits)
 }

@@ -17,5 +17,5 @@ pub static CLOCK_STEP: Rule = Rule {
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
     let stepped = |all: HostDelta| all.clock_step_ns.unsigned_abs() as f64;
-    of_run(facts.recording.supply.map(stepped), limits)
+    of_run(facts.recording.host_delta.map(stepped), limits)
 }

@@ -16,7 +16,7 @@ pub static MEMORY_STALL: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
-    let all = facts.recording.supply.filter(|all| all.elapsed_ns > 0);
+    let all = facts.recording.host_delta.filter(|all| all.elapsed_ns > 0);
     let share = all.and_then(|all| Some(all.memory_stall_ns? as f64 / all.elapsed_ns as f64));
     of_run(share, limits)
 }

@@ -204,7 +204,7 @@ impl<'a> InPhase<'a> {
     /// How the generator fared in it; `None` in ramps.
     pub(super) fn load_in_hold(&self) -> Option<&'a GeneratorLoad> {
         let (_, key) = self.place;
-        self.facts.strain.get(&key).filter(|_| key.phase == Phase::Hold)
+        self.facts.generator_load.get(&key).filter(|_| key.phase == Phase::Hold)
     }
 
     /// Whether users come as fast as this machine can make them.

@@ -15,5 +15,5 @@ pub static SUSPENDED: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
-    of_run(facts.recording.supply.map(|all| all.suspended_ns as f64), limits)
+    of_run(facts.recording.host_delta.map(|all| all.suspended_ns as f64), limits)
 }

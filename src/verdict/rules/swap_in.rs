@@ -16,6 +16,6 @@ pub static SWAP_IN: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
-    let pages = facts.recording.supply.and_then(|all| all.swapped_in_pages);
+    let pages = facts.recording.host_delta.and_then(|all| all.swapped_in_pages);
     of_run(pages.map(|pages| pages as f64), limits)
 }

@@ -21,7 +21,7 @@ fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             // Where no group counts, nothing is known.
-            facts.recording.supply?.throttled_periods?;
+            facts.recording.host_delta?.throttled_periods?;
             Some(one.facts.throttled.get(&one.place.1).copied().unwrap_or(0) as f64)
         },
         |one| limits.only_warn_if(one.is_unpaced_ramp()),

@@ -15,7 +15,7 @@ pub static WORKER_LOST: Rule = Rule {
 };
 
 fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
-    of_run(facts.has_begun().then_some(facts.recording.lost.len() as f64), limits)
+    of_run(facts.has_begun().then_some(facts.recording.lost_workers.len() as f64), limits)
 }
 
 fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
@@ -25,5 +25,5 @@ fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
         let seconds = *at_ns as f64 / 1e9;
         (None, format!("worker {worker} of {name} was lost at {seconds:.1} s: {why}"))
     };
-    facts.recording.lost.iter().map(words).collect()
+    facts.recording.lost_workers.iter().map(words).collect()
 }

@@ -98,7 +98,7 @@ const RULES: [(&Rule, RuleStatus, Give); 20] = [
             given.cell.count(Counter::Due);
             given.cell.count(Counter::Started);
             let cause = Cause::new(failure, FailureStage::Connect);
-            given.cell.end(Outcome::Failed(cause), 1, String::new);
+            given.cell.end(AttemptOutcome::Failed(cause), 1, String::new);
         }
     }),
     (&rules::ACCOUNTING, RuleStatus::Violated, |n, given, much| {

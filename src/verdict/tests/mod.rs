@@ -8,7 +8,7 @@ use crate::plan::{
     RatioMetric, Scope, Stat, Threshold, TimeMetric,
 };
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Outcome, Second,
+    AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, Second,
     StageTransition, StopReason, Transition,
 };
 use crate::schedule::testing;
@@ -74,7 +74,7 @@ fn requests(cell: &mut Cell, ok: u64, refused: u64) {
     }
     for _ in 0..refused {
         cell.end(
-            Outcome::Failed(Cause::new(Failure::Refused, FailureStage::Connect)),
+            AttemptOutcome::Failed(Cause::new(Failure::Refused, FailureStage::Connect)),
             1,
             String::new,
         );
@@ -203,7 +203,7 @@ fn what_the_generator_did_wrong_makes_the_run_invalid() {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         cell.end(
-            Outcome::Failed(Cause::new(Failure::TooManyFiles, FailureStage::Connect)),
+            AttemptOutcome::Failed(Cause::new(Failure::TooManyFiles, FailureStage::Connect)),
             1,
             String::new,
         );
@@ -219,7 +219,7 @@ fn local_failures_are_no_failures_of_the_target() {
         cell.count(Counter::Due);
         cell.count(Counter::Started);
         cell.end(
-            Outcome::Failed(Cause::new(Failure::NoSourcePort, FailureStage::Connect)),
+            AttemptOutcome::Failed(Cause::new(Failure::NoSourcePort, FailureStage::Connect)),
             1,
             String::new,
         );
@@ -275,12 +275,12 @@ fn each_request_is_judged_by_itself() {
             let tally = cell.requests.entry(u16::from(order)).or_default();
             tally.started += 1;
             let outcome = if sample % 20 == 0 {
-                Outcome::Failed(Cause::new(Failure::Status, FailureStage::Request))
+                AttemptOutcome::Failed(Cause::new(Failure::Status, FailureStage::Request))
             } else {
                 tally.times.record(TimeMetric::ServiceTime, took);
                 cell.times.record(TimeMetric::ServiceTime, took);
                 *tally.within.entry(20_000_000).or_default() += u64::from(!order);
-                Outcome::Ok
+                AttemptOutcome::Ok
             };
             tally.end(outcome, 0, String::new);
             cell.end(outcome, 0, String::new);

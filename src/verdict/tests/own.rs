@@ -28,7 +28,7 @@ fn arrivals(mut plan: Plan, dropped: u64, local: u64) -> Judge {
             for _ in 0..local {
                 cell.count(Counter::Started);
                 let cause = Cause::new(Failure::NoBuffers, FailureStage::Connect);
-                cell.end(Outcome::Failed(cause), 1, String::new);
+                cell.end(AttemptOutcome::Failed(cause), 1, String::new);
             }
         }
         let mut second = Second { second: number, ..Second::default() };

@@ -17,7 +17,7 @@ fn failed(cell: &mut Cell, count: u64, failure: Failure, at_ns: u64) {
     cell.counters.add(Counter::Started, count);
     for _ in 0..count {
         let cause = Cause::new(failure, FailureStage::Request);
-        cell.end(Outcome::Failed(cause), at_ns, String::new);
+        cell.end(AttemptOutcome::Failed(cause), at_ns, String::new);
     }
 }
 
@@ -272,8 +272,8 @@ fn connections_that_the_target_ended_owe_their_heartbeats() {
             cell.counters.add(counter, 10);
         }
         for _ in 0..10 {
-            let outcome = failure.map_or(Outcome::Ok, |failure| {
-                Outcome::Failed(Cause::new(failure, FailureStage::Hold))
+            let outcome = failure.map_or(AttemptOutcome::Ok, |failure| {
+                AttemptOutcome::Failed(Cause::new(failure, FailureStage::Hold))
             });
             cell.end(outcome, 500_000_000, String::new);
             cell.time(TimeMetric::ConnectTime, 1_000);

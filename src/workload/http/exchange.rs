@@ -3,7 +3,7 @@
 use super::body::BodyComparison;
 use super::fault::RequestError;
 use super::inspector::{Extracted, ResponseInspector};
-use super::judge::{BodySink, Judgement, judge};
+use super::judge::{BodySink, ResponseJudgement, judge};
 use super::request_set::PreparedRequest;
 use crate::record::{Failure, FailureStage};
 
@@ -182,7 +182,7 @@ impl Exchange {
             None => None,
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let Judgement { mut fault, broken, lacks, extracted } =
+        let ResponseJudgement { mut fault, broken, lacks, extracted } =
             judge(prepared, status.unwrap_or(0), wrong_body.err(), inspection);
         if let Some(fault) = &mut fault {
             self.show_answer(prepared, fault, status);

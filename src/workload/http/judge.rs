@@ -43,7 +43,7 @@ impl ResponseReader for BodySink<'_> {
 }
 
 /// What an answer comes to.
-pub(super) struct Judgement {
+pub(super) struct ResponseJudgement {
     /// What is wrong with it.
     pub(super) fault: Option<RequestError>,
     /// The checks that do not hold, as bits; `None` where that is not known.
@@ -59,7 +59,7 @@ pub(super) fn judge(
     status: u16,
     mut wrong_body: Option<String>,
     inspection: Option<Inspection>,
-) -> Judgement {
+) -> ResponseJudgement {
     let (taken, mut broken) = prepared.statuses(status);
     if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
         broken |= bit;
@@ -91,8 +91,8 @@ pub(super) fn judge(
     // Beyond a limit of this side's own nothing is known, unless the target is wrong anyway.
     let is_known = over.is_none();
     if let (None, Some(over)) = (&fault, over) {
-        return Judgement { fault: Some(over), broken: None, lacks: true, extracted: None };
+        return ResponseJudgement { fault: Some(over), broken: None, lacks: true, extracted: None };
     }
     let broken = is_known.then_some(broken);
-    Judgement { fault, broken, lacks, extracted }
+    ResponseJudgement { fault, broken, lacks, extracted }
 }

@@ -3,8 +3,8 @@
 use planrun::machine::{Limits, NetworkPath};
 use planrun::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use planrun::record::{
-    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostDelta, HostSample,
-    Outcome, Second, StageTransition, StopReason, Transition, WorkerFacts,
+    AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostDelta,
+    HostSample, Second, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use planrun::store::{Finished, ResolvedTarget, ServerCounters, Started};
 
@@ -198,12 +198,16 @@ fn hold(second: &mut Second) {
         }
         if refused > 0 {
             let cause = Cause::from_errno(111, FailureStage::Connect);
-            cell.end(Outcome::Failed(cause), at_ns, || "192.0.2.7:80 from 10.0.0.1:40001".into());
+            cell.end(AttemptOutcome::Failed(cause), at_ns, || {
+                "192.0.2.7:80 from 10.0.0.1:40001".into()
+            });
         }
     }
     if number == 5 {
         let cause = Cause::from_errno(104, FailureStage::Hold);
-        cell.end(Outcome::Failed(cause), at_ns, || "@192.0.2.7:80 after \x1b[31m5.5 s".into());
+        cell.end(AttemptOutcome::Failed(cause), at_ns, || {
+            "@192.0.2.7:80 after \x1b[31m5.5 s".into()
+        });
         lost.count(Counter::Lost);
     }
     let hold = CellKey { stage: 0, phase: Phase::Hold };
@@ -271,9 +275,13 @@ fn web(second: &mut Second) {
                 *cell.statuses.entry(503).or_default() += 1;
                 Cause { failure: Failure::Status, at: FailureStage::Request, code: 503 }
             };
-            cell.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
+            cell.end(AttemptOutcome::Failed(cause), at_ns, || {
+                "home: \"busy\", try later\r\n".into()
+            });
             let request = cell.requests.entry(0).or_default();
-            request.end(Outcome::Failed(cause), at_ns, || "home: \"busy\", try later\r\n".into());
+            request.end(AttemptOutcome::Failed(cause), at_ns, || {
+                "home: \"busy\", try later\r\n".into()
+            });
         }
     }
     if !cell.is_empty() {

@@ -6,8 +6,8 @@ use base64::Engine as _;
 use planrun::machine::Environment;
 use planrun::plan::{Overrides, Phase, Plan, Source};
 use planrun::record::{
-    Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample, MonitorReading,
-    Outcome, ScenarioSecond, Second, StageTransition, StopReason, Transition,
+    AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample,
+    MonitorReading, ScenarioSecond, Second, StageTransition, StopReason, Transition,
 };
 use planrun::report::{self, Series};
 use planrun::store::{NewRun, Store};
@@ -105,7 +105,7 @@ fn entries(payloads: &[String]) -> Vec<Entry> {
         let mut own = Cell::default();
         own.count(Counter::Due);
         own.count(Counter::Started);
-        own.end(Outcome::Failed(cause), 1_000_000, || payload.clone());
+        own.end(AttemptOutcome::Failed(cause), 1_000_000, || payload.clone());
         cell.merge_counts(&own);
         let tally = cell.requests.entry(at).or_default();
         (tally.started, tally.failed) = (1, 1);

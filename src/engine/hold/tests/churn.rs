@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::plan::{DisconnectEvent, Jitter, Lifetime, Protocol, RatioMetric, Reconnect, Stat};
-use crate::record::{Measure, Span, measure};
+use crate::record::{Measure, MeasuredSpan, measure};
 use crate::units::{Ratio, Time};
 use simulation::Simulation;
 use std::time::Duration;
@@ -28,8 +28,11 @@ fn backoff(first_ms: u64, longest: u64, jitter: Jitter) -> Reconnect {
 fn measured(outcomes: &Outcomes, metric: crate::plan::Metric) -> Measure {
     let (cell, gauges) = (outcomes.whole(), Gauges::default());
     let protocol = Protocol::Hold(settings(None));
-    measure(metric, &Span { protocol: &protocol, cell: &cell, gauges: &gauges, length_ns: 1 })
-        .unwrap()
+    measure(
+        metric,
+        &MeasuredSpan { protocol: &protocol, cell: &cell, gauges: &gauges, length_ns: 1 },
+    )
+    .unwrap()
 }
 
 /// How many connections were open at the end of each second.
@@ -59,7 +62,7 @@ fn who_never_comes_back_owes_the_rest_of_the_time() {
     assert_eq!(outcomes.get(Counter::Lost), 50);
     assert_eq!(outcomes.get(Counter::Started), 100);
     let life = outcomes.whole().survival;
-    assert_eq!((life.count(End::Fin), life.count(End::Censored)), (50, 50));
+    assert_eq!((life.count(LifeEnd::Fin), life.count(LifeEnd::Censored)), (50, 50));
     let curve = crate::record::Curve::of(&life).unwrap();
     assert_eq!(curve.at(9), Some((1.0, 0.0)));
     assert!((curve.at(20).unwrap().0 - 0.5).abs() < 1e-9);

@@ -188,7 +188,10 @@ fn an_end_that_comes_instead_of_a_reply_is_told_from_one_in_silence() {
             "closed_by_server in hold"
         ]
     );
-    assert_eq!((whole.survival.count(End::Rejected), whole.survival.count(End::Fin)), (2, 1));
+    assert_eq!(
+        (whole.survival.count(LifeEnd::Rejected), whole.survival.count(LifeEnd::Fin)),
+        (2, 1)
+    );
 }
 
 #[test]

@@ -193,7 +193,7 @@ fn times_of_successes_and_of_failures_are_kept_apart() {
         let within: Vec<u64> = cell.within.values().copied().collect();
         assert_eq!(within, if open { [ok - 1, ok] } else { [ok; 2] }, "{:?}", cell.within);
         let (gauges, protocol) = (crate::record::Gauges::default(), Protocol::Http(settings()));
-        let span = crate::record::Span {
+        let span = crate::record::MeasuredSpan {
             protocol: &protocol,
             cell: &cell,
             gauges: &gauges,

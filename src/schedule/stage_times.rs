@@ -1,13 +1,13 @@
 //! When a scenario passes its marks: planned where arithmetic can say, announced where only the run
 //! can.
 
-use super::{Pace, ScenarioSchedule, Segment, Shape};
+use super::{ScenarioSchedule, Segment, Shape, SpawnPace};
 use crate::plan::{Phase, StartAfter};
 use crate::record::{CellKey, Transition};
 
 /// The marks of one scenario on the run's clock, as far as they are known.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Timeline {
+pub struct StageTimes {
     segments: Vec<Segment>,
     start_after: StartAfter,
     start_ns: Option<u64>,
@@ -17,7 +17,7 @@ pub struct Timeline {
     drain: Option<u64>,
 }
 
-impl Timeline {
+impl StageTimes {
     pub(super) fn new(schedule: &ScenarioSchedule) -> Self {
         let start_ns = match schedule.start_after {
             StartAfter::Delay(delay) => Some(delay.as_nanos()),
@@ -132,7 +132,7 @@ impl Timeline {
         let segment = &self.segments[usize::from(stage)];
         match segment.shape {
             // An unpaced ramp has no level of its own: what is wanted is all of it.
-            Shape::Users { to, pace: Pace::Unpaced, .. } => to as f64,
+            Shape::Users { to, pace: SpawnPace::Unpaced, .. } => to as f64,
             _ => segment.level_at(at_ns - from),
         }
     }
