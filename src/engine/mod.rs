@@ -17,7 +17,7 @@ mod narrator;
 mod process_stats;
 mod rows;
 mod targets;
-mod worker;
+mod worker_process;
 
 pub use channel::{Link, wire};
 pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
@@ -31,4 +31,4 @@ pub use narrator::Narrator;
 pub use process_stats::{ProcessStats, StallDetector};
 pub use rows::{RowOutlook, RowSource, row_outlooks};
 pub use targets::{TargetError, Targets};
-pub use worker::work;
+pub use worker_process::work;

@@ -13,14 +13,14 @@ mod closing;
 mod connection_time;
 mod conversation;
 mod deadlines;
-mod epoll;
 mod events;
 mod host;
 mod slots;
+mod sockets;
 mod stages;
 
-pub use epoll::Epoll;
 pub use host::{Host, Ready};
+pub use sockets::Epoll;
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};

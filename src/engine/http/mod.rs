@@ -16,7 +16,6 @@
 mod attempts;
 mod connection;
 mod connection_numbers;
-mod epoll;
 mod host;
 mod iterations;
 mod pool;
@@ -24,15 +23,16 @@ mod recorder;
 mod request_mix;
 mod resend;
 mod slots;
+mod sockets;
 mod stages;
 mod timers;
 mod users;
 mod waiting_for_rows;
 
 pub use connection::HttpConnection;
-pub use epoll::Epoll;
 pub use host::{Capacity, Host, Ready, SlotId};
 pub use request_mix::RequestMix;
+pub use sockets::Epoll;
 
 use super::load::Load;
 use super::wire::{Command, WorkerReport};
