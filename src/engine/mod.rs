@@ -8,8 +8,8 @@ mod clock;
 mod coordinator;
 mod event;
 mod files;
-pub mod hold;
-pub mod http;
+mod hold;
+mod http;
 mod load;
 mod manifest;
 mod monitors;
@@ -17,6 +17,7 @@ mod narrator;
 mod process_stats;
 mod rows;
 mod targets;
+mod worker;
 mod worker_process;
 
 pub use channel::{Link, wire};

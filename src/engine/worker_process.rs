@@ -4,10 +4,11 @@
 use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
 use super::clock::{Clock, ClockReading};
-use super::hold::{Epoll, HoldWorker};
-use super::http::{self, HttpWorker, scripts};
+use super::hold::{HoldSockets, HoldWorker};
+use super::http::{HttpSockets, HttpWorker, scripts};
 use super::load::Load;
 use super::process_stats::ProcessStats;
+use super::worker::drive;
 use crate::plan::{Endpoint, Heartbeat, HoldSettings, Protocol};
 use crate::workload::hold::Conversation;
 use crate::workload::hold::raw::RawTcp;
@@ -71,10 +72,8 @@ fn hold<C: Conversation>(
     settings: HoldSettings,
     conversation: C,
 ) -> io::Result<()> {
-    let epoll = Epoll::new(clock, link, load.clone())?;
-    let mut hold = HoldWorker::new(epoll, load, settings, conversation);
-    hold.run()?;
-    hold.into_host().finish()
+    let host = HoldSockets::host(clock, link, load.clone())?;
+    drive(HoldWorker::new(host, load, settings, conversation))?.finish()
 }
 
 /// What connections say that are WebSockets.
@@ -127,8 +126,7 @@ fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
             return link.flush_all();
         }
     };
-    let epoll = http::Epoll::new(clock, link, load.clone(), scripts)?;
-    let Some(mut requests) = HttpWorker::new(epoll, load) else { return Ok(()) };
-    requests.run()?;
-    requests.into_host().finish()
+    let host = HttpSockets::host(clock, link, load.clone(), scripts)?;
+    let Some(worker) = HttpWorker::new(host, load) else { return Ok(()) };
+    drive(worker)?.finish()
 }

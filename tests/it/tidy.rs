@@ -329,7 +329,7 @@ const TELL_PROTOCOLS_APART: [(&str, &str); 7] = [
     ("src/catalogue/", "a row for each"),
     ("src/plan/elements/protocol.rs", "what their keys mean"),
     ("src/plan/elements/target/", "which servers speak what"),
-    ("src/engine/worker.rs", "picks the loop"),
+    ("src/engine/worker_process.rs", "picks the loop"),
     ("src/engine/http/", "the loop of one"),
     ("src/machine/typical.rs", "writes a plan"),
     ("src/fuzzing/", "feeds one"),

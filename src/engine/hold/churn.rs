@@ -8,7 +8,7 @@
 
 use super::churn_rng::ChurnRng;
 use super::slots::State;
-use super::{BATCH, HoldWorker, Host};
+use super::{BATCH, HoldHost, HoldWorker};
 use crate::plan::{Close, Reconnect, TimeMetric};
 use crate::record::{CellKey, Counter, LifeEnd, Storm};
 use crate::workload::hold::Conversation;
@@ -106,7 +106,7 @@ impl ChurnState {
     }
 }
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Does what is due apart from the schedule, at most a batch of each kind; true when there is
     /// more.
     pub(super) fn do_churn(&mut self, now: u64) -> bool {

@@ -4,7 +4,7 @@
 //! Their attempts are booked already; their slots may have new connections.
 
 use super::deadlines::DeadlineQueue;
-use super::{ConnectionId, HoldWorker, Host};
+use super::{ConnectionId, HoldHost, HoldWorker};
 use crate::plan::Close;
 use crate::record::Counter;
 use crate::units::SECOND_NS;
@@ -88,7 +88,7 @@ impl<S, T> ClosingConnections<S, T> {
     }
 }
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Ends a connection that has left its slot: with a goodbye where its conversation has one.
     pub(super) fn begin_closing(
         &mut self,

@@ -2,14 +2,14 @@
 
 use super::events::reason;
 use super::slots::State;
-use super::{ConnectionId, HoldWorker, Host};
+use super::{ConnectionId, HoldHost, HoldWorker};
 use crate::plan::{Heartbeat, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::workload::hold::{Conversation, ConversationError, ConversationEvent};
 use crate::workload::tls;
 use std::io::ErrorKind;
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Begins the conversation on a connection that is open, and secured if it is to be.
     pub(super) fn begin(&mut self, slot: u32, now: u64) {
         if !C::HAS_OPENING_HANDSHAKE {

@@ -1,7 +1,8 @@
 //! What comes over the connections, and what fails to come.
 
+use super::super::worker::Ready;
 use super::slots::State;
-use super::{ConnectionId, HoldWorker, Host, Ready, held};
+use super::{ConnectionId, HoldHost, HoldWorker, held};
 use crate::plan::{Heartbeat, Phase, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
 use crate::units::SECOND_NS;
@@ -9,53 +10,50 @@ use crate::workload::hold::Conversation;
 use crate::workload::tls;
 use std::io::{Error, ErrorKind};
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Deals with one event.
-    pub(super) fn react(&mut self, event: Ready, now: u64) {
-        if event.slot >= self.slots.len() {
-            return self.read_goodbye(event.slot);
+    pub(super) fn react_to(&mut self, event: Ready, now: u64) {
+        let slot = event.id.slot;
+        if slot >= self.slots.len() {
+            return self.read_goodbye(slot);
         }
         // Handshakes take their time from all that happens after them.
         let now = if self.secured { self.host.now_ns() } else { now };
-        if self.slots.get(event.slot).state == State::Connecting {
+        if self.slots.get(slot).state == State::Connecting {
             if event.failed {
-                let error = self
-                    .slots
-                    .get(event.slot)
-                    .socket
-                    .as_ref()
-                    .and_then(|socket| self.host.error(socket));
+                let error =
+                    self.slots.get(slot).socket.as_ref().and_then(|socket| self.host.error(socket));
                 let cause = error
                     .map_or(Cause::new(Failure::Reset, FailureStage::Connect), |error| {
                         Cause::from_io(&error, FailureStage::Connect)
                     });
-                return self.failed_to_open(event.slot, cause, now);
+                return self.failed_to_open(slot, cause, now);
             }
             if !event.writable {
                 return;
             }
             if self.secured {
-                let connection = self.slots.get(event.slot);
+                let connection = self.slots.get(slot);
                 connection.state = State::Securing;
                 connection.heard_ns = now;
             } else {
-                self.begin(event.slot, now);
+                self.begin(slot, now);
             }
         }
-        if self.slots.get(event.slot).state == State::Securing {
-            self.secure(event.slot, now);
+        if self.slots.get(slot).state == State::Securing {
+            self.secure(slot, now);
         }
-        match self.slots.get(event.slot).state {
+        match self.slots.get(slot).state {
             // What a secured connection hears may have come with its handshake, and what it says
             // may have waited for room.
             State::Open if event.readable || event.closed || self.secured => {
-                self.read(event.slot, event.closed, held(Failure::ClosedByServer), now);
+                self.read(slot, event.closed, held(Failure::ClosedByServer), now);
             }
             State::Handshaking if event.readable || event.closed || self.secured => {
                 let end = Cause::new(Failure::ClosedByServer, FailureStage::Handshake);
-                self.read(event.slot, event.closed, end, now);
+                self.read(slot, event.closed, end, now);
             }
-            State::Closing if event.readable => self.discard(event.slot),
+            State::Closing if event.readable => self.discard(slot),
             State::Free
             | State::Connecting
             | State::Securing

@@ -19,15 +19,16 @@ mod slots;
 mod sockets;
 mod stages;
 
-pub use host::{Host, Ready};
-pub use sockets::Epoll;
+pub(super) use host::HoldHost;
+pub(super) use sockets::HoldSockets;
 
 use super::load::Load;
-use super::wire::{Command, WorkerReport};
+use super::wire::Command;
+use super::worker::{Next, Ready, Worker};
 use crate::plan::{Close, Heartbeat, HoldSettings};
 use crate::record::{
     AttemptOutcome, Cause, CellKey, Counter, Failure, FailureStage, Gauge, Gauges, LifeEnd,
-    Recorder,
+    Recorder, Snapshot, WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use crate::workload::hold::{ConnectionId, Conversation};
@@ -57,7 +58,7 @@ const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
 const BUFFER: usize = 64 << 10;
 
 /// The loop of one worker.
-pub struct HoldWorker<H: Host, C: Conversation> {
+pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     host: H,
     load: Load,
     settings: HoldSettings,
@@ -85,17 +86,14 @@ pub struct HoldWorker<H: Host, C: Conversation> {
     awaiting_reply: DeadlineQueue,
     /// When all records are looked at next for a missing heartbeat of the server.
     sweep_ns: u64,
-    /// The next second to hand over.
-    second: u32,
-    halted: bool,
     buffer: Box<[u8]>,
     /// What is about to be sent.
     outgoing: Vec<u8>,
 }
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// A loop at the start of the run.
-    pub fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
+    pub(super) fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
         let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
         let leaving = ClosingConnections::new(slots.len());
         Self {
@@ -122,56 +120,8 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
             next_heartbeat: DeadlineQueue::default(),
             awaiting_reply: DeadlineQueue::default(),
             sweep_ns: 0,
-            second: 0,
-            halted: false,
             buffer: vec![0; BUFFER].into_boxed_slice(),
             outgoing: Vec::new(),
-        }
-    }
-
-    /// Runs to the end of the scenario, or until the coordinator says stop or is gone.
-    pub fn run(&mut self) -> std::io::Result<()> {
-        let mut ready = Vec::with_capacity(1024);
-        loop {
-            while let Some(order) = self.host.order() {
-                self.obey(&order);
-            }
-            let now = self.host.now_ns();
-            // First, so that nothing that is due after a second's end is counted in it.
-            self.hand_over(now);
-            self.pass_marks(now);
-            self.expire_goodbyes(now);
-            let busy = self.do_what_is_due(now) | self.do_churn(now);
-            self.expire_deadlines(now);
-            if self.halted || self.stages.is_over() {
-                self.finish(now);
-                return Ok(());
-            }
-            let wait = if busy { 0 } else { self.next_ns().saturating_sub(self.host.now_ns()) };
-            ready.clear();
-            self.host.wait(wait, &mut ready)?;
-            if !ready.is_empty() {
-                let now = self.host.now_ns();
-                for event in &ready {
-                    self.react(*event, now);
-                }
-            }
-        }
-    }
-
-    /// The world, when all is over.
-    pub fn into_host(self) -> H {
-        self.host
-    }
-
-    fn obey(&mut self, order: &Command) {
-        match order {
-            Command::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
-            Command::StartRamp { stage } => self.stages.grant_ramp(*stage),
-            Command::StartClosing => self.stages.close(),
-            Command::Halt => self.halted = true,
-            // Connections that are held take no rows.
-            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {}
         }
     }
 
@@ -310,49 +260,12 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         self.time.record(&mut self.recorder.cell(self.stages.now()).counters);
     }
 
-    /// Hands over every second that has ended.
-    fn hand_over(&mut self, now: u64) {
-        while now >= (u64::from(self.second) + 1) * SECOND_NS {
-            self.record_time((u64::from(self.second) + 1) * SECOND_NS);
-            let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-            self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
-            self.second += 1;
-        }
-    }
-
-    fn hand_over_delay_ns(&self) -> u64 {
-        (u64::from(self.load.partition.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
-    }
-
     pub(super) fn gauges(&self) -> Gauges {
         let mut gauges = Gauges::default();
         gauges.set(Gauge::Open, self.open);
         gauges.set(Gauge::Connecting, self.connecting);
         gauges.set(Gauge::Users, self.open + self.connecting);
         gauges
-    }
-
-    /// Books what has not ended, and hands over the rest.
-    fn finish(&mut self, now: u64) {
-        self.record_time(now);
-        for slot in 0..self.slots.len() {
-            self.stop_reconnecting(slot);
-            let connection = self.slots.get(slot);
-            let (key, state) = (connection.key(), connection.state);
-            let life = connection.life(LifeEnd::Censored, now);
-            if matches!(state, State::Free | State::Closing) {
-                continue;
-            }
-            let cell = self.recorder.cell(key);
-            if state == State::Open {
-                cell.count(Counter::UnfinishedOpen);
-                cell.survival.record(&life);
-            }
-            cell.end(AttemptOutcome::Unfinished, now, String::new);
-        }
-        let snapshot = self.recorder.take(self.second, self.gauges(), self.host.facts());
-        self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
-        self.host.report(WorkerReport::Done);
     }
 
     /// When the loop has to look again even if nothing happens.
@@ -370,7 +283,6 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         let greeting =
             self.settings.greeting.and_then(|within| after(&self.awaiting_greeting, within));
         [
-            Some((u64::from(self.second) + 1) * SECOND_NS + self.hand_over_delay_ns()),
             self.stages.next_ns(),
             self.churn.next_ns(self.stages.start_ns()).filter(|_| !self.stages.is_draining()),
             after(&self.opening, self.settings.connect_timeout),
@@ -383,6 +295,80 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
         .flatten()
         .min()
         .unwrap_or(u64::MAX)
+    }
+}
+
+impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
+    type Host = H;
+
+    fn host(&mut self) -> &mut H {
+        &mut self.host
+    }
+
+    fn into_host(self) -> H {
+        self.host
+    }
+
+    fn obey(&mut self, command: &Command, _halted: bool) {
+        match command {
+            Command::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
+            Command::StartRamp { stage } => self.stages.grant_ramp(*stage),
+            Command::StartClosing => self.stages.close(),
+            // Held connections take no rows.
+            Command::Halt | Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {}
+        }
+    }
+
+    fn do_what_is_due(&mut self, now: u64, _halted: bool) -> Next {
+        self.pass_marks(now);
+        self.expire_goodbyes(now);
+        let more = self.advance_schedule(now) | self.do_churn(now);
+        self.expire_deadlines(now);
+        if self.stages.is_over() {
+            Next::Finished
+        } else if more {
+            Next::AtOnce
+        } else {
+            Next::At(self.next_ns())
+        }
+    }
+
+    fn react(&mut self, events: &[Ready]) {
+        if events.is_empty() {
+            return;
+        }
+        let now = self.host.now_ns();
+        for event in events {
+            self.react_to(*event, now);
+        }
+    }
+
+    fn snapshot(&mut self, second: u32, until_ns: u64, facts: WorkerFacts) -> Snapshot {
+        self.record_time(until_ns);
+        self.recorder.take(second, self.gauges(), facts)
+    }
+
+    fn hand_over_delay_ns(&self) -> u64 {
+        (u64::from(self.load.partition.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
+    }
+
+    fn end_all(&mut self, now: u64) {
+        self.record_time(now);
+        for slot in 0..self.slots.len() {
+            self.stop_reconnecting(slot);
+            let connection = self.slots.get(slot);
+            let (key, state) = (connection.key(), connection.state);
+            let life = connection.life(LifeEnd::Censored, now);
+            if matches!(state, State::Free | State::Closing) {
+                continue;
+            }
+            let cell = self.recorder.cell(key);
+            if state == State::Open {
+                cell.count(Counter::UnfinishedOpen);
+                cell.survival.record(&life);
+            }
+            cell.end(AttemptOutcome::Unfinished, now, String::new);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
 use super::slots::State;
-use super::{BATCH, HoldWorker, Host, OPENING_MAX};
+use super::{BATCH, HoldHost, HoldWorker, OPENING_MAX};
 use crate::plan::{Close, Phase};
 use crate::record::{AttemptOutcome, CellKey, Counter, LifeEnd, Transition};
 use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape, SpawnPace, StageTimes};
@@ -121,7 +121,7 @@ impl Stages {
     }
 }
 
-impl<H: Host, C: Conversation> HoldWorker<H, C> {
+impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Goes through every mark whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
@@ -184,7 +184,7 @@ impl<H: Host, C: Conversation> HoldWorker<H, C> {
     }
 
     /// Opens and closes what is due, at most a batch of it; true when there is more.
-    pub(super) fn do_what_is_due(&mut self, now: u64) -> bool {
+    pub(super) fn advance_schedule(&mut self, now: u64) -> bool {
         if let Some(slot) = self.stages.draining {
             return self.drain(slot);
         }

@@ -1,9 +1,10 @@
 //! Turns one attempt into a connection, a request and an answer, and books what came of it.
 
+use super::super::worker::{Ready, SlotId};
 use super::recorder::Attempt;
 use super::slots::State;
 use super::users::Continuation;
-use super::{Capacity, Host, HttpWorker, Ready, SlotId, ready_again};
+use super::{Capacity, HttpHost, HttpWorker, ready_again};
 use crate::plan::TimeMetric;
 use crate::record::{ConnectionEnd, Counter, Failure, Origin};
 use crate::workload::http::{
@@ -14,7 +15,7 @@ use crate::workload::http::{
 /// these bounds.
 const CONNECT_RETRY_NS: (u64, u64) = (1_000_000, 50_000_000);
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Carries out one request.
     pub(super) fn begin_attempt(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let entry = self.slots.get(slot);
@@ -135,7 +136,7 @@ impl<H: Host> HttpWorker<H> {
     }
 
     /// Something has happened on a connection.
-    pub(super) fn react(&mut self, event: Ready, now: u64) {
+    pub(super) fn react_to(&mut self, event: Ready, now: u64) {
         let slot = event.id.slot;
         let Some(entry) = self.slots.current(event.id) else { return };
         let Some(connection) = &mut entry.connection else { return };

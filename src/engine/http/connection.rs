@@ -13,7 +13,7 @@ use rustls::client::UnbufferedClientConnection;
 
 /// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there
 /// is a hub.
-pub struct HttpConnection {
+pub(crate) struct HttpConnection {
     kind: ConnectionKind,
     script: u32,
     /// It has got its session of TLS.

@@ -1,39 +1,15 @@
-//! What the loop of requests lives in: a clock, connections, a coordinator. Real ones in a worker,
-//! simulated ones in tests.
+//! What requests need of a worker's host.
 
-use super::super::wire::{Command, WorkerReport};
-use crate::record::{ConnectionEnd, WorkerFacts};
+use super::super::worker::{Host, SlotId};
+use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Deadlines, ExchangeStep, Extracted, Handshake, RequestError, RequestOutcome, SessionUpdate,
     Transferred, UserSession,
 };
-use std::io;
-
-/// A slot, and which of its connections is meant.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct SlotId {
-    /// The slot.
-    pub slot: u32,
-    /// Changes with each connection of the slot.
-    pub generation: u32,
-}
-
-/// Something became possible on one connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ready {
-    /// Which one.
-    pub id: SlotId,
-    /// It can be read from, or its end can be seen.
-    pub readable: bool,
-    /// It is open, or will never be.
-    pub writable: bool,
-    /// The server has closed its side, or the connection has failed.
-    pub closed: bool,
-}
 
 /// Whether a request can be sent on a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Capacity {
+pub(crate) enum Capacity {
     /// At once.
     Now,
     /// Others have to end first, or the peer has to say something: an event tells when.
@@ -42,27 +18,11 @@ pub enum Capacity {
     Never,
 }
 
-/// The world of a loop of requests. `number` is that of a user or of a connection for arrivals: it
-/// gives the route.
-pub trait Host {
+/// A host with connections for requests. `number` is that of a user or of a connection for
+/// arrivals: it gives the route.
+pub(crate) trait HttpHost: Host {
     /// A connection; dropped, it is closed. Small: one is kept for each user.
     type Connection;
-
-    /// Now, on the run's clock.
-    fn now_ns(&self) -> u64;
-
-    /// Waits for something to happen, at most until then. An error means that the coordinator is
-    /// gone.
-    fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
-
-    /// The next order of the coordinator that has come in.
-    fn order(&mut self) -> Option<Command>;
-
-    /// Tells the coordinator something; never waits for it.
-    fn report(&mut self, notice: WorkerReport);
-
-    /// How this worker is; the lag is filled in by the recorder.
-    fn facts(&self) -> WorkerFacts;
 
     /// A place on a connection that others opened, where they are shared.
     fn join(&mut self, _place: SlotId, _number: u64, _now_ns: u64) -> Option<Self::Connection> {

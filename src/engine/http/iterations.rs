@@ -7,7 +7,7 @@
 
 use super::super::rows::{RowSource, RowStock, Taken};
 use super::HttpWorker;
-use super::host::Host;
+use super::host::HttpHost;
 use super::slots::{Slot, State};
 use super::users::Continuation;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
@@ -151,7 +151,7 @@ fn fatal_checks(checks: &[crate::plan::Check]) -> u64 {
     bits.fold(0, |all, (at, _)| all | 1 << at)
 }
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Begins what comes after a request of an arrival; false when its pass has ended.
     pub(super) fn continues_iteration(&mut self, slot: u32, after: Continuation, now: u64) -> bool {
         if !self.iterations.in_steps {

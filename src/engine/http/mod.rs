@@ -29,16 +29,15 @@ mod timers;
 mod users;
 mod waiting_for_rows;
 
-pub use connection::HttpConnection;
-pub use host::{Capacity, Host, Ready, SlotId};
-pub use request_mix::RequestMix;
-pub use sockets::Epoll;
+pub(super) use host::{Capacity, HttpHost};
+pub(super) use request_mix::RequestMix;
+pub(super) use sockets::HttpSockets;
 
 use super::load::Load;
-use super::wire::{Command, WorkerReport};
+use super::wire::Command;
+use super::worker::{Next, Ready, SlotId, Worker};
 use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
-use crate::record::{ConnectionEnd, Transition};
-use crate::units::SECOND_NS;
+use crate::record::{ConnectionEnd, Snapshot, Transition, WorkerFacts};
 use crate::units::{Address, uri};
 use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
@@ -46,7 +45,6 @@ use iterations::Iterations;
 use recorder::HttpRecorder;
 use slots::Slots;
 use stages::Stages;
-use std::io;
 use std::net::SocketAddr;
 use timers::Timers;
 use waiting_for_rows::WaitingForRows;
@@ -60,7 +58,7 @@ struct TimeLimits {
 }
 
 /// The loop of one worker.
-pub struct HttpWorker<H: Host> {
+pub(super) struct HttpWorker<H: HttpHost> {
     host: H,
     load: Load,
     limits: TimeLimits,
@@ -87,16 +85,13 @@ pub struct HttpWorker<H: Host> {
     wake_ups: Timers,
     /// Those on whose connections something is known to have happened.
     ready_again: Vec<SlotId>,
-    /// The next second to hand over.
-    second: u32,
-    halted: bool,
     /// Users, and arrivals with the times when they were due, that wait for a row.
     waiting_for_rows: WaitingForRows,
 }
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// A loop at the start of the run. The scenario must be one of HTTP requests.
-    pub fn new(host: H, load: Load) -> Option<Self> {
+    pub(super) fn new(host: H, load: Load) -> Option<Self> {
         let Protocol::Http(http) = load.scenario().protocol.clone() else { return None };
         Some(Self {
             host,
@@ -125,53 +120,31 @@ impl<H: Host> HttpWorker<H> {
             timeouts: Timers::default(),
             wake_ups: Timers::default(),
             ready_again: Vec::new(),
-            second: 0,
-            halted: false,
             waiting_for_rows: WaitingForRows::default(),
         })
     }
 
-    /// Runs to the end of the scenario, or until the coordinator says stop or is gone.
-    pub fn run(&mut self) -> io::Result<()> {
-        let mut ready = Vec::with_capacity(512);
-        loop {
-            while let Some(order) = self.host.order() {
-                self.obey(&order);
-            }
-            let now = self.host.now_ns();
-            // First, so that nothing that is due after a second's end is counted in it.
-            self.hand_over(now);
-            self.pass_marks(now);
-            self.expire_timers(now);
-            self.wake_thinkers(now);
-            self.settle_overdue(now);
-            let busy = !self.halted && !self.stages.is_draining() && self.release(now);
-            if !busy {
-                self.begin_drain(now);
-            }
-            if self.halted || self.is_drained(now) {
-                self.finish(now);
-                return Ok(());
-            }
-            let idle = !busy && self.ready_again.is_empty();
-            let until = if idle { self.next_ns() } else { 0 };
-            ready.clear();
-            ready.extend(self.ready_again.drain(..).map(ready_again));
-            self.host.wait(until, &mut ready)?;
-            for event in &ready {
-                let now = self.host.now_ns();
-                self.react(*event, now);
-            }
-        }
+    /// When something is due; in the past when that time has come meanwhile.
+    fn next_ns(&self) -> u64 {
+        let own =
+            [self.stages.next_ns(&self.load), self.timeouts.next_ns(), self.wake_ups.next_ns()];
+        own.into_iter().flatten().min().unwrap_or(u64::MAX)
+    }
+}
+
+impl<H: HttpHost> Worker for HttpWorker<H> {
+    type Host = H;
+
+    fn host(&mut self) -> &mut H {
+        &mut self.host
     }
 
-    /// The world, when all is over.
-    pub fn into_host(self) -> H {
+    fn into_host(self) -> H {
         self.host
     }
 
-    fn obey(&mut self, order: &Command) {
-        match order {
+    fn obey(&mut self, command: &Command, halted: bool) {
+        match command {
             Command::Transition { mark, at_ns } => {
                 if *mark == Transition::Drain {
                     self.stages.end_at(*at_ns);
@@ -179,49 +152,63 @@ impl<H: Host> HttpWorker<H> {
                 self.load.timeline.learn(*mark, *at_ns);
                 self.recorder.learn(&self.load.timeline);
             }
-            // Users connect as fast as they are answered; turns are for those who only hold.
-            Command::StartRamp { .. } | Command::StartClosing => {}
-            Command::Halt => self.halted = true,
-            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => self.take_rows(order),
+            // Users connect as fast as they are answered: only those that hold take turns.
+            Command::StartRamp { .. } | Command::StartClosing | Command::Halt => {}
+            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {
+                self.take_rows(command, halted);
+            }
         }
     }
 
-    /// Hands over every second that has ended.
-    fn hand_over(&mut self, now: u64) {
-        while now >= (u64::from(self.second) + 1) * SECOND_NS {
-            let snapshot = self.recorder.take(self.second, self.host.facts());
-            self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
-            self.iterations.stock.second_ended();
-            self.second += 1;
+    fn do_what_is_due(&mut self, now: u64, halted: bool) -> Next {
+        self.pass_marks(now);
+        self.expire_timers(now);
+        self.wake_thinkers(now);
+        self.settle_overdue(now);
+        let more = !halted && !self.stages.is_draining() && self.release(now);
+        if !more {
+            self.begin_drain(now);
+        }
+        if self.is_drained(now) {
+            Next::Finished
+        } else if more || !self.ready_again.is_empty() {
+            Next::AtOnce
+        } else {
+            Next::At(self.next_ns())
         }
     }
 
-    /// Lets go of what has not ended, and hands over the rest.
-    fn finish(&mut self, now: u64) {
+    fn take_pending(&mut self, ready: &mut Vec<Ready>) {
+        ready.extend(self.ready_again.drain(..).map(ready_again));
+    }
+
+    fn react(&mut self, events: &[Ready]) {
+        for event in events {
+            let now = self.host.now_ns();
+            self.react_to(*event, now);
+        }
+    }
+
+    fn snapshot(&mut self, second: u32, _until_ns: u64, facts: WorkerFacts) -> Snapshot {
+        self.iterations.stock.second_ended();
+        self.recorder.take(second, facts)
+    }
+
+    fn end_all(&mut self, _now_ns: u64) {
         self.drop_what_waits_for_rows();
         for slot in 0..self.slots.len() {
             self.free_slot(slot, ConnectionEnd::Planned);
         }
-        let snapshot = self.recorder.take(self.second, self.host.facts());
-        self.host.report(WorkerReport::Snapshot(Box::new(snapshot)));
-        self.return_rows();
-        self.host.report(WorkerReport::Done);
-        debug_assert!(now < (u64::from(self.second) + 1) * SECOND_NS);
     }
 
-    /// When the loop has to look again even if nothing happens; in the past when that time has come
-    /// meanwhile.
-    fn next_ns(&self) -> u64 {
-        let second = (u64::from(self.second) + 1) * SECOND_NS;
-        let own =
-            [self.stages.next_ns(&self.load), self.timeouts.next_ns(), self.wake_ups.next_ns()];
-        own.into_iter().flatten().fold(second, u64::min)
+    fn report_rest(&mut self) {
+        self.return_rows();
     }
 }
 
 /// What is said of a connection on which more is known to have come.
 fn ready_again(id: SlotId) -> Ready {
-    Ready { id, readable: true, writable: false, closed: true }
+    Ready { id, readable: true, writable: false, closed: true, failed: false }
 }
 
 /// The URL of a server that listens at this address.
@@ -236,7 +223,7 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
 
 /// One script for each address of a load, by the URL that it belongs to; a server that planrun
 /// started itself is known by its address.
-pub fn scripts(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
+pub(super) fn scripts(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
     let script = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {
         Endpoint::Urls(urls) => {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// What a user or an arrival chooses from.
 #[derive(Debug)]
-pub struct RequestMix {
+pub(crate) struct RequestMix {
     seed: u64,
     /// Sums of the weights up to and with each request.
     cumulative_weights: Vec<u64>,
@@ -16,7 +16,7 @@ pub struct RequestMix {
 
 impl RequestMix {
     /// Those of a scenario, by its index in the plan.
-    pub fn new(seed: u64, scenario: usize, http: &Http) -> Self {
+    pub(crate) fn new(seed: u64, scenario: usize, http: &Http) -> Self {
         let sums = http.requests.iter().scan(0, |sum, Request { weight, .. }| {
             *sum += u64::from(*weight);
             Some(*sum)
@@ -31,7 +31,7 @@ impl RequestMix {
     }
 
     /// Those of a scenario whose requests are told apart; `None` where it has no requests, or one.
-    pub fn where_several(plan: &Plan, scenario: usize) -> Option<Self> {
+    pub(crate) fn where_several(plan: &Plan, scenario: usize) -> Option<Self> {
         match &plan.scenarios[scenario].protocol {
             Protocol::Http(http) if http.requests.len() > 1 => {
                 Some(Self::new(plan.seed, scenario, http))
@@ -51,7 +51,7 @@ impl RequestMix {
     }
 
     /// The first request of arrival number `i`: a pure function of `i`.
-    pub fn of_arrival(&self, i: u64) -> u16 {
+    pub(crate) fn of_arrival(&self, i: u64) -> u16 {
         u16::try_from(self.first(&mut self.rng(i))).unwrap_or(u16::MAX)
     }
 

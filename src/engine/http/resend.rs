@@ -8,7 +8,7 @@
 //! the last sending is its outcome, and its time runs from the first. Nothing else is sent again.
 
 use super::slots::State;
-use super::{Host, HttpWorker};
+use super::{HttpHost, HttpWorker};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
 use crate::workload::http::{RequestError, RequestOutcome, RetrySafety};
 
@@ -36,7 +36,7 @@ fn closed_unsent() -> RequestError {
     }
 }
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Sends a request again that was not processed; false when it was, or when there is no time
     /// left for that. `moved`: its connection has ended after it had answered others.
     pub(super) fn resends(

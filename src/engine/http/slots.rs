@@ -1,6 +1,6 @@
 //! Turns slots into users and connections: one small record each, used again when it is free.
 
-use super::host::SlotId;
+use super::super::worker::SlotId;
 use super::recorder::Attempt;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
@@ -164,7 +164,7 @@ impl<L> Slots<L> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::HttpConnection;
+    use super::super::connection::HttpConnection;
     use super::*;
 
     #[test]

@@ -3,7 +3,8 @@
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
-use super::{Host, HttpWorker, SlotId};
+use super::super::worker::SlotId;
+use super::{HttpHost, HttpWorker};
 use crate::record::{CellKey, Transition};
 use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape};
 use std::collections::VecDeque;
@@ -90,7 +91,7 @@ impl Stages {
     }
 }
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Notes the levels of a phase that has ended, before anything is done that belongs to the
     /// next; the phase that is current.
     pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {

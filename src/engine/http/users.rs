@@ -1,8 +1,9 @@
 //! Turns virtual users into requests with think times between them, and arrivals into requests on
 //! connections that are kept.
 
+use super::super::worker::SlotId;
 use super::slots::State;
-use super::{Host, HttpWorker, SlotId};
+use super::{HttpHost, HttpWorker};
 use crate::plan::Phase;
 use crate::record::{ConnectionEnd, FailureStage, Origin};
 use crate::workload::http::{RequestError, Transferred};
@@ -46,7 +47,7 @@ impl Continuation {
     }
 }
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Lets a user in. `due_ns`: when it was to come; `None` in an unpaced ramp, where nothing is
     /// late. `gone_by`: the stage that has no users any more; what begins in it is an arrival's.
     pub(super) fn start_user(

@@ -5,8 +5,9 @@
 //! that still waits when the scenario ends was never started, and counts as dropped.
 
 use super::super::wire::{Command, WorkerReport};
+use super::super::worker::SlotId;
 use super::slots::State;
-use super::{Host, HttpWorker, SlotId};
+use super::{HttpHost, HttpWorker};
 use std::collections::VecDeque;
 
 /// Who waits for rows.
@@ -20,7 +21,7 @@ pub(super) struct WaitingForRows {
 /// The end of a rest that no clock ends.
 const UNTIL_ROWS_COME: u64 = u64::MAX;
 
-impl<H: Host> HttpWorker<H> {
+impl<H: HttpHost> HttpWorker<H> {
     /// Lets a user wait for the row of its next pass.
     pub(super) fn await_row(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
@@ -45,8 +46,8 @@ impl<H: Host> HttpWorker<H> {
     }
 
     /// Does what the coordinator says about rows.
-    pub(super) fn take_rows(&mut self, order: &Command) {
-        let ending = self.halted || self.stages.is_draining();
+    pub(super) fn take_rows(&mut self, order: &Command, halted: bool) {
+        let ending = halted || self.stages.is_draining();
         if let Some(blocks) = self.iterations.stock.obey(order, ending) {
             self.host.report(WorkerReport::ReturnedRows { blocks });
         }

@@ -14,7 +14,7 @@ use std::fmt::Debug;
 
 /// Which connection bytes belong to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ConnectionId {
+pub(crate) struct ConnectionId {
     /// Its slot: no two connections of a worker have the same at one time.
     pub slot: u32,
     /// When it began to open: tells it from earlier connections of the slot.
@@ -23,7 +23,7 @@ pub struct ConnectionId {
 
 /// What received bytes were.
 #[derive(Debug, PartialEq)]
-pub struct Received {
+pub(crate) struct Received {
     /// How many bytes this is about; the rest must be given again, and at least one is used.
     pub used: usize,
     /// What they meant.
@@ -32,7 +32,7 @@ pub struct Received {
 
 /// What a peer has said.
 #[derive(Debug, PartialEq)]
-pub enum ConversationEvent {
+pub(crate) enum ConversationEvent {
     /// Messages were completed, and signs of life that count as heartbeats; both may be zero.
     Messages {
         /// Messages that are as expected.
@@ -49,7 +49,7 @@ pub enum ConversationEvent {
 
 /// Why a conversation cannot go on.
 #[derive(Debug, PartialEq)]
-pub struct ConversationError {
+pub(crate) struct ConversationError {
     /// What it counts as.
     pub failure: Failure,
     /// A number of the protocol's own, such as a status; zero when there is none.
@@ -59,7 +59,7 @@ pub struct ConversationError {
 }
 
 /// What is said on held connections.
-pub trait Conversation {
+pub(crate) trait Conversation {
     /// What is kept of each connection.
     type State: Copy + Default + Debug;
 

@@ -9,7 +9,7 @@ use crate::record::{Failure, FailureStage};
 
 /// What came of one request that was sent. Moments are the caller's, in nanoseconds.
 #[derive(Debug)]
-pub struct RequestOutcome {
+pub(crate) struct RequestOutcome {
     /// What is wrong with it; `None` is a success.
     pub error: Option<RequestError>,
     /// The status, once a head has come.
@@ -35,7 +35,7 @@ pub struct RequestOutcome {
 
 /// Whether a request that was not answered may be sent again.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum RetrySafety {
+pub(crate) enum RetrySafety {
     /// It may not: the server has seen it, as far as one can tell, or the plan does not let it.
     #[default]
     Unsafe,
@@ -49,7 +49,7 @@ pub enum RetrySafety {
 
 /// Bytes of bodies, without their framing, that one sending of a request has moved so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Transferred {
+pub(crate) struct Transferred {
     /// Of the request: what the kernel took; with TLS what its session took, which holds back at
     /// most one record; with HTTP/2 what the flow control of the connection let out.
     pub sent: u64,
@@ -59,7 +59,7 @@ pub struct Transferred {
 
 /// When a request is out of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Deadlines {
+pub(crate) struct Deadlines {
     /// Until the first byte has come.
     pub first_byte_ns: u64,
     /// Until the last byte has come.

@@ -9,7 +9,7 @@ use std::io;
 
 /// Why there is no good answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RequestError {
+pub(crate) struct RequestError {
     /// What it is counted as.
     pub cause: Cause,
     /// One example in words.
@@ -48,13 +48,13 @@ impl RequestError {
     }
 
     /// A connection that did not open.
-    pub fn connect(route: Route<'_>, error: &io::Error) -> Self {
+    pub(crate) fn connect(route: Route<'_>, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(route));
         Self { cause: Cause::from_io(error, FailureStage::Connect), sample }
     }
 
     /// A connection that was not open in time.
-    pub fn connect_timeout(route: Route<'_>) -> Self {
+    pub(crate) fn connect_timeout(route: Route<'_>) -> Self {
         // Nothing else keeps a Unix socket waiting.
         let words = match route.to {
             Address::Tcp(_) => "not open in time",
@@ -65,13 +65,13 @@ impl RequestError {
     }
 
     /// A connection that was open, and was not secured in time.
-    pub fn handshake_timeout(route: Route<'_>) -> Self {
+    pub(crate) fn handshake_timeout(route: Route<'_>) -> Self {
         let sample = format!("{}: not secured in time", way(route));
         Self::new(Failure::ConnectTimeout, FailureStage::Tls, sample)
     }
 
     /// A request for which there was no room in time on a connection that is shared.
-    pub fn unsent(route: Route<'_>, opening: PeerSettings) -> Self {
+    pub(crate) fn unsent(route: Route<'_>, opening: PeerSettings) -> Self {
         let (failure, phase, words) = match opening {
             PeerSettings::Received => {
                 let words = "no stream of the connection became free in time";
@@ -90,7 +90,7 @@ impl RequestError {
     }
 
     /// A connection that was open, and could not be secured.
-    pub fn handshake(route: Route<'_>, error: &io::Error) -> Self {
+    pub(crate) fn handshake(route: Route<'_>, error: &io::Error) -> Self {
         let sample = format!("{}: {error}", way(route));
         Self { cause: tls::cause(error, FailureStage::Tls), sample }
     }
@@ -105,7 +105,7 @@ impl RequestError {
 
 /// What the server of a connection that is shared has said of how many requests it takes at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PeerSettings {
+pub(crate) enum PeerSettings {
     /// Nothing yet.
     Pending,
     /// None.

@@ -15,7 +15,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 /// How far a request has come.
 #[derive(Debug)]
-pub enum ExchangeStep {
+pub(crate) enum ExchangeStep {
     /// More must come.
     Wait,
     /// More has come already; others have their turn first.

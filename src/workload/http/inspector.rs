@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// What an answer gives to the session of its user.
 #[derive(Debug, Default)]
-pub struct Extracted {
+pub(crate) struct Extracted {
     /// Values: which variable, and what was found.
     pub(super) values: Vec<(usize, Box<str>)>,
     /// What the server said by `set-cookie`.

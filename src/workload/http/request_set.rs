@@ -22,7 +22,7 @@ const LONGEST_PATH: usize = 300;
 
 /// What the lanes to one URL send. One for all lanes.
 #[derive(Debug)]
-pub struct RequestSet {
+pub(crate) struct RequestSet {
     /// In the plan's order.
     pub(super) requests: Vec<PreparedRequest>,
     test_data: Arc<TestData>,
@@ -63,7 +63,7 @@ pub(super) struct PreparedRequest {
 
 /// Why a request cannot be built.
 #[derive(Debug, thiserror::Error)]
-pub enum RequestSetError {
+pub(crate) enum RequestSetError {
     /// Not a path.
     #[error("cannot build request `{request}`: `{path}` is not a path")]
     Path {
@@ -90,7 +90,7 @@ pub enum RequestSetError {
 
 impl RequestSet {
     /// The requests of a scenario to one URL of its target, whose URLs are `all`.
-    pub fn new(
+    pub(crate) fn new(
         http: &Http,
         url: &HttpUrl,
         all: &[HttpUrl],
@@ -150,7 +150,7 @@ impl RequestSet {
     }
 
     /// Gives a session what an answer has for it.
-    pub fn give(
+    pub(crate) fn give(
         &self,
         session: &mut UserSession,
         extracted: Extracted,
@@ -167,7 +167,7 @@ impl RequestSet {
 
     /// The words of a failure with the request that it is of, as it was really sent, and to where.
     /// Values of the environment are hidden.
-    pub fn words_of(
+    pub(crate) fn words_of(
         &self,
         request: usize,
         session: Option<&UserSession>,

@@ -9,7 +9,7 @@ use crate::record::{CookieLoss, Failure, FailureStage};
 
 /// What one user, or one arrival, carries along.
 #[derive(Debug, Default)]
-pub struct UserSession {
+pub(crate) struct UserSession {
     row: Option<u64>,
     /// All rows have been used.
     exhausted: bool,
@@ -25,7 +25,7 @@ pub struct UserSession {
 
 /// What came of giving an answer to a session.
 #[derive(Debug)]
-pub struct SessionUpdate {
+pub(crate) struct SessionUpdate {
     /// Whether a redirect is to be followed, or why it is not.
     pub follows: Result<bool, RequestError>,
     /// Cookies that are not kept: why, and in words.
@@ -43,18 +43,18 @@ pub(super) struct Redirect {
 
 impl UserSession {
     /// A session at its start.
-    pub fn new(cookies: bool) -> Self {
+    pub(crate) fn new(cookies: bool) -> Self {
         Self { cookie_jar: cookies.then(CookieJar::default), ..Self::default() }
     }
 
     /// How many passes have begun.
-    pub fn passes(&self) -> u64 {
+    pub(crate) fn passes(&self) -> u64 {
         self.passes
     }
 
     /// Begins a pass: its values are gone, cookies stay. `row`: `None` when there is none left,
     /// where rows are used.
-    pub fn begin_pass(&mut self, row: Option<u64>, uses_rows: bool) {
+    pub(crate) fn begin_pass(&mut self, row: Option<u64>, uses_rows: bool) {
         self.passes += 1;
         self.row = row;
         self.exhausted = uses_rows && row.is_none();
@@ -63,7 +63,7 @@ impl UserSession {
     }
 
     /// Begins a request.
-    pub fn begin_request(&mut self) {
+    pub(crate) fn begin_request(&mut self) {
         self.redirect = None;
     }
 

@@ -36,7 +36,7 @@ impl Buffers {
 
 /// How far the securing of a connection has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Handshake {
+pub(crate) enum Handshake {
     /// The peer must say more.
     Pending,
     /// There is nothing to secure.

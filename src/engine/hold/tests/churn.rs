@@ -37,12 +37,12 @@ fn measured(outcomes: &Outcomes, metric: crate::plan::Metric) -> Measure {
 
 /// How many connections were open at the end of each second.
 fn levels(outcomes: &Outcomes) -> Vec<u64> {
-    let told = &outcomes.simulation.borrow().told;
+    let told = &outcomes.simulation.reports;
     let open = |notice: &WorkerReport| match notice {
         WorkerReport::Snapshot(snapshot) => Some(snapshot.gauges.get(Gauge::Open)),
         _ => None,
     };
-    told.iter().filter_map(open).collect()
+    told.iter().filter_map(|(_, report)| open(report)).collect()
 }
 
 /// A server that opens at once, and whose connections of some users end at some age, once.
@@ -155,7 +155,7 @@ fn a_storm_drops_its_share_and_measures_how_they_come_back() {
     assert_eq!(outcomes.get(Counter::Lost), 0, "a planned drop is no loss");
     assert_eq!(outcomes.get(Counter::Ok), outcomes.get(Counter::Started));
     assert_eq!(
-        outcomes.simulation.borrow().closed.iter().filter(|how| **how == Close::Rst).count() as u64,
+        outcomes.simulation.closed.iter().filter(|how| **how == Close::Rst).count() as u64,
         outcomes.get(Counter::StormDropped)
     );
     let time = |stat| {
@@ -281,7 +281,7 @@ fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
     });
     let hold = HoldSettings { connect_timeout: seconds(1), ..with(churn) };
     let outcomes = run(plan(hold, vec![stage(1_000, Ramp::Unpaced, 5)]), orders, script, nothing());
-    assert!(outcomes.simulation.borrow().told.contains(&WorkerReport::RampReached { stage: 0 }));
+    assert!(outcomes.simulation.has_reported(&WorkerReport::RampReached { stage: 0 }));
     assert_eq!(outcomes.get(Counter::Ok), 900);
     assert!(outcomes.get(Counter::ConnectFailed) >= 400);
 }

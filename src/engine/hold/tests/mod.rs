@@ -4,6 +4,7 @@ mod simulation;
 mod websocket;
 
 use super::*;
+use crate::engine::wire::WorkerReport;
 use crate::plan::{Phase, Ramp, TimeMetric};
 use crate::record::Transition;
 use simulation::{
@@ -152,7 +153,7 @@ fn client_heartbeats_are_sent_on_time_and_their_replies_awaited() {
     );
     assert_eq!(outcomes.get(Counter::HeartbeatMissed), 1);
     assert_eq!(outcomes.get(Counter::HeartbeatSent), outcomes.get(Counter::HeartbeatReceived) + 1);
-    assert_eq!(outcomes.simulation.borrow().sent, outcomes.get(Counter::HeartbeatSent));
+    assert_eq!(outcomes.simulation.sent, outcomes.get(Counter::HeartbeatSent));
     assert_eq!(outcomes.get(Counter::Ok), 9);
     let rtt =
         outcomes.whole().times.stat(TimeMetric::HeartbeatRtt, crate::plan::Stat::Max).unwrap();
@@ -208,8 +209,8 @@ fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
     );
     assert_eq!(outcomes.get(Counter::Ok), 1_000);
     assert_eq!(outcomes.cell(0, Phase::Hold).counters.get(Counter::HoldEntered), 1_000);
-    assert!(outcomes.simulation.borrow().told.contains(&WorkerReport::RampReached { stage: 0 }));
-    assert_eq!(outcomes.simulation.borrow().now_ns / SECOND_NS, 7);
+    assert!(outcomes.simulation.has_reported(&WorkerReport::RampReached { stage: 0 }));
+    assert_eq!(outcomes.simulation.now_ns / SECOND_NS, 7);
     assert_eq!(outcomes.whole().times.count(TimeMetric::ScheduleLag), 0);
 }
 

@@ -105,5 +105,5 @@ fn what_is_in_its_handshake_at_the_end_is_unfinished() {
     let outcomes = run(secured(settings(None), stages), Vec::new(), script, nothing());
     assert_eq!(outcomes.get(Counter::Unfinished), 20);
     assert_eq!(outcomes.get(Counter::UnfinishedOpen), 0);
-    assert_eq!(outcomes.simulation.borrow().closed, vec![Close::Rst; 20]);
+    assert_eq!(outcomes.simulation.closed, vec![Close::Rst; 20]);
 }

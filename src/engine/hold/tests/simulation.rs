@@ -2,12 +2,15 @@
 
 use super::super::*;
 use super::secured;
+use crate::engine::wire::WorkerReport;
+use crate::engine::worker::testing::{Peer, Simulated};
+use crate::engine::worker::{SlotId, drive};
 use crate::plan::{Level, Phase, Plan, Protocol, Ramp, Scenario, Stage};
-use crate::record::{Cell, Recording, Second, Snapshot, WorkerFacts};
+use crate::record::{Cell, Recording, Second, Snapshot};
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};
 use crate::workload::hold::raw::RawTcp;
-use std::cell::{Cell as Shared, RefCell};
+use std::cell::Cell as Shared;
 use std::collections::BTreeMap;
 use std::io;
 use std::rc::Rc;
@@ -25,93 +28,68 @@ pub(super) enum Act {
     Reset,
 }
 
-/// A world in which time passes only when nothing is left to do.
+/// A server, and what it has seen.
 #[derive(Default)]
-pub(super) struct Simulation {
-    pub(super) now_ns: u64,
-    /// By time, then by order of arrival.
-    pub(super) agenda: BTreeMap<(u64, u64), (u32, Act)>,
-    pub(super) number: u64,
-    pub(super) inboxes: BTreeMap<u32, Vec<Act>>,
-    pub(super) orders: Vec<(u64, Command)>,
-    pub(super) told: Vec<WorkerReport>,
+pub(super) struct Server {
+    inboxes: BTreeMap<u32, Vec<Act>>,
     pub(super) sent: u64,
     /// What was sent last, and all that was sent.
     pub(super) last: Vec<u8>,
     pub(super) heard: Vec<Vec<u8>>,
     pub(super) closed: Vec<Close>,
+    /// Called for each new connection, with its slot and user.
+    on_connect: Option<Rc<Script>>,
+    /// Called for each heartbeat that is sent, with the slot.
+    on_send: Option<Rc<Script>>,
+}
+
+pub(super) type Simulation = Simulated<Server>;
+
+pub(super) type Script = Box<dyn Fn(&mut Simulation, u32, u64)>;
+
+impl Peer for Server {
+    type Act = Act;
+
+    fn act(&mut self, id: SlotId, act: Act) -> Ready {
+        let (mut readable, mut failed) = (true, false);
+        match act {
+            Act::Open => readable = false,
+            Act::Refuse => failed = true,
+            act => self.inboxes.entry(id.slot).or_default().push(act),
+        }
+        let closed = matches!(act, Act::Fin | Act::Reset);
+        Ready { id, readable, writable: true, closed, failed }
+    }
+}
+
+fn id(slot: u32) -> SlotId {
+    SlotId { slot, generation: 0 }
 }
 
 impl Simulation {
     pub(super) fn plan(&mut self, at_ns: u64, slot: u32, act: Act) {
-        self.number += 1;
-        self.agenda.insert((at_ns, self.number), (slot, act));
+        self.schedule(at_ns, id(slot), act);
+    }
+
+    /// The next thing in the inbox of a slot.
+    fn take(&mut self, slot: u32) -> Option<Act> {
+        let inbox = self.inboxes.entry(slot).or_default();
+        (!inbox.is_empty()).then(|| inbox.remove(0))
     }
 }
 
-pub(super) type Script = Box<dyn Fn(&mut Simulation, u32, u64)>;
-
-pub(super) struct World {
-    pub(super) simulation: Rc<RefCell<Simulation>>,
-    /// Called for each new connection, with its slot and user.
-    pub(super) on_connect: Script,
-    /// Called for each heartbeat that is sent, with the slot.
-    pub(super) on_send: Script,
-}
-
-impl Host for World {
+impl HoldHost for Simulation {
     type Socket = Shared<u32>;
 
-    fn now_ns(&self) -> u64 {
-        self.simulation.borrow().now_ns
-    }
-
     fn connect(&mut self, slot: u32, user: u64) -> io::Result<Shared<u32>> {
-        (self.on_connect)(&mut self.simulation.borrow_mut(), slot, user);
+        if let Some(script) = self.on_connect.clone() {
+            script(self, slot, user);
+        }
         Ok(Shared::new(slot))
     }
 
-    fn wait(&mut self, at_most_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()> {
-        let simulation = &mut *self.simulation.borrow_mut();
-        let until = simulation.now_ns.saturating_add(at_most_ns);
-        let next = simulation.agenda.first_key_value().map_or(u64::MAX, |((at, _), _)| *at);
-        let order = simulation.orders.first().map_or(u64::MAX, |(at, _)| *at);
-        simulation.now_ns = simulation.now_ns.max(until.min(next).min(order));
-        while let Some(entry) =
-            simulation.agenda.first_entry().filter(|entry| entry.key().0 <= simulation.now_ns)
-        {
-            let (slot, act) = entry.remove();
-            let (mut readable, mut failed) = (true, false);
-            match act {
-                Act::Open => readable = false,
-                Act::Refuse => failed = true,
-                act => simulation.inboxes.entry(slot).or_default().push(act),
-            }
-            ready.push(Ready {
-                slot,
-                readable,
-                writable: true,
-                closed: matches!(act, Act::Fin | Act::Reset),
-                failed,
-            });
-        }
-        Ok(())
-    }
-
-    fn order(&mut self) -> Option<Command> {
-        let simulation = &mut *self.simulation.borrow_mut();
-        let due = simulation.orders.first().is_some_and(|(at, _)| *at <= simulation.now_ns);
-        due.then(|| simulation.orders.remove(0).1)
-    }
-
-    fn report(&mut self, notice: WorkerReport) {
-        self.simulation.borrow_mut().told.push(notice);
-    }
-
     fn secure(&mut self, slot: &Shared<u32>, _user: u64) -> io::Result<bool> {
-        let simulation = &mut *self.simulation.borrow_mut();
-        let inbox = simulation.inboxes.entry(slot.get()).or_default();
-        match (!inbox.is_empty()).then(|| inbox.remove(0)) {
+        match self.take(slot.get()) {
             None => Ok(false),
             Some(Act::Secure) => Ok(true),
             Some(Act::Reset) => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
@@ -121,40 +99,33 @@ impl Host for World {
     }
 
     fn watch(&mut self, socket: &Shared<u32>, slot: u32) -> io::Result<()> {
-        let simulation = &mut *self.simulation.borrow_mut();
         let before = socket.replace(slot);
-        for (planned, _) in simulation.agenda.values_mut().filter(|(planned, _)| *planned == before)
-        {
-            *planned = slot;
-        }
-        if let Some(inbox) = simulation.inboxes.remove(&before) {
-            simulation.inboxes.insert(slot, inbox);
+        self.rename(id(before), id(slot));
+        if let Some(inbox) = self.inboxes.remove(&before) {
+            self.inboxes.insert(slot, inbox);
         }
         Ok(())
     }
 
     fn receive(&mut self, slot: &Shared<u32>, buffer: &mut [u8]) -> io::Result<usize> {
-        let simulation = &mut *self.simulation.borrow_mut();
-        let inbox = simulation.inboxes.entry(slot.get()).or_default();
-        if inbox.is_empty() {
-            return Err(io::ErrorKind::WouldBlock.into());
-        }
-        match inbox.remove(0) {
-            Act::Say(bytes) => {
+        match self.take(slot.get()) {
+            None => Err(io::ErrorKind::WouldBlock.into()),
+            Some(Act::Say(bytes)) => {
                 buffer[..bytes.len()].copy_from_slice(bytes);
                 Ok(bytes.len())
             }
-            Act::Reset => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
-            Act::Open | Act::Refuse | Act::Secure | Act::Fin => Ok(0),
+            Some(Act::Reset) => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
+            Some(Act::Open | Act::Refuse | Act::Secure | Act::Fin) => Ok(0),
         }
     }
 
     fn send(&mut self, slot: &Shared<u32>, bytes: &[u8]) -> io::Result<usize> {
-        let mut simulation = self.simulation.borrow_mut();
-        simulation.sent += 1;
-        simulation.last = bytes.to_vec();
-        simulation.heard.push(bytes.to_vec());
-        (self.on_send)(&mut simulation, slot.get(), 0);
+        self.sent += 1;
+        self.last = bytes.to_vec();
+        self.heard.push(bytes.to_vec());
+        if let Some(script) = self.on_send.clone() {
+            script(self, slot.get(), 0);
+        }
         Ok(bytes.len())
     }
 
@@ -164,14 +135,9 @@ impl Host for World {
 
     fn close(&mut self, socket: Shared<u32>, how: Close) {
         let slot = socket.get();
-        let mut simulation = self.simulation.borrow_mut();
-        simulation.inboxes.remove(&slot);
-        simulation.agenda.retain(|_, (planned, _)| *planned != slot);
-        simulation.closed.push(how);
-    }
-
-    fn facts(&self) -> WorkerFacts {
-        WorkerFacts::default()
+        self.inboxes.remove(&slot);
+        self.cancel(id(slot));
+        self.closed.push(how);
     }
 }
 
@@ -212,7 +178,7 @@ pub(super) fn settings(heartbeat: Option<Heartbeat>) -> HoldSettings {
 /// What a run came to.
 pub(super) struct Outcomes {
     pub(super) recording: Recording,
-    pub(super) simulation: Rc<RefCell<Simulation>>,
+    pub(super) simulation: Simulation,
 }
 
 impl Outcomes {
@@ -270,13 +236,15 @@ pub(super) fn run_with<C: Conversation>(
         plan,
     };
     // The only worker need not wait for its turn to close.
-    let orders = std::iter::once((0, Command::StartClosing)).chain(orders).collect();
-    let simulation = Rc::new(RefCell::new(Simulation { orders, ..Simulation::default() }));
-    let world = World { simulation: Rc::clone(&simulation), on_connect, on_send };
+    let orders = std::iter::once((0, Command::StartClosing)).chain(orders);
+    let (on_connect, on_send) = (Some(Rc::new(on_connect)), Some(Rc::new(on_send)));
+    let server = Server { on_connect, on_send, ..Server::default() };
+    let simulation = Simulated::new(server, orders);
     let Protocol::Hold(settings) = load.scenario().protocol.clone() else { unreachable!() };
-    HoldWorker::new(world, load, settings, conversation).run().unwrap();
+    let worker = HoldWorker::new(simulation, load, settings, conversation);
+    let simulation = drive(worker).unwrap();
     let mut recording = Recording::new(1);
-    for notice in &simulation.borrow().told {
+    for (_, notice) in &simulation.reports {
         if let WorkerReport::Snapshot(snapshot) = notice {
             recording.add(&crate::record::Entry::Second(second_of(snapshot)));
         }

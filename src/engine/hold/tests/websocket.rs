@@ -119,7 +119,7 @@ fn a_connection_counts_once_its_handshake_is_done_and_leaves_with_a_goodbye() {
         let max = times.stat(metric, Stat::Max).unwrap();
         assert!((max / ns - 1.0).abs() < 0.002, "{metric}: {max}");
     }
-    let simulation = outcomes.simulation.borrow();
+    let simulation = &outcomes.simulation;
     assert_eq!(simulation.closed, vec![Close::Fin; 40]);
     let pings = simulation.heard.iter().filter(|bytes| bytes[0] == 0x89).count() as u64;
     assert_eq!(pings, sent);
@@ -147,7 +147,7 @@ fn a_peer_that_says_no_goodbye_is_not_waited_for_in_vain() {
         websocket(Beat::Messages),
     );
     assert_eq!(outcomes.get(Counter::Ok), 3);
-    let seconds = outcomes.simulation.borrow().now_ns / SECOND_NS;
+    let seconds = outcomes.simulation.now_ns / SECOND_NS;
     assert_eq!(seconds, 6, "a second of hold, five of patience");
 }
 
@@ -235,7 +235,7 @@ fn pings_of_the_server_are_heartbeats_that_can_be_missed() {
     assert_eq!(outcomes.get(Counter::HeartbeatReceived), 2 * 2 + 4 * 6);
     let gap = outcomes.whole().times.stat(TimeMetric::HeartbeatGap, Stat::P50).unwrap();
     assert!((gap / 5e9 - 1.0).abs() < 0.002, "{gap}");
-    let pongs = outcomes.simulation.borrow().heard.iter().filter(|bytes| bytes[0] == 0x8A).count();
+    let pongs = outcomes.simulation.heard.iter().filter(|bytes| bytes[0] == 0x8A).count();
     assert_eq!(pongs, 2 * 2 + 4 * 6);
 }
 
@@ -255,10 +255,7 @@ fn connections_that_are_replaced_say_goodbye_beside_their_successors() {
     assert_eq!(outcomes.get(Counter::Ok), opened);
     assert_eq!(outcomes.get(Counter::MessagesReceived), opened);
     assert!(outcomes.whole().failures.is_empty(), "{:?}", outcomes.whole().failures);
-    assert_eq!(
-        outcomes.simulation.borrow().closed,
-        vec![Close::Fin; usize::try_from(opened).unwrap()]
-    );
+    assert_eq!(outcomes.simulation.closed, vec![Close::Fin; usize::try_from(opened).unwrap()]);
 }
 
 #[test]

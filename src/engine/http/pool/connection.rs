@@ -1,6 +1,7 @@
 //! Turns one connection and those who share it into who may send next.
 
-use super::super::host::{Capacity, SlotId};
+use super::super::super::worker::SlotId;
+use super::super::host::Capacity;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
 use crate::workload::http::Http2Connection;

@@ -8,7 +8,8 @@
 
 mod connection;
 
-use super::host::{Capacity, Ready, SlotId};
+use super::super::worker::{Ready, SlotId};
+use super::host::Capacity;
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::record::ConnectionEnd;
 use crate::workload::Route;
@@ -279,6 +280,7 @@ impl ConnectionPool {
             id: user,
             readable: true,
             writable: true,
+            failed: false,
             closed: true,
         }));
     }

@@ -4,7 +4,8 @@ use super::super::*;
 use super::world::{load, paced, rate, settings, time, users};
 use crate::engine::Link;
 use crate::engine::clock::Clock;
-use crate::engine::wire::{FromWorker, Inbox};
+use crate::engine::wire::{FromWorker, Inbox, WorkerReport};
+use crate::engine::worker::drive;
 use crate::plan::{HostPort, Site, ThinkTime, TimeMetric};
 use crate::record::Counter;
 use crate::schedule::Partition;
@@ -45,10 +46,8 @@ fn really_ran(load: Load) -> Vec<WorkerReport> {
         std::fs::File::from(told).read_to_end(&mut bytes).unwrap();
         bytes
     });
-    let host = Epoll::new(clock, link, load.clone(), scripts).unwrap();
-    let mut requests = HttpWorker::new(host, load).unwrap();
-    requests.run().unwrap();
-    requests.into_host().finish().unwrap();
+    let host = HttpSockets::host(clock, link, load.clone(), scripts).unwrap();
+    drive(HttpWorker::new(host, load).unwrap()).unwrap().finish().unwrap();
     let mut inbox = Inbox::default();
     inbox.feed(&hear.join().unwrap());
     let next = || inbox.take::<FromWorker>().unwrap();

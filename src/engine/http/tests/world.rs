@@ -2,13 +2,16 @@
 
 use super::super::*;
 use super::MS;
+use crate::engine::wire::WorkerReport;
+use crate::engine::worker::drive;
+use crate::engine::worker::testing::{Peer, Simulated};
 use crate::plan::{Builtin, Faults};
 use crate::plan::{
     Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
     ThinkTime,
 };
 use crate::record::{
-    Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Snapshot, Transition, WorkerFacts,
+    Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Snapshot, Transition,
 };
 use crate::schedule::{Partition, Schedule};
 use crate::units::{Rate, Time};
@@ -16,8 +19,7 @@ use crate::workload::http::{
     Deadlines, ExchangeStep, Handshake, RequestError, RequestOutcome, RetrySafety, Transferred,
 };
 use std::cell::RefCell;
-use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -144,8 +146,8 @@ impl World {
 }
 
 /// A connection that knows when it opens or answers.
-struct Fake {
-    place: SlotId,
+pub(super) struct Fake {
+    id: SlotId,
     number: u64,
     /// When something happens next.
     next_ns: u64,
@@ -154,84 +156,34 @@ struct Fake {
     over: bool,
 }
 
-/// Time passes only when nothing is left to do.
-struct Simulated {
-    world: Rc<World>,
-    now: u64,
-    /// What happens when, and in which order among what happens at once.
-    events: BinaryHeap<Reverse<(u64, u64, u32, u32)>>,
-    count: u64,
-    /// Orders and when they are given, the last first.
-    orders: Vec<(u64, Command)>,
-    ran: Ran,
-}
+/// A connection opens, or an answer ends.
+impl Peer for Rc<World> {
+    type Act = ();
 
-impl Simulated {
-    fn happens(&mut self, at: u64, SlotId { slot, generation: turn }: SlotId) {
-        self.count += 1;
-        self.events.push(Reverse((at, self.count, slot, turn)));
+    fn act(&mut self, id: SlotId, (): ()) -> Ready {
+        Ready { id, readable: false, writable: true, closed: false, failed: false }
+    }
+
+    fn answer(&mut self, report: &WorkerReport, now_ns: u64) -> Option<Command> {
+        let WorkerReport::RampReached { stage } = *report else { return None };
+        Some(Command::Transition { mark: Transition::Hold(stage), at_ns: now_ns })
     }
 }
 
-impl Host for Simulated {
+impl HttpHost for Simulated<Rc<World>> {
     type Connection = Fake;
 
-    fn now_ns(&self) -> u64 {
-        self.now
-    }
-
-    fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> std::io::Result<()> {
-        let event = self.events.peek().map_or(u64::MAX, |Reverse((at, ..))| *at);
-        let order = self.orders.last().map_or(u64::MAX, |(at, _)| *at);
-        self.now = self.now.max(until_ns.min(event).min(order));
-        while let Some(Reverse((at, _, slot, turn))) = self.events.peek().copied()
-            && at <= self.now
-        {
-            self.events.pop();
-            let place = SlotId { slot, generation: turn };
-            ready.push(Ready { id: place, readable: false, writable: true, closed: false });
-        }
-        Ok(())
-    }
-
-    fn order(&mut self) -> Option<Command> {
-        self.orders.pop_if(|(at, _)| *at <= self.now).map(|(_, order)| order)
-    }
-
-    fn report(&mut self, notice: WorkerReport) {
-        match notice {
-            WorkerReport::Snapshot(snapshot) => {
-                for (key, cell) in &snapshot.cells {
-                    self.ran.cells.entry(*key).or_default().merge(cell);
-                }
-                self.ran.snapshots.push(*snapshot);
-            }
-            WorkerReport::RampReached { stage } => {
-                self.ran.reached.push((self.now, stage));
-                let order = Command::Transition { mark: Transition::Hold(stage), at_ns: self.now };
-                self.orders.push((self.now, order));
-            }
-            WorkerReport::Done => self.ran.end_ns = self.now,
-            WorkerReport::WantRows { waits } => self.ran.asked.push((self.now, waits)),
-            WorkerReport::ReturnedRows { blocks } => self.ran.returned.extend(blocks),
-        }
-    }
-
-    fn facts(&self) -> WorkerFacts {
-        WorkerFacts::default()
-    }
-
-    fn connect(&mut self, place: SlotId, number: u64) -> Result<Fake, RequestError> {
-        self.world.opened.borrow_mut().push((self.now, number));
-        let next_ns = (self.world.open_ns)(self.now);
-        self.happens(next_ns, place);
-        Ok(Fake { place, number, next_ns, sent: 0, wrong: false, over: false })
+    fn connect(&mut self, id: SlotId, number: u64) -> Result<Fake, RequestError> {
+        self.peer.opened.borrow_mut().push((self.now_ns, number));
+        let next_ns = (self.peer.open_ns)(self.now_ns);
+        self.schedule(next_ns, id, ());
+        Ok(Fake { id, number, next_ns, sent: 0, wrong: false, over: false })
     }
 
     fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, RequestError> {
-        *self.world.knocks.borrow_mut() += 1;
-        let refused = self.world.refused.map(|failure| fault(failure, FailureStage::Connect));
-        refused.map_or(Ok(self.now >= self.world.full_until_ns), Err)
+        *self.peer.knocks.borrow_mut() += 1;
+        let refused = self.peer.refused.map(|failure| fault(failure, FailureStage::Connect));
+        refused.map_or(Ok(self.now_ns >= self.peer.full_until_ns), Err)
     }
 
     fn secure(&mut self, _: &mut Self::Connection, _: u64) -> Result<Handshake, RequestError> {
@@ -242,26 +194,26 @@ impl Host for Simulated {
         fault(Failure::ConnectTimeout, FailureStage::Connect)
     }
 
-    fn send(&mut self, lane: &mut Fake, _: u32) -> bool {
-        self.world.sent.borrow_mut().push((self.now, lane.number));
-        lane.sent += 1;
-        lane.over = lane.sent.is_multiple_of(self.world.idle_close_every);
-        lane.wrong = lane.sent.is_multiple_of(self.world.wrong_every);
-        lane.next_ns = if lane.over || lane.wrong {
-            self.now
+    fn send(&mut self, connection: &mut Fake, _: u32) -> bool {
+        self.peer.sent.borrow_mut().push((self.now_ns, connection.number));
+        connection.sent += 1;
+        connection.over = connection.sent.is_multiple_of(self.peer.idle_close_every);
+        connection.wrong = connection.sent.is_multiple_of(self.peer.wrong_every);
+        connection.next_ns = if connection.over || connection.wrong {
+            self.now_ns
         } else {
-            (self.world.answer_ns)(self.now).max(self.now)
+            (self.peer.answer_ns)(self.now_ns).max(self.now_ns)
         };
-        self.happens(lane.next_ns, lane.place);
+        self.schedule(connection.next_ns, connection.id, ());
         true
     }
 
-    fn advance(&mut self, lane: &mut Fake, _: bool, now_ns: u64) -> ExchangeStep {
-        if now_ns < lane.next_ns {
+    fn advance(&mut self, connection: &mut Fake, _: bool, now_ns: u64) -> ExchangeStep {
+        if now_ns < connection.next_ns {
             return ExchangeStep::Wait;
         }
-        let closed = lane.over.then(|| fault(Failure::ClosedByServer, FailureStage::Request));
-        if lane.wrong {
+        let closed = connection.over.then(|| fault(Failure::ClosedByServer, FailureStage::Request));
+        if connection.wrong {
             let first_byte_ns = Some(now_ns);
             let wrong = answer(Some(fault(Failure::Status, FailureStage::Request)), now_ns);
             let status = Some(503);
@@ -272,27 +224,33 @@ impl Host for Simulated {
                 ..wrong
             });
         }
-        let unseen = if lane.over { RetrySafety::Permitted } else { RetrySafety::Unsafe };
-        ExchangeStep::Ended(RequestOutcome { retry_safety: unseen, ..answer(closed, now_ns) })
+        let retry_safety =
+            if connection.over { RetrySafety::Permitted } else { RetrySafety::Unsafe };
+        ExchangeStep::Ended(RequestOutcome { retry_safety, ..answer(closed, now_ns) })
     }
 
     fn deadline(&self, _: &Fake, limits: Deadlines) -> u64 {
         limits.whole_ns
     }
 
-    fn time_out(&mut self, lane: &mut Fake, _: Deadlines, now_ns: u64) -> Option<RequestOutcome> {
-        lane.over = true;
+    fn time_out(
+        &mut self,
+        connection: &mut Fake,
+        _: Deadlines,
+        now_ns: u64,
+    ) -> Option<RequestOutcome> {
+        connection.over = true;
         Some(answer(Some(fault(Failure::RequestTimeout, FailureStage::Request)), now_ns))
     }
 
     fn idle_event(&mut self, _: &mut Fake) {}
 
-    fn takes_a_request(&self, lane: &Fake) -> bool {
-        !lane.over
+    fn takes_a_request(&self, connection: &Fake) -> bool {
+        !connection.over
     }
 
-    fn bytes_moved(&self, lane: &Fake) -> Transferred {
-        Transferred { sent: 3 * u64::from(lane.sent > 0), received: 1 }
+    fn bytes_moved(&self, connection: &Fake) -> Transferred {
+        Transferred { sent: 3 * u64::from(connection.sent > 0), received: 1 }
     }
 }
 
@@ -329,6 +287,21 @@ pub(super) struct Ran {
 }
 
 impl Ran {
+    fn add(&mut self, now: u64, report: WorkerReport) {
+        match report {
+            WorkerReport::Snapshot(snapshot) => {
+                for (key, cell) in &snapshot.cells {
+                    self.cells.entry(*key).or_default().merge(cell);
+                }
+                self.snapshots.push(*snapshot);
+            }
+            WorkerReport::RampReached { stage } => self.reached.push((now, stage)),
+            WorkerReport::Done => self.end_ns = now,
+            WorkerReport::WantRows { waits } => self.asked.push((now, waits)),
+            WorkerReport::ReturnedRows { blocks } => self.returned.extend(blocks),
+        }
+    }
+
     pub(super) fn total(&self) -> Cell {
         self.cells.values().fold(Cell::default(), |mut all, cell| {
             all.merge(cell);
@@ -344,17 +317,13 @@ impl Ran {
 /// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced
 /// stage as soon as it is reached.
 pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Command)]) -> Ran {
-    let host = Simulated {
-        world: Rc::clone(world),
-        now: 0,
-        events: BinaryHeap::new(),
-        count: 0,
-        orders: orders.iter().rev().cloned().collect(),
-        ran: Ran::default(),
-    };
-    let mut requests = HttpWorker::new(host, load).unwrap();
-    requests.run().unwrap();
-    let ran = requests.into_host().ran;
+    let commands: Vec<(u64, Command)> = orders.to_vec();
+    let host = Simulated::new(Rc::clone(world), commands);
+    let ended = drive(HttpWorker::new(host, load).unwrap()).unwrap();
+    let mut ran = Ran::default();
+    for (now, report) in ended.reports {
+        ran.add(now, report);
+    }
     check_identities(&ran);
     ran
 }
