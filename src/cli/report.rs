@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "what CI this is stands in the environment")]
 
 use super::ci::CiArgs;
+use super::screen::Summary;
 use super::{ExitStatus, diagnostic, screen};
 use crate::report::page::Page;
 use crate::report::{self, WrittenReports, text};
@@ -27,6 +28,9 @@ pub(super) struct ReportArgs {
     /// Also print every validity rule with its measured value and limits.
     #[arg(long, short)]
     verbose: bool,
+    /// Choose how much to print.
+    #[arg(long, value_enum, default_value = "full")]
+    summary: Summary,
     #[command(flatten)]
     ci: CiArgs,
 }
@@ -68,7 +72,7 @@ fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, Exit
         Ok(outputs) => outputs.of_run(&saved),
         Err(error) => vec![error],
     });
-    text::write(&saved, &made, page).map_err(|_| ExitStatus::Internal)?;
+    text::write(&saved, &made, args.summary.into(), page).map_err(|_| ExitStatus::Internal)?;
     Ok(made)
 }
 

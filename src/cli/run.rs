@@ -8,6 +8,7 @@
 use super::ci::CiArgs;
 use super::plan_file::{PlanFile, folder};
 use super::saving::Saving;
+use super::screen::Summary;
 use super::signals::Signals;
 use super::{ExitStatus, OverrideArgs, diagnostic, preflight, screen};
 use crate::engine::{
@@ -41,6 +42,9 @@ pub(super) struct RunArgs {
     /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
     progress: Progress,
+    /// Choose how much to print at the end of the run.
+    #[arg(long, value_enum, default_value = "short")]
+    summary: Summary,
     /// Start even if this machine or a target fails the preflight checks.
     #[arg(long)]
     force: bool,
@@ -85,7 +89,7 @@ pub(super) fn run_once(
 ) -> RunOutcome {
     prepare(args, plan)
         .and_then(|prepared| execute(args, prepared, signals))
-        .map_or_else(RunOutcome::from, |closed| report(closed, summary))
+        .map_or_else(RunOutcome::from, |closed| report(closed, args.summary, summary))
 }
 
 /// Checks everything that can be known before anything is sent.
@@ -198,12 +202,12 @@ fn create_store(args: &RunArgs, file: &PlanFile) -> Result<Store, ExitStatus> {
 }
 
 /// Writes the reports of what was saved, prints the summary, says how it went.
-fn report(closed: Closed, to: &mut dyn Write) -> RunOutcome {
+fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
     let Closed { saved, problems, lock: _lock } = closed;
     let mut made = report::write(&saved, problems);
     let mut summary = Vec::new();
     let page = &mut Page::new(&mut summary, screen::columns());
-    if let Err(reason) = text::write(&saved, &made, page) {
+    if let Err(reason) = text::write(&saved, &made, detail.into(), page) {
         made.problems.push(Error::Write { path: "the summary".into(), reason });
     }
     // Whoever closes the pipe has read enough.

@@ -1,6 +1,26 @@
-//! How many columns what is printed may take.
+//! How much is printed, and how many columns it may take.
 
 use crate::report::page::WIDTH;
+use crate::report::text::Detail;
+use clap::ValueEnum;
+
+/// How much of a run is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Summary {
+    /// Verdict, thresholds, a row per stage, what failed.
+    Short,
+    /// Every table.
+    Full,
+}
+
+impl From<Summary> for Detail {
+    fn from(summary: Summary) -> Self {
+        match summary {
+            Summary::Short => Self::Short,
+            Summary::Full => Self::Full,
+        }
+    }
+}
 
 /// Lines that are wider are hard to read, however wide the terminal.
 const WIDEST: usize = 200;

@@ -6,8 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::RecvTimeoutError;
-use std::sync::{PoisonError, RwLock};
+use std::sync::{PoisonError, RwLock, mpsc::RecvTimeoutError};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -57,10 +56,11 @@ impl Stage {
         Self { folder }
     }
 
-    /// The command line `planrun plan.toml --out out …`, not yet started.
+    /// The command line `planrun plan.toml --out out …` with every table, not yet started.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(exe());
-        command.args(["plan.toml", "--out", "out", "--progress", "lines"]).args(arguments);
+        command.args("plan.toml --out out --progress lines --summary full".split(' '));
+        command.args(arguments);
         self.prepare(&mut command);
         command
     }

@@ -9,6 +9,7 @@ use crate::report::foreign::visible;
 use crate::report::search::SearchReport;
 use crate::report::section::ScenarioFacts;
 use crate::report::table::escaped;
+use crate::report::text::Detail;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table};
 use crate::report::text::{ending, said, threshold_table};
 use crate::store::SavedRun;
@@ -65,7 +66,7 @@ fn scenario(run: &SavedRun, index: usize) -> String {
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
     let name = escaped(&visible(&scenario.name));
-    let table = stage_table(scenario, &facts, &whole).markdown();
+    let table = stage_table(scenario, &facts, &whole, Detail::Full).markdown();
     let times = shown_times(scenario, &facts, &whole);
     let times = times.map(|text| format!("\n<sub>{}</sub>\n", escaped(&text))).unwrap_or_default();
     format!("### {name} ({})\n\n{table}{times}", scenario.protocol.name())
@@ -74,7 +75,7 @@ fn scenario(run: &SavedRun, index: usize) -> String {
 fn failures(run: &SavedRun, index: usize) -> Option<String> {
     let scenario = &run.plan.scenarios[index];
     let whole = ScenarioFacts::new(run, index).whole();
-    let (table, more) = cause_table(scenario, &whole)?;
+    let (table, more) = cause_table(scenario, &whole, Detail::Full)?;
     let more = match more {
         0 => String::new(),
         more => format!("\nand {more} more causes in failures.csv\n"),

@@ -6,6 +6,7 @@ use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
 use crate::report::foreign::visible;
 use crate::report::section::{ScenarioFacts, Section, end_of};
+use crate::report::text::Detail;
 use crate::report::text::requests::request_table;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table, time_table};
 use crate::report::text::times::main_time;
@@ -34,12 +35,12 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
         end_s: end_of(&run.recording) as f64 / 1e9,
     };
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
-    let requests = request_table(scenario, &whole);
-    let causes = cause_table(scenario, &whole);
+    let requests = request_table(scenario, &whole, Detail::Full);
+    let causes = cause_table(scenario, &whole, Detail::Full);
     html! {
         section.scenario {
             h2 { (visible(&scenario.name)) " " span.quiet { (scenario.protocol.name()) } }
-            (stage_table(scenario, &facts, &whole).html())
+            (stage_table(scenario, &facts, &whole, Detail::Full).html())
             @if let Some(text) = shown_times(scenario, &facts, &whole) { p.quiet { (text) } }
             div.charts { @for chart in charts { (chart) } }
             @if let Some(table) = time_table(&whole) { h3 { "Times" } (table.html()) }

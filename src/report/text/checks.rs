@@ -1,6 +1,6 @@
 //! Turns the checks of a scenario into a table: how often each held.
 
-use super::BAD;
+use super::{BAD, Detail};
 use crate::plan::Scenario;
 use crate::record::{Cell as Facts, CheckTally};
 use crate::report::checks::tallies;
@@ -13,20 +13,29 @@ use std::io::{self, Write};
 
 /// Checks that are shown, those that broke most often first; the others are in checks.csv.
 const MOST: usize = 20;
+const FEW: usize = 8;
 
-pub(super) fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn write(
+    scenario: &Scenario,
+    facts: &Facts,
+    detail: Detail,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
     let mut all: Vec<(&str, CheckTally)> = tallies(scenario, facts).collect();
+    // Those that always passed decide nothing.
+    all.retain(|(_, tally)| detail == Detail::Full || tally.failed > 0);
     if all.is_empty() {
         return Ok(());
     }
     all.sort_by_key(|(_, tally)| std::cmp::Reverse(tally.failed));
+    let most = detail.rows(FEW, MOST);
     let mut table = Table::new(vec![
         Column::name("check"),
         Column::right("passed").spare(2),
         Column::right("failed"),
         Column::right("ratio").spare(1),
     ]);
-    for (name, CheckTally { passed, failed }) in all.iter().take(MOST) {
+    for (name, CheckTally { passed, failed }) in all.iter().take(most) {
         let made = passed + failed;
         let ratio = if made > 0 { percent(*passed as f64 / made as f64) } else { "–".to_owned() };
         let style = if *failed > 0 { BAD } else { Style::new() };
@@ -39,8 +48,8 @@ pub(super) fn write(scenario: &Scenario, facts: &Facts, out: &mut Page<'_>) -> i
     }
     writeln!(out)?;
     table.write(out, 2)?;
-    if all.len() > MOST {
-        writeln!(out, "  and {} more in checks.csv", all.len() - MOST)?;
+    if all.len() > most {
+        writeln!(out, "  and {} more in checks.csv", all.len() - most)?;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@
 
 mod causes;
 mod checks;
+mod detail;
 pub(in crate::report) mod requests;
 pub(in crate::report) mod rules;
 pub(in crate::report) mod scenario;
@@ -28,6 +29,7 @@ use crate::store::options;
 use crate::units::figure::{grouped, percent, time};
 use crate::verdict::{Finding, RuleStatus, State, Verdict, unjudged_failures};
 use anstyle::{AnsiColor, Style};
+pub use detail::Detail;
 pub use rules::rules;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
@@ -38,20 +40,39 @@ const DOUBT: Style = AnsiColor::Yellow.on_default().bold();
 const STRONG: Style = Style::new().bold();
 const QUIET: Style = Style::new().dimmed();
 
+/// Thresholds and warnings that a short summary shows at most.
+const MOST_THRESHOLDS: usize = 10;
+const MOST_WARNINGS: usize = 2;
+
 /// Writes the summary.
-pub fn write(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
+pub fn write(
+    run: &SavedRun,
+    made: &WrittenReports,
+    detail: Detail,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
     verdict(run, out)?;
-    thresholds(run, out)?;
+    thresholds(run, detail, out)?;
     breaches(run, out)?;
     causes::diagnoses(run, out)?;
     for index in 0..run.plan.scenarios.len() {
-        scenario::write(run, index, out)?;
+        scenario::write(run, index, detail, out)?;
     }
-    causes::cost_of_all(run, out)?;
-    servers(run, out)?;
+    if detail == Detail::Full {
+        causes::cost_of_all(run, out)?;
+        servers(run, out)?;
+    }
     monitors(run, out)?;
-    warnings(run, out)?;
-    files(made, out)?;
+    warnings(run, detail, out)?;
+    not_written(made, out)?;
+    match detail {
+        Detail::Full => files(made, out)?,
+        Detail::Short => {
+            writeln!(out)?;
+            let more = "More: report.html in the folder, or `planrun report DIR` for every table";
+            paragraph(out, "", more, QUIET)?;
+        }
+    }
     last(run, made, out)
 }
 
@@ -143,16 +164,35 @@ pub(in crate::report) fn ending(run: &SavedRun) -> String {
     }
 }
 
-fn thresholds(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
-    if run.judgement.findings.is_empty() {
+fn thresholds(run: &SavedRun, detail: Detail, out: &mut Page<'_>) -> io::Result<()> {
+    let findings = &run.judgement.findings;
+    if findings.is_empty() {
         return Ok(());
     }
     heading(out, "Thresholds")?;
-    threshold_table(run).write(out, 2)
+    if detail == Detail::Full || findings.len() <= MOST_THRESHOLDS {
+        return threshold_table(run).write(out, 2);
+    }
+    let not_held = |finding: &&Finding| finding.state != State::Held;
+    let not_held: Vec<&Finding> = findings.iter().filter(not_held).collect();
+    let shown = &not_held[..not_held.len().min(MOST_THRESHOLDS)];
+    if !shown.is_empty() {
+        table_of(run, shown.iter().copied()).write(out, 2)?;
+    }
+    let held = findings.len() - not_held.len();
+    let more = match not_held.len() - shown.len() {
+        0 => format!("{held} more held"),
+        others => format!("{others} more did not hold; {held} held"),
+    };
+    paragraph(out, "  ", &more, QUIET)
 }
 
 /// A row for each threshold where it was looked at.
 pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
+    table_of(run, run.judgement.findings.iter())
+}
+
+fn table_of<'a>(run: &SavedRun, findings: impl Iterator<Item = &'a Finding>) -> Table {
     let mut table = Table::new(vec![
         Column::left(""),
         Column::name(""),
@@ -160,7 +200,7 @@ pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
         Column::right(""),
         Column::left("").spare(1),
     ]);
-    for finding in &run.judgement.findings {
+    for finding in findings {
         let Some(scenario) = run.plan.scenarios.get(usize::from(finding.scenario)) else {
             continue;
         };
@@ -291,7 +331,7 @@ fn monitors(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     table.write(out, 2)
 }
 
-fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
+fn warnings(run: &SavedRun, detail: Detail, out: &mut Page<'_>) -> io::Result<()> {
     let mut warnings: Vec<String> =
         run.started.as_ref().map_or_else(Vec::new, |started| started.warnings.clone());
     warnings.extend(lacks(run));
@@ -306,16 +346,27 @@ fn warnings(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
         return Ok(());
     }
     heading(out, "Warnings")?;
-    warnings.iter().try_for_each(|warning| paragraph(out, "  ", &visible(warning), Style::new()))
+    let shown = warnings.len().min(detail.rows(MOST_WARNINGS, usize::MAX));
+    for warning in &warnings[..shown] {
+        paragraph(out, "  ", &visible(warning), Style::new())?;
+    }
+    match warnings.len() - shown {
+        0 => Ok(()),
+        more => paragraph(out, "  ", &format!("and {more} more in report.html"), QUIET),
+    }
+}
+
+fn not_written(made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
+    if made.problems.is_empty() {
+        return Ok(());
+    }
+    heading(out, "Not written")?;
+    made.problems
+        .iter()
+        .try_for_each(|problem| paragraph(out, "  ", &visible(&problem.to_string()), BAD))
 }
 
 fn files(made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
-    if !made.problems.is_empty() {
-        heading(out, "Not written")?;
-        for problem in &made.problems {
-            paragraph(out, "  ", &visible(&problem.to_string()), BAD)?;
-        }
-    }
     if made.files.is_empty() {
         return Ok(());
     }

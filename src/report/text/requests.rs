@@ -2,7 +2,7 @@
 //! how long it took.
 
 use super::times::{figure, main_time};
-use super::{BAD, QUIET};
+use super::{BAD, Detail, QUIET};
 use crate::plan::{Metric, RatioMetric, Scenario, Stat};
 use crate::record::Counter;
 use crate::report::foreign::visible;
@@ -16,13 +16,15 @@ use std::io::{self, Write};
 
 /// Requests that are shown, in the plan's order; the others are in requests.csv.
 const MOST: usize = 20;
+const FEW: usize = 8;
 
-pub(crate) fn write(
+pub(super) fn write(
     scenario: &Scenario,
     whole: &Section<'_>,
+    detail: Detail,
     out: &mut Page<'_>,
 ) -> io::Result<()> {
-    let Some((table, more)) = request_table(scenario, whole) else { return Ok(()) };
+    let Some((table, more)) = request_table(scenario, whole, detail) else { return Ok(()) };
     writeln!(out)?;
     table.write(out, 2)?;
     if more > 0 {
@@ -36,7 +38,9 @@ pub(crate) fn write(
 pub(in crate::report) fn request_table(
     scenario: &Scenario,
     whole: &Section<'_>,
+    detail: Detail,
 ) -> Option<(Table, usize)> {
+    let most = detail.rows(FEW, MOST);
     if !scenario.protocol.tells_requests_apart() || whole.cell.requests.is_empty() {
         return None;
     }
@@ -51,7 +55,7 @@ pub(in crate::report) fn request_table(
         Column::right("p99").spare(2),
         Column::right("max").spare(4),
     ]);
-    for (name, own) in each(scenario, whole).take(MOST) {
+    for (name, own) in each(scenario, whole).take(most) {
         let failures = own.measure(Metric::Ratio(RatioMetric::Failure));
         let (failed, share) = match failures.and_then(|one| Some((one.ratio?.0, one.value))) {
             Some((failed, share)) => (grouped(failed), percent(share)),
@@ -69,5 +73,5 @@ pub(in crate::report) fn request_table(
         cells.extend(stats.map(|stat| figure(&own, main, stat).into()));
         table.row(cells);
     }
-    Some((table, scenario.protocol.requests().len().saturating_sub(MOST)))
+    Some((table, scenario.protocol.requests().len().saturating_sub(most)))
 }

@@ -2,9 +2,9 @@
 //! failed.
 
 use super::times::{figure, finest, main_time};
-use super::{BAD, QUIET, STRONG, paragraph};
+use super::{BAD, Detail, QUIET, STRONG, paragraph};
 use crate::plan::{Metric, Phase, RatioMetric, Scenario, Stat, TimeMetric};
-use crate::record::{Counter, Gauge};
+use crate::record::{ConnectionEnd, Counter, Gauge};
 use crate::report::columns::ReportedMetrics;
 use crate::report::failures::sorted;
 use crate::report::foreign::visible;
@@ -19,11 +19,17 @@ use unicode_width::UnicodeWidthStr;
 
 /// Causes that are shown; the others are in failures.csv.
 const MOST_CAUSES: usize = 8;
+const FEW_CAUSES: usize = 4;
 
 /// Addresses of a target that are shown.
 const MOST_ADDRESSES: usize = 3;
 
-pub(crate) fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
+pub(super) fn write(
+    run: &SavedRun,
+    index: usize,
+    detail: Detail,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
@@ -32,15 +38,20 @@ pub(crate) fn write(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Res
     let room = out.width() - name.width() - " · ".width();
     let place = shortened(&place(run, index, scenario), room);
     writeln!(out, "{STRONG}{name}{STRONG:#} {QUIET}· {place}{QUIET:#}")?;
-    stages(scenario, &facts, &whole, out)?;
-    levels(scenario, &whole, out)?;
+    stage_table(scenario, &facts, &whole, detail).write(out, 2)?;
+    if let Some(text) = shown_times(scenario, &facts, &whole) {
+        paragraph(out, "  ", &text, QUIET)?;
+    }
+    levels(scenario, &whole, detail, out)?;
     super::storms::write(scenario, &whole.cell, out)?;
-    super::survival::write(&whole, out)?;
-    super::causes::cost(run, index, out)?;
-    times(&whole, out)?;
-    super::requests::write(scenario, &whole, out)?;
-    super::checks::write(scenario, &whole.cell, out)?;
-    causes(scenario, &whole, out)
+    if detail == Detail::Full {
+        super::survival::write(&whole, out)?;
+        super::causes::cost(run, index, out)?;
+        times(&whole, out)?;
+    }
+    super::requests::write(scenario, &whole, detail, out)?;
+    super::checks::write(scenario, &whole.cell, detail, out)?;
+    causes(scenario, &whole, detail, out)
 }
 
 /// Protocol, target and workers.
@@ -66,21 +77,12 @@ fn place(run: &SavedRun, index: usize, scenario: &Scenario) -> String {
     words.join(" · ")
 }
 
-fn stages(
-    scenario: &Scenario,
-    facts: &ScenarioFacts<'_>,
-    whole: &Section<'_>,
-    out: &mut Page<'_>,
-) -> io::Result<()> {
-    stage_table(scenario, facts, whole).write(out, 2)?;
-    shown_times(scenario, facts, whole).map_or(Ok(()), |text| paragraph(out, "  ", &text, QUIET))
-}
-
-/// A row for each stage, and for its parts.
+/// A row for each stage; with every detail also for its phases.
 pub(in crate::report) fn stage_table(
     scenario: &Scenario,
     facts: &ScenarioFacts<'_>,
     whole: &Section<'_>,
+    detail: Detail,
 ) -> Table {
     let protocol = scenario.protocol.row();
     let mut table = Table::new(vec![
@@ -119,7 +121,8 @@ pub(in crate::report) fn stage_table(
         // A ramp down and a drain start nothing.
         let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
         phases.retain(|(phase, section)| *phase == Phase::Hold || started(section));
-        for (phase, section) in phases.iter().filter(|_| phases.len() > 1) {
+        let are_shown = detail == Detail::Full && phases.len() > 1;
+        for (phase, section) in phases.iter().filter(|_| are_shown) {
             let quiet = row(format!("  {phase}").into(), section, Some(section));
             table.row(quiet.into_iter().map(|cell| TableCell::styled(cell.text, QUIET)).collect());
         }
@@ -199,7 +202,12 @@ fn figures(
 }
 
 /// What happened to connections while they were held.
-fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
+fn levels(
+    scenario: &Scenario,
+    whole: &Section<'_>,
+    detail: Detail,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
     let mut words = Vec::new();
     let shown = [
         RatioMetric::ConnectSuccess,
@@ -207,9 +215,8 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
         RatioMetric::HeartbeatSuccess,
         RatioMetric::Recovery,
     ];
-    for metric in
-        ReportedMetrics::of(&scenario.protocol).ratios.into_iter().filter(|one| shown.contains(one))
-    {
+    let ratios = ReportedMetrics::of(&scenario.protocol).ratios.into_iter();
+    for metric in ratios.filter(|one| detail == Detail::Full && shown.contains(one)) {
         let measured = whole.measure(Metric::Ratio(metric));
         if let Some((value, (numerator, denominator))) =
             measured.and_then(|one| Some((one.value, one.ratio?)))
@@ -229,7 +236,8 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
     let ends = whole.cell.ends.iter();
     let ends: Vec<String> =
         ends.map(|(end, count)| format!("{} {}", grouped(*count), end.words())).collect();
-    if !ends.is_empty() {
+    let as_planned = whole.cell.ends.keys().all(|end| *end == ConnectionEnd::Planned);
+    if !ends.is_empty() && (detail == Detail::Full || !as_planned) {
         words.push(format!("connections ended: {}", listed(&ends)));
     }
     let statuses = whole
@@ -237,7 +245,7 @@ fn levels(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
         .statuses
         .iter()
         .map(|(status, times)| format!("status {status}: {}", grouped(*times)));
-    words.extend(statuses);
+    words.extend(statuses.filter(|_| detail == Detail::Full || whole.cell.statuses.len() > 1));
     let lost = whole.cell.cookies.iter().map(|(loss, tally)| {
         let (metric, reason) = (Counter::CookiesLost.name(), loss.name());
         format!("{metric} {} ({reason}): {}", grouped(tally.count), visible(&tally.sample))
@@ -300,8 +308,13 @@ fn whose(whole: &Section<'_>, measured: &[TimeMetric]) -> Option<String> {
     Some(groups.iter().map(words).collect::<Vec<_>>().join("; "))
 }
 
-fn causes(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::Result<()> {
-    let Some((table, more)) = cause_table(scenario, whole) else { return Ok(()) };
+fn causes(
+    scenario: &Scenario,
+    whole: &Section<'_>,
+    detail: Detail,
+    out: &mut Page<'_>,
+) -> io::Result<()> {
+    let Some((table, more)) = cause_table(scenario, whole, detail) else { return Ok(()) };
     writeln!(out)?;
     table.write(out, 2)?;
     match more {
@@ -314,7 +327,9 @@ fn causes(scenario: &Scenario, whole: &Section<'_>, out: &mut Page<'_>) -> io::R
 pub(in crate::report) fn cause_table(
     scenario: &Scenario,
     whole: &Section<'_>,
+    detail: Detail,
 ) -> Option<(Table, usize)> {
+    let most = detail.rows(FEW_CAUSES, MOST_CAUSES);
     let causes = sorted(&whole.cell, scenario);
     let several = scenario.protocol.tells_requests_apart();
     if causes.is_empty() {
@@ -327,7 +342,7 @@ pub(in crate::report) fn cause_table(
         Column::right("first seen").spare(1),
         Column::right("last seen").spare(2),
     ]);
-    for (request, cause, tally) in causes.iter().take(MOST_CAUSES) {
+    for (request, cause, tally) in causes.iter().take(most) {
         let what = match request {
             Some(request) if several => format!("{}: {cause}", visible(request)),
             _ => cause.to_string(),
@@ -344,5 +359,5 @@ pub(in crate::report) fn cause_table(
                 .note(TableCell::styled(format!("for example: {}", visible(&tally.sample)), QUIET));
         }
     }
-    Some((table, causes.len().saturating_sub(MOST_CAUSES)))
+    Some((table, causes.len().saturating_sub(most)))
 }

@@ -56,7 +56,7 @@ fn again(folder: &Path) -> Result<(WrittenReports, String), Error> {
     let saved = SavedRun::open(folder)?;
     let made = report::write_again(&saved, &FolderLock::take_after_run(&saved.folder).unwrap());
     let mut printed = Vec::new();
-    text::write(&saved, &made, &mut Page::new(&mut printed, WIDTH)).unwrap();
+    text::write(&saved, &made, text::Detail::Full, &mut Page::new(&mut printed, WIDTH)).unwrap();
     let plain = anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string();
     Ok((made, plain))
 }

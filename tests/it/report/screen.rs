@@ -4,7 +4,7 @@ use super::{again, finished};
 use planrun::report::page::Page;
 use planrun::report::{WrittenReports, text};
 use planrun::store::{Damage, SavedRun};
-use planrun::verdict::{Breach, rules};
+use planrun::verdict::{Breach, State, rules};
 use unicode_width::UnicodeWidthStr;
 
 #[test]
@@ -36,7 +36,8 @@ fn no_line_on_the_screen_is_too_wide() {
     let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     for width in 60..=200 {
         let mut printed = Vec::new();
-        text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
+        text::write(&saved, &made, text::Detail::Full, &mut Page::new(&mut printed, width))
+            .unwrap();
         let printed = String::from_utf8(printed).unwrap();
         let printed = anstream::adapter::strip_str(&printed).to_string();
         for line in printed.lines() {
@@ -85,6 +86,30 @@ fn screen(folder: &std::path::Path, width: usize) -> String {
     let saved = SavedRun::open(folder).unwrap();
     let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
     let mut printed = Vec::new();
-    text::write(&saved, &made, &mut Page::new(&mut printed, width)).unwrap();
+    text::write(&saved, &made, text::Detail::Full, &mut Page::new(&mut printed, width)).unwrap();
     anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string()
+}
+
+#[test]
+fn a_short_summary_keeps_what_decides() {
+    let (_out, folder) = finished();
+    let saved = SavedRun::open(&folder).unwrap();
+    let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };
+    let print = |saved: &SavedRun| {
+        let mut printed = Vec::new();
+        let page = &mut Page::new(&mut printed, 100);
+        text::write(saved, &made, text::Detail::Short, page).unwrap();
+        anstream::adapter::strip_str(std::str::from_utf8(&printed).unwrap()).to_string()
+    };
+    let short = print(&saved);
+    insta::assert_snapshot!("short", short);
+    // Many thresholds: those that did not hold are shown, the others are counted.
+    let mut many = saved;
+    let held = many.judgement.findings.iter().find(|one| one.state == State::Held).unwrap().clone();
+    let before = many.judgement.findings.iter().filter(|one| one.state == State::Held).count();
+    many.judgement.findings.extend(std::iter::repeat_n(held, 20));
+    let printed = print(&many);
+    assert!(printed.contains(&format!("  {} more held\n", before + 20)), "{printed}");
+    assert!(printed.contains("✗ broken"), "{printed}");
+    assert!(!printed.contains("✓ held"), "{printed}");
 }
