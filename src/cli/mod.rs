@@ -7,6 +7,7 @@ mod doctor;
 mod elsewhere;
 mod exit;
 mod init;
+mod live_page;
 mod man;
 mod plan_file;
 mod preflight;

@@ -16,7 +16,7 @@ use crate::engine::{
     file_digests,
 };
 use crate::machine::{Environment, Limits, Probes, connections_per_target};
-use crate::observe::{Observer, Progress, TextStyle};
+use crate::observe::{LivePage, Observer, PageAddress, Progress, TextStyle};
 use crate::plan::{Plan, Target, sparse};
 use crate::report::page::Page;
 use crate::report::{self, Series, text};
@@ -41,7 +41,16 @@ pub(super) struct RunArgs {
     pub(super) ci: CiArgs,
     /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
-    progress: Progress,
+    pub(super) progress: Progress,
+    /// Serve a live page of the run to browsers; alone, on a free port of this machine only.
+    #[arg(
+        long,
+        value_name = "ADDR",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "127.0.0.1:0"
+    )]
+    pub(super) dashboard: Option<PageAddress>,
     /// Choose how much to print at the end of the run.
     #[arg(long, value_enum, default_value = "short")]
     summary: Summary,
@@ -80,15 +89,16 @@ struct PreparedRun {
 }
 
 /// One run; its summary goes to `summary`. `signals`: the caller's, which end the run; without them
-/// the run listens for signals from its beginning.
+/// the run listens for signals from its beginning. `page` shows it, too.
 pub(super) fn run_once(
     args: &RunArgs,
     plan: PlanFile,
     signals: Option<&mut Signals>,
+    page: Option<&LivePage>,
     summary: &mut dyn Write,
 ) -> RunOutcome {
     prepare(args, plan)
-        .and_then(|prepared| execute(args, prepared, signals))
+        .and_then(|prepared| execute(args, prepared, signals, page))
         .map_or_else(RunOutcome::from, |closed| report(closed, args.summary, summary))
 }
 
@@ -119,6 +129,7 @@ fn execute(
     args: &RunArgs,
     prepared: PreparedRun,
     signals: Option<&mut Signals>,
+    page: Option<&LivePage>,
 ) -> Result<Closed, ExitStatus> {
     let PreparedRun { exe, plan, limits, warnings } = prepared;
     let store = create_store(args, &plan)?;
@@ -130,7 +141,7 @@ fn execute(
         }
     };
     let manifest = Manifest::resolve(plan.plan, plan.files, &targets, &limits);
-    let mut observer = observer(&manifest.plan, args.progress, &store);
+    let mut observer = observer(&manifest.plan, args.progress, &store).with_page(page);
     let mut saving = Saving {
         store,
         paths: manifest.network_paths(),

@@ -7,7 +7,8 @@ use super::ci::{self, CiOutputs};
 use super::plan_file::PlanFile;
 use super::run::{RunArgs, RunOutcome, run_once};
 use super::signals::Signals;
-use super::{ExitStatus, diagnostic, screen};
+use super::{ExitStatus, diagnostic, live_page, screen};
+use crate::observe::LivePage;
 use crate::plan::Search;
 use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
@@ -28,24 +29,43 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
                     return ExitStatus::Internal;
                 }
             };
-            match file.plan.search.clone().filter(|_| !args.no_search) {
-                Some(search) => run_search(args, &file, &search, outputs),
-                None => single(args, file, outputs),
+            let page = match live_page::serve(args) {
+                Ok(page) => page,
+                Err(status) => return status,
+            };
+            let status = match file.plan.search.clone().filter(|_| !args.no_search) {
+                Some(search) => run_search(args, &file, &search, outputs, page.as_ref()),
+                None => single(args, file, outputs, page.as_ref()),
+            };
+            if let Some(page) = page {
+                page.finish();
             }
+            status
         }
     }
 }
 
 /// One run, and what CI systems are told of it.
-fn single(args: &RunArgs, file: PlanFile, outputs: CiOutputs) -> ExitStatus {
-    let ran = run_once(args, file, None, &mut anstream::stdout());
+fn single(
+    args: &RunArgs,
+    file: PlanFile,
+    outputs: CiOutputs,
+    page: Option<&LivePage>,
+) -> ExitStatus {
+    let ran = run_once(args, file, None, page, &mut anstream::stdout());
     let problems = ran.saved.map(|saved| outputs.of_run(&saved)).unwrap_or_default();
     ci::print(&problems);
     if problems.is_empty() { ran.status } else { ExitStatus::Internal }
 }
 
 /// Runs the search to its end.
-fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutputs) -> ExitStatus {
+fn run_search(
+    args: &RunArgs,
+    file: &PlanFile,
+    search: &Search,
+    outputs: CiOutputs,
+    page: Option<&LivePage>,
+) -> ExitStatus {
     let plan = &file.plan;
     let mut report = SearchReport::new(plan, search, Timestamp::now());
     let mut capacity = CapacitySearch::new(search.clone());
@@ -71,7 +91,7 @@ fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutpu
             report.runs.len() + 1,
             report.level(level)
         );
-        let ran = at_level(args, file, search.setting(level), &mut signals);
+        let ran = at_level(args, file, search.setting(level), &mut signals, page);
         let reasons = ran.saved.as_ref().map(|saved| why(plan, &saved.judgement));
         report.runs.push(LevelRun {
             level,
@@ -102,9 +122,15 @@ fn run_search(args: &RunArgs, file: &PlanFile, search: &Search, outputs: CiOutpu
 }
 
 /// One run of the plan at one level.
-fn at_level(args: &RunArgs, file: &PlanFile, setting: String, signals: &mut Signals) -> RunOutcome {
+fn at_level(
+    args: &RunArgs,
+    file: &PlanFile,
+    setting: String,
+    signals: &mut Signals,
+    page: Option<&LivePage>,
+) -> RunOutcome {
     match file.at_level(setting) {
-        Ok(file) => run_once(args, file, Some(signals), &mut std::io::sink()),
+        Ok(file) => run_once(args, file, Some(signals), page, &mut std::io::sink()),
         Err(status) => status.into(),
     }
 }

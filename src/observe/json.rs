@@ -154,7 +154,7 @@ fn started(view: &View, warnings: &[String]) -> Value {
             })
         })
         .collect();
-    json!({
+    let mut facts = json!({
         "planrun": env!("CARGO_PKG_VERSION"),
         "plan": outline.plan,
         "seed": outline.seed,
@@ -162,7 +162,11 @@ fn started(view: &View, warnings: &[String]) -> Value {
         "targets": targets,
         "scenarios": scenarios,
         "warnings": warnings,
-    })
+    });
+    if let Some(page) = &outline.page {
+        facts["dashboard"] = page.as_str().into();
+    }
+    facts
 }
 
 fn over(view: &View, scenario: usize, stage: usize) -> Value {

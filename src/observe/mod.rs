@@ -1,9 +1,10 @@
 //! Turns the events of a run into something to watch: bars on a terminal, lines in a log, JSON for
-//! programs; all on standard error.
+//! programs, on standard error; and a page for browsers.
 //!
 //! ```text
 //!  Event ─▶ RunState ─▶ View ─▶ lines │ JSON │ lines above the bar: what is new
-//!                         └───▶ frame: the bar, drawn five times a second
+//!                         ├───▶ frame: the bar, drawn five times a second
+//!                         └───▶ page: a browser that follows, and whoever scrapes figures
 //! ```
 //!
 //! **Invariant:** nothing here can hold up, change or end a run.
@@ -14,6 +15,7 @@ mod notification;
 mod observer;
 mod output;
 mod pacing;
+mod page;
 mod queue;
 mod state;
 mod terminal;
@@ -25,6 +27,7 @@ mod wording;
 mod tests;
 
 pub(crate) use observer::Observer;
+pub(crate) use page::{LivePage, PageAddress};
 pub(crate) use text::TextStyle;
 
 /// How a run is shown while it goes on.

@@ -7,6 +7,7 @@ use super::Progress;
 use super::lines;
 use super::notification::{Notification, Notifier};
 use super::output::Output;
+use super::page::LivePage;
 use super::state::RunState;
 use super::text::TextStyle;
 use super::view::{LogMessage, View};
@@ -16,12 +17,14 @@ use crate::record::Recording;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// Shows a run to those who look at it. Dropping it shows no more.
 #[derive(Debug)]
 pub(crate) struct Observer {
     follower: Follower,
     output: Option<Output>,
+    page: Option<UnboundedSender<Arc<View>>>,
 }
 
 impl Observer {
@@ -33,6 +36,16 @@ impl Observer {
         Self::on(Box::new(std::io::stderr()), size, follower, progress, style)
     }
 
+    /// Shows it on a page, too.
+    #[must_use]
+    pub(crate) fn with_page(mut self, page: Option<&LivePage>) -> Self {
+        if let Some(page) = page {
+            self.page = Some(page.views());
+            self.follower.state.set_page(page.url());
+        }
+        self
+    }
+
     /// The same on any writer.
     pub(super) fn on(
         out: Box<dyn Write + Send>,
@@ -41,7 +54,7 @@ impl Observer {
         progress: Progress,
         style: TextStyle,
     ) -> Self {
-        Self { follower, output: Output::on(out, size, progress, style) }
+        Self { follower, output: Output::on(out, size, progress, style), page: None }
     }
 
     /// Waits until everything is written and the moving lines are gone, unless nobody reads.
@@ -54,9 +67,17 @@ impl Observer {
 
 impl Subscriber for Observer {
     fn notify(&mut self, event: &Event, facts: &Recording) {
-        let Some(output) = &self.output else { return };
+        if self.output.is_none() && self.page.is_none() {
+            return;
+        }
         let (view, news) = self.follower.follow(event, facts);
-        output.show(&view, news);
+        if let Some(page) = &self.page {
+            // Its thread only ends before the run when it has failed; the run goes on.
+            let _ = page.send(Arc::clone(&view));
+        }
+        if let Some(output) = &self.output {
+            output.show(&view, news);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ mod digest;
 pub mod exposition;
 pub mod figure;
 mod index;
+pub(crate) mod openmetrics;
 mod rate;
 mod ratio;
 mod time;

@@ -5,6 +5,7 @@
 
 mod going;
 mod hostile;
+mod live_page;
 mod machine;
 mod monitors;
 mod outcome;

@@ -7,7 +7,7 @@ mod last_second;
 mod stages;
 
 use super::view::{
-    LogMessage, Outline, PhaseView, Progression, ScenarioView, Stopped, Stopping, View,
+    LogMessage, Outline, PhaseView, Progression, ScenarioView, StageMarks, Stopped, Stopping, View,
 };
 use crate::catalogue::{Metric, RatioMetric};
 use crate::engine::Event;
@@ -44,6 +44,8 @@ pub(super) struct RunState {
     stages: Vec<Stages>,
     /// Stages whose end has been told, by scenario.
     told: Vec<usize>,
+    /// When stages are planned to come, by scenario.
+    marks: Vec<Arc<[StageMarks]>>,
     /// The run's clock as far as events have told.
     now_ns: u64,
     recorded_ns: u64,
@@ -62,10 +64,15 @@ impl RunState {
     pub(super) fn new(plan: &Plan, folder: String) -> Self {
         let schedule = Schedule::new(plan);
         let scenarios = &plan.scenarios;
+        let timelines = schedule.timelines();
+        let marks = (0..)
+            .zip(&timelines)
+            .map(|(index, timeline)| stages::marks(timeline, &schedule.scenario(index).segments));
         let mut state = Self {
+            marks: marks.collect(),
             plan: plan.clone(),
             outline: Arc::new(Outline::new(plan, &schedule, folder)),
-            timelines: schedule.timelines(),
+            timelines,
             schedule,
             latest: vec![LastSecond::default(); scenarios.len()],
             stages: scenarios.iter().map(|one| Stages::new(one.stages.len())).collect(),
@@ -84,6 +91,11 @@ impl RunState {
         };
         state.look(&Recording::new(scenarios.len()));
         state
+    }
+
+    /// Says where the live page is.
+    pub(super) fn set_page(&mut self, url: &str) {
+        Arc::make_mut(&mut self.outline).page = Some(url.to_owned());
     }
 
     /// Takes in the next event. `facts`: all that has been recorded, this event included.
@@ -119,6 +131,8 @@ impl RunState {
                 let scenario = usize::from(boundary.scenario);
                 if let Some(timeline) = self.timelines.get_mut(scenario) {
                     timeline.learn(boundary.transition, boundary.at_ns);
+                    let segments = &self.schedule.scenario(scenario).segments;
+                    self.marks[scenario] = stages::marks(timeline, segments);
                     self.stages[scenario].look_at_all(
                         &self.outline.scenarios[scenario],
                         facts,
@@ -231,6 +245,7 @@ impl RunState {
             cost: ResourceCost::of_scenario(&self.plan, facts, index),
             workers: latest.workers(u32::try_from(lost).unwrap_or(u32::MAX)),
             stages: self.stages[index].views().to_vec(),
+            marks: Arc::clone(&self.marks[index]),
         }
     }
 

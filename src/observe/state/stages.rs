@@ -1,12 +1,14 @@
 //! Turns the facts of each stage into what there is to see of it; a stage is looked at again only
 //! when something has happened in it.
 
-use super::super::view::{CauseCount, ScenarioOutline, StageView};
+use super::super::view::{CauseCount, ScenarioOutline, StageMarks, StageView};
 use super::last_second::{add_cause, count_causes, time_of};
 use crate::catalogue::ProtocolRow;
 use crate::plan::Phase;
 use crate::record::{Cell, CellKey, Counters, Recording, ScenarioRecording, Transition};
+use crate::schedule::{Segment, Shape, StageTimes};
 use crate::units::narrow;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// The stages of one scenario.
@@ -77,6 +79,24 @@ fn stage_view(stage: usize, of: &ScenarioOutline, run: &Recording, scenario: usi
 fn cells(facts: &ScenarioRecording, stage: u16) -> impl Iterator<Item = (&CellKey, &Cell)> {
     let key = |phase| CellKey { stage, phase };
     facts.cells.range(key(Phase::Ramp)..=key(Phase::Drain))
+}
+
+/// When the stages of a scenario are planned to come.
+pub(super) fn marks(timeline: &StageTimes, segments: &[Segment]) -> Arc<[StageMarks]> {
+    let known: BTreeMap<u32, u64> =
+        timeline.marks().into_iter().map(|(mark, at)| (mark.order(), at)).collect();
+    let at = |mark: Transition| known.get(&mark.order()).copied();
+    let mark = |(stage, segment): (u16, &Segment)| {
+        let (from, to) = match segment.shape {
+            Shape::Users { from, to, .. } => (from as f64, to as f64),
+            Shape::Rate { from, to, .. } => (from, to),
+        };
+        let next = at(Transition::Ramp(stage.saturating_add(1)));
+        let (ramp_ns, hold_ns) = (at(Transition::Ramp(stage)), at(Transition::Hold(stage)));
+        let end_ns = next.or(at(Transition::Drain)).filter(|_| ramp_ns.is_some());
+        StageMarks { ramp_ns, hold_ns, end_ns, from, to }
+    };
+    (0..).zip(segments).map(mark).collect()
 }
 
 /// Attempts of which nobody knows yet how they end: requests, or connections that are being opened.

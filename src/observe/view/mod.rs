@@ -111,6 +111,20 @@ pub(super) struct ScenarioView {
     pub(super) workers: GeneratorView,
     /// By index into `Scenario::stages`.
     pub(super) stages: Vec<Arc<StageView>>,
+    /// When its stages are planned to be reached and to end, as far as that is known.
+    pub(super) marks: Arc<[StageMarks]>,
+}
+
+/// When a stage is planned to begin, to reach its level and to end; as it happened where it did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub(super) struct StageMarks {
+    pub(super) ramp_ns: Option<u64>,
+    pub(super) hold_ns: Option<u64>,
+    pub(super) end_ns: Option<u64>,
+    /// The level before it: users, or arrivals a second.
+    pub(super) from: f64,
+    /// Its level.
+    pub(super) to: f64,
 }
 
 /// One stage of a scenario so far.

@@ -5,6 +5,7 @@
 use crate::catalogue::{MetricUnit, ProtocolRow};
 use crate::engine::Resolved;
 use crate::plan::{Level, Metric, Plan, Ramp, Scenario, Stage, Threshold};
+use crate::record::Gauge;
 use crate::schedule::{Schedule, Segment, Shape, SpawnPace};
 use crate::units::{Time, figure};
 use serde::Serialize;
@@ -18,6 +19,9 @@ pub(in crate::observe) struct Outline {
     pub(in crate::observe) seed: u64,
     /// Where the results go.
     pub(in crate::observe) folder: String,
+    /// Where the live page is, with its token.
+    #[serde(skip)]
+    pub(in crate::observe) page: Option<String>,
     /// Where the targets are; empty before the start.
     pub(in crate::observe) targets: Vec<Resolved>,
     /// Workers that were started, by scenario; empty before the start.
@@ -33,6 +37,17 @@ pub(in crate::observe) struct ScenarioOutline {
     pub(in crate::observe) name: String,
     /// What there is to know of its protocol.
     pub(in crate::observe) protocol: &'static ProtocolRow,
+    /// Whether arrivals are planned, whatever becomes of them.
+    open: bool,
+    /// What its level is: what a plan asks for, or what is under way where arrivals are planned.
+    #[serde(skip)]
+    pub(in crate::observe) gauge: Gauge,
+    /// Its word in reports, and on screen.
+    level: [&'static str; 2],
+    /// What the charts of the level and of attempts a second are called.
+    charts: [String; 2],
+    /// Counts the attempts that are good so far, and what they are called.
+    good: [&'static str; 2],
     /// Its target's name.
     pub(in crate::observe) target: String,
     /// How long the drain waits for an attempt that is under way.
@@ -90,6 +105,7 @@ impl Outline {
             description: plan.description.clone(),
             seed: plan.seed,
             folder,
+            page: None,
             targets: Vec::new(),
             workers: Vec::new(),
             warnings: Vec::new(),
@@ -106,10 +122,27 @@ impl Outline {
 impl ScenarioOutline {
     fn new(plan: &Plan, scenario: &Scenario, segments: &[Segment]) -> Self {
         let requests = scenario.protocol.requests().iter();
+        let (row, first) = (scenario.protocol.row(), |words: &str| {
+            let mut letters = words.chars();
+            letters.next().map(|one| one.to_uppercase().to_string() + letters.as_str())
+        });
+        let open = segments.iter().any(|one| matches!(one.shape, Shape::Rate { .. }));
+        let (gauge, word, title) = if open {
+            let title = format!("{} under way", first(row.attempts).unwrap_or_default());
+            (row.pending, "under way", title)
+        } else {
+            let title = if row.lasts { row.charts[0] } else { row.level_word };
+            (row.level, row.level_word, first(title).unwrap_or_default())
+        };
         let stages = scenario.stages.iter().zip(segments);
         Self {
+            open,
+            gauge,
+            level: [gauge.name(), word],
+            charts: [title, row.charts[1].to_owned()],
+            good: [row.good.name(), row.good_words[0]],
             name: scenario.name.clone(),
-            protocol: scenario.protocol.row(),
+            protocol: row,
             target: plan.target(scenario).name.clone(),
             patience: scenario.protocol.drain_timeout().to_string(),
             stages: stages.map(|(stage, segment)| StageOutline::new(stage, segment)).collect(),

@@ -9,40 +9,37 @@ use crate::report::columns::ReportedMetrics;
 use crate::report::search::SearchReport;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::store::SavedRun;
-use std::collections::BTreeMap;
+use crate::units::openmetrics::{Families, family, labels};
 
 /// Percentiles that are told, where there are enough samples.
 const STATS: [Stat; 4] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999];
 
-/// Families by name, each with its lines: OpenMetrics wants those of a family together.
-type Families = BTreeMap<String, Vec<String>>;
-
 /// The file for one run.
 pub fn openmetrics(run: &SavedRun) -> Vec<u8> {
-    let mut families = Families::new();
+    let mut families = Families::default();
     verdict(&mut families, &run.judgement.verdict.to_string());
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let whole = ScenarioFacts::new(run, index).whole();
         figures(&mut families, &scenario.name, &whole);
     }
-    text(&families)
+    families.text().into_bytes()
 }
 
 /// The file for a search.
 pub fn openmetrics_search(search: &SearchReport) -> Vec<u8> {
-    let mut families = Families::new();
+    let mut families = Families::default();
     verdict(&mut families, search.verdict.unwrap_or("STOPPED"));
     if let Some(highest) = search.highest {
         let labels = labels(&[("unit", search.unit())]);
-        add(&mut families, "planrun_highest_level", &labels, &highest.to_string());
+        families.gauge("planrun_highest_level", &labels, &highest.to_string());
     }
-    text(&families)
+    families.text().into_bytes()
 }
 
 fn verdict(families: &mut Families, is: &str) {
     for verdict in ["PASS", "FAIL", "INVALID"] {
         let value = if is == verdict { "1" } else { "0" };
-        add(families, "planrun_verdict", &labels(&[("verdict", verdict)]), value);
+        families.gauge("planrun_verdict", &labels(&[("verdict", verdict)]), value);
     }
 }
 
@@ -57,7 +54,7 @@ fn figures(families: &mut Families, scenario: &str, whole: &Section<'_>) {
     });
     for (metric, name) in ratios.chain(rates) {
         if let Some(measure) = whole.measure(metric) {
-            add(families, &family(&name), &own, &rounded(measure.value));
+            families.gauge(&family(&name), &own, &rounded(measure.value));
         }
     }
     for time in &words.times {
@@ -67,39 +64,15 @@ fn figures(families: &mut Families, scenario: &str, whole: &Section<'_>) {
             let enough = measure.filter(|one| one.samples >= stat.sample_floor());
             if let Some(measure) = enough.filter(|one| one.value.is_finite()) {
                 let labels = labels(&[("scenario", scenario), ("stat", stat.name())]);
-                add(families, &name, &labels, &rounded(measure.value / 1e9));
+                families.gauge(&name, &labels, &rounded(measure.value / 1e9));
             }
         }
     }
 }
 
-/// A metric of planrun as OpenMetrics names one.
-fn family(metric: &str) -> String {
-    format!("planrun_{}", metric.replace(['.', '-'], "_"))
-}
-
-fn labels(pairs: &[(&str, &str)]) -> String {
-    let escaped =
-        |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-    let pairs: Vec<String> =
-        pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
-    format!("{{{}}}", pairs.join(","))
-}
-
-fn add(families: &mut Families, name: &str, labels: &str, value: &str) {
-    families.entry(name.to_owned()).or_default().push(format!("{name}{labels} {value}\n"));
-}
-
 /// Three significant digits.
 fn rounded(value: f64) -> String {
     format!("{value:.2e}").parse::<f64>().unwrap_or(value).to_string()
-}
-
-fn text(families: &Families) -> Vec<u8> {
-    let family =
-        |(name, lines): (&String, &Vec<String>)| format!("# TYPE {name} gauge\n{}", lines.concat());
-    let families: String = families.iter().map(family).collect();
-    format!("{families}# EOF\n").into_bytes()
 }
 
 #[cfg(test)]
@@ -110,10 +83,5 @@ mod tests {
     fn figures_have_three_digits() {
         let shown = [0.0, 1.0, 0.123_456, 1234.5, 0.000_012_345, 99_999.0].map(rounded);
         assert_eq!(shown, ["0", "1", "0.123", "1230", "0.0000123", "100000"]);
-    }
-
-    #[test]
-    fn labels_are_escaped() {
-        assert_eq!(labels(&[("a", "x\"\\\n")]), r#"{a="x\"\\\n"}"#);
     }
 }
