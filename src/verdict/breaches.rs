@@ -6,7 +6,7 @@ use super::{Breach, Health, RuleStatus};
 /// Every rule that the run broke, and by how much: what is in one place first, place by place.
 pub(super) fn of(facts: &RunFacts<'_>, measured: &[Health]) -> Vec<Breach> {
     let mut found = Vec::new();
-    for rule in rules::ALL {
+    for &rule in rules::ALL {
         if let Some(breaches) = rule.breaches {
             let details = breaches(facts, rule.limits(facts.plan)).into_iter();
             found.extend(details.map(|(place, detail)| (place, Breach { rule, detail })));

@@ -56,7 +56,7 @@ pub use worker_cpu::WORKER_CPU;
 pub use worker_lost::WORKER_LOST;
 
 /// Every rule, in the order of reports.
-pub static ALL: [&Rule; 22] = [
+pub static ALL: &[&Rule] = &[
     &DROPPED,
     &SCHEDULE_LAG,
     &LOCAL_FAILURES,

@@ -82,7 +82,7 @@ type Give = fn(u32, &mut Given, bool);
 
 /// For each rule what is just allowed and, with `true`, what is just too much; and what that makes
 /// of the run.
-const RULES: [(&Rule, RuleStatus, Give); 20] = [
+const RULES: &[(&Rule, RuleStatus, Give)] = &[
     (&rules::DROPPED, RuleStatus::Violated, |n, given, much| {
         let counter = if much { Counter::Dropped } else { Counter::Started };
         given.cell.counters.add(Counter::Due, u64::from(n == 9));
@@ -185,7 +185,7 @@ fn every_rule_that_measures_has_a_line_here() {
 
 #[test]
 fn every_rule_is_tripped_by_what_it_measures_and_by_nothing_less() {
-    for (rule, expected, give) in RULES {
+    for &(rule, expected, give) in RULES {
         let fine = bear(paced(), false, |number, given| give(number, given, false));
         let health = of(&fine, rule);
         assert_eq!(
