@@ -20,13 +20,24 @@ pub fn index(number: u64) -> usize {
     usize::try_from(number).expect("an index into memory fits a pointer")
 }
 
+/// A place in a worker's memory, as events and queues carry it.
+///
+/// # Panics
+/// Where the place does not fit: no process has as many connections. To saturate would take another
+/// one's.
+#[track_caller]
+pub fn slot(index: usize) -> u32 {
+    u32::try_from(index).expect("a slot fits 32 bits")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{index, narrow};
+    use super::{index, narrow, slot};
 
     #[test]
     fn a_number_is_the_index_that_it_was() {
         assert_eq!(index(u64::from(u32::MAX)), u32::MAX as usize);
+        assert_eq!(slot(u32::MAX as usize), u32::MAX);
     }
 
     #[test]
@@ -38,5 +49,11 @@ mod tests {
     #[should_panic(expected = "fits 16 bits")]
     fn an_index_that_does_not_fit_is_no_other() {
         narrow(65_536);
+    }
+
+    #[test]
+    #[should_panic(expected = "fits 32 bits")]
+    fn a_slot_that_does_not_fit_is_no_other() {
+        slot(1 << 32);
     }
 }

@@ -11,6 +11,7 @@ use super::slots::State;
 use super::{BATCH, HoldHost, HoldWorker};
 use crate::plan::{Close, Reconnect, TimeMetric};
 use crate::record::{CellKey, Counter, LifeEnd, Storm};
+use crate::units::narrow;
 use crate::workload::hold::Conversation;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
@@ -151,7 +152,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 self.churn.drops.extend(offset.map(|offset| ScheduledDrop {
                     at_ns: at_ns.saturating_add(offset),
                     slot,
-                    event: u16::try_from(number).unwrap_or(u16::MAX),
+                    event: narrow(number),
                     by: event.by,
                 }));
             }

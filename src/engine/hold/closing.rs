@@ -7,7 +7,7 @@ use super::deadlines::DeadlineQueue;
 use super::{ConnectionId, HoldHost, HoldWorker};
 use crate::plan::Close;
 use crate::record::Counter;
-use crate::units::SECOND_NS;
+use crate::units::{SECOND_NS, slot};
 use crate::workload::hold::{Conversation, ConversationEvent};
 use std::io::ErrorKind;
 
@@ -60,7 +60,7 @@ impl<S, T> ClosingConnections<S, T> {
     /// The slot that the next one will have.
     fn next_slot(&self) -> u32 {
         let closing = self.free.last().copied();
-        self.first + closing.unwrap_or(u32::try_from(self.connections.len()).unwrap_or(u32::MAX))
+        self.first + closing.unwrap_or_else(|| slot(self.connections.len()))
     }
 
     fn insert(&mut self, closing: ClosingConnection<S, T>) {

@@ -2,6 +2,7 @@
 
 use crate::record::{CellKey, Life, LifeEnd};
 use crate::schedule::Partition;
+use crate::units::{index, slot};
 
 /// Where a connection is in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +73,13 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
 
     /// Becomes a connection that is being opened.
     pub(super) fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
-        let phase = PHASES.iter().position(|phase| *phase == key.phase).unwrap_or(0);
+        let phase = PHASES.iter().zip(0..).find(|(phase, _)| **phase == key.phase);
+        debug_assert!(phase.is_some(), "{:?} is one of all phases", key.phase);
         *self = Self {
             socket: Some(socket),
             begun_ns: now_ns,
             stage: key.stage,
-            phase: u8::try_from(phase).unwrap_or(0),
+            phase: phase.map_or(0, |(_, number)| number),
             state: State::Connecting,
             is_reconnect: again,
             missing: self.missing,
@@ -122,7 +124,7 @@ pub(super) struct Slots<S, T> {
 impl<S, T: Copy + Default> Slots<S, T> {
     /// Room for this share of `users`.
     pub(super) fn new(users: u64, share: Partition, block: u64) -> Self {
-        let room = usize::try_from(share.part_of(users, block)).unwrap_or(0);
+        let room = index(share.part_of(users, block));
         let connections = std::iter::repeat_with(HeldConnection::free).take(room).collect();
         Self { connections, share, block }
     }
@@ -130,7 +132,9 @@ impl<S, T: Copy + Default> Slots<S, T> {
     /// The slot of a user of this share.
     pub(super) fn slot(&self, user: u64) -> u32 {
         let round = user / self.block / u64::from(self.share.of);
-        u32::try_from(round * self.block + user % self.block).unwrap_or(u32::MAX)
+        let place = index(round * self.block + user % self.block);
+        debug_assert!(place < self.connections.len(), "user {user} is one of this part");
+        slot(place)
     }
 
     /// The user of a slot.
@@ -146,7 +150,7 @@ impl<S, T: Copy + Default> Slots<S, T> {
 
     /// How many slots there are.
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.connections.len()).unwrap_or(u32::MAX)
+        slot(self.connections.len())
     }
 }
 

@@ -7,6 +7,7 @@ use super::{BATCH, HoldHost, HoldWorker, OPENING_MAX};
 use crate::plan::{Close, Phase};
 use crate::record::{AttemptOutcome, CellKey, Counter, LifeEnd, Transition};
 use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape, SpawnPace, StageTimes};
+use crate::units::{narrow, slot};
 use crate::workload::hold::Conversation;
 use std::collections::VecDeque;
 
@@ -41,7 +42,7 @@ impl Stages {
     pub(super) fn new(load: &Load) -> Self {
         Self {
             timeline: load.timeline.clone(),
-            count: u16::try_from(load.schedule.segments.len()).unwrap_or(u16::MAX),
+            count: narrow(load.schedule.segments.len()),
             next: Transition::Ramp(0),
             now: CellKey { stage: 0, phase: Phase::Ramp },
             ramps: VecDeque::new(),
@@ -251,7 +252,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
 
     /// Closes the next connections; true when there are more.
     fn drain(&mut self, from: u32) -> bool {
-        let end = from.saturating_add(4 * u32::try_from(BATCH).unwrap_or(1)).min(self.slots.len());
+        let end = from.saturating_add(slot(4 * BATCH)).min(self.slots.len());
         if self.open > 0 && !self.stages.may_close {
             return false;
         }

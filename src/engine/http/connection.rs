@@ -4,6 +4,7 @@
 use super::host::Capacity;
 use super::pool::{ConnectionPool, StreamId};
 use crate::record::ConnectionEnd;
+use crate::units::slot;
 use crate::workload::Route;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Handshake, Http1Connection, Http2Stream, PeerSettings,
@@ -38,7 +39,7 @@ impl HttpConnection {
     }
 
     fn new(kind: ConnectionKind, address: usize) -> Self {
-        Self { kind, script: u32::try_from(address).unwrap_or(0), has_tls_session: false }
+        Self { kind, script: slot(address), has_tls_session: false }
     }
 
     /// Which of the scripts it follows.

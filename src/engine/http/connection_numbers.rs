@@ -4,6 +4,7 @@
 //! the one that has been free for longest comes next: whoever opens a connection for each request
 //! uses all of them.
 
+use crate::units::index;
 use std::collections::VecDeque;
 
 /// The numbers of one worker's connections.
@@ -42,7 +43,7 @@ impl ConnectionNumbers {
 
     /// The connection of that number has gone.
     pub(super) fn give_back(&mut self, number: u64) {
-        let turn = usize::try_from(number % self.addresses.len() as u64).unwrap_or(0);
+        let turn = index(number % self.addresses.len() as u64);
         self.addresses[turn].0.push_back(number);
     }
 }

@@ -12,6 +12,7 @@ use super::slots::{Slot, State};
 use super::users::Continuation;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
 use crate::record::{Cause, Failure, FailureStage};
+use crate::units::narrow;
 use crate::workload::http::{Extracted, RequestOutcome, UserSession};
 use fastrand::Rng;
 
@@ -55,7 +56,7 @@ impl Iterations {
             request.checks.iter().enumerate().filter_map(entry).collect()
         });
         Self {
-            steps: if http.in_steps { u16::try_from(http.requests.len()).unwrap_or(1) } else { 1 },
+            steps: if http.in_steps { narrow(http.requests.len()) } else { 1 },
             in_steps: http.in_steps,
             think_times: http.requests.iter().map(|request| request.think_time).collect(),
             uses_sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,

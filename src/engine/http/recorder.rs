@@ -6,6 +6,7 @@ use crate::record::{
     Snapshot, WorkerFacts,
 };
 use crate::schedule::StageTimes;
+use crate::units::narrow;
 use crate::workload::http::{RequestError, Transferred};
 use std::collections::BTreeMap;
 
@@ -269,7 +270,7 @@ impl Default for Attempt {
 
 impl Attempt {
     fn number(&self) -> u16 {
-        u16::try_from(self.request).unwrap_or(u16::MAX)
+        narrow(self.request as usize)
     }
 
     /// An ending at `ended_ns`, before anything has come.

@@ -1,6 +1,7 @@
 //! Turns the plan's seed into choices that do not depend on how many workers there are.
 
 use crate::plan::{Http, Plan, Protocol, Request, ThinkTime};
+use crate::units::narrow;
 use fastrand::Rng;
 use std::time::Duration;
 
@@ -52,7 +53,7 @@ impl RequestMix {
 
     /// The first request of arrival number `i`: a pure function of `i`.
     pub(crate) fn of_arrival(&self, i: u64) -> u16 {
-        u16::try_from(self.first(&mut self.rng(i))).unwrap_or(u16::MAX)
+        narrow(self.first(&mut self.rng(i)))
     }
 
     /// An index into the requests, by weight.

@@ -4,6 +4,7 @@ use super::super::worker::SlotId;
 use super::recorder::Attempt;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
+use crate::units::slot;
 use crate::workload::http::{RequestError, UserSession};
 use fastrand::Rng;
 
@@ -124,7 +125,7 @@ impl<L> Slots<L> {
                 wake_ns: 0,
                 timer_ns: u64::MAX,
             });
-            u32::try_from(self.all.len() - 1).unwrap_or(u32::MAX)
+            slot(self.all.len() - 1)
         });
         let entry = self.get(slot);
         (entry.number, entry.is_user, entry.rng) = (number, is_user, rng);
@@ -153,7 +154,7 @@ impl<L> Slots<L> {
     }
 
     pub(super) fn len(&self) -> u32 {
-        u32::try_from(self.all.len()).unwrap_or(u32::MAX)
+        slot(self.all.len())
     }
 
     /// Whether all are free.

@@ -6,6 +6,7 @@ use super::slots::State;
 use super::{HttpHost, HttpWorker};
 use crate::plan::Phase;
 use crate::record::{ConnectionEnd, FailureStage, Origin};
+use crate::units::narrow;
 use crate::workload::http::{RequestError, Transferred};
 
 const MS: u64 = 1_000_000;
@@ -144,7 +145,7 @@ impl<H: HttpHost> HttpWorker<H> {
         } else {
             self.mix.request(&mut entry.rng)
         };
-        let attempt = self.recorder.start(None, u32::try_from(request).unwrap_or(0), now);
+        let attempt = self.recorder.start(None, narrow(request).into(), now);
         self.begin_attempt(slot, attempt, now);
     }
 
@@ -171,7 +172,7 @@ impl<H: HttpHost> HttpWorker<H> {
         entry.rng = rng;
         self.iterations.begin(entry, number);
         self.ask_for_rows();
-        let attempt = self.recorder.start(Some(due_ns), u32::try_from(request).unwrap_or(0), now);
+        let attempt = self.recorder.start(Some(due_ns), narrow(request).into(), now);
         self.begin_attempt(slot, attempt, now);
     }
 

@@ -4,6 +4,7 @@ use super::super::super::worker::SlotId;
 use super::super::host::Capacity;
 use crate::plan::ConnectionUse;
 use crate::record::ConnectionEnd;
+use crate::units::slot;
 use crate::workload::http::Http2Connection;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,7 +126,7 @@ impl PooledConnection {
     /// Gives somebody a seat.
     pub(super) fn add_stream(&mut self, user: SlotId) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| {
-            let at = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+            let at = slot(self.slots.len());
             let waker =
                 Waker::from(Arc::new(StreamWaker { woken: Arc::clone(&self.woken), slot: at }));
             self.slots.push(StreamSlot {

@@ -12,6 +12,7 @@ use super::super::worker::{Ready, SlotId};
 use super::host::Capacity;
 use crate::plan::{AnswerLimits, ConnectionUse};
 use crate::record::ConnectionEnd;
+use crate::units::{self, slot};
 use crate::workload::Route;
 use crate::workload::http::{
     Buffers, Handshake, Http2Connection, Http2Stream, PeerSettings, RequestError,
@@ -59,7 +60,7 @@ impl ConnectionPool {
             connections: Vec::new(),
             free: Vec::new(),
             available: vec![Vec::new(); addresses],
-            max_streams: usize::try_from(streams).unwrap_or(1).max(1),
+            max_streams: streams.max(1) as usize,
             uses,
             limits,
             buffers: Rc::new(RefCell::new(buffers)),
@@ -78,7 +79,7 @@ impl ConnectionPool {
             let left = uses.max_requests.map_or(u64::MAX, |most| {
                 most.saturating_sub(connection.http2.as_ref().map_or(0, Http2Connection::served))
             });
-            let room = most.min(usize::try_from(left).unwrap_or(usize::MAX));
+            let room = units::index((most as u64).min(left));
             if connection.accepts_requests() && connection.streams() < room {
                 let slot = connection.add_stream(user);
                 return Some(StreamId { connection: index, slot });
@@ -99,7 +100,7 @@ impl ConnectionPool {
         let http2 = Http2Connection::begin(route, self.limits)?;
         let index = self.free.pop().unwrap_or_else(|| {
             self.connections.push(PooledConnection::new());
-            u32::try_from(self.connections.len() - 1).unwrap_or(u32::MAX)
+            slot(self.connections.len() - 1)
         });
         let connection = self.connection(index);
         connection.begin(address, user, http2);
