@@ -1,5 +1,5 @@
-//! Turns a process into one worker: reads its manifest and its assignment from standard input, and
-//! runs the loop of its protocol.
+//! The entry point of a worker process: reads its manifest and its assignment from standard input,
+//! and drives the worker of its protocol.
 
 use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
@@ -22,10 +22,9 @@ use std::io;
 /// # Errors
 /// Where the coordinator is gone, or is not of this version.
 pub fn work() -> io::Result<()> {
-    // A worker that stands still would not see its pipe close.
+    // A worker that is stopped would not see its pipe close.
     set_pdeathsig(Signal::SIGKILL)?;
-    // A terminal that is gone is the coordinator's business: it ends the run, and this process with
-    // it.
+    // The coordinator handles the loss of the terminal: it ends the run, and this process with it.
     let mut hangup = SigSet::empty();
     hangup.add(Signal::SIGHUP);
     hangup.thread_block()?;
@@ -64,7 +63,7 @@ pub fn work() -> io::Result<()> {
     }
 }
 
-/// The loop of held connections.
+/// Drives a worker that holds connections.
 fn hold<C: Conversation>(
     load: Load,
     clock: Clock,
@@ -76,7 +75,7 @@ fn hold<C: Conversation>(
     drive(HoldWorker::new(host, load, settings, conversation))?.finish()
 }
 
-/// What connections say that are WebSockets.
+/// The settings of WebSocket conversations, if the plan has any.
 fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings> {
     let websocket = settings.websocket.as_deref()?;
     let path = |own: &str| websocket.path.clone().unwrap_or_else(|| own.to_owned());
@@ -116,7 +115,7 @@ fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings
     })
 }
 
-/// The loop of HTTP requests.
+/// Drives a worker that sends HTTP requests.
 fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
     let Protocol::Http(http) = &load.scenario().protocol else { return Ok(()) };
     let scripts = match scripts(&load, http) {

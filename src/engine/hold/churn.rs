@@ -1,10 +1,11 @@
-//! Turns lifetimes that are over, planned drops and pauses that have passed into connections that
-//! are closed, dropped and tried again.
+//! Closes connections whose lifetime is over, drops those that events drop, and reconnects users
+//! after their pauses.
 //!
-//! **Invariant:** a scenario whose connections only stay pays nothing: no timer, no record beside
-//! the connection's own.
-//! **Invariant:** no attempt follows another one of the same user within [`FLOOR_NS`] unless that
-//! one held.
+//! **Invariant:** a scenario without churn pays nothing for it: no timer, no record beside the
+//! connection's own.
+//!
+//! **Invariant:** attempts of one user are at least [`RECONNECT_MIN_NS`] apart, unless the
+//! connection in between held.
 
 use super::churn_rng::ChurnRng;
 use super::slots::State;
@@ -16,42 +17,41 @@ use crate::workload::hold::Conversation;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-/// What a user waits at least after a try that came to nothing.
+/// How long a user waits at least after an attempt that failed.
 const RECONNECT_MIN_NS: u64 = 10_000_000;
 
-/// What is to come, and what was.
+/// What is due apart from the schedule, and what each user needs for it.
 #[derive(Debug)]
 pub(super) struct ChurnState {
     settings: crate::plan::Churn,
     rng: ChurnRng,
-    /// By slot; empty where connections only stay.
+    /// By slot; empty without churn.
     users: Vec<ReconnectState>,
-    /// When something is to be done about a slot, and the number that its user must still have
-    /// then.
+    /// When to look at a slot again, and the number that its user must still have then.
     timers: BinaryHeap<Reverse<(u64, u32, u32)>>,
     /// The first event that has not begun.
     next_event: usize,
-    /// Of those that have: when, and in which phase.
+    /// By event that has begun: when, and in which phase.
     begun: Vec<(u64, CellKey)>,
     /// Drops of events that have begun, in order of time.
     drops: VecDeque<ScheduledDrop>,
 }
 
-/// What has become of a user.
+/// A user's connections so far.
 #[derive(Debug, Clone, Copy, Default)]
 struct ReconnectState {
-    /// When an event dropped its connection; zero when it has one again, or none did.
+    /// When an event dropped the connection; zero once it is back, or if none did.
     dropped_ns: u64,
-    /// Which event that was.
+    /// The event that dropped it.
     event: u16,
-    /// Counts ends: tells a timer that has been overtaken from one that has not, and draws from
-    /// each other.
+    /// Counts ends of connections: an obsolete timer has an earlier number, and each number has
+    /// draws of its own.
     number: u32,
-    /// Tries since it last had a connection.
+    /// Attempts since the last connection opened.
     tries: u8,
 }
 
-/// One connection that an event drops.
+/// A connection that an event drops.
 #[derive(Debug, Clone, Copy)]
 struct ScheduledDrop {
     at_ns: u64,
@@ -74,7 +74,7 @@ impl ChurnState {
         }
     }
 
-    /// When something is to be done, if the scenario starts at `start_ns`.
+    /// When something is due, if the scenario starts at `start_ns`.
     pub(super) fn next_ns(&self, start_ns: Option<u64>) -> Option<u64> {
         let event = self.settings.events.get(self.next_event);
         let event =
@@ -88,7 +88,7 @@ impl ChurnState {
         self.users.get_mut(slot as usize)
     }
 
-    /// The timer of a slot that is due and has not been overtaken.
+    /// Takes the next timer that is due and not obsolete.
     fn timer(&mut self, now_ns: u64) -> Option<(u64, u32)> {
         while let Some(Reverse((at, slot, number))) = self.timers.peek().copied() {
             if at > now_ns {
@@ -99,7 +99,7 @@ impl ChurnState {
                 return Some((at, slot));
             }
         }
-        // What a burst needed is given back.
+        // Memory that a burst needed is freed.
         if self.timers.is_empty() && self.timers.capacity() > 4_096 {
             self.timers = BinaryHeap::new();
         }
@@ -108,7 +108,7 @@ impl ChurnState {
 }
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// Does what is due apart from the schedule, at most a batch of each kind; true when there is
+    /// Does what is due apart from the schedule, at most a batch of each kind; true if there is
     /// more.
     pub(super) fn do_churn(&mut self, now: u64) -> bool {
         if self.churn.users.is_empty() || self.stages.is_draining() {
@@ -137,7 +137,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.churn.next_ns(self.stages.start_ns()).is_some_and(|next| next <= now)
     }
 
-    /// Chooses whose connections the events that are due now drop.
+    /// Chooses the connections that events drop which are due now.
     fn begin_events(&mut self, now: u64) {
         let Some(start) = self.stages.start_ns() else { return };
         while let Some(event) = self.churn.settings.events.get(self.churn.next_event).copied() {
@@ -156,7 +156,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                     by: event.by,
                 }));
             }
-            // Stable: of drops at one time those of the first event come first.
+            // A stable sort: of drops at the same time, those of the first event come first.
             self.churn.drops.make_contiguous().sort_by_key(|drop| drop.at_ns);
             self.churn.begun.push((at_ns, self.stages.phase_at(at_ns)));
             self.churn.next_event += 1;
@@ -188,15 +188,15 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.begin_attempt(user, key, due_ns, true);
     }
 
-    /// Makes timers of a slot void.
+    /// Makes the timers of a slot obsolete.
     fn cancel_timers(&mut self, slot: u32) {
         if let Some(user_state) = self.churn.user_state(slot) {
             user_state.number = user_state.number.wrapping_add(1);
         }
     }
 
-    /// A user is without a connection that it should have: it tries again as the plan says, not
-    /// before `earliest_ns`.
+    /// Schedules the next attempt of a user without a connection as the plan says, not before
+    /// `earliest_ns`.
     pub(super) fn schedule_reconnect(&mut self, slot: u32, now: u64, earliest_ns: u64) {
         if self.stages.is_draining() {
             return;
@@ -218,12 +218,12 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.churn.timers.push(Reverse(entry));
     }
 
-    /// The earliest next try after one that began then and did not hold.
+    /// The earliest time for an attempt after one that began then and failed.
     pub(super) fn earliest_retry(begun_ns: u64) -> u64 {
         begun_ns.saturating_add(RECONNECT_MIN_NS)
     }
 
-    /// A user has a connection.
+    /// A user's connection has opened.
     pub(super) fn connection_opened(&mut self, slot: u32, now: u64) {
         let user = self.slots.user(slot);
         let (lifetime, rng) = (self.churn.settings.lifetime, self.churn.rng);
@@ -245,7 +245,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// A user is to have no connection any more, or gets none.
+    /// A user needs no connection any more, or will get none.
     pub(super) fn stop_reconnecting(&mut self, slot: u32) {
         self.cancel_timers(slot);
         let Some(user_state) = self.churn.user_state(slot) else { return };
@@ -258,14 +258,14 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// When an event that has begun fell due, and its facts. They stand in the phase in which that
-    /// was, so that it is whole there.
+    /// When an event was due, and its facts. They belong to the phase in which it was due, so that
+    /// they stay together.
     fn storm(&mut self, event: u16) -> Option<(u64, &mut Storm)> {
         let (at_ns, key) = *self.churn.begun.get(usize::from(event))?;
         Some((at_ns, self.recorder.cell(key).storms.entry(event).or_default()))
     }
 
-    /// Ends an open connection by the plan's own will.
+    /// Closes an open connection because the plan says so.
     pub(super) fn close_as_planned(&mut self, slot: u32, how: Close, now: u64) {
         let connection = self.slots.get(slot);
         let (key, life) = (connection.key(), connection.life(LifeEnd::Censored, now));

@@ -1,13 +1,11 @@
-//! Turns the plan's seed into pauses, lifetimes and choices that do not depend on how many workers
-//! there are.
+//! Draws pauses, lifetimes and drops from the plan's seed, whatever the number of workers.
 //!
-//! **Invariant:** nothing random: every draw is a pure function of the seed, the scenario, the user
-//! and a number.
+//! **Invariant:** every draw is a pure function of the seed, the scenario, the user and a number.
 
 use crate::plan::{DisconnectEvent, Jitter, Lifetime};
 
-/// 2^64 over the golden ratio: steps of this size spread numbers round a circle as evenly as steps
-/// can.
+/// 2^64 divided by the golden ratio: steps of this size spread numbers over a circle as evenly as
+/// steps can.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
 
 /// The draws of one scenario.
@@ -21,13 +19,13 @@ impl ChurnRng {
         Self { seed: scatter(seed ^ scatter(scenario as u64)) }
     }
 
-    /// A number from 0 up to 1, for the `nth` draw of a user.
+    /// A number in [0, 1) for the `nth` draw of a user.
     fn unit(self, user: u64, nth: u32) -> f64 {
         let word = scatter(self.seed ^ scatter(user ^ scatter(u64::from(nth))));
         (word >> 11) as f64 / (1_u64 << 53) as f64
     }
 
-    /// How long a connection is kept: nanoseconds, at least one.
+    /// How long a connection is held: nanoseconds, at least one.
     pub(super) fn lifetime_ns(self, lifetime: Lifetime, user: u64, nth: u32) -> u64 {
         let unit = self.unit(user, nth);
         match lifetime {
@@ -38,7 +36,7 @@ impl ChurnRng {
         }
     }
 
-    /// The pause before try number `tries`, from 0, of a row of failures: nanoseconds.
+    /// The pause before attempt number `tries`, from 0, in a row of failures: nanoseconds.
     pub(super) fn pause_ns(
         self,
         (first_ns, longest_ns): (u64, u64),
@@ -54,9 +52,9 @@ impl ChurnRng {
         }
     }
 
-    /// When event number `number` drops the connection of a user, from the event's time; `None` if
-    /// it does not. Of any stretch of users nearly exactly the event's share is dropped, and their
-    /// times are spread as evenly.
+    /// When event number `number` drops the connection of a user, relative to the event; `None` if
+    /// it does not. Among any consecutive users almost exactly the event's share is dropped, and
+    /// evenly over its time.
     pub(super) fn drop_ns(self, number: usize, event: &DisconnectEvent, user: u64) -> Option<u64> {
         let start = scatter(self.seed ^ scatter(!(number as u64)));
         let place = start.wrapping_add(user.wrapping_mul(GOLDEN)) as f64 / u64::MAX as f64;
@@ -65,7 +63,7 @@ impl ChurnRng {
     }
 }
 
-/// A part of a time.
+/// A fraction of a time.
 fn part(unit: f64, ns: u64) -> u64 {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "saturates")]
     let part = (unit * ns as f64) as u64;

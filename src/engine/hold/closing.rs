@@ -1,7 +1,6 @@
-//! Turns connections that have said goodbye into closed ones: once the peer has said its own, or
-//! has taken too long.
+//! Connections that have sent a closing message and wait for the peer's, up to a time-out.
 //!
-//! Their attempts are booked already; their slots may have new connections.
+//! Their attempts are recorded already, and their slots may have new connections.
 
 use super::deadlines::DeadlineQueue;
 use super::{ConnectionId, HoldHost, HoldWorker};
@@ -11,20 +10,20 @@ use crate::units::{SECOND_NS, slot};
 use crate::workload::hold::{Conversation, ConversationEvent};
 use std::io::ErrorKind;
 
-/// How long the peer may take for its goodbye.
+/// How long the peer may take for its closing message.
 const GOODBYE_TIMEOUT_NS: u64 = 5 * SECOND_NS;
 
-/// Connections that may be leaving at once when all are closed.
+/// How many connections may be closing at once in the drain.
 const CLOSING_MAX: usize = 1_024;
 
-/// Connections between this side's goodbye and their end.
+/// Connections between this side's closing message and their end.
 #[derive(Debug)]
 pub(super) struct ClosingConnections<S, T> {
-    /// The slot of the first; those below belong to users.
+    /// The slot of the first one; slots below belong to users.
     first: u32,
     connections: Vec<Option<ClosingConnection<S, T>>>,
     free: Vec<u32>,
-    /// By when they said goodbye.
+    /// By the time of their closing message.
     since: DeadlineQueue,
 }
 
@@ -52,12 +51,12 @@ impl<S, T> ClosingConnections<S, T> {
         self.count() >= CLOSING_MAX
     }
 
-    /// When the first of them is given up.
+    /// When the first of them times out.
     pub(super) fn next_ns(&self) -> Option<u64> {
         self.since.next().map(|since| since + GOODBYE_TIMEOUT_NS)
     }
 
-    /// The slot that the next one will have.
+    /// The slot of the next one.
     fn next_slot(&self) -> u32 {
         let closing = self.free.last().copied();
         self.first + closing.unwrap_or_else(|| slot(self.connections.len()))
@@ -79,7 +78,7 @@ impl<S, T> ClosingConnections<S, T> {
     fn remove(&mut self, slot: u32) -> Option<ClosingConnection<S, T>> {
         let closing = self.connections.get_mut((slot - self.first) as usize)?.take()?;
         self.free.push(slot - self.first);
-        // What a burst needed is given back.
+        // Memory that a burst needed is freed.
         if self.free.len() == self.connections.len() {
             self.connections = Vec::new();
             self.free = Vec::new();
@@ -89,7 +88,8 @@ impl<S, T> ClosingConnections<S, T> {
 }
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// Ends a connection that has left its slot: with a goodbye where its conversation has one.
+    /// Closes a connection that has left its slot, after a closing message if its conversation has
+    /// one.
     pub(super) fn begin_closing(
         &mut self,
         slot: u32,
@@ -113,7 +113,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.conversation.move_slot(slot, closing, &conversation);
             let since_ns = self.host.now_ns();
             self.closing.insert(ClosingConnection { socket, conversation, since_ns });
-            // What came before the socket was watched anew has no event of its own.
+            // What came before the socket was registered again has no event of its own.
             self.read_goodbye(closing);
         } else {
             self.conversation.remove(slot, &conversation);
@@ -121,7 +121,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Reads what a leaving connection has still to say.
+    /// Reads what the peer of a closing connection still sends.
     pub(super) fn read_goodbye(&mut self, slot: u32) {
         let over = loop {
             let Some(closing) = self.closing.get(slot) else { return };
@@ -153,7 +153,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             let bytes = &self.buffer[from..length];
             let received =
                 self.conversation.receive(id, &mut closing.conversation, bytes, &mut self.outgoing);
-            // Nothing follows a goodbye.
+            // Nothing is sent after a closing message.
             self.outgoing.clear();
             if matches!(received.event, ConversationEvent::Failed(_)) {
                 return true;

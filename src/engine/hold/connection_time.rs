@@ -1,8 +1,7 @@
-//! Turns the number of open connections over time into connection-seconds: kept, and owed by
-//! connections that were lost.
+//! Adds up connection time: of open connections, and missing of users that lost theirs.
 //!
-//! **Invariant:** no time is counted twice and none is left out: sums are exact to the nanosecond,
-//! and what is not booked yet is carried.
+//! **Invariant:** no time is counted twice or left out: sums are exact to the nanosecond, and what
+//! is not recorded yet is carried over.
 
 use crate::record::{Counter, Counters};
 
@@ -11,19 +10,19 @@ const MS_NS: u128 = 1_000_000;
 /// The sums of one worker.
 #[derive(Debug, Default)]
 pub(super) struct ConnectionTime {
-    /// Up to when the sums go.
+    /// The time up to which it is summed.
     until_ns: u64,
-    /// Users whose connection was lost, who have no other one yet, and should have.
+    /// Users that lost their connection, have no other one yet, and should have.
     pub(super) missing: u64,
-    /// Nothing is kept or owed any more: the level is being left.
+    /// No time counts any more: the drain has begun.
     pub(super) closed: bool,
     open_ns: u128,
     missing_ns: u128,
 }
 
 impl ConnectionTime {
-    /// Counts the time up to now, through which `open` connections were open. Called before that
-    /// number or `owed` changes.
+    /// Counts the time up to now, in which `open` connections were open. Must be called before that
+    /// number or `missing` changes.
     pub(super) fn advance(&mut self, now_ns: u64, open: u64) {
         let passed = u128::from(now_ns.saturating_sub(self.until_ns));
         self.until_ns = self.until_ns.max(now_ns);
@@ -33,7 +32,7 @@ impl ConnectionTime {
         }
     }
 
-    /// Books whole milliseconds; the rest is booked the next time.
+    /// Records whole milliseconds; the rest is carried over.
     pub(super) fn record(&mut self, counters: &mut Counters) {
         let take = |sum: &mut u128| {
             let whole = u64::try_from(*sum / MS_NS).unwrap_or(u64::MAX);

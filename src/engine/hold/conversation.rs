@@ -1,4 +1,4 @@
-//! Turns what is read from connections into messages, heartbeats, replies and ends.
+//! Exchanges bytes with peers: messages, heartbeats, replies and ends.
 
 use super::events::reason;
 use super::slots::State;
@@ -10,7 +10,7 @@ use crate::workload::tls;
 use std::io::ErrorKind;
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// Begins the conversation on a connection that is open, and secured if it is to be.
+    /// Begins the conversation on a connection that is open and, with TLS, secured.
     pub(super) fn begin(&mut self, slot: u32, now: u64) {
         if !C::HAS_OPENING_HANDSHAKE {
             return self.opened(slot, now);
@@ -25,7 +25,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.send(slot, now);
     }
 
-    /// Sends what is to be sent as a whole; false where that ended the connection.
+    /// Sends `outgoing` as a whole; false if that ended the connection.
     fn send(&mut self, slot: u32, now: u64) -> bool {
         let connection = self.slots.get(slot);
         let Some(socket) = connection.socket.as_ref() else { return false };
@@ -54,8 +54,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         false
     }
 
-    /// Reads until nothing is left. A short read has emptied the socket; only an end that was
-    /// announced is worth another one. `end` is what an end of the stream means.
+    /// Reads until nothing is left. A short read has emptied the socket, so only an end that was
+    /// announced is worth another one. `end` is the cause if the stream ends.
     pub(super) fn read(&mut self, slot: u32, closed: bool, end: Cause, now: u64) {
         loop {
             let connection = self.slots.get(slot);
@@ -88,7 +88,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Takes in what was read; false where that ended the connection.
+    /// Handles what was read; false if that ended the connection.
     fn take_in(&mut self, slot: u32, length: usize, now: u64) -> bool {
         let mut from = 0;
         while from < length {
@@ -126,7 +126,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         true
     }
 
-    /// The conversation cannot go on. What it has to say about that goes out, if there is room.
+    /// Ends a conversation that cannot continue; what it says about that is sent if there is room.
     fn fail(&mut self, slot: u32, fault: &ConversationError, now: u64) {
         let connection = self.slots.get(slot);
         let at = if connection.state == State::Open {
@@ -143,7 +143,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.break_off(slot, cause, now, || fault.detail.clone());
     }
 
-    /// Ends an attempt that failed on a connection, whether it had opened or not.
+    /// Ends an attempt whose connection failed, open or not.
     fn break_off(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
         if self.slots.get(slot).state == State::Open {
             self.connection_lost(slot, cause, now, what);
@@ -152,7 +152,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Books right messages, and signs of life, that came in one read.
+    /// Records messages as expected, and heartbeats, that came in one read.
     fn heard(&mut self, slot: u32, messages: u32, heartbeats: u32, now: u64) {
         let connection = self.slots.get(slot);
         let (key, begun, before, asked) =
@@ -167,7 +167,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         if first {
             self.recorder.cell(key).time(TimeMetric::FirstMessage, now - begun);
             self.recorder.cell(self.stages.now()).count(Counter::Verified);
-            // A greeting is no heartbeat.
+            // A greeting does not count as a heartbeat.
             beats -= u64::from(self.settings.greeting.is_some()).min(beats);
         }
         let cell = self.recorder.cell(self.stages.now());
@@ -189,8 +189,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     }
 }
 
-/// The cause of an end, by whether a heartbeat awaited its reply: then that is what the peer did
-/// not like, rather than the connection's age or silence.
+/// Attributes an end to a heartbeat that awaited its reply: the peer rejected that, rather than the
+/// connection's age or silence.
 fn in_reply(asked_ns: u64, cause: Cause) -> Cause {
     match cause.failure {
         Failure::ClosedByServer | Failure::Reset if asked_ns > 0 => {

@@ -1,4 +1,4 @@
-//! What comes over the connections, and what fails to come.
+//! Handles events of connections, and deadlines that pass without one.
 
 use super::super::worker::Ready;
 use super::slots::State;
@@ -11,13 +11,13 @@ use crate::workload::tls;
 use std::io::{Error, ErrorKind};
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// Deals with one event.
+    /// Handles one event.
     pub(super) fn react_to(&mut self, event: Ready, now: u64) {
         let slot = event.id.slot;
         if slot >= self.slots.len() {
             return self.read_goodbye(slot);
         }
-        // Handshakes take their time from all that happens after them.
+        // Handshakes of other connections took time since the events were taken.
         let now = if self.secured { self.host.now_ns() } else { now };
         if self.slots.get(slot).state == State::Connecting {
             if event.failed {
@@ -44,8 +44,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.secure(slot, now);
         }
         match self.slots.get(slot).state {
-            // What a secured connection hears may have come with its handshake, and what it says
-            // may have waited for room.
+            // With TLS, data may have come together with the handshake, and writes may have waited
+            // for room.
             State::Open if event.readable || event.closed || self.secured => {
                 self.read(slot, event.closed, held(Failure::ClosedByServer), now);
             }
@@ -63,8 +63,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Books a connection that failed before it was seen open. Only an open one can be reset: it
-    /// was open and lost before this loop looked.
+    /// Handles a connection that failed before it was seen open. Only an open connection can be
+    /// reset: it opened and was lost before this loop looked.
     fn failed_to_open(&mut self, slot: u32, cause: Cause, now: u64) {
         if cause.failure != Failure::Reset {
             self.abandon_connecting(slot, cause, now, String::new);
@@ -88,7 +88,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Goes on with the handshake of a connection.
+    /// Continues the TLS handshake of a connection.
     fn secure(&mut self, slot: u32, now: u64) {
         let user = self.slots.user(slot);
         let connection = self.slots.get(slot);
@@ -110,8 +110,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Empties a socket that is about to be closed: what is left unread would turn its FIN into a
-    /// reset.
+    /// Empties a socket before it is closed: unread data would turn its FIN into a reset.
     pub(super) fn discard(&mut self, slot: u32) {
         let Some(socket) = self.slots.get(slot).socket.as_ref() else { return };
         while self
@@ -145,7 +144,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.connection_opened(slot, now);
     }
 
-    /// Looks for everything whose time is up.
+    /// Ends everything whose deadline has passed, and sends the heartbeats that are due.
     pub(super) fn expire_deadlines(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
         let opening =
@@ -198,8 +197,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Loses every connection that has not heard from the server for longer than it is allowed to
-    /// be silent.
+    /// Ends every connection whose server has been silent for longer than allowed.
     fn sweep(&mut self, allowed_ns: u64, now: u64) {
         for slot in 0..self.slots.len() {
             let connection = self.slots.get(slot);
@@ -227,7 +225,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Sends every heartbeat that is due. The next one is due a period after this one was, not
+    /// Sends every heartbeat that is due. The next one is due a period after this one was due, not
     /// after it was sent.
     fn beat(&mut self, until: u64, now: u64) {
         let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
@@ -243,7 +241,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.conversation.send_heartbeat(id, &mut self.outgoing);
             let (length, sent) = (self.outgoing.len(), self.host.send(socket, &self.outgoing));
             self.outgoing.clear();
-            // Also of one that did not go as a whole.
+            // Even if it was not sent as a whole.
             let taken = *sent.as_ref().unwrap_or(&0) as u64;
             self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken);
             match sent {
@@ -257,7 +255,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                     let cause = tls::cause(&error, FailureStage::Hold);
                     self.connection_lost(slot, cause, now, || reason(&error));
                 }
-                // The peer has stopped reading: what it was sent before fills every buffer.
+                // The peer has stopped reading: earlier data fills every buffer.
                 Ok(_) | Err(_) => {
                     self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
                     self.connection_lost(slot, held(Failure::HeartbeatMissed), now, || {
@@ -269,7 +267,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     }
 }
 
-/// What a connection's TLS has to say about its end; what the kernel says stands in the cause.
+/// What TLS says about the end of a connection; the cause has what the kernel says.
 pub(super) fn reason(error: &Error) -> String {
     error.get_ref().map_or_else(String::new, |why| format!(": {why}"))
 }

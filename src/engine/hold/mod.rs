@@ -1,11 +1,10 @@
-//! Turns what falls due for one worker into connections that are opened, verified, watched and
-//! closed.
+//! Holds connections: opens those that are due for one worker, verifies and watches them, and
+//! closes them.
 //!
-//! One loop, one small record a connection. What is due comes from the schedule; what is late is
-//! found by queues of equal deadlines and, for heartbeats of the server, by a sweep over all
-//! records.
+//! The schedule says what is due. Queues of equal deadlines find what is late and, for heartbeats
+//! from the server, a sweep over all records does.
 //!
-//! **Invariant:** no task, timer or buffer belongs to a connection.
+//! **Invariant:** no task, timer or buffer belongs to a connection: only one small record.
 
 mod churn;
 mod churn_rng;
@@ -40,24 +39,23 @@ use deadlines::DeadlineQueue;
 use slots::{Slots, State};
 use stages::Stages;
 
-/// Connections that are opened or closed before the loop looks at events again: bounds both the lag
+/// How many connections are opened or closed before the loop looks at events again: bounds the lag
 /// of events and the length of the kernel's loopback queue.
 const BATCH: usize = 32;
 
-/// Connections that may be opening at once in an unpaced ramp: more only fill the target's accept
-/// queue.
+/// How many connections may be opening at once in an unpaced ramp: more only fill the target's
+/// accept queue.
 const OPENING_MAX: u64 = 512;
 
-/// A worker that has nothing else to do hands over a second so much later than the one before it,
-/// up to the longest delay: fifty of them at once would hold up the one that is opening
-/// connections.
+/// Idle workers stagger their snapshots by 8 ms each, at most 400 ms: fifty at once would delay the
+/// worker that is opening connections.
 const HAND_OVER_APART_NS: u64 = 8_000_000;
 const HAND_OVER_DELAY_MAX_NS: u64 = 400_000_000;
 
 /// The largest read; a held connection rarely has more than one message waiting.
 const BUFFER: usize = 64 << 10;
 
-/// The loop of one worker.
+/// One worker's part of a scenario that holds connections.
 pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     host: H,
     load: Load,
@@ -67,32 +65,32 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     secured: bool,
     stages: Stages,
     slots: Slots<H::Socket, C::State>,
-    /// Connections that have said goodbye and await the peer's.
+    /// Connections that wait for the peer's closing message.
     closing: ClosingConnections<H::Socket, C::State>,
     recorder: Recorder,
     open: u64,
     connecting: u64,
-    /// Of these, the ones that a ramp asked for.
+    /// How many of these belong to a ramp.
     ramping: u64,
     time: ConnectionTime,
     churn: ChurnState,
-    /// Connections that are opening, by when that began.
+    /// Opening connections, by when they began.
     opening: DeadlineQueue,
-    /// Open connections that owe their first message, by when they opened.
+    /// Open connections without a first message, by when they opened.
     awaiting_greeting: DeadlineQueue,
-    /// Open connections, by when they were sent a heartbeat or opened.
+    /// Open connections, by when they opened or their last heartbeat was due.
     next_heartbeat: DeadlineQueue,
-    /// Heartbeats sent, by when.
+    /// Heartbeats without a reply, by when they were sent.
     awaiting_reply: DeadlineQueue,
-    /// When all records are looked at next for a missing heartbeat of the server.
+    /// When to sweep all records next for heartbeats that the server missed.
     sweep_ns: u64,
     buffer: Box<[u8]>,
-    /// What is about to be sent.
+    /// Bytes that are about to be sent.
     outgoing: Vec<u8>,
 }
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// A loop at the start of the run.
+    /// A worker at the start of the run.
     pub(super) fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
         let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
         let leaving = ClosingConnections::new(slots.len());
@@ -125,8 +123,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Opens one connection. `due_ns` is when the schedule wanted it; nothing is late in an unpaced
-    /// ramp. `again`: it takes the place of one that its user had or tried before.
+    /// Opens one connection. `due_ns`: when the schedule wanted it; `None` in an unpaced ramp,
+    /// where nothing is late. `again`: whether this is a reconnect.
     fn begin_attempt(&mut self, user: u64, key: CellKey, due_ns: Option<u64>, again: bool) {
         let slot = self.slots.slot(user);
         let now = self.host.now_ns();
@@ -153,7 +151,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Books an attempt whose connection did not open.
+    /// Records an attempt whose connection did not open.
     fn connect_failed(
         &mut self,
         slot: u32,
@@ -171,13 +169,13 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.schedule_reconnect(slot, now, Self::earliest_retry(now));
     }
 
-    /// A connection is no longer being opened.
+    /// A connection has stopped opening.
     fn leave_connecting(&mut self, slot: u32) {
         self.connecting -= 1;
         self.ramping -= u64::from(!self.slots.get(slot).is_reconnect);
     }
 
-    /// Ends an attempt whose connection is being opened.
+    /// Ends an attempt whose connection is still opening.
     fn abandon_connecting(
         &mut self,
         slot: u32,
@@ -191,7 +189,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.connect_failed(slot, key, cause, now, what);
     }
 
-    /// Ends a connection without a word.
+    /// Resets a connection.
     fn reset(&mut self, slot: u32) {
         if let Some((socket, conversation)) = self.slots.get(slot).end() {
             self.conversation.remove(slot, &conversation);
@@ -199,7 +197,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Ends an attempt whose connection was open and should have stayed so.
+    /// Ends an attempt whose open connection should have stayed open.
     fn connection_lost(
         &mut self,
         slot: u32,
@@ -228,8 +226,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.schedule_reconnect(slot, now, Self::earliest_retry(begun));
     }
 
-    /// The schedule wants a user no more: a connection that is open ends well, one that never came
-    /// to that is unfinished.
+    /// The schedule stops a user: an open connection ends successfully, one that is opening is
+    /// unfinished.
     fn stop_user(&mut self, slot: u32, now: u64) {
         let connection = self.slots.get(slot);
         let (key, state) = (connection.key(), connection.state);
@@ -246,7 +244,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         self.stop_reconnecting(slot);
     }
 
-    /// A user owes no more time.
+    /// A user's connection is no longer missing.
     fn no_longer_missing(&mut self, slot: u32, now: u64) {
         if std::mem::take(&mut self.slots.get(slot).missing) {
             self.time.advance(now, self.open);
@@ -254,7 +252,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Books the time up to now to the phase that is current.
+    /// Records the time up to now in the current phase.
     fn record_time(&mut self, now: u64) {
         self.time.advance(now, self.open);
         self.time.record(&mut self.recorder.cell(self.stages.now()).counters);
@@ -268,7 +266,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         gauges
     }
 
-    /// When the loop has to look again even if nothing happens.
+    /// When something is due, even if no event comes.
     fn next_ns(&self) -> u64 {
         let after = |queue: &DeadlineQueue, time: crate::units::Time| {
             queue.next().map(|since| since + time.as_nanos())
@@ -372,7 +370,7 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
     }
 }
 
-/// A cause of the hold phase without a number.
+/// A cause in the hold phase, without a code.
 fn held(failure: Failure) -> Cause {
     Cause::new(failure, FailureStage::Hold)
 }

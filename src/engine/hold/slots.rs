@@ -1,52 +1,52 @@
-//! A worker's connections: one small record each, in a place that follows from the user's number.
+//! Slots: one small record for each connection, at a place that follows from the user's number.
 
 use crate::record::{CellKey, Life, LifeEnd};
 use crate::schedule::Partition;
 use crate::units::{index, slot};
 
-/// Where a connection is in its life.
+/// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     /// No connection.
     Free,
-    /// Being opened.
+    /// Opening.
     Connecting,
-    /// Open, and shaking hands for TLS.
+    /// Open, in the TLS handshake.
     Securing,
-    /// Secured, if it is to be, and shaking hands for what is spoken on it.
+    /// Open and secured, in the handshake of its conversation.
     Handshaking,
     /// Open.
     Open,
-    /// Its attempt has ended; the socket is about to be closed.
+    /// Its attempt has ended; the socket will be closed.
     Closing,
 }
 
-/// One connection. No buffer, no timer, no task: what is due is found by queues and by a sweep.
+/// One connection. It has no buffer, timer or task: queues and a sweep find what is due.
 #[derive(Debug)]
 pub(super) struct HeldConnection<S, T> {
     /// Present unless free.
     pub socket: Option<S>,
-    /// What its conversation keeps of it.
+    /// The state of its conversation.
     pub conversation: T,
-    /// When opening began, on the run's clock.
+    /// When it began to open, on the run's clock.
     pub begun_ns: u64,
-    /// When the last message came, or the connection opened; during a handshake, when that began.
+    /// When the last message came, or the connection opened; in a handshake, when that began.
     pub heard_ns: u64,
-    /// When the heartbeat that awaits its reply was sent; zero when none does.
+    /// When the heartbeat was sent that awaits its reply; zero if none does.
     pub asked_ns: u64,
-    /// How long it took to open: microseconds.
+    /// How long it took to open, in microseconds.
     pub opened_after_us: u32,
     /// The stage in which the attempt was due.
     pub stage: u16,
-    /// The phase in which the attempt was due, as a number of [`PHASES`].
+    /// The phase in which the attempt was due: an index into [`PHASES`].
     phase: u8,
-    /// Where it is in its life.
+    /// Its state.
     pub state: State,
-    /// Whether a right message has come.
+    /// Whether a message as expected has come.
     pub verified: bool,
-    /// Whether it takes the place of one that its user had or tried before.
+    /// Whether this is a reconnect.
     pub is_reconnect: bool,
-    /// Whether its user has lost a connection, and has had none since; also while it is free.
+    /// Whether its user lost a connection and has had none since; also while free.
     pub missing: bool,
 }
 
@@ -71,7 +71,7 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
         }
     }
 
-    /// Becomes a connection that is being opened.
+    /// Begins to open.
     pub(super) fn begin(&mut self, socket: S, key: CellKey, now_ns: u64, again: bool) {
         let phase = PHASES.iter().zip(0..).find(|(phase, _)| **phase == key.phase);
         debug_assert!(phase.is_some(), "{:?} is one of all phases", key.phase);
@@ -87,25 +87,25 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
         };
     }
 
-    /// The phase of the stage in which the attempt was due: where its facts belong.
+    /// The phase in which the attempt was due, to which its facts belong.
     pub(super) fn key(&self) -> CellKey {
         CellKey { stage: self.stage, phase: PHASES[usize::from(self.phase)] }
     }
 
-    /// Becomes open.
+    /// Notes that it has opened.
     pub(super) fn open(&mut self, now_ns: u64) {
         self.state = State::Open;
         self.heard_ns = now_ns;
         self.opened_after_us = u32::try_from((now_ns - self.begun_ns) / 1_000).unwrap_or(u32::MAX);
     }
 
-    /// Its life, if it ends so now.
+    /// Its life if it ended now.
     pub(super) fn life(&self, end: LifeEnd, now_ns: u64) -> Life {
         let opened_ns = self.begun_ns + u64::from(self.opened_after_us) * 1_000;
         Life { end, opened_ns, heard_ns: self.heard_ns, ended_ns: now_ns }
     }
 
-    /// Becomes free; hands over the socket and what its conversation kept.
+    /// Becomes free; returns the socket and the state of its conversation.
     pub(super) fn end(&mut self) -> Option<(S, T)> {
         let socket = self.socket.take().map(|socket| (socket, self.conversation));
         *self = Self { missing: self.missing, ..Self::free() };
@@ -122,14 +122,14 @@ pub(super) struct Slots<S, T> {
 }
 
 impl<S, T: Copy + Default> Slots<S, T> {
-    /// Room for this share of `users`.
+    /// Slots for this partition of `users`.
     pub(super) fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = index(share.part_of(users, block));
         let connections = std::iter::repeat_with(HeldConnection::free).take(room).collect();
         Self { connections, share, block }
     }
 
-    /// The slot of a user of this share.
+    /// The slot of a user of this partition.
     pub(super) fn slot(&self, user: u64) -> u32 {
         let round = user / self.block / u64::from(self.share.of);
         let place = index(round * self.block + user % self.block);

@@ -13,8 +13,8 @@ use std::io;
 use std::net::TcpStream;
 use std::os::fd::AsFd;
 
-/// Events that are taken from the kernel at once; fewer where connections are secured: a handshake
-/// takes long, and the loop looks at what is due between few of them.
+/// How many events are taken from the kernel at once. Few with TLS: a handshake takes long, and the
+/// loop must look at what is due between them.
 const EVENTS: usize = 1024;
 const EVENTS_SECURED: usize = 8;
 
@@ -39,7 +39,7 @@ impl HoldSockets {
 
 impl Sockets for HoldSockets {}
 
-/// Slots are reused, but never before the socket is closed, and with it its events.
+/// A slot is reused only after its socket was closed, and with it its events.
 fn id(slot: u32) -> SlotId {
     SlotId { slot, generation: 0 }
 }

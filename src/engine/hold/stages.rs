@@ -1,4 +1,4 @@
-//! Where a worker is in its scenario, and what that makes due.
+//! Follows the schedule of one worker: opens and closes the connections that are due.
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
@@ -11,8 +11,8 @@ use crate::units::{narrow, slot};
 use crate::workload::hold::Conversation;
 use std::collections::VecDeque;
 
-/// A start that is late by less than this is as good as on time: what makes a run INVALID is later
-/// than this in its 99th percentile.
+/// A start that is late by less than this counts as on time: the lag that makes a run INVALID is
+/// longer at its 99th percentile.
 const LAST_MOMENT_NS: u64 = 100_000_000;
 
 /// The state of the schedule for one worker.
@@ -23,14 +23,14 @@ pub(super) struct Stages {
     now: CellKey,
     ramps: VecDeque<RampInProgress>,
     token: Option<u16>,
-    /// The next slot to close, once the drain has begun.
+    /// In the drain: the next slot to close.
     draining: Option<u32>,
-    /// Whether it is this worker's turn to close.
+    /// Whether it is this worker's turn to close connections.
     may_close: bool,
     over: bool,
 }
 
-/// One ramp that is being made.
+/// A ramp in progress.
 struct RampInProgress {
     stage: u16,
     base_ns: u64,
@@ -53,12 +53,12 @@ impl Stages {
         }
     }
 
-    /// The phase that is current.
+    /// The current phase.
     pub(super) fn now(&self) -> CellKey {
         self.now
     }
 
-    /// The phase that was current then, whatever this worker has got to: the same for all of them.
+    /// The phase at a time, however far this worker has come: the same for all workers.
     pub(super) fn phase_at(&self, at_ns: u64) -> CellKey {
         let mut marks = (0..self.count).flat_map(|stage| {
             [(Transition::Ramp(stage), Phase::Ramp), (Transition::Hold(stage), Phase::Hold)]
@@ -90,12 +90,12 @@ impl Stages {
         self.draining.is_some()
     }
 
-    /// When the scenario starts; `None` while that is not known.
+    /// When the scenario starts; `None` while unknown.
     pub(super) fn start_ns(&self) -> Option<u64> {
         self.timeline.at(Transition::Ramp(0))
     }
 
-    /// When something falls due, or a mark is passed.
+    /// When the next event of the schedule or the next transition is due.
     pub(super) fn next_ns(&self) -> Option<u64> {
         let mark = self.timeline.at(self.next).or_else(|| self.timeline.at(Transition::Drain));
         let due = self.ramps.front().filter(|ramp| !ramp.unpaced);
@@ -103,7 +103,7 @@ impl Stages {
         [mark.filter(|_| self.draining.is_none()), due].into_iter().flatten().min()
     }
 
-    /// The mark that is passed next, if its time has come; marks behind an early drain are skipped.
+    /// The next transition, if its time has come; an early drain skips those behind it.
     fn pass(&mut self, now: u64) -> Option<(Transition, u64)> {
         if self.draining.is_some() {
             return None;
@@ -123,7 +123,7 @@ impl Stages {
 }
 
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
-    /// Goes through every mark whose time has come.
+    /// Makes every transition whose time has come.
     pub(super) fn pass_marks(&mut self, now: u64) {
         while let Some((mark, at)) = self.stages.pass(now) {
             if mark != Transition::Ramp(0) {
@@ -161,9 +161,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// What was due before the drain and could not be started is dropped. What fell due in the last
-    /// moment before an end that nobody planned is not late: the loop heard of the end before it
-    /// looked at the clock again.
+    /// Drops what was due before the drain and could not be started. What fell due just before an
+    /// early end is not late: the loop heard of the end before it read the clock again.
     fn drop_undone(&mut self, drain_ns: u64) {
         for mut ramp in std::mem::take(&mut self.stages.ramps) {
             let key = CellKey { stage: ramp.stage, phase: Phase::Ramp };
@@ -172,7 +171,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                 .peek()
                 .filter(|(_, offset)| ramp.base_ns + offset + LAST_MOMENT_NS < drain_ns)
             {
-                // An unpaced ramp that is stopped was not late: its rest never fell due.
+                // An unpaced ramp that is stopped was not late: its rest was never due.
                 if matches!(due, ScheduledEvent::UserStart(_)) && !ramp.unpaced {
                     let cell = self.recorder.cell(key);
                     cell.count(Counter::Due);
@@ -184,7 +183,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Opens and closes what is due, at most a batch of it; true when there is more.
+    /// Opens and closes what is due, at most a batch; true if there is more.
     pub(super) fn advance_schedule(&mut self, now: u64) -> bool {
         if let Some(slot) = self.stages.draining {
             return self.drain(slot);
@@ -220,15 +219,15 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                     let slot = self.slots.slot(user);
                     self.stop_user(slot, now);
                 }
-                // Held connections come as users only.
+                // Only users hold connections.
                 ScheduledEvent::Arrival(_) => {}
             }
         }
         true
     }
 
-    /// Ends every attempt as planned, all in the same moment. The sockets are closed when it is
-    /// this worker's turn: a million of them closed by all workers at once only thrash the cores.
+    /// Ends every attempt as planned, all at the same time. Sockets are closed when it is this
+    /// worker's turn: all workers at once would only compete for the cores.
     fn end_all_attempts(&mut self, now: u64) {
         for slot in 0..self.slots.len() {
             match self.slots.get(slot).state {
@@ -250,7 +249,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
     }
 
-    /// Closes the next connections; true when there are more.
+    /// Closes the next connections; true if there are more.
     fn drain(&mut self, from: u32) -> bool {
         let end = from.saturating_add(slot(4 * BATCH)).min(self.slots.len());
         if self.open > 0 && !self.stages.may_close {

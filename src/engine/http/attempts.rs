@@ -1,4 +1,4 @@
-//! Turns one attempt into a connection, a request and an answer, and books what came of it.
+//! Turns one attempt into a connection, a request and a response, and records its outcome.
 
 use super::super::worker::{Ready, SlotId};
 use super::recorder::Attempt;
@@ -11,12 +11,12 @@ use crate::workload::http::{
     Deadlines, ExchangeStep, Handshake, RequestError, RequestOutcome, RetrySafety,
 };
 
-/// Who finds no room where it goes asks again after half of the time that it has waited, but within
-/// these bounds.
+/// Bounds of the pause before a connect that found no room (EAGAIN of a Unix socket) is tried
+/// again: half of the time that it has waited.
 const CONNECT_RETRY_NS: (u64, u64) = (1_000_000, 50_000_000);
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Carries out one request.
+    /// Begins one attempt: sends its request, on a new connection if the slot has none.
     pub(super) fn begin_attempt(&mut self, slot: u32, attempt: Attempt, now: u64) {
         let entry = self.slots.get(slot);
         (entry.attempt, entry.rejection) = (attempt, None);
@@ -33,7 +33,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let joined =
             self.host.join(SlotId { slot, generation: entry.generation }, entry.number, now);
         if let Some(connection) = joined {
-            // Whoever opened it opened it earlier.
+            // The slot that opened it did so earlier.
             (entry.connection, entry.opened_ns) = (Some(connection), now);
             self.await_first_answer(slot, now);
             self.send(slot, now);
@@ -54,12 +54,12 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// A connection is open, or will never be.
+    /// A connection has opened, or never will.
     fn connected(&mut self, slot: u32, result: Result<(), RequestError>, now: u64) {
         self.recorder.live.connecting -= 1;
         let entry = self.slots.get(slot);
         let (attempt, took) = (entry.attempt, now.saturating_sub(entry.since_ns));
-        // Booked as it is below; until then the slot is nobody's.
+        // The attempt is recorded below; until then no timer may act on the slot.
         entry.state = State::InFlight;
         let Err(fault) = result else {
             self.await_first_answer(slot, now);
@@ -123,7 +123,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.set_timer(slot);
     }
 
-    /// A request that could not be written.
+    /// Fails a request that could not be written.
     pub(super) fn fail_unsent(&mut self, slot: u32, fault: RequestError, now: u64) {
         let fault = self.final_fault(slot, fault, now);
         let attempt = self.slots.get(slot).attempt;
@@ -135,7 +135,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.after_attempt(slot, after, now);
     }
 
-    /// Something has happened on a connection.
+    /// Handles an event of a connection.
     pub(super) fn react_to(&mut self, event: Ready, now: u64) {
         let slot = event.id.slot;
         let Some(entry) = self.slots.current(event.id) else { return };
@@ -162,7 +162,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// A connection may be open.
+    /// Finds out whether a connection has opened.
     fn open(&mut self, event: Ready, now: u64) {
         let slot = event.id.slot;
         let entry = self.slots.get(slot);
@@ -182,7 +182,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Goes on with what secures a connection; one that needs nothing is done at once.
+    /// Continues the TLS handshake of a connection; a plain one is done at once.
     fn secure(&mut self, slot: u32, event: Ready, now: u64) {
         let entry = self.slots.get(slot);
         let Some(connection) = &mut entry.connection else { return };
@@ -190,7 +190,7 @@ impl<H: HttpHost> HttpWorker<H> {
             Ok(Handshake::Pending) => return,
             Ok(Handshake::NotNeeded) => self.connected(slot, Ok(()), now),
             Ok(secured) => {
-                // Cryptography takes its time.
+                // Cryptography takes time.
                 let now = self.host.now_ns();
                 let cell = self.recorder.cell(entry.attempt.key);
                 cell.time(TimeMetric::TlsTime, now.saturating_sub(entry.opened_ns));
@@ -201,13 +201,13 @@ impl<H: HttpHost> HttpWorker<H> {
             }
             Err(fault) => self.connected(slot, Err(fault), self.host.now_ns()),
         }
-        // What came before the request is told only now.
+        // Bytes that came before the request have no event of their own.
         if event.readable || event.closed {
             self.ready_again.push(event.id);
         }
     }
 
-    /// Ends the connection of a slot, or its part in one that is shared.
+    /// Ends the connection of a slot, or its stream of a shared one.
     pub(super) fn end_connection(&mut self, slot: u32, why: ConnectionEnd) {
         let entry = self.slots.get(slot);
         let Some(connection) = entry.connection.take() else { return };
@@ -221,7 +221,7 @@ impl<H: HttpHost> HttpWorker<H> {
     fn response_ended(&mut self, slot: u32, mut answer: RequestOutcome, now: u64) {
         let entry = self.slots.get(slot);
         entry.served += 1;
-        // Each sending of a request has its own answer.
+        // Each time that a request is sent has its own response.
         if answer.sent_bytes > 0 {
             let cell = self.recorder.cell(entry.attempt.key);
             cell.counters.add(Counter::BytesSent, answer.sent_bytes);
@@ -260,7 +260,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.after_attempt(slot, after, now);
     }
 
-    /// A fault whose words name the request that was sent.
+    /// An error whose text names the request that was sent.
     fn with_request_named(&mut self, slot: u32, fault: RequestError) -> RequestError {
         let entry = self.slots.get(slot);
         let (number, request, session) =
@@ -278,13 +278,13 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// When a connection has to be open and secured.
+    /// The time by which a connection must be open and secured.
     fn connect_deadline(&mut self, slot: u32, limits: Deadlines) -> u64 {
         let since_ns = self.slots.get(slot).since_ns;
         limits.whole_ns.min(since_ns.saturating_add(self.limits.connect))
     }
 
-    /// When a slot is to be looked at, for it may be out of time; `None` when it has all the time.
+    /// When a slot's state times out; `None` if it never does.
     fn deadline(&mut self, slot: u32) -> Option<u64> {
         let limits = self.limits(slot);
         let entry = self.slots.get(slot);
@@ -302,8 +302,8 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Sees to it that a slot is looked at when it is out of time. An alarm that rings too early is
-    /// cheaper than one for each request.
+    /// Sets a timer for a slot's time-out, unless one expires earlier: a timer that expires too
+    /// early costs less than one for each request.
     pub(super) fn set_timer(&mut self, slot: u32) {
         let Some(deadline) = self.deadline(slot) else { return };
         let entry = self.slots.get(slot);
@@ -313,7 +313,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Ends what is out of time.
+    /// Times out what is overdue.
     pub(super) fn expire_timers(&mut self, now: u64) {
         while let Some((at, slot)) = self.timeouts.expired(now) {
             let entry = self.slots.get(slot);
@@ -356,7 +356,7 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 }
 
-/// Why a connection ended that takes no request after this answer; `served`: it had answered
+/// Why a connection ended that accepts no request after this response; `served`: it had answered
 /// others.
 fn end_by(answer: &RequestOutcome, served: bool) -> ConnectionEnd {
     let Some(fault) = &answer.error else { return ConnectionEnd::Server };
@@ -373,8 +373,7 @@ fn end_by(answer: &RequestOutcome, served: bool) -> ConnectionEnd {
     }
 }
 
-/// Whether a whole response came: it was judged, or what was wrong with it could only be seen once
-/// it was there.
+/// Whether a whole response came: it was checked, or its fault could only be seen at its end.
 fn is_whole(answer: &RequestOutcome) -> bool {
     let of_answer = |fault: &RequestError| fault.cause.failure.origin() == Origin::Application;
     answer.failed_checks.is_some() || answer.error.as_ref().is_none_or(of_answer)

@@ -1,5 +1,5 @@
-//! Turns what is done with a connection into what is done with one of its own, or with a seat at
-//! one that is shared.
+//! One connection as a slot sees it: its own over HTTP/1.1, or a stream of a shared one over
+//! HTTP/2.
 
 use super::host::Capacity;
 use super::pool::{ConnectionPool, StreamId};
@@ -12,28 +12,27 @@ use crate::workload::http::{
 };
 use rustls::client::UnbufferedClientConnection;
 
-/// A connection, or a seat at one, and which of the scripts it follows. Where there are seats there
-/// is a hub.
+/// A connection of a slot, and which of the scripts it follows. Streams belong to a pool.
 pub(crate) struct HttpConnection {
     kind: ConnectionKind,
     script: u32,
-    /// It has got its session of TLS.
+    /// It has its TLS session.
     has_tls_session: bool,
 }
 
 enum ConnectionKind {
     Http1(Http1Connection),
-    /// With what is under way on it.
+    /// With the exchange in progress.
     Http2Stream(StreamId, Option<Box<Http2Stream>>),
 }
 
 impl HttpConnection {
-    /// A connection of its own.
+    /// A connection of the slot's own.
     pub(super) fn http1(connection: Http1Connection, address: usize) -> Self {
         Self::new(ConnectionKind::Http1(connection), address)
     }
 
-    /// A seat at a shared one.
+    /// A stream of a shared connection.
     pub(super) fn http2_stream(id: StreamId, address: usize) -> Self {
         Self::new(ConnectionKind::Http2Stream(id, None), address)
     }
@@ -42,12 +41,12 @@ impl HttpConnection {
         Self { kind, script: slot(address), has_tls_session: false }
     }
 
-    /// Which of the scripts it follows.
+    /// The script that it follows.
     pub(super) fn script(&self) -> usize {
         self.script as usize
     }
 
-    /// Whether it is about to be secured; true once.
+    /// Whether it still needs a TLS session; true once.
     pub(super) fn needs_tls_session(&mut self) -> bool {
         !std::mem::replace(&mut self.has_tls_session, true)
     }
@@ -85,14 +84,14 @@ impl HttpConnection {
         }
     }
 
-    /// Nobody waits any longer for a connection that is shared.
+    /// Fails a shared connection for everybody who waits for it.
     pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, fault: &RequestError) {
         if let (ConnectionKind::Http2Stream(id, _), Some(pool)) = (&self.kind, pool) {
             pool.fail(*id, fault.clone());
         }
     }
 
-    /// Why a connection that is shared takes no more requests.
+    /// Why a shared connection accepts no more requests.
     pub(super) fn end_reason(&self, pool: Option<&ConnectionPool>) -> Option<ConnectionEnd> {
         match (&self.kind, pool) {
             (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.end_reason(*id),
@@ -121,7 +120,7 @@ impl HttpConnection {
         }
     }
 
-    /// Whether anything was answered on it.
+    /// Whether it has answered any request.
     pub(super) fn has_answered(&self, pool: Option<&ConnectionPool>) -> bool {
         match (&self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => connection.has_answered(),
@@ -137,7 +136,7 @@ impl HttpConnection {
         }
     }
 
-    /// What the peer has said of how many requests it takes at once.
+    /// Whether the peer has said how many requests it takes at once.
     pub(super) fn opening(&self, pool: Option<&ConnectionPool>) -> PeerSettings {
         match (&self.kind, pool) {
             (ConnectionKind::Http2Stream(id, _), Some(pool)) => pool.opening(*id),
@@ -246,7 +245,7 @@ impl HttpConnection {
         }
     }
 
-    /// Body bytes that the request under way has moved.
+    /// Body bytes transferred by the exchange in progress.
     pub(super) fn bytes_moved(&self) -> Transferred {
         match &self.kind {
             ConnectionKind::Http1(connection) => connection.moved(),

@@ -1,8 +1,7 @@
-//! Turns new connections for arrivals into numbers, which give their routes: target addresses in
-//! turn, and for each of them the numbers that have become free before new ones, so that source
-//! ports repeat. Where sources are spread over, there are at least as many numbers as sources, and
-//! the one that has been free for longest comes next: whoever opens a connection for each request
-//! uses all of them.
+//! Numbers the connections for arrivals. A number gives a route: target addresses in turn and, for
+//! each address, freed numbers before new ones, so that source ports repeat. With a list of sources
+//! there are at least as many numbers as sources, and the number that has been free for longest
+//! comes next: a plan that opens a connection for each request then uses all sources.
 
 use crate::units::index;
 use std::collections::VecDeque;
@@ -10,22 +9,22 @@ use std::collections::VecDeque;
 /// The numbers of one worker's connections.
 #[derive(Debug)]
 pub(super) struct ConnectionNumbers {
-    /// One for each target address: numbers that are free, and how many there are in all.
+    /// For each target address: the free numbers, and how many were ever made.
     addresses: Vec<(VecDeque<u64>, u64)>,
-    /// So many numbers are made before one is used again.
+    /// How many numbers are made before one is used again.
     least: u64,
     /// The address of the next connection.
     turn: usize,
 }
 
 impl ConnectionNumbers {
-    /// For a target with so many addresses, at least one, from so many sources that are spread
-    /// over.
+    /// Numbers for a target with at least one address, and for connections that are spread over
+    /// `sources`.
     pub(super) fn new(addresses: usize, sources: u64) -> Self {
         Self { addresses: vec![(VecDeque::new(), 0); addresses.max(1)], least: sources, turn: 0 }
     }
 
-    /// The number of a new connection.
+    /// Takes a number for a new connection.
     pub(super) fn take(&mut self) -> u64 {
         let (turn, count) = (self.turn, self.addresses.len());
         self.turn = (turn + 1) % count;
@@ -41,7 +40,7 @@ impl ConnectionNumbers {
         })
     }
 
-    /// The connection of that number has gone.
+    /// Frees the number of a connection that has ended.
     pub(super) fn give_back(&mut self, number: u64) {
         let turn = index(number % self.addresses.len() as u64);
         self.addresses[turn].0.push_back(number);

@@ -7,14 +7,14 @@ use crate::workload::http::{
     Transferred, UserSession,
 };
 
-/// Whether a request can be sent on a connection.
+/// Whether a request can be sent on a connection now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Capacity {
-    /// At once.
+    /// Yes.
     Now,
-    /// Others have to end first, or the peer has to say something: an event tells when.
+    /// Not before other requests end or the peer's settings arrive; an event follows.
     Later,
-    /// It takes no other request.
+    /// The connection accepts no more requests.
     Never,
 }
 
@@ -24,7 +24,7 @@ pub(crate) trait HttpHost: Host {
     /// A connection; dropped, it is closed. Small: one is kept for each user.
     type Connection;
 
-    /// A place on a connection that others opened, where they are shared.
+    /// A stream of a shared connection that is open or opening.
     fn join(&mut self, _place: SlotId, _number: u64, _now_ns: u64) -> Option<Self::Connection> {
         None
     }
@@ -32,22 +32,22 @@ pub(crate) trait HttpHost: Host {
     /// Begins to open a connection.
     fn connect(&mut self, id: SlotId, number: u64) -> Result<Self::Connection, RequestError>;
 
-    /// Whether a connection is open, once it can be written to. False: it waits for room where it
-    /// goes, and no event tells when there is.
+    /// Whether a connection is open, once it is writable. False: the server's queue is full, and no
+    /// event says when there is room.
     fn open(
         &mut self,
         connection: &mut Self::Connection,
         number: u64,
     ) -> Result<bool, RequestError>;
 
-    /// Begins, or goes on with, what secures an open connection.
+    /// Begins or continues the TLS handshake of an open connection.
     fn secure(
         &mut self,
         connection: &mut Self::Connection,
         number: u64,
     ) -> Result<Handshake, RequestError>;
 
-    /// A connection that was not open in time, or not secured in time.
+    /// Fails a connection that was not open, or not secured, in time.
     fn connect_timed_out(
         &mut self,
         connection: &mut Self::Connection,
@@ -55,41 +55,42 @@ pub(crate) trait HttpHost: Host {
         securing: bool,
     ) -> RequestError;
 
-    /// Why a connection ended, or is about to, where that is known better than by the last request.
+    /// Why a connection ended, or is about to, where the connection knows better than its last
+    /// request.
     fn end_reason(&self, _lane: &Self::Connection) -> Option<ConnectionEnd> {
         None
     }
 
-    /// Leaves a connection; true when it has gone with that: nobody else shares it.
+    /// Leaves a connection; true if it ended with that, because nobody else shares it.
     fn leave(&mut self, _lane: Self::Connection) -> bool {
         true
     }
 
-    /// Whether a request, which began at `since_ns`, can be sent now.
+    /// Whether a request that began at `since_ns` can be sent now.
     fn capacity(&mut self, _lane: &mut Self::Connection, _since_ns: u64, _now_ns: u64) -> Capacity {
         Capacity::Now
     }
 
-    /// Whether anything was answered on a connection.
+    /// Whether the connection has answered any request.
     fn has_answered(&self, _lane: &Self::Connection) -> bool {
         false
     }
 
-    /// Why a shared connection never took a request.
+    /// Why a shared connection never accepted a request.
     fn refusal(&self, _lane: &Self::Connection) -> Option<RequestError> {
         None
     }
 
-    /// What a request ends with that was never sent, because there was no room for it in time.
+    /// The error of a request that was never sent because no stream became free in time.
     fn stream_timed_out(&mut self, connection: &mut Self::Connection, number: u64) -> RequestError {
         self.connect_timed_out(connection, number, false)
     }
 
-    /// Sends a request; false when that failed, which no event will say.
+    /// Sends a request; false if that failed, which no event will say.
     fn send(&mut self, connection: &mut Self::Connection, request: u32) -> bool;
 
-    /// Sends a request of a user that carries something along: whether that worked. An error: it
-    /// was not sent.
+    /// Sends a request that depends on its user's session; false if sending failed, an error if it
+    /// could not be written.
     fn send_with_session(
         &mut self,
         connection: &mut Self::Connection,
@@ -100,7 +101,7 @@ pub(crate) trait HttpHost: Host {
         Ok(self.send(connection, request))
     }
 
-    /// Gives what an answer has to the session of a user or connection.
+    /// Updates a session with what a response contained.
     fn update_session(
         &mut self,
         _number: u64,
@@ -111,7 +112,7 @@ pub(crate) trait HttpHost: Host {
         SessionUpdate { follows: Ok(false), lost: Vec::new() }
     }
 
-    /// The words of a failure with the request that it is of.
+    /// Describes a failure together with the request that failed.
     fn describe(
         &self,
         _number: u64,
@@ -122,7 +123,7 @@ pub(crate) trait HttpHost: Host {
         words
     }
 
-    /// Goes on with the request under way.
+    /// Continues the exchange in progress.
     fn advance(
         &mut self,
         connection: &mut Self::Connection,
@@ -130,10 +131,10 @@ pub(crate) trait HttpHost: Host {
         now_ns: u64,
     ) -> ExchangeStep;
 
-    /// When the request under way is out of time.
+    /// When the exchange in progress times out.
     fn deadline(&self, connection: &Self::Connection, limits: Deadlines) -> u64;
 
-    /// Gives up the request under way; `None` when there is none.
+    /// Times out the exchange in progress; `None` if there is none.
     fn time_out(
         &mut self,
         connection: &mut Self::Connection,
@@ -141,13 +142,13 @@ pub(crate) trait HttpHost: Host {
         now_ns: u64,
     ) -> Option<RequestOutcome>;
 
-    /// Something happened on an idle connection.
+    /// Handles an event of an idle connection.
     fn idle_event(&mut self, connection: &mut Self::Connection);
 
     /// Whether another request can be sent.
     fn takes_a_request(&self, connection: &Self::Connection) -> bool;
 
-    /// Body bytes that the request under way has moved: of one that is let go of, nobody else
-    /// tells.
+    /// Body bytes transferred by the exchange in progress: an abandoned one reports them nowhere
+    /// else.
     fn bytes_moved(&self, connection: &Self::Connection) -> Transferred;
 }

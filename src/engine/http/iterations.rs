@@ -1,9 +1,9 @@
-//! Turns the end of a request into what comes next in its pass: another step, or a new pass with a
-//! row of its own.
+//! Decides what follows a request: the next step of the iteration, or a new iteration with its own
+//! row.
 //!
-//! A pass is what a user does before it begins anew, or what an arrival does: all steps, one after
-//! the other; a single request where there are no steps. The row of a pass does not depend on how
-//! many workers there are, unless users take rows that are used once.
+//! An iteration is what a user does before it starts over, or what an arrival does: all steps in
+//! order, or a single request in a plan without steps. Its row does not depend on the number of
+//! workers, unless users take rows that are used once.
 
 use super::super::rows::{RowSource, RowStock, Taken};
 use super::HttpWorker;
@@ -16,26 +16,26 @@ use crate::units::narrow;
 use crate::workload::http::{Extracted, RequestOutcome, UserSession};
 use fastrand::Rng;
 
-/// How the passes of a scenario go.
+/// How iterations of a scenario proceed.
 #[derive(Debug)]
 pub(super) struct Iterations {
-    /// How many steps; 1 without steps.
+    /// The number of steps; 1 in a plan without steps.
     steps: u16,
     pub(super) in_steps: bool,
-    /// Pauses of their own, by step.
+    /// By step: its own think time.
     think_times: Vec<Option<ThinkTime>>,
-    /// Whether users carry anything along.
+    /// Whether users keep anything between requests.
     uses_sessions: bool,
     cookies: bool,
     rows: Option<(RowOrder, u64)>,
-    /// The most users of the scenario: passes of users are numbered by it.
+    /// The scenario's largest number of users: iterations of users are numbered by it.
     users: u64,
-    /// Where rows come from that are used once.
+    /// Where rows that are used once come from.
     source: RowSource,
     pub(super) stock: RowStock,
-    /// By request: checks of the time, as the bit, the limit and the words.
+    /// By request: checks of its time, each as bit, limit and text.
     time_checks: Vec<Vec<(u64, u64, String)>>,
-    /// By request: the bits of the checks that end the pass where they do not hold.
+    /// By request: the bits of the checks whose failure ends the iteration.
     fatal_checks: Vec<u64>,
 }
 
@@ -74,7 +74,7 @@ impl Iterations {
         }
     }
 
-    /// The row of a pass; `None` when none is left.
+    /// The row of an iteration; `None` when none is left.
     fn row(&mut self, pass: u64, rng: &mut Rng) -> Option<u64> {
         let (order, rows) = self.rows.filter(|(_, rows)| *rows > 0)?;
         match order {
@@ -92,18 +92,17 @@ impl Iterations {
         }
     }
 
-    /// Whether a pass that begins now would have to wait for its row.
+    /// Whether an iteration that begins now would have to wait for its row.
     pub(super) fn is_short_of_rows(&self) -> bool {
         matches!(self.source, RowSource::Granted { .. }) && self.stock.is_short()
     }
 
-    /// Whether rows are to be asked for now, and if so, whether a pass waits for one.
+    /// Whether to ask for rows now, and if so, whether an iteration waits for one.
     pub(super) fn wants_rows(&mut self, waits: bool) -> Option<bool> {
         matches!(self.source, RowSource::Granted { .. }).then(|| self.stock.wants(waits))?
     }
 
-    /// Begins a pass of a user or an arrival; `number`: which of them. It must not be short of
-    /// rows.
+    /// Begins an iteration of user or arrival `number`. There must be a row for it.
     pub(super) fn begin<L>(&mut self, entry: &mut Slot<L>, number: u64) {
         entry.step = 0;
         if !self.uses_sessions {
@@ -117,7 +116,7 @@ impl Iterations {
         entry.session = Some(session);
     }
 
-    /// What follows an answer to a request.
+    /// How to proceed after a response.
     pub(super) fn after(&self, request: u32, answer: &RequestOutcome) -> Continuation {
         let Some(fault) = &answer.error else { return Continuation::Proceed };
         match Continuation::of(fault) {
@@ -128,14 +127,14 @@ impl Iterations {
         }
     }
 
-    /// Whether all that is wrong with an answer are named checks that do not hold.
+    /// Whether named checks that failed are all that is wrong with a response.
     fn only_named_checks_failed(&self, request: u32, answer: &RequestOutcome) -> bool {
         let ending = self.fatal_checks.get(request as usize).copied().unwrap_or(u64::MAX);
         !answer.misses_value
             && answer.failed_checks.is_some_and(|broken| broken != 0 && broken & ending == 0)
     }
 
-    /// Goes on to the next step; false when the pass has ended.
+    /// Advances to the next step; false if the iteration has ended.
     fn advance<L>(&self, entry: &mut Slot<L>, after: Continuation) -> bool {
         entry.step = if after == Continuation::Proceed { entry.step + 1 } else { self.steps };
         if entry.step >= self.steps {
@@ -145,15 +144,15 @@ impl Iterations {
     }
 }
 
-/// The bits of the checks that end a pass: those without a name of their own. A named check is
-/// counted, as in k6.
+/// The bits of the checks whose failure ends an iteration: those without a name. Failures of named
+/// checks are only counted, as in k6.
 fn fatal_checks(checks: &[crate::plan::Check]) -> u64 {
     let bits = checks.iter().enumerate().filter(|(_, check)| !check.is_named);
     bits.fold(0, |all, (at, _)| all | 1 << at)
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Begins what comes after a request of an arrival; false when its pass has ended.
+    /// Begins what follows a request of an arrival; false if its iteration has ended.
     pub(super) fn continues_iteration(&mut self, slot: u32, after: Continuation, now: u64) -> bool {
         if !self.iterations.in_steps {
             return false;
@@ -171,7 +170,8 @@ impl<H: HttpHost> HttpWorker<H> {
         true
     }
 
-    /// The next step of an arrival: due when the one before it has ended, and its pause is over.
+    /// Begins the next step of an arrival: due when the one before it has ended and its pause is
+    /// over.
     pub(super) fn next_step(&mut self, slot: u32, now: u64) {
         if self.pass_marks(now).phase == Phase::Drain {
             self.end_arrival(slot);
@@ -182,7 +182,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.begin_attempt(slot, attempt, now);
     }
 
-    /// Ends the passes of arrivals that rest between two steps.
+    /// Ends the iterations of arrivals that pause between two steps.
     pub(super) fn end_thinking_arrivals(&mut self) {
         for slot in 0..self.slots.len() {
             let entry = self.slots.get(slot);
@@ -192,7 +192,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Goes on to the next step of a user, or to its next pass; the pause before it in nanoseconds.
+    /// Advances a user to its next step or iteration; returns the pause before it in nanoseconds.
     pub(super) fn pause_after(&mut self, slot: u32, after: Continuation) -> u64 {
         let ended = self.slots.get(slot).step;
         if self.iterations.in_steps {
@@ -201,7 +201,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.pause(slot, ended)
     }
 
-    /// The pause behind a step.
+    /// The pause after a step, in nanoseconds.
     fn pause(&mut self, slot: u32, step: u16) -> u64 {
         let own = self.iterations.think_times.get(usize::from(step)).copied().flatten();
         let own = own.filter(|_| self.iterations.in_steps);
@@ -209,8 +209,8 @@ impl<H: HttpHost> HttpWorker<H> {
         u64::try_from(think.as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// Gives an answer to the session of its user, and holds its time against the limits; true when
-    /// a redirect is followed.
+    /// Updates the user's session with a response and checks its time; true if a redirect is
+    /// followed.
     pub(super) fn inspect_response(
         &mut self,
         slot: u32,

@@ -1,17 +1,19 @@
-//! Turns what falls due for one worker into HTTP requests, and these into facts.
+//! Turns what is due for one worker into HTTP requests, and their outcomes into facts.
 //!
 //! ```text
-//!  Requests ── one loop over a Host: orders, marks, what is due, what is late, what has happened
-//!    ├ users stage:  a slot a user: request, think, request …      (due when it is started)
-//!    └ rate stage:   a slot a connection; an arrival takes the one idle last, or a new one
-//!         └ carry ── one request: connection, sending, answer ─▶ Book ─▶ Snapshot, once a second
+//!  HttpWorker ── driven by worker::drive: commands, transitions, what is due, time-outs, events
+//!    ├ users stage:  a slot for each user: request, think, request …      (due when it is started)
+//!    └ rate stage:   a slot for each connection; an arrival takes the one idle last, or a new one
+//!         └ attempts ── one request: connect, send, receive ─▶ HttpRecorder ─▶ Snapshot, every second
 //! ```
 //!
-//! **Invariant:** an attempt is booked when it falls due and ends in exactly one outcome: one that
-//! is let go of ends as unfinished.
-//! **Invariant:** all of a request belongs to the phase of the stage in which it was due.
-//! **Invariant:** no task, timer or buffer belongs to a user: one small record, and one alarm for
-//! its time-outs.
+//! **Invariant:** an attempt is recorded as due when it is, and ends in exactly one outcome: an
+//! abandoned one ends as unfinished.
+//!
+//! **Invariant:** all facts of a request belong to the phase of the stage in which it was due.
+//!
+//! **Invariant:** no task, timer or buffer belongs to a user: only one small record, and one entry
+//! in the queue of time-outs.
 
 mod attempts;
 mod connection;
@@ -49,7 +51,7 @@ use std::net::SocketAddr;
 use timers::Timers;
 use waiting_for_rows::WaitingForRows;
 
-/// How long requests may take, in nanoseconds.
+/// Time limits of a request, in nanoseconds.
 #[derive(Debug, Clone, Copy)]
 struct TimeLimits {
     connect: u64,
@@ -57,7 +59,7 @@ struct TimeLimits {
     total: u64,
 }
 
-/// The loop of one worker.
+/// One worker's part of a scenario of HTTP requests.
 pub(super) struct HttpWorker<H: HttpHost> {
     host: H,
     load: Load,
@@ -67,30 +69,29 @@ pub(super) struct HttpWorker<H: HttpHost> {
     iterations: Iterations,
     slots: Slots<H::Connection>,
     stages: Stages,
-    /// Requests of arrivals that are under way, and how many may be.
+    /// Iterations of arrivals that are in progress, and how many may be.
     in_flight: u64,
     max_in_flight: u64,
-    /// Connections that wait for an arrival, the one that was used last behind the others; some
-    /// have gone.
+    /// Idle connections for arrivals, the one used last at the end; some may have closed.
     idle: Vec<SlotId>,
-    /// Those of connections for arrivals.
+    /// Numbers of connections for arrivals.
     numbers: ConnectionNumbers,
-    /// Connections end after their request.
+    /// Connections end after the request in progress.
     close_after_use: bool,
-    /// How long connections are used.
+    /// How long and how often a connection is used.
     connection_use: ConnectionUse,
     /// Time-outs.
     timeouts: Timers,
     /// Ends of think times and other waits.
     wake_ups: Timers,
-    /// Those on whose connections something is known to have happened.
+    /// Slots whose connections are known to have more to read.
     ready_again: Vec<SlotId>,
-    /// Users, and arrivals with the times when they were due, that wait for a row.
+    /// Users, and arrivals with their due times, that wait for a row.
     waiting_for_rows: WaitingForRows,
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// A loop at the start of the run. The scenario must be one of HTTP requests.
+    /// A worker at the start of the run; `None` if the scenario sends no HTTP requests.
     pub(super) fn new(host: H, load: Load) -> Option<Self> {
         let Protocol::Http(http) = load.scenario().protocol.clone() else { return None };
         Some(Self {
@@ -124,7 +125,7 @@ impl<H: HttpHost> HttpWorker<H> {
         })
     }
 
-    /// When something is due; in the past when that time has come meanwhile.
+    /// When something is due next; in the past if that time has come meanwhile.
     fn next_ns(&self) -> u64 {
         let own =
             [self.stages.next_ns(&self.load), self.timeouts.next_ns(), self.wake_ups.next_ns()];
@@ -152,7 +153,8 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
                 self.load.timeline.learn(*mark, *at_ns);
                 self.recorder.learn(&self.load.timeline);
             }
-            // Users connect as fast as they are answered: only those that hold take turns.
+            // Users connect as fast as they are answered: only workers that hold connections take
+            // turns.
             Command::StartRamp { .. } | Command::StartClosing | Command::Halt => {}
             Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {
                 self.take_rows(command, halted);
@@ -206,7 +208,7 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
     }
 }
 
-/// What is said of a connection on which more is known to have come.
+/// The event of a connection that is known to have more to read.
 fn ready_again(id: SlotId) -> Ready {
     Ready { id, readable: true, writable: false, closed: true, failed: false }
 }
@@ -221,8 +223,8 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     }
 }
 
-/// One script for each address of a load, by the URL that it belongs to; a server that planrun
-/// started itself is known by its address.
+/// One script for each address of a load, made from the URL that the address belongs to; a built-in
+/// server has a URL made from its address.
 pub(super) fn scripts(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
     let script = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {

@@ -1,4 +1,4 @@
-//! Turns what becomes of each attempt into facts of the phase in which it was due.
+//! Records what becomes of each attempt as facts of the phase in which it was due.
 
 use crate::plan::{Http, Phase, TimeMetric};
 use crate::record::{
@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 
 const FIRST: CellKey = CellKey { stage: 0, phase: Phase::Ramp };
 
-/// What is under way.
+/// What is in progress now.
 #[derive(Debug, Default)]
 pub(super) struct LiveCounts {
     pub(super) open: u64,
@@ -21,23 +21,23 @@ pub(super) struct LiveCounts {
     pub(super) in_flight: u64,
 }
 
-/// A worker's book.
+/// Records the attempts of one worker.
 #[derive(Debug)]
 pub(super) struct HttpRecorder {
-    /// Whether requests are told apart.
+    /// Whether facts are kept for each request, too.
     per_request: bool,
-    /// The times of all `within.TIME.ratio`, in nanoseconds.
+    /// The times of all `within.TIME.ratio` thresholds, in nanoseconds.
     within: Box<[u64]>,
     /// By request: the names of its checks.
     checks: Vec<Box<[u16]>>,
     pub(super) live: LiveCounts,
     recorder: Recorder,
-    /// When which phase begins, in order.
+    /// When each phase begins, in order.
     phases: Vec<(u64, CellKey)>,
 }
 
 impl HttpRecorder {
-    /// An empty book.
+    /// A recorder without facts.
     pub(super) fn new(http: &Http, timeline: &StageTimes) -> Self {
         let mut recorder = Self {
             per_request: http.tells_requests_apart(),
@@ -55,13 +55,13 @@ impl HttpRecorder {
         recorder
     }
 
-    /// Takes over what is known of the scenario's times.
+    /// Learns the times of the scenario that are known.
     pub(super) fn learn(&mut self, timeline: &StageTimes) {
         let begins = |(_, at)| timeline.part_at(at).map(|key| (at, key));
         self.phases = timeline.marks().into_iter().filter_map(begins).collect();
     }
 
-    /// The phase that is current at a moment; the first one before the scenario's start.
+    /// The phase at a time; the first one before the scenario's start.
     pub(super) fn phase_at(&self, ns: u64) -> CellKey {
         let begun = self.phases.partition_point(|(at, _)| *at <= ns);
         begun.checked_sub(1).map_or(FIRST, |last| self.phases[last].1)
@@ -72,25 +72,25 @@ impl HttpRecorder {
         self.recorder.cell(key)
     }
 
-    /// Notes how late something was started.
+    /// Records how late something was started.
     pub(super) fn lag(&mut self, key: CellKey, ns: u64) {
         self.recorder.lag(ns);
         self.recorder.cell(key).time(TimeMetric::ScheduleLag, ns);
     }
 
-    /// Books a request that was due and could not be started.
+    /// Records a request that was due and could not be started.
     pub(super) fn drop_due(&mut self, due_ns: u64, request: u16) {
         let (key, request) = (self.phase_at(due_ns), self.per_request.then_some(request));
         self.cell(key).drop_due(request);
     }
 
-    /// Notes that a phase has ended.
+    /// Records the gauges at the end of a phase.
     pub(super) fn phase_ended(&mut self, key: CellKey) {
         let gauges = self.gauges();
         self.recorder.phase_ended(key, gauges);
     }
 
-    /// Hands over the facts of a second.
+    /// Takes the facts of a second.
     pub(super) fn take(&mut self, second: u32, facts: WorkerFacts) -> Snapshot {
         let gauges = self.gauges();
         self.recorder.take(second, gauges, facts)
@@ -105,7 +105,7 @@ impl HttpRecorder {
         gauges
     }
 
-    /// Books that an attempt has started. `due_ns`: when the schedule wanted it; `None` where it is
+    /// Records the start of an attempt. `due_ns`: when the schedule wanted it; `None` where it is
     /// due when it begins.
     pub(super) fn start(&mut self, due_ns: Option<u64>, request: u32, now: u64) -> Attempt {
         let key = self.phase_at(due_ns.unwrap_or(now));
@@ -121,7 +121,7 @@ impl HttpRecorder {
         attempt
     }
 
-    /// Books that an attempt has not ended, and what its last sending had moved by then.
+    /// Records an attempt that has not ended, and what its last exchange had transferred.
     pub(super) fn unfinished(&mut self, attempt: &Attempt, moved: Transferred) {
         self.live.in_flight -= 1;
         let tallied = self.per_request;
@@ -134,7 +134,7 @@ impl HttpRecorder {
         self.received(attempt, moved.received);
     }
 
-    /// Books bytes of a body that ended nothing.
+    /// Records bytes of a response that does not end the attempt.
     pub(super) fn received(&mut self, attempt: &Attempt, bytes: u64) {
         let tallied = self.per_request;
         let cell = self.recorder.cell(attempt.key);
@@ -144,9 +144,9 @@ impl HttpRecorder {
         }
     }
 
-    /// Books how an attempt ended. Times of successes and of responses that failed are kept apart,
-    /// so that fast errors do not make a target look fast; what has no response, and the
-    /// generator's own failures, have none.
+    /// Records the end of an attempt. Times of successes and of failed responses are kept apart, so
+    /// that fast errors do not make a target look fast; failures without a response and the
+    /// generator's own failures have no time.
     pub(super) fn end(&mut self, attempt: &Attempt, mut ending: AttemptEnd) {
         self.live.in_flight -= 1;
         let (tallied, open) = (self.per_request, attempt.due_ns.is_some());
@@ -181,7 +181,7 @@ impl HttpRecorder {
             cell.end(outcome, ending.ended_ns, sample);
             return;
         }
-        // What is noted here alone is added to the whole when the second is handed over.
+        // Facts of a request are added to those of the phase when the second is handed over.
         let tally = cell.requests.entry(ending.request).or_default();
         response.record(
             &mut |metric, ns| tally.times.record(metric, ns),
@@ -204,14 +204,14 @@ impl HttpRecorder {
     }
 }
 
-/// What came of an attempt, for the facts of its request.
+/// How an attempt ended, for the facts of its request.
 struct ResponseFacts<'a> {
     ending: &'a AttemptEnd,
     split: TimeSplit,
-    /// Whether it was due by the schedule.
+    /// Whether the schedule wanted it at a time.
     open: bool,
     cause: Option<Cause>,
-    /// The times that thresholds want answers within.
+    /// The times within which thresholds want responses.
     limits_ns: &'a [u64],
 }
 
@@ -246,19 +246,19 @@ impl ResponseFacts<'_> {
     }
 }
 
-/// One request from when it is due: started, and not yet ended.
+/// A request that has started and not ended.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Attempt {
     pub(super) key: CellKey,
-    /// Rate stages: when it was due by the schedule. Otherwise it is due when it begins.
+    /// In rate stages: when the schedule wanted it. Otherwise it is due when it begins.
     due_ns: Option<u64>,
     /// Index into the plan's requests.
     pub(super) request: u32,
-    /// When its carrying out began.
+    /// When the attempt began.
     pub(super) begun_ns: u64,
     /// When it was first sent.
     pub(super) sent_ns: Option<u64>,
-    /// How often it was sent in vain, or went to another connection before it was sent.
+    /// How often it was sent again, or moved to another connection before it was sent.
     pub(super) resends: u16,
 }
 
@@ -273,7 +273,7 @@ impl Attempt {
         narrow(self.request as usize)
     }
 
-    /// An ending at `ended_ns`, before anything has come.
+    /// An end at `ended_ns` without a response.
     pub(super) fn end(&self, ended_ns: u64) -> AttemptEnd {
         AttemptEnd {
             request: self.number(),
@@ -290,7 +290,7 @@ impl Attempt {
 pub(super) struct AttemptEnd {
     /// Index into the plan's requests.
     pub(super) request: u16,
-    /// When its carrying out began.
+    /// When the attempt began.
     pub(super) begun_ns: u64,
     /// When it was first sent.
     pub(super) sent_ns: Option<u64>,
@@ -298,11 +298,11 @@ pub(super) struct AttemptEnd {
     pub(super) ended_ns: u64,
     pub(super) status: Option<u16>,
     pub(super) body_bytes: u64,
-    /// Whether a whole response came, be it the right one or not.
+    /// Whether a whole response came, right or wrong.
     pub(super) is_whole: bool,
-    /// The checks that do not hold, as bits; `None` without an answer to judge.
+    /// The checks that failed, as bits; `None` without a response to check.
     pub(super) failed_checks: Option<u64>,
-    /// `None` is a success.
+    /// `None` for a success.
     pub(super) fault: Option<RequestError>,
 }
 
@@ -317,7 +317,7 @@ pub(super) struct TimeSplit {
 }
 
 impl AttemptEnd {
-    /// Where the time went since `due_ns`, which is not after the beginning.
+    /// Splits the time since `due_ns`, which is not after the attempt began.
     pub(super) fn split(&self, due_ns: u64) -> TimeSplit {
         let sent = self.sent_ns.unwrap_or(self.ended_ns);
         TimeSplit {

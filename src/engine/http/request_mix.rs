@@ -1,22 +1,22 @@
-//! Turns the plan's seed into choices that do not depend on how many workers there are.
+//! Draws requests and think times from the plan's seed, whatever the number of workers.
 
 use crate::plan::{Http, Plan, Protocol, Request, ThinkTime};
 use crate::units::narrow;
 use fastrand::Rng;
 use std::time::Duration;
 
-/// What a user or an arrival chooses from.
+/// The requests of a scenario with their weights, and its think times.
 #[derive(Debug)]
 pub(crate) struct RequestMix {
     seed: u64,
-    /// Sums of the weights up to and with each request.
+    /// Sums of the weights up to each request, inclusive.
     cumulative_weights: Vec<u64>,
     think_time: ThinkTime,
     in_steps: bool,
 }
 
 impl RequestMix {
-    /// Those of a scenario, by its index in the plan.
+    /// The mix of a scenario, by its index in the plan.
     pub(crate) fn new(seed: u64, scenario: usize, http: &Http) -> Self {
         let sums = http.requests.iter().scan(0, |sum, Request { weight, .. }| {
             *sum += u64::from(*weight);
@@ -31,7 +31,7 @@ impl RequestMix {
         }
     }
 
-    /// Those of a scenario whose requests are told apart; `None` where it has no requests, or one.
+    /// The mix of a scenario with several requests; `None` for others.
     pub(crate) fn where_several(plan: &Plan, scenario: usize) -> Option<Self> {
         match &plan.scenarios[scenario].protocol {
             Protocol::Http(http) if http.requests.len() > 1 => {
@@ -46,7 +46,7 @@ impl RequestMix {
         Rng::with_seed(mix(self.seed ^ mix(i)))
     }
 
-    /// The first request of an arrival, or of a pass; an index into the plan's requests.
+    /// The first request of an arrival or an iteration: an index into the plan's requests.
     pub(super) fn first(&self, rng: &mut Rng) -> usize {
         if self.in_steps { 0 } else { self.request(rng) }
     }
@@ -56,7 +56,7 @@ impl RequestMix {
         narrow(self.first(&mut self.rng(i)))
     }
 
-    /// An index into the requests, by weight.
+    /// Draws an index into the requests, by weight.
     pub(super) fn request(&self, rng: &mut Rng) -> usize {
         match self.cumulative_weights.as_slice() {
             [] | [_] => 0,
@@ -67,7 +67,7 @@ impl RequestMix {
         }
     }
 
-    /// A think time; `own`: that of a step.
+    /// Draws a think time; `own`: that of a step.
     pub(super) fn think(&self, rng: &mut Rng, own: Option<ThinkTime>) -> Duration {
         let think_time = own.unwrap_or(self.think_time);
         let (min, max) = (think_time.min.as_nanos(), think_time.max.as_nanos());

@@ -1,25 +1,25 @@
-//! Turns a request that the server did not process into another sending of it.
+//! Sends a request again that the server did not process.
 //!
-//! A server may say that it has not processed a request (a GOAWAY, a refused stream), or close an
-//! idle connection at the moment in which a request is on its way: a connection that has served
-//! before ends without one byte of an answer. The first may be sent again in any case, the second
-//! where the plan lets it. Such a request goes to another connection, or another stream, as often
-//! as it takes and as its `timeout` allows, and each time is counted as `retried`; what comes of
-//! the last sending is its outcome, and its time runs from the first. Nothing else is sent again.
+//! A server may say that it has not processed a request (GOAWAY, a refused stream), or close an
+//! idle connection just when a request is on its way: a connection that has answered before ends
+//! without a byte of the response. The former may always be sent again, the latter if the plan
+//! permits it. Such a request goes to another connection or stream as often as needed within its
+//! `timeout`, and each time counts as `retried`; the outcome is that of the last time, and the time
+//! runs from the first. Nothing else is sent again.
 
 use super::slots::State;
 use super::{HttpHost, HttpWorker};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
 use crate::workload::http::{RequestError, RequestOutcome, RetrySafety};
 
-/// A request is sent again so often without a pause.
+/// How often a request is sent again without a pause.
 const WITHOUT_PAUSE: u16 = 16;
 
-/// Behind them the first pause, and the longest; each is twice as long as the one before.
+/// After those, the first pause and the longest; each is twice as long as the one before.
 const FIRST_PAUSE_NS: u64 = 1_000_000;
 const LONGEST_PAUSE_NS: u64 = 50_000_000;
 
-/// The pause before a request that was sent in vain so often.
+/// The pause before a request is sent again for the given time.
 fn pause_ns(times: u16) -> u64 {
     match times.checked_sub(WITHOUT_PAUSE) {
         None | Some(0) => 0,
@@ -27,7 +27,7 @@ fn pause_ns(times: u16) -> u64 {
     }
 }
 
-/// What a request ends with that never came to be sent.
+/// The error of a request that was never sent.
 fn closed_unsent() -> RequestError {
     let cause = Cause::new(Failure::ClosedByServer, FailureStage::Request);
     RequestError {
@@ -37,8 +37,8 @@ fn closed_unsent() -> RequestError {
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Sends a request again that was not processed; false when it was, or when there is no time
-    /// left for that. `moved`: its connection has ended after it had answered others.
+    /// Sends a request again if it was not processed and there is time left; false otherwise.
+    /// `moved`: its connection ended after it had answered other requests.
     pub(super) fn resends(
         &mut self,
         slot: u32,
@@ -61,7 +61,7 @@ impl<H: HttpHost> HttpWorker<H> {
         true
     }
 
-    /// What a request has met again and again until its time was over.
+    /// What a request was rejected with until its time was over.
     fn last_rejection(&mut self, slot: u32) -> Option<RequestError> {
         let entry = self.slots.get(slot);
         let (mut fault, times) = (*entry.rejection.take()?, entry.attempt.resends);
@@ -72,8 +72,8 @@ impl<H: HttpHost> HttpWorker<H> {
         Some(fault)
     }
 
-    /// What a request ends with: one that ran out of time while it was sent again and again does
-    /// not end for the last of these.
+    /// The error that an attempt ends with: if it timed out while it was sent again and again, that
+    /// of the last rejection.
     pub(super) fn final_fault(&mut self, slot: u32, fault: RequestError, now: u64) -> RequestError {
         let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.limits.total);
         if fault.cause.failure.is_timeout() && now >= over {
@@ -83,7 +83,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// The connection that a request waits for takes none: it goes to another one.
+    /// Moves a request from a connection that accepts none to another one.
     pub(super) fn leave_connection(&mut self, slot: u32, now: u64) {
         let entry = self.slots.get(slot);
         let trouble =
@@ -104,18 +104,17 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Whether anything was answered on the connection of a slot.
+    /// Whether the connection of a slot has answered any request.
     pub(super) fn has_answered(&mut self, slot: u32) -> bool {
         let connection = self.slots.get(slot).connection.as_ref();
         connection.is_some_and(|connection| self.host.has_answered(connection))
     }
 
-    /// Counts that a request goes on elsewhere; the pause before that, or `None` when its time is
-    /// over before.
+    /// Counts another sending; returns the pause before it, or `None` if the time is over by then.
     fn count_resend(&mut self, slot: u32, moved: bool, now: u64) -> Option<u64> {
         let whole = self.limits.total;
         let attempt = &mut self.slots.get(slot).attempt;
-        // Connections that answer some and go have a turn for everybody.
+        // A connection that answered some requests before it ended serves others first.
         let pause = if moved { 0 } else { pause_ns(attempt.resends.saturating_add(1)) };
         if now.saturating_add(pause) >= attempt.begun_ns.saturating_add(whole) {
             return None;
@@ -134,7 +133,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.set_timer(slot);
     }
 
-    /// Sends a request on the connection of its slot, or on another one if that takes none.
+    /// Sends a request on its slot's connection, or on a new one if that accepts none.
     pub(super) fn send_or_connect(&mut self, slot: u32, now: u64) {
         let entry = self.slots.get(slot);
         let takes = entry

@@ -1,4 +1,4 @@
-//! Turns slots into users and connections: one small record each, used again when it is free.
+//! Slots: one small record for each user, or for each connection of a rate stage; reused once free.
 
 use super::super::worker::SlotId;
 use super::recorder::Attempt;
@@ -12,21 +12,21 @@ use fastrand::Rng;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
     Free,
-    /// Its connection is being opened, for a request.
+    /// Its connection is opening, for a request.
     Connecting,
-    /// The same, after it found no room where it goes: it asks again.
+    /// The same, after the server's queue was full: it will try again.
     RetryingConnect,
-    /// Its connection is open, and being secured, for a request.
+    /// Its connection is open and in the TLS handshake, for a request.
     Securing,
-    /// Its request waits for room on a connection that it shares.
+    /// Its request waits for a stream of a shared connection.
     AwaitingStream,
-    /// Its request was not processed, and waits before it is sent again.
+    /// Its request was not processed and will be sent again after a pause.
     AwaitingResend,
-    /// Its request is under way.
+    /// Its request was sent and has no complete response.
     InFlight,
-    /// A user thinks, or waits after a failure.
+    /// Its user thinks, or pauses after a failure.
     Thinking,
-    /// A connection waits for an arrival.
+    /// Its connection waits for an arrival.
     Idle,
 }
 
@@ -36,50 +36,50 @@ pub(super) struct Slot<L> {
     pub(super) generation: u32,
     pub(super) state: State,
     pub(super) is_user: bool,
-    /// A user that goes after its request.
+    /// The user leaves after the request in progress.
     pub(super) leaving: bool,
-    /// Connections in a row that did not come about; bounded.
+    /// How many connections in a row failed to open; bounded.
     pub(super) failures: u8,
     /// How many times an unpaced ramp waits for it.
     pub(super) awaited_by_ramp: u8,
-    /// A user's: the stage that has no users any more.
+    /// Of a user: the stage in which it must be gone.
     pub(super) removed_in_stage: u16,
     pub(super) number: u64,
-    /// Which step of its pass comes next, or is under way.
+    /// The step of its iteration that is next or in progress.
     pub(super) step: u16,
-    /// What it carries along, where scenarios ask for it.
+    /// What its user keeps between requests, if the plan asks for that.
     pub(super) session: Option<Box<UserSession>>,
     pub(super) rng: Rng,
     pub(super) connection: Option<L>,
-    /// While it has a request.
+    /// The attempt in progress.
     pub(super) attempt: Attempt,
-    /// Why it was not processed, when it was sent in vain before.
+    /// Why the request was not processed when it was sent before.
     pub(super) rejection: Option<Box<RequestError>>,
-    /// While it is connecting: since when; while `Asking`: when the request was sent.
+    /// While connecting: since when; while `InFlight`: when the request was sent.
     pub(super) since_ns: u64,
-    /// When its connection was open, secured or not.
+    /// When its connection opened, secured or not.
     pub(super) opened_ns: u64,
-    /// How many requests it has carried.
+    /// How many requests its connection has carried.
     pub(super) served: u64,
-    /// While `Resting`, `Knocking` or `Pausing`: until when.
+    /// While `Thinking`, `RetryingConnect` or `AwaitingResend`: until when.
     pub(super) wake_ns: u64,
-    /// When its time-outs are looked at next.
+    /// When its next timer expires.
     pub(super) timer_ns: u64,
 }
 
 impl<L> Slot<L> {
-    /// Whether a request is under way, sent or not.
+    /// Whether a request is in progress, sent or not.
     pub(super) fn has_request(&self) -> bool {
         self.is_connecting()
             || matches!(self.state, State::AwaitingStream | State::AwaitingResend | State::InFlight)
     }
 
-    /// Whether its connection is not to be used yet.
+    /// Whether its connection is not usable yet.
     pub(super) fn is_connecting(&self) -> bool {
         matches!(self.state, State::Connecting | State::RetryingConnect | State::Securing)
     }
 
-    /// Why its connection must not be used for another request; `None` when it may.
+    /// Why its connection must not be used for another request; `None` if it may.
     pub(super) fn spent(&self, uses: ConnectionUse, now: u64) -> Option<ConnectionEnd> {
         let age_ns = now.saturating_sub(self.opened_ns);
         if uses.max_requests.is_some_and(|most| self.served >= most) {
@@ -101,7 +101,7 @@ impl<L> Slots<L> {
         Self { all: Vec::new(), free: Vec::new() }
     }
 
-    /// A slot for a newcomer.
+    /// Takes a free slot, or makes one.
     pub(super) fn take(&mut self, number: u64, is_user: bool, rng: Rng) -> u32 {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.all.push(Slot {
@@ -135,7 +135,7 @@ impl<L> Slots<L> {
         slot
     }
 
-    /// Gives a slot back; its connection has gone.
+    /// Frees a slot whose connection has ended.
     pub(super) fn give_back(&mut self, slot: u32) {
         let entry = self.get(slot);
         entry.state = State::Free;
@@ -148,7 +148,7 @@ impl<L> Slots<L> {
         &mut self.all[slot as usize]
     }
 
-    /// The slot of a connection that may have gone.
+    /// The slot of a connection, unless that has ended.
     pub(super) fn current(&mut self, id: SlotId) -> Option<&mut Slot<L>> {
         self.all.get_mut(id.slot as usize).filter(|slot| slot.generation == id.generation)
     }

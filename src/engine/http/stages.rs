@@ -1,5 +1,4 @@
-//! Where a worker is in its scenario: turns the schedule into users that come and go, and arrivals
-//! that are released.
+//! Follows the schedule of one worker: starts and stops users, and releases arrivals.
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
@@ -9,19 +8,18 @@ use crate::record::{CellKey, Transition};
 use crate::schedule::{ScheduleCursor, ScheduledEvent, Shape};
 use std::collections::VecDeque;
 
-/// What is released before requests under way get a turn.
+/// How many events of the schedule are released before the loop looks at connections again.
 const BATCH: usize = 64;
 
-/// Users of an unpaced ramp that may be connecting at once: more only fill the target's accept
+/// How many users of an unpaced ramp may be connecting at once: more only fill the target's accept
 /// queue.
 const CONNECTING_MAX: u64 = 256;
 
-/// Users of an unpaced ramp that may be connecting or waiting for their first answer at once: a
-/// target that accepts slowly has a queue of usually 4,096, and forgets what overflows it without a
-/// word.
+/// How many users of an unpaced ramp may be connecting or waiting for their first response at once:
+/// the accept queue of a slow target usually holds 4,096, and silently drops the rest.
 const UNSETTLED_MAX: u64 = 1_024;
 
-/// The stage that is being made.
+/// The stage in progress.
 struct CurrentStage {
     stage: u16,
     base_ns: u64,
@@ -35,19 +33,17 @@ struct CurrentStage {
 pub(super) struct Stages {
     current: Option<CurrentStage>,
     next: u16,
-    /// What an unpaced ramp has begun and not yet brought to its end.
+    /// Users of an unpaced ramp that were started or stopped and are still awaited.
     pub(super) unsettled: u64,
-    /// Its users that are connected and wait for their first answer, and how long that is waited
-    /// for.
+    /// Users of it that have connected, and until when their first response is awaited.
     pub(super) first_responses: VecDeque<(u64, SlotId)>,
-    /// Those who have come and were not told to leave, in the order of their numbers, with their
-    /// slots.
+    /// Users that were started and not stopped, in the order of their numbers, with their slots.
     pub(super) users: Vec<(u64, u32)>,
-    /// An early end that was ordered.
+    /// When the coordinator has ended the scenario early.
     ordered_end_ns: Option<u64>,
-    /// Once the drain has begun: when it ends at the latest.
+    /// In the drain: when it ends at the latest.
     drained_ns: Option<u64>,
-    /// The phase that was current when the loop last looked.
+    /// The phase in which the loop last was.
     phase: Option<CellKey>,
 }
 
@@ -61,19 +57,18 @@ impl Stages {
         self.drained_ns.is_some()
     }
 
-    /// When the last hold ends, or was told to; the ordered end also counts where the scenario has
-    /// not begun.
+    /// When the last hold ends, by plan or by command; a command also counts before the start.
     fn end_ns(&self, load: &Load) -> Option<u64> {
         let planned = load.timeline.at(Transition::Drain);
         [planned, self.ordered_end_ns].into_iter().flatten().min()
     }
 
-    /// When something falls due, or a mark is passed.
+    /// When the next event of the schedule or the next transition is due.
     pub(super) fn next_ns(&self, load: &Load) -> Option<u64> {
         if self.drained_ns.is_some() {
             return self.drained_ns;
         }
-        // What is left of an unpaced ramp waits for those who connect, not for its time.
+        // The rest of an unpaced ramp waits for users that connect, not for a time.
         let current = self.current.as_ref().filter(|current| !current.unpaced);
         let due = current.and_then(|current| Some(current.base_ns + current.cursor.peek()?.1));
         let ramping =
@@ -83,7 +78,7 @@ impl Stages {
         [due, first, mark, self.end_ns(load)].into_iter().flatten().min()
     }
 
-    /// The next stage that has arrivals in place of users.
+    /// The next stage with arrivals instead of users.
     fn next_open_stage(&self, load: &Load) -> u16 {
         let segments = (0..).zip(&load.schedule.segments);
         let mut open = segments.filter(|(_, entry)| matches!(entry.shape, Shape::Rate { .. }));
@@ -92,8 +87,8 @@ impl Stages {
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Notes the levels of a phase that has ended, before anything is done that belongs to the
-    /// next; the phase that is current.
+    /// Records the gauges of a phase that has ended, before anything of the next one happens;
+    /// returns the current phase.
     pub(super) fn pass_marks(&mut self, now: u64) -> CellKey {
         let key = self.recorder.phase_at(now);
         if let Some(ended) = self.stages.phase.replace(key).filter(|phase| *phase != key) {
@@ -102,7 +97,7 @@ impl<H: HttpHost> HttpWorker<H> {
         key
     }
 
-    /// Releases what is due, at most a batch of it; true when there is more.
+    /// Releases what is due, at most a batch; true if there is more.
     pub(super) fn release(&mut self, now: u64) -> bool {
         let end = self.stages.end_ns(&self.load);
         for _ in 0..BATCH {
@@ -137,7 +132,7 @@ impl<H: HttpHost> HttpWorker<H> {
         true
     }
 
-    /// Goes on to the next stage once its time has come.
+    /// Begins the next stage once its time has come.
     fn begin_next(&mut self, now: u64) -> bool {
         let stage = self.stages.next;
         let Some(segment) = self.load.schedule.segments.get(usize::from(stage)) else {
@@ -160,7 +155,7 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     fn start(&mut self, due: ScheduledEvent, at_ns: u64, unpaced: bool) {
-        // What was released before it in the same batch took its time.
+        // Earlier events of the same batch took time.
         let now = self.host.now_ns();
         match due {
             ScheduledEvent::UserStart(number) => {
@@ -170,7 +165,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 self.next_request(slot, now);
             }
             ScheduledEvent::UserStop(number) => {
-                // The highest number goes first, and was the last to come.
+                // The highest number leaves first; it came last.
                 while let Some((_, slot)) = self.stages.users.pop_if(|(last, _)| *last >= number) {
                     self.stop_user(slot, unpaced);
                 }
@@ -185,8 +180,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Begins the drain once its time has come: what is under way has as long as a request may
-    /// take.
+    /// Begins the drain once its time has come: requests in progress have until their time-out.
     pub(super) fn begin_drain(&mut self, now: u64) {
         let Some(end) = self.stages.end_ns(&self.load).filter(|end| *end <= now) else { return };
         let undone = self.stages.current.as_ref().and_then(|current| {
@@ -202,7 +196,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Whether nothing is under way any more, or has no more time.
+    /// Whether nothing is in progress any more, or the time for it is over.
     pub(super) fn is_drained(&self, now: u64) -> bool {
         self.stages.drained_ns.is_some_and(|end| self.slots.is_empty() || now >= end)
     }

@@ -1,9 +1,9 @@
-//! Turns moments into the slots that are to be looked at then.
+//! A queue of times at which slots must be looked at.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-/// Moments and slots, the earliest first. An entry that has been overtaken is known by its moment.
+/// Times and slots, the earliest first. A slot recognises an obsolete entry by its time.
 #[derive(Debug, Default)]
 pub(super) struct Timers(BinaryHeap<Reverse<(u64, u32)>>);
 
@@ -12,7 +12,7 @@ impl Timers {
         self.0.push(Reverse((at_ns, slot)));
     }
 
-    /// The next one whose time has come.
+    /// Takes the next entry whose time has come.
     pub(super) fn expired(&mut self, now: u64) -> Option<(u64, u32)> {
         self.0.peek().filter(|Reverse((at, _))| *at <= now)?;
         self.0.pop().map(|Reverse(entry)| entry)

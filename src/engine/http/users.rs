@@ -1,5 +1,5 @@
-//! Turns virtual users into requests with think times between them, and arrivals into requests on
-//! connections that are kept.
+//! Runs virtual users, with think times between requests, and arrivals on connections that are
+//! kept.
 
 use super::super::worker::SlotId;
 use super::slots::State;
@@ -11,34 +11,33 @@ use crate::workload::http::{RequestError, Transferred};
 
 const MS: u64 = 1_000_000;
 
-/// A user waits so long after a connection that did not come about, whatever its think time, and
-/// twice as long after each further one, up to the longest wait: a target that refuses everything
-/// is not asked faster than it can be told apart from a busy loop.
+/// The pause after a connection that failed to open, whatever the think time: it doubles with each
+/// failure in a row up to the longest, so that a target that refuses everything is not flooded.
 const FIRST_WAIT_NS: u64 = 10 * MS;
 const LONGEST_WAIT_NS: u64 = 1_000 * MS;
 
-/// A user waits so long after the generator itself failed: it is out of something, and others have
-/// to give that back first.
+/// The pause after a failure of the generator itself: it lacks some resource that others must free
+/// first.
 const LOCAL_WAIT_NS: u64 = 100 * MS;
 
-/// So long does an unpaced ramp wait for a user's first answer before it counts it as there.
+/// How long an unpaced ramp waits for a user's first response before it counts the user as started.
 const FIRST_ANSWER_NS: u64 = 200 * MS;
 
-/// What the next request of the same slot has to know.
+/// How a slot proceeds after an attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Continuation {
-    /// Nothing.
+    /// With the next step.
     Proceed,
-    /// It failed.
+    /// The attempt failed.
     Failed,
-    /// No connection came about.
+    /// No connection opened.
     NotConnected,
     /// The generator itself failed.
     Local,
 }
 
 impl Continuation {
-    /// What follows a fault that ends a pass.
+    /// How to proceed after an error that ends an iteration.
     pub(super) fn of(fault: &RequestError) -> Self {
         match (fault.cause.failure.origin(), fault.cause.at) {
             (Origin::Local, _) => Self::Local,
@@ -49,8 +48,8 @@ impl Continuation {
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Lets a user in. `due_ns`: when it was to come; `None` in an unpaced ramp, where nothing is
-    /// late. `gone_by`: the stage that has no users any more; what begins in it is an arrival's.
+    /// Starts a user. `due_ns`: when it was due; `None` in an unpaced ramp, where nothing is late.
+    /// `gone_by`: the next stage without users, whose requests belong to arrivals.
     pub(super) fn start_user(
         &mut self,
         number: u64,
@@ -70,7 +69,7 @@ impl<H: HttpHost> HttpWorker<H> {
         slot
     }
 
-    /// Tells a user to go: at once when it rests, after its request otherwise.
+    /// Stops a user: at once if it is thinking, after its request otherwise.
     pub(super) fn stop_user(&mut self, slot: u32, unpaced: bool) {
         let entry = self.slots.get(slot);
         if entry.state == State::Free || !entry.is_user {
@@ -91,8 +90,8 @@ impl<H: HttpHost> HttpWorker<H> {
         self.stages.unsettled += 1;
     }
 
-    /// A user of an unpaced ramp is connected: it is there once its first answer has come, or after
-    /// a moment. What was not accepted yet looks connected, too.
+    /// In an unpaced ramp a user counts as started once its first response arrives, or after
+    /// `FIRST_ANSWER_NS`: a connection still in the accept queue already looks open to us.
     pub(super) fn await_first_answer(&mut self, slot: u32, now: u64) {
         let entry = self.slots.get(slot);
         if entry.awaited_by_ramp > 0 {
@@ -101,7 +100,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// No longer waits for first answers that take their time.
+    /// Stops waiting for first responses that are overdue.
     pub(super) fn settle_overdue(&mut self, now: u64) {
         while let Some((_, id)) = self.stages.first_responses.pop_front_if(|(at, _)| *at <= now) {
             if self.slots.current(id).is_some() {
@@ -110,10 +109,10 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// A user has come, or has failed to, or has gone.
+    /// A user that an unpaced ramp waited for has started, failed or left.
     pub(super) fn settle(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
-        // One that was dismissed meanwhile is waited for until it has gone.
+        // One that was stopped meanwhile is awaited until it has left.
         let left =
             u8::from(entry.leaving && entry.state != State::Free && entry.awaited_by_ramp > 0);
         let settled = u64::from(entry.awaited_by_ramp - left);
@@ -121,9 +120,10 @@ impl<H: HttpHost> HttpWorker<H> {
         self.stages.unsettled -= settled;
     }
 
-    /// A user's next request, or its end.
+    /// Begins a user's next request, or ends the user.
     pub(super) fn next_request(&mut self, slot: u32, now: u64) {
-        // Not only once a turn of the loop: those who go at the end of a phase were there up to it.
+        // For each user, not only once for all: those that leave at the end of a phase were there
+        // until it ended.
         let phase = self.pass_marks(now);
         let entry = self.slots.get(slot);
         if entry.leaving || phase.phase == Phase::Drain || phase.stage >= entry.removed_in_stage {
@@ -149,7 +149,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.begin_attempt(slot, attempt, now);
     }
 
-    /// Takes an arrival, or drops it when there is no room.
+    /// Starts an arrival, or drops it if `max_in_flight` is reached.
     pub(super) fn arrive(&mut self, number: u64, due_ns: u64, now: u64) {
         self.close_after_use = false;
         if self.in_flight >= self.max_in_flight {
@@ -185,7 +185,7 @@ impl<H: HttpHost> HttpWorker<H> {
         None
     }
 
-    /// Ends the idle connections now, and the others after their request.
+    /// Closes idle connections now, and the others after their requests.
     pub(super) fn close_idle_connections(&mut self) {
         self.close_after_use = true;
         while let Some(slot) = self.idle_slot() {
@@ -193,7 +193,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// A request has ended.
+    /// Decides what a slot does after an attempt.
     pub(super) fn after_attempt(&mut self, slot: u32, after: Continuation, now: u64) {
         let entry = self.slots.get(slot);
         entry.state = State::Idle;
@@ -220,7 +220,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Lets a slot wait.
+    /// Lets a slot pause.
     pub(super) fn think_until(&mut self, slot: u32, until_ns: u64) {
         let entry = self.slots.get(slot);
         entry.state = State::Thinking;
@@ -228,7 +228,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.wake_ups.set(until_ns, slot);
     }
 
-    /// An arrival has done what it came for: its connection waits for another one.
+    /// Ends the iteration of an arrival; its connection waits for the next one.
     pub(super) fn end_arrival(&mut self, slot: u32) {
         self.in_flight -= 1;
         let entry = self.slots.get(slot);
@@ -241,7 +241,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Wakes those whose wait is over.
+    /// Continues slots whose pause is over.
     pub(super) fn wake_thinkers(&mut self, now: u64) {
         while let Some((at, slot)) = self.wake_ups.expired(now) {
             let entry = self.slots.get(slot);
@@ -253,7 +253,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Lets a slot's user or connection go, whatever it does; `why` its connection ends.
+    /// Frees a slot, whatever it is doing; `why` its connection ends.
     pub(super) fn free_slot(&mut self, slot: u32, why: ConnectionEnd) {
         let entry = self.slots.get(slot);
         match entry.state {

@@ -1,8 +1,8 @@
-//! Lets passes wait whose row is on its way: the coordinator is asked ahead of need, so this is
-//! rare, and takes moments.
+//! Lets iterations wait for rows that are on their way. The coordinator is asked ahead of need, so
+//! waits are rare and short.
 //!
-//! A user waits as if it thought a little longer. An arrival is late, which counts in its time; one
-//! that still waits when the scenario ends was never started, and counts as dropped.
+//! A waiting user seems to think a little longer. A waiting arrival is late, which counts in its
+//! time; if it still waits at the end of the scenario, it was never started and counts as dropped.
 
 use super::super::wire::{Command, WorkerReport};
 use super::super::worker::SlotId;
@@ -10,19 +10,19 @@ use super::slots::State;
 use super::{HttpHost, HttpWorker};
 use std::collections::VecDeque;
 
-/// Who waits for rows.
+/// Users and arrivals that wait for rows.
 #[derive(Debug, Default)]
 pub(super) struct WaitingForRows {
     users: VecDeque<SlotId>,
-    /// Numbers, and when they were due.
+    /// Their numbers, and when they were due.
     arrivals: VecDeque<(u64, u64)>,
 }
 
-/// The end of a rest that no clock ends.
+/// The end of a pause that ends when rows come.
 const UNTIL_ROWS_COME: u64 = u64::MAX;
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// Lets a user wait for the row of its next pass.
+    /// Lets a user wait for the row of its next iteration.
     pub(super) fn await_row(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
         (entry.state, entry.wake_ns) = (State::Thinking, UNTIL_ROWS_COME);
@@ -45,7 +45,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Does what the coordinator says about rows.
+    /// Obeys what the coordinator says about rows.
     pub(super) fn take_rows(&mut self, order: &Command, halted: bool) {
         let ending = halted || self.stages.is_draining();
         if let Some(blocks) = self.iterations.stock.obey(order, ending) {
@@ -67,7 +67,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.ask_for_rows();
     }
 
-    /// Drops what was due and has no row when the scenario ends; users that wait were told to go.
+    /// Drops arrivals that still wait at the end of the scenario; users were told to stop.
     pub(super) fn drop_what_waits_for_rows(&mut self) {
         self.waiting_for_rows.users.clear();
         for (number, due_ns) in std::mem::take(&mut self.waiting_for_rows.arrivals) {
@@ -75,7 +75,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
     }
 
-    /// Gives back what no pass has taken: others may need it.
+    /// Returns rows that no iteration has taken: others may need them.
     pub(super) fn return_rows(&mut self) {
         let blocks = self.iterations.stock.clear();
         if !blocks.is_empty() {

@@ -1,4 +1,4 @@
-//! Turns one connection and those who share it into who may send next.
+//! One shared connection: which slots share it, and which of them may send next.
 
 use super::super::super::worker::SlotId;
 use super::super::host::Capacity;
@@ -10,10 +10,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Wake, Waker};
 
-/// Seats on whose streams something has come.
+/// Streams on which something has come.
 type WokenStreams = Arc<Mutex<Vec<u32>>>;
 
-/// Tells which seat's stream is to be looked at.
+/// Notes that a stream has something to read.
 struct StreamWaker {
     woken: WokenStreams,
     slot: u32,
@@ -29,16 +29,16 @@ impl Wake for StreamWaker {
     }
 }
 
-/// Whether somebody who sits waits for a stream.
+/// Whether a slot may open a stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Permission {
     None,
     Waiting,
-    /// A stream is kept for it.
+    /// A stream is reserved for it.
     Granted,
 }
 
-/// The place of one who sits.
+/// One of those who share a connection.
 pub(super) struct StreamSlot {
     /// `None`: free.
     user: Option<SlotId>,
@@ -48,15 +48,15 @@ pub(super) struct StreamSlot {
     waker: Waker,
 }
 
-/// One connection and who shares it.
+/// A shared connection and those who share it.
 pub(super) struct PooledConnection {
     pub(super) generation: u32,
     pub(super) address: usize,
     /// `None`: there is no connection.
     pub(super) http2: Option<Http2Connection>,
-    /// Who opens it, until it is open.
+    /// The slot that opens it, until it is open.
     pub(super) opener: Option<SlotId>,
-    /// Whether it was open, secured and all.
+    /// Whether it was open and secured.
     pub(super) is_open: bool,
     pub(super) opened_ns: u64,
     pub(super) slots: Vec<StreamSlot>,
@@ -65,19 +65,19 @@ pub(super) struct PooledConnection {
     permits: usize,
     woken: WokenStreams,
     pub(super) is_dirty: bool,
-    /// All who sit here know that it has gone.
+    /// All who share it were notified that it accepts no more requests.
     end_is_announced: bool,
 }
 
 impl StreamSlot {
-    /// What is woken when something comes of its request.
+    /// What is woken when its stream has something to read.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
     }
 }
 
 impl PooledConnection {
-    /// Without a connection.
+    /// An entry without a connection.
     pub(super) fn new() -> Self {
         Self {
             generation: 0,
@@ -96,24 +96,24 @@ impl PooledConnection {
         }
     }
 
-    /// Begins anew, with a connection that is being opened.
+    /// Starts over with a connection that is opening.
     pub(super) fn begin(&mut self, address: usize, opener: SlotId, http2: Http2Connection) {
         (self.address, self.opener, self.http2) = (address, Some(opener), Some(http2));
         (self.is_open, self.end_is_announced, self.permits) = (false, false, 0);
         self.waiters.clear();
     }
 
-    /// How many sit here.
+    /// How many share it.
     pub(super) fn streams(&self) -> usize {
         self.slots.len() - self.free.len()
     }
 
-    /// Whether another request can be sent, now or later.
+    /// Whether it accepts another request, now or later.
     pub(super) fn accepts_requests(&self) -> bool {
         self.http2.as_ref().is_some_and(|http2| !http2.is_over())
     }
 
-    /// Takes no more once it is too old.
+    /// Retires the connection once it is too old.
     pub(super) fn retire_if_old(&mut self, uses: ConnectionUse, now: u64) {
         let old = |age: u64| self.is_open && now.saturating_sub(self.opened_ns) >= age;
         if uses.max_age.is_some_and(|age| old(age.as_nanos()))
@@ -123,7 +123,7 @@ impl PooledConnection {
         }
     }
 
-    /// Gives somebody a seat.
+    /// Lets another slot share the connection; returns its place.
     pub(super) fn add_stream(&mut self, user: SlotId) -> u32 {
         let at = self.free.pop().unwrap_or_else(|| {
             let at = slot(self.slots.len());
@@ -141,7 +141,7 @@ impl PooledConnection {
         at
     }
 
-    /// Who sat there.
+    /// Frees a place; returns the slot that had it.
     pub(super) fn remove_stream(&mut self, at: u32) -> Option<SlotId> {
         let slot = &mut self.slots[at as usize];
         let user = slot.user.take();
@@ -154,8 +154,8 @@ impl PooledConnection {
         user
     }
 
-    /// Whether a request, which began at `since_ns`, can be sent from a seat now; otherwise it
-    /// waits in line behind those that began before.
+    /// Whether a request that began at `since_ns` can be sent now; otherwise it queues behind those
+    /// that began earlier.
     pub(super) fn capacity(
         &mut self,
         (at, since_ns): (u32, u64),
@@ -183,15 +183,16 @@ impl PooledConnection {
         }
         let slot = &mut self.slots[at as usize];
         (slot.permission, slot.since_ns) = (Permission::Waiting, since_ns);
-        // Who was sent away by another connection began earlier than those who come from an answer.
+        // A request that another connection rejected began earlier than those that follow a
+        // response.
         let before = |other: &u32| self.slots[*other as usize].since_ns <= since_ns;
         let behind = self.waiters.iter().rposition(before).map_or(0, |last| last + 1);
         self.waiters.insert(behind, at);
         Capacity::Later
     }
 
-    /// Says who has something to look at: an answer, a free stream, or the end of the connection.
-    /// `rung` is empty, and is so again.
+    /// Collects the slots to notify: of something to read, a free stream, or the end of the
+    /// connection. `woken` is empty before and after.
     pub(super) fn collect_notifications(
         &mut self,
         streams: usize,
@@ -209,7 +210,7 @@ impl PooledConnection {
         }
     }
 
-    /// Keeps streams for those who wait longest.
+    /// Reserves free streams for those who have waited longest.
     fn grant_permits(&mut self, streams: usize, to_notify: &mut Vec<SlotId>) {
         if self.waiters.is_empty() {
             return;

@@ -1,10 +1,10 @@
-//! Turns connections of HTTP/2 into seats: each user, or arrival, has one, and sends its requests
-//! as streams of the connection.
+//! Shares HTTP/2 connections between slots: each user or arrival sends its requests as streams of
+//! one.
 //!
-//! **Invariant:** a connection has at most as many seats as the plan says, all of one target
+//! **Invariant:** at most as many slots share a connection as the plan allows, all of one target
 //! address.
-//! **Invariant:** of those who wait for a stream, the one whose request began first is served
-//! first.
+//!
+//! **Invariant:** of the requests that wait for a stream, the one that began first is served first.
 
 mod connection;
 
@@ -24,32 +24,32 @@ use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::Waker;
 
-/// Where one user or arrival sits.
+/// A slot's place on a shared connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct StreamId {
     pub(super) connection: u32,
     slot: u32,
 }
 
-/// All connections of a worker that are shared.
+/// All shared connections of a worker.
 pub(super) struct ConnectionPool {
     connections: Vec<PooledConnection>,
     free: Vec<u32>,
-    /// By target address: those that may have a free seat.
+    /// By target address: connections that may have room.
     available: Vec<Vec<u32>>,
     max_streams: usize,
     uses: ConnectionUse,
     limits: AnswerLimits,
     buffers: Rc<RefCell<Buffers>>,
-    /// Those that have something to send, or to read.
+    /// Connections that have something to write or read.
     dirty: Vec<u32>,
-    /// Who is to be told something.
+    /// Slots to notify.
     to_notify: Vec<SlotId>,
     woken: Vec<u32>,
 }
 
 impl ConnectionPool {
-    /// A hub without connections; `streams` share each of them.
+    /// A pool without connections; at most `streams` slots share one.
     pub(super) fn new(
         addresses: usize,
         streams: u32,
@@ -70,7 +70,7 @@ impl ConnectionPool {
         }
     }
 
-    /// A seat at a connection that is there, or being opened.
+    /// Joins a connection that is open or opening.
     pub(super) fn join(&mut self, address: usize, user: SlotId, now: u64) -> Option<StreamId> {
         while let Some(index) = self.available[address].last().copied() {
             let (most, uses) = (self.max_streams, self.uses);
@@ -84,13 +84,13 @@ impl ConnectionPool {
                 let slot = connection.add_stream(user);
                 return Some(StreamId { connection: index, slot });
             }
-            // It comes back when a seat becomes free, unless it is over.
+            // It is added again when a place becomes free, unless the connection is over.
             self.available[address].pop();
         }
         None
     }
 
-    /// Begins to open a connection; with a seat at it the token that its events have.
+    /// Begins to open a connection; returns a place on it, and the id that its events carry.
     pub(super) fn begin(
         &mut self,
         address: usize,
@@ -110,13 +110,12 @@ impl ConnectionPool {
         Ok((StreamId { connection: index, slot }, SlotId { slot: index, generation }))
     }
 
-    /// The socket of a connection that is being opened.
+    /// The socket of a connection.
     pub(super) fn socket(&self, stream_id: StreamId) -> Option<BorrowedFd<'_>> {
         self.connections[stream_id.connection as usize].http2.as_ref()?.socket()
     }
 
-    /// Whether a connection is open, once it can be written to; false: to be asked again after a
-    /// while.
+    /// Whether a connection is open, once it is writable; false: try again after a while.
     pub(super) fn open(
         &mut self,
         stream_id: StreamId,
@@ -127,7 +126,7 @@ impl ConnectionPool {
         result
     }
 
-    /// Begins, or goes on with, what secures an open connection; `end` begins it.
+    /// Begins or continues the TLS handshake of an open connection; `end` begins it.
     pub(super) fn secure(
         &mut self,
         stream_id: StreamId,
@@ -149,7 +148,7 @@ impl ConnectionPool {
         secured
     }
 
-    /// A connection will not be open in time.
+    /// Fails a connection.
     pub(super) fn fail(&mut self, stream_id: StreamId, fault: RequestError) {
         if let Some(http2) = self.http2(stream_id) {
             http2.fail(fault);
@@ -157,7 +156,7 @@ impl ConnectionPool {
         self.mark_dirty(stream_id.connection);
     }
 
-    /// Something has happened on a connection.
+    /// Handles an event of a connection.
     pub(super) fn event(&mut self, token: SlotId, event: Ready, ready: &mut Vec<Ready>) {
         let Some(connection) = self.connections.get_mut(token.slot as usize) else { return };
         if connection.generation != token.generation {
@@ -175,7 +174,7 @@ impl ConnectionPool {
         self.mark_dirty(token.slot);
     }
 
-    /// Whether a request can be sent from a seat now; otherwise it waits in line, and is told.
+    /// Whether a request can be sent now; otherwise it queues, and its slot is notified.
     pub(super) fn capacity(&mut self, stream_id: StreamId, since_ns: u64, now: u64) -> Capacity {
         let (streams, uses) = (self.max_streams, self.uses);
         self.connection(stream_id.connection).capacity(
@@ -186,14 +185,13 @@ impl ConnectionPool {
         )
     }
 
-    /// Whether anything was answered on the connection of a seat.
+    /// Whether the connection has answered any request.
     pub(super) fn has_answered(&self, stream_id: StreamId) -> bool {
         let connection = &self.connections[stream_id.connection as usize];
         connection.http2.as_ref().is_some_and(Http2Connection::has_answered)
     }
 
-    /// The connection of a seat, to send a request on, and what is woken when something comes of
-    /// it.
+    /// The connection to send a request on, and what is woken when something comes back.
     pub(super) fn ask(&mut self, stream_id: StreamId) -> Option<(&mut Http2Connection, &Waker)> {
         self.mark_dirty(stream_id.connection);
         let most = self.uses.max_requests;
@@ -205,35 +203,35 @@ impl ConnectionPool {
         Some((http2, connection.slots[stream_id.slot as usize].waker()))
     }
 
-    /// The connection of a seat, to go on with a request.
+    /// The connection to continue an exchange on.
     pub(super) fn answer(&mut self, stream_id: StreamId) -> Option<(&mut Http2Connection, &Waker)> {
         self.mark_dirty(stream_id.connection);
         let connection = self.connection(stream_id.connection);
         Some((connection.http2.as_mut()?, connection.slots[stream_id.slot as usize].waker()))
     }
 
-    /// Why a connection never spoke HTTP/2.
+    /// Why the connection never spoke HTTP/2.
     pub(super) fn refusal(&self, stream_id: StreamId) -> Option<RequestError> {
         self.connections[stream_id.connection as usize].http2.as_ref()?.connect_error()
     }
 
-    /// What the peer has said of how many requests it takes at once.
+    /// Whether the peer has said how many requests it takes at once.
     pub(super) fn opening(&self, stream_id: StreamId) -> PeerSettings {
         let connection = &self.connections[stream_id.connection as usize];
         connection.http2.as_ref().map_or(PeerSettings::Pending, Http2Connection::peer_settings)
     }
 
-    /// Whether another request can be sent, now or later.
+    /// Whether the connection accepts another request, now or later.
     pub(super) fn accepts_requests(&self, stream_id: StreamId) -> bool {
         self.connections[stream_id.connection as usize].accepts_requests()
     }
 
-    /// Why the connection of a seat takes no more requests.
+    /// Why the connection accepts no more requests.
     pub(super) fn end_reason(&self, stream_id: StreamId) -> Option<ConnectionEnd> {
         self.connections[stream_id.connection as usize].http2.as_ref()?.end_reason()
     }
 
-    /// Gives a seat up; true when an open connection has gone with it.
+    /// Leaves a connection; true if an open connection ended with that.
     pub(super) fn leave(&mut self, stream_id: StreamId, stream: Option<Box<Http2Stream>>) -> bool {
         let connection = self.connection(stream_id.connection);
         if let (Some(http2), Some(mut stream)) = (&mut connection.http2, stream) {
@@ -263,7 +261,7 @@ impl ConnectionPool {
         false
     }
 
-    /// Sends and reads what there is, and says who has something to look at.
+    /// Writes and reads what there is, and adds an event for each slot to notify.
     pub(super) fn flush(&mut self, ready: &mut Vec<Ready>) {
         let streams = self.max_streams;
         for index in std::mem::take(&mut self.dirty) {
@@ -286,7 +284,7 @@ impl ConnectionPool {
         }));
     }
 
-    /// Whether there is something to send or to read.
+    /// Whether there is something to write or read.
     pub(super) fn is_dirty(&self) -> bool {
         !self.dirty.is_empty()
     }
