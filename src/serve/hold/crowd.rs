@@ -32,7 +32,7 @@ pub(super) struct ServedConnection<S, T> {
 
 // mio's and std's debug builds may add to the stream; what counts is what is shipped.
 #[cfg(not(debug_assertions))]
-const _: () = assert!(size_of::<Connection<std::net::TcpStream, u16>>() == 32);
+const _: () = assert!(size_of::<ServedConnection<std::net::TcpStream, u16>>() == 32);
 
 impl<S, T> ServedConnection<S, T> {
     pub(super) fn stream(&self) -> &S {
