@@ -54,7 +54,9 @@ fn opened(state: State) -> [u64; 3] {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(name::PLAN), text()).unwrap();
     for (name, bytes) in FILES.iter().zip(state) {
-        bytes.into_iter().for_each(|bytes| fs::write(folder.path().join(name), bytes).unwrap());
+        if let Some(bytes) = bytes {
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
     }
     let saved = SavedRun::open(folder.path()).unwrap();
     let cell = saved.recording.scenarios[0].cells.get(&KEY).cloned().unwrap_or_default();
@@ -99,7 +101,7 @@ fn writer(folder: &Path) -> Writer {
         schema: SCHEMA.to_owned(),
         tool: Tool::this(),
         plan: "soak".to_owned(),
-        plan_sha256: sha256(&text()),
+        plan_sha256: sha256(text()),
         seed: plan.seed,
         overrides: Overrides::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
