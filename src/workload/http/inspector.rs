@@ -8,12 +8,12 @@ use super::assertions::{Assertions, PreparedAssertion, ValueSource};
 use super::content::{Content, EMPTY, Seeker, shown};
 use super::encoding;
 use super::fault::RequestError;
+use super::gunzip::Gunzip;
 use super::json;
 use crate::plan::AnswerLimits;
-use flate2::write::MultiGzDecoder;
 use httparse::Header;
 use percent_encoding::{CONTROLS, percent_encode};
-use std::io::{self, Write as _};
+use std::io;
 use std::sync::Arc;
 
 /// What an answer gives to the session of its user.
@@ -45,7 +45,7 @@ enum BodyDecoder {
     /// Nobody asks for the content.
     Off,
     Plain(Content),
-    Gzip(Box<MultiGzDecoder<Content>>),
+    Gzip(Box<Gunzip<Content>>),
     Broken(Content, String),
     /// It expands beyond the limit.
     Over(Content),
@@ -105,7 +105,7 @@ impl ResponseInspector {
         if let Some(encoded) = encoding::of(headers) {
             self.stream = match std::mem::replace(&mut self.stream, BodyDecoder::Off) {
                 BodyDecoder::Plain(content) if assertions.gzip && encoding::is_gzip(&encoded) => {
-                    BodyDecoder::Gzip(Box::new(MultiGzDecoder::new(content)))
+                    BodyDecoder::Gzip(Box::new(Gunzip::new(content)))
                 }
                 BodyDecoder::Plain(content) => {
                     BodyDecoder::Broken(content, encoding::undecoded(&encoded, assertions.gzip))
@@ -121,7 +121,7 @@ impl ResponseInspector {
             BodyDecoder::Off | BodyDecoder::Broken(..) | BodyDecoder::Over(_) => {}
             BodyDecoder::Plain(content) => content.take(piece),
             BodyDecoder::Gzip(decoder) => {
-                if let Err(error) = decoder.write_all(piece) {
+                if let Err(error) = decoder.take(piece) {
                     self.break_off(&error);
                 }
             }

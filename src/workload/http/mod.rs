@@ -28,6 +28,7 @@ mod encoding;
 mod exchange;
 mod fault;
 mod framing;
+mod gunzip;
 mod http1;
 mod http2;
 mod inspector;
