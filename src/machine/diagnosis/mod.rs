@@ -14,6 +14,7 @@ use crate::plan::{Heartbeat, Protocol};
 use crate::record::{Cause, Diagnosis, Failure, FailureStage, Origin, RootCause, Side};
 use crate::units::Time;
 use nix::errno::Errno;
+use root_cause::without_unknown_route;
 use std::collections::BTreeSet;
 
 /// What is known when connections have failed.
@@ -343,6 +344,7 @@ impl Evidence<'_> {
             .missed_deadline(root_cause)
             .unwrap_or_else(|| root_cause.because(self.route, self.spike()))
             .replace("STATUS", &self.statuses(root_cause));
+        let because = without_unknown_route(&because);
         // The queue of a target on this machine has been counted, and nothing else keeps a Unix
         // socket waiting.
         let counted = root_cause == RootCause::AcceptQueue && (self.target_here || self.over_unix);

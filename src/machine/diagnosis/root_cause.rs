@@ -3,6 +3,14 @@
 use crate::machine::{Limits, grouped};
 use crate::record::RootCause;
 
+/// The route of connections of which no address is known.
+pub(super) const UNKNOWN_ROUTE: &str = "the path to the target";
+
+/// Words about a route, without it where it is not known: `the target turned requests away`.
+pub(super) fn without_unknown_route(words: &str) -> String {
+    words.replace(&format!(" on {UNKNOWN_ROUTE}"), "").trim_end_matches(',').to_owned()
+}
+
 impl RootCause {
     /// What happened on `route`, with the age of a spike of deaths where that is it.
     pub(super) fn because(self, route: &str, spike: Option<(u64, u64)>) -> String {

@@ -1,5 +1,6 @@
 //! Turns what was recorded of a scenario into the evidence of what failed in it, and diagnoses it.
 
+use super::root_cause::UNKNOWN_ROUTE;
 use super::{Evidence, diagnose};
 use crate::machine::{Deltas, Limits, Sources, is_here};
 use crate::plan::{Level, Plan, Scenario};
@@ -68,7 +69,7 @@ pub fn diagnose_scenario(
         killed,
         deltas: &Deltas(recording.kernel.clone()),
         limits,
-        route: path.map_or("the way to the target", |path| &path.route),
+        route: path.map_or(UNKNOWN_ROUTE, |path| &path.route),
         target_here: path.is_some_and(|path| path.both_ends_here),
         protocol: Some(&scenario.protocol),
         over_unix: plan.target(scenario).endpoint.is_unix(),

@@ -1,3 +1,4 @@
+use super::root_cause::{UNKNOWN_ROUTE, without_unknown_route};
 use super::*;
 use crate::machine::Conntrack;
 use crate::machine::{CgroupMemory, Ports};
@@ -280,6 +281,9 @@ fn every_culprit_has_words_and_a_fix() {
     for root_cause in RootCause::ALL {
         assert!(!root_cause.fix(&limits()).is_empty(), "{root_cause:?}");
         assert!(!root_cause.because(ROUTE, None).contains("ROUTE"), "{root_cause:?}");
+        let because = without_unknown_route(&root_cause.because(UNKNOWN_ROUTE, None));
+        assert!(!because.contains(&format!("on {UNKNOWN_ROUTE}")), "{because}");
+        assert!(because.ends_with(char::is_alphanumeric), "{because}");
         let bare = root_cause.fix(&Limits::default());
         assert!(!bare.contains("None"), "{root_cause:?}: {bare}");
     }
