@@ -1,16 +1,17 @@
 //! Turns the durations of one request into samples that take memory only where there are some; the
-//! buckets are those of [`Times`].
+//! buckets are those of [`TimeHistograms`].
 
 use super::histogram_v2::HIGHEST_NS;
 use super::times::{BEYOND_NS, read_named, write_named};
 use super::{TimeHistograms, histogram_v2};
 use crate::plan::{Stat, TimeMetric};
+use crate::units::{index, narrow};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// A power of two has so many buckets: three significant figures.
+/// Buckets for each power of two: three significant figures.
 const HALF: u64 = 1 << 10;
 
-/// So many samples are kept one by one before they are counted.
+/// How many samples are kept one by one before they are counted in buckets.
 const LOG: usize = 1 << 10;
 
 /// The times of one request, a few distributions at most.
@@ -30,7 +31,7 @@ fn bucket_of(ns: u64) -> u16 {
     let ns = if ns > HIGHEST_NS { BEYOND_NS } else { ns };
     let power = u64::from((u64::BITS - (ns | (2 * HALF - 1)).leading_zeros()).saturating_sub(11));
     // The highest one is below 33 * 1,024.
-    u16::try_from(power * HALF + (ns >> power)).unwrap_or(u16::MAX)
+    narrow(index(power * HALF + (ns >> power)))
 }
 
 /// The lowest duration of a bucket.
@@ -116,8 +117,8 @@ impl SparseTimes {
         self.0.iter().all(|(_, samples)| samples.log.is_empty() && samples.buckets.is_empty())
     }
 
-    /// One figure of a metric in nanoseconds, the same as that of [`Times`]; `None` without
-    /// samples.
+    /// One figure of a metric in nanoseconds, the same as that of [`TimeHistograms`]; `None`
+    /// without samples.
     pub fn stat(&self, metric: TimeMetric, stat: Stat) -> Option<f64> {
         let counts = self.counts(metric)?;
         let total = counts.iter().map(|(_, count)| count).sum::<u64>();
@@ -208,7 +209,8 @@ impl Serialize for SparseTimes {
             let encode = |metric: &TimeMetric| Some((*metric, self.histogram_v2(*metric)?));
             return write_named(TimeMetric::ALL.iter().filter_map(encode), serializer);
         }
-        let index = |metric: &TimeMetric| u8::try_from(metric.index()).unwrap_or(u8::MAX);
+        let index =
+            |metric: &TimeMetric| u8::try_from(metric.index()).expect("fewer than 256 metrics");
         serializer.collect_seq(self.0.iter().map(|(one, samples)| (index(one), samples.counts())))
     }
 }

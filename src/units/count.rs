@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// A number of things: users, connections, requests. Zero is allowed here; whoever needs more says
-/// so.
+/// A number of things: users, connections, requests. Zero is allowed here; a caller that needs more
+/// says so.
 #[derive(
     Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
 )]

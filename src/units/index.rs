@@ -10,6 +10,15 @@ pub fn narrow(index: usize) -> u16 {
     u16::try_from(index).expect("an index into a plan fits 16 bits")
 }
 
+/// An index or a length of something that is bounded far below 4 GiB: plans, their files, requests.
+///
+/// # Panics
+/// Where it does not fit.
+#[track_caller]
+pub fn narrow32(length: usize) -> u32 {
+    u32::try_from(length).expect("an index or a length fits 32 bits")
+}
+
 /// A number of a user, an arrival or a byte as an index into memory.
 ///
 /// # Panics
@@ -32,7 +41,7 @@ pub fn slot(index: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{index, narrow, slot};
+    use super::{index, narrow, narrow32, slot};
 
     #[test]
     fn a_number_is_the_index_that_it_was() {
@@ -43,6 +52,13 @@ mod tests {
     #[test]
     fn every_index_that_fits_is_kept() {
         assert!((0..=u16::MAX).all(|index| narrow(usize::from(index)) == index));
+    }
+
+    #[test]
+    #[should_panic(expected = "fits 32 bits")]
+    fn a_length_that_does_not_fit_is_no_other() {
+        assert_eq!(narrow32(u32::MAX as usize), u32::MAX);
+        narrow32(u32::MAX as usize + 1);
     }
 
     #[test]

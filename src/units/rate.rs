@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-/// So many things in so much time, kept as the two whole numbers so that a schedule made from it
+/// A count per time, kept as two whole numbers so that a schedule made from it
 /// has no rounding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Rate {

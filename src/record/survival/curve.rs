@@ -59,7 +59,7 @@ impl Curve {
                 }
                 let left = at_risk - died;
                 alive *= left as f64 / at_risk as f64;
-                // Once nobody is left the estimate is zero, and so is its error.
+                // Once no connection is left the estimate is zero, and so is its error.
                 if left > 0 {
                     greenwood += died as f64 / (at_risk as f64 * left as f64);
                 }
@@ -80,7 +80,7 @@ impl Curve {
         Some(Self { points, seen_s: begins_s(longest) })
     }
 
-    /// The part of connections that live longer than so many seconds, and its standard error;
+    /// The fraction of connections that live longer than `seconds`, and its standard error;
     /// `None` when none was seen that long.
     pub fn at(&self, seconds: u64) -> Option<(f64, f64)> {
         let dead = self.points.last().is_some_and(|last| last.survival <= 0.0);

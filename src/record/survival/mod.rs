@@ -12,7 +12,7 @@ pub use curve::{Curve, CurvePoint};
 pub use spikes::{Spike, SpikeKind, spikes};
 
 use super::{Cause, Failure, FailureStage};
-use crate::units::SECOND_NS;
+use crate::units::{SECOND_NS, index, narrow32};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -147,7 +147,7 @@ pub struct Life {
 fn bin(ns: u64) -> u32 {
     let seconds = ns / SECOND_NS;
     let bin = if seconds < FINE { seconds } else { FINE + (seconds - FINE) / COARSE_S };
-    u32::try_from(bin.min(BINS - 1)).unwrap_or(u32::MAX)
+    narrow32(index(bin.min(BINS - 1)))
 }
 
 /// Where a bin begins, in seconds.

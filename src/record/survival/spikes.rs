@@ -7,19 +7,19 @@ use std::fmt;
 /// Fewer deaths are never a spike.
 const FEWEST: u64 = 10;
 
-/// A spike is so many times as dense as its neighbourhood.
+/// How many times as dense as its neighbourhood a spike is.
 const DENSER: f64 = 5.0;
 
-/// The neighbourhood: so many bins on either side.
+/// The neighbourhood: this many bins on either side.
 const AROUND: u32 = 20;
 
 /// What is just beside a spike is together at most this part of it: one in so many.
 const STEEPER: u64 = 3;
 
-/// So many of the fullest places are looked at.
+/// How many of the fullest bins are examined.
 const CANDIDATES: usize = 10;
 
-/// At most so many are named of each kind, the largest first.
+/// The most spikes reported of each kind, the largest first.
 const MOST: usize = 3;
 
 /// Idle timeouts that are common in balancers, proxies, firewalls and address translators: seconds.

@@ -3,6 +3,7 @@
 use super::conversation::{ConnectionHandler, Flushed, Late, Timer, Why};
 use super::talk::Talk;
 use super::tally::ServedEnd;
+use crate::units::narrow32;
 use mio::unix::SourceFd;
 use mio::{Interest, Token};
 use socket2::SockRef;
@@ -62,7 +63,7 @@ impl<T: Talk> ConnectionHandler<T> {
         one.owed = waiting.saturating_add(messages);
         // Beyond 65535 messages that a client did not read they are given up.
         self.tally.send_failed += u64::from(messages - (one.owed - waiting));
-        // Whoever waits for room already is woken when there is some.
+        // A connection that already waits for room is woken when there is some.
         if waiting == 0 { self.flush(slot) } else { Flushed::All }
     }
 
@@ -72,7 +73,7 @@ impl<T: Talk> ConnectionHandler<T> {
         }
     }
 
-    /// Asks to be told when the socket has room; asking again gets a new edge, also when it has
+    /// Requests an event when the socket has room; a new request gets a new edge, also when it has
     /// room already.
     pub(super) fn await_room(&mut self, slot: u32) {
         let Some(one) = self.crowd.get(slot) else { return };
@@ -104,9 +105,9 @@ impl<T: Talk> ConnectionHandler<T> {
             match written {
                 Ok(length) => {
                     let whole = (start + length) / self.script.length;
-                    one.offset = narrow((start + length) % self.script.length);
+                    one.offset = narrow32((start + length) % self.script.length);
                     one.owed -= u16::try_from(whole).unwrap_or(one.owed);
-                    one.left = one.left.saturating_sub(narrow(length));
+                    one.left = one.left.saturating_sub(narrow32(length));
                     self.tally.bytes_sent += length as u64;
                     self.tally.messages_sent += whole as u64;
                     if limited && one.left == 0 {
@@ -138,9 +139,4 @@ impl<T: Talk> ConnectionHandler<T> {
         }
         self.freed = true;
     }
-}
-
-/// Lengths here are at most a message or a batch, both far below 4 GiB.
-fn narrow(length: usize) -> u32 {
-    u32::try_from(length).unwrap_or(u32::MAX)
 }

@@ -5,6 +5,7 @@
 use super::talk::{Heard, Talk};
 use super::tally::ServedEnd;
 use crate::plan::WebSocketServer;
+use crate::units::index;
 use crate::workload::hold::websocket::frame::{FrameHeader, Opcode, apply, write};
 use crate::workload::hold::websocket::{Violation, accept_for, close_of};
 use std::collections::HashMap;
@@ -166,7 +167,7 @@ impl WebSocketTalk {
         if length > u64::from(MESSAGE_MAX) {
             return Err(Violation::TooLong { length, limit: MESSAGE_MAX });
         }
-        let total = usize::try_from(header.total()).unwrap_or(usize::MAX);
+        let total = index(header.total());
         if input.len() < total {
             return Ok(None);
         }

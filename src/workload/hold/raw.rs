@@ -7,6 +7,7 @@
 use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
 use crate::plan::{Heartbeat, HoldSettings};
 use crate::record::Failure;
+use crate::units::narrow32;
 
 /// Bytes of a wrong message that are shown.
 const SHOWN: usize = 32;
@@ -76,7 +77,7 @@ fn wrong(bytes: &[u8], at: usize) -> ConversationError {
 /// What bytes were.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Match {
-    /// All right so far: so many messages were completed.
+    /// As expected so far; this many messages were completed.
     Messages(u32),
     /// The byte at this place of what was read is not the expected one.
     Wrong(usize),
@@ -107,7 +108,7 @@ fn compare(expect: Option<&[u8]>, matched: &mut u32, bytes: &[u8]) -> Match {
             at = 0;
         }
     }
-    *matched = u32::try_from(at).unwrap_or(u32::MAX);
+    *matched = narrow32(at);
     Match::Messages(messages)
 }
 

@@ -2,6 +2,7 @@
 
 use super::preview::{BodyPreview, SHOWN_BYTES as BEGINNING_BYTES};
 use crate::plan::Secrets;
+use crate::units::index;
 
 /// Longest piece of a wrong body that is shown.
 const SHOWN_BYTES: usize = 64;
@@ -40,7 +41,7 @@ impl BodyComparison {
 
     /// The beginning of a body that is as expected so far.
     fn as_expected(&self, expected: &[u8]) -> BodyPreview {
-        let same = usize::try_from(self.received).unwrap_or(usize::MAX);
+        let same = index(self.received);
         let mut beginning = BodyPreview::default();
         beginning.take(&expected[..same.min(expected.len()).min(BEGINNING_BYTES)]);
         beginning
@@ -48,7 +49,7 @@ impl BodyComparison {
 
     /// Takes the next piece; any when nothing is expected.
     pub(super) fn feed(&mut self, expected: Option<&[u8]>, piece: &[u8]) {
-        let at = usize::try_from(self.received).unwrap_or(usize::MAX);
+        let at = index(self.received);
         if let Some(beginning) = &mut self.beginning {
             beginning.take(piece);
         } else if let Some(expected) = expected

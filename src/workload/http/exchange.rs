@@ -6,8 +6,9 @@ use super::inspector::{Extracted, ResponseInspector};
 use super::judge::{BodySink, ResponseJudgement, judge};
 use super::request_set::PreparedRequest;
 use crate::record::{Failure, FailureStage};
+use crate::units::narrow32;
 
-/// What came of one request that was sent. Moments are the caller's, in nanoseconds.
+/// The outcome of one request that was sent. Times are nanoseconds of the caller's clock.
 #[derive(Debug)]
 pub(crate) struct RequestOutcome {
     /// What is wrong with it; `None` is a success.
@@ -86,7 +87,7 @@ impl Exchange {
                 .assertions
                 .as_ref()
                 .map(|assertions| Box::new(ResponseInspector::new(assertions))),
-            ..Self::none(u32::try_from(request).unwrap_or(u32::MAX))
+            ..Self::none(narrow32(request))
         }
     }
 
@@ -101,7 +102,7 @@ impl Exchange {
         }
     }
 
-    /// So much more of the answer has come.
+    /// Counts `bytes` more of the response.
     pub(super) fn came(&mut self, bytes: usize, now_ns: u64) {
         self.first_byte_ns.get_or_insert(now_ns);
         self.bytes += bytes as u64;
@@ -122,7 +123,7 @@ impl Exchange {
         BodySink { prepared, check: &mut self.check, inspector: self.inspector.as_deref_mut() }
     }
 
-    /// Whether somebody looks at the headers.
+    /// Whether the response's headers are inspected.
     pub(super) fn assertions(&self) -> bool {
         self.inspector.is_some()
     }

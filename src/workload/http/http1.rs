@@ -8,6 +8,7 @@ use super::request_set::{PreparedRequest, RequestSet};
 use super::session::UserSession;
 use super::transport::{self, Buffers, Handshake, Transport};
 use crate::record::Failure;
+use crate::units::{index, narrow32};
 use crate::workload::Route;
 use rustls::client::UnbufferedClientConnection;
 use std::io::{self, ErrorKind};
@@ -31,7 +32,7 @@ const TURN: u32 = 16;
 #[derive(Debug)]
 pub(crate) struct Http1Connection {
     transport: Transport,
-    /// What the next use of the socket comes to: its error has been taken from it already.
+    /// The errno that the socket's next use fails with: it was taken from the socket already.
     doom: Option<i32>,
     /// Whether an answer has come on it.
     used: bool,
@@ -86,7 +87,7 @@ impl Http1Connection {
         Ok(true)
     }
 
-    /// The connection, which is open, is to be secured by `end` first.
+    /// Secures the open connection with the TLS session `end` before it is used.
     pub(crate) fn secure_by(&mut self, end: UnbufferedClientConnection) {
         self.transport.secure_by(end);
     }
@@ -193,7 +194,7 @@ impl Http1Connection {
                 Err(error) => self.doom = error.raw_os_error().or(Some(0)),
             }
         }
-        self.written += u32::try_from(sent).unwrap_or(u32::MAX);
+        self.written += narrow32(sent);
         sent
     }
 
@@ -256,7 +257,7 @@ impl Http1Connection {
                     return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
                 }
                 Ok(taken) if self.parser.is_done() => {
-                    // Nobody asked for what is behind the answer.
+                    // Bytes behind the response belong to no request.
                     self.over |= taken < length;
                     // A full buffer may have left more behind.
                     if closed || length == buffers.plain.len() {
@@ -333,8 +334,7 @@ impl Http1Connection {
 
 /// The bytes of a request, and those of its head.
 fn sizes(whole: usize, body: u64) -> (u32, u32) {
-    let whole = u32::try_from(whole).unwrap_or(u32::MAX);
-    (whole, whole.saturating_sub(u32::try_from(body).unwrap_or(u32::MAX)))
+    (narrow32(whole), narrow32(whole - index(body)))
 }
 
 fn is_nothing(error: &io::Error) -> bool {

@@ -2,6 +2,7 @@
 //! lines.
 
 use super::{csv_quotes, json};
+use crate::units::narrow32;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -184,7 +185,7 @@ impl Rows {
     fn push(&mut self, value: &str) {
         self.text.push_str(value);
         // Files are smaller than 4 GiB, and no value is longer than it is in its file.
-        self.ends.push(u32::try_from(self.text.len()).unwrap_or(u32::MAX));
+        self.ends.push(narrow32(self.text.len()));
     }
 
     /// The columns, in the file's order.

@@ -29,7 +29,7 @@ impl<E> fmt::Debug for Sessions<E> {
 }
 
 fn index(socket: &TcpStream) -> usize {
-    usize::try_from(socket.as_raw_fd()).unwrap_or(usize::MAX)
+    usize::try_from(socket.as_raw_fd()).expect("an open descriptor is not negative")
 }
 
 impl<E: TlsSide> Sessions<E> {
