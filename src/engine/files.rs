@@ -3,7 +3,7 @@
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
     Body, Data, Encoding, Endpoint, Piece, Placeholder, Plan, Protocol, Request, Template,
-    TextRange, Version,
+    Templated, TextRange, Version,
 };
 use crate::units::sha256;
 use crate::workload::http::{DataFile, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData};
@@ -201,10 +201,10 @@ fn unreadable(path: &Path, spot: &TextRange, error: &io::Error) -> FileProblem {
 /// The rows without a path, of each column that a path begins with.
 fn no_paths(protocol: &Protocol, rows: &Rows) -> Vec<InvalidPaths> {
     let mut columns: Vec<&str> = Vec::new();
-    for Template { pieces } in protocol.requests().iter().filter_map(|one| one.path.as_ref()) {
+    for path in protocol.requests().iter().filter_map(|one| one.path.as_ref()) {
         if let Some(Piece::Fill {
             given: Placeholder::Row(name), encoding: Encoding::Target, ..
-        }) = pieces.first()
+        }) = path.first_piece()
             && !columns.contains(&name.as_str())
         {
             columns.push(name);
@@ -253,9 +253,9 @@ fn givens(request: &Request) -> Vec<(&Placeholder, &TextRange)> {
         Body::Text(text) => Some(text),
         Body::File { .. } => None,
     };
-    let headers = request.headers.iter().map(|(_, value)| value);
-    let templates = request.path.iter().chain(headers).chain(body);
-    templates.flat_map(crate::plan::Template::givens).collect()
+    let path = request.path.iter().flat_map(Templated::givens);
+    let headers = request.headers.iter().flat_map(|(_, value)| value.givens());
+    path.chain(headers).chain(body.into_iter().flat_map(Template::givens)).collect()
 }
 
 /// What is wrong when each row is used once and the schedule alone asks for more; `None` when it

@@ -78,13 +78,13 @@ fn hold<C: Conversation>(
 /// The settings of WebSocket conversations, if the plan has any.
 fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings> {
     let websocket = settings.websocket.as_deref()?;
-    let path = |own: &str| websocket.path.clone().unwrap_or_else(|| own.to_owned());
+    let path = |own: &str| websocket.path.as_deref().unwrap_or(own).to_owned();
     let places = (0..load.addresses.len()).map(|at| {
         let origin = load.origins.get(at).copied().unwrap_or_default();
         match &load.plan.target(load.scenario()).endpoint {
             Endpoint::Urls(urls) if usize::from(origin) < urls.len() => {
                 let url = &urls[usize::from(origin)];
-                (url.host_header.clone(), path(&url.path))
+                (url.host_header.to_string(), path(&url.path))
             }
             _ => (load.addresses[at].to_string(), path("/")),
         }
@@ -105,7 +105,11 @@ fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings
     };
     Some(websocket::Settings {
         places: places.collect(),
-        headers: websocket.headers.clone(),
+        headers: websocket
+            .headers
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect(),
         protocols: websocket.subprotocols.clone(),
         expect: settings.expect.clone().map(String::into_bytes),
         heartbeat,

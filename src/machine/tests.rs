@@ -1,8 +1,8 @@
 use super::*;
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HoldSettings, HostPort, Http, HttpUrl,
-    Level, Plan, Protocol, Ramp, Scenario, Site, SourceRange, SourceUse, Stage, StartAfter, Target,
-    TcpHoldServer, ThinkTime, Version,
+    Level, Plan, Protocol, Ramp, RequestPath, Scenario, Site, SourceRange, SourceUse, Stage,
+    StartAfter, Target, TcpHoldServer, ThinkTime, Version,
 };
 use crate::units::{Rate, Time};
 use proptest::prelude::*;
@@ -92,8 +92,8 @@ pub(super) fn web() -> Endpoint {
     Endpoint::Urls(vec![HttpUrl {
         is_secure: false,
         site,
-        host_header: "x".into(),
-        path: "/".into(),
+        host_header: "x".parse().unwrap(),
+        path: RequestPath::root(),
     }])
 }
 

@@ -8,7 +8,7 @@ use super::span::Span;
 use std::fmt;
 use std::ops::Range;
 
-/// So many errors are kept; a file of garbage has more than anybody reads.
+/// The most errors that are kept; a file of garbage has more than a person reads.
 const KEPT: usize = 1_000;
 
 /// What some editors put before a text; it is no character of it.

@@ -40,6 +40,7 @@ pub use elements::http::data::{Data, RowOrder};
 pub use elements::http::expect::{Assertion, Check};
 pub use elements::http::extract::{Extract, ExtractFrom};
 pub use elements::http::limits::AnswerLimits;
+pub use elements::http::parsed::{HeaderName, HeaderValue, HostHeader, RequestPath, Templated};
 pub use elements::http::pattern::Pattern;
 pub use elements::http::request::{Body, Request, Retry};
 pub use elements::http::template::{Encoding, Piece, Template};

@@ -45,7 +45,7 @@ impl Scale {
         self.0 == UNIT
     }
 
-    /// So many, scaled: rounded half up, at least 1, but nothing stays nothing.
+    /// The scaled count: rounded half up, at least 1; zero stays zero.
     pub(super) fn count(self, count: u64) -> u64 {
         if self.is_one() || count == 0 {
             return count;

@@ -18,7 +18,7 @@ pub(super) enum Usable {
 }
 
 /// Adds an error for each place that is no TOML; says what the rest is worth, and of which ranges
-/// nothing more is to be said.
+/// no other error is reported.
 pub(super) fn report(
     text: &str,
     document: &Spanned<DeTable<'_>>,

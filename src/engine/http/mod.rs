@@ -38,9 +38,11 @@ pub(super) use sockets::HttpSockets;
 use super::load::Load;
 use super::wire::Command;
 use super::worker::{Next, Ready, SlotId, Worker};
-use crate::plan::{ConnectionUse, Endpoint, HostPort, Http, HttpUrl, Protocol, Site};
+use crate::plan::{
+    ConnectionUse, Endpoint, HostHeader, HostPort, Http, HttpUrl, Protocol, RequestPath, Site,
+};
 use crate::record::{ConnectionEnd, Snapshot, Transition, WorkerFacts};
-use crate::units::{Address, uri};
+use crate::units::Address;
 use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
 use iterations::Iterations;
@@ -218,8 +220,8 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     HttpUrl {
         is_secure,
         site: Site::Host(HostPort { host: address.ip().to_string(), port: address.port() }),
-        host_header: uri::authority(&address.ip().to_string(), address.port(), is_secure),
-        path: "/".into(),
+        host_header: HostHeader::of_address(address, is_secure),
+        path: RequestPath::root(),
     }
 }
 

@@ -78,8 +78,8 @@ where
     let words = |error: hyper::Error| format!("the response is not HTTP: {error}");
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(words)?;
     let driver = tokio::spawn(connection);
-    let mut request = Request::get(&url.path)
-        .header(header::HOST, &url.host_header)
+    let mut request = Request::get(&*url.path)
+        .header(header::HOST, &*url.host_header)
         .header(header::ACCEPT, ACCEPT)
         .header(header::USER_AGENT, concat!("planrun/", env!("CARGO_PKG_VERSION")));
     for (name, value) in headers {

@@ -32,7 +32,7 @@ pub struct Generator {
 /// What happens to a run that can only end INVALID.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnInvalid {
-    /// It ends ten seconds later, with its reports: nobody waits an hour for what is known.
+    /// It ends ten seconds later, with its reports: waiting longer could not change the verdict.
     #[default]
     Stop,
     /// It continues to the end of the plan.
@@ -151,7 +151,7 @@ table! {
     }
 }
 
-/// At most so many worker processes.
+/// The most worker processes.
 const MOST_WORKERS: u64 = 1_024;
 
 pub(in crate::plan) fn generator(field: &Field<RawGenerator>, errors: &mut Errors) -> Generator {
@@ -292,5 +292,29 @@ fn network_range(network: IpAddr, bits: u32) -> Option<SourceRange> {
                 last: IpAddr::V6((first | host).into()),
             })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{HOLD, set};
+
+    #[test]
+    fn source_addresses_are_ranges() {
+        let sources = |list: &str| {
+            let plan = set(HOLD, &[&format!("generator.source_addresses={list}")]);
+            let ends = |range: &SourceRange| format!("{}-{}", range.first, range.last);
+            plan.generator.source_addresses.iter().map(ends).collect::<Vec<_>>()
+        };
+        assert_eq!(sources("auto"), [""; 0]);
+        assert_eq!(sources("127.0.0.5"), ["127.0.0.5-127.0.0.5"]);
+        assert_eq!(sources(r#"["127.1.0.77/24"]"#), ["127.1.0.1-127.1.0.254"]);
+        assert_eq!(
+            sources(r#"["10.0.0.2/31", "10.0.0.7/32"]"#),
+            ["10.0.0.2-10.0.0.3", "10.0.0.7-10.0.0.7"]
+        );
+        assert_eq!(sources("127.0.0.2 - 127.0.0.9"), ["127.0.0.2-127.0.0.9"]);
+        assert_eq!(sources(r#"["fd00::/126"]"#), ["fd00::-fd00::3"]);
     }
 }

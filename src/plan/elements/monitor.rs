@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Duration;
 
-/// A plan has at most so many monitors, and a monitor so many metrics.
+/// The most monitors of a plan, and the most metrics of a monitor.
 const MOST: usize = 50;
 
 /// The shortest interval: what reads more often measures itself.
@@ -188,7 +188,7 @@ fn headers(field: &Field<Named<Text>>, errors: &mut Errors) -> Vec<(String, Stri
         if HeaderName::from_bytes(name.as_bytes()).is_err() {
             errors
                 .add(key.at, "invalid header name")
-                .help("a header's name has letters, digits and `-`: `authorization`");
+                .help("use letters, digits and `-`: `authorization`");
         }
         check_secret(&given.value, &format!("value of the header `{name}`"), given.at, errors);
         headers.push((name, given.value.value.clone()));

@@ -69,7 +69,7 @@ pub(in crate::plan) const TABLES: [&Keys; 11] = [
     &RawMonitor::KEYS,
 ];
 
-/// A plan has at most so many scenarios, and so many targets.
+/// The most scenarios of a plan, and the most targets.
 const MOST: usize = 100;
 
 /// The plan. Worth nothing when there are errors: then some of it stands for what could not be
@@ -168,7 +168,7 @@ fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
 fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
     let mut kept = keep.iter();
     plan.scenarios.retain(|_| kept.next().copied().unwrap_or(true));
-    // With nobody left to wait for, what waited starts at once.
+    // With no scenario left to wait for, the waiting one starts at once.
     if plan.scenarios.iter().all(|scenario| scenario.start_after == StartAfter::Hold) {
         for scenario in &mut plan.scenarios {
             scenario.start_after = StartAfter::Delay(Time::default());

@@ -45,7 +45,7 @@ pub enum LevelUnit {
 /// How levels follow each other.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum SearchWay {
-    /// Up by so much until one does not pass.
+    /// Up by this much until a level does not pass.
     Step(u64),
     /// Doubled until one does not pass, then halved between until the gap is at most this share of
     /// the level that passed.

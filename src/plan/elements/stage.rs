@@ -28,14 +28,14 @@ pub struct Stage {
 /// What a stage holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
-    /// So many concurrent connections (tcp-hold) or virtual users (http).
+    /// Concurrent connections (tcp-hold, ws-hold) or virtual users (http).
     Users {
         /// The level, not an addition; zero ramps all down.
         users: u64,
         /// How it is reached.
         ramp: Ramp,
     },
-    /// So many arrivals a second (open model; http only).
+    /// Arrivals a second (open model; http only).
     Rate {
         /// The rate at the end of the ramp and through the hold.
         rate: Rate,
@@ -62,7 +62,7 @@ pub enum Spacing {
 pub enum Ramp {
     /// As fast as the machine can: the hold begins when all are there.
     Unpaced,
-    /// So many users a second.
+    /// Users a second.
     SpawnRate(Rate),
     /// Evenly in this time; not zero.
     Over(Time),
@@ -129,7 +129,7 @@ table! {
     }
 }
 
-/// A scenario has at most so many stages.
+/// The most stages of a scenario.
 const MOST: usize = 1_000;
 
 /// The highest level of users, and of arrivals a second.

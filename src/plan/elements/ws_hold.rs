@@ -7,10 +7,8 @@ use crate::plan::elements::hold::websocket::WebSocket;
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Named, OneOrMany, count, table, words};
 use crate::plan::text::Text;
-use crate::plan::{Heartbeat, Secrets};
+use crate::plan::{HeaderName, HeaderValue, Heartbeat, RequestPath, Secrets};
 use crate::units::Count;
-use ::http::uri::PathAndQuery;
-use ::http::{HeaderName, HeaderValue};
 
 words! {
     /// What messages of this side are.
@@ -95,7 +93,7 @@ pub(super) fn websocket(
     let offered = websocket.subprotocols.iter().map(|name| name.len() + 2);
     let length = headers.sum::<usize>()
         + offered.sum::<usize>()
-        + websocket.path.as_ref().map_or(0, String::len);
+        + websocket.path.as_ref().map_or(0, |path| path.len());
     if length > REQUEST_MAX {
         errors
             .add(
@@ -107,7 +105,7 @@ pub(super) fn websocket(
     websocket
 }
 
-fn path(field: &Field<Text>, errors: &mut Errors) -> Option<String> {
+fn path(field: &Field<Text>, errors: &mut Errors) -> Option<RequestPath> {
     let given = field.given()?;
     let path = given.value.value.as_str();
     if !path.starts_with('/') {
@@ -115,38 +113,42 @@ fn path(field: &Field<Text>, errors: &mut Errors) -> Option<String> {
         if !given.value.is_secret() {
             error.help(format!("write `\"/{}\"`", given.value.shown));
         }
-    } else if path.parse::<PathAndQuery>().is_err()
+    } else if path.parse::<RequestPath>().is_err()
         || path.contains(|c: char| !c.is_ascii_graphic() || c == '#')
     {
         errors
-            .add(given.at, "this path has characters that no path can have")
+            .add(given.at, "this path has characters that are not allowed in a path")
             .help("encode them: a space is `%20`, a `#` is `%23`");
     }
-    Some(path.to_owned())
+    path.parse().ok()
 }
 
-fn headers(field: &Field<Named<Text>>, errors: &mut Errors) -> Vec<(String, String)> {
-    let mut headers: Vec<(String, String)> = Vec::new();
+fn headers(field: &Field<Named<Text>>, errors: &mut Errors) -> Vec<(HeaderName, HeaderValue)> {
+    let mut headers: Vec<(HeaderName, HeaderValue)> = Vec::new();
     for (key, header) in field.value().into_iter().flat_map(Named::read) {
-        let (name, value) = (key.name.to_lowercase(), &header.value.value);
+        let name = key.name.to_lowercase();
+        let (parsed, parsed_value) =
+            (name.parse::<HeaderName>(), header.value.value.parse::<HeaderValue>());
         if name == "sec-websocket-protocol" {
             errors
                 .add(key.at, format!("the handshake sends `{name}` itself"))
                 .help("write `subprotocol = \"NAME\"` in the scenario");
         } else if OWN.contains(&name.as_str()) {
             errors.add(key.at, format!("the handshake sends `{name}` itself")).help("leave it out");
-        } else if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        } else if parsed.is_err() {
             errors
-                .add(key.at, "invalid name of a header")
+                .add(key.at, "invalid header name")
                 .help("use letters, digits and `-`: `authorization`");
-        } else if HeaderValue::from_str(value).is_err() {
+        } else if parsed_value.is_err() {
             errors
-                .add(header.at, "a header's value has no line breaks or control characters")
+                .add(header.at, "a header value cannot contain line breaks or control characters")
                 .help("write it on one line");
-        } else if headers.iter().any(|(other, _)| *other == name) {
-            errors.add(key.at, format!("the header `{name}` is there twice"));
+        } else if headers.iter().any(|(other, _)| **other == *name) {
+            errors.add(key.at, format!("the header `{name}` is set twice"));
         }
-        headers.push((name, value.clone()));
+        if let (Ok(name), Ok(value)) = (parsed, parsed_value) {
+            headers.push((name, value));
+        }
     }
     headers
 }
@@ -163,12 +165,12 @@ fn subprotocols(field: &Field<OneOrMany<Text>>, errors: &mut Errors) -> Vec<Stri
     for one in list {
         let name = &one.value.value;
         // A token, as the name of a header is.
-        if HeaderName::from_bytes(name.as_bytes()).is_err() {
+        if name.parse::<HeaderName>().is_err() {
             errors
-                .add(one.at, "invalid name of a subprotocol")
+                .add(one.at, "invalid subprotocol name")
                 .help("use letters, digits, `.` and `-`: `subprotocol = \"graphql-transport-ws\"`");
         } else if names.contains(name) {
-            errors.add(one.at, format!("the subprotocol `{name}` is there twice"));
+            errors.add(one.at, format!("the subprotocol `{name}` is listed twice"));
         }
         names.push(name.clone());
     }
@@ -211,15 +213,15 @@ mod tests {
         assert_eq!(plan.scenarios[0].protocol.kind(), ProtocolKind::WsHold);
         let found = websocket(&plan);
         assert_eq!(found.path.as_deref(), Some("/chat"));
-        assert_eq!(found.headers, [("authorization".to_owned(), "Bearer x".to_owned())]);
+        assert_eq!(
+            found.headers,
+            [("authorization".parse().unwrap(), "Bearer x".parse().unwrap())]
+        );
         assert_eq!(found.subprotocols, ["chat", "superchat"]);
         assert!(found.is_binary && found.beats_by_ping);
         assert_eq!(found.max_message, 4096);
         let Endpoint::Urls(urls) = &plan.targets[0].endpoint else { panic!("URLs") };
-        assert_eq!(
-            (urls[0].path.as_str(), urls[1].host_header.as_str()),
-            ("/one?x=1", "b.example:81")
-        );
+        assert_eq!((&*urls[0].path, &*urls[1].host_header), ("/one?x=1", "b.example:81"));
         assert!(plan.targets[0].tls.is_none());
         let secure = parse("address = \"wss://a.example/\"", "").unwrap();
         assert!(secure.targets[0].tls.is_some());
@@ -249,14 +251,14 @@ mod tests {
             ("address = [\"ws://a/\", \"wss://b/\"]", "", "`wss://`, others with `ws://`"),
             ("builtin = \"tcp-hold\"", "", "does not speak tcp-hold"),
             (url, "path = \"chat\"", "a path starts with `/`; write `\"/chat\"`"),
-            (url, "path = \"/a b\"", "characters that no path can have"),
+            (url, "path = \"/a b\"", "not allowed in a path"),
             (url, "headers = { upgrade = \"h2c\" }", "sends `upgrade` itself"),
             (url, "headers = { sec-websocket-protocol = \"a\" }", "write `subprotocol"),
-            (url, "headers = { \"a b\" = \"x\" }", "invalid name of a header"),
-            (url, "headers = { a = \"x\\ny\" }", "no line breaks"),
-            (url, "subprotocol = \"a b\"", "invalid name of a subprotocol"),
+            (url, "headers = { \"a b\" = \"x\" }", "invalid header name"),
+            (url, "headers = { a = \"x\\ny\" }", "line breaks"),
+            (url, "subprotocol = \"a b\"", "invalid subprotocol name"),
             (url, "subprotocol = []", "the list of subprotocols is empty"),
-            (url, "subprotocol = [\"a\", \"a\"]", "is there twice"),
+            (url, "subprotocol = [\"a\", \"a\"]", "is listed twice"),
             (url, "max_message = 0", "cannot be zero"),
             (url, "max_message = 3000000000", "at most 2147483647 bytes"),
             (url, "message = \"json\"", "text"),

@@ -1,10 +1,10 @@
 mod odd;
 
 use super::*;
-use crate::units::{Rate, Ratio, Time};
+use crate::units::{Rate, Time};
 use std::time::Duration;
 
-const HOLD: &str = r#"
+pub(in crate::plan) const HOLD: &str = r#"
 name = "p"
 targets.lb.address = "127.0.0.1:9000"
 [scenarios.hold]
@@ -12,7 +12,7 @@ protocol = "tcp-hold"
 stages = [{ name = "up", users = 1000, spawn_rate = "100/s", hold = "30s" }, { users = 10, hold = "5s" }]
 "#;
 
-const WEB: &str = r#"
+pub(in crate::plan) const WEB: &str = r#"
 name = "p"
 targets.web.builtin = "http"
 [scenarios.web]
@@ -24,33 +24,33 @@ fn no_environment(_: &str) -> Option<String> {
     None
 }
 
-fn read(text: &str, overrides: &Overrides) -> Result<Plan, PlanErrors> {
+pub(in crate::plan) fn read(text: &str, overrides: &Overrides) -> Result<Plan, PlanErrors> {
     let source = Source { name: "plan.toml".to_owned(), text: text.to_owned() };
     Plan::parse(&source, overrides, &no_environment)
 }
 
-fn plan(text: &str) -> Plan {
+pub(in crate::plan) fn plan(text: &str) -> Plan {
     read(text, &Overrides::default()).unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn set(text: &str, changes: &[&str]) -> Plan {
+pub(in crate::plan) fn set(text: &str, changes: &[&str]) -> Plan {
     let set = changes.iter().map(|change| (*change).to_owned()).collect();
     read(text, &Overrides { set, ..Overrides::default() })
         .unwrap_or_else(|errors| panic!("{errors}"))
 }
 
-fn seconds(seconds: u64) -> Time {
+pub(in crate::plan) fn seconds(seconds: u64) -> Time {
     Time(Duration::from_secs(seconds))
 }
 
-fn http(plan: &Plan) -> &Http {
+pub(in crate::plan) fn http(plan: &Plan) -> &Http {
     match &plan.scenarios[0].protocol {
         Protocol::Http(http) => http,
         Protocol::Hold(_) => panic!("not http"),
     }
 }
 
-fn hold(plan: &Plan) -> &HoldSettings {
+pub(in crate::plan) fn hold(plan: &Plan) -> &HoldSettings {
     match &plan.scenarios[0].protocol {
         Protocol::Hold(hold) => hold,
         Protocol::Http(_) => panic!("not tcp-hold"),
@@ -102,84 +102,6 @@ fn what_an_http_plan_leaves_out_has_a_default() {
     let http = self::http(&short);
     assert_eq!((http.connect_timeout, http.first_byte_timeout), (seconds(2), seconds(2)));
     assert_eq!(http.max_in_flight, 20_000);
-}
-
-#[test]
-fn a_builtin_server_gives_its_scenario_what_this_expects() {
-    let changes = [
-        "targets.lb={ builtin = \"tcp-hold\" }",
-        "scenarios.hold.expect=tick",
-        "scenarios.hold.greeting=1s",
-        "scenarios.hold.heartbeat={ from = \"server\", every = \"5s\" }",
-    ];
-    let plan = set(HOLD, &changes);
-    let expected = TcpHoldServer {
-        message: "tick".to_owned(),
-        greet: true,
-        every: Some(seconds(5)),
-        reply_to: None,
-        tls: None,
-        faults: Faults::default(),
-        websocket: None,
-    };
-    assert_eq!(plan.targets[0].endpoint, Endpoint::Builtin(Builtin::TcpHold(expected)));
-    assert!(plan.targets[0].shown.is_empty());
-}
-
-#[test]
-fn addresses_are_read() {
-    let endpoint = |address: &str| {
-        set(HOLD, &[&format!("targets.lb.address={address}")]).targets[0].endpoint.clone()
-    };
-    let host = |host: &str, port| HostPort { host: host.to_owned(), port };
-    assert_eq!(endpoint("[::1]:80"), Endpoint::Hosts(vec![host("::1", 80)]));
-    let list = r#"["a.b-c.example:1", "10.0.0.1:65535"]"#;
-    let both = vec![host("a.b-c.example", 1), host("10.0.0.1", 65_535)];
-    assert_eq!(endpoint(list), Endpoint::Hosts(both));
-    let url = |address: &str| {
-        let overrides =
-            Overrides { target: vec![format!("web={address}")], ..Overrides::default() };
-        match read(WEB, &overrides).unwrap_or_else(|errors| panic!("{errors}")).targets[0].endpoint
-        {
-            Endpoint::Urls(ref urls) => urls.clone(),
-            ref other => panic!("{other:?}"),
-        }
-    };
-    let expected = |host: &str, port, header: &str, path: &str| HttpUrl {
-        is_secure: false,
-        site: Site::Host(HostPort { host: host.to_owned(), port }),
-        host_header: header.to_owned(),
-        path: path.to_owned(),
-    };
-    assert_eq!(url("http://h"), [expected("h", 80, "h", "/")]);
-    assert_eq!(url("http://[::1]:8080?a=b"), [expected("::1", 8080, "[::1]:8080", "/?a=b")]);
-    let socket = |file: &str, path: &str| HttpUrl {
-        site: Site::Socket(file.into()),
-        ..expected("", 0, "localhost", path)
-    };
-    assert_eq!(url("unix:/run/a.sock"), [socket("/run/a.sock", "/")]);
-    assert_eq!(url("unix:/run/a.sock:"), [socket("/run/a.sock", "/")]);
-    assert_eq!(url("unix:/run/a:b.sock:/x?y=/z"), [socket("/run/a:b.sock", "/x?y=/z")]);
-    let two = [expected("a", 1, "a:1", "/x"), expected("b", 80, "b", "/y?z=1")];
-    assert_eq!(url("http://a:1/x,http://b/y?z=1"), two);
-}
-
-#[test]
-fn source_addresses_are_ranges() {
-    let sources = |list: &str| {
-        let plan = set(HOLD, &[&format!("generator.source_addresses={list}")]);
-        let ends = |range: &SourceRange| format!("{}-{}", range.first, range.last);
-        plan.generator.source_addresses.iter().map(ends).collect::<Vec<_>>()
-    };
-    assert_eq!(sources("auto"), [""; 0]);
-    assert_eq!(sources("127.0.0.5"), ["127.0.0.5-127.0.0.5"]);
-    assert_eq!(sources(r#"["127.1.0.77/24"]"#), ["127.1.0.1-127.1.0.254"]);
-    assert_eq!(
-        sources(r#"["10.0.0.2/31", "10.0.0.7/32"]"#),
-        ["10.0.0.2-10.0.0.3", "10.0.0.7-10.0.0.7"]
-    );
-    assert_eq!(sources("127.0.0.2 - 127.0.0.9"), ["127.0.0.2-127.0.0.9"]);
-    assert_eq!(sources(r#"["fd00::/126"]"#), ["fd00::-fd00::3"]);
 }
 
 #[test]
@@ -257,71 +179,6 @@ fn the_environment_is_filled_in_and_not_shown() {
 }
 
 #[test]
-fn parameters_are_encoded_and_who_asks_is_a_header() {
-    let requests = |keys: &str| {
-        let parsed = plan(&format!("{WEB}{keys}"));
-        http(&parsed).requests.clone()
-    };
-    let query =
-        "requests = [{ path = \"/a?x=1\", query = { \"q q\" = \"ä&=\", page = \"2~\" } }]\n";
-    assert_eq!(requests(query)[0].path, Some("/a?x=1&q%20q=%C3%A4%26%3D&page=2~".into()));
-
-    let header = |keys: &str, request: usize| {
-        let requests = requests(keys);
-        let mut headers = requests[request].headers.iter();
-        headers.find(|(name, _)| name == "authorization").map(|(_, value)| value.clone())
-    };
-    let basic = "auth = { basic = \"Aladdin:open sesame\" }\n";
-    assert_eq!(header(basic, 0), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".into()));
-    let own = "auth = { bearer = \"t0ken\" }\n\
-         requests = [{ path = \"/a\", headers = { Authorization = \"none\" } }, { path = \"/b\" }]\n";
-    assert_eq!(header(own, 0), Some("none".into()));
-    assert_eq!(header(own, 1), Some("Bearer t0ken".into()));
-}
-
-#[test]
-fn thresholds_look_where_the_metric_lives() {
-    let checks = [
-        ("connect.time.p99 < 1s", During::All),
-        ("connect.success_ratio >= 99%", During::All),
-        ("success_ratio >= 99%", During::All),
-        ("hold.survival_ratio >= 99%", During::Hold),
-        ("connections.open > 5", During::Hold),
-    ];
-    for (check, during) in checks {
-        let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
-        let threshold = &plan.scenarios[0].thresholds[0];
-        assert_eq!((threshold.during, threshold.scope), (during, Scope::Scenario), "{check}");
-    }
-    let web = set(WEB, &["scenarios.web.thresholds=[\"success_ratio >= 99%\"]"]);
-    assert_eq!(web.scenarios[0].thresholds[0].during, During::Hold);
-    let text = format!(
-        "{HOLD}thresholds = [\n  \"hold.lost == 0\",\n  {{ condition = \"hold.lost < 5\", stage = \"2\", window = \"5s\", abort = true, grace = \"1s\" }},\n]\n"
-    );
-    let plan = plan(&text);
-    let [first, second] = plan.scenarios[0].thresholds.as_slice() else { panic!("two thresholds") };
-    assert_eq!((first.line, first.abort, first.window), (8, false, None));
-    assert_eq!((second.line, second.scope, second.abort), (9, Scope::Stage(1), true));
-    assert_eq!(
-        (second.window, second.grace, second.bound),
-        (Some(seconds(5)), seconds(1), Bound(5.0))
-    );
-}
-
-#[test]
-fn a_bound_is_in_the_unit_of_its_metric() {
-    for (check, bound) in [
-        ("connect.time.p99 < 250ms", 250e6),
-        ("connect.success_ratio >= 99.9%", 0.999),
-        ("connect.attempts > 1.5k", 1_500.0),
-        ("connect.rate >= 600/m", 10.0),
-    ] {
-        let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
-        assert_eq!(plan.scenarios[0].thresholds[0].bound, Bound(bound), "{check}");
-    }
-}
-
-#[test]
 fn errors_have_a_line_and_a_column_in_characters() {
     let text = HOLD.replace("name = \"up\"", "name = \"größe\"").replace("1000", "\"1m\"");
     let errors = read(&text, &Overrides::default()).unwrap_err();
@@ -338,20 +195,6 @@ fn a_plan_that_is_too_large_is_refused() {
     let errors =
         read(&format!("{HOLD}{}", "#".repeat(LARGEST_PLAN - HOLD.len())), &Overrides::default());
     assert!(errors.is_ok());
-}
-
-#[test]
-fn faults_are_read() {
-    let text = WEB.replace("targets.web.builtin = \"http\"", "targets.web = { builtin = \"http\", body = \"b\", faults = { share = 0.25, seed = 1, status = 503, slow_body = \"1s\" } }");
-    let faults = Faults {
-        share: Ratio(0.25),
-        seed: 1,
-        status: Some(503),
-        slow_body: Some(seconds(1)),
-        ..Faults::default()
-    };
-    let server = HttpServer { body: "b".to_owned(), tls: None, faults };
-    assert_eq!(plan(&text).targets[0].endpoint, Endpoint::Builtin(Builtin::Http(server)));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Texts and overrides that nobody would write.
+//! Texts and overrides that are unlikely in practice.
 
 use super::*;
 use proptest::prelude::*;

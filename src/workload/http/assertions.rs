@@ -53,7 +53,7 @@ impl Assertions {
                 PreparedAssertion::Json(pointer.clone(), value.clone())
             }
             Assertion::Header { name, value } => {
-                PreparedAssertion::Header(name.clone(), value.clone())
+                PreparedAssertion::Header(name.to_string(), value.clone())
             }
             Assertion::Size(comparison, bytes) => PreparedAssertion::Size(*comparison, *bytes),
         });
@@ -61,7 +61,7 @@ impl Assertions {
         let takes = request.extract.iter().filter_map(|one| {
             let place = match &one.from {
                 ExtractFrom::Json(pointer) => ValueSource::Json(pointer.clone()),
-                ExtractFrom::Header(name) => ValueSource::Header(name.clone()),
+                ExtractFrom::Header(name) => ValueSource::Header(name.to_string()),
                 ExtractFrom::Regex(pattern) => ValueSource::Regex(pattern.regex().clone()),
             };
             let at = variables.iter().position(|name| *name == one.name)?;

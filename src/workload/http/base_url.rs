@@ -26,7 +26,7 @@ impl BaseUrl {
         redirects: u32,
         limits: AnswerLimits,
     ) -> Self {
-        let addresses = all.iter().map(|url| url.host_header.clone()).collect();
+        let addresses = all.iter().map(|url| url.host_header.to_string()).collect();
         let (url, own) = (url.clone(), String::new());
         let mut base_url = Self { url, own, addresses, redirects, limits };
         base_url.own = base_url.parsed(&base_url.url.host_header);
@@ -52,7 +52,7 @@ impl BaseUrl {
 
     /// The host that a server was asked as: without its port, in lower case and ASCII.
     pub(super) fn host(&self, host: &str) -> Cow<'_, str> {
-        if host == self.url.host_header {
+        if *host == *self.url.host_header {
             self.own.as_str().into()
         } else {
             self.parsed(host).into()
@@ -61,7 +61,7 @@ impl BaseUrl {
 
     /// Whether a URL is of the server that was asked as `host`. By a name that only the plan gives
     /// it, it may have any of three ports: the one that was said, the scheme's own, and that of the
-    /// address, since whoever stands in front of it may have another one.
+    /// address, since a proxy in front of it may use another one.
     fn is_here(&self, to: &Url, host: &str) -> bool {
         let same = |one: &Url| to.scheme() == one.scheme() && to.host() == one.host();
         let Some(asked) = self.asked(host, "/") else { return false };
@@ -136,13 +136,13 @@ pub(super) fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{HostPort, Site};
+    use crate::plan::{HostPort, RequestPath, Site};
 
     fn base_url(host: &str, port: u16, is_secure: bool) -> BaseUrl {
         let site = Site::Host(HostPort { host: host.into(), port });
-        let host_header = crate::units::uri::authority(host, port, is_secure);
-        let url = HttpUrl { is_secure, site, host_header, path: "/".into() };
-        let other = HttpUrl { host_header: "10.0.0.2:8080".into(), ..url.clone() };
+        let host_header = crate::units::uri::authority(host, port, is_secure).parse().unwrap();
+        let url = HttpUrl { is_secure, site, host_header, path: RequestPath::root() };
+        let other = HttpUrl { host_header: "10.0.0.2:8080".parse().unwrap(), ..url.clone() };
         BaseUrl::new(&url, &[url.clone(), other], 2, AnswerLimits::default())
     }
 

@@ -10,11 +10,12 @@ use super::request_template::{FillError, RequestTemplate};
 use super::session::{SessionUpdate, UserSession};
 use super::test_data::TestData;
 use crate::plan::{
-    AnswerLimits, Assertion, Http, HttpUrl, Request, Retry, Secrets, Template, Version,
+    AnswerLimits, Assertion, Http, HttpUrl, Request, Retry, Secrets, Template, Templated, Version,
 };
 use crate::record::{Failure, FailureStage};
 use crate::units::Address;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::Method;
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Longest path that is shown: bytes.
@@ -61,31 +62,15 @@ pub(super) struct PreparedRequest {
     pub(super) secrets: Arc<Secrets>,
 }
 
-/// Why a request cannot be built.
+/// A request that cannot be built from the data that the worker has. What a plan says literally was
+/// checked when the plan was read.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum RequestSetError {
-    /// Not a path.
-    #[error("cannot build request `{request}`: `{path}` is not a path")]
-    Path {
-        /// Its name.
-        request: String,
-        /// What the plan has.
-        path: String,
-    },
-    /// Something that HTTP/2 has no way to say.
-    #[error("cannot build request `{request}`: HTTP/2 cannot send its host, path or headers")]
-    Unsendable {
-        /// Its name.
-        request: String,
-    },
-    /// Not a header.
-    #[error("cannot build request `{request}`: `{header}` is not a header that can be sent")]
-    Header {
-        /// Its name.
-        request: String,
-        /// The header's name; values may be secret.
-        header: String,
-    },
+#[error("cannot build request `{request}`: {why}")]
+pub(crate) struct RequestSetError {
+    /// Its name.
+    request: String,
+    /// What is missing or wrong; no values of the data.
+    why: String,
 }
 
 impl RequestSet {
@@ -191,22 +176,21 @@ impl PreparedRequest {
     ) -> Result<Self, RequestSetError> {
         let (name, url) = (request.name.clone(), &base_url.url);
         let method = request.method.clone();
-        let own = Template::from(url.path.as_str());
-        let path = request.path.as_ref().unwrap_or(&own);
-        let wrong_path = || RequestSetError::Path { request: name.clone(), path: written(path) };
-        if let Some(path) = path.fixed() {
-            path.parse::<Uri>().map_err(|_| wrong_path())?;
-        }
-        let (headers, closes) = headers(request, http, url)?;
-        let request_template = RequestTemplate::new(request, path, &headers, test_data, variables)
-            .ok_or_else(wrong_path)?;
+        let error = |why| RequestSetError { request: name.clone(), why };
+        let path = request
+            .path
+            .as_ref()
+            .map_or_else(|| Cow::Owned(Template::from(&*url.path)), Templated::template);
+        let (headers, closes) = headers(request, http, url);
+        let request_template =
+            RequestTemplate::new(request, &path, &headers, test_data, variables).map_err(error)?;
         let mut bytes = Vec::new();
         let mut nobody = UserSession::new(false);
         let body_bytes = request_template.write(&mut bytes, &mut nobody, (test_data, base_url), 0);
         let changed =
             request_template.is_filled || http.cookies || http.redirects > 0 || http.data.is_some();
-        if !changed && body_bytes.is_err() {
-            return Err(wrong_path());
+        if let (false, Err(why)) = (changed, &body_bytes) {
+            return Err(error(why.to_string()));
         }
         let options = InspectionOptions {
             gzip: http.compression,
@@ -228,18 +212,17 @@ impl PreparedRequest {
         let http2_request = match http.version {
             Version::Http1 => None,
             Version::Http2 { .. } => {
-                let unsendable = RequestSetError::Unsendable { request: name.clone() };
                 let http2_request = Http2Request::new(&bytes, url.is_secure);
                 // Without its values it may not be whole.
                 if http2_request.is_none() && body_bytes.is_ok() && !request_template.is_filled {
-                    return Err(unsendable);
+                    return Err(error("HTTP/2 has no form for it".to_owned()));
                 }
                 http2_request.map(Box::new)
             }
         };
         Ok(Self {
             http2_request,
-            path: written(path),
+            path: written(&path),
             host: nobody.host().to_owned(),
             bytes: bytes.into(),
             body_bytes: body_bytes.unwrap_or(0),
@@ -329,19 +312,10 @@ fn written(template: &Template) -> String {
 
 /// All headers but those that follow from the body, and whether they ask the server to close the
 /// connection.
-fn headers(
-    request: &Request,
-    http: &Http,
-    url: &HttpUrl,
-) -> Result<(Vec<(String, Template)>, bool), RequestSetError> {
-    let wrong = |header: &str| RequestSetError::Header {
-        request: request.name.clone(),
-        header: header.into(),
-    };
-    HeaderValue::from_str(&url.host_header).map_err(|_| wrong("host"))?;
+fn headers(request: &Request, http: &Http, url: &HttpUrl) -> (Vec<(String, Template)>, bool) {
     let agent = concat!("planrun/", env!("CARGO_PKG_VERSION"));
     let mut headers: Vec<(String, Template)> = [
-        ("host", url.host_header.as_str()),
+        ("host", &*url.host_header),
         ("user-agent", agent),
         ("accept-encoding", if http.compression { "gzip" } else { "" }),
     ]
@@ -350,16 +324,12 @@ fn headers(
     .map(|(name, value)| (name.to_owned(), value.into()))
     .collect();
     // What the plan says replaces what would be said without it.
-    headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| own != name));
+    headers.retain(|(name, _)| request.headers.iter().all(|(own, _)| **own != **name));
     let mut closes = false;
     for (name, value) in &request.headers {
-        HeaderName::from_bytes(name.as_bytes()).map_err(|_| wrong(name))?;
-        if let Some(value) = value.fixed() {
-            HeaderValue::from_str(&value).map_err(|_| wrong(name))?;
-            let mut tokens = value.split(',').map(str::trim);
-            closes |= name == "connection" && tokens.any(|one| one.eq_ignore_ascii_case("close"));
-        }
-        headers.push((name.clone(), value.clone()));
+        let mut tokens = value.fixed().unwrap_or_default().split(',').map(str::trim);
+        closes |= &**name == "connection" && tokens.any(|one| one.eq_ignore_ascii_case("close"));
+        headers.push((name.to_string(), value.template().into_owned()));
     }
     if http.connection.max_requests == Some(1)
         && headers.iter().all(|(name, _)| name != "connection")
@@ -367,5 +337,5 @@ fn headers(
         headers.push(("connection".to_owned(), "close".into()));
         closes = true;
     }
-    Ok((headers, closes))
+    (headers, closes)
 }

@@ -39,36 +39,43 @@ enum TemplatePart {
 }
 
 /// Why a request cannot be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(super) enum FillError {
-    /// There is no row left.
+    /// All rows are used.
+    #[error("no row is left")]
     NoRow,
     /// Something is wrong with a value; in words, without the value.
+    #[error("{0}")]
     Value(String),
 }
 
 impl RequestTemplate {
-    /// The sheet of a request; `headers` are all that are sent, framing apart. `None` when a column
-    /// or a variable is unknown.
+    /// The template of a request; `headers` are all that are sent, framing apart.
+    ///
+    /// # Errors
+    /// In words, what it takes from the data or from earlier steps and does not find there.
     pub(super) fn new(
         request: &Request,
         path: &Template,
         headers: &[(String, Template)],
         test_data: &TestData,
         variables: &[String],
-    ) -> Option<Self> {
+    ) -> Result<Self, String> {
         let parts = |template: &Template| parts(template, test_data, variables);
         let body = match &request.body {
             Body::Text(template) => parts(template)?,
-            Body::File { path, .. } => vec![TemplatePart::Fixed(test_data.body(path)?.into())],
+            Body::File { path, .. } => {
+                let missing = || format!("the content of {} is missing", path.display());
+                vec![TemplatePart::Fixed(test_data.body(path).ok_or_else(missing)?.into())]
+            }
         };
-        let headers = headers.iter().map(|(name, value)| Some((name.clone(), parts(value)?)));
-        let headers = headers.collect::<Option<Vec<_>>>()?;
+        let headers = headers.iter().map(|(name, value)| Ok((name.clone(), parts(value)?)));
+        let headers = headers.collect::<Result<Vec<_>, String>>()?;
         let path = parts(path)?;
         let fills = |parts: &[TemplatePart]| {
             parts.iter().any(|part| !matches!(part, TemplatePart::Fixed(_)))
         };
-        Some(Self {
+        Ok(Self {
             is_filled: fills(&path)
                 || fills(&body)
                 || headers.iter().any(|(_, value)| fills(value)),
@@ -243,17 +250,19 @@ fn parts(
     template: &Template,
     test_data: &TestData,
     variables: &[String],
-) -> Option<Vec<TemplatePart>> {
+) -> Result<Vec<TemplatePart>, String> {
     let part = |piece: &Piece| match piece {
-        Piece::Text(text) => Some(TemplatePart::Fixed(text.as_bytes().into())),
-        Piece::Separator => Some(TemplatePart::Separator),
+        Piece::Text(text) => Ok(TemplatePart::Fixed(text.as_bytes().into())),
+        Piece::Separator => Ok(TemplatePart::Separator),
         Piece::Fill { given: Placeholder::Row(column), encoding, .. } => {
-            let at = test_data.rows.as_ref()?.column(column)?;
-            Some(TemplatePart::Row(at, column.as_str().into(), *encoding))
+            let at = test_data.rows.as_ref().and_then(|rows| rows.column(column));
+            let at = at.ok_or_else(|| format!("the data has no column `{column}`"))?;
+            Ok(TemplatePart::Row(at, column.as_str().into(), *encoding))
         }
         Piece::Fill { given: Placeholder::Var(name), encoding, .. } => {
-            let at = variables.iter().position(|one| one == name)?;
-            Some(TemplatePart::Var(at, name.as_str().into(), *encoding))
+            let at = variables.iter().position(|one| one == name);
+            let at = at.ok_or_else(|| format!("no step extracts `{name}`"))?;
+            Ok(TemplatePart::Var(at, name.as_str().into(), *encoding))
         }
     };
     template.pieces.iter().map(part).collect()

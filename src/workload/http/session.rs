@@ -23,10 +23,10 @@ pub(crate) struct UserSession {
     passes: u64,
 }
 
-/// What came of giving an answer to a session.
+/// What a response changes in a session.
 #[derive(Debug)]
 pub(crate) struct SessionUpdate {
-    /// Whether a redirect is to be followed, or why it is not.
+    /// Whether a redirect follows, or why it is refused.
     pub follows: Result<bool, RequestError>,
     /// Cookies that are not kept: why, and in words.
     pub lost: Vec<(CookieLoss, String)>,
@@ -187,12 +187,12 @@ impl UserSession {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::plan::{AnswerLimits, HostPort, HttpUrl, Site};
+    use crate::plan::{AnswerLimits, HostPort, HttpUrl, RequestPath, Site};
 
     fn base_url() -> BaseUrl {
         let site = Site::Host(HostPort { host: "shop.test".into(), port: 8080 });
-        let host_header = "shop.test:8080".into();
-        let url = HttpUrl { is_secure: false, site, host_header, path: "/".into() };
+        let host_header = "shop.test:8080".parse().unwrap();
+        let url = HttpUrl { is_secure: false, site, host_header, path: RequestPath::root() };
         BaseUrl::new(&url, &[], 2, AnswerLimits::default())
     }
 

@@ -117,8 +117,8 @@ fn each_address_is_asked_by_the_url_that_it_belongs_to() {
     let url = |name: &str| HttpUrl {
         is_secure: false,
         site: Site::Host(HostPort { host: name.into(), port: 80 }),
-        host_header: name.into(),
-        path: format!("/{name}"),
+        host_header: name.parse().unwrap(),
+        path: format!("/{name}").parse().unwrap(),
     };
     let connection = ConnectionUse { max_requests: Some(1), max_age: None };
     let load = load(Http { connection, ..settings() }, &[rate(60, 500)], Partition::WHOLE);

@@ -33,7 +33,7 @@ impl Churn {
     }
 }
 
-/// A scenario has at most so many events.
+/// The most events of a scenario.
 const MOST: usize = 1_000;
 
 /// `stages` is empty where they could not be read.

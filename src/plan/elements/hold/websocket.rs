@@ -1,6 +1,6 @@
 //! What is spoken on held connections.
 
-use crate::plan::Secrets;
+use crate::plan::{HeaderName, HeaderValue, RequestPath, Secrets};
 use serde::{Deserialize, Serialize};
 
 /// What is spoken on held connections.
@@ -16,9 +16,9 @@ pub(in crate::plan) enum Spoken {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebSocket {
     /// The path and query of the handshake; `None`: that of the target's address.
-    pub path: Option<String>,
+    pub path: Option<RequestPath>,
     /// More headers of the handshake, names in lower case.
-    pub headers: Vec<(String, String)>,
+    pub headers: Vec<(HeaderName, HeaderValue)>,
     /// The subprotocols to offer; the server must choose one of them. Empty: none.
     pub subprotocols: Vec<String>,
     /// Whether messages of this side are binary; otherwise they are text.

@@ -6,7 +6,7 @@ use crate::plan::elements::http::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, table};
 use crate::plan::text::Text;
-use crate::plan::{Encoding, Placeholder, Request, Template};
+use crate::plan::{Encoding, HeaderName, Placeholder, Request, Template, Templated};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 
@@ -72,6 +72,10 @@ pub(in crate::plan) fn authorize(
             return;
         }
     };
+    // What no header carries has been said.
+    let (Ok(name), Ok(value)) = (HEADER.parse::<HeaderName>(), Templated::try_from(value)) else {
+        return;
+    };
     let mut extracted: Vec<String> = Vec::new();
     for request in requests {
         let there = value.givens().all(|(given, _)| match given {
@@ -79,8 +83,35 @@ pub(in crate::plan) fn authorize(
             Placeholder::Var(name) => extracted.contains(name),
         });
         extracted.extend(request.extract.iter().map(|one| one.name.clone()));
-        if there && request.headers.iter().all(|(name, _)| name != HEADER) {
-            request.headers.push((HEADER.to_owned(), value.clone()));
+        if there && request.headers.iter().all(|(name, _)| **name != *HEADER) {
+            request.headers.push((name.clone(), value.clone()));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::{WEB, http, plan};
+
+    #[test]
+    fn who_asks_is_a_header() {
+        let requests = |keys: &str| {
+            let parsed = plan(&format!("{WEB}{keys}"));
+            http(&parsed).requests.clone()
+        };
+
+        let header = |keys: &str, request: usize| {
+            let requests = requests(keys);
+            let mut headers = requests[request].headers.iter();
+            headers
+                .find(|(name, _)| &**name == "authorization")
+                .map(|(_, value)| value.fixed().unwrap().to_owned())
+        };
+        let basic = "auth = { basic = \"Aladdin:open sesame\" }\n";
+        assert_eq!(header(basic, 0), Some("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==".into()));
+        let own = "auth = { bearer = \"t0ken\" }\n\
+             requests = [{ path = \"/a\", headers = { Authorization = \"none\" } }, { path = \"/b\" }]\n";
+        assert_eq!(header(own, 0), Some("none".into()));
+        assert_eq!(header(own, 1), Some("Bearer t0ken".into()));
     }
 }

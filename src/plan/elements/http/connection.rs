@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// How long a connection is used for requests. None is cut off in the middle of one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionUse {
-    /// For so many requests, at least 1; `None`: without end. With 1 each request says
+    /// How many requests it carries, at least 1; `None`: no limit. With 1 each request says
     /// `connection: close`.
     pub max_requests: Option<u64>,
     /// Requests begin on it as long as it is younger; `None`: without end.

@@ -9,9 +9,8 @@ use crate::plan::raw::{
 use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::plan::tree::{Node, Value};
-use crate::plan::{Comparison, names};
-use crate::units::{Count, Time, is_printable};
-use ::http::HeaderName;
+use crate::plan::{Comparison, HeaderName, names};
+use crate::units::{Count, Time, is_printable, narrow};
 use schemars::json_schema;
 use serde::{Deserialize, Serialize};
 
@@ -44,8 +43,8 @@ pub enum Assertion {
     },
     /// A header has this value; without `;` in it, what stands before the first `;` is compared.
     Header {
-        /// In lower case.
-        name: String,
+        /// Which.
+        name: HeaderName,
         /// The value.
         value: String,
     },
@@ -176,7 +175,7 @@ leaf_schema!(
     })
 );
 
-/// A request has at most so many checks: they are told apart by the bits of one number.
+/// The most checks of a request: each is one bit of a 64-bit number.
 const MOST: usize = 64;
 
 /// The names of a scenario's checks: what says the same is counted together.
@@ -190,7 +189,7 @@ impl Names {
             self.0.push(name);
             self.0.len() - 1
         });
-        u16::try_from(index).unwrap_or(u16::MAX)
+        narrow(index)
     }
 }
 
@@ -255,7 +254,7 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
         whats.push((format!("json {pointer}"), Assertion::Json { pointer, value }));
     }
     for (key, given) in raw.headers.value().into_iter().flat_map(Named::read) {
-        let name = header(&key.name, key.at, errors);
+        let Some(name) = header(&key.name, key.at, errors) else { continue };
         let value = given.value.value.clone();
         whats.push((format!("header {name}"), Assertion::Header { name, value }));
     }
@@ -294,19 +293,18 @@ pub(super) fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
             .help(format!("write `\"/{}\"`", pointer.trim_start_matches("$.").replace('.', "/")));
     } else if !escaped {
         errors
-            .add(at, "a `~` in a place of JSON is written `~0`, and a `/` in a name `~1`")
+            .add(at, "in a JSON pointer `~` is written `~0`, and `/` within a name `~1`")
             .help(format!("write `\"{}\"`", pointer.replace('~', "~0")));
     }
     if !pointer.chars().all(is_printable) {
-        errors.add(at, "a place in JSON has characters that can be seen");
+        errors.add(at, "a JSON pointer can only have printable characters");
     }
 }
 
-pub(super) fn header(name: &str, at: Span, errors: &mut Errors) -> String {
-    if HeaderName::from_bytes(name.as_bytes()).is_err() {
-        errors
-            .add(at, "invalid header name")
-            .help("a header's name has letters, digits and `-`: `content-type`");
+pub(super) fn header(name: &str, at: Span, errors: &mut Errors) -> Option<HeaderName> {
+    let parsed = name.parse();
+    if parsed.is_err() {
+        errors.add(at, "invalid header name").help("use letters, digits and `-`: `content-type`");
     }
-    name.to_lowercase()
+    parsed.ok()
 }

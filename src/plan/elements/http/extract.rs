@@ -1,5 +1,6 @@
 //! Values of a response that later steps use.
 
+use crate::plan::HeaderName;
 use crate::plan::elements::http::expect::header;
 use crate::plan::elements::http::expect::pointer;
 use crate::plan::elements::http::pattern::Pattern;
@@ -23,8 +24,8 @@ pub struct Extract {
 pub enum ExtractFrom {
     /// At this place of a JSON body (RFC 6901).
     Json(String),
-    /// In this header, its name in lower case.
-    Header(String),
+    /// In this header.
+    Header(HeaderName),
     /// Where this regular expression matches in the body.
     Regex(Pattern),
 }
@@ -72,7 +73,7 @@ fn origin(raw: &RawExtract, at: Span, errors: &mut Errors) -> Option<ExtractFrom
             Some(ExtractFrom::Json(json.value.value.clone()))
         }
         (None, Some(given), None) => {
-            Some(ExtractFrom::Header(header(&given.value.value, given.at, errors)))
+            header(&given.value.value, given.at, errors).map(ExtractFrom::Header)
         }
         (None, None, Some(regex)) => {
             let pattern = Pattern::new(&regex.value.value).map_err(|error| {

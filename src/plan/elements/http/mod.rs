@@ -10,6 +10,7 @@ pub(in crate::plan) mod headers;
 pub(in crate::plan) mod keys;
 pub(in crate::plan) mod limits;
 pub(in crate::plan) mod method;
+pub(in crate::plan) mod parsed;
 pub(in crate::plan) mod path;
 pub(in crate::plan) mod pattern;
 pub(in crate::plan) mod request;
@@ -29,7 +30,7 @@ use crate::plan::error::Errors;
 use crate::plan::raw::Field;
 use crate::plan::raw::{count, time, time_within};
 use crate::plan::{AnswerLimits, Data, Level, Request, Secrets, Stage};
-use crate::units::{Count, Time, uri};
+use crate::units::{Count, Time, narrow32, uri};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -49,7 +50,7 @@ pub struct Http {
     pub data: Option<Data>,
     /// Whether users keep cookies.
     pub cookies: bool,
-    /// So many redirects are followed.
+    /// How many redirects are followed.
     pub redirects: u32,
     /// Whether answers may come in gzip.
     pub compression: bool,
@@ -90,13 +91,12 @@ impl Http {
     /// The host that all requests say by their header `host`, in lower case, without a port; `None`
     /// where one says another, or none.
     pub fn host(&self) -> Option<String> {
-        let said = |request: &Request| {
-            let host = request.headers.iter().find(|(name, _)| name == "host");
+        fn said(request: &Request) -> Option<&str> {
+            let host = request.headers.iter().find(|(name, _)| &**name == "host");
             host.and_then(|(_, value)| value.fixed())
-        };
-        let first = uri::host_of(&said(self.requests.first()?)?);
-        let same =
-            |request: &Request| said(request).map(|one| uri::host_of(&one)) == Some(first.clone());
+        }
+        let first = uri::host_of(said(self.requests.first()?)?);
+        let same = |request: &Request| said(request).map(uri::host_of) == Some(first.clone());
         self.requests.iter().all(same).then(|| first.clone())
     }
 
@@ -108,7 +108,7 @@ impl Http {
         let pause = |one: &Request| one.think_time.unwrap_or(self.think_time).max.0;
         let Some((_, first)) = self.requests.split_last() else { return self.timeout };
         let pauses: std::time::Duration = first.iter().map(pause).sum();
-        let steps = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        let steps = narrow32(self.requests.len());
         Time(self.timeout.0.saturating_mul(steps).saturating_add(pauses))
     }
 }
@@ -125,7 +125,7 @@ impl Http {
             let ThinkTime { min, max } = one.think_time.unwrap_or(self.think_time);
             (min.0 + max.0) / 2
         };
-        let count = u32::try_from(self.requests.len()).unwrap_or(u32::MAX);
+        let count = narrow32(self.requests.len());
         Time(self.requests.iter().map(pause).sum::<std::time::Duration>() / count.max(1))
     }
 }
@@ -152,7 +152,7 @@ pub fn most_in_flight(stages: &[Stage], timeout: Time) -> u64 {
 const TIMEOUT: Time = Time(Duration::from_secs(30));
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
-/// Without a word of the plan, so many requests may be under way at most: about what one process
+/// The default limit of requests in flight: about what one process
 /// can have files open.
 const MOST_IN_FLIGHT: u64 = 20_000;
 

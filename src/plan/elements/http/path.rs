@@ -1,11 +1,11 @@
 //! The path and query of a request.
 
-use crate::plan::Template;
 use crate::plan::elements::http::template::{Known, add_parameter, of_path};
 use crate::plan::error::Errors;
 use crate::plan::raw::{At, Field, Fillable, Named};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
+use crate::plan::{RequestPath, Template, Templated};
 use crate::units::uri;
 use ::http::uri::PathAndQuery;
 
@@ -16,7 +16,26 @@ fn begins_with_a_scheme(text: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_of_scheme)
 }
 
-pub(super) fn path(given: &At<Fillable>, method: &str, query: Option<Span>, errors: &mut Errors) {
+/// The path of a request with its query; `None` where an error says why there is none.
+pub(super) fn path(
+    given: &At<Fillable>,
+    method: &str,
+    query: &Field<Named<Fillable>>,
+    known: &Known,
+    errors: &mut Errors,
+) -> Option<Templated<RequestPath>> {
+    let before = errors.count();
+    check(given, method, query.key(), errors);
+    let path = Templated::try_from(with_query(&given.value.0, query, known, errors));
+    if path.is_err() && errors.count() == before {
+        errors
+            .add(given.at, "this path and its query are longer than 65534 bytes")
+            .help("shorten it, or send its values in the body of a POST");
+    }
+    path.ok()
+}
+
+fn check(given: &At<Fillable>, method: &str, query: Option<Span>, errors: &mut Errors) {
     let Fillable(text) = &given.value;
     // What is filled in later is encoded so that it fits.
     let mut path = text.value.clone();
@@ -59,7 +78,7 @@ pub(super) fn path(given: &At<Fillable>, method: &str, query: Option<Span>, erro
 }
 
 /// The path with these parameters behind those that it has.
-pub(super) fn with_query(
+fn with_query(
     text: &Text,
     query: &Field<Named<Fillable>>,
     known: &Known,
@@ -70,4 +89,33 @@ pub(super) fn with_query(
         add_parameter(&mut path, &key.name, &given.value.0, known, errors);
     }
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{WEB, http, plan};
+
+    #[test]
+    fn parameters_are_encoded() {
+        let requests = |keys: &str| {
+            let parsed = plan(&format!("{WEB}{keys}"));
+            http(&parsed).requests.clone()
+        };
+        let query =
+            "requests = [{ path = \"/a?x=1\", query = { \"q q\" = \"ä&=\", page = \"2~\" } }]\n";
+        assert_eq!(
+            requests(query)[0].path,
+            Some(Templated::Fixed("/a?x=1&q%20q=%C3%A4%26%3D&page=2~".parse().unwrap()))
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_too_long_with_its_query_is_an_error() {
+        let value = "x".repeat(66_000);
+        let text = format!("{WEB}requests = [{{ path = \"/\", query = {{ q = \"{value}\" }} }}]\n");
+        let errors = crate::plan::tests::read(&text, &crate::plan::Overrides::default());
+        let message = errors.expect_err("too long").iter().next().unwrap().message.clone();
+        assert_eq!(message, "this path and its query are longer than 65534 bytes");
+    }
 }

@@ -8,7 +8,6 @@ use crate::plan::elements::http::extract::{RawExtract, extracts};
 use crate::plan::elements::http::headers::headers;
 use crate::plan::elements::http::method::method;
 use crate::plan::elements::http::path::path;
-use crate::plan::elements::http::path::with_query;
 use crate::plan::elements::http::template::{Known, of_body, spot};
 use crate::plan::error::Errors;
 use crate::plan::names::Kind;
@@ -17,7 +16,7 @@ use crate::plan::raw::file_path;
 use crate::plan::raw::{Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
 use crate::plan::span::Span;
 use crate::plan::text::Text;
-use crate::plan::{Template, ThinkTime, names};
+use crate::plan::{HeaderName, HeaderValue, RequestPath, Template, Templated, ThinkTime, names};
 use crate::units::Count;
 use ::http::Method;
 use serde::{Deserialize, Serialize};
@@ -32,11 +31,11 @@ pub struct Request {
     #[serde(with = "super::method")]
     pub method: Method,
     /// Path and query; `None` takes the path of the target's URL.
-    pub path: Option<Template>,
+    pub path: Option<Templated<RequestPath>>,
     /// Its part among all requests, against the other weights; at least 1.
     pub weight: u32,
     /// Sent with it, names in lower case.
-    pub headers: Vec<(String, Template)>,
+    pub headers: Vec<(HeaderName, Templated<HeaderValue>)>,
     /// Sent with it; empty sends none.
     pub body: Body,
     /// What the answer must be; without a check of the status every status from 200 to 399 is
@@ -136,7 +135,7 @@ table! {
     }
 }
 
-/// A scenario has at most so many kinds of requests.
+/// The most kinds of requests of a scenario.
 const MOST: usize = 1_000;
 
 /// The requests of a scenario, or its steps.
@@ -192,10 +191,8 @@ fn the_target_itself() -> Request {
 
 fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Errors) -> Request {
     let method = method(&raw.method, errors);
-    let path = raw.path.given().map(|given| {
-        path(given, method.as_str(), raw.query.key(), errors);
-        with_query(&given.value.0, &raw.query, known, errors)
-    });
+    let path =
+        raw.path.given().and_then(|given| path(given, method.as_str(), &raw.query, known, errors));
     if let Some(at) = raw.query.key().filter(|_| raw.path.is_absent()) {
         errors.add(at, "`query` needs `path`").help("add a path: `path = \"/search\"`");
     }

@@ -13,7 +13,7 @@ pub enum Version {
     Http1,
     /// HTTP/2: by ALPN inside TLS, by prior knowledge without it.
     Http2 {
-        /// So many users, or arrivals, share a connection: at least 1.
+        /// How many users, or arrivals, share a connection: at least 1.
         streams: u32,
     },
 }
@@ -84,6 +84,11 @@ fn of_connections(raw: &RawHttp, errors: &mut Errors) {
             errors
                 .add(header.at, "HTTP/2 allows only `te: trailers`")
                 .help("write `te = \"trailers\"`, or leave it out");
+        }
+        if name == "host" && value.value.is_empty() {
+            errors
+                .add(header.at, "HTTP/2 needs a host")
+                .help("leave `host` out, or write a name: `host = \"shop.example\"`");
         }
         if OF_CONNECTIONS.contains(&name.as_str()) {
             errors

@@ -1,7 +1,7 @@
 //! Turns `host:port`, URLs and the paths of Unix sockets into addresses.
 
+use crate::plan::{HostHeader, RequestPath};
 use crate::units::uri;
-use ::http::uri::PathAndQuery;
 use serde::{Deserialize, Serialize};
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
@@ -43,9 +43,9 @@ pub struct HttpUrl {
     /// Where to connect.
     pub site: Site,
     /// What `Host:` says: the host and port as they were written; `localhost` for a Unix socket.
-    pub host_header: String,
+    pub host_header: HostHeader,
     /// The path and query, starting with `/`.
-    pub path: String,
+    pub path: RequestPath,
 }
 
 /// What is wrong with an address, and what to write instead. Neither has a part of the address in
@@ -103,22 +103,18 @@ fn socket(text: &str) -> Result<HttpUrl, Problem> {
             format!("it may have {LONGEST} bytes: link a shorter one to it"),
         );
     }
-    check_path(&path)?;
+    let path = socket_path(&path)?;
     let site = Site::Socket(PathBuf::from(file));
-    Ok(HttpUrl { is_secure: false, site, host_header: "localhost".to_owned(), path })
+    Ok(HttpUrl { is_secure: false, site, host_header: HostHeader::localhost(), path })
 }
 
-fn check_path(path: &str) -> Result<(), Problem> {
+fn socket_path(path: &str) -> Result<RequestPath, Problem> {
     if path.contains('#') {
         return problem("a `#` and what follows it are never sent", "leave it out");
     }
-    if path.parse::<PathAndQuery>().is_err() {
-        return problem(
-            "this path has characters that cannot be sent",
-            "encode it: a space is `%20`",
-        );
-    }
-    Ok(())
+    path.parse().or_else(|_| {
+        problem("this path has characters that cannot be sent", "encode it: a space is `%20`")
+    })
 }
 
 /// Reads `ws://host:port/path`, or `wss://`; the port may be left out.
@@ -202,15 +198,19 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
         query if query.starts_with('?') => format!("/{query}"),
         path => path.to_owned(),
     };
-    if path.parse::<PathAndQuery>().is_err() || path.contains(|c: char| !c.is_ascii_graphic()) {
+    let parsed = path.parse::<RequestPath>();
+    let Some(parsed) = parsed.ok().filter(|_| !path.contains(|c: char| !c.is_ascii_graphic()))
+    else {
         return problem(
             "the path of this URL has characters that are not allowed in a path",
             format!("write `\"{scheme}://{host}{}\"`", uri::sendable(&path).collect::<String>()),
         );
-    }
+    };
     let place = authority(host, Some(if is_secure { 443 } else { 80 }))?;
-    let host_header = uri::authority(&place.host, place.port, is_secure);
-    Ok(HttpUrl { is_secure, site: Site::Host(place), host_header, path })
+    let host_header = uri::authority(&place.host, place.port, is_secure).parse().or_else(|_| {
+        problem("invalid host name", "write a name or an address: `\"http://127.0.0.1:8080/\"`")
+    })?;
+    Ok(HttpUrl { is_secure, site: Site::Host(place), host_header, path: parsed })
 }
 
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
@@ -298,4 +298,50 @@ fn check_host(host: &str) -> Result<(), Problem> {
         );
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::{HOLD, WEB, read, set};
+    use crate::plan::{Endpoint, Overrides};
+
+    #[test]
+    fn addresses_are_read() {
+        let endpoint = |address: &str| {
+            set(HOLD, &[&format!("targets.lb.address={address}")]).targets[0].endpoint.clone()
+        };
+        let host = |host: &str, port| HostPort { host: host.to_owned(), port };
+        assert_eq!(endpoint("[::1]:80"), Endpoint::Hosts(vec![host("::1", 80)]));
+        let list = r#"["a.b-c.example:1", "10.0.0.1:65535"]"#;
+        let both = vec![host("a.b-c.example", 1), host("10.0.0.1", 65_535)];
+        assert_eq!(endpoint(list), Endpoint::Hosts(both));
+        let url = |address: &str| {
+            let overrides =
+                Overrides { target: vec![format!("web={address}")], ..Overrides::default() };
+            match read(WEB, &overrides).unwrap_or_else(|errors| panic!("{errors}")).targets[0]
+                .endpoint
+            {
+                Endpoint::Urls(ref urls) => urls.clone(),
+                ref other => panic!("{other:?}"),
+            }
+        };
+        let expected = |host: &str, port, header: &str, path: &str| HttpUrl {
+            is_secure: false,
+            site: Site::Host(HostPort { host: host.to_owned(), port }),
+            host_header: header.parse().unwrap(),
+            path: path.parse().unwrap(),
+        };
+        assert_eq!(url("http://h"), [expected("h", 80, "h", "/")]);
+        assert_eq!(url("http://[::1]:8080?a=b"), [expected("::1", 8080, "[::1]:8080", "/?a=b")]);
+        let socket = |file: &str, path: &str| HttpUrl {
+            site: Site::Socket(file.into()),
+            ..expected("", 0, "localhost", path)
+        };
+        assert_eq!(url("unix:/run/a.sock"), [socket("/run/a.sock", "/")]);
+        assert_eq!(url("unix:/run/a.sock:"), [socket("/run/a.sock", "/")]);
+        assert_eq!(url("unix:/run/a:b.sock:/x?y=/z"), [socket("/run/a:b.sock", "/x?y=/z")]);
+        let two = [expected("a", 1, "a:1", "/x"), expected("b", 80, "b", "/y?z=1")];
+        assert_eq!(url("http://a:1/x,http://b/y?z=1"), two);
+    }
 }

@@ -127,7 +127,7 @@ fn report_conflicts(
 ) {
     let faults = raw.faults.value().map_or_else(Vec::new, RawTable::optional_keys);
     for one in server.fault_conflicts() {
-        // These have been told with words of their own.
+        // These have errors of their own.
         let of_http = ["status", "slow_body", "truncate_body"].contains(&one.field);
         if one.field == "share" || of_http && word.value != BuiltinWord::Http {
             continue;
@@ -197,4 +197,33 @@ fn tcp_hold_server(
         asked.into_iter().next().map_or_else(none, |(_, wants)| wants);
     let tls = raw.tls.given().map(|_| Certificate::Own);
     TcpHoldServer { message, greet, every, reply_to, tls, faults, websocket }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::Endpoint;
+    use crate::plan::tests::{HOLD, seconds, set};
+
+    #[test]
+    fn a_builtin_server_gives_its_scenario_what_this_expects() {
+        let changes = [
+            "targets.lb={ builtin = \"tcp-hold\" }",
+            "scenarios.hold.expect=tick",
+            "scenarios.hold.greeting=1s",
+            "scenarios.hold.heartbeat={ from = \"server\", every = \"5s\" }",
+        ];
+        let plan = set(HOLD, &changes);
+        let expected = TcpHoldServer {
+            message: "tick".to_owned(),
+            greet: true,
+            every: Some(seconds(5)),
+            reply_to: None,
+            tls: None,
+            faults: Faults::default(),
+            websocket: None,
+        };
+        assert_eq!(plan.targets[0].endpoint, Endpoint::Builtin(Builtin::TcpHold(expected)));
+        assert!(plan.targets[0].shown.is_empty());
+    }
 }

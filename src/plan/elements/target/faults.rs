@@ -166,3 +166,25 @@ fn check_share(raw: &RawFaults, faults: &Faults, errors: &mut Errors) {
             .help("leave `share` out");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::tests::*;
+    use crate::plan::*;
+    use crate::units::Ratio;
+
+    #[test]
+    fn faults_are_read() {
+        let text = WEB.replace("targets.web.builtin = \"http\"", "targets.web = { builtin = \"http\", body = \"b\", faults = { share = 0.25, seed = 1, status = 503, slow_body = \"1s\" } }");
+        let faults = Faults {
+            share: Ratio(0.25),
+            seed: 1,
+            status: Some(503),
+            slow_body: Some(seconds(1)),
+            ..Faults::default()
+        };
+        let server = HttpServer { body: "b".to_owned(), tls: None, faults };
+        assert_eq!(plan(&text).targets[0].endpoint, Endpoint::Builtin(Builtin::Http(server)));
+    }
+}

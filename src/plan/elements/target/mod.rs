@@ -59,7 +59,7 @@ impl Endpoint {
     }
 }
 
-/// A target has at most so many addresses.
+/// The most addresses of a target.
 const MOST: usize = 1_000;
 
 pub(in crate::plan) fn targets(

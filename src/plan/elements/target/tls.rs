@@ -16,7 +16,7 @@ pub struct Tls {
     /// A PEM file, relative to the folder of the plan: only what it holds, or has signed, is
     /// trusted. `None`: what this machine trusts.
     pub ca: Option<PathBuf>,
-    /// The name that the certificate must be for, and that the server is told. `None`: the host of
+    /// The name that the certificate must be for, sent to the server as SNI. `None`: the host of
     /// each address.
     pub server_name: Option<String>,
     /// Accept any certificate.

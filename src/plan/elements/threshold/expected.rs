@@ -8,10 +8,10 @@ use crate::plan::{Churn, During, Metric, Plan, Protocol, Scenario, Stat, Thresho
 use crate::units::Time;
 use crate::units::figure::grouped;
 
-/// Where chance has a part, so much more than its floor is enough for a percentile.
+/// Where counts are random, how far above its floor a percentile's count must be.
 const MARGIN: f64 = 1.1;
 
-/// Connections of a ramp are taken as opened at so many instants.
+/// At how many instants the connections of a ramp are taken as opened.
 const INSTANTS: u32 = 64;
 
 /// A threshold that is likely to have too few samples, so that the run will be INVALID.
@@ -153,7 +153,7 @@ fn requests(metric: Metric, protocol: &Protocol, part: &Placed) -> Option<(f64, 
     }
     let new = after.saturating_sub(before) as f64;
     if row.samples == Samples::Connects {
-        // A target may close them as well, and nobody knows how often.
+        // A target may close them as well, at an unknown rate.
         let kept = protocol.requests_each().is_none() && protocol.lifetime().is_none();
         let opened = if part.extent.hold { 0.0 } else { new };
         return kept.then_some((opened / f64::from(protocol.version().streams()), false));

@@ -20,7 +20,7 @@ use crate::units::{Time, is_printable};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-/// A scenario has at most so many thresholds.
+/// The most thresholds of a scenario.
 const MOST: usize = 1_000;
 
 pub(in crate::plan) fn thresholds(
@@ -184,4 +184,54 @@ fn window(raw: &RawThresholdTable, metric: Metric, errors: &mut Errors) -> Optio
             .help("write whole seconds, for example `window = \"10s\"`");
     }
     Some(window)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::plan::tests::*;
+    use crate::plan::*;
+
+    #[test]
+    fn thresholds_look_where_the_metric_lives() {
+        let checks = [
+            ("connect.time.p99 < 1s", During::All),
+            ("connect.success_ratio >= 99%", During::All),
+            ("success_ratio >= 99%", During::All),
+            ("hold.survival_ratio >= 99%", During::Hold),
+            ("connections.open > 5", During::Hold),
+        ];
+        for (check, during) in checks {
+            let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
+            let threshold = &plan.scenarios[0].thresholds[0];
+            assert_eq!((threshold.during, threshold.scope), (during, Scope::Scenario), "{check}");
+        }
+        let web = set(WEB, &["scenarios.web.thresholds=[\"success_ratio >= 99%\"]"]);
+        assert_eq!(web.scenarios[0].thresholds[0].during, During::Hold);
+        let text = format!(
+            "{HOLD}thresholds = [\n  \"hold.lost == 0\",\n  {{ condition = \"hold.lost < 5\", stage = \"2\", window = \"5s\", abort = true, grace = \"1s\" }},\n]\n"
+        );
+        let plan = plan(&text);
+        let [first, second] = plan.scenarios[0].thresholds.as_slice() else {
+            panic!("two thresholds")
+        };
+        assert_eq!((first.line, first.abort, first.window), (8, false, None));
+        assert_eq!((second.line, second.scope, second.abort), (9, Scope::Stage(1), true));
+        assert_eq!(
+            (second.window, second.grace, second.bound),
+            (Some(seconds(5)), seconds(1), Bound(5.0))
+        );
+    }
+
+    #[test]
+    fn a_bound_is_in_the_unit_of_its_metric() {
+        for (check, bound) in [
+            ("connect.time.p99 < 250ms", 250e6),
+            ("connect.success_ratio >= 99.9%", 0.999),
+            ("connect.attempts > 1.5k", 1_500.0),
+            ("connect.rate >= 600/m", 10.0),
+        ] {
+            let plan = set(HOLD, &[&format!("scenarios.hold.thresholds=[\"{check}\"]")]);
+            assert_eq!(plan.scenarios[0].thresholds[0].bound, Bound(bound), "{check}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::plan::suggest::did_you_mean;
 use crate::plan::text::Text;
 use crate::plan::{Metric, Protocol, RequestScope, Threshold};
 
-/// A mix is a matter of chance: by so many standard deviations a request can come more often than
+/// Requests are drawn at random: by how many standard deviations one may come more often than
 /// its weight says.
 const DEVIATIONS: f64 = 3.0;
 

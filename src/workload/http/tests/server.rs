@@ -138,8 +138,8 @@ pub(super) fn request_set(requests: Vec<Request>, connect: u64, first_byte: u64)
     let url = HttpUrl {
         is_secure: false,
         site: Site::Host(HostPort { host: "shop.test".into(), port: 80 }),
-        host_header: "shop.test".into(),
-        path: "/a?b=c".into(),
+        host_header: "shop.test".parse().unwrap(),
+        path: "/a?b=c".parse().unwrap(),
     };
     let request_set = RequestSet::new(&http, &url, &[], &Arc::default()).unwrap();
     Settings { request_set, connect: http.connect_timeout.0, first_byte: http.first_byte_timeout.0 }
