@@ -32,7 +32,7 @@ ends! {
     Idle = "idle", "closed by the server while idle";
     /// The server said by a GOAWAY that it takes no more requests.
     GoAway = "goaway", "ended by the server's GOAWAY";
-    /// It was reset or closed within a response, or what came on it was no response.
+    /// It was reset or closed within a response, or what it carried was not a response.
     Failed = "failed", "broken off by a failure";
     /// A request on it was out of time.
     Timeout = "timeout", "given up after a timeout";
@@ -40,6 +40,6 @@ ends! {
     MaxRequests = "max_requests", "at connection.max_requests";
     /// It was as old as `connection.max_age`.
     MaxAge = "max_age", "at connection.max_age";
-    /// Nobody needed it any more: its user left, a stage without it began, or the run ended.
+    /// It was no longer needed: its user left, a stage without it began, or the run ended.
     Planned = "planned", "as planned";
 }

@@ -296,8 +296,8 @@ pub struct FailureTally {
     pub first_ns: u64,
     /// Last seen, on the run's clock.
     pub last_ns: u64,
-    /// One example in words: which connection, what came. A worker tells it once: later tallies of
-    /// the same cause have none.
+    /// One example in words: which connection, what arrived. A worker sends it once: later tallies
+    /// of the same cause have none.
     pub sample: String,
 }
 

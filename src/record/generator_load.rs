@@ -71,14 +71,14 @@ impl HostDelta {
     }
 }
 
-/// How workers and machine bore one phase of a stage.
+/// The load of workers and host in one phase of a stage.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct GeneratorLoad {
-    /// Whole seconds of it.
+    /// Whole seconds of the phase.
     pub seconds: u32,
     /// The machine.
     pub delta: Option<HostDelta>,
-    /// The longest stall of any worker; absent where nobody measured it.
+    /// The longest stall of any worker; absent where it was not measured.
     pub stall_max_ns: Option<u64>,
     /// The stalls of all workers, together.
     pub stalled_ns: u64,

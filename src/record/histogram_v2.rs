@@ -1,13 +1,14 @@
 //! Turns counts by bucket into bytes of `HdrHistogram`'s format V2 and back, without the 264 KiB
 //! that a histogram with every bucket takes.
 //!
-//! The buckets are those of [`Times`](super::Times): their numbers are the indices of its counts.
+//! The buckets are those of [`TimeHistograms`](super::TimeHistograms): their numbers are the
+//! indices of its counts.
 
 use hdrhistogram::Histogram;
 use hdrhistogram::serialization::{Serializer as _, V2Serializer};
 use std::sync::LazyLock;
 
-/// The longest time that a histogram tells apart: one hour.
+/// The longest time that a histogram resolves: one hour.
 pub const HIGHEST_NS: u64 = 3_600_000_000_000;
 
 /// A histogram of ours without samples.

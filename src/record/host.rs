@@ -1,4 +1,4 @@
-//! Turns looks at the machine during a run into facts beside those of the load.
+//! Samples of the hosts of a run, beside the facts of the load.
 
 use super::{HostDelta, WorkerFacts};
 use serde::{Deserialize, Serialize};
@@ -62,8 +62,8 @@ pub(super) mod samples {
     }
 }
 
-/// One look at a machine: what servers of the run use, what the kernel uses, what its counters did
-/// since the look before.
+/// One sample of a host: what servers of the run use, what the kernel uses, what its counters did
+/// since the last sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSample {
     /// The machine.
@@ -77,10 +77,10 @@ pub struct HostSample {
     /// Resident memory of the built-in servers.
     #[serde(default)]
     pub servers_rss_bytes: u64,
-    /// Processor time that the coordinator has used; zero where nobody measured it.
+    /// Processor time that the coordinator has used; zero where it was not measured.
     #[serde(default)]
     pub own_cpu_ns: u64,
-    /// Processors that the run may use; zero where nobody said.
+    /// Processors that the run may use; zero where it is unknown.
     #[serde(default)]
     pub processors: u32,
     /// Memory of the slabs that sockets live in, of the whole machine; absent when it cannot be
@@ -97,7 +97,7 @@ pub struct HostSample {
     /// `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
-    /// What the machine withheld since the look before; absent at the baseline.
+    /// What the host withheld since the last sample; absent at the baseline.
     #[serde(default, rename = "supply", skip_serializing_if = "Option::is_none")]
     pub delta: Option<HostDelta>,
     /// At the baseline only: the workers of each scenario together, by index into
@@ -123,7 +123,7 @@ pub struct HostLevels {
     pub tcp_buffer_bytes: Option<u64>,
 }
 
-/// A look at the machine and at one scenario's workers, with what the scenario had done by then.
+/// A sample of the host and of one scenario's workers, with what the scenario had done by then.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HostReading {
     /// The machine.
@@ -155,7 +155,7 @@ pub struct Peak {
     next: Option<(HostSample, WorkerFacts)>,
 }
 
-/// Takes in the next second of whatever the peak is of.
+/// Updates the peak with the next second.
 pub(super) fn update_peak(
     peak: &mut Option<Peak>,
     open: u64,

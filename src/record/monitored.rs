@@ -53,7 +53,7 @@ impl MonitorTally {
         }
     }
 
-    /// Adds what came later.
+    /// Adds later readings.
     pub fn merge(&mut self, later: &Self) {
         self.values += later.values;
         self.sum += later.sum;

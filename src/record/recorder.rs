@@ -51,7 +51,7 @@ impl Recorder {
         Snapshot { second, cells, gauges, ended, worker }
     }
 
-    /// Takes the words out of what was told before: they would be most of a failing second.
+    /// Removes samples that were sent before: they would be most of a failing second.
     fn keep_new_samples(&mut self, key: CellKey, cell: &mut Cell) {
         let mut keep = |of: SampleId, tally: &mut FailureTally| {
             if !self.told.insert(of) {

@@ -12,7 +12,7 @@ use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// One thing that a run writes down. The recording of a run is the fold of its entries.
+/// One entry of a run's journal. The recording of a run is the fold of its entries.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Entry {
@@ -20,7 +20,7 @@ pub enum Entry {
     Baseline(Box<HostSample>),
     /// What happened in one second.
     Second(Second),
-    /// A scenario passed a boundary.
+    /// A scenario entered a phase.
     #[serde(rename = "boundary")]
     Transition(StageTransition),
     /// A worker died or stalled; its open attempts are among the unfinished of the next second.
@@ -54,7 +54,7 @@ pub enum Entry {
     },
 }
 
-/// A moment at which a scenario went from one thing to the next.
+/// A moment at which a scenario entered a phase of a stage, or ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StageTransition {
     /// Index into `Plan::scenarios`.
@@ -66,7 +66,7 @@ pub struct StageTransition {
     pub at_ns: u64,
 }
 
-/// What begins at a boundary.
+/// What begins at a transition.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Transition {
@@ -81,7 +81,7 @@ pub enum Transition {
 }
 
 impl Transition {
-    /// Its place in the order in which a scenario passes its marks.
+    /// Its position in the order in which a scenario passes its transitions.
     pub fn order(self) -> u32 {
         match self {
             Self::Ramp(stage) => 2 * u32::from(stage),
@@ -150,7 +150,7 @@ pub struct Recording {
     pub baseline: Option<HostSample>,
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
-    /// What the machine withheld over the whole run; absent where nobody looked.
+    /// What the host withheld over the whole run; absent where it was not measured.
     pub host_delta: Option<HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
@@ -172,19 +172,19 @@ pub struct ScenarioRecording {
     pub gauges: Gauges,
     /// Levels at the end of each phase; of one that goes on, at the end of its last second.
     pub gauges_at: BTreeMap<CellKey, Gauges>,
-    /// The phases whose end workers have told of, so that no later level counts.
+    /// The phases whose end workers have reported, so that no later level counts.
     ended: BTreeSet<CellKey>,
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
-    /// When it passed which mark.
+    /// Its transitions so far.
     pub transitions: Vec<StageTransition>,
     /// Changes of the kernel's counters while each stage and phase was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
-    /// The first and the last look at the machine while each stage and phase was the current one.
+    /// The first and the last sample of the host while each stage and phase was current.
     pub host_samples: BTreeMap<CellKey, (HostReading, HostReading)>,
-    /// How workers and machine bore each stage and phase, in the seconds that lie wholly in it.
+    /// The load of workers and host in the whole seconds of each stage and phase.
     pub generator_load: BTreeMap<CellKey, GeneratorLoad>,
-    /// Periods without processor, by the stage and phase in which each look's second began.
+    /// Throttled periods, by the stage and phase in which each sample's second began.
     pub throttled: BTreeMap<CellKey, u64>,
     /// What monitors read while each stage and phase was the current one, by monitor and metric.
     pub monitors: BTreeMap<CellKey, BTreeMap<(u16, u16), MonitorTally>>,
@@ -196,7 +196,7 @@ pub struct ScenarioRecording {
 }
 
 impl ScenarioRecording {
-    /// A look at the machine, with what has been done up to now.
+    /// A sample of the host, with what the scenario has done up to now.
     fn host_reading(&self, host: &HostSample, workers: WorkerFacts) -> HostReading {
         let sum = |counter| self.cells.values().map(|cell| cell.counters.get(counter)).sum::<u64>();
         HostReading {
@@ -207,7 +207,7 @@ impl ScenarioRecording {
         }
     }
 
-    /// Notes how workers and machine bore a second.
+    /// Adds the load of workers and host in one second.
     fn add_load(
         &mut self,
         second: u32,
@@ -230,7 +230,7 @@ impl ScenarioRecording {
         }
     }
 
-    /// When a mark was passed, on the run's clock.
+    /// When a transition happened, on the run's clock.
     pub fn at(&self, mark: Transition) -> Option<u64> {
         self.transitions
             .iter()
@@ -262,7 +262,7 @@ impl ScenarioRecording {
 }
 
 impl Recording {
-    /// An empty recording of so many scenarios.
+    /// An empty recording of `scenarios` scenarios.
     pub fn new(scenarios: usize) -> Self {
         Self { scenarios: vec![ScenarioRecording::default(); scenarios], ..Self::default() }
     }
@@ -305,7 +305,7 @@ impl Recording {
         }
     }
 
-    /// What part of the processors all processes of the run used of late.
+    /// The share of the host's processors that all processes of the run used recently.
     fn recent_cpu(&mut self, second: &Second) -> Option<f64> {
         let host = second.host(HostId::COORDINATOR).filter(|host| host.processors > 0)?;
         let workers = (0..).zip(&self.scenarios).map(|(index, known)| {
@@ -345,7 +345,7 @@ impl Recording {
                 }
                 scenario.gauges_at.entry(*key).or_default().merge(gauges);
             }
-            // A second of which a worker has not told is one in which it may have stood still.
+            // A worker that has not reported a second may have stalled in it.
             let workers = facts.reporting.max(facts.at_work);
             if workers > 0 {
                 scenario.add_load(second.second, (&facts.workers, workers), (sample, cpu));

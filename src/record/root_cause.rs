@@ -84,7 +84,7 @@ root_causes! {
     Conntrack = "conntrack", Generator, "the connection tracking table is full on ROUTE";
     /// The file of a Unix socket.
     SocketFile = "socket_file", Generator, "this user may not write to the socket on ROUTE";
-    /// Somebody killed a process.
+    /// A process was killed.
     Killed = "killed", Generator, "a process was killed, and not for lack of memory";
     /// Rows of data that are used once.
     DataRows = "data_rows", Generator, "all rows of the data were used";
@@ -98,7 +98,7 @@ root_causes! {
     PathLost = "path_lost", Network, "ROUTE stopped acknowledging on open connections";
     /// Something forgets silent connections.
     IdleTimeout = "idle_timeout", Network, "connections on ROUTE died at the same age: an idle timeout there or on the way";
-    /// Nobody listens.
+    /// Nothing listens on the port.
     Refused = "refused", Target, "nothing listens on ROUTE, or it refuses";
     /// The target's queue of accepted connections.
     AcceptQueue = "accept_queue", Target, "the target's accept queue probably overflowed on ROUTE";

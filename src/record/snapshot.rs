@@ -21,7 +21,7 @@ pub struct Snapshot {
     pub worker: WorkerFacts,
 }
 
-/// A loop that looks so much later than it meant to has stood still.
+/// A loop that runs this much later than planned counts as stalled.
 pub const STALL_NS: u64 = 100_000_000;
 
 /// How a worker is: what it has used since it began, and what it holds now.
@@ -36,7 +36,7 @@ pub struct WorkerFacts {
     /// The latest start in this second, against the schedule.
     pub lag_max_ns: u64,
     /// The longest time in this second by which its loop looked later than it meant to; absent
-    /// where nobody measured it.
+    /// where it was not measured.
     #[serde(default)]
     pub stall_max_ns: Option<u64>,
     /// All times in this second that were longer than [`STALL_NS`], together.
@@ -99,7 +99,7 @@ pub struct ScenarioSecond {
     pub workers: WorkerFacts,
     /// How many workers these facts are from.
     pub reporting: u32,
-    /// How many workers were at work, those included that have not told of this second; zero in
+    /// How many workers were at work, including those that have not reported this second; zero in
     /// recordings that do not say.
     #[serde(default)]
     pub at_work: u32,

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// parameters.
 const DUE_TIMES: usize = 1_000;
 
-/// What tells two plans apart, in hexadecimal.
+/// What distinguishes two plans, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Digests {
     /// What is offered: scenarios, stages, requests, time limits.

@@ -95,7 +95,7 @@ impl Segment {
         (due < self.rate_ns()).then_some(due)
     }
 
-    /// When so many arrivals, a real number, have come since this stage's start: the inverse of
+    /// When `ahead` arrivals, a real number, have come since this stage's start: the inverse of
     /// [`Self::arrivals_by`]. `None` for users, and where the rate is zero by then.
     pub(super) fn reached_ns(&self, ahead: f64) -> Option<u64> {
         let Shape::Rate { from, to, ramp_ns, .. } = self.shape else { return None };

@@ -25,7 +25,7 @@ pub struct Stop {
 
 impl Stop {
     /// SIGTERM ends the server; so do SIGINT and SIGHUP, unless `until_eof`: then the end of
-    /// standard input does, and Ctrl-C and a terminal that is gone are the business of whoever
+    /// standard input does, and Ctrl-C and a terminal that is gone are left to the process that
     /// holds the other end. Where SIGHUP is ignored (`nohup`), it stays so. Must be called before
     /// there is a second thread, or a signal may go there and kill the process.
     pub fn listen(until_eof: bool) -> Result<Self, ServeError> {

@@ -69,8 +69,8 @@ impl ArchiveSource {
         Ok(None)
     }
 
-    /// Adds the next line to `line`, up to so many bytes. Where a compressed journal is damaged, it
-    /// ends.
+    /// Adds the next line to `line`, up to `longest` bytes. Where a compressed journal is damaged,
+    /// it ends.
     pub(super) fn read_line(&mut self, longest: u64, line: &mut Vec<u8>) -> Result<(), Error> {
         let read = match &mut self.bytes {
             Bytes::Plain(file) => file.take(longest).read_until(b'\n', line),

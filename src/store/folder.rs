@@ -37,7 +37,7 @@ pub struct FolderLock {
 }
 
 impl FolderLock {
-    /// Locks the folder for a run; that somebody else holds it is an error.
+    /// Locks the folder for a run; an error if another process holds it.
     pub fn take(folder: &Path) -> Result<Self, Error> {
         let lock = locked(folder, folder, FlockArg::LockExclusiveNonblock)?;
         Ok(Self { locks: lock.into_iter().collect() })

@@ -18,7 +18,7 @@ pub const MOST_POINTS: usize = 300;
 /// What happened to one scenario in some seconds that follow each other.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct TimelinePoint {
-    /// Seconds that it is of; zero where nobody told of any.
+    /// Seconds that it is of; zero where none was recorded.
     pub seconds: u32,
     /// What was counted.
     pub counters: Counters,
@@ -40,7 +40,7 @@ pub struct TimelinePoint {
 /// What the coordinator's machine showed in some seconds that follow each other.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct HostPoint {
-    /// The last look at it; absent where nobody looked.
+    /// The last sample of it; absent where there is none.
     pub sample: Option<HostSample>,
     /// What was withheld.
     pub delta: HostDelta,

@@ -125,7 +125,7 @@ impl Store {
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
-                // Nobody listens any more when the run has given up waiting.
+                // The receiver is gone when the run has given up waiting.
                 let _ = done.send(writer.run(&incoming));
             })
             .map_err(Error::write(&folder))?;

@@ -40,7 +40,7 @@ pub(crate) fn unix() -> io::Result<UnixStream> {
 }
 
 /// Connects one, unless that has been done; false when the queue of the listener is full: no event
-/// tells when there is room again.
+/// reports when there is room again.
 pub(crate) fn connect_unix(socket: &UnixStream, path: &Path) -> io::Result<bool> {
     // Asked before: a full queue says so to those who are in it, too.
     if socket.peer_addr().is_ok() {

@@ -13,8 +13,8 @@ const NONE: u32 = u32::MAX;
 pub(super) struct ServedConnection<S, T> {
     /// `None`: the slot is free, and `next` is the next free one.
     stream: Option<S>,
-    /// How many were accepted before, modulo 2^32; tells this connection from earlier ones in the
-    /// same slot.
+    /// How many were accepted before, modulo 2^32; distinguishes this connection from earlier ones
+    /// in the same slot.
     pub(super) number: u32,
     /// When its next message is due, if it is in the queue.
     due_ms: u32,

@@ -164,7 +164,7 @@ impl<T: Talk> Loop<T> {
 
     fn run(&mut self) -> Result<(), ServeError> {
         let mut events = Events::with_capacity(1024);
-        // What came before the descriptors were watched has no edge.
+        // Data that arrived before the descriptors were registered causes no edge.
         let mut stopping = self.stop.requested()?;
         while !stopping {
             let timeout = self.timeout();

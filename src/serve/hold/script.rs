@@ -6,7 +6,7 @@ use crate::plan::{Faults, TcpHoldServer};
 use crate::serve::fault::{any, hits, spoil};
 use crate::units::Time;
 
-/// Messages that were owed are sent together, up to about so many bytes at once.
+/// Messages that are due are sent together, up to about this many bytes at once.
 const BATCH: usize = 16_384;
 
 /// What the server does, ready for use.

@@ -9,7 +9,7 @@ use std::io::{Error, ErrorKind};
 use std::sync::Arc;
 
 impl<T: Talk> ConnectionHandler<T> {
-    /// Gives the connection a session, if it is to be secured; a silent one never answers its
+    /// Gives the connection a TLS session, if it is secured; a silent one never answers its
     /// handshake.
     pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
         let (Some(tls), Some(one)) = (&self.tls, self.crowd.get(slot)) else { return false };

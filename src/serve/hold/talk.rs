@@ -9,7 +9,7 @@ use std::fmt::Debug;
 pub(super) struct Heard {
     /// The handshake of the conversation is done, or refused.
     pub(super) shaken: bool,
-    /// So many messages must be replied to.
+    /// How many messages must be replied to.
     pub(super) replies: u32,
     /// The conversation is over: the client has ended it, or this side does.
     pub(super) end: Option<ServedEnd>,

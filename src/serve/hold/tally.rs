@@ -55,7 +55,7 @@ impl Tally {
         }
     }
 
-    /// All counters; those of TLS where connections are to be secured.
+    /// All counters; those of TLS where connections are secured.
     pub(super) fn counts(&self, open_at_end: u64, secured: bool) -> Counts {
         let mut counts = Counts::default();
         for (name, count) in [

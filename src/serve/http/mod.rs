@@ -100,7 +100,7 @@ impl Server {
                     Err(error) => break Err(error),
                 }
             };
-            // Nobody listens when the server failed before.
+            // The receiver is gone when the server failed before.
             let _ = stopping.send(result);
         });
         let body = Bytes::from(self.options.body);

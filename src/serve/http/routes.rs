@@ -21,7 +21,7 @@ use std::io::Write as _;
 /// What is sent back is at most so long: bytes.
 pub(super) const MOST: usize = 16 << 20;
 
-/// Redirects are counted down from at most so many.
+/// The most redirects of a chain.
 const MOST_REDIRECTS: u32 = 100;
 
 /// The cookie of a login.

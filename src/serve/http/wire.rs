@@ -99,7 +99,7 @@ impl ServedStream {
         // No longer than a second: what says only a part of it is not HTTP/2.
         for _ in 0..1_000 {
             let Ok(length) = self.stream.peek(&mut first).await else {
-                // Whoever reads next sees an end: this look has taken the error.
+                // The next read sees an end of file: this peek has consumed the error.
                 self.client_reset = true;
                 break;
             };

@@ -17,7 +17,7 @@ use std::fmt::Debug;
 pub(crate) struct ConnectionId {
     /// Its slot: no two connections of a worker have the same at one time.
     pub slot: u32,
-    /// When it began to open: tells it from earlier connections of the slot.
+    /// When it began to open: distinguishes it from earlier connections of the slot.
     pub begun_ns: u64,
 }
 
@@ -84,7 +84,7 @@ pub(crate) trait Conversation {
     /// Appends a heartbeat of this side.
     fn send_heartbeat(&mut self, id: ConnectionId, out: &mut Vec<u8>);
 
-    /// Appends the goodbye of this side.
+    /// Appends the closing handshake of this side, such as a Close frame.
     fn close(&mut self, state: &mut Self::State, out: &mut Vec<u8>);
 
     /// The connection of `from` goes on under another slot.

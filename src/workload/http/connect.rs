@@ -55,7 +55,7 @@ pub(super) fn end(transport: &Transport, route: Route<'_>) -> io::Result<Opened>
         return was_open.map(Opened::Doomed).ok_or(error);
     }
     // On loopback a socket can be given its own destination as source port, and connects to itself
-    // where nobody listens.
+    // where nothing listens.
     if let (Transport::Tcp(stream, _), Address::Tcp(to)) = (transport, route.to)
         && to.ip().is_loopback()
         && stream.local_addr()? == *to

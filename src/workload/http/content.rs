@@ -35,7 +35,7 @@ pub(super) enum Seeker {
 }
 
 impl Seeker {
-    /// The body is to be this.
+    /// The body must equal this.
     pub(super) fn same(body: Box<[u8]>) -> Self {
         Self::Same(body, Same::default())
     }

@@ -30,7 +30,7 @@ impl RequestError {
         Self::new(Failure::OverLimit, FailureStage::Request, words)
     }
 
-    /// Bytes that are no answer, after so many of it.
+    /// Bytes that are not a response; `bytes`: how many of it came before.
     pub(super) fn parse(wrong: ParseError, bytes: u64) -> Self {
         match wrong {
             ParseError::TooLarge(limit) => {

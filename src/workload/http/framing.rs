@@ -44,7 +44,7 @@ impl MessageFraming {
             }
         }
         said.keep &= !close;
-        // RFC 9112, 6.1 and 6.3: whoever says both may mean either.
+        // RFC 9112, 6.1 and 6.3: a response with both is ambiguous.
         if said.chunked.is_some() && (is_old || said.length.is_some()) {
             return Err(ParseError::Ambiguous);
         }

@@ -42,7 +42,7 @@ pub(super) struct ResponseInspector {
 
 #[derive(Debug)]
 enum BodyDecoder {
-    /// Nobody asks for the content.
+    /// The content is not inspected.
     Off,
     Plain(Content),
     Gzip(Box<Gunzip<Content>>),
@@ -95,7 +95,7 @@ impl ResponseInspector {
             }
         }
         if assertions.cookies {
-            // What is not UTF-8 is told of where it is not kept.
+            // The cookie jar reports what is not UTF-8 and does not keep it.
             let said = named("set-cookie").map(|value| String::from_utf8_lossy(value).into_owned());
             self.extracted.cookies = said.collect();
         }
@@ -318,7 +318,7 @@ impl ResponseInspector {
     }
 }
 
-/// What came of looking into an answer.
+/// The result of inspecting a response.
 #[derive(Debug, Default)]
 pub(super) struct Inspection {
     /// Bits, by the place of the check.

@@ -91,7 +91,7 @@ struct Decimal {
 }
 
 impl Decimal {
-    /// `None` for what is no number, or has an exponent that is none of this world.
+    /// `None` where it is not a number, or its exponent is out of range.
     fn of(json: &str) -> Option<Self> {
         let (is_negative, number) = match json.strip_prefix('-') {
             Some(rest) => (true, rest),

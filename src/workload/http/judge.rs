@@ -1,4 +1,4 @@
-//! Turns what came of a request into a verdict on its answer: which checks do not hold, and what it
+//! Turns the response to a request into a verdict: which checks do not hold, and what it
 //! is counted as.
 
 use super::body::BodyComparison;
@@ -42,7 +42,7 @@ impl ResponseReader for BodySink<'_> {
     }
 }
 
-/// What an answer comes to.
+/// The verdict on a response.
 pub(super) struct ResponseJudgement {
     /// What is wrong with it.
     pub(super) fault: Option<RequestError>,

@@ -12,7 +12,7 @@ use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
 /// Most heads have no more headers; more need memory of their own.
 const USUAL_HEADERS: usize = 100;
 
-/// What is kept of a head grows by so much: what comes next is as likely the last of it.
+/// By how many bytes the buffer of a partial head grows: the next read often completes it.
 const GROWTH: usize = 4 << 10;
 
 /// A piece of a head that is shorter is looked at even when no line ends in it: what is not HTTP
@@ -23,7 +23,7 @@ const EARLY: usize = 64;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ParserState {
     Head,
-    /// So many bytes of the body are left.
+    /// This many bytes of the body are left.
     Length(u64),
     /// To the end of the connection.
     Close,
@@ -73,7 +73,7 @@ pub(crate) struct Parser {
     around: u32,
     most_bytes: u32,
     most_headers: u32,
-    /// What came of a head that is not whole.
+    /// The bytes of a partial head.
     #[expect(
         clippy::box_collection,
         reason = "rarely there, and small in every connection's record"
@@ -109,7 +109,7 @@ impl Parser {
         self.keep
     }
 
-    /// Memory that holds what came of a head.
+    /// The capacity of the buffer of a partial head.
     #[cfg(test)]
     pub(crate) fn kept_bytes(&self) -> usize {
         self.kept.as_ref().map_or(0, |kept| kept.capacity())
@@ -224,7 +224,7 @@ impl Parser {
         let mut response = Response::new(room);
         let most = self.most_bytes as usize;
         let mut config = ParserConfig::default();
-        // Whoever reads an answer takes a folded line as one (RFC 9112, 5.2).
+        // A client must accept folded header lines (RFC 9112, 5.2).
         config.allow_obsolete_multiline_headers_in_responses(true);
         let length = match config.parse_response(&mut response, bytes)? {
             Status::Complete(length) if length <= most => length,

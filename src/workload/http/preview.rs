@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use std::fmt::Write as _;
 use std::io::Read as _;
 
-/// So many bytes of a body are shown.
+/// How many bytes of a body are shown.
 pub(super) const SHOWN_BYTES: usize = 200;
 
 /// The first bytes of a body, as they came.

@@ -169,7 +169,7 @@ impl Drop for Transport {
     }
 }
 
-/// What an error of a read or a write is counted as, after so many bytes of an answer.
+/// What a read or write error counts as; `bytes`: how many of the response came before.
 pub(super) fn broken(error: &io::Error, bytes: u64) -> RequestError {
     let phase = FailureStage::Request;
     let cause = if error.kind() == ErrorKind::UnexpectedEof {

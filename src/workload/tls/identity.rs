@@ -27,7 +27,7 @@ pub(crate) struct Identity {
     pub certificate: String,
 }
 
-/// A certificate that nobody but its owner has signed, and its key, as PEM.
+/// A self-signed certificate and its key, as PEM.
 #[derive(Debug, Clone)]
 pub(crate) struct SelfSigned {
     /// The certificate.

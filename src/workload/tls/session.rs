@@ -98,7 +98,7 @@ pub(crate) struct TlsSession<E> {
     is_over: bool,
 }
 
-/// What is to be sent.
+/// What to send.
 #[derive(Clone, Copy)]
 enum Outgoing<'a> {
     Nothing,
@@ -108,7 +108,7 @@ enum Outgoing<'a> {
 
 impl<E> fmt::Debug for TlsSession<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Keys are nobody's business.
+        // Keys must not reach a log.
         f.debug_struct("Session").field("is_secured", &self.is_secured).finish_non_exhaustive()
     }
 }
@@ -216,9 +216,9 @@ impl<E: TlsSide> TlsSession<E> {
         !self.outbox.is_empty()
     }
 
-    /// Says goodbye, if there is room for it.
+    /// Sends close_notify, if the socket has room for it.
     pub(crate) fn close(mut self, socket: &TcpStream) {
-        // Nobody waits for an answer: the socket is closed next, which says the same.
+        // No reply is awaited: the socket is closed next.
         if !self.end.is_handshaking() && self.say(Outgoing::Goodbye).is_ok() {
             let _ = self.flush(socket);
         }
@@ -236,7 +236,7 @@ impl<E: TlsSide> TlsSession<E> {
         result.map(|_| ())
     }
 
-    /// Reads once and takes in what came; the bytes read, zero at the end.
+    /// Reads once and processes what arrived; returns the bytes read, zero at the end.
     fn take_in(
         &mut self,
         socket: &TcpStream,

@@ -60,7 +60,7 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The key is nobody's business.
+        // A private key must not reach a log.
         f.write_str("Credentials")
     }
 }

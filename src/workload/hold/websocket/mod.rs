@@ -174,7 +174,7 @@ impl Conversation for WebSocketClient {
                 event: ConversationEvent::Failed(Box::new(fault)),
             })
         };
-        // A violation is told to the server before the connection ends.
+        // Sends the close code of a violation to the server before the connection ends.
         if let ConversationEvent::Failed(fault) = &mut received.event
             && let Some(code) = close_code(fault.failure)
             && state.is_open()

@@ -90,13 +90,13 @@ impl WebSocketState {
         self.set(TEXT, is_text);
     }
 
-    /// Begins a frame of the message with so many bytes of payload.
+    /// Begins a frame of the message with `left` bytes of payload.
     pub(super) fn begin_frame(&mut self, left: u32, is_last: bool) {
         self.left = left;
         self.set(LAST, is_last);
     }
 
-    /// So much of the frame's payload has come; not more than what was left.
+    /// Consumes `length` bytes of the frame's payload, at most what is left.
     pub(super) fn pass(&mut self, length: usize) {
         let length = u32::try_from(length).unwrap_or(self.left).min(self.left);
         self.left -= length;

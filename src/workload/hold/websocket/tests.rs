@@ -37,7 +37,7 @@ fn greeted(client: &mut WebSocketClient) -> (String, String) {
     (request, response)
 }
 
-/// What a client makes of some bytes.
+/// How a client reads some bytes.
 #[derive(Debug, Default, PartialEq)]
 struct Heard {
     opened: bool,
@@ -320,7 +320,7 @@ fn a_close_frame_says_who_ended_it_and_why() {
         assert_eq!(heard.failed, Some((Failure::CloseFrame, code, detail.to_owned())));
         assert_eq!(heard.said, [(Opcode::Close, echo.to_vec())]);
     }
-    // This side has said goodbye: the server's is no more than its reply.
+    // This side has sent Close: the server's Close is only the reply.
     let (mut client, mut state, mut out) = (client(None), opened(), Vec::new());
     client.close(&mut state, &mut out);
     assert_eq!(frames(&out), [(Opcode::Close, vec![0x03, 0xE8])]);

@@ -55,7 +55,7 @@ fn clock(token: &str) -> Option<[i8; 3]> {
     Some([parts.next()??, parts.next()??, parts.next()??])
 }
 
-/// The digits at the start, at least and at most so many.
+/// The leading digits: at least `least`, at most `most` of them.
 fn number(token: &str, least: usize, most: usize) -> Option<i16> {
     let digits = token.bytes().take_while(u8::is_ascii_digit).count();
     (least..=most).contains(&digits).then(|| token[..digits].parse().ok())?

@@ -266,7 +266,7 @@ fn matches_domain(host: &str, domain: &str) -> bool {
     inner.is_some_and(|at| {
         host.as_bytes()[at] == b'.'
             && host.get(at + 1..).is_some_and(|end| end.eq_ignore_ascii_case(domain))
-            // A cookie for all of a top level is nobody's.
+            // No site may set a cookie for a whole top-level domain.
             && domain.contains('.')
     })
 }

@@ -1,11 +1,11 @@
 //! Turns one connection of HTTP/2 into many exchanges at once.
 //!
 //! ```text
-//!  Multiplex ── one connection; whoever has a loop says when its socket is ready
-//!    ├ begin, open, secure ▶ Ok, or a Fault while connecting
-//!    ├ ask ───────────────▶ Stream: one request and its answer, among others
+//!  Http2Connection ── one connection; the engine says when its socket is ready
+//!    ├ begin, open, secure ▶ Ok, or a RequestError while connecting
+//!    ├ send ──────────────▶ Http2Stream: one request and its response, among others
 //!    ├ drive ─────────────▶ reads, writes, and wakes the streams on which something has come
-//!    └ advance ───────────▶ Answer, as on a connection of its own
+//!    └ advance ───────────▶ RequestOutcome, as on a connection of its own
 //! ```
 //!
 //! **Invariant:** nothing is asked before the peer has sent its settings, nor more at once than
@@ -40,7 +40,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-/// So much of an answer may be under way: of one stream, and of a connection.
+/// The flow-control windows of a stream and of a connection: bytes.
 const STREAM_WINDOW: u32 = 1 << 20;
 const CONNECTION_WINDOW: u32 = 16 << 20;
 
@@ -50,7 +50,7 @@ const FRAME_HEAD: u64 = 9;
 /// What is spoken inside TLS, in the words of ALPN.
 pub(crate) const ALPN: &str = "h2";
 
-/// What waits for nothing: whoever has a loop asks again.
+/// A context that wakes nothing: the engine's loop polls again.
 fn idle() -> Context<'static> {
     Context::from_waker(Waker::noop())
 }
@@ -73,7 +73,7 @@ pub(crate) struct Http2Connection {
     over: bool,
     /// Whether the peer's settings have come.
     settled: bool,
-    /// Why it takes none, when that is the fault of somebody.
+    /// Why it takes none, where that is an error.
     fault: Option<RequestError>,
     /// Why it takes none, in a word.
     end: Option<ConnectionEnd>,
@@ -139,7 +139,7 @@ impl Http2Connection {
         }
     }
 
-    /// The connection, which is open, is to be secured by `end` first.
+    /// Secures the open connection with the TLS session `end` before it is used.
     pub(crate) fn secure_by(&mut self, end: UnbufferedClientConnection) {
         if let Http2State::Opening(transport) = &mut self.state {
             transport.secure_by(end);
@@ -336,7 +336,7 @@ impl Drop for Http2Connection {
     fn drop(&mut self) {
         if let Http2State::Open(speech) = std::mem::replace(&mut self.state, Http2State::Closed) {
             let H2Client { mut connection, requests } = *speech;
-            // Without anybody who asks it says goodbye, if there is room for it.
+            // Without senders the connection sends GOAWAY, if the socket has room for it.
             drop(requests);
             self.socket_status.begin_turn();
             let _ = Pin::new(&mut connection).poll(&mut idle());

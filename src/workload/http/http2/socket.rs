@@ -15,7 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// What is read in one turn: bytes.
 const TURN: usize = 64 << 10;
 
-/// What the socket tells the connection on it.
+/// The state of the socket, shared with the connection that reads and writes it.
 #[derive(Debug)]
 pub(super) struct SocketStatus {
     /// Something may be there to read.
@@ -35,7 +35,7 @@ pub(super) struct SocketStatus {
 impl Default for SocketStatus {
     fn default() -> Self {
         Self {
-            // What came before anybody watched.
+            // Data may have arrived before the socket was registered.
             readable: Cell::new(true),
             closing: Cell::default(),
             left: Cell::default(),
@@ -86,7 +86,7 @@ impl SocketStatus {
             Err(error) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
             Err(error) => {
                 let kind = error.kind();
-                // The first one tells why; those behind it only that.
+                // The first error has the cause; later ones only repeat that the socket failed.
                 self.error.borrow_mut().get_or_insert(error);
                 Poll::Ready(Err(kind.into()))
             }
@@ -94,7 +94,7 @@ impl SocketStatus {
     }
 }
 
-/// A socket whose readiness somebody else watches: no waker is ever kept.
+/// A socket whose readiness the engine's loop watches: no waker is ever kept.
 #[derive(Debug)]
 pub(super) struct Socket {
     transport: Transport,

@@ -125,7 +125,7 @@ impl Http2Connection {
     ) -> Result<(ResponseFuture, SendStream<CountedBody>), (RequestError, RetrySafety)> {
         let gone = |one: &Self| (one.ended(0), RetrySafety::Safe);
         let Http2State::Open(speech) = &mut self.state else { return Err(gone(self)) };
-        // Whoever builds a script sees to it that all of it can be sent.
+        // `RequestSet` refuses what HTTP/2 cannot send.
         let Some(Http2Request { head, body }) = http2_request else { return Err(gone(self)) };
         let failed = match speech.requests.poll_ready(&mut idle()) {
             Poll::Ready(Err(error)) => Some(error),
