@@ -5,11 +5,11 @@ use crate::catalogue::{Need, Protocols};
 /// Defines an enum of names, each with the protocols that have it.
 macro_rules! names {
     ($(#[$meta:meta])* $name:ident {
-        $($(#[$doc:meta])* $variant:ident = $text:literal of $set:ident $(with $need:ident)?,)*
+        $($(#[doc = $doc:literal])* $variant:ident = $text:literal of $set:ident $(with $need:ident)?,)*
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum $name { $($(#[$doc])* $variant,)* }
+        pub enum $name { $($(#[doc = $doc])* $variant,)* }
 
         impl $name {
             /// Every one, in the order of reports.
@@ -18,6 +18,11 @@ macro_rules! names {
             /// The word in reports.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*),)* }
             }
 
             /// The protocols whose reports have it.

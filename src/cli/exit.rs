@@ -4,27 +4,49 @@
 use crate::store::SavedRun;
 use std::process::ExitCode;
 
-/// The exit status, documented in README.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ExitStatus {
+/// Defines the statuses: their numbers, and their comments as documentation.
+macro_rules! statuses {
+    ($($(#[doc = $doc:literal])* $variant:ident = $code:literal,)*) => {
+        /// The exit status, documented in README.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum ExitStatus { $($(#[doc = $doc])* $variant,)* }
+
+        impl ExitStatus {
+            /// Every one.
+            pub(super) const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The number that the shell sees.
+            pub const fn code(self) -> u8 {
+                match self { $(Self::$variant => $code,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub(super) const fn doc(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*),)* }
+            }
+        }
+    };
+}
+
+statuses! {
     /// PASS.
-    Pass,
+    Pass = 0,
     /// FAIL: a threshold is broken.
-    Fail,
+    Fail = 1,
     /// Wrong plan or command line; nothing was sent.
-    WrongPlan,
+    WrongPlan = 2,
     /// INVALID: the run proves nothing about the target.
-    Invalid,
+    Invalid = 3,
     /// This machine or the target is not fit to start; nothing was sent.
-    NotFit,
+    NotFit = 4,
     /// The results could not be written, or an internal error.
-    Internal,
+    Internal = 5,
     /// Interrupted by SIGHUP; the reports are written and marked so.
-    HungUp,
+    HungUp = 129,
     /// Interrupted by SIGINT; the reports are written and marked so.
-    Interrupted,
+    Interrupted = 130,
     /// Interrupted by SIGTERM; the reports are written and marked so.
-    Terminated,
+    Terminated = 143,
 }
 
 impl ExitStatus {
@@ -40,21 +62,6 @@ impl ExitStatus {
         ];
         let code = saved.exit_code();
         of_runs.into_iter().find(|status| status.code() == code).unwrap_or(Self::Internal)
-    }
-
-    /// The number that the shell sees.
-    pub fn code(self) -> u8 {
-        match self {
-            Self::Pass => 0,
-            Self::Fail => 1,
-            Self::WrongPlan => 2,
-            Self::Invalid => 3,
-            Self::NotFit => 4,
-            Self::Internal => 5,
-            Self::HungUp => 129,
-            Self::Interrupted => 130,
-            Self::Terminated => 143,
-        }
     }
 }
 

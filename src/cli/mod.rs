@@ -6,6 +6,7 @@ mod diagnostic;
 mod doctor;
 mod elsewhere;
 mod exit;
+mod explain;
 mod init;
 mod live_page;
 mod man;
@@ -59,6 +60,8 @@ enum Command {
     /// Check that result folders say what their data say: recompute every figure, the verdict and
     /// every file, and compare checksums.
     Verify(verify::VerifyArgs),
+    /// Explain a word of reports: a metric, a validity rule, a failure, an exit status.
+    Explain(explain::ExplainArgs),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
     /// Print the JSON Schema of plans.
@@ -90,8 +93,18 @@ pub struct OverrideArgs {
 }
 
 /// The commands that people type, the main form apart.
-const SUBCOMMANDS: &[&str] =
-    &["check", "doctor", "serve", "report", "verify", "init", "schema", "completions", "man"];
+const SUBCOMMANDS: &[&str] = &[
+    "check",
+    "doctor",
+    "serve",
+    "report",
+    "verify",
+    "explain",
+    "init",
+    "schema",
+    "completions",
+    "man",
+];
 
 /// Whether a word is one of this program's own commands, the main form apart.
 fn is_subcommand(word: &str) -> bool {
@@ -152,6 +165,7 @@ pub fn main() -> ExitCode {
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Verify(args)) => verify::verify(&args),
+        Some(Command::Explain(args)) => explain::explain(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => man::completions(&args),

@@ -3,10 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 macro_rules! ends {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal, $words:literal;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $text:literal, $words:literal;)*) => {
         /// Why an open connection of an http scenario ended.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum ConnectionEnd { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
+        pub enum ConnectionEnd { $($(#[doc = $doc])* #[serde(rename = $text)] $variant,)* }
 
         impl ConnectionEnd {
             /// Every one.
@@ -15,6 +15,11 @@ macro_rules! ends {
             /// The word in reports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*),)* }
             }
 
             /// The words behind a number of connections.

@@ -78,10 +78,10 @@ impl fmt::Display for FailureStage {
 }
 
 macro_rules! failures {
-    ($($(#[$doc:meta])* $variant:ident = $text:literal, $origin:ident;)*) => {
+    ($($(#[doc = $doc:literal])* $variant:ident = $text:literal, $origin:ident;)*) => {
         /// Every way to fail.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum Failure { $($(#[$doc])* #[serde(rename = $text)] $variant,)* }
+        pub enum Failure { $($(#[doc = $doc])* #[serde(rename = $text)] $variant,)* }
 
         impl Failure {
             /// Every one.
@@ -90,6 +90,11 @@ macro_rules! failures {
             /// The word in reports.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)* }
+            }
+
+            /// What it means, in a sentence.
+            pub const fn doc(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*),)* }
             }
 
             /// Whose fault it is.

@@ -199,21 +199,14 @@ fn nothing_is_put_off() {
 /// Status and words of each variant of `ExitStatus`, from its own comments.
 fn statuses() -> BTreeMap<u8, String> {
     let text = read("src/cli/exit.rs");
-    let (mut words, mut statuses) = (BTreeMap::new(), BTreeMap::new());
+    let mut statuses = BTreeMap::new();
     let mut comment = String::new();
     for line in text.lines().map(str::trim) {
+        let row = line.strip_suffix(',').and_then(|row| row.split_once(" = "));
         if let Some(more) = line.strip_prefix("/// ") {
             comment = more.trim_end_matches('.').to_lowercase();
-        } else if let Some((variant, code)) = line
-            .strip_prefix("Self::")
-            .and_then(|rest| rest.trim_end_matches(',').split_once(" => "))
-        {
-            if let (Some(words), Ok(code)) = (words.get(variant), code.parse()) {
-                let words: &String = words;
-                statuses.insert(code, words.clone());
-            }
-        } else if let Some(variant) = line.strip_suffix(',') {
-            words.insert(variant.to_owned(), comment.clone());
+        } else if let Some(code) = row.and_then(|(_, code)| code.parse().ok()) {
+            statuses.insert(code, comment.clone());
         }
     }
     statuses

@@ -1,0 +1,215 @@
+//! The `explain` subcommand: what a word of reports means.
+//!
+//! **Invariant:** every text comes from the table that the reports take the word from.
+
+use super::{ExitStatus, diagnostic, print_result, screen};
+use crate::catalogue::{
+    Counter, Gauge, Metric, MetricRow, MonitorStat, Need, ProtocolKind, TimeMetric,
+};
+use crate::plan::{Stat, nearest};
+use crate::record::{ConnectionEnd, Failure};
+use crate::report::page::Page;
+use crate::verdict::rules::{self, Rule, Unit};
+use anstyle::Style;
+use clap::Args;
+use std::io;
+
+/// Its arguments.
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// Word to explain: a metric, a counter, a validity rule, a failure, a reason why a connection
+    /// ended, or an exit status. Without one, all words are listed.
+    #[arg(value_name = "WORD")]
+    word: Option<String>,
+}
+
+/// What a word means, in one of its uses.
+struct Meaning {
+    /// `metric`, `rule`.
+    kind: &'static str,
+    /// A sentence.
+    text: String,
+    /// More of it: what, and its text.
+    facts: Vec<(&'static str, String)>,
+}
+
+pub(super) fn explain(args: &ExplainArgs) -> ExitStatus {
+    let mut out = Vec::new();
+    let page = &mut Page::new(&mut out, screen::columns());
+    let written = match &args.word {
+        None => list(page),
+        Some(word) => {
+            let meanings = meanings(word);
+            if meanings.is_empty() {
+                let words = words();
+                let known = words.iter().flat_map(|(_, words)| words).map(String::as_str);
+                let help = match nearest(word, known) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => "`planrun explain` lists every word".to_owned(),
+                };
+                let shown = crate::units::visible(word);
+                diagnostic::print_error(&format!("nothing is called `{shown}`"), Some(&help));
+                return ExitStatus::WrongPlan;
+            }
+            meanings.iter().try_for_each(|meaning| write(page, word, meaning))
+        }
+    };
+    written.map_or(ExitStatus::Internal, |()| print_result(&out))
+}
+
+fn write(page: &mut Page<'_>, word: &str, meaning: &Meaning) -> io::Result<()> {
+    page.hanging("", "  ", &format!("{word} ({}): {}", meaning.kind, meaning.text), Style::new())?;
+    meaning.facts.iter().try_for_each(|(what, text)| {
+        page.hanging("  ", "    ", &format!("{what}: {text}"), Style::new())
+    })
+}
+
+/// Every word, by kind.
+fn words() -> Vec<(&'static str, Vec<String>)> {
+    let names = |all: &mut dyn Iterator<Item = &'static str>| all.map(str::to_owned).collect();
+    vec![
+        ("metrics", Metric::rows().map(|row| row.name.to_owned()).collect()),
+        ("counters", names(&mut Counter::ALL.iter().map(|one| one.name()))),
+        ("gauges", names(&mut Gauge::ALL.iter().map(|one| one.name()))),
+        ("validity rules", names(&mut rules::ALL.iter().map(|rule| rule.name))),
+        ("failures", names(&mut Failure::ALL.iter().map(|one| one.name()))),
+        ("ends of connections", names(&mut ConnectionEnd::ALL.iter().map(|one| one.name()))),
+        ("exit statuses", ExitStatus::ALL.iter().map(|status| status.code().to_string()).collect()),
+    ]
+}
+
+fn list(page: &mut Page<'_>) -> io::Result<()> {
+    words().iter().try_for_each(|(kind, words)| {
+        page.hanging("", "  ", &format!("{kind}: {}", words.join(", ")), Style::new())
+    })
+}
+
+fn meanings(word: &str) -> Vec<Meaning> {
+    let plain = |kind, doc: &str| Meaning { kind, text: sentence(doc), facts: Vec::new() };
+    let mut all: Vec<Meaning> = metric(word).into_iter().collect();
+    let counter = Counter::ALL.iter().find(|one| one.name() == word);
+    all.extend(counter.map(|one| plain("counter", one.doc())));
+    let gauge = Gauge::ALL.iter().find(|one| one.name() == word);
+    all.extend(gauge.map(|one| plain("gauge", one.doc())));
+    all.extend(rules::ALL.iter().find(|rule| rule.name == word).map(|rule| of_rule(rule)));
+    let failure = Failure::ALL.iter().find(|one| one.name() == word);
+    all.extend(failure.map(|one| Meaning {
+        kind: "failure",
+        text: sentence(one.doc()),
+        facts: vec![("origin", one.origin().name().to_owned())],
+    }));
+    let end = ConnectionEnd::ALL.iter().find(|one| one.name() == word);
+    all.extend(end.map(|one| plain("end of a connection", one.doc())));
+    // PASS, FAIL and INVALID stand at the beginning of theirs.
+    let verdict = |doc: &str| doc.trim_start().split(['.', ':']).next() == Some(word);
+    let is_named =
+        |status: &&ExitStatus| status.code().to_string() == word || verdict(status.doc());
+    let status = ExitStatus::ALL.iter().find(is_named);
+    all.extend(status.map(|one| plain("exit status", one.doc())));
+    all
+}
+
+/// A metric by its name, by its family, or with a statistic.
+fn metric(word: &str) -> Option<Meaning> {
+    let of_time = |word: &str| TimeMetric::named(word).map(TimeMetric::row);
+    let with_stat = || {
+        let named = |(time, stat): (&str, &str)| {
+            Stat::ALL.iter().find(|one| one.name() == stat).and_then(|_| of_time(time))
+        };
+        // A statistic may have a point: `p99.9`.
+        word.match_indices('.').find_map(|(at, _)| named((&word[..at], &word[at + 1..])))
+    };
+    let known = || Metric::named(word).map(Metric::row);
+    let of_monitor = || word.starts_with("monitor.").then_some(MonitorStat::Max);
+    let row = Metric::rows()
+        .find(|row| row.name == word)
+        .or_else(|| of_time(word.trim_end_matches(".*")))
+        .or_else(known)
+        .or_else(with_stat)
+        .or_else(|| of_monitor().and_then(|_| Metric::rows().last()))?;
+    Some(of_metric(row))
+}
+
+fn of_metric(row: &MetricRow) -> Meaning {
+    let during =
+        |protocol: ProtocolKind| if row.all_phases.has(protocol) { "all phases" } else { "hold" };
+    let looks_at: Vec<String> = row
+        .protocols
+        .iter()
+        .map(|protocol| format!("{} in {}", during(protocol), protocol.name()))
+        .collect();
+    let mut facts = vec![
+        ("computed as", row.formula.to_owned()),
+        ("protocols", row.protocols.to_string()),
+        ("a threshold without `during` looks at", looks_at.join(", ")),
+    ];
+    if !row.needs.is_empty() {
+        let needs = row.needs.iter().map(|need| Need::words(*need).0);
+        facts.push(("needs", needs.collect::<Vec<_>>().join(", ")));
+    }
+    let columns = row.columns();
+    let key = row.json_key().map(|key| format!("report.json `{key}`"));
+    let columns = (!columns.is_empty()).then(|| format!("summary.csv {}", columns.join(", ")));
+    let places: Vec<String> = key.into_iter().chain(columns).collect();
+    facts.push(("in reports", places.join("; ")));
+    Meaning { kind: "metric", text: sentence(row.doc), facts }
+}
+
+fn of_rule(rule: &Rule) -> Meaning {
+    let limit = |unit: Unit, limit: Option<f64>, note: &str| {
+        let figure = limit.map(|limit| unit.figure(limit));
+        let both = figure.into_iter().chain((!note.is_empty()).then(|| note.to_owned()));
+        both.collect::<Vec<_>>().join(", ")
+    };
+    let facts = [
+        ("warns beyond", limit(rule.unit, rule.warn, rule.warn_note)),
+        ("INVALID beyond", limit(rule.unit, rule.invalid, rule.invalid_note)),
+        (
+            "set by",
+            rule.setting.map_or_else(String::new, |key| {
+                format!("`[generator] limits = {{ {} = … }}`", key.name())
+            }),
+        ),
+        ("what to do", rule.advice.to_owned()),
+    ];
+    let facts = facts.into_iter().filter(|(_, text)| !text.is_empty()).collect();
+    Meaning { kind: "validity rule", text: sentence(rule.doc), facts }
+}
+
+/// A comment as a text of one line.
+fn sentence(doc: &str) -> String {
+    doc.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_has_a_meaning_with_a_text() {
+        for word in words().into_iter().flat_map(|(_, words)| words) {
+            let all = meanings(&word);
+            assert!(!all.is_empty(), "{word}");
+            for meaning in all {
+                assert!(meaning.text.ends_with('.'), "{word}: {}", meaning.text);
+                assert!(meaning.facts.iter().all(|(_, text)| !text.is_empty()), "{word}");
+            }
+        }
+    }
+
+    #[test]
+    fn metrics_are_found_as_plans_name_them() {
+        for word in [
+            "service_time.p99",
+            "connect.time.p99.9",
+            "connect.time.*",
+            "within.200ms.ratio",
+            "monitor.lb.node_load1.max",
+        ] {
+            assert!(meanings(word).iter().any(|one| one.kind == "metric"), "{word}");
+        }
+        assert!(meanings("service_time.p98").is_empty());
+        assert!(meanings("nonsense").is_empty());
+        assert_eq!(meanings("INVALID")[0].text, meanings("3")[0].text);
+    }
+}
