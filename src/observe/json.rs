@@ -196,9 +196,13 @@ fn finding(view: &View, found: &Finding) -> Value {
     let Some(of) = view.outline.scenarios.get(usize::from(found.scenario)) else {
         return Value::Null;
     };
+    let threshold = of.thresholds.get(usize::from(found.threshold));
+    let condition = threshold.map(|threshold| &threshold.condition);
     let mut facts = json!({
         "scenario": of.name,
-        "check": of.thresholds.get(usize::from(found.threshold)).map(|threshold| &threshold.condition),
+        "condition": condition,
+        // The same by its earlier name, for readers of `planrun.progress/1`.
+        "check": condition,
         "state": found.state.name(),
         "samples": found.samples,
     });
@@ -208,8 +212,7 @@ fn finding(view: &View, found: &Finding) -> Value {
     if let Some(request) = found.request.and_then(|at| of.requests.get(usize::from(at))) {
         facts["request"] = request.as_str().into();
     }
-    let metric = of.thresholds.get(usize::from(found.threshold)).map(|threshold| threshold.metric);
-    match (found.value, metric) {
+    match (found.value, threshold.map(|threshold| threshold.metric)) {
         (Some(ns), Some(Metric::Time(..))) => facts["value_ns"] = whole(ns).into(),
         (Some(value), _) => facts["value"] = value.into(),
         (None, _) => {}

@@ -102,6 +102,8 @@ pub(super) struct ThresholdReport<'a> {
     stage: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     request: Option<&'a str>,
+    condition: &'a str,
+    /// The same by its earlier name, for readers of `planrun.report/1`.
     check: &'a str,
     /// It is planrun's own: the plan says nothing of thresholds.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -145,6 +147,7 @@ impl<'a> ThresholdReport<'a> {
             scenario: &scenario.name,
             stage: stage.map(|stage| stage.name.as_str()),
             request: finding.request.and_then(|at| scenario.request(at)),
+            condition: &threshold.condition,
             check: &threshold.condition,
             default: threshold.is_default,
             passed: finding.state == State::Held,

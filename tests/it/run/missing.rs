@@ -217,7 +217,8 @@ fn without_thresholds_there_is_one_and_an_empty_list_is_none() {
     let plan = http(dead, rest);
     let outcome = run(1, &plan, &["--force"]);
     let threshold = &outcome.report["thresholds"][0];
-    assert_eq!(threshold["check"], "failure_ratio < 1%");
+    assert_eq!(threshold["condition"], "failure_ratio < 1%");
+    assert_eq!(threshold["check"], threshold["condition"], "its earlier name");
     assert_eq!((&threshold["default"], &threshold["state"]), (&true.into(), &"broken".into()));
     assert!(outcome.stdout.contains("default threshold"), "{}", outcome.stdout);
     // The folder says so again, and a report made from it is the same.
