@@ -2,16 +2,20 @@
 
 mod check;
 mod ci;
+mod compare;
 mod diagnostic;
 mod doctor;
 mod elsewhere;
 mod exit;
 mod explain;
+mod index;
 mod init;
 mod live_page;
 mod man;
 mod plan_file;
 mod preflight;
+mod repeat;
+mod replay;
 mod report;
 mod run;
 mod saving;
@@ -62,6 +66,12 @@ enum Command {
     Verify(verify::VerifyArgs),
     /// Explain a word of reports: a metric, a validity rule, a failure, an exit status.
     Explain(explain::ExplainArgs),
+    /// Compare two sets of runs: regressed, not regressed or inconclusive.
+    Compare(compare::CompareArgs),
+    /// Run the load of a saved run again, and say whether it came out the same.
+    Replay(replay::ReplayArgs),
+    /// Write the list of published runs: README.md and index.html of their directory.
+    Index(index::IndexArgs),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
     /// Print the JSON Schema of plans.
@@ -100,6 +110,9 @@ const SUBCOMMANDS: &[&str] = &[
     "report",
     "verify",
     "explain",
+    "compare",
+    "replay",
+    "index",
     "init",
     "schema",
     "completions",
@@ -166,6 +179,9 @@ pub fn main() -> ExitCode {
         Some(Command::Report(args)) => report::report(&args),
         Some(Command::Verify(args)) => verify::verify(&args),
         Some(Command::Explain(args)) => explain::explain(&args),
+        Some(Command::Compare(args)) => compare::compare(&args),
+        Some(Command::Replay(args)) => replay::replay(&args),
+        Some(Command::Index(args)) => index::index(&args),
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema) => schema::schema(),
         Some(Command::Completions(args)) => man::completions(&args),

@@ -10,6 +10,7 @@ use super::ci::{self, When};
 use super::{ExitStatus, OverrideArgs, diagnostic, elsewhere, refuse};
 use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
+use crate::store::SavedRun;
 use crate::workload::http::ScenarioFiles;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -51,11 +52,40 @@ impl PlanFile {
         Ok(Self { source, overrides, plan, files })
     }
 
+    /// The plan of a saved run, with the files that it names in `files`, and targets at other
+    /// addresses.
+    pub(super) fn of_saved(
+        run: &SavedRun,
+        files: &Path,
+        targets: &[String],
+    ) -> Result<Self, ExitStatus> {
+        let text = read_text(&run.plan_file()).map_err(|(message, help)| {
+            diagnostic::print_error(&message, help);
+            ExitStatus::WrongPlan
+        })?;
+        let source = Source { name: files.join("plan.toml").display().to_string(), text };
+        let mut overrides = run.header.overrides.clone();
+        overrides.target.extend(targets.iter().cloned());
+        let variable = |name: &str| std::env::var(name).ok();
+        let plan = Plan::parse_saved(&source, &overrides, &variable)
+            .map_err(|errors| refuse_plan(&errors, When::Never))?;
+        let files = engine::read_files(&plan, folder(&source))
+            .map_err(|problems| refuse_plan(&of_files(&source, problems), When::Never))?;
+        Ok(Self { source, overrides, plan, files })
+    }
+
     /// The same plan with one more `--set`, which changes a level and no file: nothing is read
     /// again.
     pub(super) fn at_level(&self, setting: String) -> Result<Self, ExitStatus> {
+        let mut overrides = self.overrides.clone();
+        overrides.set.push(setting);
+        self.with_overrides(overrides)
+    }
+
+    /// The same plan changed otherwise, though in no file that it names: nothing is read again.
+    pub(super) fn with_overrides(&self, overrides: Overrides) -> Result<Self, ExitStatus> {
         let mut changed = self.clone();
-        changed.overrides.set.push(setting);
+        changed.overrides = overrides;
         changed.plan = parse(&changed.source, &changed.overrides)
             .map_err(|errors| refuse_plan(&errors, When::Never))?;
         engine::recheck_files(&changed.plan, &changed.files)

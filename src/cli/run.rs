@@ -63,6 +63,33 @@ pub(super) struct RunArgs {
     /// Ignore `[search]`: run the plan once, at the level of its stages.
     #[arg(long)]
     pub(super) no_search: bool,
+    /// Run the plan this many times; `planrun compare` compares sets of runs.
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100))]
+    pub(super) repeat: Option<usize>,
+    /// Run the plan against this address as well, in turns, and compare: A is the plan's own
+    /// target.
+    #[arg(long, value_name = "NAME=ADDRESS", requires = "repeat")]
+    pub(super) versus: Option<String>,
+}
+
+impl RunArgs {
+    /// Those of a run whose plan is known already.
+    pub(super) fn again(out: PathBuf, progress: Progress, force: bool) -> Self {
+        Self {
+            path: None,
+            out,
+            overrides: OverrideArgs::default(),
+            ci: CiArgs::default(),
+            progress,
+            dashboard: None,
+            summary: Summary::Short,
+            force,
+            no_probe: false,
+            no_search: true,
+            repeat: None,
+            versus: None,
+        }
+    }
 }
 
 /// What came of one run.

@@ -7,7 +7,7 @@ use super::ci::{self, CiOutputs};
 use super::plan_file::PlanFile;
 use super::run::{RunArgs, RunOutcome, run_once};
 use super::signals::Signals;
-use super::{ExitStatus, diagnostic, live_page, screen};
+use super::{ExitStatus, diagnostic, live_page, repeat, screen};
 use crate::observe::LivePage;
 use crate::plan::Search;
 use crate::report::page::Page;
@@ -29,11 +29,17 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
                     return ExitStatus::Internal;
                 }
             };
+            let repeated = args.repeat.and_then(|_| repeat::refused(&file.plan));
+            if let Some((message, help)) = repeated.filter(|_| !args.no_search) {
+                diagnostic::print_error(message, Some(help));
+                return ExitStatus::WrongPlan;
+            }
             let page = match live_page::serve(args) {
                 Ok(page) => page,
                 Err(status) => return status,
             };
             let status = match file.plan.search.clone().filter(|_| !args.no_search) {
+                _ if args.repeat.is_some() => repeat::repeat(args, &file, outputs, page.as_ref()),
                 Some(search) => run_search(args, &file, &search, outputs, page.as_ref()),
                 None => single(args, file, outputs, page.as_ref()),
             };

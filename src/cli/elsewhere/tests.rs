@@ -81,7 +81,7 @@ fn flags_and_files_of_other_tools_lead_on() {
         ("reprot results/x", "`planrun report results/x`"),
         ("runn a.toml", "`planrun run a.toml`"),
         ("--plan a.toml", "planrun init"),
-        ("compare a b", "`planrun --help` lists the subcommands"),
+        ("analyse a b", "`planrun --help` lists the subcommands"),
     ] {
         let Answer { message, help, .. } = answer(line);
         assert!(help.contains(says), "{line}: {message}: {help}");

@@ -4,10 +4,12 @@
 mod canned;
 mod ci;
 mod command;
+mod compared;
 mod damage;
 mod earlier;
 mod html;
 mod looking;
+mod replayed;
 mod screen;
 mod soak;
 mod verified;

@@ -162,3 +162,42 @@ fn every_published_folder_is_verified() {
     assert_eq!(code, Some(0), "{text}");
     assert!(text.matches("verified  ").count() >= 11, "{text}");
 }
+
+#[test]
+fn the_index_of_published_runs_is_up_to_date() {
+    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_planrun")).args(arguments).output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.code(), String::from_utf8(text).unwrap())
+    };
+    let (code, text) = run(&["index", "--check", results.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{text}");
+}
+
+#[test]
+fn an_index_is_written_once_and_keeps_the_words_around_it() {
+    let (out, folder) = finished();
+    let path = out.path().to_str().unwrap();
+    fs::write(out.path().join("README.md"), "# Mine\n\nwords\n").unwrap();
+    let (code, text) = said(&["index", "--check", path]);
+    assert_eq!(code, Some(1), "{text}");
+    assert!(text.contains("README.md is stale") && text.contains("planrun index"), "{text}");
+    let (code, text) = said(&["index", path]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("README.md") && text.contains("index.html"), "{text}");
+    assert_eq!(said(&["index", "--check", path]).0, Some(0));
+    let page = read(out.path(), "README.md");
+    let name = folder.strip_prefix(out.path()).unwrap().to_str().unwrap();
+    assert!(page.starts_with("# Mine\n\nwords\n") && page.contains(name), "{page}");
+    let html = read(out.path(), "index.html");
+    assert!(html.contains(&format!("{name}/report.html")), "{html}");
+    let edited = page.replace("canned", "other");
+    fs::write(out.path().join("README.md"), edited).unwrap();
+    assert_eq!(said(&["index", "--check", path]).0, Some(1));
+    let empty = tempfile::tempdir().unwrap();
+    for path in [empty.path(), &folder.join("plan.toml"), &empty.path().join("none")] {
+        let (code, text) = said(&["index", path.to_str().unwrap()]);
+        assert_eq!(code, Some(2), "{text}");
+    }
+}

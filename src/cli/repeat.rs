@@ -1,0 +1,137 @@
+//! Runs of one plan, one after the other: a set that can be compared, or two sets in turn.
+
+use super::ci::{self, CiOutputs};
+use super::plan_file::PlanFile;
+use super::run::{RunArgs, run_once};
+use super::signals::Signals;
+use super::{ExitStatus, compare, diagnostic, screen};
+use crate::observe::LivePage;
+use crate::plan::{Overrides, Plan};
+use crate::report::page::Page;
+use crate::results::compare::{Options, compare as compare_runs, write, write_noise};
+use crate::store::SavedRun;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// The runs of a set.
+#[derive(Debug, Default)]
+struct Set {
+    runs: Vec<SavedRun>,
+}
+
+/// Runs a plan so many times, and against another address in turn where that is asked for.
+pub(super) fn repeat(
+    args: &RunArgs,
+    file: &PlanFile,
+    outputs: CiOutputs,
+    page: Option<&LivePage>,
+) -> ExitStatus {
+    repeated(args, file, outputs, page).unwrap_or_else(|status| status)
+}
+
+fn repeated(
+    args: &RunArgs,
+    file: &PlanFile,
+    outputs: CiOutputs,
+    page: Option<&LivePage>,
+) -> Result<ExitStatus, ExitStatus> {
+    let mut signals = Signals::listen().map_err(|error| {
+        diagnostic::print_error(&format!("cannot listen for signals: {error}"), None);
+        ExitStatus::Internal
+    })?;
+    let sides = sides(args, file)?;
+    let mut sets: Vec<Set> = sides.iter().map(|_| Set::default()).collect();
+    let mut worst: Option<(ExitStatus, SavedRun)> = None;
+    let order = order(args.repeat.unwrap_or(1), sides.len());
+    for (number, side) in (1..).zip(&order) {
+        let (file, out) = &sides[*side];
+        let against = if sides.len() > 1 { [" of A", " of B"][*side] } else { "" };
+        let _ = writeln!(anstream::stderr(), "repeat: run {number} of {}{against}", order.len());
+        let mut args = args.clone();
+        args.out.clone_from(out);
+        let ran = run_once(&args, file.clone(), Some(&mut signals), page, &mut std::io::sink());
+        let (ExitStatus::Pass | ExitStatus::Fail | ExitStatus::Invalid, Some(saved)) =
+            (ran.status, ran.saved)
+        else {
+            return Err(ran.status);
+        };
+        let _ = writeln!(
+            anstream::stdout(),
+            "{:8} {}",
+            saved.judgement.verdict.to_string(),
+            saved.folder.display()
+        );
+        if worst.as_ref().is_none_or(|(status, _)| status.code() < ran.status.code()) {
+            let again = SavedRun::open(&saved.folder).map_err(|error| failed(&error))?;
+            worst = Some((ran.status, again));
+        }
+        sets[*side].runs.push(*saved);
+    }
+    let Some((status, saved)) = worst else { return Err(ExitStatus::Internal) };
+    let problems = outputs.of_run(&saved);
+    ci::print(&problems);
+    let compared = conclude(&sets)?;
+    Ok(match (problems.is_empty(), status) {
+        (false, _) => ExitStatus::Internal,
+        (true, ExitStatus::Pass) => compared,
+        (true, status) => status,
+    })
+}
+
+/// What is run, and where its results go: A, and B where there is one.
+fn sides(args: &RunArgs, file: &PlanFile) -> Result<Vec<(PlanFile, PathBuf)>, ExitStatus> {
+    let Some(versus) = &args.versus else { return Ok(vec![(file.clone(), args.out.clone())]) };
+    let target = file.overrides.target.iter().cloned().chain([versus.clone()]).collect();
+    let overrides = Overrides { target, ..file.overrides.clone() };
+    Ok(vec![
+        (file.clone(), args.out.join("a")),
+        (file.with_overrides(overrides)?, args.out.join("b")),
+    ])
+}
+
+/// Which side each run is of: A B B A A B B A, so that a drift of the machine meets both alike.
+fn order(repeat: usize, sides: usize) -> Vec<usize> {
+    let pair = |number: usize| if number.is_multiple_of(2) { [0, 1] } else { [1, 0] };
+    if sides < 2 { vec![0; repeat] } else { (0..repeat).flat_map(pair).collect() }
+}
+
+fn failed(error: &crate::store::Error) -> ExitStatus {
+    diagnostic::print_error(&error.to_string(), None);
+    ExitStatus::Internal
+}
+
+/// Prints how much runs of one set vary, or what changed from A to B.
+fn conclude(sets: &[Set]) -> Result<ExitStatus, ExitStatus> {
+    let mut text = Vec::new();
+    let page = &mut Page::new(&mut text, screen::columns());
+    let (base, new) = (&sets[0].runs, &sets[sets.len() - 1].runs);
+    let comparison =
+        compare_runs(base, new, &Options::default()).map_err(|error| failed(&error))?;
+    let (written, status) = if sets.len() > 1 {
+        (write(&comparison, page), compare::status(comparison.outcome))
+    } else {
+        (write_noise(&comparison, page), ExitStatus::Pass)
+    };
+    // Whoever closes the pipe has read enough.
+    let _ = written.and_then(|()| anstream::stdout().write_all(&text));
+    Ok(status)
+}
+
+/// Why a plan cannot be repeated.
+pub(super) fn refused(plan: &Plan) -> Option<(&'static str, &'static str)> {
+    plan.search.is_some().then_some((
+        "a plan with `[search]` runs at several levels and is not repeated",
+        "run it at the level of its stages: `--no-search --repeat 5`",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sides_take_turns_so_that_each_is_first_as_often() {
+        assert_eq!(order(4, 2), [0, 1, 1, 0, 0, 1, 1, 0]);
+        assert_eq!(order(3, 1), [0, 0, 0]);
+    }
+}

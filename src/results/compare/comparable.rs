@@ -1,0 +1,172 @@
+//! Says why runs cannot be compared: another load, another machine, or a run that proves nothing.
+
+#![expect(clippy::disallowed_methods, reason = "the machine of a run is a file of its folder")]
+
+use crate::schedule::Digests;
+use crate::store::{Error, SavedRun};
+use crate::verdict::Verdict;
+use clap::ValueEnum;
+use serde::Serialize;
+use serde_json::Value;
+use std::fs;
+use std::io::ErrorKind;
+
+/// What two runs may differ in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Another load, or other due times.
+    #[value(skip)]
+    Workload,
+    /// A run that proves nothing about its target.
+    #[value(skip)]
+    Invalid,
+    /// A run that did not come to its end.
+    #[value(skip)]
+    Incomplete,
+    /// Another processor, kernel or hypervisor, or a debug build.
+    Machine,
+    /// Another version of planrun.
+    Version,
+    /// Another target: told, and no reason not to compare.
+    #[value(skip)]
+    Target,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    /// What differs.
+    pub kind: Kind,
+    /// In words.
+    pub detail: String,
+    /// Whether the runs are compared all the same.
+    pub accepted: bool,
+}
+
+/// What of a machine moves figures most, by name.
+const MACHINE: [(&str, [&str; 2]); 5] = [
+    ("processor", ["cpu", "model"]),
+    ("processors", ["cpu", "usable"]),
+    ("hypervisor", ["cpu", "hypervisor"]),
+    ("governor", ["cpu", "governor"]),
+    ("kernel", ["kernel", "release"]),
+];
+
+/// Where the runs differ from the first of the base.
+pub(super) fn differences(
+    base: &[SavedRun],
+    new: &[SavedRun],
+    accept: &[Kind],
+) -> Result<Vec<Difference>, Error> {
+    let mut found: Vec<Difference> = Vec::new();
+    let mut add = |kind: Kind, detail: String| {
+        let accepted = kind == Kind::Target || accept.contains(&kind);
+        let one = Difference { kind, detail, accepted };
+        if !found.contains(&one) {
+            found.push(one);
+        }
+    };
+    let Some(first) = base.first() else { return Ok(found) };
+    let wanted = Digests::of(&first.plan_without_values);
+    let machine = environment(first)?;
+    for run in base.iter().chain(new) {
+        let name = run.folder.display();
+        let digests = Digests::of(&run.plan_without_values);
+        if digests.workload != wanted.workload {
+            add(
+                Kind::Workload,
+                format!("{name} has another workload than {}", first.folder.display()),
+            );
+        } else if digests.schedule != wanted.schedule {
+            add(
+                Kind::Workload,
+                format!("{name} has other due times than {}", first.folder.display()),
+            );
+        }
+        if digests.targets != wanted.targets {
+            add(Kind::Target, format!("{name} has another target than {}", first.folder.display()));
+        }
+        if !run.complete() {
+            add(Kind::Incomplete, format!("{name} was cut off"));
+        } else if run.judgement.verdict == Verdict::Invalid {
+            let mut rules: Vec<&str> =
+                run.judgement.breaches.iter().map(|one| one.rule.name()).collect();
+            rules.dedup();
+            let rules = rules.join(", ");
+            add(
+                Kind::Invalid,
+                format!("{name} is INVALID ({rules}): it proves nothing about its target"),
+            );
+        }
+        let (is, was) = (&run.header.tool.version, &first.header.tool.version);
+        if is != was {
+            add(Kind::Version, format!("planrun {was} and {is}"));
+        }
+        for words in machines(&machine, &environment(run)?) {
+            add(Kind::Machine, words);
+        }
+    }
+    Ok(found)
+}
+
+fn environment(run: &SavedRun) -> Result<Value, Error> {
+    let path = run.folder.join("environment.json");
+    match fs::read(&path) {
+        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Value::Null),
+        Err(reason) => Err(Error::Read { path, reason }),
+    }
+}
+
+/// Where two machines differ, in words. What is not known of one of them is no difference.
+fn machines(one: &Value, other: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    for (name, [table, key]) in MACHINE {
+        let [was, is] = [one, other].map(|all| shown(key, &all[table][key]));
+        if let (Some(was), Some(is)) = (was, is)
+            && was != is
+        {
+            found.push(format!("{name}: {was} and {is}"));
+        }
+    }
+    let build = |all: &Value| all["build"].as_str().map(str::to_owned);
+    if let (Some(was), Some(is)) = (build(one), build(other))
+        && was != is
+        && !was.is_empty()
+        && !is.is_empty()
+    {
+        found.push(format!("a {was} and a {is} build of planrun"));
+    }
+    found
+}
+
+/// Of a kernel its first two numbers: the others are patches.
+fn shown(key: &str, value: &Value) -> Option<String> {
+    let text = match value {
+        Value::Null => return None,
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let numbers: Vec<&str> = text.splitn(3, '.').take(2).collect();
+    Some(if key == "release" { numbers.join(".") } else { text })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn machines_differ_by_what_moves_figures() {
+        let one = json!({ "build": "release", "cpu": { "model": "Fast 1", "usable": 2 }, "kernel": { "release": "6.1.0-18" } });
+        let mut other = one.clone();
+        other["kernel"]["release"] = "6.1.7-99".into();
+        assert!(machines(&one, &other).is_empty());
+        assert!(machines(&one, &Value::Null).is_empty());
+        other["cpu"]["usable"] = 4.into();
+        other["build"] = "debug".into();
+        let words = ["processors: 2 and 4", "a release and a debug build of planrun"];
+        assert_eq!(machines(&one, &other), words);
+    }
+}
