@@ -5,7 +5,7 @@
 #![expect(clippy::disallowed_methods, reason = "files beside the runs are read")]
 
 use super::compare::{Interval, figures, interval_of_median, median};
-use crate::plan::{Metric, Protocol, Stat, TimeMetric};
+use crate::plan::{Metric, Stat, TimeMetric};
 use crate::record::{Cell, Counter};
 use crate::report::table::escaped;
 use crate::schedule::Digests;
@@ -223,8 +223,8 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
     let count = |number| grouped(number);
     let failed = get(Counter::Failed) + get(Counter::TimedOut);
     let p99 = |time| Metric::Time(time, Stat::P99);
-    let (counts, metrics) = match &scenario.protocol {
-        Protocol::Hold(_) => (
+    let (counts, metrics) = if scenario.protocol.row().lasts {
+        (
             format!(
                 "{} connections of {}, {} lost",
                 count(get(Counter::ConnectOk)),
@@ -232,8 +232,9 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
                 count(get(Counter::Lost))
             ),
             vec![p99(TimeMetric::ConnectTime)],
-        ),
-        Protocol::Http(_) => (
+        )
+    } else {
+        (
             format!(
                 "{} requests of {}, {} failed",
                 count(get(Counter::Ok)),
@@ -241,7 +242,7 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
                 count(failed)
             ),
             vec![p99(TimeMetric::ResponseTime), p99(TimeMetric::ServiceTime)],
-        ),
+        )
     };
     let own = |metric| {
         let all = figures(run, &[metric]);

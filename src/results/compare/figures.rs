@@ -1,8 +1,6 @@
 //! Turns a run into one figure for each metric, scenario and stage.
 
-use crate::plan::{
-    Metric, Phase, Plan, Protocol, RateMetric, RatioMetric, Scenario, Stat, TimeMetric,
-};
+use crate::plan::{Metric, Phase, Plan, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
 use crate::record::{Cell, CellKey, Gauges, MeasuredSpan, measure};
 use crate::store::SavedRun;
 use crate::units::{SECOND_NS, narrow};
@@ -58,13 +56,12 @@ pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<Figu
 fn chosen(scenario: &Scenario) -> Vec<Metric> {
     let times = |time| [Stat::P50, Stat::P99].map(|stat| Metric::Time(time, stat));
     let mut metrics = vec![Metric::Ratio(RatioMetric::Failure)];
-    match &scenario.protocol {
-        Protocol::Http(_) => {
-            metrics.push(Metric::Rate(RateMetric::Requests));
-            metrics.extend(times(TimeMetric::ServiceTime));
-            metrics.extend(times(TimeMetric::ResponseTime));
-        }
-        Protocol::Hold(_) => metrics.extend(times(TimeMetric::ConnectTime)),
+    if scenario.protocol.row().lasts {
+        metrics.extend(times(TimeMetric::ConnectTime));
+    } else {
+        metrics.push(Metric::Rate(RateMetric::Requests));
+        metrics.extend(times(TimeMetric::ServiceTime));
+        metrics.extend(times(TimeMetric::ResponseTime));
     }
     let named = scenario.thresholds.iter().map(|one| one.metric);
     let figures = |one: &Metric| matches!(one, Metric::Time(..) | Metric::Rate(_));
