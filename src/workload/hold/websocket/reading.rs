@@ -239,10 +239,10 @@ impl WebSocketClient {
 
 /// The header of a server's frame.
 fn header(bytes: &[u8]) -> Result<Option<FrameHeader>, ConversationError> {
+    let is_masked = bytes.get(1).is_some_and(|second| second & 0x80 != 0);
     match FrameHeader::read(bytes) {
-        Ok(_) if bytes.get(1).is_some_and(|second| second & 0x80 != 0) => {
-            Err(violated(Violation::Masked))
-        }
+        // The length may come later than the bit: what is said first does not depend on that.
+        Ok(_) | Err(Violation::Length(_)) if is_masked => Err(violated(Violation::Masked)),
         other => other.map_err(violated),
     }
 }
