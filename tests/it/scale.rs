@@ -84,8 +84,9 @@ fn a_hundred_thousand_are_opened_on_time_verified_held_and_cheap() {
     let cost = &hold.0["cost"];
     let generator = cost["generator"]["rss_bytes"].as_f64().unwrap();
     let processes = cost["generator"]["processes"].as_f64().unwrap();
-    // A debug build maps more code, which is not a cost of connections.
-    let fixed = f64::from(if cfg!(debug_assertions) { 22 << 20 } else { 8 << 20 });
+    // A debug build maps more code, and more with each subcommand, which is not a cost of
+    // connections: a release build has 5.4 MB in all.
+    let fixed = f64::from(if cfg!(debug_assertions) { 24 << 20 } else { 8 << 20 });
     let each = (generator - processes * fixed).max(0.0) / all as f64;
     assert!(each <= 128.0, "{each} B a connection beyond {fixed} B a worker: {cost}");
     let kernel = cost["kernel_bytes_per_connection"].as_f64().unwrap();

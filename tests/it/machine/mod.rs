@@ -79,6 +79,7 @@ impl Lab {
         let plan = self.plan(plan);
         let out = self.folder.path().join("results");
         let mut arguments = vec![path(&plan), "--out", path(&out)];
+        arguments.extend(["--summary", "full"]);
         if !more.contains(&"--progress") {
             arguments.extend(["--progress", "none"]);
         }
