@@ -216,7 +216,7 @@ impl<E: TlsSide> TlsSession<E> {
         !self.outbox.is_empty()
     }
 
-    /// Sends close_notify, if the socket has room for it.
+    /// Sends `close_notify`, if the socket has room for it.
     pub(crate) fn close(mut self, socket: &TcpStream) {
         // No reply is awaited: the socket is closed next.
         if !self.end.is_handshaking() && self.say(Outgoing::Goodbye).is_ok() {
