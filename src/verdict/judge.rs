@@ -102,17 +102,38 @@ impl Judge {
             }
             None => (self.measure(threshold.metric, view), None),
         };
+        let state = self.state(threshold, &view, measured, is_over);
+        let (state, measured) = match self.short_of_a_window(threshold, view, state) {
+            Some(whole) => (State::Broken, Some(whole)),
+            None => (state, measured),
+        };
         Finding {
             scenario: narrow(scenario),
             threshold: narrow(number),
             stage: place.0.filter(|_| threshold.scope != Scope::Scenario).map(narrow),
             request: place.1,
-            state: self.state(threshold, &view, measured, is_over),
+            state,
             value: measured.map(|measured| measured.value),
             samples: measured.map_or(0, |measured| measured.samples),
             ratio: measured.and_then(|measured| measured.ratio),
             window_end,
         }
+    }
+
+    /// A ratio that the target broke before a window was full, by all that was seen.
+    fn short_of_a_window(
+        &self,
+        threshold: &Threshold,
+        view: ThresholdView,
+        found: State,
+    ) -> Option<Measure> {
+        let unreached = matches!(found, State::Unreached { .. });
+        if !unreached || threshold.window.is_none() || !matches!(threshold.metric, Metric::Ratio(_))
+        {
+            return None;
+        }
+        let whole = self.measure(threshold.metric, view);
+        whole.filter(|_| state(threshold, whole) == State::Broken)
     }
 
     /// How a threshold stands; where samples are missing, by who is to blame for that.

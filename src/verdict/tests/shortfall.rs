@@ -85,6 +85,16 @@ fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
 }
 
 #[test]
+fn a_ratio_that_is_broken_before_its_window_is_full_says_by_how_much() {
+    let window = Some(Time(Duration::from_mins(1)));
+    let plan = plan(vec![Threshold { window, ..below(FAILURE, 0.1) }]);
+    let judge = run(&plan, DONE, |_, cell| failed(cell, 7, Failure::Refused, 1));
+    let finding = judge.judgement().findings.remove(0);
+    assert_eq!((finding.state, finding.ratio), (State::Broken, Some((70, 70))));
+    assert_eq!((finding.value, finding.window_end), (Some(1.0), None));
+}
+
+#[test]
 fn what_failed_before_a_view_began_explains_nothing_in_it() {
     let plan = plan(vec![Threshold { scope: Scope::Stage(1), ..below(P50, 1e9) }]);
     let judge = run(&plan, DONE, |number, cell| {
