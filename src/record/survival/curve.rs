@@ -22,8 +22,8 @@ pub struct CurvePoint {
     pub survival: f64,
     /// Greenwood's standard error of that.
     pub error: f64,
-    /// The part that had died of each cause by then, in the order of [`End::DEATHS`]; with
-    /// `survival` they sum to 1.
+    /// The part that had died of each cause by then, in the order of
+    /// [`LifeEnd::DEATHS`](super::LifeEnd::DEATHS); with `survival` they sum to 1.
     pub incidence: [f64; 6],
 }
 
