@@ -4,7 +4,8 @@
 set -euo pipefail
 
 # Real peers: nginx and HAProxy as targets, Go and gevent for the article's servers, h2load as a
-# client, redis for heartbeats, node_exporter and netdata as monitors, chromium for the live page, iproute2 and nftables for network namespaces, a compiler for a clock that jumps.
+# client, redis for heartbeats, node_exporter and netdata as monitors, chromium for the pages,
+# iproute2 and nftables for network namespaces, a compiler for a clock that jumps.
 programs=(
   nginx:nginx-light haproxy:haproxy go:golang-go h2load:nghttp2-client python3:python3
   redis-server:redis-server prometheus-node-exporter:prometheus-node-exporter netdata:netdata-core

@@ -4,7 +4,7 @@
 
 use super::{ExitStatus, diagnostic, print_result, screen};
 use crate::catalogue::{
-    Counter, Gauge, Metric, MetricRow, MonitorStat, Need, ProtocolKind, TimeMetric,
+    Counter, Gauge, Metric, MetricRow, MonitorStat, Need, ProtocolKind, Samples, TimeMetric,
 };
 use crate::plan::{Stat, nearest};
 use crate::record::{ConnectionEnd, Failure};
@@ -119,14 +119,18 @@ fn metric(word: &str) -> Option<Meaning> {
         // A statistic may have a point: `p99.9`.
         word.match_indices('.').find_map(|(at, _)| named((&word[..at], &word[at + 1..])))
     };
-    let known = || Metric::named(word).map(Metric::row);
-    let of_monitor = || word.starts_with("monitor.").then_some(MonitorStat::Max);
+    // The names of monitors and their metrics are a plan's own.
+    let of_monitor = || {
+        let (_, stat) = word.strip_prefix("monitor.")?.rsplit_once('.')?;
+        let row = || Metric::rows().find(|row| row.samples == Samples::Scrapes);
+        MonitorStat::named(stat).and_then(|_| row())
+    };
     let row = Metric::rows()
         .find(|row| row.name == word)
         .or_else(|| of_time(word.trim_end_matches(".*")))
-        .or_else(known)
+        .or_else(|| Metric::named(word).map(Metric::row))
         .or_else(with_stat)
-        .or_else(|| of_monitor().and_then(|_| Metric::rows().last()))?;
+        .or_else(of_monitor)?;
     Some(of_metric(row))
 }
 
@@ -209,6 +213,7 @@ mod tests {
             assert!(meanings(word).iter().any(|one| one.kind == "metric"), "{word}");
         }
         assert!(meanings("service_time.p98").is_empty());
+        assert!(meanings("monitor.lb.node_load1.p99").is_empty());
         assert!(meanings("nonsense").is_empty());
         assert_eq!(meanings("INVALID")[0].text, meanings("3")[0].text);
     }

@@ -29,17 +29,34 @@ pub(super) fn rows(plan: &Plan, reading: &MonitorReading) -> Vec<u8> {
     bytes(csv)
 }
 
-/// Every metric of every monitor with its tally over the whole run, in the plan's order; nothing
-/// where it was never read.
-pub(super) fn all(
-    run: &SavedRun,
-) -> impl Iterator<Item = (u16, &Monitor, u16, &str, Option<&MonitorTally>)> {
-    (0..).zip(&run.plan.monitors).flat_map(|(index, monitor)| {
-        let recorded = run.recording.monitors.get(&index);
-        (0..).zip(&monitor.metrics).map(move |(metric, of)| {
-            let tally = recorded.and_then(|recorded| recorded.metrics.get(&metric));
-            (index, monitor, metric, of.name.as_str(), tally)
-        })
+/// One metric of one monitor, over the whole run.
+pub(super) struct MonitoredFigures<'a> {
+    /// Index into `Plan::monitors` and into `Monitor::metrics`.
+    pub(super) index: (u16, u16),
+    pub(super) monitor: &'a Monitor,
+    /// The metric's name.
+    pub(super) name: &'a str,
+    /// Absent where it was never read.
+    pub(super) tally: Option<&'a MonitorTally>,
+}
+
+/// Every metric of every monitor, in the plan's order.
+pub(super) fn all(run: &SavedRun) -> impl Iterator<Item = MonitoredFigures<'_>> {
+    (0..).zip(&run.plan.monitors).flat_map(|(index, monitor)| of(run, index, monitor))
+}
+
+/// Every metric of one monitor.
+pub(super) fn of<'a>(
+    run: &'a SavedRun,
+    index: u16,
+    monitor: &'a Monitor,
+) -> impl Iterator<Item = MonitoredFigures<'a>> {
+    let recorded = run.recording.monitors.get(&index);
+    (0..).zip(&monitor.metrics).map(move |(metric, one)| MonitoredFigures {
+        index: (index, metric),
+        monitor,
+        name: &one.name,
+        tally: recorded.and_then(|recorded| recorded.metrics.get(&metric)),
     })
 }
 
@@ -53,7 +70,7 @@ pub(super) fn table(run: &SavedRun) -> Option<Table> {
     let heading = |stat: &MonitorStat| Column::right(stat.name()).spare(spare(*stat));
     columns.extend(MonitorStat::ALL.iter().map(heading));
     let mut table = Table::new(columns);
-    for (_, monitor, _, name, tally) in all(run) {
+    for MonitoredFigures { monitor, name, tally, .. } in all(run) {
         let values = tally.map_or(0, |tally| tally.values);
         let mut cells: Vec<TableCell> = vec![
             visible(&monitor.name).into_owned().into(),

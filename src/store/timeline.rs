@@ -150,7 +150,7 @@ impl Timeline {
     }
 
     fn add_reading(&mut self, reading: &MonitorReading) {
-        // What is read while a run ends belongs to its last second.
+        // A reading comes before the second in which it was made: it opens the next point.
         let second = u32::try_from(reading.at_ns / SECOND_NS).unwrap_or(u32::MAX);
         let last = self.scenarios.first().map_or(0, Vec::len).max(1) - 1;
         let at = ((second / self.width) as usize).min(last.saturating_add(1));

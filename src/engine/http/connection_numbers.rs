@@ -51,16 +51,20 @@ impl ConnectionNumbers {
 mod tests {
     use super::*;
 
+    /// Seven numbers, each given back before the next is taken.
+    fn one_by_one(numbers: &mut ConnectionNumbers) -> Vec<u64> {
+        let next = |_| {
+            let number = numbers.take();
+            numbers.give_back(number);
+            number
+        };
+        (0..7).map(next).collect()
+    }
+
     #[test]
     fn addresses_take_turns_and_numbers_repeat() {
         let mut numbers = ConnectionNumbers::new(3, 1);
-        let mut seen = Vec::new();
-        for _ in 0..7 {
-            let number = numbers.take();
-            seen.push(number);
-            numbers.give_back(number);
-        }
-        assert_eq!(seen, [0, 1, 2, 0, 1, 2, 0]);
+        assert_eq!(one_by_one(&mut numbers), [0, 1, 2, 0, 1, 2, 0]);
         let kept: Vec<u64> = (0..6).map(|_| numbers.take()).collect();
         assert_eq!(kept, [1, 2, 0, 4, 5, 3]);
     }
@@ -68,12 +72,6 @@ mod tests {
     #[test]
     fn sources_take_turns_where_connections_do_not_last() {
         let mut numbers = ConnectionNumbers::new(1, 3);
-        let mut seen = Vec::new();
-        for _ in 0..7 {
-            let number = numbers.take();
-            seen.push(number);
-            numbers.give_back(number);
-        }
-        assert_eq!(seen, [0, 1, 2, 0, 1, 2, 0]);
+        assert_eq!(one_by_one(&mut numbers), [0, 1, 2, 0, 1, 2, 0]);
     }
 }

@@ -35,7 +35,7 @@ pub(super) enum Denied {
 }
 
 impl Access {
-    /// With a token by chance. Fails where the system has none to give.
+    /// With a random token. Fails where the system has none to give.
     pub(super) fn random(bound: SocketAddr) -> Result<Self, getrandom::Error> {
         let mut bytes = [0; TOKEN_BYTES];
         getrandom::fill(&mut bytes)?;

@@ -1,11 +1,10 @@
 //! Charts of the machine that made the load: what `uptime`, `free` and `ss -s` would have shown,
 //! what the kernel counted, and what was withheld.
 
-use super::chart::{Axis, Chart, Series, Unit};
-use super::stages::bands;
+use super::chart::{Chart, Series, Unit};
+use super::run_axis::RunAxis;
 use crate::record::{HostLevels, HostSample};
 use crate::report::foreign::visible;
-use crate::report::section::end_of;
 use crate::store::{HostPoint, SavedRun};
 use maud::{Markup, html};
 use std::collections::BTreeMap;
@@ -16,14 +15,8 @@ const MOST_COUNTERS: usize = 6;
 pub(super) fn host(run: &SavedRun) -> Markup {
     let view = View {
         points: run.timeline.host(),
-        x: run.timeline.middles(0),
-        end_s: end_of(&run.recording) as f64 / 1e9,
+        axis: RunAxis::new(run, 0),
         width_s: f64::from(run.timeline.width()),
-        bands: bands(
-            &run.plan.scenarios[0],
-            &run.recording.scenarios[0],
-            end_of(&run.recording) as f64 / 1e9,
-        ),
     };
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
     html! {
@@ -38,10 +31,8 @@ pub(super) fn host(run: &SavedRun) -> Markup {
 
 struct View<'a> {
     points: &'a [HostPoint],
-    x: Vec<f64>,
-    end_s: f64,
+    axis: RunAxis,
     width_s: f64,
-    bands: Vec<(f64, f64, String)>,
 }
 
 impl View<'_> {
@@ -68,27 +59,17 @@ impl View<'_> {
             self.withheld("waiting for memory", |point| point.delta.memory_stall_ns.unwrap_or(0)),
         ];
         vec![
-            self.chart("TCP sockets", Unit::Count, sockets),
-            self.chart("Load average", Unit::Number, vec![Series::new("load", self.each(load))]),
-            self.chart("Memory available", Unit::Bytes, vec![available]),
-            self.chart("Memory of the kernel", Unit::Bytes, kernel),
-            self.chart("Processors withheld", Unit::Number, seen(withheld)),
-            self.chart("Changes of the kernel's counters", Unit::PerSecond, self.counters()),
+            self.axis.chart("TCP sockets", Unit::Count, sockets),
+            self.axis.chart(
+                "Load average",
+                Unit::Number,
+                vec![Series::new("load", self.each(load))],
+            ),
+            self.axis.chart("Memory available", Unit::Bytes, vec![available]),
+            self.axis.chart("Memory of the kernel", Unit::Bytes, kernel),
+            self.axis.chart("Processors withheld", Unit::Number, seen(withheld)),
+            self.axis.chart("Changes of the kernel's counters", Unit::PerSecond, self.counters()),
         ]
-    }
-
-    fn chart(&self, title: &str, unit: Unit, series: Vec<Series>) -> Chart {
-        Chart {
-            title: title.to_owned(),
-            unit,
-            axis: Axis::Seconds(self.end_s),
-            x: self.x.clone(),
-            series,
-            stacked: false,
-            log: false,
-            bands: self.bands.clone(),
-            heat: None,
-        }
     }
 
     /// A value of each look at the machine.

@@ -7,8 +7,8 @@
 mod chart;
 mod host;
 mod monitors;
+mod run_axis;
 mod scenario;
-mod stages;
 
 use super::causes::causes;
 use super::foreign::visible;

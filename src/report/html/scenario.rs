@@ -1,11 +1,11 @@
 //! Turns one scenario into charts over time, its distribution, and its tables.
 
 use super::chart::{Axis, Chart, Heat, Series, Unit};
-use super::stages::bands;
+use super::run_axis::RunAxis;
 use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
 use crate::report::foreign::visible;
-use crate::report::section::{ScenarioFacts, Section, end_of};
+use crate::report::section::{ScenarioFacts, Section};
 use crate::report::text::Detail;
 use crate::report::text::requests::request_table;
 use crate::report::text::scenario::{cause_table, shown_times, stage_table, time_table};
@@ -31,8 +31,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
         facts: &run.recording.scenarios[index],
         whole: &whole,
         points: run.timeline.points(index),
-        x: run.timeline.middles(index),
-        end_s: end_of(&run.recording) as f64 / 1e9,
+        axis: RunAxis::new(run, index),
     };
     let charts: Vec<Markup> = view.charts().into_iter().filter_map(Chart::markup).collect();
     let requests = request_table(scenario, &whole, Detail::Full);
@@ -60,19 +59,18 @@ struct View<'a> {
     facts: &'a ScenarioRecording,
     whole: &'a Section<'a>,
     points: &'a [TimelinePoint],
-    x: Vec<f64>,
-    end_s: f64,
+    axis: RunAxis,
 }
 
 impl View<'_> {
     fn charts(&self) -> Vec<Chart> {
         let [level, rate] = self.scenario.protocol.row().charts;
         let mut charts = vec![
-            self.over_time(level, Unit::Count, self.levels()),
-            self.over_time(rate, Unit::PerSecond, self.rates()),
+            self.axis.chart(level, Unit::Count, self.levels()),
+            self.axis.chart(rate, Unit::PerSecond, self.rates()),
             Chart {
                 stacked: true,
-                ..self.over_time("Failures a second, by cause", Unit::PerSecond, self.failures())
+                ..self.axis.chart("Failures a second, by cause", Unit::PerSecond, self.failures())
             },
         ];
         let main = main_time(self.scenario, self.whole);
@@ -80,36 +78,22 @@ impl View<'_> {
             [main, TimeMetric::FailedTime, TimeMetric::HeartbeatGap, TimeMetric::HeartbeatRtt]
         {
             let title = format!("{metric} over time");
-            let chart = self.over_time(&title, Unit::Time, self.percentiles(metric));
+            let chart = self.axis.chart(&title, Unit::Time, self.percentiles(metric));
             charts.push(Chart { log: true, ..chart });
         }
         charts.extend(self.heat(main));
         charts.extend([self.distribution(&[main, TimeMetric::FailedTime]), self.survival()]);
-        charts.push(self.over_time("Processors used by the workers", Unit::Count, self.cpu()));
-        charts.push(self.over_time("Processor time for each attempt", Unit::Time, self.cost()));
-        charts.push(self.over_time("Memory of the workers", Unit::Bytes, self.memory()));
+        charts.push(self.axis.chart("Processors used by the workers", Unit::Count, self.cpu()));
+        charts.push(self.axis.chart("Processor time for each attempt", Unit::Time, self.cost()));
+        charts.push(self.axis.chart("Memory of the workers", Unit::Bytes, self.memory()));
         let each = vec![Series::new("resident", self.memory_each())];
-        charts.push(self.over_time(
+        charts.push(self.axis.chart(
             "Memory of the workers for each open connection",
             Unit::Bytes,
             each,
         ));
-        charts.push(self.over_time("Latest start against the schedule", Unit::Time, self.lag()));
+        charts.push(self.axis.chart("Latest start against the schedule", Unit::Time, self.lag()));
         charts
-    }
-
-    fn over_time(&self, title: &str, unit: Unit, series: Vec<Series>) -> Chart {
-        Chart {
-            title: title.to_owned(),
-            unit,
-            axis: Axis::Seconds(self.end_s),
-            x: self.x.clone(),
-            series,
-            stacked: false,
-            log: false,
-            bands: bands(self.scenario, self.facts, self.end_s),
-            heat: None,
-        }
     }
 
     /// A value at each point that anybody told of.
@@ -119,9 +103,9 @@ impl View<'_> {
 
     /// How many a second; the run may have ended within the last one.
     fn per_second(&self, amount: impl Fn(&TimelinePoint) -> f64) -> Vec<Option<f64>> {
-        let half = self.x.first().copied().unwrap_or(0.5);
-        let end = self.end_s;
-        let lengths = self.x.iter().map(|middle| (middle + half).min(end) - (middle - half));
+        let half = self.axis.x.first().copied().unwrap_or(0.5);
+        let end = self.axis.end_s;
+        let lengths = self.axis.x.iter().map(|middle| (middle + half).min(end) - (middle - half));
         let amounts = self.each(|point| Some(amount(point)));
         let rate = |(amount, length): (Option<f64>, f64)| {
             // A tenth of a second says nothing about a second.
@@ -178,13 +162,13 @@ impl View<'_> {
                 Phase::Ramp => {
                     let start = at(key)? as f64 / 1e9;
                     let hold = at(CellKey { phase: Phase::Hold, ..key });
-                    let end = hold.map_or(self.end_s, |ns| ns as f64 / 1e9);
+                    let end = hold.map_or(self.axis.end_s, |ns| ns as f64 / 1e9);
                     let done = if end > start { (x - start) / (end - start) } else { 1.0 };
                     Some(before + (own - before) * done.clamp(0.0, 1.0))
                 }
             }
         };
-        self.x.iter().map(|x| one(*x)).collect()
+        self.axis.x.iter().map(|x| one(*x)).collect()
     }
 
     fn failures(&self) -> Vec<Series> {
@@ -249,10 +233,14 @@ impl View<'_> {
         let heat = Heat { columns: columns.collect(), range };
         let title = format!("{metric}: how many samples when and where");
         // The columns cover all points, whose last one may reach beyond the end of the run.
-        let end_s =
-            self.x.last().zip(self.x.first()).map_or(self.end_s, |(last, first)| last + first);
+        let end_s = self
+            .axis
+            .x
+            .last()
+            .zip(self.axis.x.first())
+            .map_or(self.axis.end_s, |(last, first)| last + first);
         let axis = Axis::Seconds(end_s);
-        Some(Chart { heat: Some(heat), axis, ..self.over_time(&title, Unit::Time, Vec::new()) })
+        Some(Chart { heat: Some(heat), axis, ..self.axis.chart(&title, Unit::Time, Vec::new()) })
     }
 
     /// Percentile by percentile, as far as there are samples for them.

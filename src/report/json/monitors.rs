@@ -2,7 +2,7 @@
 
 use super::OrderedMap;
 use crate::catalogue::MonitorStat;
-use crate::report::monitors;
+use crate::report::monitors::{self, MonitoredFigures};
 use crate::store::SavedRun;
 use serde::Serialize;
 
@@ -35,7 +35,6 @@ impl<'a> MonitorReport<'a> {
     pub(super) fn all(run: &'a SavedRun) -> Vec<Self> {
         let one = |(index, monitor): (u16, &'a crate::plan::Monitor)| {
             let recorded = run.recording.monitors.get(&index);
-            let of = monitors::all(run).filter(|(own, ..)| *own == index);
             Self {
                 name: &monitor.name,
                 url: &monitor.written,
@@ -44,20 +43,22 @@ impl<'a> MonitorReport<'a> {
                 failed: recorded.map_or(0, |recorded| recorded.failed),
                 last_failure: recorded.and_then(|recorded| recorded.last_failure.as_deref()),
                 longest_ns: recorded.map_or(0, |recorded| recorded.longest_ns),
-                metrics: of
-                    .map(|(_, _, _, name, tally)| MonitoredReport {
-                        name,
-                        values: tally.map_or(0, |tally| tally.values),
-                        figures: OrderedMap(
-                            MonitorStat::ALL
-                                .iter()
-                                .filter_map(|stat| Some((stat.name(), tally?.stat(*stat)?.0)))
-                                .collect(),
-                        ),
-                    })
+                metrics: monitors::of(run, index, monitor)
+                    .map(|one| MonitoredReport::new(&one))
                     .collect(),
             }
         };
         (0..).zip(&run.plan.monitors).map(one).collect()
+    }
+}
+
+impl<'a> MonitoredReport<'a> {
+    fn new(one: &MonitoredFigures<'a>) -> Self {
+        let figure = |stat: &MonitorStat| Some((stat.name(), one.tally?.stat(*stat)?.0));
+        Self {
+            name: one.name,
+            values: one.tally.map_or(0, |tally| tally.values),
+            figures: OrderedMap(MonitorStat::ALL.iter().filter_map(figure).collect()),
+        }
     }
 }
