@@ -52,7 +52,7 @@ impl Load {
         debug_assert!(scenario < plan.scenarios.len(), "scenario {scenario} is one of the plan");
         debug_assert!(!inputs.addresses.is_empty(), "a target has an address");
         let Assignment { partition, rows } = *assignment;
-        debug_assert!(partition.index < partition.of, "{partition:?} is one of its parts");
+        debug_assert!(partition.is_valid(), "{partition:?} is one of its parts");
         let tls = inputs.tls.as_ref().map(tls::Client::new).transpose();
         let data = plan.scenarios[scenario].protocol.data();
         let stock = TestData::new(data, files).map_err(|wrong| wrong.to_string())?;

@@ -81,7 +81,7 @@ fn block(needs: &ScenarioRequirements) -> u64 {
 }
 
 fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
-    Partition { index: 0, of: count(of) }.part_of(connections, block)
+    Partition::equal(0, count(of)).part_of(connections, block)
 }
 
 /// Processes that the load is worth, descriptors apart: never more than there are cores.

@@ -91,9 +91,6 @@ impl ScheduleCursor {
             }
             return;
         }
-        while self.next > 0 && !self.partition.owns(self.next - 1, self.block) {
-            // Down to the top of the block below.
-            self.next = (self.next - 1) / self.block * self.block;
-        }
+        self.next = self.partition.end_of_owned(self.next, self.block);
     }
 }

@@ -23,7 +23,7 @@ mod stage_times;
 
 pub(crate) use cursor::{ScheduleCursor, ScheduledEvent};
 pub(crate) use digest::Digests;
-pub(crate) use partition::Partition;
+pub(crate) use partition::{HostShare, Partition};
 pub(crate) use segment::{Segment, Shape, SpawnPace};
 pub(crate) use stage_times::StageTimes;
 
@@ -161,12 +161,11 @@ impl ScenarioSchedule {
         self.segments.iter().map(level).max().unwrap_or(0)
     }
 
-    /// Whether the partitions of `workers` workers have every user of the highest level, and none
-    /// twice.
-    pub fn is_shared_by(&self, workers: u32) -> bool {
+    /// Whether these partitions have every user of the highest level, and none twice.
+    pub fn is_shared_by(&self, partitions: impl IntoIterator<Item = Partition>) -> bool {
         let users = self.peak_users();
-        let part = |index| Partition { index, of: workers }.part_of(users, self.block);
-        (0..workers).map(part).sum::<u64>() == users
+        let part = |one: Partition| one.part_of(users, self.block);
+        partitions.into_iter().map(part).sum::<u64>() == users
     }
 
     /// The highest arrivals a second of any stage; zero for a closed scenario.

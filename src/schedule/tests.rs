@@ -107,7 +107,51 @@ impl CellKeyOf {
     }
 }
 
+/// How hosts share a scenario: 1, 2 and 4 alike, and with weights; with workers each.
+fn hosts(workers: [u32; 4]) -> Vec<Vec<HostShare>> {
+    let weights = [&[1][..], &[1, 1], &[1, 1, 1, 1], &[3, 1, 2]];
+    let share = |(weight, workers): (&u32, &u32)| HostShare { weight: *weight, workers: *workers };
+    weights.map(|weights| weights.iter().zip(&workers).map(share).collect()).to_vec()
+}
+
+/// What all workers of all hosts have due, in order.
+fn walked_by_all(
+    schedule: &ScenarioSchedule,
+    stage: usize,
+    hosts: &[HostShare],
+) -> Vec<(ScheduledEvent, u64)> {
+    let parts = Partition::of_hosts(hosts).expect("few lanes").concat();
+    assert!(schedule.is_shared_by(parts.iter().copied()));
+    let mut due: Vec<_> = parts.iter().flat_map(|part| walked(schedule, stage, *part)).collect();
+    due.sort_by_key(|(due, at)| match due {
+        ScheduledEvent::UserStop(user) => (*at, u64::MAX - user),
+        ScheduledEvent::UserStart(number) | ScheduledEvent::Arrival(number) => (*at, *number),
+    });
+    due
+}
+
 proptest! {
+    #[test]
+    fn what_is_due_when_depends_on_neither_hosts_nor_workers_nor_weights(
+        workers in prop::array::uniform4(1_u32..5),
+        from in 0_u64..500, to in 0_u64..500, rate in 1_u64..5_000, is_http: bool, chance: bool,
+    ) {
+        let protocol = if is_http { http() } else { hold() };
+        let pace = Ramp::SpawnRate(Rate::per_second(rate));
+        let spacing = if chance { Spacing::Poisson } else { Spacing::Constant };
+        let arrivals = |rate| Level::Rate { rate: Rate::per_second(rate), ramp: time(300), spacing };
+        let both = [[users(from, pace), users(to, pace)], [arrivals(from.max(1)), arrivals(to.max(1))]];
+        for [first, second] in both {
+            let schedule = scheduled(&scenario(protocol.clone(), &[(first, 200), (second, 500)]));
+            for stage in 0..2 {
+                let one = walked(&schedule, stage, Partition::WHOLE);
+                for hosts in hosts(workers) {
+                    prop_assert_eq!(&walked_by_all(&schedule, stage, &hosts), &one, "{:?}", hosts);
+                }
+            }
+        }
+    }
+
     #[test]
     fn shares_are_an_exact_partition(of in 1_u32..9, from in 0_u64..500, to in 0_u64..500, rate in 1_u64..5_000, is_http: bool) {
         let protocol = if is_http { http() } else { hold() };
@@ -115,11 +159,11 @@ proptest! {
         let schedule = scheduled(&scenario(protocol, &[(users(from, pace), 0), (users(to, pace), 0)]));
         for stage in 0..2 {
             let whole = walked(&schedule, stage, Partition::WHOLE);
-            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition { index, of })).collect();
+            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition::equal(index, of))).collect();
             parts.sort_by_key(|(due, at)| (*at, match due { ScheduledEvent::UserStop(user) => u64::MAX - user, ScheduledEvent::UserStart(n) | ScheduledEvent::Arrival(n) => *n }));
             prop_assert_eq!(whole, parts);
         }
-        let total: u64 = (0..of).map(|index| Partition { index, of }.part_of(from, schedule.block)).sum();
+        let total: u64 = (0..of).map(|index| Partition::equal(index, of).part_of(from, schedule.block)).sum();
         prop_assert_eq!(total, from);
     }
 
@@ -137,7 +181,7 @@ proptest! {
                 number += 1;
             }
             prop_assert_eq!(whole.len() as u64, schedule.segments[stage].attempts());
-            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition { index, of })).collect();
+            let mut parts: Vec<_> = (0..of).flat_map(|index| walked(&schedule, stage, Partition::equal(index, of))).collect();
             parts.sort_by_key(|(due, at)| (*at, match due { ScheduledEvent::Arrival(n) | ScheduledEvent::UserStart(n) | ScheduledEvent::UserStop(n) => *n }));
             prop_assert!(whole.iter().all(|(_, at)| *at < schedule.segments[stage].rate_ns()));
             prop_assert_eq!(parts, whole);

@@ -23,7 +23,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 /// The version of all messages. Each side refuses any other.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// What both sides send first, in front of the version.
 const MAGIC: [u8; 8] = *b"planrun\0";
@@ -263,7 +263,7 @@ mod tests {
         assert!(inbox.bytes.is_empty());
         // What follows the hello of another version need not even be a frame.
         inbox.feed(&[&hello_of(VERSION + 1)[..], b"\xff\xff\xff\xff"].concat());
-        assert!(matches!(inbox.take_hello(), Err(WireError::Version(7))));
+        assert!(matches!(inbox.take_hello(), Err(WireError::Version(8))));
     }
 
     #[test]

@@ -5,19 +5,17 @@ use super::workers::WorkerState;
 use crate::engine::http::RequestMix;
 use crate::plan::OnWorkerLoss;
 use crate::record::{Entry, StopReason};
-use crate::units::narrow;
 
 impl Run<'_, '_> {
     /// Accounts for a worker that died or stalled.
     pub(super) fn lose(&mut self, worker: usize, why: &str) {
         let handle = &mut self.workers.handles[worker];
-        let (scenario, partition) = (handle.scenario, handle.partition);
+        let (scenario, number) = (handle.scenario, handle.number);
         handle.state = WorkerState::Lost;
         let why = handle.kill().unwrap_or_else(|| why.to_owned());
         let index = usize::from(scenario);
         self.aggregator.lose_worker(worker, &self.spec.manifest.plan.scenarios[index].protocol);
         let at_ns = self.clock.now_ns();
-        let number = narrow(partition.index as usize);
         self.record(Entry::WorkerLost { scenario, worker: number, at_ns, why });
         let commands = self.row_pools.remove_worker(worker);
         self.send(commands);

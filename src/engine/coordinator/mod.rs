@@ -23,7 +23,7 @@ use super::narrator::Narrator;
 use super::rows::shared_rows;
 use crate::machine::Limits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
-use crate::schedule::{Partition, Schedule, Shape, SpawnPace};
+use crate::schedule::{HostShare, Partition, Schedule, Shape, SpawnPace};
 use crate::units::narrow;
 use aggregator::Aggregator;
 use diagnostics::Diagnostics;
@@ -68,12 +68,15 @@ pub async fn run(
     for (scenario, count) in manifest.workers.iter().enumerate() {
         let at_once = schedule.scenario(scenario).at_once().div_ceil(u64::from(*count).max(1));
         let frame = manifest_frame(manifest.for_workers(scenario))?;
-        debug_assert!(schedule.scenario(scenario).is_shared_by(*count), "parts sum to the level");
-        for index in 0..*count {
-            let partition = Partition { index, of: *count };
+        let host = HostShare { weight: 1, workers: (*count).max(1) };
+        let partitions = Partition::of_hosts(&[host]).unwrap_or_default().concat();
+        let all = partitions.iter().copied();
+        debug_assert!(schedule.scenario(scenario).is_shared_by(all), "parts sum to the level");
+        for (index, partition) in partitions.into_iter().enumerate() {
             let rows = row_pools.first_rows(scenario, at_once);
             let assignment = Assignment { partition, rows };
-            workers.spawn(exe, narrow(scenario), frame.clone(), assignment)?;
+            let place = (narrow(scenario), narrow(index));
+            workers.spawn(exe, place, frame.clone(), assignment)?;
             aggregator.add_worker(narrow(scenario));
         }
     }

@@ -137,7 +137,7 @@ fn what_a_lost_worker_had_begun_is_unfinished_and_what_it_never_began_is_dropped
     assert_eq!(get(&second, Counter::Unfinished), 34);
     // Opened 36, of which 3 were lost and 1 ended well.
     assert_eq!(get(&second, Counter::UnfinishedOpen), 32);
-    let partition = Partition { index: 1, of: 2 };
+    let partition = Partition::equal(1, 2);
     aggregator.drop_partition(
         1,
         partition,
@@ -178,7 +178,7 @@ fn each_request_of_a_lost_worker_adds_up() {
     // More of the first one ended in this second than began.
     aggregator.add(0, &told(1, [(0, 1), (2, 4)]));
     aggregator.lose_worker(0, &protocol);
-    let (partition, begun) = (Partition { index: 0, of: 1 }, [Some(0)]);
+    let (partition, begun) = (Partition::WHOLE, [Some(0)]);
     let until = (begun.as_slice(), 2 * SECOND_NS);
     aggregator.drop_partition(0, partition, schedule.scenario(0), until, |number| {
         Some(u16::from(number % 5 > 2))

@@ -28,6 +28,8 @@ const EVENTS_WAITING: usize = 1024;
 /// One worker.
 pub(super) struct WorkerHandle {
     pub(super) scenario: u16,
+    /// Which of the scenario's workers it is.
+    pub(super) number: u16,
     pub(super) partition: Partition,
     channel: Box<dyn Channel>,
     pub(super) state: WorkerState,
@@ -69,11 +71,11 @@ impl WorkerPool {
         Self { handles: Vec::new(), events, sender }
     }
 
-    /// Starts one more worker of a scenario with the scenario's manifest and its own assignment.
+    /// Starts worker `number` of a scenario with the scenario's manifest and its own assignment.
     pub(super) fn spawn(
         &mut self,
         exe: &Path,
-        scenario: u16,
+        (scenario, number): (u16, u16),
         manifest: Bytes,
         assignment: Assignment,
     ) -> Result<(), EngineError> {
@@ -82,6 +84,7 @@ impl WorkerPool {
         channel.send(manifest);
         let mut handle = WorkerHandle {
             scenario,
+            number,
             partition: assignment.partition,
             channel: Box::new(channel),
             state: WorkerState::Working,
@@ -212,7 +215,7 @@ mod tests {
         LocalSet::new().block_on(&runtime, async {
             let mut pool = WorkerPool::new();
             let assignment = Assignment { partition: Partition::WHOLE, rows: RowSource::Any };
-            pool.spawn(&fake, 0, Bytes::new(), assignment).unwrap();
+            pool.spawn(&fake, (0, 0), Bytes::new(), assignment).unwrap();
             pool.all_ready().await.unwrap_err().to_string()
         })
     }

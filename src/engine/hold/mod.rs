@@ -347,7 +347,8 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
     }
 
     fn hand_over_delay_ns(&self) -> u64 {
-        (u64::from(self.load.partition.index) * HAND_OVER_APART_NS).min(HAND_OVER_DELAY_MAX_NS)
+        (u64::from(self.load.partition.first_lane()) * HAND_OVER_APART_NS)
+            .min(HAND_OVER_DELAY_MAX_NS)
     }
 
     fn end_all(&mut self, now: u64) {

@@ -131,16 +131,14 @@ impl<S, T: Copy + Default> Slots<S, T> {
 
     /// The slot of a user of this partition.
     pub(super) fn slot(&self, user: u64) -> u32 {
-        let round = user / self.block / u64::from(self.share.of);
-        let place = index(round * self.block + user % self.block);
+        let place = index(self.share.place_of(user, self.block));
         debug_assert!(place < self.connections.len(), "user {user} is one of this part");
         slot(place)
     }
 
     /// The user of a slot.
     pub(super) fn user(&self, slot: u32) -> u64 {
-        let (round, within) = (u64::from(slot) / self.block, u64::from(slot) % self.block);
-        (round * u64::from(self.share.of) + u64::from(self.share.index)) * self.block + within
+        self.share.nth_owned(u64::from(slot), self.block)
     }
 
     /// The connection in a slot.
@@ -163,11 +161,11 @@ mod tests {
         for of in 1..6 {
             let mut seen = std::collections::BTreeSet::new();
             for index in 0..of {
-                let slots: Slots<(), ()> = Slots::new(1_000, Partition { index, of }, 64);
+                let slots: Slots<(), ()> = Slots::new(1_000, Partition::equal(index, of), 64);
                 for slot in 0..slots.len() {
                     let user = slots.user(slot);
                     assert_eq!(slots.slot(user), slot);
-                    assert!(Partition { index, of }.owns(user, 64));
+                    assert!(Partition::equal(index, of).owns(user, 64));
                     seen.insert(user);
                 }
             }

@@ -164,9 +164,8 @@ impl<H: HttpHost> HttpWorker<H> {
         let mut rng = self.mix.rng(number);
         let request = self.mix.first(&mut rng);
         let slot = self.idle_slot().unwrap_or_else(|| {
-            let (index, of) = (self.load.partition.index, self.load.partition.of);
-            let nth = self.numbers.take();
-            self.slots.take(nth * u64::from(of) + u64::from(index), false, rng.clone())
+            let number = self.load.partition.nth_owned(self.numbers.take(), 1);
+            self.slots.take(number, false, rng.clone())
         });
         let entry = self.slots.get(slot);
         entry.rng = rng;
@@ -279,7 +278,7 @@ impl<H: HttpHost> HttpWorker<H> {
         if std::mem::take(&mut entry.is_user) {
             self.recorder.live.users -= 1;
         } else {
-            self.numbers.give_back(entry.number / u64::from(self.load.partition.of));
+            self.numbers.give_back(self.load.partition.place_of(entry.number, 1));
         }
         entry.state = State::Free;
         self.settle(slot);

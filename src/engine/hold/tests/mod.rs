@@ -1,4 +1,5 @@
 mod churn;
+mod hosts;
 mod secured;
 mod simulation;
 mod websocket;

@@ -216,6 +216,17 @@ pub(super) fn run(
 pub(super) fn run_with<C: Conversation>(
     plan: Plan,
     orders: Vec<(u64, Command)>,
+    scripts: (Script, Script),
+    conversation: C,
+) -> Outcomes {
+    run_part(plan, Partition::WHOLE, orders, scripts, conversation)
+}
+
+/// What one worker of several does of a run.
+pub(super) fn run_part<C: Conversation>(
+    plan: Plan,
+    partition: Partition,
+    orders: Vec<(u64, Command)>,
     (on_connect, on_send): (Script, Script),
     conversation: C,
 ) -> Outcomes {
@@ -223,7 +234,7 @@ pub(super) fn run_with<C: Conversation>(
     let timeline = schedule.timelines().remove(0);
     let load = Load {
         scenario: 0,
-        partition: Partition::WHOLE,
+        partition,
         schedule: schedule.scenario(0).clone(),
         timeline,
         origins: Vec::new(),

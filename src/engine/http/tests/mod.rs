@@ -1,3 +1,4 @@
+mod hosts;
 mod real;
 mod rows;
 mod world;
@@ -47,7 +48,7 @@ fn two_shares_are_due_as_one_is() {
                 let mut world = World::new(|sent| sent + 5 * MS);
                 world.open_ns = Box::new(|since| since);
                 let world = Rc::new(world);
-                let load = load(settings(), &levels, Partition { index, of: shares });
+                let load = load(settings(), &levels, Partition::equal(index, shares));
                 count += ran(&world, load, &[]).get(Counter::Due);
                 sent.extend(world.sent.borrow().iter().map(|(at, _)| *at));
             }

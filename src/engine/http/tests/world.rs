@@ -302,6 +302,19 @@ impl Ran {
         }
     }
 
+    /// Adds what another worker did.
+    pub(super) fn merge(&mut self, other: Self) {
+        for (key, cell) in other.cells {
+            self.cells.entry(key).or_default().merge(&cell);
+        }
+        self.snapshots.extend(other.snapshots);
+    }
+
+    /// What was counted, by stage and phase.
+    pub(super) fn counters(&self) -> Vec<(CellKey, crate::record::Counters)> {
+        self.cells.iter().map(|(key, cell)| (*key, cell.counters)).collect()
+    }
+
     pub(super) fn total(&self) -> Cell {
         self.cells.values().fold(Cell::default(), |mut all, cell| {
             all.merge(cell);
