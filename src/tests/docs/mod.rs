@@ -1,54 +1,14 @@
-//! `docs/metrics.md`, `docs/rules.md` and tables of the README are made from the catalogue and from
-//! the table of rules. `UPDATE=1 cargo test --lib tests::docs` writes them anew: read the
-//! difference.
+//! `docs/metrics.md`, `docs/rules.md` and `docs/plan-keys.md` are generated from the catalogue, the
+//! table of rules and the schema of plans. `UPDATE=1 cargo test --lib tests::docs` writes them
+//! again: read the difference.
+
+mod document;
+mod plan_keys;
 
 use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, Report, Stat};
 use crate::verdict::rules::{self, Rule, Unit};
+use document::{NOTE, heading, holds, line, row};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
-
-const NOTE: &str = "<!-- Made from tables by `UPDATE=1 cargo test --lib tests::docs`. -->\n";
-
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-/// Whether a document is as the tables have it; with `UPDATE` it is afterwards.
-fn holds(name: &str, document: impl FnOnce(&str) -> String) {
-    let old = std::fs::read_to_string(path(name)).unwrap_or_default();
-    let new = document(&old);
-    if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(path(name), &new).unwrap();
-    }
-    let is = std::fs::read_to_string(path(name)).unwrap_or_default();
-    assert!(is == new, "{name} is stale: run `UPDATE=1 cargo test --lib tests::docs`");
-}
-
-/// A document with the text between its markers replaced.
-fn with_table(document: &str, name: &str, table: &str) -> String {
-    let (begin, end) = (format!("<!-- begin {name} -->\n"), format!("<!-- end {name} -->"));
-    let (before, rest) = document.split_once(&begin).expect("the marker of the beginning");
-    let (_, after) = rest.split_once(&end).expect("the marker of the end");
-    format!("{before}{begin}{NOTE}\n{table}\n{end}{after}")
-}
-
-/// A sentence in one line.
-fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-fn row(out: &mut String, cells: &[String]) {
-    for cell in cells {
-        let space = if cell.is_empty() { "" } else { " " };
-        write!(out, "|{space}{cell} ").unwrap();
-    }
-    out.push_str("|\n");
-}
-
-fn heading(out: &mut String, cells: &[&str]) {
-    row(out, &cells.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>());
-    writeln!(out, "|{}", "---|".repeat(cells.len())).unwrap();
-}
 
 /// The name as thresholds have it, a distribution with a star.
 fn family(metric: &MetricRow) -> String {
@@ -148,18 +108,6 @@ fn metrics() -> String {
     out
 }
 
-/// The names of what each protocol measures.
-fn metrics_of_protocols() -> String {
-    let mut out = String::new();
-    heading(&mut out, &["protocol", "metrics"]);
-    for protocol in ProtocolKind::ALL {
-        let own = Metric::rows().filter(|metric| metric.is_of(*protocol));
-        let names: Vec<String> = own.map(family).collect();
-        row(&mut out, &[format!("`{protocol}`"), names.join(", ")]);
-    }
-    out.trim_end().to_owned()
-}
-
 fn limit(unit: Unit, limit: Option<f64>, note: &str) -> String {
     let figure = limit.map(|limit| unit.figure(limit)).unwrap_or_default();
     [figure, note.to_owned()]
@@ -167,16 +115,6 @@ fn limit(unit: Unit, limit: Option<f64>, note: &str) -> String {
         .filter(|one| !one.is_empty())
         .collect::<Vec<_>>()
         .join(", ")
-}
-
-/// The table of rules, as short as it can be.
-fn rules_in_short() -> String {
-    let mut out = String::new();
-    heading(&mut out, &["rule", "measured", "warning beyond", "INVALID beyond"]);
-    for rule in rules::ALL {
-        row(&mut out, &limits(rule));
-    }
-    out.trim_end().to_owned()
 }
 
 fn limits(rule: &Rule) -> [String; 4] {
@@ -215,12 +153,4 @@ fn the_document_of_metrics_is_that_of_the_catalogue() {
 #[test]
 fn the_document_of_rules_is_that_of_their_table() {
     holds("docs/rules.md", |_| all_rules());
-}
-
-#[test]
-fn the_readme_has_the_same_tables() {
-    holds("README.md", |readme| {
-        let readme = with_table(readme, "metrics", &metrics_of_protocols());
-        with_table(&readme, "rules", &rules_in_short())
-    });
 }
