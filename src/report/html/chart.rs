@@ -63,9 +63,10 @@ impl Unit {
         )]
         let whole = value.max(0.0).round() as u64;
         match self {
-            Self::Count if value < 10.0 && value.fract() != 0.0 => format!("{value:.1}"),
+            // Ticks of a narrow range differ in their later digits.
+            Self::Count if value < 10.0 => number(value),
             Self::Count => short(whole),
-            Self::PerSecond if value < 10.0 && value.fract() != 0.0 => format!("{value:.1}/s"),
+            Self::PerSecond if value < 10.0 => format!("{}/s", number(value)),
             Self::PerSecond => format!("{}/s", short(whole)),
             Self::Time => time(value),
             Self::Ratio => percent(value),
@@ -392,4 +393,16 @@ impl Heat {
 fn nines(x: f64) -> String {
     let share = 1.0 - 10_f64.powf(-x);
     format!("{}%", (share * 1e7).round() / 1e5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unit;
+
+    #[test]
+    fn labels_of_a_narrow_axis_differ() {
+        let labels = [0.05, 0.1, 0.15, 0.2, 1.0, 2.5].map(|value| Unit::Count.figure(value));
+        assert_eq!(labels, ["0.05", "0.1", "0.15", "0.2", "1", "2.5"]);
+        assert_eq!(Unit::PerSecond.figure(0.25), "0.25/s");
+    }
 }
