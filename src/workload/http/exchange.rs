@@ -171,6 +171,14 @@ impl Exchange {
         status: Option<u16>,
         now_ns: u64,
     ) -> RequestOutcome {
+        if self.inspector.is_none() && prepared.expected.is_none() {
+            // Of most responses nothing but the status is judged.
+            let (is_expected, failed) = prepared.statuses(status.unwrap_or(0));
+            if is_expected {
+                let failed_checks = Some(failed);
+                return RequestOutcome { failed_checks, ..self.answer(None, status, now_ns) };
+            }
+        }
         let inspection = self.inspector.take().zip(prepared.assertions.as_deref());
         let inspection = match inspection {
             Some((inspector, assertions)) if assertions.redirects && inspector.redirects() => {

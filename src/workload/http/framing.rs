@@ -22,12 +22,20 @@ impl MessageFraming {
             // Few headers matter, and they differ in length.
             match name.len() {
                 10 if name.eq_ignore_ascii_case("connection") => {
+                    if *value == b"keep-alive" {
+                        said.keep = true;
+                        continue;
+                    }
                     for token in tokens(value) {
                         close |= token.eq_ignore_ascii_case(b"close");
                         said.keep |= token.eq_ignore_ascii_case(b"keep-alive");
                     }
                 }
                 14 if name.eq_ignore_ascii_case("content-length") => {
+                    if let (None, Ok(length)) = (said.length, number(value)) {
+                        said.length = Some(length);
+                        continue;
+                    }
                     for token in tokens(value) {
                         let length = number(token)?;
                         if said.length.replace(length).is_some_and(|before| before != length) {

@@ -7,7 +7,8 @@
 use super::framing::MessageFraming;
 use super::parse_error::ParseError;
 use crate::plan::AnswerLimits;
-use httparse::{EMPTY_HEADER, Header, ParserConfig, Response, Status};
+use httparse::{Header, ParserConfig, Response, Status};
+use std::mem::MaybeUninit;
 
 /// Most heads have no more headers; more need memory of their own.
 const USUAL_HEADERS: usize = 100;
@@ -200,10 +201,11 @@ impl Parser {
         bytes: &[u8],
         reader: &mut impl ResponseReader,
     ) -> Result<Option<usize>, ParseError> {
-        let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
+        // Writing empty headers would take longer than parsing a usual head.
+        let mut usual = [const { MaybeUninit::uninit() }; USUAL_HEADERS];
         match self.parse_into(bytes, reader, &mut usual) {
             Err(ParseError::Head(httparse::Error::TooManyHeaders)) => {
-                let mut many = vec![EMPTY_HEADER; self.most_headers as usize];
+                let mut many = vec![MaybeUninit::uninit(); self.most_headers as usize];
                 match self.parse_into(bytes, reader, &mut many) {
                     Err(ParseError::Head(httparse::Error::TooManyHeaders)) => {
                         Err(ParseError::TooMany(self.most_headers))
@@ -219,14 +221,14 @@ impl Parser {
         &mut self,
         bytes: &'a [u8],
         reader: &mut impl ResponseReader,
-        room: &mut [Header<'a>],
+        room: &mut [MaybeUninit<Header<'a>>],
     ) -> Result<Option<usize>, ParseError> {
-        let mut response = Response::new(room);
+        let mut response = Response::new(&mut []);
         let most = self.most_bytes as usize;
         let mut config = ParserConfig::default();
         // A client must accept folded header lines (RFC 9112, 5.2).
         config.allow_obsolete_multiline_headers_in_responses(true);
-        let length = match config.parse_response(&mut response, bytes)? {
+        let length = match config.parse_response_with_uninit_headers(&mut response, bytes, room)? {
             Status::Complete(length) if length <= most => length,
             Status::Partial if bytes.len() <= most => return Ok(None),
             Status::Complete(_) | Status::Partial => {
