@@ -12,7 +12,7 @@ pub use limit::LimitKey;
 pub(crate) use limit::settable_limits;
 pub use metric::{
     Better, CountMetric, Counted, Metric, MetricRow, MetricUnit, MonitorStat, Need, RateMetric,
-    RatioMetric, Report, Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator,
+    RatioMetric, ReportPlace, Samples, Stat, TimeMetric, Whose, denominator, figure_ms, numerator,
     per_second, samples, within,
 };
 pub use names::{Counter, Gauge};

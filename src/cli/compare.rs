@@ -4,8 +4,8 @@ use super::{ExitStatus, diagnostic, print_result, report, screen};
 use crate::plan::{Metric, nearest};
 use crate::report::page::Page;
 use crate::results::compare::{
-    Comparison, Kind, Margin, Options, Outcome, compare as compare_runs, markdown, write,
-    write_noise,
+    ComparisonOutcome, DifferenceKind, Margin, Options, RunComparison, compare as compare_runs,
+    markdown, write, write_noise,
 };
 use crate::results::runs_below;
 use crate::store::SavedRun;
@@ -56,7 +56,7 @@ pub(super) struct CompareArgs {
     metrics: Vec<String>,
     /// Compare although the runs differ in this; may be given several times.
     #[arg(long, value_enum)]
-    accept: Vec<Kind>,
+    accept: Vec<DifferenceKind>,
     /// Print JSON.
     #[arg(long, conflicts_with = "markdown")]
     json: bool,
@@ -90,7 +90,7 @@ fn compared(args: &CompareArgs) -> Result<ExitStatus, ExitStatus> {
         ExitStatus::Internal
     })?;
     match print_result(&text) {
-        ExitStatus::Pass if args.aa && comparison.outcome != Outcome::Incomparable => {
+        ExitStatus::Pass if args.aa && comparison.outcome != ComparisonOutcome::Incomparable => {
             Ok(ExitStatus::Pass)
         }
         ExitStatus::Pass => Ok(status(comparison.outcome)),
@@ -99,11 +99,11 @@ fn compared(args: &CompareArgs) -> Result<ExitStatus, ExitStatus> {
 }
 
 /// The exit status of a decision.
-pub(super) fn status(outcome: Outcome) -> ExitStatus {
+pub(super) fn status(outcome: ComparisonOutcome) -> ExitStatus {
     match outcome {
-        Outcome::NotRegressed | Outcome::Improved => ExitStatus::Pass,
-        Outcome::Regressed => ExitStatus::Fail,
-        Outcome::Inconclusive | Outcome::Incomparable => ExitStatus::Invalid,
+        ComparisonOutcome::NotRegressed | ComparisonOutcome::Improved => ExitStatus::Pass,
+        ComparisonOutcome::Regressed => ExitStatus::Fail,
+        ComparisonOutcome::Inconclusive | ComparisonOutcome::Incomparable => ExitStatus::Invalid,
     }
 }
 
@@ -169,7 +169,7 @@ fn open_again(runs: &[SavedRun]) -> Result<Vec<SavedRun>, ExitStatus> {
     open(&runs.iter().map(|run| run.folder.clone()).collect::<Vec<_>>())
 }
 
-fn printed(args: &CompareArgs, comparison: &Comparison) -> io::Result<Vec<u8>> {
+fn printed(args: &CompareArgs, comparison: &RunComparison) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     if args.json {
         serde_json::to_writer_pretty(&mut text, comparison)?;

@@ -9,7 +9,7 @@ use crate::catalogue::{
 use crate::plan::{Stat, nearest};
 use crate::record::{ConnectionEnd, Failure};
 use crate::report::page::Page;
-use crate::verdict::rules::{self, Rule, Unit};
+use crate::verdict::rules::{self, Rule, RuleUnit};
 use anstyle::Style;
 use clap::Args;
 use std::io;
@@ -24,7 +24,7 @@ pub(super) struct ExplainArgs {
 }
 
 /// What a word means, in one of its uses.
-struct Meaning {
+struct WordMeaning {
     /// `metric`, `rule`.
     kind: &'static str,
     /// A sentence.
@@ -57,7 +57,7 @@ pub(super) fn explain(args: &ExplainArgs) -> ExitStatus {
     written.map_or(ExitStatus::Internal, |()| print_result(&out))
 }
 
-fn write(page: &mut Page<'_>, word: &str, meaning: &Meaning) -> io::Result<()> {
+fn write(page: &mut Page<'_>, word: &str, meaning: &WordMeaning) -> io::Result<()> {
     page.hanging("", "  ", &format!("{word} ({}): {}", meaning.kind, meaning.text), Style::new())?;
     meaning.facts.iter().try_for_each(|(what, text)| {
         page.hanging("  ", "    ", &format!("{what}: {text}"), Style::new())
@@ -84,16 +84,16 @@ fn list(page: &mut Page<'_>) -> io::Result<()> {
     })
 }
 
-fn meanings(word: &str) -> Vec<Meaning> {
-    let plain = |kind, doc: &str| Meaning { kind, text: sentence(doc), facts: Vec::new() };
-    let mut all: Vec<Meaning> = metric(word).into_iter().collect();
+fn meanings(word: &str) -> Vec<WordMeaning> {
+    let plain = |kind, doc: &str| WordMeaning { kind, text: sentence(doc), facts: Vec::new() };
+    let mut all: Vec<WordMeaning> = metric(word).into_iter().collect();
     let counter = Counter::ALL.iter().find(|one| one.name() == word);
     all.extend(counter.map(|one| plain("counter", one.doc())));
     let gauge = Gauge::ALL.iter().find(|one| one.name() == word);
     all.extend(gauge.map(|one| plain("gauge", one.doc())));
     all.extend(rules::ALL.iter().find(|rule| rule.name == word).map(|rule| of_rule(rule)));
     let failure = Failure::ALL.iter().find(|one| one.name() == word);
-    all.extend(failure.map(|one| Meaning {
+    all.extend(failure.map(|one| WordMeaning {
         kind: "failure",
         text: sentence(one.doc()),
         facts: vec![("origin", one.origin().name().to_owned())],
@@ -110,7 +110,7 @@ fn meanings(word: &str) -> Vec<Meaning> {
 }
 
 /// A metric by its name, by its family, or with a statistic.
-fn metric(word: &str) -> Option<Meaning> {
+fn metric(word: &str) -> Option<WordMeaning> {
     let of_time = |word: &str| TimeMetric::named(word).map(TimeMetric::row);
     let with_stat = || {
         let named = |(time, stat): (&str, &str)| {
@@ -134,7 +134,7 @@ fn metric(word: &str) -> Option<Meaning> {
     Some(of_metric(row))
 }
 
-fn of_metric(row: &MetricRow) -> Meaning {
+fn of_metric(row: &MetricRow) -> WordMeaning {
     let during =
         |protocol: ProtocolKind| if row.all_phases.has(protocol) { "all phases" } else { "hold" };
     let looks_at: Vec<String> = row
@@ -156,11 +156,11 @@ fn of_metric(row: &MetricRow) -> Meaning {
     let columns = (!columns.is_empty()).then(|| format!("summary.csv {}", columns.join(", ")));
     let places: Vec<String> = key.into_iter().chain(columns).collect();
     facts.push(("in reports", places.join("; ")));
-    Meaning { kind: "metric", text: sentence(row.doc), facts }
+    WordMeaning { kind: "metric", text: sentence(row.doc), facts }
 }
 
-fn of_rule(rule: &Rule) -> Meaning {
-    let limit = |unit: Unit, limit: Option<f64>, note: &str| {
+fn of_rule(rule: &Rule) -> WordMeaning {
+    let limit = |unit: RuleUnit, limit: Option<f64>, note: &str| {
         let figure = limit.map(|limit| unit.figure(limit));
         let both = figure.into_iter().chain((!note.is_empty()).then(|| note.to_owned()));
         both.collect::<Vec<_>>().join(", ")
@@ -177,7 +177,7 @@ fn of_rule(rule: &Rule) -> Meaning {
         ("what to do", rule.advice.to_owned()),
     ];
     let facts = facts.into_iter().filter(|(_, text)| !text.is_empty()).collect();
-    Meaning { kind: "validity rule", text: sentence(rule.doc), facts }
+    WordMeaning { kind: "validity rule", text: sentence(rule.doc), facts }
 }
 
 /// A comment as a text of one line.

@@ -2,7 +2,7 @@
 
 use super::run::RunArgs;
 use super::{ExitStatus, diagnostic};
-use crate::observe::{LivePage, Progress};
+use crate::observe::{LivePage, ProgressMode};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Write;
@@ -16,7 +16,7 @@ pub(super) fn serve(args: &RunArgs) -> Result<Option<LivePage>, ExitStatus> {
         ExitStatus::NotFit
     })?;
     // Programs that read JSON find it in the first object.
-    if args.progress != Progress::Json {
+    if args.progress != ProgressMode::Json {
         let _ = writeln!(anstream::stderr(), "Live page  {}", page.url());
         if let Some(port) = page.beyond() {
             let _ = writeln!(

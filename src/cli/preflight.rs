@@ -2,7 +2,7 @@
 
 use super::{ExitStatus, diagnostic};
 use crate::engine;
-use crate::machine::{Limits, Probes, Requirement, RequirementStatus, preflight};
+use crate::machine::{MachineLimits, Probes, Requirement, RequirementStatus, preflight};
 use crate::plan::Plan;
 use std::io::Write;
 
@@ -29,7 +29,7 @@ pub(super) fn monitors(plan: &Plan, force: bool) -> Result<Vec<String>, ExitStat
 /// refused unless it is forced.
 pub(super) fn check(
     plan: &Plan,
-    limits: &Limits,
+    limits: &MachineLimits,
     probes: &Probes,
     force: bool,
 ) -> Result<Vec<String>, ExitStatus> {

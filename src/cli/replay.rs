@@ -4,7 +4,7 @@ use super::plan_file::PlanFile;
 use super::run::{RunArgs, run_once};
 use super::{ExitStatus, compare, diagnostic, report, screen};
 use crate::engine::{FileDigest, file_digests};
-use crate::observe::Progress;
+use crate::observe::ProgressMode;
 use crate::report::page::Page;
 use crate::results::compare::{reproduced, write_reproduction};
 use crate::store::{SavedRun, UsedFile};
@@ -39,7 +39,7 @@ pub(super) struct ReplayArgs {
     target: Vec<String>,
     /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
-    progress: Progress,
+    progress: ProgressMode,
     /// Start even if this machine or a target fails the preflight checks.
     #[arg(long)]
     force: bool,

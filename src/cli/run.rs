@@ -15,11 +15,11 @@ use crate::engine::{
     self, Event, FileDigest, Manifest, RowOutlook, RunSpec, ServerSide, Subscribers, Targets,
     file_digests,
 };
-use crate::machine::{Environment, Limits, Probes, connections_per_target};
-use crate::observe::{LivePage, Observer, PageAddress, Progress, TextStyle};
+use crate::machine::{Environment, MachineLimits, Probes, connections_per_target};
+use crate::observe::{LivePage, Observer, PageAddress, ProgressMode, TextStyle};
 use crate::plan::{Plan, Target, sparse};
 use crate::report::page::Page;
-use crate::report::{self, Series, text};
+use crate::report::{self, RowSeries, text};
 use crate::store::{Closed, Error, Finished, NewRun, SavedRun, ServerCounters, Store, UsedFile};
 use clap::Args;
 use jiff::Timestamp;
@@ -41,7 +41,7 @@ pub(super) struct RunArgs {
     pub(super) ci: CiArgs,
     /// Choose how to show progress on standard error.
     #[arg(long, value_enum, default_value_t)]
-    pub(super) progress: Progress,
+    pub(super) progress: ProgressMode,
     /// Serve a live page of the run to browsers; alone, on a free port of this machine only.
     #[arg(
         long,
@@ -74,7 +74,7 @@ pub(super) struct RunArgs {
 
 impl RunArgs {
     /// Those of a run whose plan is known already.
-    pub(super) fn again(out: PathBuf, progress: Progress, force: bool) -> Self {
+    pub(super) fn again(out: PathBuf, progress: ProgressMode, force: bool) -> Self {
         Self {
             path: None,
             out,
@@ -110,7 +110,7 @@ struct PreparedRun {
     /// This program, which is started again as worker and as built-in server.
     exe: PathBuf,
     plan: PlanFile,
-    limits: Limits,
+    limits: MachineLimits,
     /// Warnings, in words.
     warnings: Vec<String>,
 }
@@ -138,7 +138,7 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
     let exe = std::env::current_exe().map_err(|error| {
         internal(&format!("cannot find this program to start workers of it: {error}"))
     })?;
-    let limits = Limits::read();
+    let limits = MachineLimits::read();
     let mut probes = Probes::take(plan, &limits);
     probes.file_bytes = engine::file_bytes(plan, files);
     let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
@@ -184,7 +184,7 @@ fn execute(
         warnings,
     };
     let ended = make_load(spec, signals, &mut subscribers);
-    let limits = Some(Limits::read());
+    let limits = Some(MachineLimits::read());
     let (servers, problems) = targets.stop();
     let result = ended.map(|ended| {
         let finished = Event::Finished { verdict: ended.verdict, servers: servers.clone() };
@@ -231,7 +231,7 @@ fn create_store(args: &RunArgs, file: &PlanFile) -> Result<Store, ExitStatus> {
         now: Timestamp::now(),
         environment: &environment,
     };
-    let series = Box::new(Series::new(plan));
+    let series = Box::new(RowSeries::new(plan));
     Store::create(&args.out, &run, series).map_err(|error| {
         let help = "give a folder that can be written to: `--out DIR`";
         diagnostic::print_error(&error.to_string(), Some(help));
@@ -296,7 +296,7 @@ fn used_files(manifest: &Manifest) -> Vec<UsedFile> {
 }
 
 /// Whatever shows the run while it goes on.
-fn observer(plan: &Plan, progress: Progress, store: &Store) -> Observer {
+fn observer(plan: &Plan, progress: ProgressMode, store: &Store) -> Observer {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();
     let progress = progress.resolve(terminal, variable("TERM").as_deref());

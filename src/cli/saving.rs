@@ -1,7 +1,7 @@
 //! Turns the events of a run into what its folder keeps of it.
 
 use crate::engine::{Event, Resolved, Subscriber};
-use crate::machine::{Limits, NetworkPath};
+use crate::machine::{MachineLimits, NetworkPath};
 use crate::record::Recording;
 use crate::store::{ResolvedTarget, Started, Store, UsedFile};
 use jiff::Timestamp;
@@ -15,7 +15,7 @@ pub(super) struct Saving {
     /// The files that requests are made of.
     pub(super) files: Vec<UsedFile>,
     /// This machine's limits before the run.
-    pub(super) limits: Limits,
+    pub(super) limits: MachineLimits,
 }
 
 impl Saving {

@@ -12,7 +12,7 @@ use crate::observe::LivePage;
 use crate::plan::Search;
 use crate::report::page::Page;
 use crate::report::{LevelRun, SearchReport, why};
-use crate::verdict::{CapacitySearch, Next, SearchOutcome};
+use crate::verdict::{CapacitySearch, SearchOutcome, SearchStep};
 use jiff::Timestamp;
 use std::io::Write;
 
@@ -84,8 +84,8 @@ fn run_search(
     };
     let status = loop {
         let (level, again) = match capacity.next() {
-            Next::Run { level, again } => (level, again),
-            Next::End(outcome) => {
+            SearchStep::Run { level, again } => (level, again),
+            SearchStep::End(outcome) => {
                 report.end(outcome);
                 break of_verdict(&report);
             }

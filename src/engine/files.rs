@@ -2,8 +2,8 @@
 
 use super::rows::{RowOutlook, row_outlooks};
 use crate::plan::{
-    Body, Data, Encoding, Endpoint, Piece, Placeholder, Plan, Protocol, Request, Template,
-    Templated, TextRange, Version,
+    Body, Data, Encoding, Endpoint, HttpVersion, Piece, Placeholder, Plan, Protocol, Request,
+    Template, Templated, TextRange,
 };
 use crate::units::sha256;
 use crate::workload::http::{DataFile, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData};
@@ -98,7 +98,7 @@ pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
                 || protocol.redirects() > 0
                 || protocol.data().is_some()
                 || !givens(request).is_empty();
-            1 + u64::from(anew) + u64::from(matches!(protocol.version(), Version::Http2 { .. }))
+            1 + u64::from(anew) + u64::from(matches!(protocol.version(), HttpVersion::Http2 { .. }))
         };
         let bodies = files.bodies.iter().map(|(path, bytes)| {
             let of_file = protocol.requests().iter().filter(

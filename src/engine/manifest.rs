@@ -5,7 +5,7 @@
 
 use super::event::Resolved;
 use super::targets::{Targets, peers_of};
-use crate::machine::{Limits, NetworkPath, Sources, sources_of_scenarios, workers};
+use crate::machine::{MachineLimits, NetworkPath, Sources, sources_of_scenarios, workers};
 use crate::plan::{Plan, Scenario};
 use crate::units::{Address, narrow};
 use crate::workload::http::ScenarioFiles;
@@ -63,7 +63,7 @@ impl Manifest {
         plan: Plan,
         files: Vec<ScenarioFiles>,
         targets: &Targets,
-        limits: &Limits,
+        limits: &MachineLimits,
     ) -> Self {
         debug_assert_eq!(files.len(), plan.scenarios.len(), "files of each scenario");
         debug_assert_eq!(targets.resolved.len(), plan.targets.len(), "an entry for each target");

@@ -25,13 +25,13 @@ pub(super) const BEAT_NS: u64 = 100_000_000;
 pub struct ProcessStats {
     statm: Option<File>,
     schedstat: Option<File>,
-    past: RefCell<VecDeque<Moment>>,
+    past: RefCell<VecDeque<CpuReading>>,
 }
 
 /// What had been used at one moment.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_field_names, reason = "the unit is last in every name")]
-struct Moment {
+struct CpuReading {
     at_ns: u64,
     cpu_ns: u64,
     waited_ns: Option<u64>,
@@ -50,7 +50,7 @@ impl ProcessStats {
     /// The usage of this process now; memory is zero where it cannot be read.
     pub fn facts(&self) -> WorkerFacts {
         let (at_ns, cpu_ns) = (monotonic_ns(), cpu_ns());
-        let now = Moment { at_ns, cpu_ns, waited_ns: second_number(self.schedstat.as_ref()) };
+        let now = CpuReading { at_ns, cpu_ns, waited_ns: second_number(self.schedstat.as_ref()) };
         let (busy_permille, waiting_permille) = shares(&mut self.past.borrow_mut(), now);
         WorkerFacts {
             cpu_ns,
@@ -63,9 +63,9 @@ impl ProcessStats {
 }
 
 /// Time at work and time without a processor in the window up to now, in thousandths.
-fn shares(past: &mut VecDeque<Moment>, now: Moment) -> (Option<u32>, Option<u32>) {
+fn shares(past: &mut VecDeque<CpuReading>, now: CpuReading) -> (Option<u32>, Option<u32>) {
     past.push_back(now);
-    let is_old = |moment: &Moment| now.at_ns - moment.at_ns >= WINDOW_NS;
+    let is_old = |moment: &CpuReading| now.at_ns - moment.at_ns >= WINDOW_NS;
     while past.get(1).is_some_and(is_old) {
         past.pop_front();
     }
@@ -156,7 +156,7 @@ mod tests {
         let mut past = VecDeque::new();
         let mut at = |second: u64, cpu_ms: u64, waited_ms: u64| {
             let (at_ns, cpu_ns) = (second * 1_000 * MS, cpu_ms * MS);
-            shares(&mut past, Moment { at_ns, cpu_ns, waited_ns: Some(waited_ms * MS) })
+            shares(&mut past, CpuReading { at_ns, cpu_ns, waited_ns: Some(waited_ms * MS) })
         };
         for second in 0..5 {
             assert_eq!(at(second, second * 1_000, 0), (None, None));

@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "resolving names is timed, once, before the run")]
 
 use super::event::{Resolved, ServerSide};
-use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Protocol, Site, Target, Tls, Version};
+use crate::plan::{Endpoint, HostPort, HttpUrl, HttpVersion, Plan, Protocol, Site, Target, Tls};
 use crate::serve::{Running, ServeError};
 use crate::units::{Address, narrow};
 use crate::workload::http::ALPN;
@@ -199,7 +199,7 @@ fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
 /// which the server is asked for its certificate: where the plan gives none, that of the `host`
 /// header, and else that of the address.
 pub(super) fn peers_of(mut peers: Peers, target: Option<&Target>, protocol: &Protocol) -> Peers {
-    if protocol.version() != Version::Http1 {
+    if protocol.version() != HttpVersion::Http1 {
         ALPN.clone_into(&mut peers.speaks);
     }
     let is_builtin = |one: &Target| matches!(one.endpoint, Endpoint::Builtin(_));

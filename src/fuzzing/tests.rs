@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::engine::ClockReading;
-use crate::engine::wire::{Command, FromWorker, Inbox, ToWorker, WorkerReport, encode};
+use crate::engine::wire::{FromWorker, Inbox, ToWorker, WorkerCommand, WorkerReport, encode};
 use crate::plan::{Phase, TimeMetric};
 use crate::record::{
     AttemptOutcome, Cause, Cell, CellKey, Counter, Failure, FailureStage, Snapshot, Transition,
@@ -157,10 +157,10 @@ fn frames() -> [(&'static str, Vec<u8>); 2] {
     cell.check(1, true);
     let snapshot = Snapshot { second: 3, cells: vec![(key, cell)], ..Snapshot::default() };
     let orders = [
-        Command::Transition { mark: Transition::Hold(1), at_ns: 7_000_000_000 },
-        Command::StartRamp { stage: 1 },
-        Command::StartClosing,
-        Command::Halt,
+        WorkerCommand::Transition { mark: Transition::Hold(1), at_ns: 7_000_000_000 },
+        WorkerCommand::StartRamp { stage: 1 },
+        WorkerCommand::StartClosing,
+        WorkerCommand::Halt,
     ];
     let to = std::iter::once(ToWorker::Start { t0: ClockReading::now() });
     let to = to.chain(orders.map(ToWorker::Command)).map(|message| encode(&message).unwrap());

@@ -14,7 +14,7 @@ const ID: ConnectionId = ConnectionId { slot: 1, begun_ns: 1 };
 
 /// What a client made of the bytes.
 #[derive(Debug, Default, PartialEq)]
-struct Outcome {
+struct ClientOutcome {
     opened: bool,
     messages: u64,
     heartbeats: u64,
@@ -46,10 +46,10 @@ fn handshake(client: &mut WebSocketClient) -> Vec<u8> {
         .into_bytes()
 }
 
-fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> Outcome {
+fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> ClientOutcome {
     let mut client = client(expect);
     let (mut outcome, mut state, mut out) =
-        (Outcome::default(), WebSocketState::default(), Vec::new());
+        (ClientOutcome::default(), WebSocketState::default(), Vec::new());
     for piece in pieces {
         let mut rest = *piece;
         while !rest.is_empty() && outcome.failed.is_none() {

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** nothing is written; a parameter that does not exist here is said to be absent.
 
-use super::Host;
+use super::HostRoot;
 use serde::Serialize;
 use std::fmt;
 
@@ -179,7 +179,7 @@ const ARTICLES: &[(&str, &str, Effect, &str)] = &[
 ];
 
 /// Every piece of advice, with the values of `host`.
-pub fn advice(host: &Host) -> Vec<Advice> {
+pub fn advice(host: &HostRoot) -> Vec<Advice> {
     let one =
         |(parameter, advised, effect, why): &(&'static str, &'static str, Effect, &'static str)| {
             let here = host.sysctl(parameter);
@@ -219,7 +219,7 @@ mod tests {
         put("net/core/somaxconn", "65535\n");
         put("fs/file-max", "2466170\n");
         put("net/ipv4/tcp_mem", "287898\t383867\t575796\n");
-        let all = advice(&Host::at(folder.path()));
+        let all = advice(&HostRoot::at(folder.path()));
         let find = |name| all.iter().find(|one| one.parameter == name).expect("it is advised");
         assert_eq!(find("net.core.somaxconn").effect, Effect::Nothing, "already higher");
         assert_eq!(find("net.core.netdev_max_backlog").effect, Effect::Helps);

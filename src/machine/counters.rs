@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** a counter that the kernel does not have is absent; a delta is never zero.
 
-use super::Host;
+use super::HostRoot;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -55,7 +55,7 @@ const TELLING: &[&str] = &[
 
 impl Counters {
     /// The counters of `host` now.
-    pub fn read(host: &Host) -> Self {
+    pub fn read(host: &HostRoot) -> Self {
         let mut all = BTreeMap::new();
         let mut add = |name: String, value: u64| *all.entry(name).or_default() += value;
         let text = |path| host.text(path).unwrap_or_default();
@@ -175,7 +175,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
             std::fs::write(path, text).expect("write a file");
         }
-        Counters::read(&Host::at(folder.path()))
+        Counters::read(&HostRoot::at(folder.path()))
     }
 
     #[test]

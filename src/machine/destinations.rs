@@ -3,7 +3,7 @@
 //! **Invariant:** names are not resolved here: a name counts as one address that is not loopback,
 //! but for `localhost`.
 
-use super::{Limits, Requirements, Sources, servers};
+use super::{MachineLimits, Requirements, Sources, servers};
 use crate::plan::{Endpoint, HostPort, HttpUrl, Plan, Site, Target};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
@@ -23,7 +23,7 @@ pub(super) struct Destination {
 }
 
 /// Every destination of `plan`.
-pub(super) fn destinations(plan: &Plan, limits: &Limits) -> Vec<Destination> {
+pub(super) fn destinations(plan: &Plan, limits: &MachineLimits) -> Vec<Destination> {
     let mut all: BTreeMap<(String, IpAddr), (u64, f64)> = BTreeMap::new();
     for (scenario, needs) in plan.scenarios.iter().zip(&Requirements::of(plan).scenarios) {
         let target = plan.target(scenario);

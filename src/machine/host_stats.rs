@@ -1,7 +1,7 @@
 //! Reads from the kernel which resources processors, control groups and memory have withheld so
 //! far.
 
-use super::Host;
+use super::HostRoot;
 use super::limits::cgroup_folders;
 
 /// Sums since the machine, or the control group, began.
@@ -25,7 +25,7 @@ pub struct CumulativeHostStats {
 
 impl CumulativeHostStats {
     /// Reads all accounts.
-    pub fn read(host: &Host) -> Self {
+    pub fn read(host: &HostRoot) -> Self {
         let (cpu_ns, steal_ns) = processors(host).unzip();
         let mut all = Self { cpu_ns, steal_ns, ..Self::default() };
         // Each level throttles for itself, and its count holds only that.
@@ -50,13 +50,13 @@ impl CumulativeHostStats {
 }
 
 /// The clock that the kernel reads all times from.
-pub fn clock_source(host: &Host) -> Option<String> {
+pub fn clock_source(host: &HostRoot) -> Option<String> {
     host.text("sys/devices/system/clocksource/clocksource0/current_clocksource")
 }
 
 /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal, in
 /// hundredths of a second. Guests are in user already.
-fn processors(host: &Host) -> Option<(u64, u64)> {
+fn processors(host: &HostRoot) -> Option<(u64, u64)> {
     const TICK_NS: u64 = 10_000_000;
     let stat = host.text("proc/stat")?;
     let line = stat.lines().find_map(|line| line.strip_prefix("cpu "))?;
@@ -83,7 +83,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
             std::fs::write(path, text).expect("write a file");
         }
-        CumulativeHostStats::read(&Host::at(folder.path()))
+        CumulativeHostStats::read(&HostRoot::at(folder.path()))
     }
 
     #[test]
@@ -130,6 +130,6 @@ mod tests {
 
     #[test]
     fn this_machine_has_processors() {
-        assert!(CumulativeHostStats::read(&Host::default()).cpu_ns.is_some_and(|ns| ns > 0));
+        assert!(CumulativeHostStats::read(&HostRoot::default()).cpu_ns.is_some_and(|ns| ns > 0));
     }
 }

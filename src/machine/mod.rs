@@ -31,10 +31,11 @@ pub use environment::{Environment, Program};
 pub use figures::{bytes, grouped};
 pub use host_stats::{CumulativeHostStats, clock_source};
 pub use limits::{
-    CgroupMemory, Conntrack, Host, Limits, Ports, SocketCost, SocketSlabs, raise_open_files,
+    CgroupMemory, Conntrack, HostRoot, MachineLimits, Ports, SocketCost, SocketSlabs,
+    raise_open_files,
 };
 pub use preflight::{
-    Figure, Headroom, Requirement, RequirementStatus, Resource, memory_needed, preflight,
+    Amount, Headroom, Requirement, RequirementStatus, Resource, memory_needed, preflight,
 };
 pub use probe::{Probes, conntrack_live, is_here};
 pub use requirements::{Opening, Requirements, ScenarioRequirements};

@@ -5,7 +5,7 @@
 //! and is reset at the end.
 
 use super::destinations::destinations;
-use super::{Conntrack, Host, Limits};
+use super::{Conntrack, HostRoot, MachineLimits};
 use crate::plan::Plan;
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
@@ -48,7 +48,7 @@ pub struct Probes {
 
 impl Probes {
     /// Makes all experiments for `plan`: a tenth of a second at most, in usual circumstances.
-    pub fn take(plan: &Plan, limits: &Limits) -> Self {
+    pub fn take(plan: &Plan, limits: &MachineLimits) -> Self {
         let addresses: BTreeSet<IpAddr> = destinations(plan, limits)
             .into_iter()
             .flat_map(|destination| destination.sources.addresses)
@@ -76,7 +76,7 @@ pub fn is_here(address: IpAddr) -> bool {
 /// Whether connections of this network namespace are tracked: the table must grow by as many as are
 /// opened.
 pub fn conntrack_live() -> Option<bool> {
-    let host = Host::default();
+    let host = HostRoot::default();
     let count = || Conntrack::read(&host).map(|table| table.count);
     // Others may come and go meanwhile; growth in between says nothing, so it is looked at again.
     for _ in 0..3 {
@@ -95,12 +95,12 @@ pub fn conntrack_live() -> Option<bool> {
 
 /// Both ends of a connection. However it ends, it is reset: nothing in `TIME_WAIT` takes a port
 /// from the run.
-struct Pair {
+struct ConnectedPair {
     out: TcpStream,
     inside: TcpStream,
 }
 
-impl Pair {
+impl ConnectedPair {
     fn open(listener: &TcpListener) -> io::Result<Self> {
         let out = TcpStream::connect_timeout(&listener.local_addr()?, WITHIN)?;
         let (inside, _) = listener.accept()?;
@@ -108,16 +108,16 @@ impl Pair {
     }
 }
 
-impl Drop for Pair {
+impl Drop for ConnectedPair {
     fn drop(&mut self) {
         // An end that cannot be reset is closed; it only lingers for longer.
         let _ = SockRef::from(&self.out).set_linger(Some(Duration::ZERO));
     }
 }
 
-fn pairs(count: u64) -> io::Result<Vec<Pair>> {
+fn pairs(count: u64) -> io::Result<Vec<ConnectedPair>> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-    (0..count).map(|_| Pair::open(&listener)).collect()
+    (0..count).map(|_| ConnectedPair::open(&listener)).collect()
 }
 
 /// Processor time, because others may be at work: on loopback the whole handshake runs inside this
@@ -129,7 +129,7 @@ fn open_us() -> io::Result<f64> {
         let mut pairs = Vec::with_capacity(TIMED as usize);
         let start = thread_time()?;
         for _ in 0..TIMED {
-            let mut pair = Pair::open(&listener)?;
+            let mut pair = ConnectedPair::open(&listener)?;
             pair.inside.write_all(b"ok")?;
             pair.out.read_exact(&mut [0; 2])?;
             pairs.push(pair);

@@ -7,7 +7,7 @@
 use super::figures::whole;
 use crate::catalogue::ProtocolRow;
 use crate::plan::{
-    Close, Endpoint, HttpUrl, Level, Plan, Ramp, Scenario, Site, Stage, StartAfter, Version,
+    Close, Endpoint, HttpUrl, HttpVersion, Level, Plan, Ramp, Scenario, Site, Stage, StartAfter,
 };
 use crate::units::Time;
 use std::net::IpAddr;
@@ -35,7 +35,7 @@ pub struct ScenarioRequirements {
     /// one.
     pub connections: u64,
     /// What is spoken on them, if that is HTTP.
-    pub version: Version,
+    pub version: HttpVersion,
     /// What there is to know of its protocol.
     pub protocol: &'static ProtocolRow,
     /// Whether each is secured by TLS.

@@ -1,6 +1,6 @@
 //! Turns the addresses found for a plan's targets into where each scenario connects from.
 
-use super::{Limits, Requirements, Sources};
+use super::{MachineLimits, Requirements, Sources};
 use crate::plan::Plan;
 use crate::units::Address;
 
@@ -18,7 +18,7 @@ pub fn connections_per_target(plan: &Plan) -> Vec<u64> {
 pub fn sources_of_scenarios(
     plan: &Plan,
     addresses: &[&[Address]],
-    limits: &Limits,
+    limits: &MachineLimits,
 ) -> Vec<Sources> {
     debug_assert_eq!(addresses.len(), plan.targets.len(), "addresses of each target");
     let connections = connections_per_target(plan);

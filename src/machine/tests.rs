@@ -1,8 +1,8 @@
 use super::*;
 use crate::plan::{
     Builtin, Close, Endpoint, Faults, Generator, Heartbeat, HoldSettings, HostPort, Http, HttpUrl,
-    Level, Plan, Protocol, Ramp, RequestPath, Scenario, Site, SourceRange, SourceUse, Stage,
-    StartAfter, Target, TcpHoldServer, ThinkTime, Version,
+    HttpVersion, Level, Plan, Protocol, Ramp, RequestPath, Scenario, Site, SourceRange, SourceUse,
+    Stage, StartAfter, Target, TcpHoldServer, ThinkTime,
 };
 use crate::units::{Rate, Time};
 use proptest::prelude::*;
@@ -102,8 +102,13 @@ pub(super) fn paced(rate: u64) -> Ramp {
 }
 
 /// A machine such as a small server is: two cores, 20,000 open files.
-pub(super) fn small() -> Limits {
-    Limits { open_files: Some(20_000), nr_open: Some(1 << 20), cpus: Some(2), ..Limits::default() }
+pub(super) fn small() -> MachineLimits {
+    MachineLimits {
+        open_files: Some(20_000),
+        nr_open: Some(1 << 20),
+        cpus: Some(2),
+        ..MachineLimits::default()
+    }
 }
 
 #[test]
@@ -177,7 +182,8 @@ fn who_share_connections_need_fewer_and_as_many_processes() {
         }
         plan(web(), vec![scenario])
     };
-    let (alone, shared) = (scenario(Version::Http1), scenario(Version::Http2 { streams: 100 }));
+    let (alone, shared) =
+        (scenario(HttpVersion::Http1), scenario(HttpVersion::Http2 { streams: 100 }));
     let needs = Requirements::of(&shared);
     assert_eq!((needs.scenarios[0].users, needs.connections()), (10_000, 100));
     assert_eq!(needs.opening(), Opening::PerSecond(10.0));
@@ -189,7 +195,8 @@ fn who_share_connections_need_fewer_and_as_many_processes() {
 #[test]
 fn workers_follow_descriptors_cores_and_the_plan() {
     let held = |users_: u64| plan(built_in(), vec![hold(vec![users(users_, Ramp::Unpaced, 1)])]);
-    let workers_of = |plan: &Plan, limits: &Limits| workers(&plan.scenarios[0], plan, limits);
+    let workers_of =
+        |plan: &Plan, limits: &MachineLimits| workers(&plan.scenarios[0], plan, limits);
     assert_eq!(workers_of(&held(1), &small()), 1);
     assert_eq!(workers_of(&held(1_024), &small()), 1);
     assert_eq!(workers_of(&held(1_025), &small()), 2);
@@ -203,7 +210,7 @@ fn workers_follow_descriptors_cores_and_the_plan() {
     let mut fixed = held(1_000_000);
     fixed.generator.workers = Some(3);
     assert_eq!(workers_of(&fixed, &small()), 3);
-    let unread = Limits { open_files: None, ..small() };
+    let unread = MachineLimits { open_files: None, ..small() };
     assert_eq!(workers_of(&held(9_600), &unread), 10, "1024 where the limit cannot be read");
 }
 
@@ -282,7 +289,7 @@ fn a_reserve_is_used_in_order_and_as_much_of_it_as_it_takes() {
 proptest! {
     #[test]
     fn no_worker_owns_more_than_its_descriptors(peak in 1_u64..3_000_000, files in 400_u64..100_000) {
-        let limits = Limits { open_files: Some(files), ..small() };
+        let limits = MachineLimits { open_files: Some(files), ..small() };
         let plan = plan(built_in(), vec![hold(vec![users(peak, Ramp::Unpaced, 1)])]);
         let workers = workers(&plan.scenarios[0], &plan, &limits);
         let largest = workers::largest_worker(&Requirements::of(&plan).scenarios[0], workers);

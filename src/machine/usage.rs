@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** a cost without anything to divide by, or without a reading, is absent.
 
-use super::{Counters, Host, SocketSlabs};
+use super::{Counters, HostRoot, SocketSlabs};
 use crate::record::HostLevels;
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub struct HostUsage {
 impl HostUsage {
     /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the
     /// caller's to fill in.
-    pub fn take(host: &Host, pids: &[u32]) -> Self {
+    pub fn take(host: &HostRoot, pids: &[u32]) -> Self {
         let meminfo = host.text("proc/meminfo").unwrap_or_default();
         let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
         let available = available.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
@@ -50,7 +50,7 @@ impl HostUsage {
 }
 
 /// How busy a machine is and how many sockets its counters show.
-pub fn levels(host: &Host, counters: &Counters) -> HostLevels {
+pub fn levels(host: &HostRoot, counters: &Counters) -> HostLevels {
     const PAGE: u64 = 4096;
     let load = host.text("proc/loadavg");
     let load: Option<f64> =
@@ -67,7 +67,7 @@ pub fn levels(host: &Host, counters: &Counters) -> HostLevels {
 }
 
 /// The second field of `statm`, in pages.
-fn rss_bytes(host: &Host, pid: u32) -> Option<u64> {
+fn rss_bytes(host: &HostRoot, pid: u32) -> Option<u64> {
     const PAGE: u64 = 4096;
     let pages = host.text(&format!("proc/{pid}/statm"))?;
     pages.split_whitespace().nth(1)?.parse::<u64>().ok().map(|pages| pages * PAGE)
@@ -75,7 +75,7 @@ fn rss_bytes(host: &Host, pid: u32) -> Option<u64> {
 
 /// User and system time: the 14th and 15th field of `stat`, counted behind the name, which may hold
 /// anything.
-fn cpu_ns(host: &Host, pid: u32) -> Option<u64> {
+fn cpu_ns(host: &HostRoot, pid: u32) -> Option<u64> {
     const TICK_NS: u64 = 10_000_000;
     let stat = host.text(&format!("proc/{pid}/stat"))?;
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(11);
@@ -138,7 +138,7 @@ mod tests {
         put("7/statm", "1000 25 10 1 0 5 0\n");
         put("7/stat", "7 (a) b) S 1 1 1 0 -1 0 0 0 0 0 150 50 0 0 20 0\n");
         put("meminfo", "MemTotal: 10 kB\nMemAvailable: 8 kB\n");
-        let reading = HostUsage::take(&Host::at(folder.path()), &[7, 8]);
+        let reading = HostUsage::take(&HostRoot::at(folder.path()), &[7, 8]);
         assert_eq!((reading.rss_bytes, reading.cpu_ns), (25 * 4096, 2_000_000_000));
         assert_eq!((reading.available_bytes, reading.slab_bytes), (Some(8192), None));
     }
@@ -151,7 +151,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().expect("a folder")).expect("make a folder");
             std::fs::write(path, text).expect("write a file");
         };
-        let host = Host::at(folder.path());
+        let host = HostRoot::at(folder.path());
         assert_eq!(levels(&host, &Counters::read(&host)), HostLevels::default());
         put("loadavg", "1.07 0.97 0.90 2/345 6789\n");
         put("thread-self/net/sockstat", "TCP: inuse 10 orphan 0 tw 4 alloc 12 mem 3\n");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_something() {
-        let reading = HostUsage::take(&Host::default(), &[std::process::id()]);
+        let reading = HostUsage::take(&HostRoot::default(), &[std::process::id()]);
         assert!(reading.rss_bytes > 100_000, "{reading:?}");
         assert!(reading.available_bytes.is_some_and(|bytes| bytes > 0), "{reading:?}");
     }

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** pure; the same plan on the same limits always gets the same number.
 
-use super::{Limits, Requirements, ScenarioRequirements};
+use super::{MachineLimits, Requirements, ScenarioRequirements};
 use crate::plan::{Plan, Scenario};
 use crate::schedule::{Partition, hold_block};
 
@@ -17,7 +17,7 @@ const OPEN_FILES_UNREAD: u64 = 1024;
 /// Connections that a process of its own is worth, as long as there is a core for it.
 const WORTH_A_PROCESS: u64 = 1024;
 
-impl Limits {
+impl MachineLimits {
     /// Connections that one process can have open.
     pub fn usable_descriptors(&self) -> u64 {
         let limit = self.open_files.unwrap_or(OPEN_FILES_UNREAD);
@@ -31,7 +31,7 @@ impl Limits {
 
 /// Worker processes for one scenario of `plan`: what `[generator]` says, or else as many as the
 /// descriptors and the load ask for.
-pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
+pub fn workers(scenario: &Scenario, plan: &Plan, limits: &MachineLimits) -> u32 {
     if let Some(workers) = plan.generator.workers {
         return workers.max(1);
     }
@@ -51,7 +51,7 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &Limits) -> u32 {
 
 /// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of
 /// its own that is connected to in turn.
-pub fn servers(target: usize, plan: &Plan, limits: &Limits) -> u32 {
+pub fn servers(target: usize, plan: &Plan, limits: &MachineLimits) -> u32 {
     let needs = Requirements::of(plan);
     let loading = plan.scenarios.iter().zip(&needs.scenarios);
     let loading = loading.filter(|(scenario, _)| scenario.target == target);
@@ -85,7 +85,7 @@ fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
 }
 
 /// Processes that the load is worth, descriptors apart: never more than there are cores.
-fn worth(needs: &ScenarioRequirements, limits: &Limits) -> u64 {
+fn worth(needs: &ScenarioRequirements, limits: &MachineLimits) -> u64 {
     let busy = needs.users >= 64 || needs.arrivals_per_second >= 1000.0;
     match (needs.protocol.lasts, busy) {
         (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),

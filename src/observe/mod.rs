@@ -32,7 +32,7 @@ pub(crate) use text::TextStyle;
 
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Progress {
+pub(crate) enum ProgressMode {
     /// Draw bars on a terminal, print lines otherwise.
     #[default]
     Auto,
@@ -46,7 +46,7 @@ pub(crate) enum Progress {
     None,
 }
 
-impl Progress {
+impl ProgressMode {
     /// What `Auto` means here. `terminal`: standard error is one; `term`: the variable `TERM`.
     #[must_use]
     pub(crate) fn resolve(self, terminal: bool, term: Option<&str>) -> Self {

@@ -5,7 +5,7 @@
 use super::state::RunState;
 use crate::engine::Event;
 use crate::record::{Cause, Diagnosis, Entry, Recording, StageTransition, StopReason, Transition};
-use crate::verdict::{Finding, State};
+use crate::verdict::{Finding, ThresholdState};
 use std::collections::HashSet;
 
 /// One thing worth telling.
@@ -135,9 +135,11 @@ impl Notifier {
         for finding in findings {
             let which = place_of(finding);
             let changed = match finding.state {
-                State::Broken | State::Unreached { .. } => self.broken.insert(which),
-                State::Held => self.broken.remove(&which),
-                State::NoData | State::TooFew { .. } => false,
+                ThresholdState::Broken | ThresholdState::Unreached { .. } => {
+                    self.broken.insert(which)
+                }
+                ThresholdState::Held => self.broken.remove(&which),
+                ThresholdState::NoData | ThresholdState::TooFew { .. } => false,
             };
             if changed {
                 news.push(Notification::Threshold(finding.clone()));

@@ -3,7 +3,7 @@
 //! **Invariant:** what adds up is read from the coordinator's recording; what is done on the
 //! coordinator's time is copying figures, and waits for nobody.
 
-use super::Progress;
+use super::ProgressMode;
 use super::lines;
 use super::notification::{Notification, Notifier};
 use super::output::Output;
@@ -30,7 +30,12 @@ pub(crate) struct Observer {
 impl Observer {
     /// Shows a run on standard error in the given form; `Auto` must have been resolved. `folder` is
     /// where the results go.
-    pub(crate) fn new(plan: &Plan, progress: Progress, folder: &Path, style: TextStyle) -> Self {
+    pub(crate) fn new(
+        plan: &Plan,
+        progress: ProgressMode,
+        folder: &Path,
+        style: TextStyle,
+    ) -> Self {
         let follower = Follower::new(plan, folder.display().to_string());
         let size = || console::Term::stderr().size();
         Self::on(Box::new(std::io::stderr()), size, follower, progress, style)
@@ -51,7 +56,7 @@ impl Observer {
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
         follower: Follower,
-        progress: Progress,
+        progress: ProgressMode,
         style: TextStyle,
     ) -> Self {
         Self { follower, output: Output::on(out, size, progress, style), page: None }

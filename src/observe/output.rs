@@ -10,7 +10,7 @@
     reason = "frames are drawn at a pace, and lines show the time since the start"
 )]
 
-use super::Progress;
+use super::ProgressMode;
 use super::json::JsonFormat;
 use super::lines::{LineFormat, OutputLine};
 use super::notification::Notification;
@@ -47,14 +47,14 @@ impl Output {
     pub(super) fn on(
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
-        progress: Progress,
+        progress: ProgressMode,
         look: TextStyle,
     ) -> Option<Self> {
         let form = match progress {
-            Progress::None => return None,
-            Progress::Bar => Form::Bar(PermanentLines::new(look)),
-            Progress::Json => Form::Json,
-            Progress::Lines | Progress::Auto => Form::Lines(LineFormat::new(look)),
+            ProgressMode::None => return None,
+            ProgressMode::Bar => Form::Bar(PermanentLines::new(look)),
+            ProgressMode::Json => Form::Json,
+            ProgressMode::Lines | ProgressMode::Auto => Form::Lines(LineFormat::new(look)),
         };
         let writer = match form {
             Form::Bar(_) => OutputWriter::Terminal(Terminal::new(Canvas::new(out, size))),

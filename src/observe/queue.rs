@@ -24,7 +24,7 @@ const BATCH: usize = 64 << 10;
 /// Between the thread that renders and the thread that writes.
 #[derive(Debug, Default)]
 pub(super) struct OutputQueue {
-    pending: Mutex<Pending>,
+    pending: Mutex<PendingLines>,
     changed: Condvar,
     /// Bytes that somebody has taken so far.
     written: AtomicU64,
@@ -32,7 +32,7 @@ pub(super) struct OutputQueue {
 
 /// What waits to be written.
 #[derive(Debug, Default)]
-pub(super) struct Pending {
+pub(super) struct PendingLines {
     lines: std::collections::VecDeque<OutputLine>,
     /// Bytes of these lines.
     bytes: usize,
@@ -42,7 +42,7 @@ pub(super) struct Pending {
     pub(super) closed: bool,
 }
 
-impl Pending {
+impl PendingLines {
     /// Adds a line; a heartbeat takes the place of one that still waits. `lost` words how many
     /// lines were lost before it.
     pub(super) fn put(&mut self, line: OutputLine, lost: impl FnOnce(u64) -> String) {
@@ -93,12 +93,12 @@ impl Pending {
 }
 
 impl OutputQueue {
-    fn pending(&self) -> MutexGuard<'_, Pending> {
+    fn pending(&self) -> MutexGuard<'_, PendingLines> {
         self.pending.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Adds to what waits.
-    pub(super) fn change(&self, change: impl FnOnce(&mut Pending)) {
+    pub(super) fn change(&self, change: impl FnOnce(&mut PendingLines)) {
         change(&mut self.pending());
         self.changed.notify_one();
     }
@@ -179,7 +179,7 @@ mod tests {
     #[test]
     fn what_has_no_room_is_counted_and_said_once_there_is_some() {
         let lost = |count: u64| format!("lost {count}");
-        let mut pending = Pending::default();
+        let mut pending = PendingLines::default();
         let half = "x".repeat(MOST_WAITING / 2);
         for text in [half.as_str(), &half, "a", "b"] {
             pending.put(line(text), lost);
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn of_two_heartbeats_that_wait_the_newer_is_enough() {
-        let mut pending = Pending::default();
+        let mut pending = PendingLines::default();
         let beat = |text: &str| OutputLine { text: text.to_owned(), beat: true };
         for one in [beat("1"), line("a"), beat("2")] {
             pending.put(one, |_| String::new());

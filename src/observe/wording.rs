@@ -8,7 +8,7 @@ use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
 use crate::record::{Cause, Counter, Diagnosis, Failure, StopReason, signal_name};
 use crate::units::SECOND_NS;
 use crate::units::{Time, figure};
-use crate::verdict::{Finding, Judgement, State, Verdict};
+use crate::verdict::{Finding, Judgement, ThresholdState, Verdict};
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -189,13 +189,13 @@ pub(super) fn threshold(view: &View, finding: &Finding) -> Option<(char, String)
     let place = request.map_or_else(|| place.clone(), |name| format!("{place}{name}: "));
     let value = finding.value.map(|value| threshold.metric.figure(value));
     let (sign, value) = match finding.state {
-        State::Held => ('✓', value.or_else(|| Some("no response failed".to_owned()))),
-        State::Broken => ('✗', value),
-        State::Unreached { failed, .. } => {
+        ThresholdState::Held => ('✓', value.or_else(|| Some("no response failed".to_owned()))),
+        ThresholdState::Broken => ('✗', value),
+        ThresholdState::Unreached { failed, .. } => {
             ('✗', Some(format!("no samples, {} failed", figure::grouped(failed))))
         }
-        State::NoData => ('…', Some("no data yet".to_owned())),
-        State::TooFew { needed } => {
+        ThresholdState::NoData => ('…', Some("no data yet".to_owned())),
+        ThresholdState::TooFew { needed } => {
             let have = figure::grouped(finding.samples);
             ('…', Some(format!("{have} of {} samples", figure::grouped(needed))))
         }
@@ -328,7 +328,8 @@ pub(super) fn verdict(verdict: &Judgement) -> String {
         let rules: Vec<&str> = verdict.breaches.iter().map(|breach| breach.rule.name()).collect();
         let _ = write!(text, ": {}", rules.join(", "));
     }
-    let held = verdict.findings.iter().filter(|finding| finding.state == State::Held).count();
+    let held =
+        verdict.findings.iter().filter(|finding| finding.state == ThresholdState::Held).count();
     if all == 0 {
         text.push_str("; no thresholds: nothing was judged");
     } else {

@@ -45,7 +45,7 @@ pub use elements::http::pattern::Pattern;
 pub use elements::http::request::{Body, Request, Retry};
 pub use elements::http::template::{Encoding, Piece, Template};
 pub use elements::http::think_time::ThinkTime;
-pub use elements::http::version::Version;
+pub use elements::http::version::HttpVersion;
 pub use elements::http::{Http, OnFull, most_in_flight};
 pub use elements::monitor::{Monitor, MonitoredMetric};
 pub use elements::protocol::Protocol;

@@ -12,7 +12,7 @@ const LONGEST: usize = 100;
 
 /// Which characters a name may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum NameKind {
     /// Names a folder: ASCII letters, digits, `-`, `_`, `.`, and begins with a letter or digit.
     Folder,
     /// A part of a dotted path: letters, digits, `-`, `_`, `.`.
@@ -22,18 +22,18 @@ pub(super) enum Kind {
 }
 
 /// Checks a name; an empty one stands for what could not be accepted.
-pub(super) fn check(name: &str, kind: Kind, at: Span, errors: &mut Errors) -> bool {
+pub(super) fn check(name: &str, kind: NameKind, at: Span, errors: &mut Errors) -> bool {
     let (ok, help) = match kind {
-        Kind::Folder => (
+        NameKind::Folder => (
             name.chars().all(|c| c.is_ascii_alphanumeric() || ['-', '_', '.'].contains(&c))
                 && name.starts_with(|c: char| c.is_ascii_alphanumeric()),
             "it names the result folder: use letters, digits, `-`, `_` and `.`, a letter or digit first",
         ),
-        Kind::Word => (
+        NameKind::Word => (
             name.chars().all(|c| c.is_alphanumeric() || ['-', '_', '.'].contains(&c)),
             "use letters, digits, `-`, `_` and `.`",
         ),
-        Kind::Line => (
+        NameKind::Line => (
             name.chars().all(is_printable) && name.trim() == name,
             "use printable characters, and no space at either end",
         ),
@@ -53,14 +53,14 @@ pub(super) fn check(name: &str, kind: Kind, at: Span, errors: &mut Errors) -> bo
 }
 
 /// The same name with what is wrong replaced, if something is left of it.
-fn suggestion(name: &str, kind: Kind, help: &str) -> String {
+fn suggestion(name: &str, kind: NameKind, help: &str) -> String {
     let fitting: String = name
         .chars()
         .map(|c| if c.is_ascii_alphanumeric() || ['_', '.'].contains(&c) { c } else { '-' })
         .collect();
     let fitting = fitting.trim_matches(|c| c == '-' || c == '.');
     match kind {
-        Kind::Folder | Kind::Word if !fitting.is_empty() => format!("{help}: `{fitting}`"),
+        NameKind::Folder | NameKind::Word if !fitting.is_empty() => format!("{help}: `{fitting}`"),
         _ => help.to_owned(),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! **Invariant:** the machine that makes the report is not looked at.
 
-use crate::machine::Limits;
+use crate::machine::MachineLimits;
 use crate::record::{Diagnosis, ScenarioRecording};
 use crate::store::SavedRun;
 use std::collections::BTreeMap;
@@ -14,7 +14,7 @@ pub(super) fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
     if run.complete() && !saved.is_empty() {
         return saved.clone();
     }
-    let nothing = Limits::default();
+    let nothing = MachineLimits::default();
     let limits = run
         .finished
         .as_ref()

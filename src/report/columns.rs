@@ -5,7 +5,7 @@
 use super::figures::{ms, thousandths, whole};
 use super::section::Section;
 use crate::catalogue::{
-    MetricRow, Need, Report, denominator, figure_ms, numerator, per_second, samples,
+    MetricRow, Need, ReportPlace, denominator, figure_ms, numerator, per_second, samples,
 };
 use crate::plan::{Churn, Metric, Plan, Protocol, RateMetric, RatioMetric, Stat, TimeMetric};
 use crate::record::{Counter, Gauge};
@@ -33,7 +33,7 @@ impl ReportedMetrics {
     /// Of one protocol.
     pub(super) fn of(protocol: &Protocol) -> Self {
         let kind = protocol.kind();
-        let shown = |row: &MetricRow, report: Report| {
+        let shown = |row: &MetricRow, report: ReportPlace| {
             let of_events = row.needs(Need::Events);
             row.is_of(kind) && row.report == report && (!of_events || has(protocol, Need::Events))
         };
@@ -42,10 +42,10 @@ impl ReportedMetrics {
                 one.protocols().has(kind) && one.need().is_none_or(|need| has(protocol, need))
             }),
             gauges: keep(Gauge::ALL, |one| one.protocols().has(kind)),
-            ratios: keep(RatioMetric::ALL, |one| shown(one.row(), Report::Ratio)),
+            ratios: keep(RatioMetric::ALL, |one| shown(one.row(), ReportPlace::Ratio)),
             within: protocol.within().to_vec(),
-            rates: keep(RateMetric::ALL, |one| shown(one.row(), Report::Rate)),
-            times: keep(TimeMetric::ALL, |one| shown(one.row(), Report::Times)),
+            rates: keep(RateMetric::ALL, |one| shown(one.row(), ReportPlace::Rate)),
+            times: keep(TimeMetric::ALL, |one| shown(one.row(), ReportPlace::Times)),
         }
     }
 

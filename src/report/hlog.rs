@@ -49,7 +49,7 @@ pub(super) fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
     let mut lines = Vec::new();
     let Some(scenario) = plan.scenarios.get(usize::from(durations.scenario)) else { return lines };
     for (key, cell) in &durations.cells {
-        let mut interval = Interval { of: tag(&scenario.name), key: *key, durations };
+        let mut interval = LogInterval { of: tag(&scenario.name), key: *key, durations };
         for metric in TimeMetric::ALL {
             let Some(samples) = cell.times.get(*metric) else { continue };
             let mut packed = Vec::new();
@@ -73,13 +73,13 @@ pub(super) fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
 }
 
 /// What the histograms of a line are of.
-struct Interval<'a> {
+struct LogInterval<'a> {
     of: String,
     key: CellKey,
     durations: &'a Durations,
 }
 
-impl Interval<'_> {
+impl LogInterval<'_> {
     fn add(&self, lines: &mut Vec<u8>, metric: TimeMetric, max: f64, packed: &[u8]) {
         let Durations { first, last, .. } = *self.durations;
         let line = format!(

@@ -32,7 +32,7 @@ pub mod text;
 mod timeline;
 
 pub use search::{LevelRun, SearchReport, why};
-pub use series::Series;
+pub use series::RowSeries;
 
 use crate::store::{self, AtomicFile, Error, FolderLock, SavedRun};
 use std::path::{Path, PathBuf};
@@ -88,14 +88,14 @@ pub fn write_again(saved: &SavedRun, lock: &FolderLock) -> WrittenReports {
 }
 
 fn series_again(folder: &Path, saved: &SavedRun) -> Result<(), Error> {
-    let mut series = Series::new(&saved.plan);
+    let mut series = RowSeries::new(&saved.plan);
     let mut files = Vec::new();
-    for name in store::Series::names(&series) {
+    for name in store::GrowingFiles::names(&series) {
         files.push(AtomicFile::create(folder, name)?);
     }
     let mut trouble = None;
     saved.replay(&mut |line| {
-        for (file, bytes) in files.iter_mut().zip(store::Series::next(&mut series, line)) {
+        for (file, bytes) in files.iter_mut().zip(store::GrowingFiles::next(&mut series, line)) {
             trouble = trouble.take().or(file.add(&bytes).err());
         }
     })?;

@@ -19,7 +19,7 @@ const OF_EVERY_RUN: usize = 2;
 
 /// The state between two lines: the plan's names, and which phase of which stage is current.
 #[derive(Debug)]
-pub struct Series {
+pub struct RowSeries {
     plan: Plan,
     marks: Recording,
     /// What was kept apart from the seconds up to the next one: its row shows the histograms, and
@@ -27,7 +27,7 @@ pub struct Series {
     durations: Vec<Durations>,
 }
 
-impl Series {
+impl RowSeries {
     /// At the beginning of a run of this plan.
     pub fn new(plan: &Plan) -> Self {
         Self {
@@ -103,14 +103,14 @@ fn of_requests(durations: &Durations) -> bool {
     durations.cells.iter().any(|(_, cell)| !cell.requests.is_empty())
 }
 
-impl store::Series for Series {
+impl store::GrowingFiles for RowSeries {
     fn names(&self) -> &'static [&'static str] {
         if self.plan.monitors.is_empty() { &NAMES[..OF_EVERY_RUN] } else { &NAMES }
     }
 
     fn next(&mut self, line: &Line) -> Vec<Vec<u8>> {
         let mut additions = Vec::from(self.additions(line));
-        additions.truncate(store::Series::names(self).len());
+        additions.truncate(store::GrowingFiles::names(self).len());
         additions
     }
 }

@@ -39,7 +39,7 @@ pub(super) fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
             continue;
         };
         let start = u64::from(second.second) * SECOND_NS;
-        let place = Place {
+        let place = RowPlace {
             second: second.second,
             seconds: 1,
             scenario,
@@ -64,7 +64,7 @@ pub(super) fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Duration
         let (from, to) =
             (u64::from(stretch.first) * SECOND_NS, (u64::from(stretch.last) + 1) * SECOND_NS);
         for (key, cell) in &stretch.cells {
-            let place = Place { second: stretch.last, seconds, scenario, key: Some(*key) };
+            let place = RowPlace { second: stretch.last, seconds, scenario, key: Some(*key) };
             let phase = phase_time(passed, *key, to);
             let time = phase.map(|(start, end)| (start.max(from), end.min(to)));
             let section = Section {
@@ -82,7 +82,7 @@ pub(super) fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Duration
 }
 
 /// What the first columns of a row say.
-struct Place<'a> {
+struct RowPlace<'a> {
     /// The last second that it is of.
     second: u32,
     /// How many seconds it is of.
@@ -91,7 +91,7 @@ struct Place<'a> {
     key: Option<CellKey>,
 }
 
-impl Place<'_> {
+impl RowPlace<'_> {
     fn names(&self, request: &str) -> [String; 6] {
         let stage = self.key.and_then(|key| self.scenario.stages.get(usize::from(key.stage)));
         [

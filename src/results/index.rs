@@ -4,7 +4,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "files beside the runs are read")]
 
-use super::compare::{Interval, figures, interval_of_median, median};
+use super::compare::{ConfidenceInterval, figures, interval_of_median, median};
 use crate::plan::{Metric, Stat, TimeMetric};
 use crate::record::{Cell, Counter};
 use crate::report::table::escaped;
@@ -31,7 +31,7 @@ pub const FILES: [&str; 2] = ["README.md", "index.html"];
 
 /// One published run.
 #[derive(Debug, Clone)]
-struct Entry {
+struct IndexedRun {
     /// Its folder below the directory, with `/`.
     path: String,
     plan: String,
@@ -51,7 +51,7 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub struct Index {
     root: PathBuf,
-    entries: Vec<Entry>,
+    entries: Vec<IndexedRun>,
 }
 
 impl Index {
@@ -60,7 +60,7 @@ impl Index {
     /// # Errors
     /// When one of them cannot be read.
     pub fn of(root: &Path, runs: &[PathBuf]) -> Result<Self, Error> {
-        let entries = runs.iter().map(|run| Entry::of(root, run)).collect::<Result<_, _>>()?;
+        let entries = runs.iter().map(|run| IndexedRun::of(root, run)).collect::<Result<_, _>>()?;
         Ok(Self { root: root.to_owned(), entries })
     }
 
@@ -94,7 +94,7 @@ impl Index {
             | run | date | machine | verdict | headline |\n|---|---|---|---|---|\n"
             .to_owned();
         for one in &self.entries {
-            let Entry { path, date, verdict, .. } = one;
+            let IndexedRun { path, date, verdict, .. } = one;
             let (machine, headline) = (escaped(&one.machine), escaped(&one.headline));
             let _ =
                 writeln!(out, "| [{path}]({path}) | {date} | {machine} | {verdict} | {headline} |");
@@ -122,12 +122,14 @@ impl Index {
                 continue;
             }
             seen.push((&one.workload, metric));
-            let of = |other: &Entry| {
+            let of = |other: &IndexedRun| {
                 let (its, value) = other.figure?;
                 (other.workload == one.workload && its == metric).then_some(value)
             };
             let values: Vec<f64> = self.entries.iter().filter_map(of).collect();
-            let Some(Interval { low, high }) = interval_of_median(&values) else { continue };
+            let Some(ConfidenceInterval { low, high }) = interval_of_median(&values) else {
+                continue;
+            };
             let [middle, low, high] = [median(&values), low, high].map(|one| metric.figure(one));
             let (plan, runs) = (visible(&one.plan), values.len());
             all.push(format!(
@@ -187,7 +189,7 @@ fn class(verdict: Verdict) -> &'static str {
     }
 }
 
-impl Entry {
+impl IndexedRun {
     fn of(root: &Path, folder: &Path) -> Result<Self, Error> {
         let run = SavedRun::open(folder)?;
         let path = folder.strip_prefix(root).unwrap_or(folder);

@@ -34,9 +34,9 @@ use std::net::SocketAddr;
 #[derive(Debug)]
 pub enum Server {
     /// Long connections.
-    TcpHold(hold::Server),
+    TcpHold(hold::BoundHoldServer),
     /// HTTP.
-    Http(http::Server),
+    Http(http::BoundHttpServer),
 }
 
 impl Server {
@@ -45,9 +45,11 @@ impl Server {
         check(builtin)?;
         Ok(match builtin {
             Builtin::TcpHold(options) => {
-                Self::TcpHold(hold::Server::bind(options.clone(), listen)?)
+                Self::TcpHold(hold::BoundHoldServer::bind(options.clone(), listen)?)
             }
-            Builtin::Http(options) => Self::Http(http::Server::bind(options.clone(), listen)?),
+            Builtin::Http(options) => {
+                Self::Http(http::BoundHttpServer::bind(options.clone(), listen)?)
+            }
         })
     }
 

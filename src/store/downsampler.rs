@@ -160,11 +160,11 @@ impl io::Write for Length {
 #[derive(Debug)]
 pub(super) struct Downsampler {
     /// By index into `Plan::scenarios`; what is kept by the second has no place.
-    scenarios: Vec<Vec<Pending>>,
+    scenarios: Vec<Vec<PendingRows>>,
 }
 
 #[derive(Debug)]
-struct Pending {
+struct PendingRows {
     bulk: Bulk,
     budget: u64,
     first: u32,
@@ -178,7 +178,7 @@ impl Downsampler {
     pub(super) fn new(plan: &Plan) -> Self {
         let pending = |scenario: &Scenario| {
             let bulks = Bulk::ALL.into_iter().filter(|bulk| !bulk.is_kept(scenario));
-            bulks.map(Pending::new).collect()
+            bulks.map(PendingRows::new).collect()
         };
         Self { scenarios: plan.scenarios.iter().map(pending).collect() }
     }
@@ -233,7 +233,7 @@ impl Downsampler {
     }
 }
 
-impl Pending {
+impl PendingRows {
     fn new(bulk: Bulk) -> Self {
         let (first, last, cells) = (0, 0, BTreeMap::new());
         Self { bulk, budget: bulk.at_first(), first, last, waiting: 0, cells }

@@ -9,7 +9,7 @@
 
 use super::Error;
 use super::archive::ArchiveSource;
-use crate::machine::{Limits, NetworkPath};
+use crate::machine::{MachineLimits, NetworkPath};
 use crate::plan::{Overrides, Plan, Scenario};
 use crate::record::{Cell, CellKey, Entry};
 use crate::units::Address;
@@ -74,7 +74,7 @@ pub struct Header {
     /// When the result folder was made, on the wall clock.
     pub created_at: Timestamp,
     /// What the indices in the entries mean.
-    pub scenarios: Vec<Outline>,
+    pub scenarios: Vec<ScenarioNames>,
 }
 
 /// The program that ran.
@@ -116,7 +116,7 @@ pub fn options(overrides: &Overrides) -> Vec<String> {
 
 /// The names behind the indices of one scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outline {
+pub struct ScenarioNames {
     /// The scenario's name.
     pub name: String,
     /// Its protocol.
@@ -128,7 +128,7 @@ pub struct Outline {
     pub thresholds: Vec<String>,
 }
 
-impl Outline {
+impl ScenarioNames {
     /// Of each scenario of a plan.
     pub fn of(plan: &Plan) -> Vec<Self> {
         let outline = |scenario: &Scenario| Self {
@@ -161,7 +161,7 @@ pub struct Started {
     pub files: Vec<UsedFile>,
     /// This machine's limits at the start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Limits>,
+    pub limits: Option<MachineLimits>,
 }
 
 /// A file that requests of a scenario were made of.
@@ -202,7 +202,7 @@ pub struct Finished {
     pub servers: Vec<ServerCounters>,
     /// This machine's limits, and what was used of them, when the last connection had ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limits: Option<Limits>,
+    pub limits: Option<MachineLimits>,
 }
 
 /// What one built-in server counted.

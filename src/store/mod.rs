@@ -30,7 +30,7 @@ pub(crate) use journal::{decode, encode};
 pub use pending::MissingFacts;
 pub use saved_run::{Damage, SavedRun};
 pub use timeline::{HostPoint, MOST_POINTS, Timeline, TimelinePoint};
-pub use writer::{Closed, NewRun, Series, Store};
+pub use writer::{Closed, GrowingFiles, NewRun, Store};
 
 use std::io;
 use std::path::PathBuf;

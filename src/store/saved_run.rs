@@ -8,7 +8,7 @@
     reason = "the plan of a saved run is a file, and its `${env.NAME}` are masked"
 )]
 
-use super::journal::{self, Finished, Header, Line, Outline, Started};
+use super::journal::{self, Finished, Header, Line, ScenarioNames, Started};
 use super::pending::{self, Awaited, MissingFacts};
 use super::timeline::Timeline;
 use super::{Error, name};
@@ -76,7 +76,7 @@ impl SavedRun {
         let (header, mut journal) = journal::Reader::open(folder)?;
         let (plan, without_values) = plans_of(folder, &header)?;
         let plan = without_later_defaults(plan, &header);
-        if Outline::of(&plan) != header.scenarios {
+        if ScenarioNames::of(&plan) != header.scenarios {
             let reason =
                 "its plan reads differently today: is an environment variable another one?";
             return Err(not_results(reason.to_owned()));

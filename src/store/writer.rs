@@ -7,7 +7,7 @@
 
 use super::append_file::AppendFile;
 use super::downsampler::Downsampler;
-use super::journal::{self, Finished, Header, Line, Outline, Started, Tool};
+use super::journal::{self, Finished, Header, Line, ScenarioNames, Started, Tool};
 use super::pending::PendingFile;
 use super::{Error, FolderLock, SavedRun, atomic_file, folder, name};
 use crate::machine::Environment;
@@ -31,7 +31,7 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 const FINISH_WITHIN: Duration = Duration::from_secs(30);
 
 /// Files that grow with the journal. The same lines in the same order give the same bytes.
-pub trait Series: Send {
+pub trait GrowingFiles: Send {
     /// The files' names.
     fn names(&self) -> &'static [&'static str];
 
@@ -97,7 +97,11 @@ pub struct Closed {
 impl Store {
     /// Makes `<out>/<plan>/<UTC time>-<digest>/` with everything that is known before a run, and
     /// starts to write.
-    pub fn create(out: &Path, run: &NewRun<'_>, series: Box<dyn Series>) -> Result<Self, Error> {
+    pub fn create(
+        out: &Path,
+        run: &NewRun<'_>,
+        series: Box<dyn GrowingFiles>,
+    ) -> Result<Self, Error> {
         let NewRun { plan, text, overrides, now, environment } = *run;
         let plan_sha256 = sha256(text);
         let wanted = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), &plan_sha256[..8]);
@@ -113,7 +117,7 @@ impl Store {
             seed: plan.seed,
             overrides: overrides.clone(),
             created_at: now,
-            scenarios: Outline::of(plan),
+            scenarios: ScenarioNames::of(plan),
         };
         let mut writer = Writer::create(&folder, plan, series)?;
         writer.add(Line::Header(header));
@@ -212,7 +216,7 @@ fn json(environment: &Environment) -> Vec<u8> {
 pub(super) struct Writer {
     journal: AppendFile,
     others: Vec<AppendFile>,
-    series: Box<dyn Series>,
+    series: Box<dyn GrowingFiles>,
     pub(super) downsampler: Downsampler,
     pending: PendingFile,
     number: u64,
@@ -222,7 +226,7 @@ impl Writer {
     pub(super) fn create(
         folder: &Path,
         plan: &Plan,
-        series: Box<dyn Series>,
+        series: Box<dyn GrowingFiles>,
     ) -> Result<Self, Error> {
         let journal = AppendFile::create(&folder.join(name::JOURNAL))?;
         let others: Result<Vec<_>, _> =
@@ -299,7 +303,7 @@ impl Writer {
 pub(super) struct Nothing;
 
 #[cfg(test)]
-impl Series for Nothing {
+impl GrowingFiles for Nothing {
     fn names(&self) -> &'static [&'static str] {
         &[]
     }

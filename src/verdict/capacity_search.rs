@@ -26,7 +26,7 @@ pub struct CapacitySearch {
 
 /// What comes next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Next {
+pub enum SearchStep {
     /// A run at this level.
     Run {
         /// The level.
@@ -80,29 +80,29 @@ impl CapacitySearch {
     }
 
     /// What comes next; the same until a run is told of.
-    pub fn next(&self) -> Next {
+    pub fn next(&self) -> SearchStep {
         let highest = self.highest();
         if let Some(level) = self.unproven {
             let again = self.passed.contains(&level);
             return if self.limited {
-                Next::End(SearchOutcome::Generator { highest, level })
+                SearchStep::End(SearchOutcome::Generator { highest, level })
             } else {
-                Next::Run { level, again }
+                SearchStep::Run { level, again }
             };
         }
         let Some(highest) = highest else {
             return match self.broken {
-                None => Next::Run { level: self.search.min, again: false },
-                Some(_) => Next::End(SearchOutcome::Nothing),
+                None => SearchStep::Run { level: self.search.min, again: false },
+                Some(_) => SearchStep::End(SearchOutcome::Nothing),
             };
         };
         if let Some(level) = self.between(highest) {
-            return Next::Run { level, again: false };
+            return SearchStep::Run { level, again: false };
         }
         if self.confirmations < self.search.confirm {
-            return Next::Run { level: highest, again: true };
+            return SearchStep::Run { level: highest, again: true };
         }
-        Next::End(
+        SearchStep::End(
             self.broken
                 .map_or(SearchOutcome::Max, |broken| SearchOutcome::Broken { highest, broken }),
         )
@@ -166,8 +166,8 @@ mod tests {
         let (mut capacity, mut levels) = (CapacitySearch::new(search.clone()), Vec::new());
         loop {
             match capacity.next() {
-                Next::End(outcome) => return (levels, outcome),
-                Next::Run { level, .. } => {
+                SearchStep::End(outcome) => return (levels, outcome),
+                SearchStep::Run { level, .. } => {
                     levels.push(level);
                     capacity
                         .record(level, if level <= limit { Verdict::Pass } else { Verdict::Fail });
@@ -207,14 +207,17 @@ mod tests {
     fn a_level_that_is_not_confirmed_did_not_pass() {
         let mut capacity = CapacitySearch::new(search(10, 40, SearchWay::Step(10), 1));
         for (level, word) in [(10, Verdict::Pass), (20, Verdict::Pass), (30, Verdict::Fail)] {
-            assert_eq!(capacity.next(), Next::Run { level, again: false });
+            assert_eq!(capacity.next(), SearchStep::Run { level, again: false });
             capacity.record(level, word);
         }
-        assert_eq!(capacity.next(), Next::Run { level: 20, again: true });
+        assert_eq!(capacity.next(), SearchStep::Run { level: 20, again: true });
         capacity.record(20, Verdict::Fail);
-        assert_eq!(capacity.next(), Next::Run { level: 10, again: true });
+        assert_eq!(capacity.next(), SearchStep::Run { level: 10, again: true });
         capacity.record(10, Verdict::Pass);
-        assert_eq!(capacity.next(), Next::End(SearchOutcome::Broken { highest: 10, broken: 20 }));
+        assert_eq!(
+            capacity.next(),
+            SearchStep::End(SearchOutcome::Broken { highest: 10, broken: 20 })
+        );
     }
 
     #[test]
@@ -222,12 +225,12 @@ mod tests {
         let mut capacity = CapacitySearch::new(search(10, 40, SearchWay::Step(10), 0));
         capacity.record(10, Verdict::Pass);
         capacity.record(20, Verdict::Invalid);
-        assert_eq!(capacity.next(), Next::Run { level: 20, again: false });
+        assert_eq!(capacity.next(), SearchStep::Run { level: 20, again: false });
         capacity.record(20, Verdict::Pass);
         capacity.record(30, Verdict::Invalid);
         capacity.record(30, Verdict::Invalid);
         let end = SearchOutcome::Generator { highest: Some(20), level: 30 };
-        assert_eq!(capacity.next(), Next::End(end));
+        assert_eq!(capacity.next(), SearchStep::End(end));
     }
 
     proptest! {

@@ -3,7 +3,7 @@
 //!
 //! **Invariant:** what was not measured is said to be so; it is never within its limit.
 
-use super::rules::{self, Limits, Rule, RunFacts, Sample, Unit, place_words};
+use super::rules::{self, Rule, RuleLimits, RuleUnit, RunFacts, Sample, place_words};
 use crate::plan::Plan;
 use crate::record::CellKey;
 
@@ -13,7 +13,7 @@ pub struct Health {
     /// Which.
     pub rule: &'static Rule,
     /// Of the value and the limits.
-    pub unit: Unit,
+    pub unit: RuleUnit,
     /// How it stands.
     pub state: RuleStatus,
     /// The worst value; absent when nothing was measured.
@@ -66,7 +66,7 @@ impl Sample {
 }
 
 impl Health {
-    fn worst(rule: &'static Rule, limits: Limits, samples: &[Sample]) -> Self {
+    fn worst(rule: &'static Rule, limits: RuleLimits, samples: &[Sample]) -> Self {
         let key = |one: &Sample| (one.status(), one.value);
         let worst = samples
             .iter()

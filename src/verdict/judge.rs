@@ -5,7 +5,8 @@ use super::rules::{self, RunFacts};
 use super::view::{ThresholdView, state};
 use super::window::Windows;
 use super::{
-    Finding, Health, Judgement, Rule, State, Verdict, breaches, health, of_failures, shortfall,
+    Finding, Health, Judgement, Rule, ThresholdState, Verdict, breaches, health, of_failures,
+    shortfall,
 };
 use crate::catalogue::{MonitorStat, Samples};
 use crate::plan::{During, Metric, Phase, Plan, RequestScope, Scenario, Scope, Threshold};
@@ -104,7 +105,7 @@ impl Judge {
         };
         let state = self.state(threshold, &view, measured, is_over);
         let (state, measured) = match self.short_of_a_window(threshold, view, state) {
-            Some(whole) => (State::Broken, Some(whole)),
+            Some(whole) => (ThresholdState::Broken, Some(whole)),
             None => (state, measured),
         };
         Finding {
@@ -125,15 +126,15 @@ impl Judge {
         &self,
         threshold: &Threshold,
         view: ThresholdView,
-        found: State,
+        found: ThresholdState,
     ) -> Option<Measure> {
-        let unreached = matches!(found, State::Unreached { .. });
+        let unreached = matches!(found, ThresholdState::Unreached { .. });
         if !unreached || threshold.window.is_none() || !matches!(threshold.metric, Metric::Ratio(_))
         {
             return None;
         }
         let whole = self.measure(threshold.metric, view);
-        whole.filter(|_| state(threshold, whole) == State::Broken)
+        whole.filter(|_| state(threshold, whole) == ThresholdState::Broken)
     }
 
     /// How a threshold stands; where samples are missing, by who is to blame for that.
@@ -143,33 +144,35 @@ impl Judge {
         view: &ThresholdView,
         measured: Option<Measure>,
         is_over: bool,
-    ) -> State {
+    ) -> ThresholdState {
         let state = state(threshold, measured);
         if matches!(threshold.metric, Metric::Monitor { .. }) {
             // The load has no part in what an exporter says.
             return state;
         }
         let needed = match state {
-            State::NoData => threshold.metric.sample_floor(),
-            State::TooFew { needed } => needed,
-            State::Broken if threshold.is_default => {
+            ThresholdState::NoData => threshold.metric.sample_floor(),
+            ThresholdState::TooFew { needed } => needed,
+            ThresholdState::Broken if threshold.is_default => {
                 let (cell, _) = self.facts(threshold.metric, view);
                 return shortfall::of_default(&cell);
             }
-            State::Held | State::Broken | State::Unreached { .. } => return state,
+            ThresholdState::Held | ThresholdState::Broken | ThresholdState::Unreached { .. } => {
+                return state;
+            }
         };
         let scenario = &self.plan.scenarios[view.scenario];
         let recording = &self.recording.scenarios[view.scenario];
         if is_over && measured.is_some() && threshold.window.is_none() {
             let (cell, _) = self.facts(threshold.metric, view);
             if shortfall::is_surely_broken(threshold, &cell) {
-                return State::Broken;
+                return ThresholdState::Broken;
             }
         }
         let tried = shortfall::attempts(scenario, recording, view);
         if is_over && of_failures::all_hold(threshold, &self.facts(threshold.metric, view).0, tried)
         {
-            return State::Held;
+            return ThresholdState::Held;
         }
         let samples = measured.map_or(0, |measured| measured.samples);
         let of = (samples, needed);

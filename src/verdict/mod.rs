@@ -19,11 +19,11 @@ mod window;
 
 use crate::plan::{Metric, Plan, RatioMetric};
 use crate::record::{Cell, Gauges, MeasuredSpan, Recording, measure};
-pub use capacity_search::{CapacitySearch, Next, SearchOutcome};
+pub use capacity_search::{CapacitySearch, SearchOutcome, SearchStep};
 pub use health::{Health, RuleStatus};
 pub use judge::Judge;
 pub(crate) use judge::phase_length_ns;
-pub use rules::{Rule, Unit};
+pub use rules::{Rule, RuleUnit};
 use serde::Serialize;
 use std::fmt;
 pub use unlimited::{UnlimitedFailures, unlimited_failures};
@@ -76,7 +76,7 @@ pub struct Finding {
     /// `Http::requests`.
     pub request: Option<u16>,
     /// How it stands.
-    pub state: State,
+    pub state: ThresholdState,
     /// The value that decided: with a window the worst one. Absent when nothing was measured.
     pub value: Option<f64>,
     /// Samples behind the value.
@@ -98,7 +98,7 @@ pub fn unjudged_failures(
     let scenarios = plan.scenarios.iter().zip(&recording.scenarios).enumerate();
     let is_judged = |index: usize| {
         let own = findings.iter().filter(|finding| usize::from(finding.scenario) == index);
-        own.filter(|finding| !matches!(finding.state, State::TooFew { .. })).count() > 0
+        own.filter(|finding| !matches!(finding.state, ThresholdState::TooFew { .. })).count() > 0
     };
     let failing = scenarios.filter(|(index, _)| !is_judged(*index));
     let failing = failing.filter_map(|(index, (scenario, facts))| {
@@ -119,7 +119,7 @@ pub fn unjudged_failures(
 /// How a threshold stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum ThresholdState {
     /// It holds.
     Held,
     /// It is broken.
@@ -140,7 +140,7 @@ pub enum State {
     },
 }
 
-impl State {
+impl ThresholdState {
     /// The word in reports and in the lines of `--progress json`.
     pub fn name(self) -> &'static str {
         match self {

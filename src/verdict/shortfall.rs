@@ -21,7 +21,7 @@
 //! While a run goes on a threshold is only unreached once nothing went well and as many attempts
 //! failed as it takes samples.
 
-use super::State;
+use super::ThresholdState;
 use super::view::ThresholdView;
 use crate::catalogue::Samples;
 use crate::plan::{Metric, Phase, Protocol, RatioMetric, Scenario, Stat, Threshold};
@@ -38,14 +38,18 @@ const FEWEST_FOR_BROKEN: u64 = 6;
 /// How a default threshold stands whose bound is broken: a handful of requests that were all
 /// answered is a look at the target, and nobody asked for a judgement. Held connections, and
 /// requests without a response, count each.
-pub(super) fn of_default(cell: &Cell) -> State {
+pub(super) fn of_default(cell: &Cell) -> ThresholdState {
     let get = |counter| cell.counters.get(counter);
     let ended = get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut);
     let answered: u64 = cell.statuses.values().sum();
     let is_small = ended < FEWEST_FOR_BROKEN
         && answered == ended
         && get(Counter::Unfinished) + get(Counter::TimedOut) == 0;
-    if is_small { State::TooFew { needed: FEWEST_FOR_BROKEN } } else { State::Broken }
+    if is_small {
+        ThresholdState::TooFew { needed: FEWEST_FOR_BROKEN }
+    } else {
+        ThresholdState::Broken
+    }
 }
 
 /// What became of attempts.
@@ -72,9 +76,9 @@ pub(super) struct Shortfall {
 
 impl Shortfall {
     /// How the threshold stands; the lines of the table from the third on.
-    pub(super) fn state(self, is_over: bool) -> State {
+    pub(super) fn state(self, is_over: bool) -> ThresholdState {
         let Self { samples, needed, all, feeding } = self;
-        let unreached = |failed| State::Unreached { needed, failed };
+        let unreached = |failed| ThresholdState::Unreached { needed, failed };
         if all.well == 0 && all.failed > all.local && (is_over || all.failed >= needed) {
             return unreached(all.failed);
         }
@@ -88,7 +92,7 @@ impl Shortfall {
         if is_over && failed > local && (would_do || failed >= well) {
             return unreached(failed);
         }
-        if samples == 0 { State::NoData } else { State::TooFew { needed } }
+        if samples == 0 { ThresholdState::NoData } else { ThresholdState::TooFew { needed } }
     }
 }
 
@@ -100,7 +104,7 @@ pub(super) fn state(
     view: &ThresholdView,
     (samples, needed): (u64, u64),
     is_over: bool,
-) -> State {
+) -> ThresholdState {
     let all = attempts(scenario, recording, view);
     let feeding = feeding(threshold.metric, scenario, recording, view).unwrap_or(all);
     Shortfall { samples, needed, all, feeding }.state(is_over)
@@ -317,20 +321,20 @@ mod tests {
     }
 
     /// A figure that takes 368 samples.
-    fn state(samples: u64, feeding: AttemptTotals) -> State {
+    fn state(samples: u64, feeding: AttemptTotals) -> ThresholdState {
         Shortfall { samples, needed: 368, all: feeding, feeding }.state(true)
     }
 
     #[test]
     fn each_line_of_the_table() {
-        let too_few = State::TooFew { needed: 368 };
-        let unreached = |failed| State::Unreached { needed: 368, failed };
+        let too_few = ThresholdState::TooFew { needed: 368 };
+        let unreached = |failed| ThresholdState::Unreached { needed: 368, failed };
         // No failure of the target's, or not more than the generator's own.
-        assert_eq!(state(0, tried(0, 0, 0)), State::NoData);
+        assert_eq!(state(0, tried(0, 0, 0)), ThresholdState::NoData);
         assert_eq!(state(300, tried(300, 0, 0)), too_few);
-        assert_eq!(state(0, tried(0, 0, 500)), State::NoData);
+        assert_eq!(state(0, tried(0, 0, 500)), ThresholdState::NoData);
         assert_eq!(state(300, tried(300, 100, 100)), too_few);
-        assert_eq!(state(0, tried(0, 5, 5)), State::NoData);
+        assert_eq!(state(0, tried(0, 5, 5)), ThresholdState::NoData);
         // Nothing went well.
         assert_eq!(state(0, tried(0, 1, 0)), unreached(1));
         assert_eq!(state(0, tried(0, 6, 5)), unreached(6));
@@ -344,25 +348,25 @@ mod tests {
         // Half of them failed.
         assert_eq!(state(20, tried(20, 20, 0)), unreached(20));
         assert_eq!(state(20, tried(20, 19, 0)), too_few);
-        assert_eq!(state(0, tried(20, 19, 0)), State::NoData);
+        assert_eq!(state(0, tried(20, 19, 0)), ThresholdState::NoData);
     }
 
     #[test]
     fn what_does_not_feed_a_metric_explains_nothing_unless_nothing_went_well() {
         let facts = |all, feeding| Shortfall { samples: 0, needed: 1, all, feeding }.state(true);
-        assert_eq!(facts(tried(5, 5, 0), tried(0, 0, 0)), State::NoData);
+        assert_eq!(facts(tried(5, 5, 0), tried(0, 0, 0)), ThresholdState::NoData);
         assert_eq!(
             facts(tried(0, 5, 0), tried(0, 0, 0)),
-            State::Unreached { needed: 1, failed: 5 }
+            ThresholdState::Unreached { needed: 1, failed: 5 }
         );
     }
 
     #[test]
     fn while_a_run_goes_on_the_target_may_still_answer() {
         let state = |samples, all| Shortfall { samples, needed: 6, all, feeding: all }.state(false);
-        assert_eq!(state(0, tried(0, 5, 0)), State::NoData);
-        assert_eq!(state(0, tried(0, 6, 0)), State::Unreached { needed: 6, failed: 6 });
-        assert_eq!(state(1, tried(1, 50, 0)), State::TooFew { needed: 6 });
+        assert_eq!(state(0, tried(0, 5, 0)), ThresholdState::NoData);
+        assert_eq!(state(0, tried(0, 6, 0)), ThresholdState::Unreached { needed: 6, failed: 6 });
+        assert_eq!(state(1, tried(1, 50, 0)), ThresholdState::TooFew { needed: 6 });
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Says which phases of a scenario a threshold looks at, and how it stands by what was measured
 //! there.
 
-use super::State;
+use super::ThresholdState;
 use crate::plan::{During, Phase, Plan, Scenario, Threshold};
 use crate::record::{CellKey, Measure};
 
@@ -49,15 +49,15 @@ impl ThresholdView {
 }
 
 /// How a threshold stands by the comparison alone, shortfalls apart.
-pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> State {
-    let Some(measured) = measured else { return State::NoData };
+pub(super) fn state(threshold: &Threshold, measured: Option<Measure>) -> ThresholdState {
+    let Some(measured) = measured else { return ThresholdState::NoData };
     let needed = threshold.metric.sample_floor();
     if measured.samples < needed {
-        return State::TooFew { needed };
+        return ThresholdState::TooFew { needed };
     }
     if threshold.comparison.holds(measured.value, threshold.bound.0) {
-        State::Held
+        ThresholdState::Held
     } else {
-        State::Broken
+        ThresholdState::Broken
     }
 }

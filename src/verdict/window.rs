@@ -1,6 +1,6 @@
 //! A threshold with a window: the worst of all stretches of that length inside its scope.
 
-use super::State;
+use super::ThresholdState;
 use super::view::{ThresholdView, state};
 use crate::plan::{Comparison, Plan, Scenario, Threshold};
 use crate::record::{
@@ -90,8 +90,8 @@ impl Windows {
     fn weigh(&mut self, threshold: &Threshold, measured: Option<Measure>, end: u32) {
         // A window with too few samples decides nothing; if all of them are so, neither does the
         // threshold.
-        let Some(measured) =
-            measured.filter(|_| !matches!(state(threshold, measured), State::TooFew { .. }))
+        let Some(measured) = measured
+            .filter(|_| !matches!(state(threshold, measured), ThresholdState::TooFew { .. }))
         else {
             return;
         };

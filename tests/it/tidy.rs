@@ -365,3 +365,32 @@ fn protocols_are_told_apart_in_their_own_rooms_only() {
         assert!(told.contains(room), "{room} ({why}) no longer does");
     }
 }
+
+#[test]
+fn a_name_of_a_type_stands_for_one_type() {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for path in files("src").into_iter().filter(|path| !is_test(path)) {
+        for line in code(&path).lines() {
+            let line = line.trim_start();
+            let line = line.strip_prefix("pub").map_or(line, |rest| {
+                let is_scoped = rest.starts_with('(');
+                if is_scoped {
+                    rest.split_once(") ").map_or("", |split| split.1)
+                } else {
+                    rest.trim_start()
+                }
+            });
+            let Some(rest) =
+                ["struct ", "enum ", "trait "].iter().find_map(|one| line.strip_prefix(one))
+            else {
+                continue;
+            };
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            places.entry(rest[..end].to_owned()).or_default().push(path.display().to_string());
+        }
+    }
+    assert!(places.len() > 500, "{} types", places.len());
+    // Macros have no name to compare.
+    places.retain(|name, files| !name.is_empty() && files.len() > 1);
+    assert!(places.is_empty(), "{places:#?}");
+}

@@ -1,6 +1,6 @@
 //! Counts: a row each.
 
-use super::row::{Better, Counted, MetricRow, MetricUnit, Need, Report, Samples, Whose};
+use super::row::{Better, Counted, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whose};
 use super::rows;
 use crate::catalogue::{Counter, Gauge, Protocols};
 
@@ -20,7 +20,7 @@ const COUNT: MetricRow = MetricRow {
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
-    report: Report::Counted,
+    report: ReportPlace::Counted,
 };
 
 rows! {

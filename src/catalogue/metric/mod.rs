@@ -18,8 +18,8 @@ pub use monitor::MonitorStat;
 pub use rates::RateMetric;
 pub use ratios::RatioMetric;
 pub use row::{
-    Better, Counted, MetricRow, MetricUnit, Need, Report, Samples, Whose, denominator, figure_ms,
-    numerator, per_second, samples,
+    Better, Counted, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whose, denominator,
+    figure_ms, numerator, per_second, samples,
 };
 pub use stat::Stat;
 pub use times::TimeMetric;

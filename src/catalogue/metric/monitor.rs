@@ -1,6 +1,6 @@
 //! What thresholds look at in the values of monitors.
 
-use super::row::{Better, MetricRow, MetricUnit, Report, Samples, Whose};
+use super::row::{Better, MetricRow, MetricUnit, ReportPlace, Samples, Whose};
 use crate::catalogue::Protocols;
 use std::fmt;
 
@@ -85,6 +85,6 @@ pub(super) const MONITOR: MetricRow = MetricRow {
     samples: Samples::Scrapes,
     whose: Whose::All,
     age: None,
-    report: Report::Monitors,
+    report: ReportPlace::Monitors,
     counts: None,
 };

@@ -1,6 +1,6 @@
 //! Rates: a row each.
 
-use super::row::{Better, Counted, MetricRow, MetricUnit, Report, Samples, Whose};
+use super::row::{Better, Counted, MetricRow, MetricUnit, ReportPlace, Samples, Whose};
 use super::rows;
 use crate::catalogue::{Counter, Protocols};
 
@@ -20,7 +20,7 @@ const RATE: MetricRow = MetricRow {
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
-    report: Report::Rate,
+    report: ReportPlace::Rate,
 };
 
 rows! {

@@ -1,6 +1,6 @@
 //! Ratios: a row each.
 
-use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
@@ -20,7 +20,7 @@ const RATIO: MetricRow = MetricRow {
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
-    report: Report::Ratio,
+    report: ReportPlace::Ratio,
 };
 
 /// What ratios of all attempts have in common: held connections count whole.
@@ -46,7 +46,7 @@ const SURVIVAL: MetricRow = MetricRow {
     connections: Protocols::HOLDS,
     all_phases: Protocols::ALL,
     samples: Samples::Lifetimes,
-    report: Report::Survival,
+    report: ReportPlace::Survival,
     ..RATIO
 };
 
@@ -66,7 +66,7 @@ pub(super) const CHECK: MetricRow = MetricRow {
     protocols: Protocols::REQUESTS,
     per_request: true,
     samples: Samples::Checks,
-    report: Report::Checks,
+    report: ReportPlace::Checks,
     ..RATIO
 };
 
@@ -158,7 +158,7 @@ rows! {
             per_request: true,
             needs: &[Need::Checks],
             samples: Samples::Checks,
-            report: Report::Checks,
+            report: ReportPlace::Checks,
             ..RATIO
         },
         /// Responses with a status from 200 to 299, of all responses.

@@ -37,7 +37,7 @@ pub struct MetricRow {
     /// Of an estimate of survival: its age in words and in seconds.
     pub age: Option<(&'static str, u64)>,
     /// Where reports have it.
-    pub report: Report,
+    pub report: ReportPlace,
 }
 
 /// What a count or a rate is of.
@@ -230,7 +230,7 @@ pub enum Whose {
 
 /// Where reports have a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
+pub enum ReportPlace {
     /// Under the name of what it counts.
     Counted,
     /// A ratio with numerator and denominator, under the metric's name.
@@ -270,13 +270,13 @@ impl MetricRow {
     pub fn columns(&self) -> Vec<String> {
         let name = self.name;
         match self.report {
-            Report::Counted => {
+            ReportPlace::Counted => {
                 self.counted().map(|(_, name)| name.to_owned()).into_iter().collect()
             }
-            Report::Ratio => vec![numerator(name), name.to_owned(), denominator(name)],
-            Report::Rate => vec![per_second(name)],
-            Report::Times => vec![samples(name), figure_ms(name, "*")],
-            Report::Checks | Report::Survival | Report::Monitors => Vec::new(),
+            ReportPlace::Ratio => vec![numerator(name), name.to_owned(), denominator(name)],
+            ReportPlace::Rate => vec![per_second(name)],
+            ReportPlace::Times => vec![samples(name), figure_ms(name, "*")],
+            ReportPlace::Checks | ReportPlace::Survival | ReportPlace::Monitors => Vec::new(),
         }
     }
 
@@ -284,16 +284,16 @@ impl MetricRow {
     pub fn json_key(&self) -> Option<String> {
         let name = self.name;
         Some(match self.report {
-            Report::Counted => {
+            ReportPlace::Counted => {
                 let (table, counted) = self.counted()?;
                 format!("{table}.{counted}")
             }
-            Report::Ratio => format!("ratios.{name}"),
-            Report::Rate => format!("rates.{}", per_second(name)),
-            Report::Times => format!("times.{name}"),
-            Report::Checks => "checks".to_owned(),
-            Report::Monitors => "monitors".to_owned(),
-            Report::Survival => format!("survival.after.{}", self.age?.0),
+            ReportPlace::Ratio => format!("ratios.{name}"),
+            ReportPlace::Rate => format!("rates.{}", per_second(name)),
+            ReportPlace::Times => format!("times.{name}"),
+            ReportPlace::Checks => "checks".to_owned(),
+            ReportPlace::Monitors => "monitors".to_owned(),
+            ReportPlace::Survival => format!("survival.after.{}", self.age?.0),
         })
     }
 }

@@ -1,6 +1,6 @@
 //! Distributions of times: a row each.
 
-use super::row::{Better, MetricRow, MetricUnit, Need, Report, Samples, Whose};
+use super::row::{Better, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whose};
 use super::rows;
 use crate::catalogue::Protocols;
 
@@ -20,7 +20,7 @@ const TIME: MetricRow = MetricRow {
     samples: Samples::Attempts,
     whose: Whose::All,
     age: None,
-    report: Report::Times,
+    report: ReportPlace::Times,
 };
 
 /// What times of requests that went well have in common.

@@ -2,7 +2,7 @@
 
 use crate::engine::file_bytes;
 use crate::machine::{
-    Limits, Opening, Probes, RequirementStatus, Requirements, Resource, grouped, preflight,
+    MachineLimits, Opening, Probes, RequirementStatus, Requirements, Resource, grouped, preflight,
 };
 use crate::plan::Plan;
 use crate::report::page::Page;
@@ -64,7 +64,7 @@ pub(super) fn write_needs(
     ]);
     let mut unfit = false;
     let probes = Probes { file_bytes: file_bytes(plan, files), ..Probes::default() };
-    for row in preflight(plan, &Limits::read(), &probes) {
+    for row in preflight(plan, &MachineLimits::read(), &probes) {
         let small_cap = row.resource == Resource::InFlight && row.status >= RequirementStatus::Warn;
         if !SHOWN.contains(&row.resource) && !small_cap {
             continue;

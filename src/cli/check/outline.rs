@@ -33,7 +33,7 @@ pub(super) fn outline(
         .iter()
         .zip(schedule.scenarios())
         .map(|(start, scenario)| start.plus(length(&scenario.segments)))
-        .fold(Moment::default(), Moment::latest);
+        .fold(PlannedTime::default(), PlannedTime::latest);
     writeln!(page, "takes {end}, seed {}", plan.seed)?;
     if let Some(search) = &plan.search {
         outline_search(page, search)?;
@@ -90,12 +90,12 @@ fn outline_search(page: &mut Page<'_>, search: &Search) -> io::Result<()> {
 
 /// A moment of the run: known, or at the earliest, when unpaced ramps come before it.
 #[derive(Debug, Clone, Copy, Default)]
-struct Moment {
+struct PlannedTime {
     ns: u64,
     at_least: bool,
 }
 
-impl Moment {
+impl PlannedTime {
     fn plus(self, other: Self) -> Self {
         Self { ns: self.ns.saturating_add(other.ns), at_least: self.at_least || other.at_least }
     }
@@ -105,27 +105,27 @@ impl Moment {
     }
 }
 
-impl std::fmt::Display for Moment {
+impl std::fmt::Display for PlannedTime {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.pad(&format!("{}{}", clock(self.ns), if self.at_least { "+" } else { "" }))
     }
 }
 
-fn ramp(segment: &Segment) -> Moment {
+fn ramp(segment: &Segment) -> PlannedTime {
     let known = segment.ramp_ns();
-    Moment { ns: known.unwrap_or(0), at_least: known.is_none() }
+    PlannedTime { ns: known.unwrap_or(0), at_least: known.is_none() }
 }
 
-fn length(segments: &[Segment]) -> Moment {
-    segments.iter().fold(Moment::default(), |sum, segment| {
-        sum.plus(ramp(segment)).plus(Moment { ns: segment.hold_ns, at_least: false })
+fn length(segments: &[Segment]) -> PlannedTime {
+    segments.iter().fold(PlannedTime::default(), |sum, segment| {
+        sum.plus(ramp(segment)).plus(PlannedTime { ns: segment.hold_ns, at_least: false })
     })
 }
 
 /// When each scenario starts.
-fn starts(plan: &Plan, schedule: &Schedule) -> Vec<Moment> {
+fn starts(plan: &Plan, schedule: &Schedule) -> Vec<PlannedTime> {
     let delay = |scenario: &Scenario| match scenario.start_after {
-        StartAfter::Delay(delay) => Some(Moment { ns: delay.as_nanos(), at_least: false }),
+        StartAfter::Delay(delay) => Some(PlannedTime { ns: delay.as_nanos(), at_least: false }),
         StartAfter::Hold => None,
     };
     let hold = plan
@@ -133,7 +133,7 @@ fn starts(plan: &Plan, schedule: &Schedule) -> Vec<Moment> {
         .iter()
         .zip(schedule.scenarios())
         .filter_map(|(scenario, schedule)| Some(delay(scenario)?.plus(ramp(&schedule.segments[0]))))
-        .fold(Moment::default(), Moment::latest);
+        .fold(PlannedTime::default(), PlannedTime::latest);
     plan.scenarios.iter().map(|scenario| delay(scenario).unwrap_or(hold)).collect()
 }
 
@@ -142,7 +142,7 @@ fn outline_scenario(
     plan: &Plan,
     scenario: &Scenario,
     (schedule, data): (&ScenarioSchedule, Option<&DataFile>),
-    (start, ascii): (Moment, bool),
+    (start, ascii): (PlannedTime, bool),
 ) -> io::Result<()> {
     let target = plan.target(scenario);
     let title = format!(
@@ -210,7 +210,7 @@ fn whereabouts(target: &Target) -> String {
 }
 
 /// A row for each stage: its level, how and when it is reached, how long it is held.
-fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> Table {
+fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: PlannedTime) -> Table {
     let mut table = Table::new(vec![
         Column::name("stage"),
         Column::right("from").spare(2),
@@ -234,7 +234,7 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: Moment) -> T
             }
         };
         let ramp = ramp(segment);
-        let end = at.plus(ramp).plus(Moment { ns: segment.hold_ns, at_least: false });
+        let end = at.plus(ramp).plus(PlannedTime { ns: segment.hold_ns, at_least: false });
         let counted = matches!(segment.shape, Shape::Rate { .. }) || scenario.protocol.row().lasts;
         let attempts = if counted { grouped(segment.attempts()) } else { "-".to_owned() };
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };

@@ -1,7 +1,7 @@
 //! Turns what users of HTTP carry along into lines of the outline; none for plain requests.
 
 use crate::machine::grouped;
-use crate::plan::{Protocol, RowOrder, Version};
+use crate::plan::{HttpVersion, Protocol, RowOrder};
 use crate::units::visible;
 use crate::workload::http::{DataFile, InvalidPaths};
 
@@ -11,9 +11,9 @@ const MOST: usize = 8;
 pub(super) fn lines(protocol: &Protocol, file: Option<&DataFile>) -> Vec<String> {
     let mut lines = Vec::new();
     match protocol.version() {
-        Version::Http1 => {}
-        Version::Http2 { streams: 1 } => lines.push("HTTP/2".to_owned()),
-        Version::Http2 { streams } => {
+        HttpVersion::Http1 => {}
+        HttpVersion::Http2 { streams: 1 } => lines.push("HTTP/2".to_owned()),
+        HttpVersion::Http2 { streams } => {
             lines.push(format!("HTTP/2, up to {streams} share a connection"));
         }
     }

@@ -7,8 +7,8 @@ use super::ci::When;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
 use crate::engine::file_bytes;
 use crate::machine::{
-    Advice, Headroom, Host, Limits, Probes, Requirement, RequirementStatus, advice, both_ends_here,
-    grouped, one_end_here, preflight,
+    Advice, Headroom, HostRoot, MachineLimits, Probes, Requirement, RequirementStatus, advice,
+    both_ends_here, grouped, one_end_here, preflight,
 };
 use crate::plan::Plan;
 use crate::report::page::Page;
@@ -31,7 +31,7 @@ pub(super) struct DoctorArgs {
 }
 
 pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
-    let limits = Limits::read();
+    let limits = MachineLimits::read();
     let examination = match &args.plan {
         Some(path) => match PlanFile::read(path, &args.overrides, When::Never) {
             Ok(PlanFile { plan, files, .. }) => Examination::of_plan(plan, &files, &limits),
@@ -55,7 +55,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> ExitStatus {
 /// What was found.
 struct Examination {
     subject: Subject,
-    limits: Limits,
+    limits: MachineLimits,
     advice: Vec<Advice>,
     /// What each worker of a scenario keeps of files, in bytes.
     file_bytes: Vec<u64>,
@@ -70,7 +70,7 @@ enum Subject {
 }
 
 impl Examination {
-    fn of_plan(plan: Plan, files: &[ScenarioFiles], limits: &Limits) -> Self {
+    fn of_plan(plan: Plan, files: &[ScenarioFiles], limits: &MachineLimits) -> Self {
         let mut probes = Probes::take(&plan, limits);
         probes.file_bytes = file_bytes(&plan, files);
         let rows = preflight(&plan, limits, &probes);
@@ -78,7 +78,7 @@ impl Examination {
         Self { file_bytes: probes.file_bytes, ..Self::new(subject, limits) }
     }
 
-    fn of_machine(limits: &Limits) -> Self {
+    fn of_machine(limits: &MachineLimits) -> Self {
         let (both, one) = (both_ends_here(), one_end_here());
         let probes = Probes::take(&both, limits);
         let both_ends = preflight(&both, limits, &probes);
@@ -86,11 +86,11 @@ impl Examination {
         Self::new(Subject::Machine { both_ends, one_end }, limits)
     }
 
-    fn new(subject: Subject, limits: &Limits) -> Self {
+    fn new(subject: Subject, limits: &MachineLimits) -> Self {
         Self {
             subject,
             limits: limits.clone(),
-            advice: advice(&Host::default()),
+            advice: advice(&HostRoot::default()),
             file_bytes: Vec::new(),
         }
     }

@@ -17,7 +17,7 @@ pub(super) struct Answer {
 
 /// What a flag of k6, Locust, wrk, hey, oha, vegeta, Artillery, ab or `JMeter` says of the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Meaning {
+enum Flag {
     /// Concurrent users.
     Users,
     /// Arrivals a second.
@@ -44,7 +44,7 @@ enum Meaning {
     Other(&'static str),
 }
 
-const FLAGS: &[(&[&str], Meaning)] = &[
+const FLAGS: &[(&[&str], Flag)] = &[
     (
         &[
             "--vus",
@@ -56,57 +56,55 @@ const FLAGS: &[(&[&str], Meaning)] = &[
             "--clients",
             "--vus-max",
         ],
-        Meaning::Users,
+        Flag::Users,
     ),
     (
         &["-r", "-R", "-q", "--rate", "--rps", "--qps", "--arrival-rate", "--arrivalRate"],
-        Meaning::Rate,
+        Flag::Rate,
     ),
-    (&["-d", "-z", "--duration", "--run-time", "--hold-for", "--time"], Meaning::Hold),
-    (&["--ramp-up", "--rampup", "--ramp", "--ramp-time"], Meaning::Ramp),
-    (&["--spawn-rate", "--hatch-rate"], Meaning::SpawnRate),
-    (&["-n", "-i", "--iterations", "--requests", "--count"], Meaning::Requests),
-    (&["--url", "-H", "--host", "--address", "--targets"], Meaning::Address),
-    (&["--timeout", "--max-time"], Meaning::Timeout),
-    (&["-m", "-X", "--method", "--request"], Meaning::Method),
-    (&["--header", "--headers"], Meaning::Header),
-    (&["-D", "--body", "--data", "--payload"], Meaning::Body),
+    (&["-d", "-z", "--duration", "--run-time", "--hold-for", "--time"], Flag::Hold),
+    (&["--ramp-up", "--rampup", "--ramp", "--ramp-time"], Flag::Ramp),
+    (&["--spawn-rate", "--hatch-rate"], Flag::SpawnRate),
+    (&["-n", "-i", "--iterations", "--requests", "--count"], Flag::Requests),
+    (&["--url", "-H", "--host", "--address", "--targets"], Flag::Address),
+    (&["--timeout", "--max-time"], Flag::Timeout),
+    (&["-m", "-X", "--method", "--request"], Flag::Method),
+    (&["--header", "--headers"], Flag::Header),
+    (&["-D", "--body", "--data", "--payload"], Flag::Body),
     (
         &["-s", "--stage", "--stages"],
-        Meaning::Other(
+        Flag::Other(
             "set the stages in the plan: `stages = [{ users = 10, ramp = \"10s\", hold = \"30s\" }]`",
         ),
     ),
     (
         &["-t", "-p", "--threads", "--processes", "--workers"],
-        Meaning::Other(
+        Flag::Other(
             "planrun chooses the number of processes; to set it, write `workers = 4` below `[generator]`",
         ),
     ),
     (
         &["-o", "--output", "--json", "--csv", "--html", "-l", "--summary-export"],
-        Meaning::Other(
-            "every run writes JSON and CSV into its result folder; `--out DIR` sets where",
-        ),
+        Flag::Other("every run writes JSON and CSV into its result folder; `--out DIR` sets where"),
     ),
-    (&["--latency", "-L", "--histogram"], Meaning::Other("every run prints percentiles")),
+    (&["--latency", "-L", "--histogram"], Flag::Other("every run prints percentiles")),
     (
         &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f", "--run"],
-        Meaning::Other(
+        Flag::Other(
             "leave it out; `--progress none` prints nothing during the run, `NO_COLOR=1` no colours",
         ),
     ),
     (
         &["-k", "--insecure", "--insecure-skip-tls-verify"],
-        Meaning::Other("set it in the target's table: `tls = { insecure = true }`"),
+        Flag::Other("set it in the target's table: `tls = { insecure = true }`"),
     ),
     (
         &["-e", "--env"],
-        Meaning::Other("write `${env.NAME}` in the plan, and run `NAME=value planrun PLAN.toml`"),
+        Flag::Other("write `${env.NAME}` in the plan, and run `NAME=value planrun PLAN.toml`"),
     ),
     (
         &["--tag", "--config", "--plan", "--file", "--script", "--linger", "--paused"],
-        Meaning::Other("set it in the plan; `planrun init` writes one to start from"),
+        Flag::Other("set it in the plan; `planrun init` writes one to start from"),
     ),
 ];
 
@@ -115,7 +113,7 @@ const FLAGS: &[(&[&str], Meaning)] = &[
 struct Typed {
     urls: Vec<String>,
     files: Vec<String>,
-    flags: Vec<(String, Meaning, Option<String>)>,
+    flags: Vec<(String, Flag, Option<String>)>,
 }
 
 /// `HOST:PORT`, which is an address to load and not a file that is here.
@@ -175,7 +173,7 @@ impl Typed {
                 _ => (name, attached),
             };
             if let Some((_, meaning)) = known(&name) {
-                let takes = !matches!(meaning, Meaning::Other(_));
+                let takes = !matches!(meaning, Flag::Other(_));
                 let next = || takes.then(|| words.next_if(|next| !next.starts_with('-'))).flatten();
                 let value = attached.or_else(next);
                 // Whatever its flag is called: `-u` is a number of users in one tool, a URL in
@@ -189,7 +187,7 @@ impl Typed {
         typed
     }
 
-    fn value(&self, meaning: Meaning) -> Option<&str> {
+    fn value(&self, meaning: Flag) -> Option<&str> {
         self.flags
             .iter()
             .find(|(_, one, _)| *one == meaning)
@@ -197,14 +195,14 @@ impl Typed {
     }
 
     /// A time as a plan has it: other tools take a bare number for seconds.
-    fn time(&self, meaning: Meaning) -> Option<String> {
+    fn time(&self, meaning: Flag) -> Option<String> {
         let value = self.value(meaning)?;
         let text =
             if value.parse::<u64>().is_ok() { format!("{value}s") } else { value.to_owned() };
         text.parse::<crate::units::Time>().ok().map(|_| text)
     }
 
-    fn rate(&self, meaning: Meaning) -> Option<String> {
+    fn rate(&self, meaning: Flag) -> Option<String> {
         let value = self.value(meaning)?;
         let text =
             if value.parse::<u64>().is_ok() { format!("{value}/s") } else { value.to_owned() };
@@ -213,18 +211,18 @@ impl Typed {
 
     /// `users = 10, hold = "30s"`.
     fn stage(&self) -> String {
-        let hold = self.time(Meaning::Hold).unwrap_or_else(|| "30s".to_owned());
-        let mut stage = if let Some(rate) = self.rate(Meaning::Rate) {
+        let hold = self.time(Flag::Hold).unwrap_or_else(|| "30s".to_owned());
+        let mut stage = if let Some(rate) = self.rate(Flag::Rate) {
             format!("rate = \"{rate}\"")
         } else {
-            let mut users = self.flags.iter().filter(|(_, meaning, _)| *meaning == Meaning::Users);
+            let mut users = self.flags.iter().filter(|(_, meaning, _)| *meaning == Flag::Users);
             let users = users.find_map(|(_, _, value)| value.as_ref()?.parse::<u64>().ok());
             format!("users = {}", users.filter(|users| *users > 0).unwrap_or(10))
         };
-        let spawn = self.rate(Meaning::SpawnRate).filter(|_| stage.starts_with("users"));
+        let spawn = self.rate(Flag::SpawnRate).filter(|_| stage.starts_with("users"));
         if let Some(spawn) = spawn {
             let _ = write!(stage, ", spawn_rate = \"{spawn}\"");
-        } else if let Some(ramp) = self.time(Meaning::Ramp) {
+        } else if let Some(ramp) = self.time(Flag::Ramp) {
             let _ = write!(stage, ", ramp = \"{ramp}\"");
         }
         let _ = write!(stage, ", hold = \"{hold}\"");
@@ -364,7 +362,7 @@ pub(super) fn of_command_line(arguments: &[OsString]) -> Option<Answer> {
     })
 }
 
-fn of_flag(typed: &Typed, flag: &str, meaning: Meaning, value: Option<&str>, plan: &str) -> Answer {
+fn of_flag(typed: &Typed, flag: &str, meaning: Flag, value: Option<&str>, plan: &str) -> Answer {
     let stage = || {
         format!(
             "set the load in the plan, in a scenario: `stages = [{{ {} }}]`; `planrun init` writes one to start from",
@@ -375,19 +373,19 @@ fn of_flag(typed: &Typed, flag: &str, meaning: Meaning, value: Option<&str>, pla
         format!("; or for one run: `planrun {plan} --set scenarios.NAME.stages.0.{key}={value}`")
     };
     let help = match meaning {
-        Meaning::Users => stage() + &set("users", value.unwrap_or("10")),
-        Meaning::Rate => stage() + &set("rate", &typed.rate(meaning).unwrap_or_else(|| "100/s".to_owned())),
-        Meaning::Hold => stage() + &set("hold", &typed.time(meaning).unwrap_or_else(|| "30s".to_owned())),
-        Meaning::Ramp | Meaning::SpawnRate => stage(),
-        Meaning::Requests => "a run ends after a time, not after a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
-        Meaning::Address => {
+        Flag::Users => stage() + &set("users", value.unwrap_or("10")),
+        Flag::Rate => stage() + &set("rate", &typed.rate(meaning).unwrap_or_else(|| "100/s".to_owned())),
+        Flag::Hold => stage() + &set("hold", &typed.time(meaning).unwrap_or_else(|| "30s".to_owned())),
+        Flag::Ramp | Flag::SpawnRate => stage(),
+        Flag::Requests => "a run ends after a time, not after a number of requests: `stages = [{ rate = \"100/s\", hold = \"10s\" }]` makes 1,000".to_owned(),
+        Flag::Address => {
             "set the target's address in the plan, or for one run: `--target NAME=ADDRESS`".to_owned()
         }
-        Meaning::Timeout => "set it in the scenario: `timeout = \"5s\"`".to_owned(),
-        Meaning::Method | Meaning::Body | Meaning::Header => {
+        Flag::Timeout => "set it in the scenario: `timeout = \"5s\"`".to_owned(),
+        Flag::Method | Flag::Body | Flag::Header => {
             "set it in the scenario: `requests = [{ method = \"POST\", path = \"/\", headers = { content-type = \"application/json\" }, body = '{\"id\":1}' }]`".to_owned()
         }
-        Meaning::Other(help) => help.to_owned(),
+        Flag::Other(help) => help.to_owned(),
     };
     Answer { message: format!("planrun has no flag `{flag}`"), help, plan: None }
 }

@@ -1,7 +1,9 @@
 //! The worker's end of the pipe to its coordinator: never waited for, so that a busy coordinator
 //! delays no connection.
 
-use super::wire::{Command, FromWorker, Inbox, ToWorker, WireError, WorkerReport, encode, hello};
+use super::wire::{
+    FromWorker, Inbox, ToWorker, WireError, WorkerCommand, WorkerReport, encode, hello,
+};
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -76,7 +78,7 @@ impl Link {
     }
 
     /// The next order of the coordinator that has come in; a worker's side.
-    pub fn order(&mut self) -> Option<Command> {
+    pub fn order(&mut self) -> Option<WorkerCommand> {
         while let Ok(Some(message)) = self.take() {
             if let ToWorker::Command(order) = message {
                 return Some(order);

@@ -50,12 +50,12 @@ pub enum ToWorker {
         t0: ClockReading,
     },
     /// Something that only the coordinator knows.
-    Command(Command),
+    Command(WorkerCommand),
 }
 
 /// What a worker is told while it runs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Command {
+pub enum WorkerCommand {
     /// A transition that no arithmetic can know.
     Transition {
         /// Which.
@@ -233,9 +233,9 @@ mod tests {
     #[test]
     fn frames_survive_any_split() {
         let messages = [
-            Command::StartRamp { stage: 3 },
-            Command::Halt,
-            Command::Transition { mark: Transition::Hold(1), at_ns: 70 },
+            WorkerCommand::StartRamp { stage: 3 },
+            WorkerCommand::Halt,
+            WorkerCommand::Transition { mark: Transition::Hold(1), at_ns: 70 },
         ]
         .map(ToWorker::Command);
         let bytes: Vec<u8> = messages.iter().flat_map(|message| encode(message).unwrap()).collect();

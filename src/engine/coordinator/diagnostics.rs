@@ -3,7 +3,7 @@
 //! **Invariant:** the machine's limits are read only when something new has failed, or noticeably
 //! more of the same.
 
-use crate::machine::{Limits, NetworkPath, diagnose_scenario};
+use crate::machine::{MachineLimits, NetworkPath, diagnose_scenario};
 use crate::plan::Plan;
 use crate::record::{Diagnosis, Entry, Recording, RootCause};
 use std::collections::BTreeSet;
@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 pub(super) struct Diagnostics {
     /// Of each scenario's connections.
     paths: Vec<NetworkPath>,
-    limits: fn() -> Limits,
+    limits: fn() -> MachineLimits,
     /// Failures and lost workers at the last diagnosis.
     known: u64,
     /// Of how many kinds they were.
@@ -28,7 +28,7 @@ pub(super) struct Diagnostics {
 
 impl Diagnostics {
     /// `paths`: of each scenario's connections; `limits` reads this machine's.
-    pub(super) fn new(paths: Vec<NetworkPath>, limits: fn() -> Limits) -> Self {
+    pub(super) fn new(paths: Vec<NetworkPath>, limits: fn() -> MachineLimits) -> Self {
         Self {
             paths,
             limits,
@@ -94,9 +94,9 @@ mod tests {
 
     static READ: AtomicU32 = AtomicU32::new(0);
 
-    fn counted() -> Limits {
+    fn counted() -> MachineLimits {
         READ.fetch_add(1, Ordering::Relaxed);
-        Limits::default()
+        MachineLimits::default()
     }
 
     #[test]

@@ -2,13 +2,13 @@
 //! counted, and which resources the machine withheld.
 
 use crate::engine::clock::{cpu_ns, monotonic_ns, offsets_ns};
-use crate::machine::{Counters, CumulativeHostStats, Host, HostUsage, clock_source, levels};
+use crate::machine::{Counters, CumulativeHostStats, HostRoot, HostUsage, clock_source, levels};
 use crate::record::{HostDelta, HostSample};
 
 /// Keeps the last sample, so that counters become changes.
 #[derive(Debug)]
 pub(super) struct HostSampler {
-    host: Host,
+    host: HostRoot,
     servers: Vec<u32>,
     /// Processors that the run may use.
     cores: u32,
@@ -22,7 +22,7 @@ pub(super) struct HostSampler {
 impl HostSampler {
     /// A sampler that begins now. `servers` are the processes of the built-in servers.
     pub(super) fn new(servers: Vec<u32>, cores: usize) -> Self {
-        let host = Host::default();
+        let host = HostRoot::default();
         Self {
             before: Counters::read(&host),
             withheld: CumulativeHostStats::read(&host),

@@ -15,20 +15,20 @@ mod spec;
 mod workers;
 
 use super::channel::WorkerEvent;
-use super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WorkerReport};
+use super::channel::wire::{Assignment, FromWorker, ToWorker, WorkerCommand, WorkerReport};
 use super::clock::{Clock, monotonic_ns};
 use super::event::{Event, Subscribers};
 use super::monitors::Readings;
 use super::narrator::Narrator;
 use super::rows::shared_rows;
-use crate::machine::Limits;
+use crate::machine::MachineLimits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{HostShare, Partition, Schedule, Shape, SpawnPace};
 use crate::units::narrow;
 use aggregator::Aggregator;
 use diagnostics::Diagnostics;
 use host_sampler::HostSampler;
-use progress::{Announcement, Progress, Token};
+use progress::{Announcement, RunProgress, Token};
 use row_pools::{CommandTo, RowPools};
 pub use spec::{Ended, EngineError, RunSpec};
 use std::time::Duration;
@@ -94,9 +94,9 @@ pub async fn run(
     let mut host_sampler = HostSampler::new(spec.servers.clone(), spec.cores);
     let baseline = HostSample { workers: idle, ..host_sampler.baseline() };
     let mut run = Run {
-        progress: Progress::new(&schedule, spec.cores),
+        progress: RunProgress::new(&schedule, spec.cores),
         narrator: Narrator::new(&manifest.plan),
-        diagnostics: Diagnostics::new(manifest.network_paths(), Limits::read),
+        diagnostics: Diagnostics::new(manifest.network_paths(), MachineLimits::read),
         spec,
         schedule,
         workers,
@@ -122,7 +122,7 @@ struct Run<'a, 'b> {
     workers: WorkerPool,
     aggregator: Aggregator,
     row_pools: RowPools,
-    progress: Progress,
+    progress: RunProgress,
     narrator: Narrator,
     diagnostics: Diagnostics,
     clock: Clock,
@@ -167,7 +167,7 @@ impl Run<'_, '_> {
             self.stop(reason);
         } else {
             self.notify(&Event::Stopping { reason, at_once: true });
-            self.workers.send_to_all(&ToWorker::Command(Command::Halt));
+            self.workers.send_to_all(&ToWorker::Command(WorkerCommand::Halt));
         }
     }
 
@@ -186,12 +186,13 @@ impl Run<'_, '_> {
         for announcement in announcements {
             match announcement {
                 Announcement::Transition(StageTransition { scenario, transition: mark, at_ns }) => {
-                    self.workers.send_to_scenario(scenario, &Command::Transition { mark, at_ns });
+                    self.workers
+                        .send_to_scenario(scenario, &WorkerCommand::Transition { mark, at_ns });
                 }
                 Announcement::Token { worker, of } => {
                     let command = match of {
-                        Token::Ramp(stage) => Command::StartRamp { stage },
-                        Token::Close => Command::StartClosing,
+                        Token::Ramp(stage) => WorkerCommand::StartRamp { stage },
+                        Token::Close => WorkerCommand::StartClosing,
                     };
                     self.workers.handles[worker].send(&ToWorker::Command(command));
                 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// How far all scenarios are.
 #[derive(Debug)]
-pub(super) struct Progress {
+pub(super) struct RunProgress {
     timelines: Vec<StageTimes>,
     /// The transitions of each scenario that have been recorded, by their order.
     recorded: Vec<BTreeSet<u32>>,
@@ -51,7 +51,7 @@ pub(super) enum Announcement {
     },
 }
 
-impl Progress {
+impl RunProgress {
     pub(super) fn new(schedule: &Schedule, cores: usize) -> Self {
         let timelines = schedule.timelines();
         let count = timelines.len();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn tokens_are_few_at_a_time_and_the_hold_begins_after_the_last() {
-        let mut progress = Progress::new(&testing::unpaced(1_000), 2);
+        let mut progress = RunProgress::new(&testing::unpaced(1_000), 2);
         assert_eq!(progress.passed(0).len(), 1);
         let of = Token::Ramp(0);
         let token = |worker| Announcement::Token { worker, of };
@@ -219,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_drain_is_announced_once_and_cuts_off_what_was_planned() {
-        let mut progress = Progress::new(&testing::unpaced(1_000), 2);
+        let mut progress = RunProgress::new(&testing::unpaced(1_000), 2);
         let drain = StageTransition { scenario: 0, transition: Transition::Drain, at_ns: 5 };
         assert_eq!(progress.drain(5), [Announcement::Transition(drain)]);
         assert_eq!(progress.drain(6), []);

@@ -8,14 +8,14 @@
 //! **Invariant:** a row is with the coordinator, with one worker, or on the way between them.
 
 use super::super::rows::{RowSource, SharedRows};
-use super::super::wire::Command;
+use super::super::wire::WorkerCommand;
 use std::collections::{BTreeSet, VecDeque};
 
 /// A block is this part of a worker's even share of the rows that are left.
 const PART_OF_FAIR: u64 = 4;
 
 /// A command to one worker, by its number.
-pub(super) type CommandTo = (usize, Command);
+pub(super) type CommandTo = (usize, WorkerCommand);
 
 /// The rows of all files whose rows are used once.
 #[derive(Debug, Default)]
@@ -152,21 +152,21 @@ impl RowPool {
             let takers = self.takers.len().max(1) as u64;
             let fair = self.left() / (takers * PART_OF_FAIR);
             if let Some((first, count)) = self.take(fair.max(1)) {
-                commands.push((worker, Command::Rows { first, count }));
+                commands.push((worker, WorkerCommand::Rows { first, count }));
                 self.asked_for = None;
             } else if self.out {
-                commands.push((worker, Command::NoRows));
+                commands.push((worker, WorkerCommand::NoRows));
             } else if !waits {
-                commands.push((worker, Command::Rows { first: 0, count: 0 }));
+                commands.push((worker, WorkerCommand::Rows { first: 0, count: 0 }));
             } else if !self.answering.is_empty() {
                 break;
             } else if self.asked_for == Some(worker) || self.takers.len() <= 1 {
                 self.out = true;
-                commands.push((worker, Command::NoRows));
+                commands.push((worker, WorkerCommand::NoRows));
             } else {
                 self.asked_for = Some(worker);
                 self.answering = self.takers.iter().copied().filter(|one| *one != worker).collect();
-                commands.extend(self.answering.iter().map(|one| (*one, Command::ReturnRows)));
+                commands.extend(self.answering.iter().map(|one| (*one, WorkerCommand::ReturnRows)));
                 break;
             }
             self.asked.pop_front();
@@ -190,7 +190,7 @@ mod tests {
         pools: RowPools,
         stocks: Vec<RowStock>,
         /// On the way to each worker.
-        commands: Vec<VecDeque<Command>>,
+        commands: Vec<VecDeque<WorkerCommand>>,
         rng: fastrand::Rng,
         used: Vec<u64>,
         starved: bool,
@@ -269,9 +269,9 @@ mod tests {
         let mut pools = RowPools::new(vec![shared(2, vec![0])], &[2]);
         assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 0, count: 1 });
         assert_eq!(pools.first_rows(0, 9), RowSource::Granted { first: 1, count: 1 });
-        assert_eq!(pools.request(0, true), [(1, Command::ReturnRows)]);
-        assert_eq!(pools.remove_worker(1), [(0, Command::NoRows)]);
-        assert_eq!(pools.request(0, true), [(0, Command::NoRows)]);
+        assert_eq!(pools.request(0, true), [(1, WorkerCommand::ReturnRows)]);
+        assert_eq!(pools.remove_worker(1), [(0, WorkerCommand::NoRows)]);
+        assert_eq!(pools.request(0, true), [(0, WorkerCommand::NoRows)]);
         // What it says when it is gone comes too late.
         assert_eq!(pools.give_back(1, &[(1, 1)]), []);
     }
@@ -283,6 +283,6 @@ mod tests {
         assert_eq!(pools.first_rows(1, 4), RowSource::Granted { first: 4, count: 4 });
         assert_eq!(pools.give_back(0, &[(2, 2)]), []);
         assert_eq!(pools.remove_worker(0), []);
-        assert_eq!(pools.request(1, false), [(1, Command::Rows { first: 2, count: 1 })]);
+        assert_eq!(pools.request(1, false), [(1, WorkerCommand::Rows { first: 2, count: 1 })]);
     }
 }

@@ -5,7 +5,9 @@
     reason = "workers that do not start or end in time are given up"
 )]
 
-use super::super::channel::wire::{Assignment, Command, FromWorker, ToWorker, WireError, encode};
+use super::super::channel::wire::{
+    Assignment, FromWorker, ToWorker, WireError, WorkerCommand, encode,
+};
 use super::super::channel::{Channel, Pipe, WorkerEvent};
 use super::super::clock::monotonic_ns;
 use super::super::manifest::WorkerManifest;
@@ -145,7 +147,7 @@ impl WorkerPool {
     }
 
     /// Sends a command to all workers of a scenario.
-    pub(super) fn send_to_scenario(&mut self, scenario: u16, command: &Command) {
+    pub(super) fn send_to_scenario(&mut self, scenario: u16, command: &WorkerCommand) {
         let message = ToWorker::Command(command.clone());
         self.handles
             .iter_mut()

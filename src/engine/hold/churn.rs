@@ -8,7 +8,7 @@
 //! connection in between held.
 
 use super::churn_rng::ChurnRng;
-use super::slots::State;
+use super::slots::ConnectionState;
 use super::{BATCH, HoldHost, HoldWorker};
 use crate::plan::{Close, Reconnect, TimeMetric};
 use crate::record::{CellKey, Counter, LifeEnd, Storm};
@@ -122,16 +122,19 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         for _ in 0..BATCH {
             let Some((due, slot)) = self.churn.timer(now) else { break };
             match self.slots.get(slot).state {
-                State::Free => {
+                ConnectionState::Free => {
                     let paced = matches!(self.churn.settings.reconnect, Reconnect::Backoff { .. });
                     self.reconnect(slot, paced.then_some(due));
                 }
-                State::Open => {
+                ConnectionState::Open => {
                     self.close_as_planned(slot, self.settings.close, now);
                     self.cancel_timers(slot);
                     self.reconnect(slot, Some(due));
                 }
-                State::Connecting | State::Securing | State::Handshaking | State::Closing => {}
+                ConnectionState::Connecting
+                | ConnectionState::Securing
+                | ConnectionState::Handshaking
+                | ConnectionState::Closing => {}
             }
         }
         self.churn.next_ns(self.stages.start_ns()).is_some_and(|next| next <= now)
@@ -165,7 +168,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
 
     /// Drops a connection, if it is open.
     fn drop_connection(&mut self, drop: ScheduledDrop, now: u64) {
-        if self.slots.get(drop.slot).state == State::Open {
+        if self.slots.get(drop.slot).state == ConnectionState::Open {
             self.close_as_planned(drop.slot, drop.by, now);
             self.recorder.cell(self.stages.now()).count(Counter::StormDropped);
             if let Some(user_state) = self.churn.user_state(drop.slot) {

@@ -1,7 +1,7 @@
 //! Exchanges bytes with peers: messages, heartbeats, replies and ends.
 
 use super::events::reason;
-use super::slots::State;
+use super::slots::ConnectionState;
 use super::{ConnectionId, HoldHost, HoldWorker};
 use crate::plan::{Heartbeat, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
@@ -18,7 +18,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         let address = self.load.address(self.slots.user(slot));
         let connection = self.slots.get(slot);
         let id = ConnectionId { slot, begun_ns: connection.begun_ns };
-        connection.state = State::Handshaking;
+        connection.state = ConnectionState::Handshaking;
         connection.heard_ns = now;
         self.outgoing.clear();
         self.conversation.begin(id, address, &mut self.outgoing);
@@ -29,7 +29,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     fn send(&mut self, slot: u32, now: u64) -> bool {
         let connection = self.slots.get(slot);
         let Some(socket) = connection.socket.as_ref() else { return false };
-        let at = if connection.state == State::Open {
+        let at = if connection.state == ConnectionState::Open {
             FailureStage::Hold
         } else {
             FailureStage::Handshake
@@ -62,8 +62,11 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             let Some(socket) = connection.socket.as_ref() else { return };
             match self.host.receive(socket, &mut self.buffer) {
                 Ok(0) => {
-                    let at =
-                        if connection.state == State::Open { FailureStage::Hold } else { end.at };
+                    let at = if connection.state == ConnectionState::Open {
+                        FailureStage::Hold
+                    } else {
+                        end.at
+                    };
                     let cause = in_reply(connection.asked_ns, Cause { at, ..end });
                     return self.break_off(slot, cause, now, String::new);
                 }
@@ -129,7 +132,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Ends a conversation that cannot continue; what it says about that is sent if there is room.
     fn fail(&mut self, slot: u32, fault: &ConversationError, now: u64) {
         let connection = self.slots.get(slot);
-        let at = if connection.state == State::Open {
+        let at = if connection.state == ConnectionState::Open {
             FailureStage::Hold
         } else {
             FailureStage::Handshake
@@ -145,7 +148,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
 
     /// Ends an attempt whose connection failed, open or not.
     fn break_off(&mut self, slot: u32, cause: Cause, now: u64, what: impl FnOnce() -> String) {
-        if self.slots.get(slot).state == State::Open {
+        if self.slots.get(slot).state == ConnectionState::Open {
             self.connection_lost(slot, cause, now, what);
         } else {
             self.abandon_connecting(slot, cause, now, what);

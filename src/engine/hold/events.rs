@@ -1,7 +1,7 @@
 //! Handles events of connections, and deadlines that pass without one.
 
 use super::super::worker::Ready;
-use super::slots::State;
+use super::slots::ConnectionState;
 use super::{ConnectionId, HoldHost, HoldWorker, held};
 use crate::plan::{Heartbeat, Phase, TimeMetric};
 use crate::record::{Cause, Counter, Failure, FailureStage};
@@ -19,7 +19,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         }
         // Handshakes of other connections took time since the events were taken.
         let now = if self.secured { self.host.now_ns() } else { now };
-        if self.slots.get(slot).state == State::Connecting {
+        if self.slots.get(slot).state == ConnectionState::Connecting {
             if event.failed {
                 let error =
                     self.slots.get(slot).socket.as_ref().and_then(|socket| self.host.error(socket));
@@ -34,32 +34,32 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             }
             if self.secured {
                 let connection = self.slots.get(slot);
-                connection.state = State::Securing;
+                connection.state = ConnectionState::Securing;
                 connection.heard_ns = now;
             } else {
                 self.begin(slot, now);
             }
         }
-        if self.slots.get(slot).state == State::Securing {
+        if self.slots.get(slot).state == ConnectionState::Securing {
             self.secure(slot, now);
         }
         match self.slots.get(slot).state {
             // With TLS, data may have come together with the handshake, and writes may have waited
             // for room.
-            State::Open if event.readable || event.closed || self.secured => {
+            ConnectionState::Open if event.readable || event.closed || self.secured => {
                 self.read(slot, event.closed, held(Failure::ClosedByServer), now);
             }
-            State::Handshaking if event.readable || event.closed || self.secured => {
+            ConnectionState::Handshaking if event.readable || event.closed || self.secured => {
                 let end = Cause::new(Failure::ClosedByServer, FailureStage::Handshake);
                 self.read(slot, event.closed, end, now);
             }
-            State::Closing if event.readable => self.discard(slot),
-            State::Free
-            | State::Connecting
-            | State::Securing
-            | State::Handshaking
-            | State::Open
-            | State::Closing => {}
+            ConnectionState::Closing if event.readable => self.discard(slot),
+            ConnectionState::Free
+            | ConnectionState::Connecting
+            | ConnectionState::Securing
+            | ConnectionState::Handshaking
+            | ConnectionState::Open
+            | ConnectionState::Closing => {}
         }
     }
 
@@ -147,8 +147,14 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// Ends everything whose deadline has passed, and sends the heartbeats that are due.
     pub(super) fn expire_deadlines(&mut self, now: u64) {
         let before = |time: crate::units::Time| now.checked_sub(time.as_nanos());
-        let opening =
-            |state| matches!(state, State::Connecting | State::Securing | State::Handshaking);
+        let opening = |state| {
+            matches!(
+                state,
+                ConnectionState::Connecting
+                    | ConnectionState::Securing
+                    | ConnectionState::Handshaking
+            )
+        };
         self.opening.forget(|slot, since| {
             let connection = self.slots.get(slot);
             !opening(connection.state) || connection.begun_ns != since
@@ -160,8 +166,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                     continue;
                 }
                 let phase = match connection.state {
-                    State::Securing => FailureStage::Tls,
-                    State::Handshaking => FailureStage::Handshake,
+                    ConnectionState::Securing => FailureStage::Tls,
+                    ConnectionState::Handshaking => FailureStage::Handshake,
                     _ => FailureStage::Connect,
                 };
                 let cause = Cause::new(Failure::ConnectTimeout, phase);
@@ -171,7 +177,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         if let Some(until) = self.settings.greeting.and_then(before) {
             while let Some((slot, since)) = self.awaiting_greeting.pop(until) {
                 let connection = self.slots.get(slot);
-                if connection.state == State::Open
+                if connection.state == ConnectionState::Open
                     && connection.begun_ns <= since
                     && !connection.verified
                 {
@@ -201,7 +207,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     fn sweep(&mut self, allowed_ns: u64, now: u64) {
         for slot in 0..self.slots.len() {
             let connection = self.slots.get(slot);
-            if connection.state == State::Open
+            if connection.state == ConnectionState::Open
                 && now.saturating_sub(connection.heard_ns) > allowed_ns
             {
                 let silent = (now - connection.heard_ns) as f64 / SECOND_NS as f64;
@@ -216,7 +222,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     fn expire_replies(&mut self, until: u64, now: u64) {
         while let Some((slot, since)) = self.awaiting_reply.pop(until) {
             let connection = self.slots.get(slot);
-            if connection.state == State::Open && connection.asked_ns == since {
+            if connection.state == ConnectionState::Open && connection.asked_ns == since {
                 self.recorder.cell(self.stages.now()).count(Counter::HeartbeatMissed);
                 self.connection_lost(slot, held(Failure::HeartbeatMissed), now, || {
                     ", no reply".to_owned()
@@ -232,7 +238,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         let every = every.as_nanos();
         while let Some((slot, since)) = self.next_heartbeat.pop(until) {
             let connection = self.slots.get(slot);
-            if connection.state != State::Open || connection.begun_ns > since {
+            if connection.state != ConnectionState::Open || connection.begun_ns > since {
                 continue;
             }
             let Some(socket) = connection.socket.as_ref() else { continue };

@@ -22,8 +22,8 @@ pub(super) use host::HoldHost;
 pub(super) use sockets::HoldSockets;
 
 use super::load::Load;
-use super::wire::Command;
-use super::worker::{Next, Ready, Worker};
+use super::wire::WorkerCommand;
+use super::worker::{LoopStep, Ready, Worker};
 use crate::plan::{Close, Heartbeat, HoldSettings};
 use crate::record::{
     AttemptOutcome, Cause, CellKey, Counter, Failure, FailureStage, Gauge, Gauges, LifeEnd,
@@ -36,8 +36,8 @@ use churn_rng::ChurnRng;
 use closing::ClosingConnections;
 use connection_time::ConnectionTime;
 use deadlines::DeadlineQueue;
-use slots::{Slots, State};
-use stages::Stages;
+use slots::{ConnectionSlots, ConnectionState};
+use stages::HoldStages;
 
 /// How many connections are opened or closed before the loop looks at events again: bounds the lag
 /// of events and the length of the kernel's loopback queue.
@@ -63,8 +63,8 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
     conversation: C,
     /// Whether connections are secured before they count as open.
     secured: bool,
-    stages: Stages,
-    slots: Slots<H::Socket, C::State>,
+    stages: HoldStages,
+    slots: ConnectionSlots<H::Socket, C::State>,
     /// Connections that wait for the peer's closing message.
     closing: ClosingConnections<H::Socket, C::State>,
     recorder: Recorder,
@@ -92,14 +92,15 @@ pub(super) struct HoldWorker<H: HoldHost, C: Conversation> {
 impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     /// A worker at the start of the run.
     pub(super) fn new(host: H, load: Load, settings: HoldSettings, conversation: C) -> Self {
-        let slots = Slots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
+        let slots =
+            ConnectionSlots::new(load.schedule.peak_users(), load.partition, load.schedule.block);
         let leaving = ClosingConnections::new(slots.len());
         Self {
             host,
             conversation,
             closing: leaving,
             secured: load.tls.is_some(),
-            stages: Stages::new(&load),
+            stages: HoldStages::new(&load),
             churn: ChurnState::new(
                 settings.churn.clone(),
                 ChurnRng::new(load.plan.seed, load.scenario),
@@ -232,13 +233,15 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
         let connection = self.slots.get(slot);
         let (key, state) = (connection.key(), connection.state);
         match state {
-            State::Open => self.close_as_planned(slot, self.settings.close, now),
-            State::Connecting | State::Securing | State::Handshaking => {
+            ConnectionState::Open => self.close_as_planned(slot, self.settings.close, now),
+            ConnectionState::Connecting
+            | ConnectionState::Securing
+            | ConnectionState::Handshaking => {
                 self.leave_connecting(slot);
                 self.reset(slot);
                 self.recorder.cell(key).end(AttemptOutcome::Unfinished, now, String::new);
             }
-            State::Free | State::Closing => {}
+            ConnectionState::Free | ConnectionState::Closing => {}
         }
         self.no_longer_missing(slot, now);
         self.stop_reconnecting(slot);
@@ -307,27 +310,30 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
         self.host
     }
 
-    fn obey(&mut self, command: &Command, _halted: bool) {
+    fn obey(&mut self, command: &WorkerCommand, _halted: bool) {
         match command {
-            Command::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
-            Command::StartRamp { stage } => self.stages.grant_ramp(*stage),
-            Command::StartClosing => self.stages.close(),
+            WorkerCommand::Transition { mark, at_ns } => self.stages.learn(*mark, *at_ns),
+            WorkerCommand::StartRamp { stage } => self.stages.grant_ramp(*stage),
+            WorkerCommand::StartClosing => self.stages.close(),
             // Held connections take no rows.
-            Command::Halt | Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {}
+            WorkerCommand::Halt
+            | WorkerCommand::Rows { .. }
+            | WorkerCommand::NoRows
+            | WorkerCommand::ReturnRows => {}
         }
     }
 
-    fn do_what_is_due(&mut self, now: u64, _halted: bool) -> Next {
+    fn do_what_is_due(&mut self, now: u64, _halted: bool) -> LoopStep {
         self.pass_marks(now);
         self.expire_goodbyes(now);
         let more = self.advance_schedule(now) | self.do_churn(now);
         self.expire_deadlines(now);
         if self.stages.is_over() {
-            Next::Finished
+            LoopStep::Finished
         } else if more {
-            Next::AtOnce
+            LoopStep::AtOnce
         } else {
-            Next::At(self.next_ns())
+            LoopStep::At(self.next_ns())
         }
     }
 
@@ -358,11 +364,11 @@ impl<H: HoldHost, C: Conversation> Worker for HoldWorker<H, C> {
             let connection = self.slots.get(slot);
             let (key, state) = (connection.key(), connection.state);
             let life = connection.life(LifeEnd::Censored, now);
-            if matches!(state, State::Free | State::Closing) {
+            if matches!(state, ConnectionState::Free | ConnectionState::Closing) {
                 continue;
             }
             let cell = self.recorder.cell(key);
-            if state == State::Open {
+            if state == ConnectionState::Open {
                 cell.count(Counter::UnfinishedOpen);
                 cell.survival.record(&life);
             }

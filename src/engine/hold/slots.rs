@@ -6,7 +6,7 @@ use crate::units::{index, slot};
 
 /// The state of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum ConnectionState {
     /// No connection.
     Free,
     /// Opening.
@@ -41,7 +41,7 @@ pub(super) struct HeldConnection<S, T> {
     /// The phase in which the attempt was due: an index into [`PHASES`].
     phase: u8,
     /// Its state.
-    pub state: State,
+    pub state: ConnectionState,
     /// Whether a message as expected has come.
     pub verified: bool,
     /// Whether this is a reconnect.
@@ -64,7 +64,7 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
             opened_after_us: 0,
             stage: 0,
             phase: 0,
-            state: State::Free,
+            state: ConnectionState::Free,
             verified: false,
             is_reconnect: false,
             missing: false,
@@ -80,7 +80,7 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
             begun_ns: now_ns,
             stage: key.stage,
             phase: phase.map_or(0, |(_, number)| number),
-            state: State::Connecting,
+            state: ConnectionState::Connecting,
             is_reconnect: again,
             missing: self.missing,
             ..Self::free()
@@ -94,7 +94,7 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
 
     /// Notes that it has opened.
     pub(super) fn open(&mut self, now_ns: u64) {
-        self.state = State::Open;
+        self.state = ConnectionState::Open;
         self.heard_ns = now_ns;
         self.opened_after_us = u32::try_from((now_ns - self.begun_ns) / 1_000).unwrap_or(u32::MAX);
     }
@@ -115,13 +115,13 @@ impl<S, T: Copy + Default> HeldConnection<S, T> {
 
 /// All connections of a worker.
 #[derive(Debug)]
-pub(super) struct Slots<S, T> {
+pub(super) struct ConnectionSlots<S, T> {
     connections: Vec<HeldConnection<S, T>>,
     share: Partition,
     block: u64,
 }
 
-impl<S, T: Copy + Default> Slots<S, T> {
+impl<S, T: Copy + Default> ConnectionSlots<S, T> {
     /// Slots for this partition of `users`.
     pub(super) fn new(users: u64, share: Partition, block: u64) -> Self {
         let room = index(share.part_of(users, block));
@@ -161,7 +161,8 @@ mod tests {
         for of in 1..6 {
             let mut seen = std::collections::BTreeSet::new();
             for index in 0..of {
-                let slots: Slots<(), ()> = Slots::new(1_000, Partition::equal(index, of), 64);
+                let slots: ConnectionSlots<(), ()> =
+                    ConnectionSlots::new(1_000, Partition::equal(index, of), 64);
                 for slot in 0..slots.len() {
                     let user = slots.user(slot);
                     assert_eq!(slots.slot(user), slot);

@@ -2,7 +2,7 @@
 
 use super::super::load::Load;
 use super::super::wire::WorkerReport;
-use super::slots::State;
+use super::slots::ConnectionState;
 use super::{BATCH, HoldHost, HoldWorker, OPENING_MAX};
 use crate::plan::{Close, Phase};
 use crate::record::{AttemptOutcome, CellKey, Counter, LifeEnd, Transition};
@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 const LAST_MOMENT_NS: u64 = 100_000_000;
 
 /// The state of the schedule for one worker.
-pub(super) struct Stages {
+pub(super) struct HoldStages {
     timeline: StageTimes,
     count: u16,
     next: Transition,
@@ -38,7 +38,7 @@ struct RampInProgress {
     cursor: ScheduleCursor,
 }
 
-impl Stages {
+impl HoldStages {
     pub(super) fn new(load: &Load) -> Self {
         Self {
             timeline: load.timeline.clone(),
@@ -231,19 +231,21 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     fn end_all_attempts(&mut self, now: u64) {
         for slot in 0..self.slots.len() {
             match self.slots.get(slot).state {
-                State::Open => {
+                ConnectionState::Open => {
                     let connection = self.slots.get(slot);
-                    connection.state = State::Closing;
+                    connection.state = ConnectionState::Closing;
                     let (key, life) = (connection.key(), connection.life(LifeEnd::Censored, now));
                     self.recorder.cell(self.stages.now()).count(Counter::Closed);
                     let cell = self.recorder.cell(key);
                     cell.survival.record(&life);
                     cell.end(AttemptOutcome::Ok, now, String::new);
                 }
-                State::Connecting | State::Securing | State::Handshaking => {
+                ConnectionState::Connecting
+                | ConnectionState::Securing
+                | ConnectionState::Handshaking => {
                     self.stop_user(slot, now);
                 }
-                State::Free | State::Closing => {}
+                ConnectionState::Free | ConnectionState::Closing => {}
             }
             self.stop_reconnecting(slot);
         }

@@ -2,7 +2,7 @@
 
 use super::super::worker::{Ready, SlotId};
 use super::recorder::Attempt;
-use super::slots::State;
+use super::slots::HttpSlotState;
 use super::users::Continuation;
 use super::{Capacity, HttpHost, HttpWorker, ready_again};
 use crate::plan::TimeMetric;
@@ -39,7 +39,7 @@ impl<H: HttpHost> HttpWorker<H> {
             self.send(slot, now);
             return;
         }
-        entry.state = State::Connecting;
+        entry.state = HttpSlotState::Connecting;
         let (key, number, id) =
             (entry.attempt.key, entry.number, SlotId { slot, generation: entry.generation });
         self.recorder.cell(key).count(Counter::ConnectAttempts);
@@ -60,7 +60,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let entry = self.slots.get(slot);
         let (attempt, took) = (entry.attempt, now.saturating_sub(entry.since_ns));
         // The attempt is recorded below; until then no timer may act on the slot.
-        entry.state = State::InFlight;
+        entry.state = HttpSlotState::InFlight;
         let Err(fault) = result else {
             self.await_first_answer(slot, now);
             let cell = self.recorder.cell(attempt.key);
@@ -91,8 +91,8 @@ impl<H: HttpHost> HttpWorker<H> {
         match self.host.capacity(connection, entry.attempt.begun_ns, now) {
             Capacity::Now => {}
             Capacity::Later => {
-                if entry.state != State::AwaitingStream {
-                    (entry.state, entry.since_ns) = (State::AwaitingStream, now);
+                if entry.state != HttpSlotState::AwaitingStream {
+                    (entry.state, entry.since_ns) = (HttpSlotState::AwaitingStream, now);
                 }
                 self.set_timer(slot);
                 return;
@@ -102,7 +102,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 return;
             }
         }
-        entry.state = State::InFlight;
+        entry.state = HttpSlotState::InFlight;
         let request = entry.attempt.request;
         let id = SlotId { slot, generation: entry.generation };
         entry.since_ns = now;
@@ -141,24 +141,24 @@ impl<H: HttpHost> HttpWorker<H> {
         let Some(entry) = self.slots.current(event.id) else { return };
         let Some(connection) = &mut entry.connection else { return };
         match entry.state {
-            State::Connecting if event.writable || event.closed => self.open(event, now),
-            State::Securing => self.secure(slot, event, now),
-            State::AwaitingStream => self.send(slot, now),
-            State::InFlight => match self.host.advance(connection, event.closed, now) {
+            HttpSlotState::Connecting if event.writable || event.closed => self.open(event, now),
+            HttpSlotState::Securing => self.secure(slot, event, now),
+            HttpSlotState::AwaitingStream => self.send(slot, now),
+            HttpSlotState::InFlight => match self.host.advance(connection, event.closed, now) {
                 ExchangeStep::Wait => {}
                 ExchangeStep::Again => self.ready_again.push(event.id),
                 ExchangeStep::Ended(answer) => self.response_ended(slot, answer, now),
             },
-            State::Thinking | State::Idle | State::AwaitingResend => {
+            HttpSlotState::Thinking | HttpSlotState::Idle | HttpSlotState::AwaitingResend => {
                 self.host.idle_event(connection);
                 let gone = !self.host.takes_a_request(connection);
-                if gone && entry.state == State::Idle {
+                if gone && entry.state == HttpSlotState::Idle {
                     self.free_slot(slot, ConnectionEnd::Idle);
                 } else if gone {
                     self.end_connection(slot, ConnectionEnd::Idle);
                 }
             }
-            State::Connecting | State::RetryingConnect | State::Free => {}
+            HttpSlotState::Connecting | HttpSlotState::RetryingConnect | HttpSlotState::Free => {}
         }
     }
 
@@ -169,13 +169,14 @@ impl<H: HttpHost> HttpWorker<H> {
         let Some(connection) = &mut entry.connection else { return };
         match self.host.open(connection, entry.number) {
             Ok(true) => {
-                (entry.state, entry.opened_ns) = (State::Securing, now);
+                (entry.state, entry.opened_ns) = (HttpSlotState::Securing, now);
                 self.secure(slot, event, now);
             }
             Ok(false) => {
                 let pause = (now.saturating_sub(entry.since_ns) / 2)
                     .clamp(CONNECT_RETRY_NS.0, CONNECT_RETRY_NS.1);
-                (entry.state, entry.wake_ns) = (State::RetryingConnect, now.saturating_add(pause));
+                (entry.state, entry.wake_ns) =
+                    (HttpSlotState::RetryingConnect, now.saturating_add(pause));
                 self.set_timer(slot);
             }
             Err(fault) => self.connected(slot, Err(fault), now),
@@ -289,16 +290,21 @@ impl<H: HttpHost> HttpWorker<H> {
         let limits = self.limits(slot);
         let entry = self.slots.get(slot);
         match entry.state {
-            State::Connecting | State::RetryingConnect | State::Securing => {
-                let knocks =
-                    if entry.state == State::RetryingConnect { entry.wake_ns } else { u64::MAX };
+            HttpSlotState::Connecting
+            | HttpSlotState::RetryingConnect
+            | HttpSlotState::Securing => {
+                let knocks = if entry.state == HttpSlotState::RetryingConnect {
+                    entry.wake_ns
+                } else {
+                    u64::MAX
+                };
                 Some(self.connect_deadline(slot, limits).min(knocks))
             }
-            State::AwaitingStream | State::InFlight => {
+            HttpSlotState::AwaitingStream | HttpSlotState::InFlight => {
                 entry.connection.as_ref().map(|connection| self.host.deadline(connection, limits))
             }
-            State::AwaitingResend => Some(entry.wake_ns),
-            State::Free | State::Thinking | State::Idle => None,
+            HttpSlotState::AwaitingResend => Some(entry.wake_ns),
+            HttpSlotState::Free | HttpSlotState::Thinking | HttpSlotState::Idle => None,
         }
     }
 
@@ -332,17 +338,17 @@ impl<H: HttpHost> HttpWorker<H> {
         let limits = self.limits(slot);
         let open_by = self.connect_deadline(slot, limits);
         let entry = self.slots.get(slot);
-        if entry.state == State::RetryingConnect && now < open_by {
+        if entry.state == HttpSlotState::RetryingConnect && now < open_by {
             let id = SlotId { slot, generation: entry.generation };
             self.open(ready_again(id), now);
-        } else if entry.state == State::AwaitingResend {
+        } else if entry.state == HttpSlotState::AwaitingResend {
             self.send_or_connect(slot, now);
         } else if entry.is_connecting() {
-            let (number, securing) = (entry.number, entry.state == State::Securing);
+            let (number, securing) = (entry.number, entry.state == HttpSlotState::Securing);
             let Some(connection) = &mut entry.connection else { return };
             let late = self.host.connect_timed_out(connection, number, securing);
             self.connected(slot, Err(late), now);
-        } else if entry.state == State::AwaitingStream {
+        } else if entry.state == HttpSlotState::AwaitingStream {
             let number = entry.number;
             let Some(connection) = &mut entry.connection else { return };
             let fault = self.host.stream_timed_out(connection, number);

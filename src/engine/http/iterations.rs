@@ -8,7 +8,7 @@
 use super::super::rows::{RowSource, RowStock, Taken};
 use super::HttpWorker;
 use super::host::HttpHost;
-use super::slots::{Slot, State};
+use super::slots::{HttpSlotState, Slot};
 use super::users::Continuation;
 use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
 use crate::record::{Cause, Failure, FailureStage};
@@ -186,7 +186,7 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn end_thinking_arrivals(&mut self) {
         for slot in 0..self.slots.len() {
             let entry = self.slots.get(slot);
-            if entry.state == State::Thinking && !entry.is_user {
+            if entry.state == HttpSlotState::Thinking && !entry.is_user {
                 self.end_arrival(slot);
             }
         }

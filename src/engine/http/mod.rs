@@ -36,8 +36,8 @@ pub(super) use request_mix::RequestMix;
 pub(super) use sockets::HttpSockets;
 
 use super::load::Load;
-use super::wire::Command;
-use super::worker::{Next, Ready, SlotId, Worker};
+use super::wire::WorkerCommand;
+use super::worker::{LoopStep, Ready, SlotId, Worker};
 use crate::plan::{
     ConnectionUse, Endpoint, HostHeader, HostPort, Http, HttpUrl, Protocol, RequestPath, Site,
 };
@@ -47,8 +47,8 @@ use crate::workload::http::{RequestSet, RequestSetError, Rows};
 use connection_numbers::ConnectionNumbers;
 use iterations::Iterations;
 use recorder::HttpRecorder;
-use slots::Slots;
-use stages::Stages;
+use slots::UserSlots;
+use stages::HttpStages;
 use std::net::SocketAddr;
 use timers::Timers;
 use waiting_for_rows::WaitingForRows;
@@ -69,8 +69,8 @@ pub(super) struct HttpWorker<H: HttpHost> {
     recorder: HttpRecorder,
     mix: RequestMix,
     iterations: Iterations,
-    slots: Slots<H::Connection>,
-    stages: Stages,
+    slots: UserSlots<H::Connection>,
+    stages: HttpStages,
     /// Iterations of arrivals that are in progress, and how many may be.
     in_flight: u64,
     max_in_flight: u64,
@@ -111,8 +111,8 @@ impl<H: HttpHost> HttpWorker<H> {
                 load.rows,
                 load.stock.rows.as_ref().map_or(0, Rows::len),
             ),
-            slots: Slots::new(),
-            stages: Stages::default(),
+            slots: UserSlots::new(),
+            stages: HttpStages::default(),
             in_flight: 0,
             max_in_flight: load.partition.part_of(http.max_in_flight, 1),
             numbers: ConnectionNumbers::new(load.addresses.len(), load.sources.spread_over()),
@@ -146,9 +146,9 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
         self.host
     }
 
-    fn obey(&mut self, command: &Command, halted: bool) {
+    fn obey(&mut self, command: &WorkerCommand, halted: bool) {
         match command {
-            Command::Transition { mark, at_ns } => {
+            WorkerCommand::Transition { mark, at_ns } => {
                 if *mark == Transition::Drain {
                     self.stages.end_at(*at_ns);
                 }
@@ -157,14 +157,15 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
             }
             // Users connect as fast as they are answered: only workers that hold connections take
             // turns.
-            Command::StartRamp { .. } | Command::StartClosing | Command::Halt => {}
-            Command::Rows { .. } | Command::NoRows | Command::ReturnRows => {
+            WorkerCommand::StartRamp { .. } | WorkerCommand::StartClosing | WorkerCommand::Halt => {
+            }
+            WorkerCommand::Rows { .. } | WorkerCommand::NoRows | WorkerCommand::ReturnRows => {
                 self.take_rows(command, halted);
             }
         }
     }
 
-    fn do_what_is_due(&mut self, now: u64, halted: bool) -> Next {
+    fn do_what_is_due(&mut self, now: u64, halted: bool) -> LoopStep {
         self.pass_marks(now);
         self.expire_timers(now);
         self.wake_thinkers(now);
@@ -174,11 +175,11 @@ impl<H: HttpHost> Worker for HttpWorker<H> {
             self.begin_drain(now);
         }
         if self.is_drained(now) {
-            Next::Finished
+            LoopStep::Finished
         } else if more || !self.ready_again.is_empty() {
-            Next::AtOnce
+            LoopStep::AtOnce
         } else {
-            Next::At(self.next_ns())
+            LoopStep::At(self.next_ns())
         }
     }
 

@@ -7,7 +7,7 @@
 //! `timeout`, and each time counts as `retried`; the outcome is that of the last time, and the time
 //! runs from the first. Nothing else is sent again.
 
-use super::slots::State;
+use super::slots::HttpSlotState;
 use super::{HttpHost, HttpWorker};
 use crate::record::{Cause, ConnectionEnd, Counter, Failure, FailureStage};
 use crate::workload::http::{RequestError, RequestOutcome, RetrySafety};
@@ -88,7 +88,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let entry = self.slots.get(slot);
         let trouble =
             entry.connection.as_ref().and_then(|connection| self.host.refusal(connection));
-        entry.state = State::AwaitingStream;
+        entry.state = HttpSlotState::AwaitingStream;
         let moved = self.has_answered(slot);
         self.end_connection(slot, ConnectionEnd::Failed);
         if let Some(fault) = trouble {
@@ -129,7 +129,7 @@ impl<H: HttpHost> HttpWorker<H> {
             return;
         }
         let entry = self.slots.get(slot);
-        (entry.state, entry.wake_ns) = (State::AwaitingResend, now.saturating_add(pause));
+        (entry.state, entry.wake_ns) = (HttpSlotState::AwaitingResend, now.saturating_add(pause));
         self.set_timer(slot);
     }
 

@@ -10,7 +10,7 @@ use fastrand::Rng;
 
 /// What a slot is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum State {
+pub(super) enum HttpSlotState {
     Free,
     /// Its connection is opening, for a request.
     Connecting,
@@ -34,7 +34,7 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Slot<L> {
     pub(super) generation: u32,
-    pub(super) state: State,
+    pub(super) state: HttpSlotState,
     pub(super) is_user: bool,
     /// The user leaves after the request in progress.
     pub(super) leaving: bool,
@@ -71,12 +71,20 @@ impl<L> Slot<L> {
     /// Whether a request is in progress, sent or not.
     pub(super) fn has_request(&self) -> bool {
         self.is_connecting()
-            || matches!(self.state, State::AwaitingStream | State::AwaitingResend | State::InFlight)
+            || matches!(
+                self.state,
+                HttpSlotState::AwaitingStream
+                    | HttpSlotState::AwaitingResend
+                    | HttpSlotState::InFlight
+            )
     }
 
     /// Whether its connection is not usable yet.
     pub(super) fn is_connecting(&self) -> bool {
-        matches!(self.state, State::Connecting | State::RetryingConnect | State::Securing)
+        matches!(
+            self.state,
+            HttpSlotState::Connecting | HttpSlotState::RetryingConnect | HttpSlotState::Securing
+        )
     }
 
     /// Why its connection must not be used for another request; `None` if it may.
@@ -91,12 +99,12 @@ impl<L> Slot<L> {
 
 /// All slots of a worker.
 #[derive(Debug)]
-pub(super) struct Slots<L> {
+pub(super) struct UserSlots<L> {
     all: Vec<Slot<L>>,
     free: Vec<u32>,
 }
 
-impl<L> Slots<L> {
+impl<L> UserSlots<L> {
     pub(super) fn new() -> Self {
         Self { all: Vec::new(), free: Vec::new() }
     }
@@ -106,7 +114,7 @@ impl<L> Slots<L> {
         let slot = self.free.pop().unwrap_or_else(|| {
             self.all.push(Slot {
                 generation: 0,
-                state: State::Free,
+                state: HttpSlotState::Free,
                 is_user,
                 leaving: false,
                 failures: 0,
@@ -138,7 +146,7 @@ impl<L> Slots<L> {
     /// Frees a slot whose connection has ended.
     pub(super) fn give_back(&mut self, slot: u32) {
         let entry = self.get(slot);
-        entry.state = State::Free;
+        entry.state = HttpSlotState::Free;
         entry.session = None;
         entry.generation = entry.generation.wrapping_add(1);
         self.free.push(slot);

@@ -9,7 +9,7 @@ use super::super::worker::{Epoll, Host, Precision, Ready, SlotId, Sockets};
 use super::connection::HttpConnection;
 use super::host::{Capacity, HttpHost};
 use super::pool::ConnectionPool;
-use crate::plan::{Http, Protocol, Version};
+use crate::plan::{Http, HttpVersion, Protocol};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
@@ -53,7 +53,7 @@ impl HttpSockets {
         let buffers = || Buffers::new(BUFFER, load.tls.is_some());
         let pool = match &load.scenario().protocol {
             Protocol::Http(Http {
-                version: Version::Http2 { streams },
+                version: HttpVersion::Http2 { streams },
                 connection,
                 limits,
                 ..

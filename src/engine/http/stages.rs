@@ -30,7 +30,7 @@ struct CurrentStage {
 
 /// The state of the schedule for one worker.
 #[derive(Default)]
-pub(super) struct Stages {
+pub(super) struct HttpStages {
     current: Option<CurrentStage>,
     next: u16,
     /// Users of an unpaced ramp that were started or stopped and are still awaited.
@@ -47,7 +47,7 @@ pub(super) struct Stages {
     phase: Option<CellKey>,
 }
 
-impl Stages {
+impl HttpStages {
     pub(super) fn end_at(&mut self, at_ns: u64) {
         self.ordered_end_ns = Some(at_ns);
     }

@@ -2,7 +2,7 @@
 //! kept.
 
 use super::super::worker::SlotId;
-use super::slots::State;
+use super::slots::HttpSlotState;
 use super::{HttpHost, HttpWorker};
 use crate::plan::Phase;
 use crate::record::{ConnectionEnd, FailureStage, Origin};
@@ -72,11 +72,11 @@ impl<H: HttpHost> HttpWorker<H> {
     /// Stops a user: at once if it is thinking, after its request otherwise.
     pub(super) fn stop_user(&mut self, slot: u32, unpaced: bool) {
         let entry = self.slots.get(slot);
-        if entry.state == State::Free || !entry.is_user {
+        if entry.state == HttpSlotState::Free || !entry.is_user {
             return;
         }
         entry.leaving = true;
-        let rests = entry.state == State::Thinking;
+        let rests = entry.state == HttpSlotState::Thinking;
         if unpaced {
             self.unsettle(slot);
         }
@@ -113,8 +113,9 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn settle(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
         // One that was stopped meanwhile is awaited until it has left.
-        let left =
-            u8::from(entry.leaving && entry.state != State::Free && entry.awaited_by_ramp > 0);
+        let left = u8::from(
+            entry.leaving && entry.state != HttpSlotState::Free && entry.awaited_by_ramp > 0,
+        );
         let settled = u64::from(entry.awaited_by_ramp - left);
         entry.awaited_by_ramp = left;
         self.stages.unsettled -= settled;
@@ -177,7 +178,7 @@ impl<H: HttpHost> HttpWorker<H> {
 
     fn idle_slot(&mut self) -> Option<u32> {
         while let Some(id) = self.idle.pop() {
-            if self.slots.current(id).is_some_and(|entry| entry.state == State::Idle) {
+            if self.slots.current(id).is_some_and(|entry| entry.state == HttpSlotState::Idle) {
                 return Some(id.slot);
             }
         }
@@ -195,7 +196,7 @@ impl<H: HttpHost> HttpWorker<H> {
     /// Decides what a slot does after an attempt.
     pub(super) fn after_attempt(&mut self, slot: u32, after: Continuation, now: u64) {
         let entry = self.slots.get(slot);
-        entry.state = State::Idle;
+        entry.state = HttpSlotState::Idle;
         if !entry.is_user {
             if !self.continues_iteration(slot, after, now) {
                 self.end_arrival(slot);
@@ -222,7 +223,7 @@ impl<H: HttpHost> HttpWorker<H> {
     /// Lets a slot pause.
     pub(super) fn think_until(&mut self, slot: u32, until_ns: u64) {
         let entry = self.slots.get(slot);
-        entry.state = State::Thinking;
+        entry.state = HttpSlotState::Thinking;
         entry.wake_ns = until_ns;
         self.wake_ups.set(until_ns, slot);
     }
@@ -231,7 +232,7 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn end_arrival(&mut self, slot: u32) {
         self.in_flight -= 1;
         let entry = self.slots.get(slot);
-        entry.state = State::Idle;
+        entry.state = HttpSlotState::Idle;
         entry.session = None;
         if self.close_after_use || entry.connection.is_none() {
             self.free_slot(slot, ConnectionEnd::Planned);
@@ -244,7 +245,7 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn wake_thinkers(&mut self, now: u64) {
         while let Some((at, slot)) = self.wake_ups.expired(now) {
             let entry = self.slots.get(slot);
-            if entry.state == State::Thinking && entry.wake_ns == at {
+            if entry.state == HttpSlotState::Thinking && entry.wake_ns == at {
                 let is_user = entry.is_user;
                 let now = self.host.now_ns();
                 if is_user { self.next_request(slot, now) } else { self.next_step(slot, now) }
@@ -256,14 +257,15 @@ impl<H: HttpHost> HttpWorker<H> {
     pub(super) fn free_slot(&mut self, slot: u32, why: ConnectionEnd) {
         let entry = self.slots.get(slot);
         match entry.state {
-            State::Free if entry.awaited_by_ramp == 0 && !entry.is_user => return,
+            HttpSlotState::Free if entry.awaited_by_ramp == 0 && !entry.is_user => return,
             _ if entry.is_connecting() => self.recorder.live.connecting -= 1,
             _ => {}
         }
         let entry = self.slots.get(slot);
         if entry.has_request() {
             let attempt = entry.attempt;
-            let asked = entry.connection.as_ref().filter(|_| entry.state == State::InFlight);
+            let asked =
+                entry.connection.as_ref().filter(|_| entry.state == HttpSlotState::InFlight);
             let moved = asked
                 .map_or_else(Transferred::default, |connection| self.host.bytes_moved(connection));
             self.recorder.unfinished(&attempt, moved);
@@ -280,7 +282,7 @@ impl<H: HttpHost> HttpWorker<H> {
         } else {
             self.numbers.give_back(self.load.partition.place_of(entry.number, 1));
         }
-        entry.state = State::Free;
+        entry.state = HttpSlotState::Free;
         self.settle(slot);
         self.slots.give_back(slot);
     }

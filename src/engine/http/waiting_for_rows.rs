@@ -4,9 +4,9 @@
 //! A waiting user seems to think a little longer. A waiting arrival is late, which counts in its
 //! time; if it still waits at the end of the scenario, it was never started and counts as dropped.
 
-use super::super::wire::{Command, WorkerReport};
+use super::super::wire::{WorkerCommand, WorkerReport};
 use super::super::worker::SlotId;
-use super::slots::State;
+use super::slots::HttpSlotState;
 use super::{HttpHost, HttpWorker};
 use std::collections::VecDeque;
 
@@ -25,7 +25,7 @@ impl<H: HttpHost> HttpWorker<H> {
     /// Lets a user wait for the row of its next iteration.
     pub(super) fn await_row(&mut self, slot: u32) {
         let entry = self.slots.get(slot);
-        (entry.state, entry.wake_ns) = (State::Thinking, UNTIL_ROWS_COME);
+        (entry.state, entry.wake_ns) = (HttpSlotState::Thinking, UNTIL_ROWS_COME);
         self.waiting_for_rows.users.push_back(SlotId { slot, generation: entry.generation });
         self.ask_for_rows();
     }
@@ -46,7 +46,7 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     /// Obeys what the coordinator says about rows.
-    pub(super) fn take_rows(&mut self, order: &Command, halted: bool) {
+    pub(super) fn take_rows(&mut self, order: &WorkerCommand, halted: bool) {
         let ending = halted || self.stages.is_draining();
         if let Some(blocks) = self.iterations.stock.obey(order, ending) {
             self.host.report(WorkerReport::ReturnedRows { blocks });
@@ -56,7 +56,8 @@ impl<H: HttpHost> HttpWorker<H> {
             if let Some((number, due_ns)) = self.waiting_for_rows.arrivals.pop_front() {
                 self.arrive(number, due_ns, now);
             } else if let Some(id) = self.waiting_for_rows.users.pop_front() {
-                let waits = |state, rest_ns| state == State::Thinking && rest_ns == UNTIL_ROWS_COME;
+                let waits =
+                    |state, rest_ns| state == HttpSlotState::Thinking && rest_ns == UNTIL_ROWS_COME;
                 if self.slots.current(id).is_some_and(|entry| waits(entry.state, entry.wake_ns)) {
                     self.next_request(id.slot, now);
                 }

@@ -1,7 +1,7 @@
 //! What follows from the entries of runs that never took place.
 
 use super::*;
-use crate::machine::Limits;
+use crate::machine::MachineLimits;
 use crate::plan::{Overrides, Phase, Source};
 use crate::record::{
     Cell, CellKey, Counter, Failure, FailureStage, ScenarioSecond, StageTransition,
@@ -72,7 +72,7 @@ fn a_root_cause_is_told_once_it_was_found_twice_or_at_the_end() {
         let cell = recording.scenarios[0].cells.entry(CellKey { stage: 0, phase: Phase::Hold });
         let cell = cell.or_default();
         (0..failures[0].1).for_each(|_| cell.blame(REFUSED, 0, String::new));
-        let limits = Limits::default();
+        let limits = MachineLimits::default();
         let diagnoses = crate::machine::diagnose_scenario(&plan, &recording, 0, &limits, None);
         assert_eq!(diagnoses[0].root_cause, RootCause::Refused);
         Entry::Diagnosed { scenario: 0, at_ns: u64::from(second) * SECOND_NS, diagnoses }

@@ -1,6 +1,6 @@
 //! Keeps the rows that this worker alone may take, and says when it wants more.
 
-use super::super::wire::Command;
+use super::super::wire::WorkerCommand;
 use super::RowSource;
 use std::collections::VecDeque;
 
@@ -86,15 +86,15 @@ impl RowStock {
 
     /// Takes in what the coordinator says; what it gives back, when it is told to. `all`: no pass
     /// begins any more.
-    pub(crate) fn obey(&mut self, order: &Command, all: bool) -> Option<Vec<(u64, u64)>> {
+    pub(crate) fn obey(&mut self, order: &WorkerCommand, all: bool) -> Option<Vec<(u64, u64)>> {
         match order {
-            Command::Rows { first, count } => {
+            WorkerCommand::Rows { first, count } => {
                 self.asked = false;
                 self.add(*first, *count);
             }
-            Command::NoRows => (self.asked, self.out) = (false, true),
-            Command::ReturnRows if all => return Some(self.give_back(self.count)),
-            Command::ReturnRows => return Some(self.give_back(self.count.div_ceil(2))),
+            WorkerCommand::NoRows => (self.asked, self.out) = (false, true),
+            WorkerCommand::ReturnRows if all => return Some(self.give_back(self.count)),
+            WorkerCommand::ReturnRows => return Some(self.give_back(self.count.div_ceil(2))),
             _ => {}
         }
         None
@@ -142,12 +142,12 @@ mod tests {
         let taken: Vec<Taken> = (0..4).map(|_| stock.take()).collect();
         assert_eq!(taken, [0, 1, 2, 3].map(Taken::Row));
         assert_eq!((stock.wants(false), stock.wants(false)), (Some(false), None));
-        assert_eq!(stock.obey(&Command::Rows { first: 0, count: 0 }, false), None);
+        assert_eq!(stock.obey(&WorkerCommand::Rows { first: 0, count: 0 }, false), None);
         assert_eq!(stock.wants(false), None);
         (0..4).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         assert_eq!((stock.take(), stock.is_short()), (Taken::Later, true));
         assert_eq!((stock.wants(false), stock.wants(true)), (None, Some(true)));
-        stock.obey(&Command::NoRows, false);
+        stock.obey(&WorkerCommand::NoRows, false);
         assert_eq!((stock.take(), stock.is_short(), stock.wants(true)), (Taken::Out, false, None));
     }
 
@@ -156,7 +156,7 @@ mod tests {
         let mut stock = RowStock::new(RowSource::Granted { first: 0, count: 100 });
         (0..30).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         stock.second_ended();
-        stock.obey(&Command::Rows { first: 500, count: 2 }, false);
+        stock.obey(&WorkerCommand::Rows { first: 500, count: 2 }, false);
         (0..41).for_each(|_| assert_ne!(stock.take(), Taken::Later));
         assert_eq!((stock.count, stock.wants(false)), (31, Some(false)));
     }
@@ -164,10 +164,10 @@ mod tests {
     #[test]
     fn it_gives_back_half_and_all_at_the_end() {
         let mut stock = RowStock::new(RowSource::Granted { first: 10, count: 3 });
-        stock.obey(&Command::Rows { first: 20, count: 2 }, false);
-        assert_eq!(stock.obey(&Command::ReturnRows, false), Some(vec![(20, 2), (12, 1)]));
+        stock.obey(&WorkerCommand::Rows { first: 20, count: 2 }, false);
+        assert_eq!(stock.obey(&WorkerCommand::ReturnRows, false), Some(vec![(20, 2), (12, 1)]));
         assert_eq!(stock.take(), Taken::Row(10));
-        assert_eq!(stock.obey(&Command::ReturnRows, true), Some(vec![(11, 1)]));
+        assert_eq!(stock.obey(&WorkerCommand::ReturnRows, true), Some(vec![(11, 1)]));
         assert_eq!(stock.clear(), []);
         assert_eq!(stock.take(), Taken::Later);
     }

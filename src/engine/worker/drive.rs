@@ -1,7 +1,7 @@
 //! The loop of every worker: takes commands, hands over seconds, lets the worker do what is due,
 //! waits, and passes events on.
 
-use super::super::wire::{Command, WorkerReport};
+use super::super::wire::{WorkerCommand, WorkerReport};
 use super::host::{Host, Ready};
 use crate::record::{Snapshot, WorkerFacts};
 use crate::units::SECOND_NS;
@@ -12,7 +12,7 @@ const EVENTS: usize = 512;
 
 /// What the loop does after a worker has done what was due.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum LoopStep {
     /// More is due already: look for events without waiting.
     AtOnce,
     /// Wait for an event until this time at the latest.
@@ -35,10 +35,10 @@ pub(crate) trait Worker {
 
     /// Obeys a command of the coordinator. After `Halt`, `halted` is true: the loop ends with the
     /// next call of [`Self::do_what_is_due`].
-    fn obey(&mut self, command: &Command, halted: bool);
+    fn obey(&mut self, command: &WorkerCommand, halted: bool);
 
     /// Does what is due, in batches so that events are not kept waiting.
-    fn do_what_is_due(&mut self, now_ns: u64, halted: bool) -> Next;
+    fn do_what_is_due(&mut self, now_ns: u64, halted: bool) -> LoopStep;
 
     /// Adds events that the worker knows of without its host.
     fn take_pending(&mut self, _ready: &mut Vec<Ready>) {}
@@ -72,7 +72,7 @@ pub(crate) fn drive<W: Worker>(mut worker: W) -> io::Result<W::Host> {
     let mut second = 0;
     loop {
         while let Some(command) = worker.host().order() {
-            halted |= command == Command::Halt;
+            halted |= command == WorkerCommand::Halt;
             worker.obey(&command, halted);
         }
         let now = worker.host().now_ns();
@@ -82,10 +82,10 @@ pub(crate) fn drive<W: Worker>(mut worker: W) -> io::Result<W::Host> {
             second += 1;
         }
         let until_ns = match worker.do_what_is_due(now, halted) {
-            Next::Finished => return Ok(finish(worker, second, now)),
+            LoopStep::Finished => return Ok(finish(worker, second, now)),
             _ if halted => return Ok(finish(worker, second, now)),
-            Next::AtOnce => 0,
-            Next::At(at_ns) => at_ns.min(end_ns(second) + worker.hand_over_delay_ns()),
+            LoopStep::AtOnce => 0,
+            LoopStep::At(at_ns) => at_ns.min(end_ns(second) + worker.hand_over_delay_ns()),
         };
         ready.clear();
         worker.take_pending(&mut ready);
@@ -161,12 +161,12 @@ mod tests {
             self.host
         }
 
-        fn obey(&mut self, command: &Command, halted: bool) {
-            assert_eq!(halted, *command == Command::Halt);
+        fn obey(&mut self, command: &WorkerCommand, halted: bool) {
+            assert_eq!(halted, *command == WorkerCommand::Halt);
         }
 
-        fn do_what_is_due(&mut self, now_ns: u64, _halted: bool) -> Next {
-            if now_ns >= self.end_ns { Next::Finished } else { Next::At(self.end_ns) }
+        fn do_what_is_due(&mut self, now_ns: u64, _halted: bool) -> LoopStep {
+            if now_ns >= self.end_ns { LoopStep::Finished } else { LoopStep::At(self.end_ns) }
         }
 
         fn take_pending(&mut self, ready: &mut Vec<Ready>) {
@@ -189,7 +189,7 @@ mod tests {
         fn end_all(&mut self, _now_ns: u64) {}
     }
 
-    fn driven(commands: &[(u64, Command)]) -> Simulated<Nobody> {
+    fn driven(commands: &[(u64, WorkerCommand)]) -> Simulated<Nobody> {
         let id = |slot| SlotId { slot, generation: 0 };
         let mut host = Simulated::new(Nobody, commands.to_vec());
         host.schedule(1_300_000_000, id(3), ());
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn each_second_is_handed_over_once_and_the_last_is_followed_by_done() {
-        for (commands, seconds) in [(vec![], 4), (vec![(2_500_000_000, Command::Halt)], 3)] {
+        for (commands, seconds) in [(vec![], 4), (vec![(2_500_000_000, WorkerCommand::Halt)], 3)] {
             let host = driven(&commands);
             assert_eq!(host.now_ns, seconds * SECOND_NS - SECOND_NS / 2);
             let (done, snapshots) = host.reports.split_last().unwrap();

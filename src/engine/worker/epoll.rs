@@ -3,7 +3,7 @@
 use super::super::Link;
 use super::super::clock::Clock;
 use super::super::process_stats::{BEAT_NS, ProcessStats, StallDetector};
-use super::super::wire::{Command, WorkerReport};
+use super::super::wire::{WorkerCommand, WorkerReport};
 use super::host::{Host, Ready, SlotId};
 use crate::record::WorkerFacts;
 use mio::unix::SourceFd;
@@ -50,7 +50,7 @@ pub(crate) trait Sockets {
 pub(crate) struct Epoll<S> {
     poll: Poll,
     events: Events,
-    timer: Option<Timer>,
+    timer: Option<WaitTimer>,
     clock: Clock,
     link: Link,
     process: ProcessStats,
@@ -61,13 +61,13 @@ pub(crate) struct Epoll<S> {
 
 /// A timer that ends a wait.
 #[derive(Debug)]
-struct Timer {
+struct WaitTimer {
     fd: TimerFd,
     /// When it expires; in the past when it has.
     expires_ns: u64,
 }
 
-impl Timer {
+impl WaitTimer {
     fn new(registry: &Registry) -> io::Result<Self> {
         let fd = TimerFd::new(ClockId::CLOCK_MONOTONIC, TimerFlags::TFD_NONBLOCK)?;
         watch(registry, fd.as_fd(), TIMER, Interest::READABLE)?;
@@ -104,7 +104,7 @@ impl<S> Epoll<S> {
         watch(registry, link.output().as_fd(), LINK_OUT, Interest::WRITABLE)?;
         let timer = match precision {
             Precision::Milliseconds => None,
-            Precision::Timer => Some(Timer::new(registry)?),
+            Precision::Timer => Some(WaitTimer::new(registry)?),
         };
         Ok(Self {
             poll,
@@ -196,7 +196,7 @@ impl<S: Sockets> Host for Epoll<S> {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Command> {
+    fn order(&mut self) -> Option<WorkerCommand> {
         self.link.order()
     }
 

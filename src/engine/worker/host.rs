@@ -1,6 +1,6 @@
 //! What a worker's loop runs in: a clock, events of sockets, a coordinator.
 
-use super::super::wire::{Command, WorkerReport};
+use super::super::wire::{WorkerCommand, WorkerReport};
 use crate::record::WorkerFacts;
 use std::io;
 
@@ -43,7 +43,7 @@ pub(crate) trait Host {
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// The next command of the coordinator that has come in.
-    fn order(&mut self) -> Option<Command>;
+    fn order(&mut self) -> Option<WorkerCommand>;
 
     /// Sends the coordinator a report; never blocks.
     fn report(&mut self, report: WorkerReport);

@@ -13,6 +13,6 @@ mod host;
 #[cfg(test)]
 pub(super) mod testing;
 
-pub(super) use drive::{Next, Worker, drive};
+pub(super) use drive::{LoopStep, Worker, drive};
 pub(super) use epoll::{Epoll, Precision, Sockets};
 pub(super) use host::{Host, Ready, SlotId};

@@ -1,6 +1,6 @@
 //! A host in which time passes only when nothing is left to do.
 
-use super::super::wire::{Command, WorkerReport};
+use super::super::wire::{WorkerCommand, WorkerReport};
 use super::host::{Host, Ready, SlotId};
 use crate::record::WorkerFacts;
 use std::collections::{BTreeMap, VecDeque};
@@ -16,7 +16,7 @@ pub(in crate::engine) trait Peer {
     fn act(&mut self, id: SlotId, act: Self::Act) -> Ready;
 
     /// A worker has made a report; what the coordinator answers at once.
-    fn answer(&mut self, _report: &WorkerReport, _now_ns: u64) -> Option<Command> {
+    fn answer(&mut self, _report: &WorkerReport, _now_ns: u64) -> Option<WorkerCommand> {
         None
     }
 }
@@ -29,7 +29,7 @@ pub(in crate::engine) struct Simulated<P: Peer> {
     agenda: BTreeMap<(u64, u64), (SlotId, P::Act)>,
     scheduled: u64,
     /// Commands and when they come, in that order.
-    commands: VecDeque<(u64, Command)>,
+    commands: VecDeque<(u64, WorkerCommand)>,
     /// What was reported, and when.
     pub(in crate::engine) reports: Vec<(u64, WorkerReport)>,
     pub(in crate::engine) peer: P,
@@ -38,7 +38,7 @@ pub(in crate::engine) struct Simulated<P: Peer> {
 impl<P: Peer> Simulated<P> {
     pub(in crate::engine) fn new(
         peer: P,
-        commands: impl IntoIterator<Item = (u64, Command)>,
+        commands: impl IntoIterator<Item = (u64, WorkerCommand)>,
     ) -> Self {
         Self {
             now_ns: 0,
@@ -107,7 +107,7 @@ impl<P: Peer> Host for Simulated<P> {
         Ok(())
     }
 
-    fn order(&mut self) -> Option<Command> {
+    fn order(&mut self) -> Option<WorkerCommand> {
         self.commands.pop_front_if(|(at, _)| *at <= self.now_ns).map(|(_, command)| command)
     }
 

@@ -9,7 +9,7 @@ mod scenario;
 
 pub use scenario::{NetworkPath, diagnose_scenario};
 
-use super::{Deltas, Limits, grouped};
+use super::{Deltas, MachineLimits, grouped};
 use crate::plan::{Heartbeat, Protocol};
 use crate::record::{Cause, Diagnosis, Failure, FailureStage, Origin, RootCause, Side};
 use crate::units::Time;
@@ -37,7 +37,7 @@ pub struct Evidence<'a> {
     /// How the kernel's counters changed meanwhile.
     pub deltas: &'a Deltas,
     /// The limits, read while it was so.
-    pub limits: &'a Limits,
+    pub limits: &'a MachineLimits,
     /// The way that connections took, for people: `127.0.0.1 -> 127.0.0.1:8000`.
     pub route: &'a str,
     /// Whether the target runs on this machine, so that the kernel's counters are its counters too.

@@ -1,6 +1,6 @@
 //! What happened by each root cause, and how to fix it on this machine.
 
-use crate::machine::{Limits, grouped};
+use crate::machine::{MachineLimits, grouped};
 use crate::record::RootCause;
 
 /// The route of connections of which no address is known.
@@ -26,7 +26,7 @@ impl RootCause {
     }
 
     /// What to do about it on this machine.
-    pub(super) fn fix(self, limits: &Limits) -> String {
+    pub(super) fn fix(self, limits: &MachineLimits) -> String {
         let twice = |now: Option<u64>, least: u64| now.map_or(least, |now| (now * 2).max(least));
         match self {
             Self::ProcessFiles => {

@@ -2,7 +2,7 @@
 
 use super::root_cause::UNKNOWN_ROUTE;
 use super::{Evidence, diagnose};
-use crate::machine::{Deltas, Limits, Sources, is_here};
+use crate::machine::{Deltas, MachineLimits, Sources, is_here};
 use crate::plan::{Level, Plan, Scenario};
 use crate::record::{Cause, Cell, Counter, Diagnosis, Gauge, Recording, ScenarioRecording};
 use crate::units::Address;
@@ -41,7 +41,7 @@ pub fn diagnose_scenario(
     plan: &Plan,
     recording: &Recording,
     index: usize,
-    limits: &Limits,
+    limits: &MachineLimits,
     path: Option<&NetworkPath>,
 ) -> Vec<Diagnosis> {
     let scenario = &plan.scenarios[index];

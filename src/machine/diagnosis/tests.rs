@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 
 const ROUTE: &str = "127.0.0.1 -> 127.0.0.1:8000";
 
-fn limits() -> Limits {
-    Limits {
+fn limits() -> MachineLimits {
+    MachineLimits {
         open_files: Some(20_000),
         memory_total: Some(1 << 30),
         memory_available: Some(1 << 29),
         conntrack: Some(Conntrack { count: 10, max: 1_000, buckets: None }),
-        ..Limits::default()
+        ..MachineLimits::default()
     }
 }
 
@@ -24,7 +24,7 @@ fn rises(names: &[&str]) -> Deltas {
 struct Case<'a> {
     failures: &'a [(Cause, u64)],
     deltas: Deltas,
-    limits: Limits,
+    limits: MachineLimits,
     deaths: &'a [(u64, u64)],
     reached: u64,
     opened: u64,
@@ -101,7 +101,7 @@ fn the_generator_s_own_limits_are_told_by_their_errno() {
     // Those who came before keep them all.
     let ports = Some(Ports { first: 40_000, last: 40_999, ..Ports::default() });
     let rest = |resting| {
-        let limits = Limits { ports: ports.clone(), time_wait: Some(resting), ..limits() };
+        let limits = MachineLimits { ports: ports.clone(), time_wait: Some(resting), ..limits() };
         let diagnosis = Case { limits, reached: 0, ..Case::of(&failures) }.diagnoses().remove(0);
         (diagnosis.root_cause, diagnosis.fix.contains("tcp_tw_reuse"))
     };
@@ -133,7 +133,7 @@ fn memory_is_told_apart_by_what_was_full() {
     let tcp = Case { deltas: rises(&["TcpExt.TCPMemoryPressures"]), ..Case::of(&failures) };
     assert_eq!(tcp.first().0, RootCause::TcpMemory);
     let group = |used| CgroupMemory { file: "/g/memory.max".into(), limit: 1_000, used };
-    let full = Limits { cgroup: Some(group(990)), ..limits() };
+    let full = MachineLimits { cgroup: Some(group(990)), ..limits() };
     assert_eq!(
         Case { limits: full.clone(), ..Case::of(&failures) }.first().0,
         RootCause::CgroupMemory
@@ -141,7 +141,7 @@ fn memory_is_told_apart_by_what_was_full() {
     let killed = |deltas, limits| Case { killed: 1, deltas, limits, ..Case::of(&[]) }.first().0;
     assert_eq!(killed(rises(&["vmstat.oom_kill"]), full), RootCause::CgroupMemory);
     // After the kill the group is empty again; the machine was not short.
-    let after = Limits { cgroup: Some(group(10)), ..limits() };
+    let after = MachineLimits { cgroup: Some(group(10)), ..limits() };
     assert_eq!(killed(rises(&["vmstat.oom_kill"]), after), RootCause::CgroupMemory);
     assert_eq!(killed(rises(&["vmstat.oom_kill"]), limits()), RootCause::Memory);
     assert_eq!(killed(Deltas::default(), limits()), RootCause::Killed);
@@ -192,7 +192,7 @@ fn a_connect_timeout_is_told_by_who_dropped() {
         of(&[retries, "conntrack.drop"], true, 100),
         (RootCause::Conntrack, Side::Generator)
     );
-    let full = Limits {
+    let full = MachineLimits {
         conntrack: Some(Conntrack { count: 1_000, max: 1_000, buckets: None }),
         ..limits()
     };
@@ -284,7 +284,7 @@ fn every_culprit_has_words_and_a_fix() {
         let because = without_unknown_route(&root_cause.because(UNKNOWN_ROUTE, None));
         assert!(!because.contains(&format!("on {UNKNOWN_ROUTE}")), "{because}");
         assert!(because.ends_with(char::is_alphanumeric), "{because}");
-        let bare = root_cause.fix(&Limits::default());
+        let bare = root_cause.fix(&MachineLimits::default());
         assert!(!bare.contains("None"), "{root_cause:?}: {bare}");
     }
 }

@@ -218,7 +218,7 @@ impl Environment {
 
     /// What the files below `root` say.
     fn read_below(root: &Path) -> Self {
-        let host = Host { root };
+        let host = HostFiles { root };
         let sysctl = |name: &'static str| {
             let path = format!("proc/sys/{}", name.replace('.', "/"));
             host.line(&path).map(|value| (name, value))
@@ -241,11 +241,11 @@ impl Environment {
 }
 
 /// The file tree of a host.
-struct Host<'a> {
+struct HostFiles<'a> {
     root: &'a Path,
 }
 
-impl Host<'_> {
+impl HostFiles<'_> {
     fn text(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.root.join(path)).ok()
     }

@@ -1,7 +1,7 @@
 //! Turns the control groups around this process into folders, and these into the one memory limit
 //! that is met first.
 
-use super::Host;
+use super::HostRoot;
 use serde::{Deserialize, Serialize};
 use std::path::{Component, Path};
 
@@ -25,7 +25,7 @@ impl CgroupMemory {
 
     /// Both versions of control groups are looked at; the one with the least left counts. `None`
     /// when no group limits memory.
-    pub fn read(host: &Host) -> Option<Self> {
+    pub fn read(host: &HostRoot) -> Option<Self> {
         let found = groups(host, "memory").into_iter().filter_map(|(first, folder)| {
             let version = if first { &V1 } else { &V2 };
             one(host, version, &folder)
@@ -36,12 +36,12 @@ impl CgroupMemory {
 
 /// The folders of the groups that this process is in and that say anything of a controller,
 /// outermost first, of both versions.
-pub(in crate::machine) fn cgroup_folders(host: &Host, controller: &str) -> Vec<String> {
+pub(in crate::machine) fn cgroup_folders(host: &HostRoot, controller: &str) -> Vec<String> {
     groups(host, controller).into_iter().map(|(_, folder)| folder).collect()
 }
 
 /// Whether a group is of the first version, and its folder.
-fn groups(host: &Host, controller: &str) -> Vec<(bool, String)> {
+fn groups(host: &HostRoot, controller: &str) -> Vec<(bool, String)> {
     let groups = host.text("proc/self/cgroup").unwrap_or_default();
     let mounts = host.text("proc/self/mountinfo").unwrap_or_default();
     let mut found = Vec::new();
@@ -63,20 +63,20 @@ fn groups(host: &Host, controller: &str) -> Vec<(bool, String)> {
 }
 
 /// How a version of control groups names its files.
-struct Version {
+struct CgroupVersion {
     limit: &'static str,
     used: &'static str,
     /// File pages: they are given back before anything is refused.
     files: [&'static str; 2],
 }
 
-const V1: Version = Version {
+const V1: CgroupVersion = CgroupVersion {
     limit: "memory.limit_in_bytes",
     used: "memory.usage_in_bytes",
     files: ["total_inactive_file", "total_active_file"],
 };
 
-const V2: Version = Version {
+const V2: CgroupVersion = CgroupVersion {
     limit: "memory.max",
     used: "memory.current",
     files: ["inactive_file", "active_file"],
@@ -110,7 +110,7 @@ fn along(point: &str, below: &str) -> Vec<String> {
     folders
 }
 
-fn one(host: &Host, version: &Version, folder: &str) -> Option<CgroupMemory> {
+fn one(host: &HostRoot, version: &CgroupVersion, folder: &str) -> Option<CgroupMemory> {
     // The first version writes "no limit" as the largest number of whole pages.
     const UNLIMITED: u64 = i64::MAX as u64 / 4096 * 4096;
     let number = |name: &str| host.text(&format!("{folder}/{name}"))?.trim().parse::<u64>().ok();

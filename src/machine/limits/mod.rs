@@ -22,15 +22,15 @@ use std::str::FromStr;
 
 /// Where the host's files are: `/`, or a tree that looks like it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Host(PathBuf);
+pub struct HostRoot(PathBuf);
 
-impl Default for Host {
+impl Default for HostRoot {
     fn default() -> Self {
         Self(PathBuf::from("/"))
     }
 }
 
-impl Host {
+impl HostRoot {
     /// A host whose `proc` and `sys` are below `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self(root.into())
@@ -63,7 +63,7 @@ impl Host {
 
 /// What this machine sets bounds to.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Limits {
+pub struct MachineLimits {
     /// The machine.
     #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
     pub host: HostId,
@@ -139,15 +139,15 @@ pub fn raise_open_files() -> Option<u64> {
     getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
 }
 
-impl Limits {
+impl MachineLimits {
     /// The limits of this machine, for this process. Raises the soft limit on open files.
     pub fn read() -> Self {
-        Self { open_files: raise_open_files(), ..Self::read_at(&Host::default()) }
+        Self { open_files: raise_open_files(), ..Self::read_at(&HostRoot::default()) }
     }
 
     /// The limits that the files of `host` tell of; the limit on open files is a process's own and
     /// not among them.
-    pub fn read_at(host: &Host) -> Self {
+    pub fn read_at(host: &HostRoot) -> Self {
         let meminfo = host.text("proc/meminfo");
         let memory = |key| field(meminfo.as_deref()?, key).map(|kib: u64| kib * 1024);
         let status = host.text("proc/self/status");
@@ -195,7 +195,7 @@ impl Limits {
 
 impl Conntrack {
     /// The table of this network namespace.
-    pub fn read(host: &Host) -> Option<Self> {
+    pub fn read(host: &HostRoot) -> Option<Self> {
         Some(Self {
             count: host.number("net.netfilter.nf_conntrack_count")?,
             max: host.number("net.netfilter.nf_conntrack_max")?,

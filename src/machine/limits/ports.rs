@@ -1,6 +1,6 @@
 //! Turns the system's port range into how many connections one source can have to one destination.
 
-use super::Host;
+use super::HostRoot;
 use serde::{Deserialize, Serialize};
 use std::io::{BufRead, BufReader};
 
@@ -19,7 +19,7 @@ pub struct Ports {
 
 impl Ports {
     /// The ports of this network namespace.
-    pub fn read(host: &Host) -> Option<Self> {
+    pub fn read(host: &HostRoot) -> Option<Self> {
         let range: Vec<u16> = host.numbers("net.ipv4.ip_local_port_range")?;
         let (first, last) = (*range.first()?, *range.get(1)?);
         let reserved = host.sysctl("net.ipv4.ip_local_reserved_ports").unwrap_or_default();
@@ -66,7 +66,7 @@ fn parse_reserved(text: &str) -> Vec<(u16, u16)> {
 
 /// The ports of listening sockets: they come first in the kernel's table, so a table of a million
 /// connections is not read to its end.
-fn listening(host: &Host, table: &str) -> Vec<u16> {
+fn listening(host: &HostRoot, table: &str) -> Vec<u16> {
     const LISTEN: &str = "0A";
     let Ok(file) = std::fs::File::open(host.path(&format!("proc/thread-self/net/{table}"))) else {
         return Vec::new();

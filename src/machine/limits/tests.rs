@@ -1,8 +1,8 @@
 use super::*;
 
-fn host() -> (tempfile::TempDir, Host) {
+fn host() -> (tempfile::TempDir, HostRoot) {
     let folder = tempfile::tempdir().expect("make a folder");
-    let host = Host::at(folder.path());
+    let host = HostRoot::at(folder.path());
     (folder, host)
 }
 
@@ -19,7 +19,7 @@ fn ports(first: u16, last: u16) -> Ports {
 #[test]
 fn an_empty_tree_has_no_limits_that_are_known() {
     let (_folder, host) = host();
-    assert_eq!(Limits::read_at(&host), Limits::default());
+    assert_eq!(MachineLimits::read_at(&host), MachineLimits::default());
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn the_system_files_are_read() {
         "proc/thread-self/net/sockstat",
         "sockets: used 14\nTCP: inuse 1 orphan 0 tw 12 alloc 1 mem 3\n",
     );
-    let limits = Limits::read_at(&host);
+    let limits = MachineLimits::read_at(&host);
     assert_eq!(limits.nr_open, Some(1_048_576));
     assert_eq!(limits.files_now, Some(520));
     assert_eq!(limits.file_max, None);
@@ -61,7 +61,7 @@ fn damaged_files_are_as_good_as_absent_ones() {
     write(folder.path(), "proc/sys/fs/nr_open", "many\n");
     write(folder.path(), "proc/self/status", "Cpus_allowed_list: 3-1\nCapEff: zz\n");
     write(folder.path(), "proc/slabinfo", "TCP 1 2\n");
-    assert_eq!(Limits::read_at(&host), Limits::default());
+    assert_eq!(MachineLimits::read_at(&host), MachineLimits::default());
 }
 
 #[test]

@@ -1,10 +1,10 @@
 //! Memory: the machine's, the control group's, the network stack's; and the tables that connections
 //! are kept in.
 
-use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
+use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::figures::whole;
 use crate::machine::{Requirements, SocketCost, bytes, grouped};
-use crate::plan::Version;
+use crate::plan::HttpVersion;
 
 /// What this program keeps for each secured connection beyond that, on the side that connects and
 /// on the one that accepts: measured over 5,000 held ones; those of http took 4,200 and 4,600.
@@ -47,7 +47,7 @@ pub fn memory_needed(needs: &Requirements, cost: SocketCost, processes: u64) -> 
 fn parts(needs: &Requirements, cost: SocketCost, processes: u64, ours: bool) -> (f64, f64) {
     let connections = needs.scenarios.iter().map(|needs| {
         let (connecting, serving) = needs.protocol.user_bytes;
-        let shared = if needs.version == Version::Http1 { 0.0 } else { HTTP2_BYTES };
+        let shared = if needs.version == HttpVersion::Http1 { 0.0 } else { HTTP2_BYTES };
         let served = if ours && !needs.is_built_in() { 0 } else { needs.served_here };
         let (connects, accepts) = if needs.secured { SECURED_BYTES } else { (0.0, 0.0) };
         needs.connections as f64 * (cost.connected + shared + connects)
@@ -71,7 +71,7 @@ fn row(facts: &Facts<'_>, check: Resource, ours: bool, have: Option<u64>) -> Req
         let left = (have as f64 - fixed).max(0.0);
         whole(facts.connections() as f64 * left / each.max(1.0))
     });
-    Requirement::new(check, Figure::Bytes(whole(needed)), Figure::bytes(have), fitness).reach(reach)
+    Requirement::new(check, Amount::Bytes(whole(needed)), Amount::bytes(have), fitness).reach(reach)
 }
 
 fn machine(facts: &Facts<'_>) -> Requirement {
@@ -100,8 +100,8 @@ fn cgroup(facts: &Facts<'_>) -> Requirement {
     match &facts.limits.cgroup {
         None => Requirement::new(
             Resource::CgroupMemory,
-            Figure::Bytes(ours(facts)),
-            Figure::text("no limit"),
+            Amount::Bytes(ours(facts)),
+            Amount::text("no limit"),
             RequirementStatus::Ok,
         ),
         Some(group) => {
@@ -127,7 +127,7 @@ fn unread(facts: &Facts<'_>) -> Requirement {
         Some(_) => RequirementStatus::Warn,
     };
     let pages = (needed / PAGE).max(1);
-    Requirement::new(Resource::TcpMemory, Figure::Bytes(needed), Figure::bytes(have), fitness)
+    Requirement::new(Resource::TcpMemory, Amount::Bytes(needed), Amount::bytes(have), fitness)
         .note("only if every connection has a message that nobody reads")
         .fix(format!(
             "sysctl -w net.ipv4.tcp_mem=\"{} {} {}\"",
@@ -150,7 +150,7 @@ fn hash_table(facts: &Facts<'_>) -> Requirement {
     };
     let entries = sockets.next_power_of_two().min(EHASH_MOST);
     let chain = have.map_or(0.0, |have| sockets as f64 / have.max(1) as f64);
-    Requirement::new(Resource::HashTable, Figure::Number(needed), Figure::number(have), fitness)
+    Requirement::new(Resource::HashTable, Amount::Number(needed), Amount::number(have), fitness)
         .note(format!("{chain:.1} in a chain with {} sockets", grouped(sockets)))
         .fix(format!(
             "sysctl -w net.ipv4.tcp_child_ehash_entries={entries}; unshare -n sh -c 'ip link set lo up; exec planrun PLAN.toml'"

@@ -11,13 +11,13 @@ mod processes;
 mod requirement;
 
 pub use memory::memory_needed;
-pub use requirement::{Figure, Headroom, Requirement, RequirementStatus, Resource};
+pub use requirement::{Amount, Headroom, Requirement, RequirementStatus, Resource};
 
-use super::{Limits, Probes, Requirements, SocketCost, servers, workers};
+use super::{MachineLimits, Probes, Requirements, SocketCost, servers, workers};
 use crate::plan::{Endpoint, Plan};
 
 /// Every check of this machine against `plan`, in the order of [`Resource`].
-pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Requirement> {
+pub fn preflight(plan: &Plan, limits: &MachineLimits, probes: &Probes) -> Vec<Requirement> {
     let facts = Facts::new(plan, limits, probes);
     let mut rows = processes::rows(&facts);
     rows.extend(network::rows(&facts));
@@ -34,7 +34,7 @@ pub fn preflight(plan: &Plan, limits: &Limits, probes: &Probes) -> Vec<Requireme
 struct Facts<'a> {
     plan: &'a Plan,
     needs: Requirements,
-    limits: &'a Limits,
+    limits: &'a MachineLimits,
     probes: &'a Probes,
     /// Worker processes of each scenario.
     workers: Vec<u32>,
@@ -47,7 +47,7 @@ struct Facts<'a> {
 }
 
 impl<'a> Facts<'a> {
-    fn new(plan: &'a Plan, limits: &'a Limits, probes: &'a Probes) -> Self {
+    fn new(plan: &'a Plan, limits: &'a MachineLimits, probes: &'a Probes) -> Self {
         let built_in = |target: usize| {
             let endpoint = &plan.targets[target].endpoint;
             let loaded = plan.scenarios.iter().any(|scenario| scenario.target == target);

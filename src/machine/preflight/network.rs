@@ -1,6 +1,6 @@
 //! Ports, addresses, queues and tables of the network stack.
 
-use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
+use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
@@ -36,11 +36,11 @@ pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
 
 fn source_ports(facts: &Facts<'_>) -> Requirement {
     let Some(range) = &facts.limits.ports else {
-        let needed = Figure::Number(facts.connections());
+        let needed = Amount::Number(facts.connections());
         return Requirement::new(
             Resource::SourcePorts,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         );
     };
@@ -51,8 +51,8 @@ fn source_ports(facts: &Facts<'_>) -> Requirement {
     let Some(worst) = all.iter().max_by_key(|one| tuple(one)) else {
         return Requirement::new(
             Resource::SourcePorts,
-            Figure::Number(0),
-            Figure::Number(ports),
+            Amount::Number(0),
+            Amount::Number(ports),
             RequirementStatus::Ok,
         );
     };
@@ -75,7 +75,7 @@ fn source_ports(facts: &Facts<'_>) -> Requirement {
         0 => String::new(),
         services => format!("; {services} of the range are ports of services"),
     };
-    let row = Requirement::new(Resource::SourcePorts, Figure::Number(needed), Figure::Number(ports), fitness)
+    let row = Requirement::new(Resource::SourcePorts, Amount::Number(needed), Amount::Number(ports), fitness)
         .note(format!(
             "{} connections to {} from {} source{}{of_services}",
             grouped(worst.connections),
@@ -106,8 +106,8 @@ fn source_addresses(facts: &Facts<'_>) -> Requirement {
         let note = "the kernel chooses";
         return Requirement::new(
             Resource::SourceAddresses,
-            Figure::Number(0),
-            Figure::Number(0),
+            Amount::Number(0),
+            Amount::Number(0),
             RequirementStatus::Ok,
         )
         .note(note);
@@ -115,8 +115,8 @@ fn source_addresses(facts: &Facts<'_>) -> Requirement {
     let fitness = if wrong.is_empty() { RequirementStatus::Ok } else { RequirementStatus::Fail };
     let mut row = Requirement::new(
         Resource::SourceAddresses,
-        Figure::Number(needed),
-        Figure::Number(facts.probes.bound),
+        Amount::Number(needed),
+        Amount::Number(facts.probes.bound),
         fitness,
     );
     for (address, _) in facts.probes.not_bindable.iter().take(3) {
@@ -136,19 +136,19 @@ fn source_addresses(facts: &Facts<'_>) -> Requirement {
 fn conntrack(facts: &Facts<'_>) -> Requirement {
     let needed = facts.connections();
     let row = |have, fitness| {
-        Requirement::new(Resource::Conntrack, Figure::Number(needed), have, fitness)
+        Requirement::new(Resource::Conntrack, Amount::Number(needed), have, fitness)
     };
     let (table, live) = match (facts.limits.conntrack, facts.probes.conntrack_live) {
-        (None, _) => return row(Figure::text("none"), RequirementStatus::Ok),
+        (None, _) => return row(Amount::text("none"), RequirementStatus::Ok),
         (Some(_), Some(false)) => {
-            return row(Figure::text("not tracking"), RequirementStatus::Ok)
+            return row(Amount::text("not tracking"), RequirementStatus::Ok)
                 .note("probed: connections leave no entry in its table");
         }
         (Some(table), live) => (table, live),
     };
     let have = table.max.saturating_sub(table.count);
     if live.is_none() {
-        return row(Figure::Number(have), RequirementStatus::NotAvailable)
+        return row(Amount::Number(have), RequirementStatus::NotAvailable)
             .note("could not be probed: whether connections are tracked is not known");
     }
     // Entries of connections that are gone linger, so a tenth more is better.
@@ -160,7 +160,7 @@ fn conntrack(facts: &Facts<'_>) -> Requirement {
         (true, false) => RequirementStatus::Ok,
     };
     let most = (needed + needed / 10 + table.count).max(table.max);
-    row(Figure::Number(have), fitness)
+    row(Amount::Number(have), fitness)
         .note("probed: connections are tracked")
         .fix(format!("sysctl -w net.netfilter.nf_conntrack_max={most}"))
         .fix(format!("echo {} > /sys/module/nf_conntrack/parameters/hashsize", most / 4))
@@ -172,12 +172,12 @@ fn accept_queue(facts: &Facts<'_>) -> Requirement {
     // With several server processes each has a queue of its own.
     let queues: u64 = facts.servers.iter().map(|count| u64::from(*count)).sum();
     let burst = whole(rate * SERVER_PAUSE_SECONDS).min(facts.connections());
-    let needed = Figure::Number(burst.div_ceil(queues.max(1)));
+    let needed = Amount::Number(burst.div_ceil(queues.max(1)));
     if facts.needs.served_here() == 0 {
         return Requirement::new(
             Resource::AcceptQueue,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         )
         .note("the target is not on this machine; look at its net.core.somaxconn and its backlog");
@@ -189,7 +189,7 @@ fn accept_queue(facts: &Facts<'_>) -> Requirement {
         Some(have) if burst <= have => RequirementStatus::Ok,
         Some(_) => RequirementStatus::Warn,
     };
-    Requirement::new(Resource::AcceptQueue, needed, Figure::number(have), fitness)
+    Requirement::new(Resource::AcceptQueue, needed, Amount::number(have), fitness)
         .note("what half a second of openings fills while the server is away; its own backlog counts too")
         .fix(format!("sysctl -w net.core.somaxconn={}", burst.next_power_of_two()))
 }
@@ -197,11 +197,11 @@ fn accept_queue(facts: &Facts<'_>) -> Requirement {
 fn netdev_backlog(facts: &Facts<'_>) -> Requirement {
     let needs = facts.needs.over_tcp();
     if needs.scenarios.is_empty() {
-        let (needed, have) = (Figure::text("none"), facts.limits.netdev_max_backlog);
+        let (needed, have) = (Amount::text("none"), facts.limits.netdev_max_backlog);
         return Requirement::new(
             Resource::NetdevBacklog,
             needed,
-            Figure::number(have),
+            Amount::number(have),
             RequirementStatus::Ok,
         );
     }
@@ -218,8 +218,8 @@ fn netdev_backlog(facts: &Facts<'_>) -> Requirement {
     };
     let row = Requirement::new(
         Resource::NetdevBacklog,
-        Figure::Number(needed),
-        Figure::number(have),
+        Amount::Number(needed),
+        Amount::number(have),
         fitness,
     )
     .fix(format!("sysctl -w net.core.netdev_max_backlog={}", 3 * needed));
@@ -231,25 +231,25 @@ fn netdev_backlog(facts: &Facts<'_>) -> Requirement {
 }
 
 fn syncookies(facts: &Facts<'_>) -> Requirement {
-    let needed = Figure::text("on");
+    let needed = Amount::text("on");
     match (facts.needs.served_here(), facts.limits.syncookies) {
         (0, _) => Requirement::new(
             Resource::SynCookies,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         )
         .note("the target is not on this machine"),
         (_, None) => Requirement::new(
             Resource::SynCookies,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         ),
         (_, Some(0)) => Requirement::new(
             Resource::SynCookies,
             needed,
-            Figure::text("off"),
+            Amount::text("off"),
             RequirementStatus::Warn,
         )
         .note("a full queue drops connections for a second instead of going on")
@@ -257,7 +257,7 @@ fn syncookies(facts: &Facts<'_>) -> Requirement {
         (_, Some(_)) => Requirement::new(
             Resource::SynCookies,
             needed,
-            Figure::text("on"),
+            Amount::text("on"),
             RequirementStatus::Ok,
         ),
     }

@@ -1,6 +1,6 @@
 //! Processor time and patience: whether the ramp, the heartbeats and the timeouts can be kept.
 
-use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
+use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
@@ -81,19 +81,19 @@ fn ramp(facts: &Facts<'_>) -> Requirement {
     let seconds = facts.connections() as f64 / most;
     if facts.limits.cpus.is_none() {
         let needed = facts.needs.opening().per_second().map(whole);
-        let needed = needed.map_or(Figure::text("no pace"), Figure::PerSecond);
+        let needed = needed.map_or(Amount::text("no pace"), Amount::PerSecond);
         return Requirement::new(
             Resource::RampCpu,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         );
     }
-    let have = Figure::PerSecond(whole(most));
+    let have = Amount::PerSecond(whole(most));
     match facts.needs.opening().per_second() {
         None => Requirement::new(
             Resource::RampCpu,
-            Figure::text("no pace"),
+            Amount::text("no pace"),
             have,
             RequirementStatus::Ok,
         )
@@ -101,7 +101,7 @@ fn ramp(facts: &Facts<'_>) -> Requirement {
         Some(rate) => {
             let fitness =
                 if rate <= most { RequirementStatus::Ok } else { RequirementStatus::Warn };
-            Requirement::new(Resource::RampCpu, Figure::PerSecond(whole(rate)), have, fitness)
+            Requirement::new(Resource::RampCpu, Amount::PerSecond(whole(rate)), have, fitness)
                 .note(format!(
                     "{how}: {each_us:.0} us for each, on {:.0} % of the cores",
                     RAMP_PART * 100.0
@@ -117,18 +117,18 @@ fn heartbeats(facts: &Facts<'_>) -> Requirement {
     let each = each * cold(facts);
     let (needed, have) = (rate * each / 1e6, HEARTBEAT_PART * facts.cores() as f64);
     if facts.limits.cpus.is_none() {
-        let needed = Figure::Cores(needed);
+        let needed = Amount::Cores(needed);
         return Requirement::new(
             Resource::HeartbeatCpu,
             needed,
-            Figure::Unknown,
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         );
     }
     let fitness = if needed <= have { RequirementStatus::Ok } else { RequirementStatus::Warn };
     // Seconds between two heartbeats of one connection at which they take just what they may.
     let shortest = facts.connections() as f64 * each / 1e6 / have;
-    Requirement::new(Resource::HeartbeatCpu, Figure::Cores(needed), Figure::Cores(have), fitness)
+    Requirement::new(Resource::HeartbeatCpu, Amount::Cores(needed), Amount::Cores(have), fitness)
         .note(format!("{} heartbeats/s", grouped(whole(rate.ceil()))))
         .fix(format!("every = \"{}s\"", whole(shortest.ceil()).max(1)))
 }
@@ -137,7 +137,7 @@ fn connect_timeout(facts: &Facts<'_>) -> Requirement {
     let needs = facts.needs.over_tcp();
     let shortest = needs.scenarios.iter().map(|needs| needs.connect_timeout).min();
     let Some(Time(shortest)) = shortest else {
-        let (needed, have) = (Figure::text("none"), Figure::text("none"));
+        let (needed, have) = (Amount::text("none"), Amount::text("none"));
         return Requirement::new(Resource::ConnectTimeout, needed, have, RequirementStatus::Ok);
     };
     let seconds = shortest.as_secs_f64();
@@ -148,8 +148,8 @@ fn connect_timeout(facts: &Facts<'_>) -> Requirement {
     };
     Requirement::new(
         Resource::ConnectTimeout,
-        Figure::Seconds(3.0 * SYN_RETRY_SECONDS),
-        Figure::Seconds(seconds),
+        Amount::Seconds(3.0 * SYN_RETRY_SECONDS),
+        Amount::Seconds(seconds),
         fitness,
     )
     .note("one lost packet of a connection that opens costs a second")
@@ -171,8 +171,8 @@ fn silence(facts: &Facts<'_>) -> Requirement {
         if longest < IDLE_SECONDS { RequirementStatus::Ok } else { RequirementStatus::Warn };
     Requirement::new(
         Resource::IdleTime,
-        Figure::Seconds(longest),
-        Figure::text(format!("< {IDLE_SECONDS} s")),
+        Amount::Seconds(longest),
+        Amount::text(format!("< {IDLE_SECONDS} s")),
         fitness,
     )
     .note("load balancers and firewalls forget silent connections: after 240 s, 350 s, or as set")
@@ -192,7 +192,7 @@ fn time_wait(facts: &Facts<'_>) -> Requirement {
         Some(have) if closed <= have => RequirementStatus::Ok,
         Some(_) => RequirementStatus::Warn,
     };
-    Requirement::new(Resource::TimeWait, Figure::Number(closed), Figure::number(have), fitness)
+    Requirement::new(Resource::TimeWait, Amount::Number(closed), Amount::number(have), fitness)
         .note("only after the run; what is too many is dropped at once, with a line in the kernel's log")
         .fix("close = \"rst\"")
         .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
@@ -219,9 +219,9 @@ fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
     let ports = facts.limits.ports.as_ref();
     let ports = ports.map(|ports| ports.usable(facts.plan.generator.port_range));
     let Some(worst) = closing.max_by_key(|one| needed(one)) else {
-        let none = Figure::text("none are closed");
+        let none = Amount::text("none are closed");
         let fitness = ports.map_or(RequirementStatus::NotAvailable, |_| RequirementStatus::Ok);
-        return Requirement::new(Resource::PortsAtRest, none, Figure::number(ports), fitness);
+        return Requirement::new(Resource::PortsAtRest, none, Amount::number(ports), fitness);
     };
     let needed = needed(worst);
     let fitness = match ports {
@@ -229,7 +229,7 @@ fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
         Some(ports) if needed <= ports => RequirementStatus::Ok,
         Some(_) => RequirementStatus::Warn,
     };
-    Requirement::new(Resource::PortsAtRest, Figure::Number(needed), Figure::number(ports), fitness)
+    Requirement::new(Resource::PortsAtRest, Amount::Number(needed), Amount::number(ports), fitness)
         .note(format!(
             "up to {:.0} connections/s to {} are closed here, each keeps its port for {:.0} s",
             worst.closed_per_second,
@@ -244,10 +244,10 @@ fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
 fn time_wait_left(facts: &Facts<'_>) -> Requirement {
     let ports = facts.limits.ports.as_ref().map(|ports| ports.usable(None));
     let (Some(left), Some(ports)) = (facts.limits.time_wait, ports) else {
-        let unknown = Figure::number(facts.limits.time_wait);
+        let unknown = Amount::number(facts.limits.time_wait);
         return Requirement::new(
             Resource::TimeWaitLeft,
-            Figure::text("few"),
+            Amount::text("few"),
             unknown,
             RequirementStatus::NotAvailable,
         );
@@ -256,8 +256,8 @@ fn time_wait_left(facts: &Facts<'_>) -> Requirement {
     let fitness = if left <= most { RequirementStatus::Ok } else { RequirementStatus::Warn };
     Requirement::new(
         Resource::TimeWaitLeft,
-        Figure::text(format!("<= {}", grouped(most))),
-        Figure::Number(left),
+        Amount::text(format!("<= {}", grouped(most))),
+        Amount::Number(left),
         fitness,
     )
     .fix("sleep 60    # they are gone after a minute")
@@ -277,8 +277,8 @@ fn in_flight(facts: &Facts<'_>) -> Requirement {
     let Some((needed, scenario)) = open.max_by_key(short) else {
         return Requirement::new(
             Resource::InFlight,
-            Figure::Number(0),
-            Figure::text("no rate"),
+            Amount::Number(0),
+            Amount::text("no rate"),
             RequirementStatus::Ok,
         );
     };
@@ -286,8 +286,8 @@ fn in_flight(facts: &Facts<'_>) -> Requirement {
     let fitness = if have < needed { RequirementStatus::Warn } else { RequirementStatus::Ok };
     let row = Requirement::new(
         Resource::InFlight,
-        Figure::Number(needed),
-        Figure::Number(have),
+        Amount::Number(needed),
+        Amount::Number(have),
         fitness,
     )
     .note(format!(

@@ -1,6 +1,6 @@
 //! Descriptors, files, watches: what each process and the system can have open.
 
-use super::{Facts, Figure, Requirement, RequirementStatus, Resource};
+use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::workers::largest_worker;
 use crate::machine::{RESERVE, grouped};
 
@@ -38,8 +38,8 @@ fn process_files(facts: &Facts<'_>) -> Requirement {
     };
     let row = Requirement::new(
         Resource::ProcessFiles,
-        Figure::Number(needed),
-        Figure::number(have),
+        Amount::Number(needed),
+        Amount::number(have),
         fitness,
     )
     .note(format!("{RESERVE} of them are each process's own"));
@@ -68,8 +68,8 @@ fn processes(facts: &Facts<'_>) -> Requirement {
     // Both ends here double the number, but no more run at once.
     let most = if workers < needed { 2 * most } else { most };
     let have = match facts.limits.cpus {
-        Some(cores) => Figure::text(format!("{most} on {cores} cores")),
-        None => Figure::Unknown,
+        Some(cores) => Amount::text(format!("{most} on {cores} cores")),
+        None => Amount::Unknown,
     };
     let fitness = match (facts.limits.cpus, needed <= most) {
         (None, _) => RequirementStatus::NotAvailable,
@@ -77,7 +77,7 @@ fn processes(facts: &Facts<'_>) -> Requirement {
         (Some(_), false) => RequirementStatus::Warn,
     };
     let files = facts.limits.open_files.unwrap_or(1024);
-    Requirement::new(Resource::Processes, Figure::Number(needed), have, fitness)
+    Requirement::new(Resource::Processes, Amount::Number(needed), have, fitness)
         .note(format!(
             "{} of load, {} of built-in servers",
             grouped(workers),
@@ -92,8 +92,8 @@ fn system_files(facts: &Facts<'_>) -> Requirement {
     let (Some(max), Some(now)) = (limits.file_max, limits.files_now) else {
         return Requirement::new(
             Resource::SystemFiles,
-            Figure::Number(needed),
-            Figure::Unknown,
+            Amount::Number(needed),
+            Amount::Unknown,
             RequirementStatus::NotAvailable,
         );
     };
@@ -106,8 +106,8 @@ fn system_files(facts: &Facts<'_>) -> Requirement {
     };
     let row = Requirement::new(
         Resource::SystemFiles,
-        Figure::Number(needed),
-        Figure::Number(have),
+        Amount::Number(needed),
+        Amount::Number(have),
         fitness,
     )
     .fix(format!("sysctl -w fs.file-max={}", needed + now + needed / 10));
@@ -129,7 +129,7 @@ fn epoll_watches(facts: &Facts<'_>) -> Requirement {
         Some(have) if needed <= have => RequirementStatus::Ok,
         Some(_) => RequirementStatus::Fail,
     };
-    Requirement::new(Resource::EpollWatches, Figure::Number(needed), Figure::number(have), fitness)
+    Requirement::new(Resource::EpollWatches, Amount::Number(needed), Amount::number(have), fitness)
         .fix(format!("sysctl -w fs.epoll.max_user_watches={}", needed + needed / 10))
         .reach(have.map(|have| facts.reach(needed, have)))
 }

@@ -106,7 +106,7 @@ impl fmt::Display for RequirementStatus {
 
 /// An amount with its unit; in JSON the bare number, or text.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Figure {
+pub enum Amount {
     /// A count.
     Number(u64),
     /// Bytes.
@@ -123,7 +123,7 @@ pub enum Figure {
     Unknown,
 }
 
-impl Figure {
+impl Amount {
     /// Words.
     pub fn text(words: impl Into<String>) -> Self {
         Self::Text(words.into())
@@ -140,7 +140,7 @@ impl Figure {
     }
 }
 
-impl fmt::Display for Figure {
+impl fmt::Display for Amount {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(&match self {
             Self::Number(number) => grouped(*number),
@@ -154,7 +154,7 @@ impl fmt::Display for Figure {
     }
 }
 
-impl Serialize for Figure {
+impl Serialize for Amount {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Number(number) | Self::Bytes(number) | Self::PerSecond(number) => {
@@ -177,9 +177,9 @@ pub struct Requirement {
     #[serde(rename = "check")]
     pub resource: Resource,
     /// What the plan needs.
-    pub needed: Figure,
+    pub needed: Amount,
     /// What this machine has.
-    pub have: Figure,
+    pub have: Amount,
     /// How they compare.
     #[serde(rename = "fitness")]
     pub status: RequirementStatus,
@@ -198,8 +198,8 @@ impl Requirement {
     /// A row without note, fix or bound.
     pub fn new(
         resource: Resource,
-        needed: Figure,
-        have: Figure,
+        needed: Amount,
+        have: Amount,
         status: RequirementStatus,
     ) -> Self {
         Self {

@@ -3,7 +3,7 @@
 use super::super::view::{ScenarioView, View};
 use crate::record::{Counter, Gauge};
 use crate::units::openmetrics::{Families, family, labels};
-use crate::verdict::State;
+use crate::verdict::ThresholdState;
 
 /// What `/metrics` answers.
 pub(super) fn metrics(view: &View) -> String {
@@ -74,7 +74,7 @@ fn thresholds(families: &mut Families, view: &View) {
             ("stage", stage.map_or("", |stage| stage.name.as_str())),
             ("request", request.map_or("", String::as_str)),
         ]);
-        let held = finding.state == State::Held;
+        let held = finding.state == ThresholdState::Held;
         families.gauge("planrun_threshold_held", &labels, if held { "1" } else { "0" });
     }
 }

@@ -17,7 +17,7 @@ pub(crate) use address::PageAddress;
 
 use super::view::View;
 use access::Access;
-use server::Server;
+use server::PageServer;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver};
@@ -66,7 +66,7 @@ impl LivePage {
         let url = format!("http://{}/?token={}", PageAddress::nearest(bound), access.token());
         let (views, incoming) = unbounded_channel();
         let (done, ended) = mpsc::channel();
-        let server = Server::new(access, stop);
+        let server = PageServer::new(access, stop);
         thread::Builder::new()
             .name("observe-page".into())
             .spawn(move || {

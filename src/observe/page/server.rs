@@ -40,13 +40,13 @@ const GRACE: Duration = Duration::from_secs(1);
 type Answer = Response<Either<Full<Bytes>, Channel<Bytes>>>;
 
 /// The page of one command.
-pub(super) struct Server {
+pub(super) struct PageServer {
     access: Access,
     document: Document,
     stop: fn(),
 }
 
-impl Server {
+impl PageServer {
     pub(super) fn new(access: Access, stop: fn()) -> Self {
         Self { access, document: Document::new(), stop }
     }

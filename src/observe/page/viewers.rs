@@ -1,6 +1,6 @@
 //! Turns views into the events that each viewer of the page gets, at its own pace.
 
-use super::super::view::{Outline, View};
+use super::super::view::{RunOutline, View};
 use super::history::History;
 use bytes::Bytes;
 use http_body_util::channel::Sender;
@@ -48,9 +48,9 @@ pub(super) struct Viewers {
 
 /// The place of one viewer, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(Rc<Viewers>);
+pub(super) struct ViewerSlot(Rc<Viewers>);
 
-impl Drop for Place {
+impl Drop for ViewerSlot {
     fn drop(&mut self) {
         *self.0.count.borrow_mut() -= 1;
     }
@@ -63,11 +63,11 @@ impl Viewers {
     }
 
     /// A place for one more; `None` where there are too many.
-    pub(super) fn enter(self: &Rc<Self>) -> Option<Place> {
+    pub(super) fn enter(self: &Rc<Self>) -> Option<ViewerSlot> {
         let mut count = self.count.borrow_mut();
         let fits = *count < MOST;
         *count += usize::from(fits);
-        fits.then(|| Place(Rc::clone(self)))
+        fits.then(|| ViewerSlot(Rc::clone(self)))
     }
 
     pub(super) fn count(&self) -> usize {
@@ -75,11 +75,11 @@ impl Viewers {
     }
 }
 
-impl Place {
+impl ViewerSlot {
     /// Sends what is shown, as long as there is somebody to read it, to the last view.
     pub(super) async fn watch(self, mut to: Sender<Bytes>) {
         let mut shown = self.0.shown.subscribe();
-        let mut known: Option<Arc<Outline>> = None;
+        let mut known: Option<Arc<RunOutline>> = None;
         loop {
             let now = shown.borrow_and_update().clone();
             if let Some(now) = &now {
@@ -128,7 +128,7 @@ mod tests {
     #[test]
     fn there_is_room_for_so_many_and_for_others_when_they_have_gone() {
         let viewers = Viewers::new();
-        let mut places: Vec<Place> = (0..MOST).map(|_| viewers.enter().unwrap()).collect();
+        let mut places: Vec<ViewerSlot> = (0..MOST).map(|_| viewers.enter().unwrap()).collect();
         assert!(viewers.enter().is_none());
         assert_eq!(viewers.count(), MOST);
         places.pop();

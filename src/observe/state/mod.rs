@@ -7,7 +7,8 @@ mod last_second;
 mod stages;
 
 use super::view::{
-    LogMessage, Outline, PhaseView, Progression, ScenarioView, StageMarks, Stopped, Stopping, View,
+    LogMessage, PhaseView, Progression, RunOutline, ScenarioView, StageMarks, Stopped, Stopping,
+    View,
 };
 use crate::catalogue::{Metric, RatioMetric};
 use crate::engine::Event;
@@ -21,7 +22,7 @@ use crate::schedule::{Schedule, Shape, SpawnPace, StageTimes};
 use crate::units::SECOND_NS;
 use crate::verdict::{Finding, Health, Judgement};
 use last_second::{LastSecond, all_workers};
-use stages::Stages;
+use stages::ScenarioStages;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -37,11 +38,11 @@ const MESSAGES: usize = 200;
 pub(super) struct RunState {
     plan: Plan,
     schedule: Schedule,
-    outline: Arc<Outline>,
+    outline: Arc<RunOutline>,
     /// When each scenario passes its marks, as far as that is known.
     timelines: Vec<StageTimes>,
     latest: Vec<LastSecond>,
-    stages: Vec<Stages>,
+    stages: Vec<ScenarioStages>,
     /// Stages whose end has been told, by scenario.
     told: Vec<usize>,
     /// When stages are planned to come, by scenario.
@@ -71,11 +72,11 @@ impl RunState {
         let mut state = Self {
             marks: marks.collect(),
             plan: plan.clone(),
-            outline: Arc::new(Outline::new(plan, &schedule, folder)),
+            outline: Arc::new(RunOutline::new(plan, &schedule, folder)),
             timelines,
             schedule,
             latest: vec![LastSecond::default(); scenarios.len()],
-            stages: scenarios.iter().map(|one| Stages::new(one.stages.len())).collect(),
+            stages: scenarios.iter().map(|one| ScenarioStages::new(one.stages.len())).collect(),
             told: vec![0; scenarios.len()],
             now_ns: 0,
             recorded_ns: 0,

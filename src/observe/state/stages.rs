@@ -13,9 +13,9 @@ use std::sync::Arc;
 
 /// The stages of one scenario.
 #[derive(Debug)]
-pub(super) struct Stages(Vec<Arc<StageView>>);
+pub(super) struct ScenarioStages(Vec<Arc<StageView>>);
 
-impl Stages {
+impl ScenarioStages {
     pub(super) fn new(count: usize) -> Self {
         Self(vec![Arc::default(); count])
     }

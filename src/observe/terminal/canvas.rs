@@ -14,10 +14,10 @@ use std::sync::{Mutex, MutexGuard};
 /// A terminal to draw on.
 pub(in crate::observe) struct Canvas {
     size: fn() -> (u16, u16),
-    state: Mutex<State>,
+    state: Mutex<CanvasState>,
 }
 
-struct State {
+struct CanvasState {
     out: Box<dyn Write + Send>,
     /// Columns of each line of the last drawing.
     drawn: Vec<usize>,
@@ -30,11 +30,11 @@ struct State {
 impl Canvas {
     /// A canvas of a terminal whose rows and columns `size` tells.
     pub(in crate::observe) fn new(out: Box<dyn Write + Send>, size: fn() -> (u16, u16)) -> Self {
-        let state = State { out, drawn: Vec::new(), lines: Vec::new(), moving: None };
+        let state = CanvasState { out, drawn: Vec::new(), lines: Vec::new(), moving: None };
         Self { size, state: Mutex::new(state) }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, CanvasState> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -45,7 +45,7 @@ impl fmt::Debug for Canvas {
     }
 }
 
-impl State {
+impl CanvasState {
     /// Rows that the moving lines of the last drawing take on a terminal of so many columns.
     fn rows(&self, width: usize) -> usize {
         let moving = self.moving.unwrap_or(0).min(self.drawn.len());

@@ -11,7 +11,7 @@ use crate::plan::Phase;
 use crate::record::{Counter, Gauge};
 use crate::units::figure;
 use crate::units::visible;
-use crate::verdict::State;
+use crate::verdict::ThresholdState;
 
 /// Lines that are drawn at most.
 const MOST: usize = 10;
@@ -257,10 +257,10 @@ impl Drawing<'_> {
     fn thresholds(&self, most: usize) -> Vec<StyledLine> {
         let mut findings: Vec<_> = self.view.thresholds.iter().collect();
         findings.sort_by_key(|finding| match finding.state {
-            State::Broken | State::Unreached { .. } => 0,
-            State::Held => 1,
-            State::TooFew { .. } => 2,
-            State::NoData => 3,
+            ThresholdState::Broken | ThresholdState::Unreached { .. } => 0,
+            ThresholdState::Held => 1,
+            ThresholdState::TooFew { .. } => 2,
+            ThresholdState::NoData => 3,
         });
         let room = self.width.saturating_sub(self.names.max(LABEL - 2) + 4);
         let mut lines = vec![StyledLine::default()];
@@ -268,11 +268,11 @@ impl Drawing<'_> {
         for finding in findings {
             let Some((sign, text)) = wording::threshold(self.view, finding) else { continue };
             let tone = match finding.state {
-                State::Broken | State::Unreached { .. } => Tone::Bad,
-                State::Held => Tone::Good,
-                State::NoData | State::TooFew { .. } => Tone::Dim,
+                ThresholdState::Broken | ThresholdState::Unreached { .. } => Tone::Bad,
+                ThresholdState::Held => Tone::Good,
+                ThresholdState::NoData | ThresholdState::TooFew { .. } => Tone::Dim,
             };
-            let rest = if finding.state == State::Held { Tone::Plain } else { tone };
+            let rest = if finding.state == ThresholdState::Held { Tone::Plain } else { tone };
             let piece = StyledLine::default().with(tone, format!("{sign} ")).with(rest, text);
             let last = lines.len() == most;
             let more = if last && left > 1 { 10 } else { 0 };

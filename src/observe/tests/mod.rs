@@ -18,7 +18,7 @@ use super::view::View;
 use crate::engine::Event;
 use crate::plan::Plan;
 use crate::record::Recording;
-use crate::verdict::{Finding, State};
+use crate::verdict::{Finding, ThresholdState};
 use script::both;
 use std::sync::Arc;
 
@@ -86,7 +86,7 @@ fn lines_tell_the_run() {
 fn a_threshold_that_no_sample_reaches_is_broken_and_does_not_hold_again() {
     let (plan, mut events) = both();
     events.truncate(4);
-    let unreached = State::Unreached { needed: 368, failed: 400 };
+    let unreached = ThresholdState::Unreached { needed: 368, failed: 400 };
     let found = script::finding(0, 0, unreached, 0.0);
     events.push(script::judged(vec![Finding { value: None, samples: 0, ..found }]));
     let mut bar = PermanentLines::new(TextStyle::default());

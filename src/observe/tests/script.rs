@@ -11,7 +11,7 @@ use crate::record::{
     RootCause, ScenarioSecond, Second, Side, StageTransition, StopReason, Transition, WorkerFacts,
 };
 use crate::units::{Rate, Time};
-use crate::verdict::{Breach, Finding, Judgement, State, Verdict, rules};
+use crate::verdict::{Breach, Finding, Judgement, ThresholdState, Verdict, rules};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -210,14 +210,14 @@ pub(super) fn second(second: u32, scenarios: &[Did]) -> Event {
     recorded(Entry::Second(Second { second, scenarios, hosts: Vec::new() }))
 }
 
-pub(super) fn finding(scenario: u16, threshold: u16, state: State, value: f64) -> Finding {
+pub(super) fn finding(scenario: u16, threshold: u16, state: ThresholdState, value: f64) -> Finding {
     Finding {
         request: None,
         scenario,
         threshold,
         stage: None,
         state,
-        value: (state != State::NoData).then_some(value),
+        value: (state != ThresholdState::NoData).then_some(value),
         samples: 12,
         ratio: None,
         window_end: None,
@@ -332,17 +332,22 @@ pub(super) fn both() -> (Plan, Vec<Event>) {
             events.push(Event::Diagnosed { scenario: 1, at_ns: 7 * SECOND, diagnosis: refusal() });
         }
         let (state, value) = match now {
-            0 => (State::NoData, 0.0),
-            8..14 => (State::Broken, 0.0011),
-            _ => (State::Held, 0.000_9),
+            0 => (ThresholdState::NoData, 0.0),
+            8..14 => (ThresholdState::Broken, 0.0011),
+            _ => (ThresholdState::Held, 0.000_9),
         };
         events.push(judged(vec![
-            finding(0, 0, if now < 11 { State::NoData } else { State::Held }, 1.0),
+            finding(
+                0,
+                0,
+                if now < 11 { ThresholdState::NoData } else { ThresholdState::Held },
+                1.0,
+            ),
             finding(1, 0, state, value),
             finding(
                 1,
                 1,
-                if now < 2 { State::TooFew { needed: 368 } } else { State::Held },
+                if now < 2 { ThresholdState::TooFew { needed: 368 } } else { ThresholdState::Held },
                 4_200_000.0,
             ),
         ]));
@@ -360,9 +365,9 @@ fn verdict() -> Judgement {
     Judgement {
         verdict: Verdict::Invalid,
         findings: vec![
-            finding(0, 0, State::Held, 1.0),
-            finding(1, 0, State::Held, 0.000_9),
-            finding(1, 1, State::Held, 4_200_000.0),
+            finding(0, 0, ThresholdState::Held, 1.0),
+            finding(1, 0, ThresholdState::Held, 0.000_9),
+            finding(1, 1, ThresholdState::Held, 4_200_000.0),
         ],
         breaches: vec![
             Breach { rule: &rules::WORKER_LOST, detail: "worker 1 of hold".into() },

@@ -6,7 +6,7 @@ use crate::engine::Event;
 use crate::observe::text::TextStyle;
 use crate::plan::Plan;
 use crate::record::{Cause, Entry, Failure, FailureStage, StopReason, Transition};
-use crate::verdict::{Judgement, State, Verdict};
+use crate::verdict::{Judgement, ThresholdState, Verdict};
 
 const EIGHT_HOURS: u32 = 28_800;
 
@@ -49,7 +49,7 @@ fn bytes(lines: &[String]) -> usize {
 /// Thresholds that flap every second, a new cause every second, a worker lost every minute.
 fn everything_wrong(now: u32) -> Vec<Event> {
     let at_ns = u64::from(now) * SECOND;
-    let state = if now.is_multiple_of(2) { State::Broken } else { State::Held };
+    let state = if now.is_multiple_of(2) { ThresholdState::Broken } else { ThresholdState::Held };
     let code = i32::try_from(now).unwrap();
     let mut events = vec![
         script::judged(vec![finding(0, 0, state, 0.0011), finding(0, 1, state, 2e8)]),

@@ -4,7 +4,7 @@ use super::script::both;
 use crate::engine::{Event, Subscriber};
 use crate::observe::observer::Follower;
 use crate::observe::terminal::Canvas;
-use crate::observe::{Observer, Progress, TextStyle};
+use crate::observe::{Observer, ProgressMode, TextStyle};
 use crate::record::Recording;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{self, Write};
@@ -61,7 +61,7 @@ impl Write for Closed {
     }
 }
 
-fn watcher(out: impl Write + Send + 'static, progress: Progress) -> Observer {
+fn watcher(out: impl Write + Send + 'static, progress: ProgressMode) -> Observer {
     let (plan, _) = both();
     Observer::on(
         Box::new(out),
@@ -83,7 +83,7 @@ fn tell_all(watcher: &mut Observer) {
     }
 }
 
-fn watch(out: impl Write + Send + 'static, progress: Progress) -> Duration {
+fn watch(out: impl Write + Send + 'static, progress: ProgressMode) -> Duration {
     let before = Instant::now();
     let mut watcher = watcher(out, progress);
     tell_all(&mut watcher);
@@ -95,7 +95,7 @@ fn watch(out: impl Write + Send + 'static, progress: Progress) -> Duration {
 #[test]
 fn lines_are_written_to_the_last() {
     let paper = Paper::default();
-    watch(paper.clone(), Progress::Lines);
+    watch(paper.clone(), ProgressMode::Lines);
     let text = paper.text();
     assert!(text.starts_with("0:00:00 started"), "{text}");
     assert!(text.lines().last().unwrap().contains("finished  INVALID"), "{text}");
@@ -104,7 +104,7 @@ fn lines_are_written_to_the_last() {
 #[test]
 fn json_is_written_to_the_last() {
     let paper = Paper::default();
-    watch(paper.clone(), Progress::Json);
+    watch(paper.clone(), ProgressMode::Json);
     let text = paper.text();
     let last: serde_json::Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
     assert_eq!(last["verdict"], "INVALID");
@@ -113,14 +113,14 @@ fn json_is_written_to_the_last() {
 #[test]
 fn none_writes_nothing() {
     let paper = Paper::default();
-    watch(paper.clone(), Progress::None);
+    watch(paper.clone(), ProgressMode::None);
     assert_eq!(paper.text(), "");
 }
 
 #[test]
 fn a_bar_leaves_only_the_lines_that_stay() {
     let paper = Paper::default();
-    watch(paper.clone(), Progress::Bar);
+    watch(paper.clone(), ProgressMode::Bar);
     let text = paper.text();
     assert!(text.contains("planrun"), "{text}");
     assert!(text.contains("! web/100"), "{text}");
@@ -158,7 +158,7 @@ fn a_resized_terminal_is_redrawn_from_where_the_lines_now_begin() {
 
 #[test]
 fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
-    for progress in [Progress::Lines, Progress::Json, Progress::Bar] {
+    for progress in [ProgressMode::Lines, ProgressMode::Json, ProgressMode::Bar] {
         let (go, gate) = mpsc::channel();
         let paper = Paper::default();
         let mut watcher = watcher(Blocked(gate, paper.clone()), progress);
@@ -169,10 +169,10 @@ fn a_blocked_terminal_holds_nothing_up_and_loses_only_heartbeats() {
         drop(go);
         watcher.finish();
         let text = paper.text();
-        if progress == Progress::Json {
+        if progress == ProgressMode::Json {
             assert_complete(&text);
         }
-        if progress == Progress::Lines {
+        if progress == ProgressMode::Lines {
             assert_eq!(text.lines().filter(|line| line.contains(" failure ")).count(), 1);
             assert!(text.lines().last().unwrap().contains("finished"), "{text}");
         }
@@ -206,7 +206,7 @@ impl Write for Slow {
 fn a_slow_reader_of_json_holds_nothing_up_and_gets_all_of_it() {
     let paper = Paper::default();
     let before = Instant::now();
-    let taken = watch(Slow(paper.clone()), Progress::Json);
+    let taken = watch(Slow(paper.clone()), ProgressMode::Json);
     assert!(taken < Duration::from_secs(1), "the run waited for {taken:?}");
     assert!(before.elapsed() > Duration::from_secs(1), "the end waited for the reader");
     assert_complete(&paper.text());
@@ -216,21 +216,21 @@ fn a_slow_reader_of_json_holds_nothing_up_and_gets_all_of_it() {
 fn a_terminal_that_stays_blocked_does_not_stop_the_end() {
     let (_go, gate) = mpsc::channel();
     let before = Instant::now();
-    watch(Blocked(gate, Paper::default()), Progress::Lines);
+    watch(Blocked(gate, Paper::default()), ProgressMode::Lines);
     assert!(before.elapsed() < Duration::from_secs(5));
 }
 
 #[test]
 fn a_closed_terminal_is_no_failure() {
-    for progress in [Progress::Lines, Progress::Json, Progress::Bar] {
+    for progress in [ProgressMode::Lines, ProgressMode::Json, ProgressMode::Bar] {
         assert!(watch(Closed, progress) < Duration::from_secs(1), "{progress:?}");
     }
 }
 
 #[test]
 fn auto_is_a_bar_on_a_terminal_only() {
-    assert_eq!(Progress::Auto.resolve(true, Some("xterm")), Progress::Bar);
-    assert_eq!(Progress::Auto.resolve(true, Some("dumb")), Progress::Lines);
-    assert_eq!(Progress::Auto.resolve(false, Some("xterm")), Progress::Lines);
-    assert_eq!(Progress::Bar.resolve(false, None), Progress::Bar);
+    assert_eq!(ProgressMode::Auto.resolve(true, Some("xterm")), ProgressMode::Bar);
+    assert_eq!(ProgressMode::Auto.resolve(true, Some("dumb")), ProgressMode::Lines);
+    assert_eq!(ProgressMode::Auto.resolve(false, Some("xterm")), ProgressMode::Lines);
+    assert_eq!(ProgressMode::Bar.resolve(false, None), ProgressMode::Bar);
 }

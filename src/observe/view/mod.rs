@@ -7,13 +7,13 @@
 mod outline;
 mod progression;
 
-pub(super) use outline::{Outline, ScenarioOutline, StageLevel};
+pub(super) use outline::{RunOutline, ScenarioOutline, StageLevel};
 pub(super) use progression::{PhaseView, Progression};
 
 use crate::catalogue::{RateMetric, TimeMetric};
 use crate::machine::ResourceCost;
 use crate::record::{Cause, Counters, Diagnosis, Gauges, HostSample, Measure, StopReason};
-use crate::verdict::{Finding, Health, Judgement, RuleStatus, State, Verdict};
+use crate::verdict::{Finding, Health, Judgement, RuleStatus, ThresholdState, Verdict};
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ pub(super) struct View {
     pub(super) recorded_ns: u64,
     /// What does not change from second to second.
     #[serde(skip)]
-    pub(super) outline: Arc<Outline>,
+    pub(super) outline: Arc<RunOutline>,
     /// By index into `Plan::scenarios`.
     pub(super) scenarios: Arc<[ScenarioView]>,
     /// How the thresholds stand.
@@ -218,7 +218,7 @@ impl View {
         if self.thresholds.iter().any(|one| one.state.is_broken()) {
             return Some(Verdict::Fail);
         }
-        let held = |one: &Finding| one.state == State::Held;
+        let held = |one: &Finding| one.state == ThresholdState::Held;
         (!self.thresholds.is_empty() && self.thresholds.iter().all(held)).then_some(Verdict::Pass)
     }
 

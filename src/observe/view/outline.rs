@@ -12,7 +12,7 @@ use serde::Serialize;
 
 /// A run's plan, places and names.
 #[derive(Debug, Clone, Serialize)]
-pub(in crate::observe) struct Outline {
+pub(in crate::observe) struct RunOutline {
     /// The plan's name.
     pub(in crate::observe) plan: String,
     pub(in crate::observe) description: Option<String>,
@@ -94,7 +94,7 @@ pub(in crate::observe) struct ThresholdOutline {
     unit: MetricUnit,
 }
 
-impl Outline {
+impl RunOutline {
     pub(in crate::observe) fn new(plan: &Plan, schedule: &Schedule, folder: String) -> Self {
         let scenarios = plan.scenarios.iter().enumerate();
         let outline = |(index, scenario): (usize, &Scenario)| {

@@ -4,7 +4,7 @@ use crate::catalogue::MonitorStat;
 use crate::plan::elements::http::header_secret::check_secret;
 use crate::plan::elements::target::address;
 use crate::plan::error::Errors;
-use crate::plan::names::{self, Kind};
+use crate::plan::names::{self, NameKind};
 use crate::plan::raw::{At, Field, Named, Read, read, table, time, time_within, wrong_type};
 use crate::plan::suggest::did_you_mean;
 use crate::plan::text::Text;
@@ -136,7 +136,7 @@ pub(super) fn monitors(raw: &Field<Named<RawMonitor>>, errors: &mut Errors) -> V
         errors.add(key.at, format!("a plan has at most {MOST} monitors"));
     }
     for (key, _) in &given.value.0 {
-        names::check(&key.name, Kind::Word, key.at, errors);
+        names::check(&key.name, NameKind::Word, key.at, errors);
     }
     given.value.read().filter_map(|(key, raw)| monitor(key, &raw.value, errors)).collect()
 }
@@ -218,7 +218,7 @@ fn metrics(field: &Field<RawMetrics>, errors: &mut Errors) -> Vec<MonitoredMetri
         }
         RawMetrics::Named(named) => {
             for (key, one) in named.read() {
-                names::check(&key.name, Kind::Word, key.at, errors);
+                names::check(&key.name, NameKind::Word, key.at, errors);
                 add(selector(Some(&key.name), one, errors), key.at, errors);
             }
             named.0.len()

@@ -21,7 +21,7 @@ use crate::plan::elements::target::tls::RawTls;
 use crate::plan::elements::threshold::RawThresholdTable;
 use crate::plan::elements::{generator, search, target};
 use crate::plan::error::Errors;
-use crate::plan::names::Kind;
+use crate::plan::names::NameKind;
 use crate::plan::raw::Keys;
 use crate::plan::raw::{At, Field, Named, table};
 use crate::plan::text::Text;
@@ -132,7 +132,7 @@ pub(in crate::plan) fn lower(
 fn plan_name(raw: &RawPlan, errors: &mut Errors) -> String {
     let Some(given) = raw.name.given() else { return String::new() };
     let Some(name) = names::public(given, errors) else { return String::new() };
-    names::check(name, Kind::Folder, given.at, errors);
+    names::check(name, NameKind::Folder, given.at, errors);
     name.to_owned()
 }
 
@@ -149,7 +149,7 @@ fn check_names<T>(noun: &str, field: &Field<Named<T>>, errors: &mut Errors) {
         errors.add(key.at, format!("a plan has at most {MOST} {noun}s"));
     }
     for (key, _) in named {
-        names::check(&key.name, Kind::Word, key.at, errors);
+        names::check(&key.name, NameKind::Word, key.at, errors);
     }
 }
 

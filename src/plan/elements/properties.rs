@@ -3,7 +3,7 @@
 use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
 use crate::plan::{
-    Churn, Close, Data, Heartbeat, HoldSettings, Http, Lifetime, OnFull, Request, Version,
+    Churn, Close, Data, Heartbeat, HoldSettings, Http, HttpVersion, Lifetime, OnFull, Request,
 };
 use crate::units::{Count, Time};
 
@@ -135,8 +135,8 @@ impl Protocol {
     }
 
     /// What HTTP is spoken on its connections; one user a connection where none is.
-    pub fn version(&self) -> Version {
-        self.http().map_or_else(Version::default, |http| http.version)
+    pub fn version(&self) -> HttpVersion {
+        self.http().map_or_else(HttpVersion::default, |http| http.version)
     }
 
     /// Whether it has what a metric needs of a scenario; of a need of other protocols nothing is

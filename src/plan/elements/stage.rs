@@ -3,7 +3,7 @@
 use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
 use crate::plan::names;
-use crate::plan::names::Kind;
+use crate::plan::names::NameKind;
 use crate::plan::raw::{Field, RawTable, table, words};
 use crate::plan::scale::Scale;
 use crate::plan::span::Span;
@@ -219,7 +219,7 @@ fn name(raw: &RawStage, index: usize, errors: &mut Errors) -> String {
             .add(given.at, "a stage cannot be called `*`")
             .help("in thresholds `stage = \"*\"` means each stage");
     } else {
-        names::check(name, Kind::Line, given.at, errors);
+        names::check(name, NameKind::Line, given.at, errors);
     }
     name.to_owned()
 }

@@ -4,7 +4,7 @@
 //! Source: docs.github.com, "Workflow commands for GitHub Actions". It shows ten errors a step; the
 //! last one counts the others.
 
-use super::case::{Case, Outcome, rules, thresholds};
+use super::case::{Case, CaseOutcome, rules, thresholds};
 use crate::plan::{PlanError, PlanErrors};
 use crate::report::foreign::visible;
 use crate::store::SavedRun;
@@ -15,7 +15,7 @@ const MOST: usize = 10;
 /// One `::error` line for each threshold that is broken and each rule that makes the run INVALID.
 /// `plan` is the path as it was given.
 pub fn github(run: &SavedRun, plan: &str) -> Vec<String> {
-    let said = |case: &Case| matches!(case.outcome, Outcome::Failed | Outcome::Error);
+    let said = |case: &Case| matches!(case.outcome, CaseOutcome::Failed | CaseOutcome::Error);
     let cases: Vec<Case> = thresholds(run).into_iter().chain(rules(run)).filter(said).collect();
     let title = format!("{} {}", run.judgement.verdict, visible(&run.plan.name));
     let mut lines: Vec<String> = cases

@@ -5,11 +5,11 @@ use crate::plan::Scenario;
 use crate::report::foreign::visible;
 use crate::report::text::{behind, value_of};
 use crate::store::SavedRun;
-use crate::verdict::{Breach, Finding, Health, RuleStatus, State, Verdict};
+use crate::verdict::{Breach, Finding, Health, RuleStatus, ThresholdState, Verdict};
 
 /// How a case came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum CaseOutcome {
     /// The threshold held, or the rule did.
     Passed,
     /// The rule held, beyond the limit from which it warns.
@@ -29,7 +29,7 @@ pub(super) struct Case {
     pub(super) scenario: Option<String>,
     /// The condition and where it was looked at, or the rule.
     pub(super) name: String,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: CaseOutcome,
     /// What was measured, and what that rests on; empty where there is nothing to say.
     pub(super) figures: String,
     /// The threshold's line in the plan; `None` for rules and default thresholds.
@@ -46,12 +46,14 @@ fn threshold(run: &SavedRun, finding: &Finding) -> Option<Case> {
     let threshold = scenario.thresholds.get(usize::from(finding.threshold))?;
     let invalid = run.judgement.verdict == Verdict::Invalid;
     let outcome = match finding.state {
-        State::Held => Outcome::Passed,
-        State::Broken | State::Unreached { .. } if invalid => Outcome::Skipped,
-        State::Broken | State::Unreached { .. } => Outcome::Failed,
+        ThresholdState::Held => CaseOutcome::Passed,
+        ThresholdState::Broken | ThresholdState::Unreached { .. } if invalid => {
+            CaseOutcome::Skipped
+        }
+        ThresholdState::Broken | ThresholdState::Unreached { .. } => CaseOutcome::Failed,
         // The default threshold may go without samples in a run that passes.
-        State::NoData | State::TooFew { .. } if !invalid => Outcome::Skipped,
-        State::NoData | State::TooFew { .. } => Outcome::Error,
+        ThresholdState::NoData | ThresholdState::TooFew { .. } if !invalid => CaseOutcome::Skipped,
+        ThresholdState::NoData | ThresholdState::TooFew { .. } => CaseOutcome::Error,
     };
     let mut figures = match finding.value {
         Some(_) => format!("measured {}", value_of(threshold, finding)),
@@ -61,7 +63,7 @@ fn threshold(run: &SavedRun, finding: &Finding) -> Option<Case> {
     if !behind.is_empty() {
         figures = format!("{figures}: {behind}");
     }
-    if outcome == Outcome::Skipped && finding.state.is_broken() {
+    if outcome == CaseOutcome::Skipped && finding.state.is_broken() {
         figures = format!("{figures}; broken, but an INVALID run proves nothing about the target");
     }
     Some(Case {
@@ -93,7 +95,7 @@ pub(super) fn rules(run: &SavedRun) -> Vec<Case> {
     let other = verdict.breaches.iter().filter(|breach| !is_measured(breach)).map(|breach| Case {
         scenario: None,
         name: breach.rule.name().to_owned(),
-        outcome: Outcome::Error,
+        outcome: CaseOutcome::Error,
         figures: visible(&breach.detail).into_owned(),
         line: None,
     });
@@ -102,10 +104,10 @@ pub(super) fn rules(run: &SavedRun) -> Vec<Case> {
 
 fn rule(run: &SavedRun, health: &Health) -> Case {
     let outcome = match health.state {
-        RuleStatus::Ok => Outcome::Passed,
-        RuleStatus::Warned => Outcome::Warned,
-        RuleStatus::Violated => Outcome::Error,
-        RuleStatus::NotMeasured => Outcome::Skipped,
+        RuleStatus::Ok => CaseOutcome::Passed,
+        RuleStatus::Warned => CaseOutcome::Warned,
+        RuleStatus::Violated => CaseOutcome::Error,
+        RuleStatus::NotMeasured => CaseOutcome::Skipped,
     };
     let found = health.measured.map_or_else(
         || "not measured".to_owned(),

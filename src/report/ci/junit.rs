@@ -4,7 +4,7 @@
 //! A broken threshold is a `failure`, what makes the run INVALID is an `error`. GitLab shows no
 //! attributes of either, so the figures are in their text, too.
 
-use super::case::{Case, Outcome, rules, thresholds};
+use super::case::{Case, CaseOutcome, rules, thresholds};
 use crate::report::foreign::visible;
 use crate::report::search::SearchReport;
 use crate::report::section::end_of;
@@ -38,10 +38,10 @@ fn test_case(plan: &str, suite: &str, case: &Case) -> TestCase {
         status
     };
     let status = match case.outcome {
-        Outcome::Passed | Outcome::Warned => TestCaseStatus::success(),
-        Outcome::Failed => kind(NonSuccessKind::Failure, "threshold"),
-        Outcome::Error => kind(NonSuccessKind::Error, "invalid"),
-        Outcome::Skipped => {
+        CaseOutcome::Passed | CaseOutcome::Warned => TestCaseStatus::success(),
+        CaseOutcome::Failed => kind(NonSuccessKind::Failure, "threshold"),
+        CaseOutcome::Error => kind(NonSuccessKind::Error, "invalid"),
+        CaseOutcome::Skipped => {
             let mut status = TestCaseStatus::skipped();
             status.set_message(case.figures.as_str());
             status
@@ -50,7 +50,7 @@ fn test_case(plan: &str, suite: &str, case: &Case) -> TestCase {
     let mut test = TestCase::new(case.name.as_str(), status);
     let class = case.scenario.as_deref().unwrap_or(suite);
     test.set_classname(format!("{plan}.{class}"));
-    if matches!(case.outcome, Outcome::Passed | Outcome::Warned) {
+    if matches!(case.outcome, CaseOutcome::Passed | CaseOutcome::Warned) {
         test.set_system_out(case.figures.as_str());
     }
     test

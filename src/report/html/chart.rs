@@ -1,6 +1,7 @@
 //! Turns series of numbers into charts: an SVG, a legend, and the values that a reader's cursor
 //! shows.
 
+use super::chart_unit::ChartUnit;
 use crate::report::foreign::visible;
 use maud::{Markup, PreEscaped, html};
 use plotters::coord::cartesian::Cartesian2d;
@@ -35,56 +36,9 @@ pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(150, 150, 150),
 ];
 
-/// How values are written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub(super) enum Unit {
-    /// A number of things.
-    Count,
-    /// Things a second.
-    PerSecond,
-    /// Nanoseconds.
-    Time,
-    /// 0 to 1.
-    Ratio,
-    /// Of any unit.
-    Number,
-    /// Bytes.
-    Bytes,
-}
-
-impl Unit {
-    pub(super) fn figure(self, value: f64) -> String {
-        use crate::units::figure::{number, percent, short, time};
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "labels of axes, never negative"
-        )]
-        let whole = value.max(0.0).round() as u64;
-        match self {
-            // Ticks of a narrow range differ in their later digits.
-            Self::Count if value < 10.0 => number(value),
-            Self::Count => short(whole),
-            Self::PerSecond if value < 10.0 => format!("{}/s", number(value)),
-            Self::PerSecond => format!("{}/s", short(whole)),
-            Self::Time => time(value),
-            Self::Ratio => percent(value),
-            Self::Number => number(value),
-            // Ticks are decimal: so are the units.
-            Self::Bytes => match value {
-                value if value >= 1e9 => format!("{} GB", number(value / 1e9)),
-                value if value >= 1e6 => format!("{} MB", number(value / 1e6)),
-                value if value >= 1e3 => format!("{} kB", number(value / 1e3)),
-                value => format!("{} B", number(value)),
-            },
-        }
-    }
-}
-
 /// One series: a value at each x of its chart, or none.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Series {
+pub(super) struct ChartSeries {
     pub(super) name: String,
     pub(super) values: Vec<Option<f64>>,
     /// Whether it is what was planned, not what was measured.
@@ -92,7 +46,7 @@ pub(super) struct Series {
     pub(super) planned: bool,
 }
 
-impl Series {
+impl ChartSeries {
     pub(super) fn new(name: impl Into<String>, values: Vec<Option<f64>>) -> Self {
         let values = values.into_iter().map(|value| value.map(rounded)).collect();
         Self { name: name.into(), values, planned: false }
@@ -121,10 +75,10 @@ pub(super) enum Axis {
 #[derive(Debug, Clone)]
 pub(super) struct Chart {
     pub(super) title: String,
-    pub(super) unit: Unit,
+    pub(super) unit: ChartUnit,
     pub(super) axis: Axis,
     pub(super) x: Vec<f64>,
-    pub(super) series: Vec<Series>,
+    pub(super) series: Vec<ChartSeries>,
     /// Whether series stand on each other.
     pub(super) stacked: bool,
     /// Whether the y axis is logarithmic.
@@ -148,13 +102,13 @@ pub(super) struct Heat {
 /// What the page's script reads.
 #[derive(Serialize)]
 struct Values<'a> {
-    unit: Unit,
+    unit: ChartUnit,
     left: f64,
     right: f64,
     max: f64,
     nines: bool,
     x: &'a [f64],
-    series: &'a [Series],
+    series: &'a [ChartSeries],
 }
 
 type Drawn = Result<(), Box<dyn std::error::Error>>;
@@ -223,7 +177,7 @@ impl Chart {
             } else {
                 let high = if self.stacked { self.tallest() } else { values().fold(0.0, f64::max) };
                 // A ratio has its whole in sight.
-                let high = if self.unit == Unit::Ratio { high.max(1.0) } else { high * 1.08 };
+                let high = if self.unit == ChartUnit::Ratio { high.max(1.0) } else { high * 1.08 };
                 self.draw(&root, 0.0..high, &(0.0..high))?;
             }
             root.present()?;
@@ -393,16 +347,4 @@ impl Heat {
 fn nines(x: f64) -> String {
     let share = 1.0 - 10_f64.powf(-x);
     format!("{}%", (share * 1e7).round() / 1e5)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Unit;
-
-    #[test]
-    fn labels_of_a_narrow_axis_differ() {
-        let labels = [0.05, 0.1, 0.15, 0.2, 1.0, 2.5].map(|value| Unit::Count.figure(value));
-        assert_eq!(labels, ["0.05", "0.1", "0.15", "0.2", "1", "2.5"]);
-        assert_eq!(Unit::PerSecond.figure(0.25), "0.25/s");
-    }
 }

@@ -1,7 +1,8 @@
 //! Charts of the machine that made the load: what `uptime`, `free` and `ss -s` would have shown,
 //! what the kernel counted, and what was withheld.
 
-use super::chart::{Chart, Series, Unit};
+use super::chart::{Chart, ChartSeries};
+use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::record::{HostLevels, HostSample};
 use crate::report::foreign::visible;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 const MOST_COUNTERS: usize = 6;
 
 pub(super) fn host(run: &SavedRun) -> Markup {
-    let view = View {
+    let view = HostCharts {
         points: run.timeline.host(),
         axis: RunAxis::new(run, 0),
         width_s: f64::from(run.timeline.width()),
@@ -29,16 +30,16 @@ pub(super) fn host(run: &SavedRun) -> Markup {
     }
 }
 
-struct View<'a> {
+struct HostCharts<'a> {
     points: &'a [HostPoint],
     axis: RunAxis,
     width_s: f64,
 }
 
-impl View<'_> {
+impl HostCharts<'_> {
     fn charts(&self) -> Vec<Chart> {
         let level = |name: &str, of: fn(&HostLevels) -> Option<u64>| {
-            Series::new(name, self.each(|sample| Some(of(&sample.levels?)? as f64)))
+            ChartSeries::new(name, self.each(|sample| Some(of(&sample.levels?)? as f64)))
         };
         let load = |sample: &HostSample| Some(f64::from(sample.levels?.load_hundredths?) / 100.0);
         let bytes = |of: fn(&HostSample) -> Option<u64>| {
@@ -49,26 +50,30 @@ impl View<'_> {
             level("TIME_WAIT", |levels| levels.tcp_time_wait),
         ];
         let kernel = vec![
-            Series::new("slabs of sockets", bytes(|sample| sample.kernel_bytes)),
+            ChartSeries::new("slabs of sockets", bytes(|sample| sample.kernel_bytes)),
             level("buffers of TCP", |levels| levels.tcp_buffer_bytes),
         ];
-        let available = Series::new("available", bytes(|sample| sample.available_bytes));
+        let available = ChartSeries::new("available", bytes(|sample| sample.available_bytes));
         let withheld = vec![
             self.withheld("steal", |point| point.delta.steal_ns),
             self.withheld("throttled", |point| point.delta.throttled_ns.unwrap_or(0)),
             self.withheld("waiting for memory", |point| point.delta.memory_stall_ns.unwrap_or(0)),
         ];
         vec![
-            self.axis.chart("TCP sockets", Unit::Count, sockets),
+            self.axis.chart("TCP sockets", ChartUnit::Count, sockets),
             self.axis.chart(
                 "Load average",
-                Unit::Number,
-                vec![Series::new("load", self.each(load))],
+                ChartUnit::Number,
+                vec![ChartSeries::new("load", self.each(load))],
             ),
-            self.axis.chart("Memory available", Unit::Bytes, vec![available]),
-            self.axis.chart("Memory of the kernel", Unit::Bytes, kernel),
-            self.axis.chart("Processors withheld", Unit::Number, seen(withheld)),
-            self.axis.chart("Changes of the kernel's counters", Unit::PerSecond, self.counters()),
+            self.axis.chart("Memory available", ChartUnit::Bytes, vec![available]),
+            self.axis.chart("Memory of the kernel", ChartUnit::Bytes, kernel),
+            self.axis.chart("Processors withheld", ChartUnit::Number, seen(withheld)),
+            self.axis.chart(
+                "Changes of the kernel's counters",
+                ChartUnit::PerSecond,
+                self.counters(),
+            ),
         ]
     }
 
@@ -78,16 +83,16 @@ impl View<'_> {
     }
 
     /// How many processors were withheld in each point; none where nobody looked.
-    fn withheld(&self, name: &str, of: fn(&HostPoint) -> u64) -> Series {
+    fn withheld(&self, name: &str, of: fn(&HostPoint) -> u64) -> ChartSeries {
         let share = |point: &HostPoint| {
             let elapsed = point.delta.elapsed_ns;
             (elapsed > 0).then(|| of(point) as f64 / elapsed as f64)
         };
-        Series::new(name, self.points.iter().map(share).collect())
+        ChartSeries::new(name, self.points.iter().map(share).collect())
     }
 
     /// The counters that moved most.
-    fn counters(&self) -> Vec<Series> {
+    fn counters(&self) -> Vec<ChartSeries> {
         let mut moved: BTreeMap<&str, i64> = BTreeMap::new();
         // Sockets have a chart of their own.
         let charted = |name: &str| name.starts_with("TCP.") || name.starts_with("TCP6.");
@@ -103,14 +108,14 @@ impl View<'_> {
                 point.sample.as_ref()?;
                 Some(point.counters.get(*name).copied().unwrap_or(0) as f64 / self.width_s)
             };
-            Series::new(visible(name), self.points.iter().map(change).collect())
+            ChartSeries::new(visible(name), self.points.iter().map(change).collect())
         };
         names.iter().take(MOST_COUNTERS).map(series).collect()
     }
 }
 
 /// Nothing where never as much as a hundredth of a processor was withheld: that is noise.
-fn seen(withheld: Vec<Series>) -> Vec<Series> {
-    let is_seen = |one: &Series| one.values.iter().flatten().any(|value| *value >= 0.01);
+fn seen(withheld: Vec<ChartSeries>) -> Vec<ChartSeries> {
+    let is_seen = |one: &ChartSeries| one.values.iter().flatten().any(|value| *value >= 0.01);
     if withheld.iter().any(is_seen) { withheld } else { Vec::new() }
 }

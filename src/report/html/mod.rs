@@ -5,6 +5,7 @@
 //! own script run, known by its hash, and nothing be loaded.
 
 mod chart;
+mod chart_unit;
 mod host;
 mod monitors;
 mod run_axis;

@@ -1,6 +1,7 @@
 //! Charts of what monitors read, under the stages of the first scenario.
 
-use super::chart::{Chart, Series, Unit};
+use super::chart::{Chart, ChartSeries};
+use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::report::foreign::visible;
 use crate::report::monitors::{all, failures, table};
@@ -13,7 +14,7 @@ pub(super) fn monitors(run: &SavedRun) -> Markup {
     let charts = all(run).map(|one| {
         let title = format!("{}: {}", visible(&one.monitor.name), visible(one.name));
         let values = run.timeline.monitored(one.index.0, one.index.1);
-        axis.chart(title, Unit::Number, vec![Series::new("mean", values)])
+        axis.chart(title, ChartUnit::Number, vec![ChartSeries::new("mean", values)])
     });
     let charts: Vec<Markup> = charts.filter_map(Chart::markup).collect();
     html! {

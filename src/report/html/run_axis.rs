@@ -1,6 +1,7 @@
 //! The time axis of a run, with the stages of a scenario as bands: what charts over time share.
 
-use super::chart::{Axis, Chart, Series, Unit};
+use super::chart::{Axis, Chart, ChartSeries};
+use super::chart_unit::ChartUnit;
 use crate::plan::Scenario;
 use crate::record::{ScenarioRecording, Transition};
 use crate::report::section::end_of;
@@ -29,7 +30,12 @@ impl RunAxis {
     }
 
     /// A chart of these series.
-    pub(super) fn chart(&self, title: impl Into<String>, unit: Unit, series: Vec<Series>) -> Chart {
+    pub(super) fn chart(
+        &self,
+        title: impl Into<String>,
+        unit: ChartUnit,
+        series: Vec<ChartSeries>,
+    ) -> Chart {
         Chart {
             title: title.into(),
             unit,

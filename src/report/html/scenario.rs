@@ -1,6 +1,7 @@
 //! Turns one scenario into charts over time, its distribution, and its tables.
 
-use super::chart::{Axis, Chart, Heat, Series, Unit};
+use super::chart::{Axis, Chart, ChartSeries, Heat};
+use super::chart_unit::ChartUnit;
 use super::run_axis::RunAxis;
 use crate::plan::{Level, Phase, Scenario, Stat, TimeMetric};
 use crate::record::{Cause, CellKey, Counter, Curve, Gauge, ScenarioRecording, Transition};
@@ -26,7 +27,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     let scenario = &run.plan.scenarios[index];
     let facts = ScenarioFacts::new(run, index);
     let whole = facts.whole();
-    let view = View {
+    let view = ScenarioCharts {
         scenario,
         facts: &run.recording.scenarios[index],
         whole: &whole,
@@ -54,7 +55,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
 }
 
 /// What the charts of a scenario are drawn from.
-struct View<'a> {
+struct ScenarioCharts<'a> {
     scenario: &'a Scenario,
     facts: &'a ScenarioRecording,
     whole: &'a Section<'a>,
@@ -62,15 +63,19 @@ struct View<'a> {
     axis: RunAxis,
 }
 
-impl View<'_> {
+impl ScenarioCharts<'_> {
     fn charts(&self) -> Vec<Chart> {
         let [level, rate] = self.scenario.protocol.row().charts;
         let mut charts = vec![
-            self.axis.chart(level, Unit::Count, self.levels()),
-            self.axis.chart(rate, Unit::PerSecond, self.rates()),
+            self.axis.chart(level, ChartUnit::Count, self.levels()),
+            self.axis.chart(rate, ChartUnit::PerSecond, self.rates()),
             Chart {
                 stacked: true,
-                ..self.axis.chart("Failures a second, by cause", Unit::PerSecond, self.failures())
+                ..self.axis.chart(
+                    "Failures a second, by cause",
+                    ChartUnit::PerSecond,
+                    self.failures(),
+                )
             },
         ];
         let main = main_time(self.scenario, self.whole);
@@ -78,21 +83,33 @@ impl View<'_> {
             [main, TimeMetric::FailedTime, TimeMetric::HeartbeatGap, TimeMetric::HeartbeatRtt]
         {
             let title = format!("{metric} over time");
-            let chart = self.axis.chart(&title, Unit::Time, self.percentiles(metric));
+            let chart = self.axis.chart(&title, ChartUnit::Time, self.percentiles(metric));
             charts.push(Chart { log: true, ..chart });
         }
         charts.extend(self.heat(main));
         charts.extend([self.distribution(&[main, TimeMetric::FailedTime]), self.survival()]);
-        charts.push(self.axis.chart("Processors used by the workers", Unit::Count, self.cpu()));
-        charts.push(self.axis.chart("Processor time for each attempt", Unit::Time, self.cost()));
-        charts.push(self.axis.chart("Memory of the workers", Unit::Bytes, self.memory()));
-        let each = vec![Series::new("resident", self.memory_each())];
+        charts.push(self.axis.chart(
+            "Processors used by the workers",
+            ChartUnit::Count,
+            self.cpu(),
+        ));
+        charts.push(self.axis.chart(
+            "Processor time for each attempt",
+            ChartUnit::Time,
+            self.cost(),
+        ));
+        charts.push(self.axis.chart("Memory of the workers", ChartUnit::Bytes, self.memory()));
+        let each = vec![ChartSeries::new("resident", self.memory_each())];
         charts.push(self.axis.chart(
             "Memory of the workers for each open connection",
-            Unit::Bytes,
+            ChartUnit::Bytes,
             each,
         ));
-        charts.push(self.axis.chart("Latest start against the schedule", Unit::Time, self.lag()));
+        charts.push(self.axis.chart(
+            "Latest start against the schedule",
+            ChartUnit::Time,
+            self.lag(),
+        ));
         charts
     }
 
@@ -114,24 +131,25 @@ impl View<'_> {
         amounts.into_iter().zip(lengths).map(rate).collect()
     }
 
-    fn levels(&self) -> Vec<Series> {
+    fn levels(&self) -> Vec<ChartSeries> {
         let gauge = |gauge: Gauge| {
-            Series::new(gauge.name(), self.each(|point| Some(point.gauges.get(gauge) as f64)))
+            ChartSeries::new(gauge.name(), self.each(|point| Some(point.gauges.get(gauge) as f64)))
         };
-        let planned = Series { planned: true, ..Series::new("planned", self.planned(false)) };
+        let planned =
+            ChartSeries { planned: true, ..ChartSeries::new("planned", self.planned(false)) };
         let protocol = self.scenario.protocol.row();
         vec![gauge(protocol.level), gauge(protocol.pending), planned]
     }
 
-    fn rates(&self) -> Vec<Series> {
+    fn rates(&self) -> Vec<ChartSeries> {
         let count =
             |counter: Counter| self.per_second(move |point| point.counters.get(counter) as f64);
         let protocol = self.scenario.protocol.row();
         vec![
-            Series::new("started", count(Counter::Started)),
-            Series::new(protocol.good_words[0], count(protocol.good)),
-            Series::new("dropped", count(Counter::Dropped)),
-            Series { planned: true, ..Series::new("planned", self.planned(true)) },
+            ChartSeries::new("started", count(Counter::Started)),
+            ChartSeries::new(protocol.good_words[0], count(protocol.good)),
+            ChartSeries::new("dropped", count(Counter::Dropped)),
+            ChartSeries { planned: true, ..ChartSeries::new("planned", self.planned(true)) },
         ]
     }
 
@@ -171,7 +189,7 @@ impl View<'_> {
         self.axis.x.iter().map(|x| one(*x)).collect()
     }
 
-    fn failures(&self) -> Vec<Series> {
+    fn failures(&self) -> Vec<ChartSeries> {
         let mut all: BTreeMap<Cause, u64> = BTreeMap::new();
         for (cause, count) in self.points.iter().flat_map(|point| &point.failures) {
             *all.entry(*cause).or_default() += count;
@@ -182,22 +200,24 @@ impl View<'_> {
         let count = |cause: Cause| {
             self.per_second(move |point| point.failures.get(&cause).copied().unwrap_or(0) as f64)
         };
-        let mut series: Vec<Series> =
-            shown.iter().map(|(cause, _)| Series::new(cause.to_string(), count(*cause))).collect();
+        let mut series: Vec<ChartSeries> = shown
+            .iter()
+            .map(|(cause, _)| ChartSeries::new(cause.to_string(), count(*cause)))
+            .collect();
         let of_others = |point: &TimelinePoint| {
             other.iter().filter_map(|(cause, _)| point.failures.get(cause)).sum::<u64>() as f64
         };
-        series.push(Series::new("other causes", self.per_second(of_others)));
+        series.push(ChartSeries::new("other causes", self.per_second(of_others)));
         series
     }
 
-    fn percentiles(&self, metric: TimeMetric) -> Vec<Series> {
+    fn percentiles(&self, metric: TimeMetric) -> Vec<ChartSeries> {
         let stat = |stat: Stat| {
             let value = |point: &TimelinePoint| {
                 let enough = point.times.count(metric) >= stat.sample_floor();
                 enough.then(|| point.times.stat(metric, stat))?
             };
-            Series::new(stat.name(), self.each(value))
+            ChartSeries::new(stat.name(), self.each(value))
         };
         [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Max].map(stat).to_vec()
     }
@@ -240,7 +260,11 @@ impl View<'_> {
             .zip(self.axis.x.first())
             .map_or(self.axis.end_s, |(last, first)| last + first);
         let axis = Axis::Seconds(end_s);
-        Some(Chart { heat: Some(heat), axis, ..self.axis.chart(&title, Unit::Time, Vec::new()) })
+        Some(Chart {
+            heat: Some(heat),
+            axis,
+            ..self.axis.chart(&title, ChartUnit::Time, Vec::new())
+        })
     }
 
     /// Percentile by percentile, as far as there are samples for them.
@@ -254,11 +278,11 @@ impl View<'_> {
                 let histogram = histogram.filter(|one| one.len() as f64 >= 10_f64.powf(*x))?;
                 Some(histogram.value_at_quantile(1.0 - 10_f64.powf(-x)) as f64)
             };
-            Series::new(metric.name(), x.iter().map(value).collect())
+            ChartSeries::new(metric.name(), x.iter().map(value).collect())
         };
         Chart {
             title: "Times by percentile".to_owned(),
-            unit: Unit::Time,
+            unit: ChartUnit::Time,
             axis: Axis::Nines(nines),
             series: metrics.iter().map(of).collect(),
             x,
@@ -281,10 +305,10 @@ impl View<'_> {
             let point = points.iter().rfind(|point| point.after_s as f64 <= *x);
             Some(point.map_or(1.0, |point| point.survival))
         };
-        let series = vec![Series::new("connections alive", x.iter().map(value).collect())];
+        let series = vec![ChartSeries::new("connections alive", x.iter().map(value).collect())];
         Chart {
             title: "Connections that live longer than".to_owned(),
-            unit: Unit::Ratio,
+            unit: ChartUnit::Ratio,
             axis: Axis::Seconds(seen as f64),
             series,
             x,
@@ -295,25 +319,25 @@ impl View<'_> {
         }
     }
 
-    fn cpu(&self) -> Vec<Series> {
+    fn cpu(&self) -> Vec<ChartSeries> {
         let used = self.per_second(|point| point.cpu_ns.unwrap_or(0) as f64 / 1e9);
         let known = self.points.iter().map(|point| point.cpu_ns.is_some());
         let used = used.into_iter().zip(known).map(|(used, known)| used.filter(|_| known));
-        vec![Series::new("processors", used.collect())]
+        vec![ChartSeries::new("processors", used.collect())]
     }
 
     /// Processor time of the workers, divided by the attempts that they started.
-    fn cost(&self) -> Vec<Series> {
+    fn cost(&self) -> Vec<ChartSeries> {
         let each = |point: &TimelinePoint| {
             let started = point.counters.get(Counter::Started);
             let cpu_ns = point.cpu_ns.filter(|_| started > 0)?;
             Some(cpu_ns as f64 / started as f64)
         };
-        vec![Series::new("processor time", self.each(each))]
+        vec![ChartSeries::new("processor time", self.each(each))]
     }
 
-    fn memory(&self) -> Vec<Series> {
-        vec![Series::new("resident", self.each(|point| Some(point.rss_bytes as f64)))]
+    fn memory(&self) -> Vec<ChartSeries> {
+        vec![ChartSeries::new("resident", self.each(|point| Some(point.rss_bytes as f64)))]
     }
 
     fn memory_each(&self) -> Vec<Option<f64>> {
@@ -323,7 +347,7 @@ impl View<'_> {
         })
     }
 
-    fn lag(&self) -> Vec<Series> {
-        vec![Series::new("schedule_lag.max", self.each(|point| Some(point.lag_max_ns as f64)))]
+    fn lag(&self) -> Vec<ChartSeries> {
+        vec![ChartSeries::new("schedule_lag.max", self.each(|point| Some(point.lag_max_ns as f64)))]
     }
 }

@@ -3,7 +3,7 @@
 use crate::plan::{Bound, Metric};
 use crate::report::figures::whole;
 use crate::store::SavedRun;
-use crate::verdict::{Breach, Finding, Health, RuleStatus, State, Unit};
+use crate::verdict::{Breach, Finding, Health, RuleStatus, RuleUnit, ThresholdState};
 use serde::Serialize;
 
 /// A rule of validity that was broken.
@@ -65,7 +65,7 @@ impl<'a> HealthReport<'a> {
         let stage = scenario
             .zip(key)
             .and_then(|(scenario, key)| scenario.stages.get(usize::from(key.stage)));
-        let figures = if health.unit == Unit::Time {
+        let figures = if health.unit == RuleUnit::Time {
             HealthFigures {
                 measured_ns: health.measured.map(whole),
                 limit_ns: health.invalid.map(whole),
@@ -150,7 +150,7 @@ impl<'a> ThresholdReport<'a> {
             condition: &threshold.condition,
             check: &threshold.condition,
             default: threshold.is_default,
-            passed: finding.state == State::Held,
+            passed: finding.state == ThresholdState::Held,
             state: finding.state.name(),
             metric: threshold.metric.to_string(),
             comparison: threshold.comparison.to_string(),
@@ -163,8 +163,10 @@ impl<'a> ThresholdReport<'a> {
             denominator: finding.ratio.map(|(_, denominator)| denominator),
             samples: finding.samples,
             samples_needed: match finding.state {
-                State::TooFew { needed } | State::Unreached { needed, .. } => Some(needed),
-                State::Held | State::Broken | State::NoData => None,
+                ThresholdState::TooFew { needed } | ThresholdState::Unreached { needed, .. } => {
+                    Some(needed)
+                }
+                ThresholdState::Held | ThresholdState::Broken | ThresholdState::NoData => None,
             },
             during: threshold.during.name(),
             window_ns: threshold.window.map(crate::units::Time::as_nanos),

@@ -30,7 +30,7 @@ const SCHEMA: &str = "planrun.report/1";
 
 /// The file.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
-    pretty(&Report::new(run))
+    pretty(&ReportDocument::new(run))
 }
 
 /// As indented JSON with a line end.
@@ -57,7 +57,7 @@ impl<K, V> OrderedMap<K, V> {
 }
 
 #[derive(Serialize)]
-struct Report<'a> {
+struct ReportDocument<'a> {
     schema: &'static str,
     verdict: String,
     exit_code: u8,
@@ -174,7 +174,7 @@ struct ServerReport<'a> {
     counters: OrderedMap<&'a str, u64>,
 }
 
-impl<'a> Report<'a> {
+impl<'a> ReportDocument<'a> {
     fn new(run: &'a SavedRun) -> Self {
         Self {
             schema: SCHEMA,

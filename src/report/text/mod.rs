@@ -27,7 +27,7 @@ use crate::record::{StopReason, signal_name};
 use crate::store::SavedRun;
 use crate::store::options;
 use crate::units::figure::{grouped, percent, time};
-use crate::verdict::{Finding, RuleStatus, State, Verdict, unjudged_failures};
+use crate::verdict::{Finding, RuleStatus, ThresholdState, Verdict, unjudged_failures};
 use anstyle::{AnsiColor, Style};
 pub use detail::Detail;
 pub use rules::rules;
@@ -114,7 +114,8 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
 pub(in crate::report) fn said(run: &SavedRun) -> String {
     let all = run.judgement.findings.len();
     let broken = run.judgement.findings.iter().filter(|one| one.state.is_broken()).count();
-    let held = run.judgement.findings.iter().filter(|one| one.state == State::Held).count();
+    let held =
+        run.judgement.findings.iter().filter(|one| one.state == ThresholdState::Held).count();
     let plural = if all == 1 { "threshold" } else { "thresholds" };
     match run.judgement.verdict {
         Verdict::Pass if held == 0 => format!(
@@ -173,7 +174,7 @@ fn thresholds(run: &SavedRun, detail: Detail, out: &mut Page<'_>) -> io::Result<
     if detail == Detail::Full || findings.len() <= MOST_THRESHOLDS {
         return threshold_table(run).write(out, 2);
     }
-    let not_held = |finding: &&Finding| finding.state != State::Held;
+    let not_held = |finding: &&Finding| finding.state != ThresholdState::Held;
     let not_held: Vec<&Finding> = findings.iter().filter(not_held).collect();
     let shown = &not_held[..not_held.len().min(MOST_THRESHOLDS)];
     if !shown.is_empty() {
@@ -229,11 +230,11 @@ fn table_of<'a>(run: &SavedRun, findings: impl Iterator<Item = &'a Finding>) -> 
 }
 
 /// The state's word, with a sign and its colour.
-fn state(state: State) -> (String, Style) {
+fn state(state: ThresholdState) -> (String, Style) {
     let (sign, style) = match state {
-        State::Held => ('✓', GOOD),
-        State::Broken | State::Unreached { .. } => ('✗', BAD),
-        State::NoData | State::TooFew { .. } => ('?', DOUBT),
+        ThresholdState::Held => ('✓', GOOD),
+        ThresholdState::Broken | ThresholdState::Unreached { .. } => ('✗', BAD),
+        ThresholdState::NoData | ThresholdState::TooFew { .. } => ('?', DOUBT),
     };
     (format!("{sign} {}", state.name().replace('_', " ")), style)
 }
@@ -256,18 +257,20 @@ pub(in crate::report) fn behind(threshold: &Threshold, finding: &Finding) -> Str
         _ => {}
     }
     match finding.state {
-        State::Unreached { needed, failed } => {
+        ThresholdState::Unreached { needed, failed } => {
             if needed > 1 {
                 words.push(format!("{} needed", grouped(needed)));
             }
             words.push(attempts_failed(failed));
         }
-        State::TooFew { needed } => words.push(format!("{} needed", grouped(needed))),
-        State::Broken if is_below_floor(threshold, finding) => {
+        ThresholdState::TooFew { needed } => words.push(format!("{} needed", grouped(needed))),
+        ThresholdState::Broken if is_below_floor(threshold, finding) => {
             words.push("few, but enough to tell".to_owned());
         }
-        State::Held if finding.value.is_none() => words.push("no response failed".to_owned()),
-        State::Held | State::Broken | State::NoData => {}
+        ThresholdState::Held if finding.value.is_none() => {
+            words.push("no response failed".to_owned());
+        }
+        ThresholdState::Held | ThresholdState::Broken | ThresholdState::NoData => {}
     }
     if threshold.is_default {
         words.push("default threshold".to_owned());

@@ -19,7 +19,7 @@ const CONFIDENCE: f64 = 0.95;
 
 /// A range of changes that the runs agree with.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Interval {
+pub struct ConfidenceInterval {
     /// Its lower end.
     pub low: f64,
     /// Its upper end.
@@ -43,12 +43,16 @@ fn middle(figures: &mut [f64]) -> f64 {
 }
 
 /// The 95 % percentile bootstrap interval of the effect of the medians; `None` with too few runs.
-pub(super) fn interval(base: &[f64], new: &[f64], effect: fn(f64, f64) -> f64) -> Option<Interval> {
+pub(super) fn interval(
+    base: &[f64],
+    new: &[f64],
+    effect: fn(f64, f64) -> f64,
+) -> Option<ConfidenceInterval> {
     interval_by(DRAWS, base, new, effect)
 }
 
 /// The interval of the median of one set; `None` with too few runs.
-pub(in crate::results) fn interval_of_median(figures: &[f64]) -> Option<Interval> {
+pub(in crate::results) fn interval_of_median(figures: &[f64]) -> Option<ConfidenceInterval> {
     interval(figures, figures, |_, one| one)
 }
 
@@ -58,7 +62,7 @@ pub(super) fn interval_by(
     base: &[f64],
     new: &[f64],
     effect: fn(f64, f64) -> f64,
-) -> Option<Interval> {
+) -> Option<ConfidenceInterval> {
     if base.len() < FEWEST_RUNS || new.len() < FEWEST_RUNS {
         return None;
     }
@@ -73,7 +77,7 @@ pub(super) fn interval_by(
     effects.sort_by(f64::total_cmp);
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a part of 10,000")]
     let outside = ((1.0 - CONFIDENCE) / 2.0 * draws as f64) as usize;
-    Some(Interval { low: effects[outside], high: effects[draws - 1 - outside] })
+    Some(ConfidenceInterval { low: effects[outside], high: effects[draws - 1 - outside] })
 }
 
 /// A number below `count`, each as likely to a part in 2^60.

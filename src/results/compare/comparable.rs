@@ -14,7 +14,7 @@ use std::io::ErrorKind;
 /// What two runs may differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "snake_case")]
-pub enum Kind {
+pub enum DifferenceKind {
     /// Another load, or other due times.
     #[value(skip)]
     Workload,
@@ -37,7 +37,7 @@ pub enum Kind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// What differs.
-    pub kind: Kind,
+    pub kind: DifferenceKind,
     /// In words.
     pub detail: String,
     /// Whether the runs are compared all the same.
@@ -57,11 +57,11 @@ const MACHINE: [(&str, [&str; 2]); 5] = [
 pub(super) fn differences(
     base: &[SavedRun],
     new: &[SavedRun],
-    accept: &[Kind],
+    accept: &[DifferenceKind],
 ) -> Result<Vec<Difference>, Error> {
     let mut found: Vec<Difference> = Vec::new();
-    let mut add = |kind: Kind, detail: String| {
-        let accepted = kind == Kind::Target || accept.contains(&kind);
+    let mut add = |kind: DifferenceKind, detail: String| {
+        let accepted = kind == DifferenceKind::Target || accept.contains(&kind);
         let one = Difference { kind, detail, accepted };
         if !found.contains(&one) {
             found.push(one);
@@ -75,36 +75,39 @@ pub(super) fn differences(
         let digests = Digests::of(&run.plan_without_values);
         if digests.workload != wanted.workload {
             add(
-                Kind::Workload,
+                DifferenceKind::Workload,
                 format!("{name} has another workload than {}", first.folder.display()),
             );
         } else if digests.schedule != wanted.schedule {
             add(
-                Kind::Workload,
+                DifferenceKind::Workload,
                 format!("{name} has other due times than {}", first.folder.display()),
             );
         }
         if digests.targets != wanted.targets {
-            add(Kind::Target, format!("{name} has another target than {}", first.folder.display()));
+            add(
+                DifferenceKind::Target,
+                format!("{name} has another target than {}", first.folder.display()),
+            );
         }
         if !run.complete() {
-            add(Kind::Incomplete, format!("{name} was cut off"));
+            add(DifferenceKind::Incomplete, format!("{name} was cut off"));
         } else if run.judgement.verdict == Verdict::Invalid {
             let mut rules: Vec<&str> =
                 run.judgement.breaches.iter().map(|one| one.rule.name()).collect();
             rules.dedup();
             let rules = rules.join(", ");
             add(
-                Kind::Invalid,
+                DifferenceKind::Invalid,
                 format!("{name} is INVALID ({rules}): it proves nothing about its target"),
             );
         }
         let (is, was) = (&run.header.tool.version, &first.header.tool.version);
         if is != was {
-            add(Kind::Version, format!("planrun {was} and {is}"));
+            add(DifferenceKind::Version, format!("planrun {was} and {is}"));
         }
         for words in machines(&machine, &environment(run)?) {
-            add(Kind::Machine, words);
+            add(DifferenceKind::Machine, words);
         }
     }
     Ok(found)

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 /// Where a figure was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct FigurePlace {
     /// The scenario's name.
     pub scenario: String,
     /// The stage's name; all phases of it, or its hold, as thresholds look at the metric.
@@ -18,13 +18,13 @@ pub struct Place {
 
 /// One figure of a run.
 #[derive(Debug, Clone, PartialEq)]
-pub(in crate::results) struct Figure {
-    pub(in crate::results) place: Place,
+pub(in crate::results) struct RunFigure {
+    pub(in crate::results) place: FigurePlace,
     pub(in crate::results) metric: Metric,
     pub(in crate::results) value: f64,
 }
 
-impl Figure {
+impl RunFigure {
     /// Whether another run's is about the same.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.metric == other.metric && self.place == other.place
@@ -33,7 +33,7 @@ impl Figure {
 
 /// The figures of a run with enough samples, warm-ups apart; `wanted` in place of those that say
 /// most.
-pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<Figure> {
+pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<RunFigure> {
     let mut all = Vec::new();
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let metrics = if wanted.is_empty() { chosen(scenario) } else { wanted.to_vec() };
@@ -44,8 +44,9 @@ pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<Figu
                 let Some(value) = of_stage(run, &run.plan, (index, number), metric) else {
                     continue;
                 };
-                let place = Place { scenario: scenario.name.clone(), stage: stage.name.clone() };
-                all.push(Figure { place, metric, value });
+                let place =
+                    FigurePlace { scenario: scenario.name.clone(), stage: stage.name.clone() };
+                all.push(RunFigure { place, metric, value });
             }
         }
     }

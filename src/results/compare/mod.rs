@@ -12,8 +12,8 @@ mod reproduced;
 #[cfg(test)]
 mod tests;
 
-pub use bootstrap::{FEWEST_RUNS, Interval};
-pub use comparable::{Difference, Kind};
+pub use bootstrap::{ConfidenceInterval, FEWEST_RUNS};
+pub use comparable::{Difference, DifferenceKind};
 pub use printed::{markdown, write, write_noise};
 pub use reproduced::{Reproduction, reproduced, write_reproduction};
 
@@ -23,7 +23,7 @@ use crate::store::{Error, SavedRun};
 use bootstrap::interval;
 pub(super) use bootstrap::{interval_of_median, median};
 pub(super) use figures::figures;
-use figures::{Figure, Place};
+use figures::{FigurePlace, RunFigure};
 use serde::{Serialize, Serializer};
 use std::path::PathBuf;
 
@@ -50,13 +50,13 @@ pub struct Options {
     /// Metrics in place of those that planrun chooses.
     pub metrics: Vec<Metric>,
     /// Differences that are accepted.
-    pub accept: Vec<Kind>,
+    pub accept: Vec<DifferenceKind>,
 }
 
 /// A decision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum ComparisonOutcome {
     /// Worse by more than the margin, by the whole interval.
     Regressed,
     /// Worse by at most the margin, by the whole interval.
@@ -69,7 +69,7 @@ pub enum Outcome {
     Incomparable,
 }
 
-impl Outcome {
+impl ComparisonOutcome {
     /// In words.
     pub fn words(self) -> &'static str {
         match self {
@@ -86,7 +86,7 @@ impl Outcome {
 #[derive(Debug, Clone, Serialize)]
 pub struct Change {
     /// Where it was measured.
-    pub place: Place,
+    pub place: FigurePlace,
     /// What was measured.
     #[serde(serialize_with = "name")]
     pub metric: Metric,
@@ -98,9 +98,9 @@ pub struct Change {
     pub effect: f64,
     /// The interval of the effect; absent with too few runs.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub interval: Option<Interval>,
+    pub interval: Option<ConfidenceInterval>,
     /// The decision.
-    pub outcome: Outcome,
+    pub outcome: ComparisonOutcome,
 }
 
 fn name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error> {
@@ -109,10 +109,10 @@ fn name<S: Serializer>(metric: &Metric, serializer: S) -> Result<S::Ok, S::Error
 
 /// A whole comparison.
 #[derive(Debug, Clone, Serialize)]
-pub struct Comparison {
+pub struct RunComparison {
     schema: &'static str,
     /// The decision over all figures.
-    pub outcome: Outcome,
+    pub outcome: ComparisonOutcome,
     /// Folders of the base.
     pub base: Vec<PathBuf>,
     /// Folders of the new runs.
@@ -133,19 +133,19 @@ pub fn compare(
     base: &[SavedRun],
     new: &[SavedRun],
     options: &Options,
-) -> Result<Comparison, Error> {
+) -> Result<RunComparison, Error> {
     let differences = comparable::differences(base, new, &options.accept)?;
     let comparable = differences.iter().all(|one| one.accepted);
     let mut changes = changes(base, new, options);
     if !comparable {
         for change in &mut changes {
-            change.outcome = Outcome::Incomparable;
+            change.outcome = ComparisonOutcome::Incomparable;
         }
     }
     let folders = |runs: &[SavedRun]| runs.iter().map(|run| run.folder.clone()).collect();
-    Ok(Comparison {
+    Ok(RunComparison {
         schema: "planrun.compare/1",
-        outcome: if comparable { overall(&changes) } else { Outcome::Incomparable },
+        outcome: if comparable { overall(&changes) } else { ComparisonOutcome::Incomparable },
         base: folders(base),
         new: folders(new),
         margin: options.margin,
@@ -155,28 +155,29 @@ pub fn compare(
 }
 
 /// The decision over all figures.
-fn overall(changes: &[Change]) -> Outcome {
+fn overall(changes: &[Change]) -> ComparisonOutcome {
     let any = |outcome| changes.iter().any(|change| change.outcome == outcome);
-    if any(Outcome::Regressed) {
-        Outcome::Regressed
-    } else if changes.is_empty() || any(Outcome::Inconclusive) {
-        Outcome::Inconclusive
+    if any(ComparisonOutcome::Regressed) {
+        ComparisonOutcome::Regressed
+    } else if changes.is_empty() || any(ComparisonOutcome::Inconclusive) {
+        ComparisonOutcome::Inconclusive
     } else {
-        Outcome::NotRegressed
+        ComparisonOutcome::NotRegressed
     }
 }
 
 /// The figures that every run of both sets has.
 fn changes(base: &[SavedRun], new: &[SavedRun], options: &Options) -> Vec<Change> {
-    let of = |runs: &[SavedRun]| -> Vec<Vec<Figure>> {
+    let of = |runs: &[SavedRun]| -> Vec<Vec<RunFigure>> {
         runs.iter().map(|run| figures(run, &options.metrics)).collect()
     };
     let (base, new) = (of(base), of(new));
     let Some(first) = base.first() else { return Vec::new() };
-    let change = |figure: &Figure| {
-        let values = |runs: &[Vec<Figure>]| -> Option<Vec<f64>> {
-            let of =
-                |run: &Vec<Figure>| run.iter().find(|one| one.is_same(figure)).map(|one| one.value);
+    let change = |figure: &RunFigure| {
+        let values = |runs: &[Vec<RunFigure>]| -> Option<Vec<f64>> {
+            let of = |run: &Vec<RunFigure>| {
+                run.iter().find(|one| one.is_same(figure)).map(|one| one.value)
+            };
             runs.iter().map(of).collect()
         };
         let (base, new) = (values(&base)?, values(&new)?);
@@ -201,12 +202,13 @@ fn effect_of(metric: Metric) -> fn(f64, f64) -> f64 {
 }
 
 impl Change {
-    fn new(figure: &Figure, base: Vec<f64>, new: Vec<f64>, margin: Margin) -> Self {
+    fn new(figure: &RunFigure, base: Vec<f64>, new: Vec<f64>, margin: Margin) -> Self {
         let metric = figure.metric;
         let of = effect_of(metric);
         let effect = of(median(&base), median(&new));
         let interval = interval(&base, &new, of);
-        let outcome = interval.map_or(Outcome::Inconclusive, |one| decide(metric, one, margin));
+        let outcome =
+            interval.map_or(ComparisonOutcome::Inconclusive, |one| decide(metric, one, margin));
         Self { place: figure.place.clone(), metric, base, new, effect, interval, outcome }
     }
 
@@ -219,7 +221,7 @@ impl Change {
 }
 
 /// How much worse, at least and at most: a part of the base, or points.
-fn worse(metric: Metric, interval: Interval) -> [f64; 2] {
+fn worse(metric: Metric, interval: ConfidenceInterval) -> [f64; 2] {
     let none = if metric.row().unit == MetricUnit::Ratio { 0.0 } else { 1.0 };
     let [low, high] = [interval.low - none, interval.high - none];
     match metric.row().better {
@@ -228,21 +230,21 @@ fn worse(metric: Metric, interval: Interval) -> [f64; 2] {
     }
 }
 
-fn decide(metric: Metric, interval: Interval, margin: Margin) -> Outcome {
+fn decide(metric: Metric, interval: ConfidenceInterval, margin: Margin) -> ComparisonOutcome {
     let row = metric.row();
     let margin = if row.unit == MetricUnit::Ratio { margin.points } else { margin.relative };
     let [least, most] = worse(metric, interval);
     // Of what is neither good nor bad, any change is one too many.
     let least = if row.better == Better::Neither { least.max(-most) } else { least };
     if least > margin {
-        Outcome::Regressed
+        ComparisonOutcome::Regressed
     } else if row.better != Better::Neither && most < -margin {
-        Outcome::Improved
+        ComparisonOutcome::Improved
     } else if most <= margin
         && (row.better != Better::Neither || worse(metric, interval)[0] >= -margin)
     {
-        Outcome::NotRegressed
+        ComparisonOutcome::NotRegressed
     } else {
-        Outcome::Inconclusive
+        ComparisonOutcome::Inconclusive
     }
 }

@@ -1,6 +1,6 @@
 //! Turns a comparison into a table for a terminal or a page in Markdown.
 
-use super::{Change, Comparison, FEWEST_RUNS, Interval, Outcome};
+use super::{Change, ComparisonOutcome, ConfidenceInterval, FEWEST_RUNS, RunComparison};
 use crate::catalogue::MetricUnit;
 use crate::plan::Metric;
 use crate::report::page::Page;
@@ -10,7 +10,7 @@ use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 
 /// The table, what keeps the runs from being compared, and the decision in the last line.
-pub fn write(comparison: &Comparison, page: &mut Page<'_>) -> io::Result<()> {
+pub fn write(comparison: &RunComparison, page: &mut Page<'_>) -> io::Result<()> {
     table(comparison).write(page, 2)?;
     for one in &comparison.differences {
         let word = if one.accepted { "note" } else { "incomparable" };
@@ -21,7 +21,7 @@ pub fn write(comparison: &Comparison, page: &mut Page<'_>) -> io::Result<()> {
 }
 
 /// The same as a page in Markdown.
-pub fn markdown(comparison: &Comparison) -> String {
+pub fn markdown(comparison: &RunComparison) -> String {
     let mut out =
         format!("**{}**\n\n{}", escaped(&conclusion(comparison)), table(comparison).markdown());
     for one in &comparison.differences {
@@ -32,7 +32,7 @@ pub fn markdown(comparison: &Comparison) -> String {
 }
 
 /// The smallest change that runs of one set can show, figure by figure.
-pub fn write_noise(comparison: &Comparison, page: &mut Page<'_>) -> io::Result<()> {
+pub fn write_noise(comparison: &RunComparison, page: &mut Page<'_>) -> io::Result<()> {
     let mut table = Table::new(vec![
         Column::name(""),
         Column::left("metric"),
@@ -63,7 +63,7 @@ pub fn write_noise(comparison: &Comparison, page: &mut Page<'_>) -> io::Result<(
     page.paragraph("", &said, Style::new())
 }
 
-fn table(comparison: &Comparison) -> Table {
+fn table(comparison: &RunComparison) -> Table {
     let mut table = Table::new(vec![
         Column::name(""),
         Column::left("metric"),
@@ -107,21 +107,21 @@ fn points(difference: f64) -> String {
     format!("{:+.3} points", difference * 100.0)
 }
 
-fn range(metric: Metric, interval: Interval) -> String {
+fn range(metric: Metric, interval: ConfidenceInterval) -> String {
     let [low, high] = [interval.low, interval.high].map(|one| effect(metric, one));
     format!("{} to {high}", low.trim_end_matches(" points"))
 }
 
-fn style(outcome: Outcome) -> Style {
+fn style(outcome: ComparisonOutcome) -> Style {
     let colour = match outcome {
-        Outcome::Regressed => AnsiColor::Red,
-        Outcome::NotRegressed | Outcome::Improved => AnsiColor::Green,
-        Outcome::Inconclusive | Outcome::Incomparable => AnsiColor::Yellow,
+        ComparisonOutcome::Regressed => AnsiColor::Red,
+        ComparisonOutcome::NotRegressed | ComparisonOutcome::Improved => AnsiColor::Green,
+        ComparisonOutcome::Inconclusive | ComparisonOutcome::Incomparable => AnsiColor::Yellow,
     };
     Style::new().fg_color(Some(colour.into()))
 }
 
-fn too_few(comparison: &Comparison) -> String {
+fn too_few(comparison: &RunComparison) -> String {
     let runs = comparison.base.len().min(comparison.new.len());
     let plural = if runs == 1 { "run" } else { "runs" };
     format!(
@@ -129,7 +129,7 @@ fn too_few(comparison: &Comparison) -> String {
     )
 }
 
-fn conclusion(comparison: &Comparison) -> String {
+fn conclusion(comparison: &RunComparison) -> String {
     let of = |outcome| -> Vec<String> {
         let changes = comparison.changes.iter().filter(|one| one.outcome == outcome);
         changes.map(|one| format!("{} of {}", one.metric, place(one))).collect()
@@ -138,14 +138,19 @@ fn conclusion(comparison: &Comparison) -> String {
     let margin =
         format!("{}% ({} points)", figure(margin.relative * 100.0), figure(margin.points * 100.0));
     match comparison.outcome {
-        Outcome::Incomparable => "INCOMPARABLE: the runs differ in more than the target".to_owned(),
-        Outcome::Regressed => {
-            format!("REGRESSED by more than {margin}: {}", of(Outcome::Regressed).join(", "))
+        ComparisonOutcome::Incomparable => {
+            "INCOMPARABLE: the runs differ in more than the target".to_owned()
         }
-        Outcome::Inconclusive if comparison.changes.is_empty() => {
+        ComparisonOutcome::Regressed => {
+            format!(
+                "REGRESSED by more than {margin}: {}",
+                of(ComparisonOutcome::Regressed).join(", ")
+            )
+        }
+        ComparisonOutcome::Inconclusive if comparison.changes.is_empty() => {
             "INCONCLUSIVE: no figure has enough samples in every run".to_owned()
         }
-        Outcome::Inconclusive => {
+        ComparisonOutcome::Inconclusive => {
             let few = comparison.base.len().min(comparison.new.len()) < FEWEST_RUNS;
             let why = if few {
                 too_few(comparison)
@@ -154,7 +159,9 @@ fn conclusion(comparison: &Comparison) -> String {
             };
             format!("INCONCLUSIVE: {why}")
         }
-        Outcome::NotRegressed | Outcome::Improved => format!("NOT REGRESSED by more than {margin}"),
+        ComparisonOutcome::NotRegressed | ComparisonOutcome::Improved => {
+            format!("NOT REGRESSED by more than {margin}")
+        }
     }
 }
 

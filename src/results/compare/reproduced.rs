@@ -1,9 +1,9 @@
 //! Says whether a run was made again: the same load, the same verdict, figures within a tolerance.
 
-use super::comparable::{self, Difference, Kind};
-use super::figures::{Figure, Place, figures};
+use super::comparable::{self, Difference, DifferenceKind};
+use super::figures::{FigurePlace, RunFigure, figures};
 use super::printed::effect;
-use super::{Outcome, effect_of};
+use super::{ComparisonOutcome, effect_of};
 use crate::catalogue::MetricUnit;
 use crate::plan::{Metric, Stat};
 use crate::report::page::Page;
@@ -23,16 +23,16 @@ const TOLERANCE_P99: f64 = 0.25;
 
 /// One figure of both runs.
 #[derive(Debug, Clone)]
-struct Pair {
-    place: Place,
+struct FigurePair {
+    place: FigurePlace,
     metric: Metric,
     before: f64,
     after: f64,
     tolerance: f64,
 }
 
-impl Pair {
-    fn new(before: &Figure, after: &[Figure]) -> Option<Self> {
+impl FigurePair {
+    fn new(before: &RunFigure, after: &[RunFigure]) -> Option<Self> {
         let found = after.iter().find(|one| one.is_same(before))?;
         let metric = before.metric;
         let tolerance = match metric {
@@ -63,7 +63,7 @@ impl Pair {
 pub struct Reproduction {
     verdicts: [Verdict; 2],
     differences: Vec<Difference>,
-    pairs: Vec<Pair>,
+    pairs: Vec<FigurePair>,
 }
 
 /// Compares a run with the same load again.
@@ -73,26 +73,26 @@ pub struct Reproduction {
 pub fn reproduced(before: &SavedRun, after: &SavedRun) -> Result<Reproduction, Error> {
     let (one, other) = (std::slice::from_ref(before), std::slice::from_ref(after));
     // What was INVALID may be made again, too: then nothing else is said of its figures.
-    let differences = comparable::differences(one, other, &[Kind::Version])?;
+    let differences = comparable::differences(one, other, &[DifferenceKind::Version])?;
     let again = figures(after, &[]);
     let pairs = figures(before, &[]);
     Ok(Reproduction {
         verdicts: [before.judgement.verdict, after.judgement.verdict],
         differences,
-        pairs: pairs.iter().filter_map(|one| Pair::new(one, &again)).collect(),
+        pairs: pairs.iter().filter_map(|one| FigurePair::new(one, &again)).collect(),
     })
 }
 
 impl Reproduction {
     /// `NotRegressed` where it was reproduced, `Regressed` where it was not, or `Incomparable`.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> ComparisonOutcome {
         let [before, after] = self.verdicts;
         if self.pairs.is_empty() || self.differences.iter().any(|one| !one.accepted) {
-            Outcome::Incomparable
-        } else if before == after && self.pairs.iter().all(Pair::is_within) {
-            Outcome::NotRegressed
+            ComparisonOutcome::Incomparable
+        } else if before == after && self.pairs.iter().all(FigurePair::is_within) {
+            ComparisonOutcome::NotRegressed
         } else {
-            Outcome::Regressed
+            ComparisonOutcome::Regressed
         }
     }
 }
@@ -122,7 +122,7 @@ pub fn write_reproduction(of: &Reproduction, page: &mut Page<'_>) -> io::Result<
         } else {
             ("beyond", AnsiColor::Red)
         };
-        let Place { scenario, stage } = &pair.place;
+        let FigurePlace { scenario, stage } = &pair.place;
         table.row(vec![
             format!("{} · {}", visible(scenario), visible(stage)).into(),
             pair.metric.to_string().into(),
@@ -141,13 +141,13 @@ pub fn write_reproduction(of: &Reproduction, page: &mut Page<'_>) -> io::Result<
     let [before, after] = of.verdicts;
     let beyond = of.pairs.iter().filter(|pair| !pair.is_within()).count();
     let said = match of.outcome() {
-        Outcome::Incomparable if of.pairs.is_empty() => {
+        ComparisonOutcome::Incomparable if of.pairs.is_empty() => {
             "INCOMPARABLE: no figure has enough samples in both runs".to_owned()
         }
-        Outcome::Incomparable => {
+        ComparisonOutcome::Incomparable => {
             "INCOMPARABLE: the runs were not made under the same conditions".to_owned()
         }
-        Outcome::NotRegressed => {
+        ComparisonOutcome::NotRegressed => {
             format!("REPRODUCED: {after} again, every figure within its tolerance")
         }
         _ if before != after => format!("NOT REPRODUCED: {before} before, {after} now"),

@@ -1,6 +1,6 @@
 //! Decisions, and how often they are right: simulated sets of runs.
 
-use super::figures::{Figure, Place};
+use super::figures::{FigurePlace, RunFigure};
 use super::*;
 use crate::plan::{RateMetric, RatioMetric, Stat, TimeMetric};
 use std::fmt::Write as _;
@@ -10,8 +10,8 @@ const RATE: Metric = Metric::Rate(RateMetric::Requests);
 const FAILURES: Metric = Metric::Ratio(RatioMetric::Failure);
 
 fn change(metric: Metric, base: &[f64], new: &[f64]) -> Change {
-    let place = Place { scenario: "web".to_owned(), stage: "1".to_owned() };
-    let figure = Figure { place, metric, value: base[0] };
+    let place = FigurePlace { scenario: "web".to_owned(), stage: "1".to_owned() };
+    let figure = RunFigure { place, metric, value: base[0] };
     Change::new(&figure, base.to_vec(), new.to_vec(), Margin::default())
 }
 
@@ -19,38 +19,38 @@ fn change(metric: Metric, base: &[f64], new: &[f64]) -> Change {
 fn worse_is_higher_for_times_and_lower_for_rates() {
     let base = [100.0, 101.0, 99.0, 100.5, 99.5];
     let of = |metric, factor: f64| change(metric, &base, &base.map(|one| one * factor)).outcome;
-    assert_eq!(of(P99, 1.2), Outcome::Regressed);
-    assert_eq!(of(P99, 0.8), Outcome::Improved);
-    assert_eq!(of(RATE, 1.2), Outcome::Improved);
-    assert_eq!(of(RATE, 0.8), Outcome::Regressed);
-    assert_eq!(of(P99, 1.0), Outcome::NotRegressed);
-    assert_eq!(of(RATE, 1.0), Outcome::NotRegressed);
+    assert_eq!(of(P99, 1.2), ComparisonOutcome::Regressed);
+    assert_eq!(of(P99, 0.8), ComparisonOutcome::Improved);
+    assert_eq!(of(RATE, 1.2), ComparisonOutcome::Improved);
+    assert_eq!(of(RATE, 0.8), ComparisonOutcome::Regressed);
+    assert_eq!(of(P99, 1.0), ComparisonOutcome::NotRegressed);
+    assert_eq!(of(RATE, 1.0), ComparisonOutcome::NotRegressed);
     // The interval reaches over the margin of 5 %.
-    assert_eq!(of(P99, 1.05), Outcome::Inconclusive);
+    assert_eq!(of(P99, 1.05), ComparisonOutcome::Inconclusive);
 }
 
 #[test]
 fn ratios_differ_by_points_also_from_zero() {
     let none = [0.0; 5];
-    assert_eq!(change(FAILURES, &none, &none).outcome, Outcome::NotRegressed);
-    assert_eq!(change(FAILURES, &none, &[0.0005; 5]).outcome, Outcome::NotRegressed);
-    assert_eq!(change(FAILURES, &none, &[0.01; 5]).outcome, Outcome::Regressed);
-    assert_eq!(change(FAILURES, &[0.01; 5], &none).outcome, Outcome::Improved);
+    assert_eq!(change(FAILURES, &none, &none).outcome, ComparisonOutcome::NotRegressed);
+    assert_eq!(change(FAILURES, &none, &[0.0005; 5]).outcome, ComparisonOutcome::NotRegressed);
+    assert_eq!(change(FAILURES, &none, &[0.01; 5]).outcome, ComparisonOutcome::Regressed);
+    assert_eq!(change(FAILURES, &[0.01; 5], &none).outcome, ComparisonOutcome::Improved);
 }
 
 #[test]
 fn few_runs_decide_nothing() {
     let of = change(P99, &[100.0; 3], &[200.0; 5]);
-    assert_eq!((of.interval, of.outcome), (None, Outcome::Inconclusive));
+    assert_eq!((of.interval, of.outcome), (None, ComparisonOutcome::Inconclusive));
     assert!((of.effect - 2.0).abs() < 1e-12);
-    assert_eq!(overall(&[]), Outcome::Inconclusive);
+    assert_eq!(overall(&[]), ComparisonOutcome::Inconclusive);
 }
 
 #[test]
 fn the_same_figures_give_the_same_interval() {
     let of = || change(P99, &[1.0, 2.0, 3.0, 4.0], &[2.0, 3.0, 4.0, 5.0]);
     assert_eq!(of().interval, of().interval);
-    let Interval { low, high } = of().interval.unwrap();
+    let ConfidenceInterval { low, high } = of().interval.unwrap();
     assert!(low < of().effect && of().effect < high, "{low} {high}");
 }
 
@@ -71,9 +71,9 @@ fn simulated(runs: usize, noise: f64, slower: f64) -> [f64; 3] {
         // Fewer draws than a comparison makes: the ends of its interval are rougher.
         let interval = bootstrap::interval_by(500, &base, &new, effect_of(P99)).unwrap();
         counts[match decide(P99, interval, Margin::default()) {
-            Outcome::Regressed => 0,
-            Outcome::NotRegressed | Outcome::Improved => 1,
-            Outcome::Inconclusive | Outcome::Incomparable => 2,
+            ComparisonOutcome::Regressed => 0,
+            ComparisonOutcome::NotRegressed | ComparisonOutcome::Improved => 1,
+            ComparisonOutcome::Inconclusive | ComparisonOutcome::Incomparable => 2,
         }] += 1;
     }
     counts.map(|count| f64::from(count) / f64::from(SETS))

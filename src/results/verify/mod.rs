@@ -9,7 +9,7 @@
 mod values;
 
 use crate::machine::Program;
-use crate::report::{FINAL, Series};
+use crate::report::{FINAL, RowSeries};
 use crate::store::{self, Error, FolderLock, SavedRun};
 use serde::Serialize;
 use serde_json::Value;
@@ -30,7 +30,7 @@ pub struct Verification {
     /// Whether it says what its data say.
     pub verified: bool,
     /// Why it does not, by file.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<FileMismatch>,
     /// Files that agree with their checksums.
     pub intact: usize,
     /// Derived files that are the same to the byte.
@@ -57,7 +57,7 @@ pub struct Verification {
 
 /// What is wrong with a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Problem {
+pub struct FileMismatch {
     /// Its name.
     pub file: String,
     /// What is wrong, with the first difference.
@@ -107,7 +107,7 @@ impl Verification {
     }
 
     fn problem(&mut self, file: &str, what: impl Into<String>) {
-        self.problems.push(Problem { file: file.to_owned(), what: what.into() });
+        self.problems.push(FileMismatch { file: file.to_owned(), what: what.into() });
     }
 
     fn read(&self, name: &str) -> Result<Vec<u8>, Error> {
@@ -240,11 +240,11 @@ impl Verification {
 fn derived(run: &SavedRun) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
     let mut files: Vec<(&str, Vec<u8>)> =
         FINAL.iter().map(|(name, format)| (*name, format(run))).collect();
-    let mut series = Series::new(&run.plan);
-    let names = store::Series::names(&series);
+    let mut series = RowSeries::new(&run.plan);
+    let names = store::GrowingFiles::names(&series);
     let mut grown = vec![Vec::new(); names.len()];
     run.replay(&mut |line| {
-        let more = store::Series::next(&mut series, line);
+        let more = store::GrowingFiles::next(&mut series, line);
         grown.iter_mut().zip(more).for_each(|(file, more)| file.extend(more));
     })?;
     files.extend(names.iter().copied().zip(grown));

@@ -7,7 +7,7 @@
 use super::crowd::{ConnectionTable, reached};
 use super::script::Script;
 use super::talk::Talk;
-use super::tally::{ServedEnd, Tally};
+use super::tally::{HoldTally, ServedEnd};
 use crate::workload::tls::Sessions;
 use mio::event::Event;
 use mio::unix::SourceFd;
@@ -30,7 +30,7 @@ const HEARTBEATS: usize = 256;
 pub(super) struct ConnectionHandler<T: Talk> {
     pub(super) crowd: ConnectionTable<TcpStream, T::State>,
     pub(super) talk: T,
-    pub(super) tally: Tally,
+    pub(super) tally: HoldTally,
     /// Descriptors were given back since this was last cleared.
     pub(super) freed: bool,
     /// The server's clock, read once for each batch of work.
@@ -44,16 +44,16 @@ pub(super) struct ConnectionHandler<T: Talk> {
     /// What the conversation sends at once.
     pub(super) outgoing: Vec<u8>,
     /// Sends that a fault delays, by time; each delay is the same.
-    pub(super) late: VecDeque<Timer<Late>>,
+    pub(super) late: VecDeque<ServerTimer<Late>>,
     /// Ends that a fault makes, by time; each comes equally long after the accept.
-    ends: VecDeque<Timer<bool>>,
+    ends: VecDeque<ServerTimer<bool>>,
     /// Connections that had more to read than their turn allowed.
     pub(super) unread: Vec<(u32, u32)>,
 }
 
 /// Something to do with a connection, if it is still there.
 #[derive(Debug)]
-pub(super) struct Timer<W> {
+pub(super) struct ServerTimer<W> {
     pub(super) at_ms: u32,
     pub(super) slot: u32,
     pub(super) number: u32,
@@ -98,7 +98,7 @@ impl<T: Talk> ConnectionHandler<T> {
             crowd: ConnectionTable::new(),
             talk,
             outgoing: Vec::new(),
-            tally: Tally::default(),
+            tally: HoldTally::default(),
             freed: false,
             now_ms: 0,
             script,
@@ -127,7 +127,7 @@ impl<T: Talk> ConnectionHandler<T> {
         self.tally.peak_open = self.tally.peak_open.max(self.crowd.open());
         if let Some(end) = self.script.end.filter(|_| hit) {
             let at_ms = self.now_ms.wrapping_add(end.after_ms);
-            self.ends.push_back(Timer { at_ms, slot, number, what: end.reset });
+            self.ends.push_back(ServerTimer { at_ms, slot, number, what: end.reset });
         }
         let secured = self.begin_session(slot, number);
         let waits = secured || T::SHAKES_HANDS;

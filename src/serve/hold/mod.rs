@@ -54,13 +54,13 @@ const LAST_LOOK: Duration = Duration::from_millis(500);
 
 /// A server of long connections that has its port.
 #[derive(Debug)]
-pub struct Server {
+pub struct BoundHoldServer {
     bound: BoundListener,
     options: TcpHoldServer,
     identity: Option<Identity>,
 }
 
-impl Server {
+impl BoundHoldServer {
     pub(super) fn bind(options: TcpHoldServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
         let identity = identity(options.tls.as_ref(), bound.address)?;
@@ -92,7 +92,7 @@ impl Server {
 }
 
 /// Serves until `stop` says so; what was counted.
-fn serve<T: Talk>(server: Server, talk: T, stop: Stop) -> Result<Counts, ServeError> {
+fn serve<T: Talk>(server: BoundHoldServer, talk: T, stop: Stop) -> Result<Counts, ServeError> {
     let mut serving = Loop::new(server, talk, stop)?;
     serving.run()?;
     let conversations = &serving.conversations;
@@ -129,7 +129,7 @@ struct Loop<T: Talk> {
 }
 
 impl<T: Talk> Loop<T> {
-    fn new(server: Server, talk: T, stop: Stop) -> Result<Self, ServeError> {
+    fn new(server: BoundHoldServer, talk: T, stop: Stop) -> Result<Self, ServeError> {
         let accepts = server.bound.accepts;
         let mut listener = TcpListener::from_std(server.bound.socket.into());
         let script = Script::new(&server.options, &talk);

@@ -1,6 +1,6 @@
 //! Turns what a connection has to read into replies, and into its end.
 
-use super::conversation::{ConnectionHandler, Flushed, Late, Timer, Why};
+use super::conversation::{ConnectionHandler, Flushed, Late, ServerTimer, Why};
 use super::talk::{Heard, Talk};
 use super::tally::ServedEnd;
 use std::io::ErrorKind;
@@ -53,7 +53,7 @@ impl<T: Talk> ConnectionHandler<T> {
                 Some(delay_ms) => {
                     let what = Late::Handshake(std::mem::take(&mut self.outgoing));
                     let at_ms = self.now_ms.wrapping_add(delay_ms);
-                    self.late.push_back(Timer { at_ms, slot, number, what });
+                    self.late.push_back(ServerTimer { at_ms, slot, number, what });
                 }
             }
         } else {

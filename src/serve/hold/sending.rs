@@ -1,6 +1,6 @@
 //! Turns what a connection is owed into bytes that the kernel takes, and ends connections.
 
-use super::conversation::{ConnectionHandler, Flushed, Late, Timer, Why};
+use super::conversation::{ConnectionHandler, Flushed, Late, ServerTimer, Why};
 use super::talk::Talk;
 use super::tally::ServedEnd;
 use crate::units::narrow32;
@@ -48,7 +48,7 @@ impl<T: Talk> ConnectionHandler<T> {
         };
         let at_ms = self.now_ms.wrapping_add(delay_ms);
         let what = Late::Messages(messages, why);
-        self.late.push_back(Timer { at_ms, slot, number, what });
+        self.late.push_back(ServerTimer { at_ms, slot, number, what });
         Flushed::All
     }
 

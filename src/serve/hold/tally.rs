@@ -17,7 +17,7 @@ pub(super) enum ServedEnd {
 
 /// The counters of one process.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct HoldTally {
     pub(super) accepted: u64,
     pub(super) peak_open: u64,
     /// Greetings handed to the kernel or owed.
@@ -45,7 +45,7 @@ pub(super) struct Tally {
     pub(super) accept_failed: u64,
 }
 
-impl Tally {
+impl HoldTally {
     pub(super) fn ended(&mut self, end: ServedEnd) {
         match end {
             ServedEnd::ClosedByClient => self.closed_by_client += 1,

@@ -34,7 +34,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tally::Tally;
+use tally::HttpTally;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
@@ -50,7 +50,7 @@ const REST: Duration = Duration::from_millis(100);
 
 /// An HTTP server that has its port.
 #[derive(Debug)]
-pub struct Server {
+pub struct BoundHttpServer {
     bound: BoundListener,
     options: HttpServer,
     identity: Option<Identity>,
@@ -62,12 +62,12 @@ struct SharedState {
     any_fault: bool,
     right: Bytes,
     wrong: Bytes,
-    tally: Arc<Tally>,
+    tally: Arc<HttpTally>,
     /// What secures connections; `None`: they are plain.
     secures: Option<TlsAcceptor>,
 }
 
-impl Server {
+impl BoundHttpServer {
     pub(super) fn bind(options: HttpServer, listen: Listen) -> Result<Self, ServeError> {
         let bound = listen::bind(listen, &options.faults)?;
         let identity = identity(options.tls.as_ref(), bound.address)?;
@@ -104,7 +104,7 @@ impl Server {
             let _ = stopping.send(result);
         });
         let body = Bytes::from(self.options.body);
-        let tally = Arc::new(Tally::default());
+        let tally = Arc::new(HttpTally::default());
         let hall = Arc::new(SharedState {
             any_fault: any(&self.options.faults),
             faults: self.options.faults,
@@ -136,7 +136,7 @@ impl Server {
 }
 
 /// Clients that are done have closed; gives what they did a moment to be seen.
-async fn settle(tally: &Tally) {
+async fn settle(tally: &HttpTally) {
     let seen = || [&tally.accepted, &tally.open, &tally.bytes_received].map(|n| n.load(Relaxed));
     let mut last = seen();
     let mut quiet = 0;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 /// The counters of one process. Atomic because tasks share them, not because there is a second
 /// thread.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct HttpTally {
     pub(super) accepted: AtomicU64,
     pub(super) open: AtomicU64,
     pub(super) peak_open: AtomicU64,
@@ -35,7 +35,7 @@ pub(super) struct Tally {
     statuses: Mutex<BTreeMap<u16, u64>>,
 }
 
-impl Tally {
+impl HttpTally {
     pub(super) fn accepted(&self) {
         self.accepted.fetch_add(1, Relaxed);
         let open = self.open.fetch_add(1, Relaxed) + 1;

@@ -1,7 +1,7 @@
 //! Turns a TCP stream into one that counts its bytes, knows how it ended, and breaks off where a
 //! fault says so.
 
-use super::tally::Tally;
+use super::tally::HttpTally;
 use socket2::SockRef;
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -76,7 +76,7 @@ const REST: Duration = Duration::from_millis(1);
 pub(super) struct ServedStream {
     stream: TcpStream,
     line: Arc<FlushSignal>,
-    tally: Arc<Tally>,
+    tally: Arc<HttpTally>,
     /// Bytes until the reset, if a fault asks for one.
     left: Option<u64>,
     client_closed: bool,
@@ -87,7 +87,7 @@ impl ServedStream {
     pub(super) fn new(
         stream: TcpStream,
         line: Arc<FlushSignal>,
-        tally: Arc<Tally>,
+        tally: Arc<HttpTally>,
         left: Option<u64>,
     ) -> Self {
         Self { stream, line, tally, left, client_closed: false, client_reset: false }

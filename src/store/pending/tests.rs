@@ -4,7 +4,7 @@ use super::*;
 use crate::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use crate::record::{AttemptOutcome, Cell, CellKey, Counter, ScenarioSecond, Second};
 use crate::store::SavedRun;
-use crate::store::journal::{Header, Outline, SCHEMA, Tool};
+use crate::store::journal::{Header, SCHEMA, ScenarioNames, Tool};
 use crate::store::writer::{Nothing, Writer};
 use crate::units::sha256;
 
@@ -105,7 +105,7 @@ fn writer(folder: &Path) -> Writer {
         seed: plan.seed,
         overrides: Overrides::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,
-        scenarios: Outline::of(&plan),
+        scenarios: ScenarioNames::of(&plan),
     }));
     writer.write();
     writer

@@ -5,15 +5,15 @@
 mod document;
 mod plan_keys;
 
-use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, Report, Stat};
-use crate::verdict::rules::{self, Rule, Unit};
+use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, ReportPlace, Stat};
+use crate::verdict::rules::{self, Rule, RuleUnit};
 use document::{NOTE, heading, holds, line, row};
 use std::fmt::Write as _;
 
 /// The name as thresholds have it, a distribution with a star.
 fn family(metric: &MetricRow) -> String {
     match (metric.report, metric.name) {
-        (Report::Times, name) => format!("`{name}.*`"),
+        (ReportPlace::Times, name) => format!("`{name}.*`"),
         (_, "check.success_ratio") => "`check.NAME.success_ratio`".to_owned(),
         (_, name) => format!("`{name}`"),
     }
@@ -47,8 +47,8 @@ fn reported(metric: &MetricRow) -> String {
         names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ")
     };
     let columns = match metric.report {
-        Report::Checks => "`checks.csv`".to_owned(),
-        Report::Monitors => "`monitors.csv`".to_owned(),
+        ReportPlace::Checks => "`checks.csv`".to_owned(),
+        ReportPlace::Monitors => "`monitors.csv`".to_owned(),
         _ => code(&metric.columns()),
     };
     let key = metric.json_key().map(|key| format!("`{key}`")).unwrap_or_default();
@@ -72,9 +72,9 @@ fn metrics() -> String {
     let kinds: [(&str, OfKind); 5] = [
         ("Counts", |one| one.unit == crate::catalogue::MetricUnit::Count),
         ("Ratios", |one| one.unit == crate::catalogue::MetricUnit::Ratio),
-        ("Rates", |one| one.report == Report::Rate),
+        ("Rates", |one| one.report == ReportPlace::Rate),
         ("Times", |one| one.unit == crate::catalogue::MetricUnit::Time),
-        ("Monitors", |one| one.report == Report::Monitors),
+        ("Monitors", |one| one.report == ReportPlace::Monitors),
     ];
     for (title, of_kind) in kinds {
         writeln!(out, "\n## {title}\n").unwrap();
@@ -108,7 +108,7 @@ fn metrics() -> String {
     out
 }
 
-fn limit(unit: Unit, limit: Option<f64>, note: &str) -> String {
+fn limit(unit: RuleUnit, limit: Option<f64>, note: &str) -> String {
     let figure = limit.map(|limit| unit.figure(limit)).unwrap_or_default();
     [figure, note.to_owned()]
         .into_iter()

@@ -1,6 +1,6 @@
 //! `accounting`: counts do not add up.
 
-use super::rule::{Found, Limits, RULE, Rule, RunFacts, Sample, of_run};
+use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
 use crate::verdict::accounting::imbalance;
 
 /// Counts do not add up.
@@ -16,11 +16,11 @@ pub static ACCOUNTING: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     of_run(facts.has_begun().then(|| breaches(facts, limits).len() as f64), limits)
 }
 
-fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, _: RuleLimits) -> Vec<Found> {
     let ended = facts.recording.stopped.is_some();
     let wrong = facts.cells().filter_map(|one| Some((one.place, imbalance(one.cell, ended)?)));
     wrong.map(|(place, how)| (Some(place), format!("{}: {how}", facts.words(place)))).collect()

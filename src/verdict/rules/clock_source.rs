@@ -1,6 +1,6 @@
 //! `clock_source`: the kernel changed the clock that all times are read from.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
 
 /// The kernel changed the clock that all times are read from.
 pub static CLOCK_SOURCE: Rule = Rule {
@@ -13,7 +13,7 @@ pub static CLOCK_SOURCE: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let changes = facts.recording.host_delta.and_then(|all| all.clock_source_changes);
     of_run(changes.map(|changes| changes as f64), limits)
 }

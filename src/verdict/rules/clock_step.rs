@@ -1,13 +1,13 @@
 //! `clock_step`: the wall clock was set, or the machine was paused.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_run};
 use crate::record::HostDelta;
 
 /// The wall clock was set, or the machine was paused.
 pub static CLOCK_STEP: Rule = Rule {
     name: "clock_step",
     doc: "Jumps of the wall clock against the steady one.",
-    unit: Unit::Time,
+    unit: RuleUnit::Time,
     invalid: Some(50e6),
     what: "the wall clock jumped by {}: it was set, or the machine was paused",
     advice: "set the clock before the run, and do not pause the machine",
@@ -15,7 +15,7 @@ pub static CLOCK_STEP: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let stepped = |all: HostDelta| all.clock_step_ns.unsigned_abs() as f64;
     of_run(facts.recording.host_delta.map(stepped), limits)
 }

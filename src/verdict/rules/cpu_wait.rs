@@ -1,13 +1,13 @@
 //! `cpu_wait`: a worker could have run and had no processor.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, thousandths};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, thousandths};
 
 /// A worker could have run and had no processor.
 // Only a warning: the harm that waiting does is seen as lag and as stalls.
 pub static CPU_WAIT: Rule = Rule {
     name: "cpu_wait",
     doc: "How long a worker waited for a processor, in the worst five seconds of a hold.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.10),
     what: "a worker waited for a processor for {} of five seconds",
     advice: "run nothing else on this machine; a built-in server is something else, too",
@@ -15,6 +15,6 @@ pub static CPU_WAIT: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(|one| thousandths(one.load_in_hold()?.waiting_permille), |_| limits)
 }

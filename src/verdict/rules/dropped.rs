@@ -1,6 +1,6 @@
 //! `dropped`: attempts were due and never started.
 
-use super::rule::{Found, Limits, RULE, Rule, RunFacts, Sample, Unit, share};
+use super::rule::{Found, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, share};
 use crate::catalogue::LimitKey;
 use crate::plan::{Scenario, most_in_flight};
 use crate::record::Counter;
@@ -12,7 +12,7 @@ use crate::verdict::accounting::{drops_are_meant, most_due};
 pub static DROPPED: Rule = Rule {
     name: LimitKey::Dropped.name(),
     doc: "Due attempts that were never started.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     invalid: Some(LimitKey::Dropped.default_limit()),
     invalid_note: "unless `on_full = \"fail\"`",
     setting: Some(LimitKey::Dropped),
@@ -24,7 +24,7 @@ pub static DROPPED: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let sample = |one: super::rule::InCell<'_>| {
         let get = |counter| one.cell.counters.get(counter);
         let value = share(get(Counter::Dropped), get(Counter::Due))?;
@@ -34,7 +34,7 @@ fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
     facts.cells().filter_map(sample).collect()
 }
 
-fn breaches(facts: &RunFacts<'_>, limits: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
     let mut found = Vec::new();
     for one in facts.cells().filter(|one| !drops_are_meant(one.scenario)) {
         let get = |counter| one.cell.counters.get(counter);
@@ -51,7 +51,7 @@ fn breaches(facts: &RunFacts<'_>, limits: Limits) -> Vec<Found> {
     found
 }
 
-fn is_beyond_repair(facts: &RunFacts<'_>, limits: Limits) -> bool {
+fn is_beyond_repair(facts: &RunFacts<'_>, limits: RuleLimits) -> bool {
     facts.cells().filter(|one| !drops_are_meant(one.scenario)).any(|one| {
         let (_, key) = one.place;
         let dropped = one.cell.counters.get(Counter::Dropped);

@@ -1,6 +1,6 @@
 //! `incomplete`: the run did not come to its end.
 
-use super::rule::{Found, Limits, RULE, Rule, RunFacts};
+use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts};
 use crate::record::StopReason;
 
 /// The run did not come to its end.
@@ -14,7 +14,7 @@ pub static INCOMPLETE: Rule = Rule {
     ..RULE
 };
 
-fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, _: RuleLimits) -> Vec<Found> {
     words(facts).map(|words| (None, words)).into_iter().collect()
 }
 

@@ -1,6 +1,6 @@
 //! `local_failures`: attempts failed by this machine's own fault.
 
-use super::rule::{Found, InCell, Limits, RULE, Rule, RunFacts, Sample, Unit, share};
+use super::rule::{Found, InCell, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, share};
 use crate::catalogue::LimitKey;
 use crate::record::{Counter, Failure, Origin};
 use crate::verdict::accounting::most_due;
@@ -9,7 +9,7 @@ use crate::verdict::accounting::most_due;
 pub static LOCAL_FAILURES: Rule = Rule {
     name: LimitKey::LocalFailures.name(),
     doc: "Attempts that failed by this machine's own fault.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     invalid: Some(LimitKey::LocalFailures.default_limit()),
     setting: Some(LimitKey::LocalFailures),
     what: "{} of the attempts failed by this machine's own fault",
@@ -20,7 +20,7 @@ pub static LOCAL_FAILURES: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let sample = |one: InCell<'_>| {
         let get = |counter| one.cell.counters.get(counter);
         let value = share(get(Counter::FailedLocal), get(Counter::Started))?;
@@ -29,7 +29,7 @@ fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
     facts.cells().filter_map(sample).collect()
 }
 
-fn breaches(facts: &RunFacts<'_>, limits: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
     let mut found = Vec::new();
     for one in facts.cells() {
         let get = |counter| one.cell.counters.get(counter);
@@ -68,7 +68,7 @@ fn is_local(failure: Failure) -> bool {
     failure.origin() == Origin::Local
 }
 
-fn is_beyond_repair(facts: &RunFacts<'_>, limits: Limits) -> bool {
+fn is_beyond_repair(facts: &RunFacts<'_>, limits: RuleLimits) -> bool {
     facts.cells().any(|one| {
         let (_, key) = one.place;
         let local = one.cell.counters.get(Counter::FailedLocal);

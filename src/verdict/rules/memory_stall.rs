@@ -1,12 +1,12 @@
 //! `memory_stall`: everything waited for memory.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, of_run};
 
 /// Everything waited for memory.
 pub static MEMORY_STALL: Rule = Rule {
     name: "memory_stall",
     doc: "Time in which everything on this machine waited for memory.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.001),
     invalid: Some(0.01),
     what: "everything waited for memory for {} of the time",
@@ -15,7 +15,7 @@ pub static MEMORY_STALL: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let all = facts.recording.host_delta.filter(|all| all.elapsed_ns > 0);
     let share = all.and_then(|all| Some(all.memory_stall_ns? as f64 / all.elapsed_ns as f64));
     of_run(share, limits)

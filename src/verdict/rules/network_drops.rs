@@ -1,6 +1,6 @@
 //! `network_drops`: the kernel dropped packets on this machine.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, of_run};
+use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
 
 /// The kernel dropped packets on this machine.
 // Only a warning: the counters are of the whole machine, and what is dropped is sent again.
@@ -14,7 +14,7 @@ pub static NETWORK_DROPS: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     const DROPS: [&str; 3] = ["softnet.dropped", "conntrack.drop", "conntrack.insert_failed"];
     let recording = facts.recording;
     let rise = |name| recording.kernel.get(name).copied().unwrap_or(0).max(0);

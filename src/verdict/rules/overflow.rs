@@ -1,6 +1,6 @@
 //! `overflow`: times beyond the bounds of the histograms.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample};
+use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample};
 
 /// Times beyond the bounds of the histograms.
 pub static OVERFLOW: Rule = Rule {
@@ -13,7 +13,7 @@ pub static OVERFLOW: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let beyond = facts.cells().map(|one| {
         let value = one.cell.times.beyond_bounds() as f64;
         Sample { place: Some(one.place), value, limits }

@@ -1,6 +1,6 @@
 //! `process_cpu`: the processes of the run together used up the processors.
 
-use super::rule::{InPhase, Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{InPhase, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 use super::schedule_lag::lag;
 
 /// A 99th percentile of lag beyond this is more than the jitter of a busy machine.
@@ -11,7 +11,7 @@ const LATE_NS: f64 = 10e6;
 pub static PROCESS_CPU: Rule = Rule {
     name: "process_cpu",
     doc: "What all processes of the run used of all processors, in the busiest five seconds of a hold.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.85),
     invalid: Some(0.85),
     invalid_note: "if attempts were late (p99 over 10 ms)",
@@ -21,7 +21,7 @@ pub static PROCESS_CPU: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(|one| one.load_in_hold()?.run_worst, |one| limits.only_warn_if(!is_late(one)))
 }
 

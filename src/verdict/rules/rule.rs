@@ -16,7 +16,7 @@ pub struct Rule {
     /// What it is about, in a sentence for documents.
     pub doc: &'static str,
     /// Of what is measured and of both limits.
-    pub unit: Unit,
+    pub unit: RuleUnit,
     /// Beyond this it warns.
     pub warn: Option<f64>,
     /// Beyond this the run is INVALID.
@@ -33,18 +33,18 @@ pub struct Rule {
     pub advice: &'static str,
     /// The values that are held against the limits, each with its place. None where nothing was
     /// measured: that is no value within its limits. A rule without has nothing to measure.
-    pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, Limits) -> Vec<Sample>>,
+    pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Sample>>,
     /// What broke it, where that is more than the worst value in words.
-    pub(in crate::verdict) breaches: Option<fn(&RunFacts<'_>, Limits) -> Vec<Found>>,
+    pub(in crate::verdict) breaches: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Found>>,
     /// Whether the run will break it whatever the rest of the plan brings.
-    pub(in crate::verdict) is_beyond_repair: Option<fn(&RunFacts<'_>, Limits) -> bool>,
+    pub(in crate::verdict) is_beyond_repair: Option<fn(&RunFacts<'_>, RuleLimits) -> bool>,
 }
 
 /// What most rules have in common.
 pub(super) const RULE: Rule = Rule {
     name: "",
     doc: "",
-    unit: Unit::Count,
+    unit: RuleUnit::Count,
     warn: None,
     invalid: None,
     warn_note: "",
@@ -86,11 +86,11 @@ impl Rule {
 
     /// Its limits as the plan sets them; what the plan does not set stays. A warning is never
     /// stricter than what makes a run INVALID.
-    pub(in crate::verdict) fn limits(&self, plan: &Plan) -> Limits {
+    pub(in crate::verdict) fn limits(&self, plan: &Plan) -> RuleLimits {
         let set = self.setting.and_then(|key| plan.generator.limits.get(key));
-        let own = Limits { warn: self.warn, invalid: self.invalid, default: None };
+        let own = RuleLimits { warn: self.warn, invalid: self.invalid, default: None };
         let Some(set) = set else { return own };
-        Limits {
+        RuleLimits {
             invalid: Some(set),
             warn: self.warn.map(|warn| warn.min(set)),
             default: self.invalid.filter(|own| own.total_cmp(&set).is_ne()),
@@ -101,7 +101,7 @@ impl Rule {
 /// What the numbers of a rule are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Unit {
+pub enum RuleUnit {
     /// A number of things.
     Count,
     /// A ratio from 0 to 1.
@@ -110,7 +110,7 @@ pub enum Unit {
     Time,
 }
 
-impl Unit {
+impl RuleUnit {
     /// A number of this unit for people.
     pub fn figure(self, value: f64) -> String {
         match self {
@@ -131,14 +131,14 @@ impl Unit {
 
 /// The limits of a rule in one run.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::verdict) struct Limits {
+pub(in crate::verdict) struct RuleLimits {
     pub(in crate::verdict) warn: Option<f64>,
     pub(in crate::verdict) invalid: Option<f64>,
     /// Planrun's own, where the plan has set another one in its place.
     pub(in crate::verdict) default: Option<f64>,
 }
 
-impl Limits {
+impl RuleLimits {
     /// Beyond this the run is INVALID.
     pub(super) fn most(self) -> f64 {
         self.invalid.unwrap_or(f64::INFINITY)
@@ -168,11 +168,11 @@ impl Limits {
 pub(in crate::verdict) struct Sample {
     pub(in crate::verdict) place: Option<RunPlace>,
     pub(in crate::verdict) value: f64,
-    pub(in crate::verdict) limits: Limits,
+    pub(in crate::verdict) limits: RuleLimits,
 }
 
 /// One value of the whole run, if it was measured.
-pub(super) fn of_run(value: Option<f64>, limits: Limits) -> Vec<Sample> {
+pub(super) fn of_run(value: Option<f64>, limits: RuleLimits) -> Vec<Sample> {
     value.map(|value| Sample { place: None, value, limits }).into_iter().collect()
 }
 
@@ -252,7 +252,7 @@ impl<'a> RunFacts<'a> {
     pub(super) fn by_phase(
         &self,
         measure: impl Fn(&InPhase<'a>) -> Option<f64>,
-        limits: impl Fn(&InPhase<'a>) -> Limits,
+        limits: impl Fn(&InPhase<'a>) -> RuleLimits,
     ) -> Vec<Sample> {
         let sample = |one: InPhase<'a>| {
             Some(Sample { place: Some(one.place), value: measure(&one)?, limits: limits(&one) })

@@ -1,7 +1,7 @@
 //! `samples`: a threshold saw no or too few samples.
 
-use super::rule::{Found, Limits, RULE, Rule, RunFacts};
-use crate::verdict::{Finding, State};
+use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts};
+use crate::verdict::{Finding, ThresholdState};
 
 /// A threshold saw no or too few samples, and the target is not to blame.
 pub static SAMPLES: Rule = Rule {
@@ -14,7 +14,7 @@ pub static SAMPLES: Rule = Rule {
     ..RULE
 };
 
-fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, _: RuleLimits) -> Vec<Found> {
     let asked = facts.findings.iter().filter(|finding| !is_default(facts, finding));
     asked.filter_map(|finding| Some((None, words(facts, finding)?))).collect()
 }
@@ -24,7 +24,7 @@ fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
 fn is_default(facts: &RunFacts<'_>, finding: &Finding) -> bool {
     let thresholds = &facts.plan.scenarios[usize::from(finding.scenario)].thresholds;
     thresholds[usize::from(finding.threshold)].is_default
-        && matches!(finding.state, State::TooFew { .. })
+        && matches!(finding.state, ThresholdState::TooFew { .. })
 }
 
 fn words(facts: &RunFacts<'_>, finding: &Finding) -> Option<String> {
@@ -38,13 +38,13 @@ fn words(facts: &RunFacts<'_>, finding: &Finding) -> Option<String> {
         place = format!("{place}, request {request}");
     }
     match finding.state {
-        State::NoData => Some(format!("{place}: nothing was measured for `{condition}`")),
-        State::TooFew { needed } => {
+        ThresholdState::NoData => Some(format!("{place}: nothing was measured for `{condition}`")),
+        ThresholdState::TooFew { needed } => {
             let samples = finding.samples;
             Some(format!(
                 "{place}: `{condition}` takes at least {needed} samples, there were {samples}"
             ))
         }
-        State::Held | State::Broken | State::Unreached { .. } => None,
+        ThresholdState::Held | ThresholdState::Broken | ThresholdState::Unreached { .. } => None,
     }
 }

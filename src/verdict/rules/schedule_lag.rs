@@ -1,6 +1,6 @@
 //! `schedule_lag`: the generator was late against its own schedule.
 
-use super::rule::{Found, InCell, Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{Found, InCell, RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 use crate::catalogue::LimitKey;
 use crate::plan::{Bound, Comparison, Metric, Scenario, Stat, TimeMetric};
 use crate::record::Cell;
@@ -16,7 +16,7 @@ const LAG_SHARE: f64 = 0.1;
 pub static SCHEDULE_LAG: Rule = Rule {
     name: LimitKey::ScheduleLag.name(),
     doc: "The 99th percentile of how late attempts were started.",
-    unit: Unit::Time,
+    unit: RuleUnit::Time,
     invalid: Some(LimitKey::ScheduleLag.default_limit()),
     warn_note: "10 % of the tightest bound on `response_time`",
     setting: Some(LimitKey::ScheduleLag),
@@ -32,9 +32,9 @@ pub(super) fn lag(cell: &Cell) -> Option<f64> {
     cell.times.stat(TimeMetric::ScheduleLag, Stat::P99)
 }
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     let sample = |one: InCell<'_>| {
-        let limits = Limits { warn: budget(one.scenario), ..limits };
+        let limits = RuleLimits { warn: budget(one.scenario), ..limits };
         Some(Sample { place: Some(one.place), value: lag(one.cell)?, limits })
     };
     facts.cells().filter_map(sample).collect()
@@ -51,7 +51,7 @@ fn budget(scenario: &Scenario) -> Option<f64> {
     bounds.reduce(f64::min).map(|tightest| (tightest * LAG_SHARE).max(LEAST_BUDGET_NS))
 }
 
-fn breaches(facts: &RunFacts<'_>, limits: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Found> {
     let late = facts.cells().filter_map(|one| Some((one.place, lag(one.cell)?)));
     let late = late.filter(|(_, lag)| *lag > limits.most());
     late.map(|(place, lag)| {

@@ -1,6 +1,6 @@
 //! `stall`: a worker stood still for long.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 use crate::record::STALL_NS;
 
 /// A worker stood still for long.
@@ -8,7 +8,7 @@ use crate::record::STALL_NS;
 pub static STALL: Rule = Rule {
     name: "stall",
     doc: "The longest time that a worker stood still in a hold.",
-    unit: Unit::Time,
+    unit: RuleUnit::Time,
     warn: Some(STALL_NS as f64),
     what: "a worker stood still for {}",
     advice: "something else ran on its processor, or it was stopped",
@@ -16,6 +16,6 @@ pub static STALL: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(|one| one.load_in_hold()?.stall_max_ns.map(|ns| ns as f64), |_| limits)
 }

@@ -1,13 +1,13 @@
 //! `stalled`: stalls took too much of the time.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 use crate::catalogue::LimitKey;
 
 /// Stalls took too much of the time.
 pub static STALLED: Rule = Rule {
     name: LimitKey::Stalled.name(),
     doc: "The share of the workers' time in a hold that they stood still, in stalls longer than 100 ms.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     invalid: Some(LimitKey::Stalled.default_limit()),
     setting: Some(LimitKey::Stalled),
     what: "workers stood still for {} of their time, in stalls longer than 100 ms",
@@ -16,6 +16,6 @@ pub static STALLED: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(|one| one.load_in_hold()?.stalled_share(), |_| limits)
 }

@@ -1,6 +1,6 @@
 //! `steal`: a hypervisor gave processor time to others.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 use crate::catalogue::LimitKey;
 use crate::record::WINDOW_SECONDS;
 
@@ -10,7 +10,7 @@ use crate::record::WINDOW_SECONDS;
 pub static STEAL: Rule = Rule {
     name: LimitKey::Steal.name(),
     doc: "Processor time that a hypervisor gave to others, in a hold.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.005),
     invalid: Some(LimitKey::Steal.default_limit()),
     setting: Some(LimitKey::Steal),
@@ -20,7 +20,7 @@ pub static STEAL: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             let load = one.load_in_hold().filter(|load| load.seconds >= WINDOW_SECONDS)?;

@@ -1,12 +1,12 @@
 //! `steal_burst`: a hypervisor gave processor time to others, in the worst five seconds.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 
 /// A hypervisor gave processor time to others, in the worst five seconds.
 pub static STEAL_BURST: Rule = Rule {
     name: "steal_burst",
     doc: "Processor time that a hypervisor gave to others, in the worst five seconds of a hold.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.02),
     what: "the hypervisor gave {} of the processors' time to others in five seconds",
     advice: "run on a machine that is not shared",
@@ -14,6 +14,6 @@ pub static STEAL_BURST: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(|one| one.load_in_hold()?.steal_worst, |_| limits)
 }

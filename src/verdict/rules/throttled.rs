@@ -1,13 +1,13 @@
 //! `throttled`: a control group's share of processor time was used up.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample};
 
 /// A control group's share of processor time was used up.
 // Only a warning in a ramp without a pace: going as fast as the machine can, it meets its quota.
 pub static THROTTLED: Rule = Rule {
     name: "throttled",
     doc: "Periods in which the quota of a control group left no processor time, in ramps and holds.",
-    unit: Unit::Count,
+    unit: RuleUnit::Count,
     warn: Some(0.0),
     invalid: Some(0.0),
     invalid_note: "except in a ramp without a pace",
@@ -17,7 +17,7 @@ pub static THROTTLED: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
             // Where no group counts, nothing is known.

@@ -1,6 +1,6 @@
 //! `worker_cpu`: a worker needed all of its processor.
 
-use super::rule::{Limits, RULE, Rule, RunFacts, Sample, Unit, thousandths};
+use super::rule::{RULE, Rule, RuleLimits, RuleUnit, RunFacts, Sample, thousandths};
 use crate::catalogue::LimitKey;
 use crate::plan::Level;
 
@@ -10,7 +10,7 @@ use crate::plan::Level;
 pub static WORKER_CPU: Rule = Rule {
     name: LimitKey::WorkerCpu.name(),
     doc: "What a worker used of a processor, in the busiest five seconds of a hold.",
-    unit: Unit::Share,
+    unit: RuleUnit::Share,
     warn: Some(0.90),
     invalid: Some(LimitKey::WorkerCpu.default_limit()),
     invalid_note: "in stages with a `rate`",
@@ -21,7 +21,7 @@ pub static WORKER_CPU: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| thousandths(one.load_in_hold()?.busy_permille),
         |one| limits.only_warn_if(!matches!(one.stage.level, Level::Rate { .. })),

@@ -1,6 +1,6 @@
 //! `worker_lost`: a worker died or stalled.
 
-use super::rule::{Found, Limits, RULE, Rule, RunFacts, Sample, of_run};
+use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
 
 /// A worker died or stalled.
 pub static WORKER_LOST: Rule = Rule {
@@ -14,11 +14,11 @@ pub static WORKER_LOST: Rule = Rule {
     ..RULE
 };
 
-fn measure(facts: &RunFacts<'_>, limits: Limits) -> Vec<Sample> {
+fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     of_run(facts.has_begun().then_some(facts.recording.lost_workers.len() as f64), limits)
 }
 
-fn breaches(facts: &RunFacts<'_>, _: Limits) -> Vec<Found> {
+fn breaches(facts: &RunFacts<'_>, _: RuleLimits) -> Vec<Found> {
     let words = |(scenario, worker, at_ns, why): &(u16, u16, u64, String)| {
         let scenario = facts.plan.scenarios.get(usize::from(*scenario));
         let name = scenario.map_or("?", |scenario| scenario.name.as_str());

@@ -107,7 +107,7 @@ fn no_data_never_passes() {
     ];
     for metric in metrics {
         let judge = Judge::new(&plan(vec![metric.clone()]));
-        assert_eq!(judge.findings()[0].state, State::NoData, "{}", metric.condition);
+        assert_eq!(judge.findings()[0].state, ThresholdState::NoData, "{}", metric.condition);
         let verdict = judge.judgement();
         assert_eq!(verdict.verdict, Verdict::Invalid);
         assert!(verdict.breaches.iter().any(|breach| breach.rule == &rules::SAMPLES));
@@ -127,7 +127,7 @@ fn a_percentile_with_too_few_samples_is_invalid() {
             (0..per_second).for_each(|_| cell.time(TimeMetric::ServiceTime, 1_000));
         })
     };
-    assert_eq!(judge(36).findings()[0].state, State::TooFew { needed: 368 });
+    assert_eq!(judge(36).findings()[0].state, ThresholdState::TooFew { needed: 368 });
     assert_eq!(judge(36).judgement().verdict, Verdict::Invalid);
     assert_eq!(judge(37).judgement().verdict, Verdict::Pass);
 }
@@ -151,11 +151,11 @@ fn stages_are_looked_at_together_alone_or_each() {
     assert_eq!(
         states,
         [
-            (None, State::Held),
-            (Some(0), State::Held),
-            (Some(1), State::Broken),
-            (Some(0), State::Held),
-            (Some(1), State::Broken),
+            (None, ThresholdState::Held),
+            (Some(0), ThresholdState::Held),
+            (Some(1), ThresholdState::Broken),
+            (Some(0), ThresholdState::Held),
+            (Some(1), ThresholdState::Broken),
         ]
     );
 }
@@ -172,7 +172,7 @@ fn a_window_finds_the_worst_stretch() {
         }
     });
     let finding = &judge.findings()[0];
-    assert_eq!((finding.state, finding.ratio), (State::Broken, Some((100, 150))));
+    assert_eq!((finding.state, finding.ratio), (ThresholdState::Broken, Some((100, 150))));
     assert_eq!(finding.window_end, Some(7));
 }
 
@@ -224,7 +224,7 @@ fn local_failures_are_no_failures_of_the_target() {
             String::new,
         );
     });
-    assert_eq!(judge.findings()[0].state, State::Held);
+    assert_eq!(judge.findings()[0].state, ThresholdState::Held);
     assert_eq!(judge.judgement().verdict, Verdict::Invalid);
 }
 
@@ -296,11 +296,11 @@ fn each_request_is_judged_by_itself() {
     assert_eq!(
         found,
         [
-            (0, None, State::Held, 950, None),
-            (1, Some(1), State::Broken, 50, None),
-            (2, Some(0), State::Held, 900, Some((900, 900))),
-            (2, Some(1), State::Broken, 100, Some((0, 100))),
-            (3, Some(1), State::Broken, 10, Some((5, 10))),
+            (0, None, ThresholdState::Held, 950, None),
+            (1, Some(1), ThresholdState::Broken, 50, None),
+            (2, Some(0), ThresholdState::Held, 900, Some((900, 900))),
+            (2, Some(1), ThresholdState::Broken, 100, Some((0, 100))),
+            (3, Some(1), ThresholdState::Broken, 10, Some((5, 10))),
         ]
     );
 }
@@ -308,11 +308,11 @@ fn each_request_is_judged_by_itself() {
 #[test]
 fn each_state_has_one_word() {
     let states = [
-        (State::Held, "held"),
-        (State::Broken, "broken"),
-        (State::NoData, "no_data"),
-        (State::Unreached { needed: 1, failed: 1 }, "unreached"),
-        (State::TooFew { needed: 368 }, "too_few_samples"),
+        (ThresholdState::Held, "held"),
+        (ThresholdState::Broken, "broken"),
+        (ThresholdState::NoData, "no_data"),
+        (ThresholdState::Unreached { needed: 1, failed: 1 }, "unreached"),
+        (ThresholdState::TooFew { needed: 368 }, "too_few_samples"),
     ];
     for (state, word) in states {
         assert_eq!(state.name(), word);

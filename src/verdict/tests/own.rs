@@ -69,8 +69,8 @@ fn drops_under_a_cap_that_is_meant_are_failures_of_the_target() {
     );
     assert_eq!(verdict.findings[0].ratio, Some((10, 110)));
     assert_eq!(verdict.findings[1].ratio, Some((100, 110)));
-    let states: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
-    assert_eq!(states, [State::Broken, State::Broken]);
+    let states: Vec<ThresholdState> = verdict.findings.iter().map(|one| one.state).collect();
+    assert_eq!(states, [ThresholdState::Broken, ThresholdState::Broken]);
     let health = verdict.health.iter().find(|one| one.rule == &rules::DROPPED).unwrap();
     assert_eq!((health.state, health.measured), (RuleStatus::Ok, Some(10.0 / 110.0)));
     // Local failures are this machine's all the same.

@@ -21,8 +21,8 @@ fn failed(cell: &mut Cell, count: u64, failure: Failure, at_ns: u64) {
     }
 }
 
-fn unreached(needed: u64, failed: u64) -> State {
-    State::Unreached { needed, failed }
+fn unreached(needed: u64, failed: u64) -> ThresholdState {
+    ThresholdState::Unreached { needed, failed }
 }
 
 fn rules(verdict: &Judgement) -> Vec<&'static Rule> {
@@ -74,14 +74,14 @@ fn a_target_that_never_answers_is_to_blame_wherever_its_requests_were_due() {
     ]);
     let verdict = end(hanging(&plan, Failure::RequestTimeout));
     assert_eq!((verdict.verdict, rules(&verdict)), (Verdict::Fail, vec![]));
-    let needed: Vec<State> = verdict.findings.iter().map(|one| one.state).collect();
+    let needed: Vec<ThresholdState> = verdict.findings.iter().map(|one| one.state).collect();
     assert_eq!(needed, [1, 6, 1, 368, 368, 1].map(|needed| unreached(needed, 10)));
     // What this machine did wrong says nothing about the target.
     let verdict = end(hanging(&plan, Failure::TooManyFiles));
     assert_eq!(verdict.verdict, Verdict::Invalid);
     assert!(rules(&verdict).contains(&&rules::LOCAL_FAILURES));
     assert!(rules(&verdict).contains(&&rules::SAMPLES));
-    assert!(verdict.findings.iter().all(|one| one.state == State::NoData));
+    assert!(verdict.findings.iter().all(|one| one.state == ThresholdState::NoData));
 }
 
 #[test]
@@ -90,7 +90,7 @@ fn a_ratio_that_is_broken_before_its_window_is_full_says_by_how_much() {
     let plan = plan(vec![Threshold { window, ..below(FAILURE, 0.1) }]);
     let judge = run(&plan, DONE, |_, cell| failed(cell, 7, Failure::Refused, 1));
     let finding = judge.judgement().findings.remove(0);
-    assert_eq!((finding.state, finding.ratio), (State::Broken, Some((70, 70))));
+    assert_eq!((finding.state, finding.ratio), (ThresholdState::Broken, Some((70, 70))));
     assert_eq!((finding.value, finding.window_end), (Some(1.0), None));
 }
 
@@ -102,7 +102,7 @@ fn what_failed_before_a_view_began_explains_nothing_in_it() {
             failed(cell, 100, Failure::Refused, u64::from(number) * 1_000_000_000);
         }
     });
-    assert_eq!(judge.judgement().findings[0].state, State::NoData);
+    assert_eq!(judge.judgement().findings[0].state, ThresholdState::NoData);
     assert_eq!(judge.judgement().verdict, Verdict::Invalid);
 }
 
@@ -119,7 +119,7 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
     };
     assert_eq!(verdict(30, 7, Failure::Reset), (Verdict::Fail, unreached(368, 70)));
     assert_eq!(verdict(2, 2, Failure::RequestTimeout), (Verdict::Fail, unreached(368, 20)));
-    let too_few = State::TooFew { needed: 368 };
+    let too_few = ThresholdState::TooFew { needed: 368 };
     assert_eq!(verdict(30, 1, Failure::Reset), (Verdict::Invalid, too_few));
     assert_eq!(verdict(30, 30, Failure::NoRow), (Verdict::Invalid, too_few));
     assert_eq!(verdict(30, 0, Failure::Reset), (Verdict::Invalid, too_few));
@@ -127,7 +127,12 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
 
 /// Ten seconds of so many requests that were answered well, and of some that failed with a
 /// response, of so many milliseconds each.
-fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Verdict, State) {
+fn with_failed(
+    good: u64,
+    bad: &[u64],
+    silent: u64,
+    threshold: Threshold,
+) -> (Verdict, ThresholdState) {
     let judge = run(&plan(vec![threshold]), DONE, |number, cell| {
         answered(cell, good, 1);
         if number == 0 {
@@ -146,16 +151,16 @@ fn with_failed(good: u64, bad: &[u64], silent: u64, threshold: Threshold) -> (Ve
 fn what_is_asked_of_failures_holds_where_nothing_fails() {
     let p99 = Metric::Time(TimeMetric::FailedTime, Stat::P99);
     let below_a_second = || below(p99, 1e9);
-    let held = (Verdict::Pass, State::Held);
+    let held = (Verdict::Pass, ThresholdState::Held);
     assert_eq!(with_failed(30, &[], 0, below_a_second()), held);
     // Few that failed are all that there are.
     assert_eq!(with_failed(30, &[5, 900], 0, below_a_second()), held);
-    let too_few = (Verdict::Invalid, State::TooFew { needed: 368 });
+    let too_few = (Verdict::Invalid, ThresholdState::TooFew { needed: 368 });
     assert_eq!(with_failed(30, &[5, 1_100], 0, below_a_second()), too_few);
     // Without a response nobody knows how long it would have taken; without an attempt nothing was
     // tried.
     assert_eq!(with_failed(30, &[5], 1, below_a_second()), too_few);
-    let no_data = (Verdict::Invalid, State::NoData);
+    let no_data = (Verdict::Invalid, ThresholdState::NoData);
     assert_eq!(with_failed(30, &[], 1, below_a_second()), no_data);
     assert_eq!(with_failed(0, &[], 0, below_a_second()), no_data);
     // A lower bound wants failures, and other times want successes.
@@ -173,11 +178,11 @@ fn a_percentile_is_broken_on_few_samples_when_they_are_enough_to_tell() {
             answered(cell, slow, 1_000);
         });
         // A live look does not take a chance at each second.
-        assert_eq!(judge.findings()[0].state, State::TooFew { needed: 368 });
+        assert_eq!(judge.findings()[0].state, ThresholdState::TooFew { needed: 368 });
         judge.judgement()
     };
     // Of 180 samples six beyond the bound are what a p99 within it gives once in a hundred times.
-    assert_eq!(verdict(6, 500e6).findings[0].state, State::Broken);
+    assert_eq!(verdict(6, 500e6).findings[0].state, ThresholdState::Broken);
     assert_eq!(verdict(6, 500e6).verdict, Verdict::Fail);
     assert_eq!(verdict(5, 500e6).verdict, Verdict::Invalid);
     assert_eq!(verdict(18, 1_100e6).verdict, Verdict::Invalid);
@@ -196,7 +201,7 @@ fn a_broken_threshold_stands_whatever_others_lack_and_the_generators_faults_stan
     };
     let fine = verdict(&|_| ());
     assert_eq!((fine.verdict, rules(&fine)), (Verdict::Fail, vec![]));
-    assert_eq!(fine.findings[1].state, State::TooFew { needed: 368 });
+    assert_eq!(fine.findings[1].state, ThresholdState::TooFew { needed: 368 });
     let starved = verdict(&|cell| cell.time(TimeMetric::ScheduleLag, 200_000_000));
     assert_eq!(
         (starved.verdict, rules(&starved)),
@@ -233,7 +238,7 @@ fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else()
         (verdict.verdict, verdict.findings[0].state)
     };
     let fail = |failed| (Verdict::Fail, unreached(1, failed));
-    let invalid = (Verdict::Invalid, State::NoData);
+    let invalid = (Verdict::Invalid, ThresholdState::NoData);
     assert_eq!(state(true, 5, [5, 0], Failure::Status), fail(50));
     assert_eq!(state(true, 0, [1, 0], Failure::RequestTimeout), fail(10));
     assert_eq!(state(true, 5, [0, 0], Failure::Status), invalid);
@@ -304,9 +309,12 @@ fn connections_that_the_target_ended_owe_their_heartbeats() {
         (Verdict::Fail, vec![wrong, one, one, p99])
     );
     // Nobody failed: the plan has no heartbeat in it, or too few connections.
-    let too_few = State::TooFew { needed: 368 };
+    let too_few = ThresholdState::TooFew { needed: 368 };
     assert_eq!(
         states(verdict(None)),
-        (Verdict::Invalid, vec![State::NoData, State::NoData, State::NoData, too_few])
+        (
+            Verdict::Invalid,
+            vec![ThresholdState::NoData, ThresholdState::NoData, ThresholdState::NoData, too_few]
+        )
     );
 }

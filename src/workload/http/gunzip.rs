@@ -12,12 +12,12 @@ const MAGIC: [u8; 2] = [0x1f, 0x8b];
 #[derive(Debug)]
 pub(super) struct Gunzip<W: Write + Default> {
     member: GzDecoder<W>,
-    place: Place,
+    place: GzipPosition,
 }
 
 /// Where the next byte stands.
 #[derive(Debug, Clone, Copy)]
-enum Place {
+enum GzipPosition {
     /// In a member.
     Inside,
     /// Directly behind a member.
@@ -30,7 +30,7 @@ enum Place {
 
 impl<W: Write + Default> Gunzip<W> {
     pub(super) fn new(content: W) -> Self {
-        Self { member: GzDecoder::new(content), place: Place::Inside }
+        Self { member: GzDecoder::new(content), place: GzipPosition::Inside }
     }
 
     /// Takes the next piece.
@@ -40,23 +40,23 @@ impl<W: Write + Default> Gunzip<W> {
     pub(super) fn take(&mut self, mut piece: &[u8]) -> io::Result<()> {
         while let Some(first) = piece.first() {
             let taken = match self.place {
-                Place::Inside => self.member.write(piece)?,
-                Place::Behind if *first == MAGIC[0] => {
-                    self.place = Place::AfterFirst;
+                GzipPosition::Inside => self.member.write(piece)?,
+                GzipPosition::Behind if *first == MAGIC[0] => {
+                    self.place = GzipPosition::AfterFirst;
                     1
                 }
-                Place::AfterFirst if *first == MAGIC[1] => {
+                GzipPosition::AfterFirst if *first == MAGIC[1] => {
                     self.begin_member()?;
                     1
                 }
-                Place::Behind | Place::AfterFirst | Place::Garbage => {
-                    self.place = Place::Garbage;
+                GzipPosition::Behind | GzipPosition::AfterFirst | GzipPosition::Garbage => {
+                    self.place = GzipPosition::Garbage;
                     return Ok(());
                 }
             };
             if taken == 0 {
                 // The decoder takes nothing once its member has ended.
-                self.place = Place::Behind;
+                self.place = GzipPosition::Behind;
             }
             piece = &piece[taken..];
         }
@@ -67,7 +67,7 @@ impl<W: Write + Default> Gunzip<W> {
         self.member.try_finish()?;
         let content = std::mem::take(self.member.get_mut());
         self.member = GzDecoder::new(content);
-        self.place = Place::Inside;
+        self.place = GzipPosition::Inside;
         self.member.write_all(&MAGIC)
     }
 

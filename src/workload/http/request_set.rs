@@ -10,7 +10,8 @@ use super::request_template::{FillError, RequestTemplate};
 use super::session::{SessionUpdate, UserSession};
 use super::test_data::TestData;
 use crate::plan::{
-    AnswerLimits, Assertion, Http, HttpUrl, Request, Retry, Secrets, Template, Templated, Version,
+    AnswerLimits, Assertion, Http, HttpUrl, HttpVersion, Request, Retry, Secrets, Template,
+    Templated,
 };
 use crate::record::{Failure, FailureStage};
 use crate::units::Address;
@@ -210,8 +211,8 @@ impl PreparedRequest {
             _ => None,
         };
         let http2_request = match http.version {
-            Version::Http1 => None,
-            Version::Http2 { .. } => {
+            HttpVersion::Http1 => None,
+            HttpVersion::Http2 { .. } => {
                 let http2_request = Http2Request::new(&bytes, url.is_secure);
                 // Without its values it may not be whole.
                 if http2_request.is_none() && body_bytes.is_ok() && !request_template.is_filled {

@@ -1,7 +1,7 @@
 //! The memory of a control group: predicted, and met within 2 % on either side.
 
 use super::{Lab, Ran};
-use planrun::machine::{CgroupMemory, Counters, Evidence, Host, Limits, diagnose};
+use planrun::machine::{CgroupMemory, Counters, Evidence, HostRoot, MachineLimits, diagnose};
 use planrun::record::{RootCause, Side};
 use std::path::PathBuf;
 
@@ -84,7 +84,7 @@ fn memory_of_a_group_is_predicted() {
         assert_eq!((fits.counter("connect.ok"), group.kills()), (below, 0), "{}", fits.stderr);
 
         let above = predicted * 102 / 100;
-        let counters = Counters::read(&Host::default());
+        let counters = Counters::read(&HostRoot::default());
         let killed = run(above);
         assert_ne!(
             killed.code, 0,
@@ -93,9 +93,9 @@ fn memory_of_a_group_is_predicted() {
         );
         assert!(group.kills() > 0, "{}", killed.stderr);
 
-        let limits = Limits {
+        let limits = MachineLimits {
             cgroup: Some(CgroupMemory { file: "memory.max".into(), limit: LIMIT, used: 0 }),
-            ..Limits::read_at(&Host::default())
+            ..MachineLimits::read_at(&HostRoot::default())
         };
         let blames = diagnose(&Evidence {
             wanted: above,
@@ -105,7 +105,7 @@ fn memory_of_a_group_is_predicted() {
             failures: &[],
             deaths: &[],
             killed: 1,
-            deltas: &Counters::read(&Host::default()).since(&counters),
+            deltas: &Counters::read(&HostRoot::default()).since(&counters),
             limits: &limits,
             route: "127.0.0.1 -> t",
             target_here: true,

@@ -5,7 +5,7 @@
 
 use super::root_causes::Seen;
 use super::{Lab, assert_near};
-use planrun::machine::{Conntrack, Host};
+use planrun::machine::{Conntrack, HostRoot};
 use planrun::record::{RootCause, Side};
 
 const MAX: &str = "/proc/sys/net/netfilter/nf_conntrack_max";
@@ -17,7 +17,7 @@ struct Low {
 
 impl Low {
     fn new(max: u64) -> Self {
-        let now = Conntrack::read(&Host::default()).expect("the kernel can track connections");
+        let now = Conntrack::read(&HostRoot::default()).expect("the kernel can track connections");
         assert!(now.count < max / 10, "others are tracked here: {now:?}");
         let before = std::fs::read_to_string(MAX).unwrap();
         std::fs::write(MAX, max.to_string()).unwrap();

@@ -81,9 +81,9 @@ fn tracking_is_probed_and_not_guessed() {
 
 #[test]
 fn processes_of_servers_are_counted_as_the_servers_count_them() {
-    use planrun::machine::{Limits, both_ends_here, servers};
+    use planrun::machine::{MachineLimits, both_ends_here, servers};
     for open_files in [200, 1_000, 4_096, 20_000, 65_536, 1_048_576, 3_000_000] {
-        let limits = Limits { open_files: Some(open_files), ..Limits::default() };
+        let limits = MachineLimits { open_files: Some(open_files), ..MachineLimits::default() };
         let expected = processes_for(1_000_000, open_files);
         assert_eq!(u64::from(servers(0, &both_ends_here(), &limits)), expected, "{open_files}");
     }

@@ -1,7 +1,7 @@
 //! Each cause made for real: a run meets it, and it is named with its side.
 
 use super::{Lab, Ran, sysctl};
-use planrun::machine::{Counters, Deltas, Evidence, Host, Limits, diagnose};
+use planrun::machine::{Counters, Deltas, Evidence, HostRoot, MachineLimits, diagnose};
 use planrun::record::{Cause, Diagnosis, RootCause, Side};
 use socket2::{Domain, Socket, Type};
 use std::io::{BufRead, BufReader};
@@ -38,7 +38,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn of(lab: &Lab, before: &[&str], plan: &str) -> Self {
-        let host = Host::default();
+        let host = HostRoot::default();
         let counters = Counters::read(&host);
         let ran = lab.run(before, plan, &["--force"]);
         Self { ran, deltas: Counters::read(&host).since(&counters), target_here: true }
@@ -66,7 +66,7 @@ impl Seen {
             deaths: &[],
             killed: 0,
             deltas: &self.deltas,
-            limits: &Limits::read_at(&Host::default()),
+            limits: &MachineLimits::read_at(&HostRoot::default()),
             route: "127.0.0.1 -> t",
             target_here: self.target_here,
             protocol: None,

@@ -1,6 +1,6 @@
 //! A run that never was: two scenarios, nine seconds, the same facts every time.
 
-use planrun::machine::{Limits, NetworkPath};
+use planrun::machine::{MachineLimits, NetworkPath};
 use planrun::plan::{Overrides, Phase, Plan, Source, TimeMetric};
 use planrun::record::{
     AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, Gauge, HostDelta,
@@ -87,13 +87,13 @@ pub(super) fn started() -> Started {
             },
             NetworkPath { route: "127.0.0.1 -> 127.0.0.1:8080".into(), both_ends_here: true },
         ],
-        limits: Some(Limits { somaxconn: Some(128), ..Limits::default() }),
+        limits: Some(MachineLimits { somaxconn: Some(128), ..MachineLimits::default() }),
     }
 }
 
 pub(super) fn finished() -> Finished {
     let counters = vec![("accepted".into(), 1_201), ("messages.sent".into(), 7_200)];
-    let limits = Some(Limits { somaxconn: Some(128), ..Limits::default() });
+    let limits = Some(MachineLimits { somaxconn: Some(128), ..MachineLimits::default() });
     Finished { servers: vec![ServerCounters { target: "lb".into(), counters }], limits }
 }
 

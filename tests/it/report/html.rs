@@ -9,7 +9,7 @@ use planrun::record::{
     AttemptOutcome, Cause, Cell, CellKey, Counter, Entry, Failure, FailureStage, HostSample,
     MonitorReading, ScenarioSecond, Second, StageTransition, StopReason, Transition,
 };
-use planrun::report::{self, Series};
+use planrun::report::{self, RowSeries};
 use planrun::store::{NewRun, Store};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
@@ -84,7 +84,7 @@ fn hostile() -> String {
     let now = super::NOW.parse().unwrap();
     let run =
         NewRun { plan: &plan, text: &text, overrides: &overrides, now, environment: &environment };
-    let mut store = Store::create(out.path(), &run, Box::new(Series::new(&plan))).unwrap();
+    let mut store = Store::create(out.path(), &run, Box::new(RowSeries::new(&plan))).unwrap();
     let mut started = canned::started();
     started.targets.truncate(1);
     started.workers.truncate(1);

@@ -17,7 +17,7 @@ mod verified;
 use planrun::machine::Environment;
 use planrun::record::Entry;
 use planrun::report::page::{Page, WIDTH};
-use planrun::report::{self, FINAL, Series, WrittenReports, text};
+use planrun::report::{self, FINAL, RowSeries, WrittenReports, text};
 use planrun::store::{Error, FolderLock, NewRun, SavedRun, Store};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -35,7 +35,7 @@ fn store(out: &Path) -> Result<Store, Error> {
         now,
         environment: &Environment::default(),
     };
-    Store::create(out, &run, Box::new(Series::new(&plan)))
+    Store::create(out, &run, Box::new(RowSeries::new(&plan)))
 }
 
 /// Runs the canned run into a folder below `out`, as the coordinator does it.

@@ -4,7 +4,7 @@ use super::{again, finished};
 use planrun::report::page::Page;
 use planrun::report::{WrittenReports, text};
 use planrun::store::{Damage, SavedRun};
-use planrun::verdict::{Breach, State, rules};
+use planrun::verdict::{Breach, ThresholdState, rules};
 use unicode_width::UnicodeWidthStr;
 
 #[test]
@@ -105,8 +105,15 @@ fn a_short_summary_keeps_what_decides() {
     insta::assert_snapshot!("short", short);
     // Many thresholds: those that did not hold are shown, the others are counted.
     let mut many = saved;
-    let held = many.judgement.findings.iter().find(|one| one.state == State::Held).unwrap().clone();
-    let before = many.judgement.findings.iter().filter(|one| one.state == State::Held).count();
+    let held = many
+        .judgement
+        .findings
+        .iter()
+        .find(|one| one.state == ThresholdState::Held)
+        .unwrap()
+        .clone();
+    let before =
+        many.judgement.findings.iter().filter(|one| one.state == ThresholdState::Held).count();
     many.judgement.findings.extend(std::iter::repeat_n(held, 20));
     let printed = print(&many);
     assert!(printed.contains(&format!("  {} more held\n", before + 20)), "{printed}");

@@ -7,7 +7,7 @@ use planrun::record::{
     Cell, CellKey, Counter, Entry, HostSample, ScenarioSecond, Second, StageTransition, StopReason,
     Transition,
 };
-use planrun::report::Series;
+use planrun::report::RowSeries;
 use planrun::store::{NewRun, SavedRun, Store};
 use std::path::Path;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ fn a_soak_grows_by_two_kilobytes_a_second_and_scenario_at_most() {
         now: super::NOW.parse().unwrap(),
         environment: &Environment::default(),
     };
-    let mut store = Store::create(out.path(), &run, Box::new(Series::new(&plan))).unwrap();
+    let mut store = Store::create(out.path(), &run, Box::new(RowSeries::new(&plan))).unwrap();
     store.started(canned::started());
     let folder = store.folder().to_owned();
     let (from, to) = (420, 660);

@@ -270,8 +270,11 @@ fn an_unpaced_ramp_does_not_wait_for_those_who_try_again() {
     let churn =
         crate::plan::Churn { reconnect: backoff(10, 1, Jitter::None), ..Default::default() };
     let orders = vec![
-        (0, Command::StartRamp { stage: 0 }),
-        (5 * SECOND_NS, Command::Transition { mark: Transition::Hold(0), at_ns: 5 * SECOND_NS }),
+        (0, WorkerCommand::StartRamp { stage: 0 }),
+        (
+            5 * SECOND_NS,
+            WorkerCommand::Transition { mark: Transition::Hold(0), at_ns: 5 * SECOND_NS },
+        ),
     ];
     // A tenth of the users never gets an answer.
     let script: Script = Box::new(|simulation, slot, user| {

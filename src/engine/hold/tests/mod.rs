@@ -199,8 +199,11 @@ fn an_end_that_comes_instead_of_a_reply_is_told_from_one_in_silence() {
 #[test]
 fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
     let orders = vec![
-        (SECOND_NS, Command::StartRamp { stage: 0 }),
-        (2 * SECOND_NS, Command::Transition { mark: Transition::Hold(0), at_ns: 2 * SECOND_NS }),
+        (SECOND_NS, WorkerCommand::StartRamp { stage: 0 }),
+        (
+            2 * SECOND_NS,
+            WorkerCommand::Transition { mark: Transition::Hold(0), at_ns: 2 * SECOND_NS },
+        ),
     ];
     let outcomes = run(
         plan(settings(None), vec![stage(1_000, Ramp::Unpaced, 5)]),
@@ -219,7 +222,7 @@ fn an_unpaced_ramp_waits_for_its_turn_and_holds_from_when_all_are_there() {
 fn an_early_drain_closes_in_order_and_a_halt_does_not() {
     let drain = vec![(
         3 * SECOND_NS,
-        Command::Transition { mark: Transition::Drain, at_ns: 3 * SECOND_NS },
+        WorkerCommand::Transition { mark: Transition::Drain, at_ns: 3 * SECOND_NS },
     )];
     let stages = || vec![stage(1_000, paced(100), 60)];
     let outcomes = run(plan(settings(None), stages()), drain, open_at_once(), nothing());
@@ -227,7 +230,7 @@ fn an_early_drain_closes_in_order_and_a_halt_does_not() {
     assert_eq!(outcomes.get(Counter::Ok), 300);
     let halted = run(
         plan(settings(None), stages()),
-        vec![(3 * SECOND_NS, Command::Halt)],
+        vec![(3 * SECOND_NS, WorkerCommand::Halt)],
         open_at_once(),
         nothing(),
     );

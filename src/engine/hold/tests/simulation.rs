@@ -203,7 +203,7 @@ impl Outcomes {
 
 pub(super) fn run(
     plan: Plan,
-    orders: Vec<(u64, Command)>,
+    orders: Vec<(u64, WorkerCommand)>,
     on_connect: Script,
     on_send: Script,
 ) -> Outcomes {
@@ -215,7 +215,7 @@ pub(super) fn run(
 /// A run in which connections say this.
 pub(super) fn run_with<C: Conversation>(
     plan: Plan,
-    orders: Vec<(u64, Command)>,
+    orders: Vec<(u64, WorkerCommand)>,
     scripts: (Script, Script),
     conversation: C,
 ) -> Outcomes {
@@ -226,7 +226,7 @@ pub(super) fn run_with<C: Conversation>(
 pub(super) fn run_part<C: Conversation>(
     plan: Plan,
     partition: Partition,
-    orders: Vec<(u64, Command)>,
+    orders: Vec<(u64, WorkerCommand)>,
     (on_connect, on_send): (Script, Script),
     conversation: C,
 ) -> Outcomes {
@@ -247,7 +247,7 @@ pub(super) fn run_part<C: Conversation>(
         plan,
     };
     // The only worker need not wait for its turn to close.
-    let orders = std::iter::once((0, Command::StartClosing)).chain(orders);
+    let orders = std::iter::once((0, WorkerCommand::StartClosing)).chain(orders);
     let (on_connect, on_send) = (Some(Rc::new(on_connect)), Some(Rc::new(on_send)));
     let server = Server { on_connect, on_send, ..Server::default() };
     let simulation = Simulated::new(server, orders);

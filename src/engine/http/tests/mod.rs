@@ -211,14 +211,15 @@ fn times_of_successes_and_of_failures_are_kept_apart() {
 
 #[test]
 fn an_early_drain_ends_well_and_a_halt_leaves_unfinished() {
-    let drain = [(700 * MS, Command::Transition { mark: Transition::Drain, at_ns: 700 * MS })];
+    let drain =
+        [(700 * MS, WorkerCommand::Transition { mark: Transition::Drain, at_ns: 700 * MS })];
     let world = Rc::new(World::new(|sent| sent + 100 * MS));
     let stages = [users(10, paced(100), 60_000)];
     let gentle = ran(&world, load(settings(), &stages, Partition::WHOLE), &drain);
     assert_eq!(gentle.get(Counter::Unfinished), 0);
     assert!((700 * MS..810 * MS).contains(&gentle.end_ns), "{}", gentle.end_ns);
 
-    let halt = [(700 * MS, Command::Halt)];
+    let halt = [(700 * MS, WorkerCommand::Halt)];
     let world = Rc::new(World::new(|sent| sent + 400 * MS));
     let hard = ran(&world, load(settings(), &stages, Partition::WHOLE), &halt);
     assert_eq!(hard.get(Counter::Unfinished), 10);

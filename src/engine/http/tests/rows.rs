@@ -21,8 +21,8 @@ fn granted(levels: &[(Level, u64)], count: u64) -> Load {
     Load { stock, rows, ..load(http, levels, Partition::WHOLE) }
 }
 
-fn rows(first: u64, count: u64) -> Command {
-    Command::Rows { first, count }
+fn rows(first: u64, count: u64) -> WorkerCommand {
+    WorkerCommand::Rows { first, count }
 }
 
 #[test]
@@ -61,7 +61,7 @@ fn an_arrival_that_waits_for_its_row_is_late_or_dropped_and_never_lost() {
 fn what_no_pass_has_taken_is_given_back_at_the_end() {
     let world = Rc::new(World::new(|sent| sent + MS));
     let load = granted(&[rate(10, 300)], 8);
-    let ran = ran(&world, load, &[(150 * MS, Command::ReturnRows)]);
+    let ran = ran(&world, load, &[(150 * MS, WorkerCommand::ReturnRows)]);
     // Two are taken by then, and three of the other six given back; one more is taken before the
     // end.
     assert_eq!(ran.returned, [(5, 3), (3, 2)]);

@@ -164,9 +164,9 @@ impl Peer for Rc<World> {
         Ready { id, readable: false, writable: true, closed: false, failed: false }
     }
 
-    fn answer(&mut self, report: &WorkerReport, now_ns: u64) -> Option<Command> {
+    fn answer(&mut self, report: &WorkerReport, now_ns: u64) -> Option<WorkerCommand> {
         let WorkerReport::RampReached { stage } = *report else { return None };
-        Some(Command::Transition { mark: Transition::Hold(stage), at_ns: now_ns })
+        Some(WorkerCommand::Transition { mark: Transition::Hold(stage), at_ns: now_ns })
     }
 }
 
@@ -329,8 +329,8 @@ impl Ran {
 
 /// Runs one worker against a world; `orders` are given at their moments, the hold of an unpaced
 /// stage as soon as it is reached.
-pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, Command)]) -> Ran {
-    let commands: Vec<(u64, Command)> = orders.to_vec();
+pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, WorkerCommand)]) -> Ran {
+    let commands: Vec<(u64, WorkerCommand)> = orders.to_vec();
     let host = Simulated::new(Rc::clone(world), commands);
     let ended = drive(HttpWorker::new(host, load).unwrap()).unwrap();
     let mut ran = Ran::default();

@@ -12,8 +12,8 @@ mod pace;
 const GIB: u64 = 1 << 30;
 
 /// The machine of the million: two cores, 24 GiB, 20,000 open files, the kernel's own settings.
-fn usual() -> Limits {
-    Limits {
+fn usual() -> MachineLimits {
+    MachineLimits {
         file_max: Some(2_466_170),
         files_now: Some(522),
         epoll_watches: Some(5_491_511),
@@ -49,11 +49,11 @@ fn find(rows: &[Requirement], check: Resource) -> &Requirement {
     rows.iter().find(|row| row.resource == check).expect("every check has a row")
 }
 
-fn row(plan: &Plan, limits: &Limits, check: Resource) -> Requirement {
+fn row(plan: &Plan, limits: &MachineLimits, check: Resource) -> Requirement {
     find(&preflight(plan, limits, &untracked()), check).clone()
 }
 
-fn fitness(plan: &Plan, limits: &Limits, check: Resource) -> RequirementStatus {
+fn fitness(plan: &Plan, limits: &MachineLimits, check: Resource) -> RequirementStatus {
     row(plan, limits, check).status
 }
 
@@ -97,16 +97,16 @@ fn the_million_fits_a_small_machine_and_its_table_reads_so() {
 
 #[test]
 fn every_check_has_exactly_one_row_in_its_place() {
-    let rows = preflight(&held(1, 1), &Limits::default(), &Probes::default());
+    let rows = preflight(&held(1, 1), &MachineLimits::default(), &Probes::default());
     let checks: Vec<Resource> = rows.iter().map(|row| row.resource).collect();
     assert_eq!(checks, Resource::ALL);
 }
 
 #[test]
 fn nothing_that_could_not_be_read_is_ok_or_refuses() {
-    let rows = preflight(&held(1_000_000, 20_000), &Limits::default(), &Probes::default());
+    let rows = preflight(&held(1_000_000, 20_000), &MachineLimits::default(), &Probes::default());
     for row in &rows {
-        let unread = row.have == Figure::Unknown;
+        let unread = row.have == Amount::Unknown;
         assert_eq!(unread, row.status == RequirementStatus::NotAvailable, "{row:?}");
         assert_ne!(row.status, RequirementStatus::Fail, "{row:?}");
     }
@@ -119,12 +119,12 @@ fn fixed_workers_must_have_the_descriptors() {
     plan.generator.workers = Some(10);
     let row = row(&plan, &usual(), Resource::ProcessFiles);
     assert_eq!(row.status, RequirementStatus::Fail);
-    assert_eq!(row.needed, Figure::Number(100_096 + 64), "391 blocks of 256 for the first");
+    assert_eq!(row.needed, Amount::Number(100_096 + 64), "391 blocks of 256 for the first");
     assert_eq!(row.headroom, Some(199_360));
     assert_eq!(row.fixes[0], "[generator] workers = \"auto\"");
     plan.generator.workers = Some(51);
     assert_eq!(fitness(&plan, &usual(), Resource::ProcessFiles), RequirementStatus::Ok);
-    let unread = Limits { open_files: None, ..usual() };
+    let unread = MachineLimits { open_files: None, ..usual() };
     assert_eq!(fitness(&plan, &unread, Resource::ProcessFiles), RequirementStatus::NotAvailable);
 }
 
@@ -136,10 +136,10 @@ fn few_connections_do_not_overflow_the_backlog() {
         let row = row(&here(connections), &usual(), Resource::NetdevBacklog);
         (row.needed, row.status)
     };
-    assert_eq!(backlog(10), (Figure::Number(256), RequirementStatus::Ok));
-    assert_eq!(backlog(250), (Figure::Number(1_000), RequirementStatus::Ok));
-    assert_eq!(backlog(251), (Figure::Number(1_004), RequirementStatus::Warn));
-    assert_eq!(backlog(20_000), (Figure::Number(10_000), RequirementStatus::Warn));
+    assert_eq!(backlog(10), (Amount::Number(256), RequirementStatus::Ok));
+    assert_eq!(backlog(250), (Amount::Number(1_000), RequirementStatus::Ok));
+    assert_eq!(backlog(251), (Amount::Number(1_004), RequirementStatus::Warn));
+    assert_eq!(backlog(20_000), (Amount::Number(10_000), RequirementStatus::Warn));
     let Endpoint::Urls(mut urls) = web() else { unreachable!() };
     urls[0].site = Site::Socket("/run/app.sock".into());
     let socket = plan(Endpoint::Urls(urls), vec![http(vec![users(20_000, Ramp::Unpaced, 60)])]);
@@ -148,7 +148,7 @@ fn few_connections_do_not_overflow_the_backlog() {
 
 #[test]
 fn many_processes_on_few_cores_are_a_warning() {
-    let low = Limits { open_files: Some(1_024), ..usual() };
+    let low = MachineLimits { open_files: Some(1_024), ..usual() };
     let row = row(&held(100_000, 2_000), &low, Resource::Processes);
     assert_eq!(row.status, RequirementStatus::Warn, "{row:?}");
     let line = "* hard nofile 8192    # in /etc/security/limits.conf, then log in anew";
@@ -157,12 +157,12 @@ fn many_processes_on_few_cores_are_a_warning() {
 
 #[test]
 fn system_files_bind_those_without_the_capability() {
-    let few = Limits { file_max: Some(100_000), ..usual() };
+    let few = MachineLimits { file_max: Some(100_000), ..usual() };
     assert_eq!(
         fitness(&held(1_000_000, 20_000), &few, Resource::SystemFiles),
         RequirementStatus::Warn
     );
-    let bound = Limits { capabilities: Some(0), ..few };
+    let bound = MachineLimits { capabilities: Some(0), ..few };
     let row = row(&held(1_000_000, 20_000), &bound, Resource::SystemFiles);
     assert_eq!(row.status, RequirementStatus::Fail);
     assert_eq!(row.headroom, Some(1_000_000 * (100_000 - 522) / (2_000_000 + 104 * 64)));
@@ -189,7 +189,7 @@ fn sources_of_the_plan_multiply_the_ports() {
     let address = |last| std::net::Ipv4Addr::new(10, 1, 0, last).into();
     plan.generator.source_addresses = vec![SourceRange { first: address(1), last: address(3) }];
     let row = row(&plan, &usual(), Resource::SourcePorts);
-    assert_eq!((row.needed, row.headroom), (Figure::Number(20_000), Some(84_696)));
+    assert_eq!((row.needed, row.headroom), (Amount::Number(20_000), Some(84_696)));
     let not_ours =
         Probes { not_bindable: vec![(address(3), "no".into())], bound: 2, ..untracked() };
     let rows = preflight(&plan, &usual(), &not_ours);
@@ -203,7 +203,7 @@ fn ports_of_the_plan_are_bound_by_hand() {
     let mut plan = far(20_000);
     plan.generator.port_range = Some((1_024, 11_023));
     let narrow = row(&plan, &usual(), Resource::SourcePorts);
-    assert_eq!((narrow.have, narrow.status), (Figure::Number(10_000), RequirementStatus::Fail));
+    assert_eq!((narrow.have, narrow.status), (Amount::Number(10_000), RequirementStatus::Fail));
     assert!(narrow.fixes[0].starts_with("[generator] port_range"), "{:?}", narrow.fixes);
     plan.generator.port_range = Some((1_024, 41_023));
     assert_eq!(
@@ -214,20 +214,21 @@ fn ports_of_the_plan_are_bound_by_hand() {
     let mut services = usual();
     services.ports.as_mut().expect("a range").listening = vec![80, 8_000];
     let row = row(&plan, &services, Resource::SourcePorts);
-    assert_eq!((row.have, row.status), (Figure::Number(39_999), RequirementStatus::Warn));
+    assert_eq!((row.have, row.status), (Amount::Number(39_999), RequirementStatus::Warn));
 }
 
 #[test]
 fn watches_memory_and_groups_bound_the_reach() {
-    let few = Limits { epoll_watches: Some(1_000_000), ..usual() };
+    let few = MachineLimits { epoll_watches: Some(1_000_000), ..usual() };
     let row = row(&held(1_000_000, 20_000), &few, Resource::EpollWatches);
     assert_eq!((row.status, row.headroom), (RequirementStatus::Fail, Some(500_000)));
-    let small = Limits { memory_available: Some(4 * GIB), memory_total: Some(4 * GIB), ..usual() };
+    let small =
+        MachineLimits { memory_available: Some(4 * GIB), memory_total: Some(4 * GIB), ..usual() };
     let row = self::row(&held(1_000_000, 20_000), &small, Resource::Memory);
     assert_eq!(row.status, RequirementStatus::Fail);
     assert!((420_000..440_000).contains(&row.headroom.expect("a bound")), "{row:?}");
     let group = CgroupMemory { file: "/g/memory.max".into(), limit: 2 * GIB, used: GIB };
-    let grouped = Limits { cgroup: Some(group), ..usual() };
+    let grouped = MachineLimits { cgroup: Some(group), ..usual() };
     let row = self::row(&held(1_000_000, 20_000), &grouped, Resource::CgroupMemory);
     assert_eq!(row.status, RequirementStatus::Fail);
     assert!(row.fixes[0].ends_with("> /g/memory.max"), "{row:?}");
@@ -251,7 +252,7 @@ fn tracking_counts_only_where_it_was_seen() {
         fitness(&held(300_000, 2_000), &usual(), Resource::Conntrack),
         RequirementStatus::Ok
     );
-    let none = Limits { conntrack: None, ..usual() };
+    let none = MachineLimits { conntrack: None, ..usual() };
     assert_eq!(
         find(&preflight(&held(1, 1), &none, &live), Resource::Conntrack).status,
         RequirementStatus::Ok
@@ -267,9 +268,9 @@ fn http_needs_what_may_be_in_flight() {
     };
     let stage = Stage { name: "1".into(), level, hold: seconds(60), warmup: false };
     let open = plan(hosts(&["10.0.0.1"]), vec![http(vec![stage])]);
-    assert_eq!(row(&open, &usual(), Resource::SourcePorts).needed, Figure::Number(10_000));
+    assert_eq!(row(&open, &usual(), Resource::SourcePorts).needed, Amount::Number(10_000));
     let closed = plan(hosts(&["10.0.0.1"]), vec![http(vec![users(5, Ramp::Unpaced, 1)])]);
-    assert_eq!(row(&closed, &usual(), Resource::RampCpu).needed, Figure::text("no pace"));
+    assert_eq!(row(&closed, &usual(), Resource::RampCpu).needed, Amount::text("no pace"));
 }
 
 #[test]
@@ -288,10 +289,10 @@ fn a_small_cap_cannot_be_told_from_a_slow_target() {
     };
     assert_eq!(
         (capped(3_329).needed, capped(3_329).status),
-        (Figure::Number(3_329), RequirementStatus::Ok)
+        (Amount::Number(3_329), RequirementStatus::Ok)
     );
     let small = capped(1_000);
-    assert_eq!((small.have, small.status), (Figure::Number(1_000), RequirementStatus::Warn));
+    assert_eq!((small.have, small.status), (Amount::Number(1_000), RequirementStatus::Warn));
     assert_eq!(small.fixes, ["max_in_flight = 3329", "timeout = \"8s270ms\""]);
     assert_eq!(capped(0).fixes, ["max_in_flight = 3329"]);
     assert_eq!(fitness(&held(100, 10), &usual(), Resource::InFlight), RequirementStatus::Ok);
@@ -303,12 +304,12 @@ fn handshakes_cost_memory_and_processor_time() {
     let mut secured = plain.clone();
     secured.targets[0].tls = Some(crate::plan::Tls::default());
     let bytes = |plan: &Plan| match row(plan, &usual(), Resource::Memory).needed {
-        Figure::Bytes(bytes) => bytes,
+        Amount::Bytes(bytes) => bytes,
         other => panic!("{other:?}"),
     };
     assert_eq!((bytes(&secured) - bytes(&plain)) / 100_000, 8_300);
     let pace = |plan: &Plan| match row(plan, &usual(), Resource::RampCpu).have {
-        Figure::PerSecond(rate) => rate,
+        Amount::PerSecond(rate) => rate,
         other => panic!("{other:?}"),
     };
     assert!(pace(&plain) > 20 * pace(&secured), "{} {}", pace(&plain), pace(&secured));

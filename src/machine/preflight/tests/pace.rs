@@ -6,7 +6,7 @@ use super::*;
 fn queues_are_measured_by_the_rate() {
     let burst = plan(hosts(&["127.0.0.1"]), held(100_000, 20_000).scenarios);
     let row = row(&burst, &usual(), Resource::AcceptQueue);
-    assert_eq!((row.needed, row.status), (Figure::Number(10_000), RequirementStatus::Warn));
+    assert_eq!((row.needed, row.status), (Amount::Number(10_000), RequirementStatus::Warn));
     assert_eq!(row.fixes, ["sysctl -w net.core.somaxconn=16384"]);
     assert_eq!(
         fitness(&far(1_000), &usual(), Resource::AcceptQueue),
@@ -17,7 +17,7 @@ fn queues_are_measured_by_the_rate() {
         fitness(&held(1_000, 2_000), &usual(), Resource::NetdevBacklog),
         RequirementStatus::Ok
     );
-    let off = Limits { syncookies: Some(0), ..usual() };
+    let off = MachineLimits { syncookies: Some(0), ..usual() };
     assert_eq!(fitness(&held(1, 1), &off, Resource::SynCookies), RequirementStatus::Warn);
 }
 
@@ -29,7 +29,7 @@ fn pace_and_patience_are_warnings() {
     assert_eq!(row.fixes, ["spawn_rate = \"48200/s\""]);
     let slow = Probes { open_us: Some(290.0), ..untracked() };
     let rows = preflight(&held(100_000, 40_000), &usual(), &slow);
-    assert_eq!(find(&rows, Resource::RampCpu).have, Figure::PerSecond(4_827));
+    assert_eq!(find(&rows, Resource::RampCpu).have, Amount::PerSecond(4_827));
     let mut often = held(1_000_000, 20_000);
     let Protocol::Hold(HoldSettings { heartbeat, connect_timeout, close, .. }) =
         &mut often.scenarios[0].protocol
@@ -47,7 +47,7 @@ fn pace_and_patience_are_warnings() {
         RequirementStatus::Ok,
         "a reset leaves nothing behind"
     );
-    let left = Limits { time_wait: Some(20_000), ..usual() };
+    let left = MachineLimits { time_wait: Some(20_000), ..usual() };
     assert_eq!(fitness(&held(1, 1), &left, Resource::TimeWaitLeft), RequirementStatus::Warn);
 }
 
@@ -66,32 +66,32 @@ fn connections_that_come_and_go_need_ports_for_those_that_have_gone() {
         });
         plan(hosts(&[host]), vec![scenario])
     };
-    let at_rest = |plan: &Plan, limits: &Limits| {
+    let at_rest = |plan: &Plan, limits: &MachineLimits| {
         let row = row(plan, limits, Resource::PortsAtRest);
         (row.needed, row.status)
     };
     let far = coming("10.0.0.1", 5, 90);
     // 5,000 users ask every two seconds, each fifth request ends a connection: 500 a second.
-    assert_eq!(at_rest(&far, &usual()), (Figure::Number(35_000), RequirementStatus::Warn));
+    assert_eq!(at_rest(&far, &usual()), (Amount::Number(35_000), RequirementStatus::Warn));
     let longer = coming("10.0.0.1", 50, 90);
-    assert_eq!(at_rest(&longer, &usual()), (Figure::Number(8_000), RequirementStatus::Ok));
+    assert_eq!(at_rest(&longer, &usual()), (Amount::Number(8_000), RequirementStatus::Ok));
     // A short run closes fewer.
     let shorter = coming("10.0.0.1", 5, 19);
-    assert_eq!(at_rest(&shorter, &usual()), (Figure::Number(15_000), RequirementStatus::Ok));
-    let reused = Limits { time_wait_reuse: Some(1), ..usual() };
-    assert_eq!(at_rest(&far, &reused), (Figure::Number(5_500), RequirementStatus::Ok));
+    assert_eq!(at_rest(&shorter, &usual()), (Amount::Number(15_000), RequirementStatus::Ok));
+    let reused = MachineLimits { time_wait_reuse: Some(1), ..usual() };
+    assert_eq!(at_rest(&far, &reused), (Amount::Number(5_500), RequirementStatus::Ok));
     let here = coming("127.0.0.1", 5, 90);
-    assert_eq!(at_rest(&here, &usual()), (Figure::Number(5_500), RequirementStatus::Ok));
-    let never = Limits { time_wait_reuse: Some(0), ..usual() };
-    assert_eq!(at_rest(&here, &never), (Figure::Number(35_000), RequirementStatus::Warn));
+    assert_eq!(at_rest(&here, &usual()), (Amount::Number(5_500), RequirementStatus::Ok));
+    let never = MachineLimits { time_wait_reuse: Some(0), ..usual() };
+    assert_eq!(at_rest(&here, &never), (Amount::Number(35_000), RequirementStatus::Warn));
 
     let mut held = self::far(9_000);
     let Protocol::Hold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.churn.lifetime = Some(Lifetime::Exponential { mean: seconds(30) });
-    assert_eq!(at_rest(&held, &usual()), (Figure::Number(27_000), RequirementStatus::Ok));
+    assert_eq!(at_rest(&held, &usual()), (Amount::Number(27_000), RequirementStatus::Ok));
     let Protocol::Hold(hold) = &mut held.scenarios[0].protocol else { unreachable!() };
     hold.close = Close::Rst;
-    assert_eq!(at_rest(&held, &usual()).0, Figure::text("none are closed"));
+    assert_eq!(at_rest(&held, &usual()).0, Amount::text("none are closed"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What a response must be: checks.
 
 use crate::plan::error::Errors;
-use crate::plan::names::Kind;
+use crate::plan::names::NameKind;
 use crate::plan::raw::leaf_schema;
 use crate::plan::raw::{
     At, Field, Named, OneOrMany, RawTable, Read, Status, read, table, wrong_type,
@@ -202,7 +202,7 @@ pub(in crate::plan) fn checks(
     for At { value: raw, .. } in field.value().into_iter().flat_map(|many| &many.0) {
         let own = raw.name.given().and_then(|given| {
             let name = names::public(given, errors)?;
-            names::check(name, Kind::Line, given.at, errors);
+            names::check(name, NameKind::Line, given.at, errors);
             Some(name.to_owned())
         });
         let whats = whats(raw, errors);

@@ -25,7 +25,7 @@ use crate::plan::elements::http::keys::FullWord;
 use crate::plan::elements::http::keys::RawHttp;
 use crate::plan::elements::http::request::requests;
 use crate::plan::elements::http::think_time::ThinkTime;
-use crate::plan::elements::http::version::Version;
+use crate::plan::elements::http::version::HttpVersion;
 use crate::plan::error::Errors;
 use crate::plan::raw::Field;
 use crate::plan::raw::{count, time, time_within};
@@ -70,7 +70,7 @@ pub struct Http {
     /// How long a connection is used.
     pub connection: ConnectionUse,
     /// What is spoken on it.
-    pub version: Version,
+    pub version: HttpVersion,
     /// Limits on the size of a response.
     pub limits: AnswerLimits,
     /// What must not be shown of all that is sent and comes back.

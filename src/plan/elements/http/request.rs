@@ -10,7 +10,7 @@ use crate::plan::elements::http::method::method;
 use crate::plan::elements::http::path::path;
 use crate::plan::elements::http::template::{Known, of_body, spot};
 use crate::plan::error::Errors;
-use crate::plan::names::Kind;
+use crate::plan::names::NameKind;
 use crate::plan::raw::count;
 use crate::plan::raw::file_path;
 use crate::plan::raw::{Field, Fillable, Named, OneOrMany, RawTable, TimeRange, table, words};
@@ -200,7 +200,7 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
         Some(given) => {
             let name = names::public(given, errors).unwrap_or_default();
             if !name.is_empty() || !given.value.is_secret() {
-                names::check(name, Kind::Line, given.at, errors);
+                names::check(name, NameKind::Line, given.at, errors);
             }
             name.to_owned()
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 /// The version of HTTP.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Version {
+pub enum HttpVersion {
     /// HTTP/1.1: one request at a time.
     #[default]
     Http1,
@@ -18,7 +18,7 @@ pub enum Version {
     },
 }
 
-impl Version {
+impl HttpVersion {
     /// How many users, or arrivals, share a connection.
     pub fn streams(self) -> u32 {
         match self {
@@ -32,7 +32,7 @@ impl Version {
 const MOST_STREAMS: u64 = 10_000;
 
 /// The version of HTTP, and how many share a connection.
-pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
+pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> HttpVersion {
     let streams = raw.connection.value().and_then(|raw| raw.streams.given());
     let two = match raw.version.given() {
         None => false,
@@ -52,7 +52,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
         of_connections(raw, errors);
     }
     let Some(streams) = streams else {
-        return if two { Version::Http2 { streams: 1 } } else { Version::Http1 };
+        return if two { HttpVersion::Http2 { streams: 1 } } else { HttpVersion::Http1 };
     };
     if !two {
         errors
@@ -61,7 +61,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
                 "HTTP/1.1 has no `streams`: a connection carries one request at a time",
             )
             .help("write `version = \"2\"`, or leave `streams` out");
-        return Version::Http1;
+        return HttpVersion::Http1;
     }
     let most = streams.value.0.clamp(1, MOST_STREAMS);
     if most != streams.value.0 {
@@ -69,7 +69,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> Version {
             .add(streams.at, format!("a connection is shared by 1 to {MOST_STREAMS} users"))
             .help("write at most what servers allow: usually 100 to 250 streams");
     }
-    Version::Http2 { streams: u32::try_from(most).unwrap_or(u32::MAX) }
+    HttpVersion::Http2 { streams: u32::try_from(most).unwrap_or(u32::MAX) }
 }
 
 /// What HTTP/1.1 says of a connection, HTTP/2 has no headers for (RFC 9113, 8.2.2).

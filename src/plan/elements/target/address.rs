@@ -50,17 +50,17 @@ pub struct HttpUrl {
 
 /// What is wrong with an address, and what to write instead. Neither has a part of the address in
 /// it but `help`.
-pub(in crate::plan) struct Problem {
+pub(in crate::plan) struct AddressProblem {
     pub message: &'static str,
     pub help: Option<String>,
 }
 
-fn problem<T>(message: &'static str, help: impl Into<String>) -> Result<T, Problem> {
-    Err(Problem { message, help: Some(help.into()) })
+fn problem<T>(message: &'static str, help: impl Into<String>) -> Result<T, AddressProblem> {
+    Err(AddressProblem { message, help: Some(help.into()) })
 }
 
 /// Reads `host:port`.
-pub(in crate::plan) fn host_port(text: &str) -> Result<HostPort, Problem> {
+pub(in crate::plan) fn host_port(text: &str) -> Result<HostPort, AddressProblem> {
     if let Some((_, rest)) = text.split_once("://") {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
         return problem(
@@ -86,7 +86,7 @@ pub(in crate::plan) fn is_socket(text: &str) -> bool {
 }
 
 /// Reads `unix:/run/app.sock` or `unix:/run/app.sock:/path`; the path may be left out.
-fn socket(text: &str) -> Result<HttpUrl, Problem> {
+fn socket(text: &str) -> Result<HttpUrl, AddressProblem> {
     let (file, path) = match text.split_once(":/") {
         Some((file, path)) => (file, format!("/{path}")),
         None => (text.trim_end_matches(':'), "/".to_owned()),
@@ -108,7 +108,7 @@ fn socket(text: &str) -> Result<HttpUrl, Problem> {
     Ok(HttpUrl { is_secure: false, site, host_header: HostHeader::localhost(), path })
 }
 
-fn socket_path(path: &str) -> Result<RequestPath, Problem> {
+fn socket_path(path: &str) -> Result<RequestPath, AddressProblem> {
     if path.contains('#') {
         return problem("a `#` and what follows it are never sent", "leave it out");
     }
@@ -118,7 +118,7 @@ fn socket_path(path: &str) -> Result<RequestPath, Problem> {
 }
 
 /// Reads `ws://host:port/path`, or `wss://`; the port may be left out.
-pub(in crate::plan) fn websocket(text: &str) -> Result<HttpUrl, Problem> {
+pub(in crate::plan) fn websocket(text: &str) -> Result<HttpUrl, AddressProblem> {
     if is_socket(text) {
         return problem(
             "a ws-hold target is a URL: a Unix socket is for http",
@@ -150,14 +150,14 @@ pub(in crate::plan) fn websocket(text: &str) -> Result<HttpUrl, Problem> {
             );
         }
     };
-    url(&format!("{theirs}{rest}")).map_err(|problem| Problem {
+    url(&format!("{theirs}{rest}")).map_err(|problem| AddressProblem {
         help: problem.help.map(|help| help.replace(theirs, mine)),
         ..problem
     })
 }
 
 /// Reads `http://host:port/path`, or `https://`; the port may be left out.
-pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
+pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, AddressProblem> {
     if let Some(rest) = text.strip_prefix("unix:") {
         return socket(rest);
     }
@@ -214,7 +214,7 @@ pub(in crate::plan) fn url(text: &str) -> Result<HttpUrl, Problem> {
 }
 
 /// Reads `name:port`, `1.2.3.4:port` or `[::1]:port`.
-fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem> {
+fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, AddressProblem> {
     if text.is_empty() {
         return problem("the host is missing", "write for example `\"127.0.0.1:8080\"`");
     }
@@ -258,7 +258,7 @@ fn authority(text: &str, default_port: Option<u16>) -> Result<HostPort, Problem>
     Ok(HostPort { host, port })
 }
 
-fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
+fn known_port(default: Option<u16>, text: &str) -> Result<u16, AddressProblem> {
     match default {
         Some(port) => Ok(port),
         None => {
@@ -267,14 +267,14 @@ fn known_port(default: Option<u16>, text: &str) -> Result<u16, Problem> {
     }
 }
 
-fn port(digits: &str) -> Result<u16, Problem> {
+fn port(digits: &str) -> Result<u16, AddressProblem> {
     match digits.parse::<u16>() {
         Ok(port) if port > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()) => Ok(port),
         _ => problem("expected a port from 1 to 65535", "write for example `\"127.0.0.1:8080\"`"),
     }
 }
 
-fn check_host(host: &str) -> Result<(), Problem> {
+fn check_host(host: &str) -> Result<(), AddressProblem> {
     let digits = host.chars().all(|c| c.is_ascii_digit() || c == '.');
     if digits && !host.is_empty() {
         return match host.parse::<Ipv4Addr>() {

@@ -10,9 +10,9 @@ pub(in crate::plan) mod user;
 
 use crate::plan::Builtin;
 use crate::plan::elements::protocol::ProtocolWord;
+use crate::plan::elements::target::address::AddressProblem;
 use crate::plan::elements::target::address::HostPort;
 use crate::plan::elements::target::address::HttpUrl;
-use crate::plan::elements::target::address::Problem;
 use crate::plan::elements::target::address::Site;
 use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::tls::Tls;
@@ -182,7 +182,7 @@ fn addresses(
 /// Addresses of one scheme: the first of these two, or the second.
 fn urls(
     given: &At<OneOrMany<Text>>,
-    read: fn(&str) -> Result<HttpUrl, Problem>,
+    read: fn(&str) -> Result<HttpUrl, AddressProblem>,
     [secured, plain]: [&str; 2],
     errors: &mut Errors,
 ) -> Endpoint {
@@ -204,13 +204,13 @@ fn urls(
 
 fn read_all<T>(
     list: &[At<Text>],
-    read: impl Fn(&str) -> Result<T, Problem>,
+    read: impl Fn(&str) -> Result<T, AddressProblem>,
     errors: &mut Errors,
 ) -> Vec<T> {
     list.iter()
         .filter_map(|text| match read(&text.value.value) {
             Ok(address) => Some(address),
-            Err(Problem { message, help }) => {
+            Err(AddressProblem { message, help }) => {
                 let error = errors.add(text.at, message);
                 // What would be written instead holds the address itself.
                 error.help = help.filter(|_| !text.value.is_secret());
