@@ -6,12 +6,12 @@ use super::run::{RunArgs, run_once};
 use super::signals::Signals;
 use super::{ExitStatus, compare, diagnostic, screen};
 use crate::observe::LivePage;
-use crate::plan::{Overrides, Plan};
+use crate::plan::{DEFAULT_RUNS, Overrides, Plan};
 use crate::report::page::Page;
-use crate::results::compare::{Options, compare as compare_runs, write, write_noise};
+use crate::results::compare::{Margin, Options, compare as compare_runs, write, write_noise};
 use crate::store::SavedRun;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// The runs of a set.
 #[derive(Debug, Default)]
@@ -19,19 +19,53 @@ struct Set {
     runs: Vec<SavedRun>,
 }
 
+/// How often a plan is run, and against what in turns.
+#[derive(Debug)]
+pub(super) struct RepeatedRuns {
+    /// The runs of each side.
+    runs: usize,
+    /// The `--target`s of A and of B; `None`: there is one side.
+    sides: Option<[Vec<String>; 2]>,
+    options: Options,
+}
+
+impl RepeatedRuns {
+    /// What the command line says, else what the plan says; `None`: it is run once.
+    pub(super) fn wanted(args: &RunArgs, plan: &Plan) -> Option<Self> {
+        if args.once {
+            return None;
+        }
+        let of_plan = plan.compare.as_ref().map(|one| [one.a.clone(), one.b.clone()]);
+        let versus = args.versus.as_ref().map(|one| [Vec::new(), vec![one.clone()]]);
+        let sides = versus.or(of_plan);
+        let planned = plan.repeat.or(sides.as_ref().map(|_| DEFAULT_RUNS));
+        let planned = planned.and_then(|runs| usize::try_from(runs).ok());
+        let runs = args.repeat.or(planned)?;
+        let settings = plan.compare.clone().unwrap_or_default();
+        let margin = Margin { relative: settings.margin.0, points: settings.points.0 };
+        let options = Options { margin, metrics: settings.metrics, accept: Vec::new() };
+        Some(Self { runs, sides, options })
+    }
+
+    /// Whether A and B are the same.
+    fn is_aa(&self) -> bool {
+        self.sides.as_ref().is_some_and(|[a, b]| a == b)
+    }
+}
+
 /// Runs a plan so many times, and against another address in turn where that is asked for.
 pub(super) fn repeat(
     args: &RunArgs,
-    file: &PlanFile,
+    (file, runs): (&PlanFile, &RepeatedRuns),
     outputs: CiOutputs,
     page: Option<&LivePage>,
 ) -> ExitStatus {
-    repeated(args, file, outputs, page).unwrap_or_else(|status| status)
+    repeated(args, (file, runs), outputs, page).unwrap_or_else(|status| status)
 }
 
 fn repeated(
     args: &RunArgs,
-    file: &PlanFile,
+    (file, runs): (&PlanFile, &RepeatedRuns),
     outputs: CiOutputs,
     page: Option<&LivePage>,
 ) -> Result<ExitStatus, ExitStatus> {
@@ -39,10 +73,10 @@ fn repeated(
         diagnostic::print_error(&format!("cannot listen for signals: {error}"), None);
         ExitStatus::Internal
     })?;
-    let sides = sides(args, file)?;
+    let sides = sides(&args.out, file, runs)?;
     let mut sets: Vec<Set> = sides.iter().map(|_| Set::default()).collect();
     let mut worst: Option<(ExitStatus, SavedRun)> = None;
-    let order = order(args.repeat.unwrap_or(1), sides.len());
+    let order = order(runs.runs, sides.len());
     for (number, side) in (1..).zip(&order) {
         let (file, out) = &sides[*side];
         let against = if sides.len() > 1 { [" of A", " of B"][*side] } else { "" };
@@ -70,7 +104,7 @@ fn repeated(
     let Some((status, saved)) = worst else { return Err(ExitStatus::Internal) };
     let problems = outputs.of_run(&saved);
     ci::print(&problems);
-    let compared = conclude(&sets)?;
+    let compared = conclude(&sets, runs)?;
     Ok(match (problems.is_empty(), status) {
         (false, _) => ExitStatus::Internal,
         (true, ExitStatus::Pass) => compared,
@@ -79,14 +113,27 @@ fn repeated(
 }
 
 /// What is run, and where its results go: A, and B where there is one.
-fn sides(args: &RunArgs, file: &PlanFile) -> Result<Vec<(PlanFile, PathBuf)>, ExitStatus> {
-    let Some(versus) = &args.versus else { return Ok(vec![(file.clone(), args.out.clone())]) };
-    let target = file.overrides.target.iter().cloned().chain([versus.clone()]).collect();
-    let overrides = Overrides { target, ..file.overrides.clone() };
-    Ok(vec![
-        (file.clone(), args.out.join("a")),
-        (file.with_overrides(overrides)?, args.out.join("b")),
-    ])
+fn sides(
+    out: &Path,
+    file: &PlanFile,
+    runs: &RepeatedRuns,
+) -> Result<Vec<(PlanFile, PathBuf)>, ExitStatus> {
+    let Some(sides) = &runs.sides else { return Ok(vec![(file.clone(), out.to_owned())]) };
+    let side = |(targets, name): (&Vec<String>, &str)| {
+        let target = file.overrides.target.iter().chain(targets).cloned().collect();
+        let overrides = Overrides { target, ..file.overrides.clone() };
+        Ok((file.with_overrides(overrides)?, out.join(name)))
+    };
+    sides.iter().zip(["a", "b"]).map(side).collect()
+}
+
+/// Says what is wrong with the sides of a plan's `[compare]`.
+pub(super) fn check_sides(file: &PlanFile) -> Result<(), ExitStatus> {
+    for targets in file.plan.compare.iter().flat_map(|one| [&one.a, &one.b]) {
+        let target = file.overrides.target.iter().chain(targets).cloned().collect();
+        file.with_overrides(Overrides { target, ..file.overrides.clone() })?;
+    }
+    Ok(())
 }
 
 /// Which side each run is of: A B B A A B B A, so that a drift of the machine meets both alike.
@@ -101,13 +148,12 @@ fn failed(error: &crate::store::Error) -> ExitStatus {
 }
 
 /// Prints how much runs of one set vary, or what changed from A to B.
-fn conclude(sets: &[Set]) -> Result<ExitStatus, ExitStatus> {
+fn conclude(sets: &[Set], runs: &RepeatedRuns) -> Result<ExitStatus, ExitStatus> {
     let mut text = Vec::new();
     let page = &mut Page::new(&mut text, screen::columns());
     let (base, new) = (&sets[0].runs, &sets[sets.len() - 1].runs);
-    let comparison =
-        compare_runs(base, new, &Options::default()).map_err(|error| failed(&error))?;
-    let (written, status) = if sets.len() > 1 {
+    let comparison = compare_runs(base, new, &runs.options).map_err(|error| failed(&error))?;
+    let (written, status) = if sets.len() > 1 && !runs.is_aa() {
         (write(&comparison, page), compare::status(comparison.outcome))
     } else {
         (write_noise(&comparison, page), ExitStatus::Pass)

@@ -17,7 +17,7 @@ use crate::engine::{
 };
 use crate::machine::{Environment, MachineLimits, Probes, connections_per_target};
 use crate::observe::{LivePage, Observer, PageAddress, ProgressMode, TextStyle};
-use crate::plan::{Plan, Target, sparse};
+use crate::plan::{MOST_RUNS, Plan, Target, sparse};
 use crate::report::page::Page;
 use crate::report::{self, RowSeries, text};
 use crate::store::{Closed, Error, Finished, NewRun, SavedRun, ServerCounters, Store, UsedFile};
@@ -28,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 /// Its arguments.
 #[derive(Debug, Clone, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RunArgs {
     /// Plan to run.
     #[arg(value_name = "PLAN.toml", required = true)]
@@ -63,13 +64,17 @@ pub(super) struct RunArgs {
     /// Ignore `[search]`: run the plan once, at the level of its stages.
     #[arg(long)]
     pub(super) no_search: bool,
-    /// Run the plan this many times; `planrun compare` compares sets of runs.
-    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=100))]
+    /// Run the plan this many times, in place of its `repeat`; `planrun compare` compares sets of
+    /// runs.
+    #[arg(long, value_name = "N", value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=MOST_RUNS))]
     pub(super) repeat: Option<usize>,
     /// Run the plan against this address as well, in turns, and compare: A is the plan's own
-    /// target.
-    #[arg(long, value_name = "NAME=ADDRESS", requires = "repeat")]
+    /// target. Replaces the sides of `[compare]`.
+    #[arg(long, value_name = "NAME=ADDRESS")]
     pub(super) versus: Option<String>,
+    /// Run the plan once: ignore its `repeat`, `[compare]` and `[search]`.
+    #[arg(long, conflicts_with_all = ["repeat", "versus"])]
+    pub(super) once: bool,
 }
 
 impl RunArgs {
@@ -88,6 +93,7 @@ impl RunArgs {
             no_search: true,
             repeat: None,
             versus: None,
+            once: true,
         }
     }
 }

@@ -5,6 +5,7 @@
 
 use super::ci::{self, CiOutputs};
 use super::plan_file::PlanFile;
+use super::repeat::RepeatedRuns;
 use super::run::{RunArgs, RunOutcome, run_once};
 use super::signals::Signals;
 use super::{ExitStatus, diagnostic, live_page, repeat, screen};
@@ -29,8 +30,10 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
                     return ExitStatus::Internal;
                 }
             };
-            let repeated = args.repeat.and_then(|_| repeat::refused(&file.plan));
-            if let Some((message, help)) = repeated.filter(|_| !args.no_search) {
+            let repeated = RepeatedRuns::wanted(args, &file.plan);
+            let searches = !args.no_search && !args.once;
+            let refused = repeated.as_ref().and_then(|_| repeat::refused(&file.plan));
+            if let Some((message, help)) = refused.filter(|_| searches) {
                 diagnostic::print_error(message, Some(help));
                 return ExitStatus::WrongPlan;
             }
@@ -38,10 +41,11 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
                 Ok(page) => page,
                 Err(status) => return status,
             };
-            let status = match file.plan.search.clone().filter(|_| !args.no_search) {
-                _ if args.repeat.is_some() => repeat::repeat(args, &file, outputs, page.as_ref()),
-                Some(search) => run_search(args, &file, &search, outputs, page.as_ref()),
-                None => single(args, file, outputs, page.as_ref()),
+            let search = file.plan.search.clone().filter(|_| searches);
+            let status = match (repeated, search) {
+                (Some(runs), _) => repeat::repeat(args, (&file, &runs), outputs, page.as_ref()),
+                (None, Some(search)) => run_search(args, &file, &search, outputs, page.as_ref()),
+                (None, None) => single(args, file, outputs, page.as_ref()),
             };
             if let Some(page) = page {
                 page.finish();

@@ -40,6 +40,8 @@ pub(super) fn plan(endpoint: Endpoint, scenarios: Vec<Scenario>) -> Plan {
         scenarios,
         generator: Generator::default(),
         search: None,
+        repeat: None,
+        compare: None,
     }
 }
 

@@ -72,5 +72,7 @@ fn held(endpoint: Endpoint) -> Plan {
         monitors: Vec::new(),
         generator: Generator::default(),
         search: None,
+        repeat: None,
+        compare: None,
     }
 }

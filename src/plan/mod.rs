@@ -26,6 +26,7 @@ mod text;
 mod tree;
 
 pub use crate::catalogue::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
+pub use elements::compare::{CompareSettings, DEFAULT_RUNS, MOST_RUNS};
 pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, SourceUse};
 pub use elements::hold::churn::Churn;
 pub use elements::hold::close::Close;
@@ -94,6 +95,10 @@ pub struct Plan {
     pub generator: Generator,
     /// The search for the highest level that passes.
     pub search: Option<Search>,
+    /// How often it is run.
+    pub repeat: Option<u64>,
+    /// What is compared by runs in turns.
+    pub compare: Option<CompareSettings>,
 }
 
 impl Plan {

@@ -70,6 +70,8 @@ pub(crate) fn plan(scenario: Scenario) -> Plan {
         scenarios: vec![scenario],
         generator: Generator::default(),
         search: None,
+        repeat: None,
+        compare: None,
     }
 }
 

@@ -4,10 +4,11 @@ mod churn;
 mod curve;
 mod needs;
 mod outline;
+mod repeated;
 mod session;
 
 use super::ci::When;
-use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
+use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, repeat, screen};
 use crate::report::page::Page;
 use clap::Args;
 use std::path::PathBuf;
@@ -31,7 +32,9 @@ pub(super) struct CheckArgs {
 pub(super) fn check(args: &CheckArgs) -> ExitStatus {
     let mut status = ExitStatus::Pass;
     for (number, path) in args.plans.iter().enumerate() {
-        let (plan, files) = match PlanFile::read(path, &args.overrides, args.ci) {
+        let read = PlanFile::read(path, &args.overrides, args.ci)
+            .and_then(|file| repeat::check_sides(&file).map(|()| file));
+        let (plan, files) = match read {
             Ok(PlanFile { plan, files, .. }) => (plan, files),
             Err(wrong) => {
                 status = wrong;

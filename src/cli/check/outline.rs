@@ -38,6 +38,7 @@ pub(super) fn outline(
     if let Some(search) = &plan.search {
         outline_search(page, search)?;
     }
+    super::repeated::write_repeated(page, plan)?;
     for (scenario, (schedule, start)) in
         plan.scenarios.iter().zip(schedule.scenarios().iter().zip(starts))
     {

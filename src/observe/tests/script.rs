@@ -129,6 +129,8 @@ pub(super) fn plan(scenarios: Vec<Scenario>) -> Plan {
         scenarios,
         generator: Generator::default(),
         search: None,
+        repeat: None,
+        compare: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a plan consists of, an element a file: its type, its keys, what they mean, and their
 //! defaults.
 
+pub(in crate::plan) mod compare;
 pub(in crate::plan) mod extent;
 pub(in crate::plan) mod generator;
 pub(in crate::plan) mod hold;

@@ -3,6 +3,7 @@
 //! **Invariant:** what could not be read was said where it was read; here only what makes no sense
 //! is said.
 
+use crate::plan::elements::compare::{self, RawCompare};
 use crate::plan::elements::generator::RawGenerator;
 use crate::plan::elements::hold::close::Close;
 use crate::plan::elements::hold::event::DisconnectEvent;
@@ -51,6 +52,11 @@ table! {
         generator: RawGenerator,
         /// Looks for the highest level that passes, by one run after the other.
         search: RawSearch,
+        /// How often the plan is run, from 1 to 100; `planrun compare` compares sets of runs.
+        /// Default: 1, with `[compare]` 5 for each side.
+        repeat: Count,
+        /// Runs the plan against two sides in turns, and compares them.
+        compare: RawCompare,
     }
 }
 
@@ -111,6 +117,9 @@ pub(in crate::plan) fn lower(
     let keep = overrides::only(overrides, &names, errors);
     check_waits(raw_scenarios, &scenarios, errors);
     let search = search::search(&raw.search, &scenarios, &context, errors);
+    let searches = !raw.search.is_absent();
+    let repeat = compare::repeat(&raw.repeat, searches, errors);
+    let compare = compare::compare(&raw.compare, (&scenarios, &users), &context, searches, errors);
     let plan = Plan {
         name: plan_name(raw, errors),
         description: raw
@@ -124,6 +133,8 @@ pub(in crate::plan) fn lower(
         monitors,
         generator: generator::generator(&raw.generator, errors),
         search,
+        repeat,
+        compare,
     };
     check_ports(raw, &plan, errors);
     pick(plan, &keep)

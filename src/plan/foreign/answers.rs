@@ -142,7 +142,6 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
             "num_requests",
             "loops",
             "loop_count",
-            "repeat",
             "max_requests_total",
             "vu_iterations",
         ],

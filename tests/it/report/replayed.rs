@@ -116,7 +116,8 @@ fn a_plan_is_repeated_and_runs_against_two_targets_in_turns() {
     assert_eq!(code, Some(4), "{text}");
     assert_eq!(place.runs("ab/a").len(), 1);
     for (arguments, words) in [
-        (vec!["--versus", "web=127.0.0.1:9"], "--repeat"),
+        (vec!["--versus", "wob=127.0.0.1:9"], "the plan has no target `wob`"),
+        (vec!["--once", "--repeat", "2"], "cannot be used with"),
         (vec!["--repeat", "0"], "0 is not in 1..=100"),
         (vec!["--repeat", "1", "--versus", "wob=127.0.0.1:9"], "the plan has no target `wob`"),
         (vec!["--repeat", "2", "--set", "search={min=\"100/s\",max=\"200/s\"}"], "is not repeated"),
@@ -125,4 +126,34 @@ fn a_plan_is_repeated_and_runs_against_two_targets_in_turns() {
         assert_eq!(code, Some(2), "{arguments:?}: {text}");
         assert!(text.contains(words), "{words}: {text}");
     }
+}
+
+#[test]
+fn a_plan_says_what_it_is_compared_with() {
+    let place = Place::new();
+    let plan = PLAN.replace("\n[targets.web]", "\nrepeat = 1\n[targets.web]");
+    let with = |compare: &str| {
+        fs::write(place.folder.path().join("plan.toml"), format!("{plan}\n[compare]\n{compare}"))
+            .unwrap();
+    };
+    // The built-in server against itself: the noise, and no decision.
+    with("metrics = [\"requests.rate\"]");
+    let (code, text) = place.said(&["plan.toml", "--out", "aa"]);
+    assert!([Some(0), Some(3)].contains(&code), "{text}");
+    assert!(text.contains("repeat: run 2 of 2 of B"), "{text}");
+    assert!(text.contains("web · 1  requests.rate"), "{text}");
+    assert!(!text.contains("service_time.p99"), "only what was asked for: {text}");
+    assert_eq!((place.runs("aa/a").len(), place.runs("aa/b").len()), (1, 1));
+    // Nobody listens there: nothing is sent to B.
+    with("b = { web = \"http://127.0.0.1:9/\" }");
+    let (code, text) = place.said(&["plan.toml", "--out", "ab"]);
+    assert_eq!(code, Some(4), "{text}");
+    assert_eq!(place.runs("ab/a").len(), 1);
+    let (code, text) = place.said(&["plan.toml", "--once", "--out", "one"]);
+    assert!([Some(0), Some(3)].contains(&code), "{text}");
+    assert_eq!(place.runs("one").len(), 1, "{text}");
+    with("b = { web = \"https://127.0.0.1:9/\" }");
+    let (code, text) = place.said(&["check", "plan.toml"]);
+    assert_eq!(code, Some(0), "{text}");
+    assert!(text.contains("compare: 1 run of each side"), "{text}");
 }

@@ -93,6 +93,8 @@ pub(super) fn load(http: Http, levels: &[(Level, u64)], share: Partition) -> Loa
         scenarios: vec![scenario],
         generator: Generator::default(),
         search: None,
+        repeat: None,
+        compare: None,
     };
     let schedule = Schedule::new(&plan);
     Load {

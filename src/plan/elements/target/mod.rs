@@ -18,7 +18,7 @@ use crate::plan::elements::target::keys::RawTarget;
 use crate::plan::elements::target::tls::Tls;
 use crate::plan::elements::target::user::User;
 use crate::plan::error::Errors;
-use crate::plan::raw::{At, Field, Named, OneOrMany, RawTable};
+use crate::plan::raw::{At, Named, OneOrMany, RawTable};
 use crate::plan::text::Text;
 use crate::plan::tree::Key;
 use serde::{Deserialize, Serialize};
@@ -143,15 +143,26 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
                 .help("leave it out, or write `builtin` in place of `address`");
         }
     }
-    addresses(&raw.address, protocol, errors)
+    match raw.address.given() {
+        Some(given) => addresses(given, protocol, errors),
+        None => Endpoint::Hosts(Vec::new()),
+    }
+}
+
+/// Says what is wrong with addresses that a target may get in place of its own.
+pub(in crate::plan) fn check_addresses(
+    given: &At<OneOrMany<Text>>,
+    protocol: Option<ProtocolWord>,
+    errors: &mut Errors,
+) {
+    addresses(given, protocol, errors);
 }
 
 fn addresses(
-    field: &Field<OneOrMany<Text>>,
+    given: &At<OneOrMany<Text>>,
     protocol: Option<ProtocolWord>,
     errors: &mut Errors,
 ) -> Endpoint {
-    let Some(given) = field.given() else { return Endpoint::Hosts(Vec::new()) };
     let list = given.value.0.as_slice();
     if list.is_empty() {
         errors
