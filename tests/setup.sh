@@ -12,7 +12,7 @@ programs=(
   chromium:chromium
   ip:iproute2 nft:nftables unshare:util-linux prlimit:util-linux mount:mount cc:build-essential
 )
-modules=(gevent websockets)
+modules=(gevent websockets pandas hdrh:hdrhistogram)
 
 missing=()
 for pair in "${programs[@]}"; do
@@ -26,10 +26,10 @@ if [ ${#missing[@]} -gt 0 ]; then
   $sudo apt-get install -y -qq --no-install-recommends "${missing[@]}"
 fi
 
-for module in "${modules[@]}"; do
-  python3 -c "import $module" 2>/dev/null && continue
-  python3 -m pip install --quiet "$module" ||
-    python3 -m pip install --quiet --break-system-packages "$module"
+for pair in "${modules[@]}"; do
+  python3 -c "import ${pair%%:*}" 2>/dev/null && continue
+  python3 -m pip install --quiet "${pair##*:}" ||
+    python3 -m pip install --quiet --break-system-packages "${pair##*:}"
 done
 
 if [ "${1:-}" = --tools ]; then

@@ -32,6 +32,8 @@ use clap::{Args, CommandFactory, Parser, Subcommand};
 #[cfg(any(test, fuzzing))]
 pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
+#[cfg(test)]
+pub(crate) use schema::SchemaFormat;
 use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
@@ -74,8 +76,8 @@ enum Command {
     Index(index::IndexArgs),
     /// Write a commented plan to start from.
     Init(init::InitArgs),
-    /// Print the JSON Schema of plans.
-    Schema,
+    /// Print the schema of plans, or of a file that runs write: JSON Schema, Table Schema for CSV.
+    Schema(schema::SchemaArgs),
     /// Print the completion script of a shell.
     Completions(man::CompletionsArgs),
     /// Print the manual page.
@@ -183,7 +185,7 @@ pub fn main() -> ExitCode {
         Some(Command::Replay(args)) => replay::replay(&args),
         Some(Command::Index(args)) => index::index(&args),
         Some(Command::Init(args)) => init::init(&args),
-        Some(Command::Schema) => schema::schema(),
+        Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions(args)) => man::completions(&args),
         Some(Command::Man) => man::man(),
         Some(Command::Worker) => worker::worker(),

@@ -2,18 +2,28 @@
 //! is checked.
 
 use super::columns::{bytes, csv, row};
+use super::field::{Field, FieldType, head};
 use super::foreign::cell;
 use crate::plan::Scenario;
 use crate::record::{Cell, CheckTally};
 use crate::store::SavedRun;
 
+/// The columns.
+pub(super) const FIELDS: [Field; 8] = [
+    Field::required("scenario", FieldType::Text, "The scenario's name."),
+    Field::required("stage", FieldType::Text, "The name of the stage."),
+    Field::required("part", FieldType::Text, "The phase of the stage: `ramp`, `hold` or `drain`."),
+    Field::required("check", FieldType::Text, "The check's name."),
+    Field::required("passed", FieldType::Whole, "How often it passed."),
+    Field::required("failed", FieldType::Whole, "How often it failed."),
+    Field::required("made", FieldType::Whole, "How often it was made."),
+    Field::new("success_ratio", FieldType::Positive, "`passed` of `made`, from 0 to 1."),
+];
+
 /// The file; empty when no scenario has checks.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
-    row(
-        &mut csv,
-        ["scenario", "stage", "part", "check", "passed", "failed", "made", "success_ratio"],
-    );
+    head(&mut csv, &FIELDS);
     let mut any = false;
     for (scenario, facts) in run.plan.scenarios.iter().zip(&run.recording.scenarios) {
         any |= !scenario.protocol.checks().is_empty();

@@ -52,14 +52,18 @@ impl ReportedMetrics {
     /// Of each request of some protocols: what belongs to no connection.
     pub(super) fn of_requests<'a>(protocols: impl IntoIterator<Item = &'a Protocol>) -> Self {
         let requests = protocols.into_iter().filter(|one| !one.requests().is_empty());
-        let all = Self::all_of(&requests.map(Self::of).collect::<Vec<_>>());
+        Self::all_of(&requests.map(Self::of).collect::<Vec<_>>()).per_request()
+    }
+
+    /// Of these, what belongs to no connection.
+    pub(super) fn per_request(&self) -> Self {
         Self {
-            counters: keep(&all.counters, Counter::is_per_request),
+            counters: keep(&self.counters, Counter::is_per_request),
             gauges: Vec::new(),
-            ratios: keep(&all.ratios, |one| one.row().per_request),
-            rates: keep(&all.rates, |one| one.row().per_request),
-            times: keep(&all.times, |one| one.row().per_request),
-            within: all.within,
+            ratios: keep(&self.ratios, |one| one.row().per_request),
+            rates: keep(&self.rates, |one| one.row().per_request),
+            times: keep(&self.times, |one| one.row().per_request),
+            within: self.within.clone(),
         }
     }
 
@@ -84,6 +88,18 @@ impl ReportedMetrics {
             columns.extend(Stat::ALL.iter().map(|stat| CsvColumn::Time(*time, *stat)));
         }
         columns
+    }
+
+    /// Of all protocols there are.
+    pub(super) fn every() -> Self {
+        Self {
+            counters: Counter::ALL.to_vec(),
+            gauges: Gauge::ALL.to_vec(),
+            ratios: keep(RatioMetric::ALL, |one| one.row().report == ReportPlace::Ratio),
+            within: Vec::new(),
+            rates: keep(RateMetric::ALL, |one| one.row().report == ReportPlace::Rate),
+            times: keep(TimeMetric::ALL, |one| one.row().report == ReportPlace::Times),
+        }
     }
 
     /// Of all protocols of a plan together.

@@ -1,32 +1,37 @@
 //! Turns a run into `failures.csv`: a row per scenario, stage, phase, request and cause.
 
 use super::columns::{bytes, csv, row};
+use super::field::{Field, FieldType, head};
 use super::figures::ms;
 use super::foreign::cell;
 use crate::plan::Scenario;
 use crate::record::{Cause, Cell, FailureTally};
 use crate::store::SavedRun;
 
+/// The columns.
+pub(super) const FIELDS: [Field; 12] = [
+    Field::required("scenario", FieldType::Text, "The scenario's name."),
+    Field::required("stage", FieldType::Text, "The name of the stage."),
+    Field::required("part", FieldType::Text, "The phase of the stage: `ramp`, `hold` or `drain`."),
+    Field::new("request", FieldType::Text, "The request's name, where the scenario has requests."),
+    Field::required("failure", FieldType::Text, "What failed; `planrun explain` explains it."),
+    Field::required(
+        "origin",
+        FieldType::Text,
+        "Whose fault it is: `local`, `network`, `protocol` or `application`.",
+    ),
+    Field::required("phase", FieldType::Text, "How far the attempt had come."),
+    Field::new("code", FieldType::Number, "The status or the number of the system's error."),
+    Field::required("count", FieldType::Whole, "How often."),
+    Field::required("first_seen_ms", FieldType::Positive, "Milliseconds of the run."),
+    Field::required("last_seen_ms", FieldType::Positive, "Milliseconds of the run."),
+    Field::new("sample", FieldType::Text, "The first of them, in words."),
+];
+
 /// The file.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let mut csv = csv();
-    row(
-        &mut csv,
-        [
-            "scenario",
-            "stage",
-            "part",
-            "request",
-            "failure",
-            "origin",
-            "phase",
-            "code",
-            "count",
-            "first_seen_ms",
-            "last_seen_ms",
-            "sample",
-        ],
-    );
+    head(&mut csv, &FIELDS);
     for (scenario, facts) in run.plan.scenarios.iter().zip(&run.recording.scenarios) {
         for (key, cell_facts) in &facts.cells {
             let stage = scenario.stages.get(usize::from(key.stage)).map_or("", |stage| &stage.name);

@@ -1,6 +1,7 @@
 //! Turns what monitors read into `monitors.csv`, a row for each value, and into a table of figures.
 
 use super::columns::{bytes, csv, row};
+use super::field::{Field, FieldType, head};
 use super::foreign::{cell, visible};
 use super::table::{Column, Table, TableCell};
 use crate::catalogue::MonitorStat;
@@ -9,10 +10,18 @@ use crate::record::{MonitorReading, MonitorTally};
 use crate::store::SavedRun;
 use crate::units::figure::{grouped, number};
 
+/// The columns of `monitors.csv`.
+pub(super) const FIELDS: [Field; 4] = [
+    Field::required("at_s", FieldType::Positive, "When it was read, in seconds of the run."),
+    Field::required("monitor", FieldType::Text, "The monitor's name."),
+    Field::required("metric", FieldType::Text, "The metric's name."),
+    Field::required("value", FieldType::Number, "Its value."),
+];
+
 /// The first line of `monitors.csv`.
 pub(super) fn heading() -> Vec<u8> {
     let mut csv = csv();
-    row(&mut csv, ["at_s", "monitor", "metric", "value"]);
+    head(&mut csv, &FIELDS);
     bytes(csv)
 }
 

@@ -2,6 +2,7 @@
 //! over all stages.
 
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
+use super::field::{Field, FieldType, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::Scenario;
@@ -12,6 +13,17 @@ use std::borrow::Cow;
 /// Says that a row is of all stages together, as in `summary.csv`.
 const ALL_STAGES: &str = "*";
 
+const NAMES: [Field; 3] = [
+    Field::required("scenario", FieldType::Text, "The scenario's name."),
+    Field::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+    Field::required("request", FieldType::Text, "The request's name."),
+];
+
+/// The columns.
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+    NAMES.into_iter().chain(of_figures(&columns(words))).collect()
+}
+
 /// The file; none where no scenario sends requests.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     let words = ReportedMetrics::of_requests(run.plan.scenarios.iter().map(|one| &one.protocol));
@@ -20,8 +32,7 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     }
     let columns = columns(&words);
     let mut csv = csv();
-    let names = ["scenario", "stage", "request"].map(str::to_owned);
-    row(&mut csv, names.into_iter().chain(columns.iter().map(|column| column.heading())));
+    head(&mut csv, &fields(&words));
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let facts = ScenarioFacts::new(run, index);
         let words = ReportedMetrics::of_requests([&scenario.protocol]);

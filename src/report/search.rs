@@ -8,18 +8,22 @@ use crate::units::figure::grouped;
 use crate::verdict::{Judgement, SearchOutcome};
 use anstyle::Style;
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+/// The format and its version.
+const SCHEMA: &str = "planrun.search/1";
+
 /// One run of a search.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LevelRun {
     /// The level.
     pub level: u64,
     /// Whether this level had passed before.
     pub again: bool,
-    /// PASS, FAIL or INVALID; absent when the run never began.
+    /// PASS, FAIL or INVALID; null when the run never began.
     pub verdict: Option<String>,
     /// Its exit status.
     pub exit_code: u8,
@@ -30,8 +34,10 @@ pub struct LevelRun {
 }
 
 /// A whole search.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(title = "planrun.search/1")]
 pub struct SearchReport {
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
     plan: String,
     scenario: String,
@@ -51,7 +57,7 @@ pub struct SearchReport {
     pub limit: &'static str,
     /// The lowest level that did not pass, or could not be made.
     pub broken: Option<u64>,
-    /// PASS, FAIL, INVALID; absent when it was stopped.
+    /// PASS, FAIL, INVALID; null when it was stopped.
     pub verdict: Option<&'static str>,
     /// The exit status.
     pub exit_code: u8,
@@ -76,7 +82,7 @@ impl SearchReport {
         let scenario = plan.scenarios.iter().find(|one| one.name == search.scenario);
         let stage = scenario.and_then(|one| one.stages.get(search.stage));
         Self {
-            schema: "planrun.search/1",
+            schema: SCHEMA,
             plan: plan.name.clone(),
             scenario: search.scenario.clone(),
             stage: stage.map(|stage| stage.name.clone()).unwrap_or_default(),

@@ -2,23 +2,38 @@
 //! for each scenario as a whole.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
+use super::field::{Field, FieldType, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
-use crate::plan::{Plan, Scenario};
+use crate::plan::Scenario;
 use crate::record::Counter;
 use crate::store::SavedRun;
 
 /// Says that a row is of all stages together: no stage is called so, as names have no `*`.
 const ALL_STAGES: &str = "*";
 
+const NAMES: [Field; 3] = [
+    Field::required("scenario", FieldType::Text, "The scenario's name."),
+    Field::required("protocol", FieldType::Text, "The scenario's protocol."),
+    Field::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+];
+
+const TIMES: [Field; 2] = [
+    Field::new("start_ms", FieldType::Positive, "When it began, in milliseconds of the run."),
+    Field::new("length_ms", FieldType::Positive, "How long it took, in milliseconds."),
+];
+
+/// The columns.
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+    NAMES.into_iter().chain(of_figures(&columns(words))).chain(TIMES).collect()
+}
+
 /// The file.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
-    let columns = columns(&run.plan);
+    let words = ReportedMetrics::of_plan(&run.plan);
+    let columns = columns(&words);
     let mut csv = csv();
-    let names = ["scenario", "protocol", "stage"].map(str::to_owned);
-    let figures = columns.iter().map(|column| column.heading());
-    let ends = ["start_ms", "length_ms"].map(str::to_owned);
-    row(&mut csv, names.into_iter().chain(figures).chain(ends));
+    head(&mut csv, &fields(&words));
     for (index, scenario) in run.plan.scenarios.iter().enumerate() {
         let facts = ScenarioFacts::new(run, index);
         for (number, stage) in (0..).zip(&scenario.stages) {
@@ -43,13 +58,12 @@ fn one(
     row(csv, names.into_iter().chain(figures).chain(time.unwrap_or_default()));
 }
 
-fn columns(plan: &Plan) -> Vec<CsvColumn> {
-    let words = ReportedMetrics::of_plan(plan);
+fn columns(words: &ReportedMetrics) -> Vec<CsvColumn> {
     let mut columns = outcomes();
     columns.extend(Counter::ACCOUNTING.map(CsvColumn::Counter));
     columns.extend(words.figures());
-    columns.extend(words.gauges.into_iter().map(CsvColumn::Gauge));
-    let others = words.counters.into_iter().filter(|one| !Counter::ACCOUNTING.contains(one));
+    columns.extend(words.gauges.iter().copied().map(CsvColumn::Gauge));
+    let others = words.counters.iter().copied().filter(|one| !Counter::ACCOUNTING.contains(one));
     columns.extend(others.map(CsvColumn::Counter));
     columns
 }

@@ -3,6 +3,7 @@
 //! for each stretch of several seconds (`seconds`), up to and with `second`.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
+use super::field::{Field, FieldType, head, of_figures};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
@@ -17,20 +18,46 @@ use std::borrow::Cow;
 /// The figures of a distribution that one second has.
 const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];
 
+const NAMES: [Field; 6] = [
+    Field::required("second", FieldType::Whole, "The last second of the run that it is of."),
+    Field::required("scenario", FieldType::Text, "The scenario's name."),
+    Field::new("stage", FieldType::Text, "The stage that was current; blank after the last one."),
+    Field::new("part", FieldType::Text, "The phase that was current: `ramp`, `hold` or `drain`."),
+    Field::new("request", FieldType::Text, "The request's name; blank: all of the scenario."),
+    Field::required("seconds", FieldType::Whole, "How many seconds it is of."),
+];
+
+const WORKERS: [Field; 4] = [
+    Field::new("workers", FieldType::Whole, "Workers that reported this second."),
+    Field::new(
+        "workers.cpu_ms",
+        FieldType::Positive,
+        "Processor time of the workers so far, in milliseconds.",
+    ),
+    Field::new("workers.rss_bytes", FieldType::Whole, "Resident memory of the workers."),
+    Field::new(
+        "workers.lag_max_ms",
+        FieldType::Positive,
+        "The latest that a worker was for its own loop so far, in milliseconds.",
+    ),
+];
+
+/// The columns.
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+    NAMES.into_iter().chain(of_figures(&columns(words))).chain(WORKERS).collect()
+}
+
 /// The first line.
 pub(super) fn heading(plan: &Plan) -> Vec<u8> {
     let mut csv = csv();
-    let names = ["second", "scenario", "stage", "part", "request", "seconds"].map(str::to_owned);
-    let figures = columns(plan).into_iter().map(CsvColumn::heading);
-    let workers = ["workers", "workers.cpu_ms", "workers.rss_bytes", "workers.lag_max_ms"];
-    row(&mut csv, names.into_iter().chain(figures).chain(workers.map(str::to_owned)));
+    head(&mut csv, &fields(&ReportedMetrics::of_plan(plan)));
     bytes(csv)
 }
 
 /// The rows of one second; `marks` holds the boundaries so far.
 pub(super) fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
     let mut csv = csv();
-    let columns = columns(plan);
+    let columns = columns(&ReportedMetrics::of_plan(plan));
     for (index, facts) in &second.scenarios {
         let index = usize::from(*index);
         let (Some(scenario), Some(passed)) =
@@ -59,7 +86,7 @@ pub(super) fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Duration
     let index = usize::from(stretch.scenario);
     if let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), marks.scenarios.get(index))
     {
-        let columns = columns(plan);
+        let columns = columns(&ReportedMetrics::of_plan(plan));
         let seconds = (stretch.last + 1).saturating_sub(stretch.first);
         let (from, to) =
             (u64::from(stretch.first) * SECOND_NS, (u64::from(stretch.last) + 1) * SECOND_NS);
@@ -148,16 +175,16 @@ fn workers(facts: &ScenarioSecond) -> [String; 4] {
     ]
 }
 
-fn columns(plan: &Plan) -> Vec<CsvColumn> {
-    let words = ReportedMetrics::of_plan(plan);
-    let mut columns: Vec<CsvColumn> = words.counters.into_iter().map(CsvColumn::Counter).collect();
+fn columns(words: &ReportedMetrics) -> Vec<CsvColumn> {
+    let counters = words.counters.iter().copied().map(CsvColumn::Counter);
+    let mut columns: Vec<CsvColumn> = counters.collect();
     columns.extend(words.rates.iter().copied().map(CsvColumn::Rate));
     for within in words.within.iter().copied().map(Metric::Within) {
         columns.extend([CsvColumn::Numerator(within), CsvColumn::Ratio(within)]);
     }
-    columns.extend(words.gauges.into_iter().map(CsvColumn::Gauge));
+    columns.extend(words.gauges.iter().copied().map(CsvColumn::Gauge));
     // An event is told as a whole, not by the second.
-    for time in words.times.into_iter().filter(|one| one.row().samples != Samples::Events) {
+    for time in words.times.iter().copied().filter(|one| one.row().samples != Samples::Events) {
         columns.push(CsvColumn::Samples(time));
         columns.extend(STATS.map(|stat| CsvColumn::Time(time, stat)));
     }

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 const DUE_TIMES: usize = 1_000;
 
 /// What distinguishes two plans, in hexadecimal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Digests {
     /// What is offered: scenarios, stages, requests, time limits.
     pub(crate) workload: String,

@@ -78,7 +78,7 @@ pub struct Header {
 }
 
 /// The program that ran.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Tool {
     /// `planrun`.
     pub name: String,
@@ -165,7 +165,7 @@ pub struct Started {
 }
 
 /// A file that requests of a scenario were made of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct UsedFile {
     /// The scenario's name.
     pub scenario: String,

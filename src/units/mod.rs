@@ -12,6 +12,7 @@ mod index;
 pub(crate) mod openmetrics;
 mod rate;
 mod ratio;
+pub(crate) mod schema;
 mod time;
 pub mod uri;
 mod visible;

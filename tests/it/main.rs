@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "tests look at files, times and the environment")]
 #![expect(clippy::unwrap_used, reason = "a helper of tests fails like a test")]
 
+mod formats;
 mod going;
 mod hostile;
 mod live_page;

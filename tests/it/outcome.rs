@@ -227,7 +227,6 @@ impl Outcome {
         self.report["verdict"].as_str().unwrap()
     }
 
-    /// One file of the result folder.
     /// The lines of the recording.
     pub(crate) fn journal(&self) -> String {
         let path = self.results.as_ref().unwrap().join("recording.jsonl.gz");
@@ -235,6 +234,7 @@ impl Outcome {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// One file of the result folder.
     pub(crate) fn file(&self, name: &str) -> String {
         std::fs::read_to_string(self.results.as_ref().unwrap().join(name)).unwrap()
     }
@@ -256,11 +256,11 @@ impl Outcome {
         let Some(results) = &self.results else { return };
         assert_report_is_whole(&self.report);
         assert_sums(results);
-        for file in ["plan.toml", "summary.csv", "timeline.csv", "latency.hlog", "environment.json"]
-        {
+        for file in ["plan.toml", "summary.csv", "timeline.csv", "latency.hlog"] {
             assert!(results.join(file).is_file(), "{file} is missing");
         }
         self.assert_failures_agree();
+        crate::formats::assert_conforms(results);
     }
 
     /// failures.csv has the same causes and counts as report.json.

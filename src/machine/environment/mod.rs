@@ -9,6 +9,7 @@ mod program;
 
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 pub use program::Program;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fs;
@@ -86,9 +87,11 @@ const RESOURCES: [(&str, Resource); 6] = [
 ];
 
 /// What the host was when a run began.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(title = "planrun.environment/1")]
 pub struct Environment {
     /// The format and its version.
+    #[schemars(extend("const" = "planrun.environment/1"))]
     pub schema: &'static str,
     /// The program's version.
     pub planrun: String,
@@ -118,7 +121,7 @@ pub struct Environment {
 }
 
 /// The system.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Kernel {
     /// `6.1.0-18-amd64`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -143,7 +146,7 @@ pub struct Kernel {
 }
 
 /// The processors.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Cpu {
     /// The model's name.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -175,7 +178,7 @@ pub struct Cpu {
 }
 
 /// The memory.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 #[expect(clippy::struct_field_names, reason = "the names are keys of a file, with their unit")]
 pub struct Memory {
     /// All of it.
@@ -190,7 +193,7 @@ pub struct Memory {
 }
 
 /// A limit of this process; absent means unlimited.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Limit {
     /// What holds now.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -214,6 +217,11 @@ impl Environment {
         environment.rlimits = rlimits.collect();
         environment.program = Program::this();
         environment
+    }
+
+    /// The JSON Schema (draft 2020-12) of `environment.json`.
+    pub fn schema() -> serde_json::Value {
+        crate::units::schema::written::<Self>()
     }
 
     /// What the files below `root` say.

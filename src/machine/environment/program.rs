@@ -1,13 +1,14 @@
 //! Turns this program into what it was built from: so that a run can be traced to its binary.
 
 use crate::units::hex;
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io;
 
 /// The program that made a run.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Program {
     /// SHA-256 of the executable.
     #[serde(skip_serializing_if = "Option::is_none")]

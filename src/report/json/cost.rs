@@ -4,11 +4,12 @@ use crate::machine::{ProcessCost, ResourceCost};
 use crate::record::{Diagnosis, HostId, RootCause, Side};
 use crate::report::causes::causes;
 use crate::store::SavedRun;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What held connections cost. Memory and processor time of the generator, of a built-in target and
 /// of the kernel are apart.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct CostReport {
     connections: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -20,7 +21,7 @@ pub(super) struct CostReport {
     target: Option<AccountReport>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AccountReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     processes: Option<u32>,
@@ -100,7 +101,7 @@ fn nanoseconds(seconds: f64) -> f64 {
 }
 
 /// A root cause, and the scenario whose connections it kept from being there.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct CauseReport<'a> {
     scenario: &'a str,
     #[serde(skip_serializing_if = "HostId::is_coordinator")]

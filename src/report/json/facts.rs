@@ -8,7 +8,7 @@ use super::measures::{
 use super::requests::{RequestReport, requests};
 use super::storms::EventReport;
 use super::survival::SurvivalReport;
-use crate::catalogue::{Need, per_second};
+use crate::catalogue::{Need, ProtocolKind, per_second};
 use crate::plan::{Level, Metric, Phase, Ramp, Scenario, Spacing, Stage, TimeMetric};
 use crate::record::{Cell, CheckTally, CookieLoss, FailureTally, Transition};
 use crate::report::causes::kernel_of_stage;
@@ -19,13 +19,15 @@ use crate::report::figures::thousandths;
 use crate::report::section::{ScenarioFacts, Section};
 use crate::report::storms::storms;
 use crate::store::SavedRun;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// One scenario.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ScenarioReport<'a> {
     name: &'a str,
+    #[schemars(extend("enum" = protocols()))]
     protocol: &'static str,
     target: &'a str,
     #[serde(flatten)]
@@ -41,7 +43,7 @@ pub(super) struct ScenarioReport<'a> {
     stages: Vec<StageReport<'a>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct WorkersReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     count: Option<u32>,
@@ -51,15 +53,16 @@ struct WorkersReport {
 }
 
 /// A mark that was passed.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct BoundaryReport<'a> {
+    #[schemars(extend("enum" = ["ramp", "hold", "drain", "end"]))]
     mark: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     stage: Option<&'a str>,
     at_ns: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StageReport<'a> {
     name: &'a str,
     warmup: bool,
@@ -75,7 +78,7 @@ struct StageReport<'a> {
 }
 
 /// What the plan asks of a stage.
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, JsonSchema)]
 struct PlannedReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     users: Option<u64>,
@@ -90,7 +93,7 @@ struct PlannedReport {
     hold_ns: u64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SectionReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     start_ns: Option<u64>,
@@ -119,14 +122,14 @@ struct SectionReport<'a> {
 }
 
 /// The books: `due = started + dropped`, `started = ok + failed + timed_out + unfinished`.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct AccountingReport {
     #[serde(flatten)]
     attempts: AttemptsReport,
     identities_hold: bool,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CheckReport<'a> {
     name: &'a str,
     passed: u64,
@@ -136,13 +139,18 @@ struct CheckReport<'a> {
 }
 
 /// Cookies that users did not keep.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct CookieReport {
     reason: &'static str,
     count: u64,
     first_seen_ns: u64,
     last_seen_ns: u64,
     sample: String,
+}
+
+/// The protocols that there are.
+fn protocols() -> Vec<&'static str> {
+    ProtocolKind::ALL.iter().map(|kind| kind.name()).collect()
 }
 
 impl<'a> ScenarioReport<'a> {

@@ -4,10 +4,11 @@ use crate::plan::{Bound, Metric};
 use crate::report::figures::whole;
 use crate::store::SavedRun;
 use crate::verdict::{Breach, Finding, Health, RuleStatus, RuleUnit, ThresholdState};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A rule of validity that was broken.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct BreachReport {
     rule: &'static str,
     detail: String,
@@ -20,11 +21,12 @@ impl BreachReport {
 }
 
 /// A rule of validity that measures something, where it was worst.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct HealthReport<'a> {
     rule: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     ok: Option<bool>,
+    #[schemars(extend("enum" = ["not_measured", "ok", "warning", "violated"]))]
     state: &'static str,
     #[serde(flatten)]
     figures: HealthFigures,
@@ -37,7 +39,7 @@ pub(super) struct HealthReport<'a> {
 }
 
 /// What was measured; beyond `limit` the run is INVALID, beyond `warn_limit` it is worth a warning.
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, JsonSchema)]
 struct HealthFigures {
     #[serde(skip_serializing_if = "Option::is_none")]
     measured: Option<f64>,
@@ -95,7 +97,7 @@ impl<'a> HealthReport<'a> {
 }
 
 /// One threshold, where it was looked at.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct ThresholdReport<'a> {
     scenario: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -109,6 +111,7 @@ pub(super) struct ThresholdReport<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     default: bool,
     passed: bool,
+    #[schemars(extend("enum" = ["held", "broken", "no_data", "unreached", "too_few_samples"]))]
     state: &'static str,
     metric: String,
     comparison: String,

@@ -5,9 +5,10 @@ use crate::plan::{Metric, Stat, TimeMetric};
 use crate::record::{Cause, Cell, Counter, FailureStage, FailureTally, Origin};
 use crate::report::figures::whole;
 use crate::report::section::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RatioReport {
     numerator: u64,
     denominator: u64,
@@ -15,7 +16,7 @@ pub(super) struct RatioReport {
 }
 
 /// What became of attempts, of a scenario or of one request.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct AttemptsReport {
     due: u64,
     started: u64,
@@ -47,7 +48,7 @@ impl AttemptsReport {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct DistributionReport {
     /// Whose times they are: successes, responses that failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -57,7 +58,7 @@ pub(super) struct DistributionReport {
     stats: OrderedMap<String, u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct FailureReport<'a> {
     /// http: of which request.
     #[serde(skip_serializing_if = "Option::is_none")]

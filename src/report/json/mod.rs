@@ -18,12 +18,15 @@ use crate::record::StopReason;
 use crate::schedule::Digests;
 use crate::store::SavedRun;
 use crate::store::{Bulk, MissingFacts, ResolvedTarget, Tool, UsedFile, options};
+use crate::units::schema::{map_of, written};
 use cost::{CauseReport, CostReport};
 use facts::ScenarioReport;
 use findings::{BreachReport, HealthReport, ThresholdReport};
 use jiff::Timestamp;
 use monitors::MonitorReport;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 
 /// The format and its version.
 const SCHEMA: &str = "planrun.report/1";
@@ -31,6 +34,11 @@ const SCHEMA: &str = "planrun.report/1";
 /// The file.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     pretty(&ReportDocument::new(run))
+}
+
+/// The JSON Schema of the file.
+pub(super) fn schema() -> serde_json::Value {
+    written::<ReportDocument<'_>>()
 }
 
 /// As indented JSON with a line end.
@@ -50,17 +58,39 @@ impl<K: Serialize, V: Serialize> Serialize for OrderedMap<K, V> {
     }
 }
 
+impl<K, V: JsonSchema> JsonSchema for OrderedMap<K, V> {
+    fn schema_name() -> Cow<'static, str> {
+        format!("Map_of_{}", V::schema_name()).into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        map_of::<V>(generator)
+    }
+}
+
 impl<K, V> OrderedMap<K, V> {
     fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 }
 
-#[derive(Serialize)]
+/// A run: what was found, what was planned, what was measured. Keys are added within a version,
+/// never changed; what was not measured has no key.
+#[derive(Serialize, JsonSchema)]
+#[schemars(title = "planrun.report/1")]
 struct ReportDocument<'a> {
+    /// The format and its version.
+    #[schemars(extend("const" = SCHEMA))]
     schema: &'static str,
+    #[schemars(extend("enum" = ["PASS", "FAIL", "INVALID"]))]
     verdict: String,
+    /// The exit status of the run.
     exit_code: u8,
+    /// Whether all of the run was saved.
     complete: bool,
     /// What the verdict leaves out, in sentences.
     #[serde(skip_serializing_if = "Vec::is_empty")]
@@ -99,9 +129,10 @@ struct ReportDocument<'a> {
     warnings: &'a [String],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct MissingReport<'a> {
     scenario: &'a str,
+    #[schemars(extend("enum" = ["times", "requests"]))]
     facts: &'static str,
     first_second: u32,
     last_second: u32,
@@ -122,8 +153,11 @@ impl<'a> MissingReport<'a> {
     }
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct StoppedReport<'a> {
+    #[schemars(extend("enum" = [
+        "completed", "aborted", "interrupted", "worker_loss", "beyond_repair",
+    ]))]
     reason: &'static str,
     at_ns: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -136,7 +170,7 @@ struct StoppedReport<'a> {
     rule: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PlanReport<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -148,7 +182,7 @@ struct PlanReport<'a> {
     digests: Digests,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct TargetReport<'a> {
     name: &'a str,
     written: &'a [String],
@@ -159,7 +193,7 @@ struct TargetReport<'a> {
     dns_time_ns: Option<u64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct LostWorkerReport<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     scenario: Option<&'a str>,
@@ -168,7 +202,7 @@ struct LostWorkerReport<'a> {
     why: &'a str,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct ServerReport<'a> {
     target: &'a str,
     counters: OrderedMap<&'a str, u64>,

@@ -4,10 +4,11 @@ use super::OrderedMap;
 use crate::catalogue::MonitorStat;
 use crate::report::monitors::{self, MonitoredFigures};
 use crate::store::SavedRun;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One monitor.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct MonitorReport<'a> {
     name: &'a str,
     url: &'a str,
@@ -22,7 +23,7 @@ pub(super) struct MonitorReport<'a> {
 }
 
 /// One metric of it, over the whole run.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct MonitoredReport<'a> {
     name: &'a str,
     values: u64,

@@ -8,10 +8,11 @@ use crate::plan::Scenario;
 use crate::record::Cell;
 use crate::report::columns::ReportedMetrics;
 use crate::report::section::Section;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One request.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct RequestReport<'a> {
     name: &'a str,
     #[serde(flatten)]

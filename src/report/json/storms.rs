@@ -3,14 +3,16 @@
 use crate::plan::{Close, Stat};
 use crate::report::figures::whole;
 use crate::report::storms::EventFacts;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// One event. `null`: so many were never back.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct EventReport {
     at_ns: u64,
     over_ns: u64,
     share: f64,
+    #[schemars(extend("enum" = ["fin", "rst"]))]
     by: &'static str,
     dropped: u64,
     recovered: u64,

@@ -4,13 +4,14 @@ use super::OrderedMap;
 use crate::catalogue::RatioMetric;
 use crate::record::{Curve, CurvePoint, LifeEnd, Survival, spikes};
 use crate::units::SECOND_NS;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A curve is thinned to at most so many points.
 const MOST_POINTS: usize = 100;
 
 /// The lifetimes of held connections.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 pub(super) struct SurvivalReport {
     connections: u64,
     deaths: u64,
@@ -24,13 +25,13 @@ pub(super) struct SurvivalReport {
 }
 
 /// Kaplan and Meier's estimate, and Greenwood's standard error.
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct Estimate {
     survival: f64,
     error: f64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct PointReport {
     after_ns: u64,
     at_risk: u64,
@@ -40,7 +41,7 @@ struct PointReport {
     incidence: OrderedMap<&'static str, f64>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, JsonSchema)]
 struct SpikeReport {
     kind: &'static str,
     at_ns: u64,

@@ -1,9 +1,10 @@
-//! `docs/metrics.md`, `docs/rules.md` and `docs/plan-keys.md` are generated from the catalogue, the
-//! table of rules and the schema of plans. `UPDATE=1 cargo test --lib tests::docs` writes them
-//! again: read the difference.
+//! `docs/metrics.md`, `docs/rules.md`, `docs/plan-keys.md` and `docs/schemas` are generated from
+//! the catalogue, the table of rules, the schema of plans and the types of files.
+//! `UPDATE=1 cargo test --lib tests::docs` writes them again: read the difference.
 
 mod document;
 mod plan_keys;
+mod schemas;
 
 use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, ReportPlace, Stat};
 use crate::verdict::rules::{self, Rule, RuleUnit};

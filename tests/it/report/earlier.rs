@@ -61,6 +61,7 @@ fn folders_of_earlier_versions_give_the_same_figures() {
             .status;
         assert_eq!(status.code(), Some(0), "{}", run.display());
         let after = read();
+        crate::formats::assert_reports_conform(copy.path(), &["report"]);
         assert!(!before["scenarios"].as_array().unwrap().is_empty());
         for part in ["scenarios", "thresholds"] {
             stands_in(&before[part], &after[part], &format!("{}: {part}", run.display()));

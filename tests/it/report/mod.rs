@@ -88,6 +88,10 @@ fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
 }
 
 /// A finished result folder of the canned run.
+pub(crate) fn finished_run() -> (tempfile::TempDir, PathBuf) {
+    finished()
+}
+
 fn finished() -> (tempfile::TempDir, PathBuf) {
     let out = tempfile::tempdir().unwrap();
     let made = live(out.path());

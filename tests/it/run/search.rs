@@ -43,7 +43,12 @@ fn saved(folder: &Path) -> Value {
     let files = std::fs::read_dir(folder.join("out/search")).unwrap();
     let mut files = files.map(|file| file.unwrap().path());
     let path = files.find(|path| path.to_string_lossy().ends_with("-search.json")).unwrap();
-    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+    let found: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(
+        crate::formats::differences("search", std::slice::from_ref(&found)),
+        [] as [String; 0]
+    );
+    found
 }
 
 fn search(plan: &str, arguments: &[&str]) -> Found {
