@@ -207,14 +207,16 @@ fn heartbeats(out: &Path) {
     }
 }
 
-/// WebSockets against plain connections, in turns: heartbeats verified a second, the worker's
-/// processor time for each, and its memory for each connection.
+/// WebSockets against plain connections, in turns: seconds to open them all and processor time of
+/// both ends for each; heartbeats verified a second, the worker's processor time for each, and its
+/// memory for each connection. A WebSocket opens with one more message each way than a connection
+/// that is greeted; held, both do the same.
 fn websockets(users: u64, rounds: u64, out: &Path) {
     let scenario = format!(
         "greeting = \"60s\"\nheartbeat = {{ from = \"server\", every = \"200ms\", grace = \"5s\" }}\nclose = \"rst\"\n\
          stages = [{{ users = {users}, hold = \"8s\" }}]"
     );
-    let mut figures = std::collections::BTreeMap::<&str, Vec<[f64; 3]>>::new();
+    let mut figures = std::collections::BTreeMap::<&str, Vec<[f64; 5]>>::new();
     for _ in 0..rounds {
         for protocol in ["tcp-hold", "ws-hold"] {
             let (plan, folder) = written_for(protocol, out, &scenario);
@@ -231,20 +233,46 @@ fn websockets(users: u64, rounds: u64, out: &Path) {
             let cpu: f64 = held("workers.cpu_ms").iter().sum();
             let rss = held("workers.rss_bytes").into_iter().fold(0.0, f64::max);
             let beats: f64 = received.iter().sum();
-            let row = [median(steady), cpu * 1e6 / beats, rss / users as f64];
+            let report = report(&folder);
+            let opening_us = |end: &str| {
+                let cost =
+                    &report["scenarios"][0]["cost"][end]["cpu_seconds_per_thousand_connections"];
+                cost.as_f64().unwrap() * 1e3
+            };
+            let row = [
+                median(steady),
+                cpu * 1e6 / beats,
+                rss / users as f64,
+                boundary_ns(&report, "hold") / 1e9,
+                opening_us("generator") + opening_us("target"),
+            ];
             figures.entry(protocol).or_default().push(row);
         }
     }
-    for (protocol, rows) in figures {
+    for (protocol, rows) in &figures {
         let of = |at: usize| median(rows.iter().map(|row| row[at]).collect());
         println!(
             "{protocol}: {:.0} heartbeats verified a second, {:.0} ns of a worker's processor for each; {:.0} B a connection, \
-             the worker itself among them",
+             the worker itself among them; opened in {:.2} s, {:.1} us of both ends' processors for each",
             of(0),
             of(1),
-            of(2)
+            of(2),
+            of(3),
+            of(4)
         );
     }
+    let ratio = |at: usize| {
+        let pairs = figures["ws-hold"].iter().zip(&figures["tcp-hold"]);
+        median(pairs.map(|(ws, tcp)| ws[at] / tcp[at]).collect())
+    };
+    println!(
+        "ws-hold to tcp-hold, by rounds: heartbeats {:.3} x, processor time for each {:.3} x, opening {:.2} x, \
+         processor time of an opening {:.2} x",
+        ratio(0),
+        ratio(1),
+        ratio(3),
+        ratio(4)
+    );
 }
 
 /// Seconds from Ctrl-C at the full level to the end of the last process, reports written.
