@@ -5,6 +5,7 @@ use super::frames::{Act, GOAWAY, NONE, answer, converse, frame};
 use super::{say, serve};
 use crate::outcome::{Outcome, run_beside, run_once};
 use crate::peers::Nginx;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::net::{SocketAddr, TcpStream};
 
@@ -31,7 +32,10 @@ fn nginx_that_ends_connections_after_a_few_requests_fails_none_of_them() {
         let [ok, failed, late, retried] = web.counters(["ok", "failed", "timed_out", "retried"]);
         assert!(ok > 50 && retried > 0, "{most}: {ok} {retried}");
         assert_eq!([failed, late], [0, 0], "{most}");
-        assert!(web.counter("connect.ok") >= ok / most, "{most}");
+        let opened = web.counter("connect.ok");
+        assert!(opened >= ok / most, "{most}");
+        let by_goaway = web.0["connections_ended"]["goaway"].as_u64().unwrap_or(0);
+        assert!(by_goaway + 10 >= opened, "{most}: {}", web.0["connections_ended"]);
     }
 }
 
@@ -66,6 +70,15 @@ fn what_is_behind_the_last_stream_of_a_goaway_goes_elsewhere_as_often_as_it_take
         let outcome = run_beside(0, || (run_once(&plan, &[]), ())).0;
         let [ok, failed, retried] = outcome.scenario("web").counters(["ok", "failed", "retried"]);
         assert!(ok > 50 && failed == 0 && retried > ok / 10, "{code}: {ok} {failed} {retried}");
+        // Each connection but those that the run's end met was ended by its GOAWAY.
+        let web = outcome.scenario("web");
+        let ended: BTreeMap<String, u64> =
+            serde_json::from_value(web.0["connections_ended"].clone()).unwrap();
+        let opened = web.counter("connect.ok");
+        let by_goaway = *ended.get("goaway").unwrap_or(&0);
+        assert_eq!(ended.values().sum::<u64>(), opened, "{code}: {ended:?}");
+        assert!(by_goaway >= opened - 1 && by_goaway >= ok / 3 - 1, "{code}: {ended:?} {ok}");
+        assert!(outcome.stdout.contains("ended by the server's GOAWAY"), "{}", outcome.stdout);
     }
 }
 
@@ -87,7 +100,7 @@ fn closes_at_the_second(version: &str) -> SocketAddr {
 fn meets_idle_closes(version: &str, code: i32, request: &str) -> Outcome {
     let address = closes_at_the_second(version).to_string();
     let keys = format!("version = \"{version}\"\nthink_time = \"5ms\"");
-    let plan = plan(&address, &keys, &format!("{{ {request} }}"), "users = 3, hold = \"500ms\"");
+    let plan = plan(&address, &keys, &format!("{{ {request} }}"), "users = 3, hold = \"1500ms\"");
     run_beside(code, || (run_once(&plan, &[]), ())).0
 }
 

@@ -7,6 +7,7 @@ mod accounts;
 mod causes;
 mod cgroup;
 mod conntrack;
+mod default_ports;
 mod doctor;
 mod middlebox;
 mod reach;

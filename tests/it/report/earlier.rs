@@ -73,6 +73,30 @@ fn folders_of_earlier_versions_give_the_same_figures() {
     }
 }
 
+/// A run from before scenarios without thresholds had default ones: nothing was judged, and nothing
+/// is judged now.
+#[test]
+fn a_run_without_thresholds_gets_no_default_ones_afterwards() {
+    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/earlier/no-thresholds");
+    let copy = tempfile::tempdir().unwrap();
+    for file in ["plan.toml", "recording.jsonl"] {
+        fs::copy(kept.join(file), copy.path().join(file)).unwrap();
+    }
+    let mut report = Command::new(env!("CARGO_BIN_EXE_planrun"));
+    let made = report.arg("report").arg(copy.path()).output().unwrap();
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let read = |folder: &Path| -> Value {
+        serde_json::from_slice(&fs::read(folder.join("report.json")).unwrap()).unwrap()
+    };
+    let (before, after) = (read(&kept), read(copy.path()));
+    assert_eq!(after["thresholds"], Value::Array(Vec::new()));
+    assert_eq!((&after["verdict"], &after["exit_code"]), (&"PASS".into(), &0.into()));
+    assert!(before["scenarios"][0]["counters"]["ok"].as_u64().unwrap() > 10);
+    stands_in(&before["scenarios"], &after["scenarios"], "no-thresholds");
+    let text = String::from_utf8(made.stdout).unwrap();
+    assert!(text.contains("no thresholds: nothing was judged"), "{text}");
+}
+
 #[test]
 fn published_folders_are_whole_and_small() {
     let runs = published();

@@ -239,7 +239,12 @@ impl Http2Connection {
             }
             return self.socket_status.has_more();
         };
-        let end = self.end_reason_of(error.as_ref());
+        // After a GOAWAY without an error h2 ends as if the socket had; its streams know better.
+        let goaway = match speech.requests.poll_ready(&mut idle()) {
+            Poll::Ready(Err(error)) if error.is_go_away() => Some(error),
+            _ => None,
+        };
+        let end = self.end_reason_of(error.as_ref().or(goaway.as_ref()));
         let fault = match error {
             Some(error) => self.fault_of(&error, 0).0,
             None => self.ended(0),
