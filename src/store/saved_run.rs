@@ -110,6 +110,7 @@ impl SavedRun {
             saved.add(line, &mut judge);
         }
         saved.missing = awaited.missing();
+        judge.cut_off();
         saved.judge(&judge);
         let torn_bytes = journal.torn_bytes()?;
         saved.damage = (torn_bytes > 0).then_some(Damage { torn_bytes });

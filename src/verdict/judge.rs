@@ -60,6 +60,15 @@ impl Judge {
         }
     }
 
+    /// Takes the run as one that was cut off, where it does not say that it ended: what was under
+    /// way is unfinished.
+    pub fn cut_off(&mut self) {
+        if self.recording.stopped.is_none() {
+            let scenarios = &self.plan.scenarios;
+            self.recording.cut_off(|index| scenarios[index].protocol.row().lasts);
+        }
+    }
+
     /// The facts so far.
     pub fn recording(&self) -> &Recording {
         &self.recording

@@ -4,6 +4,7 @@
 use crate::plan::{Phase, Protocol};
 use crate::record::{
     Cell, CellKey, Counter, Counters, Gauges, ScenarioSecond, Second, Snapshot, WorkerFacts,
+    under_way,
 };
 use crate::schedule::{Partition, ScenarioSchedule, ScheduledEvent, Shape};
 use crate::units::{SECOND_NS, narrow};
@@ -109,7 +110,7 @@ impl Aggregator {
         self.workers[worker].live = false;
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
         for (key, counters) in &self.workers[worker].counters {
-            let (unfinished, open) = open_attempts(counters, protocol);
+            let (unfinished, open) = under_way(counters, protocol.row().lasts);
             let cell = missing.entry(*key).or_default();
             cell.counters.add(Counter::Unfinished, unfinished);
             cell.counters.add(Counter::UnfinishedOpen, open);
@@ -223,17 +224,4 @@ impl Aggregator {
         }
         second
     }
-}
-
-/// Attempts that were begun and have not ended, and how many of them have an open connection.
-fn open_attempts(counters: &Counters, protocol: &Protocol) -> (u64, u64) {
-    let get = |counter| counters.get(counter);
-    let ended =
-        get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut) + get(Counter::Unfinished);
-    let unfinished = get(Counter::Started).saturating_sub(ended);
-    let never_open = get(Counter::ConnectFailed) + get(Counter::ConnectFailedLocal);
-    let lost = (get(Counter::Failed) + get(Counter::TimedOut)).saturating_sub(never_open);
-    let open = get(Counter::ConnectOk)
-        .saturating_sub(get(Counter::Ok) + lost + get(Counter::UnfinishedOpen));
-    (unfinished, if protocol.row().lasts { open.min(unfinished) } else { 0 })
 }
