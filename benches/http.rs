@@ -45,7 +45,7 @@ fn main() {
             Way::Secured => format!("https://{}/", server.secured),
             Way::Shared(_) => format!("http://{}/", server.shared),
         };
-        compare(&Asking { url, users, way, seconds }, &folder, rounds);
+        compare(&Comparison { url, users, way, seconds }, &folder, rounds);
     }
     drop(server);
     memory(&folder);
@@ -64,7 +64,7 @@ enum Way {
 }
 
 /// What is asked, and how.
-struct Asking {
+struct Comparison {
     url: String,
     users: u64,
     way: Way,
@@ -74,8 +74,8 @@ struct Asking {
 /// One who asks: requests a second, and processor seconds of all its processes for each.
 type Figures = (f64, f64);
 
-fn compare(asking: &Asking, folder: &Path, rounds: u64) {
-    let Asking { users, way, seconds, .. } = asking;
+fn compare(comparison: &Comparison, folder: &Path, rounds: u64) {
+    let Comparison { users, way, seconds, .. } = comparison;
     // The second one is what the others are compared with.
     let (how, tools): (String, &[&str]) = match way {
         Way::Plain => (
@@ -92,7 +92,7 @@ fn compare(asking: &Asking, folder: &Path, rounds: u64) {
     let mut rows: Vec<Vec<Figures>> = vec![Vec::new(); tools.len()];
     for _ in 0..rounds {
         for (tool, row) in tools.iter().zip(&mut rows) {
-            row.extend(ask(tool, asking, folder));
+            row.extend(ask(tool, comparison, folder));
         }
     }
     let (peer, theirs) = (tools[1], rows[1].clone());
@@ -110,8 +110,8 @@ fn compare(asking: &Asking, folder: &Path, rounds: u64) {
     }
 }
 
-fn ask(tool: &str, asking: &Asking, folder: &Path) -> Option<Figures> {
-    let Asking { url, users, way, seconds } = asking;
+fn ask(tool: &str, comparison: &Comparison, folder: &Path) -> Option<Figures> {
+    let Comparison { url, users, way, seconds } = comparison;
     let streams = if let Way::Shared(streams) = way { *streams } else { 1 };
     let (connections, shared) = ((users / streams).to_string(), streams.to_string());
     let (time, limit) = (seconds.to_string(), format!("{seconds}s"));

@@ -134,20 +134,20 @@ mod tests {
 
     #[test]
     fn a_look_that_comes_late_is_a_stall() {
-        let (mut pulse, mut facts) = (StallDetector::default(), WorkerFacts::default());
+        let (mut stalls, mut facts) = (StallDetector::default(), WorkerFacts::default());
         // The first one is not late, whenever it is.
-        pulse.observe(500 * MS, 510 * MS);
-        pulse.observe(510 * MS, 510 * MS);
+        stalls.observe(500 * MS, 510 * MS);
+        stalls.observe(510 * MS, 510 * MS);
         // Work of 30 ms, then a wait that lasts 480 ms too long.
-        pulse.observe(540 * MS, 560 * MS);
-        pulse.observe(1_040 * MS, 1_040 * MS);
+        stalls.observe(540 * MS, 560 * MS);
+        stalls.observe(1_040 * MS, 1_040 * MS);
         // One that came early is not late.
-        pulse.observe(1_040 * MS, 1_140 * MS);
-        pulse.observe(1_090 * MS, 1_090 * MS);
-        pulse.drain_into(&mut facts);
+        stalls.observe(1_040 * MS, 1_140 * MS);
+        stalls.observe(1_090 * MS, 1_090 * MS);
+        stalls.drain_into(&mut facts);
         assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(480 * MS), 480 * MS));
         let mut facts = WorkerFacts::default();
-        pulse.drain_into(&mut facts);
+        stalls.drain_into(&mut facts);
         assert_eq!((facts.stall_max_ns, facts.stalled_ns), (Some(0), 0));
     }
 

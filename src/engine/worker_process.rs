@@ -5,7 +5,7 @@ use super::Link;
 use super::channel::wire::{FromWorker, ToWorker};
 use super::clock::{Clock, ClockReading};
 use super::hold::{HoldSockets, HoldWorker};
-use super::http::{HttpSockets, HttpWorker, scripts};
+use super::http::{HttpSockets, HttpWorker, request_sets};
 use super::load::Load;
 use super::process_stats::ProcessStats;
 use super::worker::drive;
@@ -122,14 +122,14 @@ fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings
 /// Drives a worker that sends HTTP requests.
 fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
     let Protocol::Http(http) = &load.scenario().protocol else { return Ok(()) };
-    let scripts = match scripts(&load, http) {
-        Ok(scripts) => scripts,
+    let request_sets = match request_sets(&load, http) {
+        Ok(request_sets) => request_sets,
         Err(error) => {
             link.send(&FromWorker::Failed { why: error.to_string() })?;
             return link.flush_all();
         }
     };
-    let host = HttpSockets::host(clock, link, load.clone(), scripts)?;
+    let host = HttpSockets::host(clock, link, load.clone(), request_sets)?;
     let Some(worker) = HttpWorker::new(host, load) else { return Ok(()) };
     drive(worker)?.finish()
 }

@@ -34,7 +34,7 @@ struct Bench {
     address: Address,
     buffers: Rc<RefCell<Buffers>>,
     /// Of the scenarios `session` and `shared`.
-    scripts: [RequestSet; 2],
+    request_sets: [RequestSet; 2],
 }
 
 thread_local! {
@@ -50,7 +50,7 @@ impl Bench {
         let listener =
             UnixListener::bind(&path).expect("a socket in the folder of temporary files");
         let plan = known_plan();
-        let script = |index: usize| {
+        let request_set = |index: usize| {
             let scenario = &plan.scenarios[index];
             let Protocol::Http(http) = &scenario.protocol else { panic!("a scenario of http") };
             let Endpoint::Urls(urls) = &plan.target(scenario).endpoint else { panic!("URLs") };
@@ -62,7 +62,7 @@ impl Bench {
             path,
             // Small, so that answers of the size that a fuzzer makes need several reads.
             buffers: Rc::new(RefCell::new(Buffers::new(512, false))),
-            scripts: [script(0), script(1)],
+            request_sets: [request_set(0), request_set(1)],
         }
     }
 
@@ -119,25 +119,30 @@ pub fn http1(bytes: &[u8]) {
     BENCH.with(|bench| requests(bench.get_or_init(Bench::new), &pieces, &mut rng));
 }
 
-/// One lane: requests one after the other, while the server says its pieces.
+/// One connection: requests one after the other, while the server sends its pieces.
 fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
-    let script = &bench.scripts[0];
-    let mut lane = Http1Connection::begin(bench.route()).expect("a listener");
+    let request_set = &bench.request_sets[0];
+    let mut connection = Http1Connection::begin(bench.route()).expect("a listener");
     let mut server = Some(bench.accept());
-    assert!(lane.open(bench.route()).expect("an open connection"));
+    assert!(connection.open(bench.route()).expect("an open connection"));
     let (mut session, mut room) = (UserSession::new(true), Vec::new());
     let (mut pieces, mut now_ns, mut request) = (pieces.iter(), 0, 0);
-    while request < REQUESTS && lane.takes_a_request() {
+    while request < REQUESTS && connection.takes_a_request() {
         session.begin_pass(None, false);
         let step = request % 3;
-        if lane.send_for(script, step, &mut session, &mut room, now_ns).is_err() {
+        if connection.send_for(request_set, step, &mut session, &mut room, now_ns).is_err() {
             return;
         }
         let answer = 'answer: {
             for _ in 0..TURNS {
                 now_ns += 1;
                 let closed = server.is_none();
-                match lane.advance(script, closed, &mut bench.buffers.borrow_mut(), now_ns) {
+                match connection.advance(
+                    request_set,
+                    closed,
+                    &mut bench.buffers.borrow_mut(),
+                    now_ns,
+                ) {
                     ExchangeStep::Ended(answer) => break 'answer answer,
                     ExchangeStep::Again => {}
                     ExchangeStep::Wait => match pieces.next() {
@@ -149,8 +154,8 @@ fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
             panic!("request {request} has no end");
         };
         assert_answer(&answer, now_ns);
-        if let Some(gains) = answer.extracted {
-            let _ = script.give(&mut session, *gains, now_ns, 1_800_000_000);
+        if let Some(extracted) = answer.extracted {
+            let _ = request_set.give(&mut session, *extracted, now_ns, 1_800_000_000);
         }
         request += 1;
     }
@@ -173,9 +178,9 @@ fn hang_up(server: &mut Option<UnixStream>, rng: &mut Rng) {
 fn assert_answer(answer: &RequestOutcome, now_ns: u64) {
     assert!(answer.error.is_some() || answer.status.is_some(), "{answer:?}");
     assert!(answer.ended_ns <= now_ns && answer.first_byte_ns.is_none_or(|ns| ns <= now_ns));
-    if let Some(fault) = &answer.error {
+    if let Some(error) = &answer.error {
         let harmless = |c: char| !c.is_control();
-        assert!(fault.sample.chars().all(harmless), "{:?}", fault.sample);
+        assert!(error.sample.chars().all(harmless), "{:?}", error.sample);
     }
 }
 
@@ -203,8 +208,8 @@ pub fn http2(bytes: &[u8]) {
 
 /// A connection with several requests under way.
 struct Shared<'a> {
-    script: &'a RequestSet,
-    multiplex: Http2Connection,
+    request_set: &'a RequestSet,
+    http2: Http2Connection,
     server: Option<UnixStream>,
     streams: Vec<Http2Stream>,
     asked: usize,
@@ -213,19 +218,19 @@ struct Shared<'a> {
 
 impl<'a> Shared<'a> {
     fn new(bench: &'a Bench) -> Self {
-        let mut multiplex =
+        let mut http2 =
             Http2Connection::begin(bench.route(), AnswerLimits::default()).expect("a listener");
         let server = Some(bench.accept());
-        assert!(multiplex.open(bench.route()).expect("an open connection"));
-        multiplex.secure(bench.route(), &bench.buffers).expect("nothing to secure");
-        let script = &bench.scripts[1];
-        Self { script, multiplex, server, streams: Vec::new(), asked: 0, now_ns: 0 }
+        assert!(http2.open(bench.route()).expect("an open connection"));
+        http2.secure(bench.route(), &bench.buffers).expect("nothing to secure");
+        let request_set = &bench.request_sets[1];
+        Self { request_set, http2, server, streams: Vec::new(), asked: 0, now_ns: 0 }
     }
 
     fn ask(&mut self) {
-        while self.asked < REQUESTS && self.multiplex.room(REQUESTS) > 0 {
+        while self.asked < REQUESTS && self.http2.room(REQUESTS) > 0 {
             let request = self.asked % 2;
-            self.streams.push(self.multiplex.send(self.script, request, Waker::noop()));
+            self.streams.push(self.http2.send(self.request_set, request, Waker::noop()));
             self.asked += 1;
         }
         self.drive(false);
@@ -238,12 +243,12 @@ impl<'a> Shared<'a> {
 
     fn drive(&mut self, closed: bool) {
         self.now_ns += 1;
-        self.multiplex.socket_ready(closed);
-        let more = (0..TURNS).take_while(|_| self.multiplex.drive()).count();
+        self.http2.socket_ready(closed);
+        let more = (0..TURNS).take_while(|_| self.http2.drive()).count();
         assert!(more < TURNS, "the connection always has more");
-        let (multiplex, script, now_ns) = (&mut self.multiplex, self.script, self.now_ns);
+        let (http2, request_set, now_ns) = (&mut self.http2, self.request_set, self.now_ns);
         self.streams.retain_mut(|stream| {
-            match multiplex.advance(script, stream, Waker::noop(), now_ns) {
+            match http2.advance(request_set, stream, Waker::noop(), now_ns) {
                 ExchangeStep::Ended(answer) => {
                     assert_answer(&answer, now_ns);
                     false
@@ -259,6 +264,6 @@ impl<'a> Shared<'a> {
         self.drive(true);
         self.drive(true);
         assert!(self.streams.is_empty(), "{} requests have no end", self.streams.len());
-        assert!(self.multiplex.is_over());
+        assert!(self.http2.is_over());
     }
 }

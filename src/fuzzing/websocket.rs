@@ -62,9 +62,9 @@ fn hear(expect: Option<&str>, pieces: &[&[u8]]) -> ClientOutcome {
                     outcome.messages += u64::from(messages);
                     outcome.heartbeats += u64::from(heartbeats);
                 }
-                ConversationEvent::Failed(fault) => {
-                    assert!(!fault.detail.contains(char::is_control), "{}", fault.detail);
-                    outcome.failed = Some((fault.failure, fault.code));
+                ConversationEvent::Failed(error) => {
+                    assert!(!error.detail.contains(char::is_control), "{}", error.detail);
+                    outcome.failed = Some((error.failure, error.code));
                 }
             }
         }

@@ -170,7 +170,7 @@ fn started(view: &View, warnings: &[String]) -> Value {
 }
 
 fn over(view: &View, scenario: usize, stage: usize) -> Value {
-    let (_, whole) = wording::stage_course(view, scenario, stage);
+    let (_, whole) = wording::stage_progress(view, scenario, stage);
     let (of, now) = view.scenario(scenario);
     json!({
         "scenario": of.name,
@@ -263,15 +263,15 @@ fn of_scenario(view: &View, index: usize, now_ns: u64) -> Value {
         Progression::Waiting { .. } => facts["state"] = "waiting".into(),
         Progression::Ended => facts["state"] = "ended".into(),
         Progression::Running(phase) => {
-            let course = phase.progress(now_ns);
+            let progress = phase.progress(now_ns);
             facts["state"] = "running".into();
             facts["stage"] = of
                 .stages
                 .get(usize::from(phase.stage))
                 .map_or(Value::Null, |stage| stage.name.as_str().into());
             facts["part"] = phase.phase.to_string().into();
-            facts["fraction"] = course.fraction.into();
-            if let Some(left) = course.left_ns {
+            facts["fraction"] = progress.fraction.into();
+            if let Some(left) = progress.left_ns {
                 facts["left_ns"] = left.into();
             }
         }

@@ -33,8 +33,8 @@ pub(super) struct OutputLine {
 #[derive(Debug)]
 pub(super) struct LineFormat {
     look: TextStyle,
-    rhythm: HeartbeatInterval,
-    allowance: LogBudget,
+    interval: HeartbeatInterval,
+    budget: LogBudget,
     repeats: RepeatLimit<ThresholdPlace>,
 }
 
@@ -42,8 +42,8 @@ impl LineFormat {
     pub(super) fn new(look: TextStyle) -> Self {
         Self {
             look,
-            rhythm: HeartbeatInterval::new(),
-            allowance: LogBudget::new(8_192, 768),
+            interval: HeartbeatInterval::new(),
+            budget: LogBudget::new(8_192, 768),
             repeats: RepeatLimit::default(),
         }
     }
@@ -78,7 +78,7 @@ impl LineFormat {
             // Twice: a sign may be written as many, and what is too long anyway need not be.
             let text = self.line(now_ns, word, &cut(&text, longest));
             let text = self.look.encode(&cut(&text, longest));
-            if self.allowance.take(now_ns, text.len() + 1, weight) {
+            if self.budget.take(now_ns, text.len() + 1, weight) {
                 said.push(OutputLine { text, beat: false });
             }
         }
@@ -95,16 +95,16 @@ impl LineFormat {
     }
 
     fn beat(&mut self, view: &View, now_ns: u64) -> Vec<OutputLine> {
-        if !self.rhythm.due(now_ns) {
+        if !self.interval.due(now_ns) {
             return Vec::new();
         }
         let mut text = progress(view, now_ns);
-        let withheld = self.allowance.withheld();
-        if withheld > 0 {
-            let _ = write!(text, ", {withheld} lines withheld");
+        let suppressed = self.budget.suppressed();
+        if suppressed > 0 {
+            let _ = write!(text, ", {suppressed} lines suppressed");
         }
         let text = self.line(now_ns, "progress", &text);
-        self.rhythm.record(now_ns, text.len() + 1);
+        self.interval.record(now_ns, text.len() + 1);
         vec![OutputLine { text, beat: true }]
     }
 }
@@ -125,10 +125,10 @@ pub(super) fn words(view: &View, news: &Notification) -> Vec<(&'static str, Stri
             one("stage", format!("{stage} has reached its level, holds for {hold}"))
         }
         Notification::Over(scenario, stage) => {
-            let (course, _) = wording::stage_course(view, *scenario, *stage);
+            let (progress, _) = wording::stage_progress(view, *scenario, *stage);
             let (result, _) = wording::stage_result(view, *scenario, *stage);
             let stage = wording::stage_name(view, *scenario, *stage);
-            one("stage", format!("{stage} is over: {course}: {}", result.replace(" · ", ", ")))
+            one("stage", format!("{stage} is over: {progress}: {}", result.replace(" · ", ", ")))
         }
         Notification::Draining(scenario) => one(
             "scenario",

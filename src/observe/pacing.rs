@@ -91,8 +91,8 @@ impl LogBudget {
         fits
     }
 
-    /// How many lines were withheld since this was last asked.
-    pub(super) fn withheld(&mut self) -> u64 {
+    /// How many lines were suppressed since this was last asked.
+    pub(super) fn suppressed(&mut self) -> u64 {
         std::mem::take(&mut self.suppressed)
     }
 }
@@ -131,12 +131,12 @@ impl<K: Eq + Hash> RepeatLimit<K> {
 mod tests {
     use super::*;
 
-    fn beats(bytes: usize, mut rhythm: HeartbeatInterval) -> Vec<u64> {
+    fn beats(bytes: usize, mut interval: HeartbeatInterval) -> Vec<u64> {
         let seconds = (1..=28_800).map(|second| second * SECOND_NS);
         let mut beats = Vec::new();
         for now in seconds {
-            if rhythm.due(now) {
-                rhythm.record(now, bytes);
+            if interval.due(now) {
+                interval.record(now, bytes);
                 beats.push(now / SECOND_NS);
             }
         }
@@ -161,16 +161,16 @@ mod tests {
 
     #[test]
     fn an_allowance_grows_and_keeps_something_for_what_is_urgent() {
-        let mut allowance = LogBudget::new(1_000, 100);
-        assert!(allowance.take(0, 1_000, Priority::Usual));
-        assert!(!allowance.take(0, 1, Priority::Usual));
-        assert!(allowance.take(0, 4_096, Priority::Urgent));
-        assert!(!allowance.take(0, 1, Priority::Urgent));
-        assert!(allowance.take(0, 100_000, Priority::Always));
-        assert_eq!(allowance.withheld(), 2);
-        assert_eq!(allowance.withheld(), 0);
-        assert!(!allowance.take(3_600 * SECOND_NS, 100, Priority::Usual));
-        assert!(allowance.take(50 * 3_600 * SECOND_NS, 100, Priority::Usual));
+        let mut budget = LogBudget::new(1_000, 100);
+        assert!(budget.take(0, 1_000, Priority::Usual));
+        assert!(!budget.take(0, 1, Priority::Usual));
+        assert!(budget.take(0, 4_096, Priority::Urgent));
+        assert!(!budget.take(0, 1, Priority::Urgent));
+        assert!(budget.take(0, 100_000, Priority::Always));
+        assert_eq!(budget.suppressed(), 2);
+        assert_eq!(budget.suppressed(), 0);
+        assert!(!budget.take(3_600 * SECOND_NS, 100, Priority::Usual));
+        assert!(budget.take(50 * 3_600 * SECOND_NS, 100, Priority::Usual));
     }
 
     #[test]

@@ -77,7 +77,7 @@ pub(super) fn draining(view: &View, scenario: usize) -> String {
 }
 
 /// What a stage did: how its level was reached and held, and whether that went as planned.
-pub(super) fn stage_course(view: &View, scenario: usize, stage: usize) -> (String, bool) {
+pub(super) fn stage_progress(view: &View, scenario: usize, stage: usize) -> (String, bool) {
     let (of, now) = view.scenario(scenario);
     let (Some(plan), Some(did)) = (of.stages.get(stage), now.stages.get(stage)) else {
         return (String::new(), false);

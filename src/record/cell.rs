@@ -107,13 +107,13 @@ impl Cell {
                 if cause.failure.origin() == super::Origin::Local {
                     self.count(Counter::FailedLocal);
                 }
-                self.blame(cause, at_ns, sample);
+                self.add_failure(cause, at_ns, sample);
             }
         }
     }
 
     /// Notes a cause without ending an attempt.
-    pub fn blame(&mut self, cause: Cause, at_ns: u64, sample: impl FnOnce() -> String) {
+    pub fn add_failure(&mut self, cause: Cause, at_ns: u64, sample: impl FnOnce() -> String) {
         tally(&mut self.failures, cause, at_ns, sample);
     }
 

@@ -104,14 +104,14 @@ impl SearchReport {
     }
 
     /// Notes how the search ended.
-    pub fn end(&mut self, summit: SearchOutcome) {
-        (self.limit, self.broken) = match summit {
+    pub fn end(&mut self, outcome: SearchOutcome) {
+        (self.limit, self.broken) = match outcome {
             SearchOutcome::Broken { broken, .. } => ("threshold", Some(broken)),
             SearchOutcome::Max => ("max", None),
             SearchOutcome::Nothing => ("nothing", Some(self.min)),
             SearchOutcome::Generator { level, .. } => ("generator", Some(level)),
         };
-        self.verdict = Some(match (summit, self.highest) {
+        self.verdict = Some(match (outcome, self.highest) {
             (SearchOutcome::Generator { .. }, _) => "INVALID",
             (_, Some(highest)) if highest >= self.at_least => "PASS",
             _ => "FAIL",

@@ -17,10 +17,10 @@ fn walked(
     stage: usize,
     share: Partition,
 ) -> Vec<(ScheduledEvent, u64)> {
-    let mut walk = schedule.cursor(stage, share);
+    let mut cursor = schedule.cursor(stage, share);
     std::iter::from_fn(|| {
-        let next = walk.peek();
-        walk.advance();
+        let next = cursor.peek();
+        cursor.advance();
         next
     })
     .collect()

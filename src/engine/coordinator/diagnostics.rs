@@ -109,7 +109,7 @@ mod tests {
             for (failure, count) in failures {
                 let cell: &mut Cell = recording.scenarios[0].cells.entry(key).or_default();
                 let cause = Cause::new(*failure, FailureStage::Connect);
-                (0..*count).for_each(|_| cell.blame(cause, 0, String::new));
+                (0..*count).for_each(|_| cell.add_failure(cause, 0, String::new));
             }
             let before = READ.load(Ordering::Relaxed);
             let entries = diagnostics.look(&plan, &recording, 0, last);

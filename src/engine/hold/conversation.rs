@@ -117,8 +117,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
                     self.recorder.cell(key).time(TimeMetric::HandshakeTime, took);
                     self.opened(slot, now);
                 }
-                ConversationEvent::Failed(fault) => {
-                    self.fail(slot, &fault, now);
+                ConversationEvent::Failed(error) => {
+                    self.fail(slot, &error, now);
                     return false;
                 }
             }
@@ -130,7 +130,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
     }
 
     /// Ends a conversation that cannot continue; what it says about that is sent if there is room.
-    fn fail(&mut self, slot: u32, fault: &ConversationError, now: u64) {
+    fn fail(&mut self, slot: u32, error: &ConversationError, now: u64) {
         let connection = self.slots.get(slot);
         let at = if connection.state == ConnectionState::Open {
             FailureStage::Hold
@@ -142,8 +142,8 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.recorder.cell(self.stages.now()).counters.add(Counter::BytesSent, taken as u64);
         }
         self.outgoing.clear();
-        let cause = Cause { failure: fault.failure, at, code: fault.code };
-        self.break_off(slot, cause, now, || fault.detail.clone());
+        let cause = Cause { failure: error.failure, at, code: error.code };
+        self.break_off(slot, cause, now, || error.detail.clone());
     }
 
     /// Ends an attempt whose connection failed, open or not.

@@ -50,7 +50,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 entry.connection = Some(connection);
                 self.set_timer(slot);
             }
-            Err(fault) => self.connected(slot, Err(fault), now),
+            Err(error) => self.connected(slot, Err(error), now),
         }
     }
 
@@ -61,7 +61,7 @@ impl<H: HttpHost> HttpWorker<H> {
         let (attempt, took) = (entry.attempt, now.saturating_sub(entry.since_ns));
         // The attempt is recorded below; until then no timer may act on the slot.
         entry.state = HttpSlotState::InFlight;
-        let Err(fault) = result else {
+        let Err(error) = result else {
             self.await_first_answer(slot, now);
             let cell = self.recorder.cell(attempt.key);
             cell.count(Counter::ConnectOk);
@@ -71,8 +71,8 @@ impl<H: HttpHost> HttpWorker<H> {
             return;
         };
         self.settle(slot);
-        let fault = self.final_fault(slot, fault, now);
-        let after = Continuation::of(&fault);
+        let error = self.final_error(slot, error, now);
+        let after = Continuation::of(&error);
         let local = after == Continuation::Local;
         let cell = self.recorder.cell(attempt.key);
         cell.count(if local { Counter::ConnectFailedLocal } else { Counter::ConnectFailed });
@@ -80,7 +80,7 @@ impl<H: HttpHost> HttpWorker<H> {
             self.host.leave(connection);
         }
         let mut ending = attempt.end(now);
-        ending.fault = Some(fault);
+        ending.error = Some(error);
         self.recorder.end(&attempt, ending);
         self.after_attempt(slot, after, now);
     }
@@ -110,8 +110,8 @@ impl<H: HttpHost> HttpWorker<H> {
             None => self.host.send(connection, request),
             Some(session) => match self.host.send_with_session(connection, request, session, now) {
                 Ok(sent) => sent,
-                Err(fault) => {
-                    self.fail_unsent(slot, fault, now);
+                Err(error) => {
+                    self.fail_unsent(slot, error, now);
                     return;
                 }
             },
@@ -124,12 +124,12 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     /// Fails a request that could not be written.
-    pub(super) fn fail_unsent(&mut self, slot: u32, fault: RequestError, now: u64) {
-        let fault = self.final_fault(slot, fault, now);
+    pub(super) fn fail_unsent(&mut self, slot: u32, error: RequestError, now: u64) {
+        let error = self.final_error(slot, error, now);
         let attempt = self.slots.get(slot).attempt;
         let mut ending = attempt.end(now);
-        let after = Continuation::of(&fault);
-        ending.fault = Some(fault);
+        let after = Continuation::of(&error);
+        ending.error = Some(error);
         self.recorder.end(&attempt, ending);
         self.settle(slot);
         self.after_attempt(slot, after, now);
@@ -179,7 +179,7 @@ impl<H: HttpHost> HttpWorker<H> {
                     (HttpSlotState::RetryingConnect, now.saturating_add(pause));
                 self.set_timer(slot);
             }
-            Err(fault) => self.connected(slot, Err(fault), now),
+            Err(error) => self.connected(slot, Err(error), now),
         }
     }
 
@@ -200,7 +200,7 @@ impl<H: HttpHost> HttpWorker<H> {
                 }
                 self.connected(slot, Ok(()), now);
             }
-            Err(fault) => self.connected(slot, Err(fault), self.host.now_ns()),
+            Err(error) => self.connected(slot, Err(error), self.host.now_ns()),
         }
         // Bytes that came before the request have no event of their own.
         if event.readable || event.closed {
@@ -241,10 +241,10 @@ impl<H: HttpHost> HttpWorker<H> {
             return;
         }
         if answer.first_byte_ns.is_none() {
-            answer.error = answer.error.map(|fault| self.final_fault(slot, fault, now));
+            answer.error = answer.error.map(|error| self.final_error(slot, error, now));
         }
-        let gains = answer.extracted.take();
-        if self.inspect_response(slot, &mut answer, gains, now) {
+        let extracted = answer.extracted.take();
+        if self.inspect_response(slot, &mut answer, extracted, now) {
             return;
         }
         let attempt = self.slots.get(slot).attempt;
@@ -254,7 +254,7 @@ impl<H: HttpHost> HttpWorker<H> {
         ending.status = answer.status;
         ending.body_bytes = answer.body_bytes;
         ending.is_whole = is_whole(&answer);
-        ending.fault = answer.error.map(|fault| self.with_request_named(slot, fault));
+        ending.error = answer.error.map(|error| self.with_request_named(slot, error));
         ending.failed_checks = answer.failed_checks;
         self.recorder.end(&attempt, ending);
         self.settle(slot);
@@ -262,12 +262,12 @@ impl<H: HttpHost> HttpWorker<H> {
     }
 
     /// An error whose text names the request that was sent.
-    fn with_request_named(&mut self, slot: u32, fault: RequestError) -> RequestError {
+    fn with_request_named(&mut self, slot: u32, error: RequestError) -> RequestError {
         let entry = self.slots.get(slot);
         let (number, request, session) =
             (entry.number, entry.attempt.request, entry.session.as_deref());
-        let sample = self.host.describe(number, request, session, fault.sample);
-        RequestError { sample, ..fault }
+        let sample = self.host.describe(number, request, session, error.sample);
+        RequestError { sample, ..error }
     }
 
     fn limits(&mut self, slot: u32) -> Deadlines {
@@ -351,9 +351,9 @@ impl<H: HttpHost> HttpWorker<H> {
         } else if entry.state == HttpSlotState::AwaitingStream {
             let number = entry.number;
             let Some(connection) = &mut entry.connection else { return };
-            let fault = self.host.stream_timed_out(connection, number);
+            let error = self.host.stream_timed_out(connection, number);
             self.end_connection(slot, ConnectionEnd::Timeout);
-            self.fail_unsent(slot, fault, now);
+            self.fail_unsent(slot, error, now);
         } else if let Some(connection) = &mut entry.connection
             && let Some(answer) = self.host.time_out(connection, limits, now)
         {
@@ -365,8 +365,8 @@ impl<H: HttpHost> HttpWorker<H> {
 /// Why a connection ended that accepts no request after this response; `served`: it had answered
 /// others.
 fn end_by(answer: &RequestOutcome, served: bool) -> ConnectionEnd {
-    let Some(fault) = &answer.error else { return ConnectionEnd::Server };
-    let failure = fault.cause.failure;
+    let Some(error) = &answer.error else { return ConnectionEnd::Server };
+    let failure = error.cause.failure;
     let cut = matches!(failure, Failure::ClosedByServer | Failure::Reset);
     match failure.origin() {
         _ if failure.is_timeout() => ConnectionEnd::Timeout,
@@ -379,8 +379,8 @@ fn end_by(answer: &RequestOutcome, served: bool) -> ConnectionEnd {
     }
 }
 
-/// Whether a whole response came: it was checked, or its fault could only be seen at its end.
+/// Whether a whole response came: it was checked, or its error can only be seen at its end.
 fn is_whole(answer: &RequestOutcome) -> bool {
-    let of_answer = |fault: &RequestError| fault.cause.failure.origin() == Origin::Application;
+    let of_answer = |error: &RequestError| error.cause.failure.origin() == Origin::Application;
     answer.failed_checks.is_some() || answer.error.as_ref().is_none_or(of_answer)
 }

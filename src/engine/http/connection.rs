@@ -12,10 +12,10 @@ use crate::workload::http::{
 };
 use rustls::client::UnbufferedClientConnection;
 
-/// A connection of a slot, and which of the scripts it follows. Streams belong to a pool.
+/// A connection of a slot, and which request set it sends from. Streams belong to a pool.
 pub(crate) struct HttpConnection {
     kind: ConnectionKind,
-    script: u32,
+    request_set: u32,
     /// It has its TLS session.
     has_tls_session: bool,
 }
@@ -38,12 +38,12 @@ impl HttpConnection {
     }
 
     fn new(kind: ConnectionKind, address: usize) -> Self {
-        Self { kind, script: slot(address), has_tls_session: false }
+        Self { kind, request_set: slot(address), has_tls_session: false }
     }
 
-    /// The script that it follows.
-    pub(super) fn script(&self) -> usize {
-        self.script as usize
+    /// The index of its request set.
+    pub(super) fn request_set(&self) -> usize {
+        self.request_set as usize
     }
 
     /// Whether it still needs a TLS session; true once.
@@ -85,9 +85,9 @@ impl HttpConnection {
     }
 
     /// Fails a shared connection for everybody who waits for it.
-    pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, fault: &RequestError) {
+    pub(super) fn fail(&self, pool: Option<&mut ConnectionPool>, error: &RequestError) {
         if let (ConnectionKind::Http2Stream(id, _), Some(pool)) = (&self.kind, pool) {
-            pool.fail(*id, fault.clone());
+            pool.fail(*id, error.clone());
         }
     }
 
@@ -147,17 +147,17 @@ impl HttpConnection {
     pub(super) fn send(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &RequestSet,
+        request_set: &RequestSet,
         request: usize,
     ) -> bool {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
-                connection.send(script, request);
+                connection.send(request_set, request);
                 return !connection.is_doomed();
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
                 if let Some((http2, waker)) = pool.ask(*id) {
-                    *stream = Some(Box::new(http2.send(script, request, waker)));
+                    *stream = Some(Box::new(http2.send(request_set, request, waker)));
                 }
             }
             (ConnectionKind::Http2Stream(..), None) => {}
@@ -168,19 +168,20 @@ impl HttpConnection {
     pub(super) fn send_with_session(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &RequestSet,
+        request_set: &RequestSet,
         request: usize,
         session: &mut UserSession,
-        (sheet, now_ns): (&mut Vec<u8>, u64),
+        (rendered, now_ns): (&mut Vec<u8>, u64),
     ) -> Result<bool, RequestError> {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
-                connection.send_for(script, request, session, sheet, now_ns)?;
+                connection.send_for(request_set, request, session, rendered, now_ns)?;
                 Ok(!connection.is_doomed())
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
                 let Some((http2, waker)) = pool.ask(*id) else { return Ok(true) };
-                let asked = http2.ask_for(script, request, session, (sheet, now_ns), waker)?;
+                let asked =
+                    http2.ask_for(request_set, request, session, (rendered, now_ns), waker)?;
                 *stream = Some(Box::new(asked));
                 Ok(true)
             }
@@ -191,18 +192,18 @@ impl HttpConnection {
     pub(super) fn advance(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &RequestSet,
+        request_set: &RequestSet,
         closed: bool,
         (buffers, now_ns): (&mut Buffers, u64),
     ) -> ExchangeStep {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
-                connection.advance(script, closed, buffers, now_ns)
+                connection.advance(request_set, closed, buffers, now_ns)
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
                 let Some((http2, waker)) = pool.answer(*id) else { return ExchangeStep::Wait };
                 let Some(under_way) = stream else { return ExchangeStep::Wait };
-                let step = http2.advance(script, under_way, waker, now_ns);
+                let step = http2.advance(request_set, under_way, waker, now_ns);
                 if matches!(step, ExchangeStep::Ended(_)) {
                     *stream = None;
                 }
@@ -228,18 +229,18 @@ impl HttpConnection {
     pub(super) fn time_out(
         &mut self,
         pool: Option<&mut ConnectionPool>,
-        script: &RequestSet,
+        request_set: &RequestSet,
         limits: Deadlines,
         now_ns: u64,
     ) -> Option<RequestOutcome> {
         match (&mut self.kind, pool) {
             (ConnectionKind::Http1(connection), _) => {
-                Some(connection.give_up(script, limits, now_ns))
+                Some(connection.give_up(request_set, limits, now_ns))
             }
             (ConnectionKind::Http2Stream(id, stream), Some(pool)) => {
                 let (http2, _) = pool.answer(*id)?;
                 let mut stream = stream.take()?;
-                Some(http2.give_up(script, &mut stream, limits, now_ns))
+                Some(http2.give_up(request_set, &mut stream, limits, now_ns))
             }
             (ConnectionKind::Http2Stream(..), None) => None,
         }

@@ -118,8 +118,8 @@ impl Iterations {
 
     /// How to proceed after a response.
     pub(super) fn after(&self, request: u32, answer: &RequestOutcome) -> Continuation {
-        let Some(fault) = &answer.error else { return Continuation::Proceed };
-        match Continuation::of(fault) {
+        let Some(error) = &answer.error else { return Continuation::Proceed };
+        match Continuation::of(error) {
             Continuation::Failed if self.only_named_checks_failed(request, answer) => {
                 Continuation::Proceed
             }
@@ -215,13 +215,13 @@ impl<H: HttpHost> HttpWorker<H> {
         &mut self,
         slot: u32,
         answer: &mut RequestOutcome,
-        gains: Option<Box<Extracted>>,
+        extracted: Option<Box<Extracted>>,
         now: u64,
     ) -> bool {
         let entry = self.slots.get(slot);
         let attempt = entry.attempt;
-        if let (Some(gains), Some(session)) = (gains, &mut entry.session) {
-            let taken = self.host.update_session(entry.number, session, *gains, now);
+        if let (Some(extracted), Some(session)) = (extracted, &mut entry.session) {
+            let taken = self.host.update_session(entry.number, session, *extracted, now);
             for (loss, words) in taken.lost {
                 self.recorder.cell(attempt.key).lose_cookie(loss, now, words);
             }
@@ -236,9 +236,9 @@ impl<H: HttpHost> HttpWorker<H> {
                     }
                     return true;
                 }
-                Err(fault) => {
+                Err(error) => {
                     answer.failed_checks = None;
-                    answer.error.get_or_insert(fault);
+                    answer.error.get_or_insert(error);
                 }
             }
         }

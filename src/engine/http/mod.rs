@@ -226,17 +226,19 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     }
 }
 
-/// One script for each address of a load, made from the URL that the address belongs to; a built-in
+/// One request set for each address of a load, made from the URL that the address belongs to; a built-in
 /// server has a URL made from its address.
-pub(super) fn scripts(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
-    let script = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
+pub(super) fn request_sets(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
+    let request_set = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {
-        Endpoint::Urls(urls) => {
-            load.origins.iter().map(|origin| script(&urls[usize::from(*origin)], urls)).collect()
-        }
+        Endpoint::Urls(urls) => load
+            .origins
+            .iter()
+            .map(|origin| request_set(&urls[usize::from(*origin)], urls))
+            .collect(),
         Endpoint::Hosts(_) | Endpoint::Builtin(_) => {
             let own = load.addresses.iter().filter_map(Address::tcp);
-            own.map(|address| script(&own_url(address, load.tls.is_some()), &[])).collect()
+            own.map(|address| request_set(&own_url(address, load.tls.is_some()), &[])).collect()
         }
     }
 }

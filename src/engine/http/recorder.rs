@@ -155,8 +155,8 @@ impl HttpRecorder {
             self.lag(attempt.key, split.lag);
         }
         let cell = self.recorder.cell(attempt.key);
-        let fault = ending.fault.take();
-        let cause = fault.as_ref().map(|fault| fault.cause);
+        let error = ending.error.take();
+        let cause = error.as_ref().map(|error| error.cause);
         if open && cause.is_none_or(|cause| cause.failure.origin() != Origin::Local) {
             cell.time(TimeMetric::QueueWait, split.wait);
         }
@@ -169,7 +169,7 @@ impl HttpRecorder {
             checks.map(move |(at, name)| (*name, broken & (1 << at) == 0))
         });
         let outcome = cause.map_or(AttemptOutcome::Ok, AttemptOutcome::Failed);
-        let sample = || fault.map_or_else(String::new, |fault| fault.sample);
+        let sample = || error.map_or_else(String::new, |error| error.sample);
         let response =
             ResponseFacts { ending: &ending, split, open, cause, limits_ns: &self.within };
         if !tallied {
@@ -303,7 +303,7 @@ pub(super) struct AttemptEnd {
     /// The checks that failed, as bits; `None` without a response to check.
     pub(super) failed_checks: Option<u64>,
     /// `None` for a success.
-    pub(super) fault: Option<RequestError>,
+    pub(super) error: Option<RequestError>,
 }
 
 /// Where the time of a request went, in nanoseconds: `response = lag + wait + service`, exactly.

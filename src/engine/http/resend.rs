@@ -49,8 +49,8 @@ impl<H: HttpHost> HttpWorker<H> {
         if answer.retry_safety == RetrySafety::Unsafe {
             return false;
         }
-        let fault = answer.error.take().map(Box::new);
-        self.slots.get(slot).rejection = fault;
+        let error = answer.error.take().map(Box::new);
+        self.slots.get(slot).rejection = error;
         let Some(pause) = self.count_resend(slot, moved, now) else {
             answer.error = self.last_rejection(slot);
             return false;
@@ -64,22 +64,22 @@ impl<H: HttpHost> HttpWorker<H> {
     /// What a request was rejected with until its time was over.
     fn last_rejection(&mut self, slot: u32) -> Option<RequestError> {
         let entry = self.slots.get(slot);
-        let (mut fault, times) = (*entry.rejection.take()?, entry.attempt.resends);
+        let (mut error, times) = (*entry.rejection.take()?, entry.attempt.resends);
         if times > 0 {
-            let before = fault.sample;
-            fault.sample = format!("{before}; it went elsewhere {times} times, until its timeout");
+            let before = error.sample;
+            error.sample = format!("{before}; it went elsewhere {times} times, until its timeout");
         }
-        Some(fault)
+        Some(error)
     }
 
     /// The error that an attempt ends with: if it timed out while it was sent again and again, that
     /// of the last rejection.
-    pub(super) fn final_fault(&mut self, slot: u32, fault: RequestError, now: u64) -> RequestError {
+    pub(super) fn final_error(&mut self, slot: u32, error: RequestError, now: u64) -> RequestError {
         let over = self.slots.get(slot).attempt.begun_ns.saturating_add(self.limits.total);
-        if fault.cause.failure.is_timeout() && now >= over {
-            self.last_rejection(slot).unwrap_or(fault)
+        if error.cause.failure.is_timeout() && now >= over {
+            self.last_rejection(slot).unwrap_or(error)
         } else {
-            fault
+            error
         }
     }
 
@@ -91,16 +91,16 @@ impl<H: HttpHost> HttpWorker<H> {
         entry.state = HttpSlotState::AwaitingStream;
         let moved = self.has_answered(slot);
         self.end_connection(slot, ConnectionEnd::Failed);
-        if let Some(fault) = trouble {
-            self.fail_unsent(slot, fault, now);
+        if let Some(error) = trouble {
+            self.fail_unsent(slot, error, now);
             return;
         }
         self.slots.get(slot).rejection.get_or_insert_with(|| Box::new(closed_unsent()));
         if let Some(pause) = self.count_resend(slot, moved, now) {
             self.resend_after(slot, pause, now);
         } else {
-            let fault = self.last_rejection(slot).unwrap_or_else(closed_unsent);
-            self.fail_unsent(slot, fault, now);
+            let error = self.last_rejection(slot).unwrap_or_else(closed_unsent);
+            self.fail_unsent(slot, error, now);
         }
     }
 

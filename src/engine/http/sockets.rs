@@ -31,16 +31,16 @@ const POOLED: u32 = 1 << 31;
 /// The connections of requests, and what they read and write with.
 pub(crate) struct HttpSockets {
     load: Load,
-    scripts: Vec<RequestSet>,
+    request_sets: Vec<RequestSet>,
     buffers: Buffers,
     /// Connections that are shared; `None`: each slot has its own.
     pool: Option<ConnectionPool>,
     /// Where requests that differ from sending to sending are written.
-    sheet: Vec<u8>,
+    rendered: Vec<u8>,
 }
 
 impl HttpSockets {
-    /// A host for the requests of `load`, with a script for each of its addresses.
+    /// A host for the requests of `load`, with a request set for each of its addresses.
     ///
     /// # Errors
     /// Where the kernel has no more descriptors.
@@ -48,7 +48,7 @@ impl HttpSockets {
         clock: Clock,
         link: Link,
         load: Load,
-        scripts: Vec<RequestSet>,
+        request_sets: Vec<RequestSet>,
     ) -> io::Result<Epoll<Self>> {
         let buffers = || Buffers::new(BUFFER, load.tls.is_some());
         let pool = match &load.scenario().protocol {
@@ -63,7 +63,7 @@ impl HttpSockets {
             }
             _ => None,
         };
-        let sockets = Self { buffers: buffers(), pool, load, scripts, sheet: Vec::new() };
+        let sockets = Self { buffers: buffers(), pool, load, request_sets, rendered: Vec::new() };
         Epoll::new(clock, link, Precision::Timer, EVENTS, sockets)
     }
 }
@@ -190,16 +190,16 @@ impl HttpHost for Epoll<HttpSockets> {
 
     fn stream_timed_out(&mut self, connection: &mut HttpConnection, number: u64) -> RequestError {
         let opening = connection.opening(self.sockets.pool.as_ref());
-        let fault = RequestError::unsent(self.sockets.load.route(number), opening);
+        let error = RequestError::unsent(self.sockets.load.route(number), opening);
         if opening != PeerSettings::Received {
-            connection.fail(self.sockets.pool.as_mut(), &fault);
+            connection.fail(self.sockets.pool.as_mut(), &error);
         }
-        fault
+        error
     }
 
     fn send(&mut self, connection: &mut HttpConnection, request: u32) -> bool {
-        let script = &self.sockets.scripts[connection.script()];
-        connection.send(self.sockets.pool.as_mut(), script, request as usize)
+        let request_set = &self.sockets.request_sets[connection.request_set()];
+        connection.send(self.sockets.pool.as_mut(), request_set, request as usize)
     }
 
     fn send_with_session(
@@ -209,14 +209,14 @@ impl HttpHost for Epoll<HttpSockets> {
         session: &mut UserSession,
         now_ns: u64,
     ) -> Result<bool, RequestError> {
-        let script = &self.sockets.scripts[connection.script()];
-        let sheet = (&mut self.sockets.sheet, now_ns);
+        let request_set = &self.sockets.request_sets[connection.request_set()];
+        let rendered = (&mut self.sockets.rendered, now_ns);
         connection.send_with_session(
             self.sockets.pool.as_mut(),
-            script,
+            request_set,
             request as usize,
             session,
-            sheet,
+            rendered,
         )
     }
 
@@ -224,13 +224,13 @@ impl HttpHost for Epoll<HttpSockets> {
         &mut self,
         number: u64,
         session: &mut UserSession,
-        gains: Extracted,
+        extracted: Extracted,
         now_ns: u64,
     ) -> SessionUpdate {
-        let script = &self.sockets.scripts[self.sockets.load.address(number)];
+        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let unix_s = i64::try_from(unix.as_secs()).unwrap_or(i64::MAX);
-        script.give(session, gains, now_ns, unix_s)
+        request_set.give(session, extracted, now_ns, unix_s)
     }
 
     fn describe(
@@ -240,8 +240,8 @@ impl HttpHost for Epoll<HttpSockets> {
         session: Option<&UserSession>,
         words: String,
     ) -> String {
-        let script = &self.sockets.scripts[self.sockets.load.address(number)];
-        script.words_of(request as usize, session, self.sockets.load.route(number).to, &words)
+        let request_set = &self.sockets.request_sets[self.sockets.load.address(number)];
+        request_set.words_of(request as usize, session, self.sockets.load.route(number).to, &words)
     }
 
     fn advance(
@@ -250,10 +250,10 @@ impl HttpHost for Epoll<HttpSockets> {
         closed: bool,
         now_ns: u64,
     ) -> ExchangeStep {
-        let script = &self.sockets.scripts[connection.script()];
+        let request_set = &self.sockets.request_sets[connection.request_set()];
         connection.advance(
             self.sockets.pool.as_mut(),
-            script,
+            request_set,
             closed,
             (&mut self.sockets.buffers, now_ns),
         )
@@ -269,8 +269,8 @@ impl HttpHost for Epoll<HttpSockets> {
         limits: Deadlines,
         now_ns: u64,
     ) -> Option<RequestOutcome> {
-        let script = &self.sockets.scripts[connection.script()];
-        connection.time_out(self.sockets.pool.as_mut(), script, limits, now_ns)
+        let request_set = &self.sockets.request_sets[connection.request_set()];
+        connection.time_out(self.sockets.pool.as_mut(), request_set, limits, now_ns)
     }
 
     fn idle_event(&mut self, connection: &mut HttpConnection) {

@@ -38,8 +38,8 @@ pub(super) enum Continuation {
 
 impl Continuation {
     /// How to proceed after an error that ends an iteration.
-    pub(super) fn of(fault: &RequestError) -> Self {
-        match (fault.cause.failure.origin(), fault.cause.at) {
+    pub(super) fn of(error: &RequestError) -> Self {
+        match (error.cause.failure.origin(), error.cause.at) {
             (Origin::Local, _) => Self::Local,
             (_, FailureStage::Connect | FailureStage::Tls) => Self::NotConnected,
             _ => Self::Failed,

@@ -25,7 +25,7 @@ fn second(number: u32, counts: &[(Counter, u64)], failures: u64) -> Entry {
         cell.counters.add(*counter, *amount);
     }
     let at_ns = u64::from(number) * SECOND_NS;
-    (0..failures).for_each(|_| cell.blame(REFUSED, at_ns, || "a sample".to_owned()));
+    (0..failures).for_each(|_| cell.add_failure(REFUSED, at_ns, || "a sample".to_owned()));
     let key = CellKey { stage: 0, phase: Phase::Hold };
     let facts = ScenarioSecond { cells: vec![(key, cell)], reporting: 1, ..Default::default() };
     Entry::Second(Second { second: number, scenarios: [(0, facts)].into(), hosts: Vec::new() })
@@ -71,7 +71,7 @@ fn a_root_cause_is_told_once_it_was_found_twice_or_at_the_end() {
         let mut recording = Recording::new(1);
         let cell = recording.scenarios[0].cells.entry(CellKey { stage: 0, phase: Phase::Hold });
         let cell = cell.or_default();
-        (0..failures[0].1).for_each(|_| cell.blame(REFUSED, 0, String::new));
+        (0..failures[0].1).for_each(|_| cell.add_failure(REFUSED, 0, String::new));
         let limits = MachineLimits::default();
         let diagnoses = crate::machine::diagnose_scenario(&plan, &recording, 0, &limits, None);
         assert_eq!(diagnoses[0].root_cause, RootCause::Refused);

@@ -54,7 +54,7 @@ impl ResourceCost {
         let times = Times::of_scenario(recording, index);
         let mut total = Self {
             connections: peak.open,
-            generator: account(peak.open, idle, &peak.workers, &times.generator),
+            generator: process_cost(peak.open, idle, &peak.workers, &times.generator),
             ..Self::default()
         };
         if plan.scenarios.len() == 1 {
@@ -80,7 +80,7 @@ impl ResourceCost {
         let idle = Some(&idle).filter(|idle| idle.rss_bytes > 0);
         let mut total = Self {
             connections: peak.open,
-            generator: account(peak.open, idle, &peak.workers, &used),
+            generator: process_cost(peak.open, idle, &peak.workers, &used),
             ..Self::default()
         };
         // Whose connection a server worked for is not known.
@@ -107,12 +107,12 @@ impl ResourceCost {
             let facts = |rss_bytes| WorkerFacts { rss_bytes, ..WorkerFacts::default() };
             let (before, now) =
                 (facts(baseline.servers_rss_bytes), facts(peak.host.servers_rss_bytes));
-            self.target = Some(account(peak.open, Some(&before), &now, servers));
+            self.target = Some(process_cost(peak.open, Some(&before), &now, servers));
         }
     }
 }
 
-fn account(
+fn process_cost(
     open: u64,
     idle: Option<&WorkerFacts>,
     now: &WorkerFacts,

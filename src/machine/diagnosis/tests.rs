@@ -365,8 +365,9 @@ fn statuses_name_who_did_not_serve() {
     let status =
         |code, count| (Cause { code, ..Cause::new(Failure::Status, FailureStage::Request) }, count);
     let failures = [status(502, 5), status(504, 4), status(503, 3), status(401, 2), status(404, 1)];
-    let blames = Case::of(&failures).diagnoses();
-    let said: Vec<_> = blames.iter().map(|blame| (blame.root_cause, blame.count)).collect();
+    let diagnoses = Case::of(&failures).diagnoses();
+    let said: Vec<_> =
+        diagnoses.iter().map(|diagnosis| (diagnosis.root_cause, diagnosis.count)).collect();
     let named = [
         RootCause::Upstream,
         RootCause::TurnedAway,
@@ -374,7 +375,7 @@ fn statuses_name_who_did_not_serve() {
         RootCause::WrongAnswer,
     ];
     assert_eq!(said, named.into_iter().zip([9, 3, 2, 1]).collect::<Vec<_>>());
-    assert!(blames[0].because.ends_with("status 502, 504"), "{}", blames[0].because);
+    assert!(diagnoses[0].because.ends_with("status 502, 504"), "{}", diagnoses[0].because);
 }
 
 #[test]

@@ -131,17 +131,17 @@ impl Drawing<'_> {
     /// The bar of the current stage: by the plan's times.
     fn bar(&self, index: usize, phase: &PhaseView) -> StyledLine {
         let stage = usize::from(phase.stage);
-        let course = phase.progress(self.now_ns);
-        let of = match course.length_ns {
+        let progress = phase.progress(self.now_ns);
+        let of = match progress.length_ns {
             Some(length) => format!(" of {}", wording::planned(length)),
             None => String::new(),
         };
-        let eta = course.left_ns.map(|left| format!(" · ETA {}", wording::seconds(left)));
+        let eta = progress.left_ns.map(|left| format!(" · ETA {}", wording::seconds(left)));
         let behind = pad(
             &format!(
                 "{} {}{of}{}",
                 phase.phase,
-                wording::seconds(course.elapsed_ns.min(course.length_ns.unwrap_or(u64::MAX))),
+                wording::seconds(progress.elapsed_ns.min(progress.length_ns.unwrap_or(u64::MAX))),
                 eta.unwrap_or_default()
             ),
             31,
@@ -153,7 +153,7 @@ impl Drawing<'_> {
         let taken = line.width(self.look) + console::measure_text_width(&behind) + 2;
         let columns = self.width.saturating_sub(taken).clamp(8, 60);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 60")]
-        let done = (course.fraction * columns as f64).floor() as usize;
+        let done = (progress.fraction * columns as f64).floor() as usize;
         let head = usize::from(done < columns);
         line.push(Tone::Active, "━".repeat(done) + &"╸".repeat(head));
         line.push(Tone::Dim, "─".repeat(columns - done - head));
@@ -197,9 +197,9 @@ impl Drawing<'_> {
 
     fn row(&self, index: usize, phase: &PhaseView) -> StyledLine {
         let stage = usize::from(phase.stage);
-        let course = phase.progress(self.now_ns);
+        let progress = phase.progress(self.now_ns);
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "0 to 12")]
-        let done = (course.fraction * 12.0).floor() as usize;
+        let done = (progress.fraction * 12.0).floor() as usize;
         let mut line = StyledLine::default()
             .with(Tone::Active, "▶ ")
             .with(Tone::Strong, self.name(index, stage))

@@ -15,13 +15,13 @@ const LONGEST: usize = 480;
 #[derive(Debug)]
 pub(in crate::observe) struct PermanentLines {
     look: TextStyle,
-    allowance: LogBudget,
+    budget: LogBudget,
     repeats: RepeatLimit<ThresholdPlace>,
 }
 
 impl PermanentLines {
     pub(in crate::observe) fn new(look: TextStyle) -> Self {
-        Self { look, allowance: LogBudget::new(32_768, 4_096), repeats: RepeatLimit::default() }
+        Self { look, budget: LogBudget::new(32_768, 4_096), repeats: RepeatLimit::default() }
     }
 
     /// The lines that some news deserve, for a terminal of so many columns.
@@ -48,7 +48,7 @@ impl PermanentLines {
         lines
             .flat_map(|line| fold(line, width, self.look))
             .map(|line| line.render(LONGEST, self.look))
-            .filter(|text| self.allowance.take(now_ns, text.len(), weight))
+            .filter(|text| self.budget.take(now_ns, text.len(), weight))
             .collect()
     }
 }
@@ -168,7 +168,7 @@ fn over(
     width: usize,
     look: TextStyle,
 ) -> Vec<StyledLine> {
-    let (course, whole) = wording::stage_course(view, scenario, stage);
+    let (progress, whole) = wording::stage_progress(view, scenario, stage);
     let (result, failed) = wording::stage_result(view, scenario, stage);
     let (sign, tone) = match (whole, failed) {
         (false, _) => ("■", Tone::Warn),
@@ -178,7 +178,7 @@ fn over(
     let first = StyledLine::default()
         .with(tone, format!("{sign} "))
         .with(Tone::Strong, wording::stage_name(view, scenario, stage))
-        .with(Tone::Plain, format!("  {course}"));
+        .with(Tone::Plain, format!("  {progress}"));
     let result =
         StyledLine::default().with(if failed == 0 { Tone::Dim } else { Tone::Warn }, result);
     if first.width(look) + result.width(look) + 3 <= width {

@@ -180,7 +180,7 @@ impl Did {
             cell.counters.add(*counter, *amount);
         }
         for (cause, count) in &self.failures {
-            (0..*count).for_each(|_| cell.blame(*cause, at_ns, || "a sample".into()));
+            (0..*count).for_each(|_| cell.add_failure(*cause, at_ns, || "a sample".into()));
         }
         if let Some((metric, ns)) = self.time {
             (1..=100).for_each(|step| cell.time(metric, ns * step / 50));

@@ -89,7 +89,7 @@ fn a_run_in_which_everything_goes_wrong_all_the_time() {
     assert!(bytes(&lines) < 100 * 1_024, "{}", bytes(&lines));
     assert!(lines.iter().filter(|line| line.contains(" threshold ")).count() >= 12);
     assert!(
-        lines.iter().any(|line| line.contains("lines withheld")),
+        lines.iter().any(|line| line.contains("lines suppressed")),
         "it says what it does not say"
     );
     assert!(lines.last().unwrap().contains("finished"), "the end is always told");

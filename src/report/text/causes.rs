@@ -19,7 +19,7 @@ const MOST: usize = 4;
 pub(super) fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let all: Vec<(usize, Vec<Diagnosis>)> = (0..run.plan.scenarios.len())
         .map(|index| (index, causes(run, index)))
-        .filter(|(_, blames)| !blames.is_empty())
+        .filter(|(_, diagnoses)| !diagnoses.is_empty())
         .collect();
     if all.is_empty() {
         return Ok(());
@@ -30,17 +30,17 @@ pub(super) fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
         Verdict::Pass | Verdict::Fail => "Causes",
     };
     heading(out, title)?;
-    for (index, blames) in &all {
+    for (index, diagnoses) in &all {
         let name = match run.plan.scenarios.len() {
             1 => String::new(),
             _ => format!("{}: ", visible(&run.plan.scenarios[*index].name)),
         };
-        for blame in blames.iter().take(MOST) {
-            let sentence = format!("{name}{}", capital(&visible(&blame.sentence)));
+        for diagnosis in diagnoses.iter().take(MOST) {
+            let sentence = format!("{name}{}", capital(&visible(&diagnosis.sentence)));
             out.hanging("  ", "    ", &sentence, BAD)?;
-            paragraph(out, "    ", &format!("fix: {}", visible(&blame.fix)), STRONG)?;
+            paragraph(out, "    ", &format!("fix: {}", visible(&diagnosis.fix)), STRONG)?;
         }
-        if let Some(more @ 1..) = blames.len().checked_sub(MOST) {
+        if let Some(more @ 1..) = diagnoses.len().checked_sub(MOST) {
             paragraph(out, "  ", &format!("{name}and {more} more causes in report.json"), QUIET)?;
         }
     }
@@ -85,7 +85,7 @@ fn lines(cost: &ResourceCost, both_ends_here: bool) -> Vec<String> {
         [generator].into_iter().chain(cost.target.as_ref().map(|target| ("target", target)))
     };
     let mut memory: Vec<String> =
-        accounts().filter_map(|(name, one)| of_account(name, one)).collect();
+        accounts().filter_map(|(name, one)| of_process_cost(name, one)).collect();
     let ends = if both_ends_here { "both ends" } else { "this end" };
     let kernel = cost.kernel_per_connection.map(crate::machine::cost_bytes);
     memory.extend(kernel.map(|bytes| format!("kernel {bytes} ({ends})")));
@@ -108,9 +108,9 @@ fn lines(cost: &ResourceCost, both_ends_here: bool) -> Vec<String> {
     .collect()
 }
 
-fn of_account(name: &str, account: &ProcessCost) -> Option<String> {
+fn of_process_cost(name: &str, process_cost: &ProcessCost) -> Option<String> {
     use crate::units::figure::bytes;
-    let each = crate::machine::cost_bytes(account.cost.rss_per_connection?);
-    let fixed = account.fixed_bytes.map(|fixed| format!(" beyond {} fixed", bytes(fixed)));
+    let each = crate::machine::cost_bytes(process_cost.cost.rss_per_connection?);
+    let fixed = process_cost.fixed_bytes.map(|fixed| format!(" beyond {} fixed", bytes(fixed)));
     Some(format!("{name} {each}{}", fixed.unwrap_or_default()))
 }

@@ -4,7 +4,7 @@
 //! neither.
 //! **Invariant:** a connection that ended is counted under exactly one end.
 
-use super::crowd::{ConnectionTable, reached};
+use super::connection_table::{ConnectionTable, reached};
 use super::script::Script;
 use super::talk::Talk;
 use super::tally::{HoldTally, ServedEnd};
@@ -28,7 +28,7 @@ const HEARTBEATS: usize = 256;
 /// All conversations of a process.
 #[derive(Debug)]
 pub(super) struct ConnectionHandler<T: Talk> {
-    pub(super) crowd: ConnectionTable<TcpStream, T::State>,
+    pub(super) connections: ConnectionTable<TcpStream, T::State>,
     pub(super) talk: T,
     pub(super) tally: HoldTally,
     /// Descriptors were given back since this was last cleared.
@@ -95,7 +95,7 @@ impl<T: Talk> ConnectionHandler<T> {
         registry: Registry,
     ) -> Self {
         Self {
-            crowd: ConnectionTable::new(),
+            connections: ConnectionTable::new(),
             talk,
             outgoing: Vec::new(),
             tally: HoldTally::default(),
@@ -119,12 +119,12 @@ impl<T: Talk> ConnectionHandler<T> {
         self.tally.affected += u64::from(hit);
         let fd = stream.as_raw_fd();
         let left = self.script.reset_after_bytes.unwrap_or(u32::MAX);
-        let Some(slot) = self.crowd.insert(stream, number, left) else {
+        let Some(slot) = self.connections.insert(stream, number, left) else {
             // The stream is closed by now; there are no 2^32 descriptors anyway.
             self.tally.ended(ServedEnd::ClosedByUs);
             return;
         };
-        self.tally.peak_open = self.tally.peak_open.max(self.crowd.open());
+        self.tally.peak_open = self.tally.peak_open.max(self.connections.open());
         if let Some(end) = self.script.end.filter(|_| hit) {
             let at_ms = self.now_ms.wrapping_add(end.after_ms);
             self.ends.push_back(ServerTimer { at_ms, slot, number, what: end.reset });
@@ -157,14 +157,14 @@ impl<T: Talk> ConnectionHandler<T> {
     pub(super) fn begin_heartbeats(&mut self, slot: u32, number: u32) {
         let silent = self.script.silent(number);
         if let Some(every_ms) = self.script.every_ms.filter(|_| !silent) {
-            self.crowd.queue(slot, self.now_ms.wrapping_add(every_ms));
+            self.connections.queue(slot, self.now_ms.wrapping_add(every_ms));
         }
     }
 
     /// A socket has something to say, or room again. Events of a connection that is gone find
     /// nothing to do.
     pub(super) fn on_event(&mut self, slot: u32, event: &Event) {
-        if event.is_writable() && self.crowd.get(slot).is_some_and(|one| one.owed > 0) {
+        if event.is_writable() && self.connections.get(slot).is_some_and(|one| one.owed > 0) {
             self.flush_later(slot);
         }
         // What a session has to send goes out when it is read from.
@@ -177,8 +177,9 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Does what is due: heartbeats, delayed sends, planned ends.
     pub(super) fn on_time(&mut self) {
         for _ in 0..HEARTBEATS {
-            let Some((slot, due_ms)) = self.crowd.take_due(self.now_ms) else { break };
-            let (Some(every_ms), Some(one)) = (self.script.every_ms, self.crowd.get(slot)) else {
+            let Some((slot, due_ms)) = self.connections.take_due(self.now_ms) else { break };
+            let (Some(every_ms), Some(one)) = (self.script.every_ms, self.connections.get(slot))
+            else {
                 continue;
             };
             let number = one.number;
@@ -186,7 +187,7 @@ impl<T: Talk> ConnectionHandler<T> {
             // burst.
             let late_ms = self.now_ms.wrapping_sub(due_ms);
             let periods = late_ms / every_ms + 1;
-            self.crowd.queue(slot, due_ms.wrapping_add(periods.wrapping_mul(every_ms)));
+            self.connections.queue(slot, due_ms.wrapping_add(periods.wrapping_mul(every_ms)));
             match &self.script.beat {
                 Some(beat) => {
                     self.outgoing.extend_from_slice(beat);
@@ -196,7 +197,7 @@ impl<T: Talk> ConnectionHandler<T> {
             }
         }
         while let Some(one) = self.late.pop_front_if(|one| reached(one.at_ms, self.now_ms)) {
-            if self.crowd.same(one.slot, one.number).is_none() {
+            if self.connections.same(one.slot, one.number).is_none() {
                 continue;
             }
             match one.what {
@@ -212,7 +213,7 @@ impl<T: Talk> ConnectionHandler<T> {
             }
         }
         while let Some(one) = self.ends.pop_front_if(|one| reached(one.at_ms, self.now_ms)) {
-            if self.crowd.same(one.slot, one.number).is_some() {
+            if self.connections.same(one.slot, one.number).is_some() {
                 if !one.what {
                     self.outgoing = self.talk.goodbye();
                     self.send_at_once(one.slot);
@@ -229,7 +230,7 @@ impl<T: Talk> ConnectionHandler<T> {
     pub(super) fn next_due(&self) -> Option<u32> {
         let late = self.late.front().map(|one| one.at_ms);
         let ends = self.ends.front().map(|one| one.at_ms);
-        let due = [self.crowd.first_due(), late, ends].into_iter().flatten();
+        let due = [self.connections.first_due(), late, ends].into_iter().flatten();
         // What is overdue comes first: it lies half the clock's circle ahead.
         due.min_by_key(|at_ms| {
             if reached(*at_ms, self.now_ms) { 0 } else { at_ms.wrapping_sub(self.now_ms) }
@@ -244,7 +245,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Gives those another turn.
     pub(super) fn read_on(&mut self) {
         for (slot, number) in std::mem::take(&mut self.unread) {
-            if self.crowd.same(slot, number).is_some() {
+            if self.connections.same(slot, number).is_some() {
                 self.receive(slot, true);
             }
         }

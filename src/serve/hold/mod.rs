@@ -10,8 +10,8 @@
 
 #![expect(clippy::disallowed_methods, reason = "heartbeats and faults of the server are timed")]
 
+mod connection_table;
 mod conversation;
-mod crowd;
 mod pattern;
 mod receiving;
 mod script;
@@ -26,8 +26,8 @@ use super::{Counts, ServeError, Stop};
 use crate::plan::TcpHoldServer;
 use crate::serve::identity::identity;
 use crate::workload::tls::Identity;
+use connection_table::reached;
 use conversation::ConnectionHandler;
-use crowd::reached;
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Token};
@@ -97,7 +97,7 @@ fn serve<T: Talk>(server: BoundHoldServer, talk: T, stop: Stop) -> Result<Counts
     serving.run()?;
     let conversations = &serving.conversations;
     let mut counts =
-        conversations.tally.counts(conversations.crowd.open(), conversations.tls.is_some());
+        conversations.tally.counts(conversations.connections.open(), conversations.tls.is_some());
     for (name, count) in conversations.talk.counts() {
         counts.add(name, count);
     }

@@ -13,12 +13,12 @@ impl<T: Talk> ConnectionHandler<T> {
     /// an end may lie behind it.
     pub(super) fn receive(&mut self, slot: u32, to_the_end: bool) {
         for _ in 0..READS {
-            let Some(one) = self.crowd.get(slot) else { return };
+            let Some(one) = self.connections.get(slot) else { return };
             let number = one.number;
             if self.sessions.is_securing(one.stream()) && !self.secure(slot) {
                 return;
             }
-            let Some(one) = self.crowd.get(slot) else { return };
+            let Some(one) = self.connections.get(slot) else { return };
             match self.sessions.receive(one.stream(), &mut self.buffer) {
                 Ok(0) => return self.end(slot, ServedEnd::ClosedByClient),
                 Ok(length) => {
@@ -37,7 +37,7 @@ impl<T: Talk> ConnectionHandler<T> {
                 Err(error) => return self.end_by(slot, &error),
             }
         }
-        if let Some(one) = self.crowd.get(slot) {
+        if let Some(one) = self.connections.get(slot) {
             self.unread.push((slot, one.number));
         }
     }
@@ -70,7 +70,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Sends the end of the handshake, after which the conversation begins.
     pub(super) fn finish_handshake(&mut self, slot: u32, number: u32) {
         self.send_at_once(slot);
-        if self.crowd.same(slot, number).is_none() {
+        if self.connections.same(slot, number).is_none() {
             return;
         }
         self.begin_heartbeats(slot, number);

@@ -12,7 +12,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Gives the connection a TLS session, if it is secured; a silent one never answers its
     /// handshake.
     pub(super) fn begin_session(&mut self, slot: u32, number: u32) -> bool {
-        let (Some(tls), Some(one)) = (&self.tls, self.crowd.get(slot)) else { return false };
+        let (Some(tls), Some(one)) = (&self.tls, self.connections.get(slot)) else { return false };
         if !self.script.silent(number)
             && let Ok(end) = UnbufferedServerConnection::new(Arc::clone(tls))
         {
@@ -24,7 +24,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Goes on with a handshake, after which the conversation begins; false while it must wait, or
     /// once it has failed.
     pub(super) fn secure(&mut self, slot: u32) -> bool {
-        let Some(one) = self.crowd.get(slot) else { return false };
+        let Some(one) = self.connections.get(slot) else { return false };
         let number = one.number;
         match self.sessions.secure(one.stream()) {
             Ok(true) => {
@@ -56,7 +56,7 @@ impl<T: Talk> ConnectionHandler<T> {
         let tls_failed = tls::is_tls(error);
         // A handshake that is not done is counted at its end.
         let secured =
-            self.crowd.get(slot).is_some_and(|one| !self.sessions.is_securing(one.stream()));
+            self.connections.get(slot).is_some_and(|one| !self.sessions.is_securing(one.stream()));
         self.tally.tls_failed += u64::from(tls_failed && secured);
         self.end(
             slot,

@@ -16,7 +16,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// or not at all: a client that does not read misses it.
     pub(super) fn send_at_once(&mut self, slot: u32) {
         let outgoing = std::mem::take(&mut self.outgoing);
-        let Some(one) = self.crowd.get(slot) else { return };
+        let Some(one) = self.connections.get(slot) else { return };
         if one.owed > 0 || outgoing.is_empty() {
             return;
         }
@@ -53,7 +53,7 @@ impl<T: Talk> ConnectionHandler<T> {
     }
 
     pub(super) fn speak(&mut self, slot: u32, messages: u16, why: Why) -> Flushed {
-        let Some(one) = self.crowd.get(slot) else { return Flushed::Lost };
+        let Some(one) = self.connections.get(slot) else { return Flushed::Lost };
         match why {
             Why::Greeting => self.tally.greeted += u64::from(messages),
             Why::Reply => self.tally.replies += u64::from(messages),
@@ -76,7 +76,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Requests an event when the socket has room; a new request gets a new edge, also when it has
     /// room already.
     pub(super) fn await_room(&mut self, slot: u32) {
-        let Some(one) = self.crowd.get(slot) else { return };
+        let Some(one) = self.connections.get(slot) else { return };
         let fd = one.stream().as_raw_fd();
         let both = Interest::READABLE | Interest::WRITABLE;
         if self.registry.reregister(&mut SourceFd(&fd), Token(slot as usize), both).is_err() {
@@ -87,7 +87,7 @@ impl<T: Talk> ConnectionHandler<T> {
     /// Hands to the kernel what the connection is owed, as far as there is room.
     fn flush(&mut self, slot: u32) -> Flushed {
         loop {
-            let Some(one) = self.crowd.get(slot) else { return Flushed::Lost };
+            let Some(one) = self.connections.get(slot) else { return Flushed::Lost };
             if one.owed == 0 {
                 let unsent = self.tls.is_some() && self.sessions.has_unsent(one.stream());
                 return if unsent { Flushed::Some } else { Flushed::All };
@@ -126,8 +126,8 @@ impl<T: Talk> ConnectionHandler<T> {
     }
 
     pub(super) fn end(&mut self, slot: u32, end: ServedEnd) {
-        let owed = self.crowd.get(slot).map_or(0, |one| one.owed);
-        let Some(stream) = self.crowd.remove(slot) else { return };
+        let owed = self.connections.get(slot).map_or(0, |one| one.owed);
+        let Some(stream) = self.connections.remove(slot) else { return };
         self.talk.forget(slot);
         self.sessions.close(&stream, end == ServedEnd::ClosedByUs);
         self.tally.send_failed += u64::from(owed);

@@ -105,7 +105,7 @@ impl BoundHttpServer {
         });
         let body = Bytes::from(self.options.body);
         let tally = Arc::new(HttpTally::default());
-        let hall = Arc::new(SharedState {
+        let state = Arc::new(SharedState {
             any_fault: any(&self.options.faults),
             faults: self.options.faults,
             wrong: spoil(&body).into(),
@@ -113,7 +113,7 @@ impl BoundHttpServer {
             tally: Arc::clone(&tally),
             secures: self.identity.map(|identity| TlsAcceptor::from(identity.config)),
         });
-        let is_secured = hall.secures.is_some();
+        let is_secured = state.secures.is_some();
         // Without an accepting loop the socket must still live: a closed port is another fault.
         let mut socket = Some(self.bound.socket);
         let accepting = if self.bound.accepts
@@ -121,7 +121,7 @@ impl BoundHttpServer {
         {
             let listener = TcpListener::from_std(socket.into())
                 .map_err(ServeError::system("watch the listening socket"))?;
-            Some(tokio::spawn(accept(listener, hall)))
+            Some(tokio::spawn(accept(listener, state)))
         } else {
             None
         };
@@ -151,17 +151,17 @@ async fn settle(tally: &HttpTally) {
     }
 }
 
-async fn accept(listener: TcpListener, hall: Arc<SharedState>) {
+async fn accept(listener: TcpListener, state: Arc<SharedState>) {
     let mut number = 0;
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
-                hall.tally.accepted();
-                tokio::spawn(Arc::clone(&hall).converse(stream, number));
+                state.tally.accepted();
+                tokio::spawn(Arc::clone(&state).converse(stream, number));
                 number += 1;
             }
             Err(error) => {
-                hall.tally.accept_failed.fetch_add(1, Relaxed);
+                state.tally.accept_failed.fetch_add(1, Relaxed);
                 if error.kind() != io::ErrorKind::ConnectionAborted {
                     sleep(REST).await;
                 }
@@ -189,15 +189,15 @@ impl SharedState {
         let mut wire = ServedStream::new(stream, Arc::clone(&line), Arc::clone(&self.tally), left);
         let silent = hit && faults.silence;
         let service = service_fn(|request| {
-            let (hall, line) = (Arc::clone(&self), Arc::clone(&line));
+            let (state, line) = (Arc::clone(&self), Arc::clone(&line));
             // Here, not in the future: that is not polled when the client's end follows its
             // request.
-            let number = hall.tally.requests.fetch_add(1, Relaxed);
+            let number = state.tally.requests.fetch_add(1, Relaxed);
             async move {
                 if silent {
                     std::future::pending::<()>().await;
                 }
-                Ok::<_, Infallible>(hall.answer(request, number, line).await)
+                Ok::<_, Infallible>(state.answer(request, number, line).await)
             }
         });
         let talk = async {

@@ -6,7 +6,7 @@ use crate::record::{HostDelta, HostSample, WorkerFacts};
 struct Given {
     cell: Cell,
     workers: WorkerFacts,
-    supply: Option<HostDelta>,
+    delta: Option<HostDelta>,
     drops: i64,
 }
 
@@ -30,7 +30,7 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgeme
                 stall_max_ns: Some(0),
                 ..WorkerFacts::default()
             },
-            supply: Some(HostDelta {
+            delta: Some(HostDelta {
                 elapsed_ns: 1_000_000_000,
                 cpu_ns: 2_000_000_000,
                 throttled_periods: Some(0),
@@ -51,7 +51,7 @@ fn bear(mut plan: Plan, warmup: bool, give: impl Fn(u32, &mut Given)) -> Judgeme
         second.hosts = vec![HostSample {
             at_ns: u64::from(number) * 1_000_000_000,
             processors: 2,
-            delta: given.supply,
+            delta: given.delta,
             counters,
             ..HostSample::default()
         }];
@@ -130,11 +130,11 @@ const RULES: &[(&Rule, RuleStatus, Give)] = &[
     }),
     (&rules::CLOCK_SOURCE, RuleStatus::Violated, |n, given, much| {
         let clock_source_changes = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| HostDelta { clock_source_changes, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { clock_source_changes, ..delta });
     }),
     (&rules::SWAP_IN, RuleStatus::Warned, |n, given, much| {
         let swapped_in_pages = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| HostDelta { swapped_in_pages, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { swapped_in_pages, ..delta });
     }),
     (&rules::CPU_WAIT, RuleStatus::Warned, |n, given, much| {
         let waiting = if much { 101 } else { 100 };
@@ -142,31 +142,31 @@ const RULES: &[(&Rule, RuleStatus, Give)] = &[
     }),
     (&rules::STEAL, RuleStatus::Violated, |_, given, much| {
         let steal_ns = if much { 101_000_000 } else { 10_000_000 };
-        given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { steal_ns, ..delta });
     }),
     (&rules::STEAL_BURST, RuleStatus::Warned, |n, given, much| {
         // Of ten seconds of two processors.
         let steal_ns = if much { 201_000_000 } else { 200_000_000 };
         let steal_ns = if n == 9 { steal_ns } else { 0 };
-        given.supply = given.supply.map(|supply| HostDelta { steal_ns, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { steal_ns, ..delta });
     }),
     (&rules::THROTTLED, RuleStatus::Violated, |n, given, much| {
         let throttled_periods = Some(u64::from(n == 9 && much));
-        given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { throttled_periods, ..delta });
     }),
     (&rules::CLOCK_STEP, RuleStatus::Violated, |n, given, much| {
         // One that is led away slowly does not jump.
         let step = if much && n == 9 { -51_000_000 } else { 10_000_000 };
-        given.supply = given.supply.map(|supply| HostDelta { clock_step_ns: step, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { clock_step_ns: step, ..delta });
     }),
     (&rules::SUSPENDED, RuleStatus::Violated, |n, given, much| {
         let suspended_ns = if n == 9 { 50_000_000 + u64::from(much) } else { 0 };
-        given.supply = given.supply.map(|supply| HostDelta { suspended_ns, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { suspended_ns, ..delta });
     }),
     (&rules::MEMORY_STALL, RuleStatus::Violated, |n, given, much| {
         let stall = if much { 241_000_000 } else { 24_000_000 };
         let memory_stall_ns = Some(if n == 9 { stall } else { 0 });
-        given.supply = given.supply.map(|supply| HostDelta { memory_stall_ns, ..supply });
+        given.delta = given.delta.map(|delta| HostDelta { memory_stall_ns, ..delta });
     }),
     (&rules::NETWORK_DROPS, RuleStatus::Warned, |n, given, much| {
         given.drops = i64::from(n == 9 && much);
@@ -283,7 +283,7 @@ fn a_ramp_without_pace_may_meet_the_quota() {
     let throttled = |plan: Plan, at: u32| {
         let verdict = bear(plan, false, |number, given| {
             let throttled_periods = Some(u64::from(number == at));
-            given.supply = given.supply.map(|supply| HostDelta { throttled_periods, ..supply });
+            given.delta = given.delta.map(|delta| HostDelta { throttled_periods, ..delta });
         });
         (verdict.verdict, of(&verdict, &rules::THROTTLED).state)
     };

@@ -1,7 +1,7 @@
 //! Turns what comes of one request into an answer, whatever carries it.
 
 use super::body::BodyComparison;
-use super::fault::RequestError;
+use super::error::RequestError;
 use super::inspector::{Extracted, ResponseInspector};
 use super::judge::{BodySink, ResponseJudgement, judge};
 use super::request_set::PreparedRequest;
@@ -21,7 +21,7 @@ pub(crate) struct RequestOutcome {
     pub sent_bytes: u64,
     /// When the first byte of the answer came.
     pub first_byte_ns: Option<u64>,
-    /// When the last byte came, or the fault.
+    /// When the last byte arrived, or the error occurred.
     pub ended_ns: u64,
     /// Whether the request may be sent again.
     pub retry_safety: RetrySafety,
@@ -119,7 +119,7 @@ impl Exchange {
     }
 
     /// Who takes what has come.
-    pub(super) fn taker<'a>(&'a mut self, prepared: &'a PreparedRequest) -> BodySink<'a> {
+    pub(super) fn sink<'a>(&'a mut self, prepared: &'a PreparedRequest) -> BodySink<'a> {
         BodySink { prepared, check: &mut self.check, inspector: self.inspector.as_deref_mut() }
     }
 
@@ -137,17 +137,17 @@ impl Exchange {
     pub(super) fn late(&self, limits: Deadlines) -> RequestError {
         let waits = self.bytes == 0 && limits.first_byte_ns < limits.whole_ns;
         let failure = if waits { Failure::FirstByteTimeout } else { Failure::RequestTimeout };
-        self.fault(failure, "out of time")
+        self.error(failure, "out of time")
     }
 
     /// What the end of an idle connection comes to that a request met: it may be sent again, or
     /// this is its failure.
     pub(super) fn idle_close(
         prepared: &PreparedRequest,
-        fault: RequestError,
+        error: RequestError,
     ) -> (RequestError, RetrySafety) {
         if prepared.is_repeatable() {
-            return (fault, RetrySafety::Permitted);
+            return (error, RetrySafety::Permitted);
         }
         let words = format!(
             "the server closed the idle connection before it answered; {}",
@@ -156,7 +156,7 @@ impl Exchange {
         (RequestError::new(Failure::ClosedIdle, FailureStage::Request, words), RetrySafety::Unsafe)
     }
 
-    pub(super) fn fault(&self, failure: Failure, what: &str) -> RequestError {
+    pub(super) fn error(&self, failure: Failure, what: &str) -> RequestError {
         RequestError::new(
             failure,
             FailureStage::Request,
@@ -191,16 +191,16 @@ impl Exchange {
             None => None,
         };
         let wrong_body = self.check.finish(prepared.expected.as_ref().map(|(_, body)| &**body));
-        let ResponseJudgement { mut fault, broken, lacks, extracted } =
+        let ResponseJudgement { mut error, broken, lacks, extracted } =
             judge(prepared, status.unwrap_or(0), wrong_body.err(), inspection);
-        if let Some(fault) = &mut fault {
-            self.show_answer(prepared, fault, status);
+        if let Some(error) = &mut error {
+            self.show_answer(prepared, error, status);
         }
         RequestOutcome {
             failed_checks: broken,
             misses_value: lacks,
             extracted,
-            ..self.answer(fault, status, now_ns)
+            ..self.answer(error, status, now_ns)
         }
     }
 
@@ -208,38 +208,38 @@ impl Exchange {
     pub(super) fn broken(
         &mut self,
         prepared: &PreparedRequest,
-        mut fault: RequestError,
+        mut error: RequestError,
         status: Option<u16>,
         now_ns: u64,
     ) -> RequestOutcome {
         self.inspector = None;
-        self.show_answer(prepared, &mut fault, status);
-        self.answer(Some(fault), status, now_ns)
+        self.show_answer(prepared, &mut error, status);
+        self.answer(Some(error), status, now_ns)
     }
 
-    /// Adds to the words of a fault what came: the status, and how the body begins.
+    /// Adds the status and the beginning of the body to an error's sample.
     fn show_answer(
         &self,
         prepared: &PreparedRequest,
-        fault: &mut RequestError,
+        error: &mut RequestError,
         status: Option<u16>,
     ) {
         let Some(status) = status else { return };
-        if fault.cause.failure != Failure::Status {
-            fault.sample = format!("{}; status {status}", fault.sample);
+        if error.cause.failure != Failure::Status {
+            error.sample = format!("{}; status {status}", error.sample);
         }
         let expected = prepared.expected.as_ref().map(|(_, body)| &**body);
-        fault.sample.push_str(&self.check.beginning(expected, &prepared.secrets));
+        error.sample.push_str(&self.check.beginning(expected, &prepared.secrets));
     }
 
     fn answer(
         &self,
-        fault: Option<RequestError>,
+        error: Option<RequestError>,
         status: Option<u16>,
         ended_ns: u64,
     ) -> RequestOutcome {
         RequestOutcome {
-            error: fault,
+            error,
             status,
             body_bytes: self.received(),
             sent_bytes: 0,

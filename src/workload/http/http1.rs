@@ -1,8 +1,8 @@
 //! Turns requests, one after the other, into answers over one connection.
 
 use super::connect::{self, Opened};
+use super::error::RequestError;
 use super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
-use super::fault::RequestError;
 use super::parse::Parser;
 use super::request_set::{PreparedRequest, RequestSet};
 use super::session::UserSession;
@@ -220,7 +220,7 @@ impl Http1Connection {
             let length = match self.transport.read(buffers) {
                 Ok(0) => {
                     self.over = true;
-                    let fault = match (self.parser.close(), self.doom) {
+                    let error = match (self.parser.close(), self.doom) {
                         (Ok(true), _) => {
                             return ExchangeStep::Ended(self.complete(prepared, now_ns));
                         }
@@ -229,10 +229,10 @@ impl Http1Connection {
                             RequestError::errno(errno, self.exchange.bytes())
                         }
                         (Ok(false), None) => {
-                            self.exchange.fault(Failure::ClosedByServer, "the connection ended")
+                            self.exchange.error(Failure::ClosedByServer, "the connection ended")
                         }
                     };
-                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
+                    return ExchangeStep::Ended(self.broken(prepared, error, now_ns));
                 }
                 Ok(length) => length,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
@@ -245,16 +245,16 @@ impl Http1Connection {
                     ));
                 }
                 Err(error) => {
-                    let fault = transport::broken(&error, self.exchange.bytes());
-                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
+                    let error = transport::broken(&error, self.exchange.bytes());
+                    return ExchangeStep::Ended(self.broken(prepared, error, now_ns));
                 }
             };
             self.exchange.came(length, now_ns);
-            let reader = self.exchange.taker(prepared);
+            let reader = self.exchange.sink(prepared);
             match self.parser.feed(&buffers.plain[..length], reader) {
                 Err(wrong) => {
-                    let fault = RequestError::parse(wrong, self.exchange.bytes());
-                    return ExchangeStep::Ended(self.broken(prepared, fault, now_ns));
+                    let error = RequestError::parse(wrong, self.exchange.bytes());
+                    return ExchangeStep::Ended(self.broken(prepared, error, now_ns));
                 }
                 Ok(taken) if self.parser.is_done() => {
                     // Bytes behind the response belong to no request.
@@ -293,8 +293,8 @@ impl Http1Connection {
         limits: Deadlines,
         now_ns: u64,
     ) -> RequestOutcome {
-        let fault = self.exchange.late(limits);
-        self.broken(&request_set.requests[self.exchange.request as usize], fault, now_ns)
+        let error = self.exchange.late(limits);
+        self.broken(&request_set.requests[self.exchange.request as usize], error, now_ns)
     }
 
     fn complete(&mut self, prepared: &PreparedRequest, now_ns: u64) -> RequestOutcome {
@@ -311,23 +311,23 @@ impl Http1Connection {
     fn broken(
         &mut self,
         prepared: &PreparedRequest,
-        fault: RequestError,
+        error: RequestError,
         now_ns: u64,
     ) -> RequestOutcome {
         self.over = true;
         self.rest = None;
-        let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
+        let closed = matches!(error.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && self.used && self.exchange.bytes() == 0;
-        let (fault, unseen) = if idle_close {
-            Exchange::idle_close(prepared, fault)
+        let (error, retry_safety) = if idle_close {
+            Exchange::idle_close(prepared, error)
         } else {
-            (fault, RetrySafety::Unsafe)
+            (error, RetrySafety::Unsafe)
         };
         let (status, sent_bytes) = (self.parser.status(), self.sent());
         RequestOutcome {
             sent_bytes,
-            retry_safety: unseen,
-            ..self.exchange.broken(prepared, fault, status, now_ns)
+            retry_safety,
+            ..self.exchange.broken(prepared, error, status, now_ns)
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::assertions::{Assertions, PreparedAssertion, ValueSource};
 use super::content::{Content, EMPTY, Seeker, shown};
 use super::encoding;
-use super::fault::RequestError;
+use super::error::RequestError;
 use super::gunzip::Gunzip;
 use super::json;
 use crate::plan::AnswerLimits;

@@ -3,7 +3,7 @@
 
 use super::body::BodyComparison;
 use super::encoding;
-use super::fault::RequestError;
+use super::error::RequestError;
 use super::inspector::{Extracted, Inspection, ResponseInspector};
 use super::parse::ResponseReader;
 use super::request_set::PreparedRequest;
@@ -45,7 +45,7 @@ impl ResponseReader for BodySink<'_> {
 /// The verdict on a response.
 pub(super) struct ResponseJudgement {
     /// What is wrong with it.
-    pub(super) fault: Option<RequestError>,
+    pub(super) error: Option<RequestError>,
     /// The checks that do not hold, as bits; `None` where that is not known.
     pub(super) broken: Option<u64>,
     /// Whether a value that later steps need was not found.
@@ -77,22 +77,22 @@ pub(super) fn judge(
         }
         extracted = Some(Box::new(inspection.extracted));
     }
-    let fault = |failure, words: &str| RequestError::new(failure, FailureStage::Request, words);
-    let fault = if !taken {
-        let mut fault = fault(Failure::Status, &format!("status {status}"));
-        fault.cause.code = i32::from(status);
-        Some(fault)
+    let error = |failure, words: &str| RequestError::new(failure, FailureStage::Request, words);
+    let error = if !taken {
+        let mut error = error(Failure::Status, &format!("status {status}"));
+        error.cause.code = i32::from(status);
+        Some(error)
     } else if let Some(words) = wrong_body {
         let words = words.strip_prefix("the body ").unwrap_or(&words);
-        Some(fault(Failure::WrongBody, &format!("the body {words}")))
+        Some(error(Failure::WrongBody, &format!("the body {words}")))
     } else {
-        other.map(|(failure, words)| fault(failure, &words))
+        other.map(|(failure, words)| error(failure, &words))
     };
     // Beyond a limit of this side's own nothing is known, unless the target is wrong anyway.
     let is_known = over.is_none();
-    if let (None, Some(over)) = (&fault, over) {
-        return ResponseJudgement { fault: Some(over), broken: None, lacks: true, extracted: None };
+    if let (None, Some(over)) = (&error, over) {
+        return ResponseJudgement { error: Some(over), broken: None, lacks: true, extracted: None };
     }
     let broken = is_known.then_some(broken);
-    ResponseJudgement { fault, broken, lacks, extracted }
+    ResponseJudgement { error, broken, lacks, extracted }
 }

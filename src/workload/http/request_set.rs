@@ -2,7 +2,7 @@
 
 use super::assertions::{Assertions, InspectionOptions};
 use super::base_url::BaseUrl;
-use super::fault::RequestError;
+use super::error::RequestError;
 use super::http2::Http2Request;
 use super::inspector::Extracted;
 use super::preview::on_one_line;
@@ -22,7 +22,7 @@ use std::sync::Arc;
 /// Longest path that is shown: bytes.
 const LONGEST_PATH: usize = 300;
 
-/// What the lanes to one URL send. One for all lanes.
+/// The requests sent to one URL; all connections to it share one set.
 #[derive(Debug)]
 pub(crate) struct RequestSet {
     /// In the plan's order.
@@ -40,8 +40,7 @@ pub(super) struct PreparedRequest {
     path: String,
     /// What `Host` says, where nothing is filled in.
     host: String,
-    /// Head and body, as they are sent; as they would be with empty values, where there is a sheet
-    /// that fills them in.
+    /// Head and body as they are sent; with a template, as they would be with empty values.
     pub(super) bytes: Box<[u8]>,
     request_template: Option<Box<RequestTemplate>>,
     /// The same for HTTP/2, where that is spoken.

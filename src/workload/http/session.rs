@@ -3,7 +3,7 @@
 
 use super::base_url::{BaseUrl, shown};
 use super::cookie_jar::{CookieJar, CookieOrigin};
-use super::fault::RequestError;
+use super::error::RequestError;
 use super::inspector::Extracted;
 use crate::record::{CookieLoss, Failure, FailureStage};
 
@@ -205,7 +205,7 @@ mod tests {
             let extracted = Extracted { location, status, ..Extracted::default() };
             let went = session.take(extracted, &base_url(), 0, 0).follows;
             (
-                went.map_err(|fault| fault.sample),
+                went.map_err(|error| error.sample),
                 session.redirect.as_ref().is_some_and(|redirect| redirect.as_get),
             )
         };

@@ -1,7 +1,7 @@
 //! Turns a socket, plain or secured by TLS, into something to read from and to write to without
 //! waiting.
 
-use super::fault::RequestError;
+use super::error::RequestError;
 use crate::record::{Cause, Failure, FailureStage};
 use crate::workload::Route;
 use crate::workload::tls::{self, TlsSession};
@@ -14,7 +14,7 @@ use std::os::unix::net::UnixStream;
 /// Ciphertext that is read at once.
 const SCRATCH: usize = 32_768;
 
-/// What all lanes of a process read with: none owns a buffer.
+/// The read buffers that all connections of a process share: none owns one.
 #[derive(Debug)]
 pub(crate) struct Buffers {
     /// What has come, as the parser takes it.

@@ -19,7 +19,7 @@ pub(super) fn generator(plan: &str, keys: &str) -> String {
 }
 
 impl Ran {
-    /// The culprit with most failures, and its side; its sentence and fix are there, and on the
+    /// The root cause with most failures, and its side; its sentence and fix are there, and on the
     /// screen as well.
     pub(super) fn first_cause(&self) -> (&str, &str) {
         let first = &self.report["causes"][0];

@@ -97,7 +97,7 @@ fn memory_of_a_group_is_predicted() {
             cgroup: Some(CgroupMemory { file: "memory.max".into(), limit: LIMIT, used: 0 }),
             ..MachineLimits::read_at(&HostRoot::default())
         };
-        let blames = diagnose(&Evidence {
+        let diagnoses = diagnose(&Evidence {
             wanted: above,
             reached: predicted,
             opened: predicted,
@@ -113,7 +113,7 @@ fn memory_of_a_group_is_predicted() {
             over_unix: false,
         });
         assert_eq!(
-            (blames[0].root_cause, blames[0].side),
+            (diagnoses[0].root_cause, diagnoses[0].side),
             (RootCause::CgroupMemory, Side::Generator)
         );
     });

@@ -20,7 +20,7 @@ fn plan(target: &str, generator: &str) -> String {
 /// Users that expect a greeting of the target within two seconds.
 pub(super) fn plan_of(users: u64, target: &str, generator: &str) -> String {
     format!(
-        "name = \"culprit\"\n[targets.t]\n{target}\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\ngreeting = \"2s\"\n\
+        "name = \"root_cause\"\n[targets.t]\n{target}\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\ngreeting = \"2s\"\n\
          connect_timeout = \"1500ms\"\nstages = [{{ users = {users}, spawn_rate = \"1000/s\", hold = \"2s\" }}]\n[generator]\n{generator}\n"
     )
 }
@@ -44,7 +44,7 @@ impl Seen {
         Self { ran, deltas: Counters::read(&host).since(&counters), target_here: true }
     }
 
-    fn blames(&self) -> Vec<Diagnosis> {
+    fn diagnoses(&self) -> Vec<Diagnosis> {
         let failures = self.ran.report["scenarios"][0]["failures"].as_array().unwrap();
         let failures: Vec<(Cause, u64)> = failures
             .iter()
@@ -74,10 +74,15 @@ impl Seen {
         })
     }
 
-    pub(super) fn assert(&self, culprit: RootCause, side: Side) {
-        let blames = self.blames();
-        let first = blames.first().unwrap_or_else(|| panic!("nobody: {}", self.ran.stderr));
-        assert_eq!((first.root_cause, first.side), (culprit, side), "{blames:?} {:?}", self.deltas);
+    pub(super) fn assert(&self, root_cause: RootCause, side: Side) {
+        let diagnoses = self.diagnoses();
+        let first = diagnoses.first().unwrap_or_else(|| panic!("nobody: {}", self.ran.stderr));
+        assert_eq!(
+            (first.root_cause, first.side),
+            (root_cause, side),
+            "{diagnoses:?} {:?}",
+            self.deltas
+        );
     }
 }
 
@@ -130,7 +135,9 @@ fn source_ports_run_out() {
         let plan = plan("builtin = \"tcp-hold\"", "source_addresses = [\"127.0.0.1\"]");
         let seen = Seen::of(lab, &[], &plan);
         seen.assert(RootCause::SourcePorts, Side::Generator);
-        assert!(seen.blames()[0].sentence.starts_with("stopped at 99 of 300 connections because"));
+        assert!(
+            seen.diagnoses()[0].sentence.starts_with("stopped at 99 of 300 connections because")
+        );
     });
 }
 

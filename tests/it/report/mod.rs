@@ -191,26 +191,26 @@ fn a_killed_run_is_reported_as_incomplete() {
 fn nothing_in_report_json_is_null_and_all_books_balance() {
     let (_out, folder) = finished();
     let report: serde_json::Value = serde_json::from_str(&read(&folder, "report.json")).unwrap();
-    let mut books = 0;
-    walk(&report, &mut |key, value| {
+    let mut sums = 0;
+    visit(&report, &mut |key, value| {
         assert!(!value.is_null(), "{key}");
         assert!(!key.ends_with("_ns") || value.is_u64(), "{key} {value}");
         if key == "accounting" {
-            books += 1;
+            sums += 1;
             assert_eq!(value["identities_hold"], true);
         }
     });
     // Two scenarios, three stages, their ramps and holds, two drains.
-    assert_eq!(books, 2 + 3 + 6 + 2);
+    assert_eq!(sums, 2 + 3 + 6 + 2);
 }
 
-fn walk(value: &serde_json::Value, visit: &mut dyn FnMut(&str, &serde_json::Value)) {
+fn visit(value: &serde_json::Value, see: &mut dyn FnMut(&str, &serde_json::Value)) {
     match value {
         serde_json::Value::Object(map) => map.iter().for_each(|(key, value)| {
-            visit(key, value);
-            walk(value, visit);
+            see(key, value);
+            visit(value, see);
         }),
-        serde_json::Value::Array(all) => all.iter().for_each(|value| walk(value, visit)),
+        serde_json::Value::Array(all) => all.iter().for_each(|value| visit(value, see)),
         _ => {}
     }
 }

@@ -149,9 +149,9 @@ impl ConnectionPool {
     }
 
     /// Fails a connection.
-    pub(super) fn fail(&mut self, stream_id: StreamId, fault: RequestError) {
+    pub(super) fn fail(&mut self, stream_id: StreamId, error: RequestError) {
         if let Some(http2) = self.http2(stream_id) {
-            http2.fail(fault);
+            http2.fail(error);
         }
         self.mark_dirty(stream_id.connection);
     }

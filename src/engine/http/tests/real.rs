@@ -39,14 +39,14 @@ fn really_ran(load: Load) -> Vec<WorkerReport> {
     let (told, output) = nix::unistd::pipe().unwrap();
     let link = Link::new(input, output).unwrap();
     let Protocol::Http(http) = load.scenario().protocol.clone() else { panic!("http") };
-    let scripts = scripts(&load, &http).unwrap();
+    let request_sets = request_sets(&load, &http).unwrap();
     let clock = Clock::starting_at(crate::engine::clock::monotonic_ns());
     let hear = std::thread::spawn(move || {
         let (_keep, mut bytes) = (keep, Vec::new());
         std::fs::File::from(told).read_to_end(&mut bytes).unwrap();
         bytes
     });
-    let host = HttpSockets::host(clock, link, load.clone(), scripts).unwrap();
+    let host = HttpSockets::host(clock, link, load.clone(), request_sets).unwrap();
     drive(HttpWorker::new(host, load).unwrap()).unwrap().finish().unwrap();
     let mut inbox = Inbox::default();
     inbox.feed(&hear.join().unwrap());

@@ -122,7 +122,7 @@ pub(super) struct World {
     pub(super) full_until_ns: u64,
     /// How often somebody asked for it.
     pub(super) knocks: RefCell<u64>,
-    /// Sendings and openings: moment and lane.
+    /// Sendings and openings: moment and connection.
     pub(super) sent: RefCell<Vec<(u64, u64)>>,
     pub(super) opened: RefCell<Vec<(u64, u64)>>,
     /// One answer in so many is whole, comes at once and has a wrong status.
@@ -184,7 +184,7 @@ impl HttpHost for Simulated<Rc<World>> {
 
     fn open(&mut self, _: &mut Fake, _: u64) -> Result<bool, RequestError> {
         *self.peer.knocks.borrow_mut() += 1;
-        let refused = self.peer.refused.map(|failure| fault(failure, FailureStage::Connect));
+        let refused = self.peer.refused.map(|failure| error(failure, FailureStage::Connect));
         refused.map_or(Ok(self.now_ns >= self.peer.full_until_ns), Err)
     }
 
@@ -193,7 +193,7 @@ impl HttpHost for Simulated<Rc<World>> {
     }
 
     fn connect_timed_out(&mut self, _: &mut Fake, _: u64, _: bool) -> RequestError {
-        fault(Failure::ConnectTimeout, FailureStage::Connect)
+        error(Failure::ConnectTimeout, FailureStage::Connect)
     }
 
     fn send(&mut self, connection: &mut Fake, _: u32) -> bool {
@@ -214,10 +214,10 @@ impl HttpHost for Simulated<Rc<World>> {
         if now_ns < connection.next_ns {
             return ExchangeStep::Wait;
         }
-        let closed = connection.over.then(|| fault(Failure::ClosedByServer, FailureStage::Request));
+        let closed = connection.over.then(|| error(Failure::ClosedByServer, FailureStage::Request));
         if connection.wrong {
             let first_byte_ns = Some(now_ns);
-            let wrong = answer(Some(fault(Failure::Status, FailureStage::Request)), now_ns);
+            let wrong = answer(Some(error(Failure::Status, FailureStage::Request)), now_ns);
             let status = Some(503);
             return ExchangeStep::Ended(RequestOutcome {
                 status,
@@ -242,7 +242,7 @@ impl HttpHost for Simulated<Rc<World>> {
         now_ns: u64,
     ) -> Option<RequestOutcome> {
         connection.over = true;
-        Some(answer(Some(fault(Failure::RequestTimeout, FailureStage::Request)), now_ns))
+        Some(answer(Some(error(Failure::RequestTimeout, FailureStage::Request)), now_ns))
     }
 
     fn idle_event(&mut self, _: &mut Fake) {}
@@ -256,16 +256,16 @@ impl HttpHost for Simulated<Rc<World>> {
     }
 }
 
-fn fault(failure: Failure, phase: FailureStage) -> RequestError {
+fn error(failure: Failure, phase: FailureStage) -> RequestError {
     RequestError { cause: Cause::new(failure, phase), sample: "simulated".into() }
 }
 
-fn answer(fault: Option<RequestError>, ended_ns: u64) -> RequestOutcome {
-    let status = fault.is_none().then_some(200);
+fn answer(error: Option<RequestError>, ended_ns: u64) -> RequestOutcome {
+    let status = error.is_none().then_some(200);
     let first_byte_ns = status.map(|_| ended_ns);
     RequestOutcome {
         misses_value: false,
-        error: fault,
+        error,
         status,
         body_bytes: 2,
         sent_bytes: 3,

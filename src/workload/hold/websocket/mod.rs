@@ -169,22 +169,22 @@ impl Conversation for WebSocketClient {
         let mut received = if state.is_open() {
             self.frames(id, state, bytes, out)
         } else {
-            self.shake_hands(id, state, bytes).unwrap_or_else(|fault| Received {
+            self.shake_hands(id, state, bytes).unwrap_or_else(|error| Received {
                 used: bytes.len(),
-                event: ConversationEvent::Failed(Box::new(fault)),
+                event: ConversationEvent::Failed(Box::new(error)),
             })
         };
         // Sends the close code of a violation to the server before the connection ends.
-        if let ConversationEvent::Failed(fault) = &mut received.event
-            && let Some(code) = close_code(fault.failure)
+        if let ConversationEvent::Failed(error) = &mut received.event
+            && let Some(code) = close_code(error.failure)
             && state.is_open()
             && !state.is_closing()
         {
             self.frame(Opcode::Close, &code.to_be_bytes(), out);
-            fault.detail.extend(["; closed with ", &code.to_string()]);
+            error.detail.extend(["; closed with ", &code.to_string()]);
         }
-        if let ConversationEvent::Failed(fault) = &mut received.event {
-            fault.detail = self.settings.secrets.hide(&fault.detail, false);
+        if let ConversationEvent::Failed(error) = &mut received.event {
+            error.detail = self.settings.secrets.hide(&error.detail, false);
         }
         received
     }

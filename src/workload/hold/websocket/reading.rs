@@ -225,10 +225,10 @@ impl WebSocketClient {
                     out.truncate(before.1);
                     break;
                 }
-                Err(fault) => {
+                Err(error) => {
                     return Received {
                         used: bytes.len(),
-                        event: ConversationEvent::Failed(Box::new(fault)),
+                        event: ConversationEvent::Failed(Box::new(error)),
                     };
                 }
             }

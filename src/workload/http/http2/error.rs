@@ -1,7 +1,7 @@
 //! Turns errors of HTTP/2 streams and connections into request errors.
 
+use super::super::error::RequestError;
 use super::super::exchange::RetrySafety;
-use super::super::fault::RequestError;
 use super::super::transport::broken;
 use super::Http2Connection;
 use crate::record::{Failure, FailureStage};
@@ -10,22 +10,22 @@ use h2::{Error, Reason};
 impl Http2Connection {
     /// What an error of a stream or of the connection counts as, and whether the request may be
     /// sent again. `bytes`: how much of the response had arrived.
-    pub(super) fn fault_of(&self, error: &Error, bytes: u64) -> (RequestError, RetrySafety) {
+    pub(super) fn error_of(&self, error: &Error, bytes: u64) -> (RequestError, RetrySafety) {
         let of = |failure, code| {
             let words = format!("{error}, after {bytes} bytes");
-            let mut fault = RequestError::new(failure, FailureStage::Request, words);
-            fault.cause.code = code;
-            fault
+            let mut error = RequestError::new(failure, FailureStage::Request, words);
+            error.cause.code = code;
+            error
         };
         let reason = error.reason().unwrap_or(Reason::NO_ERROR);
         if error.is_reset() && error.is_remote() {
-            let unseen = if reason == Reason::REFUSED_STREAM {
+            let retry_safety = if reason == Reason::REFUSED_STREAM {
                 RetrySafety::Safe
             } else {
                 RetrySafety::Unsafe
             };
             let code = i32::try_from(u32::from(reason)).unwrap_or(i32::MAX);
-            return (of(Failure::StreamReset, code), unseen);
+            return (of(Failure::StreamReset, code), retry_safety);
         }
         if error.is_go_away() && error.is_remote() {
             // Only those streams end by it that the server has not processed, whatever its reason
@@ -39,7 +39,7 @@ impl Http2Connection {
         // it says so.
         let data = error.to_string();
         let of_head = ["header_list_way_too_large", "too_many_continuations"];
-        let fault = match reason {
+        let error = match reason {
             Reason::COMPRESSION_ERROR if error.is_library() => self.over_head(),
             Reason::ENHANCE_YOUR_CALM if of_head.iter().any(|one| data.contains(one)) => {
                 self.over_head()
@@ -48,7 +48,7 @@ impl Http2Connection {
             _ if !error.is_library() => of(Failure::ClientError, 0),
             _ => of(Failure::BadHttp, 0),
         };
-        (fault, RetrySafety::Unsafe)
+        (error, RetrySafety::Unsafe)
     }
 
     /// A response head that exceeds the plan's limit.

@@ -23,7 +23,7 @@ pub(super) use request::Http2Request;
 pub(crate) use stream::Http2Stream;
 
 use super::connect::{self, Opened};
-use super::fault::{PeerSettings, RequestError};
+use super::error::{PeerSettings, RequestError};
 use super::transport::{Buffers, Handshake, Transport};
 use crate::plan::AnswerLimits;
 use crate::record::{ConnectionEnd, Failure, FailureStage};
@@ -74,7 +74,7 @@ pub(crate) struct Http2Connection {
     /// Whether the peer's settings have come.
     settled: bool,
     /// Why it takes none, where that is an error.
-    fault: Option<RequestError>,
+    error: Option<RequestError>,
     /// Why it takes none, in a word.
     end: Option<ConnectionEnd>,
 }
@@ -108,7 +108,7 @@ impl Http2Connection {
             consumed: 0,
             over: false,
             settled: false,
-            fault: None,
+            error: None,
             end: None,
         })
     }
@@ -132,9 +132,9 @@ impl Http2Connection {
                 Ok(true)
             }
             Ok(Opened::Later) => Ok(false),
-            Err(fault) => {
-                self.fail(fault.clone());
-                Err(fault)
+            Err(error) => {
+                self.fail(error.clone());
+                Err(error)
             }
         }
     }
@@ -158,9 +158,9 @@ impl Http2Connection {
         let secured = match transport.secure(route, &mut buffers.borrow_mut()) {
             Ok(Handshake::Pending) => return Ok(Handshake::Pending),
             Ok(secured) => secured,
-            Err(fault) => {
-                self.fail(fault.clone());
-                return Err(fault);
+            Err(error) => {
+                self.fail(error.clone());
+                return Err(error);
             }
         };
         match transport.spoken() {
@@ -170,9 +170,9 @@ impl Http2Connection {
                     |said| format!("`{}`", said.escape_ascii()),
                 );
                 let words = format!("{}: the server chose {said} in place of HTTP/2", self.to);
-                let fault = RequestError::new(Failure::Tls, FailureStage::Tls, words);
-                self.fail(fault.clone());
-                return Err(fault);
+                let error = RequestError::new(Failure::Tls, FailureStage::Tls, words);
+                self.fail(error.clone());
+                return Err(error);
             }
             _ => {}
         }
@@ -203,8 +203,8 @@ impl Http2Connection {
                 self.state = Http2State::Open(Box::new(H2Client { connection, requests }));
             }
             Poll::Ready(Err(error)) => {
-                let (fault, _) = self.fault_of(&error, 0);
-                self.fail(fault);
+                let (error, _) = self.error_of(&error, 0);
+                self.fail(error);
             }
             Poll::Pending => {
                 let words = "the socket has no room for its first bytes";
@@ -232,10 +232,10 @@ impl Http2Connection {
         let Some(error) = failed else {
             // A GOAWAY, or no number is left for a stream.
             if let Poll::Ready(Err(error)) = speech.requests.poll_ready(&mut idle()) {
-                let (fault, _) = self.fault_of(&error, 0);
                 let end = self.end_reason_of(Some(&error));
+                let (error, _) = self.error_of(&error, 0);
                 self.retire(end);
-                self.fault.get_or_insert(fault);
+                self.error.get_or_insert(error);
             }
             return self.socket_status.has_more();
         };
@@ -245,20 +245,20 @@ impl Http2Connection {
             _ => None,
         };
         let end = self.end_reason_of(error.as_ref().or(goaway.as_ref()));
-        let fault = match error {
-            Some(error) => self.fault_of(&error, 0).0,
+        let error = match error {
+            Some(error) => self.error_of(&error, 0).0,
             None => self.ended(0),
         };
         self.retire(end);
-        self.fault.get_or_insert(fault);
+        self.error.get_or_insert(error);
         self.state = Http2State::Closed;
         false
     }
 
     /// Takes no other request for this reason.
-    pub(crate) fn fail(&mut self, fault: RequestError) {
+    pub(crate) fn fail(&mut self, error: RequestError) {
         self.retire(ConnectionEnd::Failed);
-        self.fault.get_or_insert(fault);
+        self.error.get_or_insert(error);
         self.state = Http2State::Closed;
     }
 
@@ -293,7 +293,7 @@ impl Http2Connection {
     pub(crate) fn peer_settings(&self) -> PeerSettings {
         if self.settled {
             PeerSettings::Received
-        } else if self.socket_status.came() >= FRAME_HEAD && self.fault.is_none() {
+        } else if self.socket_status.came() >= FRAME_HEAD && self.error.is_none() {
             PeerSettings::NoStreams
         } else {
             PeerSettings::Pending
@@ -312,14 +312,14 @@ impl Http2Connection {
 
     /// What is wrong with a connection on which nothing was ever asked.
     pub(crate) fn connect_error(&self) -> Option<RequestError> {
-        let mut fault = self.fault.clone().filter(|_| !self.settled)?;
-        if fault.cause.at == FailureStage::Request {
+        let mut error = self.error.clone().filter(|_| !self.settled)?;
+        if error.cause.at == FailureStage::Request {
             let words = "before it sent the settings of HTTP/2";
-            fault.sample = format!("{}: {words}: {}", self.to, fault.sample);
+            error.sample = format!("{}: {words}: {}", self.to, error.sample);
             // So that it is not asked again and again without a pause.
-            fault.cause.at = FailureStage::Connect;
+            error.cause.at = FailureStage::Connect;
         }
-        Some(fault)
+        Some(error)
     }
 
     /// How many more requests it takes at once; at most `streams` in all.

@@ -1,7 +1,7 @@
 //! Turns one stream of a connection into an answer.
 
+use super::super::error::RequestError;
 use super::super::exchange::{Deadlines, Exchange, RequestOutcome, RetrySafety, Transferred};
-use super::super::fault::RequestError;
 use super::super::http1::ExchangeStep;
 use super::super::parse::ResponseReader as _;
 use super::super::request_set::{PreparedRequest, RequestSet};
@@ -142,8 +142,8 @@ impl Http2Connection {
             Ok((head, sends))
         });
         let (mut head, sends) = asked.map_err(|error| {
-            let (fault, _) = self.fault_of(&error, 0);
-            (fault, RetrySafety::Safe)
+            let (error, _) = self.error_of(&error, 0);
+            (error, RetrySafety::Safe)
         })?;
         // Nothing can have come; from now on it is woken.
         let _ = Pin::new(&mut head).poll(&mut Context::from_waker(waker));
@@ -176,24 +176,26 @@ impl Http2Connection {
             Poll::Ready(Err(failed)) => failed,
         };
         let bytes = stream.exchange.bytes();
-        let (mut fault, mut unseen) = match failed {
+        let (mut error, mut retry_safety) = match failed {
             // A head far beyond the limit is a stream's error like any other: what came and was not
             // taken tells.
             StreamError::Stream(error) if error.is_library() && self.is_flooded(stream) => {
                 (self.over_head(), RetrySafety::Unsafe)
             }
-            StreamError::Stream(error) => self.fault_of(&error, bytes),
-            StreamError::Unsent(fault, unseen) => (fault, unseen),
+            StreamError::Stream(error) => self.error_of(&error, bytes),
+            StreamError::Unsent(error, retry_safety) => (error, retry_safety),
         };
-        let closed = matches!(fault.cause.failure, Failure::ClosedByServer | Failure::Reset);
+        let closed = matches!(error.cause.failure, Failure::ClosedByServer | Failure::Reset);
         let idle_close = closed && stream.used && stream.came == self.socket_status.came();
-        if unseen == RetrySafety::Unsafe && idle_close && (stream.idle || prepared.is_repeatable())
+        if retry_safety == RetrySafety::Unsafe
+            && idle_close
+            && (stream.idle || prepared.is_repeatable())
         {
-            (fault, unseen) = Exchange::idle_close(prepared, fault);
+            (error, retry_safety) = Exchange::idle_close(prepared, error);
         }
         ExchangeStep::Ended(RequestOutcome {
-            retry_safety: unseen,
-            ..self.end(prepared, stream, fault, now_ns)
+            retry_safety,
+            ..self.end(prepared, stream, error, now_ns)
         })
     }
 
@@ -215,10 +217,10 @@ impl Http2Connection {
         now_ns: u64,
     ) -> RequestOutcome {
         let prepared = &request_set.requests[stream.exchange.request as usize];
-        let fault = stream.exchange.late(limits);
+        let error = stream.exchange.late(limits);
         self.over |= stream.came == self.socket_status.came();
         stream.cancel();
-        self.end(prepared, stream, fault, now_ns)
+        self.end(prepared, stream, error, now_ns)
     }
 
     /// Lets go of a request under way.
@@ -231,11 +233,11 @@ impl Http2Connection {
         &mut self,
         prepared: &PreparedRequest,
         stream: &mut Http2Stream,
-        fault: RequestError,
+        error: RequestError,
         now_ns: u64,
     ) -> RequestOutcome {
         self.in_flight -= 1;
-        let broken = stream.exchange.broken(prepared, fault, stream.status, now_ns);
+        let broken = stream.exchange.broken(prepared, error, stream.status, now_ns);
         RequestOutcome { sent_bytes: stream.moved().sent, ..broken }
     }
 }
@@ -280,8 +282,8 @@ impl Http2Stream {
         let cx = &mut Context::from_waker(waker);
         loop {
             match &mut self.takes {
-                ResponseState::Failed(fault, unseen) => {
-                    return Poll::Ready(Err(StreamError::Unsent(fault.clone(), *unseen)));
+                ResponseState::Failed(error, retry_safety) => {
+                    return Poll::Ready(Err(StreamError::Unsent(error.clone(), *retry_safety)));
                 }
                 ResponseState::Head(head) => {
                     let Poll::Ready(response) = Pin::new(head).poll(cx)? else {
@@ -295,12 +297,12 @@ impl Http2Stream {
                     let shows = prepared.may_show(status);
                     if self.exchange.assertions() || prepared.expected.is_some() || shows {
                         let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
-                        let mut taker = self.exchange.taker(prepared);
+                        let mut sink = self.exchange.sink(prepared);
                         if head.headers.len() <= USUAL_HEADERS {
-                            taker.head(status, seen(&head.headers, &mut usual));
+                            sink.head(status, seen(&head.headers, &mut usual));
                         } else {
                             let mut many = vec![EMPTY_HEADER; head.headers.len()];
-                            taker.head(status, seen(&head.headers, &mut many));
+                            sink.head(status, seen(&head.headers, &mut many));
                         }
                     }
                     self.takes = ResponseState::Body(body);
@@ -314,7 +316,7 @@ impl Http2Stream {
                     // Fails only where the stream has ended already.
                     let _ = body.flow_control().release_capacity(piece.len());
                     self.exchange.came(piece.len(), now_ns);
-                    self.exchange.taker(prepared).body(&piece);
+                    self.exchange.sink(prepared).body(&piece);
                 }
             }
         }

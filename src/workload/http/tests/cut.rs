@@ -104,11 +104,11 @@ async fn play(framed: &Framed, cut: usize, end: End) {
     let body = framed.is_body[..cut].iter().filter(|body| **body).count() as u64;
     assert_eq!(answer.body_bytes, body, "{place}: {answer:?}");
     assert_eq!(answer.retry_safety, RetrySafety::Unsafe, "{place}");
-    if let Some(fault) = &answer.error {
+    if let Some(error) = &answer.error {
         let status = answer.status.map_or(String::new(), |status| format!("; status {status}"));
         let bytes = format!("after {cut} bytes{status}");
-        assert!(fault.sample.ends_with(&bytes), "{place}: {}", fault.sample);
-        assert_eq!(fault.cause.at, FailureStage::Request, "{place}");
+        assert!(error.sample.ends_with(&bytes), "{place}: {}", error.sample);
+        assert_eq!(error.cause.at, FailureStage::Request, "{place}");
         assert!(!connection.is_open(), "{place}");
     }
     again(&mut connection, &place).await;

@@ -20,7 +20,7 @@ const CHUNKED: &str =
     "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n1\r\no\r\n1;x=y\r\nk\r\n0\r\n\r\n";
 
 fn failure(answer: &RequestOutcome) -> Option<Failure> {
-    answer.error.as_ref().map(|fault| fault.cause.failure)
+    answer.error.as_ref().map(|error| error.cause.failure)
 }
 
 #[tokio::test]
@@ -173,14 +173,14 @@ async fn a_wrong_answer_leaves_a_good_connection() {
     let requests = vec![get(), expecting(Some(200), Some("no")), expecting(None, Some("ok"))];
     let (mut connection, open) = connection(request_set(requests, 2_000, 2_000), server.address);
     connection.open(soon(2_000)).await.unwrap();
-    let fault = connection.send(0, soon(2_000)).await.error.clone().unwrap();
-    assert_eq!((fault.cause.failure, fault.cause.code), (Failure::Status, 503));
-    assert_eq!(fault.sample, "status 503, body: `busy`");
+    let error = connection.send(0, soon(2_000)).await.error.clone().unwrap();
+    assert_eq!((error.cause.failure, error.cause.code), (Failure::Status, 503));
+    assert_eq!(error.sample, "status 503, body: `busy`");
     assert!(connection.is_open());
-    let fault = connection.send(1, soon(2_000)).await.error.clone().unwrap();
-    assert_eq!(fault.cause.failure, Failure::WrongBody);
+    let error = connection.send(1, soon(2_000)).await.error.clone().unwrap();
+    assert_eq!(error.cause.failure, Failure::WrongBody);
     let sample = "the body differs at byte 0: `ok`; status 200, body: `ok`";
-    assert_eq!(fault.sample, sample);
+    assert_eq!(error.sample, sample);
     assert!(connection.is_open());
     assert_eq!(connection.send(2, soon(2_000)).await.error, None);
     assert_eq!(open.get(), 1);
@@ -222,10 +222,10 @@ async fn a_used_connection_that_ends_without_a_byte_may_have_been_idle() {
 async fn connections_that_do_not_open_say_why() {
     let refusing = TcpSocket::new_v4().unwrap();
     refusing.bind(([127, 0, 0, 1], 0).into()).unwrap();
-    let (mut lane_to_nobody, open) =
+    let (mut connection_to_nobody, open) =
         connection(request_set(vec![get()], 2_000, 2_000), refusing.local_addr().unwrap());
-    let fault = lane_to_nobody.open(soon(2_000)).await.unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
+    let error = connection_to_nobody.open(soon(2_000)).await.unwrap_err();
+    assert_eq!((error.cause.failure, error.cause.at), (Failure::Refused, FailureStage::Connect));
     assert_eq!(open.get(), 0);
 
     // An address of documentation (RFC 5737) is nobody's, and so not ours.
@@ -236,23 +236,23 @@ async fn connections_that_do_not_open_say_why() {
     };
     let mut stranger =
         Line::new(Rc::new(request_set(vec![get()], 2_000, 2_000)), elsewhere, Rc::clone(&open));
-    let fault = stranger.open(soon(2_000)).await.unwrap_err();
-    assert_eq!(fault.cause.failure, Failure::NoSourcePort);
-    assert_eq!(fault.cause.failure.origin(), Origin::Local);
+    let error = stranger.open(soon(2_000)).await.unwrap_err();
+    assert_eq!(error.cause.failure, Failure::NoSourcePort);
+    assert_eq!(error.cause.failure.origin(), Origin::Local);
 
     // A full queue of connections that nobody accepts.
     let full = refusing.listen(1).unwrap();
     let address = full.local_addr().unwrap();
     let mut queued = Vec::new();
-    let fault = loop {
+    let error = loop {
         let (mut connection, _) = connection(request_set(vec![get()], 50, 2_000), address);
         match connection.open(soon(2_000)).await {
             Ok(()) => queued.push(connection),
-            Err(fault) => break fault,
+            Err(error) => break error,
         }
         assert!(queued.len() < 16);
     };
-    assert_eq!(fault.cause.failure, Failure::ConnectTimeout);
+    assert_eq!(error.cause.failure, Failure::ConnectTimeout);
 }
 
 #[tokio::test]

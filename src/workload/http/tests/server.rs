@@ -1,4 +1,4 @@
-//! A server that does exactly what a test says, and a lane to it.
+//! A server that does exactly what a test says, and a connection to it.
 
 use super::super::http1::ExchangeStep as Came;
 use super::super::*;
@@ -118,7 +118,7 @@ fn time(ms: u64) -> Time {
     Time(Duration::from_millis(ms))
 }
 
-/// What is sent, and how long its lanes wait.
+/// What is sent, and how long its connections wait.
 pub(super) struct Settings {
     pub(super) request_set: RequestSet,
     connect: Duration,
@@ -166,7 +166,7 @@ fn forget(stream: &TcpStream) {
     let _ = stream.try_io(Interest::READABLE, nothing);
 }
 
-/// A lane whose socket a runtime watches.
+/// A connection whose socket a runtime polls.
 pub(super) struct Line {
     settings: Rc<Settings>,
     to: Address,
@@ -279,7 +279,7 @@ impl Line {
     }
 }
 
-/// A lane, and how many of its connections are open.
+/// A client, and how many of its connections are open.
 pub(super) fn connection(settings: Settings, to: SocketAddr) -> (Line, Rc<Cell<u64>>) {
     let open = Rc::new(Cell::new(0));
     let route = Route { to: &to.into(), from: None, port: 0 };

@@ -11,10 +11,10 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
     let path = folder.path().join("app.sock");
     let to = Address::Unix(path.as_path().into());
     let route = Route { to: &to, from: None, port: 0 };
-    let fault = Http1Connection::begin(route).unwrap_err();
-    assert_eq!(fault.cause.at, FailureStage::Connect);
-    assert_eq!(fault.cause.failure.origin(), Origin::Network);
-    assert!(fault.sample.contains("No such file"), "{}", fault.sample);
+    let error = Http1Connection::begin(route).unwrap_err();
+    assert_eq!(error.cause.at, FailureStage::Connect);
+    assert_eq!(error.cause.failure.origin(), Origin::Network);
+    assert!(error.sample.contains("No such file"), "{}", error.sample);
 
     let listener = UnixListener::bind(&path).unwrap();
     let mut queued = Vec::new();
@@ -38,9 +38,9 @@ fn a_full_queue_is_waited_for_and_nobody_is_not() {
     assert_eq!(waiting.open(route), Ok(true));
 
     drop(listener);
-    let fault = next.open(route).unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
-    let fault = Http1Connection::begin(route).unwrap_err();
-    assert_eq!((fault.cause.failure, fault.cause.at), (Failure::Refused, FailureStage::Connect));
-    assert!(fault.sample.contains("Connection refused"), "{}", fault.sample);
+    let error = next.open(route).unwrap_err();
+    assert_eq!((error.cause.failure, error.cause.at), (Failure::Refused, FailureStage::Connect));
+    let error = Http1Connection::begin(route).unwrap_err();
+    assert_eq!((error.cause.failure, error.cause.at), (Failure::Refused, FailureStage::Connect));
+    assert!(error.sample.contains("Connection refused"), "{}", error.sample);
 }

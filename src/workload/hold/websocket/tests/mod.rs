@@ -68,8 +68,8 @@ fn hear(
                     heard.messages += messages;
                     heard.heartbeats += heartbeats;
                 }
-                ConversationEvent::Failed(fault) => {
-                    heard.failed = Some((fault.failure, fault.code, fault.detail));
+                ConversationEvent::Failed(error) => {
+                    heard.failed = Some((error.failure, error.code, error.detail));
                 }
             }
         }

@@ -166,61 +166,61 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::VecDeque;
 
-    fn queued(crowd: &mut ConnectionTable<u32, ()>) -> Vec<u32> {
-        std::iter::from_fn(|| crowd.take_due(u32::MAX >> 1)).map(|(slot, _)| slot).collect()
+    fn queued(table: &mut ConnectionTable<u32, ()>) -> Vec<u32> {
+        std::iter::from_fn(|| table.take_due(u32::MAX >> 1)).map(|(slot, _)| slot).collect()
     }
 
     #[test]
     fn slots_are_used_again_and_numbers_tell_them_apart() {
-        let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
-        let first = crowd.insert('a', 0, 0).unwrap();
-        assert_eq!(crowd.insert('b', 1, 0), Some(1));
-        assert_eq!(crowd.remove(first), Some('a'));
-        assert_eq!(crowd.remove(first), None);
-        assert_eq!(crowd.insert('c', 2, 0), Some(first));
-        assert!(crowd.same(first, 0).is_none());
-        assert!(crowd.same(first, 2).is_some());
-        assert_eq!(crowd.open(), 2);
+        let mut table: ConnectionTable<_, ()> = ConnectionTable::new();
+        let first = table.insert('a', 0, 0).unwrap();
+        assert_eq!(table.insert('b', 1, 0), Some(1));
+        assert_eq!(table.remove(first), Some('a'));
+        assert_eq!(table.remove(first), None);
+        assert_eq!(table.insert('c', 2, 0), Some(first));
+        assert!(table.same(first, 0).is_none());
+        assert!(table.same(first, 2).is_some());
+        assert_eq!(table.open(), 2);
     }
 
     #[test]
     fn the_clock_may_wrap() {
-        let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
-        let slot = crowd.insert((), 0, 0).unwrap();
+        let mut table: ConnectionTable<_, ()> = ConnectionTable::new();
+        let slot = table.insert((), 0, 0).unwrap();
         let late = u32::MAX - 5;
-        crowd.queue(slot, late.wrapping_add(10));
-        assert_eq!(crowd.take_due(late), None);
-        assert_eq!(crowd.take_due(5), Some((slot, 4)));
-        assert_eq!(crowd.first_due(), None);
+        table.queue(slot, late.wrapping_add(10));
+        assert_eq!(table.take_due(late), None);
+        assert_eq!(table.take_due(5), Some((slot, 4)));
+        assert_eq!(table.first_due(), None);
     }
 
     proptest! {
         /// Against a queue and a list that are plain.
         #[test]
         fn the_queue_is_a_queue(steps in prop::collection::vec((0..4_u8, 0..40_usize), 1..300)) {
-            let mut crowd: ConnectionTable<_, ()> = ConnectionTable::new();
+            let mut table: ConnectionTable<_, ()> = ConnectionTable::new();
             let mut plain = VecDeque::new();
             let mut open = Vec::new();
             for (time, (step, pick)) in (0_u32..).zip(steps) {
                 match step {
-                    0 => open.push(crowd.insert(time, time, 0).unwrap()),
+                    0 => open.push(table.insert(time, time, 0).unwrap()),
                     1 if !open.is_empty() => {
                         let slot = open.swap_remove(pick % open.len());
-                        crowd.remove(slot).unwrap();
+                        table.remove(slot).unwrap();
                         plain.retain(|other| *other != slot);
                     }
                     2 if !open.is_empty() => {
                         let slot = open[pick % open.len()];
                         if !plain.contains(&slot) {
-                            crowd.queue(slot, time);
+                            table.queue(slot, time);
                             plain.push_back(slot);
                         }
                     }
-                    _ => prop_assert_eq!(crowd.take_due(time).map(|(slot, _)| slot), plain.pop_front()),
+                    _ => prop_assert_eq!(table.take_due(time).map(|(slot, _)| slot), plain.pop_front()),
                 }
-                prop_assert_eq!(crowd.open(), open.len() as u64);
+                prop_assert_eq!(table.open(), open.len() as u64);
             }
-            prop_assert_eq!(queued(&mut crowd), plain.into_iter().collect::<Vec<_>>());
+            prop_assert_eq!(queued(&mut table), plain.into_iter().collect::<Vec<_>>());
         }
     }
 }
