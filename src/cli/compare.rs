@@ -5,10 +5,10 @@ use crate::plan::{Metric, nearest};
 use crate::report::page::Page;
 use crate::results::compare::{
     ComparisonOutcome, DifferenceKind, Margin, Options, RunComparison, compare as compare_runs,
-    markdown, write, write_noise,
+    markdown, page, write, write_noise,
 };
 use crate::results::runs_below;
-use crate::store::SavedRun;
+use crate::store::{self, SavedRun};
 use crate::units::Ratio;
 use clap::Args;
 use std::collections::BTreeSet;
@@ -63,6 +63,10 @@ pub(super) struct CompareArgs {
     /// Print Markdown.
     #[arg(long)]
     markdown: bool,
+    /// Write a page as well: each figure against its margin, and the runs of both sides over each
+    /// other.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
 }
 
 pub(super) fn compare(args: &CompareArgs) -> ExitStatus {
@@ -85,6 +89,9 @@ fn compared(args: &CompareArgs) -> Result<ExitStatus, ExitStatus> {
     let new = if args.aa { open_again(&base)? } else { open(&new)? };
     let comparison =
         compare_runs(&base, &new, &options).map_err(|error| report::refused(&error))?;
+    if let Some(path) = &args.html {
+        write_page(path, &comparison, [&base, &new])?;
+    }
     let text = printed(args, &comparison).map_err(|error| {
         diagnostic::print_error(&format!("cannot write the comparison: {error}"), None);
         ExitStatus::Internal
@@ -95,6 +102,27 @@ fn compared(args: &CompareArgs) -> Result<ExitStatus, ExitStatus> {
         }
         ExitStatus::Pass => Ok(status(comparison.outcome)),
         other => Err(other),
+    }
+}
+
+/// Writes the page of a comparison.
+pub(super) fn write_page(
+    path: &Path,
+    comparison: &RunComparison,
+    [base, new]: [&[SavedRun]; 2],
+) -> Result<(), ExitStatus> {
+    let written = path.file_name().map(|name| {
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+        store::write(folder, &name.to_string_lossy(), &page(comparison, base, new))
+    });
+    match written {
+        Some(Ok(())) => Ok(()),
+        Some(Err(error)) => {
+            diagnostic::print_error(&error.to_string(), Some("give another file: `--html FILE`"));
+            Err(ExitStatus::Internal)
+        }
+        None => Err(wrong("`--html` takes a file", "write for example `--html comparison.html`")),
     }
 }
 

@@ -9,7 +9,9 @@ use crate::observe::LivePage;
 use crate::plan::{DEFAULT_RUNS, Overrides, Plan};
 use crate::report::page::Page;
 use crate::results::compare::{Margin, Options, compare as compare_runs, write, write_noise};
-use crate::store::SavedRun;
+use crate::store::{Error, SavedRun};
+use jiff::Timestamp;
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -104,7 +106,7 @@ fn repeated(
     let Some((status, saved)) = worst else { return Err(ExitStatus::Internal) };
     let problems = outputs.of_run(&saved);
     ci::print(&problems);
-    let compared = conclude(&sets, runs)?;
+    let compared = conclude(&sets, runs, &args.out.join(&file.plan.name))?;
     Ok(match (problems.is_empty(), status) {
         (false, _) => ExitStatus::Internal,
         (true, ExitStatus::Pass) => compared,
@@ -142,13 +144,13 @@ fn order(repeat: usize, sides: usize) -> Vec<usize> {
     if sides < 2 { vec![0; repeat] } else { (0..repeat).flat_map(pair).collect() }
 }
 
-fn failed(error: &crate::store::Error) -> ExitStatus {
+fn failed(error: &Error) -> ExitStatus {
     diagnostic::print_error(&error.to_string(), None);
     ExitStatus::Internal
 }
 
 /// Prints how much runs of one set vary, or what changed from A to B.
-fn conclude(sets: &[Set], runs: &RepeatedRuns) -> Result<ExitStatus, ExitStatus> {
+fn conclude(sets: &[Set], runs: &RepeatedRuns, out: &Path) -> Result<ExitStatus, ExitStatus> {
     let mut text = Vec::new();
     let page = &mut Page::new(&mut text, screen::columns());
     let (base, new) = (&sets[0].runs, &sets[sets.len() - 1].runs);
@@ -158,8 +160,16 @@ fn conclude(sets: &[Set], runs: &RepeatedRuns) -> Result<ExitStatus, ExitStatus>
     } else {
         (write_noise(&comparison, page), ExitStatus::Pass)
     };
+    let mut said = written.and_then(|()| anstream::stdout().write_all(&text));
+    if sets.len() > 1 {
+        let now = Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+        let path = out.join(format!("{now}-comparison.html"));
+        fs::create_dir_all(out).map_err(|reason| failed(&Error::write(&path)(reason)))?;
+        compare::write_page(&path, &comparison, [base, new])?;
+        said = said.and_then(|()| writeln!(anstream::stdout(), "page: {}", path.display()));
+    }
     // Whoever closes the pipe has read enough.
-    let _ = written.and_then(|()| anstream::stdout().write_all(&text));
+    let _ = said;
     Ok(status)
 }
 

@@ -17,7 +17,7 @@ mod field;
 mod figures;
 mod foreign;
 mod hlog;
-mod html;
+pub mod html;
 mod json;
 mod monitors;
 mod notes;

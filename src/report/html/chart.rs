@@ -24,6 +24,9 @@ const ABOVE: u32 = 6;
 const LETTER: f64 = 6.0;
 const BAND_MARGIN: f64 = 8.0;
 
+/// A logarithmic axis is for values of which the highest is at least so many times the lowest.
+const WIDE: f64 = 20.0;
+
 /// Colours that are told apart on light and dark ground and by people who do not tell red from
 /// green (Okabe and Ito 2008).
 pub(super) const COLOURS: [RGBColor; 7] = [
@@ -44,12 +47,15 @@ pub(super) struct ChartSeries {
     /// Whether it is what was planned, not what was measured.
     #[serde(skip)]
     pub(super) planned: bool,
+    /// The lowest and the highest of the runs at each x, where it stands for several.
+    #[serde(skip)]
+    pub(super) spread: Vec<Option<(f64, f64)>>,
 }
 
 impl ChartSeries {
     pub(super) fn new(name: impl Into<String>, values: Vec<Option<f64>>) -> Self {
         let values = values.into_iter().map(|value| value.map(rounded)).collect();
-        Self { name: name.into(), values, planned: false }
+        Self { name: name.into(), values, planned: false, spread: Vec::new() }
     }
 
     fn says_nothing(&self) -> bool {
@@ -81,7 +87,7 @@ pub(super) struct Chart {
     pub(super) series: Vec<ChartSeries>,
     /// Whether series stand on each other.
     pub(super) stacked: bool,
-    /// Whether the y axis is logarithmic.
+    /// Whether the y axis is logarithmic where values lie far apart.
     pub(super) log: bool,
     /// Stages: from, to, name.
     pub(super) bands: Vec<(f64, f64, String)>,
@@ -166,12 +172,18 @@ impl Chart {
         let mut svg = String::new();
         {
             let root = SVGBackend::with_string(&mut svg, SIZE).into_drawing_area();
-            let values = || self.series.iter().flat_map(|one| one.values.iter().flatten().copied());
+            let spreads = |one: &ChartSeries| -> Vec<f64> {
+                one.spread.iter().flatten().flat_map(|(low, high)| [*low, *high]).collect()
+            };
+            let values = || {
+                let own = |one: &ChartSeries| one.values.iter().flatten().copied().collect();
+                self.series
+                    .iter()
+                    .flat_map(move |one| -> Vec<f64> { [own(one), spreads(one)].concat() })
+            };
             if let Some(Heat { range, .. }) = &self.heat {
                 self.draw(&root, range.clone().log_scale(), range)?;
-            } else if self.log {
-                let low = values().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
-                let high = values().fold(0.0, f64::max);
+            } else if let Some((low, high)) = self.log.then(|| ends(values())).flatten() {
                 let range = low / 1.3..(high * 1.3).max(low * 2.0);
                 self.draw(&root, range.clone().log_scale(), &range)?;
             } else {
@@ -187,6 +199,15 @@ impl Chart {
             svg.insert_str(end, &heat.paths());
         }
         Ok(svg)
+    }
+
+    /// The marks of the x axis; of percentiles there is one for each nine.
+    fn x_labels(&self) -> usize {
+        match self.axis {
+            Axis::Seconds(_) => 8,
+            #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 6")]
+            Axis::Nines(most) => most as usize + 1,
+        }
     }
 
     fn tallest(&self) -> f64 {
@@ -231,7 +252,7 @@ impl Chart {
             .bold_line_style(grey.mix(0.25))
             .axis_style(grey.mix(0.6))
             .label_style(("sans-serif", 12))
-            .x_labels(8)
+            .x_labels(self.x_labels())
             .y_labels(5)
             .x_label_formatter(&label)
             .y_label_formatter(&|value| self.unit.figure(*value))
@@ -290,6 +311,15 @@ impl Chart {
                 below = top;
                 continue;
             }
+            let edges = self.x.iter().copied().zip(&series.spread);
+            let edges: Vec<(f64, (f64, f64))> = edges
+                .filter_map(|(x, edges)| Some((x, (*edges)?)))
+                .filter(|(_, (low, _))| !self.log || *low > 0.0)
+                .collect();
+            let high = edges.iter().map(|(x, (_, high))| (*x, *high));
+            let low = edges.iter().rev().map(|(x, (low, _))| (*x, *low));
+            let outline: Vec<(f64, f64)> = high.chain(low).collect();
+            chart.draw_series([Polygon::new(outline, colour.mix(0.22).filled())])?;
             let points = self.x.iter().copied().zip(&series.values);
             let points: Vec<(f64, f64)> = points
                 .filter_map(|(x, y)| Some((x, (*y)?)))
@@ -305,6 +335,14 @@ impl Chart {
         }
         Ok(())
     }
+}
+
+/// The lowest and the highest value above zero, where they lie so far apart that a logarithmic axis
+/// has several marks.
+fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
+    let low = values.clone().filter(|value| *value > 0.0).fold(f64::INFINITY, f64::min);
+    let high = values.fold(0.0, f64::max);
+    (low.is_finite() && high > low * WIDE).then_some((low, high))
 }
 
 impl Heat {

@@ -6,69 +6,43 @@
 
 mod chart;
 mod chart_unit;
+mod document;
 mod host;
 mod monitors;
 mod run_axis;
 mod scenario;
+pub mod sides;
+pub mod strip;
+
+pub use document::document;
 
 use super::causes::causes;
 use super::foreign::visible;
 use super::text::{ending, rules, said, threshold_table};
 use crate::store::{SavedRun, options};
 use crate::verdict::{RuleStatus, Verdict};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use maud::{DOCTYPE, Markup, PreEscaped, html};
-use sha2::{Digest, Sha256};
-
-const STYLE: &str = include_str!("style.css");
-const SCRIPT: &str = include_str!("script.js");
+use maud::{Markup, html};
 
 /// The file.
 pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     page(run).0.into_bytes()
 }
 
-/// What the page may do: apply its own style, run its own script.
-fn policy() -> String {
-    let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
-    format!(
-        "default-src 'none'; style-src {}; script-src {}; base-uri 'none'; form-action 'none'",
-        hash(STYLE),
-        hash(SCRIPT)
-    )
-}
-
 fn page(run: &SavedRun) -> Markup {
-    let name = visible(&run.plan.name);
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(policy());
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (run.judgement.verdict) " " (name) }
-                style { (PreEscaped(STYLE)) }
-            }
-            body {
-                main {
-                    (heading(run))
-                    (thresholds(run))
-                    (why(run))
-                    @for index in 0..run.plan.scenarios.len() {
-                        (scenario::scenario(run, index))
-                    }
-                    (monitors::monitors(run))
-                    (host::host(run))
-                    (health(run))
-                    (reproduce(run))
-                }
-                script { (PreEscaped(SCRIPT)) }
-            }
+    let title = html! { (run.judgement.verdict) " " (visible(&run.plan.name)) };
+    let content = html! {
+        (heading(run))
+        (thresholds(run))
+        (why(run))
+        @for index in 0..run.plan.scenarios.len() {
+            (scenario::scenario(run, index))
         }
-    }
+        (monitors::monitors(run))
+        (host::host(run))
+        (health(run))
+        (reproduce(run))
+    };
+    document(&title, "", &content)
 }
 
 fn heading(run: &SavedRun) -> Markup {

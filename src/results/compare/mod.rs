@@ -7,6 +7,7 @@
 mod bootstrap;
 mod comparable;
 mod figures;
+mod page;
 mod printed;
 mod reproduced;
 #[cfg(test)]
@@ -14,6 +15,7 @@ mod tests;
 
 pub use bootstrap::{ConfidenceInterval, FEWEST_RUNS};
 pub use comparable::{Difference, DifferenceKind};
+pub use page::page;
 pub use printed::{markdown, write, write_noise};
 pub use reproduced::{Reproduction, reproduced, write_reproduction};
 

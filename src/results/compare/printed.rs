@@ -63,7 +63,7 @@ pub fn write_noise(comparison: &RunComparison, page: &mut Page<'_>) -> io::Resul
     page.paragraph("", &said, Style::new())
 }
 
-fn table(comparison: &RunComparison) -> Table {
+pub(super) fn table(comparison: &RunComparison) -> Table {
     let mut table = Table::new(vec![
         Column::name(""),
         Column::left("metric"),
@@ -90,7 +90,7 @@ fn table(comparison: &RunComparison) -> Table {
     table
 }
 
-fn place(change: &Change) -> String {
+pub(super) fn place(change: &Change) -> String {
     format!("{} · {}", visible(&change.place.scenario), visible(&change.place.stage))
 }
 
@@ -107,7 +107,7 @@ fn points(difference: f64) -> String {
     format!("{:+.3} points", difference * 100.0)
 }
 
-fn range(metric: Metric, interval: ConfidenceInterval) -> String {
+pub(super) fn range(metric: Metric, interval: ConfidenceInterval) -> String {
     let [low, high] = [interval.low, interval.high].map(|one| effect(metric, one));
     format!("{} to {high}", low.trim_end_matches(" points"))
 }
@@ -129,7 +129,7 @@ fn too_few(comparison: &RunComparison) -> String {
     )
 }
 
-fn conclusion(comparison: &RunComparison) -> String {
+pub(super) fn conclusion(comparison: &RunComparison) -> String {
     let of = |outcome| -> Vec<String> {
         let changes = comparison.changes.iter().filter(|one| one.outcome == outcome);
         changes.map(|one| format!("{} of {}", one.metric, place(one))).collect()

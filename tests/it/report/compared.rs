@@ -138,3 +138,27 @@ fn wrong_folders_are_named() {
         assert!(text.contains(words), "{words}: {text}");
     }
 }
+
+#[test]
+fn a_comparison_has_a_page_that_loads_nothing() {
+    let (base, slower) = (set(4, false), set(4, true));
+    let out = tempfile::tempdir().unwrap();
+    let page = out.path().join("page.html");
+    let arguments = ["--html", path(&page), path(base.path()), path(slower.path())];
+    let (code, text) = said(&arguments);
+    assert_eq!(code, Some(1), "{text}");
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("REGRESSED") && page.contains("service_time.p99"), "{page}");
+    assert!(page.contains("default-src 'none'"), "{page}");
+    // A card for each figure of the text, each with two strips, and no address to load from.
+    let cards = page.matches("class=\"strip\"").count();
+    assert!(cards >= 6 && cards.is_multiple_of(2), "{cards}");
+    for loaded in ["<link", "<img", "src=", "url(", " style="] {
+        assert!(!page.contains(loaded), "{loaded}");
+    }
+    assert!(page.contains("by percentile") && page.contains("over time"), "{page}");
+    let (code, text) =
+        said(&["--html", "/nowhere/page.html", path(base.path()), path(slower.path())]);
+    assert_eq!(code, Some(5), "{text}");
+    assert!(text.contains("--html FILE"), "{text}");
+}
