@@ -2,22 +2,26 @@
 //! is checked.
 
 use super::columns::{bytes, csv, row};
-use super::field::{Field, FieldType, head};
+use super::field::{ColumnField, FieldType, head};
 use super::foreign::cell;
 use crate::plan::Scenario;
 use crate::record::{Cell, CheckTally};
 use crate::store::SavedRun;
 
 /// The columns.
-pub(super) const FIELDS: [Field; 8] = [
-    Field::required("scenario", FieldType::Text, "The scenario's name."),
-    Field::required("stage", FieldType::Text, "The name of the stage."),
-    Field::required("part", FieldType::Text, "The phase of the stage: `ramp`, `hold` or `drain`."),
-    Field::required("check", FieldType::Text, "The check's name."),
-    Field::required("passed", FieldType::Whole, "How often it passed."),
-    Field::required("failed", FieldType::Whole, "How often it failed."),
-    Field::required("made", FieldType::Whole, "How often it was made."),
-    Field::new("success_ratio", FieldType::Positive, "`passed` of `made`, from 0 to 1."),
+pub(super) const FIELDS: [ColumnField; 8] = [
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    ColumnField::required("stage", FieldType::Text, "The name of the stage."),
+    ColumnField::required(
+        "part",
+        FieldType::Text,
+        "The phase of the stage: `ramp`, `hold` or `drain`.",
+    ),
+    ColumnField::required("check", FieldType::Text, "The check's name."),
+    ColumnField::required("passed", FieldType::Whole, "How often it passed."),
+    ColumnField::required("failed", FieldType::Whole, "How often it failed."),
+    ColumnField::required("made", FieldType::Whole, "How often it was made."),
+    ColumnField::new("success_ratio", FieldType::Positive, "`passed` of `made`, from 0 to 1."),
 ];
 
 /// The file; empty when no scenario has checks.

@@ -1,7 +1,7 @@
 //! Turns a run into `failures.csv`: a row per scenario, stage, phase, request and cause.
 
 use super::columns::{bytes, csv, row};
-use super::field::{Field, FieldType, head};
+use super::field::{ColumnField, FieldType, head};
 use super::figures::ms;
 use super::foreign::cell;
 use crate::plan::Scenario;
@@ -9,23 +9,35 @@ use crate::record::{Cause, Cell, FailureTally};
 use crate::store::SavedRun;
 
 /// The columns.
-pub(super) const FIELDS: [Field; 12] = [
-    Field::required("scenario", FieldType::Text, "The scenario's name."),
-    Field::required("stage", FieldType::Text, "The name of the stage."),
-    Field::required("part", FieldType::Text, "The phase of the stage: `ramp`, `hold` or `drain`."),
-    Field::new("request", FieldType::Text, "The request's name, where the scenario has requests."),
-    Field::required("failure", FieldType::Text, "What failed; `planrun explain` explains it."),
-    Field::required(
+pub(super) const FIELDS: [ColumnField; 12] = [
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    ColumnField::required("stage", FieldType::Text, "The name of the stage."),
+    ColumnField::required(
+        "part",
+        FieldType::Text,
+        "The phase of the stage: `ramp`, `hold` or `drain`.",
+    ),
+    ColumnField::new(
+        "request",
+        FieldType::Text,
+        "The request's name, where the scenario has requests.",
+    ),
+    ColumnField::required(
+        "failure",
+        FieldType::Text,
+        "What failed; `planrun explain` explains it.",
+    ),
+    ColumnField::required(
         "origin",
         FieldType::Text,
         "Whose fault it is: `local`, `network`, `protocol` or `application`.",
     ),
-    Field::required("phase", FieldType::Text, "How far the attempt had come."),
-    Field::new("code", FieldType::Number, "The status or the number of the system's error."),
-    Field::required("count", FieldType::Whole, "How often."),
-    Field::required("first_seen_ms", FieldType::Positive, "Milliseconds of the run."),
-    Field::required("last_seen_ms", FieldType::Positive, "Milliseconds of the run."),
-    Field::new("sample", FieldType::Text, "The first of them, in words."),
+    ColumnField::required("phase", FieldType::Text, "How far the attempt had come."),
+    ColumnField::new("code", FieldType::Number, "The status or the number of the system's error."),
+    ColumnField::required("count", FieldType::Whole, "How often."),
+    ColumnField::required("first_seen_ms", FieldType::Positive, "Milliseconds of the run."),
+    ColumnField::required("last_seen_ms", FieldType::Positive, "Milliseconds of the run."),
+    ColumnField::new("sample", FieldType::Text, "The first of them, in words."),
 ];
 
 /// The file.

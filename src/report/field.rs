@@ -22,7 +22,7 @@ pub(super) enum FieldType {
 
 /// A column.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Field {
+pub(super) struct ColumnField {
     pub(super) name: Cow<'static, str>,
     of: FieldType,
     doc: Cow<'static, str>,
@@ -30,7 +30,7 @@ pub(super) struct Field {
     required: bool,
 }
 
-impl Field {
+impl ColumnField {
     /// A column that may have blank cells.
     pub(super) const fn new(name: &'static str, of: FieldType, doc: &'static str) -> Self {
         Self { name: Cow::Borrowed(name), of, doc: Cow::Borrowed(doc), required: false }
@@ -64,17 +64,17 @@ impl Field {
 }
 
 /// Adds the first line of a file.
-pub(super) fn head(csv: &mut Csv, fields: &[Field]) {
+pub(super) fn head(csv: &mut Csv, fields: &[ColumnField]) {
     row(csv, fields.iter().map(|field| field.name.as_bytes()));
 }
 
 /// The columns of figures.
-pub(super) fn of_figures(columns: &[CsvColumn]) -> impl Iterator<Item = Field> {
+pub(super) fn of_figures(columns: &[CsvColumn]) -> impl Iterator<Item = ColumnField> {
     columns.iter().map(|column| column.field())
 }
 
 impl CsvColumn {
-    fn field(self) -> Field {
+    fn field(self) -> ColumnField {
         let of = match self {
             Self::Numerator(_)
             | Self::Denominator(_)
@@ -83,7 +83,7 @@ impl CsvColumn {
             | Self::Samples(_) => FieldType::Whole,
             Self::Ratio(_) | Self::Rate(_) | Self::Time(..) => FieldType::Positive,
         };
-        Field { name: self.heading().into(), of, doc: self.doc().into(), required: false }
+        ColumnField { name: self.heading().into(), of, doc: self.doc().into(), required: false }
     }
 
     /// What it means, on one line.

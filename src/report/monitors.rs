@@ -1,7 +1,7 @@
 //! Turns what monitors read into `monitors.csv`, a row for each value, and into a table of figures.
 
 use super::columns::{bytes, csv, row};
-use super::field::{Field, FieldType, head};
+use super::field::{ColumnField, FieldType, head};
 use super::foreign::{cell, visible};
 use super::table::{Column, Table, TableCell};
 use crate::catalogue::MonitorStat;
@@ -11,11 +11,11 @@ use crate::store::SavedRun;
 use crate::units::figure::{grouped, number};
 
 /// The columns of `monitors.csv`.
-pub(super) const FIELDS: [Field; 4] = [
-    Field::required("at_s", FieldType::Positive, "When it was read, in seconds of the run."),
-    Field::required("monitor", FieldType::Text, "The monitor's name."),
-    Field::required("metric", FieldType::Text, "The metric's name."),
-    Field::required("value", FieldType::Number, "Its value."),
+pub(super) const FIELDS: [ColumnField; 4] = [
+    ColumnField::required("at_s", FieldType::Positive, "When it was read, in seconds of the run."),
+    ColumnField::required("monitor", FieldType::Text, "The monitor's name."),
+    ColumnField::required("metric", FieldType::Text, "The metric's name."),
+    ColumnField::required("value", FieldType::Number, "Its value."),
 ];
 
 /// The first line of `monitors.csv`.

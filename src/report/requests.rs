@@ -2,7 +2,7 @@
 //! over all stages.
 
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
-use super::field::{Field, FieldType, head, of_figures};
+use super::field::{ColumnField, FieldType, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::Scenario;
@@ -13,14 +13,14 @@ use std::borrow::Cow;
 /// Says that a row is of all stages together, as in `summary.csv`.
 const ALL_STAGES: &str = "*";
 
-const NAMES: [Field; 3] = [
-    Field::required("scenario", FieldType::Text, "The scenario's name."),
-    Field::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
-    Field::required("request", FieldType::Text, "The request's name."),
+const NAMES: [ColumnField; 3] = [
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    ColumnField::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+    ColumnField::required("request", FieldType::Text, "The request's name."),
 ];
 
 /// The columns.
-pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<ColumnField> {
     NAMES.into_iter().chain(of_figures(&columns(words))).collect()
 }
 

@@ -5,7 +5,7 @@
 
 use super::SearchReport;
 use super::columns::ReportedMetrics;
-use super::field::Field;
+use super::field::ColumnField;
 use super::{checks, failures, json, monitors, requests, summary, timeline};
 use crate::units::schema::written;
 use serde_json::{Value, json};
@@ -78,7 +78,7 @@ impl TableFile {
         }
     }
 
-    fn fields(self, words: &ReportedMetrics) -> Vec<Field> {
+    fn fields(self, words: &ReportedMetrics) -> Vec<ColumnField> {
         match self {
             Self::Summary => summary::fields(words),
             Self::Requests => requests::fields(&words.per_request()),
@@ -97,7 +97,7 @@ impl TableFile {
     /// The Table Schema of this file, with the columns of every protocol.
     pub fn schema(self) -> Value {
         let fields: Vec<Value> =
-            self.fields(&ReportedMetrics::every()).iter().map(Field::schema).collect();
+            self.fields(&ReportedMetrics::every()).iter().map(ColumnField::schema).collect();
         let mut description = self.doc().to_owned();
         let mut schema = json!({
             "$schema": "https://datapackage.org/profiles/2.0/tableschema.json",

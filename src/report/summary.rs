@@ -2,7 +2,7 @@
 //! for each scenario as a whole.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
-use super::field::{Field, FieldType, head, of_figures};
+use super::field::{ColumnField, FieldType, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::Scenario;
@@ -12,19 +12,19 @@ use crate::store::SavedRun;
 /// Says that a row is of all stages together: no stage is called so, as names have no `*`.
 const ALL_STAGES: &str = "*";
 
-const NAMES: [Field; 3] = [
-    Field::required("scenario", FieldType::Text, "The scenario's name."),
-    Field::required("protocol", FieldType::Text, "The scenario's protocol."),
-    Field::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+const NAMES: [ColumnField; 3] = [
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    ColumnField::required("protocol", FieldType::Text, "The scenario's protocol."),
+    ColumnField::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
 ];
 
-const TIMES: [Field; 2] = [
-    Field::new("start_ms", FieldType::Positive, "When it began, in milliseconds of the run."),
-    Field::new("length_ms", FieldType::Positive, "How long it took, in milliseconds."),
+const TIMES: [ColumnField; 2] = [
+    ColumnField::new("start_ms", FieldType::Positive, "When it began, in milliseconds of the run."),
+    ColumnField::new("length_ms", FieldType::Positive, "How long it took, in milliseconds."),
 ];
 
 /// The columns.
-pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<ColumnField> {
     NAMES.into_iter().chain(of_figures(&columns(words))).chain(TIMES).collect()
 }
 

@@ -3,7 +3,7 @@
 //! for each stretch of several seconds (`seconds`), up to and with `second`.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
-use super::field::{Field, FieldType, head, of_figures};
+use super::field::{ColumnField, FieldType, head, of_figures};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
@@ -18,24 +18,32 @@ use std::borrow::Cow;
 /// The figures of a distribution that one second has.
 const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mean, Stat::Max];
 
-const NAMES: [Field; 6] = [
-    Field::required("second", FieldType::Whole, "The last second of the run that it is of."),
-    Field::required("scenario", FieldType::Text, "The scenario's name."),
-    Field::new("stage", FieldType::Text, "The stage that was current; blank after the last one."),
-    Field::new("part", FieldType::Text, "The phase that was current: `ramp`, `hold` or `drain`."),
-    Field::new("request", FieldType::Text, "The request's name; blank: all of the scenario."),
-    Field::required("seconds", FieldType::Whole, "How many seconds it is of."),
+const NAMES: [ColumnField; 6] = [
+    ColumnField::required("second", FieldType::Whole, "The last second of the run that it is of."),
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    ColumnField::new(
+        "stage",
+        FieldType::Text,
+        "The stage that was current; blank after the last one.",
+    ),
+    ColumnField::new(
+        "part",
+        FieldType::Text,
+        "The phase that was current: `ramp`, `hold` or `drain`.",
+    ),
+    ColumnField::new("request", FieldType::Text, "The request's name; blank: all of the scenario."),
+    ColumnField::required("seconds", FieldType::Whole, "How many seconds it is of."),
 ];
 
-const WORKERS: [Field; 4] = [
-    Field::new("workers", FieldType::Whole, "Workers that reported this second."),
-    Field::new(
+const WORKERS: [ColumnField; 4] = [
+    ColumnField::new("workers", FieldType::Whole, "Workers that reported this second."),
+    ColumnField::new(
         "workers.cpu_ms",
         FieldType::Positive,
         "Processor time of the workers so far, in milliseconds.",
     ),
-    Field::new("workers.rss_bytes", FieldType::Whole, "Resident memory of the workers."),
-    Field::new(
+    ColumnField::new("workers.rss_bytes", FieldType::Whole, "Resident memory of the workers."),
+    ColumnField::new(
         "workers.lag_max_ms",
         FieldType::Positive,
         "The latest that a worker was for its own loop so far, in milliseconds.",
@@ -43,7 +51,7 @@ const WORKERS: [Field; 4] = [
 ];
 
 /// The columns.
-pub(super) fn fields(words: &ReportedMetrics) -> Vec<Field> {
+pub(super) fn fields(words: &ReportedMetrics) -> Vec<ColumnField> {
     NAMES.into_iter().chain(of_figures(&columns(words))).chain(WORKERS).collect()
 }
 
