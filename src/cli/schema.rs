@@ -26,6 +26,8 @@ pub(crate) enum SchemaFormat {
     Environment,
     /// What a search leaves behind: JSON Schema.
     Search,
+    /// Each line of `--progress json`: JSON Schema.
+    Progress,
     /// summary.csv: Table Schema.
     Summary,
     /// requests.csv: Table Schema.
@@ -64,6 +66,7 @@ impl SchemaFormat {
             Self::Report => schema::report(),
             Self::Environment => Environment::schema(),
             Self::Search => schema::search(),
+            Self::Progress => crate::observe::progress_schema(),
             Self::Summary => TableFile::Summary.schema(),
             Self::Requests => TableFile::Requests.schema(),
             Self::Failures => TableFile::Failures.schema(),

@@ -30,6 +30,11 @@ pub(crate) use observer::Observer;
 pub(crate) use page::{LivePage, PageAddress};
 pub(crate) use text::TextStyle;
 
+/// The JSON Schema (draft 2020-12) of a line of `--progress json`.
+pub(crate) fn progress_schema() -> serde_json::Value {
+    json::schema()
+}
+
 /// How a run is shown while it goes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum ProgressMode {

@@ -3,7 +3,7 @@
 
 mod python;
 
-use crate::outcome::exe;
+use crate::outcome::{exe, run_as};
 use crate::report::finished_run;
 use boon::{Compiler, Draft, Schemas};
 use serde_json::{Value, json};
@@ -182,6 +182,47 @@ fn a_canned_run_conforms_and_no_value_of_another_type_does() {
         let mut other = report.clone();
         other[key] = value.into();
         assert_eq!(differences("report", &[other]).len(), 1, "{key}");
+    }
+}
+
+#[test]
+fn every_line_of_the_progress_of_a_run_conforms() {
+    let plan = "name = \"progress\"\n[targets.web]\nbuiltin = \"http\"\n[targets.held]\n\
+        builtin = \"tcp-hold\"\nfaults = { reset_after = \"500ms\" }\n[scenarios.web]\n\
+        protocol = \"http\"\ntarget = \"web\"\nrequests = [{ path = \"/\" }]\n\
+        stages = [{ rate = \"50/s\", ramp = \"1s\", hold = \"1s\" }]\n\
+        thresholds = [\"service_time.p50 < 1h\", \"failure_ratio < 1%\"]\n\
+        [scenarios.held]\nprotocol = \"tcp-hold\"\ntarget = \"held\"\n\
+        stages = [{ users = 20, spawn_rate = \"40/s\", hold = \"2s\" }]\n\
+        thresholds = [\"hold.survival_ratio >= 99%\"]\n";
+    let outcome = run_as(1, plan, |stage| {
+        let mut command = Command::new(exe());
+        command.args(["plan.toml", "--out", "out", "--progress", "json"]);
+        stage.prepare(&mut command);
+        command
+    });
+    let read = |line| serde_json::from_str::<Value>(line).unwrap();
+    let lines: Vec<Value> = outcome.stderr.lines().map(read).collect();
+    let wrong = differences("progress", &lines);
+    assert!(wrong.is_empty(), "{wrong:#?}");
+    for event in [
+        "started",
+        "stage_begun",
+        "stage_over",
+        "first_failure",
+        "threshold",
+        "progress",
+        "finished",
+    ] {
+        let mut other = lines.iter().find(|line| line["event"] == event).unwrap().clone();
+        for (key, value) in other.clone().as_object().unwrap() {
+            other[key] = if value.is_string() { 7.into() } else { "a text".into() };
+            let found = differences("progress", std::slice::from_ref(&other));
+            assert_eq!(found.len(), 1, "{event}: {key}");
+            other[key] = value.clone();
+        }
+        other["event"] = "surprise".into();
+        assert_eq!(differences("progress", &[other]).len(), 1, "{event}");
     }
 }
 
