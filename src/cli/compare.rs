@@ -11,6 +11,7 @@ use crate::results::runs_below;
 use crate::store::{self, SavedRun};
 use crate::units::Ratio;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -31,10 +32,10 @@ const SMALLEST_MARGIN: f64 = 0.005;
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct CompareArgs {
     /// Result folder to compare with, or a directory with several runs of the same plan.
-    #[arg(value_name = "BASE")]
+    #[arg(value_name = "BASE", add = ArgValueCompleter::new(super::complete::folders))]
     base: PathBuf,
     /// Result folder that is new, or a directory with several.
-    #[arg(value_name = "NEW", required_unless_present = "aa")]
+    #[arg(value_name = "NEW", required_unless_present = "aa", add = ArgValueCompleter::new(super::complete::folders))]
     new: Option<PathBuf>,
     /// Add another folder to BASE; may be given several times.
     #[arg(long = "base", value_name = "DIR")]

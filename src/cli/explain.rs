@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** every text comes from the table that the reports take the word from.
 
+use super::complete::candidates;
 use super::{ExitStatus, diagnostic, print_result, screen};
 use crate::catalogue::{
     Counter, Gauge, Metric, MetricRow, MonitorStat, Need, ProtocolKind, Samples, TimeMetric,
@@ -12,6 +13,8 @@ use crate::report::page::Page;
 use crate::verdict::rules::{self, Rule, RuleUnit};
 use anstyle::Style;
 use clap::Args;
+use clap_complete::{ArgValueCompleter, CompletionCandidate};
+use std::ffi::OsStr;
 use std::io;
 
 /// Its arguments.
@@ -19,7 +22,7 @@ use std::io;
 pub(super) struct ExplainArgs {
     /// Word to explain: a metric, a counter, a validity rule, a failure, a reason why a connection
     /// ended, or an exit status. Without one, all words are listed.
-    #[arg(value_name = "WORD")]
+    #[arg(value_name = "WORD", add = ArgValueCompleter::new(completed))]
     word: Option<String>,
 }
 
@@ -62,6 +65,11 @@ fn write(page: &mut Page<'_>, word: &str, meaning: &WordMeaning) -> io::Result<(
     meaning.facts.iter().try_for_each(|(what, text)| {
         page.hanging("  ", "    ", &format!("{what}: {text}"), Style::new())
     })
+}
+
+/// The words that begin as it is typed, for shells.
+fn completed(typed: &OsStr) -> Vec<CompletionCandidate> {
+    candidates(words().into_iter().flat_map(|(_, words)| words), typed, "")
 }
 
 /// Every word, by kind.

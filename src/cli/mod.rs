@@ -3,6 +3,7 @@
 mod check;
 mod ci;
 mod compare;
+mod complete;
 mod diagnostic;
 mod doctor;
 mod elsewhere;
@@ -29,6 +30,7 @@ mod worker;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap_complete::ArgValueCompleter;
 #[cfg(any(test, fuzzing))]
 pub(crate) use diagnostic::rendered;
 pub use exit::ExitStatus;
@@ -80,8 +82,8 @@ enum Command {
     Schema(schema::SchemaArgs),
     /// Print the completion script of a shell.
     Completions(man::CompletionsArgs),
-    /// Print the manual page.
-    Man,
+    /// Print the manual page of planrun or of a command.
+    Man(man::ManArgs),
     /// Generate one share of a run's load; started by the coordinator.
     #[command(hide = true)]
     Worker,
@@ -97,10 +99,18 @@ pub struct OverrideArgs {
     #[arg(long, value_name = "PERCENT")]
     pub scale: Option<String>,
     /// Use another address for a target of the plan; may be given several times.
-    #[arg(long = "target", value_name = "NAME=ADDRESS")]
+    #[arg(
+        long = "target",
+        value_name = "NAME=ADDRESS",
+        add = ArgValueCompleter::new(complete::targets)
+    )]
     pub target: Vec<String>,
     /// Run only this scenario; may be given several times.
-    #[arg(long = "only", value_name = "SCENARIO")]
+    #[arg(
+        long = "only",
+        value_name = "SCENARIO",
+        add = ArgValueCompleter::new(complete::scenarios)
+    )]
     pub only: Vec<String>,
 }
 
@@ -150,6 +160,9 @@ fn refuse(answer: &elsewhere::Answer) -> ExitStatus {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    if complete::answered() {
+        return ExitStatus::Pass.into();
+    }
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
@@ -187,7 +200,7 @@ pub fn main() -> ExitCode {
         Some(Command::Init(args)) => init::init(&args),
         Some(Command::Schema(args)) => schema::schema(&args),
         Some(Command::Completions(args)) => man::completions(&args),
-        Some(Command::Man) => man::man(),
+        Some(Command::Man(args)) => man::man(&args),
         Some(Command::Worker) => worker::worker(),
     };
     status.into()

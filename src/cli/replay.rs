@@ -9,6 +9,7 @@ use crate::report::page::Page;
 use crate::results::compare::{reproduced, write_reproduction};
 use crate::store::{SavedRun, UsedFile};
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -26,7 +27,7 @@ Exit status:
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct ReplayArgs {
     /// Result folder whose plan, overrides and seed are run again.
-    #[arg(value_name = "RESULT-DIR")]
+    #[arg(value_name = "RESULT-DIR", add = ArgValueCompleter::new(super::complete::folders))]
     folder: PathBuf,
     /// Read the files that the plan names from this directory.
     #[arg(long, value_name = "DIR", default_value = ".")]

@@ -9,6 +9,7 @@ use crate::report::page::Page;
 use crate::report::{self, WrittenReports, text};
 use crate::store::{Error, FolderLock, SavedRun};
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -23,7 +24,7 @@ Exit status:
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct ReportArgs {
     /// Result folder of a finished or interrupted run: results/NAME/TIME-DIGEST.
-    #[arg(value_name = "RESULT-DIR")]
+    #[arg(value_name = "RESULT-DIR", add = ArgValueCompleter::new(super::complete::folders))]
     folder: PathBuf,
     /// Also print every validity rule with its measured value and limits.
     #[arg(long, short)]

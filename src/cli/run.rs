@@ -22,6 +22,7 @@ use crate::report::page::Page;
 use crate::report::{self, RowSeries, text};
 use crate::store::{Closed, Error, Finished, NewRun, SavedRun, ServerCounters, Store, UsedFile};
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use jiff::Timestamp;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -31,7 +32,7 @@ use std::path::{Path, PathBuf};
 #[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub(super) struct RunArgs {
     /// Plan to run.
-    #[arg(value_name = "PLAN.toml", required = true)]
+    #[arg(value_name = "PLAN.toml", required = true, add = ArgValueCompleter::new(super::complete::plans))]
     pub(super) path: Option<PathBuf>,
     /// Create the run's result folder below this directory.
     #[arg(long, value_name = "DIR", default_value = "results")]

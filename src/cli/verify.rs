@@ -6,6 +6,7 @@ use crate::results::runs_below;
 use crate::results::verify::{Verification, verify as verify_folder};
 use anstyle::{AnsiColor, Style};
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -22,7 +23,7 @@ Exit status:
 #[command(after_help = EXIT_STATUS)]
 pub(super) struct VerifyArgs {
     /// Result folders, or directories with result folders below them, such as `results`.
-    #[arg(value_name = "DIR", required = true)]
+    #[arg(value_name = "DIR", required = true, add = ArgValueCompleter::new(super::complete::folders))]
     folders: Vec<PathBuf>,
     /// Print JSON: an object a line for each folder.
     #[arg(long)]

@@ -19,6 +19,7 @@ mod run;
 mod scale;
 mod serve;
 mod served;
+mod shells;
 mod signals;
 mod tidy;
 mod tls;

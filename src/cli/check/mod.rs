@@ -11,13 +11,14 @@ use super::ci::When;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, repeat, screen};
 use crate::report::page::Page;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::path::PathBuf;
 
 /// Its arguments.
 #[derive(Debug, Args)]
 pub(super) struct CheckArgs {
     /// Plans to check.
-    #[arg(value_name = "PLAN.toml", required = true)]
+    #[arg(value_name = "PLAN.toml", required = true, add = ArgValueCompleter::new(super::complete::plans))]
     plans: Vec<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,

@@ -14,6 +14,7 @@ use crate::plan::Plan;
 use crate::report::page::Page;
 use crate::workload::http::ScenarioFiles;
 use clap::Args;
+use clap_complete::ArgValueCompleter;
 use std::io::Write;
 use std::path::PathBuf;
 
@@ -21,7 +22,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub(super) struct DoctorArgs {
     /// Plan to compare with; without one, print what this machine can do.
-    #[arg(value_name = "PLAN.toml")]
+    #[arg(value_name = "PLAN.toml", add = ArgValueCompleter::new(super::complete::plans))]
     plan: Option<PathBuf>,
     #[command(flatten)]
     overrides: OverrideArgs,

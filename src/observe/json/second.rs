@@ -160,8 +160,10 @@ impl<'a> ScenarioSecondReport<'a> {
             state,
             stage: stage.map(|stage| stage.name.as_str()),
             part: phase.map(|phase| phase.phase.to_string()),
-            progress: progress
-                .map(|progress| PhaseProgress { fraction: progress.fraction, left_ns: progress.left_ns }),
+            progress: progress.map(|progress| PhaseProgress {
+                fraction: progress.fraction,
+                left_ns: progress.left_ns,
+            }),
             planned_rate: now.planned_rate,
             counters: so_far,
             failure_ratio: now.failure_ratio.map(|measure| {
