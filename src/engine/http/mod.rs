@@ -226,8 +226,8 @@ fn own_url(address: SocketAddr, is_secure: bool) -> HttpUrl {
     }
 }
 
-/// One request set for each address of a load, made from the URL that the address belongs to; a built-in
-/// server has a URL made from its address.
+/// One request set for each address of a load, made from the URL that the address belongs to; a
+/// built-in server has a URL made from its address.
 pub(super) fn request_sets(load: &Load, http: &Http) -> Result<Vec<RequestSet>, RequestSetError> {
     let request_set = |url: &HttpUrl, all: &[HttpUrl]| RequestSet::new(http, url, all, &load.stock);
     match &load.plan.target(load.scenario()).endpoint {
