@@ -25,7 +25,15 @@ pub(super) fn lacks(run: &SavedRun) -> Vec<String> {
         };
         format!("{}: {} of {seconds} are missing", visible(scenario), name(one.bulk))
     });
-    torn.into_iter().chain(missing).collect()
+    let environment = run
+        .environment_fault
+        .map(|what| format!("environment.json {what}; what it says of the machine is left out"));
+    let end = (run.complete() && run.finished.is_none()).then(|| {
+        "the last line of the recording is missing: what the servers counted, and this machine's \
+         limits at the end"
+            .to_owned()
+    });
+    torn.into_iter().chain(missing).chain(environment).chain(end).collect()
 }
 
 /// What is missing, in reports: its counts are there.

@@ -202,7 +202,7 @@ impl IndexedRun {
             path: path.join("/"),
             plan: run.plan.name.clone(),
             date: run.header.created_at.strftime("%Y-%m-%d").to_string(),
-            machine: machine(folder)?,
+            machine: machine(&run.environment),
             verdict: run.judgement.verdict,
             headline,
             workload: Digests::of(&run.plan_without_values).workload,
@@ -260,19 +260,12 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
 }
 
 /// What a run was made on: processor, cores, kernel.
-fn machine(folder: &Path) -> Result<String, Error> {
-    let path = folder.join("environment.json");
-    let bytes = match fs::read(&path) {
-        Ok(bytes) => bytes,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(reason) => return Err(Error::Read { path, reason }),
-    };
-    let all: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+fn machine(all: &Value) -> String {
     let text = |value: &Value| value.as_str().map(|text| visible(text).into_owned());
     let cores = all["cpu"]["usable"].as_u64().map(|cores| format!("{cores} cores"));
     let kernel = text(&all["kernel"]["release"]).map(|release| format!("Linux {release}"));
     let known = [text(&all["cpu"]["model"]), cores, kernel];
-    Ok(known.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    known.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 #[cfg(test)]

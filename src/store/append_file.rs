@@ -73,6 +73,18 @@ impl AppendFile {
         }
     }
 
+    /// Brings what was added into the file.
+    ///
+    /// # Errors
+    /// When it cannot: later attempts are made, but the file is of no use until one succeeds.
+    pub(super) fn begun(&mut self) -> Result<(), Error> {
+        self.write();
+        match self.trouble.take() {
+            Some(reason) => Err(Error::Write { path: self.path.clone(), reason }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether all that was added is in the file.
     pub(super) fn is_written(&self) -> bool {
         self.pending.is_empty() && self.trouble.is_none() && !self.given_up

@@ -67,6 +67,9 @@ pub struct Header {
     pub plan: String,
     /// SHA-256 of the plan's text, in hexadecimal.
     pub plan_sha256: String,
+    /// SHA-256 of `environment.json`, in hexadecimal; absent in recordings of earlier versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment_sha256: Option<String>,
     /// The plan's seed.
     pub seed: u64,
     /// What the command line changed in the plan.

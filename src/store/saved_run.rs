@@ -16,6 +16,7 @@ use crate::plan::{Plan, Source};
 use crate::record::{Entry, Recording, StopReason};
 use crate::units::sha256;
 use crate::verdict::{Judge, Judgement, Verdict};
+use serde_json::Value;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -41,6 +42,10 @@ pub struct SavedRun {
     pub started: Option<Started>,
     /// What the other side says; `None` when the run was killed or goes on.
     pub finished: Option<Finished>,
+    /// Facts of the machine; null where they are not known.
+    pub environment: Value,
+    /// Why the facts of the machine are not known, though the run had saved them.
+    pub environment_fault: Option<&'static str>,
     /// What is missing of the recording; `None` when all of it is there.
     pub damage: Option<Damage>,
     /// Facts that are missing of seconds whose counts are there.
@@ -83,6 +88,7 @@ impl SavedRun {
         }
         let mut saved = Self::growing(folder, plan, header);
         saved.plan_without_values = without_later_defaults(without_values, &saved.header);
+        (saved.environment, saved.environment_fault) = environment_of(folder, &saved.header);
         let mut judge = Judge::new(&saved.plan);
         saved.recording_file = journal.file_name();
         let mut awaited = Awaited::default();
@@ -129,6 +135,8 @@ impl SavedRun {
             plan,
             started: None,
             finished: None,
+            environment: Value::Null,
+            environment_fault: None,
             damage: None,
             missing: Vec::new(),
             recording_file: name::JOURNAL,
@@ -250,6 +258,23 @@ fn plans_of(folder: &Path, header: &Header) -> Result<(Plan, Plan), Error> {
         .or_else(|errors| Plan::parse_saved(&source, overrides, &any).map_err(|_| errors))
         .and_then(|plan| Ok((plan, Plan::parse_without_values(&source, overrides, &any)?)))
         .map_err(|errors| Error::Plan { path: folder.into(), errors: Box::new(errors) })
+}
+
+/// Facts of the machine, and why they are not known.
+fn environment_of(folder: &Path, header: &Header) -> (Value, Option<&'static str>) {
+    let known = header.environment_sha256.as_ref();
+    let bytes = match fs::read(folder.join(name::ENVIRONMENT)) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return (Value::Null, known.map(|_| "is missing"));
+        }
+        Err(_) => return (Value::Null, Some("cannot be read")),
+    };
+    if known.is_some_and(|known| *known != sha256(&bytes)) {
+        return (Value::Null, Some("was changed after the run"));
+    }
+    serde_json::from_slice(&bytes)
+        .map_or((Value::Null, Some("is not JSON")), |environment| (environment, None))
 }
 
 /// The plan with the thresholds that it was run with: a run from before there were default ones had

@@ -102,25 +102,40 @@ impl Store {
         run: &NewRun<'_>,
         series: Box<dyn GrowingFiles>,
     ) -> Result<Self, Error> {
-        let NewRun { plan, text, overrides, now, environment } = *run;
+        let NewRun { plan, text, now, .. } = *run;
         let plan_sha256 = sha256(text);
         let wanted = format!("{}-{}", now.strftime("%Y%m%dT%H%M%SZ"), &plan_sha256[..8]);
         let folder = folder::create(&out.join(&plan.name), &wanted)?;
-        let lock = FolderLock::take(&folder)?;
-        atomic_file::write(&folder, name::PLAN, text.as_bytes())?;
-        atomic_file::write(&folder, name::ENVIRONMENT, &json(environment))?;
+        // Half a folder tells of a run that was not.
+        Self::begin(&folder, run, series, plan_sha256).inspect_err(|_| remove(&folder))
+    }
+
+    fn begin(
+        folder: &Path,
+        run: &NewRun<'_>,
+        series: Box<dyn GrowingFiles>,
+        plan_sha256: String,
+    ) -> Result<Self, Error> {
+        let NewRun { plan, text, overrides, now, environment } = *run;
+        let lock = FolderLock::take(folder)?;
+        let environment = json(environment);
+        atomic_file::write(folder, name::PLAN, text.as_bytes())?;
+        atomic_file::write(folder, name::ENVIRONMENT, &environment)?;
         let header = Header {
             schema: journal::SCHEMA.to_owned(),
             tool: Tool::this(),
             plan: plan.name.clone(),
             plan_sha256,
+            environment_sha256: Some(sha256(environment)),
             seed: plan.seed,
             overrides: overrides.clone(),
             created_at: now,
             scenarios: ScenarioNames::of(plan),
         };
-        let mut writer = Writer::create(&folder, plan, series)?;
+        let mut writer = Writer::create(folder, plan, series)?;
         writer.add(Line::Header(header));
+        // A recording without its header could not be read.
+        writer.journal.begun()?;
         writer.sync();
         // Marks are small, and those of all scenarios may pass at once.
         let marks: usize = plan.scenarios.iter().map(|one| 2 * one.stages.len() + 2).sum();
@@ -132,7 +147,8 @@ impl Store {
                 // The receiver is gone when the run has given up waiting.
                 let _ = done.send(writer.run(&incoming));
             })
-            .map_err(Error::write(&folder))?;
+            .map_err(Error::write(folder))?;
+        let folder = folder.to_owned();
         Ok(Self { folder, lines, closed, stalled: false, lock })
     }
 
@@ -172,10 +188,7 @@ impl Store {
     pub fn discard(self) {
         drop(self.lines);
         let _ = self.closed.recv_timeout(FINISH_WITHIN);
-        // What cannot be removed tells of a run that was not: no harm, and nothing to be done about
-        // it.
-        let _ = std::fs::remove_dir_all(&self.folder);
-        let _ = self.folder.parent().map(std::fs::remove_dir);
+        remove(&self.folder);
     }
 
     /// Ends the recording and reads back what was saved: reports and verdict rest on that alone.
@@ -203,6 +216,13 @@ impl Store {
             Err(error) => Err(problems.into_iter().next().unwrap_or(error)),
         }
     }
+}
+
+/// Removes the folder of a run that never began, and that of its plan if it was the first.
+fn remove(folder: &Path) {
+    // What cannot be removed does no harm, and there is nothing to be done about it.
+    let _ = std::fs::remove_dir_all(folder);
+    let _ = folder.parent().map(std::fs::remove_dir);
 }
 
 /// Facts of the machine as the file that is saved.

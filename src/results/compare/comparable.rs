@@ -1,15 +1,11 @@
 //! Says why runs cannot be compared: another load, another machine, or a run that proves nothing.
 
-#![expect(clippy::disallowed_methods, reason = "the machine of a run is a file of its folder")]
-
 use crate::schedule::Digests;
-use crate::store::{Error, SavedRun};
+use crate::store::SavedRun;
 use crate::verdict::Verdict;
 use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::Value;
-use std::fs;
-use std::io::ErrorKind;
 
 /// What two runs may differ in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
@@ -58,7 +54,7 @@ pub(super) fn differences(
     base: &[SavedRun],
     new: &[SavedRun],
     accept: &[DifferenceKind],
-) -> Result<Vec<Difference>, Error> {
+) -> Vec<Difference> {
     let mut found: Vec<Difference> = Vec::new();
     let mut add = |kind: DifferenceKind, detail: String| {
         let accepted = kind == DifferenceKind::Target || accept.contains(&kind);
@@ -67,9 +63,9 @@ pub(super) fn differences(
             found.push(one);
         }
     };
-    let Some(first) = base.first() else { return Ok(found) };
+    let Some(first) = base.first() else { return found };
     let wanted = Digests::of(&first.plan_without_values);
-    let machine = environment(first)?;
+    let machine = &first.environment;
     for run in base.iter().chain(new) {
         let name = run.folder.display();
         let digests = Digests::of(&run.plan_without_values);
@@ -106,20 +102,11 @@ pub(super) fn differences(
         if is != was {
             add(DifferenceKind::Version, format!("planrun {was} and {is}"));
         }
-        for words in machines(&machine, &environment(run)?) {
+        for words in machines(machine, &run.environment) {
             add(DifferenceKind::Machine, words);
         }
     }
-    Ok(found)
-}
-
-fn environment(run: &SavedRun) -> Result<Value, Error> {
-    let path = run.folder.join("environment.json");
-    match fs::read(&path) {
-        Ok(bytes) => Ok(serde_json::from_slice(&bytes).unwrap_or(Value::Null)),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Value::Null),
-        Err(reason) => Err(Error::Read { path, reason }),
-    }
+    found
 }
 
 /// Where two machines differ, in words. What is not known of one of them is no difference.

@@ -136,7 +136,7 @@ pub fn compare(
     new: &[SavedRun],
     options: &Options,
 ) -> Result<RunComparison, Error> {
-    let differences = comparable::differences(base, new, &options.accept)?;
+    let differences = comparable::differences(base, new, &options.accept);
     let comparable = differences.iter().all(|one| one.accepted);
     let mut changes = changes(base, new, options);
     if !comparable {

@@ -12,7 +12,6 @@ use crate::machine::Program;
 use crate::report::{FINAL, RowSeries};
 use crate::store::{self, Error, FolderLock, SavedRun};
 use serde::Serialize;
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use values::Agreement;
@@ -153,7 +152,7 @@ impl Verification {
         let tool = &run.header.tool;
         let commit = tool.commit.as_ref().map(|commit| format!(" ({commit})")).unwrap_or_default();
         self.made_by = Some(format!("{} {}{commit}", tool.name, tool.version));
-        let same_build = self.check_environment(run)?;
+        let same_build = self.check_environment(run);
         let derived = derived(run)?;
         for (name, bytes) in &derived {
             self.check_derived(run, name, bytes, same_build)?;
@@ -165,16 +164,17 @@ impl Verification {
     }
 
     /// Whether this very program made the run.
-    fn check_environment(&mut self, run: &SavedRun) -> Result<bool, Error> {
+    fn check_environment(&mut self, run: &SavedRun) -> bool {
         const NAME: &str = "environment.json";
         if !self.folder.join(NAME).is_file() {
             self.problem(NAME, "it is missing");
-            return Ok(false);
+            return false;
         }
-        let Ok(environment) = serde_json::from_slice::<Value>(&self.read(NAME)?) else {
-            self.problem(NAME, "it is not JSON");
-            return Ok(false);
-        };
+        if let Some(what) = run.environment_fault {
+            self.problem(NAME, format!("it {what}"));
+            return false;
+        }
+        let environment = &run.environment;
         let version = environment["planrun"].as_str();
         if version.is_some_and(|version| !version.is_empty() && version != run.header.tool.version)
         {
@@ -185,7 +185,7 @@ impl Verification {
             );
         }
         let program = environment["program"]["sha256"].as_str();
-        Ok(program.is_some() && program == Program::this().sha256.as_deref())
+        program.is_some() && program == Program::this().sha256.as_deref()
     }
 
     fn check_derived(

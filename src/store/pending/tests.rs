@@ -102,6 +102,7 @@ fn writer(folder: &Path) -> Writer {
         tool: Tool::this(),
         plan: "soak".to_owned(),
         plan_sha256: sha256(text()),
+        environment_sha256: None,
         seed: plan.seed,
         overrides: Overrides::default(),
         created_at: jiff::Timestamp::UNIX_EPOCH,

@@ -84,8 +84,8 @@ impl Disturbed {
         let mut runs: Vec<PathBuf> =
             std::fs::read_dir(all).unwrap().map(|one| one.unwrap().path()).collect();
         runs.sort();
-        assert_eq!(contents(&runs[0]), self.earlier, "an earlier run was touched");
-        assert!(runs.len() <= 2, "{runs:?}");
+        assert!(contents(&runs[0]) == self.earlier, "{}: an earlier run was touched", self.mark);
+        assert!(runs.len() <= 2, "{}: {runs:?}", self.mark);
         runs.get(1).cloned()
     }
 
@@ -94,10 +94,10 @@ impl Disturbed {
         assert_report_is_whole(report);
         let counters = &report["scenarios"][0]["counters"];
         let get = |name: &str| counters[name].as_u64().unwrap();
-        assert!(get("ok") <= self.server.answered(), "{counters:#}");
+        assert!(get("ok") <= self.server.answered(), "{}: {counters:#}", self.mark);
         // Before the run's clock starts, the target is tried.
-        assert!(get("connect.ok") <= self.server.accepted(), "{counters:#}");
-        assert_eq!([get("failed"), get("timed_out")], [0, 0], "{counters:#}");
+        assert!(get("connect.ok") <= self.server.accepted(), "{}: {counters:#}", self.mark);
+        assert_eq!([get("failed"), get("timed_out")], [0, 0], "{}: {counters:#}", self.mark);
     }
 }
 
@@ -140,12 +140,11 @@ fn earlier() -> (TempDir, PathBuf) {
     (folder, results)
 }
 
-/// Does `one` for as many instants, some of them at a time. A seed of the environment makes the
-/// same instants again.
+/// Does `one` for as many instants, some of them at a time. The seed stands in the mark of each:
+/// as `PLANRUN_TEST_SEED` in the environment it makes the same instants again.
 fn at_instants(name: &str, count: usize, one: impl Fn(&Path, &str, Duration, usize) + Sync) {
     let variable = std::env::var("PLANRUN_TEST_SEED").ok().and_then(|text| text.parse().ok());
     let seed: u64 = variable.unwrap_or_else(|| fastrand::u64(..));
-    println!("PLANRUN_TEST_SEED={seed}");
     let mut random = fastrand::Rng::with_seed(seed);
     let instants: Vec<Duration> =
         (0..count).map(|_| Duration::from_millis(random.u64(..LONGEST))).collect();
@@ -158,7 +157,6 @@ fn at_instants(name: &str, count: usize, one: impl Fn(&Path, &str, Duration, usi
                     let index = next.fetch_add(1, Ordering::Relaxed);
                     let Some(instant) = instants.get(index) else { break };
                     let mark = format!("{name}-{seed}-{index}");
-                    println!("{mark}: {instant:?}");
                     one(&earlier, &mark, *instant, index);
                 }
             });

@@ -2,4 +2,7 @@
 //! report says what is missing, and no number is wrong.
 
 mod counting;
+mod disk;
 mod killed;
+mod readers;
+mod room;

@@ -6,6 +6,7 @@
 mod accounts;
 mod causes;
 mod cgroup;
+mod clock;
 mod conntrack;
 mod default_ports;
 mod doctor;

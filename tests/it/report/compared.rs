@@ -1,6 +1,7 @@
 //! `planrun compare`: sets that are alike, one that is slower, and what cannot be compared.
 
-use super::{canned, run};
+use super::{canned, run, run_on};
+use planrun::machine::Environment;
 use planrun::plan::TimeMetric;
 use planrun::record::Entry;
 use serde_json::Value;
@@ -95,15 +96,14 @@ fn what_cannot_be_compared_is_said_with_the_reason() {
     assert_eq!(said(&accepted).0, Some(3));
     assert_eq!(said(&["--accept", "workload", path(&article), path(&million)]).0, Some(2));
     // Another machine can be accepted.
-    let (base, new) = (set(4, false), set(4, false));
-    let machine = |out: &Path, model: &str| {
-        for run in runs(out) {
-            let text = format!("{{\"cpu\":{{\"model\":\"{model}\"}}}}");
-            std::fs::write(run.join("environment.json"), text).unwrap();
-        }
+    let machine = |model: &str| {
+        let out = tempfile::tempdir().unwrap();
+        let mut environment = Environment::default();
+        environment.cpu.model = Some(model.to_owned());
+        (0..4).for_each(|_| drop(run_on(out.path(), &canned::entries(), &environment)));
+        out
     };
-    machine(base.path(), "Fast 1");
-    machine(new.path(), "Fast 2");
+    let (base, new) = (machine("Fast 1"), machine("Fast 2"));
     let (code, text) = said(&[path(base.path()), path(new.path())]);
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("processor: Fast 1 and Fast 2"), "{text}");

@@ -2,6 +2,7 @@
 //! compressed.
 
 use super::{again, canned, contents, finished, store, unpack};
+use planrun::machine::Environment;
 use planrun::store::{Error, FolderLock, SavedRun};
 use std::fs;
 use std::path::Path;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 #[test]
 fn a_run_that_goes_on_can_be_looked_at_and_not_be_written_to() {
     let out = tempfile::tempdir().unwrap();
-    let mut store = store(out.path()).unwrap();
+    let mut store = store(out.path(), &Environment::default()).unwrap();
     store.started(canned::started());
     let entries = canned::entries();
     store.add(&Arc::new(entries[0].clone()));

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 const NOW: &str = "2026-11-22T16:45:00Z";
 
-fn store(out: &Path) -> Result<Store, Error> {
+fn store(out: &Path, environment: &Environment) -> Result<Store, Error> {
     let now = NOW.parse().unwrap();
     let plan = canned::plan();
     let run = NewRun {
@@ -33,7 +33,7 @@ fn store(out: &Path) -> Result<Store, Error> {
         text: canned::TEXT,
         overrides: &canned::overrides(),
         now,
-        environment: &Environment::default(),
+        environment,
     };
     Store::create(out, &run, Box::new(RowSeries::new(&plan)))
 }
@@ -44,7 +44,12 @@ fn live(out: &Path) -> WrittenReports {
 }
 
 fn run(out: &Path, entries: &[Entry]) -> WrittenReports {
-    let mut store = store(out).unwrap();
+    run_on(out, entries, &Environment::default())
+}
+
+/// The same on a machine of which these are the facts.
+fn run_on(out: &Path, entries: &[Entry], environment: &Environment) -> WrittenReports {
+    let mut store = store(out, environment).unwrap();
     store.started(canned::started());
     for entry in entries {
         store.add(&Arc::new(entry.clone()));
@@ -338,7 +343,7 @@ fn an_unwritable_place_is_named_before_anything_is_sent() {
     let out = tempfile::tempdir().unwrap();
     let file = out.path().join("results");
     fs::write(&file, "mine").unwrap();
-    let error = store(&file).unwrap_err().to_string();
+    let error = store(&file, &Environment::default()).unwrap_err().to_string();
     let folder = file.join("canned");
     assert!(
         error.starts_with(&format!("cannot make the result folder {}: ", folder.display())),

@@ -98,3 +98,23 @@ fn the_lines_of_json_say_the_words_of_the_report() {
     assert!(live.iter().any(|(_, state)| state == "broken"), "{live:?}");
     assert_eq!(of("stopped")["reason"], outcome.report["stopped"]["reason"]);
 }
+
+#[test]
+fn readers_that_leave_in_the_middle_stop_nothing() {
+    // `head` leaves behind its first line: of progress, of the summary, of both.
+    let pipes = [
+        "--progress json 2>&1 >/dev/null | head -1 >first",
+        "--progress lines 2>&1 >/dev/null | head -1 >first",
+        "2>/dev/null | head -1 >first",
+        "--progress json 2>&1 | head -1 >first",
+    ];
+    for pipe in pipes {
+        run(|stage| {
+            let mut command = Command::new("bash");
+            let script = format!("\"$0\" plan.toml --out out {pipe}; exit ${{PIPESTATUS[0]}}");
+            command.args(["-c", &script]).arg(crate::outcome::exe());
+            stage.prepare(&mut command);
+            command
+        });
+    }
+}
