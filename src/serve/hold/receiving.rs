@@ -67,14 +67,22 @@ impl<T: Talk> ConnectionHandler<T> {
         }
     }
 
-    /// Sends the end of the handshake, after which the conversation begins.
+    /// Sends the end of the handshake, after which the conversation begins. A short greeting goes
+    /// with it: a second write would wake the client a second time.
     pub(super) fn finish_handshake(&mut self, slot: u32, number: u32) {
-        self.send_at_once(slot);
+        let together = self.script.greets_at_once(number);
+        if together {
+            self.outgoing.extend_from_slice(self.script.message(number));
+        }
+        let sent = self.send_at_once(slot);
         if self.connections.same(slot, number).is_none() {
             return;
         }
         self.begin_heartbeats(slot, number);
-        if self.greet(slot, number) == Flushed::Some {
+        if together {
+            self.tally.greeted += u64::from(sent);
+            self.tally.messages_sent += u64::from(sent);
+        } else if self.greet(slot, number) == Flushed::Some {
             self.await_room(slot);
         }
     }

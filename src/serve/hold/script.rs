@@ -9,6 +9,9 @@ use crate::units::Time;
 /// Messages that are due are sent together, up to about this many bytes at once.
 const BATCH: usize = 16_384;
 
+/// The longest greeting that is sent together with the end of a handshake.
+const GREETING_MAX: usize = 4_096;
+
 /// What the server does, ready for use.
 #[derive(Debug)]
 pub(super) struct Script {
@@ -76,6 +79,19 @@ impl Script {
     /// Whether the connection is never sent a byte.
     pub(super) fn silent(&self, number: u32) -> bool {
         self.faults.as_ref().is_some_and(|faults| faults.silence) && self.hits(number)
+    }
+
+    /// Whether the greeting can go out with what is sent before it: no fault delays or counts it,
+    /// and an empty socket has room for it.
+    pub(super) fn greets_at_once(&self, number: u32) -> bool {
+        let changed = self.delay_ms.is_some() || self.reset_after_bytes.is_some();
+        let fits = self.length <= GREETING_MAX;
+        self.greet && fits && !self.silent(number) && !(changed && self.hits(number))
+    }
+
+    /// One message for the connection.
+    pub(super) fn message(&self, number: u32) -> &[u8] {
+        &self.messages(number)[..self.length]
     }
 
     /// Messages for the connection, one behind the other.

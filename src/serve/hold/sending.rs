@@ -13,17 +13,19 @@ use std::time::Duration;
 
 impl<T: Talk> ConnectionHandler<T> {
     /// Sends what the conversation says beside messages. It goes out as a whole, between messages,
-    /// or not at all: a client that does not read misses it.
-    pub(super) fn send_at_once(&mut self, slot: u32) {
+    /// or not at all: a client that does not read misses it. Whether it went out.
+    pub(super) fn send_at_once(&mut self, slot: u32) -> bool {
         let outgoing = std::mem::take(&mut self.outgoing);
-        let Some(one) = self.connections.get(slot) else { return };
+        let Some(one) = self.connections.get(slot) else { return false };
         if one.owed > 0 || outgoing.is_empty() {
-            return;
+            return false;
         }
+        let mut whole = false;
         match self.sessions.send(one.stream(), &outgoing) {
             Ok(length) => {
                 self.tally.bytes_sent += length as u64;
-                if length < outgoing.len() {
+                whole = length == outgoing.len();
+                if !whole {
                     self.end(slot, ServedEnd::ResetByUs);
                 }
             }
@@ -32,6 +34,7 @@ impl<T: Talk> ConnectionHandler<T> {
         }
         self.outgoing = outgoing;
         self.outgoing.clear();
+        whole
     }
 
     pub(super) fn say_registered(&mut self, slot: u32, number: u32, messages: u32, why: Why) {

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use sha1::{Digest, Sha1};
 use std::fmt::Display;
+use std::mem::MaybeUninit;
 
 /// What a server appends to the key before it hashes it.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -74,9 +75,12 @@ pub(super) fn read(
 ) -> Result<Option<usize>, ConversationError> {
     let mut from = 0;
     loop {
-        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
-        let mut response = httparse::Response::new(&mut headers);
-        match response.parse(&bytes[from..]) {
+        // Writing empty headers would take longer than parsing a usual head.
+        let mut headers = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+        let mut response = httparse::Response::new(&mut []);
+        let config = httparse::ParserConfig::default();
+        let head = &bytes[from..];
+        match config.parse_response_with_uninit_headers(&mut response, head, &mut headers) {
             Ok(httparse::Status::Partial) if bytes.len() > HEAD_MAX => {
                 return Err(wrong(format!("a head of more than {HEAD_MAX} bytes")));
             }
@@ -111,15 +115,17 @@ fn verify(
     let all = |name: &'static str| {
         let headers = response.headers.iter();
         let named = headers.filter(move |header| header.name.eq_ignore_ascii_case(name));
-        named.map(|header| String::from_utf8_lossy(header.value).trim().to_owned())
+        named.map(|header| header.value.trim_ascii())
     };
     let has_token = |name, token: &str| {
-        all(name).any(|value| value.split(',').any(|one| one.trim().eq_ignore_ascii_case(token)))
+        let mut tokens = all(name).flat_map(|value| value.split(|byte| *byte == b','));
+        tokens.any(|one| one.trim_ascii().eq_ignore_ascii_case(token.as_bytes()))
     };
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
     let status = response.code.unwrap_or(0);
     if status != 101 {
-        let detail =
-            of_status(status, response.reason.unwrap_or_default(), |name| all(name).next());
+        let reason = response.reason.unwrap_or_default();
+        let detail = of_status(status, reason, |name| all(name).next().map(text));
         let code = i32::from(status);
         return Err(ConversationError { failure: Failure::HandshakeStatus, code, detail });
     }
@@ -129,30 +135,36 @@ fn verify(
     if !has_token("connection", "upgrade") {
         return Err(wrong("the response has no `Connection: Upgrade`"));
     }
-    let accepts: Vec<String> = all("sec-websocket-accept").collect();
-    match accepts.as_slice() {
-        [accept] if *accept == accept_for(key.as_bytes()) => {}
-        [] => return Err(wrong("the response has no `Sec-WebSocket-Accept`")),
-        [accept, ..] => {
-            let (shown, expected) = (visible(accept), accept_for(key.as_bytes()));
+    let expected = accept_for(key.as_bytes());
+    let mut accepts = all("sec-websocket-accept");
+    match (accepts.next(), accepts.next()) {
+        (Some(accept), None) if *accept == *expected.as_bytes() => {}
+        (None, _) => return Err(wrong("the response has no `Sec-WebSocket-Accept`")),
+        (Some(accept), _) => {
+            let accept = text(accept);
+            let shown = visible(&accept);
             return Err(wrong(format!(
                 "expected `Sec-WebSocket-Accept: {expected}`, found `{shown}`"
             )));
         }
     }
     if let Some(extension) = all("sec-websocket-extensions").next() {
+        let extension = text(extension);
         let shown = visible(&extension);
         return Err(wrong(format!(
             "the server chose the extension `{shown}`, which was not offered"
         )));
     }
-    let chosen: Vec<String> = all("sec-websocket-protocol").collect();
-    match chosen.as_slice() {
-        [] if protocols.is_empty() => Ok(()),
-        [] => Err(wrong(format!("the server chose no subprotocol of `{}`", protocols.join(", ")))),
-        [one] if protocols.contains(one) => Ok(()),
-        [one, ..] => {
-            let shown = visible(one);
+    let mut chosen = all("sec-websocket-protocol");
+    match (chosen.next(), chosen.next()) {
+        (None, _) if protocols.is_empty() => Ok(()),
+        (None, _) => {
+            Err(wrong(format!("the server chose no subprotocol of `{}`", protocols.join(", "))))
+        }
+        (Some(one), None) if protocols.iter().any(|offered| *one == *offered.as_bytes()) => Ok(()),
+        (Some(one), _) => {
+            let one = text(one);
+            let shown = visible(&one);
             Err(wrong(format!("the server chose the subprotocol `{shown}`, which was not offered")))
         }
     }
