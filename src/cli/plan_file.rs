@@ -12,6 +12,7 @@ use crate::engine::{self, FileProblem};
 use crate::plan::{LARGEST_PLAN, Overrides, Plan, PlanErrors, Source};
 use crate::store::SavedRun;
 use crate::workload::http::ScenarioFiles;
+use crate::workload::tls::PemFiles;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
@@ -31,6 +32,8 @@ pub(super) struct PlanFile {
     pub(super) plan: Plan,
     /// The files that each scenario names.
     pub(super) files: Vec<ScenarioFiles>,
+    /// The certificates and keys that its targets name; read when the first run needs them.
+    pub(super) pem: PemFiles,
 }
 
 impl PlanFile {
@@ -49,7 +52,7 @@ impl PlanFile {
         let plan = parse(&source, &overrides).map_err(|errors| refuse_plan(&errors, ci))?;
         let files = engine::read_files(&plan, folder(&source))
             .map_err(|problems| refuse_plan(&of_files(&source, problems), ci))?;
-        Ok(Self { source, overrides, plan, files })
+        Ok(Self { source, overrides, plan, files, pem: PemFiles::default() })
     }
 
     /// The plan of a saved run, with the files that it names in `files`, and targets at other
@@ -71,7 +74,7 @@ impl PlanFile {
             .map_err(|errors| refuse_plan(&errors, When::Never))?;
         let files = engine::read_files(&plan, folder(&source))
             .map_err(|problems| refuse_plan(&of_files(&source, problems), When::Never))?;
-        Ok(Self { source, overrides, plan, files })
+        Ok(Self { source, overrides, plan, files, pem: PemFiles::default() })
     }
 
     /// The same plan with one more `--set`, which changes a level and no file: nothing is read

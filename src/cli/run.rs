@@ -219,12 +219,11 @@ fn internal(message: &str) -> ExitStatus {
 /// Resolves and probes the targets, and starts the built-in servers.
 fn find_targets(args: &RunArgs, file: &PlanFile, exe: &Path) -> Result<Targets, ExitStatus> {
     let connections = connections_per_target(&file.plan);
-    Targets::prepare(&file.plan, folder(&file.source), exe, &connections, args.force).map_err(
-        |error| {
-            diagnostic::print_error(&error.to_string(), Some(&error.help()));
-            ExitStatus::NotFit
-        },
-    )
+    let files = (folder(&file.source), &file.pem);
+    Targets::prepare(&file.plan, files, exe, &connections, args.force).map_err(|error| {
+        diagnostic::print_error(&error.to_string(), Some(&error.help()));
+        ExitStatus::NotFit
+    })
 }
 
 /// The run's folder, made before anything is sent.

@@ -11,7 +11,7 @@ use crate::serve::{Running, ServeError};
 use crate::units::{Address, narrow};
 use crate::workload::http::ALPN;
 use crate::workload::socket;
-use crate::workload::tls::{Client, Credentials, Peers, TlsError, Trust, server_name};
+use crate::workload::tls::{Client, Credentials, Peers, PemFiles, TlsError, Trust, server_name};
 use std::io;
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs};
 use std::path::Path;
@@ -100,11 +100,12 @@ pub struct Targets {
 }
 
 impl Targets {
-    /// Resolves, probes and starts. `folder` is that of the plan; `capacity` says how many
-    /// connections each target will get; `force` takes silent targets too.
+    /// Resolves, probes and starts. `folder` is that of the plan, and `pem` what was read of its
+    /// certificates; `capacity` says how many connections each target will get; `force` takes
+    /// silent targets too.
     pub fn prepare(
         plan: &Plan,
-        folder: &Path,
+        (folder, pem): (&Path, &PemFiles),
         exe: &Path,
         capacity: &[u64],
         force: bool,
@@ -118,11 +119,15 @@ impl Targets {
                 continue;
             }
             let failed = |source| TargetError::Tls { target: target.name.clone(), source };
-            let mut trust =
-                target.tls.as_ref().map(|tls| trust(tls, folder)).transpose().map_err(failed)?;
+            let mut trust = target
+                .tls
+                .as_ref()
+                .map(|tls| trust(tls, folder, pem))
+                .transpose()
+                .map_err(failed)?;
             let tls = target.tls.clone().unwrap_or_default();
             let credentials = tls.credentials.as_ref().map(|(certificate, key)| {
-                Credentials::files(&folder.join(certificate), &folder.join(key))
+                Credentials::files(&folder.join(certificate), &folder.join(key), pem)
             });
             let credentials = credentials.transpose().map_err(failed)?;
             let probing = match (target.probe, force) {
@@ -187,10 +192,10 @@ impl Targets {
 }
 
 /// Whose certificates are trusted; paths are relative to the folder of the plan.
-fn trust(tls: &Tls, folder: &Path) -> Result<Trust, TlsError> {
+fn trust(tls: &Tls, folder: &Path, pem: &PemFiles) -> Result<Trust, TlsError> {
     match &tls.ca {
         _ if tls.insecure => Ok(Trust::Anyone),
-        Some(file) => Trust::file(&folder.join(file)),
+        Some(file) => Trust::file(&folder.join(file), pem),
         None => Ok(Trust::System),
     }
 }

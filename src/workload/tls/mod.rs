@@ -8,6 +8,7 @@
 //! same, and proves the same.
 
 mod identity;
+mod pem;
 mod session;
 mod sessions;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod tests;
 mod trust;
 
 pub(crate) use identity::{Identity, self_signed};
+pub(crate) use pem::PemFiles;
 pub(crate) use session::TlsSession;
 pub(crate) use sessions::Sessions;
 pub(crate) use trust::{Client, Credentials, Peers, Trust, server_name};

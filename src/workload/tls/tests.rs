@@ -242,18 +242,21 @@ fn a_certificate_that_is_given_may_also_sign_others() {
 fn what_cannot_be_used_is_told_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("ca.pem");
-    let error = Trust::file(&file).unwrap_err().to_string();
+    let error = Trust::file(&file, &PemFiles::default()).unwrap_err().to_string();
     assert!(error.starts_with("cannot read `") && error.contains("ca.pem"), "{error}");
     for text in
         ["", "no certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"]
     {
         std::fs::write(&file, text).unwrap();
-        let error = Trust::file(&file).unwrap_err().to_string();
+        let error = Trust::file(&file, &PemFiles::default()).unwrap_err().to_string();
         assert!(error.starts_with("cannot find a certificate in `"), "{error}");
     }
     let made = made();
     std::fs::write(&file, &made.certificate).unwrap();
-    assert_eq!(Trust::file(&file).unwrap(), Trust::Only(made.certificate.clone()));
+    assert_eq!(
+        Trust::file(&file, &PemFiles::default()).unwrap(),
+        Trust::Only(made.certificate.clone())
+    );
     let error = Identity::read(&file, &file).unwrap_err().to_string();
     assert!(error.starts_with("cannot find a private key in `"), "{error}");
     let key = folder.path().join("key.pem");
@@ -261,6 +264,25 @@ fn what_cannot_be_used_is_told_with_its_place() {
     let error = Identity::read(&file, &key).unwrap_err().to_string();
     assert!(error.starts_with("cannot use the certificate: "), "{error}");
     assert!(server_name("two words").is_err());
+}
+
+#[test]
+fn a_pem_file_is_read_once_and_a_failure_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ca.pem");
+    let (files, made) = (PemFiles::default(), made());
+    assert!(Trust::file(&file, &files).is_err());
+    std::fs::write(&file, &made.certificate).unwrap();
+    let first = Trust::file(&file, &files).unwrap();
+    std::fs::write(&file, self::made().certificate).unwrap();
+    assert_eq!(Trust::file(&file, &files.clone()).unwrap(), first);
+    assert_ne!(Trust::file(&file, &PemFiles::default()).unwrap(), first);
+    let key = folder.path().join("key.pem");
+    std::fs::write(&key, &made.key).unwrap();
+    assert!(Credentials::files(&file, &key, &files).is_ok());
+    std::fs::remove_file(&key).unwrap();
+    assert!(Credentials::files(&file, &key, &files).is_ok());
+    assert_eq!(format!("{files:?}"), "PemFiles");
 }
 
 #[test]

@@ -1,8 +1,6 @@
 //! Turns what a plan says about certificates into the client's side of TLS.
 
-#![expect(clippy::disallowed_methods, reason = "authorities are files that the plan names")]
-
-use super::{TlsError, provider};
+use super::{PemFiles, TlsError, provider};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{
     Resumption, UnbufferedClientConnection, WebPkiServerVerifier, verify_server_name,
@@ -32,11 +30,10 @@ pub enum Trust {
 
 impl Trust {
     /// Trusts the certificates of a PEM file.
-    pub fn file(path: &Path) -> Result<Self, TlsError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| TlsError::Read { path: path.to_owned(), source })?;
+    pub fn file(path: &Path, files: &PemFiles) -> Result<Self, TlsError> {
+        let text = files.text(path)?;
         roots(&text, &format!("`{}`", path.display()))?;
-        Ok(Self::Only(text))
+        Ok(Self::Only(text.as_ref().to_owned()))
     }
 
     fn verifier(&self) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
@@ -68,16 +65,12 @@ impl fmt::Debug for Credentials {
 impl Credentials {
     /// From PEM files: a certificate, with those that lead to one that the server trusts, and its
     /// private key.
-    pub fn files(certificate: &Path, key: &Path) -> Result<Self, TlsError> {
-        let read = |path: &Path| {
-            std::fs::read_to_string(path)
-                .map_err(|source| TlsError::Read { path: path.to_owned(), source })
-        };
-        let (text, secret) = (read(certificate)?, read(key)?);
+    pub fn files(certificate: &Path, key: &Path, files: &PemFiles) -> Result<Self, TlsError> {
+        let (text, secret) = (files.text(certificate)?, files.text(key)?);
         chain(&text, &format!("`{}`", certificate.display()))?;
         PrivateKeyDer::from_pem_slice(secret.as_bytes())
             .map_err(|error| TlsError::Key { path: key.to_owned(), why: error.to_string() })?;
-        Ok(Self { certificate: text, key: secret })
+        Ok(Self { certificate: text.as_ref().to_owned(), key: secret.as_ref().to_owned() })
     }
 }
 

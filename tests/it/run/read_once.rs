@@ -2,6 +2,7 @@
 //! search.
 
 use crate::outcome::{PATIENCE, Stage, await_true, exe, report, wait};
+use crate::tls::{Peer, certificate};
 use nix::sys::stat::Mode;
 use nix::unistd::mkfifo;
 use serde_json::Value;
@@ -73,6 +74,38 @@ fn a_search_reads_its_plan_and_its_files_once() {
     let first = digests(&reports[0]);
     assert_eq!(first.len(), 1);
     assert!(reports.iter().all(|report| digests(report) == first));
+}
+
+#[test]
+fn a_search_reads_the_certificates_of_its_targets_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    certificate(folder.path(), "own", false);
+    let server = Peer::serve(folder.path(), &["--cert=own.pem", "--key=own.key"]);
+    let text = format!(
+        "name = \"once\"\n[targets.t]\naddress = \"{}\"\n\
+         tls = {{ ca = \"pipe.pem\", server_name = \"localhost\" }}\n\
+         [scenarios.s]\nprotocol = \"tcp-hold\"\nstages = [{{ users = 3, hold = \"1s\" }}]\n\
+         thresholds = [\"success_ratio == 100%\"]\n[search]\nmin = 1\nmax = 3\nstep = 1\nconfirm = 0\n",
+        server.address
+    );
+    std::fs::write(path("plan.toml"), text).unwrap();
+    mkfifo(&path("pipe.pem"), Mode::from_bits_truncate(0o600)).unwrap();
+    let child = Command::new(exe())
+        .args(["plan.toml", "--out", "out", "--progress", "none"])
+        .current_dir(folder.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (own, pipe) = (path("own.pem"), path("pipe.pem"));
+    // A level that opened the file again would wait for ever.
+    let write = std::thread::spawn(move || std::fs::write(pipe, std::fs::read(own).unwrap()));
+    let output = wait(child);
+    write.join().unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(runs(&path("out")).len(), 3);
 }
 
 #[test]
