@@ -25,6 +25,7 @@ mod sparse;
 mod storm;
 mod survival;
 mod times;
+mod transitions;
 
 pub use crate::catalogue::{Counter, Gauge};
 pub use cell::{Cell, CellKey, CheckTally};
@@ -39,9 +40,7 @@ pub use host::{HostId, HostLevels, HostReading, HostSample, Peak};
 pub use measure::{Measure, MeasuredSpan, measure};
 pub use monitored::{MonitorReading, MonitorRecording, MonitorTally};
 pub use recorder::Recorder;
-pub use recording::{
-    Entry, Recording, ScenarioRecording, StageTransition, StopReason, Transition, signal_name,
-};
+pub use recording::{Entry, Recording, ScenarioRecording, StopReason, signal_name};
 pub use request::RequestTally;
 pub use root_cause::{Diagnosis, RootCause, Side};
 pub use snapshot::{KeptApart, STALL_NS, ScenarioSecond, Second, Snapshot, WorkerFacts};
@@ -49,3 +48,4 @@ pub use sparse::SparseTimes;
 pub use storm::Storm;
 pub use survival::{Curve, CurvePoint, Life, LifeEnd, Spike, SpikeKind, Survival, spikes};
 pub use times::TimeHistograms;
+pub use transitions::{PassedTransitions, StageTransition, Transition};

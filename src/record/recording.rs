@@ -6,7 +6,8 @@ use super::host::{add_changes, update_peak};
 use super::monitored::{MonitorReading, MonitorRecording, MonitorTally};
 use super::{
     Cell, CellKey, Counter, Diagnosis, Gauge, Gauges, GeneratorLoad, HostDelta, HostId,
-    HostReading, HostSample, Peak, Second, WorkerFacts,
+    HostReading, HostSample, PassedTransitions, Peak, Second, StageTransition, Transition,
+    WorkerFacts,
 };
 use crate::units::SECOND_NS;
 use serde::{Deserialize, Serialize};
@@ -52,44 +53,6 @@ pub enum Entry {
         /// Why.
         reason: StopReason,
     },
-}
-
-/// A moment at which a scenario entered a phase of a stage, or ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StageTransition {
-    /// Index into `Plan::scenarios`.
-    pub scenario: u16,
-    /// What began.
-    #[serde(rename = "mark")]
-    pub transition: Transition,
-    /// When, on the run's clock.
-    pub at_ns: u64,
-}
-
-/// What begins at a transition.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Transition {
-    /// The ramp of a stage.
-    Ramp(u16),
-    /// The hold of a stage.
-    Hold(u16),
-    /// The drain, after the last hold.
-    Drain,
-    /// Nothing more: the scenario has ended.
-    End,
-}
-
-impl Transition {
-    /// Its position in the order in which a scenario passes its transitions.
-    pub fn order(self) -> u32 {
-        match self {
-            Self::Ramp(stage) => 2 * u32::from(stage),
-            Self::Hold(stage) => 2 * u32::from(stage) + 1,
-            Self::Drain => u32::MAX - 1,
-            Self::End => u32::MAX,
-        }
-    }
 }
 
 /// Why a run ended.
@@ -177,7 +140,7 @@ pub struct ScenarioRecording {
     /// The workers together at the end of the last second; the lag is the worst of the run.
     pub workers: WorkerFacts,
     /// Its transitions so far.
-    pub transitions: Vec<StageTransition>,
+    pub transitions: PassedTransitions,
     /// Changes of the kernel's counters while each stage and phase was the current one.
     pub kernel: BTreeMap<CellKey, BTreeMap<String, i64>>,
     /// The first and the last sample of the host while each stage and phase was current.
@@ -232,32 +195,12 @@ impl ScenarioRecording {
 
     /// When a transition happened, on the run's clock.
     pub fn at(&self, mark: Transition) -> Option<u64> {
-        self.transitions
-            .iter()
-            .find(|transition| transition.transition == mark)
-            .map(|transition| transition.at_ns)
+        self.transitions.at(mark)
     }
 
     /// The phase that was current at `at_ns`; `None` before the scenario's start and after its end.
     pub fn phase_at(&self, at_ns: u64) -> Option<CellKey> {
-        use crate::plan::Phase;
-        let transition = self
-            .transitions
-            .iter()
-            .filter(|transition| transition.at_ns <= at_ns)
-            .max_by_key(|transition| transition.transition.order())?;
-        let last = self.transitions.iter().filter_map(|transition| match transition.transition {
-            Transition::Ramp(stage) | Transition::Hold(stage) => Some(stage),
-            Transition::Drain | Transition::End => None,
-        });
-        match transition.transition {
-            Transition::Ramp(stage) => Some(CellKey { stage, phase: Phase::Ramp }),
-            Transition::Hold(stage) => Some(CellKey { stage, phase: Phase::Hold }),
-            Transition::Drain => {
-                Some(CellKey { stage: last.max().unwrap_or(0), phase: Phase::Drain })
-            }
-            Transition::End => None,
-        }
+        self.transitions.phase_at(at_ns)
     }
 }
 

@@ -5,12 +5,11 @@ use crate::catalogue::{Samples, Whose};
 use crate::plan::{Metric, Phase, Protocol, Stat, TimeMetric};
 use crate::record::{
     Cell, CellKey, Counter, Gauges, Measure, MeasuredSpan, Recording, ScenarioRecording,
-    SparseTimes, Transition, measure,
+    SparseTimes, measure,
 };
 use crate::store::SavedRun;
 use crate::units::SECOND_NS;
 use crate::units::narrow;
-use crate::verdict::phase_length_ns;
 use std::borrow::Cow;
 
 /// The facts of some stages and phases, and when they were.
@@ -96,20 +95,6 @@ pub(super) fn end_of(recording: &Recording) -> u64 {
     recording.stopped.as_ref().map_or(seconds, |(_, at_ns)| *at_ns)
 }
 
-/// When a phase began and ended, up to `end_ns` if it goes on; `None` if it never began.
-pub(super) fn phase_time(
-    facts: &ScenarioRecording,
-    key: CellKey,
-    end_ns: u64,
-) -> Option<(u64, u64)> {
-    let start = facts.at(match key.phase {
-        Phase::Ramp => Transition::Ramp(key.stage),
-        Phase::Hold => Transition::Hold(key.stage),
-        Phase::Drain => Transition::Drain,
-    })?;
-    Some((start, start + phase_length_ns(facts, key, end_ns)))
-}
-
 /// One scenario of a run.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct ScenarioFacts<'a> {
@@ -184,6 +169,6 @@ impl<'a> ScenarioFacts<'a> {
     /// From the phase's own mark to the next one that was passed.
     fn time(&self, key: CellKey) -> Option<(u64, u64)> {
         let is_drained = key.phase != Phase::Drain || key.stage + 1 == self.stages;
-        phase_time(self.facts, key, self.end_ns).filter(|_| is_drained)
+        self.facts.transitions.phase_time(key, self.end_ns).filter(|_| is_drained)
     }
 }

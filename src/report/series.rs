@@ -5,7 +5,7 @@
 
 use super::{hlog, monitors, timeline};
 use crate::plan::Plan;
-use crate::record::{Entry, Recording, ScenarioSecond, Second};
+use crate::record::{Entry, PassedTransitions, ScenarioSecond, Second};
 use crate::store::{self, Durations, Line};
 
 /// What one line adds to each file, in the order of [`NAMES`].
@@ -21,7 +21,8 @@ const OF_EVERY_RUN: usize = 2;
 #[derive(Debug)]
 pub struct RowSeries {
     plan: Plan,
-    marks: Recording,
+    /// What each scenario has passed so far, by index into `Plan::scenarios`.
+    passed: Vec<PassedTransitions>,
     /// What was kept apart from the seconds up to the next one: its row shows the histograms, and
     /// the rows of requests follow it.
     durations: Vec<Durations>,
@@ -32,14 +33,14 @@ impl RowSeries {
     pub fn new(plan: &Plan) -> Self {
         Self {
             plan: plan.clone(),
-            marks: Recording::new(plan.scenarios.len()),
+            passed: vec![PassedTransitions::default(); plan.scenarios.len()],
             durations: Vec::new(),
         }
     }
 
     fn rows(&mut self, second: &Second) -> Vec<u8> {
         if self.durations.is_empty() {
-            return timeline::rows(&self.plan, &self.marks, second);
+            return timeline::rows(&self.plan, &self.passed, second);
         }
         let (requests, histograms): (Vec<_>, Vec<_>) =
             self.durations.drain(..).partition(of_requests);
@@ -47,7 +48,7 @@ impl RowSeries {
         for durations in histograms {
             whole.scenarios.entry(durations.scenario).or_default().cells.extend(durations.cells);
         }
-        let mut rows = timeline::rows(&self.plan, &self.marks, &whole);
+        let mut rows = timeline::rows(&self.plan, &self.passed, &whole);
         rows.extend(self.stretches(&requests));
         rows
     }
@@ -59,7 +60,7 @@ impl RowSeries {
     }
 
     fn stretches(&self, all: &[Durations]) -> Vec<u8> {
-        let rows = |one| timeline::rows_of_stretch(&self.plan, &self.marks, one);
+        let rows = |one| timeline::rows_of_stretch(&self.plan, &self.passed, one);
         all.iter().flat_map(rows).collect()
     }
 
@@ -90,8 +91,10 @@ impl RowSeries {
                 self.durations.push(durations.clone());
                 [Vec::new(), intervals, Vec::new()]
             }
-            Line::Entry(entry @ Entry::Transition(_)) => {
-                self.marks.add(entry);
+            Line::Entry(Entry::Transition(transition)) => {
+                if let Some(passed) = self.passed.get_mut(usize::from(transition.scenario)) {
+                    passed.push(*transition);
+                }
                 Additions::default()
             }
             Line::Entry(_) | Line::Finished(_) => [self.last_rows(), Vec::new(), Vec::new()],

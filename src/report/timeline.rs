@@ -7,10 +7,10 @@ use super::field::{ColumnField, FieldType, head, of_figures};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
-use super::section::{Section, phase_time};
+use super::section::Section;
 use crate::catalogue::Samples;
 use crate::plan::{Metric, Plan, Scenario, Stat};
-use crate::record::{Cell, CellKey, Gauges, Recording, ScenarioSecond, Second};
+use crate::record::{Cell, CellKey, Gauges, PassedTransitions, ScenarioSecond, Second};
 use crate::store::Durations;
 use crate::units::SECOND_NS;
 use std::borrow::Cow;
@@ -62,15 +62,13 @@ pub(super) fn heading(plan: &Plan) -> Vec<u8> {
     bytes(csv)
 }
 
-/// The rows of one second; `marks` holds the boundaries so far.
-pub(super) fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
+/// The rows of one second. `passed`: the transitions of each scenario so far.
+pub(super) fn rows(plan: &Plan, passed: &[PassedTransitions], second: &Second) -> Vec<u8> {
     let mut csv = csv();
     let columns = columns(&ReportedMetrics::of_plan(plan));
     for (index, facts) in &second.scenarios {
         let index = usize::from(*index);
-        let (Some(scenario), Some(passed)) =
-            (plan.scenarios.get(index), marks.scenarios.get(index))
-        else {
+        let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), passed.get(index)) else {
             continue;
         };
         let start = u64::from(second.second) * SECOND_NS;
@@ -89,18 +87,21 @@ pub(super) fn rows(plan: &Plan, marks: &Recording, second: &Second) -> Vec<u8> {
 }
 
 /// The rows of requests whose facts were kept apart from their seconds: by stage and phase.
-pub(super) fn rows_of_stretch(plan: &Plan, marks: &Recording, stretch: &Durations) -> Vec<u8> {
+pub(super) fn rows_of_stretch(
+    plan: &Plan,
+    passed: &[PassedTransitions],
+    stretch: &Durations,
+) -> Vec<u8> {
     let mut csv = csv();
     let index = usize::from(stretch.scenario);
-    if let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), marks.scenarios.get(index))
-    {
+    if let (Some(scenario), Some(passed)) = (plan.scenarios.get(index), passed.get(index)) {
         let columns = columns(&ReportedMetrics::of_plan(plan));
         let seconds = (stretch.last + 1).saturating_sub(stretch.first);
         let (from, to) =
             (u64::from(stretch.first) * SECOND_NS, (u64::from(stretch.last) + 1) * SECOND_NS);
         for (key, cell) in &stretch.cells {
             let place = RowPlace { second: stretch.last, seconds, scenario, key: Some(*key) };
-            let phase = phase_time(passed, *key, to);
+            let phase = passed.phase_time(*key, to);
             let time = phase.map(|(start, end)| (start.max(from), end.min(to)));
             let section = Section {
                 protocol: &scenario.protocol,
@@ -203,7 +204,7 @@ fn columns(words: &ReportedMetrics) -> Vec<CsvColumn> {
 mod tests {
     use super::*;
     use crate::plan::{Overrides, Phase, Source};
-    use crate::record::{Entry, RequestTally, StageTransition, Transition};
+    use crate::record::{RequestTally, StageTransition, Transition};
 
     #[test]
     fn a_stretch_has_a_row_for_each_request_and_phase_with_its_own_length() {
@@ -212,10 +213,10 @@ mod tests {
              stages = [{ name = \"up\", users = 9, ramp = \"30s\", hold = \"1h\" }]\n";
         let source = Source { name: "s.toml".to_owned(), text: text.to_owned() };
         let plan = Plan::parse(&source, &Overrides::default(), &|_| None).expect("a plan");
-        let mut marks = Recording::new(1);
+        let mut passed = PassedTransitions::default();
         for (transition, at_ns) in [(Transition::Ramp(0), 0), (Transition::Hold(0), 30 * SECOND_NS)]
         {
-            marks.add(&Entry::Transition(StageTransition { scenario: 0, transition, at_ns }));
+            passed.push(StageTransition { scenario: 0, transition, at_ns });
         }
         let cell = |started: u64| {
             let mut cell = Cell::default();
@@ -226,7 +227,7 @@ mod tests {
         let key = |phase| CellKey { stage: 0, phase };
         let cells = vec![(key(Phase::Ramp), cell(200)), (key(Phase::Hold), cell(100))];
         let stretch = Durations { scenario: 0, first: 10, last: 34, cells };
-        let csv = [heading(&plan), rows_of_stretch(&plan, &marks, &stretch)].concat();
+        let csv = [heading(&plan), rows_of_stretch(&plan, &[passed], &stretch)].concat();
         let mut reader = csv::Reader::from_reader(&*csv);
         let heading = reader.headers().expect("a heading").clone();
         let wanted = ["second", "part", "request", "seconds", "started", "requests.rate_per_s"]

@@ -208,7 +208,7 @@ impl Judge {
                         Some(facts) => cell.merge_counts(&facts),
                         None => {}
                     }
-                    length_ns += phase_length_ns(recording, key, end_ns);
+                    length_ns += recording.transitions.phase_length_ns(key, end_ns);
                 }
             }
         }
@@ -343,18 +343,4 @@ fn gauges_of(recording: &ScenarioRecording, view: &ThresholdView, scenario: &Sce
         levels.set(Gauge::Open, gauges.get(Gauge::Open));
         levels
     })
-}
-
-/// How long a phase lasted, up to `end_ns` if it goes on.
-pub(crate) fn phase_length_ns(recording: &ScenarioRecording, key: CellKey, end_ns: u64) -> u64 {
-    let mark = match key.phase {
-        Phase::Ramp => Transition::Ramp(key.stage),
-        Phase::Hold => Transition::Hold(key.stage),
-        Phase::Drain => Transition::Drain,
-    };
-    let Some(from) = recording.at(mark) else { return 0 };
-    let later =
-        recording.transitions.iter().filter(|boundary| boundary.transition.order() > mark.order());
-    let to = later.map(|boundary| boundary.at_ns).min().unwrap_or(end_ns);
-    to.saturating_sub(from)
 }

@@ -22,7 +22,6 @@ use crate::record::{Cell, Gauges, MeasuredSpan, Recording, measure};
 pub use capacity_search::{CapacitySearch, SearchOutcome, SearchStep};
 pub use health::{Health, RuleStatus};
 pub use judge::Judge;
-pub(crate) use judge::phase_length_ns;
 pub use rules::{Rule, RuleUnit};
 use serde::Serialize;
 use std::fmt;

@@ -175,6 +175,7 @@ impl<'a> ScenarioReport<'a> {
             cost: CostReport::of_scenario(run, index),
             boundaries: recorded
                 .transitions
+                .all()
                 .iter()
                 .map(|one| boundary(scenario, one.transition, one.at_ns))
                 .collect(),

@@ -4,7 +4,6 @@ use crate::plan::{Metric, Phase, Plan, RateMetric, RatioMetric, Scenario, Stat, 
 use crate::record::{Cell, CellKey, Gauges, MeasuredSpan, measure};
 use crate::store::SavedRun;
 use crate::units::{SECOND_NS, narrow};
-use crate::verdict::phase_length_ns;
 use serde::Serialize;
 
 /// Where a figure was measured.
@@ -100,7 +99,7 @@ fn of_stage(
             cell.merge(one);
         }
         if phase != Phase::Drain {
-            length_ns += phase_length_ns(facts, key, end_ns);
+            length_ns += facts.transitions.phase_length_ns(key, end_ns);
         }
     }
     let key = CellKey { stage: narrow(stage), phase: Phase::Hold };
