@@ -9,7 +9,7 @@ use super::http::{HttpSockets, HttpWorker, request_sets};
 use super::load::Load;
 use super::process_stats::ProcessStats;
 use super::worker::drive;
-use crate::plan::{Endpoint, Heartbeat, HoldSettings, Protocol};
+use crate::plan::{Endpoint, Heartbeat, HoldSettings, Http, Protocol};
 use crate::workload::hold::Conversation;
 use crate::workload::hold::raw::RawTcp;
 use crate::workload::hold::websocket::{self, WebSocketClient};
@@ -50,16 +50,15 @@ pub fn work() -> io::Result<()> {
     };
     let clock = t0.starts();
     std::thread::sleep(clock.until_start());
-    match load.scenario().protocol {
-        Protocol::Hold(ref settings) => {
-            let settings = settings.clone();
+    match load.scenario().protocol.clone() {
+        Protocol::Hold(settings) => {
             if let Some(websocket) = websocket(&load, &settings) {
                 return hold(load, clock, link, settings, WebSocketClient::new(websocket));
             }
             let raw = RawTcp::new(&settings);
             hold(load, clock, link, settings, raw)
         }
-        Protocol::Http(_) => requests(load, clock, link),
+        Protocol::Http(http) => requests(load, clock, link, &http),
     }
 }
 
@@ -120,8 +119,7 @@ fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings
 }
 
 /// Drives a worker that sends HTTP requests.
-fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
-    let Protocol::Http(http) = &load.scenario().protocol else { return Ok(()) };
+fn requests(load: Load, clock: Clock, mut link: Link, http: &Http) -> io::Result<()> {
     let request_sets = match request_sets(&load, http) {
         Ok(request_sets) => request_sets,
         Err(error) => {
@@ -129,7 +127,6 @@ fn requests(load: Load, clock: Clock, mut link: Link) -> io::Result<()> {
             return link.flush_all();
         }
     };
-    let host = HttpSockets::host(clock, link, load.clone(), request_sets)?;
-    let Some(worker) = HttpWorker::new(host, load) else { return Ok(()) };
-    drive(worker)?.finish()
+    let host = HttpSockets::host(clock, link, (load.clone(), http), request_sets)?;
+    drive(HttpWorker::new(host, load, http))?.finish()
 }

@@ -318,12 +318,14 @@ fn comments_fit_a_hundred_columns() {
 
 /// Where protocols are told apart: in what plans say of them, in the catalogue, and where a worker
 /// picks its loop. Everything else asks what a protocol has.
-const TELL_PROTOCOLS_APART: [(&str, &str); 7] = [
+const TELL_PROTOCOLS_APART: [(&str, &str); 9] = [
     ("src/catalogue/", "a row for each"),
     ("src/plan/elements/protocol.rs", "what their keys mean"),
-    ("src/plan/elements/target/", "which servers speak what"),
+    ("src/plan/elements/target/builtin.rs", "which servers speak what"),
+    ("src/plan/elements/target/faults.rs", "which servers have which faults"),
+    ("src/plan/elements/target/keys.rs", "the words of those servers"),
+    ("src/plan/elements/target/mod.rs", "which addresses are URLs"),
     ("src/engine/worker_process.rs", "picks the loop"),
-    ("src/engine/http/", "the loop of one"),
     ("src/machine/typical.rs", "writes a plan"),
     ("src/fuzzing/", "feeds one"),
 ];

@@ -39,7 +39,7 @@ use super::load::Load;
 use super::wire::WorkerCommand;
 use super::worker::{LoopStep, Ready, SlotId, Worker};
 use crate::plan::{
-    ConnectionUse, Endpoint, HostHeader, HostPort, Http, HttpUrl, Protocol, RequestPath, Site,
+    ConnectionUse, Endpoint, HostHeader, HostPort, Http, HttpUrl, RequestPath, Site,
 };
 use crate::record::{ConnectionEnd, Snapshot, Transition, WorkerFacts};
 use crate::units::Address;
@@ -93,20 +93,19 @@ pub(super) struct HttpWorker<H: HttpHost> {
 }
 
 impl<H: HttpHost> HttpWorker<H> {
-    /// A worker at the start of the run; `None` if the scenario sends no HTTP requests.
-    pub(super) fn new(host: H, load: Load) -> Option<Self> {
-        let Protocol::Http(http) = load.scenario().protocol.clone() else { return None };
-        Some(Self {
+    /// A worker at the start of the run, for the scenario of `load`, which sends `http`.
+    pub(super) fn new(host: H, load: Load, http: &Http) -> Self {
+        Self {
             host,
             limits: TimeLimits {
                 connect: http.connect_timeout.as_nanos(),
                 first_byte: http.first_byte_timeout.as_nanos(),
                 total: http.timeout.as_nanos(),
             },
-            recorder: HttpRecorder::new(&http, &load.timeline),
-            mix: RequestMix::new(load.plan.seed, load.scenario, &http),
+            recorder: HttpRecorder::new(http, &load.timeline),
+            mix: RequestMix::new(load.plan.seed, load.scenario, http),
             iterations: Iterations::new(
-                &http,
+                http,
                 &load.scenario().stages,
                 load.rows,
                 load.stock.rows.as_ref().map_or(0, Rows::len),
@@ -124,7 +123,7 @@ impl<H: HttpHost> HttpWorker<H> {
             wake_ups: Timers::default(),
             ready_again: Vec::new(),
             waiting_for_rows: WaitingForRows::default(),
-        })
+        }
     }
 
     /// When something is due next; in the past if that time has come meanwhile.

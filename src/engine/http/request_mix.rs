@@ -1,6 +1,6 @@
 //! Draws requests and think times from the plan's seed, whatever the number of workers.
 
-use crate::plan::{Http, Plan, Protocol, Request, ThinkTime};
+use crate::plan::{Http, Plan, Request, ThinkTime};
 use crate::units::narrow;
 use fastrand::Rng;
 use std::time::Duration;
@@ -33,12 +33,8 @@ impl RequestMix {
 
     /// The mix of a scenario with several requests; `None` for others.
     pub(crate) fn where_several(plan: &Plan, scenario: usize) -> Option<Self> {
-        match &plan.scenarios[scenario].protocol {
-            Protocol::Http(http) if http.requests.len() > 1 => {
-                Some(Self::new(plan.seed, scenario, http))
-            }
-            Protocol::Http(_) | Protocol::Hold(_) => None,
-        }
+        let http = plan.scenarios[scenario].protocol.http()?;
+        (http.requests.len() > 1).then(|| Self::new(plan.seed, scenario, http))
     }
 
     /// The random numbers of user or arrival number `i`.

@@ -9,7 +9,7 @@ use super::super::worker::{Epoll, Host, Precision, Ready, SlotId, Sockets};
 use super::connection::HttpConnection;
 use super::host::{Capacity, HttpHost};
 use super::pool::ConnectionPool;
-use crate::plan::{Http, HttpVersion, Protocol};
+use crate::plan::{Http, HttpVersion};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
@@ -40,26 +40,22 @@ pub(crate) struct HttpSockets {
 }
 
 impl HttpSockets {
-    /// A host for the requests of `load`, with a request set for each of its addresses.
+    /// A host for the requests of `load`, which `http` describes, with a request set for each of
+    /// its addresses.
     ///
     /// # Errors
     /// Where the kernel has no more descriptors.
     pub(crate) fn host(
         clock: Clock,
         link: Link,
-        load: Load,
+        (load, http): (Load, &Http),
         request_sets: Vec<RequestSet>,
     ) -> io::Result<Epoll<Self>> {
         let buffers = || Buffers::new(BUFFER, load.tls.is_some());
-        let pool = match &load.scenario().protocol {
-            Protocol::Http(Http {
-                version: HttpVersion::Http2 { streams },
-                connection,
-                limits,
-                ..
-            }) => {
-                let settings = (*connection, *limits);
-                Some(ConnectionPool::new(load.addresses.len(), *streams, settings, buffers()))
+        let pool = match http.version {
+            HttpVersion::Http2 { streams } => {
+                let settings = (http.connection, http.limits);
+                Some(ConnectionPool::new(load.addresses.len(), streams, settings, buffers()))
             }
             _ => None,
         };

@@ -8,14 +8,16 @@ use crate::plan::{
 use crate::units::{Count, Time};
 
 impl Protocol {
-    fn http(&self) -> Option<&Http> {
+    /// What it says of HTTP requests; `None` where it sends none.
+    pub(crate) fn http(&self) -> Option<&Http> {
         match self {
             Self::Http(http) => Some(http),
             Self::Hold(_) => None,
         }
     }
 
-    fn hold(&self) -> Option<&HoldSettings> {
+    /// What it says of held connections; `None` where it holds none.
+    pub(in crate::plan) fn hold(&self) -> Option<&HoldSettings> {
         match self {
             Self::Hold(hold) => Some(hold),
             Self::Http(_) => None,

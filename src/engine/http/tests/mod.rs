@@ -6,7 +6,7 @@ mod world;
 use super::recorder::AttemptEnd;
 use super::*;
 use crate::catalogue::Whose;
-use crate::plan::{ConnectionUse, Phase, Ramp, Stat, ThinkTime, TimeMetric};
+use crate::plan::{ConnectionUse, Phase, Protocol, Ramp, Stat, ThinkTime, TimeMetric};
 use crate::record::{CellKey, ConnectionEnd, Counter, Failure, Gauge, Transition};
 use crate::schedule::Partition;
 use crate::units::SECOND_NS;

@@ -38,7 +38,7 @@ fn really_ran(load: Load) -> Vec<WorkerReport> {
     let (input, keep) = nix::unistd::pipe().unwrap();
     let (told, output) = nix::unistd::pipe().unwrap();
     let link = Link::new(input, output).unwrap();
-    let Protocol::Http(http) = load.scenario().protocol.clone() else { panic!("http") };
+    let http = load.scenario().protocol.http().unwrap().clone();
     let request_sets = request_sets(&load, &http).unwrap();
     let clock = Clock::starting_at(crate::engine::clock::monotonic_ns());
     let hear = std::thread::spawn(move || {
@@ -46,8 +46,8 @@ fn really_ran(load: Load) -> Vec<WorkerReport> {
         std::fs::File::from(told).read_to_end(&mut bytes).unwrap();
         bytes
     });
-    let host = HttpSockets::host(clock, link, load.clone(), request_sets).unwrap();
-    drive(HttpWorker::new(host, load).unwrap()).unwrap().finish().unwrap();
+    let host = HttpSockets::host(clock, link, (load.clone(), &http), request_sets).unwrap();
+    drive(HttpWorker::new(host, load, &http)).unwrap().finish().unwrap();
     let mut inbox = Inbox::default();
     inbox.feed(&hear.join().unwrap());
     let next = || inbox.take::<FromWorker>().unwrap();

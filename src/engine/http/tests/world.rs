@@ -7,8 +7,8 @@ use crate::engine::worker::drive;
 use crate::engine::worker::testing::{Peer, Simulated};
 use crate::plan::{Builtin, Faults};
 use crate::plan::{
-    Generator, HttpServer, Level, Plan, Ramp, Request, Scenario, Stage, StartAfter, Target,
-    ThinkTime,
+    Generator, HttpServer, Level, Plan, Protocol, Ramp, Request, Scenario, Stage, StartAfter,
+    Target, ThinkTime,
 };
 use crate::record::{
     Cause, Cell, CellKey, Counter, Failure, FailureStage, Gauge, Snapshot, Transition,
@@ -334,7 +334,8 @@ impl Ran {
 pub(super) fn ran(world: &Rc<World>, load: Load, orders: &[(u64, WorkerCommand)]) -> Ran {
     let commands: Vec<(u64, WorkerCommand)> = orders.to_vec();
     let host = Simulated::new(Rc::clone(world), commands);
-    let ended = drive(HttpWorker::new(host, load).unwrap()).unwrap();
+    let http = load.scenario().protocol.http().unwrap().clone();
+    let ended = drive(HttpWorker::new(host, load, &http)).unwrap();
     let mut ran = Ran::default();
     for (now, report) in ended.reports {
         ran.add(now, report);

@@ -4,7 +4,7 @@ use crate::plan::elements::protocol::ProtocolWord;
 use crate::plan::elements::scenario::RawScenario;
 use crate::plan::span::Span;
 use crate::plan::tree::Key;
-use crate::plan::{HoldSettings, Protocol, Scenario};
+use crate::plan::{HoldSettings, Scenario};
 
 /// A scenario as its target sees it.
 pub(in crate::plan) struct User<'a> {
@@ -26,16 +26,12 @@ pub(in crate::plan) fn user<'a>(
     scenario: &Scenario,
 ) -> Option<User<'a>> {
     let protocol = raw.protocol.given()?;
-    let hold = match &scenario.protocol {
-        Protocol::Hold(hold) => Some(hold.clone()),
-        Protocol::Http(_) => None,
-    };
     Some(User {
         name: &key.name,
         target: scenario.target,
         protocol: protocol.value,
         at: protocol.at,
-        hold,
+        hold: scenario.protocol.hold().cloned(),
         greeting: raw.of_protocol.hold.greeting.key(),
         expect: raw.of_protocol.hold.expect.key(),
         heartbeat: raw.of_protocol.hold.heartbeat.key(),
