@@ -17,6 +17,7 @@ mod readme;
 mod report;
 mod run;
 mod scale;
+mod secrets;
 mod serve;
 mod served;
 mod shells;

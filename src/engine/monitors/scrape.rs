@@ -71,7 +71,10 @@ impl Scraper {
 }
 
 /// Asks for a URL on an open connection.
-async fn get<S>(stream: S, Monitor { url, headers, .. }: &Monitor) -> Result<String, String>
+async fn get<S>(
+    stream: S,
+    Monitor { url, written, headers, .. }: &Monitor,
+) -> Result<String, String>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -87,7 +90,7 @@ where
     }
     let request = request
         .body(Empty::<Bytes>::new())
-        .map_err(|error| format!("cannot ask for `{}`: {error}", url.path))?;
+        .map_err(|error| format!("cannot ask for `{written}`: {error}"))?;
     let response = sender.send_request(request).await.map_err(words)?;
     if response.status() != StatusCode::OK {
         return Err(format!("the response has the status {}", response.status()));

@@ -122,10 +122,18 @@ impl BaseUrl {
         let to = base.join(to).map_err(|_| wrong())?;
         if !self.is_here(&to, host) {
             let words = "the redirect leads to another scheme, host or port, and is not followed";
-            return Err(format!("{words}: {}", shown(to.as_str())));
+            return Err(format!("{words}: {}", shown(&without_credentials(&to))));
         }
         Ok(to[Position::BeforePath..Position::AfterQuery].to_owned())
     }
+}
+
+/// A URL without a user name, a password and a query: what carries credentials.
+fn without_credentials(to: &Url) -> String {
+    let port = to.port().map(|port| format!(":{port}")).unwrap_or_default();
+    let host = to.host_str().unwrap_or_default();
+    let query = if to.query().is_some() { "?..." } else { "" };
+    format!("{}://{host}{port}{}{query}", to.scheme(), to.path())
 }
 
 /// At most 100 bytes, none of which does anything to a terminal.

@@ -23,6 +23,7 @@ mod body;
 mod connect;
 mod content;
 mod cookie_jar;
+mod credentials;
 mod csv_quotes;
 mod encoding;
 mod error;

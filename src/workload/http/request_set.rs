@@ -29,6 +29,8 @@ pub(crate) struct RequestSet {
     pub(super) requests: Vec<PreparedRequest>,
     test_data: Arc<TestData>,
     base_url: BaseUrl,
+    /// The names of extracted values.
+    variables: Vec<String>,
 }
 
 /// One request, ready to be sent.
@@ -98,6 +100,7 @@ impl RequestSet {
             requests: requests.collect::<Result<_, _>>()?,
             test_data: Arc::clone(test_data),
             base_url,
+            variables,
         })
     }
 
@@ -151,7 +154,7 @@ impl RequestSet {
     }
 
     /// The words of a failure with the request that it is of, as it was really sent, and to where.
-    /// Values of the environment are hidden.
+    /// Values of the environment, and what the target gave to the user, are hidden.
     pub(crate) fn words_of(
         &self,
         request: usize,
@@ -162,7 +165,11 @@ impl RequestSet {
         let prepared = &self.requests[request];
         let asked = session.map(|one| (one.path(), one.sends_get()));
         let words = prepared.secrets.hide(words, false);
-        format!("{} at {to}: {words}", prepared.words_for(asked))
+        let words = format!("{} at {to}: {words}", prepared.words_for(asked));
+        match session {
+            Some(session) => session.hide(words, &self.variables),
+            None => words,
+        }
     }
 }
 

@@ -79,6 +79,20 @@ impl UserSession {
         self.values.get(at)?.as_deref()
     }
 
+    /// The values that answers gave, each with its name.
+    pub(super) fn extracted<'a>(
+        &'a self,
+        names: &'a [String],
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let named = names.iter().zip(&self.values);
+        named.filter_map(|(name, value)| Some((name.as_str(), value.as_deref()?)))
+    }
+
+    /// The cookies that are kept, by name.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cookie_jar.iter().flat_map(CookieJar::pairs)
+    }
+
     pub(super) fn redirect(&self) -> Option<&Redirect> {
         self.redirect.as_ref()
     }
@@ -176,7 +190,8 @@ impl UserSession {
             self.redirect.as_ref().map_or((0, false), |redirect| (redirect.count, redirect.as_get));
         if count >= base_url.redirects {
             let limit = base_url.redirects;
-            return Err(format!("more than {limit} redirects, the last one to {}", shown(&path)));
+            let path = shown(path.split('?').next().unwrap_or_default());
+            return Err(format!("more than {limit} redirects, the last one to {path}"));
         }
         let as_get = was_get || matches!(status, 301..=303);
         self.redirect = Some(Redirect { path, as_get, count: count + 1 });

@@ -62,6 +62,11 @@ pub(super) struct CookieOrigin<'a> {
 pub(super) type RejectedCookie = (CookieLoss, String);
 
 impl CookieJar {
+    /// Names and values of what is kept.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.kept.iter().map(|cookie| (&*cookie.name, &*cookie.value))
+    }
+
     /// Takes one `set-cookie`; what is not kept, or not any more, because of it.
     pub(super) fn take(
         &mut self,
