@@ -107,7 +107,7 @@ impl Process {
     }
 }
 
-/// Seconds until so many connections are open and answered.
+/// Seconds until this many connections are open and answered.
 pub(crate) fn open(connections: u64) -> f64 {
     let shares: Vec<u64> =
         (0..connections.div_ceil(EACH)).map(|i| EACH.min(connections - i * EACH)).collect();

@@ -1,4 +1,4 @@
-//! The limits of rules of validity that a plan may set: a row each.
+//! The limits of validity rules that a plan may set: one row each.
 
 /// Hands the rows to a macro, so that the keys of a plan, their schema and the limits of rules are
 /// the same: meaning, name in code and in plans, unit, planrun's own limit.
@@ -9,12 +9,12 @@ macro_rules! settable_limits {
             ScheduleLag = schedule_lag: Time, 100e6;
             /// The share of the due attempts that is never started. Default: `0%`.
             Dropped = dropped: Ratio, 0.0;
-            /// The share of the attempts that fails by this machine's own fault. Default: `0%`.
+            /// The share of attempts that this machine itself may make fail. Default: `0%`.
             LocalFailures = local_failures: Ratio, 0.0;
-            /// The share of their time in which workers stand still. Default: `1%`.
+            /// The share of their time that workers may lose to stalls. Default: `1%`.
             Stalled = stalled: Ratio, 0.01;
-            /// What a worker uses of a processor in its busiest five seconds, in stages with a
-            /// `rate`. Default: `95%`.
+            /// The share of a processor that a worker may use in its busiest five seconds, in
+            /// stages with a `rate`. Default: `95%`.
             WorkerCpu = worker_cpu: Ratio, 0.95;
             /// The share of the processors' time that a hypervisor gives to others. Default: `5%`.
             Steal = steal: Ratio, 0.05;

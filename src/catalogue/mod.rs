@@ -1,7 +1,7 @@
-//! The words of the field as rows of tables: what is measured, and in which protocols.
+//! Tables of metrics, counters and protocols: one row each, with its name.
 //!
-//! **Invariant:** whatever plans, verdicts, reports and documents say of a metric comes from its
-//! row.
+//! **Invariant:** everything that plans, verdicts, reports and documents know of a metric comes
+//! from its row.
 
 mod limit;
 mod metric;

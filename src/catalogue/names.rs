@@ -1,4 +1,4 @@
-//! What is counted, and what has a level: a row each.
+//! Counters and gauges: one row each.
 
 use crate::catalogue::{Need, Protocols};
 
@@ -20,7 +20,7 @@ macro_rules! names {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// What it means, in a sentence.
+            /// Its meaning, in one sentence.
             pub const fn doc(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*),)* }
             }
@@ -30,7 +30,7 @@ macro_rules! names {
                 match self { $(Self::$variant => Protocols::$set,)* }
             }
 
-            /// What a plan must have for reports to have it.
+            /// The plan features that it needs to be in reports.
             pub fn need(self) -> Option<Need> {
                 match self { $(Self::$variant => [$(Need::$need)?].into_iter().next(),)* }
             }
@@ -39,8 +39,8 @@ macro_rules! names {
 }
 
 names! {
-    /// What is counted. An attempt is a connection (tcp-hold) or a request (http), and belongs to
-    /// the phase of the stage in which it was due.
+    /// A counter. An attempt is a held connection or a request, and belongs to the phase of the
+    /// stage in which it was due.
     Counter {
         /// Attempts due by the schedule: always `started + dropped`.
         Due = "due" of ALL,
@@ -48,73 +48,72 @@ names! {
         Started = "started" of ALL,
         /// Attempts that were due and never started.
         Dropped = "dropped" of ALL,
-        /// Attempts that ended well.
+        /// Attempts that succeeded.
         Ok = "ok" of ALL,
-        /// Attempts that failed, time-outs apart.
+        /// Attempts that failed, without time-outs.
         Failed = "failed" of ALL,
         /// Attempts that ended by a time-out.
         TimedOut = "timed_out" of ALL,
         /// Attempts that had not ended when the run did.
         Unfinished = "unfinished" of ALL,
-        /// tcp-hold: of `unfinished`, those whose connection was open.
+        /// Of `unfinished`, those whose held connection was open.
         UnfinishedOpen = "unfinished.open" of HOLDS,
-        /// Of `failed`, those that are the generator's own fault.
+        /// Of `failed`, those that the generator itself caused.
         FailedLocal = "failed.local" of ALL,
         /// Connections tried.
         ConnectAttempts = "connect.attempts" of ALL,
         /// Connections opened.
         ConnectOk = "connect.ok" of ALL,
-        /// Connections not opened (time-outs included), local failures apart.
+        /// Connections not opened, including time-outs, without local failures.
         ConnectFailed = "connect.failed" of ALL,
-        /// Connections not opened by a fault of the generator.
+        /// Connections that the generator itself failed to open.
         ConnectFailedLocal = "connect.failed.local" of ALL,
-        /// tcp-hold: connections open when a hold began, or opened in it.
+        /// Held connections open when a hold began, or opened in it.
         HoldEntered = "hold.entered" of HOLDS,
-        /// tcp-hold: connections lost in this phase (by time of loss).
+        /// Held connections lost in this phase, by time of loss.
         Lost = "hold.lost" of HOLDS,
-        /// tcp-hold: connections closed as planned in this phase (by time of close).
+        /// Held connections closed as planned in this phase, by time of close.
         Closed = "closed" of HOLDS,
-        /// tcp-hold: time that connections were open, summed over them, in this phase:
-        /// milliseconds.
+        /// Time that held connections were open in this phase, summed over them, in milliseconds.
         TimeDelivered = "connection_time.delivered_ms" of HOLDS,
-        /// tcp-hold: time that they should have been open: the same, and for each connection that
-        /// was lost the time until its user had another one open, or was to have none any more.
+        /// Time that held connections should have been open, in milliseconds: the delivered time,
+        /// and for each lost connection the time until its user had another one open or no longer
+        /// needed one.
         TimePromised = "connection_time.promised_ms" of HOLDS,
-        /// tcp-hold: connections dropped by an event of the plan (by time of the drop).
+        /// Held connections dropped by an event of the plan, by time of the drop.
         StormDropped = "storm.dropped" of HOLDS with Events,
-        /// tcp-hold: of those, the ones whose user had a connection again (by the time of that).
+        /// Of `storm.dropped`, those whose user had a connection again, by the time it opened.
         StormRecovered = "storm.recovered" of HOLDS with Events,
-        /// tcp-hold: of those, the ones whose user had none again before it was to have none any
-        /// more.
+        /// Of `storm.dropped`, those whose user had no other connection before it stopped needing
+        /// one.
         StormUnrecovered = "storm.unrecovered" of HOLDS with Events,
-        /// tcp-hold: attempts to replace a connection that was lost, dropped, not opened, or at the
-        /// end of its lifetime.
+        /// Attempts to replace a connection that was lost, dropped, not opened, or at the end of
+        /// its lifetime.
         Reconnects = "reconnects" of HOLDS with Reconnects,
-        /// tcp-hold: connections with at least one right message (by the time of the first).
+        /// Held connections that received at least one expected message, by the time of the first.
         Verified = "verified" of HOLDS,
-        /// tcp-hold: right messages received in this phase.
+        /// Expected messages received in this phase.
         MessagesReceived = "messages.received" of HOLDS,
-        /// tcp-hold: of those, the ones that were heartbeats.
+        /// Of `messages.received`, those that were heartbeats.
         HeartbeatReceived = "heartbeat.received" of HOLDS,
-        /// tcp-hold: heartbeats that did not come in time.
+        /// Heartbeats that did not arrive in time.
         HeartbeatMissed = "heartbeat.missed" of HOLDS,
-        /// tcp-hold: heartbeats sent by this side.
+        /// Heartbeats sent by this side.
         HeartbeatSent = "heartbeat.sent" of HOLDS,
-        /// http: of the connections opened, those that were secured by going on with an earlier
-        /// session.
+        /// http: of the connections opened, those whose TLS handshake resumed an earlier session.
         TlsResumed = "tls.resumed" of REQUESTS with Tls,
-        /// http: sendings of requests again, because the server had not processed them, or closed
-        /// the idle connection as they came.
+        /// http: requests sent again, because the server had not processed them or closed the idle
+        /// connection as they arrived.
         Retried = "retried" of ALL,
-        /// http: cookies that users did not keep, or let go of for a newer one.
+        /// http: cookies that users rejected, or discarded for a newer one.
         CookiesLost = "cookies.lost" of REQUESTS with Cookies,
-        /// Bytes received: messages or bodies (as they came: encoded ones are not decoded, framing
-        /// is left out). http counts them when a request ends or is let go of, of each sending.
+        /// Bytes received: messages or bodies, without framing; encoded bodies are counted encoded.
+        /// http counts them when a request ends or is given up, for each time it was sent.
         BytesReceived = "bytes.received" of ALL,
-        /// Bytes sent by tcp-hold heartbeats, or http bodies: what the kernel took, not what was to
-        /// be sent. With TLS what its session took (it holds back at most one record), with HTTP/2
-        /// what flow control let out. http counts them when a request ends or is let go of, of each
-        /// sending.
+        /// Bytes sent: heartbeats or http bodies, as far as the kernel accepted them. With TLS, as
+        /// far as the session accepted them (it buffers at most one record); with HTTP/2, as far as
+        /// flow control permitted. http counts them when a request ends or is given up, for each
+        /// time it was sent.
         BytesSent = "bytes.sent" of ALL,
     }
 }

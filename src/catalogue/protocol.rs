@@ -4,12 +4,12 @@ use super::{Counted, Counter, Gauge, RateMetric, TimeMetric};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
-/// What there is to know of a protocol.
+/// The row of a protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProtocolRow {
     /// The word in plans and reports.
     pub name: &'static str,
-    /// What an attempt is.
+    /// The noun for an attempt.
     pub attempt: &'static str,
     /// What several are.
     pub attempts: &'static str,
@@ -26,21 +26,21 @@ pub struct ProtocolRow {
     pub decided: &'static [Counter],
     /// Counts the attempts that the target has served.
     pub served: Counter,
-    /// What is spoken inside TLS, by the name that ALPN has for it; `None`: nothing is said of it,
-    /// and no session is resumed.
+    /// The protocol inside TLS, by its ALPN name; `None`: nothing is said of it, and no session is
+    /// resumed.
     pub alpn: Option<&'static str>,
-    /// What this program keeps for each user, in bytes: where it connects, and in a built-in
+    /// The memory of this program for each user, in bytes: where it connects, and in a built-in
     /// server.
     pub user_bytes: (u64, u64),
     /// The level that a plan asks for.
     pub level: Gauge,
-    /// What it is called on screen.
+    /// Its name on screen.
     pub level_word: &'static str,
     /// The attempts whose end, or whose opening, is waited for.
     pub pending: Gauge,
-    /// What the chart of these two is called, and that of attempts a second.
+    /// The titles of the chart of these two, and of that of attempts per second.
     pub charts: [&'static str; 2],
-    /// The distribution that says most of attempts.
+    /// The most informative distribution of attempts.
     pub attempt_time: TimeMetric,
     /// The same from the time that an arrival was due.
     pub time_from_due: Option<TimeMetric>,
@@ -71,11 +71,11 @@ impl ProtocolRow {
     }
 }
 
-/// What this program keeps for each held connection, on each side.
+/// The memory of this program for each held connection, on each side.
 const HELD_BYTES: (u64, u64) = (64, 64);
 
-/// What this program keeps for each HTTP connection, on the side that connects and on the one that
-/// accepts, where hyper has its buffers: measured over 5,000 of them, and a little more.
+/// The memory of this program for each HTTP connection, on the side that connects and on the one
+/// that accepts, where hyper has its buffers: measured over 5,000 of them, and a little more.
 const HTTP_BYTES: (u64, u64) = (1_536, 17_408);
 
 /// What protocols that hold connections have in common.
@@ -125,7 +125,7 @@ const REQUEST: ProtocolRow = ProtocolRow {
 /// Defines the protocols, each with its row.
 macro_rules! protocols {
     ($($(#[$doc:meta])* $variant:ident = $row:expr;)*) => {
-        /// What the users of a scenario do.
+        /// The protocol of a scenario.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum ProtocolKind { $($(#[$doc])* $variant,)* }
 
@@ -135,7 +135,7 @@ macro_rules! protocols {
 
             const ROWS: &'static [ProtocolRow] = &[$($row),*];
 
-            /// What there is to know of it.
+            /// Its row.
             pub const fn row(self) -> &'static ProtocolRow {
                 &Self::ROWS[self as usize]
             }

@@ -1,5 +1,5 @@
-//! Turns a run into the files that CI systems were asked for, and into what the CI system around it
-//! shows.
+//! Turns a run into the files for CI systems that the user asked for, and into what the CI system
+//! around it shows.
 
 use super::diagnostic;
 use crate::plan::PlanErrors;
@@ -39,21 +39,21 @@ pub(super) struct CiArgs {
     pub(super) ci: When,
 }
 
-/// What GitHub Actions wants: errors on standard error, and a page.
+/// The output for GitHub Actions: errors on standard error, and a page.
 #[derive(Debug)]
 struct GitHub {
     summary: Option<PathBuf>,
 }
 
-/// The files that a run's end is to be written to, begun before anything is sent: an hour of load
-/// is not lost to a folder that is not there.
+/// The files for the result of a run, created before anything is sent: an hour of load is not lost
+/// to a folder that is not there.
 #[derive(Debug, Default)]
 pub(super) struct CiOutputs {
     junit: Option<AtomicFile>,
     markdown: Option<AtomicFile>,
     openmetrics: Option<AtomicFile>,
     github: Option<GitHub>,
-    /// The plan as it was given, which annotations name.
+    /// The plan's path as given, which annotations name.
     plan: String,
 }
 
@@ -69,7 +69,7 @@ pub(super) fn annotate_plan(
 ) {
     let lines = is_github(when, variable).then(|| ci::github_plan_errors(errors));
     for line in lines.into_iter().flatten() {
-        // Whoever closes standard error does not want to know.
+        // A closed standard error is no failure.
         let _ = writeln!(anstream::stderr(), "{line}");
     }
 }
@@ -108,18 +108,18 @@ fn begin(path: &Path) -> Result<AtomicFile, Error> {
 }
 
 impl CiOutputs {
-    /// Writes what a run came to; what could not be written.
+    /// Writes the result of a run; returns the files that could not be written.
     pub(super) fn of_run(self, run: &SavedRun) -> Vec<Error> {
         let annotations = self.github.as_ref().map(|_| ci::github(run, &self.plan));
         for line in annotations.into_iter().flatten() {
-            // Whoever closes standard error does not want to know.
+            // A closed standard error is no failure.
             let _ = writeln!(anstream::stderr(), "{line}");
         }
         let metrics = || ci::openmetrics(run);
         self.write(&|| ci::junit(run), &|| ci::markdown(run), &metrics)
     }
 
-    /// Writes what a search came to; what could not be written.
+    /// Writes the result of a search; returns the files that could not be written.
     pub(super) fn of_search(self, search: &SearchReport) -> Vec<Error> {
         let metrics = || ci::openmetrics_search(search);
         self.write(&|| ci::junit_search(search), &|| ci::markdown_search(search), &metrics)

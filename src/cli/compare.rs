@@ -20,7 +20,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  no figure is worse by more than the margin
   1  a figure is worse by more than the margin
-  2  wrong command line, or a directory is no result folder
+  2  wrong command line, or a directory is not a result folder
   3  inconclusive (too few runs, or too much noise), or the runs cannot be compared
   5  a file could not be read";
 
@@ -52,10 +52,10 @@ pub(super) struct CompareArgs {
     /// Let ratios, such as `failure_ratio`, get worse by this difference.
     #[arg(long, value_name = "PERCENT", default_value = "0.1%")]
     points: Ratio,
-    /// Compare this metric in place of the default ones; may be given several times.
+    /// Compare this metric instead of the default ones; may be given several times.
     #[arg(long = "metric", value_name = "METRIC")]
     metrics: Vec<String>,
-    /// Compare although the runs differ in this; may be given several times.
+    /// Compare even if the runs differ in this; may be given several times.
     #[arg(long, value_enum)]
     accept: Vec<DifferenceKind>,
     /// Print JSON.
@@ -173,7 +173,7 @@ fn options(args: &CompareArgs) -> Result<Options, ExitStatus> {
     Ok(Options { margin, metrics, accept: args.accept.clone() })
 }
 
-/// The runs below some paths, by their real paths; one that is named twice is an error.
+/// The runs below some paths, by their real paths; naming one twice is an error.
 fn folders(paths: Vec<&Path>) -> Result<Vec<PathBuf>, ExitStatus> {
     let mut seen = BTreeSet::new();
     for path in paths {

@@ -11,7 +11,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
 
-/// So many errors of one plan are shown.
+/// The most errors of one plan that are shown.
 const SHOWN: usize = 20;
 
 /// Lines longer than this are cut around the place: bytes.
@@ -20,7 +20,7 @@ const LONG_LINE: usize = 2_000;
 /// Prints everything that is wrong with a plan.
 pub(super) fn print_plan_errors(errors: &PlanErrors) {
     let text = render(errors, &Renderer::styled());
-    // Whoever closes standard error does not want to know.
+    // A closed standard error is no failure.
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
@@ -87,8 +87,8 @@ fn render_one(errors: &PlanErrors, error: &PlanError, renderer: &Renderer) -> St
     renderer.render(&[group])
 }
 
-/// The lines of a text that an error is about: rendering takes time with the length of what it is
-/// given.
+/// The lines of a text that an error is about: the time to render grows with the length of the
+/// text.
 struct Excerpt {
     text: String,
     /// Number of the first line, from 1.
@@ -109,7 +109,7 @@ impl Excerpt {
         if end - last > LONG_LINE {
             end = text.ceil_char_boundary(last + LONG_LINE / 2);
         }
-        // What some editors put before a text is no character of it.
+        // A byte order mark, which some editors write, is not part of the text.
         if start == 0 && text.starts_with('\u{feff}') {
             start = '\u{feff}'.len_utf8().min(first);
         }
@@ -123,8 +123,8 @@ impl Excerpt {
     }
 }
 
-/// The text with what is not printable replaced by as many bytes, so that places stay right; the
-/// renderer itself replaces ASCII control characters.
+/// The text with unprintable characters replaced by as many bytes, so that positions stay right;
+/// the renderer itself replaces ASCII control characters.
 fn same_length(text: &str) -> String {
     let text = text.replace("\r\n", " \n");
     let mut shown = String::with_capacity(text.len());

@@ -1,6 +1,6 @@
-//! The `explain` subcommand: what a word of reports means.
+//! The `explain` subcommand: explains a word of reports.
 //!
-//! **Invariant:** every text comes from the table that the reports take the word from.
+//! **Invariant:** every text comes from the same table as the word in reports.
 
 use super::complete::candidates;
 use super::{ExitStatus, diagnostic, print_result, screen};

@@ -1,4 +1,4 @@
-//! The live page of a command: served from its beginning to its end, whatever runs in between.
+//! The live page of a command: served from its start to its end, for all its runs.
 
 use super::run::RunArgs;
 use super::{ExitStatus, diagnostic};
@@ -7,7 +7,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::Write;
 
-/// Serves the page, if one is asked for, and says where.
+/// Serves the page, if asked for, and prints its address.
 pub(super) fn serve(args: &RunArgs) -> Result<Option<LivePage>, ExitStatus> {
     let Some(address) = args.dashboard else { return Ok(None) };
     let page = LivePage::serve(address, interrupt).map_err(|error| {

@@ -72,7 +72,7 @@ enum Command {
     Explain(explain::ExplainArgs),
     /// Compare two sets of runs: regressed, not regressed or inconclusive.
     Compare(compare::CompareArgs),
-    /// Run the load of a saved run again, and say whether it came out the same.
+    /// Run the load of a saved run again, and compare the results.
     Replay(replay::ReplayArgs),
     /// Write the list of published runs: README.md and index.html of their directory.
     Index(index::IndexArgs),
@@ -136,7 +136,7 @@ fn is_subcommand(word: &str) -> bool {
     Cli::command().find_subcommand(word).is_some_and(|command| command.get_name() != "run")
 }
 
-/// Prints a result. Whoever closes the pipe has read enough; a disk that is full has not.
+/// Prints a result. A closed pipe is no error, since its reader has read enough; a full disk is.
 fn print_result(bytes: &[u8]) -> ExitStatus {
     let mut stdout = anstream::stdout();
     match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
@@ -148,11 +148,11 @@ fn print_result(bytes: &[u8]) -> ExitStatus {
     }
 }
 
-/// Says what is to be done here in place of what was typed.
+/// Prints what to type instead of this command line.
 fn refuse(answer: &elsewhere::Answer) -> ExitStatus {
     diagnostic::print_error(&answer.message, Some(&answer.help));
     if let Some(plan) = &answer.plan {
-        // Whoever closes the pipe has read enough.
+        // A closed pipe is no error: its reader has read enough.
         let _ = anstream::stdout().write_all(plan.as_bytes());
     }
     ExitStatus::WrongPlan
@@ -176,7 +176,7 @@ pub fn main() -> ExitCode {
             if let Some(answer) = elsewhere::of_command_line(&words).filter(|_| unknown) {
                 return refuse(&answer).into();
             }
-            // A closed pipe behind `--help` is no failure of ours.
+            // A closed pipe behind `--help` is not an error.
             let _ = error.print();
             return if error.use_stderr() {
                 ExitStatus::WrongPlan.into()

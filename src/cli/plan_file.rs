@@ -37,8 +37,8 @@ pub(super) struct PlanFile {
 }
 
 impl PlanFile {
-    /// Reads a plan and the files that it names. What is wrong with them is on standard error by
-    /// then, also for the CI system around it.
+    /// Reads a plan and the files that it names. Their errors are on standard error by then, also
+    /// for the CI system around it.
     pub(super) fn read(path: &Path, args: &OverrideArgs, ci: When) -> Result<Self, ExitStatus> {
         if let Some(answer) = elsewhere::of_path(path) {
             return Err(refuse(&answer));
@@ -151,7 +151,7 @@ fn read_text(path: &Path) -> Result<String, (String, Option<&'static str>)> {
     })
 }
 
-/// What the system says, without its number.
+/// The system's error text, without its number.
 fn reason(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file".to_owned(),

@@ -41,7 +41,7 @@ pub(super) fn check(
         for row in &unfit {
             diagnostic::print_error(&words(row), None);
             for line in &row.fixes {
-                // Whoever closes standard error has read enough.
+                // A closed standard error is no failure.
                 let _ = writeln!(out, "  fix: {line}");
             }
         }

@@ -55,7 +55,7 @@ impl RepeatedRuns {
     }
 }
 
-/// Runs a plan so many times, and against another address in turn where that is asked for.
+/// Runs a plan several times, and alternates with another address if asked to.
 pub(super) fn repeat(
     args: &RunArgs,
     (file, runs): (&PlanFile, &RepeatedRuns),
@@ -129,7 +129,7 @@ fn sides(
     sides.iter().zip(["a", "b"]).map(side).collect()
 }
 
-/// Says what is wrong with the sides of a plan's `[compare]`.
+/// Reports errors in the sides of a plan's `[compare]`.
 pub(super) fn check_sides(file: &PlanFile) -> Result<(), ExitStatus> {
     for targets in file.plan.compare.iter().flat_map(|one| [&one.a, &one.b]) {
         let target = file.overrides.target.iter().chain(targets).cloned().collect();

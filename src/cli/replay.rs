@@ -1,4 +1,4 @@
-//! The `replay` subcommand: the load of a saved run again, and whether it came out the same.
+//! The `replay` subcommand: runs the load of a saved run again, and compares the results.
 
 use super::plan_file::PlanFile;
 use super::run::{RunArgs, run_once};
@@ -18,7 +18,7 @@ Exit status:
   0  reproduced: the same verdict, and every figure within its tolerance
      (2% for rates, 2 points for ratios, 10% for p50, 25% for other figures of times)
   1  not reproduced
-  2  the directory is no result folder, or a file that the plan names is another one
+  2  the directory is not a result folder, or a file that the plan names has changed
   3  incomparable: a run is INVALID, or the machine is another one
   others as for `planrun PLAN.toml`";
 

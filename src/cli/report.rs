@@ -1,4 +1,4 @@
-//! The `report` subcommand: every report again, from what a run saved.
+//! The `report` subcommand: writes every report of a saved run again.
 
 #![expect(clippy::disallowed_methods, reason = "what CI this is stands in the environment")]
 
@@ -50,14 +50,13 @@ pub(super) fn report(args: &ReportArgs) -> ExitStatus {
     if made.problems.is_empty() { ExitStatus::Pass } else { ExitStatus::Internal }
 }
 
-/// Judges what was saved and writes every report. What keeps it from that is on standard error by
-/// then.
+/// Judges a saved run and writes every report. Errors are on standard error by then.
 fn make(args: &ReportArgs, summary: &mut Vec<u8>) -> Result<WrittenReports, ExitStatus> {
     // Locked before it is read: a run that ends meanwhile writes its own reports.
     let lock = if args.folder.is_dir() {
         FolderLock::take_after_run(&args.folder)
     } else {
-        // Opening it says what it is instead.
+        // The error of opening it says what it is instead.
         Ok(FolderLock::default())
     };
     let lock = lock.map_err(|error| refused(&error))?;

@@ -99,10 +99,10 @@ impl RunArgs {
     }
 }
 
-/// What came of one run.
+/// The result of one run.
 pub(super) struct RunOutcome {
     pub(super) status: ExitStatus,
-    /// What was saved of it; `None` when it never began, or could not be brought to its end.
+    /// What was saved of it; `None` if it never began or could not be completed.
     pub(super) saved: Option<Box<SavedRun>>,
 }
 
@@ -200,7 +200,7 @@ fn execute(
     let counters =
         |side: ServerSide| ServerCounters { target: side.target, counters: side.counters };
     let finished = Finished { servers: servers.into_iter().map(counters).collect(), limits };
-    // Whoever watches may be slow: what was found is saved by then.
+    // Renderers may be slow; the results are saved by then.
     let closed =
         result.and_then(|()| saving.store.finish(finished).map_err(|error| error.to_string()));
     observer.finish();
@@ -245,7 +245,7 @@ fn create_store(args: &RunArgs, file: &PlanFile) -> Result<Store, ExitStatus> {
     })
 }
 
-/// Writes the reports of what was saved, prints the summary, says how it went.
+/// Writes the reports of the saved run, prints the summary and returns the result.
 fn report(closed: Closed, detail: Summary, to: &mut dyn Write) -> RunOutcome {
     let Closed { saved, problems, lock: _lock } = closed;
     let mut made = report::write(&saved, problems);
@@ -301,7 +301,7 @@ fn used_files(manifest: &Manifest) -> Vec<UsedFile> {
     file_digests(&manifest.plan, &manifest.files).into_iter().map(used).collect()
 }
 
-/// Whatever shows the run while it goes on.
+/// The renderers of the run in progress.
 fn observer(plan: &Plan, progress: ProgressMode, store: &Store) -> Observer {
     let terminal = std::io::stderr().is_terminal();
     let variable = |name: &str| std::env::var(name).ok();

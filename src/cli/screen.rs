@@ -25,7 +25,7 @@ impl From<Summary> for Detail {
 /// Lines that are wider are hard to read, however wide the terminal.
 const WIDEST: usize = 200;
 
-/// Columns of the terminal that standard output is; `None` where it is none.
+/// The width in columns if standard output is a terminal; `None` otherwise.
 pub(super) fn terminal() -> Option<usize> {
     let (_, columns) = console::Term::stdout().size_checked()?;
     (columns > 0).then(|| usize::from(columns).min(WIDEST))

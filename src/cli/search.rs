@@ -55,7 +55,7 @@ pub(super) fn run(args: &RunArgs) -> ExitStatus {
     }
 }
 
-/// One run, and what CI systems are told of it.
+/// One run, and its output for CI systems.
 fn single(
     args: &RunArgs,
     file: PlanFile,
@@ -153,7 +153,7 @@ fn of_verdict(report: &SearchReport) -> ExitStatus {
     }
 }
 
-/// Saves and prints; a search of which nothing was run has said why.
+/// Saves and prints the result; a search without any run has already printed why.
 fn conclude(args: &RunArgs, report: &SearchReport, status: ExitStatus) -> ExitStatus {
     if !report.has_results() {
         return status;

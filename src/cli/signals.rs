@@ -1,4 +1,5 @@
-//! The signals that end a run, heard from before its first process is started until it has ended.
+//! Listens for the signals that end a run, from before its first process starts until the run has
+//! ended.
 
 use crate::serve::ignores_hangup;
 use std::future::poll_fn;
@@ -9,7 +10,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
 use tokio::task::LocalSet;
 
-/// A runtime, and who listens on it. What comes between two runs of a search ends the next one as
+/// A runtime, and its signal listener. A signal between two runs of a search ends the next one as
 /// it begins.
 pub(super) struct Signals {
     runtime: Runtime,
@@ -32,7 +33,7 @@ impl Signals {
         Ok(Self { runtime, heard: heard? })
     }
 
-    /// Does `work` to its end; it is given the numbers of the signals that come.
+    /// Runs `work` to its end; it gets the numbers of the signals received.
     pub(super) fn during<T>(&mut self, work: impl AsyncFnOnce(Receiver<i32>) -> T) -> T {
         let (ask, asked) = mpsc::channel(4);
         let Self { runtime, heard } = self;

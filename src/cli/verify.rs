@@ -15,7 +15,7 @@ const EXIT_STATUS: &str = "\
 Exit status:
   0  every folder is verified
   1  a folder is not: the file and its first difference are named
-  2  a directory is no result folder, or its run is still active
+  2  a directory is not a result folder, or its run is still active
   5  a file could not be read";
 
 /// Its arguments.
@@ -35,7 +35,7 @@ pub(super) fn verify(args: &VerifyArgs) -> ExitStatus {
     for folder in &args.folders {
         match runs_below(folder) {
             Ok(below) => runs.extend(below),
-            // A folder whose recording is gone is one that is not verified.
+            // A folder without a recording is not verified.
             Err(_) if folder.join("SHA256SUMS").is_file() => drop(runs.insert(folder.clone())),
             Err(error) => return report::refused(&error),
         }

@@ -51,7 +51,7 @@ pub enum Event {
         /// The rules of validity that measure something.
         health: Vec<Health>,
     },
-    /// The run is being brought to its end.
+    /// The run is being stopped.
     Stopping {
         /// Why.
         reason: StopReason,
@@ -103,7 +103,7 @@ pub trait Subscriber {
     fn notify(&mut self, event: &Event, facts: &Recording);
 }
 
-/// All who follow a run, in the order in which they are told.
+/// All subscribers of a run, in the order in which they get events.
 #[derive(Default)]
 pub struct Subscribers<'a>(Vec<&'a mut dyn Subscriber>);
 
@@ -114,7 +114,7 @@ impl std::fmt::Debug for Subscribers<'_> {
 }
 
 impl<'a> Subscribers<'a> {
-    /// The same with one more, who is told last.
+    /// The same with one more subscriber, which gets events last.
     #[must_use]
     pub fn with(mut self, subscriber: &'a mut dyn Subscriber) -> Self {
         self.0.push(subscriber);

@@ -116,7 +116,7 @@ mod tests {
         Plan::parse(&source, &Overrides::default(), &environment).expect(name)
     }
 
-    /// A manifest for a target of so many addresses, with this file of rows.
+    /// A manifest for a target with this many addresses, and this file of rows.
     fn manifest(plan: Plan, data: Option<Vec<u8>>) -> WorkerManifest {
         let address = Address::from(std::net::SocketAddr::from(([127, 0, 0, 1], 80)));
         let inputs = ScenarioInputs { addresses: vec![address; 8], ..ScenarioInputs::default() };

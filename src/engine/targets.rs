@@ -89,7 +89,7 @@ impl TargetError {
     }
 }
 
-/// The targets of a run, those of its own among them.
+/// The targets of a run, including the servers that it started.
 #[derive(Debug, Default)]
 pub struct Targets {
     /// Where each target of the plan is, in the plan's order.

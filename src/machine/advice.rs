@@ -1,7 +1,7 @@
 //! Turns the kernel parameters of old tuning articles into what they do today, beside their values
 //! on this machine.
 //!
-//! **Invariant:** nothing is written; a parameter that does not exist here is said to be absent.
+//! **Invariant:** nothing is changed; a parameter that does not exist here is reported as absent.
 
 use super::HostRoot;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::fmt;
 pub enum Effect {
     /// It helps where the limit is met.
     Helps,
-    /// It helps under the condition that is told.
+    /// It helps under the condition given.
     Depends,
     /// It changes nothing for held connections.
     Nothing,

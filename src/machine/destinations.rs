@@ -16,7 +16,7 @@ pub(super) struct Destination {
     pub(super) address: IpAddr,
     /// Connections at the peak.
     pub(super) connections: u64,
-    /// Of them this side closes so many a second by FIN while the run goes on.
+    /// How many of them this side closes by FIN in each second of the run.
     pub(super) closed_per_second: f64,
     /// Where they come from.
     pub(super) sources: Sources,

@@ -9,12 +9,12 @@ use super::limits::cgroup_folders;
 pub struct CumulativeHostStats {
     /// Time of all processors, at work or idle; absent when it cannot be read.
     pub cpu_ns: Option<u64>,
-    /// Of it, what a hypervisor gave to others.
+    /// The part that a hypervisor gave to others.
     pub steal_ns: Option<u64>,
     /// Periods in which the control groups around this process had used up their share; absent when
     /// no group counts them.
     pub throttled_periods: Option<u64>,
-    /// How long their processes stood still for that.
+    /// How long their processes were stalled by that.
     pub throttled_ns: Option<u64>,
     /// Time in which every process that had work waited for memory; absent where the kernel does
     /// not measure it.

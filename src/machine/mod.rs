@@ -1,9 +1,9 @@
-//! Turns the host into facts: what it is, what it can carry, what it counts; and says what a plan
-//! needs of it.
+//! Turns the host into facts: its properties, limits and counters; and computes what a plan needs
+//! of it.
 //!
 //! **Invariant:** a limit that cannot be read is absent, never assumed to be enough.
 //! **Invariant:** arithmetic is pure and apart from reading: needs, workers, sources and verdicts
-//! are functions of what was read.
+//! are functions of the values read.
 
 mod advice;
 mod cost;

@@ -28,7 +28,7 @@ const WITHIN: Duration = Duration::from_millis(200);
 /// Source addresses that are tried; a longer list is as good as its beginning.
 const BOUND_MOST: usize = 1024;
 
-/// What the experiments showed.
+/// The results of the experiments.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probes {
     /// Whether connections leave an entry in the table of connection tracking; `None` when that
@@ -78,7 +78,8 @@ pub fn is_here(address: IpAddr) -> bool {
 pub fn conntrack_live() -> Option<bool> {
     let host = HostRoot::default();
     let count = || Conntrack::read(&host).map(|table| table.count);
-    // Others may come and go meanwhile; growth in between says nothing, so it is looked at again.
+    // Other processes may start and end meanwhile; growth in between proves nothing, so it is
+    // measured again.
     for _ in 0..3 {
         let before = count()?;
         let pairs = pairs(TRACKED).ok()?;

@@ -1,4 +1,4 @@
-//! Turns a plan into what it requires: connections, rates, heartbeats, time.
+//! Computes the requirements of a plan: connections, rates, heartbeats, time.
 //!
 //! **Invariant:** pure; nothing of the machine is read here.
 //! **Invariant:** scenarios that overlap are counted as if their peaks fell together: the figures
@@ -13,7 +13,7 @@ use crate::units::Time;
 use std::net::IpAddr;
 use std::time::Duration;
 
-/// What a plan requires, all scenarios together.
+/// The requirements of a plan, all scenarios together.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Requirements {
     /// By index into `Plan::scenarios`.
@@ -25,7 +25,7 @@ pub struct Requirements {
     pub file_bytes: u64,
 }
 
-/// What one scenario requires.
+/// The requirements of one scenario.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioRequirements {
     /// Users that open connections or share them, at the peak: the highest level, or
@@ -34,16 +34,16 @@ pub struct ScenarioRequirements {
     /// Connections open at once at the peak: one for each of these, or for as many of them as share
     /// one.
     pub connections: u64,
-    /// What is spoken on them, if that is HTTP.
+    /// Their HTTP version, if they speak HTTP.
     pub version: HttpVersion,
-    /// What there is to know of its protocol.
+    /// The row of its protocol.
     pub protocol: &'static ProtocolRow,
     /// Whether each is secured by TLS.
     pub secured: bool,
     /// How fast connections are opened at most.
     pub opening: Opening,
-    /// Connections a second that this side closes by FIN while the run goes on, where the plan says
-    /// how many; zero otherwise.
+    /// Connections per second that this side closes by FIN during the run, where the plan says how
+    /// many; zero otherwise.
     pub closed_per_second: f64,
     /// Requests a second at the peak of its open stages; zero without one.
     pub arrivals_per_second: f64,
@@ -73,7 +73,7 @@ pub enum Opening {
 }
 
 impl Opening {
-    /// Connections a second, where the plan says how many.
+    /// Connections opened per second, if the plan sets that.
     pub fn per_second(self) -> Option<f64> {
         match self {
             Self::PerSecond(rate) => Some(rate),
@@ -160,7 +160,7 @@ impl ScenarioRequirements {
         self.destinations.is_none()
     }
 
-    /// What one scenario of `plan` needs.
+    /// The requirements of one scenario of `plan`.
     pub fn of(scenario: &Scenario, plan: &Plan) -> Self {
         let protocol = &scenario.protocol;
         let version = protocol.version();
@@ -253,7 +253,7 @@ fn closed_per_second(scenario: &Scenario, connections: u64) -> f64 {
     let pass = if protocol.in_steps() { protocol.requests().len() as f64 } else { 1.0 };
     let requests = scenario.stages.iter().map(|stage| match stage.level {
         Level::Rate { rate, .. } => rate.value() * pass,
-        // Without a pause they are as fast as the target: nobody knows.
+        // Without think time the rate depends on the target: it is unknown.
         Level::Users { users, .. } => every(protocol.mean_think_time(), users as f64),
     });
     aged + requests.fold(0.0, f64::max) / most.0 as f64

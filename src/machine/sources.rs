@@ -1,7 +1,7 @@
 //! Turns the number of connections to one destination into the source addresses that they come
 //! from.
 //!
-//! A connection is told apart by source address, source port, destination address and destination
+//! A connection is identified by source address, source port, destination address and destination
 //! port, so one source address gives one destination no more connections than there are source
 //! ports. The kernel looks for a free port by trial: up to 35 % of the range in use that takes
 //! about three probes, and once every even port is gone each connection first walks half the range.

@@ -1,5 +1,5 @@
-//! Turns the question "what can this machine do?" into two plans that every machine is asked about:
-//! a million held connections, with both ends here and with one.
+//! Two typical plans, by which `doctor` without a plan rates a machine: a million held connections,
+//! with both ends here and with one.
 //!
 //! **Invariant:** nothing is ever sent by these plans; only the rows of their preflight are looked
 //! at.

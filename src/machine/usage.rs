@@ -7,7 +7,7 @@ use super::{Counters, HostRoot, SocketSlabs};
 use crate::record::HostLevels;
 use serde::{Deserialize, Serialize};
 
-/// What processes and the kernel use at one moment, and what was done up to then.
+/// The usage of processes and the kernel at one moment, and the work done until then.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostUsage {
     /// Resident memory of the processes, in bytes.
@@ -29,8 +29,8 @@ pub struct HostUsage {
 }
 
 impl HostUsage {
-    /// Reads what the processes `pids` use; those that are gone use nothing. What was done is the
-    /// caller's to fill in.
+    /// Reads the usage of the processes `pids`; those that have ended use nothing. What was done is
+    /// the caller's to fill in.
     pub fn take(host: &HostRoot, pids: &[u32]) -> Self {
         let meminfo = host.text("proc/meminfo").unwrap_or_default();
         let available = meminfo.lines().find_map(|line| line.strip_prefix("MemAvailable:"));
@@ -90,7 +90,7 @@ pub struct Cost {
     pub rss_per_connection: Option<f64>,
     /// Kernel memory for each connection that is open more, all its ends on this machine, in bytes.
     pub kernel_per_connection: Option<f64>,
-    /// Processor seconds for a thousand connections opened, whatever else was done meanwhile.
+    /// Processor seconds per thousand connections opened, including all other work meanwhile.
     pub cpu_per_thousand_connections: Option<f64>,
     /// Processor seconds for a heartbeat; only where no connection was opened meanwhile, so that
     /// the time is theirs.
@@ -98,7 +98,7 @@ pub struct Cost {
 }
 
 impl Cost {
-    /// The cost of what was done from `before` to `after`.
+    /// The cost of the work from `before` to `after`.
     pub fn between(before: &HostUsage, after: &HostUsage) -> Self {
         let more = after.connections.saturating_sub(before.connections);
         let opened = after.opened.saturating_sub(before.opened);

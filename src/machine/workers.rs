@@ -10,11 +10,10 @@ use crate::schedule::{Partition, hold_block};
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
 
-/// What a process can count on when the limit cannot be read: the kernel's own default for a soft
-/// limit.
+/// The assumed limit if it cannot be read: the kernel's own default for a soft limit.
 const OPEN_FILES_UNREAD: u64 = 1024;
 
-/// Connections that a process of its own is worth, as long as there is a core for it.
+/// How many connections justify another process, as long as there is a core for it.
 const WORTH_A_PROCESS: u64 = 1024;
 
 impl MachineLimits {
@@ -29,8 +28,8 @@ impl MachineLimits {
     }
 }
 
-/// Worker processes for one scenario of `plan`: what `[generator]` says, or else as many as the
-/// descriptors and the load ask for.
+/// The number of worker processes for one scenario of `plan`: as `[generator]` sets it, otherwise
+/// as many as the descriptors and the load ask for.
 pub fn workers(scenario: &Scenario, plan: &Plan, limits: &MachineLimits) -> u32 {
     if let Some(workers) = plan.generator.workers {
         return workers.max(1);

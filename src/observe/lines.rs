@@ -1,7 +1,7 @@
 //! Turns news into lines for logs: one a thing, each with the elapsed time and a word to search for
 //! in front.
 //!
-//! **Invariant:** eight hours stay under 100 KiB, in whatever run.
+//! **Invariant:** eight hours of any run stay under 100 KiB.
 
 use super::notification::{Notification, ThresholdPlace, place_of};
 use super::pacing::{HeartbeatInterval, LogBudget, Priority, RepeatLimit};
@@ -14,13 +14,12 @@ use std::fmt::Write as _;
 /// Characters of a line beyond which it is cut, twice as many where a fix is to be copied; a
 /// heartbeat is not, it waits the longer.
 const LONGEST: usize = 240;
-/// Warnings that are told one by one.
+/// The most warnings that are written one by one.
 const WARNINGS: usize = 12;
-/// Targets and scenarios that are told one by one.
+/// The most targets and scenarios that are written one by one.
 const LISTED: usize = 16;
 
-/// Lines that go to whoever writes them, and whether a newer one may take their place while they
-/// wait.
+/// Lines for the writer, and whether a newer one may take their place while they wait.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct OutputLine {
     /// Without line break.
@@ -75,7 +74,8 @@ impl LineFormat {
         let longest =
             if matches!(news, Notification::Diagnosed { .. }) { 2 * LONGEST } else { LONGEST };
         for (word, text) in words(view, news) {
-            // Twice: a sign may be written as many, and what is too long anyway need not be.
+            // Twice: escaping may lengthen a character, and a text that is too long anyway need not
+            // be escaped.
             let text = self.line(now_ns, word, &cut(&text, longest));
             let text = self.look.encode(&cut(&text, longest));
             if self.budget.take(now_ns, text.len() + 1, weight) {
@@ -85,7 +85,7 @@ impl LineFormat {
         said
     }
 
-    /// Says that lines were lost, because nobody read them.
+    /// Reports that lines were lost, because nobody read them.
     pub(super) fn lost(now_ns: u64, lines: u64) -> String {
         format!("{} {:<9} {lines} lines that nobody read", wording::elapsed(now_ns), "lost")
     }
@@ -109,7 +109,7 @@ impl LineFormat {
     }
 }
 
-/// What there is to say of some news: each with the word to search for.
+/// The lines for a notification, each with its searchable keyword.
 pub(super) fn words(view: &View, news: &Notification) -> Vec<(&'static str, String)> {
     let name = |scenario: &usize| &view.outline.scenarios[*scenario].name;
     let one = |word, text| vec![(word, text)];
@@ -191,7 +191,7 @@ fn started(view: &View, warnings: &[String]) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// How all scenarios stand, in one line.
+/// The state of all scenarios, in one line.
 fn progress(view: &View, now_ns: u64) -> String {
     let alone = view.outline.scenarios.len() == 1;
     let mut parts = Vec::new();

@@ -4,7 +4,7 @@
 //! ```text
 //!  Event ─▶ RunState ─▶ View ─▶ lines │ JSON │ lines above the bar: what is new
 //!                         ├───▶ frame: the bar, drawn five times a second
-//!                         └───▶ page: a browser that follows, and whoever scrapes figures
+//!                         └───▶ page: browsers that follow the run, and scrapers
 //! ```
 //!
 //! **Invariant:** nothing here can hold up, change or end a run.

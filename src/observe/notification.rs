@@ -1,6 +1,7 @@
-//! Turns events into what is new: each thing once.
+//! Turns events into notifications: each thing once.
 //!
-//! **Invariant:** every output is told the same; a log that must stay small leaves out repetitions.
+//! **Invariant:** every output gets the same notifications; a log that must stay small leaves out
+//! repetitions.
 
 use super::state::RunState;
 use crate::engine::Event;
@@ -22,7 +23,7 @@ pub(super) enum Notification {
     Reached(usize, usize),
     /// A stage is over, and all of its facts are there: scenario and stage.
     Over(usize, usize),
-    /// A scenario is brought to its end.
+    /// A scenario is being stopped.
     Draining(usize),
     /// A scenario has ended.
     Ended(usize),
@@ -53,7 +54,7 @@ pub(super) enum Notification {
         /// What was seen.
         why: String,
     },
-    /// The run is being brought to its end: why, and whether at once.
+    /// The run is being stopped: why, and whether at once.
     Stopping(StopReason, bool),
     /// No load is made any more.
     Stopped(StopReason),
@@ -78,7 +79,7 @@ pub(super) fn place_of(finding: &Finding) -> ThresholdPlace {
 }
 
 impl Notifier {
-    /// Takes an event into the state and says what is new. `facts`: all that has been recorded,
+    /// Applies an event to the state and returns what is new. `facts`: everything recorded so far,
     /// this event included.
     pub(super) fn hear(
         &mut self,

@@ -1,7 +1,7 @@
-//! Turns the events of a run into views, and gives them to whoever shows them.
+//! Turns the events of a run into views, and passes them to the renderers.
 //!
-//! **Invariant:** what adds up is read from the coordinator's recording; what is done on the
-//! coordinator's time is copying figures, and waits for nobody.
+//! **Invariant:** sums are read from the coordinator's recording; on the coordinator's thread
+//! figures are only copied, and nothing waits.
 
 use super::ProgressMode;
 use super::lines;
@@ -98,7 +98,7 @@ impl Follower {
         Self { state: RunState::new(plan, folder), notifier: Notifier::default() }
     }
 
-    /// Takes in an event: what there is to see after it, and what is new.
+    /// Handles an event: passes on the view after it and what is new.
     pub(super) fn follow(
         &mut self,
         event: &Event,

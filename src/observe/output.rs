@@ -1,7 +1,7 @@
 //! Turns views into writing on standard error, without ever keeping the run waiting.
 //!
-//! One thread takes views and words them; it waits for nothing but views. Another writes, and
-//! may be held up by a terminal or a reader for any time.
+//! One thread takes views and renders them; it waits only for views. Another writes, and may be
+//! held up by a terminal or a reader for any time.
 //!
 //! **Invariant:** a slow, blocked or closed standard error costs the run nothing.
 
@@ -27,10 +27,10 @@ use std::time::{Duration, Instant};
 
 /// Between two frames.
 const FRAME: Duration = Duration::from_millis(200);
-/// The end of a run waits for whoever reads, as long as anything is read within this time.
+/// How long the end of a run waits for a reader that reads nothing.
 const READS_WITHIN: Duration = Duration::from_secs(2);
 
-/// What is shown next: how things stand, and what is new.
+/// What is shown next: the current view, and what is new.
 type Update = (Arc<View>, Vec<Notification>);
 
 /// Shows views on a writer. Dropping it shows no more.
@@ -42,8 +42,8 @@ pub(super) struct Output {
 }
 
 impl Output {
-    /// Shows views in the given form; `None` where nothing is to be shown, or no thread can be had:
-    /// the run goes on without.
+    /// Shows views in the given form; `None` if nothing is shown, or if no thread can be started:
+    /// the run continues without.
     pub(super) fn on(
         out: Box<dyn Write + Send>,
         size: fn() -> (u16, u16),
@@ -79,9 +79,9 @@ impl Output {
         Some(Self { updates, written, queue })
     }
 
-    /// Shows what is new, and how things stand.
+    /// Shows what is new, and the current view.
     pub(super) fn show(&self, view: &Arc<View>, news: Vec<Notification>) {
-        // The other end only goes when a thread has died; then there is nobody to show anything to.
+        // The other end closes only if a thread has died; then nothing can be shown.
         let _ = self.updates.send((Arc::clone(view), news));
     }
 
@@ -108,7 +108,7 @@ enum Form {
 }
 
 impl Form {
-    /// Says that lines were lost, because nobody read them.
+    /// Reports that lines were lost, because nobody read them.
     fn lost(&self, now_ns: u64, lines: u64) -> String {
         match self {
             Self::Json => JsonFormat::lost(now_ns, lines),

@@ -1,9 +1,8 @@
 //! Turns the run's clock into leave to write: often at first, seldom later, and never more than a
 //! log can bear.
 //!
-//! **Invariant:** what is written in eight hours stays under 100 KiB, however the run goes:
-//! heartbeats wait longer the longer they are, and other lines share an allowance that grows
-//! slowly.
+//! **Invariant:** the output of eight hours stays under 100 KiB in any run: heartbeats wait longer
+//! the longer they are, and other lines share an allowance that grows slowly.
 
 use crate::units::SECOND_NS;
 use std::collections::HashMap;
@@ -35,7 +34,7 @@ impl HeartbeatInterval {
         now_ns >= self.next_ns
     }
 
-    /// Notes a heartbeat of so many bytes.
+    /// Records a heartbeat of this many bytes.
     pub(super) fn record(&mut self, now_ns: u64, bytes: usize) {
         let base = if now_ns < EARLY_END_NS { EARLY_NS } else { LATE_NS };
         let gap = base * (bytes as u64).max(BEAT_BYTES) / BEAT_BYTES;
@@ -73,7 +72,7 @@ impl LogBudget {
         Self { start, an_hour, spent: 0, suppressed: 0 }
     }
 
-    /// Whether a line of so many bytes may be written now; if so it is taken as written.
+    /// Whether a line of this many bytes may be written now; if so, its bytes are deducted.
     pub(super) fn take(&mut self, now_ns: u64, bytes: usize, weight: Priority) -> bool {
         let bytes = bytes as u64;
         let grown = self.start + self.an_hour * (now_ns / SECOND_NS) / 3_600;
@@ -109,7 +108,7 @@ impl<K> Default for RepeatLimit<K> {
     }
 }
 
-/// A thing is told so many times in full …
+/// How often the same thing is written in full …
 const TOLD: u32 = 6;
 /// … and then at most once in this time.
 const AGAIN_NS: u64 = 600 * SECOND_NS;

@@ -1,10 +1,10 @@
-//! What waits to be written, and the thread's own that writes it.
+//! The queue of output, and the separate thread that writes it.
 //!
 //! A terminal or a reader may be slow: newer frames and heartbeats take the place of older ones,
 //! and all other lines wait in order, up to [`MOST_WAITING`] bytes of them. Beyond that the newest
-//! are lost; how many is said as soon as there is room again.
+//! are lost; their number is reported as soon as there is room again.
 //!
-//! **Invariant:** whoever adds to the queue never waits for whoever reads.
+//! **Invariant:** the producer never waits for the reader.
 
 use super::lines::OutputLine;
 use super::terminal::Terminal;
@@ -15,7 +15,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Bytes of lines that wait for a reader at most.
 pub(super) const MOST_WAITING: usize = 64 << 20;
 
-/// Bytes that are written at once: a pipe takes that many or none, so that a reader shows.
+/// Bytes written at once: a pipe accepts all or none of them, which reveals whether anybody reads.
 const CHUNK: usize = 4_096;
 
 /// Bytes that the writer takes out of the queue at once.
@@ -103,7 +103,7 @@ impl OutputQueue {
         self.changed.notify_one();
     }
 
-    /// How many bytes have been taken by whoever reads.
+    /// How many bytes the reader has taken.
     pub(super) fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
@@ -138,7 +138,7 @@ pub(super) enum OutputWriter {
 }
 
 impl OutputWriter {
-    /// Writes lines and a frame; `taken` is told of bytes as they are taken.
+    /// Writes lines and a frame; `taken` counts bytes as they are taken.
     fn write(&mut self, lines: &[String], frame: Option<String>, mut taken: impl FnMut(usize)) {
         match self {
             Self::Terminal(terminal) => {

@@ -284,7 +284,7 @@ pub(super) fn stop_reason(view: &View, reason: &StopReason) -> String {
         StopReason::Interrupted { signal } => format!("interrupted by {}", signal_name(*signal)),
         StopReason::WorkerLoss => "stopped: workers were lost".to_owned(),
         StopReason::BeyondRepair { rule } => {
-            format!("stopped: {rule} had made it INVALID, whatever came")
+            format!("stopped: {rule} had already made it INVALID")
         }
     }
 }

@@ -4,9 +4,9 @@
 use super::error::Errors;
 use super::tree::{Node, TableNode, Value};
 
-/// What a threshold's condition was called.
+/// The former key of a threshold's condition.
 const CHECK: &str = "check";
-/// What it is called.
+/// Its key today.
 const CONDITION: &str = "condition";
 
 /// Renames the keys of a whole plan.

@@ -1,4 +1,4 @@
-//! Turns what is wrong with a plan into a list that is sorted by place and never empty.
+//! The errors of a plan: a list that is sorted by place and never empty.
 //!
 //! **Invariant:** no value of an environment variable is ever in a message.
 
@@ -11,7 +11,7 @@ use std::ops::Range;
 /// The most errors that are kept; a file of garbage has more than a person reads.
 const KEPT: usize = 1_000;
 
-/// What some editors put before a text; it is no character of it.
+/// The byte order mark that some editors write before a text.
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// One thing that is wrong with a plan.
@@ -22,13 +22,13 @@ pub struct PlanError {
     pub span: Option<Range<usize>>,
     /// The argument of the command line that is wrong, as it was typed: `--set name=x`.
     pub argument: Option<String>,
-    /// What is wrong, lower case, without a full stop.
+    /// The message, in lower case, without a full stop.
     pub message: String,
-    /// What stands at the place, in a few words.
+    /// A label for the place, in a few words.
     pub label: Option<String>,
-    /// A second place that the error is about, and what stands there.
+    /// A second place that the error is about, with its label.
     pub also: Option<(Range<usize>, String)>,
-    /// What to write instead, when that is clear.
+    /// The correction, if it is clear.
     pub help: Option<String>,
 }
 
@@ -44,13 +44,13 @@ impl PlanError {
         }
     }
 
-    /// Adds what to write instead.
+    /// Adds the correction.
     pub(super) fn help(&mut self, help: impl Into<String>) -> &mut Self {
         self.help = Some(help.into());
         self
     }
 
-    /// Adds what stands at the place.
+    /// Adds a label for the place.
     pub(super) fn label(&mut self, label: impl Into<String>) -> &mut Self {
         self.label = Some(label.into());
         self
@@ -78,7 +78,7 @@ impl PlanErrors {
     pub(super) fn whole(source: &Source, message: impl Into<String>, help: &str) -> Self {
         let mut error = PlanError::new(message);
         error.help(help);
-        // What is too large to be read is too large to be carried along.
+        // A text that is too large to read is too large to keep.
         let source = Source { name: source.name.clone(), text: String::new() };
         Self { source, errors: vec![error], dropped: 0 }
     }
@@ -157,12 +157,12 @@ impl std::error::Error for PlanErrors {}
 /// Collects errors while a plan is read.
 #[derive(Debug, Default)]
 pub(super) struct Errors {
-    /// The tables that a key may belong to that stands in the wrong one.
+    /// The tables that a misplaced key may belong to.
     pub tables: &'static [&'static Keys],
     list: Vec<PlanError>,
     /// Arguments of the command line that values may have come from.
     arguments: Vec<String>,
-    /// Takes what is said of errors beyond those that are kept.
+    /// Receives the errors beyond those that are kept.
     rest: Option<PlanError>,
     dropped: usize,
 }
@@ -232,7 +232,7 @@ impl Errors {
             let argument = error.argument.as_ref();
             (argument.map(|one| arguments.iter().position(|other| other == one)), start)
         };
-        // Stable: what was found first at a place stays first.
+        // Stable: the first error at a place stays first.
         self.list.sort_by_key(place);
         self.list.dedup();
         PlanErrors { source: source.clone(), errors: self.list, dropped: self.dropped }

@@ -10,8 +10,8 @@ use super::text::{PlaceholderAt, Text, inside};
 /// Looks up a variable of the environment.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The string with the environment filled in, and what is filled in later; `None` if that cannot be
-/// done, which is then among the errors.
+/// The string with environment variables filled in, and the placeholders for later; `None` if that
+/// cannot be done, which is then among the errors.
 pub(super) fn interpolate(
     text: &Text,
     at: Span,
@@ -23,7 +23,7 @@ pub(super) fn interpolate(
     let mut rest = text.shown.as_str();
     let mut whole = true;
     while let Some(start) = rest.find("${") {
-        // `$${` stands for `${`.
+        // `$${` escapes `${`.
         if let Some(before) = rest[..start].strip_suffix('$') {
             value.push_str(before);
             value.push_str("${");
@@ -54,7 +54,7 @@ pub(super) fn interpolate(
     whole.then_some((value, blanks))
 }
 
-/// What stands for `${…}`.
+/// The value of `${…}`.
 enum Filled {
     Now(String),
     Later(Placeholder),

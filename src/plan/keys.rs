@@ -1,11 +1,11 @@
 //! Names the keys that a table of a plan may hold.
 
-/// What a table may hold.
+/// The keys of a table.
 #[derive(Debug)]
 pub(super) struct Keys {
     /// "a stage": the table in messages.
     pub noun: &'static str,
-    /// What it looks like, for one that is usually written on one line.
+    /// An example, for a table that is usually written on one line.
     pub example: Option<&'static str>,
     /// Where it is written.
     pub place: Option<&'static str>,
@@ -13,7 +13,7 @@ pub(super) struct Keys {
     pub must: &'static [(&'static str, &'static str)],
     /// The others.
     pub may: &'static [&'static str],
-    /// Tables whose keys may stand among these.
+    /// Tables whose keys are also permitted here.
     pub with: &'static [&'static Keys],
 }
 

@@ -75,8 +75,7 @@ pub use text::Placeholder;
 
 use serde::{Deserialize, Serialize};
 
-/// A checked test plan. Immutable: what the user wrote, with defaults filled in and overrides
-/// applied.
+/// A checked test plan. Immutable: the user's text, with defaults filled in and overrides applied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// Names the result folder; letters, digits, `-`, `_` and `.`.
@@ -89,7 +88,7 @@ pub struct Plan {
     pub targets: Vec<Target>,
     /// What runs at the same time; at least one.
     pub scenarios: Vec<Scenario>,
-    /// What is read beside the load.
+    /// The monitors that are read during the run.
     pub monitors: Vec<Monitor>,
     /// How this machine makes the load.
     pub generator: Generator,
@@ -97,7 +96,7 @@ pub struct Plan {
     pub search: Option<Search>,
     /// How often it is run.
     pub repeat: Option<u64>,
-    /// What is compared by runs in turns.
+    /// The comparison of runs in turns.
     pub compare: Option<CompareSettings>,
 }
 

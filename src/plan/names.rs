@@ -1,4 +1,4 @@
-//! Which names a plan may give to things: what is printed, compared and used as a file's name must
+//! The names that a plan may use: they are printed, compared and used as file names, so they must
 //! be harmless.
 
 use super::error::Errors;
@@ -21,7 +21,7 @@ pub(super) enum NameKind {
     Line,
 }
 
-/// Checks a name; an empty one stands for what could not be accepted.
+/// Checks a name; returns an empty one for a name that is not accepted.
 pub(super) fn check(name: &str, kind: NameKind, at: Span, errors: &mut Errors) -> bool {
     let (ok, help) = match kind {
         NameKind::Folder => (
@@ -52,7 +52,7 @@ pub(super) fn check(name: &str, kind: NameKind, at: Span, errors: &mut Errors) -
     ok
 }
 
-/// The same name with what is wrong replaced, if something is left of it.
+/// The name with invalid characters replaced, if anything is left of it.
 fn suggestion(name: &str, kind: NameKind, help: &str) -> String {
     let fitting: String = name
         .chars()

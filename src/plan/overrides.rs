@@ -1,4 +1,4 @@
-//! Turns what the command line says into changes of the tree, before anything is checked.
+//! Applies the overrides of the command line to the tree, before anything is checked.
 
 use super::Overrides;
 use super::error::Errors;
@@ -69,7 +69,7 @@ pub(super) fn apply(
     }
 }
 
-/// What `--scale` says.
+/// The factor of `--scale`.
 pub(super) fn scale(overrides: &Overrides, errors: &mut Errors) -> Scale {
     let Some(text) = &overrides.scale else { return Scale::default() };
     let argument = Argument::new("--scale", text, &|_| None, errors);
@@ -79,7 +79,7 @@ pub(super) fn scale(overrides: &Overrides, errors: &mut Errors) -> Scale {
     })
 }
 
-/// Which of the scenarios are to run, by `--only`.
+/// The scenarios selected by `--only`.
 pub(super) fn only(overrides: &Overrides, names: &[&str], errors: &mut Errors) -> Vec<bool> {
     let mut keep = vec![overrides.only.is_empty(); names.len()];
     for wanted in &overrides.only {
@@ -239,7 +239,7 @@ fn value(set: &str, from: usize, argument: &Argument<'_>, errors: &mut Errors) -
     }
 }
 
-/// Whether a value that is no TOML was meant to be: `[::1]:80` is a string without quotes.
+/// Whether a value that is not TOML was meant to be: `[::1]:80` is a string without quotes.
 fn is_meant_as_toml(text: &str) -> bool {
     [('[', ']'), ('{', '}'), ('"', '"'), ('\'', '\'')]
         .iter()

@@ -24,7 +24,7 @@ enum AcceptedKeys {
 }
 
 impl Plan {
-    /// Reads a plan, changed as the command line says. `environment` fills in `${env.NAME}`.
+    /// Reads a plan with the overrides of the command line. `environment` fills in `${env.NAME}`.
     ///
     /// # Errors
     /// Everything that is wrong with the plan, by place.
@@ -87,7 +87,7 @@ impl Plan {
             }
         }
         if wrong_values > 0 {
-            // What was said about a value that is no TOML is not said again in other words.
+            // An error about a value that is not TOML is not repeated in other words.
             errors.retain_first(wrong_values, |span| {
                 !said.iter().any(|range| {
                     range.start <= span.start && span.start < range.end.max(range.start + 1)

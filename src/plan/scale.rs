@@ -16,7 +16,7 @@ impl Default for Scale {
 }
 
 impl Scale {
-    /// Reads `1%`, `250%` or `0.01`; the words for what is wrong and what to write otherwise.
+    /// Reads `1%`, `250%` or `0.01`; the error is a message and a help.
     pub(super) fn parse(text: &str) -> Result<Self, (String, String)> {
         let trimmed = text.trim();
         let help = "write a percentage: `1%`, `0.5%`, `200%`".to_owned();

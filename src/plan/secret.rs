@@ -1,4 +1,4 @@
-//! Turns values that came from the environment back into `${env.NAME}` wherever a text is shown.
+//! Replaces values of environment variables by `${env.NAME}` wherever a text is shown.
 
 use super::interpolate::Environment;
 use super::tree::{Node, Value};
@@ -12,8 +12,8 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
 
-/// What a plan took from the environment, in the forms in which it may come back, the longest
-/// first.
+/// The values that a plan took from environment variables, in all forms in which they may appear,
+/// the longest first.
 ///
 /// Workers need them, so they travel in binary messages; a text format is for files and people, and
 /// gets none.
@@ -36,7 +36,7 @@ impl fmt::Debug for Secrets {
 }
 
 impl Protocol {
-    /// Where a scenario keeps what is hidden in texts that the target sends.
+    /// The secrets of a scenario that are hidden in texts from the target.
     pub(super) fn secrets_mut(&mut self) -> Option<&mut Secrets> {
         match self {
             Self::Http(http) => Some(&mut http.secrets),

@@ -1,4 +1,4 @@
-//! A plan's text, and what the command line changes of it.
+//! A plan's text, and the overrides of the command line.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,7 +11,7 @@ pub struct Source {
     pub text: String,
 }
 
-/// What the command line changes of a plan, as it was typed.
+/// The overrides of the command line, as typed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Overrides {
     /// `--set KEY=VALUE`.

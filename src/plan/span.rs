@@ -1,4 +1,4 @@
-//! Where something stands in what was written.
+//! Places in the plan's text and on the command line.
 
 use std::ops::Range;
 
@@ -25,5 +25,5 @@ impl Span {
     }
 }
 
-/// Where something stands in the plan's text, in bytes; `None` for what the command line says.
+/// A place in the plan's text, in bytes; `None` for the command line.
 pub type TextRange = Option<Range<usize>>;

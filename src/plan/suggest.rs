@@ -42,7 +42,7 @@ const OTHER_WORDS: &[(&str, &str)] = &[
     ("checks", "thresholds"),
     ("interval", "every"),
     ("metric", "condition"),
-    // Of requests and of what comes back.
+    // Requests and responses.
     ("url", "path"),
     ("uri", "path"),
     ("endpoint", "path"),
@@ -86,9 +86,9 @@ pub(super) fn alias<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) ->
     known.into_iter().find(|candidate| OTHER_WORDS.contains(&(plain.as_str(), *candidate)))
 }
 
-/// The word that is nearest to `word`, if one is near enough to be meant.
+/// The known word nearest to `word`, if one is near enough.
 pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    // Longer words are no typing errors, and would cost time.
+    // Longer words are not typing errors, and would take too long.
     if word.len() > 64 {
         return None;
     }
@@ -113,7 +113,7 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate).or_else(|| longer.filter(|_| plain.len() >= 4))
 }
 
-/// What to say about an unknown word: the nearest one, or all of them.
+/// The help for an unknown word: the nearest known one, or all of them.
 pub(super) fn did_you_mean<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,

@@ -1,4 +1,4 @@
-//! Turns what is wrong with the TOML itself into one plain error a line.
+//! Turns TOML syntax errors into one plain error for each line.
 
 use super::error::Errors;
 use super::span::Span;
@@ -6,19 +6,19 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// How much of a document that is no TOML can still be trusted.
+/// How much of a document with syntax errors can still be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Usable {
     /// All of it: there was no error.
     Whole,
     /// Its shape: only values are wrong, and they are known to be there.
     Shape,
-    /// Nothing: what is read from here on may be anything.
+    /// Nothing: the rest may mean anything.
     Nothing,
 }
 
-/// Adds an error for each place that is no TOML; says what the rest is worth, and of which ranges
-/// no other error is reported.
+/// Adds an error for each place that is not TOML; returns how far the rest can be used, and in
+/// which ranges no other error is reported.
 pub(super) fn report(
     text: &str,
     document: &Spanned<DeTable<'_>>,

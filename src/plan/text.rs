@@ -1,4 +1,4 @@
-//! A string of the plan: what may be shown of it, what it means, and what is filled in later.
+//! A string of the plan: its printable form, its value, and its placeholders.
 
 use super::span::Span;
 use serde::{Deserialize, Serialize};
@@ -14,9 +14,9 @@ pub(super) struct Text {
     /// Where the first character stands, if the string is written without escapes: then places
     /// inside it are known.
     pub literal: Option<usize>,
-    /// Whether the environment could not be filled in, which has been said.
+    /// Whether an environment variable could not be filled in; an error was reported.
     pub broken: bool,
-    /// What is filled in for each sending, in order.
+    /// The placeholders filled in for each request, in order.
     pub blanks: Vec<PlaceholderAt>,
 }
 
@@ -32,13 +32,13 @@ impl Text {
 pub(super) struct PlaceholderAt {
     /// Bytes of the string's value, `${` and `}` with them.
     pub range: Range<usize>,
-    /// What it is filled with.
+    /// The source of its value.
     pub given: Placeholder,
-    /// Where it stands in the plan.
+    /// Its place in the plan.
     pub at: Span,
 }
 
-/// What a part is filled in with.
+/// The source of a placeholder's value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Placeholder {
     /// The value in this column of the pass's row.

@@ -154,7 +154,7 @@ impl Builder<'_> {
         }
     }
 
-    /// The first line that says something.
+    /// The first line that is not empty.
     fn beginning(&self) -> Span {
         let mut start = 0;
         for line in self.text.split_inclusive('\n') {

@@ -21,7 +21,7 @@ pub struct CellKey {
 /// The facts of one phase of one stage, over any length of time; they merge by addition.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cell {
-    /// What was counted.
+    /// The counters.
     pub counters: Counters,
     /// What took how long.
     #[serde(default)]
@@ -29,10 +29,10 @@ pub struct Cell {
     /// Why attempts failed.
     #[serde(default)]
     pub failures: Vec<(Cause, FailureTally)>,
-    /// tcp-hold: how long connections lived, and what ended them; those that were due here.
+    /// How long held connections lived, and what ended them; those that were due here.
     #[serde(default)]
     pub survival: Survival,
-    /// tcp-hold: what became of the connections that events dropped, by index into `Churn::events`;
+    /// What became of the held connections that events dropped, by index into `Churn::events`;
     /// those that fell due here.
     #[serde(default)]
     pub storms: BTreeMap<u16, Storm>,
@@ -72,8 +72,8 @@ impl Cell {
         self.counters.add(counter, 1);
     }
 
-    /// Counts what was due and could not be started; `request`: which one it would have been, where
-    /// they are told apart.
+    /// Counts an attempt that was due and could not be started; `request`: which one it would have
+    /// been, where they are told apart.
     pub fn drop_due(&mut self, request: Option<u16>) {
         self.count(Counter::Due);
         self.count(Counter::Dropped);

@@ -17,7 +17,7 @@ macro_rules! ends {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// What it means, in a sentence.
+            /// Its meaning, in one sentence.
             pub const fn doc(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*),)* }
             }
@@ -31,13 +31,13 @@ macro_rules! ends {
 }
 
 ends! {
-    /// The server closed it after a response, or said that it would (`connection: close`).
+    /// The server closed it after a response, or announced that (`connection: close`).
     Server = "server", "closed after a response (connection: close, HTTP/1.0)";
-    /// The server closed or reset it while no request was under way, or as one was on its way.
+    /// The server closed or reset it while it was idle, or just as a request was sent.
     Idle = "idle", "closed by the server while idle";
-    /// The server said by a GOAWAY that it takes no more requests.
+    /// The server announced by GOAWAY that it accepts no more requests.
     GoAway = "goaway", "ended by the server's GOAWAY";
-    /// It was reset or closed within a response, or what it carried was not a response.
+    /// It was reset or closed within a response, or it carried something other than a response.
     Failed = "failed", "broken off by a failure";
     /// A request on it was out of time.
     Timeout = "timeout", "given up after a timeout";

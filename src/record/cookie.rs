@@ -26,8 +26,8 @@ losses! {
     Prefix = "prefix";
     /// It is larger than cookies may be.
     TooLarge = "too_large";
-    /// The user had as many cookies as it keeps, and let go of the oldest.
+    /// The user had reached the limit of cookies, and discarded the oldest.
     TooMany = "too_many";
-    /// It is no cookie: it has no name, or characters that cannot be sent back.
+    /// It is not a valid cookie: it has no name, or characters that cannot be sent back.
     Malformed = "malformed";
 }

@@ -1,5 +1,5 @@
-//! Turns what was under way into what is unfinished, where facts end before a run or a worker told
-//! of its end.
+//! Counts attempts in progress as unfinished, if facts end before a run or a worker reported of its
+//! end.
 
 use super::{Cell, Counter, Counters, Recording};
 
@@ -18,7 +18,8 @@ pub fn under_way(counters: &Counters, lasts: bool) -> (u64, u64) {
 }
 
 impl Cell {
-    /// Takes what is under way as unfinished, and what is due and was not started as dropped.
+    /// Counts attempts in progress as unfinished, and due attempts that were not started as
+    /// dropped.
     fn cut_off(&mut self, lasts: bool) {
         let (unfinished, open) = under_way(&self.counters, lasts);
         self.counters.add(Counter::Unfinished, unfinished);
@@ -34,8 +35,8 @@ impl Cell {
 }
 
 impl Recording {
-    /// Closes the books of a run that was cut off: nothing follows, and what was under way did not
-    /// end. `lasts`: whether an attempt of that scenario is a connection that is held.
+    /// Completes the counters of an interrupted run: nothing follows, and attempts in progress did
+    /// not end. `lasts`: whether an attempt of that scenario is a connection that is held.
     pub fn cut_off(&mut self, lasts: impl Fn(usize) -> bool) {
         for (index, scenario) in self.scenarios.iter_mut().enumerate() {
             scenario.cells.values_mut().for_each(|cell| cell.cut_off(lasts(index)));

@@ -78,7 +78,7 @@ pub enum FailureStage {
     Connect,
     /// During the TLS handshake.
     Tls,
-    /// During the handshake of what is spoken on the connection.
+    /// During the handshake of the protocol above TCP and TLS.
     Handshake,
     /// While the connection was held.
     Hold,
@@ -116,7 +116,7 @@ macro_rules! failures {
                 match self { $(Self::$variant => $text,)* }
             }
 
-            /// What it means, in a sentence.
+            /// Its meaning, in one sentence.
             pub const fn doc(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*),)* }
             }
@@ -144,10 +144,10 @@ failures! {
     NoWatches = "no_watches", Local;
     /// There was no row of data left.
     NoRow = "no_row", Local;
-    /// A value that was to be filled in cannot be sent there.
+    /// A value for a placeholder cannot be sent there.
     BadValue = "bad_value", Local;
-    /// An answer is larger than what this side takes: the sample names the key of `limits` that
-    /// takes more.
+    /// A response exceeds a limit of this side: the sample names the key of `limits` that takes
+    /// more.
     OverLimit = "over_limit", Local;
     /// An error of this side's own HTTP/2.
     ClientError = "client_error", Local;
@@ -163,7 +163,7 @@ failures! {
     PeerTimeout = "peer_timeout", Network;
     /// Any other errno.
     OtherErrno = "other", Network;
-    /// The server closed (FIN) a connection that was to be held, or in the middle of an answer.
+    /// The server closed (FIN) a held connection, or any connection in the middle of a response.
     ClosedByServer = "closed_by_server", Protocol;
     /// The server closed or reset a kept connection that was idle before, without a byte of an
     /// answer, and the request was not sent again: it may have been processed.
@@ -173,8 +173,7 @@ failures! {
     /// The handshake of a WebSocket was answered with another status than 101; the code is the
     /// status.
     HandshakeStatus = "handshake_status", Application;
-    /// What answered the handshake of a WebSocket is no right response: the sample says what is
-    /// wrong.
+    /// The response to a WebSocket's handshake is invalid: the sample says what is wrong.
     BadHandshake = "bad_handshake", Protocol;
     /// The server ended a WebSocket by a Close frame; the code is its (RFC 6455, 7.4).
     CloseFrame = "close_frame", Protocol;

@@ -1,29 +1,29 @@
-//! Turns what the machine withheld, and how workers bore it, into figures of a stretch of time that
-//! rules can be held against.
+//! Turns withheld resources, and their effect on workers, into figures of a period that rules can
+//! be held against.
 
 use super::WorkerFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 
-/// Shares of processor time are taken over so many seconds: fewer would say more of the kernel's
+/// Shares of processor time are averaged over this many seconds: fewer would show the kernel's
 /// ticks than of the load.
 pub const WINDOW_SECONDS: u32 = 5;
 
-/// What the machine gave and withheld between two looks at it.
+/// The resources that the machine gave and withheld between two samples.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostDelta {
     /// How long the looks are apart.
     pub elapsed_ns: u64,
     /// Time of all processors together, at work or idle.
     pub cpu_ns: u64,
-    /// Of it, what a hypervisor gave to others.
+    /// The part that a hypervisor gave to others.
     #[serde(default)]
     pub steal_ns: u64,
     /// Periods in which control groups around this process had used up their share; absent where no
     /// group counts them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_periods: Option<u64>,
-    /// How long their processes stood still for that.
+    /// How long their processes were stalled by that.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub throttled_ns: Option<u64>,
     /// Time in which every process that had work waited for memory; absent where the kernel does
@@ -142,7 +142,7 @@ impl GeneratorLoad {
     }
 }
 
-/// What the processes of a run used of the processors, over the last five seconds.
+/// The processor time that the processes of a run used over the last five seconds.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct CpuUtilisation(VecDeque<(u64, u64)>);
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// A machine that takes part in a run. Its facts carry it: limits, samples, requirements,
 /// diagnoses.
 ///
-/// Where all processes run on one machine it is left out of what is saved.
+/// It is not saved if all processes run on one machine.
 #[derive(
     Debug,
     Clone,
@@ -73,8 +73,8 @@ pub(super) mod samples {
     }
 }
 
-/// One sample of a host: what servers of the run use, what the kernel uses, what its counters did
-/// since the last sample.
+/// One sample of a host: the usage of the run's servers, of the kernel, and the change of its
+/// counters since the last sample.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSample {
     /// The machine.
@@ -108,7 +108,7 @@ pub struct HostSample {
     /// `TcpExt.ListenOverflows`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub counters: BTreeMap<String, i64>,
-    /// What the host withheld since the last sample; absent at the baseline.
+    /// The resources that the host withheld since the last sample; absent at the baseline.
     #[serde(default, rename = "supply", skip_serializing_if = "Option::is_none")]
     pub delta: Option<HostDelta>,
     /// At the baseline only: the workers of each scenario together, by index into
@@ -161,7 +161,7 @@ pub struct Peak {
     pub host: HostSample,
     /// The workers together.
     pub workers: WorkerFacts,
-    /// Whether the look is sure to be one at that level.
+    /// Whether the sample was certainly taken at that level.
     settled: bool,
     next: Option<(HostSample, WorkerFacts)>,
 }

@@ -121,7 +121,7 @@ fn storms(stat: Stat, cell: &Cell) -> Option<Measure> {
     Some(Measure { value, samples, ratio: None })
 }
 
-/// How many of what a count or a rate is of.
+/// The value of the counter or gauge of a count or a rate.
 fn counted(row: &MetricRow, span: &MeasuredSpan<'_>) -> Option<u64> {
     Some(match row.counts? {
         Counted::Counter(counter) => span.cell.counters.get(counter),
@@ -177,7 +177,7 @@ fn refused_by_cap(span: &MeasuredSpan<'_>) -> u64 {
     }
 }
 
-/// Attempts that ended well. A held connection that is still open counts as well so far, so that
+/// Attempts that succeeded. A held connection that is still open counts as well so far, so that
 /// live values mean what the last one means: at the end no connection is open, and this is `ok`.
 fn well(span: &MeasuredSpan<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);

@@ -21,7 +21,7 @@ pub struct MonitorReading {
     pub failed: Option<String>,
 }
 
-/// Figures of the values of one metric over some time.
+/// Statistics of the values of one metric over some time.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MonitorTally {
     /// Values.
@@ -80,7 +80,7 @@ impl MonitorTally {
     }
 }
 
-/// What a monitor read in a whole run.
+/// A monitor's readings in a whole run.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct MonitorRecording {
     /// How often it was read, well or not.

@@ -1,4 +1,4 @@
-//! Turns the entries of a run, in order, into the run's facts: what is live, saved and recovered by
+//! Folds the entries of a run, in order, into the run's facts; live, saved and recovered runs use
 //! the same fold.
 
 use super::generator_load::CpuUtilisation;
@@ -32,10 +32,10 @@ pub enum Entry {
         worker: u16,
         /// When it was noticed, on the run's clock.
         at_ns: u64,
-        /// What was seen: `exit status 1`, `sent nothing for 10 s`.
+        /// The evidence: `exit status 1`, `sent nothing for 10 s`.
         why: String,
     },
-    /// Why attempts of a scenario have failed so far; in place of what was found before.
+    /// Why attempts of a scenario have failed so far; replaces earlier diagnoses.
     Diagnosed {
         /// Index into `Plan::scenarios`.
         scenario: u16,
@@ -113,7 +113,7 @@ pub struct Recording {
     pub baseline: Option<HostSample>,
     /// Changes of the kernel's counters over the whole run.
     pub kernel: BTreeMap<String, i64>,
-    /// What the host withheld over the whole run; absent where it was not measured.
+    /// The resources that the host withheld over the whole run; absent if not measured.
     pub host_delta: Option<HostDelta>,
     /// When all scenarios together had most connections open.
     pub peak: Option<Peak>,
@@ -122,7 +122,7 @@ pub struct Recording {
     pub monitors: BTreeMap<u16, MonitorRecording>,
     /// Workers that were lost: scenario, worker, when, why.
     pub lost_workers: Vec<(u16, u16, u64, String)>,
-    /// Why and when the run ended; `None` while it goes on, and for ever if it was killed.
+    /// Why and when the run ended; `None` while it is in progress, and if it was killed.
     pub stopped: Option<(StopReason, u64)>,
 }
 
@@ -133,7 +133,7 @@ pub struct ScenarioRecording {
     pub cells: BTreeMap<CellKey, Cell>,
     /// Levels at the end of the last second.
     pub gauges: Gauges,
-    /// Levels at the end of each phase; of one that goes on, at the end of its last second.
+    /// Levels at the end of each phase; of the current one, at the end of its last second.
     pub gauges_at: BTreeMap<CellKey, Gauges>,
     /// The phases whose end workers have reported, so that no later level counts.
     ended: BTreeSet<CellKey>,

@@ -1,15 +1,14 @@
-//! Turns what becomes of the attempts of one request into facts of their own, beside those of the
-//! scenario.
+//! Keeps the facts of each request's attempts, in addition to those of the scenario.
 
 use super::{AttemptOutcome, Cause, Cell, CheckTally, Counter, FailureTally, SparseTimes};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-/// What became of the requests of one kind.
+/// The outcomes of the requests of one kind.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RequestTally {
-    /// Sent, or to be sent.
+    /// Sent, or about to be sent.
     #[serde(default)]
     pub started: u64,
     /// Due, and not started.
@@ -24,7 +23,7 @@ pub struct RequestTally {
     /// Not ended when the run did.
     #[serde(default)]
     pub unfinished: u64,
-    /// Of `failed`, those that are the generator's own fault.
+    /// Of `failed`, those that the generator itself caused.
     #[serde(default)]
     pub failed_local: u64,
     /// Bytes of bodies received.
@@ -39,7 +38,7 @@ pub struct RequestTally {
     /// By index into `Http::checks`.
     #[serde(default)]
     pub checks: BTreeMap<u16, CheckTally>,
-    /// What took how long: what a threshold can ask of a request.
+    /// The times of a request that thresholds can use.
     pub times: SparseTimes,
     /// Why they failed.
     #[serde(default)]

@@ -25,7 +25,7 @@ pub enum Side {
     Generator,
     /// Between the two.
     Network,
-    /// What is tested.
+    /// The target under test.
     Target,
 }
 
@@ -41,7 +41,7 @@ impl fmt::Display for Side {
 
 macro_rules! root_causes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal, $side:ident, $words:literal;)*) => {
-        /// What can make connections and requests fail.
+        /// Root causes of failed connections and requests.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, schemars::JsonSchema,
         )]
@@ -61,7 +61,7 @@ macro_rules! root_causes {
                 match self { $(Self::$variant => Side::$side,)* }
             }
 
-            /// What happened; `ROUTE` stands for the path of the connections.
+            /// A description; `ROUTE` is replaced by the path of the connections.
             pub(crate) fn description(self) -> &'static str {
                 match self { $(Self::$variant => $words,)* }
             }
@@ -105,7 +105,7 @@ root_causes! {
     /// A rule forbids it, or swallows packets.
     Firewall = "firewall", Network, "something on ROUTE forbids connections or swallows their packets";
     /// No way there.
-    Unreachable = "unreachable", Network, "there is no way on ROUTE";
+    Unreachable = "unreachable", Network, "there is no network route on ROUTE";
     /// The way was lost.
     PathLost = "path_lost", Network, "ROUTE stopped acknowledging on open connections";
     /// Something forgets silent connections.
@@ -152,13 +152,13 @@ root_causes! {
     Unknown = "unknown", Network, "of an error that is none of the known ones, on ROUTE";
 }
 
-/// A root cause, and what it did in this run.
+/// A root cause, and its effect in this run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Diagnosis {
     /// The machine whose limits and counters it rests on.
     #[serde(default, skip_serializing_if = "HostId::is_coordinator")]
     pub host: HostId,
-    /// What it is.
+    /// The root cause.
     pub root_cause: RootCause,
     /// The side that it is on.
     pub side: Side,
@@ -168,6 +168,6 @@ pub struct Diagnosis {
     pub because: String,
     /// The whole in words: `stopped at 28,232 of 50,000 connections because ...`.
     pub sentence: String,
-    /// What to do about it: a line to paste where there is one.
+    /// The fix: a command to paste if there is one.
     pub fix: String,
 }

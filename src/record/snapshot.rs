@@ -1,11 +1,11 @@
-//! Turns one second of one worker, or of all of them, into something that travels and merges.
+//! One second of one worker, or of all of them, in a form that can be sent and merged.
 
 use super::host::samples;
 use super::{Cell, CellKey, Gauges, HostId, HostSample};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// What one worker saw in one second of the run.
+/// The facts of one worker in one second of the run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The second, counted from the run's start.
@@ -24,7 +24,7 @@ pub struct Snapshot {
 /// A loop that runs this much later than planned counts as stalled.
 pub const STALL_NS: u64 = 100_000_000;
 
-/// How a worker is: what it has used since it began, and what it holds now.
+/// The state of a worker: the resources used since its start, and those held now.
 ///
 /// It travels in a format without names, so no field may be left out.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,8 +35,8 @@ pub struct WorkerFacts {
     pub rss_bytes: u64,
     /// The latest start in this second, against the schedule.
     pub lag_max_ns: u64,
-    /// The longest time in this second by which its loop looked later than it meant to; absent
-    /// where it was not measured.
+    /// The longest time in this second by which its loop woke later than intended; absent where it
+    /// was not measured.
     #[serde(default)]
     pub stall_max_ns: Option<u64>,
     /// All times in this second that were longer than [`STALL_NS`], together.
@@ -53,7 +53,7 @@ pub struct WorkerFacts {
 }
 
 impl WorkerFacts {
-    /// Adds another worker: sums of what is used, and the worse of what is bad.
+    /// Adds another worker: usage is summed, and the worse of two delays is kept.
     pub fn merge(&mut self, other: &Self) {
         self.cpu_ns += other.cpu_ns;
         self.rss_bytes += other.rss_bytes;
@@ -103,7 +103,7 @@ pub struct ScenarioSecond {
     /// recordings that do not say.
     #[serde(default)]
     pub at_work: u32,
-    /// What the store keeps apart from this second, merged with that of others.
+    /// The facts that the store took out of this second, merged with those of others.
     #[serde(default, skip_serializing_if = "KeptApart::is_nothing")]
     pub apart: KeptApart,
 }
@@ -127,7 +127,7 @@ impl KeptApart {
 }
 
 impl ScenarioSecond {
-    /// Adds what one worker saw.
+    /// Adds the facts of one worker.
     pub fn add(&mut self, snapshot: &Snapshot) {
         for (key, cell) in &snapshot.cells {
             match self.cells.iter_mut().find(|(known, _)| known == key) {

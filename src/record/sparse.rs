@@ -1,4 +1,4 @@
-//! Turns the durations of one request into samples that take memory only where there are some; the
+//! A sparse histogram of the durations of one request, which takes memory only for its samples; the
 //! buckets are those of [`TimeHistograms`].
 
 use super::histogram_v2::HIGHEST_NS;
@@ -18,8 +18,7 @@ const LOG: usize = 1 << 10;
 #[derive(Debug, Clone, Default)]
 pub struct SparseTimes(Vec<(TimeMetric, SparseSamples)>);
 
-/// What a distribution has: samples that came of late, and how many fell into which bucket, the
-/// lowest first.
+/// The content of a distribution: recent samples, and the counts of buckets, the lowest first.
 #[derive(Debug, Clone, Default)]
 struct SparseSamples {
     log: Vec<u16>,
@@ -49,7 +48,7 @@ fn highest_of(bucket: u16) -> u64 {
     lowest_of(bucket.saturating_add(1)) - 1
 }
 
-/// The duration that stands for a bucket in a mean.
+/// The duration that represents a bucket in a mean.
 fn middle_of(bucket: u16) -> u64 {
     let lowest = lowest_of(bucket);
     lowest + ((highest_of(bucket) - lowest + 1) >> 1)
@@ -81,7 +80,7 @@ impl SparseSamples {
         }
     }
 
-    /// Counts what is kept one by one.
+    /// Moves individual samples into buckets.
     fn settle(&mut self) {
         self.log.sort_unstable();
         add_sorted(&mut self.buckets, self.log.iter().map(|bucket| (*bucket, 1)));

@@ -1,4 +1,4 @@
-//! Turns the drops and returns of one event of the plan into how long its storm took.
+//! Measures how long the users dropped by an event took to reconnect.
 //!
 //! **Invariant:** everything merges by addition, in any order; a share is only ever taken of all
 //! workers' connections together.
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub struct Storm {
     /// Connections that it dropped.
     pub dropped: u64,
-    /// Of these, the ones whose user had none again before it was to have none any more.
+    /// Of these, those whose user had no other connection before it stopped needing one.
     pub gone: u64,
     /// Of the others, as [`TimeMetric::StormTime`]: when their user had one again, from the event's
     /// own time.

@@ -1,6 +1,6 @@
-//! Turns what was saved with a run into named root causes.
+//! Diagnoses a saved run: turns its failures and limits into root causes.
 //!
-//! **Invariant:** the machine that makes the report is not looked at.
+//! **Invariant:** the machine that makes the report has no influence.
 
 use crate::machine::MachineLimits;
 use crate::record::{Diagnosis, ScenarioRecording};
@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The root causes of one scenario, the one with most failures first; empty when nothing failed.
 pub(super) fn causes(run: &SavedRun, index: usize) -> Vec<Diagnosis> {
     let saved = &run.recording.scenarios[index].diagnoses;
-    // A run that was killed said it before its last seconds.
+    // A killed run recorded it before its last seconds.
     if run.complete() && !saved.is_empty() {
         return saved.clone();
     }

@@ -57,8 +57,8 @@ pub(super) fn write(run: &SavedRun) -> Vec<u8> {
     if any { bytes(csv) } else { Vec::new() }
 }
 
-/// The checks of a scenario and what became of them, in the plan's order; one that was never made
-/// has zeros.
+/// The checks of a scenario and their results, in the plan's order; one that was never made has
+/// zeros.
 pub(super) fn tallies<'a>(
     scenario: &'a Scenario,
     cell: &Cell,

@@ -153,7 +153,7 @@ fn keep<T: Copy>(all: &[T], wanted: impl Fn(T) -> bool) -> Vec<T> {
     all.iter().copied().filter(|one| wanted(*one)).collect()
 }
 
-/// What every table of outcomes begins with.
+/// The first columns of every table of outcomes.
 const OUTCOMES: [Metric; 2] =
     [Metric::Ratio(RatioMetric::Success), Metric::Ratio(RatioMetric::Failure)];
 
@@ -186,7 +186,7 @@ pub(super) enum CsvColumn {
 }
 
 impl CsvColumn {
-    /// What stands above it, with its unit.
+    /// The heading, with its unit.
     pub(super) fn heading(self) -> String {
         match self {
             Self::Numerator(ratio) => numerator(&ratio.to_string()),

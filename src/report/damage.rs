@@ -1,4 +1,4 @@
-//! Turns what a recording lacks into sentences.
+//! Describes what is missing from a recording.
 
 use super::foreign::visible;
 use crate::store::{Bulk, SavedRun};
@@ -10,11 +10,11 @@ pub(super) fn lacks(run: &SavedRun) -> Vec<String> {
     let torn = run.damage.map(|damage| {
         if run.is_compressed() {
             format!(
-                "the end of {file} is damaged; everything behind its last whole line is left out"
+                "the end of {file} is damaged; everything after its last complete line is left out"
             )
         } else {
             let bytes = grouped(damage.torn_bytes);
-            format!("the last {bytes} bytes of {file} are no whole lines; they were left out")
+            format!("the last {bytes} bytes of {file} are not complete lines; they were left out")
         }
     });
     let missing = run.missing.iter().map(|one| {

@@ -1,4 +1,4 @@
-//! What there is to know of a column of a CSV file: its name, its type, its meaning.
+//! A column of a CSV file: its name, type and meaning.
 //!
 //! The first lines of the files and their Table Schemas are made from the same fields.
 

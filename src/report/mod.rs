@@ -39,7 +39,7 @@ pub use series::RowSeries;
 use crate::store::{self, AtomicFile, Error, FolderLock, SavedRun};
 use std::path::{Path, PathBuf};
 
-/// A format that is made at the end of a run: the file's name, and what is in it; nothing makes no
+/// A format that is written at the end of a run: the file's name and content; no content makes no
 /// file.
 pub type Format = (&'static str, fn(&SavedRun) -> Vec<u8>);
 
@@ -53,7 +53,7 @@ pub const FINAL: &[Format] = &[
     ("report.html", html::write),
 ];
 
-/// What came of writing the reports of a run.
+/// The result of writing the reports of a run.
 #[derive(Debug)]
 pub struct WrittenReports {
     /// The result folder.

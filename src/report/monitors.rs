@@ -95,7 +95,7 @@ pub(super) fn table(run: &SavedRun) -> Option<Table> {
     Some(table)
 }
 
-/// Which columns go first where there is no room.
+/// The columns that are dropped first where space is short.
 fn spare(stat: MonitorStat) -> u8 {
     match stat {
         MonitorStat::Max => 0,

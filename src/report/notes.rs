@@ -1,4 +1,4 @@
-//! Turns what a verdict leaves out into sentences beside it.
+//! Writes notes about what a verdict does not cover.
 
 use super::foreign::visible;
 use crate::store::SavedRun;

@@ -5,7 +5,7 @@ use anstyle::Style;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Columns of a line where no terminal says how many it has.
+/// The width of a line in columns if there is no terminal to ask.
 pub const WIDTH: usize = 100;
 
 /// No page is laid out for fewer columns; a terminal that has fewer breaks its lines.
@@ -14,7 +14,7 @@ const NARROWEST: usize = 20;
 /// A space at which no line ends.
 pub const UNBROKEN: &str = "\u{a0}";
 
-/// Text in the making, with colours as escape sequences; whoever prints it strips them where they
+/// Text under construction, with colours as escape sequences; the printer strips them where they
 /// are not wanted.
 pub struct Page<'a> {
     out: &'a mut dyn Write,

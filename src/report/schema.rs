@@ -32,7 +32,7 @@ pub fn report() -> Value {
     json::schema()
 }
 
-/// The JSON Schema (draft 2020-12) of what a search leaves behind.
+/// The JSON Schema (draft 2020-12) of a search's report.
 pub fn search() -> Value {
     written::<SearchReport>()
 }

@@ -166,7 +166,7 @@ impl<'a> ScenarioFacts<'a> {
             .find_map(|phase| self.facts.gauges_at.get(&CellKey { stage, phase }).copied())
     }
 
-    /// From the phase's own mark to the next one that was passed.
+    /// From the phase's own mark to the next mark that was reached.
     fn time(&self, key: CellKey) -> Option<(u64, u64)> {
         let is_drained = key.phase != Phase::Drain || key.stage + 1 == self.stages;
         self.facts.transitions.phase_time(key, self.end_ns).filter(|_| is_drained)

@@ -1,9 +1,9 @@
-//! Turns the plan's events and what was recorded of them into pairs.
+//! Pairs the plan's events with what was recorded of them.
 
 use crate::plan::{DisconnectEvent, Scenario};
 use crate::record::{Cell, Counter, Storm};
 
-/// An event, and what became of the connections that it dropped.
+/// An event, and the outcome of the connections that it dropped.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct EventFacts<'a> {
     /// As planned.
@@ -13,7 +13,7 @@ pub(super) struct EventFacts<'a> {
 }
 
 /// The events of a scenario, in the order of their times. None in a run that was saved before
-/// events were told apart.
+/// events were recorded separately.
 pub(super) fn storms<'a>(scenario: &'a Scenario, whole: &Cell) -> Vec<EventFacts<'a>> {
     if whole.storms.is_empty() && whole.counters.get(Counter::StormDropped) > 0 {
         return Vec::new();
@@ -37,7 +37,7 @@ mod tests {
         let scenario = &plan.scenarios[0];
         let old: Cell = serde_json::from_str("{\"counters\":{\"storm.dropped\":10}}").unwrap();
         assert!(storms(scenario, &old).is_empty());
-        // Nobody was there to be dropped: that is told.
+        // Nobody was there to be dropped: the report says so.
         let nobody = storms(scenario, &Cell::default());
         assert_eq!(nobody.iter().map(|one| one.storm.dropped).collect::<Vec<_>>(), [0]);
     }

@@ -192,7 +192,7 @@ fn columns(words: &ReportedMetrics) -> Vec<CsvColumn> {
         columns.extend([CsvColumn::Numerator(within), CsvColumn::Ratio(within)]);
     }
     columns.extend(words.gauges.iter().copied().map(CsvColumn::Gauge));
-    // An event is told as a whole, not by the second.
+    // An event is reported as a whole, not by the second.
     for time in words.times.iter().copied().filter(|one| one.row().samples != Samples::Events) {
         columns.push(CsvColumn::Samples(time));
         columns.extend(STATS.map(|stat| CsvColumn::Time(time, stat)));

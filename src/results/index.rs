@@ -1,6 +1,7 @@
 //! Turns published runs into `README.md` and `index.html` of their directory.
 //!
-//! **Invariant:** what people wrote in the README stays: only what is between the markers is made.
+//! **Invariant:** hand-written text in the README stays: only the text between the markers is
+//! generated.
 
 #![expect(clippy::disallowed_methods, reason = "files beside the runs are read")]
 
@@ -43,7 +44,7 @@ struct IndexedRun {
     workload: String,
     /// The figure of the headline; of a valid run.
     figure: Option<(Metric, f64)>,
-    /// What to look at.
+    /// The directory to index.
     page: &'static str,
 }
 
@@ -64,7 +65,7 @@ impl Index {
         Ok(Self { root: root.to_owned(), entries })
     }
 
-    /// What each of [`FILES`] is to hold.
+    /// The new content of each of [`FILES`].
     ///
     /// # Errors
     /// When the README that is there cannot be read.
@@ -212,8 +213,8 @@ impl IndexedRun {
     }
 }
 
-/// What a run comes down to, by its first scenario: how many, how many failed, and how long it
-/// took in the last stage.
+/// The key figures of a run, by its first scenario: how many, how many failed, and how long it took
+/// in the last stage.
 fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
     let Some((scenario, facts)) = run.plan.scenarios.iter().zip(&run.recording.scenarios).next()
     else {
@@ -259,7 +260,7 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
     (said + &stage, Some((metric, value)))
 }
 
-/// What a run was made on: processor, cores, kernel.
+/// The machine of a run: processor, cores, kernel.
 fn machine(all: &Value) -> String {
     let text = |value: &Value| value.as_str().map(|text| visible(text).into_owned());
     let cores = all["cpu"]["usable"].as_u64().map(|cores| format!("{cores} cores"));

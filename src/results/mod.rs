@@ -1,5 +1,5 @@
-//! Turns result folders into what no single run can say: whether a folder still says what its data
-//! say, what changed between runs, and the index of those that are published.
+//! Compares result folders with their data and with each other: verification, comparison, and the
+//! index of published runs.
 //!
 //! **Invariant:** everything here is a function of [`SavedRun`](crate::store::SavedRun)s and of the
 //! files beside them; no folder of a run is written to.

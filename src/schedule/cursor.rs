@@ -14,8 +14,8 @@ pub enum ScheduledEvent {
     Arrival(u64),
 }
 
-/// A position among what is due in one stage, in the order of due times. A value: it has no clock,
-/// and does not know what was done about what was due.
+/// A position among the attempts due in one stage, in the order of due times. A value: it has no
+/// clock, and does not know whether they were started.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScheduleCursor {
     segment: Segment,
@@ -43,7 +43,7 @@ impl ScheduleCursor {
         cursor
     }
 
-    /// What is due next, and when from the stage's start; `None` when nothing more is.
+    /// The next due attempt, and its time from the stage's start; `None` at the end.
     pub fn peek(&self) -> Option<(ScheduledEvent, u64)> {
         match self.segment.shape {
             Shape::Users { from, to, .. } if to >= from => (self.next < to).then(|| {

@@ -1,5 +1,5 @@
-//! Turns a plan into digests that tell whether two runs are alike: what was offered, to whom, when,
-//! and what was required.
+//! Turns a plan into digests that show whether two runs are comparable: the same load, targets,
+//! schedule and thresholds.
 //!
 //! A digest is SHA-256 of canonical JSON of the checked plan, with defaults filled in: comments,
 //! spellings (`10k`, `60s`) and the order of keys do not change it. To be given the plan without
@@ -21,7 +21,7 @@ const DUE_TIMES: usize = 1_000;
 /// What distinguishes two plans, in hexadecimal.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub(crate) struct Digests {
-    /// What is offered: scenarios, stages, requests, time limits.
+    /// The load: scenarios, stages, requests, time-outs.
     pub(crate) workload: String,
     /// Exactly when it is due.
     pub(crate) schedule: String,
@@ -57,7 +57,7 @@ fn digest(what: &str, mut value: Value) -> String {
     sha256(format!("planrun-{what}-v1\n{value}"))
 }
 
-/// Places in the plan's text are no part of what it means, nor is how a condition is spelled.
+/// Places in the plan's text do not change its meaning, nor does the spelling of a condition.
 fn remove_places(value: &mut Value) {
     match value {
         Value::Object(map) => {

@@ -1,4 +1,4 @@
-//! Turns a plan into what is due when, and for which worker, by arithmetic alone.
+//! Computes from a plan which attempts are due when, and for which worker, by arithmetic alone.
 //!
 //! ```text
 //!  level
@@ -46,7 +46,7 @@ pub(crate) struct Schedule {
     scenarios: Vec<ScenarioSchedule>,
 }
 
-/// What is due when in one scenario, counted from each stage's own start.
+/// The due times of one scenario, counted from each stage's own start.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ScenarioSchedule {
     /// When the scenario starts.
@@ -82,7 +82,7 @@ impl Schedule {
         &self.scenarios
     }
 
-    /// What is known of each scenario's times before the run: all of it, but for what follows the
+    /// The times of each scenario that are known before the run: all, except those that follow the
     /// end of an unpaced ramp.
     pub(crate) fn timelines(&self) -> Vec<StageTimes> {
         let mut timelines: Vec<StageTimes> = self.scenarios.iter().map(StageTimes::new).collect();

@@ -12,7 +12,7 @@ pub struct Partition {
     of: u32,
 }
 
-/// What one host contributes to a scenario.
+/// The contribution of one host to a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HostShare {
     /// Its part of the load is this weight over the sum of all weights; at least 1.
@@ -44,7 +44,7 @@ impl Partition {
         let widths: Option<Vec<u32>> =
             hosts.iter().map(|host| Some(host.weight.checked_mul(lanes)? / host.workers)).collect();
         let widths = widths?;
-        // Lanes are no finer than they have to be.
+        // There are no more lanes than necessary.
         let common = widths.iter().fold(0, |common, width| gcd(common, *width)).max(1);
         let total = |(host, width): (&HostShare, &u32)| host.workers.checked_mul(width / common);
         let of =

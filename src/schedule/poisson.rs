@@ -52,7 +52,7 @@ impl Poisson {
         if self.left == 0 {
             return;
         }
-        // The middle of one of 2^53 equal parts: neither zero nor one.
+        // The middle of one of 2^53 equal intervals: neither zero nor one.
         let uniform = ((self.rng.next_u64() >> 11) as f64 + 0.5) / (1_u64 << 53) as f64;
         // The smallest of the uniform numbers that are left: 1 - u^(1/left), of what is left.
         let step = -libm::expm1(libm::log(uniform) / self.left as f64);

@@ -1,4 +1,4 @@
-//! One stage as arithmetic: what is due by when, counted from the stage's start.
+//! One stage as arithmetic: the number of attempts due by a time, counted from the stage's start.
 
 use crate::plan::Spacing;
 use crate::units::Rate;

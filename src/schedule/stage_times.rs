@@ -56,8 +56,8 @@ impl StageTimes {
         }
     }
 
-    /// When a mark is passed; `None` while that is not known. `End` never is: the run says when it
-    /// has ended.
+    /// When a mark is reached; `None` while unknown. `End` is never known: the run determines when
+    /// it has ended.
     pub fn at(&self, mark: Transition) -> Option<u64> {
         let Some(mut at) = self.start_ns else {
             return self.drain.filter(|_| mark == Transition::Drain);
@@ -131,7 +131,7 @@ impl StageTimes {
         let Some((Transition::Ramp(stage), from)) = begun else { return 0.0 };
         let segment = &self.segments[usize::from(stage)];
         match segment.shape {
-            // An unpaced ramp has no level of its own: what is wanted is all of it.
+            // An unpaced ramp has no intermediate level: it wants the whole level at once.
             Shape::Users { to, pace: SpawnPace::Unpaced, .. } => to as f64,
             _ => segment.level_at(at_ns - from),
         }

@@ -1,4 +1,4 @@
-//! Turns what can go wrong with a server into words, with what to do about it.
+//! The errors of a server, with their remedies.
 
 use crate::workload::tls::TlsError;
 use std::io;
@@ -13,10 +13,10 @@ pub enum ServeError {
     Listen {
         /// Where it should have listened.
         address: SocketAddr,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The text is no address.
+    /// The text is not an address.
     #[error("cannot listen on `{text}`: {reason}")]
     Address {
         /// As it was given.
@@ -29,7 +29,7 @@ pub enum ServeError {
     Options {
         /// Which, and why.
         message: String,
-        /// What to write instead.
+        /// The correction.
         help: String,
     },
     /// Connections cannot be secured.
@@ -38,9 +38,9 @@ pub enum ServeError {
     /// A system call failed that does not fail on a healthy machine.
     #[error("cannot {action}: {source}")]
     System {
-        /// What was tried.
+        /// The operation that failed.
         action: &'static str,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
     /// The server's process could not be started.
@@ -48,21 +48,21 @@ pub enum ServeError {
     Spawn {
         /// The program.
         exe: PathBuf,
-        /// What the kernel said.
+        /// The kernel's error.
         source: io::Error,
     },
-    /// The server's process ended, or said something else than it should.
+    /// The server's process ended, or wrote an unexpected message.
     #[error("the server process {pid} {what}")]
     Process {
         /// Its id.
         pid: u32,
-        /// What it did.
+        /// How it ended, or what it wrote.
         what: String,
     },
 }
 
 impl ServeError {
-    /// What to do about it, when that is clear.
+    /// The remedy, if it is clear.
     pub fn help(&self) -> Option<String> {
         match self {
             Self::Listen { address, source } => listen_help(*address, source),

@@ -25,7 +25,7 @@ pub struct Group {
 }
 
 impl Group {
-    /// Starts `processes` of `exe` (this program). Port 0 gives each a port of its own; any other
+    /// Starts `processes` of `exe` (this program). With port 0 each gets its own port; any other
     /// port is shared, and the kernel spreads connections over the processes. Process `i` counts
     /// its connections from 0, and seeds its faults with the seed plus `i`.
     pub fn start(
@@ -67,7 +67,7 @@ impl Group {
         addresses
     }
 
-    /// What clients must trust: each process may have a certificate of its own.
+    /// The certificates that clients must trust: each process may have its own.
     pub fn certificate(&self) -> Option<String> {
         let mut all: Vec<&str> = self.members.iter().filter_map(Running::certificate).collect();
         all.dedup();
@@ -79,8 +79,8 @@ impl Group {
         self.members.iter().flat_map(Running::pids).collect()
     }
 
-    /// Waits until `stop` says so; the sum of what all processes counted. A process that ends
-    /// before is an error.
+    /// Waits for `stop`; returns the sum of all processes' counters. A process that ends before is
+    /// an error.
     pub fn run(mut self, mut stop: Stop) -> Result<Counts, ServeError> {
         let mut stopping = stop.requested()?;
         while !stopping {

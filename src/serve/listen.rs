@@ -23,7 +23,7 @@ pub struct Listen {
 pub(super) struct BoundListener {
     pub(super) socket: Socket,
     pub(super) address: SocketAddr,
-    /// Whether connections are to be accepted.
+    /// Whether to accept connections.
     pub(super) accepts: bool,
 }
 

@@ -1,7 +1,8 @@
-//! Turns a port into a server that behaves as a test needs it to, and says at the end what it did.
+//! Turns a port into a server that behaves as a test needs it to, and reports its counters at the
+//! end.
 //!
-//! **Invariant:** what a fault hits is a pure function of the seed and a number, so that both sides
-//! can be compared to the last unit.
+//! **Invariant:** which connections a fault hits is a pure function of the seed and a number, so
+//! that both sides can be compared to the last unit.
 //! **Invariant:** no server process outlives the one that started it: the end of its standard input
 //! ends it.
 //! **Invariant:** a server with nothing due does not wake up.
@@ -69,7 +70,7 @@ impl Server {
         }
     }
 
-    /// Serves until `stop` says so; what it counted.
+    /// Serves until `stop`; returns the counters.
     pub fn run(self, stop: Stop) -> Result<Counts, ServeError> {
         match self {
             Self::TcpHold(server) => server.run(stop),

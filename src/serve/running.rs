@@ -1,4 +1,4 @@
-//! Turns a server's options into a process of its own, whose addresses and counters this side gets.
+//! Turns a server's options into a child process, and reads its addresses and counters.
 //!
 //! **Invariant:** the process ends when this side does, however that ends: its standard input ends
 //! with it.
@@ -24,10 +24,10 @@ use std::time::{Duration, Instant};
 /// machine may be slow.
 const START: Duration = Duration::from_secs(30);
 
-/// What a server process says once it listens.
+/// The first message of a server process, once it listens.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ServerStarted {
-    /// Where clients connect; to be used in turn.
+    /// The addresses for clients, to be used in turn.
     pub listening: Vec<SocketAddr>,
     /// The processes that serve, the one that says this included.
     pub pids: Vec<u32>,
@@ -36,7 +36,7 @@ pub struct ServerStarted {
     pub certificate: Option<String>,
 }
 
-/// A server in a process of its own, or in several below that one.
+/// A server in a child process, which may have several worker processes.
 #[derive(Debug)]
 pub struct Running {
     process: Process,
@@ -61,7 +61,7 @@ impl Running {
         Ok(Self { process, announcement })
     }
 
-    /// Where clients connect; to be used in turn.
+    /// The addresses for clients, to be used in turn.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.announcement.listening
     }
@@ -167,13 +167,13 @@ impl Process {
         }
     }
 
-    /// What a process that closed its standard output had to say.
+    /// The error output of a process that closed its standard output.
     fn complaint(&mut self, task: &str) -> ServeError {
         let _ = self.child.kill();
         let ended = self.child.wait().map_or_else(|error| error.to_string(), |s| s.to_string());
         let mut text = String::new();
         if let Some(stderr) = &mut self.child.stderr {
-            // What is not UTF-8 is no message of ours.
+            // A line that is not UTF-8 is not one of our messages.
             let _ = stderr.read_to_string(&mut text);
         }
         let text = text.trim();

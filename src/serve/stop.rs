@@ -82,7 +82,7 @@ impl Stop {
     }
 }
 
-/// Reads what there is, and forgets it; whether that was the end.
+/// Reads and discards the available data; returns whether that was the end.
 fn ended(stdin: &mut Stdin) -> io::Result<bool> {
     let mut scratch = [0; 256];
     loop {

@@ -1,6 +1,6 @@
 //! Turns lines into the growing end of a file, over a disk that may be full for a while.
 //!
-//! **Invariant:** what was once written stays as it is; what could not be written is tried again at
+//! **Invariant:** written bytes never change; bytes that could not be written are tried again at
 //! the same place.
 
 use super::Error;
@@ -9,7 +9,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-/// What may wait for a full disk; more than that is given up.
+/// How many bytes may wait for a full disk; beyond that, the file is abandoned.
 const MOST_PENDING: usize = 32 << 20;
 
 /// A file that only grows.
@@ -61,7 +61,7 @@ impl AppendFile {
         }
     }
 
-    /// Brings what was added into the file, as far as that is possible now.
+    /// Writes what was added to the file, as far as that is possible now.
     pub(super) fn write(&mut self) {
         if self.pending.is_empty() {
             return;
@@ -90,7 +90,7 @@ impl AppendFile {
         self.pending.is_empty() && self.trouble.is_none() && !self.given_up
     }
 
-    /// Brings what is in the file onto the disk.
+    /// Syncs the file to disk.
     pub(super) fn sync(&mut self) {
         self.write();
         if self.length > self.synced && self.trouble.is_none() {

@@ -24,8 +24,8 @@ pub fn compress(folder: &Path) -> Result<(), Error> {
 }
 
 /// Compresses the journal of a run that has ended without doing so: one that was killed, or cut off
-/// between the two steps of a compression. Without a lock that says so, the run may still go on:
-/// then only what a compression left behind is brought to its end.
+/// between the two steps of a compression. Without the lock, the run may still be in progress: then
+/// only an interrupted compression is completed.
 pub fn compress_after_run(folder: &Path, lock: &FolderLock) -> Result<(), Error> {
     let [plain, archive] = [name::JOURNAL, name::ARCHIVE].map(|name| folder.join(name).is_file());
     if plain && (archive || lock.is_held()) { compress(folder) } else { Ok(()) }

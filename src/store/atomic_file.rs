@@ -14,7 +14,7 @@ pub struct AtomicFile {
 }
 
 impl AtomicFile {
-    /// Begins a file; one that was left behind by a killed attempt is begun again.
+    /// Creates a file, or truncates one that a killed attempt left behind.
     pub fn create(folder: &Path, name: &str) -> Result<Self, Error> {
         let path = folder.join(name);
         let meanwhile = folder.join(format!(".{name}.unfinished"));
@@ -33,7 +33,7 @@ impl AtomicFile {
         self.file.write(bytes)
     }
 
-    /// Brings the file onto the disk, then under its own name.
+    /// Syncs the file to disk, then renames it to its final name.
     pub fn finish(mut self) -> Result<(), Error> {
         let file = &mut self.file;
         file.flush()
@@ -47,7 +47,7 @@ impl AtomicFile {
 }
 
 impl Drop for AtomicFile {
-    /// The disk may be full: whatever half a file holds is worth less than its room.
+    /// The disk may be full: half a file is worth less than its space.
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.meanwhile);
     }

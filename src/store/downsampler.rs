@@ -5,8 +5,9 @@
 //! bytes by the second. From then on it has some bytes a second to spend, and what comes is merged
 //! until it is worth them.
 //!
-//! **Invariant:** nothing is lost: a scenario's counts stay where they are, and what is merged adds
-//! up to the same. What waits is in a [file of its own](super::pending) for a run that is killed.
+//! **Invariant:** nothing is lost: a scenario's counts stay where they are, and merged seconds add
+//! up to the same. Pending seconds are also in a [separate file](super::pending), in case the run
+//! is killed.
 
 use super::journal::{Durations, Line, encode};
 use super::readings;
@@ -19,13 +20,13 @@ use std::time::Duration;
 /// What a scenario adds a second to the files of its run at most, once its first bytes are used up.
 const GROWTH_PER_SECOND: u64 = 2_000;
 
-/// Bytes in all files for each second of what is merged, after its first bytes.
+/// Bytes in all files for each second of merged facts, after the first bytes.
 const EACH_SECOND: u64 = 400;
 
 /// Bytes of a request's row in `timeline.csv`.
 const TIMELINE_ROW: u64 = 300;
 
-/// Bytes of what the reports at the end say of one request in one section of a scenario.
+/// Bytes that the final reports need for one request in one section of a scenario.
 const REPORT_OF_REQUEST: u64 = 2_500;
 
 /// Bytes that a run of this length writes at most before its recording is compressed. Scenarios
@@ -120,7 +121,7 @@ impl Bulk {
         (taken != Cell::default()).then_some(taken)
     }
 
-    /// Puts back what was taken.
+    /// Restores the facts that were taken out.
     fn put(self, taken: Cell, cell: &mut Cell) {
         match self {
             Self::Histograms => cell.times = taken.times,
@@ -156,10 +157,10 @@ impl io::Write for Length {
     }
 }
 
-/// Merges what the seconds of each scenario have much of.
+/// Merges the largest facts of each scenario's seconds.
 #[derive(Debug)]
 pub(super) struct Downsampler {
-    /// By index into `Plan::scenarios`; what is kept by the second has no place.
+    /// By index into `Plan::scenarios`; scenarios that are kept by the second have no entry.
     scenarios: Vec<Vec<PendingRows>>,
 }
 
@@ -169,7 +170,7 @@ struct PendingRows {
     budget: u64,
     first: u32,
     last: u32,
-    /// Bytes of what waits, when that was last looked at: it only grows.
+    /// Bytes of the pending facts when last measured: they only grow.
     waiting: u64,
     cells: BTreeMap<CellKey, Cell>,
 }
@@ -210,13 +211,13 @@ impl Downsampler {
             .collect()
     }
 
-    /// Leaves so many bytes to be kept by the second.
+    /// Sets how many bytes may be kept second by second.
     #[cfg(test)]
     pub(super) fn spend(&mut self, left: u64) {
         self.scenarios.iter_mut().flatten().for_each(|pending| pending.budget = left);
     }
 
-    /// What waits, as encoded lines; it goes on waiting.
+    /// The pending facts as encoded lines; they stay pending.
     pub(super) fn waiting(&mut self) -> Vec<u8> {
         let (mut bytes, mut number) = (Vec::new(), 0);
         for (index, all) in (0..).zip(&mut self.scenarios) {

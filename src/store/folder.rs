@@ -28,7 +28,7 @@ pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
     Ok(path)
 }
 
-/// The right to write into a result folder. A run has it alone, to its end; afterwards whoever
+/// The lock on writing into a result folder. A run holds it alone until its end; afterwards whoever
 /// makes reports again has it, one after the other.
 #[derive(Debug, Default)]
 pub struct FolderLock {
@@ -49,7 +49,7 @@ impl FolderLock {
     }
 
     /// Locks the folder of a run that has ended, to make its reports again; waits for others that
-    /// do the same. That the run goes on is an error.
+    /// do the same. An active run is an error.
     pub fn take_after_run(folder: &Path) -> Result<Self, Error> {
         // A run holds its folder alone: shared with those who come after it, the folder says that
         // it has ended.
@@ -90,7 +90,7 @@ pub fn is_run(folder: &Path) -> bool {
     [name::JOURNAL, name::ARCHIVE].iter().any(|name| folder.join(name).is_file())
 }
 
-/// Writes the checksums of all files, and gives the files' names.
+/// Writes the checksums of all files, and returns the files' names.
 pub fn checksums(folder: &Path) -> Result<Vec<String>, Error> {
     let (files, text) = sums(folder)?;
     super::write(folder, name::SUMS, text.as_bytes())?;

@@ -1,5 +1,5 @@
-//! Turns what a run writes down into lines that check themselves, and back into the longest prefix
-//! that is whole.
+//! Turns the entries of a run into lines with checksums, and back into the longest prefix that is
+//! whole.
 //!
 //! A line is `{"crc32":"89abcdef","n":12,"entry":{…}}`: JSON, with the CRC-32 of everything behind
 //! its comma and the line's number, so that a torn, changed, lost or doubled line is noticed. The
@@ -23,7 +23,7 @@ pub(super) const SCHEMA: &str = "planrun.recording/3";
 /// The ones before it, without [`Entry::Diagnosed`], and without [`Line::Durations`].
 const EARLIER: [&str; 2] = ["planrun.recording/2", "planrun.recording/1"];
 
-/// No line is longer; what claims to be is damage. A second of hundreds of full histograms fits.
+/// The longest line; anything longer is damage. A second of hundreds of full histograms fits.
 const LONGEST_LINE: u64 = 256 << 20;
 
 /// One line.
@@ -56,7 +56,7 @@ pub struct Durations {
     pub cells: Vec<(CellKey, Cell)>,
 }
 
-/// How a run was asked for, and with what.
+/// The command line, plan and environment of a run.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Header {
     /// `planrun.recording/3`.
@@ -103,7 +103,7 @@ impl Tool {
     }
 }
 
-/// What the command line changed, as it is typed.
+/// The overrides of the command line, as typed.
 pub fn options(overrides: &Overrides) -> Vec<String> {
     let each = |option: &str, values: &[String]| -> Vec<String> {
         values.iter().map(|value| format!("--{option} {value}")).collect()
@@ -203,7 +203,7 @@ pub struct Finished {
     /// What the built-in servers counted.
     #[serde(default)]
     pub servers: Vec<ServerCounters>,
-    /// This machine's limits, and what was used of them, when the last connection had ended.
+    /// This machine's limits and their usage after the last connection had ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<MachineLimits>,
 }

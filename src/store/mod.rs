@@ -41,7 +41,7 @@ mod name {
     pub(super) const JOURNAL: &str = "recording.jsonl";
     /// The journal of a run that has ended.
     pub(super) const ARCHIVE: &str = "recording.jsonl.gz";
-    /// What waits to be merged, while a run goes on and after it was killed.
+    /// The facts that wait to be merged, during a run and after it was killed.
     pub(super) const PENDING: &str = "recording.pending.jsonl";
     pub(super) const ENVIRONMENT: &str = "environment.json";
     pub(super) const SUMS: &str = "SHA256SUMS";
@@ -55,7 +55,7 @@ pub enum Error {
     Folder {
         /// The folder.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
     /// A file could not be written.
@@ -63,7 +63,7 @@ pub enum Error {
     Write {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
     /// The disk took so long that facts were left out.
@@ -77,11 +77,11 @@ pub enum Error {
     Read {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The system's error.
         reason: io::Error,
     },
     /// There is no run in the folder.
-    #[error("{path} is no result folder of planrun: {reason}", path = path.display())]
+    #[error("{path} is not a result folder of planrun: {reason}", path = path.display())]
     NotResults {
         /// The folder.
         path: PathBuf,

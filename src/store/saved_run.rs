@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 pub struct SavedRun {
     /// The result folder.
     pub folder: PathBuf,
-    /// How the run was asked for.
+    /// The command line, plan and environment of the run.
     pub header: Header,
     /// The plan as run, with the overrides of the command line.
     pub plan: Plan,
@@ -40,7 +40,7 @@ pub struct SavedRun {
     pub judgement: Judgement,
     /// Where it went; `None` when it ended before its clock started.
     pub started: Option<Started>,
-    /// What the other side says; `None` when the run was killed or goes on.
+    /// What the built-in servers counted; `None` if the run was killed or is in progress.
     pub finished: Option<Finished>,
     /// Facts of the machine; null where they are not known.
     pub environment: Value,
@@ -54,19 +54,19 @@ pub struct SavedRun {
     pub recording_file: &'static str,
     /// Lines of the journal that are in this value.
     lines: u64,
-    /// What waited to be merged when the run was killed; it stands before this line.
+    /// The facts that waited to be merged when the run was killed; they belong before this line.
     pending: (u64, Vec<Line>),
 }
 
 /// What is missing at the end of a journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Damage {
-    /// Bytes at the end of the file that are no whole lines, and were left out.
+    /// Bytes at the end of the file that form no whole line and were left out.
     pub torn_bytes: u64,
 }
 
 impl SavedRun {
-    /// Opens a result folder and judges what is in it.
+    /// Opens a result folder and judges its run.
     ///
     /// Environment variables that the plan names are read anew: the folder does not hold secrets.
     ///
@@ -92,7 +92,7 @@ impl SavedRun {
         let mut judge = Judge::new(&saved.plan);
         saved.recording_file = journal.file_name();
         let mut awaited = Awaited::default();
-        // They stand before the last of their seconds, which may be torn.
+        // They precede the last of their seconds, which may be cut off.
         let mut held = Vec::new();
         while let Some(line) = journal.next()? {
             if let Line::Durations(durations) = line {
@@ -185,7 +185,7 @@ impl SavedRun {
         self.folder.join(name::PLAN)
     }
 
-    /// Whether the run came to an end of which it could tell; its end is its last fact.
+    /// Whether the run recorded its end, which is its last fact.
     pub fn complete(&self) -> bool {
         self.recording.stopped.is_some()
     }
@@ -202,7 +202,7 @@ impl SavedRun {
         }
     }
 
-    /// Goes through the lines of the journal once more: those that this value was made from.
+    /// Reads the lines of the journal again, up to the last one that this value was made from.
     ///
     /// # Errors
     /// When the journal cannot be read any more.
@@ -234,7 +234,7 @@ impl SavedRun {
     }
 }
 
-/// The plan as it was run, and without values of the environment.
+/// The plan as it was run, without values of environment variables.
 ///
 /// An environment variable that is gone by now is only needed where a report shows its value; there
 /// its absence is noticed, as the plan reads differently then.
@@ -244,7 +244,7 @@ fn plans_of(folder: &Path, header: &Header) -> Result<(Plan, Plan), Error> {
     let path = folder.join(name::PLAN);
     let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => not_results("there is no plan.toml"),
-        io::ErrorKind::InvalidData => not_results("plan.toml is no text"),
+        io::ErrorKind::InvalidData => not_results("plan.toml is not UTF-8 text"),
         _ => Error::Read { path: path.clone(), reason: error },
     })?;
     if sha256(&text) != header.plan_sha256 {

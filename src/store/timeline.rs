@@ -42,7 +42,7 @@ pub struct TimelinePoint {
 pub struct HostPoint {
     /// The last sample of it; absent where there is none.
     pub sample: Option<HostSample>,
-    /// What was withheld.
+    /// The resources withheld.
     pub delta: HostDelta,
     /// Changes of the kernel's counters.
     pub counters: BTreeMap<String, i64>,
@@ -107,7 +107,7 @@ impl Timeline {
         &self.host
     }
 
-    /// The mean of what a monitor read of a metric in each point; nothing where it did not.
+    /// The mean of a monitor's readings of a metric in each point; absent where it read none.
     pub fn monitored(&self, monitor: u16, metric: u16) -> Vec<Option<f64>> {
         let values = self.monitors.get(&(monitor, metric));
         let mean = |at: usize| {
@@ -150,7 +150,7 @@ impl Timeline {
     }
 
     fn add_reading(&mut self, reading: &MonitorReading) {
-        // A reading comes before the second in which it was made: it opens the next point.
+        // A reading is recorded before its second: it begins the next point.
         let second = u32::try_from(reading.at_ns / SECOND_NS).unwrap_or(u32::MAX);
         let last = self.scenarios.first().map_or(0, Vec::len).max(1) - 1;
         let at = ((second / self.width) as usize).min(last.saturating_add(1));
@@ -165,7 +165,7 @@ impl Timeline {
         }
     }
 
-    /// Histograms of a long stretch stand in its middle.
+    /// Histograms of a long period count at its middle.
     fn add_durations(&mut self, durations: &Durations) {
         let middle = durations.first.midpoint(durations.last);
         self.reach(middle);
@@ -254,7 +254,7 @@ impl TimelinePoint {
             self.rss_bytes = facts.workers.rss_bytes;
             let cpu_ns = facts.workers.cpu_ns;
             if let Some(before) = cpu_before.replace(cpu_ns) {
-                // A worker that is lost takes its time along.
+                // A lost worker no longer contributes time.
                 *self.cpu_ns.get_or_insert(0) += cpu_ns.saturating_sub(before);
             }
             self.lag_max_ns = self.lag_max_ns.max(facts.workers.lag_max_ns);

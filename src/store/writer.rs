@@ -1,7 +1,7 @@
-//! Turns a run's facts into its result folder as they come, in a thread of its own.
+//! Turns a run's facts into its result folder as they arrive, in a separate thread.
 //!
 //! **Invariant:** handing over a fact never waits for the disk.
-//! **Invariant:** lines that are in the journal stay valid, whatever the disk does later.
+//! **Invariant:** lines that are in the journal stay valid even if the disk fails later.
 
 #![expect(clippy::disallowed_methods, reason = "the journal is synced at a pace")]
 
@@ -59,7 +59,7 @@ enum Handed {
 }
 
 impl From<Handed> for Line {
-    /// Whoever lets go of a fact last has it without a copy.
+    /// The last owner of a fact gets it without a copy.
     fn from(handed: Handed) -> Self {
         match handed {
             Handed::Line(line) => *line,
@@ -144,7 +144,7 @@ impl Store {
         std::thread::Builder::new()
             .name("store".to_owned())
             .spawn(move || {
-                // The receiver is gone when the run has given up waiting.
+                // The receiver is gone if the run has stopped waiting.
                 let _ = done.send(writer.run(&incoming));
             })
             .map_err(Error::write(folder))?;
@@ -191,7 +191,7 @@ impl Store {
         remove(&self.folder);
     }
 
-    /// Ends the recording and reads back what was saved: reports and verdict rest on that alone.
+    /// Ends the recording and reads it back: reports and verdict depend on that alone.
     ///
     /// # Errors
     /// When the recording cannot be read back; what could not be written is in
@@ -206,13 +206,13 @@ impl Store {
             Err(_) if self.stalled => {}
             Err(_) => problems.push(stalled()),
         }
-        // A recording of which something is amiss stays as it is.
+        // A damaged recording stays as it is.
         if problems.is_empty() {
             problems.extend(super::compress(&self.folder).err());
         }
         match SavedRun::open(&self.folder) {
             Ok(saved) => Ok(Closed { saved, problems, lock: self.lock }),
-            // What kept the recording from being written is why it cannot be read.
+            // The error that prevented writing the recording explains why it cannot be read.
             Err(error) => Err(problems.into_iter().next().unwrap_or(error)),
         }
     }
@@ -278,7 +278,7 @@ impl Writer {
             // What waits is never ahead of the counts.
             self.journal.sync();
         }
-        // Where it has no room, the journal has none either, and says so; the next second tries
+        // If it has no room, the journal has none either, and reports it; the next second tries
         // again.
         if self.journal.is_written() {
             let _ = self.pending.replace(&waiting);
@@ -290,7 +290,7 @@ impl Writer {
         self.others.iter_mut().for_each(AppendFile::sync);
     }
 
-    /// Writes what comes until the run lets go; what could not be written is the result.
+    /// Writes facts until the channel closes; returns what could not be written.
     fn run(mut self, incoming: &Receiver<Handed>) -> Vec<Error> {
         let mut due = Instant::now() + SYNC_EVERY;
         loop {
@@ -369,7 +369,7 @@ mod tests {
         for number in 0..3 {
             store.add(&Arc::new(second(number)));
         }
-        // From here on the disk takes nothing for more than a minute.
+        // From here on the disk accepts nothing for more than a minute.
         let (lines, stuck) = sync_channel(WAITING);
         drop(std::mem::replace(&mut store.lines, lines));
         for number in 3..4 + u32::try_from(WAITING).unwrap() {
@@ -389,7 +389,7 @@ mod tests {
         assert_eq!(saved.recording.seconds, 3);
         assert!(!saved.complete() && saved.finished.is_none());
         assert_eq!(saved.exit_code(), 3);
-        // The same as what is read later.
+        // The same as when read back later.
         let later = SavedRun::open(&saved.folder).unwrap();
         assert_eq!((later.recording, later.judgement), (saved.recording, saved.judgement));
     }

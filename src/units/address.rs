@@ -1,4 +1,4 @@
-//! Turns where a connection goes, as it is written, into what the kernel connects to.
+//! Parses the addresses of targets into what the kernel connects to.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -7,7 +7,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-/// What stands before the path of a Unix socket.
+/// The prefix of a Unix socket's path.
 const SCHEME: &str = "unix:";
 
 /// An address to connect to: `10.0.0.1:80`, or `unix:/run/app.sock`.

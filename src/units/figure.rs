@@ -2,9 +2,9 @@
 //!
 //! **Invariant:** rounding never makes a claim: `0%` and `100%` are written only of exactly none
 //! and exactly all.
-//! **Invariant:** what is written here is read by people only; nothing parses it back.
+//! **Invariant:** these texts are for people only; nothing parses them.
 
-/// Decimals of a percentage beyond which it is only said to lie above or below.
+/// The most decimals of a percentage; a more precise one is written as above or below a bound.
 const FINEST_PERCENT: usize = 6;
 
 /// A whole number with its thousands apart: `12,345`.
@@ -129,7 +129,7 @@ pub fn bytes(number: u64) -> String {
     }
 }
 
-/// What stands where nothing was measured.
+/// The placeholder for a value that was not measured.
 fn absent() -> String {
     "–".to_owned()
 }

@@ -33,9 +33,9 @@ pub const SECOND_NS: u64 = 1_000_000_000;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct UnitError {
-    /// What is wrong, lower case, without a full stop.
+    /// The message, in lower case, without a full stop.
     pub message: String,
-    /// What to write instead, when that is clear.
+    /// The correction, if it is clear.
     pub help: Option<String>,
 }
 
@@ -57,8 +57,8 @@ fn split(text: &str) -> (&str, &str) {
     (&text[..end], text[end..].trim())
 }
 
-/// A decimal number of `digits` in steps of `1 / scale`, exactly; `None` if it is no number, finer
-/// than a step, or too large.
+/// A decimal number of `digits` in steps of `1 / scale`, exactly; `None` if it is not a number,
+/// finer than a step, or too large.
 fn decimal(digits: &str, scale: u64) -> Option<u64> {
     let clean: String = digits.chars().filter(|c| *c != '_').collect();
     let (whole, fraction) = clean.split_once('.').unwrap_or((&clean, ""));

@@ -1,4 +1,4 @@
-//! Turns a type that is written as JSON into the JSON Schema of what is written.
+//! Makes the JSON Schema of a type that is serialised as JSON.
 
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -48,7 +48,7 @@ fn without_null(property: &mut Value) {
     }
 }
 
-/// The schema of a JSON object whose keys are not known beforehand, and whose values are of one
+/// The schema of a JSON object whose keys are not known in advance, and whose values are of one
 /// type.
 pub(crate) fn map_of<V: JsonSchema>(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
     let values = generator.subschema_for::<V>().to_value();

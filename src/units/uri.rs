@@ -1,4 +1,4 @@
-//! Turns names of hosts and request targets into what can be sent, as browsers and curl do.
+//! Encodes host names and request targets for sending, as browsers and curl do.
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use std::net::Ipv6Addr;
@@ -25,8 +25,8 @@ pub fn host(name: &str) -> Option<String> {
     }
 }
 
-/// `host:port` as `Host` says it: an IPv6 address between brackets, and without the port where it
-/// is the scheme's own.
+/// `host:port` as in `Host`: an IPv6 address between brackets, and without the port where it is the
+/// scheme's own.
 pub fn authority(host: &str, port: u16, is_secure: bool) -> String {
     let host = match host.parse::<Ipv6Addr>() {
         Ok(address) => format!("[{address}]"),
@@ -36,7 +36,7 @@ pub fn authority(host: &str, port: u16, is_secure: bool) -> String {
     if port == default { host } else { format!("{host}:{port}") }
 }
 
-/// What a plan has for `Host`: its name in ASCII, and all else as it is. `None` where it cannot be
+/// A plan's value for `Host`: its name in ASCII, the rest unchanged. `None` where it cannot be
 /// sent.
 pub fn host_header(value: &str) -> Option<String> {
     if value.is_ascii() {
@@ -48,7 +48,7 @@ pub fn host_header(value: &str) -> Option<String> {
     }
 }
 
-/// The name or address in what `Host` says: without the port, without brackets, in lower case.
+/// The name or address in a `Host` value: without the port, without brackets, in lower case.
 pub fn host_of(value: &str) -> String {
     let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit());
     let host = match value.rsplit_once(':') {

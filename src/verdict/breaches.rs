@@ -1,9 +1,9 @@
-//! Which rules of validity a run broke, and which it will have broken whatever comes.
+//! Finds the validity rules that a run broke, and those that it is certain to break.
 
 use super::rules::{self, Rule, RunFacts};
 use super::{Breach, Health, RuleStatus};
 
-/// Every rule that the run broke, and by how much: what is in one place first, place by place.
+/// Every rule that the run broke, and by how much, grouped by place.
 pub(super) fn of(facts: &RunFacts<'_>, measured: &[Health]) -> Vec<Breach> {
     let mut found = Vec::new();
     for &rule in rules::ALL {
@@ -22,7 +22,8 @@ pub(super) fn of(facts: &RunFacts<'_>, measured: &[Health]) -> Vec<Breach> {
     found.into_iter().map(|(_, breach)| breach).collect()
 }
 
-/// The rule that is broken beyond repair: whatever the rest of the plan brings, the run is INVALID.
+/// The rule that is broken beyond repair: the run is INVALID regardless of what the rest of the
+/// plan does.
 pub(super) fn beyond_repair(facts: &RunFacts<'_>) -> Option<&'static Rule> {
     let broken = |rule: &&'static Rule| {
         let is_beyond_repair = rule.is_beyond_repair?;

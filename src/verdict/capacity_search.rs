@@ -9,7 +9,7 @@ use crate::plan::{Search, SearchWay};
 use crate::units::Ratio;
 use std::collections::BTreeSet;
 
-/// A search on its way.
+/// A search in progress.
 #[derive(Debug, Clone)]
 pub struct CapacitySearch {
     search: Search,
@@ -24,7 +24,7 @@ pub struct CapacitySearch {
     limited: bool,
 }
 
-/// What comes next.
+/// The next step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SearchStep {
     /// A run at this level.
@@ -79,7 +79,7 @@ impl CapacitySearch {
         self.passed.last().copied()
     }
 
-    /// What comes next; the same until a run is told of.
+    /// The next step; it stays the same until a run's result is recorded.
     pub fn next(&self) -> SearchStep {
         let highest = self.highest();
         if let Some(level) = self.unproven {
@@ -108,7 +108,7 @@ impl CapacitySearch {
         )
     }
 
-    /// Takes in what a run at this level proved.
+    /// Records the result of a run at this level.
     pub fn record(&mut self, level: u64, word: Verdict) {
         match word {
             Verdict::Invalid if self.unproven == Some(level) => self.limited = true,

@@ -1,7 +1,7 @@
 //! How well the generator did: every rule of validity that measures something, with what was
 //! measured where it was worst.
 //!
-//! **Invariant:** what was not measured is said to be so; it is never within its limit.
+//! **Invariant:** a rule that was not measured is reported as such; it is never within its limit.
 
 use super::rules::{self, Rule, RuleLimits, RuleUnit, RunFacts, Sample, place_words};
 use crate::plan::Plan;
@@ -90,7 +90,7 @@ impl Health {
         if self.state == RuleStatus::Violated { self.invalid } else { self.warn.or(self.invalid) }
     }
 
-    /// What was found, in words; absent when it is within its limits.
+    /// The finding in words; absent if the value is within its limits.
     pub fn words(&self, plan: &Plan) -> Option<String> {
         let measured = self.measured.filter(|_| self.state >= RuleStatus::Warned)?;
         let place = self.place.map_or_else(String::new, |place| place_words(plan, place) + ": ");

@@ -60,8 +60,7 @@ impl Judge {
         }
     }
 
-    /// Takes the run as one that was cut off, where it does not say that it ended: what was under
-    /// way is unfinished.
+    /// Treats a run without a recorded end as interrupted: what was under way is unfinished.
     pub fn cut_off(&mut self) {
         if self.recording.stopped.is_none() {
             let scenarios = &self.plan.scenarios;
@@ -146,7 +145,7 @@ impl Judge {
         whole.filter(|_| state(threshold, whole) == ThresholdState::Broken)
     }
 
-    /// How a threshold stands; where samples are missing, by who is to blame for that.
+    /// The state of a threshold; if samples are missing, it depends on who caused that.
     fn state(
         &self,
         threshold: &Threshold,
@@ -156,7 +155,7 @@ impl Judge {
     ) -> ThresholdState {
         let state = state(threshold, measured);
         if matches!(threshold.metric, Metric::Monitor { .. }) {
-            // The load has no part in what an exporter says.
+            // The metrics of an exporter do not depend on the load's samples.
             return state;
         }
         let needed = match state {
@@ -233,7 +232,7 @@ impl Judge {
         )
     }
 
-    /// A figure of what a monitor read in the phases that a view sees.
+    /// A statistic of a monitor's readings in the phases of a view.
     fn monitored(
         &self,
         metric: (u16, u16),
@@ -252,7 +251,7 @@ impl Judge {
         Some(Measure { value, samples, ratio: None })
     }
 
-    /// What the run proves, as things stand.
+    /// The verdict by now.
     pub fn judgement(&self) -> Judgement {
         let findings = self.find_all(true);
         let facts = self.run_facts(&findings);
@@ -261,7 +260,7 @@ impl Judge {
         let broken = aborted || findings.iter().any(|finding| finding.state.is_broken());
         let mut breaches = breaches::of(&facts, &health);
         if broken {
-            // More samples of one metric cannot mend another.
+            // More samples of one metric cannot repair another.
             breaches.retain(|breach| *breach.rule != rules::SAMPLES);
         }
         let word = match (breaches.is_empty(), broken) {
@@ -277,7 +276,7 @@ impl Judge {
         health::of(&self.run_facts(findings))
     }
 
-    /// The rule that is broken beyond repair by now: whatever still comes, the run is INVALID.
+    /// The rule that is broken beyond repair by now: the run can only be INVALID.
     pub fn beyond_repair(&self) -> Option<&'static Rule> {
         breaches::beyond_repair(&self.run_facts(&[]))
     }
@@ -308,7 +307,7 @@ impl Judge {
     }
 }
 
-/// The stages and requests that a threshold is looked at in, one by one; `None` is all of them as
+/// The stages and requests in which a threshold is evaluated, one by one; `None` is all of them as
 /// one.
 fn places_of(
     threshold: &Threshold,

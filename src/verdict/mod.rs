@@ -3,7 +3,7 @@
 //! **Invariant:** pure; the same code judges live, at the end, and again from saved data.
 //! **Invariant:** a threshold without data never passes.
 //!
-//! Who is to blame where samples are missing is a table in `shortfall`.
+//! `shortfall` has a table of who caused missing samples.
 
 mod accounting;
 mod breaches;
@@ -27,7 +27,7 @@ use serde::Serialize;
 use std::fmt;
 pub use unlimited::{UnlimitedFailures, unlimited_failures};
 
-/// What a run proves.
+/// The verdict of a run, with its findings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Judgement {
     /// The one word.
@@ -62,16 +62,17 @@ impl fmt::Display for Verdict {
     }
 }
 
-/// What became of one threshold.
+/// The result of one threshold.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Finding {
     /// Index into `Plan::scenarios`.
     pub scenario: u16,
     /// Index into `Scenario::thresholds`.
     pub threshold: u16,
-    /// The stage it was looked at in, when it is looked at by stage: index into `Scenario::stages`.
+    /// The stage in which it was evaluated, if it is evaluated by stage: index into
+    /// `Scenario::stages`.
     pub stage: Option<u16>,
-    /// The request it was looked at for, when it is looked at by request: index into
+    /// The request for which it was evaluated, if it is evaluated by request: index into
     /// `Http::requests`.
     pub request: Option<u16>,
     /// How it stands.
@@ -151,7 +152,7 @@ impl ThresholdState {
         }
     }
 
-    /// Whether the target is to blame.
+    /// Whether the target caused it.
     pub fn is_broken(self) -> bool {
         matches!(self, Self::Broken | Self::Unreached { .. })
     }

@@ -1,4 +1,4 @@
-//! Decides who is to blame for a threshold that has no samples, or fewer than its figure takes.
+//! Decides who caused a threshold to have no samples, or fewer than its statistic needs.
 //!
 //! The first line that fits decides, over the attempts that could have given samples:
 //!
@@ -59,7 +59,7 @@ pub(super) struct AttemptTotals {
     pub(super) well: u64,
     /// They failed, or were never answered, and the target is to blame.
     pub(super) failed: u64,
-    /// They failed by the generator's own fault.
+    /// The generator itself made them fail.
     pub(super) local: u64,
 }
 
@@ -167,7 +167,7 @@ fn held_up(cell: &Cell, from_ns: u64) -> u64 {
     later.map(|(_, tally)| tally.count).sum::<u64>() + unanswered(cell)
 }
 
-/// So many requests can be under way when one phase follows the other.
+/// How many requests can be in flight when one phase follows another.
 fn most_at_once(scenario: &Scenario) -> u64 {
     use crate::plan::Level;
     let cap = scenario.protocol.max_in_flight();
@@ -290,8 +290,8 @@ pub(super) fn is_surely_broken(threshold: &Threshold, cell: &Cell) -> bool {
     value.is_some_and(|value| !threshold.comparison.holds(value, threshold.bound.0))
 }
 
-/// The rank from 1 of the highest of so many samples that the percentile lies at or above with 97.5
-/// % confidence; `None` where even the lowest may lie above it.
+/// The rank, from 1, of the highest of `samples` samples that the percentile lies at or above with
+/// 97.5 % confidence; `None` where even the lowest may lie above it.
 fn surely_below(stat: Stat, samples: u64) -> Option<u64> {
     let quantile = stat.quantile()?;
     if !(FEWEST_FOR_BROKEN..stat.sample_floor()).contains(&samples) {

@@ -1,5 +1,5 @@
-//! WebSockets: both sides count the same, every fault has a cause of its own, and servers and
-//! proxies of others agree.
+//! WebSockets: both sides count the same, every fault has its own cause, and servers and proxies of
+//! others agree.
 
 use crate::outcome::{Outcome, run};
 use crate::peers::{await_port, port};

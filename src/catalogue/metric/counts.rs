@@ -4,7 +4,7 @@ use super::row::{Better, Counted, MetricRow, MetricUnit, Need, ReportPlace, Samp
 use super::rows;
 use crate::catalogue::{Counter, Gauge, Protocols};
 
-/// What counts have in common.
+/// The defaults of counts.
 const COUNT: MetricRow = MetricRow {
     name: "",
     doc: "",
@@ -24,9 +24,9 @@ const COUNT: MetricRow = MetricRow {
 };
 
 rows! {
-    /// Numbers of things.
+    /// Counts.
     CountMetric {
-        /// Connections that were tried.
+        /// Attempts to open a connection.
         ConnectAttempts = MetricRow {
             name: "connect.attempts",
             formula: "`connect.attempts`",
@@ -37,16 +37,16 @@ rows! {
             counts: Some(Counted::Counter(Counter::ConnectAttempts)),
             ..COUNT
         },
-        /// Connections that are open: live at this moment, in reports at the end of a phase.
+        /// Open connections: live at this moment, in reports at the end of a phase.
         ConnectionsOpen = MetricRow {
             name: "connections.open",
-            formula: "the level at the end of the last phase that is looked at",
+            formula: "the level at the end of the last phase evaluated",
             better: Better::Higher,
             samples: Samples::Level,
             counts: Some(Counted::Gauge(Gauge::Open)),
             ..COUNT
         },
-        /// Connections that were lost while their stage was held.
+        /// Connections lost during a hold.
         HoldLost = MetricRow {
             name: "hold.lost",
             formula: "`hold.lost`",
@@ -74,7 +74,7 @@ rows! {
             counts: Some(Counted::Counter(Counter::StormDropped)),
             ..COUNT
         },
-        /// Right messages that were received, greetings apart.
+        /// Expected messages received, without greetings.
         HeartbeatReceived = MetricRow {
             name: "heartbeat.received",
             formula: "`heartbeat.received`",
@@ -84,7 +84,7 @@ rows! {
             counts: Some(Counted::Counter(Counter::HeartbeatReceived)),
             ..COUNT
         },
-        /// Heartbeats that did not come in time.
+        /// Heartbeats that did not arrive in time.
         HeartbeatMissed = MetricRow {
             name: "heartbeat.missed",
             formula: "`heartbeat.missed`",

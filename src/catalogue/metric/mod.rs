@@ -1,4 +1,4 @@
-//! The table of what is measured: a row for each metric, and the words of thresholds.
+//! The table of metrics, one row each, and their names in thresholds.
 
 mod counts;
 mod monitor;
@@ -24,28 +24,28 @@ pub use row::{
 pub use stat::Stat;
 pub use times::TimeMetric;
 
-/// What a threshold can look at, and what a report names.
+/// A metric of thresholds and reports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Metric {
-    /// A number of things.
+    /// A count.
     Count(CountMetric),
     /// A ratio, kept with both of its numbers.
     Ratio(RatioMetric),
-    /// Things a second.
+    /// A rate per second.
     Rate(RateMetric),
-    /// One figure of a distribution of times.
+    /// One statistic of a distribution of times.
     Time(TimeMetric, Stat),
-    /// http: how often one check passed, of all times that it was made: index into `Http::checks`.
+    /// http: the ratio of passes of one check: index into `Http::checks`.
     Check(u16),
-    /// http: attempts that went well within this time, of all that ended.
+    /// http: attempts that succeeded within this time, of all that ended.
     Within(Time),
-    /// A figure of what a monitor reads.
+    /// A statistic of a monitor's readings.
     Monitor {
         /// Index into `Plan::monitors`.
         monitor: u16,
         /// Index into `Monitor::metrics`.
         metric: u16,
-        /// Which figure.
+        /// The statistic.
         stat: MonitorStat,
     },
 }
@@ -77,12 +77,12 @@ macro_rules! rows {
             const ROWS: &'static [$crate::catalogue::MetricRow] =
                 &[$($crate::catalogue::MetricRow { doc: concat!($($doc),*), ..$row }),*];
 
-            /// What there is to know of it.
+            /// Its row.
             pub const fn row(self) -> &'static $crate::catalogue::MetricRow {
                 &Self::ROWS[self as usize]
             }
 
-            /// The word in plans, reports and on screen.
+            /// The name in plans, reports and on screen.
             pub const fn name(self) -> &'static str {
                 self.row().name
             }
@@ -108,7 +108,7 @@ macro_rules! rows {
 use rows;
 
 impl Metric {
-    /// What there is to know of it. That of a distribution is of all its figures.
+    /// Its row; statistics of one distribution share theirs.
     pub fn row(self) -> &'static MetricRow {
         match self {
             Self::Count(count) => count.row(),
@@ -140,7 +140,7 @@ impl Metric {
         self.row().unit.figure(value)
     }
 
-    /// Samples below which it says nothing.
+    /// The fewest samples for a meaningful value.
     pub fn sample_floor(self) -> u64 {
         match self {
             Self::Time(_, stat) => stat.sample_floor(),

@@ -7,7 +7,7 @@ use std::fmt;
 /// Defines the statistics: their names, and their comments as documentation.
 macro_rules! stats {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal,)*) => {
-        /// A figure of the values of a monitor over the time that a threshold looks at.
+        /// A statistic of a monitor's values over the time that a threshold covers.
         #[derive(
             Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize,
             serde::Deserialize,
@@ -35,10 +35,10 @@ stats! {
     Max = "max",
     /// The last value.
     Last = "last",
-    /// How much a counter rose; from a value that is smaller than the one before it counts from
-    /// zero, as after a restart.
+    /// The increase of a counter; a value smaller than the previous one counts from zero, as after
+    /// a restart.
     Increase = "increase",
-    /// The increase a second.
+    /// The increase per second.
     Rate = "rate",
 }
 
@@ -53,7 +53,7 @@ impl MonitorStat {
         Self::ALL.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ")
     }
 
-    /// Values below which it says nothing: a rise takes two.
+    /// The fewest values for a result: an increase needs two.
     pub fn sample_floor(self) -> u64 {
         match self {
             Self::Min | Self::Mean | Self::Max | Self::Last => 1,
@@ -68,7 +68,7 @@ impl fmt::Display for MonitorStat {
     }
 }
 
-/// The metric of a value that a monitor reads.
+/// The metric of a monitor's readings.
 pub(super) const MONITOR: MetricRow = MetricRow {
     name: "monitor.NAME.METRIC.max",
     doc: " A figure of what `[monitors.NAME]` reads: `min`, `mean`, `max`, `last`, `increase` or \

@@ -4,7 +4,7 @@ use super::row::{Better, Counted, MetricRow, MetricUnit, ReportPlace, Samples, W
 use super::rows;
 use crate::catalogue::{Counter, Protocols};
 
-/// What rates have in common.
+/// The defaults of rates.
 const RATE: MetricRow = MetricRow {
     name: "",
     doc: "",
@@ -24,12 +24,12 @@ const RATE: MetricRow = MetricRow {
 };
 
 rows! {
-    /// Things a second.
+    /// Rates per second.
     RateMetric {
-        /// Connections tried a second.
+        /// Attempts to open a connection, per second.
         Connect = MetricRow {
             name: "connect.rate",
-            formula: "`connect.attempts` / length of the phases looked at",
+            formula: "`connect.attempts` / length of the phases evaluated",
             counts: Some(Counted::Counter(Counter::ConnectAttempts)),
             protocols: Protocols::HOLDS,
             connections: Protocols::HOLDS,
@@ -37,17 +37,17 @@ rows! {
             per_request: false,
             ..RATE
         },
-        /// Requests started a second.
+        /// Requests started per second.
         Requests = MetricRow {
             name: "requests.rate",
-            formula: "`started` / length of the phases looked at",
+            formula: "`started` / length of the phases evaluated",
             counts: Some(Counted::Counter(Counter::Started)),
             ..RATE
         },
-        /// Bytes of bodies received a second.
+        /// Bytes of bodies received per second.
         BytesReceived = MetricRow {
             name: "bytes.received.rate",
-            formula: "`bytes.received` / length of the phases looked at",
+            formula: "`bytes.received` / length of the phases evaluated",
             counts: Some(Counted::Counter(Counter::BytesReceived)),
             unit: MetricUnit::BytesPerSecond,
             ..RATE

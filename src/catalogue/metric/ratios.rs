@@ -4,7 +4,7 @@ use super::row::{Better, MetricRow, MetricUnit, Need, ReportPlace, Samples, Whos
 use super::rows;
 use crate::catalogue::Protocols;
 
-/// What ratios have in common.
+/// The defaults of ratios.
 const RATIO: MetricRow = MetricRow {
     name: "",
     doc: "",
@@ -23,7 +23,7 @@ const RATIO: MetricRow = MetricRow {
     report: ReportPlace::Ratio,
 };
 
-/// What ratios of all attempts have in common: held connections count whole.
+/// The defaults of ratios of all attempts: held connections count whole.
 const OF_ATTEMPTS: MetricRow = MetricRow {
     protocols: Protocols::ALL,
     connections: Protocols::HOLDS,
@@ -32,7 +32,7 @@ const OF_ATTEMPTS: MetricRow = MetricRow {
     ..RATIO
 };
 
-/// What ratios of connections that were tried have in common.
+/// The defaults of ratios of connection attempts.
 const OF_CONNECTS: MetricRow = MetricRow {
     connections: Protocols::HOLDS,
     all_phases: Protocols::ALL,
@@ -40,7 +40,7 @@ const OF_CONNECTS: MetricRow = MetricRow {
     ..RATIO
 };
 
-/// What estimates of survival have in common: lifetimes count where the connection was due.
+/// The defaults of survival estimates: lifetimes count where the connection was due.
 const SURVIVAL: MetricRow = MetricRow {
     formula: "Kaplan and Meier's estimate: the product of 1 - died / at risk over all ages up to it",
     connections: Protocols::HOLDS,
@@ -50,7 +50,7 @@ const SURVIVAL: MetricRow = MetricRow {
     ..RATIO
 };
 
-/// What ratios of responses by their status have in common.
+/// The defaults of ratios of responses by status.
 const OF_STATUSES: MetricRow = MetricRow {
     protocols: Protocols::REQUESTS,
     per_request: true,
@@ -61,7 +61,7 @@ const OF_STATUSES: MetricRow = MetricRow {
 /// How often one check of the plan passed: `check.NAME.success_ratio`.
 pub(super) const CHECK: MetricRow = MetricRow {
     name: "check.success_ratio",
-    doc: "How often the check NAME of the plan passed: `check.NAME.success_ratio`.",
+    doc: "Passes of the plan's check NAME, of all its results: `check.NAME.success_ratio`.",
     formula: "passed / (passed + failed)",
     protocols: Protocols::REQUESTS,
     per_request: true,
@@ -70,10 +70,10 @@ pub(super) const CHECK: MetricRow = MetricRow {
     ..RATIO
 };
 
-/// Attempts that went well in a given time: `within.TIME.ratio`.
+/// Attempts that succeeded in a given time: `within.TIME.ratio`.
 pub(super) const WITHIN: MetricRow = MetricRow {
     name: "within.TIME.ratio",
-    doc: "Attempts that went well within TIME, of all that ended: from the due time in open stages, \
+    doc: "Attempts that succeeded within TIME, of all that ended: from the due time in rate stages, \
           from sending in closed ones.",
     formula: "attempts within TIME / (`ok` + failures as in `failure_ratio` + `unfinished`)",
     protocols: Protocols::REQUESTS,
@@ -84,14 +84,14 @@ pub(super) const WITHIN: MetricRow = MetricRow {
 rows! {
     /// Ratios of a number to one that contains it.
     RatioMetric {
-        /// Attempts that went well, of all that ended.
+        /// Attempts that succeeded, of all that ended.
         Success = MetricRow {
             name: "success_ratio",
             formula: "`ok` / (`ok` + failures as in `failure_ratio` + `unfinished`)",
             ..OF_ATTEMPTS
         },
-        /// Attempts that failed or timed out, of all that ended. Failures of the generator's own
-        /// are in neither number.
+        /// Attempts that failed or timed out, of all that ended. Failures that the generator itself
+        /// caused are in neither number.
         Failure = MetricRow {
             name: "failure_ratio",
             formula: "(`failed` - `failed.local` + `timed_out`, and `dropped` with \
@@ -119,8 +119,8 @@ rows! {
             samples: Samples::Held,
             ..RATIO
         },
-        /// Time that connections were open, of the time that they should have been: a lost one owes
-        /// the time until its user has another one open.
+        /// Time that connections were open, of the time that they should have been open, which
+        /// includes the time from the loss of a connection until its user has another one open.
         HoldTime = MetricRow {
             name: "hold.time_ratio",
             formula: "`connection_time.delivered_ms` / `connection_time.promised_ms`",
@@ -133,8 +133,8 @@ rows! {
         Survival10m = MetricRow { name: "survival.10m_ratio", age: Some(("10m", 600)), ..SURVIVAL },
         /// Connections that live longer than an hour.
         Survival1h = MetricRow { name: "survival.1h_ratio", age: Some(("1h", 3_600)), ..SURVIVAL },
-        /// Connections dropped by events whose users had one again, of all dropped whose fate is
-        /// known.
+        /// Connections dropped by events whose users reconnected, of all dropped ones whose outcome
+        /// is known.
         Recovery = MetricRow {
             name: "recovery.ratio",
             formula: "`storm.recovered` / (`storm.recovered` + `storm.unrecovered`)",
@@ -142,7 +142,7 @@ rows! {
             needs: &[Need::Events, Need::Reconnects],
             ..RATIO
         },
-        /// Heartbeats that came, of those that should have.
+        /// Heartbeats that arrived, of those expected.
         HeartbeatSuccess = MetricRow {
             name: "heartbeat.success_ratio",
             formula: "`heartbeat.received` / (`heartbeat.received` + `heartbeat.missed`)",

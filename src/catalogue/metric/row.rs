@@ -1,4 +1,4 @@
-//! What there is to know of a metric, in one row.
+//! The row of a metric.
 
 use crate::catalogue::{Counter, Gauge, ProtocolKind, Protocols};
 use crate::units::figure;
@@ -6,46 +6,46 @@ use crate::units::figure;
 /// One metric.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MetricRow {
-    /// The word in plans, reports and on screen.
+    /// The name in plans, reports and on screen.
     pub name: &'static str,
-    /// What it is, in a sentence.
+    /// A definition in one sentence.
     pub doc: &'static str,
-    /// How it is computed, in the words of counters.
+    /// The formula, in terms of counters.
     pub formula: &'static str,
-    /// Of its value and of the bounds of thresholds.
+    /// The unit of its value and of the bounds of thresholds.
     pub unit: MetricUnit,
     /// Which values are good.
     pub better: Better,
     /// The protocols that measure it.
     pub protocols: Protocols,
-    /// Of these, the ones in which it counts whole connections, whenever they were opened: a
-    /// threshold sees all phases of its stages, whatever `during` says.
+    /// Of these, the protocols for which it counts whole connections, whenever they were opened: a
+    /// threshold covers all phases of its stages, regardless of `during`.
     pub connections: Protocols,
-    /// Of these, the ones in which a threshold without `during` looks at all phases; in the others
-    /// it looks at the hold.
+    /// Of these, the protocols for which a threshold without `during` covers all phases; for the
+    /// others it covers the hold.
     pub all_phases: Protocols,
     /// Whether it is measured for each request as well.
     pub per_request: bool,
-    /// What a plan must have for it to be measured, the most telling first.
+    /// The plan features that it needs to be measured, the most specific first.
     pub needs: &'static [Need],
-    /// What a count or a rate is of; nothing for a ratio or a time.
+    /// The counter or gauge of a count or a rate; none for a ratio or a time.
     pub counts: Option<Counted>,
-    /// What gives it samples.
+    /// The source of its samples.
     pub samples: Samples,
-    /// Of a time: which attempts have it.
+    /// For a time: which attempts have it.
     pub whose: Whose,
-    /// Of an estimate of survival: its age in words and in seconds.
+    /// For a survival estimate: its age in words and in seconds.
     pub age: Option<(&'static str, u64)>,
     /// Where reports have it.
     pub report: ReportPlace,
 }
 
-/// What a count or a rate is of.
+/// The counter or gauge of a count or a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Counted {
-    /// What has happened.
+    /// A counter of events.
     Counter(Counter),
-    /// What there is, at the end of the phases looked at.
+    /// A gauge, at the end of the phases evaluated.
     Gauge(Gauge),
 }
 
@@ -53,17 +53,17 @@ pub enum Counted {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum MetricUnit {
-    /// A number of things.
+    /// A count.
     Count,
     /// A ratio from 0 to 1, kept with numerator and denominator.
     Ratio,
-    /// Things a second.
+    /// A rate per second.
     PerSecond,
-    /// Bytes a second.
+    /// Bytes per second.
     BytesPerSecond,
     /// Nanoseconds.
     Time,
-    /// A number of whatever unit, also a negative one.
+    /// A number of any unit, possibly negative.
     Number,
 }
 
@@ -82,7 +82,7 @@ impl MetricUnit {
         }
     }
 
-    /// What a value is, with its article.
+    /// The noun for a value, with its article.
     pub fn name(self) -> &'static str {
         match self {
             Self::Count => "a count",
@@ -131,7 +131,7 @@ impl Better {
     }
 }
 
-/// What a plan must have for a metric to be measured.
+/// A plan feature that a metric needs to be measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Need {
     /// A target with TLS.
@@ -157,7 +157,7 @@ pub enum Need {
 }
 
 impl Need {
-    /// What is missing where it is not met, and what to add to the scenario.
+    /// The message if it is missing, and what to add to the scenario.
     pub fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::Tls => ("TLS", "tls = {}"),
@@ -182,16 +182,16 @@ impl Need {
     }
 }
 
-/// What gives a metric samples.
+/// The source of a metric's samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Samples {
     /// Attempts: connections of protocols that hold them, else requests.
     Attempts,
-    /// Requests whose responses came whole and failed: no plan says how many.
+    /// Requests whose complete responses failed: their number does not follow from the plan.
     FailedResponses,
     /// Attempts to open a connection.
     Connects,
-    /// What was due by a schedule.
+    /// Attempts due by a schedule.
     Starts,
     /// First messages of connections.
     FirstMessages,
@@ -207,7 +207,7 @@ pub enum Samples {
     Lifetimes,
     /// The number of open connections at an instant.
     Level,
-    /// The time that connections were to be open.
+    /// The time that connections should have been open.
     ConnectionTime,
     /// Checks that were made.
     Checks,
@@ -220,18 +220,18 @@ pub enum Samples {
 /// Which attempts have a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whose {
-    /// All that came so far, well or not.
+    /// All that got that far, whether they succeeded or not.
     All,
-    /// Those that went well.
+    /// Those that succeeded.
     Successes,
-    /// Those whose response came whole and failed.
+    /// Those whose complete response failed.
     FailedResponses,
 }
 
 /// Where reports have a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ReportPlace {
-    /// Under the name of what it counts.
+    /// Under the name of its counter.
     Counted,
     /// A ratio with numerator and denominator, under the metric's name.
     Ratio,
@@ -258,7 +258,7 @@ impl MetricRow {
         self.needs.contains(&need)
     }
 
-    /// What it counts: the table of report.json that has it, and its name there.
+    /// Its counter: the table of report.json that has it, and its name there.
     fn counted(&self) -> Option<(&'static str, &'static str)> {
         Some(match self.counts? {
             Counted::Counter(counter) => ("counters", counter.name()),
@@ -298,12 +298,12 @@ impl MetricRow {
     }
 }
 
-/// The column of what a ratio counts.
+/// The column of a ratio's numerator.
 pub fn numerator(ratio: &str) -> String {
     ratio.replace("ratio", "count")
 }
 
-/// The column of what a ratio is of.
+/// The column of a ratio's denominator.
 pub fn denominator(ratio: &str) -> String {
     format!("{ratio}.denominator")
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One figure of a distribution.
+/// One statistic of a distribution.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
 )]
@@ -74,7 +74,7 @@ impl Stat {
         })
     }
 
-    /// Samples below which the figure says nothing: for a percentile the fewest with which a
+    /// The fewest samples for a meaningful value: for a percentile the fewest with which a
     /// two-sided 95 % interval from order statistics exists, `ln(0.025) / ln(q)`; one for the
     /// others.
     pub fn sample_floor(self) -> u64 {

@@ -148,7 +148,7 @@ rows! {
             whose: Whose::FailedResponses,
             ..OF_SUCCESSES
         },
-        /// How late the generator started what was due.
+        /// How late the generator started due attempts.
         ScheduleLag = MetricRow {
             name: "schedule_lag",
             formula: "started - due",

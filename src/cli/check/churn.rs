@@ -1,10 +1,10 @@
-//! Turns how connections come and go into lines of the page.
+//! Describes lifetimes, reconnects and events of a scenario in lines of the page.
 
 use crate::plan::{Churn, Close, DisconnectEvent, Jitter, Lifetime, Reconnect};
 use crate::units::Time;
 use crate::units::figure::percent;
 
-/// A line for each thing that changes what is open while a level is held; none where connections
+/// A line for each thing that opens or closes connections during a hold; none where connections
 /// stay.
 pub(super) fn lines(churn: &Churn) -> Vec<String> {
     let mut lines = Vec::new();
@@ -16,14 +16,14 @@ pub(super) fn lines(churn: &Churn) -> Vec<String> {
             format!("each connection is replaced after {min} to {max}")
         }
         Lifetime::Exponential { mean } => {
-            format!("each connection is replaced after {mean} in the mean (exponential)")
+            format!("each connection is replaced after {mean} on average (exponential)")
         }
     }));
     lines.extend(churn.events.iter().map(event));
     match churn.reconnect {
         Reconnect::Never => {}
         Reconnect::AtOnce => {
-            lines.push("who is without a connection tries again at once".to_owned());
+            lines.push("users without a connection reconnect at once".to_owned());
         }
         Reconnect::Backoff { first, longest, jitter } => {
             let up_to = match jitter {
@@ -31,7 +31,7 @@ pub(super) fn lines(churn: &Churn) -> Vec<String> {
                 Jitter::None => "",
             };
             lines.push(format!(
-                "who is without a connection tries again after {up_to}{first}, doubled with each failure to {longest}"
+                "users without a connection reconnect after {up_to}{first}, doubled with each failure to {longest}"
             ));
         }
     }
@@ -50,7 +50,7 @@ fn event(event: &DisconnectEvent) -> String {
         format!("spread over {over}")
     };
     format!(
-        "{at} after the start {} of the connections are dropped by {by}, {spread}",
+        "{at} after the start, {} of the connections are dropped by {by}, {spread}",
         percent(share.0)
     )
 }
@@ -81,9 +81,9 @@ mod tests {
             lines(&churn),
             [
                 "each connection is replaced after 20s to 40s",
-                "15s after the start 33.00% of the connections are dropped by RST, all at once",
-                "20s after the start 100% of the connections are dropped by FIN, spread over 5s",
-                "who is without a connection tries again after up to 1s, doubled with each failure to 30s",
+                "15s after the start, 33.00% of the connections are dropped by RST, all at once",
+                "20s after the start, 100% of the connections are dropped by FIN, spread over 5s",
+                "users without a connection reconnect after up to 1s, doubled with each failure to 30s",
             ]
         );
     }

@@ -5,11 +5,11 @@ use crate::units::Time;
 use std::fmt::Write as _;
 use std::time::Duration;
 
-/// Columns of a plot, where there is room for so many.
+/// Columns of a plot, if the terminal is wide enough.
 const COLUMNS: usize = 60;
 const ROWS: u32 = 8;
 
-/// The level over time; an unpaced ramp is a step. Empty when nothing takes time.
+/// The level over time; an unpaced ramp is a step. Empty if no stage takes time.
 pub(super) fn curve(
     segments: &[Segment],
     start_ns: u64,

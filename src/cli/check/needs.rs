@@ -13,7 +13,7 @@ use crate::workload::http::ScenarioFiles;
 use anstyle::Style;
 use std::io;
 
-/// What can be said without an experiment.
+/// The requirements that can be computed without an experiment.
 const SHOWN: [Resource; 5] = [
     Resource::ProcessFiles,
     Resource::Processes,

@@ -1,4 +1,4 @@
-//! Turns a plan into a page that says what would be done.
+//! Turns a plan into a page that describes its run.
 
 use super::curve::{clock, curve, short};
 use super::needs::write_needs;
@@ -89,7 +89,7 @@ fn outline_search(page: &mut Page<'_>, search: &Search) -> io::Result<()> {
     page.hanging("", "  ", &text, Style::new())
 }
 
-/// A moment of the run: known, or at the earliest, when unpaced ramps come before it.
+/// A time in the run: exact, or the earliest one if unpaced ramps precede it.
 #[derive(Debug, Clone, Copy, Default)]
 struct PlannedTime {
     ns: u64,
@@ -171,7 +171,7 @@ fn outline_scenario(
     }
     if protocol.on_full() == OnFull::Fail {
         let most = grouped(protocol.max_in_flight());
-        let line = format!("beyond {most} requests under way, what is due counts as failed");
+        let line = format!("requests due beyond {most} in flight count as failed");
         page.hanging("  ", "    ", &line, Style::new())?;
     }
     thresholds(page, scenario)
@@ -179,7 +179,7 @@ fn outline_scenario(
 
 fn thresholds(page: &mut Page<'_>, scenario: &Scenario) -> io::Result<()> {
     if scenario.thresholds.is_empty() {
-        let none = "no thresholds: nothing will be judged but whether the run is valid";
+        let none = "no thresholds: only the validity of the run will be judged";
         return page.hanging("  ", "    ", none, Style::new());
     }
     writeln!(page, "  thresholds")?;
@@ -257,7 +257,7 @@ fn pace_of(pace: SpawnPace, level: bool) -> String {
     }
 }
 
-/// Where and when a threshold is looked at.
+/// Where and when a threshold is evaluated.
 fn looks_at(threshold: &Threshold, scenario: &Scenario) -> String {
     let mut what = match threshold.scope {
         Scope::Scenario => "the whole scenario".to_owned(),

@@ -28,7 +28,7 @@ pub(super) fn lines(protocol: &Protocol, file: Option<&DataFile>) -> Vec<String>
     }
     if let Some(data) = protocol.data() {
         let order = match data.order {
-            RowOrder::Sequential => "one after the other, and from the first again",
+            RowOrder::Sequential => "in order, repeating from the first",
             RowOrder::Random => "chosen by the seed",
             RowOrder::Unique => "each used once",
         };
@@ -61,7 +61,7 @@ pub(super) fn lines(protocol: &Protocol, file: Option<&DataFile>) -> Vec<String>
         lines.push(format!("up to {redirects} redirect{plural} on the same host followed"));
     }
     if protocol.takes_gzip() {
-        lines.push("answers may come in gzip".to_owned());
+        lines.push("responses may be gzip-encoded".to_owned());
     }
     lines
 }

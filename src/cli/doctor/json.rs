@@ -1,4 +1,4 @@
-//! Turns what was found into JSON.
+//! Turns the requirements and their status into JSON.
 
 use super::{Examination, Subject};
 use crate::machine::{Headroom, Opening, Requirement, Requirements};

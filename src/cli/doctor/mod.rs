@@ -1,4 +1,4 @@
-//! The `doctor` subcommand: what this machine can do, against what a plan needs.
+//! The `doctor` subcommand: compares this machine's limits with what a plan needs.
 
 mod json;
 pub(super) mod page;

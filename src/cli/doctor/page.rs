@@ -1,4 +1,4 @@
-//! Turns what was found into a page for people: the answer first, then the rows, then what to do.
+//! Turns the requirements into a page for people: the answer first, then the rows, then the fixes.
 
 use super::{Examination, Subject, reach_words};
 use crate::machine::{
@@ -47,7 +47,7 @@ fn plan_part(
     let name = shortened(&visible(&plan.name), page.width() - "plan  ".len() - verdict.len());
     writeln!(page, "plan {name} {style}{verdict}{style:#}")?;
     page.hanging("needs ", "      ", &needs_words(plan, examination), Style::new())?;
-    let reach = format!("reach as things are: {}", reach_words(rows));
+    let reach = format!("possible with these limits: {}", reach_words(rows));
     page.hanging("", "      ", &reach, Style::new())?;
     writeln!(page)?;
     let mut table = Table::new(vec![
@@ -150,7 +150,8 @@ fn needs_words(plan: &Plan, examination: &Examination) -> String {
     words.join(", ")
 }
 
-/// What is wrong or doubtful, worst first, each with what it means and the lines that fix it.
+/// The failed and doubtful requirements, worst first, each with its meaning and the commands that
+/// fix it.
 fn findings(page: &mut Page<'_>, rows: &[Requirement]) -> io::Result<()> {
     let mut rows: Vec<&Requirement> = rows.iter().filter(|row| !row.fixes.is_empty()).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.status));

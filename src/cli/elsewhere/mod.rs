@@ -15,7 +15,7 @@ pub(super) struct Answer {
     pub plan: Option<String>,
 }
 
-/// What a flag of k6, Locust, wrk, hey, oha, vegeta, Artillery, ab or `JMeter` says of the load.
+/// What a flag of k6, Locust, wrk, hey, oha, vegeta, Artillery, ab or `JMeter` means for the load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flag {
     /// Concurrent users.
@@ -108,7 +108,7 @@ const FLAGS: &[(&[&str], Flag)] = &[
     ),
 ];
 
-/// What a command line says, as far as it can be understood.
+/// The meaning of a command line, as far as it is recognised.
 #[derive(Debug, Default)]
 struct Typed {
     urls: Vec<String>,
@@ -131,7 +131,7 @@ fn is_url(text: &str) -> bool {
 /// The address of a connection to hold: the port is the scheme's own where the URL has none.
 fn with_port(scheme: &str, rest: &str) -> String {
     let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    // Colons stand within the brackets of an address of version 6, too.
+    // An IPv6 address also has colons, within its brackets.
     let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
     let default = if is_secured(scheme) { 443 } else { 80 };
     if behind.contains(':') { host.to_owned() } else { format!("{host}:{default}") }
@@ -194,7 +194,7 @@ impl Typed {
             .and_then(|(_, _, value)| value.as_deref())
     }
 
-    /// A time as a plan has it: other tools take a bare number for seconds.
+    /// A duration as a plan writes it: other tools read a bare number as seconds.
     fn time(&self, meaning: Flag) -> Option<String> {
         let value = self.value(meaning)?;
         let text =
@@ -229,7 +229,7 @@ impl Typed {
         stage
     }
 
-    /// A plan that does what was typed, at this address.
+    /// A plan that does what the command line asked for, at this address.
     fn plan(&self, url: &str) -> String {
         let (scheme, rest) = url.split_once("://").unwrap_or(("tcp", url));
         let scheme = scheme.to_ascii_lowercase();
@@ -251,7 +251,7 @@ impl Typed {
     }
 }
 
-/// What to say of a file that is no plan by its ending, or of a URL in its place.
+/// The answer to a file whose extension is not that of a plan, or to a URL in its place.
 pub(super) fn of_path(path: &Path) -> Option<Answer> {
     let shown = path.to_string_lossy();
     if is_url(&shown) {

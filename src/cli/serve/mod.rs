@@ -146,7 +146,7 @@ struct CommonArgs {
     json: bool,
     #[command(flatten)]
     faults: FaultArgs,
-    /// End with standard input, and leave SIGINT to whoever holds its other end.
+    /// End with standard input, and leave SIGINT to the process at its other end.
     #[arg(long, hide = true)]
     until_eof: bool,
     /// Other processes listen on this port, too.
@@ -194,7 +194,7 @@ struct FaultArgs {
     close_after: Option<Time>,
 }
 
-/// Reads a quantity, and says what to write instead when it is none.
+/// Reads a quantity; the error says what to write instead.
 fn unit<T: FromStr<Err = UnitError>>(text: &str) -> Result<T, String> {
     text.parse().map_err(|error: UnitError| match error.help {
         Some(help) => format!("{}\n\nhelp: {help}", error.message),
@@ -264,7 +264,7 @@ pub(super) fn serve(command: &ServeCommand) -> ExitStatus {
         }
         Err(error) => {
             let help = error.help().map_or(String::new(), |help| format!("help: {help}\n"));
-            // Nobody is left to tell when standard error is closed.
+            // If standard error is closed, nobody can read this.
             let _ = write!(anstream::stderr(), "error: {error}\n{help}");
             match error {
                 ServeError::Options { .. } | ServeError::Address { .. } => ExitStatus::WrongPlan,
@@ -306,8 +306,8 @@ fn run(builtin: &Builtin, common: &CommonArgs) -> Result<Counts, ServeError> {
     group.run(stop)
 }
 
-/// Says where the server is. What clients must trust stands in a file for as long as the server
-/// runs.
+/// Prints the server's address. The certificates that clients must trust are in a file for as long
+/// as the server runs.
 fn announce(
     common: &CommonArgs,
     announcement: ServerStarted,
@@ -357,7 +357,7 @@ fn json(value: &impl serde::Serialize) -> String {
     line
 }
 
-/// Prints a result at once; whoever closes the pipe has read enough.
+/// Prints and flushes a result; a closed pipe is no error: its reader has read enough.
 fn print(text: &str) {
     let mut stdout = std::io::stdout().lock();
     let _ = stdout.write_all(text.as_bytes());

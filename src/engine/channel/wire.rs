@@ -53,7 +53,7 @@ pub enum ToWorker {
     Command(WorkerCommand),
 }
 
-/// What a worker is told while it runs.
+/// A command to a running worker.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WorkerCommand {
     /// A transition that no arithmetic can know.

@@ -31,7 +31,7 @@ struct WorkerTotals {
     /// The first second that it has not reported.
     told: u32,
     counters: BTreeMap<CellKey, Counters>,
-    /// Attempts that have started and not ended, by request where requests are told apart.
+    /// Attempts that have started and not ended, by request where facts are kept by request.
     under_way: BTreeMap<(CellKey, u16), i64>,
     gauges: Gauges,
     facts: WorkerFacts,
@@ -128,7 +128,7 @@ impl Aggregator {
 
     /// Counts as dropped what fell due for the partition of a lost worker after it was lost: up to
     /// `end_ns`, by `ramps`, when each stage's ramp began. `chosen`: which request an arrival would
-    /// have sent, where requests are told apart.
+    /// have sent, where facts are kept by request.
     pub(super) fn drop_partition(
         &mut self,
         worker: usize,

@@ -46,11 +46,10 @@ const TICK: Duration = Duration::from_millis(50);
 /// From the start message to the run's first instant: time for the message to reach every worker.
 const LEAD_NS: u64 = 200_000_000;
 
-/// How long workers may take to end after their last report, or after they are told to stop at
-/// once.
+/// How long workers may take to end after their last report, or after the command to stop at once.
 const END_WITHIN: Duration = Duration::from_secs(10);
 
-/// Runs a manifest. `signals` brings the numbers of signals that ask for its end: the first
+/// Runs a manifest. `signals` yields the numbers of signals that ask for its end: the first
 /// gracefully, the second at once.
 ///
 /// # Errors
@@ -128,7 +127,7 @@ struct Run<'a, 'b> {
     clock: Clock,
     readings: Readings,
     subscribers: &'a mut Subscribers<'b>,
-    /// Why the run is being brought to an end.
+    /// Why the run is being stopped.
     reason: Option<StopReason>,
     /// When the coordinator last read the clock, on its monotonic clock.
     ticked_ns: u64,
@@ -171,7 +170,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Brings the run to its end gracefully; the first reason stays.
+    /// Stops the run gracefully; the first reason is kept.
     fn stop(&mut self, reason: StopReason) {
         if self.reason.is_some() {
             return;

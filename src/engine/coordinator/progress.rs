@@ -151,7 +151,7 @@ impl RunProgress {
         announcements
     }
 
-    /// Brings every scenario that has not begun to drain to its drain.
+    /// Begins the drain of every scenario that has not begun to drain.
     pub(super) fn drain(&mut self, now_ns: u64) -> Vec<Announcement> {
         let mut announcements = Vec::new();
         for index in 0..self.timelines.len() {

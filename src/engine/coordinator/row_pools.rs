@@ -70,7 +70,7 @@ impl RowPools {
         })
     }
 
-    /// A worker gives rows back, because it was told to or has ended.
+    /// A worker returns rows, on request or because it has ended.
     pub(super) fn give_back(&mut self, worker: usize, blocks: &[(u64, u64)]) -> Vec<CommandTo> {
         self.pool_of(worker).map_or_else(Vec::new, |pool| {
             pool.blocks.extend(blocks.iter().filter(|(_, count)| *count > 0));
@@ -103,7 +103,7 @@ struct RowPool {
     expected: u64,
     /// Workers that asked and have no answer, and whether an iteration waits there.
     asked: VecDeque<(usize, bool)>,
-    /// Workers that were told to give rows back and have not.
+    /// Workers that were asked to return rows and have not.
     answering: BTreeSet<usize>,
     /// The worker that this is for: it gets none if all have answered and no row came back.
     asked_for: Option<usize>,
@@ -238,7 +238,7 @@ mod tests {
             }
         }
 
-        /// Whether all have been told that no row is left.
+        /// Whether all have been informed that no row is left.
         fn is_out(&self) -> bool {
             self.stocks.iter().all(RowStock::is_out)
         }

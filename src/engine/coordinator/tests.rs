@@ -97,7 +97,7 @@ fn a_second_in_which_a_worker_stood_still_is_part_of_all_the_time() {
     }
     aggregator.add(0, &snapshot(0, &[], 10));
     recording.add(&Entry::Second(aggregator.complete_second(SECOND_NS).unwrap()));
-    // Three seconds of silence, told of in the fifth.
+    // Three seconds of silence, reported in the fifth.
     for _ in 0..3 {
         let silent = aggregator.complete_second(60 * SECOND_NS).unwrap();
         let facts = &silent.scenarios[&0];

@@ -44,8 +44,8 @@ struct ReconnectState {
     dropped_ns: u64,
     /// The event that dropped it.
     event: u16,
-    /// Counts ends of connections: an obsolete timer has an earlier number, and each number has
-    /// draws of its own.
+    /// Counts ends of connections: an obsolete timer has an earlier number, and each number has its
+    /// own draws.
     number: u32,
     /// Attempts since the last connection opened.
     tries: u8,

@@ -113,7 +113,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
             self.conversation.move_slot(slot, closing, &conversation);
             let since_ns = self.host.now_ns();
             self.closing.insert(ClosingConnection { socket, conversation, since_ns });
-            // What came before the socket was registered again has no event of its own.
+            // Data that arrived before the socket was registered again causes no event.
             self.read_goodbye(closing);
         } else {
             self.conversation.remove(slot, &conversation);

@@ -2,10 +2,10 @@
 //!
 //! A server may say that it has not processed a request (GOAWAY, a refused stream), or close an
 //! idle connection just when a request is on its way: a connection that has answered before ends
-//! without a byte of the response. The former may always be sent again, the latter if the plan
-//! permits it. Such a request goes to another connection or stream as often as needed within its
-//! `timeout`, and each time counts as `retried`; the outcome is that of the last time, and the time
-//! runs from the first. Nothing else is sent again.
+//! without a byte of the response. A request that was not processed may always be sent again; one
+//! that met an idle close, only if the plan permits it. Such a request goes to another connection
+//! or stream as often as needed within its `timeout`, and each time counts as `retried`; the
+//! outcome is that of the last time, and the time runs from the first. Nothing else is sent again.
 
 use super::slots::HttpSlotState;
 use super::{HttpHost, HttpWorker};

@@ -72,7 +72,7 @@ impl Sockets for HttpSockets {
     }
 
     fn event(&mut self, event: Ready, ready: &mut Vec<Ready>) {
-        // Whoever sends or reads next is told why it failed.
+        // The next send or read returns why it failed.
         let event = Ready {
             writable: event.writable || event.failed,
             closed: event.closed || event.failed,

@@ -68,7 +68,7 @@ impl<H: HttpHost> HttpWorker<H> {
         self.ask_for_rows();
     }
 
-    /// Drops arrivals that still wait at the end of the scenario; users were told to stop.
+    /// Drops arrivals that still wait at the end of the scenario; users have stopped by then.
     pub(super) fn drop_what_waits_for_rows(&mut self) {
         self.waiting_for_rows.users.clear();
         for (number, due_ns) in std::mem::take(&mut self.waiting_for_rows.arrivals) {

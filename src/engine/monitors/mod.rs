@@ -1,7 +1,7 @@
 //! Reads the monitors of a plan beside the load.
 //!
-//! **Invariant:** one thread of its own does all of it: a monitor that is slow, large or silent
-//! holds up neither the load nor the coordinator.
+//! **Invariant:** one thread does all of it and nothing else: a monitor that is slow, large or
+//! silent holds up neither the load nor the coordinator.
 
 #![expect(clippy::disallowed_methods, reason = "readings are timed")]
 

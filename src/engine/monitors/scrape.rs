@@ -19,7 +19,7 @@ const LARGEST: usize = 16 << 20;
 /// What is asked for: the text format, as Prometheus asks for it.
 const ACCEPT: &str = "text/plain;version=0.0.4;q=1,*/*;q=0.1";
 
-/// Reads a monitor, each time by a connection of its own.
+/// Reads a monitor, each time on a new connection.
 #[derive(Clone)]
 pub(super) struct Scraper {
     /// Of `https`, with the name that the certificate must be for.

@@ -19,12 +19,12 @@ const HOPELESS_NS: u64 = 10 * SECOND_NS;
 pub struct Narrator {
     judge: Judge,
     on_invalid: OnInvalid,
-    /// Causes of failure that have been told.
+    /// Causes of failure that were already reported.
     failures: BTreeSet<(u16, Cause)>,
     /// Root causes that were found the last time, by scenario; the first failures may point at
     /// another one than all of them do.
     suspected: BTreeSet<(u16, RootCause)>,
-    /// Root causes that have been told.
+    /// Root causes that were already reported.
     diagnosed: BTreeSet<(u16, RootCause)>,
     /// Since when the run can only be INVALID, on the run's clock.
     hopeless_ns: Option<u64>,
@@ -147,7 +147,7 @@ impl Narrator {
 
     fn diagnosed(&mut self, found: (u16, RootCause), at_ns: u64) -> Option<Event> {
         let (scenario, root_cause) = found;
-        // The first failure with its sample has been told, and there is nothing to add.
+        // The first failure was reported with its sample, and there is nothing to add.
         if root_cause == RootCause::Unknown || !self.diagnosed.insert(found) {
             return None;
         }

@@ -84,8 +84,8 @@ impl RowStock {
         })
     }
 
-    /// Takes in what the coordinator says; what it gives back, when it is told to. `all`: no pass
-    /// begins any more.
+    /// Handles a message of the coordinator; returns the rows to give back, if it asks for them.
+    /// `all`: no pass begins any more.
     pub(crate) fn obey(&mut self, order: &WorkerCommand, all: bool) -> Option<Vec<(u64, u64)>> {
         match order {
             WorkerCommand::Rows { first, count } => {

@@ -21,7 +21,7 @@ pub(in crate::engine) trait Peer {
     }
 }
 
-/// A clock, what peers will do, what a coordinator will say, and what it was told.
+/// A clock, the peers' behaviour, the coordinator's commands, and the reports that it received.
 #[derive(Debug)]
 pub(in crate::engine) struct Simulated<P: Peer> {
     pub(in crate::engine) now_ns: u64,

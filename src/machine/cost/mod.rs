@@ -29,7 +29,7 @@ pub struct ProcessCost {
     pub rss_bytes: u64,
     /// Their resident memory before the first connection, in bytes.
     pub fixed_bytes: Option<u64>,
-    /// Beyond what is fixed, by connection.
+    /// Without the fixed part, for each connection.
     pub cost: Cost,
 }
 
@@ -41,8 +41,8 @@ impl ProcessCost {
 }
 
 impl ResourceCost {
-    /// What the connections of one scenario cost, where they last. Where it is the only scenario,
-    /// the kernel's memory and the servers are its own.
+    /// The cost of one scenario's connections, if they are held. Where it is the only scenario, the
+    /// kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
         let lasts = plan.scenarios.get(index)?.protocol.row().lasts;
         let scenario = recording.scenarios.get(index).filter(|_| lasts)?;
@@ -63,8 +63,8 @@ impl ResourceCost {
         Some(total)
     }
 
-    /// What the connections of all scenarios together cost; only where all of them hold
-    /// connections, and there are several.
+    /// The cost of all scenarios' connections together; only if all of them hold connections, and
+    /// there are several.
     pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
         let all_last = plan.scenarios.iter().all(|one| one.protocol.row().lasts);
         if plan.scenarios.len() < 2 || !all_last {
@@ -88,7 +88,7 @@ impl ResourceCost {
         Some(total)
     }
 
-    /// Adds what is the whole machine's: the kernel's memory and the servers.
+    /// Adds the costs of the whole machine: the kernel's memory and the servers.
     fn share_machine(&mut self, baseline: Option<&HostSample>, peak: &Peak, servers: &CpuTime) {
         let Some(baseline) = baseline else { return };
         let mut idle = WorkerFacts::default();
@@ -132,7 +132,7 @@ fn process_cost(
     }
 }
 
-/// With fewer connections the memory for each of them says little to people: it comes in pages.
+/// With fewer connections the memory for each is imprecise, because it is allocated in pages.
 pub const FEWEST_CONNECTIONS: u64 = 1_000;
 
 /// Bytes of memory for people; what shrank while connections were opened costs nothing.
@@ -140,7 +140,7 @@ pub fn cost_bytes(bytes: f64) -> String {
     figure::bytes(super::figures::whole(bytes.max(0.0)))
 }
 
-/// Processor time, and what it was used for.
+/// Processor time, by purpose.
 #[derive(Debug, Clone, Copy, Default)]
 struct CpuTime {
     opening_ns: u64,
@@ -150,8 +150,8 @@ struct CpuTime {
 }
 
 impl CpuTime {
-    /// Adds what was used from one look to the next: it is the opened connections', and in a hold
-    /// in which none is opened the heartbeats'. What a hold uses while it opens connections, is
+    /// Adds the processor time between two samples: it is the opened connections', and in a hold in
+    /// which none is opened the heartbeats'. What a hold uses while it opens connections, is
     /// neither's.
     fn add(&mut self, held: bool, cpu_ns: u64, opened: u64, heartbeats: u64) {
         if !held && opened > 0 {
@@ -190,8 +190,8 @@ struct Times {
 }
 
 impl Times {
-    /// Goes through a scenario's looks in order. What the processes had used before its start is
-    /// not the load's. The last piece of a ramp may end within the first second of the hold.
+    /// Processes a scenario's samples in order. What the processes had used before its start is not
+    /// the load's. The last piece of a ramp may end within the first second of the hold.
     fn of_scenario(recording: &Recording, index: usize) -> Self {
         let mut times = Self::default();
         let sample = recording.baseline.as_ref();

@@ -17,7 +17,7 @@ use nix::errno::Errno;
 use root_cause::without_unknown_route;
 use std::collections::BTreeSet;
 
-/// What is known when connections have failed.
+/// The evidence about failed connections.
 #[derive(Debug, Clone)]
 pub struct Evidence<'a> {
     /// Connections that there should have been at the peak.
@@ -42,10 +42,9 @@ pub struct Evidence<'a> {
     pub route: &'a str,
     /// Whether the target runs on this machine, so that the kernel's counters are its counters too.
     pub target_here: bool,
-    /// What the plan waits for, and how long.
+    /// The time-outs of the plan.
     pub protocol: Option<&'a Protocol>,
-    /// Whether it is a Unix socket: there are no packets on the way, and nothing that could lose
-    /// them.
+    /// Whether it is a Unix socket: there are no packets, and nothing that could lose them.
     pub over_unix: bool,
 }
 
@@ -111,8 +110,8 @@ impl Evidence<'_> {
                 RootCause::NoResponse
             }
             Failure::Reset if cause.at == FailureStage::Connect => self.reset_at_accept(),
-            // A heartbeat that did not come is known by this side's own timer, which says nothing
-            // of what is on the way.
+            // A missed heartbeat is detected by this side's timer, which does not reveal what
+            // happened on the path.
             Failure::Reset | Failure::ClosedByServer if self.idle_spike().is_some() => {
                 RootCause::IdleTimeout
             }
@@ -149,7 +148,8 @@ impl Evidence<'_> {
         }
     }
 
-    /// Who leaves handshakes unanswered: a target that serves nobody, or one that serves others.
+    /// Distinguishes who leaves handshakes unanswered: a target that serves nobody, or one that
+    /// serves others.
     fn unserved(&self) -> RootCause {
         if self.opened == 0 { RootCause::TargetSilent } else { RootCause::TargetFiles }
     }
@@ -189,7 +189,7 @@ impl Evidence<'_> {
         codes.into_iter().collect::<Vec<_>>().join(", ")
     }
 
-    /// Why connecting took too long, by what the kernel dropped meanwhile.
+    /// Why connecting took too long, according to the kernel's drop counters.
     fn connect_timeout(&self) -> RootCause {
         let rise = |name| self.deltas.rise(name);
         let lost_entries = rise("conntrack.drop") + rise("conntrack.insert_failed");
@@ -293,7 +293,7 @@ impl Evidence<'_> {
         self.spike().filter(|(age, _)| spoke_every.is_none_or(|every| every + 1 >= *age))
     }
 
-    /// What did not come and within which time, where the plan says that.
+    /// What did not arrive within which time, if the plan sets that.
     fn missed_deadline(&self, root_cause: RootCause) -> Option<String> {
         let route = self.route;
         let protocol = self.protocol?;
@@ -318,7 +318,7 @@ impl Evidence<'_> {
                     Time(every.0 + grace.0)
                 )),
             },
-            // A first byte may have a time of its own.
+            // The first byte may have its own time-out.
             RootCause::TargetSlow => {
                 let timeout = protocol.response_timeout()?;
                 let first = |(cause, _): &(Cause, u64)| cause.failure == Failure::FirstByteTimeout;

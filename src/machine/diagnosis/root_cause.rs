@@ -25,7 +25,7 @@ impl RootCause {
         }
     }
 
-    /// What to do about it on this machine.
+    /// The fix on this machine.
     pub(super) fn fix(self, limits: &MachineLimits) -> String {
         let twice = |now: Option<u64>, least: u64| now.map_or(least, |now| (now * 2).max(least));
         match self {
@@ -62,22 +62,20 @@ impl RootCause {
                 format!("sysctl -w net.netfilter.nf_conntrack_max={}, or do not track these connections", twice(max, 262_144))
             }
             Self::AcceptQueue => {
-                format!("on the target: a longer listen backlog and sysctl -w net.core.somaxconn={}; or a slower spawn_rate", twice(limits.somaxconn, 16_384))
+                format!("on the target, raise the listen backlog and sysctl -w net.core.somaxconn={}; or lower spawn_rate", twice(limits.somaxconn, 16_384))
             }
             other => other.fix_elsewhere().to_owned(),
         }
     }
 
-    /// What to do where this machine's limits do not matter.
+    /// The fix if this machine's limits do not matter.
     fn fix_elsewhere(self) -> &'static str {
         match self {
             Self::SocketFile => {
-                "let this user write to the socket's file and enter its folders, or run as one who may"
+                "let this user write to the socket's file and enter its directories, or run as a user who may"
             }
-            Self::Killed => "look for who sent the signal: a supervisor, a time limit, a person",
-            Self::Firewall => {
-                "nft list ruleset, here and on the way: let these connections through"
-            }
+            Self::Killed => "find out who sent the signal: a supervisor, a time limit, a person",
+            Self::Firewall => "nft list ruleset, here and on the path: allow these connections",
             Self::Unreachable => "ip route get ADDRESS: correct the address or the routes",
             Self::DataRows => {
                 "add rows to the data file, lower the load or shorten the stages; or `order = \"sequential\"`, which uses rows again"
@@ -85,8 +83,10 @@ impl RootCause {
             Self::DataValue => {
                 "the sample in failures.csv names the request and the value: correct the data, or the place in the plan"
             }
-            Self::PathLost => "look for packet loss or a host that went away",
-            Self::IdleTimeout => "heartbeats more often than that, or a longer idle timeout there",
+            Self::PathLost => "look for packet loss, or a host that went down",
+            Self::IdleTimeout => {
+                "send heartbeats more often than that, or raise the idle timeout there"
+            }
             Self::Refused => "start the target, or correct its address",
             Self::ResetAtAccept | Self::ResetStorm => {
                 "look into the target's own log and limits on connections"
@@ -97,9 +97,11 @@ impl RootCause {
             Self::TargetSilent => {
                 "check that the target accepts connections and sends what the plan expects (`greeting`, `heartbeat`)"
             }
-            Self::ClosedEarly => "look for the target's limit on connections or on their life",
+            Self::ClosedEarly => {
+                "look for the target's limit on the number or lifetime of connections"
+            }
             Self::HeartbeatRejected => {
-                "check that the target understands `send`, its log says; if it replied to earlier heartbeats, send them more often than connections may be idle there or on the way"
+                "check that the target understands `send`, its log says; if it replied to earlier heartbeats, send them more often than connections may be idle there or on the path"
             }
             Self::NoResponse => {
                 "check that the target speaks HTTP on this port; its log says why it closed, the sample in failures.csv how far it came"
@@ -111,13 +113,13 @@ impl RootCause {
                 "look into the target's limits (rate, connections, servers that are up), or lower the load"
             }
             Self::AccessDenied => {
-                "set `auth` or the headers in the plan, or let this client in there"
+                "set `auth` or the headers in the plan, or allow this client on the target"
             }
             Self::AnswerLimits => {
                 "raise the key of limits in the scenario that the sample in failures.csv names"
             }
             Self::ClosedIdle => {
-                "a longer keep-alive timeout on the target, connection.max_age below it, or retry = \"always\" on the request"
+                "raise the keep-alive timeout on the target, set connection.max_age below it, or set retry = \"always\" on the request"
             }
             Self::TargetLate | Self::TargetSlow => {
                 "the target is too slow at this load: that is a finding"
@@ -137,7 +139,7 @@ impl RootCause {
     }
 }
 
-/// What a status says that is not the expected one.
+/// The meaning of an unexpected status.
 pub(super) fn by_status(status: i32) -> RootCause {
     match status {
         401 | 403 | 407 => RootCause::AccessDenied,
@@ -147,7 +149,7 @@ pub(super) fn by_status(status: i32) -> RootCause {
     }
 }
 
-/// A table that drops what it has no room for.
+/// A kernel table that drops entries when it is full.
 pub(super) fn is_full(table: crate::machine::limits::Conntrack) -> bool {
     table.max > 0 && table.count >= table.max / 20 * 19
 }

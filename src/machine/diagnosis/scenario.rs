@@ -1,4 +1,4 @@
-//! Turns what was recorded of a scenario into the evidence of what failed in it, and diagnoses it.
+//! Collects the evidence about a scenario's failures from its recording, and diagnoses it.
 
 use super::root_cause::UNKNOWN_ROUTE;
 use super::{Evidence, diagnose};
@@ -36,7 +36,7 @@ impl NetworkPath {
     }
 }
 
-/// The diagnoses of one scenario, the most frequent root cause first; empty when nothing failed.
+/// The diagnoses of one scenario, the most frequent root cause first; empty if nothing failed.
 pub fn diagnose_scenario(
     plan: &Plan,
     recording: &Recording,

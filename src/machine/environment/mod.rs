@@ -1,5 +1,5 @@
-//! Turns the host into a record of what it was when the run began, so that figures can be judged
-//! and compared later.
+//! Records the properties of the host at the start of a run, so that figures can be judged and
+//! compared later.
 //!
 //! **Invariant:** what cannot be read is absent; nothing here fails and nothing is guessed.
 
@@ -86,7 +86,7 @@ const RESOURCES: [(&str, Resource); 6] = [
     ("fsize", Resource::RLIMIT_FSIZE),
 ];
 
-/// What the host was when a run began.
+/// The host at the start of a run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, JsonSchema)]
 #[schemars(title = "planrun.environment/1")]
 pub struct Environment {
@@ -100,7 +100,7 @@ pub struct Environment {
     pub planrun_commit: Option<&'static str>,
     /// How the program was built: `release` or `debug`.
     pub build: &'static str,
-    /// What the program was built from and with.
+    /// The sources and tools that the program was built from.
     pub program: Program,
     /// The system.
     pub kernel: Kernel,
@@ -108,7 +108,7 @@ pub struct Environment {
     pub cpu: Cpu,
     /// The memory.
     pub memory: Memory,
-    /// What the control group allows; empty outside of one.
+    /// The limits of the control group; empty outside of one.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub cgroup: BTreeMap<String, String>,
     /// Soft and hard limits of this process.
@@ -134,7 +134,7 @@ pub struct Kernel {
     /// The distribution.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub system: Option<String>,
-    /// What the kernel was started with, as far as it moves figures.
+    /// The kernel parameters that affect figures.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cmdline: Option<String>,
     /// `tsc`, `kvm-clock`, …
@@ -163,7 +163,7 @@ pub struct Cpu {
     /// The frequency governor of the first processor.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub governor: Option<String>,
-    /// What is known of the hypervisor: `kvm`, `xen`, …
+    /// The hypervisor, if known: `kvm`, `xen`, …
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hypervisor_type: Option<String>,
     /// The revision of the first processor's microcode.
@@ -184,7 +184,7 @@ pub struct Memory {
     /// All of it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_bytes: Option<u64>,
-    /// What was left for new work.
+    /// The memory available for new work.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub available_bytes: Option<u64>,
     /// Swap space.
@@ -204,7 +204,7 @@ pub struct Limit {
 }
 
 impl Environment {
-    /// What this host is now.
+    /// The properties of this host now.
     pub fn read() -> Self {
         let rlimits = RESOURCES.into_iter().filter_map(|(name, resource)| {
             let (soft, hard) = getrlimit(resource).ok()?;
@@ -224,7 +224,7 @@ impl Environment {
         crate::units::schema::written::<Self>()
     }
 
-    /// What the files below `root` say.
+    /// The properties according to the files below `root`.
     fn read_below(root: &Path) -> Self {
         let host = HostFiles { root };
         let sysctl = |name: &'static str| {
@@ -258,7 +258,7 @@ impl HostFiles<'_> {
         fs::read_to_string(self.root.join(path)).ok()
     }
 
-    /// A file of one value, its blanks made single.
+    /// A file with one value, with runs of blanks made single.
     fn line(&self, path: &str) -> Option<String> {
         let text = self.text(path)?;
         let words: Vec<&str> = text.split_whitespace().collect();
@@ -332,8 +332,8 @@ impl HostFiles<'_> {
         }
     }
 
-    /// The limits of the nearest control group that says anything: version 2 in its own folder,
-    /// version 1 by controller.
+    /// The limits of the nearest control group that sets any: version 2 in its own folder, version
+    /// 1 by controller.
     fn cgroup(&self) -> BTreeMap<String, String> {
         const LIMITS: [(&str, &str); 8] = [
             ("", "memory.max"),
@@ -376,7 +376,7 @@ impl HostFiles<'_> {
     }
 }
 
-/// What of the kernel's command line is kept; what follows `--` is not the kernel's.
+/// The kernel parameters that are kept; those after `--` are not the kernel's.
 fn boot_parameters(line: &str) -> String {
     let words = line.split(' ').take_while(|word| *word != "--");
     let kept = words.filter(|word| {

@@ -1,4 +1,4 @@
-//! Turns this program into what it was built from: so that a run can be traced to its binary.
+//! Identifies this program and its build, so that a run can be traced to its binary.
 
 use crate::units::hex;
 use schemars::JsonSchema;

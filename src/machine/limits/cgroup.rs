@@ -18,13 +18,13 @@ pub struct CgroupMemory {
 }
 
 impl CgroupMemory {
-    /// What is left, in bytes.
+    /// The memory left, in bytes.
     pub fn left(&self) -> u64 {
         self.limit.saturating_sub(self.used)
     }
 
-    /// Both versions of control groups are looked at; the one with the least left counts. `None`
-    /// when no group limits memory.
+    /// Both versions of control groups are read; the one with the least left counts. `None` when no
+    /// group limits memory.
     pub fn read(host: &HostRoot) -> Option<Self> {
         let found = groups(host, "memory").into_iter().filter_map(|(first, folder)| {
             let version = if first { &V1 } else { &V2 };
@@ -54,7 +54,7 @@ fn groups(host: &HostRoot, controller: &str) -> Vec<(bool, String)> {
             _ => continue,
         };
         if let Some((root, point)) = mount(&mounts, first.then_some(controller)) {
-            // In a container the mount shows only what is below the container's own group.
+            // In a container the mount shows only the hierarchy below the container's own group.
             let below = path.strip_prefix(root.trim_end_matches('/')).unwrap_or("");
             found.extend(along(point, below).into_iter().map(|folder| (first, folder)));
         }

@@ -46,7 +46,7 @@ impl HostRoot {
         std::fs::read_to_string(self.path(path)).ok()
     }
 
-    /// The value of a kernel parameter by its dotted name, as it stands in its file.
+    /// The value of a kernel parameter by its dotted name, as its file has it.
     pub fn sysctl(&self, name: &str) -> Option<String> {
         let path = format!("proc/sys/{}", name.replace('.', "/"));
         self.text(&path).map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -61,7 +61,7 @@ impl HostRoot {
     }
 }
 
-/// What this machine sets bounds to.
+/// The limits of this machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct MachineLimits {
     /// The machine.
@@ -102,8 +102,7 @@ pub struct MachineLimits {
     pub cpus: Option<u32>,
     /// Effective capabilities, one bit each.
     pub capabilities: Option<u64>,
-    /// What a socket costs the kernel; `None` when the slab tables cannot be read (they are
-    /// root's).
+    /// The kernel memory of a socket; `None` if the slab tables cannot be read (they are root's).
     #[serde(skip)]
     pub slabs: Option<SocketSlabs>,
     /// `net.ipv4.tcp_syncookies`.
@@ -127,13 +126,13 @@ pub struct Conntrack {
     pub buckets: Option<u64>,
 }
 
-/// Raises this process's soft limit on open files to the hard one and says where it stands then. A
-/// process with the capability to raise the hard limit is not used to do so: the workers' limit
-/// would no longer be the user's.
+/// Raises this process's soft limit on open files to the hard one and returns the result. A process
+/// with the capability to raise the hard limit is not used to do so: the workers' limit would no
+/// longer be the user's.
 pub fn raise_open_files() -> Option<u64> {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).ok()?;
     if soft < hard {
-        // What counts is what the limit is afterwards.
+        // Only the limit afterwards matters.
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);
     }
     getrlimit(Resource::RLIMIT_NOFILE).ok().map(|(soft, _)| soft)
@@ -204,7 +203,7 @@ impl Conntrack {
     }
 }
 
-/// What stands behind `Key:`.
+/// The text after `Key:`.
 fn line<'a>(text: &'a str, key: &str) -> Option<&'a str> {
     text.lines().find_map(|line| Some(line.strip_prefix(key)?.strip_prefix(':')?.trim()))
 }

@@ -1,4 +1,4 @@
-//! Turns the kernel's slab tables into what one end of an idle connection costs.
+//! Computes from the kernel's slab tables the memory of one end of an idle connection.
 //!
 //! An idle TCP socket has no buffers. It is a `tcp_sock`, its inode with the socket, a file, a
 //! dentry and an entry of an epoll, each from a slab of its own, and some objects of shared slabs,
@@ -9,7 +9,7 @@
 /// control groups keep for each object (56).
 const SHARED: f64 = 200.0;
 
-/// Of these, what a memory control group is charged: not the security blobs, and not its own
+/// The part that is charged to a memory control group: not the security blobs, and not its own
 /// pointers.
 const SHARED_IN_GROUP: f64 = 88.0;
 
@@ -33,7 +33,7 @@ impl Default for SocketCost {
 }
 
 impl SocketCost {
-    /// What a memory control group is charged, by the slabs of Linux 6.18 on `x86_64`.
+    /// The memory charged to a control group, by the slabs of Linux 6.18 on `x86_64`.
     pub fn default_in_group() -> Self {
         Self { connected: 3_989.0, accepted: 1_468.0 }
     }
@@ -65,7 +65,7 @@ pub struct Slab {
 
 impl SocketSlabs {
     /// Reads `/proc/slabinfo`. A cache that the kernel merged into another of the same size is not
-    /// listed; it costs what it does in Linux 6.18. `None` when not even `TCP` is listed.
+    /// listed; it costs what it does in Linux 6.18. `None` if not even `TCP` is listed.
     pub fn parse(slabinfo: &str) -> Option<Self> {
         let slab = |name| slabinfo.lines().find_map(|line| parse_line(line, name));
         let or = |name, object_bytes| slab(name).unwrap_or(Slab { object_bytes, total_bytes: 0 });
@@ -78,24 +78,24 @@ impl SocketSlabs {
         })
     }
 
-    /// What one end of an idle connection costs.
+    /// The memory of one end of an idle connection.
     pub fn cost(&self) -> SocketCost {
         let parts = [self.tcp, self.inode, self.file, self.dentry, self.epoll];
         let accepted = parts.iter().map(|slab| slab.object_bytes).sum::<f64>() + SHARED;
         SocketCost { connected: accepted + BIND_BUCKET, accepted }
     }
 
-    /// What a memory control group is charged for one end. The socket of an accepted connection is
-    /// made while a packet is handled, on nobody's account, and so is the entry for a pair of
-    /// source address and port.
+    /// The memory charged to a control group for one end. The socket of an accepted connection is
+    /// allocated while a packet is handled, which is charged to nobody, and so is the entry for a
+    /// pair of source address and port.
     pub fn cost_in_group(&self) -> SocketCost {
         let cost = self.cost();
         let connected = cost.accepted - SHARED + SHARED_IN_GROUP;
         SocketCost { connected, accepted: connected - self.tcp.object_bytes }
     }
 
-    /// All memory of these slabs, whoever uses them, in bytes: its growth is that of connections
-    /// when little else happens.
+    /// All memory of these slabs, regardless of who uses them, in bytes: its growth is that of
+    /// connections when little else happens.
     pub fn total_bytes(&self) -> u64 {
         let parts = [self.tcp, self.inode, self.file, self.dentry, self.epoll];
         parts.iter().map(|slab| slab.total_bytes).sum()

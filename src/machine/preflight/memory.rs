@@ -6,19 +6,20 @@ use crate::machine::figures::whole;
 use crate::machine::{Requirements, SocketCost, bytes, grouped};
 use crate::plan::HttpVersion;
 
-/// What this program keeps for each secured connection beyond that, on the side that connects and
-/// on the one that accepts: measured over 5,000 held ones; those of http took 4,200 and 4,600.
+/// The additional memory of this program for each TLS connection, on the side that connects and on
+/// the one that accepts: measured over 5,000 held ones; those of http took 4,200 and 4,600.
 const SECURED_BYTES: (f64, f64) = (4_800.0, 3_500.0);
 
-/// What this program keeps for each connection of HTTP/2 beyond its users, on both sides: frames
-/// that come and go, and tables of headers. Measured over 5,000 with a request under way on each.
+/// The additional memory of this program for each HTTP/2 connection, on both sides: frames of
+/// short-lived streams, and tables of headers. Measured over 5,000 with a request in flight on
+/// each.
 const HTTP2_BYTES: f64 = 38_912.0;
 
-/// What a process takes before its first connection, the kernel's part included and what all share
-/// left out: measured. That of the process that asks is not among what is left.
+/// The memory of a process before its first connection, the kernel's part included and what all
+/// share left out: measured. The memory of the current process is already in use.
 const PROCESS_BYTES: f64 = 1.25 * 1024.0 * 1024.0;
 
-/// Slack for what no table tells: with less than this to spare there is a warning.
+/// A margin for unknown usage: with less than this to spare there is a warning.
 const SLACK: f64 = 1.05;
 
 /// An unread message holds about this much: the head and the smallest data of a packet.
@@ -117,7 +118,7 @@ fn percent(facts: &Facts<'_>, reach: u64) -> u64 {
     reach * 100 / facts.connections().max(1)
 }
 
-/// Every connection with one message that nobody has read yet.
+/// Every connection with one unread message.
 fn unread(facts: &Facts<'_>) -> Requirement {
     let needed = facts.needs.sockets() * UNREAD_BYTES;
     let have = facts.limits.tcp_mem.map(|[_, pressure, _]| pressure * PAGE);

@@ -42,7 +42,7 @@ struct Facts<'a> {
     servers: Vec<u32>,
     /// Kernel memory of each end of a connection.
     cost: SocketCost,
-    /// What of it a memory control group is charged.
+    /// The part charged to a memory control group.
     cost_in_group: SocketCost,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Facts<'a> {
         u64::from(self.limits.cpus.unwrap_or(1).max(1))
     }
 
-    /// Connections of the plan that are possible when `have` is to do what `needed` does for all of
+    /// How many connections of the plan are possible with `have`, if `needed` suffices for all of
     /// them.
     fn reach(&self, needed: u64, have: u64) -> u64 {
         let exact = u128::from(self.connections()) * u128::from(have) / u128::from(needed.max(1));

@@ -14,13 +14,13 @@ const BATCH: u64 = 64;
 /// A backlog that bursts on loopback do not overflow.
 const BACKLOG_FOR_BURSTS: u64 = 10_000;
 
-/// Packets of one connection that wait in it at once.
+/// The most packets of one connection that wait in it at once.
 const PACKETS_OF_ONE: u64 = 4;
 
 /// How long a server may be away from its queue without losing connections.
 const SERVER_PAUSE_SECONDS: f64 = 0.5;
 
-/// Openings a second when the plan sets no pace: what one core does with both ends.
+/// Connections opened per second if the plan sets no pace: the rate of one core with both ends.
 const UNPACED_PER_SECOND: f64 = 34_000.0;
 
 pub(super) fn rows(facts: &Facts<'_>) -> Vec<Requirement> {
@@ -169,7 +169,7 @@ fn conntrack(facts: &Facts<'_>) -> Requirement {
 
 fn accept_queue(facts: &Facts<'_>) -> Requirement {
     let rate = facts.needs.opening().per_second().unwrap_or(UNPACED_PER_SECOND);
-    // With several server processes each has a queue of its own.
+    // With several server processes, each has its own queue.
     let queues: u64 = facts.servers.iter().map(|count| u64::from(*count)).sum();
     let burst = whole(rate * SERVER_PAUSE_SECONDS).min(facts.connections());
     let needed = Amount::Number(burst.div_ceil(queues.max(1)));

@@ -63,7 +63,7 @@ fn cold(facts: &Facts<'_>) -> f64 {
     if facts.connections() > COLD_FROM { 2.0 } else { 1.0 }
 }
 
-/// What handshakes add, on average over all connections.
+/// The cost of handshakes, averaged over all connections.
 fn handshake_us(facts: &Facts<'_>) -> f64 {
     let secured = facts.needs.scenarios.iter().filter(|scenario| scenario.secured);
     let all = secured.map(|scenario| {
@@ -126,7 +126,7 @@ fn heartbeats(facts: &Facts<'_>) -> Requirement {
         );
     }
     let fitness = if needed <= have { RequirementStatus::Ok } else { RequirementStatus::Warn };
-    // Seconds between two heartbeats of one connection at which they take just what they may.
+    // The period of heartbeats, in seconds, at which they use exactly their share.
     let shortest = facts.connections() as f64 * each / 1e6 / have;
     Requirement::new(Resource::HeartbeatCpu, Amount::Cores(needed), Amount::Cores(have), fitness)
         .note(format!("{} heartbeats/s", grouped(whole(rate.ceil()))))
@@ -198,7 +198,7 @@ fn time_wait(facts: &Facts<'_>) -> Requirement {
         .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
 }
 
-/// Connections that come and go need ports for those that have gone, too.
+/// Short-lived connections also need ports for those in TIME_WAIT.
 fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
     let seconds = |one: &Destination| {
         let reused = match facts.limits.time_wait_reuse {
@@ -263,8 +263,8 @@ fn time_wait_left(facts: &Facts<'_>) -> Requirement {
     .fix("sleep 60    # they are gone after a minute")
 }
 
-/// Whether a slow target can be told from a small cap: where the cap is the larger one, time-outs
-/// come first.
+/// Whether a slow target can be distinguished from a small cap: where the cap is the larger one,
+/// time-outs come first.
 fn in_flight(facts: &Facts<'_>) -> Requirement {
     let open = facts.plan.scenarios.iter().filter_map(|scenario| {
         let needed = most_in_flight(&scenario.stages, scenario.protocol.longest_arrival());
@@ -309,7 +309,7 @@ fn enough(scenario: &Scenario) -> Option<Time> {
         Level::Users { .. } => 0.0,
     };
     let highest = scenario.stages.iter().map(rate).fold(0.0, f64::max);
-    // What is under way on average, m, is such that m + 6 √m is the cap.
+    // The average number in flight, m, satisfies m + 6 √m = cap.
     let mean = ((9.0 + scenario.protocol.max_in_flight() as f64).sqrt() - 3.0).powi(2);
     let steps = whole(mean / highest * 100.0);
     (steps > 0).then(|| Time(std::time::Duration::from_millis(steps * 10)))

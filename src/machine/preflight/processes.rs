@@ -4,7 +4,7 @@ use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
 use crate::machine::workers::largest_worker;
 use crate::machine::{RESERVE, grouped};
 
-/// Processes for each core beyond which they cost each other more than they bring.
+/// Processes for each core beyond which another one costs more than it gains.
 const PROCESSES_PER_CORE: u64 = 16;
 
 /// Bypasses `fs.file-max`.

@@ -1,5 +1,5 @@
-//! One requirement of a plan compared with a machine: its name, what is needed and there, and what
-//! to do about it.
+//! One requirement of a plan compared with a machine: its name, the needed and available amounts,
+//! and what to do about it.
 
 use crate::machine::{bytes, grouped};
 use crate::record::HostId;
@@ -60,7 +60,7 @@ checks! {
     SynCookies = "syn_cookies", "SYN cookies";
     /// What closing leaves behind.
     TimeWait = "time_wait", "TIME_WAIT after closing";
-    /// Ports that closed connections keep while the run goes on.
+    /// Ports that closed connections keep during the run.
     PortsAtRest = "ports_at_rest", "ports in TIME_WAIT";
     /// What earlier runs left behind.
     TimeWaitLeft = "time_wait_left", "TIME_WAIT left over";
@@ -173,20 +173,20 @@ pub struct Requirement {
     /// The machine that it is compared with.
     #[serde(skip_serializing_if = "HostId::is_coordinator")]
     pub host: HostId,
-    /// What is compared.
+    /// The resource.
     #[serde(rename = "check")]
     pub resource: Resource,
-    /// What the plan needs.
+    /// The amount that the plan needs.
     pub needed: Amount,
-    /// What this machine has.
+    /// The amount that this machine has.
     pub have: Amount,
     /// How they compare.
     #[serde(rename = "fitness")]
     pub status: RequirementStatus,
-    /// What it means, where that is not plain.
+    /// An explanation, if it is not obvious.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// Lines that can be pasted into a shell or a plan; empty when nothing is to be fixed.
+    /// Lines that can be pasted into a shell or a plan; empty if there is nothing to fix.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub fixes: Vec<String>,
     /// Connections that this resource allows by itself; absent where it sets no bound.
@@ -214,14 +214,14 @@ impl Requirement {
         }
     }
 
-    /// Says what it means.
+    /// Adds an explanation.
     #[must_use]
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.note = Some(note.into());
         self
     }
 
-    /// Says what to do; only kept where there is something to do.
+    /// Adds a fix; kept only if there is something to fix.
     #[must_use]
     pub fn fix(mut self, line: impl Into<String>) -> Self {
         if matches!(self.status, RequirementStatus::Warn | RequirementStatus::Fail) {

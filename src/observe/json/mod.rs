@@ -1,8 +1,8 @@
 //! Turns notifications into JSON, an object a line, for programs that watch a run.
 //!
 //! Nothing is left out: each second has its `progress`, and each change of a threshold its
-//! `threshold`. Only where nobody reads for so long that 64 MiB wait, lines are lost; then
-//! `{"event":"lost","lines":N}` stands where they were.
+//! `threshold`. Lines are lost only if nobody reads until 64 MiB are waiting;
+//! `{"event":"lost","lines":N}` then takes their place.
 //!
 //! The first object carries `schema`; within one version keys are added, never changed. Times are
 //! whole nanoseconds with `_ns` in the key, ratios 0 to 1 with numerator and denominator; what was
@@ -26,10 +26,10 @@ use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 
-/// Name and version of what is written.
+/// Name and version of the format.
 const SCHEMA: &str = "planrun.progress/1";
 
-/// Tells all there is to tell by JSON.
+/// Writes all events as JSON.
 #[derive(Debug, Default)]
 pub(super) struct JsonFormat;
 
@@ -59,7 +59,7 @@ impl JsonFormat {
         line(now_ns, ProgressEvent::new(view, now_ns, news))
     }
 
-    /// The object that says how many others were lost before it, because nobody read them.
+    /// The object that counts the lines lost before it, because nobody read them.
     pub(super) fn lost(now_ns: u64, lines: u64) -> String {
         line(now_ns, ProgressEvent::Lost { lines }).text
     }
@@ -72,8 +72,8 @@ fn line(at_ns: u64, event: ProgressEvent<'_>) -> OutputLine {
     OutputLine { text: harmless(&text), beat: false }
 }
 
-/// JSON's own escapes for what JSON allows and a terminal obeys. Such characters stand only inside
-/// strings.
+/// JSON escapes for characters that JSON permits and terminals interpret. Such characters occur
+/// only inside strings.
 fn harmless(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in text.chars() {

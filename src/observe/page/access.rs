@@ -1,6 +1,6 @@
-//! Who may see a run and stop it: whoever has the token, by a page that we served.
+//! Decides who may see and stop a run: anyone with the token, through a page that this server sent.
 //!
-//! A page of another site can make a browser send requests here, even with a name of its own that
+//! A page of another site can make a browser send requests here, even under a host name that
 //! resolves to this machine (DNS rebinding). Such a request has that name in `Host`, or another
 //! site's `Origin`; and without the token it learns nothing.
 
@@ -35,7 +35,7 @@ pub(super) enum Denied {
 }
 
 impl Access {
-    /// With a random token. Fails where the system has none to give.
+    /// With a random token. Fails if the system has no random numbers.
     pub(super) fn random(bound: SocketAddr) -> Result<Self, getrandom::Error> {
         let mut bytes = [0; TOKEN_BYTES];
         getrandom::fill(&mut bytes)?;
@@ -69,7 +69,7 @@ impl Access {
         if is_right { Ok(()) } else { Err(Denied::Token) }
     }
 
-    /// The one `Host` of a request, if it names this machine and nobody else.
+    /// The only `Host` of a request, if it names this machine.
     fn host(&self, request: &request::Parts) -> Option<Authority> {
         let mut given = request.headers.get_all(HOST).iter();
         let (Some(host), None) = (given.next(), given.next()) else { return None };

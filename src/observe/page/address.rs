@@ -1,4 +1,4 @@
-//! Where the live page is served, as `--dashboard` says it.
+//! The address of the live page, as `--dashboard` sets it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::str::FromStr;

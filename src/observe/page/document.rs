@@ -1,7 +1,7 @@
 //! The page itself: one file that loads nothing and runs only its own script.
 //!
-//! **Invariant:** it is the same for every run; what a run says comes as data, and the script shows
-//! it as text.
+//! **Invariant:** it is the same for every run; a run's figures arrive as data, and the script
+//! shows it as text.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 const STYLE: &str = include_str!("style.css");
 const SCRIPT: &str = concat!(include_str!("chart.js"), include_str!("script.js"));
 
-/// The page and what it may do.
+/// The page and its content security policy.
 #[derive(Debug)]
 pub(super) struct Document {
     html: Bytes,
@@ -33,7 +33,7 @@ impl Document {
     }
 }
 
-/// Its own style and script, and requests to whence it came; nothing else.
+/// Allows the page's own style and script, and requests to its own origin; nothing else.
 fn policy() -> String {
     let hash = |text: &str| format!("'sha256-{}'", STANDARD.encode(Sha256::digest(text)));
     format!(

@@ -6,7 +6,7 @@
 use super::super::view::{CauseCount, ScenarioView, TimeView, View};
 use serde::Serialize;
 
-/// Points of a scenario at most; beyond, two become one.
+/// The most points of a scenario; beyond that, each two are merged.
 const POINTS: usize = 600;
 
 /// The charts of a run.
@@ -23,14 +23,14 @@ pub(super) struct History {
 struct Point {
     /// The first of them.
     second: u32,
-    /// How many have been told of.
+    /// How many were already sent.
     seconds: u32,
     /// Users or connections at the end; of an open scenario requests under way.
     level: u64,
     planned_level: f64,
     /// Attempts, of all its seconds.
     attempts: f64,
-    /// Attempts that the plan asked for, of all its seconds.
+    /// Attempts that the plan asked for, in all seconds of the point.
     planned: Option<f64>,
     failed: Vec<CauseCount>,
     time: Option<TimeView>,
@@ -91,7 +91,7 @@ impl History {
         Self { width: 1, scenarios: vec![Vec::new(); scenarios] }
     }
 
-    /// Adds what a view knows of seconds that are not there yet.
+    /// Adds the seconds of a view that are new.
     pub(super) fn add(&mut self, view: &View) {
         for (index, scenario) in view.scenarios.iter().enumerate() {
             let Some(points) = self.scenarios.get_mut(index) else { continue };

@@ -1,4 +1,4 @@
-//! Turns a view into OpenMetrics text, for whoever scrapes a run while it goes on.
+//! Turns a view into OpenMetrics text, for tools that scrape a run in progress.
 
 use super::super::view::{ScenarioView, View};
 use crate::record::{Counter, Gauge};

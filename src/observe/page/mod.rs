@@ -1,7 +1,7 @@
-//! Shows a run in a browser while it goes on: the live page, and figures for who scrapes them.
+//! Serves a run in progress: the live page for browsers, and metrics for scrapers.
 //!
-//! One thread of its own serves it. Each viewer has a slot for one view; of those that it did not
-//! take in time, the latest counts.
+//! A separate thread serves it. Each viewer has a slot for one view; of those that it did not take
+//! in time, the latest counts.
 //!
 //! **Invariant:** no viewer, however slow, and no number of them makes the run wait.
 
@@ -55,7 +55,7 @@ impl LivePage {
     /// Serves the page from now on; `stop` is what its button does.
     ///
     /// # Errors
-    /// Where the address is taken, or the system lacks something.
+    /// If the address is in use, or the system lacks a resource.
     pub(crate) fn serve(address: PageAddress, stop: fn()) -> Result<Self, PageError> {
         let PageAddress(wanted) = address;
         let listen = |error| PageError::Listen(wanted, error);

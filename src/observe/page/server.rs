@@ -32,7 +32,7 @@ use tokio::time::{sleep, timeout};
 const PACE: Duration = Duration::from_millis(200);
 /// Connections at the same time at most, those of viewers included.
 const CONNECTIONS: usize = 256;
-/// A request's head has to be there within this time.
+/// The time-out for a request's head.
 const HEAD_WITHIN: Duration = Duration::from_secs(10);
 /// The last view waits so long for viewers that are slow.
 const GRACE: Duration = Duration::from_secs(1);
@@ -85,7 +85,7 @@ impl PageServer {
             };
             let (server, viewers, room) = (Rc::clone(&self), Rc::clone(viewers), Rc::clone(&room));
             tokio::task::spawn_local(async move {
-                // Who comes when there is no room is turned away by the connection's end.
+                // Clients beyond the limit are refused by closing their connection.
                 if let Ok(permit) = room.try_acquire() {
                     server.serve(stream, &viewers, permit).await;
                 }
@@ -103,7 +103,7 @@ impl PageServer {
             let answer = self.answer(&request.into_parts().0, viewers);
             async move { Ok::<_, Infallible>(answer) }
         });
-        // A viewer that has gone is no failure.
+        // A viewer that has left is not an error.
         let _ = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_WITHIN)
@@ -198,7 +198,8 @@ fn of(status: StatusCode, kind: &'static str, body: Bytes) -> Answer {
     answer
 }
 
-/// What every answer says: what it is, and that nobody is to keep it or to tell of it.
+/// The headers of every response: its type, and that it must not be cached or passed on as a
+/// referrer.
 fn head(answer: &mut Answer, kind: &'static str) {
     for (name, value) in [
         (CONTENT_TYPE, kind),

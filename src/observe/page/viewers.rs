@@ -18,7 +18,7 @@ pub(super) const MOST: usize = 64;
 /// A viewer that hears nothing for so long gets a comment, so that it shows whether it is there.
 const ALIVE: Duration = Duration::from_secs(10);
 
-/// What every viewer is to see now.
+/// The latest message for every viewer.
 #[derive(Debug)]
 pub(super) struct Shown {
     pub(super) view: Arc<View>,
@@ -46,7 +46,7 @@ pub(super) struct Viewers {
     count: RefCell<usize>,
 }
 
-/// The place of one viewer, given back when it is dropped.
+/// The slot of one viewer, freed when it is dropped.
 #[derive(Debug)]
 pub(super) struct ViewerSlot(Rc<Viewers>);
 
@@ -76,7 +76,7 @@ impl Viewers {
 }
 
 impl ViewerSlot {
-    /// Sends what is shown, as long as there is somebody to read it, to the last view.
+    /// Sends views until the last one, as long as the viewer reads.
     pub(super) async fn watch(self, mut to: Sender<Bytes>) {
         let mut shown = self.0.shown.subscribe();
         let mut known: Option<Arc<RunOutline>> = None;

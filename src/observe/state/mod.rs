@@ -43,11 +43,11 @@ pub(super) struct RunState {
     timelines: Vec<StageTimes>,
     latest: Vec<LastSecond>,
     stages: Vec<ScenarioStages>,
-    /// Stages whose end has been told, by scenario.
+    /// Stages whose end was already announced, by scenario.
     told: Vec<usize>,
     /// When stages are planned to come, by scenario.
     marks: Vec<Arc<[StageMarks]>>,
-    /// The run's clock as far as events have told.
+    /// The run's clock according to the latest event.
     now_ns: u64,
     recorded_ns: u64,
     views: Arc<[ScenarioView]>,
@@ -329,7 +329,7 @@ impl RunState {
         level.abs_diff(from) as f64 / to.abs_diff(from).max(1) as f64
     }
 
-    /// Stages that have ended and whose facts are all there, each told once: scenario and stage.
+    /// Stages that have ended and whose facts are complete, each returned once: scenario and stage.
     /// What is long in ending is not waited for.
     pub(super) fn ended_stages(&mut self, facts: &Recording) -> Vec<(usize, usize)> {
         let mut ended = Vec::new();

@@ -46,7 +46,7 @@ impl fmt::Debug for Canvas {
 }
 
 impl CanvasState {
-    /// Rows that the moving lines of the last drawing take on a terminal of so many columns.
+    /// Rows that the moving lines of the last drawing take on a terminal of this width in columns.
     fn rows(&self, width: usize) -> usize {
         let moving = self.moving.unwrap_or(0).min(self.drawn.len());
         let lines = &self.drawn[self.drawn.len() - moving..];

@@ -253,7 +253,7 @@ impl Drawing<'_> {
         line
     }
 
-    /// The thresholds as they stand, the broken ones first, on so many lines.
+    /// The current state of the thresholds, broken ones first, in at most this many lines.
     fn thresholds(&self, most: usize) -> Vec<StyledLine> {
         let mut findings: Vec<_> = self.view.thresholds.iter().collect();
         findings.sort_by_key(|finding| match finding.state {
@@ -310,7 +310,7 @@ impl Drawing<'_> {
         StyledLine::default().with(Tone::Dim, text)
     }
 
-    /// What is still to come, in so many lines.
+    /// The stages still to come, in at most this many lines.
     fn coming(&self, room: usize) -> Vec<StyledLine> {
         let next = next_stages(self.view);
         let shown = if next.len() > room { room.saturating_sub(1) } else { next.len() };
@@ -346,7 +346,7 @@ impl Drawing<'_> {
     }
 }
 
-/// A text in exactly so many columns.
+/// A text padded or cut to exactly this many columns.
 fn pad(text: &str, width: usize) -> String {
     let text = visible(text);
     let text = console::truncate_str(&text, width, "…").into_owned();

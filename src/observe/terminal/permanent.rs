@@ -24,7 +24,7 @@ impl PermanentLines {
         Self { look, budget: LogBudget::new(32_768, 4_096), repeats: RepeatLimit::default() }
     }
 
-    /// The lines that some news deserve, for a terminal of so many columns.
+    /// The lines for a notification, on a terminal of this width in columns.
     pub(in crate::observe) fn tell(
         &mut self,
         view: &View,

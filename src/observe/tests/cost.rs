@@ -9,7 +9,7 @@ use crate::plan::{Phase, Plan};
 use crate::record::{Counter, Entry, Gauge, HostSample, Transition, WorkerFacts};
 use std::sync::Arc;
 
-/// Two seconds of ramp to so many connections, then 20 seconds of hold; nothing was there before.
+/// Two seconds of ramp to this many connections, then 20 seconds of hold; nothing was there before.
 fn held(users: u64) -> (Plan, Vec<Event>) {
     let plan = script::plan(vec![hold(vec![stage("up", users, users / 2, 60)])]);
     let idle = WorkerFacts { rss_bytes: (128 << 20) - users * 64, ..WorkerFacts::default() };

@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// A run as far as it is known.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct View {
-    /// The run's clock as far as events have told; never goes back.
+    /// The run's clock according to the latest event; never goes back.
     pub(super) now_ns: u64,
     /// The run's clock at the end of the last second.
     pub(super) recorded_ns: u64,

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 /// The most runs of one side.
 pub const MOST_RUNS: u64 = 100;
 
-/// The runs of one side where nothing says how many.
+/// The default number of runs of one side.
 pub const DEFAULT_RUNS: u64 = 5;
 
 /// Margins below this are finer than what histograms round to.
@@ -32,7 +32,7 @@ pub struct CompareSettings {
     pub margin: Ratio,
     /// How much worse ratios of B may be: a difference.
     pub points: Ratio,
-    /// What is compared in place of the default metrics.
+    /// The metrics compared instead of the default ones.
     pub metrics: Vec<Metric>,
 }
 
@@ -69,8 +69,8 @@ table! {
         margin: Ratio,
         /// How much worse ratios of B, such as `failure_ratio`, may be. Default: `0.1%`.
         points: Ratio,
-        /// What is compared: metrics as in thresholds. Default: the failure ratio, the rate, p50
-        /// and p99, and the times and rates that thresholds name.
+        /// The metrics to compare, as in thresholds. Default: the failure ratio, the rate, p50 and
+        /// p99, and the times and rates that thresholds name.
         metrics: OneOrMany<Text>,
     }
 }

@@ -3,7 +3,7 @@
 use crate::plan::{During, Level, Ramp, Scope, Stage, Threshold};
 use crate::units::Time;
 
-/// One part of one stage, as far as arithmetic knows it.
+/// One phase of one stage, as far as the schedule determines it.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::plan) struct Extent {
     pub hold: bool,
@@ -126,8 +126,8 @@ pub(in crate::plan) fn placed(stages: &[Stage]) -> Vec<[Placed; 2]> {
     extents(stages).into_iter().map(|parts| parts.map(&mut place)).collect()
 }
 
-/// What a threshold is looked at in, each with the parts that it sees: all stages but warm-ups
-/// together, or one by one.
+/// The stages in which a threshold is evaluated, each with the phases that it covers: all stages
+/// but warm-ups together, or one by one.
 pub(in crate::plan) fn looked_at(
     threshold: &Threshold,
     stages: &[Stage],

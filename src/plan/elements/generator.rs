@@ -21,7 +21,7 @@ pub struct Generator {
     pub source_use: SourceUse,
     /// First and last source port; `None` keeps the system's range.
     pub port_range: Option<(u16, u16)>,
-    /// What a lost worker does to the run; the verdict is INVALID either way.
+    /// How the run reacts to a lost worker; the verdict is INVALID either way.
     pub on_worker_loss: OnWorkerLoss,
     /// What happens once the run can only be INVALID any more.
     pub on_invalid: OnInvalid,
@@ -39,7 +39,7 @@ pub enum OnInvalid {
     Continue,
 }
 
-/// What the plan's source addresses are for.
+/// The purpose of the plan's source addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SourceUse {
     /// Connections are spread over all of them: a balancer that goes by the source sees as many
@@ -50,7 +50,7 @@ pub enum SourceUse {
     Reserve,
 }
 
-/// A run of neighbouring addresses of one family, first to last.
+/// A range of consecutive addresses of one family, first to last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourceRange {
     /// The first address to connect from.
@@ -80,7 +80,7 @@ words! {
 }
 
 words! {
-    /// What a lost worker does to the run.
+    /// How the run reacts to a lost worker.
     LossWord {
         /// The other workers continue.
         Continue = "continue",
@@ -142,11 +142,11 @@ table! {
         source_use: SourceUseWord,
         /// First and last source port: `1024-65535`.
         port_range: Text,
-        /// What a lost worker does to the run, which is INVALID either way. Default: `continue`.
+        /// How the run reacts to a lost worker; it is INVALID either way. Default: `continue`.
         on_worker_loss: LossWord,
         /// What happens ten seconds after a run can only end INVALID. Default: `stop`.
         on_invalid: InvalidWord,
-        /// What this machine may do before a run is INVALID, in place of planrun's own limits.
+        /// Limits of the generator beyond which a run is INVALID, instead of planrun's own.
         limits: RawLimits,
     }
 }

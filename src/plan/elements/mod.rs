@@ -1,4 +1,4 @@
-//! What a plan consists of, an element a file: its type, its keys, what they mean, and their
+//! The elements of a plan, one in each file: its type, its keys with their meaning, and their
 //! defaults.
 
 pub(in crate::plan) mod compare;

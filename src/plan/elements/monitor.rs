@@ -1,4 +1,4 @@
-//! What is read beside the load from exporters of metrics.
+//! Metrics that are scraped from exporters during the run.
 
 use crate::catalogue::MonitorStat;
 use crate::plan::elements::http::header_secret::check_secret;
@@ -34,7 +34,7 @@ pub struct Monitor {
     pub url: HttpUrl,
     /// More headers of the request, by lower-case name; values may come from the environment.
     pub headers: Vec<(String, String)>,
-    /// What is read; at least one.
+    /// The metrics to read; at least one.
     pub metrics: Vec<MonitoredMetric>,
     /// How often; at least a second.
     pub every: Time,
@@ -76,8 +76,8 @@ table! {
     must {
         /// Where the exporter serves metrics in the text format of Prometheus.
         url: Text = "url = \"http://127.0.0.1:9100/metrics\"",
-        /// What to read: names of metrics, with labels or without, or a table of names and
-        /// selectors. Series that match are added up.
+        /// The metrics to read: names, with labels or without, or a table of names and selectors.
+        /// Series that match are added up.
         metrics: RawMetrics = "metrics = [\"node_load1\"]",
     }
     may {
@@ -254,7 +254,7 @@ fn selector(name: Option<&str>, given: &At<Text>, errors: &mut Errors) -> Option
     })
 }
 
-/// What stands before the name of a monitor in a threshold.
+/// The prefix of a monitor's name in a threshold.
 const PREFIX: &str = "monitor.";
 
 /// The metric that a threshold names: `monitor.lb.node_load1.max`. `None`: it names no monitor. An

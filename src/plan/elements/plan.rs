@@ -1,7 +1,7 @@
 //! A whole plan.
 //!
-//! **Invariant:** what could not be read was said where it was read; here only what makes no sense
-//! is said.
+//! **Invariant:** keys that could not be read were reported where they were read; only
+//! contradictions are reported here.
 
 use crate::plan::elements::compare::{self, RawCompare};
 use crate::plan::elements::generator::RawGenerator;
@@ -60,7 +60,7 @@ table! {
     }
 }
 
-/// The tables that a key is looked for in when it stands in the wrong one.
+/// The tables in which a misplaced key is looked up.
 pub(in crate::plan) const TABLES: [&Keys; 11] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
@@ -175,7 +175,7 @@ fn secured(targets: &Named<RawTarget>) -> Vec<bool> {
     targets.0.iter().map(|(_, target)| tls(target)).collect()
 }
 
-/// The plan with only the scenarios that are to run, and only the targets that these load.
+/// The plan with only the selected scenarios and their targets.
 fn pick(mut plan: Plan, keep: &[bool]) -> Plan {
     let mut kept = keep.iter();
     plan.scenarios.retain(|_| kept.next().copied().unwrap_or(true));

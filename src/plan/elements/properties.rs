@@ -1,4 +1,4 @@
-//! What a plan says of a scenario's users, asked in words that mean something for each protocol.
+//! Properties of a scenario that every protocol has.
 
 use crate::catalogue::Need;
 use crate::plan::elements::protocol::Protocol;
@@ -29,7 +29,8 @@ impl Protocol {
         self.http().map_or(&[], |http| &http.requests)
     }
 
-    /// Whether facts are kept by request: a scenario's only request has none of its own.
+    /// Whether facts are kept by request: a scenario with one request needs none besides the
+    /// scenario's.
     pub fn tells_requests_apart(&self) -> bool {
         self.requests().len() > 1
     }
@@ -88,7 +89,7 @@ impl Protocol {
         })
     }
 
-    /// So many redirects are followed.
+    /// How many redirects are followed.
     pub fn redirects(&self) -> u32 {
         self.http().map_or(0, |http| http.redirects)
     }
@@ -116,12 +117,12 @@ impl Protocol {
         self.http().map(|http| http.timeout)
     }
 
-    /// How long the end of a scenario waits for what is under way.
+    /// How long the end of a scenario waits for attempts in progress.
     pub fn drain_timeout(&self) -> Time {
         self.response_timeout().unwrap_or_else(|| self.connect_timeout())
     }
 
-    /// How long what an arrival starts can be under way.
+    /// The longest time that an arrival's iteration can take.
     pub fn longest_arrival(&self) -> Time {
         self.http().map_or_else(|| self.connect_timeout(), Http::longest_pass)
     }
@@ -131,7 +132,7 @@ impl Protocol {
         self.http().map_or(0, |http| http.max_in_flight)
     }
 
-    /// What a drop means because as many were under way.
+    /// How drops at `max_in_flight` are judged.
     pub fn on_full(&self) -> OnFull {
         self.http().map_or_else(OnFull::default, |http| http.on_full)
     }
@@ -141,8 +142,7 @@ impl Protocol {
         self.http().map_or_else(HttpVersion::default, |http| http.version)
     }
 
-    /// Whether it has what a metric needs of a scenario; of a need of other protocols nothing is
-    /// said.
+    /// Whether it has what a metric needs; needs of other protocols are ignored.
     pub(in crate::plan) fn meets(&self, need: Need) -> bool {
         let has = |is: fn(&HoldSettings) -> bool| self.hold().is_none_or(is);
         let sends = |is: fn(&Http) -> bool| self.http().is_none_or(is);
@@ -182,8 +182,8 @@ impl Protocol {
         self.hold().and_then(|hold| hold.greeting)
     }
 
-    /// What ends connections before their stage does, and what follows an end; `None` where
-    /// connections come and go with requests.
+    /// Ends of connections before the end of their stage, and reconnects; `None` where connections
+    /// come and go with requests.
     pub fn churn(&self) -> Option<&Churn> {
         self.hold().map(|hold| &hold.churn)
     }

@@ -33,7 +33,7 @@ impl Protocol {
         }
     }
 
-    /// What there is to know of the protocol, whatever its settings.
+    /// The protocol's row in the catalogue, independent of its settings.
     pub fn row(&self) -> &'static ProtocolRow {
         self.kind().row()
     }
@@ -68,7 +68,7 @@ impl ProtocolWord {
 }
 
 table! {
-    /// What a scenario says of its users, by its protocol.
+    /// The behaviour of a scenario's users, by its protocol.
     RawProtocol, "a scenario",
     must {}
     may {
@@ -82,13 +82,13 @@ table! {
     }
 }
 
-/// What a plan may say of a scenario of one protocol.
+/// The keys of a scenario of one protocol.
 struct Element {
-    /// What the plan calls it.
+    /// Its name in plans.
     word: ProtocolWord,
     /// Tables whose keys its scenarios may have, beside those of every scenario.
     keys: &'static [&'static Keys],
-    /// Keys of other protocols, and what to write in place of each.
+    /// Keys of other protocols, and the keys to use instead.
     instead: &'static [(&'static str, &'static str)],
     /// What its keys mean.
     lower: fn(&RawProtocol, &Stages, &mut Errors) -> Protocol,
@@ -158,8 +158,8 @@ pub(super) fn reject_foreign_keys(word: ProtocolWord, raw: &RawProtocol, errors:
     }
 }
 
-/// What each user does. Without a known protocol this stands for one, and its keys are not looked
-/// at.
+/// The behaviour of each user. An unknown protocol is replaced by a placeholder, and its keys are
+/// not looked at.
 pub(super) fn protocol(
     word: Option<ProtocolWord>,
     raw: &RawProtocol,

@@ -80,7 +80,7 @@ pub(in crate::plan) struct Context<'a> {
     pub overrides: &'a Overrides,
     pub scale: Scale,
     pub target_names: Vec<&'a str>,
-    /// What is read beside the load.
+    /// The monitors that are read during the run.
     pub monitors: &'a [Monitor],
     /// Whether connections to each target are secured.
     pub secured: Vec<bool>,

@@ -19,7 +19,7 @@ pub struct Search {
     pub scenario: String,
     /// The stage: index into `Scenario::stages`.
     pub stage: usize,
-    /// What the levels count.
+    /// The unit of the levels.
     pub unit: LevelUnit,
     /// The first level that is run; at least 1.
     pub min: u64,
@@ -33,7 +33,7 @@ pub struct Search {
     pub at_least: u64,
 }
 
-/// What a level counts.
+/// The unit of a level.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LevelUnit {
     /// Connections or virtual users.
@@ -53,7 +53,7 @@ pub enum SearchWay {
 }
 
 impl Search {
-    /// The override by which a run of the plan is one of this level: what stands behind `--set`.
+    /// The override that sets this level: the argument of `--set`.
     pub fn setting(&self, level: u64) -> String {
         let (key, value) = match self.unit {
             LevelUnit::Users => ("users", level.to_string()),
@@ -101,7 +101,7 @@ table! {
     #[schemars(rename = "Search")]
     RawSearch, "`search`",
     must {
-        /// The first level, in what the stage counts: `1000` users, or `"1000/s"`.
+        /// The first level, in the unit of the stage: `1000` users, or `"1000/s"`.
         min: RawLevel = "min = \"1k\"",
         /// The highest level that is tried.
         max: RawLevel = "max = \"20k\"",
@@ -216,7 +216,7 @@ fn stage(raw: &RawSearch, scenario: &Scenario, errors: &mut Errors) -> Option<us
     found
 }
 
-/// A level in what the stage counts: at least one, and whole.
+/// A level in the unit of the stage: a whole number of at least one.
 fn level(field: &Field<RawLevel>, unit: LevelUnit, errors: &mut Errors) -> Option<u64> {
     let given = field.given()?;
     let (message, help) = match (&given.value, unit) {

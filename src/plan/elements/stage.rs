@@ -17,7 +17,7 @@ use std::fmt;
 pub struct Stage {
     /// Unique in its scenario; its number from 1 when the plan gives none.
     pub name: String,
-    /// What is held, and how it is reached from the stage before.
+    /// The level to hold, and how it is reached from the stage before.
     pub level: Level,
     /// How long the level is held once it is reached; zero for a peak.
     pub hold: Time,
@@ -25,7 +25,7 @@ pub struct Stage {
     pub warmup: bool,
 }
 
-/// What a stage holds.
+/// The level of a stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Level {
     /// Concurrent connections (tcp-hold, ws-hold) or virtual users (http).
@@ -78,7 +78,7 @@ pub enum Phase {
     Ramp,
     /// At the level.
     Hold,
-    /// After the scenario's last hold, while what is under way ends.
+    /// After the scenario's last hold, while attempts in progress end.
     Drain,
 }
 

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 pub struct ValidityLimits(pub BTreeMap<LimitKey, f64>);
 
 impl ValidityLimits {
-    /// What the plan sets; `None` leaves planrun's own limit.
+    /// The plan's limit; `None` keeps planrun's own.
     pub fn get(&self, key: LimitKey) -> Option<f64> {
         self.0.get(&key).copied()
     }

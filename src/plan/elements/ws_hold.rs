@@ -21,7 +21,7 @@ words! {
 }
 
 table! {
-    /// What a scenario says of its WebSockets.
+    /// The keys of a scenario about WebSockets.
     RawWebSocket, "a scenario",
     must {}
     may {
@@ -43,7 +43,7 @@ const MAX_MESSAGE: u32 = 1 << 20;
 /// The longest request of a handshake: it must fit into an empty socket buffer.
 const REQUEST_MAX: usize = 8 << 10;
 
-/// Headers that the handshake says itself.
+/// Headers that the handshake sets itself.
 const OWN: [&str; 7] = [
     "upgrade",
     "connection",
@@ -54,7 +54,7 @@ const OWN: [&str; 7] = [
     "content-length",
 ];
 
-/// What is spoken on the connections of `hold`.
+/// The WebSocket settings of the connections of `hold`.
 pub(super) fn websocket(
     raw: &RawWebSocket,
     keys: &RawHold,

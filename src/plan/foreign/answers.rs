@@ -1,8 +1,8 @@
-//! The keys of other tools, and what is written here in their place.
+//! The keys of other tools, and their equivalents in plans.
 
 use super::KeyPlace;
 
-/// What is written here in place of a key of another tool.
+/// The equivalent of another tool's key.
 pub(super) struct ForeignKeyHint {
     /// Other tools' keys, in small letters with `_` between words.
     pub(super) words: &'static [&'static str],
@@ -11,7 +11,7 @@ pub(super) struct ForeignKeyHint {
     pub(super) home: KeyPlace,
     /// To be pasted.
     pub(super) line: &'static str,
-    /// What it means, where the line alone does not say it.
+    /// An explanation, if the line alone is not clear.
     pub(super) why: &'static str,
 }
 
@@ -112,7 +112,7 @@ pub(super) const ANSWERS: &[ForeignKeyHint] = &[
         &[],
         KeyPlace::Stage,
         "users = 10, ramp = \"10s\", hold = \"30s\"",
-        "`users` is a level of concurrent users (constant-vus, ramping-vus); `rate = \"100/s\"` starts requests at a rate, whatever the answers do (constant-arrival-rate, ramping-arrival-rate)",
+        "`users` is a level of concurrent users (constant-vus, ramping-vus); `rate = \"100/s\"` starts requests at a rate, independent of response times (constant-arrival-rate, ramping-arrival-rate)",
     ),
     answer(
         &["time_unit"],

@@ -1,4 +1,4 @@
-//! Turns other tools' names of what is measured into the metrics of thresholds.
+//! Turns other tools' metrics into the metrics of thresholds.
 
 use crate::catalogue::ProtocolKind;
 use crate::plan::suggest::plain;

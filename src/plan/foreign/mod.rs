@@ -1,7 +1,7 @@
 //! Turns words of other tools (k6, Locust, Taurus, Hyperfoil, `JMeter`, Artillery, wrk, Gatling)
 //! into what is written here.
 //!
-//! **Invariant:** what an answer says to write is a plan: a test reads every one of them.
+//! **Invariant:** every suggestion is valid in a plan: a test parses each of them.
 
 mod answers;
 mod metrics;
@@ -50,7 +50,7 @@ impl KeyPlace {
     }
 }
 
-/// The keys of a table that a word of another tool stands for there.
+/// The keys of a table that a word of another tool corresponds to there.
 pub(super) fn meant<'a>(
     word: &str,
     noun: &str,
@@ -61,7 +61,7 @@ pub(super) fn meant<'a>(
     known.filter(move |key| line.split([' ', ',']).any(|word| word == *key))
 }
 
-/// What to write in place of a key that the table `noun` does not have.
+/// The suggestion for a key that the table `noun` does not have.
 pub(super) fn key(word: &str, noun: &str) -> Option<String> {
     let ForeignKeyHint { home, line, why, .. } = answer(word, noun)?;
     let colon = if why.is_empty() { "" } else { ": " };
@@ -90,7 +90,7 @@ pub(super) fn placeholder(text: &str) -> Option<(Range<usize>, &str)> {
     })
 }
 
-/// What to write in place of another tool's name for a value: `id`, `__ENV.TOKEN`, `data.id`.
+/// The suggestion for another tool's name of a value: `id`, `__ENV.TOKEN`, `data.id`.
 pub(super) fn value(name: &str) -> String {
     let plain = |text: &str| {
         !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-'))
@@ -103,7 +103,7 @@ pub(super) fn value(name: &str) -> String {
     }
     let last = name.rsplit('.').next().unwrap_or(name).trim_start_matches('$');
     let last = if plain(last) { last } else { "NAME" };
-    // What is written in capitals is a variable of the environment to most.
+    // Names in capitals usually mean environment variables.
     if last.chars().any(char::is_uppercase) && !last.chars().any(char::is_lowercase) {
         return format!(
             "write `${{env.{last}}}` for a variable of the environment, `${{row.{last}}}` for a column of the data, `${{var.{last}}}` for a value that an earlier step extracts"

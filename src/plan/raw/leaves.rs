@@ -1,4 +1,4 @@
-//! The values of keys that are no quantities: strings, lists and tables with free names.
+//! Values that are not quantities: strings, lists and tables with free names.
 
 use crate::plan::error::Errors;
 use crate::plan::foreign;
@@ -82,7 +82,7 @@ impl<T: Read> Read for Vec<T> {
 pub(in crate::plan) struct OneOrMany<T>(pub Vec<At<T>>);
 
 impl<T: Read> Read for OneOrMany<T> {
-    /// `None` as soon as one could not be read: what is left would mean something else.
+    /// `None` if any could not be read: the rest would mean something else.
     fn read(node: &Node, errors: &mut Errors) -> Option<Self> {
         let items = match &node.value {
             Value::List(items) => items.as_slice(),
@@ -107,7 +107,7 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
     }
 }
 
-/// A table of names, whatever they are.
+/// A table with free names.
 const NAMES: Keys =
     Keys { noun: "a table of names", example: None, place: None, must: &[], may: &[], with: &[] };
 

@@ -1,5 +1,5 @@
-//! Turns the tree into tables of optional, typed keys: what was written, before it is known whether
-//! it makes sense.
+//! Turns the tree into tables of optional, typed keys: the plan as written, before it is known
+//! whether it makes sense.
 //!
 //! **Invariant:** every table is defined once, in its element: its keys, their reader and the JSON
 //! Schema come from the same lines.
@@ -22,11 +22,11 @@ use super::tree::{Node, TableNode, Value};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use std::borrow::Cow;
 
-/// Reads itself from a node. `None`: it cannot, and has said why.
+/// Reads a value from a node. `None`: it is invalid, and an error was reported.
 pub(super) trait Read: Sized {
     /// Whether it may have parts that are filled in for each sending.
     const FILLED: bool = false;
-    /// What to write where a list of it should stand and something else does.
+    /// The suggestion if a list of it was expected and something else was found.
     const LIST: Option<&'static str> = None;
 
     fn read(node: &Node, errors: &mut Errors) -> Option<Self>;
@@ -45,7 +45,7 @@ pub(super) enum Field<T> {
     /// It is not there.
     #[default]
     Absent,
-    /// It is there and could not be read, which has been said.
+    /// Present but unreadable; an error was reported.
     Wrong,
     /// It is there.
     Is {
@@ -107,7 +107,7 @@ impl<T: Read> Field<T> {
     }
 }
 
-/// Reads a node, unless it is known to be worth nothing.
+/// Reads a node, unless it is known to be invalid.
 pub(super) fn read<T: Read>(node: &Node, errors: &mut Errors) -> Option<T> {
     match &node.value {
         Value::Text(text) if text.broken => None,
@@ -140,7 +140,7 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
     }
 }
 
-/// Says that something else stands where `expected` should.
+/// Reports that `expected` was expected and something else was found.
 pub(super) fn wrong_type<'e>(
     node: &Node,
     expected: &str,

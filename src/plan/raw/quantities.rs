@@ -42,7 +42,7 @@ fn quantity_schema(description: &str, number: Option<&str>, examples: &[&str]) -
     }
 }
 
-/// Defines the schema of a value that is no table.
+/// Defines the schema of a value that is not a table.
 macro_rules! leaf_schema {
     ($type:ty, $name:literal, $schema:expr) => {
         impl schemars::JsonSchema for $type {

@@ -15,8 +15,8 @@ pub(in crate::plan) trait RawTable {
     /// The optional keys that are there, with their places.
     fn optional_keys(&self) -> Vec<(&'static str, Span)>;
 
-    /// Whether some of its keys are unknown or could not be read: then what is missing may have
-    /// been meant.
+    /// Whether some of its keys are unknown or could not be read: then a missing key may have been
+    /// meant.
     fn is_doubtful(&self) -> bool;
 }
 
@@ -125,7 +125,7 @@ macro_rules! table {
         }
 
         impl $name {
-            /// What this table may hold.
+            /// The keys of this table.
             pub(in crate::plan) const KEYS: $crate::plan::raw::Keys = $crate::plan::raw::Keys {
                 noun: $noun,
                 example: [$(Some($example),)? None][0],
@@ -135,7 +135,7 @@ macro_rules! table {
                 with: &[$($(&<$with_type>::KEYS),*)?],
             };
 
-            /// Reads its keys, of which the unknown ones have been said.
+            /// Reads its keys; unknown ones were already reported.
             pub(in crate::plan) fn of(
                 table: &$crate::plan::tree::TableNode,
                 at: $crate::plan::span::Span,

@@ -209,7 +209,7 @@ fn a_saved_plan_may_have_the_keys_of_its_time() {
         let saved = Plan::parse_saved(&source, &overrides, &no_environment).unwrap();
         let thresholds = &saved.scenarios[0].thresholds;
         assert_eq!((thresholds[1].condition.as_str(), thresholds.len()), (condition, 2));
-        // A plan that is about to be run is told.
+        // A plan that is about to run gets the warning.
         let errors = read(&text, &overrides).unwrap_err();
         let error = errors.iter().next().unwrap();
         assert_eq!(error.message, "a threshold's `check` is now called `condition`");

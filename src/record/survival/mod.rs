@@ -114,7 +114,7 @@ impl LifeEnd {
 /// Counts by bin.
 type Bins = BTreeMap<u32, u64>;
 
-/// What is kept of each end.
+/// The record of each end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum CurveKey {

@@ -13,7 +13,7 @@ const DENSER: f64 = 5.0;
 /// The neighbourhood: this many bins on either side.
 const AROUND: u32 = 20;
 
-/// What is just beside a spike is together at most this part of it: one in so many.
+/// The neighbours of a spike are together at most one in this many of it.
 const STEEPER: u64 = 3;
 
 /// How many of the fullest bins are examined.
@@ -25,7 +25,7 @@ const MOST: usize = 3;
 /// Idle timeouts that are common in balancers, proxies, firewalls and address translators: seconds.
 const KNOWN_TIMERS: [u64; 8] = [30, 60, 120, 300, 350, 600, 900, 3_600];
 
-/// What the deaths of a spike have in common.
+/// The common cause of a spike's deaths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SpikeKind {
     /// How long the connection had been open.
@@ -63,7 +63,7 @@ pub struct Spike {
 }
 
 impl Spike {
-    /// Whether it stands where idle timeouts usually do.
+    /// Whether it is at a usual idle timeout.
     pub fn is_known_timer(&self) -> bool {
         self.kind != SpikeKind::Moment
             && KNOWN_TIMERS.iter().any(|timer| self.at_s.abs_diff(*timer) <= self.within_s)
@@ -94,8 +94,8 @@ impl fmt::Display for Spike {
     }
 }
 
-/// The spikes among the deaths, the largest first. What this side found out by a timer of its own
-/// (a missed heartbeat) is no spike of age: it stands where the plan put it.
+/// The spikes among the deaths, the largest first. Deaths that this side found by its own timer (a
+/// missed heartbeat) is no spike of age: it stands where the plan put it.
 pub fn spikes(survival: &Survival) -> Vec<Spike> {
     let none = Bins::new();
     let mut ages = Bins::new();
@@ -117,7 +117,7 @@ pub fn spikes(survival: &Survival) -> Vec<Spike> {
     for (moment, same_age) in moments.iter_mut().zip(same_age) {
         moment.same_age = same_age;
     }
-    // Those that never heard anything were silent all their life: then the age says it.
+    // Those that never received anything were silent all their life: then their age tells.
     quiet.retain(|spike| !ages.iter().any(|age| is_most(age.count, spike.count)));
     ages.retain(|age| !quiet.iter().any(|spike| is_most(spike.count, age.count)));
     // Connections that were all opened at the start die of age at that very second of the run.
@@ -157,8 +157,8 @@ fn found(bins: &Bins, kind: SpikeKind) -> Vec<Spike> {
     spikes
 }
 
-/// Whether so many between two bins are much more than around them, and fall off at once on both
-/// sides: the edge of a time in which many died is no spike.
+/// Whether this many deaths between two bins are many more than around them, and fall off at once
+/// on both sides: the edge of a time in which many died is no spike.
 fn stands_out(bins: &Bins, count: u64, from: u32, to: u32) -> bool {
     let sum = |from: u32, to: u32| bins.range(from..=to).map(|(_, count)| *count).sum::<u64>();
     let within = sum(from, to);

@@ -64,12 +64,12 @@ fn error(plan: &str, place: Option<(usize, Option<usize>)>, title: &str, text: &
     format!("::error file={plan}{line}{column},title={title}::{}", message(text))
 }
 
-/// A message as a workflow command takes it.
+/// A message escaped for a workflow command.
 fn message(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// A property as a workflow command takes it.
+/// A property escaped for a workflow command.
 fn property(text: &str) -> String {
     message(text).replace(':', "%3A").replace(',', "%2C")
 }

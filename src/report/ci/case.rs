@@ -1,5 +1,5 @@
-//! Turns thresholds and rules of validity into test cases: a name, how it came out, and the figures
-//! behind that.
+//! Turns thresholds and rules of validity into test cases: a name, a result, and the figures behind
+//! that.
 
 use crate::plan::Scenario;
 use crate::report::foreign::visible;
@@ -7,7 +7,7 @@ use crate::report::text::{behind, value_of};
 use crate::store::SavedRun;
 use crate::verdict::{Breach, Finding, Health, RuleStatus, ThresholdState, Verdict};
 
-/// How a case came out.
+/// The result of a case.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CaseOutcome {
     /// The threshold held, or the rule did.
@@ -25,9 +25,9 @@ pub(super) enum CaseOutcome {
 /// A threshold, or a rule of validity.
 #[derive(Debug)]
 pub(super) struct Case {
-    /// The scenario's name, or nothing for what is of the whole run.
+    /// The scenario's name; empty for cases of the whole run.
     pub(super) scenario: Option<String>,
-    /// The condition and where it was looked at, or the rule.
+    /// The condition and where it was evaluated, or the rule.
     pub(super) name: String,
     pub(super) outcome: CaseOutcome,
     /// What was measured, and what that rests on; empty where there is nothing to say.
@@ -84,7 +84,7 @@ fn place(scenario: &Scenario, finding: &Finding) -> String {
     stage.unwrap_or_default() + &request.unwrap_or_default()
 }
 
-/// A case for each rule of validity: those that measure something, then what else the run broke.
+/// A case for each validity rule: those that measure something, then any others that the run broke.
 pub(super) fn rules(run: &SavedRun) -> Vec<Case> {
     let verdict = &run.judgement;
     let measured = verdict.health.iter().map(|health| rule(run, health));

@@ -56,7 +56,7 @@ fn test_case(plan: &str, suite: &str, case: &Case) -> TestCase {
     test
 }
 
-/// The figures, and where the plan says what they broke.
+/// The figures, and the place in the plan of the condition that they broke.
 fn text(case: &Case) -> String {
     let line = case.line.map(|line| format!(" (line {line} of the plan)"));
     format!("{}: {}{}", case.name, case.figures, line.unwrap_or_default())

@@ -1,8 +1,8 @@
 //! Turns a run, or a search, into Markdown: the verdict, thresholds, why it is INVALID, a table of
 //! stages, the causes of failures.
 //!
-//! The text fits GitHub's step summary, which takes 1 MiB: what is too long for it is left out from
-//! the end, and said.
+//! The text fits GitHub's step summary, which accepts 1 MiB: a longer text is cut at the end, and
+//! says so.
 
 use crate::report::causes::causes;
 use crate::report::foreign::visible;

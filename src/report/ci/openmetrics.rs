@@ -11,7 +11,7 @@ use crate::report::section::{ScenarioFacts, Section};
 use crate::store::SavedRun;
 use crate::units::openmetrics::{Families, family, labels};
 
-/// Percentiles that are told, where there are enough samples.
+/// The percentiles written, where there are enough samples.
 const STATS: [Stat; 4] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999];
 
 /// The file for one run.

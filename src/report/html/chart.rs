@@ -24,11 +24,11 @@ const ABOVE: u32 = 6;
 const LETTER: f64 = 6.0;
 const BAND_MARGIN: f64 = 8.0;
 
-/// A logarithmic axis is for values of which the highest is at least so many times the lowest.
+/// An axis is logarithmic if the highest value is at least this many times the lowest.
 const WIDE: f64 = 20.0;
 
-/// Colours that are told apart on light and dark ground and by people who do not tell red from
-/// green (Okabe and Ito 2008).
+/// Colours that differ on light and dark backgrounds, also to people who cannot tell red from green
+/// (Okabe and Ito 2008).
 pub(super) const COLOURS: [RGBColor; 7] = [
     RGBColor(0, 114, 178),
     RGBColor(230, 159, 0),
@@ -44,7 +44,7 @@ pub(super) const COLOURS: [RGBColor; 7] = [
 pub(super) struct ChartSeries {
     pub(super) name: String,
     pub(super) values: Vec<Option<f64>>,
-    /// Whether it is what was planned, not what was measured.
+    /// Whether it shows the plan rather than measurements.
     #[serde(skip)]
     pub(super) planned: bool,
     /// The lowest and the highest of the runs at each x, where it stands for several.
@@ -68,7 +68,7 @@ fn rounded(value: f64) -> f64 {
     format!("{value:.3e}").parse().unwrap_or(value)
 }
 
-/// What stands on the x axis.
+/// The labels of the x axis.
 #[derive(Debug, Clone)]
 pub(super) enum Axis {
     /// Seconds of the run, to its end.
@@ -85,7 +85,7 @@ pub(super) struct Chart {
     pub(super) axis: Axis,
     pub(super) x: Vec<f64>,
     pub(super) series: Vec<ChartSeries>,
-    /// Whether series stand on each other.
+    /// Whether the series are stacked.
     pub(super) stacked: bool,
     /// Whether the y axis is logarithmic where values lie far apart.
     pub(super) log: bool,
@@ -188,7 +188,7 @@ impl Chart {
                 self.draw(&root, range.clone().log_scale(), &range)?;
             } else {
                 let high = if self.stacked { self.tallest() } else { values().fold(0.0, f64::max) };
-                // A ratio has its whole in sight.
+                // The axis of a ratio always extends to 1.
                 let high = if self.unit == ChartUnit::Ratio { high.max(1.0) } else { high * 1.08 };
                 self.draw(&root, 0.0..high, &(0.0..high))?;
             }
@@ -265,8 +265,8 @@ impl Chart {
         self.draw_series(&mut chart)
     }
 
-    /// What stands at the beginning of each band: the names of the stages; their numbers where not
-    /// every name has room, and nothing where a number has none.
+    /// The label at the start of each band: the names of the stages; their numbers where not every
+    /// name has room, and nothing where a number has none.
     fn band_names(&self, x_max: f64) -> Vec<(f64, String)> {
         let plot = f64::from(SIZE.0 - LEFT - RIGHT);
         let fits = |from: &f64, to: &f64, name: &str| {
@@ -346,8 +346,8 @@ fn ends(values: impl Iterator<Item = f64> + Clone) -> Option<(f64, f64)> {
 }
 
 impl Heat {
-    /// A path for each strength of colour: a rectangle of its own for each cell would be five times
-    /// as long.
+    /// One path for each strength of colour: one rectangle for each cell would be five times as
+    /// long.
     fn paths(&self) -> String {
         const STRENGTHS: usize = 8;
         let most = self.columns.iter().flatten().copied().max().unwrap_or(0).max(1) as f64;

@@ -1,5 +1,5 @@
 //! Charts of the machine that made the load: what `uptime`, `free` and `ss -s` would have shown,
-//! what the kernel counted, and what was withheld.
+//! the kernel's counters, and withheld resources.
 
 use super::chart::{Chart, ChartSeries};
 use super::chart_unit::ChartUnit;
@@ -82,7 +82,7 @@ impl HostCharts<'_> {
         self.points.iter().map(|point| value(point.sample.as_ref()?)).collect()
     }
 
-    /// How many processors were withheld in each point; none where nobody looked.
+    /// How many processors were withheld in each point; none where nothing was sampled.
     fn withheld(&self, name: &str, of: fn(&HostPoint) -> u64) -> ChartSeries {
         let share = |point: &HostPoint| {
             let elapsed = point.delta.elapsed_ns;

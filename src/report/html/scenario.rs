@@ -113,7 +113,7 @@ impl ScenarioCharts<'_> {
         charts
     }
 
-    /// A value at each point that anybody told of.
+    /// A value at each point that was measured.
     fn each(&self, value: impl Fn(&TimelinePoint) -> Option<f64>) -> Vec<Option<f64>> {
         self.points.iter().map(|point| (point.seconds > 0).then(|| value(point))?).collect()
     }

@@ -30,10 +30,10 @@ struct AccountReport {
     fixed_rss_bytes: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fixed_rss_bytes_per_process: Option<u64>,
-    /// Beyond what is fixed.
+    /// Without the fixed part.
     #[serde(skip_serializing_if = "Option::is_none")]
     rss_bytes_per_connection: Option<f64>,
-    /// With what is fixed.
+    /// Including the fixed part.
     #[serde(skip_serializing_if = "Option::is_none")]
     total_rss_bytes_per_connection: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ fn nanoseconds(seconds: f64) -> f64 {
     (seconds * 1e9).round() / 1e9
 }
 
-/// A root cause, and the scenario whose connections it kept from being there.
+/// A root cause, and the scenario whose connections it prevented.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct CauseReport<'a> {
     scenario: &'a str,

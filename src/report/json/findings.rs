@@ -53,7 +53,7 @@ struct HealthFigures {
     warn_limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     warn_limit_ns: Option<u64>,
-    /// Planrun's own limit, where the plan has set the one that counts.
+    /// planrun's default limit, if the plan overrides it.
     #[serde(skip_serializing_if = "Option::is_none")]
     default_limit: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -96,7 +96,7 @@ impl<'a> HealthReport<'a> {
     }
 }
 
-/// One threshold, where it was looked at.
+/// One threshold, where it was evaluated.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct ThresholdReport<'a> {
     scenario: &'a str,
@@ -107,7 +107,7 @@ pub(super) struct ThresholdReport<'a> {
     condition: &'a str,
     /// The same by its earlier name, for readers of `planrun.report/1`.
     check: &'a str,
-    /// It is planrun's own: the plan says nothing of thresholds.
+    /// A default threshold of planrun: the plan has none.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     default: bool,
     passed: bool,
@@ -160,7 +160,7 @@ impl<'a> ThresholdReport<'a> {
             bound: (!time).then_some(bound),
             bound_ns: time.then(|| whole(bound)),
             value: finding.value.filter(|_| !time),
-            // What never came has no time.
+            // A response that never arrived has no time.
             value_ns: finding.value.filter(|value| time && value.is_finite()).map(whole),
             numerator: finding.ratio.map(|(numerator, _)| numerator),
             denominator: finding.ratio.map(|(_, denominator)| denominator),

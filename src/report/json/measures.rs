@@ -1,4 +1,4 @@
-//! Turns what was counted and measured into the JSON that scenarios and requests have in common.
+//! Turns counters and times into the JSON that scenarios and requests share.
 
 use super::OrderedMap;
 use crate::plan::{Metric, Stat, TimeMetric};
@@ -15,7 +15,7 @@ pub(super) struct RatioReport {
     value: f64,
 }
 
-/// What became of attempts, of a scenario or of one request.
+/// The outcomes of attempts, of a scenario or of one request.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct AttemptsReport {
     due: u64,

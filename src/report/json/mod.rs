@@ -1,7 +1,7 @@
 //! Turns a run into `report.json`: everything, in schema `planrun.report/1`.
 //!
-//! **Invariant:** what was not measured has no key; times are whole nanoseconds, ratios come with
-//! numerator and denominator.
+//! **Invariant:** figures that were not measured have no key; times are whole nanoseconds, ratios
+//! come with numerator and denominator.
 
 mod cost;
 mod facts;
@@ -78,8 +78,8 @@ impl<K, V> OrderedMap<K, V> {
     }
 }
 
-/// A run: what was found, what was planned, what was measured. Keys are added within a version,
-/// never changed; what was not measured has no key.
+/// The report of a run: verdict, plan and measurements. Keys are added within a version, never
+/// changed; figures that were not measured have no key.
 #[derive(Serialize, JsonSchema)]
 #[schemars(title = "planrun.report/1")]
 struct ReportDocument<'a> {
@@ -178,7 +178,7 @@ struct PlanReport<'a> {
     sha256: &'a str,
     seed: u64,
     overrides: Vec<String>,
-    /// SHA-256 of what the plan means, to tell runs apart.
+    /// SHA-256 of the plan's meaning, which distinguishes runs of different plans.
     digests: Digests,
 }
 

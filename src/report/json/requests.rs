@@ -25,7 +25,7 @@ pub(super) struct RequestReport<'a> {
     failures: Vec<FailureReport<'a>>,
 }
 
-/// What there is to tell of each request in a section.
+/// The report of each request in a section.
 pub(super) fn requests<'a>(
     scenario: &'a Scenario,
     section: &Section<'_>,

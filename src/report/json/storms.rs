@@ -6,7 +6,7 @@ use crate::report::storms::EventFacts;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One event. `null`: so many were never back.
+/// One event. `null`: too few reconnected for this percentile.
 #[derive(Serialize, JsonSchema)]
 pub(super) struct EventReport {
     at_ns: u64,

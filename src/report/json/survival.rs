@@ -7,7 +7,7 @@ use crate::units::SECOND_NS;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// A curve is thinned to at most so many points.
+/// The most points that a curve keeps.
 const MOST_POINTS: usize = 100;
 
 /// The lifetimes of held connections.
@@ -55,7 +55,7 @@ impl SurvivalReport {
     pub(super) fn of(survival: &Survival) -> Option<Self> {
         let curve = Curve::of(survival)?;
         let ended = |end: &LifeEnd| (end.name(), survival.count(*end));
-        // The ages of metrics are always told, where they were reached.
+        // The ages that metrics use are always included, if they were reached.
         let after = RatioMetric::ages().filter_map(|(name, seconds)| {
             let (survival, error) = curve.at(seconds)?;
             Some((name, Estimate { survival, error }))

@@ -5,7 +5,7 @@ use anstyle::{AnsiColor, Color, Effects};
 use maud::{Markup, html};
 
 impl Table {
-    /// The table with every column that says something; notes stand in rows of their own.
+    /// The table with every column that is not empty; notes are separate rows.
     pub fn html(&self) -> Markup {
         let says = |at: &usize| self.rows.iter().any(|row| !is_void(&row.cells[*at].text));
         let shown: Vec<usize> = (0..self.columns.len()).filter(says).collect();
@@ -44,7 +44,7 @@ impl Table {
 }
 
 fn content(cell: &TableCell) -> Markup {
-    // Leading spaces are how a part of a stage is told from the stage.
+    // Leading spaces distinguish a phase from its stage.
     let part = if cell.text.starts_with(' ') { "\u{2003}" } else { "" };
     let text = format!("{part}{}", cell.text.trim());
     html! {

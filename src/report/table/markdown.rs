@@ -3,7 +3,7 @@
 use super::{Align, Table, is_void};
 
 impl Table {
-    /// The table in Markdown: every column that says something, notes in rows of their own.
+    /// The table in Markdown: every column that is not empty, notes as separate rows.
     pub fn markdown(&self) -> String {
         let says = |at: &usize| self.rows.iter().any(|row| !is_void(&row.cells[*at].text));
         let shown: Vec<usize> = (0..self.columns.len()).filter(says).collect();
@@ -15,7 +15,7 @@ impl Table {
         for row in &self.rows {
             let cell = |at: &usize| {
                 let text = &row.cells[*at].text;
-                // Leading spaces are how a part of a stage is told from the stage.
+                // Leading spaces distinguish a phase from its stage.
                 let part = if text.starts_with(' ') { "\u{2003}" } else { "" };
                 format!("{part}{}", escaped(text.trim()))
             };

@@ -10,7 +10,7 @@ pub use markdown::escaped;
 use std::io::{self, Write};
 use unicode_width::UnicodeWidthStr;
 
-/// Where a column's text stands.
+/// The alignment of a column's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Align {
     /// Words.
@@ -19,18 +19,18 @@ enum Align {
     Right,
 }
 
-/// What becomes of a column's text where the table is too wide without any spare column.
+/// What happens to a column's text if the table is too wide even without spare columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum WhenNarrow {
     /// It is shortened, after all names.
     Shorten,
     /// It is shortened first: a name is known by its beginning.
     Name,
-    /// It stands below its row, before any column is left out.
+    /// It moves below its row, before any column is left out.
     Below,
 }
 
-/// One column: its heading, its alignment, and what becomes of it when the table is too wide.
+/// One column: its heading, its alignment, and what happens to it if the table is too wide.
 #[derive(Debug, Clone, Copy)]
 pub struct Column {
     heading: &'static str,
@@ -55,7 +55,7 @@ impl Column {
         Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Name }
     }
 
-    /// Sentences under this heading: where the table is too wide, each stands below its row.
+    /// Sentences under this heading: if the table is too wide, each moves below its row.
     pub const fn sentence(heading: &'static str) -> Self {
         Self { heading, align: Align::Left, spare: 0, narrow: WhenNarrow::Below }
     }
@@ -97,7 +97,7 @@ pub struct Table {
     rows: Vec<Row>,
 }
 
-/// A row, and a line of its own below it.
+/// A row, and a separate line below it.
 #[derive(Debug, Clone, Default)]
 struct Row {
     cells: Vec<TableCell>,
@@ -106,10 +106,10 @@ struct Row {
 
 const GAP: usize = 2;
 
-/// What stands for a figure that was not measured.
+/// The placeholder for a figure that was not measured.
 pub const NOT_MEASURED: &str = "–";
 
-/// A name keeps at least so many columns as long as anything else can give way.
+/// The fewest columns that a name keeps while other cells can still shrink.
 const SHORTEST_NAME: usize = 8;
 
 /// Shortened to `width` with an ellipsis where it is longer.
@@ -135,7 +135,7 @@ impl Table {
         Self { columns, rows: Vec::new() }
     }
 
-    /// Adds a row; what it lacks is empty.
+    /// Adds a row; missing cells are empty.
     pub fn row(&mut self, mut cells: Vec<TableCell>) {
         cells.resize(self.columns.len(), TableCell::default());
         self.rows.push(Row { cells, note: None });
@@ -177,7 +177,7 @@ impl Table {
         Ok(())
     }
 
-    /// What is shown, and how wide, in so many columns.
+    /// Which cells are shown at this width, and how wide each is.
     fn lay_out(&self, room: usize) -> Layout {
         let widths: Vec<usize> = (0..self.columns.len())
             .map(|at| {
@@ -239,18 +239,18 @@ impl Table {
     }
 }
 
-/// Whether a cell says nothing: a column of such cells is left out.
+/// Whether a cell is empty: a column of such cells is left out.
 fn is_void(text: &str) -> bool {
     text.is_empty() || text == NOT_MEASURED
 }
 
-/// How a table is drawn in so many columns.
+/// The layout of a table at this width, in columns.
 struct Layout {
     /// Columns that are shown, in order.
     shown: Vec<usize>,
     /// The widths of all columns.
     widths: Vec<usize>,
-    /// Columns whose texts stand below their rows.
+    /// Columns whose texts move below their rows.
     below: Vec<usize>,
 }
 
@@ -260,8 +260,8 @@ impl Layout {
         self.shown.iter().map(|at| self.widths[*at]).sum::<usize>() + gaps
     }
 
-    /// Takes what is still too much from the widest name, then from the widest words, then from the
-    /// widest of all.
+    /// Cuts the excess width from the widest name, then from the widest words, then from the widest
+    /// of all.
     fn shrink(&mut self, room: usize, columns: &[Column]) {
         while self.total() > room {
             let widest = |of: &dyn Fn(&Column) -> bool, least: usize| {

@@ -24,7 +24,7 @@ pub(super) fn diagnoses(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     if all.is_empty() {
         return Ok(());
     }
-    // A generator that stood still may have made the target look as it does.
+    // A stalled generator may itself have caused what looks like the target's failures.
     let title = match run.judgement.verdict {
         Verdict::Invalid => "Causes, as far as an INVALID run can tell",
         Verdict::Pass | Verdict::Fail => "Causes",

@@ -11,7 +11,7 @@ use crate::units::figure::{grouped, percent};
 use anstyle::Style;
 use std::io::{self, Write};
 
-/// Checks that are shown, those that broke most often first; the others are in checks.csv.
+/// How many checks are shown, those that failed most often first; the others are in checks.csv.
 const MOST: usize = 20;
 const FEW: usize = 8;
 

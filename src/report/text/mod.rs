@@ -1,8 +1,8 @@
 //! Turns a run into the summary that ends it on screen: the verdict, why, what happened, and at the
 //! end the verdict again and the folder.
 //!
-//! **Invariant:** no line is wider than the page, but for paths, which are there to be copied; and
-//! no control character of others reaches the terminal.
+//! **Invariant:** no line is wider than the page, except paths, which must stay copyable; and no
+//! control character of others reaches the terminal.
 //! **Invariant:** colours say nothing that a word does not say as well.
 
 mod causes;
@@ -81,7 +81,7 @@ pub fn write(
 fn last(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out)?;
     verdict_line(run, out)?;
-    // A path is there to be copied: it is never cut.
+    // A path must stay copyable: it is never cut.
     writeln!(out, "{STRONG}Results{STRONG:#}  {}", visible(&made.folder.to_string_lossy()))
 }
 
@@ -102,7 +102,7 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     };
     let word = run.judgement.verdict;
     let (said, before) = (said(run), format!("{sign} {word}  "));
-    // The name gives way before what is said of it.
+    // The name is shortened before its description.
     let room = out.width().saturating_sub(before.width());
     let name = visible(&run.plan.name);
     let name = shortened(&name, room.saturating_sub(said.width() + ": ".width()).max(8));
@@ -188,7 +188,7 @@ fn thresholds(run: &SavedRun, detail: Detail, out: &mut Page<'_>) -> io::Result<
     paragraph(out, "  ", &more, QUIET)
 }
 
-/// A row for each threshold where it was looked at.
+/// A row for each place where a threshold was evaluated.
 pub(in crate::report) fn threshold_table(run: &SavedRun) -> Table {
     table_of(run, run.judgement.findings.iter())
 }
@@ -286,7 +286,8 @@ fn attempts_failed(failed: u64) -> String {
     format!("{} attempt{plural} failed", grouped(failed))
 }
 
-/// Whether a percentile is broken on fewer samples than it takes to tell it.
+/// Whether a percentile threshold is broken although it has too few samples to estimate the
+/// percentile.
 fn is_below_floor(threshold: &Threshold, finding: &Finding) -> bool {
     matches!(threshold.metric, Metric::Time(_, stat) if finding.samples < stat.sample_floor())
 }

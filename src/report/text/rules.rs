@@ -1,5 +1,5 @@
-//! Turns the rules of validity into a table of all of them, and into words for those that the plan
-//! has loosened.
+//! Turns the validity rules into a table of all of them, and into notes on those that the plan has
+//! loosened.
 
 use super::{BAD, DOUBT, GOOD, QUIET, STRONG, heading};
 use crate::report::page::Page;
@@ -8,7 +8,7 @@ use crate::store::SavedRun;
 use crate::verdict::{Health, RuleStatus};
 use std::io;
 
-/// Every rule with what was measured where it was worst, its limits, and whose they are.
+/// Every rule with its worst measured value, its limits, and who set them.
 pub fn rules(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     heading(out, "Rules of validity")?;
     table(run).write(out, 2)
@@ -49,7 +49,7 @@ pub(in crate::report) fn table(run: &SavedRun) -> Table {
     table
 }
 
-/// A limit that the plan has loosened: what is within it may still be the generator's doing.
+/// A limit that the plan has loosened: a value within it may still come from the generator.
 pub(super) fn loosened(health: &Health) -> Option<String> {
     let (own, set) = health.default_limit.zip(health.invalid)?;
     (set > own).then(|| {

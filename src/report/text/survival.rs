@@ -1,5 +1,5 @@
-//! Turns what became of held connections into lines: the time that was kept, who died of what, and
-//! what many deaths share.
+//! Turns the fate of held connections into lines: the time held, what ended them, and what many
+//! deaths share.
 
 use super::{BAD, paragraph};
 use crate::plan::{Metric, RatioMetric};

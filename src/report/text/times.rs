@@ -5,8 +5,8 @@ use crate::report::section::Section;
 use crate::report::table::NOT_MEASURED;
 use crate::units::figure::time;
 
-/// The distribution that says most about a part of a scenario: what users waited for, where that is
-/// measured.
+/// The most informative distribution of a phase of a scenario: the time that users waited, where
+/// that is measured.
 pub(in crate::report) fn main_time(scenario: &Scenario, section: &Section<'_>) -> TimeMetric {
     let protocol = scenario.protocol.row();
     let from_due = protocol.time_from_due.filter(|one| section.cell.times.count(*one) > 0);
@@ -20,8 +20,7 @@ pub(super) fn figure(section: &Section<'_>, metric: TimeMetric, stat: Stat) -> S
     enough.map_or_else(|| NOT_MEASURED.to_owned(), |measure| time(measure.value))
 }
 
-/// The 99th percentile; with too few samples for it the highest one that they are enough for, by
-/// its name.
+/// The 99th percentile, or with too few samples the highest one that they suffice for, by its name.
 pub(super) fn finest(section: &Section<'_>, metric: TimeMetric) -> String {
     const OTHERS: [Stat; 4] = [Stat::P95, Stat::P90, Stat::P50, Stat::Max];
     let p99 = figure(section, metric, Stat::P99);

@@ -56,7 +56,7 @@ pub(in crate::results) fn interval_of_median(figures: &[f64]) -> Option<Confiden
     interval(figures, figures, |_, one| one)
 }
 
-/// The same by so many draws.
+/// The same with this many draws.
 pub(super) fn interval_by(
     draws: usize,
     base: &[f64],

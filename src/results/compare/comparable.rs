@@ -17,14 +17,14 @@ pub enum DifferenceKind {
     /// A run that proves nothing about its target.
     #[value(skip)]
     Invalid,
-    /// A run that did not come to its end.
+    /// A run that stopped before its end.
     #[value(skip)]
     Incomplete,
     /// Another processor, kernel or hypervisor, or a debug build.
     Machine,
     /// Another version of planrun.
     Version,
-    /// Another target: told, and no reason not to compare.
+    /// Another target: reported, but still comparable.
     #[value(skip)]
     Target,
 }
@@ -40,7 +40,7 @@ pub struct Difference {
     pub accepted: bool,
 }
 
-/// What of a machine moves figures most, by name.
+/// The properties of a machine that affect figures most, by name.
 const MACHINE: [(&str, [&str; 2]); 5] = [
     ("processor", ["cpu", "model"]),
     ("processors", ["cpu", "usable"]),
@@ -109,7 +109,7 @@ pub(super) fn differences(
     found
 }
 
-/// Where two machines differ, in words. What is not known of one of them is no difference.
+/// The differences of two machines, in words. An unknown property is not a difference.
 fn machines(one: &Value, other: &Value) -> Vec<String> {
     let mut found = Vec::new();
     for (name, [table, key]) in MACHINE {

@@ -52,7 +52,7 @@ pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<RunF
     all
 }
 
-/// What says most about a scenario, and what its thresholds name.
+/// The most informative metrics of a scenario, and those of its thresholds.
 fn chosen(scenario: &Scenario) -> Vec<Metric> {
     let times = |time| [Stat::P50, Stat::P99].map(|stat| Metric::Time(time, stat));
     let mut metrics = vec![Metric::Ratio(RatioMetric::Failure)];

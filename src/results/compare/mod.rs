@@ -44,7 +44,7 @@ impl Default for Margin {
     }
 }
 
-/// What is compared, and how strictly.
+/// The metrics to compare, and the tolerances.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
     /// How much worse a figure may get.
@@ -89,7 +89,7 @@ impl ComparisonOutcome {
 pub struct Change {
     /// Where it was measured.
     pub place: FigurePlace,
-    /// What was measured.
+    /// The measured values.
     #[serde(serialize_with = "name")]
     pub metric: Metric,
     /// The figure of each run of the base.
@@ -236,7 +236,7 @@ fn decide(metric: Metric, interval: ConfidenceInterval, margin: Margin) -> Compa
     let row = metric.row();
     let margin = if row.unit == MetricUnit::Ratio { margin.points } else { margin.relative };
     let [least, most] = worse(metric, interval);
-    // Of what is neither good nor bad, any change is one too many.
+    // A metric that is neither good nor bad must not change at all.
     let least = if row.better == Better::Neither { least.max(-most) } else { least };
     if least > margin {
         ComparisonOutcome::Regressed

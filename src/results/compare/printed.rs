@@ -9,7 +9,7 @@ use crate::units::visible;
 use anstyle::{AnsiColor, Style};
 use std::io::{self, Write};
 
-/// The table, what keeps the runs from being compared, and the decision in the last line.
+/// The table, the reasons why runs cannot be compared, and the decision in the last line.
 pub fn write(comparison: &RunComparison, page: &mut Page<'_>) -> io::Result<()> {
     table(comparison).write(page, 2)?;
     for one in &comparison.differences {

@@ -72,7 +72,7 @@ pub struct Reproduction {
 /// When a file of a folder cannot be read.
 pub fn reproduced(before: &SavedRun, after: &SavedRun) -> Result<Reproduction, Error> {
     let (one, other) = (std::slice::from_ref(before), std::slice::from_ref(after));
-    // What was INVALID may be made again, too: then nothing else is said of its figures.
+    // An INVALID run may be repeated, too: then its figures are not judged.
     let differences = comparable::differences(one, other, &[DifferenceKind::Version]);
     let again = figures(after, &[]);
     let pairs = figures(before, &[]);

@@ -54,8 +54,8 @@ fn the_same_figures_give_the_same_interval() {
     assert!(low < of().effect && of().effect < high, "{low} {high}");
 }
 
-/// How sets of so many runs a side come out, whose figures vary by `noise` from run to run: the
-/// parts that are regressed, not regressed and inconclusive.
+/// The results of comparing sets of this many runs a side, whose figures vary by `noise` from run
+/// to run: the parts that are regressed, not regressed and inconclusive.
 fn simulated(runs: usize, noise: f64, slower: f64) -> [f64; 3] {
     const SETS: u32 = 200;
     let mut random = fastrand::Rng::with_seed(7);

@@ -1,4 +1,4 @@
-//! Turns a result folder into whether it says what its data say: every file by its checksum, every
+//! Verifies that the files of a result folder match its data: every file by its checksum, every
 //! derived file by making it again.
 //!
 //! Of a folder that another build of planrun wrote, figures are compared instead of bytes: formats
@@ -21,12 +21,12 @@ const RAW: [&str; 4] = ["plan.toml", "recording.jsonl", "recording.jsonl.gz", "e
 
 const SUMS: &str = "SHA256SUMS";
 
-/// What was found in a folder.
+/// The findings in a folder.
 #[derive(Debug, Serialize)]
 pub struct Verification {
     /// The folder.
     pub folder: PathBuf,
-    /// Whether it says what its data say.
+    /// Whether the files match the data.
     pub verified: bool,
     /// Why it does not, by file.
     pub problems: Vec<FileMismatch>,
@@ -54,22 +54,22 @@ pub struct Verification {
     pub made_by: Option<String>,
 }
 
-/// What is wrong with a file.
+/// An error of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FileMismatch {
     /// Its name.
     pub file: String,
-    /// What is wrong, with the first difference.
+    /// The error, with the first difference.
     pub what: String,
 }
 
 /// Verifies the folder of a run. Nothing in it is changed.
 ///
 /// # Errors
-/// When it is no folder of a run, its run goes on, or a file cannot be read.
+/// If it is not a result folder, its run is still active, or a file cannot be read.
 pub fn verify(folder: &Path) -> Result<Verification, Error> {
     if !store::is_run(folder) && !folder.join(SUMS).is_file() {
-        // Says what it is instead.
+        // The error says what it is instead.
         SavedRun::open(folder)?;
     }
     let _lock = FolderLock::take_after_run(folder)?;

@@ -41,7 +41,7 @@ pub(super) fn json(saved: &[u8], derived: &[u8], made: Timestamp) -> Result<Agre
     Ok(agreement)
 }
 
-/// Everything of `old` stands in `new`, where there may be more.
+/// Everything in `old` is also in `new`, which may have more.
 fn stands_in(
     old: &Value,
     new: &Value,
@@ -96,7 +96,7 @@ fn stands_in(
     }
 }
 
-/// Rules are told in the order of their table, which has grown and was sorted since.
+/// Rules are listed in the order of their table, which has grown and was sorted since.
 fn is_a_set(place: &str) -> bool {
     ["/invalid", "/health"].iter().any(|one| place.ends_with(one))
 }
@@ -110,7 +110,10 @@ fn is_corrected(one: &Correction, key: &str, made: Timestamp) -> bool {
 pub(super) fn csv(saved: &[u8], derived: &[u8]) -> Result<Agreement, String> {
     let rows = |bytes: &[u8]| -> Result<Vec<csv::StringRecord>, String> {
         let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(bytes);
-        reader.records().collect::<Result<_, _>>().map_err(|error| format!("it is no CSV: {error}"))
+        reader
+            .records()
+            .collect::<Result<_, _>>()
+            .map_err(|error| format!("it is not valid CSV: {error}"))
     };
     let (saved, derived) = (rows(saved)?, rows(derived)?);
     let empty = csv::StringRecord::new();

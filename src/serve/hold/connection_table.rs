@@ -3,12 +3,12 @@
 //!
 //! **Invariant:** nothing is allocated for a connection but its record of 32 bytes.
 //! **Invariant:** every message is due the same period after the one before it, so the queue needs
-//! no sorting: what is queued last is due last.
+//! no sorting: the entry queued last is due last.
 
 /// No slot.
 const NONE: u32 = u32::MAX;
 
-/// What is known of a connection. Times are milliseconds of the server's clock, modulo 2^32.
+/// The record of a connection. Times are milliseconds of the server's clock, modulo 2^32.
 #[derive(Debug)]
 pub(super) struct ServedConnection<S, T> {
     /// `None`: the slot is free, and `next` is the next free one.
@@ -26,11 +26,11 @@ pub(super) struct ServedConnection<S, T> {
     pub(super) offset: u32,
     /// Messages that wait for room in the socket's buffer, the one sent in part included.
     pub(super) owed: u16,
-    /// What its conversation keeps of it.
+    /// The state of its conversation.
     pub(super) talk: T,
 }
 
-// mio's and std's debug builds may add to the stream; what counts is what is shipped.
+// mio's and std's debug builds may add to the stream; only release builds matter.
 #[cfg(not(debug_assertions))]
 const _: () = assert!(size_of::<ServedConnection<std::net::TcpStream, u16>>() == 32);
 

@@ -1,4 +1,4 @@
-//! Turns an accepted connection into what the script says happens on it, until it ends.
+//! Serves an accepted connection as the script says, until it ends.
 //!
 //! **Invariant:** one buffer serves all reads, and the script's bytes all sends; a connection owns
 //! neither.
@@ -41,7 +41,7 @@ pub(super) struct ConnectionHandler<T: Talk> {
     pub(super) sessions: Sessions<UnbufferedServerConnection>,
     pub(super) registry: Registry,
     pub(super) buffer: Box<[u8]>,
-    /// What the conversation sends at once.
+    /// Bytes that the conversation sends at once.
     pub(super) outgoing: Vec<u8>,
     /// Sends that a fault delays, by time; each delay is the same.
     pub(super) late: VecDeque<ServerTimer<Late>>,
@@ -60,7 +60,7 @@ pub(super) struct ServerTimer<W> {
     pub(super) what: W,
 }
 
-/// What a fault delays.
+/// Sends that a fault delays.
 #[derive(Debug)]
 pub(super) enum Late {
     /// Messages.
@@ -77,7 +77,7 @@ pub(super) enum Why {
     Reply,
 }
 
-/// What became of the messages that a connection was owed.
+/// The outcome of the messages owed to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Flushed {
     /// The kernel has them all.
@@ -167,14 +167,14 @@ impl<T: Talk> ConnectionHandler<T> {
         if event.is_writable() && self.connections.get(slot).is_some_and(|one| one.owed > 0) {
             self.flush_later(slot);
         }
-        // What a session has to send goes out when it is read from.
+        // A TLS session sends its pending data when it is read.
         let secured = self.tls.is_some();
         if event.is_readable() || event.is_read_closed() || event.is_error() || secured {
             self.receive(slot, event.is_read_closed() || secured);
         }
     }
 
-    /// Does what is due: heartbeats, delayed sends, planned ends.
+    /// Runs what is due: heartbeats, delayed sends, planned ends.
     pub(super) fn on_time(&mut self) {
         for _ in 0..HEARTBEATS {
             let Some((slot, due_ms)) = self.connections.take_due(self.now_ms) else { break };

@@ -91,7 +91,7 @@ impl BoundHoldServer {
     }
 }
 
-/// Serves until `stop` says so; what was counted.
+/// Serves until `stop`; returns the counters.
 fn serve<T: Talk>(server: BoundHoldServer, talk: T, stop: Stop) -> Result<Counts, ServeError> {
     let mut serving = Loop::new(server, talk, stop)?;
     serving.run()?;
@@ -217,7 +217,7 @@ impl<T: Talk> Loop<T> {
         Ok(stopping)
     }
 
-    /// Accepts again when what it waited for has come.
+    /// Resumes accepting once the resource that it waited for is free.
     fn recover(&mut self) {
         let recovered = match self.accepting {
             Accepting::WhenFreed => self.conversations.freed,
@@ -229,7 +229,7 @@ impl<T: Talk> Loop<T> {
         }
     }
 
-    /// How long there is nothing to do unless some socket says so; `None`: for ever.
+    /// How long to wait for sockets before something is due; `None`: for ever.
     fn timeout(&self) -> Option<Duration> {
         if self.accepting == Accepting::Now || self.conversations.has_unread() {
             return Some(Duration::ZERO);
@@ -266,7 +266,7 @@ impl<T: Talk> Loop<T> {
         }
     }
 
-    /// What a failed accept means for the next; `None`: only that one connection is gone.
+    /// How to proceed after a failed accept; `None`: only that one connection is gone.
     fn after(&mut self, error: &io::Error) -> Option<Accepting> {
         match error.raw_os_error().map(Errno::from_raw) {
             Some(Errno::EINTR) => return None,

@@ -1,4 +1,4 @@
-//! Turns what a connection has to read into replies, and into its end.
+//! Reads from a connection, and replies or ends it.
 
 use super::conversation::{ConnectionHandler, Flushed, Late, ServerTimer, Why};
 use super::talk::{Heard, Talk};
@@ -9,8 +9,8 @@ use std::io::ErrorKind;
 const READS: usize = 16;
 
 impl<T: Talk> ConnectionHandler<T> {
-    /// Reads what has come. `to_the_end`: a short read does not mean that there is no more, because
-    /// an end may lie behind it.
+    /// Reads the available data. `to_the_end`: a short read does not mean that there is no more,
+    /// because an end may lie behind it.
     pub(super) fn receive(&mut self, slot: u32, to_the_end: bool) {
         for _ in 0..READS {
             let Some(one) = self.connections.get(slot) else { return };

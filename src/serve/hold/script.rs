@@ -1,5 +1,5 @@
-//! Turns the server's options into what the loop needs at hand: bytes ready to send, and times in
-//! milliseconds.
+//! Turns the server's options into a form that the loop can use directly: bytes ready to send, and
+//! times in milliseconds.
 
 use super::talk::Talk;
 use crate::plan::{Faults, TcpHoldServer};
@@ -12,7 +12,7 @@ const BATCH: usize = 16_384;
 /// The longest greeting that is sent together with the end of a handshake.
 const GREETING_MAX: usize = 4_096;
 
-/// What the server does, ready for use.
+/// The server's behaviour on a connection.
 #[derive(Debug)]
 pub(super) struct Script {
     /// The message, over and over.
@@ -23,12 +23,12 @@ pub(super) struct Script {
     pub(super) length: usize,
     pub(super) greet: bool,
     pub(super) every_ms: Option<u32>,
-    /// What is sent as a heartbeat in place of the message.
+    /// The heartbeat to send instead of the message.
     pub(super) beat: Option<Vec<u8>>,
     faults: Option<Faults>,
-    /// What ends a connection that a fault hits, and when.
+    /// How and when a connection that a fault hits ends.
     pub(super) end: Option<PlannedEnd>,
-    /// What a connection that a fault hits waits before each send.
+    /// How long a connection that a fault hits waits before each send.
     pub(super) delay_ms: Option<u32>,
     /// Bytes after which a connection that a fault hits is reset.
     pub(super) reset_after_bytes: Option<u32>,

@@ -1,4 +1,4 @@
-//! Turns what a connection is owed into bytes that the kernel takes, and ends connections.
+//! Sends the messages owed to a connection as far as the kernel accepts them, and ends connections.
 
 use super::conversation::{ConnectionHandler, Flushed, Late, ServerTimer, Why};
 use super::talk::Talk;
@@ -12,8 +12,8 @@ use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 impl<T: Talk> ConnectionHandler<T> {
-    /// Sends what the conversation says beside messages. It goes out as a whole, between messages,
-    /// or not at all: a client that does not read misses it. Whether it went out.
+    /// Sends the conversation's own bytes, which are not messages. It goes out as a whole, between
+    /// messages, or not at all: a client that does not read misses it. Whether it went out.
     pub(super) fn send_at_once(&mut self, slot: u32) -> bool {
         let outgoing = std::mem::take(&mut self.outgoing);
         let Some(one) = self.connections.get(slot) else { return false };
@@ -87,7 +87,7 @@ impl<T: Talk> ConnectionHandler<T> {
         }
     }
 
-    /// Hands to the kernel what the connection is owed, as far as there is room.
+    /// Sends the messages owed to the connection, as far as there is room.
     fn flush(&mut self, slot: u32) -> Flushed {
         loop {
             let Some(one) = self.connections.get(slot) else { return Flushed::Lost };

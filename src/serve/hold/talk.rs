@@ -1,4 +1,4 @@
-//! Turns what clients of a held connection send into what the server must do about it.
+//! The server's side of the protocols of held connections.
 
 use super::pattern::BytePattern;
 use super::tally::ServedEnd;
@@ -15,15 +15,15 @@ pub(super) struct Heard {
     pub(super) end: Option<ServedEnd>,
 }
 
-/// What is spoken on held connections, seen from the server.
+/// A protocol of held connections, from the server's side.
 pub(super) trait Talk: Debug {
-    /// What is kept of each connection.
+    /// The state of each connection.
     type State: Copy + Default + Debug;
 
     /// Whether a handshake comes before the first message.
     const SHAKES_HANDS: bool;
 
-    /// Takes in bytes of a client; what must be sent at once is appended to `out`.
+    /// Handles bytes of a client; appends to `out` what must be sent at once.
     fn receive(
         &mut self,
         slot: u32,
@@ -32,19 +32,19 @@ pub(super) trait Talk: Debug {
         out: &mut Vec<u8>,
     ) -> Heard;
 
-    /// What a message is on the wire.
+    /// The bytes of a message on the wire.
     fn frame(&self, message: &[u8]) -> Vec<u8>;
 
-    /// What is sent as a heartbeat in place of the message.
+    /// The heartbeat to send instead of the message.
     fn beat(&self) -> Option<Vec<u8>>;
 
-    /// What is said before this side ends a connection.
+    /// The closing message to send before this side ends a connection.
     fn goodbye(&self) -> Vec<u8>;
 
     /// A connection is gone.
     fn forget(&mut self, slot: u32);
 
-    /// Counters of its own.
+    /// Counters that only this protocol has.
     fn counts(&self) -> Vec<(&'static str, u64)>;
 }
 
@@ -61,7 +61,7 @@ impl Raw {
 }
 
 impl Talk for Raw {
-    /// Bytes of the awaited message that have come so far.
+    /// Bytes of the awaited message received so far.
     type State = u16;
 
     const SHAKES_HANDS: bool = false;

@@ -1,4 +1,4 @@
-//! Turns bytes of a WebSocket's client (RFC 6455) into what the server must do about it.
+//! The server's side of WebSockets (RFC 6455).
 //!
 //! **Invariant:** only what has come in part is kept, beside the connections.
 
@@ -18,7 +18,7 @@ const HEADERS_MAX: usize = 128;
 /// The longest message that is taken.
 const MESSAGE_MAX: u32 = 1 << 20;
 
-/// What the server's conversations have in common.
+/// The settings that all conversations of the server share.
 #[derive(Debug)]
 pub(super) struct WebSocketTalk {
     reply_to: Option<Vec<u8>>,
@@ -58,7 +58,7 @@ pub(super) struct ServedWebSocket {
     is_partial: bool,
 }
 
-/// What one frame asked for.
+/// The effect of one frame.
 enum FrameAction {
     Nothing,
     Reply,

@@ -22,9 +22,9 @@ pub(super) struct Truncated;
 /// The body of an answer.
 #[derive(Debug)]
 pub(super) struct FaultyBody {
-    /// What is still to be sent.
+    /// Bytes still to send.
     left: Bytes,
-    /// What the head promised beyond that, and will not come.
+    /// Bytes that the head announced but that are never sent.
     withheld: u64,
     pace: Option<BodyPacing>,
     cut: Option<Cut>,
@@ -38,7 +38,7 @@ struct BodyPacing {
     step: Duration,
 }
 
-/// Waits until what was promised and kept has left, so that exactly that much arrives.
+/// Waits until the bytes before the cut were sent, so that exactly those arrive.
 #[derive(Debug)]
 struct Cut {
     line: Arc<FlushSignal>,

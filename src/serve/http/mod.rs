@@ -135,7 +135,7 @@ impl BoundHttpServer {
     }
 }
 
-/// Clients that are done have closed; gives what they did a moment to be seen.
+/// Clients have closed their connections by now; waits a moment until this is counted.
 async fn settle(tally: &HttpTally) {
     let seen = || [&tally.accepted, &tally.open, &tally.bytes_received].map(|n| n.load(Relaxed));
     let mut last = seen();
@@ -266,7 +266,7 @@ impl SharedState {
         let (head, asked) = request.into_parts();
         let path = head.uri.path();
         let (mut answer, mut status, mut headers) = if routes::is_route(path) {
-            // What is too large to be sent back is taken for nothing.
+            // A body that is too large to echo counts as empty.
             let asked = Limited::new(asked, routes::MOST).collect().await;
             let asked = asked.map_or_else(|_| Bytes::new(), http_body_util::Collected::to_bytes);
             let routed = routes::route(path, &head.headers, asked);

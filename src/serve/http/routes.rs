@@ -18,7 +18,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::json;
 use std::io::Write as _;
 
-/// What is sent back is at most so long: bytes.
+/// The longest echoed body, in bytes.
 pub(super) const MOST: usize = 16 << 20;
 
 /// The most redirects of a chain.
@@ -27,7 +27,7 @@ const MOST_REDIRECTS: u32 = 100;
 /// The cookie of a login.
 const SESSION: &str = "session";
 
-/// An answer of its own.
+/// A path with a built-in response.
 #[derive(Debug)]
 pub(super) struct Routed {
     pub(super) status: StatusCode,
@@ -75,7 +75,7 @@ impl Routed {
     }
 }
 
-/// Whether a path has an answer of its own.
+/// Whether a path has a built-in response.
 pub(super) fn is_route(path: &str) -> bool {
     let first = path.split('/').nth(1).unwrap_or_default();
     ["echo", "login", "me", "items", "status", "redirect", "bytes"].contains(&first)
@@ -117,7 +117,7 @@ pub(super) fn route(path: &str, asked: &HeaderMap, body: Bytes) -> Routed {
         .encoded(asked)
 }
 
-/// Text, unless the request said what its body is.
+/// Text, unless the request has a content type.
 fn kind(asked: &HeaderMap) -> &'static str {
     match asked.get(CONTENT_TYPE).map(HeaderValue::as_bytes) {
         Some(kind) if kind.starts_with(b"application/json") => "application/json",

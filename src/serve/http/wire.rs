@@ -12,12 +12,12 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// What the connection and the answers on it tell each other.
+/// State shared by a connection and the responses on it.
 #[derive(Debug, Default)]
 pub(super) struct FlushSignal {
-    /// The connection is to end by RST.
+    /// The connection must end by RST.
     reset: AtomicBool,
-    /// Times that all there was to send had been handed to the kernel.
+    /// How often all pending data had been handed to the kernel.
     flushes: AtomicU64,
     /// They wait for the next flush.
     waiting: std::sync::Mutex<Vec<Waker>>,
@@ -51,7 +51,7 @@ impl FlushSignal {
     }
 }
 
-/// What is spoken on a connection.
+/// The HTTP version of a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum SpokenVersion {
     Http1,
@@ -59,13 +59,13 @@ pub(super) enum SpokenVersion {
 }
 
 impl SpokenVersion {
-    /// What a handshake agreed on.
+    /// The result of a handshake.
     pub(super) fn agreed(alpn: Option<&[u8]>) -> Self {
         if alpn == Some(b"h2") { Self::Http2 } else { Self::Http1 }
     }
 }
 
-/// What a client of HTTP/2 says first (RFC 9113, 3.4).
+/// The connection preface of HTTP/2 (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// How long to wait for the rest of that.
@@ -93,10 +93,10 @@ impl ServedStream {
         Self { stream, line, tally, left, client_closed: false, client_reset: false }
     }
 
-    /// What the client speaks, by its first bytes.
+    /// The client's HTTP version, by its first bytes.
     pub(super) async fn version(&mut self) -> SpokenVersion {
         let mut first = [0; PREFACE.len()];
-        // No longer than a second: what says only a part of it is not HTTP/2.
+        // At most one second: a client that sends only part of the preface does not speak HTTP/2.
         for _ in 0..1_000 {
             let Ok(length) = self.stream.peek(&mut first).await else {
                 // The next read sees an end of file: this peek has consumed the error.
@@ -114,7 +114,7 @@ impl ServedStream {
         SpokenVersion::Http1
     }
 
-    /// How much of `length` bytes may be sent; an error when the fault is to strike.
+    /// How much of `length` bytes may be sent; an error once the fault strikes.
     fn allowed(&self, length: usize) -> io::Result<usize> {
         match self.left {
             Some(0) => {

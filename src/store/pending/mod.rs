@@ -1,8 +1,8 @@
-//! Turns what waits to be merged into a file beside the journal, so that a run that is killed loses
+//! Keeps the facts that wait to be merged in a file beside the journal, so that a killed run loses
 //! no more of it than of its counts.
 //!
-//! **Invariant:** what the journal has already is not added again, and nothing is added that is of
-//! seconds behind the journal's last.
+//! **Invariant:** facts that are in the journal already are not added again, and nothing is added
+//! that is of seconds behind the journal's last.
 
 #![expect(clippy::disallowed_methods, reason = "it is a file of a saved run")]
 
@@ -52,7 +52,7 @@ impl PendingFile {
     }
 }
 
-/// The lines of the file; none where there is no file, or not a whole one.
+/// The lines of the file; none if it is missing or incomplete.
 pub(super) fn read(folder: &Path) -> Vec<Durations> {
     // Without this file the report says what is missing.
     let bytes = fs::read(folder.join(name::PENDING)).unwrap_or_default();
@@ -100,7 +100,7 @@ impl Awaited {
         }
     }
 
-    /// Takes out what was merged.
+    /// Removes the merged facts.
     pub(super) fn came(&mut self, durations: &Durations) {
         let key = (durations.scenario, Bulk::of(durations));
         let Some((first, last)) = self.ranges.remove(&key) else { return };

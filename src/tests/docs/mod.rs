@@ -20,7 +20,7 @@ fn family(metric: &MetricRow) -> String {
     }
 }
 
-/// What a threshold without `during` looks at.
+/// The phases that a threshold without `during` covers.
 fn looks_at(metric: &MetricRow) -> String {
     let all = |protocol: &ProtocolKind| metric.all_phases.has(*protocol);
     let (of_all, of_hold): (Vec<_>, Vec<_>) = metric.protocols.iter().partition(all);
@@ -63,11 +63,11 @@ fn metrics() -> String {
     let stats: Vec<String> = Stat::ALL.iter().map(|stat| format!("`{stat}`")).collect();
     let mut out = format!(
         "# Metrics\n\n{NOTE}\n\
-         What thresholds look at (`condition = \"connect.time.p99 < 1s\"`), and what reports and \
-         the screen call it. Of a distribution (`.*`) a threshold names one figure: {}. Words in \
-         `code` under \"computed as\" are counters of `report.json`. A threshold without `during` \
-         looks at the phases named here; where it counts whole connections, it does so whatever \
-         `during` says.\n",
+         Metrics of thresholds (`condition = \"connect.time.p99 < 1s\"`), of reports and of the \
+         screen. Of a distribution (`.*`) a threshold names one statistic: {}. Names in `code` \
+         under \"computed as\" are counters of `report.json`. A threshold without `during` covers \
+         the phases under \"evaluated in\"; for whole connections it ignores \
+         `during`.\n",
         stats.join(", ")
     );
     let kinds: [(&str, OfKind); 5] = [
@@ -85,7 +85,7 @@ fn metrics() -> String {
             "computed as",
             "protocols",
             "by request",
-            "looks at",
+            "evaluated in",
             "needs",
             "good",
             "in reports",

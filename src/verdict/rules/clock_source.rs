@@ -7,8 +7,8 @@ pub static CLOCK_SOURCE: Rule = Rule {
     name: "clock_source",
     doc: "Changes of the kernel's clock source.",
     invalid: Some(0.0),
-    what: "the kernel changed its clock source {} times: it found that the one it had was wrong",
-    advice: "see `dmesg`; boot with the clock source that it settled on",
+    what: "the kernel changed its clock source {} times: it found the previous one unreliable",
+    advice: "see `dmesg`; boot with the clock source that it chose",
     measure: Some(measure),
     ..RULE
 };

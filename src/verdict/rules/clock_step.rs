@@ -6,7 +6,7 @@ use crate::record::HostDelta;
 /// The wall clock was set, or the machine was paused.
 pub static CLOCK_STEP: Rule = Rule {
     name: "clock_step",
-    doc: "Jumps of the wall clock against the steady one.",
+    doc: "Jumps of the wall clock relative to the monotonic clock.",
     unit: RuleUnit::Time,
     invalid: Some(50e6),
     what: "the wall clock jumped by {}: it was set, or the machine was paused",

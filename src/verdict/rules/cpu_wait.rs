@@ -10,7 +10,7 @@ pub static CPU_WAIT: Rule = Rule {
     unit: RuleUnit::Share,
     warn: Some(0.10),
     what: "a worker waited for a processor for {} of five seconds",
-    advice: "run nothing else on this machine; a built-in server is something else, too",
+    advice: "run nothing else on this machine, not even a built-in server",
     measure: Some(measure),
     ..RULE
 };

@@ -1,9 +1,9 @@
-//! `incomplete`: the run did not come to its end.
+//! `incomplete`: the run stopped before its end.
 
 use super::rule::{Found, RULE, Rule, RuleLimits, RunFacts};
 use crate::record::StopReason;
 
-/// The run did not come to its end.
+/// The run stopped before its end.
 pub static INCOMPLETE: Rule = Rule {
     name: "incomplete",
     doc: "A run that was interrupted, cut off, or stopped before its end; one that a threshold with \

@@ -8,11 +8,11 @@ use crate::verdict::accounting::most_due;
 /// Attempts failed by this machine's own fault.
 pub static LOCAL_FAILURES: Rule = Rule {
     name: LimitKey::LocalFailures.name(),
-    doc: "Attempts that failed by this machine's own fault.",
+    doc: "Attempts that this machine itself made fail.",
     unit: RuleUnit::Share,
     invalid: Some(LimitKey::LocalFailures.default_limit()),
     setting: Some(LimitKey::LocalFailures),
-    what: "{} of the attempts failed by this machine's own fault",
+    what: "this machine itself made {} of the attempts fail",
     advice: "`planrun doctor PLAN` shows what this machine lacks",
     measure: Some(measure),
     breaches: Some(breaches),
@@ -56,7 +56,7 @@ fn what(one: &InCell<'_>) -> String {
     let what = |failure| match failure {
         Failure::NoRow => "had no row of data left",
         Failure::BadValue => "had a value that cannot be sent",
-        _ => "failed by this machine's own fault",
+        _ => "failed because of this machine",
     };
     let local = one.cell.failures.iter().map(|(cause, _)| cause.failure);
     let mut whats: Vec<&str> = local.filter(|failure| is_local(*failure)).map(what).collect();

@@ -10,7 +10,7 @@ pub static MEMORY_STALL: Rule = Rule {
     warn: Some(0.001),
     invalid: Some(0.01),
     what: "everything waited for memory for {} of the time",
-    advice: "use less memory, or have more",
+    advice: "use less memory, or add more",
     measure: Some(measure),
     ..RULE
 };

@@ -3,7 +3,7 @@
 use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample, of_run};
 
 /// The kernel dropped packets on this machine.
-// Only a warning: the counters are of the whole machine, and what is dropped is sent again.
+// Only a warning: the counters are of the whole machine, and dropped packets are sent again.
 pub static NETWORK_DROPS: Rule = Rule {
     name: "network_drops",
     doc: "Packets that the kernel dropped on this machine.",

@@ -5,10 +5,10 @@ use super::rule::{RULE, Rule, RuleLimits, RunFacts, Sample};
 /// Times beyond the bounds of the histograms.
 pub static OVERFLOW: Rule = Rule {
     name: "overflow",
-    doc: "Times longer than an hour, which histograms do not tell apart.",
+    doc: "Times longer than an hour, which histograms cannot resolve.",
     invalid: Some(0.0),
-    what: "{} times were longer than the hour that histograms tell apart",
-    advice: "shorten what is timed: time-outs, heartbeats, events",
+    what: "{} times were longer than an hour, which histograms cannot resolve",
+    advice: "shorten time-outs, heartbeat periods and events",
     measure: Some(measure),
     ..RULE
 };

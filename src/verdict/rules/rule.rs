@@ -1,4 +1,4 @@
-//! What a rule of validity is, and what it sees of a run.
+//! The definition of a validity rule, and the facts of a run that it reads.
 
 use crate::catalogue::LimitKey;
 use crate::plan::{Level, Phase, Plan, Ramp, Scenario, Stage};
@@ -13,9 +13,9 @@ use serde::{Serialize, Serializer};
 pub struct Rule {
     /// The word in reports; for one that a plan may set, its key.
     pub name: &'static str,
-    /// What it is about, in a sentence for documents.
+    /// A description in one sentence, for documents.
     pub doc: &'static str,
-    /// Of what is measured and of both limits.
+    /// The unit of the value and of both limits.
     pub unit: RuleUnit,
     /// Beyond this it warns.
     pub warn: Option<f64>,
@@ -27,16 +27,16 @@ pub struct Rule {
     pub invalid_note: &'static str,
     /// The limit of a plan that replaces `invalid`.
     pub setting: Option<LimitKey>,
-    /// What is measured, in words; `{}` is the value.
+    /// The finding in words; `{}` is the value.
     pub what: &'static str,
-    /// What to do about it.
+    /// The remedy.
     pub advice: &'static str,
-    /// The values that are held against the limits, each with its place. None where nothing was
-    /// measured: that is no value within its limits. A rule without has nothing to measure.
+    /// The values that are held against the limits, each with its place. None if nothing was
+    /// measured, which does not count as within limits. Absent for rules that measure nothing.
     pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Sample>>,
     /// What broke it, where that is more than the worst value in words.
     pub(in crate::verdict) breaches: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Found>>,
-    /// Whether the run will break it whatever the rest of the plan brings.
+    /// Whether the run will break it regardless of what the rest of the plan does.
     pub(in crate::verdict) is_beyond_repair: Option<fn(&RunFacts<'_>, RuleLimits) -> bool>,
 }
 
@@ -84,7 +84,7 @@ impl Rule {
         self.name
     }
 
-    /// Its limits as the plan sets them; what the plan does not set stays. A warning is never
+    /// Its limits as the plan sets them; other limits keep their defaults. A warning is never
     /// stricter than what makes a run INVALID.
     pub(in crate::verdict) fn limits(&self, plan: &Plan) -> RuleLimits {
         let set = self.setting.and_then(|key| plan.generator.limits.get(key));

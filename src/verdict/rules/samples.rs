@@ -9,7 +9,7 @@ pub static SAMPLES: Rule = Rule {
     doc: "Thresholds without samples, or with too few for their figure, for which the target is not \
           to blame.",
     invalid_note: "any, unless a threshold is broken",
-    advice: "plan for more samples, or ask for a figure that takes fewer",
+    advice: "plan for more samples, or use a statistic that needs fewer",
     breaches: Some(breaches),
     ..RULE
 };

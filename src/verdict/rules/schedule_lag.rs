@@ -15,7 +15,7 @@ const LAG_SHARE: f64 = 0.1;
 /// The generator was late against its own schedule.
 pub static SCHEDULE_LAG: Rule = Rule {
     name: LimitKey::ScheduleLag.name(),
-    doc: "The 99th percentile of how late attempts were started.",
+    doc: "The 99th percentile of how late attempts started.",
     unit: RuleUnit::Time,
     invalid: Some(LimitKey::ScheduleLag.default_limit()),
     warn_note: "10 % of the tightest bound on `response_time`",

@@ -7,10 +7,10 @@ use crate::record::STALL_NS;
 // One pause alone does no harm to a long run; how much of the time was lost is rule `stalled`.
 pub static STALL: Rule = Rule {
     name: "stall",
-    doc: "The longest time that a worker stood still in a hold.",
+    doc: "The longest stall of a worker in a hold.",
     unit: RuleUnit::Time,
     warn: Some(STALL_NS as f64),
-    what: "a worker stood still for {}",
+    what: "a worker stalled for {}",
     advice: "something else ran on its processor, or it was stopped",
     measure: Some(measure),
     ..RULE

@@ -6,11 +6,11 @@ use crate::catalogue::LimitKey;
 /// Stalls took too much of the time.
 pub static STALLED: Rule = Rule {
     name: LimitKey::Stalled.name(),
-    doc: "The share of the workers' time in a hold that they stood still, in stalls longer than 100 ms.",
+    doc: "The share of the workers' time in a hold that was lost to stalls longer than 100 ms.",
     unit: RuleUnit::Share,
     invalid: Some(LimitKey::Stalled.default_limit()),
     setting: Some(LimitKey::Stalled),
-    what: "workers stood still for {} of their time, in stalls longer than 100 ms",
+    what: "workers lost {} of their time to stalls longer than 100 ms",
     advice: "run nothing else on this machine, or lower the load",
     measure: Some(measure),
     ..RULE

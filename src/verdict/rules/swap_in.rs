@@ -10,7 +10,7 @@ pub static SWAP_IN: Rule = Rule {
     doc: "Pages that were read back from swap.",
     warn: Some(0.0),
     what: "{} pages were read back from swap",
-    advice: "use less memory, or `swapoff -a` before the run",
+    advice: "use less memory, or run `swapoff -a` before the run",
     measure: Some(measure),
     ..RULE
 };

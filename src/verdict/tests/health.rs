@@ -242,13 +242,13 @@ fn a_rule_says_where_and_by_how_much() {
     assert_eq!(verdict.breaches.len(), 1, "{:?}", verdict.breaches);
     assert_eq!(
         verdict.breaches[0].detail,
-        "s, stage 1, hold: workers stood still for 2.50% of their time, in stalls longer than 100 ms, at \
+        "s, stage 1, hold: workers lost 2.50% of their time to stalls longer than 100 ms, at \
          most 1.00% is allowed; run nothing else on this machine, or lower the load"
     );
     assert_eq!(
         of(&verdict, &rules::STALL).words(&paced()).as_deref(),
         Some(
-            "s, stage 1, hold: a worker stood still for 500 ms, more than 100 ms; something else ran \
+            "s, stage 1, hold: a worker stalled for 500 ms, more than 100 ms; something else ran \
              on its processor, or it was stopped"
         )
     );

@@ -1,5 +1,5 @@
-//! What the plan says of its own: caps that are meant, limits in place of planrun's, and when
-//! nothing can be saved any more.
+//! Validity settings of a plan: caps that are intended, its own limits, and when nothing can be
+//! saved any more.
 
 use super::*;
 use crate::catalogue::LimitKey;

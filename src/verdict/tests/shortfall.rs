@@ -6,7 +6,7 @@ use crate::plan::{Assertion, Check, Http, Request};
 const P99: Metric = Metric::Time(TimeMetric::ServiceTime, Stat::P99);
 const P50: Metric = Metric::Time(TimeMetric::ServiceTime, Stat::P50);
 
-/// Answers of so many milliseconds.
+/// Responses that take this many milliseconds.
 fn answered(cell: &mut Cell, count: u64, ms: u64) {
     requests(cell, count, 0);
     (0..count).for_each(|_| cell.time(TimeMetric::ServiceTime, ms * 1_000_000));
@@ -125,8 +125,8 @@ fn failures_of_the_target_that_explain_what_is_missing_break_the_threshold() {
     assert_eq!(verdict(30, 0, Failure::Reset), (Verdict::Invalid, too_few));
 }
 
-/// Ten seconds of so many requests that were answered well, and of some that failed with a
-/// response, of so many milliseconds each.
+/// Ten seconds of requests that succeeded, and of some that failed with a response; each takes the
+/// given number of milliseconds.
 fn with_failed(
     good: u64,
     bad: &[u64],

@@ -1,4 +1,4 @@
-//! Turns bytes of a held connection into what they mean, and what this side says into bytes.
+//! The conversations on held connections: parses bytes of the peer, and makes the bytes to send.
 //!
 //! A conversation is pure: no clock, no socket. One value serves all connections of a worker; what
 //! differs between them is a small state in the connection's own record.
@@ -30,7 +30,7 @@ pub(crate) struct Received {
     pub event: ConversationEvent,
 }
 
-/// What a peer has said.
+/// An event of a conversation.
 #[derive(Debug, PartialEq)]
 pub(crate) enum ConversationEvent {
     /// Messages were completed, and signs of life that count as heartbeats; both may be zero.
@@ -50,7 +50,7 @@ pub(crate) enum ConversationEvent {
 /// Why a conversation cannot go on.
 #[derive(Debug, PartialEq)]
 pub(crate) struct ConversationError {
-    /// What it counts as.
+    /// The failure that it counts as.
     pub failure: Failure,
     /// A number of the protocol's own, such as a status; zero when there is none.
     pub code: i32,
@@ -58,9 +58,9 @@ pub(crate) struct ConversationError {
     pub detail: String,
 }
 
-/// What is said on held connections.
+/// A protocol of held connections.
 pub(crate) trait Conversation {
-    /// What is kept of each connection.
+    /// The state of each connection.
     type State: Copy + Default + Debug;
 
     /// Whether a connection counts as open only after a handshake, which [`Self::begin`] begins.
@@ -87,7 +87,7 @@ pub(crate) trait Conversation {
     /// Appends the closing handshake of this side, such as a Close frame.
     fn close(&mut self, state: &mut Self::State, out: &mut Vec<u8>);
 
-    /// The connection of `from` goes on under another slot.
+    /// The connection of `from` continues under another slot.
     fn move_slot(&mut self, from: u32, to: u32, state: &Self::State);
 
     /// A connection is gone.

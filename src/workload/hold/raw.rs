@@ -21,7 +21,7 @@ pub(crate) struct RawTcp {
 }
 
 impl RawTcp {
-    /// What a plan says of its connections.
+    /// The settings of its connections.
     pub(crate) fn new(settings: &HoldSettings) -> Self {
         let beat = match &settings.heartbeat {
             Some(Heartbeat::Client { send, .. }) => send.clone().into_bytes(),

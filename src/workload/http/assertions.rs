@@ -1,18 +1,18 @@
-//! Turns what a plan says of an answer into what is looked at in it.
+//! Prepares the checks and extracts of a plan for use on responses.
 
 use crate::plan::{AnswerLimits, Assertion, Comparison, ExtractFrom, Request};
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 use std::sync::Arc;
 
-/// What is looked at in the answers to one request.
+/// The checks and extracts for the responses to one request.
 #[derive(Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each says what is needed, and they combine")]
 pub(super) struct Assertions {
     pub(super) checks: Vec<PreparedAssertion>,
     /// Which variable, called what, from where.
     pub(super) extracts: Vec<(usize, String, ValueSource)>,
-    /// Whether bodies have to be kept.
+    /// Whether bodies must be kept.
     pub(super) keeps: bool,
     pub(super) content: bool,
     pub(super) gzip: bool,
@@ -41,7 +41,7 @@ pub(super) enum ValueSource {
 }
 
 impl Assertions {
-    /// What is looked at; `variables` are the names of all values.
+    /// Prepares them; `variables` are the names of all values.
     pub(super) fn new(request: &Request, variables: &[String], options: InspectionOptions) -> Self {
         let checks = request.checks.iter().map(|check| match &check.what {
             Assertion::Status(_) | Assertion::Time(_) => PreparedAssertion::Elsewhere,
@@ -85,7 +85,7 @@ impl Assertions {
         }
     }
 
-    /// Whether an answer may fail for what is looked at in it.
+    /// Whether a response can fail a check.
     pub(super) fn may_fail(&self) -> bool {
         let fails = |one: &PreparedAssertion| !matches!(one, PreparedAssertion::Elsewhere);
         !self.extracts.is_empty() || self.checks.iter().any(fails)
@@ -106,7 +106,7 @@ impl Assertions {
     }
 }
 
-/// What a scenario asks of all its answers.
+/// The settings of a scenario for all its responses.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct InspectionOptions {
     pub gzip: bool,

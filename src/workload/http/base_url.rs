@@ -1,5 +1,5 @@
-//! Turns what a URL names (a value of a path, a redirect) into a request target, where it is of the
-//! server that is asked.
+//! Turns a URL (a value of a path, a redirect) into a request target, if it belongs to the server
+//! that is asked.
 
 use crate::plan::{AnswerLimits, HttpUrl};
 use crate::units::uri::sendable;
@@ -12,7 +12,7 @@ pub(super) struct BaseUrl {
     pub(super) url: HttpUrl,
     /// The host of the URL, without its port.
     own: String,
-    /// What `Host` says at each address of the target.
+    /// The value of `Host` for each address of the target.
     addresses: Vec<String>,
     pub(super) redirects: u32,
     pub(super) limits: AnswerLimits,
@@ -37,8 +37,8 @@ impl BaseUrl {
         if self.url.is_secure { "https" } else { "http" }
     }
 
-    /// What a request asked for, as a URL. `host`: the `Host` that was sent; one that no URL can
-    /// have is taken for the address's own.
+    /// The URL of a request. `host`: the `Host` that was sent; one that no URL can have is taken
+    /// for the address's own.
     fn asked(&self, host: &str, path: &str) -> Option<Url> {
         let path = if path.starts_with('/') { path } else { "/" };
         let base = |host: &str| Url::parse(&format!("{}://{host}{path}", self.scheme())).ok();
@@ -60,7 +60,7 @@ impl BaseUrl {
     }
 
     /// Whether a URL is of the server that was asked as `host`. By a name that only the plan gives
-    /// it, it may have any of three ports: the one that was said, the scheme's own, and that of the
+    /// it, it may have any of three ports: the given one, the scheme's default, and that of the
     /// address, since a proxy in front of it may use another one.
     fn is_here(&self, to: &Url, host: &str) -> bool {
         let same = |one: &Url| to.scheme() == one.scheme() && to.host() == one.host();
@@ -102,7 +102,7 @@ impl BaseUrl {
     /// the URL of a target without a path.
     ///
     /// # Errors
-    /// Why it is no request target, in words that go on from "the value".
+    /// Why it is not a request target, in words that continue "the value".
     pub(super) fn target(&self, value: &str, host: &str) -> Result<String, String> {
         // A fragment is never sent.
         let value = value.split('#').next().unwrap_or_default();
@@ -117,7 +117,7 @@ impl BaseUrl {
     /// The path that a redirect leads to, as browsers read it; another host is never followed.
     /// `host` and `from`: the `Host` that was sent, and the path that was asked for.
     pub(super) fn resolve(&self, to: &str, host: &str, from: &str) -> Result<String, String> {
-        let wrong = || format!("the redirect leads to what is no URL: {}", shown(to));
+        let wrong = || format!("the redirect's `location` is not a URL: {}", shown(to));
         let base = self.asked(host, from).ok_or_else(wrong)?;
         let to = base.join(to).map_err(|_| wrong())?;
         if !self.is_here(&to, host) {

@@ -19,12 +19,12 @@ pub(super) struct BodyComparison {
 }
 
 impl BodyComparison {
-    /// What comes is encoded, and cannot be compared, for this reason.
+    /// The body is encoded and cannot be compared, for this reason.
     pub(super) fn is_encoded(&mut self, why: String) {
         self.encoded = Some(why.into());
     }
 
-    /// What comes may have to be shown.
+    /// The beginning of the body is kept for error messages.
     pub(super) fn keep(&mut self, encoding: Option<Box<str>>) {
         self.beginning = Some(Box::new(BodyPreview::new(encoding)));
     }
@@ -76,7 +76,7 @@ impl BodyComparison {
         self.received
     }
 
-    /// What is wrong with the whole body.
+    /// The error of the complete body.
     pub(super) fn finish(&mut self, expected: Option<&[u8]>) -> Result<(), String> {
         if let Some(why) = self.encoded.take().filter(|_| self.received > 0) {
             return Err(why.into());

@@ -17,7 +17,7 @@ pub(super) fn begin(route: Route<'_>) -> io::Result<Transport> {
         }
         Address::Unix(path) => {
             let socket = socket::unix()?;
-            // Where there is no room yet, `end` asks again.
+            // If there is no room yet, `end` tries again.
             socket::connect_unix(&socket, path)?;
             Ok(Transport::Unix(socket))
         }
@@ -38,7 +38,7 @@ pub(super) enum Opened {
     Now,
     /// It was open, and has met this errno already.
     Doomed(i32),
-    /// The queue of its listener is full: to be asked again.
+    /// The queue of its listener is full: try again.
     Later,
 }
 

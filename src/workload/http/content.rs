@@ -1,4 +1,4 @@
-//! Turns the pieces of a body into what was sought in it.
+//! Searches the pieces of a body.
 //!
 //! **Invariant:** no more of a body is kept than the plan's limit, only where a place in it has to
 //! be found, and only until its answer ends.
@@ -10,7 +10,7 @@ use serde_json::value::RawValue;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-/// What is said where something is looked for in nothing.
+/// The message for a search in a missing body.
 pub(super) const EMPTY: &str = "there is no body";
 
 /// The content of a body, piece by piece.
@@ -18,18 +18,18 @@ pub(super) const EMPTY: &str = "there is no body";
 pub(super) struct Content {
     length: u64,
     seekers: Vec<Seeker>,
-    /// Kept for what has to be found in all of it.
+    /// Kept for searches that need the whole body.
     kept: Option<Vec<u8>>,
     is_cut: bool,
     most_kept: usize,
     most_decoded: u64,
 }
 
-/// What is followed through a body.
+/// A search through a body.
 #[derive(Debug)]
 pub(super) enum Seeker {
     Same(Box<[u8]>, Same),
-    /// What is sought, the end of the last piece, and whether it was found.
+    /// The text sought, the end of the last piece, and whether it was found.
     Contains(Arc<Finder<'static>>, Vec<u8>, bool),
     None,
 }
@@ -40,14 +40,14 @@ impl Seeker {
         Self::Same(body, Same::default())
     }
 
-    /// The body is to contain this.
+    /// The body must contain this.
     pub(super) fn contains(finder: Arc<Finder<'static>>) -> Self {
         Self::Contains(finder, Vec::new(), false)
     }
 }
 
 impl Content {
-    /// What is sought in a body; `keeps`: some of it is kept.
+    /// The searches in a body; `keeps`: some of it is kept.
     pub(super) fn new(seekers: Vec<Seeker>, keeps: bool, limits: AnswerLimits) -> Self {
         Self {
             seekers,
@@ -63,17 +63,17 @@ impl Content {
         self.length == 0
     }
 
-    /// What was kept.
+    /// The kept bytes.
     pub(super) fn kept(&self) -> &[u8] {
         self.kept.as_deref().unwrap_or_default()
     }
 
-    /// Whether the body was longer than what is kept.
+    /// Whether the body was longer than the kept bytes.
     pub(super) fn is_cut(&self) -> bool {
         self.is_cut
     }
 
-    /// Whether what was sought is there, once all has come.
+    /// Whether the text was found in the complete body.
     pub(super) fn found(&mut self, at: usize) -> Result<(), String> {
         match self.seekers.get_mut(at) {
             Some(Seeker::Same(body, same)) => {
@@ -106,7 +106,7 @@ impl Content {
         }
     }
 
-    /// What was kept, as JSON.
+    /// The kept bytes as JSON.
     pub(super) fn json(&self) -> Result<&RawValue, String> {
         if self.length == 0 {
             return Err(EMPTY.to_owned());
@@ -114,7 +114,7 @@ impl Content {
         let text = self.kept();
         // Browsers pass over a byte order mark, too.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-        serde_json::from_slice(text).map_err(|error| format!("the body is no JSON: {error}"))
+        serde_json::from_slice(text).map_err(|error| format!("the body is not valid JSON: {error}"))
     }
 }
 

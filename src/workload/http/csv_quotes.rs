@@ -1,5 +1,5 @@
-//! Finds quotes of a CSV file that would swallow what is behind them, or be taken for text: RFC
-//! 4180 has none of them, and a lenient reader takes them without a word.
+//! Finds quotes of a CSV file that would swallow the text after them, or be read as text: RFC 4180
+//! has none of them, and a lenient reader takes them without a word.
 
 /// Where one is within a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ enum CsvPosition {
 /// Looks through a whole file.
 ///
 /// # Errors
-/// The line of the first quote that is wrong, and what is wrong with it.
+/// The line of the first misplaced quote, and the error.
 pub(super) fn check(text: &str, separator: u8) -> Result<(), (u64, &'static str)> {
     let wrong = |line, what| Err((line, what));
     let (mut line, mut opened) = (1_u64, 1_u64);

@@ -1,5 +1,4 @@
-//! Turns what a head says of the body's encoding into whether it can be decoded, and words for what
-//! cannot.
+//! Decides from a head whether the body's encoding can be decoded, and describes those that cannot.
 
 use httparse::Header;
 
@@ -35,7 +34,7 @@ pub(super) fn is_gzip(encoding: &str) -> bool {
     ["gzip", "x-gzip"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
-/// What is wrong with a body whose encoding is not decoded; `asked`: gzip was asked for.
+/// The error of a body whose encoding is not decoded; `asked`: gzip was requested.
 pub(super) fn undecoded(encoding: &str, asked: bool) -> String {
     if asked {
         format!("is encoded with {encoding}, which is not decoded: only gzip is asked for")

@@ -1,4 +1,4 @@
-//! Turns what went wrong in an exchange into a cause of the closed set, with words for one sample.
+//! Turns an error of an exchange into a `Cause`, with the text of one sample.
 
 use super::parse_error::ParseError;
 use crate::record::{Cause, Failure, FailureStage};
@@ -7,10 +7,10 @@ use crate::workload::Route;
 use crate::workload::tls;
 use std::io;
 
-/// Why there is no good answer.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct RequestError {
-    /// What it is counted as.
+    /// The cause that it is counted under.
     pub cause: Cause,
     /// One example in words.
     pub sample: String,
@@ -21,7 +21,7 @@ impl RequestError {
         Self { cause: Cause::new(failure, phase), sample: sample.into() }
     }
 
-    /// An answer that is larger than this side takes: its words, and the key that takes more.
+    /// A response that exceeds a limit; the text names the key that raises it.
     pub(super) fn over_limit(words: &str, key: &str, limit: u64) -> Self {
         let more = limit.saturating_mul(2);
         let words = format!(
@@ -103,14 +103,14 @@ impl RequestError {
     }
 }
 
-/// What the server of a connection that is shared has said of how many requests it takes at once.
+/// The limit on concurrent requests that the server of a shared connection has announced.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum PeerSettings {
     /// Nothing yet.
     Pending,
     /// None.
     NoStreams,
-    /// So many.
+    /// The number of them.
     Received,
 }
 

@@ -1,4 +1,4 @@
-//! Turns what comes of one request into an answer, whatever carries it.
+//! Turns the response to one request into its outcome, for both versions of HTTP.
 
 use super::body::BodyComparison;
 use super::error::RequestError;
@@ -11,7 +11,7 @@ use crate::units::narrow32;
 /// The outcome of one request that was sent. Times are nanoseconds of the caller's clock.
 #[derive(Debug)]
 pub(crate) struct RequestOutcome {
-    /// What is wrong with it; `None` is a success.
+    /// The error; `None` is a success.
     pub error: Option<RequestError>,
     /// The status, once a head has come.
     pub status: Option<u16>,
@@ -30,7 +30,7 @@ pub(crate) struct RequestOutcome {
     pub failed_checks: Option<u64>,
     /// Whether a value that later steps need was not found in it.
     pub misses_value: bool,
-    /// What it gives to the session.
+    /// The values extracted for the session.
     pub extracted: Option<Box<Extracted>>,
 }
 
@@ -41,18 +41,18 @@ pub(crate) enum RetrySafety {
     #[default]
     Unsafe,
     /// The connection had served before, and was closed or reset without one byte more: the server
-    /// may have closed it for idleness while the request was on its way. The plan lets such a
+    /// may have closed the idle connection just as the request was sent. The plan lets such a
     /// request be sent again.
     Permitted,
-    /// The server says that it has not processed it (RFC 9113, 8.7).
+    /// The server has reported that it did not process it (RFC 9113, 8.7).
     Safe,
 }
 
 /// Bytes of bodies, without their framing, that one sending of a request has moved so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Transferred {
-    /// Of the request: what the kernel took; with TLS what its session took, which holds back at
-    /// most one record; with HTTP/2 what the flow control of the connection let out.
+    /// Of the request: as far as the kernel accepted it; with TLS as far as the session did, which
+    /// buffers at most one record; with HTTP/2 as far as flow control permitted.
     pub sent: u64,
     /// Of the answer.
     pub received: u64,
@@ -140,8 +140,8 @@ impl Exchange {
         self.error(failure, "out of time")
     }
 
-    /// What the end of an idle connection comes to that a request met: it may be sent again, or
-    /// this is its failure.
+    /// What follows if a request met the end of an idle connection: it may be sent again, or this
+    /// is its failure.
     pub(super) fn idle_close(
         prepared: &PreparedRequest,
         error: RequestError,

@@ -4,7 +4,7 @@
 use super::parse_error::ParseError;
 use httparse::Header;
 
-/// What a head says of the connection and of the body.
+/// The framing that a head defines: of the connection and of the body.
 #[derive(Default)]
 pub(super) struct MessageFraming {
     /// Whether the connection may carry another request.

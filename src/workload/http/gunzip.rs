@@ -24,7 +24,7 @@ enum GzipPosition {
     Behind,
     /// Behind a member and the first byte of what may be another.
     AfterFirst,
-    /// In what is passed over.
+    /// In ignored bytes.
     Garbage,
 }
 
@@ -36,7 +36,7 @@ impl<W: Write + Default> Gunzip<W> {
     /// Takes the next piece.
     ///
     /// # Errors
-    /// When it is no gzip, or the content takes no more.
+    /// If it is not gzip, or the consumer accepts no more.
     pub(super) fn take(&mut self, mut piece: &[u8]) -> io::Result<()> {
         while let Some(first) = piece.first() {
             let taken = match self.place {

@@ -74,8 +74,7 @@ impl Http1Connection {
         self.transport.as_fd()
     }
 
-    /// Whether the connection is open, once its socket can be written to; false: to be asked again
-    /// after a while.
+    /// Whether the connection is open, once its socket is writable; false: try again after a while.
     pub(crate) fn open(&mut self, route: Route<'_>) -> Result<bool, RequestError> {
         match connect::end(&self.transport, route)
             .map_err(|error| RequestError::connect(route, &error))?
@@ -92,7 +91,7 @@ impl Http1Connection {
         self.transport.secure_by(end);
     }
 
-    /// Begins, or goes on with, what secures an open connection.
+    /// Begins or continues the TLS handshake of an open connection.
     pub(crate) fn secure(
         &mut self,
         route: Route<'_>,
@@ -159,7 +158,7 @@ impl Http1Connection {
         self.rest = None;
     }
 
-    /// Whether some of the request has yet to be sent.
+    /// Whether part of the request is still to be sent.
     fn is_sending(&self) -> bool {
         self.written < self.whole
     }
@@ -172,8 +171,8 @@ impl Http1Connection {
         self.rest = rest;
     }
 
-    /// Body bytes that have come and gone of the request under way: what the socket took, and what
-    /// it gave.
+    /// Body bytes received and sent for the request in flight: those that the socket accepted, and
+    /// those that it gave.
     pub(crate) fn moved(&self) -> Transferred {
         Transferred { sent: self.sent(), received: self.exchange.received() }
     }

@@ -1,8 +1,8 @@
 //! Turns an answer, as it comes in, into checks that hold or do not, and into values that later
 //! requests use.
 //!
-//! **Invariant:** gzip is decoded as a stream, only where the content is looked into, and no
-//! further than the plan's limit.
+//! **Invariant:** gzip is decoded as a stream, only if the content is inspected, and no further
+//! than the plan's limit.
 
 use super::assertions::{Assertions, PreparedAssertion, ValueSource};
 use super::content::{Content, EMPTY, Seeker, shown};
@@ -16,12 +16,12 @@ use percent_encoding::{CONTROLS, percent_encode};
 use std::io;
 use std::sync::Arc;
 
-/// What an answer gives to the session of its user.
+/// The values and cookies that a response adds to its user's session.
 #[derive(Debug, Default)]
 pub(crate) struct Extracted {
-    /// Values: which variable, and what was found.
+    /// Values, by variable.
     pub(super) values: Vec<(usize, Box<str>)>,
-    /// What the server said by `set-cookie`.
+    /// The `set-cookie` headers.
     pub(super) cookies: Vec<String>,
     /// Where the answer sends the client.
     pub(super) location: Option<String>,
@@ -29,7 +29,7 @@ pub(crate) struct Extracted {
     pub(super) status: u16,
 }
 
-/// One answer that is looked into.
+/// One response under inspection.
 #[derive(Debug)]
 pub(super) struct ResponseInspector {
     stream: BodyDecoder,
@@ -95,7 +95,7 @@ impl ResponseInspector {
             }
         }
         if assertions.cookies {
-            // The cookie jar reports what is not UTF-8 and does not keep it.
+            // The cookie jar reports and rejects cookies that are not UTF-8.
             let said = named("set-cookie").map(|value| String::from_utf8_lossy(value).into_owned());
             self.extracted.cookies = said.collect();
         }
@@ -145,7 +145,7 @@ impl ResponseInspector {
         self.extracted.location.is_some()
     }
 
-    /// What a redirect gives.
+    /// The result of a redirect.
     pub(super) fn into_gains(self) -> Extracted {
         self.extracted
     }
@@ -203,7 +203,7 @@ impl ResponseInspector {
         inspection
     }
 
-    /// What of it is beyond a limit of this side's own, where something depends on it.
+    /// The part that exceeds a limit of this side, if something depends on it.
     fn over(&self, assertions: &Assertions) -> Option<RequestError> {
         let AnswerLimits { body, decoded, .. } = assertions.limits;
         if matches!(self.stream, BodyDecoder::Over(_)) {
@@ -280,7 +280,7 @@ impl ResponseInspector {
         }
     }
 
-    /// Whether a value may be behind what is kept of the body.
+    /// Whether a value may lie beyond the kept part of the body.
     fn is_cut(&self, place: &ValueSource) -> bool {
         matches!(place, ValueSource::Regex(_)) && self.content().is_some_and(Content::is_cut)
     }
@@ -323,13 +323,13 @@ impl ResponseInspector {
 pub(super) struct Inspection {
     /// Bits, by the place of the check.
     pub broken: u64,
-    /// Whether a body that was to be the same is another one.
+    /// Whether a body differs from the expected one.
     pub wrong_body: bool,
     /// The first of them.
     pub words: String,
     /// The first value that was not found.
     pub missing: Option<String>,
-    /// What this side does not take.
+    /// The limit that is exceeded.
     pub over: Option<RequestError>,
     pub extracted: Extracted,
 }

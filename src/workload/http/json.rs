@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 type Fields<'a> = BTreeMap<Cow<'a, str>, &'a RawValue>;
 
-/// The text of the value at a place (RFC 6901), as it stands in `json`; `None` when there is
+/// The source text of the value at a JSON Pointer (RFC 6901) in `json`; `None` when there is
 /// nothing.
 pub(super) fn pointed<'a>(json: &'a RawValue, pointer: &str) -> Option<&'a str> {
     let mut value = json;
@@ -39,7 +39,7 @@ fn string(json: &str) -> Option<String> {
 /// A value as text: a string without its quotes, anything else as it is written.
 ///
 /// # Errors
-/// What is wrong with a string that no text can be: half of a surrogate pair.
+/// The error of a string with a lone surrogate.
 pub(super) fn text(json: &str) -> Result<Cow<'_, str>, &'static str> {
     match string(json) {
         Some(text) => Ok(text.into()),

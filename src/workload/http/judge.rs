@@ -44,7 +44,7 @@ impl ResponseReader for BodySink<'_> {
 
 /// The verdict on a response.
 pub(super) struct ResponseJudgement {
-    /// What is wrong with it.
+    /// The error.
     pub(super) error: Option<RequestError>,
     /// The checks that do not hold, as bits; `None` where that is not known.
     pub(super) broken: Option<u64>,

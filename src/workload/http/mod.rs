@@ -1,5 +1,5 @@
-//! Turns one due request into an answer or a fault, over one keep-alive connection of HTTP/1.1, or
-//! over a stream of HTTP/2.
+//! Turns one due request into a response or an error, over one keep-alive connection of HTTP/1.1,
+//! or over a stream of HTTP/2.
 //!
 //! ```text
 //!  RequestSet ── what is sent, built once as bytes, shared by all connections
@@ -10,8 +10,8 @@
 //!         └ disturb ──────▶ when the server closes it between two requests
 //! ```
 //!
-//! **Invariant:** no redirect is followed and nothing is retried here: a `UserSession` says where
-//! one leads, and the engine sends again.
+//! **Invariant:** no redirect is followed and nothing is retried here: a `UserSession` decides
+//! where one leads, and the engine sends again.
 //! **Invariant:** no more of an answer is kept than its head, while that has not come whole, and
 //! what is looked into; both within the limits of the plan.
 //! **Invariant:** a connection on which an exchange did not end in order is never used again.

@@ -47,7 +47,7 @@ enum ParserState {
     Done,
 }
 
-/// What is interested in an answer; whatever takes pieces of a body is.
+/// A consumer of a response; any function of pieces of a body is one.
 pub(crate) trait ResponseReader {
     /// The head has come.
     fn head(&mut self, _status: u16, _headers: &[Header<'_>]) {}
@@ -259,7 +259,7 @@ impl Parser {
         Ok(Some(length))
     }
 
-    /// One byte of what is around chunks.
+    /// One byte of chunk framing.
     fn around(&mut self, byte: u8) -> Result<(), ParseError> {
         self.state = match (self.state, byte) {
             (ParserState::Size { size, digits }, _) if byte.is_ascii_hexdigit() => {

@@ -285,7 +285,7 @@ impl PreparedRequest {
             || !self.statuses(status).0
     }
 
-    /// `home: GET /` for samples; one without a name of its own is `GET /`.
+    /// `home: GET /` for samples; `GET /` for a request without a name.
     pub(super) fn words(&self) -> String {
         self.words_for(None)
     }

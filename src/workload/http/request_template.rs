@@ -169,7 +169,9 @@ impl RequestTemplate {
         // Values are UTF-8, and so is what the plan says.
         *host = String::from_utf8(value).unwrap_or_default();
         if !host.is_ascii() {
-            let wrong = || FillError::Value("the value of the header `host` is no host".to_owned());
+            let wrong = || {
+                FillError::Value("the value of the header `host` is not a valid host".to_owned())
+            };
             *host = uri::host_header(host).ok_or_else(wrong)?;
         }
         Ok(())

@@ -131,7 +131,7 @@ impl Rows {
                     let what = what.split(" at line ").next().unwrap_or_default();
                     RowError {
                         line,
-                        what: format!("this is no JSON object: {what} at column {column}"),
+                        what: format!("this is not a JSON object: {what} at column {column}"),
                     }
                 })?;
             if rows.columns.is_empty() {
@@ -328,7 +328,9 @@ mod tests {
             wrong(b"{\"a\":1}\n{\"a\":\"\\ud800\"}\n", JsonLines),
             "2: `a` is a string with half of a surrogate pair, which no text can have"
         );
-        assert!(wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is no JSON object: "));
+        assert!(
+            wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is not a JSON object: ")
+        );
         assert_eq!(
             wrong(b"{\"a\":1}\n{}\n", JsonLines),
             "2: this row has no `a`, and the first row has"

@@ -162,8 +162,8 @@ impl<E: TlsSide> TlsSession<E> {
     }
 
     /// Reads plaintext; zero once the peer has closed its side as TLS does it. An end without that
-    /// word is an error of its own. What `buffer` has no room for is kept for the next call:
-    /// nothing, where it is as long as `scratch`.
+    /// word is a separate error. What `buffer` has no room for is kept for the next call: nothing,
+    /// where it is as long as `scratch`.
     pub(crate) fn receive(
         &mut self,
         socket: &TcpStream,

@@ -1,5 +1,5 @@
-//! Answers that are larger than this side takes: a failure of its own, with the key that takes
-//! more, and never the target's.
+//! Responses that exceed this side's limits: a separate failure, with the key that allows more, and
+//! never the target's.
 
 use super::frames::{
     Act, CONTINUATION, DATA, END_HEADERS, HEADERS, NONE, OK, answer, converse, frame, header,
@@ -129,7 +129,7 @@ fn a_head_of_http2_has_the_same_limits() {
 
 #[test]
 fn what_the_library_of_http2_gives_up_is_its_own() {
-    // It takes so many empty pieces of a body, and no more.
+    // It accepts this many empty pieces of a body, and no more.
     let act: Act = |one| {
         one.say(&[frame(HEADERS, END_HEADERS, one.stream, OK)]);
         one.flood(&frame(DATA, NONE, one.stream, b""))

@@ -175,7 +175,7 @@ fn a_coordinator_killed_at_any_instant_leaves_what_it_measured_and_nobody_behind
         let (code, text) = planrun(&["report"], &results);
         if code == Some(2) {
             // Nothing was sent before the recording had its header.
-            assert!(text.contains("is no result folder of planrun"), "{mark}: {text}");
+            assert!(text.contains("is not a result folder of planrun"), "{mark}: {text}");
             assert_eq!(run.server.answered(), 0, "{mark}: {text}");
             return;
         }

@@ -22,8 +22,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
-/// A network namespace of its own with loopback up, for the thread that makes it and for the
-/// programs that it starts.
+/// A separate network namespace with loopback up, for the thread that makes it and for the programs
+/// that it starts.
 struct Lab {
     folder: tempfile::TempDir,
 }

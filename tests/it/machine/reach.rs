@@ -2,7 +2,7 @@
 
 use super::{Lab, assert_near, sysctl};
 
-/// Holds so many connections from one source to a built-in server.
+/// Holds this many connections from one source to a built-in server.
 fn hold(users: u64, generator: &str) -> String {
     format!(
         "name = \"reach\"\n[targets.t]\nbuiltin = \"tcp-hold\"\n[scenarios.hold]\nprotocol = \"tcp-hold\"\nexpect = \"ok\"\n\

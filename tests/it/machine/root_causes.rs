@@ -86,7 +86,7 @@ impl Seen {
     }
 }
 
-/// A listener that never accepts, with room for so many connections; it listens as long as it is
+/// A listener that never accepts, with room for this many connections; it listens as long as it is
 /// kept.
 fn deaf(backlog: i32) -> (Socket, String) {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();

@@ -1,4 +1,4 @@
-//! A cause is told on screen while the run goes on, once.
+//! A cause is shown on screen once, while the run goes on.
 
 use super::causes::{Served, generator, hold};
 use super::{Lab, sysctl};

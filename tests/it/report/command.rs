@@ -19,7 +19,7 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
 }
 
-/// Runs a script with a mount namespace of its own, `$OUT` being an empty folder and `$RESULTS` a
+/// Runs a script in a separate mount namespace, `$OUT` being an empty folder and `$RESULTS` a
 /// finished result folder.
 fn in_own_mounts(script: &str) -> Output {
     let (_out, results) = finished();
@@ -78,7 +78,7 @@ fn a_folder_without_results_is_refused_with_2() {
     assert!(output.stdout.is_empty());
     let said = text(&output.stderr);
     let what = format!(
-        "{} is no result folder of planrun: there is no recording.jsonl.gz",
+        "{} is not a result folder of planrun: there is no recording.jsonl.gz",
         out.path().display()
     );
     assert!(said.contains(&what), "{said}");

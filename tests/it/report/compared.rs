@@ -18,7 +18,7 @@ fn said(arguments: &[&str]) -> (Option<i32>, String) {
     (output.status.code(), String::from_utf8(text).unwrap())
 }
 
-/// Folders of so many canned runs; in slower ones a fifth of the requests takes 200 ms.
+/// Folders of this many canned runs; in slower ones a fifth of the requests takes 200 ms.
 fn set(runs: usize, slower: bool) -> tempfile::TempDir {
     let out = tempfile::tempdir().unwrap();
     let mut entries = canned::entries();

@@ -1,5 +1,4 @@
-//! What a result folder shows to whoever opens it: while its run goes on, and once it is
-//! compressed.
+//! What a result folder shows to its readers: while its run goes on, and once it is compressed.
 
 use super::{again, canned, contents, finished, store, unpack};
 use planrun::machine::Environment;

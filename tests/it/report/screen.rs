@@ -81,7 +81,7 @@ fn what_matters_most_is_left_on_a_narrow_screen() {
     assert!(block(&narrow, "stage")[3].trim_start().starts_with("hold "), "{narrow}");
 }
 
-/// The summary of a folder in so many columns.
+/// The summary of a folder at this width in columns.
 fn screen(folder: &std::path::Path, width: usize) -> String {
     let saved = SavedRun::open(folder).unwrap();
     let made = WrittenReports { folder: "results".into(), files: Vec::new(), problems: Vec::new() };

@@ -41,7 +41,7 @@ fn size(folder: &Path) -> u64 {
     contents(folder).iter().map(|(_, bytes)| bytes.len() as u64).sum()
 }
 
-/// The entries of a soak of so many seconds: a hold and a busy http scenario side by side.
+/// The entries of a soak of this many seconds: a hold and a busy http scenario side by side.
 fn soak(seconds: u32, visit: &mut dyn FnMut(Entry)) {
     let mut random = fastrand::Rng::with_seed(7);
     for scenario in 0..2 {
@@ -85,7 +85,7 @@ fn a_soak_grows_by_two_kilobytes_a_second_and_scenario_at_most() {
         }
         store.add(&Arc::new(entry));
         if number % 30 == 0 {
-            // The store writes in a thread of its own.
+            // The store writes in a separate thread.
             let written = || SavedRun::open(&folder).unwrap().recording.seconds;
             while written() < number {
                 std::thread::sleep(Duration::from_millis(20));

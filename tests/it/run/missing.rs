@@ -44,7 +44,7 @@ thresholds = ["failure_ratio < 1%", "service_time.p50 < 1s", "requests.count > 1
     assert_eq!(states(&outcome), ["unreached", "unreached", "broken"]);
     assert_eq!(outcome.scenario("s").counters(["started", "timed_out"]), [20, 20]);
     assert!(outcome.stdout.contains("20 attempts failed"), "{}", outcome.stdout);
-    // Once it can be told, the run ends where it is asked to: nobody waits for the hold.
+    // Once it can be decided, the run ends if asked to: nobody waits for the hold.
     let rest = rest.replace("hold = \"1s\"", "hold = \"50s\"").replace(
         "\"service_time.p50 < 1s\"",
         "{ condition = \"service_time.p50 < 1s\", abort = true }",

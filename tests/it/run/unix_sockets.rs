@@ -1,4 +1,4 @@
-//! Requests to a Unix socket: what is sent, what is told, and what is refused.
+//! Requests to a Unix socket: what is sent, what is reported, and what is refused.
 
 use crate::outcome::{run, run_once};
 use socket2::{Domain, SockAddr, Socket, Type};

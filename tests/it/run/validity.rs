@@ -1,5 +1,5 @@
-//! What a plan says of its own about when a run is INVALID: a cap that is meant, other limits, and
-//! whether to go on.
+//! A plan's own settings of when a run is INVALID: a cap that is meant, other limits, and whether
+//! to go on.
 
 use crate::outcome::{Outcome, exe, run, run_once};
 use std::process::Command;

@@ -60,7 +60,7 @@ fn connect(running: &Running) -> TcpStream {
     stream
 }
 
-/// Exactly so many bytes, as text.
+/// Exactly this many bytes, as text.
 fn read(stream: &mut TcpStream, length: usize) -> String {
     let mut bytes = vec![0; length];
     stream.read_exact(&mut bytes).unwrap();

@@ -1,5 +1,5 @@
-//! The server as a process: several of them, signals, ports in use, and the end of whoever started
-//! it.
+//! The server as a process: several of them, signals, ports in use, and the end of the process that
+//! started it.
 
 use super::*;
 use nix::sys::signal::{Signal, kill};

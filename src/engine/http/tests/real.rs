@@ -33,7 +33,7 @@ fn answer_all(listener: &TcpListener, answered: &Arc<AtomicU64>) {
     }
 }
 
-/// Runs one worker on real sockets; what it told its coordinator.
+/// Runs one worker on real sockets; returns its reports.
 fn really_ran(load: Load) -> Vec<WorkerReport> {
     let (input, keep) = nix::unistd::pipe().unwrap();
     let (told, output) = nix::unistd::pipe().unwrap();

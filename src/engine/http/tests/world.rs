@@ -125,9 +125,9 @@ pub(super) struct World {
     /// Sendings and openings: moment and connection.
     pub(super) sent: RefCell<Vec<(u64, u64)>>,
     pub(super) opened: RefCell<Vec<(u64, u64)>>,
-    /// One answer in so many is whole, comes at once and has a wrong status.
+    /// One response in this many is complete, immediate and has a wrong status.
     pub(super) wrong_every: usize,
-    /// One request in so many meets an idle close.
+    /// One request in this many meets an idle close.
     pub(super) idle_close_every: usize,
 }
 

@@ -23,7 +23,7 @@ pub enum Heartbeat {
     /// This side sends `send` `every` so often and awaits a reply (`expect`, if that is set) within
     /// `timeout`; a ping of a WebSocket awaits its pong.
     Client {
-        /// What is sent; empty for a ping.
+        /// The message to send; empty for a ping.
         send: String,
         /// The period; not zero.
         every: Time,
@@ -68,7 +68,7 @@ table! {
     may {
         /// From the server: how late a message may be. Default: `10s`.
         grace: Time,
-        /// From the client: what is sent. ws-hold: without it a ping is sent.
+        /// From the client: the message to send. ws-hold: default a ping.
         send: Text,
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is
         /// shorter.
@@ -123,7 +123,7 @@ pub(in crate::plan) fn heartbeat(
     }
 }
 
-/// What is sent or expected: some bytes.
+/// The bytes that are sent or expected.
 pub(in crate::plan) fn message(
     field: &Field<Text>,
     name: &str,

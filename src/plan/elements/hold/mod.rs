@@ -19,7 +19,7 @@ use crate::plan::text::Text;
 use crate::units::Time;
 
 table! {
-    /// What a scenario says of connections that are held.
+    /// The keys of a scenario about held connections.
     RawHold, "a scenario",
     must {}
     may {
@@ -43,7 +43,7 @@ table! {
 }
 
 impl RawHold {
-    /// Whether all could be read that decides what is measured.
+    /// Whether every key could be read that decides which metrics exist.
     pub(in crate::plan) fn is_known(&self) -> bool {
         let heartbeat = &self.heartbeat;
         let churn_is_wrong =

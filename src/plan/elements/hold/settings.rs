@@ -1,4 +1,4 @@
-//! What is said of connections that are held: `tcp-hold`, `ws-hold`.
+//! The settings of held connections: `tcp-hold`, `ws-hold`.
 
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::heartbeat::heartbeat;
@@ -26,15 +26,15 @@ pub struct HoldSettings {
     pub connect_timeout: Time,
     /// How planned ends are made.
     pub close: Close,
-    /// What ends connections before their stage does, and what follows an end.
+    /// Ends of connections before the end of their stage, and reconnects.
     pub churn: Churn,
-    /// What is spoken on the connection, if it is a WebSocket; `None`: bytes without frames.
+    /// The WebSocket settings of the connection; `None`: bytes without frames.
     pub websocket: Option<Box<WebSocket>>,
 }
 
 const CONNECT_TIMEOUT: Time = Time(Duration::from_secs(10));
 
-/// Keys of other protocols, and what to write in place of each.
+/// Keys of other protocols, and the keys to use instead.
 pub(in crate::plan::elements) const INSTEAD: [(&str, &str); 1] =
     [("timeout", "write `connect_timeout` for how long a connection may take to open")];
 

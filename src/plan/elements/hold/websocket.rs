@@ -1,9 +1,9 @@
-//! What is spoken on held connections.
+//! WebSocket settings of held connections.
 
 use crate::plan::{HeaderName, HeaderValue, RequestPath, Secrets};
 use serde::{Deserialize, Serialize};
 
-/// What is spoken on held connections.
+/// WebSocket settings of held connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::plan) enum Spoken {
     /// Bytes without frames.
@@ -12,7 +12,7 @@ pub(in crate::plan) enum Spoken {
     WebSocket,
 }
 
-/// What is spoken on a held connection that is a WebSocket.
+/// The settings of a held WebSocket.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WebSocket {
     /// The path and query of the handshake; `None`: that of the target's address.

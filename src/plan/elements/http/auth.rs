@@ -72,7 +72,7 @@ pub(in crate::plan) fn authorize(
             return;
         }
     };
-    // What no header carries has been said.
+    // Characters that no header permits were already reported.
     let (Ok(name), Ok(value)) = (HEADER.parse::<HeaderName>(), Templated::try_from(value)) else {
         return;
     };

@@ -5,7 +5,7 @@ use crate::plan::raw::{Field, table};
 use crate::units::{Count, Time};
 use serde::{Deserialize, Serialize};
 
-/// How long a connection is used for requests. None is cut off in the middle of one.
+/// How long a connection is used for requests. A request in progress is never cut off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ConnectionUse {
     /// How many requests it carries, at least 1; `None`: no limit. With 1 each request says

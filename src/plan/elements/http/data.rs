@@ -16,7 +16,7 @@ pub struct Data {
     pub file: PathBuf,
     /// Which row an iteration takes.
     pub order: RowOrder,
-    /// What stands between two values of a CSV file; one byte of ASCII.
+    /// The separator of values in a CSV file; one ASCII byte.
     pub separator: u8,
     /// Where the plan names the file.
     pub spot: TextRange,
@@ -30,8 +30,7 @@ pub enum RowOrder {
     Sequential,
     /// Any, by the plan's seed and the number of the user or the arrival.
     Random,
-    /// No row twice in the whole run, in whatever scenario; no pass goes without while a row is
-    /// left.
+    /// No row twice in the whole run, in any scenario; no pass goes without while a row is left.
     Unique,
 }
 
@@ -59,8 +58,7 @@ table! {
     may {
         /// Which row an iteration takes. Default: `sequential`.
         order: OrderWord,
-        /// What stands between two values of a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv`
-        /// file.
+        /// The separator of values in a CSV file. Default: `,`; a tab (`"\t"`) in a `.tsv` file.
         separator: Text,
     }
 }
@@ -86,7 +84,7 @@ pub(super) fn data(raw: &RawData, errors: &mut Errors) -> Option<Data> {
     Some(Data { file, order, separator, spot: spot(given.at) })
 }
 
-/// What stands between two values, where the plan says it.
+/// The separator of values, if the plan sets it.
 fn separator(field: &Field<Text>, is_table: bool, errors: &mut Errors) -> Option<u8> {
     let given = field.given()?;
     if !is_table {

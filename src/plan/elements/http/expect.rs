@@ -1,4 +1,4 @@
-//! What a response must be: checks.
+//! The requirements on a response: checks.
 
 use crate::plan::error::Errors;
 use crate::plan::names::NameKind;
@@ -19,13 +19,14 @@ use serde::{Deserialize, Serialize};
 pub struct Check {
     /// Index into `Http::checks`: the name under which it is counted.
     pub name: u16,
-    /// Whether the plan named it: then it is counted, fails its request, and the pass goes on.
+    /// Whether the plan names it: then it is counted and fails its request, but the iteration
+    /// continues.
     pub is_named: bool,
-    /// What is looked at.
+    /// The part of the response that is checked.
     pub what: Assertion,
 }
 
-/// What a check looks at.
+/// The part of the response that a check looks at.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Assertion {
     /// The status is one of these.
@@ -41,7 +42,7 @@ pub enum Assertion {
         /// The value, in JSON.
         value: String,
     },
-    /// A header has this value; without `;` in it, what stands before the first `;` is compared.
+    /// A header has this value; a value without `;` is compared with the part before the first `;`.
     Header {
         /// Which.
         name: HeaderName,
@@ -55,14 +56,14 @@ pub enum Assertion {
 }
 
 table! {
-    /// What a response must be. Each of these is a check that is counted by name.
+    /// Requirements on a response. Each of these is a check that is counted by name.
     #[schemars(rename = "Expect")]
     RawExpect, "`expect`", write "a table: `{ status = 200, body = \"ok\" }`",
     must {}
     may {
-        /// The name under which what this table says is counted, together with all else of this
-        /// name in the scenario. Default: a name for each, made from what it says: `status 200`. In
-        /// `steps`, a check with a name does not end the pass where it does not hold.
+        /// The name under which the checks of this table are counted, together with all others of
+        /// this name in the scenario. Default: a name for each, made from the check: `status 200`.
+        /// In `steps`, a check with a name does not end the pass where it does not hold.
         name: Text,
         /// This status, or one of these. Default: any from 200 to 399.
         status: OneOrMany<Status>,
@@ -73,7 +74,7 @@ table! {
         /// The body is JSON, and has these values at these places (RFC 6901):
         /// `{ "/items/0/id" = 7 }`. Numbers are compared by all of their digits.
         json: Named<JsonValue>,
-        /// Headers with these values; one without `;` is compared with what stands before the first
+        /// Headers with these values; one without `;` is compared with the part before the first
         /// `;`.
         headers: Named<Text>,
         /// Bytes of the body as they were sent: a number, or a bound: `<= 10k`.
@@ -178,7 +179,7 @@ leaf_schema!(
 /// The most checks of a request: each is one bit of a 64-bit number.
 const MOST: usize = 64;
 
-/// The names of a scenario's checks: what says the same is counted together.
+/// The names of a scenario's checks: equal checks are counted together.
 #[derive(Default)]
 pub(in crate::plan) struct Names(pub Vec<String>);
 
@@ -223,7 +224,7 @@ pub(in crate::plan) fn checks(
     checks
 }
 
-/// What a table says, each with the name that it has without one of its own.
+/// The checks of a table, each with its default name.
 fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
     let mut whats = Vec::new();
     if let Some(given) = raw.status.given() {
@@ -269,7 +270,7 @@ fn whats(raw: &RawExpect, errors: &mut Errors) -> Vec<(String, Assertion)> {
     whats
 }
 
-/// A text as it may stand in a name: on one line, short, and without the environment's values.
+/// A text made fit for a name: on one line, short, and without values of environment variables.
 fn shown(text: &Text) -> String {
     let printable = |c: char| if is_printable(c) { c } else { ' ' };
     let mut shown: String = text.shown.chars().map(printable).take(60).collect();
@@ -279,7 +280,7 @@ fn shown(text: &Text) -> String {
     shown
 }
 
-/// Says what is wrong with a place in JSON.
+/// Reports what is wrong with a JSON Pointer.
 pub(super) fn pointer(pointer: &str, at: Span, errors: &mut Errors) {
     let mut rest = pointer;
     let mut escaped = true;

@@ -40,8 +40,8 @@ table! {
         json: Text,
         /// The value of this header.
         header: Text,
-        /// What this regular expression's first group matches in the body; all that it matches, if
-        /// it has no group.
+        /// The match of this regular expression's first group in the body; the whole match, if it
+        /// has no group.
         regex: Text,
     }
 }

@@ -1,4 +1,4 @@
-//! Checks what comes from the environment and goes into headers.
+//! Checks values of environment variables that go into headers.
 
 use crate::plan::error::Errors;
 use crate::plan::span::Span;
@@ -8,10 +8,10 @@ use ::http::HeaderValue;
 /// What basic authentication takes.
 pub(super) const BASIC: &str = "name or the password";
 
-/// Says what a header cannot carry, or what is missing: the variables of the environment are named,
-/// and no value is shown.
+/// Reports characters that a header cannot carry, or missing values: the environment variables are
+/// named, and no value is shown.
 pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
-    // What is wrong with the environment itself has been said.
+    // Errors of the environment itself were already reported.
     if text.broken {
         return;
     }
@@ -43,7 +43,7 @@ pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &
     errors.add(at, format!("the {what} {wrong}{from}")).help(help);
 }
 
-/// Whether the environment gives nothing for what is to come from it.
+/// Whether the environment variables that fill a value are empty.
 fn takes_nothing(text: &Text) -> bool {
     let mut pieces = text.shown.split("${env.");
     let mut rest = pieces.next().unwrap_or_default().to_owned();

@@ -52,7 +52,7 @@ pub(super) fn headers(
             Some(ascii) => Template::from(ascii.as_str()),
             None => template(&header.value.0, Encoding::Plain, known, errors),
         };
-        // An error has said what is wrong where either is not what it was parsed for.
+        // If either could not be parsed, an error has been reported.
         if let (Ok(name), Ok(value)) = (parsed, Templated::try_from(value)) {
             headers.push((name, value));
         }
@@ -73,7 +73,7 @@ fn is_host(value: &str) -> bool {
     value.is_ascii() && (value.contains("${") || is_fixed())
 }
 
-/// The name of a host beyond ASCII, as it is sent; `None` where it stands as it is.
+/// The encoded form of a non-ASCII host name; `None` if it is sent unchanged.
 fn ascii_host(name: &str, value: &str) -> Option<String> {
     let is_host = name == "host" && !value.is_ascii();
     is_host.then(|| uri::host_header(value)).flatten()

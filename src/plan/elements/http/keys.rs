@@ -10,7 +10,7 @@ use crate::plan::text::Text;
 use crate::units::{Count, Time};
 
 table! {
-    /// What a scenario says of requests.
+    /// The keys of a scenario about requests.
     RawHttp, "a scenario",
     must {}
     may {
@@ -20,10 +20,10 @@ table! {
         /// the pass, unless only checks with a `name` do not hold; the next pass begins at the
         /// first.
         steps: Vec<RawRequest>,
-        /// http: a file of rows; each pass takes one, each request where there are no steps.
+        /// http: a file of rows; each iteration takes one, without steps each request.
         data: RawData,
         /// http: each user keeps the cookies that it is sent, and sends them back, behind those of
-        /// a `cookie` header; of one name, the header's. Default: `false`.
+        /// a `cookie` header; if both have the same name, the header's is sent. Default: `false`.
         cookies: bool,
         /// http: how many redirects are followed, only to the same scheme, host and port; the host
         /// is that of the `host` header, where there is one. Default: 0, a redirect is a response
@@ -40,36 +40,36 @@ table! {
         timeout: Time,
         /// http: from sending to the first byte of the response. Default: `timeout`.
         first_byte_timeout: Time,
-        /// http, stages with `rate`: how many requests may be in flight; what is due beyond is
+        /// http, stages with `rate`: how many requests may be in flight; a request due beyond is
         /// dropped. Default: the highest rate times `timeout`, plus six times its square root; at
         /// most 20,000.
         max_in_flight: Count,
-        /// http, stages with `rate`: what it means when `max_in_flight` is reached: the run is
-        /// `invalid`, or what is dropped counts as failed by the target (`fail`). Default:
+        /// http, stages with `rate`: what happens when `max_in_flight` is reached: the run is
+        /// `invalid`, or dropped requests count as failed by the target (`fail`). Default:
         /// `invalid`.
         on_full: FullWord,
         /// http: how long a connection is used. Default: as long as the target lets it.
         connection: RawConnection,
         /// http: `1.1`, or `2`: by ALPN with https, by prior knowledge without it. Default: `1.1`.
         version: Text,
-        /// http: limits on the size of a response. What is larger is a failure of this side's own.
+        /// http: limits on the size of a response. A larger response is a local failure.
         limits: RawAnswerLimits,
     }
 }
 
 impl RawHttp {
-    /// Whether all could be read that decides what is measured.
+    /// Whether every key could be read that decides which metrics exist.
     pub(in crate::plan) fn is_known(&self) -> bool {
         !self.think_time.is_wrong() && !self.requests.is_wrong() && !self.steps.is_wrong()
     }
 }
 
 words! {
-    /// What it means that `max_in_flight` is reached.
+    /// What happens when `max_in_flight` is reached.
     FullWord {
         /// The run is INVALID: the cap may be too small.
         Invalid = "invalid",
-        /// What is dropped counts as failed.
+        /// Dropped requests count as failed.
         Fail = "fail",
     }
 }

@@ -6,18 +6,17 @@ use crate::plan::raw::{Field, table};
 use crate::units::Count;
 use serde::{Deserialize, Serialize};
 
-/// Limits of planrun's own on what an answer may be. One that is exceeded is never the target's
-/// failure: an answer beyond one is a local failure, a cookie beyond one is not kept, counted and
-/// said.
+/// planrun's limits on the size of a response. Exceeding one is never the target's failure: an
+/// answer beyond one is a local failure, a cookie beyond one is not kept, counted and said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AnswerLimits {
-    /// Bytes of a head, and of what stands around the pieces of a body.
+    /// Bytes of a head, and of the framing of a chunked body.
     pub head: u32,
     /// Headers of a head.
     pub headers: u32,
     /// Bytes of a value that is extracted.
     pub value: u64,
-    /// Bytes of a body that are kept where a place in it is looked up.
+    /// Bytes of a body that are kept for checks and extracts.
     pub body: u64,
     /// Bytes to which a body in gzip may expand.
     pub decoded: u64,
@@ -57,20 +56,19 @@ impl Default for AnswerLimits {
 }
 
 table! {
-    /// Limits on the size of a response. What is larger is a failure of this side's own, and the
-    /// run INVALID; cookies beyond `cookies` and `cookie` are lost, counted (`cookies.lost`) and
-    /// said.
+    /// Limits on the size of a response. A larger response is a local failure, and the run INVALID;
+    /// cookies beyond `cookies` and `cookie` are lost, counted (`cookies.lost`) and said.
     #[schemars(rename = "AnswerLimits")]
     RawAnswerLimits, "`limits`",
     must {}
     may {
-        /// Bytes of a head, and of what stands around the pieces of a body. Default: 524,288.
+        /// Bytes of a head, and of the framing of a chunked body. Default: 524,288.
         head: Count,
         /// Headers of a head. Default: 5,000.
         headers: Count,
         /// Bytes of a value that is extracted. Default: 65,536.
         value: Count,
-        /// Bytes of a body that are kept where JSON or a regular expression is looked up. Default:
+        /// Bytes of a body that are kept for JSON Pointers and regular expressions. Default:
         /// 16,777,216.
         body: Count,
         /// Bytes to which a body in gzip may expand. Default: 67,108,864.

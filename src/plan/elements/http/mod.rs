@@ -34,7 +34,7 @@ use crate::units::{Count, Time, narrow32, uri};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// What an HTTP user does.
+/// The behaviour of an HTTP user.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Http {
     /// At least one.
@@ -62,14 +62,14 @@ pub struct Http {
     pub connect_timeout: Time,
     /// From sending the request to the first byte of the answer's head; not longer than `timeout`.
     pub first_byte_timeout: Time,
-    /// Open stages: requests that may be under way at once, of the whole scenario; what is due
+    /// Rate stages: requests that may be in flight at once, of the whole scenario; what is due
     /// beyond is dropped.
     pub max_in_flight: u64,
-    /// What a drop for that reason means.
+    /// How such drops are judged.
     pub on_full: OnFull,
     /// How long a connection is used.
     pub connection: ConnectionUse,
-    /// What is spoken on it.
+    /// The HTTP version.
     pub version: HttpVersion,
     /// Limits on the size of a response.
     pub limits: AnswerLimits,
@@ -77,7 +77,7 @@ pub struct Http {
     pub secrets: Secrets,
 }
 
-/// What it means that a due request was dropped because as many were under way as may be.
+/// How a request that was dropped because `max_in_flight` was reached is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum OnFull {
     /// The cap may be too small for a target that is as good as any: the run is INVALID.
@@ -114,7 +114,8 @@ impl Http {
 }
 
 impl Http {
-    /// Whether facts are kept by request: a scenario's only request has none of its own.
+    /// Whether facts are kept by request: a scenario with one request needs none besides the
+    /// scenario's.
     pub fn tells_requests_apart(&self) -> bool {
         self.requests.len() > 1
     }
@@ -158,7 +159,7 @@ const MOST_IN_FLIGHT: u64 = 20_000;
 
 const MOST_REDIRECTS: u64 = 50;
 
-/// Keys of other protocols, and what to write in place of each.
+/// Keys of other protocols, and the keys to use instead.
 pub(super) const INSTEAD: [(&str, &str); 1] = [(
     "expect",
     "write it in a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::ops::Deref;
 use std::str::FromStr;
 
-/// Why a text is not what it should be; the plan's own errors say more.
+/// Why a text could not be parsed; the plan's errors say more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not {0}")]
 pub struct NotSendable(&'static str);
@@ -97,7 +97,7 @@ part! {
 }
 
 part! {
-    /// What `Host` says: a name or an address, and a port where it is not the scheme's own.
+    /// The value of `Host`: a name or an address, and a port if it is not the scheme's default.
     HostHeader(Authority), "a host",
     |text| Authority::from_str(text).ok().filter(|_| !text.contains('@')),
     |host| host.as_str()
@@ -138,7 +138,7 @@ pub enum Templated<T> {
 }
 
 impl<T: Deref<Target = str>> Templated<T> {
-    /// The text, when nothing is to be filled in.
+    /// The text, if it has no placeholders.
     pub fn fixed(&self) -> Option<&str> {
         match self {
             Self::Fixed(part) => Some(part),
@@ -154,7 +154,7 @@ impl<T: Deref<Target = str>> Templated<T> {
         }
     }
 
-    /// What is filled in, and where the plan says so.
+    /// The placeholders, with their places in the plan.
     pub fn givens(&self) -> impl Iterator<Item = (&Placeholder, &TextRange)> {
         let template = match self {
             Self::Fixed(_) => None,
@@ -163,7 +163,7 @@ impl<T: Deref<Target = str>> Templated<T> {
         template.into_iter().flat_map(Template::givens)
     }
 
-    /// What is filled in first, when the part begins with it.
+    /// The placeholder that the part begins with, if any.
     pub fn first_piece(&self) -> Option<&Piece> {
         match self {
             Self::Fixed(_) => None,

@@ -16,7 +16,7 @@ fn begins_with_a_scheme(text: &str) -> bool {
     scheme.starts_with(|c: char| c.is_ascii_alphabetic()) && scheme.bytes().all(is_of_scheme)
 }
 
-/// The path of a request with its query; `None` where an error says why there is none.
+/// The path of a request with its query; `None` if it is invalid, which an error reports.
 pub(super) fn path(
     given: &At<Fillable>,
     method: &str,
@@ -37,7 +37,7 @@ pub(super) fn path(
 
 fn check(given: &At<Fillable>, method: &str, query: Option<Span>, errors: &mut Errors) {
     let Fillable(text) = &given.value;
-    // What is filled in later is encoded so that it fits.
+    // Values filled in later are encoded to fit.
     let mut path = text.value.clone();
     for blank in text.blanks.iter().rev() {
         let stands_for = if blank.range.start == 0 { "/" } else { "x" };

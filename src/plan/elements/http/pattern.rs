@@ -12,7 +12,7 @@ impl Pattern {
     /// Compiles a text.
     ///
     /// # Errors
-    /// What is wrong with it, or that it is too large.
+    /// The syntax error, or that the expression is too large.
     pub fn new(text: &str) -> Result<Self, ::regex::Error> {
         Regex::new(text).map(Self)
     }

@@ -1,4 +1,4 @@
-//! One kind of request: what is sent, what its response must be, what is taken from it.
+//! One kind of request: its content, the checks of its response, and the values extracted from it.
 
 use crate::plan::TextRange;
 use crate::plan::elements::http::expect::Check;
@@ -38,7 +38,7 @@ pub struct Request {
     pub headers: Vec<(HeaderName, Templated<HeaderValue>)>,
     /// Sent with it; empty sends none.
     pub body: Body,
-    /// What the answer must be; without a check of the status every status from 200 to 399 is
+    /// The checks of the response; without a check of the status, every status from 200 to 399 is
     /// taken. At most 64.
     pub checks: Vec<Check>,
     /// Values of the response for later steps.
@@ -57,13 +57,13 @@ pub enum Retry {
     /// It is sent again when its method is idempotent (RFC 9110, 9.2.2).
     #[default]
     Idempotent,
-    /// It is sent again, whatever its method.
+    /// It is sent again, regardless of its method.
     Always,
     /// It fails.
     Never,
 }
 
-/// What is sent behind the head.
+/// The body, sent after the head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Body {
     /// This text; empty is none.
@@ -122,15 +122,15 @@ table! {
         /// Sent with it: the content of this file, relative to the folder of the plan. In place of
         /// `body`.
         body_file: Text,
-        /// What the response must be: a table, or several. Default: any status from 200 to 399.
+        /// The checks of the response: a table, or several. Default: any status from 200 to 399.
         expect: OneOrMany<RawExpect>,
         /// In `steps`: values of the response for later steps, as `${var.NAME}`.
         extract: Named<RawExtract>,
         /// In `steps`: the pause after this one, in place of the scenario's.
         think_time: TimeRange,
         /// Whether it is sent again when the server closed the idle connection before it answered,
-        /// and may have processed it. What the server says it has not processed is sent again in
-        /// any case. Default: `idempotent`.
+        /// and may have processed it. A request that the server reports as not processed is sent
+        /// again in any case. Default: `idempotent`.
         retry: RetryWord,
     }
 }

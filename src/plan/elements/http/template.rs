@@ -51,7 +51,7 @@ pub enum Encoding {
 }
 
 impl Template {
-    /// The text, when nothing is to be filled in.
+    /// The text, if it has no placeholders.
     pub fn fixed(&self) -> Option<String> {
         let text = |piece: &Piece| match piece {
             Piece::Text(text) => Some(text.clone()),
@@ -79,7 +79,7 @@ impl Template {
         }
     }
 
-    /// What is filled in, and where it stands.
+    /// The placeholders and their places.
     pub fn givens(&self) -> impl Iterator<Item = (&Placeholder, &TextRange)> {
         self.pieces.iter().filter_map(|piece| match piece {
             Piece::Text(_) | Piece::Separator => None,
@@ -96,20 +96,20 @@ impl From<&str> for Template {
     }
 }
 
-/// What is encoded in a parameter: all but the unreserved characters of RFC 3986.
+/// The characters that are encoded in a parameter: all but the unreserved characters of RFC 3986.
 const UNRESERVED: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-/// What can be filled in at some place of a scenario.
+/// The placeholders that are available at some place of a scenario.
 pub(in crate::plan) struct Known {
-    /// Whether the scenario has rows, or what was meant by them could not be read.
+    /// Whether the scenario has rows, or a `data` key that could not be read.
     pub rows: bool,
     /// Whether it has steps.
     pub steps: bool,
-    /// What the steps before this one extract.
+    /// The values that earlier steps extract.
     pub variables: Vec<String>,
 }
 
-/// Where something stands in the plan's file.
+/// A place in the plan's file.
 pub(in crate::plan) fn spot(at: Span) -> TextRange {
     at.argument.is_none().then(|| at.range())
 }
@@ -123,7 +123,7 @@ pub(in crate::plan) fn of_path(text: &Text, known: &Known, errors: &mut Errors) 
     template
 }
 
-/// A text in which values stand as they are, or encoded.
+/// A text whose values are inserted unchanged or encoded.
 pub(in crate::plan) fn template(
     text: &Text,
     encoding: Encoding,
@@ -159,7 +159,7 @@ fn append(
     fixed(template, &text.value[from..]);
 }
 
-/// A body, in which values are written so that what it says it is (its content type) stays whole.
+/// A body, whose values are escaped so that it stays valid for its content type.
 pub(in crate::plan) fn of_body(
     text: &Text,
     kind: &str,
@@ -174,7 +174,7 @@ pub(in crate::plan) fn of_body(
     for piece in &mut template.pieces {
         match piece {
             Piece::Text(text) => quoted.read(text),
-            // What stands outside of strings is a number, or JSON itself.
+            // A value outside of strings is a number, or JSON itself.
             Piece::Fill { encoding, .. } if is_json && quoted.inside => *encoding = Encoding::Json,
             Piece::Fill { encoding, .. } if is_form => *encoding = Encoding::Query,
             Piece::Fill { .. } | Piece::Separator => {}

@@ -28,7 +28,7 @@ impl HttpVersion {
     }
 }
 
-/// More streams than that are no load of real clients, and no server allows them.
+/// The most streams: real clients use fewer, and no server allows more.
 const MOST_STREAMS: u64 = 10_000;
 
 /// The version of HTTP, and how many share a connection.
@@ -43,7 +43,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> HttpVersio
                 let shown = &given.value.shown;
                 let words = format!("`{shown}` is not a supported HTTP version");
                 errors.add(given.at, words).help("write `\"1.1\"` or `\"2\"`");
-                // Then nothing is said of what only one of them has.
+                // Then errors about keys of only one version are not reported.
                 true
             }
         },
@@ -72,7 +72,7 @@ pub(in crate::plan) fn version(raw: &RawHttp, errors: &mut Errors) -> HttpVersio
     HttpVersion::Http2 { streams: u32::try_from(most).unwrap_or(u32::MAX) }
 }
 
-/// What HTTP/1.1 says of a connection, HTTP/2 has no headers for (RFC 9113, 8.2.2).
+/// HTTP/2 forbids the connection-specific headers of HTTP/1.1 (RFC 9113, 8.2.2).
 const OF_CONNECTIONS: [&str; 4] = ["connection", "keep-alive", "proxy-connection", "upgrade"];
 
 fn of_connections(raw: &RawHttp, errors: &mut Errors) {

@@ -42,14 +42,13 @@ pub struct HttpUrl {
     pub is_secure: bool,
     /// Where to connect.
     pub site: Site,
-    /// What `Host:` says: the host and port as they were written; `localhost` for a Unix socket.
+    /// The value of `Host`: the host and port as written; `localhost` for a Unix socket.
     pub host_header: HostHeader,
     /// The path and query, starting with `/`.
     pub path: RequestPath,
 }
 
-/// What is wrong with an address, and what to write instead. Neither has a part of the address in
-/// it but `help`.
+/// An error of an address, and the correction. Neither has a part of the address in it but `help`.
 pub(in crate::plan) struct AddressProblem {
     pub message: &'static str,
     pub help: Option<String>,
@@ -127,7 +126,7 @@ pub(in crate::plan) fn websocket(text: &str) -> Result<HttpUrl, AddressProblem> 
     }
     let Some((scheme, rest)) = text.split_once("://") else {
         let way = if text == "builtin" {
-            "for a server that planrun brings along write `builtin = \"ws-hold\"` in place of `address`"
+            "to use a built-in server of planrun, write `builtin = \"ws-hold\"` in place of `address`"
                 .to_owned()
         } else {
             format!("write `\"ws://{}/\"`", text.trim_end_matches('/'))

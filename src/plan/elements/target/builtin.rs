@@ -22,10 +22,10 @@ pub enum Builtin {
     Http(HttpServer),
 }
 
-/// What the built-in long-connection server does.
+/// The behaviour of the built-in server of held connections.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TcpHoldServer {
-    /// What it sends: as greeting, as heartbeat, as reply.
+    /// The message that it sends as greeting, heartbeat and reply.
     pub message: String,
     /// Whether it sends `message` as soon as a connection is accepted.
     pub greet: bool,
@@ -35,7 +35,7 @@ pub struct TcpHoldServer {
     pub reply_to: Option<String>,
     /// The certificate with which it secures connections; `None`: they are plain.
     pub tls: Option<Certificate>,
-    /// What it does wrong on purpose.
+    /// Its deliberate faults.
     pub faults: Faults,
     /// How it speaks WebSocket; `None`: it sends bytes without frames.
     pub websocket: Option<WebSocketServer>,
@@ -64,14 +64,14 @@ pub enum Certificate {
     },
 }
 
-/// What the built-in HTTP server does.
+/// The behaviour of the built-in HTTP server.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HttpServer {
     /// The body of every answer.
     pub body: String,
     /// The certificate with which it secures connections; `None`: they are plain.
     pub tls: Option<Certificate>,
-    /// What it does wrong on purpose.
+    /// Its deliberate faults.
     pub faults: Faults,
 }
 
@@ -144,7 +144,7 @@ fn report_conflicts(
     }
 }
 
-/// The server that gives its scenario what this expects.
+/// The server that behaves as its scenario expects.
 fn tcp_hold_server(
     raw: &RawTarget,
     users: &[&User<'_>],

@@ -1,4 +1,4 @@
-//! Turns what a built-in server is to do into the reasons why no server can: alone, or together.
+//! Finds settings of a built-in server that are impossible, alone or together.
 
 use crate::plan::{Builtin, Faults, TcpHoldServer};
 use crate::units::Time;
@@ -10,14 +10,14 @@ const LONGEST: Duration = Duration::from_hours(24 * 24);
 /// Bytes of the longest text; the kernel's own limit for an argument is 131,072.
 const TEXT: usize = 100_000;
 
-/// Why a server cannot do what it is to do.
+/// Why a server's settings are impossible.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FaultConflict {
     /// The field that would have to change: of the server, or of its faults.
     pub field: &'static str,
-    /// What is wrong.
+    /// The error.
     pub message: String,
-    /// What to write instead.
+    /// The correction.
     pub help: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a built-in server does wrong on purpose.
+//! Deliberate faults of a built-in server.
 
 use crate::catalogue::ProtocolKind;
 use crate::plan::error::Errors;
@@ -63,7 +63,7 @@ impl Default for Faults {
 }
 
 table! {
-    /// What the built-in server does wrong on purpose.
+    /// Deliberate faults of the built-in server.
     #[schemars(rename = "Faults")]
     RawFaults, "`faults`", write "a table: `{ share = \"1%\", reset_after = \"5s\" }`", in "`faults = { … }` of a target that is `builtin`",
     must {}

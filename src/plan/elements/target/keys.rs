@@ -49,7 +49,7 @@ table! {
 }
 
 impl BuiltinWord {
-    /// What it speaks.
+    /// The HTTP versions that it supports.
     pub(super) fn kind(self) -> ProtocolKind {
         match self {
             Self::TcpHold => ProtocolKind::TcpHold,

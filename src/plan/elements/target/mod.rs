@@ -149,7 +149,7 @@ fn endpoint(key: &Key, raw: &RawTarget, users: &[&User<'_>], errors: &mut Errors
     }
 }
 
-/// Says what is wrong with addresses that a target may get in place of its own.
+/// Reports what is wrong with addresses that replace a target's own.
 pub(in crate::plan) fn check_addresses(
     given: &At<OneOrMany<Text>>,
     protocol: Option<ProtocolWord>,

@@ -21,7 +21,7 @@ pub struct Tls {
     pub server_name: Option<String>,
     /// Accept any certificate.
     pub insecure: bool,
-    /// Who the run says it is: PEM files of a certificate and of its private key, relative to the
+    /// The client's identity: PEM files of a certificate and of its private key, relative to the
     /// folder of the plan.
     pub credentials: Option<(PathBuf, PathBuf)>,
     /// http: whether connections go on with the sessions of earlier ones, as far as the target lets
@@ -139,7 +139,7 @@ pub(super) fn tls(
     Some(Tls { ca, server_name, insecure, credentials: certificate.zip(secret), resumes })
 }
 
-/// The path of a file; `example` is what to write instead of none.
+/// The path of a file; `example` is suggested if it is empty.
 fn file(field: &Field<Text>, example: &str, errors: &mut Errors) -> Option<PathBuf> {
     let text = field.given()?;
     names::public(text, errors)?;

@@ -14,7 +14,7 @@ pub(in crate::plan) struct Condition {
     pub bound: Bound,
 }
 
-/// What is wrong with it, and where in the text.
+/// The error, and its place in the text.
 pub(in crate::plan) struct ConditionError {
     pub range: Range<usize>,
     pub message: String,
@@ -27,7 +27,7 @@ impl ConditionError {
     }
 }
 
-/// What stands before and behind the name of a check.
+/// The text before and after the name of a check.
 const ONE_CHECK: &str = "check.";
 const OF_CHECK: &str = ".success_ratio";
 
@@ -183,7 +183,7 @@ fn metric(
     Err((format!("there is no metric `{name}`"), help))
 }
 
-/// The metric of what is answered within a time.
+/// The metric of responses within a time.
 fn answered_within(text: &str) -> Result<Metric, (String, String)> {
     let example = "write a time with its unit: `within.200ms.ratio >= 99%`".to_owned();
     match text.parse::<Time>() {
@@ -218,7 +218,7 @@ fn named_check(name: &str, checks: &[String]) -> Result<Metric, (String, String)
     Err((format!("this scenario has no check `{name}`"), help))
 }
 
-/// A known distribution and what stands behind it.
+/// A known distribution and the text after it.
 fn split_figure(name: &str) -> Option<(TimeMetric, &str)> {
     TimeMetric::ALL.iter().find_map(|time| {
         let figure = name.strip_prefix(time.name())?.strip_prefix('.')?;
@@ -230,7 +230,7 @@ fn figures() -> String {
     Stat::ALL.iter().map(|stat| stat.name()).collect::<Vec<_>>().join(", ")
 }
 
-/// What a protocol measures, distributions with a star.
+/// The metrics of a protocol, distributions with a star.
 fn families(protocol: ProtocolKind) -> String {
     let mut names = Metric::families(|row| row.is_of(protocol));
     if !protocol.row().lasts {
@@ -257,7 +257,7 @@ fn bound(text: &str, metric: Metric) -> Result<Bound, (String, Option<String>)> 
             (text.parse::<Count>().is_ok(), "a number"),
         ];
         match is.iter().find(|(is, _)| *is) {
-            // A number that only lacks its unit has a better hint of its own.
+            // A number that only lacks its unit gets a more specific hint.
             Some((_, "a number")) if !metric.is_ratio() => (message, help),
             Some((_, is)) if *is != "a number" => (
                 format!("`{text}` is {is}, and `{metric}` is {}", unit.name()),
@@ -318,9 +318,9 @@ fn pointless(
         _ => return None,
     };
     let hint = match (comparison, at_lowest) {
-        (Comparison::Less, _) => format!("write `{metric} == 0` if it must be nothing"),
+        (Comparison::Less, _) => format!("write `{metric} == 0` if it must be zero"),
         (Comparison::Greater, _) => format!("write `{metric} == 100%` if it must be all"),
         _ => "write a bound that the target can miss".to_owned(),
     };
-    Some((format!("this {word} holds, whatever the target does"), hint))
+    Some((format!("this {word} holds, regardless of the target"), hint))
 }

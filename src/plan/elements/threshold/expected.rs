@@ -30,7 +30,7 @@ pub struct Sparse {
 }
 
 impl Sparse {
-    /// What it means and what to do, in one line.
+    /// Its meaning and the remedy, in one line.
     pub fn words(&self, plan: &Plan) -> String {
         let scenario = &plan.scenarios[self.scenario];
         let threshold = &scenario.thresholds[self.threshold];
@@ -135,7 +135,7 @@ fn samples(metric: Metric, scenario: &Scenario, part: &Placed) -> Option<(f64, b
 fn requests(metric: Metric, protocol: &Protocol, part: &Placed) -> Option<(f64, bool)> {
     let Metric::Time(time, _) = metric else { return None };
     let row = time.row();
-    // No plan says how much fails.
+    // The number of failures does not follow from the plan.
     if row.samples == Samples::FailedResponses {
         return None;
     }

@@ -68,7 +68,7 @@ pub(in crate::plan) fn thresholds(
     thresholds
 }
 
-/// The times that thresholds want requests to be answered within, the shortest first.
+/// The times within which thresholds want responses, the shortest first.
 pub(in crate::plan) fn within(thresholds: &[Threshold]) -> Vec<Time> {
     let named = thresholds.iter().filter_map(|threshold| match threshold.metric {
         Metric::Within(time) => Some(time),
@@ -138,7 +138,7 @@ fn usual_phases(metric: Metric, protocol: ProtocolKind) -> During {
     if metric.row().all_phases.has(protocol) { During::All } else { During::Hold }
 }
 
-/// The line of the file, from 1; zero for what the command line says.
+/// The line of the file, from 1; zero for a value of the command line.
 fn line(at: Span, context: &Context<'_>) -> usize {
     if at.argument.is_some() {
         return 0;

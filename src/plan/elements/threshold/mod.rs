@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
 
-/// `metric comparison bound`, and where and when it is looked at.
+/// `metric comparison bound`, and where and when it is evaluated.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Threshold {
     /// The condition as the plan has it, printed everywhere as it is written:
@@ -26,9 +26,9 @@ pub struct Threshold {
     pub condition: String,
     /// The line in the plan's file, from 1.
     pub line: usize,
-    /// Whether it is there because the scenario says nothing of thresholds.
+    /// Whether it is a default, because the scenario has no thresholds.
     pub is_default: bool,
-    /// What is measured.
+    /// The metric.
     pub metric: Metric,
     /// How it is compared.
     pub comparison: Comparison,
@@ -217,7 +217,7 @@ table! {
         window: Time,
         /// Stop the run as soon as it is broken.
         abort: bool,
-        /// It is judged live from this long after the start of what is looked at.
+        /// How long after the start of the phases it is first evaluated live.
         grace: Time,
     }
 }

@@ -11,7 +11,7 @@ use crate::plan::{
 };
 use crate::units::Time;
 
-/// What a scenario will do.
+/// The load of a scenario, as planned.
 pub(in crate::plan) struct ThresholdContext<'a> {
     pub protocol: &'a Protocol,
     /// Whether its connections are secured.
@@ -143,7 +143,7 @@ fn unseen(
     (available < floor).then(|| too_few(metric, available, floor, seen, &whom))
 }
 
-/// A window must mean something, and fit into what it looks at.
+/// A window must make sense for the metric, and fit into the phases that it covers.
 fn wrong_window(threshold: &Threshold, parts: &[Extent], whom: &str) -> Option<(String, String)> {
     let window = threshold.window?;
     if threshold.metric.row().samples == Samples::Events {

@@ -46,7 +46,7 @@ pub(in crate::plan) fn scope(
     Some(RequestScope::One(at))
 }
 
-/// What is measured for each request, distributions with a star.
+/// The metrics of each request, distributions with a star.
 fn families() -> String {
     let mut names = Metric::families(|row| row.per_request);
     names.push("within.200ms.ratio".to_owned());
@@ -72,7 +72,7 @@ pub(in crate::plan) fn fraction(threshold: &Threshold, protocol: &Protocol) -> (
     if sum > 0.0 { (weight / sum, protocol.requests().len() > 1) } else { (0.0, false) }
 }
 
-/// So many of some requests are of one kind, at most; for each by itself: of the rarest.
+/// The most requests of one kind among some; if each kind is judged by itself, of the rarest.
 pub(in crate::plan) fn share(requests: RequestScope, protocol: &Protocol, all: u64) -> u64 {
     let of = |at: usize| {
         if protocol.in_steps() {

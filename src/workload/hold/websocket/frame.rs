@@ -5,7 +5,7 @@ use super::violation::Violation;
 /// The longest payload of a control frame.
 pub(crate) const CONTROL_MAX: usize = 125;
 
-/// What a frame is.
+/// The type of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Opcode {
     /// More of a message.
@@ -53,14 +53,14 @@ impl Opcode {
     }
 }
 
-/// What stands before a frame's payload.
+/// The header of a frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct FrameHeader {
-    /// Whether the message, if it is of one, ends with this frame.
+    /// Whether this is the final frame of a message.
     pub is_final: bool,
-    /// What it is.
+    /// Its type.
     pub opcode: Opcode,
-    /// With what the payload is masked; `None`: it is not.
+    /// The masking key of the payload; `None`: it is not masked.
     pub mask: Option<[u8; 4]>,
     /// Bytes of payload.
     pub length: u64,
@@ -69,8 +69,8 @@ pub(crate) struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// The header at the front of `bytes`; `None`: the rest of it must come first. What is wrong is
-    /// found as soon as the bytes that say so are there.
+    /// The header at the front of `bytes`; `None`: it is incomplete. What is wrong is found as soon
+    /// as the bytes that say so are there.
     pub(crate) fn read(bytes: &[u8]) -> Result<Option<Self>, Violation> {
         let Some(first) = bytes.first() else { return Ok(None) };
         if first & 0x70 != 0 {

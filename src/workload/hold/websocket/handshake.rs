@@ -1,4 +1,4 @@
-//! Turns a connection into a WebSocket: what a client asks, what a server must answer (RFC 6455,
+//! The opening handshake of a WebSocket: the client's request and the server's response (RFC 6455,
 //! 4).
 
 use super::super::ConversationError;
@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 use std::fmt::Display;
 use std::mem::MaybeUninit;
 
-/// What a server appends to the key before it hashes it.
+/// The GUID that a server appends to the key before it hashes it.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// The longest head of a response.
@@ -170,7 +170,7 @@ fn verify(
     }
 }
 
-/// What a status that is not 101 means.
+/// The meaning of a status other than 101.
 fn of_status(status: u16, reason: &str, header: impl Fn(&'static str) -> Option<String>) -> String {
     let shown = |name| header(name).map(|value| visible(&value).into_owned());
     let because = match status {

@@ -24,7 +24,7 @@ use frame::Opcode;
 use handshake::UpgradeRequest;
 use std::collections::HashMap;
 
-/// What a client says and expects.
+/// The settings of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Settings {
     /// `Host` and path of the handshake's request, by index of the target's address; at least one.
@@ -35,7 +35,7 @@ pub(crate) struct Settings {
     pub protocols: Vec<String>,
     /// Every message must be exactly this; `None` takes any.
     pub expect: Option<Vec<u8>>,
-    /// What counts as a heartbeat, and what is sent as one.
+    /// The message that counts as a heartbeat, and the one sent as such.
     pub heartbeat: HeartbeatFrame,
     /// The longest message that is taken, in bytes; below 2^31.
     pub max_message: u32,
@@ -58,7 +58,7 @@ pub(crate) enum HeartbeatFrame {
     Reply {
         /// Whether it is sent as binary.
         is_binary: bool,
-        /// What is sent.
+        /// The message to send.
         payload: Vec<u8>,
     },
 }
@@ -96,7 +96,7 @@ impl WebSocketClient {
         rng.u128(..).to_be_bytes()
     }
 
-    /// What this connection's pings carry.
+    /// The payload of this connection's pings.
     fn ping_payload(&self, id: ConnectionId) -> [u8; 4] {
         let [a, b, c, d, ..] = self.nonce(id);
         [a, b, c, d]
@@ -231,7 +231,7 @@ fn close_code(failure: Failure) -> Option<u16> {
         Failure::CloseFrame => None,
         Failure::InvalidUtf8 => Some(1007),
         Failure::OverLimit => Some(1009),
-        // The application cannot go on with what it was sent.
+        // The application cannot continue with the data received.
         Failure::WrongData => Some(1008),
         _ => Some(1002),
     }
@@ -247,7 +247,7 @@ pub(crate) fn close_of(payload: &[u8]) -> Result<(u16, String), Violation> {
         };
     };
     let code = u16::from_be_bytes(*code);
-    // 1004 has no meaning yet; 1005, 1006 and 1015 stand for what no frame can say.
+    // 1004 is reserved; 1005, 1006 and 1015 must not be sent in a frame.
     if !matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999) {
         return Err(Violation::Close(Some(code)));
     }

@@ -9,7 +9,7 @@ use crate::units::visible;
 /// Bytes of a wrong message that are shown.
 const SHOWN: usize = 32;
 
-/// What a piece of the input was.
+/// The result of reading a piece of the input.
 #[derive(Debug, Default)]
 struct ReadStep {
     used: usize,
@@ -219,7 +219,7 @@ impl WebSocketClient {
                     messages += piece.messages;
                     heartbeats += piece.heartbeats;
                 }
-                // What came before it counts first; this frame is looked at again.
+                // Earlier data counts first; this frame is parsed again.
                 Err(_) if messages + heartbeats > 0 => {
                     *state = before.0;
                     out.truncate(before.1);
@@ -241,7 +241,7 @@ impl WebSocketClient {
 fn header(bytes: &[u8]) -> Result<Option<FrameHeader>, ConversationError> {
     let is_masked = bytes.get(1).is_some_and(|second| second & 0x80 != 0);
     match FrameHeader::read(bytes) {
-        // The length may come later than the bit: what is said first does not depend on that.
+        // The length may arrive later than the bit: the error must not depend on that.
         Ok(_) | Err(Violation::Length(_)) if is_masked => Err(violated(Violation::Masked)),
         other => other.map_err(violated),
     }

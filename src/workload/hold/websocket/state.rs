@@ -1,4 +1,4 @@
-//! What is kept of one WebSocket: where it is in its life, and how much of a message has come.
+//! The state of one WebSocket: its phase, and how much of a message was received.
 
 use super::violation::Violation;
 
@@ -96,7 +96,7 @@ impl WebSocketState {
         self.set(LAST, is_last);
     }
 
-    /// Consumes `length` bytes of the frame's payload, at most what is left.
+    /// Consumes `length` bytes of the frame's payload, at most the rest of it.
     pub(super) fn pass(&mut self, length: usize) {
         let length = u32::try_from(length).unwrap_or(self.left).min(self.left);
         self.left -= length;
@@ -122,7 +122,7 @@ impl WebSocketState {
         self.flags = (self.flags & !(3 << TAIL)) | length << TAIL;
     }
 
-    /// Checks text that goes on where the last one ended.
+    /// Checks the UTF-8 of text that continues the previous piece.
     pub(super) fn check_text(&mut self, mut bytes: &[u8]) -> Result<(), Violation> {
         let kept = self.tail_length();
         if kept > 0 {

@@ -3,7 +3,7 @@
 use crate::record::Failure;
 use std::fmt;
 
-/// What a peer did that it must not.
+/// A protocol violation of a peer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Violation {
     /// A server's frame is masked.
@@ -38,7 +38,7 @@ pub(crate) enum Violation {
 }
 
 impl Violation {
-    /// What an attempt that it ends counts as.
+    /// The failure of an attempt that it ends.
     pub(crate) fn failure(self) -> Failure {
         match self {
             Self::Masked | Self::Unmasked => Failure::MaskedFrame,
@@ -54,7 +54,7 @@ impl Violation {
         }
     }
 
-    /// The close code with which this side says so (RFC 6455, 7.4.1).
+    /// The close code that reports it to the peer (RFC 6455, 7.4.1).
     pub(crate) fn close_code(self) -> u16 {
         match self {
             Self::Utf8 => 1007,

@@ -6,7 +6,7 @@ use jiff::civil::{Date, DateTime, Time};
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 
-/// Seconds of Unix time; `None` where it is no date, and then the cookie has none.
+/// Seconds of Unix time; `None` if it is not a date; then the cookie has none.
 pub(super) fn unix_s(text: &str) -> Option<i64> {
     let (mut time, mut day, mut month, mut year) = (None, None, None, None);
     let is_delimiter = |c: char| matches!(c, '\t' | ' '..='/' | ';'..='@' | '['..='`' | '{'..='~');

@@ -1,5 +1,5 @@
-//! Turns what servers say by `set-cookie` into what one user sends back (RFC 6265), towards the
-//! hosts that it asks.
+//! Turns `set-cookie` headers of servers into the cookies that one user sends back (RFC 6265), to
+//! the hosts that it asks.
 
 mod date;
 
@@ -67,7 +67,7 @@ impl CookieJar {
         self.kept.iter().map(|cookie| (&*cookie.name, &*cookie.value))
     }
 
-    /// Takes one `set-cookie`; what is not kept, or not any more, because of it.
+    /// Stores one `set-cookie`; returns cookies that were rejected or discarded.
     pub(super) fn take(
         &mut self,
         said: &str,
@@ -103,8 +103,8 @@ impl CookieJar {
         self.kept.is_empty()
     }
 
-    /// Adds the cookies for a host and a path to those that stand in `out` from `from` on, one of
-    /// the same name apart.
+    /// Adds the cookies for a host and a path to those in `out` from `from` on, one of the same
+    /// name apart.
     pub(super) fn write(
         &self,
         out: &mut Vec<u8>,
@@ -143,7 +143,7 @@ impl CookieJar {
     }
 }
 
-/// What a `set-cookie` says, or why it is not kept; `largest`: bytes of name and value.
+/// Parses a `set-cookie`, or returns why it is rejected; `largest`: bytes of name and value.
 fn read(said: &str, from: CookieOrigin<'_>, largest: u32) -> Result<StoredCookie, RejectedCookie> {
     let malformed = |why: &str| {
         let name = said.split(['=', ';']).next().unwrap_or_default();

@@ -4,10 +4,10 @@ use bytes::{Buf, Bytes};
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// How many bytes of a body went out; `None`: there is no body.
+/// How many bytes of a body were sent; `None`: there is no body.
 pub(super) type SentBytes = Option<Rc<Cell<u64>>>;
 
-/// A body on its way. The connection advances it by what flow control lets out, and the socket
+/// A body being sent. The connection advances it as far as flow control permits, and the socket
 /// takes.
 #[derive(Debug)]
 pub(super) struct CountedBody {

@@ -8,8 +8,8 @@ use crate::record::{Failure, FailureStage};
 use h2::{Error, Reason};
 
 impl Http2Connection {
-    /// What an error of a stream or of the connection counts as, and whether the request may be
-    /// sent again. `bytes`: how much of the response had arrived.
+    /// The failure of a stream or connection error, and whether the request may be sent again.
+    /// `bytes`: how much of the response had arrived.
     pub(super) fn error_of(&self, error: &Error, bytes: u64) -> (RequestError, RetrySafety) {
         let of = |failure, code| {
             let words = format!("{error}, after {bytes} bytes");
@@ -28,8 +28,8 @@ impl Http2Connection {
             return (of(Failure::StreamReset, code), retry_safety);
         }
         if error.is_go_away() && error.is_remote() {
-            // Only those streams end by it that the server has not processed, whatever its reason
-            // (RFC 9113, 6.8).
+            // It ends only streams that the server has not processed, regardless of its reason (RFC
+            // 9113, 6.8).
             return (of(Failure::ClosedByServer, 0), RetrySafety::Safe);
         }
         if error.is_io() {

@@ -47,7 +47,7 @@ const CONNECTION_WINDOW: u32 = 16 << 20;
 /// The head of a frame of HTTP/2: bytes.
 const FRAME_HEAD: u64 = 9;
 
-/// What is spoken inside TLS, in the words of ALPN.
+/// The ALPN name of HTTP/2.
 pub(crate) const ALPN: &str = "h2";
 
 /// A context that wakes nothing: the engine's loop polls again.
@@ -121,8 +121,7 @@ impl Http2Connection {
         }
     }
 
-    /// Whether the connection is open, once its socket can be written to; false: to be asked again
-    /// after a while.
+    /// Whether the connection is open, once its socket is writable; false: try again after a while.
     pub(crate) fn open(&mut self, route: Route<'_>) -> Result<bool, RequestError> {
         let Http2State::Opening(transport) = &self.state else { return Ok(true) };
         match connect::end(transport, route).map_err(|error| RequestError::connect(route, &error)) {
@@ -146,7 +145,7 @@ impl Http2Connection {
         }
     }
 
-    /// Begins, or goes on with, what secures an open connection; then it speaks.
+    /// Begins or continues the TLS handshake of an open connection, then that of HTTP/2.
     pub(crate) fn secure(
         &mut self,
         route: Route<'_>,
@@ -192,10 +191,10 @@ impl Http2Connection {
             .enable_push(false)
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
-            // A head within twice the limit is told to be beyond it here, not by an error that may
-            // mean anything.
+            // A head within twice the limit is rejected here, not by an error that may mean
+            // anything.
             .max_header_list_size(self.limits.head.saturating_mul(2))
-            // None before the peer has said how many.
+            // None before the peer has announced its limit.
             .initial_max_send_streams(0);
         let greeting = pin!(builder.handshake::<_, CountedBody>(socket));
         match greeting.poll(&mut idle()) {
@@ -218,7 +217,8 @@ impl Http2Connection {
         self.socket_status.notify(closed);
     }
 
-    /// Reads and writes what it can; true when there is more, after others had their turn.
+    /// Reads and writes as far as possible; true if there is more to do after other connections had
+    /// their turn.
     pub(crate) fn drive(&mut self) -> bool {
         let Http2State::Open(speech) = &mut self.state else { return false };
         self.socket_status.begin_turn();
@@ -273,7 +273,7 @@ impl Http2Connection {
         self.end
     }
 
-    /// What the end of the connection is counted as; `None`: its socket ended.
+    /// The reason that the end of the connection counts under; `None`: its socket ended.
     fn end_reason_of(&self, error: Option<&Error>) -> ConnectionEnd {
         match error {
             Some(error) if error.is_go_away() && error.is_remote() => ConnectionEnd::GoAway,
@@ -288,7 +288,7 @@ impl Http2Connection {
         self.over
     }
 
-    /// What the peer has said of how many requests it takes at once. Its settings are the first
+    /// The limit on concurrent requests that the peer has announced. Its settings are the first
     /// that it may send: when something came, and nothing was wrong with it, they allow none.
     pub(crate) fn peer_settings(&self) -> PeerSettings {
         if self.settled {
@@ -310,7 +310,7 @@ impl Http2Connection {
         self.answered
     }
 
-    /// What is wrong with a connection on which nothing was ever asked.
+    /// The error of a connection that never carried a request.
     pub(crate) fn connect_error(&self) -> Option<RequestError> {
         let mut error = self.error.clone().filter(|_| !self.settled)?;
         if error.cause.at == FailureStage::Request {
@@ -328,7 +328,7 @@ impl Http2Connection {
         if self.over || !self.settled {
             return 0;
         }
-        // Until what was asked before is on its way.
+        // Until the previous request is sent.
         if speech.requests.poll_ready(&mut idle()).is_pending() {
             return 0;
         }

@@ -1,6 +1,6 @@
 //! Turns a request as HTTP/1.1 writes it into one as HTTP/2 sends it.
 //!
-//! **Invariant:** what only HTTP/1.1 says of a connection is not sent (RFC 9113, 8.2.2).
+//! **Invariant:** connection-specific headers of HTTP/1.1 are not sent (RFC 9113, 8.2.2).
 
 use bytes::Bytes;
 use http::header::{CONNECTION, HOST, HeaderName, HeaderValue};

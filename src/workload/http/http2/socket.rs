@@ -1,4 +1,4 @@
-//! Turns a socket into what an HTTP/2 connection reads from and writes to, and keeps what it met
+//! The socket that an HTTP/2 connection reads from and writes to; it keeps the errors that it met
 //! there.
 //!
 //! **Invariant:** one turn reads no more than its share: a peer that never stops sending does not
@@ -12,7 +12,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// What is read in one turn: bytes.
+/// Bytes read in one turn.
 const TURN: usize = 64 << 10;
 
 /// The state of the socket, shared with the connection that reads and writes it.
@@ -112,7 +112,7 @@ impl Socket {
     }
 }
 
-/// What the kernel interrupts is done once more.
+/// Repeats a call that a signal interrupted.
 fn again<T>(mut act: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match act() {
@@ -141,8 +141,7 @@ impl AsyncRead for Socket {
         let mut buffers = one.buffers.borrow_mut();
         let (read, whole) = (again(|| one.transport.receive(&mut buffers, room)), room.len());
         let met = one.line.met(read);
-        // A read that does not fill its room has emptied the socket, unless TLS stands between or
-        // the end is behind it.
+        // A short read has emptied the socket, unless TLS is in between or the end is behind it.
         let emptied = match met {
             Poll::Pending => true,
             Poll::Ready(Ok(length)) => {

@@ -22,8 +22,8 @@ use std::task::{Context, Poll, Waker};
 /// Most answers have no more headers.
 const USUAL_HEADERS: usize = 100;
 
-/// One request, and what comes of it. The request is under way until it has been advanced to its
-/// end, given up or let go of.
+/// One request and its response. The request is in flight until it was advanced to its end, given
+/// up or released.
 pub(crate) struct Http2Stream {
     exchange: Exchange,
     status: Option<u16>,
@@ -41,7 +41,7 @@ pub(crate) struct Http2Stream {
     sent: SentBytes,
 }
 
-/// What is taken next.
+/// The part of the response that is read next.
 enum ResponseState {
     Head(ResponseFuture),
     Body(RecvStream),
@@ -242,7 +242,7 @@ impl Http2Connection {
     }
 }
 
-/// Why there is no whole answer.
+/// Why there is no complete response.
 enum StreamError {
     Stream(Error),
     Unsent(RequestError, RetrySafety),
@@ -260,7 +260,7 @@ impl Http2Stream {
         self.exchange.deadline(limits)
     }
 
-    /// Body bytes that have come and gone so far.
+    /// Body bytes received and sent so far.
     pub(crate) fn moved(&self) -> Transferred {
         let sent = self.sent.as_ref().map_or(0, |sent| sent.get());
         Transferred { sent, received: self.exchange.received() }
@@ -347,7 +347,7 @@ fn beyond(headers: &HeaderMap, limits: AnswerLimits) -> Result<(), StreamError> 
     }
 }
 
-/// The headers as they are looked at.
+/// The headers in the form for checks.
 fn seen<'a, 'b>(headers: &'a HeaderMap, room: &'b mut [Header<'a>]) -> &'b [Header<'a>] {
     let mut count = 0;
     for (slot, (name, value)) in room.iter_mut().zip(headers) {
