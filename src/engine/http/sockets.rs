@@ -57,7 +57,7 @@ impl HttpSockets {
                 let settings = (http.connection, http.limits);
                 Some(ConnectionPool::new(load.addresses.len(), streams, settings, buffers()))
             }
-            _ => None,
+            HttpVersion::Http1 => None,
         };
         let sockets = Self { buffers: buffers(), pool, load, request_sets, rendered: Vec::new() };
         Epoll::new(clock, link, Precision::Timer, EVENTS, sockets)
