@@ -1,5 +1,5 @@
-//! Folders of results that cannot be written to: before a run nothing is sent, during one nothing is
-//! lost that had room.
+//! Folders of results that cannot be written to: before a run nothing is sent, during one nothing
+//! is lost that had room.
 
 use crate::outcome::exe;
 use std::process::{Command, Output};

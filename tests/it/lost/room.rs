@@ -6,8 +6,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-/// A run never takes more than was said. A short one takes much less: what is said has room for what
-/// the busiest of runs keeps by the second, and is at most so many times of what four seconds take.
+/// A run never takes more than was said. A short one takes much less: what is said has room for
+/// what the busiest of runs keeps by the second, and is at most so many times of what four seconds
+/// take.
 const TIMES: u64 = 400;
 
 fn plan(server: &CountingServer, requests: usize) -> String {
