@@ -126,6 +126,8 @@ fn exit_statuses(own: &str) -> Roff {
             _ => rows.push((first.to_owned(), rest.trim().to_owned())),
         }
     }
-    rows.into_iter().for_each(|(code, words)| add(&code, words));
+    for (code, words) in rows {
+        add(&code, words);
+    }
     section
 }

@@ -163,7 +163,7 @@ impl<'a> ProgressEvent<'a> {
                 Self::FirstFailure(FirstFailureReport {
                     scenario: name(scenario),
                     cause: (*cause).into(),
-                    sample: cut(sample, LONGEST).to_string(),
+                    sample: cut(sample, LONGEST),
                 })
             }
             Notification::Diagnosed { scenario, diagnosis } => Self::Cause(RootCauseReport {
@@ -178,7 +178,7 @@ impl<'a> ProgressEvent<'a> {
             Notification::WorkerLost { scenario, worker, why } => Self::WorkerLost {
                 scenario: name(scenario),
                 worker: *worker,
-                why: cut(why, LONGEST).to_string(),
+                why: cut(why, LONGEST),
             },
             Notification::Stopping(reason, at_once) => Self::Stopping {
                 reason: reason.name(),
