@@ -97,12 +97,12 @@ impl ClockOffset {
         Self { ahead_ns }
     }
 
-    /// What the worker's clock shows when this process's shows `here_ns`.
+    /// The worker's clock when this process's shows `here_ns`.
     pub fn there(self, here_ns: u64) -> ClockReading {
         ClockReading(here_ns.saturating_add_signed(self.ahead_ns))
     }
 
-    /// What this process's clock showed when the worker's showed `there`, in nanoseconds.
+    /// This process's clock when the worker's showed `there`, in nanoseconds.
     pub fn here_ns(self, there: ClockReading) -> u64 {
         there.0.saturating_add_signed(-self.ahead_ns)
     }

@@ -14,7 +14,7 @@ use std::path::Path;
 /// The most bytes that all bodies of a scenario from files have together.
 const LARGEST_BODIES: u64 = 16 << 20;
 
-/// What is wrong with a file that a plan names.
+/// An error of a file that a plan names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileProblem {
     /// Where the plan names it, or uses what it has not.

@@ -28,7 +28,7 @@ pub struct ProcessStats {
     past: RefCell<VecDeque<CpuReading>>,
 }
 
-/// What had been used at one moment.
+/// The usage at one moment.
 #[derive(Debug, Clone, Copy)]
 #[expect(clippy::struct_field_names, reason = "the unit is last in every name")]
 struct CpuReading {

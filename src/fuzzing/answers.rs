@@ -27,7 +27,7 @@ const REQUESTS: usize = 4;
 /// ends.
 const TURNS: usize = 10_000;
 
-/// What all connections of a thread go by.
+/// The state that all connections of a thread share.
 struct Bench {
     listener: UnixListener,
     path: PathBuf,
@@ -101,7 +101,7 @@ fn told(bodiless: bool, pieces: &[&[u8]]) -> Told {
     Ok((parser.status(), body, taken, whole, parser.keeps()))
 }
 
-/// What a server of HTTP/1.1 says to up to four requests of one connection.
+/// The responses of an HTTP/1.1 server to up to four requests of one connection.
 ///
 /// # Panics
 /// Where the split of the bytes plays a part, or an answer does not end although the connection
@@ -162,7 +162,7 @@ fn requests(bench: &Bench, pieces: &[&[u8]], rng: &mut Rng) {
 }
 
 fn say(server: Option<&mut UnixStream>, piece: &[u8]) {
-    // What there is no room for is not said.
+    // Bytes for which there is no room are not sent.
     let _ = server.map(|server| server.write_all(piece));
 }
 
@@ -184,10 +184,10 @@ fn assert_answer(answer: &RequestOutcome, now_ns: u64) {
     }
 }
 
-/// What a server of HTTP/2 says. Its first frame comes before the requests.
+/// The frames of an HTTP/2 server. The first one precedes the requests.
 ///
 /// # Panics
-/// Where a request does not end although the connection has.
+/// If a request does not end although the connection has.
 pub fn http2(bytes: &[u8]) {
     let mut rng = choices(bytes);
     let first = bytes.get(..3).map_or(0, |length| {
@@ -206,7 +206,7 @@ pub fn http2(bytes: &[u8]) {
     });
 }
 
-/// A connection with several requests under way.
+/// A connection with several requests in flight.
 struct Shared<'a> {
     request_set: &'a RequestSet,
     http2: Http2Connection,

@@ -1,5 +1,5 @@
-//! Turns any bytes into a use of each parser of foreign bytes, and holds what must be true whatever
-//! they are.
+//! Passes arbitrary bytes to each parser of untrusted input, and asserts invariants that must hold
+//! whatever they are.
 //!
 //! There are two callers: cargo-fuzz (`fuzz/`), with bytes that it makes up, and ordinary tests,
 //! with the seeds that it starts from.
@@ -23,7 +23,7 @@ use fastrand::Rng;
 /// The plan that answers are judged by and saved runs are of.
 const PLAN: &str = include_str!("plan.toml");
 
-/// What takes the bytes.
+/// The parser under test.
 pub type Target = fn(&[u8]);
 
 /// Every target, by the name of its file in `fuzz/fuzz_targets`.
@@ -77,7 +77,7 @@ pub fn plan(bytes: &[u8]) {
     }
 }
 
-/// What `# args:` says in the first lines.
+/// The arguments of `# args:` in the first lines.
 fn overrides(text: &str) -> Overrides {
     let mut overrides = Overrides::default();
     for line in text.lines().take_while(|line| line.starts_with('#')) {

@@ -39,7 +39,7 @@ pub fn journal(bytes: &[u8]) {
     }
 }
 
-/// What is behind `crc32` and `n`, read as if these were right.
+/// The entry after `crc32` and `n`, read as if these were correct.
 fn checked(number: u64, written: &[u8]) -> Option<Line> {
     let text = std::str::from_utf8(written).ok()?;
     let entry = text

@@ -12,7 +12,7 @@ use crate::workload::hold::{ConnectionId, Conversation, ConversationEvent};
 
 const ID: ConnectionId = ConnectionId { slot: 1, begun_ns: 1 };
 
-/// What a client made of the bytes.
+/// The result of a client's reading of the bytes.
 #[derive(Debug, Default, PartialEq)]
 struct ClientOutcome {
     opened: bool,

@@ -7,7 +7,7 @@ use super::HostRoot;
 use serde::Serialize;
 use std::fmt;
 
-/// What following a piece of advice does today.
+/// The effect of following a piece of advice today.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Effect {
@@ -44,7 +44,7 @@ pub struct Advice {
     pub advised: &'static str,
     /// Its value here; absent when it does not exist or cannot be read.
     pub here: Option<String>,
-    /// What setting it so does.
+    /// The effect of this setting.
     pub effect: Effect,
     /// Why.
     pub why: &'static str,

@@ -18,7 +18,7 @@ pub struct Counters(BTreeMap<String, u64>);
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Deltas(pub BTreeMap<String, i64>);
 
-/// What tells why connections fail, of the many counters that only tell that there was traffic.
+/// The counters that explain failures of connections, among many that only count traffic.
 const TELLING: &[&str] = &[
     "TcpExt.ListenOverflows",
     "TcpExt.ListenDrops",
@@ -78,7 +78,7 @@ impl Counters {
         self.0.get(name).copied()
     }
 
-    /// What changed since `before`.
+    /// The change since `before`.
     pub fn since(&self, before: &Self) -> Deltas {
         let change = |(name, after): (&String, &u64)| {
             let before = before.get(name)?;
@@ -103,7 +103,7 @@ impl Deltas {
         self.0.retain(|_, change| *change != 0);
     }
 
-    /// Those that tell why connections fail.
+    /// The counters that explain failures of connections.
     pub fn telling(&self) -> impl Iterator<Item = (&'static str, i64)> + '_ {
         TELLING.iter().filter_map(|name| Some((*name, *self.0.get(*name)?)))
     }

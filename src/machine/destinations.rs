@@ -18,7 +18,7 @@ pub(super) struct Destination {
     pub(super) connections: u64,
     /// How many of them this side closes by FIN in each second of the run.
     pub(super) closed_per_second: f64,
-    /// Where they come from.
+    /// Their source addresses.
     pub(super) sources: Sources,
 }
 

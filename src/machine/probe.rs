@@ -36,13 +36,13 @@ pub struct Probes {
     pub conntrack_live: Option<bool>,
     /// Source addresses of the plan that can be bound.
     pub bound: u64,
-    /// Those that cannot, and why.
+    /// The ones that cannot, and why.
     pub not_bindable: Vec<(IpAddr, String)>,
     /// Microseconds of processor time to open a connection on loopback and get its first message,
     /// both ends together; `None` when that failed, or connections are tracked.
     pub open_us: Option<f64>,
-    /// What each worker of a scenario keeps of the files that the plan names, in bytes; by index
-    /// into `Plan::scenarios`.
+    /// The memory of each worker of a scenario for the files that the plan names, in bytes; by
+    /// index into `Plan::scenarios`.
     pub file_bytes: Vec<u64>,
 }
 

@@ -20,8 +20,8 @@ pub struct Requirements {
     pub scenarios: Vec<ScenarioRequirements>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
-    /// What all workers together keep of files, bodies and rows, in bytes; known once the files
-    /// were read.
+    /// The memory of all workers for files, bodies and rows, in bytes; known once the files were
+    /// read.
     pub file_bytes: u64,
 }
 
@@ -97,7 +97,7 @@ impl Opening {
 }
 
 impl Requirements {
-    /// What `plan` needs.
+    /// The requirements of `plan`.
     pub fn of(plan: &Plan) -> Self {
         let scenarios = plan
             .scenarios
@@ -115,7 +115,7 @@ impl Requirements {
         Self { file_bytes: all.sum(), ..self }
     }
 
-    /// What those scenarios need whose connections know packets and their timers.
+    /// The requirements of scenarios on TCP, whose connections have packets and timers.
     #[must_use]
     pub fn over_tcp(&self) -> Self {
         let scenarios = self.scenarios.iter().filter(|scenario| scenario.over_tcp);

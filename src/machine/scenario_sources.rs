@@ -13,8 +13,8 @@ pub fn connections_per_target(plan: &Plan) -> Vec<u64> {
     connections
 }
 
-/// Where each scenario connects from, by index into `Plan::scenarios`. `addresses`: those of each
-/// target.
+/// The source addresses of each scenario, by index into `Plan::scenarios`. `addresses`: those of
+/// each target.
 pub fn sources_of_scenarios(
     plan: &Plan,
     addresses: &[&[Address]],

@@ -7,7 +7,7 @@
 //! about three probes, and once every even port is gone each connection first walks half the range.
 //!
 //! Addresses of the plan are spread over: connection `i` to a destination comes from address `i`
-//! modulo their number, so that a balancer that goes by the source sees all of them. A reserve
+//! modulo their number, so that a balancer that hashes the source sees all of them. A reserve
 //! (`source_use = "reserve"`, and the addresses that planrun takes on loopback) is for ports alone:
 //! the next address is used once the one before it has its share.
 //!
@@ -28,7 +28,7 @@ use std::net::{IpAddr, Ipv4Addr};
 /// ports gets slow.
 const EASY_SHARE: f64 = 0.35;
 
-/// Where the connections to one destination come from.
+/// The source addresses of the connections to one destination.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sources {
     /// In order of use; empty leaves the choice to the kernel.

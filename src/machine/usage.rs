@@ -83,7 +83,7 @@ fn cpu_ns(host: &HostRoot, pid: u32) -> Option<u64> {
     Some((ticks()? + ticks()?) * TICK_NS)
 }
 
-/// What things cost between two readings.
+/// The cost of work between two readings.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cost {
     /// Resident memory for each connection that is open more, in bytes.

@@ -40,7 +40,7 @@ pub(super) enum Notification {
     Diagnosed {
         /// Index into `Plan::scenarios`.
         scenario: usize,
-        /// What it is, and how to fix it.
+        /// The cause, and its fix.
         diagnosis: Diagnosis,
     },
     /// A threshold broke, or holds again.
@@ -51,7 +51,7 @@ pub(super) enum Notification {
         scenario: usize,
         /// Which of its workers.
         worker: u16,
-        /// What was seen.
+        /// The evidence.
         why: String,
     },
     /// The run is being stopped: why, and whether at once.

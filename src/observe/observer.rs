@@ -77,7 +77,7 @@ impl Subscriber for Observer {
         }
         let (view, news) = self.follower.follow(event, facts);
         if let Some(page) = &self.page {
-            // Its thread only ends before the run when it has failed; the run goes on.
+            // Its thread ends before the run only if it has failed; the run continues.
             let _ = page.send(Arc::clone(&view));
         }
         if let Some(output) = &self.output {

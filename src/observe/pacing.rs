@@ -63,7 +63,7 @@ pub(super) struct LogBudget {
     suppressed: u64,
 }
 
-/// What urgent lines may take beyond the others.
+/// The extra bytes for urgent lines.
 const URGENT_BYTES: u64 = 4_096;
 
 impl LogBudget {

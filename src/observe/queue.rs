@@ -30,7 +30,7 @@ pub(super) struct OutputQueue {
     written: AtomicU64,
 }
 
-/// What waits to be written.
+/// The pending output.
 #[derive(Debug, Default)]
 pub(super) struct PendingLines {
     lines: std::collections::VecDeque<OutputLine>,
@@ -129,7 +129,7 @@ impl OutputQueue {
     }
 }
 
-/// Where lines go.
+/// The output for lines.
 pub(super) enum OutputWriter {
     /// Lines that stay above lines that move.
     Terminal(Terminal),

@@ -1,7 +1,7 @@
 //! Turns texts of any origin into lines that fit a terminal and cannot steer it.
 //!
-//! **Invariant:** whatever a plan, a server or a resolver said, no control character and no change
-//! of direction leaves here.
+//! **Invariant:** regardless of texts from a plan, a server or a resolver, no control character and
+//! no change of direction leaves here.
 
 use crate::units::visible;
 use anstyle::{AnsiColor, Style};
@@ -17,8 +17,8 @@ pub(crate) struct TextStyle {
 }
 
 impl TextStyle {
-    /// What the environment asks for: ASCII unless the locale is one of UTF-8. `variable` reads the
-    /// environment.
+    /// The character set of the environment: ASCII unless the locale is a UTF-8 one. `variable`
+    /// reads the environment.
     pub(crate) fn of(colour: bool, variable: impl Fn(&str) -> Option<String>) -> Self {
         let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
             .into_iter()
@@ -66,14 +66,14 @@ pub(super) fn cut(text: &str, most: usize) -> String {
     text.chars().take(most.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// What a piece of a line is, to be shown by colour where there are colours.
+/// The tone of a piece of a line, shown by colour if there are colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Tone {
     /// Nothing special.
     Plain,
     /// Of less interest now.
     Dim,
-    /// What the eye should find.
+    /// Highlighted.
     Strong,
     /// Going well.
     Good,
@@ -81,7 +81,7 @@ pub(super) enum Tone {
     Warn,
     /// Going badly.
     Bad,
-    /// What is being done now.
+    /// The current activity.
     Active,
 }
 

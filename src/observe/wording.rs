@@ -47,12 +47,13 @@ pub(super) fn stage_name(view: &View, scenario: usize, stage: usize) -> String {
     }
 }
 
-/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
+/// The plan of a stage: `10,000 → 15,000 users at 10k/s, hold 30s`.
 pub(super) fn stage_plan(view: &View, scenario: usize, stage: usize) -> &str {
     view.outline.scenarios[scenario].stages.get(stage).map_or("", |stage| stage.words.as_str())
 }
 
-/// What a scenario's end waits for, and how long at most: `waits for 12 requests, at most 30s`.
+/// The attempts that a scenario's end waits for, and how long at most:
+/// `waits for 12 requests, at most 30s`.
 pub(super) fn draining(view: &View, scenario: usize) -> String {
     let (of, now) = view.scenario(scenario);
     let (gauges, patience) = (&now.gauges, &of.patience);
@@ -76,7 +77,7 @@ pub(super) fn draining(view: &View, scenario: usize) -> String {
     }
 }
 
-/// What a stage did: how its level was reached and held, and whether that went as planned.
+/// The course of a stage: how its level was reached and held, and whether that was as planned.
 pub(super) fn stage_progress(view: &View, scenario: usize, stage: usize) -> (String, bool) {
     let (of, now) = view.scenario(scenario);
     let (Some(plan), Some(did)) = (of.stages.get(stage), now.stages.get(stage)) else {
@@ -105,7 +106,7 @@ pub(super) fn stage_progress(view: &View, scenario: usize, stage: usize) -> (Str
     }
 }
 
-/// What came of a stage: `10,000 ok · 0 failed · 9,998/s`; and how many failed.
+/// The result of a stage: `10,000 ok · 0 failed · 9,998/s`; and how many failed.
 pub(super) fn stage_result(view: &View, scenario: usize, stage: usize) -> (String, u64) {
     let (of, now) = view.scenario(scenario);
     let Some(did) = now.stages.get(stage) else { return (String::new(), 0) };
@@ -227,7 +228,7 @@ pub(super) fn generator(view: &View) -> Vec<String> {
     parts
 }
 
-/// What a held connection costs so far: `generator 64 B · kernel 8.13 KiB a connection`; `None`
+/// The cost of a held connection so far: `generator 64 B · kernel 8.13 KiB a connection`; `None`
 /// while there are too few to tell.
 pub(super) fn cost(view: &View, scenario: usize) -> Option<String> {
     let cost = view.scenarios[scenario].cost?;
@@ -257,7 +258,7 @@ pub(super) fn cost(view: &View, scenario: usize) -> Option<String> {
     Some(text)
 }
 
-/// Where a target is: `lb.example:80 (10.0.0.1:80)`.
+/// The address of a target: `lb.example:80 (10.0.0.1:80)`.
 pub(super) fn target(target: &Resolved) -> String {
     let written = target.written.join(", ");
     let most = 4;
@@ -289,7 +290,7 @@ pub(super) fn stop_reason(view: &View, reason: &StopReason) -> String {
     }
 }
 
-/// Why a run is being stopped, and what that means for what is under way.
+/// Why a run is being stopped, and how attempts in progress end.
 pub(super) fn stopping(view: &View, reason: &StopReason, at_once: bool) -> String {
     match reason {
         StopReason::Interrupted { .. } if at_once => "interrupted again: stopping at once".into(),
@@ -319,7 +320,7 @@ pub(super) fn diagnosis(diagnosis: &Diagnosis) -> String {
     format!("{}: {}; fix: {}", diagnosis.side, diagnosis.because, diagnosis.fix)
 }
 
-/// What came out, in one line.
+/// The result, in one line.
 pub(super) fn verdict(verdict: &Judgement) -> String {
     let broken = verdict.findings.iter().filter(|finding| finding.state.is_broken()).count();
     let all = verdict.findings.len();

@@ -36,7 +36,7 @@ pub(super) fn lacks(run: &SavedRun) -> Vec<String> {
     torn.into_iter().chain(missing).chain(environment).chain(end).collect()
 }
 
-/// What is missing, in reports: its counts are there.
+/// The missing facts of reports whose counts are present.
 fn name(bulk: Bulk) -> &'static str {
     match bulk {
         Bulk::Histograms => "times",

@@ -17,7 +17,7 @@ use std::io::Write as _;
 /// Nanoseconds in the unit of `Interval_Max`.
 const MAX_UNIT: f64 = 1e6;
 
-/// What a compressed histogram in the format V2 begins with.
+/// The magic number of a compressed histogram in the format V2.
 const COMPRESSED_COOKIE: u32 = 0x1c84_9314;
 
 /// The first lines.
@@ -72,7 +72,7 @@ pub(super) fn intervals(plan: &Plan, durations: &Durations) -> Vec<u8> {
     lines
 }
 
-/// What the histograms of a line are of.
+/// The tag of a line's histograms.
 struct LogInterval<'a> {
     of: String,
     key: CellKey,

@@ -60,7 +60,7 @@ pub struct WrittenReports {
     pub folder: PathBuf,
     /// The files that are there, by name, in the order of their names.
     pub files: Vec<String>,
-    /// What could not be written; a run whose list is not empty exits with 5.
+    /// The files that could not be written; if there are any, the run exits with 5.
     pub problems: Vec<Error>,
 }
 

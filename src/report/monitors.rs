@@ -69,7 +69,7 @@ pub(super) fn of<'a>(
     })
 }
 
-/// What monitors read in the whole run; `None` where the plan has none.
+/// The monitors' readings in the whole run; `None` if the plan has none.
 pub(super) fn table(run: &SavedRun) -> Option<Table> {
     if run.plan.monitors.is_empty() {
         return None;

@@ -1,4 +1,4 @@
-//! Where text for people goes, and how many columns its lines may take.
+//! The output for text, and the width of its lines in columns.
 
 use super::table::shortened;
 use anstyle::Style;

@@ -8,7 +8,7 @@ use crate::plan::Plan;
 use crate::record::{Entry, PassedTransitions, ScenarioSecond, Second};
 use crate::store::{self, Durations, Line};
 
-/// What one line adds to each file, in the order of [`NAMES`].
+/// The additions of one line to each file, in the order of [`NAMES`].
 type Additions = [Vec<u8>; NAMES.len()];
 
 /// The files.

@@ -108,7 +108,7 @@ pub(super) fn rows_of_stretch(
                 cell: Cow::Borrowed(cell),
                 gauges: Gauges::default(),
                 times: None,
-                // What is due in one phase may end in the next.
+                // Attempts due in one phase may end in the next.
                 time: time.filter(|(start, end)| start < end),
             };
             place.requests(&mut csv, &columns, &section);
@@ -117,7 +117,7 @@ pub(super) fn rows_of_stretch(
     bytes(csv)
 }
 
-/// What the first columns of a row say.
+/// The first columns of a row.
 struct RowPlace<'a> {
     /// The last second that it is of.
     second: u32,

@@ -11,7 +11,7 @@ pub enum ServeError {
     /// The port could not be had.
     #[error("cannot listen on {address}: {}", reason(.source))]
     Listen {
-        /// Where it should have listened.
+        /// The address to listen on.
         address: SocketAddr,
         /// The kernel's error.
         source: io::Error,

@@ -59,7 +59,7 @@ impl Group {
         Ok(Self { members })
     }
 
-    /// Where clients connect: a port for each process, or one for all.
+    /// The addresses for clients: a port for each process, or one for all.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let mut addresses: Vec<_> =
             self.members.iter().flat_map(|member| member.addresses().iter().copied()).collect();

@@ -54,7 +54,7 @@ impl Server {
         })
     }
 
-    /// Where clients connect.
+    /// The addresses for clients.
     pub fn address(&self) -> SocketAddr {
         match self {
             Self::TcpHold(server) => server.address(),
@@ -62,7 +62,7 @@ impl Server {
         }
     }
 
-    /// What clients must trust, as PEM; `None`: connections are plain.
+    /// The certificates that clients must trust, as PEM; `None`: connections are plain.
     pub fn certificate(&self) -> Option<&str> {
         match self {
             Self::TcpHold(server) => server.certificate(),

@@ -50,7 +50,7 @@ impl Stop {
         open().map_err(|errno| ServeError::system("listen for signals")(errno.into()))
     }
 
-    /// What becomes readable when [`Stop::requested`] has something new to say.
+    /// A descriptor that becomes readable when [`Stop::requested`] changes.
     pub(super) fn fds(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         std::iter::once(self.signals.as_fd()).chain(self.stdin.as_ref().map(AsFd::as_fd))
     }

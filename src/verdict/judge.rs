@@ -60,7 +60,7 @@ impl Judge {
         }
     }
 
-    /// Treats a run without a recorded end as interrupted: what was under way is unfinished.
+    /// Treats a run without a recorded end as interrupted: attempts in progress are unfinished.
     pub fn cut_off(&mut self) {
         if self.recording.stopped.is_none() {
             let scenarios = &self.plan.scenarios;
@@ -73,7 +73,7 @@ impl Judge {
         &self.recording
     }
 
-    /// How every threshold stands, in the plan's order, while the run may still go on.
+    /// The state of every threshold, in the plan's order, while the run may still be in progress.
     pub fn findings(&self) -> Vec<Finding> {
         self.find_all(false)
     }
@@ -281,7 +281,7 @@ impl Judge {
         breaches::beyond_repair(&self.run_facts(&[]))
     }
 
-    /// What rules of validity see.
+    /// The facts that validity rules read.
     fn run_facts<'a>(&'a self, findings: &'a [Finding]) -> RunFacts<'a> {
         RunFacts { plan: &self.plan, recording: &self.recording, findings }
     }

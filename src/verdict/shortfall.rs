@@ -52,7 +52,7 @@ pub(super) fn of_default(cell: &Cell) -> ThresholdState {
     }
 }
 
-/// What became of attempts.
+/// The outcomes of attempts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct AttemptTotals {
     /// They went well.
@@ -63,7 +63,7 @@ pub(super) struct AttemptTotals {
     pub(super) local: u64,
 }
 
-/// What there is to judge a shortfall by.
+/// The facts by which a shortfall is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Shortfall {
     pub(super) samples: u64,

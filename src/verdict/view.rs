@@ -5,7 +5,7 @@ use super::ThresholdState;
 use crate::plan::{During, Phase, Plan, Scenario, Threshold};
 use crate::record::{CellKey, Measure};
 
-/// What a threshold is looked at in: some stages, some phases, of one scenario.
+/// The stages and phases of one scenario in which a threshold is evaluated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ThresholdView {
     pub(super) scenario: usize,

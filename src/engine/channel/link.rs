@@ -95,7 +95,7 @@ impl Link {
     /// Says which version this process speaks, and waits until the coordinator has said the same.
     ///
     /// # Errors
-    /// Where the other side is not a coordinator of this version, or is gone.
+    /// If the other side is not a coordinator of this version, or is gone.
     pub fn greet(&mut self) -> io::Result<()> {
         self.outbox.extend_from_slice(&hello());
         self.flush_all()?;
@@ -132,7 +132,7 @@ impl Link {
         self.inbox.feed(bytes);
     }
 
-    /// What waits for room in the pipe.
+    /// Bytes that wait for room in the pipe.
     pub fn unsent(&self) -> &[u8] {
         &self.outbox
     }

@@ -17,7 +17,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use wire::FromWorker;
 
-/// What comes out of a channel.
+/// An event of a channel.
 #[derive(Debug)]
 pub(super) enum WorkerEvent {
     /// The worker sent a message.
@@ -26,7 +26,7 @@ pub(super) enum WorkerEvent {
     Gone(String),
 }
 
-/// Where the events of all workers go, each with the worker's number.
+/// The queue for the events of all workers, each with the worker's number.
 pub(super) type Events = mpsc::Sender<(usize, WorkerEvent)>;
 
 /// The end of a worker's process.

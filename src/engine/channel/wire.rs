@@ -25,7 +25,7 @@ use serde::{Deserialize, Serialize};
 /// The version of all messages. Each side refuses any other.
 pub const VERSION: u32 = 7;
 
-/// What both sides send first, in front of the version.
+/// The first bytes that both sides send, before the version.
 const MAGIC: [u8; 8] = *b"planrun\0";
 
 /// The length of a hello in bytes.
@@ -40,9 +40,9 @@ const KEPT_ROOM: usize = 64 << 10;
 /// From the coordinator to a worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// What the run is made from; the first message, the same for all workers of a scenario.
+    /// The manifest of the run: the first message, the same for all workers of a scenario.
     Manifest(Box<WorkerManifest>),
-    /// What this worker does of it; the second message.
+    /// This worker's share of it: the second message.
     Assign(Assignment),
     /// The run's clock starts at this reading of the worker's own clock.
     Start {
@@ -85,7 +85,7 @@ pub enum WorkerCommand {
     ReturnRows,
 }
 
-/// What one worker does of its scenario.
+/// The share of one worker of its scenario.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assignment {
     /// Its part of the users and arrivals.
@@ -101,19 +101,19 @@ pub enum FromWorker {
     Ready {
         /// The worker's clock when it sent this.
         clock: ClockReading,
-        /// What it uses before it does anything.
+        /// Its usage before any load.
         facts: WorkerFacts,
     },
-    /// The assignment cannot be done, or the worker cannot go on.
+    /// The assignment is impossible, or the worker cannot continue.
     Failed {
         /// Why, in words.
         why: String,
     },
-    /// What happened.
+    /// The error.
     Report(WorkerReport),
 }
 
-/// What a worker tells while it runs.
+/// A report of a running worker.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum WorkerReport {
     /// One second.
@@ -154,7 +154,7 @@ pub enum WireError {
     Content(#[from] postcard::Error),
 }
 
-/// What a process sends before anything else.
+/// The first bytes that a process sends.
 pub fn hello() -> [u8; HELLO_BYTES] {
     hello_of(VERSION)
 }
@@ -261,7 +261,7 @@ mod tests {
         }
         assert!(inbox.take_hello().unwrap());
         assert!(inbox.bytes.is_empty());
-        // What follows the hello of another version need not even be a frame.
+        // The bytes after the hello of another version need not even be a frame.
         inbox.feed(&[&hello_of(VERSION + 1)[..], b"\xff\xff\xff\xff"].concat());
         assert!(matches!(inbox.take_hello(), Err(WireError::Version(8))));
     }

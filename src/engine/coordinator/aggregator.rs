@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// nanoseconds.
 const PATIENCE_NS: u64 = 1_500_000_000;
 
-/// What has come in from all workers.
+/// The facts received from all workers.
 #[derive(Debug, Default)]
 pub(super) struct Aggregator {
     workers: Vec<WorkerTotals>,
@@ -23,7 +23,7 @@ pub(super) struct Aggregator {
     next_second: u32,
 }
 
-/// What one worker has reported so far.
+/// The facts reported by one worker so far.
 #[derive(Debug)]
 struct WorkerTotals {
     scenario: u16,
@@ -66,7 +66,7 @@ impl Aggregator {
         );
         totals.told = snapshot.second + 1;
         totals.gauges = snapshot.gauges;
-        // What belongs to one second alone is reported once.
+        // Facts of one second alone are reported once.
         totals.facts = WorkerFacts { stall_max_ns: None, stalled_ns: 0, ..snapshot.worker };
         let late = snapshot.second < self.next_second;
         let at = snapshot.second.max(self.next_second);
@@ -209,7 +209,7 @@ impl Aggregator {
         for totals in &self.workers {
             let facts = second.scenarios.entry(totals.scenario).or_default();
             if !totals.live {
-                // What it used stays used.
+                // Its usage still counts.
                 let missing = totals.told <= number;
                 let used = if missing { totals.facts.cpu_ns } else { 0 };
                 facts.workers.cpu_ns += used;

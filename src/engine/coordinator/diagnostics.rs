@@ -1,4 +1,4 @@
-//! Turns the failures so far into entries that say why, while the run goes on.
+//! Diagnoses the failures so far during the run, as entries.
 //!
 //! **Invariant:** the machine's limits are read only when something new has failed, or noticeably
 //! more of the same.
@@ -22,7 +22,7 @@ pub(super) struct Diagnostics {
     found: BTreeSet<(usize, RootCause)>,
     /// Those that two diagnoses have found: no third is needed to confirm them.
     confirmed: BTreeSet<(usize, RootCause)>,
-    /// What was recorded last, by scenario.
+    /// The last recorded diagnoses, by scenario.
     recorded: Vec<Vec<Diagnosis>>,
 }
 

@@ -62,7 +62,7 @@ impl HostSampler {
         }
     }
 
-    /// What was withheld since the last time.
+    /// The resources withheld since the last time.
     fn supply(&mut self) -> HostDelta {
         let before = std::mem::replace(&mut self.withheld, CumulativeHostStats::read(&self.host));
         let now = self.withheld;
@@ -83,7 +83,7 @@ impl HostSampler {
         if let Some((wall, boot)) = offsets_ns() {
             if let Some((wall_before, boot_before)) = self.offsets_ns {
                 let slept = boot.saturating_sub(boot_before);
-                // The wall clock goes on while the machine sleeps: that is no step of it.
+                // The wall clock continues while the machine sleeps: that is not a step.
                 supply.clock_step_ns = wall.saturating_sub(wall_before).saturating_sub(slept);
                 // Two readings are a little apart also when nobody slept.
                 supply.suspended_ns = u64::try_from(slept).unwrap_or(0) / 1_000_000 * 1_000_000;

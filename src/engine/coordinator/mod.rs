@@ -53,7 +53,7 @@ const END_WITHIN: Duration = Duration::from_secs(10);
 /// gracefully, the second at once.
 ///
 /// # Errors
-/// Where a worker cannot be started or is not fit to begin.
+/// If a worker cannot be started or is not ready to begin.
 pub async fn run(
     spec: RunSpec,
     signals: mpsc::Receiver<i32>,
@@ -114,7 +114,7 @@ pub async fn run(
     Ok(run.finish().await)
 }
 
-/// A run that goes on.
+/// A run in progress.
 struct Run<'a, 'b> {
     spec: RunSpec,
     schedule: Schedule,
@@ -210,7 +210,7 @@ impl Run<'_, '_> {
         handle.heard_ns = monotonic_ns();
         let (scenario, working) = (handle.scenario, handle.state == WorkerState::Working);
         match event {
-            // What a lost worker still sends has been accounted for already.
+            // Later messages of a lost worker were already accounted for.
             _ if !working => {}
             WorkerEvent::Message(FromWorker::Report(WorkerReport::Snapshot(snapshot))) => {
                 self.aggregator.add(worker, &snapshot);
@@ -294,7 +294,7 @@ impl Run<'_, '_> {
         }
     }
 
-    /// What workers need a token for from this transition on.
+    /// The work for which workers need a token from this transition on.
     fn token_at(&self, passed: &StageTransition) -> Option<Token> {
         let index = usize::from(passed.scenario);
         match passed.transition {

@@ -28,7 +28,7 @@ struct TokenQueue {
     running: BTreeSet<usize>,
 }
 
-/// What a worker may do while it holds a token.
+/// The work that a worker may do while it holds a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Token {
     /// Run its part of the unpaced ramp of a stage.
@@ -46,7 +46,7 @@ pub(super) enum Announcement {
     Token {
         /// Number of the worker among all.
         worker: usize,
-        /// What it may do now.
+        /// The work permitted now.
         of: Token,
     },
 }

@@ -272,7 +272,7 @@ mod tests {
         assert_eq!(pools.request(0, true), [(1, WorkerCommand::ReturnRows)]);
         assert_eq!(pools.remove_worker(1), [(0, WorkerCommand::NoRows)]);
         assert_eq!(pools.request(0, true), [(0, WorkerCommand::NoRows)]);
-        // What it says when it is gone comes too late.
+        // Its messages after that are too late.
         assert_eq!(pools.give_back(1, &[(1, 1)]), []);
     }
 

@@ -1,4 +1,4 @@
-//! What a run is made from, and what it comes to.
+//! The input of a run, and its result.
 
 use super::super::channel::wire::WireError;
 use super::super::manifest::Manifest;
@@ -24,7 +24,7 @@ pub enum EngineError {
         /// Why.
         why: String,
     },
-    /// What workers need is larger than a message may be.
+    /// The data that workers need exceeds the size of a message.
     #[error("cannot send the plan and its files to a worker")]
     Manifest(#[source] WireError),
     /// No thread or timer could be had for the monitors.
@@ -32,12 +32,12 @@ pub enum EngineError {
     Monitors(#[source] io::Error),
 }
 
-/// What the coordinator runs.
+/// The input of the coordinator.
 #[derive(Debug, Clone)]
 pub struct RunSpec {
     /// The program that is started as worker: planrun itself.
     pub exe: PathBuf,
-    /// What the load is made from.
+    /// The manifest of the load.
     pub manifest: Manifest,
     /// Processes of the built-in servers.
     pub servers: Vec<u32>,
@@ -47,10 +47,10 @@ pub struct RunSpec {
     pub warnings: Vec<String>,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ended {
-    /// What it proves.
+    /// Its verdict.
     pub verdict: Judgement,
     /// Its facts.
     pub recording: Recording,

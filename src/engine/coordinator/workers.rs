@@ -39,7 +39,7 @@ pub(super) struct WorkerHandle {
     pub(super) heard_ns: u64,
 }
 
-/// What the coordinator may still expect of a worker.
+/// The messages that the coordinator may still expect of a worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum WorkerState {
     /// It is at work.
@@ -207,7 +207,7 @@ mod tests {
     use tokio::runtime::Builder;
     use tokio::task::LocalSet;
 
-    /// What the coordinator says of a worker that sends these bytes.
+    /// The coordinator's error about a worker that sends these bytes.
     fn said_of(sent: &str) -> String {
         let folder = tempfile::tempdir().unwrap();
         let fake = folder.path().join("planrun");
@@ -227,7 +227,7 @@ mod tests {
         let expected = format!(
             "a worker could not begin: it speaks version 99 of the messages, this process version {VERSION}"
         );
-        // Whatever it sends behind its hello is not decoded.
+        // Nothing after its hello is decoded.
         assert_eq!(said_of(r"planrun\000\143\000\000\000\377\377\377\377garbage"), expected);
     }
 

@@ -1,4 +1,4 @@
-//! Draws pauses, lifetimes and drops from the plan's seed, whatever the number of workers.
+//! Draws pauses, lifetimes and drops from the plan's seed, independent of the number of workers.
 //!
 //! **Invariant:** every draw is a pure function of the seed, the scenario, the user and a number.
 

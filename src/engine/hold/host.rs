@@ -1,4 +1,4 @@
-//! What held connections need of a worker's host.
+//! The part of a worker's host that held connections need.
 
 use super::super::worker::Host;
 use crate::plan::Close;
@@ -15,8 +15,7 @@ pub(crate) trait HoldHost: Host {
     /// Where the kernel refuses at once.
     fn connect(&mut self, slot: u32, user: u64) -> io::Result<Self::Socket>;
 
-    /// Begins, or goes on with, the TLS handshake of an open connection of `user`; true once it is
-    /// done.
+    /// Begins or continues the TLS handshake of an open connection of `user`; true once it is done.
     ///
     /// # Errors
     /// Where the handshake has failed.

@@ -1,4 +1,4 @@
-//! What requests need of a worker's host.
+//! The part of a worker's host that requests need.
 
 use super::super::worker::{Host, SlotId};
 use crate::record::ConnectionEnd;

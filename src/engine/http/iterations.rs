@@ -30,7 +30,7 @@ pub(super) struct Iterations {
     rows: Option<(RowOrder, u64)>,
     /// The scenario's largest number of users: iterations of users are numbered by it.
     users: u64,
-    /// Where rows that are used once come from.
+    /// The source of rows that are used once.
     source: RowSource,
     pub(super) stock: RowStock,
     /// By request: checks of its time, each as bit, limit and text.

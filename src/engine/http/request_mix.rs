@@ -1,4 +1,4 @@
-//! Draws requests and think times from the plan's seed, whatever the number of workers.
+//! Draws requests and think times from the plan's seed, independent of the number of workers.
 
 use crate::plan::{Http, Plan, Request, ThinkTime};
 use crate::units::narrow;

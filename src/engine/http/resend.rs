@@ -61,7 +61,7 @@ impl<H: HttpHost> HttpWorker<H> {
         true
     }
 
-    /// What a request was rejected with until its time was over.
+    /// The last error with which a request was rejected until its time was over.
     fn last_rejection(&mut self, slot: u32) -> Option<RequestError> {
         let entry = self.slots.get(slot);
         let (mut error, times) = (*entry.rejection.take()?, entry.attempt.resends);

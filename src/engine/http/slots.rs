@@ -8,7 +8,7 @@ use crate::units::slot;
 use crate::workload::http::{RequestError, UserSession};
 use fastrand::Rng;
 
-/// What a slot is doing.
+/// The state of a slot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HttpSlotState {
     Free,
@@ -47,7 +47,7 @@ pub(super) struct Slot<L> {
     pub(super) number: u64,
     /// The step of its iteration that is next or in progress.
     pub(super) step: u16,
-    /// What its user keeps between requests, if the plan asks for that.
+    /// The session that its user keeps between requests, if the plan asks for that.
     pub(super) session: Option<Box<UserSession>>,
     pub(super) rng: Rng,
     pub(super) connection: Option<L>,

@@ -35,7 +35,7 @@ pub(crate) struct HttpSockets {
     buffers: Buffers,
     /// Connections that are shared; `None`: each slot has its own.
     pool: Option<ConnectionPool>,
-    /// Where requests that differ from sending to sending are written.
+    /// The buffer into which templates are rendered.
     rendered: Vec<u8>,
 }
 
@@ -44,7 +44,7 @@ impl HttpSockets {
     /// its addresses.
     ///
     /// # Errors
-    /// Where the kernel has no more descriptors.
+    /// If the kernel has no more descriptors.
     pub(crate) fn host(
         clock: Clock,
         link: Link,

@@ -12,7 +12,7 @@ use crate::workload::http::ScenarioFiles;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// Where one worker gets the rows that it alone may take.
+/// The source of the rows that one worker alone may take.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RowSource {
     /// It needs none: rows are taken more than once, or there are none.

@@ -81,7 +81,7 @@ fn outlook(plan: &Plan, schedule: &Schedule, shared: SharedRows) -> Option<RowOu
 }
 
 impl RowOutlook {
-    /// Whether the plan needs more rows than there are, whatever the target does.
+    /// Whether the plan needs more rows than there are, regardless of the target.
     pub fn is_certain(&self) -> bool {
         self.needed > self.rows
     }

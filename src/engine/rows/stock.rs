@@ -23,7 +23,7 @@ pub(crate) struct RowStock {
     taken_before: u64,
 }
 
-/// What becomes of a pass that needs a row.
+/// How a pass that needs a row continues.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Taken {
     /// It has this one.

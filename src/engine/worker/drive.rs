@@ -10,7 +10,7 @@ use std::io;
 /// Events that are expected at once; more make the list grow.
 const EVENTS: usize = 512;
 
-/// What the loop does after a worker has done what was due.
+/// How the loop continues after a worker has done its due work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LoopStep {
     /// More is due already: look for events without waiting.
@@ -24,13 +24,13 @@ pub(crate) enum LoopStep {
 /// One worker's part of a scenario, as its loop sees it. Times are on the run's clock, in
 /// nanoseconds.
 pub(crate) trait Worker {
-    /// What it runs in.
+    /// The host that it runs in.
     type Host: Host;
 
-    /// What it runs in.
+    /// The host that it runs in.
     fn host(&mut self) -> &mut Self::Host;
 
-    /// What it ran in, once all is over.
+    /// The host that it ran in, after the end.
     fn into_host(self) -> Self::Host;
 
     /// Obeys a command of the coordinator. After `Halt`, `halted` is true: the loop ends with the
@@ -46,7 +46,7 @@ pub(crate) trait Worker {
     /// Deals with events, in order.
     fn react(&mut self, events: &[Ready]);
 
-    /// What was recorded in a second up to `until_ns`: its end, or the end of the scenario in it.
+    /// The facts recorded in a second up to `until_ns`: its end, or the end of the scenario in it.
     fn snapshot(&mut self, second: u32, until_ns: u64, facts: WorkerFacts) -> Snapshot;
 
     /// How long after the end of a second an idle worker hands it over.
@@ -64,7 +64,7 @@ pub(crate) trait Worker {
 /// Runs a worker to the end of its scenario, or until the coordinator says stop.
 ///
 /// # Errors
-/// Where the coordinator is gone.
+/// If the coordinator is gone.
 pub(crate) fn drive<W: Worker>(mut worker: W) -> io::Result<W::Host> {
     let mut ready = Vec::with_capacity(EVENTS);
     let mut halted = false;

@@ -55,7 +55,7 @@ pub(crate) struct Epoll<S> {
     link: Link,
     process: ProcessStats,
     stalls: RefCell<StallDetector>,
-    /// What the protocol keeps.
+    /// The protocol's sockets.
     pub sockets: S,
 }
 
@@ -90,7 +90,7 @@ impl<S> Epoll<S> {
     /// A host with the clock of a run. `events`: how many are taken from the kernel at once.
     ///
     /// # Errors
-    /// Where the kernel has no more descriptors.
+    /// If the kernel has no more descriptors.
     pub(crate) fn new(
         clock: Clock,
         link: Link,
@@ -139,7 +139,7 @@ impl<S> Epoll<S> {
     /// Sends what is left to the coordinator.
     ///
     /// # Errors
-    /// Where the coordinator is gone.
+    /// If the coordinator is gone.
     pub(crate) fn finish(mut self) -> io::Result<()> {
         self.link.flush_all()
     }

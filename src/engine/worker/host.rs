@@ -1,4 +1,4 @@
-//! What a worker's loop runs in: a clock, events of sockets, a coordinator.
+//! The host of a worker's loop: a clock, events of sockets, a coordinator.
 
 use super::super::wire::{WorkerCommand, WorkerReport};
 use crate::record::WorkerFacts;
@@ -14,7 +14,7 @@ pub(crate) struct SlotId {
     pub generation: u32,
 }
 
-/// What became possible on one connection.
+/// The readiness of one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "epoll reports any combination of them")]
 pub(crate) struct Ready {
@@ -39,7 +39,7 @@ pub(crate) trait Host {
     /// at all if `ready` holds some already.
     ///
     /// # Errors
-    /// Where the coordinator is gone.
+    /// If the coordinator is gone.
     fn wait(&mut self, until_ns: u64, ready: &mut Vec<Ready>) -> io::Result<()>;
 
     /// The next command of the coordinator that has come in.

@@ -1,4 +1,4 @@
-//! What every worker has, whatever its protocol: one loop, and one host that the loop runs in.
+//! The loop of workers, the same for all protocols, and the host that it runs in.
 //!
 //! ```text
 //!  drive ── orders, seconds, what is due, waiting, events ──▶ trait Worker: HoldWorker, HttpWorker

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::ops::{Deref, DerefMut};
 
-/// What is at the other end of simulated connections.
+/// The peers of simulated connections.
 pub(in crate::engine) trait Peer {
     /// Something that the peer does to a connection.
     type Act: Copy;
@@ -30,7 +30,7 @@ pub(in crate::engine) struct Simulated<P: Peer> {
     scheduled: u64,
     /// Commands and when they come, in that order.
     commands: VecDeque<(u64, WorkerCommand)>,
-    /// What was reported, and when.
+    /// The reports, with their times.
     pub(in crate::engine) reports: Vec<(u64, WorkerReport)>,
     pub(in crate::engine) peer: P,
 }

@@ -9,7 +9,7 @@ use crate::plan::{Phase, Plan};
 use crate::record::{HostReading, HostSample, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
-/// What held connections cost, when most of them were open.
+/// The cost of held connections, when most of them were open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct ResourceCost {
     /// Connections that were open.
@@ -22,7 +22,7 @@ pub struct ResourceCost {
     pub target: Option<ProcessCost>,
 }
 
-/// What some processes cost.
+/// The cost of some processes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, serde::Serialize)]
 pub struct ProcessCost {
     /// Their resident memory with all connections open, in bytes.

@@ -251,7 +251,7 @@ impl Evidence<'_> {
         }
     }
 
-    /// Who kills: the kernel, out of the group's memory or the machine's, or a person.
+    /// Who killed it: the kernel, because the group or the machine ran out of memory, or a person.
     fn kill_cause(&self) -> RootCause {
         match (self.deltas.rise("vmstat.oom_kill") > 0, self.cgroup_is_full()) {
             (true, true) => RootCause::CgroupMemory,

@@ -1,4 +1,4 @@
-//! What happened by each root cause, and how to fix it on this machine.
+//! Describes each root cause, and its fix on this machine.
 
 use crate::machine::{MachineLimits, grouped};
 use crate::record::RootCause;

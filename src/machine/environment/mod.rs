@@ -195,7 +195,7 @@ pub struct Memory {
 /// A limit of this process; absent means unlimited.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
 pub struct Limit {
-    /// What holds now.
+    /// The current value.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub soft: Option<u64>,
     /// How far it can be raised.

@@ -30,7 +30,7 @@ pub fn preflight(plan: &Plan, limits: &MachineLimits, probes: &Probes) -> Vec<Re
     rows
 }
 
-/// What every check looks at.
+/// The facts that every check reads.
 struct Facts<'a> {
     plan: &'a Plan,
     needs: Requirements,

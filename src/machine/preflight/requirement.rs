@@ -58,11 +58,11 @@ checks! {
     NetdevBacklog = "netdev_backlog", "network backlog";
     /// SYN cookies.
     SynCookies = "syn_cookies", "SYN cookies";
-    /// What closing leaves behind.
+    /// Resources that closed connections keep.
     TimeWait = "time_wait", "TIME_WAIT after closing";
     /// Ports that closed connections keep during the run.
     PortsAtRest = "ports_at_rest", "ports in TIME_WAIT";
-    /// What earlier runs left behind.
+    /// Resources that earlier runs left behind.
     TimeWaitLeft = "time_wait_left", "TIME_WAIT left over";
     /// Processor time for opening.
     RampCpu = "ramp_cpu", "CPU for the ramp";
@@ -72,7 +72,7 @@ checks! {
     ConnectTimeout = "connect_timeout", "connect timeout";
     /// Silence that devices on the way take for death.
     IdleTime = "idle_time", "silence on a connection";
-    /// The cap on requests under way.
+    /// The limit on requests in flight.
     InFlight = "in_flight", "requests under way";
 }
 

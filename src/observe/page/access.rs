@@ -15,7 +15,7 @@ use subtle::ConstantTimeEq;
 /// Bytes of chance in a token.
 const TOKEN_BYTES: usize = 18;
 
-/// What every request is held against.
+/// The token and hosts that every request is checked against.
 #[derive(Debug)]
 pub(super) struct Access {
     token: String,

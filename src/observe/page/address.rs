@@ -7,7 +7,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PageAddress(pub(super) SocketAddr);
 
-/// What `--dashboard` alone means: this machine only, any free port.
+/// The default of `--dashboard`: this machine only, any free port.
 impl Default for PageAddress {
     fn default() -> Self {
         Self(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))

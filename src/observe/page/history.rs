@@ -25,7 +25,7 @@ struct Point {
     second: u32,
     /// How many were already sent.
     seconds: u32,
-    /// Users or connections at the end; of an open scenario requests under way.
+    /// Users or connections at the end; for rate stages, requests in flight.
     level: u64,
     planned_level: f64,
     /// Attempts, of all its seconds.

@@ -5,7 +5,7 @@ use crate::record::{Counter, Gauge};
 use crate::units::openmetrics::{Families, family, labels};
 use crate::verdict::ThresholdState;
 
-/// What `/metrics` answers.
+/// The response of `/metrics`.
 pub(super) fn metrics(view: &View) -> String {
     let mut families = Families::default();
     let about = [("version", env!("CARGO_PKG_VERSION")), ("plan", view.outline.plan.as_str())];

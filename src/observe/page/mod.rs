@@ -77,7 +77,7 @@ impl LivePage {
         Ok(Self { views, ended, url, bound })
     }
 
-    /// Where it is, with the token.
+    /// Its URL, with the token.
     pub(crate) fn url(&self) -> &str {
         &self.url
     }

@@ -53,7 +53,7 @@ impl PageServer {
 
     /// Serves until no more views come.
     pub(super) fn run(self, listener: TcpListener, views: UnboundedReceiver<Arc<View>>) {
-        // Without a runtime there is no page; the run goes on.
+        // Without a runtime there is no page; the run continues.
         let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
             return;
         };
@@ -70,7 +70,7 @@ impl PageServer {
                     sleep(Duration::from_millis(10)).await;
                 }
             };
-            // Whoever is slower has seen enough.
+            // Slower viewers are cut off.
             let _ = timeout(GRACE, gone).await;
         });
     }

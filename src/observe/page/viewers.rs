@@ -38,7 +38,7 @@ impl Shown {
     }
 }
 
-/// What viewers share.
+/// The state that viewers share.
 #[derive(Debug)]
 pub(super) struct Viewers {
     pub(super) shown: watch::Sender<Option<Rc<Shown>>>,

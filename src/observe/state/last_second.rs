@@ -55,7 +55,8 @@ impl LastSecond {
     /// Takes in the next second. `times`: the metrics of which the first that has samples is shown.
     pub(super) fn take(&mut self, second: u32, facts: &ScenarioSecond, protocol: &ProtocolRow) {
         let at_work = facts.at_work.max(facts.reporting);
-        // What a silent worker uses is known once it speaks again, and is of all the time since.
+        // The usage of a silent worker is known once it reports again, and covers all the time
+        // since.
         if at_work > 0 && facts.reporting == at_work {
             let basis = CpuBasis { second, cpu_ns: facts.workers.cpu_ns, at_work };
             self.cpu = self.cpu_basis.replace(basis).and_then(|before| before.share(&basis));

@@ -197,7 +197,7 @@ impl RunState {
         Arc::clone(&self.messages)
     }
 
-    /// What there is to see now.
+    /// The current view.
     pub(super) fn view(&self) -> View {
         let mut view = View {
             now_ns: self.now_ns,
@@ -272,7 +272,7 @@ impl RunState {
         }
     }
 
-    /// What failed of all so far.
+    /// The failures so far, of all attempts.
     fn failure_ratio(&self, index: usize, counters: Counters) -> Option<Measure> {
         let span = MeasuredSpan {
             protocol: &self.plan.scenarios[index].protocol,
@@ -330,7 +330,7 @@ impl RunState {
     }
 
     /// Stages that have ended and whose facts are complete, each returned once: scenario and stage.
-    /// What is long in ending is not waited for.
+    /// Attempts that take too long to end are not waited for.
     pub(super) fn ended_stages(&mut self, facts: &Recording) -> Vec<(usize, usize)> {
         let mut ended = Vec::new();
         for scenario in 0..self.told.len() {

@@ -1,4 +1,4 @@
-//! Turns the view into the few lines that stand at the foot of a terminal while a run goes on.
+//! Turns the view into the few lines at the bottom of a terminal during a run.
 //!
 //! **Invariant:** pure; what is drawn is a function of the view, the time and the size of the
 //! terminal.

@@ -1,5 +1,5 @@
-//! What there is to see of a run at one moment, as data: the terminal, lines, JSON and the page
-//! draw from this and from nothing else.
+//! The view of a run at one moment, as data: the terminal, lines, JSON and the page draw from this
+//! and from nothing else.
 //!
 //! **Invariant:** no clock and no fold; a view is a copy of figures, and what changes between two
 //! seconds (how far a phase has come) is a function of the view and the time.
@@ -24,7 +24,7 @@ pub(super) struct View {
     pub(super) now_ns: u64,
     /// The run's clock at the end of the last second.
     pub(super) recorded_ns: u64,
-    /// What does not change from second to second.
+    /// The constant part.
     #[serde(skip)]
     pub(super) outline: Arc<RunOutline>,
     /// By index into `Plan::scenarios`.
@@ -41,11 +41,11 @@ pub(super) struct View {
     pub(super) stopping: Option<Stopping>,
     /// Why no load is made any more, and since when, once that is so.
     pub(super) stopped: Option<Stopped>,
-    /// What the run would prove if it ended well now; `None` where nothing has been judged yet.
+    /// The verdict if the run ended regularly now; `None` if nothing has been judged yet.
     pub(super) verdict: Option<Verdict>,
-    /// What the run proves, once that is known.
+    /// The verdict, once known.
     pub(super) judgement: Option<Arc<Judgement>>,
-    /// What has happened so far, the latest last; a bounded number.
+    /// The events so far, the latest last; a bounded number.
     pub(super) log: Arc<[LogMessage]>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct View {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub(super) struct Stopping {
     pub(super) reason: StopReason,
-    /// Whether what is under way is not waited for.
+    /// Whether attempts in progress are not waited for.
     pub(super) at_once: bool,
 }
 
@@ -68,7 +68,7 @@ pub(super) struct Stopped {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct LogMessage {
     pub(super) at_ns: u64,
-    /// What it is about: `stage`, `failure`, `threshold`.
+    /// Its topic: `stage`, `failure`, `threshold`.
     pub(super) kind: &'static str,
     pub(super) text: String,
 }
@@ -99,13 +99,13 @@ pub(super) struct ScenarioView {
     pub(super) time: Option<TimeView>,
     /// All that was counted so far.
     pub(super) counters: Counters,
-    /// What failed of all so far.
+    /// The failures so far, of all attempts.
     pub(super) failure_ratio: Option<Measure>,
     /// Why attempts failed so far, the most frequent first.
     pub(super) causes: Vec<CauseCount>,
     /// Root causes of the failures so far, the most frequent first.
     pub(super) diagnoses: Vec<Diagnosis>,
-    /// What a held connection costs so far.
+    /// The cost of a held connection so far.
     pub(super) cost: Option<ResourceCost>,
     /// The workers of the scenario.
     pub(super) workers: GeneratorView,
@@ -206,8 +206,8 @@ impl View {
         (&self.outline.scenarios[index], &self.scenarios[index])
     }
 
-    /// What the verdict would be if the run ended well now: violated rules and broken thresholds
-    /// decide; `None` where nothing has been judged yet.
+    /// The reasons of the verdict if the run ended regularly now: violated rules and broken
+    /// thresholds decide; `None` where nothing has been judged yet.
     pub(super) fn verdict_so_far(&self) -> Option<Verdict> {
         if let Some(judgement) = &self.judgement {
             return Some(judgement.verdict);

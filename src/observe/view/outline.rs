@@ -1,4 +1,4 @@
-//! What is known of a run when it starts, and does not change: names, stages, conditions.
+//! The constant part of a run's view: names, stages, conditions.
 //!
 //! **Invariant:** nothing of a plan is here that could be secret: no body, header or variable.
 
@@ -17,12 +17,12 @@ pub(in crate::observe) struct RunOutline {
     pub(in crate::observe) plan: String,
     pub(in crate::observe) description: Option<String>,
     pub(in crate::observe) seed: u64,
-    /// Where the results go.
+    /// The folder for the results.
     pub(in crate::observe) folder: String,
-    /// Where the live page is, with its token.
+    /// The URL of the live page, with its token.
     #[serde(skip)]
     pub(in crate::observe) page: Option<String>,
-    /// Where the targets are; empty before the start.
+    /// The addresses of the targets; empty before the start.
     pub(in crate::observe) targets: Vec<Resolved>,
     /// Workers that were started, by scenario; empty before the start.
     pub(in crate::observe) workers: Vec<u32>,
@@ -31,26 +31,26 @@ pub(in crate::observe) struct RunOutline {
     pub(in crate::observe) scenarios: Vec<ScenarioOutline>,
 }
 
-/// What a scenario is to do.
+/// The plan of a scenario.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::observe) struct ScenarioOutline {
     pub(in crate::observe) name: String,
-    /// What there is to know of its protocol.
+    /// The row of its protocol.
     pub(in crate::observe) protocol: &'static ProtocolRow,
     /// Whether arrivals are planned, whatever becomes of them.
     open: bool,
-    /// What its level is: what a plan asks for, or what is under way where arrivals are planned.
+    /// The noun of its level: users or connections, or requests in flight for arrivals.
     #[serde(skip)]
     pub(in crate::observe) gauge: Gauge,
     /// Its word in reports, and on screen.
     level: [&'static str; 2],
-    /// What the charts of the level and of attempts a second are called.
+    /// The titles of the charts of the level and of attempts per second.
     charts: [String; 2],
     /// Counts the attempts that are good so far, and what they are called.
     good: [&'static str; 2],
     /// Its target's name.
     pub(in crate::observe) target: String,
-    /// How long the drain waits for an attempt that is under way.
+    /// How long the drain waits for an attempt in progress.
     pub(in crate::observe) patience: String,
     pub(in crate::observe) stages: Vec<StageOutline>,
     pub(in crate::observe) thresholds: Vec<ThresholdOutline>,
@@ -58,12 +58,12 @@ pub(in crate::observe) struct ScenarioOutline {
     pub(in crate::observe) requests: Vec<String>,
 }
 
-/// What a stage is to do.
+/// The plan of a stage.
 #[derive(Debug, Clone, Serialize)]
 pub(in crate::observe) struct StageOutline {
     pub(in crate::observe) name: String,
     pub(in crate::observe) warmup: bool,
-    /// What changes: `10,000 → 15,000 users`.
+    /// The change of the level: `10,000 → 15,000 users`.
     pub(in crate::observe) levels: String,
     /// All of it: `10,000 → 15,000 users at 10k/s, hold 30s`.
     pub(in crate::observe) words: String,
@@ -183,7 +183,7 @@ impl ThresholdOutline {
     }
 }
 
-/// What a stage will do: `10,000 → 15,000 users at 10k/s, hold 30s`.
+/// The plan of a stage: `10,000 → 15,000 users at 10k/s, hold 30s`.
 fn words(stage: &Stage, segment: &Segment) -> String {
     let how = match (segment.shape, stage.level) {
         (Shape::Users { from, to, .. }, _) if from == to => String::new(),

@@ -1,9 +1,9 @@
-//! Where a scenario is, and how far the current phase has come.
+//! The current phase of a scenario, and its progress.
 
 use crate::plan::Phase;
 use serde::Serialize;
 
-/// Where a scenario is.
+/// The phase of a scenario.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub(in crate::observe) enum Progression {

@@ -71,7 +71,7 @@ impl Protocol {
         }
     }
 
-    /// Where rows come from.
+    /// The source of rows.
     pub fn data(&self) -> Option<&Data> {
         self.http().and_then(|http| http.data.as_ref())
     }
@@ -81,7 +81,7 @@ impl Protocol {
         self.http().is_some_and(|http| http.cookies)
     }
 
-    /// What users wait at least between two attempts.
+    /// The shortest think time between two attempts.
     pub fn shortest_think_time(&self) -> Time {
         self.http().map_or_else(Time::default, |http| {
             let own = http.requests.iter().filter_map(|one| Some(one.think_time?.min));
@@ -99,7 +99,7 @@ impl Protocol {
         self.http().is_some_and(|http| http.compression)
     }
 
-    /// What users wait between two attempts, on average.
+    /// The mean think time between two attempts.
     pub fn mean_think_time(&self) -> Time {
         self.http().map_or_else(Time::default, Http::mean_think_time)
     }
@@ -127,7 +127,7 @@ impl Protocol {
         self.http().map_or_else(|| self.connect_timeout(), Http::longest_pass)
     }
 
-    /// How many arrivals may be under way at once, of the whole scenario; zero where none arrive.
+    /// How many arrivals may be in flight at once, of the whole scenario; zero without arrivals.
     pub fn max_in_flight(&self) -> u64 {
         self.http().map_or(0, |http| http.max_in_flight)
     }
@@ -165,7 +165,7 @@ impl Protocol {
         }
     }
 
-    /// Who keeps a connection alive, and how it is watched.
+    /// The heartbeat settings of a connection.
     pub fn heartbeat(&self) -> Option<&Heartbeat> {
         self.hold().and_then(|hold| hold.heartbeat.as_ref())
     }

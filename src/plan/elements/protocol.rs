@@ -14,7 +14,7 @@ use crate::plan::raw::{Field, Keys, RawTable, table, words};
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 
-/// What each user of a scenario does.
+/// The behaviour of each user of a scenario.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum Protocol {
     /// Opens one connection and holds it: `tcp-hold`, `ws-hold`.
@@ -45,7 +45,7 @@ impl Protocol {
 }
 
 words! {
-    /// What each user of a scenario does.
+    /// The behaviour of each user of a scenario.
     ProtocolWord {
         /// Opens one TCP connection and holds it.
         TcpHold = "tcp-hold",
@@ -90,7 +90,7 @@ struct Element {
     keys: &'static [&'static Keys],
     /// Keys of other protocols, and the keys to use instead.
     instead: &'static [(&'static str, &'static str)],
-    /// What its keys mean.
+    /// Interprets its keys.
     lower: fn(&RawProtocol, &Stages, &mut Errors) -> Protocol,
 }
 

@@ -11,7 +11,7 @@ use crate::plan::{HeaderName, HeaderValue, Heartbeat, RequestPath, Secrets};
 use crate::units::Count;
 
 words! {
-    /// What messages of this side are.
+    /// The type of this side's messages.
     MessageWord {
         /// UTF-8.
         Text = "text",

@@ -30,7 +30,7 @@ pub(super) struct Case {
     /// The condition and where it was evaluated, or the rule.
     pub(super) name: String,
     pub(super) outcome: CaseOutcome,
-    /// What was measured, and what that rests on; empty where there is nothing to say.
+    /// The measured value and its samples; empty if there are none.
     pub(super) figures: String,
     /// The threshold's line in the plan; `None` for rules and default thresholds.
     pub(super) line: Option<usize>,

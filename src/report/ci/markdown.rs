@@ -83,7 +83,7 @@ fn failures(run: &SavedRun, index: usize) -> Option<String> {
     Some(format!("{}{more}", table.markdown()))
 }
 
-/// What stopped the scenario, with the fix.
+/// The causes of the scenario's failures, with fixes.
 fn culprits(run: &SavedRun, index: usize) -> Option<String> {
     let line = |sentence: &str, fix: &str| {
         format!("- {}; fix: {}\n", escaped(&visible(sentence)), escaped(&visible(fix)))

@@ -105,7 +105,7 @@ pub(super) struct Heat {
     pub(super) columns: Vec<Vec<u64>>,
 }
 
-/// What the page's script reads.
+/// The data for the page's script.
 #[derive(Serialize)]
 struct Values<'a> {
     unit: ChartUnit,

@@ -54,7 +54,7 @@ pub(super) fn scenario(run: &SavedRun, index: usize) -> Markup {
     }
 }
 
-/// What the charts of a scenario are drawn from.
+/// The data of a scenario's charts.
 struct ScenarioCharts<'a> {
     scenario: &'a Scenario,
     facts: &'a ScenarioRecording,
@@ -153,8 +153,8 @@ impl ScenarioCharts<'_> {
         ]
     }
 
-    /// What the plan asks for at each point, between the marks that the run passed: users, or
-    /// arrivals a second.
+    /// The planned level at each point, between the marks that the run reached: users, or arrivals
+    /// a second.
     fn planned(&self, rates: bool) -> Vec<Option<f64>> {
         let level = |stage: u16| match self.scenario.stages.get(usize::from(stage))?.level {
             Level::Users { users, .. } => (!rates).then_some(users as f64),

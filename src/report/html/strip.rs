@@ -16,7 +16,7 @@ const GOOD: RGBColor = RGBColor(26, 127, 75);
 const BAD: RGBColor = RGBColor(192, 54, 44);
 const DOUBT: RGBColor = RGBColor(198, 138, 0);
 
-/// What an interval tells.
+/// The meaning of an interval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StripColour {
     /// The change is no worse than allowed.
@@ -49,7 +49,7 @@ pub struct ChangeStrip {
     pub margin: f64,
     /// Which changes are bad.
     pub bad: BadSide,
-    /// What it tells.
+    /// Its meaning.
     pub colour: StripColour,
 }
 

@@ -52,7 +52,7 @@ fn capital(sentence: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-/// What a scenario's connections cost.
+/// The cost of a scenario's connections.
 pub(super) fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Result<()> {
     let cost = ResourceCost::of_scenario(&run.plan, &run.recording, index);
     let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {
@@ -65,7 +65,7 @@ pub(super) fn cost(run: &SavedRun, index: usize, out: &mut Page<'_>) -> io::Resu
     Ok(())
 }
 
-/// What the connections of all scenarios cost together.
+/// The cost of all scenarios' connections together.
 pub(super) fn cost_of_all(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     let cost = ResourceCost::of_run(&run.plan, &run.recording);
     let Some(cost) = cost.filter(|cost| cost.connections >= FEWEST_CONNECTIONS) else {

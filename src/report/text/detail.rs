@@ -3,7 +3,7 @@
 /// How much of a run the summary shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Detail {
-    /// What decides: some forty lines for a plan of two scenarios.
+    /// The essentials: about forty lines for a plan of two scenarios.
     Short,
     /// Every table.
     Full,

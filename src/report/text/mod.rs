@@ -76,8 +76,8 @@ pub fn write(
     last(run, made, out)
 }
 
-/// What a terminal still shows when all has been written: the verdict once more, and where the
-/// files are.
+/// The last lines, which a terminal still shows at the end: the verdict again, and where the files
+/// are.
 fn last(run: &SavedRun, made: &WrittenReports, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out)?;
     verdict_line(run, out)?;
@@ -110,7 +110,7 @@ fn verdict_line(run: &SavedRun, out: &mut Page<'_>) -> io::Result<()> {
     writeln!(out, "{style}{sign} {word}{style:#}  {said}")
 }
 
-/// What the verdict rests on: `3 of 3 thresholds held`.
+/// The reason of the verdict: `3 of 3 thresholds held`.
 pub(in crate::report) fn said(run: &SavedRun) -> String {
     let all = run.judgement.findings.len();
     let broken = run.judgement.findings.iter().filter(|one| one.state.is_broken()).count();
@@ -136,7 +136,7 @@ pub(in crate::report) fn said(run: &SavedRun) -> String {
     }
 }
 
-/// What failed for the most part without a threshold to say so: `98.20% of requests failed`.
+/// A majority of failures that no threshold limits: `98.20% of requests failed`.
 fn unjudged(run: &SavedRun) -> Option<String> {
     let (index, failed) = unjudged_failures(&run.plan, &run.recording, &run.judgement.findings)?;
     let scenario = &run.plan.scenarios[index];
@@ -244,7 +244,7 @@ pub(in crate::report) fn value_of(threshold: &Threshold, finding: &Finding) -> S
     finding.value.map_or(NOT_MEASURED.to_owned(), |value| threshold.metric.figure(value))
 }
 
-/// What a measured value rests on.
+/// The samples of a measured value.
 pub(in crate::report) fn behind(threshold: &Threshold, finding: &Finding) -> String {
     let mut words = Vec::new();
     match (finding.ratio, threshold.metric, finding.value) {

@@ -201,7 +201,7 @@ fn figures(
     ]
 }
 
-/// What happened to connections while they were held.
+/// The events of connections during holds.
 fn levels(
     scenario: &Scenario,
     whole: &Section<'_>,

@@ -231,7 +231,7 @@ impl<T: Talk> ConnectionHandler<T> {
         let late = self.late.front().map(|one| one.at_ms);
         let ends = self.ends.front().map(|one| one.at_ms);
         let due = [self.connections.first_due(), late, ends].into_iter().flatten();
-        // What is overdue comes first: it lies half the clock's circle ahead.
+        // Overdue entries come first: they lie up to half the clock's range back.
         due.min_by_key(|at_ms| {
             if reached(*at_ms, self.now_ms) { 0 } else { at_ms.wrapping_sub(self.now_ms) }
         })

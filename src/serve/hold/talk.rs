@@ -4,7 +4,7 @@ use super::pattern::BytePattern;
 use super::tally::ServedEnd;
 use std::fmt::Debug;
 
-/// What received bytes ask for.
+/// The effect of received bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Heard {
     /// The handshake of the conversation is done, or refused.

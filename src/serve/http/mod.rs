@@ -56,14 +56,14 @@ pub struct BoundHttpServer {
     identity: Option<Identity>,
 }
 
-/// What all connections share.
+/// The state that all connections share.
 struct SharedState {
     faults: Faults,
     any_fault: bool,
     right: Bytes,
     wrong: Bytes,
     tally: Arc<HttpTally>,
-    /// What secures connections; `None`: they are plain.
+    /// The TLS configuration; `None`: connections are plain.
     secures: Option<TlsAcceptor>,
 }
 

@@ -14,7 +14,7 @@ pub(super) struct HttpTally {
     pub(super) peak_open: AtomicU64,
     /// Requests whose head was read whole.
     pub(super) requests: AtomicU64,
-    /// What arrived and was not a request.
+    /// Data received that was not a request.
     pub(super) bad_requests: AtomicU64,
     /// Bytes handed to the kernel, heads included.
     pub(super) bytes_sent: AtomicU64,

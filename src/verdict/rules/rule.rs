@@ -34,13 +34,13 @@ pub struct Rule {
     /// The values that are held against the limits, each with its place. None if nothing was
     /// measured, which does not count as within limits. Absent for rules that measure nothing.
     pub(in crate::verdict) measure: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Sample>>,
-    /// What broke it, where that is more than the worst value in words.
+    /// Describes the breaches, if the worst value alone does not.
     pub(in crate::verdict) breaches: Option<fn(&RunFacts<'_>, RuleLimits) -> Vec<Found>>,
     /// Whether the run will break it regardless of what the rest of the plan does.
     pub(in crate::verdict) is_beyond_repair: Option<fn(&RunFacts<'_>, RuleLimits) -> bool>,
 }
 
-/// What most rules have in common.
+/// The defaults of rules.
 pub(super) const RULE: Rule = Rule {
     name: "",
     doc: "",
@@ -68,7 +68,7 @@ impl Eq for Rule {}
 /// A place of a run: index of the scenario, stage and phase.
 pub(in crate::verdict) type RunPlace = (u16, CellKey);
 
-/// What broke a rule: where, if it is in one place, and in words.
+/// A breach of a rule: its place, if there is one, and a description.
 pub(in crate::verdict) type Found = (Option<RunPlace>, String);
 
 impl Serialize for Rule {
@@ -98,7 +98,7 @@ impl Rule {
     }
 }
 
-/// What the numbers of a rule are.
+/// The unit of a rule's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RuleUnit {
@@ -176,7 +176,7 @@ pub(super) fn of_run(value: Option<f64>, limits: RuleLimits) -> Vec<Sample> {
     value.map(|value| Sample { place: None, value, limits }).into_iter().collect()
 }
 
-/// What a rule sees of a run.
+/// The facts of a run that rules read.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::verdict) struct RunFacts<'a> {
     pub(in crate::verdict) plan: &'a Plan,

@@ -40,7 +40,7 @@ fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.cells().filter_map(sample).collect()
 }
 
-/// What the tightest bound on response times leaves for the generator's lag.
+/// The part of the tightest bound on response times that the generator's lag may use.
 fn budget(scenario: &Scenario) -> Option<f64> {
     let bounds = scenario.thresholds.iter().filter_map(|one| {
         let Bound(bound) = one.bound;

@@ -20,7 +20,7 @@ pub static THROTTLED: Rule = Rule {
 fn measure(facts: &RunFacts<'_>, limits: RuleLimits) -> Vec<Sample> {
     facts.by_phase(
         |one| {
-            // Where no group counts, nothing is known.
+            // Without a control group that counts, nothing is known.
             facts.recording.host_delta?.throttled_periods?;
             Some(one.facts.throttled.get(&one.place.1).copied().unwrap_or(0) as f64)
         },

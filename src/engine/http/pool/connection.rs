@@ -70,7 +70,7 @@ pub(super) struct PooledConnection {
 }
 
 impl StreamSlot {
-    /// What is woken when its stream has something to read.
+    /// The waker for when its stream has something to read.
     pub(super) fn waker(&self) -> &Waker {
         &self.waker
     }

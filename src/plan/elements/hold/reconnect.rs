@@ -1,4 +1,4 @@
-//! What follows a connection that was lost: a word, or a table with pauses.
+//! How users reconnect after a lost connection: a word, or a table with pauses.
 
 use crate::plan::elements::hold::lifetime::SHORTEST;
 use crate::plan::error::Errors;
@@ -63,7 +63,7 @@ leaf_schema!(
     })
 );
 
-/// What follows a connection that was lost: a word, or a table with pauses.
+/// How users reconnect after a lost connection: a word, or a table with pauses.
 #[derive(Debug, Clone)]
 pub(in crate::plan) enum RawReconnect {
     Word(ReconnectWord),

@@ -18,7 +18,7 @@ pub struct Data {
     pub order: RowOrder,
     /// The separator of values in a CSV file; one ASCII byte.
     pub separator: u8,
-    /// Where the plan names the file.
+    /// The place in the plan that names the file.
     pub spot: TextRange,
 }
 

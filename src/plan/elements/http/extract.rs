@@ -19,7 +19,7 @@ pub struct Extract {
     pub from: ExtractFrom,
 }
 
-/// Where a value of an answer is.
+/// The location of a value in a response.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExtractFrom {
     /// At this place of a JSON body (RFC 6901).

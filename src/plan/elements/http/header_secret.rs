@@ -5,7 +5,7 @@ use crate::plan::span::Span;
 use crate::plan::text::Text;
 use ::http::HeaderValue;
 
-/// What basic authentication takes.
+/// The credentials of basic authentication.
 pub(super) const BASIC: &str = "name or the password";
 
 /// Reports characters that a header cannot carry, or missing values: the environment variables are

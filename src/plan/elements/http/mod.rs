@@ -46,7 +46,7 @@ pub struct Http {
     pub checks: Vec<String>,
     /// The times of all `within.TIME.ratio` that thresholds name, the shortest first.
     pub within: Vec<Time>,
-    /// Where `${row.…}` comes from.
+    /// The source of `${row.…}`.
     pub data: Option<Data>,
     /// Whether users keep cookies.
     pub cookies: bool,
@@ -73,7 +73,7 @@ pub struct Http {
     pub version: HttpVersion,
     /// Limits on the size of a response.
     pub limits: AnswerLimits,
-    /// What must not be shown of all that is sent and comes back.
+    /// The secrets to hide in requests and responses.
     pub secrets: Secrets,
 }
 
@@ -120,7 +120,7 @@ impl Http {
         self.requests.len() > 1
     }
 
-    /// What users wait between two requests, on average over the requests.
+    /// The mean think time, averaged over the requests.
     pub fn mean_think_time(&self) -> Time {
         let pause = |one: &Request| {
             let ThinkTime { min, max } = one.think_time.unwrap_or(self.think_time);
@@ -165,7 +165,7 @@ pub(super) const INSTEAD: [(&str, &str); 1] = [(
     "write it in a request: `requests = [{ path = \"/\", expect = { status = 200 } }]`",
 )];
 
-/// What each user does.
+/// The behaviour of each user.
 pub(super) fn http(
     raw: &RawHttp,
     connect_timeout: &Field<Time>,

@@ -111,13 +111,13 @@ impl RequestPath {
 }
 
 impl HostHeader {
-    /// What requests say to a server that is known by its address alone.
+    /// The `Host` for a server that is known by its address alone.
     pub fn of_address(address: SocketAddr, is_secure: bool) -> Self {
         let text = uri::authority(&address.ip().to_string(), address.port(), is_secure);
         text.parse().expect("an address and a port are an authority")
     }
 
-    /// What requests say on a Unix socket.
+    /// The `Host` on a Unix socket.
     pub fn localhost() -> Self {
         Self(Authority::from_static("localhost"))
     }

@@ -17,7 +17,7 @@ impl Pattern {
         Regex::new(text).map(Self)
     }
 
-    /// What matches.
+    /// The compiled expression.
     pub fn regex(&self) -> &Regex {
         &self.0
     }

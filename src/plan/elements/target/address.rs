@@ -15,7 +15,7 @@ pub struct HostPort {
     pub port: u16,
 }
 
-/// Where an http target listens.
+/// The address of an http target.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Site {
     /// A port of a host.
@@ -40,7 +40,7 @@ impl Site {
 pub struct HttpUrl {
     /// Whether it is `https`.
     pub is_secure: bool,
-    /// Where to connect.
+    /// The address to connect to.
     pub site: Site,
     /// The value of `Host`: the host and port as written; `localhost` for a Unix socket.
     pub host_header: HostHeader,

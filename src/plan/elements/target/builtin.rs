@@ -50,7 +50,7 @@ pub struct WebSocketServer {
     pub pings: bool,
 }
 
-/// Where a built-in server's certificate comes from.
+/// The source of a built-in server's certificate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Certificate {
     /// Each process makes its own when it starts.
@@ -117,7 +117,7 @@ pub(super) fn builtin(
     server
 }
 
-/// What no server can do, at the key that asks for it.
+/// Impossible settings, at their keys.
 fn report_conflicts(
     server: &Builtin,
     word: &At<BuiltinWord>,

@@ -28,7 +28,7 @@ use serde::{Deserialize, Serialize};
 pub struct Target {
     /// The name in `[targets.NAME]`.
     pub name: String,
-    /// Where it is.
+    /// Its address.
     pub endpoint: Endpoint,
     /// Its addresses as the plan has them, for people: nothing from the environment is filled in.
     /// Empty for a built-in server.
@@ -39,7 +39,7 @@ pub struct Target {
     pub probe: bool,
 }
 
-/// Where a target is.
+/// The address of a target.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[expect(clippy::large_enum_variant, reason = "a plan has a few of them")]
 pub enum Endpoint {
