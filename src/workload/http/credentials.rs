@@ -53,7 +53,6 @@ mod tests {
             status: 302,
             values: vec![(0, "tok/en-123456".into()), (1, "7".into())],
             cookies: vec!["sid=0123456789abcdef; path=/".into()],
-            ..Extracted::default()
         };
         session.take(given, &base_url, 0, 0);
         let names = ["token", "id"].map(str::to_owned);

@@ -115,7 +115,7 @@ impl Sinks {
             }
             let bytes = std::fs::read(&path).unwrap();
             let name = path.display().to_string();
-            if name.ends_with(".gz") {
+            if path.extension().is_some_and(|extension| extension == "gz") {
                 let mut plain = Vec::new();
                 flate2::read::MultiGzDecoder::new(&*bytes).read_to_end(&mut plain).unwrap();
                 self.0.push((format!("{name}, unpacked"), plain));
@@ -183,14 +183,11 @@ fn page(url: &str) -> Vec<(String, Vec<u8>)> {
         .collect()
 }
 
-#[test]
-fn no_secret_reaches_any_output() {
-    let server = reflecting();
-    let stage = Stage::new(&plan(server));
-    let mut sinks = Sinks::default();
+/// A run that prints JSON, serves its page and writes every file for CI; the token of the page.
+fn run_watched(stage: &Stage, sinks: &mut Sinks) -> String {
     // JSON, the live page, and every file that CI asks for.
     let mut run = command(
-        &stage,
+        stage,
         &[
             "plan.toml",
             "--out",
@@ -235,7 +232,12 @@ fn no_secret_reaches_any_output() {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(said.matches("first_failure").count() >= 3, "{said}");
     sinks.add("the JSON run", output);
-    let lines = command(&stage, &["plan.toml", "--out", "lines", "--force", "--progress", "lines"]);
+    token
+}
+
+/// Runs that print lines, and draw on a terminal.
+fn run_shown(stage: &Stage, sinks: &mut Sinks) {
+    let lines = command(stage, &["plan.toml", "--out", "lines", "--force", "--progress", "lines"]);
     let output = wait({
         let mut lines = lines;
         lines.spawn().unwrap()
@@ -250,6 +252,10 @@ fn no_secret_reaches_any_output() {
         .env("TERM", "xterm-256color");
     stage.prepare(&mut terminal);
     sinks.add("the run in a terminal", wait(terminal.spawn().unwrap()));
+}
+
+/// Every command that reads a plan or the folders of runs.
+fn ask(stage: &Stage, sinks: &mut Sinks) {
     let saved =
         |out: &str| -> PathBuf { crate::outcome::results(&stage.folder.path().join(out)).unwrap() };
     let [json, lines] = ["json", "lines"].map(|out| saved(out).display().to_string());
@@ -264,11 +270,14 @@ fn no_secret_reaches_any_output() {
         &["replay", &json, "--out", "replayed", "--force"],
         &["index", "json"],
     ] {
-        let output = command(&stage, arguments).output().unwrap();
+        let output = command(stage, arguments).output().unwrap();
         assert!(output.status.code().is_some_and(|code| code <= 4), "{arguments:?}: {output:?}");
         sinks.add(&arguments.join(" "), output);
     }
-    // Plans that are wrong just where a secret stands.
+}
+
+/// Checks plans that are wrong just where a secret stands.
+fn check_wrong_plans(stage: &Stage, text: &str, sinks: &mut Sinks) {
     for (number, (from, to)) in [
         ("path = \"/show/${env.S_PATH}\"", "path = \"show ${env.S_PATH}\""),
         ("query = { key = \"${env.S_QUERY}\"", "query = { key = 1, \"${env.S_QUERY}\" = 2"),
@@ -283,13 +292,23 @@ fn no_secret_reaches_any_output() {
     .enumerate()
     {
         let name = format!("wrong-{number}.toml");
-        let text = plan(server);
         assert!(text.contains(from), "{from}");
         std::fs::write(stage.folder.path().join(&name), text.replacen(from, to, 1)).unwrap();
-        let output = command(&stage, &["check", &name]).output().unwrap();
+        let output = command(stage, &["check", &name]).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{to}: {output:?}");
         sinks.add(&format!("check of {to}"), output);
     }
+}
+
+#[test]
+fn no_secret_reaches_any_output() {
+    let text = plan(reflecting());
+    let stage = Stage::new(&text);
+    let mut sinks = Sinks::default();
+    let token = run_watched(&stage, &mut sinks);
+    run_shown(&stage, &mut sinks);
+    ask(&stage, &mut sinks);
+    check_wrong_plans(&stage, &text, &mut sinks);
     sinks.folder(stage.folder.path());
     assert!(sinks.0.len() > 60, "{} outputs", sinks.0.len());
     sinks.assert_silent();

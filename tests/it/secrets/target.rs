@@ -76,10 +76,10 @@ fn answer(head: &str, body: &str) -> String {
 fn scenario(name: &str, keys: &str, requests: &[&str]) -> String {
     let list = if keys.contains("steps") { "steps" } else { "requests" };
     let keys = keys.replace("steps", "");
-    let requests: String = requests.iter().map(|one| format!("  {{ {one} }},\n")).collect();
+    let requests = requests.join(" },\n  { ");
     format!(
         "[scenarios.{name}]\nprotocol = \"http\"\ntarget = \"web\"\nthink_time = \"20ms\"\n{keys}\n\
-         {list} = [\n{requests}]\nstages = [{{ users = 4, hold = \"1500ms\" }}]\n\
+         {list} = [\n  {{ {requests} }},\n]\nstages = [{{ users = 4, hold = \"1500ms\" }}]\n\
          thresholds = [\"failure_ratio < 10%\"]\n"
     )
 }
