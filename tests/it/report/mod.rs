@@ -6,6 +6,7 @@ mod ci;
 mod command;
 mod compared;
 mod damage;
+mod damaged_files;
 mod earlier;
 mod html;
 mod looking;
