@@ -198,7 +198,7 @@ fn time_wait(facts: &Facts<'_>) -> Requirement {
         .fix(format!("sysctl -w net.ipv4.tcp_max_tw_buckets={closed}"))
 }
 
-/// Short-lived connections also need ports for those in TIME_WAIT.
+/// Short-lived connections also need ports for those in `TIME_WAIT`.
 fn ports_at_rest(facts: &Facts<'_>) -> Requirement {
     let seconds = |one: &Destination| {
         let reused = match facts.limits.time_wait_reuse {

@@ -86,8 +86,8 @@ impl Small {
     }
 }
 
-/// Calls `look` for a file that is cut at each of these places, then for one of which a bit there is
-/// flipped, and puts it right again.
+/// Calls `look` for a file that is cut at each of these places, then for one of which a bit there
+/// is flipped, and puts it right again.
 fn damaged(
     folder: &Path,
     name: &str,
