@@ -265,7 +265,7 @@ fn default_thresholds_are_shown_as_such() {
     assert!(page.contains("failure_ratio < 1%"), "{page}");
     assert!(page.contains("the default, `thresholds = []` is none"), "{page}");
     let page = checked(&format!("{plan}thresholds = []\n"));
-    assert!(page.contains("no thresholds: nothing will be judged"), "{page}");
+    assert!(page.contains("no thresholds: only the validity of the run will be judged"), "{page}");
 }
 
 #[test]
