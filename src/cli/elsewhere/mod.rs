@@ -1,7 +1,13 @@
 //! Turns a command line that was meant for another tool into one that works here, or into a plan to
 //! paste.
 
+mod address;
+mod flags;
+mod subcommands;
+
 use crate::units::is_printable;
+use address::{is_address, is_secured, is_url, with_port};
+use flags::{FLAGS, Flag};
 use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -15,130 +21,12 @@ pub(super) struct Answer {
     pub plan: Option<String>,
 }
 
-/// What a flag of k6, Locust, wrk, hey, oha, vegeta, Artillery, ab or `JMeter` means for the load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Flag {
-    /// Concurrent users.
-    Users,
-    /// Arrivals a second.
-    Rate,
-    /// How long a level is held.
-    Hold,
-    /// How long it takes to reach.
-    Ramp,
-    /// Users that are added in a second.
-    SpawnRate,
-    /// A number of requests.
-    Requests,
-    /// The target's address.
-    Address,
-    /// How long an answer may take.
-    Timeout,
-    /// The method of a request.
-    Method,
-    /// A header of a request.
-    Header,
-    /// The body of a request.
-    Body,
-    /// Said elsewhere, or nowhere.
-    Other(&'static str),
-}
-
-const FLAGS: &[(&[&str], Flag)] = &[
-    (
-        &[
-            "--vus",
-            "-u",
-            "--users",
-            "-c",
-            "--connections",
-            "--concurrency",
-            "--clients",
-            "--vus-max",
-        ],
-        Flag::Users,
-    ),
-    (
-        &["-r", "-R", "-q", "--rate", "--rps", "--qps", "--arrival-rate", "--arrivalRate"],
-        Flag::Rate,
-    ),
-    (&["-d", "-z", "--duration", "--run-time", "--hold-for", "--time"], Flag::Hold),
-    (&["--ramp-up", "--rampup", "--ramp", "--ramp-time"], Flag::Ramp),
-    (&["--spawn-rate", "--hatch-rate"], Flag::SpawnRate),
-    (&["-n", "-i", "--iterations", "--requests", "--count"], Flag::Requests),
-    (&["--url", "-H", "--host", "--address", "--targets"], Flag::Address),
-    (&["--timeout", "--max-time"], Flag::Timeout),
-    (&["-m", "-X", "--method", "--request"], Flag::Method),
-    (&["--header", "--headers"], Flag::Header),
-    (&["-D", "--body", "--data", "--payload"], Flag::Body),
-    (
-        &["-s", "--stage", "--stages"],
-        Flag::Other(
-            "set the stages in the plan: `stages = [{ users = 10, ramp = \"10s\", hold = \"30s\" }]`",
-        ),
-    ),
-    (
-        &["-t", "-p", "--threads", "--processes", "--workers"],
-        Flag::Other(
-            "planrun chooses the number of processes; to set it, write `workers = 4` below `[generator]`",
-        ),
-    ),
-    (
-        &["-o", "--output", "--json", "--csv", "--html", "-l", "--summary-export"],
-        Flag::Other("every run writes JSON and CSV into its result folder; `--out DIR` sets where"),
-    ),
-    (&["--latency", "-L", "--histogram"], Flag::Other("every run prints percentiles")),
-    (
-        &["--headless", "--no-ui", "--quiet", "--no-color", "--non-gui", "-f", "--run"],
-        Flag::Other(
-            "leave it out; `--progress none` prints nothing during the run, `NO_COLOR=1` no colours",
-        ),
-    ),
-    (
-        &["-k", "--insecure", "--insecure-skip-tls-verify"],
-        Flag::Other("set it in the target's table: `tls = { insecure = true }`"),
-    ),
-    (
-        &["-e", "--env"],
-        Flag::Other("write `${env.NAME}` in the plan, and run `NAME=value planrun PLAN.toml`"),
-    ),
-    (
-        &["--tag", "--config", "--plan", "--file", "--script", "--linger", "--paused"],
-        Flag::Other("set it in the plan; `planrun init` writes one to start from"),
-    ),
-];
-
-/// The meaning of a command line, as far as it is recognised.
+/// What a command line says, as far as it can be understood.
 #[derive(Debug, Default)]
 struct Typed {
     urls: Vec<String>,
     files: Vec<String>,
     flags: Vec<(String, Flag, Option<String>)>,
-}
-
-/// `HOST:PORT`, which is an address to load and not a file that is here.
-fn is_address(text: &str) -> bool {
-    let port = text.rsplit_once(':').map(|(host, port)| (!host.is_empty(), port.parse::<u16>()));
-    matches!(port, Some((true, Ok(1..)))) && !text.contains('/') && !Path::new(text).exists()
-}
-
-fn is_url(text: &str) -> bool {
-    let scheme = text.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
-    let known = ["http", "https", "ws", "wss", "tcp", "tls"];
-    scheme.is_some_and(|scheme| known.contains(&scheme.as_str()))
-}
-
-/// The address of a connection to hold: the port is the scheme's own where the URL has none.
-fn with_port(scheme: &str, rest: &str) -> String {
-    let host = rest.split(['/', '?', '#']).next().unwrap_or(rest);
-    // An IPv6 address also has colons, within its brackets.
-    let behind = host.rsplit_once(']').map_or(host, |(_, behind)| behind);
-    let default = if is_secured(scheme) { 443 } else { 80 };
-    if behind.contains(':') { host.to_owned() } else { format!("{host}:{default}") }
-}
-
-fn is_secured(scheme: &str) -> bool {
-    matches!(scheme, "wss" | "tls")
 }
 
 impl Typed {
@@ -194,7 +82,7 @@ impl Typed {
             .and_then(|(_, _, value)| value.as_deref())
     }
 
-    /// A duration as a plan writes it: other tools read a bare number as seconds.
+    /// A time as a plan has it: other tools take a bare number for seconds.
     fn time(&self, meaning: Flag) -> Option<String> {
         let value = self.value(meaning)?;
         let text =
@@ -229,7 +117,7 @@ impl Typed {
         stage
     }
 
-    /// A plan that does what the command line asked for, at this address.
+    /// A plan that does what was typed, at this address.
     fn plan(&self, url: &str) -> String {
         let (scheme, rest) = url.split_once("://").unwrap_or(("tcp", url));
         let scheme = scheme.to_ascii_lowercase();
@@ -251,7 +139,7 @@ impl Typed {
     }
 }
 
-/// The answer to a file whose extension is not that of a plan, or to a URL in its place.
+/// What to say of a file that is no plan by its ending, or of a URL in its place.
 pub(super) fn of_path(path: &Path) -> Option<Answer> {
     let shown = path.to_string_lossy();
     if is_url(&shown) {
@@ -269,7 +157,12 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
         });
     }
     if !path.exists()
-        && let Some(meant) = misspelt(&shown)
+        && let Some(help) = subcommands::of_other_tools(&shown)
+    {
+        return Some(no_subcommand(&shown, help.to_owned()));
+    }
+    if !path.exists()
+        && let Some(meant) = subcommands::misspelt(&shown)
     {
         return Some(Answer {
             message: format!("cannot read the plan {shown}: there is no such file"),
@@ -297,12 +190,6 @@ pub(super) fn of_path(path: &Path) -> Option<Answer> {
     })
 }
 
-/// The subcommand that a word may be meant for.
-fn misspelt(word: &str) -> Option<&'static str> {
-    let known = super::SUBCOMMANDS.iter().chain(&["run", "help"]).copied();
-    crate::plan::nearest(&word.to_lowercase(), known)
-}
-
 /// What to say of a first word that is neither a plan nor a subcommand, with others behind it.
 fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
     let [word, _, ..] = files else { return None };
@@ -310,13 +197,20 @@ fn of_subcommand(arguments: &[OsString], files: &[&String]) -> Option<Answer> {
     if !is_word || Path::new(word).exists() {
         return None;
     }
+    if let Some(help) = subcommands::of_other_tools(word) {
+        return Some(no_subcommand(word, help.to_owned()));
+    }
     let rest = arguments.iter().map(|one| one.to_string_lossy()).skip_while(|one| one != *word);
     let rest: Vec<_> = rest.skip(1).collect();
-    let help = misspelt(word).map_or_else(
+    let help = subcommands::misspelt(word).map_or_else(
         || "`planrun --help` lists the subcommands; `planrun PLAN.toml` runs a plan".to_owned(),
         |meant| format!("did you mean `planrun {meant} {}`?", rest.join(" ")),
     );
-    Some(Answer { message: format!("planrun has no subcommand `{word}`"), help, plan: None })
+    Some(no_subcommand(word, help))
+}
+
+fn no_subcommand(word: &str, help: String) -> Answer {
+    Answer { message: format!("planrun has no subcommand `{word}`"), help, plan: None }
 }
 
 fn of_url(typed: &Typed, url: &str) -> Answer {

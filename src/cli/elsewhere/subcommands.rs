@@ -1,0 +1,29 @@
+//! Turns a subcommand of another tool into what is done here in its place.
+
+/// What to do in place of a subcommand of k6, Locust, vegeta, Artillery or `JMeter`.
+pub(super) fn of_other_tools(word: &str) -> Option<&'static str> {
+    Some(match word.to_ascii_lowercase().as_str() {
+        "import" | "convert" | "record" | "har" | "curl" | "generate" | "create" => {
+            "write the requests into a plan: `requests = [{ method = \"POST\", path = \"/\", headers = { accept = \"text/html\" }, body = \"x\" }]`; `planrun init` writes one to start from"
+        }
+        "new" | "quick" | "attack" | "bench" | "test" | "start" | "execute" => {
+            "`planrun init` writes a plan to start from, `planrun PLAN.toml` runs it"
+        }
+        "inspect" | "validate" | "lint" | "info" | "dry-run" => {
+            "`planrun check PLAN.toml` checks a plan without sending anything"
+        }
+        "plot" | "dump" | "encode" | "export" | "view" | "show" | "summary" => {
+            "every run writes JSON, CSV and HTML into its result folder; `planrun report DIR` writes them again"
+        }
+        "cloud" | "login" | "run-lambda" | "run-fargate" | "archive" | "stats" | "pause" => {
+            "planrun runs a plan on this machine: `planrun PLAN.toml`"
+        }
+        _ => return None,
+    })
+}
+
+/// The subcommand that a word may be meant for.
+pub(super) fn misspelt(word: &str) -> Option<&'static str> {
+    let known = crate::cli::SUBCOMMANDS.iter().chain(&["run", "help"]).copied();
+    crate::plan::nearest(&word.to_lowercase(), known)
+}
