@@ -34,10 +34,17 @@ pub(super) fn is_gzip(encoding: &str) -> bool {
     ["gzip", "x-gzip"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
+/// Whether one member of `accept-encoding` permits gzip (RFC 9110, 12.5.3).
+pub(super) fn takes_gzip(member: &str) -> bool {
+    let (coding, weight) = member.split_once(';').unwrap_or((member, ""));
+    let weight = weight.trim().strip_prefix("q=").map(str::parse::<f64>);
+    (is_gzip(coding.trim()) || coding.trim() == "*") && weight != Some(Ok(0.0))
+}
+
 /// The error of a body whose encoding is not decoded; `asked`: gzip was requested.
 pub(super) fn undecoded(encoding: &str, asked: bool) -> String {
     if asked {
-        format!("is encoded with {encoding}, which is not decoded: only gzip is asked for")
+        format!("is encoded with {encoding}, which is not decoded: planrun decodes gzip alone")
     } else {
         format!(
             "is encoded with {encoding}, which is not decoded (compression = true asks for gzip)"
@@ -48,6 +55,16 @@ pub(super) fn undecoded(encoding: &str, asked: bool) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn gzip_is_asked_for_by_name_or_by_any_unless_its_weight_is_zero() {
+        for takes in ["gzip", " GZIP ", "x-gzip", "*", "gzip;q=0.5", "gzip; q=1"] {
+            assert!(takes_gzip(takes), "{takes}");
+        }
+        for not in ["", "br", "gzip;q=0", "gzip; q=0.0", "*;q=0", "identity", "deflate"] {
+            assert!(!takes_gzip(not), "{not}");
+        }
+    }
 
     #[test]
     fn encodings_are_told_however_they_are_said() {

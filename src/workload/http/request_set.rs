@@ -2,6 +2,7 @@
 
 use super::assertions::{Assertions, InspectionOptions};
 use super::base_url::BaseUrl;
+use super::encoding;
 use super::error::RequestError;
 use super::http2::Http2Request;
 use super::inspector::Extracted;
@@ -200,7 +201,7 @@ impl PreparedRequest {
             return Err(error(why.to_string()));
         }
         let options = InspectionOptions {
-            gzip: http.compression,
+            gzip: asks_for_gzip(&headers),
             cookies: http.cookies,
             redirects: http.redirects > 0,
             limits: http.limits,
@@ -315,6 +316,14 @@ fn written(template: &Template) -> String {
         Piece::Fill { given: Placeholder::Var(name), .. } => format!("${{var.{name}}}"),
     };
     template.pieces.iter().map(piece).collect()
+}
+
+/// Whether these headers let the body of the answer come in gzip. One with a placeholder may.
+fn asks_for_gzip(headers: &[(String, Template)]) -> bool {
+    headers.iter().filter(|(name, _)| name == "accept-encoding").any(|(_, value)| {
+        let written = written(value);
+        written.contains("${") || written.split(',').any(encoding::takes_gzip)
+    })
 }
 
 /// All headers but those that follow from the body, and whether they ask the server to close the

@@ -102,7 +102,7 @@ const ENCODED: &[(&str, &str)] = &[
 #[test]
 fn a_body_that_is_not_decoded_names_its_encoding() {
     let asks = "which is not decoded (compression = true asks for gzip)";
-    let only = "which is not decoded: only gzip is asked for";
+    let only = "which is not decoded: planrun decodes gzip alone";
     for (path, compression, words) in [
         ("/br", false, format!("the body is encoded with br, {asks}")),
         ("/gzip", false, format!("the body is encoded with gzip, {asks}")),
@@ -129,6 +129,33 @@ fn a_body_that_is_not_decoded_names_its_encoding() {
         "{ path = \"/identity\", expect = { body = \"world\" } }",
     ] {
         ran(answering(ENCODED, &Arc::default()), 0, &format!("steps = [{step}]"));
+    }
+}
+
+/// `world` in gzip, stored and not compressed: it may be written as text.
+const GZIP: &str = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 28\r\n\r\n";
+
+#[test]
+fn a_header_that_asks_for_gzip_is_as_good_as_the_key() {
+    let mut stored = vec![0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255, 1, 5, 0, 0xfa, 0xff];
+    stored.extend(b"world");
+    stored.extend(0x3a77_1143_u32.to_le_bytes());
+    stored.extend(5_u32.to_le_bytes());
+    for (accepted, code) in [("gzip, br", 0), ("*", 0), ("br", 1), ("gzip;q=0", 1)] {
+        let stored = stored.clone();
+        let address = serve(move |socket| {
+            while asked(&socket).is_some() {
+                say(&socket, &[GZIP.as_bytes(), &stored].concat());
+            }
+        });
+        let keys = format!(
+            "requests = [{{ path = \"/\", headers = {{ accept-encoding = \"{accepted}\" }}, expect = {{ body = \"world\" }} }}]"
+        );
+        let outcome = ran(address, code, &keys);
+        if code == 1 {
+            let sample = sample(&outcome);
+            assert!(sample.contains("encoded with gzip, which is not decoded"), "{sample}");
+        }
     }
 }
 
