@@ -299,19 +299,25 @@ thresholds = ["connect.success_ratio >= 100%", "hold.survival_ratio >= 100%", "s
     assert!(bytes >= 2 * received, "{bytes} {received}");
 }
 
-#[test]
-fn haproxy_counts_the_same_requests_to_the_server_of_the_article() {
-    let folder = tempfile::tempdir().unwrap();
-    let binary = folder.path().join("http");
+/// Builds the HTTP server of the article into a folder.
+pub(crate) fn go_server(folder: &Path) -> PathBuf {
+    let binary = folder.join("http");
     let built = Command::new("go")
         .args(["build", "-o"])
         .arg(&binary)
         .arg(source("http.go"))
-        .env("GOCACHE", folder.path().join("cache"))
+        .env("GOCACHE", folder.join("cache"))
         .env("GO111MODULE", "off")
         .status()
         .unwrap_or_else(|error| panic!("go: {error}; tests/setup.sh installs it"));
     assert!(built.success());
+    binary
+}
+
+#[test]
+fn haproxy_counts_the_same_requests_to_the_server_of_the_article() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = go_server(folder.path());
     let server = port();
     let _server = Peer::start(Command::new(binary).arg(server.to_string()));
     await_port(server);

@@ -186,6 +186,51 @@ fn a_killed_coordinator_takes_everybody_with_it_and_costs_two_seconds_at_most() 
     crate::outcome::assert_sums(&results);
 }
 
+/// Two requests that differ, two hundred in a second together.
+const BY_REQUEST: &str = r#"
+name = "signals"
+targets.web.builtin = "http"
+[scenarios.web]
+protocol = "http"
+requests = [{ name = "home", path = "/" }, { name = "order", method = "POST", path = "/echo", body = "one", weight = 3 }]
+stages = [{ name = "load", rate = "200/s", hold = "100s" }]
+thresholds = [{ condition = "failure_ratio < 1%", request = "order" }]
+"#;
+
+#[test]
+fn a_killed_run_has_the_facts_of_each_request() {
+    let mut going = Going::start(BY_REQUEST, &[], 3);
+    send(going.pid(), Signal::SIGKILL);
+    going.child.wait().unwrap();
+    let results = results(&going.out).unwrap();
+    assert!(!results.join("requests.csv").exists());
+    let (report, code, text) = remake(&results);
+    assert_eq!(code, Some(0), "{text}");
+    let mut rows = csv::Reader::from_path(results.join("requests.csv")).unwrap();
+    let headers = rows.headers().unwrap().clone();
+    let at = |name: &str| headers.iter().position(|one| one == name).unwrap();
+    let rows: Vec<csv::StringRecord> = rows.records().map(Result::unwrap).collect();
+    let web = crate::outcome::Facts(&report["scenarios"][0]);
+    let seconds = report["seconds"].as_u64().unwrap();
+    for stage in ["load", "*"] {
+        let of = |request: &str, column: &str| -> u64 {
+            let row = rows.iter().find(|row| (&row[1], &row[2]) == (stage, request)).unwrap();
+            row[at(column)].parse().unwrap()
+        };
+        for column in ["due", "started", "ok", "bytes.received"] {
+            let each = [of("home", column), of("order", column)];
+            assert_eq!(each[0] + each[1], web.counter(column), "{stage} {column}");
+            assert!(each[1] > 2 * each[0] && each[0] > 0, "{stage} {column}: {each:?}");
+        }
+        // All that was due in the seconds that are in the journal.
+        assert!(of("home", "due") + of("order", "due") >= (seconds - 1) * 200, "{stage}");
+        assert_eq!(of("order", "service_time.samples"), of("order", "ok"), "{stage}");
+    }
+    let value = &report["thresholds"][0];
+    assert_eq!((&value["request"], &value["numerator"]), (&"order".into(), &0.into()), "{value}");
+    assert!(text.contains("order") && text.contains("INVALID"), "{text}");
+}
+
 fn assert_report_is_recovered(report: &Value) {
     assert_eq!((&report["complete"], &report["verdict"]), (&false.into(), &"INVALID".into()));
     assert_eq!(report["exit_code"], 3);

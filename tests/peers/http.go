@@ -1,6 +1,6 @@
 // The HTTP server of the article: the answer to everything is "ok".
 //
-// Usage: http PORT
+// Usage: http PORT [CERTIFICATE KEY]: with these two it speaks TLS, and HTTP/2 to who asks for it.
 package main
 
 import (
@@ -12,8 +12,8 @@ import (
 )
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: http PORT")
+	if len(os.Args) != 2 && len(os.Args) != 4 {
+		log.Fatal("usage: http PORT [CERTIFICATE KEY]")
 	}
 	answer := func(w http.ResponseWriter, _ *http.Request) {
 		if _, err := io.WriteString(w, "ok"); err != nil {
@@ -25,6 +25,9 @@ func main() {
 		Handler:      http.HandlerFunc(answer),
 		ReadTimeout:  30 * time.Second,
 		WriteTimeout: 30 * time.Second,
+	}
+	if len(os.Args) == 4 {
+		log.Fatal(server.ListenAndServeTLS(os.Args[2], os.Args[3]))
 	}
 	log.Fatal(server.ListenAndServe())
 }

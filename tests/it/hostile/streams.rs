@@ -99,7 +99,9 @@ fn a_good_stream_beside_a_bad_one_is_as_good_as_any() {
     // What is wrong with a stream ends no connection.
     for name in ["status_500", "too_short", "reset", "reset_in_body", "always_refused", "trailers"]
     {
-        assert_eq!(RUN.outcome.scenario(name).counter("connect.ok"), 1, "{name}");
+        let facts = RUN.outcome.scenario(name);
+        let (ends, failures) = (&facts.0["connections_ended"], &facts.0["failures"]);
+        assert_eq!(facts.counter("connect.ok"), 1, "{name}: {ends} {failures}");
     }
     // Each of its answers ends a connection.
     let bad = RUN.outcome.scenario("goaway_behind").ended("bad").0;

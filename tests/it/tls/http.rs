@@ -2,6 +2,7 @@
 
 use super::{Peer, certificate};
 use crate::outcome::{await_true, run, run_beside, run_once};
+use crate::peers::{Peer as Process, await_port, go_server, port};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
@@ -238,5 +239,32 @@ fn handshakes_that_end_badly_are_told_apart() {
         assert_eq!(failures[0]["phase"], "tls", "{name}");
         assert_eq!(failures[0]["failure"], cause, "{name}: {failures:?}");
         assert!(failures[0]["sample"].as_str().unwrap().contains(words), "{name}: {failures:?}");
+    }
+}
+
+#[test]
+fn gos_server_takes_options_of_everything_over_both_versions() {
+    let folder = tempfile::tempdir().unwrap();
+    certificate(folder.path(), "good", false);
+    let port = port();
+    let mut server = Command::new(go_server(folder.path()));
+    server.args([&port.to_string(), "good.pem", "good.key"]).current_dir(folder.path());
+    let _server = Process::start(&mut server);
+    await_port(port);
+    for version in ["1.1", "2"] {
+        // Its own handler answers `*` with nothing; that of the article answers `ok` to all paths.
+        let plan = format!(
+            "name = \"go\"\n[targets.web]\naddress = \"https://127.0.0.1:{port}/\"\ntls = {{ insecure = true }}\n\
+             [scenarios.web]\nprotocol = \"http\"\nversion = \"{version}\"\nthink_time = \"10ms\"\n\
+             requests = [{{ name = \"all\", method = \"OPTIONS\", path = \"*\", expect = {{ status = 200, body = \"\" }} }},\n\
+             {{ name = \"root\", method = \"OPTIONS\", path = \"/\", expect = {{ status = 200, body = \"ok\" }} }}]\n\
+             stages = [{{ users = 2, hold = \"600ms\" }}]\nthresholds = [\"success_ratio == 100%\"]\n"
+        );
+        let outcome = run_beside(0, || (run_once(&plan, &[]), ())).0;
+        let web = outcome.scenario("web");
+        for name in ["all", "root"] {
+            let (ok, failed) = web.ended(name);
+            assert!(ok > 5 && failed == 0, "{version} {name}: {ok} {failed}");
+        }
     }
 }
