@@ -3,11 +3,13 @@
 //! **Invariant:** everything that plans, verdicts, reports and documents know of a metric comes
 //! from its row.
 
+mod cost;
 mod limit;
 mod metric;
 mod names;
 mod protocol;
 
+pub use cost::{COSTS, FigureRow, PLANNED};
 pub use limit::LimitKey;
 pub(crate) use limit::settable_limits;
 pub use metric::{

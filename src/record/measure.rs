@@ -190,3 +190,6 @@ fn well(span: &MeasuredSpan<'_>) -> u64 {
         .saturating_sub(ended_badly.saturating_sub(never_open))
         .saturating_sub(get(Counter::UnfinishedOpen))
 }
+
+#[cfg(test)]
+mod tests;

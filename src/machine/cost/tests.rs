@@ -1,4 +1,5 @@
 use super::*;
+use crate::catalogue::{COSTS, FigureRow};
 use crate::record::{
     Cell, CellKey, Counter, Entry, Gauge, ScenarioSecond, Second, StageTransition, Transition,
 };
@@ -82,6 +83,45 @@ fn a_scenario_alone_is_charged_for_everything() {
     assert_eq!(target.cost.rss_per_connection, Some(32.0));
     assert_eq!(target.cost.cpu_per_thousand_connections, Some(0.06));
     assert!(ResourceCost::of_run(&plan(1), &recording(1)).is_none(), "it is said once");
+}
+
+/// What each figure is in the recording above, and what comes out when it is divided by, or leaves
+/// in, what first comes to mind.
+fn figures() -> Vec<(&'static str, Option<f64>, f64, f64)> {
+    let total = ResourceCost::of_scenario(&plan(1), &recording(1), 0).unwrap();
+    let (generator, workers) = (total.generator, 2);
+    let fixed = generator.fixed_bytes.map(|bytes| bytes as f64 / f64::from(workers));
+    vec![
+        // With what the kernel had before.
+        ("kernel_bytes_per_connection", total.kernel_per_connection, 8_330.0, 9_330.0),
+        // With what is fixed.
+        ("rss_bytes_per_connection", generator.cost.rss_per_connection, 64.0, 6_064.0),
+        // Without it.
+        ("total_rss_bytes_per_connection", generator.rss_share(1_000), 6_064.0, 64.0),
+        // By all of it.
+        ("fixed_rss_bytes_per_process", fixed, 3_000_000.0, 3_032_000.0),
+        // By the time of the whole run, that of the hold too.
+        (
+            "cpu_seconds_per_thousand_connections",
+            generator.cost.cpu_per_thousand_connections,
+            0.02,
+            0.06,
+        ),
+        // By all heartbeats and all time.
+        ("cpu_seconds_per_heartbeat", generator.cost.cpu_per_heartbeat, 0.02 / 1e3, 0.06 / 1.5e3),
+    ]
+}
+
+#[test]
+fn each_cost_is_of_what_its_row_says() {
+    let figures = figures();
+    let keys: Vec<&str> = figures.iter().map(|(key, ..)| *key).collect();
+    assert_eq!(keys, COSTS.iter().map(|row: &FigureRow| row.key).collect::<Vec<_>>());
+    for (key, is, right, naive) in figures {
+        let is = is.unwrap_or_else(|| panic!("{key}"));
+        assert!((is - right).abs() < right * 1e-9, "{key}: {is} is not {right}");
+        assert!((is - naive).abs() > right * 0.01, "{key}: {naive} is another figure");
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ mod document;
 mod plan_keys;
 mod schemas;
 
-use crate::catalogue::{Metric, MetricRow, Need, ProtocolKind, ReportPlace, Stat};
+use crate::catalogue::{
+    COSTS, FigureRow, Metric, MetricRow, Need, PLANNED, ProtocolKind, ReportPlace, Stat,
+};
 use crate::verdict::rules::{self, Rule, RuleUnit};
 use document::{NOTE, heading, holds, line, row};
 use std::fmt::Write as _;
@@ -105,6 +107,17 @@ fn metrics() -> String {
             ];
             row(&mut out, &cells);
         }
+    }
+    out + &figures("Costs", "cost", COSTS) + &figures("Rates of the plan", "planned", PLANNED)
+}
+
+/// Figures of `report.json` alone, below one of its keys.
+fn figures(title: &str, below: &str, rows: &[FigureRow]) -> String {
+    let mut out = format!("\n## {title}\n\n");
+    heading(&mut out, &["figure", "meaning", "computed as", "unit", "in reports"]);
+    for FigureRow { key, doc, formula, unit } in rows {
+        let of = |text: &str| line(text);
+        row(&mut out, &[format!("`{key}`"), of(doc), of(formula), of(unit), format!("`{below}`")]);
     }
     out
 }

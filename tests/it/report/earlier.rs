@@ -25,7 +25,7 @@ fn stands_in(old: &Value, new: &Value, place: &str) {
 }
 
 /// The folders of all published runs.
-fn published() -> Vec<PathBuf> {
+pub(super) fn published() -> Vec<PathBuf> {
     let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
     let plans = fs::read_dir(kept).unwrap().map(|one| one.unwrap().path());
     let runs = plans.filter(|path| path.is_dir()).flat_map(|plan| fs::read_dir(plan).unwrap());

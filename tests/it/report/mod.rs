@@ -8,6 +8,7 @@ mod compared;
 mod damage;
 mod damaged_files;
 mod earlier;
+mod figures;
 mod html;
 mod looking;
 mod replayed;
