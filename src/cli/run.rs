@@ -146,8 +146,7 @@ fn prepare(args: &RunArgs, mut plan_file: PlanFile) -> Result<PreparedRun, ExitS
         internal(&format!("cannot find this program to start workers of it: {error}"))
     })?;
     let limits = MachineLimits::read();
-    let mut probes = Probes::take(plan, &limits);
-    probes.file_bytes = engine::file_bytes(plan, files);
+    let probes = Probes::take(plan, &limits).with_files(plan, engine::file_memory(plan, files));
     let mut warnings = preflight::check(plan, &limits, &probes, args.force)?;
     if !args.no_probe {
         warnings.extend(preflight::monitors(plan, args.force)?);

@@ -1,9 +1,10 @@
 //! Reads and checks the files that a plan names.
 
 use super::rows::{RowOutlook, row_outlooks};
+use crate::machine::FileMemory;
 use crate::plan::{
-    Body, Data, Encoding, Endpoint, HttpVersion, Piece, Placeholder, Plan, Protocol, Request,
-    Template, Templated, TextRange,
+    Body, Data, Encoding, HttpVersion, Piece, Placeholder, Plan, Protocol, Request, Template,
+    Templated, TextRange,
 };
 use crate::units::sha256;
 use crate::workload::http::{DataFile, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData};
@@ -82,17 +83,12 @@ pub fn file_digests<'a>(plan: &'a Plan, files: &'a [ScenarioFiles]) -> Vec<FileD
     digests
 }
 
-/// What each worker of a scenario keeps of its files, in bytes: the rows, and each body once as it
+/// What is kept of the files of each scenario. Each worker keeps the rows, and each body once as it
 /// was read and once in the request to each address; once more where the request is written anew
 /// for each sending, or spoken over HTTP/2.
-pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
+pub fn file_memory(plan: &Plan, files: &[ScenarioFiles]) -> Vec<FileMemory> {
     let each = plan.scenarios.iter().zip(files).map(|(scenario, files)| {
         let protocol = &scenario.protocol;
-        let addresses = match &plan.targets[scenario.target].endpoint {
-            Endpoint::Hosts(hosts) => hosts.len(),
-            Endpoint::Urls(urls) => urls.len(),
-            Endpoint::Builtin(_) => 1,
-        };
         let copies = |request: &Request| {
             let anew = protocol.keeps_cookies()
                 || protocol.redirects() > 0
@@ -100,14 +96,20 @@ pub fn file_bytes(plan: &Plan, files: &[ScenarioFiles]) -> Vec<u64> {
                 || !givens(request).is_empty();
             1 + u64::from(anew) + u64::from(matches!(protocol.version(), HttpVersion::Http2 { .. }))
         };
-        let bodies = files.bodies.iter().map(|(path, bytes)| {
+        let rows = files.data_file.as_ref().map_or(0, |file| file.memory);
+        let as_read = files.data.as_ref().map_or(0, Vec::len) as u64;
+        let mut memory = FileMemory { once: rows, each_address: 0, coordinator: as_read };
+        for (path, bytes) in &files.bodies {
             let of_file = protocol.requests().iter().filter(
                 |request| matches!(&request.body, Body::File { path: own, .. } if own == path),
             );
             let sent: u64 = of_file.map(copies).sum();
-            bytes.len() as u64 * (1 + sent * addresses as u64)
-        });
-        bodies.sum::<u64>() + files.data_file.as_ref().map_or(0, |file| file.memory)
+            let length = bytes.len() as u64;
+            memory.once += length;
+            memory.each_address += length * sent;
+            memory.coordinator += length;
+        }
+        memory
     });
     each.collect()
 }

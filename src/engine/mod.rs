@@ -24,7 +24,7 @@ pub use channel::{Link, wire};
 pub use clock::{Clock, ClockOffset, ClockReading, monotonic_ns};
 pub use coordinator::{Ended, EngineError, RunSpec, run};
 pub use event::{Event, Resolved, ServerSide, Subscriber, Subscribers};
-pub use files::{FileDigest, FileProblem, file_bytes, file_digests, read_files, recheck_files};
+pub use files::{FileDigest, FileProblem, file_digests, file_memory, read_files, recheck_files};
 pub use load::Load;
 pub use manifest::{Manifest, ScenarioInputs, WorkerManifest};
 pub use monitors::{MonitorError, probe_monitors};

@@ -38,12 +38,12 @@ pub use preflight::{
     Amount, Headroom, Requirement, RequirementStatus, Resource, memory_needed, preflight,
 };
 pub use probe::{Probes, conntrack_live, is_here};
-pub use requirements::{Opening, Requirements, ScenarioRequirements};
+pub use requirements::{FileMemory, Opening, Requirements, ScenarioRequirements};
 pub use scenario_sources::{connections_per_target, sources_of_scenarios};
 pub use sources::Sources;
 pub use typical::{both_ends_here, one_end_here};
 pub use usage::{Cost, HostUsage, levels};
-pub use workers::{RESERVE, servers, workers};
+pub use workers::{RESERVE, addresses, servers, workers};
 
 #[cfg(test)]
 pub(super) mod tests;

@@ -1,18 +1,20 @@
 //! Turns small experiments into what no file tells: whether connections are tracked, which sources
 //! can be bound, what opening costs.
 //!
-//! **Invariant:** nothing leaves this machine: every connection goes from 127.0.0.1 to 127.0.0.1,
-//! and is reset at the end.
+//! **Invariant:** no connection leaves this machine: every one goes from 127.0.0.1 to 127.0.0.1,
+//! and is reset at the end. Names are resolved where memory for bodies depends on their addresses.
 
 use super::destinations::destinations;
-use super::{Conntrack, HostRoot, MachineLimits};
-use crate::plan::Plan;
+use super::{Conntrack, FileMemory, HostRoot, MachineLimits};
+use crate::plan::{Endpoint, HostPort, Plan, Site, Target};
 use nix::sys::socket::{setsockopt, sockopt};
 use nix::time::{ClockId, clock_gettime};
 use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::BTreeSet;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket};
+use std::net::{
+    IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream, ToSocketAddrs as _, UdpSocket,
+};
 use std::time::Duration;
 
 /// Connections that show whether the tracking table grows.
@@ -41,9 +43,11 @@ pub struct Probes {
     /// Microseconds of processor time to open a connection on loopback and get its first message,
     /// both ends together; `None` when that failed, or connections are tracked.
     pub open_us: Option<f64>,
-    /// The memory of each worker of a scenario for the files that the plan names, in bytes; by
-    /// index into `Plan::scenarios`.
-    pub file_bytes: Vec<u64>,
+    /// What is kept of the files that the plan names; by index into `Plan::scenarios`.
+    pub files: Vec<FileMemory>,
+    /// How many addresses the names of a target resolve to; by index into `Plan::targets`, empty
+    /// where nobody asked.
+    pub resolved: Vec<u64>,
 }
 
 impl Probes {
@@ -65,6 +69,33 @@ impl Probes {
             }
         }
         probes
+    }
+
+    /// With what is kept of files; names are resolved where that depends on their addresses.
+    #[must_use]
+    pub fn with_files(self, plan: &Plan, files: Vec<FileMemory>) -> Self {
+        let by_address = files.iter().any(|one| one.each_address > 0);
+        let targets = plan.targets.iter().filter(|_| by_address);
+        Self { resolved: targets.map(resolved).collect(), files, ..self }
+    }
+}
+
+/// How many addresses the names of a target resolve to; what does not resolve counts as one.
+fn resolved(target: &Target) -> u64 {
+    let count = |host: &HostPort| {
+        let all = (&*host.host, host.port).to_socket_addrs();
+        all.map_or(1, |all| all.collect::<BTreeSet<_>>().len() as u64)
+    };
+    match &target.endpoint {
+        Endpoint::Hosts(hosts) => hosts.iter().map(count).sum(),
+        Endpoint::Urls(urls) => urls
+            .iter()
+            .map(|url| match &url.site {
+                Site::Host(host) => count(host),
+                Site::Socket(_) => 1,
+            })
+            .sum(),
+        Endpoint::Builtin(_) => 0,
     }
 }
 

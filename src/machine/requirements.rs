@@ -20,8 +20,8 @@ pub struct Requirements {
     pub scenarios: Vec<ScenarioRequirements>,
     /// The length of the run when nothing is late; ramps without a pace count as nothing.
     pub shortest_run: Time,
-    /// The memory of all workers for files, bodies and rows, in bytes; known once the files were
-    /// read.
+    /// What all workers and the coordinator together keep of files, bodies and rows, in bytes;
+    /// known once the files were read.
     pub file_bytes: u64,
 }
 
@@ -61,6 +61,17 @@ pub struct ScenarioRequirements {
     /// Addresses that are connected to in turn; `None` for a built-in target, whose ports are as
     /// many as its processes.
     pub destinations: Option<u64>,
+}
+
+/// What is kept of the files that a scenario names, in bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FileMemory {
+    /// By each worker, whatever the addresses: rows, and bodies as they were read.
+    pub once: u64,
+    /// By each worker for each address that is connected to: the bodies within its requests.
+    pub each_address: u64,
+    /// By the coordinator: the files as they were read.
+    pub coordinator: u64,
 }
 
 /// How fast connections are opened.
@@ -107,11 +118,14 @@ impl Requirements {
         Self { scenarios, shortest_run: shortest_run(plan), file_bytes: 0 }
     }
 
-    /// With what each worker of a scenario keeps of files, in bytes, and how many workers the
-    /// scenarios have.
+    /// With what is kept of the files of each scenario, how many workers the scenarios have, and
+    /// how many addresses they connect to.
     #[must_use]
-    pub fn with_files(self, each: &[u64], workers: &[u32]) -> Self {
-        let all = each.iter().zip(workers).map(|(bytes, workers)| bytes * u64::from(*workers));
+    pub fn with_files(self, each: &[FileMemory], workers: &[u32], addresses: &[u64]) -> Self {
+        let all = each.iter().zip(workers).zip(addresses).map(|((files, workers), addresses)| {
+            let each = files.once + files.each_address * addresses;
+            each * u64::from(*workers) + files.coordinator
+        });
         Self { file_bytes: all.sum(), ..self }
     }
 

@@ -4,7 +4,7 @@
 //! **Invariant:** pure; the same plan on the same limits always gets the same number.
 
 use super::{MachineLimits, Requirements, ScenarioRequirements};
-use crate::plan::{Plan, Scenario};
+use crate::plan::{Endpoint, Plan, Scenario};
 use crate::schedule::{Partition, hold_block};
 
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
@@ -46,6 +46,20 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &MachineLimits) -> u32 
         workers += 1;
     }
     count(workers)
+}
+
+/// Addresses that each scenario connects to: the ports of a built-in target's processes, and what
+/// names resolve to where that is known (`resolved`, by target); else a name counts as one.
+pub fn addresses(plan: &Plan, limits: &MachineLimits, resolved: &[u64]) -> Vec<u64> {
+    let known = |scenario: &Scenario, written: usize| {
+        resolved.get(scenario.target).map_or(written as u64, |all| (written as u64).max(*all))
+    };
+    let of = |scenario: &Scenario| match &plan.target(scenario).endpoint {
+        Endpoint::Builtin(_) => u64::from(servers(scenario.target, plan, limits)),
+        Endpoint::Hosts(hosts) => known(scenario, hosts.len()),
+        Endpoint::Urls(urls) => known(scenario, urls.len()),
+    };
+    plan.scenarios.iter().map(of).collect()
 }
 
 /// Processes of the built-in server of one target (index into `Plan::targets`), each with a port of

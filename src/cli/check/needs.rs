@@ -1,6 +1,6 @@
 //! What a plan needs, beside what this machine has.
 
-use crate::engine::file_bytes;
+use crate::engine::file_memory;
 use crate::machine::{
     MachineLimits, Opening, Probes, RequirementStatus, Requirements, Resource, grouped, preflight,
 };
@@ -63,7 +63,8 @@ pub(super) fn write_needs(
         format!("results at most, less once the run has ended{more}").into(),
     ]);
     let mut unfit = false;
-    let probes = Probes { file_bytes: file_bytes(plan, files), ..Probes::default() };
+    // Nothing is sent, so that no name is resolved.
+    let probes = Probes { files: file_memory(plan, files), ..Probes::default() };
     for row in preflight(plan, &MachineLimits::read(), &probes) {
         let small_cap = row.resource == Resource::InFlight && row.status >= RequirementStatus::Warn;
         if !SHOWN.contains(&row.resource) && !small_cap {

@@ -5,7 +5,7 @@ pub(super) mod page;
 
 use super::ci::When;
 use super::{ExitStatus, OverrideArgs, plan_file::PlanFile, print_result, screen};
-use crate::engine::file_bytes;
+use crate::engine::file_memory;
 use crate::machine::{
     Advice, Headroom, HostRoot, MachineLimits, Probes, Requirement, RequirementStatus, advice,
     both_ends_here, grouped, one_end_here, preflight,
@@ -58,8 +58,7 @@ struct Examination {
     subject: Subject,
     limits: MachineLimits,
     advice: Vec<Advice>,
-    /// What each worker of a scenario keeps of files, in bytes.
-    file_bytes: Vec<u64>,
+    probes: Probes,
 }
 
 /// What was asked.
@@ -72,11 +71,10 @@ enum Subject {
 
 impl Examination {
     fn of_plan(plan: Plan, files: &[ScenarioFiles], limits: &MachineLimits) -> Self {
-        let mut probes = Probes::take(&plan, limits);
-        probes.file_bytes = file_bytes(&plan, files);
+        let probes = Probes::take(&plan, limits).with_files(&plan, file_memory(&plan, files));
         let rows = preflight(&plan, limits, &probes);
         let subject = Subject::Plan { plan: Box::new(plan), rows };
-        Self { file_bytes: probes.file_bytes, ..Self::new(subject, limits) }
+        Self { probes, ..Self::new(subject, limits) }
     }
 
     fn of_machine(limits: &MachineLimits) -> Self {
@@ -92,7 +90,7 @@ impl Examination {
             subject,
             limits: limits.clone(),
             advice: advice(&HostRoot::default()),
-            file_bytes: Vec::new(),
+            probes: Probes::default(),
         }
     }
 

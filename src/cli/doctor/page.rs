@@ -2,8 +2,8 @@
 
 use super::{Examination, Subject, reach_words};
 use crate::machine::{
-    Advice, Effect, Headroom, Requirement, RequirementStatus, Requirements, SocketCost, bytes,
-    grouped, memory_needed, servers, workers,
+    Advice, Effect, Headroom, Probes, Requirement, RequirementStatus, Requirements, SocketCost,
+    addresses, bytes, grouped, memory_needed, servers, workers,
 };
 use crate::plan::Plan;
 use crate::report::page::{Page, wrapped};
@@ -120,7 +120,8 @@ fn machine_part(
 fn needs_words(plan: &Plan, examination: &Examination) -> String {
     let limits = &examination.limits;
     let each: Vec<u32> = plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
-    let needs = Requirements::of(plan).with_files(&examination.file_bytes, &each);
+    let Probes { files, resolved, .. } = &examination.probes;
+    let needs = Requirements::of(plan).with_files(files, &each, &addresses(plan, limits, resolved));
     let load: u32 = each.iter().sum();
     let serving: u32 = (0..plan.targets.len())
         .filter(|target| plan.scenarios.iter().any(|one| one.target == *target))

@@ -13,7 +13,7 @@ mod requirement;
 pub use memory::memory_needed;
 pub use requirement::{Amount, Headroom, Requirement, RequirementStatus, Resource};
 
-use super::{MachineLimits, Probes, Requirements, SocketCost, servers, workers};
+use super::{MachineLimits, Probes, Requirements, SocketCost, addresses, servers, workers};
 use crate::plan::{Endpoint, Plan};
 
 /// Every check of this machine against `plan`, in the order of [`Resource`].
@@ -59,7 +59,11 @@ impl<'a> Facts<'a> {
             plan.scenarios.iter().map(|one| workers(one, plan, limits)).collect();
         Self {
             plan,
-            needs: Requirements::of(plan).with_files(&probes.file_bytes, &workers),
+            needs: Requirements::of(plan).with_files(
+                &probes.files,
+                &workers,
+                &addresses(plan, limits, &probes.resolved),
+            ),
             limits,
             probes,
             workers,

@@ -1,4 +1,4 @@
-//! What `doctor` says that bodies and rows take, beside what a worker has.
+//! What `doctor` says that bodies and rows take, beside what the processes have.
 
 use super::api::plan;
 use crate::going::Going;
@@ -26,7 +26,7 @@ fn keeping(large: bool) -> (String, Vec<u8>, String) {
     (text, vec![b'x'; if large { BODY } else { 1 }], rows)
 }
 
-/// Bytes that `doctor` says are needed, and those that the worker has.
+/// Bytes that `doctor` says are needed, and those that the worker and the coordinator have.
 fn needed_and_resident(large: bool) -> (u64, u64) {
     let (text, body, rows) = keeping(large);
     let stage = Stage::new(&text);
@@ -44,11 +44,13 @@ fn needed_and_resident(large: bool) -> (u64, u64) {
     let needed = memory["needed"].as_u64().unwrap();
     let going = Going::of(stage, &["--set", "scenarios.web.timeout=2500ms"], 1);
     let [worker] = going.below("worker")[..] else { panic!("one worker") };
-    let status = std::fs::read_to_string(format!("/proc/{worker}/status")).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    let resident = line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10;
+    let resident = [worker, going.pid()].map(|pid| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    });
     drop(going.end());
-    (needed, resident)
+    (needed, resident.iter().sum())
 }
 
 #[test]

@@ -1,6 +1,6 @@
 use super::*;
 use crate::machine::tests::{built_in, hold, hosts, http, paced, plan, seconds, small, users, web};
-use crate::machine::{CgroupMemory, Conntrack, Ports};
+use crate::machine::{CgroupMemory, Conntrack, FileMemory, Ports};
 use crate::plan::{
     Close, ConnectionUse, Endpoint, HoldSettings, Http, Level, Lifetime, Plan, Protocol, Ramp,
     Request, Site, SourceRange, Stage, ThinkTime,
@@ -313,4 +313,26 @@ fn handshakes_cost_memory_and_processor_time() {
         other => panic!("{other:?}"),
     };
     assert!(pace(&plain) > 20 * pace(&secured), "{} {}", pace(&plain), pace(&secured));
+}
+
+#[test]
+fn bodies_are_kept_for_each_address_by_each_worker_and_files_by_the_coordinator() {
+    let (here, there) = (held(1_000_000, 20_000), far(100));
+    let ports = u64::from(servers(0, &here, &usual()));
+    assert!(ports > 1);
+    assert_eq!(addresses(&here, &usual(), &[]), [ports], "each process has a port of its own");
+    assert_eq!(addresses(&there, &usual(), &[]), [1], "nobody asked what the name resolves to");
+    assert_eq!(addresses(&there, &usual(), &[5]), [5]);
+    let files = FileMemory { once: 10, each_address: 100, coordinator: 7 };
+    let needs = Requirements::of(&there).with_files(&[files], &[3], &[5]);
+    assert_eq!(needs.file_bytes, 3 * (10 + 5 * 100) + 7);
+    let probes = Probes { files: vec![files], resolved: vec![5], ..untracked() };
+    let memory =
+        |probes: &Probes| match find(&preflight(&there, &usual(), probes), Resource::Memory).needed
+        {
+            Amount::Bytes(bytes) => bytes,
+            _ => panic!("bytes"),
+        };
+    let each = u64::from(workers(&there.scenarios[0], &there, &usual()));
+    assert_eq!(memory(&probes) - memory(&untracked()), each * 510 + 7);
 }
