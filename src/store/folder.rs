@@ -22,7 +22,11 @@ pub fn create(parent: &Path, wanted: &str) -> Result<PathBuf, Error> {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < 1_000 => {
                 path = parent.join(format!("{wanted}-{number}"));
             }
-            Err(reason) => return Err(Error::Folder { path, reason }),
+            Err(reason) => {
+                // Removes the folder of the plan if it is empty: it was created for this run.
+                let _ = fs::remove_dir(parent);
+                return Err(Error::Folder { path, reason });
+            }
         }
     }
     Ok(path)

@@ -52,7 +52,7 @@ fn a_run_that_is_beyond_repair_ends_and_says_so() {
         "{rules:?}"
     );
     assert!(outcome.stdout.contains("had already made the run INVALID"), "{}", outcome.stdout);
-    assert!(outcome.stderr.contains("dropped had made it INVALID"), "{}", outcome.stderr);
+    assert!(outcome.stderr.contains("dropped had already made it INVALID"), "{}", outcome.stderr);
 }
 
 #[test]
