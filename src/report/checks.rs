@@ -2,7 +2,7 @@
 //! is checked.
 
 use super::columns::{bytes, csv, row};
-use super::field::{ColumnField, FieldType, head};
+use super::field::{ColumnField, FieldType, PART, SCENARIO, STAGE, head};
 use super::foreign::cell;
 use crate::plan::Scenario;
 use crate::record::{Cell, CheckTally};
@@ -10,13 +10,9 @@ use crate::store::SavedRun;
 
 /// The columns.
 pub(super) const FIELDS: [ColumnField; 8] = [
-    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
-    ColumnField::required("stage", FieldType::Text, "The name of the stage."),
-    ColumnField::required(
-        "part",
-        FieldType::Text,
-        "The phase of the stage: `ramp`, `hold` or `drain`.",
-    ),
+    SCENARIO,
+    STAGE,
+    PART,
     ColumnField::required("check", FieldType::Text, "The check's name."),
     ColumnField::required("passed", FieldType::Whole, "How often it passed."),
     ColumnField::required("failed", FieldType::Whole, "How often it failed."),

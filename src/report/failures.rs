@@ -1,7 +1,7 @@
 //! Turns a run into `failures.csv`: a row per scenario, stage, phase, request and cause.
 
 use super::columns::{bytes, csv, row};
-use super::field::{ColumnField, FieldType, head};
+use super::field::{ColumnField, FieldType, PART, SCENARIO, STAGE, head};
 use super::figures::ms;
 use super::foreign::cell;
 use crate::plan::Scenario;
@@ -10,13 +10,9 @@ use crate::store::SavedRun;
 
 /// The columns.
 pub(super) const FIELDS: [ColumnField; 12] = [
-    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
-    ColumnField::required("stage", FieldType::Text, "The name of the stage."),
-    ColumnField::required(
-        "part",
-        FieldType::Text,
-        "The phase of the stage: `ramp`, `hold` or `drain`.",
-    ),
+    SCENARIO,
+    STAGE,
+    PART,
     ColumnField::new(
         "request",
         FieldType::Text,

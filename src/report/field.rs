@@ -63,6 +63,22 @@ impl ColumnField {
     }
 }
 
+/// Says in the column `stage` that a row covers all stages: no stage has this name.
+pub(super) const ALL_STAGES: &str = "*";
+
+/// Columns that several files have.
+pub(super) const SCENARIO: ColumnField =
+    ColumnField::required("scenario", FieldType::Text, "The scenario's name.");
+pub(super) const STAGE: ColumnField =
+    ColumnField::required("stage", FieldType::Text, "The name of the stage.");
+pub(super) const STAGE_OR_ALL: ColumnField =
+    ColumnField::required("stage", FieldType::Text, "The stage's name; `*`: all stages together.");
+pub(super) const PART: ColumnField = ColumnField::required(
+    "part",
+    FieldType::Text,
+    "The phase of the stage: `ramp`, `hold` or `drain`.",
+);
+
 /// Adds the first line of a file.
 pub(super) fn head(csv: &mut Csv, fields: &[ColumnField]) {
     row(csv, fields.iter().map(|field| field.name.as_bytes()));

@@ -2,7 +2,7 @@
 //! over all stages.
 
 use super::columns::{CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
-use super::field::{ColumnField, FieldType, head, of_figures};
+use super::field::{ALL_STAGES, ColumnField, FieldType, SCENARIO, STAGE_OR_ALL, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::Scenario;
@@ -10,12 +10,9 @@ use crate::record::Counter;
 use crate::store::SavedRun;
 use std::borrow::Cow;
 
-/// Says that a row is of all stages together, as in `summary.csv`.
-const ALL_STAGES: &str = "*";
-
 const NAMES: [ColumnField; 3] = [
-    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
-    ColumnField::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+    SCENARIO,
+    STAGE_OR_ALL,
     ColumnField::required("request", FieldType::Text, "The request's name."),
 ];
 

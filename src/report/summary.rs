@@ -2,20 +2,17 @@
 //! for each scenario as a whole.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, outcomes, row};
-use super::field::{ColumnField, FieldType, head, of_figures};
+use super::field::{ALL_STAGES, ColumnField, FieldType, SCENARIO, STAGE_OR_ALL, head, of_figures};
 use super::foreign::cell;
 use super::section::{ScenarioFacts, Section};
 use crate::plan::Scenario;
 use crate::record::Counter;
 use crate::store::SavedRun;
 
-/// Says that a row is of all stages together: no stage is called so, as names have no `*`.
-const ALL_STAGES: &str = "*";
-
 const NAMES: [ColumnField; 3] = [
-    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    SCENARIO,
     ColumnField::required("protocol", FieldType::Text, "The scenario's protocol."),
-    ColumnField::required("stage", FieldType::Text, "The stage's name; `*`: all stages together."),
+    STAGE_OR_ALL,
 ];
 
 const TIMES: [ColumnField; 2] = [

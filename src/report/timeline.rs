@@ -3,7 +3,7 @@
 //! for each stretch of several seconds (`seconds`), up to and with `second`.
 
 use super::columns::{Csv, CsvColumn, ReportedMetrics, bytes, csv, row};
-use super::field::{ColumnField, FieldType, head, of_figures};
+use super::field::{ColumnField, FieldType, SCENARIO, head, of_figures};
 use super::figures::ms;
 use super::foreign::cell;
 use super::requests::each;
@@ -20,7 +20,7 @@ const STATS: [Stat; 6] = [Stat::P50, Stat::P90, Stat::P99, Stat::P999, Stat::Mea
 
 const NAMES: [ColumnField; 6] = [
     ColumnField::required("second", FieldType::Whole, "The last second of the run that it is of."),
-    ColumnField::required("scenario", FieldType::Text, "The scenario's name."),
+    SCENARIO,
     ColumnField::new(
         "stage",
         FieldType::Text,

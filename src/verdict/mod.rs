@@ -141,6 +141,10 @@ pub enum ThresholdState {
 }
 
 impl ThresholdState {
+    /// Every word that [`Self::name`] gives, for the schemas of reports.
+    pub const NAMES: [&'static str; 5] =
+        ["held", "broken", "no_data", "unreached", "too_few_samples"];
+
     /// The word in reports and in the lines of `--progress json`.
     pub fn name(self) -> &'static str {
         match self {

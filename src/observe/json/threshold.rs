@@ -3,7 +3,7 @@
 use super::figures::whole;
 use crate::observe::view::View;
 use crate::plan::Metric;
-use crate::verdict::Finding;
+use crate::verdict::{Finding, ThresholdState};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -20,7 +20,7 @@ pub(super) struct ProgressThreshold<'a> {
     /// The same by its earlier name, for readers of `planrun.progress/1`.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<&'a str>,
-    #[schemars(extend("enum" = ["held", "broken", "no_data", "unreached", "too_few_samples"]))]
+    #[schemars(extend("enum" = ThresholdState::NAMES))]
     state: &'static str,
     samples: u64,
     #[serde(skip_serializing_if = "Option::is_none")]

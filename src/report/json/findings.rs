@@ -111,7 +111,7 @@ pub(super) struct ThresholdReport<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     default: bool,
     passed: bool,
-    #[schemars(extend("enum" = ["held", "broken", "no_data", "unreached", "too_few_samples"]))]
+    #[schemars(extend("enum" = ThresholdState::NAMES))]
     state: &'static str,
     metric: String,
     comparison: String,
