@@ -26,13 +26,32 @@ fn stands_in(old: &Value, new: &Value, place: &str) {
 
 /// The folders of all published runs.
 pub(super) fn published() -> Vec<PathBuf> {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-    let plans = fs::read_dir(kept).unwrap().map(|one| one.unwrap().path());
-    let runs = plans.filter(|path| path.is_dir()).flat_map(|plan| fs::read_dir(plan).unwrap());
-    let mut runs: Vec<PathBuf> = runs.map(|one| one.unwrap().path()).collect();
-    runs.retain(|run| run.join("plan.toml").exists());
-    runs.sort();
-    runs
+    let files = published_files();
+    let plans = files.iter().filter(|file| file.ends_with("plan.toml"));
+    plans.map(|plan| root().join(plan.parent().unwrap())).collect()
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The files below `results` that git tracks: runs of whoever tests here are left alone.
+fn published_files() -> Vec<PathBuf> {
+    let mut git = Command::new("git");
+    let listed = git.args(["ls-files", "results"]).current_dir(root()).output().unwrap();
+    assert!(listed.status.success(), "{listed:?}");
+    String::from_utf8(listed.stdout).unwrap().lines().map(PathBuf::from).collect()
+}
+
+/// A copy of the published runs, of their index and of nothing else, in a folder `results`.
+pub(super) fn published_copy() -> tempfile::TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for file in published_files() {
+        let to = copy.path().join(&file);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(root().join(&file), to).unwrap();
+    }
+    copy
 }
 
 #[test]
@@ -133,21 +152,18 @@ const ABOVE_A_THIRD: [(&str, u64); 7] = [
 
 #[test]
 fn kept_recordings_are_a_third_of_their_plain_size_but_for_those_that_are_named() {
-    let kept = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let kept = root().join("results");
     let mut seen = 0;
-    let plans = fs::read_dir(&kept).unwrap().map(|plan| plan.unwrap().path());
-    for plan in plans.filter(|plan| plan.is_dir()) {
-        for run in fs::read_dir(&plan).unwrap().map(|run| run.unwrap().path()) {
-            let Ok(bytes) = fs::read(run.join("recording.jsonl.gz")) else { continue };
-            let mut reader = flate2::read::MultiGzDecoder::new(&*bytes);
-            let plain = std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
-            let percent = (bytes.len() as u64 * 100).div_ceil(plain);
-            let name = run.strip_prefix(&kept).unwrap().display().to_string();
-            let named = ABOVE_A_THIRD.iter().find(|(known, _)| *known == name);
-            let most = named.map_or(34, |(_, most)| *most);
-            assert!(percent <= most, "{name}: {percent} %");
-            seen += 1;
-        }
+    for run in published() {
+        let Ok(bytes) = fs::read(run.join("recording.jsonl.gz")) else { continue };
+        let mut reader = flate2::read::MultiGzDecoder::new(&*bytes);
+        let plain = std::io::copy(&mut reader, &mut std::io::sink()).unwrap();
+        let percent = (bytes.len() as u64 * 100).div_ceil(plain);
+        let name = run.strip_prefix(&kept).unwrap().display().to_string();
+        let named = ABOVE_A_THIRD.iter().find(|(known, _)| *known == name);
+        let most = named.map_or(34, |(_, most)| *most);
+        assert!(percent <= most, "{name}: {percent} %");
+        seen += 1;
     }
     assert!(seen >= 11, "{seen} runs");
 }

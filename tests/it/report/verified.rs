@@ -1,5 +1,6 @@
 //! `planrun verify`: whole folders, changed ones, and what is no folder of a run.
 
+use super::earlier::published_copy;
 use super::{contents, finished, read, unpack};
 use planrun::results::verify::{Verification, verify};
 use std::fs;
@@ -157,7 +158,8 @@ fn what_is_no_folder_of_a_run_is_said_to_be_none() {
 
 #[test]
 fn every_published_folder_is_verified() {
-    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
+    let copy = published_copy();
+    let results = copy.path().join("results");
     let (code, text) = said(&["verify", results.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{text}");
     assert!(text.matches("verified  ").count() >= 11, "{text}");
@@ -165,13 +167,9 @@ fn every_published_folder_is_verified() {
 
 #[test]
 fn the_index_of_published_runs_is_up_to_date() {
-    let results = Path::new(env!("CARGO_MANIFEST_DIR")).join("results");
-    let run = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_planrun")).args(arguments).output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.code(), String::from_utf8(text).unwrap())
-    };
-    let (code, text) = run(&["index", "--check", results.to_str().unwrap()]);
+    let copy = published_copy();
+    let results = copy.path().join("results");
+    let (code, text) = said(&["index", "--check", results.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{text}");
 }
 
