@@ -25,6 +25,7 @@ mod screen;
 mod search;
 mod serve;
 mod signals;
+mod try_plan;
 mod verify;
 mod worker;
 
@@ -57,6 +58,9 @@ enum Command {
     Run(run::RunArgs),
     /// Check plans without sending anything: print every error, the schedule and the requirements.
     Check(check::CheckArgs),
+    /// Send one pass of each scenario and show it: every request and response, what was extracted,
+    /// which checks held, how long each part took.
+    Try(try_plan::TryArgs),
     /// Compare this machine's limits with what a plan needs, and print the command that fixes each
     /// shortfall.
     Doctor(doctor::DoctorArgs),
@@ -117,6 +121,7 @@ pub struct OverrideArgs {
 /// The commands that people type, the main form apart.
 const SUBCOMMANDS: &[&str] = &[
     "check",
+    "try",
     "doctor",
     "serve",
     "report",
@@ -189,6 +194,7 @@ pub fn main() -> ExitCode {
         None => search::run(&cli.run),
         Some(Command::Run(args)) => search::run(&args),
         Some(Command::Check(args)) => check::check(&args),
+        Some(Command::Try(args)) => try_plan::try_plan(&args),
         Some(Command::Doctor(args)) => doctor::doctor(&args),
         Some(Command::Serve(command)) => serve::serve(&command),
         Some(Command::Report(args)) => report::report(&args),

@@ -17,6 +17,7 @@ mod narrator;
 mod process_stats;
 mod rows;
 mod targets;
+mod trial;
 mod worker;
 mod worker_process;
 
@@ -32,4 +33,8 @@ pub use narrator::Narrator;
 pub use process_stats::{ProcessStats, StallDetector};
 pub use rows::{RowOutlook, RowSource, row_outlooks};
 pub use targets::{TargetError, Targets};
+pub use trial::{
+    HoldMessage, HoldTrial, HttpExchange, MessageKind, OpenedConnection, TrialEnd, TrialError,
+    TrialOptions, Tried, trial_plan, try_scenario,
+};
 pub use worker_process::work;

@@ -75,7 +75,7 @@ fn hold<C: Conversation>(
 }
 
 /// The settings of WebSocket conversations, if the plan has any.
-fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings> {
+pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocket::Settings> {
     let websocket = settings.websocket.as_deref()?;
     let path = |own: &str| websocket.path.as_deref().unwrap_or(own).to_owned();
     let places = (0..load.addresses.len()).map(|at| {

@@ -36,6 +36,16 @@ impl fmt::Debug for Secrets {
 }
 
 impl Protocol {
+    /// The secrets that are hidden in texts that a scenario sends and receives.
+    pub fn secrets(&self) -> Secrets {
+        match self {
+            Self::Http(http) => http.secrets.clone(),
+            Self::Hold(hold) => {
+                hold.websocket.as_ref().map_or_else(Secrets::default, |one| one.secrets.clone())
+            }
+        }
+    }
+
     /// The secrets of a scenario that are hidden in texts from the target.
     pub(super) fn secrets_mut(&mut self) -> Option<&mut Secrets> {
         match self {
@@ -92,6 +102,16 @@ impl Secrets {
         all.sort_by(|a, b| b.0.len().cmp(&a.0.len()).then_with(|| a.cmp(b)));
         all.dedup_by(|a, b| a.0 == b.0);
         Self(all)
+    }
+
+    /// Writes `*` over each value that stands in bytes.
+    pub fn mask(&self, bytes: &mut [u8]) {
+        for (value, _) in &self.0 {
+            let found: Vec<usize> = memchr::memmem::find_iter(bytes, value.as_bytes()).collect();
+            for at in found {
+                bytes[at..at + value.len()].fill(b'*');
+            }
+        }
     }
 
     /// The text with `${env.NAME}` for each value. `is_cut`: the text went on, so that its end may

@@ -1,7 +1,7 @@
 //! Real servers and proxies: what they counted is what the report says. A peer that is not
 //! installed fails the test.
 
-use crate::outcome::{Outcome, await_true, run_beside, run_once};
+use crate::outcome::{Outcome, Stage, await_true, exe, run_beside, run_once};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
@@ -201,6 +201,36 @@ thresholds = ["failure_ratio <= 0%"]
     assert!(opened >= requests / 25, "{opened} {requests}");
     assert_eq!(web.stage("rate").counter("started"), 300);
     outcome
+}
+
+#[test]
+fn a_pass_against_nginx_is_shown() {
+    let Nginx { port, shared, .. } = &Nginx::start();
+    for (port, version) in [(port, "1.1"), (shared, "2")] {
+        let plan = format!(
+            "name = \"nginx\"\n[targets.web]\naddress = \"http://127.0.0.1:{port}/\"\n\
+             [scenarios.web]\nprotocol = \"http\"\nversion = \"{version}\"\n\
+             requests = [{{ path = \"/\", expect = {{ status = 200, body = \"ok\" }} }}]\n\
+             stages = [{{ users = 5, hold = \"1s\" }}]\n"
+        );
+        let stage = Stage::new(&plan);
+        let mut command = Command::new(exe());
+        command.args(["try", "plan.toml"]);
+        stage.prepare(&mut command);
+        let output = command.output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(0), "{text}");
+        let version = if version == "2" { "HTTP/2" } else { "HTTP/1.1" };
+        for line in [
+            &format!("> GET / {version}\n"),
+            &format!("< {version} 200 OK\n"),
+            "< server: nginx",
+            "< ok\n",
+            "✓ body\n",
+        ] {
+            assert!(text.contains(line), "{line}: {text}");
+        }
+    }
 }
 
 #[test]

@@ -118,8 +118,9 @@ fn every_command_is_one() {
 
 #[test]
 fn every_flag_is_one() {
-    let forms: [&[&str]; 8] = [
+    let forms: [&[&str]; 9] = [
         &["x.toml"],
+        &["try", "x.toml"],
         &["report", "x"],
         &["verify", "x"],
         &["compare", "x"],

@@ -318,7 +318,7 @@ fn comments_fit_a_hundred_columns() {
 
 /// Where protocols are told apart: in what plans say of them, in the catalogue, and where a worker
 /// picks its loop. Everything else asks what a protocol has.
-const TELL_PROTOCOLS_APART: [(&str, &str); 9] = [
+const TELL_PROTOCOLS_APART: [(&str, &str); 10] = [
     ("src/catalogue/", "a row for each"),
     ("src/plan/elements/protocol.rs", "what their keys mean"),
     ("src/plan/elements/target/builtin.rs", "which servers speak what"),
@@ -326,6 +326,7 @@ const TELL_PROTOCOLS_APART: [(&str, &str); 9] = [
     ("src/plan/elements/target/keys.rs", "the words of those servers"),
     ("src/plan/elements/target/mod.rs", "which addresses are URLs"),
     ("src/engine/worker_process.rs", "picks the loop"),
+    ("src/engine/trial/", "picks what is tried"),
     ("src/machine/typical.rs", "writes a plan"),
     ("src/fuzzing/", "feeds one"),
 ];

@@ -233,7 +233,7 @@ impl<H: HoldHost, C: Conversation> HoldWorker<H, C> {
 
     /// Sends every heartbeat that is due. The next one is due a period after this one was due, not
     /// after it was sent.
-    fn beat(&mut self, until: u64, now: u64) {
+    pub(super) fn beat(&mut self, until: u64, now: u64) {
         let Some(Heartbeat::Client { every, .. }) = &self.settings.heartbeat else { return };
         let every = every.as_nanos();
         while let Some((slot, since)) = self.next_heartbeat.pop(until) {

@@ -14,11 +14,15 @@ mod conversation;
 mod deadlines;
 mod events;
 mod host;
+mod observed;
+mod one_connection;
 mod slots;
 mod sockets;
 mod stages;
 
 pub(super) use host::HoldHost;
+pub(super) use observed::Said;
+pub(super) use one_connection::one_connection;
 pub(super) use sockets::HoldSockets;
 
 use super::load::Load;

@@ -1,7 +1,7 @@
 //! Turns one attempt into a connection, a request and a response, and records its outcome.
 
 use super::super::worker::{Ready, SlotId};
-use super::recorder::Attempt;
+use super::recorder::{Attempt, AttemptEnd};
 use super::slots::HttpSlotState;
 use super::users::Continuation;
 use super::{Capacity, HttpHost, HttpWorker, ready_again};
@@ -81,7 +81,7 @@ impl<H: HttpHost> HttpWorker<H> {
         }
         let mut ending = attempt.end(now);
         ending.error = Some(error);
-        self.recorder.end(&attempt, ending);
+        self.end_attempt(&attempt, ending);
         self.after_attempt(slot, after, now);
     }
 
@@ -130,9 +130,15 @@ impl<H: HttpHost> HttpWorker<H> {
         let mut ending = attempt.end(now);
         let after = Continuation::of(&error);
         ending.error = Some(error);
-        self.recorder.end(&attempt, ending);
+        self.end_attempt(&attempt, ending);
         self.settle(slot);
         self.after_attempt(slot, after, now);
+    }
+
+    /// Records the end of an attempt.
+    fn end_attempt(&mut self, attempt: &Attempt, ending: AttemptEnd) {
+        self.host.attempt_ended(attempt.request, ending.error.as_ref(), ending.failed_checks);
+        self.recorder.end(attempt, ending);
     }
 
     /// Handles an event of a connection.
@@ -256,7 +262,7 @@ impl<H: HttpHost> HttpWorker<H> {
         ending.is_whole = is_whole(&answer);
         ending.error = answer.error.map(|error| self.with_request_named(slot, error));
         ending.failed_checks = answer.failed_checks;
-        self.recorder.end(&attempt, ending);
+        self.end_attempt(&attempt, ending);
         self.settle(slot);
         self.after_attempt(slot, after, now);
     }

@@ -123,6 +123,16 @@ pub(crate) trait HttpHost: Host {
         words
     }
 
+    /// Hears of the end of an attempt: what is wrong with it, and the checks that do not hold, as
+    /// bits; `None` without a response to check.
+    fn attempt_ended(
+        &mut self,
+        _request: u32,
+        _fault: Option<&RequestError>,
+        _failed_checks: Option<u64>,
+    ) {
+    }
+
     /// Continues the exchange in progress.
     fn advance(
         &mut self,

@@ -10,7 +10,9 @@ use super::HttpWorker;
 use super::host::HttpHost;
 use super::slots::{HttpSlotState, Slot};
 use super::users::Continuation;
-use crate::plan::{Assertion, Http, Level, Phase, RowOrder, Stage, ThinkTime};
+use crate::plan::{
+    Assertion, Http, Level, OnFailure, Phase, RowOrder, Stage, ThinkTime, count_only,
+};
 use crate::record::{Cause, Failure, FailureStage};
 use crate::units::narrow;
 use crate::workload::http::{Extracted, RequestOutcome, UserSession};
@@ -22,6 +24,8 @@ pub(super) struct Iterations {
     /// The number of steps; 1 in a plan without steps.
     steps: u16,
     pub(super) in_steps: bool,
+    /// By step: whether the next one follows when it fails.
+    goes_on: Vec<bool>,
     /// By step: its own think time.
     think_times: Vec<Option<ThinkTime>>,
     /// Whether users keep anything between requests.
@@ -33,6 +37,8 @@ pub(super) struct Iterations {
     /// The source of rows that are used once.
     source: RowSource,
     pub(super) stock: RowStock,
+    /// By request: the bits of the checks that are only counted.
+    count_only: Vec<u64>,
     /// By request: checks of its time, each as bit, limit and text.
     time_checks: Vec<Vec<(u64, u64, String)>>,
     /// By request: the bits of the checks whose failure ends the iteration.
@@ -58,6 +64,11 @@ impl Iterations {
         Self {
             steps: if http.in_steps { narrow(http.requests.len()) } else { 1 },
             in_steps: http.in_steps,
+            goes_on: http
+                .requests
+                .iter()
+                .map(|request| request.on_failure == OnFailure::Continue)
+                .collect(),
             think_times: http.requests.iter().map(|request| request.think_time).collect(),
             uses_sessions: http.data.is_some() || http.cookies || http.redirects > 0 || extracts,
             cookies: http.cookies,
@@ -66,6 +77,7 @@ impl Iterations {
             source,
             stock: RowStock::new(source),
             time_checks: timed.collect(),
+            count_only: http.requests.iter().map(|one| count_only(&one.checks)).collect(),
             fatal_checks: http
                 .requests
                 .iter()
@@ -130,13 +142,16 @@ impl Iterations {
     /// Whether named checks that failed are all that is wrong with a response.
     fn only_named_checks_failed(&self, request: u32, answer: &RequestOutcome) -> bool {
         let ending = self.fatal_checks.get(request as usize).copied().unwrap_or(u64::MAX);
-        !answer.misses_value
-            && answer.failed_checks.is_some_and(|broken| broken != 0 && broken & ending == 0)
+        let counted = self.count_only.get(request as usize).copied().unwrap_or(0);
+        let broken = answer.failed_checks.map(|broken| broken & !counted);
+        !answer.misses_value && broken.is_some_and(|broken| broken != 0 && broken & ending == 0)
     }
 
     /// Advances to the next step; false if the iteration has ended.
     fn advance<L>(&self, entry: &mut Slot<L>, after: Continuation) -> bool {
-        entry.step = if after == Continuation::Proceed { entry.step + 1 } else { self.steps };
+        let goes_on = after == Continuation::Proceed
+            || self.goes_on.get(usize::from(entry.step)).copied().unwrap_or(false);
+        entry.step = if goes_on { entry.step + 1 } else { self.steps };
         if entry.step >= self.steps {
             entry.step = 0;
         }
@@ -249,6 +264,9 @@ impl<H: HttpHost> HttpWorker<H> {
             let took = answer.ended_ns.saturating_sub(sent);
             for (bit, _, words) in timed.iter().filter(|(_, limit, _)| took >= *limit) {
                 *broken |= bit;
+                if self.iterations.count_only[attempt.request as usize] & bit != 0 {
+                    continue;
+                }
                 answer.error.get_or_insert_with(|| crate::workload::http::RequestError {
                     cause: Cause::new(Failure::Check, FailureStage::Request),
                     sample: format!("it took {} ms, {words}", took / 1_000_000),

@@ -20,6 +20,8 @@ mod connection;
 mod connection_numbers;
 mod host;
 mod iterations;
+mod observed;
+mod one_pass;
 mod pool;
 mod recorder;
 mod request_mix;
@@ -32,6 +34,7 @@ mod users;
 mod waiting_for_rows;
 
 pub(super) use host::{Capacity, HttpHost};
+pub(super) use one_pass::one_pass;
 pub(super) use request_mix::RequestMix;
 pub(super) use sockets::HttpSockets;
 

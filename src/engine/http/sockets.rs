@@ -13,7 +13,7 @@ use crate::plan::{Http, HttpVersion};
 use crate::record::ConnectionEnd;
 use crate::workload::http::{
     Buffers, Deadlines, ExchangeStep, Extracted, Handshake, Http1Connection, PeerSettings,
-    RequestError, RequestOutcome, RequestSet, SessionUpdate, Transferred, UserSession,
+    RequestError, RequestOutcome, RequestSet, SentRequest, SessionUpdate, Transferred, UserSession,
 };
 use std::io;
 use std::os::fd::AsFd;
@@ -61,6 +61,19 @@ impl HttpSockets {
         };
         let sockets = Self { buffers: buffers(), pool, load, request_sets, rendered: Vec::new() };
         Epoll::new(clock, link, Precision::Timer, EVENTS, sockets)
+    }
+}
+
+impl HttpSockets {
+    /// The request that was written last, or one that is sent as it was prepared.
+    pub(super) fn last_sent(&mut self, connection: &HttpConnection, request: u32) -> SentRequest {
+        let written = std::mem::take(&mut self.rendered);
+        let prepared = self.request_sets[connection.request_set()].bytes(request as usize);
+        let bytes = if written.is_empty() { prepared } else { &written };
+        match &self.pool {
+            None => SentRequest::http1(bytes),
+            Some(_) => SentRequest::http2(bytes, self.load.tls.is_some()),
+        }
     }
 }
 

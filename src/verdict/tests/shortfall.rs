@@ -213,7 +213,12 @@ fn a_broken_threshold_stands_whatever_others_lack_and_the_generators_faults_stan
 
 #[test]
 fn checks_behind_steps_that_failed_are_broken_by_the_target_and_by_nobody_else() {
-    let check = |name| Check { name, is_named: false, what: Assertion::Status(vec![200]) };
+    let check = |name| Check {
+        name,
+        is_named: false,
+        count_only: false,
+        what: Assertion::Status(vec![200]),
+    };
     let asking = |checks| Request { checks, ..Request::default() };
     let state = |in_steps: bool, ok: u64, failing: [u64; 2], failure: Failure| {
         let checks = [Metric::Check(0), Metric::Ratio(RatioMetric::Checks)];

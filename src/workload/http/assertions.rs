@@ -1,6 +1,6 @@
 //! Prepares the checks and extracts of a plan for use on responses.
 
-use crate::plan::{AnswerLimits, Assertion, Comparison, ExtractFrom, Request};
+use crate::plan::{AnswerLimits, Assertion, Comparison, ExtractFrom, Request, count_only};
 use memchr::memmem::Finder;
 use regex::bytes::Regex;
 use std::sync::Arc;
@@ -10,6 +10,8 @@ use std::sync::Arc;
 #[expect(clippy::struct_excessive_bools, reason = "each says what is needed, and they combine")]
 pub(super) struct Assertions {
     pub(super) checks: Vec<PreparedAssertion>,
+    /// The bits of those that are only counted.
+    pub(super) count_only: u64,
     /// Which variable, called what, from where.
     pub(super) extracts: Vec<(usize, String, ValueSource)>,
     /// Whether bodies must be kept.
@@ -77,6 +79,7 @@ impl Assertions {
             content: keeps || checks.iter().any(streams),
             keeps,
             checks,
+            count_only: count_only(&request.checks),
             extracts: takes,
             gzip: options.gzip,
             cookies: options.cookies,

@@ -1,6 +1,7 @@
 //! Turns the response to one request into its outcome, for both versions of HTTP.
 
 use super::body::BodyComparison;
+use super::capture::{Capture, CapturedResponse};
 use super::error::RequestError;
 use super::inspector::{Extracted, ResponseInspector};
 use super::judge::{BodySink, ResponseJudgement, judge};
@@ -32,6 +33,8 @@ pub(crate) struct RequestOutcome {
     pub misses_value: bool,
     /// The values extracted for the session.
     pub extracted: Option<Box<Extracted>>,
+    /// What came, where it is kept.
+    pub captured: Option<Box<CapturedResponse>>,
 }
 
 /// Whether a request that was not answered may be sent again.
@@ -77,6 +80,7 @@ pub(super) struct Exchange {
     first_byte_ns: Option<u64>,
     check: BodyComparison,
     inspector: Option<Box<ResponseInspector>>,
+    capture: Option<Box<Capture>>,
 }
 
 impl Exchange {
@@ -99,6 +103,7 @@ impl Exchange {
             first_byte_ns: None,
             check: BodyComparison::default(),
             inspector: None,
+            capture: None,
         }
     }
 
@@ -120,12 +125,20 @@ impl Exchange {
 
     /// Who takes what has come.
     pub(super) fn sink<'a>(&'a mut self, prepared: &'a PreparedRequest) -> BodySink<'a> {
-        BodySink { prepared, check: &mut self.check, inspector: self.inspector.as_deref_mut() }
+        BodySink {
+            prepared,
+            check: &mut self.check,
+            inspector: self.inspector.as_deref_mut(),
+            capture: &mut self.capture,
+        }
     }
 
-    /// Whether the response's headers are inspected.
-    pub(super) fn assertions(&self) -> bool {
+    /// Whether anybody looks at the head of a response with this status.
+    pub(super) fn wants_head(&self, prepared: &PreparedRequest, status: u16) -> bool {
         self.inspector.is_some()
+            || prepared.expected.is_some()
+            || prepared.captured_body.is_some()
+            || prepared.may_show(status)
     }
 
     /// When it is out of time.
@@ -233,7 +246,7 @@ impl Exchange {
     }
 
     fn answer(
-        &self,
+        &mut self,
         error: Option<RequestError>,
         status: Option<u16>,
         ended_ns: u64,
@@ -249,6 +262,7 @@ impl Exchange {
             failed_checks: None,
             misses_value: false,
             extracted: None,
+            captured: self.capture.take().map(|capture| Box::new(capture.into_response())),
         }
     }
 }

@@ -29,6 +29,13 @@ pub(crate) struct Extracted {
     pub(super) status: u16,
 }
 
+impl Extracted {
+    /// The values that were found: which variable, and what.
+    pub(crate) fn values(&self) -> &[(usize, Box<str>)] {
+        &self.values
+    }
+}
+
 /// One response under inspection.
 #[derive(Debug)]
 pub(super) struct ResponseInspector {
@@ -172,6 +179,9 @@ impl ResponseInspector {
         for (at, check) in assertions.checks.iter().enumerate() {
             if let Err(why) = self.holds(at, check, received) {
                 inspection.broken |= 1 << at;
+                if assertions.count_only & (1 << at) != 0 {
+                    continue;
+                }
                 let same = matches!(check, PreparedAssertion::Body(_));
                 // The words are of what the failure is counted as.
                 if inspection.words.is_empty() || (same && !inspection.wrong_body) {

@@ -2,6 +2,7 @@
 //! is counted as.
 
 use super::body::BodyComparison;
+use super::capture::Capture;
 use super::encoding;
 use super::error::RequestError;
 use super::inspector::{Extracted, Inspection, ResponseInspector};
@@ -14,6 +15,7 @@ pub(super) struct BodySink<'a> {
     pub(super) prepared: &'a PreparedRequest,
     pub(super) check: &'a mut BodyComparison,
     pub(super) inspector: Option<&'a mut ResponseInspector>,
+    pub(super) capture: &'a mut Option<Box<Capture>>,
 }
 
 impl ResponseReader for BodySink<'_> {
@@ -22,6 +24,11 @@ impl ResponseReader for BodySink<'_> {
             (&mut self.inspector, &self.prepared.assertions)
         {
             inspector.head(assertions, status, headers);
+        }
+        if let Some(most_body) = self.prepared.captured_body {
+            let mut capture = Box::new(Capture::new(most_body));
+            capture.head(status, headers);
+            *self.capture = Some(capture);
         }
         let (expected, shows) = (self.prepared.expected.is_some(), self.prepared.may_show(status));
         let encoding = if expected || shows { encoding::of(headers) } else { None };
@@ -38,6 +45,9 @@ impl ResponseReader for BodySink<'_> {
         self.check.feed(expected.map(|(_, body)| &**body), piece);
         if let Some(inspector) = &mut self.inspector {
             inspector.body(piece);
+        }
+        if let Some(capture) = self.capture {
+            capture.body(piece);
         }
     }
 }
@@ -63,6 +73,9 @@ pub(super) fn judge(
     let (taken, mut broken) = prepared.statuses(status);
     if let (Some((bit, _)), Some(_)) = (&prepared.expected, &wrong_body) {
         broken |= bit;
+        if bit & prepared.count_only != 0 {
+            wrong_body = None;
+        }
     }
     let (mut other, mut extracted, mut over, mut lacks) = (None, None, None, false);
     if let Some(mut inspection) = inspection {
@@ -70,7 +83,7 @@ pub(super) fn judge(
         broken |= inspection.broken;
         let Inspection { words, missing, .. } = inspection;
         lacks = missing.is_some();
-        match (inspection.broken, inspection.wrong_body) {
+        match (inspection.broken & !prepared.count_only, inspection.wrong_body) {
             (0, _) => other = missing.map(|words| (Failure::NotExtracted, words)),
             (_, true) => wrong_body = Some(words),
             (_, false) => other = Some((Failure::Check, words)),

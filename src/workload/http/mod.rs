@@ -20,6 +20,7 @@
 mod assertions;
 mod base_url;
 mod body;
+mod capture;
 mod connect;
 mod content;
 mod cookie_jar;
@@ -41,10 +42,12 @@ mod preview;
 mod request_set;
 mod request_template;
 mod rows;
+mod sent;
 mod session;
 mod test_data;
 mod transport;
 
+pub(crate) use capture::CapturedResponse;
 pub(crate) use error::{PeerSettings, RequestError};
 pub(crate) use exchange::{Deadlines, RequestOutcome, RetrySafety, Transferred};
 pub(crate) use http1::{ExchangeStep, Http1Connection};
@@ -54,10 +57,11 @@ pub(crate) use inspector::Extracted;
 pub(crate) use parse::Parser;
 #[cfg(any(test, fuzzing))]
 pub(crate) use parse_error::ParseError;
-pub(crate) use request_set::{RequestSet, RequestSetError};
+pub(crate) use request_set::{RequestSet, RequestSetError, variables};
 #[cfg(any(test, fuzzing))]
 pub(crate) use rows::Format;
 pub(crate) use rows::{LARGEST_DATA, Rows};
+pub(crate) use sent::SentRequest;
 pub(crate) use session::{SessionUpdate, UserSession};
 pub(crate) use test_data::{DataFile, InvalidPaths, ScenarioFiles, TestData};
 pub(crate) use transport::{Buffers, Handshake};

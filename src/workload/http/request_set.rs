@@ -12,7 +12,7 @@ use super::session::{SessionUpdate, UserSession};
 use super::test_data::TestData;
 use crate::plan::{
     AnswerLimits, Assertion, Http, HttpUrl, HttpVersion, Request, Retry, Secrets, Template,
-    Templated,
+    Templated, count_only,
 };
 use crate::record::{Failure, FailureStage};
 use crate::units::Address;
@@ -55,12 +55,16 @@ pub(super) struct PreparedRequest {
     retry: Retry,
     /// Whether it asks the server to close the connection.
     pub(super) closes: bool,
+    /// The bits of checks that are only counted.
+    pub(super) count_only: u64,
     /// Statuses that are taken, each with the bit of its check; without any 200 to 399.
     statuses: Vec<(u64, Vec<u16>)>,
     /// The body that is taken, and the bit of its check; `None` takes any, or leaves it to `looks`.
     pub(super) expected: Option<(u64, Box<[u8]>)>,
     /// What else is looked at.
     pub(super) assertions: Option<Box<Assertions>>,
+    /// How much of the bodies of its responses is captured; `None`: no response is.
+    pub(super) captured_body: Option<usize>,
     /// What must not be shown.
     pub(super) secrets: Arc<Secrets>,
 }
@@ -69,7 +73,7 @@ pub(super) struct PreparedRequest {
 /// checked when the plan was read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot build request `{request}`: {why}")]
-pub(crate) struct RequestSetError {
+pub struct RequestSetError {
     /// Its name.
     request: String,
     /// What is missing or wrong; no values of the data.
@@ -84,13 +88,7 @@ impl RequestSet {
         all: &[HttpUrl],
         test_data: &Arc<TestData>,
     ) -> Result<Self, RequestSetError> {
-        let extracts = http.requests.iter().flat_map(|request| &request.extract);
-        let mut variables: Vec<String> = Vec::new();
-        for one in extracts {
-            if !variables.contains(&one.name) {
-                variables.push(one.name.clone());
-            }
-        }
+        let variables = variables(http);
         let base_url = BaseUrl::new(url, all, http.redirects, http.limits);
         let secrets = Arc::new(http.secrets.clone());
         let prepare = |request| {
@@ -103,6 +101,19 @@ impl RequestSet {
             base_url,
             variables,
         })
+    }
+
+    /// The same, whose responses are captured, with so many bytes of their bodies.
+    pub(crate) fn capturing(mut self, body_bytes: usize) -> Self {
+        for request in &mut self.requests {
+            request.captured_body = Some(body_bytes);
+        }
+        self
+    }
+
+    /// A request as it is sent where nothing is filled in: head and body.
+    pub(crate) fn bytes(&self, request: usize) -> &[u8] {
+        &self.requests[request].bytes
     }
 
     /// Writes a request for a session into `out`; `None` when it is sent as it was prepared. With
@@ -128,6 +139,7 @@ impl RequestSet {
             .map_err(|why| {
                 let (failure, words) = match why {
                     FillError::NoRow => (Failure::NoRow, self.test_data.all_used()),
+                    FillError::NotExtracted(_) => (Failure::NotExtracted, why.to_string()),
                     FillError::Value(words) => (Failure::BadValue, words),
                 };
                 RequestError::new(
@@ -241,11 +253,13 @@ impl PreparedRequest {
             closes,
             name,
             method,
+            count_only: count_only(&request.checks),
             statuses: bits().filter_map(|(bit, what)| Some((bit, statuses(what)?))).collect(),
             expected: bits()
                 .find_map(|(bit, what)| Some((bit, body(what)?)))
                 .filter(|_| assertions.is_none()),
             assertions,
+            captured_body: None,
             secrets: Arc::clone(secrets),
         })
     }
@@ -257,7 +271,10 @@ impl PreparedRequest {
         }
         let wrong = self.statuses.iter().filter(|(_, list)| !list.contains(&status));
         let broken = wrong.fold(0, |all, (bit, _)| all | bit);
-        (broken == 0, broken)
+        let decides = self.statuses.iter().any(|(bit, _)| bit & self.count_only == 0);
+        let taken =
+            if decides { broken & !self.count_only == 0 } else { (200..400).contains(&status) };
+        (taken, broken)
     }
 
     /// Whether it may be sent again when the server closed the idle connection before it answered:
@@ -304,6 +321,17 @@ impl PreparedRequest {
         let is_named = self.name != line && self.name != own;
         if is_named { format!("{}: {line}", self.name) } else { line }
     }
+}
+
+/// The names of all values that steps extract, in the order of their first extraction.
+pub(crate) fn variables(http: &Http) -> Vec<String> {
+    let mut variables: Vec<String> = Vec::new();
+    for one in http.requests.iter().flat_map(|request| &request.extract) {
+        if !variables.contains(&one.name) {
+            variables.push(one.name.clone());
+        }
+    }
+    variables
 }
 
 /// A template as the plan has it.

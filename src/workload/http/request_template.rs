@@ -44,6 +44,9 @@ pub(super) enum FillError {
     /// All rows are used.
     #[error("no row is left")]
     NoRow,
+    /// An earlier step of the pass failed and did not extract this.
+    #[error("`{0}` has no value: the step that extracts it failed")]
+    NotExtracted(String),
     /// Something is wrong with a value; in words, without the value.
     #[error("{0}")]
     Value(String),
@@ -232,7 +235,7 @@ impl TemplatePart {
                 Some((value.ok_or(FillError::NoRow)?, *encoding))
             }
             Self::Var(at, name, encoding) => {
-                let missing = || FillError::Value(format!("`{name}` has no value"));
+                let missing = || FillError::NotExtracted(name.to_string());
                 Some((session.value(*at).ok_or_else(missing)?, *encoding))
             }
         })

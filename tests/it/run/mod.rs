@@ -23,6 +23,7 @@ mod sources;
 mod stalls;
 mod streams;
 mod taken;
+mod tried;
 mod unix_sockets;
 mod validity;
 mod verdicts;

@@ -30,3 +30,37 @@ fn a_check_that_the_plan_names_does_not_end_the_pass() {
         assert_eq!(lines.iter().any(|line| line == "GET /b/a"), expected, "{check}: {lines:?}");
     }
 }
+
+#[test]
+fn a_check_that_only_counts_fails_no_request() {
+    let (address, _) = serve(|_| answer(200, "x-id: 7\r\n", "{\"id\":\"a\"}"));
+    let counted = [
+        "status = 404",
+        "body = \"b\"",
+        "contains = \"b\"",
+        "json = { \"/id\" = \"b\" }",
+        "headers = { x-id = \"8\" }",
+        "size = 1",
+        "time = \"1ns\"",
+    ];
+    let requests = counted.map(|check| {
+        format!("{{ name = '{check}', path = \"/\", expect = [{{ name = '{check}', {check}, count_only = true }}, {{ status = 200 }}] }}")
+    });
+    let scenario = format!(
+        "steps = [{}]\nthink_time = \"5ms\"\nstages = [{{ users = 1, hold = \"400ms\" }}]\nthresholds = []\n",
+        requests.join(",\n")
+    );
+    let outcome = go(&plan(address, &scenario), &[]);
+    let accounting = accounting(&outcome);
+    assert_eq!(accounting["failed"], 0, "{accounting:?}");
+    assert!(accounting["ok"] > 7, "{accounting:?}");
+    let checks = outcome.file("checks.csv");
+    for check in counted {
+        let quoted = check.replace('"', "\"\"");
+        let row = checks
+            .lines()
+            .find(|line| line.contains(&quoted))
+            .unwrap_or_else(|| panic!("{check}: {checks}"));
+        assert!(row.contains("0.0") || row.contains(",0,"), "{row}");
+    }
+}

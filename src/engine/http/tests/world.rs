@@ -274,6 +274,7 @@ fn answer(error: Option<RequestError>, ended_ns: u64) -> RequestOutcome {
         retry_safety: RetrySafety::Unsafe,
         failed_checks: None,
         extracted: None,
+        captured: None,
     }
 }
 

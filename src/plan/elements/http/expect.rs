@@ -22,6 +22,8 @@ pub struct Check {
     /// Whether the plan names it: then it is counted and fails its request, but the iteration
     /// continues.
     pub is_named: bool,
+    /// Whether it is only counted: where it does not hold, its request succeeds all the same.
+    pub count_only: bool,
     /// The part of the response that is checked.
     pub what: Assertion,
 }
@@ -81,6 +83,9 @@ table! {
         size: SizeBound,
         /// From sending to the last byte it took less than this.
         time: Time,
+        /// Whether what this table says is only counted: a request for which it does not hold
+        /// succeeds all the same, and the pass goes on. Default: `false`.
+        count_only: bool,
     }
 }
 
@@ -212,9 +217,15 @@ pub(in crate::plan) fn checks(
                 .add(at, "this placeholder has no name")
                 .help("write what the response must be: `{ name = \"logged in\", status = 200 }`");
         }
+        if let Some(at) = raw.count_only.key().filter(|_| whats.is_empty() && !raw.is_doubtful()) {
+            errors
+                .add(at, "`count_only` has nothing to count")
+                .help("write what is counted: `{ status = 200, count_only = true }`");
+        }
+        let count_only = raw.count_only.value().copied().unwrap_or(false);
         for (name, what) in whats {
             let name = names.of(own.clone().unwrap_or(name));
-            checks.push(Check { name, is_named: own.is_some(), what });
+            checks.push(Check { name, is_named: own.is_some(), count_only, what });
         }
     }
     if let Some(at) = field.key().filter(|_| checks.len() > MOST) {
@@ -222,6 +233,12 @@ pub(in crate::plan) fn checks(
         checks.clear();
     }
     checks
+}
+
+/// The bits of the checks that are only counted, by their place in the request.
+pub fn count_only(checks: &[Check]) -> u64 {
+    let bits = checks.iter().enumerate().filter(|(_, check)| check.count_only);
+    bits.fold(0, |all, (at, _)| all | 1 << at)
 }
 
 /// The checks of a table, each with its default name.

@@ -47,6 +47,18 @@ pub struct Request {
     pub think_time: Option<ThinkTime>,
     /// Whether it is sent again when it met the close of an idle connection.
     pub retry: Retry,
+    /// In steps: what follows when it fails.
+    pub on_failure: OnFailure,
+}
+
+/// What follows a step that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum OnFailure {
+    /// The pass ends; the next one begins at the first step.
+    #[default]
+    Stop,
+    /// The next step.
+    Continue,
 }
 
 /// What becomes of a request when the server closes the connection, which was idle before, without
@@ -96,6 +108,16 @@ words! {
     }
 }
 
+words! {
+    /// What follows a step that failed.
+    OnFailureWord {
+        /// The pass ends.
+        Stop = "stop",
+        /// The next step is sent all the same.
+        Continue = "continue",
+    }
+}
+
 table! {
     /// One kind of request.
     #[schemars(rename = "Request")]
@@ -132,6 +154,9 @@ table! {
         /// and may have processed it. A request that the server reports as not processed is sent
         /// again in any case. Default: `idempotent`.
         retry: RetryWord,
+        /// In `steps`: what follows when this one fails: the pass ends (`stop`), or the next step
+        /// is sent all the same (`continue`). Default: `stop`.
+        on_failure: OnFailureWord,
     }
 }
 
@@ -235,6 +260,10 @@ fn request(raw: &RawRequest, known: &Known, names: &mut Names, errors: &mut Erro
             Some(RetryWord::Always) => Retry::Always,
             Some(RetryWord::Never) => Retry::Never,
         },
+        on_failure: match raw.on_failure.value() {
+            None | Some(OnFailureWord::Stop) => OnFailure::Stop,
+            Some(OnFailureWord::Continue) => OnFailure::Continue,
+        },
     }
 }
 
@@ -245,7 +274,11 @@ fn outside_of_steps(raw: &RawRequest, known: &Known, errors: &mut Errors) {
             .add(at, "a step has no weight: every pass sends each step once")
             .help("leave `weight` out, or write `requests` in place of `steps`");
     }
-    let of_steps = [("extract", raw.extract.key()), ("think_time", raw.think_time.key())];
+    let of_steps = [
+        ("extract", raw.extract.key()),
+        ("think_time", raw.think_time.key()),
+        ("on_failure", raw.on_failure.key()),
+    ];
     for (name, at) in of_steps.into_iter().filter(|_| !known.steps) {
         if let Some(at) = at {
             errors

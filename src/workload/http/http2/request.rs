@@ -13,8 +13,8 @@ const MOST_HEADERS: usize = 256;
 /// A request, ready to be sent on a stream.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Http2Request {
-    pub(super) head: Request<()>,
-    pub(super) body: Bytes,
+    pub(in super::super) head: Request<()>,
+    pub(in super::super) body: Bytes,
 }
 
 impl Http2Request {

@@ -294,8 +294,7 @@ impl Http2Stream {
                     self.status = Some(head.status.as_u16());
                     self.exchange.came(size(&head.headers), now_ns);
                     let status = head.status.as_u16();
-                    let shows = prepared.may_show(status);
-                    if self.exchange.assertions() || prepared.expected.is_some() || shows {
+                    if self.exchange.wants_head(prepared, status) {
                         let mut usual = [EMPTY_HEADER; USUAL_HEADERS];
                         let mut sink = self.exchange.sink(prepared);
                         if head.headers.len() <= USUAL_HEADERS {
