@@ -104,7 +104,7 @@ impl RootCause {
                 "check that the target understands `send`, its log says; if it replied to earlier heartbeats, send them more often than connections may be idle there or on the path"
             }
             Self::NoResponse => {
-                "check that the target speaks HTTP on this port; its log says why it closed, the sample in failures.csv how far it came"
+                "check that the target speaks HTTP on this port and permits as many connections; its log says why it closed them, the sample in failures.csv after how many bytes"
             }
             Self::Upstream => {
                 "look at the server behind the target: whether it runs, and its timeouts"
@@ -128,7 +128,7 @@ impl RootCause {
                 "look at the sample in failures.csv: the target, or expect in the plan"
             }
             Self::TlsFailed => {
-                "the sample in failures.csv has the reason: ca and server_name of the target's tls in the plan, or its certificate"
+                "the sample in failures.csv has the reason: correct ca or server_name in the target's tls, replace its certificate, or use an address without TLS"
             }
             Self::TlsStalled => {
                 "see whether the target's processors are busy with handshakes, or lower spawn_rate"

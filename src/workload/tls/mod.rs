@@ -22,6 +22,7 @@ pub(crate) use sessions::Sessions;
 pub(crate) use trust::{Client, Credentials, Peers, Trust, server_name};
 
 use crate::record::{Cause, Failure, FailureStage};
+use rustls::InvalidMessage;
 use rustls::crypto::{CryptoProvider, ring};
 use std::io;
 use std::path::PathBuf;
@@ -86,5 +87,24 @@ pub(crate) fn cause(error: &io::Error, phase: FailureStage) -> Cause {
 
 /// Whether TLS failed, not the connection below it.
 pub(crate) fn is_tls(error: &io::Error) -> bool {
-    error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()).is_some()
+    error.get_ref().and_then(|inner| inner.downcast_ref::<SessionError>()).is_some()
+}
+
+/// Why a session failed.
+#[derive(Debug, thiserror::Error)]
+enum SessionError {
+    /// The peer's first bytes are no TLS record, as those of a server without TLS.
+    #[error("the reply is not TLS: expected a TLS record, found another protocol")]
+    NotTls,
+    /// All other reasons.
+    #[error(transparent)]
+    Rustls(rustls::Error),
+}
+
+/// The error of a failed session, for the code that reads and writes.
+pub(crate) fn failed(error: rustls::Error) -> io::Error {
+    io::Error::other(match error {
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => SessionError::NotTls,
+        other => SessionError::Rustls(other),
+    })
 }

@@ -3,6 +3,7 @@
 //! **Invariant:** a session that waits for nothing owns no buffer: only a record that has come, or
 //! gone, in part is kept.
 
+use super::failed;
 use rustls::HandshakeKind;
 use rustls::client::{ClientConnectionData, UnbufferedClientConnection};
 use rustls::server::{ServerConnectionData, UnbufferedServerConnection};
@@ -132,7 +133,7 @@ impl<E: TlsSide> TlsSession<E> {
         // A client speaks first.
         let mut plain = std::mem::take(&mut self.early);
         if self.end.is_handshaking() && self.inbox.is_empty() {
-            self.process(&mut [], &mut plain, Outgoing::Nothing).map_err(io::Error::other)?;
+            self.process(&mut [], &mut plain, Outgoing::Nothing).map_err(failed)?;
             self.flush(socket)?;
         }
         let result = loop {
@@ -195,7 +196,7 @@ impl<E: TlsSide> TlsSession<E> {
             return Err(ErrorKind::WouldBlock.into());
         }
         let taken = &bytes[..bytes.len().min(RECORD)];
-        self.say(Outgoing::Data(taken)).map_err(io::Error::other)?;
+        self.say(Outgoing::Data(taken)).map_err(failed)?;
         self.flush(socket)?;
         Ok(taken.len())
     }
@@ -246,7 +247,7 @@ impl<E: TlsSide> TlsSession<E> {
         let kept = self.inbox.len();
         if kept >= scratch.len() {
             let error = rustls::Error::General("a message of the peer is too long".to_owned());
-            return Err(io::Error::other(error));
+            return Err(failed(error));
         }
         let mut socket = socket;
         let read = loop {
@@ -263,7 +264,7 @@ impl<E: TlsSide> TlsSession<E> {
         let result = self.process(incoming, plain, Outgoing::Nothing);
         // An alert goes out even if nothing more is taken in.
         let flushed = self.flush(socket);
-        let used = result.map_err(io::Error::other)?;
+        let used = result.map_err(failed)?;
         flushed?;
         self.inbox = incoming[used..].to_vec();
         Ok(read)

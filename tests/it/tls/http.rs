@@ -206,7 +206,7 @@ fn handshakes_that_end_badly_are_told_apart() {
         ("untrusted", own.address.clone(), "other.pem", "localhost", "tls", "UnknownIssuer"),
         ("misnamed", own.address.clone(), "own.pem", "elsewhere.test", "tls", "elsewhere.test"),
         ("expired", old.address.clone(), "old.pem", "localhost", "tls", "expired"),
-        ("plain", plain.address.clone(), "own.pem", "localhost", "tls", ""),
+        ("plain", plain.address.clone(), "own.pem", "localhost", "tls", "not TLS"),
         (
             "mute",
             mute.local_addr().unwrap().to_string(),

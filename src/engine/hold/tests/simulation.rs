@@ -10,6 +10,7 @@ use crate::record::{Cell, Recording, Second, Snapshot};
 use crate::schedule::{Partition, Schedule, testing};
 use crate::units::{Rate, Time};
 use crate::workload::hold::raw::RawTcp;
+use crate::workload::tls;
 use std::cell::Cell as Shared;
 use std::collections::BTreeMap;
 use std::io;
@@ -93,7 +94,7 @@ impl HoldHost for Simulation {
             None => Ok(false),
             Some(Act::Secure) => Ok(true),
             Some(Act::Reset) => Err(io::Error::from_raw_os_error(nix::libc::ECONNRESET)),
-            Some(Act::Say(_)) => Err(io::Error::other(rustls::Error::DecryptError)),
+            Some(Act::Say(_)) => Err(tls::failed(rustls::Error::DecryptError)),
             Some(Act::Open | Act::Refuse | Act::Fin) => Err(io::ErrorKind::UnexpectedEof.into()),
         }
     }
