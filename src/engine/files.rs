@@ -7,7 +7,9 @@ use crate::plan::{
     Templated, TextRange,
 };
 use crate::units::sha256;
-use crate::workload::http::{DataFile, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData};
+use crate::workload::http::{
+    DataFile, Format, InvalidPaths, LARGEST_DATA, Rows, ScenarioFiles, TestData,
+};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
@@ -171,7 +173,7 @@ fn of_scenario(
                 problems.push(FileProblem {
                     spot: data.spot.clone(),
                     message: format!("{}{line}: {}", data.file.display(), wrong.what),
-                    help: "a CSV file has a line with the names of its columns, and rows of as many values; JSON lines are objects of the same names".to_owned(),
+                    help: Format::of(data).help().to_owned(),
                 });
             }
         }

@@ -35,6 +35,7 @@ mod http1;
 mod http2;
 mod inspector;
 mod json;
+mod json_lines;
 mod judge;
 mod parse;
 mod parse_error;
@@ -58,9 +59,7 @@ pub(crate) use parse::Parser;
 #[cfg(any(test, fuzzing))]
 pub(crate) use parse_error::ParseError;
 pub(crate) use request_set::{RequestSet, RequestSetError, variables};
-#[cfg(any(test, fuzzing))]
-pub(crate) use rows::Format;
-pub(crate) use rows::{LARGEST_DATA, Rows};
+pub(crate) use rows::{Format, LARGEST_DATA, Rows};
 pub(crate) use sent::SentRequest;
 pub(crate) use session::{SessionUpdate, UserSession};
 pub(crate) use test_data::{DataFile, InvalidPaths, ScenarioFiles, TestData};

@@ -1,10 +1,10 @@
 //! Turns a file of data into rows whose values are found by number: CSV with a header, or JSON
 //! lines.
 
-use super::{csv_quotes, json};
+use super::{csv_quotes, json, json_lines};
+use crate::plan::Data;
 use crate::units::narrow32;
-use serde_json::value::RawValue;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A larger file of data is refused: bytes. It goes to every worker.
 pub(crate) const LARGEST_DATA: u64 = 32 << 20;
@@ -16,6 +16,28 @@ pub enum Format {
     Csv(u8),
     /// An object a line.
     JsonLines,
+}
+
+impl Format {
+    /// How a file of data is written, by the end of its name.
+    pub(crate) fn of(data: &Data) -> Self {
+        let is = |ending: &str| {
+            data.file.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending))
+        };
+        if is("csv") || is("tsv") { Self::Csv(data.separator) } else { Self::JsonLines }
+    }
+
+    /// How a file of it is written, as a help for an error in one.
+    pub(crate) fn help(self) -> &'static str {
+        match self {
+            Self::Csv(_) => {
+                "a CSV file has a line with the names of its columns, and rows of as many values"
+            }
+            Self::JsonLines => {
+                "a file of JSON lines has one object per line, each with the same names"
+            }
+        }
+    }
 }
 
 /// What is wrong with a file of data.
@@ -125,15 +147,7 @@ impl Rows {
             if written.trim().is_empty() {
                 continue;
             }
-            let row: BTreeMap<String, &RawValue> =
-                serde_json::from_str(written).map_err(|error| {
-                    let (what, column) = (error.to_string(), error.column());
-                    let what = what.split(" at line ").next().unwrap_or_default();
-                    RowError {
-                        line,
-                        what: format!("this is not a JSON object: {what} at column {column}"),
-                    }
-                })?;
+            let row = json_lines::row(written).map_err(|what| RowError { line, what })?;
             if rows.columns.is_empty() {
                 if row.is_empty() {
                     return Err(RowError { line, what: "this object has no names".to_owned() });
@@ -328,9 +342,10 @@ mod tests {
             wrong(b"{\"a\":1}\n{\"a\":\"\\ud800\"}\n", JsonLines),
             "2: `a` is a string with half of a surrogate pair, which no text can have"
         );
-        assert!(
-            wrong(b"{\"a\":1}\n[1]\n", JsonLines).starts_with("2: this is not a JSON object: ")
-        );
+        assert!(wrong(b"{\"a\":1}\n1\n", JsonLines).starts_with("2: this is not a JSON object: "));
+        let array = "expected a JSON object, found an array: write one object per line";
+        assert_eq!(wrong(b"{\"a\":1}\n [1]\n", JsonLines), format!("2: {array}"));
+        assert_eq!(wrong(b"{\"a\":1,\"a\":2}\n", JsonLines), "1: two values are called `a`");
         assert_eq!(
             wrong(b"{\"a\":1}\n{}\n", JsonLines),
             "2: this row has no `a`, and the first row has"

@@ -76,7 +76,7 @@ impl TestData {
     /// What is wrong with the file of rows.
     pub fn new(data: Option<&Data>, files: ScenarioFiles) -> Result<Self, RowError> {
         let rows = match (data, files.data) {
-            (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, format(data))?),
+            (Some(data), Some(bytes)) => Some(Rows::parse(&bytes, Format::of(data))?),
             _ => None,
         };
         let file = data.map(|data| data.file.clone()).unwrap_or_default();
@@ -93,11 +93,4 @@ impl TestData {
     pub(super) fn body(&self, path: &Path) -> Option<&[u8]> {
         self.bodies.iter().find(|(one, _)| one == path).map(|(_, bytes)| bytes.as_slice())
     }
-}
-
-/// How a file of rows is written, by the end of its name.
-fn format(data: &Data) -> Format {
-    let is =
-        |ending: &str| data.file.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
-    if is("csv") || is("tsv") { Format::Csv(data.separator) } else { Format::JsonLines }
 }
