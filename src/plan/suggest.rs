@@ -1,5 +1,7 @@
 //! Turns a word that is not known into the one that was probably meant.
 
+use std::collections::BTreeSet;
+
 /// Words of other tools, and what they are called here.
 const OTHER_WORDS: &[(&str, &str)] = &[
     ("vus", "users"),
@@ -113,6 +115,33 @@ pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) 
     best.map(|(_, candidate)| candidate).or_else(|| longer.filter(|_| plain.len() >= 4))
 }
 
+/// The known name that shares the most words with `name`, if it is the only one and most words are
+/// shared: `first_byte.p95` for `first_byte_time.p95`. Words are separated by dots and underscores.
+pub(super) fn most_shared<'a>(
+    name: &str,
+    known: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    let words = |name: &str| -> BTreeSet<String> {
+        plain(name).split(['.', '_']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+    };
+    let own = words(name);
+    let shares = known.into_iter().filter_map(|candidate| {
+        let other = words(candidate);
+        let (shared, all) = (own.intersection(&other).count(), own.union(&other).count());
+        // Two thirds: one word more, less or different among three.
+        (shared * 3 >= all * 2).then_some((shared * 100 / all, candidate))
+    });
+    let (mut best, mut alone): (Option<(usize, &str)>, bool) = (None, false);
+    for (share, candidate) in shares {
+        match best {
+            Some((most, _)) if share < most => {}
+            Some((most, _)) if share == most => alone = false,
+            _ => (best, alone) = (Some((share, candidate)), true),
+        }
+    }
+    best.filter(|_| alone).map(|(_, candidate)| candidate)
+}
+
 /// The help for an unknown word: the nearest known one, or all of them.
 pub(super) fn did_you_mean<'a>(
     word: &str,
@@ -169,6 +198,15 @@ mod tests {
         for (word, key) in OTHER_WORDS {
             assert!(keys.contains(key), "`{word}` leads to `{key}`, which no table has");
         }
+    }
+
+    #[test]
+    fn a_name_is_known_by_its_words_if_no_other_name_has_as_many() {
+        let known = ["service_time.p95", "first_byte.p95", "first_byte.p50", "connect.time.p95"];
+        assert_eq!(most_shared("first_byte_time.p95", known), Some("first_byte.p95"));
+        assert_eq!(most_shared("time.service.p95", known), Some("service_time.p95"));
+        assert_eq!(most_shared("first_byte.p75", known), None);
+        assert_eq!(most_shared("p95", known), None);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Authentication, as a header of every request.
 
-use crate::plan::elements::http::header_secret::BASIC;
-use crate::plan::elements::http::header_secret::check_secret;
+use crate::plan::elements::http::header_secret::{BASIC, TOKEN, check_secret};
 use crate::plan::elements::http::template::{Known, template};
 use crate::plan::error::Errors;
 use crate::plan::raw::{Field, Fillable, table};
@@ -46,7 +45,7 @@ pub(in crate::plan) fn authorize(
         }
         (None, Some(bearer)) => {
             let Fillable(text) = &bearer.value;
-            check_secret(text, "token", bearer.at, errors);
+            check_secret(text, TOKEN, bearer.at, errors);
             // What no step extracts is nowhere; a request before the step that does goes without.
             let variables: Vec<String> = requests
                 .iter()

@@ -8,6 +8,9 @@ use ::http::HeaderValue;
 /// The credentials of basic authentication.
 pub(super) const BASIC: &str = "name or the password";
 
+/// The credentials of bearer authentication.
+pub(super) const TOKEN: &str = "token";
+
 /// Reports characters that a header cannot carry, or missing values: the environment variables are
 /// named, and no value is shown.
 pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &mut Errors) {
@@ -22,6 +25,8 @@ pub(in crate::plan) fn check_secret(text: &Text, what: &str, at: Span, errors: &
         "is empty"
     } else if broken {
         "has a line break"
+    } else if what == TOKEN && text.value.trim() != text.value {
+        "begins or ends with a space, which servers remove"
     } else if HeaderValue::from_str(&text.value).is_err() {
         "has a character that no header carries"
     } else {

@@ -2,7 +2,7 @@
 
 use crate::catalogue::{Better, MetricUnit, ProtocolKind, within};
 use crate::plan::elements::monitor::{self, Monitor};
-use crate::plan::suggest::{did_you_mean, nearest};
+use crate::plan::suggest::{did_you_mean, most_shared, nearest};
 use crate::plan::{Bound, Comparison, Metric, Stat, TimeMetric, foreign};
 use crate::units::{Count, Rate, Ratio, Time, UnitError};
 use std::ops::Range;
@@ -175,7 +175,10 @@ fn metric(
         return Err((format!("there is no metric `{name}`"), help));
     }
     let near = foreign::metric(name, protocol).map(|metric| metric.to_string());
-    let near = near.or_else(|| nearest(name, known.iter().map(String::as_str)).map(str::to_owned));
+    let words = || known.iter().map(String::as_str);
+    let near = near.or_else(|| {
+        nearest(name, words()).or_else(|| most_shared(name, words())).map(str::to_owned)
+    });
     let help = match near {
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("{mine} measures {}", families(protocol)),
