@@ -94,7 +94,7 @@ pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocke
             websocket::HeartbeatFrame::Pong
         }
         Some(Heartbeat::Client { send, .. }) => {
-            let payload = send.clone().into_bytes();
+            let payload = send.clone();
             websocket::HeartbeatFrame::Reply { is_binary, payload }
         }
         Some(Heartbeat::Server { .. }) if websocket.beats_by_ping => {
@@ -110,7 +110,7 @@ pub(super) fn websocket(load: &Load, settings: &HoldSettings) -> Option<websocke
             .map(|(name, value)| (name.to_string(), value.to_string()))
             .collect(),
         protocols: websocket.subprotocols.clone(),
-        expect: settings.expect.clone().map(String::into_bytes),
+        expect: settings.expect.clone(),
         heartbeat,
         max_message: websocket.max_message,
         secrets: websocket.secrets.clone(),

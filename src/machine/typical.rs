@@ -17,7 +17,7 @@ const CONNECTIONS: u64 = 1_000_000;
 /// Holds connections to a server on this machine.
 pub fn both_ends_here() -> Plan {
     let server = TcpHoldServer {
-        message: "ok".to_owned(),
+        message: b"ok".to_vec(),
         greet: true,
         every: Some(minute()),
         reply_to: None,
@@ -40,7 +40,7 @@ fn minute() -> Time {
 
 fn held(endpoint: Endpoint) -> Plan {
     let protocol = HoldSettings {
-        expect: Some("ok".to_owned()),
+        expect: Some(b"ok".to_vec()),
         greeting: Some(minute()),
         heartbeat: Some(Heartbeat::Server { every: minute(), grace: minute() }),
         connect_timeout: Time(Duration::from_secs(10)),

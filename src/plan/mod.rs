@@ -58,6 +58,7 @@ pub use elements::target::builtin::{
     Builtin, Certificate, HttpServer, TcpHoldServer, WebSocketServer,
 };
 pub use elements::target::fault_conflict::FaultConflict;
+pub(crate) use elements::target::fault_conflict::as_argument;
 pub use elements::target::faults::Faults;
 pub use elements::target::tls::Tls;
 pub use elements::target::{Endpoint, Target};

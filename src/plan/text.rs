@@ -14,6 +14,8 @@ pub(super) struct Text {
     /// Where the first character stands, if the string is written without escapes: then places
     /// inside it are known.
     pub literal: Option<usize>,
+    /// Whether an escape in it stands for a character from U+0080 to U+00FF, as if for a byte.
+    pub has_byte_escape: bool,
     /// Whether an environment variable could not be filled in; an error was reported.
     pub broken: bool,
     /// The placeholders filled in for each request, in order.

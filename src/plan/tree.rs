@@ -68,6 +68,30 @@ pub(super) struct Key {
     pub name: String,
 }
 
+/// Whether a string, as it is written, escapes a character from U+0080 to U+00FF.
+fn has_byte_escape(written: &str) -> bool {
+    if !written.starts_with('"') {
+        return false;
+    }
+    let mut rest = written;
+    while let Some(at) = rest.find('\\') {
+        let escape = &rest[at + 1..];
+        let digits = match escape.as_bytes().first() {
+            Some(b'x') => 2,
+            Some(b'u') => 4,
+            Some(b'U') => 8,
+            _ => 0,
+        };
+        let code = escape.get(1..=digits).and_then(|code| u32::from_str_radix(code, 16).ok());
+        if code.is_some_and(|code| (0x80..=0xff).contains(&code)) {
+            return true;
+        }
+        // What is escaped may be a backslash.
+        rest = escape.get(1..).unwrap_or_default();
+    }
+    false
+}
+
 /// Reads TOML out of one text: the plan's, or an argument's.
 pub(super) struct Builder<'a> {
     /// The text that places are in.
@@ -130,7 +154,8 @@ impl Builder<'_> {
             .filter(|quote| written.get(quote.len()..).is_some_and(|rest| rest.starts_with(string)))
             .map(|quote| at.start + quote.len());
         let (shown, value) = (string.to_owned(), string.to_owned());
-        let mut text = Text { shown, value, literal, ..Text::default() };
+        let has_byte_escape = has_byte_escape(written);
+        let mut text = Text { shown, value, literal, has_byte_escape, ..Text::default() };
         match interpolate(&text, at, self.environment, errors) {
             Some((value, blanks)) => (text.value, text.blanks) = (value, blanks),
             None => text.broken = true,

@@ -9,7 +9,8 @@
 )]
 
 use super::{Counts, ServeError};
-use crate::plan::{Builtin, Certificate, Faults};
+use crate::plan::{Builtin, Certificate, Faults, as_argument};
+use crate::units::hex;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use serde::{Deserialize, Serialize};
 use std::io::Read;
@@ -203,19 +204,27 @@ fn readable(fd: BorrowedFd<'_>, timeout: Duration) -> bool {
     poll(&mut fds, timeout.unwrap_or(PollTimeout::MAX)).is_ok_and(|ready| ready > 0)
 }
 
+/// The option for a message: text, or hexadecimal digits where it is none.
+fn bytes_argument(name: &str, bytes: &[u8]) -> String {
+    match as_argument(bytes) {
+        Some(text) => format!("--{name}={text}"),
+        None => format!("--{name}-hex={}", hex(bytes)),
+    }
+}
+
 /// The command line of `planrun serve` that makes this server.
 pub fn arguments(builtin: &Builtin) -> Vec<String> {
     let mut arguments = Vec::new();
     let faults = match builtin {
         Builtin::TcpHold(server) => {
             arguments.push(if server.websocket.is_some() { "ws-hold" } else { "tcp-hold" }.into());
-            arguments.push(format!("--message={}", server.message));
+            arguments.push(bytes_argument("message", &server.message));
             if !server.greet {
                 arguments.push("--no-greet".into());
             }
             arguments.push(format!("--every={}", server.every.unwrap_or_default()));
-            if let Some(text) = &server.reply_to {
-                arguments.push(format!("--reply-to={text}"));
+            if let Some(bytes) = &server.reply_to {
+                arguments.push(bytes_argument("reply-to", bytes));
             }
             if let Some(websocket) = &server.websocket {
                 if let Some(name) = &websocket.subprotocol {

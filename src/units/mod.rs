@@ -19,7 +19,7 @@ mod visible;
 
 pub use address::Address;
 pub use count::Count;
-pub use digest::{hex, sha256};
+pub use digest::{bytes_of_hex, hex, sha256};
 pub use index::{index, narrow, narrow32, slot};
 pub use rate::Rate;
 pub use ratio::Ratio;

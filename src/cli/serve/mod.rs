@@ -6,7 +6,7 @@ use crate::serve::{
     Counts, Group, Listen, ServeError, Server, ServerStarted, Stop, die_with, processes_for,
     raise_descriptor_limit, resolve,
 };
-use crate::units::{Count, Ratio, Time, UnitError};
+use crate::units::{Count, Ratio, Time, UnitError, bytes_of_hex};
 use clap::{Args, Subcommand};
 use std::io::Write;
 use std::path::PathBuf;
@@ -34,6 +34,9 @@ pub(super) struct TcpHoldArgs {
     /// Send this message as greeting, heartbeat and reply.
     #[arg(long, value_name = "TEXT", default_value = "ok")]
     message: String,
+    /// Send these bytes in place of a text, as hexadecimal digits: c000.
+    #[arg(long, value_name = "HEX", value_parser = hex, conflicts_with = "message")]
+    message_hex: Option<HexBytes>,
     /// Send no greeting to new connections.
     #[arg(long)]
     no_greet: bool,
@@ -43,6 +46,9 @@ pub(super) struct TcpHoldArgs {
     /// Reply to each occurrence of this text with the message.
     #[arg(long, value_name = "TEXT")]
     reply_to: Option<String>,
+    /// The same with these bytes, as hexadecimal digits.
+    #[arg(long, value_name = "HEX", value_parser = hex, conflicts_with = "reply_to")]
+    reply_to_hex: Option<HexBytes>,
     #[command(flatten)]
     tls: TlsArgs,
     #[command(flatten)]
@@ -68,10 +74,16 @@ pub(super) struct WsHoldArgs {
 impl TcpHoldArgs {
     fn server(&self) -> TcpHoldServer {
         TcpHoldServer {
-            message: self.message.clone(),
+            message: match &self.message_hex {
+                Some(HexBytes(bytes)) => bytes.clone(),
+                None => self.message.clone().into_bytes(),
+            },
             greet: !self.no_greet,
             every: Some(self.every).filter(|every| *every != Time::default()),
-            reply_to: self.reply_to.clone(),
+            reply_to: match &self.reply_to_hex {
+                Some(HexBytes(bytes)) => Some(bytes.clone()),
+                None => self.reply_to.clone().map(String::into_bytes),
+            },
             tls: self.tls.certificate(),
             faults: self.common.faults.faults(),
             websocket: None,
@@ -192,6 +204,16 @@ struct FaultArgs {
     /// Close a connection this long after accepting it.
     #[arg(long, value_name = "TIME", value_parser = unit::<Time>)]
     close_after: Option<Time>,
+}
+
+/// The bytes of a message.
+#[derive(Debug, Clone)]
+struct HexBytes(Vec<u8>);
+
+/// Reads hexadecimal digits.
+fn hex(text: &str) -> Result<HexBytes, String> {
+    let bytes = bytes_of_hex(text).map(HexBytes);
+    bytes.ok_or_else(|| "expected pairs of hexadecimal digits, such as c000".to_owned())
 }
 
 /// Reads a quantity; the error says what to write instead.

@@ -50,11 +50,11 @@ proptest! {
     /// What a run asks of a server's process is what the plan says.
     #[test]
     fn options_survive_the_command_line(
-        faults in faults(), message in ".{0,9}", greet: bool, every in prop::option::of(time()),
-        reply_to in prop::option::of(".{0,9}"), tls in prop::option::of(certificate()), status: Option<u16>, slow_body in prop::option::of(time()),
+        faults in faults(), message in ".{0,9}", bytes: Option<Vec<u8>>, greet: bool, every in prop::option::of(time()),
+        reply_to: Option<Vec<u8>>, tls in prop::option::of(certificate()), status: Option<u16>, slow_body in prop::option::of(time()),
         truncate_body: bool, subprotocol in prop::option::of("[a-z]{1,9}"), pings: bool,
     ) {
-        let hold = TcpHoldServer { message: message.clone(), greet, every, reply_to, tls: tls.clone(), faults: faults.clone(), websocket: None };
+        let hold = TcpHoldServer { message: bytes.unwrap_or_else(|| message.clone().into_bytes()), greet, every, reply_to, tls: tls.clone(), faults: faults.clone(), websocket: None };
         let mut websocket = hold.clone();
         let hold = Builtin::TcpHold(hold);
         prop_assert_eq!(read(&hold), hold);

@@ -8,6 +8,7 @@ use crate::plan::elements::generator::RawGenerator;
 use crate::plan::elements::hold::close::Close;
 use crate::plan::elements::hold::event::DisconnectEvent;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
+use crate::plan::elements::hold::payload::RawEncoded;
 use crate::plan::elements::http::connection::RawConnection;
 use crate::plan::elements::http::request::RawRequest;
 use crate::plan::elements::monitor::{self, RawMonitor};
@@ -61,7 +62,7 @@ table! {
 }
 
 /// The tables in which a misplaced key is looked up.
-pub(in crate::plan) const TABLES: [&Keys; 11] = [
+pub(in crate::plan) const TABLES: [&Keys; 12] = [
     &RawStage::KEYS,
     &RawScenario::KEYS,
     &RawTarget::KEYS,
@@ -69,6 +70,7 @@ pub(in crate::plan) const TABLES: [&Keys; 11] = [
     &RawPlan::KEYS,
     &RawTls::KEYS,
     &RawHeartbeat::KEYS,
+    &RawEncoded::KEYS,
     &RawThresholdTable::KEYS,
     &RawConnection::KEYS,
     &RawFaults::KEYS,

@@ -89,6 +89,14 @@ pub(super) fn websocket(
         max_message,
         secrets: Secrets::default(),
     };
+    if let (Some(Heartbeat::Client { send, .. }), false) = (&hold.heartbeat, websocket.is_binary)
+        && let Err(wrong) = std::str::from_utf8(send)
+        && let Some(at) = keys.heartbeat.value().and_then(|raw| Some(raw.send.given()?.at))
+    {
+        errors
+            .add(at, format!("a text message is UTF-8, and these bytes are not ({wrong})"))
+            .help("write `message = \"binary\"` in the scenario to send them as they are");
+    }
     let headers = websocket.headers.iter().map(|(name, value)| name.len() + value.len() + 4);
     let offered = websocket.subprotocols.iter().map(|name| name.len() + 2);
     let length = headers.sum::<usize>()
@@ -262,6 +270,11 @@ mod tests {
             (url, "max_message = 0", "cannot be zero"),
             (url, "max_message = 3000000000", "at most 2147483647 bytes"),
             (url, "message = \"json\"", "text"),
+            (
+                url,
+                "heartbeat = { from = \"client\", send = { hex = \"c000\" }, every = \"1s\" }",
+                "a text message is UTF-8, and these bytes are not (invalid utf-8 sequence of 1 bytes from index 0); write `message = \"binary\"`",
+            ),
             (url, "requests = [{ path = \"/\" }]", "`requests` belongs to http"),
             (
                 url,

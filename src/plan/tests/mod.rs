@@ -78,7 +78,7 @@ fn what_a_tcp_hold_plan_leaves_out_has_a_default() {
     assert_eq!(hold(&plan), &expected);
     let client = "scenarios.hold.heartbeat={ from = \"client\", send = \"ping\", every = \"3s\" }";
     let (every, timeout) = (seconds(3), seconds(3));
-    let heartbeat = Heartbeat::Client { send: "ping".to_owned(), every, timeout };
+    let heartbeat = Heartbeat::Client { send: b"ping".to_vec(), every, timeout };
     assert_eq!(hold(&set(HOLD, &[client])).heartbeat, Some(heartbeat));
     let server = "scenarios.hold.heartbeat={ from = \"server\", every = \"60s\" }";
     let heartbeat = Heartbeat::Server { every: seconds(60), grace: seconds(10) };
@@ -175,7 +175,7 @@ fn the_environment_is_filled_in_and_not_shown() {
     let host = HostPort { host: "10.0.0.9".to_owned(), port: 80 };
     assert_eq!(plan.targets[0].endpoint, Endpoint::Hosts(vec![host]));
     assert_eq!(plan.targets[0].shown, ["${env.HOST}:80"]);
-    assert_eq!(hold(&plan).expect.as_deref(), Some("a10.0.0.9b${c}"));
+    assert_eq!(hold(&plan).expect.as_deref(), Some(&b"a10.0.0.9b${c}"[..]));
 }
 
 #[test]

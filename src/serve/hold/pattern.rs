@@ -13,8 +13,8 @@ pub(super) struct BytePattern {
 
 impl BytePattern {
     /// `message` has 1 to 65535 bytes.
-    pub(super) fn new(message: &str) -> Self {
-        let message = message.as_bytes().to_vec();
+    pub(super) fn new(message: &[u8]) -> Self {
+        let message = message.to_vec();
         let mut fallback = vec![0_u16; message.len()];
         let mut matched = 0_u16;
         for i in 1..message.len() {
@@ -52,7 +52,7 @@ mod tests {
     proptest! {
         #[test]
         fn cuts_do_not_matter(message in "[ab]{1,5}", text in "[ab]{0,60}", cuts in prop::collection::vec(1..7_usize, 60)) {
-            let pattern = BytePattern::new(&message);
+            let pattern = BytePattern::new(message.as_bytes());
             let (mut matched, mut found, mut rest) = (0, 0, text.as_bytes());
             for cut in cuts {
                 let (piece, behind) = rest.split_at(cut.min(rest.len()));

@@ -46,7 +46,7 @@ pub(super) struct PlannedEnd {
 impl Script {
     /// The options have passed [`crate::serve::check`].
     pub(super) fn new(options: &TcpHoldServer, talk: &impl Talk) -> Self {
-        let message = talk.frame(options.message.as_bytes());
+        let message = talk.frame(&options.message);
         let copies = (BATCH / message.len()).max(1);
         let faults = &options.faults;
         let reset =
@@ -55,7 +55,7 @@ impl Script {
             faults.close_after.map(|time| PlannedEnd { after_ms: millis(time), reset: false });
         Self {
             right: message.repeat(copies),
-            wrong: talk.frame(&spoil(options.message.as_bytes())).repeat(copies),
+            wrong: talk.frame(&spoil(&options.message)).repeat(copies),
             length: message.len(),
             greet: options.greet,
             every_ms: options.every.map(millis),

@@ -55,7 +55,7 @@ pub(super) struct Raw {
 }
 
 impl Raw {
-    pub(super) fn new(reply_to: Option<&str>) -> Self {
+    pub(super) fn new(reply_to: Option<&[u8]>) -> Self {
         Self { reply_to: reply_to.map(BytePattern::new) }
     }
 }

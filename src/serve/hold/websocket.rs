@@ -67,12 +67,12 @@ enum FrameAction {
 
 impl WebSocketTalk {
     pub(super) fn new(
-        reply_to: Option<&str>,
+        reply_to: Option<&[u8]>,
         options: &WebSocketServer,
         status: Option<u16>,
     ) -> Self {
         Self {
-            reply_to: reply_to.map(|text| text.as_bytes().to_vec()),
+            reply_to: reply_to.map(<[u8]>::to_vec),
             subprotocol: options.subprotocol.clone(),
             status,
             pings: options.pings,
@@ -316,7 +316,7 @@ mod tests {
 
     fn server() -> WebSocketTalk {
         let options = WebSocketServer { subprotocol: Some("chat".into()), pings: false };
-        WebSocketTalk::new(Some("ping"), &options, None)
+        WebSocketTalk::new(Some(b"ping"), &options, None)
     }
 
     fn said(server: &mut WebSocketTalk, bytes: &[u8], cut: usize) -> (Vec<u8>, Heard) {

@@ -10,6 +10,7 @@ pub(crate) mod raw;
 pub(crate) mod websocket;
 
 use crate::record::Failure;
+use crate::units::hex;
 use std::fmt::Debug;
 
 /// Which connection bytes belong to.
@@ -58,6 +59,27 @@ pub(crate) struct ConversationError {
     pub detail: String,
 }
 
+/// Bytes of a wrong message that are shown.
+const SHOWN: usize = 32;
+
+/// The first of some bytes, as text or as the digits that a plan takes.
+fn shown(bytes: &[u8]) -> String {
+    let cut = &bytes[..bytes.len().min(SHOWN)];
+    let text = match std::str::from_utf8(cut) {
+        Ok(text) => Some(text),
+        // A character that the cut has split says nothing about the rest.
+        Err(error) if error.error_len().is_none() && bytes.len() > SHOWN => {
+            std::str::from_utf8(&cut[..error.valid_up_to()]).ok()
+        }
+        Err(_) => None,
+    };
+    let is_text = |text: &str| !text.chars().any(|c| c.is_control() && !"\r\n\t".contains(c));
+    match text.filter(|text| is_text(text)) {
+        Some(text) => format!("`{}`", text.escape_debug()),
+        None => format!("the bytes `{}`", hex(cut)),
+    }
+}
+
 /// A protocol of held connections.
 pub(crate) trait Conversation {
     /// The state of each connection.
@@ -92,4 +114,19 @@ pub(crate) trait Conversation {
 
     /// A connection is gone.
     fn remove(&mut self, slot: u32, state: &Self::State);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn bytes_are_shown_as_a_plan_takes_them() {
+        assert_eq!(shown(b"no\r\n"), "`no\\r\\n`");
+        assert_eq!(shown(b"\x20\x02\x00\x05"), "the bytes `20020005`");
+        assert_eq!(shown(b"\xc0"), "the bytes `c0`");
+        let long = format!("{}\u{e4}", "x".repeat(31));
+        assert_eq!(shown(long.as_bytes()), format!("`{}`", "x".repeat(31)));
+        assert_eq!(shown(b""), "``");
+    }
 }

@@ -4,13 +4,10 @@
 //! **Invariant:** no buffer: a message may come in any number of pieces, and only a position is
 //! kept between them.
 
-use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received};
+use super::{ConnectionId, Conversation, ConversationError, ConversationEvent, Received, shown};
 use crate::plan::{Heartbeat, HoldSettings};
 use crate::record::Failure;
 use crate::units::narrow32;
-
-/// Bytes of a wrong message that are shown.
-const SHOWN: usize = 32;
 
 /// Messages without framing.
 #[derive(Debug)]
@@ -24,10 +21,10 @@ impl RawTcp {
     /// The settings of its connections.
     pub(crate) fn new(settings: &HoldSettings) -> Self {
         let beat = match &settings.heartbeat {
-            Some(Heartbeat::Client { send, .. }) => send.clone().into_bytes(),
+            Some(Heartbeat::Client { send, .. }) => send.clone(),
             Some(Heartbeat::Server { .. }) | None => Vec::new(),
         };
-        Self { expect: settings.expect.clone().map(String::into_bytes), beat }
+        Self { expect: settings.expect.clone(), beat }
     }
 }
 
@@ -69,8 +66,7 @@ impl Conversation for RawTcp {
 
 fn wrong(bytes: &[u8], at: usize) -> ConversationError {
     let from = at.min(bytes.len());
-    let shown = String::from_utf8_lossy(&bytes[from..bytes.len().min(from + SHOWN)]);
-    let detail = format!(": `{}` at byte {from} of a read", shown.escape_debug());
+    let detail = format!(": {} at byte {from} of a read", shown(&bytes[from..]));
     ConversationError { failure: Failure::WrongData, code: 0, detail }
 }
 

@@ -10,6 +10,7 @@ mod memory;
 mod missing;
 mod named_checks;
 mod narrated;
+mod payloads;
 mod quickstart;
 mod read_once;
 mod refusals;

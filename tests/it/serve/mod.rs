@@ -32,7 +32,7 @@ fn hold(faults: Faults) -> TcpHoldServer {
         message: "ok".into(),
         greet: true,
         every: None,
-        reply_to: Some("ping".into()),
+        reply_to: Some(b"ping".to_vec()),
         tls: None,
         websocket: None,
         faults,

@@ -94,7 +94,7 @@ fn answers_split_and_joined_messages() {
 fn a_client_that_reads_late_gets_every_message_whole() {
     let message: String = ('a'..='z').cycle().take(99_991).collect();
     let running = start(TcpHoldServer {
-        message: message.clone(),
+        message: message.clone().into_bytes(),
         every: Some(millis(2)),
         reply_to: None,
         ..hold(Faults::default())

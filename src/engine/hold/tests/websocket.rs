@@ -91,7 +91,7 @@ fn open_after(ms: u64) -> Script {
 #[test]
 fn a_connection_counts_once_its_handshake_is_done_and_leaves_with_a_goodbye() {
     let settings = settings(Some(Heartbeat::Client {
-        send: String::new(),
+        send: Vec::new(),
         every: seconds(2),
         timeout: seconds(1),
     }));

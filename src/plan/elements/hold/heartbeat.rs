@@ -1,11 +1,10 @@
 //! Which side sends heartbeats, and how they are checked.
 
+use crate::plan::elements::hold::payload::{RawPayload, payload};
 use crate::plan::elements::hold::websocket::Spoken;
 use crate::plan::error::Errors;
-use crate::plan::raw::Field;
 use crate::plan::raw::{RawTable, table, words};
 use crate::plan::raw::{time, time_within};
-use crate::plan::text::Text;
 use crate::units::Time;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -24,7 +23,7 @@ pub enum Heartbeat {
     /// `timeout`; a ping of a WebSocket awaits its pong.
     Client {
         /// The message to send; empty for a ping.
-        send: String,
+        send: Vec<u8>,
         /// The period; not zero.
         every: Time,
         /// How long the reply may take; not longer than `every`.
@@ -68,8 +67,9 @@ table! {
     may {
         /// From the server: how late a message may be. Default: `10s`.
         grace: Time,
-        /// From the client: the message to send. ws-hold: default a ping.
-        send: Text,
+        /// From the client: the message to send, text or `{ hex = "c000" }`. ws-hold: default a
+        /// ping.
+        send: RawPayload,
         /// From the client: how long the reply may take. Default: `5s`, or `every` if that is
         /// shorter.
         timeout: Time,
@@ -112,7 +112,7 @@ pub(in crate::plan) fn heartbeat(
                     .help("add `send = \"ping\"`: what is sent");
             }
             Heartbeat::Client {
-                send: message(&raw.send, "send", errors).unwrap_or_default(),
+                send: payload(&raw.send, "send", errors).unwrap_or_default(),
                 every,
                 timeout: time_within(&raw.timeout, "timeout", default, (every, "every"), errors),
             }
@@ -121,22 +121,6 @@ pub(in crate::plan) fn heartbeat(
             Heartbeat::Server { every, grace: raw.grace.value().copied().unwrap_or(GRACE) }
         }
     }
-}
-
-/// The bytes that are sent or expected.
-pub(in crate::plan) fn message(
-    field: &Field<Text>,
-    name: &str,
-    errors: &mut Errors,
-) -> Option<String> {
-    let given = field.given()?;
-    if given.value.value.is_empty() {
-        let out = if name == "send" { "" } else { "leave it out, or " };
-        errors
-            .add(given.at, format!("`{name}` cannot be empty"))
-            .help(format!("{out}write the bytes of a message: `{name} = \"ok\"`"));
-    }
-    Some(given.value.value.clone())
 }
 
 /// Whether heartbeats are pings.

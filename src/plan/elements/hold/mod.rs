@@ -5,6 +5,7 @@ pub(in crate::plan) mod close;
 pub(in crate::plan) mod event;
 pub(in crate::plan) mod heartbeat;
 pub(in crate::plan) mod lifetime;
+pub(in crate::plan) mod payload;
 pub(in crate::plan) mod reconnect;
 pub(in crate::plan) mod settings;
 pub(in crate::plan) mod websocket;
@@ -13,9 +14,9 @@ use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::event::RawEvent;
 use crate::plan::elements::hold::heartbeat::RawHeartbeat;
 use crate::plan::elements::hold::lifetime::RawLifetime;
+use crate::plan::elements::hold::payload::RawPayload;
 use crate::plan::elements::hold::reconnect::RawReconnect;
 use crate::plan::raw::{RawTable, table};
-use crate::plan::text::Text;
 use crate::units::Time;
 
 table! {
@@ -23,8 +24,9 @@ table! {
     RawHold, "a scenario",
     must {}
     may {
-        /// tcp-hold, ws-hold: every message must be exactly this.
-        expect: Text,
+        /// tcp-hold, ws-hold: every message must be exactly this: text, or bytes as
+        /// `{ hex = "c000" }`.
+        expect: RawPayload,
         /// tcp-hold, ws-hold: the server must send its first message within this time.
         greeting: Time,
         /// tcp-hold, ws-hold: which side sends heartbeats, and how they are checked.

@@ -2,7 +2,7 @@
 
 use crate::plan::elements::hold::close::CloseWord;
 use crate::plan::elements::hold::heartbeat::heartbeat;
-use crate::plan::elements::hold::heartbeat::message;
+use crate::plan::elements::hold::payload::payload;
 use crate::plan::elements::hold::websocket::{Spoken, WebSocket};
 use crate::plan::elements::hold::{RawHold, churn};
 use crate::plan::error::Errors;
@@ -16,7 +16,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct HoldSettings {
     /// Every message must be exactly this; `None` takes any bytes. Never empty.
-    pub expect: Option<String>,
+    pub expect: Option<Vec<u8>>,
     /// The server must send its first message within this time of the connection's opening; `None`:
     /// no such duty.
     pub greeting: Option<Time>,
@@ -47,7 +47,7 @@ pub(in crate::plan::elements) fn held(
     let greeting =
         raw.greeting.given().map(|_| time(&raw.greeting, "greeting", Time::default(), errors));
     HoldSettings {
-        expect: message(&raw.expect, "expect", errors),
+        expect: payload(&raw.expect, "expect", errors),
         greeting,
         heartbeat: raw.heartbeat.value().map(|raw| heartbeat(raw, spoken, errors)),
         connect_timeout: time(connect_timeout, "connect_timeout", CONNECT_TIMEOUT, errors),

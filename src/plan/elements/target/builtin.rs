@@ -26,13 +26,13 @@ pub enum Builtin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TcpHoldServer {
     /// The message that it sends as greeting, heartbeat and reply.
-    pub message: String,
+    pub message: Vec<u8>,
     /// Whether it sends `message` as soon as a connection is accepted.
     pub greet: bool,
     /// It sends `message` this often on each connection; `None`: never unasked.
     pub every: Option<Time>,
     /// It answers each of these with `message`; `None`: it reads and forgets.
-    pub reply_to: Option<String>,
+    pub reply_to: Option<Vec<u8>>,
     /// The certificate with which it secures connections; `None`: they are plain.
     pub tls: Option<Certificate>,
     /// Its deliberate faults.
@@ -163,7 +163,7 @@ fn tcp_hold_server(
             }
             None => (None, None),
         };
-        (hold.expect.clone().unwrap_or_else(|| "ok".to_owned()), every, reply_to, websocket)
+        (hold.expect.clone().unwrap_or_else(|| b"ok".to_vec()), every, reply_to, websocket)
     };
     let asked: Vec<_> =
         users.iter().filter_map(|user| Some((user, serve(user.hold.as_ref()?)))).collect();
@@ -192,7 +192,7 @@ fn tcp_hold_server(
             .also(at, "the scenario waits for it")
             .help("leave `greet` out, or `greeting`");
     }
-    let none = || ("ok".to_owned(), None, None, None);
+    let none = || (b"ok".to_vec(), None, None, None);
     let (message, every, reply_to, websocket) =
         asked.into_iter().next().map_or_else(none, |(_, wants)| wants);
     let tls = raw.tls.given().map(|_| Certificate::Own);
@@ -215,7 +215,7 @@ mod tests {
         ];
         let plan = set(HOLD, &changes);
         let expected = TcpHoldServer {
-            message: "tick".to_owned(),
+            message: b"tick".to_vec(),
             greet: true,
             every: Some(seconds(5)),
             reply_to: None,

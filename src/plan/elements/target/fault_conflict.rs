@@ -30,13 +30,13 @@ impl Builtin {
                 if server.message.is_empty() {
                     found.add("message", "an empty message says nothing", "give a message");
                 }
-                found.text("message", &server.message);
+                found.bytes("message", &server.message);
                 if let Some(text) = &server.reply_to {
                     if text.is_empty() || u16::try_from(text.len()).is_err() {
                         let message = "no reply can be given to this message";
                         found.add("reply_to", message, "give 1 to 65535 bytes to reply to");
                     } else {
-                        found.text("reply_to", text);
+                        found.bytes("reply_to", text);
                     }
                 }
                 if server.every.is_some_and(|every| every.0 < Duration::from_millis(1)) {
@@ -58,11 +58,25 @@ impl Builtin {
     }
 }
 
+/// Bytes as the text of an argument; `None` where they are none.
+pub(crate) fn as_argument(bytes: &[u8]) -> Option<&str> {
+    std::str::from_utf8(bytes).ok().filter(|text| !text.contains('\0'))
+}
+
 struct Found(Vec<FaultConflict>);
 
 impl Found {
     fn add(&mut self, field: &'static str, message: impl Into<String>, help: &str) {
         self.0.push(FaultConflict { field, message: message.into(), help: help.to_owned() });
+    }
+
+    /// Bytes that are no text travel as hexadecimal digits.
+    fn bytes(&mut self, field: &'static str, bytes: &[u8]) {
+        let most = if as_argument(bytes).is_some() { TEXT } else { TEXT / 2 };
+        if bytes.len() > most {
+            let message = format!("a server cannot be given a message of {} bytes", bytes.len());
+            self.add(field, message, &format!("at most {most} bytes go"));
+        }
     }
 
     /// Texts travel to the server's processes on their command lines.

@@ -1,13 +1,10 @@
 //! Turns frames of a server into messages, heartbeats, replies and the end of a conversation.
 
-use super::super::{ConnectionId, ConversationError, ConversationEvent, Received};
+use super::super::{ConnectionId, ConversationError, ConversationEvent, Received, shown};
 use super::frame::{FrameHeader, Opcode};
 use super::{HeartbeatFrame, Violation, WebSocketClient, WebSocketState, close_of};
 use crate::record::Failure;
 use crate::units::visible;
-
-/// Bytes of a wrong message that are shown.
-const SHOWN: usize = 32;
 
 /// The result of reading a piece of the input.
 #[derive(Debug, Default)]
@@ -253,8 +250,6 @@ fn violated(violation: Violation) -> ConversationError {
 }
 
 fn wrong(payload: &[u8], at: usize, from: usize) -> ConversationError {
-    let end = payload.len().min(at + SHOWN);
-    let shown = String::from_utf8_lossy(&payload[at..end]);
-    let detail = format!(": `{}` at byte {} of a message", visible(&shown), from + at);
+    let detail = format!(": {} at byte {} of a message", shown(&payload[at..]), from + at);
     ConversationError { failure: Failure::WrongData, code: 0, detail }
 }
