@@ -7,6 +7,7 @@ mod cost;
 mod limit;
 mod metric;
 mod names;
+mod phase;
 mod protocol;
 
 pub use cost::{COSTS, FigureRow, PLANNED};
@@ -18,4 +19,5 @@ pub use metric::{
     per_second, samples, within,
 };
 pub use names::{Counter, Gauge};
-pub use protocol::{ProtocolKind, ProtocolRow, Protocols};
+pub use phase::Phase;
+pub use protocol::{AtEnd, BriefFigure, ProtocolKind, ProtocolRow, Protocols};

@@ -1,6 +1,6 @@
 //! The protocols, and sets of them.
 
-use super::{Counted, Counter, Gauge, RateMetric, TimeMetric};
+use super::{Counted, Counter, Gauge, Phase, RateMetric, TimeMetric};
 use serde::{Serialize, Serializer};
 use std::fmt;
 
@@ -36,6 +36,30 @@ pub struct ProtocolRow {
     pub level: Gauge,
     /// Its name on screen.
     pub level_word: &'static str,
+    /// Its name as the title of a chart.
+    pub level_title: &'static str,
+    /// The phase whose rate and times are those of a stage: the one in which its attempts are
+    /// started.
+    pub main_phase: Phase,
+    /// What a scenario does with attempts in progress at its end.
+    pub at_end: AtEnd,
+    /// Whether the number of attempts follows from the plan: one for each user.
+    pub one_per_user: bool,
+    /// The least and the most consecutive users that one worker owns.
+    pub users_in_block: (u64, u64),
+    /// The number of users from which a scenario is worth another worker process; `None`: it is
+    /// worth all cores or one process.
+    pub users_per_process: Option<u64>,
+    /// The figure of a scenario in a line that several scenarios share.
+    pub brief: BriefFigure,
+    /// Counts events while no attempt is started.
+    pub idle_counter: Option<Counter>,
+    /// Count the attempts that were lost, in the headline of a run.
+    pub losses: &'static [Counter],
+    /// What these are called.
+    pub loss_word: &'static str,
+    /// The rate that comparisons have, if the target decides it.
+    pub compared_rate: Option<RateMetric>,
     /// The attempts whose end, or whose opening, is waited for.
     pub pending: Gauge,
     /// The titles of the chart of these two, and of that of attempts per second.
@@ -48,6 +72,24 @@ pub struct ProtocolRow {
     pub idle_times: &'static [TimeMetric],
 }
 
+/// What a scenario does with attempts in progress at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtEnd {
+    /// It ends them: held connections are closed.
+    Close,
+    /// It waits for their own ends.
+    Wait,
+}
+
+/// The figure of a scenario in a line that several scenarios share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BriefFigure {
+    /// Its level.
+    Level,
+    /// Its main time.
+    Time,
+}
+
 impl Serialize for ProtocolRow {
     /// Its name alone: the rest is the same in every run.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -58,8 +100,12 @@ impl Serialize for ProtocolRow {
 impl ProtocolRow {
     /// The distributions that say most of a part of a run, the most telling first.
     pub fn main_times(&self) -> impl Iterator<Item = TimeMetric> + use<> {
-        let of_attempts = self.time_from_due.into_iter().chain([self.attempt_time]);
-        of_attempts.chain(self.idle_times.iter().copied())
+        self.attempt_times().chain(self.idle_times.iter().copied())
+    }
+
+    /// The distributions of attempts, the most telling first.
+    pub fn attempt_times(&self) -> impl Iterator<Item = TimeMetric> + use<> {
+        self.time_from_due.into_iter().chain([self.attempt_time])
     }
 
     /// Counts the attempts that were started.
@@ -93,6 +139,17 @@ const HOLD: ProtocolRow = ProtocolRow {
     user_bytes: HELD_BYTES,
     level: Gauge::Open,
     level_word: "open",
+    level_title: "Connections",
+    main_phase: Phase::Ramp,
+    at_end: AtEnd::Close,
+    one_per_user: true,
+    users_in_block: (64, 256),
+    users_per_process: Some(1024),
+    brief: BriefFigure::Level,
+    idle_counter: Some(Counter::MessagesReceived),
+    losses: &[Counter::Lost],
+    loss_word: "lost",
+    compared_rate: None,
     pending: Gauge::Connecting,
     charts: ["Connections", "Connections opened a second"],
     attempt_time: TimeMetric::ConnectTime,
@@ -115,6 +172,17 @@ const REQUEST: ProtocolRow = ProtocolRow {
     user_bytes: HTTP_BYTES,
     level: Gauge::Users,
     level_word: "users",
+    level_title: "Users",
+    main_phase: Phase::Hold,
+    at_end: AtEnd::Wait,
+    one_per_user: false,
+    users_in_block: (1, 1),
+    users_per_process: None,
+    brief: BriefFigure::Time,
+    idle_counter: None,
+    losses: &[Counter::Failed, Counter::TimedOut],
+    loss_word: "failed",
+    compared_rate: Some(RateMetric::Requests),
     pending: Gauge::InFlight,
     charts: ["Users and requests under way", "Requests a second"],
     attempt_time: TimeMetric::ServiceTime,

@@ -5,16 +5,13 @@
 
 use super::{MachineLimits, Requirements, ScenarioRequirements};
 use crate::plan::{Endpoint, Plan, Scenario};
-use crate::schedule::{Partition, hold_block};
+use crate::schedule::{Partition, user_block};
 
 /// Descriptors that every process keeps for itself: standard streams, pipes, epoll, journal, logs.
 pub const RESERVE: u64 = 64;
 
 /// The assumed limit if it cannot be read: the kernel's own default for a soft limit.
 const OPEN_FILES_UNREAD: u64 = 1024;
-
-/// How many connections justify another process, as long as there is a core for it.
-const WORTH_A_PROCESS: u64 = 1024;
 
 impl MachineLimits {
     /// Connections that one process can have open.
@@ -35,7 +32,7 @@ pub fn workers(scenario: &Scenario, plan: &Plan, limits: &MachineLimits) -> u32 
         return workers.max(1);
     }
     let needs = ScenarioRequirements::of(scenario, plan);
-    let block = block(&needs);
+    let block = user_block(needs.protocol, needs.connections);
     let usable = limits.usable_descriptors().max(1);
     let at_least = worth(&needs, limits);
     // More workers than blocks would leave some without work; one block each is all that dividing
@@ -86,11 +83,11 @@ fn server_processes(connections: u64, usable: u64) -> u64 {
 
 /// The most connections that any of `workers` processes of this scenario owns.
 pub(super) fn largest_worker(needs: &ScenarioRequirements, workers: u32) -> u64 {
-    largest_share(needs.connections, block(needs), u64::from(workers.max(1)))
-}
-
-fn block(needs: &ScenarioRequirements) -> u64 {
-    if needs.protocol.lasts { hold_block(needs.connections) } else { 1 }
+    largest_share(
+        needs.connections,
+        user_block(needs.protocol, needs.connections),
+        u64::from(workers.max(1)),
+    )
 }
 
 fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
@@ -100,10 +97,10 @@ fn largest_share(connections: u64, block: u64, of: u64) -> u64 {
 /// Processes that the load is worth, descriptors apart: never more than there are cores.
 fn worth(needs: &ScenarioRequirements, limits: &MachineLimits) -> u64 {
     let busy = needs.users >= 64 || needs.arrivals_per_second >= 1000.0;
-    match (needs.protocol.lasts, busy) {
-        (true, _) => limits.cores().min(needs.connections.div_ceil(WORTH_A_PROCESS)).max(1),
-        (false, true) => limits.cores(),
-        (false, false) => 1,
+    match needs.protocol.users_per_process {
+        Some(users) => limits.cores().min(needs.connections.div_ceil(users)).max(1),
+        None if busy => limits.cores(),
+        None => 1,
     }
 }
 

@@ -8,6 +8,7 @@ use super::pacing::{HeartbeatInterval, LogBudget, Priority, RepeatLimit};
 use super::text::{TextStyle, cut};
 use super::view::{PhaseView, Progression, View};
 use super::wording;
+use crate::catalogue::BriefFigure;
 use crate::units::figure;
 use std::fmt::Write as _;
 
@@ -233,10 +234,11 @@ fn of_scenario(view: &View, index: usize, phase: &PhaseView, now_ns: u64, alone:
         parts.extend(wording::main_time(view, index).map(|time| time.replace(" ·", "")));
         parts.extend(wording::cost(view, index).map(|cost| cost.replace(" · ", ", ")));
     } else {
-        parts.extend(wording::level(view, index, stage).filter(|_| of.protocol.lasts));
+        let brief = of.protocol.brief;
+        parts.extend(wording::level(view, index, stage).filter(|_| brief == BriefFigure::Level));
         parts.push(wording::rate(view, index));
         parts.extend(ratio.map(|ratio| format!("{ratio} failed")));
-        let time = now.time.filter(|_| !of.protocol.lasts);
+        let time = now.time.filter(|_| brief == BriefFigure::Time);
         parts.extend(time.map(|time| format!("p99 {}", figure::time(time.p99))));
     }
     parts.join(", ")

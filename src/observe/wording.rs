@@ -3,6 +3,7 @@
 //! **Invariant:** one thing has one wording, on a terminal and in a log.
 
 use super::view::{StageLevel, View};
+use crate::catalogue::AtEnd;
 use crate::engine::Resolved;
 use crate::machine::{FEWEST_CONNECTIONS, cost_bytes};
 use crate::record::{Cause, Counter, Diagnosis, Failure, StopReason, signal_name};
@@ -62,7 +63,7 @@ pub(super) fn draining(view: &View, scenario: usize) -> String {
         _ => format!("{} {}", figure::grouped(count), of.protocol.attempts),
     };
     let pending = gauges.get(of.protocol.pending);
-    if of.protocol.lasts {
+    if of.protocol.at_end == AtEnd::Close {
         let mut text = format!("closes {}", some(gauges.get(of.protocol.level)));
         let opening = pending;
         if opening > 0 {
@@ -148,11 +149,12 @@ pub(super) fn rate(view: &View, scenario: usize) -> String {
     let (of, now) = view.scenario(scenario);
     match now.planned_rate {
         Some(planned) => format!("{} of {} planned", figure::rate(now.rate), figure::rate(planned)),
-        None if of.protocol.lasts && now.rate < 1.0 => {
-            let messages = now.counted.get(Counter::MessagesReceived);
-            figure::rate(messages as f64).replace("/s", " messages/s")
-        }
-        None => figure::rate(now.rate),
+        None => match of.protocol.idle_counter.filter(|_| now.rate < 1.0) {
+            Some(messages) => {
+                figure::rate(now.counted.get(messages) as f64).replace("/s", " messages/s")
+            }
+            None => figure::rate(now.rate),
+        },
     }
 }
 

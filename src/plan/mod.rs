@@ -25,7 +25,7 @@ mod syntax;
 mod text;
 mod tree;
 
-pub use crate::catalogue::{CountMetric, Metric, RateMetric, RatioMetric, Stat, TimeMetric};
+pub use crate::catalogue::{CountMetric, Metric, Phase, RateMetric, RatioMetric, Stat, TimeMetric};
 pub use elements::compare::{CompareSettings, DEFAULT_RUNS, MOST_RUNS};
 pub use elements::generator::{Generator, OnInvalid, OnWorkerLoss, SourceRange, SourceUse};
 pub use elements::hold::churn::Churn;
@@ -52,7 +52,7 @@ pub use elements::monitor::{Monitor, MonitoredMetric};
 pub use elements::protocol::Protocol;
 pub use elements::scenario::{Scenario, StartAfter};
 pub use elements::search::{LevelUnit, Search, SearchWay};
-pub use elements::stage::{Level, Phase, Ramp, Spacing, Stage};
+pub use elements::stage::{Level, Ramp, Spacing, Stage};
 pub use elements::target::address::{HostPort, HttpUrl, Site};
 pub use elements::target::builtin::{
     Builtin, Certificate, HttpServer, TcpHoldServer, WebSocketServer,

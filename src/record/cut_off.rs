@@ -1,11 +1,11 @@
 //! Counts attempts in progress as unfinished, if facts end before a run or a worker reported of its
 //! end.
 
-use super::{Cell, Counter, Counters, Recording};
+use super::{Cell, Counter, Counters, Gauge, Recording};
 
 /// Attempts that were started and have not ended, and how many of these have an open connection.
-/// `lasts`: an attempt is a connection that is held.
-pub fn under_way(counters: &Counters, lasts: bool) -> (u64, u64) {
+/// `level`: the level of the scenario.
+pub fn under_way(counters: &Counters, level: Gauge) -> (u64, u64) {
     let get = |counter| counters.get(counter);
     let ended =
         get(Counter::Ok) + get(Counter::Failed) + get(Counter::TimedOut) + get(Counter::Unfinished);
@@ -14,14 +14,14 @@ pub fn under_way(counters: &Counters, lasts: bool) -> (u64, u64) {
     let lost = (get(Counter::Failed) + get(Counter::TimedOut)).saturating_sub(never_open);
     let open = get(Counter::ConnectOk)
         .saturating_sub(get(Counter::Ok) + lost + get(Counter::UnfinishedOpen));
-    (unfinished, if lasts { open.min(unfinished) } else { 0 })
+    (unfinished, if level == Gauge::Open { open.min(unfinished) } else { 0 })
 }
 
 impl Cell {
     /// Counts attempts in progress as unfinished, and due attempts that were not started as
     /// dropped.
-    fn cut_off(&mut self, lasts: bool) {
-        let (unfinished, open) = under_way(&self.counters, lasts);
+    fn cut_off(&mut self, level: Gauge) {
+        let (unfinished, open) = under_way(&self.counters, level);
         self.counters.add(Counter::Unfinished, unfinished);
         self.counters.add(Counter::UnfinishedOpen, open);
         let get = |counter| self.counters.get(counter);
@@ -36,10 +36,10 @@ impl Cell {
 
 impl Recording {
     /// Completes the counters of an interrupted run: nothing follows, and attempts in progress did
-    /// not end. `lasts`: whether an attempt of that scenario is a connection that is held.
-    pub fn cut_off(&mut self, lasts: impl Fn(usize) -> bool) {
+    /// not end. `level`: the level of each scenario.
+    pub fn cut_off(&mut self, level: impl Fn(usize) -> Gauge) {
         for (index, scenario) in self.scenarios.iter_mut().enumerate() {
-            scenario.cells.values_mut().for_each(|cell| cell.cut_off(lasts(index)));
+            scenario.cells.values_mut().for_each(|cell| cell.cut_off(level(index)));
         }
     }
 }
@@ -67,13 +67,13 @@ mod tests {
         cell.requests
             .insert(0, RequestTally { started: 9, ok: 3, failed: 2, ..Default::default() });
         cell.requests.insert(1, RequestTally { ok: 3, ..Default::default() });
-        for (lasts, open) in [(true, 2), (false, 0)] {
+        for (level, open) in [(Gauge::Open, 2), (Gauge::Users, 0)] {
             let mut recording = Recording::new(1);
             let key = CellKey { stage: 0, phase: Phase::Hold };
             recording.scenarios[0].cells.insert(key, cell.clone());
-            recording.cut_off(|_| lasts);
+            recording.cut_off(|_| level);
             let once = recording.clone();
-            recording.cut_off(|_| lasts);
+            recording.cut_off(|_| level);
             assert_eq!(recording, once, "books that are closed stay as they are");
             let cell = &recording.scenarios[0].cells[&key];
             let get = |counter| cell.counters.get(counter);

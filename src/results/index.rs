@@ -6,7 +6,7 @@
 #![expect(clippy::disallowed_methods, reason = "files beside the runs are read")]
 
 use super::compare::{ConfidenceInterval, figures, interval_of_median, median};
-use crate::plan::{Metric, Stat, TimeMetric};
+use crate::plan::{Metric, Stat};
 use crate::record::{Cell, Counter};
 use crate::report::table::escaped;
 use crate::schedule::Digests;
@@ -224,34 +224,22 @@ fn headline(run: &SavedRun) -> (String, Option<(Metric, f64)>) {
     facts.cells.values().for_each(|cell| all.merge_counts(cell));
     let get = |counter| all.counters.get(counter);
     let count = |number| grouped(number);
-    let failed = get(Counter::Failed) + get(Counter::TimedOut);
-    let p99 = |time| Metric::Time(time, Stat::P99);
-    let (counts, metrics) = if scenario.protocol.row().lasts {
-        (
-            format!(
-                "{} connections of {}, {} lost",
-                count(get(Counter::ConnectOk)),
-                count(get(Counter::Due)),
-                count(get(Counter::Lost))
-            ),
-            vec![p99(TimeMetric::ConnectTime)],
-        )
-    } else {
-        (
-            format!(
-                "{} requests of {}, {} failed",
-                count(get(Counter::Ok)),
-                count(get(Counter::Due)),
-                count(failed)
-            ),
-            vec![p99(TimeMetric::ResponseTime), p99(TimeMetric::ServiceTime)],
-        )
-    };
+    let row = scenario.protocol.row();
+    let lost = row.losses.iter().map(|counter| get(*counter)).sum();
+    let counts = format!(
+        "{} {} of {}, {} {}",
+        count(get(row.good)),
+        row.attempts,
+        count(get(Counter::Due)),
+        count(lost),
+        row.loss_word
+    );
     let own = |metric| {
         let all = figures(run, &[metric]);
         all.into_iter().rev().find(|one| one.place.scenario == scenario.name)
     };
-    let Some(figure) = metrics.into_iter().find_map(own) else { return (counts, None) };
+    let p99 = |time| Metric::Time(time, Stat::P99);
+    let Some(figure) = row.attempt_times().map(p99).find_map(own) else { return (counts, None) };
     let (metric, value) = (figure.metric, figure.value);
     let said = format!("{counts}; {metric} {}", metric.figure(value));
     let several = scenario.stages.len() > 1;

@@ -27,6 +27,7 @@ pub(crate) use partition::{HostShare, Partition};
 pub(crate) use segment::{Segment, Shape, SpawnPace};
 pub(crate) use stage_times::StageTimes;
 
+use crate::catalogue::ProtocolRow;
 use crate::plan::{Level, Plan, Ramp, Scenario, Spacing, StartAfter};
 use crate::units::Rate;
 use poisson::Poisson;
@@ -36,8 +37,9 @@ use poisson::Poisson;
 /// They open in one burst, which wakes two processes instead of all. Larger blocks (256 at 20,000 a
 /// second: 13 ms) keep a late worker from competing with the next ones for a core. Small scenarios
 /// use small blocks, so that every worker gets some.
-pub(crate) fn hold_block(users: u64) -> u64 {
-    (users / 2048).next_power_of_two().clamp(64, 256)
+pub(crate) fn user_block(protocol: &ProtocolRow, users: u64) -> u64 {
+    let (least, most) = protocol.users_in_block;
+    (users / 2048).next_power_of_two().clamp(least, most)
 }
 
 /// The schedules of all scenarios of a plan.
@@ -146,9 +148,7 @@ impl ScenarioSchedule {
         }
         let start_after = scenario.start_after;
         let mut schedule = Self { start_after, block: 1, seed, scenario: index, segments };
-        if scenario.protocol.row().lasts {
-            schedule.block = hold_block(schedule.peak_users());
-        }
+        schedule.block = user_block(scenario.protocol.row(), schedule.peak_users());
         schedule
     }
 

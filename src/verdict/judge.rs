@@ -64,7 +64,7 @@ impl Judge {
     pub fn cut_off(&mut self) {
         if self.recording.stopped.is_none() {
             let scenarios = &self.plan.scenarios;
-            self.recording.cut_off(|index| scenarios[index].protocol.row().lasts);
+            self.recording.cut_off(|index| scenarios[index].protocol.row().level);
         }
     }
 

@@ -123,9 +123,11 @@ pub(super) fn attempts(
     let from_ns = begin_ns(scenario, recording, view);
     // A step that failed keeps its user from the steps behind it.
     let request = view.request.filter(|_| !scenario.protocol.in_steps());
+    // A connection counts whole, whenever it was opened.
+    let connections = RatioMetric::Success.row().connections;
     for (key, cell) in recording.cells.range(..=last) {
         let cell = &*cell.of_request(request, false);
-        let whole = scenario.protocol.row().lasts || view.sees(*key, scenario);
+        let whole = connections.has(scenario.protocol.kind()) || view.sees(*key, scenario);
         if whole {
             let one = outcome(&scenario.protocol, cell);
             tried.well += one.well;

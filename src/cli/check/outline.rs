@@ -236,7 +236,8 @@ fn stages(scenario: &Scenario, schedule: &ScenarioSchedule, mut at: PlannedTime)
         };
         let ramp = ramp(segment);
         let end = at.plus(ramp).plus(PlannedTime { ns: segment.hold_ns, at_least: false });
-        let counted = matches!(segment.shape, Shape::Rate { .. }) || scenario.protocol.row().lasts;
+        let counted =
+            matches!(segment.shape, Shape::Rate { .. }) || scenario.protocol.row().one_per_user;
         let attempts = if counted { grouped(segment.attempts()) } else { "-".to_owned() };
         let ramp = if ramp.at_least { "?".to_owned() } else { clock(ramp.ns) };
         let name =

@@ -110,7 +110,7 @@ impl Aggregator {
         self.workers[worker].live = false;
         let mut missing: BTreeMap<CellKey, Cell> = BTreeMap::new();
         for (key, counters) in &self.workers[worker].counters {
-            let (unfinished, open) = under_way(counters, protocol.row().lasts);
+            let (unfinished, open) = under_way(counters, protocol.row().level);
             let cell = missing.entry(*key).or_default();
             cell.counters.add(Counter::Unfinished, unfinished);
             cell.counters.add(Counter::UnfinishedOpen, open);

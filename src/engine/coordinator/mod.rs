@@ -21,6 +21,7 @@ use super::event::{Event, Subscribers};
 use super::monitors::Readings;
 use super::narrator::Narrator;
 use super::rows::shared_rows;
+use crate::catalogue::AtEnd;
 use crate::machine::MachineLimits;
 use crate::record::{Entry, HostSample, Second, StageTransition, StopReason, Transition};
 use crate::schedule::{HostShare, Partition, Schedule, Shape, SpawnPace};
@@ -304,8 +305,8 @@ impl Run<'_, '_> {
                 unpaced.then_some(Token::Ramp(stage))
             }
             Transition::Drain => {
-                let open = self.spec.manifest.plan.scenarios[index].protocol.row().lasts;
-                open.then_some(Token::Close)
+                let at_end = self.spec.manifest.plan.scenarios[index].protocol.row().at_end;
+                (at_end == AtEnd::Close).then_some(Token::Close)
             }
             Transition::Hold(_) | Transition::End => None,
         }

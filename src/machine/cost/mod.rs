@@ -6,7 +6,7 @@
 
 use super::{Cost, HostUsage};
 use crate::plan::{Phase, Plan};
-use crate::record::{HostReading, HostSample, Peak, Recording, WorkerFacts};
+use crate::record::{Gauge, HostReading, HostSample, Peak, Recording, WorkerFacts};
 use crate::units::figure;
 
 /// The cost of held connections, when most of them were open.
@@ -44,8 +44,8 @@ impl ResourceCost {
     /// The cost of one scenario's connections, if they are held. Where it is the only scenario, the
     /// kernel's memory and the servers are its own.
     pub fn of_scenario(plan: &Plan, recording: &Recording, index: usize) -> Option<Self> {
-        let lasts = plan.scenarios.get(index)?.protocol.row().lasts;
-        let scenario = recording.scenarios.get(index).filter(|_| lasts)?;
+        let level = plan.scenarios.get(index)?.protocol.row().level;
+        let scenario = recording.scenarios.get(index).filter(|_| level == Gauge::Open)?;
         let peak = scenario.peak.as_ref()?;
         let baseline = recording.baseline.as_ref();
         let idle = baseline
@@ -66,8 +66,8 @@ impl ResourceCost {
     /// The cost of all scenarios' connections together; only if all of them hold connections, and
     /// there are several.
     pub fn of_run(plan: &Plan, recording: &Recording) -> Option<Self> {
-        let all_last = plan.scenarios.iter().all(|one| one.protocol.row().lasts);
-        if plan.scenarios.len() < 2 || !all_last {
+        let all_held = plan.scenarios.iter().all(|one| one.protocol.row().level == Gauge::Open);
+        if plan.scenarios.len() < 2 || !all_held {
             return None;
         }
         let (peak, baseline) = (recording.peak.as_ref()?, recording.baseline.as_ref());

@@ -94,7 +94,7 @@ fn without_times(facts: &ScenarioRecording) -> Cell {
 /// were. Requests have no such level: as many as were opened are enough.
 fn levels(scenario: &Scenario, facts: &ScenarioRecording, whole: &Cell) -> (u64, u64) {
     let opened = whole.counters.get(Counter::ConnectOk).max(whole.counters.get(Counter::Ok));
-    if !scenario.protocol.row().lasts {
+    if scenario.protocol.row().level != Gauge::Open {
         return (opened, opened);
     }
     let users = scenario.stages.iter().map(|stage| match stage.level {

@@ -1,6 +1,7 @@
 //! Processor time and patience: whether the ramp, the heartbeats and the timeouts can be kept.
 
 use super::{Amount, Facts, Requirement, RequirementStatus, Resource};
+use crate::catalogue::Gauge;
 use crate::machine::destinations::{Destination, destinations};
 use crate::machine::figures::whole;
 use crate::machine::grouped;
@@ -159,8 +160,9 @@ fn connect_timeout(facts: &Facts<'_>) -> Requirement {
 /// Whether something on the way may take a held connection for dead between two heartbeats.
 fn silence(facts: &Facts<'_>) -> Requirement {
     let scenarios = facts.plan.scenarios.iter().zip(&facts.needs.scenarios);
-    let far = scenarios
-        .filter(|(_, needs)| needs.protocol.lasts && needs.served_here < needs.connections);
+    let far = scenarios.filter(|(_, needs)| {
+        needs.protocol.level == Gauge::Open && needs.served_here < needs.connections
+    });
     let longest = far
         .map(|(scenario, needs)| {
             let held: f64 = scenario.stages.iter().map(|stage| stage.hold.0.as_secs_f64()).sum();

@@ -264,7 +264,7 @@ impl RunState {
             Shape::Users { from, to, pace: SpawnPace::Paced(rate) }
                 if key.phase == Phase::Ramp
                     && to > from
-                    && self.outline.scenarios[index].protocol.lasts =>
+                    && self.outline.scenarios[index].protocol.main_phase == Phase::Ramp =>
             {
                 Some(rate.value())
             }

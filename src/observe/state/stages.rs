@@ -69,9 +69,7 @@ fn stage_view(stage: usize, of: &ScenarioOutline, run: &Recording, scenario: usi
     }
     view.under_way = under_way(&view.counters, of.protocol);
     view.rate = stage_rate(facts, number, of.protocol);
-    // Connections are opened in the ramp, requests are sent in the hold.
-    let phase = if of.protocol.lasts { Phase::Ramp } else { Phase::Hold };
-    let cell = facts.cells.get(&CellKey { stage: number, phase });
+    let cell = facts.cells.get(&CellKey { stage: number, phase: of.protocol.main_phase });
     view.time = cell.and_then(|cell| time_of(&cell.times, of.protocol));
     view
 }
@@ -108,11 +106,12 @@ fn under_way(counters: &Counters, protocol: &ProtocolRow) -> u64 {
 /// Attempts a second: connections in the ramp, or requests in the hold.
 fn stage_rate(facts: &ScenarioRecording, stage: u16, protocol: &ProtocolRow) -> Option<f64> {
     let hold = facts.at(Transition::Hold(stage))?;
-    let (phase, from, to) = if protocol.lasts {
-        (Phase::Ramp, facts.at(Transition::Ramp(stage))?, hold)
+    let phase = protocol.main_phase;
+    let (from, to) = if phase == Phase::Ramp {
+        (facts.at(Transition::Ramp(stage))?, hold)
     } else {
         let next = facts.at(Transition::Ramp(stage.saturating_add(1)));
-        (Phase::Hold, hold, next.or(facts.at(Transition::Drain))?)
+        (hold, next.or(facts.at(Transition::Drain))?)
     };
     let counters = facts.cells.get(&CellKey { stage, phase })?.counters;
     (to > from).then(|| counters.get(protocol.started()) as f64 * 1e9 / (to - from) as f64)

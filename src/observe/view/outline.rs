@@ -131,8 +131,7 @@ impl ScenarioOutline {
             let title = format!("{} under way", first(row.attempts).unwrap_or_default());
             (row.pending, "under way", title)
         } else {
-            let title = if row.lasts { row.charts[0] } else { row.level_word };
-            (row.level, row.level_word, first(title).unwrap_or_default())
+            (row.level, row.level_word, row.level_title.to_owned())
         };
         let stages = scenario.stages.iter().zip(segments);
         Self {

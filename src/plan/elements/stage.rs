@@ -10,7 +10,6 @@ use crate::plan::span::Span;
 use crate::plan::text::Text;
 use crate::units::{Count, Rate, Time};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// A level that is reached and then held.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,30 +65,6 @@ pub enum Ramp {
     SpawnRate(Rate),
     /// Evenly in this time; not zero.
     Over(Time),
-}
-
-/// The phases of a stage. What happens is accounted for each by itself.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
-)]
-#[serde(rename_all = "lowercase")]
-pub enum Phase {
-    /// On the way to the level.
-    Ramp,
-    /// At the level.
-    Hold,
-    /// After the scenario's last hold, while attempts in progress end.
-    Drain,
-}
-
-impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Ramp => "ramp",
-            Self::Hold => "hold",
-            Self::Drain => "drain",
-        })
-    }
 }
 
 words! {

@@ -181,7 +181,7 @@ fn refused_by_cap(span: &MeasuredSpan<'_>) -> u64 {
 /// live values mean what the last one means: at the end no connection is open, and this is `ok`.
 fn well(span: &MeasuredSpan<'_>) -> u64 {
     let get = |counter| span.cell.counters.get(counter);
-    if !span.protocol.row().lasts {
+    if span.protocol.row().good == Counter::Ok {
         return get(Counter::Ok);
     }
     let ended_badly = get(Counter::Failed) + get(Counter::TimedOut);

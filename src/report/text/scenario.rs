@@ -116,7 +116,7 @@ pub(in crate::report) fn stage_table(
         // Connections are opened in the ramp: a rate over ramp and hold would say nothing.
         let ramp =
             phases.iter().find(|(phase, _)| *phase == Phase::Ramp).map(|(_, section)| section);
-        let paced = if protocol.lasts { ramp } else { Some(&all) };
+        let paced = if protocol.main_phase == Phase::Ramp { ramp } else { Some(&all) };
         table.row(row(TableCell::styled(name, STRONG), &all, paced));
         // A ramp down and a drain start nothing.
         let started = |section: &Section<'_>| section.cell.counters.get(Counter::Due) > 0;
@@ -128,7 +128,7 @@ pub(in crate::report) fn stage_table(
         }
     }
     if scenario.stages.len() > 1 {
-        let paced = (!protocol.lasts).then_some(whole);
+        let paced = Some(whole).filter(|_| protocol.main_phase != Phase::Ramp);
         table.row(row(TableCell::styled("all stages", STRONG), whole, paced));
     }
     table

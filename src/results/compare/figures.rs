@@ -1,6 +1,6 @@
 //! Turns a run into one figure for each metric, scenario and stage.
 
-use crate::plan::{Metric, Phase, Plan, RateMetric, RatioMetric, Scenario, Stat, TimeMetric};
+use crate::plan::{Metric, Phase, Plan, RatioMetric, Scenario, Stat};
 use crate::record::{Cell, CellKey, Gauges, MeasuredSpan, measure};
 use crate::store::SavedRun;
 use crate::units::{SECOND_NS, narrow};
@@ -56,13 +56,9 @@ pub(in crate::results) fn figures(run: &SavedRun, wanted: &[Metric]) -> Vec<RunF
 fn chosen(scenario: &Scenario) -> Vec<Metric> {
     let times = |time| [Stat::P50, Stat::P99].map(|stat| Metric::Time(time, stat));
     let mut metrics = vec![Metric::Ratio(RatioMetric::Failure)];
-    if scenario.protocol.row().lasts {
-        metrics.extend(times(TimeMetric::ConnectTime));
-    } else {
-        metrics.push(Metric::Rate(RateMetric::Requests));
-        metrics.extend(times(TimeMetric::ServiceTime));
-        metrics.extend(times(TimeMetric::ResponseTime));
-    }
+    let row = scenario.protocol.row();
+    metrics.extend(row.compared_rate.map(Metric::Rate));
+    metrics.extend([row.attempt_time].into_iter().chain(row.time_from_due).flat_map(times));
     let named = scenario.thresholds.iter().map(|one| one.metric);
     let figures = |one: &Metric| matches!(one, Metric::Time(..) | Metric::Rate(_));
     metrics.extend(named.filter(figures));

@@ -133,14 +133,14 @@ fn metric(
         return metric;
     }
     let one = name.strip_prefix(ONE_CHECK).and_then(|rest| rest.strip_suffix(OF_CHECK));
-    if let (Some(one), false) = (one, protocol.row().lasts) {
+    if let Some(one) = one.filter(|_| Metric::Check(0).is_of(protocol)) {
         return named_check(one, checks);
     }
     let mine = protocol.name();
     let is_mine = |metric: &Metric| metric.is_of(protocol);
     let known: Vec<String> =
         Metric::all().filter(is_mine).map(|metric| metric.to_string()).collect();
-    if let (Some(time), false) = (within(name), protocol.row().lasts) {
+    if let Some(time) = within(name).filter(|_| measures_within(protocol)) {
         return answered_within(time);
     }
     if let Some(metric) = Metric::named(name) {
@@ -168,7 +168,7 @@ fn metric(
         };
         return Err((format!("`{time}` has no statistic `{figure}`"), help));
     }
-    if let (Some(rest), false) = (name.strip_prefix("within."), protocol.row().lasts) {
+    if let Some(rest) = name.strip_prefix("within.").filter(|_| measures_within(protocol)) {
         let time = rest.split_once('.').map_or(rest, |(time, _)| time);
         let time = time.parse::<Time>().map_or("200ms", |_| time);
         let help = format!("write `within.{time}.ratio >= 99%`");
@@ -184,6 +184,11 @@ fn metric(
         None => format!("{mine} measures {}", families(protocol)),
     };
     Err((format!("there is no metric `{name}`"), help))
+}
+
+/// Whether responses within a time are counted.
+fn measures_within(protocol: ProtocolKind) -> bool {
+    Metric::Within(Time::default()).is_of(protocol)
 }
 
 /// The metric of responses within a time.
@@ -236,7 +241,7 @@ fn figures() -> String {
 /// The metrics of a protocol, distributions with a star.
 fn families(protocol: ProtocolKind) -> String {
     let mut names = Metric::families(|row| row.is_of(protocol));
-    if !protocol.row().lasts {
+    if measures_within(protocol) {
         names.push("within.200ms.ratio (or any other time)".to_owned());
     }
     names.join(", ")
